@@ -1,0 +1,244 @@
+//! Names of things, checked when they are made and trusted from then on.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Error, ErrorKind, Result};
+
+/// One attempt to solve one issue: a `UUIDv7`, chosen before anything exists for the run, so that
+/// cleaning up needs nothing but this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(Uuid);
+
+impl RunId {
+    /// A fresh id that carries `now` in its first 48 bits.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when the operating system has no random bytes to give.
+    pub fn new(now: Timestamp) -> Result<Self> {
+        let mut random = [0_u8; 10];
+        getrandom::fill(&mut random)
+            .map_err(|e| Error::new(ErrorKind::Unavailable, format!("no random bytes: {e}")))?;
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        Ok(Self(
+            uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid(),
+        ))
+    }
+
+    /// The last eight hex digits. The first ones are a clock, and equal for runs that start together.
+    #[must_use]
+    pub fn short(&self) -> String {
+        let text = self.0.simple().to_string();
+        text[text.len() - 8..].to_owned()
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for RunId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Uuid::try_parse(text)
+            .map(Self)
+            .map_err(|_| invalid("run id", text, "a UUID, as `ccc runs list` prints it"))
+    }
+}
+
+/// The identity of one webhook POST; the same again when the host sends it again.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct DeliveryId(String);
+
+/// A branch that we create: `claude/issue-42-1a2b3c4d`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BranchName(String);
+
+/// The id of a git object, 40 or 64 lower-case hex digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ObjectId(String);
+
+/// The name of one record in a credential store, such as `github/app/7/private-key`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CredentialKey(String);
+
+fn invalid(what: &str, text: &str, rule: &str) -> Error {
+    let shown: String = text.chars().take(60).flat_map(char::escape_default).collect();
+    Error::new(
+        ErrorKind::InvalidInput,
+        format!("`{shown}` is no {what}: expected {rule}"),
+    )
+}
+
+macro_rules! checked_text {
+    ($name:ident, $what:literal, $rule:literal, $check:expr) => {
+        impl $name {
+            /// Checks and takes the text.
+            ///
+            /// # Errors
+            /// [`ErrorKind::InvalidInput`], with the rule in the message.
+            pub fn new(text: impl Into<String>) -> Result<Self> {
+                let text = text.into();
+                let check: fn(&str) -> bool = $check;
+                if check(&text) {
+                    Ok(Self(text))
+                } else {
+                    Err(invalid($what, &text, $rule))
+                }
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = Error;
+            fn try_from(text: String) -> Result<Self> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+    };
+}
+
+checked_text!(
+    DeliveryId,
+    "delivery id",
+    "1 to 128 letters, digits, `-` or `_`",
+    |text| {
+        (1..=128).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    }
+);
+
+checked_text!(
+    BranchName,
+    "branch name",
+    "letters, digits and `-_./` as `git check-ref-format --branch` takes them, 200 bytes at most",
+    |text| {
+        // A subset of git's own rule (git-check-ref-format(1)): everything that has a meaning to a
+        // shell, a refspec or a command line is out as well.
+        (1..=200).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b))
+            && text.split('/').all(|part| {
+                !part.is_empty()
+                    && !part.starts_with(['.', '-'])
+                    && !part.ends_with('.')
+                    && !part.to_ascii_lowercase().ends_with(".lock")
+                    && !part.contains("..")
+            })
+            && text != "HEAD"
+    }
+);
+
+checked_text!(
+    ObjectId,
+    "object id",
+    "40 or 64 lower-case hex digits",
+    |text| {
+        matches!(text.len(), 40 | 64)
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    }
+);
+
+checked_text!(
+    CredentialKey,
+    "credential name",
+    "letters, digits and `-_.` in parts separated by `/`, no part `.` or `..`, 200 bytes at most",
+    |text| {
+        (1..=200).contains(&text.len())
+            && text.split('/').all(|part| {
+                !matches!(part, "" | "." | "..")
+                    && part
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            })
+    }
+);
+
+impl BranchName {
+    /// The branch of a run: `claude/issue-<number>-<run8>`.
+    ///
+    /// # Errors
+    /// None in practice: the parts are checked already.
+    pub fn for_run(issue: u64, run: RunId) -> Result<Self> {
+        Self::new(format!("claude/issue-{issue}-{}", run.short()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn run_ids_carry_the_clock_first_and_chance_last() {
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        let (a, b) = (RunId::new(now).unwrap(), RunId::new(now).unwrap());
+        assert_eq!(a.to_string()[..13], b.to_string()[..13]);
+        assert_ne!(a.short(), b.short());
+        assert_eq!(a.to_string().parse::<RunId>().unwrap(), a);
+        assert_eq!(a.to_string().as_bytes()[14], b'7', "version 7: {a}");
+    }
+
+    #[test]
+    fn names_that_could_mean_something_else_are_refused() {
+        for bad in [
+            "", "-x", "a/-x", "a..b", "a.lock", "a/b.LOCK", "a//b", "/a", "a/", "a b", "a:b",
+            "a\nb", "a~1", "a^", "a@{1}", "ä", "$(id)", ".a", "a.", "HEAD", "+a",
+        ] {
+            assert!(BranchName::new(bad).is_err(), "{bad:?}");
+        }
+        for good in ["main", "claude/issue-1-0a1b2c3d", "a.b-c_d/e"] {
+            assert!(BranchName::new(good).is_ok(), "{good:?}");
+        }
+        for bad in ["", "a/../b", "../a", "/a", "a//b", "a b", "a\0"] {
+            assert!(CredentialKey::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(ObjectId::new("A".repeat(40)).is_err());
+        assert!(DeliveryId::new("a b").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_or_refused_in_one_short_line(text in any::<String>()) {
+            if let Err(error) = BranchName::new(text.clone()) {
+                let line = error.to_string();
+                prop_assert!(!line.contains('\n') && line.len() < 1_000, "{}", line);
+            }
+            let _ = CredentialKey::new(text);
+        }
+    }
+}

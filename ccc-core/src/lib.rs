@@ -1,0 +1,45 @@
+#![doc = include_str!("../README.md")]
+
+pub mod agent;
+pub mod clock;
+pub mod container;
+pub mod credential;
+mod error;
+pub mod event;
+pub mod id;
+pub mod intake;
+pub mod observe;
+pub mod policy;
+pub mod prompt;
+pub mod run;
+pub mod run_store;
+mod secret;
+pub mod text;
+pub mod vcs;
+
+#[cfg(feature = "git")]
+
+#[cfg(feature = "git")]
+pub mod git;
+#[cfg(feature = "git")]
+pub mod pipeline;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use agent::Agent;
+pub use async_trait::async_trait;
+#[cfg(not(target_arch = "wasm32"))]
+pub use clock::SystemClock;
+pub use clock::Clock;
+pub use container::{Container, ContainerExt, ContainerRunner};
+pub use credential::{CredentialKey, CredentialStore};
+pub use error::{Error, ErrorKind, Result};
+pub use event::IssueEvent;
+pub use id::{BranchName, DeliveryId, ObjectId, RunId};
+pub use intake::Intake;
+pub use observe::Observer;
+pub use run::{Outcome, Stage};
+pub use run_store::RunStore;
+pub use secret::Secret;
+pub use tokio_util::sync::CancellationToken;
+pub use vcs::VcsHost;
