@@ -13,12 +13,13 @@ pub mod policy;
 pub mod prompt;
 pub mod run;
 pub mod run_store;
+pub mod secrets;
 mod secret;
 pub mod text;
 pub mod vcs;
 
 #[cfg(feature = "git")]
-
+pub mod dispatcher;
 #[cfg(feature = "git")]
 pub mod git;
 #[cfg(feature = "git")]

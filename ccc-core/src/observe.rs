@@ -140,7 +140,7 @@ impl Redactor {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
         secrets
             .iter()
-            .any(|secret| bytes.windows(secret.expose().len()).any(|w| w == secret.expose()))
+            .any(|secret| crate::secrets::contains(bytes, secret.expose()))
     }
 
     /// The event without the secrets.

@@ -120,6 +120,8 @@ pub enum SkipReason {
     Bot,
     /// Not a label, mention or assignee that starts work.
     NotForUs,
+    /// The actor may not start runs here.
+    NotPermitted,
     /// The issue is closed by now.
     IssueClosed,
     /// Only members may comment on the issue by now.
@@ -138,6 +140,7 @@ impl SkipReason {
             Self::OwnEvent => "own event",
             Self::Bot => "bot",
             Self::NotForUs => "not for us",
+            Self::NotPermitted => "not permitted",
             Self::IssueClosed => "issue closed",
             Self::IssueLocked => "issue locked",
             Self::PullRequest => "pull request",

@@ -1,0 +1,208 @@
+//! From accepted deliveries to running pipelines: acceptance, concurrency, leases, shutdown.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::event::{Delivery, IssueEvent};
+use crate::intake::{Admission, Intake};
+use crate::pipeline::Pipeline;
+use crate::run_store::{Claim, Fence};
+use crate::{CancellationToken, Clock, ErrorKind, Result, RunId, RunStore};
+
+/// How a [`Dispatcher`] paces its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pace {
+    /// Runs at once.
+    pub concurrency: usize,
+    /// How long a claim holds without being renewed; renewed after a third of it.
+    pub lease: Duration,
+    /// How long to wait before looking for runs that nobody told us about.
+    pub poll: Duration,
+    /// How long running runs may go on after a shutdown was asked for.
+    pub drain: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            concurrency: 4,
+            lease: Duration::from_secs(30),
+            poll: Duration::from_secs(5),
+            drain: Duration::from_secs(25),
+        }
+    }
+}
+
+/// Accepts events into a [`RunStore`], and runs what is in it.
+///
+/// ```text
+/// admit ─► RunStore::accept          (durable, then 2xx)
+/// serve ─► RunStore::claim ─► Pipeline::resume ─► RunStore::finish
+/// ```
+#[derive(Debug)]
+pub struct Dispatcher {
+    pipeline: Pipeline,
+    store: Arc<dyn RunStore>,
+    pace: Pace,
+    work_is_there: Notify,
+    in_flight: Arc<Mutex<HashMap<RunId, Fence>>>,
+}
+
+impl Dispatcher {
+    /// A dispatcher that does nothing before [`serve`](Self::serve).
+    pub fn new(pipeline: Pipeline, store: Arc<dyn RunStore>, pace: Pace) -> Self {
+        Self { pipeline, store, pace, work_is_there: Notify::new(), in_flight: Arc::default() }
+    }
+
+    /// The store behind it.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn RunStore> {
+        &self.store
+    }
+
+    /// How many runs are being worked on.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        lock(&self.in_flight).len()
+    }
+
+    /// The pipeline behind it.
+    #[must_use]
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// Runs accepted runs until `shutdown`; then claims nothing more, lets what runs go on for
+    /// [`Pace::drain`], gives the rest back to the store, and returns when all is cleaned up.
+    ///
+    /// A store that fails does not end it: it asks again.
+    pub async fn serve(&self, shutdown: CancellationToken) {
+        let mut running: JoinSet<()> = JoinSet::new();
+        while !shutdown.is_cancelled() {
+            while running.try_join_next().is_some() {}
+            let room = running.len() < self.pace.concurrency.max(1);
+            let claim = if room { self.claim().await } else { None };
+            match claim {
+                Some(claim) => {
+                    running.spawn(self.work(claim));
+                }
+                None => self.wait(&shutdown, &mut running).await,
+            }
+        }
+        let drained = async { while running.join_next().await.is_some() {} };
+        let clock = Arc::clone(self.pipeline.clock());
+        tokio::select! {
+            biased;
+            () = drained => {}
+            () = clock.sleep(self.pace.drain) => running.shutdown().await,
+        }
+        self.release_all().await;
+        self.pipeline.settled().await;
+    }
+
+    async fn claim(&self) -> Option<Claim> {
+        let claimed = AssertUnwindSafe(self.store.claim(self.pace.lease)).catch_unwind().await;
+        // Nothing to tell anybody: the next round asks again, and readiness is the store's to say.
+        claimed.ok().and_then(Result::ok).flatten()
+    }
+
+    async fn wait(&self, shutdown: &CancellationToken, running: &mut JoinSet<()>) {
+        let clock = self.pipeline.clock();
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = self.work_is_there.notified() => {}
+            _ = running.join_next(), if !running.is_empty() => {}
+            () = clock.sleep(self.pace.poll) => {}
+        }
+    }
+
+    /// One run, from its claim to its end. Owns what it needs, to be a task of its own.
+    fn work(&self, claim: Claim) -> impl Future<Output = ()> + Send + 'static {
+        let (pipeline, store) = (self.pipeline.clone(), Arc::clone(&self.store));
+        let (pace, in_flight) = (self.pace, Arc::clone(&self.in_flight));
+        let (run, fence) = (claim.record.run, claim.fence);
+        lock(&in_flight).insert(run, fence);
+        async move {
+            let cancel = CancellationToken::new();
+            let lease = Lease { store: &*store, clock: &**pipeline.clock(), run, fence, pace };
+            tokio::select! {
+                biased;
+                _report = pipeline.resume(claim, Arc::clone(&store), &cancel) => {}
+                // Somebody else has the run now: ours is dropped, and cleans up after itself.
+                () = lease.keep(&cancel) => {}
+            }
+            lock(&in_flight).remove(&run);
+        }
+    }
+
+    /// Gives back what was still running when the time to drain was over.
+    async fn release_all(&self) {
+        let left: Vec<(RunId, Fence)> = lock(&self.in_flight).drain().collect();
+        for (run, fence) in left {
+            let release = self.store.release(run, fence, Duration::ZERO);
+            // A run that cannot be given back is claimed again when its lease ends.
+            let _ = AssertUnwindSafe(release).catch_unwind().await;
+        }
+    }
+}
+
+/// The right to work on one run.
+struct Lease<'a> {
+    store: &'a dyn RunStore,
+    clock: &'a dyn Clock,
+    run: RunId,
+    fence: Fence,
+    pace: Pace,
+}
+
+impl Lease<'_> {
+    /// Renews until the lease is lost; passes a request to cancel on.
+    async fn keep(&self, cancel: &CancellationToken) {
+        let mut renewed_at = self.clock.now();
+        loop {
+            self.clock.sleep(self.pace.lease / 3).await;
+            match self.store.renew(self.run, self.fence, self.pace.lease).await {
+                Ok(renewal) => {
+                    renewed_at = self.clock.now();
+                    if renewal.cancel_requested {
+                        cancel.cancel();
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Conflict => return,
+                Err(_) => {
+                    let silent = self.clock.now().duration_since(renewed_at);
+                    // Past this, another worker may have it: nothing more may leave from here.
+                    if silent.unsigned_abs() >= self.pace.lease {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Intake for Dispatcher {
+    async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission> {
+        let us = self.pipeline.host().bot_identity().await?;
+        if let Err(reason) = self.pipeline.policy().wants(event, &us) {
+            return Ok(Admission::Ignored(reason));
+        }
+        let accepted = self.store.accept(delivery, event).await?;
+        self.work_is_there.notify_one();
+        Ok(Admission::Accepted(accepted))
+    }
+}

@@ -1,0 +1,110 @@
+//! Mirrors: what was fetched once is not fetched again.
+
+use std::path::PathBuf;
+
+use super::{HostGit, make_private_dir};
+use crate::event::RepoRef;
+use crate::vcs::{Access, Repository};
+use crate::{Error, ErrorKind, ObjectId, Result, RunId};
+
+impl HostGit {
+    /// Where a repository's mirror is: keyed by the host's number, because names change hands.
+    fn mirror_path(&self, repo: &RepoRef) -> Result<PathBuf> {
+        let clean = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '_');
+        if repo.host.is_empty() || repo.host.starts_with('.') || !repo.host.chars().all(clean) {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "the host's name holds characters that no host name has",
+            ));
+        }
+        let host = self.root.join("mirrors").join(&repo.host);
+        make_private_dir(&host)?;
+        Ok(host.join(format!("{}.git", repo.id)))
+    }
+
+    /// Brings the mirror up to date, and holds the tip of the default branch for `run`, so that it
+    /// stays however the branch moves. Returns the mirror's path and the tip.
+    pub(super) async fn fetch(
+        &self,
+        run: RunId,
+        repository: &Repository,
+        access: &Access,
+    ) -> Result<(PathBuf, ObjectId)> {
+        let mirror = self.mirror_path(&repository.repo)?;
+        let lock = self.fetching(&mirror);
+        let _one_at_a_time = lock.lock().await;
+        if !mirror.join("HEAD").exists() {
+            self.git("init").args(["--quiet", "--bare", "--template="]).arg(&mirror).run().await?;
+        }
+        self.git("fetch")
+            .dir(&mirror)
+            .remote(access)?
+            // Packs stay packs: a mirror that is never repacked must not fill with loose objects.
+            .setting("fetch.unpackLimit=1")
+            .args(["--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"])
+            .arg("--")
+            .arg(&access.clone_url)
+            .arg("+refs/heads/*:refs/heads/*")
+            .run()
+            .await?;
+        let branch = &repository.default_branch;
+        let tip = self
+            .git("rev-parse")
+            .dir(&mirror)
+            .args(["--verify", "--quiet", "--end-of-options"])
+            .arg(format!("refs/heads/{branch}^{{commit}}"))
+            .run()
+            .await
+            .map_err(|_| {
+                Error::new(
+                    ErrorKind::NotFound,
+                    format!(
+                        "{} has no commit on its default branch `{branch}`: push a first commit, or \
+                         change the default branch",
+                        repository.repo
+                    ),
+                )
+            })?;
+        let tip = ObjectId::new(String::from_utf8_lossy(&tip).trim())?;
+        self.git("update-ref")
+            .dir(&mirror)
+            .args([held(run).as_str(), tip.as_str()])
+            .run()
+            .await?;
+        Ok((mirror, tip))
+    }
+
+    /// Lets go of what [`fetch`](Self::fetch) held; `Ok` when it held nothing.
+    pub(super) async fn let_go(&self, run: RunId) -> Result<()> {
+        for mirror in self.mirrors()? {
+            if mirror.join(held(run)).exists() {
+                self.git("update-ref")
+                    .dir(&mirror)
+                    .args(["-d", held(run).as_str()])
+                    .run()
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The paths of all mirrors.
+    fn mirrors(&self) -> Result<Vec<PathBuf>> {
+        let list = |path: PathBuf| -> Result<Vec<PathBuf>> {
+            std::fs::read_dir(&path)
+                .and_then(|entries| entries.map(|e| e.map(|e| e.path())).collect())
+                .map_err(|e| super::unusable(&path, &e))
+        };
+        let mut mirrors = Vec::new();
+        for host in list(self.root.join("mirrors"))? {
+            mirrors.extend(list(host)?);
+        }
+        Ok(mirrors)
+    }
+}
+
+/// The ref that holds a run's base commit. Outside `refs/heads`, so that pruning leaves it alone;
+/// mirrors never pack refs, so it is a file of this name.
+fn held(run: RunId) -> String {
+    format!("refs/runs/{run}")
+}

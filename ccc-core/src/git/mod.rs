@@ -1,0 +1,152 @@
+//! Host-side git: the trust boundary (spec: X5, X6, X9).
+//!
+//! The agent gets files. Our git directories lie outside the workspace, are made by us, and are the
+//! only ones that host git ever opens; the `.git` in the workspace is a throw-away copy that the
+//! agent may ruin, and is deleted unread. So nothing that an agent writes can name a program that
+//! host git runs, nor the place that host git pushes to.
+//!
+//! ```text
+//! <root>/lock                      held while this process lives
+//! <root>/mirrors/<host>/<id>.git   bare mirror of a repository's branches
+//! <root>/runs/<run>/git            the run's own git directory; borrows the mirror's objects
+//! <root>/runs/<run>/workspace      the files; what the container sees
+//! <root>/patches/<run>.patch       work that could not be published
+//! ```
+
+mod changes;
+mod collect;
+mod command;
+mod commit;
+mod mirror;
+mod push;
+mod walk;
+mod workspace;
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{Error, ErrorKind, Result, RunId};
+
+pub use changes::{Change, ChangeKind, ChangeSet, Refusal};
+pub use collect::Collected;
+pub use commit::CommitInfo;
+pub use workspace::Workspace;
+
+/// The oldest git that the host side is known to work with.
+pub const MIN_GIT: (u32, u32) = (2, 39);
+
+/// Host-side git over one directory that belongs to this process alone.
+#[derive(Debug)]
+pub struct HostGit {
+    root: PathBuf,
+    /// One fetch at a time per mirror; runs of one repository wait for each other here only.
+    fetching: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
+    _lock: File,
+}
+
+/// Where the things of one run are.
+#[derive(Clone, Debug)]
+pub(crate) struct RunPaths {
+    pub(crate) root: PathBuf,
+    pub(crate) git_dir: PathBuf,
+    pub(crate) workspace: PathBuf,
+}
+
+impl HostGit {
+    /// Takes `root` for this process; makes it, with mode 0700, when it is not there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] when another process holds it,
+    /// [`ErrorKind::Unavailable`] when it cannot be made or written.
+    pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
+        let root = root.into();
+        for sub in ["", "mirrors", "runs", "patches"] {
+            make_private_dir(&root.join(sub))?;
+        }
+        // Alternates and environment variables take absolute paths only.
+        let root = fs::canonicalize(&root).map_err(|e| unusable(&root, &e))?;
+        let lock = File::create(root.join("lock")).map_err(|e| unusable(&root, &e))?;
+        lock.try_lock().map_err(|_| {
+            Error::new(
+                ErrorKind::AlreadyExists,
+                format!(
+                    "another process uses the data directory {}: stop it, or choose another one",
+                    root.display()
+                ),
+            )
+        })?;
+        Ok(Self { root, fetching: Mutex::default(), _lock: lock })
+    }
+
+    /// Asks whether git is there and new enough.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`], saying what to install.
+    pub async fn check(&self) -> Result<()> {
+        let output = self.git("version").run().await?;
+        let text = String::from_utf8_lossy(&output);
+        let mut numbers = text
+            .split(|c: char| !c.is_ascii_digit())
+            .filter(|part| !part.is_empty())
+            .map(|part| part.parse::<u32>().unwrap_or(0));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        if version < MIN_GIT {
+            let (major, minor) = MIN_GIT;
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                format!("{} is too old: install git {major}.{minor} or newer", text.trim()),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The runs that still have a directory here, for the sweep after a crash.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when the directory cannot be read.
+    pub fn runs(&self) -> Result<Vec<RunId>> {
+        let runs = self.root.join("runs");
+        let entries = fs::read_dir(&runs).map_err(|e| unusable(&runs, &e))?;
+        Ok(entries
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .collect())
+    }
+
+    /// Where the work of a run is kept when it cannot be published.
+    #[must_use]
+    pub fn patch_path(&self, run: RunId) -> PathBuf {
+        self.root.join("patches").join(format!("{run}.patch"))
+    }
+
+    pub(crate) fn paths(&self, run: RunId) -> RunPaths {
+        let root = self.root.join("runs").join(run.to_string());
+        RunPaths { git_dir: root.join("git"), workspace: root.join("workspace"), root }
+    }
+
+    fn fetching(&self, mirror: &Path) -> Arc<tokio::sync::Mutex<()>> {
+        let mut fetching = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(fetching.entry(mirror.to_owned()).or_default())
+    }
+}
+
+fn make_private_dir(path: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            fs::DirBuilder::new()
+                .mode(0o700)
+                .recursive(true)
+                .create(path)
+                .map_err(|e| unusable(path, &e))
+        }
+        Err(e) => Err(unusable(path, &e)),
+    }
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("cannot use {}: {error}", path.display()))
+}

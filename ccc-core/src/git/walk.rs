@@ -1,0 +1,91 @@
+//! A look at the workspace before any git is run over it.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+use super::{Refusal, unusable};
+use crate::Result;
+
+/// Refuses what host git would stumble over or follow: nested repositories under any of the names
+/// that some file system takes for `.git`, and things that are neither file, directory nor link.
+///
+/// Follows no link. `Ok(Err(refusal))` is a finding, `Err` a failure of the host.
+pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<std::result::Result<(), Refusal>> {
+    let (mut nested, mut special) = (Vec::new(), Vec::new());
+    let mut entries = 0_u64;
+    let mut open = vec![workspace.to_owned()];
+    while let Some(directory) = open.pop() {
+        let listing = fs::read_dir(&directory).map_err(|e| unusable(&directory, &e))?;
+        for entry in listing {
+            let entry = entry.map_err(|e| unusable(&directory, &e))?;
+            entries += 1;
+            if entries > max_entries {
+                return Ok(Err(Refusal::new(
+                    format!("the workspace holds more than {max_entries} files"),
+                    [b""; 0],
+                )));
+            }
+            let path = entry.path();
+            let relative = || {
+                let path = path.strip_prefix(workspace).unwrap_or(&path);
+                path.as_os_str().as_bytes().to_vec()
+            };
+            let kind = entry.file_type().map_err(|e| unusable(&path, &e))?;
+            if is_dot_git(entry.file_name().as_bytes()) {
+                nested.push(relative());
+            } else if kind.is_dir() {
+                open.push(path);
+            } else if kind.is_fifo() || kind.is_socket() || kind.is_block_device() || kind.is_char_device() {
+                special.push(relative());
+            }
+        }
+    }
+    Ok(if !nested.is_empty() {
+        Err(Refusal::new("the work holds a git repository of its own", nested))
+    } else if !special.is_empty() {
+        Err(Refusal::new("the work holds pipes, sockets or devices", special))
+    } else {
+        Ok(())
+    })
+}
+
+/// Whether some file system takes the name for `.git`: any case; NTFS's short name, trailing dots,
+/// blanks and streams; code points that HFS+ leaves out of names.
+fn is_dot_git(name: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(name);
+    let plain: String = text
+        .chars()
+        .filter(|c| !matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}'))
+        .flat_map(char::to_lowercase)
+        .collect();
+    let stem = plain.split(':').next().unwrap_or_default();
+    matches!(stem.trim_end_matches(['.', ' ']), ".git" | "git~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_means_dot_git_is_known() {
+        // spec: X6a
+        for (name, expected) in [
+            (".git", true),
+            (".GIT", true),
+            (".Git ", true),
+            (".git...", true),
+            ("git~1", true),
+            ("GIT~1", true),
+            (".git::$INDEX_ALLOCATION", true),
+            (".g\u{200c}it", true),
+            (".gitignore", false),
+            ("git", false),
+            ("x.git", false),
+            (".github", false),
+        ] {
+            assert_eq!(is_dot_git(name.as_bytes()), expected, "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Limits, Parts, Pipeline};
+use crate::git::HostGit;
+use crate::observe::NoObserver;
+use crate::policy::TrustPolicy;
+use crate::{
+    Agent, Clock, ContainerRunner, CredentialStore, Error, ErrorKind, Observer, Result,
+    SystemClock, VcsHost,
+};
+
+/// Puts a [`Pipeline`] together. Four ports have no default; [`build`](Self::build) says which one
+/// is missing.
+#[derive(Debug, Default)]
+pub struct PipelineBuilder {
+    host: Option<Arc<dyn VcsHost>>,
+    runner: Option<Arc<dyn ContainerRunner>>,
+    agent: Option<Arc<dyn Agent>>,
+    credentials: Option<Arc<dyn CredentialStore>>,
+    clock: Option<Arc<dyn Clock>>,
+    observer: Option<Arc<dyn Observer>>,
+    data_dir: Option<PathBuf>,
+    policy: TrustPolicy,
+    limits: Limits,
+}
+
+impl Pipeline {
+    /// An empty builder.
+    #[must_use]
+    pub fn builder() -> PipelineBuilder {
+        PipelineBuilder::default()
+    }
+}
+
+impl PipelineBuilder {
+    /// Where repositories, issues and pull requests live.
+    #[must_use]
+    pub fn host(mut self, host: Arc<dyn VcsHost>) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// What runs the agent's programs.
+    #[must_use]
+    pub fn runner(mut self, runner: Arc<dyn ContainerRunner>) -> Self {
+        self.runner = Some(runner);
+        self
+    }
+
+    /// Who edits.
+    #[must_use]
+    pub fn agent(mut self, agent: Arc<dyn Agent>) -> Self {
+        self.agent = Some(agent);
+        self
+    }
+
+    /// Where the agent's credentials rest.
+    #[must_use]
+    pub fn credentials(mut self, credentials: Arc<dyn CredentialStore>) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// The clock; the system's by default.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Who watches; nobody by default.
+    #[must_use]
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// The directory for mirrors and workspaces; held by this process alone.
+    #[must_use]
+    pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(path.into());
+        self
+    }
+
+    /// The operator's rules; the strict ones by default.
+    #[must_use]
+    pub fn policy(mut self, policy: TrustPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The ceilings.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Checks that all is there, and takes the data directory.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] names what is missing; the errors of [`HostGit::open`].
+    pub fn build(self) -> Result<Pipeline> {
+        fn required<T>(part: Option<T>, name: &str) -> Result<T> {
+            part.ok_or_else(|| {
+                Error::new(ErrorKind::InvalidInput, format!("a pipeline needs {name}: set it before build"))
+            })
+        }
+        let runtime = tokio::runtime::Handle::try_current().map_err(|e| {
+            Error::new(ErrorKind::InvalidInput, "build a pipeline inside a tokio runtime")
+                .with_source(e)
+        })?;
+        let parts = Parts {
+            host: required(self.host, "a host")?,
+            runner: required(self.runner, "a runner")?,
+            agent: required(self.agent, "an agent")?,
+            credentials: required(self.credentials, "credentials")?,
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+            observer: self.observer.unwrap_or_else(|| Arc::new(NoObserver)),
+            git: HostGit::open(required(self.data_dir, "a data_dir")?)?,
+            policy: self.policy,
+            limits: self.limits,
+            cleanups: tokio_util::task::TaskTracker::new(),
+            runtime,
+        };
+        Ok(Pipeline { parts: Arc::new(parts) })
+    }
+}

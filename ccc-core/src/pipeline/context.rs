@@ -1,0 +1,252 @@
+//! What one run carries through its stages.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+
+use super::Parts;
+use crate::event::{IssueEvent, RepoRef};
+use crate::observe::{Event, EventKind, Redactor};
+use crate::run::Checkpoint;
+use crate::run_store::Fence;
+use crate::vcs::{Access, Grant};
+use crate::{Clock, Error, ErrorKind, Outcome, Result, RunId, RunStore, Stage};
+
+/// Why the stages ended before their end: an outcome, or an error that becomes one.
+#[derive(Debug)]
+pub(super) enum Ended {
+    With(Outcome),
+    By(Error),
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::By(error)
+    }
+}
+
+/// Where checkpoints go when a store keeps the run.
+#[derive(Clone, Debug)]
+pub(super) struct Journal {
+    pub(super) store: Arc<dyn RunStore>,
+    pub(super) fence: Fence,
+}
+
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) id: RunId,
+    pub(super) event: IssueEvent,
+    pub(super) accepted_at: Timestamp,
+    pub(super) redactor: Redactor,
+    pub(super) journal: Option<Journal>,
+    parts: Arc<Parts>,
+    stage: Mutex<Stage>,
+    checkpoint: Mutex<Checkpoint>,
+    held: Mutex<Vec<Access>>,
+    salvage: Mutex<Option<String>>,
+    /// Another worker has the run now: nothing more may leave from here.
+    fenced_out: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Context {
+    pub(super) fn new(
+        parts: Arc<Parts>,
+        id: RunId,
+        event: IssueEvent,
+        accepted_at: Timestamp,
+        checkpoint: Checkpoint,
+        journal: Option<Journal>,
+    ) -> Self {
+        Self {
+            id,
+            event,
+            accepted_at,
+            redactor: Redactor::default(),
+            journal,
+            parts,
+            stage: Mutex::new(Stage::Accept),
+            checkpoint: Mutex::new(checkpoint),
+            held: Mutex::default(),
+            salvage: Mutex::default(),
+            fenced_out: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn repo(&self) -> &RepoRef {
+        &self.event.repo
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        *lock(&self.stage)
+    }
+
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        lock(&self.checkpoint).clone()
+    }
+
+    pub(super) fn note_down(&self, change: impl FnOnce(&mut Checkpoint)) {
+        change(&mut lock(&self.checkpoint));
+    }
+
+    pub(super) fn is_fenced_out(&self) -> bool {
+        self.fenced_out.load(Ordering::Acquire)
+    }
+
+    /// Work that could not be published, as a patch that may be shown.
+    pub(super) fn salvage(&self) -> Option<String> {
+        lock(&self.salvage).clone()
+    }
+
+    pub(super) fn set_salvage(&self, patch: String) {
+        *lock(&self.salvage) = Some(patch);
+    }
+
+    pub(super) fn emit(&self, what: EventKind) {
+        let event =
+            Event { run: self.id, at: self.parts.clock.now(), what: self.redactor.clean_kind(what) };
+        // An observer cannot fail; one that panics has no say in the run either.
+        let _ = std::panic::catch_unwind(AssertUnwindSafe(|| self.parts.observer.on_event(&event)));
+    }
+
+    pub(super) fn note(&self, text: impl Into<String>) {
+        self.emit(EventKind::Note { text: text.into() });
+    }
+
+    /// Runs one stage: says where we are, keeps the time, catches panics, makes the checkpoint.
+    pub(super) async fn in_stage<T>(
+        &self,
+        stage: Stage,
+        limit: Duration,
+        work: impl Future<Output = Result<T, Ended>>,
+    ) -> Result<T, Ended> {
+        *lock(&self.stage) = stage;
+        self.emit(EventKind::StageStarted { stage });
+        let bounded = within(&*self.parts.clock, limit, AssertUnwindSafe(work).catch_unwind());
+        let ended = match bounded.await {
+            Some(Ok(ended)) => ended,
+            Some(Err(panic)) => Err(Ended::By(panicked(&*panic))),
+            None => Err(Ended::By(Error::new(
+                ErrorKind::TimedOut,
+                format!("{stage} took longer than {} s", limit.as_secs()),
+            ))),
+        };
+        let ended = match ended {
+            Ok(value) => self.advance(stage).await.map(|()| value).map_err(Ended::By),
+            ended => ended,
+        };
+        let error = match &ended {
+            Err(Ended::By(error)) => Some(error.to_string()),
+            _ => None,
+        };
+        self.emit(EventKind::StageFinished { stage, error });
+        ended
+    }
+
+    async fn advance(&self, stage: Stage) -> Result<()> {
+        self.note_down(|checkpoint| checkpoint.stage = stage);
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let checkpoint = self.checkpoint();
+        let advanced = guarded(
+            &*self.parts.clock,
+            self.parts.limits.cleanup,
+            journal.store.advance(self.id, journal.fence, &checkpoint),
+        )
+        .await;
+        self.heed_fence(advanced)
+    }
+
+    /// Tells the store how the run ended.
+    pub(super) async fn finish(&self, outcome: &Outcome) -> Result<()> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let finished = guarded(
+            &*self.parts.clock,
+            self.parts.limits.cleanup,
+            journal.store.finish(self.id, journal.fence, outcome),
+        )
+        .await;
+        self.heed_fence(finished)
+    }
+
+    fn heed_fence(&self, written: Result<()>) -> Result<()> {
+        if written.as_ref().is_err_and(|e| e.kind() == ErrorKind::Conflict) {
+            self.fenced_out.store(true, Ordering::Release);
+        }
+        written
+    }
+
+    /// A token for the run's repository; given back in Cleanup at the latest.
+    pub(super) async fn access(&self, grant: Grant, min_ttl: Duration) -> Result<Access> {
+        let access = self.parts.host.access(self.repo(), grant, min_ttl).await?;
+        for secret in access.token.iter().chain(&access.authorization) {
+            self.redactor.add(secret);
+        }
+        lock(&self.held).push(access.clone());
+        Ok(access)
+    }
+
+    /// Gives back what is held for `grant`, or all of it. Tries each; returns the first error.
+    pub(super) async fn release(&self, grant: Option<Grant>) -> Result<()> {
+        let mut result = Ok(());
+        loop {
+            // Taken only when the host has answered: a release that is dropped is tried again.
+            let next = lock(&self.held)
+                .iter()
+                .position(|access| grant.is_none_or(|grant| access.grant == grant))
+                .map(|at| (at, lock(&self.held)[at].clone()));
+            let Some((at, access)) = next else { return result };
+            let released = AssertUnwindSafe(self.parts.host.release(access)).catch_unwind().await;
+            lock(&self.held).remove(at);
+            result = result.and(released.unwrap_or_else(|panic| Err(panicked(&*panic))));
+        }
+    }
+}
+
+/// The future's output, or `None` when `limit` passed first.
+pub(super) async fn within<T>(
+    clock: &dyn Clock,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        output = work => Some(output),
+        () = clock.sleep(limit) => None,
+    }
+}
+
+/// One call of a port that must not take the run down: bounded, panics caught.
+pub(super) async fn guarded<T>(
+    clock: &dyn Clock,
+    limit: Duration,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    match within(clock, limit, AssertUnwindSafe(work).catch_unwind()).await {
+        Some(Ok(result)) => result,
+        Some(Err(panic)) => Err(panicked(&*panic)),
+        None => Err(Error::new(
+            ErrorKind::TimedOut,
+            format!("no answer within {} s", limit.as_secs()),
+        )),
+    }
+}
+
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let words = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    Error::new(
+        ErrorKind::Unexpected,
+        format!("an adapter panicked, which is a defect in it: {}", crate::text::one_line(&words, 200)),
+    )
+}

@@ -1,0 +1,117 @@
+//! From an event to a report: the order of things when all goes well, and when it does not.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+
+use super::Pipeline;
+use super::cleanup::CleanupGuard;
+use super::context::{Context, Ended, Journal, guarded, panicked};
+use crate::event::IssueEvent;
+use crate::observe::EventKind;
+use crate::run::Checkpoint;
+use crate::run_store::Claim;
+use crate::{CancellationToken, Error, ErrorKind, Outcome, Result, RunId, RunStore, Stage};
+
+/// How a run ended, and how telling people and cleaning up went: three truths, none hides another.
+#[derive(Debug)]
+#[must_use]
+pub struct RunReport {
+    /// The run.
+    pub run: RunId,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Whether the person who waits was told.
+    pub report: Result<()>,
+    /// Whether nothing is left.
+    pub cleanup: Result<()>,
+}
+
+impl Pipeline {
+    /// Solves one issue. Never fails: what goes wrong is in the report.
+    ///
+    /// Dropping the future ends the run; what it had made is cleaned up all the same, by a task that
+    /// [`settled`](Self::settled) waits for.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when the system has no randomness for a [`RunId`]: nothing began.
+    pub async fn run(&self, event: IssueEvent, cancel: &CancellationToken) -> Result<RunReport> {
+        let now = self.parts.clock.now();
+        let run = Context::new(
+            Arc::clone(&self.parts),
+            RunId::new(now)?,
+            event,
+            now,
+            Checkpoint::default(),
+            None,
+        );
+        Ok(self.drive(Arc::new(run), cancel).await)
+    }
+
+    /// Goes on with a claimed run from its checkpoint, and writes every step into the store under
+    /// the claim's fence.
+    pub async fn resume(
+        &self,
+        claim: Claim,
+        store: Arc<dyn RunStore>,
+        cancel: &CancellationToken,
+    ) -> RunReport {
+        let record = claim.record;
+        let run = Context::new(
+            Arc::clone(&self.parts),
+            record.run,
+            record.event,
+            record.accepted_at,
+            record.checkpoint,
+            Some(Journal { store, fence: claim.fence }),
+        );
+        self.drive(Arc::new(run), cancel).await
+    }
+
+    async fn drive(&self, run: Arc<Context>, cancel: &CancellationToken) -> RunReport {
+        let guard = CleanupGuard::arm(&self.parts, &run);
+        let (clock, limits) = (&self.parts.clock, &self.parts.limits);
+        let ended = tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                Err(Ended::By(Error::new(ErrorKind::Cancelled, "the run was cancelled")))
+            }
+            ended = AssertUnwindSafe(self.stages(&run)).catch_unwind() => {
+                ended.unwrap_or_else(|panic| Err(Ended::By(panicked(&*panic))))
+            }
+            () = clock.sleep(limits.run) => Err(Ended::By(Error::new(
+                ErrorKind::TimedOut,
+                format!("the run took longer than {} s", limits.run.as_secs()),
+            ))),
+        };
+        let stage = run.stage();
+        let outcome = match ended {
+            Ok(outcome) | Err(Ended::With(outcome)) => outcome,
+            // Once cancelled, every error is the cancellation's doing, whatever it says.
+            Err(Ended::By(_)) if cancel.is_cancelled() => Outcome::Cancelled { stage },
+            Err(Ended::By(error)) => Outcome::from_error(stage, &error),
+        };
+        let outcome = run.redactor.clean_outcome(outcome);
+        let report = self.report(&run, &outcome).await;
+        if let Err(error) = run.finish(&outcome).await {
+            run.note(format!("the run store did not take the outcome: {error}"));
+        }
+        let cleanup = guard.clean_up().await;
+        run.emit(EventKind::Finished { outcome: outcome.clone() });
+        RunReport { run: run.id, outcome, report, cleanup }
+    }
+
+    /// Tells the person who waits, in a time of its own. A worker that lost its run says nothing.
+    async fn report(&self, run: &Context, outcome: &Outcome) -> Result<()> {
+        if run.is_fenced_out() {
+            return Ok(());
+        }
+        run.emit(EventKind::StageStarted { stage: Stage::Report });
+        let limit = self.parts.limits.report;
+        let result = guarded(&*self.parts.clock, limit, self.comment_outcome(run, outcome)).await;
+        let error = result.as_ref().err().map(ToString::to_string);
+        run.emit(EventKind::StageFinished { stage: Stage::Report, error });
+        result
+    }
+}

@@ -1,0 +1,38 @@
+use std::time::Duration;
+
+use crate::agent::AgentLimits;
+use crate::container::Resources;
+
+/// How long things may take, and how much they may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// A whole run, without Report and Cleanup.
+    pub run: Duration,
+    /// Any one stage but Work.
+    pub stage: Duration,
+    /// What the agent may use in Work.
+    pub agent: AgentLimits,
+    /// How long the agent's programs get to end by themselves before they are killed.
+    pub stop_grace: Duration,
+    /// Report.
+    pub report: Duration,
+    /// Each of Cleanup's parts: container, tokens, files.
+    pub cleanup: Duration,
+    /// What a container may use.
+    pub resources: Resources,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            run: Duration::from_secs(90 * 60),
+            stage: Duration::from_secs(15 * 60),
+            agent: AgentLimits::default(),
+            stop_grace: Duration::from_secs(10),
+            report: Duration::from_secs(60),
+            cleanup: Duration::from_secs(60),
+            resources: Resources::default(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+use super::*;
+use crate::agent::Verdict;
+use crate::vcs::PullRequest;
+use crate::{BranchName, Stage};
+use jiff::Timestamp;
+
+fn outcomes() -> Vec<Outcome> {
+    let hostile = "@all fixes #7 <img src=x> ![a](b) ```".to_owned();
+    vec![
+        Outcome::PullRequest {
+            pull_request: PullRequest {
+                number: Some(3),
+                url: "https://h/3".into(),
+                head: BranchName::new("claude/issue-1-00000000").unwrap(),
+            },
+        },
+        Outcome::Answered { answer: hostile.clone() },
+        Outcome::Refused {
+            stage: Stage::Collect,
+            reason: hostile.clone(),
+            paths: vec![hostile.clone()],
+        },
+        Outcome::Failed { stage: Stage::Work, kind: ErrorKind::TimedOut, message: hostile.clone() },
+        Outcome::Cancelled { stage: Stage::Work },
+    ]
+}
+
+#[test]
+fn no_outcome_lets_untrusted_text_act() {
+    // spec: X13, P5
+    let run = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
+    let mut checkpoint = Checkpoint::default();
+    let mut report = AgentReport::new(Verdict::Completed, "done");
+    report.denials = vec!["Bash(@all)".into()];
+    checkpoint.report = Some(report);
+    for outcome in outcomes() {
+        let body = outcome_comment(run, "scripted", &outcome, &checkpoint, Some("``` @all"));
+        assert!(body.contains(&run.to_string()), "{body}");
+        let outside_the_fence = body.split("````").next().unwrap();
+        for acting in ["@all", "#7", "<img", "![a]"] {
+            assert!(!outside_the_fence.contains(acting), "{acting} in {body}");
+        }
+    }
+}
+
+#[test]
+fn a_comment_fits_into_the_host_s_limit() {
+    // spec: X13
+    let run = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
+    let outcome = Outcome::Answered { answer: "@".repeat(1 << 20) };
+    let patch = "+x\n".repeat(10_000);
+    let body = outcome_comment(run, "a", &outcome, &Checkpoint::default(), Some(&patch));
+    assert!(body.len() < 65_536, "{}", body.len());
+}

@@ -1,0 +1,87 @@
+//! What secrets look like (spec: X10b).
+
+/// Shapes of well-known credentials, by their prefixes.
+///
+/// A second line of defence behind [`Redactor`](crate::observe::Redactor), which knows the live
+/// secrets by value: this one knows those that were never ours.
+#[derive(Clone, Copy, Debug)]
+pub struct SecretShapes;
+
+/// Prefix, and how many characters of a token's alphabet must follow it.
+const SHAPES: &[(&[u8], usize)] = &[
+    (b"ghp_", 30),
+    (b"gho_", 30),
+    (b"ghu_", 30),
+    (b"ghs_", 30),
+    (b"ghr_", 30),
+    (b"github_pat_", 30),
+    (b"glpat-", 20),
+    (b"sk-ant-", 20),
+    (b"AKIA", 16),
+    (b"ASIA", 16),
+    (b"xoxb-", 20),
+    (b"xoxp-", 20),
+];
+const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
+
+impl SecretShapes {
+    /// Whether `new` holds something of a secret's shape that `old` does not hold.
+    #[must_use]
+    pub fn adds(old: &[u8], new: &[u8]) -> bool {
+        Self::find(new).any(|found| !contains(old, found))
+    }
+
+    fn find(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+        let tokens = SHAPES.iter().flat_map(move |(prefix, more)| {
+            positions(bytes, prefix).filter_map(move |at| {
+                let rest = &bytes[at + prefix.len()..];
+                let length = rest.iter().take_while(|b| is_token_byte(**b)).count();
+                let starts = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+                (starts && length >= *more).then(|| &bytes[at..at + prefix.len() + length])
+            })
+        });
+        let keys = positions(bytes, PRIVATE_KEY).filter_map(move |at| {
+            let line = bytes[..at].iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
+            // With what follows, so that another key under the same header is another finding.
+            let end = bytes.len().min(at + PRIVATE_KEY.len() + 80);
+            contains(&bytes[line..at], b"-----BEGIN ").then(|| &bytes[line..end])
+        });
+        tokens.chain(keys)
+    }
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+fn positions<'a>(bytes: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    memchr::memmem::find_iter(bytes, needle)
+}
+
+/// Whether `needle` is in `bytes`.
+pub(crate) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
+    memchr::memmem::find(bytes, needle).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_are_found_when_they_are_new() {
+        // spec: X10b
+        let token = format!("x = \"ghp_{}\"", "a1B2".repeat(9));
+        let key = format!("-----BEGIN RSA {}", "PRIVATE KEY-----\nMIIabc\n");
+        for (old, new, expected) in [
+            ("", token.as_str(), true),
+            (token.as_str(), token.as_str(), false),
+            ("", key.as_str(), true),
+            (key.as_str(), key.as_str(), false),
+            ("", "tokens start with ghp_ or sk-ant-", false),
+            ("", "begins -----BEGIN PUBLIC KEY-----", false),
+            ("", "XAKIAABCDEFGHIJKLMNOP", false),
+        ] {
+            assert_eq!(SecretShapes::adds(old.as_bytes(), new.as_bytes()), expected, "{new}");
+        }
+    }
+}

@@ -1,0 +1,265 @@
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ccc_core::event::{Delivery, IssueEvent};
+use ccc_core::run::{Checkpoint, RunRecord, RunState};
+use ccc_core::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
+use ccc_core::{
+    Clock, DeliveryId, Error, ErrorKind, Outcome, Result, RunId, RunStore, async_trait,
+};
+use jiff::Timestamp;
+
+/// How much a [`MemoryRunStore`] keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Runs that are not over; more are refused.
+    pub unfinished: usize,
+    /// Runs that are over; the oldest go first.
+    pub finished: usize,
+    /// Delivery ids; the oldest go first.
+    pub deliveries: usize,
+    /// Lines of one run's log; the oldest go first.
+    pub log_lines: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { unfinished: 1_000, finished: 1_000, deliveries: 10_000, log_lines: 2_000 }
+    }
+}
+
+/// Runs in memory, until the process ends: accepted runs die with it. Say so when you start.
+#[derive(Debug)]
+pub struct MemoryRunStore {
+    clock: Arc<dyn Clock>,
+    bounds: Bounds,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// A `RunId` starts with a clock, so the order of the keys is the order of acceptance.
+    runs: BTreeMap<RunId, Entry>,
+    deliveries: HashMap<DeliveryId, ([u8; 32], RunId)>,
+    delivery_order: VecDeque<DeliveryId>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    record: RunRecord,
+    fence: u64,
+    /// The lease's end while claimed; the earliest claim while waiting.
+    until: Timestamp,
+    log: VecDeque<LogEntry>,
+    log_dropped: u64,
+}
+
+impl Entry {
+    fn is_finished(&self) -> bool {
+        matches!(self.record.state, RunState::Finished { .. })
+    }
+
+    fn is_held(&self, now: Timestamp) -> bool {
+        self.record.state == RunState::Claimed && now < self.until
+    }
+}
+
+impl MemoryRunStore {
+    /// A store with the default bounds.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::with_bounds(clock, Bounds::default())
+    }
+
+    /// A store that keeps this much.
+    pub fn with_bounds(clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
+        Self { clock, bounds, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes a run on behalf of whoever holds `fence`.
+    fn held<T>(
+        &self,
+        run: RunId,
+        fence: Fence,
+        change: impl FnOnce(&mut Entry, Timestamp) -> T,
+    ) -> Result<T> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let entry = state.runs.get_mut(&run).ok_or_else(|| no_such_run(run))?;
+        if entry.fence != fence.0 || !entry.is_held(now) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("the lease on run {run} is lost: stop working on it"),
+            )
+            .with_operation("run_store"));
+        }
+        Ok(change(entry, now))
+    }
+}
+
+fn no_such_run(run: RunId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no run {run}")).with_operation("run_store")
+}
+
+impl State {
+    /// Drops what is beyond the bounds, oldest first; never a run that is not over.
+    fn trim(&mut self, bounds: &Bounds) {
+        let finished: Vec<RunId> =
+            self.runs.iter().filter(|(_, e)| e.is_finished()).map(|(run, _)| *run).collect();
+        for run in finished.iter().take(finished.len().saturating_sub(bounds.finished)) {
+            self.runs.remove(run);
+        }
+        while self.delivery_order.len() > bounds.deliveries {
+            if let Some(delivery) = self.delivery_order.pop_front() {
+                self.deliveries.remove(&delivery);
+            }
+        }
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl RunStore for MemoryRunStore {
+    async fn accept(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Accepted> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        if let Some((body, run)) = state.deliveries.get(&delivery.id) {
+            if *body != delivery.body_sha256 {
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    format!("delivery {} came again with another body", delivery.id),
+                )
+                .with_operation("run_store.accept"));
+            }
+            return Ok(Accepted { run: *run, duplicate: true });
+        }
+        let key = event.trigger_key();
+        let same_wish = state
+            .runs
+            .iter()
+            .find(|(_, entry)| !entry.is_finished() && entry.record.event.trigger_key() == key)
+            .map(|(run, _)| *run);
+        let accepted = match same_wish {
+            Some(run) => Accepted { run, duplicate: true },
+            None => {
+                let unfinished = state.runs.values().filter(|e| !e.is_finished()).count();
+                if unfinished >= self.bounds.unfinished {
+                    return Err(Error::new(
+                        ErrorKind::Unavailable,
+                        "too many runs are waiting: send it again later",
+                    )
+                    .with_operation("run_store.accept")
+                    .with_retry_after(Duration::from_secs(60)));
+                }
+                let run = RunId::new(now)?;
+                let record = RunRecord {
+                    run,
+                    event: event.clone(),
+                    accepted_at: now,
+                    state: RunState::Waiting,
+                    checkpoint: Checkpoint::default(),
+                    cancel_requested: false,
+                };
+                let entry =
+                    Entry { record, fence: 0, until: now, log: VecDeque::new(), log_dropped: 0 };
+                state.runs.insert(run, entry);
+                Accepted { run, duplicate: false }
+            }
+        };
+        state.deliveries.insert(delivery.id.clone(), (delivery.body_sha256, accepted.run));
+        state.delivery_order.push_back(delivery.id.clone());
+        state.trim(&self.bounds);
+        Ok(accepted)
+    }
+
+    async fn claim(&self, lease: Duration) -> Result<Option<Claim>> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let busy: Vec<String> = state
+            .runs
+            .values()
+            .filter(|entry| entry.is_held(now))
+            .map(|entry| entry.record.event.issue_key())
+            .collect();
+        let free = state.runs.values_mut().find(|entry| {
+            !entry.is_finished()
+                && now >= entry.until
+                && !busy.contains(&entry.record.event.issue_key())
+        });
+        Ok(free.map(|entry| {
+            entry.fence += 1;
+            entry.until = now + lease;
+            entry.record.state = RunState::Claimed;
+            Claim { record: entry.record.clone(), fence: Fence(entry.fence) }
+        }))
+    }
+
+    async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal> {
+        self.held(run, fence, |entry, now| {
+            entry.until = entry.until.max(now + lease);
+            Renewal { cancel_requested: entry.record.cancel_requested }
+        })
+    }
+
+    async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()> {
+        self.held(run, fence, |entry, now| {
+            entry.record.state = RunState::Waiting;
+            entry.until = now + delay;
+        })
+    }
+
+    async fn advance(&self, run: RunId, fence: Fence, checkpoint: &Checkpoint) -> Result<()> {
+        self.held(run, fence, |entry, _| entry.record.checkpoint = checkpoint.clone())
+    }
+
+    async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()> {
+        self.held(run, fence, |entry, _| {
+            entry.record.state = RunState::Finished { outcome: outcome.clone() };
+        })
+    }
+
+    async fn request_cancel(&self, run: RunId) -> Result<()> {
+        let mut state = self.state();
+        let entry = state.runs.get_mut(&run).ok_or_else(|| no_such_run(run))?;
+        if !entry.is_finished() {
+            entry.record.cancel_requested = true;
+        }
+        Ok(())
+    }
+
+    async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
+        Ok(self.state().runs.get(&run).map(|entry| entry.record.clone()))
+    }
+
+    async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>> {
+        let state = self.state();
+        let newest_first = state.runs.iter().rev();
+        Ok(newest_first
+            .filter(|(run, _)| before.is_none_or(|before| **run < before))
+            .take(limit)
+            .map(|(_, entry)| entry.record.clone())
+            .collect())
+    }
+
+    async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
+        let most = self.bounds.log_lines;
+        self.held(run, fence, |entry, _| {
+            entry.log.extend(entries.iter().cloned());
+            while entry.log.len() > most {
+                entry.log.pop_front();
+                entry.log_dropped += 1;
+            }
+        })
+    }
+
+    async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
+        let state = self.state();
+        let entry = state.runs.get(&run).ok_or_else(|| no_such_run(run))?;
+        let numbered = (entry.log_dropped..).zip(entry.log.iter().cloned());
+        Ok(numbered.filter(|(number, _)| *number >= from).take(limit).collect())
+    }
+}
