@@ -1,1 +1,5 @@
-//! .
+//! What the tests that cross crates share.
+
+pub mod architecture;
+pub mod source;
+pub mod spec;

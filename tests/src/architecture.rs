@@ -1,0 +1,168 @@
+//! The rules of the rooms, each a function over data.
+
+use std::collections::BTreeSet;
+
+use toml::{Table, Value};
+
+use crate::source::Source;
+
+/// The libraries, and the crates of ours that each may name. Whoever is not listed may name all.
+pub const ROOMS: &[(&str, &[&str])] = &[
+    ("ccc-core", &["ccc-core"]),
+    ("ccc-github", &["ccc-core", "ccc-github"]),
+    ("ccc-store", &["ccc-core", "ccc-store"]),
+    ("ccc-runner", &["ccc-core", "ccc-runner"]),
+];
+
+/// What belongs to one adapter, and so neither among the core's dependencies nor in its names.
+pub const FOREIGN: &[&str] = &[
+    "anthropic",
+    "axum",
+    "bollard",
+    "claude",
+    "docker",
+    "github",
+    "hyper",
+    "octocrab",
+    "reqwest",
+    "rusqlite",
+    "sqlx",
+];
+
+/// Crates that need an operating system.
+pub const NATIVE: &[&str] = &[
+    "libc",
+    "mio",
+    "rustix",
+    "signal-hook-registry",
+    "socket2",
+    "tempfile",
+];
+
+/// The most lines of a source file.
+pub const MAX_LINES: usize = 350;
+
+/// All dependencies in a manifest, whatever their section or target, under their real names.
+fn dependencies(manifest: &Table) -> Vec<String> {
+    let mut found = Vec::new();
+    for (key, value) in manifest {
+        let Value::Table(table) = value else { continue };
+        match key.as_str() {
+            "dependencies" | "dev-dependencies" | "build-dependencies" => {
+                found.extend(table.iter().map(|(name, value)| {
+                    value
+                        .get("package")
+                        .and_then(Value::as_str)
+                        .unwrap_or(name)
+                        .to_owned()
+                }));
+            }
+            "target" => {
+                found.extend(
+                    table
+                        .values()
+                        .filter_map(Value::as_table)
+                        .flat_map(dependencies),
+                );
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// What the manifest names and must not.
+#[must_use]
+pub fn wrong_dependencies(manifest: &Table) -> Vec<String> {
+    let Some(name) = manifest
+        .get("package")
+        .and_then(|package| package["name"].as_str())
+    else {
+        return Vec::new();
+    };
+    let Some((_, allowed)) = ROOMS.iter().find(|(room, _)| *room == name) else {
+        return Vec::new();
+    };
+    dependencies(manifest)
+        .into_iter()
+        .filter(|dependency| {
+            let ours = dependency == "ccc" || dependency.starts_with("ccc-");
+            let foreign = name == "ccc-core" && FOREIGN.contains(&&**dependency);
+            foreign || (ours && !allowed.contains(&&**dependency))
+        })
+        .map(|dependency| format!("{name} names {dependency}"))
+        .collect()
+}
+
+/// What the code of a room names and must not. Comments and literals may say anything: a path such
+/// as `.github` is data.
+#[must_use]
+pub fn wrong_names(path: &str, text: &str) -> Vec<String> {
+    let Some((room, allowed)) = ROOMS.iter().find(|(room, _)| {
+        path.strip_prefix(room)
+            .is_some_and(|rest| rest.starts_with("/src/"))
+    }) else {
+        return Vec::new();
+    };
+    let source = Source::new(text);
+    let words = source
+        .code
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let mut found = BTreeSet::new();
+    for word in words {
+        let foreign = *room == "ccc-core"
+            && FOREIGN
+                .iter()
+                .any(|foreign| word.to_lowercase().contains(foreign));
+        let other = ROOMS
+            .iter()
+            .map(|(other, _)| other.replace('-', "_"))
+            .any(|other| word == other && !allowed.contains(&&*other.replace('_', "-")));
+        if foreign || other {
+            found.insert(format!("{path} names {word}"));
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// The lines of `cargo tree -e normal,features` that only a test may have.
+#[must_use]
+pub fn test_only(tree: &str) -> Vec<&str> {
+    tree.lines()
+        .filter(|line| {
+            let line = line.trim_start_matches(['│', '├', '└', '─', ' ']);
+            line.starts_with("mockall ") || line.contains("feature \"testing\"")
+        })
+        .collect()
+}
+
+/// The crates of `cargo tree --prefix none`.
+#[must_use]
+pub fn crates(tree: &str) -> BTreeSet<&str> {
+    tree.lines()
+        .filter_map(|line| {
+            let version = line
+                .match_indices(' ')
+                .nth(1)
+                .map_or(line.len(), |(at, _)| at);
+            (!line.is_empty()).then(|| &line[..version])
+        })
+        .collect()
+}
+
+/// The crates of the tree that a wasm32 build must not hold.
+#[must_use]
+pub fn native(tree: &str) -> Vec<&str> {
+    crates(tree)
+        .into_iter()
+        .filter(|line| NATIVE.contains(&line.split(' ').next().unwrap_or_default()))
+        .collect()
+}
+
+/// A source file that is too long, with its length.
+#[must_use]
+pub fn too_long(path: &str, text: &str) -> Option<String> {
+    let lines = text.lines().count();
+    let counts = path.contains("/src/") && !path.ends_with("/tests.rs");
+    (counts && lines > MAX_LINES).then(|| format!("{path}: {lines} lines"))
+}

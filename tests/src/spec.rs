@@ -1,0 +1,182 @@
+//! Requirements and citations: what `docs/spec.md` says and who refers to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::source::Source;
+
+/// Whether a requirement may be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Code holds it and a test proves it.
+    Built,
+    /// Neither.
+    Planned,
+}
+
+/// A place that cites a requirement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Citation {
+    /// The id as it is written.
+    pub id: String,
+    /// File and line.
+    pub place: String,
+    /// Whether it counts as proof.
+    pub proof: bool,
+}
+
+/// Reads the requirements.
+///
+/// # Errors
+/// Every line that begins as a requirement and is none, and every id that is there twice.
+pub fn requirements(text: &str) -> Result<BTreeMap<String, Status>, Vec<String>> {
+    let (mut found, mut problems) = (BTreeMap::new(), Vec::new());
+    for (number, line) in text.lines().enumerate() {
+        if !line.trim_start().starts_with("- **") {
+            continue;
+        }
+        let Some((id, status)) = requirement(line) else {
+            problems.push(format!("line {}: not a requirement: {line}", number + 1));
+            continue;
+        };
+        if found.insert(id.to_owned(), status).is_some() {
+            problems.push(format!("line {}: {id} is there twice", number + 1));
+        }
+    }
+    for id in found.keys().filter(|id| family(id) != id.as_str()) {
+        if found.contains_key(family(id)) {
+            problems.push(format!(
+                "{id} is a part of {}, which is a requirement",
+                family(id)
+            ));
+        }
+    }
+    if problems.is_empty() {
+        Ok(found)
+    } else {
+        Err(problems)
+    }
+}
+
+/// `- **W2a** *(built)* text`.
+fn requirement(line: &str) -> Option<(&str, Status)> {
+    let (id, rest) = line.strip_prefix("- **")?.split_once("** ")?;
+    let (status, text) = rest.strip_prefix("*(")?.split_once(")* ")?;
+    let status = match status {
+        "built" => Status::Built,
+        "planned" => Status::Planned,
+        _ => return None,
+    };
+    (is_id(id) && text.ends_with('.')).then_some((id, status))
+}
+
+/// A capital letter, a number, and perhaps a small letter.
+fn is_id(text: &str) -> bool {
+    let digits = family(text)
+        .strip_prefix(|c: char| c.is_ascii_uppercase())
+        .unwrap_or_default();
+    !digits.is_empty() && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The id without the letter of its part.
+fn family(id: &str) -> &str {
+    id.strip_suffix(|c: char| c.is_ascii_lowercase())
+        .unwrap_or(id)
+}
+
+/// The citations of a Rust file. In a file of a conformance suite, public async functions prove as
+/// tests do.
+#[must_use]
+pub fn citations(path: &str, text: &str) -> Vec<Citation> {
+    let source = Source::new(text);
+    let mut proofs = source.tests();
+    if path.contains("src/testing/conformance") {
+        proofs.extend(source.public_async_functions());
+    }
+    cited_in(&source.comments)
+        .into_iter()
+        .map(|(at, id)| Citation {
+            id,
+            place: format!("{path}:{}", source.line(at)),
+            proof: proofs.iter().any(|range| range.contains(&at)),
+        })
+        .collect()
+}
+
+/// The citations of a text that is no program: none of them proves anything.
+#[must_use]
+pub fn mentions(path: &str, text: &str) -> Vec<Citation> {
+    cited_in(text)
+        .into_iter()
+        .map(|(at, id)| {
+            let line = text[..at].matches('\n').count() + 1;
+            Citation {
+                id,
+                place: format!("{path}:{line}"),
+                proof: false,
+            }
+        })
+        .collect()
+}
+
+/// Every id after the mark, with where it stands. What looks like an id is one, right or wrong.
+fn cited_in(text: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (at, mark) in text.match_indices("spec: ") {
+        if text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let mut rest = &text[at + mark.len()..];
+        loop {
+            let length = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+            let (word, after) = rest.split_at(length);
+            let mut bytes = word.bytes();
+            let letter = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic());
+            if !letter || !bytes.next().is_some_and(|byte| byte.is_ascii_digit()) {
+                break;
+            }
+            found.push((at, word.to_owned()));
+            let Some(next) = after.strip_prefix(", ") else {
+                break;
+            };
+            rest = next;
+        }
+    }
+    found
+}
+
+/// What is wrong between requirements and citations; empty when nothing is.
+#[must_use]
+pub fn problems(requirements: &BTreeMap<String, Status>, citations: &[Citation]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let families: BTreeSet<&str> = requirements.keys().map(|id| family(id)).collect();
+    for Citation { id, place, proof } in citations {
+        match (requirements.get(id), *proof) {
+            (Some(Status::Planned), true) => {
+                problems.push(format!("{place}: a test cites {id}, which is planned"));
+            }
+            (None, true) if families.contains(&**id) => {
+                problems.push(format!(
+                    "{place}: a test cites {id}, which has parts: name one"
+                ));
+            }
+            (None, _) if !families.contains(&**id) => {
+                problems.push(format!("{place}: {id} is no requirement"));
+            }
+            _ => {}
+        }
+    }
+    for (id, _) in requirements
+        .iter()
+        .filter(|(_, status)| **status == Status::Built)
+    {
+        let mut cited = citations.iter().filter(|citation| citation.id == *id);
+        if cited.clone().any(|citation| citation.proof) {
+            continue;
+        }
+        let elsewhere = cited.next().map_or_else(String::new, |citation| {
+            format!("; the citation at {} is in no test", citation.place)
+        });
+        problems.push(format!("{id} is built and no test cites it{elsewhere}"));
+    }
+    problems
+}
