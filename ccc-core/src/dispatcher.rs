@@ -132,6 +132,9 @@ impl Dispatcher {
         lock(&in_flight).insert(run, fence);
         async move {
             let cancel = CancellationToken::new();
+            if claim.record.cancel_requested {
+                cancel.cancel();
+            }
             let lease = Lease { store: &*store, clock: &**pipeline.clock(), run, fence, pace };
             tokio::select! {
                 biased;
