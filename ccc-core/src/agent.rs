@@ -228,7 +228,6 @@ impl AgentReport {
 ///
 /// # Call order
 /// `needs` → [`ContainerRunner::spawn`](crate::ContainerRunner::spawn) → `run`, once per container.
-#[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Agent: Debug + Send + Sync + 'static {

@@ -275,7 +275,6 @@ pub trait ContainerRunner: Debug + Send + Sync + 'static {
 }
 
 /// A container that runs. Dropping it does nothing: [`ContainerRunner::destroy`] ends it.
-#[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Container: Debug + Send + Sync {
