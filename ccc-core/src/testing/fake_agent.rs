@@ -1,0 +1,72 @@
+use async_trait::async_trait;
+
+use crate::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict};
+use crate::container::{Command, ContainerExt};
+use crate::{Agent, Container, CredentialKey, Result};
+
+/// Writes the files that it was told to, through the container, and says that it is done.
+#[derive(Clone, Debug)]
+pub struct FakeAgent {
+    files: Vec<(String, String)>,
+    credentials: Vec<CredentialKey>,
+    verdict: Verdict,
+}
+
+impl Default for FakeAgent {
+    fn default() -> Self {
+        Self { files: Vec::new(), credentials: Vec::new(), verdict: Verdict::Completed }
+    }
+}
+
+impl FakeAgent {
+    /// Writes this file, too.
+    #[must_use]
+    pub fn writes(mut self, path: &str, content: &str) -> Self {
+        self.files.push((path.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// Needs this credential, too.
+    #[must_use]
+    pub fn needs_credential(mut self, key: CredentialKey) -> Self {
+        self.credentials.push(key);
+        self
+    }
+
+    /// Ends like this.
+    #[must_use]
+    pub fn ends(mut self, verdict: Verdict) -> Self {
+        self.verdict = verdict;
+        self
+    }
+}
+
+#[async_trait]
+impl Agent for FakeAgent {
+    fn name(&self) -> &str {
+        "fake"
+    }
+
+    fn needs(&self) -> AgentNeeds {
+        AgentNeeds { credentials: self.credentials.clone(), ..AgentNeeds::default() }
+    }
+
+    async fn run(
+        &self,
+        _: &Task,
+        container: &dyn Container,
+        events: &mut dyn AgentSink,
+    ) -> Result<AgentReport> {
+        events.event(AgentEvent::Said { text: "working".to_owned() });
+        for (path, content) in &self.files {
+            events.event(AgentEvent::Edited { path: path.clone() });
+            let tee = Command::new(["tee", "--", path]).with_stdin(content.as_bytes());
+            let written = container.output(&tee).await?;
+            if !written.status.success() {
+                let reason = format!("cannot write {path}: {}", written.status);
+                return Ok(AgentReport::new(Verdict::Failed { reason }, ""));
+            }
+        }
+        Ok(AgentReport::new(self.verdict.clone(), "the fake agent is done"))
+    }
+}

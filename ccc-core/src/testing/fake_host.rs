@@ -1,0 +1,253 @@
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::lock;
+use crate::event::{Actor, ActorKind, RepoRef};
+use crate::vcs::{
+    Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
+    PullRequest, ReactionTarget, Repository,
+};
+use crate::{BranchName, Error, ErrorKind, Result, Secret, VcsHost};
+
+/// A host in memory, with one repository: a git repository on this machine.
+#[derive(Debug)]
+pub struct FakeHost {
+    repo: RepoRef,
+    git: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    permissions: BTreeMap<u64, Permission>,
+    issues: BTreeMap<u64, Issue>,
+    files: BTreeMap<String, Vec<u8>>,
+    comments: Vec<(u64, Option<String>, Comment)>,
+    pull_requests: Vec<(NewPullRequest, PullRequest)>,
+    reactions: Vec<ReactionTarget>,
+    minted: u64,
+    held: Vec<(Grant, String)>,
+    archived: bool,
+}
+
+impl FakeHost {
+    /// A host whose one repository is the git repository at `git`, with the default branch `main`.
+    #[must_use]
+    pub fn new(git: impl Into<PathBuf>) -> Self {
+        let repo = RepoRef {
+            host: "host.example".to_owned(),
+            id: 7,
+            owner: "octo".to_owned(),
+            name: "hello".to_owned(),
+        };
+        Self { repo, git: git.into(), state: Mutex::default() }
+    }
+
+    /// The repository.
+    #[must_use]
+    pub fn repo(&self) -> &RepoRef {
+        &self.repo
+    }
+
+    /// An account that may do this much.
+    pub fn add_actor(&self, id: u64, login: &str, permission: Permission) -> Actor {
+        lock(&self.state).permissions.insert(id, permission);
+        Actor { id, login: login.to_owned(), kind: ActorKind::User }
+    }
+
+    /// Opens an issue, or changes it.
+    pub fn set_issue(&self, number: u64, title: &str, body: &str, author: &Actor, open: bool) -> Issue {
+        let issue = Issue {
+            number,
+            title: title.to_owned(),
+            body: body.to_owned(),
+            author: author.clone(),
+            open,
+            locked: false,
+            is_pull_request: false,
+            updated_at: Timestamp::UNIX_EPOCH,
+        };
+        lock(&self.state).issues.insert(number, issue.clone());
+        issue
+    }
+
+    /// Puts a file where `file_at_default_branch` finds it.
+    pub fn set_file(&self, path: &str, content: &[u8]) {
+        lock(&self.state).files.insert(path.to_owned(), content.to_vec());
+    }
+
+    /// Archives the repository.
+    pub fn archive(&self) {
+        lock(&self.state).archived = true;
+    }
+
+    /// The bodies of the comments on an issue, in order.
+    #[must_use]
+    pub fn comment_bodies(&self, number: u64) -> Vec<String> {
+        let state = lock(&self.state);
+        let of_issue = state.comments.iter().filter(|(issue, _, _)| *issue == number);
+        of_issue.map(|(_, _, comment)| comment.body.clone()).collect()
+    }
+
+    /// The pull requests, in order.
+    #[must_use]
+    pub fn pull_requests(&self) -> Vec<NewPullRequest> {
+        lock(&self.state).pull_requests.iter().map(|(new, _)| new.clone()).collect()
+    }
+
+    /// The tokens that are good now.
+    #[must_use]
+    pub fn held(&self) -> Vec<Grant> {
+        lock(&self.state).held.iter().map(|(grant, _)| *grant).collect()
+    }
+
+    fn known(&self, repo: &RepoRef) -> Result<()> {
+        if repo.id == self.repo.id {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::NotFound, format!("there is no repository {repo}")))
+    }
+
+    fn us() -> BotIdentity {
+        BotIdentity {
+            id: 99,
+            login: "helper[bot]".to_owned(),
+            app: Some(5),
+            email: "99+helper[bot]@users.noreply.host.example".to_owned(),
+        }
+    }
+}
+
+#[async_trait]
+impl VcsHost for FakeHost {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    async fn permission(&self, repo: &RepoRef, actor: &Actor) -> Result<Permission> {
+        self.known(repo)?;
+        Ok(lock(&self.state).permissions.get(&actor.id).copied().unwrap_or(Permission::None))
+    }
+
+    async fn repository(&self, repo: &RepoRef) -> Result<Repository> {
+        self.known(repo)?;
+        let archived = lock(&self.state).archived;
+        Ok(Repository { repo: self.repo.clone(), default_branch: "main".to_owned(), archived })
+    }
+
+    async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
+        self.known(repo)?;
+        lock(&self.state).issues.get(&number).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("there is no issue {number}"))
+        })
+    }
+
+    async fn comments(&self, repo: &RepoRef, number: u64, before: Timestamp) -> Result<Vec<Comment>> {
+        self.known(repo)?;
+        let state = lock(&self.state);
+        Ok(state
+            .comments
+            .iter()
+            .filter(|(issue, _, comment)| *issue == number && comment.updated_at < before)
+            .map(|(_, _, comment)| comment.clone())
+            .collect())
+    }
+
+    async fn file_at_default_branch(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>> {
+        self.known(repo)?;
+        Ok(lock(&self.state).files.get(path).cloned())
+    }
+
+    async fn bot_identity(&self) -> Result<BotIdentity> {
+        Ok(Self::us())
+    }
+
+    async fn access(&self, repo: &RepoRef, grant: Grant, _: Duration) -> Result<Access> {
+        self.known(repo)?;
+        let mut state = lock(&self.state);
+        state.minted += 1;
+        let token = format!("fake-token-{}-{grant:?}", state.minted);
+        state.held.push((grant, token.clone()));
+        let authorization = Secret::from(format!("Bearer {token}"));
+        Ok(Access::open(grant, self.git.to_string_lossy()).with_token(
+            Secret::from(token),
+            authorization,
+            None,
+        ))
+    }
+
+    async fn release(&self, access: Access) -> Result<()> {
+        if let Some(token) = &access.token {
+            let token = token.expose_str()?;
+            lock(&self.state).held.retain(|(_, held)| held != token);
+        }
+        Ok(())
+    }
+
+    async fn react(&self, repo: &RepoRef, target: ReactionTarget) -> Result<()> {
+        self.known(repo)?;
+        let mut state = lock(&self.state);
+        if !state.reactions.contains(&target) {
+            state.reactions.push(target);
+        }
+        Ok(())
+    }
+
+    async fn upsert_comment(
+        &self,
+        repo: &RepoRef,
+        number: u64,
+        marker: &str,
+        body: &str,
+    ) -> Result<()> {
+        self.known(repo)?;
+        let mut state = lock(&self.state);
+        let known = state
+            .comments
+            .iter_mut()
+            .find(|(issue, has, _)| *issue == number && has.as_deref() == Some(marker));
+        if let Some((_, _, comment)) = known {
+            body.clone_into(&mut comment.body);
+            return Ok(());
+        }
+        let us = Self::us();
+        let comment = Comment {
+            id: state.comments.len() as u64 + 1,
+            author: Actor { id: us.id, login: us.login, kind: ActorKind::Bot },
+            body: body.to_owned(),
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        };
+        state.comments.push((number, Some(marker.to_owned()), comment));
+        Ok(())
+    }
+
+    async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
+        self.known(repo)?;
+        let mut state = lock(&self.state);
+        if let Some((_, there)) = state.pull_requests.iter().find(|(n, _)| n.head == new.head) {
+            return Ok(there.clone());
+        }
+        let number = 100 + state.pull_requests.len() as u64;
+        let pull_request = PullRequest {
+            number: Some(number),
+            url: format!("https://host.example/octo/hello/pull/{number}"),
+            head: BranchName::new(new.head.as_str())?,
+        };
+        state.pull_requests.push((new.clone(), pull_request.clone()));
+        Ok(pull_request)
+    }
+
+    async fn missed_deliveries(&self, _: Timestamp) -> Result<Vec<MissedDelivery>> {
+        Err(Error::new(ErrorKind::Unsupported, "the fake host keeps no log of deliveries"))
+    }
+
+    async fn redeliver(&self, _: &MissedDelivery) -> Result<()> {
+        Err(Error::new(ErrorKind::Unsupported, "the fake host keeps no log of deliveries"))
+    }
+}
