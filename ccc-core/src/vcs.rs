@@ -71,6 +71,12 @@ impl Access {
         }
     }
 
+    /// Whether both are the same grant of the same token.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let value = |access: &Self| access.token.as_ref().map(|token| token.expose().to_vec());
+        self.grant == other.grant && value(self) == value(other)
+    }
+
     /// Adds the token, and the header value in which git sends it.
     #[must_use]
     pub fn with_token(

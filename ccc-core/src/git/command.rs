@@ -190,6 +190,16 @@ impl Call {
         Err(failure(self.subcommand, &String::from_utf8_lossy(&stderr)))
     }
 
+    /// Like [`run`](Self::run), for commands that say on standard output why they were refused.
+    pub(super) async fn run_porcelain(self) -> Result<()> {
+        let (status, mut said, stderr) = self.run_raw().await?;
+        if status.success() {
+            return Ok(());
+        }
+        said.extend_from_slice(&stderr);
+        Err(failure(self.subcommand, &String::from_utf8_lossy(&said)))
+    }
+
     /// Runs it; returns status, standard output, standard error.
     pub(super) async fn run_raw(&self) -> Result<(std::process::ExitStatus, Vec<u8>, Vec<u8>)> {
         let mut child = self.command().spawn().map_err(|e| {

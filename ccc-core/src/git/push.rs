@@ -32,7 +32,7 @@ impl HostGit {
             .arg("--")
             .arg(&access.clone_url)
             .arg(format!("{commit}:refs/heads/{branch}"))
-            .run()
+            .run_porcelain()
             .await;
         // The answer may have been lost after the push was taken: the remote's word counts.
         match (self.is_there(run, commit, branch, access).await, pushed) {

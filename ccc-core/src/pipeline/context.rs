@@ -130,6 +130,8 @@ impl Context {
     ) -> Result<T, Ended> {
         *lock(&self.stage) = stage;
         self.emit(EventKind::StageStarted { stage });
+        // A cancellation takes hold at the edge of a stage, also when no call in it ever waits.
+        tokio::task::yield_now().await;
         let bounded = within(&*self.parts.clock, limit, AssertUnwindSafe(work).catch_unwind());
         let ended = match bounded.await {
             Some(Ok(ended)) => ended,
@@ -200,11 +202,15 @@ impl Context {
             // Taken only when the host has answered: a release that is dropped is tried again.
             let next = lock(&self.held)
                 .iter()
-                .position(|access| grant.is_none_or(|grant| access.grant == grant))
-                .map(|at| (at, lock(&self.held)[at].clone()));
-            let Some((at, access)) = next else { return result };
-            let released = AssertUnwindSafe(self.parts.host.release(access)).catch_unwind().await;
-            lock(&self.held).remove(at);
+                .find(|access| grant.is_none_or(|grant| access.grant == grant))
+                .cloned();
+            let Some(access) = next else { return result };
+            let released =
+                AssertUnwindSafe(self.parts.host.release(access.clone())).catch_unwind().await;
+            let mut held = lock(&self.held);
+            if let Some(at) = held.iter().position(|other| other.is_same(&access)) {
+                held.remove(at);
+            }
             result = result.and(released.unwrap_or_else(|panic| Err(panicked(&*panic))));
         }
     }

@@ -3,7 +3,7 @@
 use tokio::sync::watch;
 
 use super::Pipeline;
-use super::context::{Context, Ended, within};
+use super::context::{Context, Ended, guarded, within};
 use crate::agent::{AgentEvent, AgentReport, Task, Verdict};
 use crate::git::{ChangeSet, Collected};
 use crate::observe::EventKind;
@@ -22,7 +22,10 @@ impl Pipeline {
     ) -> Result<(), Ended> {
         let ended = self.run_agent(run, container, task).await;
         // Nothing may move in the workspace while we read it, however the agent ended.
-        container.stop(self.parts.limits.stop_grace).await?;
+        let (clock, grace) = (&*self.parts.clock, self.parts.limits.stop_grace);
+        guarded(clock, grace + self.parts.limits.cleanup, container.stop(grace))
+            .await
+            .map_err(|error| error.with_operation("container.stop"))?;
         let (kind, reason) = match ended {
             Ok(report) => {
                 let verdict = report.verdict.clone();

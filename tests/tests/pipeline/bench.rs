@@ -1,0 +1,169 @@
+//! A workbench: one pipeline over fakes, real git, and a look at what is left afterwards.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ccc_core::agent::AgentLimits;
+use ccc_core::credential::Precondition;
+use ccc_core::event::{Actor, IssueEvent, IssueSnapshot, Trigger};
+use ccc_core::pipeline::{Limits, Pipeline, RunReport};
+use ccc_core::testing::{FakeAgent, FakeHost, FakeRunner, Faults, Faulty, RecordingObserver};
+use ccc_core::vcs::Permission;
+use ccc_core::{
+    Agent, CancellationToken, Clock, CredentialKey, CredentialStore, Observer, Secret, SystemClock,
+    async_trait,
+};
+use ccc_store::MemoryCredentialStore;
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+pub(crate) const CANARY: &str = "canary-credential-0123456789";
+
+/// Time goes twenty times as fast: limits stay realistic, and a call that hangs costs little.
+#[derive(Debug)]
+struct FastClock;
+
+#[async_trait]
+impl Clock for FastClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+    async fn sleep(&self, duration: Duration) {
+        SystemClock.sleep(duration / 20).await;
+    }
+}
+
+pub(crate) struct Bench {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) host: Arc<FakeHost>,
+    pub(crate) runner: Arc<FakeRunner>,
+    pub(crate) observer: Arc<RecordingObserver>,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) event: IssueEvent,
+    pub(crate) writer: Actor,
+    pub(crate) data: PathBuf,
+    pub(crate) remote: PathBuf,
+    _dir: TempDir,
+}
+
+pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"])
+        .args(args)
+        .current_dir(dir)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+pub(crate) fn fixing_agent() -> FakeAgent {
+    FakeAgent::default().writes("sum.txt", "1 + 1 = 2\n")
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        Self::with(fixing_agent(), Faults::none(), &|_| {}).await
+    }
+
+    pub(crate) async fn observed_by(observer: Arc<dyn Observer>) -> Self {
+        Self::build(fixing_agent(), Faults::none(), &|_| {}, Some(observer)).await
+    }
+
+    pub(crate) async fn with(
+        agent: FakeAgent,
+        faults: Faults,
+        change: &(dyn Fn(&mut Limits) + Sync),
+    ) -> Self {
+        Self::build(agent, faults, change, None).await
+    }
+
+    async fn build(
+        agent: FakeAgent,
+        faults: Faults,
+        change: &(dyn Fn(&mut Limits) + Sync),
+        watcher: Option<Arc<dyn Observer>>,
+    ) -> Self {
+        let dir = TempDir::new().unwrap();
+        let remote = dir.path().join("remote");
+        std::fs::create_dir(&remote).unwrap();
+        git(&remote, &["init", "--quiet"]);
+        std::fs::write(remote.join("sum.txt"), "1 + 1 = 3\n").unwrap();
+        git(&remote, &["add", "."]);
+        git(&remote, &["commit", "--quiet", "-m", "start"]);
+
+        let host = Arc::new(FakeHost::new(&remote));
+        let writer = host.add_actor(1, "writer", Permission::Write);
+        host.set_issue(42, "The sum is wrong", "It says 3.", &writer, true);
+        let event = IssueEvent {
+            repo: host.repo().clone(),
+            issue: IssueSnapshot {
+                number: 42,
+                title: "The sum is wrong".to_owned(),
+                body: "It says 3.".to_owned(),
+                author: writer.clone(),
+                updated_at: Timestamp::UNIX_EPOCH,
+            },
+            trigger: Trigger::Opened,
+            actor: writer.clone(),
+            via_app: None,
+        };
+
+        let key = CredentialKey::new("model/api-key").unwrap();
+        let credentials = MemoryCredentialStore::default();
+        credentials.put(&key, &Secret::from(CANARY), Precondition::None).await.unwrap();
+        let agent: Arc<dyn Agent> = Arc::new(agent.needs_credential(key));
+        let faults = Arc::new(faults);
+        let runner = Arc::new(FakeRunner::default());
+        let observer = Arc::new(RecordingObserver::default());
+        let data = dir.path().join("data");
+        let mut limits = Limits::default();
+        limits.stage = Duration::from_secs(80);
+        limits.agent = AgentLimits::default();
+        limits.agent.wall = Duration::from_secs(40);
+        limits.cleanup = Duration::from_secs(60);
+        limits.report = Duration::from_secs(60);
+        change(&mut limits);
+        let pipeline = Pipeline::builder()
+            .host(Arc::new(Faulty::new(Arc::clone(&host), &faults)))
+            .runner(Arc::new(Faulty::new(Arc::clone(&runner), &faults)))
+            .agent(Arc::new(Faulty::new(agent, &faults)))
+            .credentials(Arc::new(Faulty::new(credentials, &faults)))
+            .clock(Arc::new(FastClock))
+            .observer(watcher.unwrap_or_else(|| Arc::clone(&observer) as _))
+            .data_dir(&data)
+            .limits(limits)
+            .build()
+            .unwrap();
+        Self { pipeline, host, runner, observer, faults, event, writer, data, remote, _dir: dir }
+    }
+
+    pub(crate) async fn run(&self) -> RunReport {
+        self.pipeline.run(self.event.clone(), &CancellationToken::new()).await.unwrap()
+    }
+
+    /// The branches of the remote besides `main`.
+    pub(crate) fn branches(&self) -> Vec<String> {
+        let all = git(&self.remote, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+        all.lines().filter(|name| *name != "main").map(str::to_owned).collect()
+    }
+
+    /// Everything that a run may have left: directories, refs in mirrors, containers, tokens.
+    pub(crate) fn left_over(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for entry in std::fs::read_dir(self.data.join("runs")).unwrap() {
+            left.push(format!("directory {}", entry.unwrap().path().display()));
+        }
+        let mirror = self.data.join("mirrors/host.example/7.git");
+        if mirror.join("HEAD").exists() {
+            let refs = git(&mirror, &["for-each-ref", "--format=%(refname)", "refs/runs"]);
+            left.extend(refs.lines().map(|name| format!("ref {name}")));
+        }
+        left.extend(self.host.held().iter().map(|grant| format!("token {grant:?}")));
+        left
+    }
+}

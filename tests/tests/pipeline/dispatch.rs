@@ -1,0 +1,151 @@
+//! Runs behind a dispatcher and a run store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ccc_core::dispatcher::{Dispatcher, Pace};
+use ccc_core::event::Delivery;
+use ccc_core::intake::{Admission, Intake};
+use ccc_core::run::{RunRecord, RunState};
+use ccc_core::run_store::Fence;
+use ccc_core::testing::{Fault, Faults};
+use ccc_core::{
+    CancellationToken, Clock, DeliveryId, ErrorKind, Outcome, RunId, RunStore, Stage, SystemClock,
+};
+use ccc_store::MemoryRunStore;
+
+use super::bench::{Bench, fixing_agent};
+
+fn dispatcher(bench: &Bench, store: &Arc<MemoryRunStore>) -> Arc<Dispatcher> {
+    let pace = Pace::default();
+    Arc::new(Dispatcher::new(bench.pipeline.clone(), Arc::clone(store) as _, pace))
+}
+
+fn delivery(id: &str) -> Delivery {
+    Delivery {
+        id: DeliveryId::new(id).unwrap(),
+        body_sha256: [7; 32],
+        received_at: SystemClock.now(),
+    }
+}
+
+/// Looks until the run is over; a bound, not a wait.
+async fn finished(store: &MemoryRunStore, run: RunId) -> Outcome {
+    for _ in 0..3_000 {
+        if let Some(RunRecord { state: RunState::Finished { outcome }, .. }) =
+            store.get(run).await.unwrap()
+        {
+            return outcome;
+        }
+        SystemClock.sleep(Duration::from_millis(10)).await;
+    }
+    panic!("run {run} never ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_delivery_is_worked_on_and_kept() {
+    // spec: W5a, W5c, Q3b
+    let bench = Bench::new().await;
+    let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
+    let dispatcher = dispatcher(&bench, &store);
+    let shutdown = CancellationToken::new();
+    let serving = tokio::task::spawn({
+        let (dispatcher, shutdown) = (Arc::clone(&dispatcher), shutdown.clone());
+        async move { dispatcher.serve(shutdown).await }
+    });
+    let Admission::Accepted(first) = dispatcher.admit(&delivery("a"), &bench.event).await.unwrap()
+    else {
+        panic!("ignored")
+    };
+    let Admission::Accepted(again) = dispatcher.admit(&delivery("a"), &bench.event).await.unwrap()
+    else {
+        panic!("ignored")
+    };
+    assert!(!first.duplicate && again.duplicate && first.run == again.run);
+    let outcome = finished(&store, first.run).await;
+    assert!(matches!(outcome, Outcome::PullRequest { .. }), "{outcome:?}");
+    let record = store.get(first.run).await.unwrap().unwrap();
+    assert_eq!(record.checkpoint.stage, Stage::Publish);
+    shutdown.cancel();
+    serving.await.unwrap();
+    assert_eq!(bench.faults.count("agent.run"), 1);
+    assert_eq!(bench.left_over(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_is_not_paid_twice() {
+    // spec: P9, P6
+    // The run gets as far as opening the pull request, and is dropped there.
+    let calm = Bench::new().await;
+    let _ = calm.run().await;
+    let calls = calm.faults.calls();
+    let open = calls.iter().position(|c| *c == "vcs_host.open_pull_request").unwrap();
+    let bench = Bench::with(fixing_agent(), Faults::at(open, Fault::Hang), &|_| {}).await;
+    let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
+    let accepted = store.accept(&delivery("a"), &bench.event).await.unwrap();
+    let lease = Duration::from_secs(600);
+    let claim = store.claim(lease).await.unwrap().unwrap();
+    let fence = claim.fence;
+    let cancel = CancellationToken::new();
+    let pushed = async {
+        while bench.branches().is_empty() || bench.faults.count("vcs_host.open_pull_request") == 0 {
+            SystemClock.sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        _ = bench.pipeline.resume(claim, Arc::clone(&store) as _, &cancel) => panic!("it ended"),
+        () = pushed => {}
+    }
+    bench.pipeline.settled().await;
+    let branches = bench.branches();
+    store.release(accepted.run, fence, Duration::ZERO).await.unwrap();
+
+    let claim = store.claim(lease).await.unwrap().unwrap();
+    assert_eq!(claim.record.checkpoint.stage, Stage::Commit);
+    assert_eq!(claim.fence, Fence(fence.0 + 1));
+    let report = bench.pipeline.resume(claim, Arc::clone(&store) as _, &cancel).await;
+    assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
+    assert_eq!(bench.faults.count("agent.run"), 1, "the agent ran twice");
+    assert_eq!(bench.branches(), branches, "the resumed run made another commit or branch");
+    assert_eq!(bench.left_over(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_lost_its_run_says_nothing() {
+    // spec: Q1a
+    let bench = Bench::new().await;
+    let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
+    store.accept(&delivery("a"), &bench.event).await.unwrap();
+    let stale = store.claim(Duration::ZERO).await.unwrap().unwrap();
+    let report = bench
+        .pipeline
+        .resume(stale, Arc::clone(&store) as _, &CancellationToken::new())
+        .await;
+    assert!(
+        matches!(report.outcome, Outcome::Failed { kind: ErrorKind::Conflict, .. }),
+        "{report:?}"
+    );
+    assert!(bench.branches().is_empty());
+    let comments = bench.host.comment_bodies(42);
+    assert!(comments.iter().all(|text| text.starts_with("Working")), "{comments:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_reaches_the_run() {
+    // spec: Q2b
+    let bench = Bench::new().await;
+    let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
+    let accepted = store.accept(&delivery("a"), &bench.event).await.unwrap();
+    store.request_cancel(accepted.run).await.unwrap();
+    let dispatcher = dispatcher(&bench, &store);
+    let shutdown = CancellationToken::new();
+    let serving = dispatcher.serve(shutdown.clone());
+    let outcome = async {
+        let outcome = finished(&store, accepted.run).await;
+        shutdown.cancel();
+        outcome
+    };
+    let ((), outcome) = tokio::join!(serving, outcome);
+    assert!(matches!(outcome, Outcome::Cancelled { .. }), "{outcome:?}");
+    assert_eq!(bench.faults.count("agent.run"), 0);
+}

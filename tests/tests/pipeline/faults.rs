@@ -1,0 +1,133 @@
+//! Every call of every adapter goes wrong once, in every way.
+
+use ccc_core::testing::{Fault, Faults};
+use ccc_core::{ErrorKind, Outcome, Stage};
+
+use super::bench::{Bench, fixing_agent};
+
+const WAYS: [Fault; 5] = [
+    Fault::Fail(ErrorKind::Unavailable),
+    Fault::Fail(ErrorKind::Unexpected),
+    Fault::FailAfter(ErrorKind::Unexpected),
+    Fault::Hang,
+    Fault::Panic,
+];
+
+/// Where a run ends when its n-th call goes wrong; `None` when it ends well all the same.
+fn expected(calls: &[&str], n: usize, fault: Fault) -> Option<Stage> {
+    let earlier = |name: &str| calls[..n].iter().filter(|call| **call == name).count();
+    match calls[n] {
+        "vcs_host.permission" | "vcs_host.issue" | "vcs_host.repository" => Some(Stage::Authorize),
+        "vcs_host.bot_identity" if earlier("vcs_host.bot_identity") == 0 => Some(Stage::Authorize),
+        "vcs_host.bot_identity" => Some(Stage::Commit),
+        "vcs_host.access" => match earlier("vcs_host.access") {
+            0 => Some(Stage::Authorize),
+            // To greet: nobody's run ends for that, unless it takes all the time there is.
+            1 => hangs_or_panics(fault).then_some(Stage::Authorize),
+            2 => Some(Stage::Checkout),
+            3 => Some(Stage::Publish),
+            _ => None,
+        },
+        "vcs_host.react" => hangs_or_panics(fault).then_some(Stage::Authorize),
+        "vcs_host.upsert_comment" if earlier("vcs_host.upsert_comment") == 0 => {
+            hangs_or_panics(fault).then_some(Stage::Authorize)
+        }
+        "vcs_host.comments" | "credential_store.get" => Some(Stage::Provision),
+        "container_runner.spawn" if fault == Fault::Fail(ErrorKind::Unavailable) => None,
+        "container_runner.spawn" => Some(Stage::Provision),
+        "agent.run" | "container.exec" | "container.stop" => Some(Stage::Work),
+        "vcs_host.release" if fault == Fault::Hang => match earlier("vcs_host.release") {
+            0 | 1 => Some(Stage::Provision),
+            2 => Some(Stage::Publish),
+            _ => None,
+        },
+        "vcs_host.open_pull_request" => Some(Stage::Publish),
+        "vcs_host.release" | "vcs_host.upsert_comment" | "container_runner.destroy" => None,
+        other => panic!("no expectation for {other}"),
+    }
+}
+
+fn hangs_or_panics(fault: Fault) -> bool {
+    matches!(fault, Fault::Hang | Fault::Panic)
+}
+
+async fn check(calls: &[&'static str], n: usize, fault: Fault) {
+    let name = calls[n];
+    let bench = Bench::with(fixing_agent(), Faults::at(n, fault), &|_| {}).await;
+    let report = bench.run().await;
+    bench.pipeline.settled().await;
+    let what = format!("call {n} {name} {fault:?}: {report:?}");
+    let stage = match &report.outcome {
+        Outcome::Failed { stage, .. } => Some(*stage),
+        Outcome::PullRequest { .. } => None,
+        other => panic!("{what}: {other:?}"),
+    };
+    assert_eq!(stage, expected(calls, n, fault), "{what}");
+    assert_eq!(bench.faults.count("container_runner.destroy"), 1, "{what}");
+    let about_tokens = matches!(name, "vcs_host.access" | "vcs_host.release");
+    let left = bench.left_over();
+    assert!(left.is_empty() || (about_tokens && left.iter().all(|l| l.starts_with("token"))), "{what}: {left:?}");
+    assert_eq!(report.cleanup.is_err(), name == "container_runner.destroy" || cleanup_lost_a_token(calls, n, name), "{what}");
+    assert!(bench.branches().len() <= 1 && bench.host.pull_requests().len() <= 1, "{what}");
+    let comments = bench.host.comment_bodies(42);
+    assert!(comments.len() <= 1, "{what}: {comments:?}");
+    if report.report.is_ok() {
+        let last = comments.last().map_or("", String::as_str);
+        assert!(!last.starts_with("Working"), "{what}: the comment is not final: {last}");
+    }
+}
+
+/// Whether the faulted call is one of the releases that Cleanup makes: the last ones.
+fn cleanup_lost_a_token(calls: &[&str], n: usize, name: &str) -> bool {
+    let before = calls[..n].iter().filter(|call| **call == "vcs_host.release").count();
+    name == "vcs_host.release" && before >= 3
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_goes_wrong_nothing_is_left() {
+    // spec: P2, P3, P4, P5
+    let calm = Bench::new().await;
+    let report = calm.run().await;
+    assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
+    let calls = calm.faults.calls();
+    assert!(calls.len() >= 20, "{calls:?}");
+    let mut cases: Vec<_> = (0..calls.len()).flat_map(|n| WAYS.map(|way| (n, way))).collect();
+    let mut running = tokio::task::JoinSet::new();
+    let mut failed = Vec::new();
+    while !cases.is_empty() || !running.is_empty() {
+        while running.len() < 12
+            && let Some((n, way)) = cases.pop()
+        {
+            let calls = calls.clone();
+            running.spawn(async move { check(&calls, n, way).await });
+        }
+        if let Some(Err(panic)) = running.join_next().await {
+            failed.push(panic.to_string());
+        }
+    }
+    assert!(failed.is_empty(), "{} of the cases above failed", failed.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_hangs_runs_into_its_limits() {
+    // spec: X14a, X14b
+    for (wall, idle, words) in [(20, 600, "longer than 20 s"), (600, 20, "silent for 20 s")] {
+        let calm = Bench::new().await;
+        let _ = calm.run().await;
+        let n = calm.faults.calls().iter().position(|call| *call == "container.exec").unwrap();
+        let bench = Bench::with(fixing_agent(), Faults::at(n, Fault::Hang), &|limits| {
+            limits.agent.wall = std::time::Duration::from_secs(wall);
+            limits.agent.idle = std::time::Duration::from_secs(idle);
+        })
+        .await;
+        let report = bench.run().await;
+        assert!(
+            matches!(
+                &report.outcome,
+                Outcome::Failed { stage: Stage::Work, kind: ErrorKind::TimedOut, message }
+                    if message.contains(words)
+            ),
+            "{report:?}"
+        );
+    }
+}
