@@ -80,6 +80,12 @@ impl HostGit {
         Ok(Self { root, fetching: Mutex::default(), _lock: lock })
     }
 
+    /// The directory that it works in.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Asks whether git is there and new enough.
     ///
     /// # Errors
