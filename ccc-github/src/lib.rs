@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod client;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 mod endpoints;
 mod fault;
 mod host;

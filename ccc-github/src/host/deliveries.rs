@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_no_attempt_delivered_is_missed_once() {
-        // spec: W7
+        // spec: W8
         let log = vec![
             attempt(9, "later-taken", 202, "issues", "opened"),
             attempt(8, "twice", 503, "issues", "opened"),
