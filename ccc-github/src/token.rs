@@ -1,5 +1,5 @@
 //! Installation tokens: one repository and one power each, minted when needed, revoked when done
-//! (GitHub docs, "Generating an installation access token for a GitHub App"; spec: G1, G2, G4).
+//! (GitHub docs, "Generating an installation access token for a GitHub App"; spec: G1a–G2c, G4).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,8 +18,6 @@ use crate::fault::Fault;
 use crate::jwt::{AppKey, app_jwt};
 
 mod mint;
-#[cfg(test)]
-mod tests;
 
 /// The least time that a token must still be good for, whoever asks (spec: G1b).
 const MARGIN: Duration = Duration::from_secs(300);
@@ -100,7 +98,7 @@ impl Tokens {
     }
 
     /// Calls with a token of our own: the cached one if there is one. A token that GitHub no longer
-    /// takes is replaced once (spec: G2).
+    /// takes is replaced once (spec: G2a).
     pub(crate) async fn send(
         &self,
         repo: &RepoRef,

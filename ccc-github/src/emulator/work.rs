@@ -29,7 +29,9 @@ pub(super) async fn add_repository(
     }
     let id = {
         let mut state = inner.state();
-        if state.repo_named(owner, name).is_some() {
+        // A former name is free again, as on GitHub.
+        let taken = state.repo_named(owner, name);
+        if taken.is_some_and(|repo| repo.name.eq_ignore_ascii_case(name)) {
             let line = format!("{owner}/{name} is there already");
             return Err(Error::new(ErrorKind::AlreadyExists, line));
         }
