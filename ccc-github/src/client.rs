@@ -170,7 +170,7 @@ fn request(call: &Call, url: &Url, token: Option<&Secret>) -> Result<Request<Byt
 }
 
 /// Where to ask instead: for a GET, and on the same host alone, because the token goes with it
-/// (spec: G8). A renamed repository answers so (GitHub docs, "Best practices for using the REST API").
+/// (spec: G8b). A renamed repository answers so (GitHub docs, "Best practices for using the REST API").
 fn redirect(call: &Call, from: &Url, response: &Response<Bytes>) -> Option<Url> {
     let moved = matches!(
         response.status(),

@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use crate::payload::is_name;
 
-/// The addresses of one GitHub (spec: G8).
+/// The addresses of one GitHub (spec: G8a).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
     api: Url,
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn everything_follows_from_the_api_url() {
-        // spec: G8
+        // spec: G8a
         for (api, web, host, noreply) in [
             (
                 "https://api.github.com",
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn an_address_that_would_leak_tokens_is_refused() {
-        // spec: G8
+        // spec: G8a
         for bad in [
             "",
             "github.com",
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn no_name_leaves_its_place_in_the_path() {
-        // spec: G8
+        // spec: G8a
         let endpoints = Endpoints::from_api_url("https://ghe.example.com/api/v3").unwrap();
         let repo = |host: &str, owner: &str, name: &str| RepoRef {
             host: host.into(),

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_status_says_what_to_branch_on() {
-        // spec: G6
+        // spec: G6a
         for (status, kind) in [
             (400, ErrorKind::InvalidInput),
             (401, ErrorKind::Unauthenticated),
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_limit_says_how_long_to_wait() {
-        // spec: G6
+        // spec: G6a
         let wait = |e: Error| (e.kind(), e.retry_after().map(|d| d.as_secs()));
         let limited = |s| (ErrorKind::RateLimited, Some(s));
         assert_eq!(wait(error(403, &[("retry-after", "7")], "{}")), limited(7));
@@ -261,6 +261,7 @@ mod tests {
 
     #[test]
     fn the_line_has_the_call_githubs_words_and_the_request() {
+        // spec: G6a
         let headers = [("x-github-request-id", "AB:12")];
         let body =
             r#"{"message":"Validation\nFailed","errors":[{"message":"already exists"},"x"]}"#;

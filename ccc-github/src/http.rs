@@ -17,7 +17,7 @@ pub const TIMEOUT: Duration = Duration::from_secs(30);
 ///
 /// # Contract
 /// Safe to share. One request, one answer: redirects are given back, not followed, because following
-/// one would hand the `Authorization` header to whomever the answer names (spec: G8). Ends within
+/// one would hand the `Authorization` header to whomever the answer names (spec: G8b). Ends within
 /// [`TIMEOUT`], with [`ErrorKind::TimedOut`]; [`ErrorKind::Unavailable`] when there is no connection;
 /// [`ErrorKind::LimitExceeded`] for an answer of more than [`MAX_RESPONSE`]. No error shows a header.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]

@@ -21,13 +21,13 @@ use crate::webhook::{MAX_BODY, RawDelivery, Received, Rejection, Webhook};
 #[cfg(test)]
 mod tests;
 
-/// How long the whole body may take to arrive (spec: W1): GitHub gives up after ten seconds.
+/// How long the whole body may take to arrive (spec: W1b): GitHub gives up after ten seconds.
 const READ_DEADLINE: Duration = Duration::from_secs(8);
 /// How long we ask a host to wait when the intake does not say.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// `POST /webhook/github`: verifies, hands the event to `intake`, and answers 2xx only for what the
-/// intake has kept (spec: W1–W5). Errors are `{"error": "…"}`.
+/// intake has kept (spec: W1a–W5c). Errors are `{"error": "…"}`.
 pub fn router(webhook: Arc<Webhook>, intake: Arc<dyn Intake>, clock: Arc<dyn Clock>) -> Router {
     let parts = Parts {
         webhook,

@@ -13,11 +13,11 @@ use crate::payload;
 mod tests;
 
 /// The largest body that GitHub sends, in bytes: a larger event is not delivered at all
-/// (GitHub docs, "Webhook events and payloads"; spec: W1).
+/// (GitHub docs, "Webhook events and payloads"; spec: W1a).
 pub const MAX_BODY: usize = 25 * 1024 * 1024;
 
 /// The secrets that a delivery may be signed with: the present one, and while it is being replaced
-/// the one or two before it (spec: W2).
+/// the one or two before it (spec: W2c).
 #[derive(Clone, Debug)]
 pub struct Secrets(Vec<Secret>);
 
@@ -49,7 +49,7 @@ impl Secrets {
 }
 
 /// Whether `signature`, the value of `X-Hub-Signature-256`, was made from exactly these bytes with
-/// one of the secrets (GitHub docs, "Validating webhook deliveries"; spec: W2).
+/// one of the secrets (GitHub docs, "Validating webhook deliveries"; spec: W2a).
 ///
 /// Takes the same time whichever secret fits, or none: every one is tried, and compared in constant
 /// time.
@@ -173,7 +173,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// The HTTP status to answer with (spec: W4).
+    /// The HTTP status to answer with (spec: W4a).
     #[must_use]
     pub fn status(&self) -> http::StatusCode {
         match self {
@@ -194,7 +194,7 @@ pub struct Webhook {
 
 impl Webhook {
     /// `host` is what [`RepoRef::host`](ccc_core::event::RepoRef::host) of every event will say, such
-    /// as `github.com`: the operator's word, never the payload's (spec: G8). Take
+    /// as `github.com`: the operator's word, never the payload's (spec: G8a). Take
     /// [`GitHub::host`](crate::GitHub::host).
     #[must_use]
     pub fn new(secrets: Secrets, host: impl Into<String>) -> Self {

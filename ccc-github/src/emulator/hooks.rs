@@ -1,85 +1,108 @@
-//! Deliveries: signed, sent, written down.
+//! Webhooks: made, signed, sent and written down.
+
+use std::sync::Arc;
 
 use axum::http::{Request, header};
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit, Mac};
-use serde_json::{Value, json};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value;
 use sha2::Sha256;
 
-use super::render;
-use super::state::{HookDelivery, Repository, Shared, State, now};
-use crate::http::Http;
+use super::Inner;
+use super::state::HookDelivery;
+use crate::http::Http as _;
 
-/// What all deliveries about a repository have in common. Most real ones name no installation, so
-/// these do not either.
-pub(super) fn envelope(
-    shared: &Shared,
-    state: &State,
-    repository: &Repository,
-    action: &str,
-    sender: u64,
-) -> Value {
-    json!({
-        "action": action,
-        "repository": render::repository(&shared.base, repository),
-        "sender": render::user(&state.user_by_id(sender)),
-    })
+/// What is to be delivered.
+#[derive(Debug)]
+pub(super) struct Hook {
+    event: String,
+    action: String,
+    guid: String,
+    body: Vec<u8>,
+    redelivery: bool,
 }
 
-/// Sends a new delivery; whether it arrives is in the record.
-pub(super) async fn deliver(shared: &Shared, event: &str, action: &str, payload: &Value) {
-    let guid = uuid::Uuid::new_v4().to_string();
-    send(shared, &guid, event, Some(action.to_owned()), payload.to_string()).await;
-}
-
-/// Makes one attempt at a delivery.
-pub(super) async fn send(
-    shared: &Shared,
-    guid: &str,
-    event: &str,
-    action: Option<String>,
-    body: String,
-) {
-    let Some(url) = shared.state().webhook_url.clone() else { return };
-    let status = match request(shared, &url, guid, event, &body) {
-        Some(request) => {
-            shared.http.send(request).await.map_or(0, |answer| answer.status().as_u16())
+impl Hook {
+    pub(super) fn new(event: &str, payload: &Value) -> Self {
+        Self {
+            event: event.to_owned(),
+            action: payload["action"].as_str().unwrap_or_default().to_owned(),
+            guid: uuid::Uuid::new_v4().to_string(),
+            body: payload.to_string().into_bytes(),
+            redelivery: false,
         }
-        None => 0,
+    }
+
+    /// The same delivery once more: same id, same bytes.
+    pub(super) fn again(earlier: &HookDelivery) -> Self {
+        Self {
+            event: earlier.event.clone(),
+            action: earlier.action.clone(),
+            guid: earlier.guid.clone(),
+            body: earlier.body.clone(),
+            redelivery: true,
+        }
+    }
+}
+
+/// Delivers in the background, as GitHub does for whoever uses its API.
+pub(super) fn deliver_later(inner: &Arc<Inner>, hook: Hook) {
+    let (inner, tasks) = (Arc::clone(inner), inner.tasks.clone());
+    tasks.spawn(async move { deliver(&inner, hook).await });
+}
+
+/// Sends it and writes down what came of it.
+#[allow(clippy::disallowed_methods, reason = "the emulator never runs on wasm")]
+pub(super) async fn deliver(inner: &Inner, hook: Hook) {
+    let Some(url) = inner.state().webhook_url.clone() else {
+        return;
     };
-    let mut state = shared.state();
-    let id = state.id();
+    let delivered_at = inner.now();
+    // GitHub waits ten seconds (GitHub docs, "Best practices for using webhooks").
+    let patience = std::time::Duration::from_secs(10);
+    let answer = match request(inner, &hook, &url) {
+        Some(request) => tokio::time::timeout(patience, inner.http.send(request)).await,
+        None => return,
+    };
+    let (status_code, answer) = match answer {
+        Ok(Ok(answer)) => {
+            let body = String::from_utf8_lossy(answer.body()).into_owned();
+            (answer.status().as_u16(), body)
+        }
+        Ok(Err(error)) => (0, error.to_string()),
+        Err(_) => (0, "timed out".to_owned()),
+    };
+    let mut state = inner.state();
+    let id = state.next_id();
     state.deliveries.push(HookDelivery {
         id,
-        guid: guid.to_owned(),
-        event: event.to_owned(),
-        action,
-        status,
-        delivered_at: now(),
-        body,
+        guid: hook.guid,
+        delivered_at,
+        redelivery: hook.redelivery,
+        status_code,
+        event: hook.event,
+        action: hook.action,
+        body: hook.body,
+        answer,
     });
 }
 
-/// With GitHub's headers (GitHub docs, "Webhook events and payloads", "Delivery headers").
-fn request(
-    shared: &Shared,
-    url: &str,
-    guid: &str,
-    event: &str,
-    body: &str,
-) -> Option<Request<Bytes>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(shared.webhook_secret.expose()).ok()?;
-    mac.update(body.as_bytes());
+fn request(inner: &Inner, hook: &Hook, url: &str) -> Option<Request<Bytes>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(inner.webhook_secret.expose()).ok()?;
+    mac.update(&hook.body);
     let signature = hex::encode(mac.finalize().into_bytes());
-    Request::post(url)
-        .header(header::USER_AGENT, "GitHub-Hookshot/emulated")
+    let request = Request::post(url)
+        .header(header::USER_AGENT, "GitHub-Hookshot/ccc-emulator")
         .header(header::CONTENT_TYPE, "application/json")
-        .header("x-github-delivery", guid)
-        .header("x-github-event", event)
+        .header(header::ACCEPT, "*/*")
+        .header("x-github-event", &hook.event)
+        .header("x-github-delivery", &hook.guid)
         .header("x-github-hook-id", "1")
-        .header("x-github-hook-installation-target-id", shared.app_id.to_string())
+        .header("x-github-hook-installation-target-id", inner.app_id)
         .header("x-github-hook-installation-target-type", "integration")
         .header("x-hub-signature-256", format!("sha256={signature}"))
-        .body(Bytes::copy_from_slice(body.as_bytes()))
+        .body(hook.body.clone().into());
+    request
+        .inspect_err(|error| tracing::error!(%error, "the webhook's address is not usable"))
         .ok()
 }

@@ -1,264 +1,254 @@
 //! What the emulator knows.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
 
+use ccc_core::Secret;
+use ccc_core::event::{Actor, ActorKind};
 use ccc_core::vcs::Permission;
-use ccc_core::{Clock, Error, ErrorKind, Result, Secret, SystemClock};
 use jiff::Timestamp;
-use jsonwebtoken::DecodingKey;
 
-use crate::http::ReqwestHttp;
-
-/// The number of the one installation there is: on every repository.
-pub(super) const INSTALLATION: u64 = 77;
-/// The App's name in addresses and logins.
-pub(super) const SLUG: &str = "emulated-app";
-
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) base: String,
-    pub(super) app_id: u64,
-    pub(super) public_key: PublicKey,
-    pub(super) webhook_secret: Secret,
-    pub(super) data_dir: PathBuf,
-    pub(super) http: ReqwestHttp,
-    pub(super) state: Mutex<State>,
-}
-
-/// A key that verifies; prints nothing.
-pub(super) struct PublicKey(pub(super) DecodingKey);
-
-impl std::fmt::Debug for PublicKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PublicKey")
-    }
-}
-
-impl Shared {
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn git_dir(&self, owner: &str, name: &str) -> PathBuf {
-        self.data_dir.join(owner).join(format!("{name}.git"))
-    }
-}
-
-/// The second that it is now: GitHub's times have no fractions.
-pub(super) fn now() -> Timestamp {
-    let now = SystemClock.now();
-    Timestamp::from_second(now.as_second()).unwrap_or(now)
-}
-
-/// 36 characters that nobody can guess.
-pub(super) fn random_text() -> String {
-    let (a, b) = (uuid::Uuid::new_v4().simple().to_string(), uuid::Uuid::new_v4().simple().to_string());
-    format!("{a}{}", &b[..4])
-}
-
-/// One request, as it was answered.
+/// One request that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// The method.
+    /// `GET`, `POST`…
     pub method: String,
-    /// The path, with the query of git requests.
+    /// The path, as it was sent.
     pub path: String,
-    /// Who asked: `nobody`, `app`, `user LOGIN`, or `token N (REPOSITORY: POWERS)`.
-    pub who: String,
-    /// The answer.
-    pub status: u16,
-}
-
-/// What goes wrong, and how often.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The method of the requests.
-    pub method: String,
-    /// What their paths begin with.
-    pub path: String,
-    /// What they are answered.
-    pub status: u16,
-    /// How many.
-    pub count: usize,
+    /// The query, as it was sent, without `?`.
+    pub query: String,
+    /// What it was answered with; `None` while it is under way.
+    pub status: Option<u16>,
+    /// Who asked: `nobody`, `app jwt`, `token #3 octo/hello contents:read …`, `user alice`, or why
+    /// the credential is not taken.
+    pub caller: String,
 }
 
 /// An installation token, without the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenState {
-    /// The repository that it is for, `OWNER/NAME`.
-    pub repository: String,
-    /// What it may do: `contents` to `read`, and so on.
+pub struct TokenInfo {
+    /// The how-manieth it is, from 1.
+    pub number: usize,
+    /// The numbers of the repositories it is for; `None` for all of the installation.
+    pub repositories: Option<Vec<u64>>,
+    /// What it may do: `contents` → `read`.
     pub permissions: BTreeMap<String, String>,
-    /// When it stops working.
+    /// When it ends.
     pub expires_at: Timestamp,
     /// Whether it was revoked.
     pub revoked: bool,
 }
 
-impl From<&Token> for TokenState {
-    fn from(token: &Token) -> Self {
-        Self {
-            repository: token.repository.clone(),
-            permissions: token.permissions.clone(),
-            expires_at: token.expires_at,
-            revoked: token.revoked,
-        }
+impl TokenInfo {
+    pub(super) fn revoked(mut self, revoked: bool) -> Self {
+        self.revoked = revoked;
+        self
     }
 }
 
-/// One attempt at a delivery.
+/// A pull request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullRequest {
+    /// Its number.
+    pub number: u64,
+    /// One line.
+    pub title: String,
+    /// Markdown.
+    pub body: String,
+    /// The branch with the work.
+    pub head: String,
+    /// The commit that the branch was at.
+    pub head_sha: String,
+    /// The branch it should go into.
+    pub base: String,
+    /// Whether it is a draft.
+    pub draft: bool,
+    /// Whether it is open.
+    pub open: bool,
+    /// Who opened it.
+    pub author: String,
+    /// Where it is.
+    pub url: String,
+}
+
+/// A comment on an issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comment {
+    /// Its id.
+    pub id: u64,
+    /// Who wrote it.
+    pub author: Actor,
+    /// What it says.
+    pub body: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Login and content of each reaction.
+    pub reactions: Vec<(String, String)>,
+}
+
+/// One attempt to deliver a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HookDelivery {
-    /// The number of the attempt.
+    /// The attempt's id.
     pub id: u64,
-    /// The delivery's id, the same for every attempt.
+    /// `X-GitHub-Delivery`: the same for every attempt of one delivery.
     pub guid: String,
-    /// The event, such as `issues`.
-    pub event: String,
-    /// What was done, such as `opened`.
-    pub action: Option<String>,
-    /// What the receiver answered; 0 when it could not be reached.
-    pub status: u16,
-    /// When.
+    /// When it was tried.
     pub delivered_at: Timestamp,
-    /// The body.
-    pub body: String,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) webhook_url: Option<String>,
-    pub(super) repositories: Vec<Repository>,
-    pub(super) users: Vec<User>,
-    pub(super) tokens: Vec<Token>,
-    pub(super) calls: Vec<Call>,
-    pub(super) faults: Vec<Fault>,
-    pub(super) deliveries: Vec<HookDelivery>,
-    next_id: u64,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct User {
-    pub(super) id: u64,
-    pub(super) login: String,
-    pub(super) kind: &'static str,
+    /// Whether somebody asked for it.
+    pub redelivery: bool,
+    /// What it was answered with; 0 when there was no answer.
+    pub status_code: u16,
+    /// `X-GitHub-Event`.
+    pub event: String,
+    /// The payload's action.
+    pub action: String,
+    /// The bytes that were sent.
+    pub body: Vec<u8>,
+    /// The answer's body.
+    pub answer: String,
 }
 
 #[derive(Debug)]
 pub(super) struct Token {
     pub(super) secret: Secret,
-    pub(super) repository: String,
-    pub(super) permissions: BTreeMap<String, String>,
-    pub(super) expires_at: Timestamp,
+    pub(super) installation: u64,
+    pub(super) info: TokenInfo,
     pub(super) revoked: bool,
 }
 
 #[derive(Debug)]
-pub(super) struct Repository {
-    pub(super) id: u64,
-    pub(super) owner: String,
-    pub(super) name: String,
-    pub(super) default_branch: String,
-    pub(super) archived: bool,
-    pub(super) permissions: HashMap<u64, Permission>,
-    pub(super) issues: Vec<Issue>,
-    pub(super) comments: Vec<Comment>,
-    pub(super) pulls: Vec<Pull>,
-    pub(super) reactions: Vec<(String, u64)>,
-}
-
-#[derive(Clone, Debug)]
 pub(super) struct Issue {
-    pub(super) id: u64,
     pub(super) number: u64,
     pub(super) title: String,
     pub(super) body: String,
-    pub(super) author: u64,
+    pub(super) author: Actor,
     pub(super) open: bool,
     pub(super) labels: Vec<String>,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
+    pub(super) comments: Vec<Comment>,
+    pub(super) reactions: Vec<(String, String)>,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Comment {
+#[derive(Debug)]
+pub(super) struct Repo {
     pub(super) id: u64,
-    pub(super) issue: u64,
-    pub(super) author: u64,
-    pub(super) body: String,
-    pub(super) created_at: Timestamp,
-    pub(super) updated_at: Timestamp,
+    pub(super) owner: String,
+    pub(super) name: String,
+    pub(super) former: Vec<String>,
+    pub(super) public: bool,
+    pub(super) archived: bool,
+    pub(super) installed: bool,
+    pub(super) default_branch: String,
+    pub(super) permissions: BTreeMap<String, Permission>,
+    pub(super) issues: BTreeMap<u64, Issue>,
+    pub(super) pulls: BTreeMap<u64, PullRequest>,
+    pub(super) last_number: u64,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Pull {
-    pub(super) number: u64,
-    pub(super) title: String,
-    pub(super) body: String,
-    pub(super) head: String,
-    pub(super) base: String,
-    pub(super) draft: bool,
-    pub(super) author: u64,
-    pub(super) created_at: Timestamp,
+#[derive(Debug)]
+struct Fault {
+    method: String,
+    path: String,
+    status: u16,
+    left: usize,
+    after: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    last_id: u64,
+    pub(super) webhook_url: Option<String>,
+    pub(super) users: Vec<Actor>,
+    pub(super) repos: Vec<Repo>,
+    pub(super) installations: BTreeMap<String, u64>,
+    pub(super) tokens: Vec<Token>,
+    pub(super) deliveries: Vec<HookDelivery>,
+    pub(super) calls: Vec<Call>,
+    pub(super) grant_too_much: bool,
+    faults: Vec<Fault>,
 }
 
 impl State {
     pub(super) fn new(webhook_url: Option<String>) -> Self {
-        let mut state = Self { webhook_url, next_id: 1_000, ..Self::default() };
-        state.user(&format!("{SLUG}[bot]"), "Bot");
-        state
-    }
-
-    pub(super) fn id(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id
-    }
-
-    /// The number of the account, which is made when there is none.
-    pub(super) fn user(&mut self, login: &str, kind: &'static str) -> u64 {
-        if let Some(user) = self.users.iter().find(|user| user.login.eq_ignore_ascii_case(login)) {
-            return user.id;
+        Self {
+            // Numbers of different things do not collide, so that mixing them up shows.
+            last_id: 1_000,
+            webhook_url,
+            users: Vec::new(),
+            repos: Vec::new(),
+            installations: BTreeMap::new(),
+            tokens: Vec::new(),
+            deliveries: Vec::new(),
+            calls: Vec::new(),
+            grant_too_much: false,
+            faults: Vec::new(),
         }
-        let id = self.id();
-        self.users.push(User { id, login: login.to_owned(), kind });
-        id
     }
 
-    pub(super) fn bot(&mut self) -> u64 {
-        self.user(&format!("{SLUG}[bot]"), "Bot")
+    pub(super) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
     }
 
-    pub(super) fn user_by_id(&self, id: u64) -> User {
-        self.users.iter().find(|user| user.id == id).cloned().unwrap_or(User {
-            id: 10_137,
-            login: "ghost".to_owned(),
-            kind: "User",
-        })
+    pub(super) fn add_user(&mut self, login: &str, kind: ActorKind) -> Actor {
+        if let Some(user) = self.user(login) {
+            return user.clone();
+        }
+        let user = Actor {
+            id: self.next_id(),
+            login: login.to_owned(),
+            kind,
+        };
+        self.users.push(user.clone());
+        user
     }
 
-    pub(super) fn repository(&mut self, owner: &str, name: &str) -> Result<&mut Repository> {
-        self.repositories
-            .iter_mut()
-            .find(|r| r.owner.eq_ignore_ascii_case(owner) && r.name.eq_ignore_ascii_case(name))
-            .ok_or_else(|| {
-                Error::new(ErrorKind::NotFound, format!("there is no repository {owner}/{name}"))
-            })
-    }
-}
-
-impl Repository {
-    /// Issues and pull requests share their numbers.
-    pub(super) fn next_number(&self) -> u64 {
-        (self.issues.len() + self.pulls.len()) as u64 + 1
+    pub(super) fn user(&self, login: &str) -> Option<&Actor> {
+        self.users
+            .iter()
+            .find(|user| user.login.eq_ignore_ascii_case(login))
     }
 
-    pub(super) fn issue(&mut self, number: u64) -> Option<&mut Issue> {
-        self.issues.iter_mut().find(|issue| issue.number == number)
+    pub(super) fn repo(&self, id: u64) -> Option<&Repo> {
+        self.repos.iter().find(|repo| repo.id == id)
     }
 
-    pub(super) fn full_name(&self) -> String {
-        format!("{}/{}", self.owner, self.name)
+    pub(super) fn repo_mut(&mut self, id: u64) -> Option<&mut Repo> {
+        self.repos.iter_mut().find(|repo| repo.id == id)
+    }
+
+    pub(super) fn issue_mut(&mut self, repo: u64, number: u64) -> Option<&mut Issue> {
+        self.repo_mut(repo)?.issues.get_mut(&number)
+    }
+
+    /// The repository of that name, now or formerly.
+    pub(super) fn repo_named(&self, owner: &str, name: &str) -> Option<&Repo> {
+        let mine = |repo: &&Repo| repo.owner.eq_ignore_ascii_case(owner);
+        let mut all = self.repos.iter().filter(mine);
+        all.clone()
+            .find(|repo| repo.name.eq_ignore_ascii_case(name))
+            .or_else(|| all.find(|repo| repo.former.iter().any(|n| n.eq_ignore_ascii_case(name))))
+    }
+
+    pub(super) fn fail(&mut self, method: &str, path: &str, status: u16, left: usize, after: bool) {
+        self.faults.push(Fault {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            status,
+            left,
+            after,
+        });
+    }
+
+    /// The fault that is due for this request, and whether it comes after the work.
+    pub(super) fn fault(&mut self, method: &str, path: &str) -> Option<(u16, bool)> {
+        let fault = self.faults.iter_mut().find(|fault| {
+            fault.left > 0 && fault.method == method && path.starts_with(&fault.path)
+        })?;
+        fault.left -= 1;
+        Some((fault.status, fault.after))
     }
 }

@@ -17,7 +17,7 @@ fn part(jwt: &str, index: usize) -> serde_json::Value {
 
 #[test]
 fn both_kinds_of_pem_are_read_also_with_escaped_newlines() {
-    // spec: G10
+    // spec: G1d
     let pkcs1 = KEY.to_pkcs1_pem(LineEnding::LF).unwrap();
     let pkcs8 = KEY.to_pkcs8_pem(LineEnding::CRLF).unwrap();
     let escaped = pkcs1.replace('\n', "\\n");
@@ -30,7 +30,7 @@ fn both_kinds_of_pem_are_read_also_with_escaped_newlines() {
 
 #[test]
 fn what_is_no_private_key_is_named() {
-    // spec: G10
+    // spec: G1d
     let public1 = KEY.to_public_key().to_pkcs1_pem(LineEnding::LF).unwrap();
     let public8 = KEY
         .to_public_key()
@@ -68,7 +68,7 @@ fn what_is_no_private_key_is_named() {
 
 #[test]
 fn the_jwt_is_what_github_asks_for() {
-    // spec: G10
+    // spec: G1d
     let pem = Secret::from(KEY.to_pkcs1_pem(LineEnding::LF).unwrap().as_str());
     let key = AppKey::from_pem(&pem).unwrap();
     let now = Timestamp::from_second(1_700_000_000).unwrap();

@@ -111,7 +111,7 @@ async fn post(answer: Answer, event: &str, body: &str) -> Got {
 
 #[tokio::test]
 async fn two_hundreds_say_what_became_of_it() {
-    // spec: W4, W5
+    // spec: W4c, W5a, W9a
     let got = post(|| accepted(false), "issues", &issue()).await;
     assert_eq!((got.status, got.admitted), (202, 1));
     assert_eq!(got.body, json!({ "run_id": RUN, "duplicate": false }));
@@ -134,7 +134,7 @@ async fn two_hundreds_say_what_became_of_it() {
 
 #[tokio::test]
 async fn what_is_not_kept_is_never_answered_with_two_hundred() {
-    // spec: W4, W5
+    // spec: W4b, W5b, W5c
     let full = || {
         Err(Error::new(
             ErrorKind::Unavailable,
@@ -164,7 +164,7 @@ async fn what_is_not_kept_is_never_answered_with_two_hundred() {
 
 #[tokio::test]
 async fn refusals_are_json_and_reach_no_intake() {
-    // spec: W1, W3, W4
+    // spec: W3, W4a, W1c
     let clock = || Arc::new(SystemClock);
     let body = issue();
     let check = |expected: u16, change: fn(&mut Request<Body>)| {
@@ -203,7 +203,7 @@ async fn refusals_are_json_and_reach_no_intake() {
 
 #[tokio::test]
 async fn a_body_that_is_too_large_or_too_slow_is_cut_off() {
-    // spec: W1
+    // spec: W1a, W1b
     let clock = || Arc::new(SystemClock);
     let mut announced = request("issues", Body::empty(), b"");
     let length = (MAX_BODY + 1).to_string();

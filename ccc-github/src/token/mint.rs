@@ -38,7 +38,7 @@ impl Tokens {
     pub(super) async fn mint(&self, repo: &RepoRef, grant: Grant) -> Result<(Secret, Timestamp)> {
         let (installation, cached) = self.installation(repo).await?;
         let answer = match self.ask(installation, repo, grant).await {
-            // The App was taken off and installed again: the number changed (spec: G2).
+            // The App was taken off and installed again: the number changed (spec: G2c).
             Err(fault) if cached && fault.status() == Some(StatusCode::NOT_FOUND) => {
                 lock(&self.installations).remove(&repo.id);
                 let (installation, _) = self.installation(repo).await?;

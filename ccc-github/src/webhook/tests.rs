@@ -73,7 +73,7 @@ fn issue_event(kind: &str, payload: &Value) -> IssueEvent {
 
 #[test]
 fn github_s_published_vector_verifies_and_nothing_near_it() {
-    // spec: W2
+    // spec: W2a, W2b
     let body = b"Hello, World!";
     let good = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
     assert!(verify(&secrets(&[SECRET]), body, good));
@@ -104,7 +104,7 @@ fn github_s_published_vector_verifies_and_nothing_near_it() {
 
 #[test]
 fn every_secret_counts_wherever_it_stands() {
-    // spec: W2
+    // spec: W2c
     let body = b"Hello, World!";
     let good = sign(body);
     for all in [
@@ -119,7 +119,7 @@ fn every_secret_counts_wherever_it_stands() {
 
 #[test]
 fn secrets_that_protect_nothing_are_refused() {
-    // spec: W2
+    // spec: W2d
     for bad in [&[][..], &[""], &["a", ""], &["a", "b", "c", "d"]] {
         let all = bad.iter().map(|secret| Secret::from(*secret));
         let error = Secrets::new(all).unwrap_err();
@@ -131,7 +131,7 @@ fn secrets_that_protect_nothing_are_refused() {
 
 #[test]
 fn the_checks_come_in_order() {
-    // spec: W2, W3, W4
+    // spec: W3, W4a, W2b, W1c
     let body = b"{}";
     let good = sign(body);
     let bad = sign(b"other");
@@ -147,7 +147,7 @@ fn the_checks_come_in_order() {
     check(400, &|d| d.delivery = Some("a b"));
     check(400, &|d| d.signatures = vec![]);
     check(400, &|d| {
-        d.signatures = vec![d.signatures[0], d.signatures[0]]
+        d.signatures = vec![d.signatures[0], d.signatures[0]];
     });
     check(401, &|d| d.signatures = vec![""]);
     check(401, &|d| d.body = b"{} ");
@@ -155,7 +155,7 @@ fn the_checks_come_in_order() {
     check(415, &|d| d.content_type = Some("text/plain"));
     check(415, &|d| d.content_type = Some("application/jsonp"));
     check(200, &|d| {
-        d.content_type = Some("Application/JSON; charset=utf-8")
+        d.content_type = Some("Application/JSON; charset=utf-8");
     });
     check(415, &|d| d.content_encoding = Some("gzip"));
     check(200, &|d| d.content_encoding = Some("identity"));
@@ -178,7 +178,7 @@ fn the_checks_come_in_order() {
 
 #[test]
 fn headers_are_taken_only_when_they_are_clear() {
-    // spec: W2, W3
+    // spec: W2b, W2a
     let mut headers = HeaderMap::new();
     headers.insert(
         "x-hub-signature",
@@ -205,7 +205,7 @@ fn headers_are_taken_only_when_they_are_clear() {
 
 #[test]
 fn the_body_limit_is_exact() {
-    // spec: W1
+    // spec: W1a
     let body = vec![b' '; MAX_BODY + 1];
     let answer = receive(&raw("issues", "", &body));
     assert_eq!(answer, Err(Rejection::TooLarge));
@@ -214,7 +214,7 @@ fn the_body_limit_is_exact() {
 
 #[test]
 fn events_say_what_happened_and_who_did_it() {
-    // spec: W3, G8, G9
+    // spec: G8a, G9
     let opened = issue_event("issues", &payload("opened"));
     assert_eq!(opened.trigger, Trigger::Opened);
     assert_eq!(
@@ -293,7 +293,7 @@ fn the_app_that_acted_is_the_one_of_this_event() {
 
 #[test]
 fn everything_else_is_ignored() {
-    // spec: W3, W4
+    // spec: W4c, W9a
     let ignored = |kind: &str, payload: &Value| match event_of(kind, payload) {
         Ok(Received::Ignored { reason, .. }) => reason,
         other => panic!("{kind} {payload}: {other:?}"),
@@ -331,7 +331,7 @@ fn everything_else_is_ignored() {
 
 #[test]
 fn a_form_is_read_and_its_raw_bytes_are_what_is_signed() {
-    // spec: W2, W3
+    // spec: W9b
     let json = payload("opened").to_string();
     let form = |text: &str| {
         let body = url::form_urlencoded::Serializer::new(String::new())
@@ -361,7 +361,7 @@ fn a_form_is_read_and_its_raw_bytes_are_what_is_signed() {
 
 #[test]
 fn signed_nonsense_is_malformed_and_nothing_worse() {
-    // spec: W3, W4
+    // spec: W4a
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let deep_inside = format!(r#"{{"action":"opened","issue":{{"title":{deep}}}}}"#);
     let mut bodies: Vec<Vec<u8>> = [
@@ -441,7 +441,7 @@ proptest! {
 
     #[test]
     fn any_text_in_an_issue_arrives_as_it_is(title in "[^\0]{0,40}", body in "[^\0]{0,40}") {
-        // spec: W2
+        // spec: W2a
         let mut payload = payload("opened");
         payload["issue"]["title"] = title.clone().into();
         payload["issue"]["body"] = body.clone().into();
