@@ -75,7 +75,11 @@ pub struct ObjectId(String);
 pub struct CredentialKey(String);
 
 fn invalid(what: &str, text: &str, rule: &str) -> Error {
-    let shown: String = text.chars().take(60).flat_map(char::escape_default).collect();
+    let shown: String = text
+        .chars()
+        .take(60)
+        .flat_map(char::escape_default)
+        .collect();
     Error::new(
         ErrorKind::InvalidInput,
         format!("`{shown}` is no {what}: expected {rule}"),

@@ -114,7 +114,10 @@ impl Redactor {
             return;
         }
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        if !secrets.iter().any(|known| known.expose() == secret.expose()) {
+        if !secrets
+            .iter()
+            .any(|known| known.expose() == secret.expose())
+        {
             secrets.push(secret.clone());
         }
     }
@@ -149,14 +152,17 @@ impl Redactor {
         let clean = |text: String| self.clean(&text);
         match what {
             EventKind::StageStarted { stage } => EventKind::StageStarted { stage },
-            EventKind::StageFinished { stage, error } => {
-                EventKind::StageFinished { stage, error: error.map(clean) }
-            }
-            EventKind::Agent { agent } => EventKind::Agent { agent: self.clean_agent(agent) },
+            EventKind::StageFinished { stage, error } => EventKind::StageFinished {
+                stage,
+                error: error.map(clean),
+            },
+            EventKind::Agent { agent } => EventKind::Agent {
+                agent: self.clean_agent(agent),
+            },
             EventKind::Note { text } => EventKind::Note { text: clean(text) },
-            EventKind::Finished { outcome } => {
-                EventKind::Finished { outcome: self.clean_outcome(outcome) }
-            }
+            EventKind::Finished { outcome } => EventKind::Finished {
+                outcome: self.clean_outcome(outcome),
+            },
         }
     }
 
@@ -164,15 +170,27 @@ impl Redactor {
     #[must_use]
     pub fn clean_outcome(&self, outcome: Outcome) -> Outcome {
         match outcome {
-            Outcome::Answered { answer } => Outcome::Answered { answer: self.clean(&answer) },
-            Outcome::Refused { stage, reason, paths } => Outcome::Refused {
+            Outcome::Answered { answer } => Outcome::Answered {
+                answer: self.clean(&answer),
+            },
+            Outcome::Refused {
+                stage,
+                reason,
+                paths,
+            } => Outcome::Refused {
                 stage,
                 reason: self.clean(&reason),
                 paths: paths.iter().map(|path| self.clean(path)).collect(),
             },
-            Outcome::Failed { stage, kind, message } => {
-                Outcome::Failed { stage, kind, message: self.clean(&message) }
-            }
+            Outcome::Failed {
+                stage,
+                kind,
+                message,
+            } => Outcome::Failed {
+                stage,
+                kind,
+                message: self.clean(&message),
+            },
             other @ (Outcome::PullRequest { .. }
             | Outcome::Skipped { .. }
             | Outcome::Cancelled { .. }) => other,
@@ -182,18 +200,26 @@ impl Redactor {
     fn clean_agent(&self, event: AgentEvent) -> AgentEvent {
         let clean = |text: String| self.clean(&text);
         match event {
-            AgentEvent::Printed { error_stream, text } => {
-                AgentEvent::Printed { error_stream, text: clean(text) }
-            }
+            AgentEvent::Printed { error_stream, text } => AgentEvent::Printed {
+                error_stream,
+                text: clean(text),
+            },
             AgentEvent::Said { text } => AgentEvent::Said { text: clean(text) },
             AgentEvent::Thought { text } => AgentEvent::Thought { text: clean(text) },
             AgentEvent::Read { path } => AgentEvent::Read { path: clean(path) },
             AgentEvent::Edited { path } => AgentEvent::Edited { path: clean(path) },
-            AgentEvent::Ran { command } => AgentEvent::Ran { command: clean(command) },
-            AgentEvent::Planned { steps } => AgentEvent::Planned {
-                steps: steps.into_iter().map(|(step, done)| (clean(step), done)).collect(),
+            AgentEvent::Ran { command } => AgentEvent::Ran {
+                command: clean(command),
             },
-            AgentEvent::Retrying { reason } => AgentEvent::Retrying { reason: clean(reason) },
+            AgentEvent::Planned { steps } => AgentEvent::Planned {
+                steps: steps
+                    .into_iter()
+                    .map(|(step, done)| (clean(step), done))
+                    .collect(),
+            },
+            AgentEvent::Retrying { reason } => AgentEvent::Retrying {
+                reason: clean(reason),
+            },
             AgentEvent::Denied { tool } => AgentEvent::Denied { tool: clean(tool) },
         }
     }

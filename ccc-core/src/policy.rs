@@ -32,9 +32,20 @@ pub struct TrustPolicy {
 impl Default for TrustPolicy {
     fn default() -> Self {
         let names = [
-            ".github", ".gitattributes", ".gitmodules", ".gitconfig", ".claude", ".mcp.json",
-            ".claude.json", "claude.md", "claude.local.md", ".husky", ".vscode", ".devcontainer",
-            "codeowners", ".ripgreprc",
+            ".github",
+            ".gitattributes",
+            ".gitmodules",
+            ".gitconfig",
+            ".claude",
+            ".mcp.json",
+            ".claude.json",
+            "claude.md",
+            "claude.local.md",
+            ".husky",
+            ".vscode",
+            ".devcontainer",
+            "codeowners",
+            ".ripgreprc",
         ];
         Self {
             permission: Permission::Write,
@@ -67,7 +78,11 @@ impl TrustPolicy {
             Trigger::Assigned { assignee } => assignee.id == us.id,
             Trigger::Commented { body, .. } => mentions(body, &self.mention),
         };
-        if wanted { Ok(()) } else { Err(SkipReason::NotForUs) }
+        if wanted {
+            Ok(())
+        } else {
+            Err(SkipReason::NotForUs)
+        }
     }
 
     /// Whether the actor may spend money here.
@@ -81,7 +96,9 @@ impl TrustPolicy {
     pub fn protects(&self, path: &str) -> bool {
         path.split('/').any(|part| {
             let part = part.to_lowercase();
-            self.protected_names.iter().any(|name| name.to_lowercase() == part)
+            self.protected_names
+                .iter()
+                .any(|name| name.to_lowercase() == part)
         })
     }
 }

@@ -10,9 +10,7 @@ use crate::vcs::PullRequest;
 use crate::{Error, ErrorKind, RunId};
 
 /// The stages, in the order in which a run goes through them.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// The delivery is verified, understood and durable.
@@ -200,7 +198,11 @@ impl Outcome {
     pub fn from_error(stage: Stage, error: &Error) -> Self {
         match error.kind() {
             ErrorKind::Cancelled => Self::Cancelled { stage },
-            kind => Self::Failed { stage, kind, message: error.to_string() },
+            kind => Self::Failed {
+                stage,
+                kind,
+                message: error.to_string(),
+            },
         }
     }
 

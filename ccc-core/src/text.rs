@@ -35,7 +35,9 @@ fn without_html_comments(text: &str) -> String {
     while let Some(start) = rest.find("<!--") {
         kept.push_str(&rest[..start]);
         // An unclosed comment hides the rest of the text in a browser: here too.
-        rest = rest[start..].find("-->").map_or("", |end| &rest[start + end + 3..]);
+        rest = rest[start..]
+            .find("-->")
+            .map_or("", |end| &rest[start + end + 3..]);
     }
     kept.push_str(rest);
     kept
@@ -58,7 +60,10 @@ pub fn truncate(text: &str, max: usize) -> String {
 /// One line: line breaks and runs of white space become one blank.
 #[must_use]
 pub fn one_line(text: &str, max_chars: usize) -> String {
-    let visible: String = text.chars().map(|c| if is_invisible(c) { ' ' } else { c }).collect();
+    let visible: String = text
+        .chars()
+        .map(|c| if is_invisible(c) { ' ' } else { c })
+        .collect();
     let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= max_chars {
         return line;
@@ -116,7 +121,10 @@ pub fn markdown_fence(language: &str, text: &str) -> String {
         .unwrap_or(0)
         .max(2);
     let fence = "`".repeat(longest + 1);
-    format!("{fence}{language}\n{}\n{fence}", text.trim_end_matches('\n'))
+    format!(
+        "{fence}{language}\n{}\n{fence}",
+        text.trim_end_matches('\n')
+    )
 }
 
 #[cfg(test)]

@@ -149,13 +149,25 @@ impl Tokens {
         }
     }
 
-    /// Calls for something public that belongs to no repository. With a token that can do nothing,
-    /// revoked at once, because nobody's calls are few per address and hour; as nobody when the App
-    /// is not installed anywhere yet.
+    /// Calls for something public that belongs to no repository: as nobody, which is enough for the
+    /// few such calls that there are. Where GitHub wants to know who asks (a private Enterprise
+    /// Server, an address whose hour is used up), with a token that can do nothing, revoked at once.
     pub(crate) async fn send_anywhere(
         &self,
         call: &Call,
     ) -> Result<http::Response<bytes::Bytes>, Fault> {
+        let refused = [
+            StatusCode::UNAUTHORIZED,
+            StatusCode::FORBIDDEN,
+            StatusCode::TOO_MANY_REQUESTS,
+        ];
+        match self.client.send_with(call, None).await {
+            Err(fault)
+                if fault
+                    .status()
+                    .is_some_and(|status| refused.contains(&status)) => {}
+            answer => return answer,
+        }
         let Some(token) = self.powerless().await? else {
             return self.client.send_with(call, None).await;
         };

@@ -63,6 +63,9 @@ impl Refusal {
                 crate::text::one_line(&text.escape_default().to_string(), 200)
             })
             .collect();
-        Self { reason: reason.into(), paths }
+        Self {
+            reason: reason.into(),
+            paths,
+        }
     }
 }

@@ -103,7 +103,8 @@ impl Call {
     }
 
     pub(super) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args
+            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
@@ -126,7 +127,8 @@ impl Call {
                 "a clone URL must be https, http or a path, without user information",
             ));
         }
-        self.settings.push(format!("protocol.{scheme}.allow=always"));
+        self.settings
+            .push(format!("protocol.{scheme}.allow=always"));
         if let Some(authorization) = &access.authorization {
             let header = format!("Authorization: {}", authorization.expose_str()?);
             self.secret_settings
@@ -142,7 +144,13 @@ impl Call {
             command.env("PATH", path);
         }
         // A private CA or proxy is the operator's to set, and git's to read from the environment.
-        for name in ["SSL_CERT_FILE", "GIT_SSL_CAINFO", "https_proxy", "HTTPS_PROXY", "no_proxy"] {
+        for name in [
+            "SSL_CERT_FILE",
+            "GIT_SSL_CAINFO",
+            "https_proxy",
+            "HTTPS_PROXY",
+            "no_proxy",
+        ] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
@@ -211,7 +219,8 @@ impl Call {
             Error::new(ErrorKind::Unavailable, hint).with_source(e)
         })?;
         let group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let write = async {
             if let Some(mut stdin) = stdin {
                 // git may end without reading all of it; its exit status tells.
@@ -221,10 +230,9 @@ impl Call {
         let ((), stdout, stderr) =
             tokio::join!(write, read(stdout, MAX_STDOUT), read(stderr, MAX_STDERR));
         let (stdout, stderr) = (stdout?, stderr?);
-        let status = child
-            .wait()
-            .await
-            .map_err(|e| Error::new(ErrorKind::Unexpected, "lost the git process").with_source(e))?;
+        let status = child.wait().await.map_err(|e| {
+            Error::new(ErrorKind::Unexpected, "lost the git process").with_source(e)
+        })?;
         group.disarm();
         Ok((status, stdout, stderr))
     }
@@ -236,7 +244,9 @@ async fn read(from: Option<impl AsyncRead + Unpin>, max: u64) -> Result<Vec<u8>>
         from.take(max + 1)
             .read_to_end(&mut bytes)
             .await
-            .map_err(|e| Error::new(ErrorKind::Unexpected, "cannot read from git").with_source(e))?;
+            .map_err(|e| {
+                Error::new(ErrorKind::Unexpected, "cannot read from git").with_source(e)
+            })?;
     }
     if bytes.len() as u64 > max {
         return Err(Error::new(
@@ -267,7 +277,10 @@ impl Drop for Group {
 /// What git's words mean for the caller.
 fn failure(subcommand: &str, stderr: &str) -> Error {
     let said = |what: &str| stderr.contains(what);
-    let kind = if said("Authentication failed") || said("could not read Username") || said("error: 401") {
+    let kind = if said("Authentication failed")
+        || said("could not read Username")
+        || said("error: 401")
+    {
         ErrorKind::Unauthenticated
     } else if said("error: 403") || said("[remote rejected]") || said("pre-receive hook declined") {
         ErrorKind::PermissionDenied
@@ -275,9 +288,15 @@ fn failure(subcommand: &str, stderr: &str) -> Error {
         ErrorKind::NotFound
     } else if said("No space left") || said("Disk quota") {
         ErrorKind::LimitExceeded
-    } else if said("Could not resolve") || said("Failed to connect") || said("Couldn't connect")
-        || said("Connection") || said("timed out") || said("early EOF") || said("RPC failed")
-        || said("error: 5") || said("unable to access")
+    } else if said("Could not resolve")
+        || said("Failed to connect")
+        || said("Couldn't connect")
+        || said("Connection")
+        || said("timed out")
+        || said("early EOF")
+        || said("RPC failed")
+        || said("error: 5")
+        || said("unable to access")
     {
         ErrorKind::Unavailable
     } else {
@@ -299,12 +318,30 @@ mod tests {
     #[test]
     fn git_s_words_become_kinds() {
         for (words, kind) in [
-            ("fatal: Authentication failed for 'https://h/'", ErrorKind::Unauthenticated),
-            ("fatal: unable to access 'u': The requested URL returned error: 403", ErrorKind::PermissionDenied),
-            (" ! [remote rejected] a -> b (protected branch hook declined)", ErrorKind::PermissionDenied),
-            ("fatal: repository 'http://h/r.git/' not found", ErrorKind::NotFound),
-            ("fatal: unable to access 'u': Failed to connect to h port 1", ErrorKind::Unavailable),
-            ("fatal: unable to access 'u': The requested URL returned error: 502", ErrorKind::Unavailable),
+            (
+                "fatal: Authentication failed for 'https://h/'",
+                ErrorKind::Unauthenticated,
+            ),
+            (
+                "fatal: unable to access 'u': The requested URL returned error: 403",
+                ErrorKind::PermissionDenied,
+            ),
+            (
+                " ! [remote rejected] a -> b (protected branch hook declined)",
+                ErrorKind::PermissionDenied,
+            ),
+            (
+                "fatal: repository 'http://h/r.git/' not found",
+                ErrorKind::NotFound,
+            ),
+            (
+                "fatal: unable to access 'u': Failed to connect to h port 1",
+                ErrorKind::Unavailable,
+            ),
+            (
+                "fatal: unable to access 'u': The requested URL returned error: 502",
+                ErrorKind::Unavailable,
+            ),
             ("fatal: something new", ErrorKind::Unexpected),
         ] {
             let error = failure("fetch", words);

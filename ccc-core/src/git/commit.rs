@@ -32,13 +32,19 @@ impl CommitInfo {
     ) -> Self {
         let number = event.issue.number;
         // A title may say "fixes #7": in a commit on the default branch that would close issue 7.
-        let title = one_line(&event.issue.title, 60).replace('#', "#\u{200b}").replace('@', "@\u{200b}");
+        let title = one_line(&event.issue.title, 60)
+            .replace('#', "#\u{200b}")
+            .replace('@', "@\u{200b}");
         let message = format!(
             "Solve issue {number}: {title}\n\nIssue: {}#{number}\nRun: {run}\nAgent: {}\n",
             event.repo,
             one_line(agent, 60)
         );
-        Self { author, date, message }
+        Self {
+            author,
+            date,
+            message,
+        }
     }
 }
 
@@ -80,7 +86,13 @@ impl HostGit {
     pub async fn patch(&self, run: RunId, changes: &ChangeSet) -> Result<Vec<u8>> {
         self.git("diff-tree")
             .dir(&self.paths(run).git_dir)
-            .args(["-p", "--binary", "--no-ext-diff", "--no-textconv", "--full-index"])
+            .args([
+                "-p",
+                "--binary",
+                "--no-ext-diff",
+                "--no-textconv",
+                "--full-index",
+            ])
             .args([changes.base.as_str(), changes.tree.as_str(), "--"])
             .run()
             .await

@@ -34,7 +34,11 @@ impl HostGit {
         let lock = self.fetching(&mirror);
         let _one_at_a_time = lock.lock().await;
         if !mirror.join("HEAD").exists() {
-            self.git("init").args(["--quiet", "--bare", "--template="]).arg(&mirror).run().await?;
+            self.git("init")
+                .args(["--quiet", "--bare", "--template="])
+                .arg(&mirror)
+                .run()
+                .await?;
         }
         self.git("fetch")
             .dir(&mirror)

@@ -77,7 +77,11 @@ impl HostGit {
                 ),
             )
         })?;
-        Ok(Self { root, fetching: Mutex::default(), _lock: lock })
+        Ok(Self {
+            root,
+            fetching: Mutex::default(),
+            _lock: lock,
+        })
     }
 
     /// The directory that it works in.
@@ -102,7 +106,10 @@ impl HostGit {
             let (major, minor) = MIN_GIT;
             return Err(Error::new(
                 ErrorKind::Unavailable,
-                format!("{} is too old: install git {major}.{minor} or newer", text.trim()),
+                format!(
+                    "{} is too old: install git {major}.{minor} or newer",
+                    text.trim()
+                ),
             ));
         }
         Ok(())
@@ -128,7 +135,11 @@ impl HostGit {
 
     pub(crate) fn paths(&self, run: RunId) -> RunPaths {
         let root = self.root.join("runs").join(run.to_string());
-        RunPaths { git_dir: root.join("git"), workspace: root.join("workspace"), root }
+        RunPaths {
+            git_dir: root.join("git"),
+            workspace: root.join("workspace"),
+            root,
+        }
     }
 
     fn fetching(&self, mirror: &Path) -> Arc<tokio::sync::Mutex<()>> {
@@ -142,17 +153,18 @@ fn make_private_dir(path: &Path) -> Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            fs::DirBuilder::new()
-                .mode(0o700)
-                .recursive(true)
-                .create(path)
-                .map_err(|e| unusable(path, &e))
-        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(path)
+            .map_err(|e| unusable(path, &e)),
         Err(e) => Err(unusable(path, &e)),
     }
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("cannot use {}: {error}", path.display()))
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("cannot use {}: {error}", path.display()),
+    )
 }

@@ -12,7 +12,10 @@ use crate::Result;
 /// that some file system takes for `.git`, and things that are neither file, directory nor link.
 ///
 /// Follows no link. `Ok(Err(refusal))` is a finding, `Err` a failure of the host.
-pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<std::result::Result<(), Refusal>> {
+pub(super) fn inspect(
+    workspace: &Path,
+    max_entries: u64,
+) -> Result<std::result::Result<(), Refusal>> {
     let (mut nested, mut special) = (Vec::new(), Vec::new());
     let mut entries = 0_u64;
     let mut open = vec![workspace.to_owned()];
@@ -37,15 +40,25 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<std::result:
                 nested.push(relative());
             } else if kind.is_dir() {
                 open.push(path);
-            } else if kind.is_fifo() || kind.is_socket() || kind.is_block_device() || kind.is_char_device() {
+            } else if kind.is_fifo()
+                || kind.is_socket()
+                || kind.is_block_device()
+                || kind.is_char_device()
+            {
                 special.push(relative());
             }
         }
     }
     Ok(if !nested.is_empty() {
-        Err(Refusal::new("the work holds a git repository of its own", nested))
+        Err(Refusal::new(
+            "the work holds a git repository of its own",
+            nested,
+        ))
     } else if !special.is_empty() {
-        Err(Refusal::new("the work holds pipes, sockets or devices", special))
+        Err(Refusal::new(
+            "the work holds pipes, sockets or devices",
+            special,
+        ))
     } else {
         Ok(())
     })

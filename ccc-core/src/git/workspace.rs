@@ -51,13 +51,21 @@ impl HostGit {
             .args(["-u", "--reset", base.as_str()])
             .run()
             .await?;
-        self.add_throw_away(run, &repository.default_branch, &mirror).await?;
-        Ok(Workspace { path: paths.workspace, base })
+        self.add_throw_away(run, &repository.default_branch, &mirror)
+            .await?;
+        Ok(Workspace {
+            path: paths.workspace,
+            base,
+        })
     }
 
     /// A git directory of our own that borrows the mirror's objects.
     async fn init_borrowing(&self, git_dir: &Path, mirror: &Path) -> Result<()> {
-        self.git("init").args(["--quiet", "--bare", "--template="]).arg(git_dir).run().await?;
+        self.git("init")
+            .args(["--quiet", "--bare", "--template="])
+            .arg(git_dir)
+            .run()
+            .await?;
         let write = |name: &str, text: String| {
             let path = git_dir.join(name);
             path.parent()
@@ -66,29 +74,37 @@ impl HostGit {
                 .map_err(|e| unusable(&path, &e))
         };
         let objects = mirror.join("objects");
-        let objects = objects.to_str().filter(|path| !path.contains('\n')).ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                "the data directory's path must be UTF-8 without line breaks",
-            )
-        })?;
+        let objects = objects
+            .to_str()
+            .filter(|path| !path.contains('\n'))
+            .ok_or_else(|| {
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    "the data directory's path must be UTF-8 without line breaks",
+                )
+            })?;
         write("objects/info/alternates", format!("{objects}\n"))?;
         write("info/attributes", ATTRIBUTES.to_owned())
     }
 
-    async fn add_throw_away(
-        &self,
-        run: RunId,
-        branch: &str,
-        mirror: &Path,
-    ) -> Result<()> {
+    async fn add_throw_away(&self, run: RunId, branch: &str, mirror: &Path) -> Result<()> {
         let paths = self.paths(run);
         let git_dir = paths.workspace.join(".git");
-        self.git("init").args(["--quiet", "--template="]).arg(&paths.workspace).run().await?;
+        self.git("init")
+            .args(["--quiet", "--template="])
+            .arg(&paths.workspace)
+            .run()
+            .await?;
         self.git("fetch")
             .dir(&git_dir)
             .setting("protocol.file.allow=always")
-            .args(["--quiet", "--no-tags", "--depth=1", "--no-write-fetch-head", "--"])
+            .args([
+                "--quiet",
+                "--no-tags",
+                "--depth=1",
+                "--no-write-fetch-head",
+                "--",
+            ])
             .arg(format!("file://{}", mirror.display()))
             .arg(format!("+refs/runs/{run}:refs/heads/{branch}"))
             .run()

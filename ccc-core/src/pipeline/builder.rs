@@ -104,12 +104,18 @@ impl PipelineBuilder {
     pub fn build(self) -> Result<Pipeline> {
         fn required<T>(part: Option<T>, name: &str) -> Result<T> {
             part.ok_or_else(|| {
-                Error::new(ErrorKind::InvalidInput, format!("a pipeline needs {name}: set it before build"))
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("a pipeline needs {name}: set it before build"),
+                )
             })
         }
         let runtime = tokio::runtime::Handle::try_current().map_err(|e| {
-            Error::new(ErrorKind::InvalidInput, "build a pipeline inside a tokio runtime")
-                .with_source(e)
+            Error::new(
+                ErrorKind::InvalidInput,
+                "build a pipeline inside a tokio runtime",
+            )
+            .with_source(e)
         })?;
         let parts = Parts {
             host: required(self.host, "a host")?,
@@ -124,6 +130,8 @@ impl PipelineBuilder {
             cleanups: tokio_util::task::TaskTracker::new(),
             runtime,
         };
-        Ok(Pipeline { parts: Arc::new(parts) })
+        Ok(Pipeline {
+            parts: Arc::new(parts),
+        })
     }
 }

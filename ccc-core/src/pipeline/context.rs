@@ -111,8 +111,11 @@ impl Context {
     }
 
     pub(super) fn emit(&self, what: EventKind) {
-        let event =
-            Event { run: self.id, at: self.parts.clock.now(), what: self.redactor.clean_kind(what) };
+        let event = Event {
+            run: self.id,
+            at: self.parts.clock.now(),
+            what: self.redactor.clean_kind(what),
+        };
         // An observer cannot fail; one that panics has no say in the run either.
         let _ = std::panic::catch_unwind(AssertUnwindSafe(|| self.parts.observer.on_event(&event)));
     }
@@ -132,7 +135,11 @@ impl Context {
         self.emit(EventKind::StageStarted { stage });
         // A cancellation takes hold at the edge of a stage, also when no call in it ever waits.
         tokio::task::yield_now().await;
-        let bounded = within(&*self.parts.clock, limit, AssertUnwindSafe(work).catch_unwind());
+        let bounded = within(
+            &*self.parts.clock,
+            limit,
+            AssertUnwindSafe(work).catch_unwind(),
+        );
         let ended = match bounded.await {
             Some(Ok(ended)) => ended,
             Some(Err(panic)) => Err(Ended::By(panicked(&*panic))),
@@ -155,7 +162,9 @@ impl Context {
 
     async fn advance(&self, stage: Stage) -> Result<()> {
         self.note_down(|checkpoint| checkpoint.stage = stage);
-        let Some(journal) = &self.journal else { return Ok(()) };
+        let Some(journal) = &self.journal else {
+            return Ok(());
+        };
         let checkpoint = self.checkpoint();
         let advanced = guarded(
             &*self.parts.clock,
@@ -168,7 +177,9 @@ impl Context {
 
     /// Tells the store how the run ended.
     pub(super) async fn finish(&self, outcome: &Outcome) -> Result<()> {
-        let Some(journal) = &self.journal else { return Ok(()) };
+        let Some(journal) = &self.journal else {
+            return Ok(());
+        };
         let finished = guarded(
             &*self.parts.clock,
             self.parts.limits.cleanup,
@@ -179,7 +190,10 @@ impl Context {
     }
 
     fn heed_fence(&self, written: Result<()>) -> Result<()> {
-        if written.as_ref().is_err_and(|e| e.kind() == ErrorKind::Conflict) {
+        if written
+            .as_ref()
+            .is_err_and(|e| e.kind() == ErrorKind::Conflict)
+        {
             self.fenced_out.store(true, Ordering::Release);
         }
         written
@@ -205,8 +219,9 @@ impl Context {
                 .find(|access| grant.is_none_or(|grant| access.grant == grant))
                 .cloned();
             let Some(access) = next else { return result };
-            let released =
-                AssertUnwindSafe(self.parts.host.release(access.clone())).catch_unwind().await;
+            let released = AssertUnwindSafe(self.parts.host.release(access.clone()))
+                .catch_unwind()
+                .await;
             let mut held = lock(&self.held);
             if let Some(at) = held.iter().position(|other| other.is_same(&access)) {
                 held.remove(at);
@@ -253,6 +268,9 @@ pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
         .unwrap_or_default();
     Error::new(
         ErrorKind::Unexpected,
-        format!("an adapter panicked, which is a defect in it: {}", crate::text::one_line(&words, 200)),
+        format!(
+            "an adapter panicked, which is a defect in it: {}",
+            crate::text::one_line(&words, 200)
+        ),
     )
 }

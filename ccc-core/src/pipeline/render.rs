@@ -17,7 +17,10 @@ const TOKEN_TTL: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Pipeline {
     pub(super) async fn comment_start(&self, run: &Context) -> Result<()> {
-        let body = format!("Working on it.\n\n{}", signature(run.id, self.parts.agent.name()));
+        let body = format!(
+            "Working on it.\n\n{}",
+            signature(run.id, self.parts.agent.name())
+        );
         self.comment(run, &body).await
     }
 
@@ -27,8 +30,13 @@ impl Pipeline {
         }
         run.access(Grant::Discuss, TOKEN_TTL).await?;
         let agent = self.parts.agent.name();
-        let body =
-            outcome_comment(run.id, agent, outcome, &run.checkpoint(), run.salvage().as_deref());
+        let body = outcome_comment(
+            run.id,
+            agent,
+            outcome,
+            &run.checkpoint(),
+            run.salvage().as_deref(),
+        );
         self.comment(run, &run.redactor.clean(&body)).await
     }
 
@@ -43,7 +51,10 @@ impl Pipeline {
 }
 
 fn signature(run: RunId, agent: &str) -> String {
-    format!("<sub>Run `{run}` with the agent {}.</sub>", markdown_escape(&one_line(agent, 60)))
+    format!(
+        "<sub>Run `{run}` with the agent {}.</sub>",
+        markdown_escape(&one_line(agent, 60))
+    )
 }
 
 /// The one comment of a run, for every way it can end.
@@ -70,7 +81,11 @@ fn outcome_comment(
             }
             text
         }
-        Outcome::Failed { stage, kind, message } => format!(
+        Outcome::Failed {
+            stage,
+            kind,
+            message,
+        } => format!(
             "The run failed at *{stage}* ({kind}): {}.\n\n{}",
             markdown_escape(&one_line(message, 600)),
             next_step(*stage, *kind)
@@ -111,12 +126,23 @@ fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
 fn spent(report: &AgentReport) -> String {
     let mut text = String::new();
     if let Some(micro_usd) = report.micro_usd {
-        text.push_str(&format!("\n\nCost: ${}.{:02}", micro_usd / 1_000_000, micro_usd / 10_000 % 100));
+        text.push_str(&format!(
+            "\n\nCost: ${}.{:02}",
+            micro_usd / 1_000_000,
+            micro_usd / 10_000 % 100
+        ));
     }
     if !report.denials.is_empty() {
-        let tools: Vec<String> =
-            report.denials.iter().take(20).map(|tool| markdown_escape(&one_line(tool, 100))).collect();
-        text.push_str(&format!("\n\nTools that it was not allowed to use: {}.", tools.join(", ")));
+        let tools: Vec<String> = report
+            .denials
+            .iter()
+            .take(20)
+            .map(|tool| markdown_escape(&one_line(tool, 100)))
+            .collect();
+        text.push_str(&format!(
+            "\n\nTools that it was not allowed to use: {}.",
+            tools.join(", ")
+        ));
     }
     text
 }
@@ -124,7 +150,11 @@ fn spent(report: &AgentReport) -> String {
 /// The title of a pull request.
 pub(super) fn pull_request_title(event: &IssueEvent) -> String {
     let title = one_line(&event.issue.title, 180);
-    format!("Solve #{}: {}", event.issue.number, title.replace('@', "@\u{200b}"))
+    format!(
+        "Solve #{}: {}",
+        event.issue.number,
+        title.replace('@', "@\u{200b}")
+    )
 }
 
 /// The text of a pull request.

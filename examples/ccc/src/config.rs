@@ -10,13 +10,27 @@ use toml::{Table, Value};
 
 /// Every key there is. Those of [`ENV_ONLY`] may not stand in a file.
 const KEYS: &[&str] = &[
-    "listen", "data_dir",
-    "github.app_id", "github.private_key_file", "github.private_key",
-    "github.webhook_secret_file", "github.webhook_secret", "github.api_url",
-    "runner.kind", "agent.kind", "agent.wall_seconds", "agent.idle_seconds",
+    "listen",
+    "data_dir",
+    "github.app_id",
+    "github.private_key_file",
+    "github.private_key",
+    "github.webhook_secret_file",
+    "github.webhook_secret",
+    "github.api_url",
+    "runner.kind",
+    "agent.kind",
+    "agent.wall_seconds",
+    "agent.idle_seconds",
     "runs.concurrency",
-    "policy.permission", "policy.allowed_actors", "policy.label", "policy.mention",
-    "policy.on_opened", "policy.protected_names", "policy.max_files", "policy.max_bytes",
+    "policy.permission",
+    "policy.allowed_actors",
+    "policy.label",
+    "policy.mention",
+    "policy.on_opened",
+    "policy.protected_names",
+    "policy.max_files",
+    "policy.max_bytes",
 ];
 /// Secrets come from the environment or from files, never from `ccc.toml`.
 const ENV_ONLY: &[&str] = &["github.private_key", "github.webhook_secret"];
@@ -89,7 +103,9 @@ pub struct RunsConfig {
 
 impl Default for RunnerConfig {
     fn default() -> Self {
-        Self { kind: "subprocess".to_owned() }
+        Self {
+            kind: "subprocess".to_owned(),
+        }
     }
 }
 
@@ -109,14 +125,22 @@ impl Config {
         };
         let mut secrets = Table::new();
         for (name, value) in environment {
-            let Some(key) = key_of_variable(&name) else { continue };
+            let Some(key) = key_of_variable(&name) else {
+                continue;
+            };
             check_known(&key, &format!("the variable {name}"))?;
-            let target = if ENV_ONLY.contains(&key.as_str()) { &mut secrets } else { &mut table };
+            let target = if ENV_ONLY.contains(&key.as_str()) {
+                &mut secrets
+            } else {
+                &mut table
+            };
             insert(target, &key, value_of(&key, value));
         }
-        let mut config: Self = Value::Table(table).try_into().map_err(|e: toml::de::Error| {
-            invalid(format!("the configuration has a mistake: {}", e.message()))
-        })?;
+        let mut config: Self = Value::Table(table)
+            .try_into()
+            .map_err(|e: toml::de::Error| {
+                invalid(format!("the configuration has a mistake: {}", e.message()))
+            })?;
         config.github.private_key = take_secret(&secrets, "private_key");
         config.github.webhook_secret = take_secret(&secrets, "webhook_secret");
         Ok(config)
@@ -145,7 +169,11 @@ impl GitHubConfig {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] says which setting is missing or which file cannot be read.
     pub fn private_key(&self) -> Result<Secret> {
-        secret(&self.private_key, self.private_key_file.as_deref(), "private_key")
+        secret(
+            &self.private_key,
+            self.private_key_file.as_deref(),
+            "private_key",
+        )
     }
 
     /// The webhook secrets, the current one first.
@@ -153,8 +181,16 @@ impl GitHubConfig {
     /// # Errors
     /// As [`private_key`](Self::private_key).
     pub fn webhook_secrets(&self) -> Result<Vec<Secret>> {
-        let all = secret(&self.webhook_secret, self.webhook_secret_file.as_deref(), "webhook_secret")?;
-        let lines = all.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
+        let all = secret(
+            &self.webhook_secret,
+            self.webhook_secret_file.as_deref(),
+            "webhook_secret",
+        )?;
+        let lines = all
+            .expose_str()?
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty());
         Ok(lines.map(Secret::from).collect())
     }
 }
@@ -168,7 +204,11 @@ fn secret(value: &Option<Secret>, file: Option<&Path>, key: &str) -> Result<Secr
         return Err(invalid(format!("set github.{key}_file, or {variable}")));
     };
     let bytes = std::fs::read(file).map_err(|e| {
-        invalid(format!("cannot read {}, which github.{key}_file names", file.display())).with_source(e)
+        invalid(format!(
+            "cannot read {}, which github.{key}_file names",
+            file.display()
+        ))
+        .with_source(e)
     })?;
     Ok(Secret::new(bytes))
 }
@@ -182,7 +222,9 @@ fn read_file(path: &Path) -> Result<Table> {
         invalid(format!("cannot read the configuration {}", path.display())).with_source(e)
     })?;
     let table: Table = text.parse().map_err(|e: toml::de::Error| {
-        let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        let line = e
+            .span()
+            .map_or(1, |span| text[..span.start].lines().count().max(1));
         invalid(format!("{} line {line}: {}", path.display(), e.message()))
     })?;
     for (name, value) in &table {
@@ -220,10 +262,20 @@ fn key_of_variable(name: &str) -> Option<String> {
 fn value_of(key: &str, text: String) -> Value {
     let typed = matches!(
         key.rsplit('.').next(),
-        Some("app_id" | "concurrency" | "wall_seconds" | "idle_seconds" | "allowed_actors"
-            | "on_opened" | "protected_names" | "max_files" | "max_bytes")
+        Some(
+            "app_id"
+                | "concurrency"
+                | "wall_seconds"
+                | "idle_seconds"
+                | "allowed_actors"
+                | "on_opened"
+                | "protected_names"
+                | "max_files"
+                | "max_bytes"
+        )
     );
-    if typed && let Ok(table) = format!("value = {text}").parse::<Table>()
+    if typed
+        && let Ok(table) = format!("value = {text}").parse::<Table>()
         && let Some(value) = table.get("value")
     {
         return value.clone();
@@ -237,7 +289,9 @@ fn insert(table: &mut Table, key: &str, value: Value) {
             table.insert(key.to_owned(), value);
         }
         Some((section, key)) => {
-            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            let section = table
+                .entry(section)
+                .or_insert_with(|| Value::Table(Table::new()));
             if let Value::Table(section) = section {
                 section.insert(key.to_owned(), value);
             }
@@ -249,9 +303,15 @@ fn check_known(key: &str, place: &str) -> Result<()> {
     if KEYS.contains(&key) {
         return Ok(());
     }
-    let nearest = KEYS.iter().min_by_key(|known| strsim::damerau_levenshtein(known, key));
-    let hint = nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
-    Err(invalid(format!("{place}: there is no setting `{key}`{hint}")))
+    let nearest = KEYS
+        .iter()
+        .min_by_key(|known| strsim::damerau_levenshtein(known, key));
+    let hint = nearest
+        .map(|known| format!("; did you mean `{known}`?"))
+        .unwrap_or_default();
+    Err(invalid(format!(
+        "{place}: there is no setting `{key}`{hint}"
+    )))
 }
 
 fn invalid(message: String) -> Error {

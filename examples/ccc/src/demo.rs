@@ -3,15 +3,17 @@
 //! Everything is real but GitHub and the agent's mind: HTTP, signature, tokens, git, processes. The
 //! service under test is the one that `ccc serve` runs.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
 use ccc_core::dispatcher::{Dispatcher, Pace};
+use ccc_core::event::{ActorKind, RepoRef};
 use ccc_core::observe::Observers;
-use ccc_core::{
-    Agent, CancellationToken, Clock, Error, ErrorKind, Outcome, Result, SystemClock,
-};
 use ccc_core::vcs::{Permission, PullRequest};
+use ccc_core::{
+    Agent, CancellationToken, Clock, Error, ErrorKind, Outcome, Result, Secret, SystemClock,
+};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
 use ccc_github::{AppKey, GitHub, Secrets, Webhook};
 use ccc_runner::ScriptedAgent;
@@ -21,7 +23,6 @@ use crate::cli::{DemoArgs, interrupted, print, say};
 use crate::show::{Endings, watcher};
 use crate::{Config, Service, parts, router, serve, service};
 
-const APP_ID: u64 = 1;
 const OWNER: &str = "octo-org";
 const NAME: &str = "temperature";
 const PERSON: &str = "octocat";
@@ -29,23 +30,35 @@ const ISSUE: &str = include_str!("../demo/issue.md");
 const SCRIPT: &str = include_str!("../demo/script.toml");
 const FILES: [(&str, &str); 3] = [
     ("README.md", include_str!("../demo/repository/README.md")),
-    ("temperature.py", include_str!("../demo/repository/temperature.py")),
-    ("test_temperature.py", include_str!("../demo/repository/test_temperature.py")),
+    (
+        "temperature.py",
+        include_str!("../demo/repository/temperature.py"),
+    ),
+    (
+        "test_temperature.py",
+        include_str!("../demo/repository/test_temperature.py"),
+    ),
 ];
 
 /// Whether a pull request was opened.
 pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
-    let dir = tempfile::Builder::new().prefix("ccc-demo-").tempdir().map_err(|e| {
-        Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
-    })?;
+    let dir = tempfile::Builder::new()
+        .prefix("ccc-demo-")
+        .tempdir()
+        .map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
+        })?;
     let agent: Arc<dyn Agent> = match args.agent.as_str() {
         "scripted" => Arc::new(ScriptedAgent::parse(SCRIPT)?),
         kind => parts::agent(kind)?,
     };
-    let emulator = start_github(dir.path()).await?;
+    let (emulator, repo) = start_github(dir.path()).await?;
     let (endings, mut ended) = Endings::channel();
     let observer = Observers(vec![watcher(args.json), Arc::new(endings)]);
-    let mut config = Config { data_dir: Some(dir.path().join("data")), ..Config::default() };
+    let mut config = Config {
+        data_dir: Some(dir.path().join("data")),
+        ..Config::default()
+    };
     config.runner.kind.clone_from(&args.runner);
     let service = start_service(&config, &emulator, agent, Arc::new(observer))?;
 
@@ -61,7 +74,7 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
 
     let story = async {
         let (title, body) = ISSUE.split_once('\n').unwrap_or((ISSUE, ""));
-        let opened = emulator.open_issue(OWNER, NAME, PERSON, title, body.trim()).await;
+        let opened = emulator.open_issue(&repo, PERSON, title, body.trim()).await;
         let outcome = match opened.and_then(|_| taken(&emulator)) {
             Ok(()) => wait_for(&mut ended).await,
             Err(error) => Err(error),
@@ -75,26 +88,27 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
         story
     );
     served?;
-    let solved = show(args, &emulator, &outcome?).await;
+    let solved = show(args, dir.path(), &emulator.git_url(&repo), &outcome?).await;
     if args.keep {
-        keep(&emulator).await;
+        keep(&emulator, &repo).await;
     }
     emulator.stop().await;
     Ok(solved)
 }
 
 /// A GitHub with one repository, one person who may write to it, and our App installed.
-async fn start_github(dir: &Path) -> Result<Emulator> {
+async fn start_github(dir: &Path) -> Result<(Emulator, RepoRef)> {
     let seed = dir.join("seed");
     let write = |name: &str, text: &str| std::fs::write(seed.join(name), text);
     std::fs::create_dir(&seed)
         .and_then(|()| FILES.iter().try_for_each(|(name, text)| write(name, text)))
         .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot write the seed").with_source(e))?;
-    let emulator = Emulator::start(EmulatorConfig::new(APP_ID, dir.join("github"))).await?;
-    emulator.add_repository(OWNER, NAME, &seed).await?;
-    emulator.add_user(PERSON);
-    emulator.set_permission(OWNER, NAME, PERSON, Permission::Write)?;
-    Ok(emulator)
+    let secret = Secret::from(ccc_core::RunId::new(SystemClock.now())?.to_string());
+    let emulator = Emulator::start(EmulatorConfig::new(dir.join("github"), secret)).await?;
+    let repo = emulator.add_repository(OWNER, NAME, &seed).await?;
+    emulator.add_user(PERSON, ActorKind::User);
+    emulator.set_permission(&repo, PERSON, Permission::Write);
+    Ok((emulator, repo))
 }
 
 fn start_service(
@@ -105,8 +119,9 @@ fn start_service(
 ) -> Result<Service> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let key = AppKey::from_pem(&emulator.private_key_pem())?;
-    let github =
-        GitHub::builder(APP_ID, key, Arc::clone(&clock)).api_url(emulator.api_url()).build()?;
+    let github = GitHub::builder(emulator.app_id(), key, Arc::clone(&clock))
+        .api_url(emulator.api_url())
+        .build()?;
     let webhook = Webhook::new(Secrets::new([emulator.webhook_secret()])?, github.host());
     let runner = parts::runner(&config.runner.kind, &config.data_dir()?)?;
     let pipeline = service::pipeline(config, Arc::new(github), runner, agent, observer)?;
@@ -117,7 +132,11 @@ fn start_service(
 
 /// Whether the service said that it has the delivery.
 fn taken(emulator: &Emulator) -> Result<()> {
-    match emulator.deliveries().last().map(|delivery| delivery.status) {
+    match emulator
+        .deliveries()
+        .last()
+        .map(|delivery| delivery.status_code)
+    {
         Some(202) => Ok(()),
         status => Err(Error::new(
             ErrorKind::Unexpected,
@@ -138,10 +157,12 @@ async fn wait_for(
 }
 
 /// The pull request and its diff; says whether there is one.
-async fn show(args: &DemoArgs, emulator: &Emulator, outcome: &Outcome) -> bool {
-    let Outcome::PullRequest { pull_request } = outcome else { return false };
+async fn show(args: &DemoArgs, dir: &Path, url: &str, outcome: &Outcome) -> bool {
+    let Outcome::PullRequest { pull_request } = outcome else {
+        return false;
+    };
     if !args.json {
-        match diff(emulator, pull_request).await {
+        match diff(dir, url, pull_request).await {
             Ok(diff) => print(&format!("\n{}\n{diff}", pull_request.url)),
             Err(error) => say(&format!("cannot show the diff: {error}")),
         }
@@ -149,20 +170,45 @@ async fn show(args: &DemoArgs, emulator: &Emulator, outcome: &Outcome) -> bool {
     true
 }
 
-async fn diff(emulator: &Emulator, pull_request: &PullRequest) -> Result<String> {
-    let git_dir = emulator.git_dir(OWNER, NAME);
-    let shown = tokio::process::Command::new("git")
-        .arg("--git-dir")
-        .arg(git_dir)
-        .args(["diff", "--no-ext-diff", "--no-textconv", "main", pull_request.head.as_str()])
+/// What a stranger sees who clones the repository.
+async fn diff(dir: &Path, url: &str, pull_request: &PullRequest) -> Result<String> {
+    let clone = dir.join("clone");
+    git(["clone", "--quiet", "--bare", "--", url]
+        .map(OsStr::new)
+        .into_iter()
+        .chain([clone.as_os_str()]))
+    .await?;
+    let git_dir = [OsStr::new("--git-dir"), clone.as_os_str()];
+    let diff = [
+        "diff",
+        "--no-ext-diff",
+        "--no-textconv",
+        "main",
+        pull_request.head.as_str(),
+    ];
+    git(git_dir.into_iter().chain(diff.map(OsStr::new))).await
+}
+
+async fn git(args: impl Iterator<Item = &OsStr>) -> Result<String> {
+    let output = tokio::process::Command::new("git")
+        .args(args)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .output()
         .await
         .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot run git").with_source(e))?;
-    Ok(String::from_utf8_lossy(&shown.stdout).into_owned())
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(Error::new(
+        ErrorKind::Unexpected,
+        ccc_core::text::one_line(&words, 300),
+    ))
 }
 
-async fn keep(emulator: &Emulator) {
-    let url = emulator.clone_url(OWNER, NAME);
+async fn keep(emulator: &Emulator, repo: &RepoRef) {
+    let url = emulator.git_url(repo);
     say(&format!(
         "\nThe emulated GitHub stays up at {}\n  git clone {url}\nInterrupt to end it.",
         emulator.api_url()

@@ -17,7 +17,10 @@ const DEFAULT_LISTEN: SocketAddr =
 
 pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
     let default = Path::new("ccc.toml");
-    let file = args.config.as_deref().or_else(|| default.exists().then_some(default));
+    let file = args
+        .config
+        .as_deref()
+        .or_else(|| default.exists().then_some(default));
     let config = Config::load(file, std::env::vars())?;
     log();
     let service = Service::observed(&config, Arc::new(Logged)).await?;
@@ -33,8 +36,11 @@ pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
         tracing::info!("asked to end: taking no more deliveries, finishing what runs");
         shutdown.cancel();
     };
-    let (served, http, ()) =
-        tokio::join!(service.serve(shutdown.clone()), std::future::IntoFuture::into_future(http), interrupt);
+    let (served, http, ()) = tokio::join!(
+        service.serve(shutdown.clone()),
+        std::future::IntoFuture::into_future(http),
+        interrupt
+    );
     http.map_err(|e| Error::new(ErrorKind::Unexpected, "the HTTP server died").with_source(e))?;
     served
 }
@@ -71,7 +77,13 @@ async fn announce(service: &Service, listener: &tokio::net::TcpListener) {
 
 fn log() {
     let filter = EnvFilter::try_from_env("CCC_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // A second logger in one process is the embedder's own; it stays.
-    let _ = if std::io::stderr().is_terminal() { log.try_init() } else { log.json().try_init() };
+    let _ = if std::io::stderr().is_terminal() {
+        log.try_init()
+    } else {
+        log.json().try_init()
+    };
 }

@@ -41,7 +41,14 @@ impl Service {
     pub fn new(dispatcher: Arc<Dispatcher>, webhook: Arc<Webhook>) -> Self {
         let clock = Arc::clone(dispatcher.pipeline().clock());
         let started = clock.now();
-        Self { inner: Arc::new(Inner { dispatcher, webhook, clock, started }) }
+        Self {
+            inner: Arc::new(Inner {
+                dispatcher,
+                webhook,
+                clock,
+                started,
+            }),
+        }
     }
 
     /// The service that a configuration describes. Its runs are kept in memory: they end with the
@@ -62,7 +69,10 @@ impl Service {
             )
         })?;
         let github = github(config)?;
-        let webhook = Webhook::new(Secrets::new(config.github.webhook_secrets()?)?, github.host());
+        let webhook = Webhook::new(
+            Secrets::new(config.github.webhook_secrets()?)?,
+            github.host(),
+        );
         let pipeline = pipeline(
             config,
             Arc::new(github),
@@ -105,7 +115,10 @@ impl Service {
 /// The GitHub that a configuration names.
 pub(crate) fn github(config: &Config) -> Result<GitHub> {
     let app_id = config.github.app_id.ok_or_else(|| {
-        Error::new(ErrorKind::InvalidInput, "set github.app_id, or CCC_GITHUB__APP_ID")
+        Error::new(
+            ErrorKind::InvalidInput,
+            "set github.app_id, or CCC_GITHUB__APP_ID",
+        )
     })?;
     let key = AppKey::from_pem(&config.github.private_key()?)?;
     let mut builder = GitHub::builder(app_id, key, Arc::new(SystemClock));
@@ -147,15 +160,17 @@ pub(crate) fn pipeline(
 pub fn router(service: Service) -> Router {
     let inner = &service.inner;
     let intake = Arc::clone(&inner.dispatcher) as Arc<dyn Intake>;
-    let webhook =
-        ccc_github::router(Arc::clone(&inner.webhook), intake, Arc::clone(&inner.clock));
+    let webhook = ccc_github::router(Arc::clone(&inner.webhook), intake, Arc::clone(&inner.clock));
     Router::new()
         .route("/", get(information))
         .route("/health", get(health))
         .with_state(service)
         .merge(webhook)
         .fallback(|| async {
-            (StatusCode::NOT_FOUND, Json(json!({ "error": "there is nothing at this path" })))
+            (
+                StatusCode::NOT_FOUND,
+                Json(json!({ "error": "there is nothing at this path" })),
+            )
         })
 }
 
@@ -173,6 +188,10 @@ async fn information(State(service): State<Service>) -> impl IntoResponse {
 
 async fn health(State(service): State<Service>) -> impl IntoResponse {
     let (healthy, body) = health::look(&service.inner).await;
-    let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if healthy {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(body))
 }

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use ccc_core::event::{ActorKind, RepoRef};
 use ccc_core::vcs::Permission;
 use ccc_github::emulator::{Emulator, EmulatorConfig};
 use ccc_github::http::{Http, ReqwestHttp};
@@ -18,7 +19,9 @@ pub(crate) const SECRET: &str = "It's a Secret to Everybody";
 /// The program, with nothing of this process's environment but PATH.
 pub(crate) fn ccc() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ccc"));
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap());
     command
 }
 
@@ -28,13 +31,24 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
     let output: Output = Command::new("git")
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"])
+        .args([
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@example.org",
+            "-c",
+            "init.defaultBranch=main",
+        ])
         .args(args)
         .current_dir(dir)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .output()
         .unwrap();
-    assert!(output.status.success(), "git {args:?}: {}", text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "git {args:?}: {}",
+        text(&output.stderr)
+    );
     text(&output.stdout).trim().to_owned()
 }
 
@@ -47,7 +61,11 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it, and waits for a line of its standard error that `find` takes.
     pub(crate) fn start<T>(mut command: Command, find: impl Fn(&str) -> Option<T>) -> (Self, T) {
-        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = command
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
         let mut found = None;
@@ -88,6 +106,7 @@ impl Drop for Running {
 /// A GitHub with one repository and one person, and `ccc serve` in front of it.
 pub(crate) struct Site {
     pub(crate) github: Emulator,
+    pub(crate) repo: RepoRef,
     pub(crate) service: Running,
     pub(crate) address: SocketAddr,
     pub(crate) dir: TempDir,
@@ -101,12 +120,12 @@ impl Site {
         let seed = dir.path().join("seed");
         std::fs::create_dir(&seed).unwrap();
         std::fs::write(seed.join("sum.txt"), "1 + 1 = 3\n").unwrap();
-        let mut config = EmulatorConfig::new(7, dir.path().join("github"));
-        config.webhook_secret = Some(SECRET.into());
+        let mut config = EmulatorConfig::new(dir.path().join("github"), SECRET.into());
+        config.app_id = 7;
         let github = Emulator::start(config).await.unwrap();
-        github.add_repository("octo", "hello", &seed).await.unwrap();
-        github.add_user("writer");
-        github.set_permission("octo", "hello", "writer", Permission::Write).unwrap();
+        let repo = github.add_repository("octo", "hello", &seed).await.unwrap();
+        github.add_user("writer", ActorKind::User);
+        github.set_permission(&repo, "writer", Permission::Write);
         // As it comes out of some secret stores: one line, with `\n` for line breaks.
         let pem = github.private_key_pem();
         let pem = pem.expose_str().unwrap().replace('\n', "\\n");
@@ -130,12 +149,60 @@ impl Site {
         });
         github.set_webhook_url(format!("http://{address}/webhook/github"));
         let http = ReqwestHttp::direct().unwrap();
-        Self { github, service, address, dir, http }
+        Self {
+            github,
+            repo,
+            service,
+            address,
+            dir,
+            http,
+        }
     }
 
-    pub(crate) async fn send(&self, request: http::request::Builder, body: Vec<u8>) -> (u16, String) {
-        let answer = self.http.send(request.body(Bytes::from(body)).unwrap()).await.unwrap();
+    pub(crate) async fn send(
+        &self,
+        request: http::request::Builder,
+        body: Vec<u8>,
+    ) -> (u16, String) {
+        let answer = self
+            .http
+            .send(request.body(Bytes::from(body)).unwrap())
+            .await
+            .unwrap();
         (answer.status().as_u16(), text(answer.body()))
+    }
+
+    /// A file of a branch, as a stranger sees it who clones the repository.
+    pub(crate) fn file(&self, branch: &str, path: &str) -> String {
+        let clone = TempDir::new().unwrap();
+        git(
+            clone.path(),
+            &[
+                "clone",
+                "--quiet",
+                "--bare",
+                &self.github.git_url(&self.repo),
+                ".",
+            ],
+        );
+        git(clone.path(), &["show", &format!("{branch}:{path}")])
+    }
+
+    /// What is written under the first issue.
+    pub(crate) fn comments(&self) -> Vec<String> {
+        self.github
+            .comments(&self.repo, 1)
+            .into_iter()
+            .map(|comment| comment.body)
+            .collect()
+    }
+
+    /// The person opens an issue.
+    pub(crate) async fn open_issue(&self, title: &str) {
+        self.github
+            .open_issue(&self.repo, "writer", title, "It is 2.")
+            .await
+            .unwrap();
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -148,9 +215,14 @@ impl Site {
             if so(self) {
                 return;
             }
-            ccc_core::Clock::sleep(&ccc_core::SystemClock, std::time::Duration::from_millis(20)).await;
+            ccc_core::Clock::sleep(&ccc_core::SystemClock, std::time::Duration::from_millis(20))
+                .await;
         }
-        panic!("never: {what}\n{}\n{:#?}", self.service.log(), self.github.calls());
+        panic!(
+            "never: {what}\n{}\n{:#?}",
+            self.service.log(),
+            self.github.calls()
+        );
     }
 }
 
