@@ -30,7 +30,6 @@ const SETTINGS: &[&str] = &[
     "core.protectHFS=true",
     "core.protectNTFS=true",
     "core.quotePath=false",
-    "core.bare=false",
     "core.logAllRefUpdates=false",
     "diff.ignoreSubmodules=all",
     "submodule.recurse=false",
@@ -83,6 +82,9 @@ impl Call {
 
     pub(super) fn work_tree(mut self, path: &Path) -> Self {
         self.env.push(("GIT_WORK_TREE".to_owned(), path.into()));
+        // For this call alone: a mirror that is not bare takes no fetch into the branch that its
+        // `HEAD` happens to name.
+        self.settings.push("core.bare=false".to_owned());
         path.clone_into(&mut self.cwd);
         self
     }
