@@ -59,13 +59,6 @@ impl HostGit {
     /// A git directory of our own that borrows the mirror's objects.
     async fn init_borrowing(&self, git_dir: &Path, mirror: &Path) -> Result<()> {
         self.git("init").args(["--quiet", "--bare", "--template="]).arg(git_dir).run().await?;
-        let write = |name: &str, text: String| {
-            let path = git_dir.join(name);
-            path.parent()
-                .map_or(Ok(()), fs::create_dir_all)
-                .and_then(|()| fs::write(&path, text))
-                .map_err(|e| unusable(&path, &e))
-        };
         let objects = mirror.join("objects");
         let objects = objects.to_str().filter(|path| !path.contains('\n')).ok_or_else(|| {
             Error::new(
@@ -73,8 +66,8 @@ impl HostGit {
                 "the data directory's path must be UTF-8 without line breaks",
             )
         })?;
-        write("objects/info/alternates", format!("{objects}\n"))?;
-        write("info/attributes", ATTRIBUTES.to_owned())
+        write_into(git_dir, "objects/info/alternates", &format!("{objects}\n"))?;
+        write_into(git_dir, "info/attributes", ATTRIBUTES)
     }
 
     async fn add_throw_away(
@@ -86,6 +79,8 @@ impl HostGit {
         let paths = self.paths(run);
         let git_dir = paths.workspace.join(".git");
         self.git("init").args(["--quiet", "--template="]).arg(&paths.workspace).run().await?;
+        // Without these, attributes of the tree make files look changed that nobody touched.
+        write_into(&git_dir, "info/attributes", ATTRIBUTES)?;
         self.git("fetch")
             .dir(&git_dir)
             .setting("protocol.file.allow=always")
@@ -129,6 +124,14 @@ impl HostGit {
         self.let_go(run).await?;
         removed
     }
+}
+
+fn write_into(git_dir: &Path, name: &str, text: &str) -> Result<()> {
+    let path = git_dir.join(name);
+    path.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(&path, text))
+        .map_err(|e| unusable(&path, &e))
 }
 
 /// Removes a file or a whole tree without following links; `Ok` when there is none.
