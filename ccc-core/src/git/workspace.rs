@@ -85,7 +85,8 @@ impl HostGit {
             .dir(&git_dir)
             .setting("protocol.file.allow=always")
             .args(["--quiet", "--no-tags", "--depth=1", "--no-write-fetch-head", "--"])
-            .arg(format!("file://{}", mirror.display()))
+            // As a path: a URL would have its `%` decoded.
+            .arg(mirror)
             .arg(format!("+refs/runs/{run}:refs/heads/{branch}"))
             .run()
             .await?;
