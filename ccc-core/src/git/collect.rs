@@ -25,6 +25,7 @@ pub enum Collected {
 
 /// One record of `git diff-index --raw -z`.
 struct Record {
+    old_mode: String,
     new_mode: String,
     old_object: String,
     new_object: String,
@@ -160,6 +161,8 @@ impl HostGit {
             // What a person committed before is not the agent's doing.
             let old = match record.old_object.as_str() {
                 NO_OBJECT => Vec::new(),
+                // The commit of a submodule, which is not here.
+                _ if record.old_mode == "160000" => Vec::new(),
                 object => self.blob(run, object).await?,
             };
             if redactor.finds_in(&new) || SecretShapes::adds(&old, &new) {
@@ -210,10 +213,11 @@ fn parse(raw: &[u8]) -> Result<Vec<Record>> {
         let path = fields.next().filter(|path| !path.is_empty()).ok_or_else(malformed)?;
         let header = std::str::from_utf8(header).map_err(|_| malformed())?;
         let parts: Vec<&str> = header.trim_start_matches(':').split(' ').collect();
-        let [_, new_mode, old_object, new_object, status] = parts[..] else {
+        let [old_mode, new_mode, old_object, new_object, status] = parts[..] else {
             return Err(malformed());
         };
         records.push(Record {
+            old_mode: old_mode.to_owned(),
             new_mode: new_mode.to_owned(),
             old_object: old_object.to_owned(),
             new_object: new_object.to_owned(),
