@@ -259,20 +259,26 @@ fn check_records(records: &[Record], policy: &TrustPolicy) -> Option<Refusal> {
         })
 }
 
-/// Whether a link at `path` to `target` leads out of the tree.
+/// Whether a link at `path` to `target` leads out of the tree, or into a `.git`.
+///
+/// `..` may stand at the start alone. After a name it would go up from wherever that name leads: the
+/// name may be a link itself, and two links that each stay inside may lead out together.
 fn escapes(path: &[u8], target: &[u8]) -> bool {
-    if target.starts_with(b"/") {
-        return true;
-    }
-    let mut depth = path.split(|b| *b == b'/').count() as i64 - 1;
-    target.split(|b| *b == b'/').any(|part| {
-        match part {
-            b".." => depth -= 1,
-            b"" | b"." => {}
-            _ => depth += 1,
-        }
-        depth < 0
-    })
+    let mut above = path.split(|b| *b == b'/').count() - 1;
+    let mut named = false;
+    target.starts_with(b"/")
+        || target.split(|b| *b == b'/').any(|part| match part {
+            b"" | b"." => false,
+            b".." if named || above == 0 => true,
+            b".." => {
+                above -= 1;
+                false
+            }
+            name => {
+                named = true;
+                walk::is_dot_git(name)
+            }
+        })
 }
 
 #[cfg(test)]
@@ -291,7 +297,11 @@ mod tests {
             ("a/b", "../../c", true),
             ("a/b", "c/../../../d", true),
             ("a/b/c", "../../d", false),
-            ("a", "./b/../c", false),
+            ("a", "./b/c", false),
+            ("a", "b/../c", true),
+            ("a/b/c", ".././../d", false),
+            ("a", ".git/hooks", true),
+            ("a/b", "../.GIT", true),
         ] {
             assert_eq!(escapes(path.as_bytes(), target.as_bytes()), expected, "{path} -> {target}");
         }

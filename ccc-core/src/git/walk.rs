@@ -53,7 +53,7 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<std::result:
 
 /// Whether some file system takes the name for `.git`: any case; NTFS's short name, trailing dots,
 /// blanks and streams; code points that HFS+ leaves out of names.
-fn is_dot_git(name: &[u8]) -> bool {
+pub(super) fn is_dot_git(name: &[u8]) -> bool {
     let text = String::from_utf8_lossy(name);
     let plain: String = text
         .chars()
