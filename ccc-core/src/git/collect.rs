@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Change, ChangeKind, ChangeSet, HostGit, Refusal, walk, workspace};
+use super::{Change, ChangeKind, ChangeSet, HostGit, Refusal, walk};
 use crate::observe::Redactor;
 use crate::policy::TrustPolicy;
 use crate::secrets::SecretShapes;
@@ -51,12 +51,9 @@ impl HostGit {
     ) -> Result<Collected> {
         let paths = self.paths(run);
         let root = paths.workspace.clone();
-        let inspected = tokio::task::spawn_blocking(move || {
-            workspace::remove_tree(&root.join(".git"))?;
-            walk::inspect(&root, MAX_ENTRIES)
-        })
-        .await
-        .map_err(|e| Error::new(ErrorKind::Unexpected, "inspection died").with_source(e))??;
+        let inspected = tokio::task::spawn_blocking(move || walk::inspect(&root, MAX_ENTRIES))
+            .await
+            .map_err(|e| Error::new(ErrorKind::Unexpected, "inspection died").with_source(e))??;
         if let Err(refusal) = inspected {
             return Ok(Collected::Refused(refusal));
         }
