@@ -8,9 +8,10 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::HostGit;
+use crate::observe::Redactor;
 use crate::text::one_line;
 use crate::vcs::Access;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Secret};
 
 /// The most bytes of standard output that are kept; more is an error, not a cut.
 const MAX_STDOUT: u64 = 256 << 20;
@@ -57,6 +58,8 @@ pub(super) struct Call {
     secret_settings: Vec<(String, OsString)>,
     cwd: PathBuf,
     stdin: Vec<u8>,
+    /// What must not be shown of git's words.
+    redactor: Redactor,
 }
 
 impl HostGit {
@@ -70,6 +73,7 @@ impl HostGit {
             secret_settings: Vec::new(),
             cwd: self.root.clone(),
             stdin: Vec::new(),
+            redactor: Redactor::default(),
         }
     }
 }
@@ -120,17 +124,27 @@ impl Call {
     /// could be read by others, and the URL-scoped key keeps it from any other host.
     pub(super) fn remote(mut self, access: &Access) -> Result<Self> {
         let url = access.clone_url.as_str();
-        let scheme = url.split_once("://").map_or("file", |(scheme, _)| scheme);
-        if !matches!(scheme, "https" | "http" | "file") || url.contains('@') || url.starts_with('-')
-        {
+        let scheme = match url.split_once("://") {
+            Some((scheme, _)) => scheme,
+            // `host:path` and `helper::address` are no paths.
+            None if Path::new(url).is_absolute() => "file",
+            None => "",
+        };
+        if !matches!(scheme, "https" | "http" | "file") || scheme != "file" && url.contains('@') {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                "a clone URL must be https, http or a path, without user information",
+                "a clone URL must be https, http or an absolute path, without user information",
             ));
         }
         self.settings.push(format!("protocol.{scheme}.allow=always"));
+        if let Some(token) = &access.token {
+            self.redactor.add(token);
+        }
         if let Some(authorization) = &access.authorization {
-            let header = format!("Authorization: {}", authorization.expose_str()?);
+            let value = authorization.expose_str()?;
+            let header = format!("Authorization: {value}");
+            // A server may repeat what it was sent, with or without the scheme before it.
+            self.redactor.add(&Secret::from(value.rsplit(' ').next().unwrap_or(value)));
             self.secret_settings
                 .push((format!("http.{url}.extraHeader"), header.into()));
         }
@@ -189,7 +203,7 @@ impl Call {
         if status.success() {
             return Ok(stdout);
         }
-        Err(failure(self.subcommand, &String::from_utf8_lossy(&stderr)))
+        Err(self.failure(&stderr))
     }
 
     /// Like [`run`](Self::run), for commands that say on standard output why they were refused.
@@ -199,7 +213,11 @@ impl Call {
             return Ok(());
         }
         said.extend_from_slice(&stderr);
-        Err(failure(self.subcommand, &String::from_utf8_lossy(&said)))
+        Err(self.failure(&said))
+    }
+
+    fn failure(&self, said: &[u8]) -> Error {
+        failure(self.subcommand, &self.redactor.clean(&String::from_utf8_lossy(said)))
     }
 
     /// Runs it; returns status, standard output, standard error.
