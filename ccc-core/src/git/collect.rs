@@ -54,8 +54,8 @@ impl HostGit {
         let inspected = tokio::task::spawn_blocking(move || walk::inspect(&root, MAX_ENTRIES))
             .await
             .map_err(|e| Error::new(ErrorKind::Unexpected, "inspection died").with_source(e))??;
-        if let Err(refusal) = inspected {
-            return Ok(Collected::Refused(refusal));
+        if let Err((reason, paths)) = inspected {
+            return Ok(Collected::Refused(Refusal::new(reason, paths, redactor)));
         }
         self.git("add")
             .dir(&paths.git_dir)
@@ -68,7 +68,7 @@ impl HostGit {
         if records.is_empty() {
             return Ok(Collected::Nothing);
         }
-        if let Some(refusal) = check_records(&records, policy) {
+        if let Some(refusal) = check_records(&records, policy, redactor) {
             return Ok(Collected::Refused(refusal));
         }
         let sizes = self.sizes(run, &records).await?;
@@ -78,7 +78,7 @@ impl HostGit {
                 "the work is {total} bytes in changed files; {} may leave",
                 policy.max_bytes
             );
-            return Ok(Collected::Refused(Refusal::new(reason, paths_of(&records))));
+            return Ok(Collected::Refused(Refusal::new(reason, paths_of(&records), redactor)));
         }
         if let Some(refusal) = self.check_contents(run, &records, redactor).await? {
             return Ok(Collected::Refused(refusal));
@@ -145,10 +145,12 @@ impl HostGit {
     ) -> Result<Option<Refusal>> {
         let (mut escaping, mut leaking) = (Vec::new(), Vec::new());
         for record in records {
-            if redactor.finds_in(&record.path) {
+            let gone = record.new_object == NO_OBJECT;
+            let odd = !gone && SecretShapes::adds(b"", &record.path);
+            if odd || redactor.finds_in(&record.path) {
                 leaking.push(&record.path);
             }
-            if record.new_object == NO_OBJECT {
+            if gone {
                 continue;
             }
             let new = self.blob(run, &record.new_object).await?;
@@ -167,9 +169,9 @@ impl HostGit {
             }
         }
         Ok(if !leaking.is_empty() {
-            Some(Refusal::new("the work holds what looks like a secret", leaking))
+            Some(Refusal::new("the work holds what looks like a secret", leaking, redactor))
         } else if !escaping.is_empty() {
-            Some(Refusal::new("the work holds links that lead out of the repository", escaping))
+            Some(Refusal::new("the work holds links that lead out of the repository", escaping, redactor))
         } else {
             None
         })
@@ -230,18 +232,22 @@ fn paths_of(records: &[Record]) -> impl Iterator<Item = &Vec<u8>> {
 }
 
 /// What can be refused by names, modes and numbers alone.
-fn check_records(records: &[Record], policy: &TrustPolicy) -> Option<Refusal> {
+fn check_records(
+    records: &[Record],
+    policy: &TrustPolicy,
+    redactor: &Redactor,
+) -> Option<Refusal> {
     let matching = |test: &dyn Fn(&Record) -> bool| -> Vec<&Vec<u8>> {
         records.iter().filter(|r| test(r)).map(|r| &r.path).collect()
     };
     let refuse = |reason: &str, test: &dyn Fn(&Record) -> bool| {
         let paths = matching(test);
-        (!paths.is_empty()).then(|| Refusal::new(reason, paths))
+        (!paths.is_empty()).then(|| Refusal::new(reason, paths, redactor))
     };
     if records.len() > policy.max_files {
         let reason =
             format!("the work changes {} files; {} may leave", records.len(), policy.max_files);
-        return Some(Refusal::new(reason, paths_of(records)));
+        return Some(Refusal::new(reason, paths_of(records), redactor));
     }
     refuse("the work adds or moves a submodule", &|r| r.new_mode == "160000")
         .or_else(|| {

@@ -7,16 +7,23 @@ use std::path::Path;
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::workspace::remove_tree;
-use super::{Refusal, unusable};
+use super::unusable;
 use crate::Result;
+
+/// Why a workspace is refused, and the paths that this is about.
+pub(super) type Finding = (String, Vec<Vec<u8>>);
+
+fn finding(reason: impl Into<String>, paths: Vec<Vec<u8>>) -> Finding {
+    (reason.into(), paths)
+}
 
 /// Deletes the workspace's `.git` unread. Refuses what host git would stumble over or follow: nested
 /// repositories under any of the names that some file system takes for `.git`, things that are
 /// neither file, directory nor link, and what cannot be read.
 ///
-/// Follows no link, not even one in the workspace's own place. `Ok(Err(refusal))` is a finding, `Err`
+/// Follows no link, not even one in the workspace's own place. `Ok(Err(finding))` is a finding, `Err`
 /// a failure of the host.
-pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<std::result::Result<(), Refusal>> {
+pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<std::result::Result<(), Finding>> {
     let (mut nested, mut special, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
     let relative = |path: &Path| {
         let path = path.strip_prefix(workspace).unwrap_or(path);
@@ -24,10 +31,10 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<std::result:
     };
     let top = fs::symlink_metadata(workspace).map_err(|e| unusable(workspace, &e))?;
     if !top.is_dir() {
-        return Ok(Err(Refusal::new("the workspace is no directory any more", [b"."])));
+        return Ok(Err(finding("the workspace is no directory any more", vec![b".".to_vec()])));
     }
     if accessat(CWD, workspace, Access::READ_OK | Access::EXEC_OK, AtFlags::empty()).is_err() {
-        return Ok(Err(Refusal::new("the workspace cannot be read", [b"."])));
+        return Ok(Err(finding("the workspace cannot be read", vec![b".".to_vec()])));
     }
     remove_tree(&workspace.join(".git"))?;
     let mut entries = 0_u64;
@@ -44,9 +51,9 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<std::result:
             let entry = entry.map_err(|e| unusable(&directory, &e))?;
             entries += 1;
             if entries > max_entries {
-                return Ok(Err(Refusal::new(
+                return Ok(Err(finding(
                     format!("the workspace holds more than {max_entries} files"),
-                    [b""; 0],
+                    Vec::new(),
                 )));
             }
             let path = entry.path();
@@ -65,11 +72,11 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<std::result:
         }
     }
     Ok(if !nested.is_empty() {
-        Err(Refusal::new("the work holds a git repository of its own", nested))
+        Err(finding("the work holds a git repository of its own", nested))
     } else if !special.is_empty() {
-        Err(Refusal::new("the work holds pipes, sockets or devices", special))
+        Err(finding("the work holds pipes, sockets or devices", special))
     } else if !unreadable.is_empty() {
-        Err(Refusal::new("the work holds files or directories that cannot be read", unreadable))
+        Err(finding("the work holds files or directories that cannot be read", unreadable))
     } else {
         Ok(())
     })
