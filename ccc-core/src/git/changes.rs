@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ObjectId;
+use crate::observe::Redactor;
+use crate::secrets::SecretShapes;
 
 /// What happened to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,7 +45,7 @@ pub struct ChangeSet {
 pub struct Refusal {
     /// One line.
     pub reason: String,
-    /// The paths that it is about, made printable, at most twenty.
+    /// The paths that it is about, made printable and without secrets, at most twenty.
     pub paths: Vec<String>,
 }
 
@@ -54,13 +56,22 @@ impl Refusal {
     pub(super) fn new<P: AsRef<[u8]>>(
         reason: impl Into<String>,
         paths: impl IntoIterator<Item = P>,
+        redactor: &Redactor,
     ) -> Self {
         let paths = paths
             .into_iter()
             .take(Self::MAX_PATHS)
             .map(|path| {
-                let text = String::from_utf8_lossy(path.as_ref());
-                crate::text::one_line(&text.escape_default().to_string(), 200)
+                // First, because half a secret, or one that is written otherwise, is not found.
+                let text = redactor.clean(&String::from_utf8_lossy(path.as_ref()));
+                let parts: Vec<&str> = text
+                    .split('/')
+                    .map(|part| match SecretShapes::adds(b"", part.as_bytes()) {
+                        true => "[REDACTED]",
+                        false => part,
+                    })
+                    .collect();
+                crate::text::one_line(&parts.join("/").escape_default().to_string(), 200)
             })
             .collect();
         Self {

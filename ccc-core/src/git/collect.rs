@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Change, ChangeKind, ChangeSet, HostGit, Refusal, walk, workspace};
+use super::{Change, ChangeKind, ChangeSet, HostGit, Refusal, walk};
 use crate::observe::Redactor;
 use crate::policy::TrustPolicy;
 use crate::secrets::SecretShapes;
@@ -25,6 +25,7 @@ pub enum Collected {
 
 /// One record of `git diff-index --raw -z`.
 struct Record {
+    old_mode: String,
     new_mode: String,
     old_object: String,
     new_object: String,
@@ -50,14 +51,11 @@ impl HostGit {
     ) -> Result<Collected> {
         let paths = self.paths(run);
         let root = paths.workspace.clone();
-        let inspected = tokio::task::spawn_blocking(move || {
-            workspace::remove_tree(&root.join(".git"))?;
-            walk::inspect(&root, MAX_ENTRIES)
-        })
-        .await
-        .map_err(|e| Error::new(ErrorKind::Unexpected, "inspection died").with_source(e))??;
-        if let Err(refusal) = inspected {
-            return Ok(Collected::Refused(refusal));
+        let inspected = tokio::task::spawn_blocking(move || walk::inspect(&root, MAX_ENTRIES))
+            .await
+            .map_err(|e| Error::new(ErrorKind::Unexpected, "inspection died").with_source(e))??;
+        if let Err((reason, paths)) = inspected {
+            return Ok(Collected::Refused(Refusal::new(reason, paths, redactor)));
         }
         self.git("add")
             .dir(&paths.git_dir)
@@ -70,7 +68,7 @@ impl HostGit {
         if records.is_empty() {
             return Ok(Collected::Nothing);
         }
-        if let Some(refusal) = check_records(&records, policy) {
+        if let Some(refusal) = check_records(&records, policy, redactor) {
             return Ok(Collected::Refused(refusal));
         }
         let sizes = self.sizes(run, &records).await?;
@@ -80,7 +78,11 @@ impl HostGit {
                 "the work is {total} bytes in changed files; {} may leave",
                 policy.max_bytes
             );
-            return Ok(Collected::Refused(Refusal::new(reason, paths_of(&records))));
+            return Ok(Collected::Refused(Refusal::new(
+                reason,
+                paths_of(&records),
+                redactor,
+            )));
         }
         if let Some(refusal) = self.check_contents(run, &records, redactor).await? {
             return Ok(Collected::Refused(refusal));
@@ -157,10 +159,12 @@ impl HostGit {
     ) -> Result<Option<Refusal>> {
         let (mut escaping, mut leaking) = (Vec::new(), Vec::new());
         for record in records {
-            if redactor.finds_in(&record.path) {
+            let gone = record.new_object == NO_OBJECT;
+            let odd = !gone && SecretShapes::adds(b"", &record.path);
+            if odd || redactor.finds_in(&record.path) {
                 leaking.push(&record.path);
             }
-            if record.new_object == NO_OBJECT {
+            if gone {
                 continue;
             }
             let new = self.blob(run, &record.new_object).await?;
@@ -170,6 +174,8 @@ impl HostGit {
             // What a person committed before is not the agent's doing.
             let old = match record.old_object.as_str() {
                 NO_OBJECT => Vec::new(),
+                // The commit of a submodule, which is not here.
+                _ if record.old_mode == "160000" => Vec::new(),
                 object => self.blob(run, object).await?,
             };
             if redactor.finds_in(&new) || SecretShapes::adds(&old, &new) {
@@ -180,11 +186,13 @@ impl HostGit {
             Some(Refusal::new(
                 "the work holds what looks like a secret",
                 leaking,
+                redactor,
             ))
         } else if !escaping.is_empty() {
             Some(Refusal::new(
                 "the work holds links that lead out of the repository",
                 escaping,
+                redactor,
             ))
         } else {
             None
@@ -232,10 +240,11 @@ fn parse(raw: &[u8]) -> Result<Vec<Record>> {
             .ok_or_else(malformed)?;
         let header = std::str::from_utf8(header).map_err(|_| malformed())?;
         let parts: Vec<&str> = header.trim_start_matches(':').split(' ').collect();
-        let [_, new_mode, old_object, new_object, status] = parts[..] else {
+        let [old_mode, new_mode, old_object, new_object, status] = parts[..] else {
             return Err(malformed());
         };
         records.push(Record {
+            old_mode: old_mode.to_owned(),
             new_mode: new_mode.to_owned(),
             old_object: old_object.to_owned(),
             new_object: new_object.to_owned(),
@@ -251,7 +260,7 @@ fn paths_of(records: &[Record]) -> impl Iterator<Item = &Vec<u8>> {
 }
 
 /// What can be refused by names, modes and numbers alone.
-fn check_records(records: &[Record], policy: &TrustPolicy) -> Option<Refusal> {
+fn check_records(records: &[Record], policy: &TrustPolicy, redactor: &Redactor) -> Option<Refusal> {
     let matching = |test: &dyn Fn(&Record) -> bool| -> Vec<&Vec<u8>> {
         records
             .iter()
@@ -261,7 +270,7 @@ fn check_records(records: &[Record], policy: &TrustPolicy) -> Option<Refusal> {
     };
     let refuse = |reason: &str, test: &dyn Fn(&Record) -> bool| {
         let paths = matching(test);
-        (!paths.is_empty()).then(|| Refusal::new(reason, paths))
+        (!paths.is_empty()).then(|| Refusal::new(reason, paths, redactor))
     };
     if records.len() > policy.max_files {
         let reason = format!(
@@ -269,7 +278,7 @@ fn check_records(records: &[Record], policy: &TrustPolicy) -> Option<Refusal> {
             records.len(),
             policy.max_files
         );
-        return Some(Refusal::new(reason, paths_of(records)));
+        return Some(Refusal::new(reason, paths_of(records), redactor));
     }
     refuse("the work adds or moves a submodule", &|r| {
         r.new_mode == "160000"
@@ -290,20 +299,26 @@ fn check_records(records: &[Record], policy: &TrustPolicy) -> Option<Refusal> {
     })
 }
 
-/// Whether a link at `path` to `target` leads out of the tree.
+/// Whether a link at `path` to `target` leads out of the tree, or into a `.git`.
+///
+/// `..` may stand at the start alone. After a name it would go up from wherever that name leads: the
+/// name may be a link itself, and two links that each stay inside may lead out together.
 fn escapes(path: &[u8], target: &[u8]) -> bool {
-    if target.starts_with(b"/") {
-        return true;
-    }
-    let mut depth = path.split(|b| *b == b'/').count() as i64 - 1;
-    target.split(|b| *b == b'/').any(|part| {
-        match part {
-            b".." => depth -= 1,
-            b"" | b"." => {}
-            _ => depth += 1,
-        }
-        depth < 0
-    })
+    let mut above = path.split(|b| *b == b'/').count() - 1;
+    let mut named = false;
+    target.starts_with(b"/")
+        || target.split(|b| *b == b'/').any(|part| match part {
+            b"" | b"." => false,
+            b".." if named || above == 0 => true,
+            b".." => {
+                above -= 1;
+                false
+            }
+            name => {
+                named = true;
+                walk::is_dot_git(name)
+            }
+        })
 }
 
 #[cfg(test)]
@@ -322,7 +337,11 @@ mod tests {
             ("a/b", "../../c", true),
             ("a/b", "c/../../../d", true),
             ("a/b/c", "../../d", false),
-            ("a", "./b/../c", false),
+            ("a", "./b/c", false),
+            ("a", "b/../c", true),
+            ("a/b/c", ".././../d", false),
+            ("a", ".git/hooks", true),
+            ("a/b", "../.GIT", true),
         ] {
             assert_eq!(
                 escapes(path.as_bytes(), target.as_bytes()),

@@ -8,9 +8,10 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::HostGit;
+use crate::observe::Redactor;
 use crate::text::one_line;
 use crate::vcs::Access;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, Secret};
 
 /// The most bytes of standard output that are kept; more is an error, not a cut.
 const MAX_STDOUT: u64 = 256 << 20;
@@ -30,7 +31,6 @@ const SETTINGS: &[&str] = &[
     "core.protectHFS=true",
     "core.protectNTFS=true",
     "core.quotePath=false",
-    "core.bare=false",
     "core.logAllRefUpdates=false",
     "diff.ignoreSubmodules=all",
     "submodule.recurse=false",
@@ -58,6 +58,8 @@ pub(super) struct Call {
     secret_settings: Vec<(String, OsString)>,
     cwd: PathBuf,
     stdin: Vec<u8>,
+    /// What must not be shown of git's words.
+    redactor: Redactor,
 }
 
 impl HostGit {
@@ -71,6 +73,7 @@ impl HostGit {
             secret_settings: Vec::new(),
             cwd: self.root.clone(),
             stdin: Vec::new(),
+            redactor: Redactor::default(),
         }
     }
 }
@@ -83,6 +86,9 @@ impl Call {
 
     pub(super) fn work_tree(mut self, path: &Path) -> Self {
         self.env.push(("GIT_WORK_TREE".to_owned(), path.into()));
+        // For this call alone: a mirror that is not bare takes no fetch into the branch that its
+        // `HEAD` happens to name.
+        self.settings.push("core.bare=false".to_owned());
         path.clone_into(&mut self.cwd);
         self
     }
@@ -119,18 +125,29 @@ impl Call {
     /// could be read by others, and the URL-scoped key keeps it from any other host.
     pub(super) fn remote(mut self, access: &Access) -> Result<Self> {
         let url = access.clone_url.as_str();
-        let scheme = url.split_once("://").map_or("file", |(scheme, _)| scheme);
-        if !matches!(scheme, "https" | "http" | "file") || url.contains('@') || url.starts_with('-')
-        {
+        let scheme = match url.split_once("://") {
+            Some((scheme, _)) => scheme,
+            // `host:path` and `helper::address` are no paths.
+            None if Path::new(url).is_absolute() => "file",
+            None => "",
+        };
+        if !matches!(scheme, "https" | "http" | "file") || scheme != "file" && url.contains('@') {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                "a clone URL must be https, http or a path, without user information",
+                "a clone URL must be https, http or an absolute path, without user information",
             ));
         }
         self.settings
             .push(format!("protocol.{scheme}.allow=always"));
+        if let Some(token) = &access.token {
+            self.redactor.add(token);
+        }
         if let Some(authorization) = &access.authorization {
-            let header = format!("Authorization: {}", authorization.expose_str()?);
+            let value = authorization.expose_str()?;
+            let header = format!("Authorization: {value}");
+            // A server may repeat what it was sent, with or without the scheme before it.
+            self.redactor
+                .add(&Secret::from(value.rsplit(' ').next().unwrap_or(value)));
             self.secret_settings
                 .push((format!("http.{url}.extraHeader"), header.into()));
         }
@@ -195,7 +212,7 @@ impl Call {
         if status.success() {
             return Ok(stdout);
         }
-        Err(failure(self.subcommand, &String::from_utf8_lossy(&stderr)))
+        Err(self.failure(&stderr))
     }
 
     /// Like [`run`](Self::run), for commands that say on standard output why they were refused.
@@ -205,7 +222,14 @@ impl Call {
             return Ok(());
         }
         said.extend_from_slice(&stderr);
-        Err(failure(self.subcommand, &String::from_utf8_lossy(&said)))
+        Err(self.failure(&said))
+    }
+
+    fn failure(&self, said: &[u8]) -> Error {
+        failure(
+            self.subcommand,
+            &self.redactor.clean(&String::from_utf8_lossy(said)),
+        )
     }
 
     /// Runs it; returns status, standard output, standard error.
@@ -284,7 +308,12 @@ fn failure(subcommand: &str, stderr: &str) -> Error {
         ErrorKind::Unauthenticated
     } else if said("error: 403") || said("[remote rejected]") || said("pre-receive hook declined") {
         ErrorKind::PermissionDenied
-    } else if said("not found") || said("does not exist") || said("does not appear to be a git") {
+    } else if said("not a git repository")
+        || said("is not a valid '")
+        || said("not found")
+        || said("does not exist")
+        || said("does not appear to be a git")
+    {
         ErrorKind::NotFound
     } else if said("No space left") || said("Disk quota") {
         ErrorKind::LimitExceeded

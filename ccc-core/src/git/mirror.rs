@@ -81,10 +81,13 @@ impl HostGit {
     /// Lets go of what [`fetch`](Self::fetch) held; `Ok` when it held nothing.
     pub(super) async fn let_go(&self, run: RunId) -> Result<()> {
         for mirror in self.mirrors()? {
-            if mirror.join(held(run)).exists() {
+            let name = held(run);
+            // Mirrors never pack refs, but a person who cleans one up does.
+            let packed = std::fs::read_to_string(mirror.join("packed-refs")).unwrap_or_default();
+            if mirror.join(&name).exists() || packed.contains(&name) {
                 self.git("update-ref")
                     .dir(&mirror)
-                    .args(["-d", held(run).as_str()])
+                    .args(["-d", name.as_str()])
                     .run()
                     .await?;
             }
@@ -107,8 +110,7 @@ impl HostGit {
     }
 }
 
-/// The ref that holds a run's base commit. Outside `refs/heads`, so that pruning leaves it alone;
-/// mirrors never pack refs, so it is a file of this name.
+/// The ref that holds a run's base commit. Outside `refs/heads`, so that pruning leaves it alone.
 fn held(run: RunId) -> String {
     format!("refs/runs/{run}")
 }

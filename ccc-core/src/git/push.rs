@@ -37,6 +37,8 @@ impl HostGit {
         // The answer may have been lost after the push was taken: the remote's word counts.
         match (self.is_there(run, commit, branch, access).await, pushed) {
             (Ok(true), _) => Ok(()),
+            // Somebody was faster: that says more than how the push failed.
+            (Err(taken), _) if taken.kind() == ErrorKind::AlreadyExists => Err(taken),
             (_, Err(error)) | (Err(error), Ok(_)) => Err(error),
             (Ok(false), Ok(_)) => Err(Error::new(
                 ErrorKind::Unexpected,

@@ -2,71 +2,120 @@
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
-use super::{Refusal, unusable};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+use super::unusable;
+use super::workspace::remove_tree;
 use crate::Result;
 
-/// Refuses what host git would stumble over or follow: nested repositories under any of the names
-/// that some file system takes for `.git`, and things that are neither file, directory nor link.
+/// Why a workspace is refused, and the paths that this is about.
+pub(super) type Finding = (String, Vec<Vec<u8>>);
+
+fn finding(reason: impl Into<String>, paths: Vec<Vec<u8>>) -> Finding {
+    (reason.into(), paths)
+}
+
+/// Deletes the workspace's `.git` unread. Refuses what host git would stumble over or follow: nested
+/// repositories under any of the names that some file system takes for `.git`, things that are
+/// neither file, directory nor link, and what cannot be read.
 ///
-/// Follows no link. `Ok(Err(refusal))` is a finding, `Err` a failure of the host.
+/// Follows no link, not even one in the workspace's own place. `Ok(Err(finding))` is a finding, `Err`
+/// a failure of the host.
 pub(super) fn inspect(
     workspace: &Path,
     max_entries: u64,
-) -> Result<std::result::Result<(), Refusal>> {
-    let (mut nested, mut special) = (Vec::new(), Vec::new());
+) -> Result<std::result::Result<(), Finding>> {
+    let (mut nested, mut special, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
+    let relative = |path: &Path| {
+        let path = path.strip_prefix(workspace).unwrap_or(path);
+        path.as_os_str().as_bytes().to_vec()
+    };
+    let top = fs::symlink_metadata(workspace).map_err(|e| unusable(workspace, &e))?;
+    if !top.is_dir() {
+        return Ok(Err(finding(
+            "the workspace is no directory any more",
+            vec![b".".to_vec()],
+        )));
+    }
+    if accessat(
+        CWD,
+        workspace,
+        Access::READ_OK | Access::EXEC_OK,
+        AtFlags::empty(),
+    )
+    .is_err()
+    {
+        return Ok(Err(finding(
+            "the workspace cannot be read",
+            vec![b".".to_vec()],
+        )));
+    }
+    remove_tree(&workspace.join(".git"))?;
     let mut entries = 0_u64;
     let mut open = vec![workspace.to_owned()];
     while let Some(directory) = open.pop() {
-        let listing = fs::read_dir(&directory).map_err(|e| unusable(&directory, &e))?;
+        let listing = match fs::read_dir(&directory) {
+            Err(e) if shut(&e) => {
+                unreadable.push(relative(&directory));
+                continue;
+            }
+            listing => listing.map_err(|e| unusable(&directory, &e))?,
+        };
         for entry in listing {
             let entry = entry.map_err(|e| unusable(&directory, &e))?;
             entries += 1;
             if entries > max_entries {
-                return Ok(Err(Refusal::new(
+                return Ok(Err(finding(
                     format!("the workspace holds more than {max_entries} files"),
-                    [b""; 0],
+                    Vec::new(),
                 )));
             }
             let path = entry.path();
-            let relative = || {
-                let path = path.strip_prefix(workspace).unwrap_or(&path);
-                path.as_os_str().as_bytes().to_vec()
-            };
             let kind = entry.file_type().map_err(|e| unusable(&path, &e))?;
             if is_dot_git(entry.file_name().as_bytes()) {
-                nested.push(relative());
+                nested.push(relative(&path));
             } else if kind.is_dir() {
                 open.push(path);
-            } else if kind.is_fifo()
-                || kind.is_socket()
-                || kind.is_block_device()
-                || kind.is_char_device()
-            {
-                special.push(relative());
+            } else if kind.is_file() {
+                if accessat(CWD, &path, Access::READ_OK, AtFlags::empty()).is_err() {
+                    unreadable.push(relative(&path));
+                }
+            } else if !kind.is_symlink() {
+                special.push(relative(&path));
             }
         }
     }
     Ok(if !nested.is_empty() {
-        Err(Refusal::new(
+        Err(finding(
             "the work holds a git repository of its own",
             nested,
         ))
     } else if !special.is_empty() {
-        Err(Refusal::new(
-            "the work holds pipes, sockets or devices",
-            special,
+        Err(finding("the work holds pipes, sockets or devices", special))
+    } else if !unreadable.is_empty() {
+        Err(finding(
+            "the work holds files or directories that cannot be read",
+            unreadable,
         ))
     } else {
         Ok(())
     })
 }
 
+/// Whether an agent made it so: no permission, or a path longer than a system call takes.
+fn shut(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind;
+    matches!(
+        error.kind(),
+        ErrorKind::PermissionDenied | ErrorKind::InvalidFilename
+    )
+}
+
 /// Whether some file system takes the name for `.git`: any case; NTFS's short name, trailing dots,
 /// blanks and streams; code points that HFS+ leaves out of names.
-fn is_dot_git(name: &[u8]) -> bool {
+pub(super) fn is_dot_git(name: &[u8]) -> bool {
     let text = String::from_utf8_lossy(name);
     let plain: String = text
         .chars()

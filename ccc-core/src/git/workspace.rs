@@ -1,6 +1,7 @@
 //! The files of a run, without our `.git`.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{HostGit, make_private_dir, unusable};
@@ -66,13 +67,6 @@ impl HostGit {
             .arg(git_dir)
             .run()
             .await?;
-        let write = |name: &str, text: String| {
-            let path = git_dir.join(name);
-            path.parent()
-                .map_or(Ok(()), fs::create_dir_all)
-                .and_then(|()| fs::write(&path, text))
-                .map_err(|e| unusable(&path, &e))
-        };
         let objects = mirror.join("objects");
         let objects = objects
             .to_str()
@@ -83,8 +77,8 @@ impl HostGit {
                     "the data directory's path must be UTF-8 without line breaks",
                 )
             })?;
-        write("objects/info/alternates", format!("{objects}\n"))?;
-        write("info/attributes", ATTRIBUTES.to_owned())
+        write_into(git_dir, "objects/info/alternates", &format!("{objects}\n"))?;
+        write_into(git_dir, "info/attributes", ATTRIBUTES)
     }
 
     async fn add_throw_away(&self, run: RunId, branch: &str, mirror: &Path) -> Result<()> {
@@ -95,17 +89,14 @@ impl HostGit {
             .arg(&paths.workspace)
             .run()
             .await?;
+        // Without these, attributes of the tree make files look changed that nobody touched.
+        write_into(&git_dir, "info/attributes", ATTRIBUTES)?;
         self.git("fetch")
             .dir(&git_dir)
             .setting("protocol.file.allow=always")
-            .args([
-                "--quiet",
-                "--no-tags",
-                "--depth=1",
-                "--no-write-fetch-head",
-                "--",
-            ])
-            .arg(format!("file://{}", mirror.display()))
+            .args(["--quiet", "--no-tags", "--depth=1", "--no-write-fetch-head", "--"])
+            // As a path: a URL would have its `%` decoded.
+            .arg(mirror)
             .arg(format!("+refs/runs/{run}:refs/heads/{branch}"))
             .run()
             .await?;
@@ -146,16 +137,18 @@ impl HostGit {
     }
 }
 
+fn write_into(git_dir: &Path, name: &str, text: &str) -> Result<()> {
+    let path = git_dir.join(name);
+    path.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| fs::write(&path, text))
+        .map_err(|e| unusable(&path, &e))
+}
+
 /// Removes a file or a whole tree without following links; `Ok` when there is none.
 pub(super) fn remove_tree(path: &Path) -> Result<()> {
     let removed = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => {
-            fs::remove_dir_all(path).or_else(|_| {
-                // A directory without permissions hides its contents from its owner.
-                open_up(path);
-                fs::remove_dir_all(path)
-            })
-        }
+        Ok(metadata) if metadata.is_dir() => remove_directory(path),
         Ok(_) => fs::remove_file(path),
         Err(e) => Err(e),
     };
@@ -165,12 +158,49 @@ pub(super) fn remove_tree(path: &Path) -> Result<()> {
     }
 }
 
-fn open_up(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
-    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+/// Removes a directory of any depth. What lies deep is moved up, so that no depth needs more stack,
+/// open files or longer paths: an agent can dig deeper than all three reach.
+fn remove_directory(top: &Path) -> io::Result<()> {
+    open_up(top);
+    let mut moved = 0_u64;
+    let mut free_name = || loop {
+        moved += 1;
+        let name = top.join(format!("moved-{moved}"));
+        if fs::symlink_metadata(&name).is_err() {
+            return name;
+        }
+    };
+    loop {
+        let mut empty = true;
+        for entry in fs::read_dir(top)? {
+            let entry = entry?;
+            empty = false;
+            if !entry.file_type()?.is_dir() {
+                fs::remove_file(entry.path())?;
+                continue;
+            }
             open_up(&entry.path());
+            for inner in fs::read_dir(entry.path())? {
+                let inner = inner?;
+                if inner.file_type()?.is_dir() {
+                    // Who is moved must be writable: its `..` changes.
+                    open_up(&inner.path());
+                    fs::rename(inner.path(), free_name())?;
+                } else {
+                    fs::remove_file(inner.path())?;
+                }
+            }
+            fs::remove_dir(entry.path())?;
+        }
+        if empty {
+            return fs::remove_dir(top);
         }
     }
+}
+
+/// A directory without permissions hides its contents from its owner. Where this fails, what
+/// follows says why.
+fn open_up(directory: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let _ = fs::set_permissions(directory, fs::Permissions::from_mode(0o700));
 }
