@@ -49,10 +49,7 @@ impl Clock for SystemClock {
         Timestamp::now()
     }
 
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "this is the one place that waits"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that waits")]
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }

@@ -25,21 +25,13 @@ impl Capabilities {
     /// Promises nothing.
     #[must_use]
     pub const fn none() -> Self {
-        Self {
-            isolated: false,
-            network: false,
-            resources: false,
-        }
+        Self { isolated: false, network: false, resources: false }
     }
 
     /// Promises everything.
     #[must_use]
     pub const fn all() -> Self {
-        Self {
-            isolated: true,
-            network: true,
-            resources: true,
-        }
+        Self { isolated: true, network: true, resources: true }
     }
 }
 
@@ -351,11 +343,7 @@ pub trait ContainerExt: Container {
                 OutputStream::Stderr => stderr.extend_from_slice(bytes),
             };
             let status = self.exec(command, &mut keep).await?;
-            Ok(Output {
-                status,
-                stdout,
-                stderr,
-            })
+            Ok(Output { status, stdout, stderr })
         }
     }
 }

@@ -59,13 +59,7 @@ pub struct Dispatcher {
 impl Dispatcher {
     /// A dispatcher that does nothing before [`serve`](Self::serve).
     pub fn new(pipeline: Pipeline, store: Arc<dyn RunStore>, pace: Pace) -> Self {
-        Self {
-            pipeline,
-            store,
-            pace,
-            work_is_there: Notify::new(),
-            in_flight: Arc::default(),
-        }
+        Self { pipeline, store, pace, work_is_there: Notify::new(), in_flight: Arc::default() }
     }
 
     /// The store behind it.
@@ -115,9 +109,7 @@ impl Dispatcher {
     }
 
     async fn claim(&self) -> Option<Claim> {
-        let claimed = AssertUnwindSafe(self.store.claim(self.pace.lease))
-            .catch_unwind()
-            .await;
+        let claimed = AssertUnwindSafe(self.store.claim(self.pace.lease)).catch_unwind().await;
         // Nothing to tell anybody: the next round asks again, and readiness is the store's to say.
         claimed.ok().and_then(Result::ok).flatten()
     }
@@ -143,13 +135,7 @@ impl Dispatcher {
             if claim.record.cancel_requested {
                 cancel.cancel();
             }
-            let lease = Lease {
-                store: &*store,
-                clock: &**pipeline.clock(),
-                run,
-                fence,
-                pace,
-            };
+            let lease = Lease { store: &*store, clock: &**pipeline.clock(), run, fence, pace };
             tokio::select! {
                 biased;
                 _report = pipeline.resume(claim, Arc::clone(&store), &cancel) => {}
@@ -186,11 +172,7 @@ impl Lease<'_> {
         let mut renewed_at = self.clock.now();
         loop {
             self.clock.sleep(self.pace.lease / 3).await;
-            match self
-                .store
-                .renew(self.run, self.fence, self.pace.lease)
-                .await
-            {
+            match self.store.renew(self.run, self.fence, self.pace.lease).await {
                 Ok(renewal) => {
                     renewed_at = self.clock.now();
                     if renewal.cancel_requested {

@@ -114,10 +114,7 @@ impl Redactor {
             return;
         }
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        if !secrets
-            .iter()
-            .any(|known| known.expose() == secret.expose())
-        {
+        if !secrets.iter().any(|known| known.expose() == secret.expose()) {
             secrets.push(secret.clone());
         }
     }
@@ -141,9 +138,7 @@ impl Redactor {
     #[must_use]
     pub fn finds_in(&self, bytes: &[u8]) -> bool {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        secrets
-            .iter()
-            .any(|secret| crate::secrets::contains(bytes, secret.expose()))
+        secrets.iter().any(|secret| crate::secrets::contains(bytes, secret.expose()))
     }
 
     /// The event without the secrets.
@@ -152,17 +147,14 @@ impl Redactor {
         let clean = |text: String| self.clean(&text);
         match what {
             EventKind::StageStarted { stage } => EventKind::StageStarted { stage },
-            EventKind::StageFinished { stage, error } => EventKind::StageFinished {
-                stage,
-                error: error.map(clean),
-            },
-            EventKind::Agent { agent } => EventKind::Agent {
-                agent: self.clean_agent(agent),
-            },
+            EventKind::StageFinished { stage, error } => {
+                EventKind::StageFinished { stage, error: error.map(clean) }
+            }
+            EventKind::Agent { agent } => EventKind::Agent { agent: self.clean_agent(agent) },
             EventKind::Note { text } => EventKind::Note { text: clean(text) },
-            EventKind::Finished { outcome } => EventKind::Finished {
-                outcome: self.clean_outcome(outcome),
-            },
+            EventKind::Finished { outcome } => {
+                EventKind::Finished { outcome: self.clean_outcome(outcome) }
+            }
         }
     }
 
@@ -170,27 +162,15 @@ impl Redactor {
     #[must_use]
     pub fn clean_outcome(&self, outcome: Outcome) -> Outcome {
         match outcome {
-            Outcome::Answered { answer } => Outcome::Answered {
-                answer: self.clean(&answer),
-            },
-            Outcome::Refused {
-                stage,
-                reason,
-                paths,
-            } => Outcome::Refused {
+            Outcome::Answered { answer } => Outcome::Answered { answer: self.clean(&answer) },
+            Outcome::Refused { stage, reason, paths } => Outcome::Refused {
                 stage,
                 reason: self.clean(&reason),
                 paths: paths.iter().map(|path| self.clean(path)).collect(),
             },
-            Outcome::Failed {
-                stage,
-                kind,
-                message,
-            } => Outcome::Failed {
-                stage,
-                kind,
-                message: self.clean(&message),
-            },
+            Outcome::Failed { stage, kind, message } => {
+                Outcome::Failed { stage, kind, message: self.clean(&message) }
+            }
             other @ (Outcome::PullRequest { .. }
             | Outcome::Skipped { .. }
             | Outcome::Cancelled { .. }) => other,
@@ -200,26 +180,18 @@ impl Redactor {
     fn clean_agent(&self, event: AgentEvent) -> AgentEvent {
         let clean = |text: String| self.clean(&text);
         match event {
-            AgentEvent::Printed { error_stream, text } => AgentEvent::Printed {
-                error_stream,
-                text: clean(text),
-            },
+            AgentEvent::Printed { error_stream, text } => {
+                AgentEvent::Printed { error_stream, text: clean(text) }
+            }
             AgentEvent::Said { text } => AgentEvent::Said { text: clean(text) },
             AgentEvent::Thought { text } => AgentEvent::Thought { text: clean(text) },
             AgentEvent::Read { path } => AgentEvent::Read { path: clean(path) },
             AgentEvent::Edited { path } => AgentEvent::Edited { path: clean(path) },
-            AgentEvent::Ran { command } => AgentEvent::Ran {
-                command: clean(command),
-            },
+            AgentEvent::Ran { command } => AgentEvent::Ran { command: clean(command) },
             AgentEvent::Planned { steps } => AgentEvent::Planned {
-                steps: steps
-                    .into_iter()
-                    .map(|(step, done)| (clean(step), done))
-                    .collect(),
+                steps: steps.into_iter().map(|(step, done)| (clean(step), done)).collect(),
             },
-            AgentEvent::Retrying { reason } => AgentEvent::Retrying {
-                reason: clean(reason),
-            },
+            AgentEvent::Retrying { reason } => AgentEvent::Retrying { reason: clean(reason) },
             AgentEvent::Denied { tool } => AgentEvent::Denied { tool: clean(tool) },
         }
     }

@@ -78,11 +78,7 @@ impl TrustPolicy {
             Trigger::Assigned { assignee } => assignee.id == us.id,
             Trigger::Commented { body, .. } => mentions(body, &self.mention),
         };
-        if wanted {
-            Ok(())
-        } else {
-            Err(SkipReason::NotForUs)
-        }
+        if wanted { Ok(()) } else { Err(SkipReason::NotForUs) }
     }
 
     /// Whether the actor may spend money here.
@@ -96,9 +92,7 @@ impl TrustPolicy {
     pub fn protects(&self, path: &str) -> bool {
         path.split('/').any(|part| {
             let part = part.to_lowercase();
-            self.protected_names
-                .iter()
-                .any(|name| name.to_lowercase() == part)
+            self.protected_names.iter().any(|name| name.to_lowercase() == part)
         })
     }
 }

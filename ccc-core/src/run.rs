@@ -198,11 +198,7 @@ impl Outcome {
     pub fn from_error(stage: Stage, error: &Error) -> Self {
         match error.kind() {
             ErrorKind::Cancelled => Self::Cancelled { stage },
-            kind => Self::Failed {
-                stage,
-                kind,
-                message: error.to_string(),
-            },
+            kind => Self::Failed { stage, kind, message: error.to_string() },
         }
     }
 

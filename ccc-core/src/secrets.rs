@@ -41,10 +41,7 @@ impl SecretShapes {
             })
         });
         let keys = positions(bytes, PRIVATE_KEY).filter_map(move |at| {
-            let line = bytes[..at]
-                .iter()
-                .rposition(|b| *b == b'\n')
-                .map_or(0, |i| i + 1);
+            let line = bytes[..at].iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
             // With what follows, so that another key under the same header is another finding.
             let end = bytes.len().min(at + PRIVATE_KEY.len() + 80);
             contains(&bytes[line..at], b"-----BEGIN ").then(|| &bytes[line..end])
@@ -84,11 +81,7 @@ mod tests {
             ("", "begins -----BEGIN PUBLIC KEY-----", false),
             ("", "XAKIAABCDEFGHIJKLMNOP", false),
         ] {
-            assert_eq!(
-                SecretShapes::adds(old.as_bytes(), new.as_bytes()),
-                expected,
-                "{new}"
-            );
+            assert_eq!(SecretShapes::adds(old.as_bytes(), new.as_bytes()), expected, "{new}");
         }
     }
 }

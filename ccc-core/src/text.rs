@@ -35,9 +35,7 @@ fn without_html_comments(text: &str) -> String {
     while let Some(start) = rest.find("<!--") {
         kept.push_str(&rest[..start]);
         // An unclosed comment hides the rest of the text in a browser: here too.
-        rest = rest[start..]
-            .find("-->")
-            .map_or("", |end| &rest[start + end + 3..]);
+        rest = rest[start..].find("-->").map_or("", |end| &rest[start + end + 3..]);
     }
     kept.push_str(rest);
     kept
@@ -50,20 +48,15 @@ pub fn truncate(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }
-    let end = (0..=max.saturating_sub(MARK.len()))
-        .rev()
-        .find(|i| text.is_char_boundary(*i))
-        .unwrap_or(0);
+    let end =
+        (0..=max.saturating_sub(MARK.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
     format!("{}{MARK}", &text[..end])
 }
 
 /// One line: line breaks and runs of white space become one blank.
 #[must_use]
 pub fn one_line(text: &str, max_chars: usize) -> String {
-    let visible: String = text
-        .chars()
-        .map(|c| if is_invisible(c) { ' ' } else { c })
-        .collect();
+    let visible: String = text.chars().map(|c| if is_invisible(c) { ' ' } else { c }).collect();
     let line = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= max_chars {
         return line;
@@ -114,17 +107,9 @@ pub fn markdown_quote(text: &str, max: usize) -> String {
 /// The text in a fence that it cannot close from inside.
 #[must_use]
 pub fn markdown_fence(language: &str, text: &str) -> String {
-    let longest = text
-        .split(|c| c != '`')
-        .map(str::len)
-        .max()
-        .unwrap_or(0)
-        .max(2);
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0).max(2);
     let fence = "`".repeat(longest + 1);
-    format!(
-        "{fence}{language}\n{}\n{fence}",
-        text.trim_end_matches('\n')
-    )
+    format!("{fence}{language}\n{}\n{fence}", text.trim_end_matches('\n'))
 }
 
 #[cfg(test)]

@@ -66,11 +66,7 @@ impl Call {
 
 impl Client {
     pub(crate) fn new(http: Arc<dyn Http>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            http,
-            clock,
-            skew: AtomicI64::new(0),
-        }
+        Self { http, clock, skew: AtomicI64::new(0) }
     }
 
     /// What time GitHub has.
@@ -149,10 +145,7 @@ fn request(call: &Call, url: &Url, token: Option<&Secret>) -> Result<Request<Byt
         .uri(url.as_str())
         .header(header::ACCEPT, "application/vnd.github+json")
         .header("x-github-api-version", API_VERSION)
-        .header(
-            header::USER_AGENT,
-            concat!("ccc-github/", env!("CARGO_PKG_VERSION")),
-        );
+        .header(header::USER_AGENT, concat!("ccc-github/", env!("CARGO_PKG_VERSION")));
     if let Some(token) = token {
         let bearer = Secret::new([b"Bearer ", token.expose()].concat());
         let mut bearer = HeaderValue::from_bytes(bearer.expose())
@@ -182,9 +175,7 @@ fn redirect(call: &Call, from: &Url, response: &Response<Bytes>) -> Option<Url> 
     if !moved || call.method != Method::GET {
         return None;
     }
-    let target = from
-        .join(fault::text(response.headers(), "location")?)
-        .ok()?;
+    let target = from.join(fault::text(response.headers(), "location")?).ok()?;
     same_place(from, &target).then_some(target)
 }
 
@@ -196,11 +187,9 @@ fn same_place(a: &Url, b: &Url) -> bool {
 /// in the REST API").
 pub(crate) fn next_page(of: &Url, response: &Response<Bytes>) -> Option<Url> {
     let links = fault::text(response.headers(), "link")?;
-    let next = links.split(',').find(|link| {
-        link.split(';')
-            .skip(1)
-            .any(|rel| rel.trim() == "rel=\"next\"")
-    })?;
+    let next = links
+        .split(',')
+        .find(|link| link.split(';').skip(1).any(|rel| rel.trim() == "rel=\"next\""))?;
     let target = next.split(';').next()?.trim();
     let target = target.strip_prefix('<')?.strip_suffix('>')?;
     let target = of.join(target).ok()?;

@@ -126,29 +126,24 @@ impl Emulator {
     /// address is taken or the directory cannot be made.
     pub async fn start(config: EmulatorConfig) -> Result<Self> {
         let given = config.private_key.clone();
-        let (private_key, public) = tokio::task::spawn_blocking(move || key_pair(given))
-            .await
-            .map_err(|e| Error::new(ErrorKind::Unexpected, "making a key").with_source(e))??;
+        let (private_key, public) =
+            tokio::task::spawn_blocking(move || key_pair(given))
+                .await
+                .map_err(|e| Error::new(ErrorKind::Unexpected, "making a key").with_source(e))??;
         let unavailable = |what: String| {
             move |error: std::io::Error| Error::new(ErrorKind::Unavailable, what).with_source(error)
         };
         let shown = config.data_dir.display();
         tokio::fs::create_dir_all(&config.data_dir)
             .await
-            .map_err(unavailable(format!(
-                "cannot make {shown}; choose another data directory"
-            )))?;
+            .map_err(unavailable(format!("cannot make {shown}; choose another data directory")))?;
         let data_dir = std::path::absolute(&config.data_dir)
             .map_err(unavailable(format!("cannot resolve {shown}")))?;
-        let listener = tokio::net::TcpListener::bind(config.listen)
-            .await
-            .map_err(unavailable(format!(
-                "cannot listen on {}; is something else there?",
-                config.listen
-            )))?;
-        let address = listener
-            .local_addr()
-            .map_err(unavailable("the listener has no address".to_owned()))?;
+        let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(unavailable(
+            format!("cannot listen on {}; is something else there?", config.listen),
+        ))?;
+        let address =
+            listener.local_addr().map_err(unavailable("the listener has no address".to_owned()))?;
         let mut state = State::new(config.webhook_url);
         state.add_user(&format!("{}[bot]", config.app_slug), ActorKind::Bot);
         let inner = Arc::new(Inner {
@@ -298,9 +293,7 @@ impl Emulator {
     /// What an account may do in a repository from now on.
     pub fn set_permission(&self, repo: &RepoRef, login: &str, permission: Permission) {
         self.change(repo, |found| {
-            found
-                .permissions
-                .insert(login.to_ascii_lowercase(), permission);
+            found.permissions.insert(login.to_ascii_lowercase(), permission);
         });
     }
 
@@ -354,11 +347,7 @@ impl Emulator {
     #[must_use]
     pub fn tokens(&self) -> Vec<TokenInfo> {
         let state = self.inner.state();
-        state
-            .tokens
-            .iter()
-            .map(|token| token.info.clone().revoked(token.revoked))
-            .collect()
+        state.tokens.iter().map(|token| token.info.clone().revoked(token.revoked)).collect()
     }
 
     /// The pull requests of a repository, by number.
@@ -366,33 +355,23 @@ impl Emulator {
     pub fn pull_requests(&self, repo: &RepoRef) -> Vec<PullRequest> {
         let state = self.inner.state();
         let found = state.repo(repo.id);
-        found
-            .map(|found| found.pulls.values().cloned().collect())
-            .unwrap_or_default()
+        found.map(|found| found.pulls.values().cloned().collect()).unwrap_or_default()
     }
 
     /// The comments of an issue, oldest first.
     #[must_use]
     pub fn comments(&self, repo: &RepoRef, number: u64) -> Vec<Comment> {
         let state = self.inner.state();
-        let issue = state
-            .repo(repo.id)
-            .and_then(|repo| repo.issues.get(&number));
-        issue
-            .map(|issue| issue.comments.clone())
-            .unwrap_or_default()
+        let issue = state.repo(repo.id).and_then(|repo| repo.issues.get(&number));
+        issue.map(|issue| issue.comments.clone()).unwrap_or_default()
     }
 
     /// Login and content of each reaction on an issue.
     #[must_use]
     pub fn reactions(&self, repo: &RepoRef, number: u64) -> Vec<(String, String)> {
         let state = self.inner.state();
-        let issue = state
-            .repo(repo.id)
-            .and_then(|repo| repo.issues.get(&number));
-        issue
-            .map(|issue| issue.reactions.clone())
-            .unwrap_or_default()
+        let issue = state.repo(repo.id).and_then(|repo| repo.issues.get(&number));
+        issue.map(|issue| issue.reactions.clone()).unwrap_or_default()
     }
 
     /// Every attempt to deliver a webhook, oldest first.
@@ -412,16 +391,12 @@ impl Emulator {
     /// Answers the next `count` requests of this method whose path starts so with `status`, and does
     /// nothing else about them.
     pub fn fail_next(&self, method: &str, path_prefix: &str, status: u16, count: usize) {
-        self.inner
-            .state()
-            .fail(method, path_prefix, status, count, false);
+        self.inner.state().fail(method, path_prefix, status, count, false);
     }
 
     /// As [`fail_next`](Self::fail_next), after carrying the requests out: the answer gets lost.
     pub fn lose_next(&self, method: &str, path_prefix: &str, status: u16, count: usize) {
-        self.inner
-            .state()
-            .fail(method, path_prefix, status, count, true);
+        self.inner.state().fail(method, path_prefix, status, count, true);
     }
 
     /// Grants every token more than it was asked for from now on, as a broken or hostile host would.

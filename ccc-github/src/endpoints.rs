@@ -62,8 +62,7 @@ impl Endpoints {
             && (name == "github.com" || name.ends_with(".ghe.com"))
         {
             let name = name.to_owned();
-            web.set_host(Some(&name))
-                .map_err(|_| invalid("names no host"))?;
+            web.set_host(Some(&name)).map_err(|_| invalid("names no host"))?;
         }
         let host = web.host_str().unwrap_or_default();
         let host = match web.port() {
@@ -181,12 +180,7 @@ mod tests {
                 "localhost:1",
                 "users.noreply.localhost",
             ),
-            (
-                "http://[::1]:9",
-                "http://[::1]:9",
-                "[::1]:9",
-                "users.noreply.[::1]",
-            ),
+            ("http://[::1]:9", "http://[::1]:9", "[::1]:9", "users.noreply.[::1]"),
         ] {
             let endpoints = Endpoints::from_api_url(api).unwrap();
             assert_eq!(endpoints.web_url(), web);
@@ -227,10 +221,7 @@ mod tests {
         };
         let good = repo("ghe.example.com", "octo", "hello.rs");
         assert_eq!(
-            endpoints
-                .repo(&good, &["collaborators", "a/../b?c#d", "permission"])
-                .unwrap()
-                .as_str(),
+            endpoints.repo(&good, &["collaborators", "a/../b?c#d", "permission"]).unwrap().as_str(),
             "https://ghe.example.com/api/v3/repos/octo/hello.rs/collaborators/a%2F..%2Fb%3Fc%23d/permission"
         );
         assert_eq!(

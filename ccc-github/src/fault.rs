@@ -83,18 +83,10 @@ impl From<Fault> for Error {
         match fault {
             Fault::Http(error) => error,
             Fault::Body { .. } => Self::new(ErrorKind::Unexpected, line),
-            Fault::Status {
-                retry_after: Some(wait),
-                status,
-                ..
-            } if !status.is_server_error() => {
+            Fault::Status { retry_after: Some(wait), status, .. } if !status.is_server_error() => {
                 Self::new(ErrorKind::RateLimited, line).with_retry_after(wait)
             }
-            Fault::Status {
-                status,
-                retry_after,
-                ..
-            } => {
+            Fault::Status { status, retry_after, .. } => {
                 let error = Self::new(kind(status), line);
                 match retry_after {
                     Some(wait) => error.with_retry_after(wait),
@@ -171,9 +163,7 @@ fn retry_after(
     }
     // A secondary limit may come without any header: then a minute is what GitHub asks for.
     let limited = status == StatusCode::TOO_MANY_REQUESTS
-        || message
-            .to_ascii_lowercase()
-            .contains("secondary rate limit");
+        || message.to_ascii_lowercase().contains("secondary rate limit");
     limited.then_some(Duration::from_secs(60))
 }
 
@@ -183,16 +173,9 @@ pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// Somebody else's words, fit for a line of ours.
 fn one_line(text: &str) -> String {
-    let line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(300)
-        .collect();
-    if line.is_empty() {
-        "no reason given".to_owned()
-    } else {
-        line
-    }
+    let line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+    if line.is_empty() { "no reason given".to_owned() } else { line }
 }
 
 #[cfg(test)]
@@ -236,21 +219,12 @@ mod tests {
         let limited = |s| (ErrorKind::RateLimited, Some(s));
         assert_eq!(wait(error(403, &[("retry-after", "7")], "{}")), limited(7));
         assert_eq!(wait(error(429, &[], "{}")), limited(60));
-        let primary = [
-            ("x-ratelimit-remaining", "0"),
-            ("x-ratelimit-reset", "1090"),
-        ];
+        let primary = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1090")];
         assert_eq!(wait(error(403, &primary, "{}")), limited(90));
         let past = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "9")];
         assert_eq!(wait(error(403, &past, "{}")), limited(1));
-        let some_left = [
-            ("x-ratelimit-remaining", "5"),
-            ("x-ratelimit-reset", "1090"),
-        ];
-        assert_eq!(
-            wait(error(403, &some_left, "{}")),
-            (ErrorKind::PermissionDenied, None)
-        );
+        let some_left = [("x-ratelimit-remaining", "5"), ("x-ratelimit-reset", "1090")];
+        assert_eq!(wait(error(403, &some_left, "{}")), (ErrorKind::PermissionDenied, None));
         let secondary = r#"{"message":"You have exceeded a secondary rate limit"}"#;
         assert_eq!(wait(error(403, &[], secondary)), limited(60));
         assert_eq!(

@@ -182,11 +182,7 @@ struct User {
 
 impl From<User> for Actor {
     fn from(user: User) -> Self {
-        Self {
-            kind: actor_kind(user.kind.as_deref()),
-            id: user.id,
-            login: user.login,
-        }
+        Self { kind: actor_kind(user.kind.as_deref()), id: user.id, login: user.login }
     }
 }
 

@@ -97,17 +97,9 @@ impl Http for ReqwestHttp {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
         let (parts, body) = request.into_parts();
         let url = parts.uri.to_string();
-        let host = parts
-            .uri
-            .authority()
-            .map_or("", |host| host.as_str())
-            .to_owned();
-        let request = self
-            .0
-            .request(parts.method, &url)
-            .headers(parts.headers)
-            .body(body)
-            .timeout(TIMEOUT);
+        let host = parts.uri.authority().map_or("", |host| host.as_str()).to_owned();
+        let request =
+            self.0.request(parts.method, &url).headers(parts.headers).body(body).timeout(TIMEOUT);
         let failed = |error| failure(error, &host);
         let response = request.send().await.map_err(failed)?;
         #[cfg(target_arch = "wasm32")]
@@ -123,20 +115,14 @@ impl Http for ReqwestHttp {
         }
         let body = read(response, &host).await?;
         answer.body(body).map_err(|error| {
-            Error::new(
-                ErrorKind::Unexpected,
-                format!("unreadable answer from {host}"),
-            )
-            .with_source(error)
+            Error::new(ErrorKind::Unexpected, format!("unreadable answer from {host}"))
+                .with_source(error)
         })
     }
 }
 
 fn too_large(host: &str) -> Error {
-    Error::new(
-        ErrorKind::LimitExceeded,
-        format!("the answer of {host} is larger than 8 MiB"),
-    )
+    Error::new(ErrorKind::LimitExceeded, format!("the answer of {host} is larger than 8 MiB"))
 }
 
 #[cfg(not(target_arch = "wasm32"))]

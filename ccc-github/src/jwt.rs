@@ -36,12 +36,7 @@ impl AppKey {
         } else {
             "does not parse as an RSA private key: is the PEM text complete?"
         };
-        let unusable = || {
-            Error::new(
-                ErrorKind::InvalidInput,
-                format!("the private key {problem}"),
-            )
-        };
+        let unusable = || Error::new(ErrorKind::InvalidInput, format!("the private key {problem}"));
         if !text.contains("PRIVATE KEY-----") || text.contains("ENCRYPTED") {
             return Err(unusable());
         }
@@ -71,14 +66,9 @@ struct Claims {
 /// # Errors
 /// [`ErrorKind::Unexpected`] when signing fails, which [`AppKey::from_pem`] has ruled out.
 pub fn app_jwt(app_id: u64, key: &AppKey, now: Timestamp) -> Result<Secret> {
-    let claims = Claims {
-        iat: now.as_second() - 60,
-        exp: now.as_second() + 540,
-        iss: app_id.to_string(),
-    };
-    jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key.0)
-        .map(Secret::from)
-        .map_err(|error| {
-            Error::new(ErrorKind::Unexpected, "cannot sign the App's JWT").with_source(error)
-        })
+    let claims =
+        Claims { iat: now.as_second() - 60, exp: now.as_second() + 540, iss: app_id.to_string() };
+    jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key.0).map(Secret::from).map_err(
+        |error| Error::new(ErrorKind::Unexpected, "cannot sign the App's JWT").with_source(error),
+    )
 }

@@ -13,10 +13,8 @@ use crate::webhook::Rejection;
 pub(crate) fn is_wanted(event: &str, action: Option<&str>) -> bool {
     matches!(
         (event, action),
-        (
-            "issues",
-            Some("opened" | "reopened" | "labeled" | "assigned")
-        ) | ("issue_comment", Some("created"))
+        ("issues", Some("opened" | "reopened" | "labeled" | "assigned"))
+            | ("issue_comment", Some("created"))
     )
 }
 
@@ -232,18 +230,12 @@ pub(crate) fn actor_kind(kind: Option<&str>) -> ActorKind {
 
 /// Who stands for an account that was deleted (GitHub docs, "Deleting your personal account").
 pub(crate) fn ghost() -> Actor {
-    Actor {
-        id: 10_137,
-        login: "ghost".to_owned(),
-        kind: ActorKind::Bot,
-    }
+    Actor { id: 10_137, login: "ghost".to_owned(), kind: ActorKind::Bot }
 }
 
 /// Whether it can be an account's or a repository's name: nothing that changes a URL or a path.
 pub(crate) fn is_name(name: &str) -> bool {
     (1..=100).contains(&name.len())
         && !matches!(name, "." | "..")
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }

@@ -29,14 +29,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// `POST /webhook/github`: verifies, hands the event to `intake`, and answers 2xx only for what the
 /// intake has kept (spec: W1a–W5c). Errors are `{"error": "…"}`.
 pub fn router(webhook: Arc<Webhook>, intake: Arc<dyn Intake>, clock: Arc<dyn Clock>) -> Router {
-    let parts = Parts {
-        webhook,
-        intake,
-        clock,
-    };
-    Router::new()
-        .route("/webhook/github", post(receive).fallback(wrong_method))
-        .with_state(parts)
+    let parts = Parts { webhook, intake, clock };
+    Router::new().route("/webhook/github", post(receive).fallback(wrong_method)).with_state(parts)
 }
 
 #[derive(Clone, Debug)]
@@ -74,10 +68,7 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
         Ok(Admission::Ignored(reason)) => ignored(reason.as_str()),
         Err(error) if error.kind() == ErrorKind::Conflict => {
             tracing::error!(delivery = %delivery.id, %error, "a delivery id came again with another body");
-            refuse(
-                StatusCode::CONFLICT,
-                "this delivery id was used before, with another body",
-            )
+            refuse(StatusCode::CONFLICT, "this delivery id was used before, with another body")
         }
         // Whatever it is, we do not have the event: only a status that says so lets it be sent again.
         Err(error) => {
@@ -96,12 +87,7 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
 
 /// Reads the whole body, within the limits of size and time.
 async fn read(headers: &HeaderMap, body: Body, clock: &dyn Clock) -> Result<Bytes, Response> {
-    let too_large = || {
-        refuse(
-            Rejection::TooLarge.status(),
-            &Rejection::TooLarge.to_string(),
-        )
-    };
+    let too_large = || refuse(Rejection::TooLarge.status(), &Rejection::TooLarge.to_string());
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
@@ -124,10 +110,9 @@ async fn read(headers: &HeaderMap, body: Body, clock: &dyn Clock) -> Result<Byte
     // `select` polls its first argument first: what has arrived is never late.
     match select(whole, clock.sleep(READ_DEADLINE)).await {
         Either::Left((whole, _)) => whole,
-        Either::Right(_) => Err(refuse(
-            StatusCode::REQUEST_TIMEOUT,
-            "the body took longer than 8 seconds",
-        )),
+        Either::Right(_) => {
+            Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body took longer than 8 seconds"))
+        }
     }
 }
 

@@ -138,10 +138,7 @@ impl Tokens {
                     "GitHub does not accept the App's JWT: is app id {} the one of this private key, \
                      and is the clock right? ({})",
                     self.app_id,
-                    answer
-                        .err()
-                        .map(|fault| fault.to_string())
-                        .unwrap_or_default()
+                    answer.err().map(|fault| fault.to_string()).unwrap_or_default()
                 );
                 return Err(Error::new(ErrorKind::Unauthenticated, line).into());
             }
@@ -156,16 +153,10 @@ impl Tokens {
         &self,
         call: &Call,
     ) -> Result<http::Response<bytes::Bytes>, Fault> {
-        let refused = [
-            StatusCode::UNAUTHORIZED,
-            StatusCode::FORBIDDEN,
-            StatusCode::TOO_MANY_REQUESTS,
-        ];
+        let refused =
+            [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS];
         match self.client.send_with(call, None).await {
-            Err(fault)
-                if fault
-                    .status()
-                    .is_some_and(|status| refused.contains(&status)) => {}
+            Err(fault) if fault.status().is_some_and(|status| refused.contains(&status)) => {}
             answer => return answer,
         }
         let Some(token) = self.powerless().await? else {
@@ -200,9 +191,7 @@ impl Tokens {
             && *attempt > seen
         {
             let error = Error::new(*kind, line.clone());
-            return Err(wait
-                .iter()
-                .fold(error, |error, wait| error.with_retry_after(*wait)));
+            return Err(wait.iter().fold(error, |error, wait| error.with_retry_after(*wait)));
         }
         let minted = self.mint(repo, grant).await;
         let attempt = entry.attempts.fetch_add(1, Ordering::AcqRel) + 1;
@@ -216,11 +205,7 @@ impl Tokens {
         };
         slot.failure = None;
         lock(&self.owners).insert(digest(&secret), key);
-        slot.tokens.push(Token {
-            secret: secret.clone(),
-            expires_at,
-            leases,
-        });
+        slot.tokens.push(Token { secret: secret.clone(), expires_at, leases });
         self.drop_idle(&mut slot, 1).await;
         if !self.lasts(expires_at, min_ttl) {
             if let Some(token) = slot.tokens.last_mut() {
@@ -290,11 +275,7 @@ impl Tokens {
         let entry = Arc::clone(lock(&self.entries).entry(key).or_default());
         {
             let mut slot = entry.slot.lock().await;
-            let Some(at) = slot
-                .tokens
-                .iter()
-                .position(|token| digest(&token.secret) == id)
-            else {
+            let Some(at) = slot.tokens.iter().position(|token| digest(&token.secret) == id) else {
                 return Ok(());
             };
             slot.tokens[at].leases = slot.tokens[at].leases.saturating_sub(1);
@@ -332,11 +313,7 @@ impl Tokens {
     /// `DELETE /installation/token`; a token that is not valid any more is revoked enough.
     async fn revoke(&self, secret: &Secret) -> Result<(), Fault> {
         let url = self.endpoints.api(&["installation", "token"]);
-        match self
-            .client
-            .send(&Call::new(Method::DELETE, url), secret)
-            .await
-        {
+        match self.client.send(&Call::new(Method::DELETE, url), secret).await {
             Ok(_) => Ok(()),
             Err(fault)
                 if matches!(
@@ -358,9 +335,5 @@ fn permissions(grant: Grant) -> BTreeMap<&'static str, &'static str> {
         Grant::Discuss => &[("issues", "write")],
         Grant::Publish => &[("contents", "write"), ("pull_requests", "write")],
     };
-    power
-        .iter()
-        .copied()
-        .chain([("metadata", "read")])
-        .collect()
+    power.iter().copied().chain([("metadata", "read")]).collect()
 }

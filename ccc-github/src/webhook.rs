@@ -198,10 +198,7 @@ impl Webhook {
     /// [`GitHub::host`](crate::GitHub::host).
     #[must_use]
     pub fn new(secrets: Secrets, host: impl Into<String>) -> Self {
-        Self {
-            secrets,
-            host: host.into(),
-        }
+        Self { secrets, host: host.into() }
     }
 
     /// Checks one delivery and says what it means; `now` is when it came.
@@ -228,20 +225,12 @@ impl Webhook {
         if event == "ping" {
             return Ok(Received::Ping);
         }
-        let delivery = Delivery {
-            id,
-            body_sha256: Sha256::digest(raw.body).into(),
-            received_at: now,
-        };
-        Ok(
-            match payload::issue_event(event, action.as_deref(), &json, &self.host)? {
-                Ok(event) => Received::Event {
-                    delivery,
-                    event: Box::new(event),
-                },
-                Err(reason) => Received::Ignored { delivery, reason },
-            },
-        )
+        let delivery =
+            Delivery { id, body_sha256: Sha256::digest(raw.body).into(), received_at: now };
+        Ok(match payload::issue_event(event, action.as_deref(), &json, &self.host)? {
+            Ok(event) => Received::Event { delivery, event: Box::new(event) },
+            Err(reason) => Received::Ignored { delivery, reason },
+        })
     }
 }
 
@@ -271,8 +260,6 @@ fn json_text<'a>(raw: &RawDelivery<'a>) -> Result<std::borrow::Cow<'a, str>, Rej
         .filter_map(|(key, value)| (key == "payload").then_some(value));
     match (payloads.next(), payloads.next()) {
         (Some(payload), None) => Ok(payload),
-        _ => Err(Rejection::Malformed(
-            "the form must have one field `payload`".to_owned(),
-        )),
+        _ => Err(Rejection::Malformed("the form must have one field `payload`".to_owned())),
     }
 }

@@ -27,10 +27,7 @@ impl CommandAgent {
             ));
         };
         let base = program.rsplit('/').next().unwrap_or(program);
-        Ok(Self {
-            name: format!("command:{base}"),
-            argv,
-        })
+        Ok(Self { name: format!("command:{base}"), argv })
     }
 }
 
@@ -64,13 +61,8 @@ impl Agent for CommandAgent {
         let status = container.exec(&command, &mut sink).await?;
         let verdict = match status {
             ExitStatus::Code(0) => Verdict::Completed,
-            status => Verdict::Failed {
-                reason: format!("`{}` ended with {status}", self.argv[0]),
-            },
+            status => Verdict::Failed { reason: format!("`{}` ended with {status}", self.argv[0]) },
         };
-        Ok(AgentReport::new(
-            verdict,
-            String::from_utf8_lossy(&words).trim(),
-        ))
+        Ok(AgentReport::new(verdict, String::from_utf8_lossy(&words).trim()))
     }
 }

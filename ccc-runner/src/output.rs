@@ -18,11 +18,7 @@ pub(crate) async fn pump(
     max: u64,
     sink: &mut dyn OutputSink,
 ) -> Result<std::process::ExitStatus> {
-    let mut room = Room {
-        left: max,
-        dropped: 0,
-        sink,
-    };
+    let mut room = Room { left: max, dropped: 0, sink };
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
     let (mut out, mut err) = (vec![0; 16 << 10], vec![0; 16 << 10]);
     let mut status = None;
@@ -69,9 +65,7 @@ struct Room<'a> {
 
 impl Room<'_> {
     fn hand_on(&mut self, stream: OutputStream, bytes: &[u8]) {
-        let fits = usize::try_from(self.left)
-            .unwrap_or(usize::MAX)
-            .min(bytes.len());
+        let fits = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
         if fits > 0 {
             self.sink.chunk(stream, &bytes[..fits]);
         }

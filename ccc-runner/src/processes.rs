@@ -23,11 +23,7 @@ fn marked(owner: &str) -> Vec<(Pid, RunId)> {
     let owner = format!("{OWNER_MARK}={owner}");
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok())
-        else {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
             continue;
         };
         // Other users' processes cannot be read, and are not ours.
@@ -36,16 +32,11 @@ fn marked(owner: &str) -> Vec<(Pid, RunId)> {
             continue;
         };
         let mut variables = environment.split(|byte| *byte == 0);
-        if !variables
-            .clone()
-            .any(|variable| variable == owner.as_bytes())
-        {
+        if !variables.clone().any(|variable| variable == owner.as_bytes()) {
             continue;
         }
         let run = variables.find_map(|variable| {
-            let value = variable
-                .strip_prefix(RUN_MARK.as_bytes())?
-                .strip_prefix(b"=")?;
+            let value = variable.strip_prefix(RUN_MARK.as_bytes())?.strip_prefix(b"=")?;
             std::str::from_utf8(value).ok()?.parse().ok()
         });
         if let (Some(pid), Some(run)) = (Pid::from_raw(pid), run) {
@@ -66,11 +57,8 @@ pub(crate) async fn runs_alive(owner: &str) -> Result<Vec<RunId>> {
 async fn signal_all(owner: &str, run: RunId, signals: &'static [Signal]) -> Result<usize> {
     let owner = owner.to_owned();
     blocking(move || {
-        let found: Vec<Pid> = marked(&owner)
-            .into_iter()
-            .filter(|(_, of)| *of == run)
-            .map(|(pid, _)| pid)
-            .collect();
+        let found: Vec<Pid> =
+            marked(&owner).into_iter().filter(|(_, of)| *of == run).map(|(pid, _)| pid).collect();
         for signal in signals {
             for pid in &found {
                 // Gone already is as good.

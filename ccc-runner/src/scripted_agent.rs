@@ -47,15 +47,8 @@ struct Script {
 #[serde(rename_all = "snake_case")]
 enum Step {
     Say(String),
-    Write {
-        path: String,
-        content: String,
-    },
-    Replace {
-        path: String,
-        from: String,
-        to: String,
-    },
+    Write { path: String, content: String },
+    Replace { path: String, from: String, to: String },
     Delete(String),
     Run(Vec<String>),
     Wait(f64),
@@ -70,11 +63,8 @@ impl ScriptedAgent {
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|e| {
-            Error::new(
-                ErrorKind::NotFound,
-                format!("cannot read the script {}", path.display()),
-            )
-            .with_source(e)
+            Error::new(ErrorKind::NotFound, format!("cannot read the script {}", path.display()))
+                .with_source(e)
         })?;
         Self::parse(&text)
     }
@@ -85,15 +75,10 @@ impl ScriptedAgent {
     /// [`ErrorKind::InvalidInput`], with line and column.
     pub fn parse(text: &str) -> Result<Self> {
         let script: Script = toml::from_str(text).map_err(|e| {
-            let line = e
-                .span()
-                .map_or(1, |span| text[..span.start].lines().count().max(1));
+            let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
             Error::new(
                 ErrorKind::InvalidInput,
-                format!(
-                    "the agent's script has a mistake in line {line}: {}",
-                    e.message()
-                ),
+                format!("the agent's script has a mistake in line {line}: {}", e.message()),
             )
         })?;
         for step in &script.step {
@@ -128,15 +113,10 @@ impl Agent for ScriptedAgent {
     ) -> Result<AgentReport> {
         for step in &self.script.step {
             if let Err(reason) = perform(step, container, events).await? {
-                return Ok(AgentReport::new(
-                    Verdict::Failed { reason },
-                    &self.script.summary,
-                ));
+                return Ok(AgentReport::new(Verdict::Failed { reason }, &self.script.summary));
             }
         }
-        events.event(AgentEvent::Said {
-            text: self.script.summary.clone(),
-        });
+        events.event(AgentEvent::Said { text: self.script.summary.clone() });
         Ok(AgentReport::new(Verdict::Completed, &self.script.summary))
     }
 }
@@ -170,21 +150,13 @@ async fn perform(
             done(&container.output(&Command::new(["rm", "--", path])).await?)
         }
         Step::Run(argv) => {
-            events.event(AgentEvent::Ran {
-                command: argv.join(" "),
-            });
+            events.event(AgentEvent::Ran { command: argv.join(" ") });
             let mut sink = |stream, bytes: &[u8]| events.event(AgentEvent::printed(stream, bytes));
             let status = container.exec(&Command::new(argv), &mut sink).await?;
-            if status.success() {
-                Ok(())
-            } else {
-                Err(format!("`{}`: {status}", argv.join(" ")))
-            }
+            if status.success() { Ok(()) } else { Err(format!("`{}`: {status}", argv.join(" "))) }
         }
         Step::Wait(seconds) => {
-            SystemClock
-                .sleep(Duration::try_from_secs_f64(*seconds).unwrap_or_default())
-                .await;
+            SystemClock.sleep(Duration::try_from_secs_f64(*seconds).unwrap_or_default()).await;
             Ok(())
         }
         Step::Fail(reason) => Err(reason.clone()),
@@ -198,21 +170,16 @@ async fn write(
     path: &str,
     content: &str,
 ) -> Result<std::result::Result<(), String>> {
-    events.event(AgentEvent::Edited {
-        path: path.to_owned(),
-    });
+    events.event(AgentEvent::Edited { path: path.to_owned() });
     if let Some((directory, _)) = path.rsplit_once('/') {
-        let made = container
-            .output(&Command::new(["mkdir", "-p", "--", directory]))
-            .await?;
+        let made = container.output(&Command::new(["mkdir", "-p", "--", directory])).await?;
         if let Err(reason) = done(&made) {
             return Ok(Err(reason));
         }
     }
     // `tee` and not a shell: neither the path nor the text is ever read as code.
-    let written = container
-        .output(&Command::new(["tee", "--", path]).with_stdin(content.as_bytes()))
-        .await?;
+    let written =
+        container.output(&Command::new(["tee", "--", path]).with_stdin(content.as_bytes())).await?;
     Ok(done(&written))
 }
 

@@ -52,11 +52,7 @@ impl SubprocessRunner {
         make_private(&state_dir)?;
         let state_dir = fs::canonicalize(&state_dir).map_err(|e| unusable(&state_dir, &e))?;
         let owner = state_dir.to_string_lossy().into_owned();
-        Ok(Self {
-            clock: Arc::new(SystemClock),
-            state_dir,
-            owner,
-        })
+        Ok(Self { clock: Arc::new(SystemClock), state_dir, owner })
     }
 }
 
@@ -211,11 +207,10 @@ impl Subprocesses {
 
     fn variable(&self, command: &Command, wanted: &str) -> Option<String> {
         let all = command.env.iter().chain(&self.spec.env);
-        all.filter(|(name, _)| name == wanted)
-            .find_map(|(_, value)| match value {
-                EnvValue::Plain(text) => Some(text.clone()),
-                EnvValue::Secret(_) => None,
-            })
+        all.filter(|(name, _)| name == wanted).find_map(|(_, value)| match value {
+            EnvValue::Plain(text) => Some(text.clone()),
+            EnvValue::Secret(_) => None,
+        })
     }
 }
 
@@ -228,22 +223,13 @@ fn find_program(program: &str, path: Option<&str>) -> Option<PathBuf> {
     }
     let own = std::env::var_os("PATH").unwrap_or_default();
     let path = path.map_or(own, Into::into);
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(program))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
 }
 
 fn make_private(path: &Path) -> Result<()> {
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .recursive(true)
-        .create(path)
-        .map_err(|e| unusable(path, &e))
+    fs::DirBuilder::new().mode(0o700).recursive(true).create(path).map_err(|e| unusable(path, &e))
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        format!("cannot use {}: {error}", path.display()),
-    )
+    Error::new(ErrorKind::Unavailable, format!("cannot use {}: {error}", path.display()))
 }

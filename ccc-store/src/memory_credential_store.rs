@@ -30,10 +30,7 @@ impl CredentialStore for MemoryCredentialStore {
     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>> {
         Ok(self.records().get(key).and_then(|record| {
             let secret = record.secret.clone()?;
-            Some(StoredSecret {
-                secret,
-                version: Version(record.version),
-            })
+            Some(StoredSecret { secret, version: Version(record.version) })
         }))
     }
 

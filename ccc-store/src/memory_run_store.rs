@@ -25,12 +25,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self {
-            unfinished: 1_000,
-            finished: 1_000,
-            deliveries: 10_000,
-            log_lines: 2_000,
-        }
+        Self { unfinished: 1_000, finished: 1_000, deliveries: 10_000, log_lines: 2_000 }
     }
 }
 
@@ -78,11 +73,7 @@ impl MemoryRunStore {
 
     /// A store that keeps this much.
     pub fn with_bounds(clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
-        Self {
-            clock,
-            bounds,
-            state: Mutex::default(),
-        }
+        Self { clock, bounds, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -117,16 +108,9 @@ fn no_such_run(run: RunId) -> Error {
 impl State {
     /// Drops what is beyond the bounds, oldest first; never a run that is not over.
     fn trim(&mut self, bounds: &Bounds) {
-        let finished: Vec<RunId> = self
-            .runs
-            .iter()
-            .filter(|(_, e)| e.is_finished())
-            .map(|(run, _)| *run)
-            .collect();
-        for run in finished
-            .iter()
-            .take(finished.len().saturating_sub(bounds.finished))
-        {
+        let finished: Vec<RunId> =
+            self.runs.iter().filter(|(_, e)| e.is_finished()).map(|(run, _)| *run).collect();
+        for run in finished.iter().take(finished.len().saturating_sub(bounds.finished)) {
             self.runs.remove(run);
         }
         while self.delivery_order.len() > bounds.deliveries {
@@ -151,10 +135,7 @@ impl RunStore for MemoryRunStore {
                 )
                 .with_operation("run_store.accept"));
             }
-            return Ok(Accepted {
-                run: *run,
-                duplicate: true,
-            });
+            return Ok(Accepted { run: *run, duplicate: true });
         }
         let key = event.trigger_key();
         let same_wish = state
@@ -163,10 +144,7 @@ impl RunStore for MemoryRunStore {
             .find(|(_, entry)| !entry.is_finished() && entry.record.event.trigger_key() == key)
             .map(|(run, _)| *run);
         let accepted = match same_wish {
-            Some(run) => Accepted {
-                run,
-                duplicate: true,
-            },
+            Some(run) => Accepted { run, duplicate: true },
             None => {
                 let unfinished = state.runs.values().filter(|e| !e.is_finished()).count();
                 if unfinished >= self.bounds.unfinished {
@@ -186,23 +164,13 @@ impl RunStore for MemoryRunStore {
                     checkpoint: Checkpoint::default(),
                     cancel_requested: false,
                 };
-                let entry = Entry {
-                    record,
-                    fence: 0,
-                    until: now,
-                    log: VecDeque::new(),
-                    log_dropped: 0,
-                };
+                let entry =
+                    Entry { record, fence: 0, until: now, log: VecDeque::new(), log_dropped: 0 };
                 state.runs.insert(run, entry);
-                Accepted {
-                    run,
-                    duplicate: false,
-                }
+                Accepted { run, duplicate: false }
             }
         };
-        state
-            .deliveries
-            .insert(delivery.id.clone(), (delivery.body_sha256, accepted.run));
+        state.deliveries.insert(delivery.id.clone(), (delivery.body_sha256, accepted.run));
         state.delivery_order.push_back(delivery.id.clone());
         state.trim(&self.bounds);
         Ok(accepted)
@@ -226,19 +194,14 @@ impl RunStore for MemoryRunStore {
             entry.fence += 1;
             entry.until = now + lease;
             entry.record.state = RunState::Claimed;
-            Claim {
-                record: entry.record.clone(),
-                fence: Fence(entry.fence),
-            }
+            Claim { record: entry.record.clone(), fence: Fence(entry.fence) }
         }))
     }
 
     async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal> {
         self.held(run, fence, |entry, now| {
             entry.until = entry.until.max(now + lease);
-            Renewal {
-                cancel_requested: entry.record.cancel_requested,
-            }
+            Renewal { cancel_requested: entry.record.cancel_requested }
         })
     }
 
@@ -251,15 +214,13 @@ impl RunStore for MemoryRunStore {
 
     async fn advance(&self, run: RunId, fence: Fence, checkpoint: &Checkpoint) -> Result<()> {
         self.held(run, fence, |entry, _| {
-            entry.record.checkpoint = checkpoint.clone()
+            entry.record.checkpoint = checkpoint.clone();
         })
     }
 
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()> {
         self.held(run, fence, |entry, _| {
-            entry.record.state = RunState::Finished {
-                outcome: outcome.clone(),
-            };
+            entry.record.state = RunState::Finished { outcome: outcome.clone() };
         })
     }
 
@@ -273,11 +234,7 @@ impl RunStore for MemoryRunStore {
     }
 
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>> {
-        Ok(self
-            .state()
-            .runs
-            .get(&run)
-            .map(|entry| entry.record.clone()))
+        Ok(self.state().runs.get(&run).map(|entry| entry.record.clone()))
     }
 
     async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>> {
@@ -305,9 +262,6 @@ impl RunStore for MemoryRunStore {
         let state = self.state();
         let entry = state.runs.get(&run).ok_or_else(|| no_such_run(run))?;
         let numbered = (entry.log_dropped..).zip(entry.log.iter().cloned());
-        Ok(numbered
-            .filter(|(number, _)| *number >= from)
-            .take(limit)
-            .collect())
+        Ok(numbered.filter(|(number, _)| *number >= from).take(limit).collect())
     }
 }

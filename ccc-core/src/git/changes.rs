@@ -74,9 +74,6 @@ impl Refusal {
                 crate::text::one_line(&parts.join("/").escape_default().to_string(), 200)
             })
             .collect();
-        Self {
-            reason: reason.into(),
-            paths,
-        }
+        Self { reason: reason.into(), paths }
     }
 }

@@ -78,26 +78,15 @@ impl HostGit {
                 "the work is {total} bytes in changed files; {} may leave",
                 policy.max_bytes
             );
-            return Ok(Collected::Refused(Refusal::new(
-                reason,
-                paths_of(&records),
-                redactor,
-            )));
+            return Ok(Collected::Refused(Refusal::new(reason, paths_of(&records), redactor)));
         }
         if let Some(refusal) = self.check_contents(run, &records, redactor).await? {
             return Ok(Collected::Refused(refusal));
         }
-        let tree = self
-            .git("write-tree")
-            .dir(&paths.git_dir)
-            .setting("core.fsync=objects")
-            .run()
-            .await?;
-        let changes = records
-            .iter()
-            .zip(sizes)
-            .map(|(record, bytes)| record.change(bytes))
-            .collect();
+        let tree =
+            self.git("write-tree").dir(&paths.git_dir).setting("core.fsync=objects").run().await?;
+        let changes =
+            records.iter().zip(sizes).map(|(record, bytes)| record.change(bytes)).collect();
         Ok(Collected::Changes(ChangeSet {
             base: base.clone(),
             tree: ObjectId::new(String::from_utf8_lossy(&tree).trim())?,
@@ -118,14 +107,8 @@ impl HostGit {
     }
 
     async fn sizes(&self, run: RunId, records: &[Record]) -> Result<Vec<u64>> {
-        let wanted: Vec<&Record> = records
-            .iter()
-            .filter(|r| r.new_object != NO_OBJECT)
-            .collect();
-        let list: String = wanted
-            .iter()
-            .map(|r| format!("{}\n", r.new_object))
-            .collect();
+        let wanted: Vec<&Record> = records.iter().filter(|r| r.new_object != NO_OBJECT).collect();
+        let list: String = wanted.iter().map(|r| format!("{}\n", r.new_object)).collect();
         let printed = self
             .git("cat-file")
             .dir(&self.paths(run).git_dir)
@@ -183,11 +166,7 @@ impl HostGit {
             }
         }
         Ok(if !leaking.is_empty() {
-            Some(Refusal::new(
-                "the work holds what looks like a secret",
-                leaking,
-                redactor,
-            ))
+            Some(Refusal::new("the work holds what looks like a secret", leaking, redactor))
         } else if !escaping.is_empty() {
             Some(Refusal::new(
                 "the work holds links that lead out of the repository",
@@ -200,11 +179,7 @@ impl HostGit {
     }
 
     async fn blob(&self, run: RunId, object: &str) -> Result<Vec<u8>> {
-        self.git("cat-file")
-            .dir(&self.paths(run).git_dir)
-            .args(["blob", object])
-            .run()
-            .await
+        self.git("cat-file").dir(&self.paths(run).git_dir).args(["blob", object]).run().await
     }
 }
 
@@ -223,10 +198,7 @@ impl Record {
 }
 
 fn malformed() -> Error {
-    Error::new(
-        ErrorKind::Unexpected,
-        "git printed a change list that we cannot read",
-    )
+    Error::new(ErrorKind::Unexpected, "git printed a change list that we cannot read")
 }
 
 /// Parses `:<mode> <mode> <object> <object> <status>NUL<path>NUL`, repeated.
@@ -234,10 +206,7 @@ fn parse(raw: &[u8]) -> Result<Vec<Record>> {
     let mut fields = raw.split(|byte| *byte == 0);
     let mut records = Vec::new();
     while let Some(header) = fields.next().filter(|header| !header.is_empty()) {
-        let path = fields
-            .next()
-            .filter(|path| !path.is_empty())
-            .ok_or_else(malformed)?;
+        let path = fields.next().filter(|path| !path.is_empty()).ok_or_else(malformed)?;
         let header = std::str::from_utf8(header).map_err(|_| malformed())?;
         let parts: Vec<&str> = header.trim_start_matches(':').split(' ').collect();
         let [old_mode, new_mode, old_object, new_object, status] = parts[..] else {
@@ -262,41 +231,28 @@ fn paths_of(records: &[Record]) -> impl Iterator<Item = &Vec<u8>> {
 /// What can be refused by names, modes and numbers alone.
 fn check_records(records: &[Record], policy: &TrustPolicy, redactor: &Redactor) -> Option<Refusal> {
     let matching = |test: &dyn Fn(&Record) -> bool| -> Vec<&Vec<u8>> {
-        records
-            .iter()
-            .filter(|r| test(r))
-            .map(|r| &r.path)
-            .collect()
+        records.iter().filter(|r| test(r)).map(|r| &r.path).collect()
     };
     let refuse = |reason: &str, test: &dyn Fn(&Record) -> bool| {
         let paths = matching(test);
         (!paths.is_empty()).then(|| Refusal::new(reason, paths, redactor))
     };
     if records.len() > policy.max_files {
-        let reason = format!(
-            "the work changes {} files; {} may leave",
-            records.len(),
-            policy.max_files
-        );
+        let reason =
+            format!("the work changes {} files; {} may leave", records.len(), policy.max_files);
         return Some(Refusal::new(reason, paths_of(records), redactor));
     }
-    refuse("the work adds or moves a submodule", &|r| {
-        r.new_mode == "160000"
-    })
-    .or_else(|| {
-        refuse(
-            "the work has file names that are no printable UTF-8",
-            &|r| {
+    refuse("the work adds or moves a submodule", &|r| r.new_mode == "160000")
+        .or_else(|| {
+            refuse("the work has file names that are no printable UTF-8", &|r| {
                 std::str::from_utf8(&r.path).map_or(true, |path| path.chars().any(char::is_control))
-            },
-        )
-    })
-    .or_else(|| {
-        refuse(
-            "the work changes files that configure tools or reviews",
-            &|r| policy.protects(&String::from_utf8_lossy(&r.path)),
-        )
-    })
+            })
+        })
+        .or_else(|| {
+            refuse("the work changes files that configure tools or reviews", &|r| {
+                policy.protects(&String::from_utf8_lossy(&r.path))
+            })
+        })
 }
 
 /// Whether a link at `path` to `target` leads out of the tree, or into a `.git`.
@@ -343,11 +299,7 @@ mod tests {
             ("a", ".git/hooks", true),
             ("a/b", "../.GIT", true),
         ] {
-            assert_eq!(
-                escapes(path.as_bytes(), target.as_bytes()),
-                expected,
-                "{path} -> {target}"
-            );
+            assert_eq!(escapes(path.as_bytes(), target.as_bytes()), expected, "{path} -> {target}");
         }
     }
 

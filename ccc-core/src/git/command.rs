@@ -109,8 +109,7 @@ impl Call {
     }
 
     pub(super) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args
-            .extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
@@ -137,8 +136,7 @@ impl Call {
                 "a clone URL must be https, http or an absolute path, without user information",
             ));
         }
-        self.settings
-            .push(format!("protocol.{scheme}.allow=always"));
+        self.settings.push(format!("protocol.{scheme}.allow=always"));
         if let Some(token) = &access.token {
             self.redactor.add(token);
         }
@@ -146,10 +144,8 @@ impl Call {
             let value = authorization.expose_str()?;
             let header = format!("Authorization: {value}");
             // A server may repeat what it was sent, with or without the scheme before it.
-            self.redactor
-                .add(&Secret::from(value.rsplit(' ').next().unwrap_or(value)));
-            self.secret_settings
-                .push((format!("http.{url}.extraHeader"), header.into()));
+            self.redactor.add(&Secret::from(value.rsplit(' ').next().unwrap_or(value)));
+            self.secret_settings.push((format!("http.{url}.extraHeader"), header.into()));
         }
         Ok(self)
     }
@@ -161,13 +157,7 @@ impl Call {
             command.env("PATH", path);
         }
         // A private CA or proxy is the operator's to set, and git's to read from the environment.
-        for name in [
-            "SSL_CERT_FILE",
-            "GIT_SSL_CAINFO",
-            "https_proxy",
-            "HTTPS_PROXY",
-            "no_proxy",
-        ] {
+        for name in ["SSL_CERT_FILE", "GIT_SSL_CAINFO", "https_proxy", "HTTPS_PROXY", "no_proxy"] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
@@ -226,10 +216,7 @@ impl Call {
     }
 
     fn failure(&self, said: &[u8]) -> Error {
-        failure(
-            self.subcommand,
-            &self.redactor.clean(&String::from_utf8_lossy(said)),
-        )
+        failure(self.subcommand, &self.redactor.clean(&String::from_utf8_lossy(said)))
     }
 
     /// Runs it; returns status, standard output, standard error.
@@ -265,12 +252,9 @@ impl Call {
 async fn read(from: Option<impl AsyncRead + Unpin>, max: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Some(from) = from {
-        from.take(max + 1)
-            .read_to_end(&mut bytes)
-            .await
-            .map_err(|e| {
-                Error::new(ErrorKind::Unexpected, "cannot read from git").with_source(e)
-            })?;
+        from.take(max + 1).read_to_end(&mut bytes).await.map_err(|e| {
+            Error::new(ErrorKind::Unexpected, "cannot read from git").with_source(e)
+        })?;
     }
     if bytes.len() as u64 > max {
         return Err(Error::new(
@@ -347,10 +331,7 @@ mod tests {
     #[test]
     fn git_s_words_become_kinds() {
         for (words, kind) in [
-            (
-                "fatal: Authentication failed for 'https://h/'",
-                ErrorKind::Unauthenticated,
-            ),
+            ("fatal: Authentication failed for 'https://h/'", ErrorKind::Unauthenticated),
             (
                 "fatal: unable to access 'u': The requested URL returned error: 403",
                 ErrorKind::PermissionDenied,
@@ -359,14 +340,8 @@ mod tests {
                 " ! [remote rejected] a -> b (protected branch hook declined)",
                 ErrorKind::PermissionDenied,
             ),
-            (
-                "fatal: repository 'http://h/r.git/' not found",
-                ErrorKind::NotFound,
-            ),
-            (
-                "fatal: unable to access 'u': Failed to connect to h port 1",
-                ErrorKind::Unavailable,
-            ),
+            ("fatal: repository 'http://h/r.git/' not found", ErrorKind::NotFound),
+            ("fatal: unable to access 'u': Failed to connect to h port 1", ErrorKind::Unavailable),
             (
                 "fatal: unable to access 'u': The requested URL returned error: 502",
                 ErrorKind::Unavailable,

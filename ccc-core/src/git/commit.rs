@@ -38,11 +38,7 @@ impl CommitInfo {
             event.repo,
             one_line(agent, 60)
         );
-        Self {
-            author,
-            date,
-            message,
-        }
+        Self { author, date, message }
     }
 }
 
@@ -98,13 +94,7 @@ impl HostGit {
     pub async fn patch(&self, run: RunId, changes: &ChangeSet) -> Result<Vec<u8>> {
         self.git("diff-tree")
             .dir(&self.paths(run).git_dir)
-            .args([
-                "-p",
-                "--binary",
-                "--no-ext-diff",
-                "--no-textconv",
-                "--full-index",
-            ])
+            .args(["-p", "--binary", "--no-ext-diff", "--no-textconv", "--full-index"])
             .args([changes.base.as_str(), changes.tree.as_str(), "--"])
             .run()
             .await

@@ -34,11 +34,7 @@ impl HostGit {
         let lock = self.fetching(&mirror);
         let _one_at_a_time = lock.lock().await;
         if !mirror.join("HEAD").exists() {
-            self.git("init")
-                .args(["--quiet", "--bare", "--template="])
-                .arg(&mirror)
-                .run()
-                .await?;
+            self.git("init").args(["--quiet", "--bare", "--template="]).arg(&mirror).run().await?;
         }
         self.git("fetch")
             .dir(&mirror)
@@ -70,11 +66,7 @@ impl HostGit {
                 )
             })?;
         let tip = ObjectId::new(String::from_utf8_lossy(&tip).trim())?;
-        self.git("update-ref")
-            .dir(&mirror)
-            .args([held(run).as_str(), tip.as_str()])
-            .run()
-            .await?;
+        self.git("update-ref").dir(&mirror).args([held(run).as_str(), tip.as_str()]).run().await?;
         Ok((mirror, tip))
     }
 
@@ -85,11 +77,7 @@ impl HostGit {
             // Mirrors never pack refs, but a person who cleans one up does.
             let packed = std::fs::read_to_string(mirror.join("packed-refs")).unwrap_or_default();
             if mirror.join(&name).exists() || packed.contains(&name) {
-                self.git("update-ref")
-                    .dir(&mirror)
-                    .args(["-d", name.as_str()])
-                    .run()
-                    .await?;
+                self.git("update-ref").dir(&mirror).args(["-d", name.as_str()]).run().await?;
             }
         }
         Ok(())

@@ -77,11 +77,7 @@ impl HostGit {
                 ),
             )
         })?;
-        Ok(Self {
-            root,
-            fetching: Mutex::default(),
-            _lock: lock,
-        })
+        Ok(Self { root, fetching: Mutex::default(), _lock: lock })
     }
 
     /// The directory that it works in.
@@ -106,10 +102,7 @@ impl HostGit {
             let (major, minor) = MIN_GIT;
             return Err(Error::new(
                 ErrorKind::Unavailable,
-                format!(
-                    "{} is too old: install git {major}.{minor} or newer",
-                    text.trim()
-                ),
+                format!("{} is too old: install git {major}.{minor} or newer", text.trim()),
             ));
         }
         Ok(())
@@ -122,9 +115,7 @@ impl HostGit {
     pub fn runs(&self) -> Result<Vec<RunId>> {
         let runs = self.root.join("runs");
         let entries = fs::read_dir(&runs).map_err(|e| unusable(&runs, &e))?;
-        Ok(entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .collect())
+        Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
     }
 
     /// Where the work of a run is kept when it cannot be published.
@@ -135,11 +126,7 @@ impl HostGit {
 
     pub(crate) fn paths(&self, run: RunId) -> RunPaths {
         let root = self.root.join("runs").join(run.to_string());
-        RunPaths {
-            git_dir: root.join("git"),
-            workspace: root.join("workspace"),
-            root,
-        }
+        RunPaths { git_dir: root.join("git"), workspace: root.join("workspace"), root }
     }
 
     fn fetching(&self, mirror: &Path) -> Arc<tokio::sync::Mutex<()>> {
@@ -163,8 +150,5 @@ fn make_private_dir(path: &Path) -> Result<()> {
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(
-        ErrorKind::Unavailable,
-        format!("cannot use {}: {error}", path.display()),
-    )
+    Error::new(ErrorKind::Unavailable, format!("cannot use {}: {error}", path.display()))
 }

@@ -34,23 +34,10 @@ pub(super) fn inspect(
     };
     let top = fs::symlink_metadata(workspace).map_err(|e| unusable(workspace, &e))?;
     if !top.is_dir() {
-        return Ok(Err(finding(
-            "the workspace is no directory any more",
-            vec![b".".to_vec()],
-        )));
+        return Ok(Err(finding("the workspace is no directory any more", vec![b".".to_vec()])));
     }
-    if accessat(
-        CWD,
-        workspace,
-        Access::READ_OK | Access::EXEC_OK,
-        AtFlags::empty(),
-    )
-    .is_err()
-    {
-        return Ok(Err(finding(
-            "the workspace cannot be read",
-            vec![b".".to_vec()],
-        )));
+    if accessat(CWD, workspace, Access::READ_OK | Access::EXEC_OK, AtFlags::empty()).is_err() {
+        return Ok(Err(finding("the workspace cannot be read", vec![b".".to_vec()])));
     }
     remove_tree(&workspace.join(".git"))?;
     let mut entries = 0_u64;
@@ -88,17 +75,11 @@ pub(super) fn inspect(
         }
     }
     Ok(if !nested.is_empty() {
-        Err(finding(
-            "the work holds a git repository of its own",
-            nested,
-        ))
+        Err(finding("the work holds a git repository of its own", nested))
     } else if !special.is_empty() {
         Err(finding("the work holds pipes, sockets or devices", special))
     } else if !unreadable.is_empty() {
-        Err(finding(
-            "the work holds files or directories that cannot be read",
-            unreadable,
-        ))
+        Err(finding("the work holds files or directories that cannot be read", unreadable))
     } else {
         Ok(())
     })
@@ -107,10 +88,7 @@ pub(super) fn inspect(
 /// Whether an agent made it so: no permission, or a path longer than a system call takes.
 fn shut(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
-    matches!(
-        error.kind(),
-        ErrorKind::PermissionDenied | ErrorKind::InvalidFilename
-    )
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidFilename)
 }
 
 /// Whether some file system takes the name for `.git`: any case; NTFS's short name, trailing dots,

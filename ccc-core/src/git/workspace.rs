@@ -52,31 +52,20 @@ impl HostGit {
             .args(["-u", "--reset", base.as_str()])
             .run()
             .await?;
-        self.add_throw_away(run, &repository.default_branch, &mirror)
-            .await?;
-        Ok(Workspace {
-            path: paths.workspace,
-            base,
-        })
+        self.add_throw_away(run, &repository.default_branch, &mirror).await?;
+        Ok(Workspace { path: paths.workspace, base })
     }
 
     /// A git directory of our own that borrows the mirror's objects.
     async fn init_borrowing(&self, git_dir: &Path, mirror: &Path) -> Result<()> {
-        self.git("init")
-            .args(["--quiet", "--bare", "--template="])
-            .arg(git_dir)
-            .run()
-            .await?;
+        self.git("init").args(["--quiet", "--bare", "--template="]).arg(git_dir).run().await?;
         let objects = mirror.join("objects");
-        let objects = objects
-            .to_str()
-            .filter(|path| !path.contains('\n'))
-            .ok_or_else(|| {
-                Error::new(
-                    ErrorKind::InvalidInput,
-                    "the data directory's path must be UTF-8 without line breaks",
-                )
-            })?;
+        let objects = objects.to_str().filter(|path| !path.contains('\n')).ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                "the data directory's path must be UTF-8 without line breaks",
+            )
+        })?;
         write_into(git_dir, "objects/info/alternates", &format!("{objects}\n"))?;
         write_into(git_dir, "info/attributes", ATTRIBUTES)
     }
@@ -84,11 +73,7 @@ impl HostGit {
     async fn add_throw_away(&self, run: RunId, branch: &str, mirror: &Path) -> Result<()> {
         let paths = self.paths(run);
         let git_dir = paths.workspace.join(".git");
-        self.git("init")
-            .args(["--quiet", "--template="])
-            .arg(&paths.workspace)
-            .run()
-            .await?;
+        self.git("init").args(["--quiet", "--template="]).arg(&paths.workspace).run().await?;
         // Without these, attributes of the tree make files look changed that nobody touched.
         write_into(&git_dir, "info/attributes", ATTRIBUTES)?;
         self.git("fetch")

@@ -111,11 +111,8 @@ impl PipelineBuilder {
             })
         }
         let runtime = tokio::runtime::Handle::try_current().map_err(|e| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                "build a pipeline inside a tokio runtime",
-            )
-            .with_source(e)
+            Error::new(ErrorKind::InvalidInput, "build a pipeline inside a tokio runtime")
+                .with_source(e)
         })?;
         let parts = Parts {
             host: required(self.host, "a host")?,
@@ -130,8 +127,6 @@ impl PipelineBuilder {
             cleanups: tokio_util::task::TaskTracker::new(),
             runtime,
         };
-        Ok(Pipeline {
-            parts: Arc::new(parts),
-        })
+        Ok(Pipeline { parts: Arc::new(parts) })
     }
 }

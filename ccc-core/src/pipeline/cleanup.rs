@@ -14,9 +14,7 @@ pub(super) struct CleanupGuard {
 
 impl CleanupGuard {
     pub(super) fn arm(parts: &Arc<Parts>, run: &Arc<Context>) -> Self {
-        Self {
-            armed: Some((Arc::clone(parts), Arc::clone(run))),
-        }
+        Self { armed: Some((Arc::clone(parts), Arc::clone(run))) }
     }
 
     /// Cleans up, and says how that went. It runs as a task of its own, so that giving up on the
@@ -27,12 +25,9 @@ impl CleanupGuard {
         };
         let tracker = parts.cleanups.clone();
         let runtime = parts.runtime.clone();
-        tracker
-            .spawn_on(clean_up(parts, run, Keep::Nothing), &runtime)
-            .await
-            .unwrap_or_else(|e| {
-                Err(Error::new(ErrorKind::Unexpected, "cleanup died").with_source(e))
-            })
+        tracker.spawn_on(clean_up(parts, run, Keep::Nothing), &runtime).await.unwrap_or_else(|e| {
+            Err(Error::new(ErrorKind::Unexpected, "cleanup died").with_source(e))
+        })
     }
 }
 
@@ -41,11 +36,7 @@ impl Drop for CleanupGuard {
         if let Some((parts, run)) = self.armed.take() {
             // Somebody may go on from the checkpoint: then the collected objects must stay.
             let resumable = run.journal.is_some() && run.checkpoint().stage >= Stage::Collect;
-            let keep = if resumable {
-                Keep::Objects
-            } else {
-                Keep::Nothing
-            };
+            let keep = if resumable { Keep::Objects } else { Keep::Nothing };
             let (tracker, runtime) = (parts.cleanups.clone(), parts.runtime.clone());
             tracker.spawn_on(clean_up(parts, run, keep), &runtime);
         }
@@ -87,13 +78,7 @@ impl Pipeline {
     /// # Errors
     /// The first error, after everything was tried.
     pub async fn sweep(&self, keep: &[RunId]) -> Result<Vec<RunId>> {
-        let Parts {
-            runner,
-            git,
-            clock,
-            limits,
-            ..
-        } = &*self.parts;
+        let Parts { runner, git, clock, limits, .. } = &*self.parts;
         let (clock, limit) = (&**clock, limits.cleanup);
         let mut left = guarded(clock, limit, runner.orphans()).await?;
         left.extend(git.runs()?);

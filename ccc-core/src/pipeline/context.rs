@@ -135,11 +135,7 @@ impl Context {
         self.emit(EventKind::StageStarted { stage });
         // A cancellation takes hold at the edge of a stage, also when no call in it ever waits.
         tokio::task::yield_now().await;
-        let bounded = within(
-            &*self.parts.clock,
-            limit,
-            AssertUnwindSafe(work).catch_unwind(),
-        );
+        let bounded = within(&*self.parts.clock, limit, AssertUnwindSafe(work).catch_unwind());
         let ended = match bounded.await {
             Some(Ok(ended)) => ended,
             Some(Err(panic)) => Err(Ended::By(panicked(&*panic))),
@@ -190,10 +186,7 @@ impl Context {
     }
 
     fn heed_fence(&self, written: Result<()>) -> Result<()> {
-        if written
-            .as_ref()
-            .is_err_and(|e| e.kind() == ErrorKind::Conflict)
-        {
+        if written.as_ref().is_err_and(|e| e.kind() == ErrorKind::Conflict) {
             self.fenced_out.store(true, Ordering::Release);
         }
         written
@@ -219,9 +212,8 @@ impl Context {
                 .find(|access| grant.is_none_or(|grant| access.grant == grant))
                 .cloned();
             let Some(access) = next else { return result };
-            let released = AssertUnwindSafe(self.parts.host.release(access.clone()))
-                .catch_unwind()
-                .await;
+            let released =
+                AssertUnwindSafe(self.parts.host.release(access.clone())).catch_unwind().await;
             let mut held = lock(&self.held);
             if let Some(at) = held.iter().position(|other| other.is_same(&access)) {
                 held.remove(at);
@@ -253,10 +245,9 @@ pub(super) async fn guarded<T>(
     match within(clock, limit, AssertUnwindSafe(work).catch_unwind()).await {
         Some(Ok(result)) => result,
         Some(Err(panic)) => Err(panicked(&*panic)),
-        None => Err(Error::new(
-            ErrorKind::TimedOut,
-            format!("no answer within {} s", limit.as_secs()),
-        )),
+        None => {
+            Err(Error::new(ErrorKind::TimedOut, format!("no answer within {} s", limit.as_secs())))
+        }
     }
 }
 

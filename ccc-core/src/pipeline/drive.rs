@@ -64,10 +64,7 @@ impl Pipeline {
             record.event,
             record.accepted_at,
             record.checkpoint,
-            Some(Journal {
-                store,
-                fence: claim.fence,
-            }),
+            Some(Journal { store, fence: claim.fence }),
         );
         self.drive(Arc::new(run), cancel).await
     }
@@ -101,15 +98,8 @@ impl Pipeline {
             run.note(format!("the run store did not take the outcome: {error}"));
         }
         let cleanup = guard.clean_up().await;
-        run.emit(EventKind::Finished {
-            outcome: outcome.clone(),
-        });
-        RunReport {
-            run: run.id,
-            outcome,
-            report,
-            cleanup,
-        }
+        run.emit(EventKind::Finished { outcome: outcome.clone() });
+        RunReport { run: run.id, outcome, report, cleanup }
     }
 
     /// Tells the person who waits, in a time of its own. A worker that lost its run says nothing.
@@ -117,21 +107,11 @@ impl Pipeline {
         if run.is_fenced_out() {
             return Ok(());
         }
-        run.emit(EventKind::StageStarted {
-            stage: Stage::Report,
-        });
+        run.emit(EventKind::StageStarted { stage: Stage::Report });
         let limit = self.parts.limits.report;
-        let result = guarded(
-            &*self.parts.clock,
-            limit,
-            self.comment_outcome(run, outcome),
-        )
-        .await;
+        let result = guarded(&*self.parts.clock, limit, self.comment_outcome(run, outcome)).await;
         let error = result.as_ref().err().map(ToString::to_string);
-        run.emit(EventKind::StageFinished {
-            stage: Stage::Report,
-            error,
-        });
+        run.emit(EventKind::StageFinished { stage: Stage::Report, error });
         result
     }
 }

@@ -17,10 +17,7 @@ impl Pipeline {
     /// The change as a commit: the same one, however often the run is resumed.
     pub(super) async fn commit(&self, run: &Context) -> Result<(), Ended> {
         let checkpoint = run.checkpoint();
-        let (base, tree) = (
-            known(checkpoint.base, "base")?,
-            known(checkpoint.tree, "tree")?,
-        );
+        let (base, tree) = (known(checkpoint.base, "base")?, known(checkpoint.tree, "tree")?);
         let author = self.parts.host.bot_identity().await?;
         let agent = self.parts.agent.name();
         let info = CommitInfo::for_run(run.id, &run.event, agent, author, run.accepted_at);
@@ -84,23 +81,10 @@ impl Pipeline {
     }
 
     async fn keep_unpublished(&self, run: &Context) -> Result<()> {
-        let Checkpoint {
-            base: Some(base),
-            tree: Some(tree),
-            ..
-        } = run.checkpoint()
-        else {
+        let Checkpoint { base: Some(base), tree: Some(tree), .. } = run.checkpoint() else {
             return Ok(());
         };
-        self.keep_patch(
-            run,
-            &ChangeSet {
-                base,
-                tree,
-                changes: Vec::new(),
-            },
-        )
-        .await
+        self.keep_patch(run, &ChangeSet { base, tree, changes: Vec::new() }).await
     }
 }
 

@@ -17,10 +17,7 @@ const TOKEN_TTL: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Pipeline {
     pub(super) async fn comment_start(&self, run: &Context) -> Result<()> {
-        let body = format!(
-            "Working on it.\n\n{}",
-            signature(run.id, self.parts.agent.name())
-        );
+        let body = format!("Working on it.\n\n{}", signature(run.id, self.parts.agent.name()));
         self.comment(run, &body).await
     }
 
@@ -30,13 +27,8 @@ impl Pipeline {
         }
         run.access(Grant::Discuss, TOKEN_TTL).await?;
         let agent = self.parts.agent.name();
-        let body = outcome_comment(
-            run.id,
-            agent,
-            outcome,
-            &run.checkpoint(),
-            run.salvage().as_deref(),
-        );
+        let body =
+            outcome_comment(run.id, agent, outcome, &run.checkpoint(), run.salvage().as_deref());
         self.comment(run, &run.redactor.clean(&body)).await
     }
 
@@ -51,10 +43,7 @@ impl Pipeline {
 }
 
 fn signature(run: RunId, agent: &str) -> String {
-    format!(
-        "<sub>Run `{run}` with the agent {}.</sub>",
-        markdown_escape(&one_line(agent, 60))
-    )
+    format!("<sub>Run `{run}` with the agent {}.</sub>", markdown_escape(&one_line(agent, 60)))
 }
 
 /// The one comment of a run, for every way it can end.
@@ -81,11 +70,7 @@ fn outcome_comment(
             }
             text
         }
-        Outcome::Failed {
-            stage,
-            kind,
-            message,
-        } => format!(
+        Outcome::Failed { stage, kind, message } => format!(
             "The run failed at *{stage}* ({kind}): {}.\n\n{}",
             markdown_escape(&one_line(message, 600)),
             next_step(*stage, *kind)
@@ -139,10 +124,7 @@ fn spent(report: &AgentReport) -> String {
             .take(20)
             .map(|tool| markdown_escape(&one_line(tool, 100)))
             .collect();
-        text.push_str(&format!(
-            "\n\nTools that it was not allowed to use: {}.",
-            tools.join(", ")
-        ));
+        text.push_str(&format!("\n\nTools that it was not allowed to use: {}.", tools.join(", ")));
     }
     text
 }
@@ -150,11 +132,7 @@ fn spent(report: &AgentReport) -> String {
 /// The title of a pull request.
 pub(super) fn pull_request_title(event: &IssueEvent) -> String {
     let title = one_line(&event.issue.title, 180);
-    format!(
-        "Solve #{}: {}",
-        event.issue.number,
-        title.replace('@', "@\u{200b}")
-    )
+    format!("Solve #{}: {}", event.issue.number, title.replace('@', "@\u{200b}"))
 }
 
 /// The text of a pull request.

@@ -28,27 +28,19 @@ impl Pipeline {
         }
         if run.checkpoint().stage < Stage::Collect {
             let stage = limits.stage;
-            let repository = run
-                .in_stage(Stage::Authorize, stage, self.authorize(run))
-                .await?;
-            let workspace = run
-                .in_stage(Stage::Checkout, stage, self.checkout(run, &repository))
-                .await?;
-            let (container, task) = run
-                .in_stage(Stage::Provision, stage, self.provision(run, &workspace))
-                .await?;
-            run.in_stage(Stage::Work, limits.run, self.work(run, &*container, &task))
-                .await?;
-            run.in_stage(Stage::Collect, stage, self.collect(run))
-                .await?;
+            let repository = run.in_stage(Stage::Authorize, stage, self.authorize(run)).await?;
+            let workspace =
+                run.in_stage(Stage::Checkout, stage, self.checkout(run, &repository)).await?;
+            let (container, task) =
+                run.in_stage(Stage::Provision, stage, self.provision(run, &workspace)).await?;
+            run.in_stage(Stage::Work, limits.run, self.work(run, &*container, &task)).await?;
+            run.in_stage(Stage::Collect, stage, self.collect(run)).await?;
         }
         if run.checkpoint().tree.is_none() {
             return Ok(Self::answer(run));
         }
-        run.in_stage(Stage::Commit, limits.stage, self.commit(run))
-            .await?;
-        run.in_stage(Stage::Publish, limits.stage, self.publish(run))
-            .await
+        run.in_stage(Stage::Commit, limits.stage, self.commit(run)).await?;
+        run.in_stage(Stage::Publish, limits.stage, self.publish(run)).await
     }
 
     /// May this person spend money here, on this issue, now? (spec: W10, G9, X11)
@@ -103,9 +95,7 @@ impl Pipeline {
             self.comment_start(run).await
         };
         if let Err(error) = greeted.await {
-            run.note(format!(
-                "could not say on the issue that the run began: {error}"
-            ));
+            run.note(format!("could not say on the issue that the run began: {error}"));
         }
     }
 
@@ -157,13 +147,9 @@ impl Pipeline {
         match self.parts.runner.spawn(run.id, spec).await {
             Ok(container) => Ok(ControlFlow::Break(container)),
             Err(error) if error.is_retryable() && attempt < SPAWN_ATTEMPTS => {
-                run.note(format!(
-                    "no container at attempt {attempt}, trying again: {error}"
-                ));
+                run.note(format!("no container at attempt {attempt}, trying again: {error}"));
                 let backoff = Duration::from_secs(2 << attempt);
-                Ok(ControlFlow::Continue(
-                    error.retry_after().unwrap_or(backoff),
-                ))
+                Ok(ControlFlow::Continue(error.retry_after().unwrap_or(backoff)))
             }
             Err(error) => Err(error.with_operation("container_runner.spawn")),
         }
@@ -172,11 +158,7 @@ impl Pipeline {
     async fn task(&self, run: &Context, credentials: &[crate::CredentialKey]) -> Result<Task> {
         let (event, host) = (&run.event, &self.parts.host);
         let comments = host
-            .comments(
-                run.repo(),
-                event.issue.number,
-                event.issue.updated_at.min(run.accepted_at),
-            )
+            .comments(run.repo(), event.issue.number, event.issue.updated_at.min(run.accepted_at))
             .await?;
         let mut task = Task::new(run.id, prompt::render(run.id, event, &comments));
         task.limits = self.parts.limits.agent;
@@ -205,9 +187,9 @@ fn skip(reason: SkipReason) -> Ended {
 /// to be talked to.
 fn not_permitted(run: &Context, permission: Permission) -> Outcome {
     match run.event.trigger {
-        Trigger::Opened | Trigger::Reopened => Outcome::Skipped {
-            reason: SkipReason::NotPermitted,
-        },
+        Trigger::Opened | Trigger::Reopened => {
+            Outcome::Skipped { reason: SkipReason::NotPermitted }
+        }
         _ => Outcome::Refused {
             stage: Stage::Authorize,
             reason: format!(

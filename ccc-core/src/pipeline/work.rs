@@ -23,13 +23,9 @@ impl Pipeline {
         let ended = self.run_agent(run, container, task).await;
         // Nothing may move in the workspace while we read it, however the agent ended.
         let (clock, grace) = (&*self.parts.clock, self.parts.limits.stop_grace);
-        guarded(
-            clock,
-            grace + self.parts.limits.cleanup,
-            container.stop(grace),
-        )
-        .await
-        .map_err(|error| error.with_operation("container.stop"))?;
+        guarded(clock, grace + self.parts.limits.cleanup, container.stop(grace))
+            .await
+            .map_err(|error| error.with_operation("container.stop"))?;
         let (kind, reason) = match ended {
             Ok(report) => {
                 let verdict = report.verdict.clone();
@@ -93,15 +89,9 @@ impl Pipeline {
 
     async fn read_changes(&self, run: &Context) -> Result<Collected> {
         let base = run.checkpoint().base.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Corrupt,
-                "the run's checkpoint does not say what it started from",
-            )
+            Error::new(ErrorKind::Corrupt, "the run's checkpoint does not say what it started from")
         })?;
-        self.parts
-            .git
-            .collect(run.id, &base, &self.parts.policy, &run.redactor)
-            .await
+        self.parts.git.collect(run.id, &base, &self.parts.policy, &run.redactor).await
     }
 
     /// Keeps the work of a run that failed as a patch: on disk, and for the comment when it is short.
@@ -124,11 +114,8 @@ impl Pipeline {
         let patch = self.parts.git.patch(run.id, changes).await?;
         let path = self.parts.git.patch_path(run.id);
         tokio::fs::write(&path, &patch).await.map_err(|e| {
-            Error::new(
-                ErrorKind::Unavailable,
-                format!("cannot write {}", path.display()),
-            )
-            .with_source(e)
+            Error::new(ErrorKind::Unavailable, format!("cannot write {}", path.display()))
+                .with_source(e)
         })?;
         run.note(format!("the work is kept in {}", path.display()));
         if let Ok(text) = String::from_utf8(patch)
@@ -141,11 +128,7 @@ impl Pipeline {
 
     /// Nothing changed: the agent's closing words are the answer.
     pub(super) fn answer(run: &Context) -> Outcome {
-        let words = run
-            .checkpoint()
-            .report
-            .map(|report| report.summary)
-            .unwrap_or_default();
+        let words = run.checkpoint().report.map(|report| report.summary).unwrap_or_default();
         let answer = if words.trim().is_empty() {
             "The agent changed nothing and gave no reason.".to_owned()
         } else {

@@ -14,11 +14,7 @@ pub struct FakeAgent {
 
 impl Default for FakeAgent {
     fn default() -> Self {
-        Self {
-            files: Vec::new(),
-            credentials: Vec::new(),
-            verdict: Verdict::Completed,
-        }
+        Self { files: Vec::new(), credentials: Vec::new(), verdict: Verdict::Completed }
     }
 }
 
@@ -52,10 +48,7 @@ impl Agent for FakeAgent {
     }
 
     fn needs(&self) -> AgentNeeds {
-        AgentNeeds {
-            credentials: self.credentials.clone(),
-            ..AgentNeeds::default()
-        }
+        AgentNeeds { credentials: self.credentials.clone(), ..AgentNeeds::default() }
     }
 
     async fn run(
@@ -64,9 +57,7 @@ impl Agent for FakeAgent {
         container: &dyn Container,
         events: &mut dyn AgentSink,
     ) -> Result<AgentReport> {
-        events.event(AgentEvent::Said {
-            text: "working".to_owned(),
-        });
+        events.event(AgentEvent::Said { text: "working".to_owned() });
         for (path, content) in &self.files {
             events.event(AgentEvent::Edited { path: path.clone() });
             let tee = Command::new(["tee", "--", path]).with_stdin(content.as_bytes());
@@ -76,9 +67,6 @@ impl Agent for FakeAgent {
                 return Ok(AgentReport::new(Verdict::Failed { reason }, ""));
             }
         }
-        Ok(AgentReport::new(
-            self.verdict.clone(),
-            "the fake agent is done",
-        ))
+        Ok(AgentReport::new(self.verdict.clone(), "the fake agent is done"))
     }
 }

@@ -45,11 +45,7 @@ impl FakeHost {
             owner: "octo".to_owned(),
             name: "hello".to_owned(),
         };
-        Self {
-            repo,
-            git: git.into(),
-            state: Mutex::default(),
-        }
+        Self { repo, git: git.into(), state: Mutex::default() }
     }
 
     /// The repository.
@@ -61,11 +57,7 @@ impl FakeHost {
     /// An account that may do this much.
     pub fn add_actor(&self, id: u64, login: &str, permission: Permission) -> Actor {
         lock(&self.state).permissions.insert(id, permission);
-        Actor {
-            id,
-            login: login.to_owned(),
-            kind: ActorKind::User,
-        }
+        Actor { id, login: login.to_owned(), kind: ActorKind::User }
     }
 
     /// Opens an issue, or changes it.
@@ -93,9 +85,7 @@ impl FakeHost {
 
     /// Puts a file where `file_at_default_branch` finds it.
     pub fn set_file(&self, path: &str, content: &[u8]) {
-        lock(&self.state)
-            .files
-            .insert(path.to_owned(), content.to_vec());
+        lock(&self.state).files.insert(path.to_owned(), content.to_vec());
     }
 
     /// Archives the repository.
@@ -107,43 +97,27 @@ impl FakeHost {
     #[must_use]
     pub fn comment_bodies(&self, number: u64) -> Vec<String> {
         let state = lock(&self.state);
-        let of_issue = state
-            .comments
-            .iter()
-            .filter(|(issue, _, _)| *issue == number);
-        of_issue
-            .map(|(_, _, comment)| comment.body.clone())
-            .collect()
+        let of_issue = state.comments.iter().filter(|(issue, _, _)| *issue == number);
+        of_issue.map(|(_, _, comment)| comment.body.clone()).collect()
     }
 
     /// The pull requests, in order.
     #[must_use]
     pub fn pull_requests(&self) -> Vec<NewPullRequest> {
-        lock(&self.state)
-            .pull_requests
-            .iter()
-            .map(|(new, _)| new.clone())
-            .collect()
+        lock(&self.state).pull_requests.iter().map(|(new, _)| new.clone()).collect()
     }
 
     /// The tokens that are good now.
     #[must_use]
     pub fn held(&self) -> Vec<Grant> {
-        lock(&self.state)
-            .held
-            .iter()
-            .map(|(grant, _)| *grant)
-            .collect()
+        lock(&self.state).held.iter().map(|(grant, _)| *grant).collect()
     }
 
     fn known(&self, repo: &RepoRef) -> Result<()> {
         if repo.id == self.repo.id {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::NotFound,
-            format!("there is no repository {repo}"),
-        ))
+        Err(Error::new(ErrorKind::NotFound, format!("there is no repository {repo}")))
     }
 
     fn us() -> BotIdentity {
@@ -164,21 +138,13 @@ impl VcsHost for FakeHost {
 
     async fn permission(&self, repo: &RepoRef, actor: &Actor) -> Result<Permission> {
         self.known(repo)?;
-        Ok(lock(&self.state)
-            .permissions
-            .get(&actor.id)
-            .copied()
-            .unwrap_or(Permission::None))
+        Ok(lock(&self.state).permissions.get(&actor.id).copied().unwrap_or(Permission::None))
     }
 
     async fn repository(&self, repo: &RepoRef) -> Result<Repository> {
         self.known(repo)?;
         let archived = lock(&self.state).archived;
-        Ok(Repository {
-            repo: self.repo.clone(),
-            default_branch: "main".to_owned(),
-            archived,
-        })
+        Ok(Repository { repo: self.repo.clone(), default_branch: "main".to_owned(), archived })
     }
 
     async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
@@ -266,18 +232,12 @@ impl VcsHost for FakeHost {
         let us = Self::us();
         let comment = Comment {
             id: state.comments.len() as u64 + 1,
-            author: Actor {
-                id: us.id,
-                login: us.login,
-                kind: ActorKind::Bot,
-            },
+            author: Actor { id: us.id, login: us.login, kind: ActorKind::Bot },
             body: body.to_owned(),
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
         };
-        state
-            .comments
-            .push((number, Some(marker.to_owned()), comment));
+        state.comments.push((number, Some(marker.to_owned()), comment));
         Ok(())
     }
 
@@ -293,23 +253,15 @@ impl VcsHost for FakeHost {
             url: format!("https://host.example/octo/hello/pull/{number}"),
             head: BranchName::new(new.head.as_str())?,
         };
-        state
-            .pull_requests
-            .push((new.clone(), pull_request.clone()));
+        state.pull_requests.push((new.clone(), pull_request.clone()));
         Ok(pull_request)
     }
 
     async fn missed_deliveries(&self, _: Timestamp) -> Result<Vec<MissedDelivery>> {
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "the fake host keeps no log of deliveries",
-        ))
+        Err(Error::new(ErrorKind::Unsupported, "the fake host keeps no log of deliveries"))
     }
 
     async fn redeliver(&self, _: &MissedDelivery) -> Result<()> {
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "the fake host keeps no log of deliveries",
-        ))
+        Err(Error::new(ErrorKind::Unsupported, "the fake host keeps no log of deliveries"))
     }
 }

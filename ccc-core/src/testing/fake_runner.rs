@@ -52,21 +52,14 @@ impl ContainerRunner for FakeRunner {
 
     async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>> {
         if !spec.workspace.is_dir() {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                "the workspace is no directory",
-            ));
+            return Err(Error::new(ErrorKind::InvalidInput, "the workspace is no directory"));
         }
         let ended = CancellationToken::new();
         if let Some(earlier) = lock(&self.live).insert(run, ended.clone()) {
             earlier.cancel();
         }
         let workspace = spec.workspace.clone();
-        Ok(Box::new(FakeContainer {
-            spec: spec.clone(),
-            workspace,
-            ended,
-        }))
+        Ok(Box::new(FakeContainer { spec: spec.clone(), workspace, ended }))
     }
 
     async fn destroy(&self, run: RunId) -> Result<()> {
@@ -122,17 +115,13 @@ impl FakeContainer {
                 Ok(ExitStatus::Code(i32::from(written.is_err())))
             }
             ["printenv", name] => {
-                Ok(self
-                    .variable(command, name)
-                    .map_or(ExitStatus::Code(1), |value| {
-                        print(&[value.as_slice(), b"\n"].concat());
-                        ExitStatus::Code(0)
-                    }))
+                Ok(self.variable(command, name).map_or(ExitStatus::Code(1), |value| {
+                    print(&[value.as_slice(), b"\n"].concat());
+                    ExitStatus::Code(0)
+                }))
             }
             ["sleep", seconds] => {
-                SystemClock
-                    .sleep(Duration::from_secs(seconds.parse().unwrap_or(0)))
-                    .await;
+                SystemClock.sleep(Duration::from_secs(seconds.parse().unwrap_or(0))).await;
                 Ok(ExitStatus::Code(0))
             }
             ["false"] => Ok(ExitStatus::Code(1)),

@@ -38,12 +38,7 @@ impl Faults {
     /// Call number `n`, counted from 0, goes wrong.
     #[must_use]
     pub fn at(n: usize, fault: Fault) -> Self {
-        Self {
-            state: Mutex::new(State {
-                calls: Vec::new(),
-                plan: Some((n, fault)),
-            }),
-        }
+        Self { state: Mutex::new(State { calls: Vec::new(), plan: Some((n, fault)) }) }
     }
 
     /// What was called so far, such as `vcs_host.permission`.
@@ -55,11 +50,7 @@ impl Faults {
     /// How often `name` was called.
     #[must_use]
     pub fn count(&self, name: &str) -> usize {
-        lock(&self.state)
-            .calls
-            .iter()
-            .filter(|call| **call == name)
-            .count()
+        lock(&self.state).calls.iter().filter(|call| **call == name).count()
     }
 
     /// Counts the call, and does what was planned for it.
@@ -72,10 +63,7 @@ impl Faults {
             let mut state = lock(&self.state);
             let n = state.calls.len();
             state.calls.push(name);
-            state
-                .plan
-                .filter(|(at, _)| *at == n)
-                .map(|(_, fault)| fault)
+            state.plan.filter(|(at, _)| *at == n).map(|(_, fault)| fault)
         };
         let failed = |kind| Error::new(kind, format!("planned: {name} fails"));
         match fault {

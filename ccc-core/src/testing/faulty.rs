@@ -32,10 +32,7 @@ pub struct Faulty<T> {
 impl<T> Faulty<T> {
     /// Wraps an adapter.
     pub fn new(inner: T, faults: &Arc<Faults>) -> Self {
-        Self {
-            inner,
-            faults: Arc::clone(faults),
-        }
+        Self { inner, faults: Arc::clone(faults) }
     }
 }
 
@@ -82,10 +79,7 @@ impl<T: ContainerRunner> ContainerRunner for Faulty<T> {
     }
     async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>> {
         let inner = through!(self, "container_runner.spawn", spawn(run, spec))?;
-        Ok(Box::new(Faulty {
-            inner,
-            faults: Arc::clone(&self.faults),
-        }))
+        Ok(Box::new(Faulty { inner, faults: Arc::clone(&self.faults) }))
     }
     async fn destroy(&self, run: RunId) -> Result<()> {
         through!(self, "container_runner.destroy", destroy(run))
@@ -152,11 +146,7 @@ impl<T: VcsHost> VcsHost for Faulty<T> {
         through!(self, "vcs_host.comments", comments(repo, number, before))
     }
     async fn file_at_default_branch(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>> {
-        through!(
-            self,
-            "vcs_host.file_at_default_branch",
-            file_at_default_branch(repo, path)
-        )
+        through!(self, "vcs_host.file_at_default_branch", file_at_default_branch(repo, path))
     }
     async fn bot_identity(&self) -> Result<BotIdentity> {
         through!(self, "vcs_host.bot_identity", bot_identity())
@@ -177,18 +167,10 @@ impl<T: VcsHost> VcsHost for Faulty<T> {
         marker: &str,
         body: &str,
     ) -> Result<()> {
-        through!(
-            self,
-            "vcs_host.upsert_comment",
-            upsert_comment(repo, number, marker, body)
-        )
+        through!(self, "vcs_host.upsert_comment", upsert_comment(repo, number, marker, body))
     }
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
-        through!(
-            self,
-            "vcs_host.open_pull_request",
-            open_pull_request(repo, new)
-        )
+        through!(self, "vcs_host.open_pull_request", open_pull_request(repo, new))
     }
     async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
         through!(self, "vcs_host.missed_deliveries", missed_deliveries(since))
@@ -229,11 +211,7 @@ impl<T: RunStore> RunStore for Faulty<T> {
         through!(self, "run_store.list", list(before, limit))
     }
     async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
-        through!(
-            self,
-            "run_store.append_log",
-            append_log(run, fence, entries)
-        )
+        through!(self, "run_store.append_log", append_log(run, fence, entries))
     }
     async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>> {
         through!(self, "run_store.tail_log", tail_log(run, from, limit))

@@ -20,9 +20,7 @@ impl ManualClock {
     /// A clock that stands at `start`.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        Self {
-            now: watch::Sender::new(start),
-        }
+        Self { now: watch::Sender::new(start) }
     }
 
     /// Moves it; whoever sleeps until then wakes up.

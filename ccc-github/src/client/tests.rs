@@ -17,36 +17,23 @@ impl Http for Scripted {
     async fn send(&self, request: Request<Bytes>) -> ccc_core::Result<Response<Bytes>> {
         let authorization = request.headers().get("authorization");
         let authorization = authorization.map(|value| value.to_str().unwrap().to_owned());
-        self.asked
-            .lock()
-            .unwrap()
-            .push((request.uri().to_string(), authorization));
+        self.asked.lock().unwrap().push((request.uri().to_string(), authorization));
         Ok(self.answers.lock().unwrap().pop_front().unwrap())
     }
 }
 
 fn answer(status: u16, name: &'static str, value: &str) -> Response<Bytes> {
-    Response::builder()
-        .status(status)
-        .header(name, value)
-        .body(Bytes::new())
-        .unwrap()
+    Response::builder().status(status).header(name, value).body(Bytes::new()).unwrap()
 }
 
 async fn ask(
     method: Method,
     answers: impl IntoIterator<Item = Response<Bytes>>,
-) -> (
-    Result<Response<Bytes>, Fault>,
-    Vec<(String, Option<String>)>,
-) {
+) -> (Result<Response<Bytes>, Fault>, Vec<(String, Option<String>)>) {
     let http = Arc::new(Scripted::default());
     http.answers.lock().unwrap().extend(answers);
     let client = Client::new(Arc::<Scripted>::clone(&http), Arc::new(SystemClock));
-    let call = Call::new(
-        method,
-        Url::parse("https://api.example.com/repos/a/b?q=1").unwrap(),
-    );
+    let call = Call::new(method, Url::parse("https://api.example.com/repos/a/b?q=1").unwrap());
     let got = client.send(&call, &Secret::from("ghs_hunter2")).await;
     let asked = http.asked.lock().unwrap().clone();
     (got, asked)
@@ -56,17 +43,11 @@ async fn ask(
 async fn a_redirect_on_the_same_host_is_followed_with_the_token() {
     // spec: G8b
     for status in [301, 302, 307, 308] {
-        let answers = [
-            answer(status, "location", "/repositories/7"),
-            answer(200, "x", "y"),
-        ];
+        let answers = [answer(status, "location", "/repositories/7"), answer(200, "x", "y")];
         let (got, asked) = ask(Method::GET, answers).await;
         assert!(got.is_ok(), "{status}");
         let token = Some("Bearer ghs_hunter2".to_owned());
-        assert_eq!(
-            asked[1],
-            ("https://api.example.com/repositories/7".to_owned(), token)
-        );
+        assert_eq!(asked[1], ("https://api.example.com/repositories/7".to_owned(), token));
     }
 }
 
@@ -104,10 +85,7 @@ async fn only_a_get_is_sent_on_and_not_for_ever() {
     let (got, asked) = ask(Method::GET, (0..9).map(|_| answer(302, "location", "/x"))).await;
     assert_eq!(asked.len(), 1 + MAX_REDIRECTS);
     let error = Error::from(got.unwrap_err()).to_string();
-    assert!(
-        error.contains("without end") && !error.contains("hunter2"),
-        "{error}"
-    );
+    assert!(error.contains("without end") && !error.contains("hunter2"), "{error}");
 }
 
 #[tokio::test]
@@ -126,10 +104,7 @@ fn the_next_page_is_on_the_same_host_or_there_is_none() {
     let url = Url::parse("https://api.example.com/x?page=1").unwrap();
     let next = |link: &str| next_page(&url, &answer(200, "link", link)).map(String::from);
     let good = "<https://api.example.com/x?page=1>; rel=\"prev\", <https://api.example.com/x?page=2>; rel=\"next\"";
-    assert_eq!(
-        next(good).as_deref(),
-        Some("https://api.example.com/x?page=2")
-    );
+    assert_eq!(next(good).as_deref(), Some("https://api.example.com/x?page=2"));
     assert_eq!(
         next("</x?page=3>; rel=\"next\"").as_deref(),
         Some("https://api.example.com/x?page=3")

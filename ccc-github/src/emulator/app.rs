@@ -17,12 +17,8 @@ use super::state::{State, Token, TokenInfo};
 use super::{Inner, json as render};
 
 /// What the App may do where it is installed.
-const POWER: [(&str, &str); 4] = [
-    ("contents", "write"),
-    ("issues", "write"),
-    ("metadata", "read"),
-    ("pull_requests", "write"),
-];
+const POWER: [(&str, &str); 4] =
+    [("contents", "write"), ("issues", "write"), ("metadata", "read"), ("pull_requests", "write")];
 
 pub(super) fn answer(inner: &Arc<Inner>, method: &Method, parts: &[&str], ask: &Ask) -> Answer {
     match (method.as_str(), parts) {
@@ -41,11 +37,7 @@ pub(super) fn answer(inner: &Arc<Inner>, method: &Method, parts: &[&str], ask: &
         ("GET", ["app", "installations"]) => {
             ask.caller.require_app()?;
             let state = inner.state();
-            let all: Vec<_> = state
-                .installations
-                .values()
-                .map(|id| json!({ "id": id }))
-                .collect();
+            let all: Vec<_> = state.installations.values().map(|id| json!({ "id": id })).collect();
             reply(StatusCode::OK, &all.into())
         }
         ("POST", ["app", "installations", id, "access_tokens"]) => {
@@ -113,25 +105,20 @@ fn mint(inner: &Inner, installation: u64, ask: &Ask) -> Answer {
         .find_map(|(owner, id)| (*id == installation).then(|| owner.clone()))
         .ok_or_else(Failure::not_found)?;
     let repositories = scope(&state, &owner, &wish)?;
-    let power: BTreeMap<String, String> = POWER
-        .map(|(name, level)| (name.to_owned(), level.to_owned()))
-        .into();
+    let power: BTreeMap<String, String> =
+        POWER.map(|(name, level)| (name.to_owned(), level.to_owned())).into();
     let mut permissions = wish.permissions.unwrap_or_else(|| power.clone());
-    let excess = permissions
-        .iter()
-        .any(|(name, level)| match power.get(name) {
-            Some(most) => level != "read" && level != most,
-            None => true,
-        });
+    let excess = permissions.iter().any(|(name, level)| match power.get(name) {
+        Some(most) => level != "read" && level != most,
+        None => true,
+    });
     if excess {
         return Err(Failure::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "The permissions requested are not granted to this installation.",
         ));
     }
-    permissions
-        .entry("metadata".to_owned())
-        .or_insert_with(|| "read".to_owned());
+    permissions.entry("metadata".to_owned()).or_insert_with(|| "read".to_owned());
     if state.grant_too_much {
         permissions.insert("administration".to_owned(), "write".to_owned());
     }
@@ -152,13 +139,7 @@ fn mint(inner: &Inner, installation: u64, ask: &Ask) -> Answer {
         secret: Secret::from(secret),
         installation,
         revoked: false,
-        info: TokenInfo {
-            number,
-            repositories,
-            permissions,
-            expires_at,
-            revoked: false,
-        },
+        info: TokenInfo { number, repositories, permissions, expires_at, revoked: false },
     });
     reply(StatusCode::CREATED, &body)
 }
@@ -189,22 +170,10 @@ fn scope(state: &State, owner: &str, wish: &Wish) -> Result<Option<Vec<u64>>, Fa
 
 /// Newest first, in pages that a cursor leads through.
 fn deliveries(inner: &Inner, ask: &Ask) -> Answer {
-    let size: usize = ask
-        .query
-        .get("per_page")
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(30);
-    let cursor: u64 = ask
-        .query
-        .get("cursor")
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(u64::MAX);
+    let size: usize = ask.query.get("per_page").and_then(|n| n.parse().ok()).unwrap_or(30);
+    let cursor: u64 = ask.query.get("cursor").and_then(|n| n.parse().ok()).unwrap_or(u64::MAX);
     let state = inner.state();
-    let mut rest = state
-        .deliveries
-        .iter()
-        .rev()
-        .filter(|delivery| delivery.id < cursor);
+    let mut rest = state.deliveries.iter().rev().filter(|delivery| delivery.id < cursor);
     let page: Vec<_> = rest.by_ref().take(size).collect();
     let mut headers = HeaderMap::new();
     if let (Some(last), Some(_)) = (page.last(), rest.next()) {

@@ -75,10 +75,7 @@ fn jwt(inner: &Inner, token: &str) -> Caller {
         return Caller::Refused("A JSON web token could not be decoded");
     };
     let (claims, now) = (decoded.claims, inner.now().as_second());
-    let issuer = claims
-        .iss
-        .as_str()
-        .map_or_else(|| claims.iss.to_string(), str::to_owned);
+    let issuer = claims.iss.as_str().map_or_else(|| claims.iss.to_string(), str::to_owned);
     if issuer != inner.app_id.to_string() {
         Caller::Refused("Integration not found")
     } else if claims.iat > now {
@@ -126,10 +123,9 @@ impl Caller {
         match self {
             Self::App => Ok(()),
             Self::Refused(why) => Err(Failure::new(StatusCode::UNAUTHORIZED, why)),
-            _ => Err(Failure::new(
-                StatusCode::UNAUTHORIZED,
-                "A JSON web token could not be decoded",
-            )),
+            _ => {
+                Err(Failure::new(StatusCode::UNAUTHORIZED, "A JSON web token could not be decoded"))
+            }
         }
     }
 
@@ -149,10 +145,7 @@ impl Caller {
                 return Err(Failure::new(StatusCode::UNAUTHORIZED, why));
             }
             Self::Nobody if write => {
-                return Err(Failure::new(
-                    StatusCode::UNAUTHORIZED,
-                    "Requires authentication",
-                ));
+                return Err(Failure::new(StatusCode::UNAUTHORIZED, "Requires authentication"));
             }
             Self::Nobody if repo.public => crate::payload::ghost(),
             Self::Nobody => return Err(Failure::not_found()),
@@ -163,9 +156,7 @@ impl Caller {
                     return Err(Failure::not_found());
                 }
                 if write && power != "issues" {
-                    return Err(Failure::forbidden(
-                        "the emulator lets people write issues only",
-                    ));
+                    return Err(Failure::forbidden("the emulator lets people write issues only"));
                 }
                 user.clone()
             }
@@ -174,11 +165,7 @@ impl Caller {
                 let installation = state.installations.get(&repo.owner.to_ascii_lowercase());
                 let in_scope = installation == Some(&token.installation)
                     && repo.installed
-                    && token
-                        .info
-                        .repositories
-                        .as_ref()
-                        .is_none_or(|all| all.contains(&repo.id));
+                    && token.info.repositories.as_ref().is_none_or(|all| all.contains(&repo.id));
                 if !in_scope {
                     return Err(Failure::not_found());
                 }
@@ -197,9 +184,7 @@ impl Caller {
             }
         };
         if write && repo.archived {
-            return Err(Failure::forbidden(
-                "Repository was archived so is read-only.",
-            ));
+            return Err(Failure::forbidden("Repository was archived so is read-only."));
         }
         Ok(actor)
     }

@@ -44,12 +44,8 @@ fn git() -> Command {
 
 async fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Result<Vec<u8>> {
     // A seed may belong to somebody else; cloning runs nothing of it.
-    let output = git()
-        .args(["-c", "safe.directory=*"])
-        .args(args)
-        .output()
-        .await
-        .map_err(|error| {
+    let output =
+        git().args(["-c", "safe.directory=*"]).args(args).output().await.map_err(|error| {
             Error::new(ErrorKind::Unavailable, "cannot run git; is it installed?")
                 .with_source(error)
         })?;
@@ -58,10 +54,7 @@ async fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Result<Vec<u
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said.lines().last().unwrap_or("it does not say why");
-    Err(Error::new(
-        ErrorKind::Unavailable,
-        format!("git failed: {said}"),
-    ))
+    Err(Error::new(ErrorKind::Unavailable, format!("git failed: {said}")))
 }
 
 /// Makes the bare repository and says which branch is its default one.
@@ -70,10 +63,7 @@ pub(super) async fn seed(inner: &Inner, repo: u64, seed: &Path) -> Result<String
     let is_git = seed.join(".git").exists() || seed.join("HEAD").exists();
     if is_git {
         let args = ["clone", "--bare", "--quiet", "--no-hardlinks", "--"].map(OsStr::new);
-        run(args
-            .into_iter()
-            .chain([seed.as_os_str(), target.as_os_str()]))
-        .await?;
+        run(args.into_iter().chain([seed.as_os_str(), target.as_os_str()])).await?;
     } else {
         let args = ["init", "--bare", "--quiet", "-b", "main", "--"].map(OsStr::new);
         run(args.into_iter().chain([target.as_os_str()])).await?;
@@ -84,10 +74,7 @@ pub(super) async fn seed(inner: &Inner, repo: u64, seed: &Path) -> Result<String
             seed.as_os_str().to_owned(),
         ];
         let run_in = |args: &'static [&'static str]| {
-            run(dirs
-                .iter()
-                .map(|arg| arg.as_os_str())
-                .chain(args.iter().map(OsStr::new)))
+            run(dirs.iter().map(|arg| arg.as_os_str()).chain(args.iter().map(OsStr::new)))
         };
         run_in(&["add", "--all", "."]).await?;
         run_in(&["commit", "--quiet", "--allow-empty", "-m", "Initial commit"]).await?;
@@ -111,14 +98,7 @@ pub(super) async fn branch(inner: &Inner, repo: u64, name: &str) -> Option<Strin
 pub(super) async fn is_ahead(inner: &Inner, repo: u64, base: &str, head: &str) -> bool {
     let dir = directory(inner, repo);
     let range = format!("{base}..{head}");
-    let out = run([
-        "--git-dir",
-        &dir.to_string_lossy(),
-        "rev-list",
-        "--count",
-        &range,
-    ])
-    .await;
+    let out = run(["--git-dir", &dir.to_string_lossy(), "rev-list", "--count", &range]).await;
     out.is_ok_and(|count| String::from_utf8_lossy(&count).trim() != "0")
 }
 
@@ -126,15 +106,7 @@ pub(super) async fn is_ahead(inner: &Inner, repo: u64, base: &str, head: &str) -
 pub(super) async fn file(inner: &Inner, repo: u64, branch: &str, path: &str) -> Option<Vec<u8>> {
     let dir = directory(inner, repo);
     let name = format!("refs/heads/{branch}:{path}");
-    run([
-        "--git-dir",
-        &dir.to_string_lossy(),
-        "cat-file",
-        "blob",
-        &name,
-    ])
-    .await
-    .ok()
+    run(["--git-dir", &dir.to_string_lossy(), "cat-file", "blob", &name]).await.ok()
 }
 
 /// A hook that refuses, as branch protection does.
@@ -158,14 +130,10 @@ pub(super) async fn refuse_push(
     let failed = |e| Error::new(ErrorKind::Unavailable, "cannot write the hook").with_source(e);
     let hook = hooks.join("pre-receive");
     tokio::fs::create_dir_all(&hooks).await.map_err(failed)?;
-    tokio::fs::write(hooks.join("refusal"), format!("{message}\n"))
-        .await
-        .map_err(failed)?;
+    tokio::fs::write(hooks.join("refusal"), format!("{message}\n")).await.map_err(failed)?;
     tokio::fs::write(&hook, script).await.map_err(failed)?;
     let executable = std::fs::Permissions::from_mode(0o755);
-    tokio::fs::set_permissions(&hook, executable)
-        .await
-        .map_err(failed)
+    tokio::fs::set_permissions(&hook, executable).await.map_err(failed)
 }
 
 /// `OWNER/NAME.git/…`: who may, may, and the rest is git's (gitprotocol-http(5),
@@ -201,12 +169,12 @@ pub(super) async fn answer(
         }
     };
     match allowed {
-        Ok((repo, login)) => backend(inner, repo, &login, rest, push, request)
-            .await
-            .unwrap_or_else(|error| {
+        Ok((repo, login)) => {
+            backend(inner, repo, &login, rest, push, request).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "git http-backend failed");
                 plain(StatusCode::INTERNAL_SERVER_ERROR, "git http-backend failed")
-            }),
+            })
+        }
         Err(failure) => failure.into(),
     }
 }
@@ -251,10 +219,7 @@ async fn backend(
             command.env(variable, value);
         }
     }
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn()?;
     let missing = || std::io::Error::other("no pipe");
     let mut stdin = child.stdin.take().ok_or_else(missing)?;
@@ -288,10 +253,9 @@ async fn cgi_head(out: &mut BufReader<ChildStdout>) -> std::io::Result<(StatusCo
         if name.eq_ignore_ascii_case("status") {
             let code = value.split(' ').next().and_then(|code| code.parse().ok());
             status = code.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        } else if let (Ok(name), Ok(value)) = (
-            name.parse::<header::HeaderName>(),
-            value.parse::<header::HeaderValue>(),
-        ) {
+        } else if let (Ok(name), Ok(value)) =
+            (name.parse::<header::HeaderName>(), value.parse::<header::HeaderValue>())
+        {
             headers.append(name, value);
         }
     }

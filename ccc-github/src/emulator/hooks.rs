@@ -102,7 +102,5 @@ fn request(inner: &Inner, hook: &Hook, url: &str) -> Option<Request<Bytes>> {
         .header("x-github-hook-installation-target-type", "integration")
         .header("x-hub-signature-256", format!("sha256={signature}"))
         .body(hook.body.clone().into());
-    request
-        .inspect_err(|error| tracing::error!(%error, "the webhook's address is not usable"))
-        .ok()
+    request.inspect_err(|error| tracing::error!(%error, "the webhook's address is not usable")).ok()
 }

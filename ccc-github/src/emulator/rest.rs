@@ -34,14 +34,9 @@ pub(super) async fn answer(
         }
         ("GET", ["contents", path @ ..]) => contents(inner, repo, ask, &path.join("/")).await,
         (_, ["issues", rest @ ..]) => issues(inner, method, repo, rest, ask),
-        ("GET", ["pulls"]) => with(
-            inner,
-            repo,
-            ask,
-            "pull_requests",
-            false,
-            |state, repo, _| list_pulls(inner, state, repo, ask),
-        ),
+        ("GET", ["pulls"]) => with(inner, repo, ask, "pull_requests", false, |state, repo, _| {
+            list_pulls(inner, state, repo, ask)
+        }),
         ("POST", ["pulls"]) => open_pull(inner, repo, ask).await,
         _ => Err(Failure::not_found()),
     }
@@ -65,10 +60,7 @@ fn with(
 fn installation(inner: &Inner, repo: u64, ask: &Ask) -> Answer {
     ask.caller.require_app()?;
     let state = inner.state();
-    let found = state
-        .repo(repo)
-        .filter(|repo| repo.installed)
-        .ok_or_else(Failure::not_found)?;
+    let found = state.repo(repo).filter(|repo| repo.installed).ok_or_else(Failure::not_found)?;
     let id = state.installations.get(&found.owner.to_ascii_lowercase());
     let id = id.ok_or_else(Failure::not_found)?;
     let body = json!({ "id": id, "app_id": inner.app_id, "repository_selection": "selected" });
@@ -96,13 +88,10 @@ async fn contents(inner: &Inner, repo: u64, ask: &Ask, path: &str) -> Answer {
     let branch = {
         let state = inner.state();
         let found = state.repo(repo).ok_or_else(Failure::not_found)?;
-        ask.caller
-            .require(inner, &state, found, "contents", false)?;
+        ask.caller.require(inner, &state, found, "contents", false)?;
         found.default_branch.clone()
     };
-    let bytes = git::file(inner, repo, &branch, path)
-        .await
-        .ok_or_else(Failure::not_found)?;
+    let bytes = git::file(inner, repo, &branch, path).await.ok_or_else(Failure::not_found)?;
     // GitHub leaves the content of files above 1 MiB out (GitHub docs, "Get repository content").
     let (encoding, content) = if bytes.len() > 1024 * 1024 {
         ("none", String::new())
@@ -147,9 +136,7 @@ fn issues(inner: &Arc<Inner>, method: &Method, repo: u64, parts: &[&str], ask: &
         ("POST", [n, "comments"]) => {
             let (actor, n) = (may(true)?, number(n)?);
             if text("body").is_empty() || text("body").chars().count() > 65_536 {
-                return Err(Failure::invalid(
-                    "body is too long (maximum is 65536 characters)",
-                ));
+                return Err(Failure::invalid("body is too long (maximum is 65536 characters)"));
             }
             let written = work::comment(inner, repo, n, &actor.login, text("body"));
             let (id, hook) = written.map_err(|_| Failure::not_found())?;
@@ -163,12 +150,8 @@ fn issues(inner: &Arc<Inner>, method: &Method, repo: u64, parts: &[&str], ask: &
             let found = state.repo_mut(repo).ok_or_else(Failure::not_found)?;
             let reactions = match target {
                 ["comments", ..] => {
-                    let mut all = found
-                        .issues
-                        .values_mut()
-                        .flat_map(|issue| &mut issue.comments);
-                    all.find(|c| c.id == id)
-                        .map(|comment| &mut comment.reactions)
+                    let mut all = found.issues.values_mut().flat_map(|issue| &mut issue.comments);
+                    all.find(|c| c.id == id).map(|comment| &mut comment.reactions)
                 }
                 _ => found.issues.get_mut(&id).map(|issue| &mut issue.reactions),
             };
@@ -191,9 +174,7 @@ fn open_issue(inner: &Arc<Inner>, repo: u64, actor: &Actor, ask: &Ask) -> Answer
 }
 
 fn react(reactions: &mut Vec<(String, String)>, actor: &Actor, content: &str) -> Answer {
-    let known = [
-        "+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes",
-    ];
+    let known = ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"];
     if !known.contains(&content) {
         return Err(Failure::invalid("content is not a reaction"));
     }
@@ -216,9 +197,7 @@ fn show_issue(inner: &Inner, repo: u64, number: u64, status: StatusCode) -> Answ
 fn change_issue(inner: &Inner, repo: u64, number: u64, body: &Value) -> Result<(), Failure> {
     let now = inner.now();
     let mut state = inner.state();
-    let issue = state
-        .issue_mut(repo, number)
-        .ok_or_else(Failure::not_found)?;
+    let issue = state.issue_mut(repo, number).ok_or_else(Failure::not_found)?;
     if let Some(title) = body["title"].as_str() {
         title.clone_into(&mut issue.title);
     }
@@ -243,17 +222,12 @@ fn show_comment(inner: &Inner, repo: u64, id: u64, status: StatusCode) -> Answer
 }
 
 fn change_comment(inner: &Inner, repo: u64, id: u64, body: &Value) -> Answer {
-    let text = body["body"]
-        .as_str()
-        .ok_or_else(|| Failure::invalid("body is missing"))?;
+    let text = body["body"].as_str().ok_or_else(|| Failure::invalid("body is missing"))?;
     {
         let now = inner.now();
         let mut state = inner.state();
         let found = state.repo_mut(repo).ok_or_else(Failure::not_found)?;
-        let mut all = found
-            .issues
-            .values_mut()
-            .flat_map(|issue| &mut issue.comments);
+        let mut all = found.issues.values_mut().flat_map(|issue| &mut issue.comments);
         let comment = all.find(|c| c.id == id).ok_or_else(Failure::not_found)?;
         text.clone_into(&mut comment.body);
         comment.updated_at = now;
@@ -262,16 +236,9 @@ fn change_comment(inner: &Inner, repo: u64, id: u64, body: &Value) -> Answer {
 }
 
 fn list_comments(inner: &Inner, repo: u64, number: u64, ask: &Ask) -> Answer {
-    let wanted = |name: &str, or: usize| {
-        ask.query
-            .get(name)
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(or)
-    };
-    let (size, page) = (
-        wanted("per_page", 30).clamp(1, 100),
-        wanted("page", 1).max(1),
-    );
+    let wanted =
+        |name: &str, or: usize| ask.query.get(name).and_then(|n| n.parse().ok()).unwrap_or(or);
+    let (size, page) = (wanted("per_page", 30).clamp(1, 100), wanted("page", 1).max(1));
     let state = inner.state();
     let found = state.repo(repo).ok_or_else(Failure::not_found)?;
     let issue = found.issues.get(&number).ok_or_else(Failure::not_found)?;
@@ -289,10 +256,8 @@ fn list_comments(inner: &Inner, repo: u64, number: u64, ask: &Ask) -> Answer {
             headers.insert(header::LINK, next);
         }
     }
-    let body: Vec<_> = shown
-        .into_iter()
-        .map(|c| render::comment(inner, found, number, c))
-        .collect();
+    let body: Vec<_> =
+        shown.into_iter().map(|c| render::comment(inner, found, number, c)).collect();
     Ok((headers, axum::Json(body)).into_response())
 }
 
@@ -320,22 +285,17 @@ async fn open_pull(inner: &Inner, repo: u64, ask: &Ask) -> Answer {
     let author = {
         let state = inner.state();
         let found = state.repo(repo).ok_or_else(Failure::not_found)?;
-        ask.caller
-            .require(inner, &state, found, "pull_requests", true)?
+        ask.caller.require(inner, &state, found, "pull_requests", true)?
     };
     if text("title").is_empty() {
         return Err(Failure::invalid("title is missing"));
     }
-    let sha = git::branch(inner, repo, &head)
-        .await
-        .ok_or_else(|| Failure::invalid("head is invalid"))?;
-    let base_sha = git::branch(inner, repo, &base)
-        .await
-        .ok_or_else(|| Failure::invalid("base is invalid"))?;
+    let sha =
+        git::branch(inner, repo, &head).await.ok_or_else(|| Failure::invalid("head is invalid"))?;
+    let base_sha =
+        git::branch(inner, repo, &base).await.ok_or_else(|| Failure::invalid("base is invalid"))?;
     if !git::is_ahead(inner, repo, &base_sha, &sha).await {
-        return Err(Failure::invalid(&format!(
-            "No commits between {base} and {head}"
-        )));
+        return Err(Failure::invalid(&format!("No commits between {base} and {head}")));
     }
     let mut state = inner.state();
     let found = state.repo_mut(repo).ok_or_else(Failure::not_found)?;
@@ -356,15 +316,9 @@ async fn open_pull(inner: &Inner, repo: u64, ask: &Ask) -> Answer {
         draft: ask.body["draft"].as_bool().unwrap_or(false),
         open: true,
         author: author.login,
-        url: format!(
-            "{}/{}/{}/pull/{number}",
-            inner.base_url, found.owner, found.name
-        ),
+        url: format!("{}/{}/{}/pull/{number}", inner.base_url, found.owner, found.name),
     };
     found.pulls.insert(number, pull.clone());
     let found = state.repo(repo).ok_or_else(Failure::not_found)?;
-    reply(
-        StatusCode::CREATED,
-        &render::pull(inner, &state, found, &pull),
-    )
+    reply(StatusCode::CREATED, &render::pull(inner, &state, found, &pull))
 }

@@ -29,11 +29,7 @@ pub(super) struct Failure {
 
 impl Failure {
     pub(super) fn new(status: StatusCode, message: &str) -> Self {
-        Self {
-            status,
-            message: message.to_owned(),
-            detail: None,
-        }
+        Self { status, message: message.to_owned(), detail: None }
     }
 
     pub(super) fn not_found() -> Self {
@@ -151,12 +147,7 @@ async fn answer(
         Ok(body) => body,
         Err(failure) => return failure.into(),
     };
-    let ask = Ask {
-        caller,
-        query,
-        body,
-        path: path.to_owned(),
-    };
+    let ask = Ask { caller, query, body, path: path.to_owned() };
     if parts == [""] && method == Method::GET {
         return index(inner);
     }
@@ -210,10 +201,8 @@ fn moved(inner: &Inner, id: u64, rest: &[&str]) -> Answer {
 fn index(inner: &Inner) -> Response {
     let state = inner.state();
     let base = &inner.base_url;
-    let mut text = format!(
-        "A GitHub emulator. App {} ({}).\n\nRepositories:\n",
-        inner.app_id, inner.slug
-    );
+    let mut text =
+        format!("A GitHub emulator. App {} ({}).\n\nRepositories:\n", inner.app_id, inner.slug);
     for repo in &state.repos {
         let (owner, name) = (&repo.owner, &repo.name);
         let _ = writeln!(text, "  git clone {base}/{owner}/{name}.git");
@@ -221,11 +210,8 @@ fn index(inner: &Inner) -> Response {
             let _ = writeln!(text, "    issue #{}: {}", issue.number, issue.title);
         }
         for pull in repo.pulls.values() {
-            let _ = writeln!(
-                text,
-                "    pull request #{}: {} ({})",
-                pull.number, pull.title, pull.head
-            );
+            let _ =
+                writeln!(text, "    pull request #{}: {} ({})", pull.number, pull.title, pull.head);
         }
     }
     let users: Vec<_> = state.users.iter().map(|user| user.login.as_str()).collect();

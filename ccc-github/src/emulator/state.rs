@@ -197,19 +197,13 @@ impl State {
         if let Some(user) = self.user(login) {
             return user.clone();
         }
-        let user = Actor {
-            id: self.next_id(),
-            login: login.to_owned(),
-            kind,
-        };
+        let user = Actor { id: self.next_id(), login: login.to_owned(), kind };
         self.users.push(user.clone());
         user
     }
 
     pub(super) fn user(&self, login: &str) -> Option<&Actor> {
-        self.users
-            .iter()
-            .find(|user| user.login.eq_ignore_ascii_case(login))
+        self.users.iter().find(|user| user.login.eq_ignore_ascii_case(login))
     }
 
     pub(super) fn repo(&self, id: u64) -> Option<&Repo> {

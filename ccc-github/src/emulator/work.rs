@@ -22,10 +22,7 @@ pub(super) async fn add_repository(
 ) -> Result<RepoRef> {
     if !is_name(owner) || !is_name(name) || name.ends_with(".git") {
         let line = format!("`{owner}/{name}` is no repository's name: expected OWNER/NAME");
-        return Err(Error::new(
-            ErrorKind::InvalidInput,
-            line.escape_default().to_string(),
-        ));
+        return Err(Error::new(ErrorKind::InvalidInput, line.escape_default().to_string()));
     }
     let id = {
         let mut state = inner.state();
@@ -36,14 +33,9 @@ pub(super) async fn add_repository(
             return Err(Error::new(ErrorKind::AlreadyExists, line));
         }
         state.add_user(owner, ActorKind::User);
-        if !state
-            .installations
-            .contains_key(&owner.to_ascii_lowercase())
-        {
+        if !state.installations.contains_key(&owner.to_ascii_lowercase()) {
             let installation = state.next_id();
-            state
-                .installations
-                .insert(owner.to_ascii_lowercase(), installation);
+            state.installations.insert(owner.to_ascii_lowercase(), installation);
         }
         state.next_id()
     };
@@ -62,29 +54,18 @@ pub(super) async fn add_repository(
         pulls: BTreeMap::new(),
         last_number: 0,
     });
-    Ok(RepoRef {
-        host: inner.host.clone(),
-        id,
-        owner: owner.to_owned(),
-        name: name.to_owned(),
-    })
+    Ok(RepoRef { host: inner.host.clone(), id, owner: owner.to_owned(), name: name.to_owned() })
 }
 
 fn known(state: &State, login: &str) -> Result<Actor> {
     state.user(login).cloned().ok_or_else(|| {
-        let line = format!(
-            "the emulator knows no user {}: add it first",
-            login.escape_default()
-        );
+        let line = format!("the emulator knows no user {}: add it first", login.escape_default());
         Error::new(ErrorKind::NotFound, line)
     })
 }
 
 fn no_issue() -> Error {
-    Error::new(
-        ErrorKind::NotFound,
-        "the emulator has no such repository or issue",
-    )
+    Error::new(ErrorKind::NotFound, "the emulator has no such repository or issue")
 }
 
 fn payload(

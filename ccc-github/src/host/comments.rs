@@ -73,17 +73,10 @@ impl GitHub {
         let us = self.bot().await?.id;
         let body = format!("{}{tail}", truncated(body, MAX_COMMENT - tail.len()));
         let body = serde_json::json!({ "body": body });
-        let ours = self
-            .list_comments(repo, number, Grant::Discuss)
-            .await?
-            .into_iter()
-            .find(|comment| {
+        let ours =
+            self.list_comments(repo, number, Grant::Discuss).await?.into_iter().find(|comment| {
                 comment.user.as_ref().is_some_and(|user| user.id == us)
-                    && comment
-                        .body
-                        .as_deref()
-                        .unwrap_or_default()
-                        .ends_with(tail.trim_start())
+                    && comment.body.as_deref().unwrap_or_default().ends_with(tail.trim_start())
             });
         let call = match ours {
             Some(comment) => {

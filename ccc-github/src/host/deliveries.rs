@@ -46,13 +46,8 @@ impl GitHub {
 
     pub(super) async fn send_again(&self, delivery: &MissedDelivery) -> Result<()> {
         let id = delivery.handle.to_string();
-        let url = self
-            .tokens
-            .endpoints
-            .api(&["app", "hook", "deliveries", &id, "attempts"]);
-        self.tokens
-            .send_as_app(&Call::new(Method::POST, url))
-            .await?;
+        let url = self.tokens.endpoints.api(&["app", "hook", "deliveries", &id, "attempts"]);
+        self.tokens.send_as_app(&Call::new(Method::POST, url)).await?;
         Ok(())
     }
 }
@@ -121,9 +116,6 @@ mod tests {
             .into_iter()
             .map(|missed| (missed.delivery.to_string(), missed.handle))
             .collect();
-        assert_eq!(
-            missed,
-            [("redirected".to_owned(), 3), ("twice".to_owned(), 8)]
-        );
+        assert_eq!(missed, [("redirected".to_owned(), 3), ("twice".to_owned(), 8)]);
     }
 }

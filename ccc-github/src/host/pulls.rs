@@ -72,21 +72,12 @@ impl GitHub {
         Ok(pulls
             .into_iter()
             .filter(|pull| pull.head.branch == head.as_str())
-            .filter(|pull| {
-                pull.head
-                    .repo
-                    .as_ref()
-                    .is_some_and(|from| from.id == repo.id)
-            })
+            .filter(|pull| pull.head.repo.as_ref().is_some_and(|from| from.id == repo.id))
             .max_by_key(|pull| (pull.state == "open", pull.number))
             .map(|pull| found(pull, head)))
     }
 }
 
 fn found(pull: RestPull, head: &BranchName) -> PullRequest {
-    PullRequest {
-        number: Some(pull.number),
-        url: pull.html_url,
-        head: head.clone(),
-    }
+    PullRequest { number: Some(pull.number), url: pull.html_url, head: head.clone() }
 }

@@ -47,9 +47,7 @@ impl GitHub {
             )));
         }
         if !is_name(&found.owner.login) || !is_name(&found.name) {
-            return Err(not_found(format!(
-                "{repo} has a name that no repository has"
-            )));
+            return Err(not_found(format!("{repo} has a name that no repository has")));
         }
         Ok(Repository {
             repo: RepoRef {
@@ -119,9 +117,7 @@ impl GitHub {
             return Ok(Permission::None);
         }
         let role = answer.role_name.as_deref().and_then(level);
-        Ok(role
-            .or_else(|| level(&answer.permission))
-            .unwrap_or(Permission::None))
+        Ok(role.or_else(|| level(&answer.permission)).unwrap_or(Permission::None))
     }
 
     pub(super) async fn read_file(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>> {
@@ -154,10 +150,7 @@ impl GitHub {
         if file.size > MAX_FILE {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
-                format!(
-                    "a file of {repo} has {} bytes, and 1 MiB is the limit",
-                    file.size
-                ),
+                format!("a file of {repo} has {} bytes, and 1 MiB is the limit", file.size),
             ));
         }
         let mut text = file.content.unwrap_or_default();

@@ -32,10 +32,7 @@ fn both_kinds_of_pem_are_read_also_with_escaped_newlines() {
 fn what_is_no_private_key_is_named() {
     // spec: G1d
     let public1 = KEY.to_public_key().to_pkcs1_pem(LineEnding::LF).unwrap();
-    let public8 = KEY
-        .to_public_key()
-        .to_public_key_pem(LineEnding::LF)
-        .unwrap();
+    let public8 = KEY.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
     let whole = KEY.to_pkcs1_pem(LineEnding::LF).unwrap();
     let cut = format!("{}\n-----END RSA PRIVATE KEY-----", &whole[..200]);
     let marker = &whole[60..90];
@@ -45,18 +42,12 @@ fn what_is_no_private_key_is_named() {
         ("/etc/key.pem", "not PEM"),
         (&public1, "public key"),
         (&public8, "public key"),
-        (
-            "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----",
-            "certificate",
-        ),
+        ("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----", "certificate"),
         (
             "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n-----END ENCRYPTED PRIVATE KEY-----",
             "passphrase",
         ),
-        (
-            "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----",
-            "does not parse",
-        ),
+        ("-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----", "does not parse"),
         (&cut, "does not parse"),
     ] {
         let error = AppKey::from_pem(&Secret::from(pem)).unwrap_err();
@@ -74,10 +65,7 @@ fn the_jwt_is_what_github_asks_for() {
     let now = Timestamp::from_second(1_700_000_000).unwrap();
     let jwt = app_jwt(4711, &key, now).unwrap();
     let jwt = jwt.expose_str().unwrap();
-    assert_eq!(
-        part(jwt, 0),
-        serde_json::json!({ "typ": "JWT", "alg": "RS256" })
-    );
+    assert_eq!(part(jwt, 0), serde_json::json!({ "typ": "JWT", "alg": "RS256" }));
     let claims = part(jwt, 1);
     assert_eq!(claims["iat"], 1_700_000_000 - 60);
     assert_eq!(claims["exp"], 1_700_000_000 + 540);

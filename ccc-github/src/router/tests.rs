@@ -18,10 +18,7 @@ struct Scripted(Answer, Mutex<Vec<(Delivery, IssueEvent)>>);
 #[async_trait]
 impl Intake for Scripted {
     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission> {
-        self.1
-            .lock()
-            .unwrap()
-            .push((delivery.clone(), event.clone()));
+        self.1.lock().unwrap().push((delivery.clone(), event.clone()));
         (self.0)()
     }
 }
@@ -101,12 +98,7 @@ async fn ask(answer: Answer, clock: Arc<dyn Clock>, request: Request<Body>) -> G
 }
 
 async fn post(answer: Answer, event: &str, body: &str) -> Got {
-    ask(
-        answer,
-        Arc::new(SystemClock),
-        request(event, body.to_owned(), body.as_bytes()),
-    )
-    .await
+    ask(answer, Arc::new(SystemClock), request(event, body.to_owned(), body.as_bytes())).await
 }
 
 #[tokio::test]
@@ -116,46 +108,29 @@ async fn two_hundreds_say_what_became_of_it() {
     assert_eq!((got.status, got.admitted), (202, 1));
     assert_eq!(got.body, json!({ "run_id": RUN, "duplicate": false }));
     let got = post(|| accepted(true), "issues", &issue()).await;
-    assert_eq!(
-        (got.status, got.body),
-        (202, json!({ "run_id": RUN, "duplicate": true }))
-    );
+    assert_eq!((got.status, got.body), (202, json!({ "run_id": RUN, "duplicate": true })));
     let got = post(|| panic!(), "ping", r#"{"zen":"x"}"#).await;
     assert_eq!((got.status, got.body), (200, json!({ "pong": true })));
     let got = post(|| panic!(), "push", "{}").await;
     assert_eq!((got.status, got.body), (200, json!({ "ignored": "event" })));
     let own = || Ok(Admission::Ignored(SkipReason::OwnEvent));
     let got = post(own, "issues", &issue()).await;
-    assert_eq!(
-        (got.status, got.body),
-        (200, json!({ "ignored": "own event" }))
-    );
+    assert_eq!((got.status, got.body), (200, json!({ "ignored": "own event" })));
 }
 
 #[tokio::test]
 async fn what_is_not_kept_is_never_answered_with_two_hundred() {
     // spec: W4b, W5b, W5c
-    let full = || {
-        Err(Error::new(
-            ErrorKind::Unavailable,
-            "disk full at /secret/place",
-        ))
-    };
+    let full = || Err(Error::new(ErrorKind::Unavailable, "disk full at /secret/place"));
     let got = post(full, "issues", &issue()).await;
-    assert_eq!(
-        (got.status, got.headers["retry-after"].as_bytes()),
-        (503, &b"10"[..])
-    );
+    assert_eq!((got.status, got.headers["retry-after"].as_bytes()), (503, &b"10"[..]));
     assert!(!got.body.to_string().contains("secret"), "{}", got.body);
     let busy = || {
         let wait = Duration::from_millis(300);
         Err(Error::new(ErrorKind::RateLimited, "busy").with_retry_after(wait))
     };
     let got = post(busy, "issues", &issue()).await;
-    assert_eq!(
-        (got.status, got.headers["retry-after"].as_bytes()),
-        (503, &b"1"[..])
-    );
+    assert_eq!((got.status, got.headers["retry-after"].as_bytes()), (503, &b"1"[..]));
     let broken = || Err(Error::new(ErrorKind::Unexpected, "bug"));
     assert_eq!(post(broken, "issues", &issue()).await.status, 503);
     let other = || Err(Error::new(ErrorKind::Conflict, "same id, other body"));
@@ -186,13 +161,11 @@ async fn refusals_are_json_and_reach_no_intake() {
     .await;
     check(401, |r| *r.body_mut() = Body::from("{}")).await;
     check(415, |r| {
-        r.headers_mut()
-            .insert("content-type", "text/plain".parse().unwrap());
+        r.headers_mut().insert("content-type", "text/plain".parse().unwrap());
     })
     .await;
     check(415, |r| {
-        r.headers_mut()
-            .insert("content-encoding", "gzip".parse().unwrap());
+        r.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
     })
     .await;
     let got = check(405, |r| *r.method_mut() = axum::http::Method::GET).await;
@@ -207,9 +180,7 @@ async fn a_body_that_is_too_large_or_too_slow_is_cut_off() {
     let clock = || Arc::new(SystemClock);
     let mut announced = request("issues", Body::empty(), b"");
     let length = (MAX_BODY + 1).to_string();
-    announced
-        .headers_mut()
-        .insert("content-length", length.parse().unwrap());
+    announced.headers_mut().insert("content-length", length.parse().unwrap());
     assert_eq!(ask(|| panic!(), clock(), announced).await.status, 413);
     // Chunked, without end: only the limit on the stream can stop it.
     let mebibyte = Bytes::from(vec![b' '; 1 << 20]);
@@ -221,10 +192,5 @@ async fn a_body_that_is_too_large_or_too_slow_is_cut_off() {
     assert_eq!(ask(|| panic!(), Arc::new(Hasty), stalled).await.status, 408);
     let body = issue();
     let arrived = request("issues", body.clone(), body.as_bytes());
-    assert_eq!(
-        ask(|| accepted(false), Arc::new(Hasty), arrived)
-            .await
-            .status,
-        202
-    );
+    assert_eq!(ask(|| accepted(false), Arc::new(Hasty), arrived).await.status, 202);
 }

@@ -80,9 +80,7 @@ impl Tokens {
             return Ok(None);
         };
         let id = installation.id.to_string();
-        let url = self
-            .endpoints
-            .api(&["app", "installations", &id, "access_tokens"]);
+        let url = self.endpoints.api(&["app", "installations", &id, "access_tokens"]);
         let body = serde_json::json!({ "permissions": { "metadata": "read" } });
         let call = Call::json(Method::POST, url, &body)?;
         let answer: Answer = parse(&call, &self.send_as_app(&call).await?)?;
@@ -98,9 +96,7 @@ impl Tokens {
     ) -> Result<http::Response<bytes::Bytes>> {
         let found = self.find_installation(repo).await?;
         let id = found.id.to_string();
-        let url = self
-            .endpoints
-            .api(&["app", "installations", &id, "access_tokens"]);
+        let url = self.endpoints.api(&["app", "installations", &id, "access_tokens"]);
         let body = serde_json::json!({
             "repositories": [repo.name],
             "permissions": { "metadata": "read" },
@@ -117,13 +113,8 @@ impl Tokens {
 
     async fn ask(&self, installation: u64, repo: &RepoRef, grant: Grant) -> Result<Answer, Fault> {
         let id = installation.to_string();
-        let url = self
-            .endpoints
-            .api(&["app", "installations", &id, "access_tokens"]);
-        let body = Request {
-            repository_ids: [repo.id],
-            permissions: permissions(grant),
-        };
+        let url = self.endpoints.api(&["app", "installations", &id, "access_tokens"]);
+        let body = Request { repository_ids: [repo.id], permissions: permissions(grant) };
         let call = Call::json(Method::POST, url, &body)?;
         parse(&call, &self.send_as_app(&call).await?)
     }
@@ -161,10 +152,8 @@ impl Tokens {
 fn explain(fault: Fault, repo: &RepoRef, grant: Grant) -> Error {
     match fault.status() {
         Some(StatusCode::UNPROCESSABLE_ENTITY) => {
-            let wanted: Vec<_> = permissions(grant)
-                .iter()
-                .map(|(name, level)| format!("{name}: {level}"))
-                .collect();
+            let wanted: Vec<_> =
+                permissions(grant).iter().map(|(name, level)| format!("{name}: {level}")).collect();
             Error::new(
                 ErrorKind::PermissionDenied,
                 format!(
@@ -205,11 +194,6 @@ fn width(
             None => false,
         };
         let shown: String = format!("{name}: {level}").chars().take(80).collect();
-        (!narrow).then(|| {
-            format!(
-                "can do more than was asked for ({})",
-                shown.escape_default()
-            )
-        })
+        (!narrow).then(|| format!("can do more than was asked for ({})", shown.escape_default()))
     })
 }

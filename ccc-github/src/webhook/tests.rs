@@ -32,9 +32,7 @@ fn receive(raw: &RawDelivery<'_>) -> Result<Received, Rejection> {
 }
 
 fn status(answer: &Result<Received, Rejection>) -> u16 {
-    answer
-        .as_ref()
-        .map_or_else(|e| e.status().as_u16(), |_| 200)
+    answer.as_ref().map_or_else(|e| e.status().as_u16(), |_| 200)
 }
 
 fn account(id: u64, login: &str, kind: &str) -> Value {
@@ -107,11 +105,7 @@ fn every_secret_counts_wherever_it_stands() {
     // spec: W2c
     let body = b"Hello, World!";
     let good = sign(body);
-    for all in [
-        &[SECRET, "b", "c"][..],
-        &["a", SECRET, "c"],
-        &["a", "b", SECRET],
-    ] {
+    for all in [&[SECRET, "b", "c"][..], &["a", SECRET, "c"], &["a", "b", SECRET]] {
         assert!(verify(&secrets(all), body, &good), "{all:?}");
     }
     assert!(!verify(&secrets(&["a", "b", "c"]), body, &good));
@@ -165,11 +159,7 @@ fn the_checks_come_in_order() {
         (Some("application/json"), Some("gzip"), b"{}"),
         (Some("application/json"), None, b"no json: hunter2"),
     ] {
-        let delivery = RawDelivery {
-            content_type,
-            content_encoding,
-            ..raw("issues", &bad, body)
-        };
+        let delivery = RawDelivery { content_type, content_encoding, ..raw("issues", &bad, body) };
         let rejection = receive(&delivery).unwrap_err();
         assert_eq!(rejection, Rejection::Signature);
         assert!(!format!("{delivery:?}{rejection}").contains("hunter2"));
@@ -182,9 +172,7 @@ fn headers_are_taken_only_when_they_are_clear() {
     let mut headers = HeaderMap::new();
     headers.insert(
         "x-hub-signature",
-        "sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59"
-            .parse()
-            .unwrap(),
+        "sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59".parse().unwrap(),
     );
     headers.insert("x-github-event", "issues".parse().unwrap());
     headers.insert("x-github-delivery", "a".parse().unwrap());
@@ -196,10 +184,7 @@ fn headers_are_taken_only_when_they_are_clear() {
     headers.append("content-encoding", "identity".parse().unwrap());
     headers.append("content-encoding", "gzip".parse().unwrap());
     assert_eq!(RawDelivery::new(&headers, b"").content_encoding, Some("?"));
-    headers.append(
-        "x-hub-signature-256",
-        http::HeaderValue::from_bytes(b"\xff").unwrap(),
-    );
+    headers.append("x-hub-signature-256", http::HeaderValue::from_bytes(b"\xff").unwrap());
     assert_eq!(RawDelivery::new(&headers, b"").signatures, [""]);
 }
 
@@ -217,32 +202,17 @@ fn events_say_what_happened_and_who_did_it() {
     // spec: G8a, G9
     let opened = issue_event("issues", &payload("opened"));
     assert_eq!(opened.trigger, Trigger::Opened);
-    assert_eq!(
-        (opened.issue.title.as_str(), opened.issue.body.as_str()),
-        ("Crash ä", "")
-    );
-    assert_eq!(
-        opened.repo.host, "github.com",
-        "the payload's own host is not believed"
-    );
-    assert_eq!(
-        (opened.repo.id, opened.repo.to_string().as_str()),
-        (42, "octo/hello")
-    );
+    assert_eq!((opened.issue.title.as_str(), opened.issue.body.as_str()), ("Crash ä", ""));
+    assert_eq!(opened.repo.host, "github.com", "the payload's own host is not believed");
+    assert_eq!((opened.repo.id, opened.repo.to_string().as_str()), (42, "octo/hello"));
     assert_eq!(opened.actor.kind, ActorKind::User);
     assert_eq!(opened.issue.updated_at.to_string(), "2026-01-02T03:04:05Z");
-    assert_eq!(
-        issue_event("issues", &payload("reopened")).trigger,
-        Trigger::Reopened
-    );
+    assert_eq!(issue_event("issues", &payload("reopened")).trigger, Trigger::Reopened);
 
     let mut labeled = payload("labeled");
     labeled["label"] = json!({ "name": "claude" });
     let label = "claude".to_owned();
-    assert_eq!(
-        issue_event("issues", &labeled).trigger,
-        Trigger::Labeled { label }
-    );
+    assert_eq!(issue_event("issues", &labeled).trigger, Trigger::Labeled { label });
 
     let mut assigned = payload("assigned");
     assigned["assignee"] = account(9, "my-app[bot]", "Bot");
@@ -254,22 +224,12 @@ fn events_say_what_happened_and_who_did_it() {
     let mut commented = payload("created");
     commented["comment"] = json!({ "id": 99, "body": "@claude go" });
     let trigger = issue_event("issue_comment", &commented).trigger;
-    assert_eq!(
-        trigger,
-        Trigger::Commented {
-            comment: 99,
-            body: "@claude go".to_owned()
-        }
-    );
+    assert_eq!(trigger, Trigger::Commented { comment: 99, body: "@claude go".to_owned() });
 
     for kind in ["Bot", "Organization", "Mannequin", "user", ""] {
         let mut bot = payload("opened");
         bot["sender"]["type"] = kind.into();
-        assert_eq!(
-            issue_event("issues", &bot).actor.kind,
-            ActorKind::Bot,
-            "{kind}"
-        );
+        assert_eq!(issue_event("issues", &bot).actor.kind, ActorKind::Bot, "{kind}");
     }
 }
 
@@ -323,10 +283,7 @@ fn everything_else_is_ignored() {
     on_pull["comment"] = json!({ "id": 1, "body": "" });
     on_pull["issue"]["pull_request"] = json!({ "url": "https://example.com" });
     assert_eq!(ignored("issue_comment", &on_pull), "pull request");
-    assert_eq!(
-        event_of("ping", &json!({ "zen": "x", "hook_id": 1 })),
-        Ok(Received::Ping)
-    );
+    assert_eq!(event_of("ping", &json!({ "zen": "x", "hook_id": 1 })), Ok(Received::Ping));
 }
 
 #[test]
@@ -344,9 +301,8 @@ fn a_form_is_read_and_its_raw_bytes_are_what_is_signed() {
     };
     assert!(matches!(form(&json), Ok(Received::Event { .. })));
     assert_eq!(status(&form("{")), 400);
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .append_pair("payload", &json)
-        .finish();
+    let body =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &json).finish();
     let over_the_json = sign(json.as_bytes());
     let mut delivery = raw("issues", &over_the_json, body.as_bytes());
     delivery.content_type = Some("application/x-www-form-urlencoded");
@@ -412,11 +368,9 @@ fn signed_nonsense_is_malformed_and_nothing_worse() {
         let shown: String = String::from_utf8_lossy(&body).chars().take(80).collect();
         assert_eq!(status(&answer), 400, "{shown}: {answer:?}");
     }
-    for (kind, action) in [
-        ("issues", "labeled"),
-        ("issues", "assigned"),
-        ("issue_comment", "created"),
-    ] {
+    for (kind, action) in
+        [("issues", "labeled"), ("issues", "assigned"), ("issue_comment", "created")]
+    {
         assert_eq!(status(&event_of(kind, &payload(action))), 400, "{action}");
     }
 }

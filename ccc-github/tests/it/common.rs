@@ -55,17 +55,9 @@ pub(crate) async fn world() -> World {
     config.private_key = Some(KEY.clone());
     config.clock = Arc::<Skewed>::clone(&clock);
     let emulator = Emulator::start(config).await.unwrap();
-    let repo = emulator
-        .add_repository("octo", "hello", &seed)
-        .await
-        .unwrap();
+    let repo = emulator.add_repository("octo", "hello", &seed).await.unwrap();
     emulator.add_user("alice", ActorKind::User);
-    World {
-        dir,
-        emulator,
-        clock,
-        repo,
-    }
+    World { dir, emulator, clock, repo }
 }
 
 impl World {
@@ -84,10 +76,7 @@ impl World {
     /// How many requests of this method had a path that ends so.
     pub(crate) fn count(&self, method: &str, path_end: &str) -> usize {
         let calls = self.emulator.calls();
-        calls
-            .iter()
-            .filter(|call| call.method == method && call.path.ends_with(path_end))
-            .count()
+        calls.iter().filter(|call| call.method == method && call.path.ends_with(path_end)).count()
     }
 }
 
@@ -113,7 +102,5 @@ pub(crate) async fn git(dir: &Path, authorization: Option<&Secret>, args: &[&str
             .env("GIT_CONFIG_KEY_0", "http.extraHeader")
             .env("GIT_CONFIG_VALUE_0", value);
     }
-    tokio::task::spawn_blocking(move || command.output().unwrap())
-        .await
-        .unwrap()
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }

@@ -102,10 +102,7 @@ impl Cli {
     /// not begin.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        let runtime = match tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-        {
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(e) => return fail(&format!("cannot start: {e}")),
         };

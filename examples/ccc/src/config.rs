@@ -103,9 +103,7 @@ pub struct RunsConfig {
 
 impl Default for RunnerConfig {
     fn default() -> Self {
-        Self {
-            kind: "subprocess".to_owned(),
-        }
+        Self { kind: "subprocess".to_owned() }
     }
 }
 
@@ -129,18 +127,12 @@ impl Config {
                 continue;
             };
             check_known(&key, &format!("the variable {name}"))?;
-            let target = if ENV_ONLY.contains(&key.as_str()) {
-                &mut secrets
-            } else {
-                &mut table
-            };
+            let target = if ENV_ONLY.contains(&key.as_str()) { &mut secrets } else { &mut table };
             insert(target, &key, value_of(&key, value));
         }
-        let mut config: Self = Value::Table(table)
-            .try_into()
-            .map_err(|e: toml::de::Error| {
-                invalid(format!("the configuration has a mistake: {}", e.message()))
-            })?;
+        let mut config: Self = Value::Table(table).try_into().map_err(|e: toml::de::Error| {
+            invalid(format!("the configuration has a mistake: {}", e.message()))
+        })?;
         config.github.private_key = take_secret(&secrets, "private_key");
         config.github.webhook_secret = take_secret(&secrets, "webhook_secret");
         Ok(config)
@@ -169,11 +161,7 @@ impl GitHubConfig {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] says which setting is missing or which file cannot be read.
     pub fn private_key(&self) -> Result<Secret> {
-        secret(
-            &self.private_key,
-            self.private_key_file.as_deref(),
-            "private_key",
-        )
+        secret(&self.private_key, self.private_key_file.as_deref(), "private_key")
     }
 
     /// The webhook secrets, the current one first.
@@ -181,16 +169,9 @@ impl GitHubConfig {
     /// # Errors
     /// As [`private_key`](Self::private_key).
     pub fn webhook_secrets(&self) -> Result<Vec<Secret>> {
-        let all = secret(
-            &self.webhook_secret,
-            self.webhook_secret_file.as_deref(),
-            "webhook_secret",
-        )?;
-        let lines = all
-            .expose_str()?
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty());
+        let all =
+            secret(&self.webhook_secret, self.webhook_secret_file.as_deref(), "webhook_secret")?;
+        let lines = all.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
         Ok(lines.map(Secret::from).collect())
     }
 }
@@ -204,11 +185,8 @@ fn secret(value: &Option<Secret>, file: Option<&Path>, key: &str) -> Result<Secr
         return Err(invalid(format!("set github.{key}_file, or {variable}")));
     };
     let bytes = std::fs::read(file).map_err(|e| {
-        invalid(format!(
-            "cannot read {}, which github.{key}_file names",
-            file.display()
-        ))
-        .with_source(e)
+        invalid(format!("cannot read {}, which github.{key}_file names", file.display()))
+            .with_source(e)
     })?;
     Ok(Secret::new(bytes))
 }
@@ -222,9 +200,7 @@ fn read_file(path: &Path) -> Result<Table> {
         invalid(format!("cannot read the configuration {}", path.display())).with_source(e)
     })?;
     let table: Table = text.parse().map_err(|e: toml::de::Error| {
-        let line = e
-            .span()
-            .map_or(1, |span| text[..span.start].lines().count().max(1));
+        let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
         invalid(format!("{} line {line}: {}", path.display(), e.message()))
     })?;
     for (name, value) in &table {
@@ -289,9 +265,7 @@ fn insert(table: &mut Table, key: &str, value: Value) {
             table.insert(key.to_owned(), value);
         }
         Some((section, key)) => {
-            let section = table
-                .entry(section)
-                .or_insert_with(|| Value::Table(Table::new()));
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
             if let Value::Table(section) = section {
                 section.insert(key.to_owned(), value);
             }
@@ -303,15 +277,9 @@ fn check_known(key: &str, place: &str) -> Result<()> {
     if KEYS.contains(&key) {
         return Ok(());
     }
-    let nearest = KEYS
-        .iter()
-        .min_by_key(|known| strsim::damerau_levenshtein(known, key));
-    let hint = nearest
-        .map(|known| format!("; did you mean `{known}`?"))
-        .unwrap_or_default();
-    Err(invalid(format!(
-        "{place}: there is no setting `{key}`{hint}"
-    )))
+    let nearest = KEYS.iter().min_by_key(|known| strsim::damerau_levenshtein(known, key));
+    let hint = nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
+    Err(invalid(format!("{place}: there is no setting `{key}`{hint}")))
 }
 
 fn invalid(message: String) -> Error {

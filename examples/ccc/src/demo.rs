@@ -30,24 +30,15 @@ const ISSUE: &str = include_str!("../demo/issue.md");
 const SCRIPT: &str = include_str!("../demo/script.toml");
 const FILES: [(&str, &str); 3] = [
     ("README.md", include_str!("../demo/repository/README.md")),
-    (
-        "temperature.py",
-        include_str!("../demo/repository/temperature.py"),
-    ),
-    (
-        "test_temperature.py",
-        include_str!("../demo/repository/test_temperature.py"),
-    ),
+    ("temperature.py", include_str!("../demo/repository/temperature.py")),
+    ("test_temperature.py", include_str!("../demo/repository/test_temperature.py")),
 ];
 
 /// Whether a pull request was opened.
 pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
-    let dir = tempfile::Builder::new()
-        .prefix("ccc-demo-")
-        .tempdir()
-        .map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
-        })?;
+    let dir = tempfile::Builder::new().prefix("ccc-demo-").tempdir().map_err(|e| {
+        Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
+    })?;
     let agent: Arc<dyn Agent> = match args.agent.as_str() {
         "scripted" => Arc::new(ScriptedAgent::parse(SCRIPT)?),
         kind => parts::agent(kind)?,
@@ -55,10 +46,7 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
     let (emulator, repo) = start_github(dir.path()).await?;
     let (endings, mut ended) = Endings::channel();
     let observer = Observers(vec![watcher(args.json), Arc::new(endings)]);
-    let mut config = Config {
-        data_dir: Some(dir.path().join("data")),
-        ..Config::default()
-    };
+    let mut config = Config { data_dir: Some(dir.path().join("data")), ..Config::default() };
     config.runner.kind.clone_from(&args.runner);
     let service = start_service(&config, &emulator, agent, Arc::new(observer))?;
 
@@ -132,11 +120,7 @@ fn start_service(
 
 /// Whether the service said that it has the delivery.
 fn taken(emulator: &Emulator) -> Result<()> {
-    match emulator
-        .deliveries()
-        .last()
-        .map(|delivery| delivery.status_code)
-    {
+    match emulator.deliveries().last().map(|delivery| delivery.status_code) {
         Some(202) => Ok(()),
         status => Err(Error::new(
             ErrorKind::Unexpected,
@@ -179,13 +163,7 @@ async fn diff(dir: &Path, url: &str, pull_request: &PullRequest) -> Result<Strin
         .chain([clone.as_os_str()]))
     .await?;
     let git_dir = [OsStr::new("--git-dir"), clone.as_os_str()];
-    let diff = [
-        "diff",
-        "--no-ext-diff",
-        "--no-textconv",
-        "main",
-        pull_request.head.as_str(),
-    ];
+    let diff = ["diff", "--no-ext-diff", "--no-textconv", "main", pull_request.head.as_str()];
     git(git_dir.into_iter().chain(diff.map(OsStr::new))).await
 }
 
@@ -201,10 +179,7 @@ async fn git(args: impl Iterator<Item = &OsStr>) -> Result<String> {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let words = String::from_utf8_lossy(&output.stderr);
-    Err(Error::new(
-        ErrorKind::Unexpected,
-        ccc_core::text::one_line(&words, 300),
-    ))
+    Err(Error::new(ErrorKind::Unexpected, ccc_core::text::one_line(&words, 300)))
 }
 
 async fn keep(emulator: &Emulator, repo: &RepoRef) {

@@ -8,12 +8,9 @@ use ccc_github::emulator::{Emulator, EmulatorConfig};
 use crate::cli::{EmulatorArgs, interrupted, say};
 
 pub(crate) async fn emulate(args: &EmulatorArgs) -> Result<()> {
-    let dir = tempfile::Builder::new()
-        .prefix("ccc-github-")
-        .tempdir()
-        .map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
-        })?;
+    let dir = tempfile::Builder::new().prefix("ccc-github-").tempdir().map_err(|e| {
+        Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
+    })?;
     let secret = match &args.webhook_secret {
         Some(file) => read_line(file)?,
         None => Secret::from(ccc_core::RunId::new(SystemClock.now())?.to_string()),
@@ -23,27 +20,15 @@ pub(crate) async fn emulate(args: &EmulatorArgs) -> Result<()> {
     config.listen = args.listen;
     config.private_key = args.private_key.as_deref().map(read).transpose()?;
     config.webhook_url.clone_from(&args.webhook_url);
-    let seeds = args
-        .seed_repo
-        .iter()
-        .map(|seed| parse_seed(seed))
-        .collect::<Result<Vec<_>>>()?;
+    let seeds = args.seed_repo.iter().map(|seed| parse_seed(seed)).collect::<Result<Vec<_>>>()?;
 
     let emulator = Emulator::start(config).await?;
     for (owner, name, path) in seeds {
-        let repo = emulator
-            .add_repository(owner, name, Path::new(path))
-            .await?;
+        let repo = emulator.add_repository(owner, name, Path::new(path)).await?;
         say(&format!("git clone {}", emulator.git_url(&repo)));
     }
-    say(&format!(
-        "GitHub's API is emulated at {}",
-        emulator.api_url()
-    ));
-    say(&format!(
-        "App {} is installed on every repository",
-        args.app_id
-    ));
+    say(&format!("GitHub's API is emulated at {}", emulator.api_url()));
+    say(&format!("App {} is installed on every repository", args.app_id));
     if args.private_key.is_none() {
         let path = dir.path().join("app.private-key.pem");
         write(&path, &emulator.private_key_pem())?;
@@ -65,20 +50,14 @@ fn parse_seed(seed: &str) -> Result<(&str, &str, &str)> {
         Some((owner, name, path))
     });
     parsed.ok_or_else(|| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            format!("--seed-repo {seed}: expected OWNER/NAME=PATH"),
-        )
+        Error::new(ErrorKind::InvalidInput, format!("--seed-repo {seed}: expected OWNER/NAME=PATH"))
     })
 }
 
 fn read(path: &Path) -> Result<Secret> {
     std::fs::read(path).map(Secret::new).map_err(|e| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            format!("cannot read {}", path.display()),
-        )
-        .with_source(e)
+        Error::new(ErrorKind::InvalidInput, format!("cannot read {}", path.display()))
+            .with_source(e)
     })
 }
 
@@ -97,10 +76,7 @@ fn write(path: &Path, secret: &Secret) -> Result<()> {
         .open(path)
         .and_then(|mut file| file.write_all(secret.expose()))
         .map_err(|e| {
-            Error::new(
-                ErrorKind::Unavailable,
-                format!("cannot write {}", path.display()),
-            )
-            .with_source(e)
+            Error::new(ErrorKind::Unavailable, format!("cannot write {}", path.display()))
+                .with_source(e)
         })
 }

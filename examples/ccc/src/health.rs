@@ -16,9 +16,7 @@ pub(crate) async fn look(inner: &Inner) -> (bool, Value) {
     let enough = disk.is_none_or(|free| free >= MIN_FREE_BYTES);
     let healthy = store.is_ok() && runner.is_ok() && enough;
     let word = |result: &ccc_core::Result<()>| {
-        result
-            .as_ref()
-            .map_or_else(ToString::to_string, |()| "ok".to_owned())
+        result.as_ref().map_or_else(ToString::to_string, |()| "ok".to_owned())
     };
     let uptime = inner.clock.now().duration_since(inner.started).as_secs();
     let body = json!({

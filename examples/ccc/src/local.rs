@@ -34,22 +34,15 @@ impl LocalHost {
     /// default branch; [`ErrorKind::InvalidInput`] for an empty issue.
     pub async fn open(path: &Path, text: &str, now: Timestamp) -> Result<Self> {
         let path = std::fs::canonicalize(path).map_err(|e| {
-            Error::new(
-                ErrorKind::NotFound,
-                format!("there is no directory {}", path.display()),
-            )
-            .with_source(e)
+            Error::new(ErrorKind::NotFound, format!("there is no directory {}", path.display()))
+                .with_source(e)
         })?;
-        let inode = std::fs::metadata(&path)
-            .map(|found| found.ino())
-            .unwrap_or_default();
+        let inode = std::fs::metadata(&path).map(|found| found.ino()).unwrap_or_default();
         let (title, body) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
         if title.is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "the issue is empty"));
         }
-        let name = path
-            .file_name()
-            .map_or("repository".into(), |name| name.to_string_lossy());
+        let name = path.file_name().map_or("repository".into(), |name| name.to_string_lossy());
         let repo = RepoRef {
             host: "local".to_owned(),
             id: inode,
@@ -64,13 +57,7 @@ impl LocalHost {
             updated_at: now,
         };
         let default_branch = current_branch(&path).await?;
-        Ok(Self {
-            repo,
-            path,
-            default_branch,
-            issue,
-            pull_request: Mutex::default(),
-        })
+        Ok(Self { repo, path, default_branch, issue, pull_request: Mutex::default() })
     }
 
     /// The event that starts the run: you opened the issue.
@@ -93,34 +80,21 @@ impl LocalHost {
 }
 
 fn you() -> Actor {
-    Actor {
-        id: 1,
-        login: "you".to_owned(),
-        kind: ActorKind::User,
-    }
+    Actor { id: 1, login: "you".to_owned(), kind: ActorKind::User }
 }
 
 /// The branch that HEAD names. Git is asked with a configuration of ours, and runs nothing.
 async fn current_branch(path: &Path) -> Result<String> {
     let asked = tokio::process::Command::new("git")
-        .args([
-            "-c",
-            "core.fsmonitor=false",
-            "symbolic-ref",
-            "--short",
-            "HEAD",
-        ])
+        .args(["-c", "core.fsmonitor=false", "symbolic-ref", "--short", "HEAD"])
         .current_dir(path)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("LC_ALL", "C")
         .output()
         .await
         .map_err(|e| {
-            Error::new(
-                ErrorKind::Unavailable,
-                "git is not installed, or not in PATH: install git",
-            )
-            .with_source(e)
+            Error::new(ErrorKind::Unavailable, "git is not installed, or not in PATH: install git")
+                .with_source(e)
         })?;
     let branch = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
     if asked.status.success() && !branch.is_empty() {
@@ -206,24 +180,14 @@ impl VcsHost for LocalHost {
     async fn open_pull_request(&self, _: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
         *lock(&self.pull_request) = Some(new.clone());
         let url = format!("branch {} in {}", new.head, self.path.display());
-        Ok(PullRequest {
-            number: None,
-            url,
-            head: new.head.clone(),
-        })
+        Ok(PullRequest { number: None, url, head: new.head.clone() })
     }
 
     async fn missed_deliveries(&self, _: Timestamp) -> Result<Vec<MissedDelivery>> {
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "a repository on this machine sends no deliveries",
-        ))
+        Err(Error::new(ErrorKind::Unsupported, "a repository on this machine sends no deliveries"))
     }
 
     async fn redeliver(&self, _: &MissedDelivery) -> Result<()> {
-        Err(Error::new(
-            ErrorKind::Unsupported,
-            "a repository on this machine sends no deliveries",
-        ))
+        Err(Error::new(ErrorKind::Unsupported, "a repository on this machine sends no deliveries"))
     }
 }

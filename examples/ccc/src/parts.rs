@@ -9,9 +9,7 @@ use ccc_runner::{CommandAgent, ScriptedAgent, SubprocessRunner};
 /// The runner of that name, with its own directory under `data_dir`.
 pub(crate) fn runner(kind: &str, data_dir: &Path) -> Result<Arc<dyn ContainerRunner>> {
     match kind {
-        "subprocess" => Ok(Arc::new(SubprocessRunner::new(
-            data_dir.join("subprocess"),
-        )?)),
+        "subprocess" => Ok(Arc::new(SubprocessRunner::new(data_dir.join("subprocess"))?)),
         _ => Err(unknown("runner", kind, "subprocess")),
     }
 }
@@ -23,10 +21,7 @@ pub(crate) fn agent(kind: &str) -> Result<Arc<dyn Agent>> {
     }
     if let Some(line) = kind.strip_prefix("command:") {
         let argv = shlex::split(line).ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                format!("`{line}` has an open quote"),
-            )
+            Error::new(ErrorKind::InvalidInput, format!("`{line}` has an open quote"))
         })?;
         return Ok(Arc::new(CommandAgent::new(argv)?));
     }

@@ -15,47 +15,30 @@ pub(crate) async fn run(args: &RunArgs) -> Result<bool> {
     if let Some(runner) = &args.runner {
         config.runner.kind.clone_from(runner);
     }
-    let kind = args
-        .agent
-        .as_ref()
-        .or(config.agent.kind.as_ref())
-        .ok_or_else(|| {
-            invalid("say who edits: --agent scripted:FILE, or --agent command:ARGV…".to_owned())
-        })?;
+    let kind = args.agent.as_ref().or(config.agent.kind.as_ref()).ok_or_else(|| {
+        invalid("say who edits: --agent scripted:FILE, or --agent command:ARGV…".to_owned())
+    })?;
     let agent = parts::agent(kind)?;
 
     let path = Path::new(&args.repo);
     if path.exists() {
         let text = issue_text(&args.issue)?;
         let host = Arc::new(LocalHost::open(path, &text, SystemClock.now()).await?);
-        let outcome = go(
-            &config,
-            Arc::clone(&host) as _,
-            agent,
-            host.event(),
-            args.json,
-        )
-        .await?;
+        let outcome = go(&config, Arc::clone(&host) as _, agent, host.event(), args.json).await?;
         if let (Some(new), false) = (host.description(), args.json) {
             print(&format!("{}\n\n{}\n\n{}", new.head, new.title, new.body));
         }
         return Ok(outcome);
     }
-    let Some((owner, name)) = args
-        .repo
-        .split_once('/')
-        .filter(|(_, name)| !name.contains('/'))
+    let Some((owner, name)) = args.repo.split_once('/').filter(|(_, name)| !name.contains('/'))
     else {
         return Err(invalid(format!(
             "--repo {}: there is no such directory, and it is no OWNER/NAME",
             args.repo
         )));
     };
-    let number = args
-        .issue
-        .strip_prefix('#')
-        .and_then(|number| number.parse().ok())
-        .ok_or_else(|| {
+    let number =
+        args.issue.strip_prefix('#').and_then(|number| number.parse().ok()).ok_or_else(|| {
             invalid("an issue on GitHub is named by its number: --issue '#12'".to_owned())
         })?;
     let github = service::github(&config)?;
@@ -110,18 +93,12 @@ async fn go(
         }
     };
     pipeline.settled().await;
-    for (what, result) in [
-        ("telling you", &report.report),
-        ("cleaning up", &report.cleanup),
-    ] {
+    for (what, result) in [("telling you", &report.report), ("cleaning up", &report.cleanup)] {
         if let Err(error) = result {
             say(&format!("warning: {what} failed: {error}"));
         }
     }
-    Ok(matches!(
-        report.outcome,
-        Outcome::PullRequest { .. } | Outcome::Answered { .. }
-    ))
+    Ok(matches!(report.outcome, Outcome::PullRequest { .. } | Outcome::Answered { .. }))
 }
 
 /// The text itself, or the text of the file with that name.

@@ -17,10 +17,7 @@ const DEFAULT_LISTEN: SocketAddr =
 
 pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
     let default = Path::new("ccc.toml");
-    let file = args
-        .config
-        .as_deref()
-        .or_else(|| default.exists().then_some(default));
+    let file = args.config.as_deref().or_else(|| default.exists().then_some(default));
     let config = Config::load(file, std::env::vars())?;
     log();
     let service = Service::observed(&config, Arc::new(Logged)).await?;
@@ -77,13 +74,7 @@ async fn announce(service: &Service, listener: &tokio::net::TcpListener) {
 
 fn log() {
     let filter = EnvFilter::try_from_env("CCC_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second logger in one process is the embedder's own; it stays.
-    let _ = if std::io::stderr().is_terminal() {
-        log.try_init()
-    } else {
-        log.json().try_init()
-    };
+    let _ = if std::io::stderr().is_terminal() { log.try_init() } else { log.json().try_init() };
 }

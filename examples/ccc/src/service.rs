@@ -41,14 +41,7 @@ impl Service {
     pub fn new(dispatcher: Arc<Dispatcher>, webhook: Arc<Webhook>) -> Self {
         let clock = Arc::clone(dispatcher.pipeline().clock());
         let started = clock.now();
-        Self {
-            inner: Arc::new(Inner {
-                dispatcher,
-                webhook,
-                clock,
-                started,
-            }),
-        }
+        Self { inner: Arc::new(Inner { dispatcher, webhook, clock, started }) }
     }
 
     /// The service that a configuration describes. Its runs are kept in memory: they end with the
@@ -69,10 +62,7 @@ impl Service {
             )
         })?;
         let github = github(config)?;
-        let webhook = Webhook::new(
-            Secrets::new(config.github.webhook_secrets()?)?,
-            github.host(),
-        );
+        let webhook = Webhook::new(Secrets::new(config.github.webhook_secrets()?)?, github.host());
         let pipeline = pipeline(
             config,
             Arc::new(github),
@@ -115,10 +105,7 @@ impl Service {
 /// The GitHub that a configuration names.
 pub(crate) fn github(config: &Config) -> Result<GitHub> {
     let app_id = config.github.app_id.ok_or_else(|| {
-        Error::new(
-            ErrorKind::InvalidInput,
-            "set github.app_id, or CCC_GITHUB__APP_ID",
-        )
+        Error::new(ErrorKind::InvalidInput, "set github.app_id, or CCC_GITHUB__APP_ID")
     })?;
     let key = AppKey::from_pem(&config.github.private_key()?)?;
     let mut builder = GitHub::builder(app_id, key, Arc::new(SystemClock));
@@ -167,10 +154,7 @@ pub fn router(service: Service) -> Router {
         .with_state(service)
         .merge(webhook)
         .fallback(|| async {
-            (
-                StatusCode::NOT_FOUND,
-                Json(json!({ "error": "there is nothing at this path" })),
-            )
+            (StatusCode::NOT_FOUND, Json(json!({ "error": "there is nothing at this path" })))
         })
 }
 
@@ -188,10 +172,6 @@ async fn information(State(service): State<Service>) -> impl IntoResponse {
 
 async fn health(State(service): State<Service>) -> impl IntoResponse {
     let (healthy, body) = health::look(&service.inner).await;
-    let status = if healthy {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(body))
 }

@@ -30,17 +30,11 @@ impl Timeline {
         } else {
             ProgressBar::hidden()
         };
-        Self {
-            bar,
-            began: Mutex::default(),
-        }
+        Self { bar, began: Mutex::default() }
     }
 
     fn line(&self, at: Timestamp, text: &str) {
-        let mut began = self
-            .began
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut began = self.began.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let since = at.duration_since(*began.get_or_insert(at)).as_secs_f64();
         let line = format!("{since:7.2}s  {text}");
         self.bar.suspend(|| {
@@ -95,11 +89,7 @@ pub(crate) fn summary(outcome: &Outcome) -> String {
         Outcome::PullRequest { pull_request } => format!("pull request: {}", pull_request.url),
         Outcome::Answered { answer } => format!("no change; the agent says: {answer}"),
         Outcome::Skipped { reason } => format!("skipped: {}", reason.as_str()),
-        Outcome::Refused {
-            stage,
-            reason,
-            paths,
-        } => {
+        Outcome::Refused { stage, reason, paths } => {
             format!("refused at {stage}: {reason} {}", paths.join(", "))
         }
         Outcome::Failed { stage, message, .. } => format!("failed at {stage}: {message}"),
@@ -129,10 +119,7 @@ impl Observer for Logged {
         let run = event.run;
         match &event.what {
             EventKind::StageFinished { stage, error: None } => tracing::info!(%run, %stage, "done"),
-            EventKind::StageFinished {
-                stage,
-                error: Some(error),
-            } => {
+            EventKind::StageFinished { stage, error: Some(error) } => {
                 tracing::warn!(%run, %stage, error, "failed");
             }
             EventKind::Note { text } => tracing::warn!(%run, "{text}"),
@@ -166,9 +153,5 @@ impl Observer for Endings {
 
 /// The observers for a command that a person or a program watches.
 pub(crate) fn watcher(json: bool) -> std::sync::Arc<dyn Observer> {
-    if json {
-        std::sync::Arc::new(JsonLines)
-    } else {
-        std::sync::Arc::new(Timeline::new())
-    }
+    if json { std::sync::Arc::new(JsonLines) } else { std::sync::Arc::new(Timeline::new()) }
 }

@@ -64,11 +64,7 @@ pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "git {args:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -126,10 +122,7 @@ impl Bench {
 
         let key = CredentialKey::new("model/api-key").unwrap();
         let credentials = MemoryCredentialStore::default();
-        credentials
-            .put(&key, &Secret::from(CANARY), Precondition::None)
-            .await
-            .unwrap();
+        credentials.put(&key, &Secret::from(CANARY), Precondition::None).await.unwrap();
         let agent: Arc<dyn Agent> = Arc::new(agent.needs_credential(key));
         let faults = Arc::new(faults);
         let runner = Arc::new(FakeRunner::default());
@@ -153,37 +146,17 @@ impl Bench {
             .limits(limits)
             .build()
             .unwrap();
-        Self {
-            pipeline,
-            host,
-            runner,
-            observer,
-            faults,
-            event,
-            writer,
-            data,
-            remote,
-            _dir: dir,
-        }
+        Self { pipeline, host, runner, observer, faults, event, writer, data, remote, _dir: dir }
     }
 
     pub(crate) async fn run(&self) -> RunReport {
-        self.pipeline
-            .run(self.event.clone(), &CancellationToken::new())
-            .await
-            .unwrap()
+        self.pipeline.run(self.event.clone(), &CancellationToken::new()).await.unwrap()
     }
 
     /// The branches of the remote besides `main`.
     pub(crate) fn branches(&self) -> Vec<String> {
-        let all = git(
-            &self.remote,
-            &["for-each-ref", "--format=%(refname:short)", "refs/heads"],
-        );
-        all.lines()
-            .filter(|name| *name != "main")
-            .map(str::to_owned)
-            .collect()
+        let all = git(&self.remote, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+        all.lines().filter(|name| *name != "main").map(str::to_owned).collect()
     }
 
     /// Everything that a run may have left: directories, refs in mirrors, containers, tokens.
@@ -194,18 +167,10 @@ impl Bench {
         }
         let mirror = self.data.join("mirrors/host.example/7.git");
         if mirror.join("HEAD").exists() {
-            let refs = git(
-                &mirror,
-                &["for-each-ref", "--format=%(refname)", "refs/runs"],
-            );
+            let refs = git(&mirror, &["for-each-ref", "--format=%(refname)", "refs/runs"]);
             left.extend(refs.lines().map(|name| format!("ref {name}")));
         }
-        left.extend(
-            self.host
-                .held()
-                .iter()
-                .map(|grant| format!("token {grant:?}")),
-        );
+        left.extend(self.host.held().iter().map(|grant| format!("token {grant:?}")));
         left
     }
 }

@@ -18,11 +18,7 @@ use super::bench::{Bench, fixing_agent};
 
 fn dispatcher(bench: &Bench, store: &Arc<MemoryRunStore>) -> Arc<Dispatcher> {
     let pace = Pace::default();
-    Arc::new(Dispatcher::new(
-        bench.pipeline.clone(),
-        Arc::clone(store) as _,
-        pace,
-    ))
+    Arc::new(Dispatcher::new(bench.pipeline.clone(), Arc::clone(store) as _, pace))
 }
 
 fn delivery(id: &str) -> Delivery {
@@ -36,10 +32,8 @@ fn delivery(id: &str) -> Delivery {
 /// Looks until the run is over; a bound, not a wait.
 async fn finished(store: &MemoryRunStore, run: RunId) -> Outcome {
     for _ in 0..3_000 {
-        if let Some(RunRecord {
-            state: RunState::Finished { outcome },
-            ..
-        }) = store.get(run).await.unwrap()
+        if let Some(RunRecord { state: RunState::Finished { outcome }, .. }) =
+            store.get(run).await.unwrap()
         {
             return outcome;
         }
@@ -55,34 +49,26 @@ async fn an_accepted_delivery_is_worked_on_and_kept() {
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
     let dispatcher = dispatcher(&bench, &store);
     let shutdown = CancellationToken::new();
-    let serving = tokio::task::spawn({
+    let mut serving = tokio::task::JoinSet::new();
+    serving.spawn({
         let (dispatcher, shutdown) = (Arc::clone(&dispatcher), shutdown.clone());
         async move { dispatcher.serve(shutdown).await }
     });
-    let Admission::Accepted(first) = dispatcher
-        .admit(&delivery("a"), &bench.event)
-        .await
-        .unwrap()
+    let Admission::Accepted(first) = dispatcher.admit(&delivery("a"), &bench.event).await.unwrap()
     else {
         panic!("ignored")
     };
-    let Admission::Accepted(again) = dispatcher
-        .admit(&delivery("a"), &bench.event)
-        .await
-        .unwrap()
+    let Admission::Accepted(again) = dispatcher.admit(&delivery("a"), &bench.event).await.unwrap()
     else {
         panic!("ignored")
     };
     assert!(!first.duplicate && again.duplicate && first.run == again.run);
     let outcome = finished(&store, first.run).await;
-    assert!(
-        matches!(outcome, Outcome::PullRequest { .. }),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Outcome::PullRequest { .. }), "{outcome:?}");
     let record = store.get(first.run).await.unwrap().unwrap();
     assert_eq!(record.checkpoint.stage, Stage::Publish);
     shutdown.cancel();
-    serving.await.unwrap();
+    serving.join_all().await;
     assert_eq!(bench.faults.count("agent.run"), 1);
     assert_eq!(bench.left_over(), Vec::<String>::new());
 }
@@ -94,10 +80,7 @@ async fn the_agent_is_not_paid_twice() {
     let calm = Bench::new().await;
     let _ = calm.run().await;
     let calls = calm.faults.calls();
-    let open = calls
-        .iter()
-        .position(|c| *c == "vcs_host.open_pull_request")
-        .unwrap();
+    let open = calls.iter().position(|c| *c == "vcs_host.open_pull_request").unwrap();
     let bench = Bench::with(fixing_agent(), Faults::at(open, Fault::Hang), &|_| {}).await;
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
     let accepted = store.accept(&delivery("a"), &bench.event).await.unwrap();
@@ -116,28 +99,15 @@ async fn the_agent_is_not_paid_twice() {
     }
     bench.pipeline.settled().await;
     let branches = bench.branches();
-    store
-        .release(accepted.run, fence, Duration::ZERO)
-        .await
-        .unwrap();
+    store.release(accepted.run, fence, Duration::ZERO).await.unwrap();
 
     let claim = store.claim(lease).await.unwrap().unwrap();
     assert_eq!(claim.record.checkpoint.stage, Stage::Commit);
     assert_eq!(claim.fence, Fence(fence.0 + 1));
-    let report = bench
-        .pipeline
-        .resume(claim, Arc::clone(&store) as _, &cancel)
-        .await;
-    assert!(
-        matches!(report.outcome, Outcome::PullRequest { .. }),
-        "{report:?}"
-    );
+    let report = bench.pipeline.resume(claim, Arc::clone(&store) as _, &cancel).await;
+    assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
     assert_eq!(bench.faults.count("agent.run"), 1, "the agent ran twice");
-    assert_eq!(
-        bench.branches(),
-        branches,
-        "the resumed run made another commit or branch"
-    );
+    assert_eq!(bench.branches(), branches, "the resumed run made another commit or branch");
     assert_eq!(bench.left_over(), Vec::<String>::new());
 }
 
@@ -148,26 +118,15 @@ async fn a_worker_that_lost_its_run_says_nothing() {
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
     store.accept(&delivery("a"), &bench.event).await.unwrap();
     let stale = store.claim(Duration::ZERO).await.unwrap().unwrap();
-    let report = bench
-        .pipeline
-        .resume(stale, Arc::clone(&store) as _, &CancellationToken::new())
-        .await;
+    let report =
+        bench.pipeline.resume(stale, Arc::clone(&store) as _, &CancellationToken::new()).await;
     assert!(
-        matches!(
-            report.outcome,
-            Outcome::Failed {
-                kind: ErrorKind::Conflict,
-                ..
-            }
-        ),
+        matches!(report.outcome, Outcome::Failed { kind: ErrorKind::Conflict, .. }),
         "{report:?}"
     );
     assert!(bench.branches().is_empty());
     let comments = bench.host.comment_bodies(42);
-    assert!(
-        comments.iter().all(|text| text.starts_with("Working")),
-        "{comments:?}"
-    );
+    assert!(comments.iter().all(|text| text.starts_with("Working")), "{comments:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,21 +27,11 @@ async fn an_issue_becomes_a_pull_request() {
     report.cleanup.as_ref().unwrap();
     assert_eq!(bench.observer.stages(), Stage::ALL[1..].to_vec());
     assert_eq!(bench.branches(), [pull_request.head.as_str()]);
-    assert_eq!(
-        git(&bench.remote, &["rev-parse", "main"]),
-        main,
-        "main moved"
-    );
+    assert_eq!(git(&bench.remote, &["rev-parse", "main"]), main, "main moved");
     let head = pull_request.head.as_str();
+    assert_eq!(git(&bench.remote, &["show", &format!("{head}:sum.txt")]), "1 + 1 = 2");
     assert_eq!(
-        git(&bench.remote, &["show", &format!("{head}:sum.txt")]),
-        "1 + 1 = 2"
-    );
-    assert_eq!(
-        git(
-            &bench.remote,
-            &["log", "-1", "--format=%an <%ae> %cn %P", head]
-        ),
+        git(&bench.remote, &["log", "-1", "--format=%an <%ae> %cn %P", head]),
         format!("helper[bot] <99+helper[bot]@users.noreply.host.example> helper[bot] {main}")
     );
     let comments = bench.host.comment_bodies(42);
@@ -59,10 +49,7 @@ async fn nothing_changed_is_an_answer() {
     assert!(matches!(&report.outcome, Outcome::Answered { answer } if answer.contains("is done")));
     assert!(bench.branches().is_empty() && bench.host.pull_requests().is_empty());
     let comments = bench.host.comment_bodies(42);
-    assert!(
-        comments[0].contains("> the fake agent is done"),
-        "{comments:?}"
-    );
+    assert!(comments[0].contains("> the fake agent is done"), "{comments:?}");
     assert_eq!(bench.left_over(), Vec::<String>::new());
 }
 
@@ -76,12 +63,7 @@ async fn work_that_must_not_leave_does_not() {
     ] {
         let bench = with_agent(FakeAgent::default().writes(path, content)).await;
         let report = bench.run().await;
-        let Outcome::Refused {
-            stage: Stage::Collect,
-            reason,
-            paths,
-        } = &report.outcome
-        else {
+        let Outcome::Refused { stage: Stage::Collect, reason, paths } = &report.outcome else {
             panic!("{path}: {report:?}");
         };
         assert!(reason.contains(expected), "{path}: {reason}");
@@ -97,18 +79,8 @@ async fn work_that_must_not_leave_does_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_gives_up_leaves_its_work_as_a_patch() {
     for (verdict, kind) in [
-        (
-            Verdict::Failed {
-                reason: "no idea".into(),
-            },
-            ErrorKind::Unexpected,
-        ),
-        (
-            Verdict::Limited {
-                reason: "too many turns".into(),
-            },
-            ErrorKind::LimitExceeded,
-        ),
+        (Verdict::Failed { reason: "no idea".into() }, ErrorKind::Unexpected),
+        (Verdict::Limited { reason: "too many turns".into() }, ErrorKind::LimitExceeded),
     ] {
         let bench = with_agent(fixing_agent().ends(verdict)).await;
         let report = bench.run().await;
@@ -150,53 +122,18 @@ async fn a_push_that_is_refused_leaves_its_work_as_a_patch() {
 async fn who_may_not_is_not_served() {
     // spec: X11, G9
     let opened = Trigger::Opened;
-    let mention = Trigger::Commented {
-        comment: 1,
-        body: "@claude please".into(),
-    };
+    let mention = Trigger::Commented { comment: 1, body: "@claude please".into() };
     for (id, kind, via_app, trigger, expected) in [
-        (
-            2,
-            ActorKind::User,
-            None,
-            opened.clone(),
-            Err(SkipReason::NotPermitted),
-        ),
-        (
-            2,
-            ActorKind::User,
-            None,
-            mention.clone(),
-            Ok("write permission"),
-        ),
-        (
-            1,
-            ActorKind::Bot,
-            None,
-            opened.clone(),
-            Err(SkipReason::Bot),
-        ),
-        (
-            99,
-            ActorKind::Bot,
-            None,
-            opened.clone(),
-            Err(SkipReason::OwnEvent),
-        ),
-        (
-            1,
-            ActorKind::User,
-            Some(5),
-            opened.clone(),
-            Err(SkipReason::OwnEvent),
-        ),
+        (2, ActorKind::User, None, opened.clone(), Err(SkipReason::NotPermitted)),
+        (2, ActorKind::User, None, mention.clone(), Ok("write permission")),
+        (1, ActorKind::Bot, None, opened.clone(), Err(SkipReason::Bot)),
+        (99, ActorKind::Bot, None, opened.clone(), Err(SkipReason::OwnEvent)),
+        (1, ActorKind::User, Some(5), opened.clone(), Err(SkipReason::OwnEvent)),
         (
             1,
             ActorKind::User,
             None,
-            Trigger::Labeled {
-                label: "bug".into(),
-            },
+            Trigger::Labeled { label: "bug".into() },
             Err(SkipReason::NotForUs),
         ),
     ] {
@@ -209,21 +146,14 @@ async fn who_may_not_is_not_served() {
         let report = bench.run().await;
         let got = match &report.outcome {
             Outcome::Skipped { reason } => Err(*reason),
-            Outcome::Refused {
-                stage: Stage::Authorize,
-                reason,
-                ..
-            } => Ok(reason.as_str()),
+            Outcome::Refused { stage: Stage::Authorize, reason, .. } => Ok(reason.as_str()),
             other => panic!("{other:?}"),
         };
         match (got, expected) {
             (Ok(got), Ok(expected)) => assert!(got.contains(expected), "{got}"),
             (got, expected) => assert_eq!(got.err(), expected.err()),
         }
-        assert_eq!(
-            bench.host.comment_bodies(42).len(),
-            usize::from(got.is_ok())
-        );
+        assert_eq!(bench.host.comment_bodies(42).len(), usize::from(got.is_ok()));
         assert_eq!(bench.faults.count("agent.run"), 0, "money was spent");
         assert_eq!(bench.left_over(), Vec::<String>::new());
     }
@@ -233,25 +163,13 @@ async fn who_may_not_is_not_served() {
 async fn an_issue_that_changed_since_is_read_again() {
     // spec: W10a
     let bench = Bench::new().await;
-    bench
-        .host
-        .set_issue(42, "The sum is wrong", "It says 3.", &bench.writer, false);
+    bench.host.set_issue(42, "The sum is wrong", "It says 3.", &bench.writer, false);
     let report = bench.run().await;
-    assert_eq!(
-        report.outcome,
-        Outcome::Skipped {
-            reason: SkipReason::IssueClosed
-        }
-    );
+    assert_eq!(report.outcome, Outcome::Skipped { reason: SkipReason::IssueClosed });
     let mut gone = Bench::new().await;
     gone.event.issue.number = 43;
     let report = gone.run().await;
-    assert_eq!(
-        report.outcome,
-        Outcome::Skipped {
-            reason: SkipReason::IssueGone
-        }
-    );
+    assert_eq!(report.outcome, Outcome::Skipped { reason: SkipReason::IssueGone });
     assert_eq!(gone.faults.count("agent.run"), 0);
 }
 
@@ -270,49 +188,27 @@ async fn an_archived_repository_is_refused_before_money_is_spent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_anything_that_anybody_sees() {
     // spec: S6b
-    let agent = FakeAgent::default().ends(Verdict::Failed {
-        reason: format!("bad key {CANARY}"),
-    });
+    let agent = FakeAgent::default().ends(Verdict::Failed { reason: format!("bad key {CANARY}") });
     let bench = with_agent(agent).await;
     let report = bench.run().await;
-    let seen = format!(
-        "{report:?} {:?} {:?}",
-        bench.observer.events(),
-        bench.host.comment_bodies(42)
-    );
+    let seen =
+        format!("{report:?} {:?} {:?}", bench.observer.events(), bench.host.comment_bodies(42));
     assert!(seen.contains("[REDACTED]"), "{seen}");
-    assert!(
-        !seen.contains(CANARY) && !seen.contains("fake-token"),
-        "{seen}"
-    );
+    assert!(!seen.contains(CANARY) && !seen.contains("fake-token"), "{seen}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_title_is_only_a_title() {
     // spec: X12d
     let mut bench = Bench::new().await;
-    let title = format!(
-        "a\n\"'`$(touch /tmp/x) fixes #7 @all 😀 --upload-pack {}",
-        "x".repeat(64 << 10)
-    );
-    bench
-        .host
-        .set_issue(42, &title, "It says 3.", &bench.writer, true);
+    let title =
+        format!("a\n\"'`$(touch /tmp/x) fixes #7 @all 😀 --upload-pack {}", "x".repeat(64 << 10));
+    bench.host.set_issue(42, &title, "It says 3.", &bench.writer, true);
     bench.event.issue.title = title;
-    let report = bench
-        .pipeline
-        .run(bench.event.clone(), &CancellationToken::new())
-        .await
-        .unwrap();
-    assert!(
-        matches!(report.outcome, Outcome::PullRequest { .. }),
-        "{report:?}"
-    );
+    let report = bench.pipeline.run(bench.event.clone(), &CancellationToken::new()).await.unwrap();
+    assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
     let branch = &bench.branches()[0];
     let message = git(&bench.remote, &["log", "-1", "--format=%B", branch]);
-    assert!(
-        !message.contains("#7") && !message.contains("@all"),
-        "{message}"
-    );
+    assert!(!message.contains("#7") && !message.contains("@all"), "{message}");
     assert!(message.lines().next().unwrap().len() < 200, "{message}");
 }

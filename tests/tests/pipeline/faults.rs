@@ -75,27 +75,18 @@ async fn check(calls: &[&'static str], n: usize, fault: Fault) {
         name == "container_runner.destroy" || cleanup_lost_a_token(calls, n, name),
         "{what}"
     );
-    assert!(
-        bench.branches().len() <= 1 && bench.host.pull_requests().len() <= 1,
-        "{what}"
-    );
+    assert!(bench.branches().len() <= 1 && bench.host.pull_requests().len() <= 1, "{what}");
     let comments = bench.host.comment_bodies(42);
     assert!(comments.len() <= 1, "{what}: {comments:?}");
     if report.report.is_ok() {
         let last = comments.last().map_or("", String::as_str);
-        assert!(
-            !last.starts_with("Working"),
-            "{what}: the comment is not final: {last}"
-        );
+        assert!(!last.starts_with("Working"), "{what}: the comment is not final: {last}");
     }
 }
 
 /// Whether the faulted call is one of the releases that Cleanup makes: the last ones.
 fn cleanup_lost_a_token(calls: &[&str], n: usize, name: &str) -> bool {
-    let before = calls[..n]
-        .iter()
-        .filter(|call| **call == "vcs_host.release")
-        .count();
+    let before = calls[..n].iter().filter(|call| **call == "vcs_host.release").count();
     name == "vcs_host.release" && before >= 3
 }
 
@@ -104,15 +95,10 @@ async fn whatever_goes_wrong_nothing_is_left() {
     // spec: P2, P3, P4, P5
     let calm = Bench::new().await;
     let report = calm.run().await;
-    assert!(
-        matches!(report.outcome, Outcome::PullRequest { .. }),
-        "{report:?}"
-    );
+    assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
     let calls = calm.faults.calls();
     assert!(calls.len() >= 20, "{calls:?}");
-    let mut cases: Vec<_> = (0..calls.len())
-        .flat_map(|n| WAYS.map(|way| (n, way)))
-        .collect();
+    let mut cases: Vec<_> = (0..calls.len()).flat_map(|n| WAYS.map(|way| (n, way))).collect();
     let mut running = tokio::task::JoinSet::new();
     let mut failed = Vec::new();
     while !cases.is_empty() || !running.is_empty() {
@@ -126,11 +112,7 @@ async fn whatever_goes_wrong_nothing_is_left() {
             failed.push(panic.to_string());
         }
     }
-    assert!(
-        failed.is_empty(),
-        "{} of the cases above failed",
-        failed.len()
-    );
+    assert!(failed.is_empty(), "{} of the cases above failed", failed.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,12 +121,7 @@ async fn an_agent_that_hangs_runs_into_its_limits() {
     for (wall, idle, words) in [(20, 600, "longer than 20 s"), (600, 20, "silent for 20 s")] {
         let calm = Bench::new().await;
         let _ = calm.run().await;
-        let n = calm
-            .faults
-            .calls()
-            .iter()
-            .position(|call| *call == "container.exec")
-            .unwrap();
+        let n = calm.faults.calls().iter().position(|call| *call == "container.exec").unwrap();
         let bench = Bench::with(fixing_agent(), Faults::at(n, Fault::Hang), &|limits| {
             limits.agent.wall = std::time::Duration::from_secs(wall);
             limits.agent.idle = std::time::Duration::from_secs(idle);

@@ -28,11 +28,7 @@ impl Observer for Tripwire {
 
 async fn bench(stage: Stage) -> (Bench, CancellationToken, Arc<Tripwire>) {
     let trigger = CancellationToken::new();
-    let wire = Arc::new(Tripwire {
-        stage,
-        trigger: trigger.clone(),
-        seen: Mutex::default(),
-    });
+    let wire = Arc::new(Tripwire { stage, trigger: trigger.clone(), seen: Mutex::default() });
     let bench = Bench::observed_by(Arc::clone(&wire) as _).await;
     (bench, trigger, wire)
 }
@@ -42,34 +38,20 @@ async fn a_cancelled_run_says_where_it_was_and_leaves_nothing() {
     // spec: P2, P3, P4, P5
     for stage in &Stage::ALL[1..8] {
         let (bench, trigger, _) = bench(*stage).await;
-        let report = bench
-            .pipeline
-            .run(bench.event.clone(), &trigger)
-            .await
-            .unwrap();
+        let report = bench.pipeline.run(bench.event.clone(), &trigger).await.unwrap();
         assert_eq!(report.outcome, Outcome::Cancelled { stage: *stage });
         report.cleanup.unwrap();
         assert_eq!(bench.faults.count("container_runner.destroy"), 1, "{stage}");
         assert_eq!(bench.left_over(), Vec::<String>::new(), "{stage}");
         let comments = bench.host.comment_bodies(42);
-        assert!(
-            comments.iter().all(|text| text.contains("cancelled at")),
-            "{stage}: {comments:?}"
-        );
+        assert!(comments.iter().all(|text| text.contains("cancelled at")), "{stage}: {comments:?}");
         assert_eq!(comments.len(), 1, "{stage}");
     }
     // From Report on there is nothing to cancel any more.
     for stage in [Stage::Report, Stage::Cleanup] {
         let (bench, trigger, _) = bench(stage).await;
-        let report = bench
-            .pipeline
-            .run(bench.event.clone(), &trigger)
-            .await
-            .unwrap();
-        assert!(
-            matches!(report.outcome, Outcome::PullRequest { .. }),
-            "{report:?}"
-        );
+        let report = bench.pipeline.run(bench.event.clone(), &trigger).await.unwrap();
+        assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
         assert_eq!(bench.left_over(), Vec::<String>::new(), "{stage}");
     }
 }
@@ -88,13 +70,7 @@ async fn a_dropped_run_leaves_nothing() {
         bench.pipeline.settled().await;
         assert_eq!(bench.faults.count("container_runner.destroy"), 1, "{stage}");
         assert_eq!(bench.left_over(), Vec::<String>::new(), "{stage}");
-        let cleanups = wire
-            .seen
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|s| **s == Stage::Cleanup)
-            .count();
+        let cleanups = wire.seen.lock().unwrap().iter().filter(|s| **s == Stage::Cleanup).count();
         assert_eq!(cleanups, 1, "{stage}");
     }
 }
@@ -104,10 +80,7 @@ async fn what_a_killed_process_left_is_swept() {
     // spec: P8
     let (bench, ..) = bench(Stage::Accept).await;
     let now = bench.pipeline.clock().now();
-    let (dead, alive) = (
-        ccc_core::RunId::new(now).unwrap(),
-        ccc_core::RunId::new(now).unwrap(),
-    );
+    let (dead, alive) = (ccc_core::RunId::new(now).unwrap(), ccc_core::RunId::new(now).unwrap());
     for run in [dead, alive] {
         let workspace = bench.data.join("runs").join(run.to_string());
         std::fs::create_dir(&workspace).unwrap();

@@ -14,19 +14,13 @@ fn outcomes() -> Vec<Outcome> {
                 head: BranchName::new("claude/issue-1-00000000").unwrap(),
             },
         },
-        Outcome::Answered {
-            answer: hostile.clone(),
-        },
+        Outcome::Answered { answer: hostile.clone() },
         Outcome::Refused {
             stage: Stage::Collect,
             reason: hostile.clone(),
             paths: vec![hostile.clone()],
         },
-        Outcome::Failed {
-            stage: Stage::Work,
-            kind: ErrorKind::TimedOut,
-            message: hostile.clone(),
-        },
+        Outcome::Failed { stage: Stage::Work, kind: ErrorKind::TimedOut, message: hostile },
         Outcome::Cancelled { stage: Stage::Work },
     ]
 }
@@ -53,9 +47,7 @@ fn no_outcome_lets_untrusted_text_act() {
 fn a_comment_fits_into_the_host_s_limit() {
     // spec: X13
     let run = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
-    let outcome = Outcome::Answered {
-        answer: "@".repeat(1 << 20),
-    };
+    let outcome = Outcome::Answered { answer: "@".repeat(1 << 20) };
     let patch = "+x\n".repeat(10_000);
     let body = outcome_comment(run, "a", &outcome, &Checkpoint::default(), Some(&patch));
     assert!(body.len() < 65_536, "{}", body.len());

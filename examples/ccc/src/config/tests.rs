@@ -5,9 +5,7 @@ fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config> {
     std::fs::write(path.path(), file).unwrap();
     Config::load(
         Some(path.path()),
-        variables
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
     )
 }
 
@@ -36,27 +34,11 @@ fn the_environment_wins_over_the_file() {
 fn mistakes_are_named() {
     for (file, variable, expected) in [
         ("listn = 'x'", None, "did you mean `listen`?"),
-        (
-            "[github]\nappid = 1",
-            None,
-            "no setting `github.appid`; did you mean `github.app_id`?",
-        ),
-        (
-            "",
-            Some(("CCC_GITHUB__PRIVATE_KEY_FIL", "x")),
-            "did you mean `github.private_key_file`?",
-        ),
-        (
-            "[github]\nwebhook_secret = 'x'",
-            None,
-            "a secret and does not belong here",
-        ),
+        ("[github]\nappid = 1", None, "no setting `github.appid`; did you mean `github.app_id`?"),
+        ("", Some(("CCC_GITHUB__PRIVATE_KEY_FIL", "x")), "did you mean `github.private_key_file`?"),
+        ("[github]\nwebhook_secret = 'x'", None, "a secret and does not belong here"),
         ("[github]\napp_id = 'x'", None, "invalid type"),
-        (
-            "",
-            Some(("CCC_LISTEN", "nowhere")),
-            "invalid socket address",
-        ),
+        ("", Some(("CCC_LISTEN", "nowhere")), "invalid socket address"),
         ("a = ", None, "line 1"),
         ("[policy]\npermission = 'some'", None, "unknown variant"),
     ] {
@@ -72,10 +54,7 @@ fn secrets_come_from_the_environment_or_files() {
     assert_eq!(config.github.webhook_secrets().unwrap().len(), 2);
     assert!(!format!("{config:?}").contains("new"));
     let missing = config.github.private_key().unwrap_err().to_string();
-    assert!(
-        missing.contains("CCC_GITHUB__PRIVATE_KEY_FILE"),
-        "{missing}"
-    );
+    assert!(missing.contains("CCC_GITHUB__PRIVATE_KEY_FILE"), "{missing}");
     let config = load("", &[("CCC_GITHUB__PRIVATE_KEY_FILE", "/nowhere")]).unwrap();
     let unreadable = config.github.private_key().unwrap_err().to_string();
     assert!(unreadable.contains("/nowhere"), "{unreadable}");

@@ -37,21 +37,12 @@ fn a_local_repository_gets_a_branch_and_a_description() {
         let branch = shown.lines().next().unwrap();
         assert!(branch.starts_with("claude/issue-1-"), "{shown}");
         assert!(shown.contains("Solve #1: "), "{shown}");
-        assert_eq!(
-            git(&repo, &["show", &format!("{branch}:sum.txt")]),
-            "1 + 1 = 2"
-        );
+        assert_eq!(git(&repo, &["show", &format!("{branch}:sum.txt")]), "1 + 1 = 2");
         assert_eq!(git(&repo, &["rev-parse", "main"]), before, "main moved");
-        assert_eq!(
-            git(&repo, &["status", "--porcelain"]),
-            "",
-            "the checkout changed"
-        );
+        assert_eq!(git(&repo, &["status", "--porcelain"]), "", "the checkout changed");
         assert_eq!(git(&repo, &["symbolic-ref", "--short", "HEAD"]), "main");
     }
-    let left: Vec<_> = std::fs::read_dir(dir.path().join("data/runs"))
-        .unwrap()
-        .collect();
+    let left: Vec<_> = std::fs::read_dir(dir.path().join("data/runs")).unwrap().collect();
     assert!(left.is_empty(), "{left:?}");
 }
 
@@ -63,13 +54,7 @@ fn mistakes_are_one_line_that_says_what_to_do() {
     std::fs::create_dir(&fresh).unwrap();
     git(&fresh, &["init", "--quiet"]);
     for (repo, issue, agent, expected, status) in [
-        (
-            "nowhere",
-            "x",
-            "command:true",
-            "no such directory, and it is no OWNER/NAME",
-            2,
-        ),
+        ("nowhere", "x", "command:true", "no such directory, and it is no OWNER/NAME", 2),
         ("octo/hello", "x", "command:true", "--issue '#12'", 2),
         ("octo/hello", "#1", "command:true", "set github.app_id", 2),
         (".", "#1", "command:true", "has no issue #1", 2),
@@ -85,23 +70,11 @@ fn mistakes_are_one_line_that_says_what_to_do() {
     }
     // Without git in PATH.
     let output = ccc()
-        .args([
-            "run",
-            "--repo",
-            ".",
-            "--issue",
-            "x",
-            "--agent",
-            "command:true",
-        ])
+        .args(["run", "--repo", ".", "--issue", "x", "--agent", "command:true"])
         .env("PATH", "/nonexistent")
         .env("CCC_DATA_DIR", dir.path().join("data"))
         .current_dir(dir.path())
         .output()
         .unwrap();
-    assert!(
-        text(&output.stderr).contains("install git"),
-        "{}",
-        text(&output.stderr)
-    );
+    assert!(text(&output.stderr).contains("install git"), "{}", text(&output.stderr));
 }

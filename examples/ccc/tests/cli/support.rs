@@ -19,9 +19,7 @@ pub(crate) const SECRET: &str = "It's a Secret to Everybody";
 /// The program, with nothing of this process's environment but PATH.
 pub(crate) fn ccc() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ccc"));
-    command
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap());
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
     command
 }
 
@@ -44,11 +42,7 @@ pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "git {args:?}: {}",
-        text(&output.stderr)
-    );
+    assert!(output.status.success(), "git {args:?}: {}", text(&output.stderr));
     text(&output.stdout).trim().to_owned()
 }
 
@@ -61,11 +55,7 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it, and waits for a line of its standard error that `find` takes.
     pub(crate) fn start<T>(mut command: Command, find: impl Fn(&str) -> Option<T>) -> (Self, T) {
-        let mut child = command
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
         let mut found = None;
@@ -149,14 +139,7 @@ impl Site {
         });
         github.set_webhook_url(format!("http://{address}/webhook/github"));
         let http = ReqwestHttp::direct().unwrap();
-        Self {
-            github,
-            repo,
-            service,
-            address,
-            dir,
-            http,
-        }
+        Self { github, repo, service, address, dir, http }
     }
 
     pub(crate) async fn send(
@@ -164,45 +147,25 @@ impl Site {
         request: http::request::Builder,
         body: Vec<u8>,
     ) -> (u16, String) {
-        let answer = self
-            .http
-            .send(request.body(Bytes::from(body)).unwrap())
-            .await
-            .unwrap();
+        let answer = self.http.send(request.body(Bytes::from(body)).unwrap()).await.unwrap();
         (answer.status().as_u16(), text(answer.body()))
     }
 
     /// A file of a branch, as a stranger sees it who clones the repository.
     pub(crate) fn file(&self, branch: &str, path: &str) -> String {
         let clone = TempDir::new().unwrap();
-        git(
-            clone.path(),
-            &[
-                "clone",
-                "--quiet",
-                "--bare",
-                &self.github.git_url(&self.repo),
-                ".",
-            ],
-        );
+        git(clone.path(), &["clone", "--quiet", "--bare", &self.github.git_url(&self.repo), "."]);
         git(clone.path(), &["show", &format!("{branch}:{path}")])
     }
 
     /// What is written under the first issue.
     pub(crate) fn comments(&self) -> Vec<String> {
-        self.github
-            .comments(&self.repo, 1)
-            .into_iter()
-            .map(|comment| comment.body)
-            .collect()
+        self.github.comments(&self.repo, 1).into_iter().map(|comment| comment.body).collect()
     }
 
     /// The person opens an issue.
     pub(crate) async fn open_issue(&self, title: &str) {
-        self.github
-            .open_issue(&self.repo, "writer", title, "It is 2.")
-            .await
-            .unwrap();
+        self.github.open_issue(&self.repo, "writer", title, "It is 2.").await.unwrap();
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -218,11 +181,7 @@ impl Site {
             ccc_core::Clock::sleep(&ccc_core::SystemClock, std::time::Duration::from_millis(20))
                 .await;
         }
-        panic!(
-            "never: {what}\n{}\n{:#?}",
-            self.service.log(),
-            self.github.calls()
-        );
+        panic!("never: {what}\n{}\n{:#?}", self.service.log(), self.github.calls());
     }
 }
 
