@@ -60,6 +60,7 @@ mod tests {
 
     #[test]
     fn debug_never_shows_a_secret() {
+        // spec: S6a
         let secret = Secret::from("hunter2");
         assert_eq!(format!("{secret:?} {:#?}", Some(&secret)).matches("hunter2").count(), 0);
         assert_eq!(secret.expose_str().unwrap(), "hunter2");

@@ -88,6 +88,19 @@ impl FakeHost {
         lock(&self.state).files.insert(path.to_owned(), content.to_vec());
     }
 
+    /// A person comments, at this time.
+    pub fn add_comment(&self, number: u64, author: &Actor, body: &str, at: Timestamp) {
+        let mut state = lock(&self.state);
+        let comment = Comment {
+            id: state.comments.len() as u64 + 1,
+            author: author.clone(),
+            body: body.to_owned(),
+            created_at: at,
+            updated_at: at,
+        };
+        state.comments.push((number, None, comment));
+    }
+
     /// Archives the repository.
     pub fn archive(&self) {
         lock(&self.state).archived = true;

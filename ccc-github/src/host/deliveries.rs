@@ -101,7 +101,6 @@ mod tests {
 
     #[test]
     fn what_no_attempt_delivered_is_missed_once() {
-        // spec: W8
         let log = vec![
             attempt(9, "later-taken", 202, "issues", "opened"),
             attempt(8, "twice", 503, "issues", "opened"),

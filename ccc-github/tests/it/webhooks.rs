@@ -69,7 +69,6 @@ async fn an_issue_arrives_as_the_event_it_is() {
 
 #[tokio::test]
 async fn what_we_could_not_keep_is_missed_until_it_is_sent_again() {
-    // spec: W4b, W8
     let world = world().await;
     let github = world.github();
     let (kept, _server) = listen(&world).await;
