@@ -98,6 +98,7 @@ async fn a_repository_is_its_number() {
         .unwrap();
     let error = github.repository(&world.repo).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(error.to_string().contains("renamed or replaced"), "{error}");
     assert_ne!(squatter.id, world.repo.id);
     let elsewhere = RepoRef {
         host: "github.com".to_owned(),
