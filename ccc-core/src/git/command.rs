@@ -291,7 +291,7 @@ fn failure(subcommand: &str, stderr: &str) -> Error {
         ErrorKind::Unauthenticated
     } else if said("error: 403") || said("[remote rejected]") || said("pre-receive hook declined") {
         ErrorKind::PermissionDenied
-    } else if said("not a git repository") || said("is not a valid '")
+    } else if said("not a git repository") || said("is not a valid ")
         || said("not found") || said("does not exist") || said("does not appear to be a git") {
         ErrorKind::NotFound
     } else if said("No space left") || said("Disk quota") {
