@@ -28,12 +28,7 @@ pub struct Task {
 impl Task {
     /// A task with default limits and no credential.
     pub fn new(run: RunId, prompt: impl Into<String>) -> Self {
-        Self {
-            run,
-            prompt: prompt.into(),
-            limits: AgentLimits::default(),
-            credentials: Vec::new(),
-        }
+        Self { run, prompt: prompt.into(), limits: AgentLimits::default(), credentials: Vec::new() }
     }
 }
 

@@ -25,9 +25,7 @@ impl RunId {
         getrandom::fill(&mut random)
             .map_err(|e| Error::new(ErrorKind::Unavailable, format!("no random bytes: {e}")))?;
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        Ok(Self(
-            uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid(),
-        ))
+        Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
     }
 
     /// The last eight hex digits. The first ones are a clock, and equal for runs that start together.
@@ -76,10 +74,7 @@ pub struct CredentialKey(String);
 
 fn invalid(what: &str, text: &str, rule: &str) -> Error {
     let shown: String = text.chars().take(60).flat_map(char::escape_default).collect();
-    Error::new(
-        ErrorKind::InvalidInput,
-        format!("`{shown}` is no {what}: expected {rule}"),
-    )
+    Error::new(ErrorKind::InvalidInput, format!("`{shown}` is no {what}: expected {rule}"))
 }
 
 macro_rules! checked_text {
@@ -92,11 +87,7 @@ macro_rules! checked_text {
             pub fn new(text: impl Into<String>) -> Result<Self> {
                 let text = text.into();
                 let check: fn(&str) -> bool = $check;
-                if check(&text) {
-                    Ok(Self(text))
-                } else {
-                    Err(invalid($what, &text, $rule))
-                }
+                if check(&text) { Ok(Self(text)) } else { Err(invalid($what, &text, $rule)) }
             }
 
             /// The text.
@@ -127,17 +118,10 @@ macro_rules! checked_text {
     };
 }
 
-checked_text!(
-    DeliveryId,
-    "delivery id",
-    "1 to 128 letters, digits, `-` or `_`",
-    |text| {
-        (1..=128).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    }
-);
+checked_text!(DeliveryId, "delivery id", "1 to 128 letters, digits, `-` or `_`", |text| {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+});
 
 checked_text!(
     BranchName,
@@ -147,9 +131,7 @@ checked_text!(
         // A subset of git's own rule (git-check-ref-format(1)): everything that has a meaning to a
         // shell, a refspec or a command line is out as well.
         (1..=200).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b))
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b))
             && text.split('/').all(|part| {
                 !part.is_empty()
                     && !part.starts_with(['.', '-'])
@@ -161,17 +143,10 @@ checked_text!(
     }
 );
 
-checked_text!(
-    ObjectId,
-    "object id",
-    "40 or 64 lower-case hex digits",
-    |text| {
-        matches!(text.len(), 40 | 64)
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    }
-);
+checked_text!(ObjectId, "object id", "40 or 64 lower-case hex digits", |text| {
+    matches!(text.len(), 40 | 64)
+        && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+});
 
 checked_text!(
     CredentialKey,
@@ -181,9 +156,7 @@ checked_text!(
         (1..=200).contains(&text.len())
             && text.split('/').all(|part| {
                 !matches!(part, "" | "." | "..")
-                    && part
-                        .bytes()
-                        .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+                    && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
             })
     }
 );

@@ -4,10 +4,10 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+use crate::Result;
 use crate::event::{Delivery, IssueEvent};
 use crate::run::SkipReason;
 use crate::run_store::Accepted;
-use crate::Result;
 
 /// What becomes of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,8 +13,8 @@ pub mod policy;
 pub mod prompt;
 pub mod run;
 pub mod run_store;
-pub mod secrets;
 mod secret;
+pub mod secrets;
 pub mod text;
 pub mod vcs;
 
@@ -29,9 +29,9 @@ pub mod testing;
 
 pub use agent::Agent;
 pub use async_trait::async_trait;
+pub use clock::Clock;
 #[cfg(not(target_arch = "wasm32"))]
 pub use clock::SystemClock;
-pub use clock::Clock;
 pub use container::{Container, ContainerExt, ContainerRunner};
 pub use credential::{CredentialKey, CredentialStore};
 pub use error::{Error, ErrorKind, Result};

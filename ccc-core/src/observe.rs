@@ -138,9 +138,7 @@ impl Redactor {
     #[must_use]
     pub fn finds_in(&self, bytes: &[u8]) -> bool {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        secrets
-            .iter()
-            .any(|secret| crate::secrets::contains(bytes, secret.expose()))
+        secrets.iter().any(|secret| crate::secrets::contains(bytes, secret.expose()))
     }
 
     /// The event without the secrets.

@@ -32,9 +32,20 @@ pub struct TrustPolicy {
 impl Default for TrustPolicy {
     fn default() -> Self {
         let names = [
-            ".github", ".gitattributes", ".gitmodules", ".gitconfig", ".claude", ".mcp.json",
-            ".claude.json", "claude.md", "claude.local.md", ".husky", ".vscode", ".devcontainer",
-            "codeowners", ".ripgreprc",
+            ".github",
+            ".gitattributes",
+            ".gitmodules",
+            ".gitconfig",
+            ".claude",
+            ".mcp.json",
+            ".claude.json",
+            "claude.md",
+            "claude.local.md",
+            ".husky",
+            ".vscode",
+            ".devcontainer",
+            "codeowners",
+            ".ripgreprc",
         ];
         Self {
             permission: Permission::Write,

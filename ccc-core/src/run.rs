@@ -10,9 +10,7 @@ use crate::vcs::PullRequest;
 use crate::{Error, ErrorKind, RunId};
 
 /// The stages, in the order in which a run goes through them.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// The delivery is verified, understood and durable.

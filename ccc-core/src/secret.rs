@@ -30,8 +30,9 @@ impl Secret {
     /// # Errors
     /// [`ErrorKind::Corrupt`] when they are not UTF-8; the error does not show them.
     pub fn expose_str(&self) -> Result<&str> {
-        std::str::from_utf8(self.expose())
-            .map_err(|_| Error::new(ErrorKind::Corrupt, "a credential that must be text is not UTF-8"))
+        std::str::from_utf8(self.expose()).map_err(|_| {
+            Error::new(ErrorKind::Corrupt, "a credential that must be text is not UTF-8")
+        })
     }
 }
 
@@ -59,6 +60,7 @@ mod tests {
 
     #[test]
     fn debug_never_shows_a_secret() {
+        // spec: S6a
         let secret = Secret::from("hunter2");
         assert_eq!(format!("{secret:?} {:#?}", Some(&secret)).matches("hunter2").count(), 0);
         assert_eq!(secret.expose_str().unwrap(), "hunter2");

@@ -72,6 +72,7 @@ impl Access {
     }
 
     /// Whether both are the same grant of the same token.
+    #[cfg(feature = "git")]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let value = |access: &Self| access.token.as_ref().map(|token| token.expose().to_vec());
         self.grant == other.grant && value(self) == value(other)

@@ -1,1 +1,26 @@
-//! .
+#![doc = include_str!("../README.md")]
+
+mod client;
+#[cfg(feature = "emulator")]
+pub mod emulator;
+mod endpoints;
+mod fault;
+mod host;
+pub mod http;
+mod jwt;
+mod payload;
+#[cfg(feature = "axum")]
+mod router;
+mod token;
+pub mod webhook;
+
+// Named only to switch on its source of random bytes.
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
+use getrandom_02 as _;
+
+pub use endpoints::Endpoints;
+pub use host::{GitHub, GitHubBuilder};
+pub use jwt::{AppKey, app_jwt};
+#[cfg(feature = "axum")]
+pub use router::router;
+pub use webhook::{Secrets, Webhook};

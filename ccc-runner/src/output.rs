@@ -22,7 +22,8 @@ pub(crate) async fn pump(
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
     let (mut out, mut err) = (vec![0; 16 << 10], vec![0; 16 << 10]);
     let mut status = None;
-    let mut aftermath = Box::pin(std::future::pending()) as std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    let mut aftermath =
+        Box::pin(std::future::pending()) as std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>>;
     while status.is_none() || stdout.is_some() || stderr.is_some() {
         tokio::select! {
             biased;

@@ -227,11 +227,7 @@ fn find_program(program: &str, path: Option<&str>) -> Option<PathBuf> {
 }
 
 fn make_private(path: &Path) -> Result<()> {
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .recursive(true)
-        .create(path)
-        .map_err(|e| unusable(path, &e))
+    fs::DirBuilder::new().mode(0o700).recursive(true).create(path).map_err(|e| unusable(path, &e))
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Error {

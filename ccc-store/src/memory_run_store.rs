@@ -213,7 +213,9 @@ impl RunStore for MemoryRunStore {
     }
 
     async fn advance(&self, run: RunId, fence: Fence, checkpoint: &Checkpoint) -> Result<()> {
-        self.held(run, fence, |entry, _| entry.record.checkpoint = checkpoint.clone())
+        self.held(run, fence, |entry, _| {
+            entry.record.checkpoint = checkpoint.clone();
+        })
     }
 
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()> {

@@ -30,14 +30,8 @@ pub const FOREIGN: &[&str] = &[
 ];
 
 /// Crates that need an operating system.
-pub const NATIVE: &[&str] = &[
-    "libc",
-    "mio",
-    "rustix",
-    "signal-hook-registry",
-    "socket2",
-    "tempfile",
-];
+pub const NATIVE: &[&str] =
+    &["libc", "mio", "rustix", "signal-hook-registry", "socket2", "tempfile"];
 
 /// The most lines of a source file.
 pub const MAX_LINES: usize = 350;
@@ -50,20 +44,11 @@ fn dependencies(manifest: &Table) -> Vec<String> {
         match key.as_str() {
             "dependencies" | "dev-dependencies" | "build-dependencies" => {
                 found.extend(table.iter().map(|(name, value)| {
-                    value
-                        .get("package")
-                        .and_then(Value::as_str)
-                        .unwrap_or(name)
-                        .to_owned()
+                    value.get("package").and_then(Value::as_str).unwrap_or(name).to_owned()
                 }));
             }
             "target" => {
-                found.extend(
-                    table
-                        .values()
-                        .filter_map(Value::as_table)
-                        .flat_map(dependencies),
-                );
+                found.extend(table.values().filter_map(Value::as_table).flat_map(dependencies));
             }
             _ => {}
         }
@@ -74,10 +59,7 @@ fn dependencies(manifest: &Table) -> Vec<String> {
 /// What the manifest names and must not.
 #[must_use]
 pub fn wrong_dependencies(manifest: &Table) -> Vec<String> {
-    let Some(name) = manifest
-        .get("package")
-        .and_then(|package| package["name"].as_str())
-    else {
+    let Some(name) = manifest.get("package").and_then(|package| package["name"].as_str()) else {
         return Vec::new();
     };
     let Some((_, allowed)) = ROOMS.iter().find(|(room, _)| *room == name) else {
@@ -98,22 +80,18 @@ pub fn wrong_dependencies(manifest: &Table) -> Vec<String> {
 /// as `.github` is data.
 #[must_use]
 pub fn wrong_names(path: &str, text: &str) -> Vec<String> {
-    let Some((room, allowed)) = ROOMS.iter().find(|(room, _)| {
-        path.strip_prefix(room)
-            .is_some_and(|rest| rest.starts_with("/src/"))
-    }) else {
+    let Some((room, allowed)) = ROOMS
+        .iter()
+        .find(|(room, _)| path.strip_prefix(room).is_some_and(|rest| rest.starts_with("/src/")))
+    else {
         return Vec::new();
     };
     let source = Source::new(text);
-    let words = source
-        .code
-        .split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    let words = source.code.split(|c: char| !(c.is_alphanumeric() || c == '_'));
     let mut found = BTreeSet::new();
     for word in words {
         let foreign = *room == "ccc-core"
-            && FOREIGN
-                .iter()
-                .any(|foreign| word.to_lowercase().contains(foreign));
+            && FOREIGN.iter().any(|foreign| word.to_lowercase().contains(foreign));
         let other = ROOMS
             .iter()
             .map(|(other, _)| other.replace('-', "_"))
@@ -141,10 +119,7 @@ pub fn test_only(tree: &str) -> Vec<&str> {
 pub fn crates(tree: &str) -> BTreeSet<&str> {
     tree.lines()
         .filter_map(|line| {
-            let version = line
-                .match_indices(' ')
-                .nth(1)
-                .map_or(line.len(), |(at, _)| at);
+            let version = line.match_indices(' ').nth(1).map_or(line.len(), |(at, _)| at);
             (!line.is_empty()).then(|| &line[..version])
         })
         .collect()

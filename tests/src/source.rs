@@ -32,10 +32,7 @@ impl Source {
             at = end;
         }
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Self {
-            code: text(code),
-            comments: text(comments),
-        }
+        Self { code: text(code), comments: text(comments) }
     }
 
     /// Where the tests stand, attributes included: functions under an attribute whose path ends in
@@ -46,9 +43,7 @@ impl Source {
         let mut at = 0;
         while let Some(start) = self.code[at..].find("#[").map(|i| at + i) {
             let (names, end) = self.attributes(start);
-            let is_test = names
-                .iter()
-                .any(|name| name.rsplit("::").next() == Some("test"));
+            let is_test = names.iter().any(|name| name.rsplit("::").next() == Some("test"));
             at = end;
             let ignored = names.iter().any(|name| name == "ignore");
             if is_test
@@ -65,21 +60,13 @@ impl Source {
     /// Where the bodies of public async functions stand: the cases of a conformance suite.
     #[must_use]
     pub fn public_async_functions(&self) -> Vec<Range<usize>> {
-        self.code
-            .match_indices("pub async fn ")
-            .filter_map(|(at, _)| self.body(at))
-            .collect()
+        self.code.match_indices("pub async fn ").filter_map(|(at, _)| self.body(at)).collect()
     }
 
     /// The line, counted from 1, on which a byte stands.
     #[must_use]
     pub fn line(&self, at: usize) -> usize {
-        self.code
-            .bytes()
-            .take(at)
-            .filter(|byte| *byte == b'\n')
-            .count()
-            + 1
+        self.code.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
     }
 
     /// The names of attributes that follow each other, and the end of the last one.
@@ -92,17 +79,9 @@ impl Source {
                 return (names, end);
             }
             let close = self.matching(next + 1).unwrap_or(self.code.len());
-            let inner: String = self.code[next + 2..close]
-                .chars()
-                .filter(|c| !c.is_whitespace())
-                .collect();
-            names.push(
-                inner
-                    .split(['(', '=', ']'])
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
-            );
+            let inner: String =
+                self.code[next + 2..close].chars().filter(|c| !c.is_whitespace()).collect();
+            names.push(inner.split(['(', '=', ']']).next().unwrap_or_default().to_owned());
             end = close;
         }
     }
@@ -147,20 +126,14 @@ enum Piece {
 }
 
 fn blank(bytes: &[u8]) -> Vec<u8> {
-    bytes
-        .iter()
-        .map(|byte| if *byte == b'\n' { b'\n' } else { b' ' })
-        .collect()
+    bytes.iter().map(|byte| if *byte == b'\n' { b'\n' } else { b' ' }).collect()
 }
 
 /// The end of the piece that begins at `at`, and what it is.
 fn next_piece(text: &str, at: usize) -> (usize, Piece) {
     let (bytes, rest) = (text.as_bytes(), &text.as_bytes()[at..]);
     if rest.starts_with(b"//") {
-        let end = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(bytes.len(), |i| at + i);
+        let end = rest.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |i| at + i);
         return (end, Piece::Comment);
     }
     if rest.starts_with(b"/*") {
@@ -227,9 +200,7 @@ fn raw_string(bytes: &[u8], at: usize) -> Option<usize> {
     }
     let close = [b"\"".as_slice(), &bytes[at..at + hashes]].concat();
     let body = at + hashes + 1;
-    let end = bytes[body..]
-        .windows(close.len())
-        .position(|window| window == close);
+    let end = bytes[body..].windows(close.len()).position(|window| window == close);
     Some(end.map_or(bytes.len(), |i| body + i + close.len()))
 }
 
@@ -251,11 +222,7 @@ pub fn files(extension: &str) -> std::io::Result<Vec<(String, String)>> {
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(directory)? {
             let (entry, path) = entry.map(|entry| (entry.file_type(), entry.path()))?;
-            let name = path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if entry?.is_dir() {
                 if !name.starts_with('.') && !matches!(&*name, "target" | "node_modules") {
                     directories.push(path);
@@ -297,11 +264,7 @@ mod tests {
             let of = |text: &str, c: char| text.matches(c).count();
             assert_eq!(source.code.len(), text.len(), "{text}");
             assert_eq!(of(&source.code, 'k'), of(text, 'k'), "{text}");
-            assert_eq!(
-                of(&source.code, 's') + of(&source.comments, 's'),
-                0,
-                "{text}"
-            );
+            assert_eq!(of(&source.code, 's') + of(&source.comments, 's'), 0, "{text}");
             assert_eq!(of(&source.comments, 'k'), 0, "{text}");
         }
     }
@@ -309,10 +272,7 @@ mod tests {
     #[test]
     fn tests_are_found_by_their_attribute_and_end_with_their_braces() {
         for (text, expected) in [
-            (
-                "#[test]\nfn a() { { } }\nfn b() {}",
-                vec!["#[test]\nfn a() { { } }"],
-            ),
+            ("#[test]\nfn a() { { } }\nfn b() {}", vec!["#[test]\nfn a() { { } }"]),
             (
                 "#[tokio::test(flavor = \"x\")] async fn a() {}",
                 vec!["#[tokio::test(flavor = \"x\")] async fn a() {}"],
@@ -333,11 +293,8 @@ mod tests {
             ("\"#[test]\"; fn a() {}", vec![]),
             ("#[test] const A: u8;", vec![]),
         ] {
-            let found: Vec<_> = Source::new(text)
-                .tests()
-                .into_iter()
-                .map(|range| &text[range])
-                .collect();
+            let found: Vec<_> =
+                Source::new(text).tests().into_iter().map(|range| &text[range]).collect();
             assert_eq!(found, expected, "{text}");
         }
     }

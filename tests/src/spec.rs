@@ -44,17 +44,10 @@ pub fn requirements(text: &str) -> Result<BTreeMap<String, Status>, Vec<String>>
     }
     for id in found.keys().filter(|id| family(id) != id.as_str()) {
         if found.contains_key(family(id)) {
-            problems.push(format!(
-                "{id} is a part of {}, which is a requirement",
-                family(id)
-            ));
+            problems.push(format!("{id} is a part of {}, which is a requirement", family(id)));
         }
     }
-    if problems.is_empty() {
-        Ok(found)
-    } else {
-        Err(problems)
-    }
+    if problems.is_empty() { Ok(found) } else { Err(problems) }
 }
 
 /// `- **W2a** *(built)* text`.
@@ -71,16 +64,13 @@ fn requirement(line: &str) -> Option<(&str, Status)> {
 
 /// A capital letter, a number, and perhaps a small letter.
 fn is_id(text: &str) -> bool {
-    let digits = family(text)
-        .strip_prefix(|c: char| c.is_ascii_uppercase())
-        .unwrap_or_default();
+    let digits = family(text).strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or_default();
     !digits.is_empty() && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The id without the letter of its part.
 fn family(id: &str) -> &str {
-    id.strip_suffix(|c: char| c.is_ascii_lowercase())
-        .unwrap_or(id)
+    id.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(id)
 }
 
 /// The citations of a Rust file. In a file of a conformance suite, public async functions prove as
@@ -109,11 +99,7 @@ pub fn mentions(path: &str, text: &str) -> Vec<Citation> {
         .into_iter()
         .map(|(at, id)| {
             let line = text[..at].matches('\n').count() + 1;
-            Citation {
-                id,
-                place: format!("{path}:{line}"),
-                proof: false,
-            }
+            Citation { id, place: format!("{path}:{line}"), proof: false }
         })
         .collect()
 }
@@ -155,9 +141,7 @@ pub fn problems(requirements: &BTreeMap<String, Status>, citations: &[Citation])
                 problems.push(format!("{place}: a test cites {id}, which is planned"));
             }
             (None, true) if families.contains(&**id) => {
-                problems.push(format!(
-                    "{place}: a test cites {id}, which has parts: name one"
-                ));
+                problems.push(format!("{place}: a test cites {id}, which has parts: name one"));
             }
             (None, _) if !families.contains(&**id) => {
                 problems.push(format!("{place}: {id} is no requirement"));
@@ -165,10 +149,7 @@ pub fn problems(requirements: &BTreeMap<String, Status>, citations: &[Citation])
             _ => {}
         }
     }
-    for (id, _) in requirements
-        .iter()
-        .filter(|(_, status)| **status == Status::Built)
-    {
+    for (id, _) in requirements.iter().filter(|(_, status)| **status == Status::Built) {
         let mut cited = citations.iter().filter(|citation| citation.id == *id);
         if cited.clone().any(|citation| citation.proof) {
             continue;

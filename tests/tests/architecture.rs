@@ -14,32 +14,17 @@ use ccc_tests::source::{files, root};
 const SHIPPED: &[&str] = &["ccc"];
 
 /// What is built for wasm32, as arguments to cargo.
-const WASM: &[&str] = &[
-    "-p",
-    "ccc-core",
-    "-p",
-    "ccc-github",
-    "-p",
-    "ccc-store",
-    "--no-default-features",
-];
+const WASM: &[&str] =
+    &["-p", "ccc-core", "-p", "ccc-github", "-p", "ccc-store", "--no-default-features"];
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 const MAX_CORE_CRATES: usize = 39;
 
 fn cargo(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO"))
-        .args(arguments)
-        .current_dir(root())
-        .output()
-        .unwrap();
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success(),
-        "cargo {}:\n{errors}",
-        arguments.join(" ")
-    );
+    assert!(output.status.success(), "cargo {}:\n{errors}", arguments.join(" "));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -51,16 +36,11 @@ fn none(found: &[String]) {
 fn manifests_name_no_adapter() {
     // spec: A1
     let manifests = files("toml").unwrap();
-    let manifests: Vec<_> = manifests
-        .iter()
-        .filter(|(path, _)| path.ends_with("Cargo.toml"))
-        .collect();
+    let manifests: Vec<_> =
+        manifests.iter().filter(|(path, _)| path.ends_with("Cargo.toml")).collect();
     for (room, _) in ROOMS {
         let path = format!("{room}/Cargo.toml");
-        assert!(
-            manifests.iter().any(|(found, _)| *found == path),
-            "{path} is not there"
-        );
+        assert!(manifests.iter().any(|(found, _)| *found == path), "{path} is not there");
     }
     let found: Vec<_> = manifests
         .iter()
@@ -73,56 +53,24 @@ fn manifests_name_no_adapter() {
 fn manifests_that_name_an_adapter_are_found() {
     for (name, rest, expected) in [
         ("ccc-core", "[dependencies]\nserde = '1'", ""),
-        (
-            "ccc-core",
-            "[dev-dependencies]\nccc-core = { path = '.' }",
-            "",
-        ),
-        (
-            "ccc-core",
-            "[dependencies]\nccc-store = '1'",
-            "ccc-core names ccc-store",
-        ),
+        ("ccc-core", "[dev-dependencies]\nccc-core = { path = '.' }", ""),
+        ("ccc-core", "[dependencies]\nccc-store = '1'", "ccc-core names ccc-store"),
         (
             "ccc-core",
             "[dev-dependencies]\nccc-github.workspace = true",
             "ccc-core names ccc-github",
         ),
-        (
-            "ccc-core",
-            "[dependencies]\nreqwest = '0'",
-            "ccc-core names reqwest",
-        ),
-        (
-            "ccc-core",
-            "[target.'cfg(unix)'.dependencies]\nbollard = '0'",
-            "ccc-core names bollard",
-        ),
-        (
-            "ccc-store",
-            "[dependencies]\nreqwest = '0'\nccc-core = '0'",
-            "",
-        ),
-        (
-            "ccc-store",
-            "[build-dependencies]\nccc-github = '0'",
-            "ccc-store names ccc-github",
-        ),
+        ("ccc-core", "[dependencies]\nreqwest = '0'", "ccc-core names reqwest"),
+        ("ccc-core", "[target.'cfg(unix)'.dependencies]\nbollard = '0'", "ccc-core names bollard"),
+        ("ccc-store", "[dependencies]\nreqwest = '0'\nccc-core = '0'", ""),
+        ("ccc-store", "[build-dependencies]\nccc-github = '0'", "ccc-store names ccc-github"),
         (
             "ccc-github",
             "[dependencies]\nx = { package = 'ccc-store' }",
             "ccc-github names ccc-store",
         ),
-        (
-            "ccc-runner",
-            "[dependencies]\nccc = { path = 'x' }",
-            "ccc-runner names ccc",
-        ),
-        (
-            "ccc",
-            "[dependencies]\nccc-store = '0'\nccc-github = '0'",
-            "",
-        ),
+        ("ccc-runner", "[dependencies]\nccc = { path = 'x' }", "ccc-runner names ccc"),
+        ("ccc", "[dependencies]\nccc-store = '0'\nccc-github = '0'", ""),
     ] {
         let manifest = format!("[package]\nname = '{name}'\n{rest}");
         assert_eq!(
@@ -137,56 +85,21 @@ fn manifests_that_name_an_adapter_are_found() {
 fn code_names_no_adapter() {
     // spec: A1
     let code = files("rs").unwrap();
-    let found: Vec<_> = code
-        .iter()
-        .flat_map(|(path, text)| wrong_names(path, text))
-        .collect();
+    let found: Vec<_> = code.iter().flat_map(|(path, text)| wrong_names(path, text)).collect();
     none(&found);
 }
 
 #[test]
 fn code_that_names_an_adapter_is_found() {
     for (path, text, expected) in [
-        (
-            "ccc-core/src/a.rs",
-            "use reqwest::Client;",
-            "ccc-core/src/a.rs names reqwest",
-        ),
-        (
-            "ccc-core/src/a.rs",
-            "struct GitHubToken;",
-            "ccc-core/src/a.rs names GitHubToken",
-        ),
-        (
-            "ccc-core/src/a/b.rs",
-            "fn run_docker() {}",
-            "ccc-core/src/a/b.rs names run_docker",
-        ),
-        (
-            "ccc-core/src/a.rs",
-            "ccc_store::x()",
-            "ccc-core/src/a.rs names ccc_store",
-        ),
-        (
-            "ccc-github/src/a.rs",
-            "use ccc_runner as r;",
-            "ccc-github/src/a.rs names ccc_runner",
-        ),
-        (
-            "ccc-core/src/a.rs",
-            "// docker\nlet a = \".github\"; use ccc_core::b;",
-            "",
-        ),
-        (
-            "ccc-github/src/a.rs",
-            "use {ccc_core::a, reqwest::b}; struct GitHub;",
-            "",
-        ),
-        (
-            "examples/ccc/src/a.rs",
-            "use ccc_github::a; use ccc_store::b;",
-            "",
-        ),
+        ("ccc-core/src/a.rs", "use reqwest::Client;", "ccc-core/src/a.rs names reqwest"),
+        ("ccc-core/src/a.rs", "struct GitHubToken;", "ccc-core/src/a.rs names GitHubToken"),
+        ("ccc-core/src/a/b.rs", "fn run_docker() {}", "ccc-core/src/a/b.rs names run_docker"),
+        ("ccc-core/src/a.rs", "ccc_store::x()", "ccc-core/src/a.rs names ccc_store"),
+        ("ccc-github/src/a.rs", "use ccc_runner as r;", "ccc-github/src/a.rs names ccc_runner"),
+        ("ccc-core/src/a.rs", "// docker\nlet a = \".github\"; use ccc_core::b;", ""),
+        ("ccc-github/src/a.rs", "use {ccc_core::a, reqwest::b}; struct GitHub;", ""),
+        ("examples/ccc/src/a.rs", "use ccc_github::a; use ccc_store::b;", ""),
     ] {
         assert_eq!(wrong_names(path, text).join(", "), expected, "{text}");
     }
@@ -196,15 +109,8 @@ fn code_that_names_an_adapter_is_found() {
 fn no_shipped_program_holds_what_is_for_tests() {
     // spec: A3
     for package in SHIPPED {
-        let tree = cargo(&[
-            "tree",
-            "-p",
-            package,
-            "-e",
-            "normal,features",
-            "--locked",
-            "--offline",
-        ]);
+        let tree =
+            cargo(&["tree", "-p", package, "-e", "normal,features", "--locked", "--offline"]);
         assert!(tree.starts_with(&format!("{package} v")), "{tree}");
         assert_eq!(test_only(&tree), Vec::<&str>::new());
     }
@@ -213,18 +119,9 @@ fn no_shipped_program_holds_what_is_for_tests() {
 #[test]
 fn a_program_that_holds_what_is_for_tests_is_found() {
     for (tree, expected) in [
-        (
-            "ccc v0\n└── ccc-core feature \"testing\"\n    └── ccc-core v0",
-            1,
-        ),
-        (
-            "ccc v0\n├── ccc-core feature \"git\"\n│   └── ccc-core v0\n└── mockall v0.15.0",
-            1,
-        ),
-        (
-            "ccc v0\n├── ccc-core feature \"default\"\n│   └── ccc-core v0",
-            0,
-        ),
+        ("ccc v0\n└── ccc-core feature \"testing\"\n    └── ccc-core v0", 1),
+        ("ccc v0\n├── ccc-core feature \"git\"\n│   └── ccc-core v0\n└── mockall v0.15.0", 1),
+        ("ccc v0\n├── ccc-core feature \"default\"\n│   └── ccc-core v0", 0),
     ] {
         assert_eq!(test_only(tree).len(), expected, "{tree}");
     }
@@ -246,38 +143,20 @@ fn the_core_is_small() {
     ]);
     let found = crates(&tree);
     assert!(found.contains("ccc-core v0.1.0"), "{tree}");
-    assert!(
-        found.len() <= MAX_CORE_CRATES,
-        "{} crates: {found:#?}",
-        found.len()
-    );
+    assert!(found.len() <= MAX_CORE_CRATES, "{} crates: {found:#?}", found.len());
 }
 
 #[test]
 fn a_crate_counts_once_for_each_version() {
     let tree = "a v1 (/x)\nb v1 (proc-macro)\nc v1\nc v2\nb v1 (proc-macro) (*)\nc v1 (*)\n";
-    assert_eq!(
-        crates(tree),
-        BTreeSet::from(["a v1", "b v1", "c v1", "c v2"])
-    );
+    assert_eq!(crates(tree), BTreeSet::from(["a v1", "b v1", "c v1", "c v2"]));
 }
 
 #[test]
 fn what_runs_in_a_worker_builds_for_it() {
     // spec: A2
     // The build itself is a stage of `.ci/run`: it takes a target that not everybody has.
-    let tree = [
-        &[
-            "tree",
-            "--target",
-            WASM_TARGET,
-            "-e",
-            "normal",
-            "--prefix",
-            "none",
-        ],
-        WASM,
-    ];
+    let tree = [&["tree", "--target", WASM_TARGET, "-e", "normal", "--prefix", "none"], WASM];
     let tree = cargo(&[&tree.concat()[..], &["--locked", "--offline"]].concat());
     assert_eq!(native(&tree), Vec::<&str>::new());
 }
@@ -292,10 +171,7 @@ fn a_crate_that_needs_an_operating_system_is_found() {
 fn files_are_short() {
     // spec: A6
     let code = files("rs").unwrap();
-    let found: Vec<_> = code
-        .iter()
-        .filter_map(|(path, text)| too_long(path, text))
-        .collect();
+    let found: Vec<_> = code.iter().filter_map(|(path, text)| too_long(path, text)).collect();
     none(&found);
 }
 
@@ -303,10 +179,7 @@ fn files_are_short() {
 fn a_long_file_is_found() {
     let (fits, long) = ("\n".repeat(MAX_LINES), "\n".repeat(MAX_LINES + 1));
     assert_eq!(too_long("a/src/b.rs", &fits), None);
-    assert_eq!(
-        too_long("a/src/b.rs", &long).unwrap(),
-        "a/src/b.rs: 351 lines"
-    );
+    assert_eq!(too_long("a/src/b.rs", &long).unwrap(), "a/src/b.rs: 351 lines");
     assert_eq!(too_long("a/src/b/tests.rs", &long), None);
     assert_eq!(too_long("a/tests/b.rs", &long), None);
 }

@@ -9,10 +9,7 @@ use ccc_tests::spec::{Citation, Status, citations, mentions, problems, requireme
 fn every_built_requirement_is_proved_and_every_citation_is_true() {
     // spec: A5
     let pages = files("md").unwrap();
-    let (_, spec) = pages
-        .iter()
-        .find(|(path, _)| path == "docs/spec.md")
-        .unwrap();
+    let (_, spec) = pages.iter().find(|(path, _)| path == "docs/spec.md").unwrap();
     let requirements = requirements(spec).unwrap_or_else(|found| panic!("{}", found.join("\n")));
     let code = files("rs").unwrap();
     let cited: Vec<Citation> = code
@@ -27,29 +24,19 @@ fn every_built_requirement_is_proved_and_every_citation_is_true() {
         )
         .collect();
     let found = problems(&requirements, &cited);
-    assert!(
-        found.is_empty(),
-        "{} problems:\n{}",
-        found.len(),
-        found.join("\n")
-    );
+    assert!(found.is_empty(), "{} problems:\n{}", found.len(), found.join("\n"));
 }
 
 #[test]
 fn a_requirement_is_one_line_of_one_form() {
     for (text, expected) in [
         ("- **W2** *(built)* Text.", Some(("W2", Status::Built))),
-        (
-            "- **W12a** *(planned)* Text.",
-            Some(("W12a", Status::Planned)),
-        ),
+        ("- **W12a** *(planned)* Text.", Some(("W12a", Status::Planned))),
         ("Text about **W2** *(built)*.", None),
         ("- a list", None),
     ] {
-        let expected: BTreeMap<_, _> = expected
-            .into_iter()
-            .map(|(id, status)| (id.to_owned(), status))
-            .collect();
+        let expected: BTreeMap<_, _> =
+            expected.into_iter().map(|(id, status)| (id.to_owned(), status)).collect();
         assert_eq!(requirements(text), Ok(expected), "{text}");
     }
     for text in [
@@ -95,10 +82,7 @@ fn only_a_comment_inside_a_test_proves() {
         ("// #[test]\nfn a() {\n// spec: W2\n}", "W2"),
         ("#[test]\nfn a() { \"spec: W2\"; }", ""),
         ("#[test]\nfn a() { let spec: W2; }", ""),
-        (
-            "// ContainerSpec: W2; spec: what it must be like; spec:W2",
-            "",
-        ),
+        ("// ContainerSpec: W2; spec: what it must be like; spec:W2", ""),
         ("// spec: W2 and W3", "W2"),
         ("// spec: w2, X9z9", "w2 X9z9"),
     ] {
@@ -110,11 +94,7 @@ fn only_a_comment_inside_a_test_proves() {
 fn a_case_of_a_conformance_suite_proves_as_a_test_does() {
     let text =
         "/// spec: Q1\npub async fn a(s: &dyn S) {\n// spec: Q2\n}\nfn b() {\n// spec: Q3\n}";
-    check(
-        "ccc-core/src/testing/conformance/run_store.rs",
-        text,
-        "Q1 Q2! Q3",
-    );
+    check("ccc-core/src/testing/conformance/run_store.rs", text, "Q1 Q2! Q3");
     check("ccc-core/src/testing/fakes.rs", text, "Q1 Q2 Q3");
 }
 
@@ -124,14 +104,8 @@ fn every_disagreement_is_found() {
     let requirements = requirements(text).unwrap();
     for (cited, expected) in [
         (vec![("W1", true), ("W2a", true)], vec![]),
-        (
-            vec![("W1", true), ("W2a", true), ("W2", false), ("W3", false)],
-            vec![],
-        ),
-        (
-            vec![("W2a", true)],
-            vec!["W1 is built and no test cites it"],
-        ),
+        (vec![("W1", true), ("W2a", true), ("W2", false), ("W3", false)], vec![]),
+        (vec![("W2a", true)], vec!["W1 is built and no test cites it"]),
         (
             vec![("W1", false), ("W2a", true)],
             vec!["W1 is built and no test cites it; the citation at f:1 is in no test"],
@@ -144,22 +118,12 @@ fn every_disagreement_is_found() {
             vec![("W1", true), ("W2a", true), ("W2", true)],
             vec!["f:1: a test cites W2, which has parts: name one"],
         ),
-        (
-            vec![("W1", true), ("W2a", true), ("W4", true)],
-            vec!["f:1: W4 is no requirement"],
-        ),
-        (
-            vec![("W1", true), ("W2a", true), ("W2b", false)],
-            vec!["f:1: W2b is no requirement"],
-        ),
+        (vec![("W1", true), ("W2a", true), ("W4", true)], vec!["f:1: W4 is no requirement"]),
+        (vec![("W1", true), ("W2a", true), ("W2b", false)], vec!["f:1: W2b is no requirement"]),
     ] {
         let cited: Vec<Citation> = cited
             .into_iter()
-            .map(|(id, proof)| Citation {
-                id: id.to_owned(),
-                place: "f:1".to_owned(),
-                proof,
-            })
+            .map(|(id, proof)| Citation { id: id.to_owned(), place: "f:1".to_owned(), proof })
             .collect();
         assert_eq!(problems(&requirements, &cited), expected, "{cited:?}");
     }
@@ -168,10 +132,6 @@ fn every_disagreement_is_found() {
 #[test]
 fn a_page_may_cite_and_proves_nothing() {
     let cited = mentions("a.md", "x\nas (`spec: W2`) says");
-    let expected = Citation {
-        id: "W2".to_owned(),
-        place: "a.md:2".to_owned(),
-        proof: false,
-    };
+    let expected = Citation { id: "W2".to_owned(), place: "a.md:2".to_owned(), proof: false };
     assert_eq!(cited, [expected]);
 }

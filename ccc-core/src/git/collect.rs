@@ -83,13 +83,10 @@ impl HostGit {
         if let Some(refusal) = self.check_contents(run, &records, redactor).await? {
             return Ok(Collected::Refused(refusal));
         }
-        let tree = self
-            .git("write-tree")
-            .dir(&paths.git_dir)
-            .setting("core.fsync=objects")
-            .run()
-            .await?;
-        let changes = records.iter().zip(sizes).map(|(record, bytes)| record.change(bytes)).collect();
+        let tree =
+            self.git("write-tree").dir(&paths.git_dir).setting("core.fsync=objects").run().await?;
+        let changes =
+            records.iter().zip(sizes).map(|(record, bytes)| record.change(bytes)).collect();
         Ok(Collected::Changes(ChangeSet {
             base: base.clone(),
             tree: ObjectId::new(String::from_utf8_lossy(&tree).trim())?,
@@ -171,18 +168,18 @@ impl HostGit {
         Ok(if !leaking.is_empty() {
             Some(Refusal::new("the work holds what looks like a secret", leaking, redactor))
         } else if !escaping.is_empty() {
-            Some(Refusal::new("the work holds links that lead out of the repository", escaping, redactor))
+            Some(Refusal::new(
+                "the work holds links that lead out of the repository",
+                escaping,
+                redactor,
+            ))
         } else {
             None
         })
     }
 
     async fn blob(&self, run: RunId, object: &str) -> Result<Vec<u8>> {
-        self.git("cat-file")
-            .dir(&self.paths(run).git_dir)
-            .args(["blob", object])
-            .run()
-            .await
+        self.git("cat-file").dir(&self.paths(run).git_dir).args(["blob", object]).run().await
     }
 }
 
@@ -232,11 +229,7 @@ fn paths_of(records: &[Record]) -> impl Iterator<Item = &Vec<u8>> {
 }
 
 /// What can be refused by names, modes and numbers alone.
-fn check_records(
-    records: &[Record],
-    policy: &TrustPolicy,
-    redactor: &Redactor,
-) -> Option<Refusal> {
+fn check_records(records: &[Record], policy: &TrustPolicy, redactor: &Redactor) -> Option<Refusal> {
     let matching = |test: &dyn Fn(&Record) -> bool| -> Vec<&Vec<u8>> {
         records.iter().filter(|r| test(r)).map(|r| &r.path).collect()
     };

@@ -145,8 +145,7 @@ impl Call {
             let header = format!("Authorization: {value}");
             // A server may repeat what it was sent, with or without the scheme before it.
             self.redactor.add(&Secret::from(value.rsplit(' ').next().unwrap_or(value)));
-            self.secret_settings
-                .push((format!("http.{url}.extraHeader"), header.into()));
+            self.secret_settings.push((format!("http.{url}.extraHeader"), header.into()));
         }
         Ok(self)
     }
@@ -231,7 +230,8 @@ impl Call {
             Error::new(ErrorKind::Unavailable, hint).with_source(e)
         })?;
         let group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (stdin, stdout, stderr) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let write = async {
             if let Some(mut stdin) = stdin {
                 // git may end without reading all of it; its exit status tells.
@@ -241,10 +241,9 @@ impl Call {
         let ((), stdout, stderr) =
             tokio::join!(write, read(stdout, MAX_STDOUT), read(stderr, MAX_STDERR));
         let (stdout, stderr) = (stdout?, stderr?);
-        let status = child
-            .wait()
-            .await
-            .map_err(|e| Error::new(ErrorKind::Unexpected, "lost the git process").with_source(e))?;
+        let status = child.wait().await.map_err(|e| {
+            Error::new(ErrorKind::Unexpected, "lost the git process").with_source(e)
+        })?;
         group.disarm();
         Ok((status, stdout, stderr))
     }
@@ -253,10 +252,9 @@ impl Call {
 async fn read(from: Option<impl AsyncRead + Unpin>, max: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Some(from) = from {
-        from.take(max + 1)
-            .read_to_end(&mut bytes)
-            .await
-            .map_err(|e| Error::new(ErrorKind::Unexpected, "cannot read from git").with_source(e))?;
+        from.take(max + 1).read_to_end(&mut bytes).await.map_err(|e| {
+            Error::new(ErrorKind::Unexpected, "cannot read from git").with_source(e)
+        })?;
     }
     if bytes.len() as u64 > max {
         return Err(Error::new(
@@ -287,18 +285,31 @@ impl Drop for Group {
 /// What git's words mean for the caller.
 fn failure(subcommand: &str, stderr: &str) -> Error {
     let said = |what: &str| stderr.contains(what);
-    let kind = if said("Authentication failed") || said("could not read Username") || said("error: 401") {
+    let kind = if said("Authentication failed")
+        || said("could not read Username")
+        || said("error: 401")
+    {
         ErrorKind::Unauthenticated
     } else if said("error: 403") || said("[remote rejected]") || said("pre-receive hook declined") {
         ErrorKind::PermissionDenied
-    } else if said("not a git repository") || said("is not a valid ")
-        || said("not found") || said("does not exist") || said("does not appear to be a git") {
+    } else if said("not a git repository")
+        || said("is not a valid ")
+        || said("not found")
+        || said("does not exist")
+        || said("does not appear to be a git")
+    {
         ErrorKind::NotFound
     } else if said("No space left") || said("Disk quota") {
         ErrorKind::LimitExceeded
-    } else if said("Could not resolve") || said("Failed to connect") || said("Couldn't connect")
-        || said("Connection") || said("timed out") || said("early EOF") || said("RPC failed")
-        || said("error: 5") || said("unable to access")
+    } else if said("Could not resolve")
+        || said("Failed to connect")
+        || said("Couldn't connect")
+        || said("Connection")
+        || said("timed out")
+        || said("early EOF")
+        || said("RPC failed")
+        || said("error: 5")
+        || said("unable to access")
     {
         ErrorKind::Unavailable
     } else {
@@ -321,11 +332,20 @@ mod tests {
     fn git_s_words_become_kinds() {
         for (words, kind) in [
             ("fatal: Authentication failed for 'https://h/'", ErrorKind::Unauthenticated),
-            ("fatal: unable to access 'u': The requested URL returned error: 403", ErrorKind::PermissionDenied),
-            (" ! [remote rejected] a -> b (protected branch hook declined)", ErrorKind::PermissionDenied),
+            (
+                "fatal: unable to access 'u': The requested URL returned error: 403",
+                ErrorKind::PermissionDenied,
+            ),
+            (
+                " ! [remote rejected] a -> b (protected branch hook declined)",
+                ErrorKind::PermissionDenied,
+            ),
             ("fatal: repository 'http://h/r.git/' not found", ErrorKind::NotFound),
             ("fatal: unable to access 'u': Failed to connect to h port 1", ErrorKind::Unavailable),
-            ("fatal: unable to access 'u': The requested URL returned error: 502", ErrorKind::Unavailable),
+            (
+                "fatal: unable to access 'u': The requested URL returned error: 502",
+                ErrorKind::Unavailable,
+            ),
             ("fatal: something new", ErrorKind::Unexpected),
         ] {
             let error = failure("fetch", words);

@@ -66,11 +66,7 @@ impl HostGit {
                 )
             })?;
         let tip = ObjectId::new(String::from_utf8_lossy(&tip).trim())?;
-        self.git("update-ref")
-            .dir(&mirror)
-            .args([held(run).as_str(), tip.as_str()])
-            .run()
-            .await?;
+        self.git("update-ref").dir(&mirror).args([held(run).as_str(), tip.as_str()]).run().await?;
         Ok((mirror, tip))
     }
 
@@ -81,11 +77,7 @@ impl HostGit {
             // Mirrors never pack refs, but a person who cleans one up does.
             let packed = std::fs::read_to_string(mirror.join("packed-refs")).unwrap_or_default();
             if mirror.join(&name).exists() || packed.contains(&name) {
-                self.git("update-ref")
-                    .dir(&mirror)
-                    .args(["-d", name.as_str()])
-                    .run()
-                    .await?;
+                self.git("update-ref").dir(&mirror).args(["-d", name.as_str()]).run().await?;
             }
         }
         Ok(())

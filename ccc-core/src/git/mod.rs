@@ -80,6 +80,12 @@ impl HostGit {
         Ok(Self { root, fetching: Mutex::default(), _lock: lock })
     }
 
+    /// The directory that it works in.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Asks whether git is there and new enough.
     ///
     /// # Errors
@@ -109,9 +115,7 @@ impl HostGit {
     pub fn runs(&self) -> Result<Vec<RunId>> {
         let runs = self.root.join("runs");
         let entries = fs::read_dir(&runs).map_err(|e| unusable(&runs, &e))?;
-        Ok(entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .collect())
+        Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
     }
 
     /// Where the work of a run is kept when it cannot be published.
@@ -136,13 +140,11 @@ fn make_private_dir(path: &Path) -> Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            fs::DirBuilder::new()
-                .mode(0o700)
-                .recursive(true)
-                .create(path)
-                .map_err(|e| unusable(path, &e))
-        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => fs::DirBuilder::new()
+            .mode(0o700)
+            .recursive(true)
+            .create(path)
+            .map_err(|e| unusable(path, &e)),
         Err(e) => Err(unusable(path, &e)),
     }
 }

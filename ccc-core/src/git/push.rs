@@ -76,7 +76,9 @@ impl HostGit {
             Some(object) if object == commit.as_str() => Ok(true),
             Some(_) => Err(Error::new(
                 ErrorKind::AlreadyExists,
-                format!("the branch `{branch}` is taken by somebody else's work; nothing was pushed"),
+                format!(
+                    "the branch `{branch}` is taken by somebody else's work; nothing was pushed"
+                ),
             )),
         }
     }

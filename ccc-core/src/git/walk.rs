@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use super::workspace::remove_tree;
 use super::unusable;
+use super::workspace::remove_tree;
 use crate::Result;
 
 /// Why a workspace is refused, and the paths that this is about.
@@ -23,7 +23,10 @@ fn finding(reason: impl Into<String>, paths: Vec<Vec<u8>>) -> Finding {
 ///
 /// Follows no link, not even one in the workspace's own place. `Ok(Err(finding))` is a finding, `Err`
 /// a failure of the host.
-pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<std::result::Result<(), Finding>> {
+pub(super) fn inspect(
+    workspace: &Path,
+    max_entries: u64,
+) -> Result<std::result::Result<(), Finding>> {
     let (mut nested, mut special, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
     let relative = |path: &Path| {
         let path = path.strip_prefix(workspace).unwrap_or(path);

@@ -70,12 +70,7 @@ impl HostGit {
         write_into(git_dir, "info/attributes", ATTRIBUTES)
     }
 
-    async fn add_throw_away(
-        &self,
-        run: RunId,
-        branch: &str,
-        mirror: &Path,
-    ) -> Result<()> {
+    async fn add_throw_away(&self, run: RunId, branch: &str, mirror: &Path) -> Result<()> {
         let paths = self.paths(run);
         let git_dir = paths.workspace.join(".git");
         self.git("init").args(["--quiet", "--template="]).arg(&paths.workspace).run().await?;

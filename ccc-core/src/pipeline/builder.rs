@@ -104,7 +104,10 @@ impl PipelineBuilder {
     pub fn build(self) -> Result<Pipeline> {
         fn required<T>(part: Option<T>, name: &str) -> Result<T> {
             part.ok_or_else(|| {
-                Error::new(ErrorKind::InvalidInput, format!("a pipeline needs {name}: set it before build"))
+                Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("a pipeline needs {name}: set it before build"),
+                )
             })
         }
         let runtime = tokio::runtime::Handle::try_current().map_err(|e| {

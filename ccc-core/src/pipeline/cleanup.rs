@@ -20,13 +20,14 @@ impl CleanupGuard {
     /// Cleans up, and says how that went. It runs as a task of its own, so that giving up on the
     /// answer does not stop it half-way.
     pub(super) async fn clean_up(mut self) -> Result<()> {
-        let Some((parts, run)) = self.armed.take() else { return Ok(()) };
+        let Some((parts, run)) = self.armed.take() else {
+            return Ok(());
+        };
         let tracker = parts.cleanups.clone();
         let runtime = parts.runtime.clone();
-        tracker
-            .spawn_on(clean_up(parts, run, Keep::Nothing), &runtime)
-            .await
-            .unwrap_or_else(|e| Err(Error::new(ErrorKind::Unexpected, "cleanup died").with_source(e)))
+        tracker.spawn_on(clean_up(parts, run, Keep::Nothing), &runtime).await.unwrap_or_else(|e| {
+            Err(Error::new(ErrorKind::Unexpected, "cleanup died").with_source(e))
+        })
     }
 }
 

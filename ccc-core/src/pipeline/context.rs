@@ -111,8 +111,11 @@ impl Context {
     }
 
     pub(super) fn emit(&self, what: EventKind) {
-        let event =
-            Event { run: self.id, at: self.parts.clock.now(), what: self.redactor.clean_kind(what) };
+        let event = Event {
+            run: self.id,
+            at: self.parts.clock.now(),
+            what: self.redactor.clean_kind(what),
+        };
         // An observer cannot fail; one that panics has no say in the run either.
         let _ = std::panic::catch_unwind(AssertUnwindSafe(|| self.parts.observer.on_event(&event)));
     }
@@ -155,7 +158,9 @@ impl Context {
 
     async fn advance(&self, stage: Stage) -> Result<()> {
         self.note_down(|checkpoint| checkpoint.stage = stage);
-        let Some(journal) = &self.journal else { return Ok(()) };
+        let Some(journal) = &self.journal else {
+            return Ok(());
+        };
         let checkpoint = self.checkpoint();
         let advanced = guarded(
             &*self.parts.clock,
@@ -168,7 +173,9 @@ impl Context {
 
     /// Tells the store how the run ended.
     pub(super) async fn finish(&self, outcome: &Outcome) -> Result<()> {
-        let Some(journal) = &self.journal else { return Ok(()) };
+        let Some(journal) = &self.journal else {
+            return Ok(());
+        };
         let finished = guarded(
             &*self.parts.clock,
             self.parts.limits.cleanup,
@@ -238,10 +245,9 @@ pub(super) async fn guarded<T>(
     match within(clock, limit, AssertUnwindSafe(work).catch_unwind()).await {
         Some(Ok(result)) => result,
         Some(Err(panic)) => Err(panicked(&*panic)),
-        None => Err(Error::new(
-            ErrorKind::TimedOut,
-            format!("no answer within {} s", limit.as_secs()),
-        )),
+        None => {
+            Err(Error::new(ErrorKind::TimedOut, format!("no answer within {} s", limit.as_secs())))
+        }
     }
 }
 
@@ -253,6 +259,9 @@ pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
         .unwrap_or_default();
     Error::new(
         ErrorKind::Unexpected,
-        format!("an adapter panicked, which is a defect in it: {}", crate::text::one_line(&words, 200)),
+        format!(
+            "an adapter panicked, which is a defect in it: {}",
+            crate::text::one_line(&words, 200)
+        ),
     )
 }

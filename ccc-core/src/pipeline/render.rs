@@ -111,11 +111,19 @@ fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
 fn spent(report: &AgentReport) -> String {
     let mut text = String::new();
     if let Some(micro_usd) = report.micro_usd {
-        text.push_str(&format!("\n\nCost: ${}.{:02}", micro_usd / 1_000_000, micro_usd / 10_000 % 100));
+        text.push_str(&format!(
+            "\n\nCost: ${}.{:02}",
+            micro_usd / 1_000_000,
+            micro_usd / 10_000 % 100
+        ));
     }
     if !report.denials.is_empty() {
-        let tools: Vec<String> =
-            report.denials.iter().take(20).map(|tool| markdown_escape(&one_line(tool, 100))).collect();
+        let tools: Vec<String> = report
+            .denials
+            .iter()
+            .take(20)
+            .map(|tool| markdown_escape(&one_line(tool, 100)))
+            .collect();
         text.push_str(&format!("\n\nTools that it was not allowed to use: {}.", tools.join(", ")));
     }
     text

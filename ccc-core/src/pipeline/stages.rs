@@ -28,8 +28,7 @@ impl Pipeline {
         }
         if run.checkpoint().stage < Stage::Collect {
             let stage = limits.stage;
-            let repository =
-                run.in_stage(Stage::Authorize, stage, self.authorize(run)).await?;
+            let repository = run.in_stage(Stage::Authorize, stage, self.authorize(run)).await?;
             let workspace =
                 run.in_stage(Stage::Checkout, stage, self.checkout(run, &repository)).await?;
             let (container, task) =

@@ -1,4 +1,8 @@
+use std::sync::{Arc, Mutex};
+
 use async_trait::async_trait;
+
+use super::lock;
 
 use crate::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict};
 use crate::container::{Command, ContainerExt};
@@ -10,11 +14,17 @@ pub struct FakeAgent {
     files: Vec<(String, String)>,
     credentials: Vec<CredentialKey>,
     verdict: Verdict,
+    prompts: Arc<Mutex<Vec<String>>>,
 }
 
 impl Default for FakeAgent {
     fn default() -> Self {
-        Self { files: Vec::new(), credentials: Vec::new(), verdict: Verdict::Completed }
+        Self {
+            files: Vec::new(),
+            credentials: Vec::new(),
+            verdict: Verdict::Completed,
+            prompts: Arc::default(),
+        }
     }
 }
 
@@ -31,6 +41,12 @@ impl FakeAgent {
     pub fn needs_credential(mut self, key: CredentialKey) -> Self {
         self.credentials.push(key);
         self
+    }
+
+    /// What it was told, by every clone of it.
+    #[must_use]
+    pub fn prompts(&self) -> Vec<String> {
+        lock(&self.prompts).clone()
     }
 
     /// Ends like this.
@@ -53,10 +69,11 @@ impl Agent for FakeAgent {
 
     async fn run(
         &self,
-        _: &Task,
+        task: &Task,
         container: &dyn Container,
         events: &mut dyn AgentSink,
     ) -> Result<AgentReport> {
+        lock(&self.prompts).push(task.prompt.clone());
         events.event(AgentEvent::Said { text: "working".to_owned() });
         for (path, content) in &self.files {
             events.event(AgentEvent::Edited { path: path.clone() });

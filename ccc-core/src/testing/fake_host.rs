@@ -61,7 +61,14 @@ impl FakeHost {
     }
 
     /// Opens an issue, or changes it.
-    pub fn set_issue(&self, number: u64, title: &str, body: &str, author: &Actor, open: bool) -> Issue {
+    pub fn set_issue(
+        &self,
+        number: u64,
+        title: &str,
+        body: &str,
+        author: &Actor,
+        open: bool,
+    ) -> Issue {
         let issue = Issue {
             number,
             title: title.to_owned(),
@@ -79,6 +86,19 @@ impl FakeHost {
     /// Puts a file where `file_at_default_branch` finds it.
     pub fn set_file(&self, path: &str, content: &[u8]) {
         lock(&self.state).files.insert(path.to_owned(), content.to_vec());
+    }
+
+    /// A person comments, at this time.
+    pub fn add_comment(&self, number: u64, author: &Actor, body: &str, at: Timestamp) {
+        let mut state = lock(&self.state);
+        let comment = Comment {
+            id: state.comments.len() as u64 + 1,
+            author: author.clone(),
+            body: body.to_owned(),
+            created_at: at,
+            updated_at: at,
+        };
+        state.comments.push((number, None, comment));
     }
 
     /// Archives the repository.
@@ -142,12 +162,19 @@ impl VcsHost for FakeHost {
 
     async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
         self.known(repo)?;
-        lock(&self.state).issues.get(&number).cloned().ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("there is no issue {number}"))
-        })
+        lock(&self.state)
+            .issues
+            .get(&number)
+            .cloned()
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no issue {number}")))
     }
 
-    async fn comments(&self, repo: &RepoRef, number: u64, before: Timestamp) -> Result<Vec<Comment>> {
+    async fn comments(
+        &self,
+        repo: &RepoRef,
+        number: u64,
+        before: Timestamp,
+    ) -> Result<Vec<Comment>> {
         self.known(repo)?;
         let state = lock(&self.state);
         Ok(state

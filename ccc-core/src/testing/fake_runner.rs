@@ -10,9 +10,7 @@ use super::lock;
 use crate::container::{
     Capabilities, Command, ContainerSpec, EnvValue, ExitStatus, OutputSink, OutputStream,
 };
-use crate::{
-    Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, SystemClock,
-};
+use crate::{Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, SystemClock};
 
 /// Runs nothing: understands a few programs (`true`, `false`, `cat`, `tee -- PATH`,
 /// `printenv NAME`, `sleep SECONDS`) and does what they would do.
@@ -116,13 +114,12 @@ impl FakeContainer {
                 let written = tokio::fs::write(self.workspace.join(path), &command.stdin).await;
                 Ok(ExitStatus::Code(i32::from(written.is_err())))
             }
-            ["printenv", name] => Ok(self.variable(command, name).map_or(
-                ExitStatus::Code(1),
-                |value| {
+            ["printenv", name] => {
+                Ok(self.variable(command, name).map_or(ExitStatus::Code(1), |value| {
                     print(&[value.as_slice(), b"\n"].concat());
                     ExitStatus::Code(0)
-                },
-            )),
+                }))
+            }
             ["sleep", seconds] => {
                 SystemClock.sleep(Duration::from_secs(seconds.parse().unwrap_or(0))).await;
                 Ok(ExitStatus::Code(0))

@@ -49,7 +49,12 @@ impl<T: CredentialStore> CredentialStore for Faulty<T> {
     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>> {
         through!(self, "credential_store.get", get(key))
     }
-    async fn put(&self, key: &CredentialKey, secret: &Secret, when: Precondition) -> Result<Version> {
+    async fn put(
+        &self,
+        key: &CredentialKey,
+        secret: &Secret,
+        when: Precondition,
+    ) -> Result<Version> {
         through!(self, "credential_store.put", put(key, secret, when))
     }
     async fn delete(&self, key: &CredentialKey) -> Result<()> {
@@ -132,7 +137,12 @@ impl<T: VcsHost> VcsHost for Faulty<T> {
     async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
         through!(self, "vcs_host.issue", issue(repo, number))
     }
-    async fn comments(&self, repo: &RepoRef, number: u64, before: Timestamp) -> Result<Vec<Comment>> {
+    async fn comments(
+        &self,
+        repo: &RepoRef,
+        number: u64,
+        before: Timestamp,
+    ) -> Result<Vec<Comment>> {
         through!(self, "vcs_host.comments", comments(repo, number, before))
     }
     async fn file_at_default_branch(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>> {

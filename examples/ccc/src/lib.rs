@@ -1,1 +1,17 @@
-//! .
+#![doc = include_str!("../README.md")]
+
+pub mod cli;
+pub mod config;
+mod demo;
+mod emulate;
+mod health;
+mod local;
+mod parts;
+mod run;
+mod serve;
+mod service;
+mod show;
+
+pub use config::Config;
+pub use local::LocalHost;
+pub use service::{Service, router};

@@ -49,7 +49,8 @@ async fn an_accepted_delivery_is_worked_on_and_kept() {
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
     let dispatcher = dispatcher(&bench, &store);
     let shutdown = CancellationToken::new();
-    let serving = tokio::task::spawn({
+    let mut serving = tokio::task::JoinSet::new();
+    serving.spawn({
         let (dispatcher, shutdown) = (Arc::clone(&dispatcher), shutdown.clone());
         async move { dispatcher.serve(shutdown).await }
     });
@@ -67,7 +68,7 @@ async fn an_accepted_delivery_is_worked_on_and_kept() {
     let record = store.get(first.run).await.unwrap().unwrap();
     assert_eq!(record.checkpoint.stage, Stage::Publish);
     shutdown.cancel();
-    serving.await.unwrap();
+    serving.join_all().await;
     assert_eq!(bench.faults.count("agent.run"), 1);
     assert_eq!(bench.left_over(), Vec::<String>::new());
 }
@@ -117,10 +118,8 @@ async fn a_worker_that_lost_its_run_says_nothing() {
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
     store.accept(&delivery("a"), &bench.event).await.unwrap();
     let stale = store.claim(Duration::ZERO).await.unwrap().unwrap();
-    let report = bench
-        .pipeline
-        .resume(stale, Arc::clone(&store) as _, &CancellationToken::new())
-        .await;
+    let report =
+        bench.pipeline.resume(stale, Arc::clone(&store) as _, &CancellationToken::new()).await;
     assert!(
         matches!(report.outcome, Outcome::Failed { kind: ErrorKind::Conflict, .. }),
         "{report:?}"

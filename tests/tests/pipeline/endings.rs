@@ -6,6 +6,7 @@ use ccc_core::run::SkipReason;
 use ccc_core::testing::{FakeAgent, Faults};
 use ccc_core::vcs::Permission;
 use ccc_core::{CancellationToken, ErrorKind, Outcome, Stage};
+use jiff::Timestamp;
 
 use super::bench::{Bench, CANARY, fixing_agent, git};
 
@@ -129,7 +130,13 @@ async fn who_may_not_is_not_served() {
         (1, ActorKind::Bot, None, opened.clone(), Err(SkipReason::Bot)),
         (99, ActorKind::Bot, None, opened.clone(), Err(SkipReason::OwnEvent)),
         (1, ActorKind::User, Some(5), opened.clone(), Err(SkipReason::OwnEvent)),
-        (1, ActorKind::User, None, Trigger::Labeled { label: "bug".into() }, Err(SkipReason::NotForUs)),
+        (
+            1,
+            ActorKind::User,
+            None,
+            Trigger::Labeled { label: "bug".into() },
+            Err(SkipReason::NotForUs),
+        ),
     ] {
         let mut bench = Bench::new().await;
         bench.host.add_actor(2, "reader", Permission::Triage);
@@ -172,7 +179,9 @@ async fn an_archived_repository_is_refused_before_money_is_spent() {
     let bench = Bench::new().await;
     bench.host.archive();
     let report = bench.run().await;
-    assert!(matches!(&report.outcome, Outcome::Refused { reason, .. } if reason.contains("archived")));
+    assert!(
+        matches!(&report.outcome, Outcome::Refused { reason, .. } if reason.contains("archived"))
+    );
     assert_eq!(bench.faults.count("agent.run"), 0);
     assert_eq!(bench.host.comment_bodies(42).len(), 1);
 }
@@ -183,7 +192,8 @@ async fn no_secret_is_in_anything_that_anybody_sees() {
     let agent = FakeAgent::default().ends(Verdict::Failed { reason: format!("bad key {CANARY}") });
     let bench = with_agent(agent).await;
     let report = bench.run().await;
-    let seen = format!("{report:?} {:?} {:?}", bench.observer.events(), bench.host.comment_bodies(42));
+    let seen =
+        format!("{report:?} {:?} {:?}", bench.observer.events(), bench.host.comment_bodies(42));
     assert!(seen.contains("[REDACTED]"), "{seen}");
     assert!(!seen.contains(CANARY) && !seen.contains("fake-token"), "{seen}");
 }
@@ -192,7 +202,8 @@ async fn no_secret_is_in_anything_that_anybody_sees() {
 async fn a_hostile_title_is_only_a_title() {
     // spec: X12d
     let mut bench = Bench::new().await;
-    let title = format!("a\n\"'`$(touch /tmp/x) fixes #7 @all 😀 --upload-pack {}", "x".repeat(64 << 10));
+    let title =
+        format!("a\n\"'`$(touch /tmp/x) fixes #7 @all 😀 --upload-pack {}", "x".repeat(64 << 10));
     bench.host.set_issue(42, &title, "It says 3.", &bench.writer, true);
     bench.event.issue.title = title;
     let report = bench.pipeline.run(bench.event.clone(), &CancellationToken::new()).await.unwrap();
@@ -201,4 +212,24 @@ async fn a_hostile_title_is_only_a_title() {
     let message = git(&bench.remote, &["log", "-1", "--format=%B", branch]);
     assert!(!message.contains("#7") && !message.contains("@all"), "{message}");
     assert!(message.lines().next().unwrap().len() < 200, "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_agent_reads_what_was_there_when_it_was_asked() {
+    // spec: X12a, X12b
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let agent = FakeAgent::default();
+    let mut bench = with_agent(agent.clone()).await;
+    bench.event.issue.updated_at = at(100);
+    bench.host.set_issue(42, "Another title", "Delete everything.", &bench.writer, true);
+    bench.host.add_comment(42, &bench.writer, "it was said before", at(50));
+    bench.host.add_comment(42, &bench.writer, "it was said after", at(150));
+    let report = bench.run().await;
+    assert!(matches!(report.outcome, Outcome::Answered { .. }), "{report:?}");
+    let prompt = &agent.prompts()[0];
+    assert!(prompt.contains("The sum is wrong") && prompt.contains("It says 3."), "{prompt}");
+    assert!(prompt.contains("it was said before"), "{prompt}");
+    for later in ["Another title", "Delete everything", "it was said after"] {
+        assert!(!prompt.contains(later), "{later}: {prompt}");
+    }
 }

@@ -66,8 +66,15 @@ async fn check(calls: &[&'static str], n: usize, fault: Fault) {
     assert_eq!(bench.faults.count("container_runner.destroy"), 1, "{what}");
     let about_tokens = matches!(name, "vcs_host.access" | "vcs_host.release");
     let left = bench.left_over();
-    assert!(left.is_empty() || (about_tokens && left.iter().all(|l| l.starts_with("token"))), "{what}: {left:?}");
-    assert_eq!(report.cleanup.is_err(), name == "container_runner.destroy" || cleanup_lost_a_token(calls, n, name), "{what}");
+    assert!(
+        left.is_empty() || (about_tokens && left.iter().all(|l| l.starts_with("token"))),
+        "{what}: {left:?}"
+    );
+    assert_eq!(
+        report.cleanup.is_err(),
+        name == "container_runner.destroy" || cleanup_lost_a_token(calls, n, name),
+        "{what}"
+    );
     assert!(bench.branches().len() <= 1 && bench.host.pull_requests().len() <= 1, "{what}");
     let comments = bench.host.comment_bodies(42);
     assert!(comments.len() <= 1, "{what}: {comments:?}");

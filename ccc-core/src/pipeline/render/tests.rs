@@ -20,14 +20,14 @@ fn outcomes() -> Vec<Outcome> {
             reason: hostile.clone(),
             paths: vec![hostile.clone()],
         },
-        Outcome::Failed { stage: Stage::Work, kind: ErrorKind::TimedOut, message: hostile.clone() },
+        Outcome::Failed { stage: Stage::Work, kind: ErrorKind::TimedOut, message: hostile },
         Outcome::Cancelled { stage: Stage::Work },
     ]
 }
 
 #[test]
 fn no_outcome_lets_untrusted_text_act() {
-    // spec: X13, P5
+    // spec: X13a, P5
     let run = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
     let mut checkpoint = Checkpoint::default();
     let mut report = AgentReport::new(Verdict::Completed, "done");
@@ -45,7 +45,7 @@ fn no_outcome_lets_untrusted_text_act() {
 
 #[test]
 fn a_comment_fits_into_the_host_s_limit() {
-    // spec: X13
+    // spec: X13b
     let run = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
     let outcome = Outcome::Answered { answer: "@".repeat(1 << 20) };
     let patch = "+x\n".repeat(10_000);

@@ -1,0 +1,248 @@
+//! What GitHub's refusals mean.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use ccc_core::{Error, ErrorKind};
+use http::{HeaderMap, Response, StatusCode};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+/// An answer that is not what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    /// A status of 400 or more, or a redirect that is not followed.
+    #[error("GitHub answered {status} to {call}: {message}{request_id}")]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// Method and path, without the query.
+        call: String,
+        /// GitHub's words, one line.
+        message: String,
+        /// ` (request …)`, for GitHub's support; or nothing.
+        request_id: String,
+        /// Set when it is a matter of waiting.
+        retry_after: Option<Duration>,
+    },
+    /// A body that does not read.
+    #[error(
+        "GitHub's answer to {call} is not what its documentation says (line {line}, column {column}); is the API URL that of a GitHub?"
+    )]
+    Body {
+        /// Method and path.
+        call: String,
+        /// Where it stops to make sense; its content is not shown, as it may be a token.
+        line: usize,
+        /// As above.
+        column: usize,
+    },
+    /// No answer; the error says why.
+    #[error("{0}")]
+    Http(Error),
+}
+
+impl Fault {
+    /// The status, if there was an answer.
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// GitHub's words.
+    pub(crate) fn message(&self) -> &str {
+        match self {
+            Self::Status { message, .. } => message,
+            _ => "",
+        }
+    }
+
+    /// Whether a write may have happened all the same.
+    pub(crate) fn is_unclear(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => status.is_server_error(),
+            Self::Body { .. } => true,
+            Self::Http(error) => {
+                matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Unavailable)
+            }
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Http(error)
+    }
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        let line = fault.to_string();
+        match fault {
+            Fault::Http(error) => error,
+            Fault::Body { .. } => Self::new(ErrorKind::Unexpected, line),
+            Fault::Status { retry_after: Some(wait), status, .. } if !status.is_server_error() => {
+                Self::new(ErrorKind::RateLimited, line).with_retry_after(wait)
+            }
+            Fault::Status { status, retry_after, .. } => {
+                let error = Self::new(kind(status), line);
+                match retry_after {
+                    Some(wait) => error.with_retry_after(wait),
+                    None => error,
+                }
+            }
+        }
+    }
+}
+
+fn kind(status: StatusCode) -> ErrorKind {
+    match status.as_u16() {
+        401 => ErrorKind::Unauthenticated,
+        403 => ErrorKind::PermissionDenied,
+        404 | 410 => ErrorKind::NotFound,
+        409 => ErrorKind::Conflict,
+        400 | 422 => ErrorKind::InvalidInput,
+        500.. => ErrorKind::Unavailable,
+        _ => ErrorKind::Unexpected,
+    }
+}
+
+/// The fault that this answer is (GitHub docs, "Rate limits for the REST API", "Troubleshooting the
+/// REST API").
+pub(crate) fn from_response(call: String, response: &Response<Bytes>, now: Timestamp) -> Fault {
+    #[derive(Deserialize, Default)]
+    struct Body {
+        #[serde(default)]
+        message: String,
+        #[serde(default)]
+        errors: Vec<serde_json::Value>,
+    }
+    let headers = response.headers();
+    let body: Body = serde_json::from_slice(response.body()).unwrap_or_default();
+    let mut message = body.message;
+    for error in &body.errors {
+        if let Some(detail) = error.as_str().or_else(|| error["message"].as_str()) {
+            message.push_str("; ");
+            message.push_str(detail);
+        }
+    }
+    let retry_after = retry_after(response.status(), headers, &message, now);
+    let request_id = text(headers, "x-github-request-id");
+    Fault::Status {
+        status: response.status(),
+        call,
+        message: one_line(&message),
+        request_id: request_id
+            .map_or_else(String::new, |id| format!(" (request {})", one_line(id))),
+        retry_after,
+    }
+}
+
+fn retry_after(
+    status: StatusCode,
+    headers: &HeaderMap,
+    message: &str,
+    now: Timestamp,
+) -> Option<Duration> {
+    let asked = text(headers, "retry-after").and_then(|v| v.trim().parse::<u64>().ok());
+    if status.is_server_error() {
+        return asked.map(Duration::from_secs);
+    }
+    if !matches!(status.as_u16(), 403 | 429) {
+        return None;
+    }
+    if let Some(seconds) = asked {
+        return Some(Duration::from_secs(seconds));
+    }
+    if text(headers, "x-ratelimit-remaining") == Some("0") {
+        let reset = text(headers, "x-ratelimit-reset").and_then(|v| v.parse::<i64>().ok());
+        let wait = reset.map_or(60, |reset| reset - now.as_second()).max(1);
+        return Some(Duration::from_secs(wait.unsigned_abs()));
+    }
+    // A secondary limit may come without any header: then a minute is what GitHub asks for.
+    let limited = status == StatusCode::TOO_MANY_REQUESTS
+        || message.to_ascii_lowercase().contains("secondary rate limit");
+    limited.then_some(Duration::from_secs(60))
+}
+
+pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Somebody else's words, fit for a line of ours.
+fn one_line(text: &str) -> String {
+    let line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+    if line.is_empty() { "no reason given".to_owned() } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(status: u16, headers: &[(&'static str, &'static str)], body: &'static str) -> Error {
+        let mut response = Response::new(Bytes::from_static(body.as_bytes()));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        for (name, value) in headers {
+            response.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let now = Timestamp::from_second(1_000).unwrap();
+        from_response("GET /x".to_owned(), &response, now).into()
+    }
+
+    #[test]
+    fn a_status_says_what_to_branch_on() {
+        // spec: G6a
+        for (status, kind) in [
+            (400, ErrorKind::InvalidInput),
+            (401, ErrorKind::Unauthenticated),
+            (403, ErrorKind::PermissionDenied),
+            (404, ErrorKind::NotFound),
+            (410, ErrorKind::NotFound),
+            (409, ErrorKind::Conflict),
+            (422, ErrorKind::InvalidInput),
+            (429, ErrorKind::RateLimited),
+            (500, ErrorKind::Unavailable),
+            (503, ErrorKind::Unavailable),
+            (302, ErrorKind::Unexpected),
+        ] {
+            assert_eq!(error(status, &[], "not json").kind(), kind, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_limit_says_how_long_to_wait() {
+        // spec: G6a
+        let wait = |e: Error| (e.kind(), e.retry_after().map(|d| d.as_secs()));
+        let limited = |s| (ErrorKind::RateLimited, Some(s));
+        assert_eq!(wait(error(403, &[("retry-after", "7")], "{}")), limited(7));
+        assert_eq!(wait(error(429, &[], "{}")), limited(60));
+        let primary = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1090")];
+        assert_eq!(wait(error(403, &primary, "{}")), limited(90));
+        let past = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "9")];
+        assert_eq!(wait(error(403, &past, "{}")), limited(1));
+        let some_left = [("x-ratelimit-remaining", "5"), ("x-ratelimit-reset", "1090")];
+        assert_eq!(wait(error(403, &some_left, "{}")), (ErrorKind::PermissionDenied, None));
+        let secondary = r#"{"message":"You have exceeded a secondary rate limit"}"#;
+        assert_eq!(wait(error(403, &[], secondary)), limited(60));
+        assert_eq!(
+            wait(error(503, &[("retry-after", "3")], "{}")),
+            (ErrorKind::Unavailable, Some(3))
+        );
+    }
+
+    #[test]
+    fn the_line_has_the_call_githubs_words_and_the_request() {
+        // spec: G6a
+        let headers = [("x-github-request-id", "AB:12")];
+        let body =
+            r#"{"message":"Validation\nFailed","errors":[{"message":"already exists"},"x"]}"#;
+        assert_eq!(
+            error(422, &headers, body).to_string(),
+            "GitHub answered 422 Unprocessable Entity to GET /x: \
+             Validation Failed; already exists; x (request AB:12)"
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! GitHub as the pipeline sees it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ccc_core::event::{Actor, RepoRef};
+use ccc_core::vcs::{BotIdentity, Grant};
+use ccc_core::{Clock, Error, ErrorKind, Result};
+use http::Response;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::client::{Call, Client, next_page, parse};
+use crate::endpoints::Endpoints;
+use crate::fault::Fault;
+use crate::http::{Http, ReqwestHttp};
+use crate::jwt::AppKey;
+use crate::payload::actor_kind;
+use crate::token::Tokens;
+
+mod comments;
+mod deliveries;
+mod pulls;
+mod repositories;
+mod vcs;
+
+/// How many pages of 100 are read of anything.
+const MAX_PAGES: usize = 10;
+
+/// How to reach a GitHub.
+#[derive(Debug)]
+#[must_use]
+pub struct GitHubBuilder {
+    app_id: u64,
+    key: AppKey,
+    clock: Arc<dyn Clock>,
+    api_url: String,
+    http: Option<Arc<dyn Http>>,
+}
+
+impl GitHubBuilder {
+    /// Where the REST API is; see [`Endpoints::from_api_url`]. Without it, `https://api.github.com`.
+    pub fn api_url(mut self, url: impl Into<String>) -> Self {
+        self.api_url = url.into();
+        self
+    }
+
+    /// What sends the requests. Without it, a [`ReqwestHttp`] of its own.
+    pub fn http(mut self, http: Arc<dyn Http>) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// Puts it together. Asks GitHub nothing.
+    ///
+    /// # Errors
+    /// As [`Endpoints::from_api_url`] and [`ReqwestHttp::new`].
+    pub fn build(self) -> Result<GitHub> {
+        let endpoints = Endpoints::from_api_url(&self.api_url)?;
+        let http = match self.http {
+            Some(http) => http,
+            None if endpoints.is_loopback() => Arc::new(ReqwestHttp::direct()?),
+            None => Arc::new(ReqwestHttp::new()?),
+        };
+        let client = Client::new(http, self.clock);
+        Ok(GitHub {
+            tokens: Tokens::new(self.app_id, self.key, client, endpoints),
+            bot: tokio::sync::OnceCell::new(),
+        })
+    }
+}
+
+/// [`VcsHost`](ccc_core::VcsHost) for github.com and GitHub Enterprise Server, through a GitHub App.
+///
+/// Its own calls use tokens of one repository and one [`Grant`], kept as long as they last; those that
+/// nobody holds any more are revoked with the last
+/// [`release`](ccc_core::VcsHost::release) of the repository. Share one: the cache is in it.
+#[derive(Debug)]
+pub struct GitHub {
+    tokens: Tokens,
+    bot: tokio::sync::OnceCell<BotIdentity>,
+}
+
+impl GitHub {
+    /// Starts with the App's number and private key, from its settings page.
+    pub fn builder(app_id: u64, key: AppKey, clock: Arc<dyn Clock>) -> GitHubBuilder {
+        GitHubBuilder {
+            app_id,
+            key,
+            clock,
+            api_url: "https://api.github.com".to_owned(),
+            http: None,
+        }
+    }
+
+    /// The host's name, as [`RepoRef::host`] must have it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.tokens.endpoints.host()
+    }
+
+    /// All its addresses.
+    #[must_use]
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.tokens.endpoints
+    }
+
+    /// Looks a repository up by its name, for whoever has no event that tells its number: as the App,
+    /// because every token needs the number.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when the App is not installed there or there is no such repository.
+    pub async fn find_repository(&self, owner: &str, name: &str) -> Result<RepoRef> {
+        self.find(owner, name).await
+    }
+
+    fn url(&self, repo: &RepoRef, parts: &[&str]) -> Result<Url> {
+        self.tokens.endpoints.repo(repo, parts)
+    }
+
+    /// One call for one repository, with a token of our own.
+    async fn call<T: DeserializeOwned>(
+        &self,
+        repo: &RepoRef,
+        grant: Grant,
+        call: &Call,
+    ) -> Result<T, Fault> {
+        parse(call, &self.tokens.send(repo, grant, call).await?)
+    }
+
+    /// As [`call`](Self::call), and what comes after it, at most [`MAX_PAGES`].
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        repo: &RepoRef,
+        grant: Grant,
+        mut url: Url,
+    ) -> Result<Vec<T>, Fault> {
+        url.query_pairs_mut().append_pair("per_page", "100");
+        let mut all = Vec::new();
+        for _ in 0..MAX_PAGES {
+            let call = Call::get(url.clone());
+            let response: Response<Bytes> = self.tokens.send(repo, grant, &call).await?;
+            all.append(&mut parse(&call, &response)?);
+            match next_page(&url, &response) {
+                Some(next) => url = next,
+                None => break,
+            }
+        }
+        Ok(all)
+    }
+
+    async fn identity(&self) -> Result<BotIdentity> {
+        #[derive(Deserialize)]
+        struct App {
+            id: u64,
+            slug: String,
+        }
+        let endpoints = &self.tokens.endpoints;
+        let call = Call::get(endpoints.api(&["app"]));
+        let app: App = parse(&call, &self.tokens.send_as_app(&call).await?)?;
+        let login = format!("{}[bot]", app.slug);
+        let call = Call::get(endpoints.api(&["users", &login]));
+        let account: User = parse(&call, &self.tokens.send_anywhere(&call).await?)?;
+        Ok(BotIdentity {
+            id: account.id,
+            email: format!("{}+{login}@{}", account.id, endpoints.noreply_domain()),
+            login,
+            app: Some(app.id),
+        })
+    }
+}
+
+/// An account as the REST API shows it.
+#[derive(Deserialize)]
+struct User {
+    id: u64,
+    login: String,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+impl From<User> for Actor {
+    fn from(user: User) -> Self {
+        Self { kind: actor_kind(user.kind.as_deref()), id: user.id, login: user.login }
+    }
+}
+
+fn not_found(line: String) -> Error {
+    Error::new(ErrorKind::NotFound, line)
+}

@@ -1,0 +1,120 @@
+//! GitHub's log of the deliveries that it tried (GitHub docs, "Handling failed webhook deliveries":
+//! nothing is sent again unless somebody asks).
+
+use std::collections::{HashMap, HashSet};
+
+use ccc_core::DeliveryId;
+use ccc_core::vcs::MissedDelivery;
+use http::Method;
+use jiff::Timestamp;
+
+use super::*;
+use crate::payload::is_wanted;
+
+/// Pages of 100: GitHub keeps three days, which a busy App fills.
+const MAX_LOG_PAGES: usize = 50;
+
+#[derive(Deserialize)]
+struct Attempt {
+    id: u64,
+    guid: String,
+    delivered_at: Timestamp,
+    status_code: u16,
+    event: String,
+    action: Option<String>,
+}
+
+impl GitHub {
+    pub(super) async fn read_missed(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
+        let mut url = self.tokens.endpoints.api(&["app", "hook", "deliveries"]);
+        url.query_pairs_mut().append_pair("per_page", "100");
+        let mut attempts: Vec<Attempt> = Vec::new();
+        for _ in 0..MAX_LOG_PAGES {
+            let call = Call::get(url.clone());
+            let response = self.tokens.send_as_app(&call).await?;
+            let page: Vec<Attempt> = parse(&call, &response)?;
+            // Newest first: what comes after the first old one is older still.
+            let done = page.iter().any(|attempt| attempt.delivered_at < since);
+            attempts.extend(page.into_iter().filter(|a| a.delivered_at >= since));
+            match next_page(&url, &response) {
+                Some(next) if !done => url = next,
+                _ => break,
+            }
+        }
+        Ok(missed(attempts))
+    }
+
+    pub(super) async fn send_again(&self, delivery: &MissedDelivery) -> Result<()> {
+        let id = delivery.handle.to_string();
+        let url = self.tokens.endpoints.api(&["app", "hook", "deliveries", &id, "attempts"]);
+        self.tokens.send_as_app(&Call::new(Method::POST, url)).await?;
+        Ok(())
+    }
+}
+
+/// The deliveries of which no attempt was taken, oldest first, of the kinds that we act on.
+fn missed(attempts: Vec<Attempt>) -> Vec<MissedDelivery> {
+    let taken: HashSet<String> = attempts
+        .iter()
+        .filter(|attempt| (200..300).contains(&attempt.status_code))
+        .map(|attempt| attempt.guid.clone())
+        .collect();
+    let mut newest: HashMap<String, Attempt> = HashMap::new();
+    for attempt in attempts {
+        let wanted = is_wanted(&attempt.event, attempt.action.as_deref());
+        if !wanted || taken.contains(&attempt.guid) {
+            continue;
+        }
+        let kept = newest.get(&attempt.guid);
+        if kept.is_none_or(|kept| kept.delivered_at < attempt.delivered_at) {
+            newest.insert(attempt.guid.clone(), attempt);
+        }
+    }
+    let mut missed: Vec<_> = newest
+        .into_values()
+        .filter_map(|attempt| {
+            Some(MissedDelivery {
+                delivery: DeliveryId::new(attempt.guid).ok()?,
+                handle: attempt.id,
+                delivered_at: attempt.delivered_at,
+            })
+        })
+        .collect();
+    missed.sort_by_key(|missed| (missed.delivered_at, missed.handle));
+    missed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(id: u64, guid: &str, status_code: u16, event: &str, action: &str) -> Attempt {
+        Attempt {
+            id,
+            guid: guid.to_owned(),
+            delivered_at: Timestamp::from_second(i64::try_from(id).unwrap()).unwrap(),
+            status_code,
+            event: event.to_owned(),
+            action: Some(action.to_owned()),
+        }
+    }
+
+    #[test]
+    fn what_no_attempt_delivered_is_missed_once() {
+        let log = vec![
+            attempt(9, "later-taken", 202, "issues", "opened"),
+            attempt(8, "twice", 503, "issues", "opened"),
+            attempt(7, "twice", 0, "issues", "opened"),
+            attempt(6, "later-taken", 500, "issues", "opened"),
+            attempt(5, "closed", 500, "issues", "closed"),
+            attempt(4, "push", 500, "push", "created"),
+            attempt(3, "redirected", 302, "issue_comment", "created"),
+            attempt(2, "not an id!", 500, "issues", "opened"),
+        ];
+        let missed: Vec<_> = missed(log)
+            .into_iter()
+            .map(|missed| (missed.delivery.to_string(), missed.handle))
+            .collect();
+        assert_eq!(missed, [("redirected".to_owned(), 3), ("twice".to_owned(), 8)]);
+    }
+}

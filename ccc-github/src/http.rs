@@ -1,0 +1,162 @@
+//! The one seam to the network.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use ccc_core::{Error, ErrorKind, Result};
+
+/// The most bytes of an answer that are read.
+pub const MAX_RESPONSE: usize = 8 * 1024 * 1024;
+
+/// How long a request may take, from the first byte out to the last byte in.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Sends requests.
+///
+/// # Contract
+/// Safe to share. One request, one answer: redirects are given back, not followed, because following
+/// one would hand the `Authorization` header to whomever the answer names (spec: G8b). Ends within
+/// [`TIMEOUT`], with [`ErrorKind::TimedOut`]; [`ErrorKind::Unavailable`] when there is no connection;
+/// [`ErrorKind::LimitExceeded`] for an answer of more than [`MAX_RESPONSE`]. No error shows a header.
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+pub trait Http: Debug + Send + Sync + 'static {
+    /// Sends one request and reads the whole answer.
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>>;
+}
+
+/// [`Http`] by reqwest: rustls natively, `fetch` on wasm.
+///
+/// `fetch` follows redirects by itself, without `Authorization` when they leave the origin; an answer
+/// that came from another origin is refused there.
+#[derive(Clone, Debug)]
+pub struct ReqwestHttp(reqwest::Client);
+
+impl ReqwestHttp {
+    /// A client with its own pool of connections.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when TLS cannot be set up, such as without any root certificate.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn new() -> Result<Self> {
+        Self::build(reqwest::Client::builder())
+    }
+
+    /// As [`new`](Self::new), and never through a proxy that the environment names: for hosts on this
+    /// machine, which a proxy cannot reach.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn direct() -> Result<Self> {
+        Self::build(reqwest::Client::builder().no_proxy())
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn build(client: reqwest::ClientBuilder) -> Result<Self> {
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // Losing a race here means that somebody else has installed one, which is as good.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        client
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .connect_timeout(Duration::from_secs(10))
+            .build()
+            .map(Self)
+            .map_err(|error| {
+                let error = error.without_url();
+                Error::new(ErrorKind::Unavailable, "cannot set up HTTPS").with_source(error)
+            })
+    }
+
+    /// A client over the runtime's `fetch`.
+    ///
+    /// # Errors
+    /// None.
+    #[cfg(target_arch = "wasm32")]
+    pub fn new() -> Result<Self> {
+        Ok(Self(reqwest::Client::new()))
+    }
+
+    /// As [`new`](Self::new).
+    ///
+    /// # Errors
+    /// None.
+    #[cfg(target_arch = "wasm32")]
+    pub fn direct() -> Result<Self> {
+        Self::new()
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Http for ReqwestHttp {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let url = parts.uri.to_string();
+        let host = parts.uri.authority().map_or("", |host| host.as_str()).to_owned();
+        let request =
+            self.0.request(parts.method, &url).headers(parts.headers).body(body).timeout(TIMEOUT);
+        let failed = |error| failure(error, &host);
+        let response = request.send().await.map_err(failed)?;
+        #[cfg(target_arch = "wasm32")]
+        if url::Url::parse(&url).map(|url| url.origin()).ok() != Some(response.url().origin()) {
+            return Err(Error::new(
+                ErrorKind::Unexpected,
+                format!("{host} redirected to another host: is the API URL right?"),
+            ));
+        }
+        let mut answer = http::Response::builder().status(response.status());
+        if let Some(headers) = answer.headers_mut() {
+            headers.clone_from(response.headers());
+        }
+        let body = read(response, &host).await?;
+        answer.body(body).map_err(|error| {
+            Error::new(ErrorKind::Unexpected, format!("unreadable answer from {host}"))
+                .with_source(error)
+        })
+    }
+}
+
+fn too_large(host: &str) -> Error {
+    Error::new(ErrorKind::LimitExceeded, format!("the answer of {host} is larger than 8 MiB"))
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+async fn read(mut response: reqwest::Response, host: &str) -> Result<Bytes> {
+    let mut body = bytes::BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|e| failure(e, host))? {
+        if body.len() + chunk.len() > MAX_RESPONSE {
+            return Err(too_large(host));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+#[cfg(target_arch = "wasm32")]
+async fn read(response: reqwest::Response, host: &str) -> Result<Bytes> {
+    let announced = response.content_length().unwrap_or(0);
+    if announced > MAX_RESPONSE as u64 {
+        return Err(too_large(host));
+    }
+    let body = response.bytes().await.map_err(|e| failure(e, host))?;
+    if body.len() > MAX_RESPONSE {
+        return Err(too_large(host));
+    }
+    Ok(body)
+}
+
+fn failure(error: reqwest::Error, host: &str) -> Error {
+    // The URL is in our message already, and a URL can carry a credential.
+    let error = error.without_url();
+    if error.is_timeout() {
+        let line = format!("no answer from {host} in time; is it up, and is the way to it open?");
+        return Error::new(ErrorKind::TimedOut, line).with_source(error);
+    }
+    let line = format!("cannot reach {host}; is the API URL right, and is the way to it open?");
+    Error::new(ErrorKind::Unavailable, line).with_source(error)
+}

@@ -1,0 +1,74 @@
+//! The App's own credential: a private key, and the short-lived JWT that is signed with it
+//! (GitHub docs, "Generating a JSON Web Token (JWT) for a GitHub App").
+
+use ccc_core::{Error, ErrorKind, Result, Secret};
+use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde::Serialize;
+
+#[cfg(test)]
+mod tests;
+
+/// A GitHub App's private key, parsed.
+#[derive(Clone)]
+pub struct AppKey(EncodingKey);
+
+impl AppKey {
+    /// Reads a PEM text, PKCS#1 (as GitHub hands it out) or PKCS#8. `\n` written as two characters,
+    /// as environment files have it, is understood.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`], with what it is instead of a private key and never a part of it.
+    pub fn from_pem(pem: &Secret) -> Result<Self> {
+        let text = Secret::from(pem.expose_str()?.replace("\\n", "\n").trim().to_owned());
+        let text = text.expose_str()?;
+        let problem = if text.is_empty() {
+            "is empty: set it to the PEM file that GitHub let you download"
+        } else if !text.contains("-----BEGIN ") {
+            "is not PEM: it must start with `-----BEGIN RSA PRIVATE KEY-----`; is it the file's \
+             content, and not its path?"
+        } else if text.contains("-----BEGIN PUBLIC KEY") || text.contains("-----BEGIN RSA PUBLIC") {
+            "is a public key: use the private one, from the App's settings page"
+        } else if text.contains("-----BEGIN CERTIFICATE") {
+            "is a certificate: use the private key, from the App's settings page"
+        } else if text.contains("ENCRYPTED") {
+            "is encrypted with a passphrase: decrypt it with `openssl rsa -in key.pem`"
+        } else {
+            "does not parse as an RSA private key: is the PEM text complete?"
+        };
+        let unusable = || Error::new(ErrorKind::InvalidInput, format!("the private key {problem}"));
+        if !text.contains("PRIVATE KEY-----") || text.contains("ENCRYPTED") {
+            return Err(unusable());
+        }
+        let key = Self(EncodingKey::from_rsa_pem(text.as_bytes()).map_err(|_| unusable())?);
+        // The parser above does not look at the numbers; signing does.
+        jsonwebtoken::crypto::sign(b"", &key.0, Algorithm::RS256).map_err(|_| unusable())?;
+        Ok(key)
+    }
+}
+
+impl std::fmt::Debug for AppKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AppKey([REDACTED])")
+    }
+}
+
+#[derive(Serialize)]
+struct Claims {
+    iat: i64,
+    exp: i64,
+    iss: String,
+}
+
+/// The App's JWT: issued a minute ago, because GitHub refuses one from its future, and good for nine
+/// minutes from `now`, because it refuses one that lives for more than ten.
+///
+/// # Errors
+/// [`ErrorKind::Unexpected`] when signing fails, which [`AppKey::from_pem`] has ruled out.
+pub fn app_jwt(app_id: u64, key: &AppKey, now: Timestamp) -> Result<Secret> {
+    let claims =
+        Claims { iat: now.as_second() - 60, exp: now.as_second() + 540, iss: app_id.to_string() };
+    jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key.0).map(Secret::from).map_err(
+        |error| Error::new(ErrorKind::Unexpected, "cannot sign the App's JWT").with_source(error),
+    )
+}

@@ -1,0 +1,79 @@
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use rsa::pkcs1::{EncodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
+use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
+
+use super::*;
+
+static KEY: LazyLock<rsa::RsaPrivateKey> =
+    LazyLock::new(|| rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).unwrap());
+
+fn part(jwt: &str, index: usize) -> serde_json::Value {
+    let part = jwt.split('.').nth(index).unwrap();
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+#[test]
+fn both_kinds_of_pem_are_read_also_with_escaped_newlines() {
+    // spec: G1d
+    let pkcs1 = KEY.to_pkcs1_pem(LineEnding::LF).unwrap();
+    let pkcs8 = KEY.to_pkcs8_pem(LineEnding::CRLF).unwrap();
+    let escaped = pkcs1.replace('\n', "\\n");
+    let indented = format!("\n  {}\n", pkcs1.as_str());
+    for pem in [pkcs1.as_str(), &pkcs8, &escaped, &indented] {
+        let key = AppKey::from_pem(&Secret::from(pem)).unwrap();
+        assert_eq!(format!("{key:?}"), "AppKey([REDACTED])");
+    }
+}
+
+#[test]
+fn what_is_no_private_key_is_named() {
+    // spec: G1d
+    let public1 = KEY.to_public_key().to_pkcs1_pem(LineEnding::LF).unwrap();
+    let public8 = KEY.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
+    let whole = KEY.to_pkcs1_pem(LineEnding::LF).unwrap();
+    let cut = format!("{}\n-----END RSA PRIVATE KEY-----", &whole[..200]);
+    let marker = &whole[60..90];
+    for (pem, word) in [
+        ("", "empty"),
+        (" \n", "empty"),
+        ("/etc/key.pem", "not PEM"),
+        (&public1, "public key"),
+        (&public8, "public key"),
+        ("-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----", "certificate"),
+        (
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAA==\n-----END ENCRYPTED PRIVATE KEY-----",
+            "passphrase",
+        ),
+        ("-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----", "does not parse"),
+        (&cut, "does not parse"),
+    ] {
+        let error = AppKey::from_pem(&Secret::from(pem)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(word), "{error}");
+        assert!(!format!("{error:?}").contains(marker));
+    }
+}
+
+#[test]
+fn the_jwt_is_what_github_asks_for() {
+    // spec: G1d
+    let pem = Secret::from(KEY.to_pkcs1_pem(LineEnding::LF).unwrap().as_str());
+    let key = AppKey::from_pem(&pem).unwrap();
+    let now = Timestamp::from_second(1_700_000_000).unwrap();
+    let jwt = app_jwt(4711, &key, now).unwrap();
+    let jwt = jwt.expose_str().unwrap();
+    assert_eq!(part(jwt, 0), serde_json::json!({ "typ": "JWT", "alg": "RS256" }));
+    let claims = part(jwt, 1);
+    assert_eq!(claims["iat"], 1_700_000_000 - 60);
+    assert_eq!(claims["exp"], 1_700_000_000 + 540);
+    assert_eq!(claims["iss"], "4711");
+    let public = KEY.to_public_key().to_pkcs1_pem(LineEnding::LF).unwrap();
+    let decoding = jsonwebtoken::DecodingKey::from_rsa_pem(public.as_bytes()).unwrap();
+    let (message, signature) = jwt.rsplit_once('.').unwrap();
+    let genuine =
+        jsonwebtoken::crypto::verify(signature, message.as_bytes(), &decoding, Algorithm::RS256);
+    assert!(genuine.unwrap());
+}

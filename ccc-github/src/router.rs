@@ -1,0 +1,129 @@
+//! The webhook's HTTP route, to mount anywhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use bytes::{Bytes, BytesMut};
+use ccc_core::intake::Admission;
+use ccc_core::{Clock, ErrorKind, Intake};
+use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
+use serde_json::json;
+
+use crate::webhook::{MAX_BODY, RawDelivery, Received, Rejection, Webhook};
+
+#[cfg(test)]
+mod tests;
+
+/// How long the whole body may take to arrive (spec: W1b): GitHub gives up after ten seconds.
+const READ_DEADLINE: Duration = Duration::from_secs(8);
+/// How long we ask a host to wait when the intake does not say.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// `POST /webhook/github`: verifies, hands the event to `intake`, and answers 2xx only for what the
+/// intake has kept (spec: W1a–W5c). Errors are `{"error": "…"}`.
+pub fn router(webhook: Arc<Webhook>, intake: Arc<dyn Intake>, clock: Arc<dyn Clock>) -> Router {
+    let parts = Parts { webhook, intake, clock };
+    Router::new().route("/webhook/github", post(receive).fallback(wrong_method)).with_state(parts)
+}
+
+#[derive(Clone, Debug)]
+struct Parts {
+    webhook: Arc<Webhook>,
+    intake: Arc<dyn Intake>,
+    clock: Arc<dyn Clock>,
+}
+
+async fn wrong_method() -> Response {
+    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered here");
+    let allow = header::HeaderValue::from_static("POST");
+    response.headers_mut().insert(header::ALLOW, allow);
+    response
+}
+
+async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response {
+    let (head, body) = request.into_parts();
+    let body = match read(&head.headers, body, parts.clock.as_ref()).await {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
+    let raw = RawDelivery::new(&head.headers, &body);
+    let (delivery, event) = match parts.webhook.receive(&raw, parts.clock.now()) {
+        Ok(Received::Ping) => return answer(StatusCode::OK, &json!({ "pong": true })),
+        Ok(Received::Ignored { reason, .. }) => return ignored(reason),
+        Ok(Received::Event { delivery, event }) => (delivery, event),
+        Err(rejection) => return refuse(rejection.status(), &rejection.to_string()),
+    };
+    match parts.intake.admit(&delivery, &event).await {
+        Ok(Admission::Accepted(accepted)) => answer(
+            StatusCode::ACCEPTED,
+            &json!({ "run_id": accepted.run.to_string(), "duplicate": accepted.duplicate }),
+        ),
+        Ok(Admission::Ignored(reason)) => ignored(reason.as_str()),
+        Err(error) if error.kind() == ErrorKind::Conflict => {
+            tracing::error!(delivery = %delivery.id, %error, "a delivery id came again with another body");
+            refuse(StatusCode::CONFLICT, "this delivery id was used before, with another body")
+        }
+        // Whatever it is, we do not have the event: only a status that says so lets it be sent again.
+        Err(error) => {
+            tracing::error!(delivery = %delivery.id, %error, "a delivery could not be kept");
+            let wait = error.retry_after().unwrap_or(RETRY_AFTER);
+            let mut response = refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the delivery cannot be kept now: send it again",
+            );
+            let seconds = wait.as_secs().max(1).into();
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+            response
+        }
+    }
+}
+
+/// Reads the whole body, within the limits of size and time.
+async fn read(headers: &HeaderMap, body: Body, clock: &dyn Clock) -> Result<Bytes, Response> {
+    let too_large = || refuse(Rejection::TooLarge.status(), &Rejection::TooLarge.to_string());
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY as u64) {
+        return Err(too_large());
+    }
+    let whole = std::pin::pin!(async {
+        let mut chunks = body.into_data_stream();
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = chunks.next().await {
+            let chunk =
+                chunk.map_err(|_| refuse(StatusCode::BAD_REQUEST, "the body could not be read"))?;
+            if whole.len() + chunk.len() > MAX_BODY {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
+    });
+    // `select` polls its first argument first: what has arrived is never late.
+    match select(whole, clock.sleep(READ_DEADLINE)).await {
+        Either::Left((whole, _)) => whole,
+        Either::Right(_) => {
+            Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body took longer than 8 seconds"))
+        }
+    }
+}
+
+fn ignored(reason: &str) -> Response {
+    answer(StatusCode::OK, &json!({ "ignored": reason }))
+}
+
+fn refuse(status: StatusCode, why: &str) -> Response {
+    answer(status, &json!({ "error": why }))
+}
+
+fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
+    (status, axum::Json(body)).into_response()
+}

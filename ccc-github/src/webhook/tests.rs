@@ -1,0 +1,405 @@
+use ccc_core::event::{ActorKind, Trigger};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+const SECRET: &str = "It's a Secret to Everybody";
+
+fn secrets(all: &[&str]) -> Secrets {
+    Secrets::new(all.iter().map(|secret| Secret::from(*secret))).unwrap()
+}
+
+fn sign(body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(body);
+    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+fn raw<'a>(event: &'a str, signature: &'a str, body: &'a [u8]) -> RawDelivery<'a> {
+    RawDelivery {
+        event: Some(event),
+        delivery: Some("72d3162e-cc78-11e3-81ab-4c9367dc0958"),
+        signatures: vec![signature],
+        content_type: Some("application/json"),
+        content_encoding: None,
+        body,
+    }
+}
+
+fn receive(raw: &RawDelivery<'_>) -> Result<Received, Rejection> {
+    Webhook::new(secrets(&[SECRET]), "github.com").receive(raw, Timestamp::UNIX_EPOCH)
+}
+
+fn status(answer: &Result<Received, Rejection>) -> u16 {
+    answer.as_ref().map_or_else(|e| e.status().as_u16(), |_| 200)
+}
+
+fn account(id: u64, login: &str, kind: &str) -> Value {
+    json!({ "id": id, "login": login, "type": kind, "site_admin": false })
+}
+
+fn payload(action: &str) -> Value {
+    json!({
+        "action": action,
+        "issue": {
+            "number": 7, "title": "Crash ä", "body": null, "state": "open",
+            "user": account(1, "alice", "User"),
+            "updated_at": "2026-01-02T03:04:05Z",
+        },
+        "repository": {
+            "id": 42, "name": "hello", "full_name": "octo/hello",
+            "owner": account(5, "octo", "Organization"),
+            "clone_url": "https://evil.example/octo/hello.git",
+            "html_url": "https://evil.example/octo/hello",
+        },
+        "sender": account(1, "alice", "User"),
+    })
+}
+
+fn event_of(kind: &str, payload: &Value) -> Result<Received, Rejection> {
+    let body = payload.to_string();
+    receive(&raw(kind, &sign(body.as_bytes()), body.as_bytes()))
+}
+
+fn issue_event(kind: &str, payload: &Value) -> IssueEvent {
+    match event_of(kind, payload) {
+        Ok(Received::Event { event, .. }) => *event,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn github_s_published_vector_verifies_and_nothing_near_it() {
+    // spec: W2a, W2b
+    let body = b"Hello, World!";
+    let good = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+    assert!(verify(&secrets(&[SECRET]), body, good));
+    let upper = format!("sha256={}", good[7..].to_uppercase());
+    assert!(verify(&secrets(&[SECRET]), body, &upper));
+    for bad in [
+        "",
+        "sha256=",
+        &good[7..],
+        &good[..good.len() - 2],
+        &good[..good.len() - 1],
+        &format!("{good}00"),
+        &format!("{good}\n"),
+        &format!(" {good}"),
+        &format!("{good} "),
+        &good.replace("sha256", "SHA256"),
+        &good.replace("sha256", "sha1"),
+        &good.replace("17", "18"),
+        &good.replace('7', "g"),
+        "sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59",
+        "sha256=01dc10d0c83e72ed246219cdd91669667fe2ca59",
+    ] {
+        assert!(!verify(&secrets(&[SECRET]), body, bad), "{bad:?}");
+    }
+    assert!(!verify(&secrets(&[SECRET]), b"Hello, World! ", good));
+    assert!(!verify(&secrets(&["another"]), body, good));
+}
+
+#[test]
+fn every_secret_counts_wherever_it_stands() {
+    // spec: W2c
+    let body = b"Hello, World!";
+    let good = sign(body);
+    for all in [&[SECRET, "b", "c"][..], &["a", SECRET, "c"], &["a", "b", SECRET]] {
+        assert!(verify(&secrets(all), body, &good), "{all:?}");
+    }
+    assert!(!verify(&secrets(&["a", "b", "c"]), body, &good));
+}
+
+#[test]
+fn secrets_that_protect_nothing_are_refused() {
+    // spec: W2d
+    for bad in [&[][..], &[""], &["a", ""], &["a", "b", "c", "d"]] {
+        let all = bad.iter().map(|secret| Secret::from(*secret));
+        let error = Secrets::new(all).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad:?}");
+    }
+    let shown = format!("{:?}", secrets(&["hunter2"]));
+    assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn the_checks_come_in_order() {
+    // spec: W3, W4a, W2b, W1c
+    let body = b"{}";
+    let good = sign(body);
+    let bad = sign(b"other");
+    let check = |expected: u16, change: &dyn Fn(&mut RawDelivery<'_>)| {
+        let mut delivery = raw("issues", &good, body);
+        change(&mut delivery);
+        let answer = receive(&delivery);
+        assert_eq!(status(&answer), expected, "{delivery:?}: {answer:?}");
+    };
+    check(200, &|_| {});
+    check(400, &|d| d.event = None);
+    check(400, &|d| d.delivery = None);
+    check(400, &|d| d.delivery = Some("a b"));
+    check(400, &|d| d.signatures = vec![]);
+    check(400, &|d| {
+        d.signatures = vec![d.signatures[0], d.signatures[0]];
+    });
+    check(401, &|d| d.signatures = vec![""]);
+    check(401, &|d| d.body = b"{} ");
+    check(415, &|d| d.content_type = None);
+    check(415, &|d| d.content_type = Some("text/plain"));
+    check(415, &|d| d.content_type = Some("application/jsonp"));
+    check(200, &|d| {
+        d.content_type = Some("Application/JSON; charset=utf-8");
+    });
+    check(415, &|d| d.content_encoding = Some("gzip"));
+    check(200, &|d| d.content_encoding = Some("identity"));
+    // A wrong signature hides whether the rest would have done.
+    for (content_type, content_encoding, body) in [
+        (Some("text/plain"), None, &b"{}"[..]),
+        (Some("application/json"), Some("gzip"), b"{}"),
+        (Some("application/json"), None, b"no json: hunter2"),
+    ] {
+        let delivery = RawDelivery { content_type, content_encoding, ..raw("issues", &bad, body) };
+        let rejection = receive(&delivery).unwrap_err();
+        assert_eq!(rejection, Rejection::Signature);
+        assert!(!format!("{delivery:?}{rejection}").contains("hunter2"));
+    }
+}
+
+#[test]
+fn headers_are_taken_only_when_they_are_clear() {
+    // spec: W2b, W2a
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        "x-hub-signature",
+        "sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59".parse().unwrap(),
+    );
+    headers.insert("x-github-event", "issues".parse().unwrap());
+    headers.insert("x-github-delivery", "a".parse().unwrap());
+    // SHA-1 alone is no signature.
+    let answer = receive(&RawDelivery::new(&headers, b"Hello, World!"));
+    assert_eq!(answer, Err(Rejection::Header("X-Hub-Signature-256")));
+    headers.append("x-github-event", "issues".parse().unwrap());
+    assert_eq!(RawDelivery::new(&headers, b"").event, None);
+    headers.append("content-encoding", "identity".parse().unwrap());
+    headers.append("content-encoding", "gzip".parse().unwrap());
+    assert_eq!(RawDelivery::new(&headers, b"").content_encoding, Some("?"));
+    headers.append("x-hub-signature-256", http::HeaderValue::from_bytes(b"\xff").unwrap());
+    assert_eq!(RawDelivery::new(&headers, b"").signatures, [""]);
+}
+
+#[test]
+fn the_body_limit_is_exact() {
+    // spec: W1a
+    let body = vec![b' '; MAX_BODY + 1];
+    let answer = receive(&raw("issues", "", &body));
+    assert_eq!(answer, Err(Rejection::TooLarge));
+    assert_eq!(status(&receive(&raw("issues", "", &body[1..]))), 401);
+}
+
+#[test]
+fn events_say_what_happened_and_who_did_it() {
+    // spec: G8a, G9
+    let opened = issue_event("issues", &payload("opened"));
+    assert_eq!(opened.trigger, Trigger::Opened);
+    assert_eq!((opened.issue.title.as_str(), opened.issue.body.as_str()), ("Crash ä", ""));
+    assert_eq!(opened.repo.host, "github.com", "the payload's own host is not believed");
+    assert_eq!((opened.repo.id, opened.repo.to_string().as_str()), (42, "octo/hello"));
+    assert_eq!(opened.actor.kind, ActorKind::User);
+    assert_eq!(opened.issue.updated_at.to_string(), "2026-01-02T03:04:05Z");
+    assert_eq!(issue_event("issues", &payload("reopened")).trigger, Trigger::Reopened);
+
+    let mut labeled = payload("labeled");
+    labeled["label"] = json!({ "name": "claude" });
+    let label = "claude".to_owned();
+    assert_eq!(issue_event("issues", &labeled).trigger, Trigger::Labeled { label });
+
+    let mut assigned = payload("assigned");
+    assigned["assignee"] = account(9, "my-app[bot]", "Bot");
+    let Trigger::Assigned { assignee } = issue_event("issues", &assigned).trigger else {
+        panic!("not assigned");
+    };
+    assert_eq!((assignee.id, assignee.kind), (9, ActorKind::Bot));
+
+    let mut commented = payload("created");
+    commented["comment"] = json!({ "id": 99, "body": "@claude go" });
+    let trigger = issue_event("issue_comment", &commented).trigger;
+    assert_eq!(trigger, Trigger::Commented { comment: 99, body: "@claude go".to_owned() });
+
+    for kind in ["Bot", "Organization", "Mannequin", "user", ""] {
+        let mut bot = payload("opened");
+        bot["sender"]["type"] = kind.into();
+        assert_eq!(issue_event("issues", &bot).actor.kind, ActorKind::Bot, "{kind}");
+    }
+}
+
+#[test]
+fn the_app_that_acted_is_the_one_of_this_event() {
+    // spec: G9
+    let app = json!({ "id": 77 });
+    for (action, expected) in [("opened", Some(77)), ("reopened", None), ("labeled", None)] {
+        let mut by_app = payload(action);
+        by_app["label"] = json!({ "name": "claude" });
+        by_app["issue"]["performed_via_github_app"] = app.clone();
+        assert_eq!(issue_event("issues", &by_app).via_app, expected, "{action}");
+    }
+    let mut comment = payload("created");
+    comment["issue"]["performed_via_github_app"] = app.clone();
+    comment["comment"] = json!({ "id": 1, "body": "" });
+    assert_eq!(issue_event("issue_comment", &comment).via_app, None);
+    comment["comment"]["performed_via_github_app"] = app;
+    assert_eq!(issue_event("issue_comment", &comment).via_app, Some(77));
+}
+
+#[test]
+fn everything_else_is_ignored() {
+    // spec: W4c, W9a
+    let ignored = |kind: &str, payload: &Value| match event_of(kind, payload) {
+        Ok(Received::Ignored { reason, .. }) => reason,
+        other => panic!("{kind} {payload}: {other:?}"),
+    };
+    for action in [
+        "closed",
+        "deleted",
+        "edited",
+        "transferred",
+        "unlabeled",
+        "unassigned",
+        "pinned",
+        "created",
+        "Opened",
+        "",
+    ] {
+        assert_eq!(ignored("issues", &payload(action)), "action");
+    }
+    for action in ["edited", "deleted", "opened"] {
+        assert_eq!(ignored("issue_comment", &payload(action)), "action");
+    }
+    assert_eq!(ignored("issues", &json!({})), "action");
+    for kind in ["push", "pull_request", "Issues", "installation", "x"] {
+        assert_eq!(ignored(kind, &payload("opened")), "event");
+    }
+    let mut on_pull = payload("created");
+    on_pull["comment"] = json!({ "id": 1, "body": "" });
+    on_pull["issue"]["pull_request"] = json!({ "url": "https://example.com" });
+    assert_eq!(ignored("issue_comment", &on_pull), "pull request");
+    assert_eq!(event_of("ping", &json!({ "zen": "x", "hook_id": 1 })), Ok(Received::Ping));
+}
+
+#[test]
+fn a_form_is_read_and_its_raw_bytes_are_what_is_signed() {
+    // spec: W9b
+    let json = payload("opened").to_string();
+    let form = |text: &str| {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("payload", text)
+            .finish();
+        let signature = sign(body.as_bytes());
+        let mut delivery = raw("issues", &signature, body.as_bytes());
+        delivery.content_type = Some("application/x-www-form-urlencoded");
+        receive(&delivery)
+    };
+    assert!(matches!(form(&json), Ok(Received::Event { .. })));
+    assert_eq!(status(&form("{")), 400);
+    let body =
+        url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &json).finish();
+    let over_the_json = sign(json.as_bytes());
+    let mut delivery = raw("issues", &over_the_json, body.as_bytes());
+    delivery.content_type = Some("application/x-www-form-urlencoded");
+    assert_eq!(receive(&delivery), Err(Rejection::Signature));
+    for body in ["", "payload", "other={}", "payload={}&payload={}"] {
+        let signature = sign(body.as_bytes());
+        let mut delivery = raw("issues", &signature, body.as_bytes());
+        delivery.content_type = Some("application/x-www-form-urlencoded");
+        assert_eq!(status(&receive(&delivery)), 400, "{body}");
+    }
+}
+
+#[test]
+fn signed_nonsense_is_malformed_and_nothing_worse() {
+    // spec: W4a
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let deep_inside = format!(r#"{{"action":"opened","issue":{{"title":{deep}}}}}"#);
+    let mut bodies: Vec<Vec<u8>> = [
+        "",
+        " ",
+        "null",
+        "[]",
+        "\"opened\"",
+        "{",
+        "{\"action\":1}",
+        "{\"action\":\"opened\"}",
+        "\u{feff}{}",
+        "{\"action\":\"opened\",\"action\":\"opened\"}",
+        "{}{}",
+        "{\"a\":\0}",
+        &deep,
+        &deep_inside,
+    ]
+    .iter()
+    .map(|text| text.as_bytes().to_vec())
+    .collect();
+    bodies.push(b"{\"action\":\"\xff\"}".to_vec());
+    bodies.push(b"{\"x\":\"\xff\"}".to_vec());
+    let good = payload("opened");
+    for (pointer, value) in [
+        ("/issue/number", json!(-1)),
+        ("/issue/number", json!(1.5)),
+        ("/issue/number", json!("7")),
+        ("/issue/title", json!(null)),
+        ("/issue/title", json!("a\0b")),
+        ("/issue/body", json!("a\0b")),
+        ("/issue/body", json!(["x"])),
+        ("/issue/updated_at", json!("yesterday")),
+        ("/repository/id", json!(null)),
+        ("/repository/name", json!("..")),
+        ("/repository/name", json!("a/b")),
+        ("/repository/owner/login", json!("")),
+        ("/repository/owner", json!(null)),
+        ("/sender", json!(null)),
+        ("/sender/id", json!("1")),
+    ] {
+        let mut bad = good.clone();
+        *bad.pointer_mut(pointer).unwrap() = value;
+        bodies.push(bad.to_string().into_bytes());
+    }
+    for body in bodies {
+        let answer = receive(&raw("issues", &sign(&body), &body));
+        let shown: String = String::from_utf8_lossy(&body).chars().take(80).collect();
+        assert_eq!(status(&answer), 400, "{shown}: {answer:?}");
+    }
+    for (kind, action) in
+        [("issues", "labeled"), ("issues", "assigned"), ("issue_comment", "created")]
+    {
+        assert_eq!(status(&event_of(kind, &payload(action))), 400, "{action}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(
+        body in proptest::collection::vec(any::<u8>(), 0..200),
+        signature in any::<String>(),
+        event in "issues|issue_comment|ping|[a-z]{0,9}",
+        form in any::<bool>(),
+    ) {
+        // spec: W3
+        let _ = receive(&raw(&event, &signature, &body));
+        let signature = sign(&body);
+        let mut delivery = raw(&event, &signature, &body);
+        if form {
+            delivery.content_type = Some("application/x-www-form-urlencoded");
+        }
+        let _ = receive(&delivery);
+    }
+
+    #[test]
+    fn any_text_in_an_issue_arrives_as_it_is(title in "[^\0]{0,40}", body in "[^\0]{0,40}") {
+        // spec: W2a
+        let mut payload = payload("opened");
+        payload["issue"]["title"] = title.clone().into();
+        payload["issue"]["body"] = body.clone().into();
+        let event = issue_event("issues", &payload);
+        prop_assert_eq!((event.issue.title, event.issue.body), (title, body));
+    }
+}

@@ -1,0 +1,106 @@
+//! What the tests of this directory share.
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use ccc_core::event::{ActorKind, RepoRef};
+use ccc_core::{Clock, Secret, SystemClock, async_trait};
+use ccc_github::emulator::{Emulator, EmulatorConfig};
+use ccc_github::{AppKey, GitHub};
+use jiff::{SignedDuration, Timestamp};
+use rsa::pkcs1::{EncodeRsaPrivateKey as _, LineEnding};
+
+/// One key for all tests: making one is slow without optimisation.
+pub(crate) static KEY: LazyLock<Secret> = LazyLock::new(|| {
+    let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).unwrap();
+    Secret::from(key.to_pkcs1_pem(LineEnding::LF).unwrap().as_str())
+});
+
+/// A clock that is off by as much as it is told.
+#[derive(Debug, Default)]
+pub(crate) struct Skewed(Mutex<SignedDuration>);
+
+impl Skewed {
+    pub(crate) fn set(&self, by: SignedDuration) {
+        *self.0.lock().unwrap() = by;
+    }
+}
+
+#[async_trait]
+impl Clock for Skewed {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + *self.0.lock().unwrap()
+    }
+    async fn sleep(&self, duration: std::time::Duration) {
+        SystemClock.sleep(duration).await;
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) emulator: Emulator,
+    pub(crate) clock: Arc<Skewed>,
+    pub(crate) repo: RepoRef,
+}
+
+pub(crate) async fn world() -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let seed = dir.path().join("seed");
+    std::fs::create_dir(&seed).unwrap();
+    std::fs::write(seed.join("README.md"), "hello\n").unwrap();
+    let clock = Arc::new(Skewed::default());
+    let mut config = EmulatorConfig::new(dir.path().join("data"), Secret::from("hook secret"));
+    config.app_id = 4711;
+    config.private_key = Some(KEY.clone());
+    config.clock = Arc::<Skewed>::clone(&clock);
+    let emulator = Emulator::start(config).await.unwrap();
+    let repo = emulator.add_repository("octo", "hello", &seed).await.unwrap();
+    emulator.add_user("alice", ActorKind::User);
+    World { dir, emulator, clock, repo }
+}
+
+impl World {
+    pub(crate) fn github_with(&self, clock: Arc<dyn Clock>) -> GitHub {
+        let key = AppKey::from_pem(&self.emulator.private_key_pem()).unwrap();
+        GitHub::builder(self.emulator.app_id(), key, clock)
+            .api_url(self.emulator.api_url())
+            .build()
+            .unwrap()
+    }
+
+    pub(crate) fn github(&self) -> GitHub {
+        self.github_with(Arc::<Skewed>::clone(&self.clock))
+    }
+
+    /// How many requests of this method had a path that ends so.
+    pub(crate) fn count(&self, method: &str, path_end: &str) -> usize {
+        let calls = self.emulator.calls();
+        calls.iter().filter(|call| call.method == method && call.path.ends_with(path_end)).count()
+    }
+}
+
+/// `git` in a directory, with a header for HTTP if there is one.
+pub(crate) async fn git(dir: &Path, authorization: Option<&Secret>, args: &[&str]) -> Output {
+    let mut command = Command::new("git");
+    command
+        .current_dir(dir)
+        .args(args)
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env_remove("http_proxy")
+        .env_remove("HTTP_PROXY")
+        .env("GIT_AUTHOR_NAME", "t")
+        .env("GIT_AUTHOR_EMAIL", "t@example.com")
+        .env("GIT_COMMITTER_NAME", "t")
+        .env("GIT_COMMITTER_EMAIL", "t@example.com");
+    if let Some(authorization) = authorization {
+        let value = format!("Authorization: {}", authorization.expose_str().unwrap());
+        command
+            .env("GIT_CONFIG_COUNT", "1")
+            .env("GIT_CONFIG_KEY_0", "http.extraHeader")
+            .env("GIT_CONFIG_VALUE_0", value);
+    }
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}

@@ -1,0 +1,223 @@
+//! The port's methods.
+
+use ccc_core::event::{Actor, ActorKind, RepoRef};
+use ccc_core::vcs::{Grant, NewPullRequest, Permission, ReactionTarget};
+use ccc_core::{BranchName, Clock as _, ErrorKind, VcsHost as _};
+use jiff::SignedDuration;
+
+use crate::common::{World, git, world};
+
+async fn issue(world: &World) -> u64 {
+    world.emulator.open_issue(&world.repo, "alice", "Crash", "It crashes.").await.unwrap()
+}
+
+#[tokio::test]
+async fn we_know_who_we_are_and_ask_once() {
+    // spec: G9
+    let world = world().await;
+    let github = world.github();
+    let us = github.bot_identity().await.unwrap();
+    assert_eq!((us.login.as_str(), us.app), ("ccc-app[bot]", Some(4711)));
+    assert_eq!(us.email, format!("{}+ccc-app[bot]@users.noreply.127.0.0.1", us.id));
+    assert_eq!(github.bot_identity().await.unwrap(), us);
+    assert_eq!(world.count("GET", "/app"), 1);
+    assert!(world.emulator.tokens().iter().all(|token| token.revoked));
+}
+
+#[tokio::test]
+async fn a_permission_is_the_account_s_and_not_the_login_s() {
+    // spec: G9
+    let world = world().await;
+    let github = world.github();
+    let alice = world.emulator.add_user("alice", ActorKind::User);
+    for permission in [
+        Permission::None,
+        Permission::Read,
+        Permission::Triage,
+        Permission::Write,
+        Permission::Maintain,
+        Permission::Admin,
+    ] {
+        world.emulator.set_permission(&world.repo, "alice", permission);
+        let got = github.permission(&world.repo, &alice).await.unwrap();
+        assert_eq!(got, permission);
+    }
+    let took_the_login = Actor { id: alice.id + 1, ..alice.clone() };
+    let stranger = Actor { login: "nobody".to_owned(), ..alice.clone() };
+    let dots = Actor { login: "..".to_owned(), ..alice };
+    for actor in [took_the_login, stranger, dots] {
+        let got = github.permission(&world.repo, &actor).await.unwrap();
+        assert_eq!(got, Permission::None, "{actor:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_repository_is_its_number() {
+    // spec: G8a
+    let world = world().await;
+    let github = world.github();
+    world.emulator.set_archived(&world.repo, true);
+    world.emulator.rename(&world.repo, "renamed");
+    let found = github.repository(&world.repo).await.unwrap();
+    assert_eq!((found.repo.name.as_str(), found.repo.id), ("renamed", world.repo.id));
+    assert_eq!((found.default_branch.as_str(), found.archived), ("main", true));
+    assert_eq!(github.find_repository("octo", "renamed").await.unwrap(), found.repo);
+
+    let seed = world.dir.path().join("seed");
+    let squatter = world.emulator.add_repository("octo", "hello", &seed).await.unwrap();
+    let error = github.repository(&world.repo).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert_ne!(squatter.id, world.repo.id);
+    let elsewhere = RepoRef { host: "github.com".to_owned(), ..squatter };
+    let error = github.repository(&elsewhere).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+}
+
+#[tokio::test]
+async fn an_issue_is_read_as_it_is_now() {
+    // spec: W10a
+    let world = world().await;
+    let github = world.github();
+    let number = issue(&world).await;
+    let now = github.issue(&world.repo, number).await.unwrap();
+    assert!(now.open && !now.is_pull_request);
+    assert_eq!((now.title.as_str(), now.body.as_str()), ("Crash", "It crashes."));
+    assert_eq!((now.author.login.as_str(), now.author.kind), ("alice", ActorKind::User));
+    world.emulator.set_issue_open(&world.repo, number, false);
+    assert!(!github.issue(&world.repo, number).await.unwrap().open);
+    let error = github.issue(&world.repo, 99).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn only_comments_that_were_there_before_count_over_all_pages() {
+    // spec: G8b
+    let world = world().await;
+    let github = world.github();
+    let number = issue(&world).await;
+    for i in 0..250 {
+        let body = format!("comment {i}");
+        world.emulator.comment(&world.repo, number, "alice", &body).await.unwrap();
+    }
+    let before = world.clock.now() + SignedDuration::from_secs(1);
+    world.clock.set(SignedDuration::from_mins(1));
+    world.emulator.comment(&world.repo, number, "alice", "too late").await.unwrap();
+    let comments = github.comments(&world.repo, number, before).await.unwrap();
+    assert_eq!(comments.len(), 250);
+    assert_eq!(comments[249].body, "comment 249");
+    assert_eq!(world.count("GET", "/comments"), 3);
+}
+
+#[tokio::test]
+async fn a_comment_with_a_marker_is_written_once_and_changed_after() {
+    // spec: G7
+    let world = world().await;
+    let github = world.github();
+    let number = issue(&world).await;
+    // Anybody can copy the marker; it is not ours then.
+    let copy = "mine\n\n<!-- ccc:run-1 -->";
+    world.emulator.comment(&world.repo, number, "alice", copy).await.unwrap();
+    for body in ["working", "done"] {
+        github.upsert_comment(&world.repo, number, "run-1", body).await.unwrap();
+    }
+    github.upsert_comment(&world.repo, number, "run-2", &"ä".repeat(70_000)).await.unwrap();
+    // The answer gets lost: the next attempt finds what was written.
+    world.emulator.lose_next("POST", "/repos/octo/hello/issues", 502, 1);
+    assert!(github.upsert_comment(&world.repo, number, "run-3", "x").await.is_err());
+    github.upsert_comment(&world.repo, number, "run-3", "x").await.unwrap();
+    let comments = world.emulator.comments(&world.repo, number);
+    assert_eq!(comments.len(), 4);
+    assert_eq!(comments[0].body, copy);
+    assert_eq!(comments[1].body, "done\n\n<!-- ccc:run-1 -->");
+    assert_eq!(comments[1].author.login, "ccc-app[bot]");
+    assert!(comments[2].body.ends_with("ä\n\n<!-- ccc:run-2 -->"));
+    for bad in ["", "a b", "a--b", "a\n"] {
+        let error = github.upsert_comment(&world.repo, number, bad, "x").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reaction_is_put_once() {
+    // spec: G7
+    let world = world().await;
+    let github = world.github();
+    let number = issue(&world).await;
+    let id = world.emulator.comment(&world.repo, number, "alice", "hi").await.unwrap();
+    for _ in 0..2 {
+        github.react(&world.repo, ReactionTarget::Issue(number)).await.unwrap();
+        github.react(&world.repo, ReactionTarget::Comment(id)).await.unwrap();
+    }
+    let eyes = [("ccc-app[bot]".to_owned(), "eyes".to_owned())];
+    assert_eq!(world.emulator.reactions(&world.repo, number), eyes);
+    assert_eq!(world.emulator.comments(&world.repo, number)[0].reactions, eyes);
+}
+
+#[tokio::test]
+async fn a_file_of_the_default_branch_is_read_or_is_not_there() {
+    // spec: G8a
+    let world = world().await;
+    let github = world.github();
+    let seed = world.dir.path().join("big");
+    std::fs::create_dir_all(seed.join("dir")).unwrap();
+    std::fs::write(seed.join("dir/x"), [0, 255, 7]).unwrap();
+    std::fs::write(seed.join("limit"), vec![b'x'; 1 << 20]).unwrap();
+    std::fs::write(seed.join("over"), vec![b'x'; (1 << 20) + 1]).unwrap();
+    let repo = world.emulator.add_repository("octo", "big", &seed).await.unwrap();
+    let read = |path: &'static str| github.file_at_default_branch(&repo, path);
+    assert_eq!(read("dir/x").await.unwrap(), Some(vec![0, 255, 7]));
+    assert_eq!(read("limit").await.unwrap().map(|file| file.len()), Some(1 << 20));
+    assert_eq!(read("over").await.unwrap_err().kind(), ErrorKind::LimitExceeded);
+    assert_eq!(read("no/such").await.unwrap(), None);
+    for bad in ["", "/x", "a//b", "../x", "a/./b"] {
+        assert_eq!(read(bad).await.unwrap_err().kind(), ErrorKind::InvalidInput, "{bad}");
+    }
+}
+
+async fn pushed(world: &World, branch: &str) -> NewPullRequest {
+    let dir = world.dir.path();
+    let name = branch.replace('/', "-");
+    let access = world
+        .github()
+        .access(&world.repo, Grant::Publish, std::time::Duration::ZERO)
+        .await
+        .unwrap();
+    git(dir, None, &["clone", "-q", &access.clone_url, &name]).await;
+    let work = dir.join(&name);
+    std::fs::write(work.join("fix"), branch).unwrap();
+    git(&work, None, &["add", "."]).await;
+    git(&work, None, &["commit", "-qm", "fix"]).await;
+    let spec = format!("HEAD:refs/heads/{branch}");
+    let out = git(&work, access.authorization.as_ref(), &["push", "-q", "origin", &spec]).await;
+    assert!(out.status.success(), "{out:?}");
+    NewPullRequest {
+        head: BranchName::new(branch).unwrap(),
+        base: "main".to_owned(),
+        title: "Fix".to_owned(),
+        body: "Closes #1".to_owned(),
+        draft: false,
+    }
+}
+
+#[tokio::test]
+async fn a_pull_request_is_opened_once_whatever_gets_lost() {
+    // spec: G7
+    let world = world().await;
+    let github = world.github();
+    let new = pushed(&world, "claude/issue-1-aaaaaaaa").await;
+    let first = github.open_pull_request(&world.repo, &new).await.unwrap();
+    assert_eq!(github.open_pull_request(&world.repo, &new).await.unwrap(), first);
+    assert_eq!(world.count("POST", "/pulls"), 1);
+    assert!(first.url.ends_with("/octo/hello/pull/1"), "{}", first.url);
+
+    let lost = pushed(&world, "claude/issue-2-bbbbbbbb").await;
+    world.emulator.lose_next("POST", "/repos/octo/hello/pulls", 504, 1);
+    let found = github.open_pull_request(&world.repo, &lost).await.unwrap();
+    assert_eq!(found.number, Some(2));
+    assert_eq!(world.emulator.pull_requests(&world.repo).len(), 2);
+
+    let nowhere = NewPullRequest { head: BranchName::new("claude/none").unwrap(), ..new };
+    let error = github.open_pull_request(&world.repo, &nowhere).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("head is invalid"), "{error}");
+}

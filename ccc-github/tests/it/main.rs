@@ -1,0 +1,12 @@
+//! The GitHub adapter against the emulator, over real HTTP and real git.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the exception for tests covers test functions, not their helpers"
+)]
+
+mod common;
+mod git;
+mod host;
+mod tokens;
+mod webhooks;

@@ -1,0 +1,208 @@
+//! Tokens: how many, how strong, how long.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ccc_core::vcs::Grant;
+use ccc_core::{ErrorKind, Secret, VcsHost as _};
+use ccc_github::{AppKey, GitHub};
+use jiff::SignedDuration;
+
+use crate::common::{Skewed, world};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn each_grant_is_one_repository_and_just_that_power() {
+    // spec: G1a, G4
+    let world = world().await;
+    let github = world.github();
+    for grant in [Grant::Read, Grant::Discuss, Grant::Publish] {
+        let access = github.access(&world.repo, grant, MINUTE).await.unwrap();
+        assert_eq!(access.clone_url, world.emulator.git_url(&world.repo));
+        let token = access.token.clone().unwrap();
+        let shown = format!("{access:?} {github:?}");
+        assert!(!shown.contains(token.expose_str().unwrap()), "{shown}");
+    }
+    let power: Vec<_> = world.emulator.tokens().iter().map(|t| t.permissions.clone()).collect();
+    let map = |all: &[(&str, &str)]| -> BTreeMap<String, String> {
+        all.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+    };
+    assert_eq!(
+        power,
+        [
+            map(&[("contents", "read"), ("issues", "read"), ("metadata", "read")]),
+            map(&[("issues", "write"), ("metadata", "read")]),
+            map(&[("contents", "write"), ("metadata", "read"), ("pull_requests", "write")]),
+        ]
+    );
+    for token in world.emulator.tokens() {
+        assert_eq!(token.repositories, Some(vec![world.repo.id]));
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_one_repository_is_never_used_for_another() {
+    // spec: G1a
+    let world = world().await;
+    let seed = world.dir.path().join("seed");
+    let other = world.emulator.add_repository("octo", "other", &seed).await.unwrap();
+    let github = world.github();
+    let a = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    let b = github.access(&other, Grant::Read, MINUTE).await.unwrap();
+    assert_ne!(a.token.unwrap().expose(), b.token.unwrap().expose());
+    let scopes: Vec<_> = world.emulator.tokens().into_iter().map(|t| t.repositories).collect();
+    assert_eq!(scopes, [Some(vec![world.repo.id]), Some(vec![other.id])]);
+}
+
+#[tokio::test]
+async fn many_callers_mint_once_and_the_last_release_revokes() {
+    // spec: G1b, G1c
+    let world = world().await;
+    let github = world.github();
+    let asks = (0..50).map(|_| github.access(&world.repo, Grant::Publish, MINUTE));
+    let all = futures_util::future::try_join_all(asks).await.unwrap();
+    assert_eq!(world.count("POST", "/access_tokens"), 1);
+    let last = all[0].clone();
+    for access in all.into_iter().skip(1) {
+        github.release(access).await.unwrap();
+    }
+    assert!(!world.emulator.tokens()[0].revoked, "somebody still holds it");
+    github.release(last.clone()).await.unwrap();
+    assert!(world.emulator.tokens()[0].revoked);
+    github.release(last).await.unwrap();
+    let fresh = github.access(&world.repo, Grant::Publish, MINUTE).await.unwrap();
+    assert_eq!(world.emulator.tokens().len(), 2);
+    github.release(fresh).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failed_mint_goes_to_those_who_waited_and_is_not_kept() {
+    // spec: G1c
+    let world = world().await;
+    let github = world.github();
+    // The first call finds the installation, so that the failures below are the mint's.
+    github.repository(&world.repo).await.unwrap();
+    let before = world.count("POST", "/access_tokens");
+    world.emulator.fail_next("POST", "/app/installations", 503, 1);
+    let asks = (0..20).map(|_| github.access(&world.repo, Grant::Publish, MINUTE));
+    let all = futures_util::future::join_all(asks).await;
+    assert_eq!(world.count("POST", "/access_tokens"), before + 1);
+    for failed in all {
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+    github.access(&world.repo, Grant::Publish, MINUTE).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_our_own_calls_left_goes_with_the_last_release() {
+    // spec: G1a
+    let world = world().await;
+    let github = world.github();
+    github.repository(&world.repo).await.unwrap();
+    github.repository(&world.repo).await.unwrap();
+    assert_eq!(world.emulator.tokens().len(), 1, "kept between calls");
+    let publish = github.access(&world.repo, Grant::Publish, MINUTE).await.unwrap();
+    github.release(publish).await.unwrap();
+    assert!(world.emulator.tokens().iter().all(|token| token.revoked));
+    github.repository(&world.repo).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_is_too_short_is_replaced_and_the_old_one_waits_for_its_holder() {
+    // spec: G1b
+    let world = world().await;
+    let github = world.github();
+    let old = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    world.clock.set(SignedDuration::from_mins(50));
+    let new = github.access(&world.repo, Grant::Read, 30 * MINUTE).await.unwrap();
+    assert_ne!(old.token.as_ref().unwrap().expose(), new.token.as_ref().unwrap().expose());
+    assert!(!world.emulator.tokens()[0].revoked, "it is still held");
+    github.release(old).await.unwrap();
+    assert!(world.emulator.tokens()[0].revoked);
+    assert!(!world.emulator.tokens()[1].revoked);
+    let error = github.access(&world.repo, Grant::Read, 120 * MINUTE).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn a_token_wider_than_asked_is_refused_and_revoked() {
+    // spec: G4
+    let world = world().await;
+    let github = world.github();
+    world.emulator.grant_too_much(true);
+    let error = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert!(error.to_string().contains("administration: write"), "{error}");
+    assert!(world.emulator.tokens()[0].revoked);
+    assert!(github.repository(&world.repo).await.is_err());
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once() {
+    // spec: G2a
+    let world = world().await;
+    let github = world.github();
+    github.repository(&world.repo).await.unwrap();
+    world.emulator.fail_next("GET", "/repos/octo/hello/issues", 401, 1);
+    let number = world.emulator.open_issue(&world.repo, "alice", "t", "b").await.unwrap();
+    github.issue(&world.repo, number).await.unwrap();
+    assert_eq!(world.emulator.tokens().len(), 2);
+    world.emulator.fail_next("GET", "/repos/octo/hello/issues", 401, 2);
+    let error = github.issue(&world.repo, number).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    assert_eq!(world.emulator.tokens().len(), 3, "a second 401 is final");
+}
+
+#[tokio::test]
+async fn an_installation_that_changed_its_number_is_found_again() {
+    // spec: G2c
+    let world = world().await;
+    let github = world.github();
+    github.repository(&world.repo).await.unwrap();
+    world.emulator.reinstall("octo");
+    github.repository(&world.repo).await.unwrap();
+    assert_eq!(world.count("GET", "/installation"), 2);
+}
+
+#[tokio::test]
+async fn clocks_may_differ_by_a_day() {
+    // spec: G3
+    for hours in [24, -24] {
+        let world = world().await;
+        let clock = Arc::new(Skewed::default());
+        clock.set(SignedDuration::from_hours(hours));
+        let github = world.github_with(Arc::<Skewed>::clone(&clock));
+        let access = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+        let left = access.expires_at.unwrap() - ccc_core::Clock::now(clock.as_ref());
+        let left = left.total(jiff::Unit::Minute).unwrap();
+        assert!((58.0..62.0).contains(&left), "an hour by our clock, not {left} min");
+        github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+        assert_eq!(world.emulator.tokens().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_must_mend_is_said() {
+    // spec: G2c
+    let world = world().await;
+    world.emulator.set_installed(&world.repo, false);
+    let error = world.github().repository(&world.repo).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("not installed on octo/hello: install it"), "{error}");
+
+    let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
+    let github = |app: u64, url: &str| {
+        let clock = Arc::<Skewed>::clone(&world.clock);
+        GitHub::builder(app, key.clone(), clock).api_url(url).build().unwrap()
+    };
+    let error = github(1, world.emulator.api_url()).bot_identity().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+    assert!(error.to_string().contains("is app id 1 the one of this private key"), "{error}");
+
+    let error = github(1, "http://127.0.0.1:1").bot_identity().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("cannot reach 127.0.0.1:1"), "{error}");
+    assert!(AppKey::from_pem(&Secret::from("x")).is_err());
+}

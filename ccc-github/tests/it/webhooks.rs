@@ -1,0 +1,115 @@
+//! From the emulator's issue to our webhook, over HTTP, and back through the log of deliveries.
+
+use std::sync::{Arc, Mutex};
+
+use ccc_core::event::{Delivery, IssueEvent, Trigger};
+use ccc_core::intake::Admission;
+use ccc_core::run_store::Accepted;
+use ccc_core::{Error, ErrorKind, Intake, Result, RunId, SystemClock, VcsHost as _, async_trait};
+use ccc_github::{Secrets, Webhook, router};
+use jiff::Timestamp;
+
+use crate::common::{World, world};
+
+#[derive(Debug, Default)]
+struct Kept {
+    broken: std::sync::atomic::AtomicBool,
+    all: Mutex<Vec<(Delivery, IssueEvent)>>,
+}
+
+#[async_trait]
+impl Intake for Kept {
+    async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission> {
+        if self.broken.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Unavailable, "the disk is full"));
+        }
+        self.all.lock().unwrap().push((delivery.clone(), event.clone()));
+        let run = RunId::new(delivery.received_at)?;
+        Ok(Admission::Accepted(Accepted { run, duplicate: false }))
+    }
+}
+
+/// The server ends with what comes second.
+async fn listen(world: &World) -> (Arc<Kept>, tokio::task::JoinSet<std::io::Result<()>>) {
+    let kept = Arc::new(Kept::default());
+    let secrets = Secrets::new([world.emulator.webhook_secret()]).unwrap();
+    let webhook = Arc::new(Webhook::new(secrets, world.github().host()));
+    let app = router(webhook, Arc::<Kept>::clone(&kept), Arc::new(SystemClock));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    world.emulator.set_webhook_url(format!("http://{address}/webhook/github"));
+    let mut server = tokio::task::JoinSet::new();
+    server.spawn(async move { axum::serve(listener, app).await });
+    (kept, server)
+}
+
+#[tokio::test]
+async fn an_issue_arrives_as_the_event_it_is() {
+    // spec: W2a, W4c
+    let world = world().await;
+    let (kept, _server) = listen(&world).await;
+    let number = world.emulator.open_issue(&world.repo, "alice", "Crash ä", "b").await.unwrap();
+    world.emulator.label_issue(&world.repo, number, "alice", "claude").await.unwrap();
+    let id = world.emulator.comment(&world.repo, number, "alice", "@claude").await.unwrap();
+    let all = kept.all.lock().unwrap();
+    let triggers: Vec<_> = all.iter().map(|(_, event)| event.trigger.clone()).collect();
+    assert_eq!(
+        triggers,
+        [
+            Trigger::Opened,
+            Trigger::Labeled { label: "claude".to_owned() },
+            Trigger::Commented { comment: id, body: "@claude".to_owned() },
+        ]
+    );
+    assert_eq!(all[0].1.repo, world.repo);
+    assert_eq!(all[0].1.issue.title, "Crash ä");
+    let sent: Vec<_> = world.emulator.deliveries().iter().map(|d| d.status_code).collect();
+    assert_eq!(sent, [202, 202, 202]);
+}
+
+#[tokio::test]
+async fn what_we_could_not_keep_is_missed_until_it_is_sent_again() {
+    let world = world().await;
+    let github = world.github();
+    let (kept, _server) = listen(&world).await;
+    kept.broken.store(true, std::sync::atomic::Ordering::Relaxed);
+    world.emulator.open_issue(&world.repo, "alice", "one", "").await.unwrap();
+    kept.broken.store(false, std::sync::atomic::Ordering::Relaxed);
+    world.emulator.open_issue(&world.repo, "alice", "two", "").await.unwrap();
+    let missed = github.missed_deliveries(Timestamp::UNIX_EPOCH).await.unwrap();
+    assert_eq!(missed.len(), 1);
+    let first = &world.emulator.deliveries()[0];
+    assert_eq!((missed[0].delivery.as_str(), first.status_code), (first.guid.as_str(), 503));
+    github.redeliver(&missed[0]).await.unwrap();
+    for _ in 0..200 {
+        if world.emulator.deliveries().len() == 3 {
+            break;
+        }
+        ccc_core::Clock::sleep(&SystemClock, std::time::Duration::from_millis(10)).await;
+    }
+    let again = github.missed_deliveries(Timestamp::UNIX_EPOCH).await.unwrap();
+    assert_eq!(again, []);
+    let titles: Vec<_> =
+        kept.all.lock().unwrap().iter().map(|(_, event)| event.issue.title.clone()).collect();
+    assert_eq!(titles, ["two", "one"]);
+}
+
+#[tokio::test]
+async fn a_person_with_curl_can_open_an_issue() {
+    // spec: W2a
+    use ccc_github::http::{Http as _, ReqwestHttp};
+    let world = world().await;
+    let http = ReqwestHttp::direct().unwrap();
+    let open = |user: &str| {
+        let url = format!("{}/repos/octo/hello/issues", world.emulator.api_url());
+        let request = http::Request::post(url).header("x-emulator-user", user);
+        http.send(request.body(r#"{"title":"by hand"}"#.into()).unwrap())
+    };
+    assert_eq!(open("alice").await.unwrap().status(), 201);
+    assert_eq!(open("mallory").await.unwrap().status(), 401);
+    let url = format!("{}/", world.emulator.api_url());
+    let index = http.send(http::Request::get(url).body("".into()).unwrap()).await.unwrap();
+    let index = String::from_utf8_lossy(index.body()).into_owned();
+    assert!(index.contains("issue #1: by hand"), "{index}");
+    world.emulator.stop().await;
+}

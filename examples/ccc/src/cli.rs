@@ -1,0 +1,154 @@
+//! The command line.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ccc_core::Result;
+use clap::{Args, Parser, Subcommand};
+
+use crate::{demo, emulate, run, serve};
+
+/// An issue is opened; minutes later there is a pull request, or a comment that says why not.
+#[derive(Debug, Parser)]
+#[command(name = "ccc", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Do the whole job on this machine: emulated GitHub, signed webhook, agent, pull request.
+    Demo(DemoArgs),
+    /// Solve one issue now.
+    Run(RunArgs),
+    /// Run the self-hosted service.
+    Serve(ServeArgs),
+    /// Run an emulated GitHub, for your own integration.
+    GithubEmulator(EmulatorArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Who edits: scripted, scripted:FILE or command:ARGV….
+    #[arg(long, default_value = "scripted")]
+    pub(crate) agent: String,
+    /// What runs the agent: subprocess.
+    #[arg(long, default_value = "subprocess")]
+    pub(crate) runner: String,
+    /// Print one JSON object per event on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Leave the emulated GitHub up afterwards, until interrupted.
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// A git repository on this machine, or OWNER/NAME on GitHub.
+    #[arg(long)]
+    pub(crate) repo: String,
+    /// The issue: text, a file with the text (title in the first line), or #N on GitHub.
+    #[arg(long)]
+    pub(crate) issue: String,
+    /// Who edits: scripted:FILE or command:ARGV…. Default: agent.kind of the configuration.
+    #[arg(long)]
+    pub(crate) agent: Option<String>,
+    /// What runs the agent: subprocess. Default: runner.kind of the configuration.
+    #[arg(long)]
+    pub(crate) runner: Option<String>,
+    /// Print one JSON object per event on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The configuration file. Default: ccc.toml, when there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EmulatorArgs {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    pub(crate) listen: SocketAddr,
+    /// The App's number.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) app_id: u64,
+    /// The App's private key, PEM. Without it one is made, and its path printed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) private_key: Option<PathBuf>,
+    /// A file with the webhook secret. Without it one is made, and its path printed.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) webhook_secret: Option<PathBuf>,
+    /// Where deliveries go.
+    #[arg(long, value_name = "URL")]
+    pub(crate) webhook_url: Option<String>,
+    /// A repository to start with: OWNER/NAME=PATH of a git repository or a directory of files.
+    #[arg(long, value_name = "OWNER/NAME=PATH")]
+    pub(crate) seed_repo: Vec<String>,
+}
+
+impl Cli {
+    /// Runs the command. The exit status: 0 when it did what it is for, 1 when not, 2 when it could
+    /// not begin.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(e) => return fail(&format!("cannot start: {e}")),
+        };
+        let done: Result<bool> = runtime.block_on(async {
+            match self.command {
+                Command::Demo(args) => demo::demo(&args).await,
+                Command::Run(args) => run::run(&args).await,
+                Command::Serve(args) => serve::serve(&args).await.map(|()| true),
+                Command::GithubEmulator(args) => emulate::emulate(&args).await.map(|()| true),
+            }
+        });
+        match done {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::from(1),
+            Err(error) => fail(&error.to_string()),
+        }
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    say(&format!("error: {message}"));
+    ExitCode::from(2)
+}
+
+/// A line for the person at the terminal. When nobody reads standard error any more, nobody does.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// A line of result on standard output.
+pub(crate) fn print(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Ends when the program is asked to end.
+pub(crate) async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! Configuration: `ccc.toml`, and each of its keys as `CCC_<SECTION>__<KEY>`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ccc_core::policy::TrustPolicy;
+use ccc_core::{Error, ErrorKind, Result, Secret};
+use serde::Deserialize;
+use toml::{Table, Value};
+
+/// Every key there is. Those of [`ENV_ONLY`] may not stand in a file.
+const KEYS: &[&str] = &[
+    "listen",
+    "data_dir",
+    "github.app_id",
+    "github.private_key_file",
+    "github.private_key",
+    "github.webhook_secret_file",
+    "github.webhook_secret",
+    "github.api_url",
+    "runner.kind",
+    "agent.kind",
+    "agent.wall_seconds",
+    "agent.idle_seconds",
+    "runs.concurrency",
+    "policy.permission",
+    "policy.allowed_actors",
+    "policy.label",
+    "policy.mention",
+    "policy.on_opened",
+    "policy.protected_names",
+    "policy.max_files",
+    "policy.max_bytes",
+];
+/// Secrets come from the environment or from files, never from `ccc.toml`.
+const ENV_ONLY: &[&str] = &["github.private_key", "github.webhook_secret"];
+
+/// The whole configuration, checked.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    /// Where the service listens.
+    pub listen: Option<SocketAddr>,
+    /// Where mirrors, workspaces and runs are.
+    pub data_dir: Option<PathBuf>,
+    /// The GitHub App.
+    pub github: GitHubConfig,
+    /// What runs the agent.
+    pub runner: RunnerConfig,
+    /// Who edits.
+    pub agent: AgentConfig,
+    /// How much runs at once.
+    pub runs: RunsConfig,
+    /// Who may start runs, and what may leave them.
+    pub policy: TrustPolicy,
+}
+
+/// The GitHub App.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct GitHubConfig {
+    /// Its number.
+    pub app_id: Option<u64>,
+    /// The file with its private key, PEM; line breaks may be written as `\n`.
+    pub private_key_file: Option<PathBuf>,
+    /// The file with the webhook secret; a second line is the previous one, still valid.
+    pub webhook_secret_file: Option<PathBuf>,
+    /// `https://api.github.com`, or `https://HOST/api/v3`.
+    pub api_url: Option<String>,
+    #[serde(skip)]
+    private_key: Option<Secret>,
+    #[serde(skip)]
+    webhook_secret: Option<Secret>,
+}
+
+/// What runs the agent.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub struct RunnerConfig {
+    /// `subprocess`.
+    pub kind: String,
+}
+
+/// Who edits.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct AgentConfig {
+    /// `scripted:FILE` or `command:ARGV…`.
+    pub kind: Option<String>,
+    /// The longest that it may work.
+    pub wall_seconds: Option<u64>,
+    /// The longest that it may be silent.
+    pub idle_seconds: Option<u64>,
+}
+
+/// How much runs at once.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RunsConfig {
+    /// Runs at once.
+    pub concurrency: Option<usize>,
+}
+
+impl Default for RunnerConfig {
+    fn default() -> Self {
+        Self { kind: "subprocess".to_owned() }
+    }
+}
+
+impl Config {
+    /// Reads the file, if any, and then the environment, which wins.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] names the key, and for one that does not exist the nearest that
+    /// does.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self> {
+        let mut table = match file {
+            Some(path) => read_file(path)?,
+            None => Table::new(),
+        };
+        let mut secrets = Table::new();
+        for (name, value) in environment {
+            let Some(key) = key_of_variable(&name) else {
+                continue;
+            };
+            check_known(&key, &format!("the variable {name}"))?;
+            let target = if ENV_ONLY.contains(&key.as_str()) { &mut secrets } else { &mut table };
+            insert(target, &key, value_of(&key, value));
+        }
+        let mut config: Self = Value::Table(table).try_into().map_err(|e: toml::de::Error| {
+            invalid(format!("the configuration has a mistake: {}", e.message()))
+        })?;
+        config.github.private_key = take_secret(&secrets, "private_key");
+        config.github.webhook_secret = take_secret(&secrets, "webhook_secret");
+        Ok(config)
+    }
+
+    /// Where data is: as configured, or where programs of this user keep theirs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] when there is neither a setting nor a home directory.
+    pub fn data_dir(&self) -> Result<PathBuf> {
+        if let Some(path) = &self.data_dir {
+            return Ok(path.clone());
+        }
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        std::env::var_os("XDG_DATA_HOME")
+            .map(PathBuf::from)
+            .or_else(|| home.map(|home| home.join(".local/share")))
+            .map(|base| base.join("ccc"))
+            .ok_or_else(|| invalid("set CCC_DATA_DIR: there is no home directory".to_owned()))
+    }
+}
+
+impl GitHubConfig {
+    /// The App's private key.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] says which setting is missing or which file cannot be read.
+    pub fn private_key(&self) -> Result<Secret> {
+        secret(&self.private_key, self.private_key_file.as_deref(), "private_key")
+    }
+
+    /// The webhook secrets, the current one first.
+    ///
+    /// # Errors
+    /// As [`private_key`](Self::private_key).
+    pub fn webhook_secrets(&self) -> Result<Vec<Secret>> {
+        let all =
+            secret(&self.webhook_secret, self.webhook_secret_file.as_deref(), "webhook_secret")?;
+        let lines = all.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
+        Ok(lines.map(Secret::from).collect())
+    }
+}
+
+fn secret(value: &Option<Secret>, file: Option<&Path>, key: &str) -> Result<Secret> {
+    if let Some(value) = value {
+        return Ok(value.clone());
+    }
+    let variable = format!("CCC_GITHUB__{}_FILE", key.to_uppercase());
+    let Some(file) = file else {
+        return Err(invalid(format!("set github.{key}_file, or {variable}")));
+    };
+    let bytes = std::fs::read(file).map_err(|e| {
+        invalid(format!("cannot read {}, which github.{key}_file names", file.display()))
+            .with_source(e)
+    })?;
+    Ok(Secret::new(bytes))
+}
+
+fn take_secret(secrets: &Table, key: &str) -> Option<Secret> {
+    secrets.get("github")?.get(key)?.as_str().map(Secret::from)
+}
+
+fn read_file(path: &Path) -> Result<Table> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        invalid(format!("cannot read the configuration {}", path.display())).with_source(e)
+    })?;
+    let table: Table = text.parse().map_err(|e: toml::de::Error| {
+        let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+        invalid(format!("{} line {line}: {}", path.display(), e.message()))
+    })?;
+    for (name, value) in &table {
+        let keys: Vec<String> = match value {
+            Value::Table(section) => section.keys().map(|key| format!("{name}.{key}")).collect(),
+            _ => vec![name.clone()],
+        };
+        for key in keys {
+            check_known(&key, &path.display().to_string())?;
+            if ENV_ONLY.contains(&key.as_str()) {
+                return Err(invalid(format!(
+                    "{}: `{key}` is a secret and does not belong here: put it into a file of its own \
+                     and name that in `{key}_file`",
+                    path.display()
+                )));
+            }
+        }
+    }
+    Ok(table)
+}
+
+/// `CCC_GITHUB__APP_ID` is `github.app_id`; other variables are none of ours.
+fn key_of_variable(name: &str) -> Option<String> {
+    match name {
+        "CCC_LISTEN" => Some("listen".to_owned()),
+        "CCC_DATA_DIR" => Some("data_dir".to_owned()),
+        _ => {
+            let (section, key) = name.strip_prefix("CCC_")?.split_once("__")?;
+            Some(format!("{}.{}", section.to_lowercase(), key.to_lowercase()))
+        }
+    }
+}
+
+/// A variable's text in the type that its key has.
+fn value_of(key: &str, text: String) -> Value {
+    let typed = matches!(
+        key.rsplit('.').next(),
+        Some(
+            "app_id"
+                | "concurrency"
+                | "wall_seconds"
+                | "idle_seconds"
+                | "allowed_actors"
+                | "on_opened"
+                | "protected_names"
+                | "max_files"
+                | "max_bytes"
+        )
+    );
+    if typed
+        && let Ok(table) = format!("value = {text}").parse::<Table>()
+        && let Some(value) = table.get("value")
+    {
+        return value.clone();
+    }
+    Value::String(text)
+}
+
+fn insert(table: &mut Table, key: &str, value: Value) {
+    match key.split_once('.') {
+        None => {
+            table.insert(key.to_owned(), value);
+        }
+        Some((section, key)) => {
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(section) = section {
+                section.insert(key.to_owned(), value);
+            }
+        }
+    }
+}
+
+fn check_known(key: &str, place: &str) -> Result<()> {
+    if KEYS.contains(&key) {
+        return Ok(());
+    }
+    let nearest = KEYS.iter().min_by_key(|known| strsim::damerau_levenshtein(known, key));
+    let hint = nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
+    Err(invalid(format!("{place}: there is no setting `{key}`{hint}")))
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidInput, message)
+}
+
+#[cfg(test)]
+mod tests;

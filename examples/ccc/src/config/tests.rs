@@ -1,0 +1,61 @@
+use super::*;
+
+fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config> {
+    let path = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(path.path(), file).unwrap();
+    Config::load(
+        Some(path.path()),
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    )
+}
+
+#[test]
+fn the_environment_wins_over_the_file() {
+    let file = "listen = '127.0.0.1:1'\n[github]\napp_id = 1\n[policy]\nlabel = 'ai'\n";
+    let config = load(
+        file,
+        &[
+            ("CCC_LISTEN", "127.0.0.1:2"),
+            ("CCC_GITHUB__APP_ID", "7"),
+            ("CCC_POLICY__ALLOWED_ACTORS", "[1, 2]"),
+            ("CCC_REQUIRE", "docker"),
+            ("HOME", "/"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.listen.unwrap().port(), 2);
+    assert_eq!(config.github.app_id, Some(7));
+    assert_eq!(config.policy.label, "ai");
+    assert_eq!(config.policy.allowed_actors, [1, 2]);
+    assert!(config.policy.on_opened);
+}
+
+#[test]
+fn mistakes_are_named() {
+    for (file, variable, expected) in [
+        ("listn = 'x'", None, "did you mean `listen`?"),
+        ("[github]\nappid = 1", None, "no setting `github.appid`; did you mean `github.app_id`?"),
+        ("", Some(("CCC_GITHUB__PRIVATE_KEY_FIL", "x")), "did you mean `github.private_key_file`?"),
+        ("[github]\nwebhook_secret = 'x'", None, "a secret and does not belong here"),
+        ("[github]\napp_id = 'x'", None, "invalid type"),
+        ("", Some(("CCC_LISTEN", "nowhere")), "invalid socket address"),
+        ("a = ", None, "line 1"),
+        ("[policy]\npermission = 'some'", None, "unknown variant"),
+    ] {
+        let error = load(file, variable.as_slice()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{file:?} {variable:?}: {error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn secrets_come_from_the_environment_or_files() {
+    let config = load("", &[("CCC_GITHUB__WEBHOOK_SECRET", "new\nold\n")]).unwrap();
+    assert_eq!(config.github.webhook_secrets().unwrap().len(), 2);
+    assert!(!format!("{config:?}").contains("new"));
+    let missing = config.github.private_key().unwrap_err().to_string();
+    assert!(missing.contains("CCC_GITHUB__PRIVATE_KEY_FILE"), "{missing}");
+    let config = load("", &[("CCC_GITHUB__PRIVATE_KEY_FILE", "/nowhere")]).unwrap();
+    let unreadable = config.github.private_key().unwrap_err().to_string();
+    assert!(unreadable.contains("/nowhere"), "{unreadable}");
+}

@@ -1,0 +1,192 @@
+//! `ccc demo`: the whole job on this machine.
+//!
+//! Everything is real but GitHub and the agent's mind: HTTP, signature, tokens, git, processes. The
+//! service under test is the one that `ccc serve` runs.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
+
+use ccc_core::dispatcher::{Dispatcher, Pace};
+use ccc_core::event::{ActorKind, RepoRef};
+use ccc_core::observe::Observers;
+use ccc_core::vcs::{Permission, PullRequest};
+use ccc_core::{
+    Agent, CancellationToken, Clock, Error, ErrorKind, Outcome, Result, Secret, SystemClock,
+};
+use ccc_github::emulator::{Emulator, EmulatorConfig};
+use ccc_github::{AppKey, GitHub, Secrets, Webhook};
+use ccc_runner::ScriptedAgent;
+use ccc_store::MemoryRunStore;
+
+use crate::cli::{DemoArgs, interrupted, print, say};
+use crate::show::{Endings, watcher};
+use crate::{Config, Service, parts, router, serve, service};
+
+const OWNER: &str = "octo-org";
+const NAME: &str = "temperature";
+const PERSON: &str = "octocat";
+const ISSUE: &str = include_str!("../demo/issue.md");
+const SCRIPT: &str = include_str!("../demo/script.toml");
+const FILES: [(&str, &str); 3] = [
+    ("README.md", include_str!("../demo/repository/README.md")),
+    ("temperature.py", include_str!("../demo/repository/temperature.py")),
+    ("test_temperature.py", include_str!("../demo/repository/test_temperature.py")),
+];
+
+/// Whether a pull request was opened.
+pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
+    let dir = tempfile::Builder::new().prefix("ccc-demo-").tempdir().map_err(|e| {
+        Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
+    })?;
+    let agent: Arc<dyn Agent> = match args.agent.as_str() {
+        "scripted" => Arc::new(ScriptedAgent::parse(SCRIPT)?),
+        kind => parts::agent(kind)?,
+    };
+    let (emulator, repo) = start_github(dir.path()).await?;
+    let (endings, mut ended) = Endings::channel();
+    let observer = Observers(vec![watcher(args.json), Arc::new(endings)]);
+    let mut config = Config { data_dir: Some(dir.path().join("data")), ..Config::default() };
+    config.runner.kind.clone_from(&args.runner);
+    let service = start_service(&config, &emulator, agent, Arc::new(observer))?;
+
+    let listener = serve::bind(([127, 0, 0, 1], 0).into()).await?;
+    let address = listener.local_addr().map_err(|e| {
+        Error::new(ErrorKind::Unexpected, "a listener without an address").with_source(e)
+    })?;
+    emulator.set_webhook_url(format!("http://{address}/webhook/github"));
+    let shutdown = CancellationToken::new();
+    let stop = shutdown.clone();
+    let http = axum::serve(listener, router(service.clone()))
+        .with_graceful_shutdown(async move { stop.cancelled().await });
+
+    let story = async {
+        let (title, body) = ISSUE.split_once('\n').unwrap_or((ISSUE, ""));
+        let opened = emulator.open_issue(&repo, PERSON, title, body.trim()).await;
+        let outcome = match opened.and_then(|_| taken(&emulator)) {
+            Ok(()) => wait_for(&mut ended).await,
+            Err(error) => Err(error),
+        };
+        shutdown.cancel();
+        outcome
+    };
+    let (served, _http, outcome) = tokio::join!(
+        service.serve(shutdown.clone()),
+        std::future::IntoFuture::into_future(http),
+        story
+    );
+    served?;
+    let solved = show(args, dir.path(), &emulator.git_url(&repo), &outcome?).await;
+    if args.keep {
+        keep(&emulator, &repo).await;
+    }
+    emulator.stop().await;
+    Ok(solved)
+}
+
+/// A GitHub with one repository, one person who may write to it, and our App installed.
+async fn start_github(dir: &Path) -> Result<(Emulator, RepoRef)> {
+    let seed = dir.join("seed");
+    let write = |name: &str, text: &str| std::fs::write(seed.join(name), text);
+    std::fs::create_dir(&seed)
+        .and_then(|()| FILES.iter().try_for_each(|(name, text)| write(name, text)))
+        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot write the seed").with_source(e))?;
+    let secret = Secret::from(ccc_core::RunId::new(SystemClock.now())?.to_string());
+    let emulator = Emulator::start(EmulatorConfig::new(dir.join("github"), secret)).await?;
+    let repo = emulator.add_repository(OWNER, NAME, &seed).await?;
+    emulator.add_user(PERSON, ActorKind::User);
+    emulator.set_permission(&repo, PERSON, Permission::Write);
+    Ok((emulator, repo))
+}
+
+fn start_service(
+    config: &Config,
+    emulator: &Emulator,
+    agent: Arc<dyn Agent>,
+    observer: Arc<dyn ccc_core::Observer>,
+) -> Result<Service> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let key = AppKey::from_pem(&emulator.private_key_pem())?;
+    let github = GitHub::builder(emulator.app_id(), key, Arc::clone(&clock))
+        .api_url(emulator.api_url())
+        .build()?;
+    let webhook = Webhook::new(Secrets::new([emulator.webhook_secret()])?, github.host());
+    let runner = parts::runner(&config.runner.kind, &config.data_dir()?)?;
+    let pipeline = service::pipeline(config, Arc::new(github), runner, agent, observer)?;
+    let store = Arc::new(MemoryRunStore::new(clock));
+    let dispatcher = Dispatcher::new(pipeline, store, Pace::default());
+    Ok(Service::new(Arc::new(dispatcher), Arc::new(webhook)))
+}
+
+/// Whether the service said that it has the delivery.
+fn taken(emulator: &Emulator) -> Result<()> {
+    match emulator.deliveries().last().map(|delivery| delivery.status_code) {
+        Some(202) => Ok(()),
+        status => Err(Error::new(
+            ErrorKind::Unexpected,
+            format!("the delivery was answered {}", status.unwrap_or(0)),
+        )),
+    }
+}
+
+async fn wait_for(
+    ended: &mut tokio::sync::mpsc::UnboundedReceiver<(ccc_core::RunId, Outcome)>,
+) -> Result<Outcome> {
+    tokio::select! {
+        outcome = ended.recv() => outcome
+            .map(|(_, outcome)| outcome)
+            .ok_or_else(|| Error::new(ErrorKind::Unexpected, "the run ended without an outcome")),
+        () = interrupted() => Err(Error::new(ErrorKind::Cancelled, "interrupted")),
+    }
+}
+
+/// The pull request and its diff; says whether there is one.
+async fn show(args: &DemoArgs, dir: &Path, url: &str, outcome: &Outcome) -> bool {
+    let Outcome::PullRequest { pull_request } = outcome else {
+        return false;
+    };
+    if !args.json {
+        match diff(dir, url, pull_request).await {
+            Ok(diff) => print(&format!("\n{}\n{diff}", pull_request.url)),
+            Err(error) => say(&format!("cannot show the diff: {error}")),
+        }
+    }
+    true
+}
+
+/// What a stranger sees who clones the repository.
+async fn diff(dir: &Path, url: &str, pull_request: &PullRequest) -> Result<String> {
+    let clone = dir.join("clone");
+    git(["clone", "--quiet", "--bare", "--", url]
+        .map(OsStr::new)
+        .into_iter()
+        .chain([clone.as_os_str()]))
+    .await?;
+    let git_dir = [OsStr::new("--git-dir"), clone.as_os_str()];
+    let diff = ["diff", "--no-ext-diff", "--no-textconv", "main", pull_request.head.as_str()];
+    git(git_dir.into_iter().chain(diff.map(OsStr::new))).await
+}
+
+async fn git(args: impl Iterator<Item = &OsStr>) -> Result<String> {
+    let output = tokio::process::Command::new("git")
+        .args(args)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()
+        .await
+        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot run git").with_source(e))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(Error::new(ErrorKind::Unexpected, ccc_core::text::one_line(&words, 300)))
+}
+
+async fn keep(emulator: &Emulator, repo: &RepoRef) {
+    let url = emulator.git_url(repo);
+    say(&format!(
+        "\nThe emulated GitHub stays up at {}\n  git clone {url}\nInterrupt to end it.",
+        emulator.api_url()
+    ));
+    interrupted().await;
+}

@@ -1,0 +1,82 @@
+//! `ccc github-emulator`: a GitHub for your own integration.
+
+use std::path::Path;
+
+use ccc_core::{Clock, Error, ErrorKind, Result, Secret, SystemClock};
+use ccc_github::emulator::{Emulator, EmulatorConfig};
+
+use crate::cli::{EmulatorArgs, interrupted, say};
+
+pub(crate) async fn emulate(args: &EmulatorArgs) -> Result<()> {
+    let dir = tempfile::Builder::new().prefix("ccc-github-").tempdir().map_err(|e| {
+        Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
+    })?;
+    let secret = match &args.webhook_secret {
+        Some(file) => read_line(file)?,
+        None => Secret::from(ccc_core::RunId::new(SystemClock.now())?.to_string()),
+    };
+    let mut config = EmulatorConfig::new(dir.path().join("repositories"), secret);
+    config.app_id = args.app_id;
+    config.listen = args.listen;
+    config.private_key = args.private_key.as_deref().map(read).transpose()?;
+    config.webhook_url.clone_from(&args.webhook_url);
+    let seeds = args.seed_repo.iter().map(|seed| parse_seed(seed)).collect::<Result<Vec<_>>>()?;
+
+    let emulator = Emulator::start(config).await?;
+    for (owner, name, path) in seeds {
+        let repo = emulator.add_repository(owner, name, Path::new(path)).await?;
+        say(&format!("git clone {}", emulator.git_url(&repo)));
+    }
+    say(&format!("GitHub's API is emulated at {}", emulator.api_url()));
+    say(&format!("App {} is installed on every repository", args.app_id));
+    if args.private_key.is_none() {
+        let path = dir.path().join("app.private-key.pem");
+        write(&path, &emulator.private_key_pem())?;
+        say(&format!("its private key: {}", path.display()));
+    }
+    if args.webhook_secret.is_none() {
+        let path = dir.path().join("webhook-secret");
+        write(&path, &emulator.webhook_secret())?;
+        say(&format!("its webhook secret: {}", path.display()));
+    }
+    interrupted().await;
+    emulator.stop().await;
+    Ok(())
+}
+
+fn parse_seed(seed: &str) -> Result<(&str, &str, &str)> {
+    let parsed = seed.split_once('=').and_then(|(repo, path)| {
+        let (owner, name) = repo.split_once('/')?;
+        Some((owner, name, path))
+    });
+    parsed.ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, format!("--seed-repo {seed}: expected OWNER/NAME=PATH"))
+    })
+}
+
+fn read(path: &Path) -> Result<Secret> {
+    std::fs::read(path).map(Secret::new).map_err(|e| {
+        Error::new(ErrorKind::InvalidInput, format!("cannot read {}", path.display()))
+            .with_source(e)
+    })
+}
+
+fn read_line(path: &Path) -> Result<Secret> {
+    Ok(Secret::from(read(path)?.expose_str()?.trim()))
+}
+
+/// Readable by this user alone, as a secret should be.
+fn write(path: &Path, secret: &Secret) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(secret.expose()))
+        .map_err(|e| {
+            Error::new(ErrorKind::Unavailable, format!("cannot write {}", path.display()))
+                .with_source(e)
+        })
+}

@@ -1,0 +1,59 @@
+//! Is the service able to do its work now?
+
+use serde_json::{Value, json};
+
+use crate::service::Inner;
+
+/// Less free space than this is not enough to check a repository out.
+const MIN_FREE_BYTES: u64 = 100 << 20;
+
+/// Whether all is well, and what was looked at.
+pub(crate) async fn look(inner: &Inner) -> (bool, Value) {
+    let pipeline = inner.dispatcher.pipeline();
+    let store = inner.dispatcher.store().list(None, 1).await.map(drop);
+    let runner = pipeline.runner().check().await;
+    let disk = free_bytes(pipeline.git().root());
+    let enough = disk.is_none_or(|free| free >= MIN_FREE_BYTES);
+    let healthy = store.is_ok() && runner.is_ok() && enough;
+    let word = |result: &ccc_core::Result<()>| {
+        result.as_ref().map_or_else(ToString::to_string, |()| "ok".to_owned())
+    };
+    let uptime = inner.clock.now().duration_since(inner.started).as_secs();
+    let body = json!({
+        "status": if healthy { "ok" } else { "unhealthy" },
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": uptime,
+        "runs_in_flight": inner.dispatcher.in_flight(),
+        "checks": {
+            "store": word(&store),
+            "runner": word(&runner),
+            "disk": if enough { "ok" } else { "less than 100 MiB free" },
+        },
+        "disk_free_bytes": disk,
+        "memory_bytes": resident_bytes(),
+        "cpu_seconds": cpu_seconds(),
+    });
+    (healthy, body)
+}
+
+fn free_bytes(path: &std::path::Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(path).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// What this process has in memory (proc(5), `statm`: pages).
+fn resident_bytes() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
+/// What this process used of the processors (proc(5), `stat`: clock ticks, fields 14 and 15).
+fn cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name, in parentheses, may hold blanks.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64)
+}

@@ -1,0 +1,120 @@
+//! `ccc run`: one issue now.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ccc_core::event::{IssueEvent, IssueSnapshot, Trigger};
+use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, SystemClock, VcsHost};
+
+use crate::cli::{RunArgs, interrupted, print, say};
+use crate::{Config, LocalHost, parts, service, show};
+
+/// Whether the issue was solved or answered.
+pub(crate) async fn run(args: &RunArgs) -> Result<bool> {
+    let mut config = Config::load(args.config.as_deref(), std::env::vars())?;
+    if let Some(runner) = &args.runner {
+        config.runner.kind.clone_from(runner);
+    }
+    let kind = args.agent.as_ref().or(config.agent.kind.as_ref()).ok_or_else(|| {
+        invalid("say who edits: --agent scripted:FILE, or --agent command:ARGV…".to_owned())
+    })?;
+    let agent = parts::agent(kind)?;
+
+    let path = Path::new(&args.repo);
+    if path.exists() {
+        let text = issue_text(&args.issue)?;
+        let host = Arc::new(LocalHost::open(path, &text, SystemClock.now()).await?);
+        let outcome = go(&config, Arc::clone(&host) as _, agent, host.event(), args.json).await?;
+        if let (Some(new), false) = (host.description(), args.json) {
+            print(&format!("{}\n\n{}\n\n{}", new.head, new.title, new.body));
+        }
+        return Ok(outcome);
+    }
+    let Some((owner, name)) = args.repo.split_once('/').filter(|(_, name)| !name.contains('/'))
+    else {
+        return Err(invalid(format!(
+            "--repo {}: there is no such directory, and it is no OWNER/NAME",
+            args.repo
+        )));
+    };
+    let number =
+        args.issue.strip_prefix('#').and_then(|number| number.parse().ok()).ok_or_else(|| {
+            invalid("an issue on GitHub is named by its number: --issue '#12'".to_owned())
+        })?;
+    let github = service::github(&config)?;
+    let repo = github.find_repository(owner, name).await?;
+    let issue = github.issue(&repo, number).await?;
+    // Whoever runs this command decides: the author's permission does not matter here.
+    config.policy.allowed_actors.push(issue.author.id);
+    let event = IssueEvent {
+        repo,
+        issue: IssueSnapshot {
+            number,
+            title: issue.title,
+            body: issue.body,
+            author: issue.author.clone(),
+            updated_at: issue.updated_at,
+        },
+        trigger: Trigger::Opened,
+        actor: issue.author,
+        via_app: None,
+    };
+    go(&config, Arc::new(github), agent, event, args.json).await
+}
+
+async fn go(
+    config: &Config,
+    host: Arc<dyn VcsHost>,
+    agent: Arc<dyn ccc_core::Agent>,
+    event: IssueEvent,
+    json: bool,
+) -> Result<bool> {
+    let runner = parts::runner(&config.runner.kind, &config.data_dir()?)?;
+    if !runner.capabilities().isolated {
+        say(&format!(
+            "note: the {} runner isolates nothing: the agent can do whatever you can",
+            runner.name()
+        ));
+    }
+    let pipeline = service::pipeline(config, host, runner, agent, show::watcher(json))?;
+    pipeline.git().check().await?;
+    pipeline.runner().check().await?;
+    pipeline.sweep(&[]).await?;
+    let cancel = CancellationToken::new();
+    let report = {
+        let running = pipeline.run(event, &cancel);
+        tokio::pin!(running);
+        tokio::select! {
+            report = &mut running => report?,
+            () = interrupted() => {
+                cancel.cancel();
+                running.await?
+            }
+        }
+    };
+    pipeline.settled().await;
+    for (what, result) in [("telling you", &report.report), ("cleaning up", &report.cleanup)] {
+        if let Err(error) = result {
+            say(&format!("warning: {what} failed: {error}"));
+        }
+    }
+    Ok(matches!(report.outcome, Outcome::PullRequest { .. } | Outcome::Answered { .. }))
+}
+
+/// The text itself, or the text of the file with that name.
+fn issue_text(issue: &str) -> Result<String> {
+    if !issue.contains('\n') && Path::new(issue).is_file() {
+        return std::fs::read_to_string(issue)
+            .map_err(|e| invalid(format!("cannot read the issue from {issue}")).with_source(e));
+    }
+    if issue.starts_with('#') && issue[1..].parse::<u64>().is_ok() {
+        return Err(invalid(format!(
+            "a repository on this machine has no issue {issue}: give the text, or a file with it"
+        )));
+    }
+    Ok(issue.to_owned())
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidInput, message)
+}

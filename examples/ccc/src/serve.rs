@@ -1,0 +1,80 @@
+//! `ccc serve`: the self-hosted service.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use ccc_core::{CancellationToken, Error, ErrorKind, Result};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{ServeArgs, interrupted};
+use crate::show::Logged;
+use crate::{Config, Service, router};
+
+const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+
+pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
+    let default = Path::new("ccc.toml");
+    let file = args.config.as_deref().or_else(|| default.exists().then_some(default));
+    let config = Config::load(file, std::env::vars())?;
+    log();
+    let service = Service::observed(&config, Arc::new(Logged)).await?;
+    let listener = bind(config.listen.unwrap_or(DEFAULT_LISTEN)).await?;
+    announce(&service, &listener).await;
+
+    let shutdown = CancellationToken::new();
+    let stop = shutdown.clone();
+    let http = axum::serve(listener, router(service.clone()))
+        .with_graceful_shutdown(async move { stop.cancelled().await });
+    let interrupt = async {
+        interrupted().await;
+        tracing::info!("asked to end: taking no more deliveries, finishing what runs");
+        shutdown.cancel();
+    };
+    let (served, http, ()) = tokio::join!(
+        service.serve(shutdown.clone()),
+        std::future::IntoFuture::into_future(http),
+        interrupt
+    );
+    http.map_err(|e| Error::new(ErrorKind::Unexpected, "the HTTP server died").with_source(e))?;
+    served
+}
+
+pub(crate) async fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener> {
+    tokio::net::TcpListener::bind(address).await.map_err(|e| {
+        Error::new(
+            ErrorKind::Unavailable,
+            format!("cannot listen on {address}: choose another address, or end what uses it"),
+        )
+        .with_source(e)
+    })
+}
+
+/// What an operator should know before the first delivery.
+async fn announce(service: &Service, listener: &tokio::net::TcpListener) {
+    let pipeline = service.dispatcher().pipeline();
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!("listening on http://{address}, deliveries go to /webhook/github");
+    }
+    tracing::warn!("runs are kept in memory: what is accepted dies with this process");
+    if !pipeline.runner().capabilities().isolated {
+        tracing::warn!(
+            "the {} runner isolates nothing: an agent can do whatever this user can",
+            pipeline.runner().name()
+        );
+    }
+    match pipeline.host().bot_identity().await {
+        Ok(us) => tracing::info!("acting as {}", us.login),
+        // The host may be down for a minute; a delivery that comes now is answered 503.
+        Err(error) => tracing::error!("the host does not know us yet: {error}"),
+    }
+}
+
+fn log() {
+    let filter = EnvFilter::try_from_env("CCC_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second logger in one process is the embedder's own; it stays.
+    let _ = if std::io::stderr().is_terminal() { log.try_init() } else { log.json().try_init() };
+}

@@ -1,0 +1,177 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use ccc_core::dispatcher::{Dispatcher, Pace};
+use ccc_core::observe::{NoObserver, Observers};
+use ccc_core::pipeline::{Limits, Pipeline};
+use ccc_core::{
+    Agent, CancellationToken, Clock, ContainerRunner, Error, ErrorKind, Intake, Observer, Result,
+    SystemClock, VcsHost,
+};
+use ccc_github::{AppKey, GitHub, Secrets, Webhook};
+use ccc_store::{MemoryCredentialStore, MemoryRunStore};
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::{Config, health, parts};
+
+/// The whole system in one value: it takes deliveries, runs them, and answers for its health.
+/// Cheap to clone; every clone is the same service.
+#[derive(Clone, Debug)]
+pub struct Service {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) dispatcher: Arc<Dispatcher>,
+    pub(crate) webhook: Arc<Webhook>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) started: Timestamp,
+}
+
+impl Service {
+    /// A service over a dispatcher and the webhook's secrets.
+    #[must_use]
+    pub fn new(dispatcher: Arc<Dispatcher>, webhook: Arc<Webhook>) -> Self {
+        let clock = Arc::clone(dispatcher.pipeline().clock());
+        let started = clock.now();
+        Self { inner: Arc::new(Inner { dispatcher, webhook, clock, started }) }
+    }
+
+    /// The service that a configuration describes. Its runs are kept in memory: they end with the
+    /// process.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] names the setting that is missing or wrong; those of the parts.
+    pub async fn from_config(config: &Config) -> Result<Self> {
+        Self::observed(config, Arc::new(NoObserver)).await
+    }
+
+    pub(crate) async fn observed(config: &Config, observer: Arc<dyn Observer>) -> Result<Self> {
+        let data_dir = config.data_dir()?;
+        let kind = config.agent.kind.as_deref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                "set agent.kind, or CCC_AGENT__KIND: `scripted:FILE` or `command:ARGV…`",
+            )
+        })?;
+        let github = github(config)?;
+        let webhook = Webhook::new(Secrets::new(config.github.webhook_secrets()?)?, github.host());
+        let pipeline = pipeline(
+            config,
+            Arc::new(github),
+            parts::runner(&config.runner.kind, &data_dir)?,
+            parts::agent(kind)?,
+            observer,
+        )?;
+        pipeline.git().check().await?;
+        pipeline.runner().check().await?;
+        let clock = Arc::clone(pipeline.clock());
+        let store = Arc::new(MemoryRunStore::new(clock));
+        let mut pace = Pace::default();
+        pace.concurrency = config.runs.concurrency.unwrap_or(pace.concurrency);
+        let dispatcher = Dispatcher::new(pipeline, store, pace);
+        Ok(Self::new(Arc::new(dispatcher), Arc::new(webhook)))
+    }
+
+    /// Sweeps what a killed process left, and then runs what is accepted, until `shutdown`.
+    ///
+    /// # Errors
+    /// Those of the sweep; nothing was run then.
+    pub async fn serve(&self, shutdown: CancellationToken) -> Result<()> {
+        let dispatcher = &self.inner.dispatcher;
+        // Runs are kept in memory: none of an earlier process is alive.
+        let swept = dispatcher.pipeline().sweep(&[]).await?;
+        if !swept.is_empty() {
+            tracing::info!(runs = swept.len(), "swept what an earlier process left");
+        }
+        dispatcher.serve(shutdown).await;
+        Ok(())
+    }
+
+    /// The dispatcher behind it.
+    #[must_use]
+    pub fn dispatcher(&self) -> &Arc<Dispatcher> {
+        &self.inner.dispatcher
+    }
+}
+
+/// The GitHub that a configuration names.
+pub(crate) fn github(config: &Config) -> Result<GitHub> {
+    let app_id = config.github.app_id.ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, "set github.app_id, or CCC_GITHUB__APP_ID")
+    })?;
+    let key = AppKey::from_pem(&config.github.private_key()?)?;
+    let mut builder = GitHub::builder(app_id, key, Arc::new(SystemClock));
+    if let Some(url) = &config.github.api_url {
+        builder = builder.api_url(url.clone());
+    }
+    builder.build()
+}
+
+/// A pipeline over these parts, with the limits and the policy of the configuration.
+pub(crate) fn pipeline(
+    config: &Config,
+    host: Arc<dyn VcsHost>,
+    runner: Arc<dyn ContainerRunner>,
+    agent: Arc<dyn Agent>,
+    observer: Arc<dyn Observer>,
+) -> Result<Pipeline> {
+    let mut limits = Limits::default();
+    if let Some(seconds) = config.agent.wall_seconds {
+        limits.agent.wall = Duration::from_secs(seconds);
+        limits.run = limits.run.max(limits.agent.wall + limits.stage * 4);
+    }
+    if let Some(seconds) = config.agent.idle_seconds {
+        limits.agent.idle = Duration::from_secs(seconds);
+    }
+    Pipeline::builder()
+        .host(host)
+        .runner(runner)
+        .agent(agent)
+        .credentials(Arc::new(MemoryCredentialStore::default()))
+        .observer(Arc::new(Observers(vec![observer])))
+        .data_dir(config.data_dir()?)
+        .policy(config.policy.clone())
+        .limits(limits)
+        .build()
+}
+
+/// Every route of the service.
+pub fn router(service: Service) -> Router {
+    let inner = &service.inner;
+    let intake = Arc::clone(&inner.dispatcher) as Arc<dyn Intake>;
+    let webhook = ccc_github::router(Arc::clone(&inner.webhook), intake, Arc::clone(&inner.clock));
+    Router::new()
+        .route("/", get(information))
+        .route("/health", get(health))
+        .with_state(service)
+        .merge(webhook)
+        .fallback(|| async {
+            (StatusCode::NOT_FOUND, Json(json!({ "error": "there is nothing at this path" })))
+        })
+}
+
+async fn information(State(service): State<Service>) -> impl IntoResponse {
+    let pipeline = service.inner.dispatcher.pipeline();
+    Json(json!({
+        "name": "ccc",
+        "version": env!("CARGO_PKG_VERSION"),
+        "host": pipeline.host().name(),
+        "runner": pipeline.runner().name(),
+        "isolated": pipeline.runner().capabilities().isolated,
+        "routes": ["GET /", "GET /health", "POST /webhook/github"],
+    }))
+}
+
+async fn health(State(service): State<Service>) -> impl IntoResponse {
+    let (healthy, body) = health::look(&service.inner).await;
+    let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(body))
+}

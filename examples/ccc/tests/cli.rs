@@ -1,0 +1,11 @@
+//! The program as people use it: the binary, its arguments, its output, its exit status.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod cli {
+    mod demo;
+    mod run;
+    mod serve;
+    mod support;
+    mod webhooks;
+}

@@ -1,0 +1,68 @@
+use std::process::Stdio;
+
+use super::support::{Running, ccc, git, text};
+
+#[test]
+fn the_demo_opens_a_pull_request() {
+    // spec: P1
+    let output = ccc().arg("demo").output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let shown = text(&output.stdout);
+    assert!(shown.contains("/octo-org/temperature/pull/2"), "{shown}");
+    assert!(shown.contains("+    return celsius * 9 / 5 + 32"), "{shown}");
+    let timeline = text(&output.stderr);
+    for stage in ["authorize", "checkout", "provision", "work", "collect", "commit", "publish"] {
+        assert!(timeline.contains(&format!("✓ {stage}")), "{timeline}");
+    }
+}
+
+#[test]
+fn for_programs_every_event_is_a_line_of_json() {
+    let output = ccc().args(["demo", "--json"]).output().unwrap();
+    assert!(output.status.success());
+    let shown = text(&output.stdout);
+    let events: Vec<serde_json::Value> =
+        shown.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let last = events.last().unwrap();
+    assert_eq!(last["event"], "finished", "{last}");
+    assert_eq!(last["outcome"], "pull_request", "{last}");
+    assert!(events.iter().all(|event| event["run"] == last["run"]));
+}
+
+#[test]
+fn a_demo_that_does_not_end_well_says_so() {
+    for (agent, expected, status) in [
+        ("command:false", "failed at work", 1),
+        ("command:true", "no change", 1),
+        ("command:/no/such/program", "not in PATH", 1),
+        ("claude", "there is no agent `claude` in this build", 2),
+        ("scripted:/no/such/file", "cannot read the script", 2),
+        ("command:'open", "has an open quote", 2),
+    ] {
+        let output = ccc().args(["demo", "--agent", agent]).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{agent}: {said}");
+        assert!(said.contains(expected), "{agent}: {said}");
+    }
+    let output = ccc().args(["demo", "--runner", "docker"]).output().unwrap();
+    assert!(text(&output.stderr).contains("there is no runner `docker` in this build"));
+}
+
+#[test]
+fn a_kept_demo_can_be_cloned_from_outside() {
+    let mut command = ccc();
+    command.args(["demo", "--keep"]).stdin(Stdio::null());
+    let (mut demo, url) =
+        Running::start(command, |line| line.trim().strip_prefix("git clone ").map(str::to_owned));
+    let dir = tempfile::TempDir::new().unwrap();
+    git(dir.path(), &["clone", "--quiet", &url, "cloned"]);
+    let cloned = dir.path().join("cloned");
+    let branches = git(&cloned, &["branch", "--remotes", "--format=%(refname:short)"]);
+    let branch = branches.lines().find(|name| name.contains("claude/issue-1-")).unwrap();
+    assert!(git(&cloned, &["show", &format!("{branch}:temperature.py")]).contains("* 9 / 5"));
+    let author = git(&cloned, &["log", "-1", "--format=%an %ae", branch]);
+    assert!(author.contains("[bot]") && author.contains("@users.noreply."), "{author}");
+    assert!(git(&cloned, &["show", "origin/main:temperature.py"]).contains("* 5 / 9"));
+    demo.signal(rustix::process::Signal::INT);
+    assert!(demo.child.wait().unwrap().success(), "{}", demo.log());
+}

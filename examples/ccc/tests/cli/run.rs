@@ -1,0 +1,80 @@
+use std::path::Path;
+use std::process::Output;
+
+use super::support::{ccc, git, text};
+
+const FIX: &str =
+    "command:sh -c 'cat > prompt.txt; sed -i s/3/2/ sum.txt; rm prompt.txt; echo fixed'";
+
+fn repository(dir: &Path) {
+    git(dir, &["init", "--quiet"]);
+    std::fs::write(dir.join("sum.txt"), "1 + 1 = 3\n").unwrap();
+    git(dir, &["add", "."]);
+    git(dir, &["commit", "--quiet", "-m", "start"]);
+}
+
+fn run(dir: &Path, repo: &str, issue: &str, agent: &str) -> Output {
+    ccc()
+        .args(["run", "--repo", repo, "--issue", issue, "--agent", agent])
+        .env("CCC_DATA_DIR", dir.join("data"))
+        .current_dir(dir)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn a_local_repository_gets_a_branch_and_a_description() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let repo = dir.path().join("repo");
+    std::fs::create_dir(&repo).unwrap();
+    repository(&repo);
+    std::fs::write(dir.path().join("issue.md"), "Wrong sum\n\nIt is 2.\n").unwrap();
+    for issue in ["The sum is wrong\nIt says 3.", "issue.md"] {
+        let before = git(&repo, &["rev-parse", "main"]);
+        let output = run(dir.path(), "repo", issue, FIX);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let shown = text(&output.stdout);
+        let branch = shown.lines().next().unwrap();
+        assert!(branch.starts_with("claude/issue-1-"), "{shown}");
+        assert!(shown.contains("Solve #1: "), "{shown}");
+        assert_eq!(git(&repo, &["show", &format!("{branch}:sum.txt")]), "1 + 1 = 2");
+        assert_eq!(git(&repo, &["rev-parse", "main"]), before, "main moved");
+        assert_eq!(git(&repo, &["status", "--porcelain"]), "", "the checkout changed");
+        assert_eq!(git(&repo, &["symbolic-ref", "--short", "HEAD"]), "main");
+    }
+    let left: Vec<_> = std::fs::read_dir(dir.path().join("data/runs")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn mistakes_are_one_line_that_says_what_to_do() {
+    let dir = tempfile::TempDir::new().unwrap();
+    repository(dir.path());
+    let fresh = dir.path().join("fresh");
+    std::fs::create_dir(&fresh).unwrap();
+    git(&fresh, &["init", "--quiet"]);
+    for (repo, issue, agent, expected, status) in [
+        ("nowhere", "x", "command:true", "no such directory, and it is no OWNER/NAME", 2),
+        ("octo/hello", "x", "command:true", "--issue '#12'", 2),
+        ("octo/hello", "#1", "command:true", "set github.app_id", 2),
+        (".", "#1", "command:true", "has no issue #1", 2),
+        (".", "", "command:true", "the issue is empty", 2),
+        (".", "x", "robot", "there is no agent `robot`", 2),
+        ("fresh", "x", "command:true", "push a first commit", 1),
+    ] {
+        let output = run(dir.path(), repo, issue, agent);
+        let said = text(&output.stderr);
+        assert!(said.contains(expected), "{repo} {issue} {agent}: {said}");
+        assert_eq!(output.status.code(), Some(status), "{said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+    // Without git in PATH.
+    let output = ccc()
+        .args(["run", "--repo", ".", "--issue", "x", "--agent", "command:true"])
+        .env("PATH", "/nonexistent")
+        .env("CCC_DATA_DIR", dir.path().join("data"))
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert!(text(&output.stderr).contains("install git"), "{}", text(&output.stderr));
+}

@@ -1,0 +1,141 @@
+use std::process::Command;
+
+use ccc_github::emulator::{Emulator, EmulatorConfig};
+
+use super::support::{SECRET, Site, ccc, text};
+
+const FIX: &str = "command:sed -i s/3/2/ sum.txt";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_becomes_a_pull_request_with_the_least_of_power() {
+    // spec: G1a, X5a, P5, P7, W5c
+    let site = Site::start(FIX).await;
+    site.open_issue("The sum is wrong").await;
+    assert_eq!(site.github.deliveries()[0].status_code, 202);
+    let told = |site: &Site| site.comments().iter().any(|text| text.contains("Opened #2"));
+    site.until("the pull request is open and told of", told).await;
+    site.until("every token is revoked", |site| site.github.tokens().iter().all(|t| t.revoked))
+        .await;
+
+    let pulls = site.github.pull_requests(&site.repo);
+    assert_eq!(pulls.len(), 1);
+    assert_eq!(site.file(&pulls[0].head, "sum.txt"), "1 + 1 = 2");
+    assert_eq!(site.file("main", "sum.txt"), "1 + 1 = 3");
+    assert_eq!(site.comments().len(), 1, "one comment");
+
+    // The record: what was asked, by whom, in which order.
+    let calls = site.github.calls();
+    let seen: Vec<String> = calls
+        .iter()
+        .map(|call| {
+            let who = call.caller.split(' ').next().unwrap_or_default();
+            let path = call.path.replace("/repos/octo/hello", "");
+            format!("{who} {} {path} {}", call.method, call.status.unwrap_or(0))
+        })
+        .collect();
+    let count = |start: &str| seen.iter().filter(|call| call.starts_with(start)).count();
+    assert_eq!(count("app POST /app/installations/"), 3, "{seen:#?}");
+    assert_eq!(count("token DELETE /installation/token 204"), 3, "{seen:#?}");
+    assert_eq!(count("token POST /pulls 201"), 1, "{seen:#?}");
+    assert_eq!(count("token POST /issues/1/comments 201"), 1, "{seen:#?}");
+    assert_eq!(count("token POST /octo/hello.git/git-receive-pack 200"), 1, "{seen:#?}");
+    assert!(calls.iter().all(|call| call.status.unwrap_or(0) < 400), "{calls:#?}");
+    for token in site.github.tokens() {
+        assert_eq!(token.repositories, Some(vec![site.repo.id]));
+        let powers: Vec<_> = token.permissions.iter().map(|(a, l)| format!("{a} {l}")).collect();
+        let expected = [
+            "contents read, issues read, metadata read",
+            "issues write, metadata read",
+            "contents write, metadata read, pull_requests write",
+        ];
+        assert!(expected.contains(&powers.join(", ").as_str()), "{powers:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_wrong_on_the_host_is_told_where_a_person_waits() {
+    // spec: P5
+    for (what, expected) in
+        [("refused push", "branch rules"), ("refused pull request", "failed at *publish*")]
+    {
+        let site = Site::start(FIX).await;
+        match what {
+            "refused push" => {
+                site.github.refuse_push(&site.repo, "claude/", "protected").await.unwrap();
+            }
+            _ => site.github.fail_next("POST", "/repos/octo/hello/pulls", 403, 9),
+        }
+        site.open_issue("Wrong").await;
+        site.until(what, |site| site.comments().iter().any(|text| text.contains(expected))).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_says_how_it_is_and_ends_when_it_is_told_to() {
+    let mut site = Site::start("command:true").await;
+    let (status, body) = site.send(http::Request::get(site.url("/health")), Vec::new()).await;
+    let health: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &health["status"]), (200, &"ok".into()), "{body}");
+    for key in ["version", "uptime_seconds", "memory_bytes", "cpu_seconds", "disk_free_bytes"] {
+        assert!(!health[key].is_null(), "{key}: {body}");
+    }
+    let (status, body) = site.send(http::Request::get(site.url("/")), Vec::new()).await;
+    assert!(status == 200 && body.contains("/webhook/github"), "{body}");
+    let (status, _) = site.send(http::Request::get(site.url("/nothing")), Vec::new()).await;
+    assert_eq!(status, 404);
+    let log = site.service.log();
+    assert!(log.contains("kept in memory") && log.contains("isolates nothing"), "{log}");
+    site.service.signal(rustix::process::Signal::TERM);
+    assert!(site.service.child.wait().unwrap().success(), "{}", site.service.log());
+    assert!(site.dir.path().join("data/lock").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_does_not_start_with_a_mistake_in_its_settings() {
+    // spec: W2d
+    let dir = tempfile::TempDir::new().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let empty = file("empty", "\n");
+    let key = file("key.pem", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n");
+    let with = |variables: &[(&str, &str)]| -> String {
+        let mut command: Command = ccc();
+        command
+            .arg("serve")
+            .current_dir(dir.path())
+            .env("CCC_LISTEN", "127.0.0.1:0")
+            .env("CCC_DATA_DIR", dir.path().join("data"))
+            .envs(variables.iter().copied());
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{variables:?}");
+        text(&output.stderr)
+    };
+    let agent = ("CCC_AGENT__KIND", "command:true");
+    let app = ("CCC_GITHUB__APP_ID", "7");
+    for (variables, expected) in [
+        (vec![], "CCC_AGENT__KIND"),
+        (vec![agent], "CCC_GITHUB__APP_ID"),
+        (vec![agent, app], "CCC_GITHUB__PRIVATE_KEY_FILE"),
+        (vec![agent, app, ("CCC_GITHUB__PRIVATE_KEY_FILE", "/nowhere")], "/nowhere"),
+        (vec![agent, app, ("CCC_GITHUB__PRIVATE_KEY_FILE", &key)], "public key"),
+        (vec![("CCC_GITHUB__APPID", "7")], "did you mean `github.app_id`"),
+        (vec![("CCC_LISTEN", "somewhere")], "socket address"),
+    ] {
+        let said = with(&variables);
+        assert!(said.contains(expected), "{variables:?}: {said}");
+        assert_eq!(said.trim().lines().count(), 1, "{said}");
+    }
+    let github = Emulator::start(EmulatorConfig::new(dir.path().join("github"), SECRET.into()))
+        .await
+        .unwrap();
+    let key = file("good.pem", github.private_key_pem().expose_str().unwrap());
+    let good = [agent, app, ("CCC_GITHUB__PRIVATE_KEY_FILE", key.as_str())];
+    for (file, expected) in [(&empty, "secret"), (&"/nowhere".to_owned(), "/nowhere")] {
+        let said = with(&[&good[..], &[("CCC_GITHUB__WEBHOOK_SECRET_FILE", file)]].concat());
+        assert!(said.contains(expected), "{said}");
+        assert!(!said.contains("BEGIN"), "{said}");
+    }
+}
