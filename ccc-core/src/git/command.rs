@@ -293,7 +293,7 @@ fn failure(subcommand: &str, stderr: &str) -> Error {
     } else if said("error: 403") || said("[remote rejected]") || said("pre-receive hook declined") {
         ErrorKind::PermissionDenied
     } else if said("not a git repository")
-        || said("is not a valid '")
+        || said("is not a valid ")
         || said("not found")
         || said("does not exist")
         || said("does not appear to be a git")

@@ -79,7 +79,9 @@ impl HostGit {
         self.git("fetch")
             .dir(&git_dir)
             .setting("protocol.file.allow=always")
-            .args(["--quiet", "--no-tags", "--depth=1", "--no-write-fetch-head", "--"])
+            .args(["--quiet", "--no-tags", "--depth=1", "--no-write-fetch-head"])
+            // The new `HEAD` may name this very branch, which has no commit yet.
+            .args(["--update-head-ok", "--"])
             // As a path: a URL would have its `%` decoded.
             .arg(mirror)
             .arg(format!("+refs/runs/{run}:refs/heads/{branch}"))

@@ -1,0 +1,481 @@
+//! What lies in a workspace.
+
+use std::fs;
+use std::path::Path;
+
+use ccc_core::ErrorKind;
+use ccc_core::git::HostGit;
+use ccc_core::vcs::{Access, Grant, Repository};
+
+use crate::support::{
+    ELSEWHERE, Entry, TREE, World, as_files, commit_tree, files_below, git, git_text, plain_git,
+    refs, repository, run, try_git, within, write,
+};
+
+#[tokio::test]
+async fn the_files_are_those_of_the_commit() {
+    // spec: X5a
+    let world = World::new(TREE);
+    let workspace = world.checkout(run(1)).await.unwrap();
+    assert_eq!(files_below(&workspace.path), as_files(TREE));
+    assert_eq!(
+        workspace.base.as_str(),
+        git_text(&world.remote, &["rev-parse", "main"])
+    );
+
+    // `git archive` is another way to the same files.
+    let tar = world.path().join("all.tar");
+    let other = world.path().join("archive");
+    fs::create_dir(&other).unwrap();
+    let out = format!("--output={}", tar.display());
+    git(&world.remote, &["archive", &out, "main"]);
+    crate::support::shell(&other, "tar -xf ../all.tar");
+    assert_eq!(files_below(&workspace.path), files_below(&other));
+}
+
+#[tokio::test]
+async fn the_agent_s_own_git_works_and_leads_nowhere() {
+    // spec: X5a
+    let world = World::new(TREE);
+    commit_tree(&world.remote, "main", TREE);
+    let at = world.checkout(run(1)).await.unwrap();
+    let ws = &at.path;
+    assert_eq!(git_text(ws, &["status", "--porcelain"]), "");
+    assert_eq!(git_text(ws, &["log", "--format=%H"]), at.base.as_str());
+    assert_eq!(git_text(ws, &["branch", "--show-current"]), "main");
+    assert_eq!(git_text(ws, &["remote"]), "");
+    write(ws, "README.md", "other\n");
+    assert_eq!(git_text(ws, &["diff", "--stat=80"]).lines().count(), 2);
+    git(ws, &["commit", "-qam", "mine"]);
+
+    // Nothing in it names a directory of the host, not even the one that it was made in.
+    let root = world.path().to_str().unwrap().as_bytes();
+    for (path, (_, content)) in files_below(&ws.join(".git")) {
+        let names_it = content.windows(root.len()).any(|window| window == root);
+        assert!(!names_it, "{path} names a path of the host");
+    }
+    assert!(!ws.join(".git/objects/info/alternates").exists());
+}
+
+/// An attribute, a file, and how plain git shows that the attribute does something to it.
+struct Attribute {
+    line: &'static str,
+    content: &'static [u8],
+    /// What an agent writes instead.
+    edited: &'static [u8],
+    fires: Fires,
+}
+
+#[derive(Clone, Copy)]
+enum Fires {
+    /// A plain checkout lays out other bytes.
+    AtCheckout,
+    /// A plain add of the edited file keeps other bytes, or fails.
+    AtAdd,
+}
+
+const ATTRIBUTES: &[Attribute] = &[
+    Attribute {
+        line: "f text",
+        content: b"a\r\nb\r\n",
+        edited: b"a\r\nc\r\n",
+        fires: Fires::AtAdd,
+    },
+    Attribute {
+        line: "f text=auto",
+        content: b"a\nb\n",
+        edited: b"a\r\nc\r\n",
+        fires: Fires::AtAdd,
+    },
+    Attribute {
+        line: "f crlf=input",
+        content: b"a\nb\n",
+        edited: b"a\r\nc\r\n",
+        fires: Fires::AtAdd,
+    },
+    Attribute {
+        line: "f eol=crlf",
+        content: b"a\nb\n",
+        edited: b"a\nc\n",
+        fires: Fires::AtCheckout,
+    },
+    Attribute {
+        line: "f ident",
+        content: b"$Id$\n",
+        edited: b"x $Id$ $Id: 1 $\n",
+        fires: Fires::AtCheckout,
+    },
+    Attribute {
+        line: "[attr]odd ident\nf odd",
+        content: b"$Id$\n",
+        edited: b"$Id: 2 $\n",
+        fires: Fires::AtCheckout,
+    },
+    Attribute {
+        line: "f working-tree-encoding=UTF-16",
+        content: b"h\xc3\xa9\n",
+        edited: b"h\xc3\xa9 h\n",
+        fires: Fires::AtCheckout,
+    },
+    Attribute {
+        line: "f working-tree-encoding=UTF-16",
+        content: b"h\xc3\xa9\n",
+        edited: b"odd",
+        fires: Fires::AtAdd,
+    },
+    Attribute {
+        line: "f filter=rot",
+        content: b"abc\n",
+        edited: b"abd\n",
+        fires: Fires::AtCheckout,
+    },
+    Attribute {
+        line: "f filter=rot",
+        content: b"abc\n",
+        edited: b"abd\n",
+        fires: Fires::AtAdd,
+    },
+];
+
+/// Settings under which plain git runs the filter of the cases.
+const ROT: &[&str] = &[
+    "-c",
+    "filter.rot.smudge=tr a-z n-za-m",
+    "-c",
+    "filter.rot.clean=tr a-z n-za-m",
+];
+
+fn check_it_fires(case: &Attribute, world: &World, clone: &Path, path: &str) {
+    let file = clone.join(path);
+    let with = |args: &[&str]| try_git(clone, &[ROT, args].concat());
+    let name = clone.to_str().unwrap();
+    let clone_args = ["clone", "-q", world.remote.to_str().unwrap(), name];
+    git(world.path(), &[ROT, &clone_args].concat());
+    match case.fires {
+        Fires::AtCheckout => {
+            let shown = fs::read(&file).unwrap();
+            assert_ne!(shown, case.content, "plain git ignores {}", case.line);
+        }
+        Fires::AtAdd => {
+            fs::write(&file, case.edited).unwrap();
+            let added = with(&["add", "--all"]).status.success();
+            let kept = with(&["cat-file", "blob", &format!(":{path}")]).stdout;
+            let changed = !added || kept != case.edited;
+            assert!(changed, "plain git ignores {}", case.line);
+        }
+    }
+}
+
+#[tokio::test]
+async fn attributes_change_no_content() {
+    // spec: X6e
+    for (n, case) in (1..).zip(ATTRIBUTES) {
+        for (place, path) in [(".gitattributes", "f"), ("sub/.gitattributes", "sub/f")] {
+            if place != ".gitattributes" && case.line.starts_with('[') {
+                continue; // macros are for the top alone
+            }
+            let line = format!("{}\n", case.line);
+            let entries: &[Entry] = &[
+                ("100644", place, line.as_bytes()),
+                ("100644", path, case.content),
+            ];
+            let world = World::new(entries);
+            check_it_fires(case, &world, &world.path().join("clone"), path);
+
+            let at = world.checkout(run(n)).await.unwrap();
+            assert_eq!(files_below(&at.path), as_files(entries), "{}", case.line);
+            let status = git_text(&at.path, &["status", "--porcelain"]);
+            assert_eq!(status, "", "the agent's status, {}", case.line);
+
+            fs::write(at.path.join(path), case.edited).unwrap();
+            let collected = world.collect(run(n), &at.base).await.unwrap();
+            let ccc_core::git::Collected::Changes(set) = collected else {
+                panic!("{}: {collected:?}", case.line);
+            };
+            let kept = world.blob(run(n), &set.tree, path);
+            assert_eq!(kept, case.edited, "{}", case.line);
+        }
+    }
+}
+
+#[tokio::test]
+async fn untouched_files_are_no_change_whatever_their_attributes() {
+    // spec: X6e
+    let world = World::new(&[
+        (
+            "100644",
+            ".gitattributes",
+            b"* text=auto\n*.i ident\n*.w working-tree-encoding=UTF-16\n",
+        ),
+        ("100644", "a", b"a\r\nb\r\n"),
+        ("100644", "a.i", b"$Id: x $\n"),
+        ("100644", "a.w", b"odd"),
+    ]);
+    let at = world.checkout(run(1)).await.unwrap();
+    // With new times, git has to look at the contents.
+    crate::support::shell(&at.path, "touch -d 2001-01-01 a a.i a.w");
+    let collected = world.collect(run(1), &at.base).await.unwrap();
+    assert_eq!(collected, ccc_core::git::Collected::Nothing);
+}
+
+#[tokio::test]
+async fn a_repository_that_is_not_there_or_empty_is_not_found() {
+    let world = World::new(&[]);
+    let error = world.checkout(run(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(error.to_string().contains("push a first commit"), "{error}");
+
+    let nowhere = Access::open(Grant::Read, world.path().join("nowhere").to_str().unwrap());
+    let missing = world.host.checkout(run(1), &repository(), &nowhere).await;
+    let error = missing.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+
+    commit_tree(&world.remote, "trunk", TREE);
+    let error = world.checkout(run(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    let trunk = Repository {
+        default_branch: "trunk".to_owned(),
+        ..repository()
+    };
+    let at = world
+        .host
+        .checkout(run(1), &trunk, &world.access())
+        .await
+        .unwrap();
+    assert_eq!(git_text(&at.path, &["branch", "--show-current"]), "trunk");
+    for n in [1, 1, 2] {
+        world.host.remove(run(n)).await.unwrap();
+    }
+    assert_eq!(world.host.runs().unwrap(), []);
+}
+
+/// A new repository's `HEAD` points to one branch or the other: neither is special.
+#[tokio::test]
+async fn the_default_branch_has_any_name() {
+    for branch in ["main", "master", "a/b.c", "HEAD", "x@y"] {
+        let world = World::new(&[]);
+        let named = Repository {
+            default_branch: branch.to_owned(),
+            ..repository()
+        };
+        for n in 1..=3 {
+            let entry: Entry = ("100644", "n", &[n]);
+            let tip = commit_tree(&world.remote, branch, &[entry]);
+            let at = world
+                .host
+                .checkout(run(n.into()), &named, &world.access())
+                .await;
+            let at = at.unwrap_or_else(|e| panic!("{branch}: {e}"));
+            assert_eq!(at.base, tip, "{branch}");
+            assert_eq!(fs::read(at.path.join("n")).unwrap(), [n], "{branch}");
+            assert_eq!(
+                git_text(&at.path, &["status", "--porcelain"]),
+                "",
+                "{branch}"
+            );
+            assert_eq!(git_text(&at.path, &["branch", "--show-current"]), branch);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_host_s_name_is_no_path() {
+    let world = World::new(TREE);
+    for host in ["", "..", "../x", "a/b", ".x", "a\nb", "ä"] {
+        let mut odd = repository();
+        host.clone_into(&mut odd.repo.host);
+        let error = world
+            .host
+            .checkout(run(1), &odd, &world.access())
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{host}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_fetched_once_is_not_fetched_again() {
+    let noise: Vec<u8> = (0..400_000_u32)
+        .map(|i| u8::try_from(i.wrapping_mul(2_654_435_761) >> 24).unwrap())
+        .collect();
+    let world = World::new(&[("100644", "big", &noise)]);
+    // The branch that HEAD of a new repository points to must not be special.
+    for branch in ["master", "main"] {
+        git(
+            &world.remote,
+            &["update-ref", &format!("refs/heads/{branch}"), "main"],
+        );
+    }
+    let first = world.checkout(run(1)).await.unwrap();
+    let size = |world: &World| {
+        git_text(&world.mirror(), &["count-objects", "-v"])
+            .lines()
+            .filter_map(|line| line.strip_prefix("in-pack: ")?.parse::<u32>().ok())
+            .sum::<u32>()
+    };
+    assert_eq!(size(&world), 3);
+    for branch in ["main", "master"] {
+        let small: &[Entry] = &[("100644", "big", &noise), ("100644", branch, b"x")];
+        commit_tree(&world.remote, branch, small);
+    }
+    git(&world.remote, &["update-ref", "refs/heads/gone/x", "main"]);
+    let second = world.checkout(run(2)).await.unwrap();
+    assert_ne!(first.base, second.base);
+    // Two commits, two trees, one blob: what was there did not come again.
+    assert_eq!(size(&world), 8);
+    assert_eq!(
+        git_text(&first.path, &["log", "--format=%H"]),
+        first.base.as_str()
+    );
+
+    // A branch that becomes a directory, and one that is rewritten.
+    git(&world.remote, &["update-ref", "-d", "refs/heads/gone/x"]);
+    git(&world.remote, &["update-ref", "refs/heads/gone", "main"]);
+    git(
+        &world.remote,
+        &["update-ref", "refs/heads/main", first.base.as_str()],
+    );
+    let third = world.checkout(run(3)).await.unwrap();
+    assert_eq!(third.base, first.base);
+}
+
+#[tokio::test]
+async fn the_base_is_held_until_the_run_is_removed() {
+    let world = World::new(TREE);
+    let at = world.checkout(run(1)).await.unwrap();
+    let held = format!("refs/runs/{}", run(1));
+    assert_eq!(
+        refs(&world.mirror()).get(&held).map(String::as_str),
+        Some(at.base.as_str())
+    );
+
+    // The remote forgets the commit, another run fetches, and the mirror is cleaned up.
+    git(&world.remote, &["update-ref", "-d", "refs/heads/main"]);
+    commit_tree(&world.remote, "main", &[("100644", "other", b"x")]);
+    world.checkout(run(2)).await.unwrap();
+    git(&world.mirror(), &["gc", "-q", "--prune=now"]);
+    write(&at.path, "new", "x");
+    let collected = world.collect(run(1), &at.base).await.unwrap();
+    assert!(
+        matches!(collected, ccc_core::git::Collected::Changes(_)),
+        "{collected:?}"
+    );
+
+    world.host.remove(run(1)).await.unwrap();
+    world.host.remove(run(1)).await.unwrap();
+    assert!(
+        !refs(&world.mirror()).contains_key(&held),
+        "{:?}",
+        refs(&world.mirror())
+    );
+    assert_eq!(world.host.runs().unwrap(), [run(2)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn runs_share_a_mirror_at_the_same_time() {
+    let world = World::new(TREE);
+    let all = futures_util::future::join_all((1..=6).map(|n| world.checkout(run(n))));
+    for at in within(60, all).await {
+        assert_eq!(files_below(&at.unwrap().path), as_files(TREE));
+    }
+    assert_eq!(world.host.runs().unwrap().len(), 6);
+    let removed = futures_util::future::join_all((1..=6).map(|n| world.host.remove(run(n))));
+    for removed in within(60, removed).await {
+        removed.unwrap();
+    }
+    assert_eq!(refs(&world.mirror()).len(), 1);
+}
+
+#[tokio::test]
+async fn a_checkout_made_again_starts_from_nothing() {
+    let world = World::new(TREE);
+    let at = world.checkout(run(1)).await.unwrap();
+    write(&at.path, "left/over", "x");
+    fs::remove_file(at.path.join("README.md")).unwrap();
+    fs::write(world.git_dir(run(1)).join("index.lock"), "").unwrap();
+    let again = world.checkout(run(1)).await.unwrap();
+    assert_eq!(again, at);
+    assert_eq!(files_below(&at.path), as_files(TREE));
+}
+
+#[tokio::test]
+async fn submodules_are_empty_directories() {
+    // spec: X5b
+    let world = World::new(&[
+        (
+            "100644",
+            ".gitmodules",
+            b"[submodule \"s\"]\n\tpath = s\n\turl = ../other.git\n",
+        ),
+        ("160000", "s", ELSEWHERE),
+        ("100644", "a", b"a"),
+    ]);
+    let at = world.checkout(run(1)).await.unwrap();
+    assert_eq!(fs::read_dir(at.path.join("s")).unwrap().count(), 0);
+    let collected = world.collect(run(1), &at.base).await.unwrap();
+    assert_eq!(collected, ccc_core::git::Collected::Nothing);
+}
+
+#[tokio::test]
+async fn links_of_the_tree_are_not_followed_when_it_is_laid_out() {
+    // spec: X5a
+    let world = World::new(&[("100644", "a", b"a")]);
+    let outside = world.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    commit_tree(
+        &world.remote,
+        "main",
+        &[
+            ("120000", "out", outside.to_str().unwrap().as_bytes()),
+            ("100644", "z", b"z"),
+        ],
+    );
+    let at = world.checkout(run(1)).await.unwrap();
+    assert_eq!(fs::read_link(at.path.join("out")).unwrap(), outside);
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    // A link that a person committed is not the agent's doing.
+    let collected = world.collect(run(1), &at.base).await.unwrap();
+    assert_eq!(collected, ccc_core::git::Collected::Nothing);
+}
+
+#[tokio::test]
+async fn a_place_with_odd_characters_works() {
+    let world = World::new(TREE);
+    for name in [
+        "with blank",
+        "a:b",
+        "ä",
+        "$(id)",
+        "a;b",
+        "\"quoted\"",
+        "-x",
+        "a%20b",
+        "a#b",
+    ] {
+        let host = HostGit::open(world.path().join(name)).unwrap();
+        let at = host.checkout(run(1), &repository(), &world.access()).await;
+        let at = at.unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(files_below(&at.path), as_files(TREE), "{name}");
+        write(&at.path, "new", "x");
+        let set = world_collect(&host, &at.base).await;
+        assert_eq!(set.len(), 1, "{name}");
+        let status = plain_git(&at.path)
+            .args(["status", "--porcelain"])
+            .output()
+            .unwrap();
+        assert!(!status.status.success(), "{name}: collect leaves no .git");
+    }
+}
+
+async fn world_collect(host: &HostGit, base: &ccc_core::ObjectId) -> Vec<ccc_core::git::Change> {
+    let policy = ccc_core::policy::TrustPolicy::default();
+    let redactor = ccc_core::observe::Redactor::default();
+    match host
+        .collect(run(1), base, &policy, &redactor)
+        .await
+        .unwrap()
+    {
+        ccc_core::git::Collected::Changes(set) => set.changes,
+        other => panic!("{other:?}"),
+    }
+}

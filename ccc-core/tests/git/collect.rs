@@ -1,0 +1,737 @@
+//! What is found in a workspace, and what must not leave it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use ccc_core::git::{ChangeKind, Collected};
+use ccc_core::observe::Redactor;
+use ccc_core::policy::TrustPolicy;
+use ccc_core::{ObjectId, RunId, Secret};
+
+use crate::support::{
+    ELSEWHERE, Entry, TREE, World, as_files, files_below, git, git_text, run, shell, try_git,
+    within, write,
+};
+
+enum Expect {
+    Nothing,
+    /// `A`, `M` or `D`, and the path.
+    Changes(&'static [(char, &'static str)]),
+    /// A word of the reason, and the paths.
+    Refused(&'static str, &'static [&'static str]),
+}
+use Expect::{Changes, Nothing, Refused};
+
+/// What an agent does, as a shell script in the workspace, and what comes of it.
+type Case = (&'static str, Expect);
+
+async fn check(entries: &[Entry<'_>], cases: &[Case], policy: &TrustPolicy, redactor: &Redactor) {
+    let world = World::new(entries);
+    for (n, (act, expect)) in (1..).zip(cases) {
+        let at = world.checkout(run(n)).await.unwrap();
+        shell(&at.path, act);
+        let collect = world.host.collect(run(n), &at.base, policy, redactor);
+        let collected = within(60, collect)
+            .await
+            .unwrap_or_else(|e| panic!("{act}: {e}"));
+        match (expect, &collected) {
+            (Nothing, Collected::Nothing) => {}
+            (Changes(wanted), Collected::Changes(set)) => {
+                let found: Vec<_> = set
+                    .changes
+                    .iter()
+                    .map(|change| (letter(change.kind), change.path.as_str()))
+                    .collect();
+                assert_eq!(found, *wanted, "{act}");
+                assert_eq!(set.base, at.base, "{act}");
+                let kept = tree(&world, run(n), &set.tree);
+                let wanted = files_below(&at.path)
+                    .into_iter()
+                    .filter(|(path, _)| !path.starts_with("ignored/"))
+                    .collect();
+                assert_eq!(kept, wanted, "{act}");
+                for change in &set.changes {
+                    let bytes = kept
+                        .get(&change.path)
+                        .map_or(0, |(_, content)| content.len());
+                    assert_eq!(change.bytes, bytes as u64, "{act}: {}", change.path);
+                }
+            }
+            (Refused(reason, paths), Collected::Refused(refusal)) => {
+                assert!(refusal.reason.contains(reason), "{act}: {refusal:?}");
+                assert_eq!(refusal.paths, *paths, "{act}");
+            }
+            _ => panic!("{act}: {collected:?}"),
+        }
+        world.host.remove(run(n)).await.unwrap();
+    }
+}
+
+async fn check_default(entries: &[Entry<'_>], cases: &[Case]) {
+    check(
+        entries,
+        cases,
+        &TrustPolicy::default(),
+        &Redactor::default(),
+    )
+    .await;
+}
+
+fn letter(kind: ChangeKind) -> char {
+    match kind {
+        ChangeKind::Added => 'A',
+        ChangeKind::Modified => 'M',
+        ChangeKind::Deleted => 'D',
+    }
+}
+
+/// A tree in the form of [`files_below`].
+fn tree(
+    world: &World,
+    run: RunId,
+    tree: &ObjectId,
+) -> std::collections::BTreeMap<String, (&'static str, Vec<u8>)> {
+    let dir = world.git_dir(run);
+    let listed = git(&dir, &["ls-tree", "-r", "-z", tree.as_str()]);
+    String::from_utf8(listed)
+        .unwrap()
+        .split_terminator('\0')
+        .flat_map(|line| {
+            let (head, path) = line.split_once('\t').unwrap();
+            let [mode, _, object] = head.split(' ').collect::<Vec<_>>()[..] else {
+                panic!("{line}");
+            };
+            let content = git(&dir, &["cat-file", "blob", object]);
+            as_files(&[(mode, path, &content)])
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn every_change_is_found_and_nothing_else() {
+    // spec: X6a
+    check_default(
+        TREE,
+        &[
+            (":", Nothing),
+            ("touch README.md; touch -d 2001-01-01 data.bin bin/run", Nothing),
+            ("mkdir empty", Nothing),
+            ("echo x > new", Changes(&[('A', "new")])),
+            ("mkdir -p a/b; echo x > a/b/c", Changes(&[('A', "a/b/c")])),
+            ("echo x >> README.md", Changes(&[('M', "README.md")])),
+            // The same size and the same times.
+            (
+                "touch -r README.md ../t; printf 'jello\\n' > README.md; touch -r ../t README.md",
+                Changes(&[('M', "README.md")]),
+            ),
+            ("rm README.md", Changes(&[('D', "README.md")])),
+            ("rm -r docs", Changes(&[('D', "docs/guide.md"), ('D', "docs/readme")])),
+            ("chmod +x README.md", Changes(&[('M', "README.md")])),
+            ("chmod -x bin/run", Changes(&[('M', "bin/run")])),
+            ("chmod 0666 README.md", Nothing),
+            ("mv README.md READYOU.md", Changes(&[('D', "README.md"), ('A', "READYOU.md")])),
+            ("rm README.md; ln -s docs/guide.md README.md", Changes(&[('M', "README.md")])),
+            ("rm docs/readme; echo x > docs/readme", Changes(&[('M', "docs/readme")])),
+            (
+                "rm README.md; mkdir README.md; echo x > README.md/x",
+                Changes(&[('D', "README.md"), ('A', "README.md/x")]),
+            ),
+            (
+                "rm -r docs; echo x > docs",
+                Changes(&[('A', "docs"), ('D', "docs/guide.md"), ('D', "docs/readme")]),
+            ),
+            (": > data.bin", Changes(&[('M', "data.bin")])),
+            (
+                "echo x > 'a b'; echo x > ä; echo x > -x; echo x > '*'; echo x > ':!a'; echo x > '\"q\\'",
+                Changes(&[
+                    ('A', "\"q\\"),
+                    ('A', "*"),
+                    ('A', "-x"),
+                    ('A', ":!a"),
+                    ('A', "a b"),
+                    ('A', "ä"),
+                ]),
+            ),
+            // What the repository ignores does not leave, unless it was there before.
+            ("mkdir ignored; echo x > ignored/x; echo x > a.o; rm -rf ignored a.o", Nothing),
+            ("mkdir ignored; echo x > ignored/x", Nothing),
+            ("echo x > .git/info/exclude; echo '*' > .git/info/exclude; echo x > new", Changes(&[('A', "new")])),
+            (
+                "echo '!keep.o' >> .gitignore; echo x > keep.o",
+                Changes(&[('M', ".gitignore"), ('A', "keep.o")]),
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_agent_s_git_thinks_does_not_count() {
+    // spec: X6a
+    let id = "git -c user.name=a -c user.email=a@a";
+    let commit = format!("echo x > new; git add -A; {id} commit -qm x");
+    let acts = [
+        commit.clone(),
+        format!("{commit}; git checkout -q --orphan o; {id} commit -qm y"),
+        format!("{commit}; git branch -q -D main 2>&- || :; rm -rf .git/refs"),
+        "echo x > new; git update-index --assume-unchanged README.md".to_owned(),
+        "echo x > new; git update-index --skip-worktree README.md".to_owned(),
+        "echo x > new; git rm -q --cached README.md".to_owned(),
+        "echo x > new; rm -f .git/index; rm -f .git/HEAD".to_owned(),
+        "echo x > new; rm -rf .git".to_owned(),
+        "echo x > new; rm -rf .git; echo junk > .git".to_owned(),
+        "echo x > new; rm -rf .git; ln -s ../../.. .git".to_owned(),
+        "echo x > new; rm -rf .git; mkfifo .git".to_owned(),
+        "echo x > new; chmod 0 .git/objects .git/refs".to_owned(),
+        "echo x > new; git config core.worktree /; git config core.bare true".to_owned(),
+        "echo x > new; git config core.fileMode false; git config core.ignoreCase true".to_owned(),
+        "echo x > new; echo 'new' > .git/info/exclude; git config core.excludesFile /x".to_owned(),
+        "echo x > new; git sparse-checkout set --no-cone '/*' 2>&-".to_owned(),
+    ];
+    let world = World::new(TREE);
+    let mut trees = Vec::new();
+    for (n, act) in (1..).zip(&acts) {
+        let at = world.checkout(run(n)).await.unwrap();
+        shell(&at.path, act);
+        match world.collect(run(n), &at.base).await.unwrap() {
+            Collected::Changes(set) => {
+                assert_eq!(set.changes.len(), 1, "{act}: {set:?}");
+                trees.push(set.tree);
+            }
+            other => panic!("{act}: {other:?}"),
+        }
+        assert!(fs::symlink_metadata(at.path.join(".git")).is_err(), "{act}");
+    }
+    assert!(trees.iter().all(|tree| *tree == trees[0]), "{trees:?}");
+    assert!(world.mirror().exists() && world.path().join("host/lock").exists());
+}
+
+#[tokio::test]
+async fn a_collect_made_again_finds_the_same() {
+    let world = World::new(TREE);
+    let at = world.checkout(run(1)).await.unwrap();
+    write(&at.path, "new", "x");
+    let first = world.collect(run(1), &at.base).await.unwrap();
+    assert_eq!(world.collect(run(1), &at.base).await.unwrap(), first);
+    // Objects are whole files of the run's own directory.
+    let dir = world.git_dir(run(1));
+    let check = git_text(&dir, &["count-objects", "-v"]);
+    assert!(check.starts_with("count: 2\n"), "{check}");
+    git(&dir, &["fsck", "--strict", "--no-dangling"]);
+}
+
+#[tokio::test]
+async fn repositories_in_the_work_are_refused() {
+    // spec: X6b
+    let nested = "holds a git repository";
+    let make = "git init -q sub; cd sub; echo x > f; git add f; \
+                git -c user.name=a -c user.email=a@a commit -qm x";
+    // Plain git makes a gitlink of it.
+    let world = World::new(TREE);
+    let at = world.checkout(run(1)).await.unwrap();
+    shell(&at.path, make);
+    try_git(&at.path, &["add", "-A"]);
+    let staged = git_text(&at.path, &["ls-files", "-s", "sub"]);
+    assert!(staged.starts_with("160000 "), "{staged}");
+
+    check_default(
+        TREE,
+        &[
+            (make, Refused(nested, &["sub/.git"])),
+            ("git init -q a/b/c", Refused(nested, &["a/b/c/.git"])),
+            (
+                "mkdir sub; echo 'gitdir: ../../git' > sub/.git",
+                Refused(nested, &["sub/.git"]),
+            ),
+            (
+                "mkdir sub; ln -s ../.git sub/.git",
+                Refused(nested, &["sub/.git"]),
+            ),
+            ("mkdir -p sub/.git", Refused(nested, &["sub/.git"])),
+            ("mkdir .GIT", Refused(nested, &[".GIT"])),
+            (
+                "echo x > sub.Git; mkdir sub; echo x > sub/.giT",
+                Refused(nested, &["sub/.giT"]),
+            ),
+            ("echo x > 'git~1'", Refused(nested, &["git~1"])),
+            ("mkdir -p 'a/GIT~1'", Refused(nested, &["a/GIT~1"])),
+            ("mkdir '.git '", Refused(nested, &[".git"])),
+            ("mkdir .git.", Refused(nested, &[".git."])),
+            (
+                "echo x > '.git::$INDEX_ALLOCATION'",
+                Refused(nested, &[".git::$INDEX_ALLOCATION"]),
+            ),
+            (
+                "mkdir \"$(printf '.g\\342\\200\\214it')\"",
+                Refused(nested, &[".g\\u{200c}it"]),
+            ),
+            (
+                "mkdir ignored; git init -q ignored/x",
+                Refused(nested, &["ignored/x/.git"]),
+            ),
+            (
+                "mkdir -p sub/x.git; echo x > sub/x.git/f; mkdir .gitx",
+                Changes(&[('A', "sub/x.git/f")]),
+            ),
+            // A bare repository under a plain name is files like others.
+            (
+                "mkdir b; cd b; echo x > HEAD; mkdir refs objects",
+                Changes(&[('A', "b/HEAD")]),
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_submodule_stays_what_it_is_or_goes() {
+    // spec: X6b
+    let entries: &[Entry] = &[("160000", "s", ELSEWHERE), ("100644", "a", b"a")];
+    check_default(
+        entries,
+        &[
+            (
+                "echo x > b; rm -r s; echo s > s",
+                Changes(&[('A', "b"), ('M', "s")]),
+            ),
+            ("rm -r s; ln -s a s", Changes(&[('M', "s")])),
+            ("rm -r s", Changes(&[('D', "s")])),
+            (
+                "rm -r s; git init -q s",
+                Refused("git repository", &["s/.git"]),
+            ),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn links_and_odd_files() {
+    // spec: X6c
+    let out = "links that lead out";
+    let odd = "pipes, sockets or devices";
+    check_default(
+        TREE,
+        &[
+            ("ln -s README.md l", Changes(&[('A', "l")])),
+            ("ln -s ../README.md docs/l", Changes(&[('A', "docs/l")])),
+            ("ln -s ../docs docs/self", Changes(&[('A', "docs/self")])),
+            ("ln -s nowhere l", Changes(&[('A', "l")])),
+            ("ln -s . l", Changes(&[('A', "l")])),
+            (
+                "ln -s ..a l; ln -s ...  m",
+                Changes(&[('A', "l"), ('A', "m")]),
+            ),
+            ("ln -s /etc/passwd l", Refused(out, &["l"])),
+            ("ln -s \"$PWD/README.md\" l", Refused(out, &["l"])),
+            ("ln -s // l", Refused(out, &["l"])),
+            ("ln -s .. l", Refused(out, &["l"])),
+            ("ln -s ../../x docs/l", Refused(out, &["docs/l"])),
+            ("ln -s a/../../x l", Refused(out, &["l"])),
+            ("ln -s .//..//x l", Refused(out, &["l"])),
+            ("ln -s ./../x l", Refused(out, &["l"])),
+            (
+                "rm docs/readme; ln -s /etc/passwd docs/readme",
+                Refused(out, &["docs/readme"]),
+            ),
+            (
+                "rm README.md; ln -s ../README.md README.md",
+                Refused(out, &["README.md"]),
+            ),
+            // Two links, each of which seems to stay inside.
+            (
+                "mkdir -p p/q/r; ln -s ../../.. p/q/r/up; ln -s p/q/r/up/../etc z",
+                Refused(out, &["z"]),
+            ),
+            // Into what is not the work.
+            ("ln -s .git/hooks l", Refused(out, &["l"])),
+            ("ln -s ../.GIT/config docs/l", Refused(out, &["docs/l"])),
+            ("mkfifo pipe", Refused(odd, &["pipe"])),
+            (
+                "mkdir ignored; mkfifo ignored/pipe",
+                Refused(odd, &["ignored/pipe"]),
+            ),
+            (
+                "rm README.md; mkfifo README.md",
+                Refused(odd, &["README.md"]),
+            ),
+        ],
+    )
+    .await;
+    let world = World::new(TREE);
+    let at = world.checkout(run(1)).await.unwrap();
+    let socket = std::os::unix::net::UnixListener::bind(at.path.join("s"));
+    // A path that is too long for a socket's address is no failure of ours.
+    if socket.is_ok() {
+        let collected = world.collect(run(1), &at.base).await.unwrap();
+        assert!(
+            matches!(&collected, Collected::Refused(r) if r.paths == ["s"]),
+            "{collected:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_link_in_the_workspace_s_place_is_not_followed() {
+    // spec: X6c
+    let world = World::new(TREE);
+    let at = world.checkout(run(1)).await.unwrap();
+    let outside = world.path().join("outside");
+    git(world.path(), &["init", "-q", "outside"]);
+    write(&outside, "private", "x");
+    fs::remove_dir_all(&at.path).unwrap();
+    symlink(&outside, &at.path).unwrap();
+    let collected = world.collect(run(1), &at.base).await;
+    assert!(
+        outside.join(".git/HEAD").exists(),
+        "a foreign .git was deleted: {collected:?}"
+    );
+    assert!(
+        !matches!(collected, Ok(Collected::Changes(_))),
+        "{collected:?}"
+    );
+}
+
+#[tokio::test]
+async fn too_much_is_refused() {
+    // spec: X6d
+    let policy = TrustPolicy {
+        max_files: 3,
+        max_bytes: 100,
+        ..TrustPolicy::default()
+    };
+    let redactor = Redactor::default();
+    check(
+        TREE,
+        &[
+            (
+                "echo x > a; echo x > b; echo x > c",
+                Changes(&[('A', "a"), ('A', "b"), ('A', "c")]),
+            ),
+            (
+                "echo x > a; echo x > b; echo x > c; echo x > d",
+                Refused("changes 4 files; 3 may leave", &["a", "b", "c", "d"]),
+            ),
+            (
+                "echo x > a; rm README.md docs/guide.md data.bin",
+                Refused(
+                    "changes 4 files",
+                    &["README.md", "a", "data.bin", "docs/guide.md"],
+                ),
+            ),
+            ("printf %0100d 0 > a", Changes(&[('A', "a")])),
+            (
+                "printf %0101d 0 > a",
+                Refused("101 bytes in changed files; 100 may", &["a"]),
+            ),
+            (
+                "printf %050d 0 > a; printf %051d 0 > b",
+                Refused("101 bytes", &["a", "b"]),
+            ),
+            // The same bytes twice are bytes twice.
+            (
+                "printf %060d 0 > a; cp a b",
+                Refused("120 bytes", &["a", "b"]),
+            ),
+            ("mkdir ignored; printf %0200d 0 > ignored/a", Nothing),
+        ],
+        &policy,
+        &redactor,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn many_files_are_counted_fast() {
+    // spec: X6d
+    let world = World::new(TREE);
+    let at = world.checkout(run(1)).await.unwrap();
+    for n in 0..2_000 {
+        write(&at.path, &format!("d{}/f{n}", n % 50), n.to_string());
+    }
+    let collected = within(20, world.collect(run(1), &at.base)).await.unwrap();
+    let Collected::Refused(refusal) = collected else {
+        panic!("{collected:?}")
+    };
+    assert!(refusal.reason.contains("2000 files"), "{refusal:?}");
+    assert_eq!(refusal.paths.len(), 20);
+
+    let policy = TrustPolicy {
+        max_files: 2_000,
+        ..TrustPolicy::default()
+    };
+    let redactor = Redactor::default();
+    let collect = world.host.collect(run(1), &at.base, &policy, &redactor);
+    let Collected::Changes(set) = within(60, collect).await.unwrap() else {
+        panic!("changes")
+    };
+    assert_eq!(set.changes.len(), 2_000);
+}
+
+#[tokio::test]
+async fn files_that_make_programs_run_are_refused() {
+    // spec: X7
+    let why = "configure tools or reviews";
+    let entries: &[Entry] = &[
+        ("100644", ".github/workflows/ci.yml", b"on: push\n"),
+        ("100644", "sub/CODEOWNERS", b"* @o\n"),
+        ("100644", ".gitattributes", b"* text=auto\n"),
+        ("100644", "a", b"a\n"),
+    ];
+    check_default(
+        entries,
+        &[
+            (
+                "echo x >> .github/workflows/ci.yml",
+                Refused(why, &[".github/workflows/ci.yml"]),
+            ),
+            ("rm -r .github", Refused(why, &[".github/workflows/ci.yml"])),
+            (
+                "chmod +x .github/workflows/ci.yml",
+                Refused(why, &[".github/workflows/ci.yml"]),
+            ),
+            ("mv .github gh", Refused(why, &[".github/workflows/ci.yml"])),
+            ("rm sub/CODEOWNERS", Refused(why, &["sub/CODEOWNERS"])),
+            ("rm .gitattributes", Refused(why, &[".gitattributes"])),
+            (
+                "rm .gitattributes; ln -s a .gitattributes",
+                Refused(why, &[".gitattributes"]),
+            ),
+            (
+                "mkdir -p a1/.GitHub/b; echo x > a1/.GitHub/b/c",
+                Refused(why, &["a1/.GitHub/b/c"]),
+            ),
+            (
+                "mkdir -p x/y; echo x > x/y/claude.MD",
+                Refused(why, &["x/y/claude.MD"]),
+            ),
+            ("ln -s a .vscode", Refused(why, &[".vscode"])),
+            (
+                "echo x > .gitmodules; echo x > b",
+                Refused(why, &[".gitmodules"]),
+            ),
+            (
+                "mkdir .husky; echo x > .husky/pre-commit",
+                Refused(why, &[".husky/pre-commit"]),
+            ),
+            (
+                "echo x > github; mkdir .githubx; echo x > .githubx/a",
+                Changes(&[('A', ".githubx/a"), ('A', "github")]),
+            ),
+        ],
+    )
+    .await;
+    let policy = TrustPolicy {
+        protected_names: vec!["Makefile".to_owned()],
+        ..TrustPolicy::default()
+    };
+    let redactor = Redactor::default();
+    let cases = [
+        (
+            "mkdir s; echo x > s/MAKEFILE",
+            Refused(why, &["s/MAKEFILE"]),
+        ),
+        ("echo x > .vscode", Changes(&[('A', ".vscode")])),
+    ];
+    check(TREE, &cases, &policy, &redactor).await;
+}
+
+#[tokio::test]
+async fn names_that_a_person_cannot_read_are_refused() {
+    // spec: X6b
+    let why = "no printable UTF-8";
+    check_default(
+        TREE,
+        &[
+            ("echo x > \"$(printf 'a\\nb')\"", Refused(why, &["a\\nb"])),
+            ("echo x > \"$(printf 'a\\tb')\"", Refused(why, &["a\\tb"])),
+            (
+                "echo x > \"$(printf 'a\\033[2Jb')\"",
+                Refused(why, &["a\\u{1b}[2Jb"]),
+            ),
+            (
+                "echo x > \"$(printf 'a\\177b')\"",
+                Refused(why, &["a\\u{7f}b"]),
+            ),
+            (
+                "echo x > \"$(printf 'a\\302\\205b')\"",
+                Refused(why, &["a\\u{85}b"]),
+            ),
+            (
+                "echo x > \"$(printf 'a\\377b')\"",
+                Refused(why, &["a\\u{fffd}b"]),
+            ),
+            (
+                "mkdir \"$(printf '\\300')\"; echo x > \"$(printf '\\300')/f\"",
+                Refused(why, &["\\u{fffd}/f"]),
+            ),
+        ],
+    )
+    .await;
+}
+
+/// What is not ours to read is said, and hangs nothing.
+#[tokio::test]
+async fn what_cannot_be_read_is_no_riddle() {
+    let root = {
+        let temp = tempfile::tempdir().unwrap();
+        crate::support::chmod(temp.path(), 0);
+        fs::read_dir(temp.path()).is_ok()
+    };
+    for act in [
+        "mkdir shut; echo x > shut/f; chmod 0 shut",
+        "echo x > shut; chmod 0 shut",
+        "chmod 0 README.md; echo x > new",
+        "chmod 0 docs",
+    ] {
+        let world = World::new(TREE);
+        let at = world.checkout(run(1)).await.unwrap();
+        shell(&at.path, act);
+        let collected = within(60, world.collect(run(1), &at.base)).await;
+        match collected {
+            // Who may read everything collects it, or finds nothing changed.
+            Ok(Collected::Changes(_) | Collected::Nothing) if root => {}
+            // A file that only its times changed is not read.
+            Ok(Collected::Changes(_)) if act.contains("new") => {}
+            Ok(Collected::Refused(refusal)) => {
+                assert!(
+                    refusal.reason.contains("cannot be read"),
+                    "{act}: {refusal:?}"
+                );
+                assert!(!refusal.paths.is_empty(), "{act}: {refusal:?}");
+            }
+            other => panic!("{act}: {other:?}"),
+        }
+        world.host.remove(run(1)).await.unwrap();
+        assert_eq!(world.host.runs().unwrap(), []);
+    }
+}
+
+const LIVE: &str = "live-secret-0123456789";
+
+#[tokio::test]
+async fn no_live_secret_leaves() {
+    // spec: X10a
+    let redactor = Redactor::default();
+    redactor.add(&Secret::from(LIVE));
+    redactor.add(&Secret::new([0xff, 0, 1, 2, 3, 4, 5, 6, 7, 0xfe]));
+    let why = "looks like a secret";
+    let cases: &[Case] = &[
+        (
+            "echo 'key = live-secret-0123456789' > f",
+            Refused(why, &["f"]),
+        ),
+        (
+            "printf 'a\\0\\377live-secret-0123456789\\0' > f.bin",
+            Refused(why, &["f.bin"]),
+        ),
+        (
+            "printf 'x\\377\\0\\1\\2\\3\\4\\5\\6\\7\\376x' > f.bin",
+            Refused(why, &["f.bin"]),
+        ),
+        (
+            "echo x > live-secret-0123456789",
+            Refused(why, &["[REDACTED]"]),
+        ),
+        (
+            "mkdir live-secret-0123456789; echo x > live-secret-0123456789/x",
+            Refused(why, &["[REDACTED]/x"]),
+        ),
+        ("ln -s live-secret-0123456789 l", Refused(why, &["l"])),
+        (
+            "echo live-secret-0123456789 >> README.md",
+            Refused(why, &["README.md"]),
+        ),
+        // Even where it was before: it is the secret of this run.
+        ("echo x >> leaked", Refused(why, &["leaked"])),
+        ("rm leaked", Changes(&[('D', "leaked")])),
+        (
+            "mkdir ignored; echo live-secret-0123456789 > ignored/x",
+            Nothing,
+        ),
+        ("echo live-secret-012345678 > f", Changes(&[('A', "f")])),
+        (
+            "(printf %0900000d 0; echo live-secret-0123456789) > f",
+            Refused(why, &["f"]),
+        ),
+    ];
+    let leaked = format!("{LIVE}\n");
+    let entries = [TREE, &[("100644", "leaked", leaked.as_bytes())]].concat();
+    check(&entries, cases, &TrustPolicy::default(), &redactor).await;
+}
+
+#[tokio::test]
+async fn nothing_with_a_token_s_shape_leaves() {
+    // spec: X10b
+    let token = format!("gh{}_{}", 'p', "a1B2".repeat(9));
+    let key = format!("-----BEGIN {}-----\nMIIabc\n-----END", "EC PRIVATE KEY");
+    let old = format!("{token}\n");
+    let other = format!("gh{}_{}", 's', "c3D4".repeat(9));
+    let entries = [TREE, &[("100644", "old", old.as_bytes())]].concat();
+    // What is written, where, and whether it may leave.
+    let cases: &[(&str, String, bool)] = &[
+        ("f", format!("x = \"{token}\""), false),
+        ("f.bin", format!("\0\0{token}\0"), false),
+        ("f", key.clone(), false),
+        ("README.md", format!("hello\n{key}\n"), false),
+        ("f", format!("github_{}_{}", "pat", "x".repeat(40)), false),
+        ("f", format!("sk-{}-api03-{}", "ant", "x".repeat(40)), false),
+        (&token, "x".to_owned(), false),
+        ("f", "ghp_ is how they begin".to_owned(), true),
+        ("f", "-----BEGIN PUBLIC KEY-----".to_owned(), true),
+        ("old", format!("{old}more\n"), true),
+        ("old", format!("{old}{other}\n"), false),
+        ("old", other, false),
+    ];
+    let world = World::new(&entries);
+    for (n, (path, content, may_leave)) in (1..).zip(cases) {
+        let at = world.checkout(run(n)).await.unwrap();
+        write(&at.path, path, content);
+        match world.collect(run(n), &at.base).await.unwrap() {
+            Collected::Changes(_) => assert!(may_leave, "{path}: {content}"),
+            Collected::Refused(refusal) => {
+                assert!(
+                    !may_leave && refusal.paths.len() == 1,
+                    "{path}: {refusal:?}"
+                );
+                assert!(!refusal.reason.contains("gh"), "{refusal:?}");
+            }
+            Collected::Nothing => panic!("{path}: {content}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_holds_a_secret_is_not_shown_in_part() {
+    // spec: X10a, X10b
+    let redactor = Redactor::default();
+    redactor.add(&Secret::from(LIVE));
+    // Names are cut after 200 characters: half a secret is not recognised any more.
+    let path = format!("{}{LIVE}", "x".repeat(185));
+    let world = World::new(TREE);
+    let at = world.checkout(run(1)).await.unwrap();
+    write(&at.path, &path, "x");
+    let policy = TrustPolicy::default();
+    let collected = world
+        .host
+        .collect(run(1), &at.base, &policy, &redactor)
+        .await
+        .unwrap();
+    let Collected::Refused(refusal) = collected else {
+        panic!("{collected:?}")
+    };
+    let shown = redactor.clean(&refusal.paths.join(" "));
+    assert!(!shown.contains(&LIVE[..8]), "{shown}");
+}
+
+#[tokio::test]
+async fn a_huge_old_file_stands_in_nobody_s_way() {
+    // spec: X6d
+    let world = World::new(&[("100644", "big", &vec![b'x'; 2 << 20])]);
+    let at = world.checkout(run(1)).await.unwrap();
+    write(&at.path, "big", "small");
+    let collected = world.collect(run(1), &at.base).await.unwrap();
+    assert!(matches!(&collected, Collected::Changes(set) if set.changes[0].bytes == 5));
+    assert!(Path::new(&at.path).exists());
+}
