@@ -166,7 +166,8 @@ impl fmt::Display for Error {
         let mut cause: Option<&dyn StdError> = self.source();
         while let Some(error) = cause {
             write!(f, ": {error}")?;
-            cause = error.source();
+            // One of ours has printed its own causes.
+            cause = error.source().filter(|_| !error.is::<Self>());
         }
         Ok(())
     }
