@@ -1,5 +1,6 @@
 //! Finding and ending every process of a run, whatever it did to hide.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -17,55 +18,96 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How long a killed process may take to be gone.
 const GONE_WITHIN: u32 = 1_000;
 
-/// The processes that carry the marks of `owner`, with their runs. A zombie has no environment any
-/// more, and is not alive.
-fn marked(owner: &str) -> Vec<(Pid, RunId)> {
+/// How many looks in a row must find nothing before nothing is there.
+const QUIET: u32 = 2;
+/// How often one look starts over because of processes that were born meanwhile.
+const PASSES: u32 = 100;
+/// How often, and after how long, an environment that is empty is looked at again.
+const READS: u32 = 20;
+const READ_AGAIN: Duration = Duration::from_micros(100);
+
+/// The processes that carry the marks of `owner`, with their runs; each is shown to `seen` at once.
+/// A zombie has no environment any more, and is not alive.
+fn marked(owner: &str, mut seen: impl FnMut(Pid, RunId)) {
     let owner = format!("{OWNER_MARK}={owner}");
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
-            continue;
-        };
-        // Other users' processes cannot be read, and are not ours.
-        let Ok(environment) = fs::read(Path::new("/proc").join(pid.to_string()).join("environ"))
-        else {
-            continue;
-        };
-        let mut variables = environment.split(|byte| *byte == 0);
-        if !variables.clone().any(|variable| variable == owner.as_bytes()) {
-            continue;
+    let mut known = HashSet::new();
+    // A process that ended during a pass may have left a child that came too late for it: there is
+    // another pass until one finds nobody new.
+    for _ in 0..PASSES {
+        let before = known.len();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Some(pid) =
+                name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw)
+            else {
+                continue;
+            };
+            if known.insert(pid)
+                && let Some(run) = run_of(&entry.path(), &owner)
+            {
+                seen(pid, run);
+            }
         }
-        let run = variables.find_map(|variable| {
-            let value = variable.strip_prefix(RUN_MARK.as_bytes())?.strip_prefix(b"=")?;
-            std::str::from_utf8(value).ok()?.parse().ok()
-        });
-        if let (Some(pid), Some(run)) = (Pid::from_raw(pid), run) {
-            found.push((pid, run));
+        if known.len() == before {
+            return;
         }
     }
-    found
+}
+
+/// The run whose marks the process carries. Other users' processes cannot be read, and are not ours.
+fn run_of(process: &Path, owner: &str) -> Option<RunId> {
+    let environment = environment(process).ok()?;
+    let mut variables = environment.split(|byte| *byte == 0);
+    if !variables.clone().any(|variable| variable == owner.as_bytes()) {
+        return None;
+    }
+    variables.find_map(|variable| {
+        let value = variable.strip_prefix(RUN_MARK.as_bytes())?.strip_prefix(b"=")?;
+        std::str::from_utf8(value).ok()?.parse().ok()
+    })
+}
+
+/// The environment of one process. While it turns into another program the kernel shows none at
+/// all, for some microseconds: a program that does little else would not be seen.
+fn environment(process: &Path) -> std::io::Result<Vec<u8>> {
+    for _ in 0..READS {
+        let environment = fs::read(process.join("environ"))?;
+        // Neither the kernel's own threads nor zombies have a program.
+        if !environment.is_empty() || fs::read_link(process.join("exe")).is_err() {
+            return Ok(environment);
+        }
+        std::thread::sleep(READ_AGAIN);
+    }
+    Ok(Vec::new())
 }
 
 /// The runs that have a process.
 pub(crate) async fn runs_alive(owner: &str) -> Result<Vec<RunId>> {
     let owner = owner.to_owned();
-    let found = blocking(move || marked(&owner)).await?;
-    Ok(found.into_iter().map(|(_, run)| run).collect())
+    blocking(move || {
+        let mut runs = Vec::new();
+        marked(&owner, |_, run| runs.push(run));
+        runs
+    })
+    .await
 }
 
 /// Sends `signals`, one after the other, to every process of the run; returns how many there were.
+/// Each gets them as soon as it is found: one that forks and ends leaves little time.
 async fn signal_all(owner: &str, run: RunId, signals: &'static [Signal]) -> Result<usize> {
     let owner = owner.to_owned();
     blocking(move || {
-        let found: Vec<Pid> =
-            marked(&owner).into_iter().filter(|(_, of)| *of == run).map(|(pid, _)| pid).collect();
-        for signal in signals {
-            for pid in &found {
-                // Gone already is as good.
-                let _ = kill_process(*pid, *signal);
+        let mut found = 0;
+        marked(&owner, |pid, of| {
+            if of == run {
+                found += 1;
+                for signal in signals {
+                    // Gone already is as good.
+                    let _ = kill_process(pid, *signal);
+                }
             }
-        }
-        found.len()
+        });
+        found
     })
     .await
 }
@@ -94,11 +136,17 @@ pub(crate) async fn terminate(
 /// Kills every process of the run, and looks until none is left. Stops them first: one that forks
 /// faster than we kill would get away otherwise.
 pub(crate) async fn kill(clock: &dyn Clock, owner: &str, run: RunId) -> Result<()> {
+    let mut quiet = 0;
     for _ in 0..GONE_WITHIN {
-        if signal_all(owner, run, &[Signal::STOP, Signal::KILL]).await? == 0 {
+        if signal_all(owner, run, &[Signal::STOP, Signal::KILL]).await? > 0 {
+            quiet = 0;
+            clock.sleep(LOOK_AGAIN).await;
+            continue;
+        }
+        quiet += 1;
+        if quiet == QUIET {
             return Ok(());
         }
-        clock.sleep(LOOK_AGAIN).await;
     }
     Err(Error::new(
         ErrorKind::Unexpected,
