@@ -18,10 +18,7 @@ async fn the_files_are_those_of_the_commit() {
     let world = World::new(TREE);
     let workspace = world.checkout(run(1)).await.unwrap();
     assert_eq!(files_below(&workspace.path), as_files(TREE));
-    assert_eq!(
-        workspace.base.as_str(),
-        git_text(&world.remote, &["rev-parse", "main"])
-    );
+    assert_eq!(workspace.base.as_str(), git_text(&world.remote, &["rev-parse", "main"]));
 
     // `git archive` is another way to the same files.
     let tar = world.path().join("all.tar");
@@ -129,21 +126,12 @@ const ATTRIBUTES: &[Attribute] = &[
         edited: b"abd\n",
         fires: Fires::AtCheckout,
     },
-    Attribute {
-        line: "f filter=rot",
-        content: b"abc\n",
-        edited: b"abd\n",
-        fires: Fires::AtAdd,
-    },
+    Attribute { line: "f filter=rot", content: b"abc\n", edited: b"abd\n", fires: Fires::AtAdd },
 ];
 
 /// Settings under which plain git runs the filter of the cases.
-const ROT: &[&str] = &[
-    "-c",
-    "filter.rot.smudge=tr a-z n-za-m",
-    "-c",
-    "filter.rot.clean=tr a-z n-za-m",
-];
+const ROT: &[&str] =
+    &["-c", "filter.rot.smudge=tr a-z n-za-m", "-c", "filter.rot.clean=tr a-z n-za-m"];
 
 fn check_it_fires(case: &Attribute, world: &World, clone: &Path, path: &str) {
     let file = clone.join(path);
@@ -175,10 +163,8 @@ async fn attributes_change_no_content() {
                 continue; // macros are for the top alone
             }
             let line = format!("{}\n", case.line);
-            let entries: &[Entry] = &[
-                ("100644", place, line.as_bytes()),
-                ("100644", path, case.content),
-            ];
+            let entries: &[Entry] =
+                &[("100644", place, line.as_bytes()), ("100644", path, case.content)];
             let world = World::new(entries);
             check_it_fires(case, &world, &world.path().join("clone"), path);
 
@@ -202,11 +188,7 @@ async fn attributes_change_no_content() {
 async fn untouched_files_are_no_change_whatever_their_attributes() {
     // spec: X6e
     let world = World::new(&[
-        (
-            "100644",
-            ".gitattributes",
-            b"* text=auto\n*.i ident\n*.w working-tree-encoding=UTF-16\n",
-        ),
+        ("100644", ".gitattributes", b"* text=auto\n*.i ident\n*.w working-tree-encoding=UTF-16\n"),
         ("100644", "a", b"a\r\nb\r\n"),
         ("100644", "a.i", b"$Id: x $\n"),
         ("100644", "a.w", b"odd"),
@@ -233,15 +215,8 @@ async fn a_repository_that_is_not_there_or_empty_is_not_found() {
     commit_tree(&world.remote, "trunk", TREE);
     let error = world.checkout(run(1)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-    let trunk = Repository {
-        default_branch: "trunk".to_owned(),
-        ..repository()
-    };
-    let at = world
-        .host
-        .checkout(run(1), &trunk, &world.access())
-        .await
-        .unwrap();
+    let trunk = Repository { default_branch: "trunk".to_owned(), ..repository() };
+    let at = world.host.checkout(run(1), &trunk, &world.access()).await.unwrap();
     assert_eq!(git_text(&at.path, &["branch", "--show-current"]), "trunk");
     for n in [1, 1, 2] {
         world.host.remove(run(n)).await.unwrap();
@@ -254,25 +229,15 @@ async fn a_repository_that_is_not_there_or_empty_is_not_found() {
 async fn the_default_branch_has_any_name() {
     for branch in ["main", "master", "a/b.c", "HEAD", "x@y"] {
         let world = World::new(&[]);
-        let named = Repository {
-            default_branch: branch.to_owned(),
-            ..repository()
-        };
+        let named = Repository { default_branch: branch.to_owned(), ..repository() };
         for n in 1..=3 {
             let entry: Entry = ("100644", "n", &[n]);
             let tip = commit_tree(&world.remote, branch, &[entry]);
-            let at = world
-                .host
-                .checkout(run(n.into()), &named, &world.access())
-                .await;
+            let at = world.host.checkout(run(n.into()), &named, &world.access()).await;
             let at = at.unwrap_or_else(|e| panic!("{branch}: {e}"));
             assert_eq!(at.base, tip, "{branch}");
             assert_eq!(fs::read(at.path.join("n")).unwrap(), [n], "{branch}");
-            assert_eq!(
-                git_text(&at.path, &["status", "--porcelain"]),
-                "",
-                "{branch}"
-            );
+            assert_eq!(git_text(&at.path, &["status", "--porcelain"]), "", "{branch}");
             assert_eq!(git_text(&at.path, &["branch", "--show-current"]), branch);
         }
     }
@@ -284,11 +249,7 @@ async fn a_host_s_name_is_no_path() {
     for host in ["", "..", "../x", "a/b", ".x", "a\nb", "ä"] {
         let mut odd = repository();
         host.clone_into(&mut odd.repo.host);
-        let error = world
-            .host
-            .checkout(run(1), &odd, &world.access())
-            .await
-            .unwrap_err();
+        let error = world.host.checkout(run(1), &odd, &world.access()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{host}: {error}");
     }
 }
@@ -301,10 +262,7 @@ async fn what_was_fetched_once_is_not_fetched_again() {
     let world = World::new(&[("100644", "big", &noise)]);
     // The branch that HEAD of a new repository points to must not be special.
     for branch in ["master", "main"] {
-        git(
-            &world.remote,
-            &["update-ref", &format!("refs/heads/{branch}"), "main"],
-        );
+        git(&world.remote, &["update-ref", &format!("refs/heads/{branch}"), "main"]);
     }
     let first = world.checkout(run(1)).await.unwrap();
     let size = |world: &World| {
@@ -323,18 +281,12 @@ async fn what_was_fetched_once_is_not_fetched_again() {
     assert_ne!(first.base, second.base);
     // Two commits, two trees, one blob: what was there did not come again.
     assert_eq!(size(&world), 8);
-    assert_eq!(
-        git_text(&first.path, &["log", "--format=%H"]),
-        first.base.as_str()
-    );
+    assert_eq!(git_text(&first.path, &["log", "--format=%H"]), first.base.as_str());
 
     // A branch that becomes a directory, and one that is rewritten.
     git(&world.remote, &["update-ref", "-d", "refs/heads/gone/x"]);
     git(&world.remote, &["update-ref", "refs/heads/gone", "main"]);
-    git(
-        &world.remote,
-        &["update-ref", "refs/heads/main", first.base.as_str()],
-    );
+    git(&world.remote, &["update-ref", "refs/heads/main", first.base.as_str()]);
     let third = world.checkout(run(3)).await.unwrap();
     assert_eq!(third.base, first.base);
 }
@@ -344,10 +296,7 @@ async fn the_base_is_held_until_the_run_is_removed() {
     let world = World::new(TREE);
     let at = world.checkout(run(1)).await.unwrap();
     let held = format!("refs/runs/{}", run(1));
-    assert_eq!(
-        refs(&world.mirror()).get(&held).map(String::as_str),
-        Some(at.base.as_str())
-    );
+    assert_eq!(refs(&world.mirror()).get(&held).map(String::as_str), Some(at.base.as_str()));
 
     // The remote forgets the commit, another run fetches, and the mirror is cleaned up.
     git(&world.remote, &["update-ref", "-d", "refs/heads/main"]);
@@ -356,18 +305,11 @@ async fn the_base_is_held_until_the_run_is_removed() {
     git(&world.mirror(), &["gc", "-q", "--prune=now"]);
     write(&at.path, "new", "x");
     let collected = world.collect(run(1), &at.base).await.unwrap();
-    assert!(
-        matches!(collected, ccc_core::git::Collected::Changes(_)),
-        "{collected:?}"
-    );
+    assert!(matches!(collected, ccc_core::git::Collected::Changes(_)), "{collected:?}");
 
     world.host.remove(run(1)).await.unwrap();
     world.host.remove(run(1)).await.unwrap();
-    assert!(
-        !refs(&world.mirror()).contains_key(&held),
-        "{:?}",
-        refs(&world.mirror())
-    );
+    assert!(!refs(&world.mirror()).contains_key(&held), "{:?}", refs(&world.mirror()));
     assert_eq!(world.host.runs().unwrap(), [run(2)]);
 }
 
@@ -402,11 +344,7 @@ async fn a_checkout_made_again_starts_from_nothing() {
 async fn submodules_are_empty_directories() {
     // spec: X5b
     let world = World::new(&[
-        (
-            "100644",
-            ".gitmodules",
-            b"[submodule \"s\"]\n\tpath = s\n\turl = ../other.git\n",
-        ),
+        ("100644", ".gitmodules", b"[submodule \"s\"]\n\tpath = s\n\turl = ../other.git\n"),
         ("160000", "s", ELSEWHERE),
         ("100644", "a", b"a"),
     ]);
@@ -425,10 +363,7 @@ async fn links_of_the_tree_are_not_followed_when_it_is_laid_out() {
     commit_tree(
         &world.remote,
         "main",
-        &[
-            ("120000", "out", outside.to_str().unwrap().as_bytes()),
-            ("100644", "z", b"z"),
-        ],
+        &[("120000", "out", outside.to_str().unwrap().as_bytes()), ("100644", "z", b"z")],
     );
     let at = world.checkout(run(1)).await.unwrap();
     assert_eq!(fs::read_link(at.path.join("out")).unwrap(), outside);
@@ -441,17 +376,7 @@ async fn links_of_the_tree_are_not_followed_when_it_is_laid_out() {
 #[tokio::test]
 async fn a_place_with_odd_characters_works() {
     let world = World::new(TREE);
-    for name in [
-        "with blank",
-        "a:b",
-        "ä",
-        "$(id)",
-        "a;b",
-        "\"quoted\"",
-        "-x",
-        "a%20b",
-        "a#b",
-    ] {
+    for name in ["with blank", "a:b", "ä", "$(id)", "a;b", "\"quoted\"", "-x", "a%20b", "a#b"] {
         let host = HostGit::open(world.path().join(name)).unwrap();
         let at = host.checkout(run(1), &repository(), &world.access()).await;
         let at = at.unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -459,10 +384,7 @@ async fn a_place_with_odd_characters_works() {
         write(&at.path, "new", "x");
         let set = world_collect(&host, &at.base).await;
         assert_eq!(set.len(), 1, "{name}");
-        let status = plain_git(&at.path)
-            .args(["status", "--porcelain"])
-            .output()
-            .unwrap();
+        let status = plain_git(&at.path).args(["status", "--porcelain"]).output().unwrap();
         assert!(!status.status.success(), "{name}: collect leaves no .git");
     }
 }
@@ -470,11 +392,7 @@ async fn a_place_with_odd_characters_works() {
 async fn world_collect(host: &HostGit, base: &ccc_core::ObjectId) -> Vec<ccc_core::git::Change> {
     let policy = ccc_core::policy::TrustPolicy::default();
     let redactor = ccc_core::observe::Redactor::default();
-    match host
-        .collect(run(1), base, &policy, &redactor)
-        .await
-        .unwrap()
-    {
+    match host.collect(run(1), base, &policy, &redactor).await.unwrap() {
         ccc_core::git::Collected::Changes(set) => set.changes,
         other => panic!("{other:?}"),
     }

@@ -22,11 +22,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn event(title: &str) -> IssueEvent {
-    let actor = Actor {
-        id: 1,
-        login: "p".to_owned(),
-        kind: ActorKind::User,
-    };
+    let actor = Actor { id: 1, login: "p".to_owned(), kind: ActorKind::User };
     IssueEvent {
         repo: repository().repo,
         issue: IssueSnapshot {
@@ -71,22 +67,12 @@ async fn a_commit_made_again_is_the_same() {
         let World { temp, host, .. } = world;
         drop(host);
         let host = reopen(&temp.path().join("host")).await;
-        commits.push(
-            host.commit(run(1), (&base, &tree), &info("t"))
-                .await
-                .unwrap(),
-        );
-        let later = CommitInfo {
-            date: at(1_700_000_001),
-            ..info("t")
-        };
+        commits.push(host.commit(run(1), (&base, &tree), &info("t")).await.unwrap());
+        let later = CommitInfo { date: at(1_700_000_001), ..info("t") };
         let other = host.commit(run(1), (&base, &tree), &later).await.unwrap();
         assert_ne!(other, commits[0], "the date is part of the commit");
     }
-    assert!(
-        commits.iter().all(|commit| *commit == commits[0]),
-        "{commits:?}"
-    );
+    assert!(commits.iter().all(|commit| *commit == commits[0]), "{commits:?}");
 }
 
 #[tokio::test]
@@ -94,30 +80,15 @@ async fn a_commit_says_who_and_for_which_run() {
     // spec: P6
     let world = World::new(TREE);
     let (base, tree) = worked(&world, 1).await;
-    let commit = world
-        .host
-        .commit(run(1), (&base, &tree), &info("Fix it"))
-        .await
-        .unwrap();
+    let commit = world.host.commit(run(1), (&base, &tree), &info("Fix it")).await.unwrap();
     let dir = world.git_dir(run(1));
     let show = |format: &str| {
-        git_text(
-            &dir,
-            &["show", "-s", &format!("--format={format}"), commit.as_str()],
-        )
+        git_text(&dir, &["show", "-s", &format!("--format={format}"), commit.as_str()])
     };
     let who = "our-app[bot] <9+our-app[bot]@users.example.com> 1700000000 +0000";
-    assert_eq!(
-        show("%an <%ae> %ad|%cn <%ce> %cd")
-            .matches("our-app[bot] <")
-            .count(),
-        2
-    );
+    assert_eq!(show("%an <%ae> %ad|%cn <%ce> %cd").matches("our-app[bot] <").count(), 2);
     let raw = git_text(&dir, &["cat-file", "commit", commit.as_str()]);
-    assert!(
-        raw.contains(&format!("author {who}\ncommitter {who}\n")),
-        "{raw}"
-    );
+    assert!(raw.contains(&format!("author {who}\ncommitter {who}\n")), "{raw}");
     assert_eq!(show("%P"), base.as_str());
     assert_eq!(show("%T"), tree.as_str());
     assert_eq!(show("%s"), "Solve issue 42: Fix it");
@@ -132,10 +103,7 @@ async fn no_title_does_anything_but_stand_there() {
     let world = World::new(TREE);
     let (base, tree) = worked(&world, 1).await;
     let canary = world.path().join("canary");
-    let harmful = format!(
-        "$(touch {0}) `touch {0}` %x00 -F/etc/passwd",
-        canary.display()
-    );
+    let harmful = format!("$(touch {0}) `touch {0}` %x00 -F/etc/passwd", canary.display());
     let long = "x".repeat(64 << 10);
     let host_dir = world.git_dir(run(1));
     for title in [
@@ -155,28 +123,19 @@ async fn no_title_does_anything_but_stand_there() {
         &harmful,
         "[skip ci] `x` 🎉",
     ] {
-        let commit = world
-            .host
-            .commit(run(1), (&base, &tree), &info(title))
-            .await
-            .unwrap();
+        let commit = world.host.commit(run(1), (&base, &tree), &info(title)).await.unwrap();
         let raw = git(&host_dir, &["cat-file", "commit", commit.as_str()]);
         let text = String::from_utf8(raw).unwrap();
         let message = text.split_once("\n\n").unwrap().1;
         let lines: Vec<&str> = message.lines().collect();
         assert_eq!(lines.len(), 5, "{title:?}: {message}");
         assert!(lines[0].starts_with("Solve issue 42:"), "{message}");
-        assert!(
-            lines[0].chars().count() < 100 && lines[1].is_empty(),
-            "{message}"
-        );
+        assert!(lines[0].chars().count() < 100 && lines[1].is_empty(), "{message}");
         assert_eq!(lines[2], "Issue: o/r#42", "{message}");
         assert_eq!(lines[3], format!("Run: {}", run(1)), "{message}");
         let wakes = |text: &str| {
             let lower = text.to_lowercase();
-            ["#7", "@all", "@o", "gh-7", "://"]
-                .iter()
-                .any(|s| lower.contains(s))
+            ["#7", "@all", "@o", "gh-7", "://"].iter().any(|s| lower.contains(s))
         };
         assert!(!wakes(lines[0]), "{message}");
         let odd = |c: char| c.is_control() || c == '\u{202e}';
@@ -191,20 +150,12 @@ async fn objects_that_are_gone_are_named() {
     let (base, tree) = worked(&world, 1).await;
     let nothing = ObjectId::new("1".repeat(40)).unwrap();
     for pair in [(&base, &nothing), (&nothing, &tree), (&base, &base)] {
-        let error = world
-            .host
-            .commit(run(1), pair, &info("t"))
-            .await
-            .unwrap_err();
+        let error = world.host.commit(run(1), pair, &info("t")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
         assert!(!error.to_string().contains('\n'), "{error}");
     }
     // A run that was never checked out has no git directory.
-    let error = world
-        .host
-        .commit(run(2), (&base, &tree), &info("t"))
-        .await
-        .unwrap_err();
+    let error = world.host.commit(run(2), (&base, &tree), &info("t")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
 }
 
@@ -222,10 +173,7 @@ async fn the_patch_makes_the_same_tree() {
     let patch = world.path().join("p");
     std::fs::write(&patch, world.host.patch(run(1), &set).await.unwrap()).unwrap();
     let clone = world.path().join("clone");
-    git(
-        world.path(),
-        &["clone", "-q", "remote.git", clone.to_str().unwrap()],
-    );
+    git(world.path(), &["clone", "-q", "remote.git", clone.to_str().unwrap()]);
     git(&clone, &["apply", "--index", patch.to_str().unwrap()]);
     let tree = plain_git(&clone).arg("write-tree").output().unwrap().stdout;
     assert_eq!(String::from_utf8(tree).unwrap().trim(), set.tree.as_str());

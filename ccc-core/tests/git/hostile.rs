@@ -19,11 +19,7 @@ struct Vector {
 }
 
 const VECTORS: &[Vector] = &[
-    Vector {
-        name: "fsmonitor",
-        plant: "git config core.fsmonitor $EVIL",
-        bait: &["status"],
-    },
+    Vector { name: "fsmonitor", plant: "git config core.fsmonitor $EVIL", bait: &["status"] },
     Vector {
         name: "clean filter",
         plant: "git config filter.x.clean $EVIL; echo '* filter=x' > .git/info/attributes",
@@ -93,11 +89,7 @@ const VECTORS: &[Vector] = &[
         plant: "git config core.fsmonitor $EVIL; mv .git store; echo 'gitdir: store' > .git",
         bait: &["status"],
     },
-    Vector {
-        name: "external diff",
-        plant: "git config diff.external $EVIL",
-        bait: &["diff"],
-    },
+    Vector { name: "external diff", plant: "git config diff.external $EVIL", bait: &["diff"] },
     Vector {
         name: "text conversion",
         plant: "git config diff.x.textconv $EVIL; echo '* diff=x' > .git/info/attributes",
@@ -198,16 +190,10 @@ async fn nothing_that_an_agent_plants_runs_for_the_host() {
 
         // Plain git, in a copy of the same workspace, falls for it.
         let copy = at.path.with_file_name("copy");
-        shell(
-            world.path(),
-            &format!("cp -a {} {}", at.path.display(), copy.display()),
-        );
+        shell(world.path(), &format!("cp -a {} {}", at.path.display(), copy.display()));
         let remote = world.remote.to_str().unwrap();
-        let bait: Vec<&str> = vector
-            .bait
-            .iter()
-            .map(|arg| if *arg == "$REMOTE" { remote } else { arg })
-            .collect();
+        let bait: Vec<&str> =
+            vector.bait.iter().map(|arg| if *arg == "$REMOTE" { remote } else { arg }).collect();
         assert!(!trap.sprung(), "{}: too early", vector.name);
         let said = try_git(&copy, &bait);
         assert!(trap.sprung(), "{} does not fire: {said:?}", vector.name);
@@ -220,21 +206,13 @@ async fn nothing_that_an_agent_plants_runs_for_the_host() {
             let pair = (&set.base, &set.tree);
             let commit = world.host.commit(run(1), pair, &info("t")).await.unwrap();
             let branch = BranchName::new("claude/x").unwrap();
-            world
-                .host
-                .push(run(1), &commit, &branch, &world.access())
-                .await
-                .unwrap();
+            world.host.push(run(1), &commit, &branch, &world.access()).await.unwrap();
             let mut expected = before.clone();
             expected.insert("refs/heads/claude/x".to_owned(), commit.to_string());
             assert_eq!(refs(&world.remote), expected, "{}", vector.name);
         } else {
             let expected = ["tree", "below", "nested"];
-            assert!(
-                expected.iter().any(|word| vector.name.contains(word)),
-                "{}",
-                vector.name
-            );
+            assert!(expected.iter().any(|word| vector.name.contains(word)), "{}", vector.name);
         }
         world.host.remove(run(1)).await.unwrap();
         assert!(!trap.sprung(), "{}: the host fell for it", vector.name);
@@ -256,10 +234,7 @@ async fn a_nested_repository_behind_a_known_gitlink_runs_nothing() {
     try_git(&at.path, &["status"]);
     assert!(trap.sprung(), "plain git is not impressed");
     let collected = world.collect(run(1), &at.base).await.unwrap();
-    assert!(
-        matches!(&collected, Collected::Refused(r) if r.paths == ["n/.git"]),
-        "{collected:?}"
-    );
+    assert!(matches!(&collected, Collected::Refused(r) if r.paths == ["n/.git"]), "{collected:?}");
     assert!(!trap.sprung());
 }
 
@@ -279,10 +254,7 @@ async fn deleting_the_agent_s_git_deletes_nothing_else() {
         shell(&at.path, act);
         write(&at.path, "new", "x");
         let collected = world.collect(run(1), &at.base).await.unwrap();
-        assert!(
-            matches!(&collected, Collected::Changes(set) if set.changes.len() == 1),
-            "{act}"
-        );
+        assert!(matches!(&collected, Collected::Changes(set) if set.changes.len() == 1), "{act}");
         git(&world.mirror(), &["fsck"]);
         git(&world.git_dir(run(1)), &["fsck", "--no-dangling"]);
     }

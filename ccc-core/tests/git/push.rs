@@ -12,11 +12,7 @@ fn branch(name: &str) -> BranchName {
 
 async fn committed(world: &World, n: u32) -> ObjectId {
     let (base, tree) = worked(world, n).await;
-    world
-        .host
-        .commit(run(n), (&base, &tree), &info("t"))
-        .await
-        .unwrap()
+    world.host.commit(run(n), (&base, &tree), &info("t")).await.unwrap()
 }
 
 #[tokio::test]
@@ -28,17 +24,12 @@ async fn one_ref_goes_out_and_again_is_the_same() {
     let commit = committed(&world, 1).await;
     let mut expected = refs(&world.remote);
     expected.insert("refs/heads/claude/a".to_owned(), commit.to_string());
-    for url in [
-        world.remote.to_str().unwrap().to_owned(),
-        format!("file://{}", world.remote.display()),
-    ] {
+    for url in
+        [world.remote.to_str().unwrap().to_owned(), format!("file://{}", world.remote.display())]
+    {
         let access = Access::open(Grant::Publish, url);
         for _ in 0..2 {
-            world
-                .host
-                .push(run(1), &commit, &branch("claude/a"), &access)
-                .await
-                .unwrap();
+            world.host.push(run(1), &commit, &branch("claude/a"), &access).await.unwrap();
             assert_eq!(refs(&world.remote), expected);
         }
     }
@@ -57,18 +48,12 @@ async fn a_branch_that_is_there_is_left_alone() {
         let theirs: &[Entry] = &[("100644", "theirs", b"x")];
         if rewrite {
             // Even one that ours would fast-forward.
-            git(
-                &world.remote,
-                &["update-ref", "refs/heads/claude/a", "main"],
-            );
+            git(&world.remote, &["update-ref", "refs/heads/claude/a", "main"]);
         } else {
             commit_tree(&world.remote, "claude/a", theirs);
         }
         let before = refs(&world.remote);
-        let pushed = world
-            .host
-            .push(run(1), &commit, &branch("claude/a"), &world.access())
-            .await;
+        let pushed = world.host.push(run(1), &commit, &branch("claude/a"), &world.access()).await;
         let error = pushed.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
         assert_eq!(refs(&world.remote), before);
@@ -81,22 +66,12 @@ async fn a_branch_that_only_ends_alike_is_another() {
     let world = World::new(TREE);
     let commit = committed(&world, 1).await;
     for other in ["x/refs/heads/a", "b/a"] {
-        git(
-            &world.remote,
-            &["update-ref", &format!("refs/heads/{other}"), "main"],
-        );
+        git(&world.remote, &["update-ref", &format!("refs/heads/{other}"), "main"]);
     }
     git(&world.remote, &["update-ref", "refs/tags/a", "main"]);
     let access = world.access();
-    world
-        .host
-        .push(run(1), &commit, &branch("a"), &access)
-        .await
-        .unwrap();
-    assert_eq!(
-        git_text(&world.remote, &["rev-parse", "refs/heads/a"]),
-        commit.as_str()
-    );
+    world.host.push(run(1), &commit, &branch("a"), &access).await.unwrap();
+    assert_eq!(git_text(&world.remote, &["rev-parse", "refs/heads/a"]), commit.as_str());
 }
 
 #[tokio::test]
@@ -106,10 +81,7 @@ async fn a_branch_that_comes_meanwhile_is_left_alone() {
     let commit = committed(&world, 1).await;
     let act = "unset GIT_QUARANTINE_PATH; git update-ref refs/heads/claude/a refs/heads/main";
     script(&world.remote.join("hooks/pre-receive"), act);
-    let pushed = world
-        .host
-        .push(run(1), &commit, &branch("claude/a"), &world.access())
-        .await;
+    let pushed = world.host.push(run(1), &commit, &branch("claude/a"), &world.access()).await;
     let error = pushed.unwrap_err();
     let (there, main) = ("refs/heads/claude/a", "refs/heads/main");
     assert_eq!(refs(&world.remote)[there], refs(&world.remote)[main]);
@@ -123,10 +95,7 @@ async fn a_directory_in_the_branch_s_place_is_said() {
     let commit = committed(&world, 1).await;
     git(&world.remote, &["update-ref", "refs/heads/claude", "main"]);
     let before = refs(&world.remote);
-    let pushed = world
-        .host
-        .push(run(1), &commit, &branch("claude/a"), &world.access())
-        .await;
+    let pushed = world.host.push(run(1), &commit, &branch("claude/a"), &world.access()).await;
     assert_one_line(&pushed.unwrap_err());
     assert_eq!(refs(&world.remote), before);
 }
@@ -139,11 +108,7 @@ fn assert_one_line(error: &Error) {
 async fn what_the_remote_says_is_passed_on() {
     // spec: P7
     for (hook, act, words) in [
-        (
-            "pre-receive",
-            "echo 'no pushes on friday' >&2; exit 1",
-            "no pushes on friday",
-        ),
+        ("pre-receive", "echo 'no pushes on friday' >&2; exit 1", "no pushes on friday"),
         ("update", "echo 'not this ref' >&2; exit 1", "not this ref"),
         (
             "pre-receive",
@@ -156,10 +121,7 @@ async fn what_the_remote_says_is_passed_on() {
         let commit = committed(&world, 1).await;
         script(&world.remote.join("hooks").join(hook), act);
         let before = refs(&world.remote);
-        let pushed = world
-            .host
-            .push(run(1), &commit, &branch("claude/a"), &world.access())
-            .await;
+        let pushed = world.host.push(run(1), &commit, &branch("claude/a"), &world.access()).await;
         let error = pushed.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
         assert!(error.to_string().contains(words), "{error}");
@@ -176,9 +138,7 @@ async fn an_answer_that_was_lost_is_asked_for_again() {
     // The remote takes the push and dies before it says so.
     script(&world.remote.join("hooks/post-update"), "kill -9 $PPID");
     let (branch, access) = (branch("claude/a"), world.access());
-    within(30, world.host.push(run(1), &commit, &branch, &access))
-        .await
-        .unwrap();
+    within(30, world.host.push(run(1), &commit, &branch, &access)).await.unwrap();
     assert_eq!(refs(&world.remote)["refs/heads/claude/a"], commit.as_str());
 }
 
@@ -188,10 +148,7 @@ async fn a_commit_that_we_do_not_have_is_not_pushed() {
     committed(&world, 1).await;
     let before = refs(&world.remote);
     let nothing = ObjectId::new("1".repeat(40)).unwrap();
-    let pushed = world
-        .host
-        .push(run(1), &nothing, &branch("claude/a"), &world.access())
-        .await;
+    let pushed = world.host.push(run(1), &nothing, &branch("claude/a"), &world.access()).await;
     assert_one_line(&pushed.unwrap_err());
     assert_eq!(refs(&world.remote), before);
 }
@@ -223,15 +180,8 @@ async fn only_plain_addresses_are_used() {
         let access = Access::open(Grant::Publish, url.as_str());
         let repository = crate::support::repository();
         for attempt in [
-            world
-                .host
-                .push(run(1), &commit, &branch("claude/a"), &access)
-                .await,
-            world
-                .host
-                .checkout(run(2), &repository, &access)
-                .await
-                .map(drop),
+            world.host.push(run(1), &commit, &branch("claude/a"), &access).await,
+            world.host.checkout(run(2), &repository, &access).await.map(drop),
         ] {
             let error = attempt.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{url}: {error}");
@@ -240,11 +190,7 @@ async fn only_plain_addresses_are_used() {
         assert!(!canary.exists(), "{url}");
     }
     let nobody = Access::open(Grant::Publish, "http://127.0.0.1:1/x.git");
-    let error = world
-        .host
-        .push(run(1), &commit, &branch("claude/a"), &nobody)
-        .await
-        .unwrap_err();
+    let error = world.host.push(run(1), &commit, &branch("claude/a"), &nobody).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     assert!(error.is_retryable());
 }

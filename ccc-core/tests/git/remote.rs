@@ -52,10 +52,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let server = Self {
-            port,
-            seen: Arc::clone(&seen),
-        };
+        let server = Self { port, seen: Arc::clone(&seen) };
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (answer, seen) = (answer.clone(), Arc::clone(&seen));
@@ -111,9 +108,7 @@ fn serve(mut stream: &TcpStream, answer: &Answer, seen: &Mutex<Vec<Head>>) {
             stream.write_all(&backend(root, &head, &body)).ok();
         }
         Answer::Git(_) => {
-            stream
-                .write_all(status("401 Unauthorized", "").as_bytes())
-                .ok();
+            stream.write_all(status("401 Unauthorized", "").as_bytes()).ok();
         }
         Answer::Silence => {
             // Until the other side gives up.
@@ -128,11 +123,7 @@ fn status(status: &str, more: &str) -> String {
 
 fn body(reader: &mut impl BufRead, head: &Head) -> Vec<u8> {
     let mut body = Vec::new();
-    if head
-        .headers
-        .get("transfer-encoding")
-        .is_some_and(|v| v == "chunked")
-    {
+    if head.headers.get("transfer-encoding").is_some_and(|v| v == "chunked") {
         loop {
             let mut size = String::new();
             reader.read_line(&mut size).unwrap();
@@ -144,10 +135,7 @@ fn body(reader: &mut impl BufRead, head: &Head) -> Vec<u8> {
             }
         }
     }
-    let length = head
-        .headers
-        .get("content-length")
-        .map_or(0, |v| v.parse().unwrap());
+    let length = head.headers.get("content-length").map_or(0, |v| v.parse().unwrap());
     reader.take(length).read_to_end(&mut body).unwrap();
     body
 }
@@ -181,14 +169,9 @@ fn backend(root: &Path, head: &Head, body: &[u8]) -> Vec<u8> {
     let printed = child.wait_with_output().unwrap().stdout;
     writer.join().unwrap().ok();
     let text = String::from_utf8_lossy(&printed);
-    let status = text
-        .strip_prefix("Status: ")
-        .map_or("200 OK", |rest| rest.lines().next().unwrap());
-    [
-        format!("HTTP/1.1 {status}\r\nConnection: close\r\n").as_bytes(),
-        &printed,
-    ]
-    .concat()
+    let status =
+        text.strip_prefix("Status: ").map_or("200 OK", |rest| rest.lines().next().unwrap());
+    [format!("HTTP/1.1 {status}\r\nConnection: close\r\n").as_bytes(), &printed].concat()
 }
 
 /// Everything that host git does with a remote, over HTTP.
@@ -198,12 +181,8 @@ async fn work(host: &HostGit, access: &Access) -> ccc_core::Result<()> {
     write(&at.path, "new", "x");
     let (policy, redactor) = (TrustPolicy::default(), Redactor::default());
     let collected = host.collect(run(1), &at.base, &policy, &redactor).await?;
-    let Collected::Changes(set) = collected else {
-        panic!("{collected:?}")
-    };
-    let commit = host
-        .commit(run(1), (&set.base, &set.tree), &info("t"))
-        .await?;
+    let Collected::Changes(set) = collected else { panic!("{collected:?}") };
+    let commit = host.commit(run(1), (&set.base, &set.tree), &info("t")).await?;
     let branch = BranchName::new("claude/a")?;
     host.push(run(1), &commit, &branch, access).await?;
     host.push(run(1), &commit, &branch, access).await
@@ -223,11 +202,7 @@ async fn the_token_opens_the_remote_and_stays_nowhere() {
     assert_eq!(added.keys().collect::<Vec<_>>(), ["refs/heads/claude/a"]);
 
     let seen = server.seen();
-    assert!(
-        seen.iter()
-            .any(|head| head.line.contains("git-receive-pack")),
-        "{seen:?}"
-    );
+    assert!(seen.iter().any(|head| head.line.contains("git-receive-pack")), "{seen:?}");
     for head in &seen {
         let sent = head.headers.get("authorization").map(String::as_str);
         assert_eq!(sent, Some(&*format!("Bearer {TOKEN}")), "{head:?}");
@@ -236,9 +211,7 @@ async fn the_token_opens_the_remote_and_stays_nowhere() {
     // The token is in no file that was left, and neither is the address in what the agent sees.
     let all = files_below(&world.path().join("host"));
     let holds = |content: &[u8], text: &str| {
-        content
-            .windows(text.len())
-            .any(|window| window == text.as_bytes())
+        content.windows(text.len()).any(|window| window == text.as_bytes())
     };
     for (path, (_, content)) in &all {
         assert!(!holds(content, TOKEN), "{path} holds the token");
@@ -247,10 +220,7 @@ async fn the_token_opens_the_remote_and_stays_nowhere() {
     for wrong in ["", "wrong-token-0123456"] {
         let error = work(&world.host, &server.access(wrong)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
-        assert!(
-            wrong.is_empty() || !error.to_string().contains(wrong),
-            "{error}"
-        );
+        assert!(wrong.is_empty() || !error.to_string().contains(wrong), "{error}");
     }
 }
 
@@ -273,10 +243,7 @@ async fn answers_become_kinds_and_never_show_the_token() {
         (status("403 Forbidden", ""), ErrorKind::PermissionDenied),
         (status("404 Not Found", ""), ErrorKind::NotFound),
         (status("500 Oops", ""), ErrorKind::Unavailable),
-        (
-            status("503 Busy", "Retry-After: 3\r\n"),
-            ErrorKind::Unavailable,
-        ),
+        (status("503 Busy", "Retry-After: 3\r\n"), ErrorKind::Unavailable),
         (status("429 Slow", ""), ErrorKind::Unavailable),
         (echo, ErrorKind::Unavailable),
         (String::new(), ErrorKind::Unavailable),
@@ -302,10 +269,7 @@ async fn no_redirect_is_followed() {
     for code in ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"] {
         let world = World::new(TREE);
         let other = Server::new(Answer::Git(world.path().to_owned()));
-        let to = format!(
-            "Location: {}/info/refs?service=git-upload-pack\r\n",
-            other.url()
-        );
+        let to = format!("Location: {}/info/refs?service=git-upload-pack\r\n", other.url());
         let server = Server::new(Answer::Fixed(status(code, &to)));
         let error = work(&world.host, &server.access(TOKEN)).await.unwrap_err();
         assert!(!error.to_string().contains(TOKEN), "{error}");
@@ -323,11 +287,7 @@ async fn no_redirect_is_followed() {
 async fn nothing_is_left_of_a_call_that_was_given_up() {
     let world = World::new(TREE);
     let (base, tree) = crate::commit::worked(&world, 1).await;
-    let commit = world
-        .host
-        .commit(run(1), (&base, &tree), &info("t"))
-        .await
-        .unwrap();
+    let commit = world.host.commit(run(1), (&base, &tree), &info("t")).await.unwrap();
     let branch = BranchName::new("claude/a").unwrap();
     let marker = world.path().to_str().unwrap().to_owned();
     assert_eq!(processes_with(&marker), [""; 0]);
@@ -352,18 +312,10 @@ async fn nothing_is_left_of_a_call_that_was_given_up() {
 async fn nothing_is_left_of_a_remote_s_hook_that_hangs() {
     let world = World::new(TREE);
     let (base, tree) = crate::commit::worked(&world, 1).await;
-    let commit = world
-        .host
-        .commit(run(1), (&base, &tree), &info("t"))
-        .await
-        .unwrap();
+    let commit = world.host.commit(run(1), (&base, &tree), &info("t")).await.unwrap();
     let branch = BranchName::new("claude/a").unwrap();
     let started = world.path().join("started");
-    let hook = format!(
-        "touch {}; read -r forever < {}",
-        started.display(),
-        "/dev/zero"
-    );
+    let hook = format!("touch {}; read -r forever < {}", started.display(), "/dev/zero");
     script(&world.remote.join("hooks/pre-receive"), &hook);
     let access = world.access();
     tokio::select! {
@@ -402,22 +354,11 @@ async fn nothing_but_the_call_decides_what_git_does() {
     let canary = world.path().join("canary");
     write(&place, "url", server.url());
     let evil = place.join("evil");
-    script(
-        &evil,
-        &format!("echo \"$0 $*\" >> {}; exit 1", canary.display()),
-    );
+    script(&evil, &format!("echo \"$0 $*\" >> {}; exit 1", canary.display()));
     let evil = evil.display();
     let hooks = home.join("hooks");
-    for hook in [
-        "pre-push",
-        "post-index-change",
-        "reference-transaction",
-        "post-checkout",
-    ] {
-        script(
-            &hooks.join(hook),
-            &format!("echo hook >> {}", canary.display()),
-        );
+    for hook in ["pre-push", "post-index-change", "reference-transaction", "post-checkout"] {
+        script(&hooks.join(hook), &format!("echo hook >> {}", canary.display()));
     }
     let config = format!(
         "[core]\n\thooksPath = {0}\n\tfsmonitor = {evil}\n\tattributesFile = {0}/attributes\n\
@@ -430,16 +371,11 @@ async fn nothing_but_the_call_decides_what_git_does() {
     write(&home, ".config/git/config", &config);
     write(&hooks, "attributes", "* filter=x\n");
     write(&place, "template/hooks/post-index-change", "");
-    script(
-        &place.join("template/hooks/pre-push"),
-        &format!("echo t >> {}", canary.display()),
-    );
+    script(&place.join("template/hooks/pre-push"), &format!("echo t >> {}", canary.display()));
 
     // Writes down how git was called, with one line for each argument and variable.
     let path = std::env::var_os("PATH").unwrap();
-    let real = std::env::split_paths(&path)
-        .map(|dir| dir.join("git"))
-        .find(|git| git.exists());
+    let real = std::env::split_paths(&path).map(|dir| dir.join("git")).find(|git| git.exists());
     let real = real.unwrap();
     script(
         &bin.join("git"),
@@ -451,42 +387,44 @@ async fn nothing_but_the_call_decides_what_git_does() {
         ),
     );
     let path = format!("{}:{}", bin.display(), path.to_str().unwrap());
-    let hostile = [
-        ("HOME", home.display().to_string()),
-        (
-            "XDG_CONFIG_HOME",
-            home.join(".config").display().to_string(),
-        ),
-        (
-            "GIT_CONFIG_GLOBAL",
-            home.join(".gitconfig").display().to_string(),
-        ),
-        (
-            "GIT_CONFIG_SYSTEM",
-            home.join(".gitconfig").display().to_string(),
-        ),
-        (
-            "GIT_CONFIG_PARAMETERS",
-            format!("'core.fsmonitor'='{evil}'"),
-        ),
+    let hostile = hostile_environment(&place, &evil.to_string(), &canary);
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["remote::child_of_a_hostile_environment", "--exact", "--nocapture"])
+        .env(CHILD, &place)
+        .env("PATH", path)
+        .envs(hostile)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(child.status.success() && said.contains("1 passed"), "{child:?}");
+    assert!(!canary.exists(), "{}", fs::read_to_string(&canary).unwrap());
+    assert!(refs(&world.remote).contains_key("refs/heads/claude/a"));
+    check_calls(&fs::read_to_string(&log).unwrap());
+}
+
+/// Variables under which plain git would run programs, look elsewhere or tell what it does.
+fn hostile_environment(place: &Path, evil: &str, canary: &Path) -> Vec<(&'static str, String)> {
+    vec![
+        ("HOME", place.join("home").display().to_string()),
+        ("XDG_CONFIG_HOME", place.join("home").join(".config").display().to_string()),
+        ("GIT_CONFIG_GLOBAL", place.join("home").join(".gitconfig").display().to_string()),
+        ("GIT_CONFIG_SYSTEM", place.join("home").join(".gitconfig").display().to_string()),
+        ("GIT_CONFIG_PARAMETERS", format!("'core.fsmonitor'='{evil}'")),
         ("GIT_CONFIG_COUNT", "1".to_owned()),
         ("GIT_CONFIG_KEY_0", "core.fsmonitor".to_owned()),
-        ("GIT_CONFIG_VALUE_0", evil.to_string()),
-        (
-            "GIT_TEMPLATE_DIR",
-            place.join("template").display().to_string(),
-        ),
+        ("GIT_CONFIG_VALUE_0", evil.to_owned()),
+        ("GIT_TEMPLATE_DIR", place.join("template").display().to_string()),
         ("GIT_DIR", "/nowhere".to_owned()),
         ("GIT_WORK_TREE", "/nowhere".to_owned()),
         ("GIT_INDEX_FILE", "/nowhere".to_owned()),
         ("GIT_OBJECT_DIRECTORY", "/nowhere".to_owned()),
         ("GIT_EXEC_PATH", "/nowhere".to_owned()),
         ("GIT_ALLOW_PROTOCOL", "ext".to_owned()),
-        ("GIT_ASKPASS", evil.to_string()),
-        ("SSH_ASKPASS", evil.to_string()),
-        ("GIT_SSH_COMMAND", evil.to_string()),
-        ("GIT_EXTERNAL_DIFF", evil.to_string()),
-        ("GIT_PROXY_COMMAND", evil.to_string()),
+        ("GIT_ASKPASS", evil.to_owned()),
+        ("SSH_ASKPASS", evil.to_owned()),
+        ("GIT_SSH_COMMAND", evil.to_owned()),
+        ("GIT_EXTERNAL_DIFF", evil.to_owned()),
+        ("GIT_PROXY_COMMAND", evil.to_owned()),
         ("GIT_TRACE", canary.display().to_string()),
         ("GIT_TRACE_CURL", canary.display().to_string()),
         ("GIT_TRACE2_EVENT", canary.display().to_string()),
@@ -496,28 +434,9 @@ async fn nothing_but_the_call_decides_what_git_does() {
         ("GIT_DEFAULT_HASH", "sha256".to_owned()),
         ("GIT_LITERAL_PATHSPECS", "1".to_owned()),
         ("LD_LIBRARY_PATH", "/nowhere".to_owned()),
-        ("PAGER", evil.to_string()),
+        ("PAGER", evil.to_owned()),
         ("SOME_API_KEY", "sk-something".to_owned()),
-    ];
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "remote::child_of_a_hostile_environment",
-            "--exact",
-            "--nocapture",
-        ])
-        .env(CHILD, &place)
-        .env("PATH", path)
-        .envs(hostile)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&child.stdout);
-    assert!(
-        child.status.success() && said.contains("1 passed"),
-        "{child:?}"
-    );
-    assert!(!canary.exists(), "{}", fs::read_to_string(&canary).unwrap());
-    assert!(refs(&world.remote).contains_key("refs/heads/claude/a"));
-    check_calls(&fs::read_to_string(&log).unwrap());
+    ]
 }
 
 /// What every call of git may see in its environment.
@@ -562,28 +481,18 @@ fn check_calls(log: &str) {
     let mut with_token = 0;
     for call in calls {
         let lines = |kind: &str| -> Vec<&str> {
-            call.lines()
-                .filter_map(|line| line.strip_prefix(kind))
-                .collect()
+            call.lines().filter_map(|line| line.strip_prefix(kind)).collect()
         };
         let (args, env) = (lines("arg "), lines("env "));
         assert!(!args.iter().any(|arg| arg.contains(TOKEN)), "{args:?}");
-        assert!(
-            !args
-                .iter()
-                .any(|arg| arg.to_lowercase().contains("authorization")),
-            "{args:?}"
-        );
+        assert!(!args.iter().any(|arg| arg.to_lowercase().contains("authorization")), "{args:?}");
         for variable in &env {
             let name = variable.split('=').next().unwrap();
             assert!(VARIABLES.contains(&name), "{variable} is passed on");
         }
         // Only the calls that name the remote get its token.
         let remote = args.iter().any(|arg| arg.starts_with("http://"));
-        let token = env
-            .iter()
-            .filter(|variable| variable.contains(TOKEN))
-            .count();
+        let token = env.iter().filter(|variable| variable.contains(TOKEN)).count();
         assert_eq!(token, usize::from(remote), "{args:?} {env:?}");
         with_token += token;
     }

@@ -14,10 +14,7 @@ async fn a_root_belongs_to_one_process() {
     let root = world.path().join("host");
     let error = HostGit::open(&root).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
-    assert!(
-        error.to_string().contains(root.to_str().unwrap()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(root.to_str().unwrap()), "{error}");
     // By another name it is the same.
     symlink(&root, world.path().join("link")).unwrap();
     let error = HostGit::open(world.path().join("link")).unwrap_err();
@@ -32,10 +29,7 @@ async fn a_root_belongs_to_one_process() {
         assert_eq!(mode & 0o777, 0o700, "{n}: {sub}");
     }
     let in_a_file = root.join("lock").join("x");
-    assert_eq!(
-        HostGit::open(in_a_file).unwrap_err().kind(),
-        ErrorKind::Unavailable
-    );
+    assert_eq!(HostGit::open(in_a_file).unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 #[tokio::test]
@@ -46,30 +40,15 @@ async fn whatever_an_agent_leaves_is_removed() {
     chmod(&outside, 0o755);
     let cases: &[(&str, &str)] = &[
         ("nothing more", ":"),
-        (
-            "shut directories",
-            "mkdir -p a/b/c; echo x > a/b/f; chmod 0 a/b/c a/b a",
-        ),
-        (
-            "half-shut directories",
-            "mkdir -p a/b; echo x > a/b/f; chmod 0600 a; chmod 0500 docs",
-        ),
+        ("shut directories", "mkdir -p a/b/c; echo x > a/b/f; chmod 0 a/b/c a/b a"),
+        ("half-shut directories", "mkdir -p a/b; echo x > a/b/f; chmod 0600 a; chmod 0500 docs"),
         ("a shut workspace", "chmod 0 ."),
         ("shut files", "chmod 0 README.md; echo x > g; chmod 0 g"),
-        (
-            "links out",
-            "ln -s ../../../../outside out; ln -s /proc p; ln -s . self",
-        ),
+        ("links out", "ln -s ../../../../outside out; ln -s /proc p; ln -s . self"),
         ("a fifo", "mkfifo pipe"),
         ("no workspace", "cd ..; rm -rf workspace"),
-        (
-            "a link for a workspace",
-            "cd ..; rm -rf workspace; ln -s ../../../outside workspace",
-        ),
-        (
-            "odd names",
-            "touch -- -rf '*' \"$(printf 'a\\nb')\" \"$(printf '\\377')\"",
-        ),
+        ("a link for a workspace", "cd ..; rm -rf workspace; ln -s ../../../outside workspace"),
+        ("odd names", "touch -- -rf '*' \"$(printf 'a\\nb')\" \"$(printf '\\377')\""),
         (
             "names that moving might use",
             "mkdir -p a/moved-1/b moved-1/c; echo x > moved-2; mkdir moved-3",
@@ -80,20 +59,12 @@ async fn whatever_an_agent_leaves_is_removed() {
         shell(&at.path, act);
         // Without a hang or a panic; what is found is for other tests.
         let _ = within(60, world.collect(run(n), &at.base)).await;
-        within(60, world.host.remove(run(n)))
-            .await
-            .unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert!(
-            !world.path().join(format!("host/runs/{}", run(n))).exists(),
-            "{name}"
-        );
+        within(60, world.host.remove(run(n))).await.unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(!world.path().join(format!("host/runs/{}", run(n))).exists(), "{name}");
         within(60, world.host.remove(run(n))).await.unwrap();
     }
     assert_eq!(fs::read(outside.join("kept")).unwrap(), b"x");
-    assert_eq!(
-        fs::metadata(&outside).unwrap().permissions().mode() & 0o777,
-        0o755
-    );
+    assert_eq!(fs::metadata(&outside).unwrap().permissions().mode() & 0o777, 0o755);
     assert_eq!(world.host.runs().unwrap(), []);
 }
 

@@ -71,11 +71,7 @@ pub(crate) fn git_text(dir: &Path, args: &[&str]) -> String {
 }
 
 fn git_with(dir: &Path, args: &[&str], stdin: &[u8]) -> Vec<u8> {
-    let mut child = plain_git(dir)
-        .args(args)
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = plain_git(dir).args(args).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(stdin).unwrap();
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -98,24 +94,11 @@ pub(crate) fn commit_tree(remote: &Path, branch: &str, entries: &[Entry]) -> Obj
         let object = if *mode == "160000" {
             content.to_vec()
         } else {
-            let printed = git_with(
-                remote,
-                &["hash-object", "-w", "--no-filters", "--stdin"],
-                content,
-            );
+            let printed =
+                git_with(remote, &["hash-object", "-w", "--no-filters", "--stdin"], content);
             printed.trim_ascii().to_vec()
         };
-        list.extend(
-            [
-                mode.as_bytes(),
-                b" ",
-                &object,
-                b"\t",
-                path.as_bytes(),
-                b"\0",
-            ]
-            .concat(),
-        );
+        list.extend([mode.as_bytes(), b" ", &object, b"\t", path.as_bytes(), b"\0"].concat());
     }
     let indexed = |args: &[&str], stdin: &[u8]| {
         let mut child = plain_git(remote)
@@ -211,9 +194,7 @@ pub(crate) fn repository() -> Repository {
 
 /// A run, by number.
 pub(crate) fn run(n: u32) -> RunId {
-    format!("01890a5d-ac96-774b-bcce-b302{n:08x}")
-        .parse()
-        .unwrap()
+    format!("01890a5d-ac96-774b-bcce-b302{n:08x}").parse().unwrap()
 }
 
 /// All refs of a repository with what they point to.
@@ -236,12 +217,7 @@ pub(crate) fn files_below(root: &Path) -> BTreeMap<String, (&'static str, Vec<u8
             if path == root.join(".git") {
                 continue;
             }
-            let shown = path
-                .strip_prefix(root)
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned();
+            let shown = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
             if metadata.is_symlink() {
                 let target = fs::read_link(&path).unwrap();
                 found.insert(shown, ("120000", target.as_os_str().as_bytes().to_vec()));
@@ -262,10 +238,8 @@ pub(crate) fn as_files(entries: &[Entry]) -> BTreeMap<String, (&'static str, Vec
     entries
         .iter()
         .map(|(mode, path, content)| {
-            let mode = ["100644", "100755", "120000"]
-                .into_iter()
-                .find(|known| known == mode)
-                .unwrap();
+            let mode =
+                ["100644", "100755", "120000"].into_iter().find(|known| known == mode).unwrap();
             ((*path).to_owned(), (mode, content.to_vec()))
         })
         .collect()
@@ -328,9 +302,7 @@ pub(crate) fn shell(dir: &Path, script: &str) {
 /// The result, or a failed test when it takes longer than any test should.
 #[allow(clippy::disallowed_methods, reason = "a hang must fail, not hang")]
 pub(crate) async fn within<T>(seconds: u64, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(seconds), future)
-        .await
-        .expect("took too long")
+    tokio::time::timeout(Duration::from_secs(seconds), future).await.expect("took too long")
 }
 
 /// Asks again and again until it is so; `false` when it is not so after ten seconds.
@@ -356,11 +328,7 @@ pub(crate) fn processes_with(marker: &str) -> Vec<String> {
         .filter_map(|pid| {
             let read = |name: &str| fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
             let cwd = fs::read_link(format!("/proc/{pid}/cwd")).unwrap_or_default();
-            let all = [
-                read("cmdline"),
-                read("environ"),
-                cwd.as_os_str().as_bytes().to_vec(),
-            ];
+            let all = [read("cmdline"), read("environ"), cwd.as_os_str().as_bytes().to_vec()];
             let command = String::from_utf8_lossy(&all[0]).replace('\0', " ");
             all.concat()
                 .windows(marker.len())
