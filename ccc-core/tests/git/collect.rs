@@ -370,7 +370,7 @@ async fn many_files_are_counted_fast() {
     for n in 0..2_000 {
         write(&at.path, &format!("d{}/f{n}", n % 50), n.to_string());
     }
-    let collected = within(20, world.collect(run(1), &at.base)).await.unwrap();
+    let collected = within(60, world.collect(run(1), &at.base)).await.unwrap();
     let Collected::Refused(refusal) = collected else { panic!("{collected:?}") };
     assert!(refusal.reason.contains("2000 files"), "{refusal:?}");
     assert_eq!(refusal.paths.len(), 20);
@@ -467,8 +467,6 @@ async fn what_cannot_be_read_is_no_riddle() {
         match collected {
             // Who may read everything collects it, or finds nothing changed.
             Ok(Collected::Changes(_) | Collected::Nothing) if root => {}
-            // A file that only its times changed is not read.
-            Ok(Collected::Changes(_)) if act.contains("new") => {}
             Ok(Collected::Refused(refusal)) => {
                 assert!(refusal.reason.contains("cannot be read"), "{act}: {refusal:?}");
                 assert!(!refusal.paths.is_empty(), "{act}: {refusal:?}");

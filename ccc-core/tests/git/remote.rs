@@ -387,39 +387,7 @@ async fn nothing_but_the_call_decides_what_git_does() {
         ),
     );
     let path = format!("{}:{}", bin.display(), path.to_str().unwrap());
-    let hostile = [
-        ("HOME", home.display().to_string()),
-        ("XDG_CONFIG_HOME", home.join(".config").display().to_string()),
-        ("GIT_CONFIG_GLOBAL", home.join(".gitconfig").display().to_string()),
-        ("GIT_CONFIG_SYSTEM", home.join(".gitconfig").display().to_string()),
-        ("GIT_CONFIG_PARAMETERS", format!("'core.fsmonitor'='{evil}'")),
-        ("GIT_CONFIG_COUNT", "1".to_owned()),
-        ("GIT_CONFIG_KEY_0", "core.fsmonitor".to_owned()),
-        ("GIT_CONFIG_VALUE_0", evil.to_string()),
-        ("GIT_TEMPLATE_DIR", place.join("template").display().to_string()),
-        ("GIT_DIR", "/nowhere".to_owned()),
-        ("GIT_WORK_TREE", "/nowhere".to_owned()),
-        ("GIT_INDEX_FILE", "/nowhere".to_owned()),
-        ("GIT_OBJECT_DIRECTORY", "/nowhere".to_owned()),
-        ("GIT_EXEC_PATH", "/nowhere".to_owned()),
-        ("GIT_ALLOW_PROTOCOL", "ext".to_owned()),
-        ("GIT_ASKPASS", evil.to_string()),
-        ("SSH_ASKPASS", evil.to_string()),
-        ("GIT_SSH_COMMAND", evil.to_string()),
-        ("GIT_EXTERNAL_DIFF", evil.to_string()),
-        ("GIT_PROXY_COMMAND", evil.to_string()),
-        ("GIT_TRACE", canary.display().to_string()),
-        ("GIT_TRACE_CURL", canary.display().to_string()),
-        ("GIT_TRACE2_EVENT", canary.display().to_string()),
-        ("GIT_CURL_VERBOSE", "1".to_owned()),
-        ("GIT_AUTHOR_DATE", "@1 +0100".to_owned()),
-        ("GIT_NAMESPACE", "elsewhere".to_owned()),
-        ("GIT_DEFAULT_HASH", "sha256".to_owned()),
-        ("GIT_LITERAL_PATHSPECS", "1".to_owned()),
-        ("LD_LIBRARY_PATH", "/nowhere".to_owned()),
-        ("PAGER", evil.to_string()),
-        ("SOME_API_KEY", "sk-something".to_owned()),
-    ];
+    let hostile = hostile_environment(&place, &evil.to_string(), &canary);
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["remote::child_of_a_hostile_environment", "--exact", "--nocapture"])
         .env(CHILD, &place)
@@ -432,6 +400,43 @@ async fn nothing_but_the_call_decides_what_git_does() {
     assert!(!canary.exists(), "{}", fs::read_to_string(&canary).unwrap());
     assert!(refs(&world.remote).contains_key("refs/heads/claude/a"));
     check_calls(&fs::read_to_string(&log).unwrap());
+}
+
+/// Variables under which plain git would run programs, look elsewhere or tell what it does.
+fn hostile_environment(place: &Path, evil: &str, canary: &Path) -> Vec<(&'static str, String)> {
+    vec![
+        ("HOME", place.join("home").display().to_string()),
+        ("XDG_CONFIG_HOME", place.join("home").join(".config").display().to_string()),
+        ("GIT_CONFIG_GLOBAL", place.join("home").join(".gitconfig").display().to_string()),
+        ("GIT_CONFIG_SYSTEM", place.join("home").join(".gitconfig").display().to_string()),
+        ("GIT_CONFIG_PARAMETERS", format!("'core.fsmonitor'='{evil}'")),
+        ("GIT_CONFIG_COUNT", "1".to_owned()),
+        ("GIT_CONFIG_KEY_0", "core.fsmonitor".to_owned()),
+        ("GIT_CONFIG_VALUE_0", evil.to_owned()),
+        ("GIT_TEMPLATE_DIR", place.join("template").display().to_string()),
+        ("GIT_DIR", "/nowhere".to_owned()),
+        ("GIT_WORK_TREE", "/nowhere".to_owned()),
+        ("GIT_INDEX_FILE", "/nowhere".to_owned()),
+        ("GIT_OBJECT_DIRECTORY", "/nowhere".to_owned()),
+        ("GIT_EXEC_PATH", "/nowhere".to_owned()),
+        ("GIT_ALLOW_PROTOCOL", "ext".to_owned()),
+        ("GIT_ASKPASS", evil.to_owned()),
+        ("SSH_ASKPASS", evil.to_owned()),
+        ("GIT_SSH_COMMAND", evil.to_owned()),
+        ("GIT_EXTERNAL_DIFF", evil.to_owned()),
+        ("GIT_PROXY_COMMAND", evil.to_owned()),
+        ("GIT_TRACE", canary.display().to_string()),
+        ("GIT_TRACE_CURL", canary.display().to_string()),
+        ("GIT_TRACE2_EVENT", canary.display().to_string()),
+        ("GIT_CURL_VERBOSE", "1".to_owned()),
+        ("GIT_AUTHOR_DATE", "@1 +0100".to_owned()),
+        ("GIT_NAMESPACE", "elsewhere".to_owned()),
+        ("GIT_DEFAULT_HASH", "sha256".to_owned()),
+        ("GIT_LITERAL_PATHSPECS", "1".to_owned()),
+        ("LD_LIBRARY_PATH", "/nowhere".to_owned()),
+        ("PAGER", evil.to_owned()),
+        ("SOME_API_KEY", "sk-something".to_owned()),
+    ]
 }
 
 /// What every call of git may see in its environment.
