@@ -8,6 +8,8 @@ use std::time::Duration;
 use ccc_core::{Clock, Error, ErrorKind, Result, RunId};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::sessions::{Sessions, is_in};
+
 /// Set in the environment of every process of a run. A child inherits it through fork and exec, also
 /// when it leaves session and process group; so it finds what a group kill misses.
 pub(crate) const RUN_MARK: &str = "CCC_RUN";
@@ -26,10 +28,17 @@ const PASSES: u32 = 100;
 const READS: u32 = 20;
 const READ_AGAIN: Duration = Duration::from_micros(100);
 
-/// The processes that carry the marks of `owner`, with their runs; each is shown to `seen` at once.
-/// A zombie has no environment any more, and is not alive.
-fn marked(owner: &str, mut seen: impl FnMut(Pid, RunId)) {
-    let owner = format!("{OWNER_MARK}={owner}");
+/// What tells the processes of one installation from all others.
+#[derive(Clone, Debug)]
+pub(crate) struct Ours {
+    /// The state directory's path: two installations that differ in it leave each other alone.
+    pub(crate) owner: String,
+    /// What finds processes without the marks.
+    pub(crate) sessions: Sessions,
+}
+
+/// Shows every process to `seen`, as soon as it is found.
+fn each_process(mut seen: impl FnMut(Pid, &Path)) {
     let mut known = HashSet::new();
     // A process that ended during a pass may have left a child that came too late for it: there is
     // another pass until one finds nobody new.
@@ -42,10 +51,8 @@ fn marked(owner: &str, mut seen: impl FnMut(Pid, RunId)) {
             else {
                 continue;
             };
-            if known.insert(pid)
-                && let Some(run) = run_of(&entry.path(), &owner)
-            {
-                seen(pid, run);
+            if known.insert(pid) {
+                seen(pid, &entry.path());
             }
         }
         if known.len() == before {
@@ -54,8 +61,10 @@ fn marked(owner: &str, mut seen: impl FnMut(Pid, RunId)) {
     }
 }
 
-/// The run whose marks the process carries. Other users' processes cannot be read, and are not ours.
+/// The run whose marks the process carries. Other users' processes cannot be read, and are not ours;
+/// a zombie has no environment any more, and is not alive.
 fn run_of(process: &Path, owner: &str) -> Option<RunId> {
+    let owner = format!("{OWNER_MARK}={owner}");
     let environment = environment(process).ok()?;
     let mut variables = environment.split(|byte| *byte == 0);
     if !variables.clone().any(|variable| variable == owner.as_bytes()) {
@@ -82,11 +91,11 @@ fn environment(process: &Path) -> std::io::Result<Vec<u8>> {
 }
 
 /// The runs that have a process.
-pub(crate) async fn runs_alive(owner: &str) -> Result<Vec<RunId>> {
-    let owner = owner.to_owned();
+pub(crate) async fn runs_alive(ours: &Ours) -> Result<Vec<RunId>> {
+    let owner = ours.owner.clone();
     blocking(move || {
         let mut runs = Vec::new();
-        marked(&owner, |_, run| runs.push(run));
+        each_process(|_, process| runs.extend(run_of(process, &owner)));
         runs
     })
     .await
@@ -94,12 +103,12 @@ pub(crate) async fn runs_alive(owner: &str) -> Result<Vec<RunId>> {
 
 /// Sends `signals`, one after the other, to every process of the run; returns how many there were.
 /// Each gets them as soon as it is found: one that forks and ends leaves little time.
-async fn signal_all(owner: &str, run: RunId, signals: &'static [Signal]) -> Result<usize> {
-    let owner = owner.to_owned();
+async fn signal_all(ours: &Ours, run: RunId, signals: &'static [Signal]) -> Result<usize> {
+    let (owner, sessions) = (ours.owner.clone(), ours.sessions.of(run));
     blocking(move || {
         let mut found = 0;
-        marked(&owner, |pid, of| {
-            if of == run {
+        each_process(|pid, process| {
+            if run_of(process, &owner) == Some(run) || is_in(&sessions, pid) {
                 found += 1;
                 for signal in signals {
                     // Gone already is as good.
@@ -115,18 +124,18 @@ async fn signal_all(owner: &str, run: RunId, signals: &'static [Signal]) -> Resu
 /// Asks every process of the run to end, and waits `grace` for it.
 pub(crate) async fn terminate(
     clock: &dyn Clock,
-    owner: &str,
+    ours: &Ours,
     run: RunId,
     grace: Duration,
 ) -> Result<()> {
-    if signal_all(owner, run, &[Signal::TERM, Signal::CONT]).await? == 0 {
+    if signal_all(ours, run, &[Signal::TERM, Signal::CONT]).await? == 0 {
         return Ok(());
     }
     let mut waited = Duration::ZERO;
     while waited < grace {
         clock.sleep(LOOK_AGAIN).await;
         waited += LOOK_AGAIN;
-        if signal_all(owner, run, &[]).await? == 0 {
+        if signal_all(ours, run, &[]).await? == 0 {
             break;
         }
     }
@@ -135,16 +144,17 @@ pub(crate) async fn terminate(
 
 /// Kills every process of the run, and looks until none is left. Stops them first: one that forks
 /// faster than we kill would get away otherwise.
-pub(crate) async fn kill(clock: &dyn Clock, owner: &str, run: RunId) -> Result<()> {
+pub(crate) async fn kill(clock: &dyn Clock, ours: &Ours, run: RunId) -> Result<()> {
     let mut quiet = 0;
     for _ in 0..GONE_WITHIN {
-        if signal_all(owner, run, &[Signal::STOP, Signal::KILL]).await? > 0 {
+        if signal_all(ours, run, &[Signal::STOP, Signal::KILL]).await? > 0 {
             quiet = 0;
             clock.sleep(LOOK_AGAIN).await;
             continue;
         }
         quiet += 1;
         if quiet == QUIET {
+            ours.sessions.forget(run);
             return Ok(());
         }
     }

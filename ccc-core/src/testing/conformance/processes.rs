@@ -38,6 +38,7 @@ macro_rules! processes_conformance {
                 a_background_program_that_holds_stdout_does_not_hold_exec_up,
                 a_daemon_is_dead_after_stop,
                 a_daemon_is_dead_after_destroy,
+                a_program_without_an_environment_is_dead_after_stop,
                 a_program_that_execs_without_end_is_dead_after_destroy,
                 a_program_that_forks_without_end_is_dead_after_destroy,
                 stop_lets_a_handler_of_term_finish,

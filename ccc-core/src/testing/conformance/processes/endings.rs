@@ -63,6 +63,17 @@ pub async fn a_daemon_is_dead_after_destroy(fixture: &Fixture) {
     running.assert_silent().await;
 }
 
+/// Started as `env -i` starts programs: nothing in it says whose it is.
+pub async fn a_program_without_an_environment_is_dead_after_stop(fixture: &Fixture) {
+    // spec: X4b, X14d
+    let running = fixture.container().await;
+    let orphan = format!("(env -i /bin/sh -c '{BEAT}' </dev/null >/dev/null 2>&1 &)");
+    running.start_beating(&orphan).await;
+    running.stop(Duration::from_millis(200)).await;
+    running.assert_silent().await;
+    running.destroy().await;
+}
+
 /// A process is hard to see while it turns into another program.
 pub async fn a_program_that_execs_without_end_is_dead_after_destroy(fixture: &Fixture) {
     // spec: X4b
