@@ -108,11 +108,7 @@ impl ContainerRunner for SubprocessRunner {
 
     async fn destroy(&self, run: RunId) -> Result<()> {
         processes::kill(&*self.clock, &self.ours, run).await?;
-        let state = self.state_dir.join(run.to_string());
-        match tokio::fs::remove_dir_all(&state).await {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(unusable(&state, &e)),
-            _ => Ok(()),
-        }
+        ccc_core::files::remove_tree(self.state_dir.join(run.to_string())).await
     }
 
     async fn orphans(&self) -> Result<Vec<RunId>> {

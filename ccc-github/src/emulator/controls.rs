@@ -108,7 +108,7 @@ impl Emulator {
     /// Refuses pushes to branches that start with `prefix`, as a protected branch does.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when the hook cannot be written.
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) when the hook cannot be written.
     pub async fn refuse_push(&self, repo: &RepoRef, prefix: &str, message: &str) -> Result<()> {
         git::refuse_push(&self.inner, repo.id, prefix, message).await
     }
