@@ -1,18 +1,16 @@
 //! From accepted deliveries to running pipelines: acceptance, concurrency, leases, shutdown.
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::event::{Delivery, IssueEvent};
 use crate::intake::{Admission, Intake};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, guarded};
 use crate::run_store::{Claim, Fence};
 use crate::{CancellationToken, Clock, ErrorKind, Result, RunId, RunStore};
 
@@ -109,9 +107,21 @@ impl Dispatcher {
     }
 
     async fn claim(&self) -> Option<Claim> {
-        let claimed = AssertUnwindSafe(self.store.claim(self.pace.lease)).catch_unwind().await;
         // Nothing to tell anybody: the next round asks again, and readiness is the store's to say.
-        claimed.ok().and_then(Result::ok).flatten()
+        let claim = self.ask(self.store.claim(self.pace.lease)).await.ok().flatten()?;
+        let run = claim.record.run;
+        if !lock(&self.in_flight).contains_key(&run) {
+            return Some(claim);
+        }
+        // Our own worker lost its lease and has not noticed yet. It must be gone, and have cleaned up
+        // after itself, before the run is begun again.
+        let _ = self.ask(self.store.release(run, claim.fence, self.pace.lease)).await;
+        None
+    }
+
+    /// One call of the store: bounded, panics caught.
+    async fn ask<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        guarded(&**self.pipeline.clock(), self.pace.lease, call).await
     }
 
     async fn wait(&self, shutdown: &CancellationToken, running: &mut JoinSet<()>) {
@@ -150,9 +160,8 @@ impl Dispatcher {
     async fn release_all(&self) {
         let left: Vec<(RunId, Fence)> = lock(&self.in_flight).drain().collect();
         for (run, fence) in left {
-            let release = self.store.release(run, fence, Duration::ZERO);
             // A run that cannot be given back is claimed again when its lease ends.
-            let _ = AssertUnwindSafe(release).catch_unwind().await;
+            let _ = self.ask(self.store.release(run, fence, Duration::ZERO)).await;
         }
     }
 }
@@ -172,7 +181,8 @@ impl Lease<'_> {
         let mut renewed_at = self.clock.now();
         loop {
             self.clock.sleep(self.pace.lease / 3).await;
-            match self.store.renew(self.run, self.fence, self.pace.lease).await {
+            let renewed = self.store.renew(self.run, self.fence, self.pace.lease);
+            match guarded(self.clock, self.pace.lease / 3, renewed).await {
                 Ok(renewal) => {
                     renewed_at = self.clock.now();
                     if renewal.cancel_requested {

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::AgentEvent;
+use crate::agent::{AgentEvent, AgentReport, Verdict};
 use crate::run::{Outcome, Stage};
 use crate::{RunId, Secret};
 
@@ -175,6 +175,20 @@ impl Redactor {
             | Outcome::Skipped { .. }
             | Outcome::Cancelled { .. }) => other,
         }
+    }
+
+    /// The report without the secrets: its words are published, and kept in the checkpoint.
+    #[must_use]
+    pub fn clean_report(&self, mut report: AgentReport) -> AgentReport {
+        report.summary = self.clean(&report.summary);
+        report.verdict = match report.verdict {
+            Verdict::Completed => Verdict::Completed,
+            Verdict::Limited { reason } => Verdict::Limited { reason: self.clean(&reason) },
+            Verdict::Failed { reason } => Verdict::Failed { reason: self.clean(&reason) },
+        };
+        report.denials = report.denials.iter().map(|tool| self.clean(tool)).collect();
+        report.session = report.session.map(|session| self.clean(&session));
+        report
     }
 
     fn clean_agent(&self, event: AgentEvent) -> AgentEvent {

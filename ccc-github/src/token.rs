@@ -148,7 +148,8 @@ impl Tokens {
 
     /// Calls for something public that belongs to no repository: as nobody, which is enough for the
     /// few such calls that there are. Where GitHub wants to know who asks (a private Enterprise
-    /// Server, an address whose hour is used up), with a token that can do nothing, revoked at once.
+    /// Server, an address whose hour is used up), with a token that can read metadata and nothing else,
+    /// revoked at once.
     pub(crate) async fn send_anywhere(
         &self,
         call: &Call,
@@ -205,12 +206,9 @@ impl Tokens {
         };
         slot.failure = None;
         lock(&self.owners).insert(digest(&secret), key);
-        slot.tokens.push(Token { secret: secret.clone(), expires_at, leases });
+        slot.tokens.push(Token { secret: secret.clone(), expires_at, leases: 0 });
         self.drop_idle(&mut slot, 1).await;
         if !self.lasts(expires_at, min_ttl) {
-            if let Some(token) = slot.tokens.last_mut() {
-                token.leases = 0;
-            }
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!(
@@ -219,6 +217,10 @@ impl Tokens {
                     min_ttl.as_secs()
                 ),
             ));
+        }
+        // Last, so that a caller who gave up on the way holds nothing.
+        if let Some(token) = slot.tokens.last_mut() {
+            token.leases += leases;
         }
         Ok((secret, expires_at))
     }

@@ -18,14 +18,15 @@ impl CleanupGuard {
     }
 
     /// Cleans up, and says how that went. It runs as a task of its own, so that giving up on the
-    /// answer does not stop it half-way.
-    pub(super) async fn clean_up(mut self) -> Result<()> {
+    /// answer does not stop it half-way. `over`: nobody will go on with the run.
+    pub(super) async fn clean_up(mut self, over: bool) -> Result<()> {
         let Some((parts, run)) = self.armed.take() else {
             return Ok(());
         };
+        let keep = if over { Keep::Nothing } else { Keep::for_successor(&run) };
         let tracker = parts.cleanups.clone();
         let runtime = parts.runtime.clone();
-        tracker.spawn_on(clean_up(parts, run, Keep::Nothing), &runtime).await.unwrap_or_else(|e| {
+        tracker.spawn_on(clean_up(parts, run, keep), &runtime).await.unwrap_or_else(|e| {
             Err(Error::new(ErrorKind::Unexpected, "cleanup died").with_source(e))
         })
     }
@@ -34,9 +35,7 @@ impl CleanupGuard {
 impl Drop for CleanupGuard {
     fn drop(&mut self) {
         if let Some((parts, run)) = self.armed.take() {
-            // Somebody may go on from the checkpoint: then the collected objects must stay.
-            let resumable = run.journal.is_some() && run.checkpoint().stage >= Stage::Collect;
-            let keep = if resumable { Keep::Objects } else { Keep::Nothing };
+            let keep = Keep::for_successor(&run);
             let (tracker, runtime) = (parts.cleanups.clone(), parts.runtime.clone());
             tracker.spawn_on(clean_up(parts, run, keep), &runtime);
         }
@@ -47,6 +46,14 @@ impl Drop for CleanupGuard {
 enum Keep {
     Nothing,
     Objects,
+}
+
+impl Keep {
+    /// Somebody may go on from the checkpoint: then the collected objects must stay.
+    fn for_successor(run: &Context) -> Self {
+        let resumable = run.journal.is_some() && run.checkpoint().stage >= Stage::Collect;
+        if resumable { Self::Objects } else { Self::Nothing }
+    }
 }
 
 /// Container, tokens, files: each has its own time, and none waits in vain for another.

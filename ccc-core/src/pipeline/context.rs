@@ -37,6 +37,13 @@ pub(super) struct Journal {
     pub(super) fence: Fence,
 }
 
+/// What is written into the journal.
+#[derive(Clone, Copy)]
+enum Entry<'a> {
+    Checkpoint(&'a Checkpoint),
+    Outcome(&'a Outcome),
+}
+
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) id: RunId,
@@ -73,7 +80,7 @@ impl Context {
             redactor: Redactor::default(),
             journal,
             parts,
-            stage: Mutex::new(Stage::Accept),
+            stage: Mutex::new(checkpoint.stage),
             checkpoint: Mutex::new(checkpoint),
             held: Mutex::default(),
             salvage: Mutex::default(),
@@ -145,7 +152,7 @@ impl Context {
             ))),
         };
         let ended = match ended {
-            Ok(value) => self.advance(stage).await.map(|()| value).map_err(Ended::By),
+            Ok(value) => self.advance(stage).await.map(|()| value),
             ended => ended,
         };
         let error = match &ended {
@@ -156,33 +163,42 @@ impl Context {
         ended
     }
 
-    async fn advance(&self, stage: Stage) -> Result<()> {
+    async fn advance(&self, stage: Stage) -> Result<(), Ended> {
         self.note_down(|checkpoint| checkpoint.stage = stage);
-        let Some(journal) = &self.journal else {
-            return Ok(());
-        };
-        let checkpoint = self.checkpoint();
-        let advanced = guarded(
-            &*self.parts.clock,
-            self.parts.limits.cleanup,
-            journal.store.advance(self.id, journal.fence, &checkpoint),
-        )
-        .await;
-        self.heed_fence(advanced)
+        let kept = self.persist(Entry::Checkpoint(&self.checkpoint())).await;
+        match kept {
+            // What stands on the host stands: a second run would make it a second time.
+            Err(error) if stage == Stage::Publish && !self.is_fenced_out() => {
+                self.note(format!("the run store did not take the last checkpoint: {error}"));
+                Ok(())
+            }
+            kept => kept.map_err(Ended::By),
+        }
     }
 
     /// Tells the store how the run ended.
     pub(super) async fn finish(&self, outcome: &Outcome) -> Result<()> {
-        let Some(journal) = &self.journal else {
-            return Ok(());
-        };
-        let finished = guarded(
-            &*self.parts.clock,
-            self.parts.limits.cleanup,
-            journal.store.finish(self.id, journal.fence, outcome),
-        )
-        .await;
-        self.heed_fence(finished)
+        self.persist(Entry::Outcome(outcome)).await
+    }
+
+    /// One write into the store, tried three times while it says "not now".
+    async fn persist(&self, entry: Entry<'_>) -> Result<()> {
+        let Some(Journal { store, fence }) = &self.journal else { return Ok(()) };
+        let (clock, limit) = (&*self.parts.clock, self.parts.limits.cleanup);
+        let mut attempt = 1;
+        loop {
+            let write = match entry {
+                Entry::Checkpoint(checkpoint) => store.advance(self.id, *fence, checkpoint),
+                Entry::Outcome(outcome) => store.finish(self.id, *fence, outcome),
+            };
+            match guarded(clock, limit, write).await {
+                Err(error) if error.is_retryable() && attempt < 3 => {
+                    clock.sleep(Duration::from_secs(1 << attempt)).await;
+                    attempt += 1;
+                }
+                written => return self.heed_fence(written),
+            }
+        }
     }
 
     fn heed_fence(&self, written: Result<()>) -> Result<()> {
@@ -237,7 +253,7 @@ pub(super) async fn within<T>(
 }
 
 /// One call of a port that must not take the run down: bounded, panics caught.
-pub(super) async fn guarded<T>(
+pub(crate) async fn guarded<T>(
     clock: &dyn Clock,
     limit: Duration,
     work: impl Future<Output = Result<T>>,

@@ -93,11 +93,13 @@ impl Pipeline {
             Err(Ended::By(error)) => Outcome::from_error(stage, &error),
         };
         let outcome = run.redactor.clean_outcome(outcome);
+        self.keep_unpublished(&run, &outcome).await;
         let report = self.report(&run, &outcome).await;
-        if let Err(error) = run.finish(&outcome).await {
+        let finished = run.finish(&outcome).await;
+        if let Err(error) = &finished {
             run.note(format!("the run store did not take the outcome: {error}"));
         }
-        let cleanup = guard.clean_up().await;
+        let cleanup = guard.clean_up(finished.is_ok()).await;
         run.emit(EventKind::Finished { outcome: outcome.clone() });
         RunReport { run: run.id, outcome, report, cleanup }
     }

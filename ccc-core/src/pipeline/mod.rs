@@ -17,6 +17,7 @@ mod cleanup;
 mod context;
 mod drive;
 mod limits;
+mod lines;
 mod publish;
 mod render;
 mod stages;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 pub use builder::PipelineBuilder;
+pub(crate) use context::guarded;
 pub use drive::RunReport;
 pub use limits::Limits;
 

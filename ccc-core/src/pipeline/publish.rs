@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Pipeline;
-use super::context::{Context, Ended};
+use super::context::{Context, Ended, guarded};
 use super::render;
 use crate::git::{ChangeSet, CommitInfo};
 use crate::run::Checkpoint;
@@ -41,12 +41,7 @@ impl Pipeline {
                 run.note_down(|checkpoint| checkpoint.pull_request = Some(pull_request.clone()));
                 Ok(Outcome::PullRequest { pull_request })
             }
-            Err(error) => {
-                if let Err(error) = self.keep_unpublished(run).await {
-                    run.note(format!("the work could not be kept: {error}"));
-                }
-                Err(error.into())
-            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -80,11 +75,23 @@ impl Pipeline {
             .map_err(|error| error.with_operation("open_pull_request"))
     }
 
-    async fn keep_unpublished(&self, run: &Context) -> Result<()> {
-        let Checkpoint { base: Some(base), tree: Some(tree), .. } = run.checkpoint() else {
-            return Ok(());
+    /// Keeps collected work that will not stand on the host as a patch; it was paid for.
+    pub(super) async fn keep_unpublished(&self, run: &Context, outcome: &Outcome) {
+        let Checkpoint { base: Some(base), tree: Some(tree), pull_request: None, .. } =
+            run.checkpoint()
+        else {
+            return;
         };
-        self.keep_patch(run, &ChangeSet { base, tree, changes: Vec::new() }).await
+        if !matches!(outcome, Outcome::Failed { .. } | Outcome::Cancelled { .. })
+            || run.is_fenced_out()
+        {
+            return;
+        }
+        let changes = ChangeSet { base, tree, changes: Vec::new() };
+        let kept = self.keep_patch(run, &changes);
+        if let Err(error) = guarded(&*self.parts.clock, self.parts.limits.report, kept).await {
+            run.note(format!("the work could not be kept: {error}"));
+        }
     }
 }
 

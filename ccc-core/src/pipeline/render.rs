@@ -75,7 +75,13 @@ fn outcome_comment(
             markdown_escape(&one_line(message, 600)),
             next_step(*stage, *kind)
         ),
-        Outcome::Cancelled { stage } => format!("The run was cancelled at *{stage}*."),
+        Outcome::Cancelled { stage } => {
+            let branch = match &checkpoint.branch {
+                Some(branch) => format!(" The branch `{branch}` may be there already."),
+                None => String::new(),
+            };
+            format!("The run was cancelled at *{stage}*.{branch}")
+        }
         Outcome::Skipped { .. } => String::new(),
     };
     if let Some(patch) = patch {
@@ -104,7 +110,7 @@ fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
         }
         (Stage::Checkout, ErrorKind::NotFound) => "Push a first commit, and ask again.",
         (Stage::Work, ErrorKind::LimitExceeded) => "A smaller issue may fit into the limits.",
-        _ => "The operator finds more in the log of the run.",
+        _ => "The operator finds more in the log of the service.",
     }
 }
 
@@ -151,11 +157,11 @@ pub(super) fn pull_request_body(
         format!("The agent says:\n\n{}", markdown_quote(words, MAX_WORDS))
     };
     let spent = report.map(spent).unwrap_or_default();
-    let body = format!(
-        "Closes #{number}.\n\n{said}{spent}\n\nWritten by an AI agent: review it as you would a \
-         stranger's work."
-    );
-    format!("{}\n\n{}", truncate(&body, MAX_BODY), signature(run, agent))
+    let body = truncate(&format!("Closes #{number}.\n\n{said}"), MAX_BODY);
+    format!(
+        "{body}{spent}\n\nWritten by an AI agent: review it as you would a stranger's work.\n\n{}",
+        signature(run, agent)
+    )
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl Pipeline {
         run.access(Grant::Read, SHORT).await?;
         let permission = host.permission(run.repo(), &event.actor).await?;
         if !policy.permits(event, permission) {
-            return Err(Ended::With(not_permitted(run, permission)));
+            return Err(Ended::With(not_permitted(run, policy.permission, permission)));
         }
         let issue = match host.issue(run.repo(), event.issue.number).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -185,7 +185,7 @@ fn skip(reason: SkipReason) -> Ended {
 
 /// Who asked in so many words gets an answer; opening an issue is everybody's right, and no reason
 /// to be talked to.
-fn not_permitted(run: &Context, permission: Permission) -> Outcome {
+fn not_permitted(run: &Context, least: Permission, permission: Permission) -> Outcome {
     match run.event.trigger {
         Trigger::Opened | Trigger::Reopened => {
             Outcome::Skipped { reason: SkipReason::NotPermitted }
@@ -193,10 +193,10 @@ fn not_permitted(run: &Context, permission: Permission) -> Outcome {
         _ => Outcome::Refused {
             stage: Stage::Authorize,
             reason: format!(
-                "starting a run takes write permission on this repository; {} has {permission:?}",
+                "starting a run takes {least} permission on this repository, and {} has {permission} \
+                 permission",
                 run.event.actor.login
-            )
-            .to_lowercase(),
+            ),
             paths: Vec::new(),
         },
     }

@@ -4,6 +4,7 @@ use tokio::sync::watch;
 
 use super::Pipeline;
 use super::context::{Context, Ended, guarded, within};
+use super::lines::Lines;
 use crate::agent::{AgentEvent, AgentReport, Task, Verdict};
 use crate::git::{ChangeSet, Collected};
 use crate::observe::EventKind;
@@ -21,21 +22,19 @@ impl Pipeline {
         task: &Task,
     ) -> Result<(), Ended> {
         let ended = self.run_agent(run, container, task).await;
+        let ended = ended.map(|report| run.redactor.clean_report(report));
+        if let Ok(report) = &ended {
+            run.note_down(|checkpoint| checkpoint.report = Some(report.clone()));
+        }
         // Nothing may move in the workspace while we read it, however the agent ended.
         let (clock, grace) = (&*self.parts.clock, self.parts.limits.stop_grace);
         guarded(clock, grace + self.parts.limits.cleanup, container.stop(grace))
             .await
             .map_err(|error| error.with_operation("container.stop"))?;
-        let (kind, reason) = match ended {
-            Ok(report) => {
-                let verdict = report.verdict.clone();
-                run.note_down(|checkpoint| checkpoint.report = Some(report));
-                match verdict {
-                    Verdict::Completed => return Ok(()),
-                    Verdict::Limited { reason } => (ErrorKind::LimitExceeded, reason),
-                    Verdict::Failed { reason } => (ErrorKind::Unexpected, reason),
-                }
-            }
+        let (kind, reason) = match ended.map(|report| report.verdict) {
+            Ok(Verdict::Completed) => return Ok(()),
+            Ok(Verdict::Limited { reason }) => (ErrorKind::LimitExceeded, reason),
+            Ok(Verdict::Failed { reason }) => (ErrorKind::Unexpected, reason),
             Err(error) => (error.kind(), error.to_string()),
         };
         self.keep_work(run).await;
@@ -54,21 +53,26 @@ impl Pipeline {
     ) -> Result<AgentReport> {
         let (clock, limits) = (&*self.parts.clock, &self.parts.limits.agent);
         let (active, activity) = watch::channel(());
+        let mut lines = Lines::default();
         let mut sink = |agent: AgentEvent| {
             active.send_replace(());
-            run.emit(EventKind::Agent { agent });
+            if let Some(agent) = lines.next(agent) {
+                run.emit(EventKind::Agent { agent });
+            }
         };
         let timed_out = |what: &str, limit: std::time::Duration| {
             Error::new(ErrorKind::TimedOut, format!("{what} {} s", limit.as_secs()))
         };
-        tokio::select! {
+        let ended = tokio::select! {
             biased;
             report = self.parts.agent.run(task, container, &mut sink) => report,
             () = clock.sleep(limits.wall) => Err(timed_out("it worked longer than", limits.wall)),
             () = silence(clock, activity, limits.idle) => {
                 Err(timed_out("it was silent for", limits.idle))
             }
-        }
+        };
+        lines.rest().for_each(|agent| run.emit(EventKind::Agent { agent }));
+        ended
     }
 
     /// What changed, and may it leave? (spec: X6, X7, X10)

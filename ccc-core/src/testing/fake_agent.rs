@@ -14,6 +14,7 @@ pub struct FakeAgent {
     files: Vec<(String, String)>,
     credentials: Vec<CredentialKey>,
     verdict: Verdict,
+    summary: String,
     prompts: Arc<Mutex<Vec<String>>>,
 }
 
@@ -23,6 +24,7 @@ impl Default for FakeAgent {
             files: Vec::new(),
             credentials: Vec::new(),
             verdict: Verdict::Completed,
+            summary: "the fake agent is done".to_owned(),
             prompts: Arc::default(),
         }
     }
@@ -40,6 +42,13 @@ impl FakeAgent {
     #[must_use]
     pub fn needs_credential(mut self, key: CredentialKey) -> Self {
         self.credentials.push(key);
+        self
+    }
+
+    /// Closes with these words.
+    #[must_use]
+    pub fn says(mut self, summary: &str) -> Self {
+        summary.clone_into(&mut self.summary);
         self
     }
 
@@ -84,6 +93,6 @@ impl Agent for FakeAgent {
                 return Ok(AgentReport::new(Verdict::Failed { reason }, ""));
             }
         }
-        Ok(AgentReport::new(self.verdict.clone(), "the fake agent is done"))
+        Ok(AgentReport::new(self.verdict.clone(), &self.summary))
     }
 }

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use ccc_core::dispatcher::{Dispatcher, Pace};
-use ccc_core::observe::{NoObserver, Observers};
+use ccc_core::observe::NoObserver;
 use ccc_core::pipeline::{Limits, Pipeline};
 use ccc_core::{
     Agent, CancellationToken, Clock, ContainerRunner, Error, ErrorKind, Intake, Observer, Result,
@@ -134,7 +134,7 @@ pub(crate) fn pipeline(
         .runner(runner)
         .agent(agent)
         .credentials(Arc::new(MemoryCredentialStore::default()))
-        .observer(Arc::new(Observers(vec![observer])))
+        .observer(observer)
         .data_dir(config.data_dir()?)
         .policy(config.policy.clone())
         .limits(limits)

@@ -19,7 +19,7 @@ use ccc_store::MemoryCredentialStore;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-pub(crate) const CANARY: &str = "canary-credential-0123456789";
+pub(crate) const CANARY: &str = "canary_credential_0123456789";
 
 /// Time goes twenty times as fast: limits stay realistic, and a call that hangs costs little.
 #[derive(Debug)]

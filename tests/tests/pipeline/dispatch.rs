@@ -8,7 +8,7 @@ use ccc_core::event::Delivery;
 use ccc_core::intake::{Admission, Intake};
 use ccc_core::run::{RunRecord, RunState};
 use ccc_core::run_store::Fence;
-use ccc_core::testing::{Fault, Faults};
+use ccc_core::testing::{Fault, Faults, Faulty};
 use ccc_core::{
     CancellationToken, Clock, DeliveryId, ErrorKind, Outcome, RunId, RunStore, Stage, SystemClock,
 };
@@ -21,7 +21,7 @@ fn dispatcher(bench: &Bench, store: &Arc<MemoryRunStore>) -> Arc<Dispatcher> {
     Arc::new(Dispatcher::new(bench.pipeline.clone(), Arc::clone(store) as _, pace))
 }
 
-fn delivery(id: &str) -> Delivery {
+pub(super) fn delivery(id: &str) -> Delivery {
     Delivery {
         id: DeliveryId::new(id).unwrap(),
         body_sha256: [7; 32],
@@ -147,4 +147,61 @@ async fn a_cancel_reaches_the_run() {
     let ((), outcome) = tokio::join!(serving, outcome);
     assert!(matches!(outcome, Outcome::Cancelled { .. }), "{outcome:?}");
     assert_eq!(bench.faults.count("agent.run"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_goes_wrong_with_the_store_a_pull_request_is_opened_once() {
+    // spec: P2, P3
+    let kept = |faults| {
+        let store = MemoryRunStore::new(Arc::new(SystemClock));
+        let faults: Arc<Faults> = Arc::new(faults);
+        (Arc::new(Faulty::new(store, &faults)), faults)
+    };
+    let (calm, faults) = kept(Faults::none());
+    let run = async |store: Arc<Faulty<MemoryRunStore>>| {
+        let bench = Bench::new().await;
+        store.accept(&delivery("a"), &bench.event).await.unwrap();
+        let claim = store.claim(Duration::from_secs(600)).await.unwrap().unwrap();
+        let report = bench.pipeline.resume(claim, store, &CancellationToken::new()).await;
+        (bench, report)
+    };
+    let _ = run(calm).await;
+    let calls = faults.calls();
+    // The first two are the test's own.
+    for n in 2..calls.len() {
+        for fault in [
+            Fault::Fail(ErrorKind::Unavailable),
+            Fault::Fail(ErrorKind::Unexpected),
+            Fault::FailAfter(ErrorKind::Unavailable),
+            Fault::Panic,
+        ] {
+            let (store, _) = kept(Faults::at(n, fault));
+            let (bench, report) = run(store).await;
+            let what = format!("call {n} {} {fault:?}: {report:?}", calls[n]);
+            let opened = bench.host.pull_requests().len();
+            let told = bench.host.comment_bodies(42).join("");
+            // Once it stands it is told of, and a passing failure ends nothing.
+            assert_eq!(told.contains("Opened #"), opened == 1, "{what}: {told}");
+            let passing = !matches!(fault, Fault::Fail(ErrorKind::Unexpected) | Fault::Panic);
+            let published = calls[n] == "run_store.finish" || n + 2 == calls.len();
+            assert_eq!(opened, usize::from(passing || published), "{what}");
+            assert_eq!(bench.faults.count("container_runner.destroy"), 1, "{what}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paid_work_that_cannot_be_committed_is_kept() {
+    let calm = Bench::new().await;
+    let _ = calm.run().await;
+    let calls = calm.faults.calls();
+    let commit = calls.iter().rposition(|call| *call == "vcs_host.bot_identity").unwrap();
+    for fault in [Fault::Fail(ErrorKind::Unavailable), Fault::Hang] {
+        let bench = Bench::with(fixing_agent(), Faults::at(commit, fault), &|_| {}).await;
+        let report = bench.run().await;
+        assert!(matches!(report.outcome, Outcome::Failed { stage: Stage::Commit, .. }));
+        let comments = bench.host.comment_bodies(42);
+        assert!(comments[0].contains("+1 + 1 = 2"), "{fault:?}: {comments:?}");
+        assert!(bench.pipeline.git().patch_path(report.run).exists());
+    }
 }

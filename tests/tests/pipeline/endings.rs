@@ -6,7 +6,11 @@ use ccc_core::run::SkipReason;
 use ccc_core::testing::{FakeAgent, Faults};
 use ccc_core::vcs::Permission;
 use ccc_core::{CancellationToken, ErrorKind, Outcome, Stage};
+use ccc_core::{RunStore, SystemClock};
+use ccc_store::MemoryRunStore;
 use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::bench::{Bench, CANARY, fixing_agent, git};
 
@@ -234,4 +238,24 @@ async fn the_agent_reads_what_was_there_when_it_was_asked() {
     for later in ["Another title", "Delete everything", "it was said after"] {
         assert!(!prompt.contains(later), "{later}: {prompt}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_what_is_published() {
+    // spec: X10a, S6b
+    let agent = fixing_agent().says(&format!("the key is {CANARY}, @all"));
+    let bench = with_agent(agent).await;
+    let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
+    store.accept(&super::dispatch::delivery("a"), &bench.event).await.unwrap();
+    let claim = store.claim(Duration::from_secs(600)).await.unwrap().unwrap();
+    let run = claim.record.run;
+    let never = CancellationToken::new();
+    let report = bench.pipeline.resume(claim, Arc::clone(&store) as _, &never).await;
+    assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
+    let record = store.get(run).await.unwrap().unwrap();
+    let all =
+        format!("{:?} {:?} {record:?}", bench.host.pull_requests(), bench.host.comment_bodies(42));
+    // However it is escaped: a person sees it without the backslashes.
+    assert!(!all.replace('\\', "").contains(CANARY), "{all}");
+    assert!(all.contains("REDACTED"), "{all}");
 }

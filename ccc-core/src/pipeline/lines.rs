@@ -1,0 +1,55 @@
+//! What an agent prints, in whole lines: a secret that is cut in two between two events would not
+//! be known for what it is.
+
+use crate::agent::AgentEvent;
+
+/// A line longer than this is shown in parts.
+const MAX_LINE: usize = 64 << 10;
+
+/// Holds an incomplete last line back, for each stream.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    held: [String; 2],
+}
+
+impl Lines {
+    /// What may be shown now that this happened.
+    pub(super) fn next(&mut self, event: AgentEvent) -> Option<AgentEvent> {
+        let AgentEvent::Printed { error_stream, text } = event else { return Some(event) };
+        let held = &mut self.held[usize::from(error_stream)];
+        held.push_str(&text);
+        let whole = match held.rfind('\n') {
+            Some(end) => held.drain(..=end).collect(),
+            None if held.len() > MAX_LINE => std::mem::take(held),
+            None => return None,
+        };
+        Some(AgentEvent::Printed { error_stream, text: whole })
+    }
+
+    /// What was held back to the end.
+    pub(super) fn rest(self) -> impl Iterator<Item = AgentEvent> {
+        let [out, err] = self.held;
+        [(false, out), (true, err)]
+            .into_iter()
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(error_stream, text)| AgentEvent::Printed { error_stream, text })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_shown_when_it_is_whole() {
+        // spec: S6b
+        let printed =
+            |error_stream, text: &str| AgentEvent::Printed { error_stream, text: text.to_owned() };
+        let mut lines = Lines::default();
+        assert_eq!(lines.next(printed(false, "a\nsec")), Some(printed(false, "a\n")));
+        assert_eq!(lines.next(printed(true, "x")), None);
+        assert_eq!(lines.next(printed(false, "ret\nb")), Some(printed(false, "secret\n")));
+        let rest: Vec<_> = lines.rest().collect();
+        assert_eq!(rest, [printed(false, "b"), printed(true, "x")]);
+    }
+}
