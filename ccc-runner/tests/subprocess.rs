@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ccc_core::container::{Command, ContainerSpec, EnvValue};
 use ccc_core::{Clock, ContainerExt, ContainerRunner, RunId, SystemClock};
 use ccc_runner::SubprocessRunner;
+use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 
 #[tokio::test]
 async fn a_subprocess_has_the_environment_that_it_is_given_and_no_more() {
@@ -22,4 +23,22 @@ async fn a_subprocess_has_the_environment_that_it_is_given_and_no_more() {
     let expected = ["CCC_OWNER", "CCC_RUN", "GIVEN", "HOME", "LANG", "PATH", "TMPDIR"];
     assert_eq!(names, BTreeSet::from(expected));
     runner.destroy(run).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_home_of_any_depth_goes_with_the_run() {
+    let (state, workspace) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let runner = SubprocessRunner::new(state.path()).unwrap();
+    let run = RunId::new(SystemClock.now()).unwrap();
+    runner.spawn(run, &ContainerSpec::new(workspace.path())).await.unwrap();
+    // Deeper than a recursion gets with the stack of a thread.
+    let home = state.path().join(run.to_string()).join("home");
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY;
+    let mut at = openat(CWD, &home, flags, Mode::empty()).unwrap();
+    for _ in 0..40_000 {
+        mkdirat(&at, "d", Mode::RWXU).unwrap();
+        at = openat(&at, "d", flags, Mode::empty()).unwrap();
+    }
+    runner.destroy(run).await.unwrap();
+    assert_eq!(runner.orphans().await.unwrap(), []);
 }

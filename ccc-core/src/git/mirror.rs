@@ -1,9 +1,10 @@
 //! Mirrors: what was fetched once is not fetched again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{HostGit, make_private_dir};
 use crate::event::RepoRef;
+use crate::files::remove_tree;
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
@@ -33,8 +34,14 @@ impl HostGit {
         let mirror = self.mirror_path(&repository.repo)?;
         let lock = self.fetching(&mirror);
         let _one_at_a_time = lock.lock().await;
-        if !mirror.join("HEAD").exists() {
-            self.git("init").args(["--quiet", "--bare", "--template="]).arg(&mirror).run().await?;
+        if mirror.exists() {
+            unlock(&mirror);
+        } else {
+            // Whole or not there: an init that is cut short leaves half a repository.
+            let new = mirror.with_extension("new");
+            remove_tree(new.clone()).await?;
+            self.git("init").args(["--quiet", "--bare", "--template="]).arg(&new).run().await?;
+            std::fs::rename(&new, &mirror).map_err(|e| super::unusable(&mirror, &e))?;
         }
         self.git("fetch")
             .dir(&mirror)
@@ -92,7 +99,8 @@ impl HostGit {
         };
         let mut mirrors = Vec::new();
         for host in list(self.root.join("mirrors"))? {
-            mirrors.extend(list(host)?);
+            mirrors
+                .extend(list(host)?.into_iter().filter(|p| p.extension() == Some("git".as_ref())));
         }
         Ok(mirrors)
     }
@@ -101,4 +109,25 @@ impl HostGit {
 /// The ref that holds a run's base commit. Outside `refs/heads`, so that pruning leaves it alone.
 fn held(run: RunId) -> String {
     format!("refs/runs/{run}")
+}
+
+/// Removes what a git that was killed left in its own way: locks, and packs that it did not finish.
+/// The data directory is this process's alone, and so, under the mirror's lock, is the mirror.
+fn unlock(mirror: &Path) {
+    let stale = |name: &str| name.ends_with(".lock") || name.starts_with("tmp_");
+    let mut open = vec![mirror.join("refs"), mirror.join("objects/pack")];
+    let top = std::fs::read_dir(mirror).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = top.map(|entry| entry.path()).filter(|p| p.is_file()).collect();
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_directory { open.push(entry.path()) } else { found.push(entry.path()) }
+        }
+    }
+    for path in found {
+        if path.file_name().and_then(|name| name.to_str()).is_some_and(stale) {
+            // Should it stay, git says so.
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }

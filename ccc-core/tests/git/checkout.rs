@@ -397,3 +397,24 @@ async fn world_collect(host: &HostGit, base: &ccc_core::ObjectId) -> Vec<ccc_cor
         other => panic!("{other:?}"),
     }
 }
+
+#[tokio::test]
+async fn what_a_killed_git_left_does_not_stand_in_the_way() {
+    let world = World::new(TREE);
+    let mirror = world.mirror();
+    let half = mirror.with_extension("new");
+    fs::create_dir_all(&half).unwrap();
+    fs::write(half.join("HEAD"), "").unwrap();
+    world.checkout(run(1)).await.unwrap();
+    for lock in ["packed-refs.lock", "refs/heads/main.lock", "shallow.lock"] {
+        fs::write(mirror.join(lock), "").unwrap();
+    }
+    fs::write(mirror.join("objects/pack/tmp_pack_x"), "x").unwrap();
+    commit_tree(&world.remote, "main", &TREE[..1]);
+    // Without us, the locks do stand in the way.
+    let refused = try_git(&mirror, &["update-ref", "refs/heads/main", "main~0"]);
+    assert!(!refused.status.success());
+    let at = world.checkout(run(2)).await.unwrap();
+    assert_eq!(files_below(&at.path), as_files(&TREE[..1]));
+    assert!(!mirror.join("objects/pack/tmp_pack_x").exists());
+}

@@ -194,3 +194,33 @@ async fn a_body_that_is_too_large_or_too_slow_is_cut_off() {
     let arrived = request("issues", body.clone(), body.as_bytes());
     assert_eq!(ask(|| accepted(false), Arc::new(Hasty), arrived).await.status, 202);
 }
+
+#[tokio::test]
+async fn what_strangers_send_takes_a_bounded_room_together() {
+    // spec: W4b, W3
+    let secrets = Secrets::new([Secret::from("s")]).unwrap();
+    let intake = Arc::new(Scripted(|| panic!(), Mutex::default()));
+    let app = router(Arc::new(Webhook::new(secrets, "github.com")), intake, Arc::new(SystemClock));
+    let chunk = Bytes::from(vec![b'x'; 24 << 20]);
+    let unfinished = || {
+        let chunk = chunk.clone();
+        let first = futures_util::stream::once(async move { Ok::<_, std::io::Error>(chunk) });
+        Body::from_stream(first.chain(futures_util::stream::pending()))
+    };
+    let mut held: Vec<_> = (0..10)
+        .map(|_| Box::pin(app.clone().oneshot(request("issues", unfinished(), b""))))
+        .collect();
+    for request in &mut held {
+        assert!(futures_util::poll!(request.as_mut()).is_pending());
+    }
+    let response = app.clone().oneshot(request("issues", unfinished(), b"")).await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert_eq!(response.headers()["retry-after"], "10");
+    // A request that its head condemns takes no room, and is not read: its body never ends.
+    let mut headless = request("issues", unfinished(), b"");
+    headless.headers_mut().remove("x-hub-signature-256");
+    assert_eq!(app.clone().oneshot(headless).await.unwrap().status(), 400);
+    drop(held);
+    let wrong = request("issues", Body::from(chunk), b"something else");
+    assert_eq!(app.oneshot(wrong).await.unwrap().status(), 401);
+}

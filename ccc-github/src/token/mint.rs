@@ -84,7 +84,7 @@ impl Tokens {
         let body = serde_json::json!({ "permissions": { "metadata": "read" } });
         let call = Call::json(Method::POST, url, &body)?;
         let answer: Answer = parse(&call, &self.send_as_app(&call).await?)?;
-        Ok(Some(Secret::from(answer.token)))
+        Ok(Some(self.metadata_alone(answer).await?))
     }
 
     /// Calls for a repository of which only the name is known, with a token that may read metadata of
@@ -103,12 +103,29 @@ impl Tokens {
         });
         let mint = Call::json(Method::POST, url, &body)?;
         let answer: Answer = parse(&mint, &self.send_as_app(&mint).await?)?;
-        let token = Secret::from(answer.token);
+        let token = self.metadata_alone(answer).await?;
         let answer = self.client.send(call, &token).await;
         if let Err(error) = self.revoke(&token).await {
             tracing::warn!(%error, "a token could not be revoked; it expires within the hour");
         }
         Ok(answer?)
+    }
+
+    /// The token, if all it can do is read metadata (spec: G4).
+    async fn metadata_alone(&self, answer: Answer) -> Result<Secret> {
+        let token = Secret::from(answer.token);
+        let granted = answer.permissions;
+        if granted.iter().all(|(name, level)| name == "metadata" && level == "read") {
+            return Ok(token);
+        }
+        if let Err(error) = self.revoke(&token).await {
+            tracing::warn!(%error, "a token that can do too much could not be revoked");
+        }
+        Err(Error::new(
+            ErrorKind::Refused,
+            "GitHub gave a token that can do more than read metadata; it was revoked unused: is the \
+             API URL that of a GitHub?",
+        ))
     }
 
     async fn ask(&self, installation: u64, repo: &RepoRef, grant: Grant) -> Result<Answer, Fault> {
