@@ -1,5 +1,9 @@
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
+use std::time::Duration;
 
+use ccc_core::{Clock, SystemClock};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
 
 use super::support::{SECRET, Site, ccc, text};
@@ -138,4 +142,31 @@ async fn it_does_not_start_with_a_mistake_in_its_settings() {
         assert!(said.contains(expected), "{said}");
         assert!(!said.contains("BEGIN"), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_who_stops_in_the_middle_holds_nothing_up() {
+    // spec: W1d
+    let mut site = Site::start("command:true").await;
+    let half = || {
+        let mut stream = TcpStream::connect(site.address).unwrap();
+        stream.write_all(b"POST /webhook/github HTTP/1.1\r\nhost: x\r\nx-a: ").unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream
+    };
+    let mut answer = Vec::new();
+    half().read_to_end(&mut answer).expect("the connection was left open");
+    assert!(!text(&answer).contains(" 2"), "{}", text(&answer));
+
+    let _open = half();
+    site.service.signal(rustix::process::Signal::TERM);
+    let mut ended = None;
+    for _ in 0..1_500 {
+        ended = site.service.child.try_wait().unwrap();
+        if ended.is_some() {
+            break;
+        }
+        SystemClock.sleep(Duration::from_millis(10)).await;
+    }
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?} {}", site.service.log());
 }
