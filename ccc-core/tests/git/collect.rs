@@ -298,6 +298,10 @@ async fn links_and_odd_files() {
                 "mkdir -p p/q/r; ln -s ../../.. p/q/r/up; ln -s p/q/r/up/../etc z",
                 Refused(out, &["z"]),
             ),
+            (
+                "mkdir -p p/q/r; ln -s ../../.. p/q/r/up; ln -s r/up/../etc p/q/z",
+                Refused(out, &["p/q/z"]),
+            ),
             // Into what is not the work.
             ("ln -s .git/hooks l", Refused(out, &["l"])),
             ("ln -s ../.GIT/config docs/l", Refused(out, &["docs/l"])),
