@@ -166,7 +166,8 @@ impl fmt::Display for Error {
         let mut cause: Option<&dyn StdError> = self.source();
         while let Some(error) = cause {
             write!(f, ": {error}")?;
-            cause = error.source();
+            // One of ours has told its own causes.
+            cause = if error.is::<Self>() { None } else { error.source() };
         }
         Ok(())
     }

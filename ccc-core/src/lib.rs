@@ -21,6 +21,8 @@ pub mod vcs;
 #[cfg(feature = "git")]
 pub mod dispatcher;
 #[cfg(feature = "git")]
+pub mod files;
+#[cfg(feature = "git")]
 pub mod git;
 #[cfg(feature = "git")]
 pub mod pipeline;

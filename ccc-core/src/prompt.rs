@@ -61,7 +61,7 @@ pub fn render(run: RunId, event: &IssueEvent, comments: &[Comment]) -> String {
 
 /// Nobody can know the mark; should it be there all the same, the data still does not end early.
 fn without_mark(text: &str, mark: &str) -> String {
-    text.replace(mark, "DATA")
+    text.replace(mark, "[mark]")
 }
 
 #[cfg(test)]

@@ -66,32 +66,53 @@ pub fn one_line(text: &str, max_chars: usize) -> String {
     cut
 }
 
+/// The text with every way of naming an account, an issue or an address taken apart: `@a`, `#7`,
+/// `GH-7`, `https://…`, `www.…`. A zero-width space does it, so it reads the same.
+#[must_use]
+pub fn quiet(text: &str) -> String {
+    let mut quiet = String::with_capacity(text.len() + 16);
+    let before = |at: usize, word: &str| {
+        at >= word.len()
+            && text.as_bytes()[at - word.len()..at].eq_ignore_ascii_case(word.as_bytes())
+    };
+    for (at, c) in text.char_indices() {
+        quiet.push(c);
+        let names = match c {
+            '#' | '@' => true,
+            '-' => before(at, "gh"),
+            '.' => before(at, "www"),
+            ':' => text[at..].starts_with("://"),
+            _ => false,
+        };
+        if names {
+            quiet.push('\u{200b}');
+        }
+    }
+    quiet
+}
+
 /// Untrusted text for Markdown: notifies nobody, closes no issue, loads no image, hides nothing
 /// (spec: X13).
 ///
-/// Whatever it says is shown as it is written: characters with a meaning are escaped. A zero-width
-/// space after `@` and `#` keeps them from becoming a mention or a reference.
+/// Whatever it says is shown as it is written: characters with a meaning are escaped, and names
+/// [taken apart](quiet).
 #[must_use]
 pub fn markdown_escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for c in normalise(text, usize::MAX).chars() {
+    let visible = quiet(&normalise(text, usize::MAX));
+    let mut escaped = String::with_capacity(visible.len() + 16);
+    for c in visible.chars() {
         match c {
-            '@' | '#' => {
-                escaped.push(c);
-                escaped.push('\u{200b}');
-            }
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
-            '!' | '[' | ']' | '`' | '*' | '_' | '~' | '|' | '\\' => {
+            '!' | '[' | ']' | '`' | '*' | '_' | '~' | '|' | '\\' | '$' | '=' => {
                 escaped.push('\\');
                 escaped.push(c);
             }
             _ => escaped.push(c),
         }
     }
-    // GitHub turns bare addresses into links, also to issues, which then show a back reference.
-    escaped.replace("://", ":\u{200b}//")
+    escaped
 }
 
 /// The text as a quotation in Markdown, escaped, at most `max` bytes before escaping.
@@ -135,6 +156,23 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(normalise(&text, 100), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_names_somebody_or_something_is_taken_apart() {
+        // spec: X13a
+        for (text, expected) in [
+            ("fixes #7", "fixes #\u{200b}7"),
+            ("@all", "@\u{200b}all"),
+            ("closes GH-3, gh-4", "closes GH-\u{200b}3, gh-\u{200b}4"),
+            ("www.a.example", "www.\u{200b}a.example"),
+            ("https://h/1", "https:\u{200b}//h/1"),
+            ("a-b: c.d", "a-b: c.d"),
+            ("ä-1", "ä-1"),
+        ] {
+            assert_eq!(quiet(text), expected);
+        }
+        assert_eq!(markdown_escape("$x$ ==="), "\\$x\\$ \\=\\=\\=");
     }
 
     #[test]

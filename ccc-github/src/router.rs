@@ -15,6 +15,7 @@ use ccc_core::{Clock, ErrorKind, Intake};
 use futures_util::StreamExt as _;
 use futures_util::future::{Either, select};
 use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::webhook::{MAX_BODY, RawDelivery, Received, Rejection, Webhook};
 
@@ -25,11 +26,16 @@ mod tests;
 const READ_DEADLINE: Duration = Duration::from_secs(8);
 /// How long we ask a host to wait when the intake does not say.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// What bodies may take together, in bytes: a stranger can send as many as they like.
+const MAX_UNVERIFIED: usize = 256 << 20;
+/// The step in which that is handed out.
+const ROOM_UNIT: usize = 256 << 10;
 
 /// `POST /webhook/github`: verifies, hands the event to `intake`, and answers 2xx only for what the
 /// intake has kept (spec: W1a–W5c). Errors are `{"error": "…"}`.
 pub fn router(webhook: Arc<Webhook>, intake: Arc<dyn Intake>, clock: Arc<dyn Clock>) -> Router {
-    let parts = Parts { webhook, intake, clock };
+    let room = Arc::new(Semaphore::new(MAX_UNVERIFIED / ROOM_UNIT));
+    let parts = Parts { webhook, intake, clock, room };
     Router::new().route("/webhook/github", post(receive).fallback(wrong_method)).with_state(parts)
 }
 
@@ -38,6 +44,8 @@ struct Parts {
     webhook: Arc<Webhook>,
     intake: Arc<dyn Intake>,
     clock: Arc<dyn Clock>,
+    /// For bodies whose signature has not passed yet.
+    room: Arc<Semaphore>,
 }
 
 async fn wrong_method() -> Response {
@@ -49,8 +57,15 @@ async fn wrong_method() -> Response {
 
 async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
-    let body = match read(&head.headers, body, parts.clock.as_ref()).await {
-        Ok(body) => body,
+    // What can be refused by its head alone takes no room.
+    if let Some(refusal) = too_large_by_head(&head.headers) {
+        return refusal;
+    }
+    if let Err(rejection) = RawDelivery::new(&head.headers, &[]).check_headers() {
+        return refuse(rejection.status(), &rejection.to_string());
+    }
+    let (body, _room) = match read(body, &parts).await {
+        Ok(read) => read,
         Err(response) => return response,
     };
     let raw = RawDelivery::new(&head.headers, &body);
@@ -73,30 +88,30 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
         // Whatever it is, we do not have the event: only a status that says so lets it be sent again.
         Err(error) => {
             tracing::error!(delivery = %delivery.id, %error, "a delivery could not be kept");
-            let wait = error.retry_after().unwrap_or(RETRY_AFTER);
-            let mut response = refuse(
-                StatusCode::SERVICE_UNAVAILABLE,
+            busy(
                 "the delivery cannot be kept now: send it again",
-            );
-            let seconds = wait.as_secs().max(1).into();
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
-            response
+                error.retry_after().unwrap_or(RETRY_AFTER),
+            )
         }
     }
 }
 
-/// Reads the whole body, within the limits of size and time.
-async fn read(headers: &HeaderMap, body: Body, clock: &dyn Clock) -> Result<Bytes, Response> {
-    let too_large = || refuse(Rejection::TooLarge.status(), &Rejection::TooLarge.to_string());
+fn too_large() -> Response {
+    refuse(Rejection::TooLarge.status(), &Rejection::TooLarge.to_string())
+}
+
+fn too_large_by_head(headers: &HeaderMap) -> Option<Response> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY as u64) {
-        return Err(too_large());
-    }
+    announced.is_some_and(|length| length > MAX_BODY as u64).then(too_large)
+}
+
+/// Reads the whole body, within the limits of size, time, and what all bodies may take together.
+async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Response> {
     let whole = std::pin::pin!(async {
         let mut chunks = body.into_data_stream();
-        let mut whole = BytesMut::new();
+        let (mut whole, mut room) = (BytesMut::new(), Vec::new());
         while let Some(chunk) = chunks.next().await {
             let chunk =
                 chunk.map_err(|_| refuse(StatusCode::BAD_REQUEST, "the body could not be read"))?;
@@ -104,16 +119,27 @@ async fn read(headers: &HeaderMap, body: Body, clock: &dyn Clock) -> Result<Byte
                 return Err(too_large());
             }
             whole.extend_from_slice(&chunk);
+            while room.len() * ROOM_UNIT < whole.len() {
+                let unit = Arc::clone(&parts.room).try_acquire_owned();
+                room.push(unit.map_err(|_| busy("too much is in flight", RETRY_AFTER))?);
+            }
         }
-        Ok(whole.freeze())
+        Ok((whole.freeze(), room))
     });
     // `select` polls its first argument first: what has arrived is never late.
-    match select(whole, clock.sleep(READ_DEADLINE)).await {
+    match select(whole, parts.clock.sleep(READ_DEADLINE)).await {
         Either::Left((whole, _)) => whole,
         Either::Right(_) => {
             Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body took longer than 8 seconds"))
         }
     }
+}
+
+fn busy(why: &str, wait: Duration) -> Response {
+    let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, why);
+    let seconds = wait.as_secs().max(1).into();
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    response
 }
 
 fn ignored(reason: &str) -> Response {

@@ -117,6 +117,26 @@ impl<'a> RawDelivery<'a> {
             body,
         }
     }
+
+    /// Whether the headers that every delivery has are there, before anything of the body is.
+    ///
+    /// # Errors
+    /// [`Rejection::Header`] names the one that is missing, doubled or malformed.
+    pub fn check_headers(&self) -> Result<(), Rejection> {
+        self.headers().map(drop)
+    }
+
+    fn headers(&self) -> Result<(&'a str, DeliveryId, &'a str), Rejection> {
+        let event = self.event.ok_or(Rejection::Header("X-GitHub-Event"))?;
+        let id = self
+            .delivery
+            .and_then(|id| DeliveryId::new(id).ok())
+            .ok_or(Rejection::Header("X-GitHub-Delivery"))?;
+        let [signature] = self.signatures[..] else {
+            return Err(Rejection::Header("X-Hub-Signature-256"));
+        };
+        Ok((event, id, signature))
+    }
 }
 
 impl std::fmt::Debug for RawDelivery<'_> {
@@ -209,14 +229,7 @@ impl Webhook {
         if raw.body.len() > MAX_BODY {
             return Err(Rejection::TooLarge);
         }
-        let event = raw.event.ok_or(Rejection::Header("X-GitHub-Event"))?;
-        let id = raw
-            .delivery
-            .and_then(|id| DeliveryId::new(id).ok())
-            .ok_or(Rejection::Header("X-GitHub-Delivery"))?;
-        let [signature] = raw.signatures[..] else {
-            return Err(Rejection::Header("X-Hub-Signature-256"));
-        };
+        let (event, id, signature) = raw.headers()?;
         if !verify(&self.secrets, raw.body, signature) {
             return Err(Rejection::Signature);
         }

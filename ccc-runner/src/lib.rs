@@ -4,6 +4,7 @@ mod command_agent;
 mod output;
 mod processes;
 mod scripted_agent;
+mod sessions;
 mod subprocess;
 
 pub use command_agent::CommandAgent;

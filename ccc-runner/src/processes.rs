@@ -1,11 +1,14 @@
 //! Finding and ending every process of a run, whatever it did to hide.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use ccc_core::{Clock, Error, ErrorKind, Result, RunId};
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::sessions::{Sessions, is_in};
 
 /// Set in the environment of every process of a run. A child inherits it through fork and exec, also
 /// when it leaves session and process group; so it finds what a group kill misses.
@@ -17,55 +20,103 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How long a killed process may take to be gone.
 const GONE_WITHIN: u32 = 1_000;
 
-/// The processes that carry the marks of `owner`, with their runs. A zombie has no environment any
-/// more, and is not alive.
-fn marked(owner: &str) -> Vec<(Pid, RunId)> {
-    let owner = format!("{OWNER_MARK}={owner}");
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
-            continue;
-        };
-        // Other users' processes cannot be read, and are not ours.
-        let Ok(environment) = fs::read(Path::new("/proc").join(pid.to_string()).join("environ"))
-        else {
-            continue;
-        };
-        let mut variables = environment.split(|byte| *byte == 0);
-        if !variables.clone().any(|variable| variable == owner.as_bytes()) {
-            continue;
+/// How many looks in a row must find nothing before nothing is there.
+const QUIET: u32 = 2;
+/// How often one look starts over because of processes that were born meanwhile.
+const PASSES: u32 = 100;
+/// How often, and after how long, an environment that is empty is looked at again.
+const READS: u32 = 20;
+const READ_AGAIN: Duration = Duration::from_micros(100);
+
+/// What tells the processes of one installation from all others.
+#[derive(Clone, Debug)]
+pub(crate) struct Ours {
+    /// The state directory's path: two installations that differ in it leave each other alone.
+    pub(crate) owner: String,
+    /// What finds processes without the marks.
+    pub(crate) sessions: Sessions,
+}
+
+/// Shows every process to `seen`, as soon as it is found.
+fn each_process(mut seen: impl FnMut(Pid, &Path)) {
+    let mut known = HashSet::new();
+    // A process that ended during a pass may have left a child that came too late for it: there is
+    // another pass until one finds nobody new.
+    for _ in 0..PASSES {
+        let before = known.len();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Some(pid) =
+                name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw)
+            else {
+                continue;
+            };
+            if known.insert(pid) {
+                seen(pid, &entry.path());
+            }
         }
-        let run = variables.find_map(|variable| {
-            let value = variable.strip_prefix(RUN_MARK.as_bytes())?.strip_prefix(b"=")?;
-            std::str::from_utf8(value).ok()?.parse().ok()
-        });
-        if let (Some(pid), Some(run)) = (Pid::from_raw(pid), run) {
-            found.push((pid, run));
+        if known.len() == before {
+            return;
         }
     }
-    found
+}
+
+/// The run whose marks the process carries. Other users' processes cannot be read, and are not ours;
+/// a zombie has no environment any more, and is not alive.
+fn run_of(process: &Path, owner: &str) -> Option<RunId> {
+    let owner = format!("{OWNER_MARK}={owner}");
+    let environment = environment(process).ok()?;
+    let mut variables = environment.split(|byte| *byte == 0);
+    if !variables.clone().any(|variable| variable == owner.as_bytes()) {
+        return None;
+    }
+    variables.find_map(|variable| {
+        let value = variable.strip_prefix(RUN_MARK.as_bytes())?.strip_prefix(b"=")?;
+        std::str::from_utf8(value).ok()?.parse().ok()
+    })
+}
+
+/// The environment of one process. While it turns into another program the kernel shows none at
+/// all, for some microseconds: a program that does little else would not be seen.
+fn environment(process: &Path) -> std::io::Result<Vec<u8>> {
+    for _ in 0..READS {
+        let environment = fs::read(process.join("environ"))?;
+        // Neither the kernel's own threads nor zombies have a program.
+        if !environment.is_empty() || fs::read_link(process.join("exe")).is_err() {
+            return Ok(environment);
+        }
+        std::thread::sleep(READ_AGAIN);
+    }
+    Ok(Vec::new())
 }
 
 /// The runs that have a process.
-pub(crate) async fn runs_alive(owner: &str) -> Result<Vec<RunId>> {
-    let owner = owner.to_owned();
-    let found = blocking(move || marked(&owner)).await?;
-    Ok(found.into_iter().map(|(_, run)| run).collect())
+pub(crate) async fn runs_alive(ours: &Ours) -> Result<Vec<RunId>> {
+    let owner = ours.owner.clone();
+    blocking(move || {
+        let mut runs = Vec::new();
+        each_process(|_, process| runs.extend(run_of(process, &owner)));
+        runs
+    })
+    .await
 }
 
 /// Sends `signals`, one after the other, to every process of the run; returns how many there were.
-async fn signal_all(owner: &str, run: RunId, signals: &'static [Signal]) -> Result<usize> {
-    let owner = owner.to_owned();
+/// Each gets them as soon as it is found: one that forks and ends leaves little time.
+async fn signal_all(ours: &Ours, run: RunId, signals: &'static [Signal]) -> Result<usize> {
+    let (owner, sessions) = (ours.owner.clone(), ours.sessions.of(run));
     blocking(move || {
-        let found: Vec<Pid> =
-            marked(&owner).into_iter().filter(|(_, of)| *of == run).map(|(pid, _)| pid).collect();
-        for signal in signals {
-            for pid in &found {
-                // Gone already is as good.
-                let _ = kill_process(*pid, *signal);
+        let mut found = 0;
+        each_process(|pid, process| {
+            if run_of(process, &owner) == Some(run) || is_in(&sessions, pid) {
+                found += 1;
+                for signal in signals {
+                    // Gone already is as good.
+                    let _ = kill_process(pid, *signal);
+                }
             }
-        }
-        found.len()
+        });
+        found
     })
     .await
 }
@@ -73,18 +124,18 @@ async fn signal_all(owner: &str, run: RunId, signals: &'static [Signal]) -> Resu
 /// Asks every process of the run to end, and waits `grace` for it.
 pub(crate) async fn terminate(
     clock: &dyn Clock,
-    owner: &str,
+    ours: &Ours,
     run: RunId,
     grace: Duration,
 ) -> Result<()> {
-    if signal_all(owner, run, &[Signal::TERM, Signal::CONT]).await? == 0 {
+    if signal_all(ours, run, &[Signal::TERM, Signal::CONT]).await? == 0 {
         return Ok(());
     }
     let mut waited = Duration::ZERO;
     while waited < grace {
         clock.sleep(LOOK_AGAIN).await;
         waited += LOOK_AGAIN;
-        if signal_all(owner, run, &[]).await? == 0 {
+        if signal_all(ours, run, &[]).await? == 0 {
             break;
         }
     }
@@ -93,12 +144,19 @@ pub(crate) async fn terminate(
 
 /// Kills every process of the run, and looks until none is left. Stops them first: one that forks
 /// faster than we kill would get away otherwise.
-pub(crate) async fn kill(clock: &dyn Clock, owner: &str, run: RunId) -> Result<()> {
+pub(crate) async fn kill(clock: &dyn Clock, ours: &Ours, run: RunId) -> Result<()> {
+    let mut quiet = 0;
     for _ in 0..GONE_WITHIN {
-        if signal_all(owner, run, &[Signal::STOP, Signal::KILL]).await? == 0 {
+        if signal_all(ours, run, &[Signal::STOP, Signal::KILL]).await? > 0 {
+            quiet = 0;
+            clock.sleep(LOOK_AGAIN).await;
+            continue;
+        }
+        quiet += 1;
+        if quiet == QUIET {
+            ours.sessions.forget(run);
             return Ok(());
         }
-        clock.sleep(LOOK_AGAIN).await;
     }
     Err(Error::new(
         ErrorKind::Unexpected,

@@ -12,7 +12,8 @@ use ccc_core::{
 };
 use tokio::io::AsyncWriteExt;
 
-use crate::processes::{self, OWNER_MARK, RUN_MARK};
+use crate::processes::{self, OWNER_MARK, Ours, RUN_MARK};
+use crate::sessions::Sessions;
 
 /// Runs the agent's programs as plain processes of this machine and user. **Isolates nothing**: a
 /// program can read every file, and reach every address, that you can.
@@ -20,7 +21,8 @@ use crate::processes::{self, OWNER_MARK, RUN_MARK};
 /// What it does do: every program gets an environment of its own making, a session of its own, a
 /// home of its own that goes with the run, a ceiling on open files, file sizes and processes
 /// (`prlimit`; the kernel does not hold root to the last one), no core dumps, bounded output. All
-/// processes of a run end together, also those that left their session. Linux only: it needs `/proc`.
+/// processes of a run end together, also those that left their session or dropped their environment;
+/// one that did both gets away. Linux only: it needs `/proc`.
 ///
 /// [`Network`](ccc_core::container::Network) and memory are not enforced;
 /// [`capabilities`](ContainerRunner::capabilities) says so.
@@ -29,15 +31,14 @@ pub struct SubprocessRunner {
     clock: Arc<dyn Clock>,
     /// One directory per run: `home` and `tmp`.
     state_dir: PathBuf,
-    /// The state directory's path: two installations that differ in it leave each other alone.
-    owner: String,
+    ours: Ours,
 }
 
 #[derive(Debug)]
 struct Subprocesses {
     clock: Arc<dyn Clock>,
     run: RunId,
-    owner: String,
+    ours: Ours,
     spec: ContainerSpec,
     home: PathBuf,
 }
@@ -52,7 +53,8 @@ impl SubprocessRunner {
         make_private(&state_dir)?;
         let state_dir = fs::canonicalize(&state_dir).map_err(|e| unusable(&state_dir, &e))?;
         let owner = state_dir.to_string_lossy().into_owned();
-        Ok(Self { clock: Arc::new(SystemClock), state_dir, owner })
+        let ours = Ours { owner, sessions: Sessions::default() };
+        Ok(Self { clock: Arc::new(SystemClock), state_dir, ours })
     }
 }
 
@@ -98,23 +100,19 @@ impl ContainerRunner for SubprocessRunner {
         Ok(Box::new(Subprocesses {
             clock: Arc::clone(&self.clock),
             run,
-            owner: self.owner.clone(),
+            ours: self.ours.clone(),
             spec: spec.clone(),
             home: state,
         }))
     }
 
     async fn destroy(&self, run: RunId) -> Result<()> {
-        processes::kill(&*self.clock, &self.owner, run).await?;
-        let state = self.state_dir.join(run.to_string());
-        match tokio::fs::remove_dir_all(&state).await {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(unusable(&state, &e)),
-            _ => Ok(()),
-        }
+        processes::kill(&*self.clock, &self.ours, run).await?;
+        ccc_core::files::remove_tree(self.state_dir.join(run.to_string())).await
     }
 
     async fn orphans(&self) -> Result<Vec<RunId>> {
-        let mut runs = processes::runs_alive(&self.owner).await?;
+        let mut runs = processes::runs_alive(&self.ours).await?;
         let entries = fs::read_dir(&self.state_dir).map_err(|e| unusable(&self.state_dir, &e))?;
         runs.extend(entries.filter_map(|e| e.ok()?.file_name().to_str()?.parse::<RunId>().ok()));
         runs.sort_unstable();
@@ -133,6 +131,7 @@ impl Container for Subprocesses {
         let mut child = self.command(command)?.spawn().map_err(|e| {
             Error::new(ErrorKind::Unavailable, "cannot start a process").with_source(e)
         })?;
+        self.ours.sessions.add(self.run, child.id());
         let stdin = child.stdin.take();
         let write = async {
             if let Some(mut stdin) = stdin {
@@ -153,8 +152,8 @@ impl Container for Subprocesses {
     }
 
     async fn stop(&self, grace: Duration) -> Result<()> {
-        processes::terminate(&*self.clock, &self.owner, self.run, grace).await?;
-        processes::kill(&*self.clock, &self.owner, self.run).await
+        processes::terminate(&*self.clock, &self.ours, self.run, grace).await?;
+        processes::kill(&*self.clock, &self.ours, self.run).await
     }
 }
 
@@ -198,7 +197,7 @@ impl Subprocesses {
         }
         child
             .env(RUN_MARK, self.run.to_string())
-            .env(OWNER_MARK, &self.owner)
+            .env(OWNER_MARK, &self.ours.owner)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -1,6 +1,7 @@
 //! What an agent changed, read by our own git, and whether it may leave (spec: X6, X7, X10).
 
 use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt;
 
 use super::{Change, ChangeKind, ChangeSet, HostGit, Refusal, walk};
 use crate::observe::Redactor;
@@ -57,6 +58,10 @@ impl HostGit {
         if let Err((reason, paths)) = inspected {
             return Ok(Collected::Refused(Refusal::new(reason, paths, redactor)));
         }
+        // Before anything is stored: what is too much to leave is too much to hash, too.
+        if let Some((reason, names)) = self.too_much(run, policy).await? {
+            return Ok(Collected::Refused(Refusal::new(reason, names, redactor)));
+        }
         self.git("add")
             .dir(&paths.git_dir)
             .work_tree(&paths.workspace)
@@ -72,12 +77,8 @@ impl HostGit {
             return Ok(Collected::Refused(refusal));
         }
         let sizes = self.sizes(run, &records).await?;
-        let total: u64 = sizes.iter().sum();
-        if total > policy.max_bytes {
-            let reason = format!(
-                "the work is {total} bytes in changed files; {} may leave",
-                policy.max_bytes
-            );
+        // What was stored counts, should it be more than what was seen before.
+        if let Some(reason) = too_large(sizes.iter().sum(), policy) {
             return Ok(Collected::Refused(Refusal::new(reason, paths_of(&records), redactor)));
         }
         if let Some(refusal) = self.check_contents(run, &records, redactor).await? {
@@ -92,6 +93,32 @@ impl HostGit {
             tree: ObjectId::new(String::from_utf8_lossy(&tree).trim())?,
             changes,
         }))
+    }
+
+    /// Whether more files or bytes differ than may leave.
+    async fn too_much(&self, run: RunId, policy: &TrustPolicy) -> Result<Option<walk::Finding>> {
+        let paths = self.paths(run);
+        let listed = self
+            .git("ls-files")
+            .dir(&paths.git_dir)
+            .work_tree(&paths.workspace)
+            .args(["-z", "--modified", "--others", "--exclude-standard", "--deduplicate"])
+            .run()
+            .await?;
+        let names: Vec<Vec<u8>> =
+            listed.split(|byte| *byte == 0).filter(|n| !n.is_empty()).map(<[u8]>::to_vec).collect();
+        if names.len() > policy.max_files {
+            let reason =
+                format!("the work changes {} files; {} may leave", names.len(), policy.max_files);
+            return Ok(Some((reason, names)));
+        }
+        let size = |name: &Vec<u8>| {
+            let path = paths.workspace.join(std::ffi::OsStr::from_bytes(name));
+            // A file that is gone takes nothing along.
+            std::fs::symlink_metadata(path).map_or(0, |found| found.len())
+        };
+        let total = names.iter().map(size).sum();
+        Ok(too_large(total, policy).map(|reason| (reason, names)))
     }
 
     async fn records(&self, run: RunId, base: &ObjectId) -> Result<Vec<Record>> {
@@ -224,6 +251,11 @@ fn parse(raw: &[u8]) -> Result<Vec<Record>> {
     Ok(records)
 }
 
+fn too_large(total: u64, policy: &TrustPolicy) -> Option<String> {
+    let most = policy.max_bytes;
+    (total > most).then(|| format!("the work is {total} bytes in changed files; {most} may leave"))
+}
+
 fn paths_of(records: &[Record]) -> impl Iterator<Item = &Vec<u8>> {
     records.iter().map(|record| &record.path)
 }
@@ -237,11 +269,6 @@ fn check_records(records: &[Record], policy: &TrustPolicy, redactor: &Redactor) 
         let paths = matching(test);
         (!paths.is_empty()).then(|| Refusal::new(reason, paths, redactor))
     };
-    if records.len() > policy.max_files {
-        let reason =
-            format!("the work changes {} files; {} may leave", records.len(), policy.max_files);
-        return Some(Refusal::new(reason, paths_of(records), redactor));
-    }
     refuse("the work adds or moves a submodule", &|r| r.new_mode == "160000")
         .or_else(|| {
             refuse("the work has file names that are no printable UTF-8", &|r| {

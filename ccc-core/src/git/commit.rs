@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{ChangeSet, HostGit};
 use crate::event::IssueEvent;
-use crate::text::one_line;
+use crate::text::{self, one_line};
 use crate::vcs::BotIdentity;
 use crate::{ObjectId, Result, RunId};
 
@@ -32,7 +32,7 @@ impl CommitInfo {
     ) -> Self {
         let number = event.issue.number;
         // A title may say "fixes #7": in a commit on the default branch that would close issue 7.
-        let title = quiet(&one_line(&event.issue.title, 60));
+        let title = text::quiet(&one_line(&event.issue.title, 60));
         let message = format!(
             "Solve issue {number}: {title}\n\nIssue: {}#{number}\nRun: {run}\nAgent: {}\n",
             event.repo,
@@ -40,20 +40,6 @@ impl CommitInfo {
         );
         Self { author, date, message }
     }
-}
-
-/// The text with every way of naming an account or an issue taken apart: `@a`, `#7`, `GH-7`, an
-/// address.
-fn quiet(text: &str) -> String {
-    let mut quiet = String::with_capacity(text.len() + 16);
-    for (at, c) in text.char_indices() {
-        quiet.push(c);
-        let is_gh = c == '-' && at >= 2 && text.as_bytes()[at - 2..at].eq_ignore_ascii_case(b"gh");
-        if matches!(c, '#' | '@') || is_gh || (c == ':' && text[at..].starts_with("://")) {
-            quiet.push('\u{200b}');
-        }
-    }
-    quiet
 }
 
 impl HostGit {

@@ -20,6 +20,7 @@ mod commit;
 mod mirror;
 mod push;
 mod walk;
+mod words;
 mod workspace;
 
 use std::collections::HashMap;

@@ -3,12 +3,13 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::unusable;
-use super::workspace::remove_tree;
 use crate::Result;
+use crate::files::remove_tree_now;
 
 /// Why a workspace is refused, and the paths that this is about.
 pub(super) type Finding = (String, Vec<Vec<u8>>);
@@ -33,13 +34,15 @@ pub(super) fn inspect(
         path.as_os_str().as_bytes().to_vec()
     };
     let top = fs::symlink_metadata(workspace).map_err(|e| unusable(workspace, &e))?;
-    if !top.is_dir() {
+    let parent = workspace.parent().map(fs::symlink_metadata).transpose();
+    let parent = parent.map_err(|e| unusable(workspace, &e))?;
+    if !top.is_dir() || !parent.is_some_and(|parent| parent.is_dir()) {
         return Ok(Err(finding("the workspace is no directory any more", vec![b".".to_vec()])));
     }
     if accessat(CWD, workspace, Access::READ_OK | Access::EXEC_OK, AtFlags::empty()).is_err() {
         return Ok(Err(finding("the workspace cannot be read", vec![b".".to_vec()])));
     }
-    remove_tree(&workspace.join(".git"))?;
+    remove_tree_now(&workspace.join(".git"), &AtomicBool::new(false))?;
     let mut entries = 0_u64;
     let mut open = vec![workspace.to_owned()];
     while let Some(directory) = open.pop() {

@@ -1,7 +1,7 @@
 //! The files of a run, without our `.git`.
 
+use crate::files::remove_tree;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{HostGit, make_private_dir, unusable};
@@ -41,8 +41,8 @@ impl HostGit {
         let paths = self.paths(run);
         make_private_dir(&paths.root)?;
         // A checkout that was cut short starts again from nothing.
-        remove_tree(&paths.git_dir)?;
-        remove_tree(&paths.workspace)?;
+        remove_tree(paths.git_dir.clone()).await?;
+        remove_tree(paths.workspace.clone()).await?;
         make_private_dir(&paths.workspace)?;
         self.init_borrowing(&paths.git_dir, &mirror).await?;
         self.git("read-tree")
@@ -104,21 +104,7 @@ impl HostGit {
     /// # Errors
     /// [`ErrorKind::Unavailable`] when something cannot be removed; call it again.
     pub async fn remove(&self, run: RunId) -> Result<()> {
-        let root = self.paths(run).root;
-        let removed = tokio::task::spawn_blocking(move || {
-            // A process that was killed a moment ago may still finish a last write.
-            let mut last = Ok(());
-            for _ in 0..20 {
-                last = remove_tree(&root);
-                if last.is_ok() {
-                    break;
-                }
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
-            last
-        })
-        .await
-        .unwrap_or_else(|e| Err(Error::new(ErrorKind::Unexpected, "removal died").with_source(e)));
+        let removed = remove_tree(self.paths(run).root).await;
         self.let_go(run).await?;
         removed
     }
@@ -130,64 +116,4 @@ fn write_into(git_dir: &Path, name: &str, text: &str) -> Result<()> {
         .map_or(Ok(()), fs::create_dir_all)
         .and_then(|()| fs::write(&path, text))
         .map_err(|e| unusable(&path, &e))
-}
-
-/// Removes a file or a whole tree without following links; `Ok` when there is none.
-pub(super) fn remove_tree(path: &Path) -> Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => remove_directory(path),
-        Ok(_) => fs::remove_file(path),
-        Err(e) => Err(e),
-    };
-    match removed {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(unusable(path, &e)),
-        _ => Ok(()),
-    }
-}
-
-/// Removes a directory of any depth. What lies deep is moved up, so that no depth needs more stack,
-/// open files or longer paths: an agent can dig deeper than all three reach.
-fn remove_directory(top: &Path) -> io::Result<()> {
-    open_up(top);
-    let mut moved = 0_u64;
-    let mut free_name = || loop {
-        moved += 1;
-        let name = top.join(format!("moved-{moved}"));
-        if fs::symlink_metadata(&name).is_err() {
-            return name;
-        }
-    };
-    loop {
-        let mut empty = true;
-        for entry in fs::read_dir(top)? {
-            let entry = entry?;
-            empty = false;
-            if !entry.file_type()?.is_dir() {
-                fs::remove_file(entry.path())?;
-                continue;
-            }
-            open_up(&entry.path());
-            for inner in fs::read_dir(entry.path())? {
-                let inner = inner?;
-                if inner.file_type()?.is_dir() {
-                    // Who is moved must be writable: its `..` changes.
-                    open_up(&inner.path());
-                    fs::rename(inner.path(), free_name())?;
-                } else {
-                    fs::remove_file(inner.path())?;
-                }
-            }
-            fs::remove_dir(entry.path())?;
-        }
-        if empty {
-            return fs::remove_dir(top);
-        }
-    }
-}
-
-/// A directory without permissions hides its contents from its owner. Where this fails, what
-/// follows says why.
-fn open_up(directory: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let _ = fs::set_permissions(directory, fs::Permissions::from_mode(0o700));
 }

@@ -5,7 +5,7 @@ use super::context::Context;
 use crate::agent::AgentReport;
 use crate::event::IssueEvent;
 use crate::run::Checkpoint;
-use crate::text::{markdown_escape, markdown_fence, markdown_quote, one_line, truncate};
+use crate::text::{markdown_escape, markdown_fence, markdown_quote, one_line, quiet, truncate};
 use crate::vcs::Grant;
 use crate::{ErrorKind, Outcome, Result, RunId, Stage};
 
@@ -132,7 +132,7 @@ fn spent(report: &AgentReport) -> String {
 /// The title of a pull request.
 pub(super) fn pull_request_title(event: &IssueEvent) -> String {
     let title = one_line(&event.issue.title, 180);
-    format!("Solve #{}: {}", event.issue.number, title.replace('@', "@\u{200b}"))
+    format!("Solve #{}: {}", event.issue.number, quiet(&title))
 }
 
 /// The text of a pull request.

@@ -31,7 +31,7 @@ struct State {
     pull_requests: Vec<(NewPullRequest, PullRequest)>,
     reactions: Vec<ReactionTarget>,
     minted: u64,
-    held: Vec<(Grant, String)>,
+    held: Vec<(Grant, Secret)>,
     archived: bool,
 }
 
@@ -199,19 +199,15 @@ impl VcsHost for FakeHost {
         let mut state = lock(&self.state);
         state.minted += 1;
         let token = format!("fake-token-{}-{grant:?}", state.minted);
-        state.held.push((grant, token.clone()));
         let authorization = Secret::from(format!("Bearer {token}"));
-        Ok(Access::open(grant, self.git.to_string_lossy()).with_token(
-            Secret::from(token),
-            authorization,
-            None,
-        ))
+        let token = Secret::from(token);
+        state.held.push((grant, token.clone()));
+        Ok(Access::open(grant, self.git.to_string_lossy()).with_token(token, authorization, None))
     }
 
     async fn release(&self, access: Access) -> Result<()> {
         if let Some(token) = &access.token {
-            let token = token.expose_str()?;
-            lock(&self.state).held.retain(|(_, held)| held != token);
+            lock(&self.state).held.retain(|(_, held)| held.expose() != token.expose());
         }
         Ok(())
     }

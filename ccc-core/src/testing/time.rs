@@ -65,14 +65,23 @@ impl RecordingObserver {
     /// The stages that were started, in order.
     #[must_use]
     pub fn stages(&self) -> Vec<Stage> {
-        let events = lock(&self.events);
-        events
-            .iter()
-            .filter_map(|event| match event.what {
-                EventKind::StageStarted { stage } => Some(stage),
-                _ => None,
-            })
-            .collect()
+        self.stages_where(|what| match what {
+            EventKind::StageStarted { stage } => Some(*stage),
+            _ => None,
+        })
+    }
+
+    /// The stages that ended, well or not, in order.
+    #[must_use]
+    pub fn finished_stages(&self) -> Vec<Stage> {
+        self.stages_where(|what| match what {
+            EventKind::StageFinished { stage, .. } => Some(*stage),
+            _ => None,
+        })
+    }
+
+    fn stages_where(&self, stage: impl Fn(&EventKind) -> Option<Stage>) -> Vec<Stage> {
+        lock(&self.events).iter().filter_map(|event| stage(&event.what)).collect()
     }
 }
 

@@ -149,24 +149,16 @@ impl Caller {
             }
             Self::Nobody if repo.public => crate::payload::ghost(),
             Self::Nobody => return Err(Failure::not_found()),
-            Self::Person(user) => {
-                let known = repo.permissions.get(&user.login.to_ascii_lowercase());
-                let reads = repo.public || known.is_some_and(|p| *p >= Permission::Read);
-                if !reads {
-                    return Err(Failure::not_found());
-                }
-                if write && power != "issues" {
-                    return Err(Failure::forbidden("the emulator lets people write issues only"));
-                }
-                user.clone()
-            }
+            Self::Person(user) => person(user, repo, power, write)?,
             Self::Token(at) => {
                 let token = &state.tokens[*at];
                 let installation = state.installations.get(&repo.owner.to_ascii_lowercase());
                 let in_scope = installation == Some(&token.installation)
                     && repo.installed
                     && token.info.repositories.as_ref().is_none_or(|all| all.contains(&repo.id));
-                if !in_scope {
+                // What is public, GitHub shows to every token.
+                let in_the_open = repo.public && power == "metadata" && !write;
+                if !in_scope && !in_the_open {
                     return Err(Failure::not_found());
                 }
                 let enough = match token.info.permissions.get(power).map(String::as_str) {
@@ -188,4 +180,16 @@ impl Caller {
         }
         Ok(actor)
     }
+}
+
+/// What the emulator lets a signed-in person do.
+fn person(user: &Actor, repo: &Repo, power: &str, write: bool) -> Result<Actor, Failure> {
+    let known = repo.permissions.get(&user.login.to_ascii_lowercase());
+    if !repo.public && known.is_none_or(|permission| *permission < Permission::Read) {
+        return Err(Failure::not_found());
+    }
+    if write && power != "issues" {
+        return Err(Failure::forbidden("the emulator lets people write issues only"));
+    }
+    Ok(user.clone())
 }

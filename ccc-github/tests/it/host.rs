@@ -67,6 +67,7 @@ async fn a_repository_is_its_number() {
     let squatter = world.emulator.add_repository("octo", "hello", &seed).await.unwrap();
     let error = github.repository(&world.repo).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(error.to_string().contains("renamed or replaced"), "{error}");
     assert_ne!(squatter.id, world.repo.id);
     let elsewhere = RepoRef { host: "github.com".to_owned(), ..squatter };
     let error = github.repository(&elsewhere).await.unwrap_err();

@@ -6,6 +6,7 @@
 )]
 
 mod common;
+mod conformance;
 mod git;
 mod host;
 mod tokens;

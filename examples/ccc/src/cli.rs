@@ -114,6 +114,8 @@ impl Cli {
                 Command::GithubEmulator(args) => emulate::emulate(&args).await.map(|()| true),
             }
         });
+        // A thread that hangs in a system call must not keep the program.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(2));
         match done {
             Ok(true) => ExitCode::SUCCESS,
             Ok(false) => ExitCode::from(1),

@@ -222,6 +222,25 @@ fn read_file(path: &Path) -> Result<Table> {
     Ok(table)
 }
 
+/// This process's environment.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] when one of our own variables is no UTF-8; others may be what they
+/// are.
+pub fn environment() -> Result<Vec<(String, String)>> {
+    let ours = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("CCC_");
+    std::env::vars_os()
+        .filter(|(name, _)| ours(name))
+        .map(|(name, value)| {
+            let shown = name.to_string_lossy().into_owned();
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => Ok((name, value)),
+                _ => Err(invalid(format!("the variable {shown} is no UTF-8"))),
+            }
+        })
+        .collect()
+}
+
 /// `CCC_GITHUB__APP_ID` is `github.app_id`; other variables are none of ours.
 fn key_of_variable(name: &str) -> Option<String> {
     match name {

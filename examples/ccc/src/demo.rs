@@ -21,7 +21,7 @@ use ccc_store::MemoryRunStore;
 
 use crate::cli::{DemoArgs, interrupted, print, say};
 use crate::show::{Endings, watcher};
-use crate::{Config, Service, parts, router, serve, service};
+use crate::{Config, Service, http, parts, router, serve, service};
 
 const OWNER: &str = "octo-org";
 const NAME: &str = "temperature";
@@ -56,10 +56,6 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
     })?;
     emulator.set_webhook_url(format!("http://{address}/webhook/github"));
     let shutdown = CancellationToken::new();
-    let stop = shutdown.clone();
-    let http = axum::serve(listener, router(service.clone()))
-        .with_graceful_shutdown(async move { stop.cancelled().await });
-
     let story = async {
         let (title, body) = ISSUE.split_once('\n').unwrap_or((ISSUE, ""));
         let opened = emulator.open_issue(&repo, PERSON, title, body.trim()).await;
@@ -70,12 +66,11 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
         shutdown.cancel();
         outcome
     };
-    let (served, _http, outcome) = tokio::join!(
+    let ((), (), outcome) = tokio::join!(
         service.serve(shutdown.clone()),
-        std::future::IntoFuture::into_future(http),
+        http::serve(listener, router(service.clone()), shutdown.clone()),
         story
     );
-    served?;
     let solved = show(args, dir.path(), &emulator.git_url(&repo), &outcome?).await;
     if args.keep {
         keep(&emulator, &repo).await;

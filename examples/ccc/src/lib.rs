@@ -5,6 +5,7 @@ pub mod config;
 mod demo;
 mod emulate;
 mod health;
+mod http;
 mod local;
 mod parts;
 mod run;

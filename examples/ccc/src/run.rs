@@ -7,11 +7,11 @@ use ccc_core::event::{IssueEvent, IssueSnapshot, Trigger};
 use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, SystemClock, VcsHost};
 
 use crate::cli::{RunArgs, interrupted, print, say};
-use crate::{Config, LocalHost, parts, service, show};
+use crate::{Config, LocalHost, config, parts, service, show};
 
 /// Whether the issue was solved or answered.
 pub(crate) async fn run(args: &RunArgs) -> Result<bool> {
-    let mut config = Config::load(args.config.as_deref(), std::env::vars())?;
+    let mut config = Config::load(args.config.as_deref(), config::environment()?)?;
     if let Some(runner) = &args.runner {
         config.runner.kind.clone_from(runner);
     }
@@ -79,7 +79,9 @@ async fn go(
     let pipeline = service::pipeline(config, host, runner, agent, show::watcher(json))?;
     pipeline.git().check().await?;
     pipeline.runner().check().await?;
-    pipeline.sweep(&[]).await?;
+    if let Err(error) = pipeline.sweep(&[]).await {
+        say(&format!("warning: not all that an earlier run left is gone: {error}"));
+    }
     let cancel = CancellationToken::new();
     let report = {
         let running = pipeline.run(event, &cancel);
@@ -87,8 +89,15 @@ async fn go(
         tokio::select! {
             report = &mut running => report?,
             () = interrupted() => {
+                say("cancelling; once more to end at once");
                 cancel.cancel();
-                running.await?
+                tokio::select! {
+                    report = &mut running => report?,
+                    () = interrupted() => return Err(Error::new(
+                        ErrorKind::Cancelled,
+                        "ended at once; what is left of the run is swept at the next start",
+                    )),
+                }
             }
         }
     };

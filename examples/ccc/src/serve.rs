@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::{ServeArgs, interrupted};
 use crate::show::Logged;
-use crate::{Config, Service, router};
+use crate::{Config, Service, config, http, router};
 
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -18,28 +18,32 @@ const DEFAULT_LISTEN: SocketAddr =
 pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
     let default = Path::new("ccc.toml");
     let file = args.config.as_deref().or_else(|| default.exists().then_some(default));
-    let config = Config::load(file, std::env::vars())?;
+    let config = Config::load(file, config::environment()?)?;
     log();
     let service = Service::observed(&config, Arc::new(Logged)).await?;
     let listener = bind(config.listen.unwrap_or(DEFAULT_LISTEN)).await?;
     announce(&service, &listener).await;
 
     let shutdown = CancellationToken::new();
-    let stop = shutdown.clone();
-    let http = axum::serve(listener, router(service.clone()))
-        .with_graceful_shutdown(async move { stop.cancelled().await });
-    let interrupt = async {
+    let work = async {
+        tokio::join!(
+            service.serve(shutdown.clone()),
+            http::serve(listener, router(service.clone()), shutdown.clone())
+        )
+    };
+    let signals = async {
         interrupted().await;
         tracing::info!("asked to end: taking no more deliveries, finishing what runs");
         shutdown.cancel();
+        interrupted().await;
     };
-    let (served, http, ()) = tokio::join!(
-        service.serve(shutdown.clone()),
-        std::future::IntoFuture::into_future(http),
-        interrupt
-    );
-    http.map_err(|e| Error::new(ErrorKind::Unexpected, "the HTTP server died").with_source(e))?;
-    served
+    tokio::select! {
+        _ = work => Ok(()),
+        () = signals => Err(Error::new(
+            ErrorKind::Cancelled,
+            "asked twice: ended at once; what is left of runs is swept at the next start",
+        )),
+    }
 }
 
 pub(crate) async fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener> {

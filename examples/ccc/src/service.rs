@@ -80,19 +80,17 @@ impl Service {
         Ok(Self::new(Arc::new(dispatcher), Arc::new(webhook)))
     }
 
-    /// Sweeps what a killed process left, and then runs what is accepted, until `shutdown`.
-    ///
-    /// # Errors
-    /// Those of the sweep; nothing was run then.
-    pub async fn serve(&self, shutdown: CancellationToken) -> Result<()> {
+    /// Sweeps what a killed process left, and then runs what is accepted, until `shutdown`. What
+    /// cannot be swept is logged: one directory that does not go must not stop the service.
+    pub async fn serve(&self, shutdown: CancellationToken) {
         let dispatcher = &self.inner.dispatcher;
         // Runs are kept in memory: none of an earlier process is alive.
-        let swept = dispatcher.pipeline().sweep(&[]).await?;
-        if !swept.is_empty() {
-            tracing::info!(runs = swept.len(), "swept what an earlier process left");
+        match dispatcher.pipeline().sweep(&[]).await {
+            Ok(swept) if swept.is_empty() => {}
+            Ok(swept) => tracing::info!(runs = swept.len(), "swept what an earlier process left"),
+            Err(error) => tracing::error!("not all that an earlier process left is gone: {error}"),
         }
         dispatcher.serve(shutdown).await;
-        Ok(())
     }
 
     /// The dispatcher behind it.

@@ -87,7 +87,9 @@ fn words(event: &AgentEvent) -> Option<String> {
 pub(crate) fn summary(outcome: &Outcome) -> String {
     match outcome {
         Outcome::PullRequest { pull_request } => format!("pull request: {}", pull_request.url),
-        Outcome::Answered { answer } => format!("no change; the agent says: {answer}"),
+        Outcome::Answered { answer } => {
+            format!("no change; the agent says: {}", ccc_core::text::one_line(answer, 500))
+        }
         Outcome::Skipped { reason } => format!("skipped: {}", reason.as_str()),
         Outcome::Refused { stage, reason, paths } => {
             format!("refused at {stage}: {reason} {}", paths.join(", "))

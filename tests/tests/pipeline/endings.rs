@@ -189,7 +189,9 @@ async fn an_archived_repository_is_refused_before_money_is_spent() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_anything_that_anybody_sees() {
     // spec: S6b
-    let agent = FakeAgent::default().ends(Verdict::Failed { reason: format!("bad key {CANARY}") });
+    let agent = FakeAgent::default()
+        .writes(&format!("{CANARY}.txt"), CANARY)
+        .ends(Verdict::Failed { reason: format!("bad key {CANARY}") });
     let bench = with_agent(agent).await;
     let report = bench.run().await;
     let seen =

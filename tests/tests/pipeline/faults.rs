@@ -76,6 +76,7 @@ async fn check(calls: &[&'static str], n: usize, fault: Fault) {
         "{what}"
     );
     assert!(bench.branches().len() <= 1 && bench.host.pull_requests().len() <= 1, "{what}");
+    assert_eq!(bench.observer.stages(), bench.observer.finished_stages(), "{what}");
     let comments = bench.host.comment_bodies(42);
     assert!(comments.len() <= 1, "{what}: {comments:?}");
     if report.report.is_ok() {

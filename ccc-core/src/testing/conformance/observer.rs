@@ -1,0 +1,161 @@
+//! What every observer must do.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+
+use super::bounded;
+use super::container_runner::new_run;
+use crate::agent::AgentEvent;
+use crate::observe::{Event, EventKind, Observer};
+use crate::run::SkipReason;
+use crate::{ErrorKind, Outcome, RunId, Stage};
+
+/// An observer that has seen nothing, and what it has seen where that can be asked.
+pub struct Fixture {
+    /// The observer.
+    pub observer: Arc<dyn Observer>,
+    /// What it has seen so far; `None` where it keeps nothing.
+    pub seen: Option<Box<dyn Fn() -> Vec<Event> + Send + Sync>>,
+}
+
+impl fmt::Debug for Fixture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fixture").field("observer", &self.observer).finish_non_exhaustive()
+    }
+}
+
+impl Fixture {
+    /// An observer that nobody can ask.
+    pub fn new(observer: impl Observer) -> Self {
+        Self { observer: Arc::new(observer), seen: None }
+    }
+
+    /// An observer that tells what it has seen.
+    pub fn asked(
+        observer: impl Observer,
+        seen: impl Fn() -> Vec<Event> + Send + Sync + 'static,
+    ) -> Self {
+        Self { observer: Arc::new(observer), seen: Some(Box::new(seen)) }
+    }
+}
+
+/// Makes a test of every case for observers. See [`conformance`](crate::testing::conformance).
+#[macro_export]
+macro_rules! observer_conformance {
+    ($make:expr) => {
+        $crate::__conformance_tests!(
+            observer,
+            $make,
+            [
+                every_kind_of_event_is_taken,
+                any_text_is_taken,
+                events_of_one_run_stay_in_order,
+                a_flood_is_taken_at_once,
+            ]
+        );
+    };
+}
+
+fn event(run: RunId, what: EventKind) -> Event {
+    Event { run, at: Timestamp::UNIX_EPOCH, what }
+}
+
+fn note(run: RunId, text: impl Into<String>) -> Event {
+    event(run, EventKind::Note { text: text.into() })
+}
+
+/// Shows the events, and compares with what the observer tells.
+fn check(fixture: &Fixture, events: &[Event]) {
+    for event in events {
+        fixture.observer.on_event(event);
+    }
+    if let Some(seen) = &fixture.seen {
+        assert_eq!(seen(), events);
+    }
+}
+
+/// All that a run can say.
+pub async fn every_kind_of_event_is_taken(fixture: &Fixture) {
+    let text = || "text".to_owned();
+    let agent = [
+        AgentEvent::Printed { error_stream: true, text: text() },
+        AgentEvent::Said { text: text() },
+        AgentEvent::Thought { text: text() },
+        AgentEvent::Read { path: text() },
+        AgentEvent::Edited { path: text() },
+        AgentEvent::Ran { command: text() },
+        AgentEvent::Planned { steps: vec![(text(), true), (text(), false)] },
+        AgentEvent::Retrying { reason: text() },
+        AgentEvent::Denied { tool: text() },
+    ];
+    let outcomes = [
+        Outcome::Answered { answer: text() },
+        Outcome::Skipped { reason: SkipReason::Bot },
+        Outcome::Refused { stage: Stage::Collect, reason: text(), paths: vec![text()] },
+        Outcome::Failed { stage: Stage::Work, kind: ErrorKind::TimedOut, message: text() },
+        Outcome::Cancelled { stage: Stage::Work },
+    ];
+    let stages = Stage::ALL.into_iter().flat_map(|stage| {
+        [
+            EventKind::StageStarted { stage },
+            EventKind::StageFinished { stage, error: None },
+            EventKind::StageFinished { stage, error: Some(text()) },
+        ]
+    });
+    let run = new_run();
+    let events: Vec<Event> = stages
+        .chain(agent.map(|agent| EventKind::Agent { agent }))
+        .chain([EventKind::Note { text: text() }])
+        .chain(outcomes.map(|outcome| EventKind::Finished { outcome }))
+        .map(|what| event(run, what))
+        .collect();
+    check(fixture, &events);
+}
+
+/// It comes from a program that may be hostile: control characters, no characters, very many.
+pub async fn any_text_is_taken(fixture: &Fixture) {
+    let run = new_run();
+    let long = "x".repeat(1 << 20);
+    let texts =
+        ["", "\0", "\u{1b}[2J\u{7}", "a\r\nb", "{\"a\": \"", "%s {} {0}", "ä☃\u{202e}", &long];
+    let events: Vec<Event> = texts.map(|text| note(run, text)).into();
+    check(fixture, &events);
+}
+
+/// Of several runs on several threads, each run's events stay in order and none is lost.
+pub async fn events_of_one_run_stay_in_order(fixture: &Fixture) {
+    let runs: Vec<RunId> = (0..8).map(|_| new_run()).collect();
+    let mut threads = JoinSet::new();
+    for run in runs.clone() {
+        let observer = Arc::clone(&fixture.observer);
+        threads.spawn(async move {
+            for number in 0..50 {
+                observer.on_event(&note(run, number.to_string()));
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    bounded("observing", threads.join_all()).await;
+    let Some(seen) = &fixture.seen else { return };
+    for run in runs {
+        let seen: Vec<Event> = seen().into_iter().filter(|event| event.run == run).collect();
+        let expected: Vec<Event> = (0..50).map(|number| note(run, number.to_string())).collect();
+        assert_eq!(seen, expected);
+    }
+}
+
+/// It is called from within the run, which must not wait for it.
+pub async fn a_flood_is_taken_at_once(fixture: &Fixture) {
+    let (observer, run) = (Arc::clone(&fixture.observer), new_run());
+    let flood = tokio::task::spawn_blocking(move || {
+        for number in 0..10_000 {
+            observer.on_event(&note(run, format!("event {number}")));
+        }
+    });
+    bounded("ten thousand events", flood).await.expect("an observer does not panic");
+}

@@ -1,0 +1,74 @@
+//! What this crate has behind its own ports, fakes included, keeps their contracts.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers are tests as well")]
+
+mod system_clock {
+    use ccc_core::SystemClock;
+    use ccc_core::testing::conformance::clock::Fixture;
+
+    ccc_core::clock_conformance!(async || Fixture::new(SystemClock));
+}
+
+mod manual_clock {
+    use std::sync::Arc;
+
+    use ccc_core::testing::ManualClock;
+    use ccc_core::testing::conformance::clock::Fixture;
+
+    async fn fresh() -> Fixture {
+        let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+        Fixture::moved(Arc::clone(&clock), move |by| clock.advance(by))
+    }
+
+    ccc_core::clock_conformance!(fresh);
+}
+
+mod no_observer {
+    use ccc_core::observe::NoObserver;
+    use ccc_core::testing::conformance::observer::Fixture;
+
+    ccc_core::observer_conformance!(async || Fixture::new(NoObserver));
+}
+
+mod observers {
+    use std::sync::Arc;
+
+    use ccc_core::observe::{NoObserver, Observers};
+    use ccc_core::testing::RecordingObserver;
+    use ccc_core::testing::conformance::observer::Fixture;
+
+    async fn fresh() -> Fixture {
+        let last = Arc::new(RecordingObserver::default());
+        let seen = Arc::clone(&last);
+        Fixture::asked(Observers(vec![Arc::new(NoObserver), last]), move || seen.events())
+    }
+
+    ccc_core::observer_conformance!(fresh);
+}
+
+mod fake_runner {
+    use ccc_core::testing::FakeRunner;
+    use ccc_core::testing::conformance::container_runner::Fixture;
+
+    ccc_core::container_runner_conformance!(async || Fixture::new(FakeRunner::default()));
+}
+
+mod fake_host {
+    use ccc_core::BranchName;
+    use ccc_core::testing::FakeHost;
+    use ccc_core::testing::conformance::vcs_host::Fixture;
+    use ccc_core::vcs::Permission;
+
+    async fn fresh() -> Fixture {
+        let host = FakeHost::new("/srv/git/hello.git");
+        let writer = host.add_actor(3, "writer", Permission::Write);
+        let stranger = host.add_actor(4, "stranger", Permission::Read);
+        host.set_issue(1, "A title", "A body.", &stranger, true);
+        host.set_file("README.md", b"# Hello\n");
+        let repo = host.repo().clone();
+        let branch = BranchName::new("work/1").unwrap();
+        Fixture::new(host, (repo, 1), (writer, stranger), branch, ("README.md", b"# Hello\n"))
+    }
+
+    ccc_core::vcs_host_conformance!(fresh);
+}

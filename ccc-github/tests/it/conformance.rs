@@ -1,0 +1,53 @@
+//! GitHub keeps the contract of a VCS host.
+
+use ccc_core::BranchName;
+use ccc_core::event::{Actor, ActorKind};
+use ccc_core::testing::conformance::vcs_host::Fixture;
+use ccc_core::vcs::Permission;
+use ccc_core::{Secret, SystemClock};
+use ccc_github::emulator::{Emulator, EmulatorConfig};
+use ccc_github::{AppKey, GitHub};
+
+use super::common::{KEY, git};
+
+const BRANCH: &str = "claude/issue-1-0a1b2c3d";
+
+async fn fresh() -> Fixture {
+    let dir = tempfile::tempdir().unwrap();
+    let seed = dir.path().join("seed");
+    std::fs::create_dir(&seed).unwrap();
+    std::fs::write(seed.join("README.md"), "hello\n").unwrap();
+    let steps: [&[&str]; 6] = [
+        &["init", "--quiet", "--initial-branch=main"],
+        &["add", "."],
+        &["commit", "--quiet", "--message=start"],
+        &["checkout", "--quiet", "-b", BRANCH],
+        &["commit", "--quiet", "--allow-empty", "--message=work"],
+        &["checkout", "--quiet", "main"],
+    ];
+    for step in steps {
+        assert!(git(&seed, None, step).await.status.success(), "git {step:?}");
+    }
+
+    let mut config = EmulatorConfig::new(dir.path().join("data"), Secret::from("hook secret"));
+    config.private_key = Some(KEY.clone());
+    let emulator = Emulator::start(config).await.unwrap();
+    let repo = emulator.add_repository("octo", "hello", &seed).await.unwrap();
+    let person = |login: &str, permission| -> Actor {
+        let actor = emulator.add_user(login, ActorKind::User);
+        emulator.set_permission(&repo, login, permission);
+        actor
+    };
+    let people = (person("writer", Permission::Write), person("stranger", Permission::Read));
+    let issue = emulator.open_issue(&repo, "stranger", "It is broken", "").await.unwrap();
+    let key = AppKey::from_pem(&emulator.private_key_pem()).unwrap();
+    let github = GitHub::builder(emulator.app_id(), key, std::sync::Arc::new(SystemClock))
+        .api_url(emulator.api_url())
+        .build()
+        .unwrap();
+    let branch = BranchName::new(BRANCH).unwrap();
+    Fixture::new(github, (repo, issue), people, branch, ("README.md", b"hello\n"))
+        .keeping((emulator, dir))
+}
+
+ccc_core::vcs_host_conformance!(fresh);
