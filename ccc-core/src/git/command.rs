@@ -171,6 +171,9 @@ impl Call {
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ASKPASS", "/bin/false")
             .env("GIT_LFS_SKIP_SMUDGE", "1")
+            // Git 3 makes other repositories by default, which fetch from no host of today.
+            .env("GIT_DEFAULT_HASH", "sha1")
+            .env("GIT_DEFAULT_REF_FORMAT", "files")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .env("GIT_CONFIG_COUNT", self.secret_settings.len().to_string());
         for (i, (key, value)) in self.secret_settings.iter().enumerate() {

@@ -37,6 +37,8 @@ enum Answer {
     /// What git's own server says about the repositories below this directory, to the holder of
     /// the token.
     Git(PathBuf),
+    /// The same; but before the first answer to a push, somebody else makes this branch.
+    GitTaken(PathBuf, &'static str),
     /// Nothing, ever.
     Silence,
 }
@@ -104,6 +106,13 @@ fn serve(mut stream: &TcpStream, answer: &Answer, seen: &Mutex<Vec<Head>>) {
         Answer::Git(root)
             if head.headers.get("authorization") == Some(&format!("Bearer {TOKEN}")) =>
         {
+            let body = body(&mut reader, &head);
+            stream.write_all(&backend(root, &head, &body)).ok();
+        }
+        Answer::GitTaken(root, branch) => {
+            if head.line.contains("service=git-receive-pack") {
+                git(&root.join("remote.git"), &["update-ref", branch, "refs/heads/main"]);
+            }
             let body = body(&mut reader, &head);
             stream.write_all(&backend(root, &head, &body)).ok();
         }
@@ -222,6 +231,20 @@ async fn the_token_opens_the_remote_and_stays_nowhere() {
         assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
         assert!(wrong.is_empty() || !error.to_string().contains(wrong), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_branch_that_comes_between_look_and_push_is_left_alone() {
+    // spec: P7, X9
+    let world = World::new(TREE);
+    git(&world.remote, &["config", "http.receivepack", "true"]);
+    let theirs = "refs/heads/claude/a";
+    let server = Server::new(Answer::GitTaken(world.path().to_owned(), theirs));
+    // Ours is a child of theirs: without the condition, it would be a fast-forward.
+    let error = within(60, work(&world.host, &server.access(TOKEN))).await.unwrap_err();
+    let refs = refs(&world.remote);
+    assert_eq!(refs[theirs], refs["refs/heads/main"]);
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
 }
 
 #[tokio::test]
@@ -485,6 +508,8 @@ fn check_calls(log: &str) {
         };
         let (args, env) = (lines("arg "), lines("env "));
         assert!(!args.iter().any(|arg| arg.contains(TOKEN)), "{args:?}");
+        let protocols: Vec<_> = args.iter().filter(|arg| arg.starts_with("protocol.")).collect();
+        assert!(*protocols[0] == "protocol.allow=never" && protocols.len() <= 2, "{args:?}");
         assert!(!args.iter().any(|arg| arg.to_lowercase().contains("authorization")), "{args:?}");
         for variable in &env {
             let name = variable.split('=').next().unwrap();
@@ -496,6 +521,7 @@ fn check_calls(log: &str) {
         assert_eq!(token, usize::from(remote), "{args:?} {env:?}");
         with_token += token;
     }
-    // A fetch, three looks and a push.
+    // A fetch, a push with a look before and after it, and one more look for the repeated push.
     assert_eq!(with_token, 5, "{log}");
+    assert_eq!(log.lines().filter(|line| *line == "arg push").count(), 1, "{log}");
 }

@@ -135,7 +135,15 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(entries: &[Entry]) -> Self {
-        let temp = tempfile::tempdir().unwrap();
+        Self::over(tempfile::tempdir().unwrap(), entries)
+    }
+
+    /// In this directory, where there is one.
+    pub(crate) fn new_in(place: &Path, entries: &[Entry]) -> Self {
+        Self::over(tempfile::tempdir_in(place).or_else(|_| tempfile::tempdir()).unwrap(), entries)
+    }
+
+    fn over(temp: TempDir, entries: &[Entry]) -> Self {
         let remote = temp.path().join("remote.git");
         init_bare(&remote);
         if !entries.is_empty() {
