@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{ActorKind, IssueEvent, Trigger};
 use crate::run::SkipReason;
+use crate::text::file_system_name;
 use crate::vcs::{BotIdentity, Permission};
 
 /// The operator's rules. The default is the strict one.
@@ -91,8 +92,8 @@ impl TrustPolicy {
     #[must_use]
     pub fn protects(&self, path: &str) -> bool {
         path.split('/').any(|part| {
-            let part = part.to_lowercase();
-            self.protected_names.iter().any(|name| name.to_lowercase() == part)
+            let part = file_system_name(part);
+            self.protected_names.iter().any(|name| file_system_name(name) == part)
         })
     }
 }
@@ -144,12 +145,17 @@ mod tests {
 
     #[test]
     fn protected_names_hold_at_any_depth_and_in_any_case() {
+        // spec: X7
         let policy = TrustPolicy::default();
         for (path, expected) in [
             (".github/workflows/ci.yml", true),
             ("a/.GitHub/x", true),
             ("CLAUDE.md", true),
             ("docs/CODEOWNERS", true),
+            (".github./workflows/x.yml", true),
+            (".vscode /tasks.json", true),
+            (".g\u{200c}ithub/x", true),
+            ("CLAUDE.md::$DATA", true),
             (".gitattributes", true),
             ("a/b/.gitmodules", true),
             ("src/github/x.rs", false),

@@ -53,6 +53,17 @@ pub fn truncate(text: &str, max: usize) -> String {
     format!("{}{MARK}", &text[..end])
 }
 
+/// What some file system takes a file's name for: without case; without the dots and blanks at the
+/// end and the stream behind `:` that NTFS ignores; without the code points that HFS+ leaves out.
+#[must_use]
+pub fn file_system_name(name: &str) -> String {
+    let ignored = |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
+    let plain: String =
+        name.chars().filter(|c| !ignored(*c)).flat_map(char::to_lowercase).collect();
+    let stem = plain.split(':').next().unwrap_or_default();
+    stem.trim_end_matches(['.', ' ']).to_owned()
+}
+
 /// One line: line breaks and runs of white space become one blank.
 #[must_use]
 pub fn one_line(text: &str, max_chars: usize) -> String {

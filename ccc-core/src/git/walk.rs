@@ -10,6 +10,7 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 use super::unusable;
 use crate::Result;
 use crate::files::remove_tree_now;
+use crate::text::file_system_name;
 
 /// Why a workspace is refused, and the paths that this is about.
 pub(super) type Finding = (String, Vec<Vec<u8>>);
@@ -97,14 +98,8 @@ fn shut(error: &std::io::Error) -> bool {
 /// Whether some file system takes the name for `.git`: any case; NTFS's short name, trailing dots,
 /// blanks and streams; code points that HFS+ leaves out of names.
 pub(super) fn is_dot_git(name: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(name);
-    let plain: String = text
-        .chars()
-        .filter(|c| !matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}'))
-        .flat_map(char::to_lowercase)
-        .collect();
-    let stem = plain.split(':').next().unwrap_or_default();
-    matches!(stem.trim_end_matches(['.', ' ']), ".git" | "git~1")
+    let name = file_system_name(&String::from_utf8_lossy(name));
+    matches!(name.as_str(), ".git" | "git~1")
 }
 
 #[cfg(test)]
