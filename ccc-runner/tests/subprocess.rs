@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ccc_core::container::{Command, ContainerSpec, EnvValue};
+use ccc_core::container::{Capabilities, Command, ContainerSpec, EnvValue};
 use ccc_core::{Clock, ContainerExt, ContainerRunner, RunId, SystemClock};
 use ccc_runner::SubprocessRunner;
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
@@ -23,6 +23,14 @@ async fn a_subprocess_has_the_environment_that_it_is_given_and_no_more() {
     let expected = ["CCC_OWNER", "CCC_RUN", "GIVEN", "HOME", "LANG", "PATH", "TMPDIR"];
     assert_eq!(names, BTreeSet::from(expected));
     runner.destroy(run).await.unwrap();
+}
+
+#[test]
+fn it_promises_nothing() {
+    // spec: X4a
+    let state = tempfile::tempdir().unwrap();
+    let runner = SubprocessRunner::new(state.path()).unwrap();
+    assert_eq!(runner.capabilities(), Capabilities::none());
 }
 
 #[tokio::test]

@@ -58,6 +58,10 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
     let shutdown = CancellationToken::new();
     let story = async {
         let (title, body) = ISSUE.split_once('\n').unwrap_or((ISSUE, ""));
+        if !args.json {
+            say(&format!("An emulated GitHub is at {}.", emulator.api_url()));
+            say(&format!("{PERSON} opens an issue in {repo}: {title}\n"));
+        }
         let opened = emulator.open_issue(&repo, PERSON, title, body.trim()).await;
         let outcome = match opened.and_then(|_| taken(&emulator)) {
             Ok(()) => wait_for(&mut ended).await,
