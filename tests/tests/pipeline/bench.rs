@@ -129,7 +129,7 @@ impl Bench {
         let observer = Arc::new(RecordingObserver::default());
         let data = dir.path().join("data");
         let mut limits = Limits::default();
-        limits.stage = Duration::from_secs(80);
+        limits.stage = Duration::from_secs(160);
         limits.agent = AgentLimits::default();
         limits.agent.wall = Duration::from_secs(40);
         limits.cleanup = Duration::from_secs(60);

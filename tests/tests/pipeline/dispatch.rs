@@ -8,13 +8,13 @@ use ccc_core::event::Delivery;
 use ccc_core::intake::{Admission, Intake};
 use ccc_core::run::{RunRecord, RunState};
 use ccc_core::run_store::Fence;
-use ccc_core::testing::{Fault, Faults, Faulty};
+use ccc_core::testing::{Fault, Faults, Faulty, ManualClock};
 use ccc_core::{
     CancellationToken, Clock, DeliveryId, ErrorKind, Outcome, RunId, RunStore, Stage, SystemClock,
 };
 use ccc_store::MemoryRunStore;
 
-use super::bench::{Bench, fixing_agent};
+use super::bench::{Bench, fixing_agent, git};
 
 fn dispatcher(bench: &Bench, store: &Arc<MemoryRunStore>) -> Arc<Dispatcher> {
     let pace = Pace::default();
@@ -82,7 +82,9 @@ async fn the_agent_is_not_paid_twice() {
     let calls = calm.faults.calls();
     let open = calls.iter().position(|c| *c == "vcs_host.open_pull_request").unwrap();
     let bench = Bench::with(fixing_agent(), Faults::at(open, Fault::Hang), &|_| {}).await;
-    let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
+    // Accepted long ago, by the store's clock.
+    let then: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let store = Arc::new(MemoryRunStore::new(Arc::new(ManualClock::new(then))));
     let accepted = store.accept(&delivery("a"), &bench.event).await.unwrap();
     let lease = Duration::from_secs(600);
     let claim = store.claim(lease).await.unwrap().unwrap();
@@ -108,6 +110,8 @@ async fn the_agent_is_not_paid_twice() {
     assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
     assert_eq!(bench.faults.count("agent.run"), 1, "the agent ran twice");
     assert_eq!(bench.branches(), branches, "the resumed run made another commit or branch");
+    let dates = git(&bench.remote, &["log", "-1", "--format=%at %ct", &branches[0]]);
+    assert_eq!(dates, format!("{0} {0}", then.as_second()));
     assert_eq!(bench.left_over(), Vec::<String>::new());
 }
 
