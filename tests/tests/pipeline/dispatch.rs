@@ -178,6 +178,7 @@ async fn whatever_goes_wrong_with_the_store_a_pull_request_is_opened_once() {
             Fault::Fail(ErrorKind::Unexpected),
             Fault::FailAfter(ErrorKind::Unavailable),
             Fault::Panic,
+            Fault::Hang,
         ] {
             let (store, _) = kept(Faults::at(n, fault));
             let (bench, report) = run(store).await;
@@ -186,7 +187,8 @@ async fn whatever_goes_wrong_with_the_store_a_pull_request_is_opened_once() {
             let told = bench.host.comment_bodies(42).join("");
             // Once it stands it is told of, and a passing failure ends nothing.
             assert_eq!(told.contains("Opened #"), opened == 1, "{what}: {told}");
-            let passing = !matches!(fault, Fault::Fail(ErrorKind::Unexpected) | Fault::Panic);
+            let passing =
+                !matches!(fault, Fault::Fail(ErrorKind::Unexpected) | Fault::Panic | Fault::Hang);
             let published = calls[n] == "run_store.finish" || n + 2 == calls.len();
             assert_eq!(opened, usize::from(passing || published), "{what}");
             assert_eq!(bench.faults.count("container_runner.destroy"), 1, "{what}");
