@@ -1,12 +1,30 @@
-//! A GitHub you can run on a laptop: REST, smart HTTP git and signed webhooks, on loopback.
+//! A GitHub you can run on a laptop: REST, smart HTTP git, signed webhooks and pages to look at, on
+//! loopback.
 //!
-//! It holds callers to GitHub's rules: JWTs are verified, tokens have a scope, a power and an end, a
-//! pull request needs a branch that was really pushed. What it leaves out answers 404. Everything is
-//! in memory but the repositories, which are bare git repositories below
-//! [`EmulatorConfig::data_dir`].
+//! It holds callers to GitHub's rules: JWTs are checked with the public key, tokens have a scope, a
+//! power and an end, a pull request needs a branch that was really pushed, an hour has so many
+//! requests. What it answers is what GitHub's OpenAPI description says; what it leaves out answers 404
+//! ([`Emulator::routes`] has what there is). Everything is in memory but the repositories, which are
+//! bare git repositories below [`EmulatorConfig::data_dir`].
 //!
-//! A person takes part with `curl` and the header `X-Emulator-User: LOGIN`, which stands for a
-//! signed-in user; `GET /` says how. For that reason it listens on loopback unless told otherwise.
+//! A person takes part in a browser at [`Emulator::api_url`], or with `curl` and the header
+//! `X-Emulator-User: LOGIN`, which stands for a signed-in user. Programs in other languages set it up
+//! and look at it through JSON below `/_emulator/`. For these reasons it listens on loopback unless
+//! told otherwise.
+//!
+//! ```no_run
+//! # async fn example() -> ccc_core::Result<()> {
+//! use ccc_github::emulator::{Emulator, EmulatorConfig, Fault};
+//!
+//! let config = EmulatorConfig::new("/tmp/github", "webhook secret".into());
+//! let github = Emulator::start(config).await?;
+//! let repo = github.add_repository("octo", "hello", "path/to/files".as_ref()).await?;
+//! github.set_webhook_url("http://127.0.0.1:8080/webhook/github");
+//! github.inject(Fault::on("POST", "/repos/octo/hello/pulls").status(502).after_the_effect());
+//! github.open_issue(&repo, "octo", "It crashes", "Always.").await?;
+//! # Ok(())
+//! # }
+//! ```
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -16,27 +34,37 @@ use std::time::Duration;
 use ccc_core::event::{Actor, ActorKind, RepoRef};
 use ccc_core::{Clock, Error, ErrorKind, Result, Secret, SystemClock};
 use jiff::Timestamp;
-use jsonwebtoken::DecodingKey;
-use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
-use rsa::pkcs8::{DecodePrivateKey as _, LineEnding};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::http::ReqwestHttp;
 
-mod app;
+mod answer;
+mod api;
+mod apps;
 mod auth;
+mod control;
 mod controls;
+mod faults;
 mod git;
 mod hooks;
-mod json;
-mod rest;
+mod limits;
+mod looks;
+mod pages;
+mod records;
+mod render;
+mod routes;
+mod seeding;
 mod server;
+mod smart_http;
 mod state;
 mod work;
 
-pub use state::{Call, Comment, HookDelivery, PullRequest, TokenInfo};
+pub use controls::NewApp;
+pub use faults::Fault;
+pub use records::{Call, Comment, HookDelivery, PullRequest, TokenInfo};
 
+use apps::{App, KeyPair};
 use state::State;
 
 /// How to set an emulator up.
@@ -44,7 +72,10 @@ use state::State;
 pub struct EmulatorConfig {
     /// Where to listen; port 0 picks a free one.
     pub listen: SocketAddr,
-    /// The App's number.
+    /// How callers reach it, without a slash at the end, when something stands in front of it: links
+    /// and `Location`s say so. Without it, the address that it listens on.
+    pub public_url: Option<String>,
+    /// The first App's number; more can be [added](Emulator::add_app).
     pub app_id: u64,
     /// The App's name in addresses; its account is `SLUG[bot]`.
     pub app_slug: String,
@@ -56,6 +87,8 @@ pub struct EmulatorConfig {
     pub webhook_url: Option<String>,
     /// Where the git repositories are put. The emulator does not remove it.
     pub data_dir: PathBuf,
+    /// Requests in an hour, for each installation, App and person; 5 000 as on GitHub.
+    pub rate_limit: u64,
     /// What time it is; tokens end by it.
     pub clock: Arc<dyn Clock>,
 }
@@ -65,12 +98,14 @@ impl EmulatorConfig {
     pub fn new(data_dir: impl Into<PathBuf>, webhook_secret: Secret) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_url: None,
             app_id: 1,
             app_slug: "ccc-app".to_owned(),
             private_key: None,
             webhook_secret,
             webhook_url: None,
             data_dir: data_dir.into(),
+            rate_limit: 5_000,
             clock: Arc::new(SystemClock),
         }
     }
@@ -79,26 +114,19 @@ impl EmulatorConfig {
 /// What the routes share.
 #[derive(Debug)]
 struct Inner {
+    /// The first App, which the methods of [`Emulator`] are about.
     app_id: u64,
-    slug: String,
-    key: Decoding,
     base_url: String,
+    /// Address and port that it listens on.
     host: String,
     data_dir: PathBuf,
-    webhook_secret: Secret,
+    rate_limit: u64,
     http: ReqwestHttp,
     clock: Arc<dyn Clock>,
+    started: Timestamp,
     state: Mutex<State>,
     tasks: TaskTracker,
     stop: CancellationToken,
-}
-
-struct Decoding(DecodingKey);
-
-impl std::fmt::Debug for Decoding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Decoding(public key)")
-    }
 }
 
 impl Inner {
@@ -106,8 +134,19 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What things are dated with.
     fn now(&self) -> Timestamp {
-        self.clock.now()
+        render::seconds(self.clock.now())
+    }
+
+    /// An address of the API.
+    fn api(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+
+    /// An address for people.
+    fn web(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
     }
 }
 
@@ -115,7 +154,6 @@ impl Inner {
 #[derive(Debug)]
 pub struct Emulator {
     inner: Arc<Inner>,
-    private_key: Secret,
 }
 
 impl Emulator {
@@ -125,11 +163,7 @@ impl Emulator {
     /// [`ErrorKind::InvalidInput`] for a key that does not parse; [`ErrorKind::Unavailable`] when the
     /// address is taken or the directory cannot be made.
     pub async fn start(config: EmulatorConfig) -> Result<Self> {
-        let given = config.private_key.clone();
-        let (private_key, public) =
-            tokio::task::spawn_blocking(move || key_pair(given))
-                .await
-                .map_err(|e| Error::new(ErrorKind::Unexpected, "making a key").with_source(e))??;
+        let key = KeyPair::new(config.private_key.clone()).await?;
         let unavailable = |what: String| {
             move |error: std::io::Error| Error::new(ErrorKind::Unavailable, what).with_source(error)
         };
@@ -144,39 +178,33 @@ impl Emulator {
         ))?;
         let address =
             listener.local_addr().map_err(unavailable("the listener has no address".to_owned()))?;
-        let mut state = State::new(config.webhook_url);
-        state.add_user(&format!("{}[bot]", config.app_slug), ActorKind::Bot);
+        let base_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let started = render::seconds(config.clock.now());
         let inner = Arc::new(Inner {
             app_id: config.app_id,
-            slug: config.app_slug,
-            key: Decoding(public),
-            base_url: format!("http://{address}"),
+            base_url: base_url.trim_end_matches('/').to_owned(),
             host: address.to_string(),
             data_dir,
-            webhook_secret: config.webhook_secret,
+            rate_limit: config.rate_limit,
             http: ReqwestHttp::direct()?,
-            clock: config.clock,
-            state: Mutex::new(state),
+            clock: Arc::clone(&config.clock),
+            started,
+            state: Mutex::new(first_state(config, key, started)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         });
-        let stop = inner.stop.clone().cancelled_owned();
-        let served = axum::serve(listener, server::routes(&inner)).with_graceful_shutdown(stop);
-        inner.tasks.spawn(async move {
-            if let Err(error) = served.await {
-                tracing::error!(%error, "the GitHub emulator stopped");
-            }
-        });
-        Ok(Self { inner, private_key })
+        inner.tasks.spawn(server::serve(listener, Arc::clone(&inner)));
+        Ok(Self { inner })
     }
 
-    /// The API's address, for [`GitHubBuilder::api_url`](crate::GitHubBuilder::api_url).
+    /// Where it is: the API's address, for [`GitHubBuilder::api_url`](crate::GitHubBuilder::api_url),
+    /// and the one for a browser.
     #[must_use]
     pub fn api_url(&self) -> &str {
         &self.inner.base_url
     }
 
-    /// The host as [`RepoRef::host`] has it: address and port.
+    /// The host as [`RepoRef::host`] has it: address and port that it listens on.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.inner.host
@@ -188,27 +216,11 @@ impl Emulator {
         format!("{}/{}/{}.git", self.inner.base_url, repo.owner, repo.name)
     }
 
-    /// The App's number.
+    /// Method and path of every route of the REST API that it offers, in the words of GitHub's
+    /// OpenAPI description.
     #[must_use]
-    pub fn app_id(&self) -> u64 {
-        self.inner.app_id
-    }
-
-    /// The App's private key, PEM (PKCS#1, as GitHub hands it out).
-    #[must_use]
-    pub fn private_key_pem(&self) -> Secret {
-        self.private_key.clone()
-    }
-
-    /// What webhooks are signed with.
-    #[must_use]
-    pub fn webhook_secret(&self) -> Secret {
-        self.inner.webhook_secret.clone()
-    }
-
-    /// Sends webhooks there from now on; nothing is sent while there is no address.
-    pub fn set_webhook_url(&self, url: impl Into<String>) {
-        self.inner.state().webhook_url = Some(url.into());
+    pub fn routes() -> Vec<(&'static str, &'static str)> {
+        routes::ROUTES.iter().map(|route| (route.method, route.path)).collect()
     }
 
     /// An account; the one that is there when the login is taken.
@@ -223,7 +235,15 @@ impl Emulator {
     /// [`ErrorKind::AlreadyExists`] for a name that is taken; [`ErrorKind::InvalidInput`] for one that
     /// no repository has; [`ErrorKind::Unavailable`] when git fails.
     pub async fn add_repository(&self, owner: &str, name: &str, seed: &Path) -> Result<RepoRef> {
-        work::add_repository(&self.inner, owner, name, seed).await
+        seeding::add_repository(&self.inner, owner, name, Some(seed)).await
+    }
+
+    /// As [`add_repository`](Self::add_repository), without a commit.
+    ///
+    /// # Errors
+    /// As [`add_repository`](Self::add_repository).
+    pub async fn add_empty_repository(&self, owner: &str, name: &str) -> Result<RepoRef> {
+        seeding::add_repository(&self.inner, owner, name, None).await
     }
 
     /// Stops listening, ends what is running, and waits for it, five seconds at most.
@@ -233,55 +253,6 @@ impl Emulator {
         self.inner.tasks.close();
         let _ = tokio::time::timeout(Duration::from_secs(5), self.inner.tasks.wait()).await;
     }
-
-    /// Opens an issue and delivers `issues.opened`; ends when the delivery was answered.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] for an account or repository that is not there. What became of the
-    /// delivery is in [`deliveries`](Self::deliveries).
-    pub async fn open_issue(
-        &self,
-        repo: &RepoRef,
-        login: &str,
-        title: &str,
-        body: &str,
-    ) -> Result<u64> {
-        let (number, hook) = work::open_issue(&self.inner, repo.id, login, title, body)?;
-        hooks::deliver(&self.inner, hook).await;
-        Ok(number)
-    }
-
-    /// Puts a label on an issue and delivers `issues.labeled`.
-    ///
-    /// # Errors
-    /// As [`open_issue`](Self::open_issue).
-    pub async fn label_issue(
-        &self,
-        repo: &RepoRef,
-        number: u64,
-        login: &str,
-        label: &str,
-    ) -> Result<()> {
-        let hook = work::label_issue(&self.inner, repo.id, number, login, label)?;
-        hooks::deliver(&self.inner, hook).await;
-        Ok(())
-    }
-
-    /// Writes a comment and delivers `issue_comment.created`; gives its id.
-    ///
-    /// # Errors
-    /// As [`open_issue`](Self::open_issue).
-    pub async fn comment(
-        &self,
-        repo: &RepoRef,
-        number: u64,
-        login: &str,
-        body: &str,
-    ) -> Result<u64> {
-        let (id, hook) = work::comment(&self.inner, repo.id, number, login, body)?;
-        hooks::deliver(&self.inner, hook).await;
-        Ok(id)
-    }
 }
 
 impl Drop for Emulator {
@@ -290,28 +261,26 @@ impl Drop for Emulator {
     }
 }
 
-/// The private key as PEM, and its public half.
-fn key_pair(given: Option<Secret>) -> Result<(Secret, DecodingKey)> {
-    let broken = |what: &str| Error::new(ErrorKind::InvalidInput, what);
-    let key = match &given {
-        Some(pem) => {
-            crate::AppKey::from_pem(pem)?;
-            let text = pem.expose_str()?.replace("\\n", "\n");
-            let text = text.trim();
-            rsa::RsaPrivateKey::from_pkcs1_pem(text)
-                .or_else(|_| rsa::RsaPrivateKey::from_pkcs8_pem(text))
-                .map_err(|_| broken("the private key does not parse as an RSA key"))?
-        }
-        None => rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048)
-            .map_err(|_| broken("no RSA key could be made"))?,
-    };
-    let pem = key
-        .to_pkcs1_pem(LineEnding::LF)
-        .map_err(|_| broken("the private key cannot be written as PEM"))?;
-    let public = key
-        .to_public_key()
-        .to_pkcs1_der()
-        .map_err(|_| broken("the public key cannot be written"))?;
-    let public = DecodingKey::from_rsa_der(public.as_bytes());
-    Ok((Secret::from(pem.as_str()), public))
+/// One App, with its account and its owner's.
+fn first_state(config: EmulatorConfig, key: KeyPair, now: Timestamp) -> State {
+    let owner = "app-owner";
+    let mut state = State::new(App {
+        id: config.app_id,
+        name: config.app_slug.clone(),
+        slug: config.app_slug.clone(),
+        owner: owner.to_owned(),
+        description: None,
+        external_url: None,
+        client_id: format!("Iv23emulator{:08}", config.app_id),
+        client_secret: Secret::from(apps::random()),
+        key,
+        webhook_secret: config.webhook_secret,
+        webhook_url: config.webhook_url,
+        permissions: apps::usual_permissions(),
+        events: apps::usual_events(),
+        created_at: now,
+    });
+    state.add_user(owner, ActorKind::User);
+    state.add_user(&format!("{}[bot]", config.app_slug), ActorKind::Bot);
+    state
 }

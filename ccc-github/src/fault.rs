@@ -122,11 +122,9 @@ pub(crate) fn from_response(call: String, response: &Response<Bytes>, now: Times
     let headers = response.headers();
     let body: Body = serde_json::from_slice(response.body()).unwrap_or_default();
     let mut message = body.message;
-    for error in &body.errors {
-        if let Some(detail) = error.as_str().or_else(|| error["message"].as_str()) {
-            message.push_str("; ");
-            message.push_str(detail);
-        }
+    for detail in body.errors.iter().filter_map(detail) {
+        message.push_str("; ");
+        message.push_str(&detail);
     }
     let retry_after = retry_after(response.status(), headers, &message, now);
     let request_id = text(headers, "x-github-request-id");
@@ -138,6 +136,21 @@ pub(crate) fn from_response(call: String, response: &Response<Bytes>, now: Times
             .map_or_else(String::new, |id| format!(" (request {})", one_line(id))),
         retry_after,
     }
+}
+
+/// One of the reasons of a 422, in words where GitHub has a code (GitHub docs, "Troubleshooting the
+/// REST API": validation failed).
+fn detail(error: &serde_json::Value) -> Option<String> {
+    if let Some(words) = error.as_str().or_else(|| error["message"].as_str()) {
+        return Some(words.to_owned());
+    }
+    let (field, code) = (error["field"].as_str()?, error["code"].as_str()?);
+    Some(match code {
+        "invalid" => format!("{field} is invalid"),
+        "missing" | "missing_field" => format!("{field} is missing"),
+        "already_exists" => format!("{field} already exists"),
+        code => format!("{field} is {}", code.replace('_', " ")),
+    })
 }
 
 fn retry_after(

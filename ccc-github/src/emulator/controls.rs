@@ -1,18 +1,149 @@
-//! What a test or a demo changes and looks at from outside.
+//! What a test or a demo changes from outside.
 
-use ccc_core::Result;
-use ccc_core::event::RepoRef;
+use ccc_core::event::{Actor, RepoRef};
 use ccc_core::vcs::Permission;
+use ccc_core::{Error, ErrorKind, Result, Secret};
+use serde_json::json;
 
-use super::state::{self, Call, Comment, HookDelivery, PullRequest, TokenInfo};
-use super::{Emulator, git};
+use super::apps::Manifest;
+use super::auth::Doer;
+use super::git::Git;
+use super::hooks::{Hook, deliver_all};
+use super::state::{Place, Repo, State};
+use super::{Emulator, Fault, seeding, work};
+
+/// What a new App signs and is signed with.
+#[derive(Clone, Debug)]
+pub struct NewApp {
+    /// Its number.
+    pub id: u64,
+    /// Its private key, PEM.
+    pub private_key: Secret,
+    /// What its webhooks are signed with.
+    pub webhook_secret: Secret,
+}
+
+fn known(state: &State, login: &str) -> Result<Actor> {
+    state.user(login).cloned().ok_or_else(|| {
+        let line = format!("the emulator knows no user {}: add it first", login.escape_default());
+        Error::new(ErrorKind::NotFound, line)
+    })
+}
+
+fn missing() -> Error {
+    Error::new(ErrorKind::NotFound, "the emulator has no such repository or issue")
+}
 
 impl Emulator {
-    /// Closes an issue, or opens it again; delivers nothing.
+    /// Opens an issue and delivers `issues.opened`; ends when the delivery was answered.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for an account or repository that is not there. What became of the
+    /// delivery is in [`deliveries`](Self::deliveries).
+    pub async fn open_issue(
+        &self,
+        repo: &RepoRef,
+        login: &str,
+        title: &str,
+        body: &str,
+    ) -> Result<u64> {
+        let new = work::New {
+            title: title.to_owned(),
+            body: Some(body.to_owned()),
+            ..work::New::default()
+        };
+        let opened =
+            self.as_user(login, |state, doer| work::open(&self.inner, state, repo.id, doer, new));
+        let (number, hooks) = opened?;
+        deliver_all(&self.inner, hooks).await;
+        Ok(number)
+    }
+
+    /// Puts a label on an issue and delivers `issues.labeled`.
+    ///
+    /// # Errors
+    /// As [`open_issue`](Self::open_issue).
+    pub async fn label_issue(
+        &self,
+        repo: &RepoRef,
+        number: u64,
+        login: &str,
+        label: &str,
+    ) -> Result<()> {
+        let at = (repo.id, number);
+        let hooks =
+            self.as_user(login, |state, doer| work::label(&self.inner, state, at, doer, label))?;
+        deliver_all(&self.inner, hooks).await;
+        Ok(())
+    }
+
+    /// Writes a comment and delivers `issue_comment.created`; gives its id.
+    ///
+    /// # Errors
+    /// As [`open_issue`](Self::open_issue).
+    pub async fn comment(
+        &self,
+        repo: &RepoRef,
+        number: u64,
+        login: &str,
+        body: &str,
+    ) -> Result<u64> {
+        let at = (repo.id, number);
+        let (id, hooks) =
+            self.as_user(login, |state, doer| work::comment(&self.inner, state, at, doer, body))?;
+        deliver_all(&self.inner, hooks).await;
+        Ok(id)
+    }
+
+    fn as_user<T>(
+        &self,
+        login: &str,
+        act: impl FnOnce(&mut State, &Doer) -> Option<T>,
+    ) -> Result<T> {
+        let mut state = self.inner.state();
+        let doer = Doer { actor: known(&state, login)?, via: None };
+        act(&mut state, &doer).ok_or_else(missing)
+    }
+
+    /// Closes an issue or pull request, or opens it again; delivers nothing.
     pub fn set_issue_open(&self, repo: &RepoRef, number: u64, open: bool) {
+        let now = self.inner.now();
         if let Some(issue) = self.inner.state().issue_mut(repo.id, number) {
             issue.open = open;
+            issue.closed_at = (!open).then_some(now);
         }
+    }
+
+    /// Lets only who may write comment on it from now on.
+    pub fn set_issue_locked(&self, repo: &RepoRef, number: u64, locked: bool) {
+        if let Some(issue) = self.inner.state().issue_mut(repo.id, number) {
+            issue.locked = locked;
+        }
+    }
+
+    /// Deletes an issue: it answers 410 from now on.
+    pub fn delete_issue(&self, repo: &RepoRef, number: u64) {
+        if let Some(issue) = self.inner.state().issue_mut(repo.id, number) {
+            issue.place = Place::Deleted;
+        }
+    }
+
+    /// Moves an issue to another repository; the former place redirects. Gives its number there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when one of them is not there.
+    pub fn transfer_issue(&self, repo: &RepoRef, number: u64, to: &RepoRef) -> Result<u64> {
+        let mut state = self.inner.state();
+        let mut issue = state.issue(repo.id, number).ok_or_else(missing)?.clone();
+        let target = state.repo_mut(to.id).ok_or_else(missing)?;
+        target.last_number += 1;
+        let moved = target.last_number;
+        issue.number = moved;
+        target.issues.insert(moved, issue);
+        if let Some(issue) = state.issue_mut(repo.id, number) {
+            issue.place = Place::Moved(to.id, moved);
+        }
+        Ok(moved)
     }
 
     /// What an account may do in a repository from now on.
@@ -32,96 +163,176 @@ impl Emulator {
         self.change(repo, |found| found.public = public);
     }
 
+    /// Which branch is the default one, whether it is there or not.
+    pub fn set_default_branch(&self, repo: &RepoRef, branch: &str) {
+        self.change(repo, |found| branch.clone_into(&mut found.default_branch));
+    }
+
     /// Whether the App is installed on it.
     pub fn set_installed(&self, repo: &RepoRef, installed: bool) {
-        self.change(repo, |found| found.installed = installed);
+        let (app, mut state) = (self.inner.app_id, self.inner.state());
+        let id = state.installed_on(app, &repo.owner).map_or(0, |found| found.id);
+        if let Some(found) = state.installation_mut(id) {
+            if installed {
+                found.without.remove(&repo.id);
+            } else {
+                found.without.insert(repo.id);
+            }
+        }
     }
 
     /// Gives it another name; the former one redirects, as on GitHub.
     pub fn rename(&self, repo: &RepoRef, name: &str) {
         self.change(repo, |found| {
-            let former = std::mem::replace(&mut found.name, name.to_owned());
-            found.former.push(former);
+            found.former.push(found.full_name().to_ascii_lowercase());
+            name.clone_into(&mut found.name);
         });
     }
 
-    /// Takes the App off an account and puts it on again: the installation's number changes, and all
-    /// tokens end.
-    pub fn reinstall(&self, owner: &str) {
-        let mut state = self.inner.state();
-        let id = state.next_id();
-        state.installations.insert(owner.to_ascii_lowercase(), id);
-        for token in &mut state.tokens {
-            token.revoked = true;
-        }
+    /// Gives it to another account; the former address redirects. Whether the App is there is another
+    /// matter.
+    pub fn transfer(&self, repo: &RepoRef, owner: &str) {
+        self.add_user(owner, ccc_core::event::ActorKind::User);
+        self.change(repo, |found| {
+            found.former.push(found.full_name().to_ascii_lowercase());
+            owner.clone_into(&mut found.owner);
+        });
     }
 
-    fn change(&self, repo: &RepoRef, change: impl FnOnce(&mut state::Repo)) {
+    /// Deletes a repository.
+    pub fn delete_repository(&self, repo: &RepoRef) {
+        self.inner.state().repos.retain(|found| found.id != repo.id);
+    }
+
+    fn change(&self, repo: &RepoRef, change: impl FnOnce(&mut Repo)) {
         if let Some(found) = self.inner.state().repo_mut(repo.id) {
             change(found);
         }
     }
 
-    /// Every request so far, in the order in which they came.
-    #[must_use]
-    pub fn calls(&self) -> Vec<Call> {
-        self.inner.state().calls.clone()
+    /// Takes the App off an account: its tokens end.
+    pub fn uninstall(&self, owner: &str) {
+        let mut state = self.inner.state();
+        if let Some(id) = state.installed_on(self.inner.app_id, owner).map(|found| found.id) {
+            state.uninstall(id);
+        }
     }
 
-    /// Every token that was minted, without the token itself.
-    #[must_use]
-    pub fn tokens(&self) -> Vec<TokenInfo> {
-        let state = self.inner.state();
-        state.tokens.iter().map(|token| token.info.clone().revoked(token.revoked)).collect()
+    /// Takes the App off an account and puts it on again: the installation's number changes, and its
+    /// tokens end.
+    pub fn reinstall(&self, owner: &str) {
+        self.uninstall(owner);
+        let now = self.inner.now();
+        self.inner.state().install(self.inner.app_id, owner, now);
     }
 
-    /// The pull requests of a repository, by number.
-    #[must_use]
-    pub fn pull_requests(&self, repo: &RepoRef) -> Vec<PullRequest> {
-        let state = self.inner.state();
-        let found = state.repo(repo.id);
-        found.map(|found| found.pulls.values().cloned().collect()).unwrap_or_default()
+    /// Suspends the App on an account, or lets it work again.
+    pub fn set_suspended(&self, owner: &str, suspended: bool) {
+        let (now, mut state) = (self.inner.now(), self.inner.state());
+        let id = state.installed_on(self.inner.app_id, owner).map_or(0, |found| found.id);
+        if let Some(found) = state.installation_mut(id) {
+            found.suspended_at = suspended.then_some(now);
+        }
     }
 
-    /// The comments of an issue, oldest first.
-    #[must_use]
-    pub fn comments(&self, repo: &RepoRef, number: u64) -> Vec<Comment> {
-        let state = self.inner.state();
-        let issue = state.repo(repo.id).and_then(|repo| repo.issues.get(&number));
-        issue.map(|issue| issue.comments.clone()).unwrap_or_default()
+    /// Another App with the usual permissions, and an installation of it on `account`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a name that is taken or none.
+    pub async fn add_app(&self, name: &str, account: &str) -> Result<NewApp> {
+        let manifest = Manifest {
+            name: Some(name.to_owned()),
+            url: self.inner.web(""),
+            description: None,
+            redirect_url: None,
+            hook_attributes: None,
+            default_permissions: super::apps::usual_permissions(),
+            default_events: super::apps::usual_events(),
+        };
+        let id = seeding::add_app(&self.inner, manifest, "app-owner").await?;
+        let now = self.inner.now();
+        let mut state = self.inner.state();
+        state.install(id, account, now);
+        let app = state.app(id).ok_or_else(missing)?;
+        Ok(NewApp {
+            id,
+            private_key: app.key.pem.clone(),
+            webhook_secret: app.webhook_secret.clone(),
+        })
     }
 
-    /// Login and content of each reaction on an issue.
-    #[must_use]
-    pub fn reactions(&self, repo: &RepoRef, number: u64) -> Vec<(String, String)> {
-        let state = self.inner.state();
-        let issue = state.repo(repo.id).and_then(|repo| repo.issues.get(&number));
-        issue.map(|issue| issue.reactions.clone()).unwrap_or_default()
+    /// Puts a file on a branch, which is made if need be; gives the commit.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when git does not take it.
+    pub async fn write_file(
+        &self,
+        repo: &RepoRef,
+        branch: &str,
+        (path, content): (&str, &[u8]),
+    ) -> Result<String> {
+        let git = Git::of(&self.inner, repo.id);
+        let (commit, _) = git.write_file(branch, (path, content), "Change by hand").await?;
+        work::branches_moved(&self.inner, repo.id).await;
+        Ok(commit)
     }
 
-    /// Every attempt to deliver a webhook, oldest first.
-    #[must_use]
-    pub fn deliveries(&self) -> Vec<HookDelivery> {
-        self.inner.state().deliveries.clone()
+    /// Deletes a branch.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when it is not there.
+    pub async fn delete_branch(&self, repo: &RepoRef, branch: &str) -> Result<()> {
+        let git = Git::of(&self.inner, repo.id);
+        let old = git.branch(branch).await.ok_or_else(missing)?;
+        git.move_ref(&format!("refs/heads/{branch}"), "", &old).await
     }
 
     /// Refuses pushes to branches that start with `prefix`, as a protected branch does.
     ///
     /// # Errors
-    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) when the hook cannot be written.
+    /// [`ErrorKind::Unavailable`] when that cannot be written down.
     pub async fn refuse_push(&self, repo: &RepoRef, prefix: &str, message: &str) -> Result<()> {
-        git::refuse_push(&self.inner, repo.id, prefix, message).await
+        Git::of(&self.inner, repo.id).refuse_push(prefix, message).await
+    }
+
+    /// Sends webhooks there from now on; nothing is sent while there is no address.
+    pub fn set_webhook_url(&self, url: impl Into<String>) {
+        let (app, mut state) = (self.inner.app_id, self.inner.state());
+        if let Some(app) = state.apps.iter_mut().find(|found| found.id == app) {
+            app.webhook_url = Some(url.into());
+        }
+    }
+
+    /// Delivers an event of your own making to the App: the event's name, and its payload.
+    pub async fn deliver(&self, event: &str, payload: &serde_json::Value) {
+        let hook = Hook::to_app(self.inner.app_id, None, None, event, payload);
+        deliver_all(&self.inner, vec![hook]).await;
+    }
+
+    /// Delivers a `ping`.
+    pub async fn ping(&self) {
+        self.deliver("ping", &json!({ "zen": "Keep it logically awesome.", "hook_id": 1 })).await;
+    }
+
+    /// From now on, this happens to the requests that it is about.
+    pub fn inject(&self, fault: Fault) {
+        self.inner.state().faults.push(fault);
+    }
+
+    /// Forgets all faults.
+    pub fn clear_faults(&self) {
+        self.inner.state().faults.clear();
     }
 
     /// Answers the next `count` requests of this method whose path starts so with `status`, and does
     /// nothing else about them.
-    pub fn fail_next(&self, method: &str, path_prefix: &str, status: u16, count: usize) {
-        self.inner.state().fail(method, path_prefix, status, count, false);
+    pub fn fail_next(&self, method: &str, path: &str, status: u16, count: usize) {
+        self.inject(Fault::on(method, path).status(status).times(count));
     }
 
     /// As [`fail_next`](Self::fail_next), after carrying the requests out: the answer gets lost.
-    pub fn lose_next(&self, method: &str, path_prefix: &str, status: u16, count: usize) {
-        self.inner.state().fail(method, path_prefix, status, count, true);
+    pub fn lose_next(&self, method: &str, path: &str, status: u16, count: usize) {
+        self.inject(Fault::on(method, path).status(status).times(count).after_the_effect());
     }
 
     /// Grants every token more than it was asked for from now on, as a broken or hostile host would.

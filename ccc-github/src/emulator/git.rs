@@ -1,30 +1,57 @@
-//! Bare repositories, and git's own CGI program in front of them.
+//! Bare repositories, read and changed by the `git` program.
 
 use std::ffi::OsStr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 
-use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
 use ccc_core::{Error, ErrorKind, Result};
-use futures_util::StreamExt as _;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
 
 use super::Inner;
-use super::auth::Caller;
-use super::server::Failure;
 
-fn directory(inner: &Inner, repo: u64) -> PathBuf {
-    inner.data_dir.join(format!("{repo}.git"))
+/// What every repository refuses.
+const PRE_RECEIVE: &str = include_str!("pre-receive.sh");
+/// The most bytes of a diff that are shown.
+const MAX_DIFF: usize = 1024 * 1024;
+
+/// A commit, taken apart. People are name, address, date.
+#[derive(Debug)]
+pub(super) struct CommitInfo {
+    pub(super) sha: String,
+    pub(super) tree: String,
+    pub(super) parents: Vec<String>,
+    pub(super) author: (String, String, String),
+    pub(super) committer: (String, String, String),
+    pub(super) message: String,
 }
 
+/// How large a change is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stat {
+    pub(super) commits: usize,
+    pub(super) additions: usize,
+    pub(super) deletions: usize,
+    pub(super) files: usize,
+}
+
+/// One file of a change.
+#[derive(Debug)]
+pub(super) struct Changed {
+    pub(super) status: &'static str,
+    pub(super) path: String,
+    pub(super) sha: Option<String>,
+    pub(super) additions: usize,
+    pub(super) deletions: usize,
+    pub(super) patch: String,
+}
+
+/// One entry of a directory: `blob` or `tree`, id, path.
+pub(super) type Entry = (String, String, String);
+
 /// `git`, with nothing of this machine's or this person's settings.
-fn git() -> Command {
+pub(super) fn program() -> Command {
     let mut command = Command::new("git");
     command
         .env_clear()
@@ -42,13 +69,17 @@ fn git() -> Command {
     command
 }
 
-async fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Result<Vec<u8>> {
-    // A seed may belong to somebody else; cloning runs nothing of it.
-    let output =
-        git().args(["-c", "safe.directory=*"]).args(args).output().await.map_err(|error| {
-            Error::new(ErrorKind::Unavailable, "cannot run git; is it installed?")
-                .with_source(error)
-        })?;
+async fn run(command: &mut Command, stdin: Option<&[u8]>) -> Result<Vec<u8>> {
+    let failed = |error| {
+        Error::new(ErrorKind::Unavailable, "cannot run git; is it installed?").with_source(error)
+    };
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+    let mut child = command.spawn().map_err(failed)?;
+    if let (Some(mut pipe), Some(bytes)) = (child.stdin.take(), stdin) {
+        pipe.write_all(bytes).await.map_err(failed)?;
+    }
+    let output = child.wait_with_output().await.map_err(failed)?;
     if output.status.success() {
         return Ok(output.stdout);
     }
@@ -57,221 +88,258 @@ async fn run<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Result<Vec<u
     Err(Error::new(ErrorKind::Unavailable, format!("git failed: {said}")))
 }
 
-/// Makes the bare repository and says which branch is its default one.
-pub(super) async fn seed(inner: &Inner, repo: u64, seed: &Path) -> Result<String> {
-    let target = directory(inner, repo);
-    let is_git = seed.join(".git").exists() || seed.join("HEAD").exists();
-    if is_git {
-        let args = ["clone", "--bare", "--quiet", "--no-hardlinks", "--"].map(OsStr::new);
-        run(args.into_iter().chain([seed.as_os_str(), target.as_os_str()])).await?;
-    } else {
-        let args = ["init", "--bare", "--quiet", "-b", "main", "--"].map(OsStr::new);
-        run(args.into_iter().chain([target.as_os_str()])).await?;
-        let dirs = [
-            OsStr::new("--git-dir").to_owned(),
-            target.as_os_str().to_owned(),
-            OsStr::new("--work-tree").to_owned(),
-            seed.as_os_str().to_owned(),
-        ];
-        let run_in = |args: &'static [&'static str]| {
-            run(dirs.iter().map(|arg| arg.as_os_str()).chain(args.iter().map(OsStr::new)))
-        };
-        run_in(&["add", "--all", "."]).await?;
-        run_in(&["commit", "--quiet", "--allow-empty", "-m", "Initial commit"]).await?;
+fn line(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
+}
+
+/// One repository on disk.
+#[derive(Debug)]
+pub(super) struct Git {
+    dir: PathBuf,
+}
+
+impl Git {
+    pub(super) fn of(inner: &Inner, repo: u64) -> Self {
+        Self { dir: inner.data_dir.join(format!("{repo}.git")) }
     }
-    let dir = target.to_string_lossy();
-    run(["--git-dir", &dir, "config", "http.receivepack", "true"]).await?;
-    let head = run(["--git-dir", &dir, "symbolic-ref", "--short", "HEAD"]).await?;
-    Ok(String::from_utf8_lossy(&head).trim().to_owned())
-}
 
-/// The commit that a branch is at.
-pub(super) async fn branch(inner: &Inner, repo: u64, name: &str) -> Option<String> {
-    let dir = directory(inner, repo);
-    let name = format!("refs/heads/{name}^{{commit}}");
-    let dir = dir.to_string_lossy();
-    let out = run(["--git-dir", &dir, "rev-parse", "--verify", "--quiet", &name]).await;
-    Some(String::from_utf8_lossy(&out.ok()?).trim().to_owned())
-}
-
-/// Whether `head` has commits that `base` has not.
-pub(super) async fn is_ahead(inner: &Inner, repo: u64, base: &str, head: &str) -> bool {
-    let dir = directory(inner, repo);
-    let range = format!("{base}..{head}");
-    let out = run(["--git-dir", &dir.to_string_lossy(), "rev-list", "--count", &range]).await;
-    out.is_ok_and(|count| String::from_utf8_lossy(&count).trim() != "0")
-}
-
-/// A file of a branch.
-pub(super) async fn file(inner: &Inner, repo: u64, branch: &str, path: &str) -> Option<Vec<u8>> {
-    let dir = directory(inner, repo);
-    let name = format!("refs/heads/{branch}:{path}");
-    run(["--git-dir", &dir.to_string_lossy(), "cat-file", "blob", &name]).await.ok()
-}
-
-/// A hook that refuses, as branch protection does.
-pub(super) async fn refuse_push(
-    inner: &Inner,
-    repo: u64,
-    prefix: &str,
-    message: &str,
-) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./".contains(&b);
-    if !prefix.bytes().all(plain) {
-        let line = "a branch prefix is made of letters, digits and `-_./`";
-        return Err(Error::new(ErrorKind::InvalidInput, line));
+    async fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Result<Vec<u8>> {
+        run(program().arg("--git-dir").arg(&self.dir).args(args), None).await
     }
-    let hooks = directory(inner, repo).join("hooks");
-    let script = format!(
-        "#!/bin/sh\nwhile read -r old new ref; do\n  case \"$ref\" in\n    refs/heads/{prefix}*) \
-         cat \"$GIT_DIR/hooks/refusal\" >&2; exit 1 ;;\n  esac\ndone\n"
-    );
-    let failed = |e| Error::new(ErrorKind::Unavailable, "cannot write the hook").with_source(e);
-    let hook = hooks.join("pre-receive");
-    tokio::fs::create_dir_all(&hooks).await.map_err(failed)?;
-    tokio::fs::write(hooks.join("refusal"), format!("{message}\n")).await.map_err(failed)?;
-    tokio::fs::write(&hook, script).await.map_err(failed)?;
-    let executable = std::fs::Permissions::from_mode(0o755);
-    tokio::fs::set_permissions(&hook, executable).await.map_err(failed)
-}
 
-/// `OWNER/NAME.git/…`: who may, may, and the rest is git's (gitprotocol-http(5),
-/// git-http-backend(1)).
-pub(super) async fn answer(
-    inner: &Arc<Inner>,
-    caller: &Caller,
-    owner: &str,
-    name: &str,
-    rest: &str,
-    request: Request,
-) -> Response {
-    let query = request.uri().query().unwrap_or_default();
-    let push = match (request.method(), rest, query) {
-        (&Method::GET, "info/refs", "service=git-upload-pack")
-        | (&Method::POST, "git-upload-pack", "") => false,
-        (&Method::GET, "info/refs", "service=git-receive-pack")
-        | (&Method::POST, "git-receive-pack", "") => true,
-        _ => return plain(StatusCode::NOT_FOUND, "Not Found"),
-    };
-    let allowed = {
-        let state = inner.state();
-        match (state.repo_named(owner, name), caller) {
-            // GitHub does not tell strangers whether a repository is there.
-            (_, Caller::App | Caller::Person(_) | Caller::Refused(_)) | (None, Caller::Nobody) => {
-                return challenge();
+    /// Makes the bare repository, a clone of `seed` or one commit with its files, and says which
+    /// branch is its default one. Without a seed it is empty.
+    pub(super) async fn seed(&self, seed: Option<&Path>) -> Result<String> {
+        match seed.map(|seed| (seed, seed.join(".git").exists() || seed.join("HEAD").exists())) {
+            Some((seed, true)) => {
+                // A seed may belong to somebody else; cloning runs nothing of it.
+                let args = ["-c", "safe.directory=*", "clone", "--bare", "--quiet"];
+                let command = &mut program();
+                command.args(args).args(["--no-hardlinks", "--"]).arg(seed).arg(&self.dir);
+                run(command, None).await?;
             }
-            (Some(repo), Caller::Nobody) if push || !repo.public => return challenge(),
-            (None, _) => Err(Failure::not_found()),
-            (Some(repo), _) => caller
-                .require(inner, &state, repo, "contents", push)
-                .map(|actor| (repo.id, actor.login)),
-        }
-    };
-    match allowed {
-        Ok((repo, login)) => {
-            backend(inner, repo, &login, rest, push, request).await.unwrap_or_else(|error| {
-                tracing::error!(%error, "git http-backend failed");
-                plain(StatusCode::INTERNAL_SERVER_ERROR, "git http-backend failed")
-            })
-        }
-        Err(failure) => failure.into(),
-    }
-}
-
-fn plain(status: StatusCode, text: &'static str) -> Response {
-    (status, text).into_response()
-}
-
-fn challenge() -> Response {
-    let realm = [(header::WWW_AUTHENTICATE, "Basic realm=\"GitHub\"")];
-    (StatusCode::UNAUTHORIZED, realm, "Authentication required").into_response()
-}
-
-async fn backend(
-    inner: &Arc<Inner>,
-    repo: u64,
-    login: &str,
-    rest: &str,
-    push: bool,
-    request: Request,
-) -> std::io::Result<Response> {
-    let (head, body) = request.into_parts();
-    let mut command = git();
-    command
-        .arg("http-backend")
-        .env("GIT_PROJECT_ROOT", &inner.data_dir)
-        .env("GIT_HTTP_EXPORT_ALL", "1")
-        .env("PATH_INFO", format!("/{repo}.git/{rest}"))
-        .env("QUERY_STRING", head.uri.query().unwrap_or_default())
-        .env("REQUEST_METHOD", head.method.as_str())
-        .env("REMOTE_ADDR", "127.0.0.1");
-    if push {
-        command.env("REMOTE_USER", login);
-    }
-    for (variable, name) in [
-        ("CONTENT_TYPE", "content-type"),
-        ("CONTENT_LENGTH", "content-length"),
-        ("HTTP_CONTENT_ENCODING", "content-encoding"),
-        ("GIT_PROTOCOL", "git-protocol"),
-    ] {
-        if let Some(value) = head.headers.get(name).and_then(|value| value.to_str().ok()) {
-            command.env(variable, value);
-        }
-    }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn()?;
-    let missing = || std::io::Error::other("no pipe");
-    let mut stdin = child.stdin.take().ok_or_else(missing)?;
-    let stdout = child.stdout.take().ok_or_else(missing)?;
-    let mut chunks = body.into_data_stream();
-    // Beside the answer, not before it: git answers while it still reads.
-    inner.tasks.spawn(async move {
-        while let Some(Ok(chunk)) = chunks.next().await {
-            if stdin.write_all(&chunk).await.is_err() {
-                break;
+            other => {
+                let args = ["init", "--bare", "--quiet", "-b", "main", "--"];
+                run(program().args(args).arg(&self.dir), None).await?;
+                if let Some((seed, _)) = other {
+                    let tree = [OsStr::new("--work-tree"), seed.as_os_str()];
+                    let add = ["add", "--all", "."].map(OsStr::new);
+                    self.run(tree.into_iter().chain(add)).await?;
+                    let commit = ["commit", "--quiet", "--allow-empty", "-m", "Initial commit"];
+                    self.run(tree.into_iter().chain(commit.map(OsStr::new))).await?;
+                }
             }
         }
-    });
-    let mut stdout = BufReader::new(stdout);
-    let (status, headers) = cgi_head(&mut stdout).await?;
-    let body = futures_util::stream::unfold((stdout, child), next_chunk);
-    Ok((status, headers, Body::from_stream(body)).into_response())
-}
+        self.run(["config", "http.receivepack", "true"]).await?;
+        let hooks = self.dir.join("hooks");
+        let hook = hooks.join("pre-receive");
+        let executable = std::fs::Permissions::from_mode(0o755);
+        let failed = |e| Error::new(ErrorKind::Unavailable, "cannot write the hook").with_source(e);
+        tokio::fs::create_dir_all(&hooks).await.map_err(failed)?;
+        tokio::fs::write(&hook, PRE_RECEIVE).await.map_err(failed)?;
+        tokio::fs::set_permissions(&hook, executable).await.map_err(failed)?;
+        Ok(line(&self.run(["symbolic-ref", "--short", "HEAD"]).await?))
+    }
 
-/// The lines before the body (RFC 3875, section 6).
-async fn cgi_head(out: &mut BufReader<ChildStdout>) -> std::io::Result<(StatusCode, HeaderMap)> {
-    let (mut status, mut headers) = (StatusCode::OK, HeaderMap::new());
-    loop {
-        let mut line = String::new();
-        if out.read_line(&mut line).await? == 0 {
-            return Err(std::io::Error::other("it ended without a header"));
+    /// Refuses pushes to branches with this prefix, in these words.
+    pub(super) async fn refuse_push(&self, prefix: &str, message: &str) -> Result<()> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./".contains(&b);
+        if prefix.is_empty() || !prefix.bytes().all(plain) || message.contains('\n') {
+            let line =
+                "a branch prefix is made of letters, digits and `-_./`, a message of one line";
+            return Err(Error::new(ErrorKind::InvalidInput, line));
         }
-        let Some((name, value)) = line.trim_end().split_once(": ") else {
-            return Ok((status, headers));
+        let path = self.dir.join("refusals");
+        let mut all = tokio::fs::read_to_string(&path).await.unwrap_or_default();
+        all.push_str(&format!("{prefix} {message}\n"));
+        tokio::fs::write(&path, all).await.map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "cannot write the refusal").with_source(e)
+        })
+    }
+
+    /// The commit that a branch is at.
+    pub(super) async fn branch(&self, name: &str) -> Option<String> {
+        self.commit_at(&format!("refs/heads/{name}")).await
+    }
+
+    /// The commit that a revision names.
+    pub(super) async fn commit_at(&self, revision: &str) -> Option<String> {
+        let name = format!("{revision}^{{commit}}");
+        let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
+        Some(line(&self.run(args).await.ok()?))
+    }
+
+    /// Name and commit of each ref that starts so, such as `refs/heads/`.
+    pub(super) async fn refs(&self, prefix: &str) -> Vec<(String, String)> {
+        let out = self.run(["for-each-ref", "--format=%(refname) %(objectname)"]).await;
+        String::from_utf8_lossy(&out.unwrap_or_default())
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .filter(|(name, _)| name.starts_with(prefix))
+            .map(|(name, sha)| (name.to_owned(), sha.to_owned()))
+            .collect()
+    }
+
+    /// Moves a ref, makes it (`old` is empty) or deletes it (`new` is empty).
+    pub(super) async fn move_ref(&self, name: &str, new: &str, old: &str) -> Result<()> {
+        let zero = "0".repeat(40);
+        let or_zero = |sha: &str| if sha.is_empty() { zero.clone() } else { sha.to_owned() };
+        let args = ["update-ref".to_owned(), name.to_owned(), or_zero(new), or_zero(old)];
+        self.run(args).await.map(drop)
+    }
+
+    /// Whether the name is one that a ref may have.
+    pub(super) async fn is_ref_name(&self, name: &str) -> bool {
+        self.run(["check-ref-format", name]).await.is_ok()
+    }
+
+    /// Whether `ahead` contains `behind`.
+    pub(super) async fn contains(&self, ahead: &str, behind: &str) -> bool {
+        self.run(["merge-base", "--is-ancestor", behind, ahead]).await.is_ok()
+    }
+
+    /// A file of a revision, and its id.
+    pub(super) async fn file(&self, revision: &str, path: &str) -> Option<(String, Vec<u8>)> {
+        let name = format!("{revision}:{path}");
+        let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
+        let sha = line(&self.run(args).await.ok()?);
+        Some((sha.clone(), self.run(["cat-file", "blob", &sha]).await.ok()?))
+    }
+
+    /// What a directory of a revision holds.
+    pub(super) async fn list(&self, revision: &str, path: &str) -> Option<Vec<Entry>> {
+        let name = format!("{revision}:{path}");
+        let out = self.run(["ls-tree", "--end-of-options", &name]).await.ok()?;
+        let entry = |row: &str| {
+            let (head, name) = row.split_once('\t')?;
+            let mut head = head.split(' ').skip(1);
+            let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+            Some((head.next()?.to_owned(), head.next()?.to_owned(), path))
         };
-        if name.eq_ignore_ascii_case("status") {
-            let code = value.split(' ').next().and_then(|code| code.parse().ok());
-            status = code.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        } else if let (Ok(name), Ok(value)) =
-            (name.parse::<header::HeaderName>(), value.parse::<header::HeaderValue>())
-        {
-            headers.append(name, value);
+        Some(String::from_utf8_lossy(&out).lines().filter_map(entry).collect())
+    }
+
+    /// A commit on a branch that changes one file; on the first, the branch is made. Gives the
+    /// commit and the file's id.
+    pub(super) async fn write_file(
+        &self,
+        branch: &str,
+        (path, content): (&str, &[u8]),
+        message: &str,
+    ) -> Result<(String, String)> {
+        let parent = self.branch(branch).await;
+        let index = tempfile_name(&self.dir);
+        let with_index = || {
+            let mut command = program();
+            command.arg("--git-dir").arg(&self.dir).env("GIT_INDEX_FILE", &index);
+            command
+        };
+        let hash = ["hash-object", "-w", "--stdin"];
+        let blob = line(&run(with_index().args(hash), Some(content)).await?);
+        if let Some(parent) = &parent {
+            run(with_index().args(["read-tree", parent]), None).await?;
         }
+        let entry = format!("100644,{blob},{path}");
+        let written = async {
+            run(with_index().args(["update-index", "--add", "--cacheinfo", &entry]), None).await?;
+            run(with_index().arg("write-tree"), None).await
+        };
+        let tree = written.await;
+        let _ = tokio::fs::remove_file(&index).await;
+        let tree = line(&tree?);
+        let mut args = vec!["commit-tree".to_owned(), tree, "-m".to_owned(), message.to_owned()];
+        args.extend(parent.iter().flat_map(|parent| ["-p".to_owned(), parent.clone()]));
+        let commit = line(&self.run(args).await?);
+        let name = format!("refs/heads/{branch}");
+        self.move_ref(&name, &commit, parent.as_deref().unwrap_or_default()).await?;
+        Ok((commit, blob))
+    }
+
+    /// A commit, taken apart.
+    pub(super) async fn show(&self, revision: &str) -> Option<CommitInfo> {
+        let sha = self.commit_at(revision).await?;
+        let format = "--format=%H%n%T%n%P%n%an%n%ae%n%aI%n%cn%n%ce%n%cI%n%B";
+        let out = self.run(["show", "--no-patch", format, &sha]).await.ok()?;
+        let text = String::from_utf8_lossy(&out).into_owned();
+        let mut rows = text.splitn(10, '\n');
+        let mut next = || rows.next().map(str::to_owned);
+        Some(CommitInfo {
+            sha: next()?,
+            tree: next()?,
+            parents: next()?.split_whitespace().map(str::to_owned).collect(),
+            author: (next()?, next()?, next()?),
+            committer: (next()?, next()?, next()?),
+            message: next()?.trim_end().to_owned(),
+        })
+    }
+
+    pub(super) async fn stat(&self, base: &str, head: &str) -> Stat {
+        let changed = self.changed(base, head).await;
+        let range = format!("{base}..{head}");
+        let count = self.run(["rev-list", "--count", &range]).await.unwrap_or_default();
+        Stat {
+            commits: line(&count).parse().unwrap_or(0),
+            additions: changed.iter().map(|file| file.additions).sum(),
+            deletions: changed.iter().map(|file| file.deletions).sum(),
+            files: changed.len(),
+        }
+    }
+
+    /// The files that differ, from where `head` left `base`.
+    pub(super) async fn changed(&self, base: &str, head: &str) -> Vec<Changed> {
+        let range = format!("{base}...{head}");
+        let args = ["diff", "--raw", "--numstat", "--no-renames", "--abbrev=40", &range];
+        let out = self.run(args).await.unwrap_or_default();
+        let text = String::from_utf8_lossy(&out).into_owned();
+        let mut files: Vec<Changed> = text.lines().filter_map(raw).collect();
+        for row in text.lines().filter(|row| !row.starts_with(':')) {
+            let mut columns = row.split('\t');
+            let mut next = || columns.next().unwrap_or_default();
+            let (added, deleted, path) = (next(), next(), next());
+            if let Some(file) = files.iter_mut().find(|file| file.path == path) {
+                file.additions = added.parse().unwrap_or(0);
+                file.deletions = deleted.parse().unwrap_or(0);
+            }
+        }
+        let diff = self.diff(base, head).await;
+        for file in &mut files {
+            file.patch = patch_of(&diff, &file.path);
+        }
+        files
+    }
+
+    /// The change as `git diff` shows it.
+    pub(super) async fn diff(&self, base: &str, head: &str) -> String {
+        let range = format!("{base}...{head}");
+        let args = ["diff", "--no-color", "--no-ext-diff", "--no-renames", &range];
+        let mut out = self.run(args).await.unwrap_or_default();
+        out.truncate(MAX_DIFF);
+        String::from_utf8_lossy(&out).into_owned()
     }
 }
 
-type Rest = (BufReader<ChildStdout>, Child);
+/// One row of `git diff --raw`.
+fn raw(row: &str) -> Option<Changed> {
+    let (head, path) = row.strip_prefix(':')?.split_once('\t')?;
+    let columns: Vec<_> = head.split(' ').collect();
+    let status = match *columns.get(4)? {
+        "A" => "added",
+        "D" => "removed",
+        _ => "modified",
+    };
+    let sha = (status != "removed").then(|| columns[3].to_owned());
+    let patch = String::new();
+    Some(Changed { status, path: path.to_owned(), sha, additions: 0, deletions: 0, patch })
+}
 
-/// The child rides along: it ends when the answer is over or nobody wants it any more.
-async fn next_chunk((mut out, mut child): Rest) -> Option<(std::io::Result<Bytes>, Rest)> {
-    let mut chunk = bytes::BytesMut::with_capacity(64 * 1024);
-    match out.read_buf(&mut chunk).await {
-        Ok(0) => {
-            let _ = child.wait().await;
-            None
-        }
-        Ok(_) => Some((Ok(chunk.freeze()), (out, child))),
-        Err(error) => Some((Err(error), (out, child))),
-    }
+/// The part of a diff that is about one file, from its first hunk on.
+fn patch_of(diff: &str, path: &str) -> String {
+    let start = format!("diff --git a/{path} b/{path}\n");
+    let Some((_, rest)) = diff.split_once(&start) else { return String::new() };
+    let one = rest.split("\ndiff --git ").next().unwrap_or_default();
+    one.find("@@").map_or_else(String::new, |at| one[at..].to_owned())
+}
+
+fn tempfile_name(dir: &Path) -> PathBuf {
+    dir.join(format!("index-{}", super::apps::random()))
 }

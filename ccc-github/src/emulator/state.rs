@@ -1,135 +1,104 @@
 //! What the emulator knows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ccc_core::Secret;
 use ccc_core::event::{Actor, ActorKind};
 use ccc_core::vcs::Permission;
 use jiff::Timestamp;
 
-/// One request that was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// `GET`, `POST`…
-    pub method: String,
-    /// The path, as it was sent.
-    pub path: String,
-    /// The query, as it was sent, without `?`.
-    pub query: String,
-    /// What it was answered with; `None` while it is under way.
-    pub status: Option<u16>,
-    /// Who asked: `nobody`, `app jwt`, `token #3 octo/hello contents:read …`, `user alice`, or why
-    /// the credential is not taken.
-    pub caller: String,
-}
-
-/// An installation token, without the token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenInfo {
-    /// The how-manieth it is, from 1.
-    pub number: usize,
-    /// The numbers of the repositories it is for; `None` for all of the installation.
-    pub repositories: Option<Vec<u64>>,
-    /// What it may do: `contents` → `read`.
-    pub permissions: BTreeMap<String, String>,
-    /// When it ends.
-    pub expires_at: Timestamp,
-    /// Whether it was revoked.
-    pub revoked: bool,
-}
-
-impl TokenInfo {
-    pub(super) fn revoked(mut self, revoked: bool) -> Self {
-        self.revoked = revoked;
-        self
-    }
-}
-
-/// A pull request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PullRequest {
-    /// Its number.
-    pub number: u64,
-    /// One line.
-    pub title: String,
-    /// Markdown.
-    pub body: String,
-    /// The branch with the work.
-    pub head: String,
-    /// The commit that the branch was at.
-    pub head_sha: String,
-    /// The branch it should go into.
-    pub base: String,
-    /// Whether it is a draft.
-    pub draft: bool,
-    /// Whether it is open.
-    pub open: bool,
-    /// Who opened it.
-    pub author: String,
-    /// Where it is.
-    pub url: String,
-}
-
-/// A comment on an issue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comment {
-    /// Its id.
-    pub id: u64,
-    /// Who wrote it.
-    pub author: Actor,
-    /// What it says.
-    pub body: String,
-    /// When it was written.
-    pub created_at: Timestamp,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-    /// Login and content of each reaction.
-    pub reactions: Vec<(String, String)>,
-}
-
-/// One attempt to deliver a webhook.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HookDelivery {
-    /// The attempt's id.
-    pub id: u64,
-    /// `X-GitHub-Delivery`: the same for every attempt of one delivery.
-    pub guid: String,
-    /// When it was tried.
-    pub delivered_at: Timestamp,
-    /// Whether somebody asked for it.
-    pub redelivery: bool,
-    /// What it was answered with; 0 when there was no answer.
-    pub status_code: u16,
-    /// `X-GitHub-Event`.
-    pub event: String,
-    /// The payload's action.
-    pub action: String,
-    /// The bytes that were sent.
-    pub body: Vec<u8>,
-    /// The answer's body.
-    pub answer: String,
-}
+use super::apps::App;
+use super::faults::Fault;
+use super::limits::Window;
+use super::records::{Call, HookDelivery, TokenInfo};
 
 #[derive(Debug)]
 pub(super) struct Token {
     pub(super) secret: Secret,
-    pub(super) installation: u64,
     pub(super) info: TokenInfo,
-    pub(super) revoked: bool,
 }
 
-#[derive(Debug)]
-pub(super) struct Issue {
-    pub(super) number: u64,
-    pub(super) title: String,
-    pub(super) body: String,
+/// An App on an account.
+#[derive(Clone, Debug)]
+pub(super) struct Installation {
+    pub(super) id: u64,
+    pub(super) app: u64,
+    pub(super) account: String,
+    /// Repositories of the account that it does not have.
+    pub(super) without: BTreeSet<u64>,
+    pub(super) suspended_at: Option<Timestamp>,
+    pub(super) created_at: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Reaction {
+    pub(super) id: u64,
+    pub(super) user: Actor,
+    pub(super) content: String,
+    pub(super) created_at: Timestamp,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Comment {
+    pub(super) id: u64,
     pub(super) author: Actor,
-    pub(super) open: bool,
-    pub(super) labels: Vec<String>,
+    /// The App through which it was written.
+    pub(super) via: Option<u64>,
+    pub(super) body: String,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
+    pub(super) reactions: Vec<Reaction>,
+}
+
+/// What makes an issue a pull request.
+#[derive(Clone, Debug)]
+pub(super) struct Pull {
+    pub(super) head: String,
+    pub(super) head_sha: String,
+    pub(super) base: String,
+    pub(super) base_sha: String,
+    pub(super) draft: bool,
+}
+
+/// Whether an issue is still where it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Here,
+    Deleted,
+    /// In another repository, under another number.
+    Moved(u64, u64),
+}
+
+/// An issue or a pull request: GitHub counts and comments them alike.
+#[derive(Clone, Debug)]
+pub(super) struct Issue {
+    pub(super) id: u64,
+    pub(super) number: u64,
+    pub(super) title: String,
+    pub(super) body: Option<String>,
+    pub(super) author: Actor,
+    pub(super) via: Option<u64>,
+    pub(super) open: bool,
+    pub(super) state_reason: Option<String>,
+    pub(super) locked: bool,
+    pub(super) lock_reason: Option<String>,
+    pub(super) place: Place,
+    pub(super) labels: Vec<String>,
+    pub(super) assignees: Vec<Actor>,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) closed_at: Option<Timestamp>,
     pub(super) comments: Vec<Comment>,
-    pub(super) reactions: Vec<(String, String)>,
+    pub(super) reactions: Vec<Reaction>,
+    pub(super) pull: Option<Pull>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Label {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) color: String,
+    pub(super) description: Option<String>,
 }
 
 #[derive(Debug)]
@@ -137,60 +106,75 @@ pub(super) struct Repo {
     pub(super) id: u64,
     pub(super) owner: String,
     pub(super) name: String,
+    /// `owner/name` as it was, in lower case.
     pub(super) former: Vec<String>,
     pub(super) public: bool,
     pub(super) archived: bool,
-    pub(super) installed: bool,
     pub(super) default_branch: String,
     pub(super) permissions: BTreeMap<String, Permission>,
     pub(super) issues: BTreeMap<u64, Issue>,
-    pub(super) pulls: BTreeMap<u64, PullRequest>,
+    pub(super) labels: Vec<Label>,
     pub(super) last_number: u64,
+    pub(super) created_at: Timestamp,
 }
 
-#[derive(Debug)]
-struct Fault {
-    method: String,
-    path: String,
-    status: u16,
-    left: usize,
-    after: bool,
+impl Repo {
+    pub(super) fn full_name(&self) -> String {
+        format!("{}/{}", self.owner, self.name)
+    }
+
+    pub(super) fn is_named(&self, owner: &str, name: &str) -> bool {
+        self.owner.eq_ignore_ascii_case(owner) && self.name.eq_ignore_ascii_case(name)
+    }
+
+    pub(super) fn label(&self, name: &str) -> Option<&Label> {
+        self.labels.iter().find(|label| label.name.eq_ignore_ascii_case(name))
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct State {
     last_id: u64,
-    pub(super) webhook_url: Option<String>,
+    pub(super) apps: Vec<App>,
+    /// Apps whose manifest was taken and not yet converted, by code.
+    pub(super) codes: BTreeMap<String, u64>,
     pub(super) users: Vec<Actor>,
     pub(super) repos: Vec<Repo>,
-    pub(super) installations: BTreeMap<String, u64>,
+    pub(super) installations: Vec<Installation>,
     pub(super) tokens: Vec<Token>,
     pub(super) deliveries: Vec<HookDelivery>,
     pub(super) calls: Vec<Call>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) windows: BTreeMap<String, Window>,
     pub(super) grant_too_much: bool,
-    faults: Vec<Fault>,
 }
 
 impl State {
-    pub(super) fn new(webhook_url: Option<String>) -> Self {
+    pub(super) fn new(app: App) -> Self {
         Self {
             // Numbers of different things do not collide, so that mixing them up shows.
             last_id: 1_000,
-            webhook_url,
+            apps: vec![app],
+            codes: BTreeMap::new(),
             users: Vec::new(),
             repos: Vec::new(),
-            installations: BTreeMap::new(),
+            installations: Vec::new(),
             tokens: Vec::new(),
             deliveries: Vec::new(),
             calls: Vec::new(),
-            grant_too_much: false,
             faults: Vec::new(),
+            windows: BTreeMap::new(),
+            grant_too_much: false,
         }
     }
 
     pub(super) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
+    }
+
+    pub(super) fn app(&self, id: u64) -> Option<&App> {
+        self.apps.iter().find(|app| app.id == id)
     }
 
     pub(super) fn add_user(&mut self, login: &str, kind: ActorKind) -> Actor {
@@ -214,35 +198,65 @@ impl State {
         self.repos.iter_mut().find(|repo| repo.id == id)
     }
 
+    pub(super) fn issue(&self, repo: u64, number: u64) -> Option<&Issue> {
+        self.repo(repo)?.issues.get(&number)
+    }
+
     pub(super) fn issue_mut(&mut self, repo: u64, number: u64) -> Option<&mut Issue> {
         self.repo_mut(repo)?.issues.get_mut(&number)
     }
 
     /// The repository of that name, now or formerly.
     pub(super) fn repo_named(&self, owner: &str, name: &str) -> Option<&Repo> {
-        let mine = |repo: &&Repo| repo.owner.eq_ignore_ascii_case(owner);
-        let mut all = self.repos.iter().filter(mine);
-        all.clone()
-            .find(|repo| repo.name.eq_ignore_ascii_case(name))
-            .or_else(|| all.find(|repo| repo.former.iter().any(|n| n.eq_ignore_ascii_case(name))))
+        let former = format!("{owner}/{name}").to_ascii_lowercase();
+        self.repos
+            .iter()
+            .find(|repo| repo.is_named(owner, name))
+            .or_else(|| self.repos.iter().rev().find(|repo| repo.former.contains(&former)))
     }
 
-    pub(super) fn fail(&mut self, method: &str, path: &str, status: u16, left: usize, after: bool) {
-        self.faults.push(Fault {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            status,
-            left,
-            after,
+    pub(super) fn installation(&self, id: u64) -> Option<&Installation> {
+        self.installations.iter().find(|installation| installation.id == id)
+    }
+
+    pub(super) fn installation_mut(&mut self, id: u64) -> Option<&mut Installation> {
+        self.installations.iter_mut().find(|installation| installation.id == id)
+    }
+
+    /// Where the App is on the account.
+    pub(super) fn installed_on(&self, app: u64, account: &str) -> Option<&Installation> {
+        self.installations
+            .iter()
+            .find(|found| found.app == app && found.account.eq_ignore_ascii_case(account))
+    }
+
+    /// Where the App is, when it is on the repository.
+    pub(super) fn installed_at(&self, app: u64, repo: &Repo) -> Option<&Installation> {
+        self.installed_on(app, &repo.owner).filter(|found| !found.without.contains(&repo.id))
+    }
+
+    /// Puts the App on the account; where it is when it is there already.
+    pub(super) fn install(&mut self, app: u64, account: &str, now: Timestamp) -> u64 {
+        if let Some(found) = self.installed_on(app, account) {
+            return found.id;
+        }
+        let id = self.next_id();
+        self.installations.push(Installation {
+            id,
+            app,
+            account: account.to_owned(),
+            without: BTreeSet::new(),
+            suspended_at: None,
+            created_at: now,
         });
+        id
     }
 
-    /// The fault that is due for this request, and whether it comes after the work.
-    pub(super) fn fault(&mut self, method: &str, path: &str) -> Option<(u16, bool)> {
-        let fault = self.faults.iter_mut().find(|fault| {
-            fault.left > 0 && fault.method == method && path.starts_with(&fault.path)
-        })?;
-        fault.left -= 1;
-        Some((fault.status, fault.after))
+    /// Takes the App off; its tokens end with it.
+    pub(super) fn uninstall(&mut self, id: u64) {
+        self.installations.retain(|installation| installation.id != id);
+        for token in &mut self.tokens {
+            token.info.revoked |= token.info.installation == id;
+        }
     }
 }

@@ -1,168 +1,318 @@
-//! What people do: repositories, issues, labels, comments.
+//! What people and programs do to issues and pull requests, and the webhooks that tell of it.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use ccc_core::event::{Actor, ActorKind, RepoRef};
-use ccc_core::vcs::Permission;
-use ccc_core::{Error, ErrorKind, Result};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::hooks::Hook;
-use super::state::{Comment, Issue, Repo, State};
-use super::{Inner, git, json as render};
-use crate::payload::is_name;
+use super::auth::Doer;
+use super::git::Git;
+use super::hooks::{Hook, deliver_all, to_apps};
+use super::render::{self, with};
+use super::state::{Comment, Issue, Label, Place, Pull, Repo, State};
+use super::{Inner, apps};
 
-pub(super) async fn add_repository(
-    inner: &Arc<Inner>,
-    owner: &str,
-    name: &str,
-    seed: &Path,
-) -> Result<RepoRef> {
-    if !is_name(owner) || !is_name(name) || name.ends_with(".git") {
-        let line = format!("`{owner}/{name}` is no repository's name: expected OWNER/NAME");
-        return Err(Error::new(ErrorKind::InvalidInput, line.escape_default().to_string()));
-    }
-    let id = {
-        let mut state = inner.state();
-        // A former name is free again, as on GitHub.
-        let taken = state.repo_named(owner, name);
-        if taken.is_some_and(|repo| repo.name.eq_ignore_ascii_case(name)) {
-            let line = format!("{owner}/{name} is there already");
-            return Err(Error::new(ErrorKind::AlreadyExists, line));
-        }
-        state.add_user(owner, ActorKind::User);
-        if !state.installations.contains_key(&owner.to_ascii_lowercase()) {
-            let installation = state.next_id();
-            state.installations.insert(owner.to_ascii_lowercase(), installation);
-        }
-        state.next_id()
-    };
-    let default_branch = git::seed(inner, id, seed).await?;
-    inner.state().repos.push(Repo {
-        id,
-        owner: owner.to_owned(),
-        name: name.to_owned(),
-        former: Vec::new(),
-        public: true,
-        archived: false,
-        installed: true,
-        default_branch,
-        permissions: BTreeMap::from([(owner.to_ascii_lowercase(), Permission::Admin)]),
-        issues: BTreeMap::new(),
-        pulls: BTreeMap::new(),
-        last_number: 0,
-    });
-    Ok(RepoRef { host: inner.host.clone(), id, owner: owner.to_owned(), name: name.to_owned() })
+/// The longest text of an issue, a pull request or a comment, in characters.
+pub(super) const MAX_TEXT: usize = 65_536;
+
+/// What an issue or a pull request is made of.
+#[derive(Clone, Debug, Default)]
+pub(super) struct New {
+    pub(super) title: String,
+    pub(super) body: Option<String>,
+    pub(super) labels: Vec<String>,
+    pub(super) assignees: Vec<String>,
+    pub(super) pull: Option<Pull>,
 }
 
-fn known(state: &State, login: &str) -> Result<Actor> {
-    state.user(login).cloned().ok_or_else(|| {
-        let line = format!("the emulator knows no user {}: add it first", login.escape_default());
-        Error::new(ErrorKind::NotFound, line)
-    })
-}
-
-fn no_issue() -> Error {
-    Error::new(ErrorKind::NotFound, "the emulator has no such repository or issue")
-}
-
-fn payload(
+/// Tells of something that happened to an issue or a pull request.
+pub(super) fn told(
     inner: &Inner,
     state: &State,
-    repo: &Repo,
+    (repo, number): (u64, u64),
     action: &str,
-    issue: &Issue,
-    by: &Actor,
-) -> Value {
-    json!({
+    doer: &Doer,
+    more: Value,
+) -> Vec<Hook> {
+    let (Some(found), Some(issue)) = (state.repo(repo), state.issue(repo, number)) else {
+        return Vec::new();
+    };
+    let whole = json!({
         "action": action,
-        "issue": render::issue(inner, repo, issue),
-        "repository": render::repo(inner, state, repo),
-        "sender": render::user(inner, by),
-    })
+        "repository": render::repository(inner, state, found),
+        "sender": render::user(inner, &doer.actor),
+    });
+    let whole = with(whole, more);
+    match &issue.pull {
+        Some(pull) => {
+            let shown = render::pull(inner, state, (found, issue, pull));
+            let about = json!({ "number": number, "pull_request": shown });
+            to_apps(state, repo, "pull_request", &with(whole, about))
+        }
+        None => {
+            let about = json!({ "issue": render::issue(inner, state, found, issue) });
+            to_apps(state, repo, "issues", &with(whole, about))
+        }
+    }
 }
 
-pub(super) fn open_issue(
+/// Opens an issue or a pull request; `None` when the repository is not there.
+pub(super) fn open(
     inner: &Inner,
+    state: &mut State,
     repo: u64,
-    login: &str,
-    title: &str,
-    body: &str,
-) -> Result<(u64, Hook)> {
+    doer: &Doer,
+    new: New,
+) -> Option<(u64, Vec<Hook>)> {
     let now = inner.now();
-    let mut state = inner.state();
-    let author = known(&state, login)?;
-    let found = state.repo_mut(repo).ok_or_else(no_issue)?;
+    let id = state.next_id();
+    for label in &new.labels {
+        need_label(state, repo, label)?;
+    }
+    let assignees = new.assignees.iter().filter_map(|login| state.user(login).cloned()).collect();
+    let found = state.repo_mut(repo)?;
     found.last_number += 1;
     let number = found.last_number;
-    found.issues.insert(
+    let issue = Issue {
+        id,
         number,
-        Issue {
-            number,
-            title: title.to_owned(),
-            body: body.to_owned(),
-            author: author.clone(),
-            open: true,
-            labels: Vec::new(),
-            created_at: now,
-            updated_at: now,
-            comments: Vec::new(),
-            reactions: Vec::new(),
-        },
-    );
-    let found = state.repo(repo).ok_or_else(no_issue)?;
-    let issue = found.issues.get(&number).ok_or_else(no_issue)?;
-    let payload = payload(inner, &state, found, "opened", issue, &author);
-    Ok((number, Hook::new("issues", &payload)))
+        title: new.title,
+        body: new.body,
+        author: doer.actor.clone(),
+        via: doer.via,
+        open: true,
+        state_reason: None,
+        locked: false,
+        lock_reason: None,
+        place: Place::Here,
+        labels: new.labels,
+        assignees,
+        created_at: now,
+        updated_at: now,
+        closed_at: None,
+        comments: Vec::new(),
+        reactions: Vec::new(),
+        pull: new.pull,
+    };
+    found.issues.insert(number, issue);
+    Some((number, told(inner, state, (repo, number), "opened", doer, json!({}))))
 }
 
-pub(super) fn label_issue(
+/// Makes sure that the repository has the label, as GitHub does when one is put on an issue.
+pub(super) fn need_label(state: &mut State, repo: u64, name: &str) -> Option<Label> {
+    if let Some(label) = state.repo(repo)?.label(name) {
+        return Some(label.clone());
+    }
+    let id = state.next_id();
+    let label = Label { id, name: name.to_owned(), color: "ededed".to_owned(), description: None };
+    state.repo_mut(repo)?.labels.push(label.clone());
+    Some(label)
+}
+
+/// Puts a label on; nothing happens when it is there.
+pub(super) fn label(
     inner: &Inner,
-    repo: u64,
-    number: u64,
-    login: &str,
-    label: &str,
-) -> Result<Hook> {
-    let now = inner.now();
-    let mut state = inner.state();
-    let actor = known(&state, login)?;
-    let issue = state.issue_mut(repo, number).ok_or_else(no_issue)?;
-    issue.labels.push(label.to_owned());
-    issue.updated_at = now;
-    let found = state.repo(repo).ok_or_else(no_issue)?;
-    let issue = found.issues.get(&number).ok_or_else(no_issue)?;
-    let mut payload = payload(inner, &state, found, "labeled", issue, &actor);
-    payload["label"] = json!({ "id": 1, "name": label, "color": "ededed", "default": false });
-    Ok(Hook::new("issues", &payload))
+    state: &mut State,
+    at: (u64, u64),
+    doer: &Doer,
+    name: &str,
+) -> Option<Vec<Hook>> {
+    let (repo, number) = at;
+    let label = need_label(state, repo, name)?;
+    let issue = state.issue_mut(repo, number)?;
+    if issue.labels.iter().any(|had| had.eq_ignore_ascii_case(name)) {
+        return Some(Vec::new());
+    }
+    issue.labels.push(label.name.clone());
+    issue.updated_at = inner.now();
+    let shown = render::label(inner, state.repo(repo)?, &label);
+    Some(told(inner, state, at, "labeled", doer, json!({ "label": shown })))
 }
 
+/// Takes a label off; `None` when it is not on.
+pub(super) fn unlabel(
+    inner: &Inner,
+    state: &mut State,
+    at: (u64, u64),
+    doer: &Doer,
+    name: &str,
+) -> Option<Vec<Hook>> {
+    let (repo, number) = at;
+    let issue = state.issue_mut(repo, number)?;
+    let index = issue.labels.iter().position(|had| had.eq_ignore_ascii_case(name))?;
+    let name = issue.labels.remove(index);
+    issue.updated_at = inner.now();
+    let found = state.repo(repo)?;
+    let shown = found.label(&name).map(|label| render::label(inner, found, label));
+    Some(told(inner, state, at, "unlabeled", doer, json!({ "label": shown })))
+}
+
+/// Assigns somebody, or takes somebody off.
+pub(super) fn assign(
+    inner: &Inner,
+    state: &mut State,
+    at: (u64, u64),
+    doer: &Doer,
+    (login, on): (&str, bool),
+) -> Option<Vec<Hook>> {
+    let person = state.user(login)?.clone();
+    let issue = state.issue_mut(at.0, at.1)?;
+    let had = issue.assignees.iter().position(|had| had.id == person.id);
+    match (had, on) {
+        (Some(index), false) => drop(issue.assignees.remove(index)),
+        (None, true) => issue.assignees.push(person.clone()),
+        _ => return Some(Vec::new()),
+    }
+    issue.updated_at = inner.now();
+    let more = json!({ "assignee": render::user(inner, &person) });
+    let action = if on { "assigned" } else { "unassigned" };
+    Some(told(inner, state, at, action, doer, more))
+}
+
+/// Closes it, or opens it again.
+pub(super) fn set_open(
+    inner: &Inner,
+    state: &mut State,
+    at: (u64, u64),
+    doer: &Doer,
+    (open, reason): (bool, Option<&str>),
+) -> Option<Vec<Hook>> {
+    let now = inner.now();
+    let issue = state.issue_mut(at.0, at.1)?;
+    if issue.open == open {
+        return Some(Vec::new());
+    }
+    issue.open = open;
+    issue.closed_at = (!open).then_some(now);
+    let why = reason.unwrap_or(if open { "reopened" } else { "completed" });
+    issue.state_reason = issue.pull.is_none().then(|| why.to_owned());
+    issue.updated_at = now;
+    let action = if open { "reopened" } else { "closed" };
+    Some(told(inner, state, at, action, doer, json!({})))
+}
+
+/// Writes a comment; gives its id.
 pub(super) fn comment(
     inner: &Inner,
-    repo: u64,
-    number: u64,
-    login: &str,
+    state: &mut State,
+    at: (u64, u64),
+    doer: &Doer,
     body: &str,
-) -> Result<(u64, Hook)> {
+) -> Option<(u64, Vec<Hook>)> {
     let now = inner.now();
-    let mut state = inner.state();
-    let author = known(&state, login)?;
     let id = state.next_id();
-    let issue = state.issue_mut(repo, number).ok_or_else(no_issue)?;
+    let issue = state.issue_mut(at.0, at.1)?;
     issue.updated_at = now;
     issue.comments.push(Comment {
         id,
-        author: author.clone(),
+        author: doer.actor.clone(),
+        via: doer.via,
         body: body.to_owned(),
         created_at: now,
         updated_at: now,
         reactions: Vec::new(),
     });
-    let found = state.repo(repo).ok_or_else(no_issue)?;
-    let issue = found.issues.get(&number).ok_or_else(no_issue)?;
-    let comment = issue.comments.last().ok_or_else(no_issue)?;
-    let mut payload = payload(inner, &state, found, "created", issue, &author);
-    payload["comment"] = render::comment(inner, found, number, comment);
-    Ok((id, Hook::new("issue_comment", &payload)))
+    Some((id, about_comment(inner, state, at, id, "created", doer, json!({}))))
+}
+
+/// Tells of something that happened to a comment.
+pub(super) fn about_comment(
+    inner: &Inner,
+    state: &State,
+    (repo, number): (u64, u64),
+    id: u64,
+    action: &str,
+    doer: &Doer,
+    more: Value,
+) -> Vec<Hook> {
+    let (Some(found), Some(issue)) = (state.repo(repo), state.issue(repo, number)) else {
+        return Vec::new();
+    };
+    let Some(comment) = issue.comments.iter().find(|comment| comment.id == id) else {
+        return Vec::new();
+    };
+    let whole = json!({
+        "action": action,
+        "issue": render::issue(inner, state, found, issue),
+        "comment": render::comment(inner, state, (found, issue), comment),
+        "repository": render::repository(inner, state, found),
+        "sender": render::user(inner, &doer.actor),
+    });
+    to_apps(state, repo, "issue_comment", &with(whole, more))
+}
+
+/// Tells an App of its installation.
+pub(super) fn about_installation(
+    inner: &Inner,
+    state: &State,
+    installation: u64,
+    action: &str,
+) -> Vec<Hook> {
+    let Some(found) = state.installation(installation) else { return Vec::new() };
+    let mine = |repo: &&Repo| {
+        repo.owner.eq_ignore_ascii_case(&found.account) && !found.without.contains(&repo.id)
+    };
+    let repositories: Vec<_> = state
+        .repos
+        .iter()
+        .filter(mine)
+        .map(|repo| json!({ "id": repo.id, "node_id": format!("R_{}", repo.id), "name": repo.name, "full_name": repo.full_name(), "private": !repo.public }))
+        .collect();
+    let payload = json!({
+        "action": action,
+        "installation": render::installation(inner, state, found),
+        "repositories": repositories,
+        "sender": render::known_user(inner, state, &found.account),
+    });
+    vec![Hook::to_app(found.app, Some(installation), None, "installation", &payload)]
+}
+
+/// The first delivery to a new address (GitHub docs, "Webhook events and payloads": ping).
+pub(super) fn ping(app: &apps::App) -> Hook {
+    let payload = json!({
+        "zen": "Keep it logically awesome.",
+        "hook_id": app.id,
+        "hook": { "type": "App", "id": app.id, "app_id": app.id, "active": true, "events": app.events },
+    });
+    Hook::to_app(app.id, None, None, "ping", &payload)
+}
+
+/// Takes in that branches moved: open pull requests show what their branches have.
+pub(super) async fn branches_moved(inner: &Arc<Inner>, repo: u64) {
+    let git = Git::of(inner, repo);
+    let refs = git.refs("refs/heads/").await;
+    let at = |branch: &str| {
+        let name = format!("refs/heads/{branch}");
+        refs.iter().find(|(found, _)| *found == name).map(|(_, sha)| sha.clone())
+    };
+    let hooks = {
+        let mut state = inner.state();
+        let Some(found) = state.repo_mut(repo) else { return };
+        let mut moved = Vec::new();
+        for issue in found.issues.values_mut().filter(|issue| issue.open) {
+            let (number, author) = (issue.number, issue.author.clone());
+            let Some(pull) = &mut issue.pull else { continue };
+            if let Some(sha) = at(&pull.head).filter(|sha| *sha != pull.head_sha) {
+                let before = std::mem::replace(&mut pull.head_sha, sha.clone());
+                moved.push((number, author, json!({ "before": before, "after": sha })));
+            }
+        }
+        let mut hooks = Vec::new();
+        for (number, actor, more) in moved {
+            let doer = Doer { actor, via: None };
+            hooks.extend(told(inner, &state, (repo, number), "synchronize", &doer, more));
+        }
+        hooks
+    };
+    deliver_all(inner, hooks).await;
+}
+
+/// Whether the text is one that GitHub takes.
+pub(super) fn fits(text: &str) -> bool {
+    text.chars().count() <= MAX_TEXT
+}
+
+/// Whether something was changed since a moment.
+pub(super) fn since(asked: Option<&str>, changed: Timestamp) -> bool {
+    asked.and_then(|since| since.parse::<Timestamp>().ok()).is_none_or(|since| changed >= since)
 }

@@ -102,7 +102,8 @@ async fn a_person_with_curl_can_open_an_issue() {
     let http = ReqwestHttp::direct().unwrap();
     let open = |user: &str| {
         let url = format!("{}/repos/octo/hello/issues", world.emulator.api_url());
-        let request = http::Request::post(url).header("x-emulator-user", user);
+        let request =
+            http::Request::post(url).header("x-emulator-user", user).header("user-agent", "curl");
         http.send(request.body(r#"{"title":"by hand"}"#.into()).unwrap())
     };
     assert_eq!(open("alice").await.unwrap().status(), 201);

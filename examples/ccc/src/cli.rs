@@ -80,6 +80,9 @@ pub(crate) struct EmulatorArgs {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:3000")]
     pub(crate) listen: SocketAddr,
+    /// How callers reach it when something stands in front of it: links say so.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
     /// The App's number.
     #[arg(long, default_value_t = 1)]
     pub(crate) app_id: u64,
@@ -92,6 +95,12 @@ pub(crate) struct EmulatorArgs {
     /// Where deliveries go.
     #[arg(long, value_name = "URL")]
     pub(crate) webhook_url: Option<String>,
+    /// Requests in an hour for each installation.
+    #[arg(long, default_value_t = 5_000, value_name = "N")]
+    pub(crate) rate_limit: u64,
+    /// An account that opens issues and comments, beside the owners of the repositories.
+    #[arg(long, value_name = "LOGIN")]
+    pub(crate) user: Vec<String>,
     /// A repository to start with: OWNER/NAME=PATH of a git repository or a directory of files.
     #[arg(long, value_name = "OWNER/NAME=PATH")]
     pub(crate) seed_repo: Vec<String>,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use ccc_core::event::ActorKind;
 use ccc_core::{Clock, Error, ErrorKind, Result, Secret, SystemClock};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
 
@@ -18,6 +19,8 @@ pub(crate) async fn emulate(args: &EmulatorArgs) -> Result<()> {
     let mut config = EmulatorConfig::new(dir.path().join("repositories"), secret);
     config.app_id = args.app_id;
     config.listen = args.listen;
+    config.public_url.clone_from(&args.public_url);
+    config.rate_limit = args.rate_limit;
     config.private_key = args.private_key.as_deref().map(read).transpose()?;
     config.webhook_url.clone_from(&args.webhook_url);
     let seeds = args.seed_repo.iter().map(|seed| parse_seed(seed)).collect::<Result<Vec<_>>>()?;
@@ -27,7 +30,10 @@ pub(crate) async fn emulate(args: &EmulatorArgs) -> Result<()> {
         let repo = emulator.add_repository(owner, name, Path::new(path)).await?;
         say(&format!("git clone {}", emulator.git_url(&repo)));
     }
-    say(&format!("GitHub's API is emulated at {}", emulator.api_url()));
+    for login in &args.user {
+        emulator.add_user(login, ActorKind::User);
+    }
+    say(&format!("GitHub's API is emulated at {}, with pages for a browser", emulator.api_url()));
     say(&format!("App {} is installed on every repository", args.app_id));
     if args.private_key.is_none() {
         let path = dir.path().join("app.private-key.pem");

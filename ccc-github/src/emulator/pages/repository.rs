@@ -1,0 +1,169 @@
+//! Repositories: files, branches, commits.
+
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::super::Inner;
+use super::super::git::{Entry, Git};
+use super::super::state::Repo;
+use super::{Page, shown};
+
+pub(super) fn of_owner(inner: &Inner, owner: &str) -> Page {
+    let state = inner.state();
+    let user = state.user(owner)?;
+    let mine: Vec<_> = state
+        .repos
+        .iter()
+        .filter(|repo| repo.owner.eq_ignore_ascii_case(owner))
+        .map(Repo::full_name)
+        .collect();
+    let body = html! {
+        h1 { (user.login) }
+        p { "Account " (user.id) }
+        ul { @for name in &mine { li { a href={ "/" (name) } { (name) } } } }
+    };
+    Some(shown(&user.login, &body))
+}
+
+/// The line of links on top of everything in a repository.
+pub(super) fn head(repo: &Repo) -> Markup {
+    let name = repo.full_name();
+    let open = |pull: bool| {
+        repo.issues.values().filter(|issue| issue.open && issue.pull.is_some() == pull).count()
+    };
+    html! {
+        h1 {
+            a href={ "/" (repo.owner) } { (repo.owner) } " / " a href={ "/" (name) } { (repo.name) }
+            @if !repo.public { " " span.label { "private" } }
+            @if repo.archived { " " span.label { "archived" } }
+        }
+        p {
+            a href={ "/" (name) } { "Code" } " · "
+            a href={ "/" (name) "/issues" } { "Issues (" (open(false)) ")" } " · "
+            a href={ "/" (name) "/pulls" } { "Pull requests (" (open(true)) ")" }
+        }
+    }
+}
+
+pub(super) fn headed(inner: &Inner, id: u64) -> Option<(Markup, String)> {
+    let state = inner.state();
+    let repo = state.repo(id)?;
+    Some((head(repo), repo.full_name()))
+}
+
+/// The revision that a path begins with, and the rest: branches have slashes in their names.
+async fn split(git: &Git, path: &str) -> Option<(String, String)> {
+    let parts: Vec<_> = path.split('/').collect();
+    for end in 1..=parts.len() {
+        let revision = parts[..end].join("/");
+        if git.branch(&revision).await.is_some() || git.commit_at(&revision).await.is_some() {
+            return Some((revision, parts[end..].join("/")));
+        }
+    }
+    None
+}
+
+pub(super) async fn show(inner: &Inner, id: u64, path: Option<&str>) -> Page {
+    let (head, name) = headed(inner, id)?;
+    let git = Git::of(inner, id);
+    let default = inner.state().repo(id)?.default_branch.clone();
+    let found = split(&git, path.unwrap_or(&default)).await;
+    let clone = format!("git clone {}", inner.web(&format!("/{name}.git")));
+    let Some((revision, below)) = found else {
+        let body = html! { (head) p { "This repository is empty." } pre { (clone) } };
+        return path.is_none().then(|| shown(&name, &body));
+    };
+    let entries = git.list(&revision, &below).await?;
+    let branches = git.refs("refs/heads/").await;
+    let readme = match entries.iter().find(|(_, _, path)| is_readme(path)) {
+        Some((_, _, path)) => git.file(&revision, path).await,
+        None => None,
+    };
+    let body = html! {
+        (head)
+        p {
+            "Branch " strong { (revision) } " of " (branches.len()) ": "
+            @for (branch, _) in &branches {
+                @let branch = branch.trim_start_matches("refs/heads/");
+                a href={ "/" (name) "/tree/" (branch) } { (branch) } " "
+            }
+        }
+        (files(&name, &revision, &entries))
+        pre { (clone) }
+        @if let Some((_, text)) = readme { pre { (String::from_utf8_lossy(&text)) } }
+    };
+    Some(shown(&name, &body))
+}
+
+fn is_readme(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.to_lowercase().starts_with("readme"))
+}
+
+fn files(name: &str, revision: &str, entries: &[Entry]) -> Markup {
+    html! {
+        table {
+            @for (kind, _, path) in entries {
+                @let place = if kind == "tree" { "tree" } else { "blob" };
+                tr { td {
+                    a href={ "/" (name) "/" (place) "/" (revision) "/" (path) } {
+                        (path.rsplit('/').next().unwrap_or_default()) @if kind == "tree" { "/" }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+pub(super) async fn file(inner: &Inner, id: u64, path: &str) -> Page {
+    let (head, _) = headed(inner, id)?;
+    let git = Git::of(inner, id);
+    let (revision, below) = split(&git, path).await?;
+    let (_, bytes) = git.file(&revision, &below).await?;
+    let body = html! {
+        (head)
+        p { code { (below) } " on " strong { (revision) } }
+        pre { (String::from_utf8_lossy(&bytes)) }
+    };
+    Some(shown(&below, &body))
+}
+
+pub(super) async fn commit(inner: &Inner, id: u64, sha: &str) -> Page {
+    let (head, _) = headed(inner, id)?;
+    let git = Git::of(inner, id);
+    let info = git.show(sha).await?;
+    let base = info.parents.first().cloned();
+    let changes = match &base {
+        Some(base) => git.diff(base, &info.sha).await,
+        None => String::new(),
+    };
+    let body = html! {
+        (head)
+        pre { (info.message) }
+        p { (info.author.0) " <" (info.author.1) "> " small { (info.author.2) } }
+        (diff(&changes))
+    };
+    Some(shown(&info.sha, &body))
+}
+
+/// A diff in its colours.
+pub(super) fn diff(text: &str) -> Markup {
+    html! {
+        pre {
+            @for line in text.lines() {
+                @let class = match line.as_bytes().first() {
+                    Some(b'+') => "add",
+                    Some(b'-') => "del",
+                    Some(b'@' | b'd' | b'i') => "hunk",
+                    _ => "",
+                };
+                span class=(class) { (line) } "\n"
+            }
+        }
+    }
+}
+
+/// Text as it is, for programs.
+pub(super) fn plain(text: String) -> Response {
+    use axum::response::IntoResponse as _;
+    text.into_response()
+}
