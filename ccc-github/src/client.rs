@@ -1,11 +1,12 @@
-//! One REST call: headers, redirects, statuses.
+//! One REST call: paced, sent, sent on, and sent again where that is safe.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use ccc_core::{Clock, Error, ErrorKind, Secret};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,14 +14,22 @@ use url::Url;
 
 use crate::fault::{self, Fault};
 use crate::http::Http;
+use crate::pace::{Lanes, Pacing, Who};
 
+mod redirect;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
+
+pub(crate) use redirect::next_page;
 
 /// The version of the REST API that we speak (GitHub docs, "API Versions").
 const API_VERSION: &str = "2022-11-28";
-/// How often a GET is sent on to another path of the same host.
+/// How often a call is sent on to another path of the same host.
 const MAX_REDIRECTS: usize = 3;
+/// How often a call that is safe to repeat is made (spec: G6b).
+pub(crate) const TRIES: u32 = 5;
+/// The longest wait before a repeated call, unless GitHub names another.
+const MAX_BACKOFF: Duration = Duration::from_secs(60);
 /// Clocks that are this close, in seconds, are taken for equal.
 const SKEW_NOISE: i64 = 5;
 
@@ -29,8 +38,22 @@ const SKEW_NOISE: i64 = 5;
 pub(crate) struct Client {
     http: Arc<dyn Http>,
     clock: Arc<dyn Clock>,
+    lanes: Lanes,
     /// GitHub's clock minus ours, in seconds, as its last answer showed (spec: G3).
     skew: AtomicI64,
+}
+
+/// In whose name a call is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity<'a> {
+    pub(crate) who: Who,
+    pub(crate) token: Option<&'a Secret>,
+    /// The only repository that the token is for: it is not shown to another (spec: G8c).
+    pub(crate) repo: Option<u64>,
+}
+
+impl Identity<'_> {
+    pub(crate) const NOBODY: Self = Self { who: Who::Nobody, token: None, repo: None };
 }
 
 /// What goes out.
@@ -38,12 +61,17 @@ pub(crate) struct Call {
     method: Method,
     url: Url,
     body: Bytes,
+    repeatable: bool,
+    paced: bool,
 }
 
 impl Call {
+    /// A call that may be repeated if its method says so (RFC 9110, section 9.2.2); `PATCH` as we use
+    /// it sets a value, and so may be repeated too.
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        let body = Bytes::new();
-        Self { method, url, body }
+        let repeatable = method != Method::POST;
+        let paced = !method.is_safe();
+        Self { method, url, body: Bytes::new(), repeatable, paced }
     }
 
     pub(crate) fn get(url: Url) -> Self {
@@ -54,8 +82,20 @@ impl Call {
         let body = serde_json::to_vec(body).map_err(|error| {
             Error::new(ErrorKind::Unexpected, "cannot write JSON").with_source(error)
         })?;
-        let body = body.into();
-        Ok(Self { method, url, body })
+        Ok(Self { body: body.into(), ..Self::new(method, url) })
+    }
+
+    /// That carrying it out twice is as good as once.
+    pub(crate) fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+
+    /// That it makes nothing that anybody sees, so that GitHub's limits for new content are not about
+    /// it. A run waits for its tokens.
+    pub(crate) fn unpaced(mut self) -> Self {
+        self.paced = false;
+        self
     }
 
     /// Method and path, as errors name it. Not the query, which may hold text of other people.
@@ -65,8 +105,9 @@ impl Call {
 }
 
 impl Client {
-    pub(crate) fn new(http: Arc<dyn Http>, clock: Arc<dyn Clock>) -> Self {
-        Self { http, clock, skew: AtomicI64::new(0) }
+    pub(crate) fn new(http: Arc<dyn Http>, clock: Arc<dyn Clock>, pacing: Pacing) -> Self {
+        let lanes = Lanes::new(Arc::clone(&clock), pacing);
+        Self { http, clock, lanes, skew: AtomicI64::new(0) }
     }
 
     /// What time GitHub has.
@@ -84,35 +125,85 @@ impl Client {
         SignedDuration::from_secs(self.skew.load(Ordering::Relaxed))
     }
 
-    /// Sends the call, and gives back any answer below 300.
-    pub(crate) async fn send(&self, call: &Call, token: &Secret) -> Result<Response<Bytes>, Fault> {
-        self.send_with(call, Some(token)).await
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        self.clock.sleep(duration).await;
     }
 
-    /// As [`send`](Self::send), as nobody in particular where there is no token.
-    pub(crate) async fn send_with(
+    /// Makes the call, again where it failed in passing and that is safe, and gives back any answer
+    /// below 300. A limit is waited for: the call was not carried out then, whatever it is.
+    pub(crate) async fn send(
         &self,
         call: &Call,
-        token: Option<&Secret>,
+        identity: Identity<'_>,
     ) -> Result<Response<Bytes>, Fault> {
+        let mut attempt = 1;
+        loop {
+            let turn = self.lanes.enter(identity.who, call.paced).await?;
+            let answer = self.once(call, identity).await;
+            if let Ok(response) = &answer {
+                self.heed_budget(identity.who, response);
+            }
+            drop(turn);
+            let fault = match answer {
+                Err(fault) if attempt < TRIES => fault,
+                answer => return answer,
+            };
+            if let Some(wait) = fault.limited() {
+                // Without a header GitHub wants a minute, and more each time (GitHub docs, "Rate
+                // limits for the REST API": exceeding the rate limit).
+                self.lanes.block(identity.who, wait.saturating_mul(1 << (attempt - 1)));
+            } else if call.repeatable && fault.is_passing() {
+                match self.backoff(&fault, attempt) {
+                    Some(wait) => self.sleep(wait).await,
+                    None => return Err(fault),
+                }
+            } else {
+                return Err(fault);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// How long to wait before the next attempt; `None` when GitHub asks for longer than we wait.
+    pub(crate) fn backoff(&self, fault: &Fault, attempt: u32) -> Option<Duration> {
+        let most = Duration::from_secs(1 << attempt.min(6)).min(MAX_BACKOFF);
+        let asked = fault.asked_wait().unwrap_or_default();
+        let wait = asked.max(most.mul_f64(chance()));
+        (wait <= self.lanes.pacing().longest_wait).then_some(wait)
+    }
+
+    /// Asks for nothing more when the answer says that nothing more is left.
+    fn heed_budget(&self, who: Who, response: &Response<Bytes>) {
+        if let Some(wait) = fault::exhausted(response.headers(), self.now()) {
+            self.lanes.block(who, wait);
+        }
+    }
+
+    /// As [`send`](Self::send), once, and without a turn: for a call that has another way to go.
+    pub(crate) async fn send_once(
+        &self,
+        call: &Call,
+        identity: Identity<'_>,
+    ) -> Result<Response<Bytes>, Fault> {
+        self.once(call, identity).await
+    }
+
+    async fn once(&self, call: &Call, identity: Identity<'_>) -> Result<Response<Bytes>, Fault> {
         let mut url = call.url.clone();
         for _ in 0..=MAX_REDIRECTS {
-            let response = self.http.send(request(call, &url, token)?).await?;
+            let response = self.http.send(request(call, &url, identity.token)?).await?;
             self.learn_skew(&response);
             let status = response.status();
             if status.is_success() {
                 return Ok(response);
             }
-            match redirect(call, &url, &response) {
+            match redirect::target(&call.method, &url, &response, identity.repo) {
                 Some(target) => url = target,
                 None => return Err(fault::from_response(call.name(), &response, self.now())),
             }
         }
-        Err(Error::new(
-            ErrorKind::Unexpected,
-            format!("GitHub redirects {} without end", call.name()),
-        )
-        .into())
+        let line = format!("GitHub redirects {} without end", call.name());
+        Err(Error::new(ErrorKind::Unexpected, line).into())
     }
 
     fn learn_skew(&self, response: &Response<Bytes>) {
@@ -124,6 +215,15 @@ impl Client {
             let skew = if skew.abs() <= SKEW_NOISE { 0 } else { skew };
             self.skew.store(skew, Ordering::Relaxed);
         }
+    }
+}
+
+/// A number from 0 to 1: without chance, all who failed together would come back together.
+fn chance() -> f64 {
+    let mut bytes = [0_u8; 4];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX),
+        Err(_) => 1.0,
     }
 }
 
@@ -160,38 +260,4 @@ fn request(call: &Call, url: &Url, token: Option<&Secret>) -> Result<Request<Byt
         let line = format!("cannot make a request of {}", call.name());
         Error::new(ErrorKind::InvalidInput, line).with_source(error)
     })
-}
-
-/// Where to ask instead: for a GET, and on the same host alone, because the token goes with it
-/// (spec: G8b). A renamed repository answers so (GitHub docs, "Best practices for using the REST API").
-fn redirect(call: &Call, from: &Url, response: &Response<Bytes>) -> Option<Url> {
-    let moved = matches!(
-        response.status(),
-        StatusCode::MOVED_PERMANENTLY
-            | StatusCode::FOUND
-            | StatusCode::TEMPORARY_REDIRECT
-            | StatusCode::PERMANENT_REDIRECT
-    );
-    if !moved || call.method != Method::GET {
-        return None;
-    }
-    let target = from.join(fault::text(response.headers(), "location")?).ok()?;
-    same_place(from, &target).then_some(target)
-}
-
-fn same_place(a: &Url, b: &Url) -> bool {
-    a.origin() == b.origin() && b.username().is_empty() && b.password().is_none()
-}
-
-/// The next page's address out of `Link`, if it is on the same host (GitHub docs, "Using pagination
-/// in the REST API").
-pub(crate) fn next_page(of: &Url, response: &Response<Bytes>) -> Option<Url> {
-    let links = fault::text(response.headers(), "link")?;
-    let next = links
-        .split(',')
-        .find(|link| link.split(';').skip(1).any(|rel| rel.trim() == "rel=\"next\""))?;
-    let target = next.split(';').next()?.trim();
-    let target = target.strip_prefix('<')?.strip_suffix('>')?;
-    let target = of.join(target).ok()?;
-    same_place(of, &target).then_some(target)
 }

@@ -24,6 +24,8 @@ pub(crate) enum Fault {
         request_id: String,
         /// Set when it is a matter of waiting.
         retry_after: Option<Duration>,
+        /// Field and code of what GitHub found invalid.
+        problems: Vec<(String, String)>,
     },
     /// A body that does not read.
     #[error(
@@ -51,12 +53,33 @@ impl Fault {
         }
     }
 
-    /// GitHub's words.
-    pub(crate) fn message(&self) -> &str {
+    /// Whether it has this status.
+    pub(crate) fn is(&self, status: StatusCode) -> bool {
+        self.status() == Some(status)
+    }
+
+    /// Whether GitHub's words hold these.
+    pub(crate) fn says(&self, words: &str) -> bool {
+        let message = match self {
+            Self::Status { message, .. } => message.to_ascii_lowercase(),
+            _ => return false,
+        };
+        message.contains(&words.to_ascii_lowercase())
+    }
+
+    /// Whether GitHub found this field to be so.
+    pub(crate) fn has_problem(&self, field: &str, code: &str) -> bool {
         match self {
-            Self::Status { message, .. } => message,
-            _ => "",
+            Self::Status { problems, .. } => {
+                problems.iter().any(|(name, why)| name == field && why == code)
+            }
+            _ => false,
         }
+    }
+
+    /// Whether it is an address to ask at instead, which we did not follow.
+    pub(crate) fn is_redirect(&self) -> bool {
+        self.status().is_some_and(|status| status.is_redirection())
     }
 
     /// Whether a write may have happened all the same.
@@ -65,8 +88,36 @@ impl Fault {
             Self::Status { status, .. } => status.is_server_error(),
             Self::Body { .. } => true,
             Self::Http(error) => {
+                // Before the request left, it did not.
+                !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::RateLimited)
+            }
+        }
+    }
+
+    /// Whether the same call may work a moment later (spec: G6b).
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status.as_u16(), 500 | 502..=504),
+            Self::Body { .. } => false,
+            Self::Http(error) => {
                 matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Unavailable)
             }
+        }
+    }
+
+    /// How long GitHub's limits want to hear nothing, when that is what it is.
+    pub(crate) fn limited(&self) -> Option<Duration> {
+        match self {
+            Self::Status { status, retry_after, .. } if !status.is_server_error() => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// How long GitHub asks to wait, for whatever reason.
+    pub(crate) fn asked_wait(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
         }
     }
 }
@@ -127,6 +178,9 @@ pub(crate) fn from_response(call: String, response: &Response<Bytes>, now: Times
         message.push_str(&detail);
     }
     let retry_after = retry_after(response.status(), headers, &message, now);
+    let problems = body.errors.iter().filter_map(|error| {
+        Some((error["field"].as_str()?.to_owned(), error["code"].as_str()?.to_owned()))
+    });
     let request_id = text(headers, "x-github-request-id");
     Fault::Status {
         status: response.status(),
@@ -135,6 +189,7 @@ pub(crate) fn from_response(call: String, response: &Response<Bytes>, now: Times
         request_id: request_id
             .map_or_else(String::new, |id| format!(" (request {})", one_line(id))),
         retry_after,
+        problems: problems.collect(),
     }
 }
 
@@ -169,15 +224,23 @@ fn retry_after(
     if let Some(seconds) = asked {
         return Some(Duration::from_secs(seconds));
     }
-    if text(headers, "x-ratelimit-remaining") == Some("0") {
-        let reset = text(headers, "x-ratelimit-reset").and_then(|v| v.parse::<i64>().ok());
-        let wait = reset.map_or(60, |reset| reset - now.as_second()).max(1);
-        return Some(Duration::from_secs(wait.unsigned_abs()));
+    if let Some(wait) = exhausted(headers, now) {
+        return Some(wait);
     }
     // A secondary limit may come without any header: then a minute is what GitHub asks for.
     let limited = status == StatusCode::TOO_MANY_REQUESTS
         || message.to_ascii_lowercase().contains("secondary rate limit");
     limited.then_some(Duration::from_secs(60))
+}
+
+/// How long it takes until there is something left of the hour, when nothing is.
+pub(crate) fn exhausted(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    if text(headers, "x-ratelimit-remaining") != Some("0") {
+        return None;
+    }
+    let reset = text(headers, "x-ratelimit-reset").and_then(|v| v.parse::<i64>().ok());
+    let wait = reset.map_or(60, |reset| reset.saturating_sub(now.as_second())).max(1);
+    Some(Duration::from_secs(wait.unsigned_abs()))
 }
 
 pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

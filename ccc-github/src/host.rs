@@ -1,6 +1,7 @@
 //! GitHub as the pipeline sees it.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use ccc_core::event::{Actor, RepoRef};
@@ -16,6 +17,7 @@ use crate::endpoints::Endpoints;
 use crate::fault::Fault;
 use crate::http::{Http, ReqwestHttp};
 use crate::jwt::AppKey;
+use crate::pace::Pacing;
 use crate::payload::actor_kind;
 use crate::token::Tokens;
 
@@ -37,6 +39,7 @@ pub struct GitHubBuilder {
     clock: Arc<dyn Clock>,
     api_url: String,
     http: Option<Arc<dyn Http>>,
+    pacing: Pacing,
 }
 
 impl GitHubBuilder {
@@ -52,6 +55,12 @@ impl GitHubBuilder {
         self
     }
 
+    /// How fast it calls. Without it, below github.com's limits.
+    pub fn pacing(mut self, pacing: Pacing) -> Self {
+        self.pacing = pacing;
+        self
+    }
+
     /// Puts it together. Asks GitHub nothing.
     ///
     /// # Errors
@@ -63,10 +72,11 @@ impl GitHubBuilder {
             None if endpoints.is_loopback() => Arc::new(ReqwestHttp::direct()?),
             None => Arc::new(ReqwestHttp::new()?),
         };
-        let client = Client::new(http, self.clock);
+        let client = Client::new(http, self.clock, self.pacing);
         Ok(GitHub {
             tokens: Tokens::new(self.app_id, self.key, client, endpoints),
             bot: tokio::sync::OnceCell::new(),
+            written: Mutex::default(),
         })
     }
 }
@@ -75,11 +85,16 @@ impl GitHubBuilder {
 ///
 /// Its own calls use tokens of one repository and one [`Grant`], kept as long as they last; those that
 /// nobody holds any more are revoked with the last
-/// [`release`](ccc_core::VcsHost::release) of the repository. Share one: the cache is in it.
+/// [`release`](ccc_core::VcsHost::release) of the repository.
+///
+/// One of these is one App on one host. Share it: the tokens, the limits and what is known of
+/// repositories are in it, and in it alone, so that several Apps and hosts can be used side by side.
 #[derive(Debug)]
 pub struct GitHub {
     tokens: Tokens,
     bot: tokio::sync::OnceCell<BotIdentity>,
+    /// The comments that we wrote last, so that the next change of one need not look for it.
+    written: Mutex<VecDeque<comments::Written>>,
 }
 
 impl GitHub {
@@ -91,6 +106,7 @@ impl GitHub {
             clock,
             api_url: "https://api.github.com".to_owned(),
             http: None,
+            pacing: Pacing::default(),
         }
     }
 
@@ -116,7 +132,7 @@ impl GitHub {
     }
 
     fn url(&self, repo: &RepoRef, parts: &[&str]) -> Result<Url> {
-        self.tokens.endpoints.repo(repo, parts)
+        self.tokens.endpoints.repo(&self.tokens.current(repo), parts)
     }
 
     /// One call for one repository, with a token of our own.
@@ -188,4 +204,34 @@ impl From<User> for Actor {
 
 fn not_found(line: String) -> Error {
     Error::new(ErrorKind::NotFound, line)
+}
+
+fn not_allowed(line: String) -> Error {
+    Error::new(ErrorKind::PermissionDenied, line)
+}
+
+/// The text, at most `limit` characters of it; what is left out is said (GitHub takes 65 536; spec:
+/// X13b).
+fn fitted(text: &str, limit: usize) -> String {
+    const CUT: &str = "\n\n*The rest did not fit here.*";
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(limit.saturating_sub(CUT.len())).collect();
+    kept + CUT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_says_so() {
+        // spec: X13b
+        assert_eq!(fitted("aäb", 3), "aäb");
+        let cut = fitted(&"ä".repeat(101), 100);
+        assert_eq!(cut.chars().count(), 100);
+        assert!(cut.starts_with("ää") && cut.ends_with("did not fit here.*"), "{cut}");
+        assert_eq!(fitted(&"ä".repeat(100), 100), "ä".repeat(100));
+    }
 }

@@ -8,6 +8,7 @@ mod fault;
 mod host;
 pub mod http;
 mod jwt;
+mod pace;
 mod payload;
 #[cfg(feature = "axum")]
 mod router;
@@ -21,6 +22,7 @@ use getrandom_02 as _;
 pub use endpoints::Endpoints;
 pub use host::{GitHub, GitHubBuilder};
 pub use jwt::{AppKey, app_jwt};
+pub use pace::Pacing;
 #[cfg(feature = "axum")]
 pub use router::router;
 pub use webhook::{Secrets, Webhook};

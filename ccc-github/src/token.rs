@@ -2,6 +2,7 @@
 //! (GitHub docs, "Generating an installation access token for a GitHub App"; spec: G1a–G2c, G4).
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,24 +13,35 @@ use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use crate::client::{Call, Client};
+use crate::client::{Call, Client, Identity};
 use crate::endpoints::Endpoints;
 use crate::fault::Fault;
-use crate::jwt::{AppKey, app_jwt};
+use crate::jwt::AppKey;
+use crate::pace::Who;
 
 mod mint;
+mod send;
 
 /// The least time that a token must still be good for, whoever asks (spec: G1b).
 const MARGIN: Duration = Duration::from_secs(300);
 
 /// A token as GitHub gave it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Token {
     secret: Secret,
     /// By GitHub's clock.
     expires_at: Timestamp,
+    minted_at: Timestamp,
+    installation: u64,
     /// How many [`Tokens::lease`] calls have it and have not given it back.
     leases: usize,
+}
+
+impl Token {
+    fn identity(&self, repo: u64) -> Identity<'_> {
+        let who = Who::Installation(self.installation);
+        Identity { who, token: Some(&self.secret), repo: Some(repo) }
+    }
 }
 
 /// The tokens of one repository and grant. At most one is handed out; the others wait for the last
@@ -45,19 +57,24 @@ struct Slot {
 #[derive(Debug, Default)]
 struct Entry {
     slot: tokio::sync::Mutex<Slot>,
-    attempts: std::sync::atomic::AtomicU64,
+    attempts: AtomicU64,
 }
 
 type Key = (u64, Grant);
 
-/// Mints, caches, counts and revokes.
+/// Mints, caches, counts and revokes. One of these is one App on one host, and so is its cache: tokens
+/// of another App or host cannot get into it.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     app_id: u64,
     key: AppKey,
     pub(crate) client: Client,
     pub(crate) endpoints: Endpoints,
+    /// The App's installation on each repository, as far as it is known. A token of another one is
+    /// not used.
     installations: Mutex<HashMap<u64, u64>>,
+    /// What repositories are called now, where that is not what their events say.
+    names: Mutex<HashMap<u64, (String, String)>>,
     entries: Mutex<HashMap<Key, Arc<Entry>>>,
     /// Which slot a token is in, by its SHA-256: what is given back names no repository.
     owners: Mutex<HashMap<[u8; 32], Key>>,
@@ -80,8 +97,29 @@ impl Tokens {
             client,
             endpoints,
             installations: Mutex::default(),
+            names: Mutex::default(),
             entries: Mutex::default(),
             owners: Mutex::default(),
+        }
+    }
+
+    /// The repository under the name that it has now, as far as we heard.
+    pub(crate) fn current(&self, repo: &RepoRef) -> RepoRef {
+        let mut repo = repo.clone();
+        if let Some((owner, name)) = lock(&self.names).get(&repo.id) {
+            owner.clone_into(&mut repo.owner);
+            name.clone_into(&mut repo.name);
+        }
+        repo
+    }
+
+    /// That the repository is called so by now. Redirects may end, and its old name may be taken.
+    pub(crate) fn learn_name(&self, asked: &RepoRef, owner: &str, name: &str) {
+        let mut names = lock(&self.names);
+        if (asked.owner.as_str(), asked.name.as_str()) == (owner, name) {
+            names.remove(&asked.id);
+        } else {
+            names.insert(asked.id, (owner.to_owned(), name.to_owned()));
         }
     }
 
@@ -93,81 +131,8 @@ impl Tokens {
         grant: Grant,
         min_ttl: Duration,
     ) -> Result<(Secret, Timestamp)> {
-        let (secret, expires_at) = self.get(repo, grant, min_ttl.max(MARGIN), 1).await?;
-        Ok((secret, self.client.to_local(expires_at)))
-    }
-
-    /// Calls with a token of our own: the cached one if there is one. A token that GitHub no longer
-    /// takes is replaced once (spec: G2a).
-    pub(crate) async fn send(
-        &self,
-        repo: &RepoRef,
-        grant: Grant,
-        call: &Call,
-    ) -> Result<http::Response<bytes::Bytes>, Fault> {
-        let (token, _) = self.get(repo, grant, MARGIN, 0).await?;
-        match self.client.send(call, &token).await {
-            Err(fault) if fault.status() == Some(StatusCode::UNAUTHORIZED) => {
-                self.evict((repo.id, grant), &token).await;
-                let (token, _) = self.get(repo, grant, MARGIN, 0).await?;
-                self.client.send(call, &token).await
-            }
-            answer => answer,
-        }
-    }
-
-    /// Calls as the App itself. Once more when the first answer showed that our clock is off
-    /// (spec: G3).
-    pub(crate) async fn send_as_app(
-        &self,
-        call: &Call,
-    ) -> Result<http::Response<bytes::Bytes>, Fault> {
-        let mut skew = self.client.skew();
-        loop {
-            let jwt = app_jwt(self.app_id, &self.key, self.client.now())?;
-            let answer = self.client.send(call, &jwt).await;
-            let refused =
-                matches!(&answer, Err(fault) if fault.status() == Some(StatusCode::UNAUTHORIZED));
-            let learned = self.client.skew();
-            if refused && (learned - skew).abs() > SignedDuration::from_secs(30) {
-                skew = learned;
-                continue;
-            }
-            if refused {
-                let line = format!(
-                    "GitHub does not accept the App's JWT: is app id {} the one of this private key, \
-                     and is the clock right? ({})",
-                    self.app_id,
-                    answer.err().map(|fault| fault.to_string()).unwrap_or_default()
-                );
-                return Err(Error::new(ErrorKind::Unauthenticated, line).into());
-            }
-            return answer;
-        }
-    }
-
-    /// Calls for something public that belongs to no repository: as nobody, which is enough for the
-    /// few such calls that there are. Where GitHub wants to know who asks (a private Enterprise
-    /// Server, an address whose hour is used up), with a token that can read metadata and nothing else,
-    /// revoked at once.
-    pub(crate) async fn send_anywhere(
-        &self,
-        call: &Call,
-    ) -> Result<http::Response<bytes::Bytes>, Fault> {
-        let refused =
-            [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS];
-        match self.client.send_with(call, None).await {
-            Err(fault) if fault.status().is_some_and(|status| refused.contains(&status)) => {}
-            answer => return answer,
-        }
-        let Some(token) = self.powerless().await? else {
-            return self.client.send_with(call, None).await;
-        };
-        let answer = self.client.send(call, &token).await;
-        if let Err(error) = self.revoke(&token).await {
-            tracing::warn!(%error, "a token could not be revoked; it expires within the hour");
-        }
-        answer
+        let token = self.get(repo, grant, min_ttl.max(MARGIN), 1).await?;
+        Ok((token.secret, self.client.to_local(token.expires_at)))
     }
 
     async fn get(
@@ -176,17 +141,17 @@ impl Tokens {
         grant: Grant,
         min_ttl: Duration,
         leases: usize,
-    ) -> Result<(Secret, Timestamp)> {
-        use std::sync::atomic::Ordering;
+    ) -> Result<Token> {
         let key = (repo.id, grant);
         let entry = Arc::clone(lock(&self.entries).entry(key).or_default());
         let seen = entry.attempts.load(Ordering::Acquire);
         let mut slot = entry.slot.lock().await;
         if let Some(token) = slot.tokens.last_mut()
+            && self.is_current(repo, token)
             && self.lasts(token.expires_at, min_ttl)
         {
             token.leases += leases;
-            return Ok((token.secret.clone(), token.expires_at));
+            return Ok(token.clone());
         }
         if let Some((attempt, kind, line, wait)) = &slot.failure
             && *attempt > seen
@@ -196,7 +161,7 @@ impl Tokens {
         }
         let minted = self.mint(repo, grant).await;
         let attempt = entry.attempts.fetch_add(1, Ordering::AcqRel) + 1;
-        let (secret, expires_at) = match minted {
+        let mut token = match minted {
             Ok(token) => token,
             Err(error) => {
                 let line = error.message().to_owned();
@@ -205,10 +170,10 @@ impl Tokens {
             }
         };
         slot.failure = None;
-        lock(&self.owners).insert(digest(&secret), key);
-        slot.tokens.push(Token { secret: secret.clone(), expires_at, leases: 0 });
+        lock(&self.owners).insert(digest(&token.secret), key);
+        slot.tokens.push(token.clone());
         self.drop_idle(&mut slot, 1).await;
-        if !self.lasts(expires_at, min_ttl) {
+        if !self.lasts(token.expires_at, min_ttl) {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!(
@@ -219,10 +184,16 @@ impl Tokens {
             ));
         }
         // Last, so that a caller who gave up on the way holds nothing.
-        if let Some(token) = slot.tokens.last_mut() {
-            token.leases += leases;
+        if let Some(kept) = slot.tokens.last_mut() {
+            kept.leases += leases;
+            token = kept.clone();
         }
-        Ok((secret, expires_at))
+        Ok(token)
+    }
+
+    /// Whether the token is of the App's present installation, as far as we know it.
+    fn is_current(&self, repo: &RepoRef, token: &Token) -> bool {
+        lock(&self.installations).get(&repo.id).is_none_or(|id| *id == token.installation)
     }
 
     fn lasts(&self, expires_at: Timestamp, min_ttl: Duration) -> bool {
@@ -242,15 +213,13 @@ impl Tokens {
             index += 1;
             let kept = token.leases > 0 || index > first_kept;
             if !kept {
-                idle.push(token.secret.clone());
+                idle.push(token.clone());
             }
             kept
         });
-        for secret in idle {
-            lock(&self.owners).remove(&digest(&secret));
-            if let Err(error) = self.revoke(&secret).await {
-                tracing::warn!(%error, "a token could not be revoked; it expires within the hour");
-            }
+        for token in idle {
+            lock(&self.owners).remove(&digest(&token.secret));
+            self.revoke_or_say(&token.secret, Who::Installation(token.installation)).await;
         }
     }
 
@@ -272,10 +241,10 @@ impl Tokens {
         let key = lock(&self.owners).get(&id).copied();
         let Some(key) = key else {
             // Given back before, and revoking failed then; or not ours at all.
-            return self.revoke(secret).await.map_err(Error::from);
+            return self.revoke(secret, Who::Nobody).await.map_err(Error::from);
         };
         let entry = Arc::clone(lock(&self.entries).entry(key).or_default());
-        {
+        let who = {
             let mut slot = entry.slot.lock().await;
             let Some(at) = slot.tokens.iter().position(|token| digest(&token.secret) == id) else {
                 return Ok(());
@@ -284,10 +253,10 @@ impl Tokens {
             if slot.tokens[at].leases > 0 {
                 return Ok(());
             }
-            slot.tokens.remove(at);
             lock(&self.owners).remove(&id);
-        }
-        let revoked = self.revoke(secret).await.map_err(Error::from);
+            Who::Installation(slot.tokens.remove(at).installation)
+        };
+        let revoked = self.revoke(secret, who).await.map_err(Error::from);
         self.sweep(key.0).await;
         revoked
     }
@@ -313,9 +282,11 @@ impl Tokens {
     }
 
     /// `DELETE /installation/token`; a token that is not valid any more is revoked enough.
-    async fn revoke(&self, secret: &Secret) -> Result<(), Fault> {
+    async fn revoke(&self, secret: &Secret, who: Who) -> Result<(), Fault> {
         let url = self.endpoints.api(&["installation", "token"]);
-        match self.client.send(&Call::new(Method::DELETE, url), secret).await {
+        let call = Call::new(Method::DELETE, url).unpaced();
+        let identity = Identity { who, token: Some(secret), repo: None };
+        match self.client.send(&call, identity).await {
             Ok(_) => Ok(()),
             Err(fault)
                 if matches!(
@@ -326,6 +297,12 @@ impl Tokens {
                 Ok(())
             }
             Err(fault) => Err(fault),
+        }
+    }
+
+    async fn revoke_or_say(&self, secret: &Secret, who: Who) {
+        if let Err(error) = self.revoke(secret, who).await {
+            tracing::warn!(%error, "a token could not be revoked; it expires within the hour");
         }
     }
 }

@@ -1,15 +1,48 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use ccc_core::{SystemClock, async_trait};
+use ccc_core::async_trait;
 
 use super::*;
+
+/// A clock on which sleeping takes no time, and moves it; keeps what was slept.
+#[derive(Debug)]
+pub(crate) struct Leaping {
+    now: Mutex<Timestamp>,
+    pub(crate) slept: Mutex<Vec<Duration>>,
+}
+
+impl Leaping {
+    pub(crate) fn new() -> Arc<Self> {
+        let now = Mutex::new(Timestamp::from_second(1_800_000_000).unwrap());
+        Arc::new(Self { now, slept: Mutex::default() })
+    }
+
+    pub(crate) fn set_back(&self, by: SignedDuration) {
+        *self.now.lock().unwrap() -= by;
+    }
+}
+
+#[async_trait]
+impl Clock for Leaping {
+    fn now(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        *self.now.lock().unwrap() += duration;
+        self.slept.lock().unwrap().push(duration);
+        tokio::task::yield_now().await;
+    }
+}
+
+type Asked = (String, Option<String>);
 
 /// Answers from a list, and remembers what it was asked.
 #[derive(Debug, Default)]
 struct Scripted {
-    answers: Mutex<VecDeque<Response<Bytes>>>,
-    asked: Mutex<Vec<(String, Option<String>)>>,
+    answers: Mutex<VecDeque<ccc_core::Result<Response<Bytes>>>>,
+    asked: Mutex<Vec<Asked>>,
 }
 
 #[async_trait]
@@ -18,7 +51,7 @@ impl Http for Scripted {
         let authorization = request.headers().get("authorization");
         let authorization = authorization.map(|value| value.to_str().unwrap().to_owned());
         self.asked.lock().unwrap().push((request.uri().to_string(), authorization));
-        Ok(self.answers.lock().unwrap().pop_front().unwrap())
+        self.answers.lock().unwrap().pop_front().unwrap()
     }
 }
 
@@ -26,17 +59,40 @@ fn answer(status: u16, name: &'static str, value: &str) -> Response<Bytes> {
     Response::builder().status(status).header(name, value).body(Bytes::new()).unwrap()
 }
 
+struct Told {
+    got: Result<Response<Bytes>, Fault>,
+    asked: Vec<Asked>,
+    slept: Vec<Duration>,
+}
+
+/// Makes one call of this method; the answers come one after the other.
+async fn told(
+    method: Method,
+    repo: Option<u64>,
+    answers: impl IntoIterator<Item = ccc_core::Result<Response<Bytes>>>,
+) -> Told {
+    let (http, clock) = (Arc::new(Scripted::default()), Leaping::new());
+    http.answers.lock().unwrap().extend(answers);
+    let client = Client::new(
+        Arc::<Scripted>::clone(&http),
+        Arc::<Leaping>::clone(&clock),
+        Pacing::unlimited(),
+    );
+    let call = Call::new(method, Url::parse("https://api.example.com/repos/a/b?q=1").unwrap());
+    let token = Secret::from("ghs_hunter2");
+    let identity = Identity { who: Who::Installation(1), token: Some(&token), repo };
+    let got = client.send(&call, identity).await;
+    let asked = http.asked.lock().unwrap().clone();
+    let slept = clock.slept.lock().unwrap().clone();
+    Told { got, asked, slept }
+}
+
 async fn ask(
     method: Method,
     answers: impl IntoIterator<Item = Response<Bytes>>,
-) -> (Result<Response<Bytes>, Fault>, Vec<(String, Option<String>)>) {
-    let http = Arc::new(Scripted::default());
-    http.answers.lock().unwrap().extend(answers);
-    let client = Client::new(Arc::<Scripted>::clone(&http), Arc::new(SystemClock));
-    let call = Call::new(method, Url::parse("https://api.example.com/repos/a/b?q=1").unwrap());
-    let got = client.send(&call, &Secret::from("ghs_hunter2")).await;
-    let asked = http.asked.lock().unwrap().clone();
-    (got, asked)
+) -> (Result<Response<Bytes>, Fault>, Vec<Asked>) {
+    let told = told(method, None, answers.into_iter().map(Ok)).await;
+    (told.got, told.asked)
 }
 
 #[tokio::test]
@@ -75,17 +131,110 @@ async fn no_other_place_ever_gets_the_token() {
 }
 
 #[tokio::test]
-async fn only_a_get_is_sent_on_and_not_for_ever() {
+async fn a_write_is_sent_on_as_it_is_or_not_at_all_and_nothing_for_ever() {
     // spec: G8b
     for method in [Method::POST, Method::PATCH, Method::DELETE] {
-        let (got, asked) = ask(method, [answer(307, "location", "/x")]).await;
-        assert!(got.is_err());
-        assert_eq!(asked.len(), 1);
+        for (status, hops) in [(301, 1), (302, 1), (307, 2), (308, 2)] {
+            let answers = [answer(status, "location", "/x"), answer(200, "x", "y")];
+            let (got, asked) = ask(method.clone(), answers).await;
+            assert_eq!((got.is_ok(), asked.len()), (hops == 2, hops), "{method} {status}");
+        }
     }
     let (got, asked) = ask(Method::GET, (0..9).map(|_| answer(302, "location", "/x"))).await;
     assert_eq!(asked.len(), 1 + MAX_REDIRECTS);
     let error = Error::from(got.unwrap_err()).to_string();
     assert!(error.contains("without end") && !error.contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_token_is_sent_on_to_its_own_repository_alone() {
+    // spec: G8c
+    for (target, follows) in [
+        ("/repositories/7", true),
+        ("/repositories/7/issues/3", true),
+        ("/api/v3/repositories/7", true),
+        ("/repositories/8", false),
+        ("/repositories/77", false),
+        ("/repos/octo/other", false),
+        ("/repositories", false),
+    ] {
+        let answers = [answer(301, "location", target), answer(200, "x", "y")];
+        let told = told(Method::GET, Some(7), answers.map(Ok)).await;
+        assert_eq!(
+            (told.got.is_ok(), told.asked.len()),
+            (follows, 1 + usize::from(follows)),
+            "{target}"
+        );
+    }
+}
+
+fn down() -> ccc_core::Result<Response<Bytes>> {
+    Err(Error::new(ErrorKind::Unavailable, "no connection"))
+}
+
+#[tokio::test]
+async fn what_fails_in_passing_is_tried_again_where_that_is_safe() {
+    // spec: G6b
+    let status = |status: u16| Ok(answer(status, "x", "y"));
+    for (method, again) in [
+        (Method::GET, true),
+        (Method::PATCH, true),
+        (Method::DELETE, true),
+        (Method::PUT, true),
+        (Method::POST, false),
+    ] {
+        for failure in [500, 502, 503, 504] {
+            let told = told(method.clone(), None, [status(failure), status(200)]).await;
+            assert_eq!(told.got.is_ok(), again, "{method} {failure}");
+        }
+        let told = told(method.clone(), None, [down(), status(200)]).await;
+        assert_eq!(told.got.is_ok(), again, "{method} without a connection");
+    }
+    for final_status in [400, 401, 403, 404, 409, 410, 422, 501] {
+        let told = told(Method::GET, None, [status(final_status), status(200)]).await;
+        assert_eq!((told.asked.len(), told.slept.len()), (1, 0), "{final_status}");
+    }
+}
+
+#[tokio::test]
+async fn it_is_tried_five_times_and_the_waits_grow_unevenly() {
+    // spec: G6b
+    let told_many = told(Method::GET, None, (0..9).map(|_| Ok(answer(503, "x", "y")))).await;
+    assert_eq!(told_many.asked.len(), 5);
+    assert_eq!(told_many.got.unwrap_err().status().unwrap().as_u16(), 503);
+    for (wait, most) in told_many.slept.iter().zip([2, 4, 8, 16]) {
+        assert!(*wait <= Duration::from_secs(most), "{wait:?} of {most} s");
+    }
+    // GitHub's own wish counts, unless it is longer than we wait.
+    let asked = |seconds: &str| [answer(503, "retry-after", seconds), answer(200, "x", "y")];
+    let heeded = told(Method::GET, None, asked("90").map(Ok)).await;
+    assert!(heeded.got.is_ok() && heeded.slept[0] >= Duration::from_secs(90));
+    let too_long = told(Method::GET, None, asked("7000").map(Ok)).await;
+    assert_eq!((too_long.got.is_err(), too_long.asked.len()), (true, 1));
+}
+
+#[tokio::test]
+async fn a_limit_is_waited_for_whatever_the_call_is() {
+    // spec: G5b
+    let limited = |status: u16, name: &'static str, value: &str| {
+        [Ok(answer(status, name, value)), Ok(answer(200, "x", "y"))]
+    };
+    for method in [Method::GET, Method::POST] {
+        let told = told(method.clone(), None, limited(403, "retry-after", "120")).await;
+        assert!(told.got.is_ok(), "{method}");
+        assert_eq!(told.slept, [Duration::from_secs(120)]);
+    }
+    let told_429 = told(Method::POST, None, limited(429, "x", "y")).await;
+    assert_eq!(told_429.slept, [Duration::from_secs(60)], "a minute where no header says more");
+    let twice = [429, 429, 200].map(|status| Ok(answer(status, "x", "y")));
+    let told_twice = told(Method::POST, None, twice).await;
+    assert_eq!(told_twice.slept, [60, 120].map(Duration::from_secs), "and more each time");
+
+    let too_long = told(Method::GET, None, limited(403, "retry-after", "3600")).await;
+    let error = Error::from(too_long.got.unwrap_err());
+    assert_eq!((error.kind(), too_long.asked.len()), (ErrorKind::RateLimited, 1));
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
+    assert!(too_long.slept.is_empty());
 }
 
 #[tokio::test]

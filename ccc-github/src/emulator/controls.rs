@@ -226,6 +226,13 @@ impl Emulator {
         self.inner.state().install(self.inner.app_id, owner, now);
     }
 
+    /// Ends every token that was minted so far.
+    pub fn end_tokens(&self) {
+        for token in &mut self.inner.state().tokens {
+            token.info.revoked = true;
+        }
+    }
+
     /// Suspends the App on an account, or lets it work again.
     pub fn set_suspended(&self, owner: &str, suspended: bool) {
         let (now, mut state) = (self.inner.now(), self.inner.state());

@@ -59,6 +59,13 @@ impl Fault {
         }
     }
 
+    /// The same, for other requests.
+    pub fn at(mut self, method: &str, path: &str) -> Self {
+        method.clone_into(&mut self.method);
+        path.clone_into(&mut self.path);
+        self
+    }
+
     /// Answers with this status and an error as GitHub words it.
     pub fn status(mut self, status: u16) -> Self {
         self.what = What::Status { status, headers: Vec::new() };

@@ -1,7 +1,9 @@
 //! Comments and reactions.
 
+use std::sync::PoisonError;
+
 use ccc_core::vcs::{Comment, ReactionTarget};
-use http::Method;
+use http::{Method, StatusCode};
 use jiff::Timestamp;
 
 use super::*;
@@ -9,6 +11,10 @@ use crate::payload::ghost;
 
 /// The longest comment that GitHub takes, in characters.
 const MAX_COMMENT: usize = 65_536;
+/// How many comments of ours are remembered.
+const MAX_WRITTEN: usize = 1_000;
+/// How often a comment is written when it is unclear whether it was.
+const ROUNDS: u32 = 3;
 
 #[derive(Deserialize)]
 struct RestComment {
@@ -18,6 +24,9 @@ struct RestComment {
     created_at: Timestamp,
     updated_at: Timestamp,
 }
+
+/// A comment of ours: repository, marker, id.
+pub(super) type Written = (u64, String, u64);
 
 impl GitHub {
     /// A comment that was edited after `before` is left out, because its first text is not to be had:
@@ -29,7 +38,8 @@ impl GitHub {
         number: u64,
         before: Timestamp,
     ) -> Result<Vec<Comment>> {
-        let all = self.list_comments(repo, number, Grant::Read).await?;
+        let all = self.list_comments(repo, number, Grant::Read).await;
+        let all = all.map_err(|fault| issue_is_off(fault, repo, number))?;
         Ok(all
             .into_iter()
             .filter(|comment| comment.created_at < before && comment.updated_at < before)
@@ -48,9 +58,9 @@ impl GitHub {
         repo: &RepoRef,
         number: u64,
         grant: Grant,
-    ) -> Result<Vec<RestComment>> {
+    ) -> Result<Vec<RestComment>, Fault> {
         let url = self.url(repo, &["issues", &number.to_string(), "comments"])?;
-        Ok(self.pages(repo, grant, url).await?)
+        self.pages(repo, grant, url).await
     }
 
     /// The marker is a comment in the comment; it counts only in one that we wrote, as anybody can
@@ -70,26 +80,90 @@ impl GitHub {
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         let tail = format!("\n\n<!-- ccc:{marker} -->");
-        let us = self.bot().await?.id;
-        let body = format!("{}{tail}", truncated(body, MAX_COMMENT - tail.len()));
+        let body = format!("{}{tail}", fitted(body, MAX_COMMENT - tail.len()));
         let body = serde_json::json!({ "body": body });
-        let ours =
-            self.list_comments(repo, number, Grant::Discuss).await?.into_iter().find(|comment| {
-                comment.user.as_ref().is_some_and(|user| user.id == us)
-                    && comment.body.as_deref().unwrap_or_default().ends_with(tail.trim_start())
-            });
-        let call = match ours {
-            Some(comment) => {
-                let url = self.url(repo, &["issues", "comments", &comment.id.to_string()])?;
-                Call::json(Method::PATCH, url, &body)?
-            }
-            None => {
-                let url = self.url(repo, &["issues", &number.to_string(), "comments"])?;
-                Call::json(Method::POST, url, &body)?
-            }
-        };
-        self.tokens.send(repo, Grant::Discuss, &call).await?;
+        let written = self.settle_comment(repo, number, (marker, &tail), &body).await;
+        let id = written.map_err(|fault| issue_is_off(fault, repo, number))?;
+        self.remember(repo.id, marker, id);
         Ok(())
+    }
+
+    /// Changes the comment or makes it, and gives its id. When it is unclear whether it was made, it
+    /// is looked for again: there is one comment for a marker (spec: G7b).
+    async fn settle_comment(
+        &self,
+        repo: &RepoRef,
+        number: u64,
+        (marker, tail): (&str, &str),
+        body: &serde_json::Value,
+    ) -> Result<u64, Fault> {
+        if let Some(id) = self.remembered(repo.id, marker) {
+            match self.change_comment(repo, id, body).await {
+                // Somebody deleted it.
+                Err(fault) if fault.is(StatusCode::NOT_FOUND) => {}
+                answer => return answer.map(|()| id),
+            }
+        }
+        let mut round = 1;
+        loop {
+            if let Some(id) = self.find_comment(repo, number, tail).await? {
+                return self.change_comment(repo, id, body).await.map(|()| id);
+            }
+            let url = self.url(repo, &["issues", &number.to_string(), "comments"])?;
+            let call = Call::json(Method::POST, url, body)?;
+            match self.call::<RestComment>(repo, Grant::Discuss, &call).await {
+                Ok(comment) => return Ok(comment.id),
+                Err(fault) if round < ROUNDS && fault.is_unclear() => {
+                    let Some(wait) = self.tokens.client.backoff(&fault, round) else {
+                        return Err(fault);
+                    };
+                    self.tokens.client.sleep(wait).await;
+                }
+                Err(fault) => return Err(fault),
+            }
+            round += 1;
+        }
+    }
+
+    async fn find_comment(
+        &self,
+        repo: &RepoRef,
+        number: u64,
+        tail: &str,
+    ) -> Result<Option<u64>, Fault> {
+        let us = self.bot().await?.id;
+        let all = self.list_comments(repo, number, Grant::Discuss).await?;
+        let ours = all.into_iter().find(|comment| {
+            comment.user.as_ref().is_some_and(|user| user.id == us)
+                && comment.body.as_deref().unwrap_or_default().ends_with(tail.trim_start())
+        });
+        Ok(ours.map(|comment| comment.id))
+    }
+
+    async fn change_comment(
+        &self,
+        repo: &RepoRef,
+        id: u64,
+        body: &serde_json::Value,
+    ) -> Result<(), Fault> {
+        let url = self.url(repo, &["issues", "comments", &id.to_string()])?;
+        let call = Call::json(Method::PATCH, url, body)?;
+        self.tokens.send(repo, Grant::Discuss, &call).await.map(drop)
+    }
+
+    fn remembered(&self, repo: u64, marker: &str) -> Option<u64> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = written.iter().find(|(of, known, _)| *of == repo && known == marker);
+        found.map(|(_, _, id)| *id)
+    }
+
+    fn remember(&self, repo: u64, marker: &str, id: u64) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.retain(|(of, known, _)| *of != repo || known != marker);
+        written.push_back((repo, marker.to_owned(), id));
+        if written.len() > MAX_WRITTEN {
+            written.pop_front();
+        }
     }
 
     /// A reaction that is there already is answered with 200 and not repeated.
@@ -98,35 +172,40 @@ impl GitHub {
         repo: &RepoRef,
         target: ReactionTarget,
     ) -> Result<()> {
-        let url = match target {
+        let (url, issue) = match target {
             ReactionTarget::Issue(number) => {
-                self.url(repo, &["issues", &number.to_string(), "reactions"])?
+                (self.url(repo, &["issues", &number.to_string(), "reactions"])?, Some(number))
             }
             ReactionTarget::Comment(id) => {
-                self.url(repo, &["issues", "comments", &id.to_string(), "reactions"])?
+                (self.url(repo, &["issues", "comments", &id.to_string(), "reactions"])?, None)
             }
         };
         let body = serde_json::json!({ "content": "eyes" });
-        let call = Call::json(Method::POST, url, &body)?;
-        self.tokens.send(repo, Grant::Discuss, &call).await?;
-        Ok(())
+        let call = Call::json(Method::POST, url, &body)?.repeatable();
+        match (self.tokens.send(repo, Grant::Discuss, &call).await, issue) {
+            (Ok(_), _) => Ok(()),
+            (Err(fault), Some(number)) => Err(issue_is_off(fault, repo, number)),
+            (Err(fault), None) => Err(fault.into()),
+        }
     }
 }
 
-/// At most `limit` bytes, which are at most as many characters, cut between two characters.
-fn truncated(text: &str, limit: usize) -> &str {
-    &text[..text.floor_char_boundary(limit)]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_comment_is_cut_between_characters() {
-        assert_eq!(truncated("aäb", 2), "a");
-        assert_eq!(truncated("aäb", 3), "aä");
-        assert_eq!(truncated("aäb", 9), "aäb");
-        assert_eq!(truncated("ä", 0), "");
+/// What it means that an issue takes nothing (GitHub docs, "Locking conversations", "Deleting an
+/// issue", "Transferring an issue to another repository").
+pub(super) fn issue_is_off(fault: Fault, repo: &RepoRef, number: u64) -> Error {
+    let issue = format!("issue #{number} of {repo}");
+    if fault.is_redirect() {
+        return not_found(format!("{issue} was transferred to another repository ({fault})"));
+    }
+    match fault.status() {
+        Some(StatusCode::GONE) => not_found(format!("{issue} was deleted ({fault})")),
+        Some(StatusCode::NOT_FOUND) => not_found(format!("{issue} is not there ({fault})")),
+        Some(StatusCode::FORBIDDEN) if fault.says("locked") => not_allowed(format!(
+            "{issue} is locked: unlock the conversation, and ask again ({fault})"
+        )),
+        Some(StatusCode::FORBIDDEN) if fault.says("archived") => {
+            not_allowed(format!("{repo} is archived: nothing can be written there ({fault})"))
+        }
+        _ => fault.into(),
     }
 }

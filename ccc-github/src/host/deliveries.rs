@@ -47,7 +47,8 @@ impl GitHub {
     pub(super) async fn send_again(&self, delivery: &MissedDelivery) -> Result<()> {
         let id = delivery.handle.to_string();
         let url = self.tokens.endpoints.api(&["app", "hook", "deliveries", &id, "attempts"]);
-        self.tokens.send_as_app(&Call::new(Method::POST, url)).await?;
+        // The same delivery once more is taken for what it is.
+        self.tokens.send_as_app(&Call::new(Method::POST, url).repeatable().unpaced()).await?;
         Ok(())
     }
 }

@@ -6,6 +6,12 @@ use http::{Method, StatusCode};
 
 use super::*;
 
+/// The longest title and text that GitHub takes, in characters.
+const MAX_TITLE: usize = 256;
+const MAX_BODY: usize = 65_536;
+/// How often a pull request is asked for when it is unclear whether it was opened.
+const ROUNDS: u32 = 3;
+
 #[derive(Deserialize)]
 struct RestPull {
     number: u64,
@@ -29,42 +35,54 @@ struct HeadRepository {
 
 impl GitHub {
     /// Looks first, so that a repeated call finds what an earlier one made; looks again when GitHub
-    /// says that it exists, or when it is unclear whether the request was carried out (spec: G7).
+    /// says that it exists, or when it is unclear whether the request was carried out (spec: G7a).
     pub(super) async fn find_or_open(
         &self,
         repo: &RepoRef,
         new: &NewPullRequest,
     ) -> Result<PullRequest> {
-        if let Some(pull) = self.find_pull(repo, &new.head).await? {
-            return Ok(pull);
-        }
         let body = serde_json::json!({
             "head": new.head.as_str(),
             "base": new.base,
-            "title": new.title,
-            "body": new.body,
+            "title": new.title.chars().take(MAX_TITLE).collect::<String>(),
+            "body": fitted(&new.body, MAX_BODY),
             "draft": new.draft,
         });
-        let call = Call::json(Method::POST, self.url(repo, &["pulls"])?, &body)?;
-        let fault = match self.call::<RestPull>(repo, Grant::Publish, &call).await {
-            Ok(pull) => return Ok(found(pull, &new.head)),
-            Err(fault) => fault,
-        };
-        let exists = fault.status() == Some(StatusCode::UNPROCESSABLE_ENTITY)
-            && fault.message().contains("already exists");
-        if (exists || fault.is_unclear())
-            && let Ok(Some(pull)) = self.find_pull(repo, &new.head).await
-        {
-            return Ok(pull);
+        let mut round = 1;
+        loop {
+            let found = self.find_pull(repo, &new.head).await;
+            if let Some(pull) = found.map_err(|fault| explain(fault, repo, new))? {
+                return Ok(pull);
+            }
+            let call = Call::json(Method::POST, self.url(repo, &["pulls"])?, &body)?;
+            let fault = match self.call::<RestPull>(repo, Grant::Publish, &call).await {
+                Ok(pull) => return Ok(found_as(pull, &new.head)),
+                Err(fault) => fault,
+            };
+            if fault.says("already exists")
+                && let Ok(Some(pull)) = self.find_pull(repo, &new.head).await
+            {
+                return Ok(pull);
+            }
+            match self.tokens.client.backoff(&fault, round) {
+                Some(wait) if round < ROUNDS && fault.is_unclear() => {
+                    self.tokens.client.sleep(wait).await;
+                }
+                _ => return Err(explain(fault, repo, new)),
+            }
+            round += 1;
         }
-        Err(fault.into())
     }
 
     /// The pull request of the branch: an open one rather than a closed one, the newest of several.
-    async fn find_pull(&self, repo: &RepoRef, head: &BranchName) -> Result<Option<PullRequest>> {
+    async fn find_pull(
+        &self,
+        repo: &RepoRef,
+        head: &BranchName,
+    ) -> Result<Option<PullRequest>, Fault> {
         let mut url = self.url(repo, &["pulls"])?;
         url.query_pairs_mut()
-            .append_pair("head", &format!("{}:{head}", repo.owner))
+            .append_pair("head", &format!("{}:{head}", self.tokens.current(repo).owner))
             .append_pair("state", "all");
         let pulls: Vec<RestPull> = self.pages(repo, Grant::Publish, url).await?;
         // GitHub ignores a filter that it does not understand, and a fork can have a branch of the
@@ -74,10 +92,57 @@ impl GitHub {
             .filter(|pull| pull.head.branch == head.as_str())
             .filter(|pull| pull.head.repo.as_ref().is_some_and(|from| from.id == repo.id))
             .max_by_key(|pull| (pull.state == "open", pull.number))
-            .map(|pull| found(pull, head)))
+            .map(|pull| found_as(pull, head)))
     }
 }
 
-fn found(pull: RestPull, head: &BranchName) -> PullRequest {
+fn found_as(pull: RestPull, head: &BranchName) -> PullRequest {
     PullRequest { number: Some(pull.number), url: pull.html_url, head: head.clone() }
+}
+
+/// What it means that a pull request cannot be opened, and what a person does about it (GitHub docs,
+/// "Create a pull request").
+fn explain(fault: Fault, repo: &RepoRef, new: &NewPullRequest) -> Error {
+    let (base, head) = (&new.base, &new.head);
+    let kind_and_line = match fault.status() {
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if fault.has_problem("base", "invalid") => Some((
+            ErrorKind::NotFound,
+            format!(
+                "the branch `{base}`, which the work should go into, is gone: restore it, or choose \
+                 another default branch, and open a pull request from `{head}` ({fault})"
+            ),
+        )),
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if fault.has_problem("head", "invalid") => Some((
+            ErrorKind::NotFound,
+            format!("the branch `{head}` is gone since it was pushed: ask again ({fault})"),
+        )),
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if fault.says("no commits between") => Some((
+            ErrorKind::Conflict,
+            format!("`{base}` has all of `{head}` by now: nothing is left to review ({fault})"),
+        )),
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if fault.says("already exists") => Some((
+            ErrorKind::AlreadyExists,
+            format!("a pull request from `{head}` exists that we cannot see ({fault})"),
+        )),
+        Some(StatusCode::FORBIDDEN) if fault.says("archived") => Some((
+            ErrorKind::PermissionDenied,
+            format!("{repo} was archived: unarchive it, and ask again ({fault})"),
+        )),
+        Some(StatusCode::FORBIDDEN) if fault.limited().is_none() => Some((
+            ErrorKind::PermissionDenied,
+            format!(
+                "the App may not open pull requests on {repo}: give it the permission *Pull requests: \
+                 write*, and accept it on the installation; the work is on `{head}` ({fault})"
+            ),
+        )),
+        Some(StatusCode::NOT_FOUND) => Some((
+            ErrorKind::NotFound,
+            format!("{repo} is gone, or takes no pull requests; the work is on `{head}` ({fault})"),
+        )),
+        _ => None,
+    };
+    match kind_and_line {
+        Some((kind, line)) => Error::new(kind, line),
+        None => fault.into(),
+    }
 }

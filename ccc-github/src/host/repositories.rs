@@ -6,6 +6,7 @@ use ccc_core::vcs::{Issue, Permission, Repository};
 use http::StatusCode;
 use jiff::Timestamp;
 
+use super::comments::issue_is_off;
 use super::*;
 use crate::payload::{ghost, is_name};
 
@@ -36,19 +37,21 @@ struct RestIssue {
 }
 
 impl GitHub {
-    /// GitHub redirects from a former name, so what comes back is held against the number.
+    /// GitHub redirects from a former name, so what comes back is held against the number. When the
+    /// name is another repository's by now, or nobody's, the token knows the one that it is for.
     pub(super) async fn read_repository(&self, repo: &RepoRef) -> Result<Repository> {
         let call = Call::get(self.url(repo, &[])?);
-        let found: RestRepository = self.call(repo, Grant::Read, &call).await?;
-        if found.id != repo.id {
-            return Err(not_found(format!(
-                "{repo} is another repository now (number {}, and not {}): it was renamed or replaced",
-                found.id, repo.id
-            )));
-        }
+        let found = match self.call::<RestRepository>(repo, Grant::Read, &call).await {
+            Ok(found) if found.id == repo.id => found,
+            Err(fault) if !fault.is(StatusCode::NOT_FOUND) && !fault.is_redirect() => {
+                return Err(fault.into());
+            }
+            _ => self.find_by_number(repo).await?,
+        };
         if !is_name(&found.owner.login) || !is_name(&found.name) {
             return Err(not_found(format!("{repo} has a name that no repository has")));
         }
+        self.tokens.learn_name(repo, &found.owner.login, &found.name);
         Ok(Repository {
             repo: RepoRef {
                 host: repo.host.clone(),
@@ -58,6 +61,23 @@ impl GitHub {
             },
             default_branch: found.default_branch,
             archived: found.archived,
+        })
+    }
+
+    /// The repository that our token is for, whatever it is called.
+    async fn find_by_number(&self, repo: &RepoRef) -> Result<RestRepository> {
+        #[derive(Deserialize)]
+        struct Answer {
+            repositories: Vec<RestRepository>,
+        }
+        let call = Call::get(self.tokens.endpoints.api(&["installation", "repositories"]));
+        let answer: Answer = self.call(repo, Grant::Read, &call).await?;
+        answer.repositories.into_iter().find(|found| found.id == repo.id).ok_or_else(|| {
+            not_found(format!(
+                "{repo} (number {}) is not there any more: it was deleted, or taken from the App's \
+                 installation",
+                repo.id
+            ))
         })
     }
 
@@ -76,7 +96,8 @@ impl GitHub {
 
     pub(super) async fn read_issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
         let call = Call::get(self.url(repo, &["issues", &number.to_string()])?);
-        let issue: RestIssue = self.call(repo, Grant::Read, &call).await?;
+        let issue = self.call::<RestIssue>(repo, Grant::Read, &call).await;
+        let issue = issue.map_err(|fault| issue_is_off(fault, repo, number))?;
         Ok(Issue {
             number: issue.number,
             title: issue.title,

@@ -20,8 +20,8 @@ impl GitHub {
     }
 
     async fn lease(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access> {
-        let clone_url = self.tokens.endpoints.clone_url(repo)?;
         let (token, expires_at) = self.tokens.lease(repo, grant, min_ttl).await?;
+        let clone_url = self.tokens.endpoints.clone_url(&self.tokens.current(repo))?;
         let pair = Secret::new([b"x-access-token:", token.expose()].concat());
         let basic = Secret::from(format!("Basic {}", BASE64_STANDARD.encode(pair.expose())));
         Ok(Access::open(grant, clone_url).with_token(token, basic, Some(expires_at)))

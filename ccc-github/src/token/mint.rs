@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use super::send::{is_suspended, suspended};
 use super::*;
-use crate::client::parse;
 
 #[derive(Serialize)]
 struct Request {
@@ -32,33 +33,43 @@ struct Repository {
 #[derive(Deserialize)]
 struct Installation {
     id: u64,
+    account: Option<Account>,
+    suspended_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    #[serde(default)]
+    login: String,
 }
 
 impl Tokens {
-    pub(super) async fn mint(&self, repo: &RepoRef, grant: Grant) -> Result<(Secret, Timestamp)> {
-        let (installation, cached) = self.installation(repo).await?;
+    pub(super) async fn mint(&self, repo: &RepoRef, grant: Grant) -> Result<Token> {
+        let (mut installation, cached) = self.installation(repo).await?;
         let answer = match self.ask(installation, repo, grant).await {
             // The App was taken off and installed again: the number changed (spec: G2c).
-            Err(fault) if cached && fault.status() == Some(StatusCode::NOT_FOUND) => {
+            Err(fault) if cached && fault.is(StatusCode::NOT_FOUND) => {
                 lock(&self.installations).remove(&repo.id);
-                let (installation, _) = self.installation(repo).await?;
+                installation = self.installation(repo).await?.0;
                 self.ask(installation, repo, grant).await
             }
             answer => answer,
         };
-        let answer = answer.map_err(|fault| explain(fault, repo, grant))?;
+        let answer = answer.map_err(|fault| {
+            // Whatever is wrong with it, we look for it anew next time.
+            lock(&self.installations).remove(&repo.id);
+            explain(fault, repo, grant)
+        })?;
         let secret = Secret::from(answer.token);
-        let wider = width(
+        let wrong = width(
             repo.id,
             grant,
             &answer.permissions,
             answer.repository_selection.as_deref(),
             &answer.repositories,
         );
-        if let Some(what) = wider {
-            if let Err(error) = self.revoke(&secret).await {
-                tracing::warn!(%error, "a token that can do too much could not be revoked");
-            }
+        if let Some(what) = wrong {
+            self.revoke_or_say(&secret, Who::Installation(installation)).await;
             return Err(Error::new(
                 ErrorKind::Refused,
                 format!(
@@ -67,60 +78,60 @@ impl Tokens {
                 ),
             ));
         }
-        Ok((secret, answer.expires_at))
+        Ok(Token {
+            secret,
+            expires_at: answer.expires_at,
+            minted_at: self.client.now(),
+            installation,
+            leases: 0,
+        })
+    }
+
+    fn tokens_of(&self, installation: u64) -> url::Url {
+        let id = installation.to_string();
+        self.endpoints.api(&["app", "installations", &id, "access_tokens"])
+    }
+
+    /// A token that is lost on the way is one that nobody has, so asking again does no harm.
+    async fn ask_for(&self, installation: u64, wish: &impl Serialize) -> Result<Answer, Fault> {
+        let call = Call::json(Method::POST, self.tokens_of(installation), wish)?;
+        self.ask_as_app(&call.repeatable().unpaced()).await
+    }
+
+    async fn ask(&self, installation: u64, repo: &RepoRef, grant: Grant) -> Result<Answer, Fault> {
+        let wish = Request { repository_ids: [repo.id], permissions: permissions(grant) };
+        self.ask_for(installation, &wish).await
     }
 
     /// A token of the App's first installation that may read metadata and nothing else.
-    pub(super) async fn powerless(&self) -> Result<Option<Secret>, Fault> {
+    pub(super) async fn powerless(&self) -> Result<Option<(Secret, u64)>, Fault> {
         let mut url = self.endpoints.api(&["app", "installations"]);
-        url.query_pairs_mut().append_pair("per_page", "1");
-        let call = Call::get(url);
-        let all: Vec<Installation> = parse(&call, &self.send_as_app(&call).await?)?;
-        let Some(installation) = all.first() else {
+        url.query_pairs_mut().append_pair("per_page", "100");
+        let all: Vec<Installation> = self.ask_as_app(&Call::get(url)).await?;
+        let Some(found) = all.iter().find(|found| found.suspended_at.is_none()) else {
             return Ok(None);
         };
-        let id = installation.id.to_string();
-        let url = self.endpoints.api(&["app", "installations", &id, "access_tokens"]);
-        let body = serde_json::json!({ "permissions": { "metadata": "read" } });
-        let call = Call::json(Method::POST, url, &body)?;
-        let answer: Answer = parse(&call, &self.send_as_app(&call).await?)?;
-        Ok(Some(self.metadata_alone(answer).await?))
+        let wish = json!({ "permissions": { "metadata": "read" } });
+        let answer = self.ask_for(found.id, &wish).await?;
+        Ok(Some((self.metadata_alone(answer, found.id).await?, found.id)))
     }
 
-    /// Calls for a repository of which only the name is known, with a token that may read metadata of
-    /// the repository of that name alone, revoked at once.
-    pub(crate) async fn send_by_name(
-        &self,
-        repo: &RepoRef,
-        call: &Call,
-    ) -> Result<http::Response<bytes::Bytes>> {
+    /// A token that may read metadata of the repository of that name alone.
+    pub(super) async fn for_name(&self, repo: &RepoRef) -> Result<(Secret, u64), Fault> {
         let found = self.find_installation(repo).await?;
-        let id = found.id.to_string();
-        let url = self.endpoints.api(&["app", "installations", &id, "access_tokens"]);
-        let body = serde_json::json!({
-            "repositories": [repo.name],
-            "permissions": { "metadata": "read" },
-        });
-        let mint = Call::json(Method::POST, url, &body)?;
-        let answer: Answer = parse(&mint, &self.send_as_app(&mint).await?)?;
-        let token = self.metadata_alone(answer).await?;
-        let answer = self.client.send(call, &token).await;
-        if let Err(error) = self.revoke(&token).await {
-            tracing::warn!(%error, "a token could not be revoked; it expires within the hour");
-        }
-        Ok(answer?)
+        let wish = json!({ "repositories": [repo.name], "permissions": { "metadata": "read" } });
+        let answer = self.ask_for(found.id, &wish).await?;
+        Ok((self.metadata_alone(answer, found.id).await?, found.id))
     }
 
     /// The token, if all it can do is read metadata (spec: G4).
-    async fn metadata_alone(&self, answer: Answer) -> Result<Secret> {
+    async fn metadata_alone(&self, answer: Answer, installation: u64) -> Result<Secret> {
         let token = Secret::from(answer.token);
         let granted = answer.permissions;
         if granted.iter().all(|(name, level)| name == "metadata" && level == "read") {
             return Ok(token);
         }
-        if let Err(error) = self.revoke(&token).await {
-            tracing::warn!(%error, "a token that can do too much could not be revoked");
-        }
+        self.revoke_or_say(&token, Who::Installation(installation)).await;
         Err(Error::new(
             ErrorKind::Refused,
             "GitHub gave a token that can do more than read metadata; it was revoked unused: is the \
@@ -128,46 +139,52 @@ impl Tokens {
         ))
     }
 
-    async fn ask(&self, installation: u64, repo: &RepoRef, grant: Grant) -> Result<Answer, Fault> {
-        let id = installation.to_string();
-        let url = self.endpoints.api(&["app", "installations", &id, "access_tokens"]);
-        let body = Request { repository_ids: [repo.id], permissions: permissions(grant) };
-        let call = Call::json(Method::POST, url, &body)?;
-        parse(&call, &self.send_as_app(&call).await?)
-    }
-
     /// The App's installation on the repository, and whether it was known already.
     async fn installation(&self, repo: &RepoRef) -> Result<(u64, bool)> {
         if let Some(id) = lock(&self.installations).get(&repo.id) {
             return Ok((*id, true));
         }
-        let installation = self.find_installation(repo).await?;
-        lock(&self.installations).insert(repo.id, installation.id);
-        Ok((installation.id, false))
+        let found = self.find_installation(repo).await?;
+        lock(&self.installations).insert(repo.id, found.id);
+        Ok((found.id, false))
     }
 
     async fn find_installation(&self, repo: &RepoRef) -> Result<Installation> {
-        let call = Call::get(self.endpoints.repo(repo, &["installation"])?);
-        let found = match self.send_as_app(&call).await {
-            Ok(response) => parse::<Installation>(&call, &response),
-            Err(fault) => Err(fault),
-        };
-        found.map_err(|fault| match fault.status() {
-            Some(StatusCode::NOT_FOUND) => Error::new(
-                ErrorKind::NotFound,
-                format!(
-                    "the App is not installed on {repo}: install it on {}, under Settings > GitHub \
-                     Apps > Install App, and select that repository ({fault})",
-                    self.endpoints.web_url()
-                ),
-            ),
-            _ => fault.into(),
-        })
+        let call = Call::get(self.endpoints.repo(&self.current(repo), &["installation"])?);
+        let found: Installation = self.ask_as_app(&call).await.map_err(|fault| {
+            if fault.is(StatusCode::NOT_FOUND) {
+                return Error::new(
+                    ErrorKind::NotFound,
+                    format!(
+                        "the App is not installed on {repo}, or there is no such repository: install \
+                         it on {}, under Settings > GitHub Apps > Install App, and select that \
+                         repository ({fault})",
+                        self.endpoints.web_url()
+                    ),
+                );
+            }
+            fault.into()
+        })?;
+        if let Some(since) = found.suspended_at {
+            let account = found.account.as_ref().map_or(repo.owner.as_str(), |on| &on.login);
+            return Err(suspended(account, &format!("since {since}")));
+        }
+        Ok(found)
     }
 }
 
 fn explain(fault: Fault, repo: &RepoRef, grant: Grant) -> Error {
+    if is_suspended(&fault) {
+        return suspended(&repo.owner, &fault);
+    }
     match fault.status() {
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if fault.says("does not exist") => Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "{repo} was deleted, or the App's installation does not have it: select it under \
+                 Settings > GitHub Apps > Configure ({fault})"
+            ),
+        ),
         Some(StatusCode::UNPROCESSABLE_ENTITY) => {
             let wanted: Vec<_> =
                 permissions(grant).iter().map(|(name, level)| format!("{name}: {level}")).collect();
@@ -175,8 +192,7 @@ fn explain(fault: Fault, repo: &RepoRef, grant: Grant) -> Error {
                 ErrorKind::PermissionDenied,
                 format!(
                     "the App's installation does not have what {repo} needs ({}): add it under the \
-                     App's Permissions, accept it on the installation, and select the repository \
-                     there ({fault})",
+                     App's Permissions, and accept it on the installation ({fault})",
                     wanted.join(", ")
                 ),
             )
@@ -189,7 +205,7 @@ fn explain(fault: Fault, repo: &RepoRef, grant: Grant) -> Error {
     }
 }
 
-/// In what way a token can do more than was asked for (spec: G4).
+/// In what way a token is not what was asked for (spec: G4).
 fn width(
     repo: u64,
     grant: Grant,
@@ -204,7 +220,7 @@ fn width(
         return Some("is not for that repository alone".to_owned());
     }
     let asked = permissions(grant);
-    granted.iter().find_map(|(name, level)| {
+    let wider = granted.iter().find_map(|(name, level)| {
         let narrow = match asked.get(name.as_str()) {
             Some(&"write") => matches!(level.as_str(), "read" | "write"),
             Some(_) => level == "read",
@@ -212,5 +228,13 @@ fn width(
         };
         let shown: String = format!("{name}: {level}").chars().take(80).collect();
         (!narrow).then(|| format!("can do more than was asked for ({})", shown.escape_default()))
+    });
+    wider.or_else(|| {
+        let lacks = |(name, level): &(&&str, &&str)| {
+            let had = granted.get(**name).map_or("", String::as_str);
+            had != **level && had != "write"
+        };
+        let (name, level) = asked.iter().find(lacks)?;
+        Some(format!("cannot do what was asked for ({name}: {level})"))
     })
 }

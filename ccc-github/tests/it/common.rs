@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
 use ccc_core::event::{ActorKind, RepoRef};
-use ccc_core::{Clock, Secret, SystemClock, async_trait};
+use ccc_core::vcs::NewPullRequest;
+use ccc_core::{BranchName, Clock, Secret, SystemClock, async_trait};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
 use ccc_github::{AppKey, GitHub};
 use jiff::{SignedDuration, Timestamp};
@@ -32,8 +34,23 @@ impl Clock for Skewed {
     fn now(&self) -> Timestamp {
         SystemClock.now() + *self.0.lock().unwrap()
     }
-    async fn sleep(&self, duration: std::time::Duration) {
+    async fn sleep(&self, duration: Duration) {
         SystemClock.sleep(duration).await;
+    }
+}
+
+/// The same time for a client whose waits take none: it moves both clocks on.
+#[derive(Debug)]
+pub(crate) struct Leaping(pub(crate) Arc<Skewed>);
+
+#[async_trait]
+impl Clock for Leaping {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+    async fn sleep(&self, duration: Duration) {
+        *self.0.0.lock().unwrap() += SignedDuration::try_from(duration).unwrap();
+        tokio::task::yield_now().await;
     }
 }
 
@@ -70,7 +87,28 @@ impl World {
     }
 
     pub(crate) fn github(&self) -> GitHub {
-        self.github_with(Arc::<Skewed>::clone(&self.clock))
+        self.github_with(Arc::new(Leaping(Arc::clone(&self.clock))))
+    }
+
+    pub(crate) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, by: SignedDuration) {
+        *self.clock.0.lock().unwrap() += by;
+    }
+
+    /// A branch with a change, pushed as the run would.
+    pub(crate) async fn pushed(&self, branch: &str) -> NewPullRequest {
+        self.emulator.write_file(&self.repo, branch, ("fix", branch.as_bytes())).await.unwrap();
+        NewPullRequest {
+            head: BranchName::new(branch).unwrap(),
+            base: "main".to_owned(),
+            title: "Fix".to_owned(),
+            body: "Closes #1".to_owned(),
+            draft: false,
+        }
     }
 
     /// How many requests of this method had a path that ends so.

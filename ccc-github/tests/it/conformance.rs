@@ -6,7 +6,7 @@ use ccc_core::testing::conformance::vcs_host::Fixture;
 use ccc_core::vcs::Permission;
 use ccc_core::{Secret, SystemClock};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
-use ccc_github::{AppKey, GitHub};
+use ccc_github::{AppKey, GitHub, Pacing};
 
 use super::common::{KEY, git};
 
@@ -43,6 +43,7 @@ async fn fresh() -> Fixture {
     let key = AppKey::from_pem(&emulator.private_key_pem()).unwrap();
     let github = GitHub::builder(emulator.app_id(), key, std::sync::Arc::new(SystemClock))
         .api_url(emulator.api_url())
+        .pacing(Pacing::unlimited())
         .build()
         .unwrap();
     let branch = BranchName::new(BRANCH).unwrap();

@@ -9,5 +9,6 @@ mod common;
 mod conformance;
 mod git;
 mod host;
+mod odd;
 mod tokens;
 mod webhooks;

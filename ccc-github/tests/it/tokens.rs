@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ccc_core::vcs::Grant;
-use ccc_core::{ErrorKind, Secret, VcsHost as _};
+use ccc_core::{Clock as _, ErrorKind, Secret, VcsHost as _};
 use ccc_github::{AppKey, GitHub};
 use jiff::SignedDuration;
 
-use crate::common::{Skewed, world};
+use crate::common::{Skewed, git, world};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -85,14 +85,47 @@ async fn a_failed_mint_goes_to_those_who_waited_and_is_not_kept() {
     // The first call finds the installation, so that the failures below are the mint's.
     github.repository(&world.repo).await.unwrap();
     let before = world.count("POST", "/access_tokens");
-    world.emulator.fail_next("POST", "/app/installations", 503, 1);
+    world.emulator.fail_next("POST", "/app/installations", 422, 1);
     let asks = (0..20).map(|_| github.access(&world.repo, Grant::Publish, MINUTE));
     let all = futures_util::future::join_all(asks).await;
     assert_eq!(world.count("POST", "/access_tokens"), before + 1);
     for failed in all {
-        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Unavailable);
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::PermissionDenied);
     }
     github.access(&world.repo, Grant::Publish, MINUTE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_thousand_callers_with_an_expired_token_make_one_mint() {
+    // spec: G1c
+    let world = world().await;
+    let github = world.github();
+    let old = github.access(&world.repo, Grant::Publish, MINUTE).await.unwrap();
+    world.pass(SignedDuration::from_mins(59));
+    let asks = (0..1_000).map(|_| github.access(&world.repo, Grant::Publish, MINUTE));
+    let all = futures_util::future::try_join_all(asks).await.unwrap();
+    assert_eq!(world.count("POST", "/access_tokens"), 2);
+    assert_eq!(world.count("GET", "/installation"), 1);
+    let new = all[0].token.as_ref().unwrap().expose();
+    assert!(all.iter().all(|access| access.token.as_ref().unwrap().expose() == new));
+    assert_ne!(old.token.unwrap().expose(), new);
+}
+
+#[tokio::test]
+async fn a_run_that_is_longer_than_its_token_still_pushes() {
+    // spec: G1b
+    let world = world().await;
+    let github = world.github();
+    let early = github.access(&world.repo, Grant::Publish, MINUTE).await.unwrap();
+    world.pass(SignedDuration::from_hours(2));
+    let work = world.dir.path().join("work");
+    let url = early.clone_url.clone();
+    assert!(git(world.dir.path(), None, &["clone", "-q", &url, "work"]).await.status.success());
+    git(&work, None, &["commit", "-q", "--allow-empty", "-m", "late"]).await;
+    let push = ["push", "-q", "origin", "HEAD:refs/heads/claude/late"];
+    assert!(!git(&work, early.authorization.as_ref(), &push).await.status.success(), "it ended");
+    let late = github.access(&world.repo, Grant::Publish, 10 * MINUTE).await.unwrap();
+    assert!(git(&work, late.authorization.as_ref(), &push).await.status.success());
 }
 
 #[tokio::test]
@@ -115,7 +148,7 @@ async fn a_token_that_is_too_short_is_replaced_and_the_old_one_waits_for_its_hol
     let world = world().await;
     let github = world.github();
     let old = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
-    world.clock.set(SignedDuration::from_mins(50));
+    world.pass(SignedDuration::from_mins(50));
     let new = github.access(&world.repo, Grant::Read, 30 * MINUTE).await.unwrap();
     assert_ne!(old.token.as_ref().unwrap().expose(), new.token.as_ref().unwrap().expose());
     assert!(!world.emulator.tokens()[0].revoked, "it is still held");
@@ -145,14 +178,32 @@ async fn a_refused_token_is_replaced_once() {
     let world = world().await;
     let github = world.github();
     github.repository(&world.repo).await.unwrap();
-    world.emulator.fail_next("GET", "/repos/octo/hello/issues", 401, 1);
+    world.pass(SignedDuration::from_mins(5));
     let number = world.emulator.open_issue(&world.repo, "alice", "t", "b").await.unwrap();
+    // Between the check and the use it ended.
+    world.emulator.end_tokens();
     github.issue(&world.repo, number).await.unwrap();
     assert_eq!(world.emulator.tokens().len(), 2);
-    world.emulator.fail_next("GET", "/repos/octo/hello/issues", 401, 2);
+
+    world.pass(SignedDuration::from_mins(5));
+    world.emulator.fail_next("GET", "/repos/octo/hello/issues", 401, 99);
     let error = github.issue(&world.repo, number).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert_eq!(world.emulator.tokens().len(), 3, "a second 401 is final");
+}
+
+#[tokio::test]
+async fn a_young_token_is_tried_again_before_it_is_given_up() {
+    // spec: G2b
+    let world = world().await;
+    let github = world.github();
+    let number = world.emulator.open_issue(&world.repo, "alice", "t", "b").await.unwrap();
+    world.emulator.fail_next("GET", "/repos/octo/hello/issues", 401, 3);
+    let before = world.clock.now();
+    github.issue(&world.repo, number).await.unwrap();
+    assert_eq!(world.emulator.tokens().len(), 1, "it came to be known");
+    let waited = world.clock.now().duration_since(before);
+    assert!(waited >= SignedDuration::from_secs(1 + 2 + 4), "{waited}");
 }
 
 #[tokio::test]
@@ -160,10 +211,72 @@ async fn an_installation_that_changed_its_number_is_found_again() {
     // spec: G2c
     let world = world().await;
     let github = world.github();
-    github.repository(&world.repo).await.unwrap();
+    let read = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    github.access(&world.repo, Grant::Discuss, MINUTE).await.unwrap();
+    world.pass(SignedDuration::from_mins(5));
     world.emulator.reinstall("octo");
     github.repository(&world.repo).await.unwrap();
     assert_eq!(world.count("GET", "/installation"), 2);
+    // The other grant's token is of the former installation, and is not handed out any more.
+    let minted = world.emulator.tokens().len();
+    github.access(&world.repo, Grant::Discuss, MINUTE).await.unwrap();
+    assert_eq!(world.emulator.tokens().len(), minted + 1);
+    github.release(read).await.unwrap();
+}
+
+#[tokio::test]
+async fn uninstalled_suspended_and_installed_again_are_told_apart() {
+    // spec: G2c
+    let world = world().await;
+    let github = world.github();
+    github.repository(&world.repo).await.unwrap();
+    let fails = async |github: &GitHub| {
+        let error = github.repository(&world.repo).await.unwrap_err();
+        (error.kind(), error.to_string())
+    };
+    world.pass(SignedDuration::from_mins(5));
+    world.emulator.set_suspended("octo", true);
+    for github in [&github, &world.github()] {
+        let (kind, line) = fails(github).await;
+        assert_eq!(kind, ErrorKind::PermissionDenied);
+        assert!(line.contains("the App is suspended on octo"), "{line}");
+    }
+    world.emulator.set_suspended("octo", false);
+    github.repository(&world.repo).await.unwrap();
+    world.emulator.uninstall("octo");
+    let (kind, line) = fails(&github).await;
+    assert_eq!(kind, ErrorKind::NotFound);
+    assert!(line.contains("not installed on octo/hello"), "{line}");
+    world.emulator.reinstall("octo");
+    github.repository(&world.repo).await.unwrap();
+}
+
+#[tokio::test]
+async fn apps_and_hosts_stand_side_by_side() {
+    // spec: G1e
+    let (world, other) = (world().await, world().await);
+    let second = world.emulator.add_app("second", "octo").await.unwrap();
+    let key = AppKey::from_pem(&second.private_key).unwrap();
+    let clock = Arc::<Skewed>::clone(&world.clock);
+    let second = GitHub::builder(second.id, key, clock).api_url(world.emulator.api_url());
+    let hosts = [world.github(), second.build().unwrap(), other.github()];
+    // The repositories have the same number on both hosts.
+    assert_eq!(world.repo.id, other.repo.id);
+    let mut tokens = Vec::new();
+    for (github, repo) in hosts.iter().zip([&world.repo, &world.repo, &other.repo]) {
+        for _ in 0..2 {
+            let access = github.access(repo, Grant::Read, MINUTE).await.unwrap();
+            tokens.push(access.token.unwrap().expose().to_vec());
+        }
+    }
+    assert!(tokens[0] == tokens[1] && tokens[2] == tokens[3] && tokens[4] == tokens[5]);
+    assert!(tokens[0] != tokens[2] && tokens[2] != tokens[4] && tokens[0] != tokens[4]);
+    let apps: Vec<_> = world.emulator.tokens().iter().map(|token| token.app).collect();
+    assert_eq!(apps.len(), 2);
+    assert_ne!(apps[0], apps[1]);
+    assert_eq!(other.emulator.tokens().len(), 1);
+    let error = hosts[2].access(&world.repo, Grant::Read, MINUTE).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "another host's repository");
 }
 
 #[tokio::test]
@@ -190,7 +303,12 @@ async fn what_a_person_must_mend_is_said() {
     world.emulator.set_installed(&world.repo, false);
     let error = world.github().repository(&world.repo).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().contains("not installed on octo/hello: install it"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("not installed on octo/hello, or there is no such repository: install it"),
+        "{error}"
+    );
 
     let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
     let github = |app: u64, url: &str| {

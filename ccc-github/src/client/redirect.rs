@@ -1,0 +1,57 @@
+//! Other addresses that GitHub names, and whether the token may go there.
+
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
+use url::Url;
+
+use crate::fault;
+
+/// Where to ask instead: the same host alone, because the token goes with it (spec: G8b), and the same
+/// repository alone, because the token is for no other (spec: G8c). A renamed repository answers
+/// so, and so does an issue that went to another repository (GitHub docs, "Best practices for using
+/// the REST API").
+///
+/// 307 and 308 want the same request again, whatever it is; 301 and 302 are followed when it only
+/// looks (RFC 9110, section 15.4).
+pub(super) fn target(
+    method: &Method,
+    from: &Url,
+    response: &Response<Bytes>,
+    repo: Option<u64>,
+) -> Option<Url> {
+    let follow = match response.status() {
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method.is_safe(),
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
+        _ => false,
+    };
+    if !follow {
+        return None;
+    }
+    let target = from.join(fault::text(response.headers(), "location")?).ok()?;
+    let stays = repo.is_none_or(|repo| is_about(&target, repo));
+    (same_place(from, &target) && stays).then_some(target)
+}
+
+/// Whether the address is about that repository by its number; a name could be anybody's by now.
+fn is_about(url: &Url, repo: u64) -> bool {
+    let mut parts = url.path_segments().into_iter().flatten();
+    parts.find(|part| *part == "repositories").is_some()
+        && parts.next().is_some_and(|id| id == repo.to_string())
+}
+
+fn same_place(a: &Url, b: &Url) -> bool {
+    a.origin() == b.origin() && b.username().is_empty() && b.password().is_none()
+}
+
+/// The next page's address out of `Link`, if it is on the same host (GitHub docs, "Using pagination
+/// in the REST API").
+pub(crate) fn next_page(of: &Url, response: &Response<Bytes>) -> Option<Url> {
+    let links = fault::text(response.headers(), "link")?;
+    let next = links
+        .split(',')
+        .find(|link| link.split(';').skip(1).any(|rel| rel.trim() == "rel=\"next\""))?;
+    let target = next.split(';').next()?.trim();
+    let target = target.strip_prefix('<')?.strip_suffix('>')?;
+    let target = of.join(target).ok()?;
+    same_place(of, &target).then_some(target)
+}

@@ -1,0 +1,127 @@
+//! Calls, each in the name that it takes.
+
+use super::*;
+use crate::client::parse;
+use crate::jwt::app_jwt;
+
+/// A token that is younger may not be known everywhere yet.
+const YOUNG: SignedDuration = SignedDuration::from_secs(10);
+/// How often a young token is tried again (spec: G2b).
+const YOUNG_TRIES: u32 = 3;
+
+type Sent = Result<http::Response<bytes::Bytes>, Fault>;
+
+impl Tokens {
+    /// Calls with a token of our own: the cached one if there is one. A token that GitHub no longer
+    /// takes is replaced once; one that GitHub does not take yet is tried again first (spec: G2a,
+    /// G2b).
+    pub(crate) async fn send(&self, repo: &RepoRef, grant: Grant, call: &Call) -> Sent {
+        let (mut replaced, mut waited) = (false, 0);
+        loop {
+            let token = self.get(repo, grant, MARGIN, 0).await?;
+            let fault = match self.client.send(call, token.identity(repo.id)).await {
+                Err(fault) if fault.is(StatusCode::UNAUTHORIZED) => fault,
+                Err(fault) if is_suspended(&fault) => {
+                    return Err(suspended(&repo.owner, &fault).into());
+                }
+                answer => return answer,
+            };
+            let age = self.client.now().duration_since(token.minted_at);
+            if age < YOUNG && waited < YOUNG_TRIES {
+                self.client.sleep(Duration::from_secs(1 << waited)).await;
+                waited += 1;
+                continue;
+            }
+            self.evict((repo.id, grant), &token.secret).await;
+            if replaced {
+                return Err(fault);
+            }
+            replaced = true;
+        }
+    }
+
+    /// Calls as the App itself. Once more when the first answer showed that our clock is off
+    /// (spec: G3).
+    pub(crate) async fn send_as_app(&self, call: &Call) -> Sent {
+        let mut skew = self.client.skew();
+        loop {
+            let jwt = app_jwt(self.app_id, &self.key, self.client.now())?;
+            let identity = Identity { who: Who::App, token: Some(&jwt), repo: None };
+            let fault = match self.client.send(call, identity).await {
+                Err(fault) if fault.is(StatusCode::UNAUTHORIZED) => fault,
+                answer => return answer,
+            };
+            let learned = self.client.skew();
+            if (learned - skew).abs() > SignedDuration::from_secs(30) {
+                skew = learned;
+                continue;
+            }
+            let line = format!(
+                "GitHub does not accept the App's JWT: is app id {} the one of this private key, and \
+                 is the clock right? ({fault})",
+                self.app_id,
+            );
+            return Err(Error::new(ErrorKind::Unauthenticated, line).into());
+        }
+    }
+
+    /// Calls for something public that belongs to no repository: as nobody, which is enough for the
+    /// few such calls that there are. Where GitHub wants to know who asks (a private Enterprise
+    /// Server, an address whose hour is used up), with a token that can read metadata and nothing else,
+    /// revoked at once.
+    pub(crate) async fn send_anywhere(&self, call: &Call) -> Sent {
+        let refused = |fault: &Fault| {
+            fault.limited().is_some()
+                || fault.is(StatusCode::UNAUTHORIZED)
+                || fault.is(StatusCode::FORBIDDEN)
+        };
+        match self.client.send_once(call, Identity::NOBODY).await {
+            Err(fault) if refused(&fault) => {}
+            Err(fault) if fault.is_passing() => {
+                return self.client.send(call, Identity::NOBODY).await;
+            }
+            answer => return answer,
+        }
+        let Some((token, installation)) = self.powerless().await? else {
+            return self.client.send(call, Identity::NOBODY).await;
+        };
+        let who = Who::Installation(installation);
+        let identity = Identity { who, token: Some(&token), repo: None };
+        let answer = self.client.send(call, identity).await;
+        self.revoke_or_say(&token, who).await;
+        answer
+    }
+
+    /// Calls for a repository of which only the name is known, with a token that may read metadata of
+    /// the repository of that name alone, revoked at once.
+    pub(crate) async fn send_by_name(&self, repo: &RepoRef, call: &Call) -> Sent {
+        let (token, installation) = self.for_name(repo).await?;
+        let who = Who::Installation(installation);
+        let identity = Identity { who, token: Some(&token), repo: None };
+        let answer = self.client.send(call, identity).await;
+        self.revoke_or_say(&token, who).await;
+        answer
+    }
+
+    /// As [`send_as_app`](Self::send_as_app), and reads the answer.
+    pub(super) async fn ask_as_app<T>(&self, call: &Call) -> Result<T, Fault>
+    where
+        T: serde::de::DeserializeOwned,
+    {
+        parse(call, &self.send_as_app(call).await?)
+    }
+}
+
+pub(super) fn is_suspended(fault: &Fault) -> bool {
+    fault.is(StatusCode::FORBIDDEN) && fault.says("suspended")
+}
+
+pub(super) fn suspended(account: &str, why: &impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::PermissionDenied,
+        format!(
+            "the App is suspended on {account}: somebody who owns the account lifts that under \
+             Settings > GitHub Apps > Configure ({why})"
+        ),
+    )
+}
