@@ -148,7 +148,13 @@ impl Dispatcher {
             let lease = Lease { store: &*store, clock: &**pipeline.clock(), run, fence, pace };
             tokio::select! {
                 biased;
-                _report = pipeline.resume(claim, Arc::clone(&store), &cancel) => {}
+                report = pipeline.resume(claim, Arc::clone(&store), &cancel) => {
+                    if let Some(wait) = report.put_off {
+                        // Should the store not take it, the run is claimed again when its lease ends.
+                        let release = store.release(run, fence, wait);
+                        let _ = guarded(&**pipeline.clock(), pace.lease, release).await;
+                    }
+                }
                 // Somebody else has the run now: ours is dropped, and cleans up after itself.
                 () = lease.keep(&cancel) => {}
             }

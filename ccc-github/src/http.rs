@@ -34,6 +34,21 @@ pub trait Http: Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 pub struct ReqwestHttp(reqwest::Client);
 
+/// What stands between us and the host.
+#[cfg(not(target_arch = "wasm32"))]
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct HttpOptions {
+    /// `http://[USER:PASSWORD@]HOST:PORT`, which every request goes through. Without it, what the
+    /// environment names (`HTTPS_PROXY`, `NO_PROXY`).
+    pub proxy: Option<ccc_core::Secret>,
+    /// Certificates, PEM, of authorities that are trusted beside the system's own.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Through no proxy, whatever the environment names: for hosts on this machine, which a proxy
+    /// cannot reach.
+    pub direct: bool,
+}
+
 impl ReqwestHttp {
     /// A client with its own pool of connections.
     ///
@@ -41,35 +56,54 @@ impl ReqwestHttp {
     /// [`ErrorKind::Unavailable`] when TLS cannot be set up, such as without any root certificate.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn new() -> Result<Self> {
-        Self::build(reqwest::Client::builder())
+        Self::with(&HttpOptions::default())
     }
 
-    /// As [`new`](Self::new), and never through a proxy that the environment names: for hosts on this
-    /// machine, which a proxy cannot reach.
+    /// As [`new`](Self::new), with [`HttpOptions::direct`].
     ///
     /// # Errors
     /// As [`new`](Self::new).
     #[cfg(not(target_arch = "wasm32"))]
     pub fn direct() -> Result<Self> {
-        Self::build(reqwest::Client::builder().no_proxy())
+        Self::with(&HttpOptions { direct: true, ..HttpOptions::default() })
     }
 
+    /// A client that goes this way.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`ErrorKind::InvalidInput`] for a proxy that is no address or
+    /// certificates that do not read.
     #[cfg(not(target_arch = "wasm32"))]
-    fn build(client: reqwest::ClientBuilder) -> Result<Self> {
+    pub fn with(options: &HttpOptions) -> Result<Self> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             // Losing a race here means that somebody else has installed one, which is as good.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        client
+        let invalid = |what: &str| Error::new(ErrorKind::InvalidInput, what);
+        let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(TIMEOUT)
-            .connect_timeout(Duration::from_secs(10))
-            .build()
-            .map(Self)
-            .map_err(|error| {
-                let error = error.without_url();
-                Error::new(ErrorKind::Unavailable, "cannot set up HTTPS").with_source(error)
-            })
+            .connect_timeout(Duration::from_secs(10));
+        if options.direct {
+            client = client.no_proxy();
+        } else if let Some(proxy) = &options.proxy {
+            // Its error would show the address, which may hold a password.
+            let proxy = reqwest::Proxy::all(proxy.expose_str()?).map_err(|_| {
+                invalid("the proxy is no address: expected such as http://proxy.example.org:3128")
+            })?;
+            client = client.proxy(proxy);
+        }
+        if let Some(pem) = &options.ca_pem {
+            let authorities = reqwest::Certificate::from_pem_bundle(pem)
+                .ok()
+                .filter(|all| !all.is_empty())
+                .ok_or_else(|| invalid("the authority's certificates are no PEM"))?;
+            client = client.tls_certs_merge(authorities);
+        }
+        client.build().map(Self).map_err(|error| {
+            let error = error.without_url();
+            Error::new(ErrorKind::Unavailable, "cannot set up HTTPS").with_source(error)
+        })
     }
 
     /// A client over the runtime's `fetch`.

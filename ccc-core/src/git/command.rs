@@ -7,8 +7,8 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
-use super::HostGit;
 use super::words::failure;
+use super::{HostGit, Transport};
 use crate::observe::Redactor;
 use crate::vcs::Access;
 use crate::{Error, ErrorKind, Result, Secret};
@@ -58,6 +58,7 @@ pub(super) struct Call {
     secret_settings: Vec<(String, OsString)>,
     cwd: PathBuf,
     stdin: Vec<u8>,
+    transport: Transport,
     /// What must not be shown of git's words.
     redactor: Redactor,
 }
@@ -73,6 +74,7 @@ impl HostGit {
             secret_settings: Vec::new(),
             cwd: self.root.clone(),
             stdin: Vec::new(),
+            transport: self.transport.clone(),
             redactor: Redactor::default(),
         }
     }
@@ -123,6 +125,16 @@ impl Call {
     /// The token goes through the environment of this one process: an argument, a URL or a file
     /// could be read by others, and the URL-scoped key keeps it from any other host.
     pub(super) fn remote(mut self, access: &Access) -> Result<Self> {
+        if let Some(proxy) = &self.transport.proxy {
+            self.redactor.add(proxy);
+            let proxy = proxy.expose_str()?.to_owned();
+            for name in ["http_proxy", "https_proxy"] {
+                self.env.push((name.to_owned(), proxy.clone().into()));
+            }
+        }
+        if let Some(file) = &self.transport.ca_file {
+            self.env.push(("GIT_SSL_CAINFO".to_owned(), file.into()));
+        }
         let url = access.clone_url.as_str();
         let scheme = match url.split_once("://") {
             Some((scheme, _)) => scheme,

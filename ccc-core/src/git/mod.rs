@@ -28,7 +28,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{Error, ErrorKind, Result, RunId};
+use crate::{Error, ErrorKind, Result, RunId, Secret};
 
 pub use changes::{Change, ChangeKind, ChangeSet, Refusal};
 pub use collect::Collected;
@@ -38,12 +38,25 @@ pub use workspace::Workspace;
 /// The oldest git that the host side is known to work with.
 pub const MIN_GIT: (u32, u32) = (2, 39);
 
+/// What stands between host-side git and its remotes.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Transport {
+    /// `http://[USER:PASSWORD@]HOST:PORT`, which every transfer goes through. Without it, what the
+    /// environment names.
+    pub proxy: Option<Secret>,
+    /// The file with the certificates, PEM, of the authorities that are trusted. Without it, the
+    /// system's.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// Host-side git over one directory that belongs to this process alone.
 #[derive(Debug)]
 pub struct HostGit {
     root: PathBuf,
     /// One fetch at a time per mirror; runs of one repository wait for each other here only.
     fetching: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
+    transport: Transport,
     _lock: File,
 }
 
@@ -78,7 +91,15 @@ impl HostGit {
                 ),
             )
         })?;
-        Ok(Self { root, fetching: Mutex::default(), _lock: lock })
+        let transport = Transport::default();
+        Ok(Self { root, fetching: Mutex::default(), transport, _lock: lock })
+    }
+
+    /// Goes this way to its remotes.
+    #[must_use]
+    pub fn with_transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
     }
 
     /// The directory that it works in.

@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Limits, Parts, Pipeline};
-use crate::git::HostGit;
+use crate::git::{HostGit, Transport};
 use crate::observe::NoObserver;
 use crate::policy::TrustPolicy;
 use crate::{
@@ -21,6 +21,7 @@ pub struct PipelineBuilder {
     clock: Option<Arc<dyn Clock>>,
     observer: Option<Arc<dyn Observer>>,
     data_dir: Option<PathBuf>,
+    transport: Transport,
     policy: TrustPolicy,
     limits: Limits,
 }
@@ -83,6 +84,13 @@ impl PipelineBuilder {
         self
     }
 
+    /// How git reaches its remotes; as the environment says by default.
+    #[must_use]
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
     /// The operator's rules; the strict ones by default.
     #[must_use]
     pub fn policy(mut self, policy: TrustPolicy) -> Self {
@@ -121,7 +129,8 @@ impl PipelineBuilder {
             credentials: required(self.credentials, "credentials")?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             observer: self.observer.unwrap_or_else(|| Arc::new(NoObserver)),
-            git: HostGit::open(required(self.data_dir, "a data_dir")?)?,
+            git: HostGit::open(required(self.data_dir, "a data_dir")?)?
+                .with_transport(self.transport),
             policy: self.policy,
             limits: self.limits,
             cleanups: tokio_util::task::TaskTracker::new(),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Parts;
 use crate::event::{IssueEvent, RepoRef};
@@ -16,6 +16,9 @@ use crate::run::Checkpoint;
 use crate::run_store::Fence;
 use crate::vcs::{Access, Grant};
 use crate::{Clock, Error, ErrorKind, Outcome, Result, RunId, RunStore, Stage};
+
+/// A run that is older than this is not put off any more.
+const LONGEST_PUT_OFF: SignedDuration = SignedDuration::from_hours(24);
 
 /// Why the stages ended before their end: an outcome, or an error that becomes one.
 #[derive(Debug)]
@@ -129,6 +132,18 @@ impl Context {
 
     pub(super) fn note(&self, text: impl Into<String>) {
         self.emit(EventKind::Note { text: text.into() });
+    }
+
+    /// How long to put the run off, when a store keeps it and all that is wrong is that the host has
+    /// nothing left for us (spec: G5c). Not in Work, which costs money, and not for more than a day.
+    pub(super) fn put_off(&self, ended: &Ended) -> Option<Duration> {
+        let Ended::By(error) = ended else { return None };
+        let age = self.parts.clock.now().duration_since(self.accepted_at);
+        let may = self.journal.is_some()
+            && error.kind() == ErrorKind::RateLimited
+            && self.stage() != Stage::Work
+            && age < LONGEST_PUT_OFF;
+        error.retry_after().filter(|_| may)
     }
 
     /// Runs one stage: says where we are, keeps the time, catches panics, makes the checkpoint.

@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 
@@ -20,8 +21,11 @@ use crate::{CancellationToken, Error, ErrorKind, Outcome, Result, RunId, RunStor
 pub struct RunReport {
     /// The run.
     pub run: RunId,
-    /// How it ended.
+    /// How it ended; for a run that was put off, what it would have ended with.
     pub outcome: Outcome,
+    /// Set when the host has nothing left for us until later: the run is to be gone on with after
+    /// that time, and nobody was told of an end.
+    pub put_off: Option<Duration>,
     /// Whether the person who waits was told.
     pub report: Result<()>,
     /// Whether nothing is left.
@@ -86,6 +90,7 @@ impl Pipeline {
             ))),
         };
         let stage = run.stage();
+        let put_off = ended.as_ref().err().and_then(|ended| run.put_off(ended));
         let outcome = match ended {
             Ok(outcome) | Err(Ended::With(outcome)) => outcome,
             // Once cancelled, every error is the cancellation's doing, whatever it says.
@@ -93,6 +98,11 @@ impl Pipeline {
             Err(Ended::By(error)) => Outcome::from_error(stage, &error),
         };
         let outcome = run.redactor.clean_outcome(outcome);
+        if let Some(wait) = put_off.filter(|_| !cancel.is_cancelled()) {
+            run.note(format!("the host's limit is used up: going on in {} s", wait.as_secs()));
+            let cleanup = guard.clean_up(false).await;
+            return RunReport { run: run.id, outcome, put_off, report: Ok(()), cleanup };
+        }
         self.keep_unpublished(&run, &outcome).await;
         let report = self.report(&run, &outcome).await;
         let finished = run.finish(&outcome).await;
@@ -101,7 +111,7 @@ impl Pipeline {
         }
         let cleanup = guard.clean_up(finished.is_ok()).await;
         run.emit(EventKind::Finished { outcome: outcome.clone() });
-        RunReport { run: run.id, outcome, report, cleanup }
+        RunReport { run: run.id, outcome, put_off: None, report, cleanup }
     }
 
     /// Tells the person who waits, in a time of its own. A worker that lost its run says nothing.

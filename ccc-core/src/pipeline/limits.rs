@@ -15,7 +15,7 @@ pub struct Limits {
     pub agent: AgentLimits,
     /// How long the agent's programs get to end by themselves before they are killed.
     pub stop_grace: Duration,
-    /// Report.
+    /// Report, and the greeting at the run's start.
     pub report: Duration,
     /// Each of Cleanup's parts: container, tokens, files.
     pub cleanup: Duration,
@@ -30,7 +30,8 @@ impl Default for Limits {
             stage: Duration::from_secs(15 * 60),
             agent: AgentLimits::default(),
             stop_grace: Duration::from_secs(10),
-            report: Duration::from_secs(60),
+            // Longer than a host may have us wait for its limits: what is said last counts.
+            report: Duration::from_secs(15 * 60),
             cleanup: Duration::from_secs(60),
             resources: Resources::default(),
         }

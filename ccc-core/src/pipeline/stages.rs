@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::Pipeline;
-use super::context::{Context, Ended};
+use super::context::{Context, Ended, guarded};
 use crate::agent::Task;
 use crate::container::ContainerSpec;
 use crate::event::Trigger;
@@ -29,8 +29,14 @@ impl Pipeline {
         if run.checkpoint().stage < Stage::Collect {
             let stage = limits.stage;
             let repository = run.in_stage(Stage::Authorize, stage, self.authorize(run)).await?;
-            let workspace =
-                run.in_stage(Stage::Checkout, stage, self.checkout(run, &repository)).await?;
+            // Beside the work: a host that wants its writes apart makes nobody wait for files.
+            let greet = guarded(&*self.parts.clock, limits.report, self.greet(run));
+            let checkout = run.in_stage(Stage::Checkout, stage, self.checkout(run, &repository));
+            let (greeted, workspace) = tokio::join!(greet, checkout);
+            if let Err(error) = greeted {
+                run.note(format!("could not say on the issue that the run began: {error}"));
+            }
+            let workspace = workspace?;
             let (container, task) =
                 run.in_stage(Stage::Provision, stage, self.provision(run, &workspace)).await?;
             run.in_stage(Stage::Work, limits.run, self.work(run, &*container, &task)).await?;
@@ -79,24 +85,18 @@ impl Pipeline {
                 paths: Vec::new(),
             }));
         }
-        self.greet(run).await;
         Ok(repository)
     }
 
     /// Shows that the run began. Failing at that is no reason not to run.
-    async fn greet(&self, run: &Context) {
+    async fn greet(&self, run: &Context) -> Result<()> {
         let target = match &run.event.trigger {
             Trigger::Commented { comment, .. } => ReactionTarget::Comment(*comment),
             _ => ReactionTarget::Issue(run.event.issue.number),
         };
-        let greeted = async {
-            run.access(Grant::Discuss, SHORT).await?;
-            self.parts.host.react(run.repo(), target).await?;
-            self.comment_start(run).await
-        };
-        if let Err(error) = greeted.await {
-            run.note(format!("could not say on the issue that the run began: {error}"));
-        }
+        run.access(Grant::Discuss, SHORT).await?;
+        self.parts.host.react(run.repo(), target).await?;
+        self.comment_start(run).await
     }
 
     /// A fresh workspace, with a token that can only read.

@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::lock;
 use crate::{Error, ErrorKind, Result};
@@ -8,6 +9,8 @@ use crate::{Error, ErrorKind, Result};
 pub enum Fault {
     /// The call fails.
     Fail(ErrorKind),
+    /// The call is refused: there is nothing left for us for this long.
+    Limit(Duration),
     /// The call never ends.
     Hang,
     /// The call panics.
@@ -69,6 +72,7 @@ impl Faults {
         match fault {
             None => call.await,
             Some(Fault::Fail(kind)) => Err(failed(kind)),
+            Some(Fault::Limit(wait)) => Err(failed(ErrorKind::RateLimited).with_retry_after(wait)),
             Some(Fault::Hang) => std::future::pending().await,
             Some(Fault::Panic) => panic!("planned: {name} panics"),
             Some(Fault::FailAfter(kind)) => call.await.and(Err(failed(kind))),

@@ -13,8 +13,6 @@ use crate::payload::ghost;
 const MAX_COMMENT: usize = 65_536;
 /// How many comments of ours are remembered.
 const MAX_WRITTEN: usize = 1_000;
-/// How often a comment is written when it is unclear whether it was.
-const ROUNDS: u32 = 3;
 
 #[derive(Deserialize)]
 struct RestComment {
@@ -113,7 +111,7 @@ impl GitHub {
             let call = Call::json(Method::POST, url, body)?;
             match self.call::<RestComment>(repo, Grant::Discuss, &call).await {
                 Ok(comment) => return Ok(comment.id),
-                Err(fault) if round < ROUNDS && fault.is_unclear() => {
+                Err(fault) if round < TRIES && fault.is_unclear() => {
                     let Some(wait) = self.tokens.client.backoff(&fault, round) else {
                         return Err(fault);
                     };

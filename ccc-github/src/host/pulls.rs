@@ -9,8 +9,6 @@ use super::*;
 /// The longest title and text that GitHub takes, in characters.
 const MAX_TITLE: usize = 256;
 const MAX_BODY: usize = 65_536;
-/// How often a pull request is asked for when it is unclear whether it was opened.
-const ROUNDS: u32 = 3;
 
 #[derive(Deserialize)]
 struct RestPull {
@@ -65,7 +63,7 @@ impl GitHub {
                 return Ok(pull);
             }
             match self.tokens.client.backoff(&fault, round) {
-                Some(wait) if round < ROUNDS && fault.is_unclear() => {
+                Some(wait) if round < TRIES && fault.is_unclear() => {
                     self.tokens.client.sleep(wait).await;
                 }
                 _ => return Err(explain(fault, repo, new)),

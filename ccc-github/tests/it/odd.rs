@@ -87,7 +87,7 @@ async fn a_write_that_fails_is_there_once() {
     // spec: G7a, G7b
     let (world, github, number) = start().await;
     for (n, (what, fault)) in [
-        ("500 three times", Fault::on("POST", "*").status(500).times(2)),
+        ("500 three times", Fault::on("POST", "*").status(500).times(3)),
         ("503 after the effect", Fault::on("POST", "*").status(503).after_the_effect()),
         ("cut before the effect", Fault::on("POST", "*").cut()),
         ("cut after the effect", Fault::on("POST", "*").cut().after_the_effect()),

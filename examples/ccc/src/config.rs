@@ -18,6 +18,9 @@ const KEYS: &[&str] = &[
     "github.webhook_secret_file",
     "github.webhook_secret",
     "github.api_url",
+    "github.ca_file",
+    "github.proxy",
+    "github.write_spacing_ms",
     "runner.kind",
     "agent.kind",
     "agent.wall_seconds",
@@ -33,7 +36,7 @@ const KEYS: &[&str] = &[
     "policy.max_bytes",
 ];
 /// Secrets come from the environment or from files, never from `ccc.toml`.
-const ENV_ONLY: &[&str] = &["github.private_key", "github.webhook_secret"];
+const ENV_ONLY: &[&str] = &["github.private_key", "github.webhook_secret", "github.proxy"];
 
 /// The whole configuration, checked.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -67,6 +70,13 @@ pub struct GitHubConfig {
     pub webhook_secret_file: Option<PathBuf>,
     /// `https://api.github.com`, or `https://HOST/api/v3`.
     pub api_url: Option<String>,
+    /// Certificates, PEM, of authorities that are trusted beside the system's own.
+    pub ca_file: Option<PathBuf>,
+    /// The least time from one write to the next; a second unless the host has no such limit.
+    pub write_spacing_ms: Option<u64>,
+    /// What every request to the host and every transfer goes through; it may hold a password.
+    #[serde(skip)]
+    pub proxy: Option<Secret>,
     #[serde(skip)]
     private_key: Option<Secret>,
     #[serde(skip)]
@@ -135,6 +145,7 @@ impl Config {
         })?;
         config.github.private_key = take_secret(&secrets, "private_key");
         config.github.webhook_secret = take_secret(&secrets, "webhook_secret");
+        config.github.proxy = take_secret(&secrets, "proxy");
         Ok(config)
     }
 
@@ -211,9 +222,12 @@ fn read_file(path: &Path) -> Result<Table> {
         for key in keys {
             check_known(&key, &path.display().to_string())?;
             if ENV_ONLY.contains(&key.as_str()) {
+                let instead = match key.as_str() {
+                    "github.proxy" => "set CCC_GITHUB__PROXY".to_owned(),
+                    key => format!("put it into a file of its own and name that in `{key}_file`"),
+                };
                 return Err(invalid(format!(
-                    "{}: `{key}` is a secret and does not belong here: put it into a file of its own \
-                     and name that in `{key}_file`",
+                    "{}: `{key}` is a secret and does not belong here: {instead}",
                     path.display()
                 )));
             }
@@ -267,6 +281,7 @@ fn value_of(key: &str, text: String) -> Value {
                 | "protected_names"
                 | "max_files"
                 | "max_bytes"
+                | "write_spacing_ms"
         )
     );
     if typed

@@ -15,7 +15,7 @@ use ccc_core::{
     Agent, CancellationToken, Clock, Error, ErrorKind, Outcome, Result, Secret, SystemClock,
 };
 use ccc_github::emulator::{Emulator, EmulatorConfig};
-use ccc_github::{AppKey, GitHub, Secrets, Webhook};
+use ccc_github::{AppKey, GitHub, Pacing, Secrets, Webhook};
 use ccc_runner::ScriptedAgent;
 use ccc_store::MemoryRunStore;
 
@@ -108,6 +108,8 @@ fn start_service(
     let key = AppKey::from_pem(&emulator.private_key_pem())?;
     let github = GitHub::builder(emulator.app_id(), key, Arc::clone(&clock))
         .api_url(emulator.api_url())
+        // The emulator has no limit on new content, and the person watches.
+        .pacing(Pacing::unlimited())
         .build()?;
     let webhook = Webhook::new(Secrets::new([emulator.webhook_secret()])?, github.host());
     let runner = parts::runner(&config.runner.kind, &config.data_dir()?)?;

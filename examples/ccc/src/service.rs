@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,13 +8,15 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use ccc_core::dispatcher::{Dispatcher, Pace};
+use ccc_core::git::Transport;
 use ccc_core::observe::NoObserver;
 use ccc_core::pipeline::{Limits, Pipeline};
 use ccc_core::{
     Agent, CancellationToken, Clock, ContainerRunner, Error, ErrorKind, Intake, Observer, Result,
     SystemClock, VcsHost,
 };
-use ccc_github::{AppKey, GitHub, Secrets, Webhook};
+use ccc_github::http::{HttpOptions, ReqwestHttp};
+use ccc_github::{AppKey, GitHub, Pacing, Secrets, Webhook};
 use ccc_store::{MemoryCredentialStore, MemoryRunStore};
 use jiff::Timestamp;
 use serde_json::json;
@@ -107,10 +110,31 @@ pub(crate) fn github(config: &Config) -> Result<GitHub> {
     })?;
     let key = AppKey::from_pem(&config.github.private_key()?)?;
     let mut builder = GitHub::builder(app_id, key, Arc::new(SystemClock));
-    if let Some(url) = &config.github.api_url {
+    let github = &config.github;
+    if let Some(url) = &github.api_url {
         builder = builder.api_url(url.clone());
     }
+    if let Some(ms) = github.write_spacing_ms {
+        let pacing = match ms {
+            0 => Pacing::unlimited(),
+            ms => Pacing::default().with_write_spacing(Duration::from_millis(ms)),
+        };
+        builder = builder.pacing(pacing);
+    }
+    if github.proxy.is_some() || github.ca_file.is_some() {
+        let mut options = HttpOptions::default();
+        options.proxy.clone_from(&github.proxy);
+        options.ca_pem = github.ca_file.as_deref().map(read_ca).transpose()?;
+        builder = builder.http(Arc::new(ReqwestHttp::with(&options)?));
+    }
     builder.build()
+}
+
+fn read_ca(file: &Path) -> Result<Vec<u8>> {
+    std::fs::read(file).map_err(|e| {
+        let line = format!("cannot read {}, which github.ca_file names", file.display());
+        Error::new(ErrorKind::InvalidInput, line).with_source(e)
+    })
 }
 
 /// A pipeline over these parts, with the limits and the policy of the configuration.
@@ -129,7 +153,11 @@ pub(crate) fn pipeline(
     if let Some(seconds) = config.agent.idle_seconds {
         limits.agent.idle = Duration::from_secs(seconds);
     }
+    let mut transport = Transport::default();
+    transport.proxy.clone_from(&config.github.proxy);
+    transport.ca_file.clone_from(&config.github.ca_file);
     Pipeline::builder()
+        .transport(transport)
         .host(host)
         .runner(runner)
         .agent(agent)

@@ -116,6 +116,46 @@ async fn the_agent_is_not_paid_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_the_host_has_nothing_left_for_is_put_off() {
+    // spec: G5c, P9
+    let calm = Bench::new().await;
+    let _ = calm.run().await;
+    let calls = calm.faults.calls();
+    for name in ["vcs_host.issue", "vcs_host.comments", "vcs_host.open_pull_request"] {
+        let n = calls.iter().position(|call| *call == name).unwrap();
+        let wait = Duration::from_secs(3_000);
+        let bench = Bench::with(fixing_agent(), Faults::at(n, Fault::Limit(wait)), &|_| {}).await;
+        let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let store = Arc::new(MemoryRunStore::new(Arc::clone(&clock) as _));
+        let mut pace = Pace::default();
+        pace.poll = Duration::from_millis(20);
+        let dispatcher = Dispatcher::new(bench.pipeline.clone(), Arc::clone(&store) as _, pace);
+        let accepted = store.accept(&delivery("a"), &bench.event).await.unwrap();
+        let shutdown = CancellationToken::new();
+        let story = async {
+            let waiting = async || {
+                let record = store.get(accepted.run).await.unwrap().unwrap();
+                record.state == RunState::Waiting && bench.faults.count(name) == 1
+            };
+            while !waiting().await {
+                SystemClock.sleep(Duration::from_millis(5)).await;
+            }
+            let said = bench.host.comment_bodies(42);
+            assert!(said.iter().all(|text| text.starts_with("Working")), "{name}: {said:?}");
+            clock.advance(wait);
+            let outcome = finished(&store, accepted.run).await;
+            shutdown.cancel();
+            outcome
+        };
+        let ((), outcome) = tokio::join!(dispatcher.serve(shutdown.clone()), story);
+        assert!(matches!(outcome, Outcome::PullRequest { .. }), "{name}: {outcome:?}");
+        assert_eq!(bench.faults.count("agent.run"), 1, "{name}: the agent ran twice");
+        assert_eq!(bench.host.comment_bodies(42).len(), 1, "{name}");
+        assert_eq!(bench.left_over(), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_lost_its_run_says_nothing() {
     // spec: Q1a
     let bench = Bench::new().await;

@@ -132,6 +132,7 @@ impl Site {
             .env("CCC_GITHUB__PRIVATE_KEY_FILE", dir.path().join("key.pem"))
             .env("CCC_GITHUB__WEBHOOK_SECRET_FILE", dir.path().join("secret"))
             .env("CCC_GITHUB__API_URL", github.api_url())
+            .env("CCC_GITHUB__WRITE_SPACING_MS", "0")
             .env("CCC_AGENT__KIND", agent);
         let (service, address) = Running::start(command, |line| {
             let (_, rest) = line.split_once("listening on http://")?;
