@@ -14,6 +14,9 @@ use crate::pipeline::{Pipeline, guarded};
 use crate::run_store::{Claim, Fence};
 use crate::{CancellationToken, Clock, ErrorKind, Result, RunId, RunStore};
 
+/// How long the host may take to say who we are, when a delivery waits for that.
+const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+
 /// How a [`Dispatcher`] paces its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -216,7 +219,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 impl Intake for Dispatcher {
     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission> {
-        let us = self.pipeline.host().bot_identity().await?;
+        // Whoever delivers waits for ten seconds: better a "not now" than none.
+        let host = self.pipeline.host();
+        let us = guarded(&**self.pipeline.clock(), ANSWER_WITHIN, host.bot_identity()).await?;
         if let Err(reason) = self.pipeline.policy().wants(event, &us) {
             return Ok(Admission::Ignored(reason));
         }

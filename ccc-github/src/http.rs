@@ -18,7 +18,8 @@ pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// # Contract
 /// Safe to share. One request, one answer: redirects are given back, not followed, because following
 /// one would hand the `Authorization` header to whomever the answer names (spec: G8b). Ends within
-/// [`TIMEOUT`], with [`ErrorKind::TimedOut`]; [`ErrorKind::Unavailable`] when there is no connection;
+/// [`TIMEOUT`], with [`ErrorKind::TimedOut`]; [`ErrorKind::Unavailable`] when there is no connection,
+/// and [`ErrorKind::Refused`] when the other side's certificate is not trusted;
 /// [`ErrorKind::LimitExceeded`] for an answer of more than [`MAX_RESPONSE`]. No error shows a header.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
@@ -191,6 +192,33 @@ fn failure(error: reqwest::Error, host: &str) -> Error {
         let line = format!("no answer from {host} in time; is it up, and is the way to it open?");
         return Error::new(ErrorKind::TimedOut, line).with_source(error);
     }
+    #[cfg(not(target_arch = "wasm32"))]
+    if is_distrusted(&error) {
+        let line = format!(
+            "the certificate of {host} is of nobody that we trust: name the certificate of its \
+             authority, if that is yours"
+        );
+        return Error::new(ErrorKind::Refused, line).with_source(error);
+    }
     let line = format!("cannot reach {host}; is the API URL right, and is the way to it open?");
     Error::new(ErrorKind::Unavailable, line).with_source(error)
+}
+
+/// Whether the other side's certificate is what stands in the way: asking again will not help.
+#[cfg(not(target_arch = "wasm32"))]
+fn is_distrusted(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        // What an I/O error was made of is not among its sources.
+        let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = inside.and_then(|inside| inside.downcast_ref::<rustls::Error>());
+        if matches!(
+            tls.or_else(|| error.downcast_ref()),
+            Some(rustls::Error::InvalidCertificate(_))
+        ) {
+            return true;
+        }
+        cause = inside.map(|inside| inside as _).or_else(|| error.source());
+    }
+    false
 }

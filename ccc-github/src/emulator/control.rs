@@ -189,7 +189,7 @@ async fn change(inner: &Arc<Inner>, method: &Method, parts: &[&str], body: &[u8]
                 let readme = format!("# {}\n", new.name);
                 let file = ("README.md", readme.as_bytes());
                 let git = Git::of(inner, repo.id);
-                git.write_file("main", file, "Initial commit").await.map_err(failed)?;
+                git.write_file(("main", ""), file, "Initial commit").await.map_err(failed)?;
                 work::branches_moved(inner, repo.id).await;
             }
             if let Some(found) = inner.state().repo_mut(repo.id) {

@@ -268,7 +268,7 @@ impl Emulator {
         })
     }
 
-    /// Puts a file on a branch, which is made if need be; gives the commit.
+    /// Puts a file on a branch, which begins at the default one if need be; gives the commit.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] when git does not take it.
@@ -279,7 +279,9 @@ impl Emulator {
         (path, content): (&str, &[u8]),
     ) -> Result<String> {
         let git = Git::of(&self.inner, repo.id);
-        let (commit, _) = git.write_file(branch, (path, content), "Change by hand").await?;
+        let start = self.inner.state().repo(repo.id).map(|found| found.default_branch.clone());
+        let place = (branch, start.as_deref().unwrap_or_default());
+        let (commit, _) = git.write_file(place, (path, content), "Change by hand").await?;
         work::branches_moved(&self.inner, repo.id).await;
         Ok(commit)
     }

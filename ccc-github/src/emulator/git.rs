@@ -219,15 +219,19 @@ impl Git {
         Some(String::from_utf8_lossy(&out).lines().filter_map(entry).collect())
     }
 
-    /// A commit on a branch that changes one file; on the first, the branch is made. Gives the
-    /// commit and the file's id.
+    /// A commit on a branch that changes one file; a branch that is not there begins at `start`, or
+    /// from nothing. Gives the commit and the file's id.
     pub(super) async fn write_file(
         &self,
-        branch: &str,
+        (branch, start): (&str, &str),
         (path, content): (&str, &[u8]),
         message: &str,
     ) -> Result<(String, String)> {
-        let parent = self.branch(branch).await;
+        let tip = self.branch(branch).await;
+        let parent = match &tip {
+            Some(tip) => Some(tip.clone()),
+            None => self.branch(start).await,
+        };
         let index = tempfile_name(&self.dir);
         let with_index = || {
             let mut command = program();
@@ -251,7 +255,7 @@ impl Git {
         args.extend(parent.iter().flat_map(|parent| ["-p".to_owned(), parent.clone()]));
         let commit = line(&self.run(args).await?);
         let name = format!("refs/heads/{branch}");
-        self.move_ref(&name, &commit, parent.as_deref().unwrap_or_default()).await?;
+        self.move_ref(&name, &commit, tip.as_deref().unwrap_or_default()).await?;
         Ok((commit, blob))
     }
 

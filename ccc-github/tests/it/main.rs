@@ -7,6 +7,7 @@
 
 mod common;
 mod conformance;
+mod emulator;
 mod git;
 mod host;
 mod odd;

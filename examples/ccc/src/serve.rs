@@ -22,13 +22,15 @@ pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
     log();
     let service = Service::observed(&config, Arc::new(Logged)).await?;
     let listener = bind(config.listen.unwrap_or(DEFAULT_LISTEN)).await?;
-    announce(&service, &listener).await;
+    announce(&service, &listener);
 
     let shutdown = CancellationToken::new();
     let work = async {
         tokio::join!(
             service.serve(shutdown.clone()),
-            http::serve(listener, router(service.clone()), shutdown.clone())
+            http::serve(listener, router(service.clone()), shutdown.clone()),
+            // Beside the work: a host that is slow to answer holds no delivery up.
+            shutdown.run_until_cancelled(introduce(&service))
         )
     };
     let signals = async {
@@ -57,7 +59,7 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener>
 }
 
 /// What an operator should know before the first delivery.
-async fn announce(service: &Service, listener: &tokio::net::TcpListener) {
+fn announce(service: &Service, listener: &tokio::net::TcpListener) {
     let pipeline = service.dispatcher().pipeline();
     if let Ok(address) = listener.local_addr() {
         tracing::info!("listening on http://{address}, deliveries go to /webhook/github");
@@ -69,7 +71,11 @@ async fn announce(service: &Service, listener: &tokio::net::TcpListener) {
             pipeline.runner().name()
         );
     }
-    match pipeline.host().bot_identity().await {
+}
+
+/// Who we are to the host.
+async fn introduce(service: &Service) {
+    match service.dispatcher().pipeline().host().bot_identity().await {
         Ok(us) => tracing::info!("acting as {}", us.login),
         // The host may be down for a minute; a delivery that comes now is answered 503.
         Err(error) => tracing::error!("the host does not know us yet: {error}"),

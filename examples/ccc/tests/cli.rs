@@ -4,8 +4,10 @@
 
 mod cli {
     mod demo;
+    mod odd;
     mod run;
     mod serve;
     mod support;
+    mod way;
     mod webhooks;
 }

@@ -52,6 +52,10 @@ pub(in super::super) async fn write(ask: Ask) -> Answer {
     let branch = ask.text("branch").unwrap_or(&default).to_owned();
     let path = ask.param("path").trim_matches('/').to_owned();
     let git = Git::of(&ask.inner, ask.repo);
+    if git.branch(&branch).await.is_none() && !git.refs("refs/heads/").await.is_empty() {
+        let why = format!("Branch {branch} not found");
+        return Err(Failure::new(StatusCode::NOT_FOUND, why));
+    }
     let before = git.file(&format!("refs/heads/{branch}"), &path).await;
     match (&before, ask.text("sha")) {
         (Some((sha, _)), Some(given)) if sha == given => {}
@@ -66,7 +70,7 @@ pub(in super::super) async fn write(ask: Ask) -> Answer {
         }
     }
     let (commit, blob) = git
-        .write_file(&branch, (&path, &content), message)
+        .write_file((&branch, ""), (&path, &content), message)
         .await
         .map_err(|_| Failure::new(StatusCode::CONFLICT, "the branch could not be changed"))?;
     work::branches_moved(&ask.inner, ask.repo).await;

@@ -106,6 +106,11 @@ pub(crate) struct Site {
 impl Site {
     /// With an agent of this kind.
     pub(crate) async fn start(agent: &str) -> Self {
+        Self::start_with(agent, &[]).await
+    }
+
+    /// And with these settings.
+    pub(crate) async fn start_with(agent: &str, settings: &[(&str, &str)]) -> Self {
         let dir = TempDir::new().unwrap();
         let seed = dir.path().join("seed");
         std::fs::create_dir(&seed).unwrap();
@@ -133,7 +138,8 @@ impl Site {
             .env("CCC_GITHUB__WEBHOOK_SECRET_FILE", dir.path().join("secret"))
             .env("CCC_GITHUB__API_URL", github.api_url())
             .env("CCC_GITHUB__WRITE_SPACING_MS", "0")
-            .env("CCC_AGENT__KIND", agent);
+            .env("CCC_AGENT__KIND", agent)
+            .envs(settings.iter().copied());
         let (service, address) = Running::start(command, |line| {
             let (_, rest) = line.split_once("listening on http://")?;
             rest.split(',').next()?.parse::<SocketAddr>().ok()
@@ -167,6 +173,24 @@ impl Site {
     /// The person opens an issue.
     pub(crate) async fn open_issue(&self, title: &str) {
         self.github.open_issue(&self.repo, "writer", title, "It is 2.").await.unwrap();
+    }
+
+    /// The person opens an issue while nobody listens; gives what would have been delivered.
+    pub(crate) async fn missed_issue(&self, title: &str) -> Vec<u8> {
+        self.github.set_webhook_url("http://127.0.0.1:1/");
+        self.open_issue(title).await;
+        self.github.set_webhook_url(self.url("/webhook/github"));
+        self.github.deliveries().last().unwrap().body.clone()
+    }
+
+    /// A signed delivery.
+    pub(crate) async fn deliver(&self, event: &str, id: &str, body: &[u8]) -> (u16, String) {
+        let request = http::Request::post(self.url("/webhook/github"))
+            .header("content-type", "application/json")
+            .header("x-github-event", event)
+            .header("x-github-delivery", id)
+            .header("x-hub-signature-256", sign(SECRET, body));
+        self.send(request, body.to_vec()).await
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
