@@ -88,13 +88,24 @@ export async function startWire(upstream) {
     call.answer = wire.detour(call) ?? (await pass(upstream, call, body));
     response.writeHead(call.answer.status, call.answer.headers).end(call.answer.body);
   });
+  return Object.assign(wire, await listen(server));
+}
+
+/** Never gives a whole answer: to `/api/v3` the beginning of one, and to all else nothing. */
+export async function startSilence() {
+  const server = createServer((request, response) => {
+    if (request.url.startsWith('/api/v3/')) response.writeHead(200, { 'content-length': 2 }).write('{');
+  });
+  return listen(server);
+}
+
+async function listen(server) {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  wire.url = `http://127.0.0.1:${server.address().port}`;
-  wire.stop = () => {
+  const stop = () => {
     server.closeAllConnections();
     return new Promise((resolve) => server.close(resolve));
   };
-  return wire;
+  return { url: `http://127.0.0.1:${server.address().port}`, stop };
 }
 
 function pass(upstream, { method, path, headers }, body) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 
-import { startWire } from './parts.mjs';
+import { startSilence, startWire } from './parts.mjs';
 import { APP, ask, claims, key, look, newKey, pem, sha256, site } from './site.mjs';
 
 const bearer = (call) => call.headers.authorization?.match(/^Bearer (.+)$/)?.[1];
@@ -119,5 +119,21 @@ describe('tokens', () => {
     } finally {
       await stranger.stop();
     }
+  });
+
+  test('a GitHub that does not answer, or not to the end, is late and not gone', async () => {
+    const silence = await startSilence();
+    const began = performance.now();
+    const asked = ['', '/api/v3'].map((path) => mint('read', { api_url: silence.url + path }));
+    const answers = await Promise.all(asked);
+    const seconds = (performance.now() - began) / 1000;
+    await silence.stop();
+    for (const { status, body } of answers) {
+      assert.equal(status, 422);
+      assert.equal(body.kind, 'TimedOut', body.error);
+      assert.match(body.error, /no answer from 127\.0\.0\.1:\d+ in time/);
+    }
+    // What `ccc_github::http::TIMEOUT` says, and what comes on top on a busy machine.
+    assert.ok(seconds > 29 && seconds < 45, `${seconds} s`);
   });
 });
