@@ -188,7 +188,7 @@ async fn read(response: reqwest::Response, host: &str) -> Result<Bytes> {
 fn failure(error: reqwest::Error, host: &str) -> Error {
     // The URL is in our message already, and a URL can carry a credential.
     let error = error.without_url();
-    if error.is_timeout() {
+    if is_timeout(&error) {
         let line = format!("no answer from {host} in time; is it up, and is the way to it open?");
         return Error::new(ErrorKind::TimedOut, line).with_source(error);
     }
@@ -221,4 +221,11 @@ fn is_distrusted(error: &reqwest::Error) -> bool {
         cause = inside.map(|inside| inside as _).or_else(|| error.source());
     }
     false
+}
+
+/// In workerd reqwest's own timer goes unrecognised: what it aborts with comes back wrapped in an
+/// error. And nowhere on wasm does reqwest look for it once the headers are there.
+fn is_timeout(error: &reqwest::Error) -> bool {
+    let aborted = || format!("{error:?}").contains("reqwest::errors::TimedOut");
+    error.is_timeout() || (cfg!(target_arch = "wasm32") && aborted())
 }
