@@ -83,7 +83,7 @@ fn look(inner: &Inner, parts: &[&str]) -> Done {
 }
 
 fn unknown() -> (StatusCode, String) {
-    let why = "there is nothing at this path: see the documentation of `ccc github-emulator`";
+    let why = "there is nothing at this path: see \"A GitHub for your own App\" in the README of ccc";
     (StatusCode::NOT_FOUND, why.to_owned())
 }
 
