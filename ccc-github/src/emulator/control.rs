@@ -83,7 +83,8 @@ fn look(inner: &Inner, parts: &[&str]) -> Done {
 }
 
 fn unknown() -> (StatusCode, String) {
-    let why = "there is nothing at this path: see \"A GitHub for your own App\" in the README of ccc";
+    let why =
+        "there is nothing at this path: see \"A GitHub for your own App\" in the README of ccc";
     (StatusCode::NOT_FOUND, why.to_owned())
 }
 
