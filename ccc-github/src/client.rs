@@ -26,8 +26,8 @@ pub(crate) use redirect::next_page;
 const API_VERSION: &str = "2022-11-28";
 /// How often a call is sent on to another path of the same host.
 const MAX_REDIRECTS: usize = 3;
-/// How often a call that is safe to repeat is made (spec: G6b).
-pub(crate) const TRIES: u32 = 5;
+/// How often a call is made that had no answer in time: each attempt takes half a minute.
+const LATE_TRIES: u32 = 2;
 /// The longest wait before a repeated call, unless GitHub names another.
 const MAX_BACKOFF: Duration = Duration::from_secs(60);
 /// Clocks that are this close, in seconds, are taken for equal.
@@ -145,7 +145,7 @@ impl Client {
             }
             drop(turn);
             let fault = match answer {
-                Err(fault) if attempt < TRIES => fault,
+                Err(fault) if attempt < self.tries(&fault) => fault,
                 answer => return answer,
             };
             if let Some(wait) = fault.limited() {
@@ -162,6 +162,12 @@ impl Client {
             }
             attempt += 1;
         }
+    }
+
+    /// How often a call that failed so is made in all (spec: G6b).
+    pub(crate) fn tries(&self, fault: &Fault) -> u32 {
+        let tries = self.lanes.pacing().tries;
+        if fault.is_late() { tries.min(LATE_TRIES) } else { tries }
     }
 
     /// How long to wait before the next attempt; `None` when GitHub asks for longer than we wait.

@@ -105,6 +105,11 @@ impl Fault {
         }
     }
 
+    /// Whether there was no answer in time.
+    pub(crate) fn is_late(&self) -> bool {
+        matches!(self, Self::Http(error) if error.kind() == ErrorKind::TimedOut)
+    }
+
     /// How long GitHub's limits want to hear nothing, when that is what it is.
     pub(crate) fn limited(&self) -> Option<Duration> {
         match self {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::client::{Call, Client, TRIES, next_page, parse};
+use crate::client::{Call, Client, next_page, parse};
 use crate::endpoints::Endpoints;
 use crate::fault::Fault;
 use crate::http::{Http, ReqwestHttp};

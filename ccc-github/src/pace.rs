@@ -29,6 +29,8 @@ pub struct Pacing {
     pub reads_at_once: usize,
     /// The longest that a call waits when GitHub asks to wait; it fails when it is asked for more.
     pub longest_wait: Duration,
+    /// How often a call that fails in passing is made in all, where that is safe.
+    pub tries: u32,
 }
 
 impl Default for Pacing {
@@ -38,6 +40,7 @@ impl Default for Pacing {
             writes_per_hour: 400,
             reads_at_once: 20,
             longest_wait: Duration::from_secs(10 * 60),
+            tries: 5,
         }
     }
 }
@@ -54,6 +57,13 @@ impl Pacing {
     #[must_use]
     pub fn with_write_spacing(mut self, spacing: Duration) -> Self {
         self.write_spacing = spacing;
+        self
+    }
+
+    /// Another number of attempts, 1 for none but the first.
+    #[must_use]
+    pub fn with_tries(mut self, tries: u32) -> Self {
+        self.tries = tries.max(1);
         self
     }
 

@@ -205,6 +205,10 @@ async fn it_is_tried_five_times_and_the_waits_grow_unevenly() {
     for (wait, most) in told_many.slept.iter().zip([2, 4, 8, 16]) {
         assert!(*wait <= Duration::from_secs(most), "{wait:?} of {most} s");
     }
+    // No answer in time is half a minute gone already.
+    let late = || Err(Error::new(ErrorKind::TimedOut, "no answer in time"));
+    let told_late = told(Method::GET, None, (0..9).map(|_| late())).await;
+    assert_eq!(told_late.asked.len(), 2);
     // GitHub's own wish counts, unless it is longer than we wait.
     let asked = |seconds: &str| [answer(503, "retry-after", seconds), answer(200, "x", "y")];
     let heeded = told(Method::GET, None, asked("90").map(Ok)).await;

@@ -111,7 +111,7 @@ impl GitHub {
             let call = Call::json(Method::POST, url, body)?;
             match self.call::<RestComment>(repo, Grant::Discuss, &call).await {
                 Ok(comment) => return Ok(comment.id),
-                Err(fault) if round < TRIES && fault.is_unclear() => {
+                Err(fault) if round < self.tokens.client.tries(&fault) && fault.is_unclear() => {
                     let Some(wait) = self.tokens.client.backoff(&fault, round) else {
                         return Err(fault);
                     };

@@ -63,7 +63,7 @@ impl GitHub {
                 return Ok(pull);
             }
             match self.tokens.client.backoff(&fault, round) {
-                Some(wait) if round < TRIES && fault.is_unclear() => {
+                Some(wait) if round < self.tokens.client.tries(&fault) && fault.is_unclear() => {
                     self.tokens.client.sleep(wait).await;
                 }
                 _ => return Err(explain(fault, repo, new)),

@@ -33,7 +33,8 @@ pub(crate) async fn emulate(args: &EmulatorArgs) -> Result<()> {
     for login in &args.user {
         emulator.add_user(login, ActorKind::User);
     }
-    say(&format!("GitHub's API is emulated at {}, with pages for a browser", emulator.api_url()));
+    say(&format!("GitHub's API is emulated at {}", emulator.api_url()));
+    say("A browser shows what is in it, at the same address");
     say(&format!("App {} is installed on every repository", args.app_id));
     if args.private_key.is_none() {
         let path = dir.path().join("app.private-key.pem");
