@@ -129,6 +129,21 @@ struct Inner {
     stop: CancellationToken,
 }
 
+/// What no URL has, but for `?`, `#` and `%`, which have a meaning in it.
+const NOT_IN_URLS: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'[')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}')
+    .add(b'\\');
+
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -141,12 +156,12 @@ impl Inner {
 
     /// An address of the API.
     fn api(&self, path: &str) -> String {
-        format!("{}{path}", self.base_url)
+        format!("{}{}", self.base_url, percent_encoding::utf8_percent_encode(path, NOT_IN_URLS))
     }
 
     /// An address for people.
     fn web(&self, path: &str) -> String {
-        format!("{}{path}", self.base_url)
+        format!("{}{}", self.base_url, percent_encoding::utf8_percent_encode(path, NOT_IN_URLS))
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::apps::App;
 use super::faults::Fault;
+use super::git::Stat;
 use super::limits::Window;
 use super::records::{Call, HookDelivery, TokenInfo};
 
@@ -57,6 +58,8 @@ pub(super) struct Pull {
     pub(super) head_sha: String,
     pub(super) base: String,
     pub(super) base_sha: String,
+    /// How far `head_sha` is from `base_sha`.
+    pub(super) stat: Stat,
     pub(super) draft: bool,
 }
 

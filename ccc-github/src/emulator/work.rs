@@ -45,7 +45,7 @@ pub(super) fn told(
     let whole = with(whole, more);
     match &issue.pull {
         Some(pull) => {
-            let shown = render::pull(inner, state, (found, issue, pull));
+            let shown = render::pull_in_full(inner, state, (found, issue, pull), &pull.stat);
             let about = json!({ "number": number, "pull_request": shown });
             to_apps(state, repo, "pull_request", &with(whole, about))
         }
@@ -272,7 +272,11 @@ pub(super) fn ping(app: &apps::App) -> Hook {
     let payload = json!({
         "zen": "Keep it logically awesome.",
         "hook_id": app.id,
-        "hook": { "type": "App", "id": app.id, "app_id": app.id, "active": true, "events": app.events },
+        "hook": {
+            "type": "App", "id": app.id, "app_id": app.id, "name": "web", "active": true,
+            "events": app.events, "created_at": app.created_at, "updated_at": app.created_at,
+            "config": { "content_type": "json", "insecure_ssl": "0", "url": app.webhook_url },
+        },
     });
     Hook::to_app(app.id, None, None, "ping", &payload)
 }
@@ -285,25 +289,29 @@ pub(super) async fn branches_moved(inner: &Arc<Inner>, repo: u64) {
         let name = format!("refs/heads/{branch}");
         refs.iter().find(|(found, _)| *found == name).map(|(_, sha)| sha.clone())
     };
-    let hooks = {
-        let mut state = inner.state();
-        let Some(found) = state.repo_mut(repo) else { return };
-        let mut moved = Vec::new();
-        for issue in found.issues.values_mut().filter(|issue| issue.open) {
-            let (number, author) = (issue.number, issue.author.clone());
-            let Some(pull) = &mut issue.pull else { continue };
-            if let Some(sha) = at(&pull.head).filter(|sha| *sha != pull.head_sha) {
-                let before = std::mem::replace(&mut pull.head_sha, sha.clone());
-                moved.push((number, author, json!({ "before": before, "after": sha })));
-            }
-        }
-        let mut hooks = Vec::new();
-        for (number, actor, more) in moved {
-            let doer = Doer { actor, via: None };
-            hooks.extend(told(inner, &state, (repo, number), "synchronize", &doer, more));
-        }
-        hooks
+    let moved: Vec<_> = {
+        let state = inner.state();
+        let Some(found) = state.repo(repo) else { return };
+        let open = found.issues.values().filter(|issue| issue.open);
+        let pulls = open.filter_map(|issue| Some((issue, issue.pull.as_ref()?)));
+        let moved = pulls.filter_map(|(issue, pull)| {
+            let sha = at(&pull.head).filter(|sha| *sha != pull.head_sha)?;
+            Some((issue.number, issue.author.clone(), pull.base_sha.clone(), sha))
+        });
+        moved.collect()
     };
+    let mut hooks = Vec::new();
+    for (number, actor, base, after) in moved {
+        let stat = git.stat(&base, &after).await;
+        let mut state = inner.state();
+        let pull = state.issue_mut(repo, number).and_then(|issue| issue.pull.as_mut());
+        let Some(pull) = pull else { continue };
+        pull.stat = stat;
+        let before = std::mem::replace(&mut pull.head_sha, after.clone());
+        let more = json!({ "before": before, "after": after });
+        let doer = Doer { actor, via: None };
+        hooks.extend(told(inner, &state, (repo, number), "synchronize", &doer, more));
+    }
     deliver_all(inner, hooks).await;
 }
 

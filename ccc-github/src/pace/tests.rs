@@ -34,8 +34,8 @@ async fn writes_go_one_at_a_time_and_a_second_apart() {
 #[tokio::test]
 async fn an_hour_has_so_many_writes() {
     // spec: G5a
-    let mut pacing = Pacing::default().with_longest_wait(Duration::from_secs(4_000));
-    pacing.writes_per_hour = 3;
+    let pacing = Pacing { writes_per_hour: 3, ..Pacing::default() };
+    let pacing = pacing.with_longest_wait(Duration::from_secs(4_000));
     let (lanes, clock) = lanes(pacing);
     let start = clock.now();
     for _ in 0..4 {
@@ -47,9 +47,7 @@ async fn an_hour_has_so_many_writes() {
 #[tokio::test]
 async fn so_many_reads_go_at_once() {
     // spec: G5a
-    let mut pacing = Pacing::default();
-    pacing.reads_at_once = 2;
-    let (lanes, _) = lanes(pacing);
+    let (lanes, _) = lanes(Pacing { reads_at_once: 2, ..Pacing::default() });
     let one = lanes.enter(ONE, false).await.unwrap();
     let _two = lanes.enter(ONE, false).await.unwrap();
     let third = lanes.enter(ONE, false);

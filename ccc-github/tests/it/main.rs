@@ -2,6 +2,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     reason = "the exception for tests covers test functions, not their helpers"
 )]
 

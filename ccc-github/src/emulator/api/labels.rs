@@ -25,9 +25,13 @@ pub(in super::super) async fn of_issue(ask: Ask) -> Answer {
 }
 
 /// The labels that the body asks for: `{"labels": […]}`, or the list alone.
-fn wanted(ask: &Ask) -> Vec<String> {
+fn wanted(ask: &Ask) -> Result<Vec<String>, Failure> {
     let list = if ask.body.is_array() { &ask.body } else { &ask.body["labels"] };
-    strings(list, "name")
+    let wanted = strings(list, "name");
+    if wanted.iter().any(String::is_empty) {
+        return Err(Failure::field("Label", "name", "missing_field"));
+    }
+    Ok(wanted)
 }
 
 /// Makes the issue's labels these.
@@ -62,11 +66,11 @@ fn change(ask: &Ask, keep: bool, wanted: &[String]) -> Result<Vec<Value>, Failur
 }
 
 pub(in super::super) async fn add(ask: Ask) -> Answer {
-    ok(&change(&ask, true, &wanted(&ask))?.into())
+    ok(&change(&ask, true, &wanted(&ask)?)?.into())
 }
 
 pub(in super::super) async fn set(ask: Ask) -> Answer {
-    ok(&change(&ask, false, &wanted(&ask))?.into())
+    ok(&change(&ask, false, &wanted(&ask)?)?.into())
 }
 
 pub(in super::super) async fn clear(ask: Ask) -> Answer {

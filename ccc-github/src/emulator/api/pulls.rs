@@ -77,7 +77,7 @@ pub(in super::super) async fn open(ask: Ask) -> Answer {
     let new = work::New {
         title: title.to_owned(),
         body: body.map(str::to_owned),
-        pull: Some(Pull { head, head_sha, base, base_sha, draft }),
+        pull: Some(Pull { head, head_sha, base, base_sha, stat, draft }),
         ..work::New::default()
     };
     let doer = at.doer.clone();

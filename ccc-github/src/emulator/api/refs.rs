@@ -14,6 +14,15 @@ fn git(ask: &Ask, write: bool) -> Result<Git, Failure> {
     Ok(Git::of(&ask.inner, ask.repo))
 }
 
+/// As [`git`], where there must be something in it (GitHub docs, "Get a reference": 409).
+async fn git_with_refs(ask: &Ask, write: bool) -> Result<Git, Failure> {
+    let git = git(ask, write)?;
+    if git.refs("refs/").await.is_empty() {
+        return Err(Failure::new(StatusCode::CONFLICT, "Git Repository is empty."));
+    }
+    Ok(git)
+}
+
 pub(in super::super) async fn branches(ask: Ask) -> Answer {
     let refs = git(&ask, false)?.refs("refs/heads/").await;
     let all: Vec<Value> = {
@@ -40,7 +49,7 @@ pub(in super::super) async fn branch(ask: Ask) -> Answer {
 }
 
 pub(in super::super) async fn commit(ask: Ask) -> Answer {
-    let git = git(&ask, false)?;
+    let git = git_with_refs(&ask, false).await?;
     let revision = ask.param("ref").to_owned();
     let info = git.show(&revision).await.ok_or_else(|| {
         let why = format!("No commit found for SHA: {revision}");
@@ -52,7 +61,7 @@ pub(in super::super) async fn commit(ask: Ask) -> Answer {
 
 pub(in super::super) async fn show(ask: Ask) -> Answer {
     let name = format!("refs/{}", ask.param("ref"));
-    let refs = git(&ask, false)?.refs(&name).await;
+    let refs = git_with_refs(&ask, false).await?.refs(&name).await;
     let (name, sha) =
         refs.into_iter().find(|(found, _)| *found == name).ok_or_else(Failure::not_found)?;
     let at = ask.allowed("contents", false)?;
@@ -60,7 +69,8 @@ pub(in super::super) async fn show(ask: Ask) -> Answer {
 }
 
 pub(in super::super) async fn matching(ask: Ask) -> Answer {
-    let refs = git(&ask, false)?.refs(&format!("refs/{}", ask.param("ref"))).await;
+    let git = git_with_refs(&ask, false).await?;
+    let refs = git.refs(&format!("refs/{}", ask.param("ref"))).await;
     let at = ask.allowed("contents", false)?;
     let repo = at.repo()?;
     let all: Vec<Value> =
@@ -69,7 +79,7 @@ pub(in super::super) async fn matching(ask: Ask) -> Answer {
 }
 
 pub(in super::super) async fn create(ask: Ask) -> Answer {
-    let git = git(&ask, true)?;
+    let git = git_with_refs(&ask, true).await?;
     let unprocessable = |why: &str| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why);
     let name = ask.text("ref").unwrap_or_default();
     let parts = name.split('/').count();
@@ -86,7 +96,7 @@ pub(in super::super) async fn create(ask: Ask) -> Answer {
 }
 
 pub(in super::super) async fn update(ask: Ask) -> Answer {
-    let git = git(&ask, true)?;
+    let git = git_with_refs(&ask, true).await?;
     let name = format!("refs/{}", ask.param("ref"));
     let unprocessable = |why: &str| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why);
     let old = git.commit_at(&name).await;
@@ -105,7 +115,7 @@ pub(in super::super) async fn update(ask: Ask) -> Answer {
 }
 
 pub(in super::super) async fn delete(ask: Ask) -> Answer {
-    let git = git(&ask, true)?;
+    let git = git_with_refs(&ask, true).await?;
     let name = format!("refs/{}", ask.param("ref"));
     let missing = || Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Reference does not exist");
     let old = git.commit_at(&name).await.ok_or_else(missing)?;

@@ -166,7 +166,7 @@ pub(in super::super) fn pull(
     let url = api(inner, found, &format!("/pulls/{number}"));
     let issue_url = api(inner, found, &format!("/issues/{number}"));
     let statuses = api(inner, found, &format!("/statuses/{}", pull.head_sha));
-    let review_comment = api(inner, found, "/pulls/comments{/number}");
+    let review_comment = api(inner, found, "/pulls/comments") + "{/number}";
     let link = |href: String| json!({ "href": href });
     let links = json!({
         "self": link(url.clone()),

@@ -14,6 +14,7 @@ pub(in super::super) fn repository(inner: &Inner, state: &State, repo: &Repo) ->
     let name = repo.full_name();
     let (api, web) = (inner.api(&format!("/repos/{name}")), inner.web(&format!("/{name}")));
     let open = repo.issues.values().filter(|issue| issue.open).count();
+    let place = inner.base_url.split_once("://").map_or("", |(_, place)| place);
     let whole = json!({
         "id": repo.id,
         "node_id": format!("R_{}", repo.id),
@@ -27,8 +28,8 @@ pub(in super::super) fn repository(inner: &Inner, state: &State, repo: &Repo) ->
         "fork": false,
         "url": api,
         "clone_url": format!("{web}.git"),
-        "git_url": format!("git://{}/{name}.git", inner.host),
-        "ssh_url": format!("git@{}:{name}.git", inner.host),
+        "git_url": format!("git://{place}/{name}.git"),
+        "ssh_url": format!("git@{place}:{name}.git"),
         "svn_url": web,
     });
     let more = json!({
