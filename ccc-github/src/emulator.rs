@@ -51,6 +51,7 @@ mod hooks;
 mod limits;
 mod looks;
 mod pages;
+mod people;
 mod records;
 mod render;
 mod routes;

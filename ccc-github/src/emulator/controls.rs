@@ -1,15 +1,13 @@
 //! What a test or a demo changes from outside.
 
-use ccc_core::event::{Actor, RepoRef};
+use ccc_core::event::RepoRef;
 use ccc_core::vcs::Permission;
-use ccc_core::{Error, ErrorKind, Result, Secret};
-use serde_json::json;
+use ccc_core::{Result, Secret};
 
 use super::apps::Manifest;
-use super::auth::Doer;
 use super::git::Git;
-use super::hooks::{Hook, deliver_all};
-use super::state::{Place, Repo, State};
+use super::people::missing;
+use super::state::{Place, Repo};
 use super::{Emulator, Fault, seeding, work};
 
 /// What a new App signs and is signed with.
@@ -23,88 +21,7 @@ pub struct NewApp {
     pub webhook_secret: Secret,
 }
 
-fn known(state: &State, login: &str) -> Result<Actor> {
-    state.user(login).cloned().ok_or_else(|| {
-        let line = format!("the emulator knows no user {}: add it first", login.escape_default());
-        Error::new(ErrorKind::NotFound, line)
-    })
-}
-
-fn missing() -> Error {
-    Error::new(ErrorKind::NotFound, "the emulator has no such repository or issue")
-}
-
 impl Emulator {
-    /// Opens an issue and delivers `issues.opened`; ends when the delivery was answered.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotFound`] for an account or repository that is not there. What became of the
-    /// delivery is in [`deliveries`](Self::deliveries).
-    pub async fn open_issue(
-        &self,
-        repo: &RepoRef,
-        login: &str,
-        title: &str,
-        body: &str,
-    ) -> Result<u64> {
-        let new = work::New {
-            title: title.to_owned(),
-            body: Some(body.to_owned()),
-            ..work::New::default()
-        };
-        let opened =
-            self.as_user(login, |state, doer| work::open(&self.inner, state, repo.id, doer, new));
-        let (number, hooks) = opened?;
-        deliver_all(&self.inner, hooks).await;
-        Ok(number)
-    }
-
-    /// Puts a label on an issue and delivers `issues.labeled`.
-    ///
-    /// # Errors
-    /// As [`open_issue`](Self::open_issue).
-    pub async fn label_issue(
-        &self,
-        repo: &RepoRef,
-        number: u64,
-        login: &str,
-        label: &str,
-    ) -> Result<()> {
-        let at = (repo.id, number);
-        let hooks =
-            self.as_user(login, |state, doer| work::label(&self.inner, state, at, doer, label))?;
-        deliver_all(&self.inner, hooks).await;
-        Ok(())
-    }
-
-    /// Writes a comment and delivers `issue_comment.created`; gives its id.
-    ///
-    /// # Errors
-    /// As [`open_issue`](Self::open_issue).
-    pub async fn comment(
-        &self,
-        repo: &RepoRef,
-        number: u64,
-        login: &str,
-        body: &str,
-    ) -> Result<u64> {
-        let at = (repo.id, number);
-        let (id, hooks) =
-            self.as_user(login, |state, doer| work::comment(&self.inner, state, at, doer, body))?;
-        deliver_all(&self.inner, hooks).await;
-        Ok(id)
-    }
-
-    fn as_user<T>(
-        &self,
-        login: &str,
-        act: impl FnOnce(&mut State, &Doer) -> Option<T>,
-    ) -> Result<T> {
-        let mut state = self.inner.state();
-        let doer = Doer { actor: known(&state, login)?, via: None };
-        act(&mut state, &doer).ok_or_else(missing)
-    }
-
     /// Closes an issue or pull request, or opens it again; delivers nothing.
     pub fn set_issue_open(&self, repo: &RepoRef, number: u64, open: bool) {
         let now = self.inner.now();
@@ -131,7 +48,7 @@ impl Emulator {
     /// Moves an issue to another repository; the former place redirects. Gives its number there.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when one of them is not there.
+    /// [`NotFound`](ccc_core::ErrorKind::NotFound) when one of them is not there.
     pub fn transfer_issue(&self, repo: &RepoRef, number: u64, to: &RepoRef) -> Result<u64> {
         let mut state = self.inner.state();
         let mut issue = state.issue(repo.id, number).ok_or_else(missing)?.clone();
@@ -245,7 +162,7 @@ impl Emulator {
     /// Another App with the usual permissions, and an installation of it on `account`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a name that is taken or none.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a name that is taken or none.
     pub async fn add_app(&self, name: &str, account: &str) -> Result<NewApp> {
         let manifest = Manifest {
             name: Some(name.to_owned()),
@@ -271,7 +188,7 @@ impl Emulator {
     /// Puts a file on a branch, which begins at the default one if need be; gives the commit.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when git does not take it.
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) when git does not take it.
     pub async fn write_file(
         &self,
         repo: &RepoRef,
@@ -289,7 +206,7 @@ impl Emulator {
     /// Deletes a branch.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when it is not there.
+    /// [`NotFound`](ccc_core::ErrorKind::NotFound) when it is not there.
     pub async fn delete_branch(&self, repo: &RepoRef, branch: &str) -> Result<()> {
         let git = Git::of(&self.inner, repo.id);
         let old = git.branch(branch).await.ok_or_else(missing)?;
@@ -299,7 +216,7 @@ impl Emulator {
     /// Refuses pushes to branches that start with `prefix`, as a protected branch does.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when that cannot be written down.
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) when that cannot be written down.
     pub async fn refuse_push(&self, repo: &RepoRef, prefix: &str, message: &str) -> Result<()> {
         Git::of(&self.inner, repo.id).refuse_push(prefix, message).await
     }
@@ -310,17 +227,6 @@ impl Emulator {
         if let Some(app) = state.apps.iter_mut().find(|found| found.id == app) {
             app.webhook_url = Some(url.into());
         }
-    }
-
-    /// Delivers an event of your own making to the App: the event's name, and its payload.
-    pub async fn deliver(&self, event: &str, payload: &serde_json::Value) {
-        let hook = Hook::to_app(self.inner.app_id, None, None, event, payload);
-        deliver_all(&self.inner, vec![hook]).await;
-    }
-
-    /// Delivers a `ping`.
-    pub async fn ping(&self) {
-        self.deliver("ping", &json!({ "zen": "Keep it logically awesome.", "hook_id": 1 })).await;
     }
 
     /// From now on, this happens to the requests that it is about.
