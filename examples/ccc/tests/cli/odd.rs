@@ -175,3 +175,27 @@ async fn a_branch_that_somebody_took_is_left_to_them() {
     assert_eq!(site.file(&branch, "theirs"), "theirs");
     assert_eq!(site.github.pull_requests(&site.repo).len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_shows_a_token_however_much_it_shows() {
+    // spec: S6b
+    let site = Site::start_with(FIX, &[("CCC_LOG", "trace")]).await;
+    // Also when calls fail, and errors are told.
+    site.github.inject(Fault::on("GET", "/repos/octo/hello/issues").status(502));
+    site.github.inject(Fault::on("POST", "/repos/octo/hello/pulls").status(500).after_the_effect());
+    site.github.inject(Fault::on("DELETE", "/installation/token").status(400));
+    site.open_issue("The sum is wrong").await;
+    site.until("a pull request", |site| {
+        site.comments().iter().any(|text| text.contains("Opened #2"))
+    })
+    .await;
+    let log = site.service.log();
+    assert!(log.contains("TRACE") && log.contains("could not be revoked"), "{log}");
+    // Of a token, a JWT, git's header for a token, the private key, the webhook's secret.
+    for secret in ["ghs_", "eyJ", "eC1hY2Nlc3MtdG9rZW", "BEGIN RSA", super::support::SECRET] {
+        let shown = log.lines().find(|line| line.contains(secret));
+        assert_eq!(shown, None, "{secret}");
+    }
+    let said = site.comments().join("\n") + &site.github.pull_requests(&site.repo)[0].body;
+    assert!(!said.contains("ghs_"), "{said}");
+}
