@@ -3,6 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::print_stderr,
     reason = "the exception for tests covers test functions, not their helpers"
 )]
 
@@ -12,5 +13,6 @@ mod emulator;
 mod git;
 mod host;
 mod odd;
+mod outside;
 mod tokens;
 mod webhooks;

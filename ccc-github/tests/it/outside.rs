@@ -1,0 +1,87 @@
+//! The emulator and the client, judged by what others made: node's cryptography, and the client
+//! that GitHub's users take. All of it comes with `.ci/install`; what is not there is left out with a
+//! word, and must be there where `CCC_REQUIRE` names it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use ccc_core::{Clock as _, SystemClock};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+use tokio::task::JoinSet;
+
+mod crypto;
+mod octokit;
+
+/// The oldest node that all of it runs on.
+const NODE: u32 = 20;
+/// How long a script may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where `.ci/install` puts packages; scripts run there, so that they find them.
+fn packages() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/npm")
+}
+
+/// Whether node and these packages are there.
+fn has(name: &str, needed: &[&str]) -> bool {
+    static VERSION: LazyLock<u32> = LazyLock::new(|| {
+        let output = std::process::Command::new("node").arg("--version").output();
+        let version = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
+        let version = version.unwrap_or_default();
+        let major = version.trim().strip_prefix('v').and_then(|v| v.split('.').next());
+        major.and_then(|major| major.parse().ok()).unwrap_or(0)
+    });
+    let missing = match *VERSION {
+        version if version < NODE => Some(format!("node {NODE}")),
+        _ => needed
+            .iter()
+            .find(|package| !packages().join("node_modules").join(package).exists())
+            .map(|package| format!("npm's {package}")),
+    };
+    if let Some(missing) = &missing {
+        let required = std::env::var("CCC_REQUIRE").unwrap_or_default();
+        let required = required.split([',', ' ']).any(|required| required == name);
+        assert!(!required, "run .ci/install: {missing} is missing");
+        eprintln!("left out: what needs {missing}, which .ci/install brings");
+    }
+    missing.is_none()
+}
+
+/// Serves that on a free port until what comes second is dropped; the first is the address.
+async fn serve(app: axum::Router) -> (SocketAddr, JoinSet<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut server = JoinSet::new();
+    server.spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (address, server)
+}
+
+/// Runs a script with that on its standard input; what it prints is JSON.
+async fn script(source: &str, input: &Value) -> Value {
+    // A script that needs no package runs where there are none.
+    let dir = Some(packages()).filter(|dir| dir.exists()).unwrap_or_default();
+    let mut child = Command::new("node")
+        .args(["--input-type=module", "--eval", source])
+        .current_dir(Path::new(".").join(dir))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.to_string().as_bytes()).await.unwrap();
+    drop(stdin);
+    let output = tokio::select! {
+        output = child.wait_with_output() => output.unwrap(),
+        () = SystemClock.sleep(PATIENCE) => panic!("the script hangs"),
+    };
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{said}", output.status);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
