@@ -62,6 +62,10 @@ pub(crate) struct World {
 }
 
 pub(crate) async fn world() -> World {
+    world_with(|_| ()).await
+}
+
+pub(crate) async fn world_with(set_up: impl FnOnce(&mut EmulatorConfig)) -> World {
     let dir = tempfile::tempdir().unwrap();
     let seed = dir.path().join("seed");
     std::fs::create_dir(&seed).unwrap();
@@ -71,6 +75,7 @@ pub(crate) async fn world() -> World {
     config.app_id = 4711;
     config.private_key = Some(KEY.clone());
     config.clock = Arc::<Skewed>::clone(&clock);
+    set_up(&mut config);
     let emulator = Emulator::start(config).await.unwrap();
     let repo = emulator.add_repository("octo", "hello", &seed).await.unwrap();
     emulator.add_user("alice", ActorKind::User);

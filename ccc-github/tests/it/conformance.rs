@@ -9,10 +9,16 @@ use ccc_github::emulator::{Emulator, EmulatorConfig};
 use ccc_github::{AppKey, GitHub, Pacing};
 
 use super::common::{KEY, git};
+use super::outside::Judge;
 
 const BRANCH: &str = "claude/issue-1-0a1b2c3d";
 
 async fn fresh() -> Fixture {
+    fixture(None).await
+}
+
+/// Reached by way of the judge, if there is one.
+pub(crate) async fn fixture(judge: Option<Judge>) -> Fixture {
     let dir = tempfile::tempdir().unwrap();
     let seed = dir.path().join("seed");
     std::fs::create_dir(&seed).unwrap();
@@ -31,8 +37,9 @@ async fn fresh() -> Fixture {
 
     let mut config = EmulatorConfig::new(dir.path().join("data"), Secret::from("hook secret"));
     config.private_key = Some(KEY.clone());
+    config.public_url = judge.as_ref().map(|judge| judge.url.clone());
     let emulator = Emulator::start(config).await.unwrap();
-    let repo = emulator.add_repository("octo", "hello", &seed).await.unwrap();
+    let mut repo = emulator.add_repository("octo", "hello", &seed).await.unwrap();
     let person = |login: &str, permission| -> Actor {
         let actor = emulator.add_user(login, ActorKind::User);
         emulator.set_permission(&repo, login, permission);
@@ -46,9 +53,13 @@ async fn fresh() -> Fixture {
         .pacing(Pacing::unlimited())
         .build()
         .unwrap();
+    if let Some(judge) = &judge {
+        judge.judge(emulator.host());
+        github.host().clone_into(&mut repo.host);
+    }
     let branch = BranchName::new(BRANCH).unwrap();
     Fixture::new(github, (repo, issue), people, branch, ("README.md", b"hello\n"))
-        .keeping((emulator, dir))
+        .keeping((emulator, dir, judge))
 }
 
 ccc_core::vcs_host_conformance!(fresh);

@@ -1,6 +1,6 @@
-//! The emulator and the client, judged by what others made: node's cryptography, and the client
-//! that GitHub's users take. All of it comes with `.ci/install`; what is not there is left out with a
-//! word, and must be there where `CCC_REQUIRE` names it.
+//! The emulator and the client, judged by what others made: GitHub's own description of its API,
+//! node's cryptography, and the client that GitHub's users take. All of it comes with `.ci/install`;
+//! what is not there is left out with a word, and must be there where `CCC_REQUIRE` names it.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,16 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
+use crate::common::{World, world_with};
+
+mod client;
 mod crypto;
+mod judge;
 mod octokit;
+mod proofs;
+mod tour;
+
+pub(crate) use judge::Judge;
 
 /// The oldest node that all of it runs on.
 const NODE: u32 = 20;
@@ -50,6 +58,15 @@ fn has(name: &str, needed: &[&str]) -> bool {
         eprintln!("left out: what needs {missing}, which .ci/install brings");
     }
     missing.is_none()
+}
+
+/// A world that is reached by way of a judge, where there can be one.
+async fn judged() -> Option<(Judge, World)> {
+    let judge = Judge::start().await?;
+    let mut world = world_with(|config| config.public_url = Some(judge.url.clone())).await;
+    judge.judge(world.emulator.host());
+    world.github().host().clone_into(&mut world.repo.host);
+    Some((judge, world))
 }
 
 /// Serves that on a free port until what comes second is dropped; the first is the address.
