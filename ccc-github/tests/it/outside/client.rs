@@ -20,6 +20,7 @@ ccc_core::vcs_host_conformance!(fresh);
 
 #[tokio::test]
 async fn every_call_of_the_client_is_as_github_describes_it() {
+    // spec: E1
     let Some((judge, world)) = judged().await else {
         return;
     };

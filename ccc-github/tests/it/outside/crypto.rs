@@ -56,6 +56,7 @@ async fn exchange(world: &World) -> (Said, String) {
 
 #[tokio::test]
 async fn node_and_we_take_each_other_s_signatures() {
+    // spec: E2
     // spec: G1d, W2a
     if !has("node", &[]) {
         return;

@@ -7,6 +7,7 @@ use crate::common::world;
 
 #[tokio::test]
 async fn a_stock_app_works_against_the_emulator() {
+    // spec: E3
     if !has("octokit", &["octokit"]) {
         return;
     }

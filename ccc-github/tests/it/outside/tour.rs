@@ -243,6 +243,7 @@ impl Tour {
 
 #[tokio::test]
 async fn every_route_answers_as_github_describes_it() {
+    // spec: E1
     let Some(mut tour) = Tour::new().await else {
         return;
     };
