@@ -34,9 +34,9 @@ pub(super) fn target(
 
 /// Whether the address is about that repository by its number; a name could be anybody's by now.
 fn is_about(url: &Url, repo: u64) -> bool {
-    let mut parts = url.path_segments().into_iter().flatten();
-    parts.find(|part| *part == "repositories").is_some()
-        && parts.next().is_some_and(|id| id == repo.to_string())
+    let path = url.path().strip_prefix("/api/v3").unwrap_or(url.path());
+    let id = path.strip_prefix("/repositories/").map(|rest| rest.split('/').next());
+    id.flatten().is_some_and(|id| id == repo.to_string())
 }
 
 fn same_place(a: &Url, b: &Url) -> bool {

@@ -156,6 +156,7 @@ async fn a_token_is_sent_on_to_its_own_repository_alone() {
         ("/repositories/8", false),
         ("/repositories/77", false),
         ("/repos/octo/other", false),
+        ("/repos/octo/repositories/7", false),
         ("/repositories", false),
     ] {
         let answers = [answer(301, "location", target), answer(200, "x", "y")];

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::Inner;
 use super::answer::Failure;
+use super::control::is_from_here;
 use super::state::{Repo, State, Token};
 
 /// Who is asking.
@@ -35,6 +36,10 @@ struct Claims {
 pub(super) fn identify(inner: &Inner, headers: &HeaderMap) -> Caller {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(login) = text("x-emulator-user") {
+        // A page of somebody else's could take the place of this address (DNS rebinding).
+        if !is_from_here(inner, headers) {
+            return Caller::Refused("X-Emulator-User is taken at the emulator's own address only");
+        }
         return match inner.state().user(login) {
             Some(user) => Caller::Person(user.clone()),
             None => Caller::Refused("No such user: the emulator has not been told of it"),

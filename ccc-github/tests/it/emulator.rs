@@ -266,6 +266,10 @@ async fn programs_in_any_language_set_it_up_and_look_at_it() {
         let body = json!({ "login": "mallory" }).to_string();
         let answer = send(&world, Method::POST, "/_emulator/users", &headers, body).await;
         assert_eq!(answer.status(), 403, "{headers:?}");
+        let as_alice = [headers[0], ALICE];
+        let path = "/repos/octo/hello/issues";
+        let answer = send(&world, Method::POST, path, &as_alice, r#"{"title":"x"}"#).await;
+        assert_eq!(answer.status(), 401, "{headers:?}");
         let body = "title=x&user=alice";
         let answer = send(&world, Method::POST, "/octo/hello/issues", &headers, body).await;
         assert_eq!(answer.status(), 403, "{headers:?}");
