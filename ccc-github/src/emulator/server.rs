@@ -236,6 +236,10 @@ const X_API_VERSION: header::HeaderName =
     header::HeaderName::from_static("x-github-api-version-selected");
 
 async fn found(mut ask: Ask, parts: &[&str], body: Body) -> Response {
+    // A credential that is not taken is refused everywhere, also where none is needed.
+    if let Caller::Refused(why) = ask.caller {
+        return Failure::unauthorized(why).into();
+    }
     ask.body = match read(body, &ask.method).await {
         Ok(body) => body,
         Err(failure) => return failure.into(),

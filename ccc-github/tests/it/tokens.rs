@@ -241,6 +241,9 @@ async fn uninstalled_suspended_and_installed_again_are_told_apart() {
         assert_eq!(kind, ErrorKind::PermissionDenied);
         assert!(line.contains("the App is suspended on octo"), "{line}");
     }
+    let asked = world.count("POST", "/access_tokens");
+    fails(&world.github()).await;
+    assert_eq!(world.count("POST", "/access_tokens"), asked, "who looks it up need not ask");
     world.emulator.set_suspended("octo", false);
     github.repository(&world.repo).await.unwrap();
     world.emulator.uninstall("octo");
