@@ -63,6 +63,7 @@ pub(crate) struct Call {
     body: Bytes,
     repeatable: bool,
     paced: bool,
+    prompt: bool,
 }
 
 impl Call {
@@ -71,7 +72,7 @@ impl Call {
     pub(crate) fn new(method: Method, url: Url) -> Self {
         let repeatable = method != Method::POST;
         let paced = !method.is_safe();
-        Self { method, url, body: Bytes::new(), repeatable, paced }
+        Self { method, url, body: Bytes::new(), repeatable, paced, prompt: false }
     }
 
     pub(crate) fn get(url: Url) -> Self {
@@ -95,6 +96,12 @@ impl Call {
     /// it. A run waits for its tokens.
     pub(crate) fn unpaced(mut self) -> Self {
         self.paced = false;
+        self
+    }
+
+    /// That it is not worth a wait for GitHub's limits.
+    pub(crate) fn prompt(mut self) -> Self {
+        self.prompt = true;
         self
     }
 
@@ -136,29 +143,38 @@ impl Client {
         call: &Call,
         identity: Identity<'_>,
     ) -> Result<Response<Bytes>, Fault> {
-        let mut attempt = 1;
+        let who = identity.who;
+        // For all waits for limits together, so that they stay within a stage.
+        let mut patience =
+            if call.prompt { Duration::ZERO } else { self.lanes.pacing().longest_wait };
+        let (mut attempt, mut assumed) = (1, 0_u32);
         loop {
-            let turn = self.lanes.enter(identity.who, call.paced).await?;
+            let turn = self.lanes.enter(who, call.paced, &mut patience).await?;
             let answer = self.once(call, identity).await;
-            if let Ok(response) = &answer {
-                self.heed_budget(identity.who, response);
-            }
             drop(turn);
             let fault = match answer {
-                Err(fault) if attempt < self.tries(&fault) => fault,
-                answer => return answer,
+                Ok(response) => {
+                    self.heed_budget(who, &response);
+                    return Ok(response);
+                }
+                Err(fault) => fault,
             };
-            if let Some(wait) = fault.limited() {
-                // Without a header GitHub wants a minute, and more each time (GitHub docs, "Rate
-                // limits for the REST API": exceeding the rate limit).
-                self.lanes.block(identity.who, wait.saturating_mul(1 << (attempt - 1)));
-            } else if call.repeatable && fault.is_passing() {
-                match self.backoff(&fault, attempt) {
+            // Without a header GitHub wants a minute, and more each time (GitHub docs, "Rate limits for
+            // the REST API": exceeding the rate limit).
+            let limited = fault.limited();
+            if let Some(wait) = limited {
+                self.lanes.block(who, wait.saturating_mul(1 << assumed));
+                assumed = (assumed + u32::from(fault.is_assumed())).min(6);
+            }
+            if attempt >= self.tries(&fault) {
+                return Err(fault);
+            }
+            if limited.is_none() {
+                let again = call.repeatable && fault.is_passing();
+                match self.backoff(&fault, attempt).filter(|_| again) {
                     Some(wait) => self.sleep(wait).await,
                     None => return Err(fault),
                 }
-            } else {
-                return Err(fault);
             }
             attempt += 1;
         }

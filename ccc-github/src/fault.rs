@@ -24,6 +24,8 @@ pub(crate) enum Fault {
         request_id: String,
         /// Set when it is a matter of waiting.
         retry_after: Option<Duration>,
+        /// Whether it was GitHub that named the time.
+        named: bool,
         /// Field and code of what GitHub found invalid.
         problems: Vec<(String, String)>,
     },
@@ -88,8 +90,14 @@ impl Fault {
             Self::Status { status, .. } => status.is_server_error(),
             Self::Body { .. } => true,
             Self::Http(error) => {
-                // Before the request left, it did not.
-                !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::RateLimited)
+                // Of what we refused ourselves, or had no token for, nothing left.
+                matches!(
+                    error.kind(),
+                    ErrorKind::TimedOut
+                        | ErrorKind::Unavailable
+                        | ErrorKind::LimitExceeded
+                        | ErrorKind::Unexpected
+                )
             }
         }
     }
@@ -116,6 +124,16 @@ impl Fault {
             Self::Status { status, retry_after, .. } if !status.is_server_error() => *retry_after,
             _ => None,
         }
+    }
+
+    /// Whether the wait is one that we assume, because GitHub named none.
+    pub(crate) fn is_assumed(&self) -> bool {
+        matches!(self, Self::Status { named: false, .. })
+    }
+
+    /// Whether the call was not made, because it would have had to wait for a limit.
+    pub(crate) fn is_held_back(&self) -> bool {
+        matches!(self, Self::Http(error) if error.kind() == ErrorKind::RateLimited)
     }
 
     /// How long GitHub asks to wait, for whatever reason.
@@ -183,6 +201,7 @@ pub(crate) fn from_response(call: String, response: &Response<Bytes>, now: Times
         message.push_str(&detail);
     }
     let retry_after = retry_after(response.status(), headers, &message, now);
+    let named = text(headers, "retry-after").is_some() || exhausted(headers, now).is_some();
     let problems = body.errors.iter().filter_map(|error| {
         Some((error["field"].as_str()?.to_owned(), error["code"].as_str()?.to_owned()))
     });
@@ -194,6 +213,7 @@ pub(crate) fn from_response(call: String, response: &Response<Bytes>, now: Times
         request_id: request_id
             .map_or_else(String::new, |id| format!(" (request {})", one_line(id))),
         retry_after,
+        named,
         problems: problems.collect(),
     }
 }

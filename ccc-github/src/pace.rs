@@ -27,7 +27,8 @@ pub struct Pacing {
     pub writes_per_hour: usize,
     /// The most reads at once; GitHub takes 100 requests of all kinds.
     pub reads_at_once: usize,
-    /// The longest that a call waits when GitHub asks to wait; it fails when it is asked for more.
+    /// The longest that a call waits in all when GitHub asks to wait; it fails when it is asked for
+    /// more.
     pub longest_wait: Duration,
     /// How often a call that fails in passing is made in all, where that is safe.
     pub tries: u32,
@@ -97,7 +98,7 @@ struct Lane {
 /// The right to make one call; it ends when this is dropped.
 #[derive(Debug)]
 pub(crate) enum Turn {
-    Write(#[allow(dead_code, reason = "held, not read")] OwnedMutexGuard<VecDeque<Timestamp>>),
+    Write(OwnedMutexGuard<VecDeque<Timestamp>>),
     Read(#[allow(dead_code, reason = "held, not read")] OwnedSemaphorePermit),
 }
 
@@ -135,13 +136,20 @@ impl Lanes {
     /// # Errors
     /// [`ErrorKind::RateLimited`] when GitHub asked for a wait longer than
     /// [`Pacing::longest_wait`]: then nothing is sent.
-    pub(crate) async fn enter(&self, who: Who, write: bool) -> Result<Turn> {
+    pub(crate) async fn enter(
+        &self,
+        who: Who,
+        write: bool,
+        patience: &mut Duration,
+    ) -> Result<Turn> {
         let lane = self.lane(who);
         loop {
-            self.open(&lane).await?;
-            let turn = if write {
+            while let Some(left) = self.left(&lane) {
+                self.wait(left, patience, "GitHub asks for quiet").await?;
+            }
+            let mut turn = if write {
                 let mut writes = Arc::clone(&lane.writes).lock_owned().await;
-                self.space(&mut writes).await?;
+                self.space(&mut writes, patience).await?;
                 Turn::Write(writes)
             } else {
                 let read = Arc::clone(&lane.reads).acquire_owned().await.map_err(|e| {
@@ -151,6 +159,9 @@ impl Lanes {
             };
             // Somebody else may have been asked to wait while we waited.
             if self.left(&lane).is_none() {
+                if let Turn::Write(writes) = &mut turn {
+                    writes.push_back(self.clock.now());
+                }
                 return Ok(turn);
             }
         }
@@ -166,30 +177,21 @@ impl Lanes {
         left
     }
 
-    async fn open(&self, lane: &Lane) -> Result<()> {
-        while let Some(left) = self.left(lane) {
-            self.wait(left).await?;
-        }
-        Ok(())
-    }
-
-    async fn wait(&self, left: Duration) -> Result<()> {
-        let longest = self.pacing.longest_wait;
-        if left > longest {
+    async fn wait(&self, left: Duration, patience: &mut Duration, why: &str) -> Result<()> {
+        let Some(rest) = patience.checked_sub(left) else {
             let line = format!(
-                "GitHub's limit for this installation is used up for another {} s, and a call waits \
-                 {} s at most",
-                left.as_secs(),
-                longest.as_secs()
+                "{why} for another {} s on this installation, which is longer than this call waits",
+                left.as_secs().max(1)
             );
             return Err(Error::new(ErrorKind::RateLimited, line).with_retry_after(left));
-        }
+        };
+        *patience = rest;
         self.clock.sleep(left).await;
         Ok(())
     }
 
     /// Waits until a write may follow those before it.
-    async fn space(&self, writes: &mut VecDeque<Timestamp>) -> Result<()> {
+    async fn space(&self, writes: &mut VecDeque<Timestamp>, patience: &mut Duration) -> Result<()> {
         loop {
             let now = self.clock.now();
             // A clock that was set back would make us wait for what is not to come.
@@ -202,12 +204,12 @@ impl Lanes {
             let hourly = (writes.len() >= self.pacing.writes_per_hour)
                 .then(|| writes.front().and_then(|first| until(now, first.checked_add(HOUR).ok()?)))
                 .flatten();
-            match spaced.max(hourly) {
-                Some(left) => self.wait(left).await?,
-                None => {
-                    writes.push_back(now);
-                    return Ok(());
-                }
+            if let Some(left) = hourly {
+                self.wait(left, patience, "our own ceiling of writes in an hour holds").await?;
+            } else if let Some(left) = spaced {
+                self.clock.sleep(left).await;
+            } else {
+                return Ok(());
             }
         }
     }

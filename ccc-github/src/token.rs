@@ -22,6 +22,8 @@ use crate::pace::Who;
 mod mint;
 mod send;
 
+/// What there is to say of a token that stays.
+const LEFT: &str = "a token could not be revoked; it expires within the hour";
 /// The least time that a token must still be good for, whoever asks (spec: G1b).
 const MARGIN: Duration = Duration::from_secs(300);
 
@@ -44,20 +46,44 @@ impl Token {
     }
 }
 
+/// A failed mint: the number of the attempt, and what there is to say.
+type Failure = (u64, ErrorKind, String, Option<Duration>);
+
 /// The tokens of one repository and grant. At most one is handed out; the others wait for the last
 /// of their leases.
 #[derive(Debug, Default)]
-struct Slot {
-    tokens: Vec<Token>,
-    /// The failure that ended attempt number `.0`, for those who waited for that attempt.
-    failure: Option<(u64, ErrorKind, String, Option<Duration>)>,
+struct Entry {
+    tokens: Mutex<Vec<Token>>,
+    /// Held while one mints, with the failure that ended the last attempt, for those who waited for it.
+    minting: tokio::sync::Mutex<Option<Failure>>,
+    /// How many mints have ended.
+    attempts: AtomicU64,
 }
 
-/// A slot, and how many mints for it have ended.
-#[derive(Debug, Default)]
-struct Entry {
-    slot: tokio::sync::Mutex<Slot>,
-    attempts: AtomicU64,
+impl Entry {
+    /// One lease less; the token, when that was the last.
+    fn give_back(&self, id: &[u8; 32]) -> Option<Token> {
+        let mut tokens = lock(&self.tokens);
+        let token = tokens.iter_mut().find(|token| digest(&token.secret) == *id)?;
+        token.leases = token.leases.saturating_sub(1);
+        (token.leases == 0).then(|| token.clone())
+    }
+
+    fn remove(&self, id: &[u8; 32]) {
+        lock(&self.tokens).retain(|token| digest(&token.secret) != *id);
+    }
+}
+
+/// A lease that ends by itself: for a call of our own, so that nobody revokes its token meanwhile.
+struct Held {
+    entry: Arc<Entry>,
+    token: Token,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.entry.give_back(&digest(&self.token.secret));
+    }
 }
 
 type Key = (u64, Grant);
@@ -131,8 +157,29 @@ impl Tokens {
         grant: Grant,
         min_ttl: Duration,
     ) -> Result<(Secret, Timestamp)> {
-        let token = self.get(repo, grant, min_ttl.max(MARGIN), 1).await?;
+        let (token, _) = self.get(repo, grant, min_ttl.max(MARGIN)).await?;
         Ok((token.secret, self.client.to_local(token.expires_at)))
+    }
+
+    /// As [`lease`](Self::lease), until what comes back is dropped.
+    async fn hold(&self, repo: &RepoRef, grant: Grant) -> Result<Held> {
+        let (token, entry) = self.get(repo, grant, MARGIN).await?;
+        Ok(Held { entry, token })
+    }
+
+    fn entry(&self, key: Key) -> Arc<Entry> {
+        Arc::clone(lock(&self.entries).entry(key).or_default())
+    }
+
+    /// The cached token, leased once more, if it will do.
+    fn cached(&self, entry: &Entry, repo: &RepoRef, min_ttl: Duration) -> Option<Token> {
+        let mut tokens = lock(&entry.tokens);
+        let token = tokens.last_mut()?;
+        if !self.is_current(repo, token) || !self.lasts(token.expires_at, min_ttl) {
+            return None;
+        }
+        token.leases += 1;
+        Some(token.clone())
     }
 
     async fn get(
@@ -140,20 +187,19 @@ impl Tokens {
         repo: &RepoRef,
         grant: Grant,
         min_ttl: Duration,
-        leases: usize,
-    ) -> Result<Token> {
+    ) -> Result<(Token, Arc<Entry>)> {
         let key = (repo.id, grant);
-        let entry = Arc::clone(lock(&self.entries).entry(key).or_default());
+        let entry = self.entry(key);
         let seen = entry.attempts.load(Ordering::Acquire);
-        let mut slot = entry.slot.lock().await;
-        if let Some(token) = slot.tokens.last_mut()
-            && self.is_current(repo, token)
-            && self.lasts(token.expires_at, min_ttl)
-        {
-            token.leases += leases;
-            return Ok(token.clone());
+        if let Some(token) = self.cached(&entry, repo, min_ttl) {
+            return Ok((token, entry));
         }
-        if let Some((attempt, kind, line, wait)) = &slot.failure
+        let mut failure = entry.minting.lock().await;
+        if let Some(token) = self.cached(&entry, repo, min_ttl) {
+            drop(failure);
+            return Ok((token, entry));
+        }
+        if let Some((attempt, kind, line, wait)) = &*failure
             && *attempt > seen
         {
             let error = Error::new(*kind, line.clone());
@@ -165,30 +211,38 @@ impl Tokens {
             Ok(token) => token,
             Err(error) => {
                 let line = error.message().to_owned();
-                slot.failure = Some((attempt, error.kind(), line, error.retry_after()));
+                *failure = Some((attempt, error.kind(), line, error.retry_after()));
                 return Err(error);
             }
         };
-        slot.failure = None;
+        *failure = None;
+        drop(failure);
+        let lasts = self.lasts(token.expires_at, min_ttl);
+        token.leases = usize::from(lasts);
         lock(&self.owners).insert(digest(&token.secret), key);
-        slot.tokens.push(token.clone());
-        self.drop_idle(&mut slot, 1).await;
-        if !self.lasts(token.expires_at, min_ttl) {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!(
-                    "a token good for {} s was asked for, and GitHub's live an hour: ask again later \
-                     in the run",
-                    min_ttl.as_secs()
-                ),
-            ));
+        let now = self.client.now();
+        let mut tokens = lock(&entry.tokens);
+        // What ended is nobody's any more, also when its holder never gave it back.
+        tokens.retain(|token| {
+            let stands = token.expires_at > now;
+            if !stands {
+                lock(&self.owners).remove(&digest(&token.secret));
+            }
+            stands
+        });
+        tokens.push(token.clone());
+        drop(tokens);
+        if lasts {
+            return Ok((token, entry));
         }
-        // Last, so that a caller who gave up on the way holds nothing.
-        if let Some(kept) = slot.tokens.last_mut() {
-            kept.leases += leases;
-            token = kept.clone();
-        }
-        Ok(token)
+        Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "a token good for {} s was asked for, and GitHub's live an hour: ask again later in \
+                 the run",
+                min_ttl.as_secs()
+            ),
+        ))
     }
 
     /// Whether the token is of the App's present installation, as far as we know it.
@@ -203,35 +257,11 @@ impl Tokens {
             .is_some_and(|until| until <= expires_at)
     }
 
-    /// Revokes every token of the slot that nobody holds, but for the newest `keep`. What cannot be
-    /// revoked now expires within the hour.
-    async fn drop_idle(&self, slot: &mut Slot, keep: usize) {
-        let first_kept = slot.tokens.len().saturating_sub(keep);
-        let mut index = 0;
-        let mut idle = Vec::new();
-        slot.tokens.retain(|token| {
-            index += 1;
-            let kept = token.leases > 0 || index > first_kept;
-            if !kept {
-                idle.push(token.clone());
-            }
-            kept
-        });
-        for token in idle {
-            lock(&self.owners).remove(&digest(&token.secret));
-            self.revoke_or_say(&token.secret, Who::Installation(token.installation)).await;
-        }
-    }
-
     /// Forgets a token that GitHub refused.
-    async fn evict(&self, key: Key, secret: &Secret) {
-        let entry = lock(&self.entries).get(&key).map(Arc::clone);
-        if let Some(entry) = entry {
-            let gone = digest(secret);
-            let mut slot = entry.slot.lock().await;
-            slot.tokens.retain(|token| digest(&token.secret) != gone);
-            lock(&self.owners).remove(&gone);
-        }
+    fn evict(&self, entry: &Entry, secret: &Secret) {
+        let id = digest(secret);
+        entry.remove(&id);
+        lock(&self.owners).remove(&id);
     }
 
     /// Gives a leased token back. Revokes it when nobody else holds it; when nobody holds any token
@@ -243,40 +273,47 @@ impl Tokens {
             // Given back before, and revoking failed then; or not ours at all.
             return self.revoke(secret, Who::Nobody).await.map_err(Error::from);
         };
-        let entry = Arc::clone(lock(&self.entries).entry(key).or_default());
-        let who = {
-            let mut slot = entry.slot.lock().await;
-            let Some(at) = slot.tokens.iter().position(|token| digest(&token.secret) == id) else {
-                return Ok(());
-            };
-            slot.tokens[at].leases = slot.tokens[at].leases.saturating_sub(1);
-            if slot.tokens[at].leases > 0 {
-                return Ok(());
-            }
-            lock(&self.owners).remove(&id);
-            Who::Installation(slot.tokens.remove(at).installation)
-        };
-        let revoked = self.revoke(secret, who).await.map_err(Error::from);
+        let entry = self.entry(key);
+        let Some(token) = entry.give_back(&id) else { return Ok(()) };
+        let revoked = self.end(key, &entry, token).await.map_err(Error::from);
         self.sweep(key.0).await;
+        revoked
+    }
+
+    /// Takes a token that nobody holds out of the cache and revokes it. One that GitHub's limits keep
+    /// us from revoking now stays, and is used again.
+    async fn end(&self, key: Key, entry: &Entry, token: Token) -> Result<(), Fault> {
+        let id = digest(&token.secret);
+        self.evict(entry, &token.secret);
+        let revoked = self.revoke(&token.secret, Who::Installation(token.installation)).await;
+        if revoked.as_ref().is_err_and(|fault| fault.limited().is_some() || fault.is_held_back()) {
+            lock(&self.owners).insert(id, key);
+            // First, because the last one is handed out: a newer one goes before it.
+            lock(&entry.tokens).insert(0, token);
+        }
         revoked
     }
 
     /// Revokes all tokens of a repository, unless somebody holds one of them.
     async fn sweep(&self, repo: u64) {
         let entries: Vec<_> = [Grant::Read, Grant::Discuss, Grant::Publish]
-            .iter()
-            .filter_map(|grant| lock(&self.entries).get(&(repo, *grant)).map(Arc::clone))
+            .into_iter()
+            .filter_map(|grant| {
+                let entry = lock(&self.entries).get(&(repo, grant)).map(Arc::clone)?;
+                Some(((repo, grant), entry))
+            })
             .collect();
-        for entry in &entries {
-            // A slot that is busy is in use: its user's release sweeps.
-            match entry.slot.try_lock() {
-                Ok(slot) if slot.tokens.iter().all(|token| token.leases == 0) => {}
-                _ => return,
-            }
+        let held = |entry: &Entry| lock(&entry.tokens).iter().any(|token| token.leases > 0);
+        if entries.iter().any(|(_, entry)| held(entry)) {
+            return;
         }
-        for entry in &entries {
-            if let Ok(mut slot) = entry.slot.try_lock() {
-                self.drop_idle(&mut slot, 0).await;
+        for (key, entry) in entries {
+            let idle: Vec<_> =
+                lock(&entry.tokens).iter().filter(|token| token.leases == 0).cloned().collect();
+            for token in idle {
+                if let Err(error) = self.end(key, &entry, token).await {
+                    tracing::warn!(%error, "{LEFT}");
+                }
             }
         }
     }
@@ -284,7 +321,7 @@ impl Tokens {
     /// `DELETE /installation/token`; a token that is not valid any more is revoked enough.
     async fn revoke(&self, secret: &Secret, who: Who) -> Result<(), Fault> {
         let url = self.endpoints.api(&["installation", "token"]);
-        let call = Call::new(Method::DELETE, url).unpaced();
+        let call = Call::new(Method::DELETE, url).unpaced().prompt();
         let identity = Identity { who, token: Some(secret), repo: None };
         match self.client.send(&call, identity).await {
             Ok(_) => Ok(()),
@@ -302,7 +339,7 @@ impl Tokens {
 
     async fn revoke_or_say(&self, secret: &Secret, who: Who) {
         if let Err(error) = self.revoke(secret, who).await {
-            tracing::warn!(%error, "a token could not be revoked; it expires within the hour");
+            tracing::warn!(%error, "{LEFT}");
         }
     }
 }

@@ -18,7 +18,8 @@ impl Tokens {
     pub(crate) async fn send(&self, repo: &RepoRef, grant: Grant, call: &Call) -> Sent {
         let (mut replaced, mut waited) = (false, 0);
         loop {
-            let token = self.get(repo, grant, MARGIN, 0).await?;
+            let held = self.hold(repo, grant).await?;
+            let token = &held.token;
             let fault = match self.client.send(call, token.identity(repo.id)).await {
                 Err(fault) if fault.is(StatusCode::UNAUTHORIZED) => fault,
                 Err(fault) if is_suspended(&fault) => {
@@ -32,7 +33,7 @@ impl Tokens {
                 waited += 1;
                 continue;
             }
-            self.evict((repo.id, grant), &token.secret).await;
+            self.evict(&held.entry, &token.secret);
             if replaced {
                 return Err(fault);
             }
@@ -43,7 +44,8 @@ impl Tokens {
     /// Calls as the App itself. Once more when the first answer showed that our clock is off
     /// (spec: G3).
     pub(crate) async fn send_as_app(&self, call: &Call) -> Sent {
-        let mut skew = self.client.skew();
+        let skew = self.client.skew();
+        let mut corrected = false;
         loop {
             let jwt = app_jwt(self.app_id, &self.key, self.client.now())?;
             let identity = Identity { who: Who::App, token: Some(&jwt), repo: None };
@@ -51,9 +53,9 @@ impl Tokens {
                 Err(fault) if fault.is(StatusCode::UNAUTHORIZED) => fault,
                 answer => return answer,
             };
-            let learned = self.client.skew();
-            if (learned - skew).abs() > SignedDuration::from_secs(30) {
-                skew = learned;
+            let off = (self.client.skew() - skew).abs() > SignedDuration::from_secs(30);
+            if off && !corrected {
+                corrected = true;
                 continue;
             }
             let line = format!(
