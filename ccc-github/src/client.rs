@@ -20,7 +20,7 @@ mod redirect;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use redirect::next_page;
+pub(crate) use redirect::page;
 
 /// The version of the REST API that we speak (GitHub docs, "API Versions").
 const API_VERSION: &str = "2022-11-28";

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use crate::client::{Call, Client, next_page, parse};
+use crate::client::{Call, Client, page, parse};
 use crate::endpoints::Endpoints;
 use crate::fault::Fault;
 use crate::http::{Http, ReqwestHttp};
@@ -77,6 +77,7 @@ impl GitHubBuilder {
             tokens: Tokens::new(self.app_id, self.key, client, endpoints),
             bot: tokio::sync::OnceCell::new(),
             written: Mutex::default(),
+            writing: comments::Writing::default(),
         })
     }
 }
@@ -95,6 +96,7 @@ pub struct GitHub {
     bot: tokio::sync::OnceCell<BotIdentity>,
     /// The comments that we wrote last, so that the next change of one need not look for it.
     written: Mutex<VecDeque<comments::Written>>,
+    writing: comments::Writing,
 }
 
 impl GitHub {
@@ -158,7 +160,7 @@ impl GitHub {
             let call = Call::get(url.clone());
             let response: Response<Bytes> = self.tokens.send(repo, grant, &call).await?;
             all.append(&mut parse(&call, &response)?);
-            match next_page(&url, &response) {
+            match page("next", &url, &response) {
                 Some(next) => url = next,
                 None => break,
             }

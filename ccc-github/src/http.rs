@@ -43,7 +43,7 @@ pub struct HttpOptions {
     /// `http://[USER:PASSWORD@]HOST:PORT`, which every request goes through. Without it, what the
     /// environment names (`HTTPS_PROXY`, `NO_PROXY`).
     pub proxy: Option<ccc_core::Secret>,
-    /// Certificates, PEM, of authorities that are trusted beside the system's own.
+    /// Certificates, PEM, of the authorities that are trusted; without them, the system's.
     pub ca_pem: Option<Vec<u8>>,
     /// Through no proxy, whatever the environment names: for hosts on this machine, which a proxy
     /// cannot reach.
@@ -99,7 +99,7 @@ impl ReqwestHttp {
                 .ok()
                 .filter(|all| !all.is_empty())
                 .ok_or_else(|| invalid("the authority's certificates are no PEM"))?;
-            client = client.tls_certs_merge(authorities);
+            client = client.tls_certs_only(authorities);
         }
         client.build().map(Self).map_err(|error| {
             let error = error.without_url();

@@ -131,6 +131,10 @@ impl Call {
             for name in ["http_proxy", "https_proxy"] {
                 self.env.push((name.to_owned(), proxy.clone().into()));
             }
+            // What the operator names holds for every host.
+            for name in ["no_proxy", "NO_PROXY"] {
+                self.env.push((name.to_owned(), OsString::new()));
+            }
         }
         if let Some(file) = &self.transport.ca_file {
             self.env.push(("GIT_SSL_CAINFO".to_owned(), file.into()));
@@ -169,7 +173,14 @@ impl Call {
             command.env("PATH", path);
         }
         // A private CA or proxy is the operator's to set, and git's to read from the environment.
-        for name in ["SSL_CERT_FILE", "GIT_SSL_CAINFO", "https_proxy", "HTTPS_PROXY", "no_proxy"] {
+        for name in [
+            "SSL_CERT_FILE",
+            "GIT_SSL_CAINFO",
+            "https_proxy",
+            "HTTPS_PROXY",
+            "no_proxy",
+            "NO_PROXY",
+        ] {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }

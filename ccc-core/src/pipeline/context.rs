@@ -135,15 +135,16 @@ impl Context {
     }
 
     /// How long to put the run off, when a store keeps it and all that is wrong is that the host has
-    /// nothing left for us (spec: G5c). Not in Work, which costs money, and not for more than a day.
-    pub(super) fn put_off(&self, ended: &Ended) -> Option<Duration> {
-        let Ended::By(error) = ended else { return None };
+    /// nothing left for us (spec: G5c). Not in Work, which costs money, and not to the next day.
+    pub(super) fn put_off(&self, error: &Error) -> Option<Duration> {
+        let wait = error.retry_after()?;
         let age = self.parts.clock.now().duration_since(self.accepted_at);
+        let over = age.checked_add(SignedDuration::try_from(wait).ok()?)?;
         let may = self.journal.is_some()
             && error.kind() == ErrorKind::RateLimited
             && self.stage() != Stage::Work
-            && age < LONGEST_PUT_OFF;
-        error.retry_after().filter(|_| may)
+            && over < LONGEST_PUT_OFF;
+        may.then_some(wait)
     }
 
     /// Runs one stage: says where we are, keeps the time, catches panics, makes the checkpoint.

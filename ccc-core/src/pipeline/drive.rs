@@ -90,7 +90,10 @@ impl Pipeline {
             ))),
         };
         let stage = run.stage();
-        let put_off = ended.as_ref().err().and_then(|ended| run.put_off(ended));
+        let put_off = match &ended {
+            Err(Ended::By(error)) if !cancel.is_cancelled() => run.put_off(error),
+            _ => None,
+        };
         let outcome = match ended {
             Ok(outcome) | Err(Ended::With(outcome)) => outcome,
             // Once cancelled, every error is the cancellation's doing, whatever it says.
@@ -98,13 +101,19 @@ impl Pipeline {
             Err(Ended::By(error)) => Outcome::from_error(stage, &error),
         };
         let outcome = run.redactor.clean_outcome(outcome);
-        if let Some(wait) = put_off.filter(|_| !cancel.is_cancelled()) {
-            run.note(format!("the host's limit is used up: going on in {} s", wait.as_secs()));
-            let cleanup = guard.clean_up(false).await;
-            return RunReport { run: run.id, outcome, put_off, report: Ok(()), cleanup };
+        if put_off.is_some() {
+            return Self::put_off(&run, guard, outcome, put_off).await;
         }
         self.keep_unpublished(&run, &outcome).await;
         let report = self.report(&run, &outcome).await;
+        // What the checkpoint tells again can be told later.
+        let told_again = matches!(outcome, Outcome::PullRequest { .. } | Outcome::Answered { .. });
+        if let Err(error) = &report
+            && told_again
+            && let Some(wait) = run.put_off(error)
+        {
+            return Self::put_off(&run, guard, outcome, Some(wait)).await;
+        }
         let finished = run.finish(&outcome).await;
         if let Err(error) = &finished {
             run.note(format!("the run store did not take the outcome: {error}"));
@@ -112,6 +121,19 @@ impl Pipeline {
         let cleanup = guard.clean_up(finished.is_ok()).await;
         run.emit(EventKind::Finished { outcome: outcome.clone() });
         RunReport { run: run.id, outcome, put_off: None, report, cleanup }
+    }
+
+    /// Leaves the run to its store, with what is durable of it.
+    async fn put_off(
+        run: &Context,
+        guard: CleanupGuard,
+        outcome: Outcome,
+        put_off: Option<Duration>,
+    ) -> RunReport {
+        let wait = put_off.unwrap_or_default();
+        run.note(format!("the host has nothing left for us: going on in {} s", wait.as_secs()));
+        let cleanup = guard.clean_up(false).await;
+        RunReport { run: run.id, outcome, put_off, report: Ok(()), cleanup }
     }
 
     /// Tells the person who waits, in a time of its own. A worker that lost its run says nothing.

@@ -15,7 +15,7 @@ pub struct Limits {
     pub agent: AgentLimits,
     /// How long the agent's programs get to end by themselves before they are killed.
     pub stop_grace: Duration,
-    /// Report, and the greeting at the run's start.
+    /// Report.
     pub report: Duration,
     /// Each of Cleanup's parts: container, tokens, files.
     pub cleanup: Duration,

@@ -16,6 +16,8 @@ use crate::{Container, Error, ErrorKind, Outcome, Result, Stage};
 
 /// How often a container is asked for when the answer is "not now".
 const SPAWN_ATTEMPTS: u32 = 3;
+/// How long the greeting may take.
+const GREET_WITHIN: Duration = Duration::from_secs(60);
 /// How long a token for reading or discussing must last when it is handed out.
 const SHORT: Duration = Duration::from_secs(5 * 60);
 
@@ -29,8 +31,9 @@ impl Pipeline {
         if run.checkpoint().stage < Stage::Collect {
             let stage = limits.stage;
             let repository = run.in_stage(Stage::Authorize, stage, self.authorize(run)).await?;
-            // Beside the work: a host that wants its writes apart makes nobody wait for files.
-            let greet = guarded(&*self.parts.clock, limits.report, self.greet(run));
+            // Beside the work: a host that wants its writes apart makes nobody wait for files, and one
+            // that is slow to greet holds the work up for a minute at most.
+            let greet = guarded(&*self.parts.clock, GREET_WITHIN, self.greet(run));
             let checkout = run.in_stage(Stage::Checkout, stage, self.checkout(run, &repository));
             let (greeted, workspace) = tokio::join!(greet, checkout);
             if let Err(error) = greeted {

@@ -43,14 +43,14 @@ fn same_place(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin() && b.username().is_empty() && b.password().is_none()
 }
 
-/// The next page's address out of `Link`, if it is on the same host (GitHub docs, "Using pagination
-/// in the REST API").
-pub(crate) fn next_page(of: &Url, response: &Response<Bytes>) -> Option<Url> {
+/// The address of the `next` or `last` page out of `Link`, if it is on the same host (GitHub docs,
+/// "Using pagination in the REST API").
+pub(crate) fn page(rel: &str, of: &Url, response: &Response<Bytes>) -> Option<Url> {
     let links = fault::text(response.headers(), "link")?;
-    let next = links
-        .split(',')
-        .find(|link| link.split(';').skip(1).any(|rel| rel.trim() == "rel=\"next\""))?;
-    let target = next.split(';').next()?.trim();
+    let wanted = format!("rel=\"{rel}\"");
+    let found =
+        links.split(',').find(|link| link.split(';').skip(1).any(|rel| rel.trim() == wanted))?;
+    let target = found.split(';').next()?.trim();
     let target = target.strip_prefix('<')?.strip_suffix('>')?;
     let target = of.join(target).ok()?;
     same_place(of, &target).then_some(target)

@@ -203,9 +203,15 @@ async fn it_is_tried_five_times_and_the_waits_grow_unevenly() {
     let told_many = told(Method::GET, None, (0..9).map(|_| Ok(answer(503, "x", "y")))).await;
     assert_eq!(told_many.asked.len(), 5);
     assert_eq!(told_many.got.unwrap_err().status().unwrap().as_u16(), 503);
+    assert_eq!(told_many.slept.len(), 4);
     for (wait, most) in told_many.slept.iter().zip([2, 4, 8, 16]) {
-        assert!(*wait <= Duration::from_secs(most), "{wait:?} of {most} s");
+        assert!(!wait.is_zero() && *wait <= Duration::from_secs(most), "{wait:?} of {most} s");
     }
+    let waits = || told(Method::GET, None, (0..9).map(|_| Ok(answer(503, "x", "y"))));
+    let (a, b, c) = (waits().await.slept, waits().await.slept, waits().await.slept);
+    assert!(a != b && b != c, "all come back at once: {a:?}");
+    let longest = [&a, &b, &c].iter().map(|slept| slept[3]).max();
+    assert!(longest > Some(Duration::from_secs(2)), "they do not grow: {longest:?}");
     // No answer in time is half a minute gone already.
     let late = || Err(Error::new(ErrorKind::TimedOut, "no answer in time"));
     let told_late = told(Method::GET, None, (0..9).map(|_| late())).await;
@@ -256,7 +262,7 @@ async fn an_error_names_the_call_and_shows_neither_query_nor_token() {
 fn the_next_page_is_on_the_same_host_or_there_is_none() {
     // spec: G8b
     let url = Url::parse("https://api.example.com/x?page=1").unwrap();
-    let next = |link: &str| next_page(&url, &answer(200, "link", link)).map(String::from);
+    let next = |link: &str| page("next", &url, &answer(200, "link", link)).map(String::from);
     let good = "<https://api.example.com/x?page=1>; rel=\"prev\", <https://api.example.com/x?page=2>; rel=\"next\"";
     assert_eq!(next(good).as_deref(), Some("https://api.example.com/x?page=2"));
     assert_eq!(
@@ -271,4 +277,35 @@ fn the_next_page_is_on_the_same_host_or_there_is_none() {
     ] {
         assert_eq!(next(none), None, "{none}");
     }
+}
+
+#[tokio::test]
+async fn a_limit_that_ends_the_last_attempt_keeps_the_next_caller_quiet() {
+    // spec: G5b
+    let (http, clock) = (Arc::new(Scripted::default()), Leaping::new());
+    let pacing = Pacing::unlimited().with_tries(1);
+    let client = Client::new(Arc::<Scripted>::clone(&http), Arc::<Leaping>::clone(&clock), pacing);
+    let answers = [answer(403, "retry-after", "120"), answer(200, "x", "y")];
+    http.answers.lock().unwrap().extend(answers.map(Ok));
+    let call = Call::get(Url::parse("https://api.example.com/x").unwrap());
+    assert!(client.send(&call, Identity::NOBODY).await.is_err());
+    assert!(clock.slept.lock().unwrap().is_empty(), "one attempt and no more");
+    let prompt = Call::get(Url::parse("https://api.example.com/x").unwrap()).prompt();
+    let fault = client.send(&prompt, Identity::NOBODY).await.unwrap_err();
+    assert!(fault.is_held_back(), "{fault:?}");
+    client.send(&call, Identity::NOBODY).await.unwrap();
+    assert_eq!(*clock.slept.lock().unwrap(), [Duration::from_secs(120)]);
+}
+
+#[tokio::test]
+async fn waits_for_limits_have_one_budget_and_only_assumed_ones_grow() {
+    // spec: G5b
+    let named = |n: usize| (0..n).map(|_| Ok(answer(403, "retry-after", "200")));
+    let fits = told(Method::GET, None, named(3).chain([Ok(answer(200, "x", "y"))])).await;
+    assert!(fits.got.is_ok());
+    assert_eq!(fits.slept, [200; 3].map(Duration::from_secs), "as GitHub named them");
+    let over = told(Method::GET, None, named(9)).await;
+    let error = Error::from(over.got.unwrap_err());
+    assert_eq!((error.kind(), over.asked.len()), (ErrorKind::RateLimited, 4), "{error}");
+    assert_eq!(over.slept.iter().sum::<Duration>(), Duration::from_secs(600));
 }

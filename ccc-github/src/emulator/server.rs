@@ -27,6 +27,8 @@ use super::{Inner, control, pages, smart_http};
 
 /// The largest request body of the REST API, in bytes.
 const MAX_JSON: usize = 4 * 1024 * 1024;
+/// The largest answer that a fault holds back, in bytes.
+const MAX_DRAINED: usize = 256 * 1024 * 1024;
 /// The first parts of paths that are the API's and no account's.
 const API: [&str; 12] = [
     "app",
@@ -92,7 +94,8 @@ async fn entry(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response
             caller,
             at: inner.clock.now(),
         });
-        let fault = due(&mut state.faults, method.as_str(), uri.path());
+        let path = uri.path().strip_prefix("/api/v3").unwrap_or(uri.path());
+        let fault = due(&mut state.faults, method.as_str(), path);
         (state.calls.len() - 1, fault)
     };
     let answered = answer(&inner, &method, &uri, caller, request);
@@ -102,7 +105,10 @@ async fn entry(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response
     };
     let headers = response.headers_mut();
     let date = jiff::fmt::rfc2822::DateTimePrinter::new();
-    if let Ok(date) = date.timestamp_to_rfc9110_string(&inner.clock.now()) {
+    let has_date = headers.contains_key(header::DATE);
+    if let Ok(date) = date.timestamp_to_rfc9110_string(&inner.clock.now())
+        && !has_date
+    {
         insert(headers, header::DATE, &date);
     }
     headers.insert("x-github-request-id", HeaderValue::from(index));
@@ -120,7 +126,7 @@ async fn failed(
             inner.clock.sleep(*by).await;
             return Ok(answered.await);
         }
-        (_, true) => Some(answered.await),
+        (_, true) => Some(whole(answered.await).await),
         (_, false) => None,
     };
     match fault.what {
@@ -146,6 +152,13 @@ async fn failed(
         },
         What::Cut | What::Delay(_) => Err(Cut),
     }
+}
+
+/// The answer once all of it is there, and with it the effect: git answers while it works.
+async fn whole(answered: Response) -> Response {
+    let (head, body) = answered.into_parts();
+    let body = axum::body::to_bytes(body, MAX_DRAINED).await.unwrap_or_default();
+    Response::from_parts(head, Body::from(body))
 }
 
 /// The answer's head, which promises all of its body, and half of that.

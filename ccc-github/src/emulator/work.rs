@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::auth::Doer;
 use super::git::Git;
-use super::hooks::{Hook, deliver_all, to_apps};
+use super::hooks::{Hook, deliver_later, to_apps};
 use super::render::{self, with};
 use super::state::{Comment, Issue, Label, Place, Pull, Repo, State};
 use super::{Inner, apps};
@@ -95,7 +95,19 @@ pub(super) fn open(
         pull: new.pull,
     };
     found.issues.insert(number, issue);
-    Some((number, told(inner, state, (repo, number), "opened", doer, json!({}))))
+    let at = (repo, number);
+    let mut hooks = told(inner, state, at, "opened", doer, json!({}));
+    // Each label and assignee is told of on its own as well.
+    let (issue, found) = (state.issue(repo, number)?, state.repo(repo)?);
+    for label in issue.labels.iter().filter_map(|name| found.label(name)) {
+        let more = json!({ "label": render::label(inner, found, label) });
+        hooks.extend(told(inner, state, at, "labeled", doer, more));
+    }
+    for person in &issue.assignees {
+        let more = json!({ "assignee": render::user(inner, person) });
+        hooks.extend(told(inner, state, at, "assigned", doer, more));
+    }
+    Some((number, hooks))
 }
 
 /// Makes sure that the repository has the label, as GitHub does when one is put on an issue.
@@ -312,7 +324,7 @@ pub(super) async fn branches_moved(inner: &Arc<Inner>, repo: u64) {
         let doer = Doer { actor, via: None };
         hooks.extend(told(inner, &state, (repo, number), "synchronize", &doer, more));
     }
-    deliver_all(inner, hooks).await;
+    deliver_later(inner, hooks);
 }
 
 /// Whether the text is one that GitHub takes.

@@ -1,6 +1,7 @@
 //! Comments and reactions.
 
-use std::sync::PoisonError;
+use std::collections::HashMap;
+use std::sync::{PoisonError, Weak};
 
 use ccc_core::vcs::{Comment, ReactionTarget};
 use http::{Method, StatusCode};
@@ -23,6 +24,25 @@ struct RestComment {
     updated_at: Timestamp,
 }
 
+type Turn = tokio::sync::Mutex<()>;
+
+/// One lock for each comment that is being written, by repository and marker.
+#[derive(Debug, Default)]
+pub(super) struct Writing(Mutex<HashMap<(u64, String), Weak<Turn>>>);
+
+impl Writing {
+    fn of(&self, comment: (u64, String)) -> Arc<Turn> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, lock| lock.strong_count() > 0);
+        let known = all.get(&comment).and_then(Weak::upgrade);
+        known.unwrap_or_else(|| {
+            let lock = Arc::default();
+            all.insert(comment, Arc::downgrade(&lock));
+            lock
+        })
+    }
+}
+
 /// A comment of ours: repository, marker, id.
 pub(super) type Written = (u64, String, u64);
 
@@ -36,7 +56,8 @@ impl GitHub {
         number: u64,
         before: Timestamp,
     ) -> Result<Vec<Comment>> {
-        let all = self.list_comments(repo, number, Grant::Read).await;
+        let url = self.url(repo, &["issues", &number.to_string(), "comments"])?;
+        let all = self.pages::<RestComment>(repo, Grant::Read, url).await;
         let all = all.map_err(|fault| issue_is_off(fault, repo, number))?;
         Ok(all
             .into_iter()
@@ -49,16 +70,6 @@ impl GitHub {
                 updated_at: comment.updated_at,
             })
             .collect())
-    }
-
-    async fn list_comments(
-        &self,
-        repo: &RepoRef,
-        number: u64,
-        grant: Grant,
-    ) -> Result<Vec<RestComment>, Fault> {
-        let url = self.url(repo, &["issues", &number.to_string(), "comments"])?;
-        self.pages(repo, grant, url).await
     }
 
     /// The marker is a comment in the comment; it counts only in one that we wrote, as anybody can
@@ -80,6 +91,9 @@ impl GitHub {
         let tail = format!("\n\n<!-- ccc:{marker} -->");
         let body = format!("{}{tail}", fitted(body, MAX_COMMENT - tail.len()));
         let body = serde_json::json!({ "body": body });
+        // Two at once would each find none, and each make one.
+        let turn = self.writing.of((repo.id, marker.to_owned()));
+        let _turn = turn.lock().await;
         let written = self.settle_comment(repo, number, (marker, &tail), &body).await;
         let id = written.map_err(|fault| issue_is_off(fault, repo, number))?;
         self.remember(repo.id, marker, id);
@@ -130,12 +144,38 @@ impl GitHub {
         tail: &str,
     ) -> Result<Option<u64>, Fault> {
         let us = self.bot().await?.id;
-        let all = self.list_comments(repo, number, Grant::Discuss).await?;
-        let ours = all.into_iter().find(|comment| {
-            comment.user.as_ref().is_some_and(|user| user.id == us)
-                && comment.body.as_deref().unwrap_or_default().ends_with(tail.trim_start())
-        });
-        Ok(ours.map(|comment| comment.id))
+        let ours = |all: Vec<RestComment>| {
+            let mut all = all.into_iter().filter(|comment| {
+                comment.user.as_ref().is_some_and(|user| user.id == us)
+                    && comment.body.as_deref().unwrap_or_default().ends_with(tail.trim_start())
+            });
+            all.next().map(|comment| comment.id)
+        };
+        let mut url = self.url(repo, &["issues", &number.to_string(), "comments"])?;
+        url.query_pairs_mut().append_pair("per_page", "100");
+        let read = async |url: &Url| {
+            let call = Call::get(url.clone());
+            let response = self.tokens.send(repo, Grant::Discuss, &call).await?;
+            let all: Vec<RestComment> = parse(&call, &response)?;
+            Ok::<_, Fault>((ours(all), page("last", url, &response)))
+        };
+        let (found, last) = read(&url).await?;
+        let Some(last) = last.filter(|_| found.is_none()) else { return Ok(found) };
+        // The rest from its end: what we wrote is newer than the event.
+        let number_of = |url: &Url| -> Option<usize> {
+            url.query_pairs().find(|(name, _)| name == "page")?.1.parse().ok()
+        };
+        let count = number_of(&last).unwrap_or(1);
+        for page in (2..=count).rev().take(MAX_PAGES) {
+            let kept: Vec<_> =
+                last.query_pairs().into_owned().filter(|(name, _)| name != "page").collect();
+            let mut url = last.clone();
+            url.query_pairs_mut().clear().extend_pairs(kept).append_pair("page", &page.to_string());
+            if let (Some(id), _) = read(&url).await? {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
     }
 
     async fn change_comment(

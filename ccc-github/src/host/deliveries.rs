@@ -32,11 +32,11 @@ impl GitHub {
         for _ in 0..MAX_LOG_PAGES {
             let call = Call::get(url.clone());
             let response = self.tokens.send_as_app(&call).await?;
-            let page: Vec<Attempt> = parse(&call, &response)?;
+            let some: Vec<Attempt> = parse(&call, &response)?;
             // Newest first: what comes after the first old one is older still.
-            let done = page.iter().any(|attempt| attempt.delivered_at < since);
-            attempts.extend(page.into_iter().filter(|a| a.delivered_at >= since));
-            match next_page(&url, &response) {
+            let done = some.iter().any(|attempt| attempt.delivered_at < since);
+            attempts.extend(some.into_iter().filter(|a| a.delivered_at >= since));
+            match page("next", &url, &response) {
                 Some(next) if !done => url = next,
                 _ => break,
             }

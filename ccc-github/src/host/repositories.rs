@@ -5,6 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use ccc_core::vcs::{Issue, Permission, Repository};
 use http::StatusCode;
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 
 use super::comments::issue_is_off;
 use super::*;
@@ -32,7 +33,7 @@ struct RestIssue {
     state: String,
     #[serde(default)]
     locked: bool,
-    pull_request: Option<serde::de::IgnoredAny>,
+    pull_request: Option<IgnoredAny>,
     updated_at: Timestamp,
 }
 
@@ -146,7 +147,7 @@ impl GitHub {
         #[serde(untagged)]
         enum Answer {
             File(File),
-            Directory(serde::de::IgnoredAny),
+            Directory(#[allow(dead_code, reason = "its shape is what counts")] Vec<IgnoredAny>),
         }
         #[derive(Deserialize)]
         struct File {

@@ -20,6 +20,8 @@ impl GitHub {
     }
 
     async fn lease(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access> {
+        // Before the lease, which nobody could give back: a name that does not do.
+        self.tokens.endpoints.clone_url(repo)?;
         let (token, expires_at) = self.tokens.lease(repo, grant, min_ttl).await?;
         let clone_url = self.tokens.endpoints.clone_url(&self.tokens.current(repo))?;
         let pair = Secret::new([b"x-access-token:", token.expose()].concat());

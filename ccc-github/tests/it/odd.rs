@@ -1,6 +1,6 @@
 //! Answers, repositories and issues that are not what one hopes for, each with what must come of it.
 
-use ccc_core::event::RepoRef;
+use ccc_core::event::{ActorKind, RepoRef};
 use ccc_core::vcs::{Grant, NewPullRequest};
 use ccc_core::{ErrorKind, Result, VcsHost as _};
 use ccc_github::GitHub;
@@ -47,6 +47,67 @@ async fn an_answer_that_is_no_json_of_githubs_is_no_answer() {
     }
     let calls = world.count("GET", "/issues/1");
     assert_eq!(calls, 10, "asking again would not have helped");
+}
+
+#[tokio::test]
+async fn no_read_takes_a_garbled_answer_for_a_fact() {
+    // spec: G6c
+    let (world, github, number) = start().await;
+    let alice = world.emulator.add_user("alice", ActorKind::User);
+    let now = world.clock_now();
+    github.repository(&world.repo).await.unwrap();
+    for body in ["{}", "\"x\"", "{\"type\":\"file\"}", "[{}]", "<html>"] {
+        let words = "is not what its documentation says";
+        let next = |path: &str| {
+            let at = format!("/repos/octo/hello{path}");
+            world.emulator.inject(Fault::on("GET", &at).body(200, "application/json", body));
+        };
+        next("/collaborators");
+        check(body, github.permission(&world.repo, &alice).await, ErrorKind::Unexpected, words);
+        next("");
+        check(body, github.repository(&world.repo).await, ErrorKind::Unexpected, words);
+        next("/issues/1/comments");
+        check(body, github.comments(&world.repo, number, now).await, ErrorKind::Unexpected, words);
+        next("/contents");
+        let file = github.file_at_default_branch(&world.repo, "README.md").await;
+        // A list is what a directory is.
+        if body == "[{}]" {
+            assert_eq!(file.unwrap(), None);
+        } else {
+            check(body, file, ErrorKind::Unexpected, words);
+        }
+    }
+}
+
+#[tokio::test]
+async fn our_comment_is_found_among_a_thousand_others() {
+    // spec: G7b
+    let (world, github, number) = start().await;
+    for n in 0..1_150 {
+        world.emulator.comment(&world.repo, number, "alice", &format!("{n}")).await.unwrap();
+    }
+    github.upsert_comment(&world.repo, number, "run-1", "first").await.unwrap();
+    for n in 0..60 {
+        world.emulator.comment(&world.repo, number, "alice", &format!("late {n}")).await.unwrap();
+    }
+    // As after a restart: nothing is remembered.
+    let before = world.count("GET", "/issues/1/comments");
+    world.github().upsert_comment(&world.repo, number, "run-1", "second").await.unwrap();
+    let ours = |comment: &&ccc_github::emulator::Comment| comment.author.login != "alice";
+    let comments = world.emulator.comments(&world.repo, number);
+    let ours: Vec<_> = comments.iter().filter(ours).collect();
+    assert_eq!(ours.len(), 1);
+    assert!(ours[0].body.starts_with("second"));
+    assert_eq!(world.count("GET", "/issues/1/comments"), before + 3, "from the end");
+}
+
+#[tokio::test]
+async fn two_who_write_one_comment_at_once_write_one() {
+    // spec: G7b
+    let (world, github, number) = start().await;
+    let writes = (0..10).map(|_| github.upsert_comment(&world.repo, number, "run-1", "hi"));
+    futures_util::future::try_join_all(writes).await.unwrap();
+    assert_eq!(world.emulator.comments(&world.repo, number).len(), 1);
 }
 
 #[tokio::test]

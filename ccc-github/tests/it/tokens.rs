@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ccc_core::vcs::Grant;
 use ccc_core::{Clock as _, ErrorKind, Secret, VcsHost as _};
+use ccc_github::emulator::Fault;
 use ccc_github::{AppKey, GitHub};
 use jiff::SignedDuration;
 
@@ -326,4 +327,68 @@ async fn what_a_person_must_mend_is_said() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("cannot reach 127.0.0.1:1"), "{error}");
     assert!(AppKey::from_pem(&Secret::from("x")).is_err());
+}
+
+#[tokio::test]
+async fn a_release_beside_a_call_does_not_end_its_token() {
+    // spec: G1b
+    let world = world().await;
+    let github = Arc::new(world.github());
+    let number = world.emulator.open_issue(&world.repo, "alice", "t", "b").await.unwrap();
+    let access = github.access(&world.repo, Grant::Publish, MINUTE).await.unwrap();
+    github.repository(&world.repo).await.unwrap();
+    let late = Fault::on("GET", "/repos/octo/hello/issues").delay(Duration::from_millis(300));
+    world.emulator.inject(late);
+    let release = async {
+        while world.count("GET", "/issues/1") == 0 {
+            tokio::task::yield_now().await;
+        }
+        github.release(access).await.unwrap();
+    };
+    let (issue, ()) = tokio::join!(github.issue(&world.repo, number), release);
+    issue.unwrap();
+    let ended: Vec<_> = world.emulator.tokens().iter().map(|token| token.revoked).collect();
+    assert_eq!(ended, [true, false], "the call's own token stood");
+    let calls = world.emulator.calls();
+    assert!(calls.iter().all(|call| call.status != Some(401)), "{calls:#?}");
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_revoked_for_a_limit_is_used_again() {
+    // spec: G1b, G5b
+    let world = world().await;
+    let github = world.github();
+    let access = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    let limit =
+        Fault::on("GET", "/repos/octo/hello/issues").status(403).header("retry-after", "3000");
+    world.emulator.inject(limit);
+    github.issue(&world.repo, 1).await.unwrap_err();
+    let before = world.clock.now();
+    let error = github.release(access.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited, "{error}");
+    assert_eq!(world.count("DELETE", "/installation/token"), 0, "nothing is sent meanwhile");
+    assert!(
+        world.clock.now().duration_since(before) < SignedDuration::from_secs(5),
+        "nor waited for"
+    );
+    let again = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    assert_eq!(access.token.unwrap().expose(), again.token.as_ref().unwrap().expose());
+    world.pass(SignedDuration::from_mins(51));
+    github.release(again).await.unwrap();
+    assert!(world.emulator.tokens()[0].revoked);
+}
+
+#[tokio::test]
+async fn a_host_whose_clocks_disagree_is_asked_once_more_and_no_more() {
+    // spec: G3
+    let world = world().await;
+    let github = world.github();
+    for (n, minutes) in [10, -10, 10, -10].into_iter().enumerate() {
+        let then = world.clock.now() + SignedDuration::from_mins(minutes);
+        let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&then);
+        let fault = Fault::on("GET", "/app").status(401).header("date", &date.unwrap());
+        world.emulator.inject(fault.times(if n == 3 { 9 } else { 1 }));
+    }
+    assert!(github.bot_identity().await.is_err());
+    assert_eq!(world.count("GET", "/app"), 2);
 }

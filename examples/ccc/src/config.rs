@@ -70,7 +70,7 @@ pub struct GitHubConfig {
     pub webhook_secret_file: Option<PathBuf>,
     /// `https://api.github.com`, or `https://HOST/api/v3`.
     pub api_url: Option<String>,
-    /// Certificates, PEM, of authorities that are trusted beside the system's own.
+    /// Certificates, PEM, of the authorities that are trusted; without it, the system's.
     pub ca_file: Option<PathBuf>,
     /// The least time from one write to the next; a second unless the host has no such limit.
     pub write_spacing_ms: Option<u64>,

@@ -124,6 +124,9 @@ pub(crate) fn github(config: &Config) -> Result<GitHub> {
     if github.proxy.is_some() || github.ca_file.is_some() {
         let mut options = HttpOptions::default();
         options.proxy.clone_from(&github.proxy);
+        // A proxy of the environment cannot reach this machine's own hosts.
+        let url = github.api_url.as_deref().unwrap_or_default();
+        options.direct = github.proxy.is_none() && url.starts_with("http://");
         options.ca_pem = github.ca_file.as_deref().map(read_ca).transpose()?;
         builder = builder.http(Arc::new(ReqwestHttp::with(&options)?));
     }

@@ -120,5 +120,6 @@ pub(in super::super) async fn delete(ask: Ask) -> Answer {
     let missing = || Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Reference does not exist");
     let old = git.commit_at(&name).await.ok_or_else(missing)?;
     git.move_ref(&name, "", &old).await.map_err(|_| missing())?;
+    work::branches_moved(&ask.inner, ask.repo).await;
     nothing()
 }

@@ -2,7 +2,7 @@
 
 use ccc_github::emulator::Fault;
 
-use super::support::Site;
+use super::support::{Site, git};
 
 const FIX: &str = "command:sed -i s/3/2/ sum.txt";
 
@@ -174,6 +174,20 @@ async fn a_branch_that_somebody_took_is_left_to_them() {
     .await;
     assert_eq!(site.file(&branch, "theirs"), "theirs");
     assert_eq!(site.github.pull_requests(&site.repo).len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_was_taken_and_not_answered_is_one_branch_and_one_pull_request() {
+    // spec: X9, G7a
+    let site = check("a pull request", "Opened #2", async |site| {
+        let push = Fault::on("POST", "/octo/hello.git/git-receive-pack");
+        site.github.inject(push.cut().after_the_effect());
+        site.github.inject(Fault::on("POST", "/repos/octo/hello/pulls").cut().after_the_effect());
+    })
+    .await;
+    assert_eq!(site.github.pull_requests(&site.repo).len(), 1);
+    let heads = git(site.dir.path(), &["ls-remote", "--heads", &site.github.git_url(&site.repo)]);
+    assert_eq!(heads.lines().count(), 2, "main, and one branch: {heads}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
