@@ -309,3 +309,19 @@ async fn waits_for_limits_have_one_budget_and_only_assumed_ones_grow() {
     assert_eq!((error.kind(), over.asked.len()), (ErrorKind::RateLimited, 4), "{error}");
     assert_eq!(over.slept.iter().sum::<Duration>(), Duration::from_secs(600));
 }
+
+#[tokio::test]
+async fn an_answer_that_used_the_hour_up_is_the_last() {
+    // spec: G5b
+    let (http, clock) = (Arc::new(Scripted::default()), Leaping::new());
+    let pacing = Pacing::unlimited();
+    let client = Client::new(Arc::<Scripted>::clone(&http), Arc::<Leaping>::clone(&clock), pacing);
+    let reset = (clock.now().as_second() + 90).to_string();
+    let mut last = answer(200, "x-ratelimit-remaining", "0");
+    last.headers_mut().insert("x-ratelimit-reset", reset.parse().unwrap());
+    http.answers.lock().unwrap().extend([last, answer(200, "x", "y")].map(Ok));
+    let call = Call::get(Url::parse("https://api.example.com/x").unwrap());
+    client.send(&call, Identity::NOBODY).await.unwrap();
+    client.send(&call, Identity::NOBODY).await.unwrap();
+    assert_eq!(*clock.slept.lock().unwrap(), [Duration::from_secs(90)]);
+}

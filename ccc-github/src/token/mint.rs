@@ -238,3 +238,54 @@ fn width(
         Some(format!("cannot do what was asked for ({name}: {level})"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_neither_wider_nor_narrower_than_asked() {
+        // spec: G4
+        let granted = |power: &[(&str, &str)]| -> BTreeMap<String, String> {
+            power.iter().map(|(name, level)| ((*name).to_owned(), (*level).to_owned())).collect()
+        };
+        let publish = [("contents", "write"), ("metadata", "read"), ("pull_requests", "write")];
+        let selected = Some("selected");
+        for (power, selection, repositories, expected) in [
+            (&publish[..], selected, vec![7], None),
+            (&publish[..], Some("all"), vec![7], Some("is not limited")),
+            (&publish[..], None, vec![7], Some("is not limited")),
+            (&publish[..], selected, vec![8], Some("for that repository alone")),
+            (&publish[..], selected, vec![7, 8], Some("for that repository alone")),
+            (&publish[..], selected, vec![], Some("for that repository alone")),
+            (&publish[..2], selected, vec![7], Some("cannot do what was asked for (pull_requests")),
+            (
+                &[("contents", "read"), publish[1], publish[2]],
+                selected,
+                vec![7],
+                Some("cannot do what was asked for (contents: write)"),
+            ),
+            (
+                &[publish[0], publish[1], publish[2], ("workflows", "write")],
+                selected,
+                vec![7],
+                Some("can do more than was asked for (workflows: write)"),
+            ),
+            (
+                &[("contents", "admin"), publish[1], publish[2]],
+                selected,
+                vec![7],
+                Some("can do more than was asked for (contents: admin)"),
+            ),
+        ] {
+            let repositories: Vec<_> =
+                repositories.iter().map(|id| Repository { id: *id }).collect();
+            let found = width(7, Grant::Publish, &granted(power), selection, &repositories);
+            let fits = match expected {
+                None => found.is_none(),
+                Some(words) => found.as_deref().is_some_and(|found| found.contains(words)),
+            };
+            assert!(fits, "{power:?} {selection:?}: {found:?}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The end of tokens: given back, revoked, swept.
+
+use super::*;
+
+/// What there is to say of a token that stays.
+const LEFT: &str = "a token could not be revoked; it expires within the hour";
+
+impl Tokens {
+    /// Gives a leased token back. Revokes it when nobody else holds it; when nobody holds any token
+    /// of that repository any more, the ones that our own calls left behind go as well.
+    pub(crate) async fn release(&self, secret: &Secret) -> Result<()> {
+        let id = digest(secret);
+        let key = lock(&self.owners).get(&id).copied();
+        let Some(key) = key else {
+            // Given back before, and revoking failed then; or not ours at all.
+            return self.revoke(secret, Who::Nobody).await.map_err(Error::from);
+        };
+        let entry = self.entry(key);
+        let Some(token) = entry.give_back(&id) else { return Ok(()) };
+        let revoked = self.end(key, &entry, token).await.map_err(Error::from);
+        self.sweep(key.0).await;
+        revoked
+    }
+
+    /// Takes a token that nobody holds out of the cache and revokes it. One that GitHub's limits keep
+    /// us from revoking now stays, and is used again.
+    async fn end(&self, key: Key, entry: &Entry, token: Token) -> Result<(), Fault> {
+        let id = digest(&token.secret);
+        self.evict(entry, &token.secret);
+        let revoked = self.revoke(&token.secret, Who::Installation(token.installation)).await;
+        if revoked.as_ref().is_err_and(|fault| fault.limited().is_some() || fault.is_held_back()) {
+            lock(&self.owners).insert(id, key);
+            // First, because the last one is handed out: a newer one goes before it.
+            lock(&entry.tokens).insert(0, token);
+        }
+        revoked
+    }
+
+    /// Revokes all tokens of a repository, unless somebody holds one of them.
+    async fn sweep(&self, repo: u64) {
+        let entries: Vec<_> = [Grant::Read, Grant::Discuss, Grant::Publish]
+            .into_iter()
+            .filter_map(|grant| {
+                let entry = lock(&self.entries).get(&(repo, grant)).map(Arc::clone)?;
+                Some(((repo, grant), entry))
+            })
+            .collect();
+        let held = |entry: &Entry| lock(&entry.tokens).iter().any(|token| token.leases > 0);
+        if entries.iter().any(|(_, entry)| held(entry)) {
+            return;
+        }
+        for (key, entry) in entries {
+            let idle: Vec<_> =
+                lock(&entry.tokens).iter().filter(|token| token.leases == 0).cloned().collect();
+            for token in idle {
+                if let Err(error) = self.end(key, &entry, token).await {
+                    tracing::warn!(%error, "{LEFT}");
+                }
+            }
+        }
+    }
+
+    /// `DELETE /installation/token`; a token that is not valid any more is revoked enough.
+    async fn revoke(&self, secret: &Secret, who: Who) -> Result<(), Fault> {
+        let url = self.endpoints.api(&["installation", "token"]);
+        let call = Call::new(Method::DELETE, url).unpaced().prompt();
+        let identity = Identity { who, token: Some(secret), repo: None };
+        match self.client.send(&call, identity).await {
+            Ok(_) => Ok(()),
+            Err(fault)
+                if matches!(
+                    fault.status(),
+                    Some(StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND)
+                ) =>
+            {
+                Ok(())
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    pub(super) async fn revoke_or_say(&self, secret: &Secret, who: Who) {
+        if let Err(error) = self.revoke(secret, who).await {
+            tracing::warn!(%error, "{LEFT}");
+        }
+    }
+}
