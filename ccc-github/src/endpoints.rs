@@ -86,6 +86,7 @@ impl Endpoints {
     }
 
     /// Whether it is on this machine.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn is_loopback(&self) -> bool {
         self.api.scheme() == "http"
     }

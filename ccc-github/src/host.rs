@@ -15,7 +15,11 @@ use url::Url;
 use crate::client::{Call, Client, page, parse};
 use crate::endpoints::Endpoints;
 use crate::fault::Fault;
-use crate::http::{Http, ReqwestHttp};
+#[cfg(target_arch = "wasm32")]
+use crate::http::FetchHttp;
+use crate::http::Http;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::ReqwestHttp;
 use crate::jwt::AppKey;
 use crate::pace::Pacing;
 use crate::payload::actor_kind;
@@ -49,7 +53,7 @@ impl GitHubBuilder {
         self
     }
 
-    /// What sends the requests. Without it, a [`ReqwestHttp`] of its own.
+    /// What sends the requests. Without it, `ReqwestHttp`, and `FetchHttp` on wasm.
     pub fn http(mut self, http: Arc<dyn Http>) -> Self {
         self.http = Some(http);
         self
@@ -64,13 +68,12 @@ impl GitHubBuilder {
     /// Puts it together. Asks GitHub nothing.
     ///
     /// # Errors
-    /// As [`Endpoints::from_api_url`] and [`ReqwestHttp::new`].
+    /// As [`Endpoints::from_api_url`]; [`ErrorKind::Unavailable`] when TLS cannot be set up.
     pub fn build(self) -> Result<GitHub> {
         let endpoints = Endpoints::from_api_url(&self.api_url)?;
         let http = match self.http {
             Some(http) => http,
-            None if endpoints.is_loopback() => Arc::new(ReqwestHttp::direct()?),
-            None => Arc::new(ReqwestHttp::new()?),
+            None => default_http(&endpoints)?,
         };
         let client = Client::new(http, self.clock, self.pacing);
         Ok(GitHub {
@@ -80,6 +83,18 @@ impl GitHubBuilder {
             writing: comments::Writing::default(),
         })
     }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn default_http(endpoints: &Endpoints) -> Result<Arc<dyn Http>> {
+    let http = if endpoints.is_loopback() { ReqwestHttp::direct() } else { ReqwestHttp::new() };
+    Ok(Arc::new(http?))
+}
+
+#[cfg(target_arch = "wasm32")]
+#[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn default_http(_endpoints: &Endpoints) -> Result<Arc<dyn Http>> {
+    Ok(Arc::new(FetchHttp))
 }
 
 /// [`VcsHost`](ccc_core::VcsHost) for github.com and GitHub Enterprise Server, through a GitHub App.

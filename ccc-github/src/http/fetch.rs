@@ -1,0 +1,102 @@
+//! The network as a JavaScript runtime has it.
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use ccc_core::{Error, ErrorKind, Result};
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    AbortSignal, Headers, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response,
+};
+
+use super::{Http, MAX_RESPONSE, TIMEOUT};
+
+/// [`Http`] by the runtime's `fetch`, which is told to give redirects back: left to itself it follows
+/// them, in some runtimes with `Authorization` to wherever they lead (spec: G8b).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FetchHttp;
+
+#[async_trait(?Send)]
+impl Http for FetchHttp {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
+        let host = request.uri().authority().map_or("", |host| host.as_str()).to_owned();
+        let failed = |error: JsValue| failure(&error, &host);
+        let response = JsFuture::from(start(&request).map_err(failed)?).await.map_err(failed)?;
+        let response: Response = response.dyn_into().map_err(failed)?;
+        let mut answer = http::Response::builder().status(response.status());
+        for (name, value) in pairs(&response.headers()) {
+            answer = answer.header(name, value);
+        }
+        let body = read(&response, &host).await?;
+        answer.body(body).map_err(|error| {
+            let line = format!("unreadable answer from {host}; did it redirect without a word?");
+            Error::new(ErrorKind::Unexpected, line).with_source(error)
+        })
+    }
+}
+
+fn start(request: &http::Request<Bytes>) -> std::result::Result<Promise, JsValue> {
+    let headers = Headers::new()?;
+    for (name, value) in request.headers() {
+        let value = value.to_str().map_err(|_| JsValue::from("a header that is no text"))?;
+        headers.append(name.as_str(), value)?;
+    }
+    let init = RequestInit::new();
+    init.set_method(request.method().as_str());
+    init.set_headers(&headers);
+    init.set_redirect(RequestRedirect::Manual);
+    let timeout = u32::try_from(TIMEOUT.as_millis()).unwrap_or(u32::MAX);
+    init.set_signal(Some(&AbortSignal::timeout_with_u32(timeout)));
+    if !request.body().is_empty() {
+        init.set_body(&Uint8Array::from(&request.body()[..]));
+    }
+    let global = js_sys::global();
+    let fetch: Function = Reflect::get(&global, &"fetch".into())?.dyn_into()?;
+    fetch.call2(&global, &request.uri().to_string().into(), &init)?.dyn_into()
+}
+
+fn pairs(headers: &Headers) -> Vec<(String, String)> {
+    let text = |pair: &Array, at| pair.get(at).as_string().unwrap_or_default();
+    let all = js_sys::try_iter(headers).ok().flatten().into_iter().flatten();
+    all.filter_map(|pair| pair.ok()?.dyn_into::<Array>().ok())
+        .map(|pair| (text(&pair, 0), text(&pair, 1)))
+        .collect()
+}
+
+async fn read(response: &Response, host: &str) -> Result<Bytes> {
+    let failed = |error: JsValue| failure(&error, host);
+    let mut body = BytesMut::new();
+    let Some(stream) = response.body() else { return Ok(Bytes::new()) };
+    let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into().map_err(|_| {
+        Error::new(ErrorKind::Unexpected, "a stream whose reader is another kind's")
+    })?;
+    loop {
+        let chunk = JsFuture::from(reader.read()).await.map_err(failed)?;
+        if Reflect::get(&chunk, &"done".into()).map_err(failed)?.is_truthy() {
+            return Ok(body.freeze());
+        }
+        let bytes = Reflect::get(&chunk, &"value".into()).map_err(failed)?;
+        let bytes: Uint8Array = bytes.dyn_into().map_err(failed)?;
+        if body.len() + bytes.length() as usize > MAX_RESPONSE {
+            // Nobody reads the rest; that it is not wanted need not be waited for.
+            let _ = reader.cancel();
+            let line = format!("the answer of {host} is larger than 8 MiB");
+            return Err(Error::new(ErrorKind::LimitExceeded, line));
+        }
+        body.extend_from_slice(&bytes.to_vec());
+    }
+}
+
+/// The runtime's words in one line; it knows them apart by a name alone.
+fn failure(error: &JsValue, host: &str) -> Error {
+    let words = format!("{error:?}").replace(['\n', '\r'], " ");
+    if words.contains("TimeoutError") || words.contains("due to timeout") {
+        let line = format!("no answer from {host} in time; is it up, and is the way to it open?");
+        return Error::new(ErrorKind::TimedOut, line);
+    }
+    let words: String = words.chars().take(200).collect();
+    let line =
+        format!("cannot reach {host}; is the API URL right, and is the way to it open? ({words})");
+    Error::new(ErrorKind::Unavailable, line)
+}

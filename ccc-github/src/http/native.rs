@@ -1,0 +1,155 @@
+//! The network as an operating system has it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use ccc_core::{Error, ErrorKind, Result};
+
+use super::{Http, MAX_RESPONSE, TIMEOUT};
+
+/// [`Http`] by reqwest and rustls.
+#[derive(Clone, Debug)]
+pub struct ReqwestHttp(reqwest::Client);
+
+/// What stands between us and the host.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct HttpOptions {
+    /// `http://[USER:PASSWORD@]HOST:PORT`, which every request goes through. Without it, what the
+    /// environment names (`HTTPS_PROXY`, `NO_PROXY`).
+    pub proxy: Option<ccc_core::Secret>,
+    /// Certificates, PEM, of the authorities that are trusted; without them, the system's.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Through no proxy, whatever the environment names: for hosts on this machine, which a proxy
+    /// cannot reach.
+    pub direct: bool,
+}
+
+impl ReqwestHttp {
+    /// A client with its own pool of connections.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when TLS cannot be set up, such as without any root certificate.
+    pub fn new() -> Result<Self> {
+        Self::with(&HttpOptions::default())
+    }
+
+    /// As [`new`](Self::new), with [`HttpOptions::direct`].
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn direct() -> Result<Self> {
+        Self::with(&HttpOptions { direct: true, ..HttpOptions::default() })
+    }
+
+    /// A client that goes this way.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`ErrorKind::InvalidInput`] for a proxy that is no address or
+    /// certificates that do not read.
+    pub fn with(options: &HttpOptions) -> Result<Self> {
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // Losing a race here means that somebody else has installed one, which is as good.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let invalid = |what: &str| Error::new(ErrorKind::InvalidInput, what);
+        let mut client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .connect_timeout(Duration::from_secs(10));
+        if options.direct {
+            client = client.no_proxy();
+        } else if let Some(proxy) = &options.proxy {
+            // Its error would show the address, which may hold a password.
+            let proxy = reqwest::Proxy::all(proxy.expose_str()?).map_err(|_| {
+                invalid("the proxy is no address: expected such as http://proxy.example.org:3128")
+            })?;
+            client = client.proxy(proxy);
+        }
+        if let Some(pem) = &options.ca_pem {
+            let authorities = reqwest::Certificate::from_pem_bundle(pem)
+                .ok()
+                .filter(|all| !all.is_empty())
+                .ok_or_else(|| invalid("the authority's certificates are no PEM"))?;
+            client = client.tls_certs_only(authorities);
+        }
+        client.build().map(Self).map_err(|error| {
+            let error = error.without_url();
+            Error::new(ErrorKind::Unavailable, "cannot set up HTTPS").with_source(error)
+        })
+    }
+}
+
+#[async_trait]
+impl Http for ReqwestHttp {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let url = parts.uri.to_string();
+        let host = parts.uri.authority().map_or("", |host| host.as_str()).to_owned();
+        let request =
+            self.0.request(parts.method, &url).headers(parts.headers).body(body).timeout(TIMEOUT);
+        let failed = |error| failure(error, &host);
+        let response = request.send().await.map_err(failed)?;
+        let mut answer = http::Response::builder().status(response.status());
+        if let Some(headers) = answer.headers_mut() {
+            headers.clone_from(response.headers());
+        }
+        let body = read(response, &host).await?;
+        answer.body(body).map_err(|error| {
+            Error::new(ErrorKind::Unexpected, format!("unreadable answer from {host}"))
+                .with_source(error)
+        })
+    }
+}
+
+fn too_large(host: &str) -> Error {
+    Error::new(ErrorKind::LimitExceeded, format!("the answer of {host} is larger than 8 MiB"))
+}
+
+async fn read(mut response: reqwest::Response, host: &str) -> Result<Bytes> {
+    let mut body = bytes::BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(|e| failure(e, host))? {
+        if body.len() + chunk.len() > MAX_RESPONSE {
+            return Err(too_large(host));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn failure(error: reqwest::Error, host: &str) -> Error {
+    // The URL is in our message already, and a URL can carry a credential.
+    let error = error.without_url();
+    if error.is_timeout() {
+        let line = format!("no answer from {host} in time; is it up, and is the way to it open?");
+        return Error::new(ErrorKind::TimedOut, line).with_source(error);
+    }
+    if is_distrusted(&error) {
+        let line = format!(
+            "the certificate of {host} is of nobody that we trust: name the certificate of its \
+             authority, if that is yours"
+        );
+        return Error::new(ErrorKind::Refused, line).with_source(error);
+    }
+    let line = format!("cannot reach {host}; is the API URL right, and is the way to it open?");
+    Error::new(ErrorKind::Unavailable, line).with_source(error)
+}
+
+/// Whether the other side's certificate is what stands in the way: asking again will not help.
+fn is_distrusted(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        // What an I/O error was made of is not among its sources.
+        let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let tls = inside.and_then(|inside| inside.downcast_ref::<rustls::Error>());
+        if matches!(
+            tls.or_else(|| error.downcast_ref()),
+            Some(rustls::Error::InvalidCertificate(_))
+        ) {
+            return true;
+        }
+        cause = inside.map(|inside| inside as _).or_else(|| error.source());
+    }
+    false
+}
