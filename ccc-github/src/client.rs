@@ -221,7 +221,10 @@ impl Client {
             }
             match redirect::target(&call.method, &url, &response, identity.repo) {
                 Some(target) => url = target,
-                None => return Err(fault::from_response(call.name(), &response, self.now())),
+                None => {
+                    let (now, sent) = (self.now(), identity.token);
+                    return Err(fault::from_response(call.name(), &response, now, sent));
+                }
             }
         }
         let line = format!("GitHub redirects {} without end", call.name());

@@ -45,6 +45,7 @@ mod apps;
 mod auth;
 mod control;
 mod controls;
+mod diff;
 mod faults;
 mod git;
 mod hooks;

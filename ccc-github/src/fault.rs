@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ccc_core::{Error, ErrorKind};
+use ccc_core::{Error, ErrorKind, Secret};
 use http::{HeaderMap, Response, StatusCode};
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde_json::Value;
+
+/// What a host may have us wait for, in seconds: GitHub's limits are of an hour.
+const LONGEST_WAIT: u64 = 24 * 60 * 60;
 
 /// An answer that is not what was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -185,33 +188,38 @@ fn kind(status: StatusCode) -> ErrorKind {
 
 /// The fault that this answer is (GitHub docs, "Rate limits for the REST API", "Troubleshooting the
 /// REST API").
-pub(crate) fn from_response(call: String, response: &Response<Bytes>, now: Timestamp) -> Fault {
-    #[derive(Deserialize, Default)]
-    struct Body {
-        #[serde(default)]
-        message: String,
-        #[serde(default)]
-        errors: Vec<serde_json::Value>,
-    }
+pub(crate) fn from_response(
+    call: String,
+    response: &Response<Bytes>,
+    now: Timestamp,
+    sent: Option<&Secret>,
+) -> Fault {
     let headers = response.headers();
-    let body: Body = serde_json::from_slice(response.body()).unwrap_or_default();
-    let mut message = body.message;
-    for detail in body.errors.iter().filter_map(detail) {
+    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    let errors: &[Value] = body["errors"].as_array().map_or(&[], Vec::as_slice);
+    let mut message = body["message"].as_str().unwrap_or_default().to_owned();
+    for detail in errors.iter().filter_map(detail) {
         message.push_str("; ");
         message.push_str(&detail);
     }
+    // A host may repeat what it was sent; errors are shown to people.
+    if let Some(sent) = sent.and_then(|sent| sent.expose_str().ok()).filter(|sent| !sent.is_empty())
+    {
+        message = message.replace(sent, "[REDACTED]");
+    }
     let retry_after = retry_after(response.status(), headers, &message, now);
     let named = text(headers, "retry-after").is_some() || exhausted(headers, now).is_some();
-    let problems = body.errors.iter().filter_map(|error| {
+    let problems = errors.iter().filter_map(|error| {
         Some((error["field"].as_str()?.to_owned(), error["code"].as_str()?.to_owned()))
     });
-    let request_id = text(headers, "x-github-request-id");
+    let request_id = text(headers, "x-github-request-id").filter(|id| {
+        id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-'))
+    });
     Fault::Status {
         status: response.status(),
         call,
         message: one_line(&message),
-        request_id: request_id
-            .map_or_else(String::new, |id| format!(" (request {})", one_line(id))),
+        request_id: request_id.map_or_else(String::new, |id| format!(" (request {id})")),
         retry_after,
         named,
         problems: problems.collect(),
@@ -220,7 +228,7 @@ pub(crate) fn from_response(call: String, response: &Response<Bytes>, now: Times
 
 /// One of the reasons of a 422, in words where GitHub has a code (GitHub docs, "Troubleshooting the
 /// REST API": validation failed).
-fn detail(error: &serde_json::Value) -> Option<String> {
+fn detail(error: &Value) -> Option<String> {
     if let Some(words) = error.as_str().or_else(|| error["message"].as_str()) {
         return Some(words.to_owned());
     }
@@ -240,6 +248,7 @@ fn retry_after(
     now: Timestamp,
 ) -> Option<Duration> {
     let asked = text(headers, "retry-after").and_then(|v| v.trim().parse::<u64>().ok());
+    let asked = asked.map(|seconds| seconds.clamp(1, LONGEST_WAIT));
     if status.is_server_error() {
         return asked.map(Duration::from_secs);
     }
@@ -265,7 +274,7 @@ pub(crate) fn exhausted(headers: &HeaderMap, now: Timestamp) -> Option<Duration>
     }
     let reset = text(headers, "x-ratelimit-reset").and_then(|v| v.parse::<i64>().ok());
     let wait = reset.map_or(60, |reset| reset.saturating_sub(now.as_second())).max(1);
-    Some(Duration::from_secs(wait.unsigned_abs()))
+    Some(Duration::from_secs(wait.unsigned_abs().min(LONGEST_WAIT)))
 }
 
 pub(crate) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -280,70 +289,4 @@ fn one_line(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn error(status: u16, headers: &[(&'static str, &'static str)], body: &'static str) -> Error {
-        let mut response = Response::new(Bytes::from_static(body.as_bytes()));
-        *response.status_mut() = StatusCode::from_u16(status).unwrap();
-        for (name, value) in headers {
-            response.headers_mut().insert(*name, value.parse().unwrap());
-        }
-        let now = Timestamp::from_second(1_000).unwrap();
-        from_response("GET /x".to_owned(), &response, now).into()
-    }
-
-    #[test]
-    fn a_status_says_what_to_branch_on() {
-        // spec: G6a
-        for (status, kind) in [
-            (400, ErrorKind::InvalidInput),
-            (401, ErrorKind::Unauthenticated),
-            (403, ErrorKind::PermissionDenied),
-            (404, ErrorKind::NotFound),
-            (410, ErrorKind::NotFound),
-            (409, ErrorKind::Conflict),
-            (422, ErrorKind::InvalidInput),
-            (429, ErrorKind::RateLimited),
-            (500, ErrorKind::Unavailable),
-            (503, ErrorKind::Unavailable),
-            (302, ErrorKind::Unexpected),
-        ] {
-            assert_eq!(error(status, &[], "not json").kind(), kind, "{status}");
-        }
-    }
-
-    #[test]
-    fn a_limit_says_how_long_to_wait() {
-        // spec: G6a
-        let wait = |e: Error| (e.kind(), e.retry_after().map(|d| d.as_secs()));
-        let limited = |s| (ErrorKind::RateLimited, Some(s));
-        assert_eq!(wait(error(403, &[("retry-after", "7")], "{}")), limited(7));
-        assert_eq!(wait(error(429, &[], "{}")), limited(60));
-        let primary = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1090")];
-        assert_eq!(wait(error(403, &primary, "{}")), limited(90));
-        let past = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "9")];
-        assert_eq!(wait(error(403, &past, "{}")), limited(1));
-        let some_left = [("x-ratelimit-remaining", "5"), ("x-ratelimit-reset", "1090")];
-        assert_eq!(wait(error(403, &some_left, "{}")), (ErrorKind::PermissionDenied, None));
-        let secondary = r#"{"message":"You have exceeded a secondary rate limit"}"#;
-        assert_eq!(wait(error(403, &[], secondary)), limited(60));
-        assert_eq!(
-            wait(error(503, &[("retry-after", "3")], "{}")),
-            (ErrorKind::Unavailable, Some(3))
-        );
-    }
-
-    #[test]
-    fn the_line_has_the_call_githubs_words_and_the_request() {
-        // spec: G6a
-        let headers = [("x-github-request-id", "AB:12")];
-        let body =
-            r#"{"message":"Validation\nFailed","errors":[{"message":"already exists"},"x"]}"#;
-        assert_eq!(
-            error(422, &headers, body).to_string(),
-            "GitHub answered 422 Unprocessable Entity to GET /x: \
-             Validation Failed; already exists; x (request AB:12)"
-        );
-    }
-}
+mod tests;

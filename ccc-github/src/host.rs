@@ -175,7 +175,7 @@ impl GitHub {
             let call = Call::get(url.clone());
             let response: Response<Bytes> = self.tokens.send(repo, grant, &call).await?;
             all.append(&mut parse(&call, &response)?);
-            match page("next", &url, &response) {
+            match page("next", &url, &response, Some(repo.id)) {
                 Some(next) => url = next,
                 None => break,
             }

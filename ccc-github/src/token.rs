@@ -34,6 +34,8 @@ struct Token {
     expires_at: Timestamp,
     minted_at: Timestamp,
     installation: u64,
+    /// GitHub did not take it: it is not handed out any more.
+    refused: bool,
     /// How many [`Tokens::lease`] calls have it and have not given it back.
     leases: usize,
 }
@@ -174,7 +176,8 @@ impl Tokens {
     fn cached(&self, entry: &Entry, repo: &RepoRef, min_ttl: Duration) -> Option<Token> {
         let mut tokens = lock(&entry.tokens);
         let token = tokens.last_mut()?;
-        if !self.is_current(repo, token) || !self.lasts(token.expires_at, min_ttl) {
+        if token.refused || !self.is_current(repo, token) || !self.lasts(token.expires_at, min_ttl)
+        {
             return None;
         }
         token.leases += 1;
@@ -234,6 +237,12 @@ impl Tokens {
         if lasts {
             return Ok((token, entry));
         }
+        if token.expires_at <= now {
+            return Err(Error::new(
+                ErrorKind::Unexpected,
+                "GitHub gave a token that had ended already: is its clock right, or the API URL?",
+            ));
+        }
         Err(Error::new(
             ErrorKind::InvalidInput,
             format!(
@@ -256,11 +265,13 @@ impl Tokens {
             .is_some_and(|until| until <= expires_at)
     }
 
-    /// Forgets a token that GitHub refused.
-    fn evict(&self, entry: &Entry, secret: &Secret) {
+    /// Hands a token out no more that GitHub refused. Whoever holds it gives it back all the same.
+    fn refuse(entry: &Entry, secret: &Secret) {
         let id = digest(secret);
-        entry.remove(&id);
-        lock(&self.owners).remove(&id);
+        let mut tokens = lock(&entry.tokens);
+        if let Some(token) = tokens.iter_mut().find(|token| digest(&token.secret) == id) {
+            token.refused = true;
+        }
     }
 }
 

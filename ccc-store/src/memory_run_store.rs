@@ -208,7 +208,7 @@ impl RunStore for MemoryRunStore {
     async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()> {
         self.held(run, fence, |entry, now| {
             entry.record.state = RunState::Waiting;
-            entry.until = now + delay;
+            entry.until = now.checked_add(delay).unwrap_or(Timestamp::MAX);
         })
     }
 

@@ -20,6 +20,9 @@ use crate::{Clock, Error, ErrorKind, Outcome, Result, RunId, RunStore, Stage};
 /// A run that is older than this is not put off any more.
 const LONGEST_PUT_OFF: SignedDuration = SignedDuration::from_hours(24);
 
+/// A run is put off for this long at least.
+const SHORTEST_PUT_OFF: Duration = Duration::from_secs(60);
+
 /// Why the stages ended before their end: an outcome, or an error that becomes one.
 #[derive(Debug)]
 pub(super) enum Ended {
@@ -137,7 +140,8 @@ impl Context {
     /// How long to put the run off, when a store keeps it and all that is wrong is that the host has
     /// nothing left for us (spec: G5c). Not in Work, which costs money, and not to the next day.
     pub(super) fn put_off(&self, error: &Error) -> Option<Duration> {
-        let wait = error.retry_after()?;
+        // A host that says "now" and means "no" must not keep us busy.
+        let wait = error.retry_after()?.max(SHORTEST_PUT_OFF);
         let age = self.parts.clock.now().duration_since(self.accepted_at);
         let over = age.checked_add(SignedDuration::try_from(wait).ok()?)?;
         let may = self.journal.is_some()

@@ -11,7 +11,7 @@ use crate::fault;
 /// so, and so does an issue that went to another repository (GitHub docs, "Best practices for using
 /// the REST API").
 ///
-/// 307 and 308 want the same request again, whatever it is; 301 and 302 are followed when it only
+/// A write is sent on within its repository alone. 307 and 308 want the same request again, whatever it is; 301 and 302 are followed when it only
 /// looks (RFC 9110, section 15.4).
 pub(super) fn target(
     method: &Method,
@@ -21,7 +21,9 @@ pub(super) fn target(
 ) -> Option<Url> {
     let follow = match response.status() {
         StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => method.is_safe(),
-        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
+        StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {
+            method.is_safe() || repo.is_some()
+        }
         _ => false,
     };
     if !follow {
@@ -35,6 +37,10 @@ pub(super) fn target(
 /// Whether the address is about that repository by its number; a name could be anybody's by now.
 fn is_about(url: &Url, repo: u64) -> bool {
     let path = url.path().strip_prefix("/api/v3").unwrap_or(url.path());
+    let escaped = path.to_ascii_lowercase();
+    if escaped.contains("%2f") || escaped.contains("%5c") || escaped.contains("%2e") {
+        return false;
+    }
     let id = path.strip_prefix("/repositories/").map(|rest| rest.split('/').next());
     id.flatten().is_some_and(|id| id == repo.to_string())
 }
@@ -43,9 +49,14 @@ fn same_place(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin() && b.username().is_empty() && b.password().is_none()
 }
 
-/// The address of the `next` or `last` page out of `Link`, if it is on the same host (GitHub docs,
-/// "Using pagination in the REST API").
-pub(crate) fn page(rel: &str, of: &Url, response: &Response<Bytes>) -> Option<Url> {
+/// The address of the `next` or `last` page out of `Link`, if it is on the same host, and of the same
+/// list or the same repository (GitHub docs, "Using pagination in the REST API").
+pub(crate) fn page(
+    rel: &str,
+    of: &Url,
+    response: &Response<Bytes>,
+    repo: Option<u64>,
+) -> Option<Url> {
     let links = fault::text(response.headers(), "link")?;
     let wanted = format!("rel=\"{rel}\"");
     let found =
@@ -53,5 +64,6 @@ pub(crate) fn page(rel: &str, of: &Url, response: &Response<Bytes>) -> Option<Ur
     let target = found.split(';').next()?.trim();
     let target = target.strip_prefix('<')?.strip_suffix('>')?;
     let target = of.join(target).ok()?;
-    same_place(of, &target).then_some(target)
+    let stays = of.path() == target.path() || repo.is_some_and(|repo| is_about(&target, repo));
+    (same_place(of, &target) && stays).then_some(target)
 }

@@ -136,8 +136,14 @@ async fn a_write_is_sent_on_as_it_is_or_not_at_all_and_nothing_for_ever() {
     for method in [Method::POST, Method::PATCH, Method::DELETE] {
         for (status, hops) in [(301, 1), (302, 1), (307, 2), (308, 2)] {
             let answers = [answer(status, "location", "/x"), answer(200, "x", "y")];
-            let (got, asked) = ask(method.clone(), answers).await;
-            assert_eq!((got.is_ok(), asked.len()), (hops == 2, hops), "{method} {status}");
+            let [moved, done] = answers;
+            let to =
+                |place: &str| [Ok(answer(status, "location", place)), Ok(answer(200, "x", "y"))];
+            let told_at = told(method.clone(), Some(7), to("/repositories/7/x")).await;
+            let seen = (told_at.got.is_ok(), told_at.asked.len());
+            assert_eq!(seen, (hops == 2, hops), "{method} {status}");
+            let told_at = told(method.clone(), None, [Ok(moved), Ok(done)]).await;
+            assert_eq!(told_at.asked.len(), 1, "{method} {status} of no repository");
         }
     }
     let (got, asked) = ask(Method::GET, (0..9).map(|_| answer(302, "location", "/x"))).await;
@@ -157,6 +163,8 @@ async fn a_token_is_sent_on_to_its_own_repository_alone() {
         ("/repositories/77", false),
         ("/repos/octo/other", false),
         ("/repos/octo/repositories/7", false),
+        ("/api/v3/repos/evil/x/contents/repositories/7", false),
+        ("/repositories/7/..%2f8", false),
         ("/repositories", false),
     ] {
         let answers = [answer(301, "location", target), answer(200, "x", "y")];
@@ -262,7 +270,8 @@ async fn an_error_names_the_call_and_shows_neither_query_nor_token() {
 fn the_next_page_is_on_the_same_host_or_there_is_none() {
     // spec: G8b
     let url = Url::parse("https://api.example.com/x?page=1").unwrap();
-    let next = |link: &str| page("next", &url, &answer(200, "link", link)).map(String::from);
+    let next =
+        |link: &str| page("next", &url, &answer(200, "link", link), Some(7)).map(String::from);
     let good = "<https://api.example.com/x?page=1>; rel=\"prev\", <https://api.example.com/x?page=2>; rel=\"next\"";
     assert_eq!(next(good).as_deref(), Some("https://api.example.com/x?page=2"));
     assert_eq!(
@@ -273,6 +282,8 @@ fn the_next_page_is_on_the_same_host_or_there_is_none() {
         "",
         "<https://api.example.com/x?page=2>; rel=\"last\"",
         "<https://evil.example/x?page=2>; rel=\"next\"",
+        "<https://api.example.com/y?page=2>; rel=\"next\"",
+        "<https://api.example.com/repositories/8/x?page=2>; rel=\"next\"",
         "https://api.example.com/x; rel=\"next\"",
     ] {
         assert_eq!(next(none), None, "{none}");

@@ -49,17 +49,24 @@ pub(super) fn refused() -> Response {
 
 /// Whether no page of somebody else's asks: by another name for this machine, or from another origin.
 pub(super) fn is_from_here(inner: &Inner, headers: &HeaderMap) -> bool {
-    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or_default());
+    let place = |origin: &str| origin.split("://").nth(1).unwrap_or_default().to_owned();
+    is_by_our_name(inner, headers) && origin.is_none_or(|origin| is_us(inner, &place(origin)))
+}
+
+/// Whether the request was sent to a name of ours, and not to one that somebody pointed here.
+pub(super) fn is_by_our_name(inner: &Inner, headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    host.is_some_and(|host| is_us(inner, host))
+}
+
+fn is_us(inner: &Inner, host: &str) -> bool {
     let port = inner.host.rsplit(':').next().unwrap_or_default();
     let public = inner.base_url.split("://").nth(1).unwrap_or_default();
-    let ours = |host: &str| {
-        host == inner.host
-            || host == public
-            || host == format!("localhost:{port}")
-            || host == format!("127.0.0.1:{port}")
-    };
-    text(header::HOST).is_some_and(ours)
-        && text(header::ORIGIN).is_none_or(|origin| origin.split("://").nth(1).is_some_and(ours))
+    host == inner.host
+        || host == public
+        || host == format!("localhost:{port}")
+        || host == format!("127.0.0.1:{port}")
 }
 
 fn look(inner: &Inner, parts: &[&str]) -> Done {

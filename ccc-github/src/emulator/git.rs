@@ -10,6 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use super::Inner;
+use super::diff::{Changed, patch_of, raw};
 
 /// What every repository refuses.
 const PRE_RECEIVE: &str = include_str!("pre-receive.sh");
@@ -34,17 +35,6 @@ pub(super) struct Stat {
     pub(super) additions: usize,
     pub(super) deletions: usize,
     pub(super) files: usize,
-}
-
-/// One file of a change.
-#[derive(Debug)]
-pub(super) struct Changed {
-    pub(super) status: &'static str,
-    pub(super) path: String,
-    pub(super) sha: Option<String>,
-    pub(super) additions: usize,
-    pub(super) deletions: usize,
-    pub(super) patch: String,
 }
 
 /// One entry of a directory: `blob` or `tree`, id, path.
@@ -159,6 +149,10 @@ impl Git {
 
     /// The commit that a branch is at.
     pub(super) async fn branch(&self, name: &str) -> Option<String> {
+        // `main~1` and `main@{1}` are no branches.
+        if name.contains(['~', '^', ':', '@', ' ']) || name.contains("..") {
+            return None;
+        }
         self.commit_at(&format!("refs/heads/{name}")).await
     }
 
@@ -320,28 +314,6 @@ impl Git {
         out.truncate(MAX_DIFF);
         String::from_utf8_lossy(&out).into_owned()
     }
-}
-
-/// One row of `git diff --raw`.
-fn raw(row: &str) -> Option<Changed> {
-    let (head, path) = row.strip_prefix(':')?.split_once('\t')?;
-    let columns: Vec<_> = head.split(' ').collect();
-    let status = match *columns.get(4)? {
-        "A" => "added",
-        "D" => "removed",
-        _ => "modified",
-    };
-    let sha = (status != "removed").then(|| columns[3].to_owned());
-    let patch = String::new();
-    Some(Changed { status, path: path.to_owned(), sha, additions: 0, deletions: 0, patch })
-}
-
-/// The part of a diff that is about one file, from its first hunk on.
-fn patch_of(diff: &str, path: &str) -> String {
-    let start = format!("diff --git a/{path} b/{path}\n");
-    let Some((_, rest)) = diff.split_once(&start) else { return String::new() };
-    let one = rest.split("\ndiff --git ").next().unwrap_or_default();
-    one.find("@@").map_or_else(String::new, |at| one[at..].to_owned())
 }
 
 fn tempfile_name(dir: &Path) -> PathBuf {

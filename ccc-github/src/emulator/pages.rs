@@ -33,6 +33,9 @@ pub(super) fn wants_html(headers: &HeaderMap) -> bool {
 
 pub(super) async fn answer(inner: &Arc<Inner>, parts: &[&str], request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
+    if !control::is_by_our_name(inner, &head.headers) {
+        return control::refused();
+    }
     let query = form(head.uri.query().unwrap_or_default().as_bytes());
     let page = match head.method {
         Method::GET | Method::HEAD => {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard};
 
 use axum::http::Method;
+use ccc_core::vcs::Permission;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
@@ -43,6 +44,16 @@ impl Allowed<'_> {
 
     pub(super) fn repo_mut(&mut self) -> Result<&mut Repo, Failure> {
         self.state.repo_mut(self.id).ok_or_else(Failure::not_found)
+    }
+
+    /// Whether a signed-in person may do that much; what an App may is in its token.
+    pub(super) fn require(&self, ask: &Ask, least: Permission) -> Result<(), Failure> {
+        let Caller::Person(person) = &ask.caller else { return Ok(()) };
+        let known = self.repo()?.permissions.get(&person.login.to_ascii_lowercase());
+        if known.is_some_and(|known| *known >= least) {
+            return Ok(());
+        }
+        Err(Failure::forbidden("Must have admin rights to Repository."))
     }
 
     pub(super) fn issue(&self, number: u64) -> Result<&Issue, Failure> {
@@ -98,6 +109,13 @@ impl Ask {
         let found = state.repo(self.repo).ok_or_else(Failure::not_found)?;
         let doer = self.caller.require(&state, found, power, write)?;
         Ok(Allowed { state, doer, id: self.repo })
+    }
+
+    /// Whether the caller may change what runs in the project's automation.
+    pub(super) fn may_change_workflows(&self) -> bool {
+        let state = self.inner.state();
+        let Ok(token) = self.caller.require_token(&state) else { return true };
+        token.info.permissions.get("workflows").is_some_and(|level| level == "write")
     }
 
     /// As [`allowed`](Self::allowed), for the conversation of the issue or pull request in the path.

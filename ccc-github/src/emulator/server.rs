@@ -194,7 +194,8 @@ async fn answer(
     }
     let for_people = pages::wants_html(request.headers()) && stripped.is_none();
     let is_app_page = parts.first() == Some(&"apps") && (parts.len() > 2 || for_people);
-    if stripped.is_none() && (!API.contains(&parts[0]) || is_app_page) {
+    if stripped.is_none() && (parts.first().is_none_or(|first| !API.contains(first)) || is_app_page)
+    {
         return pages::answer(inner, &parts, request).await;
     }
     rest(inner, method, path, &parts, caller, request).await

@@ -157,7 +157,7 @@ impl GitHub {
             let call = Call::get(url.clone());
             let response = self.tokens.send(repo, Grant::Discuss, &call).await?;
             let all: Vec<RestComment> = parse(&call, &response)?;
-            Ok::<_, Fault>((ours(all), page("last", url, &response)))
+            Ok::<_, Fault>((ours(all), page("last", url, &response, Some(repo.id))))
         };
         let (found, last) = read(&url).await?;
         let Some(last) = last.filter(|_| found.is_none()) else { return Ok(found) };

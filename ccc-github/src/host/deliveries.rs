@@ -36,7 +36,7 @@ impl GitHub {
             // Newest first: what comes after the first old one is older still.
             let done = some.iter().any(|attempt| attempt.delivered_at < since);
             attempts.extend(some.into_iter().filter(|a| a.delivered_at >= since));
-            match page("next", &url, &response) {
+            match page("next", &url, &response, None) {
                 Some(next) if !done => url = next,
                 _ => break,
             }

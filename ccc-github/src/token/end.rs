@@ -26,7 +26,8 @@ impl Tokens {
     /// us from revoking now stays, and is used again.
     async fn end(&self, key: Key, entry: &Entry, token: Token) -> Result<(), Fault> {
         let id = digest(&token.secret);
-        self.evict(entry, &token.secret);
+        entry.remove(&id);
+        lock(&self.owners).remove(&id);
         let revoked = self.revoke(&token.secret, Who::Installation(token.installation)).await;
         if revoked.as_ref().is_err_and(|fault| fault.limited().is_some() || fault.is_held_back()) {
             lock(&self.owners).insert(id, key);

@@ -83,6 +83,7 @@ impl Tokens {
             expires_at: answer.expires_at,
             minted_at: self.client.now(),
             installation,
+            refused: false,
             leases: 0,
         })
     }

@@ -33,7 +33,7 @@ impl Tokens {
                 waited += 1;
                 continue;
             }
-            self.evict(&held.entry, &token.secret);
+            Self::refuse(&held.entry, &token.secret);
             if replaced {
                 return Err(fault);
             }

@@ -457,3 +457,49 @@ async fn each_app_hears_what_it_subscribed_to_signed_with_its_own_secret() {
     let payload: Value = serde_json::from_slice(&other.body).unwrap();
     assert_eq!(payload["installation"]["id"].as_u64(), other.installation);
 }
+
+#[tokio::test]
+async fn a_person_does_what_their_permission_lets_them() {
+    // spec: E4
+    let world = world().await;
+    let bob = ("x-emulator-user", "bob");
+    world.emulator.add_user("bob", ActorKind::User);
+    world.emulator.open_issue(&world.repo, "alice", "t", "b").await.unwrap();
+    let at = "/repos/octo/hello";
+    let all = [
+        (Method::PATCH, "/issues/1", r#"{"title":"mine"}"#, Permission::Triage),
+        (Method::PATCH, "/issues/1", r#"{"labels":["claude"]}"#, Permission::Triage),
+        (Method::POST, "/issues/1/labels", r#"{"labels":["claude"]}"#, Permission::Triage),
+        (Method::POST, "/issues/1/assignees", r#"{"assignees":["bob"]}"#, Permission::Triage),
+        (Method::PUT, "/issues/1/lock", "", Permission::Write),
+        (Method::POST, "/labels", r#"{"name":"new"}"#, Permission::Write),
+        (Method::PUT, "/contents/x", r#"{"message":"m","content":"eA=="}"#, Permission::Write),
+    ];
+    for (method, path, body, least) in all {
+        for (permission, may) in [
+            (Permission::Read, false),
+            (Permission::Triage, least == Permission::Triage),
+            (Permission::Write, true),
+        ] {
+            world.emulator.set_permission(&world.repo, "bob", permission);
+            let path = format!("{at}{path}");
+            let answer = send(&world, method.clone(), &path, &[bob], body).await;
+            let status = answer.status();
+            assert_eq!(status.is_success(), may, "{method} {path} as {permission}: {status}");
+        }
+    }
+    // What is one's own, one may word anew and close; and everybody may ask.
+    let path = format!("{at}/issues/1");
+    let own = send(&world, Method::PATCH, &path, &[ALICE], r#"{"state":"closed"}"#);
+    assert_eq!(own.await.status(), 200);
+    let path = format!("{at}/collaborators/bob/permission");
+    assert_eq!(send(&world, Method::GET, &path, &[], "").await.status(), 401, "not in the open");
+    let body = r#"{"message":"m","content":"eA=="}"#;
+    let github = world.github();
+    let minute = std::time::Duration::from_secs(60);
+    let access = github.access(&world.repo, Grant::Publish, minute).await.unwrap();
+    let token = bearer(&access.token.unwrap());
+    let path = format!("{at}/contents/.github/workflows/x.yml");
+    let answer = send(&world, Method::PUT, &path, &[("authorization", &token)], body).await;
+    assert_eq!(answer.status(), 403, "a workflow file");
+}

@@ -165,6 +165,31 @@ async fn a_run_that_the_host_has_nothing_left_for_is_put_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_put_off_for_a_minute_at_least_and_not_to_another_day() {
+    // spec: G5c
+    let calm = Bench::new().await;
+    let _ = calm.run().await;
+    let n = calm.faults.calls().iter().position(|call| *call == "vcs_host.issue").unwrap();
+    for (asked, expected) in [
+        (Duration::ZERO, Some(Duration::from_secs(60))),
+        (Duration::from_secs(7_000), Some(Duration::from_secs(7_000))),
+        (Duration::from_secs(25 * 3_600), None),
+        (Duration::MAX, None),
+    ] {
+        let bench = Bench::with(fixing_agent(), Faults::at(n, Fault::Limit(asked)), &|_| {}).await;
+        let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
+        store.accept(&delivery("a"), &bench.event).await.unwrap();
+        let claim = store.claim(Duration::from_secs(600)).await.unwrap().unwrap();
+        let cancel = CancellationToken::new();
+        let report = bench.pipeline.resume(claim, Arc::clone(&store) as _, &cancel).await;
+        assert_eq!(report.put_off, expected, "{asked:?}");
+        let told = bench.host.comment_bodies(42).len();
+        assert_eq!(told, usize::from(expected.is_none()), "{asked:?}");
+        assert_eq!(bench.left_over(), Vec::<String>::new(), "{asked:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_lost_its_run_says_nothing() {
     // spec: Q1a
     let bench = Bench::new().await;

@@ -52,6 +52,13 @@ pub(in super::super) async fn write(ask: Ask) -> Answer {
     let branch = ask.text("branch").unwrap_or(&default).to_owned();
     let path = ask.param("path").trim_matches('/').to_owned();
     let git = Git::of(&ask.inner, ask.repo);
+    if path.starts_with(".github/workflows/") && !ask.may_change_workflows() {
+        let why = format!(
+            "refusing to allow a GitHub App to create or update workflow `{path}` without \
+             `workflows` permission"
+        );
+        return Err(Failure::forbidden(&why));
+    }
     if git.branch(&branch).await.is_none() && !git.refs("refs/heads/").await.is_empty() {
         let why = format!("Branch {branch} not found");
         return Err(Failure::new(StatusCode::NOT_FOUND, why));

@@ -1,6 +1,7 @@
 //! Issues: opened, read, changed, assigned, locked.
 
 use axum::http::StatusCode;
+use ccc_core::vcs::Permission;
 use serde_json::{Value, json};
 
 use super::super::answer::{Answer, Failure, nothing, ok, page, reply};
@@ -88,6 +89,11 @@ pub(in super::super) async fn show(ask: Ask) -> Answer {
 
 pub(in super::super) async fn change(ask: Ask) -> Answer {
     let (mut at, number) = ask.allowed_at_issue(true)?;
+    // Who wrote it may word it anew and close it; who sorts issues may do all of this.
+    let sorts = ask.body["labels"].is_array() || ask.body["assignees"].is_array();
+    if sorts || at.issue(number)?.author.id != at.doer.actor.id {
+        at.require(&ask, Permission::Triage)?;
+    }
     let (inner, doer, place) = (&ask.inner, at.doer.clone(), (ask.repo, number));
     for field in ["title", "body"] {
         if let Some(text) = ask.text(field) {
@@ -155,6 +161,7 @@ pub(in super::super) async fn unassign(ask: Ask) -> Answer {
 
 fn set_assigned(ask: &Ask, on: bool, status: StatusCode) -> Answer {
     let (mut at, number) = ask.allowed_at_issue(true)?;
+    at.require(ask, Permission::Triage)?;
     let doer = at.doer.clone();
     let mut hooks = Vec::new();
     for login in strings(&ask.body["assignees"], "login") {
@@ -179,6 +186,7 @@ pub(in super::super) async fn unlock(ask: Ask) -> Answer {
 
 fn set_locked(ask: &Ask, is: bool) -> Answer {
     let (mut at, number) = ask.allowed_at_issue(true)?;
+    at.require(ask, Permission::Write)?;
     let reason = ask.text("lock_reason").map(str::to_owned);
     let known = ["off-topic", "too heated", "resolved", "spam"];
     if reason.as_deref().is_some_and(|reason| !known.contains(&reason)) {

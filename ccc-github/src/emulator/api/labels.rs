@@ -1,6 +1,7 @@
 //! Labels of a repository, and on its issues.
 
 use axum::http::StatusCode;
+use ccc_core::vcs::Permission;
 use serde_json::Value;
 
 use super::super::answer::{Answer, Failure, nothing, ok, page, reply};
@@ -57,6 +58,7 @@ pub(super) fn replace(
 
 fn change(ask: &Ask, keep: bool, wanted: &[String]) -> Result<Vec<Value>, Failure> {
     let (mut at, number) = ask.allowed_at_issue(true)?;
+    at.require(ask, Permission::Triage)?;
     let kept = if keep { at.issue(number)?.labels.clone() } else { Vec::new() };
     let hooks = replace(ask, &mut at, number, &[&kept, wanted].concat())?;
     let all = on_issue(ask, &at, number)?;
@@ -81,6 +83,7 @@ pub(in super::super) async fn clear(ask: Ask) -> Answer {
 pub(in super::super) async fn remove(ask: Ask) -> Answer {
     let (mut at, number) = ask.allowed_at_issue(true)?;
     let (doer, place) = (at.doer.clone(), (ask.repo, number));
+    at.require(&ask, Permission::Triage)?;
     let told = work::unlabel(&ask.inner, &mut at.state, place, &doer, ask.param("name"));
     let missing = || Failure::new(StatusCode::NOT_FOUND, "Label does not exist");
     let hooks = told.ok_or_else(missing)?;
@@ -101,6 +104,7 @@ pub(in super::super) async fn list(ask: Ask) -> Answer {
 
 pub(in super::super) async fn create(ask: Ask) -> Answer {
     let mut at = ask.allowed("issues|pull_requests", true)?;
+    at.require(&ask, Permission::Write)?;
     let name = ask.text("name").unwrap_or_default();
     if name.is_empty() {
         return Err(Failure::field("Label", "name", "missing_field"));

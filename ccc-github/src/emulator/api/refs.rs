@@ -78,18 +78,26 @@ pub(in super::super) async fn matching(ask: Ask) -> Answer {
     ok(&all.into())
 }
 
+/// The object that the body names: a whole id, and no other name for it.
+fn object_id(ask: &Ask) -> String {
+    let sha = ask.text("sha").unwrap_or_default();
+    let whole = sha.len() == 40 && sha.bytes().all(|b| b.is_ascii_hexdigit());
+    if whole { sha.to_owned() } else { "0".repeat(40) }
+}
+
 pub(in super::super) async fn create(ask: Ask) -> Answer {
     let git = git_with_refs(&ask, true).await?;
     let unprocessable = |why: &str| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why);
     let name = ask.text("ref").unwrap_or_default();
     let parts = name.split('/').count();
-    if !name.starts_with("refs/") || parts < 3 || !git.is_ref_name(name).await {
+    let writable = name.starts_with("refs/heads/") || name.starts_with("refs/tags/");
+    if !writable || parts < 3 || !git.is_ref_name(name).await {
         return Err(unprocessable(
             "Reference name must start with 'refs/' and contain two slashes",
         ));
     }
-    let sha = ask.text("sha").unwrap_or_default();
-    let sha = git.commit_at(sha).await.ok_or_else(|| unprocessable("Object does not exist"))?;
+    let sha = object_id(&ask);
+    let sha = git.commit_at(&sha).await.ok_or_else(|| unprocessable("Object does not exist"))?;
     git.move_ref(name, &sha, "").await.map_err(|_| unprocessable("Reference already exists"))?;
     let at = ask.allowed("contents", true)?;
     reply(StatusCode::CREATED, &render::git_ref(&ask.inner, at.repo()?, name, &sha))
@@ -101,8 +109,8 @@ pub(in super::super) async fn update(ask: Ask) -> Answer {
     let unprocessable = |why: &str| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why);
     let old = git.commit_at(&name).await;
     let old = old.ok_or_else(|| unprocessable("Reference does not exist"))?;
-    let sha = ask.text("sha").unwrap_or_default();
-    let sha = git.commit_at(sha).await.ok_or_else(|| unprocessable("Object does not exist"))?;
+    let sha = object_id(&ask);
+    let sha = git.commit_at(&sha).await.ok_or_else(|| unprocessable("Object does not exist"))?;
     let force = ask.body["force"].as_bool().unwrap_or(false);
     if !force && !git.contains(&sha, &old).await {
         return Err(unprocessable("Update is not a fast forward"));
@@ -119,6 +127,11 @@ pub(in super::super) async fn delete(ask: Ask) -> Answer {
     let name = format!("refs/{}", ask.param("ref"));
     let missing = || Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "Reference does not exist");
     let old = git.commit_at(&name).await.ok_or_else(missing)?;
+    let default = ask.allowed("contents", true)?.repo()?.default_branch.clone();
+    if name == format!("refs/heads/{default}") {
+        let why = "Cannot delete the default branch";
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why));
+    }
     git.move_ref(&name, "", &old).await.map_err(|_| missing())?;
     work::branches_moved(&ask.inner, ask.repo).await;
     nothing()

@@ -4,6 +4,7 @@ use ccc_core::vcs::Permission;
 use serde_json::json;
 
 use super::super::answer::{Answer, Failure, nothing, ok};
+use super::super::auth::Caller;
 use super::super::render::{self, with};
 use super::super::routes::Ask;
 use super::super::state::Repo;
@@ -27,6 +28,10 @@ pub(in super::super) async fn is_collaborator(ask: Ask) -> Answer {
 }
 
 pub(in super::super) async fn permission(ask: Ask) -> Answer {
+    // Who may do what is not told in the open, however public the repository is.
+    if matches!(ask.caller, Caller::Nobody) {
+        return Err(Failure::unauthorized("Requires authentication"));
+    }
     let at = ask.allowed("metadata", false)?;
     let repo = at.repo()?;
     let user = at.state.user(ask.param("username")).ok_or_else(Failure::not_found)?;

@@ -25,6 +25,9 @@ pub(super) fn of_owner(inner: &Inner, owner: &str) -> Page {
     Some(shown(&user.login, &body))
 }
 
+/// How many parts the name of a branch may have.
+const MAX_DEPTH: usize = 12;
+
 /// The line of links on top of everything in a repository.
 pub(super) fn head(repo: &Repo) -> Markup {
     let name = repo.full_name();
@@ -54,7 +57,7 @@ pub(super) fn headed(inner: &Inner, id: u64) -> Option<(Markup, String)> {
 /// The revision that a path begins with, and the rest: branches have slashes in their names.
 async fn split(git: &Git, path: &str) -> Option<(String, String)> {
     let parts: Vec<_> = path.split('/').collect();
-    for end in 1..=parts.len() {
+    for end in 1..=parts.len().min(MAX_DEPTH) {
         let revision = parts[..end].join("/");
         if git.branch(&revision).await.is_some() || git.commit_at(&revision).await.is_some() {
             return Some((revision, parts[end..].join("/")));
