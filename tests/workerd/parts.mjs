@@ -53,7 +53,7 @@ function stop(child) {
 export async function startGitHub(program, appId, keyFile, repositories) {
   const args = ['--listen', '127.0.0.1:0', '--app-id', appId, '--private-key', keyFile];
   for (const seed of Object.entries(repositories)) args.push('--seed-repo', seed.join('='));
-  const address = (said) => said.match(/emulated at (http:\S+)\n/)?.[1];
+  const address = (said) => said.match(/emulated at (http:[^\s,]+)[\s,]/)?.[1];
   const { found, stop } = await start(program, ['github-emulator', ...args], 2, address);
   return { url: found, stop };
 }
