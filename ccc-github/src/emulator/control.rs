@@ -1,5 +1,6 @@
 //! `/_emulator/…`: what programs in any language change and look at, as JSON.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ fn look(inner: &Inner, parts: &[&str]) -> Done {
             .iter()
             .map(|route| json!({ "method": route.method, "path": route.path }))
             .collect()),
-        ["calls"] => whole(serde_json::to_value::<&Vec<Call>>(&state.calls)),
+        ["calls"] => whole(serde_json::to_value::<&VecDeque<Call>>(&state.calls)),
         ["tokens"] => {
             let all: Vec<&TokenInfo> = state.tokens.iter().map(|token| &token.info).collect();
             whole(serde_json::to_value(all))

@@ -131,7 +131,7 @@ async fn deliver(inner: &Inner, hook: Hook) {
     };
     let mut state = inner.state();
     let id = state.next_id();
-    state.deliveries.push(HookDelivery {
+    state.deliver(HookDelivery {
         id,
         app: hook.app,
         installation: hook.installation,

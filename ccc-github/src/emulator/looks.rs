@@ -46,10 +46,10 @@ impl Emulator {
         self.app(|app| app.webhook_secret.clone()).unwrap_or_else(nothing)
     }
 
-    /// Every request so far, in the order in which they came.
+    /// Every request so far, in the order in which they came; of very many, the last 20 000.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
-        self.inner.state().calls.clone()
+        self.inner.state().calls.iter().cloned().collect()
     }
 
     /// Every token that was minted, without the token itself.

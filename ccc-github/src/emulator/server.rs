@@ -83,10 +83,10 @@ async fn entry(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response
         return Ok(control::answer(&inner, path, request).await);
     }
     let caller = identify(&inner, request.headers());
-    let (index, fault) = {
+    let (number, fault) = {
         let mut state = inner.state();
         let caller = caller.describe(&state);
-        state.calls.push(Call {
+        let number = state.note(Call {
             method: method.to_string(),
             path: uri.path().to_owned(),
             query: uri.query().unwrap_or_default().to_owned(),
@@ -96,7 +96,7 @@ async fn entry(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response
         });
         let path = uri.path().strip_prefix("/api/v3").unwrap_or(uri.path());
         let fault = due(&mut state.faults, method.as_str(), path);
-        (state.calls.len() - 1, fault)
+        (number, fault)
     };
     let answered = answer(&inner, &method, &uri, caller, request);
     let mut response = match fault {
@@ -111,8 +111,8 @@ async fn entry(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response
     {
         insert(headers, header::DATE, &date);
     }
-    headers.insert("x-github-request-id", HeaderValue::from(index));
-    inner.state().calls[index].status = Some(response.status().as_u16());
+    headers.insert("x-github-request-id", HeaderValue::from(number));
+    inner.state().answered(number, response.status().as_u16());
     Ok(response)
 }
 

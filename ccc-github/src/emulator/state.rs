@@ -1,6 +1,6 @@
 //! What the emulator knows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ccc_core::Secret;
 use ccc_core::event::{Actor, ActorKind};
@@ -12,6 +12,9 @@ use super::faults::Fault;
 use super::git::Stat;
 use super::limits::Window;
 use super::records::{Call, HookDelivery, TokenInfo};
+
+/// How many calls and deliveries are remembered: it may run for weeks.
+const MAX_KEPT: usize = 20_000;
 
 #[derive(Debug)]
 pub(super) struct Token {
@@ -146,7 +149,9 @@ pub(super) struct State {
     pub(super) installations: Vec<Installation>,
     pub(super) tokens: Vec<Token>,
     pub(super) deliveries: Vec<HookDelivery>,
-    pub(super) calls: Vec<Call>,
+    pub(super) calls: VecDeque<Call>,
+    /// How many calls were forgotten.
+    forgotten: usize,
     pub(super) faults: Vec<Fault>,
     pub(super) windows: BTreeMap<String, Window>,
     pub(super) grant_too_much: bool,
@@ -164,7 +169,8 @@ impl State {
             installations: Vec::new(),
             tokens: Vec::new(),
             deliveries: Vec::new(),
-            calls: Vec::new(),
+            calls: VecDeque::new(),
+            forgotten: 0,
             faults: Vec::new(),
             windows: BTreeMap::new(),
             grant_too_much: false,
@@ -174,6 +180,31 @@ impl State {
     pub(super) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
+    }
+
+    /// Writes a call down; gives its number.
+    pub(super) fn note(&mut self, call: Call) -> usize {
+        self.calls.push_back(call);
+        if self.calls.len() > MAX_KEPT {
+            self.calls.pop_front();
+            self.forgotten += 1;
+        }
+        self.forgotten + self.calls.len() - 1
+    }
+
+    /// What a call was answered with.
+    pub(super) fn answered(&mut self, number: usize, status: u16) {
+        let index = number.checked_sub(self.forgotten);
+        if let Some(call) = index.and_then(|index| self.calls.get_mut(index)) {
+            call.status = Some(status);
+        }
+    }
+
+    pub(super) fn deliver(&mut self, delivery: HookDelivery) {
+        self.deliveries.push(delivery);
+        if self.deliveries.len() > MAX_KEPT {
+            self.deliveries.remove(0);
+        }
     }
 
     pub(super) fn app(&self, id: u64) -> Option<&App> {
