@@ -62,16 +62,20 @@ struct Entry {
 }
 
 impl Entry {
-    /// One lease less; the token, when that was the last.
-    fn give_back(&self, id: &[u8; 32]) -> Option<Token> {
+    /// One lease less.
+    fn give_back(&self, id: &[u8; 32]) {
         let mut tokens = lock(&self.tokens);
-        let token = tokens.iter_mut().find(|token| digest(&token.secret) == *id)?;
-        token.leases = token.leases.saturating_sub(1);
-        (token.leases == 0).then(|| token.clone())
+        if let Some(token) = tokens.iter_mut().find(|token| digest(&token.secret) == *id) {
+            token.leases = token.leases.saturating_sub(1);
+        }
     }
 
-    fn remove(&self, id: &[u8; 32]) {
-        lock(&self.tokens).retain(|token| digest(&token.secret) != *id);
+    /// Takes the token out, unless somebody holds it: in one step, so that nobody gets it meanwhile.
+    fn take_idle(&self, id: &[u8; 32]) -> Option<Token> {
+        let mut tokens = lock(&self.tokens);
+        let idle = |token: &Token| token.leases == 0 && digest(&token.secret) == *id;
+        let at = tokens.iter().position(idle)?;
+        Some(tokens.remove(at))
     }
 }
 

@@ -16,17 +16,16 @@ impl Tokens {
             return self.revoke(secret, Who::Nobody).await.map_err(Error::from);
         };
         let entry = self.entry(key);
-        let Some(token) = entry.give_back(&id) else { return Ok(()) };
-        let revoked = self.end(key, &entry, token).await.map_err(Error::from);
+        entry.give_back(&id);
+        let revoked = self.end(key, &entry, id).await.map_err(Error::from);
         self.sweep(key.0).await;
         revoked
     }
 
-    /// Takes a token that nobody holds out of the cache and revokes it. One that GitHub's limits keep
-    /// us from revoking now stays, and is used again.
-    async fn end(&self, key: Key, entry: &Entry, token: Token) -> Result<(), Fault> {
-        let id = digest(&token.secret);
-        entry.remove(&id);
+    /// Takes a token out of the cache and revokes it, unless somebody holds it. One that GitHub's
+    /// limits keep us from revoking now stays, and is used again.
+    async fn end(&self, key: Key, entry: &Entry, id: [u8; 32]) -> Result<(), Fault> {
+        let Some(token) = entry.take_idle(&id) else { return Ok(()) };
         lock(&self.owners).remove(&id);
         let revoked = self.revoke(&token.secret, Who::Installation(token.installation)).await;
         if revoked.as_ref().is_err_and(|fault| fault.limited().is_some() || fault.is_held_back()) {
@@ -51,10 +50,10 @@ impl Tokens {
             return;
         }
         for (key, entry) in entries {
-            let idle: Vec<_> =
-                lock(&entry.tokens).iter().filter(|token| token.leases == 0).cloned().collect();
-            for token in idle {
-                if let Err(error) = self.end(key, &entry, token).await {
+            let all: Vec<_> =
+                lock(&entry.tokens).iter().map(|token| digest(&token.secret)).collect();
+            for id in all {
+                if let Err(error) = self.end(key, &entry, id).await {
                     tracing::warn!(%error, "{LEFT}");
                 }
             }

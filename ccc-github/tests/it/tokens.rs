@@ -392,3 +392,39 @@ async fn a_host_whose_clocks_disagree_is_asked_once_more_and_no_more() {
     assert!(github.bot_identity().await.is_err());
     assert_eq!(world.count("GET", "/app"), 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_token_ends_in_somebody_s_hands() {
+    // spec: G1b
+    let world = Arc::new(world().await);
+    let github = Arc::new(world.github());
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..8 {
+        let (world, github) = (Arc::clone(&world), Arc::clone(&github));
+        tasks.spawn(async move {
+            for _ in 0..40 {
+                let grant = [Grant::Read, Grant::Publish][n % 2];
+                let access = github.access(&world.repo, grant, MINUTE).await.unwrap();
+                github.repository(&world.repo).await.unwrap();
+                let listed = git_refs(&access).await;
+                assert!(listed, "the token that we hold was refused");
+                github.release(access).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    let calls = world.emulator.calls();
+    assert_eq!(calls.iter().filter(|call| call.status == Some(401)).count(), 0);
+    assert!(world.emulator.tokens().iter().all(|token| token.revoked), "and all end in the end");
+}
+
+/// Whether the token opens the repository to git's first request.
+async fn git_refs(access: &ccc_core::vcs::Access) -> bool {
+    use ccc_github::http::Http as _;
+    let url = format!("{}/info/refs?service=git-upload-pack", access.clone_url);
+    let authorization = access.authorization.as_ref().unwrap().expose_str().unwrap();
+    let request = http::Request::get(url).header("authorization", authorization);
+    let http = ccc_github::http::ReqwestHttp::direct().unwrap();
+    let answer = http.send(request.body(bytes::Bytes::new()).unwrap()).await.unwrap();
+    answer.status().is_success()
+}
