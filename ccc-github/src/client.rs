@@ -202,15 +202,11 @@ impl Client {
     }
 
     /// As [`send`](Self::send), once, and without a turn: for a call that has another way to go.
-    pub(crate) async fn send_once(
+    pub(crate) async fn once(
         &self,
         call: &Call,
         identity: Identity<'_>,
     ) -> Result<Response<Bytes>, Fault> {
-        self.once(call, identity).await
-    }
-
-    async fn once(&self, call: &Call, identity: Identity<'_>) -> Result<Response<Bytes>, Fault> {
         let mut url = call.url.clone();
         for _ in 0..=MAX_REDIRECTS {
             let response = self.http.send(request(call, &url, identity.token)?).await?;

@@ -107,7 +107,7 @@ pub(crate) struct Tokens {
     /// What repositories are called now, where that is not what their events say.
     names: Mutex<HashMap<u64, (String, String)>>,
     entries: Mutex<HashMap<Key, Arc<Entry>>>,
-    /// Which slot a token is in, by its SHA-256: what is given back names no repository.
+    /// Which entry a token is in, by its SHA-256: what is given back names no repository.
     owners: Mutex<HashMap<[u8; 32], Key>>,
 }
 

@@ -101,8 +101,8 @@ impl Pipeline {
             Err(Ended::By(error)) => Outcome::from_error(stage, &error),
         };
         let outcome = run.redactor.clean_outcome(outcome);
-        if put_off.is_some() {
-            return Self::put_off(&run, guard, outcome, put_off).await;
+        if let Some(wait) = put_off {
+            return Self::put_off(&run, guard, outcome, wait).await;
         }
         self.keep_unpublished(&run, &outcome).await;
         let report = self.report(&run, &outcome).await;
@@ -112,7 +112,7 @@ impl Pipeline {
             && told_again
             && let Some(wait) = run.put_off(error)
         {
-            return Self::put_off(&run, guard, outcome, Some(wait)).await;
+            return Self::put_off(&run, guard, outcome, wait).await;
         }
         let finished = run.finish(&outcome).await;
         if let Err(error) = &finished {
@@ -128,12 +128,11 @@ impl Pipeline {
         run: &Context,
         guard: CleanupGuard,
         outcome: Outcome,
-        put_off: Option<Duration>,
+        wait: Duration,
     ) -> RunReport {
-        let wait = put_off.unwrap_or_default();
         run.note(format!("the host has nothing left for us: going on in {} s", wait.as_secs()));
         let cleanup = guard.clean_up(false).await;
-        RunReport { run: run.id, outcome, put_off, report: Ok(()), cleanup }
+        RunReport { run: run.id, outcome, put_off: Some(wait), report: Ok(()), cleanup }
     }
 
     /// Tells the person who waits, in a time of its own. A worker that lost its run says nothing.

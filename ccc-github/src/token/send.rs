@@ -77,7 +77,7 @@ impl Tokens {
                 || fault.is(StatusCode::UNAUTHORIZED)
                 || fault.is(StatusCode::FORBIDDEN)
         };
-        match self.client.send_once(call, Identity::NOBODY).await {
+        match self.client.once(call, Identity::NOBODY).await {
             Err(fault) if refused(&fault) => {}
             Err(fault) if fault.is_passing() => {
                 return self.client.send(call, Identity::NOBODY).await;
