@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::container::{Container, EnvValue, Network, OutputStream};
-use crate::{CredentialKey, Result, RunId, Secret};
+use crate::{CredentialKey, ErrorKind, Result, RunId, Secret};
 
 /// What an agent is asked to do.
 #[derive(Clone, Debug)]
@@ -163,9 +163,18 @@ pub enum Verdict {
     },
     /// It failed.
     Failed {
+        /// What kind of failure, where the adapter knows: what the model's host said, for one.
+        kind: ErrorKind,
         /// Why, in one line.
         reason: String,
     },
+}
+
+impl Verdict {
+    /// A failure of the agent itself.
+    pub fn failed(reason: impl Into<String>) -> Self {
+        Self::Failed { kind: ErrorKind::Unexpected, reason: reason.into() }
+    }
 }
 
 /// What was used of one model.
@@ -181,6 +190,9 @@ pub struct ModelUsage {
     pub cache_read_tokens: u64,
     /// Tokens written to a cache.
     pub cache_write_tokens: u64,
+    /// What it cost, in millionths of a US dollar, when that is known.
+    #[serde(default)]
+    pub micro_usd: Option<u64>,
 }
 
 /// What the agent says it did. Claims, all of them: what changed is read from the workspace.

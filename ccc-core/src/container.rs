@@ -106,6 +106,10 @@ pub trait Container: Debug + Send + Sync {
     /// runner has no file system of its own.
     fn workspace(&self) -> &Path;
 
+    /// Where programs inside reach the model proxy, as a URL without a path; `None` unless
+    /// [`Network::ModelProxy`] was asked for and the runner was built with one.
+    fn model_proxy(&self) -> Option<&str>;
+
     /// Runs a program in the workspace until it ends. All its output reached the sink before this
     /// returns. One at a time. Dropping the future abandons the program; only `stop` and `destroy`
     /// promise its end.

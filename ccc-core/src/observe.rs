@@ -184,7 +184,9 @@ impl Redactor {
         report.verdict = match report.verdict {
             Verdict::Completed => Verdict::Completed,
             Verdict::Limited { reason } => Verdict::Limited { reason: self.clean(&reason) },
-            Verdict::Failed { reason } => Verdict::Failed { reason: self.clean(&reason) },
+            Verdict::Failed { kind, reason } => {
+                Verdict::Failed { kind, reason: self.clean(&reason) }
+            }
         };
         report.denials = report.denials.iter().map(|tool| self.clean(tool)).collect();
         report.session = report.session.map(|session| self.clean(&session));

@@ -61,7 +61,7 @@ impl Agent for CommandAgent {
         let status = container.exec(&command, &mut sink).await?;
         let verdict = match status {
             ExitStatus::Code(0) => Verdict::Completed,
-            status => Verdict::Failed { reason: format!("`{}` ended with {status}", self.argv[0]) },
+            status => Verdict::failed(format!("`{}` ended with {status}", self.argv[0])),
         };
         Ok(AgentReport::new(verdict, String::from_utf8_lossy(&words).trim()))
     }

@@ -113,7 +113,7 @@ impl Agent for ScriptedAgent {
     ) -> Result<AgentReport> {
         for step in &self.script.step {
             if let Err(reason) = perform(step, container, events).await? {
-                return Ok(AgentReport::new(Verdict::Failed { reason }, &self.script.summary));
+                return Ok(AgentReport::new(Verdict::failed(reason), &self.script.summary));
             }
         }
         events.event(AgentEvent::Said { text: self.script.summary.clone() });

@@ -6,7 +6,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ccc_core::container::{Capabilities, Command, ContainerSpec, EnvValue, ExitStatus, OutputSink};
+use ccc_core::container::{
+    Capabilities, Command, ContainerSpec, EnvValue, ExitStatus, Network, OutputSink,
+};
 use ccc_core::{
     Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, SystemClock, async_trait,
 };
@@ -24,7 +26,7 @@ use crate::sessions::Sessions;
 /// processes of a run end together, also those that left their session or dropped their environment;
 /// one that did both gets away. Linux only: it needs `/proc`.
 ///
-/// [`Network`](ccc_core::container::Network) and memory are not enforced;
+/// [`Network`] and memory are not enforced;
 /// [`capabilities`](ContainerRunner::capabilities) says so.
 #[derive(Debug)]
 pub struct SubprocessRunner {
@@ -32,6 +34,7 @@ pub struct SubprocessRunner {
     /// One directory per run: `home` and `tmp`.
     state_dir: PathBuf,
     ours: Ours,
+    model_proxy: Option<String>,
 }
 
 #[derive(Debug)]
@@ -41,6 +44,7 @@ struct Subprocesses {
     ours: Ours,
     spec: ContainerSpec,
     home: PathBuf,
+    model_proxy: Option<String>,
 }
 
 impl SubprocessRunner {
@@ -54,7 +58,14 @@ impl SubprocessRunner {
         let state_dir = fs::canonicalize(&state_dir).map_err(|e| unusable(&state_dir, &e))?;
         let owner = state_dir.to_string_lossy().into_owned();
         let ours = Ours { owner, sessions: Sessions::default() };
-        Ok(Self { clock: Arc::new(SystemClock), state_dir, ours })
+        Ok(Self { clock: Arc::new(SystemClock), state_dir, ours, model_proxy: None })
+    }
+
+    /// Where the model proxy is, as a URL without a path.
+    #[must_use]
+    pub fn with_model_proxy(mut self, url: impl Into<String>) -> Self {
+        self.model_proxy = Some(url.into());
+        self
     }
 }
 
@@ -97,12 +108,14 @@ impl ContainerRunner for SubprocessRunner {
         for directory in [&state, &state.join("home"), &state.join("tmp")] {
             make_private(directory)?;
         }
+        let asked = spec.network == Network::ModelProxy;
         Ok(Box::new(Subprocesses {
             clock: Arc::clone(&self.clock),
             run,
             ours: self.ours.clone(),
             spec: spec.clone(),
             home: state,
+            model_proxy: asked.then(|| self.model_proxy.clone()).flatten(),
         }))
     }
 
@@ -125,6 +138,10 @@ impl ContainerRunner for SubprocessRunner {
 impl Container for Subprocesses {
     fn workspace(&self) -> &Path {
         &self.spec.workspace
+    }
+
+    fn model_proxy(&self) -> Option<&str> {
+        self.model_proxy.as_deref()
     }
 
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {

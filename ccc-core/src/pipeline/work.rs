@@ -34,7 +34,7 @@ impl Pipeline {
         let (kind, reason) = match ended.map(|report| report.verdict) {
             Ok(Verdict::Completed) => return Ok(()),
             Ok(Verdict::Limited { reason }) => (ErrorKind::LimitExceeded, reason),
-            Ok(Verdict::Failed { reason }) => (ErrorKind::Unexpected, reason),
+            Ok(Verdict::Failed { kind, reason }) => (kind, reason),
             Err(error) => (error.kind(), error.to_string()),
         };
         self.keep_work(run).await;

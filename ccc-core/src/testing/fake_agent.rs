@@ -90,7 +90,7 @@ impl Agent for FakeAgent {
             let written = container.output(&tee).await?;
             if !written.status.success() {
                 let reason = format!("cannot write {path}: {}", written.status);
-                return Ok(AgentReport::new(Verdict::Failed { reason }, ""));
+                return Ok(AgentReport::new(Verdict::failed(reason), ""));
             }
         }
         Ok(AgentReport::new(self.verdict.clone(), &self.summary))

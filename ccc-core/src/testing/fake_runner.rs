@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::lock;
 use crate::container::{
-    Capabilities, Command, ContainerSpec, EnvValue, ExitStatus, OutputSink, OutputStream,
+    Capabilities, Command, ContainerSpec, EnvValue, ExitStatus, Network, OutputSink, OutputStream,
 };
 use crate::{Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, SystemClock};
 
@@ -21,6 +21,9 @@ pub struct FakeRunner {
 }
 
 impl FakeRunner {
+    /// Where its containers find the model proxy; nobody listens there.
+    pub const MODEL_PROXY: &'static str = "http://127.0.0.1:1";
+
     /// The runs that `destroy` was called for, in order, with repeats.
     #[must_use]
     pub fn destroyed(&self) -> Vec<RunId> {
@@ -79,6 +82,10 @@ impl ContainerRunner for FakeRunner {
 impl Container for FakeContainer {
     fn workspace(&self) -> &Path {
         &self.workspace
+    }
+
+    fn model_proxy(&self) -> Option<&str> {
+        (self.spec.network == Network::ModelProxy).then_some(FakeRunner::MODEL_PROXY)
     }
 
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {

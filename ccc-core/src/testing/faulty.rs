@@ -95,6 +95,9 @@ impl Container for Faulty<Box<dyn Container>> {
     fn workspace(&self) -> &Path {
         self.inner.workspace()
     }
+    fn model_proxy(&self) -> Option<&str> {
+        self.inner.model_proxy()
+    }
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
         through!(self, "container.exec", exec(command, output))
     }

@@ -84,7 +84,11 @@ async fn work_that_must_not_leave_does_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_gives_up_leaves_its_work_as_a_patch() {
     for (verdict, kind) in [
-        (Verdict::Failed { reason: "no idea".into() }, ErrorKind::Unexpected),
+        (Verdict::failed("no idea"), ErrorKind::Unexpected),
+        (
+            Verdict::Failed { kind: ErrorKind::RateLimited, reason: "too many".into() },
+            ErrorKind::RateLimited,
+        ),
         (Verdict::Limited { reason: "too many turns".into() }, ErrorKind::LimitExceeded),
     ] {
         let bench = with_agent(fixing_agent().ends(verdict)).await;
@@ -195,7 +199,7 @@ async fn no_secret_is_in_anything_that_anybody_sees() {
     // spec: S6b
     let agent = FakeAgent::default()
         .writes(&format!("{CANARY}.txt"), CANARY)
-        .ends(Verdict::Failed { reason: format!("bad key {CANARY}") });
+        .ends(Verdict::failed(format!("bad key {CANARY}")));
     let bench = with_agent(agent).await;
     let report = bench.run().await;
     let seen =

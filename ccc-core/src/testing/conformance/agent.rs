@@ -155,7 +155,7 @@ pub async fn the_prompt_is_not_run(fixture: &Fixture) {
 pub async fn failing_at_the_work_is_a_verdict(fixture: &Fixture) {
     let (report, _, _) = fixture.work(&*fixture.failing).await;
     match report.verdict {
-        Verdict::Failed { reason } => {
+        Verdict::Failed { reason, .. } => {
             assert!(!reason.is_empty() && !reason.contains('\n'), "not one line: {reason:?}");
         }
         verdict => panic!("the failing agent ended with {verdict:?}"),

@@ -128,6 +128,7 @@ macro_rules! container_runner_conformance {
                 a_later_program_sees_what_an_earlier_one_left,
                 a_workspace_that_is_no_directory_is_invalid_input,
                 a_program_that_is_not_there_is_not_run,
+                the_model_proxy_is_for_those_who_asked,
                 runs_do_not_see_each_others_workspace,
                 destroy_before_spawn_is_ok,
                 destroy_twice_is_ok,

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{Fixture, Running, new_run};
-use crate::container::{Command, ContainerSpec, ExitStatus};
+use crate::container::{Command, ContainerSpec, ExitStatus, Network};
 use crate::testing::conformance::{bounded, drop_after_polls, pause, refused};
 use crate::{ContainerExt, ErrorKind};
 
@@ -21,6 +21,22 @@ pub async fn a_workspace_that_is_no_directory_is_invalid_input(fixture: &Fixture
         assert!(!fixture.runner.orphans().await.unwrap().contains(&run), "{name} left something");
     }
     assert!(!directory.path().join("missing").exists(), "the runner made the workspace");
+}
+
+/// Nobody is led to the model who did not ask; whoever asked gets a URL to which a path can be added,
+/// or nothing.
+pub async fn the_model_proxy_is_for_those_who_asked(fixture: &Fixture) {
+    for (network, asked) in [(Network::None, false), (Network::ModelProxy, true)] {
+        let workspace = fixture.workspace();
+        let spec = ContainerSpec::new(workspace.path()).with_network(network);
+        let running = fixture.container_with(spec, workspace).await;
+        if let Some(url) = running.container.model_proxy() {
+            assert!(asked, "not asked for, and there at {url}");
+            let plain = url.starts_with("http://") || url.starts_with("https://");
+            assert!(plain && !url.ends_with('/'), "{url}");
+        }
+        running.destroy().await;
+    }
 }
 
 /// The same name in two workspaces is two files.

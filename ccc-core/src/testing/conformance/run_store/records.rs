@@ -34,6 +34,7 @@ fn full_checkpoint() -> Checkpoint {
         output_tokens: 2,
         cache_read_tokens: 3,
         cache_write_tokens: 4,
+        micro_usd: Some(5),
     }];
     report.micro_usd = Some(1_250_000);
     report.denials = vec!["Bash".to_owned()];
