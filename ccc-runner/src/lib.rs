@@ -1,12 +1,24 @@
 #![doc = include_str!("../README.md")]
 
+mod claude_code;
 mod command_agent;
+mod model_proxy;
 mod output;
 mod processes;
 mod scripted_agent;
+#[cfg(feature = "scripted-model")]
+mod scripted_model;
+mod serve;
 mod sessions;
 mod subprocess;
 
+pub use claude_code::{ClaudeCode, CredentialKind, Permissions, Transcript};
 pub use command_agent::CommandAgent;
+pub use model_proxy::{
+    ModelAccess, ModelCredential, ModelPattern, ModelProxy, ModelProxyBuilder, Price, PriceTable,
+    Rule, Rules,
+};
 pub use scripted_agent::ScriptedAgent;
+#[cfg(feature = "scripted-model")]
+pub use scripted_model::{ScriptedModel, SeenRequest};
 pub use subprocess::SubprocessRunner;

@@ -32,9 +32,13 @@ enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Who edits: scripted, scripted:FILE or command:ARGV….
+    /// Who edits: scripted, claude, scripted:FILE or command:ARGV….
     #[arg(long, default_value = "scripted")]
     pub(crate) agent: String,
+    /// What the model answers to the agent claude. Without it: an account's model where a credential
+    /// is set, a scenario of the demo's own where none is.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
     /// What runs the agent: subprocess.
     #[arg(long, default_value = "subprocess")]
     pub(crate) runner: String,
@@ -54,7 +58,7 @@ pub(crate) struct RunArgs {
     /// The issue: text, a file with the text (title in the first line), or #N on GitHub.
     #[arg(long)]
     pub(crate) issue: String,
-    /// Who edits: scripted:FILE or command:ARGV…. Default: agent.kind of the configuration.
+    /// Who edits: claude, scripted:FILE or command:ARGV…. Default: agent.kind of the configuration.
     #[arg(long)]
     pub(crate) agent: Option<String>,
     /// What runs the agent: subprocess. Default: runner.kind of the configuration.

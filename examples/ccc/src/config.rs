@@ -3,8 +3,15 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+mod agent;
+mod github;
+mod model;
+
+pub use agent::AgentConfig;
 use ccc_core::policy::TrustPolicy;
 use ccc_core::{Error, ErrorKind, Result, Secret};
+pub use github::GitHubConfig;
+pub use model::ModelConfig;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -25,6 +32,22 @@ const KEYS: &[&str] = &[
     "agent.kind",
     "agent.wall_seconds",
     "agent.idle_seconds",
+    "agent.program",
+    "agent.model",
+    "agent.allowed_tools",
+    "agent.max_turns",
+    "agent.max_usd",
+    "model.url",
+    "model.ca_file",
+    "model.api_key_file",
+    "model.api_key",
+    "model.oauth_token_file",
+    "model.oauth_token",
+    "model.bearer_token_file",
+    "model.bearer_token",
+    "model.allowed",
+    "model.price",
+    "model.dangerously_without",
     "runs.concurrency",
     "policy.permission",
     "policy.allowed_actors",
@@ -36,7 +59,21 @@ const KEYS: &[&str] = &[
     "policy.max_bytes",
 ];
 /// Secrets come from the environment or from files, never from `ccc.toml`.
-const ENV_ONLY: &[&str] = &["github.private_key", "github.webhook_secret", "github.proxy"];
+const ENV_ONLY: &[&str] = &[
+    "github.private_key",
+    "github.webhook_secret",
+    "github.proxy",
+    "model.api_key",
+    "model.oauth_token",
+    "model.bearer_token",
+];
+/// Variables that Claude Code's users have set already; our own name for each wins.
+const AS_ELSEWHERE: &[(&str, &str)] = &[
+    ("ANTHROPIC_BASE_URL", "model.url"),
+    ("ANTHROPIC_API_KEY", "model.api_key"),
+    ("CLAUDE_CODE_OAUTH_TOKEN", "model.oauth_token"),
+    ("ANTHROPIC_AUTH_TOKEN", "model.bearer_token"),
+];
 
 /// The whole configuration, checked.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -52,35 +89,12 @@ pub struct Config {
     pub runner: RunnerConfig,
     /// Who edits.
     pub agent: AgentConfig,
+    /// The model's API, for agents that use one.
+    pub model: ModelConfig,
     /// How much runs at once.
     pub runs: RunsConfig,
     /// Who may start runs, and what may leave them.
     pub policy: TrustPolicy,
-}
-
-/// The GitHub App.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct GitHubConfig {
-    /// Its number.
-    pub app_id: Option<u64>,
-    /// The file with its private key, PEM; line breaks may be written as `\n`.
-    pub private_key_file: Option<PathBuf>,
-    /// The file with the webhook secret; a second line is the previous one, still valid.
-    pub webhook_secret_file: Option<PathBuf>,
-    /// `https://api.github.com`, or `https://HOST/api/v3`.
-    pub api_url: Option<String>,
-    /// Certificates, PEM, of the authorities that are trusted; without it, the system's.
-    pub ca_file: Option<PathBuf>,
-    /// The least time from one write to the next; a second unless the host has no such limit.
-    pub write_spacing_ms: Option<u64>,
-    /// What every request to the host and every transfer goes through; it may hold a password.
-    #[serde(skip)]
-    pub proxy: Option<Secret>,
-    #[serde(skip)]
-    private_key: Option<Secret>,
-    #[serde(skip)]
-    webhook_secret: Option<Secret>,
 }
 
 /// What runs the agent.
@@ -89,18 +103,6 @@ pub struct GitHubConfig {
 pub struct RunnerConfig {
     /// `subprocess`.
     pub kind: String,
-}
-
-/// Who edits.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct AgentConfig {
-    /// `scripted:FILE` or `command:ARGV…`.
-    pub kind: Option<String>,
-    /// The longest that it may work.
-    pub wall_seconds: Option<u64>,
-    /// The longest that it may be silent.
-    pub idle_seconds: Option<u64>,
 }
 
 /// How much runs at once.
@@ -132,6 +134,9 @@ impl Config {
             None => Table::new(),
         };
         let mut secrets = Table::new();
+        let mut environment: Vec<(String, String)> = environment.into_iter().collect();
+        // Our own names last: they win.
+        environment.sort_by_key(|(name, _)| name.starts_with("CCC_"));
         for (name, value) in environment {
             let Some(key) = key_of_variable(&name) else {
                 continue;
@@ -146,6 +151,7 @@ impl Config {
         config.github.private_key = take_secret(&secrets, "private_key");
         config.github.webhook_secret = take_secret(&secrets, "webhook_secret");
         config.github.proxy = take_secret(&secrets, "proxy");
+        config.model.set(|key| take(&secrets, "model", key));
         Ok(config)
     }
 
@@ -166,44 +172,12 @@ impl Config {
     }
 }
 
-impl GitHubConfig {
-    /// The App's private key.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] says which setting is missing or which file cannot be read.
-    pub fn private_key(&self) -> Result<Secret> {
-        secret(&self.private_key, self.private_key_file.as_deref(), "private_key")
-    }
-
-    /// The webhook secrets, the current one first.
-    ///
-    /// # Errors
-    /// As [`private_key`](Self::private_key).
-    pub fn webhook_secrets(&self) -> Result<Vec<Secret>> {
-        let all =
-            secret(&self.webhook_secret, self.webhook_secret_file.as_deref(), "webhook_secret")?;
-        let lines = all.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
-        Ok(lines.map(Secret::from).collect())
-    }
-}
-
-fn secret(value: &Option<Secret>, file: Option<&Path>, key: &str) -> Result<Secret> {
-    if let Some(value) = value {
-        return Ok(value.clone());
-    }
-    let variable = format!("CCC_GITHUB__{}_FILE", key.to_uppercase());
-    let Some(file) = file else {
-        return Err(invalid(format!("set github.{key}_file, or {variable}")));
-    };
-    let bytes = std::fs::read(file).map_err(|e| {
-        invalid(format!("cannot read {}, which github.{key}_file names", file.display()))
-            .with_source(e)
-    })?;
-    Ok(Secret::new(bytes))
-}
-
 fn take_secret(secrets: &Table, key: &str) -> Option<Secret> {
-    secrets.get("github")?.get(key)?.as_str().map(Secret::from)
+    take(secrets, "github", key)
+}
+
+fn take(secrets: &Table, section: &str, key: &str) -> Option<Secret> {
+    secrets.get(section)?.get(key)?.as_str().map(Secret::from)
 }
 
 fn read_file(path: &Path) -> Result<Table> {
@@ -242,7 +216,10 @@ fn read_file(path: &Path) -> Result<Table> {
 /// [`ErrorKind::InvalidInput`] when one of our own variables is no UTF-8; others may be what they
 /// are.
 pub fn environment() -> Result<Vec<(String, String)>> {
-    let ours = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("CCC_");
+    let ours = |name: &std::ffi::OsStr| {
+        let name = name.to_string_lossy();
+        name.starts_with("CCC_") || AS_ELSEWHERE.iter().any(|(known, _)| *known == name)
+    };
     std::env::vars_os()
         .filter(|(name, _)| ours(name))
         .map(|(name, value)| {
@@ -260,6 +237,10 @@ fn key_of_variable(name: &str) -> Option<String> {
     match name {
         "CCC_LISTEN" => Some("listen".to_owned()),
         "CCC_DATA_DIR" => Some("data_dir".to_owned()),
+        _ if !name.starts_with("CCC_") => {
+            let known = AS_ELSEWHERE.iter().find(|(known, _)| *known == name);
+            known.map(|(_, key)| (*key).to_owned())
+        }
         _ => {
             let (section, key) = name.strip_prefix("CCC_")?.split_once("__")?;
             Some(format!("{}.{}", section.to_lowercase(), key.to_lowercase()))
@@ -282,6 +263,12 @@ fn value_of(key: &str, text: String) -> Value {
                 | "max_files"
                 | "max_bytes"
                 | "write_spacing_ms"
+                | "allowed_tools"
+                | "max_turns"
+                | "max_usd"
+                | "allowed"
+                | "price"
+                | "dangerously_without"
         )
     );
     if typed

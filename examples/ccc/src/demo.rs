@@ -1,6 +1,6 @@
 //! `ccc demo`: the whole job on this machine.
 //!
-//! Everything is real but GitHub and the agent's mind: HTTP, signature, tokens, git, processes. The
+//! Everything is real but GitHub and, without an account, the agent's mind: HTTP, signature, tokens, git, processes. The
 //! service under test is the one that `ccc serve` runs.
 
 use std::ffi::OsStr;
@@ -11,24 +11,27 @@ use ccc_core::dispatcher::{Dispatcher, Pace};
 use ccc_core::event::{ActorKind, RepoRef};
 use ccc_core::observe::Observers;
 use ccc_core::vcs::{Permission, PullRequest};
-use ccc_core::{
-    Agent, CancellationToken, Clock, Error, ErrorKind, Outcome, Result, Secret, SystemClock,
-};
+use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, Secret, SystemClock};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
 use ccc_github::{AppKey, GitHub, Pacing, Secrets, Webhook};
-use ccc_runner::ScriptedAgent;
+use ccc_runner::{ScriptedAgent, ScriptedModel};
 use ccc_store::MemoryRunStore;
 
 use crate::cli::{DemoArgs, interrupted, print, say};
+use crate::parts::Parts;
 use crate::show::{Endings, watcher};
-use crate::{Config, Service, http, parts, router, serve, service};
+use crate::{Config, Service, config, http, router, serve, service};
 
 const OWNER: &str = "octo-org";
 const NAME: &str = "temperature";
 const PERSON: &str = "octocat";
 const ISSUE: &str = include_str!("../demo/issue.md");
 const SCRIPT: &str = include_str!("../demo/script.toml");
-const FILES: [(&str, &str); 3] = [
+const SCENARIO: &str = include_str!("../demo/scenario.toml");
+/// What Claude Code may run here: the tests of the repository.
+const TESTS: &str = "Bash(python3 -m unittest:*)";
+const FILES: [(&str, &str); 4] = [
+    (".gitignore", include_str!("../demo/repository/.gitignore")),
     ("README.md", include_str!("../demo/repository/README.md")),
     ("temperature.py", include_str!("../demo/repository/temperature.py")),
     ("test_temperature.py", include_str!("../demo/repository/test_temperature.py")),
@@ -39,16 +42,15 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
     let dir = tempfile::Builder::new().prefix("ccc-demo-").tempdir().map_err(|e| {
         Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
     })?;
-    let agent: Arc<dyn Agent> = match args.agent.as_str() {
-        "scripted" => Arc::new(ScriptedAgent::parse(SCRIPT)?),
-        kind => parts::agent(kind)?,
-    };
+    let (config, model) = configure(args, dir.path()).await?;
+    let mut parts = Parts::new(&config, &args.agent).await?;
+    if args.agent == "scripted" {
+        parts.agent = Arc::new(ScriptedAgent::parse(SCRIPT)?);
+    }
     let (emulator, repo) = start_github(dir.path()).await?;
     let (endings, mut ended) = Endings::channel();
     let observer = Observers(vec![watcher(args.json), Arc::new(endings)]);
-    let mut config = Config { data_dir: Some(dir.path().join("data")), ..Config::default() };
-    config.runner.kind.clone_from(&args.runner);
-    let service = start_service(&config, &emulator, agent, Arc::new(observer))?;
+    let service = start_service(&config, &emulator, parts, Arc::new(observer))?;
 
     let listener = serve::bind(([127, 0, 0, 1], 0).into()).await?;
     let address = listener.local_addr().map_err(|e| {
@@ -80,7 +82,33 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
         keep(&emulator, &repo).await;
     }
     emulator.stop().await;
+    drop(model);
     Ok(solved)
+}
+
+/// The configuration of the demo, and the model that answers when there is no account.
+async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<ScriptedModel>)> {
+    // Of the person's own settings only those of the agent: everything else here is emulated.
+    let own = Config::load(None, config::environment()?)?;
+    let (agent, model) = (own.agent, own.model);
+    let mut config = Config { data_dir: Some(dir.join("data")), agent, model, ..Config::default() };
+    config.runner.kind.clone_from(&args.runner);
+    config.agent.allowed_tools.push(TESTS.to_owned());
+    if args.agent != "claude" {
+        return Ok((config, None));
+    }
+    let model = match &args.scenario {
+        Some(file) => ScriptedModel::from_file(file).await?,
+        None if config.model.credential()?.is_some() => return Ok((config, None)),
+        None => ScriptedModel::start(SCENARIO).await?,
+    };
+    config.model.use_scripted(model.url(), model.key());
+    if !args.json {
+        say(
+            "The model's answers are scripted, Claude Code is not: set ANTHROPIC_API_KEY for both.",
+        );
+    }
+    Ok((config, Some(model)))
 }
 
 /// A GitHub with one repository, one person who may write to it, and our App installed.
@@ -101,7 +129,7 @@ async fn start_github(dir: &Path) -> Result<(Emulator, RepoRef)> {
 fn start_service(
     config: &Config,
     emulator: &Emulator,
-    agent: Arc<dyn Agent>,
+    parts: Parts,
     observer: Arc<dyn ccc_core::Observer>,
 ) -> Result<Service> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -112,8 +140,7 @@ fn start_service(
         .pacing(Pacing::unlimited())
         .build()?;
     let webhook = Webhook::new(Secrets::new([emulator.webhook_secret()])?, github.host());
-    let runner = parts::runner(&config.runner.kind, &config.data_dir()?)?;
-    let pipeline = service::pipeline(config, Arc::new(github), runner, agent, observer)?;
+    let pipeline = service::pipeline(config, Arc::new(github), parts, observer)?;
     let store = Arc::new(MemoryRunStore::new(clock));
     let dispatcher = Dispatcher::new(pipeline, store, Pace::default());
     Ok(Service::new(Arc::new(dispatcher), Arc::new(webhook)))

@@ -1,21 +1,78 @@
 //! Adapters by the names that people write.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use ccc_core::{Agent, ContainerRunner, Error, ErrorKind, Result};
-use ccc_runner::{CommandAgent, ScriptedAgent, SubprocessRunner};
+use ccc_core::credential::Precondition;
+use ccc_core::{Agent, ContainerRunner, CredentialKey, CredentialStore, Error, ErrorKind, Result};
+use ccc_runner::{
+    ClaudeCode, CommandAgent, CredentialKind, ModelProxy, Permissions, ScriptedAgent,
+    SubprocessRunner,
+};
+use ccc_store::MemoryCredentialStore;
 
-/// The runner of that name, with its own directory under `data_dir`.
-pub(crate) fn runner(kind: &str, data_dir: &Path) -> Result<Arc<dyn ContainerRunner>> {
-    match kind {
-        "subprocess" => Ok(Arc::new(SubprocessRunner::new(data_dir.join("subprocess"))?)),
-        _ => Err(unknown("runner", kind, "subprocess")),
+use crate::Config;
+
+/// Who edits, what it runs in, and the credentials that it may have asked for.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) runner: Arc<dyn ContainerRunner>,
+    pub(crate) agent: Arc<dyn Agent>,
+    pub(crate) credentials: Arc<dyn CredentialStore>,
+}
+
+impl Parts {
+    /// The agent of that kind, with everything that it needs around it.
+    pub(crate) async fn new(config: &Config, kind: &str) -> Result<Self> {
+        let credentials = MemoryCredentialStore::default();
+        if kind != "claude" {
+            let runner = runner(config, None)?;
+            return Ok(Self { runner, agent: agent(kind)?, credentials: Arc::new(credentials) });
+        }
+        let (kind, secret) = config.model.credential()?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidInput,
+                "Claude Code needs a model: set ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN or \
+                 ANTHROPIC_AUTH_TOKEN, or name a file with it in model.api_key_file",
+            )
+        })?;
+        let key = CredentialKey::new(match kind {
+            CredentialKind::ApiKey => "model/api-key",
+            CredentialKind::OAuthToken => "model/oauth-token",
+            CredentialKind::BearerToken => "model/bearer-token",
+        })?;
+        credentials.put(&key, &secret, Precondition::None).await?;
+        let proxy = config.model.proxy().await?;
+        let runner = runner(config, Some(&proxy))?;
+        let permissions = if runner.capabilities().isolated {
+            Permissions::All
+        } else {
+            Permissions::EditsAnd(config.agent.allowed_tools.clone())
+        };
+        let mut agent = ClaudeCode::new(proxy, kind, key)
+            .with_permissions(permissions)
+            .with_model(config.agent.model.clone());
+        if let Some(program) = &config.agent.program {
+            agent = agent.with_program(program);
+        }
+        Ok(Self { runner, agent: Arc::new(agent), credentials: Arc::new(credentials) })
     }
 }
 
-/// The agent of that name.
-pub(crate) fn agent(kind: &str) -> Result<Arc<dyn Agent>> {
+/// The runner of the configuration, with its own directory under the data directory.
+fn runner(config: &Config, proxy: Option<&ModelProxy>) -> Result<Arc<dyn ContainerRunner>> {
+    match config.runner.kind.as_str() {
+        "subprocess" => {
+            let mut runner = SubprocessRunner::new(config.data_dir()?.join("subprocess"))?;
+            if let Some(proxy) = proxy {
+                runner = runner.with_model_proxy(proxy.url());
+            }
+            Ok(Arc::new(runner))
+        }
+        kind => Err(unknown("runner", kind, "subprocess")),
+    }
+}
+
+fn agent(kind: &str) -> Result<Arc<dyn Agent>> {
     if let Some(file) = kind.strip_prefix("scripted:") {
         return Ok(Arc::new(ScriptedAgent::from_file(file)?));
     }
@@ -25,7 +82,7 @@ pub(crate) fn agent(kind: &str) -> Result<Arc<dyn Agent>> {
         })?;
         return Ok(Arc::new(CommandAgent::new(argv)?));
     }
-    Err(unknown("agent", kind, "scripted:FILE and command:ARGV…"))
+    Err(unknown("agent", kind, "claude, scripted:FILE and command:ARGV…"))
 }
 
 fn unknown(what: &str, kind: &str, known: &str) -> Error {

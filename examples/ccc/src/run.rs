@@ -7,7 +7,8 @@ use ccc_core::event::{IssueEvent, IssueSnapshot, Trigger};
 use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, SystemClock, VcsHost};
 
 use crate::cli::{RunArgs, interrupted, print, say};
-use crate::{Config, LocalHost, config, parts, service, show};
+use crate::parts::Parts;
+use crate::{Config, LocalHost, config, service, show};
 
 /// Whether the issue was solved or answered.
 pub(crate) async fn run(args: &RunArgs) -> Result<bool> {
@@ -16,15 +17,18 @@ pub(crate) async fn run(args: &RunArgs) -> Result<bool> {
         config.runner.kind.clone_from(runner);
     }
     let kind = args.agent.as_ref().or(config.agent.kind.as_ref()).ok_or_else(|| {
-        invalid("say who edits: --agent scripted:FILE, or --agent command:ARGV…".to_owned())
+        invalid(
+            "say who edits: --agent claude, --agent scripted:FILE, or --agent command:ARGV…"
+                .to_owned(),
+        )
     })?;
-    let agent = parts::agent(kind)?;
+    let parts = Parts::new(&config, kind).await?;
 
     let path = Path::new(&args.repo);
     if path.exists() {
         let text = issue_text(&args.issue)?;
         let host = Arc::new(LocalHost::open(path, &text, SystemClock.now()).await?);
-        let outcome = go(&config, Arc::clone(&host) as _, agent, host.event(), args.json).await?;
+        let outcome = go(&config, Arc::clone(&host) as _, parts, host.event(), args.json).await?;
         if let (Some(new), false) = (host.description(), args.json) {
             print(&format!("{}\n\n{}\n\n{}", new.head, new.title, new.body));
         }
@@ -59,24 +63,24 @@ pub(crate) async fn run(args: &RunArgs) -> Result<bool> {
         actor: issue.author,
         via_app: None,
     };
-    go(&config, Arc::new(github), agent, event, args.json).await
+    go(&config, Arc::new(github), parts, event, args.json).await
 }
 
 async fn go(
     config: &Config,
     host: Arc<dyn VcsHost>,
-    agent: Arc<dyn ccc_core::Agent>,
+    parts: Parts,
     event: IssueEvent,
     json: bool,
 ) -> Result<bool> {
-    let runner = parts::runner(&config.runner.kind, &config.data_dir()?)?;
+    let runner = &parts.runner;
     if !runner.capabilities().isolated {
         say(&format!(
             "note: the {} runner isolates nothing: the agent can do whatever you can",
             runner.name()
         ));
     }
-    let pipeline = service::pipeline(config, host, runner, agent, show::watcher(json))?;
+    let pipeline = service::pipeline(config, host, parts, show::watcher(json))?;
     pipeline.git().check().await?;
     pipeline.runner().check().await?;
     if let Err(error) = pipeline.sweep(&[]).await {

@@ -12,16 +12,16 @@ use ccc_core::git::Transport;
 use ccc_core::observe::NoObserver;
 use ccc_core::pipeline::{Limits, Pipeline};
 use ccc_core::{
-    Agent, CancellationToken, Clock, ContainerRunner, Error, ErrorKind, Intake, Observer, Result,
-    SystemClock, VcsHost,
+    CancellationToken, Clock, Error, ErrorKind, Intake, Observer, Result, SystemClock, VcsHost,
 };
 use ccc_github::http::{HttpOptions, ReqwestHttp};
 use ccc_github::{AppKey, GitHub, Pacing, Secrets, Webhook};
-use ccc_store::{MemoryCredentialStore, MemoryRunStore};
+use ccc_store::MemoryRunStore;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::{Config, health, parts};
+use crate::parts::Parts;
+use crate::{Config, health};
 
 /// The whole system in one value: it takes deliveries, runs them, and answers for its health.
 /// Cheap to clone; every clone is the same service.
@@ -57,22 +57,16 @@ impl Service {
     }
 
     pub(crate) async fn observed(config: &Config, observer: Arc<dyn Observer>) -> Result<Self> {
-        let data_dir = config.data_dir()?;
         let kind = config.agent.kind.as_deref().ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidInput,
-                "set agent.kind, or CCC_AGENT__KIND: `scripted:FILE` or `command:ARGV…`",
+                "set agent.kind, or CCC_AGENT__KIND: `claude`, `scripted:FILE` or `command:ARGV…`",
             )
         })?;
         let github = github(config)?;
         let webhook = Webhook::new(Secrets::new(config.github.webhook_secrets()?)?, github.host());
-        let pipeline = pipeline(
-            config,
-            Arc::new(github),
-            parts::runner(&config.runner.kind, &data_dir)?,
-            parts::agent(kind)?,
-            observer,
-        )?;
+        let parts = Parts::new(config, kind).await?;
+        let pipeline = pipeline(config, Arc::new(github), parts, observer)?;
         pipeline.git().check().await?;
         pipeline.runner().check().await?;
         let clock = Arc::clone(pipeline.clock());
@@ -144,27 +138,20 @@ fn read_ca(file: &Path) -> Result<Vec<u8>> {
 pub(crate) fn pipeline(
     config: &Config,
     host: Arc<dyn VcsHost>,
-    runner: Arc<dyn ContainerRunner>,
-    agent: Arc<dyn Agent>,
+    parts: Parts,
     observer: Arc<dyn Observer>,
 ) -> Result<Pipeline> {
     let mut limits = Limits::default();
-    if let Some(seconds) = config.agent.wall_seconds {
-        limits.agent.wall = Duration::from_secs(seconds);
-        limits.run = limits.run.max(limits.agent.wall + limits.stage * 4);
-    }
-    if let Some(seconds) = config.agent.idle_seconds {
-        limits.agent.idle = Duration::from_secs(seconds);
-    }
+    config.agent.limit(&mut limits)?;
     let mut transport = Transport::default();
     transport.proxy.clone_from(&config.github.proxy);
     transport.ca_file.clone_from(&config.github.ca_file);
     Pipeline::builder()
         .transport(transport)
         .host(host)
-        .runner(runner)
-        .agent(agent)
-        .credentials(Arc::new(MemoryCredentialStore::default()))
+        .runner(parts.runner)
+        .agent(parts.agent)
+        .credentials(parts.credentials)
         .observer(observer)
         .data_dir(config.data_dir()?)
         .policy(config.policy.clone())

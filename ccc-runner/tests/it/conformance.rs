@@ -1,7 +1,5 @@
 //! Every runner and every agent of this crate keeps its port's contract.
 
-#![allow(clippy::unwrap_used, reason = "a test's helpers are tests as well")]
-
 mod subprocess_runner {
     use ccc_core::testing::conformance::container_runner::Fixture;
     use ccc_runner::SubprocessRunner;

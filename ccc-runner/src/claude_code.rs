@@ -1,0 +1,280 @@
+//! Claude Code, the real one, with no key in its hands.
+
+use std::sync::{Mutex, PoisonError};
+
+use ccc_core::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict};
+use ccc_core::container::{Command, ExitStatus, Network, OutputStream};
+use ccc_core::text::one_line;
+use ccc_core::{
+    Agent, Container, ContainerExt, CredentialKey, Error, ErrorKind, Result, Secret, async_trait,
+};
+use tokio::sync::Notify;
+
+mod ending;
+mod launch;
+mod transcript;
+mod version;
+
+pub use transcript::Transcript;
+use version::Version;
+
+use crate::{ModelAccess, ModelCredential, ModelProxy};
+
+/// How much of the end of standard error is told when there is no result, bytes.
+const LAST_WORDS: usize = 2 << 10;
+
+/// What of a person's account the model proxy puts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialKind {
+    /// `ANTHROPIC_API_KEY`.
+    ApiKey,
+    /// `CLAUDE_CODE_OAUTH_TOKEN`, of a subscription.
+    OAuthToken,
+    /// `ANTHROPIC_AUTH_TOKEN`, of a gateway.
+    BearerToken,
+}
+
+impl CredentialKind {
+    fn of(self, secret: Secret) -> ModelCredential {
+        match self {
+            Self::ApiKey => ModelCredential::ApiKey(secret),
+            Self::OAuthToken => ModelCredential::OAuthToken(secret),
+            Self::BearerToken => ModelCredential::BearerToken(secret),
+        }
+    }
+}
+
+/// What Claude Code may do without asking. Nobody is there to be asked: the rest is denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Permissions {
+    /// Everything. For containers that are a wall themselves.
+    All,
+    /// Change files in the workspace, run programs that only read, and what these rules of Claude Code
+    /// allow: `Bash(cargo test:*)`.
+    EditsAnd(Vec<String>),
+}
+
+/// Claude Code as an agent. It talks to its model through a [`ModelProxy`], and gets that run's secret
+/// in place of a credential.
+///
+/// The verdict comes from its result line, and never from its exit status. Settings, hooks, MCP servers
+/// and commands that a repository brings are off (spec: X8). What was spent is what the proxy counted.
+#[derive(Clone, Debug)]
+pub struct ClaudeCode {
+    proxy: ModelProxy,
+    program: String,
+    image: Option<String>,
+    credential: CredentialKey,
+    credential_kind: CredentialKind,
+    permissions: Permissions,
+    model: Option<String>,
+}
+
+impl ClaudeCode {
+    /// `claude` from the container's `PATH`, which may change files and no more. The credential store
+    /// has the model's credential under `credential`.
+    #[must_use]
+    pub fn new(proxy: ModelProxy, kind: CredentialKind, credential: CredentialKey) -> Self {
+        Self {
+            proxy,
+            program: "claude".to_owned(),
+            image: None,
+            credential,
+            credential_kind: kind,
+            permissions: Permissions::EditsAnd(Vec::new()),
+            model: None,
+        }
+    }
+
+    /// The program, as a name in the container's `PATH` or an absolute path in the container.
+    #[must_use]
+    pub fn with_program(mut self, program: impl Into<String>) -> Self {
+        self.program = program.into();
+        self
+    }
+
+    /// The image that has the program, where runners have images.
+    #[must_use]
+    pub fn with_image(mut self, image: Option<String>) -> Self {
+        self.image = image;
+        self
+    }
+
+    /// What it may do.
+    #[must_use]
+    pub fn with_permissions(mut self, permissions: Permissions) -> Self {
+        self.permissions = permissions;
+        self
+    }
+
+    /// The model, by its name or by an alias that the program knows; without it, the program's own
+    /// choice.
+    #[must_use]
+    pub fn with_model(mut self, model: Option<String>) -> Self {
+        self.model = model;
+        self
+    }
+
+    /// Asks the program what it is.
+    async fn probe(&self, container: &dyn Container) -> Result<Version> {
+        let asked = container.output(&Command::new([&self.program, "--version"])).await;
+        let output = asked.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                let line = format!(
+                    "there is no `{}` where the agent runs: install Claude Code \
+                     (npm install -g @anthropic-ai/claude-code), or say where it is",
+                    self.program
+                );
+                Error::new(ErrorKind::NotFound, line).with_source(error)
+            }
+            _ => error,
+        })?;
+        if !output.status.success() {
+            let words = one_line(&String::from_utf8_lossy(&output.stderr), 200);
+            let line =
+                format!("`{} --version` ended with {}: {words}", self.program, output.status);
+            return Err(Error::new(ErrorKind::Unavailable, line));
+        }
+        version::judge(String::from_utf8_lossy(&output.stdout).trim())
+    }
+
+    fn open(&self, task: &Task) -> Result<ModelAccess> {
+        let held = task.credentials.iter().find(|(key, _)| *key == self.credential);
+        let (_, secret) = held.ok_or_else(|| {
+            let line = format!("the model's credential `{}` was not handed over", self.credential);
+            Error::new(ErrorKind::Unauthenticated, line)
+        })?;
+        self.proxy.open(self.credential_kind.of(secret.clone()), task.limits.micro_usd)
+    }
+}
+
+/// Why the work is over.
+enum Over {
+    Result,
+    Spent,
+    Exited(ExitStatus),
+}
+
+#[async_trait]
+impl Agent for ClaudeCode {
+    fn name(&self) -> &str {
+        "claude"
+    }
+
+    fn needs(&self) -> AgentNeeds {
+        let mut needs = AgentNeeds::default();
+        needs.image.clone_from(&self.image);
+        needs.credentials = vec![self.credential.clone()];
+        needs.network = Network::ModelProxy;
+        needs
+    }
+
+    async fn run(
+        &self,
+        task: &Task,
+        container: &dyn Container,
+        events: &mut dyn AgentSink,
+    ) -> Result<AgentReport> {
+        let proxy = container.model_proxy().ok_or_else(|| {
+            let line = "the container has no way to a model proxy: build its runner with one";
+            Error::new(ErrorKind::Unsupported, line)
+        })?;
+        let version = self.probe(container).await?;
+        let mut access = self.open(task)?;
+        let command = launch::command(self, version, task.run, &task.limits, (proxy, &access))
+            .with_stdin(task.prompt.as_bytes());
+
+        let seen = Mutex::new(Seen::new(container, events));
+        let lock = || seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (result, spent) = (Notify::new(), access.exhausted());
+        let mut sink = |stream, bytes: &[u8]| {
+            let mut seen = lock();
+            seen.take(stream, bytes);
+            if seen.transcript.report().is_some() {
+                result.notify_one();
+            }
+        };
+        let over = {
+            let exec = container.exec(&command, &mut sink);
+            tokio::pin!(exec);
+            loop {
+                tokio::select! {
+                    biased;
+                    // What comes after it is not waited for: the container's end is its end as well.
+                    () = result.notified() => break Over::Result,
+                    () = spent.cancelled() => break Over::Spent,
+                    status = &mut exec => break Over::Exited(status?),
+                    reason = access.notice() => lock().tell(AgentEvent::Retrying { reason }),
+                }
+            }
+        };
+        let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(seen.report(&over, &access, task.limits.micro_usd))
+    }
+}
+
+/// What was seen of a run.
+struct Seen<'a> {
+    transcript: Transcript,
+    errors: Vec<u8>,
+    events: &'a mut dyn AgentSink,
+}
+
+impl<'a> Seen<'a> {
+    fn new(container: &dyn Container, events: &'a mut dyn AgentSink) -> Self {
+        Self { transcript: Transcript::new(container.workspace()), errors: Vec::new(), events }
+    }
+
+    fn tell(&mut self, event: AgentEvent) {
+        self.events.event(event);
+    }
+
+    fn take(&mut self, stream: OutputStream, bytes: &[u8]) {
+        match stream {
+            OutputStream::Stdout => self.transcript.read(bytes, self.events),
+            OutputStream::Stderr => {
+                self.errors.extend_from_slice(bytes);
+                self.errors.drain(..self.errors.len().saturating_sub(LAST_WORDS));
+                self.tell(AgentEvent::printed(stream, bytes));
+            }
+        }
+    }
+
+    /// The report: how it ended by the result line, what it cost by the proxy's count.
+    fn report(mut self, over: &Over, access: &ModelAccess, limit: Option<u64>) -> AgentReport {
+        self.transcript.finish(self.events);
+        let mut report = match self.transcript.report() {
+            Some(report) => report.clone(),
+            None => {
+                let mut report = AgentReport::new(self.no_result(over), "");
+                report.session = self.transcript.session().map(str::to_owned);
+                report
+            }
+        };
+        if let Verdict::Failed { reason, .. } = &report.verdict
+            && let Some(trouble) = access.trouble()
+        {
+            let reason = format!("{}: {reason}", trouble.text);
+            report.verdict = Verdict::Failed { kind: trouble.kind, reason };
+        }
+        if access.is_exhausted() && report.verdict != Verdict::Completed {
+            let limit = launch::dollars(limit.unwrap_or(0));
+            report.verdict =
+                Verdict::Limited { reason: format!("its money, ${limit}, is used up") };
+        }
+        let (micro_usd, usage) = access.spent();
+        if !usage.is_empty() {
+            (report.micro_usd, report.usage) = (Some(micro_usd), usage);
+        }
+        report
+    }
+
+    fn no_result(&self, over: &Over) -> Verdict {
+        let Over::Exited(status) = over else {
+            return Verdict::failed("it was ended before it had a result");
+        };
+        let words = one_line(&String::from_utf8_lossy(&self.errors), 300);
+        let said = if words.is_empty() { String::new() } else { format!(": {words}") };
+        Verdict::failed(format!("Claude Code ended without a result, with {status}{said}"))
+    }
+}

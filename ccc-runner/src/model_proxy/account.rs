@@ -1,0 +1,201 @@
+//! What one run has spent, and whether it may go on.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ccc_core::agent::ModelUsage;
+use ccc_core::{CancellationToken, ErrorKind};
+use tokio::sync::mpsc;
+
+use super::price::{Price, Tokens};
+
+/// How many notices wait for the agent's adapter; what is beyond is dropped, so that a program which
+/// provokes them without end fills no memory.
+const NOTICES: usize = 64;
+
+/// Bytes of text per token, where nobody has counted yet: about what models make of prose and code.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// What stood in the way of a run's last call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) kind: ErrorKind,
+    /// One line.
+    pub(crate) text: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Account {
+    /// Millionths of a US dollar.
+    limit: Option<u64>,
+    sums: Mutex<Sums>,
+    notices: mpsc::Sender<String>,
+    /// Cancelled when the money is used up.
+    pub(super) exhausted: CancellationToken,
+    /// Cancelled when the run is over: nothing more is let through, and what is under way ends.
+    pub(super) closed: CancellationToken,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    micro_usd: u64,
+    usage: Vec<ModelUsage>,
+    trouble: Option<Trouble>,
+}
+
+impl Account {
+    pub(super) fn new(limit: Option<u64>) -> (Self, mpsc::Receiver<String>) {
+        let (notices, receiver) = mpsc::channel(NOTICES);
+        let account = Self {
+            limit,
+            sums: Mutex::default(),
+            notices,
+            exhausted: CancellationToken::new(),
+            closed: CancellationToken::new(),
+        };
+        (account, receiver)
+    }
+
+    fn sums(&self) -> MutexGuard<'_, Sums> {
+        self.sums.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says something to whoever watches the run.
+    pub(super) fn notice(&self, text: String) {
+        let _ = self.notices.try_send(text);
+    }
+
+    /// The last call met this; `None` when it went well.
+    pub(super) fn set_trouble(&self, trouble: Option<Trouble>) {
+        if let Some(trouble) = &trouble {
+            self.notice(trouble.text.clone());
+        }
+        self.sums().trouble = trouble;
+    }
+
+    pub(super) fn trouble(&self) -> Option<Trouble> {
+        self.sums().trouble.clone()
+    }
+
+    /// Everything that was spent, and on what.
+    pub(super) fn spent(&self) -> (u64, Vec<ModelUsage>) {
+        let sums = self.sums();
+        (sums.micro_usd, sums.usage.clone())
+    }
+
+    /// Whether `more` still fits. An account that is used up stays so.
+    fn has(&self, more: u64) -> bool {
+        let spent = self.sums().micro_usd;
+        let fits = self.limit.is_none_or(|limit| {
+            spent < limit && spent.checked_add(more).is_some_and(|sum| sum <= limit)
+        });
+        if !fits && self.limit.is_some_and(|limit| spent >= limit) {
+            self.exhausted.cancel();
+        }
+        fits && !self.exhausted.is_cancelled()
+    }
+
+    /// The money for one call. What cannot be counted before the answer is guessed low, because it may
+    /// come out of a cache; an answer that comes as one piece cannot be cut, so all of it must fit.
+    pub(super) fn admit(self: &Arc<Self>, call: &Call) -> Option<Charge> {
+        let sent = call.body_bytes / BYTES_PER_TOKEN;
+        let mut tokens = Tokens { cache_read: sent, ..Tokens::default() };
+        if !call.streams {
+            tokens.output = call.max_tokens;
+        }
+        if !self.has(if call.streams { 0 } else { call.price.of(&tokens) }) {
+            return None;
+        }
+        let mut charge = Charge {
+            account: Arc::clone(self),
+            model: call.model.clone(),
+            price: call.price,
+            tokens: Tokens::default(),
+            text_bytes: 0,
+            booked: 0,
+        };
+        charge.book(tokens);
+        Some(charge)
+    }
+}
+
+/// What is known of a call before it is made.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) model: String,
+    pub(super) price: Price,
+    pub(super) body_bytes: u64,
+    pub(super) max_tokens: u64,
+    pub(super) streams: bool,
+}
+
+/// The money of one call. Booked from the first moment on, corrected with what the API says, and kept
+/// however the call ends.
+#[derive(Debug)]
+pub(super) struct Charge {
+    account: Arc<Account>,
+    model: String,
+    price: Price,
+    tokens: Tokens,
+    /// Bytes of the answer's text since the API last counted.
+    text_bytes: u64,
+    booked: u64,
+}
+
+impl Charge {
+    fn book(&mut self, tokens: Tokens) {
+        self.tokens = tokens;
+        let cost = self.price.of(&tokens);
+        let mut sums = self.account.sums();
+        sums.micro_usd = sums.micro_usd.saturating_sub(self.booked).saturating_add(cost);
+        self.booked = cost;
+    }
+
+    /// The API has counted.
+    pub(super) fn counted(&mut self, tokens: Tokens) {
+        self.text_bytes = 0;
+        self.book(tokens);
+    }
+
+    /// Text of the answer went by, and the API has not counted it yet.
+    pub(super) fn went_by(&mut self, bytes: usize) {
+        self.text_bytes += bytes as u64;
+        let guessed = self.text_bytes / BYTES_PER_TOKEN;
+        let output = self.tokens.output.max(guessed);
+        self.book(Tokens { output, ..self.tokens });
+    }
+
+    pub(super) fn tokens(&self) -> Tokens {
+        self.tokens
+    }
+
+    /// Whether the run may have more of this answer.
+    pub(super) fn goes_on(&self) -> bool {
+        let spent = self.account.sums().micro_usd;
+        if self.account.limit.is_some_and(|limit| spent > limit) {
+            self.account.exhausted.cancel();
+        }
+        !self.account.exhausted.is_cancelled()
+    }
+
+    /// The API refused: it asks no money.
+    pub(super) fn waive(mut self) {
+        self.book(Tokens::default());
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        if self.booked == 0 {
+            return;
+        }
+        let mut sums = self.account.sums();
+        let at = sums.usage.iter().position(|usage| usage.model == self.model);
+        let at = at.unwrap_or_else(|| {
+            sums.usage.push(ModelUsage { model: self.model.clone(), ..ModelUsage::default() });
+            sums.usage.len() - 1
+        });
+        let usage = &mut sums.usage[at];
+        self.tokens.add_to(usage);
+        usage.micro_usd = Some(usage.micro_usd.unwrap_or(0).saturating_add(self.booked));
+    }
+}

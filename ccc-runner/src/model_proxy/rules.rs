@@ -1,0 +1,209 @@
+//! What a run may ask the model's API, and what it may not because it would carry data out or cost
+//! what nobody allowed.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::price::ModelPattern;
+use super::wish::{Content, Wish};
+
+/// One reason to refuse a request (spec: X3b, X3c).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Rule {
+    /// Only the routes that an agent needs: `HEAD` and `GET /`, `POST /v1/messages` and
+    /// `POST /v1/messages/count_tokens`. Others hold files, batches and the account's administration.
+    Paths,
+    /// Only models that are listed.
+    Models,
+    /// No tool that the API's servers run: they fetch from the web and execute code.
+    ServerTools,
+    /// No MCP server that the API's servers would talk to.
+    McpServers,
+    /// No picture or document that the API's servers would fetch, or that was uploaded before.
+    RemoteSources,
+    /// No field and no kind of content that this version does not know: it cannot say what they do.
+    UnknownFields,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Paths,
+        Self::Models,
+        Self::ServerTools,
+        Self::McpServers,
+        Self::RemoteSources,
+        Self::UnknownFields,
+    ];
+}
+
+/// The rules, and the models that are listed.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    models: Vec<ModelPattern>,
+    without: BTreeSet<Rule>,
+}
+
+impl Default for Rules {
+    /// Every rule, and the models that begin with `claude-`.
+    fn default() -> Self {
+        Self { models: vec![ModelPattern::new("claude-*")], without: BTreeSet::new() }
+    }
+}
+
+impl Rules {
+    /// These models and no others.
+    #[must_use]
+    pub fn with_models(mut self, models: impl IntoIterator<Item = ModelPattern>) -> Self {
+        self.models = models.into_iter().collect();
+        self
+    }
+
+    /// Takes a rule out: what it stops is open to every run from then on.
+    #[must_use]
+    pub fn dangerously_without(mut self, rule: Rule) -> Self {
+        self.without.insert(rule);
+        self
+    }
+
+    /// The rules that were taken out.
+    pub fn taken_out(&self) -> impl Iterator<Item = Rule> + '_ {
+        self.without.iter().copied()
+    }
+
+    pub(super) fn hold(&self, rule: Rule) -> bool {
+        !self.without.contains(&rule)
+    }
+
+    /// Reads a request's body: what is asked of which model, or the rule that it breaks.
+    pub(super) fn read(&self, body: &[u8], betas: &str) -> Result<Asked, Refusal> {
+        let wish = Wish::read(body).map_err(|e| Refusal {
+            rule: Rule::UnknownFields,
+            // Where, and not what: the body is the agent's, and our words go to people.
+            text: format!("the body does not read as a request, at byte {}", e.column()),
+        })?;
+        self.judge(&wish, betas)?;
+        Ok(Asked {
+            model: wish.model.into_owned(),
+            streams: wish.stream.unwrap_or(false),
+            max_tokens: wish.max_tokens.unwrap_or(0),
+        })
+    }
+
+    fn judge(&self, wish: &Wish<'_>, betas: &str) -> Result<(), Refusal> {
+        let refuse = |rule: Rule, text: String| {
+            if self.hold(rule) { Err(Refusal { rule, text }) } else { Ok(()) }
+        };
+        if !self.models.iter().any(|pattern| pattern.matches(&wish.model)) {
+            refuse(Rule::Models, format!("the model {} is not listed", name(&wish.model)))?;
+        }
+        if wish.mcp_servers {
+            refuse(Rule::McpServers, "MCP servers are not for this API to talk to".to_owned())?;
+        }
+        if wish.container {
+            refuse(
+                Rule::ServerTools,
+                "there is no container for code on the API's side".to_owned(),
+            )?;
+        }
+        for tool in &wish.tools {
+            match tool.kind.as_deref() {
+                None | Some("custom") => {}
+                Some("mcp_toolset") => {
+                    refuse(Rule::McpServers, "the tools of an MCP server".to_owned())?;
+                }
+                Some(kind) => {
+                    refuse(Rule::ServerTools, format!("the tool {} runs elsewhere", name(kind)))?;
+                }
+            }
+            if tool.allowed_callers.iter().flatten().any(|caller| caller != "direct") {
+                refuse(Rule::ServerTools, "a tool that code on the API's side calls".to_owned())?;
+            }
+        }
+        for beta in betas.split(',').map(str::trim) {
+            if let Some((_, rule)) = BETAS.iter().find(|(start, _)| beta.starts_with(start)) {
+                refuse(*rule, format!("the API's feature {}", name(beta)))?;
+            }
+        }
+        if let Some(field) = &wish.unknown {
+            refuse(Rule::UnknownFields, format!("the field {}", name(field)))?;
+        }
+        let messages = wish.messages.iter().map(|message| &message.content);
+        for content in messages.chain(&wish.system) {
+            self.judge_content(content, &refuse)?;
+        }
+        Ok(())
+    }
+
+    fn judge_content(
+        &self,
+        content: &Content<'_>,
+        refuse: &impl Fn(Rule, String) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let Content::Blocks(blocks) = content else { return Ok(()) };
+        for block in blocks {
+            if !BLOCKS.contains(&&*block.kind) {
+                refuse(Rule::UnknownFields, format!("content of the kind {}", name(&block.kind)))?;
+            }
+            if let Some(source) = &block.source {
+                if let Some(kind) = source.kind.as_deref().filter(|kind| !SOURCES.contains(kind)) {
+                    let text = format!("content from a source of the kind {}", name(kind));
+                    refuse(Rule::RemoteSources, text)?;
+                }
+                if let Some(content) = &source.content {
+                    self.judge_content(content, refuse)?;
+                }
+            }
+            if let Some(content) = &block.content {
+                self.judge_content(content, refuse)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Kinds of content that only carry what the agent has already.
+const BLOCKS: &[&str] = &[
+    "text",
+    "image",
+    "document",
+    "search_result",
+    "thinking",
+    "redacted_thinking",
+    "tool_use",
+    "tool_result",
+    "tool_reference",
+];
+/// Sources that are in the request itself.
+const SOURCES: &[&str] = &["base64", "text", "content"];
+/// Betas that switch on what a rule forbids.
+const BETAS: &[(&str, Rule)] = &[
+    ("mcp-client-", Rule::McpServers),
+    ("code-execution-", Rule::ServerTools),
+    ("skills-", Rule::ServerTools),
+    ("web-fetch-", Rule::ServerTools),
+    ("files-api-", Rule::RemoteSources),
+];
+
+/// What counts of a request that may go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) model: String,
+    pub(super) streams: bool,
+    pub(super) max_tokens: u64,
+}
+
+/// Why a request does not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) rule: Rule,
+    pub(super) text: String,
+}
+
+/// A name out of a request, fit for a line of ours.
+fn name(text: &str) -> String {
+    format!("`{}`", ccc_core::text::one_line(text, 80))
+}

@@ -1,0 +1,222 @@
+//! A request for a message, read as far as it is judged; nothing of it is copied.
+//!
+//! A field that is there twice does not read: two readers could take different ones.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// Fields that are known, and in which nothing leads anywhere. Not among them: `speed`,
+/// `service_tier` and `inference_geo`, which change the price.
+const HARMLESS: &[&str] = &[
+    "cache_control",
+    "context_management",
+    "metadata",
+    "output_config",
+    "output_format",
+    "stop_sequences",
+    "temperature",
+    "thinking",
+    "tool_choice",
+    "top_k",
+    "top_p",
+];
+
+#[derive(Debug, Default)]
+pub(super) struct Wish<'a> {
+    pub(super) model: Cow<'a, str>,
+    pub(super) stream: Option<bool>,
+    pub(super) max_tokens: Option<u64>,
+    pub(super) mcp_servers: bool,
+    pub(super) container: bool,
+    pub(super) tools: Vec<Tool<'a>>,
+    pub(super) messages: Vec<Message<'a>>,
+    pub(super) system: Option<Content<'a>>,
+    /// A field that nobody here knows.
+    pub(super) unknown: Option<String>,
+}
+
+/// A tool that the model may use.
+#[derive(Debug, serde::Deserialize)]
+pub(super) struct Tool<'a> {
+    #[serde(borrow, default, rename = "type")]
+    pub(super) kind: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    pub(super) allowed_callers: Option<Vec<Cow<'a, str>>>,
+}
+
+#[derive(Debug, serde::Deserialize)]
+pub(super) struct Message<'a> {
+    #[serde(borrow)]
+    pub(super) content: Content<'a>,
+}
+
+/// Words, or pieces.
+#[derive(Debug)]
+pub(super) enum Content<'a> {
+    Words,
+    Blocks(Vec<Block<'a>>),
+}
+
+#[derive(Debug, serde::Deserialize)]
+pub(super) struct Block<'a> {
+    #[serde(borrow, default, rename = "type")]
+    pub(super) kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(super) source: Option<Source<'a>>,
+    #[serde(borrow, default)]
+    pub(super) content: Option<Content<'a>>,
+}
+
+/// Where a picture or a document is.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    /// `None` for one that is a mere label.
+    pub(super) kind: Option<Cow<'a, str>>,
+    pub(super) content: Option<Content<'a>>,
+}
+
+impl<'a> Wish<'a> {
+    pub(super) fn read(body: &'a [u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(body)
+    }
+}
+
+/// One of the fields of a request, once.
+fn once<'a, A: MapAccess<'a>, T: Deserialize<'a>>(
+    map: &mut A,
+    name: &'static str,
+    seen: &mut Vec<&'static str>,
+) -> Result<Option<T>, A::Error> {
+    if seen.contains(&name) {
+        return Err(A::Error::duplicate_field(name));
+    }
+    seen.push(name);
+    map.next_value()
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Wish<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Fields<'a> {
+            type Value = Wish<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a request for a message")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wish<'a>, A::Error> {
+                let (mut wish, mut seen) = (Wish::default(), Vec::new());
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    match &*key {
+                        "model" => {
+                            let model = once(&mut map, "model", &mut seen)?;
+                            wish.model = model.map(|Borrowed(model)| model).unwrap_or_default();
+                        }
+                        "stream" => wish.stream = once(&mut map, "stream", &mut seen)?,
+                        "max_tokens" => wish.max_tokens = once(&mut map, "max_tokens", &mut seen)?,
+                        "mcp_servers" => {
+                            let there: Option<IgnoredAny> =
+                                once(&mut map, "mcp_servers", &mut seen)?;
+                            wish.mcp_servers = there.is_some();
+                        }
+                        "container" => {
+                            let there: Option<IgnoredAny> = once(&mut map, "container", &mut seen)?;
+                            wish.container = there.is_some();
+                        }
+                        "tools" => {
+                            wish.tools = once(&mut map, "tools", &mut seen)?.unwrap_or_default();
+                        }
+                        "messages" => {
+                            wish.messages =
+                                once(&mut map, "messages", &mut seen)?.unwrap_or_default();
+                        }
+                        "system" => wish.system = once(&mut map, "system", &mut seen)?,
+                        other => {
+                            if !HARMLESS.contains(&other) {
+                                wish.unknown = Some(other.to_owned());
+                            }
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(wish)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// Text that stays where it is, unless it has escapes in it.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pieces<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Pieces<'a> {
+            type Value = Content<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text or content blocks")
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Content<'a>, E> {
+                Ok(Content::Words)
+            }
+
+            fn visit_unit<E>(self) -> Result<Content<'a>, E> {
+                Ok(Content::Words)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Content<'a>, A::Error> {
+                let mut blocks = Vec::new();
+                while let Some(block) = seq.next_element()? {
+                    blocks.push(block);
+                }
+                Ok(Content::Blocks(blocks))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Content<'a>, A::Error> {
+                let block = Block::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Content::Blocks(vec![block]))
+            }
+        }
+        deserializer.deserialize_any(Pieces(PhantomData))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Source<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Fields<'a> {
+            #[serde(borrow, default, rename = "type")]
+            kind: Cow<'a, str>,
+            #[serde(borrow, default)]
+            content: Option<Content<'a>>,
+        }
+        struct Place<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Place<'a> {
+            type Value = Source<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a source or its name")
+            }
+
+            fn visit_str<E>(self, _: &str) -> Result<Source<'a>, E> {
+                Ok(Source { kind: None, content: None })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Source<'a>, A::Error> {
+                let Fields { kind, content } =
+                    Fields::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Source { kind: Some(kind), content })
+            }
+        }
+        deserializer.deserialize_any(Place(PhantomData))
+    }
+}
