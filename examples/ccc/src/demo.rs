@@ -104,9 +104,8 @@ async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<Script
     };
     config.model.use_scripted(model.url(), model.key());
     if !args.json {
-        say(
-            "The model's answers are scripted, Claude Code is not: set ANTHROPIC_API_KEY for both.",
-        );
+        say("The model's answers are scripted; Claude Code is the real one.");
+        say("With ANTHROPIC_API_KEY set, the model is as well.\n");
     }
     Ok((config, Some(model)))
 }
