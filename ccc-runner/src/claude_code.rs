@@ -151,7 +151,7 @@ impl ClaudeCode {
 /// Why the work is over.
 enum Over {
     Result,
-    Spent,
+    Ended,
     Exited(ExitStatus),
 }
 
@@ -186,7 +186,7 @@ impl Agent for ClaudeCode {
 
         let seen = Mutex::new(Seen::new(container, events));
         let lock = || seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (result, spent) = (Notify::new(), access.exhausted());
+        let (result, spent, refused) = (Notify::new(), access.exhausted(), access.refused());
         let mut sink = |stream, bytes: &[u8]| {
             let mut seen = lock();
             seen.take(stream, bytes);
@@ -202,7 +202,9 @@ impl Agent for ClaudeCode {
                     biased;
                     // What comes after it is not waited for: the container's end is its end as well.
                     () = result.notified() => break Over::Result,
-                    () = spent.cancelled() => break Over::Spent,
+                    () = spent.cancelled() => break Over::Ended,
+                    // The program would go on asking for minutes.
+                    () = refused.cancelled() => break Over::Ended,
                     status = &mut exec => break Over::Exited(status?),
                     reason = access.notice() => lock().tell(AgentEvent::Retrying { reason }),
                 }
@@ -254,7 +256,10 @@ impl<'a> Seen<'a> {
         if let Verdict::Failed { reason, .. } = &report.verdict
             && let Some(trouble) = access.trouble()
         {
-            let reason = format!("{}: {reason}", trouble.text);
+            let reason = match over {
+                Over::Ended => trouble.text,
+                _ => format!("{}: {reason}", trouble.text),
+            };
             report.verdict = Verdict::Failed { kind: trouble.kind, reason };
         }
         if access.is_exhausted() && report.verdict != Verdict::Completed {

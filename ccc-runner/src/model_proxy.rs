@@ -245,6 +245,11 @@ impl ModelAccess {
         self.account.exhausted.clone()
     }
 
+    /// Ends when the API does not know our credential.
+    pub(crate) fn refused(&self) -> CancellationToken {
+        self.account.refused.clone()
+    }
+
     /// What stood in the way of the last call.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
         self.account.trouble()

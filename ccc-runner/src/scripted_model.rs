@@ -42,8 +42,11 @@ const MAX_SEEN: usize = 10_000;
 /// tokens = { input = 1200, output = 80 }
 ///
 /// [[turn]]
-/// end = "cut"                          # breaks off in the middle; "stall" goes on for ever
+/// end = "cut"                          # breaks off in the middle, once; "stall" goes on for ever
 /// say = "I was going to say"
+///
+/// [[model.claude-other.turn]]          # the model of that name has turns of its own
+/// say = "No."
 /// ```
 #[derive(Debug)]
 pub struct ScriptedModel {
@@ -62,8 +65,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Memory {
     seen: Vec<SeenRequest>,
-    /// How often a turn has failed, by conversation.
-    failures: HashMap<(String, usize), u32>,
+    /// How often a turn was asked for, by conversation.
+    asked: HashMap<(String, usize), u32>,
 }
 
 /// A request as it came.
@@ -141,13 +144,12 @@ impl Inner {
         is("x-api-key", self.key.expose()) || is("authorization", &bearer)
     }
 
-    /// Whether this turn fails once more in this conversation.
-    fn fails(&self, conversation: String, at: usize, turn: &Turn) -> Option<StatusCode> {
-        let fail = turn.fail.as_ref()?;
+    /// How often this turn was asked for in this conversation, before now.
+    fn asked_before(&self, conversation: String, at: usize) -> u32 {
         let mut memory = self.memory();
-        let before = memory.failures.entry((conversation, at)).or_default();
-        *before += 1;
-        (*before <= fail.times).then(|| StatusCode::from_u16(fail.status).unwrap_or_default())
+        let asked = memory.asked.entry((conversation, at)).or_default();
+        *asked += 1;
+        *asked - 1
     }
 }
 
@@ -188,10 +190,11 @@ async fn message(inner: &Inner, headers: &HeaderMap, wish: &Value) -> Response {
     let messages = wish["messages"].as_array().into_iter().flatten();
     let at = messages.filter(|message| message["role"] == "assistant").count();
     let done = Turn::done();
-    let turn = if has_tools { inner.scenario.turn.get(at).unwrap_or(&done) } else { &done };
+    let turn = if has_tools { inner.scenario.turns(model).get(at).unwrap_or(&done) } else { &done };
     let conversation = headers.get("x-claude-code-session-id");
     let conversation = conversation.map_or("", |id| id.to_str().unwrap_or("")).to_owned();
-    if let Some(status) = inner.fails(conversation, at, turn) {
+    let asked = inner.asked_before(conversation, at);
+    if let Some(status) = turn.fails(asked) {
         let kind = match status.as_u16() {
             429 => "rate_limit_error",
             529 => "overloaded_error",
@@ -204,7 +207,7 @@ async fn message(inner: &Inner, headers: &HeaderMap, wish: &Value) -> Response {
     }
     if wish["stream"].as_bool().unwrap_or(false) {
         let kind = [(header::CONTENT_TYPE, "text/event-stream")];
-        (kind, Body::from_stream(turn.events(model, at))).into_response()
+        (kind, Body::from_stream(turn.events(model, at, asked))).into_response()
     } else {
         axum::Json(turn.message(model, at)).into_response()
     }

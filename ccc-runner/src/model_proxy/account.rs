@@ -31,6 +31,8 @@ pub(super) struct Account {
     notices: mpsc::Sender<String>,
     /// Cancelled when the money is used up.
     pub(super) exhausted: CancellationToken,
+    /// Cancelled when the API does not know our credential: to ask again is of no use.
+    pub(super) refused: CancellationToken,
     /// Cancelled when the run is over: nothing more is let through, and what is under way ends.
     pub(super) closed: CancellationToken,
 }
@@ -50,6 +52,7 @@ impl Account {
             sums: Mutex::default(),
             notices,
             exhausted: CancellationToken::new(),
+            refused: CancellationToken::new(),
             closed: CancellationToken::new(),
         };
         (account, receiver)
@@ -68,6 +71,9 @@ impl Account {
     pub(super) fn set_trouble(&self, trouble: Option<Trouble>) {
         if let Some(trouble) = &trouble {
             self.notice(trouble.text.clone());
+            if trouble.kind == ErrorKind::Unauthenticated {
+                self.refused.cancel();
+            }
         }
         self.sums().trouble = trouble;
     }

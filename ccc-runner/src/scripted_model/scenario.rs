@@ -1,9 +1,11 @@
 //! What the file says, and how that looks in the Messages API.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use bytes::Bytes;
-use ccc_core::{Error, ErrorKind, Result};
+use ccc_core::{Clock, Error, ErrorKind, Result, SystemClock};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,7 +14,16 @@ use serde_json::{Value, json};
 #[serde(deny_unknown_fields)]
 pub(super) struct Scenario {
     #[serde(default)]
-    pub(super) turn: Vec<Turn>,
+    turn: Vec<Turn>,
+    #[serde(default)]
+    model: BTreeMap<String, Turns>,
+}
+
+/// The turns of one model.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Turns {
+    turn: Vec<Turn>,
 }
 
 /// One answer.
@@ -22,7 +33,7 @@ pub(super) struct Turn {
     think: Option<String>,
     say: Option<String>,
     r#use: Vec<Use>,
-    pub(super) fail: Option<Fail>,
+    fail: Option<Fail>,
     wait: Option<f64>,
     end: End,
     tokens: Tokens,
@@ -40,10 +51,10 @@ struct Use {
 /// What comes before the answer.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Fail {
-    pub(super) status: u16,
+struct Fail {
+    status: u16,
     #[serde(default = "once")]
-    pub(super) times: u32,
+    times: u32,
 }
 
 fn once() -> u32 {
@@ -81,7 +92,8 @@ impl Scenario {
             let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
             invalid(format!("the scenario has a mistake in line {line}: {}", e.message()))
         })?;
-        for turn in &scenario.turn {
+        let others = scenario.model.values().flat_map(|model| &model.turn);
+        for turn in scenario.turn.iter().chain(others) {
             if let Some(seconds) = turn.wait.filter(|s| Duration::try_from_secs_f64(*s).is_err()) {
                 return Err(invalid(format!("the scenario waits {seconds} seconds: no clock can")));
             }
@@ -95,6 +107,11 @@ impl Scenario {
         }
         Ok(scenario)
     }
+
+    /// The turns of that model.
+    pub(super) fn turns(&self, model: &str) -> &[Turn] {
+        self.model.get(model).map_or(&self.turn, |model| &model.turn)
+    }
 }
 
 impl Turn {
@@ -105,6 +122,12 @@ impl Turn {
 
     pub(super) fn wait(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.wait?).ok()
+    }
+
+    /// With which status this turn fails, having been asked for so often before.
+    pub(super) fn fails(&self, asked: u32) -> Option<StatusCode> {
+        let fail = self.fail.as_ref().filter(|fail| asked < fail.times)?;
+        StatusCode::from_u16(fail.status).ok()
     }
 
     fn stop_reason(&self) -> &'static str {
@@ -139,6 +162,7 @@ impl Turn {
         &self,
         model: &str,
         at: usize,
+        asked: u32,
     ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + use<> {
         let Tokens { input, output } = self.tokens;
         let mut start = self.message(model, at);
@@ -153,7 +177,8 @@ impl Turn {
         let usage = json!({ "output_tokens": output });
         all.push(json!({ "type": "message_delta", "delta": delta, "usage": usage }));
         all.push(json!({ "type": "message_stop" }));
-        let end = self.end;
+        let failed = self.fail.as_ref().map_or(0, |fail| fail.times);
+        let end = if asked == failed { self.end } else { End::Whole };
         if end != End::Whole {
             all.truncate(half);
         }
@@ -164,7 +189,11 @@ impl Turn {
         let rest = stream::once(async move {
             match end {
                 End::Whole => None,
-                End::Cut => Some(Err(std::io::Error::other("cut, as the scenario says"))),
+                End::Cut => {
+                    // What was said so far has to be on its way: else nothing of the answer arrives.
+                    SystemClock.sleep(Duration::from_millis(50)).await;
+                    Some(Err(std::io::Error::other("cut, as the scenario says")))
+                }
                 End::Stall => std::future::pending().await,
             }
         });

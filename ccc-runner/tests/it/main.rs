@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers are tests as well")]
 
+mod claude;
 mod conformance;
 mod subprocess;

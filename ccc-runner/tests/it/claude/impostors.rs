@@ -1,0 +1,278 @@
+//! Programs in the place of Claude Code, each with one thing wrong: every one has a typed end.
+
+use std::time::Duration;
+
+use ccc_core::agent::{AgentEvent, Verdict};
+use ccc_core::{ContainerRunner as _, ErrorKind};
+use tempfile::TempDir;
+
+use super::{Bench, bounded, impostor};
+
+const VERSION: &str = "2.1.330 (Claude Code)";
+const DONE: &str = r#"{"type":"result","subtype":"success","is_error":false,"result":"Done."}"#;
+
+/// A result line with these fields.
+fn result(fields: &str) -> String {
+    format!("cat > /dev/null; echo '{{\"type\":\"result\",{fields}}}'")
+}
+
+fn failed(kind: ErrorKind, reason: &str) -> Verdict {
+    Verdict::Failed { kind, reason: reason.to_owned() }
+}
+
+fn limited(reason: &str) -> Verdict {
+    Verdict::Limited { reason: reason.to_owned() }
+}
+
+#[tokio::test]
+async fn the_verdict_comes_from_the_result_line_and_never_from_the_exit_status() {
+    let broke = ErrorKind::Unexpected;
+    let no_result = "Claude Code ended without a result, with ";
+    let said = |rest: &str| failed(broke, &format!("{no_result}{rest}"));
+    let done = format!("echo '{DONE}'");
+    for (body, expected) in [
+        (done.clone(), Verdict::Completed),
+        (format!("{done}; exit 1"), Verdict::Completed),
+        (format!("{done}; kill -9 $$"), Verdict::Completed),
+        (format!("printf '%s' '{DONE}'"), Verdict::Completed),
+        // It hangs after its result.
+        (format!("{done}; sleep 300"), Verdict::Completed),
+        // Or something that it left holds its output open.
+        (format!("sleep 300 & {done}"), Verdict::Completed),
+        ("exit 0".to_owned(), said("exit status 0")),
+        ("echo 'no such model' >&2; exit 1".to_owned(), said("exit status 1: no such model")),
+        ("kill -9 $$".to_owned(), said("killed by signal 9")),
+        ("echo '{\"type\":\"result\"'".to_owned(), said("exit status 0")),
+        (
+            result(r#""subtype":"success","is_error":true,"result":"Invalid API key""#),
+            failed(broke, "Invalid API key"),
+        ),
+        (
+            result(r#""subtype":"success","is_error":true,"api_error_status":529,"result":"Busy""#),
+            failed(ErrorKind::Unavailable, "Busy"),
+        ),
+        (
+            result(r#""subtype":"success","is_error":true,"api_error_status":401"#),
+            failed(ErrorKind::Unauthenticated, "it says that it failed, and not why"),
+        ),
+        (
+            result(r#""subtype":"error_max_turns","is_error":true"#),
+            limited("it took more turns than it may"),
+        ),
+        (result(r#""subtype":"error_max_budget_usd""#), limited("it spent more money than it may")),
+        (
+            result(r#""subtype":"success","is_error":true,"terminal_reason":"prompt_too_long""#),
+            limited("its context is full"),
+        ),
+        (
+            result(r#""subtype":"error_during_execution","errors":["","it broke"]"#),
+            failed(broke, "error_during_execution: it broke"),
+        ),
+        (
+            result(r#""subtype":"error_max_structured_output_retries","is_error":true"#),
+            failed(broke, "error_max_structured_output_retries"),
+        ),
+        (
+            result(r#""subtype":"error_during_execution","startup_failure_reason":"bypass_root""#),
+            failed(broke, "error_during_execution (bypass_root)"),
+        ),
+        (result(r#""subtype":"error_of_next_year""#), failed(broke, "error_of_next_year")),
+        (result(r#""result":7"#), failed(broke, "it says that it failed, and not why")),
+    ] {
+        let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+        let ran = bench.run(&bench.agent(&impostor(dir.path(), VERSION, &body))).await;
+        assert_eq!(ran.report().verdict, expected, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_cannot_be_used_is_an_error_that_says_what_to_do() {
+    // spec: X8
+    let dir = TempDir::new().unwrap();
+    for (program, kind, expected) in [
+        ("/no/such/claude".to_owned(), ErrorKind::NotFound, "install Claude Code"),
+        (
+            impostor(&dir.path().join("."), "2.1.127 (Claude Code)", ""),
+            ErrorKind::Unsupported,
+            "2.1.127 is too old: install 2.1.128 or newer",
+        ),
+        ("true".to_owned(), ErrorKind::Unsupported, "not Claude Code"),
+        ("false".to_owned(), ErrorKind::Unavailable, "ended with exit status 1"),
+    ] {
+        let bench = Bench::new("").await;
+        let error = bench.run(&bench.agent(&program)).await.result.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_container_without_a_way_to_the_proxy_or_a_task_without_a_credential_is_told() {
+    let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+    let agent = bench.agent(&impostor(dir.path(), VERSION, ""));
+    let mut task = bench.task();
+    task.credentials.clear();
+    let error = bench.run_task(&agent, &task).await.result.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
+
+    let spec = ccc_core::container::ContainerSpec::new(bench.workspace.path());
+    let container = bench.runner.spawn(task.run, &spec).await.unwrap();
+    let error = ccc_core::Agent::run(&agent, &bench.task(), &*container, &mut |_: AgentEvent| {})
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+#[tokio::test]
+async fn what_is_denied_spent_and_kept_is_in_the_report() {
+    let line = result(
+        r#""subtype":"success","is_error":false,"result":" Done. ","session_id":"s-1",
+        "total_cost_usd":0.0123456,"modelUsage":{"claude-a":{"inputTokens":5,"outputTokens":6,
+        "cacheReadInputTokens":7,"cacheCreationInputTokens":8,"costUSD":0.01}},
+        "permission_denials":[{"tool_name":"Bash","tool_input":{"command":"rm -rf /"}},
+        {"tool_name":"Bash","tool_input":{"command":"rm -rf /"}},{"tool_name":"WebFetch"}]"#
+            .replace('\n', " ")
+            .as_str(),
+    );
+    let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+    let ran = bench.run(&bench.agent(&impostor(dir.path(), VERSION, &line))).await;
+    let report = ran.report();
+    assert_eq!((&report.verdict, &*report.summary), (&Verdict::Completed, "Done."));
+    assert_eq!(report.denials, ["Bash(rm -rf /)", "WebFetch"]);
+    assert_eq!((report.session.as_deref(), report.micro_usd), (Some("s-1"), Some(12_346)));
+    let used = &report.usage[0];
+    let tokens =
+        [used.input_tokens, used.output_tokens, used.cache_read_tokens, used.cache_write_tokens];
+    assert_eq!((&*used.model, tokens, used.micro_usd), ("claude-a", [5, 6, 7, 8], Some(10_000)));
+}
+
+#[tokio::test]
+async fn lines_that_make_no_sense_are_shown_and_stop_nothing() {
+    let body = format!(
+        "echo 'warning: old'; echo '{{\"type\":'; echo '[1]'; echo '{{\"type\":\"new\"}}'; echo; \
+         printf 'half' >&2; echo '{DONE}'; echo ' more' >&2; echo after"
+    );
+    let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+    let ran = bench.run(&bench.agent(&impostor(dir.path(), VERSION, &body))).await;
+    assert_eq!(ran.report().verdict, Verdict::Completed);
+    let printed = |text: &str| AgentEvent::Printed { error_stream: false, text: text.to_owned() };
+    let out: Vec<_> = ran
+        .events
+        .iter()
+        .filter(|event| matches!(event, AgentEvent::Printed { error_stream: false, .. }))
+        .cloned()
+        .collect();
+    assert_eq!(out, ["warning: old\n", "{\"type\":\n", "[1]\n"].map(printed));
+}
+
+#[tokio::test]
+async fn a_gigabyte_of_output_takes_no_memory_and_has_an_end() {
+    let before = rss();
+    for (body, expected) in [
+        // In front of the result, which is lost with what is too much.
+        (
+            format!("yes {} | head -c 1000000000; echo '{DONE}'", "x".repeat(200)),
+            "exit status 0: [",
+        ),
+        // One line, without an end.
+        ("head -c 300000000 /dev/zero".to_owned(), "exit status 0: ["),
+    ] {
+        let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+        let agent = bench.agent(&impostor(dir.path(), VERSION, &body));
+        let task = bench.task();
+        let container = bench.container(task.run).await;
+        let mut sink = |_: AgentEvent| {};
+        let work = ccc_core::Agent::run(&agent, &task, &*container, &mut sink);
+        let report = bounded(work).await.unwrap();
+        let Verdict::Failed { reason, .. } = &report.verdict else { panic!("{report:?}") };
+        assert!(
+            reason.contains(expected) && reason.contains("bytes of output dropped"),
+            "{reason}"
+        );
+        bench.runner.destroy(task.run).await.unwrap();
+    }
+    let grown = rss().saturating_sub(before);
+    assert!(grown < 200 << 10, "{grown} KiB more than before");
+}
+
+/// Memory of this process, KiB.
+fn rss() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_ascii_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn what_a_tool_left_running_ends_with_the_run() {
+    // spec: X14d
+    let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+    let body = format!(
+        "setsid sh -c 'echo $$ > daemon; sleep 300' & while [ ! -s daemon ]; do :; done; echo '{DONE}'"
+    );
+    let agent = bench.agent(&impostor(dir.path(), VERSION, &body));
+    let task = bench.task();
+    let container = bench.container(task.run).await;
+    let mut sink = |_: AgentEvent| {};
+    let report = ccc_core::Agent::run(&agent, &task, &*container, &mut sink);
+    assert_eq!(bounded(report).await.unwrap().verdict, Verdict::Completed);
+    let daemon = format!("/proc/{}", bench.read("daemon").unwrap().trim());
+    assert!(
+        std::path::Path::new(&daemon).exists(),
+        "the daemon is gone already: this shows nothing"
+    );
+    bounded(container.stop(Duration::from_secs(1))).await.unwrap();
+    let state = std::fs::read_to_string(format!("{daemon}/stat")).unwrap_or_default();
+    assert!(state.is_empty() || state.contains(") Z "), "{state}");
+    bench.runner.destroy(task.run).await.unwrap();
+}
+
+#[tokio::test]
+async fn neither_prompt_nor_secret_is_among_the_arguments() {
+    // spec: X12d
+    let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+    let body = format!("printf '%s\\n' \"$@\" > args; env > env; cat > stdin; echo '{DONE}'");
+    let ran = bench.run(&bench.agent(&impostor(dir.path(), VERSION, &body))).await;
+    assert_eq!(ran.report().verdict, Verdict::Completed);
+    assert_eq!(bench.read("stdin").unwrap(), "Solve the issue.\n");
+    let (args, env) = (bench.read("args").unwrap(), bench.read("env").unwrap());
+    let secret = env.lines().find_map(|line| line.strip_prefix("ANTHROPIC_API_KEY=")).unwrap();
+    assert!(
+        secret.starts_with("run-") && !args.contains(secret) && !args.contains("Solve"),
+        "{args}"
+    );
+    let key = bench.model.key().expose_str().unwrap();
+    assert!(!env.contains(key) && !args.contains(key));
+}
+
+#[tokio::test]
+async fn flags_follow_limits_permissions_and_what_the_version_knows() {
+    use ccc_runner::Permissions;
+    let rules = Permissions::EditsAnd(vec!["Bash(cargo test:*)".into(), "Bash(make)".into()]);
+    for (version, permissions, expected, absent) in [
+        (VERSION, rules, "--allowedTools Bash(cargo test:*),Bash(make)", "bypassPermissions"),
+        (VERSION, Permissions::All, "--permission-mode bypassPermissions", "--allowedTools"),
+        (VERSION, Permissions::All, "--permission-prompts none", "acceptEdits"),
+        (
+            "2.1.329 (Claude Code)",
+            Permissions::EditsAnd(vec![]),
+            "--permission-mode acceptEdits",
+            "--permission-prompts",
+        ),
+    ] {
+        let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+        let body = format!("echo \"$@\" > args; echo \"$IS_SANDBOX\" > sandbox; echo '{DONE}'");
+        let is_sandbox = permissions == Permissions::All;
+        let agent =
+            bench.agent(&impostor(dir.path(), version, &body)).with_permissions(permissions);
+        let mut task = bench.task();
+        (task.limits.turns, task.limits.micro_usd) = (Some(12), Some(2_500_000));
+        bench.run_task(&agent, &task).await.report();
+        let args = bench.read("args").unwrap();
+        let run = task.run.to_string();
+        for flag in [expected, "--max-turns 12", "--max-budget-usd 2.500000", run.as_str()] {
+            assert!(args.contains(flag), "{flag}: {args}");
+        }
+        assert!(!args.contains(absent), "{absent}: {args}");
+        assert_eq!(bench.read("sandbox").unwrap().trim() == "1", is_sandbox);
+    }
+}

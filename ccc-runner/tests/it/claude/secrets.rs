@@ -1,0 +1,113 @@
+//! The key is not where the agent is: looked for from inside, by the agent itself.
+
+use ccc_core::agent::Verdict;
+use sha2::Digest as _;
+
+use super::{Bench, impostor, program};
+
+/// Looks for the key wherever a program of the agent can look: at every process of its own tree, in its
+/// environment, arguments, open files and memory, and into every file that the run has. The key is
+/// named by its digest, so that the search does not find itself.
+const LOOK: &str = r##"
+import glob, hashlib, json, os, re
+digest, length = open("arguments").read().split()
+length = int(length)
+found, looked = [], {"processes": 0, "files": 0, "memory": 0}
+
+def holds(data):
+    # Everything that has the shape of the key, at its length.
+    for match in re.finditer(rb"(?=(scripted-[0-9a-f]{%d}))" % (length - 9), data):
+        if hashlib.sha256(match.group(1)).hexdigest() == digest:
+            return True
+    return False
+
+def look(where, data):
+    if holds(data):
+        found.append(where)
+
+def read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+tree, pid = [], os.getpid()
+while pid > 1 and b"CCC_RUN=" in read(f"/proc/{pid}/environ"):
+    tree.append(pid)
+    pid = int(read(f"/proc/{pid}/stat").rsplit(b")", 1)[1].split()[1])
+for pid in tree:
+    looked["processes"] += 1
+    for name in ("environ", "cmdline", "comm", "maps", "status"):
+        look(f"{pid}/{name}", read(f"/proc/{pid}/{name}"))
+    for path in glob.glob(f"/proc/{pid}/fd/*"):
+        try:
+            look(f"{pid}/fd", os.readlink(path).encode())
+        except OSError:
+            pass
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in read(f"/proc/{pid}/maps").decode().splitlines():
+            first, rights = line.split()[:2]
+            start, end = (int(part, 16) for part in first.split("-"))
+            if not rights.startswith("rw") or pid == os.getpid() or end - start > 1 << 30:
+                continue
+            try:
+                memory.seek(start)
+                data = memory.read(end - start)
+                looked["memory"] += len(data)
+                look(f"{pid}/mem", data)
+            except (OSError, ValueError, OverflowError):
+                pass
+for root in (os.environ["HOME"], os.environ["TMPDIR"], os.getcwd()):
+    for folder, _, names in os.walk(root):
+        for name in names:
+            looked["files"] += 1
+            look(name, name.encode())
+            look("file", read(os.path.join(folder, name)))
+json.dump({"found": sorted(set(found)), "looked": looked}, open("found.json", "w"))
+"##;
+
+const SCENARIO: &str = r#"
+[[turn]]
+use = [{ tool = "Bash", input = { command = "python3 look.py" } }]
+"#;
+
+/// A run in which the agent looks; what it found. `leak`: the program's environment has the key.
+async fn look(leak: bool) -> Option<serde_json::Value> {
+    let bench = Bench::new(SCENARIO).await;
+    let mut agent = bench.real(&["Bash(python3 look.py:*)"])?;
+    let (key, front) = (bench.model.key(), tempfile::TempDir::new().unwrap());
+    let shown = key.expose_str().unwrap();
+    if leak {
+        let body = format!("export LEAK={shown}; exec {} \"$@\"", program()?);
+        agent = agent.with_program(impostor(front.path(), "2.1.330 (Claude Code)", &body));
+    }
+    bench.write("look.py", LOOK);
+    let digest = hex::encode(sha2::Sha256::digest(key.expose()));
+    bench.write("arguments", &format!("{digest} {}", key.expose().len()));
+    let ran = bench.run(&agent).await;
+    assert_eq!(ran.report().verdict, Verdict::Completed, "{:?}", ran.events);
+    let told = format!("{:?} {:?} {agent:?} {:?}", ran.events, ran.result, bench.proxy);
+    assert!(!told.contains(shown), "an event, the report or a Debug shows it");
+    Some(serde_json::from_str(&bench.read("found.json").expect("it did not look")).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_key_is_in_no_process_and_no_file_of_the_agent() {
+    // spec: X3b
+    let Some(found) = look(false).await else { return };
+    assert_eq!(found["found"], serde_json::json!([]), "{found}");
+    assert!(found["looked"]["processes"].as_u64().unwrap() >= 2, "{found}");
+    assert!(found["looked"]["memory"].as_u64().unwrap() > 10 << 20, "{found}");
+    assert!(found["looked"]["files"].as_u64().unwrap() >= 3, "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_the_agent_had_would_be_found() {
+    let Some(found) = look(true).await else { return };
+    let found: Vec<&str> =
+        found["found"].as_array().unwrap().iter().filter_map(|each| each.as_str()).collect();
+    for place in ["/environ", "/mem"] {
+        assert!(found.iter().any(|each| each.ends_with(place)), "{place}: {found:?}");
+    }
+}

@@ -1,0 +1,190 @@
+//! The real program at work: what it does is seen, limited and paid.
+
+use std::collections::BTreeSet;
+
+use ccc_core::ErrorKind;
+use ccc_core::agent::{AgentEvent, Verdict};
+use ccc_runner::{ModelProxy, SubprocessRunner};
+
+use super::{Bench, bounded};
+
+const SCENARIO: &str = r#"
+[[turn]]
+think = "First the file."
+say = "I read it."
+use = [{ tool = "Read", input = { file_path = "sum.txt" } }]
+
+[[turn]]
+fail = { status = 529, times = 1 }
+use = [{ tool = "TodoWrite", input = { todos = [
+  { content = "fix", status = "completed", activeForm = "fixing" },
+  { content = "look again", status = "pending", activeForm = "looking" },
+] } }]
+
+[[turn]]
+use = [
+  { tool = "Edit", input = { file_path = "sum.txt", old_string = "= 3", new_string = "= 2" } },
+  { tool = "Write", input = { file_path = "why.txt", content = "because\n" } },
+]
+
+[[turn]]
+use = [
+  { tool = "Bash", input = { command = "test -f sum.txt" } },
+  { tool = "Bash", input = { command = "curl http://127.0.0.1:1/" } },
+]
+
+[[turn]]
+say = "Fixed."
+tokens = { input = 2000, output = 50 }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_real_claude_code_edits_and_every_step_is_seen() {
+    // spec: X12d
+    let bench = Bench::new(SCENARIO).await;
+    let Some(agent) = bench.real(&["Bash(test:*)"]) else { return };
+    bench.write("sum.txt", "1 + 1 = 3\n");
+    let ran = bench.run(&agent).await;
+    let report = ran.report();
+    assert_eq!((&report.verdict, &*report.summary), (&Verdict::Completed, "Fixed."));
+    assert_eq!(bench.read("sum.txt").unwrap(), "1 + 1 = 2\n");
+    assert_eq!(bench.read("why.txt").unwrap(), "because\n");
+    assert_eq!(report.denials, ["Bash(curl http://127.0.0.1:1/)"]);
+    // Paid is what the proxy counted: five answers, by its own prices.
+    assert_eq!(report.usage.len(), 1, "{:?}", report.usage);
+    assert_eq!((report.usage[0].input_tokens, report.usage[0].output_tokens), (6_000, 450));
+    assert_eq!(report.micro_usd, report.usage[0].micro_usd);
+    assert!(report.micro_usd.unwrap() > 0);
+
+    let text = |text: &str| text.to_owned();
+    let expected = [
+        AgentEvent::Thought { text: text("First the file.") },
+        AgentEvent::Said { text: text("I read it.") },
+        AgentEvent::Read { path: text("sum.txt") },
+        AgentEvent::Planned { steps: vec![(text("fix"), true), (text("look again"), false)] },
+        AgentEvent::Edited { path: text("sum.txt") },
+        AgentEvent::Edited { path: text("why.txt") },
+        AgentEvent::Ran { command: text("test -f sum.txt") },
+        AgentEvent::Ran { command: text("curl http://127.0.0.1:1/") },
+        AgentEvent::Said { text: text("Fixed.") },
+    ];
+    let seen: Vec<_> =
+        ran.events.iter().filter(|event| expected.contains(event)).cloned().collect();
+    assert_eq!(seen, expected);
+    assert!(ran.events.contains(&AgentEvent::Denied { tool: text("Bash") }), "{:?}", ran.events);
+    let waits = |event: &&AgentEvent| matches!(event, AgentEvent::Retrying { reason } if reason.contains("529"));
+    assert!(ran.events.iter().any(|event| waits(&event)), "{:?}", ran.events);
+
+    // The prompt reached the model, and the model saw our key and not the run's secret.
+    let seen = bench.model.seen();
+    let asked: Vec<_> =
+        seen.iter().filter(|request| request.path.starts_with("/v1/messages")).collect();
+    assert!(asked.iter().any(|r| String::from_utf8_lossy(&r.body).contains("Solve the issue.")));
+    let keys: BTreeSet<_> = asked.iter().map(|r| r.headers["x-api-key"].as_bytes()).collect();
+    assert_eq!(keys, BTreeSet::from([bench.model.key().expose()]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_models_way_ends_the_run_with_its_kind() {
+    for (scenario, kind, reason) in [
+        (
+            "fail = { status = 401, times = 99 }",
+            ErrorKind::Unauthenticated,
+            "refused our credential (401)",
+        ),
+        ("fail = { status = 403, times = 99 }", ErrorKind::PermissionDenied, "our account (403)"),
+        ("fail = { status = 400, times = 99 }", ErrorKind::Unexpected, "refused the request (400)"),
+    ] {
+        let bench = Bench::new(&format!("[[turn]]\n{scenario}")).await;
+        let Some(agent) = bench.real(&[]) else { return };
+        let ran = bench.run(&agent).await;
+        match &ran.report().verdict {
+            Verdict::Failed { kind: found, reason: line } => {
+                assert_eq!(*found, kind, "{line}");
+                assert!(line.contains(reason), "{line}");
+            }
+            verdict => panic!("{scenario}: {verdict:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_turns_and_the_money_of_a_run_are_limited() {
+    // spec: X14c
+    let more = "[[turn]]\nuse = [{ tool = 'Bash', input = { command = 'true' } }]\n\
+                tokens = { input = 100000, output = 10000 }\n"
+        .repeat(30);
+    for (turns, micro_usd, expected) in [
+        (Some(3), None, "it took more turns than it may"),
+        (None, Some(1_000_000), "its money, $1.000000, is used up"),
+    ] {
+        let bench = Bench::new(&more).await;
+        let Some(agent) = bench.real(&["Bash(true)"]) else { return };
+        let mut task = bench.task();
+        (task.limits.turns, task.limits.micro_usd) = (turns, micro_usd);
+        let ran = bench.run_task(&agent, &task).await;
+        let report = ran.report();
+        let Verdict::Limited { reason } = &report.verdict else { panic!("{report:?}") };
+        // The program counts money too, by prices of its own: whoever is first ends it.
+        let known = [expected, "it spent more money than it may"];
+        assert!(known.contains(&reason.as_str()), "{reason}");
+        if let Some(limit) = micro_usd {
+            let one_answer = 1_200_000;
+            assert!(report.micro_usd.unwrap() <= limit + one_answer, "{report:?}");
+        }
+        assert!(bench.model.seen().len() < 12, "{} requests", bench.model.seen().len());
+    }
+}
+
+/// The program has a limit of its own, and an agent may do without the program.
+#[tokio::test]
+async fn the_proxy_ends_the_money_of_an_agent_that_does_not_count() {
+    // spec: X3c, X14c
+    let more = "[[turn]]\nsay = 'More.'\ntokens = { input = 100000, output = 10000 }\n".repeat(2);
+    let bench = Bench::new(&more).await;
+    let dir = tempfile::TempDir::new().unwrap();
+    let body = r#"{"model":"claude-opus-4-1","max_tokens":10,"stream":true,"tools":[{"name":"x"}],"messages":[]}"#;
+    let script = format!(
+        "while :; do curl -s -o answer -H \"x-api-key: $ANTHROPIC_API_KEY\" -d '{body}' \
+         \"$ANTHROPIC_BASE_URL/v1/messages\" || exit 9; echo x >> asked; done"
+    );
+    let agent = bench.agent(&super::impostor(dir.path(), "2.1.330 (Claude Code)", &script));
+    let mut task = bench.task();
+    task.limits.micro_usd = Some(5_000_000);
+    let ran = bench.run_task(&agent, &task).await;
+    let Verdict::Limited { reason } = &ran.report().verdict else { panic!("{:?}", ran.result) };
+    assert_eq!(reason, "its money, $5.000000, is used up");
+    // 100 000 tokens at $15 and 10 000 at $75 for a million: $2.25 each. The third is cut when the API
+    // has counted what it read, and the first token that it wrote.
+    assert_eq!(ran.report().micro_usd, Some(2 * 2_250_000 + 1_500_075));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_proxy_serves_many_runs_of_the_real_program() {
+    // spec: X3b
+    let bench = Bench::new(SCENARIO).await;
+    let Some(agent) = bench.real(&["Bash(test:*)"]) else { return };
+    let state = tempfile::TempDir::new().unwrap();
+    let runner = SubprocessRunner::new(state.path()).unwrap().with_model_proxy(bench.proxy.url());
+    let others: ModelProxy = bench.proxy.clone();
+    let one = async |name: String| {
+        let workspace = state.path().join(name);
+        std::fs::create_dir(&workspace).unwrap();
+        std::fs::write(workspace.join("sum.txt"), "1 + 1 = 3\n").unwrap();
+        let task = bench.task();
+        let spec = ccc_core::container::ContainerSpec::new(&workspace)
+            .with_network(ccc_core::container::Network::ModelProxy);
+        let container = ccc_core::ContainerRunner::spawn(&runner, task.run, &spec).await.unwrap();
+        let mut sink = |_: AgentEvent| {};
+        let report =
+            bounded(ccc_core::Agent::run(&agent, &task, &*container, &mut sink)).await.unwrap();
+        ccc_core::ContainerRunner::destroy(&runner, task.run).await.unwrap();
+        (report, std::fs::read_to_string(workspace.join("sum.txt")).unwrap())
+    };
+    let (a, b, c) = tokio::join!(one("a".into()), one("b".into()), one("c".into()));
+    for (report, sum) in [a, b, c] {
+        assert_eq!((report.verdict, sum.as_str()), (Verdict::Completed, "1 + 1 = 2\n"));
+        assert_eq!(report.usage[0].input_tokens, 6_000, "one run's tokens, and no other's");
+    }
+    drop(others);
+}
