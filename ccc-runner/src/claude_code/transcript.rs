@@ -9,6 +9,8 @@ use super::ending;
 
 /// The longest line that is read, bytes. What a longer one says is lost, and that it was there is told.
 const MAX_LINE: usize = 16 << 20;
+/// The most denials that are told one by one.
+const MAX_TOLD: usize = 1_000;
 /// The most bytes of text in one event.
 const MAX_TEXT: usize = 64 << 10;
 
@@ -45,6 +47,8 @@ pub struct Transcript {
     line: Vec<u8>,
     skipped: usize,
     session: Option<String>,
+    /// Uses of tools whose denial was told when it happened.
+    told: Vec<String>,
     report: Option<AgentReport>,
 }
 
@@ -52,7 +56,7 @@ impl Transcript {
     /// Nothing read yet. Paths in events are relative to `workspace`.
     pub fn new(workspace: impl AsRef<std::path::Path>) -> Self {
         let root = format!("{}/", workspace.as_ref().to_string_lossy().trim_end_matches('/'));
-        Self { root, line: Vec::new(), skipped: 0, session: None, report: None }
+        Self { root, line: Vec::new(), skipped: 0, session: None, told: Vec::new(), report: None }
     }
 
     /// The next bytes of standard output; they may end anywhere. What comes after the result is not
@@ -114,9 +118,9 @@ impl Transcript {
         match (text(line, "type"), text(line, "subtype")) {
             (Some("assistant"), _) => self.said(line, events),
             (Some("system"), Some("api_retry")) => events.event(retrying(line)),
-            (Some("system"), Some("permission_denied")) => {
-                let tool = text(line, "tool_name").unwrap_or("a tool");
-                events.event(AgentEvent::Denied { tool: one_line(tool, 100) });
+            (Some("system"), Some("permission_denied")) if self.told.len() < MAX_TOLD => {
+                self.told.push(text(line, "tool_use_id").unwrap_or_default().to_owned());
+                events.event(denied(line));
             }
             (Some("rate_limit_event"), _) => {
                 let info = &line["rate_limit_info"];
@@ -127,7 +131,17 @@ impl Transcript {
                     events.event(AgentEvent::Retrying { reason });
                 }
             }
-            (Some("result"), _) => self.report = Some(ending::report(line, self.session.clone())),
+            (Some("result"), _) => {
+                // Older versions tell it here, and only here.
+                for denial in line["permission_denials"].as_array().into_iter().flatten() {
+                    let id = text(denial, "tool_use_id").unwrap_or_default();
+                    if self.told.len() < MAX_TOLD && !self.told.iter().any(|told| told == id) {
+                        self.told.push(id.to_owned());
+                        events.event(denied(denial));
+                    }
+                }
+                self.report = Some(ending::report(line, self.session.clone()));
+            }
             _ => {}
         }
     }
@@ -182,6 +196,10 @@ fn words(value: &Value, field: &str) -> Option<String> {
 
 fn printed(text: &str) -> AgentEvent {
     AgentEvent::Printed { error_stream: false, text: format!("{}\n", truncate(text, MAX_TEXT)) }
+}
+
+fn denied(line: &Value) -> AgentEvent {
+    AgentEvent::Denied { tool: one_line(text(line, "tool_name").unwrap_or("a tool"), 100) }
 }
 
 fn steps(todos: &Value) -> Vec<(String, bool)> {

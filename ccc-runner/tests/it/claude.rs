@@ -131,7 +131,17 @@ impl Bench {
 }
 
 async fn bounded<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, work).await.expect("it hangs")
+    tokio::select! {
+        done = work => done,
+        () = SystemClock.sleep(PATIENCE) => panic!("it hangs"),
+    }
+}
+
+/// The real program behind one line of a shell, which `exec`s `$CLAUDE "$@"` in the end.
+fn front(dir: &Path, line: &str) -> Option<String> {
+    let asked = std::process::Command::new(program()?).arg("--version").output().unwrap();
+    let version = String::from_utf8(asked.stdout).unwrap();
+    Some(impostor(dir, version.trim(), &format!("CLAUDE='{}'\n{line}", program()?)))
 }
 
 /// A program that says it is Claude Code of that version, and then does this.

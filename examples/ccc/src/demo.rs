@@ -43,10 +43,10 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
         Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
     })?;
     let (config, model) = configure(args, dir.path()).await?;
-    let mut parts = Parts::new(&config, &args.agent).await?;
-    if args.agent == "scripted" {
-        parts.agent = Arc::new(ScriptedAgent::parse(SCRIPT)?);
-    }
+    let parts = match args.agent.as_str() {
+        "scripted" => Parts::with(&config, Arc::new(ScriptedAgent::parse(SCRIPT)?))?,
+        kind => Parts::new(&config, kind).await?,
+    };
     let (emulator, repo) = start_github(dir.path()).await?;
     let (endings, mut ended) = Endings::channel();
     let observer = Observers(vec![watcher(args.json), Arc::new(endings)]);

@@ -23,11 +23,20 @@ pub(crate) struct Parts {
 impl Parts {
     /// The agent of that kind, with everything that it needs around it.
     pub(crate) async fn new(config: &Config, kind: &str) -> Result<Self> {
-        let credentials = MemoryCredentialStore::default();
-        if kind != "claude" {
-            let runner = runner(config, None)?;
-            return Ok(Self { runner, agent: agent(kind)?, credentials: Arc::new(credentials) });
+        match kind {
+            "claude" => Self::claude(config).await,
+            kind => Self::with(config, agent(kind)?),
         }
+    }
+
+    /// An agent that needs neither credential nor network.
+    pub(crate) fn with(config: &Config, agent: Arc<dyn Agent>) -> Result<Self> {
+        let credentials = Arc::new(MemoryCredentialStore::default());
+        Ok(Self { runner: runner(config, None)?, agent, credentials })
+    }
+
+    async fn claude(config: &Config) -> Result<Self> {
+        let credentials = MemoryCredentialStore::default();
         let (kind, secret) = config.model.credential()?.ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidInput,

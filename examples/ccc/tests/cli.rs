@@ -1,8 +1,9 @@
 //! The program as people use it: the binary, its arguments, its output, its exit status.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 
 mod cli {
+    mod claude;
     mod demo;
     mod odd;
     mod run;

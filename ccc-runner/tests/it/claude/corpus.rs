@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 
 use ccc_core::agent::{AgentEvent, AgentReport, Verdict};
-use ccc_runner::Transcript;
+use ccc_runner::{Permissions, Transcript};
 use serde_json::{Value, json};
 
-use super::{Bench, impostor, program};
+use super::{Bench, front, program};
 
 const WORKS: &str = r#"
 [[turn]]
@@ -115,10 +115,9 @@ async fn make_recordings() {
         let (bench, dir) = (Bench::new(scenario).await, tempfile::TempDir::new().unwrap());
         bench.write("sum.txt", "1 + 1 = 3\n");
         let record = dir.path().join("record");
-        let body = format!("{program} \"$@\" > {0}; cat {0}", record.display());
-        let agent = bench
-            .agent(&impostor(dir.path(), version.trim(), &body))
-            .with_permissions(ccc_runner::Permissions::EditsAnd(vec!["Bash(true)".to_owned()]));
+        let line = format!("\"$CLAUDE\" \"$@\" > {0}; cat {0}", record.display());
+        let agent = bench.agent(&front(dir.path(), &line).unwrap());
+        let agent = agent.with_permissions(Permissions::EditsAnd(vec!["Bash(true)".to_owned()]));
         let mut task = bench.task();
         task.limits.turns = *turns;
         bench.run_task(&agent, &task).await.report();

@@ -1,9 +1,10 @@
 //! The reader, fed with what no program should print. `CCC_FUZZ_SECONDS=600` goes on for ten minutes;
 //! `CCC_FUZZ_SEED` starts where a failure was.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ccc_core::agent::{AgentEvent, AgentReport};
+use ccc_core::{Clock as _, SystemClock};
 use ccc_runner::Transcript;
 
 use super::corpus;
@@ -113,9 +114,9 @@ fn spoilt_output_never_breaks_the_reader() {
         |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let seconds = variable("CCC_FUZZ_SECONDS").unwrap_or(2);
     let seed = variable("CCC_FUZZ_SEED").unwrap_or(0x2545_f491_4f6c_dd1d);
-    let (lines, until) = (corpus::lines(), Instant::now() + Duration::from_secs(seconds));
+    let (lines, until) = (corpus::lines(), SystemClock.now() + Duration::from_secs(seconds));
     let (mut cases, mut next) = (0_u64, seed);
-    while Instant::now() < until {
+    while SystemClock.now() < until {
         let seed = next;
         let mut random = Random(seed);
         let bytes = input(&mut random, &lines);

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use ccc_core::agent::Verdict;
+use ccc_core::{Clock as _, SystemClock};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Bench, bounded, program};
@@ -121,7 +122,7 @@ async fn plain(bench: &Bench, program: &str) {
     // It ends by itself, or has done what it was planted for and need not.
     let sprung = async {
         while !fired(bench) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            SystemClock.sleep(Duration::from_millis(50)).await;
         }
     };
     bounded(async {

@@ -3,7 +3,7 @@
 use ccc_core::agent::Verdict;
 use sha2::Digest as _;
 
-use super::{Bench, impostor, program};
+use super::{Bench, front};
 
 /// Looks for the key wherever a program of the agent can look: at every process of its own tree, in its
 /// environment, arguments, open files and memory, and into every file that the run has. The key is
@@ -76,11 +76,11 @@ use = [{ tool = "Bash", input = { command = "python3 look.py" } }]
 async fn look(leak: bool) -> Option<serde_json::Value> {
     let bench = Bench::new(SCENARIO).await;
     let mut agent = bench.real(&["Bash(python3 look.py:*)"])?;
-    let (key, front) = (bench.model.key(), tempfile::TempDir::new().unwrap());
+    let (key, dir) = (bench.model.key(), tempfile::TempDir::new().unwrap());
     let shown = key.expose_str().unwrap();
     if leak {
-        let body = format!("export LEAK={shown}; exec {} \"$@\"", program()?);
-        agent = agent.with_program(impostor(front.path(), "2.1.330 (Claude Code)", &body));
+        let line = format!("export LEAK={shown}; exec \"$CLAUDE\" \"$@\"");
+        agent = agent.with_program(front(dir.path(), &line)?);
     }
     bench.write("look.py", LOOK);
     let digest = hex::encode(sha2::Sha256::digest(key.expose()));

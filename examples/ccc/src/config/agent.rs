@@ -4,6 +4,9 @@ use serde::Deserialize;
 
 use super::invalid;
 
+/// What a run may spend when nobody has said: enough for most issues, and no fortune.
+const MAX_USD: f64 = 10.0;
+
 /// Who edits.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -22,7 +25,7 @@ pub struct AgentConfig {
     pub allowed_tools: Vec<String>,
     /// The most turns of the model.
     pub max_turns: Option<u32>,
-    /// The most money that one run may spend, US dollars.
+    /// The most money that one run may spend, US dollars; 10 unless said otherwise.
     pub max_usd: Option<f64>,
 }
 
@@ -38,14 +41,11 @@ impl AgentConfig {
         agent.wall = self.wall_seconds.map_or(agent.wall, seconds);
         agent.idle = self.idle_seconds.map_or(agent.idle, seconds);
         agent.turns = self.max_turns.or(agent.turns);
-        if let Some(usd) = self.max_usd {
-            if !(0.0..=1e9).contains(&usd) {
-                return Err(invalid(format!(
-                    "agent.max_usd is {usd}, which is no amount of money"
-                )));
-            }
-            agent.micro_usd = Some((usd * 1e6).round() as u64);
+        let usd = self.max_usd.unwrap_or(MAX_USD);
+        if !(0.0..=1e9).contains(&usd) {
+            return Err(invalid(format!("agent.max_usd is {usd}, which is no amount of money")));
         }
+        agent.micro_usd = Some((usd * 1e6).round() as u64);
         limits.run = limits.run.max(limits.agent.wall + limits.stage * 4);
         Ok(())
     }

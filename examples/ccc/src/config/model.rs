@@ -49,6 +49,8 @@ pub struct PriceConfig {
 impl ModelConfig {
     /// Takes the secrets, each by its key.
     pub(super) fn set(&mut self, take: impl Fn(&str) -> Option<Secret>) {
+        // A variable that is set to nothing is how many say that it is not set.
+        let take = |key| take(key).filter(|secret| !secret.expose().trim_ascii().is_empty());
         self.api_key = take("api_key");
         self.oauth_token = take("oauth_token");
         self.bearer_token = take("bearer_token");

@@ -35,7 +35,7 @@ fn a_demo_that_does_not_end_well_says_so() {
         ("command:false", "failed at work", 1),
         ("command:true", "no change", 1),
         ("command:/no/such/program", "not in PATH", 1),
-        ("claude", "there is no agent `claude` in this build", 2),
+        ("gpt", "there is no agent `gpt` in this build", 2),
         ("scripted:/no/such/file", "cannot read the script", 2),
         ("command:'open", "has an open quote", 2),
     ] {

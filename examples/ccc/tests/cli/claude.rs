@@ -1,0 +1,155 @@
+//! The program with the real Claude Code, whose model follows a scenario.
+
+use std::path::{Path, PathBuf};
+
+use ccc_runner::ScriptedModel;
+
+use super::support::{Site, ccc, text};
+
+/// The real Claude Code, from where `.ci/install` puts it, or from where it is said to be. When there is
+/// none it is left out with a word, and must be there where `CCC_REQUIRE` names `claude`.
+fn program() -> Option<PathBuf> {
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../target/npm/node_modules/@anthropic-ai/claude-code-linux-x64/claude");
+    let said = std::env::var_os("CCC_AGENT__PROGRAM").map(PathBuf::from);
+    let found = said.into_iter().chain([installed]).find(|program| program.is_file());
+    if found.is_none() {
+        let required = std::env::var("CCC_REQUIRE").unwrap_or_default();
+        let required = required.split([',', ' ']).any(|required| required == "claude");
+        assert!(!required, "run .ci/install: Claude Code is missing");
+        eprintln!("left out: what needs Claude Code, which .ci/install brings");
+    }
+    found
+}
+
+#[test]
+fn the_demo_opens_a_pull_request_with_claude_codes_own_edit() {
+    // spec: P1
+    let Some(program) = program() else { return };
+    let output = ccc()
+        .args(["demo", "--agent", "claude"])
+        .env("CCC_AGENT__PROGRAM", program)
+        .output()
+        .unwrap();
+    let (shown, timeline) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{timeline}");
+    assert!(shown.contains("/octo-org/temperature/pull/2"), "{shown}");
+    assert!(shown.contains("+    return celsius * 9 / 5 + 32"), "{shown}");
+    assert!(shown.contains("+    def test_water_boils(self):"), "{shown}");
+    assert!(!shown.contains("pycache"), "{shown}");
+    for line in ["answers are scripted", "edits temperature.py", "runs python3 -m unittest"] {
+        assert!(timeline.contains(line), "{line}: {timeline}");
+    }
+}
+
+#[test]
+fn a_demo_of_the_persons_own_scenario_ends_as_the_scenario_says() {
+    let Some(program) = program() else { return };
+    let dir = tempfile::TempDir::new().unwrap();
+    for (scenario, expected) in [
+        (
+            "[[turn]]\nsay = 'It is right as it is.'",
+            "no change; the agent says: It is right as it is.",
+        ),
+        ("[[turn]]\nfail = { status = 401, times = 99 }", "refused our credential (401)"),
+        (
+            "[[turn]]\nuse = [{ tool = 'Bash', input = { command = 'rm -rf .' } }]",
+            "not allowed to use Bash",
+        ),
+    ] {
+        let file = dir.path().join("scenario.toml");
+        std::fs::write(&file, scenario).unwrap();
+        let mut command = ccc();
+        command.args(["demo", "--agent", "claude", "--scenario"]).arg(&file);
+        let output = command.env("CCC_AGENT__PROGRAM", &program).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(expected), "{scenario}: {said}");
+    }
+}
+
+#[test]
+fn a_model_that_is_not_set_up_is_told_before_anything_begins() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let missing = dir.path().join("no-such-file");
+    let missing = missing.to_str().unwrap();
+    for (settings, expected) in [
+        (&[][..], "Claude Code needs a model: set ANTHROPIC_API_KEY"),
+        (
+            &[("ANTHROPIC_API_KEY", "a"), ("CLAUDE_CODE_OAUTH_TOKEN", "b")],
+            "both model.api_key and model.oauth_token are set",
+        ),
+        (&[("CCC_MODEL__API_KEY_FILE", missing)], "which model.api_key_file names"),
+        (
+            &[("ANTHROPIC_API_KEY", "a"), ("ANTHROPIC_BASE_URL", "nowhere")],
+            "no http or https address",
+        ),
+        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_MODEL__URL", "http://u:p@h/")], "holds a user"),
+        (&[("ANTHROPIC_API_KEY", " ")], "Claude Code needs a model"),
+        (
+            &[("ANTHROPIC_API_KEY", "a"), ("CCC_MODEL__CA_FILE", missing)],
+            "which model.ca_file names",
+        ),
+        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_USD", "-1")], "no amount of money"),
+        (
+            &[("ANTHROPIC_API_KEY", "a"), ("CCC_MODEL__DANGEROUSLY_WITHOUT", "['paths', 'walls']")],
+            "unknown variant `walls`",
+        ),
+    ] {
+        std::fs::write(dir.path().join("sum.txt"), "1\n").unwrap();
+        super::support::git(dir.path(), &["init", "--quiet"]);
+        let mut command = ccc();
+        command.args(["run", "--repo", ".", "--issue", "x", "--agent", "claude"]);
+        command.env("CCC_DATA_DIR", dir.path().join("data")).current_dir(dir.path());
+        let output = command.envs(settings.iter().copied()).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{settings:?}: {said}");
+        assert!(said.contains(expected), "{settings:?}: {said}");
+        assert!(!said.contains("u:p"), "{said}");
+    }
+}
+
+const SCENARIO: &str = r#"
+[[turn]]
+fail = { status = 529, times = 1 }
+use = [{ tool = "Edit", input = { file_path = "sum.txt", old_string = "= 3", new_string = "= 2" } }]
+[[turn]]
+use = [{ tool = "Bash", input = { command = "env > environment.txt" } }]
+[[turn]]
+say = "Fixed."
+"#;
+
+/// From a webhook to the pull request, with a credential in the service's environment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_solves_an_issue_and_shows_its_key_to_nobody() {
+    // spec: X3b, S6b
+    let Some(program) = program() else { return };
+    let model = ScriptedModel::start(SCENARIO).await.unwrap();
+    let key = model.key().expose_str().unwrap();
+    let settings = [
+        ("CCC_LOG", "trace"),
+        ("CCC_AGENT__PROGRAM", program.to_str().unwrap()),
+        ("CCC_AGENT__ALLOWED_TOOLS", "['Bash']"),
+        ("CCC_AGENT__MAX_TURNS", "20"),
+        ("ANTHROPIC_BASE_URL", model.url()),
+        ("ANTHROPIC_API_KEY", key),
+    ];
+    let site = Site::start_with("claude", &settings).await;
+    site.open_issue("The sum is wrong").await;
+    site.until("a pull request", |site| {
+        site.comments().iter().any(|text| text.contains("Opened #2"))
+    })
+    .await;
+    let new = &site.github.pull_requests(&site.repo)[0];
+    assert!(new.body.contains("Fixed.") && new.body.contains("Cost: $0.0"), "{}", new.body);
+    assert_eq!(site.file(&new.head, "sum.txt"), "1 + 1 = 2");
+    // What the agent's own programs had in their environment is in the pull request.
+    let environment = site.file(&new.head, "environment.txt");
+    assert!(environment.contains("ANTHROPIC_API_KEY=run-"), "{environment}");
+    let (log, said) = (site.service.log(), site.comments().join("\n") + &new.body);
+    assert!(log.contains("TRACE"), "{log}");
+    for place in [&environment, &log, &said] {
+        assert!(!place.contains(key), "{place}");
+    }
+    assert!(model.seen().iter().any(|request| request.path.starts_with("/v1/messages")));
+}
