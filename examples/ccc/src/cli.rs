@@ -115,6 +115,10 @@ impl Cli {
     /// not begin.
     #[must_use]
     pub fn run(self) -> ExitCode {
+        // An agent's programs may run as the same user: they shall not read our environment and memory
+        // in /proc, where credentials are. Only root's still can; and no core is dumped (spec: S6e).
+        let _ =
+            rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(e) => return fail(&format!("cannot start: {e}")),

@@ -110,6 +110,7 @@ fn read(bytes: &[u8], mut piece: impl FnMut() -> usize) -> (Vec<AgentEvent>, Opt
 
 #[test]
 fn spoilt_output_never_breaks_the_reader() {
+    // spec: X15b
     let variable =
         |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     let seconds = variable("CCC_FUZZ_SECONDS").unwrap_or(2);

@@ -26,6 +26,7 @@ fn limited(reason: &str) -> Verdict {
 
 #[tokio::test]
 async fn the_verdict_comes_from_the_result_line_and_never_from_the_exit_status() {
+    // spec: X15a
     let broke = ErrorKind::Unexpected;
     let no_result = "Claude Code ended without a result, with ";
     let said = |rest: &str| failed(broke, &format!("{no_result}{rest}"));
@@ -148,6 +149,7 @@ async fn what_is_denied_spent_and_kept_is_in_the_report() {
 
 #[tokio::test]
 async fn lines_that_make_no_sense_are_shown_and_stop_nothing() {
+    // spec: X15b
     let body = format!(
         "echo 'warning: old'; echo '{{\"type\":'; echo '[1]'; echo '{{\"type\":\"new\"}}'; echo; \
          printf 'half' >&2; echo '{DONE}'; echo ' more' >&2; echo after"
@@ -167,6 +169,7 @@ async fn lines_that_make_no_sense_are_shown_and_stop_nothing() {
 
 #[tokio::test]
 async fn a_gigabyte_of_output_takes_no_memory_and_has_an_end() {
+    // spec: X15b
     let before = rss();
     for (body, expected) in [
         // In front of the result, which is lost with what is too much.

@@ -139,7 +139,7 @@ async fn the_turns_and_the_money_of_a_run_are_limited() {
 /// The program has a limit of its own, and an agent may do without the program.
 #[tokio::test]
 async fn the_proxy_ends_the_money_of_an_agent_that_does_not_count() {
-    // spec: X3c, X14c
+    // spec: X3d, X14c
     let more = "[[turn]]\nsay = 'More.'\ntokens = { input = 100000, output = 10000 }\n".repeat(2);
     let bench = Bench::new(&more).await;
     let dir = tempfile::TempDir::new().unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ccc_core::{Clock, SystemClock};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
 
-use super::support::{SECRET, Site, ccc, text};
+use super::support::{Running, SECRET, Site, ccc, text};
 
 const FIX: &str = "command:sed -i s/3/2/ sum.txt";
 
@@ -169,4 +169,41 @@ async fn a_stranger_who_stops_in_the_middle_holds_nothing_up() {
         SystemClock.sleep(Duration::from_millis(10)).await;
     }
     assert!(ended.is_some_and(|status| status.success()), "{ended:?} {}", site.service.log());
+}
+
+/// A program of the same user looks: our processes are shut to it, and any other is open.
+#[test]
+fn the_environment_of_the_program_is_shut_to_others_of_its_user() {
+    // spec: S6e
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::process::Stdio;
+    let dir = tempfile::TempDir::new().unwrap();
+    let everybody = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(dir.path(), everybody).unwrap();
+    let program = dir.path().join("ccc");
+    std::fs::copy(env!("CARGO_BIN_EXE_ccc"), &program).unwrap();
+    // Root reads everything: then both are somebody else.
+    let root = rustix::process::getuid().is_root();
+    let as_user = |program: &std::path::Path| {
+        let mut command = Command::new(if root { "setpriv".as_ref() } else { program.as_os_str() });
+        if root {
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program);
+        }
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap()).current_dir(dir.path());
+        command
+    };
+    let mut ours = as_user(&program);
+    ours.args(["github-emulator", "--listen", "127.0.0.1:0"]).env("TMPDIR", dir.path());
+    let (ours, ()) = Running::start(ours, |line| line.contains("http://").then_some(()));
+    let mut other = as_user("sleep".as_ref()).arg("60").stdin(Stdio::null()).spawn().unwrap();
+    let read = |pid: u32| {
+        let mut command = as_user("cat".as_ref());
+        command.arg(format!("/proc/{pid}/environ"));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success()
+    };
+    let (other_open, ours_open) = (read(other.id()), read(ours.child.id()));
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert!(other_open, "no program can be read here: this shows nothing");
+    assert!(!ours_open, "the environment can be read");
 }
