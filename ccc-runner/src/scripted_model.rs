@@ -20,7 +20,7 @@ use scenario::{Scenario, Turn};
 /// The largest body of a request, bytes.
 const MAX_BODY: usize = 32 << 20;
 /// How many requests are remembered.
-const MAX_SEEN: usize = 10_000;
+const MAX_SEEN: usize = 1_000;
 
 /// A model that does what a file says: it drives a real agent, its tools and its edits, without an
 /// account. Costs nothing, does the same every time: for demos and tests.
@@ -45,7 +45,7 @@ const MAX_SEEN: usize = 10_000;
 /// end = "cut"                          # breaks off in the middle, once; "stall" goes on for ever
 /// say = "I was going to say"
 ///
-/// [[model.claude-other.turn]]          # the model of that name has turns of its own
+/// [[model."claude-haiku-*".turn]]      # models of that name have turns of their own
 /// say = "No."
 /// ```
 #[derive(Debug)]

@@ -193,6 +193,10 @@ impl Flow {
             chunk = self.response.chunk() => chunk.map_err(|_| Cut::Broken)?,
             () = self.clock.sleep(self.silence) => return Err(Cut::Silent),
         };
+        if chunk.is_none() {
+            // A last line without an end counts as well.
+            self.meter.end_of_line();
+        }
         if let Some(bytes) = &chunk {
             self.meter.read(bytes);
             if !self.meter.charge.goes_on() {

@@ -10,6 +10,8 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::ModelPattern;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Scenario {
@@ -110,7 +112,8 @@ impl Scenario {
 
     /// The turns of that model.
     pub(super) fn turns(&self, model: &str) -> &[Turn] {
-        self.model.get(model).map_or(&self.turn, |model| &model.turn)
+        let other = self.model.iter().find(|(name, _)| ModelPattern::new(*name).matches(model));
+        other.map_or(&self.turn, |(_, model)| &model.turn)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ccc_core::ErrorKind;
 use ccc_core::agent::{AgentEvent, Verdict};
-use ccc_runner::{ModelProxy, SubprocessRunner};
+use ccc_runner::{ClaudeCode, CredentialKind, ModelProxy, SubprocessRunner};
 
 use super::{Bench, bounded};
 
@@ -82,6 +82,59 @@ async fn the_real_claude_code_edits_and_every_step_is_seen() {
     assert!(asked.iter().any(|r| String::from_utf8_lossy(&r.body).contains("Solve the issue.")));
     let keys: BTreeSet<_> = asked.iter().map(|r| r.headers["x-api-key"].as_bytes()).collect();
     assert_eq!(keys, BTreeSet::from([bench.model.key().expose()]));
+}
+
+const SUBAGENT: &str = r#"
+[[turn]]
+use = [{ tool = "Agent", input = { description = "write", prompt = "write it", model = "haiku", subagent_type = "general-purpose" } }]
+[[turn]]
+say = "It is written."
+[[model."claude-haiku-*".turn]]
+use = [{ tool = "Write", input = { file_path = "sub.txt", content = "by a subagent\n" } }]
+[[model."claude-haiku-*".turn]]
+say = "I wrote it."
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_subagents_do_is_seen_and_paid_as_well() {
+    // spec: X3d
+    let bench = Bench::new(SUBAGENT).await;
+    let Some(agent) = bench.real(&[]) else { return };
+    let ran = bench.run(&agent).await;
+    assert_eq!(ran.report().verdict, Verdict::Completed, "{:?}", ran.events);
+    assert_eq!(bench.read("sub.txt").unwrap(), "by a subagent\n");
+    assert!(
+        ran.events.contains(&AgentEvent::Edited { path: "sub.txt".into() }),
+        "{:?}",
+        ran.events
+    );
+    let usage = &ran.report().usage;
+    let paid: u64 = usage.iter().map(|used| used.micro_usd.unwrap()).sum();
+    assert_eq!((usage.len(), Some(paid)), (2, ran.report().micro_usd), "{usage:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscription_and_a_gateway_serve_as_well_as_a_key() {
+    // spec: X3b
+    for kind in [CredentialKind::ApiKey, CredentialKind::OAuthToken, CredentialKind::BearerToken] {
+        let bench = Bench::new("[[turn]]\nsay = 'Done.'").await;
+        let Some(program) = super::program() else { return };
+        let agent = ClaudeCode::new(bench.proxy.clone(), kind, super::key()).with_program(program);
+        let ran = bench.run(&agent).await;
+        assert_eq!(ran.report().verdict, Verdict::Completed, "{kind:?}: {:?}", ran.events);
+        let (seen, key) = (bench.model.seen(), bench.model.key().expose_str().unwrap());
+        let asked = seen.iter().find(|request| request.path.starts_with("/v1/messages")).unwrap();
+        let shown = |name| asked.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        let bearer = format!("Bearer {key}");
+        let expected = match kind {
+            CredentialKind::ApiKey => (Some(key), None),
+            _ => (None, Some(bearer.as_str())),
+        };
+        let found = (shown("x-api-key"), shown("authorization"));
+        assert_eq!((found.0.as_deref(), found.1.as_deref()), expected, "{kind:?}");
+        let betas = shown("anthropic-beta").unwrap();
+        assert_eq!(betas.contains("oauth-"), kind == CredentialKind::OAuthToken, "{betas}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
