@@ -5,9 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use ccc_core::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict};
 use ccc_core::container::{Command, ExitStatus, Network, OutputStream};
 use ccc_core::text::one_line;
-use ccc_core::{
-    Agent, Container, ContainerExt, CredentialKey, Error, ErrorKind, Result, Secret, async_trait,
-};
+use ccc_core::{Agent, Container, ContainerExt, Error, ErrorKind, Result, async_trait};
 use tokio::sync::Notify;
 
 mod ending;
@@ -18,31 +16,11 @@ mod version;
 pub use transcript::Transcript;
 use version::Version;
 
-use crate::{ModelAccess, ModelCredential, ModelProxy};
+use crate::ModelAccess;
+use crate::model_login::{self, ModelLogin};
 
 /// How much of the end of standard error is told when there is no result, bytes.
 const LAST_WORDS: usize = 2 << 10;
-
-/// What of a person's account the model proxy puts in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CredentialKind {
-    /// `ANTHROPIC_API_KEY`.
-    ApiKey,
-    /// `CLAUDE_CODE_OAUTH_TOKEN`, of a subscription.
-    OAuthToken,
-    /// `ANTHROPIC_AUTH_TOKEN`, of a gateway.
-    BearerToken,
-}
-
-impl CredentialKind {
-    fn of(self, secret: Secret) -> ModelCredential {
-        match self {
-            Self::ApiKey => ModelCredential::ApiKey(secret),
-            Self::OAuthToken => ModelCredential::OAuthToken(secret),
-            Self::BearerToken => ModelCredential::BearerToken(secret),
-        }
-    }
-}
 
 /// What Claude Code may do without asking. Nobody is there to be asked: the rest is denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,33 +32,28 @@ pub enum Permissions {
     EditsAnd(Vec<String>),
 }
 
-/// Claude Code as an agent. It talks to its model through a [`ModelProxy`], and gets that run's secret
+/// Claude Code as an agent. It talks to its model through a [`ModelProxy`](crate::ModelProxy), and gets that run's secret
 /// in place of a credential.
 ///
 /// The verdict comes from its result line, and never from its exit status. Settings, hooks, MCP servers
 /// and commands that a repository brings are off (spec: X8). What was spent is what the proxy counted.
 #[derive(Clone, Debug)]
 pub struct ClaudeCode {
-    proxy: ModelProxy,
+    login: ModelLogin,
     program: String,
     image: Option<String>,
-    credential: CredentialKey,
-    credential_kind: CredentialKind,
     permissions: Permissions,
     model: Option<String>,
 }
 
 impl ClaudeCode {
-    /// `claude` from the container's `PATH`, which may change files and no more. The credential store
-    /// has the model's credential under `credential`.
+    /// `claude` from the container's `PATH`, which may change files and no more.
     #[must_use]
-    pub fn new(proxy: ModelProxy, kind: CredentialKind, credential: CredentialKey) -> Self {
+    pub fn new(login: ModelLogin) -> Self {
         Self {
-            proxy,
+            login,
             program: "claude".to_owned(),
             image: None,
-            credential,
-            credential_kind: kind,
             permissions: Permissions::EditsAnd(Vec::new()),
             model: None,
         }
@@ -137,15 +110,6 @@ impl ClaudeCode {
         }
         version::judge(String::from_utf8_lossy(&output.stdout).trim())
     }
-
-    fn open(&self, task: &Task) -> Result<ModelAccess> {
-        let held = task.credentials.iter().find(|(key, _)| *key == self.credential);
-        let (_, secret) = held.ok_or_else(|| {
-            let line = format!("the model's credential `{}` was not handed over", self.credential);
-            Error::new(ErrorKind::Unauthenticated, line)
-        })?;
-        self.proxy.open(self.credential_kind.of(secret.clone()), task.limits.micro_usd)
-    }
 }
 
 /// Why the work is over.
@@ -164,7 +128,7 @@ impl Agent for ClaudeCode {
     fn needs(&self) -> AgentNeeds {
         let mut needs = AgentNeeds::default();
         needs.image.clone_from(&self.image);
-        needs.credentials = vec![self.credential.clone()];
+        needs.credentials = vec![self.login.credential().clone()];
         needs.network = Network::ModelProxy;
         needs
     }
@@ -175,14 +139,11 @@ impl Agent for ClaudeCode {
         container: &dyn Container,
         events: &mut dyn AgentSink,
     ) -> Result<AgentReport> {
-        let proxy = container.model_proxy().ok_or_else(|| {
-            let line = "the container has no way to a model proxy: build its runner with one";
-            Error::new(ErrorKind::Unsupported, line)
-        })?;
+        let mut access = self.login.open(task)?;
         let version = self.probe(container).await?;
-        let mut access = self.open(task)?;
-        let command = launch::command(self, version, task.run, &task.limits, (proxy, &access))
+        let command = launch::command(self, version, task.run, &task.limits)
             .with_stdin(task.prompt.as_bytes());
+        let command = self.login.shown_to(command, container, &access)?;
 
         let seen = Mutex::new(Seen::new(container, events));
         let lock = || seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -253,24 +214,7 @@ impl<'a> Seen<'a> {
                 report
             }
         };
-        if let Verdict::Failed { reason, .. } = &report.verdict
-            && let Some(trouble) = access.trouble()
-        {
-            let reason = match over {
-                Over::Ended => trouble.text,
-                _ => format!("{}: {reason}", trouble.text),
-            };
-            report.verdict = Verdict::Failed { kind: trouble.kind, reason };
-        }
-        if access.is_exhausted() && report.verdict != Verdict::Completed {
-            let limit = launch::dollars(limit.unwrap_or(0));
-            report.verdict =
-                Verdict::Limited { reason: format!("its money, ${limit}, is used up") };
-        }
-        let (micro_usd, usage) = access.spent();
-        if !usage.is_empty() {
-            (report.micro_usd, report.usage) = (Some(micro_usd), usage);
-        }
+        model_login::correct(&mut report, access, limit);
         report
     }
 

@@ -2,6 +2,9 @@ use ccc_core::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verd
 use ccc_core::container::{Command, ExitStatus, Network, OutputStream};
 use ccc_core::{Agent, Container, Error, ErrorKind, Result, async_trait};
 
+use crate::ModelAccess;
+use crate::model_login::{self, ModelLogin};
+
 /// The most bytes of a program's standard output that become its closing words.
 const MAX_SUMMARY: usize = 8 << 10;
 
@@ -11,6 +14,7 @@ const MAX_SUMMARY: usize = 8 << 10;
 pub struct CommandAgent {
     name: String,
     argv: Vec<String>,
+    login: Option<ModelLogin>,
 }
 
 impl CommandAgent {
@@ -27,7 +31,16 @@ impl CommandAgent {
             ));
         };
         let base = program.rsplit('/').next().unwrap_or(program);
-        Ok(Self { name: format!("command:{base}"), argv })
+        Ok(Self { name: format!("command:{base}"), argv, login: None })
+    }
+
+    /// Lets the program reach a model through the proxy: it finds the proxy's address and a secret of
+    /// its run in the variables that Anthropic's clients know, `ANTHROPIC_BASE_URL` and
+    /// `ANTHROPIC_API_KEY` (or the other two of [`CredentialKind`](crate::CredentialKind)).
+    #[must_use]
+    pub fn with_model(mut self, login: ModelLogin) -> Self {
+        self.login = Some(login);
+        self
     }
 }
 
@@ -40,6 +53,7 @@ impl Agent for CommandAgent {
     fn needs(&self) -> AgentNeeds {
         let mut needs = AgentNeeds::default();
         needs.network = Network::ModelProxy;
+        needs.credentials.extend(self.login.as_ref().map(|login| login.credential().clone()));
         needs
     }
 
@@ -49,7 +63,13 @@ impl Agent for CommandAgent {
         container: &dyn Container,
         events: &mut dyn AgentSink,
     ) -> Result<AgentReport> {
-        let command = Command::new(&self.argv).with_stdin(task.prompt.as_bytes());
+        let mut command = Command::new(&self.argv).with_stdin(task.prompt.as_bytes());
+        let mut access = None;
+        if let Some(login) = &self.login {
+            let opened = login.open(task)?;
+            command = login.shown_to(command, container, &opened)?;
+            access = Some(opened);
+        }
         let mut words = Vec::new();
         let mut sink = |stream, bytes: &[u8]| {
             if stream == OutputStream::Stdout {
@@ -58,11 +78,21 @@ impl Agent for CommandAgent {
             }
             events.event(AgentEvent::printed(stream, bytes));
         };
-        let status = container.exec(&command, &mut sink).await?;
-        let verdict = match status {
-            ExitStatus::Code(0) => Verdict::Completed,
-            status => Verdict::failed(format!("`{}` ended with {status}", self.argv[0])),
+        let spent = access.as_ref().map(ModelAccess::exhausted).unwrap_or_default();
+        let status = tokio::select! {
+            biased;
+            status = container.exec(&command, &mut sink) => Some(status?),
+            () = spent.cancelled() => None,
         };
-        Ok(AgentReport::new(verdict, String::from_utf8_lossy(&words).trim()))
+        let verdict = match status {
+            Some(ExitStatus::Code(0)) => Verdict::Completed,
+            Some(status) => Verdict::failed(format!("`{}` ended with {status}", self.argv[0])),
+            None => Verdict::failed("it was ended before it was done"),
+        };
+        let mut report = AgentReport::new(verdict, String::from_utf8_lossy(&words).trim());
+        if let Some(access) = &access {
+            model_login::correct(&mut report, access, task.limits.micro_usd);
+        }
+        Ok(report)
     }
 }

@@ -2,6 +2,7 @@
 
 mod claude_code;
 mod command_agent;
+mod model_login;
 mod model_proxy;
 mod output;
 mod processes;
@@ -12,8 +13,9 @@ mod serve;
 mod sessions;
 mod subprocess;
 
-pub use claude_code::{ClaudeCode, CredentialKind, Permissions, Transcript};
+pub use claude_code::{ClaudeCode, Permissions, Transcript};
 pub use command_agent::CommandAgent;
+pub use model_login::{CredentialKind, ModelLogin};
 pub use model_proxy::{
     ModelAccess, ModelCredential, ModelPattern, ModelProxy, ModelProxyBuilder, Price, PriceTable,
     Rule, Rules,

@@ -5,8 +5,8 @@ use ccc_core::agent::AgentLimits;
 use ccc_core::container::{Command, EnvValue};
 
 use super::version::Version;
-use super::{ClaudeCode, CredentialKind, Permissions};
-use crate::ModelAccess;
+use super::{ClaudeCode, Permissions};
+use crate::model_login::dollars;
 
 /// The tools it has: what work on files takes. Not those that schedule, message, fetch, or manage
 /// worktrees of a git that the host never reads.
@@ -30,14 +30,13 @@ const QUIET: &[(&str, &str)] = &[
     ("CLAUDE_CODE_ENABLE_TASKS", "0"),
 ];
 
-/// The command for one run. The prompt is on standard input, the run's secret in the environment, and
-/// neither among the arguments, which every process of the machine can read (spec: X12d).
+/// The command for one run. The prompt goes to standard input, the run's secret into the environment,
+/// and neither among the arguments, which every process of the machine can read (spec: X12d).
 pub(super) fn command(
     agent: &ClaudeCode,
     version: Version,
     run: RunId,
     limits: &AgentLimits,
-    (proxy, access): (&str, &ModelAccess),
 ) -> Command {
     let mut argv: Vec<String> =
         [&agent.program, "-p", "--output-format", "stream-json", "--verbose"]
@@ -80,17 +79,5 @@ pub(super) fn command(
         // It refuses to skip its questions as root otherwise. The walls are the container's.
         command = command.with_env("IS_SANDBOX", EnvValue::Plain("1".to_owned()));
     }
-    // Which of the three decides how it talks to the API.
-    let name = match agent.credential_kind {
-        CredentialKind::ApiKey => "ANTHROPIC_API_KEY",
-        CredentialKind::OAuthToken => "CLAUDE_CODE_OAUTH_TOKEN",
-        CredentialKind::BearerToken => "ANTHROPIC_AUTH_TOKEN",
-    };
     command
-        .with_env("ANTHROPIC_BASE_URL", EnvValue::Plain(proxy.to_owned()))
-        .with_env(name, EnvValue::Secret(access.secret().clone()))
-}
-
-pub(super) fn dollars(micro_usd: u64) -> String {
-    format!("{}.{:06}", micro_usd / 1_000_000, micro_usd % 1_000_000)
 }

@@ -13,7 +13,8 @@ use ccc_core::{
     SystemClock,
 };
 use ccc_runner::{
-    ClaudeCode, CredentialKind, ModelProxy, Permissions, ScriptedModel, SubprocessRunner,
+    ClaudeCode, CredentialKind, ModelLogin, ModelProxy, Permissions, ScriptedModel,
+    SubprocessRunner,
 };
 use tempfile::TempDir;
 
@@ -92,9 +93,13 @@ impl Bench {
         std::fs::read_to_string(self.path(name)).ok()
     }
 
+    fn login(&self, kind: CredentialKind) -> ModelLogin {
+        ModelLogin::new(self.proxy.clone(), kind, key())
+    }
+
     /// An agent with this program.
     fn agent(&self, program: &str) -> ClaudeCode {
-        ClaudeCode::new(self.proxy.clone(), CredentialKind::ApiKey, key()).with_program(program)
+        ClaudeCode::new(self.login(CredentialKind::ApiKey)).with_program(program)
     }
 
     /// The real one, which may also run what these rules allow.

@@ -8,5 +8,6 @@
 )]
 
 mod claude;
+mod command;
 mod conformance;
 mod subprocess;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ccc_core::credential::Precondition;
 use ccc_core::{Agent, ContainerRunner, CredentialKey, CredentialStore, Error, ErrorKind, Result};
 use ccc_runner::{
-    ClaudeCode, CommandAgent, CredentialKind, ModelProxy, Permissions, ScriptedAgent,
+    ClaudeCode, CommandAgent, CredentialKind, ModelLogin, ModelProxy, Permissions, ScriptedAgent,
     SubprocessRunner,
 };
 use ccc_store::MemoryCredentialStore;
@@ -23,10 +23,12 @@ pub(crate) struct Parts {
 impl Parts {
     /// The agent of that kind, with everything that it needs around it.
     pub(crate) async fn new(config: &Config, kind: &str) -> Result<Self> {
-        match kind {
-            "claude" => Self::claude(config).await,
-            kind => Self::with(config, agent(kind)?),
-        }
+        let Some((login, credentials)) = login(config).await? else {
+            return Self::with(config, agent(config, kind, None)?);
+        };
+        let runner = runner(config, Some(login.proxy()))?;
+        let agent = agent(config, kind, Some((login, runner.capabilities().isolated)))?;
+        Ok(Self { runner, agent, credentials })
     }
 
     /// An agent that needs neither credential nor network.
@@ -34,37 +36,20 @@ impl Parts {
         let credentials = Arc::new(MemoryCredentialStore::default());
         Ok(Self { runner: runner(config, None)?, agent, credentials })
     }
+}
 
-    async fn claude(config: &Config) -> Result<Self> {
-        let credentials = MemoryCredentialStore::default();
-        let (kind, secret) = config.model.credential()?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                "Claude Code needs a model: set ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN or \
-                 ANTHROPIC_AUTH_TOKEN, or name a file with it in model.api_key_file",
-            )
-        })?;
-        let key = CredentialKey::new(match kind {
-            CredentialKind::ApiKey => "model/api-key",
-            CredentialKind::OAuthToken => "model/oauth-token",
-            CredentialKind::BearerToken => "model/bearer-token",
-        })?;
-        credentials.put(&key, &secret, Precondition::None).await?;
-        let proxy = config.model.proxy().await?;
-        let runner = runner(config, Some(&proxy))?;
-        let permissions = if runner.capabilities().isolated {
-            Permissions::All
-        } else {
-            Permissions::EditsAnd(config.agent.allowed_tools.clone())
-        };
-        let mut agent = ClaudeCode::new(proxy, kind, key)
-            .with_permissions(permissions)
-            .with_model(config.agent.model.clone());
-        if let Some(program) = &config.agent.program {
-            agent = agent.with_program(program);
-        }
-        Ok(Self { runner, agent: Arc::new(agent), credentials: Arc::new(credentials) })
-    }
+/// The way to the model that the configuration describes, and the store that has its credential.
+async fn login(config: &Config) -> Result<Option<(ModelLogin, Arc<dyn CredentialStore>)>> {
+    let Some((kind, secret)) = config.model.credential()? else { return Ok(None) };
+    let key = CredentialKey::new(match kind {
+        CredentialKind::ApiKey => "model/api-key",
+        CredentialKind::OAuthToken => "model/oauth-token",
+        CredentialKind::BearerToken => "model/bearer-token",
+    })?;
+    let credentials = MemoryCredentialStore::default();
+    credentials.put(&key, &secret, Precondition::None).await?;
+    let login = ModelLogin::new(config.model.proxy().await?, kind, key);
+    Ok(Some((login, Arc::new(credentials))))
 }
 
 /// The runner of the configuration, with its own directory under the data directory.
@@ -81,7 +66,9 @@ fn runner(config: &Config, proxy: Option<&ModelProxy>) -> Result<Arc<dyn Contain
     }
 }
 
-fn agent(kind: &str) -> Result<Arc<dyn Agent>> {
+/// The agent of that kind; with a way to its model, and whether its walls are the runner's, where a
+/// model is configured.
+fn agent(config: &Config, kind: &str, model: Option<(ModelLogin, bool)>) -> Result<Arc<dyn Agent>> {
     if let Some(file) = kind.strip_prefix("scripted:") {
         return Ok(Arc::new(ScriptedAgent::from_file(file)?));
     }
@@ -89,9 +76,32 @@ fn agent(kind: &str) -> Result<Arc<dyn Agent>> {
         let argv = shlex::split(line).ok_or_else(|| {
             Error::new(ErrorKind::InvalidInput, format!("`{line}` has an open quote"))
         })?;
-        return Ok(Arc::new(CommandAgent::new(argv)?));
+        let agent = CommandAgent::new(argv)?;
+        return Ok(Arc::new(match model {
+            Some((login, _)) => agent.with_model(login),
+            None => agent,
+        }));
     }
-    Err(unknown("agent", kind, "claude, scripted:FILE and command:ARGV…"))
+    if kind != "claude" {
+        return Err(unknown("agent", kind, "claude, scripted:FILE and command:ARGV…"));
+    }
+    let (login, isolated) = model.ok_or_else(|| {
+        Error::new(
+            ErrorKind::InvalidInput,
+            "Claude Code needs a model: set ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN or \
+             ANTHROPIC_AUTH_TOKEN, or name a file with it in model.api_key_file",
+        )
+    })?;
+    let permissions = match isolated {
+        true => Permissions::All,
+        false => Permissions::EditsAnd(config.agent.allowed_tools.clone()),
+    };
+    let mut agent =
+        ClaudeCode::new(login).with_permissions(permissions).with_model(config.agent.model.clone());
+    if let Some(program) = &config.agent.program {
+        agent = agent.with_program(program);
+    }
+    Ok(Arc::new(agent))
 }
 
 fn unknown(what: &str, kind: &str, known: &str) -> Error {

@@ -119,7 +119,7 @@ async fn a_subscription_and_a_gateway_serve_as_well_as_a_key() {
     for kind in [CredentialKind::ApiKey, CredentialKind::OAuthToken, CredentialKind::BearerToken] {
         let bench = Bench::new("[[turn]]\nsay = 'Done.'").await;
         let Some(program) = super::program() else { return };
-        let agent = ClaudeCode::new(bench.proxy.clone(), kind, super::key()).with_program(program);
+        let agent = ClaudeCode::new(bench.login(kind)).with_program(program);
         let ran = bench.run(&agent).await;
         assert_eq!(ran.report().verdict, Verdict::Completed, "{kind:?}: {:?}", ran.events);
         let (seen, key) = (bench.model.seen(), bench.model.key().expose_str().unwrap());
