@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers are tests as well")]
 
 mod conformance;
+mod proxy;
 mod subprocess;
