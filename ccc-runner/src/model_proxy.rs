@@ -30,6 +30,8 @@ const SILENCE: Duration = Duration::from_secs(10 * 60);
 const MAX_BODY: usize = 32 << 20;
 /// The bodies of all requests that are under way, bytes.
 const MAX_BODIES: usize = 256 << 20;
+/// Those of one run, bytes: it cannot keep the others out by promising bodies that do not come.
+const MAX_BODIES_OF_ONE: usize = 64 << 20;
 /// Requests of one run at once.
 const MAX_AT_ONCE: usize = 32;
 
@@ -78,6 +80,8 @@ struct Gate {
     credential: ModelCredential,
     account: Arc<Account>,
     places: Arc<Semaphore>,
+    /// One permit for each byte of a body of this run that is being held.
+    room: Semaphore,
 }
 
 impl Shared {
@@ -205,7 +209,8 @@ impl ModelProxy {
         let (account, notices) = Account::new(micro_usd);
         let account = Arc::new(account);
         let places = Arc::new(Semaphore::new(MAX_AT_ONCE));
-        let gate = Gate { credential, account: Arc::clone(&account), places };
+        let room = Semaphore::new(MAX_BODIES_OF_ONE);
+        let gate = Gate { credential, account: Arc::clone(&account), places, room };
         self.shared.gates().insert(digest(secret.expose()), Arc::new(gate));
         Ok(ModelAccess { shared: Arc::clone(&self.shared), secret, account, notices })
     }

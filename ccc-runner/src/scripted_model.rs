@@ -19,6 +19,8 @@ use scenario::{Scenario, Turn};
 
 /// The largest body of a request, bytes.
 const MAX_BODY: usize = 32 << 20;
+/// Headers that carry a credential.
+const SECRET: &[&str] = &["authorization", "x-api-key"];
 /// How many requests are remembered.
 const MAX_SEEN: usize = 1_000;
 
@@ -159,7 +161,12 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large");
     };
-    let seen = SeenRequest { path, headers: parts.headers.clone(), body: body.clone() };
+    let mut headers = parts.headers.clone();
+    // `Debug` shows no header that is marked.
+    for (_, value) in headers.iter_mut().filter(|(name, _)| SECRET.contains(&name.as_str())) {
+        value.set_sensitive(true);
+    }
+    let seen = SeenRequest { path, headers, body: body.clone() };
     {
         let mut memory = inner.memory();
         if memory.seen.len() < MAX_SEEN {

@@ -88,16 +88,22 @@ impl Account {
         (sums.micro_usd, sums.usage.clone())
     }
 
-    /// Whether `more` still fits. An account that is used up stays so.
-    fn has(&self, more: u64) -> bool {
-        let spent = self.sums().micro_usd;
+    /// Books `cost` where `more` still fits, in one go: requests that come together do not all fit
+    /// because each does. An account that is used up stays so.
+    fn book_if_it_has(&self, more: u64, cost: u64) -> bool {
+        let mut sums = self.sums();
+        let spent = sums.micro_usd;
         let fits = self.limit.is_none_or(|limit| {
             spent < limit && spent.checked_add(more).is_some_and(|sum| sum <= limit)
         });
         if !fits && self.limit.is_some_and(|limit| spent >= limit) {
             self.exhausted.cancel();
         }
-        fits && !self.exhausted.is_cancelled()
+        let admitted = fits && !self.exhausted.is_cancelled();
+        if admitted {
+            sums.micro_usd = spent.saturating_add(cost);
+        }
+        admitted
     }
 
     /// The money for one call. What cannot be counted before the answer is guessed low, because it may
@@ -108,19 +114,15 @@ impl Account {
         if !call.streams {
             tokens.output = call.max_tokens;
         }
-        if !self.has(if call.streams { 0 } else { call.price.of(&tokens) }) {
-            return None;
-        }
-        let mut charge = Charge {
+        let cost = call.price.of(&tokens);
+        self.book_if_it_has(if call.streams { 0 } else { cost }, cost).then(|| Charge {
             account: Arc::clone(self),
             model: call.model.clone(),
             price: call.price,
-            tokens: Tokens::default(),
+            tokens,
             text_bytes: 0,
-            booked: 0,
-        };
-        charge.book(tokens);
-        Some(charge)
+            booked: cost,
+        })
     }
 }
 

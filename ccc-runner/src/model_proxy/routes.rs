@@ -11,9 +11,10 @@ use bytes::Bytes;
 use ccc_core::{ErrorKind, text::one_line};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 
 use super::account::{Call, Charge, Trouble};
+use super::price::Tokens;
 use super::rules::Rule;
 use super::stream::{Usage, relay};
 use super::upstream::{betas, meaning, returned};
@@ -89,6 +90,9 @@ async fn through(shared: &Shared, gate: &Gate, request: Request) -> Result<Respo
         let line = format!("{} {path} is not for agents", parts.method);
         return Err(refuse(gate, StatusCode::NOT_FOUND, "not_found_error", line));
     }
+    if gate.account.exhausted.is_cancelled() {
+        return Err(no_money(gate, true));
+    }
     let (body, _room) = read_body(shared, gate, &parts.headers, body).await?;
     let mut charge = None;
     if known {
@@ -104,7 +108,7 @@ async fn through(shared: &Shared, gate: &Gate, request: Request) -> Result<Respo
                 max_tokens: asked.max_tokens,
                 streams: asked.streams,
             };
-            charge = Some(gate.account.admit(&call).ok_or_else(|| no_money(gate, &call))?);
+            charge = Some(gate.account.admit(&call).ok_or_else(|| no_money(gate, call.streams))?);
         }
     }
     let sent =
@@ -126,7 +130,7 @@ async fn through(shared: &Shared, gate: &Gate, request: Request) -> Result<Respo
         if let Some(charge) = charge.take() {
             charge.waive();
         }
-        return Ok(hand_back_error(gate, response).await);
+        return Ok(hand_back_error(shared, gate, response).await);
     }
     if response.headers().contains_key(header::CONTENT_ENCODING) {
         let line = "the model's API packed its answer, which nobody asked for".to_owned();
@@ -139,10 +143,10 @@ async fn through(shared: &Shared, gate: &Gate, request: Request) -> Result<Respo
 /// The whole body, and the room that it takes. Its length must be said before it comes.
 async fn read_body<'a>(
     shared: &'a Shared,
-    gate: &Gate,
+    gate: &'a Gate,
     headers: &HeaderMap,
     body: Body,
-) -> Result<(Bytes, tokio::sync::SemaphorePermit<'a>), Refused> {
+) -> Result<(Bytes, [SemaphorePermit<'a>; 2]), Refused> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         let line = "a request says its length first".to_owned();
         return Err(refuse(gate, StatusCode::LENGTH_REQUIRED, "invalid_request_error", line));
@@ -155,18 +159,19 @@ async fn read_body<'a>(
         return Err(refuse(gate, StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", line));
     }
     // Never closed; the length fits, having been compared.
-    let room = shared.room.acquire_many(u32::try_from(length).unwrap_or(u32::MAX)).await;
+    let bytes = u32::try_from(length).unwrap_or(u32::MAX);
     let cut_off = || {
         let line = "the request ended before its end";
         refusal(StatusCode::BAD_REQUEST, "invalid_request_error", line)
     };
-    let room = room.map_err(|_| cut_off())?;
+    let own = gate.room.acquire_many(bytes).await.map_err(|_| cut_off())?;
+    let room = shared.room.acquire_many(bytes).await.map_err(|_| cut_off())?;
     let read = tokio::select! {
         biased;
         read = to_bytes(body, MAX_BODY) => read,
         () = shared.clock.sleep(BODY_WITHIN) => return Err(cut_off()),
     };
-    Ok((read.map_err(|_| cut_off())?, room))
+    Ok((read.map_err(|_| cut_off())?, [own, room]))
 }
 
 async fn hand_back(
@@ -176,7 +181,7 @@ async fn hand_back(
     charge: Option<Charge>,
     place: OwnedSemaphorePermit,
 ) -> Result<Response, Refused> {
-    let (status, headers) = (response.status(), returned(response.headers()));
+    let (status, headers) = (response.status(), returned(response.headers(), &gate.credential));
     let streams = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
@@ -192,8 +197,13 @@ async fn hand_back(
             if let Some(mut charge) = charge
                 && let Ok(Message { usage }) = serde_json::from_slice(&body)
             {
-                charge.counted(usage.over(charge.tokens()));
+                // The API has counted all of it: what was guessed to be in a cache is no more.
+                charge.counted(usage.over(Tokens { cache_read: 0, ..charge.tokens() }));
                 charge.goes_on();
+            }
+            if gate.credential.is_in(&body) {
+                let line = "the answer of the model's API holds our credential".to_owned();
+                return Err(trouble(gate, StatusCode::BAD_GATEWAY, ErrorKind::Unexpected, line));
             }
             Body::from(body)
         }
@@ -231,35 +241,23 @@ async fn whole(
 }
 
 /// A refusal of the API: its words go on, unless they hold the credential; where it leads to, does not.
-async fn hand_back_error(gate: &Gate, response: reqwest::Response) -> Response {
+async fn hand_back_error(shared: &Shared, gate: &Gate, response: reqwest::Response) -> Response {
     let status = response.status();
     let (kind, line) = meaning(status);
     if status.is_redirection() {
         return trouble(gate, StatusCode::BAD_GATEWAY, kind, line);
     }
-    let headers = returned(response.headers());
+    let headers = returned(response.headers(), &gate.credential);
     gate.account.set_trouble(Some(Trouble { kind, text: line.clone() }));
-    let words = read_error(response).await;
-    let echoes = memchr::memmem::find(&words, gate.credential.secret().expose()).is_some();
-    if words.is_empty() || echoes {
+    let words = whole(shared, response, MAX_ERROR).await.unwrap_or_default();
+    if words.is_empty() || gate.credential.is_in(&words) {
         return refusal(status, "api_error", &line);
     }
     (status, headers, words).into_response()
 }
 
-async fn read_error(mut response: reqwest::Response) -> Bytes {
-    let mut body = bytes::BytesMut::new();
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_ERROR {
-            return Bytes::new();
-        }
-    }
-    body.freeze()
-}
-
-fn no_money(gate: &Gate, call: &Call) -> Refused {
-    let line = if gate.account.exhausted.is_cancelled() || call.streams {
+fn no_money(gate: &Gate, streams: bool) -> Refused {
+    let line = if gate.account.exhausted.is_cancelled() || streams {
         "the money of this run is used up"
     } else {
         "the money of this run may not be enough for that: ask for less, or for a stream"

@@ -123,13 +123,16 @@ impl Rules {
                 refuse(Rule::ServerTools, "a tool that code on the API's side calls".to_owned())?;
             }
         }
-        for beta in betas.split(',').map(str::trim) {
-            if let Some((_, rule)) = BETAS.iter().find(|(start, _)| beta.starts_with(start)) {
+        for beta in betas.split(',') {
+            if let Some((_, rule)) = BETAS.iter().find(|(start, _)| beta.contains(start)) {
                 refuse(*rule, format!("the API's feature {}", name(beta)))?;
             }
         }
         if let Some(field) = &wish.unknown {
             refuse(Rule::UnknownFields, format!("the field {}", name(field)))?;
+        }
+        if let Some(field) = wish.messages.iter().find_map(|message| message.unknown.as_ref()) {
+            refuse(Rule::UnknownFields, format!("a message's field {}", name(field)))?;
         }
         let messages = wish.messages.iter().map(|message| &message.content);
         for content in messages.chain(&wish.system) {
@@ -149,7 +152,12 @@ impl Rules {
                 refuse(Rule::UnknownFields, format!("content of the kind {}", name(&block.kind)))?;
             }
             if let Some(source) = &block.source {
-                if let Some(kind) = source.kind.as_deref().filter(|kind| !SOURCES.contains(kind)) {
+                let known = match source.kind.as_deref() {
+                    Some(kind) => SOURCES.contains(&kind),
+                    None => block.kind == "search_result",
+                };
+                if !known {
+                    let kind = source.kind.as_deref().unwrap_or("text");
                     let text = format!("content from a source of the kind {}", name(kind));
                     refuse(Rule::RemoteSources, text)?;
                 }
@@ -182,10 +190,14 @@ const SOURCES: &[&str] = &["base64", "text", "content"];
 /// Betas that switch on what a rule forbids.
 const BETAS: &[(&str, Rule)] = &[
     ("mcp-client-", Rule::McpServers),
+    ("mcp-servers-", Rule::McpServers),
+    ("mcp-tunnels-", Rule::McpServers),
     ("code-execution-", Rule::ServerTools),
     ("skills-", Rule::ServerTools),
     ("web-fetch-", Rule::ServerTools),
     ("files-api-", Rule::RemoteSources),
+    // What it writes on the way is not in the sums of `usage`.
+    ("compact-", Rule::UnknownFields),
 ];
 
 /// What counts of a request that may go on.

@@ -55,6 +55,13 @@ impl ModelCredential {
         Ok((name, value))
     }
 
+    /// Whether the bytes show it, as it is sent. One of a few letters, as a gateway may have that asks
+    /// for none, is found in anything, and is no secret.
+    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
+        let sent = self.secret().expose().trim_ascii();
+        sent.len() >= 8 && memchr::memmem::find(bytes, sent).is_some()
+    }
+
     pub(super) fn check(&self) -> Result<()> {
         if self.secret().expose_str()?.trim().is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "the model's credential is empty"));
@@ -86,8 +93,10 @@ fn comes_back(name: &HeaderName) -> bool {
 }
 
 /// The headers of an answer that goes back.
-pub(super) fn returned(headers: &HeaderMap) -> HeaderMap {
-    let back = headers.iter().filter(|(name, _)| comes_back(name));
+pub(super) fn returned(headers: &HeaderMap, credential: &ModelCredential) -> HeaderMap {
+    let back = headers
+        .iter()
+        .filter(|(name, value)| comes_back(name) && !credential.is_in(value.as_bytes()));
     back.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
@@ -105,9 +114,11 @@ impl Upstream {
             // Somebody else may be faster: then theirs is the default.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
+        let ends_with_its_path =
+            |url: &reqwest::Url| url.query().is_none() && url.fragment().is_none();
         let address = reqwest::Url::parse(base)
             .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.query().is_none());
+            .filter(|url| matches!(url.scheme(), "http" | "https") && ends_with_its_path(url));
         let Some(address) = address else {
             return Err(invalid("the model's API is no http or https address without a query"));
         };
@@ -171,10 +182,12 @@ impl Upstream {
     }
 }
 
-/// Every beta that the headers name.
+/// Every beta that the headers name, in lower case. Bytes that are no ASCII are not left out: the API
+/// may read what is beside them.
 pub(super) fn betas(headers: &HeaderMap) -> String {
     let all = headers.get_all("anthropic-beta").iter();
-    all.filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
+    let all = all.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
+    all.collect::<Vec<_>>().join(",")
 }
 
 /// What an answer that is no success means to whoever runs the agent, and in one line.

@@ -48,15 +48,17 @@ pub(super) struct Tool<'a> {
     pub(super) allowed_callers: Option<Vec<Cow<'a, str>>>,
 }
 
-#[derive(Debug, serde::Deserialize)]
+#[derive(Debug, Default)]
 pub(super) struct Message<'a> {
-    #[serde(borrow)]
     pub(super) content: Content<'a>,
+    /// A field beside it that nobody here knows.
+    pub(super) unknown: Option<String>,
 }
 
 /// Words, or pieces.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) enum Content<'a> {
+    #[default]
     Words,
     Blocks(Vec<Block<'a>>),
 }
@@ -144,6 +146,35 @@ impl<'de: 'a, 'a> Deserialize<'de> for Wish<'a> {
                     }
                 }
                 Ok(wish)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Fields<'a> {
+            type Value = Message<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a message")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message<'a>, A::Error> {
+                let (mut message, mut seen) = (Message::default(), Vec::new());
+                while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                    if key == "content" {
+                        message.content = once(&mut map, "content", &mut seen)?.unwrap_or_default();
+                    } else {
+                        if key != "role" {
+                            message.unknown = Some(key.into_owned());
+                        }
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(message)
             }
         }
         deserializer.deserialize_map(Fields(PhantomData))

@@ -10,4 +10,5 @@
 mod claude;
 mod command;
 mod conformance;
+mod proxy;
 mod subprocess;

@@ -1,0 +1,350 @@
+//! What answers cost, and where they end.
+
+use std::sync::{Arc, Mutex};
+
+use ccc_core::agent::ModelUsage;
+use futures_util::future::join_all;
+
+use super::api::{Api, Reply, end, start as start_of, text};
+use super::wire::{Answer, Wire, ask, message, request};
+use super::{PLAIN, STREAM, notices, open, shown, start, until};
+
+const HOURS: &str = r#"{"usage":{"input_tokens":100,"output_tokens":5,"cache_read_input_tokens":1000,"cache_creation_input_tokens":60,"cache_creation":{"ephemeral_5m_input_tokens":20,"ephemeral_1h_input_tokens":40}}}"#;
+const MINUTES: &str = r#"{"usage":{"input_tokens":100,"output_tokens":5,"cache_read_input_tokens":1000,"cache_creation_input_tokens":60}}"#;
+
+fn for_model(body: &str, model: &str) -> String {
+    body.replace("claude-a", model)
+}
+
+#[tokio::test]
+async fn an_answer_costs_what_the_operators_table_says() {
+    // spec: X3d
+    let cached = format!("{MINUTES}\n")
+        .replace("{\"usage\"", "data: {\"type\":\"message_start\",\"message\":{\"usage\"");
+    let cached = cached.replace("}}\n", "}}}\n\n");
+    let next = Arc::new(Mutex::new(None));
+    let said = Arc::clone(&next);
+    let api = Api::saying(move || said.lock().unwrap().take().unwrap()).await;
+    let proxy = start(&api.url, |builder| builder).await;
+    for (model, reply, expected) in [
+        // A token of `claude-a` costs a millionth, one that it writes ten of them.
+        ("claude-a", (PLAIN, Reply::message(100, 5)), 100 + 50),
+        ("claude-a", (PLAIN, Reply::message(0, 0)), 0),
+        ("claude-a", (PLAIN, Reply::json(MINUTES)), 100 + 50 + 100 + 75),
+        ("claude-a", (PLAIN, Reply::json(HOURS)), 100 + 50 + 100 + 25 + 80),
+        ("claude-a", (STREAM, Reply::events(&format!("{}{}", start_of(100), end(5)))), 100 + 50),
+        ("claude-a", (STREAM, Reply::events(&format!("{cached}{}", end(7)))), 100 + 70 + 100 + 75),
+        // The API's count stands in place of what went by.
+        (
+            "claude-a",
+            (
+                STREAM,
+                Reply::events(&format!("{}{}{}", start_of(100), text(&"x".repeat(9_000)), end(5))),
+            ),
+            150,
+        ),
+        // It counts up: the last number is the sum.
+        (
+            "claude-a",
+            (STREAM, Reply::events(&format!("{}{}{}", start_of(100), end(3), end(5)))),
+            150,
+        ),
+        // Who asks for a stream and gets a message, and the other way round.
+        ("claude-a", (STREAM, Reply::message(100, 5)), 150),
+        ("claude-a", (PLAIN, Reply::events(&format!("{}{}", start_of(100), end(5)))), 150),
+        ("claude-b", (PLAIN, Reply::message(100, 5)), 10_000 + 1_000),
+        ("claude-c", (PLAIN, Reply::message(100, 5)), 5_000 + 2_500),
+        // A list price: 4 and 20 dollars for a million.
+        ("claude-opus-5-5", (PLAIN, Reply::message(1_000, 100)), 4_000 + 2_000),
+        ("claude-opus-5-5", (PLAIN, Reply::message(1, 0)), 4),
+        ("claude-haiku-5-5", (PLAIN, Reply::message(1, 0)), 1),
+        // Nobody knows it: as dear to read as the one, and to write as the other.
+        ("claude-unknown", (PLAIN, Reply::message(100, 5)), 10_000 + 2_500),
+        ("claude-ab", (PLAIN, Reply::message(100, 5)), 10_000 + 2_500),
+    ] {
+        let body = for_model(reply.0, model);
+        *next.lock().unwrap() = Some(reply.1);
+        let access = open(&proxy, None);
+        let answer = ask(proxy.url(), &message(shown(&access), &body)).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        until(|| expected == 0 || !access.spent().1.is_empty()).await;
+        let (spent, usage) = access.spent();
+        assert_eq!(spent, expected, "{model} {answer:?}");
+        let by_model = usage.iter().map(|usage| (&*usage.model, usage.micro_usd));
+        let all: Vec<_> = by_model.collect();
+        let one = [(model, Some(expected))];
+        assert_eq!(all, if expected == 0 { &[][..] } else { &one }, "{model}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_used_is_told_by_model() {
+    // spec: X3d
+    let api = Api::saying(|| Reply::json(HOURS)).await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let access = open(&proxy, None);
+    for model in ["claude-a", "claude-b", "claude-a"] {
+        ask(proxy.url(), &message(shown(&access), for_model(PLAIN, model))).await;
+    }
+    let used = |model: &str, times: u64, each: u64| ModelUsage {
+        model: model.to_owned(),
+        input_tokens: 100 * times,
+        output_tokens: 5 * times,
+        cache_read_tokens: 1_000 * times,
+        cache_write_tokens: 60 * times,
+        micro_usd: Some(each * times),
+    };
+    let expected = vec![used("claude-a", 2, 355), used("claude-b", 1, 31_500)];
+    assert_eq!(access.spent(), (710 + 31_500, expected));
+}
+
+#[tokio::test]
+async fn a_broken_stream_costs_what_went_by() {
+    // spec: X3d
+    let price = |tokens: usize| u64::try_from(tokens).unwrap() * 10;
+    let piece = text(&"x".repeat(4_000));
+    // What is after `data: `, without the ends of lines, at four bytes for a token.
+    let data = piece.split_once("data: ").unwrap().1.trim_end().len() / 4;
+    let error =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 1000000\r\n\r\n";
+    for (said, expected) in [
+        // Nothing was counted: what was sent, as if it came out of a cache.
+        (String::new(), (STREAM.len() as u64 / 4).div_ceil(10)),
+        (start_of(100), 100 + 10),
+        (format!("{}{piece}", start_of(100)), 100 + price(data)),
+        (
+            format!(
+                "{}{piece}{}",
+                start_of(100),
+                end(50).split_once("event: message_stop").unwrap().0
+            ),
+            100 + 500,
+        ),
+    ] {
+        let bytes = format!("{error}{said}");
+        let api = Api::saying(move || Reply::bytes(bytes.clone())).await;
+        let proxy = start(&api.url, |builder| builder).await;
+        let access = open(&proxy, None);
+        let answer = ask(proxy.url(), &message(shown(&access), STREAM)).await;
+        assert!(!answer.whole || answer.body.is_empty(), "{answer:?}");
+        until(|| !access.spent().1.is_empty()).await;
+        assert_eq!(access.spent().0, expected, "{said}");
+    }
+}
+
+/// An API that streams a thousand pieces, each after the one before has gone by.
+async fn flood() -> Api {
+    let all: String = (0..1_000).map(|n| text(&format!("{n:0400}"))).collect();
+    Api::saying(move || Reply::events(&format!("{}{all}{}", start_of(100), end(100_000)))).await
+}
+
+#[tokio::test]
+async fn a_limit_cuts_the_answer_in_the_middle_and_refuses_the_next() {
+    // spec: X3c
+    // spec: X3d
+    let api = flood().await;
+    let proxy = start(&api.url, |builder| builder).await;
+    for (limit, cut) in [(None, false), (Some(2_000_000), false), (Some(20_000), true)] {
+        let mut access = open(&proxy, limit);
+        let bystander = open(&proxy, limit);
+        let answer = ask(proxy.url(), &message(shown(&access), STREAM)).await;
+        let billed = answer.body.contains("\"billing_error\"");
+        let ended = answer.body.contains("message_stop");
+        assert_eq!((answer.status, billed, ended), (200, cut, !cut), "{limit:?}");
+        assert!(answer.whole, "an event says why");
+        assert_eq!(access.is_exhausted(), cut);
+        let before = api.seen().len();
+        for body in [STREAM, PLAIN] {
+            let next = ask(proxy.url(), &message(shown(&access), body)).await;
+            let (status, kind) = if cut { (403, "billing_error") } else { (200, "") };
+            assert_eq!((next.status, &*next.error()), (status, kind), "{limit:?} {next:?}");
+            if limit == Some(2_000_000) {
+                break;
+            }
+        }
+        assert_eq!(api.seen().len() == before, cut);
+        let said = notices(&mut access);
+        assert_eq!(
+            said.iter().filter(|line| line.contains("is used up")).count(),
+            if cut { 2 } else { 0 }
+        );
+        assert!(bystander.spent().0 == 0 && !bystander.is_exhausted());
+    }
+}
+
+#[tokio::test]
+async fn the_limit_itself_may_be_spent_and_no_more() {
+    // spec: X3c
+    let api = Api::saying(|| Reply::message(900, 10)).await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let sent = (PLAIN.len() as u64 / 4).div_ceil(10);
+    // `PLAIN` asks for ten tokens at most, as one piece: all of them have to fit.
+    for (limit, expected) in [(0, 403), (1, 403), (99 + sent, 403), (100 + sent, 200), (1_000, 200)]
+    {
+        let access = open(&proxy, Some(limit));
+        let answer = ask(proxy.url(), &message(shown(&access), PLAIN)).await;
+        assert_eq!((answer.status, access.spent().0 > 0), (expected, expected == 200), "{limit}");
+        let next = ask(proxy.url(), &message(shown(&access), PLAIN)).await;
+        assert_eq!(next.status, 403, "{limit}");
+        // What does not fit as one piece may as a stream, while there is any money.
+        let left = limit > access.spent().0;
+        let stream = ask(proxy.url(), &message(shown(&access), STREAM)).await;
+        assert_eq!(stream.status, if left { 200 } else { 403 }, "{limit}");
+    }
+    // Used up to the last: not even a stream begins.
+    let access = open(&proxy, Some(1_000));
+    for (body, expected) in [(PLAIN, 200), (STREAM, 403)] {
+        assert_eq!(ask(proxy.url(), &message(shown(&access), body)).await.status, expected);
+    }
+    let access = open(&proxy, Some(u64::MAX / 2));
+    let many = PLAIN.replace("\"max_tokens\":10", "\"max_tokens\":18446744073709551615");
+    assert_eq!(ask(proxy.url(), &message(shown(&access), many)).await.status, 403);
+    assert!(!access.is_exhausted());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn requests_at_once_are_not_each_given_the_last_of_the_money() {
+    // spec: X3c
+    let api = Api::saying(|| Reply::message(0, 10)).await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let sent = (PLAIN.len() as u64 / 4).div_ceil(10);
+    for _ in 0..10 {
+        // Three fit, each being booked with all that it may cost.
+        let access = open(&proxy, Some(3 * (100 + sent)));
+        let all = (0..16).map(|_| ask_apart(proxy.url(), message(shown(&access), PLAIN)));
+        let answers = join_all(all).await;
+        let served = answers.iter().filter(|answer| answer.status == 200).count();
+        assert!(
+            served == 3 && access.spent().0 <= 3 * (100 + sent),
+            "{served} {:?}",
+            access.spent()
+        );
+    }
+}
+
+async fn ask_apart(url: &str, bytes: Vec<u8>) -> Answer {
+    ask(url, &bytes).await
+}
+
+#[tokio::test]
+async fn one_piece_is_booked_before_it_is_asked_for() {
+    // spec: X3c
+    // All of them are at the API before any of them has its answer.
+    let (hand, over) = std::sync::mpsc::channel();
+    let hand = Mutex::new(hand);
+    let api = Api::saying(move || {
+        let (reply, more) = Reply::bytes("").then();
+        hand.lock().unwrap().send(more).unwrap();
+        reply
+    })
+    .await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let sent = (PLAIN.len() as u64 / 4).div_ceil(10);
+    let access = open(&proxy, Some(3 * (100 + sent)));
+    let mut wires = Vec::new();
+    for n in 1..=3 {
+        wires.push(Wire::send(proxy.url(), &message(shown(&access), PLAIN)).await);
+        until(|| api.seen().len() == n).await;
+    }
+    assert_eq!(ask(proxy.url(), &message(shown(&access), PLAIN)).await.status, 403);
+    let body = r#"{"usage":{"input_tokens":1,"output_tokens":1}}"#;
+    let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    for wire in wires {
+        over.recv().unwrap().send(reply.clone().into_bytes()).unwrap();
+        assert_eq!(wire.rest().await.status, 200);
+    }
+    assert_eq!(access.spent().0, 33);
+}
+
+#[tokio::test]
+async fn streams_at_once_all_end_when_the_money_does() {
+    // spec: X3c
+    let (hand, over) = std::sync::mpsc::channel();
+    let hand = Mutex::new(hand);
+    let api = Api::saying(move || {
+        let (reply, more) = Reply::events(&start_of(100)).then();
+        hand.lock().unwrap().send(more).unwrap();
+        reply
+    })
+    .await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let (access, other) = (open(&proxy, Some(10_000)), open(&proxy, Some(10_000)));
+    let mut streams = Vec::new();
+    for access in std::iter::repeat_n(&access, 10).chain([&other]) {
+        let mut wire = Wire::send(proxy.url(), &message(shown(access), STREAM)).await;
+        wire.until("message_start").await;
+        streams.push((wire, over.recv().unwrap()));
+    }
+    let (theirs, say_theirs) = streams.pop().unwrap();
+    assert!(!access.is_exhausted());
+    // One of them writes more than is left.
+    streams[4].1.send(text(&"x".repeat(8_000)).into_bytes()).unwrap();
+    let mut says = Vec::new();
+    for (wire, say) in streams {
+        let answer = wire.rest().await;
+        assert!(answer.body.contains("billing_error"), "{answer:?}");
+        says.push(say);
+    }
+    assert!(access.is_exhausted() && access.spent().0 < 10_000 + 20_000 + 1_000, "{access:?}");
+    say_theirs.send(end(1).into_bytes()).unwrap();
+    drop(say_theirs);
+    let answer = theirs.rest().await;
+    assert!(answer.whole && answer.body.contains("message_stop"), "{answer:?}");
+    assert_eq!(other.spent().0, 110);
+}
+
+#[tokio::test]
+async fn counting_tokens_is_free_and_ends_with_the_money() {
+    // spec: X3d
+    let api = Api::start(|seen| {
+        if seen.contains("count_tokens") {
+            Reply::json(r#"{"input_tokens":9}"#)
+        } else {
+            Reply::message(1_000, 0)
+        }
+    })
+    .await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let access = open(&proxy, Some(500));
+    let count = |access| {
+        let headers = [format!("x-api-key: {}", shown(access))];
+        request("POST /v1/messages/count_tokens", &headers, PLAIN)
+    };
+    let answer = ask(proxy.url(), &count(&access)).await;
+    assert_eq!((answer.status, access.spent()), (200, (0, Vec::new())), "{answer:?}");
+    ask(proxy.url(), &message(shown(&access), PLAIN)).await;
+    assert!(access.is_exhausted());
+    let answer = ask(proxy.url(), &count(&access)).await;
+    assert_eq!((answer.status, &*answer.error()), (403, "billing_error"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn no_more_than_32_requests_of_a_run_are_under_way() {
+    // spec: X3d
+    let (hand, over) = std::sync::mpsc::channel();
+    let hand = Mutex::new(hand);
+    let api = Api::saying(move || {
+        let (reply, more) = Reply::events(&start_of(1)).then();
+        hand.lock().unwrap().send(more).unwrap();
+        reply
+    })
+    .await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let (access, other) = (open(&proxy, None), open(&proxy, None));
+    let mut streams = Vec::new();
+    for _ in 0..32 {
+        let mut wire = Wire::send(proxy.url(), &message(shown(&access), STREAM)).await;
+        wire.until("message_start").await;
+        streams.push(wire);
+    }
+    let answer = ask(proxy.url(), &message(shown(&access), STREAM)).await;
+    assert_eq!((answer.status, &*answer.error()), (429, "rate_limit_error"));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    let mut wire = Wire::send(proxy.url(), &message(shown(&other), STREAM)).await;
+    wire.until("message_start").await;
+    // One that ends makes room for another.
+    drop(over.recv().unwrap());
+    assert!(streams.remove(0).rest().await.whole);
+    let mut wire = Wire::send(proxy.url(), &message(shown(&access), STREAM)).await;
+    wire.until("message_start").await;
+}

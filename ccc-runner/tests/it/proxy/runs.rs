@@ -1,0 +1,106 @@
+//! Many runs, one process.
+
+use std::sync::Arc;
+
+use ccc_core::testing::ManualClock;
+use ccc_core::{Clock as _, SystemClock};
+use ccc_runner::{ModelCredential, ScriptedModel};
+use futures_util::future::join_all;
+
+use super::api::{Api, Reply, end, start as start_of, text};
+use super::wire::{Wire, ask, message, request};
+use super::{KEY, PLAIN, STREAM, open, shown, start, until};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_conversations_at_once_see_their_own_money_and_words_alone() {
+    // spec: X3b
+    // spec: X3d
+    let api = Api::start(|seen| {
+        // As many tokens as the request says, and its own name in the answer.
+        let name: u64 = seen.split("name-").nth(1).unwrap()[..3].parse().unwrap();
+        if seen.contains("\"stream\":true") {
+            Reply::events(&format!(
+                "{}{}{}",
+                start_of(name),
+                text(&format!("you-{name:03}")),
+                end(1)
+            ))
+        } else {
+            Reply::json(&format!(
+                r#"{{"you":"you-{name:03}","usage":{{"input_tokens":{name},"output_tokens":1}}}}"#
+            ))
+        }
+    })
+    .await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let conversation = async |name: u64| {
+        let access = open(&proxy, Some(1_000_000));
+        for turn in 1..=4 {
+            let body = if turn % 2 == 0 { PLAIN } else { STREAM };
+            let body = body.replace("\"hi\"", &format!("\"name-{name:03}\""));
+            let answer = ask(proxy.url(), &message(shown(&access), body)).await;
+            assert!(answer.whole && answer.body.contains(&format!("you-{name:03}")), "{answer:?}");
+            until(|| access.spent().0 == turn * (name + 10)).await;
+        }
+        (access.spent().0, access.spent().1[0].input_tokens, access)
+    };
+    let all = join_all((100..150).map(conversation)).await;
+    for (name, (spent, input, _)) in (100..).zip(&all) {
+        assert_eq!((*spent, *input), (4 * (name + 10), 4 * name));
+    }
+    assert_eq!(api.seen().len(), 200);
+    assert!(api.seen().iter().all(|seen| seen.contains(KEY)));
+    assert!(
+        all.iter().all(|(.., access)| api.seen().iter().all(|seen| !seen.contains(shown(access))))
+    );
+}
+
+#[tokio::test]
+async fn each_run_has_its_own_credential() {
+    // spec: X3b
+    let model = ScriptedModel::start("").await.unwrap();
+    let proxy = start(model.url(), |builder| builder).await;
+    let ours = proxy.open(ModelCredential::BearerToken(model.key().clone()), None).unwrap();
+    let mut theirs = open(&proxy, None);
+    assert_eq!(ask(proxy.url(), &message(shown(&ours), PLAIN)).await.status, 200);
+    assert_eq!(ask(proxy.url(), &message(shown(&theirs), PLAIN)).await.status, 401);
+    assert_eq!(super::notices(&mut theirs), ["the model's API refused our credential (401)"]);
+    assert_eq!((ours.spent().0 > 0, theirs.spent().0), (true, 0));
+}
+
+#[tokio::test]
+async fn bodies_of_one_run_that_do_not_come_hold_up_no_other() {
+    // spec: X3b
+    let api = Api::saying(|| Reply::message(1, 1)).await;
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let same = Arc::clone(&clock);
+    let proxy = start(&api.url, |builder| builder.clock(same)).await;
+    let (hostile, other) = (open(&proxy, None), open(&proxy, None));
+    let claim = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: p\r\nx-api-key: {}\r\ncontent-length: {}\r\n\r\n{{",
+        shown(&hostile),
+        32 << 20
+    );
+    let mut wires = Vec::new();
+    for _ in 0..16 {
+        wires.push(Wire::send(proxy.url(), claim.as_bytes()).await);
+    }
+    // They wait for the rest of it before anybody else asks: what comes first is taken first.
+    until(|| clock.sleepers() >= 2).await;
+    for _ in 0..3 {
+        assert_eq!(ask(proxy.url(), &request("GET /", &[], "")).await.status, 200);
+    }
+    assert_eq!(ask(proxy.url(), &message(shown(&other), PLAIN)).await.status, 200);
+}
+
+#[tokio::test]
+async fn with_its_last_handle_the_server_ends() {
+    let api = Api::saying(|| Reply::message(1, 1)).await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let (access, address) = (open(&proxy, None), proxy.url()["http://".len()..].to_owned());
+    let clone = proxy.clone();
+    drop(proxy);
+    assert_eq!(ask(clone.url(), &message(shown(&access), PLAIN)).await.status, 200);
+    drop(clone);
+    until(|| std::net::TcpStream::connect(&address).is_err()).await;
+}

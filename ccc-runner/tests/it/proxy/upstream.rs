@@ -1,0 +1,345 @@
+//! What the API does, and what becomes of it.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ccc_core::testing::ManualClock;
+use ccc_core::{Clock as _, Secret, SystemClock};
+use ccc_runner::{ModelCredential, ModelProxy};
+
+use super::api::{Api, Reply, start as start_of, text};
+use super::wire::{Answer, Wire, ask, message, request};
+use super::{KEY, PLAIN, STREAM, notices, open, shown, soon, start, until};
+
+/// One request for one answer: what the agent got, what was said, and what it cost.
+async fn outcome(api: &Api, body: &str) -> (Answer, Vec<String>, u64) {
+    outcome_by(&start(&api.url, |builder| builder).await, body).await
+}
+
+async fn outcome_by(proxy: &ModelProxy, body: &str) -> (Answer, Vec<String>, u64) {
+    let mut access = open(proxy, Some(1_000_000));
+    let answer = ask(proxy.url(), &message(shown(&access), body)).await;
+    let said = notices(&mut access);
+    let everything = format!("{answer:?} {said:?} {access:?}");
+    assert!(!everything.contains(KEY), "{everything}");
+    (answer, said, access.spent().0)
+}
+
+#[tokio::test]
+async fn what_the_api_refuses_is_handed_on_reported_and_free() {
+    // spec: X3b
+    let json = r#"{"type":"error","error":{"type":"some_error","message":"words of the API"}}"#;
+    let html = "<html><body>Bad gateway</body></html>";
+    let reply = Arc::new(Mutex::new((0, "", "")));
+    let next = Arc::clone(&reply);
+    let api = Api::saying(move || {
+        let (status, kind, words) = *next.lock().unwrap();
+        Reply::of(status, &[&format!("content-type: {kind}"), "retry-after: 7"], words)
+    })
+    .await;
+    let proxy = start(&api.url, |builder| builder).await;
+    for (status, expected) in [
+        (400, "the model's API refused the request (400)"),
+        (401, "the model's API refused our credential (401)"),
+        (402, "the account at the model's API has no money left (402)"),
+        (403, "the model's API does not allow that to our account (403)"),
+        (404, "the model's API does not know that model or path (404)"),
+        (413, "the request is too large for the model's API (413)"),
+        (429, "the model's API asks us to wait (429)"),
+        (500, "the model's API has a fault (500)"),
+        (503, "the model's API has a fault (503)"),
+        (529, "the model's API is overloaded (529)"),
+    ] {
+        for (kind, words) in [("application/json", json), ("text/html", html)] {
+            *reply.lock().unwrap() = (status, kind, words);
+            for body in [PLAIN, STREAM] {
+                let (answer, said, spent) = outcome_by(&proxy, body).await;
+                assert_eq!((answer.status, &*answer.body), (status, words));
+                assert_eq!(answer.header("content-type"), Some(kind));
+                assert_eq!(answer.header("retry-after"), Some("7"));
+                assert_eq!((said, spent), (vec![expected.to_owned()], 0));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_an_answers_headers_those_go_back_that_an_agent_needs() {
+    // spec: X3b
+    let echo = format!("request-id: {KEY}");
+    for status in [200, 429] {
+        let (echo, kind) = (echo.clone(), "content-type: application/json");
+        let api = Api::saying(move || {
+            let lines = [
+                kind,
+                "retry-after: 3",
+                "retry-after-ms: 3000",
+                "x-should-retry: true",
+                "anthropic-ratelimit-requests-remaining: 0",
+                "anthropic-ratelimit-tokens-reset: x",
+                "anthropic-organization-id: org",
+                "set-cookie: a=b",
+                "x-api-key: x",
+                "server: s",
+                "location: https://evil.example/",
+                "authorization: Bearer x",
+                "via: 1.1 cf",
+                &echo,
+            ];
+            Reply::of(status, &lines, r#"{"usage":{"output_tokens":1}}"#)
+        })
+        .await;
+        let (answer, ..) = outcome(&api, PLAIN).await;
+        let names = answer.head.lines().skip(1).map(|line| line.split_once(':').unwrap().0);
+        let mut names: Vec<_> =
+            names.filter(|name| !["date", "connection"].contains(name)).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "anthropic-ratelimit-requests-remaining",
+                "anthropic-ratelimit-tokens-reset",
+                "content-length",
+                "content-type",
+                "retry-after",
+                "retry-after-ms",
+                "x-should-retry",
+            ],
+            "{status}"
+        );
+    }
+    // The header that showed the credential is one that goes back otherwise.
+    let api = Api::saying(|| Reply::of(200, &["request-id: r1"], "{}")).await;
+    assert_eq!(outcome(&api, PLAIN).await.0.header("request-id"), Some("r1"));
+}
+
+#[tokio::test]
+async fn an_answer_that_shows_the_credential_is_not_handed_on() {
+    // spec: X3b
+    for status in [200, 401, 500] {
+        for words in [
+            format!(r#"{{"error":{{"message":"invalid key {KEY}"}}}}"#),
+            format!("<b>x-api-key: {KEY}</b>"),
+            KEY.to_owned(),
+        ] {
+            let api = Api::saying(move || Reply::of(status, &[], &words)).await;
+            let (answer, said, _) = outcome(&api, PLAIN).await;
+            assert_eq!(answer.status, if status == 200 { 502 } else { status });
+            assert_eq!((&*answer.error(), said.len()), ("api_error", 1), "{answer:?} {said:?}");
+        }
+        // It is sent without the space around it, and known without.
+        let words = format!("invalid key {KEY}");
+        let api = Api::saying(move || Reply::of(status, &[], &words)).await;
+        let proxy = start(&api.url, |builder| builder).await;
+        let credential = ModelCredential::ApiKey(Secret::from(format!(" {KEY}\n")));
+        let access = proxy.open(credential, None).unwrap();
+        let answer = ask(proxy.url(), &message(shown(&access), PLAIN)).await;
+        assert!(api.seen()[0].contains(&format!("x-api-key: {KEY}\r\n")), "{:?}", api.seen());
+        assert!(!answer.body.contains(KEY), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_credential_follows_no_redirect() {
+    // spec: X3b
+    for status in [300, 301, 302, 303, 304, 307, 308] {
+        let elsewhere = Api::saying(|| Reply::message(1, 1)).await;
+        let to = format!("location: {}/v1/messages", elsewhere.url);
+        let api = Api::saying(move || Reply::of(status, &[&to], "")).await;
+        let (answer, said, spent) = outcome(&api, PLAIN).await;
+        assert_eq!((answer.status, &*answer.error(), spent), (502, "api_error", 0), "{answer:?}");
+        assert_eq!(
+            said,
+            [format!("the model's API sends us elsewhere, and we do not go ({status})")]
+        );
+        assert!(!format!("{answer:?}").contains(&elsewhere.url), "{answer:?}");
+        assert_eq!(elsewhere.seen(), [""; 0]);
+        // A client that follows them does take it there, unless the status makes it a stop.
+        let client = reqwest::Client::new().post(&api.url).header("x-api-key", KEY).body(PLAIN);
+        let _ = client.send().await;
+        let taken = elsewhere.seen().iter().any(|seen| seen.contains(KEY));
+        assert_eq!(taken, ![300, 304].contains(&status), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_api_that_is_not_there_or_speaks_no_http_is_told_from_one_that_refuses() {
+    let unreachable = Api::saying(|| Reply::bytes("")).await.url.clone();
+    let cannot = "cannot reach the model's API; is its address right, and is the way to it open?";
+    let broke = "the model's API broke the connection before it answered";
+    let proxy = start(&unreachable, |builder| builder).await;
+    let mut access = open(&proxy, Some(1_000));
+    let answer = ask(proxy.url(), &message(shown(&access), PLAIN)).await;
+    assert_eq!((answer.status, &*answer.error(), access.spent().0), (502, "api_error", 0));
+    let said = notices(&mut access);
+    assert!(said.len() == 1 && said[0].starts_with(cannot), "{said:?}");
+    for bytes in ["", "HTTP/1.1 200", "SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 abc\r\n\r\n"] {
+        let api = Api::saying(move || Reply::bytes(bytes)).await;
+        let (answer, said, spent) = outcome(&api, STREAM).await;
+        assert_eq!((answer.status, &*answer.error(), spent), (502, "api_error", 0), "{bytes}");
+        assert!(said.len() == 1 && said[0].starts_with(broke), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn packed_endless_and_cut_answers_are_not_handed_on_as_whole() {
+    let long = vec![b' '; (32 << 20) + 1];
+    for (reply, expected) in [
+        (Reply::of(200, &["content-encoding: gzip"], "x"), "packed its answer"),
+        (
+            Reply::of(200, &["content-type: text/event-stream", "content-encoding: br"], "x"),
+            "packed",
+        ),
+        (Reply::of(200, &["content-type: application/json"], long), "too large"),
+        (Reply::bytes("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{"), "broke off its answer"),
+    ] {
+        let reply = Mutex::new(Some(reply));
+        let api = Api::saying(move || reply.lock().unwrap().take().unwrap()).await;
+        let (answer, said, _) = outcome(&api, PLAIN).await;
+        assert_eq!((answer.status, &*answer.error()), (502, "api_error"), "{answer:?}");
+        assert!(said.len() == 1 && said[0].contains(expected), "{said:?}");
+    }
+    // A refusal without end keeps its status and loses its words.
+    let api = Api::saying(|| Reply::of(500, &[], vec![b'x'; (64 << 10) + 1])).await;
+    let (answer, said, _) = outcome(&api, PLAIN).await;
+    assert_eq!((answer.status, &*answer.error(), said.len()), (500, "api_error", 1));
+}
+
+/// An API that says this and then nothing, to which the clock is moved.
+async fn stalled(begin: String, body: &str) -> (Answer, Vec<String>) {
+    let clock = Arc::new(ManualClock::new(SystemClock.now()));
+    let (hold, held) = std::sync::mpsc::channel();
+    let hold = Mutex::new(hold);
+    let api = Api::saying(move || {
+        let (reply, more) = Reply::bytes(begin.clone()).then();
+        hold.lock().unwrap().send(more).unwrap();
+        reply
+    })
+    .await;
+    let same = Arc::clone(&clock);
+    let proxy = start(&api.url, |b| b.clock(same).silence(Duration::from_secs(5))).await;
+    let mut access = open(&proxy, None);
+    let wire = Wire::send(proxy.url(), &message(shown(&access), body)).await;
+    let rest = wire.rest();
+    // Whoever sleeps now or later wakes up, until there is an answer.
+    let answer = tokio::select! {
+        answer = rest => answer,
+        () = async {
+            loop {
+                until(|| !api.seen().is_empty() && clock.sleepers() > 0).await;
+                clock.advance(Duration::from_secs(5));
+                tokio::task::yield_now().await;
+            }
+        } => unreachable!("a loop"),
+    };
+    // It is we who leave, and not the API.
+    drop(soon(api.left.acquire()).await);
+    drop(held);
+    (answer, notices(&mut access))
+}
+
+#[tokio::test]
+async fn an_api_that_falls_silent_is_left() {
+    // spec: X3b
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: ";
+    let chunked = "transfer-encoding: chunked";
+    for (begin, status, expected) in [
+        (String::new(), 504, "the model's API did not answer in 5 s"),
+        ("HTTP/1.1 200 OK\r\n".to_owned(), 504, "the model's API did not answer in 5 s"),
+        (
+            format!("{head}application/json\r\n{chunked}\r\n\r\n1\r\n{{\r\n"),
+            502,
+            "the model's API fell silent",
+        ),
+        (
+            format!("HTTP/1.1 500 X\r\n{chunked}\r\n\r\n1\r\n{{\r\n"),
+            500,
+            "the model's API has a fault (500)",
+        ),
+    ] {
+        let (answer, said) = stalled(begin.clone(), PLAIN).await;
+        assert_eq!((answer.status, &*answer.error()), (status, "api_error"), "{begin}: {answer:?}");
+        assert_eq!(said, [expected], "{begin}");
+    }
+    let begin = format!("{head}text/event-stream\r\n\r\n{}{}", start_of(1), text("x"));
+    let (answer, said) = stalled(begin, STREAM).await;
+    assert!(
+        answer.status == 200 && !answer.whole && answer.body.ends_with(&text("x")),
+        "{answer:?}"
+    );
+    assert_eq!(said, ["the model's API was silent for 5 s"]);
+}
+
+#[tokio::test]
+async fn each_kind_of_credential_goes_where_its_kind_goes() {
+    // spec: X3b
+    let api = Api::saying(|| Reply::message(1, 1)).await;
+    let secret = || Secret::from(KEY);
+    let oauth = "oauth-2025-04-20";
+    for (credential, beta, expected) in [
+        (ModelCredential::ApiKey(secret()), None, (Some("key"), None)),
+        (
+            ModelCredential::ApiKey(secret()),
+            Some("effort-2025-11-24"),
+            (Some("key"), Some("effort-2025-11-24")),
+        ),
+        (ModelCredential::BearerToken(secret()), None, (None, None)),
+        (ModelCredential::OAuthToken(secret()), None, (None, Some(oauth))),
+        (
+            ModelCredential::OAuthToken(secret()),
+            Some("effort-2025-11-24"),
+            (None, Some("effort-2025-11-24,oauth-2025-04-20")),
+        ),
+        (ModelCredential::OAuthToken(secret()), Some(oauth), (None, Some(oauth))),
+    ] {
+        let proxy = start(&format!("{}/gate/way/", api.url), |builder| builder).await;
+        let access = proxy.open(credential.clone(), None).unwrap();
+        // Both ways to say who one is: neither goes on.
+        let mut headers = vec![
+            format!("x-api-key: {}", shown(&access)),
+            format!("authorization: Bearer {}", shown(&access)),
+        ];
+        headers.extend(beta.map(|beta| format!("anthropic-beta: {beta}")));
+        let asked = request("POST /v1/messages?beta=true", &headers, PLAIN);
+        assert_eq!(ask(proxy.url(), &asked).await.status, 200);
+        let seen = api.seen().pop().unwrap();
+        assert!(seen.starts_with("post /gate/way/v1/messages?beta=true http/1.1"), "{seen}");
+        let all = |name: &str| {
+            let lines = seen.lines().filter_map(|line| line.split_once(": "));
+            let values: Vec<_> = lines.filter(|(key, _)| *key == name).map(|(_, v)| v).collect();
+            (!values.is_empty()).then(|| values.join(","))
+        };
+        let (key, betas) = expected;
+        assert_eq!(all("x-api-key"), key.map(|_| KEY.to_owned()), "{credential:?}");
+        let bearer = key.is_none().then(|| format!("bearer {KEY}"));
+        assert_eq!(
+            all("authorization").map(|value| value.to_lowercase()),
+            bearer,
+            "{credential:?}"
+        );
+        assert_eq!(all("anthropic-beta").as_deref(), betas, "{credential:?}");
+        assert!(!seen.contains(shown(&access)), "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_the_apis_is_refused_at_the_start() {
+    for address in [
+        "",
+        "api.anthropic.com",
+        "ftp://a.example",
+        "file:///etc/passwd",
+        "http://",
+        "unix:/x",
+        "https://user@a.example",
+        "https://user:word@a.example",
+        "https://a.example/?key=word",
+        "https://a.example/#word",
+    ] {
+        let error = ModelProxy::builder().upstream(address).start().await.unwrap_err();
+        assert_eq!(error.kind(), ccc_core::ErrorKind::InvalidInput, "{address}");
+        assert!(!format!("{error} {error:?}").contains("word"), "{error:?}");
+    }
+    let builder = ModelProxy::builder().ca_pem(Some(b"no certificate".to_vec()));
+    assert_eq!(builder.start().await.unwrap_err().kind(), ccc_core::ErrorKind::InvalidInput);
+}
