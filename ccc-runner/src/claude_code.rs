@@ -16,8 +16,8 @@ mod version;
 pub use transcript::Transcript;
 use version::Version;
 
-use crate::ModelAccess;
 use crate::model_login::{self, ModelLogin};
+use crate::{ModelAccess, ModelNotice};
 
 /// How much of the end of standard error is told when there is no result, bytes.
 const LAST_WORDS: usize = 2 << 10;
@@ -167,13 +167,23 @@ impl Agent for ClaudeCode {
                     // The program would go on asking for minutes.
                     () = refused.cancelled() => break Over::Ended,
                     status = &mut exec => break Over::Exited(status?),
-                    reason = access.notice() => lock().tell(AgentEvent::Retrying { reason }),
+                    notice = access.notice() => {
+                        if let ModelNotice::Refused(line) = notice {
+                            lock().tell(refused_by_us(&line));
+                        }
+                    }
                 }
             }
         };
         let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(seen.report(&over, &access, task.limits.micro_usd))
     }
+}
+
+/// What the API refuses, the program tells itself.
+fn refused_by_us(line: &str) -> AgentEvent {
+    let text = format!("the model proxy refused a request: {line}\n");
+    AgentEvent::Printed { error_stream: true, text }
 }
 
 /// What was seen of a run.

@@ -17,8 +17,8 @@ pub use claude_code::{ClaudeCode, Permissions, Transcript};
 pub use command_agent::CommandAgent;
 pub use model_login::{CredentialKind, ModelLogin};
 pub use model_proxy::{
-    ModelAccess, ModelCredential, ModelPattern, ModelProxy, ModelProxyBuilder, Price, PriceTable,
-    Rule, Rules,
+    ModelAccess, ModelCredential, ModelNotice, ModelPattern, ModelProxy, ModelProxyBuilder, Price,
+    PriceTable, Rule, Rules,
 };
 pub use scripted_agent::ScriptedAgent;
 #[cfg(feature = "scripted-model")]

@@ -18,6 +18,7 @@ mod upstream;
 mod wish;
 
 use account::Account;
+pub use account::ModelNotice;
 pub(crate) use account::Trouble;
 pub use price::{ModelPattern, Price, PriceTable};
 pub use rules::{Rule, Rules};
@@ -223,7 +224,7 @@ pub struct ModelAccess {
     shared: Arc<Shared>,
     secret: Secret,
     account: Arc<Account>,
-    notices: mpsc::Receiver<String>,
+    notices: mpsc::Receiver<ModelNotice>,
 }
 
 impl ModelAccess {
@@ -260,11 +261,10 @@ impl ModelAccess {
         self.account.trouble()
     }
 
-    /// The next thing that a person who watches should know, in one line: a refusal of ours, or one of
-    /// the API's.
-    pub async fn notice(&mut self) -> String {
+    /// The next thing that a person who watches should know.
+    pub async fn notice(&mut self) -> ModelNotice {
         match self.notices.recv().await {
-            Some(line) => line,
+            Some(notice) => notice,
             // We hold a sender ourselves.
             None => std::future::pending().await,
         }

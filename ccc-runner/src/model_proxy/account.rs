@@ -15,6 +15,16 @@ const NOTICES: usize = 64;
 /// Bytes of text per token, where nobody has counted yet: about what models make of prose and code.
 const BYTES_PER_TOKEN: u64 = 4;
 
+/// What a person who watches a run should know of its way to the model, in one line each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ModelNotice {
+    /// The proxy refused a request.
+    Refused(String),
+    /// The model's API did, or could not be asked.
+    Trouble(String),
+}
+
 /// What stood in the way of a run's last call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
@@ -28,7 +38,7 @@ pub(super) struct Account {
     /// Millionths of a US dollar.
     limit: Option<u64>,
     sums: Mutex<Sums>,
-    notices: mpsc::Sender<String>,
+    notices: mpsc::Sender<ModelNotice>,
     /// Cancelled when the money is used up.
     pub(super) exhausted: CancellationToken,
     /// Cancelled when the API does not know our credential: to ask again is of no use.
@@ -45,7 +55,7 @@ struct Sums {
 }
 
 impl Account {
-    pub(super) fn new(limit: Option<u64>) -> (Self, mpsc::Receiver<String>) {
+    pub(super) fn new(limit: Option<u64>) -> (Self, mpsc::Receiver<ModelNotice>) {
         let (notices, receiver) = mpsc::channel(NOTICES);
         let account = Self {
             limit,
@@ -63,14 +73,14 @@ impl Account {
     }
 
     /// Says something to whoever watches the run.
-    pub(super) fn notice(&self, text: String) {
-        let _ = self.notices.try_send(text);
+    pub(super) fn notice(&self, notice: ModelNotice) {
+        let _ = self.notices.try_send(notice);
     }
 
     /// The last call met this; `None` when it went well.
     pub(super) fn set_trouble(&self, trouble: Option<Trouble>) {
         if let Some(trouble) = &trouble {
-            self.notice(trouble.text.clone());
+            self.notice(ModelNotice::Trouble(trouble.text.clone()));
             if trouble.kind == ErrorKind::Unauthenticated {
                 self.refused.cancel();
             }
@@ -122,6 +132,7 @@ impl Account {
             tokens,
             text_bytes: 0,
             booked: cost,
+            is_counted: false,
         })
     }
 }
@@ -147,6 +158,7 @@ pub(super) struct Charge {
     /// Bytes of the answer's text since the API last counted.
     text_bytes: u64,
     booked: u64,
+    is_counted: bool,
 }
 
 impl Charge {
@@ -160,7 +172,7 @@ impl Charge {
 
     /// The API has counted.
     pub(super) fn counted(&mut self, tokens: Tokens) {
-        self.text_bytes = 0;
+        (self.text_bytes, self.is_counted) = (0, true);
         self.book(tokens);
     }
 
@@ -187,12 +199,19 @@ impl Charge {
 
     /// The API refused: it asks no money.
     pub(super) fn waive(mut self) {
+        self.is_counted = true;
         self.book(Tokens::default());
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
+        if !self.is_counted {
+            // Nobody said what it cost, because the agent hung up for one: then nothing came out of a
+            // cache.
+            let Tokens { cache_read, .. } = self.tokens;
+            self.book(Tokens { input: cache_read, cache_read: 0, ..self.tokens });
+        }
         if self.booked == 0 {
             return;
         }

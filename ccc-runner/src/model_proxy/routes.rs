@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
 
-use super::account::{Call, Charge, Trouble};
+use super::account::{Call, Charge, ModelNotice, Trouble};
 use super::price::Tokens;
 use super::rules::Rule;
 use super::stream::{Usage, relay};
@@ -267,7 +267,7 @@ fn no_money(gate: &Gate, streams: bool) -> Refused {
 
 /// A refusal of ours that whoever watches the run should know of.
 fn refuse(gate: &Gate, status: StatusCode, kind: &str, line: String) -> Refused {
-    gate.account.notice(format!("the model proxy refused a request: {line}"));
+    gate.account.notice(ModelNotice::Refused(line.clone()));
     refusal(status, kind, &line)
 }
 

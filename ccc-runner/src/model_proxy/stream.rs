@@ -261,8 +261,8 @@ mod tests {
         let end = "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":50}}\r\n\r\n\
                    data: {\"type\":\"message_stop\"}\n\n";
         for (stream, expected) in [
-            // Nothing was said: the request alone, as if it came out of a cache.
-            (String::new(), 4_000),
+            // Nothing was said: the request alone, as if nothing came out of a cache.
+            (String::new(), 40_000),
             (start.to_owned(), 400 + 400 + 20),
             (format!("{start}{text}{end}"), 400 + 400 + 50 * 20),
             // It was cut off: the text that went by is what is known.

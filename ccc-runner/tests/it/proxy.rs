@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use ccc_core::{Clock, Secret, SystemClock};
 use ccc_runner::{
-    ModelAccess, ModelCredential, ModelPattern, ModelProxy, ModelProxyBuilder, Price, PriceTable,
+    ModelAccess, ModelCredential, ModelNotice, ModelPattern, ModelProxy, ModelProxyBuilder, Price,
+    PriceTable,
 };
 use futures_util::FutureExt as _;
 
@@ -58,7 +59,12 @@ fn shown(access: &ModelAccess) -> &str {
 
 /// All that was said to whoever watches, until now.
 fn notices(access: &mut ModelAccess) -> Vec<String> {
-    std::iter::from_fn(|| access.notice().now_or_never()).collect()
+    let lines = std::iter::from_fn(|| access.notice().now_or_never()).map(|notice| match notice {
+        ModelNotice::Refused(line) => format!("the model proxy refused a request: {line}"),
+        ModelNotice::Trouble(line) => line,
+        notice => panic!("{notice:?}"),
+    });
+    lines.collect()
 }
 
 /// Waits for something that happens at once where all is well.
