@@ -2,7 +2,6 @@
 //! pushes, and what a hostile workspace gets out of it.
 #![cfg(feature = "git")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of a test fail the test")]
-#![allow(clippy::too_many_lines, reason = "a table of attacks is as long as there are attacks")]
 
 #[path = "git/checkout.rs"]
 mod checkout;

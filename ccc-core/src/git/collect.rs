@@ -62,13 +62,9 @@ impl HostGit {
         if let Some((reason, names)) = self.too_much(run, policy).await? {
             return Ok(Collected::Refused(Refusal::new(reason, names, redactor)));
         }
-        self.git("add")
-            .dir(&paths.git_dir)
-            .work_tree(&paths.workspace)
-            .setting("core.fsync=objects")
-            .args(["--all", "--", "."])
-            .run()
-            .await?;
+        if let Some((reason, names)) = self.add(run).await? {
+            return Ok(Collected::Refused(Refusal::new(reason, names, redactor)));
+        }
         let records = self.records(run, base).await?;
         if records.is_empty() {
             return Ok(Collected::Nothing);

@@ -241,7 +241,7 @@ impl Call {
         Err(self.failure(&said))
     }
 
-    fn failure(&self, said: &[u8]) -> Error {
+    pub(super) fn failure(&self, said: &[u8]) -> Error {
         failure(self.subcommand, &self.redactor.clean(&String::from_utf8_lossy(said)))
     }
 

@@ -13,6 +13,7 @@
 //! <root>/patches/<run>.patch       work that could not be published
 //! ```
 
+mod add;
 mod changes;
 mod collect;
 mod command;

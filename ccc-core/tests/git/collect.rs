@@ -217,7 +217,7 @@ async fn a_collect_made_again_finds_the_same() {
 #[tokio::test]
 async fn repositories_in_the_work_are_refused() {
     // spec: X6b
-    let nested = "holds a git repository";
+    let (nested, taken) = ("holds a git repository", "name that git does not take");
     let make = "git init -q sub; cd sub; echo x > f; git add f; \
                 git -c user.name=a -c user.email=a@a commit -qm x";
     // Plain git makes a gitlink of it.
@@ -249,6 +249,12 @@ async fn repositories_in_the_work_are_refused() {
                 "mkdir -p sub/x.git; echo x > sub/x.git/f; mkdir .gitx",
                 Changes(&[('A', "sub/x.git/f")]),
             ),
+            // What only git itself knows that it might be.
+            ("echo x > 'a\\.git'", Refused(taken, &["a\\\\.git"])),
+            ("echo x > '.git\\a'", Refused(taken, &[".git\\\\a"])),
+            ("ln -s README.md .gitmodules", Refused(taken, &[".gitmodules"])),
+            ("ln -s README.md docs/gi7eba~1", Refused(taken, &["docs/gi7eba~1"])),
+            ("echo x > 'a\\b'", Changes(&[('A', "a\\b")])),
             // A bare repository under a plain name is files like others.
             ("mkdir b; cd b; echo x > HEAD; mkdir refs objects", Changes(&[('A', "b/HEAD")])),
         ],

@@ -1,0 +1,120 @@
+//! Attributes in the tree: they reach any git, with a `.git` of the host's own, too.
+
+use super::vector::{Vector, dies, keeps, lays_out, runs, shows};
+
+const CLONE: &str = "git clone -q $REMOTE $AWAY/clone";
+const NAMES: &str = "the work has a file name that git does not take";
+const CONFIGURES: &str = "the work changes files that configure tools or reviews";
+
+pub(crate) const VECTORS: &[Vector] = &[
+    // They are in the repository, and a person has such a program.
+    runs("tree: filter", "rm .git/info/attributes; git config filter.x.clean $EVIL", "git add -A")
+        .over(&[("100644", ".gitattributes", b"* filter=x\n")]),
+    runs(
+        "tree: filter in a directory",
+        "rm .git/info/attributes; git config filter.x.clean $EVIL; echo x > bin/new",
+        "git add -A",
+    )
+    .over(&[("100644", "bin/.gitattributes", b"* filter=x\n")]),
+    runs(
+        "tree: filter by a macro",
+        "rm .git/info/attributes; git config filter.x.clean $EVIL",
+        "git add -A",
+    )
+    .over(&[("100644", ".gitattributes", b"[attr]text filter=x\n* text\n")]),
+    runs(
+        "tree: diff driver",
+        "rm .git/info/attributes; git config diff.x.command $EVIL",
+        "git diff",
+    )
+    .over(&[("100644", ".gitattributes", b"* diff=x\n")]),
+    runs("tree: textconv", "rm .git/info/attributes; git config diff.x.textconv $EVIL", "git diff")
+        .over(&[("100644", ".gitattributes", b"* diff=x\n")]),
+    runs(
+        "tree: merge driver",
+        "rm .git/info/attributes; git config merge.x.driver $EVIL",
+        "git stash -q; echo other > README.md; git commit -qam o; git stash pop",
+    )
+    .over(&[("100644", ".gitattributes", b"* merge=x\n")]),
+    // They are in the repository, and change what is laid out.
+    lays_out(
+        "tree: smudge filter",
+        "git clone -q -c filter.x.smudge='tr a-z b-za' $REMOTE $AWAY/clone",
+    )
+    .over(&[("100644", ".gitattributes", b"*.md filter=x\n")]),
+    lays_out("tree: eol=crlf", CLONE).over(&[("100644", ".gitattributes", b"*.md eol=crlf\n")]),
+    lays_out("tree: ident", CLONE)
+        .over(&[("100644", ".gitattributes", b"f ident\n"), ("100644", "f", b"$Id$\n")]),
+    lays_out("tree: ident by a macro", CLONE)
+        .over(&[("100644", ".gitattributes", b"[attr]x ident\nf x\n"), ("100644", "f", b"$Id$\n")]),
+    lays_out("tree: working-tree-encoding", CLONE).over(&[
+        ("100644", ".gitattributes", b"f working-tree-encoding=UTF-16\n"),
+        ("100644", "f", b"h\xc3\xa9\n"),
+    ]),
+    // They are in the repository, and change what is added.
+    keeps("tree: text", "rm .git/info/attributes; printf 'a\\r\\nc\\r\\n' > f")
+        .over(&[("100644", ".gitattributes", b"f text\n"), ("100644", "f", b"a\r\nb\r\n")]),
+    keeps("tree: text=auto in a directory", "rm .git/info/attributes; printf 'a\\r\\n' > sub/f")
+        .over(&[("100644", "sub/.gitattributes", b"f text=auto\n"), ("100644", "sub/f", b"a\n")]),
+    keeps("tree: crlf=input", "rm .git/info/attributes; printf 'a\\r\\nc\\r\\n' > f")
+        .over(&[("100644", ".gitattributes", b"f crlf=input\n"), ("100644", "f", b"a\nb\n")]),
+    keeps("tree: ident in what is added", "rm .git/info/attributes; echo '$Id: 2 $' > f")
+        .over(&[("100644", ".gitattributes", b"f ident\n"), ("100644", "f", b"$Id$\n")]),
+    dies("tree: encoding that a file is not in", "rm .git/info/attributes; printf odd > f").over(
+        &[
+            ("100644", ".gitattributes", b"f working-tree-encoding=UTF-16\n"),
+            ("100644", "f", b"h\xc3\xa9\n"),
+        ],
+    ),
+    // They are in the repository, and change what is handed on.
+    shows(
+        "tree: export-ignore",
+        "",
+        "git archive HEAD | tar -tf - | grep -qx f || echo gone",
+        "gone",
+    )
+    .over(&[("100644", ".gitattributes", b"f export-ignore\n"), ("100644", "f", b"f\n")]),
+    shows(
+        "tree: export-subst",
+        "",
+        "git archive HEAD f | tar -xOf - | grep Format || echo rewritten",
+        "rewritten",
+    )
+    .over(&[("100644", ".gitattributes", b"f export-subst\n"), ("100644", "f", b"$Format:%H$\n")]),
+    // The agent writes them.
+    runs(
+        "new: filter",
+        "rm .git/info/attributes; git config filter.x.clean $EVIL; \
+         echo '* filter=x' > .gitattributes",
+        "git add -A",
+    )
+    .refused(CONFIGURES, &[".gitattributes"]),
+    runs(
+        "new: filter in a directory",
+        "rm .git/info/attributes; git config filter.x.clean $EVIL; echo x > bin/new; \
+         echo '* filter=x' > bin/.gitattributes",
+        "git add -A",
+    )
+    .refused(CONFIGURES, &["bin/.gitattributes"]),
+    keeps(
+        "new: text",
+        "rm .git/info/attributes; echo '* text' > .gitattributes; \
+         printf 'a\\r\\nb\\r\\n' > README.md",
+    )
+    .refused(CONFIGURES, &[".gitattributes"]),
+    dies(
+        "new: encoding that a file is not in",
+        "rm .git/info/attributes; echo 'README.md working-tree-encoding=UTF-16' > .gitattributes",
+    )
+    .refused(CONFIGURES, &[".gitattributes"]),
+    // The repository ignores the file that it is in: it does not leave, and is there all the same.
+    keeps(
+        "new: text in a file that is ignored",
+        "rm .git/info/attributes; echo '* text' > docs/.gitattributes; \
+         printf 'a\\r\\nb\\r\\n' > docs/guide.md",
+    ),
+    // Names that git takes for others.
+    dies("new: .gitmodules as a link", "ln -s README.md .gitmodules")
+        .refused(NAMES, &[".gitmodules"]),
+    dies("new: .git behind a backslash", "echo x > 'a\\.git'").refused(NAMES, &["a\\\\.git"]),
+];
