@@ -50,7 +50,7 @@ impl Default for AgentLimits {
     fn default() -> Self {
         Self {
             wall: Duration::from_secs(30 * 60),
-            idle: Duration::from_secs(10 * 60),
+            idle: Duration::from_secs(15 * 60),
             turns: None,
             micro_usd: None,
         }
@@ -119,6 +119,8 @@ pub enum AgentEvent {
         /// Why, in one line.
         reason: String,
     },
+    /// It is at work, and there is nothing to show of it: a sign of life for the limit on silence.
+    Alive,
     /// It was not allowed to use a tool.
     Denied {
         /// The tool's name.

@@ -208,6 +208,7 @@ impl Redactor {
                 steps: steps.into_iter().map(|(step, done)| (clean(step), done)).collect(),
             },
             AgentEvent::Retrying { reason } => AgentEvent::Retrying { reason: clean(reason) },
+            AgentEvent::Alive => AgentEvent::Alive,
             AgentEvent::Denied { tool } => AgentEvent::Denied { tool: clean(tool) },
         }
     }

@@ -143,11 +143,12 @@ impl Agent for ClaudeCode {
         let version = self.probe(container).await?;
         let command = launch::command(self, version, task.run, &task.limits)
             .with_stdin(task.prompt.as_bytes());
-        let command = self.login.shown_to(command, container, &access)?;
+        let shown = (self.login.variable(), &access);
+        let command = self.login.shown_to(command, container, shown)?;
 
         let seen = Mutex::new(Seen::new(container, events));
         let lock = || seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (result, spent, refused) = (Notify::new(), access.exhausted(), access.refused());
+        let result = Notify::new();
         let mut sink = |stream, bytes: &[u8]| {
             let mut seen = lock();
             seen.take(stream, bytes);
@@ -155,35 +156,27 @@ impl Agent for ClaudeCode {
                 result.notify_one();
             }
         };
-        let over = {
-            let exec = container.exec(&command, &mut sink);
-            tokio::pin!(exec);
-            loop {
-                tokio::select! {
-                    biased;
-                    // What comes after it is not waited for: the container's end is its end as well.
-                    () = result.notified() => break Over::Result,
-                    () = spent.cancelled() => break Over::Ended,
-                    // The program would go on asking for minutes.
-                    () = refused.cancelled() => break Over::Ended,
-                    status = &mut exec => break Over::Exited(status?),
-                    notice = access.notice() => {
-                        if let ModelNotice::Refused(line) = notice {
-                            lock().tell(refused_by_us(&line));
-                        }
-                    }
-                }
+        let work = async {
+            tokio::select! {
+                biased;
+                // What comes after it is not waited for: the container's end is its end as well.
+                () = result.notified() => Ok(Over::Result),
+                status = container.exec(&command, &mut sink) => status.map(Over::Exited),
             }
         };
+        let told = |told| match told {
+            // What the API refuses, the program tells itself.
+            model_login::Seen::Notice(ModelNotice::Refused(line)) => {
+                lock().tell(model_login::refused_by_us(&line));
+            }
+            model_login::Seen::Notice(_) => {}
+            model_login::Seen::Alive => lock().tell(AgentEvent::Alive),
+        };
+        let over = model_login::watched(&mut access, work, told).await;
+        let over = over.unwrap_or(Ok(Over::Ended))?;
         let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(seen.report(&over, &access, task.limits.micro_usd))
     }
-}
-
-/// What the API refuses, the program tells itself.
-fn refused_by_us(line: &str) -> AgentEvent {
-    let text = format!("the model proxy refused a request: {line}\n");
-    AgentEvent::Printed { error_stream: true, text }
 }
 
 /// What was seen of a run.
@@ -204,7 +197,10 @@ impl<'a> Seen<'a> {
 
     fn take(&mut self, stream: OutputStream, bytes: &[u8]) {
         match stream {
-            OutputStream::Stdout => self.transcript.read(bytes, self.events),
+            OutputStream::Stdout => {
+                self.transcript.read(bytes, self.events);
+                self.tell(AgentEvent::Alive);
+            }
             OutputStream::Stderr => {
                 self.errors.extend_from_slice(bytes);
                 self.errors.drain(..self.errors.len().saturating_sub(LAST_WORDS));

@@ -1,9 +1,11 @@
+use std::sync::{Mutex, PoisonError};
+
 use ccc_core::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict};
 use ccc_core::container::{Command, ExitStatus, Network, OutputStream};
 use ccc_core::{Agent, Container, Error, ErrorKind, Result, async_trait};
 
-use crate::ModelAccess;
-use crate::model_login::{self, ModelLogin};
+use crate::ModelNotice;
+use crate::model_login::{self, ModelLogin, Seen};
 
 /// The most bytes of a program's standard output that become its closing words.
 const MAX_SUMMARY: usize = 8 << 10;
@@ -36,7 +38,7 @@ impl CommandAgent {
 
     /// Lets the program reach a model through the proxy: it finds the proxy's address and a secret of
     /// its run in the variables that Anthropic's clients know, `ANTHROPIC_BASE_URL` and
-    /// `ANTHROPIC_API_KEY` (or the other two of [`CredentialKind`](crate::CredentialKind)).
+    /// `ANTHROPIC_API_KEY`, whatever kind of credential the proxy puts in.
     #[must_use]
     pub fn with_model(mut self, login: ModelLogin) -> Self {
         self.login = Some(login);
@@ -63,36 +65,57 @@ impl Agent for CommandAgent {
         container: &dyn Container,
         events: &mut dyn AgentSink,
     ) -> Result<AgentReport> {
-        let mut command = Command::new(&self.argv).with_stdin(task.prompt.as_bytes());
-        let mut access = None;
-        if let Some(login) = &self.login {
-            let opened = login.open(task)?;
-            command = login.shown_to(command, container, &opened)?;
-            access = Some(opened);
-        }
-        let mut words = Vec::new();
-        let mut sink = |stream, bytes: &[u8]| {
-            if stream == OutputStream::Stdout {
-                words.extend_from_slice(bytes);
-                words.drain(..words.len().saturating_sub(MAX_SUMMARY));
-            }
-            events.event(AgentEvent::printed(stream, bytes));
+        let command = Command::new(&self.argv).with_stdin(task.prompt.as_bytes());
+        let Some(login) = &self.login else {
+            let mut words = Words { end: Vec::new(), events };
+            let mut sink = |stream, bytes: &[u8]| words.take(stream, bytes);
+            let status = container.exec(&command, &mut sink).await?;
+            return Ok(self.report(Some(status), &words.end));
         };
-        let spent = access.as_ref().map(ModelAccess::exhausted).unwrap_or_default();
-        let status = tokio::select! {
-            biased;
-            status = container.exec(&command, &mut sink) => Some(status?),
-            () = spent.cancelled() => None,
+        let mut access = login.open(task)?;
+        let command = login.shown_to(command, container, ("ANTHROPIC_API_KEY", &access))?;
+        let words = Mutex::new(Words { end: Vec::new(), events });
+        let lock = || words.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sink = |stream, bytes: &[u8]| lock().take(stream, bytes);
+        let told = |told| {
+            lock().events.event(match told {
+                Seen::Notice(ModelNotice::Refused(line)) => model_login::refused_by_us(&line),
+                Seen::Notice(ModelNotice::Trouble(reason)) => AgentEvent::Retrying { reason },
+                Seen::Alive => AgentEvent::Alive,
+            });
         };
+        let work = container.exec(&command, &mut sink);
+        let status = model_login::watched(&mut access, work, told).await.transpose()?;
+        let mut report = self.report(status, &lock().end);
+        model_login::correct(&mut report, &access, task.limits.micro_usd);
+        Ok(report)
+    }
+}
+
+impl CommandAgent {
+    /// `status` is `None` for a program that was ended.
+    fn report(&self, status: Option<ExitStatus>, words: &[u8]) -> AgentReport {
         let verdict = match status {
             Some(ExitStatus::Code(0)) => Verdict::Completed,
             Some(status) => Verdict::failed(format!("`{}` ended with {status}", self.argv[0])),
             None => Verdict::failed("it was ended before it was done"),
         };
-        let mut report = AgentReport::new(verdict, String::from_utf8_lossy(&words).trim());
-        if let Some(access) = &access {
-            model_login::correct(&mut report, access, task.limits.micro_usd);
+        AgentReport::new(verdict, String::from_utf8_lossy(words).trim())
+    }
+}
+
+/// What a program prints: the end of it, and who follows.
+struct Words<'a> {
+    end: Vec<u8>,
+    events: &'a mut dyn AgentSink,
+}
+
+impl Words<'_> {
+    fn take(&mut self, stream: OutputStream, bytes: &[u8]) {
+        if stream == OutputStream::Stdout {
+            self.end.extend_from_slice(bytes);
+            self.end.drain(..self.end.len().saturating_sub(MAX_SUMMARY));
         }
-        Ok(report)
+        self.events.event(AgentEvent::printed(stream, bytes));
     }
 }

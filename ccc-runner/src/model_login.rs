@@ -1,8 +1,10 @@
-use ccc_core::agent::{AgentReport, Task, Verdict};
+//! How an agent comes to its model, and what the proxy knows of it.
+
+use ccc_core::agent::{AgentEvent, AgentReport, Task, Verdict};
 use ccc_core::container::{Command, EnvValue};
 use ccc_core::{Container, CredentialKey, Error, ErrorKind, Result, Secret};
 
-use crate::{ModelAccess, ModelCredential, ModelProxy};
+use crate::{ModelAccess, ModelCredential, ModelNotice, ModelProxy};
 
 /// Which kind of credential the model proxy puts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,14 @@ impl ModelLogin {
         &self.proxy
     }
 
+    /// Whether the credential can be one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] when it is empty or no header can carry it.
+    pub fn check(&self, secret: Secret) -> Result<()> {
+        self.kind.of(secret).check()
+    }
+
     /// Lets the task's run in, with the money that it may spend.
     pub(crate) fn open(&self, task: &Task) -> Result<ModelAccess> {
         let held = task.credentials.iter().find(|(key, _)| *key == self.credential);
@@ -73,12 +83,18 @@ impl ModelLogin {
         self.proxy.open(self.kind.of(secret.clone()), task.limits.micro_usd)
     }
 
-    /// The command, with what its program needs to find the proxy and to be let in.
+    /// The variable in which a program looks for such a credential.
+    pub(crate) fn variable(&self) -> &'static str {
+        self.kind.variable()
+    }
+
+    /// The command, with what its program needs to find the proxy and to be let in, the latter in
+    /// `variable`.
     pub(crate) fn shown_to(
         &self,
         command: Command,
         container: &dyn Container,
-        access: &ModelAccess,
+        (variable, access): (&str, &ModelAccess),
     ) -> Result<Command> {
         let proxy = container.model_proxy().ok_or_else(|| {
             let line = "the container has no way to a model proxy: build its runner with one";
@@ -86,8 +102,43 @@ impl ModelLogin {
         })?;
         Ok(command
             .with_env("ANTHROPIC_BASE_URL", EnvValue::Plain(proxy.to_owned()))
-            .with_env(self.kind.variable(), EnvValue::Secret(access.secret().clone())))
+            .with_env(variable, EnvValue::Secret(access.secret().clone())))
     }
+}
+
+/// What the proxy saw of a program that is at work.
+pub(crate) enum Seen {
+    Notice(ModelNotice),
+    /// A piece of an answer went by.
+    Alive,
+}
+
+/// Waits for the work, and tells what the proxy sees meanwhile. `None` when the work has no use any
+/// more: the money is used up, or the API does not know our credential, and a program would go on
+/// asking for minutes.
+pub(crate) async fn watched<T>(
+    access: &mut ModelAccess,
+    work: impl Future<Output = T>,
+    mut tell: impl FnMut(Seen),
+) -> Option<T> {
+    let (spent, refused, mut alive) = (access.exhausted(), access.refused(), access.alive());
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return Some(done),
+            () = spent.cancelled() => return None,
+            () = refused.cancelled() => return None,
+            notice = access.notice() => tell(Seen::Notice(notice)),
+            Ok(()) = alive.changed() => tell(Seen::Alive),
+        }
+    }
+}
+
+/// A refusal of ours, as an agent's watcher sees it.
+pub(crate) fn refused_by_us(line: &str) -> AgentEvent {
+    let text = format!("the model proxy refused a request: {line}\n");
+    AgentEvent::Printed { error_stream: true, text }
 }
 
 /// What the proxy knows better than the agent: what was spent, and what stood in the way.
@@ -102,10 +153,9 @@ pub(crate) fn correct(report: &mut AgentReport, access: &ModelAccess, limit: Opt
         let limit = dollars(limit.unwrap_or(0));
         report.verdict = Verdict::Limited { reason: format!("its money, ${limit}, is used up") };
     }
+    // The agent's own count is a claim, which a program of it can forge.
     let (micro_usd, usage) = access.spent();
-    if !usage.is_empty() {
-        (report.micro_usd, report.usage) = (Some(micro_usd), usage);
-    }
+    (report.micro_usd, report.usage) = (Some(micro_usd), usage);
 }
 
 pub(crate) fn dollars(micro_usd: u64) -> String {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use ccc_core::agent::ModelUsage;
 use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Result, Secret, SystemClock};
 use sha2::{Digest, Sha256};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 mod account;
 mod price;
+mod relay;
 mod routes;
 mod rules;
 mod stream;
@@ -31,7 +32,7 @@ const SILENCE: Duration = Duration::from_secs(10 * 60);
 const MAX_BODY: usize = 32 << 20;
 /// The bodies of all requests that are under way, bytes.
 const MAX_BODIES: usize = 256 << 20;
-/// Those of one run, bytes: it cannot keep the others out by promising bodies that do not come.
+/// Those of one run, bytes: it alone cannot keep the others out by promising bodies that do not come.
 const MAX_BODIES_OF_ONE: usize = 64 << 20;
 /// Requests of one run at once.
 const MAX_AT_ONCE: usize = 32;
@@ -254,6 +255,11 @@ impl ModelAccess {
     /// Ends when the API does not know our credential.
     pub(crate) fn refused(&self) -> CancellationToken {
         self.account.refused.clone()
+    }
+
+    /// Told of every piece of an answer that goes by.
+    pub(crate) fn alive(&self) -> watch::Receiver<()> {
+        self.account.alive.subscribe()
     }
 
     /// What stood in the way of the last call.

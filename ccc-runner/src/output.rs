@@ -29,11 +29,18 @@ pub(crate) async fn pump(
             biased;
             read = next(&mut stdout, &mut out) => match read {
                 0 => stdout = None,
-                n => room.hand_on(OutputStream::Stdout, &out[..n]),
+                n => {
+                    room.hand_on(OutputStream::Stdout, &out[..n]);
+                    // Output that never pauses must leave others their turn: the clock of a limit.
+                    tokio::task::yield_now().await;
+                }
             },
             read = next(&mut stderr, &mut err) => match read {
                 0 => stderr = None,
-                n => room.hand_on(OutputStream::Stderr, &err[..n]),
+                n => {
+                    room.hand_on(OutputStream::Stderr, &err[..n]);
+                    tokio::task::yield_now().await;
+                }
             },
             ended = child.wait(), if status.is_none() => {
                 status = Some(ended.map_err(|e| {

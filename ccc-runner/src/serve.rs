@@ -1,20 +1,21 @@
 //! An HTTP server on loopback for programs that we did not write: bounded in connections, and in the
 //! time that a request's head may take.
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use ccc_core::{Clock, Error, ErrorKind, Result, SystemClock};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
-/// More wait in the system's queue.
+/// When there are more, the one goes that has been idle for longest: nobody shuts others out by opening
+/// connections and saying nothing.
 const MAX_CONNECTIONS: usize = 512;
 /// How long a request's head may take, and how long a connection may lie idle between two.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
@@ -40,28 +41,53 @@ pub(crate) async fn on_loopback(app: Router) -> Result<Server> {
     Ok(Server { address, _task: task })
 }
 
+/// What a handler takes from its request, and holds for as long as the connection is needed.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease(Weak<()>);
+
+/// A connection that is needed.
+pub(crate) type Held = Option<Arc<()>>;
+
+impl Lease {
+    pub(crate) fn hold(&self) -> Held {
+        self.0.upgrade()
+    }
+}
+
+/// An open connection, and the mark of those that need it.
+struct Connection {
+    mark: Arc<()>,
+    task: AbortHandle,
+}
+
 /// Takes connections for as long as it is polled; when it is dropped, they end.
 async fn accept(listener: TcpListener, app: Router) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut connections: JoinSet<()> = JoinSet::new();
+    let mut tasks: JoinSet<()> = JoinSet::new();
+    let mut open: VecDeque<Connection> = VecDeque::new();
     loop {
-        while connections.try_join_next().is_some() {}
-        // Never closed, so there is always a place in the end.
-        let place = Arc::clone(&places).acquire_owned().await;
         let Ok((stream, _)) = listener.accept().await else {
             SystemClock.sleep(BREATHE).await;
             continue;
         };
+        while tasks.try_join_next().is_some() {}
+        open.retain(|connection| !connection.task.is_finished());
+        if open.len() >= MAX_CONNECTIONS {
+            // The oldest first. Where all are needed, this one is one too many.
+            let idle = open.iter().position(|connection| Arc::strong_count(&connection.mark) == 1);
+            let Some(idle) = idle.and_then(|at| open.remove(at)) else { continue };
+            idle.task.abort();
+        }
         // Events of a stream are small, and each is waited for.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(app.clone());
-        let connection = http.serve_connection(TokioIo::new(stream), service);
-        connections.spawn(async move {
+        let mark = Arc::new(());
+        let app = app.clone().layer(Extension(Lease(Arc::downgrade(&mark))));
+        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        let task = tasks.spawn(async move {
             // A connection that breaks is the other side's loss.
             let _ = connection.await;
-            drop(place);
         });
+        open.push_back(Connection { mark, task });
     }
 }

@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::ExitStatusExt;
@@ -202,7 +203,7 @@ impl Subprocesses {
             .args(&command.argv)
             .current_dir(&self.spec.workspace)
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PATH", search_path(None))
             .env("LANG", "C.UTF-8")
             .env("HOME", self.home.join("home"))
             .env("TMPDIR", self.home.join("tmp"));
@@ -237,9 +238,17 @@ fn find_program(program: &str, path: Option<&str>) -> Option<PathBuf> {
     if program.is_empty() || program.contains('/') {
         return None;
     }
-    let own = std::env::var_os("PATH").unwrap_or_default();
-    let path = path.map_or(own, Into::into);
+    let path = search_path(path);
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+/// The directories in which programs are looked for: those of `path`, or our own. Only absolute ones: any
+/// other would be one of the workspace, and a repository would choose our programs.
+fn search_path(path: Option<&str>) -> OsString {
+    let path = path.map_or_else(|| std::env::var_os("PATH").unwrap_or_default(), OsString::from);
+    let absolute = std::env::split_paths(&path).filter(|dir| dir.is_absolute());
+    // What was split can be joined.
+    std::env::join_paths(absolute).unwrap_or_default()
 }
 
 fn make_private(path: &Path) -> Result<()> {

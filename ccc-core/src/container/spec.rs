@@ -44,7 +44,7 @@ impl Default for Resources {
             open_files: 4_096,
             workspace_bytes: 8 << 30,
             workspace_entries: 1_000_000,
-            output_bytes: 64 << 20,
+            output_bytes: 256 << 20,
         }
     }
 }

@@ -97,6 +97,9 @@ fn outcome_comment(
 
 fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
     match (stage, kind) {
+        (Stage::Work, ErrorKind::Unauthenticated | ErrorKind::PermissionDenied) => {
+            "The operator should check the model's credential, and what its account may use."
+        }
         (_, ErrorKind::Unauthenticated) => {
             "The operator should check the credentials of this installation."
         }

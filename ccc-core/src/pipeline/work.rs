@@ -56,7 +56,7 @@ impl Pipeline {
         let mut lines = Lines::default();
         let mut sink = |agent: AgentEvent| {
             active.send_replace(());
-            if let Some(agent) = lines.next(agent) {
+            if let Some(agent) = lines.next(agent).filter(|agent| *agent != AgentEvent::Alive) {
                 run.emit(EventKind::Agent { agent });
             }
         };
@@ -65,11 +65,12 @@ impl Pipeline {
         };
         let ended = tokio::select! {
             biased;
-            report = self.parts.agent.run(task, container, &mut sink) => report,
+            // The clocks first: an agent whose output never pauses would leave them no turn.
             () = clock.sleep(limits.wall) => Err(timed_out("it worked longer than", limits.wall)),
             () = silence(clock, activity, limits.idle) => {
                 Err(timed_out("it was silent for", limits.idle))
             }
+            report = self.parts.agent.run(task, container, &mut sink) => report,
         };
         lines.rest().for_each(|agent| run.emit(EventKind::Agent { agent }));
         ended

@@ -1,4 +1,5 @@
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -6,7 +7,7 @@ use super::lock;
 
 use crate::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict};
 use crate::container::{Command, ContainerExt};
-use crate::{Agent, Container, CredentialKey, Result};
+use crate::{Agent, Clock, Container, CredentialKey, Result, SystemClock};
 
 /// Writes the files that it was told to, through the container, and says that it is done.
 #[derive(Clone, Debug)]
@@ -15,6 +16,7 @@ pub struct FakeAgent {
     credentials: Vec<CredentialKey>,
     verdict: Verdict,
     summary: String,
+    beats: (u32, Duration),
     prompts: Arc<Mutex<Vec<String>>>,
 }
 
@@ -25,6 +27,7 @@ impl Default for FakeAgent {
             credentials: Vec::new(),
             verdict: Verdict::Completed,
             summary: "the fake agent is done".to_owned(),
+            beats: (0, Duration::ZERO),
             prompts: Arc::default(),
         }
     }
@@ -56,6 +59,13 @@ impl FakeAgent {
     #[must_use]
     pub fn prompts(&self) -> Vec<String> {
         lock(&self.prompts).clone()
+    }
+
+    /// Gives this many signs of life, `pause` apart, before it is done.
+    #[must_use]
+    pub fn beats(mut self, times: u32, pause: Duration) -> Self {
+        self.beats = (times, pause);
+        self
     }
 
     /// Ends like this.
@@ -92,6 +102,11 @@ impl Agent for FakeAgent {
                 let reason = format!("cannot write {path}: {}", written.status);
                 return Ok(AgentReport::new(Verdict::failed(reason), ""));
             }
+        }
+        let (times, pause) = self.beats;
+        for _ in 0..times {
+            SystemClock.sleep(pause).await;
+            events.event(AgentEvent::Alive);
         }
         Ok(AgentReport::new(self.verdict.clone(), &self.summary))
     }

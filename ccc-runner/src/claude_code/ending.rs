@@ -51,7 +51,7 @@ fn failed(line: &Value, subtype: &str, terminal: &str, words: &str) -> Verdict {
     let errors = line["errors"].as_array().into_iter().flatten().filter_map(Value::as_str);
     let said = errors.chain(Some(words)).find(|said| !said.is_empty());
     let mut reason = match (subtype, said) {
-        ("success", Some(said)) => one_line(said, 500),
+        ("" | "success", Some(said)) => one_line(said, 500),
         ("" | "success", None) => "it says that it failed, and not why".to_owned(),
         (subtype, Some(said)) => format!("{}: {}", one_line(subtype, 60), one_line(said, 500)),
         (subtype, None) => one_line(subtype, 60),

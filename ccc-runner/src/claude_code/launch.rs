@@ -26,6 +26,9 @@ const QUIET: &[(&str, &str)] = &[
     ("DISABLE_ERROR_REPORTING", "1"),
     ("DISABLE_TELEMETRY", "1"),
     ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+    // A word such as `@/etc/passwd` in an issue would be replaced by that file, before the model or any
+    // permission is asked (spec: X12d).
+    ("CLAUDE_CODE_DISABLE_ATTACHMENTS", "1"),
     // The plan as one list, which newer versions keep in another way.
     ("CLAUDE_CODE_ENABLE_TASKS", "0"),
 ];

@@ -1,6 +1,8 @@
 //! What Claude Code prints, read into events and a report. Tolerant: the program is not ours, changes
 //! every few days, and may be in the hands of whoever wrote the issue.
 
+use std::borrow::Cow;
+
 use ccc_core::agent::{AgentEvent, AgentReport, AgentSink};
 use ccc_core::text::{one_line, truncate};
 use serde_json::Value;
@@ -8,7 +10,9 @@ use serde_json::Value;
 use super::ending;
 
 /// The longest line that is read, bytes. What a longer one says is lost, and that it was there is told.
-const MAX_LINE: usize = 16 << 20;
+const MAX_LINE: usize = 8 << 20;
+/// The most marks of structure in a line: each may become a value of a hundred bytes.
+const MAX_MARKS: usize = 500_000;
 /// The most denials that are told one by one.
 const MAX_TOLD: usize = 1_000;
 /// The most bytes of text in one event.
@@ -100,13 +104,21 @@ impl Transcript {
     }
 
     fn end_of_line(&mut self, events: &mut dyn AgentSink) {
-        let (line, skipped) = (std::mem::take(&mut self.line), std::mem::take(&mut self.skipped));
+        let (line, mut skipped) =
+            (std::mem::take(&mut self.line), std::mem::take(&mut self.skipped));
+        if line.iter().filter(|byte| b",:[{".contains(byte)).count() > MAX_MARKS {
+            skipped = line.len();
+        }
         if skipped > 0 {
             events.event(printed(&format!("[a line of {skipped} bytes was not read]")));
         } else if !line.trim_ascii().is_empty() && self.report.is_none() {
-            match serde_json::from_slice(&line) {
-                Ok(Value::Object(object)) => self.object(&Value::Object(object), events),
-                _ => events.event(printed(&String::from_utf8_lossy(&line))),
+            match Head::of(&line) {
+                Some(head) if head.says_something() => match serde_json::from_slice(&line) {
+                    Ok(object) => self.object(&object, events),
+                    Err(_) => events.event(printed(&String::from_utf8_lossy(&line))),
+                },
+                Some(_) => {}
+                None => events.event(printed(&String::from_utf8_lossy(&line))),
             }
         }
     }
@@ -182,6 +194,27 @@ impl Transcript {
     fn relative(&self, path: &str) -> String {
         let path = one_line(path, 4_096);
         path.strip_prefix(&self.root).map_or_else(|| path.clone(), str::to_owned)
+    }
+}
+
+/// What a line is. Most of the bytes are what tools answered, which nobody here reads: no tree is built
+/// of those.
+#[derive(serde::Deserialize)]
+struct Head<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+}
+
+impl<'a> Head<'a> {
+    /// `None` when the line is no JSON object.
+    fn of(line: &'a [u8]) -> Option<Self> {
+        let is_object = line.trim_ascii_start().starts_with(b"{");
+        serde_json::from_slice(line).ok().filter(|_| is_object)
+    }
+
+    fn says_something(&self) -> bool {
+        const KINDS: &[&str] = &["assistant", "system", "rate_limit_event", "result"];
+        self.kind.as_deref().is_some_and(|kind| KINDS.contains(&kind))
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ccc_core::agent::ModelUsage;
 use ccc_core::{CancellationToken, ErrorKind};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::price::{Price, Tokens};
 
@@ -39,6 +39,8 @@ pub(super) struct Account {
     limit: Option<u64>,
     sums: Mutex<Sums>,
     notices: mpsc::Sender<ModelNotice>,
+    /// Told of every piece of an answer that goes by.
+    pub(super) alive: watch::Sender<()>,
     /// Cancelled when the money is used up.
     pub(super) exhausted: CancellationToken,
     /// Cancelled when the API does not know our credential: to ask again is of no use.
@@ -51,7 +53,8 @@ pub(super) struct Account {
 struct Sums {
     micro_usd: u64,
     usage: Vec<ModelUsage>,
-    trouble: Option<Trouble>,
+    /// What stood in the way last, and of which model.
+    trouble: Option<(String, Trouble)>,
 }
 
 impl Account {
@@ -61,6 +64,7 @@ impl Account {
             limit,
             sums: Mutex::default(),
             notices,
+            alive: watch::Sender::new(()),
             exhausted: CancellationToken::new(),
             refused: CancellationToken::new(),
             closed: CancellationToken::new(),
@@ -77,19 +81,29 @@ impl Account {
         let _ = self.notices.try_send(notice);
     }
 
-    /// The last call met this; `None` when it went well.
-    pub(super) fn set_trouble(&self, trouble: Option<Trouble>) {
-        if let Some(trouble) = &trouble {
-            self.notice(ModelNotice::Trouble(trouble.text.clone()));
-            if trouble.kind == ErrorKind::Unauthenticated {
-                self.refused.cancel();
-            }
+    /// A call of that model met this.
+    pub(super) fn set_trouble(&self, model: &str, trouble: Trouble) {
+        self.notice(ModelNotice::Trouble(trouble.text.clone()));
+        let fatal = trouble.kind == ErrorKind::Unauthenticated;
+        let mut sums = self.sums();
+        if !self.refused.is_cancelled() {
+            sums.trouble = Some((model.to_owned(), trouble));
         }
-        self.sums().trouble = trouble;
+        if fatal {
+            self.refused.cancel();
+        }
+    }
+
+    /// A call of that model went well. What another model met may be what stands in the way: an agent
+    /// has a small one for small things.
+    pub(super) fn set_well(&self, model: &str) {
+        self.sums()
+            .trouble
+            .take_if(|(met, trouble)| met == model && trouble.kind != ErrorKind::Unauthenticated);
     }
 
     pub(super) fn trouble(&self) -> Option<Trouble> {
-        self.sums().trouble.clone()
+        self.sums().trouble.as_ref().map(|(_, trouble)| trouble.clone())
     }
 
     /// Everything that was spent, and on what.
@@ -182,6 +196,10 @@ impl Charge {
         let guessed = self.text_bytes / BYTES_PER_TOKEN;
         let output = self.tokens.output.max(guessed);
         self.book(Tokens { output, ..self.tokens });
+    }
+
+    pub(super) fn model(&self) -> &str {
+        &self.model
     }
 
     pub(super) fn tokens(&self) -> Tokens {

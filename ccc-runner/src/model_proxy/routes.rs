@@ -2,28 +2,37 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use bytes::Bytes;
 use ccc_core::{ErrorKind, text::one_line};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 
 use super::account::{Call, Charge, ModelNotice, Trouble};
 use super::price::Tokens;
+use super::relay::{Hold, relay};
 use super::rules::Rule;
-use super::stream::{Usage, relay};
+use super::stream::Usage;
 use super::upstream::{betas, meaning, returned};
 use super::{Gate, MAX_BODY, Shared};
+use crate::serve::{Held, Lease};
 
 /// The longest refusal of the API that is handed on, bytes.
 const MAX_ERROR: usize = 64 << 10;
 /// How long a request's body may take.
 const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// What a request asks for, of what is read and paid for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    Message,
+    Count,
+}
 
 /// An answer of our own, in the words of the Messages API.
 type Refused = Response;
@@ -32,7 +41,12 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new().fallback(answer).with_state(shared)
 }
 
-async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    Extension(lease): Extension<Lease>,
+    request: Request,
+) -> Response {
+    let held = lease.hold();
     // What an agent asks first, without a secret: whether anybody is there.
     if matches!(*request.method(), Method::HEAD | Method::GET) && request.uri().path() == "/" {
         return StatusCode::OK.into_response();
@@ -42,7 +56,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return refusal(StatusCode::UNAUTHORIZED, "authentication_error", line);
     };
     let account = Arc::clone(&gate.account);
-    let through = through(&shared, &gate, request);
+    let through = through(&shared, &gate, request, held);
     let response = tokio::select! {
         biased;
         () = account.closed.cancelled() => {
@@ -68,7 +82,12 @@ fn admitted(shared: &Shared, headers: &HeaderMap) -> Option<Arc<Gate>> {
     shared.gate(secret)
 }
 
-async fn through(shared: &Shared, gate: &Gate, request: Request) -> Result<Response, Refused> {
+async fn through(
+    shared: &Shared,
+    gate: &Arc<Gate>,
+    request: Request,
+    held: Held,
+) -> Result<Response, Refused> {
     let Ok(place) = Arc::clone(&gate.places).try_acquire_owned() else {
         let mut refused =
             refusal(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "too many requests at once");
@@ -77,30 +96,28 @@ async fn through(shared: &Shared, gate: &Gate, request: Request) -> Result<Respo
     };
     let (parts, body) = request.into_parts();
     let path_and_query = parts.uri.path_and_query().map_or("/", |all| all.as_str());
-    let route = (&parts.method, path_and_query);
-    let (is_message, known) = match route {
-        (&Method::POST, "/v1/messages" | "/v1/messages?beta=true") => (true, true),
-        (&Method::POST, "/v1/messages/count_tokens" | "/v1/messages/count_tokens?beta=true") => {
-            (false, true)
-        }
-        _ => (false, false),
+    let (path, query) = (parts.uri.path(), parts.uri.query());
+    let asks = match (&parts.method, path) {
+        (&Method::POST, "/v1/messages") => Some(Asks::Message),
+        (&Method::POST, "/v1/messages/count_tokens") => Some(Asks::Count),
+        _ => None,
     };
-    if !known && shared.rules.hold(Rule::Paths) {
-        let path = one_line(parts.uri.path(), 100);
-        let line = format!("{} {path} is not for agents", parts.method);
+    let expected = asks.is_some() && matches!(query, None | Some("beta=true"));
+    if !expected && (shared.rules.hold(Rule::Paths) || !path.starts_with('/')) {
+        let line = format!("{} {} is not for agents", parts.method, one_line(path, 100));
         return Err(refuse(gate, StatusCode::NOT_FOUND, "not_found_error", line));
     }
     if gate.account.exhausted.is_cancelled() {
         return Err(no_money(gate, true));
     }
     let (body, _room) = read_body(shared, gate, &parts.headers, body).await?;
-    let mut charge = None;
-    if known {
+    let (mut charge, mut model) = (None, String::new());
+    if let Some(asks) = asks {
         let asked = shared.rules.read(&body, &betas(&parts.headers)).map_err(|refusal| {
-            let line = format!("not allowed ({:?}): {}", refusal.rule, refusal.text);
-            refuse(gate, StatusCode::BAD_REQUEST, "invalid_request_error", line)
+            refuse(gate, StatusCode::BAD_REQUEST, "invalid_request_error", refusal.to_string())
         })?;
-        if is_message {
+        model.clone_from(&asked.model);
+        if asks == Asks::Message {
             let call = Call {
                 price: shared.prices.price(&asked.model),
                 model: asked.model,
@@ -119,25 +136,27 @@ async fn through(shared: &Shared, gate: &Gate, request: Request) -> Result<Respo
             if let Some(charge) = charge.take() {
                 charge.waive();
             }
-            trouble(gate, StatusCode::BAD_GATEWAY, error.kind(), error.to_string())
+            trouble(gate, &model, StatusCode::BAD_GATEWAY, error.kind(), error.to_string())
         })?,
         () = shared.clock.sleep(shared.silence) => {
             let line = format!("the model's API did not answer in {} s", shared.silence.as_secs());
-            return Err(trouble(gate, StatusCode::GATEWAY_TIMEOUT, ErrorKind::TimedOut, line));
+            return Err(trouble(gate, &model, StatusCode::GATEWAY_TIMEOUT, ErrorKind::TimedOut, line));
         }
     };
     if !response.status().is_success() {
         if let Some(charge) = charge.take() {
             charge.waive();
         }
-        return Ok(hand_back_error(shared, gate, response).await);
+        return Ok(hand_back_error(shared, gate, &model, response).await);
     }
     if response.headers().contains_key(header::CONTENT_ENCODING) {
         let line = "the model's API packed its answer, which nobody asked for".to_owned();
-        return Err(trouble(gate, StatusCode::BAD_GATEWAY, ErrorKind::Unexpected, line));
+        return Err(trouble(gate, &model, StatusCode::BAD_GATEWAY, ErrorKind::Unexpected, line));
     }
-    gate.account.set_trouble(None);
-    hand_back(shared, gate, response, charge, place).await
+    if asks == Some(Asks::Message) {
+        gate.account.set_well(&model);
+    }
+    hand_back(shared, gate, (&model, response), charge, (place, held)).await
 }
 
 /// The whole body, and the room that it takes. Its length must be said before it comes.
@@ -176,10 +195,10 @@ async fn read_body<'a>(
 
 async fn hand_back(
     shared: &Shared,
-    gate: &Gate,
-    response: reqwest::Response,
+    gate: &Arc<Gate>,
+    (model, response): (&str, reqwest::Response),
     charge: Option<Charge>,
-    place: OwnedSemaphorePermit,
+    hold: Hold,
 ) -> Result<Response, Refused> {
     let (status, headers) = (response.status(), returned(response.headers(), &gate.credential));
     let streams = headers
@@ -187,12 +206,17 @@ async fn hand_back(
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     let body = match charge {
         Some(charge) if streams => {
-            let (account, clock) = (Arc::clone(&gate.account), Arc::clone(&shared.clock));
-            relay(response, charge, account, (clock, shared.silence), place)
+            relay(response, charge, gate, (Arc::clone(&shared.clock), shared.silence), hold)
         }
         charge => {
             let body = whole(shared, response, MAX_BODY).await.map_err(|line| {
-                trouble(gate, StatusCode::BAD_GATEWAY, ErrorKind::Unavailable, line.to_owned())
+                trouble(
+                    gate,
+                    model,
+                    StatusCode::BAD_GATEWAY,
+                    ErrorKind::Unavailable,
+                    line.to_owned(),
+                )
             })?;
             if let Some(mut charge) = charge
                 && let Ok(Message { usage }) = serde_json::from_slice(&body)
@@ -203,7 +227,13 @@ async fn hand_back(
             }
             if gate.credential.is_in(&body) {
                 let line = "the answer of the model's API holds our credential".to_owned();
-                return Err(trouble(gate, StatusCode::BAD_GATEWAY, ErrorKind::Unexpected, line));
+                return Err(trouble(
+                    gate,
+                    model,
+                    StatusCode::BAD_GATEWAY,
+                    ErrorKind::Unexpected,
+                    line,
+                ));
             }
             Body::from(body)
         }
@@ -241,14 +271,19 @@ async fn whole(
 }
 
 /// A refusal of the API: its words go on, unless they hold the credential; where it leads to, does not.
-async fn hand_back_error(shared: &Shared, gate: &Gate, response: reqwest::Response) -> Response {
+async fn hand_back_error(
+    shared: &Shared,
+    gate: &Gate,
+    model: &str,
+    response: reqwest::Response,
+) -> Response {
     let status = response.status();
     let (kind, line) = meaning(status);
     if status.is_redirection() {
-        return trouble(gate, StatusCode::BAD_GATEWAY, kind, line);
+        return trouble(gate, model, StatusCode::BAD_GATEWAY, kind, line);
     }
     let headers = returned(response.headers(), &gate.credential);
-    gate.account.set_trouble(Some(Trouble { kind, text: line.clone() }));
+    gate.account.set_trouble(model, Trouble { kind, text: line.clone() });
     let words = whole(shared, response, MAX_ERROR).await.unwrap_or_default();
     if words.is_empty() || gate.credential.is_in(&words) {
         return refusal(status, "api_error", &line);
@@ -272,9 +307,9 @@ fn refuse(gate: &Gate, status: StatusCode, kind: &str, line: String) -> Refused 
 }
 
 /// The API could not be asked.
-fn trouble(gate: &Gate, status: StatusCode, kind: ErrorKind, text: String) -> Refused {
+fn trouble(gate: &Gate, model: &str, status: StatusCode, kind: ErrorKind, text: String) -> Refused {
     let refused = refusal(status, "api_error", &text);
-    gate.account.set_trouble(Some(Trouble { kind, text }));
+    gate.account.set_trouble(model, Trouble { kind, text });
     refused
 }
 

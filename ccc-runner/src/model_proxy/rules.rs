@@ -2,6 +2,7 @@
 //! what nobody allowed.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -14,7 +15,8 @@ use super::wish::{Content, Wish};
 #[non_exhaustive]
 pub enum Rule {
     /// Only the routes that an agent needs: `HEAD` and `GET /`, `POST /v1/messages` and
-    /// `POST /v1/messages/count_tokens`. Others hold files, batches and the account's administration.
+    /// `POST /v1/messages/count_tokens`. Others hold files, batches and the account's administration;
+    /// without this rule they are neither read nor paid for.
     Paths,
     /// Only models that are listed.
     Models,
@@ -38,6 +40,20 @@ impl Rule {
         Self::RemoteSources,
         Self::UnknownFields,
     ];
+}
+
+impl fmt::Display for Rule {
+    /// As the setting spells it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Paths => "paths",
+            Self::Models => "models",
+            Self::ServerTools => "server_tools",
+            Self::McpServers => "mcp_servers",
+            Self::RemoteSources => "remote_sources",
+            Self::UnknownFields => "unknown_fields",
+        })
+    }
 }
 
 /// The rules, and the models that are listed.
@@ -69,11 +85,6 @@ impl Rules {
         self
     }
 
-    /// The rules that were taken out.
-    pub fn taken_out(&self) -> impl Iterator<Item = Rule> + '_ {
-        self.without.iter().copied()
-    }
-
     pub(super) fn hold(&self, rule: Rule) -> bool {
         !self.without.contains(&rule)
     }
@@ -81,7 +92,7 @@ impl Rules {
     /// Reads a request's body: what is asked of which model, or the rule that it breaks.
     pub(super) fn read(&self, body: &[u8], betas: &str) -> Result<Asked, Refusal> {
         let wish = Wish::read(body).map_err(|e| Refusal {
-            rule: Rule::UnknownFields,
+            rule: None,
             // Where, and not what: the body is the agent's, and our words go to people.
             text: format!("the body does not read as a request, at byte {}", e.column()),
         })?;
@@ -95,7 +106,7 @@ impl Rules {
 
     fn judge(&self, wish: &Wish<'_>, betas: &str) -> Result<(), Refusal> {
         let refuse = |rule: Rule, text: String| {
-            if self.hold(rule) { Err(Refusal { rule, text }) } else { Ok(()) }
+            if self.hold(rule) { Err(Refusal { rule: Some(rule), text }) } else { Ok(()) }
         };
         if !self.models.iter().any(|pattern| pattern.matches(&wish.model)) {
             refuse(Rule::Models, format!("the model {} is not listed", name(&wish.model)))?;
@@ -211,8 +222,18 @@ pub(super) struct Asked {
 /// Why a request does not go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
-    pub(super) rule: Rule,
-    pub(super) text: String,
+    /// `None` for one that cannot be read: no rule is there to take out.
+    rule: Option<Rule>,
+    text: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.rule {
+            Some(rule) => write!(f, "not allowed ({rule}): {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
 }
 
 /// A name out of a request, fit for a line of ours.

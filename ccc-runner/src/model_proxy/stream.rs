@@ -1,14 +1,10 @@
-//! An answer on its way back: bytes go by as they come, and what they say of money is read beside.
+//! What an answer says of money, read beside it as it goes by.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::Body;
-use bytes::Bytes;
+use ccc_core::ErrorKind;
 use ccc_core::text::one_line;
-use ccc_core::{Clock, ErrorKind};
 use serde::Deserialize;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::account::{Account, Charge, Trouble};
 use super::price::Tokens;
@@ -74,8 +70,8 @@ struct Start {
 
 /// Reads a stream of server-sent events for what it says of money.
 #[derive(Debug)]
-struct Meter {
-    charge: Charge,
+pub(super) struct Meter {
+    pub(super) charge: Charge,
     account: Arc<Account>,
     line: Vec<u8>,
     too_long: bool,
@@ -83,11 +79,11 @@ struct Meter {
 }
 
 impl Meter {
-    fn new(charge: Charge, account: Arc<Account>) -> Self {
+    pub(super) fn new(charge: Charge, account: Arc<Account>) -> Self {
         Self { charge, account, line: Vec::new(), too_long: false, started: false }
     }
 
-    fn read(&mut self, mut bytes: &[u8]) {
+    pub(super) fn read(&mut self, mut bytes: &[u8]) {
         while let Some(end) = memchr::memchr(b'\n', bytes) {
             self.take(&bytes[..end]);
             self.end_of_line();
@@ -105,7 +101,7 @@ impl Meter {
         }
     }
 
-    fn end_of_line(&mut self) {
+    pub(super) fn end_of_line(&mut self) {
         if let Some(data) = self.line.strip_prefix(b"data:").filter(|_| !self.too_long) {
             let data = data.trim_ascii();
             match serde_json::from_slice(data) {
@@ -122,7 +118,7 @@ impl Meter {
                         _ => ErrorKind::Unavailable,
                     };
                     let text = format!("the model's API broke off: {}", one_line(&error.kind, 60));
-                    self.account.set_trouble(Some(Trouble { kind, text }));
+                    self.account.set_trouble(self.charge.model(), Trouble { kind, text });
                 }
                 _ if is_text(data) => self.charge.went_by(data.len()),
                 _ => {}
@@ -137,96 +133,6 @@ impl Meter {
 /// high for an instant, until the API counts.
 fn is_text(data: &[u8]) -> bool {
     memchr::memmem::find(&data[..data.len().min(80)], b"content_block_delta").is_some()
-}
-
-/// Why a stream ends before its end.
-enum Cut {
-    Spent,
-    Over,
-    Silent,
-    Broken,
-}
-
-struct Flow {
-    response: reqwest::Response,
-    meter: Meter,
-    account: Arc<Account>,
-    clock: Arc<dyn Clock>,
-    silence: Duration,
-    ended: bool,
-    /// An answer that is under way is one of the run's requests.
-    _place: OwnedSemaphorePermit,
-}
-
-/// The answer as a body, which ends when the run is over, when its money is, or when nothing comes for
-/// `silence`.
-pub(super) fn relay(
-    response: reqwest::Response,
-    charge: Charge,
-    account: Arc<Account>,
-    (clock, silence): (Arc<dyn Clock>, Duration),
-    place: OwnedSemaphorePermit,
-) -> Body {
-    let meter = Meter::new(charge, Arc::clone(&account));
-    let flow = Flow { response, meter, account, clock, silence, ended: false, _place: place };
-    Body::from_stream(futures_util::stream::unfold(flow, |mut flow| async move {
-        if flow.ended {
-            return None;
-        }
-        match flow.next().await {
-            Ok(Some(bytes)) => Some((Ok(bytes), flow)),
-            Ok(None) => None,
-            Err(cut) => {
-                flow.ended = true;
-                Some((flow.last_words(&cut), flow))
-            }
-        }
-    }))
-}
-
-impl Flow {
-    async fn next(&mut self) -> Result<Option<Bytes>, Cut> {
-        let chunk = tokio::select! {
-            biased;
-            () = self.account.closed.cancelled() => return Err(Cut::Over),
-            () = self.account.exhausted.cancelled() => return Err(Cut::Spent),
-            chunk = self.response.chunk() => chunk.map_err(|_| Cut::Broken)?,
-            () = self.clock.sleep(self.silence) => return Err(Cut::Silent),
-        };
-        if chunk.is_none() {
-            // A last line without an end counts as well.
-            self.meter.end_of_line();
-        }
-        if let Some(bytes) = &chunk {
-            self.meter.read(bytes);
-            if !self.meter.charge.goes_on() {
-                return Err(Cut::Spent);
-            }
-        }
-        Ok(chunk)
-    }
-
-    /// What the agent hears last: an event where it can do something with it, else a broken stream.
-    fn last_words(&self, cut: &Cut) -> std::io::Result<Bytes> {
-        let trouble = |kind, text: &str| Some(Trouble { kind, text: text.to_owned() });
-        match cut {
-            Cut::Spent => Ok(Bytes::from_static(
-                b"\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"billing_error\",\
-                \"message\":\"the money of this run is used up\"}}\n\n",
-            )),
-            Cut::Over => Err(std::io::Error::other("the run is over")),
-            Cut::Silent => {
-                let line = format!("the model's API was silent for {} s", self.silence.as_secs());
-                self.account.set_trouble(trouble(ErrorKind::TimedOut, &line));
-                Err(std::io::Error::other(line))
-            }
-            Cut::Broken => {
-                let line = "the model's API broke off in the middle of an answer";
-                self.account.set_trouble(trouble(ErrorKind::Unavailable, line));
-                Err(std::io::Error::other(line))
-            }
-        }
-    }
 }
 
 #[cfg(test)]

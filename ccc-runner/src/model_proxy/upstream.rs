@@ -62,9 +62,13 @@ impl ModelCredential {
         sent.len() >= 8 && memchr::memmem::find(bytes, sent).is_some()
     }
 
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.secret().expose_str()?.trim().is_empty() {
             return Err(Error::new(ErrorKind::InvalidInput, "the model's credential is empty"));
+        }
+        if !self.secret().expose().trim_ascii().iter().all(u8::is_ascii_graphic) {
+            let line = "the model's credential holds what no credential has: is the file right?";
+            return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         self.header().map(drop)
     }

@@ -168,7 +168,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
                     if key == "content" {
                         message.content = once(&mut map, "content", &mut seen)?.unwrap_or_default();
                     } else {
-                        if key != "role" {
+                        // How much the model is to think about this one.
+                        if key != "role" && key != "output_config" {
                             message.unknown = Some(key.into_owned());
                         }
                         map.next_value::<IgnoredAny>()?;

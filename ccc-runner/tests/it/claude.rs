@@ -22,6 +22,7 @@ mod conformance;
 mod corpus;
 mod fuzz;
 mod impostors;
+mod issue;
 mod repository;
 mod secrets;
 mod work;

@@ -47,6 +47,7 @@ async fn a_program_reaches_its_model_without_the_key_and_is_paid_for() {
         let mut printed = String::new();
         let mut sink = |event| match event {
             AgentEvent::Printed { text, .. } => printed.push_str(&text),
+            AgentEvent::Alive => {}
             event => panic!("{event:?}"),
         };
         let report = agent.run(&task, &*container, &mut sink).await.unwrap();

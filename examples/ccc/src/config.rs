@@ -67,7 +67,8 @@ const ENV_ONLY: &[&str] = &[
     "model.oauth_token",
     "model.bearer_token",
 ];
-/// Variables that Claude Code's users have set already; our own name for each wins.
+/// Variables that Claude Code's users have set already. They count where no credential of the model is
+/// set by a name of ours.
 const AS_ELSEWHERE: &[(&str, &str)] = &[
     ("ANTHROPIC_BASE_URL", "model.url"),
     ("ANTHROPIC_API_KEY", "model.api_key"),
@@ -134,23 +135,35 @@ impl Config {
             None => Table::new(),
         };
         let mut secrets = Table::new();
-        let mut environment: Vec<(String, String)> = environment.into_iter().collect();
-        // Our own names last: they win.
-        environment.sort_by_key(|(name, _)| name.starts_with("CCC_"));
-        for (name, value) in environment {
-            let Some(key) = key_of_variable(&name) else {
-                continue;
-            };
-            check_known(&key, &format!("the variable {name}"))?;
-            let target = if ENV_ONLY.contains(&key.as_str()) { &mut secrets } else { &mut table };
-            insert(target, &key, value_of(&key, value));
+        let environment: Vec<(String, String)> = environment.into_iter().collect();
+        for (name, value) in &environment {
+            if let Some(key) = key_of_variable(name) {
+                check_known(&key, &format!("the variable {name}"))?;
+                let target =
+                    if ENV_ONLY.contains(&key.as_str()) { &mut secrets } else { &mut table };
+                insert(target, &key, value_of(&key, value.clone()));
+            }
+        }
+        // What was set for another program counts as a whole or not at all: a key of ours must not go to
+        // an address of theirs.
+        if !names_credential(&table) && !names_credential(&secrets) {
+            for (name, key) in AS_ELSEWHERE {
+                let set =
+                    environment.iter().find(|(set, value)| set == name && !value.trim().is_empty());
+                let Some((_, value)) = set else { continue };
+                let secret = ENV_ONLY.contains(key);
+                if secret || table.get("model").is_none_or(|model| model.get("url").is_none()) {
+                    let target = if secret { &mut secrets } else { &mut table };
+                    insert(target, key, Value::String(value.clone()));
+                }
+            }
         }
         let mut config: Self = Value::Table(table).try_into().map_err(|e: toml::de::Error| {
             invalid(format!("the configuration has a mistake: {}", e.message()))
         })?;
-        config.github.private_key = take_secret(&secrets, "private_key");
-        config.github.webhook_secret = take_secret(&secrets, "webhook_secret");
-        config.github.proxy = take_secret(&secrets, "proxy");
+        config.github.private_key = take(&secrets, "github", "private_key");
+        config.github.webhook_secret = take(&secrets, "github", "webhook_secret");
+        config.github.proxy = take(&secrets, "github", "proxy");
         config.model.set(|key| take(&secrets, "model", key));
         Ok(config)
     }
@@ -172,8 +185,15 @@ impl Config {
     }
 }
 
-fn take_secret(secrets: &Table, key: &str) -> Option<Secret> {
-    take(secrets, "github", key)
+/// Whether a credential of the model is among these settings.
+fn names_credential(table: &Table) -> bool {
+    let names = ["api_key", "oauth_token", "bearer_token"];
+    let model = table.get("model").and_then(Value::as_table);
+    model.is_some_and(|model| {
+        names
+            .iter()
+            .any(|name| model.contains_key(*name) || model.contains_key(&format!("{name}_file")))
+    })
 }
 
 fn take(secrets: &Table, section: &str, key: &str) -> Option<Secret> {
@@ -237,10 +257,6 @@ fn key_of_variable(name: &str) -> Option<String> {
     match name {
         "CCC_LISTEN" => Some("listen".to_owned()),
         "CCC_DATA_DIR" => Some("data_dir".to_owned()),
-        _ if !name.starts_with("CCC_") => {
-            let known = AS_ELSEWHERE.iter().find(|(known, _)| *known == name);
-            known.map(|(_, key)| (*key).to_owned())
-        }
         _ => {
             let (section, key) = name.strip_prefix("CCC_")?.split_once("__")?;
             Some(format!("{}.{}", section.to_lowercase(), key.to_lowercase()))

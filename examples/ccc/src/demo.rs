@@ -18,6 +18,7 @@ use ccc_runner::{ScriptedAgent, ScriptedModel};
 use ccc_store::MemoryRunStore;
 
 use crate::cli::{DemoArgs, interrupted, print, say};
+use crate::git::git;
 use crate::parts::Parts;
 use crate::show::{Endings, watcher};
 use crate::{Config, Service, config, http, router, serve, service};
@@ -95,7 +96,10 @@ async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<Script
     config.runner.kind.clone_from(&args.runner);
     config.agent.allowed_tools.push(TESTS.to_owned());
     if args.agent != "claude" {
-        return Ok((config, None));
+        return match &args.scenario {
+            Some(_) => Err(Error::new(ErrorKind::InvalidInput, "--scenario is for --agent claude")),
+            None => Ok((config, None)),
+        };
     }
     let model = match &args.scenario {
         Some(file) => ScriptedModel::from_file(file).await?,
@@ -103,7 +107,7 @@ async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<Script
         None => ScriptedModel::start(SCENARIO).await?,
     };
     config.model.use_scripted(model.url(), model.key());
-    if !args.json {
+    {
         say("The model's answers are scripted; Claude Code is the real one.");
         say("With ANTHROPIC_API_KEY set, the model is as well.\n");
     }
@@ -174,7 +178,7 @@ async fn show(args: &DemoArgs, dir: &Path, url: &str, outcome: &Outcome) -> bool
     };
     if !args.json {
         match diff(dir, url, pull_request).await {
-            Ok(diff) => print(&format!("\n{}\n{diff}", pull_request.url)),
+            Ok(diff) => print(&format!("\n{}\n{}", pull_request.url, harmless(&diff))),
             Err(error) => say(&format!("cannot show the diff: {error}")),
         }
     }
@@ -194,19 +198,13 @@ async fn diff(dir: &Path, url: &str, pull_request: &PullRequest) -> Result<Strin
     git(git_dir.into_iter().chain(diff.map(OsStr::new))).await
 }
 
-async fn git(args: impl Iterator<Item = &OsStr>) -> Result<String> {
-    let output = tokio::process::Command::new("git")
-        .args(args)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .output()
-        .await
-        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot run git").with_source(e))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let words = String::from_utf8_lossy(&output.stderr);
-    Err(Error::new(ErrorKind::Unexpected, ccc_core::text::one_line(&words, 300)))
+/// Text for a terminal: what would steer it is shown as a mark.
+fn harmless(text: &str) -> String {
+    let steers = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 async fn keep(emulator: &Emulator, repo: &RepoRef) {

@@ -4,6 +4,7 @@ pub mod cli;
 pub mod config;
 mod demo;
 mod emulate;
+mod git;
 mod health;
 mod http;
 mod local;

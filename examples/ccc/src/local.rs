@@ -1,3 +1,4 @@
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,8 @@ use ccc_core::vcs::{
 };
 use ccc_core::{Error, ErrorKind, Result, VcsHost, async_trait};
 use jiff::Timestamp;
+
+use crate::git::git;
 
 /// A git repository on this machine as a host: one issue, no network, no token. A "pull request" is
 /// a branch in that repository, and a description.
@@ -85,30 +88,18 @@ fn you() -> Actor {
 
 /// The branch that HEAD names. Git is asked with a configuration of ours, and runs nothing.
 async fn current_branch(path: &Path) -> Result<String> {
-    let asked = tokio::process::Command::new("git")
-        .args(["-c", "core.fsmonitor=false", "symbolic-ref", "--short", "HEAD"])
-        .current_dir(path)
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("LC_ALL", "C")
-        .output()
-        .await
-        .map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "git is not installed, or not in PATH: install git")
-                .with_source(e)
-        })?;
-    let branch = String::from_utf8_lossy(&asked.stdout).trim().to_owned();
-    if asked.status.success() && !branch.is_empty() {
-        return Ok(branch);
-    }
-    let words = String::from_utf8_lossy(&asked.stderr);
-    Err(Error::new(
-        ErrorKind::NotFound,
-        format!(
-            "{} is no git repository with a branch checked out: {}",
-            path.display(),
-            ccc_core::text::one_line(&words, 200)
-        ),
-    ))
+    let head = ["-c", "core.fsmonitor=false", "-C"].map(OsStr::new);
+    let asked = head.into_iter().chain([path.as_os_str()]);
+    let asked = asked.chain(["symbolic-ref", "--short", "HEAD"].map(OsStr::new));
+    let branch = git(asked).await.map_err(|error| match error.kind() {
+        ErrorKind::Unexpected => {
+            let shown = path.display();
+            let line = format!("{shown} is no git repository with a branch checked out");
+            Error::new(ErrorKind::NotFound, line).with_source(error)
+        }
+        _ => error,
+    })?;
+    Ok(branch.trim().to_owned())
 }
 
 #[async_trait]

@@ -23,7 +23,9 @@ pub(crate) struct Parts {
 impl Parts {
     /// The agent of that kind, with everything that it needs around it.
     pub(crate) async fn new(config: &Config, kind: &str) -> Result<Self> {
-        let Some((login, credentials)) = login(config).await? else {
+        // A script asks no model, whatever is set for others.
+        let login = if kind.starts_with("scripted:") { None } else { login(config).await? };
+        let Some((login, credentials)) = login else {
             return Self::with(config, agent(config, kind, None)?);
         };
         let runner = runner(config, Some(login.proxy()))?;
@@ -49,6 +51,8 @@ async fn login(config: &Config) -> Result<Option<(ModelLogin, Arc<dyn Credential
     let credentials = MemoryCredentialStore::default();
     credentials.put(&key, &secret, Precondition::None).await?;
     let login = ModelLogin::new(config.model.proxy().await?, kind, key);
+    // Said now, and not in the first run.
+    login.check(secret)?;
     Ok(Some((login, Arc::new(credentials))))
 }
 
@@ -96,12 +100,28 @@ fn agent(config: &Config, kind: &str, model: Option<(ModelLogin, bool)>) -> Resu
         true => Permissions::All,
         false => Permissions::EditsAnd(config.agent.allowed_tools.clone()),
     };
-    let mut agent =
-        ClaudeCode::new(login).with_permissions(permissions).with_model(config.agent.model.clone());
-    if let Some(program) = &config.agent.program {
+    let model_name = set(&config.agent.model).map(str::to_owned);
+    if let Some(name) = model_name.as_ref().filter(|name| name.starts_with('-')) {
+        let line = format!("agent.model is {name}, which is no model");
+        return Err(Error::new(ErrorKind::InvalidInput, line));
+    }
+    let mut agent = ClaudeCode::new(login).with_permissions(permissions).with_model(model_name);
+    if let Some(program) = set(&config.agent.program) {
+        if program.contains('/') && !program.starts_with('/') {
+            let line = format!(
+                "agent.program is {program}: that would be a file of the repository; \
+                                give its whole path, or a name in the PATH"
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, line));
+        }
         agent = agent.with_program(program);
     }
     Ok(Arc::new(agent))
+}
+
+/// A setting, unless it is set to nothing.
+fn set(setting: &Option<String>) -> Option<&str> {
+    setting.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
 fn unknown(what: &str, kind: &str, known: &str) -> Error {

@@ -73,6 +73,9 @@ async fn go(
     event: IssueEvent,
     json: bool,
 ) -> Result<bool> {
+    for rule in &config.model.dangerously_without {
+        say(&format!("warning: the model proxy runs without its rule {rule}"));
+    }
     let runner = &parts.runner;
     if !runner.capabilities().isolated {
         say(&format!(

@@ -23,7 +23,7 @@ pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
     let service = Service::observed(&config, Arc::new(Logged)).await?;
     for rule in &config.model.dangerously_without {
         tracing::warn!(
-            "the model proxy runs without its rule {rule:?}, as model.dangerously_without says"
+            "the model proxy runs without its rule {rule}, as model.dangerously_without says"
         );
     }
     let listener = bind(config.listen.unwrap_or(DEFAULT_LISTEN)).await?;

@@ -132,3 +132,20 @@ async fn an_agent_that_hangs_runs_into_its_limits() {
         );
     }
 }
+
+/// Signs of life are no silence, and nobody is bothered with them.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_that_is_alive_is_not_silent() {
+    // spec: X14b
+    let pause = std::time::Duration::from_millis(300);
+    let bench = Bench::with(fixing_agent().beats(8, pause), Faults::none(), &|limits| {
+        // A second, on the bench's clock.
+        limits.agent.idle = std::time::Duration::from_secs(20);
+        limits.agent.wall = std::time::Duration::from_secs(600);
+    })
+    .await;
+    let report = bench.run().await;
+    assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
+    let shown = format!("{:?}", bench.observer.events());
+    assert!(shown.contains("Edited") && !shown.contains("Alive"), "{shown}");
+}

@@ -44,6 +44,19 @@ fn no_outcome_lets_untrusted_text_act() {
 }
 
 #[test]
+fn a_failure_says_whose_credential_is_meant() {
+    for (stage, kind, expected) in [
+        (Stage::Work, ErrorKind::Unauthenticated, "the model's credential"),
+        (Stage::Work, ErrorKind::PermissionDenied, "the model's credential"),
+        (Stage::Publish, ErrorKind::PermissionDenied, "branch rules"),
+        (Stage::Checkout, ErrorKind::PermissionDenied, "the App's permissions"),
+        (Stage::Checkout, ErrorKind::Unauthenticated, "credentials of this installation"),
+    ] {
+        assert!(next_step(stage, kind).contains(expected), "{stage} {kind}");
+    }
+}
+
+#[test]
 fn a_comment_fits_into_the_host_s_limit() {
     // spec: X13b
     let run = RunId::new(Timestamp::UNIX_EPOCH).unwrap();

@@ -1,7 +1,7 @@
 //! What Claude Code printed in earlier versions reads today as it read then.
 //!
 //! `corpus/NAME.jsonl` is what the real program printed, `corpus/NAME.json` what became of it. To record
-//! them again: `CCC_RECORD=1 cargo test -p ccc-runner --all-features corpus`.
+//! them again: `CCC_RECORD=1 cargo test -p ccc-runner --all-features make_recordings`.
 
 use std::path::{Path, PathBuf};
 

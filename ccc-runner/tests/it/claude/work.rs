@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ccc_core::ErrorKind;
 use ccc_core::agent::{AgentEvent, Verdict};
-use ccc_runner::{ClaudeCode, CredentialKind, ModelProxy, SubprocessRunner};
+use ccc_runner::{ClaudeCode, CredentialKind, Permissions, SubprocessRunner};
 
 use super::{Bench, bounded};
 
@@ -75,6 +75,9 @@ async fn the_real_claude_code_edits_and_every_step_is_seen() {
     let waits = |event: &&AgentEvent| matches!(event, AgentEvent::Retrying { reason } if reason.contains("529"));
     assert!(ran.events.iter().any(|event| waits(&event)), "{:?}", ran.events);
 
+    let refused = |event: &&AgentEvent| matches!(event, AgentEvent::Printed { text, .. } if text.contains("proxy refused"));
+    assert_eq!(ran.events.iter().find(refused), None, "the program asks what it may not");
+
     // The prompt reached the model, and the model saw our key and not the run's secret.
     let seen = bench.model.seen();
     let asked: Vec<_> =
@@ -94,6 +97,20 @@ use = [{ tool = "Write", input = { file_path = "sub.txt", content = "by a subage
 [[model."claude-haiku-*".turn]]
 say = "I wrote it."
 "#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_container_of_its_own_it_may_do_everything() {
+    let scenario =
+        "[[turn]]\nuse = [{ tool = 'Bash', input = { command = 'echo free > free.txt' } }]";
+    let bench = Bench::new(scenario).await;
+    let Some(agent) = bench.real(&[]) else { return };
+    let ran = bench.run(&agent.with_permissions(Permissions::All)).await;
+    assert_eq!(ran.report().verdict, Verdict::Completed, "{:?}", ran.events);
+    assert_eq!(
+        (bench.read("free.txt").as_deref(), ran.report().denials.len()),
+        (Some("free\n"), 0)
+    );
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_subagents_do_is_seen_and_paid_as_well() {
@@ -219,7 +236,6 @@ async fn one_proxy_serves_many_runs_of_the_real_program() {
     let Some(agent) = bench.real(&["Bash(test:*)"]) else { return };
     let state = tempfile::TempDir::new().unwrap();
     let runner = SubprocessRunner::new(state.path()).unwrap().with_model_proxy(bench.proxy.url());
-    let others: ModelProxy = bench.proxy.clone();
     let one = async |name: String| {
         let workspace = state.path().join(name);
         std::fs::create_dir(&workspace).unwrap();
@@ -239,5 +255,4 @@ async fn one_proxy_serves_many_runs_of_the_real_program() {
         assert_eq!((report.verdict, sum.as_str()), (Verdict::Completed, "1 + 1 = 2\n"));
         assert_eq!(report.usage[0].input_tokens, 6_000, "one run's tokens, and no other's");
     }
-    drop(others);
 }

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use super::api::{Api, Reply, end, start as start_of, text};
 use super::wire::{Wire, ask, message, request};
-use super::{KEY, PLAIN, STREAM, open, shown, start, until};
+use super::{KEY, PLAIN, STREAM, open, shown, soon, start, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_conversations_at_once_see_their_own_money_and_words_alone() {
@@ -103,4 +103,61 @@ async fn with_its_last_handle_the_server_ends() {
     assert_eq!(ask(clone.url(), &message(shown(&access), PLAIN)).await.status, 200);
     drop(clone);
     until(|| std::net::TcpStream::connect(&address).is_err()).await;
+}
+
+/// Nobody needs a secret to open connections, and so nobody shuts others out by opening them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_say_nothing_shut_nobody_out() {
+    // spec: X3b
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    setrlimit(Resource::Nofile, files).unwrap();
+    let api =
+        Api::start(|_| Reply::json(r#"{"usage":{"input_tokens":1,"output_tokens":1}}"#)).await;
+    let proxy = start(&api.url, |builder| builder).await;
+    let access = open(&proxy, None);
+    let address = proxy.url().strip_prefix("http://").unwrap().to_owned();
+    let mut silent = Vec::new();
+    for _ in 0..700 {
+        silent.push(tokio::net::TcpStream::connect(&address).await.unwrap());
+    }
+    let answer = soon(ask(proxy.url(), &message(shown(&access), PLAIN))).await;
+    assert!(answer.whole && answer.status == 200, "{answer:?}");
+    drop(silent);
+}
+
+/// An answer ends with its run also when nobody takes it: what is asked with our credential is not held
+/// open by a program that outlives its run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_nobody_reads_ends_with_the_run() {
+    // spec: X3b
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let proxy = start(&url, |builder| builder).await;
+    let access = open(&proxy, None);
+    let address = proxy.url().strip_prefix("http://").unwrap();
+    let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+    client.write_all(&message(shown(&access), STREAM)).await.unwrap();
+    let (mut api, _) = listener.accept().await.unwrap();
+    let mut asked = vec![0; 64 << 10];
+    assert!(api.read(&mut asked).await.unwrap() > 0);
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9000000000\r\n\r\n";
+    api.write_all(head.as_bytes()).await.unwrap();
+    // More than fits into what lies between us and one that does not read.
+    let piece = text(&"x".repeat(60_000)).into_bytes();
+    let stuck = async {
+        while tokio::select! {
+            written = api.write_all(&piece) => written.is_ok(),
+            () = SystemClock.sleep(std::time::Duration::from_millis(500)) => false,
+        } {}
+    };
+    soon(stuck).await;
+    drop(access);
+    // The way to the API is closed; the client has not gone, and has not read.
+    let closed = async { while api.write_all(&piece).await.is_ok() {} };
+    soon(closed).await;
+    drop(client);
 }

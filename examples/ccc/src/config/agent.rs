@@ -1,3 +1,5 @@
+//! Who edits, and how much of it.
+
 use ccc_core::agent::AgentLimits;
 use ccc_core::{Result, pipeline::Limits};
 use serde::Deserialize;
@@ -41,9 +43,15 @@ impl AgentConfig {
         agent.wall = self.wall_seconds.map_or(agent.wall, seconds);
         agent.idle = self.idle_seconds.map_or(agent.idle, seconds);
         agent.turns = self.max_turns.or(agent.turns);
+        if agent.turns == Some(0) {
+            return Err(invalid("agent.max_turns is 0: then nothing can be done".to_owned()));
+        }
         let usd = self.max_usd.unwrap_or(MAX_USD);
-        if !(0.0..=1e9).contains(&usd) {
-            return Err(invalid(format!("agent.max_usd is {usd}, which is no amount of money")));
+        // Less than a cent buys nothing.
+        if !(0.01..=1e9).contains(&usd) {
+            return Err(invalid(format!(
+                "agent.max_usd is {usd}, which is no amount to work with"
+            )));
         }
         agent.micro_usd = Some((usd * 1e6).round() as u64);
         limits.run = limits.run.max(limits.agent.wall + limits.stage * 4);

@@ -1,3 +1,5 @@
+//! The GitHub App.
+
 use std::path::{Path, PathBuf};
 
 use ccc_core::{Result, Secret};

@@ -1,3 +1,5 @@
+//! The model's API, and the credential that the model proxy puts in.
+
 use std::path::PathBuf;
 
 use ccc_core::{Result, Secret};
@@ -80,7 +82,16 @@ impl ModelConfig {
         let mut set = all.iter().filter(|(_, _, value, file)| value.is_some() || file.is_some());
         let Some((kind, key, value, file)) = set.next() else { return Ok(None) };
         if let Some((_, other, ..)) = set.next() {
-            return Err(invalid(format!("both model.{key} and model.{other} are set: leave one")));
+            let name = |key| match key {
+                "api_key" => "model.api_key (ANTHROPIC_API_KEY)",
+                "oauth_token" => "model.oauth_token (CLAUDE_CODE_OAUTH_TOKEN)",
+                _ => "model.bearer_token (ANTHROPIC_AUTH_TOKEN)",
+            };
+            return Err(invalid(format!(
+                "both {} and {} are set: leave one",
+                name(*key),
+                name(*other)
+            )));
         }
         let read = |file: &PathBuf| -> Result<Secret> {
             let bytes = std::fs::read(file).map_err(|e| {

@@ -69,6 +69,35 @@ fn a_demo_of_the_persons_own_scenario_ends_as_the_scenario_says() {
 }
 
 #[test]
+fn a_scenario_is_for_claude_alone() {
+    let output = ccc().args(["demo", "--scenario", "/nowhere"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--scenario is for --agent claude"));
+}
+
+/// A key of ours does not go to an address of theirs, and an agent that asks no model needs no order.
+#[tokio::test]
+async fn variables_of_other_programs_count_as_a_whole_or_not_at_all() {
+    let load = |settings: &[(&str, &str)]| {
+        let all = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        ccc::Config::load(None, all).unwrap().model
+    };
+    let theirs = [("ANTHROPIC_API_KEY", "theirs"), ("ANTHROPIC_BASE_URL", "http://theirs/")];
+    let config = load(&theirs);
+    let (_, key) = config.credential().unwrap().unwrap();
+    assert_eq!(
+        (key.expose_str().unwrap(), config.url.as_deref()),
+        ("theirs", Some("http://theirs/"))
+    );
+    let config = load(&[theirs.as_slice(), &[("CCC_MODEL__BEARER_TOKEN", "ours")]].concat());
+    let (kind, key) = config.credential().unwrap().unwrap();
+    assert_eq!(kind, ccc_runner::CredentialKind::BearerToken);
+    assert_eq!((key.expose_str().unwrap(), config.url.as_deref()), ("ours", None));
+    let config = load(&[("ANTHROPIC_API_KEY", ""), ("ANTHROPIC_BASE_URL", " ")]);
+    assert!(config.credential().unwrap().is_none() && config.url.is_none());
+}
+
+#[test]
 fn a_model_that_is_not_set_up_is_told_before_anything_begins() {
     let dir = tempfile::TempDir::new().unwrap();
     let missing = dir.path().join("no-such-file");
@@ -77,7 +106,7 @@ fn a_model_that_is_not_set_up_is_told_before_anything_begins() {
         (&[][..], "Claude Code needs a model: set ANTHROPIC_API_KEY"),
         (
             &[("ANTHROPIC_API_KEY", "a"), ("CLAUDE_CODE_OAUTH_TOKEN", "b")],
-            "both model.api_key and model.oauth_token are set",
+            "both model.api_key (ANTHROPIC_API_KEY) and model.oauth_token (CLAUDE_CODE_OAUTH_TOKEN)",
         ),
         (&[("CCC_MODEL__API_KEY_FILE", missing)], "which model.api_key_file names"),
         (
@@ -90,7 +119,14 @@ fn a_model_that_is_not_set_up_is_told_before_anything_begins() {
             &[("ANTHROPIC_API_KEY", "a"), ("CCC_MODEL__CA_FILE", missing)],
             "which model.ca_file names",
         ),
-        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_USD", "-1")], "no amount of money"),
+        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_USD", "-1")], "no amount to work with"),
+        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_TURNS", "0")], "nothing can be done"),
+        (&[("ANTHROPIC_API_KEY", "a\nb")], "holds what no credential has"),
+        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MODEL", "--help")], "which is no model"),
+        (
+            &[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__PROGRAM", "./claude")],
+            "a file of the repository",
+        ),
         (
             &[("ANTHROPIC_API_KEY", "a"), ("CCC_MODEL__DANGEROUSLY_WITHOUT", "['paths', 'walls']")],
             "unknown variant `walls`",

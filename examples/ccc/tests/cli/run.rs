@@ -78,3 +78,28 @@ fn mistakes_are_one_line_that_says_what_to_do() {
         .unwrap();
     assert!(text(&output.stderr).contains("install git"), "{}", text(&output.stderr));
 }
+
+/// Output that never pauses leaves the clocks their turn.
+#[test]
+fn an_agent_that_never_pauses_meets_its_limits() {
+    // spec: X14a
+    let dir = tempfile::TempDir::new().unwrap();
+    let repo = dir.path().join("repo");
+    std::fs::create_dir(&repo).unwrap();
+    repository(&repo);
+    let output = ccc()
+        .args(["run", "--json", "--repo", "repo", "--issue", "x", "--agent", "command:yes ["])
+        .env("CCC_DATA_DIR", dir.path().join("data"))
+        .env("CCC_AGENT__WALL_SECONDS", "2")
+        .current_dir(dir.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let began = ccc_core::Clock::now(&ccc_core::SystemClock);
+    let output = output.wait_with_output().unwrap();
+    let took = ccc_core::Clock::now(&ccc_core::SystemClock).duration_since(began);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    // Not a measure of speed: without a turn for the clocks it goes on for minutes.
+    assert!(took.as_secs() < 60, "{took}");
+}

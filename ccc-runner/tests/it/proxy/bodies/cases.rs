@@ -177,6 +177,8 @@ pub(super) const REFUSED: &[(Rule, At, &str)] = &[
 
 /// What breaks none.
 pub(super) const ALLOWED: &[(At, &str)] = &[
+    (Message, r#""output_config":{"effort":"high"}"#),
+    (Beta, "per-turn-control-2026-07-01"),
     (
         Tool,
         r#"{"name":"Read","description":"x","input_schema":{"type":"object","properties":{"type":{"type":"string"}}},"cache_control":{"type":"ephemeral"},"defer_loading":true}"#,

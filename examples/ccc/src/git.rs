@@ -1,0 +1,32 @@
+//! The `git` that the program itself asks, beside that of the core.
+
+use std::ffi::OsStr;
+
+use ccc_core::{Error, ErrorKind, Result};
+use tokio::process::Command;
+
+/// Runs it with a configuration of ours, and with nothing of our environment: credentials are in there,
+/// and others of our user can read that of a git. Gives what it prints.
+pub(crate) async fn git(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // A directory that is not absolute would be one of whatever repository we are in.
+    let absolute = std::env::split_paths(&path).filter(|dir| dir.is_absolute());
+    let output = Command::new("git")
+        .args(args)
+        .env_clear()
+        .env("PATH", std::env::join_paths(absolute).unwrap_or_default())
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("LC_ALL", "C")
+        .output()
+        .await
+        .map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "git is not installed, or not in PATH: install git")
+                .with_source(e)
+        })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(Error::new(ErrorKind::Unexpected, ccc_core::text::one_line(&words, 300)))
+}
