@@ -1,7 +1,7 @@
 //! `ccc demo`: the whole job on this machine.
 //!
-//! Everything is real but GitHub and, without an account, the agent's mind: HTTP, signature, tokens, git, processes. The
-//! service under test is the one that `ccc serve` runs.
+//! Everything is real but GitHub and, without an account, the agent's mind: HTTP, signature, tokens, git,
+//! processes. The service under test is the one that `ccc serve` runs.
 
 use std::ffi::OsStr;
 use std::path::Path;
