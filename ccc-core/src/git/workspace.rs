@@ -12,6 +12,9 @@ use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 /// contents are bytes, and no program or encoding named by a hostile tree touches them.
 const ATTRIBUTES: &str = "* -text !eol -ident !filter !working-tree-encoding !diff !merge\n";
 
+/// Processes that lay files out at once; git starts them for a hundred files and more.
+const WORKERS: usize = 2;
+
 /// A checkout that an agent may work in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
@@ -45,14 +48,13 @@ impl HostGit {
         remove_tree(paths.workspace.clone()).await?;
         make_private_dir(&paths.workspace)?;
         self.init_borrowing(&paths.git_dir, &mirror).await?;
-        self.git("read-tree")
-            .dir(&paths.git_dir)
-            .work_tree(&paths.workspace)
-            .setting("checkout.workers=2")
-            .args(["-u", "--reset", base.as_str()])
-            .run()
-            .await?;
-        self.add_throw_away(run, &repository.default_branch, &mirror).await?;
+        self.init_throw_away(&paths.workspace, &repository.default_branch).await?;
+        // Beside each other: writing files and reading objects wait for different things.
+        tokio::try_join!(
+            self.lay_out(&paths.git_dir, &paths.workspace, &base),
+            self.fill_throw_away(&paths.git_dir, &paths.workspace, &base)
+        )?;
+        self.finish_throw_away(&paths.git_dir, &paths.workspace, &base).await?;
         Ok(Workspace { path: paths.workspace, base })
     }
 
@@ -70,33 +72,65 @@ impl HostGit {
         write_into(git_dir, "info/attributes", ATTRIBUTES)
     }
 
-    async fn add_throw_away(&self, run: RunId, branch: &str, mirror: &Path) -> Result<()> {
-        let paths = self.paths(run);
-        let git_dir = paths.workspace.join(".git");
-        self.git("init").args(["--quiet", "--template="]).arg(&paths.workspace).run().await?;
+    /// The files of `base`, and the index that knows them.
+    async fn lay_out(&self, git_dir: &Path, workspace: &Path, base: &ObjectId) -> Result<()> {
+        self.git("read-tree")
+            .dir(git_dir)
+            .work_tree(workspace)
+            .setting(format!("checkout.workers={WORKERS}"))
+            .args(["-u", "--reset", base.as_str()])
+            .run()
+            .await
+            .map(drop)
+    }
+
+    async fn init_throw_away(&self, workspace: &Path, branch: &str) -> Result<()> {
+        self.git("init")
+            .args(["--quiet", "--template=", &format!("--initial-branch={branch}"), "--"])
+            .arg(workspace)
+            .run()
+            .await?;
         // Without these, attributes of the tree make files look changed that nobody touched.
-        write_into(&git_dir, "info/attributes", ATTRIBUTES)?;
-        self.git("fetch")
-            .dir(&git_dir)
-            .setting("protocol.file.allow=always")
-            .args(["--quiet", "--no-tags", "--depth=1", "--no-write-fetch-head"])
-            // The new `HEAD` may name this very branch, which has no commit yet.
-            .args(["--update-head-ok", "--"])
-            // As a path: a URL would have its `%` decoded.
-            .arg(mirror)
-            .arg(format!("+refs/runs/{run}:refs/heads/{branch}"))
+        write_into(&workspace.join(".git"), "info/attributes", ATTRIBUTES)
+    }
+
+    /// Copies the objects of the one commit, as they are packed already: a fetch would take each of
+    /// them apart and look at it.
+    async fn fill_throw_away(
+        &self,
+        git_dir: &Path,
+        workspace: &Path,
+        base: &ObjectId,
+    ) -> Result<()> {
+        let packs = workspace.join(".git/objects/pack");
+        fs::create_dir_all(&packs).map_err(|e| unusable(&packs, &e))?;
+        self.git("pack-objects")
+            .dir(git_dir)
+            // The agent's to ruin: no disk waits for it, and nothing is sought to be made smaller.
+            .setting("core.fsync=none")
+            .args(["-q", "--revs", "--delta-base-offset", "--window=0"])
+            .arg(packs.join("pack"))
+            // Without its parents, whose history is none of the agent's business.
+            .stdin(format!("--shallow {base}\n{base}\n"))
             .run()
-            .await?;
-        self.git("symbolic-ref")
-            .dir(&git_dir)
-            .args(["HEAD", &format!("refs/heads/{branch}")])
-            .run()
-            .await?;
+            .await
+            .map(drop)
+    }
+
+    async fn finish_throw_away(
+        &self,
+        git_dir: &Path,
+        workspace: &Path,
+        base: &ObjectId,
+    ) -> Result<()> {
+        let throw_away = workspace.join(".git");
+        write_into(&throw_away, "shallow", &format!("{base}\n"))?;
+        self.git("update-ref").dir(&throw_away).args(["HEAD", base.as_str()]).run().await?;
         // Same files, same times: with our index as its own, the agent's first `git status` does
         // not read the whole tree again.
-        fs::copy(paths.git_dir.join("index"), git_dir.join("index"))
-            .map_err(|e| unusable(&git_dir, &e))?;
-        Ok(())
+        fs::copy(git_dir.join("index"), throw_away.join("index"))
+            .map(drop)
+            .map_err(|e| unusable(&throw_away, &e))
     }
 
     /// Removes everything of `run` but a kept patch; `Ok` when there is nothing.
