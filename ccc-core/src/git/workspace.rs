@@ -52,7 +52,7 @@ impl HostGit {
         // Beside each other: writing files and reading objects wait for different things.
         tokio::try_join!(
             self.lay_out(&paths.git_dir, &paths.workspace, &base),
-            self.fill_throw_away(&paths.git_dir, &paths.workspace, &base)
+            self.fill_throw_away(&mirror, &paths.git_dir, &paths.workspace, &base)
         )?;
         self.finish_throw_away(&paths.git_dir, &paths.workspace, &base).await?;
         Ok(Workspace { path: paths.workspace, base })
@@ -94,15 +94,23 @@ impl HostGit {
         write_into(&workspace.join(".git"), "info/attributes", ATTRIBUTES)
     }
 
-    /// Copies the objects of the one commit, as they are packed already: a fetch would take each of
-    /// them apart and look at it.
+    /// Gives the workspace the objects of its one commit, as they are packed already: a fetch would
+    /// take each of them apart and look at it. The mirror keeps the pack for the next run; that one
+    /// gets a copy and not a link, because what an agent has it can change.
     async fn fill_throw_away(
         &self,
+        mirror: &Path,
         git_dir: &Path,
         workspace: &Path,
         base: &ObjectId,
     ) -> Result<()> {
         let packs = workspace.join(".git/objects/pack");
+        let kept = mirror.join("snapshots").join(base.as_str());
+        if copy_files(kept.clone(), packs.clone()).await.is_ok() {
+            return Ok(());
+        }
+        // Nothing of a copy that failed half-way may stay.
+        remove_tree(packs.clone()).await?;
         fs::create_dir_all(&packs).map_err(|e| unusable(&packs, &e))?;
         self.git("pack-objects")
             .dir(git_dir)
@@ -113,8 +121,14 @@ impl HostGit {
             // Without its parents, whose history is none of the agent's business.
             .stdin(format!("--shallow {base}\n{base}\n"))
             .run()
-            .await
-            .map(drop)
+            .await?;
+        // No agent has seen them yet. Should they not be kept, the next run packs again.
+        let new = git_dir.join("snapshot");
+        if copy_files(packs, new.clone()).await.is_ok() {
+            remove_tree(mirror.join("snapshots")).await?;
+            let _ = fs::create_dir(mirror.join("snapshots")).and_then(|()| fs::rename(&new, &kept));
+        }
+        remove_tree(new).await
     }
 
     async fn finish_throw_away(
@@ -142,6 +156,22 @@ impl HostGit {
         self.let_go(run).await?;
         removed
     }
+}
+
+/// Copies every file of a directory, of which there must be some, into another one.
+async fn copy_files(from: PathBuf, to: PathBuf) -> Result<()> {
+    let copy = move || {
+        let files: Vec<_> = fs::read_dir(&from)?.collect::<std::io::Result<_>>()?;
+        if files.is_empty() {
+            return Err(std::io::ErrorKind::NotFound.into());
+        }
+        fs::create_dir_all(&to)?;
+        files.iter().try_for_each(|file| fs::copy(file.path(), to.join(file.file_name())).map(drop))
+    };
+    tokio::task::spawn_blocking(copy)
+        .await
+        .map_err(|e| Error::new(ErrorKind::Unexpected, "copying died").with_source(e))?
+        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot copy a pack").with_source(e))
 }
 
 fn write_into(git_dir: &Path, name: &str, text: &str) -> Result<()> {
