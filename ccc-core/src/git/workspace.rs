@@ -40,21 +40,31 @@ impl HostGit {
         repository: &Repository,
         access: &Access,
     ) -> Result<Workspace> {
-        let (mirror, base) = self.fetch(run, repository, access).await?;
+        let mirror = self.mirror_path(&repository.repo)?;
         let paths = self.paths(run);
-        make_private_dir(&paths.root)?;
-        // A checkout that was cut short starts again from nothing.
-        remove_tree(paths.git_dir.clone()).await?;
-        remove_tree(paths.workspace.clone()).await?;
-        make_private_dir(&paths.workspace)?;
-        self.init_borrowing(&paths.git_dir, &mirror).await?;
-        self.init_throw_away(&paths.workspace, &repository.default_branch).await?;
+        let prepared = async {
+            make_private_dir(&paths.root)?;
+            // A checkout that was cut short starts again from nothing.
+            remove_tree(paths.git_dir.clone()).await?;
+            remove_tree(paths.workspace.clone()).await?;
+            make_private_dir(&paths.workspace)?;
+            self.init_borrowing(&paths.git_dir, &mirror).await?;
+            self.init_throw_away(&paths.workspace, &repository.default_branch).await
+        };
+        // The host's answer takes longer than what can be done without it.
+        let (fetched, prepared) =
+            tokio::join!(self.fetch(run, repository, access, &mirror), prepared);
+        let base = fetched?;
+        prepared?;
         // Beside each other: writing files and reading objects wait for different things.
         tokio::try_join!(
             self.lay_out(&paths.git_dir, &paths.workspace, &base),
             self.fill_throw_away(&mirror, &paths.git_dir, &paths.workspace, &base)
         )?;
-        self.finish_throw_away(&paths.git_dir, &paths.workspace, &base).await?;
+        // Same files, same times: with our index as its own, the agent's first `git status` does not
+        // read the whole tree again.
+        let index = paths.workspace.join(".git/index");
+        fs::copy(paths.git_dir.join("index"), &index).map_err(|e| unusable(&index, &e))?;
         Ok(Workspace { path: paths.workspace, base })
     }
 
@@ -94,10 +104,25 @@ impl HostGit {
         write_into(&workspace.join(".git"), "info/attributes", ATTRIBUTES)
     }
 
+    /// The agent's one commit: its objects, without its parents, and the branch at it.
+    async fn fill_throw_away(
+        &self,
+        mirror: &Path,
+        git_dir: &Path,
+        workspace: &Path,
+        base: &ObjectId,
+    ) -> Result<()> {
+        self.pack_throw_away(mirror, git_dir, workspace, base).await?;
+        let throw_away = workspace.join(".git");
+        write_into(&throw_away, "shallow", &format!("{base}\n"))?;
+        let at = ["HEAD", base.as_str()];
+        self.git("update-ref").dir(&throw_away).args(at).run().await.map(drop)
+    }
+
     /// Gives the workspace the objects of its one commit, as they are packed already: a fetch would
     /// take each of them apart and look at it. The mirror keeps the pack for the next run; that one
     /// gets a copy and not a link, because what an agent has it can change.
-    async fn fill_throw_away(
+    async fn pack_throw_away(
         &self,
         mirror: &Path,
         git_dir: &Path,
@@ -106,7 +131,7 @@ impl HostGit {
     ) -> Result<()> {
         let packs = workspace.join(".git/objects/pack");
         let kept = mirror.join("snapshots").join(base.as_str());
-        if copy_files(kept.clone(), packs.clone()).await.is_ok() {
+        if copy_pack(kept.clone(), packs.clone()).await.is_ok() {
             return Ok(());
         }
         // Nothing of a copy that failed half-way may stay.
@@ -124,27 +149,11 @@ impl HostGit {
             .await?;
         // No agent has seen them yet. Should they not be kept, the next run packs again.
         let new = git_dir.join("snapshot");
-        if copy_files(packs, new.clone()).await.is_ok() {
+        if copy_pack(packs, new.clone()).await.is_ok() {
             remove_tree(mirror.join("snapshots")).await?;
             let _ = fs::create_dir(mirror.join("snapshots")).and_then(|()| fs::rename(&new, &kept));
         }
         remove_tree(new).await
-    }
-
-    async fn finish_throw_away(
-        &self,
-        git_dir: &Path,
-        workspace: &Path,
-        base: &ObjectId,
-    ) -> Result<()> {
-        let throw_away = workspace.join(".git");
-        write_into(&throw_away, "shallow", &format!("{base}\n"))?;
-        self.git("update-ref").dir(&throw_away).args(["HEAD", base.as_str()]).run().await?;
-        // Same files, same times: with our index as its own, the agent's first `git status` does
-        // not read the whole tree again.
-        fs::copy(git_dir.join("index"), throw_away.join("index"))
-            .map(drop)
-            .map_err(|e| unusable(&throw_away, &e))
     }
 
     /// Removes everything of `run` but a kept patch; `Ok` when there is nothing.
@@ -158,11 +167,12 @@ impl HostGit {
     }
 }
 
-/// Copies every file of a directory, of which there must be some, into another one.
-async fn copy_files(from: PathBuf, to: PathBuf) -> Result<()> {
+/// Copies a directory with a pack and its index; another run may be removing it meanwhile.
+async fn copy_pack(from: PathBuf, to: PathBuf) -> Result<()> {
     let copy = move || {
         let files: Vec<_> = fs::read_dir(&from)?.collect::<std::io::Result<_>>()?;
-        if files.is_empty() {
+        let has = |kind: &str| files.iter().any(|f| f.path().extension() == Some(kind.as_ref()));
+        if !has("pack") || !has("idx") {
             return Err(std::io::ErrorKind::NotFound.into());
         }
         fs::create_dir_all(&to)?;
