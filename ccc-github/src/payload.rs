@@ -31,17 +31,29 @@ pub(crate) fn action(json: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
 /// The event, or why it is none that we act on.
 pub(crate) fn issue_event(
     event: &str,
-    action: Option<&str>,
     json: &str,
     host: &str,
 ) -> Result<Result<IssueEvent, &'static str>, Rejection> {
     if !matches!(event, "issues" | "issue_comment") {
-        return Ok(Err("event"));
+        return action(json).map(|_| Err("event"));
     }
+    // At once, and not the action first: what is read twice costs twice.
+    let payload: Payload<'_> = match parse(json) {
+        Ok(payload) => payload,
+        // What we do not act on may be as it likes.
+        Err(error) => {
+            let action = action(json)?;
+            return if is_wanted(event, action.as_deref()) {
+                Err(error)
+            } else {
+                Ok(Err("action"))
+            };
+        }
+    };
+    let action = payload.action.as_deref();
     if !is_wanted(event, action) {
         return Ok(Err("action"));
     }
-    let payload: Payload<'_> = parse(json)?;
     if payload.issue.pull_request.is_some() {
         return Ok(Err("pull request"));
     }
@@ -108,6 +120,8 @@ fn via(app: &Option<App>) -> Option<u64> {
 
 #[derive(Deserialize)]
 struct Payload<'a> {
+    #[serde(borrow)]
+    action: Option<Cow<'a, str>>,
     #[serde(borrow)]
     issue: Issue<'a>,
     #[serde(borrow)]

@@ -171,6 +171,17 @@ pub enum Received {
     },
 }
 
+/// What a genuine delivery means, whichever POST it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// GitHub tries the address out.
+    Ping,
+    /// Somebody did something to an issue.
+    Event(Box<IssueEvent>),
+    /// Nothing that we act on; why it is ignored.
+    Ignored(&'static str),
+}
+
 /// Why a delivery is refused. Says nothing of the body unless the signature has passed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -221,11 +232,31 @@ impl Webhook {
         Self { secrets, host: host.into() }
     }
 
-    /// Checks one delivery and says what it means; `now` is when it came.
+    /// Checks one delivery and says what it means, and which POST it was; `now` is when it came.
     ///
     /// # Errors
     /// The [`Rejection`], which knows its HTTP status. The order of the checks is that of spec: W3.
     pub fn receive(&self, raw: &RawDelivery<'_>, now: Timestamp) -> Result<Received, Rejection> {
+        let (id, meaning) = self.checked(raw)?;
+        let delivery =
+            || Delivery { id, body_sha256: Sha256::digest(raw.body).into(), received_at: now };
+        Ok(match meaning {
+            Meaning::Ping => Received::Ping,
+            Meaning::Event(event) => Received::Event { delivery: delivery(), event },
+            Meaning::Ignored(reason) => Received::Ignored { delivery: delivery(), reason },
+        })
+    }
+
+    /// The same for those who keep nothing of a delivery: the POST gets no digest, which costs as much
+    /// as the signature.
+    ///
+    /// # Errors
+    /// Those of [`receive`](Self::receive).
+    pub fn meaning(&self, raw: &RawDelivery<'_>) -> Result<Meaning, Rejection> {
+        self.checked(raw).map(|(_, meaning)| meaning)
+    }
+
+    fn checked(&self, raw: &RawDelivery<'_>) -> Result<(DeliveryId, Meaning), Rejection> {
         if raw.body.len() > MAX_BODY {
             return Err(Rejection::TooLarge);
         }
@@ -234,16 +265,15 @@ impl Webhook {
             return Err(Rejection::Signature);
         }
         let json = json_text(raw)?;
-        let action = payload::action(&json)?;
-        if event == "ping" {
-            return Ok(Received::Ping);
-        }
-        let delivery =
-            Delivery { id, body_sha256: Sha256::digest(raw.body).into(), received_at: now };
-        Ok(match payload::issue_event(event, action.as_deref(), &json, &self.host)? {
-            Ok(event) => Received::Event { delivery, event: Box::new(event) },
-            Err(reason) => Received::Ignored { delivery, reason },
-        })
+        let meaning = if event == "ping" {
+            payload::action(&json).map(|_| Meaning::Ping)?
+        } else {
+            match payload::issue_event(event, &json, &self.host)? {
+                Ok(event) => Meaning::Event(Box::new(event)),
+                Err(reason) => Meaning::Ignored(reason),
+            }
+        };
+        Ok((id, meaning))
     }
 }
 

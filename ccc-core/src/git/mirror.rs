@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
 impl HostGit {
     /// Where a repository's mirror is: keyed by the host's number, because names change hands.
-    fn mirror_path(&self, repo: &RepoRef) -> Result<PathBuf> {
+    pub(super) fn mirror_path(&self, repo: &RepoRef) -> Result<PathBuf> {
         let clean = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '_');
         if repo.host.is_empty() || repo.host.starts_with('.') || !repo.host.chars().all(clean) {
             return Err(Error::new(
@@ -24,27 +24,27 @@ impl HostGit {
     }
 
     /// Brings the mirror up to date, and holds the tip of the default branch for `run`, so that it
-    /// stays however the branch moves. Returns the mirror's path and the tip.
+    /// stays however the branch moves. Returns the tip.
     pub(super) async fn fetch(
         &self,
         run: RunId,
         repository: &Repository,
         access: &Access,
-    ) -> Result<(PathBuf, ObjectId)> {
-        let mirror = self.mirror_path(&repository.repo)?;
-        let lock = self.fetching(&mirror);
+        mirror: &Path,
+    ) -> Result<ObjectId> {
+        let lock = self.fetching(mirror);
         let _one_at_a_time = lock.lock().await;
         if mirror.exists() {
-            unlock(&mirror);
+            unlock(mirror);
         } else {
             // Whole or not there: an init that is cut short leaves half a repository.
             let new = mirror.with_extension("new");
             remove_tree(new.clone()).await?;
             self.git("init").args(["--quiet", "--bare", "--template="]).arg(&new).run().await?;
-            std::fs::rename(&new, &mirror).map_err(|e| super::unusable(&mirror, &e))?;
+            std::fs::rename(&new, mirror).map_err(|e| super::unusable(mirror, &e))?;
         }
         self.git("fetch")
-            .dir(&mirror)
+            .dir(mirror)
             .remote(access)?
             // Packs stay packs: a mirror that is never repacked must not fill with loose objects.
             .setting("fetch.unpackLimit=1")
@@ -57,7 +57,7 @@ impl HostGit {
         let branch = &repository.default_branch;
         let tip = self
             .git("rev-parse")
-            .dir(&mirror)
+            .dir(mirror)
             .args(["--verify", "--quiet", "--end-of-options"])
             .arg(format!("refs/heads/{branch}^{{commit}}"))
             .run()
@@ -73,8 +73,8 @@ impl HostGit {
                 )
             })?;
         let tip = ObjectId::new(String::from_utf8_lossy(&tip).trim())?;
-        self.git("update-ref").dir(&mirror).args([held(run).as_str(), tip.as_str()]).run().await?;
-        Ok((mirror, tip))
+        self.git("update-ref").dir(mirror).args([held(run).as_str(), tip.as_str()]).run().await?;
+        Ok(tip)
     }
 
     /// Lets go of what [`fetch`](Self::fetch) held; `Ok` when it held nothing.

@@ -12,6 +12,9 @@ use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 /// contents are bytes, and no program or encoding named by a hostile tree touches them.
 const ATTRIBUTES: &str = "* -text !eol -ident !filter !working-tree-encoding !diff !merge\n";
 
+/// Processes that lay files out at once; git starts them for a hundred files and more.
+const WORKERS: usize = 2;
+
 /// A checkout that an agent may work in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
@@ -37,22 +40,31 @@ impl HostGit {
         repository: &Repository,
         access: &Access,
     ) -> Result<Workspace> {
-        let (mirror, base) = self.fetch(run, repository, access).await?;
+        let mirror = self.mirror_path(&repository.repo)?;
         let paths = self.paths(run);
-        make_private_dir(&paths.root)?;
-        // A checkout that was cut short starts again from nothing.
-        remove_tree(paths.git_dir.clone()).await?;
-        remove_tree(paths.workspace.clone()).await?;
-        make_private_dir(&paths.workspace)?;
-        self.init_borrowing(&paths.git_dir, &mirror).await?;
-        self.git("read-tree")
-            .dir(&paths.git_dir)
-            .work_tree(&paths.workspace)
-            .setting("checkout.workers=2")
-            .args(["-u", "--reset", base.as_str()])
-            .run()
-            .await?;
-        self.add_throw_away(run, &repository.default_branch, &mirror).await?;
+        let prepared = async {
+            make_private_dir(&paths.root)?;
+            // A checkout that was cut short starts again from nothing.
+            remove_tree(paths.git_dir.clone()).await?;
+            remove_tree(paths.workspace.clone()).await?;
+            make_private_dir(&paths.workspace)?;
+            self.init_borrowing(&paths.git_dir, &mirror).await?;
+            self.init_throw_away(&paths.workspace, &repository.default_branch).await
+        };
+        // The host's answer takes longer than what can be done without it.
+        let (fetched, prepared) =
+            tokio::join!(self.fetch(run, repository, access, &mirror), prepared);
+        let base = fetched?;
+        prepared?;
+        // Beside each other: writing files and reading objects wait for different things.
+        tokio::try_join!(
+            self.lay_out(&paths.git_dir, &paths.workspace, &base),
+            self.fill_throw_away(&mirror, &paths.git_dir, &paths.workspace, &base)
+        )?;
+        // Same files, same times: with our index as its own, the agent's first `git status` does not
+        // read the whole tree again.
+        let index = paths.workspace.join(".git/index");
+        fs::copy(paths.git_dir.join("index"), &index).map_err(|e| unusable(&index, &e))?;
         Ok(Workspace { path: paths.workspace, base })
     }
 
@@ -70,33 +82,78 @@ impl HostGit {
         write_into(git_dir, "info/attributes", ATTRIBUTES)
     }
 
-    async fn add_throw_away(&self, run: RunId, branch: &str, mirror: &Path) -> Result<()> {
-        let paths = self.paths(run);
-        let git_dir = paths.workspace.join(".git");
-        self.git("init").args(["--quiet", "--template="]).arg(&paths.workspace).run().await?;
+    /// The files of `base`, and the index that knows them.
+    async fn lay_out(&self, git_dir: &Path, workspace: &Path, base: &ObjectId) -> Result<()> {
+        self.git("read-tree")
+            .dir(git_dir)
+            .work_tree(workspace)
+            .setting(format!("checkout.workers={WORKERS}"))
+            .args(["-u", "--reset", base.as_str()])
+            .run()
+            .await
+            .map(drop)
+    }
+
+    async fn init_throw_away(&self, workspace: &Path, branch: &str) -> Result<()> {
+        self.git("init")
+            .args(["--quiet", "--template=", &format!("--initial-branch={branch}"), "--"])
+            .arg(workspace)
+            .run()
+            .await?;
         // Without these, attributes of the tree make files look changed that nobody touched.
-        write_into(&git_dir, "info/attributes", ATTRIBUTES)?;
-        self.git("fetch")
-            .dir(&git_dir)
-            .setting("protocol.file.allow=always")
-            .args(["--quiet", "--no-tags", "--depth=1", "--no-write-fetch-head"])
-            // The new `HEAD` may name this very branch, which has no commit yet.
-            .args(["--update-head-ok", "--"])
-            // As a path: a URL would have its `%` decoded.
-            .arg(mirror)
-            .arg(format!("+refs/runs/{run}:refs/heads/{branch}"))
+        write_into(&workspace.join(".git"), "info/attributes", ATTRIBUTES)
+    }
+
+    /// The agent's one commit: its objects, without its parents, and the branch at it.
+    async fn fill_throw_away(
+        &self,
+        mirror: &Path,
+        git_dir: &Path,
+        workspace: &Path,
+        base: &ObjectId,
+    ) -> Result<()> {
+        self.pack_throw_away(mirror, git_dir, workspace, base).await?;
+        let throw_away = workspace.join(".git");
+        write_into(&throw_away, "shallow", &format!("{base}\n"))?;
+        let at = ["HEAD", base.as_str()];
+        self.git("update-ref").dir(&throw_away).args(at).run().await.map(drop)
+    }
+
+    /// Gives the workspace the objects of its one commit, as they are packed already: a fetch would
+    /// take each of them apart and look at it. The mirror keeps the pack for the next run; that one
+    /// gets a copy and not a link, because what an agent has it can change.
+    async fn pack_throw_away(
+        &self,
+        mirror: &Path,
+        git_dir: &Path,
+        workspace: &Path,
+        base: &ObjectId,
+    ) -> Result<()> {
+        let packs = workspace.join(".git/objects/pack");
+        let kept = mirror.join("snapshots").join(base.as_str());
+        if copy_pack(kept.clone(), packs.clone()).await.is_ok() {
+            return Ok(());
+        }
+        // Nothing of a copy that failed half-way may stay.
+        remove_tree(packs.clone()).await?;
+        fs::create_dir_all(&packs).map_err(|e| unusable(&packs, &e))?;
+        self.git("pack-objects")
+            .dir(git_dir)
+            // The agent's to ruin: no disk waits for it, and nothing is sought to be made smaller.
+            .setting("core.fsync=none")
+            .args(["-q", "--revs", "--delta-base-offset", "--window=0"])
+            .arg(packs.join("pack"))
+            // Without its parents, whose history is none of the agent's business.
+            .stdin(format!("--shallow {base}\n{base}\n"))
             .run()
             .await?;
-        self.git("symbolic-ref")
-            .dir(&git_dir)
-            .args(["HEAD", &format!("refs/heads/{branch}")])
-            .run()
-            .await?;
-        // Same files, same times: with our index as its own, the agent's first `git status` does
-        // not read the whole tree again.
-        fs::copy(paths.git_dir.join("index"), git_dir.join("index"))
-            .map_err(|e| unusable(&git_dir, &e))?;
-        Ok(())
+        // No agent has seen them yet. Should they not be kept, the next run packs again.
+        let new = git_dir.join("snapshot");
+        if copy_pack(packs, new.clone()).await.is_ok() {
+            remove_tree(mirror.join("snapshots")).await?;
+            let _ = fs::create_dir(mirror.join("snapshots")).and_then(|()| fs::rename(&new, &kept));
+        }
+        remove_tree(new).await
     }
 
     /// Removes everything of `run` but a kept patch; `Ok` when there is nothing.
@@ -108,6 +165,23 @@ impl HostGit {
         self.let_go(run).await?;
         removed
     }
+}
+
+/// Copies a directory with a pack and its index; another run may be removing it meanwhile.
+async fn copy_pack(from: PathBuf, to: PathBuf) -> Result<()> {
+    let copy = move || {
+        let files: Vec<_> = fs::read_dir(&from)?.collect::<std::io::Result<_>>()?;
+        let has = |kind: &str| files.iter().any(|f| f.path().extension() == Some(kind.as_ref()));
+        if !has("pack") || !has("idx") {
+            return Err(std::io::ErrorKind::NotFound.into());
+        }
+        fs::create_dir_all(&to)?;
+        files.iter().try_for_each(|file| fs::copy(file.path(), to.join(file.file_name())).map(drop))
+    };
+    tokio::task::spawn_blocking(copy)
+        .await
+        .map_err(|e| Error::new(ErrorKind::Unexpected, "copying died").with_source(e))?
+        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot copy a pack").with_source(e))
 }
 
 fn write_into(git_dir: &Path, name: &str, text: &str) -> Result<()> {

@@ -8,8 +8,8 @@ use ccc_core::git::HostGit;
 use ccc_core::vcs::{Access, Grant, Repository};
 
 use crate::support::{
-    ELSEWHERE, Entry, TREE, World, as_files, commit_tree, files_below, git, git_text, plain_git,
-    refs, repository, run, try_git, within, write,
+    ELSEWHERE, Entry, TREE, World, as_files, chmod, commit_tree, files_below, git, git_text,
+    plain_git, refs, repository, run, try_git, within, write,
 };
 
 #[tokio::test]
@@ -417,4 +417,31 @@ async fn what_a_killed_git_left_does_not_stand_in_the_way() {
     let at = world.checkout(run(2)).await.unwrap();
     assert_eq!(files_below(&at.path), as_files(&TREE[..1]));
     assert!(!mirror.join("objects/pack/tmp_pack_x").exists());
+}
+
+#[tokio::test]
+async fn what_one_agent_does_to_its_git_no_other_agent_gets() {
+    // spec: X5a
+    let world = World::new(TREE);
+    world.checkout(run(9)).await.unwrap();
+    let ruined = world.checkout(run(1)).await.unwrap();
+    // Through the file, as a link would be: a copy is another one.
+    for entry in fs::read_dir(ruined.path.join(".git/objects/pack")).unwrap() {
+        let path = entry.unwrap().path();
+        chmod(&path, 0o600);
+        fs::write(path, "ruined").unwrap();
+    }
+    let next = world.checkout(run(2)).await.unwrap();
+    git(&next.path, &["fsck", "--full", "--strict"]);
+    assert_eq!(git_text(&next.path, &["status", "--porcelain"]), "");
+    assert_eq!(git_text(&next.path, &["rev-list", "--count", "HEAD"]), "1");
+    git(&world.mirror(), &["fsck", "--full"]);
+
+    // Another base, of which nothing is kept yet: only the last one is.
+    let base = commit_tree(&world.remote, "main", &TREE[..2]);
+    let moved = world.checkout(run(3)).await.unwrap();
+    assert_eq!(git_text(&moved.path, &["rev-parse", "HEAD"]), base.as_str());
+    let kept = fs::read_dir(world.mirror().join("snapshots")).unwrap();
+    let kept: Vec<_> = kept.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(kept, [base.as_str()]);
 }

@@ -403,8 +403,9 @@ async fn nothing_but_the_call_decides_what_git_does() {
     script(
         &bin.join("git"),
         &format!(
-            "{{ for arg; do echo \"arg $arg\"; done; env | sed 's/^/env /'; echo end; }} >> {}\n\
-             exec {} \"$@\"",
+            // In one piece: some calls are made beside each other.
+            "{{ for arg; do echo \"arg $arg\"; done; env | sed 's/^/env /'; echo end; }} > {0}.$$\n\
+             cat {0}.$$ >> {0}\nexec {1} \"$@\"",
             log.display(),
             real.display()
         ),
