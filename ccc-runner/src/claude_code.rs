@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use ccc_core::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict};
 use ccc_core::container::{Command, ExitStatus, Network, OutputStream};
 use ccc_core::text::one_line;
-use ccc_core::{Agent, Container, ContainerExt, Error, ErrorKind, Result, async_trait};
+use ccc_core::{Agent, Container, Error, ErrorKind, Result, async_trait};
 use tokio::sync::Notify;
 
 mod ending;
@@ -90,8 +90,15 @@ impl ClaudeCode {
 
     /// Asks the program what it is.
     async fn probe(&self, container: &dyn Container) -> Result<Version> {
-        let asked = container.output(&Command::new([&self.program, "--version"])).await;
-        let output = asked.map_err(|error| match error.kind() {
+        // A line is enough of either stream, whatever else the program has to say.
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut keep = |stream, bytes: &[u8]| {
+            let kept: &mut Vec<u8> =
+                if stream == OutputStream::Stdout { &mut stdout } else { &mut stderr };
+            kept.extend(bytes.iter().take(LAST_WORDS.saturating_sub(kept.len())));
+        };
+        let asked = container.exec(&Command::new([&self.program, "--version"]), &mut keep).await;
+        let status = asked.map_err(|error| match error.kind() {
             ErrorKind::NotFound => {
                 let line = format!(
                     "there is no `{}` where the agent runs: install Claude Code \
@@ -102,13 +109,12 @@ impl ClaudeCode {
             }
             _ => error,
         })?;
-        if !output.status.success() {
-            let words = one_line(&String::from_utf8_lossy(&output.stderr), 200);
-            let line =
-                format!("`{} --version` ended with {}: {words}", self.program, output.status);
+        if !status.success() {
+            let words = one_line(&String::from_utf8_lossy(&stderr), 200);
+            let line = format!("`{} --version` ended with {status}: {words}", self.program);
             return Err(Error::new(ErrorKind::Unavailable, line));
         }
-        version::judge(String::from_utf8_lossy(&output.stdout).trim())
+        version::judge(String::from_utf8_lossy(&stdout).trim())
     }
 }
 
@@ -166,11 +172,11 @@ impl Agent for ClaudeCode {
         };
         let told = |told| match told {
             // What the API refuses, the program tells itself.
-            model_login::Seen::Notice(ModelNotice::Refused(line)) => {
+            model_login::Told::Notice(ModelNotice::Refused(line)) => {
                 lock().tell(model_login::refused_by_us(&line));
             }
-            model_login::Seen::Notice(_) => {}
-            model_login::Seen::Alive => lock().tell(AgentEvent::Alive),
+            model_login::Told::Notice(_) => {}
+            model_login::Told::Alive => lock().tell(AgentEvent::Alive),
         };
         let over = model_login::watched(&mut access, work, told).await;
         let over = over.unwrap_or(Ok(Over::Ended))?;

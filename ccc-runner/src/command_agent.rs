@@ -5,7 +5,7 @@ use ccc_core::container::{Command, ExitStatus, Network, OutputStream};
 use ccc_core::{Agent, Container, Error, ErrorKind, Result, async_trait};
 
 use crate::ModelNotice;
-use crate::model_login::{self, ModelLogin, Seen};
+use crate::model_login::{self, ModelLogin, Told};
 
 /// The most bytes of a program's standard output that become its closing words.
 const MAX_SUMMARY: usize = 8 << 10;
@@ -79,9 +79,9 @@ impl Agent for CommandAgent {
         let mut sink = |stream, bytes: &[u8]| lock().take(stream, bytes);
         let told = |told| {
             lock().events.event(match told {
-                Seen::Notice(ModelNotice::Refused(line)) => model_login::refused_by_us(&line),
-                Seen::Notice(ModelNotice::Trouble(reason)) => AgentEvent::Retrying { reason },
-                Seen::Alive => AgentEvent::Alive,
+                Told::Notice(ModelNotice::Refused(line)) => model_login::refused_by_us(&line),
+                Told::Notice(ModelNotice::Trouble(reason)) => AgentEvent::Retrying { reason },
+                Told::Alive => AgentEvent::Alive,
             });
         };
         let work = container.exec(&command, &mut sink);

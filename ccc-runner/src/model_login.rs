@@ -107,7 +107,7 @@ impl ModelLogin {
 }
 
 /// What the proxy saw of a program that is at work.
-pub(crate) enum Seen {
+pub(crate) enum Told {
     Notice(ModelNotice),
     /// A piece of an answer went by.
     Alive,
@@ -119,7 +119,7 @@ pub(crate) enum Seen {
 pub(crate) async fn watched<T>(
     access: &mut ModelAccess,
     work: impl Future<Output = T>,
-    mut tell: impl FnMut(Seen),
+    mut tell: impl FnMut(Told),
 ) -> Option<T> {
     let (spent, refused, mut alive) = (access.exhausted(), access.refused(), access.alive());
     tokio::pin!(work);
@@ -129,8 +129,8 @@ pub(crate) async fn watched<T>(
             done = &mut work => return Some(done),
             () = spent.cancelled() => return None,
             () = refused.cancelled() => return None,
-            notice = access.notice() => tell(Seen::Notice(notice)),
-            Ok(()) = alive.changed() => tell(Seen::Alive),
+            notice = access.notice() => tell(Told::Notice(notice)),
+            Ok(()) = alive.changed() => tell(Told::Alive),
         }
     }
 }
