@@ -45,13 +45,14 @@ const MAX_AT_ONCE: usize = 32;
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ccc_core::Result<()> {
-/// use ccc_core::{ErrorKind, Secret};
+/// use ccc_core::Secret;
 /// use ccc_runner::{ModelCredential, ModelProxy};
 ///
 /// let proxy = ModelProxy::builder().start().await?;
 /// assert!(proxy.url().starts_with("http://127.0.0.1:"));
-/// let access = proxy.open(ModelCredential::ApiKey(Secret::from("sk-…")), Some(5_000_000))?;
-/// assert_ne!(access.secret().expose(), b"sk-\xe2\x80\xa6");
+/// let credential = ModelCredential::ApiKey(Secret::from("sk-ant-api03-of-yours"));
+/// let access = proxy.open(credential, Some(5_000_000))?; // five dollars
+/// assert!(access.secret().expose_str()?.starts_with("run-"));
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
