@@ -36,7 +36,8 @@ impl GitHubConfig {
     /// The App's private key.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] says which setting is missing or which file cannot be read.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) says which setting is missing or which
+    /// file cannot be read.
     pub fn private_key(&self) -> Result<Secret> {
         secret(&self.private_key, self.private_key_file.as_deref(), "private_key")
     }
