@@ -244,3 +244,23 @@ impl Drop for Charge {
         usage.micro_usd = Some(usage.micro_usd.unwrap_or(0).saturating_add(self.booked));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_model_meets_is_not_forgotten_because_another_does_well() {
+        let (account, _notices) = Account::new(None);
+        let trouble = |kind| Trouble { kind, text: "no".to_owned() };
+        account.set_trouble("large", trouble(ErrorKind::RateLimited));
+        account.set_well("small");
+        assert_eq!(account.trouble(), Some(trouble(ErrorKind::RateLimited)));
+        account.set_well("large");
+        assert_eq!(account.trouble(), None);
+        account.set_trouble("large", trouble(ErrorKind::Unauthenticated));
+        account.set_well("large");
+        account.set_trouble("small", trouble(ErrorKind::Unavailable));
+        assert_eq!(account.trouble(), Some(trouble(ErrorKind::Unauthenticated)));
+    }
+}

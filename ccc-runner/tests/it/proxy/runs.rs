@@ -105,6 +105,20 @@ async fn with_its_last_handle_the_server_ends() {
     until(|| std::net::TcpStream::connect(&address).is_err()).await;
 }
 
+/// A gateway that shows what it was sent shows it to nobody.
+#[tokio::test]
+async fn a_stream_that_shows_the_credential_is_cut() {
+    // spec: X3b
+    for (said, whole) in [(KEY, false), (&KEY[1..], true)] {
+        let stream = format!("{}{}{}", start_of(1), text(&format!("you sent {said}")), end(1));
+        let api = Api::start(move |_| Reply::events(&stream)).await;
+        let proxy = start(&api.url, |builder| builder).await;
+        let access = open(&proxy, None);
+        let answer = ask(proxy.url(), &message(shown(&access), STREAM)).await;
+        assert_eq!((answer.whole, answer.body.contains(said)), (whole, whole), "{answer:?}");
+    }
+}
+
 /// Nobody needs a secret to open connections, and so nobody shuts others out by opening them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_say_nothing_shut_nobody_out() {
