@@ -107,10 +107,8 @@ async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<Script
         None => ScriptedModel::start(SCENARIO).await?,
     };
     config.model.use_scripted(model.url(), model.key());
-    {
-        say("The model's answers are scripted; Claude Code is the real one.");
-        say("With ANTHROPIC_API_KEY set, the model is as well.\n");
-    }
+    say("The model's answers are scripted; Claude Code is the real one.");
+    say("With ANTHROPIC_API_KEY set, the model is as well.\n");
     Ok((config, Some(model)))
 }
 
