@@ -1,0 +1,44 @@
+//! Ports of the container's own loopback that lead to the host.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use ccc_keeper::{Door, EGRESS_PORT, MODEL_PORT, Tunnel, write_head};
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Connections through one door at once; others wait. The tunnel has room for both doors and the programs.
+const AT_ONCE: usize = 48;
+
+/// Listens, and carries every connection to the host.
+pub(crate) async fn open(tasks: &mut JoinSet<()>, door: Door, tunnel: &Tunnel) -> io::Result<()> {
+    let port = if door == Door::Model { MODEL_PORT } else { EGRESS_PORT };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let (tunnel, places) = (tunnel.clone(), Arc::new(Semaphore::new(AT_ONCE)));
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            while connections.try_join_next().is_some() {}
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok((connection, _)) = listener.accept().await else { continue };
+            let tunnel = tunnel.clone();
+            connections.spawn(async move {
+                // A connection that breaks is told to both ends by its end.
+                let _ = carry(connection, door, &tunnel).await;
+                drop(place);
+            });
+        }
+    });
+    Ok(())
+}
+
+async fn carry(mut connection: TcpStream, door: Door, tunnel: &Tunnel) -> io::Result<()> {
+    connection.set_nodelay(true)?;
+    let mut stream = tunnel.open().await?;
+    write_head(&mut stream, &door).await?;
+    copy_bidirectional(&mut connection, &mut stream).await?;
+    stream.shutdown().await
+}

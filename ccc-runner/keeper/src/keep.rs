@@ -1,0 +1,98 @@
+//! Keeping a container: until its host is gone, asks for the end, or a limit is reached.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use ccc_keeper::{Door, Hello, Keep, PROTOCOL, Tunnel, exit, tunnel, write_head};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::pipe;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::{doors, programs, watch};
+
+/// How often to look whether everybody has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Keeps the container; returns with the exit status.
+pub(crate) async fn keep(keep: Keep) -> io::Result<u8> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    for directory in &keep.directories {
+        std::fs::create_dir_all(directory)?;
+    }
+    let input = pipe::Receiver::from_owned_fd(own(io::stdin().as_fd())?)?;
+    let output = pipe::Sender::from_owned_fd(own(io::stdout().as_fd())?)?;
+    let (tunnel, mut arrivals, work) = tunnel(tokio::io::join(input, output), false);
+    let mut tasks = JoinSet::new();
+    if keep.model {
+        doors::open(&mut tasks, Door::Model, &tunnel).await?;
+    }
+    if keep.egress {
+        doors::open(&mut tasks, Door::Egress, &tunnel).await?;
+    }
+    let greet = tunnel.clone();
+    tasks.spawn(async move {
+        let _ = hello(&greet).await;
+    });
+    let serve = async {
+        while let Some(stream) = arrivals.next().await {
+            tasks.spawn(programs::run(stream));
+        }
+        // Nobody is told any more.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = work => Ok(exit::ALONE),
+        () = serve => Ok(exit::ALONE),
+        breach = watch::breach(&keep) => Ok(breach),
+        _ = terminate.recv() => {
+            everybody_ends().await;
+            Ok(0)
+        }
+    }
+}
+
+fn own(descriptor: BorrowedFd<'_>) -> io::Result<std::os::fd::OwnedFd> {
+    descriptor.try_clone_to_owned()
+}
+
+async fn hello(tunnel: &Tunnel) -> io::Result<()> {
+    let mut stream = tunnel.open().await?;
+    write_head(&mut stream, &Door::Hello).await?;
+    write_head(&mut stream, &Hello { protocol: PROTOCOL }).await?;
+    stream.shutdown().await
+}
+
+/// Asks every process but us and the first one to end, and waits for it. Who does not, is killed by the
+/// engine when its patience ends.
+async fn everybody_ends() {
+    // A negative 1 is everybody: kill(2).
+    let _ = kill_process_group(Pid::INIT, Signal::TERM);
+    let _ = kill_process_group(Pid::INIT, Signal::CONT);
+    while others() {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// Whether anybody is alive but us and the first process.
+fn others() -> bool {
+    let us = std::process::id();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
+    processes.flatten().any(|entry| {
+        let name = entry.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            return false;
+        };
+        pid != 1 && pid != us && is_alive(pid)
+    })
+}
+
+/// Not a zombie, nor gone meanwhile: proc_pid_stat(5).
+fn is_alive(pid: u32) -> bool {
+    let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else { return false };
+    let stat = String::from_utf8_lossy(&stat);
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    !matches!(state, Some('Z' | 'X') | None)
+}

@@ -1,0 +1,10 @@
+#![doc = include_str!("../README.md")]
+
+mod talk;
+mod tunnel;
+
+pub use talk::{
+    Door, EGRESS_PORT, Ended, Ending, Hello, Keep, MODEL_PORT, Order, PROTOCOL, Piece, exit,
+    read_head, read_piece, write_head, write_piece,
+};
+pub use tunnel::{Arrivals, Pipe, Tunnel, tunnel};

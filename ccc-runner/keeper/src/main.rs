@@ -1,0 +1,53 @@
+//! The main program of a container. See the crate's documentation.
+
+#![allow(clippy::disallowed_methods, reason = "it runs in containers alone, by their real time")]
+
+use std::io;
+use std::process::ExitCode;
+
+use ccc_keeper::{Keep, exit};
+use rustix::process::DumpableBehavior;
+
+mod doors;
+mod keep;
+mod memory;
+mod programs;
+mod watch;
+
+fn main() -> ExitCode {
+    // What the agent runs is the same user: it shall not steer us by /proc.
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let kept = match arguments[..] {
+        ["keep", json] => start(json),
+        ["--version"] => {
+            let version = env!("CARGO_PKG_VERSION");
+            say(&format!("ccc-keeper {version} (protocol {})", ccc_keeper::PROTOCOL));
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            let line = "this program is started by ccc: ccc-keeper keep JSON, or --version";
+            Err(io::Error::new(io::ErrorKind::InvalidInput, line))
+        }
+    };
+    ExitCode::from(kept.unwrap_or_else(|error| {
+        say(&format!("ccc-keeper: {error}"));
+        exit::CONFUSED
+    }))
+}
+
+fn start(json: &str) -> io::Result<u8> {
+    let keep: Keep = serde_json::from_str(json)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let status = runtime.block_on(keep::keep(keep));
+    // Whatever still blocks in a system call ends with us.
+    runtime.shutdown_background();
+    status
+}
+
+/// Standard output is the tunnel's.
+fn say(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(io::stderr(), "{line}");
+}

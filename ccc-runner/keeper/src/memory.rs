@@ -1,0 +1,31 @@
+//! Whether the kernel killed for memory, and how full of processes the container is: control groups of
+//! either version, as the engine shows them inside.
+
+use std::fs;
+
+/// How often the kernel has killed a process of this container for want of memory.
+pub(crate) fn kills() -> u64 {
+    let count = |path, name| {
+        let text = fs::read_to_string(path).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().parse().ok()
+    };
+    count("/sys/fs/cgroup/memory.events", "oom_kill ")
+        .or_else(|| count("/sys/fs/cgroup/memory/memory.oom_control", "oom_kill "))
+        .unwrap_or(0)
+}
+
+/// Whether there are as many processes and threads as there may be.
+pub(crate) fn is_crowded() -> bool {
+    let number = |name: &str| {
+        let new = fs::read_to_string(format!("/sys/fs/cgroup/{name}"));
+        let text =
+            new.or_else(|_| fs::read_to_string(format!("/sys/fs/cgroup/pids/{name}"))).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    // Where there is no ceiling, `pids.max` is no number.
+    match (number("pids.current"), number("pids.max")) {
+        (Some(now), Some(most)) => now + 1 >= most,
+        _ => false,
+    }
+}

@@ -1,0 +1,100 @@
+//! The limits that the engine does not hold (spec: X2).
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+use ccc_keeper::{Keep, exit};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+
+use crate::memory;
+
+/// How long to wait between two looks: so that looking takes a tenth of one processor at most, and a breach
+/// is seen within seconds.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(5);
+/// A crowd that is there at so many looks in a row stays.
+const CROWDED_LOOKS: u32 = 3;
+
+/// Ends with the exit status that names the limit, when one is reached.
+pub(crate) async fn breach(keep: &Keep) -> u8 {
+    let mut crowded = 0;
+    let mut wait = SHORTEST;
+    loop {
+        tokio::time::sleep(wait).await;
+        crowded = if memory::is_crowded() { crowded + 1 } else { 0 };
+        if crowded == CROWDED_LOOKS {
+            return exit::PROCESSES;
+        }
+        let (keep, start) = (keep.clone(), Instant::now());
+        // With as many threads as there may be, there is none for looking: the crowd is seen first.
+        let looked = tokio::task::spawn_blocking(move || measure(&keep)).await;
+        match looked {
+            Ok(Some(breach)) => return breach,
+            _ => wait = (start.elapsed() * 10).clamp(SHORTEST, LONGEST),
+        }
+    }
+}
+
+/// The first limit of the workspace that is exceeded.
+pub(crate) fn measure(keep: &Keep) -> Option<u8> {
+    let (mut bytes, mut entries) = (0_u64, 0_u64);
+    let mut linked = HashSet::new();
+    let mut open = vec![PathBuf::from(&keep.workspace)];
+    while let Some(directory) = open.pop() {
+        let listing = match list(&directory) {
+            Ok(listing) => listing,
+            // Too deep for a path: nobody needs that who does not hide something.
+            Err(e) if e.kind() == io::ErrorKind::InvalidFilename => return Some(exit::ENTRIES),
+            // Gone meanwhile.
+            Err(_) => continue,
+        };
+        for entry in listing.flatten() {
+            let name = entry.file_name().to_bytes();
+            if matches!(name, b"." | b"..") {
+                continue;
+            }
+            entries += 1;
+            let path = directory.join(OsStr::from_bytes(name));
+            let Ok(found) = rustix::fs::statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) else {
+                continue;
+            };
+            let many = found.st_nlink > 1;
+            if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+                open.push(path);
+            } else if many && !linked.insert((found.st_dev, found.st_ino)) {
+                continue;
+            }
+            bytes += u64::try_from(found.st_blocks).unwrap_or(0) * 512;
+            if bytes > keep.bytes {
+                return Some(exit::BYTES);
+            }
+            if entries > keep.entries {
+                return Some(exit::ENTRIES);
+            }
+        }
+    }
+    None
+}
+
+/// A directory's entries. One that its owner, which we are, may not look into is opened up: what cannot be
+/// counted could be anything.
+fn list(directory: &Path) -> io::Result<Dir> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let open = || rustix::fs::open(directory, flags, Mode::empty());
+    let opened = match open() {
+        Err(rustix::io::Errno::ACCESS) => {
+            use std::os::unix::fs::PermissionsExt;
+            fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
+            open()
+        }
+        opened => opened,
+    };
+    Ok(Dir::new(opened?)?)
+}
+
+#[cfg(test)]
+mod tests;

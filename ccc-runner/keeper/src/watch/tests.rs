@@ -1,0 +1,73 @@
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use super::*;
+
+fn check(fill: impl FnOnce(&Path), expected: Option<u8>) {
+    let directory = tempfile::tempdir().unwrap();
+    fill(directory.path());
+    let keep = Keep {
+        workspace: directory.path().to_str().unwrap().to_owned(),
+        bytes: 1 << 20,
+        entries: 10,
+        directories: Vec::new(),
+        model: false,
+        egress: false,
+    };
+    assert_eq!(measure(&keep), expected);
+}
+
+#[test]
+fn bytes_and_entries_are_counted_wherever_they_lie() {
+    // spec: X2
+    let file = |path: &Path, bytes: usize| fs::write(path, vec![7; bytes]).unwrap();
+    check(|_| {}, None);
+    check(|at| file(&at.join("small"), 1_000), None);
+    check(|at| file(&at.join("large"), 2 << 20), Some(exit::BYTES));
+    check(
+        |at| {
+            fs::create_dir_all(at.join("a/b/c")).unwrap();
+            file(&at.join("a/b/c/large"), 2 << 20);
+        },
+        Some(exit::BYTES),
+    );
+    check(|at| (0..11).for_each(|i| file(&at.join(i.to_string()), 0)), Some(exit::ENTRIES));
+    // One file of many names is one file; a link is no way out; holes take no room.
+    check(
+        |at| {
+            file(&at.join("one"), 700 << 10);
+            fs::hard_link(at.join("one"), at.join("two")).unwrap();
+        },
+        None,
+    );
+    check(|at| std::os::unix::fs::symlink("/usr", at.join("usr")).unwrap(), None);
+    check(|at| fs::File::create(at.join("holes")).unwrap().set_len(1 << 40).unwrap(), None);
+}
+
+#[test]
+fn a_directory_that_is_shut_hides_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    check(
+        |at| {
+            fs::create_dir(at.join("shut")).unwrap();
+            fs::write(at.join("shut/large"), vec![7; 2 << 20]).unwrap();
+            fs::set_permissions(at.join("shut"), fs::Permissions::from_mode(0)).unwrap();
+        },
+        Some(exit::BYTES),
+    );
+}
+
+#[test]
+fn deeper_than_a_path_reaches_is_too_deep() {
+    check(
+        |at| {
+            let name = "d".repeat(250);
+            let flags = OFlags::DIRECTORY | OFlags::RDONLY;
+            let mut here = rustix::fs::open(at, flags, Mode::empty()).unwrap();
+            for _ in 0..20 {
+                rustix::fs::mkdirat(&here, &name, Mode::RWXU).unwrap();
+                here = rustix::fs::openat(&here, &name, flags, Mode::empty()).unwrap();
+            }
+        },
+        Some(exit::ENTRIES),
+    );
+}
