@@ -32,6 +32,14 @@ pub async fn remove_tree(path: PathBuf) -> Result<()> {
     .unwrap_or_else(|e| Err(Error::new(ErrorKind::Unexpected, "removal died").with_source(e)))
 }
 
+/// As [`remove_tree`], on this thread and to its end.
+///
+/// # Errors
+/// As there.
+pub fn remove_tree_blocking(path: &Path) -> Result<()> {
+    remove_tree_now(path, &AtomicBool::new(false))
+}
+
 /// Tells the thread that nobody waits for it any more.
 struct GivenUp(Arc<AtomicBool>);
 

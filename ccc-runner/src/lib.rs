@@ -2,6 +2,7 @@
 
 mod claude_code;
 mod command_agent;
+mod docker;
 mod model_login;
 mod model_proxy;
 mod output;
@@ -15,6 +16,7 @@ mod subprocess;
 
 pub use claude_code::{ClaudeCode, Permissions, Transcript};
 pub use command_agent::CommandAgent;
+pub use docker::{DockerRunner, DockerRunnerBuilder, Workspaces};
 pub use model_login::{CredentialKind, ModelLogin};
 pub use model_proxy::{
     ModelAccess, ModelCredential, ModelNotice, ModelPattern, ModelProxy, ModelProxyBuilder, Price,

@@ -18,7 +18,7 @@ pub(crate) async fn pump(
     max: u64,
     sink: &mut dyn OutputSink,
 ) -> Result<std::process::ExitStatus> {
-    let mut room = Room { left: max, dropped: 0, sink };
+    let mut room = Room::new(max, sink);
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
     let (mut out, mut err) = (vec![0; 16 << 10], vec![0; 16 << 10]);
     let mut status = None;
@@ -51,7 +51,7 @@ pub(crate) async fn pump(
             () = &mut aftermath => break,
         }
     }
-    room.report();
+    room.report(0);
     status.ok_or_else(|| Error::new(ErrorKind::Unexpected, "the process has no status"))
 }
 
@@ -64,14 +64,19 @@ async fn next(stream: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) ->
     }
 }
 
-struct Room<'a> {
+/// Where output goes, up to a bound.
+pub(crate) struct Room<'a> {
     left: u64,
     dropped: u64,
     sink: &'a mut dyn OutputSink,
 }
 
-impl Room<'_> {
-    fn hand_on(&mut self, stream: OutputStream, bytes: &[u8]) {
+impl<'a> Room<'a> {
+    pub(crate) fn new(max: u64, sink: &'a mut dyn OutputSink) -> Self {
+        Self { left: max, dropped: 0, sink }
+    }
+
+    pub(crate) fn hand_on(&mut self, stream: OutputStream, bytes: &[u8]) {
         let fits = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
         if fits > 0 {
             self.sink.chunk(stream, &bytes[..fits]);
@@ -80,9 +85,11 @@ impl Room<'_> {
         self.dropped += (bytes.len() - fits) as u64;
     }
 
-    fn report(&mut self) {
-        if self.dropped > 0 {
-            let line = format!("\n[{} more bytes of output dropped]\n", self.dropped);
+    /// Says how much was dropped, here and by others before.
+    pub(crate) fn report(&mut self, before: u64) {
+        let dropped = self.dropped.saturating_add(before);
+        if dropped > 0 {
+            let line = format!("\n[{dropped} more bytes of output dropped]\n");
             self.sink.chunk(OutputStream::Stderr, line.as_bytes());
         }
     }

@@ -10,5 +10,6 @@
 mod claude;
 mod command;
 mod conformance;
+mod docker;
 mod proxy;
 mod subprocess;

@@ -79,7 +79,6 @@ pub async fn a_program_that_execs_without_end_is_dead_after_destroy(fixture: &Fi
     // spec: X4b
     for _ in 0..5 {
         let running = fixture.container().await;
-        std::fs::write(running.workspace.path().join("again.sh"), "").unwrap();
         let line = "echo 'printf . >> beat; exec sh again.sh' > again.sh; \
             (setsid sh again.sh </dev/null >/dev/null 2>&1 &)";
         running.start_beating(line).await;

@@ -1,0 +1,172 @@
+//! The workspace as a tar stream: in at the start, out at the end.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use bollard::query_parameters::{
+    DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+};
+use bytes::Bytes;
+use ccc_core::{Error, ErrorKind, Result};
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::engine::Engine;
+use super::fault::Attempt;
+use super::lay_out::lay_out;
+use super::walls::{User, WORKSPACE};
+
+/// Pieces that wait between the thread that makes them and the one that takes them.
+const WAITING: usize = 4;
+const PIECE: usize = 256 << 10;
+
+/// Copies the host directory into the container that was made and not started yet.
+pub(super) async fn copy_in(
+    engine: &Engine,
+    name: &str,
+    workspace: &Path,
+    user: User,
+) -> Result<()> {
+    let (pieces, body) = mpsc::channel::<Bytes>(WAITING);
+    let from = workspace.to_owned();
+    let packing = tokio::task::spawn_blocking(move || pack(&from, user, Pieces::new(pieces)));
+    let options = UploadToContainerOptionsBuilder::default().path(WORKSPACE).build();
+    let body = bollard::body_stream(ReceiverStream::new(body));
+    let sent = engine.docker.upload_to_container(name, Some(options), body).await;
+    let packed = packing.await.map_err(io::Error::other).flatten();
+    // Who breaks off makes the other fail: the engine's own words tell more than a broken pipe.
+    sent.attempt("cannot copy the workspace into the container")?;
+    packed
+        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot read the workspace").with_source(e))
+}
+
+/// Puts what the container left in its workspace in place of what the host directory has.
+pub(super) async fn copy_out(
+    engine: &Engine,
+    name: &str,
+    workspace: &Path,
+    (bytes, entries): (u64, u64),
+) -> Result<()> {
+    let options = DownloadFromContainerOptionsBuilder::default().path(WORKSPACE).build();
+    let mut stream = engine.docker.download_from_container(name, Some(options));
+    let (pieces, taken) = mpsc::channel::<io::Result<Bytes>>(WAITING);
+    let to = workspace.to_owned();
+    let unpacking = tokio::task::spawn_blocking(move || {
+        lay_out(&to, Taken { pieces: taken, piece: Bytes::new() }, bytes, entries)
+    });
+    let mut refused = None;
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|refusal| {
+            refused = Some(refusal);
+            io::Error::other("the engine broke off")
+        });
+        if pieces.send(piece).await.is_err() {
+            break;
+        }
+    }
+    drop(pieces);
+    let unpacked = unpacking.await.map_err(|e| {
+        Error::new(ErrorKind::Unexpected, "copying the workspace died").with_source(e)
+    })?;
+    match refused {
+        Some(refusal) => Err(refusal).attempt("cannot copy the workspace out of the container"),
+        None => unpacked,
+    }
+}
+
+/// A writer whose pieces another task takes.
+struct Pieces {
+    to: mpsc::Sender<Bytes>,
+    piece: Vec<u8>,
+}
+
+impl Pieces {
+    fn new(to: mpsc::Sender<Bytes>) -> Self {
+        Self { to, piece: Vec::with_capacity(PIECE) }
+    }
+}
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let fits = bytes.len().min(PIECE - self.piece.len());
+        self.piece.extend_from_slice(&bytes[..fits]);
+        if self.piece.len() == PIECE {
+            self.flush()?;
+        }
+        Ok(fits)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.piece.is_empty() {
+            return Ok(());
+        }
+        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
+        self.to.blocking_send(piece.into()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+/// A reader of pieces that another task sends.
+struct Taken {
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    piece: Bytes,
+}
+
+impl Read for Taken {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.pieces.blocking_recv() {
+                Some(piece) => self.piece = piece?,
+                None => return Ok(0),
+            }
+        }
+        let n = into.len().min(self.piece.len());
+        into[..n].copy_from_slice(&self.piece.split_to(n));
+        Ok(n)
+    }
+}
+
+/// The directory and all that is in it, as the container's user will own it.
+fn pack(workspace: &Path, user: User, to: Pieces) -> io::Result<()> {
+    let mut archive = tar::Builder::new(to);
+    let mut open = vec![PathBuf::new()];
+    append(&mut archive, workspace, Path::new("./"), user)?;
+    while let Some(directory) = open.pop() {
+        for entry in fs::read_dir(workspace.join(&directory))? {
+            let entry = entry?;
+            let path = directory.join(entry.file_name());
+            append(&mut archive, &entry.path(), &path, user)?;
+            if entry.file_type()?.is_dir() {
+                open.push(path);
+            }
+        }
+    }
+    archive.into_inner()?.flush()
+}
+
+fn append(
+    archive: &mut tar::Builder<Pieces>,
+    from: &Path,
+    path: &Path,
+    user: User,
+) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(from)?;
+    let mut header = tar::Header::new_gnu();
+    header.set_metadata(&metadata);
+    header.set_uid(user.uid.into());
+    header.set_gid(user.gid.into());
+    if metadata.is_file() {
+        let size = metadata.len();
+        header.set_size(size);
+        archive.append_data(&mut header, path, fs::File::open(from)?.take(size))
+    } else if metadata.is_dir() {
+        header.set_size(0);
+        archive.append_data(&mut header, path, io::empty())
+    } else if metadata.is_symlink() {
+        header.set_size(0);
+        archive.append_link(&mut header, path, fs::read_link(from)?)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "a pipe, socket or device in a checkout"))
+    }
+}

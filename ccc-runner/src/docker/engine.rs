@@ -1,0 +1,251 @@
+//! The engine: which one, what it can do, and what is ours on it.
+
+use std::collections::HashMap;
+use std::fs;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, SystemInfo};
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
+    ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+};
+use ccc_core::{Clock, Error, ErrorKind, Result, RunId};
+
+use super::fault::{self, Attempt};
+use super::{OWNER_LABEL, RUN_LABEL, Settings, Workspaces};
+
+/// The oldest API that has all that we ask for: that of Docker 20.10.
+const MIN_API: (usize, usize) = (1, 41);
+const GONE_WITHIN: u32 = 1_000;
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// An engine that answered, and is new and safe enough.
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) docker: Docker,
+    /// Workspaces are mounted, and not copied.
+    pub(super) mounts: bool,
+    /// How many processors it has, in thousandths.
+    pub(super) milli_cpus: u32,
+}
+
+/// An image on the engine.
+#[derive(Debug)]
+pub(super) struct Image {
+    /// Its id: what was looked at is what runs.
+    pub(super) id: String,
+    /// The environment that it gives its programs.
+    pub(super) env: Vec<(String, String)>,
+}
+
+/// Finds the engine, and what it can do.
+pub(super) async fn connect(settings: &Settings, owner: &str) -> Result<Engine> {
+    let host = settings.host.clone();
+    let shown = host
+        .clone()
+        .or_else(|| std::env::var("DOCKER_HOST").ok())
+        .unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
+    let connected = match &host {
+        Some(host) => Docker::connect_with_host(host),
+        None => Docker::connect_with_defaults(),
+    };
+    let silent = format!(
+        "no container engine answers at {shown}: is it running, and may this user talk to it?"
+    );
+    let docker = connected.attempt(&silent)?;
+    let docker = docker.negotiate_version().await.attempt(&silent)?;
+    let version = docker.client_version();
+    if (version.major_version, version.minor_version) < MIN_API {
+        let line = format!(
+            "the engine at {shown} speaks version {}.{} of the API: {}.{} or newer is needed (Docker 20.10)",
+            version.major_version, version.minor_version, MIN_API.0, MIN_API.1
+        );
+        return Err(Error::new(ErrorKind::Unsupported, line));
+    }
+    let info = docker.info().await.attempt("the engine does not say what it is")?;
+    judge(settings, &info)?;
+    let cpus = u32::try_from(info.ncpu.unwrap_or(1)).unwrap_or(1).max(1);
+    let mut engine = Engine { docker, mounts: false, milli_cpus: cpus * 1_000 };
+    engine.mounts = match settings.workspaces {
+        Workspaces::Mounted => true,
+        Workspaces::Copied => false,
+        Workspaces::Auto => {
+            shown.starts_with("unix://")
+                && !maps_users(&info)
+                && engine.sees_our_files(settings, owner).await?
+        }
+    };
+    Ok(engine)
+}
+
+fn has(info: &SystemInfo, option: &str) -> bool {
+    let options = info.security_options.as_deref().unwrap_or_default();
+    options.iter().any(|found| found.split(',').any(|part| part == option))
+}
+
+/// Whether a user in a container is another one outside: then what we own, it does not.
+fn maps_users(info: &SystemInfo) -> bool {
+    has(info, "name=rootless") || has(info, "name=userns")
+}
+
+/// Refuses an engine that cannot hold the walls up.
+fn judge(settings: &Settings, info: &SystemInfo) -> Result<()> {
+    let unsafe_engine = |line: String| Err(Error::new(ErrorKind::Unsupported, line));
+    if info.os_type.as_deref().is_some_and(|os| os != "linux") {
+        return unsafe_engine("the engine runs no Linux containers".to_owned());
+    }
+    if settings.altered.is_none() && (!has(info, "name=seccomp") || has(info, "profile=unconfined"))
+    {
+        return unsafe_engine(
+            "the engine has no system call filter (seccomp): it is part of the wall".to_owned(),
+        );
+    }
+    for (there, what) in [
+        (info.memory_limit, "memory"),
+        (info.pids_limit, "processes"),
+        (info.cpu_cfs_quota, "processors"),
+    ] {
+        if there == Some(false) && settings.altered.is_none() {
+            return unsafe_engine(format!("the engine cannot limit {what}"));
+        }
+    }
+    if let Some(runtime) = &settings.runtime
+        && !info.runtimes.as_ref().is_some_and(|known| known.contains_key(runtime))
+    {
+        return unsafe_engine(format!("the engine has no runtime `{runtime}`: configure it there"));
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// Looks an image up. It is not fetched: which images run is the operator's doing.
+    pub(super) async fn image(&self, name: &str) -> Result<Image> {
+        let inspected = self.docker.inspect_image(name).await.map_err(|refusal| {
+            if fault::is_missing(&refusal) {
+                let line = format!(
+                    "there is no image `{name}` on the engine: build it with images/build, or pull it there"
+                );
+                return Error::new(ErrorKind::NotFound, line);
+            }
+            fault::error(&format!("cannot look at the image `{name}`"), refusal)
+        })?;
+        let env = inspected.config.and_then(|config| config.env).unwrap_or_default();
+        let env = env.iter().filter_map(|variable| variable.split_once('='));
+        Ok(Image {
+            id: inspected.id.unwrap_or_else(|| name.to_owned()),
+            env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        })
+    }
+
+    /// Whether a directory of ours, mounted, is that directory: a container is made for it, never started,
+    /// and looked into.
+    async fn sees_our_files(&self, settings: &Settings, owner: &str) -> Result<bool> {
+        let Ok(image) = self.image(&settings.image).await else {
+            // Asked again when there is one: `check` and `spawn` say that it is missing.
+            return Ok(true);
+        };
+        let marker = format!("marker-{owner}");
+        let path = settings.state_dir.join(&marker);
+        fs::write(&path, "").map_err(|e| {
+            Error::new(ErrorKind::Unavailable, format!("cannot write {}: {e}", path.display()))
+        })?;
+        let body = ContainerCreateBody {
+            image: Some(image.id),
+            labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), owner.to_owned())])),
+            network_disabled: Some(true),
+            host_config: Some(HostConfig {
+                network_mode: Some("none".to_owned()),
+                mounts: Some(vec![Mount {
+                    typ: Some(MountType::BIND),
+                    source: Some(settings.state_dir.to_string_lossy().into_owned()),
+                    target: Some("/ours".to_owned()),
+                    read_only: Some(true),
+                    ..Mount::default()
+                }]),
+                ..HostConfig::default()
+            }),
+            ..ContainerCreateBody::default()
+        };
+        let created = self.docker.create_container(None, body).await;
+        let Ok(container) = created else { return Ok(false) };
+        let options =
+            ContainerArchiveInfoOptionsBuilder::default().path(&format!("/ours/{marker}")).build();
+        let seen = self.docker.get_container_archive_info(&container.id, Some(options)).await;
+        let remove = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        let removed = self.docker.remove_container(&container.id, Some(remove)).await;
+        // It goes with the container, or is there to be seen the next time.
+        let _ = fs::remove_file(&path);
+        removed.attempt("cannot remove a container")?;
+        Ok(seen.is_ok())
+    }
+
+    /// Creates a container of that name; one of ours that has it makes room.
+    pub(super) async fn create(
+        &self,
+        name: &str,
+        body: ContainerCreateBody,
+        owner: &str,
+        clock: &dyn Clock,
+    ) -> Result<()> {
+        let options = || Some(CreateContainerOptionsBuilder::default().name(name).build());
+        let first = self.docker.create_container(options(), body.clone()).await;
+        let taken = first
+            .as_ref()
+            .is_err_and(|refusal| fault::answer(refusal).is_some_and(|(status, _)| status == 409));
+        let created = if taken {
+            self.remove(name, owner, clock).await?;
+            self.docker.create_container(options(), body).await
+        } else {
+            first
+        };
+        created.attempt("the engine makes no container").map(drop)
+    }
+
+    /// Removes a container of ours with all that it has, and makes sure.
+    pub(super) async fn remove(&self, name: &str, owner: &str, clock: &dyn Clock) -> Result<()> {
+        let remove = || Some(RemoveContainerOptionsBuilder::default().force(true).v(true).build());
+        for _ in 0..GONE_WITHIN {
+            match self.docker.inspect_container(name, None).await {
+                Err(refusal) if fault::is_missing(&refusal) => return Ok(()),
+                Err(refusal) => return Err(fault::error("cannot look at a container", refusal)),
+                Ok(found) => {
+                    let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
+                    if labels.get(OWNER_LABEL).is_none_or(|found| found != owner) {
+                        let line = format!(
+                            "there is a container `{name}` that is not ours: rename or remove it"
+                        );
+                        return Err(Error::new(ErrorKind::AlreadyExists, line));
+                    }
+                }
+            }
+            match self.docker.remove_container(name, remove()).await {
+                Ok(()) => {}
+                Err(refusal) => match fault::answer(&refusal) {
+                    Some((404, _)) => return Ok(()),
+                    // Somebody else removes it already.
+                    Some((409, _)) => {}
+                    _ => return Err(fault::error("cannot remove a container", refusal)),
+                },
+            }
+            clock.sleep(LOOK_AGAIN).await;
+        }
+        Err(Error::new(ErrorKind::Unexpected, format!("the container `{name}` does not go")))
+    }
+
+    /// The runs of which this installation has a container.
+    pub(super) async fn runs(&self, owner: &str) -> Result<Vec<RunId>> {
+        let ours = format!("{OWNER_LABEL}={owner}");
+        let filters = HashMap::from([("label", vec![ours.as_str()])]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let found = self.docker.list_containers(Some(options)).await;
+        let found = found.attempt("the engine does not list its containers")?;
+        let runs = found.iter().filter_map(|container| {
+            container.labels.as_ref()?.get(RUN_LABEL)?.parse::<RunId>().ok()
+        });
+        let mut runs: Vec<RunId> = runs.collect();
+        runs.sort_unstable();
+        runs.dedup();
+        Ok(runs)
+    }
+}

@@ -1,0 +1,322 @@
+//! A container that runs, as the host talks to it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bollard::query_parameters::StopContainerOptionsBuilder;
+use ccc_core::container::{
+    Command, ContainerSpec, EnvValue, ExitStatus, Network, OutputSink, OutputStream,
+};
+use ccc_core::{Container, Error, ErrorKind, Result, RunId, async_trait};
+use ccc_keeper::{
+    Arrivals, Door, Ended, Ending, Hello, MODEL_PORT, Order, Piece, Pipe, Tunnel, exit, read_head,
+    read_piece, write_head,
+};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::fault::{self, Attempt};
+use super::walls::{HOME, WORKSPACE};
+use super::{Shared, copy, name};
+use crate::output::Room;
+
+/// How long the engine may take to notice that a container has ended.
+const NOTICES_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the keeper says on standard error, the beginning of it.
+type Words = Arc<Mutex<Vec<u8>>>;
+
+/// The tunnel to a keeper. When it is dropped, the keeper is alone, and ends its container.
+#[derive(Debug)]
+pub(super) struct Connection {
+    tunnel: Tunnel,
+    words: Words,
+    greeting: Option<oneshot::Receiver<Hello>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Connection {
+    pub(super) fn new(
+        socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        words: Words,
+        network: Network,
+        model_proxy: Option<SocketAddr>,
+    ) -> Self {
+        let (tunnel, arrivals, work) = ccc_keeper::tunnel(socket, true);
+        let (greet, greeting) = oneshot::channel();
+        let model = model_proxy.filter(|_| network == Network::ModelProxy);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(work);
+        tasks.spawn(answer(arrivals, greet, model));
+        Self { tunnel, words, greeting: Some(greeting), _tasks: tasks }
+    }
+
+    /// The keeper's first words; `None` when it ended without any.
+    pub(super) async fn hello(&mut self) -> Option<Hello> {
+        self.greeting.take()?.await.ok()
+    }
+
+    /// What it complained of.
+    pub(super) fn words(&self) -> String {
+        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&words).into_owned()
+    }
+}
+
+/// Answers the streams that the keeper opens: its greeting, and those who want to the model proxy. Whatever
+/// else comes is closed: who is inside can say what they like.
+async fn answer(mut arrivals: Arrivals, greet: oneshot::Sender<Hello>, model: Option<SocketAddr>) {
+    let mut greet = Some(greet);
+    let mut streams = JoinSet::new();
+    while let Some(mut stream) = arrivals.next().await {
+        while streams.try_join_next().is_some() {}
+        let greet = greet.take();
+        // The first stream is the greeting: opened before any program runs.
+        if let Some(greet) = greet {
+            if let Ok(hello) = hello(&mut stream).await {
+                let _ = greet.send(hello);
+            }
+            continue;
+        }
+        streams.spawn(async move {
+            // A connection that breaks is told to both ends by its end.
+            let _ = lead(stream, model).await;
+        });
+    }
+}
+
+async fn hello(stream: &mut Pipe) -> io::Result<Hello> {
+    match read_head::<Door>(stream).await? {
+        Door::Hello => read_head(stream).await,
+        _ => Err(io::Error::other("it does not greet first")),
+    }
+}
+
+async fn lead(mut stream: Pipe, model: Option<SocketAddr>) -> io::Result<()> {
+    let address = match read_head::<Door>(&mut stream).await? {
+        Door::Model => model,
+        Door::Egress | Door::Hello => None,
+    };
+    let Some(address) = address else { return Ok(()) };
+    let mut proxy = TcpStream::connect(address).await?;
+    proxy.set_nodelay(true)?;
+    copy_bidirectional(&mut stream, &mut proxy).await.map(drop)
+}
+
+/// A container of a run.
+#[derive(Debug)]
+pub(super) struct DockerContainer {
+    shared: Arc<Shared>,
+    run: RunId,
+    spec: ContainerSpec,
+    /// What the image gives its programs.
+    env: Vec<(String, String)>,
+    model_proxy: Option<String>,
+    connection: Connection,
+}
+
+impl DockerContainer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        run: RunId,
+        spec: ContainerSpec,
+        env: Vec<(String, String)>,
+        connection: Connection,
+    ) -> Self {
+        let model_proxy =
+            (spec.network == Network::ModelProxy).then(|| format!("http://127.0.0.1:{MODEL_PORT}"));
+        Self { shared, run, spec, env, model_proxy, connection }
+    }
+
+    fn order(&self, command: &Command) -> Result<Order> {
+        let mut env = self.env.clone();
+        env.extend(
+            [("HOME", HOME), ("TMPDIR", "/tmp"), ("LANG", "C.UTF-8")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        for (name, value) in self.spec.env.iter().chain(&command.env) {
+            let value = match value {
+                EnvValue::Plain(text) => text.clone(),
+                EnvValue::Secret(secret) => secret.expose_str()?.to_owned(),
+            };
+            env.push((name.clone(), value));
+        }
+        Ok(Order {
+            argv: command.argv.clone(),
+            env,
+            directory: WORKSPACE.to_owned(),
+            stdin: command.stdin.len() as u64,
+            output: self.spec.resources.output_bytes,
+        })
+    }
+
+    /// Has the keeper run the program, and hands on what comes back.
+    async fn converse(
+        &self,
+        order: &Order,
+        stdin: &[u8],
+        output: &mut dyn OutputSink,
+    ) -> io::Result<Ended> {
+        let mut stream = self.connection.tunnel.open().await?;
+        write_head(&mut stream, order).await?;
+        let (mut from, mut to) = tokio::io::split(stream);
+        let feed = async {
+            // A program need not read all that it is given.
+            let _ = async {
+                to.write_all(stdin).await?;
+                to.flush().await
+            }
+            .await;
+            std::future::pending().await
+        };
+        let listen = async {
+            // Counted here as well: who is inside may have taken the keeper over.
+            let mut room = Room::new(order.output, output);
+            let mut bytes = Vec::new();
+            loop {
+                let stream = match read_piece(&mut from, &mut bytes).await? {
+                    Piece::Stdout => OutputStream::Stdout,
+                    Piece::Stderr => OutputStream::Stderr,
+                    Piece::Ended => {
+                        let ended: Ended = serde_json::from_slice(&bytes)?;
+                        room.report(ended.dropped);
+                        return Ok(ended);
+                    }
+                };
+                room.hand_on(stream, &bytes);
+                // Output that never pauses must leave others their turn: the clock of a limit.
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            ended = listen => ended,
+            never = feed => never,
+        }
+    }
+
+    /// Why a program's stream broke.
+    async fn why_gone(&self, broken: &io::Error) -> Error {
+        let looked = tokio::select! {
+            looked = self.look() => looked,
+            () = self.shared.clock.sleep(NOTICES_WITHIN) => Ok(None),
+        };
+        let resources = &self.spec.resources;
+        let exceeded = |line: String| Error::new(ErrorKind::LimitExceeded, line);
+        match looked {
+            Err(error) => error,
+            Ok(Some((_, true))) => exceeded(format!(
+                "the container used up its memory, {} MiB",
+                resources.memory >> 20
+            )),
+            Ok(Some((code, false))) => match u8::try_from(code) {
+                Ok(exit::BYTES) => exceeded(format!(
+                    "the workspace holds more than {} MiB",
+                    resources.workspace_bytes >> 20
+                )),
+                Ok(exit::ENTRIES) => exceeded(format!(
+                    "the workspace holds more than {} files and directories, or deeper ones than paths reach",
+                    resources.workspace_entries
+                )),
+                Ok(exit::PROCESSES) => exceeded(format!(
+                    "the container had as many processes as it may have, {}, for too long",
+                    resources.processes
+                )),
+                _ => Error::new(
+                    ErrorKind::Unavailable,
+                    format!(
+                        "the container ended, with exit status {code}, while a program ran in it"
+                    ),
+                ),
+            },
+            Ok(None) => Error::new(
+                ErrorKind::Unavailable,
+                format!("lost the connection to the container: {broken}"),
+            ),
+        }
+    }
+
+    /// The exit code of the container, and whether its memory was used up, once it has ended.
+    async fn look(&self) -> Result<Option<(i64, bool)>> {
+        let docker = &self.shared.engine().await?.docker;
+        loop {
+            let found = match docker.inspect_container(&name(self.run), None).await {
+                Err(refusal) if fault::is_missing(&refusal) => {
+                    let line = "the container was removed while a program ran in it";
+                    return Err(Error::new(ErrorKind::Unavailable, line));
+                }
+                found => found.attempt("lost the container")?,
+            };
+            let state = found.state.unwrap_or_default();
+            if state.running != Some(true) {
+                let oom = state.oom_killed == Some(true);
+                return Ok(Some((
+                    state.exit_code.unwrap_or(-1),
+                    oom && state.exit_code == Some(137),
+                )));
+            }
+            self.shared.clock.sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+#[async_trait]
+impl Container for DockerContainer {
+    fn workspace(&self) -> &Path {
+        Path::new(WORKSPACE)
+    }
+
+    fn model_proxy(&self) -> Option<&str> {
+        self.model_proxy.as_deref()
+    }
+
+    async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
+        let order = self.order(command)?;
+        let ended = match self.converse(&order, &command.stdin, output).await {
+            Ok(ended) => ended,
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                return Err(Error::new(ErrorKind::InvalidInput, error.to_string()));
+            }
+            Err(broken) => return Err(self.why_gone(&broken).await),
+        };
+        let program = command.argv.first().map_or("", String::as_str);
+        match ended.ending {
+            Ending::Code(code) => Ok(ExitStatus::Code(code)),
+            Ending::Signal(signal) => Ok(ExitStatus::Signal(signal)),
+            Ending::OutOfMemory => Ok(ExitStatus::OutOfMemory),
+            Ending::NotFound => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is no program `{program}` in the container"),
+            )),
+            Ending::NotStarted(why) => Err(Error::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "`{program}` does not start in the container: {}",
+                    ccc_core::text::one_line(&why, 200)
+                ),
+            )),
+        }
+    }
+
+    async fn stop(&self, grace: Duration) -> Result<()> {
+        let engine = self.shared.engine().await?;
+        let seconds = grace.as_secs() + u64::from(grace.subsec_nanos() > 0);
+        let options = StopContainerOptionsBuilder::default()
+            .t(i32::try_from(seconds).unwrap_or(i32::MAX))
+            .build();
+        match engine.docker.stop_container(&name(self.run), Some(options)).await {
+            Err(refusal) if fault::answer(&refusal).is_some_and(|(status, _)| status == 304) => {}
+            stopped => stopped.attempt("the container does not stop")?,
+        }
+        if !engine.mounts {
+            let limits =
+                (self.spec.resources.workspace_bytes, self.spec.resources.workspace_entries);
+            copy::copy_out(engine, &name(self.run), &self.spec.workspace, limits).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! Making files of a tar stream that a hostile program filled.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
+
+use ccc_core::{Error, ErrorKind, Result};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps,
+};
+
+/// Lays the archive of a directory out, and puts it in the workspace's place. Until then the workspace is what
+/// it was.
+///
+/// Everything is made anew in an empty directory, and no path is followed through a link: an archive that has
+/// a link and then a file behind it is refused, like one that climbs. What comes out has the modes, times and
+/// links that it had inside, and belongs to us.
+pub(super) fn lay_out(
+    workspace: &Path,
+    archive: impl Read,
+    bytes: u64,
+    entries: u64,
+) -> Result<()> {
+    let parent = workspace.parent().unwrap_or(Path::new("/"));
+    let failed = |e: io::Error| {
+        let kind = match e.kind() {
+            io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::StorageFull
+            | io::ErrorKind::FileTooLarge => ErrorKind::LimitExceeded,
+            io::ErrorKind::InvalidData => ErrorKind::Refused,
+            _ => ErrorKind::Unavailable,
+        };
+        Error::new(kind, "cannot lay out what the container left").with_source(e)
+    };
+    let staging =
+        tempfile::Builder::new().prefix(".ccc-coming-").tempdir_in(parent).map_err(failed)?;
+    let mut tree = Tree::at(staging.path(), bytes, entries).map_err(failed)?;
+    let made = tree.fill(archive).and_then(|()| tree.shut());
+    let made = made.and_then(|()| {
+        let mode = fs::metadata(workspace)?.permissions();
+        fs::set_permissions(staging.path(), mode)?;
+        let exchange = RenameFlags::EXCHANGE;
+        Ok(rustix::fs::renameat_with(CWD, staging.path(), CWD, workspace, exchange)?)
+    });
+    // What lies there now is the old tree, or what came of the new one; either may be shut.
+    let old = staging.keep();
+    let gone = ccc_core::files::remove_tree_blocking(&old);
+    made.map_err(failed)?;
+    gone
+}
+
+/// A tree that is being made.
+struct Tree {
+    root: OwnedFd,
+    bytes: u64,
+    entries: u64,
+    /// Directories, and what they are to be like when nothing more goes into them.
+    directories: Vec<(PathBuf, Mode, Timestamps)>,
+}
+
+fn refused(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+fn too_much(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::QuotaExceeded, what)
+}
+
+impl Tree {
+    fn at(root: &Path, bytes: u64, entries: u64) -> io::Result<Self> {
+        let root = rustix::fs::open(root, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
+        Ok(Self { root, bytes, entries, directories: Vec::new() })
+    }
+
+    fn fill(&mut self, archive: impl Read) -> io::Result<()> {
+        let mut archive = tar::Archive::new(archive);
+        for entry in archive.entries()? {
+            let mut entry = entry?;
+            let path = beneath(&entry.path_bytes())?;
+            // The directory itself: it is there.
+            let Some(name) = path.file_name().map(OsStr::to_owned) else { continue };
+            self.entries = self
+                .entries
+                .checked_sub(1)
+                .ok_or_else(|| too_much("it has more files and directories than it may"))?;
+            let parent = self.open(path.parent().unwrap_or(Path::new("")))?;
+            self.make(&mut entry, parent.as_fd(), &name, &path)?;
+        }
+        Ok(())
+    }
+
+    fn open(&self, directory: &Path) -> io::Result<OwnedFd> {
+        let path = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let opened = rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve);
+        opened.map_err(|e| match e {
+            rustix::io::Errno::LOOP | rustix::io::Errno::XDEV => refused("a path through a link"),
+            e => e.into(),
+        })
+    }
+
+    fn make(
+        &mut self,
+        entry: &mut tar::Entry<'_, impl Read>,
+        parent: BorrowedFd<'_>,
+        name: &OsStr,
+        path: &Path,
+    ) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(entry.header().mode()? & 0o777);
+        let modified =
+            Timespec { tv_sec: i64::try_from(entry.header().mtime()?).unwrap_or(0), tv_nsec: 0 };
+        let times = Timestamps { last_access: modified, last_modification: modified };
+        match entry.header().entry_type() {
+            tar::EntryType::Directory => {
+                rustix::fs::mkdirat(parent, name, Mode::RWXU)?;
+                self.directories.push((path.to_owned(), mode, times));
+            }
+            tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
+                let size = entry.size();
+                self.bytes = self
+                    .bytes
+                    .checked_sub(size)
+                    .ok_or_else(|| too_much("it has more bytes than it may"))?;
+                let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
+                let made = rustix::fs::openat(parent, name, flags | OFlags::CLOEXEC, Mode::RWXU)?;
+                let mut file = File::from(made);
+                io::copy(entry, &mut file)?;
+                rustix::fs::fchmod(&file, mode)?;
+                rustix::fs::futimens(&file, &times)?;
+            }
+            tar::EntryType::Symlink => {
+                let target = entry.link_name_bytes().ok_or_else(|| refused("a link to nothing"))?;
+                rustix::fs::symlinkat(OsStr::from_bytes(&target), parent, name)?;
+            }
+            tar::EntryType::Link => {
+                let target = entry.link_name_bytes().ok_or_else(|| refused("a link to nothing"))?;
+                let target = beneath(&target)?;
+                let of = target.file_name().ok_or_else(|| refused("a link to a directory"))?;
+                let directory = self.open(target.parent().unwrap_or(Path::new("")))?;
+                rustix::fs::linkat(directory, of, parent, name, AtFlags::empty())?;
+            }
+            tar::EntryType::Fifo => {
+                let kind = FileType::Fifo;
+                rustix::fs::mknodat(parent, name, kind, mode, 0)?;
+            }
+            _ => return Err(refused("something that is neither file, directory, link nor pipe")),
+        }
+        Ok(())
+    }
+
+    /// Gives the directories their modes, those within others first.
+    fn shut(&mut self) -> io::Result<()> {
+        for (path, mode, times) in std::mem::take(&mut self.directories).iter().rev() {
+            let directory = self.open(path)?;
+            let name = Path::new(".");
+            rustix::fs::utimensat(&directory, name, times, AtFlags::empty())?;
+            rustix::fs::chmodat(&directory, name, *mode, AtFlags::empty())?;
+        }
+        Ok(())
+    }
+}
+
+/// The path within the archived directory, whose own name comes first.
+fn beneath(path: &[u8]) -> io::Result<PathBuf> {
+    let path = PathBuf::from(OsString::from_vec(path.to_vec()));
+    let mut names = Vec::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => names.push(name.to_owned()),
+            Component::CurDir => {}
+            _ => return Err(refused("a path that climbs")),
+        }
+    }
+    Ok(names.into_iter().skip(1).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! Containers of a real engine, with the image of `images/build`.
+
+use std::process::Command as Program;
+use std::sync::OnceLock;
+
+use ccc_runner::{DockerRunner, Workspaces};
+use tempfile::TempDir;
+
+mod conformance;
+
+/// Whether there is an engine with the image. Where there is none, what needs one is left out with a word, and
+/// must be there where `CCC_REQUIRE` names `docker`.
+fn engine() -> bool {
+    static THERE: OnceLock<bool> = OnceLock::new();
+    *THERE.get_or_init(|| {
+        let there = docker(&["image", "inspect", "--format", "{{.Id}}", "ccc-agent"]).is_some();
+        if !there {
+            let required = std::env::var("CCC_REQUIRE").unwrap_or_default();
+            let required = required.split([',', ' ']).any(|required| required == "docker");
+            assert!(
+                !required,
+                "run .ci/engine and images/build: no engine has the image ccc-agent"
+            );
+            eprintln!("left out: what needs a container engine and the image of images/build");
+        }
+        there
+    })
+}
+
+/// What the `docker` program prints; `None` when it fails.
+fn docker(arguments: &[&str]) -> Option<String> {
+    let output = Program::new("docker").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| text.trim().to_owned())
+}
+
+fn runner(workspaces: Workspaces) -> (DockerRunner, TempDir) {
+    let state = tempfile::tempdir().unwrap();
+    let runner = DockerRunner::builder(state.path()).workspaces(workspaces).build().unwrap();
+    (runner, state)
+}

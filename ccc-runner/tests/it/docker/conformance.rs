@@ -1,0 +1,36 @@
+//! The runner keeps its port's contract, whichever way workspaces take. Where there is no engine, plain
+//! processes take its place: the suite is left out with a word, and never silently.
+
+use ccc_core::testing::conformance::container_runner::Fixture;
+use ccc_runner::{SubprocessRunner, Workspaces};
+
+fn fixture(workspaces: Workspaces) -> Fixture {
+    if super::engine() {
+        let (runner, state) = super::runner(workspaces);
+        return Fixture::new(runner).keeping(state);
+    }
+    let state = tempfile::tempdir().unwrap();
+    Fixture::new(SubprocessRunner::new(state.path()).unwrap()).keeping(state)
+}
+
+mod mounted {
+    use super::*;
+
+    async fn fresh() -> Fixture {
+        fixture(Workspaces::Mounted)
+    }
+
+    ccc_core::container_runner_conformance!(fresh);
+    ccc_core::processes_conformance!(fresh);
+}
+
+mod copied {
+    use super::*;
+
+    async fn fresh() -> Fixture {
+        fixture(Workspaces::Copied)
+    }
+
+    ccc_core::container_runner_conformance!(fresh);
+    ccc_core::processes_conformance!(fresh);
+}
