@@ -1,6 +1,7 @@
 //! The way from an agent to its model, with the credential on our side of it.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ pub struct ModelProxy {
     shared: Arc<Shared>,
     url: Arc<str>,
     /// Ends with the last handle.
-    _server: Arc<crate::serve::Server>,
+    server: Arc<crate::serve::Server>,
 }
 
 /// What the routes work with.
@@ -173,7 +174,7 @@ impl ModelProxyBuilder {
         });
         let server = crate::serve::on_loopback(routes::router(Arc::clone(&shared))).await?;
         let url = format!("http://{}", server.address).into();
-        Ok(ModelProxy { shared, url, _server: Arc::new(server) })
+        Ok(ModelProxy { shared, url, server: Arc::new(server) })
     }
 }
 
@@ -195,6 +196,12 @@ impl ModelProxy {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where it listens, for runners that lead to it themselves.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.server.address
     }
 
     /// Lets one run in, with `micro_usd` millionths of a US dollar to spend.

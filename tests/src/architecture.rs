@@ -11,7 +11,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("ccc-core", &["ccc-core"]),
     ("ccc-github", &["ccc-core", "ccc-github"]),
     ("ccc-store", &["ccc-core", "ccc-store"]),
-    ("ccc-runner", &["ccc-core", "ccc-runner"]),
+    ("ccc-runner", &["ccc-core", "ccc-keeper", "ccc-runner"]),
 ];
 
 /// What belongs to one adapter, and so neither among the core's dependencies nor in its names.

@@ -39,7 +39,7 @@ pub(crate) struct DemoArgs {
     /// is set, a scenario of the demo's own where none is.
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<PathBuf>,
-    /// What runs the agent: subprocess.
+    /// What runs the agent: subprocess or docker.
     #[arg(long, default_value = "subprocess")]
     pub(crate) runner: String,
     /// Print one JSON object per event on standard output.
@@ -61,7 +61,7 @@ pub(crate) struct RunArgs {
     /// Who edits: claude, scripted:FILE or command:ARGV…. Default: agent.kind of the configuration.
     #[arg(long)]
     pub(crate) agent: Option<String>,
-    /// What runs the agent: subprocess. Default: runner.kind of the configuration.
+    /// What runs the agent: subprocess or docker. Default: runner.kind of the configuration.
     #[arg(long)]
     pub(crate) runner: Option<String>,
     /// Print one JSON object per event on standard output.

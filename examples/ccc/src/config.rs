@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 mod agent;
 mod github;
 mod model;
+mod runner;
 
 pub use agent::AgentConfig;
 use ccc_core::policy::TrustPolicy;
 use ccc_core::{Error, ErrorKind, Result, Secret};
 pub use github::GitHubConfig;
 pub use model::ModelConfig;
+pub use runner::RunnerConfig;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -29,6 +31,15 @@ const KEYS: &[&str] = &[
     "github.proxy",
     "github.write_spacing_ms",
     "runner.kind",
+    "runner.host",
+    "runner.image",
+    "runner.runtime",
+    "runner.workspaces",
+    "runner.memory_mib",
+    "runner.cpus",
+    "runner.processes",
+    "runner.workspace_mib",
+    "runner.workspace_files",
     "agent.kind",
     "agent.wall_seconds",
     "agent.idle_seconds",
@@ -98,26 +109,12 @@ pub struct Config {
     pub policy: TrustPolicy,
 }
 
-/// What runs the agent.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default)]
-pub struct RunnerConfig {
-    /// `subprocess`.
-    pub kind: String,
-}
-
 /// How much runs at once.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RunsConfig {
     /// Runs at once.
     pub concurrency: Option<usize>,
-}
-
-impl Default for RunnerConfig {
-    fn default() -> Self {
-        Self { kind: "subprocess".to_owned() }
-    }
 }
 
 impl Config {
@@ -281,6 +278,11 @@ fn value_of(key: &str, text: String) -> Value {
                 | "write_spacing_ms"
                 | "allowed_tools"
                 | "max_turns"
+                | "memory_mib"
+                | "cpus"
+                | "processes"
+                | "workspace_mib"
+                | "workspace_files"
                 | "max_usd"
                 | "allowed"
                 | "price"

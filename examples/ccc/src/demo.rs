@@ -89,12 +89,17 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
 
 /// The configuration of the demo, and the model that answers when there is no account.
 async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<ScriptedModel>)> {
-    // Of the person's own settings only those of the agent: everything else here is emulated.
+    // Of the person's own settings only those of the agent and the runner: everything else here is emulated.
     let own = Config::load(None, config::environment()?)?;
-    let (agent, model) = (own.agent, own.model);
-    let mut config = Config { data_dir: Some(dir.join("data")), agent, model, ..Config::default() };
+    let (agent, model, runner) = (own.agent, own.model, own.runner);
+    let data_dir = Some(dir.join("data"));
+    let mut config = Config { data_dir, agent, model, runner, ..Config::default() };
     config.runner.kind.clone_from(&args.runner);
     config.agent.allowed_tools.push(TESTS.to_owned());
+    if args.runner == "docker" {
+        // Where it is on this machine says nothing of where it is in an image.
+        config.agent.program = None;
+    }
     if args.agent != "claude" {
         return match &args.scenario {
             Some(_) => Err(Error::new(ErrorKind::InvalidInput, "--scenario is for --agent claude")),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use ccc_core::credential::Precondition;
 use ccc_core::{Agent, ContainerRunner, CredentialKey, CredentialStore, Error, ErrorKind, Result};
 use ccc_runner::{
-    ClaudeCode, CommandAgent, CredentialKind, ModelLogin, ModelProxy, Permissions, ScriptedAgent,
-    SubprocessRunner,
+    ClaudeCode, CommandAgent, CredentialKind, DockerRunner, ModelLogin, ModelProxy, Permissions,
+    ScriptedAgent, SubprocessRunner,
 };
 use ccc_store::MemoryCredentialStore;
 
@@ -66,7 +66,18 @@ fn runner(config: &Config, proxy: Option<&ModelProxy>) -> Result<Arc<dyn Contain
             }
             Ok(Arc::new(runner))
         }
-        kind => Err(unknown("runner", kind, "subprocess")),
+        "docker" => {
+            let settings = &config.runner;
+            let runner = DockerRunner::builder(config.data_dir()?.join("docker"))
+                .host(set(&settings.host).map(str::to_owned))
+                .image(set(&settings.image).map(str::to_owned))
+                .runtime(set(&settings.runtime).map(str::to_owned))
+                .workspaces(settings.workspaces()?)
+                .model_proxy(proxy.map(ModelProxy::address))
+                .build()?;
+            Ok(Arc::new(runner))
+        }
+        kind => Err(unknown("runner", kind, "subprocess and docker")),
     }
 }
 

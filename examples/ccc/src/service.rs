@@ -143,6 +143,7 @@ pub(crate) fn pipeline(
 ) -> Result<Pipeline> {
     let mut limits = Limits::default();
     config.agent.limit(&mut limits)?;
+    config.runner.limit(&mut limits)?;
     let mut transport = Transport::default();
     transport.proxy.clone_from(&config.github.proxy);
     transport.ca_file.clone_from(&config.github.ca_file);
