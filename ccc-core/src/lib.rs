@@ -4,6 +4,7 @@ pub mod agent;
 pub mod clock;
 pub mod container;
 pub mod credential;
+pub mod egress;
 mod error;
 pub mod event;
 pub mod id;

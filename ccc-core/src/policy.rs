@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::egress::HostPattern;
 use crate::event::{ActorKind, IssueEvent, Trigger};
 use crate::run::SkipReason;
 use crate::text::file_system_name;
@@ -28,6 +29,14 @@ pub struct TrustPolicy {
     pub max_files: usize,
     /// The most bytes that the files of a change may have together.
     pub max_bytes: u64,
+    /// Images that a repository may choose: names as they are, or beginnings that end with `*`.
+    pub images: Vec<String>,
+    /// Hosts that a repository's setup may reach.
+    pub setup_hosts: Vec<HostPattern>,
+    /// Hosts that the agent's programs may reach. Each of them is a way out for what is in the repository.
+    pub agent_hosts: Vec<HostPattern>,
+    /// Lets people without write permission start runs also where a runner isolates nothing.
+    pub dangerously_unisolated: bool,
 }
 
 impl Default for TrustPolicy {
@@ -57,6 +66,10 @@ impl Default for TrustPolicy {
             protected_names: names.map(str::to_owned).to_vec(),
             max_files: 300,
             max_bytes: 10 << 20,
+            images: Vec::new(),
+            setup_hosts: Vec::new(),
+            agent_hosts: Vec::new(),
+            dangerously_unisolated: false,
         }
     }
 }
@@ -86,6 +99,24 @@ impl TrustPolicy {
     #[must_use]
     pub fn permits(&self, event: &IssueEvent, permission: Permission) -> bool {
         permission >= self.permission || self.allowed_actors.contains(&event.actor.id)
+    }
+
+    /// Whether this person's issue may be worked on by plain processes of the host (spec: X4c): who can write
+    /// to the repository could have its tests run such things anyway.
+    #[must_use]
+    pub fn permits_unisolated(&self, event: &IssueEvent, permission: Permission) -> bool {
+        permission >= Permission::Write
+            || self.allowed_actors.contains(&event.actor.id)
+            || self.dangerously_unisolated
+    }
+
+    /// Whether a repository may choose this image.
+    #[must_use]
+    pub fn permits_image(&self, image: &str) -> bool {
+        self.images.iter().any(|known| match known.strip_suffix('*') {
+            Some(beginning) => image.starts_with(beginning),
+            None => image == known,
+        })
     }
 
     /// Whether a change must not touch this path, `/`-separated and relative to the root.

@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 mod copy;
 mod engine;
+mod examine;
 mod fault;
 mod inside;
 mod lay_out;
@@ -22,6 +23,7 @@ mod start;
 mod walls;
 
 use engine::Engine;
+pub use examine::Finding;
 use fault::Attempt;
 pub use settings::DockerRunnerBuilder;
 use settings::Settings;

@@ -3,6 +3,7 @@
 mod claude_code;
 mod command_agent;
 mod docker;
+mod egress;
 mod model_login;
 mod model_proxy;
 mod output;
@@ -16,7 +17,8 @@ mod subprocess;
 
 pub use claude_code::{ClaudeCode, Permissions, Transcript};
 pub use command_agent::CommandAgent;
-pub use docker::{DockerRunner, DockerRunnerBuilder, Workspaces};
+pub use docker::{DockerRunner, DockerRunnerBuilder, Finding, Workspaces};
+pub use egress::{EgressRule, EgressRules, Resolver};
 pub use model_login::{CredentialKind, ModelLogin};
 pub use model_proxy::{
     ModelAccess, ModelCredential, ModelNotice, ModelPattern, ModelProxy, ModelProxyBuilder, Price,

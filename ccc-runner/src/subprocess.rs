@@ -145,6 +145,10 @@ impl Container for Subprocesses {
         self.model_proxy.as_deref()
     }
 
+    fn kept_from(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
         let mut child = self.command(command)?.spawn().map_err(|e| {
             Error::new(ErrorKind::Unavailable, "cannot start a process").with_source(e)

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::Secret;
+use crate::egress::HostPattern;
 
 /// What the programs in a container may talk to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +72,9 @@ pub struct ContainerSpec {
     pub env: Vec<(String, EnvValue)>,
     /// What it may talk to.
     pub network: Network,
+    /// Hosts that its programs may reach beyond that, over HTTPS and through the runner's own proxy, for
+    /// runners that have one: programs find it in `HTTPS_PROXY`.
+    pub egress: Vec<HostPattern>,
     /// Its ceilings.
     pub resources: Resources,
 }
@@ -83,6 +87,7 @@ impl ContainerSpec {
             workspace: workspace.into(),
             env: Vec::new(),
             network: Network::None,
+            egress: Vec::new(),
             resources: Resources::default(),
         }
     }
@@ -108,6 +113,13 @@ impl ContainerSpec {
         self
     }
 
+    /// Sets the hosts that it may reach.
+    #[must_use]
+    pub fn with_egress(mut self, hosts: Vec<HostPattern>) -> Self {
+        self.egress = hosts;
+        self
+    }
+
     /// Sets the ceilings.
     #[must_use]
     pub fn with_resources(mut self, resources: Resources) -> Self {
@@ -127,6 +139,8 @@ pub struct Command {
     pub env: Vec<(String, EnvValue)>,
     /// What it reads; the end of file comes after it.
     pub stdin: Vec<u8>,
+    /// Hosts that may be reached while this program runs, beside those of the container.
+    pub egress: Vec<HostPattern>,
 }
 
 impl Command {
@@ -136,6 +150,7 @@ impl Command {
             argv: argv.into_iter().map(Into::into).collect(),
             env: Vec::new(),
             stdin: Vec::new(),
+            egress: Vec::new(),
         }
     }
 
@@ -143,6 +158,13 @@ impl Command {
     #[must_use]
     pub fn with_stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
+        self
+    }
+
+    /// Sets the hosts that may be reached while the program runs.
+    #[must_use]
+    pub fn with_egress(mut self, hosts: Vec<HostPattern>) -> Self {
+        self.egress = hosts;
         self
     }
 

@@ -1,7 +1,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Limits, Parts, Pipeline};
+use super::setup::SettingsFile;
+use super::{Limits, Parts, Pipeline, RepositorySettings};
 use crate::git::{HostGit, Transport};
 use crate::observe::NoObserver;
 use crate::policy::TrustPolicy;
@@ -24,6 +25,7 @@ pub struct PipelineBuilder {
     transport: Transport,
     policy: TrustPolicy,
     limits: Limits,
+    settings: Option<SettingsFile>,
 }
 
 impl Pipeline {
@@ -105,6 +107,18 @@ impl PipelineBuilder {
         self
     }
 
+    /// Heeds what repositories say in the file at `path` of their default branch. Without it, no repository is
+    /// asked.
+    #[must_use]
+    pub fn repository_settings(
+        mut self,
+        path: &'static str,
+        read: fn(&str) -> Result<RepositorySettings>,
+    ) -> Self {
+        self.settings = Some(SettingsFile { path, read });
+        self
+    }
+
     /// Checks that all is there, and takes the data directory.
     ///
     /// # Errors
@@ -133,6 +147,7 @@ impl PipelineBuilder {
                 .with_transport(self.transport),
             policy: self.policy,
             limits: self.limits,
+            settings: self.settings,
             cleanups: tokio_util::task::TaskTracker::new(),
             runtime,
         };

@@ -11,6 +11,8 @@ pub struct Limits {
     pub run: Duration,
     /// Any one stage but Work.
     pub stage: Duration,
+    /// A repository's setup, before the agent.
+    pub setup: Duration,
     /// What the agent may use in Work.
     pub agent: AgentLimits,
     /// How long the agent's programs get to end by themselves before they are killed.
@@ -28,6 +30,7 @@ impl Default for Limits {
         Self {
             run: Duration::from_secs(90 * 60),
             stage: Duration::from_secs(15 * 60),
+            setup: Duration::from_secs(10 * 60),
             agent: AgentLimits::default(),
             stop_grace: Duration::from_secs(10),
             // Longer than a host may have us wait for its limits: what is said last counts.

@@ -20,6 +20,7 @@ mod limits;
 mod lines;
 mod publish;
 mod render;
+mod setup;
 mod stages;
 mod work;
 
@@ -31,6 +32,7 @@ pub use builder::PipelineBuilder;
 pub(crate) use context::guarded;
 pub use drive::RunReport;
 pub use limits::Limits;
+pub use setup::RepositorySettings;
 
 use crate::git::HostGit;
 use crate::policy::TrustPolicy;
@@ -53,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) git: HostGit,
     pub(crate) policy: TrustPolicy,
     pub(crate) limits: Limits,
+    settings: Option<setup::SettingsFile>,
     /// Cleanups that run, so that a program can wait for them before it ends.
     pub(crate) cleanups: TaskTracker,
     pub(crate) runtime: tokio::runtime::Handle,

@@ -135,6 +135,15 @@ fn spent(report: &AgentReport) -> String {
             .collect();
         text.push_str(&format!("\n\nTools that it was not allowed to use: {}.", tools.join(", ")));
     }
+    if !report.kept_from.is_empty() {
+        let places: Vec<String> = report
+            .kept_from
+            .iter()
+            .take(20)
+            .map(|place| markdown_escape(&one_line(place, 100)))
+            .collect();
+        text.push_str(&format!("\n\nIts programs were kept from reaching: {}.", places.join(", ")));
+    }
     text
 }
 

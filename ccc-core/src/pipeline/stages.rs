@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::Pipeline;
 use super::context::{Context, Ended, guarded};
+use super::{Parts, Pipeline};
 use crate::agent::Task;
 use crate::container::ContainerSpec;
 use crate::event::Trigger;
@@ -61,6 +61,10 @@ impl Pipeline {
         let permission = host.permission(run.repo(), &event.actor).await?;
         if !policy.permits(event, permission) {
             return Err(Ended::With(not_permitted(run, policy.permission, permission)));
+        }
+        let runner = &self.parts.runner;
+        if !runner.capabilities().isolated && !policy.permits_unisolated(event, permission) {
+            return Err(Ended::With(not_here(runner.name(), permission)));
         }
         let issue = match host.issue(run.repo(), event.issue.number).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -119,7 +123,8 @@ impl Pipeline {
         run: &Context,
         workspace: &Workspace,
     ) -> Result<(Box<dyn Container>, Task), Ended> {
-        let (agent, limits) = (&self.parts.agent, &self.parts.limits);
+        let Parts { agent, limits, policy, .. } = &*self.parts;
+        let settings = self.settings(run).await?;
         let needs = agent.needs();
         let task = self.task(run, &needs.credentials).await?;
         // From here on the run needs no reading power.
@@ -127,14 +132,18 @@ impl Pipeline {
             run.note(format!("the read token could not be revoked: {error}"));
         }
         let spec = ContainerSpec::new(&workspace.path)
-            .with_image(needs.image)
+            .with_image(settings.image.clone().or(needs.image))
             .with_env(needs.env)
             .with_network(needs.network)
+            .with_egress(policy.agent_hosts.clone())
             .with_resources(limits.resources);
         let mut attempt = 1;
         loop {
             match self.spawn(run, &spec, attempt).await? {
-                ControlFlow::Break(container) => return Ok((container, task)),
+                ControlFlow::Break(container) => {
+                    self.set_up(run, &*container, &settings).await?;
+                    return Ok((container, task));
+                }
                 ControlFlow::Continue(wait) => self.parts.clock.sleep(wait).await,
             }
             attempt += 1;
@@ -184,6 +193,19 @@ impl Pipeline {
 
 fn skip(reason: SkipReason) -> Ended {
     Ended::With(Outcome::Skipped { reason })
+}
+
+/// The operator let this person start runs, and has no wall to run them behind.
+fn not_here(runner: &str, permission: Permission) -> Outcome {
+    Outcome::Refused {
+        stage: Stage::Authorize,
+        reason: format!(
+            "the {runner} runner isolates nothing, and works for people with write permission alone, not \
+             {permission}: the operator can choose another runner, name the account in \
+             policy.allowed_actors, or set policy.dangerously_unisolated"
+        ),
+        paths: Vec::new(),
+    }
 }
 
 /// Who asked in so many words gets an answer; opening an issue is everybody's right, and no reason

@@ -22,7 +22,10 @@ impl Pipeline {
         task: &Task,
     ) -> Result<(), Ended> {
         let ended = self.run_agent(run, container, task).await;
-        let ended = ended.map(|report| run.redactor.clean_report(report));
+        let ended = ended.map(|mut report| {
+            report.kept_from = container.kept_from();
+            run.redactor.clean_report(report)
+        });
         if let Ok(report) = &ended {
             run.note_down(|checkpoint| checkpoint.report = Some(report.clone()));
         }

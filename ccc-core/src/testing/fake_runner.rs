@@ -88,6 +88,10 @@ impl Container for FakeContainer {
         (self.spec.network == Network::ModelProxy).then_some(FakeRunner::MODEL_PROXY)
     }
 
+    fn kept_from(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
         tokio::select! {
             biased;

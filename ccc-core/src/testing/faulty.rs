@@ -98,6 +98,9 @@ impl Container for Faulty<Box<dyn Container>> {
     fn model_proxy(&self) -> Option<&str> {
         self.inner.model_proxy()
     }
+    fn kept_from(&self) -> Vec<String> {
+        self.inner.kept_from()
+    }
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
         through!(self, "container.exec", exec(command, output))
     }

@@ -3,7 +3,9 @@
 #![allow(clippy::disallowed_methods, reason = "it runs in containers alone, by their real time")]
 
 use std::io;
+use std::net::TcpStream;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use ccc_keeper::{Keep, exit};
 use rustix::process::DumpableBehavior;
@@ -14,6 +16,9 @@ mod memory;
 mod programs;
 mod watch;
 
+/// How long an address has to answer.
+const REACH_WITHIN: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
     // What the agent runs is the same user: it shall not steer us by /proc.
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
@@ -21,13 +26,21 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let kept = match arguments[..] {
         ["keep", json] => start(json),
+        ["reach", ref addresses @ ..] => {
+            addresses.iter().filter(|address| answers(address)).for_each(|address| {
+                use std::io::Write;
+                let _ = writeln!(io::stdout(), "{address}");
+            });
+            return ExitCode::SUCCESS;
+        }
         ["--version"] => {
             let version = env!("CARGO_PKG_VERSION");
             say(&format!("ccc-keeper {version} (protocol {})", ccc_keeper::PROTOCOL));
             return ExitCode::SUCCESS;
         }
         _ => {
-            let line = "this program is started by ccc: ccc-keeper keep JSON, or --version";
+            let line =
+                "this program is started by ccc: ccc-keeper keep JSON, reach ADDRESS… or --version";
             Err(io::Error::new(io::ErrorKind::InvalidInput, line))
         }
     };
@@ -35,6 +48,12 @@ fn main() -> ExitCode {
         say(&format!("ccc-keeper: {error}"));
         exit::CONFUSED
     }))
+}
+
+/// Whether somebody listens at the address.
+fn answers(address: &str) -> bool {
+    let address = address.parse::<std::net::SocketAddr>();
+    address.is_ok_and(|address| TcpStream::connect_timeout(&address, REACH_WITHIN).is_ok())
 }
 
 fn start(json: &str) -> io::Result<u8> {

@@ -13,6 +13,7 @@ use bollard::query_parameters::{
 use ccc_core::{Clock, Error, ErrorKind, Result, RunId};
 
 use super::fault::{self, Attempt};
+use super::walls::KEEPER;
 use super::{OWNER_LABEL, RUN_LABEL, Settings, Workspaces};
 
 /// The oldest API that has all that we ask for: that of Docker 20.10.
@@ -152,6 +153,8 @@ impl Engine {
         })?;
         let body = ContainerCreateBody {
             image: Some(image.id),
+            // Never run; an engine wants to know one all the same.
+            cmd: Some(vec![KEEPER.to_owned()]),
             labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), owner.to_owned())])),
             network_disabled: Some(true),
             host_config: Some(HostConfig {
@@ -168,7 +171,14 @@ impl Engine {
             ..ContainerCreateBody::default()
         };
         let created = self.docker.create_container(None, body).await;
-        let Ok(container) = created else { return Ok(false) };
+        let container = match created {
+            Ok(container) => container,
+            // It says so itself: there is no such directory where it looks.
+            Err(refusal) if fault::answer(&refusal).is_some_and(|(status, _)| status == 400) => {
+                return Ok(false);
+            }
+            Err(refusal) => return Err(fault::error("cannot make a container", refusal)),
+        };
         let options =
             ContainerArchiveInfoOptionsBuilder::default().path(&format!("/ours/{marker}")).build();
         let seen = self.docker.get_container_archive_info(&container.id, Some(options)).await;

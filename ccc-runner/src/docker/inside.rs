@@ -12,8 +12,8 @@ use ccc_core::container::{
 };
 use ccc_core::{Container, Error, ErrorKind, Result, RunId, async_trait};
 use ccc_keeper::{
-    Arrivals, Door, Ended, Ending, Hello, MODEL_PORT, Order, Piece, Pipe, Tunnel, exit, read_head,
-    read_piece, write_head,
+    Arrivals, Door, EGRESS_PORT, Ended, Ending, Hello, MODEL_PORT, Order, Piece, Pipe, Tunnel,
+    exit, read_head, read_piece, write_head,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use super::fault::{self, Attempt};
 use super::walls::{HOME, WORKSPACE};
 use super::{Shared, copy, name};
+use crate::egress::Egress;
 use crate::output::Room;
 
 /// How long the engine may take to notice that a container has ended.
@@ -37,6 +38,7 @@ pub(super) struct Connection {
     tunnel: Tunnel,
     words: Words,
     greeting: Option<oneshot::Receiver<Hello>>,
+    egress: Arc<Egress>,
     _tasks: JoinSet<()>,
 }
 
@@ -44,16 +46,15 @@ impl Connection {
     pub(super) fn new(
         socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         words: Words,
-        network: Network,
-        model_proxy: Option<SocketAddr>,
+        model: Option<SocketAddr>,
+        egress: Arc<Egress>,
     ) -> Self {
         let (tunnel, arrivals, work) = ccc_keeper::tunnel(socket, true);
         let (greet, greeting) = oneshot::channel();
-        let model = model_proxy.filter(|_| network == Network::ModelProxy);
         let mut tasks = JoinSet::new();
         tasks.spawn(work);
-        tasks.spawn(answer(arrivals, greet, model));
-        Self { tunnel, words, greeting: Some(greeting), _tasks: tasks }
+        tasks.spawn(answer(arrivals, greet, model, Arc::clone(&egress)));
+        Self { tunnel, words, greeting: Some(greeting), egress, _tasks: tasks }
     }
 
     /// The keeper's first words; `None` when it ended without any.
@@ -70,7 +71,12 @@ impl Connection {
 
 /// Answers the streams that the keeper opens: its greeting, and those who want to the model proxy. Whatever
 /// else comes is closed: who is inside can say what they like.
-async fn answer(mut arrivals: Arrivals, greet: oneshot::Sender<Hello>, model: Option<SocketAddr>) {
+async fn answer(
+    mut arrivals: Arrivals,
+    greet: oneshot::Sender<Hello>,
+    model: Option<SocketAddr>,
+    egress: Arc<Egress>,
+) {
     let mut greet = Some(greet);
     let mut streams = JoinSet::new();
     while let Some(mut stream) = arrivals.next().await {
@@ -83,9 +89,10 @@ async fn answer(mut arrivals: Arrivals, greet: oneshot::Sender<Hello>, model: Op
             }
             continue;
         }
+        let egress = Arc::clone(&egress);
         streams.spawn(async move {
             // A connection that breaks is told to both ends by its end.
-            let _ = lead(stream, model).await;
+            let _ = lead(stream, model, &egress).await;
         });
     }
 }
@@ -97,10 +104,11 @@ async fn hello(stream: &mut Pipe) -> io::Result<Hello> {
     }
 }
 
-async fn lead(mut stream: Pipe, model: Option<SocketAddr>) -> io::Result<()> {
+async fn lead(mut stream: Pipe, model: Option<SocketAddr>, egress: &Egress) -> io::Result<()> {
     let address = match read_head::<Door>(&mut stream).await? {
         Door::Model => model,
-        Door::Egress | Door::Hello => None,
+        Door::Egress => return egress.serve(stream).await,
+        Door::Hello => None,
     };
     let Some(address) = address else { return Ok(()) };
     let mut proxy = TcpStream::connect(address).await?;
@@ -135,10 +143,18 @@ impl DockerContainer {
 
     fn order(&self, command: &Command) -> Result<Order> {
         let mut env = self.env.clone();
-        env.extend(
-            [("HOME", HOME), ("TMPDIR", "/tmp"), ("LANG", "C.UTF-8")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned())),
-        );
+        let proxy = format!("http://127.0.0.1:{EGRESS_PORT}");
+        // In both spellings: programs know one or the other.
+        let ours = [
+            ("HOME", HOME),
+            ("TMPDIR", "/tmp"),
+            ("LANG", "C.UTF-8"),
+            ("HTTPS_PROXY", &proxy),
+            ("https_proxy", &proxy),
+            ("NO_PROXY", "127.0.0.1,localhost"),
+            ("no_proxy", "127.0.0.1,localhost"),
+        ];
+        env.extend(ours.map(|(name, value)| (name.to_owned(), value.to_owned())));
         for (name, value) in self.spec.env.iter().chain(&command.env) {
             let value = match value {
                 EnvValue::Plain(text) => text.clone(),
@@ -274,8 +290,13 @@ impl Container for DockerContainer {
         self.model_proxy.as_deref()
     }
 
+    fn kept_from(&self) -> Vec<String> {
+        self.connection.egress.kept_from()
+    }
+
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
         let order = self.order(command)?;
+        let _wider = self.connection.egress.widen(&command.egress);
         let ended = match self.converse(&order, &command.stdin, output).await {
             Ok(ended) => ended,
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {

@@ -9,6 +9,8 @@ use bollard::models::ContainerCreateBody;
 use ccc_core::{Clock, Error, ErrorKind, Result, SystemClock};
 use tokio::sync::{OnceCell, Semaphore};
 
+use crate::EgressRules;
+
 use super::{DockerRunner, STARTS_AT_ONCE, Shared, Workspaces};
 
 /// The image of `images/build`.
@@ -22,6 +24,7 @@ pub(super) struct Settings {
     pub(super) runtime: Option<String>,
     pub(super) workspaces: Workspaces,
     pub(super) model_proxy: Option<SocketAddr>,
+    pub(super) egress: EgressRules,
     pub(super) altered: Option<Altered>,
 }
 
@@ -81,6 +84,13 @@ impl DockerRunnerBuilder {
     #[must_use]
     pub fn model_proxy(mut self, address: Option<SocketAddr>) -> Self {
         self.settings.model_proxy = address;
+        self
+    }
+
+    /// What the way to listed hosts insists on.
+    #[must_use]
+    pub fn egress(mut self, rules: EgressRules) -> Self {
+        self.settings.egress = rules;
         self
     }
 
@@ -176,6 +186,7 @@ impl DockerRunner {
             runtime: None,
             workspaces: Workspaces::Auto,
             model_proxy: None,
+            egress: EgressRules::default(),
             altered: None,
         };
         DockerRunnerBuilder { settings, clock: Arc::new(SystemClock) }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bollard::container::LogOutput;
 use bollard::query_parameters::AttachContainerOptionsBuilder;
 use bytes::Bytes;
-use ccc_core::container::ContainerSpec;
+use ccc_core::container::{ContainerSpec, Network};
 use ccc_core::{CancellationToken, Error, ErrorKind, Result, RunId};
 use ccc_keeper::PROTOCOL;
 use futures_util::StreamExt;
@@ -20,6 +20,7 @@ use super::fault::{self, Attempt};
 use super::inside::{Connection, DockerContainer};
 use super::walls::{self, User};
 use super::{Shared, copy, name};
+use crate::egress::Egress;
 
 /// How long a container that was started may take to say so.
 const GREETS_WITHIN: Duration = Duration::from_secs(60);
@@ -49,7 +50,10 @@ pub(super) async fn start(
         copy::copy_in(engine, &name, &spec.workspace, user).await?;
         still_wanted()?;
     }
-    let mut connection = attach(shared, engine, &name, spec).await?;
+    let always = spec.egress.clone();
+    let egress = Egress::new(shared.settings.egress.clone(), Arc::clone(&shared.clock), always);
+    let egress = Arc::new(egress);
+    let mut connection = attach(shared, engine, &name, spec, &egress).await?;
     let started = engine.docker.start_container(&name, None).await;
     started.map_err(|refusal| not_started(&image.id, refusal))?;
     still_wanted()?;
@@ -76,7 +80,8 @@ pub(super) async fn start(
             return Err(Error::new(ErrorKind::Unavailable, line));
         }
     }
-    Ok(DockerContainer::new(Arc::clone(shared), run, spec.clone(), image.env, connection))
+    let (shared, spec) = (Arc::clone(shared), spec.clone());
+    Ok(DockerContainer::new(shared, run, spec, image.env, connection))
 }
 
 /// A connection to what will be the keeper's standard input and output.
@@ -85,6 +90,7 @@ async fn attach(
     engine: &Engine,
     name: &str,
     spec: &ContainerSpec,
+    egress: &Arc<Egress>,
 ) -> Result<Connection> {
     let options = AttachContainerOptionsBuilder::default()
         .stream(true)
@@ -111,7 +117,8 @@ async fn attach(
         std::future::ready(piece)
     });
     let socket = tokio::io::join(StreamReader::new(output), attached.input);
-    Ok(Connection::new(socket, words, spec.network, shared.settings.model_proxy))
+    let model = shared.settings.model_proxy.filter(|_| spec.network == Network::ModelProxy);
+    Ok(Connection::new(socket, words, model, Arc::clone(egress)))
 }
 
 fn not_started(image: &str, refusal: bollard::errors::Error) -> Error {

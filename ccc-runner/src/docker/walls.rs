@@ -18,7 +18,8 @@ use super::{OWNER_LABEL, RUN_LABEL, Shared};
 pub(super) const WORKSPACE: &str = "/workspace";
 /// Where the programs' home is: in memory, and gone with the container.
 pub(super) const HOME: &str = "/tmp/home";
-const KEEPER: &str = "/usr/local/bin/ccc-keeper";
+/// The program that every container is started with.
+pub(super) const KEEPER: &str = "/usr/local/bin/ccc-keeper";
 /// The user of our images, and of every container whose files we may give away.
 const USER: u32 = 10_001;
 
@@ -55,7 +56,7 @@ pub(super) fn body(
         entries: resources.workspace_entries,
         directories: vec![HOME.to_owned()],
         model: spec.network == Network::ModelProxy,
-        egress: false,
+        egress: true,
     };
     let keep = serde_json::to_string(&keep).map_err(|e| {
         Error::new(ErrorKind::Unexpected, "cannot write the keeper's orders").with_source(e)

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use ccc_core::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::{demo, emulate, run, serve};
+use crate::{demo, doctor, emulate, run, serve};
 
 /// An issue is opened; minutes later there is a pull request, or a comment that says why not.
 #[derive(Debug, Parser)]
@@ -26,6 +26,8 @@ enum Command {
     Run(RunArgs),
     /// Run the self-hosted service.
     Serve(ServeArgs),
+    /// Look whether this machine can do the work: git, the container engine, its image, its walls.
+    Doctor(DoctorArgs),
     /// Run an emulated GitHub, for your own integration.
     GithubEmulator(EmulatorArgs),
 }
@@ -80,6 +82,16 @@ pub(crate) struct ServeArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// What runs the agent: subprocess or docker. Default: runner.kind of the configuration.
+    #[arg(long)]
+    pub(crate) runner: Option<String>,
+    /// The configuration file. Default: ccc.toml, when there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct EmulatorArgs {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:3000")]
@@ -128,6 +140,7 @@ impl Cli {
                 Command::Demo(args) => demo::demo(&args).await,
                 Command::Run(args) => run::run(&args).await,
                 Command::Serve(args) => serve::serve(&args).await.map(|()| true),
+                Command::Doctor(args) => doctor::doctor(&args).await,
                 Command::GithubEmulator(args) => emulate::emulate(&args).await.map(|()| true),
             }
         });

@@ -68,6 +68,10 @@ const KEYS: &[&str] = &[
     "policy.protected_names",
     "policy.max_files",
     "policy.max_bytes",
+    "policy.images",
+    "policy.setup_hosts",
+    "policy.agent_hosts",
+    "policy.dangerously_unisolated",
 ];
 /// Secrets come from the environment or from files, never from `ccc.toml`.
 const ENV_ONLY: &[&str] = &[
@@ -278,6 +282,10 @@ fn value_of(key: &str, text: String) -> Value {
                 | "write_spacing_ms"
                 | "allowed_tools"
                 | "max_turns"
+                | "images"
+                | "setup_hosts"
+                | "agent_hosts"
+                | "dangerously_unisolated"
                 | "memory_mib"
                 | "cpus"
                 | "processes"

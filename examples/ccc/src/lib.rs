@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod config;
 mod demo;
+mod doctor;
 mod emulate;
 mod git;
 mod health;

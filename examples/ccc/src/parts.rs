@@ -57,7 +57,10 @@ async fn login(config: &Config) -> Result<Option<(ModelLogin, Arc<dyn Credential
 }
 
 /// The runner of the configuration, with its own directory under the data directory.
-fn runner(config: &Config, proxy: Option<&ModelProxy>) -> Result<Arc<dyn ContainerRunner>> {
+pub(crate) fn runner(
+    config: &Config,
+    proxy: Option<&ModelProxy>,
+) -> Result<Arc<dyn ContainerRunner>> {
     match config.runner.kind.as_str() {
         "subprocess" => {
             let mut runner = SubprocessRunner::new(config.data_dir()?.join("subprocess"))?;
@@ -66,19 +69,21 @@ fn runner(config: &Config, proxy: Option<&ModelProxy>) -> Result<Arc<dyn Contain
             }
             Ok(Arc::new(runner))
         }
-        "docker" => {
-            let settings = &config.runner;
-            let runner = DockerRunner::builder(config.data_dir()?.join("docker"))
-                .host(set(&settings.host).map(str::to_owned))
-                .image(set(&settings.image).map(str::to_owned))
-                .runtime(set(&settings.runtime).map(str::to_owned))
-                .workspaces(settings.workspaces()?)
-                .model_proxy(proxy.map(ModelProxy::address))
-                .build()?;
-            Ok(Arc::new(runner))
-        }
+        "docker" => Ok(Arc::new(docker(config, proxy)?)),
         kind => Err(unknown("runner", kind, "subprocess and docker")),
     }
+}
+
+/// Containers, as the configuration wants them.
+pub(crate) fn docker(config: &Config, proxy: Option<&ModelProxy>) -> Result<DockerRunner> {
+    let settings = &config.runner;
+    DockerRunner::builder(config.data_dir()?.join("docker"))
+        .host(set(&settings.host).map(str::to_owned))
+        .image(set(&settings.image).map(str::to_owned))
+        .runtime(set(&settings.runtime).map(str::to_owned))
+        .workspaces(settings.workspaces()?)
+        .model_proxy(proxy.map(ModelProxy::address))
+        .build()
 }
 
 /// The agent of that kind; with a way to its model, and whether its walls are the runner's, where a

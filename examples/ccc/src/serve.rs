@@ -15,10 +15,14 @@ use crate::{Config, Service, config, http, router};
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
 
-pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
+/// The file that is named, or `ccc.toml` when there is one.
+pub(crate) fn config_file(named: Option<&Path>) -> Option<&Path> {
     let default = Path::new("ccc.toml");
-    let file = args.config.as_deref().or_else(|| default.exists().then_some(default));
-    let config = Config::load(file, config::environment()?)?;
+    named.or_else(|| default.exists().then_some(default))
+}
+
+pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
+    let config = Config::load(config_file(args.config.as_deref()), config::environment()?)?;
     log();
     let service = Service::observed(&config, Arc::new(Logged)).await?;
     for rule in &config.model.dangerously_without {

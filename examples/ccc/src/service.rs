@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use ccc_core::dispatcher::{Dispatcher, Pace};
 use ccc_core::git::Transport;
 use ccc_core::observe::NoObserver;
-use ccc_core::pipeline::{Limits, Pipeline};
+use ccc_core::pipeline::{Limits, Pipeline, RepositorySettings};
 use ccc_core::{
     CancellationToken, Clock, Error, ErrorKind, Intake, Observer, Result, SystemClock, VcsHost,
 };
@@ -157,7 +157,13 @@ pub(crate) fn pipeline(
         .data_dir(config.data_dir()?)
         .policy(config.policy.clone())
         .limits(limits)
+        .repository_settings(".github/ccc.toml", repository_settings)
         .build()
+}
+
+/// What a repository says of its own runs.
+fn repository_settings(text: &str) -> Result<RepositorySettings> {
+    toml::from_str(text).map_err(|e| Error::new(ErrorKind::InvalidInput, e.message()))
 }
 
 /// Every route of the service.

@@ -1,0 +1,109 @@
+//! What a repository asks for before the agent starts, in a file of its default branch.
+
+use serde::{Deserialize, Serialize};
+
+use super::Pipeline;
+use super::context::{Context, Ended, within};
+use crate::container::{Command, OutputStream};
+use crate::text::one_line;
+use crate::{Container, Error, ErrorKind, Outcome, Result, Stage};
+
+/// How much of the end of a failed program's output is told, bytes.
+const LAST_WORDS: usize = 2 << 10;
+
+/// What a repository may say about its runs. People with write permission to it wrote this, and nobody who
+/// opens issues.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RepositorySettings {
+    /// The image that the agent runs in, one of those that the operator permits.
+    pub image: Option<String>,
+    /// Lines for the container's shell, run one after the other before the agent starts: to install what the
+    /// tests need. They may reach the operator's `setup_hosts`, which the agent may not.
+    pub setup: Vec<String>,
+}
+
+/// Where a repository's settings are, and how they are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SettingsFile {
+    pub(super) path: &'static str,
+    pub(super) read: fn(&str) -> Result<RepositorySettings>,
+}
+
+impl Pipeline {
+    /// The repository's own settings, as far as the operator permits them.
+    pub(super) async fn settings(&self, run: &Context) -> Result<RepositorySettings, Ended> {
+        let Some(SettingsFile { path, read }) = self.parts.settings else {
+            return Ok(RepositorySettings::default());
+        };
+        let Some(file) = self.parts.host.file_at_default_branch(run.repo(), path).await? else {
+            return Ok(RepositorySettings::default());
+        };
+        let settings = read(&String::from_utf8_lossy(&file))
+            .map_err(|error| refused(format!("{path} cannot be used: {error}"), path))?;
+        match &settings.image {
+            Some(image) if !self.parts.policy.permits_image(image) => Err(refused(
+                format!("{path} names an image that the operator does not permit: {image}"),
+                path,
+            )),
+            _ => Ok(settings),
+        }
+    }
+
+    /// Runs the repository's setup. A line that fails ends it, and not the run: an agent may do without.
+    pub(super) async fn set_up(
+        &self,
+        run: &Context,
+        container: &dyn Container,
+        settings: &RepositorySettings,
+    ) -> Result<(), Ended> {
+        let limit = self.parts.limits.setup;
+        let lines = async {
+            for line in &settings.setup {
+                if !self.set_up_one(run, container, line).await? {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        // What ran too long is still running, with the way out that it was given: only the end of the
+        // container ends it.
+        within(&*self.parts.clock, limit, lines).await.unwrap_or_else(|| {
+            let line = format!("the repository's setup took longer than {} s", limit.as_secs());
+            Err(Ended::By(Error::new(ErrorKind::TimedOut, line)))
+        })
+    }
+
+    async fn set_up_one(
+        &self,
+        run: &Context,
+        container: &dyn Container,
+        line: &str,
+    ) -> Result<bool, Ended> {
+        let shown = one_line(line, 100);
+        run.note(format!("setup: {shown}"));
+        let mut words = Vec::new();
+        let mut sink = |_: OutputStream, bytes: &[u8]| {
+            words.extend_from_slice(bytes);
+            words.drain(..words.len().saturating_sub(LAST_WORDS));
+        };
+        let command =
+            Command::new(["sh", "-c", line]).with_egress(self.parts.policy.setup_hosts.clone());
+        let status = container.exec(&command, &mut sink).await?;
+        if !status.success() {
+            let words = one_line(&String::from_utf8_lossy(&words), 600);
+            run.note(format!(
+                "setup: `{shown}` ended with {status}, the rest is left out: {words}"
+            ));
+        }
+        Ok(status.success())
+    }
+}
+
+fn refused(reason: String, path: &str) -> Ended {
+    Ended::With(Outcome::Refused {
+        stage: Stage::Provision,
+        reason: one_line(&reason, 300),
+        paths: vec![path.to_owned()],
+    })
+}

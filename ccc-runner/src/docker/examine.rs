@@ -1,0 +1,200 @@
+//! Looking at the engine before a run depends on it.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+use bollard::models::SystemVersion;
+use ccc_core::container::{Command, ContainerSpec};
+use ccc_core::text::one_line;
+use ccc_core::{ContainerExt, ContainerRunner, Error, ErrorKind, Result, RunId};
+use tokio::net::TcpListener;
+
+use super::DockerRunner;
+use super::engine::Engine;
+use super::fault::Attempt;
+use super::walls::KEEPER;
+
+/// What a look at one thing found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// As it should be.
+    Good,
+    /// Works, and somebody should know.
+    Warning,
+    /// Stands in the way of every run.
+    Bad,
+}
+
+impl DockerRunner {
+    /// Looks at the engine, the image, and a container made of it, whose programs try to reach this machine.
+    /// One line each, with what to do where something is wrong.
+    pub async fn examine(&self) -> Vec<(Finding, String)> {
+        let mut findings = Vec::new();
+        if let Err(error) = self.look_at_all(&mut findings).await {
+            findings.push((Finding::Bad, error.to_string()));
+        }
+        findings
+    }
+
+    async fn look_at_all(&self, findings: &mut Vec<(Finding, String)>) -> Result<()> {
+        let (shared, mut say) = (&self.shared, |finding, line| findings.push((finding, line)));
+        if let Some(altered) = &shared.settings.altered {
+            say(Finding::Warning, format!("containers are altered: {}", altered.why));
+        }
+        let engine = shared.engine().await?;
+        let version = engine.docker.version().await.attempt("the engine does not answer")?;
+        say(Finding::Good, describe(&version));
+        if shared.settings.runtime.is_none() {
+            runtime(&version).into_iter().for_each(|line| say(Finding::Warning, line));
+        }
+        let way = match engine.mounts {
+            true => "workspaces are mounted: the engine sees our files",
+            false => "workspaces are copied: the engine does not see our files, or not as our user",
+        };
+        say(Finding::Good, way.to_owned());
+        let image = &shared.settings.image;
+        let found = engine.image(image).await?;
+        say(Finding::Good, format!("image {image} is {}", one_line(&found.id, 80)));
+
+        let run = RunId::new(shared.clock.now())?;
+        let looked = self.look_inside(run, engine).await;
+        let gone = self.destroy(run).await;
+        let (claude, reached) = looked?;
+        gone?;
+        match claude {
+            Some(version) => say(Finding::Good, format!("Claude Code in it: {version}")),
+            None => say(Finding::Warning, format!("there is no Claude Code in {image}")),
+        }
+        match &reached[..] {
+            [] => say(Finding::Good, "a container reaches nothing of this machine".to_owned()),
+            places => {
+                let line = format!("A CONTAINER REACHES THIS MACHINE, at {}", places.join(", "));
+                say(Finding::Bad, line);
+            }
+        }
+        Ok(())
+    }
+
+    /// What Claude Code says of itself in a container, and where that container gets to.
+    async fn look_inside(
+        &self,
+        run: RunId,
+        engine: &Engine,
+    ) -> Result<(Option<String>, Vec<String>)> {
+        let unusable =
+            |e| Error::new(ErrorKind::Unavailable, "cannot make a directory").with_source(e);
+        let workspace = tempfile::tempdir_in(&self.shared.settings.state_dir).map_err(unusable)?;
+        let container = self.spawn(run, &ContainerSpec::new(workspace.path())).await?;
+        let claude = match container.output(&Command::new(["claude", "--version"])).await {
+            Ok(output) if output.status.success() => {
+                Some(one_line(String::from_utf8_lossy(&output.stdout).trim(), 60))
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => None,
+        };
+        // Something that would answer, wherever this machine can be reached.
+        let canary = TcpListener::bind(("0.0.0.0", 0)).await.map_err(unusable)?;
+        let port = canary.local_addr().map_err(unusable)?.port();
+        let mut argv = vec![KEEPER.to_owned(), "reach".to_owned()];
+        let addresses = gateways(engine).await?.into_iter().chain(own_addresses());
+        argv.extend(addresses.map(|address| SocketAddr::new(address, port).to_string()));
+        let output = container.output(&Command::new(argv)).await?;
+        if !output.status.success() {
+            let line =
+                format!("the container's ccc-keeper does not look around: {}", output.status);
+            return Err(Error::new(ErrorKind::Unexpected, line));
+        }
+        let reached = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+        Ok((claude, reached))
+    }
+}
+
+/// This machine as the engine's networks see it.
+async fn gateways(engine: &Engine) -> Result<Vec<IpAddr>> {
+    let networks = engine.docker.list_networks(None).await;
+    let networks = networks.attempt("the engine does not list its networks")?;
+    let configs = networks.into_iter().filter_map(|network| network.ipam?.config).flatten();
+    Ok(configs.filter_map(|config| config.gateway?.parse().ok()).collect())
+}
+
+/// This machine's addresses, as the kernel lists them.
+fn own_addresses() -> Vec<IpAddr> {
+    let trie = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
+    let lines: Vec<&str> = trie.lines().collect();
+    let local = lines.windows(2).filter(|pair| pair[1].contains("host LOCAL"));
+    let mut found: Vec<IpAddr> =
+        local.filter_map(|pair| pair[0].trim().strip_prefix("|-- ")?.parse().ok()).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn describe(version: &SystemVersion) -> String {
+    let platform = version.platform.as_ref().map(|platform| platform.name.clone());
+    let name = platform.filter(|name| !name.is_empty()).unwrap_or_else(|| "engine".to_owned());
+    format!(
+        "{} {}, API {}",
+        one_line(&name, 60),
+        version.version.as_deref().unwrap_or("of no version"),
+        version.api_version.as_deref().unwrap_or("of no version")
+    )
+}
+
+/// What is known of the runtime's own holes.
+fn runtime(version: &SystemVersion) -> Option<String> {
+    let components: HashMap<_, _> = version
+        .components
+        .iter()
+        .flatten()
+        .map(|component| (component.name.as_str(), component.version.as_str()))
+        .collect();
+    let runc = *components.get("runc")?;
+    leaks(runc).then(|| {
+        format!(
+            "runc {} lets containers out, by its number (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881; before \
+             1.1.12 CVE-2024-21626 too): update to 1.2.8, 1.3.3 or newer, unless your distribution has patched \
+             it",
+            one_line(runc, 40)
+        )
+    })
+}
+
+/// Whether that runc is older than those in which the known ways out were closed:
+/// <https://github.com/opencontainers/runc/security/advisories>.
+fn leaks(version: &str) -> bool {
+    let core = version.split(['+', '~', '-']).next().unwrap_or_default();
+    let mut numbers = core.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let (major, minor, patch) =
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    match (major, minor) {
+        (1, 2) => patch < 8,
+        (1, 3) => patch < 3,
+        (1, 4) => version.contains("-rc.1") || version.contains("-rc.2"),
+        newer_or_older => newer_or_older < (1, 2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_with_known_ways_out_is_known() {
+        for (version, expected) in [
+            ("1.1.5+ds1", true),
+            ("1.1.12", true),
+            ("1.2.7", true),
+            ("1.2.8", false),
+            ("1.3.2", true),
+            ("1.3.3", false),
+            ("1.4.0-rc.2", true),
+            ("1.4.0-rc.3", false),
+            ("1.4.0", false),
+            ("1.5.1", false),
+            ("2.0.0", false),
+            ("", true),
+        ] {
+            assert_eq!(leaks(version), expected, "{version}");
+        }
+    }
+}
