@@ -94,7 +94,7 @@ impl Shared {
     }
 
     async fn engine(&self) -> Result<&Engine> {
-        self.engine.get_or_try_init(|| engine::connect(&self.settings, &self.owner)).await
+        self.engine.get_or_try_init(|| engine::connect(&self.settings)).await
     }
 }
 

@@ -22,14 +22,16 @@ pub(crate) async fn keep(keep: Keep) -> io::Result<u8> {
     for directory in &keep.directories {
         std::fs::create_dir_all(directory)?;
     }
+    let (model, egress) = (keep.model, keep.egress);
+    let breach = watch::breach(keep)?;
     let input = pipe::Receiver::from_owned_fd(own(io::stdin().as_fd())?)?;
     let output = pipe::Sender::from_owned_fd(own(io::stdout().as_fd())?)?;
     let (tunnel, mut arrivals, work) = tunnel(tokio::io::join(input, output), false);
     let mut tasks = JoinSet::new();
-    if keep.model {
+    if model {
         doors::open(&mut tasks, Door::Model, &tunnel).await?;
     }
-    if keep.egress {
+    if egress {
         doors::open(&mut tasks, Door::Egress, &tunnel).await?;
     }
     let greet = tunnel.clone();
@@ -46,7 +48,7 @@ pub(crate) async fn keep(keep: Keep) -> io::Result<u8> {
     tokio::select! {
         () = work => Ok(exit::ALONE),
         () = serve => Ok(exit::ALONE),
-        breach = watch::breach(&keep) => Ok(breach),
+        breach = breach => Ok(breach.unwrap_or(exit::CONFUSED)),
         _ = terminate.recv() => {
             everybody_ends().await;
             Ok(0)

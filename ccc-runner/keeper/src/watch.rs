@@ -5,10 +5,11 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use std::{fs, io};
+use std::{fs, io, thread};
 
 use ccc_keeper::{Keep, exit};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use tokio::sync::oneshot;
 
 use crate::memory;
 
@@ -19,23 +20,30 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// A crowd that is there at so many looks in a row stays.
 const CROWDED_LOOKS: u32 = 3;
 
-/// Ends with the exit status that names the limit, when one is reached.
-pub(crate) async fn breach(keep: &Keep) -> u8 {
+/// Tells the exit status that names the limit, when one is reached. Watches from a thread that is there from
+/// the beginning: in a crowd there is no other to be had.
+pub(crate) fn breach(keep: Keep) -> io::Result<oneshot::Receiver<u8>> {
+    let (tell, told) = oneshot::channel();
+    thread::Builder::new().name("watch".to_owned()).spawn(move || {
+        let _ = tell.send(watch(&keep));
+    })?;
+    Ok(told)
+}
+
+fn watch(keep: &Keep) -> u8 {
     let mut crowded = 0;
     let mut wait = SHORTEST;
     loop {
-        tokio::time::sleep(wait).await;
+        thread::sleep(wait);
         crowded = if memory::is_crowded() { crowded + 1 } else { 0 };
         if crowded == CROWDED_LOOKS {
             return exit::PROCESSES;
         }
-        let (keep, start) = (keep.clone(), Instant::now());
-        // With as many threads as there may be, there is none for looking: the crowd is seen first.
-        let looked = tokio::task::spawn_blocking(move || measure(&keep)).await;
-        match looked {
-            Ok(Some(breach)) => return breach,
-            _ => wait = (start.elapsed() * 10).clamp(SHORTEST, LONGEST),
+        let start = Instant::now();
+        if let Some(breach) = measure(keep) {
+            return breach;
         }
+        wait = (start.elapsed() * 10).clamp(SHORTEST, LONGEST);
     }
 }
 

@@ -11,10 +11,11 @@ use bollard::query_parameters::{
     ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
 };
 use ccc_core::{Clock, Error, ErrorKind, Result, RunId};
+use tokio::sync::OnceCell;
 
 use super::fault::{self, Attempt};
 use super::walls::KEEPER;
-use super::{OWNER_LABEL, RUN_LABEL, Settings, Workspaces};
+use super::{OWNER_LABEL, RUN_LABEL, Settings, Shared, Workspaces};
 
 /// The oldest API that has all that we ask for: that of Docker 20.10.
 const MIN_API: (usize, usize) = (1, 41);
@@ -25,8 +26,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) docker: Docker,
-    /// Workspaces are mounted, and not copied.
-    pub(super) mounts: bool,
+    /// Workspaces can be mounted if it sees our files.
+    may_mount: Workspaces,
+    /// Whether they are, once that is known.
+    mounts: OnceCell<bool>,
     /// How many processors it has, in thousandths.
     pub(super) milli_cpus: u32,
 }
@@ -41,7 +44,7 @@ pub(super) struct Image {
 }
 
 /// Finds the engine, and what it can do.
-pub(super) async fn connect(settings: &Settings, owner: &str) -> Result<Engine> {
+pub(super) async fn connect(settings: &Settings) -> Result<Engine> {
     let host = settings.host.clone();
     let shown = host
         .clone()
@@ -67,17 +70,12 @@ pub(super) async fn connect(settings: &Settings, owner: &str) -> Result<Engine> 
     let info = docker.info().await.attempt("the engine does not say what it is")?;
     judge(settings, &info)?;
     let cpus = u32::try_from(info.ncpu.unwrap_or(1)).unwrap_or(1).max(1);
-    let mut engine = Engine { docker, mounts: false, milli_cpus: cpus * 1_000 };
-    engine.mounts = match settings.workspaces {
-        Workspaces::Mounted => true,
-        Workspaces::Copied => false,
-        Workspaces::Auto => {
-            shown.starts_with("unix://")
-                && !maps_users(&info)
-                && engine.sees_our_files(settings, owner).await?
-        }
+    let elsewhere = !shown.starts_with("unix://") || maps_users(&info);
+    let may_mount = match settings.workspaces {
+        Workspaces::Auto if elsewhere => Workspaces::Copied,
+        said => said,
     };
-    Ok(engine)
+    Ok(Engine { docker, may_mount, mounts: OnceCell::new(), milli_cpus: cpus * 1_000 })
 }
 
 fn has(info: &SystemInfo, option: &str) -> bool {
@@ -120,6 +118,18 @@ fn judge(settings: &Settings, info: &SystemInfo) -> Result<()> {
 }
 
 impl Engine {
+    /// Whether workspaces are mounted, and not copied. Asks the engine when nobody has said.
+    pub(super) async fn mounts(&self, shared: &Shared, image: &Image) -> Result<bool> {
+        let mounts = self.mounts.get_or_try_init(|| async {
+            match self.may_mount {
+                Workspaces::Mounted => Ok(true),
+                Workspaces::Copied => Ok(false),
+                Workspaces::Auto => self.sees_our_files(shared, image).await,
+            }
+        });
+        mounts.await.copied()
+    }
+
     /// Looks an image up. It is not fetched: which images run is the operator's doing.
     pub(super) async fn image(&self, name: &str) -> Result<Image> {
         let inspected = self.docker.inspect_image(name).await.map_err(|refusal| {
@@ -141,21 +151,18 @@ impl Engine {
 
     /// Whether a directory of ours, mounted, is that directory: a container is made for it, never started,
     /// and looked into.
-    async fn sees_our_files(&self, settings: &Settings, owner: &str) -> Result<bool> {
-        let Ok(image) = self.image(&settings.image).await else {
-            // Asked again when there is one: `check` and `spawn` say that it is missing.
-            return Ok(true);
-        };
+    async fn sees_our_files(&self, shared: &Shared, image: &Image) -> Result<bool> {
+        let (settings, owner) = (&shared.settings, &shared.owner);
         let marker = format!("marker-{owner}");
         let path = settings.state_dir.join(&marker);
         fs::write(&path, "").map_err(|e| {
             Error::new(ErrorKind::Unavailable, format!("cannot write {}: {e}", path.display()))
         })?;
         let body = ContainerCreateBody {
-            image: Some(image.id),
+            image: Some(image.id.clone()),
             // Never run; an engine wants to know one all the same.
             cmd: Some(vec![KEEPER.to_owned()]),
-            labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), owner.to_owned())])),
+            labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), owner.clone())])),
             network_disabled: Some(true),
             host_config: Some(HostConfig {
                 network_mode: Some("none".to_owned()),

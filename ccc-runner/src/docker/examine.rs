@@ -47,14 +47,14 @@ impl DockerRunner {
         if shared.settings.runtime.is_none() {
             runtime(&version).into_iter().for_each(|line| say(Finding::Warning, line));
         }
-        let way = match engine.mounts {
+        let image = &shared.settings.image;
+        let found = engine.image(image).await?;
+        say(Finding::Good, format!("image {image} is {}", one_line(&found.id, 80)));
+        let way = match engine.mounts(shared, &found).await? {
             true => "workspaces are mounted: the engine sees our files",
             false => "workspaces are copied: the engine does not see our files, or not as our user",
         };
         say(Finding::Good, way.to_owned());
-        let image = &shared.settings.image;
-        let found = engine.image(image).await?;
-        say(Finding::Good, format!("image {image} is {}", one_line(&found.id, 80)));
 
         let run = RunId::new(shared.clock.now())?;
         let looked = self.look_inside(run, engine).await;

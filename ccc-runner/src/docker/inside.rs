@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::engine::Image;
 use super::fault::{self, Attempt};
 use super::walls::{HOME, WORKSPACE};
 use super::{Shared, copy, name};
@@ -122,8 +123,9 @@ pub(super) struct DockerContainer {
     shared: Arc<Shared>,
     run: RunId,
     spec: ContainerSpec,
-    /// What the image gives its programs.
-    env: Vec<(String, String)>,
+    image: Image,
+    /// Its workspace is the host's directory itself.
+    mounted: bool,
     model_proxy: Option<String>,
     connection: Connection,
 }
@@ -133,16 +135,16 @@ impl DockerContainer {
         shared: Arc<Shared>,
         run: RunId,
         spec: ContainerSpec,
-        env: Vec<(String, String)>,
+        (image, mounted): (Image, bool),
         connection: Connection,
     ) -> Self {
         let model_proxy =
             (spec.network == Network::ModelProxy).then(|| format!("http://127.0.0.1:{MODEL_PORT}"));
-        Self { shared, run, spec, env, model_proxy, connection }
+        Self { shared, run, spec, image, mounted, model_proxy, connection }
     }
 
     fn order(&self, command: &Command) -> Result<Order> {
-        let mut env = self.env.clone();
+        let mut env = self.image.env.clone();
         let proxy = format!("http://127.0.0.1:{EGRESS_PORT}");
         // In both spellings: programs know one or the other.
         let ours = [
@@ -331,9 +333,11 @@ impl Container for DockerContainer {
             .build();
         match engine.docker.stop_container(&name(self.run), Some(options)).await {
             Err(refusal) if fault::answer(&refusal).is_some_and(|(status, _)| status == 304) => {}
+            // Who is gone has stopped; what a copy held is lost.
+            Err(refusal) if self.mounted && fault::is_missing(&refusal) => {}
             stopped => stopped.attempt("the container does not stop")?,
         }
-        if !engine.mounts {
+        if !self.mounted {
             let limits =
                 (self.spec.resources.workspace_bytes, self.spec.resources.workspace_entries);
             copy::copy_out(engine, &name(self.run), &self.spec.workspace, limits).await?;

@@ -18,7 +18,7 @@ use tokio_util::io::StreamReader;
 use super::engine::Engine;
 use super::fault::{self, Attempt};
 use super::inside::{Connection, DockerContainer};
-use super::walls::{self, User};
+use super::walls::{self, KEEPER, User};
 use super::{Shared, copy, name};
 use crate::egress::Egress;
 
@@ -38,15 +38,16 @@ pub(super) async fn start(
     };
     let (engine, name) = (shared.engine().await?, name(run));
     let image = engine.image(spec.image.as_deref().unwrap_or(&shared.settings.image)).await?;
-    let user = User::of(engine.mounts);
-    if engine.mounts && rustix::process::geteuid().is_root() {
+    let mounts = engine.mounts(shared, &image).await?;
+    let user = User::of(mounts);
+    if mounts && rustix::process::geteuid().is_root() {
         give_to(spec.workspace.clone(), user).await?;
     }
     still_wanted()?;
-    let body = walls::body(shared, engine, &image, run, spec)?;
+    let body = walls::body(shared, engine, (&image, mounts), run, spec)?;
     engine.create(&name, body, &shared.owner, &*shared.clock).await?;
     still_wanted()?;
-    if !engine.mounts {
+    if !mounts {
         copy::copy_in(engine, &name, &spec.workspace, user).await?;
         still_wanted()?;
     }
@@ -75,13 +76,16 @@ pub(super) async fn start(
         }
         None => {
             let words = ccc_core::text::one_line(&connection.words(), 300);
+            if lacks_keeper(&words) {
+                return Err(no_keeper(&image.id));
+            }
             let line =
                 format!("the container started, and its ccc-keeper does not answer: {words}");
             return Err(Error::new(ErrorKind::Unavailable, line));
         }
     }
     let (shared, spec) = (Arc::clone(shared), spec.clone());
-    Ok(DockerContainer::new(shared, run, spec, image.env, connection))
+    Ok(DockerContainer::new(shared, run, spec, (image, mounts), connection))
 }
 
 /// A connection to what will be the keeper's standard input and output.
@@ -122,18 +126,23 @@ async fn attach(
 }
 
 fn not_started(image: &str, refusal: bollard::errors::Error) -> Error {
-    let lacks = |message: &str| {
-        message.contains("ccc-keeper")
-            && (message.contains("no such file") || message.contains("not found"))
-    };
-    if fault::answer(&refusal).is_some_and(|(_, message)| lacks(message)) {
-        let line = format!(
-            "the image {image} has no /usr/local/bin/ccc-keeper: build it FROM ccc-agent, or copy the program \
-             from there"
-        );
-        return Error::new(ErrorKind::InvalidInput, line);
+    if fault::answer(&refusal).is_some_and(|(_, message)| lacks_keeper(message)) {
+        return no_keeper(image);
     }
     fault::error("the engine does not start the container", refusal)
+}
+
+/// As engines, their runtimes and the first process of a container say so.
+fn lacks_keeper(words: &str) -> bool {
+    let words = words.to_lowercase();
+    words.contains("ccc-keeper") && (words.contains("no such file") || words.contains("not found"))
+}
+
+fn no_keeper(image: &str) -> Error {
+    let line = format!(
+        "the image {image} has no {KEEPER}: build it FROM ccc-agent, or copy the program from there"
+    );
+    Error::new(ErrorKind::InvalidInput, line)
 }
 
 /// Gives the whole workspace to the container's user. Nobody of the run is alive.

@@ -45,11 +45,11 @@ impl User {
 pub(super) fn body(
     shared: &Shared,
     engine: &Engine,
-    image: &Image,
+    (image, mounts): (&Image, bool),
     run: RunId,
     spec: &ContainerSpec,
 ) -> Result<ContainerCreateBody> {
-    let (settings, resources, user) = (&shared.settings, &spec.resources, User::of(engine.mounts));
+    let (settings, resources, user) = (&shared.settings, &spec.resources, User::of(mounts));
     let keep = Keep {
         workspace: WORKSPACE.to_owned(),
         bytes: resources.workspace_bytes,
@@ -81,7 +81,7 @@ pub(super) fn body(
         attach_stderr: Some(true),
         tty: Some(false),
         network_disabled: Some(true),
-        host_config: Some(host_config(engine, spec, settings.runtime.clone())?),
+        host_config: Some(host_config(engine, mounts, spec, settings.runtime.clone())?),
         ..ContainerCreateBody::default()
     };
     if let Some(altered) = &settings.altered {
@@ -93,6 +93,7 @@ pub(super) fn body(
 
 fn host_config(
     engine: &Engine,
+    mounts: bool,
     spec: &ContainerSpec,
     runtime: Option<String>,
 ) -> Result<HostConfig> {
@@ -131,7 +132,7 @@ fn host_config(
             "rw,exec,nosuid,nodev,mode=1777,size=1g,nr_inodes=200k".to_owned(),
         )])),
         shm_size: Some(64 << 20),
-        mounts: Some(vec![workspace(engine.mounts, spec)?]),
+        mounts: Some(vec![workspace(mounts, spec)?]),
         // Its output is the tunnel.
         log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
         restart_policy: Some(RestartPolicy {

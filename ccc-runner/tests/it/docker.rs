@@ -2,11 +2,16 @@
 
 use std::process::Command as Program;
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use ccc_core::{Clock as _, RunId, SystemClock};
 use ccc_runner::{DockerRunner, Workspaces};
 use tempfile::TempDir;
 
 mod conformance;
+mod engine;
+mod limits;
+mod workspaces;
 
 /// Whether there is an engine with the image. Where there is none, what needs one is left out with a word, and
 /// must be there where `CCC_REQUIRE` names `docker`.
@@ -38,4 +43,16 @@ fn runner(workspaces: Workspaces) -> (DockerRunner, TempDir) {
     let state = tempfile::tempdir().unwrap();
     let runner = DockerRunner::builder(state.path()).workspaces(workspaces).build().unwrap();
     (runner, state)
+}
+
+fn new_run() -> RunId {
+    RunId::new(SystemClock.now()).unwrap()
+}
+
+/// What comes of it; panics when it takes longer than anything here has a reason to.
+async fn patiently<T>(work: impl Future<Output = T>) -> T {
+    tokio::select! {
+        done = work => done,
+        () = SystemClock.sleep(Duration::from_secs(60)) => panic!("not done within a minute"),
+    }
 }

@@ -50,7 +50,7 @@ fn a_directory_that_is_shut_hides_nothing() {
         |at| {
             fs::create_dir(at.join("shut")).unwrap();
             fs::write(at.join("shut/large"), vec![7; 2 << 20]).unwrap();
-            fs::set_permissions(at.join("shut"), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(at.join("shut"), fs::Permissions::from_mode(0o000)).unwrap();
         },
         Some(exit::BYTES),
     );

@@ -1,0 +1,209 @@
+//! Engines that are not there, not ready, or not ours alone.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ccc_core::container::{Command, ContainerSpec, EnvValue};
+use ccc_core::{CancellationToken, ContainerExt, ContainerRunner, ErrorKind, Secret};
+use ccc_runner::{DockerRunner, Workspaces};
+use serde_json::Value;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
+
+use super::{docker, engine, new_run, patiently, runner};
+
+#[tokio::test]
+async fn an_engine_that_is_not_there_is_named() {
+    let state = tempfile::tempdir().unwrap();
+    let file = state.path().join("no-socket");
+    std::fs::write(&file, "").unwrap();
+    for (host, kind, expected) in [
+        ("unix:///nowhere/docker.sock".to_owned(), ErrorKind::Unavailable, "is it running"),
+        (format!("unix://{}", file.display()), ErrorKind::Unavailable, "is it running"),
+        ("tcp://127.0.0.1:1".to_owned(), ErrorKind::Unavailable, "is it running"),
+        ("gopher://engine".to_owned(), ErrorKind::InvalidInput, "gopher://engine"),
+    ] {
+        let runner = DockerRunner::builder(state.path().join("state"));
+        let runner = runner.host(Some(host.clone())).build().unwrap();
+        for error in [
+            patiently(runner.check()).await.unwrap_err(),
+            patiently(runner.destroy(new_run())).await.unwrap_err(),
+            patiently(runner.orphans()).await.unwrap_err(),
+            patiently(runner.spawn(new_run(), &ContainerSpec::new(state.path())))
+                .await
+                .unwrap_err(),
+        ] {
+            assert_eq!(error.kind(), kind, "{host}: {error}");
+            assert!(error.to_string().contains(expected), "{host}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_is_missing_or_has_no_keeper_is_named() {
+    if !engine() {
+        return;
+    }
+    let workspace = tempfile::tempdir().unwrap();
+    let (runner, _state) = runner(Workspaces::Mounted);
+    for (image, kind, expected) in [
+        ("ccc-no-such-image", ErrorKind::NotFound, "build it with images/build"),
+        ("debian:bookworm-slim", ErrorKind::InvalidInput, "has no /usr/local/bin/ccc-keeper"),
+        ("NOT AN IMAGE", ErrorKind::InvalidInput, "NOT AN IMAGE"),
+    ] {
+        let (run, spec) = (new_run(), ContainerSpec::new(workspace.path()));
+        let spec = spec.with_image(Some(image.to_owned()));
+        let error = patiently(runner.spawn(run, &spec)).await.unwrap_err();
+        assert!(error.to_string().contains(expected), "{image}: {error}");
+        assert_eq!(error.kind(), kind, "{image}: {error}");
+        patiently(runner.destroy(run)).await.unwrap();
+    }
+    assert_eq!(runner.orphans().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_name_that_is_taken_makes_room_when_it_is_ours_and_no_other() {
+    if !engine() {
+        return;
+    }
+    let workspace = tempfile::tempdir().unwrap();
+    let (ours, _state) = runner(Workspaces::Mounted);
+    let (theirs, _state) = runner(Workspaces::Mounted);
+    let (run, spec) = (new_run(), ContainerSpec::new(workspace.path()));
+    let container = ours.spawn(run, &spec).await.unwrap();
+    // As a process would find it that was killed and started again.
+    let error = patiently(theirs.spawn(run, &spec)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
+    let error = patiently(theirs.destroy(run)).await.unwrap_err();
+    assert!(error.to_string().contains("not ours"), "{error}");
+    assert_eq!(theirs.orphans().await.unwrap(), [], "another installation's is none of ours");
+    assert!(container.output(&Command::new(["true"])).await.unwrap().status.success());
+    let again = patiently(ours.spawn(run, &spec)).await.unwrap();
+    assert!(again.output(&Command::new(["true"])).await.unwrap().status.success());
+    assert_eq!(ours.orphans().await.unwrap(), [run]);
+    ours.destroy(run).await.unwrap();
+}
+
+/// A socket before the engine's that can be taken away.
+async fn between(path: &Path, cut: CancellationToken) -> JoinSet<()> {
+    let listener = UnixListener::bind(path).unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(
+        cut.run_until_cancelled_owned(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((mut here, _)) = listener.accept().await {
+                connections.spawn(async move {
+                    let mut there = UnixStream::connect("/var/run/docker.sock").await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut here, &mut there).await;
+                });
+            }
+        })
+        .map(drop),
+    );
+    tasks
+}
+
+use futures_util::FutureExt as _;
+
+#[tokio::test]
+async fn an_engine_that_goes_in_the_middle_ends_the_program_and_is_cleaned_up_when_it_is_back() {
+    if !engine() || !Path::new("/var/run/docker.sock").exists() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let socket = state.path().join("engine");
+    let cut = CancellationToken::new();
+    let mut engine = between(&socket, cut.clone()).await;
+    let runner = DockerRunner::builder(state.path().join("state"))
+        .host(Some(format!("unix://{}", socket.display())))
+        .build()
+        .unwrap();
+    let runner = Arc::new(runner);
+    let (run, workspace) = (new_run(), tempfile::tempdir().unwrap());
+    let container = runner.spawn(run, &ContainerSpec::new(workspace.path())).await.unwrap();
+    let sleep = Command::new(["sh", "-c", "echo started; sleep 300"]);
+    let mut sink = |_, _: &[u8]| cut.cancel();
+    let error = patiently(container.exec(&sleep, &mut sink)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(patiently(container.stop(Duration::ZERO)).await.is_err());
+    assert!(patiently(runner.destroy(run)).await.is_err());
+    while engine.join_next().await.is_some() {}
+    std::fs::remove_file(&socket).unwrap();
+    let _engine = between(&socket, CancellationToken::new()).await;
+    assert_eq!(patiently(runner.orphans()).await.unwrap(), [run]);
+    patiently(runner.destroy(run)).await.unwrap();
+    assert_eq!(runner.orphans().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_container_whose_host_is_gone_ends_by_itself() {
+    // spec: X14d
+    if !engine() {
+        return;
+    }
+    let workspace = tempfile::tempdir().unwrap();
+    let (runner, _state) = runner(Workspaces::Mounted);
+    let run = new_run();
+    let container = runner.spawn(run, &ContainerSpec::new(workspace.path())).await.unwrap();
+    drop(container);
+    let name = format!("ccc-{run}");
+    let waited = patiently(tokio::task::spawn_blocking(move || docker(&["wait", &name]))).await;
+    assert_eq!(waited.unwrap().as_deref(), Some("74"));
+    runner.destroy(run).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_container_is_as_hard_as_it_is_said_to_be() {
+    // spec: X1, X3a
+    if !engine() {
+        return;
+    }
+    let workspace = tempfile::tempdir().unwrap();
+    let (runner, _state) = runner(Workspaces::Mounted);
+    let run = new_run();
+    let secret = ("KEY".to_owned(), EnvValue::Secret(Secret::from("canary-of-the-environment")));
+    let spec = ContainerSpec::new(workspace.path()).with_env(vec![secret]);
+    let container = runner.spawn(run, &spec).await.unwrap();
+    let shown = docker(&["inspect", &format!("ccc-{run}")]).unwrap();
+    assert!(!shown.contains("canary-of-the-environment"), "a secret is in the engine's records");
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let host = &shown[0]["HostConfig"];
+    for (path, expected) in [
+        ("/CapDrop", r#"["ALL"]"#),
+        ("/CapAdd", "null"),
+        ("/Privileged", "false"),
+        ("/SecurityOpt", r#"["no-new-privileges"]"#),
+        ("/ReadonlyRootfs", "true"),
+        ("/NetworkMode", r#""none""#),
+        ("/IpcMode", r#""private""#),
+        ("/PidMode", r#""""#),
+        ("/UTSMode", r#""""#),
+        ("/UsernsMode", r#""""#),
+        ("/Init", "true"),
+        ("/PidsLimit", "512"),
+        ("/Memory", "4294967296"),
+        ("/MemorySwap", "4294967296"),
+        ("/OomKillDisable", "false"),
+        ("/Devices", "null"),
+        ("/Binds", "null"),
+        ("/VolumesFrom", "null"),
+        ("/PortBindings", "null"),
+        ("/LogConfig/Type", r#""none""#),
+        ("/RestartPolicy/Name", r#""no""#),
+        ("/Mounts/0/Target", r#""/workspace""#),
+        ("/Mounts/1", ""),
+    ] {
+        let found = host.pointer(path).map(|value| match value {
+            // An engine that has nothing to say says so in two ways.
+            Value::Array(list) if list.is_empty() => "null".to_owned(),
+            Value::Object(map) if map.is_empty() => "null".to_owned(),
+            value => value.to_string(),
+        });
+        assert_eq!(found.unwrap_or_default(), expected, "{path}");
+    }
+    let user = shown[0]["Config"]["User"].as_str().unwrap();
+    assert!(!user.starts_with("0:") && user != "0" && !user.is_empty(), "{user}");
+    container.stop(Duration::ZERO).await.unwrap();
+    runner.destroy(run).await.unwrap();
+}

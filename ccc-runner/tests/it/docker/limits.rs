@@ -1,0 +1,164 @@
+//! Programs that take all they can get.
+
+use std::time::Duration;
+
+use ccc_core::container::{Command, ContainerSpec, ExitStatus, Resources};
+use ccc_core::{Container, ContainerExt, ContainerRunner, ErrorKind, RunId};
+use ccc_runner::{DockerRunner, Workspaces};
+use tempfile::TempDir;
+
+use super::{engine, new_run, patiently, runner};
+
+struct Running {
+    runner: DockerRunner,
+    run: RunId,
+    container: Box<dyn Container>,
+    workspace: TempDir,
+    _state: TempDir,
+}
+
+impl Running {
+    async fn with(workspaces: Workspaces, resources: Resources) -> Self {
+        let (runner, state) = runner(workspaces);
+        let (run, workspace) = (new_run(), tempfile::tempdir().unwrap());
+        let spec = ContainerSpec::new(workspace.path()).with_resources(resources);
+        let container = runner.spawn(run, &spec).await.unwrap();
+        Self { runner, run, container, workspace, _state: state }
+    }
+
+    async fn sh(&self, line: &str) -> ccc_core::Result<ccc_core::container::Output> {
+        patiently(self.container.output(&Command::new(["sh", "-c", line]))).await
+    }
+
+    /// Ends it, whatever came before, and sees that nothing is left.
+    async fn over(self) {
+        patiently(self.container.stop(Duration::ZERO)).await.unwrap();
+        patiently(self.runner.destroy(self.run)).await.unwrap();
+        assert_eq!(self.runner.orphans().await.unwrap(), []);
+        assert!(self.workspace.path().is_dir());
+    }
+}
+
+/// A program that goes beyond one ceiling ends the container, and what is said names the ceiling.
+async fn check(change: impl Fn(&mut Resources), line: &str, expected: &str) {
+    if !engine() {
+        return;
+    }
+    for workspaces in [Workspaces::Mounted, Workspaces::Copied] {
+        let mut resources = Resources::default();
+        change(&mut resources);
+        let running = Running::with(workspaces, resources).await;
+        let error = running.sh(line).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+        // Whoever asks again hears the same.
+        let again = running.sh("true").await.unwrap_err();
+        assert_eq!(again.to_string(), error.to_string());
+        if workspaces == Workspaces::Mounted {
+            running.over().await;
+        } else {
+            // More than may come out.
+            let _ = running.container.stop(Duration::ZERO).await;
+            running.runner.destroy(running.run).await.unwrap();
+            assert_eq!(running.runner.orphans().await.unwrap(), []);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_workspace_that_grows_without_end_ends_the_container() {
+    // spec: X2
+    let line = "while :; do head -c 1M /dev/zero >> a$((i % 8)); i=$((i+1)); done";
+    check(|resources| resources.workspace_bytes = 16 << 20, line, "more than 16 MiB").await;
+}
+
+#[tokio::test]
+async fn files_without_end_end_the_container() {
+    // spec: X2
+    let line = "i=1; while :; do mkdir $i; cd $i; : > a; : > b; i=$((i+1)); done";
+    check(|resources| resources.workspace_entries = 500, line, "more than 500 files").await;
+}
+
+#[tokio::test]
+async fn processes_without_end_end_the_container() {
+    // spec: X1
+    let line = "exec perl -e 'fork while 1' 2>/dev/null";
+    check(|resources| resources.processes = 40, line, "as many processes as it may have, 40").await;
+}
+
+#[tokio::test]
+async fn memory_without_end_ends_the_program_and_says_so() {
+    // spec: X1
+    if !engine() {
+        return;
+    }
+    let resources = |memory| {
+        let mut resources = Resources::default();
+        resources.memory = memory;
+        resources
+    };
+    let running = Running::with(Workspaces::Auto, resources(96 << 20)).await;
+    let hog = Command::new(["tail", "/dev/zero"]);
+    let output = patiently(running.container.output(&hog)).await.unwrap();
+    assert_eq!(output.status, ExitStatus::OutOfMemory);
+    // Below a shell as well, and in files of memory.
+    let output = running.sh("tail /dev/zero; exit $?").await.unwrap();
+    assert_eq!(output.status, ExitStatus::OutOfMemory);
+    // The container and what else is in it live on, and other endings are what they are.
+    assert_eq!(running.sh("exit 137").await.unwrap().status, ExitStatus::Code(137));
+    assert_eq!(running.sh("kill -9 $$").await.unwrap().status, ExitStatus::Signal(9));
+    running.over().await;
+}
+
+#[tokio::test]
+async fn files_in_memory_are_memory() {
+    // spec: X1
+    if !engine() {
+        return;
+    }
+    let mut resources = Resources::default();
+    resources.memory = 96 << 20;
+    let running = Running::with(Workspaces::Auto, resources).await;
+    let filled = running.sh("cat /dev/zero > /tmp/fill").await;
+    let ended = match &filled {
+        Ok(output) => !output.status.success(),
+        Err(error) => error.kind() == ErrorKind::LimitExceeded,
+    };
+    assert!(ended, "{filled:?}");
+    running.over().await;
+}
+
+#[tokio::test]
+async fn ten_gigabytes_of_output_cost_nobody_anything() {
+    // spec: X15b
+    if !engine() {
+        return;
+    }
+    let mut resources = Resources::default();
+    resources.output_bytes = 1 << 20;
+    let running = Running::with(Workspaces::Auto, resources).await;
+    let output = running.sh("head -c 10G /dev/zero; echo done >&2; exit 3").await.unwrap();
+    assert_eq!((output.status, output.stdout.len()), (ExitStatus::Code(3), 1 << 20));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("10736369669 more bytes of output dropped"), "{told}");
+    running.over().await;
+}
+
+#[tokio::test]
+async fn one_file_too_large_and_too_many_open_ones_are_refused_by_the_kernel() {
+    // spec: X1
+    if !engine() {
+        return;
+    }
+    let mut resources = Resources::default();
+    (resources.workspace_bytes, resources.open_files) = (8 << 20, 64);
+    let running = Running::with(Workspaces::Auto, resources).await;
+    let output = running.sh("head -c 9M /dev/zero > one; exit $?").await.unwrap();
+    assert!(!output.status.success(), "{output:?}");
+    let script = "for (1..100) { open($f[$_], '<', '/dev/null') or exit 7 }";
+    let output = patiently(running.container.output(&Command::new(["perl", "-e", script]))).await;
+    assert_eq!(output.unwrap().status, ExitStatus::Code(7));
+    let output = running.sh("ulimit -c").await.unwrap();
+    assert_eq!(output.stdout, b"0\n");
+    running.over().await;
+}
