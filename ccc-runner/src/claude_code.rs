@@ -234,6 +234,9 @@ impl<'a> Seen<'a> {
         let Over::Exited(status) = over else {
             return Verdict::failed("it was ended before it had a result");
         };
+        if *status == ExitStatus::OutOfMemory {
+            return Verdict::Limited { reason: "its container's memory was used up".to_owned() };
+        }
         let words = one_line(&String::from_utf8_lossy(&self.errors), 300);
         let said = if words.is_empty() { String::new() } else { format!(": {words}") };
         Verdict::failed(format!("Claude Code ended without a result, with {status}{said}"))

@@ -97,6 +97,9 @@ impl CommandAgent {
     fn report(&self, status: Option<ExitStatus>, words: &[u8]) -> AgentReport {
         let verdict = match status {
             Some(ExitStatus::Code(0)) => Verdict::Completed,
+            Some(ExitStatus::OutOfMemory) => {
+                Verdict::Limited { reason: "its container's memory was used up".to_owned() }
+            }
             Some(status) => Verdict::failed(format!("`{}` ended with {status}", self.argv[0])),
             None => Verdict::failed("it was ended before it was done"),
         };

@@ -8,4 +8,5 @@ mod pipeline {
     mod endings;
     mod faults;
     mod interrupts;
+    mod setup;
 }

@@ -5,6 +5,7 @@
 mod cli {
     mod claude;
     mod demo;
+    mod docker;
     mod odd;
     mod run;
     mod serve;

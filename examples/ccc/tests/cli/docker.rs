@@ -1,0 +1,91 @@
+//! The program with agents in containers.
+
+use std::process::Command;
+
+use super::support::{ccc, text};
+
+/// Whether there is an engine with the image. Where there is none, what needs one is left out with a word, and
+/// must be there where `CCC_REQUIRE` names `docker`.
+fn engine() -> bool {
+    let there = Command::new("docker").args(["image", "inspect", "ccc-agent"]).output();
+    let there = there.is_ok_and(|output| output.status.success());
+    if !there {
+        let required = std::env::var("CCC_REQUIRE").unwrap_or_default();
+        let required = required.split([',', ' ']).any(|required| required == "docker");
+        assert!(!required, "run .ci/engine and images/build: no engine has the image ccc-agent");
+        eprintln!("left out: what needs a container engine and the image of images/build");
+    }
+    there
+}
+
+#[test]
+fn the_demo_opens_a_pull_request_from_within_a_container() {
+    // spec: P1
+    if !engine() {
+        return;
+    }
+    for (agent, expected) in [
+        ("scripted", "edits temperature.py"),
+        ("claude", "answers are scripted"),
+        ("claude", "runs python3 -m unittest"),
+    ] {
+        let output = ccc().args(["demo", "--runner", "docker", "--agent", agent]).output().unwrap();
+        let (shown, timeline) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{timeline}");
+        assert!(timeline.contains(expected), "{timeline}");
+        assert!(shown.contains("/octo-org/temperature/pull/2"), "{shown}");
+        assert!(shown.contains("+    return celsius * 9 / 5 + 32"), "{shown}");
+    }
+}
+
+#[test]
+fn a_run_that_uses_its_container_up_says_which_ceiling_it_was() {
+    // spec: X1, X2
+    if !engine() {
+        return;
+    }
+    let fill = "command:sh -c 'i=1; while :; do head -c 1M /dev/zero > $i; i=$((i+1)); done'";
+    let hog = "command:tail /dev/zero";
+    for (agent, expected) in
+        [(fill, "the workspace holds more than 32 MiB"), (hog, "memory was used up")]
+    {
+        let mut command = ccc();
+        command.args(["demo", "--runner", "docker", "--agent", agent]);
+        command.env("CCC_RUNNER__WORKSPACE_MIB", "32").env("CCC_RUNNER__MEMORY_MIB", "96");
+        let output = command.output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("failed at work") && said.contains(expected), "{agent}: {said}");
+    }
+}
+
+#[test]
+fn the_doctor_says_what_is_wrong() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let doctor = |host: Option<&str>, image: &str| {
+        let mut command = ccc();
+        command.args(["doctor", "--runner", "docker"]).env("CCC_DATA_DIR", dir.path());
+        command.env("CCC_RUNNER__IMAGE", image);
+        if let Some(host) = host {
+            command.env("CCC_RUNNER__HOST", host);
+        }
+        let output = command.output().unwrap();
+        (output.status.code(), text(&output.stdout))
+    };
+    let (status, said) = doctor(Some("unix:///nowhere"), "ccc-agent");
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("WRONG   no container engine answers at unix:///nowhere"), "{said}");
+    if !engine() {
+        return;
+    }
+    let (status, said) = doctor(None, "no-such-image");
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("there is no image `no-such-image`"), "{said}");
+    let (status, said) = doctor(None, "ccc-agent");
+    assert_eq!(status, Some(0), "{said}");
+    for line in
+        ["ok      git works", "Claude Code in it: 2.1.330", "reaches nothing of this machine"]
+    {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+}

@@ -1,0 +1,243 @@
+//! What a repository asks for before the agent starts, and who may have a run where nothing is isolated.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ccc_core::container::{Capabilities, Command, ContainerSpec, ExitStatus, OutputSink};
+use ccc_core::credential::Precondition;
+use ccc_core::egress::HostPattern;
+use ccc_core::observe::EventKind;
+use ccc_core::pipeline::{Pipeline, RepositorySettings};
+use ccc_core::policy::TrustPolicy;
+use ccc_core::testing::FakeRunner;
+use ccc_core::vcs::Permission;
+use ccc_core::{
+    CancellationToken, Container, ContainerRunner, CredentialKey, CredentialStore, Error,
+    ErrorKind, Outcome, Result, RunId, Secret, Stage, async_trait,
+};
+use ccc_store::MemoryCredentialStore;
+
+use super::bench::{Bench, CANARY, fixing_agent};
+
+/// A runner that notes what it is asked for; `sh -c "fail"` fails, other lines of a shell do not.
+#[derive(Debug)]
+struct Noting {
+    inner: FakeRunner,
+    capabilities: Capabilities,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+#[derive(Debug)]
+struct NotingContainer {
+    inner: Box<dyn Container>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+fn hosts(patterns: &[HostPattern]) -> String {
+    patterns.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[async_trait]
+impl ContainerRunner for Noting {
+    fn name(&self) -> &'static str {
+        "noting"
+    }
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+    async fn check(&self) -> Result<()> {
+        Ok(())
+    }
+    async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>> {
+        let line = format!("spawn {:?} [{}]", spec.image, hosts(&spec.egress));
+        self.seen.lock().unwrap().push(line);
+        let inner = self.inner.spawn(run, spec).await?;
+        Ok(Box::new(NotingContainer { inner, seen: Arc::clone(&self.seen) }))
+    }
+    async fn destroy(&self, run: RunId) -> Result<()> {
+        self.inner.destroy(run).await
+    }
+    async fn orphans(&self) -> Result<Vec<RunId>> {
+        self.inner.orphans().await
+    }
+}
+
+#[async_trait]
+impl Container for NotingContainer {
+    fn workspace(&self) -> &Path {
+        self.inner.workspace()
+    }
+    fn model_proxy(&self) -> Option<&str> {
+        self.inner.model_proxy()
+    }
+    fn kept_from(&self) -> Vec<String> {
+        vec!["evil.example:443".to_owned(), format!("{CANARY}.evil.example:443")]
+    }
+    async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
+        let line = format!("{} [{}]", command.argv.join(" "), hosts(&command.egress));
+        self.seen.lock().unwrap().push(line);
+        match command.argv.last().map(String::as_str) {
+            Some("fail") => Ok(ExitStatus::Code(3)),
+            Some("hang") => std::future::pending().await,
+            _ if command.argv[0] == "sh" => Ok(ExitStatus::Code(0)),
+            _ => self.inner.exec(command, output).await,
+        }
+    }
+    async fn stop(&self, grace: Duration) -> Result<()> {
+        self.inner.stop(grace).await
+    }
+}
+
+fn read(text: &str) -> Result<RepositorySettings> {
+    let settings: std::result::Result<_, toml::de::Error> = toml::from_str(text);
+    settings.map_err(|e| Error::new(ErrorKind::InvalidInput, e.message()))
+}
+
+fn policy() -> TrustPolicy {
+    let mut policy = TrustPolicy::default();
+    policy.images = vec!["ghcr.example/team/*".to_owned()];
+    policy.setup_hosts = vec![HostPattern::new("registry.example.org").unwrap()];
+    policy.agent_hosts = vec![HostPattern::new("docs.example.org").unwrap()];
+    policy
+}
+
+/// How the run ends, what the runner saw, and what was told.
+struct Told {
+    outcome: Outcome,
+    seen: Vec<String>,
+    notes: Vec<String>,
+    comment: String,
+}
+
+async fn run(settings: &str, permission: Permission, isolated: bool, policy: TrustPolicy) -> Told {
+    let bench = Bench::new().await;
+    let mut event = bench.event.clone();
+    event.actor = bench.host.add_actor(9, "somebody", permission);
+    bench.host.set_file("settings.toml", settings.as_bytes());
+    let seen = Arc::<Mutex<Vec<String>>>::default();
+    let capabilities = if isolated { Capabilities::all() } else { Capabilities::none() };
+    let inner = FakeRunner::default();
+    let runner = Noting { inner, capabilities, seen: Arc::clone(&seen) };
+    let credentials = MemoryCredentialStore::default();
+    let key = CredentialKey::new("model/api-key").unwrap();
+    credentials.put(&key, &Secret::from(CANARY), Precondition::None).await.unwrap();
+    let mut limits = ccc_core::pipeline::Limits::default();
+    limits.setup = Duration::from_millis(50);
+    let pipeline = Pipeline::builder()
+        .host(Arc::clone(&bench.host) as _)
+        .runner(Arc::new(runner))
+        .agent(Arc::new(fixing_agent().needs_credential(key)))
+        .credentials(Arc::new(credentials))
+        .observer(Arc::clone(&bench.observer) as _)
+        .data_dir(bench.data.with_file_name("other"))
+        .policy(policy)
+        .limits(limits)
+        .repository_settings("settings.toml", read)
+        .build()
+        .unwrap();
+    let report = pipeline.run(event, &CancellationToken::new()).await.unwrap();
+    report.cleanup.unwrap();
+    let notes = bench.observer.events().into_iter().filter_map(|event| match event.what {
+        EventKind::Note { text } => Some(text),
+        _ => None,
+    });
+    let notes = notes.collect();
+    let comment = bench.host.comment_bodies(42).join("\n");
+    let seen = seen.lock().unwrap().clone();
+    Told { outcome: report.outcome, seen, notes, comment }
+}
+
+#[tokio::test]
+async fn a_setup_has_a_way_out_that_the_agent_has_not() {
+    // spec: X3f
+    let settings = "image = 'ghcr.example/team/tools'\nsetup = ['npm ci', 'make tools']";
+    let told = run(settings, Permission::Write, true, policy()).await;
+    assert!(matches!(told.outcome, Outcome::PullRequest { .. }), "{:?}", told.outcome);
+    assert_eq!(
+        told.seen[..3],
+        [
+            "spawn Some(\"ghcr.example/team/tools\") [docs.example.org]",
+            "sh -c npm ci [registry.example.org]",
+            "sh -c make tools [registry.example.org]",
+        ]
+    );
+    let agents = &told.seen[3..];
+    assert!(!agents.is_empty() && agents.iter().all(|line| line.ends_with("[]")), "{agents:?}");
+}
+
+#[tokio::test]
+async fn where_programs_were_kept_from_is_told_without_secrets() {
+    // spec: X3g
+    let told = run("", Permission::Write, true, policy()).await;
+    let line = told.comment.lines().find(|line| line.contains("kept from reaching")).unwrap();
+    assert!(line.contains("evil.example:443"), "{line}");
+    assert!(!told.comment.contains(CANARY), "{}", told.comment);
+}
+
+#[tokio::test]
+async fn a_setup_that_fails_is_told_and_the_agent_works_all_the_same() {
+    let told = run("setup = ['fail', 'never']", Permission::Write, true, policy()).await;
+    assert!(matches!(told.outcome, Outcome::PullRequest { .. }), "{:?}", told.outcome);
+    assert!(told.notes.iter().any(|note| note.contains("`fail` ended with exit status 3")));
+    assert!(!told.seen.iter().any(|line| line.contains("never")));
+}
+
+#[tokio::test]
+async fn a_setup_without_end_ends_the_run_and_names_the_stage() {
+    let told = run("setup = ['hang']", Permission::Write, true, policy()).await;
+    let Outcome::Failed { stage, kind, message } = told.outcome else {
+        panic!("{:?}", told.outcome)
+    };
+    assert_eq!((stage, kind), (Stage::Provision, ErrorKind::TimedOut));
+    assert!(message.contains("setup took longer"), "{message}");
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_heeded_are_refused_by_name() {
+    for (settings, expected) in [
+        ("image = 'evil/image'", "does not permit: evil/image"),
+        ("image = 'ghcr.example/teamevil'", "does not permit"),
+        ("setup = 'npm ci'", "settings.toml cannot be used"),
+        ("setupp = []", "unknown field"),
+        ("setup_hosts = ['evil.example']", "unknown field"),
+        ("\u{0}", "settings.toml cannot be used"),
+    ] {
+        let told = run(settings, Permission::Write, true, policy()).await;
+        let Outcome::Refused { stage, reason, paths } = told.outcome else {
+            panic!("{settings}: {:?}", told.outcome)
+        };
+        assert_eq!(stage, Stage::Provision);
+        assert!(reason.contains(expected), "{settings}: {reason}");
+        assert_eq!(paths, ["settings.toml"]);
+        assert_eq!(told.seen, [""; 0], "a container was made");
+    }
+}
+
+#[tokio::test]
+async fn where_nothing_is_isolated_only_those_who_can_write_have_runs() {
+    // spec: X4c
+    let everybody = || TrustPolicy { permission: Permission::Read, ..policy() };
+    let named = || TrustPolicy { allowed_actors: vec![9], ..policy() };
+    let loud = || TrustPolicy { dangerously_unisolated: true, ..everybody() };
+    for (permission, isolated, policy, expected) in [
+        (Permission::Write, false, policy(), true),
+        (Permission::Read, false, everybody(), false),
+        (Permission::Triage, false, everybody(), false),
+        (Permission::Read, true, everybody(), true),
+        (Permission::Read, false, named(), true),
+        (Permission::Read, false, loud(), true),
+    ] {
+        let told = run("", permission, isolated, policy).await;
+        match told.outcome {
+            Outcome::PullRequest { .. } => assert!(expected, "{permission} {isolated}"),
+            Outcome::Refused { stage, reason, .. } => {
+                assert!(!expected, "{permission} {isolated}: {reason}");
+                assert_eq!(stage, Stage::Authorize);
+                assert!(reason.contains("isolates nothing"), "{reason}");
+                assert_eq!(told.seen, [""; 0], "a container was made");
+            }
+            other => panic!("{permission} {isolated}: {other:?}"),
+        }
+    }
+}
