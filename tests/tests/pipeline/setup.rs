@@ -95,11 +95,12 @@ fn read(text: &str) -> Result<RepositorySettings> {
 }
 
 fn policy() -> TrustPolicy {
-    let mut policy = TrustPolicy::default();
-    policy.images = vec!["ghcr.example/team/*".to_owned()];
-    policy.setup_hosts = vec![HostPattern::new("registry.example.org").unwrap()];
-    policy.agent_hosts = vec![HostPattern::new("docs.example.org").unwrap()];
-    policy
+    TrustPolicy {
+        images: vec!["ghcr.example/team/*".to_owned()],
+        setup_hosts: vec![HostPattern::new("registry.example.org").unwrap()],
+        agent_hosts: vec![HostPattern::new("docs.example.org").unwrap()],
+        ..TrustPolicy::default()
+    }
 }
 
 /// How the run ends, what the runner saw, and what was told.

@@ -7,9 +7,10 @@
 
 use std::time::Duration;
 
-use super::bounded;
 use super::container_runner::{Fixture, Running};
+use super::{BOUND, bounded};
 use crate::container::{Command, ContainerSpec, ExitStatus, Output, OutputStream, Resources};
+use crate::{Clock, ContainerExt, SystemClock};
 
 mod endings;
 
@@ -31,6 +32,7 @@ macro_rules! processes_conformance {
                 output_arrives_while_the_program_runs,
                 a_mebibyte_of_output_is_whole,
                 output_beyond_the_ceiling_is_cut_and_the_cut_reported,
+                ten_gigabytes_of_output_cost_nobody_anything,
                 arguments_arrive_as_they_are,
                 a_program_starts_in_the_workspace,
                 stdin_that_is_never_read_holds_nothing_up,
@@ -142,6 +144,26 @@ pub async fn output_beyond_the_ceiling_is_cut_and_the_cut_reported(fixture: &Fix
     assert!(report.contains("dropped"), "nothing says that output was dropped: {report:?}");
     // The ceiling is for one exec: the next one has all of it.
     assert_eq!(running.sh("echo again").await.stdout, b"again\n");
+    running.destroy().await;
+}
+
+/// Neither the program nor whoever listens waits for what nobody wants.
+pub async fn ten_gigabytes_of_output_cost_nobody_anything(fixture: &Fixture) {
+    // spec: X15b
+    const CEILING: usize = 1 << 20;
+    let resources = Resources { output_bytes: CEILING as u64, ..Resources::default() };
+    let workspace = fixture.workspace();
+    let spec = ContainerSpec::new(workspace.path()).with_resources(resources);
+    let running = fixture.container_with(spec, workspace).await;
+    let command = sh("head -c 10G /dev/zero; echo done >&2; exit 3");
+    // It takes its time on a machine that has other things to do.
+    let output = tokio::select! {
+        output = running.container.output(&command) => output.unwrap(),
+        () = SystemClock.sleep(BOUND * 15) => panic!("ten gigabytes are still on their way"),
+    };
+    assert_eq!((output.status, output.stdout.len()), (ExitStatus::Code(3), CEILING));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("1073636966") && told.contains("more bytes of output dropped"), "{told}");
     running.destroy().await;
 }
 
