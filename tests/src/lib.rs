@@ -1,5 +1,6 @@
 //! What the tests that cross crates share.
 
 pub mod architecture;
+pub mod page;
 pub mod source;
 pub mod spec;

@@ -51,7 +51,7 @@ pub(crate) enum Ours {
 }
 
 /// Name, what plain git did, what host git did.
-pub(crate) type Row = [String; 3];
+pub(crate) type Row = ccc_tests::page::Row;
 
 const fn new(name: &'static str, plant: &'static str, bait: &'static str, harm: Harm) -> Vector {
     Vector { name, base: &[], plant, bait, harm, ours: Ours::Pushes }
@@ -146,16 +146,7 @@ impl Ours {
     }
 }
 
-/// The rows as Markdown.
+/// The rows as `SECURITY.md` shows them.
 pub(crate) fn table(rows: &[Row]) -> String {
-    let head = ["what is planted", "plain git", "host git"].map(str::to_owned);
-    let width = |column: usize| rows.iter().chain([&head]).map(|row| row[column].len()).max();
-    let widths = [0, 1, 2].map(|column| width(column).unwrap_or(0));
-    let line = |row: &Row| {
-        let [name, plain, ours] = row;
-        format!("| {name:0$} | {plain:1$} | {ours:2$} |\n", widths[0], widths[1], widths[2])
-    };
-    let rule = widths.map(|width| "-".repeat(width + 2)).join("|");
-    let body: String = rows.iter().map(line).collect();
-    format!("{}|{rule}|\n{body}", line(&head))
+    ccc_tests::page::table(["what is planted", "plain git", "host git"], rows)
 }

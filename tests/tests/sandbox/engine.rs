@@ -1,0 +1,142 @@
+//! What the test makes on the engine, and takes away again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command as Program;
+
+/// The label of all that is made here; its value is our process.
+const LABEL: &str = "dev.ccc.probes";
+
+/// Whether there is an engine with the image, and we may listen where a metadata service does. Where there is
+/// none, what needs one is left out with a word, and must be there where `CCC_REQUIRE` names `docker`.
+pub(crate) fn engine() -> bool {
+    let there = docker(&["image", "inspect", "--format", "{{.Id}}", "ccc-agent"]).is_ok();
+    let root =
+        fs::metadata("/proc/self").is_ok_and(|us| std::os::unix::fs::MetadataExt::uid(&us) == 0);
+    if there && root {
+        return true;
+    }
+    let required = std::env::var("CCC_REQUIRE").unwrap_or_default();
+    let required = required.split([',', ' ']).any(|required| required == "docker");
+    assert!(
+        !required,
+        "run .ci/engine and images/build, and this as root: no engine has the image ccc-agent, or we may not \
+         listen at its networks"
+    );
+    eprintln!("left out: what needs root, a container engine and the image of images/build");
+    false
+}
+
+/// What the `docker` program prints, or what it complains of.
+pub(crate) fn docker(arguments: &[&str]) -> Result<String, String> {
+    let output = Program::new("docker").args(arguments).output().map_err(|e| e.to_string())?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    match output.status.success() {
+        true => Ok(text(&output.stdout)),
+        false => Err(text(&output.stderr)),
+    }
+}
+
+/// A network, and the address of the host in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    pub(crate) name: String,
+    pub(crate) gateway: String,
+}
+
+/// All that was made on the engine. It goes with this, after a failure too.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// Where the runners keep their name, by which their containers are found.
+    state: PathBuf,
+}
+
+impl Made {
+    pub(crate) fn new(state: &Path) -> Self {
+        // What processes left that were killed.
+        for kind in KINDS {
+            remove(kind, &format!("label={LABEL}"), |process| {
+                !Path::new("/proc").join(process).exists()
+            });
+        }
+        Self { state: state.to_owned() }
+    }
+
+    pub(crate) fn network(&self, kind: &str, options: &[&str]) -> Network {
+        let (name, label) = (format!("ccc-probes-{kind}-{}", std::process::id()), label());
+        let create = ["network", "create", "--label", &label];
+        docker(&[&create, options, &[&name]].concat()).unwrap();
+        let format = "{{(index .IPAM.Config 0).Gateway}}";
+        let gateway = docker(&["network", "inspect", "--format", format, &name]).unwrap();
+        Network { name, gateway }
+    }
+
+    /// The image of `images/build`, with a program in it that lends root's rights.
+    pub(crate) fn image(&self) -> String {
+        let (container, label) = (format!("ccc-probes-image-{}", std::process::id()), label());
+        let plant =
+            "cp /usr/bin/id /usr/local/bin/id-of-root && chmod 4755 /usr/local/bin/id-of-root";
+        let run =
+            ["run", "--network", "none", "--user", "0:0", "--label", &label, "--name", &container];
+        docker(&[&run, ["ccc-agent", "sh", "-c", plant].as_slice()].concat()).unwrap();
+        let image = format!("ccc-probes:{}", std::process::id());
+        docker(&["commit", &container, &image]).unwrap();
+        image
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if let Ok(owner) = fs::read_to_string(self.state.join("owner")) {
+            remove(&KINDS[0], &format!("label=dev.ccc.owner={owner}"), |_| true);
+        }
+        for kind in KINDS {
+            remove(kind, &format!("label={}", label()), |_| true);
+        }
+    }
+}
+
+/// What is made, in the order in which it goes: how the engine shows what there is and whose it is, and how it
+/// is removed.
+const KINDS: &[Kind] = &[
+    Kind {
+        list: &["container", "ls", "--all"],
+        format: "{{.ID}} {{.Label \"dev.ccc.probes\"}}",
+        remove: &["container", "rm", "--force", "--volumes"],
+    },
+    Kind {
+        list: &["network", "ls"],
+        format: "{{.ID}} {{.Label \"dev.ccc.probes\"}}",
+        remove: &["network", "rm"],
+    },
+    // Images show no labels. The tag is the process.
+    Kind {
+        list: &["image", "ls"],
+        format: "{{.ID}} {{.Tag}}",
+        remove: &["image", "rm", "--force"],
+    },
+];
+
+struct Kind {
+    list: &'static [&'static str],
+    format: &'static str,
+    remove: &'static [&'static str],
+}
+
+fn label() -> String {
+    format!("{LABEL}={}", std::process::id())
+}
+
+fn remove(kind: &Kind, filter: &str, whose: impl Fn(&str) -> bool) {
+    let listed = docker(&[kind.list, &["--filter", filter, "--format", kind.format]].concat());
+    for line in listed.unwrap_or_default().lines() {
+        let (id, process) = line.split_once(' ').unwrap_or((line, ""));
+        if !whose(process) {
+            continue;
+        }
+        let command: Vec<&str> = kind.remove.iter().copied().chain([id]).collect();
+        if let Err(why) = docker(&command) {
+            eprintln!("left behind: {}: {why}", command.join(" "));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Ways to files outside the workspace, and to files that would outlive the run.
+
+use super::probe::{Harm, NOT_THERE, Probe, READ_ONLY, Wall};
+use super::weak::{host, mount, root, without};
+
+const BESIDE: super::probe::Weak =
+    without("its directory mounted", |body, lures| mount(body, &lures.beside, &lures.beside));
+
+pub(crate) const PROBES: &[Probe] = &[
+    Probe {
+        name: "a file beside the workspace",
+        script: r#"cat /workspace/../canary "$BESIDE/canary""#,
+        harm: Harm::Reads,
+        weak: BESIDE,
+        wall: NOT_THERE,
+    },
+    Probe {
+        name: "a link in the workspace to a file of the host",
+        script: "cat link",
+        harm: Harm::Reads,
+        weak: BESIDE,
+        wall: NOT_THERE,
+    },
+    Probe {
+        name: "a link in the workspace to the machine's configuration",
+        script: r#"ln -s /etc etc && cat etc/canary || cat etc/passwd"#,
+        harm: Harm::Reads,
+        weak: without("a directory of the host as its /etc", |body, lures| {
+            mount(body, &lures.etc, "/etc");
+        }),
+        wall: Wall { text: "shows its own", says: &["agent:x:10001:"] },
+    },
+    Probe {
+        name: "shared memory of the host",
+        script: r#"cat "/dev/shm/$SHM""#,
+        harm: Harm::Reads,
+        weak: without("with the host's shared memory", |body, _| {
+            host(body).ipc_mode = Some("host".to_owned());
+        }),
+        wall: NOT_THERE,
+    },
+    Probe {
+        name: "a program planted in /usr/local/bin",
+        script: "printf '#!/bin/sh\\necho planted' >/usr/local/bin/planted &&
+            chmod +x /usr/local/bin/planted && planted",
+        harm: Harm::Does("plants it"),
+        weak: without("not read-only, as root", |body, _| {
+            host(body).readonly_rootfs = Some(false);
+            root(body);
+        }),
+        wall: READ_ONLY,
+    },
+    Probe {
+        name: "a program that lends its owner's rights",
+        script: r#"id=$(id-of-root -u) && echo "user $id" && [ "$id" = 0 ]"#,
+        harm: Harm::Does("is root"),
+        weak: without("without no-new-privileges", |body, _| {
+            host(body).security_opt = None;
+        }),
+        wall: Wall { text: "lends nothing", says: &["user 10001"] },
+    },
+];

@@ -1,0 +1,76 @@
+//! Ways into other processes: the host's, another run's, and the one that keeps the container.
+
+use super::probe::{Harm, NO_POWER, OWN_PROCESSES, Probe, Wall};
+use super::weak::{HOST_PROCESSES, host, root_with, without};
+
+const NEIGHBOUR: super::probe::Weak = without("with that container's processes", |body, lures| {
+    host(body).pid_mode = Some(format!("container:{}", lures.neighbour.name));
+});
+const PTRACE: super::probe::Weak =
+    without("as root, with SYS_PTRACE", |body, _| root_with(body, &["SYS_PTRACE"]));
+
+pub(crate) const PROBES: &[Probe] = &[
+    Probe {
+        name: "the environment of the host's processes",
+        script: "first; grep -zahs CCC_PROBE_SECRET /proc/[0-9]*/environ",
+        harm: Harm::Reads,
+        weak: HOST_PROCESSES,
+        wall: OWN_PROCESSES,
+    },
+    Probe {
+        name: "the memory of a process of the host",
+        script: r#"first
+            perl -e 'open my $maps, "<", "/proc/$ENV{PID}/maps" or die "$!\n";
+                my ($from, $to) = join("", <$maps>) =~ /^(\w+)-(\w+) .*\[stack\]/m;
+                open my $memory, "<:raw", "/proc/$ENV{PID}/mem" or die "$!\n";
+                sysseek $memory, hex $from, 0;
+                sysread $memory, my $stack, hex($to) - hex $from;
+                print $stack =~ /CCC_PROBE_SECRET=\S+?\0/g'"#,
+        harm: Harm::Reads,
+        weak: HOST_PROCESSES,
+        wall: OWN_PROCESSES,
+    },
+    Probe {
+        name: "an open file of a process of the host",
+        script: r#"first; head -c 200 "/proc/$PID/fd/1""#,
+        harm: Harm::Reads,
+        weak: HOST_PROCESSES,
+        wall: OWN_PROCESSES,
+    },
+    Probe {
+        name: "the files of the host, by the root of a process",
+        script: r#"first; cat "/proc/$PID/root$BESIDE/canary""#,
+        harm: Harm::Reads,
+        weak: HOST_PROCESSES,
+        wall: OWN_PROCESSES,
+    },
+    Probe {
+        name: "the environment of another run's processes",
+        script: "first; grep -zahs CCC_PROBE_SECRET /proc/[0-9]*/environ",
+        harm: Harm::Reads,
+        weak: NEIGHBOUR,
+        wall: OWN_PROCESSES,
+    },
+    Probe {
+        name: "the workspace of another run",
+        script: "first; cat /proc/[0-9]*/root/workspace/canary",
+        harm: Harm::Reads,
+        weak: NEIGHBOUR,
+        wall: OWN_PROCESSES,
+    },
+    Probe {
+        name: "the memory of what keeps the container",
+        script: r#"keeper=$(keeper) && : <"/proc/$keeper/mem""#,
+        harm: Harm::Does("opens it"),
+        weak: PTRACE,
+        wall: Wall { text: "not open to its own user", says: &["Permission denied"] },
+    },
+    Probe {
+        name: "a debugger on what keeps the container",
+        // It attaches and stops nothing (PTRACE_SEIZE), and lets go with its own end.
+        script: r#"keeper=$(keeper) && call 101 117 16902 "$keeper" 0 0"#,
+        harm: Harm::Does("attaches"),
+        weak: PTRACE,
+        wall: NO_POWER,
+    },
+];

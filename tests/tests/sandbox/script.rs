@@ -1,0 +1,78 @@
+//! What every probe may use: the image has bash and perl, and no other client.
+
+/// Shell functions that come before each probe's script.
+pub(crate) const PRELUDE: &str = r#"
+# Names itself at an address and a port over TCP, and waits until it was heard.
+tell() {
+  perl -MIO::Socket::IP -e '
+    alarm 10;
+    my $s = IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => $ARGV[1], Type => SOCK_STREAM) or die "$!\n";
+    $s->syswrite("$ENV{WHO};");
+    print <$s>' "$@"
+}
+
+# Asks a name server for a name that holds ours, and waits for its answer.
+look_up() {
+  perl -MIO::Socket::INET -e '
+    alarm 10;
+    my $s = IO::Socket::INET->new(PeerHost => $ARGV[0], PeerPort => 53, Proto => "udp") or die "$!\n";
+    my $name = join "", map { pack "C/a*", $_ } $ENV{WHO}, "probe", "invalid";
+    $s->send(pack("n6", 1, 0x100, 1, 0, 0, 0) . "$name\0" . pack("n2", 1, 1)) or die "$!\n";
+    $s->recv(my $answer, 512) // die "$!\n";
+    print length $answer, " bytes of an answer\n"' "$@"
+}
+
+# Says something on a Unix socket, `@` for an abstract one, and prints the first line that comes back.
+say_to() {
+  perl -MIO::Socket::UNIX -e '
+    alarm 10;
+    (my $path = shift) =~ s/^@/\0/;
+    my $s = IO::Socket::UNIX->new(Peer => $path) or die "$!\n";
+    $s->syswrite("@ARGV\r\n\r\n");
+    print scalar <$s>' "$@"
+}
+
+# One request to the model's API, with our name in its message. Goes where it is sent.
+ask() {
+  perl -MIO::Socket::INET -e '
+    alarm 20;
+    my ($target, $more, $headers) = @ARGV;
+    my $body = qq({"model":"claude-a","max_tokens":9,"messages":[{"role":"user","content":"$ENV{WHO};"}]$more});
+    my $length = length $body;
+    my $url = $ENV{MODEL};
+    while ($url =~ m{^http://([^/]+)}) {
+      my $s = IO::Socket::INET->new(PeerHost => $1) or die "$!\n";
+      $s->syswrite("$target HTTP/1.1\r\nhost: $1\r\nconnection: close\r\nx-api-key: $ENV{KEY}\r\n$headers" .
+        "content-type: application/json\r\ncontent-length: $length\r\n\r\n$body");
+      my $answer = join "", <$s>;
+      print "$answer\n";
+      ($url) = $answer =~ /^location: (\S+)/im;
+    }' "$@"
+}
+
+# A system call by its numbers for x86-64 and for ARM.
+call() {
+  perl -e '
+    my ($x86, $arm, @a) = @ARGV;
+    my $n = `uname -m` =~ /x86_64/ ? $x86 : $arm;
+    @a = map { /^-?\d+$/ ? $_ + 0 : /^hex:(.*)/ ? pack("H*", $1) . "\0" x 128 : $_ } @a;
+    syscall($n, @a) != -1 or die "$!\n"' "$@"
+}
+
+# Says whose processes there are.
+first() {
+  local first
+  read -r first </proc/1/comm
+  echo "process 1 is $first"
+}
+
+# The process that keeps the container.
+keeper() {
+  local process
+  for process in /proc/[0-9]*; do
+    [ "$(cat "$process/comm")" = ccc-keeper ] && echo "${process#/proc/}" && return
+  done
+  echo 'no keeper'
+  return 1
+}
+"#;
