@@ -130,6 +130,7 @@ impl ContainerRunner for DockerRunner {
     async fn check(&self) -> Result<()> {
         let engine = self.shared.engine().await?;
         engine.docker.ping().await.attempt("the engine does not answer")?;
+        engine.fit()?;
         engine.image(&self.shared.settings.image).await.map(drop)
     }
 

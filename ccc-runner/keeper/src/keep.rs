@@ -11,7 +11,8 @@ use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use crate::{doors, programs, watch};
+use crate::orphans::{self, Own, processes};
+use crate::{doors, filter, programs, watch};
 
 /// How often to look whether everybody has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -22,10 +23,13 @@ pub(crate) async fn keep(keep: Keep) -> io::Result<u8> {
     for directory in &keep.directories {
         std::fs::create_dir_all(directory)?;
     }
-    let (model, egress) = (keep.model, keep.egress);
+    if keep.filter {
+        filter::install()?;
+    }
+    let (model, egress, own) = (keep.model, keep.egress, Own::default());
     let breach = watch::breach(keep)?;
-    let input = pipe::Receiver::from_owned_fd(own(io::stdin().as_fd())?)?;
-    let output = pipe::Sender::from_owned_fd(own(io::stdout().as_fd())?)?;
+    let input = pipe::Receiver::from_owned_fd(copy(io::stdin().as_fd())?)?;
+    let output = pipe::Sender::from_owned_fd(copy(io::stdout().as_fd())?)?;
     let (tunnel, mut arrivals, work) = tunnel(tokio::io::join(input, output), false);
     let mut tasks = JoinSet::new();
     if model {
@@ -38,9 +42,10 @@ pub(crate) async fn keep(keep: Keep) -> io::Result<u8> {
     tasks.spawn(async move {
         let _ = hello(&greet).await;
     });
+    tasks.spawn(orphans::bury(signal(SignalKind::child())?, own.clone()));
     let serve = async {
         while let Some(stream) = arrivals.next().await {
-            tasks.spawn(programs::run(stream));
+            tasks.spawn(programs::run(stream, own.clone()));
         }
         // Nobody is told any more.
         std::future::pending::<()>().await;
@@ -56,7 +61,7 @@ pub(crate) async fn keep(keep: Keep) -> io::Result<u8> {
     }
 }
 
-fn own(descriptor: BorrowedFd<'_>) -> io::Result<std::os::fd::OwnedFd> {
+fn copy(descriptor: BorrowedFd<'_>) -> io::Result<std::os::fd::OwnedFd> {
     descriptor.try_clone_to_owned()
 }
 
@@ -67,9 +72,13 @@ async fn hello(tunnel: &Tunnel) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// Asks every process but us and the first one to end, and waits for it. Who does not, is killed by the
+/// Asks every process but us to end, and waits for it. Who does not, is killed by the
 /// engine when its patience ends.
 async fn everybody_ends() {
+    // Everybody is the container, when we are its first process. Else it could be the machine.
+    if std::process::id() != 1 {
+        return;
+    }
     // A negative 1 is everybody: kill(2).
     let _ = kill_process_group(Pid::INIT, Signal::TERM);
     let _ = kill_process_group(Pid::INIT, Signal::CONT);
@@ -78,23 +87,7 @@ async fn everybody_ends() {
     }
 }
 
-/// Whether anybody is alive but us and the first process.
+/// Whether anybody is alive but us.
 fn others() -> bool {
-    let us = std::process::id();
-    let Ok(processes) = std::fs::read_dir("/proc") else { return false };
-    processes.flatten().any(|entry| {
-        let name = entry.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            return false;
-        };
-        pid != 1 && pid != us && is_alive(pid)
-    })
-}
-
-/// Not a zombie, nor gone meanwhile: proc_pid_stat(5).
-fn is_alive(pid: u32) -> bool {
-    let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else { return false };
-    let stat = String::from_utf8_lossy(&stat);
-    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
-    !matches!(state, Some('Z' | 'X') | None)
+    processes().any(|(pid, process)| pid != std::process::id() && !process.is_dead)
 }

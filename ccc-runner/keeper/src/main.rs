@@ -11,8 +11,10 @@ use ccc_keeper::{Keep, exit};
 use rustix::process::DumpableBehavior;
 
 mod doors;
+mod filter;
 mod keep;
 mod memory;
+mod orphans;
 mod programs;
 mod watch;
 

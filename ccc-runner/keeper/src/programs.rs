@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
 use crate::memory;
+use crate::orphans::Own;
 
 /// How long output may still come after the program has ended: something that it left behind may hold the
 /// pipe open for ever.
@@ -18,12 +19,15 @@ const AFTERMATH: Duration = Duration::from_millis(500);
 const SIGKILL: i32 = 9;
 
 /// Runs one program, and tells its stream how that went. A host that does not listen any more hears nothing.
-pub(crate) async fn run(stream: Pipe) {
+pub(crate) async fn run(stream: Pipe, own: Own) {
     let (mut from, mut to) = tokio::io::split(stream);
     let Ok(order) = read_head::<Order>(&mut from).await else { return };
     let ended = match start(&order) {
         Err(ending) => Ok(Ended { ending, dropped: 0 }),
-        Ok(child) => drive(child, &order, &mut from, &mut to).await,
+        Ok(child) => {
+            let _one_of_ours = own.add(child.id());
+            drive(child, &order, &mut from, &mut to).await
+        }
     };
     let told = async {
         write_piece(&mut to, Piece::Ended, &serde_json::to_vec(&ended?)?).await?;

@@ -48,6 +48,8 @@ pub struct Keep {
     pub entries: u64,
     /// Directories to make before anything runs.
     pub directories: Vec<String>,
+    /// Whether programs are kept from the system calls that lead past a missing network.
+    pub filter: bool,
     /// Whether there is a way to the model proxy.
     pub model: bool,
     /// Whether there is a way to listed hosts.

@@ -22,10 +22,12 @@ const MIN_API: (usize, usize) = (1, 41);
 const GONE_WITHIN: u32 = 1_000;
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// An engine that answered, and is new and safe enough.
+/// An engine that answered, and is new enough.
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) docker: Docker,
+    /// Why nothing may start here.
+    unfit: Option<String>,
     /// Workspaces can be mounted if it sees our files.
     may_mount: Workspaces,
     /// Whether they are, once that is known.
@@ -68,14 +70,14 @@ pub(super) async fn connect(settings: &Settings) -> Result<Engine> {
         return Err(Error::new(ErrorKind::Unsupported, line));
     }
     let info = docker.info().await.attempt("the engine does not say what it is")?;
-    judge(settings, &info)?;
     let cpus = u32::try_from(info.ncpu.unwrap_or(1)).unwrap_or(1).max(1);
     let elsewhere = !shown.starts_with("unix://") || maps_users(&info);
     let may_mount = match settings.workspaces {
         Workspaces::Auto if elsewhere => Workspaces::Copied,
         said => said,
     };
-    Ok(Engine { docker, may_mount, mounts: OnceCell::new(), milli_cpus: cpus * 1_000 })
+    let unfit = unfit(settings, &info);
+    Ok(Engine { docker, unfit, may_mount, mounts: OnceCell::new(), milli_cpus: cpus * 1_000 })
 }
 
 fn has(info: &SystemInfo, option: &str) -> bool {
@@ -88,36 +90,41 @@ fn maps_users(info: &SystemInfo) -> bool {
     has(info, "name=rootless") || has(info, "name=userns")
 }
 
-/// Refuses an engine that cannot hold the walls up.
-fn judge(settings: &Settings, info: &SystemInfo) -> Result<()> {
-    let unsafe_engine = |line: String| Err(Error::new(ErrorKind::Unsupported, line));
+/// Why the engine cannot hold the walls up, if it cannot.
+fn unfit(settings: &Settings, info: &SystemInfo) -> Option<String> {
     if info.os_type.as_deref().is_some_and(|os| os != "linux") {
-        return unsafe_engine("the engine runs no Linux containers".to_owned());
-    }
-    if settings.altered.is_none() && (!has(info, "name=seccomp") || has(info, "profile=unconfined"))
-    {
-        return unsafe_engine(
-            "the engine has no system call filter (seccomp): it is part of the wall".to_owned(),
-        );
-    }
-    for (there, what) in [
-        (info.memory_limit, "memory"),
-        (info.pids_limit, "processes"),
-        (info.cpu_cfs_quota, "processors"),
-    ] {
-        if there == Some(false) && settings.altered.is_none() {
-            return unsafe_engine(format!("the engine cannot limit {what}"));
-        }
+        return Some("the engine runs no Linux containers".to_owned());
     }
     if let Some(runtime) = &settings.runtime
         && !info.runtimes.as_ref().is_some_and(|known| known.contains_key(runtime))
     {
-        return unsafe_engine(format!("the engine has no runtime `{runtime}`: configure it there"));
+        return Some(format!("the engine has no runtime `{runtime}`: configure it there"));
     }
-    Ok(())
+    if settings.altered.is_some() {
+        return None;
+    }
+    if !has(info, "name=seccomp") || has(info, "profile=unconfined") {
+        let line = "the engine has no system call filter (seccomp), which is part of the wall";
+        return Some(line.to_owned());
+    }
+    let ceilings = [
+        (info.memory_limit, "memory"),
+        (info.pids_limit, "processes"),
+        (info.cpu_cfs_quota, "processors"),
+    ];
+    let missing = ceilings.iter().find(|(there, _)| *there == Some(false));
+    missing.map(|(_, what)| format!("the engine cannot limit {what}"))
 }
 
 impl Engine {
+    /// Whether containers may start here. Removing them is always right.
+    pub(super) fn fit(&self) -> Result<()> {
+        match &self.unfit {
+            None => Ok(()),
+            Some(why) => Err(Error::new(ErrorKind::Unsupported, why.clone())),
+        }
+    }
+
     /// Whether workspaces are mounted, and not copied. Asks the engine when nobody has said.
     pub(super) async fn mounts(&self, shared: &Shared, image: &Image) -> Result<bool> {
         let mounts = self.mounts.get_or_try_init(|| async {
@@ -163,7 +170,6 @@ impl Engine {
             // Never run; an engine wants to know one all the same.
             cmd: Some(vec![KEEPER.to_owned()]),
             labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), owner.clone())])),
-            network_disabled: Some(true),
             host_config: Some(HostConfig {
                 network_mode: Some("none".to_owned()),
                 mounts: Some(vec![Mount {

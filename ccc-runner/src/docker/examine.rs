@@ -44,6 +44,7 @@ impl DockerRunner {
         let engine = shared.engine().await?;
         let version = engine.docker.version().await.attempt("the engine does not answer")?;
         say(Finding::Good, describe(&version));
+        engine.fit()?;
         if shared.settings.runtime.is_none() {
             runtime(&version).into_iter().for_each(|line| say(Finding::Warning, line));
         }

@@ -37,6 +37,7 @@ pub(super) async fn start(
         false => Ok(()),
     };
     let (engine, name) = (shared.engine().await?, name(run));
+    engine.fit()?;
     let image = engine.image(spec.image.as_deref().unwrap_or(&shared.settings.image)).await?;
     let mounts = engine.mounts(shared, &image).await?;
     let user = User::of(mounts);

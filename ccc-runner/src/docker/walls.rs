@@ -55,6 +55,7 @@ pub(super) fn body(
         bytes: resources.workspace_bytes,
         entries: resources.workspace_entries,
         directories: vec![HOME.to_owned()],
+        filter: true,
         model: spec.network == Network::ModelProxy,
         egress: true,
     };
@@ -80,7 +81,6 @@ pub(super) fn body(
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         tty: Some(false),
-        network_disabled: Some(true),
         host_config: Some(host_config(engine, mounts, spec, settings.runtime.clone())?),
         ..ContainerCreateBody::default()
     };
@@ -107,7 +107,9 @@ fn host_config(
     };
     Ok(HostConfig {
         runtime,
-        init: Some(true),
+        // The keeper is the first process itself, and does what one has to do. The engine's own would be of the
+        // agent's user, and hold the way to the host where every program can take it.
+        init: Some(false),
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
         privileged: Some(false),

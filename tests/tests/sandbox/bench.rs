@@ -1,16 +1,19 @@
 //! One engine with all the lures, and for each probe two containers.
 
 use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ccc_core::container::{Command, ContainerSpec, EnvValue, Network as Reach};
+use ccc_core::egress::HostPattern;
 use ccc_core::{Clock, Container, ContainerExt, ContainerRunner, RunId, Secret, SystemClock};
 use ccc_runner::{DockerRunner, ModelAccess, ModelCredential, ModelProxy, Rules, Workspaces};
 use ccc_tests::page::Row;
 use tempfile::TempDir;
 
 use super::ear::Ear;
+use super::egress;
 use super::engine::{Made, Network, docker, engine};
 use super::lures::{Holder, Lures, Shared, secret};
 use super::probe::{Change, Harm, Probe};
@@ -37,6 +40,8 @@ pub(crate) struct Bench {
     api_url: String,
     /// Everybody else.
     elsewhere: Ear,
+    /// Where it listens on this machine.
+    here: SocketAddr,
     _neighbour: (DockerRunner, Box<dyn Container>),
     _made: Made,
     _holder: Holder,
@@ -118,6 +123,7 @@ impl Bench {
             api,
             api_url,
             elsewhere,
+            here: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), everywhere.port()),
             _neighbour: neighbour,
             _made: made,
             _holder: holder,
@@ -159,9 +165,10 @@ impl Bench {
         let mut rules = Rules::default();
         // Without the model proxy nothing of ours listens on the host's network.
         let mut reach = Reach::ModelProxy;
-        let mut change = None;
+        let (mut change, mut lacking) = (None, None);
         match probe.weak.change {
             Change::ModelProxy(rule) if weak => rules = rules.dangerously_without(rule),
+            Change::Egress(rule) if weak => lacking = Some(rule),
             Change::Container(how) if weak => (reach, change) = (Reach::None, Some(how)),
             _ => {}
         }
@@ -172,14 +179,17 @@ impl Bench {
         let address = proxy.url().strip_prefix("http://").unwrap().parse().unwrap();
         let mut runner = DockerRunner::builder(self.dir.path().join("state"))
             .workspaces(Workspaces::Mounted)
-            .model_proxy(Some(address));
+            .model_proxy(Some(address))
+            .egress(egress::rules(self.here, lacking));
         if let Some(change) = change {
             let lures = lures.clone();
             runner = runner.dangerously_altered(probe.weak.text, move |body| change(body, &lures));
         }
         let (runner, run) = (runner.build().unwrap(), RunId::new(SystemClock.now()).unwrap());
-        let spec =
-            ContainerSpec::new(&workspace).with_image(Some(self.image.clone())).with_network(reach);
+        let spec = ContainerSpec::new(&workspace)
+            .with_image(Some(self.image.clone()))
+            .with_network(reach)
+            .with_egress(listed());
         let work = async {
             let container =
                 runner.spawn(run, &spec).await.map_err(|e| format!("no container: {e}"))?;
@@ -236,6 +246,10 @@ impl Bench {
         std::os::unix::fs::symlink(beside.join("canary"), workspace.join("link")).unwrap();
         (beside, workspace)
     }
+}
+
+fn listed() -> Vec<HostPattern> {
+    vec![HostPattern::new("*.example.org").unwrap()]
 }
 
 /// A container of another run, which shares a network with whoever joins it, and its address there.

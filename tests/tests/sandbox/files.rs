@@ -1,7 +1,7 @@
 //! Ways to files outside the workspace, and to files that would outlive the run.
 
 use super::probe::{Harm, NOT_THERE, Probe, READ_ONLY, Wall};
-use super::weak::{host, mount, root, without};
+use super::weak::{host, mount, own_filter_off, root, without};
 
 const BESIDE: super::probe::Weak =
     without("its directory mounted", |body, lures| mount(body, &lures.beside, &lures.beside));
@@ -56,6 +56,8 @@ pub(crate) const PROBES: &[Probe] = &[
         harm: Harm::Does("is root"),
         weak: without("without no-new-privileges", |body, _| {
             host(body).security_opt = None;
+            // Nobody may set a filter up and gain anything later.
+            own_filter_off(body);
         }),
         wall: Wall { text: "lends nothing", says: &["user 10001"] },
     },

@@ -4,7 +4,7 @@
 use bollard::models::HostConfigCgroupnsModeEnum;
 
 use super::probe::{FILTERED, Harm, NO_POWER, Probe, Wall};
-use super::weak::{NO_FILTER, SYS_ADMIN, host, mount, root, root_with, without};
+use super::weak::{NO_FILTER, NO_FILTERS, SYS_ADMIN, host, mount, root, root_with, without};
 
 const ROOTS: Wall = Wall {
     text: "root's alone, and read-only",
@@ -84,6 +84,22 @@ pub(crate) const PROBES: &[Probe] = &[
         harm: Harm::Does("opens it"),
         weak: without("as root, with NET_RAW", |body, _| root_with(body, &["NET_RAW"])),
         wall: NO_POWER,
+    },
+    Probe {
+        name: "a vsock socket, which no network namespace confines",
+        // A port of the machine's: whoever else binds it learns of us, in whichever container they are.
+        script: r#"perl -MSocket -e 'socket my $s, 40, SOCK_STREAM, 0 or die "$!\n";
+            bind $s, pack "SxxLLx4", 40, 7777, 0xffffffff or die "$!\n"'"#,
+        harm: Harm::Does("binds a port of the machine"),
+        weak: NO_FILTERS,
+        wall: Wall { text: "the system call is filtered", says: &["Address family not supported"] },
+    },
+    Probe {
+        name: "sockets that no filter sees (io_uring)",
+        script: "call 425 425 4 hex:00",
+        harm: Harm::Does("makes a ring"),
+        weak: NO_FILTERS,
+        wall: Wall { text: "the system call is filtered", says: &["Function not implemented"] },
     },
     Probe {
         name: "a program in the kernel (bpf)",

@@ -1,7 +1,7 @@
 //! What a probe is, and the table that it is a row of.
 
 use bollard::models::ContainerCreateBody;
-use ccc_runner::Rule;
+use ccc_runner::{EgressRule, Rule};
 use ccc_tests::page::Row;
 
 use super::lures::Lures;
@@ -44,6 +44,8 @@ pub(crate) enum Change {
     Container(fn(&mut ContainerCreateBody, &Lures)),
     /// The container is ours, and its model proxy lacks a rule.
     ModelProxy(Rule),
+    /// The container is ours, and its way to listed hosts lacks a rule.
+    Egress(EgressRule),
 }
 
 /// What stands in the way in our container.
@@ -59,7 +61,7 @@ pub(crate) const NO_NETWORK: Wall =
 pub(crate) const OWN_NETWORK: Wall =
     Wall { text: "sockets of its own network alone", says: &["Connection refused"] };
 pub(crate) const OWN_PROCESSES: Wall =
-    Wall { text: "sees its own processes alone", says: &["process 1 is docker-init"] };
+    Wall { text: "sees its own processes alone", says: &["process 1 is ccc-keeper"] };
 pub(crate) const NOT_THERE: Wall =
     Wall { text: "no such file in it", says: &["No such file or directory"] };
 pub(crate) const READ_ONLY: Wall =

@@ -6,10 +6,20 @@ use super::weak::{HOST_PROCESSES, host, root_with, without};
 const NEIGHBOUR: super::probe::Weak = without("with that container's processes", |body, lures| {
     host(body).pid_mode = Some(format!("container:{}", lures.neighbour.name));
 });
+/// As engines offer to do it.
+const ENGINES_INIT: super::probe::Weak =
+    without("with the engine's own first process", |body, _| host(body).init = Some(true));
 const PTRACE: super::probe::Weak =
     without("as root, with SYS_PTRACE", |body, _| root_with(body, &["SYS_PTRACE"]));
 
 pub(crate) const PROBES: &[Probe] = &[
+    Probe {
+        name: "the connection to the host, by the first process",
+        script: ": </proc/1/fd/0 && : >/proc/1/fd/1",
+        harm: Harm::Does("opens both ends"),
+        weak: ENGINES_INIT,
+        wall: Wall { text: "not open to its own user", says: &["Permission denied"] },
+    },
     Probe {
         name: "the environment of the host's processes",
         script: "first; grep -zahs CCC_PROBE_SECRET /proc/[0-9]*/environ",

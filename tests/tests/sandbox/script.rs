@@ -50,6 +50,21 @@ ask() {
     }' "$@"
 }
 
+# Asks the way out for a connection, and names itself to whoever is at its end. `\0` is a NUL.
+connect() {
+  perl -MIO::Socket::INET -e '
+    alarm 20;
+    (my $target = shift) =~ s/\\0/\0/g;
+    my ($proxy) = $ENV{HTTPS_PROXY} =~ m{^http://(.*)} or die "no proxy\n";
+    my $s = IO::Socket::INET->new(PeerHost => $proxy) or die "$!\n";
+    $s->syswrite("CONNECT $target HTTP/1.1\r\n\r\n");
+    $s->sysread(my $answer, 4096);
+    print "$answer\n";
+    $answer =~ m{^HTTP/1.1 200 } or exit 1;
+    $s->syswrite("$ENV{WHO};");
+    print <$s>' "$@"
+}
+
 # A system call by its numbers for x86-64 and for ARM.
 call() {
   perl -e '

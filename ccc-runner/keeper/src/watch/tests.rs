@@ -10,6 +10,7 @@ fn check(fill: impl FnOnce(&Path), expected: Option<u8>) {
         bytes: 1 << 20,
         entries: 10,
         directories: Vec::new(),
+        filter: false,
         model: false,
         egress: false,
     };

@@ -63,6 +63,31 @@ async fn an_image_that_is_missing_or_has_no_keeper_is_named() {
 }
 
 #[tokio::test]
+async fn a_runtime_that_is_missing_is_named_and_stands_in_nobodys_way_who_cleans_up() {
+    if !engine() {
+        return;
+    }
+    let (state, workspace) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let build = |runtime: Option<&str>| {
+        let runner = DockerRunner::builder(state.path()).runtime(runtime.map(str::to_owned));
+        runner.build().unwrap()
+    };
+    let (run, spec) = (new_run(), ContainerSpec::new(workspace.path()));
+    build(None).spawn(run, &spec).await.unwrap();
+    let wrong = build(Some("no-such-runtime"));
+    for error in [
+        patiently(wrong.check()).await.unwrap_err(),
+        patiently(wrong.spawn(new_run(), &spec)).await.unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains("no runtime `no-such-runtime`"), "{error}");
+    }
+    assert_eq!(wrong.orphans().await.unwrap(), [run]);
+    patiently(wrong.destroy(run)).await.unwrap();
+    assert_eq!(wrong.orphans().await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_name_that_is_taken_makes_room_when_it_is_ours_and_no_other() {
     if !engine() {
         return;
@@ -180,7 +205,7 @@ async fn a_container_is_as_hard_as_it_is_said_to_be() {
         ("/PidMode", r#""""#),
         ("/UTSMode", r#""""#),
         ("/UsernsMode", r#""""#),
-        ("/Init", "true"),
+        ("/Init", "false"),
         ("/PidsLimit", "512"),
         ("/Memory", "4294967296"),
         ("/MemorySwap", "4294967296"),
