@@ -146,3 +146,22 @@ async fn one_file_too_large_and_too_many_open_ones_are_refused_by_the_kernel() {
     assert_eq!(output.stdout, b"0\n");
     running.over().await;
 }
+
+#[tokio::test]
+async fn the_dead_without_parents_are_buried() {
+    // spec: X1
+    if !engine() {
+        return;
+    }
+    let mut resources = Resources::default();
+    resources.processes = 48;
+    let running = Running::with(Workspaces::Auto, resources).await;
+    // More than there may be at once, one after the other, each left by its parent.
+    let orphans = "i=0; while [ $i -lt 100 ]; do (true &) || exit 1; i=$((i+1)); sleep 0.01; done";
+    let output = running.sh(orphans).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let none_dead = "i=0; while grep -qs ' Z 1 ' /proc/[0-9]*/stat; do
+        i=$((i+1)); [ $i -lt 100 ] || exit 1; sleep 0.05; done";
+    assert!(running.sh(none_dead).await.unwrap().status.success(), "somebody is not buried");
+    running.over().await;
+}
