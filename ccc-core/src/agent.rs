@@ -211,9 +211,6 @@ pub struct AgentReport {
     pub micro_usd: Option<u64>,
     /// Tools that it was not allowed to use.
     pub denials: Vec<String>,
-    /// Where its programs wanted to and were not let: noted down by the pipeline, not by the agent.
-    #[serde(default)]
-    pub kept_from: Vec<String>,
     /// A name under which the agent can go on later.
     pub session: Option<String>,
 }
@@ -227,7 +224,6 @@ impl AgentReport {
             usage: Vec::new(),
             micro_usd: None,
             denials: Vec::new(),
-            kept_from: Vec::new(),
             session: None,
         }
     }

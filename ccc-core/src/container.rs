@@ -98,7 +98,8 @@ pub trait ContainerRunner: Debug + Send + Sync + 'static {
     async fn orphans(&self) -> Result<Vec<RunId>>;
 }
 
-/// A container that runs. Dropping it does nothing: [`ContainerRunner::destroy`] ends it.
+/// A container that runs. Dropping it may end its programs, and leaves the rest to
+/// [`ContainerRunner::destroy`].
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Container: Debug + Send + Sync {

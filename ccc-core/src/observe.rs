@@ -189,7 +189,6 @@ impl Redactor {
             }
         };
         report.denials = report.denials.iter().map(|tool| self.clean(tool)).collect();
-        report.kept_from = report.kept_from.iter().map(|place| self.clean(place)).collect();
         report.session = report.session.map(|session| self.clean(&session));
         report
     }

@@ -81,6 +81,9 @@ pub struct Checkpoint {
     pub base: Option<ObjectId>,
     /// What the agent says; after Work.
     pub report: Option<AgentReport>,
+    /// Where programs of the run wanted to and were not let; after Work.
+    #[serde(default)]
+    pub kept_from: Vec<String>,
     /// The tree with the change, in the run's own git directory; after Collect, when there is one.
     pub tree: Option<ObjectId>,
     /// The commit; after Commit.
@@ -99,6 +102,7 @@ impl Default for Checkpoint {
             base_branch: None,
             base: None,
             report: None,
+            kept_from: Vec::new(),
             tree: None,
             commit: None,
             branch: None,

@@ -35,7 +35,7 @@ pub enum EgressRule {
     Listed,
     /// The port is 443.
     Port,
-    /// All its addresses are public ones: none of this machine, this network, or a cloud's metadata.
+    /// All its addresses are on the internet at large: none of a private network, or a cloud's metadata.
     Public,
 }
 
@@ -169,7 +169,10 @@ impl Egress {
                 }
             }
             Err(Refusal(status, line)) => {
-                self.note(target.unwrap_or(b"something by plain HTTP"));
+                // What is allowed and does not answer was kept from nobody.
+                if status.starts_with('4') {
+                    self.note(target.unwrap_or(b"something by plain HTTP"));
+                }
                 let answer = format!(
                     "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\
                      connection: close\r\n\r\n{line}\n",
@@ -184,6 +187,7 @@ impl Egress {
     /// Connects to what is named, if everything that we insist on is so.
     async fn open(&self, target: &[u8]) -> Result<(TcpStream, CancellationToken), Refusal> {
         let shown = one_line(&String::from_utf8_lossy(target), 100);
+        let gone = |why: &str| Refusal("502 Bad Gateway", format!("no way to {shown}: {why}"));
         let no = |why: &str| Refusal("403 Forbidden", format!("no way to {shown}: {why}"));
         let text = std::str::from_utf8(target).map_err(|_| no("that is no host"))?;
         let (host, port) = text.rsplit_once(':').ok_or_else(|| no("there is no port"))?;
@@ -204,7 +208,7 @@ impl Egress {
         };
         let found = async {
             let addresses = self.rules.resolver.addresses(host, port).await;
-            let addresses = addresses.map_err(|_| no("it has no address"))?;
+            let addresses = addresses.map_err(|_| gone("it has no address"))?;
             let private = |address: &SocketAddr| !is_public(address.ip());
             if self.rules.insist_on(EgressRule::Public) && addresses.iter().any(private) {
                 return Err(no("its address is not on the internet"));

@@ -15,7 +15,7 @@ use crate::observe::{Event, EventKind, Redactor};
 use crate::run::Checkpoint;
 use crate::run_store::Fence;
 use crate::vcs::{Access, Grant};
-use crate::{Clock, Error, ErrorKind, Outcome, Result, RunId, RunStore, Stage};
+use crate::{Clock, Container, Error, ErrorKind, Outcome, Result, RunId, RunStore, Stage};
 
 /// A run that is older than this is not put off any more.
 const LONGEST_PUT_OFF: SignedDuration = SignedDuration::from_hours(24);
@@ -108,6 +108,13 @@ impl Context {
 
     pub(super) fn note_down(&self, change: impl FnOnce(&mut Checkpoint)) {
         change(&mut lock(&self.checkpoint));
+    }
+
+    /// Where the container's programs were not let, for the report, however the run ends (spec: X3g).
+    pub(super) fn note_kept_from(&self, container: &dyn Container) {
+        let places = container.kept_from();
+        let places = places.iter().map(|place| self.redactor.clean(place)).collect();
+        self.note_down(|checkpoint| checkpoint.kept_from = places);
     }
 
     pub(super) fn is_fenced_out(&self) -> bool {

@@ -92,6 +92,7 @@ fn outcome_comment(
     if let Some(report) = &checkpoint.report {
         body.push_str(&spent(report));
     }
+    body.push_str(&kept_from(&checkpoint.kept_from));
     format!("{}\n\n{}", truncate(&body, MAX_BODY), signature(run, agent))
 }
 
@@ -135,16 +136,16 @@ fn spent(report: &AgentReport) -> String {
             .collect();
         text.push_str(&format!("\n\nTools that it was not allowed to use: {}.", tools.join(", ")));
     }
-    if !report.kept_from.is_empty() {
-        let places: Vec<String> = report
-            .kept_from
-            .iter()
-            .take(20)
-            .map(|place| markdown_escape(&one_line(place, 100)))
-            .collect();
-        text.push_str(&format!("\n\nIts programs were kept from reaching: {}.", places.join(", ")));
-    }
     text
+}
+
+fn kept_from(places: &[String]) -> String {
+    if places.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<String> =
+        places.iter().take(20).map(|place| markdown_escape(&one_line(place, 100))).collect();
+    format!("\n\nIts programs were kept from reaching: {}.", shown.join(", "))
 }
 
 /// The title of a pull request.
@@ -169,9 +170,10 @@ pub(super) fn pull_request_body(
         format!("The agent says:\n\n{}", markdown_quote(words, MAX_WORDS))
     };
     let spent = report.map(spent).unwrap_or_default();
+    let kept = kept_from(&checkpoint.kept_from);
     let body = truncate(&format!("Closes #{number}.\n\n{said}"), MAX_BODY);
     format!(
-        "{body}{spent}\n\nWritten by an AI agent: review it as you would a stranger's work.\n\n{}",
+        "{body}{spent}{kept}\n\nWritten by an AI agent: review it as you would a stranger's work.\n\n{}",
         signature(run, agent)
     )
 }

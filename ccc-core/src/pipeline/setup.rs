@@ -66,8 +66,7 @@ impl Pipeline {
             }
             Ok(())
         };
-        // What ran too long is still running, with the way out that it was given: only the end of the
-        // container ends it.
+        // What ran too long is still running: only the end of the container ends it.
         within(&*self.parts.clock, limit, lines).await.unwrap_or_else(|| {
             let line = format!("the repository's setup took longer than {} s", limit.as_secs());
             Err(Ended::By(Error::new(ErrorKind::TimedOut, line)))

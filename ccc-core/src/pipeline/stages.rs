@@ -64,7 +64,7 @@ impl Pipeline {
         }
         let runner = &self.parts.runner;
         if !runner.capabilities().isolated && !policy.permits_unisolated(event, permission) {
-            return Err(Ended::With(not_here(runner.name(), permission)));
+            return Err(Ended::With(not_here(run, runner.name(), permission)));
         }
         let issue = match host.issue(run.repo(), event.issue.number).await {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -141,7 +141,9 @@ impl Pipeline {
         loop {
             match self.spawn(run, &spec, attempt).await? {
                 ControlFlow::Break(container) => {
-                    self.set_up(run, &*container, &settings).await?;
+                    let set_up = self.set_up(run, &*container, &settings).await;
+                    run.note_kept_from(&*container);
+                    set_up?;
                     return Ok((container, task));
                 }
                 ControlFlow::Continue(wait) => self.parts.clock.sleep(wait).await,
@@ -196,7 +198,10 @@ fn skip(reason: SkipReason) -> Ended {
 }
 
 /// The operator let this person start runs, and has no wall to run them behind.
-fn not_here(runner: &str, permission: Permission) -> Outcome {
+fn not_here(run: &Context, runner: &str, permission: Permission) -> Outcome {
+    if matches!(run.event.trigger, Trigger::Opened | Trigger::Reopened) {
+        return Outcome::Skipped { reason: SkipReason::NotPermitted };
+    }
     Outcome::Refused {
         stage: Stage::Authorize,
         reason: format!(

@@ -22,10 +22,8 @@ impl Pipeline {
         task: &Task,
     ) -> Result<(), Ended> {
         let ended = self.run_agent(run, container, task).await;
-        let ended = ended.map(|mut report| {
-            report.kept_from = container.kept_from();
-            run.redactor.clean_report(report)
-        });
+        let ended = ended.map(|report| run.redactor.clean_report(report));
+        run.note_kept_from(container);
         if let Ok(report) = &ended {
             run.note_down(|checkpoint| checkpoint.report = Some(report.clone()));
         }

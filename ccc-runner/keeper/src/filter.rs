@@ -27,7 +27,14 @@ pub(crate) fn install() -> io::Result<()> {
     // Does the same by other means, unseen by filters; programs go on without it where there is none.
     let rings = [libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
     let rings = refuse(rings.map(|call| (call, Vec::new())).into(), libc::ENOSYS)?;
-    apply_filter(&families).and_then(|()| apply_filter(&rings)).map_err(io::Error::other)
+    // Limits of another process: ours, by which it would make us blind.
+    let other = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, 0);
+    let other = other.and_then(|other| SeccompRule::new(vec![other])).map_err(io::Error::other)?;
+    let limits = refuse([(libc::SYS_prlimit64, vec![other])].into(), libc::EPERM)?;
+    for filter in [families, rings, limits] {
+        apply_filter(&filter).map_err(io::Error::other)?;
+    }
+    Ok(())
 }
 
 fn socket_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {

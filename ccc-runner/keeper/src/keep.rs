@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
 use crate::orphans::{self, Own, processes};
-use crate::{doors, filter, programs, watch};
+use crate::{doors, filter, memory, programs, watch};
 
 /// How often to look whether everybody has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -68,7 +68,7 @@ fn copy(descriptor: BorrowedFd<'_>) -> io::Result<std::os::fd::OwnedFd> {
 async fn hello(tunnel: &Tunnel) -> io::Result<()> {
     let mut stream = tunnel.open().await?;
     write_head(&mut stream, &Door::Hello).await?;
-    write_head(&mut stream, &Hello { protocol: PROTOCOL }).await?;
+    write_head(&mut stream, &Hello { protocol: PROTOCOL, limited: memory::limited() }).await?;
     stream.shutdown().await
 }
 

@@ -5,6 +5,6 @@ mod tunnel;
 
 pub use talk::{
     Door, EGRESS_PORT, Ended, Ending, Hello, Keep, MODEL_PORT, Order, PROTOCOL, Piece, exit,
-    read_head, read_piece, write_head, write_piece,
+    read_head, read_piece, read_word, write_head, write_piece,
 };
 pub use tunnel::{Arrivals, Pipe, Tunnel, tunnel};

@@ -15,6 +15,18 @@ pub(crate) fn kills() -> u64 {
         .unwrap_or(0)
 }
 
+/// Whether there are ceilings on memory and processes.
+pub(crate) fn limited() -> bool {
+    let any = |paths: [&str; 2], is_one: fn(u64) -> bool| {
+        let read = paths.iter().find_map(|path| fs::read_to_string(path).ok());
+        // Where there is none, it is the word `max`, or a number that no machine has.
+        read.and_then(|text| text.trim().parse().ok()).is_some_and(is_one)
+    };
+    any(["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"], |bytes| {
+        bytes < 1 << 60
+    }) && any(["/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"], |_| true)
+}
+
 /// Whether there are as many processes and threads as there may be.
 pub(crate) fn is_crowded() -> bool {
     let number = |name: &str| {

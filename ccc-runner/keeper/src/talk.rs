@@ -20,6 +20,8 @@ pub const EGRESS_PORT: u16 = 7812;
 
 /// No head is longer: arguments and environment of a program, bytes.
 const MAX_HEAD: usize = 4 << 20;
+/// What opens a stream is a word.
+const MAX_WORD: usize = 64;
 /// No piece is longer, bytes.
 const MAX_PIECE: usize = 1 << 20;
 
@@ -95,6 +97,9 @@ pub enum Door {
 pub struct Hello {
     /// Its [`PROTOCOL`].
     pub protocol: u32,
+    /// Whether the container has ceilings on memory and processes, as the kernel has it: some engines take
+    /// them, show them, and do nothing.
+    pub limited: bool,
 }
 
 /// How a program ended.
@@ -181,8 +186,25 @@ pub async fn write_head<T: Serialize>(
 pub async fn read_head<T: DeserializeOwned>(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<T> {
+    read_within(stream, MAX_HEAD).await
+}
+
+/// Reads a head that is no longer than a word: what a stranger says first.
+///
+/// # Errors
+/// As [`read_head`].
+pub async fn read_word<T: DeserializeOwned>(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> io::Result<T> {
+    read_within(stream, MAX_WORD).await
+}
+
+async fn read_within<T: DeserializeOwned>(
+    stream: &mut (impl AsyncRead + Unpin),
+    most: usize,
+) -> io::Result<T> {
     let length = stream.read_u32().await? as usize;
-    if length > MAX_HEAD {
+    if length > most {
         return Err(nonsense("a head that is too long"));
     }
     let mut json = vec![0; length];

@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 
 use crate::memory;
 
-/// How long to wait between two looks: so that looking takes a tenth of one processor at most, and a breach
-/// is seen within seconds.
+/// How long to wait between two looks: ten times as long as one takes, and no longer than lets a breach be
+/// seen within seconds.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(5);
 /// A crowd that is there at so many looks in a row stays.
@@ -58,7 +58,13 @@ pub(crate) fn measure(keep: &Keep) -> Option<u8> {
             // Too deep for a path: nobody needs that who does not hide something.
             Err(e) if e.kind() == io::ErrorKind::InvalidFilename => return Some(exit::ENTRIES),
             // Gone meanwhile.
-            Err(_) => continue,
+            Err(e)
+                if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
+            {
+                continue;
+            }
+            // What cannot be counted could be anything.
+            Err(_) => return Some(exit::ENTRIES),
         };
         for entry in listing.flatten() {
             let name = entry.file_name().to_bytes();
@@ -88,8 +94,7 @@ pub(crate) fn measure(keep: &Keep) -> Option<u8> {
     None
 }
 
-/// A directory's entries. One that its owner, which we are, may not look into is opened up: what cannot be
-/// counted could be anything.
+/// A directory's entries. One that its owner, which we are, may not look into is opened up.
 fn list(directory: &Path) -> io::Result<Dir> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = || rustix::fs::open(directory, flags, Mode::empty());

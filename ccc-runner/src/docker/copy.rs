@@ -21,6 +21,35 @@ use super::walls::{User, WORKSPACE};
 /// Pieces that wait between the thread that makes them and the one that takes them.
 const WAITING: usize = 4;
 const PIECE: usize = 256 << 10;
+/// What archives are made of, bytes.
+const BLOCK: usize = 512;
+
+/// Looks whether the image left the place for the workspace as it should: empty, and its user's. A volume
+/// begins as a copy of what the image has there, and only so does it come to belong to that user.
+pub(super) async fn check_place(engine: &Engine, name: &str, user: User) -> Result<()> {
+    let options = DownloadFromContainerOptionsBuilder::default().path(WORKSPACE).build();
+    let mut stream = engine.docker.download_from_container(name, Some(options));
+    let mut start = Vec::new();
+    while start.len() < 2 * BLOCK
+        && let Some(piece) = stream.next().await
+    {
+        start.extend_from_slice(&piece.attempt("cannot look at the container's workspace")?);
+    }
+    let empty = start.get(BLOCK..2 * BLOCK).is_some_and(|next| next.iter().all(|byte| *byte == 0));
+    let header = start.first_chunk::<BLOCK>().map(|first| tar::Header::from_byte_slice(first));
+    let owned = header.is_some_and(|header| {
+        header.uid().is_ok_and(|uid| uid == u64::from(user.uid))
+            && header.gid().is_ok_and(|gid| gid == u64::from(user.gid))
+    });
+    if empty && owned {
+        return Ok(());
+    }
+    let line = format!(
+        "the image has no empty directory {WORKSPACE} of the user {}:{}: workspaces that are copied need one",
+        user.uid, user.gid
+    );
+    Err(Error::new(ErrorKind::InvalidInput, line))
+}
 
 /// Copies the host directory into the container that was made and not started yet.
 pub(super) async fn copy_in(
@@ -34,7 +63,7 @@ pub(super) async fn copy_in(
     let packing = tokio::task::spawn_blocking(move || pack(&from, user, Pieces::new(pieces)));
     let options = UploadToContainerOptionsBuilder::default().path(WORKSPACE).build();
     let body = bollard::body_stream(ReceiverStream::new(body));
-    let sent = engine.docker.upload_to_container(name, Some(options), body).await;
+    let sent = engine.patient().upload_to_container(name, Some(options), body).await;
     let packed = packing.await.map_err(io::Error::other).flatten();
     // Who breaks off makes the other fail: the engine's own words tell more than a broken pipe.
     sent.attempt("cannot copy the workspace into the container")?;
@@ -50,8 +79,9 @@ pub(super) async fn copy_out(
     (bytes, entries): (u64, u64),
 ) -> Result<()> {
     let options = DownloadFromContainerOptionsBuilder::default().path(WORKSPACE).build();
-    let mut stream = engine.docker.download_from_container(name, Some(options));
-    let (pieces, taken) = mpsc::channel::<io::Result<Bytes>>(WAITING);
+    let docker = engine.patient();
+    let mut stream = docker.download_from_container(name, Some(options));
+    let (pieces, taken) = mpsc::channel::<Option<io::Result<Bytes>>>(WAITING);
     let to = workspace.to_owned();
     let unpacking = tokio::task::spawn_blocking(move || {
         lay_out(&to, Taken { pieces: taken, piece: Bytes::new() }, bytes, entries)
@@ -62,11 +92,12 @@ pub(super) async fn copy_out(
             refused = Some(refusal);
             io::Error::other("the engine broke off")
         });
-        if pieces.send(piece).await.is_err() {
+        if pieces.send(Some(piece)).await.is_err() {
             break;
         }
     }
-    drop(pieces);
+    // The end, in so many words.
+    let _ = pieces.send(None).await;
     let unpacked = unpacking.await.map_err(|e| {
         Error::new(ErrorKind::Unexpected, "copying the workspace died").with_source(e)
     })?;
@@ -109,7 +140,7 @@ impl Write for Pieces {
 
 /// A reader of pieces that another task sends.
 struct Taken {
-    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    pieces: mpsc::Receiver<Option<io::Result<Bytes>>>,
     piece: Bytes,
 }
 
@@ -117,8 +148,10 @@ impl Read for Taken {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
             match self.pieces.blocking_recv() {
-                Some(piece) => self.piece = piece?,
-                None => return Ok(0),
+                Some(Some(piece)) => self.piece = piece?,
+                Some(None) => return Ok(0),
+                // Nobody waits for the rest any more.
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
         }
         let n = into.len().min(self.piece.len());

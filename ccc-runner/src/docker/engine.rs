@@ -19,6 +19,13 @@ use super::{OWNER_LABEL, RUN_LABEL, Settings, Shared, Workspaces};
 
 /// The oldest API that has all that we ask for: that of Docker 20.10.
 const MIN_API: (usize, usize) = (1, 41);
+/// How long a question may take.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long making, starting or removing a container may take.
+const WORKS_WITHIN: Duration = Duration::from_secs(60);
+/// How long what depends on somebody else's size or patience may take: copies, and the end of programs.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+/// How often a container that does not go is asked to.
 const GONE_WITHIN: u32 = 1_000;
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
@@ -26,6 +33,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) docker: Docker,
+    /// It does not hold containers off the machine's swap.
+    pub(super) swaps: bool,
     /// Why nothing may start here.
     unfit: Option<String>,
     /// Workspaces can be mounted if it sees our files.
@@ -50,16 +59,13 @@ pub(super) async fn connect(settings: &Settings) -> Result<Engine> {
     let host = settings.host.clone();
     let shown = host
         .clone()
-        .or_else(|| std::env::var("DOCKER_HOST").ok())
+        .or_else(|| std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()))
         .unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
-    let connected = match &host {
-        Some(host) => Docker::connect_with_host(host),
-        None => Docker::connect_with_defaults(),
-    };
+    let connected = Docker::connect_with_host(&shown);
     let silent = format!(
         "no container engine answers at {shown}: is it running, and may this user talk to it?"
     );
-    let docker = connected.attempt(&silent)?;
+    let docker = connected.attempt(&silent)?.with_timeout(ANSWERS_WITHIN);
     let docker = docker.negotiate_version().await.attempt(&silent)?;
     let version = docker.client_version();
     if (version.major_version, version.minor_version) < MIN_API {
@@ -70,6 +76,7 @@ pub(super) async fn connect(settings: &Settings) -> Result<Engine> {
         return Err(Error::new(ErrorKind::Unsupported, line));
     }
     let info = docker.info().await.attempt("the engine does not say what it is")?;
+    let docker = docker.with_timeout(WORKS_WITHIN);
     let cpus = u32::try_from(info.ncpu.unwrap_or(1)).unwrap_or(1).max(1);
     let elsewhere = !shown.starts_with("unix://") || maps_users(&info);
     let may_mount = match settings.workspaces {
@@ -77,7 +84,15 @@ pub(super) async fn connect(settings: &Settings) -> Result<Engine> {
         said => said,
     };
     let unfit = unfit(settings, &info);
-    Ok(Engine { docker, unfit, may_mount, mounts: OnceCell::new(), milli_cpus: cpus * 1_000 })
+    let swaps = info.swap_limit == Some(false);
+    Ok(Engine {
+        docker,
+        swaps,
+        unfit,
+        may_mount,
+        mounts: OnceCell::new(),
+        milli_cpus: cpus * 1_000,
+    })
 }
 
 fn has(info: &SystemInfo, option: &str) -> bool {
@@ -117,6 +132,11 @@ fn unfit(settings: &Settings, info: &SystemInfo) -> Option<String> {
 }
 
 impl Engine {
+    /// The engine, for what may take long.
+    pub(super) fn patient(&self) -> Docker {
+        self.docker.clone().with_timeout(PATIENCE)
+    }
+
     /// Whether containers may start here. Removing them is always right.
     pub(super) fn fit(&self) -> Result<()> {
         match &self.unfit {
@@ -148,7 +168,16 @@ impl Engine {
             }
             fault::error(&format!("cannot look at the image `{name}`"), refusal)
         })?;
-        let env = inspected.config.and_then(|config| config.env).unwrap_or_default();
+        let config = inspected.config.unwrap_or_default();
+        if let Some(volumes) = config.volumes.filter(|volumes| !volumes.is_empty()) {
+            // Each would be a place on the engine's disk that nobody counts.
+            let line = format!(
+                "the image `{name}` declares volumes ({}), which no ceiling holds: build it without VOLUME",
+                ccc_core::text::one_line(&volumes.join(", "), 100)
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, line));
+        }
+        let env = config.env.unwrap_or_default();
         let env = env.iter().filter_map(|variable| variable.split_once('='));
         Ok(Image {
             id: inspected.id.unwrap_or_else(|| name.to_owned()),
@@ -160,7 +189,12 @@ impl Engine {
     /// and looked into.
     async fn sees_our_files(&self, shared: &Shared, image: &Image) -> Result<bool> {
         let (settings, owner) = (&shared.settings, &shared.owner);
-        let marker = format!("marker-{owner}");
+        let run = RunId::new(shared.clock.now())?;
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "the system gives no random bytes").with_source(e)
+        })?;
+        let marker = format!("marker-{}", hex::encode(random));
         let path = settings.state_dir.join(&marker);
         fs::write(&path, "").map_err(|e| {
             Error::new(ErrorKind::Unavailable, format!("cannot write {}: {e}", path.display()))
@@ -169,7 +203,11 @@ impl Engine {
             image: Some(image.id.clone()),
             // Never run; an engine wants to know one all the same.
             cmd: Some(vec![KEEPER.to_owned()]),
-            labels: Some(HashMap::from([(OWNER_LABEL.to_owned(), owner.clone())])),
+            // Of a run that never was: a sweep finds it, should we not come to remove it.
+            labels: Some(HashMap::from([
+                (OWNER_LABEL.to_owned(), owner.clone()),
+                (RUN_LABEL.to_owned(), run.to_string()),
+            ])),
             host_config: Some(HostConfig {
                 network_mode: Some("none".to_owned()),
                 mounts: Some(vec![Mount {
@@ -183,7 +221,9 @@ impl Engine {
             }),
             ..ContainerCreateBody::default()
         };
-        let created = self.docker.create_container(None, body).await;
+        let name = super::name(run);
+        let options = CreateContainerOptionsBuilder::default().name(&name).build();
+        let created = self.docker.create_container(Some(options), body).await;
         let container = match created {
             Ok(container) => container,
             // It says so itself: there is no such directory where it looks.
@@ -200,7 +240,11 @@ impl Engine {
         // It goes with the container, or is there to be seen the next time.
         let _ = fs::remove_file(&path);
         removed.attempt("cannot remove a container")?;
-        Ok(seen.is_ok())
+        match seen {
+            Ok(_) => Ok(true),
+            Err(refusal) if fault::is_missing(&refusal) => Ok(false),
+            Err(refusal) => Err(fault::error("cannot look into a container", refusal)),
+        }
     }
 
     /// Creates a container of that name; one of ours that has it makes room.
@@ -228,7 +272,7 @@ impl Engine {
     /// Removes a container of ours with all that it has, and makes sure.
     pub(super) async fn remove(&self, name: &str, owner: &str, clock: &dyn Clock) -> Result<()> {
         let remove = || Some(RemoveContainerOptionsBuilder::default().force(true).v(true).build());
-        for _ in 0..GONE_WITHIN {
+        for attempt in 1..=GONE_WITHIN {
             match self.docker.inspect_container(name, None).await {
                 Err(refusal) if fault::is_missing(&refusal) => return Ok(()),
                 Err(refusal) => return Err(fault::error("cannot look at a container", refusal)),
@@ -246,8 +290,8 @@ impl Engine {
                 Ok(()) => {}
                 Err(refusal) => match fault::answer(&refusal) {
                     Some((404, _)) => return Ok(()),
-                    // Somebody else removes it already.
-                    Some((409, _)) => {}
+                    // Somebody else removes it already, or something of it is busy for a moment.
+                    Some((409 | 500, _)) if attempt < GONE_WITHIN => {}
                     _ => return Err(fault::error("cannot remove a container", refusal)),
                 },
             }

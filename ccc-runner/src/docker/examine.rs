@@ -51,6 +51,11 @@ impl DockerRunner {
         let image = &shared.settings.image;
         let found = engine.image(image).await?;
         say(Finding::Good, format!("image {image} is {}", one_line(&found.id, 80)));
+        if engine.swaps {
+            let line =
+                "the engine cannot keep containers from the machine's swap: turn swap off there";
+            say(Finding::Warning, line.to_owned());
+        }
         let way = match engine.mounts(shared, &found).await? {
             true => "workspaces are mounted: the engine sees our files",
             false => "workspaces are copied: the engine does not see our files, or not as our user",
@@ -170,7 +175,7 @@ fn leaks(version: &str) -> bool {
     match (major, minor) {
         (1, 2) => patch < 8,
         (1, 3) => patch < 3,
-        (1, 4) => version.contains("-rc.1") || version.contains("-rc.2"),
+        (1, 4) => ["1.4.0-rc.1", "1.4.0-rc.2"].contains(&version),
         newer_or_older => newer_or_older < (1, 2),
     }
 }
@@ -190,6 +195,7 @@ mod tests {
             ("1.3.3", false),
             ("1.4.0-rc.2", true),
             ("1.4.0-rc.3", false),
+            ("1.4.0-rc.10", false),
             ("1.4.0", false),
             ("1.5.1", false),
             ("2.0.0", false),

@@ -13,7 +13,7 @@ use ccc_core::container::{
 use ccc_core::{Container, Error, ErrorKind, Result, RunId, async_trait};
 use ccc_keeper::{
     Arrivals, Door, EGRESS_PORT, Ended, Ending, Hello, MODEL_PORT, Order, Piece, Pipe, Tunnel,
-    exit, read_head, read_piece, write_head,
+    exit, read_piece, read_word, write_head,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
@@ -99,14 +99,14 @@ async fn answer(
 }
 
 async fn hello(stream: &mut Pipe) -> io::Result<Hello> {
-    match read_head::<Door>(stream).await? {
-        Door::Hello => read_head(stream).await,
+    match read_word::<Door>(stream).await? {
+        Door::Hello => read_word(stream).await,
         _ => Err(io::Error::other("it does not greet first")),
     }
 }
 
 async fn lead(mut stream: Pipe, model: Option<SocketAddr>, egress: &Egress) -> io::Result<()> {
-    let address = match read_head::<Door>(&mut stream).await? {
+    let address = match read_word::<Door>(&mut stream).await? {
         Door::Model => model,
         Door::Egress => return egress.serve(stream).await,
         Door::Hello => None,
@@ -331,7 +331,7 @@ impl Container for DockerContainer {
         let options = StopContainerOptionsBuilder::default()
             .t(i32::try_from(seconds).unwrap_or(i32::MAX))
             .build();
-        match engine.docker.stop_container(&name(self.run), Some(options)).await {
+        match engine.patient().stop_container(&name(self.run), Some(options)).await {
             Err(refusal) if fault::answer(&refusal).is_some_and(|(status, _)| status == 304) => {}
             // Who is gone has stopped; what a copy held is lost.
             Err(refusal) if self.mounted && fault::is_missing(&refusal) => {}

@@ -52,11 +52,35 @@ pub(super) fn lay_out(
     gone
 }
 
+/// The paths of all directories together, bytes: they are kept until the end.
+const MAX_PATHS: usize = 64 << 20;
+/// What an archive ends with, bytes of zeros.
+const END: usize = 1_024;
+
+/// An archive, of which it is known how many zeros it has ended with.
+struct Whole<R> {
+    of: R,
+    zeros: usize,
+}
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.of.read(into)?;
+        match into[..n].iter().rposition(|byte| *byte != 0) {
+            Some(last) => self.zeros = n - last - 1,
+            None => self.zeros = self.zeros.saturating_add(n),
+        }
+        Ok(n)
+    }
+}
+
 /// A tree that is being made.
 struct Tree {
     root: OwnedFd,
     bytes: u64,
     entries: u64,
+    /// Bytes of paths that may still be kept.
+    paths: usize,
     /// Directories, and what they are to be like when nothing more goes into them.
     directories: Vec<(PathBuf, Mode, Timestamps)>,
 }
@@ -72,22 +96,31 @@ fn too_much(what: &str) -> io::Error {
 impl Tree {
     fn at(root: &Path, bytes: u64, entries: u64) -> io::Result<Self> {
         let root = rustix::fs::open(root, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
-        Ok(Self { root, bytes, entries, directories: Vec::new() })
+        Ok(Self { root, bytes, entries, paths: MAX_PATHS, directories: Vec::new() })
     }
 
     fn fill(&mut self, archive: impl Read) -> io::Result<()> {
-        let mut archive = tar::Archive::new(archive);
+        let (mut whole, mut rooted) = (Whole { of: archive, zeros: 0 }, false);
+        let mut archive = tar::Archive::new(&mut whole);
         for entry in archive.entries()? {
             let mut entry = entry?;
             let path = beneath(&entry.path_bytes())?;
             // The directory itself: it is there.
-            let Some(name) = path.file_name().map(OsStr::to_owned) else { continue };
+            let Some(name) = path.file_name().map(OsStr::to_owned) else {
+                rooted = true;
+                continue;
+            };
             self.entries = self
                 .entries
                 .checked_sub(1)
                 .ok_or_else(|| too_much("it has more files and directories than it may"))?;
             let parent = self.open(path.parent().unwrap_or(Path::new("")))?;
             self.make(&mut entry, parent.as_fd(), &name, &path)?;
+        }
+        // What is not in it was deleted: half of an archive must not be taken for all of one.
+        io::copy(&mut whole, &mut io::sink())?;
+        if !rooted || whole.zeros < END {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive breaks off"));
         }
         Ok(())
     }
@@ -117,6 +150,10 @@ impl Tree {
         match entry.header().entry_type() {
             tar::EntryType::Directory => {
                 rustix::fs::mkdirat(parent, name, Mode::RWXU)?;
+                self.paths = self
+                    .paths
+                    .checked_sub(path.as_os_str().len())
+                    .ok_or_else(|| too_much("its directories have more names than it may"))?;
                 self.directories.push((path.to_owned(), mode, times));
             }
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {

@@ -15,7 +15,7 @@ use ccc_keeper::PROTOCOL;
 use futures_util::StreamExt;
 use tokio_util::io::StreamReader;
 
-use super::engine::Engine;
+use super::engine::{Engine, Image};
 use super::fault::{self, Attempt};
 use super::inside::{Connection, DockerContainer};
 use super::walls::{self, KEEPER, User};
@@ -32,25 +32,39 @@ pub(super) async fn start(
     spec: &ContainerSpec,
     cancel: &CancellationToken,
 ) -> Result<DockerContainer> {
-    let still_wanted = || match cancel.is_cancelled() {
-        true => Err(Error::new(ErrorKind::Cancelled, "the run was destroyed while it started")),
-        false => Ok(()),
-    };
+    let given_up = || Error::new(ErrorKind::Cancelled, "the run was destroyed while it started");
     let (engine, name) = (shared.engine().await?, name(run));
     engine.fit()?;
     let image = engine.image(spec.image.as_deref().unwrap_or(&shared.settings.image)).await?;
     let mounts = engine.mounts(shared, &image).await?;
-    let user = User::of(mounts);
     if mounts && rustix::process::geteuid().is_root() {
-        give_to(spec.workspace.clone(), user).await?;
+        give_to(spec.workspace.clone(), User::of(mounts)).await?;
     }
-    still_wanted()?;
     let body = walls::body(shared, engine, (&image, mounts), run, spec)?;
+    if cancel.is_cancelled() {
+        return Err(given_up());
+    }
+    // Waited for, whoever has given up: what it makes must be there for whoever removes it.
     engine.create(&name, body, &shared.owner, &*shared.clock).await?;
-    still_wanted()?;
+    tokio::select! {
+        up = bring_up(shared, engine, run, spec, (image, mounts)) => up,
+        () = cancel.cancelled() => Err(given_up()),
+    }
+}
+
+/// Fills the container that was made, starts it, and hears from it. Can be dropped at any time: the container's
+/// name is known.
+async fn bring_up(
+    shared: &Arc<Shared>,
+    engine: &Engine,
+    run: RunId,
+    spec: &ContainerSpec,
+    (image, mounts): (Image, bool),
+) -> Result<DockerContainer> {
+    let name = name(run);
     if !mounts {
-        copy::copy_in(engine, &name, &spec.workspace, user).await?;
-        still_wanted()?;
+        copy::check_place(engine, &name, User::of(mounts)).await?;
+        copy::copy_in(engine, &name, &spec.workspace, User::of(mounts)).await?;
     }
     let always = spec.egress.clone();
     let egress = Egress::new(shared.settings.egress.clone(), Arc::clone(&shared.clock), always);
@@ -58,35 +72,44 @@ pub(super) async fn start(
     let mut connection = attach(shared, engine, &name, spec, &egress).await?;
     let started = engine.docker.start_container(&name, None).await;
     started.map_err(|refusal| not_started(&image.id, refusal))?;
-    still_wanted()?;
     let greeted = tokio::select! {
         greeted = connection.hello() => greeted,
         () = shared.clock.sleep(GREETS_WITHIN) => None,
-        () = cancel.cancelled() => None,
     };
-    still_wanted()?;
-    match greeted {
-        Some(hello) if hello.protocol == PROTOCOL => {}
-        Some(hello) => {
-            let line = format!(
-                "the image's ccc-keeper speaks protocol {}, and this program {PROTOCOL}: build the image \
-                 again (images/build)",
-                hello.protocol
-            );
-            return Err(Error::new(ErrorKind::Unsupported, line));
-        }
-        None => {
-            let words = ccc_core::text::one_line(&connection.words(), 300);
-            if lacks_keeper(&words) {
-                return Err(no_keeper(&image.id));
-            }
-            let line =
-                format!("the container started, and its ccc-keeper does not answer: {words}");
-            return Err(Error::new(ErrorKind::Unavailable, line));
-        }
+    let hello = greeted.ok_or_else(|| no_answer(&image.id, &connection.words()))?;
+    if hello.protocol != PROTOCOL {
+        return Err(other_keeper(&format!("protocol {}, not {PROTOCOL}", hello.protocol)));
+    }
+    // Another runtime's kernel may have its own ways of telling, or none.
+    let ours = shared.settings.runtime.is_none() && shared.settings.altered.is_none();
+    if ours && !hello.limited {
+        let line = "the engine takes ceilings on memory and processes, and does not hold them: rootless engines \
+                    need control groups of version 2, delegated to their user";
+        return Err(Error::new(ErrorKind::Unsupported, line));
     }
     let (shared, spec) = (Arc::clone(shared), spec.clone());
     Ok(DockerContainer::new(shared, run, spec, (image, mounts), connection))
+}
+
+/// What a container that ended without a greeting means.
+fn no_answer(image: &str, words: &str) -> Error {
+    let words = ccc_core::text::one_line(words, 300);
+    if lacks_keeper(&words) {
+        return no_keeper(image);
+    }
+    if words.starts_with("ccc-keeper: ") {
+        return other_keeper(&words);
+    }
+    let line = format!("the container started, and its ccc-keeper does not answer: {words}");
+    Error::new(ErrorKind::Unavailable, line)
+}
+
+fn other_keeper(words: &str) -> Error {
+    let line = format!(
+        "the image's ccc-keeper is of another version than this program: build the image again with \
+         images/build ({words})"
+    );
+    Error::new(ErrorKind::Unsupported, line)
 }
 
 /// A connection to what will be the keeper's standard input and output.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, Mount,
-    MountBindOptions, MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy,
-    RestartPolicyNameEnum,
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
+    Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountType, ResourcesUlimits,
+    RestartPolicy, RestartPolicyNameEnum,
 };
 use ccc_core::container::{ContainerSpec, Network, Resources};
 use ccc_core::{Error, ErrorKind, Result, RunId};
@@ -81,6 +81,12 @@ pub(super) fn body(
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         tty: Some(false),
+        // Whatever the image says of them.
+        stop_signal: Some("SIGTERM".to_owned()),
+        healthcheck: Some(HealthConfig {
+            test: Some(vec!["NONE".to_owned()]),
+            ..HealthConfig::default()
+        }),
         host_config: Some(host_config(engine, mounts, spec, settings.runtime.clone())?),
         ..ContainerCreateBody::default()
     };

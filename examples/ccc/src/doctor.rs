@@ -1,8 +1,9 @@
 //! `ccc doctor`: whether this machine can do the work, before a run finds out.
 
 use ccc_core::git::HostGit;
+use ccc_core::pipeline::Limits;
 use ccc_core::{ContainerRunner, Result};
-use ccc_runner::{Finding, SubprocessRunner};
+use ccc_runner::Finding;
 
 use crate::cli::{DoctorArgs, print};
 use crate::{Config, config, parts, serve};
@@ -24,25 +25,27 @@ pub(crate) async fn doctor(args: &DoctorArgs) -> Result<bool> {
         Err(error) => (Finding::Bad, error.to_string()),
         Ok(git) => judged(git.check().await, format!("git works, in {}", data_dir.display())),
     });
-    match config.runner.kind.as_str() {
-        "docker" => findings.extend(parts::docker(&config, None)?.examine().await),
-        _ => findings.extend(subprocess(&config).await?),
-    }
-    let name = config.model.credential()?.map_or_else(
-        || {
-            (
-                Finding::Warning,
-                "no credential of a model is set: only scripted agents work".to_owned(),
-            )
+    findings.extend(match config.runner.kind.as_str() {
+        "docker" => match parts::docker(&config, None) {
+            Ok(runner) => runner.examine().await,
+            Err(error) => vec![(Finding::Bad, error.to_string())],
         },
-        |_| {
-            (
-                Finding::Good,
-                "a credential of a model is set; whether it is good, a run tells".to_owned(),
-            )
-        },
-    );
-    findings.push(name);
+        _ => subprocess(&config).await,
+    });
+    let mut limits = Limits::default();
+    let limits = config.runner.limit(&mut limits).and_then(|()| config.agent.limit(&mut limits));
+    findings.push(judged(limits, "the limits can be kept".to_owned()));
+    findings.push(match config.model.credential() {
+        Ok(Some(_)) => {
+            let line = "a credential of a model is set; whether it is good, a run tells";
+            (Finding::Good, line.to_owned())
+        }
+        Ok(None) => {
+            let line = "no credential of a model is set: only scripted agents work";
+            (Finding::Warning, line.to_owned())
+        }
+        Err(error) => (Finding::Bad, error.to_string()),
+    });
     for (finding, line) in &findings {
         let mark = match finding {
             Finding::Good => "ok      ",
@@ -54,17 +57,16 @@ pub(crate) async fn doctor(args: &DoctorArgs) -> Result<bool> {
     Ok(findings.iter().all(|(finding, _)| *finding != Finding::Bad))
 }
 
-async fn subprocess(config: &Config) -> Result<Vec<(Finding, String)>> {
-    // Refuses a name that is none.
-    parts::runner(config, None)?;
-    let runner = SubprocessRunner::new(config.data_dir()?.join("subprocess"))?;
-    Ok(vec![
-        judged(runner.check().await, "plain processes can be started".to_owned()),
-        (
-            Finding::Warning,
-            "the subprocess runner isolates nothing: runner.kind = \"docker\" does".to_owned(),
-        ),
-    ])
+async fn subprocess(config: &Config) -> Vec<(Finding, String)> {
+    let checked = match parts::runner(config, None) {
+        Ok(runner) => runner.check().await,
+        Err(error) => Err(error),
+    };
+    let line = "the subprocess runner isolates nothing: runner.kind = \"docker\" does";
+    vec![
+        judged(checked, "plain processes can be started".to_owned()),
+        (Finding::Warning, line.to_owned()),
+    ]
 }
 
 fn judged(checked: Result<()>, good: String) -> (Finding, String) {

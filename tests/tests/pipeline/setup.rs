@@ -7,6 +7,7 @@ use std::time::Duration;
 use ccc_core::container::{Capabilities, Command, ContainerSpec, ExitStatus, OutputSink};
 use ccc_core::credential::Precondition;
 use ccc_core::egress::HostPattern;
+use ccc_core::event::Trigger;
 use ccc_core::observe::EventKind;
 use ccc_core::pipeline::{Pipeline, RepositorySettings};
 use ccc_core::policy::TrustPolicy;
@@ -114,6 +115,8 @@ struct Told {
 async fn run(settings: &str, permission: Permission, isolated: bool, policy: TrustPolicy) -> Told {
     let bench = Bench::new().await;
     let mut event = bench.event.clone();
+    // Somebody who asks in so many words hears why not.
+    event.trigger = Trigger::Labeled { label: "claude".to_owned() };
     event.actor = bench.host.add_actor(9, "somebody", permission);
     bench.host.set_file("settings.toml", settings.as_bytes());
     let seen = Arc::<Mutex<Vec<String>>>::default();

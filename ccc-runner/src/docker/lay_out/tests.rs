@@ -11,7 +11,8 @@ type Entry = (EntryType, &'static [u8], &'static [u8]);
 
 fn archive(entries: &[Entry]) -> Vec<u8> {
     let mut archive = Builder::new(Vec::new());
-    for (kind, path, more) in entries {
+    let root: &[Entry] = &[(D, b"w/", b"")];
+    for (kind, path, more) in root.iter().chain(entries) {
         let mut header = Header::new_gnu();
         header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path);
         let link = matches!(kind, EntryType::Link | EntryType::Symlink);
@@ -92,7 +93,6 @@ fn what_would_leave_the_tree_is_refused_and_the_workspace_stays_as_it_was() {
 fn a_tree_comes_out_as_it_was_inside() {
     let place = place();
     let entries: &[Entry] = &[
-        (D, b"w/", b""),
         (D, b"w/d", b""),
         (F, b"w/d/run", b"#!/bin/sh\n"),
         (H, b"w/d/same", b"w/d/run"),
@@ -137,7 +137,8 @@ fn more_than_there_may_be_is_too_much() {
 #[test]
 fn a_stream_that_breaks_off_leaves_the_workspace_as_it_was() {
     let whole = archive(&[(D, b"w/d", b""), (F, b"w/d/f", &[7; 2_000])]);
-    for cut in [1, 511, 600, 1_100, 2_000] {
+    // In the middle of things, and between them.
+    for cut in [0, 1, 511, 512, 600, 1_024, 1_100, 1_536, 2_000, 3_584, whole.len() - 512] {
         let place = place();
         assert!(lay_out(&place.workspace, &whole[..cut], 1 << 20, 100).is_err(), "cut at {cut}");
         assert!(place.workspace.join("before").exists());

@@ -62,6 +62,71 @@ async fn an_image_that_is_missing_or_has_no_keeper_is_named() {
     assert_eq!(runner.orphans().await.unwrap(), []);
 }
 
+/// An image of ours with this changed, and its end.
+struct Odd(String);
+
+impl Odd {
+    fn image(change: &str) -> Self {
+        let name = format!("ccc-odd-{}", new_run());
+        let signal = change.strip_prefix("STOPSIGNAL ").unwrap_or("SIGTERM");
+        let made = docker(&["create", "--stop-signal", signal, "ccc-agent", "true"]);
+        let container = made.unwrap();
+        if signal != "SIGTERM" {
+            docker(&["commit", &container, &name]).unwrap();
+        } else if change == "COPY" {
+            docker(&["cp", "/etc/hostname", &format!("{container}:/workspace/planted")]).unwrap();
+            docker(&["commit", &container, &name]).unwrap();
+        } else {
+            docker(&["commit", "--change", change, &container, &name]).unwrap();
+        }
+        docker(&["rm", &container]).unwrap();
+        Self(name)
+    }
+}
+
+impl Drop for Odd {
+    fn drop(&mut self) {
+        docker(&["rmi", &self.0]);
+    }
+}
+
+#[tokio::test]
+async fn an_image_changes_nothing_of_the_walls() {
+    // spec: X1, X2
+    if !engine() {
+        return;
+    }
+    let workspace = tempfile::tempdir().unwrap();
+    let (runner, _state) = runner(Workspaces::Mounted);
+    let spec = |image: &Odd| ContainerSpec::new(workspace.path()).with_image(Some(image.0.clone()));
+    let volume = Odd::image("VOLUME /data");
+    let error = patiently(runner.spawn(new_run(), &spec(&volume))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    assert!(error.to_string().contains("declares volumes (/data)"), "{error}");
+    let (copied, _state) = super::runner(Workspaces::Copied);
+    let planted = Odd::image("COPY");
+    let run = new_run();
+    let error = patiently(copied.spawn(run, &spec(&planted))).await.unwrap_err();
+    assert!(error.to_string().contains("no empty directory /workspace"), "{error}");
+    copied.destroy(run).await.unwrap();
+    for change in ["USER 0", "STOPSIGNAL SIGKILL", "ENTRYPOINT [\"sleep\"]", "WORKDIR /nowhere"] {
+        let (odd, run) = (Odd::image(change), new_run());
+        let container = patiently(runner.spawn(run, &spec(&odd))).await.unwrap();
+        let line = "test $(id -u) != 0 || exit 1; \
+            (trap 'echo > tidied; exit' TERM; : > ready; while :; do sleep 0.02; done) >&- 2>&- & \
+            while ! test -e ready; do sleep 0.02; done";
+        let output = container.output(&Command::new(["sh", "-c", line])).await.unwrap();
+        assert!(output.status.success(), "{change}: {output:?}");
+        patiently(container.stop(Duration::from_secs(10))).await.unwrap();
+        runner.destroy(run).await.unwrap();
+        for name in ["tidied", "ready"] {
+            std::fs::remove_file(workspace.path().join(name)).unwrap_or_else(|e| {
+                panic!("{change}: nobody left {name}: {e}");
+            });
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_runtime_that_is_missing_is_named_and_stands_in_nobodys_way_who_cleans_up() {
     if !engine() {
@@ -163,7 +228,7 @@ async fn an_engine_that_goes_in_the_middle_ends_the_program_and_is_cleaned_up_wh
 
 #[tokio::test]
 async fn a_container_whose_host_is_gone_ends_by_itself() {
-    // spec: X14d
+    // spec: X14e
     if !engine() {
         return;
     }

@@ -81,7 +81,7 @@ impl RunnerConfig {
         resources.processes = self.processes.unwrap_or(resources.processes);
         if let Some(cpus) = self.cpus {
             if !(0.1..=1_024.0).contains(&cpus) {
-                return Err(invalid(format!("runner.cpus is {cpus}: give 0.1 or more")));
+                return Err(invalid(format!("runner.cpus is {cpus}: give 0.1 to 1024")));
             }
             resources.milli_cpus = (cpus * 1e3).round() as u32;
         }
