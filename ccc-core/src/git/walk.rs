@@ -12,6 +12,12 @@ use crate::Result;
 use crate::files::remove_tree_now;
 use crate::text::file_system_name;
 
+/// Paths that say enough: nobody reads more of them.
+const ENOUGH: usize = 1_000;
+/// The paths of directories that are still to be read, bytes: an agent can have a million of them, each as long
+/// as paths get.
+const MAX_WAITING: usize = 64 << 20;
+
 /// Why a workspace is refused, and the paths that this is about.
 pub(super) type Finding = (String, Vec<Vec<u8>>);
 
@@ -44,9 +50,10 @@ pub(super) fn inspect(
         return Ok(Err(finding("the workspace cannot be read", vec![b".".to_vec()])));
     }
     remove_tree_now(&workspace.join(".git"), &AtomicBool::new(false))?;
-    let mut entries = 0_u64;
+    let (mut entries, mut waiting) = (0_u64, 0);
     let mut open = vec![workspace.to_owned()];
     while let Some(directory) = open.pop() {
+        waiting -= directory.as_os_str().len().min(waiting);
         let listing = match fs::read_dir(&directory) {
             Err(e) if shut(&e) => {
                 unreadable.push(relative(&directory));
@@ -65,9 +72,19 @@ pub(super) fn inspect(
             }
             let path = entry.path();
             let kind = entry.file_type().map_err(|e| unusable(&path, &e))?;
+            if nested.len().max(special.len()).max(unreadable.len()) >= ENOUGH {
+                open.clear();
+                break;
+            }
             if is_dot_git(entry.file_name().as_bytes()) {
                 nested.push(relative(&path));
             } else if kind.is_dir() {
+                waiting += path.as_os_str().len();
+                if waiting > MAX_WAITING {
+                    let reason =
+                        "the workspace has more directories in long paths than can be read";
+                    return Ok(Err(finding(reason, Vec::new())));
+                }
                 open.push(path);
             } else if kind.is_file() {
                 if accessat(CWD, &path, Access::READ_OK, AtFlags::empty()).is_err() {

@@ -68,6 +68,38 @@ impl HostGit {
         Ok(Workspace { path: paths.workspace, base })
     }
 
+    /// A file of the commit that the run works from; `None` when there is none, or none that is plain.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] when it has more than `most` bytes.
+    pub async fn file(
+        &self,
+        run: RunId,
+        base: &ObjectId,
+        path: &str,
+        most: u64,
+    ) -> Result<Option<Vec<u8>>> {
+        let git_dir = self.paths(run).git_dir;
+        let listed = self
+            .git("ls-tree")
+            .dir(&git_dir)
+            .args(["-l", "-z", base.as_str(), "--", path])
+            .run()
+            .await?;
+        // `<mode> <kind> <object> <size>TAB<path>NUL`
+        let listed = String::from_utf8_lossy(&listed).into_owned();
+        let fields: Vec<&str> =
+            listed.split(['\t', ' ']).filter(|field| !field.is_empty()).collect();
+        let ["100644" | "100755", "blob", object, size, ..] = fields[..] else {
+            return Ok(None);
+        };
+        if size.parse::<u64>().map_or(true, |size| size > most) {
+            let line = format!("{path} has {size} bytes; it may have {most}");
+            return Err(Error::new(ErrorKind::LimitExceeded, line));
+        }
+        self.git("cat-file").dir(&git_dir).args(["blob", object]).run().await.map(Some)
+    }
+
     /// A git directory of our own that borrows the mirror's objects.
     async fn init_borrowing(&self, git_dir: &Path, mirror: &Path) -> Result<()> {
         self.git("init").args(["--quiet", "--bare", "--template="]).arg(git_dir).run().await?;

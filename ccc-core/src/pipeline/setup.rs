@@ -6,8 +6,10 @@ use super::Pipeline;
 use super::context::{Context, Ended, within};
 use crate::container::{Command, OutputStream};
 use crate::text::one_line;
-use crate::{Container, Error, ErrorKind, Outcome, Result, Stage};
+use crate::{Container, Error, ErrorKind, ObjectId, Outcome, Result, Stage};
 
+/// The longest file of settings, bytes.
+const MAX_SETTINGS: u64 = 64 << 10;
 /// How much of the end of a failed program's output is told, bytes.
 const LAST_WORDS: usize = 2 << 10;
 
@@ -32,13 +34,21 @@ pub(super) struct SettingsFile {
 
 impl Pipeline {
     /// The repository's own settings, as far as the operator permits them.
-    pub(super) async fn settings(&self, run: &Context) -> Result<RepositorySettings, Ended> {
+    pub(super) async fn settings(
+        &self,
+        run: &Context,
+        base: &ObjectId,
+    ) -> Result<RepositorySettings, Ended> {
         let Some(SettingsFile { path, read }) = self.parts.settings else {
             return Ok(RepositorySettings::default());
         };
-        let Some(file) = self.parts.host.file_at_default_branch(run.repo(), path).await? else {
-            return Ok(RepositorySettings::default());
-        };
+        // As checked out, and no newer one.
+        let file = self.parts.git.file(run.id, base, path, MAX_SETTINGS).await;
+        let file = file.map_err(|error| match error.kind() {
+            ErrorKind::LimitExceeded => refused(error.to_string(), path),
+            _ => Ended::By(error),
+        })?;
+        let Some(file) = file else { return Ok(RepositorySettings::default()) };
         let settings = read(&String::from_utf8_lossy(&file))
             .map_err(|error| refused(format!("{path} cannot be used: {error}"), path))?;
         match &settings.image {

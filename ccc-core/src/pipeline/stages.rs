@@ -124,7 +124,7 @@ impl Pipeline {
         workspace: &Workspace,
     ) -> Result<(Box<dyn Container>, Task), Ended> {
         let Parts { agent, limits, policy, .. } = &*self.parts;
-        let settings = self.settings(run).await?;
+        let settings = self.settings(run, &workspace.base).await?;
         let needs = agent.needs();
         let task = self.task(run, &needs.credentials).await?;
         // From here on the run needs no reading power.

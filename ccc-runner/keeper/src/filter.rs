@@ -27,11 +27,8 @@ pub(crate) fn install() -> io::Result<()> {
     // Does the same by other means, unseen by filters; programs go on without it where there is none.
     let rings = [libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
     let rings = refuse(rings.map(|call| (call, Vec::new())).into(), libc::ENOSYS)?;
-    // Limits of another process: ours, by which it would make us blind.
-    let other = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, 0);
-    let other = other.and_then(|other| SeccompRule::new(vec![other])).map_err(io::Error::other)?;
-    let limits = refuse([(libc::SYS_prlimit64, vec![other])].into(), libc::EPERM)?;
-    for filter in [families, rings, limits] {
+    let others = refuse(other_process_rules().map_err(io::Error::other)?, libc::EPERM)?;
+    for filter in [families, rings, others] {
         apply_filter(&filter).map_err(io::Error::other)?;
     }
     Ok(())
@@ -44,6 +41,32 @@ fn socket_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::Backen
     });
     let rule = SeccompRule::new(others.collect::<Result<_, _>>()?)?;
     Ok([libc::SYS_socket, libc::SYS_socketpair].map(|call| (call, vec![rule.clone()])).into())
+}
+
+/// Limits and scheduling of another process: of ours, by which programs would make us blind, or so slow that
+/// nobody can end the container any more, because a process must run once to be killed.
+fn other_process_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
+    let unless = |argument: u8, value: u64| {
+        let dword = SeccompCmpArgLen::Dword;
+        let differs = SeccompCondition::new(argument, dword, SeccompCmpOp::Ne, value)?;
+        SeccompRule::new(vec![differs])
+    };
+    // Of the caller alone: process 0.
+    let mut rules = BTreeMap::new();
+    for call in [
+        libc::SYS_prlimit64,
+        libc::SYS_sched_setscheduler,
+        libc::SYS_sched_setparam,
+        libc::SYS_sched_setattr,
+        libc::SYS_sched_setaffinity,
+    ] {
+        rules.insert(call, vec![unless(0, 0)?]);
+    }
+    // Here a kind comes first, and only one of them is a process: setpriority(2), ioprio_set(2).
+    for (call, process) in [(libc::SYS_setpriority, 0), (libc::SYS_ioprio_set, 1)] {
+        rules.insert(call, vec![unless(0, process)?, unless(1, 0)?]);
+    }
+    Ok(rules)
 }
 
 /// A filter that answers these calls with an error, and programs of another architecture with their end:

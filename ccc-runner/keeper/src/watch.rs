@@ -9,6 +9,7 @@ use std::{fs, io, thread};
 
 use ccc_keeper::{Keep, exit};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags};
+use rustix::io::Errno;
 use tokio::sync::oneshot;
 
 use crate::memory;
@@ -58,11 +59,7 @@ pub(crate) fn measure(keep: &Keep) -> Option<u8> {
             // Too deep for a path: nobody needs that who does not hide something.
             Err(e) if e.kind() == io::ErrorKind::InvalidFilename => return Some(exit::ENTRIES),
             // Gone meanwhile.
-            Err(e)
-                if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) =>
-            {
-                continue;
-            }
+            Err(e) if is_gone(&e) => continue,
             // What cannot be counted could be anything.
             Err(_) => return Some(exit::ENTRIES),
         };
@@ -73,8 +70,16 @@ pub(crate) fn measure(keep: &Keep) -> Option<u8> {
             }
             entries += 1;
             let path = directory.join(OsStr::from_bytes(name));
-            let Ok(found) = rustix::fs::statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) else {
-                continue;
+            let look = || rustix::fs::statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW);
+            let found = match look() {
+                // A directory can be listed and not entered.
+                Err(Errno::ACCESS) => open_up(&directory).and_then(|()| Ok(look()?)),
+                found => found.map_err(io::Error::from),
+            };
+            let found = match found {
+                Ok(found) => found,
+                Err(e) if is_gone(&e) => continue,
+                Err(_) => return Some(exit::ENTRIES),
             };
             let many = found.st_nlink > 1;
             if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
@@ -99,14 +104,22 @@ fn list(directory: &Path) -> io::Result<Dir> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = || rustix::fs::open(directory, flags, Mode::empty());
     let opened = match open() {
-        Err(rustix::io::Errno::ACCESS) => {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(directory, fs::Permissions::from_mode(0o700))?;
+        Err(Errno::ACCESS) => {
+            open_up(directory)?;
             open()
         }
         opened => opened,
     };
     Ok(Dir::new(opened?)?)
+}
+
+fn open_up(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o700))
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 #[cfg(test)]

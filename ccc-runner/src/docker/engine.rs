@@ -11,6 +11,7 @@ use bollard::query_parameters::{
     ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
 };
 use ccc_core::{Clock, Error, ErrorKind, Result, RunId};
+use jiff::SignedDuration;
 use tokio::sync::OnceCell;
 
 use super::fault::{self, Attempt};
@@ -25,8 +26,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 const WORKS_WITHIN: Duration = Duration::from_secs(60);
 /// How long what depends on somebody else's size or patience may take: copies, and the end of programs.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
-/// How often a container that does not go is asked to.
-const GONE_WITHIN: u32 = 1_000;
+/// How long a container that does not go is asked to.
+const GONE_WITHIN: SignedDuration = SignedDuration::from_secs(40);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// An engine that answered, and is new enough.
@@ -272,7 +273,9 @@ impl Engine {
     /// Removes a container of ours with all that it has, and makes sure.
     pub(super) async fn remove(&self, name: &str, owner: &str, clock: &dyn Clock) -> Result<()> {
         let remove = || Some(RemoveContainerOptionsBuilder::default().force(true).v(true).build());
-        for attempt in 1..=GONE_WITHIN {
+        let begun = clock.now();
+        loop {
+            let late = clock.now().duration_since(begun) > GONE_WITHIN;
             match self.docker.inspect_container(name, None).await {
                 Err(refusal) if fault::is_missing(&refusal) => return Ok(()),
                 Err(refusal) => return Err(fault::error("cannot look at a container", refusal)),
@@ -291,13 +294,16 @@ impl Engine {
                 Err(refusal) => match fault::answer(&refusal) {
                     Some((404, _)) => return Ok(()),
                     // Somebody else removes it already, or something of it is busy for a moment.
-                    Some((409 | 500, _)) if attempt < GONE_WITHIN => {}
+                    Some((409 | 500, _)) if !late => {}
                     _ => return Err(fault::error("cannot remove a container", refusal)),
                 },
             }
+            if late {
+                let line = format!("the container `{name}` does not go: see to it on the engine");
+                return Err(Error::new(ErrorKind::Unexpected, line));
+            }
             clock.sleep(LOOK_AGAIN).await;
         }
-        Err(Error::new(ErrorKind::Unexpected, format!("the container `{name}` does not go")))
     }
 
     /// The runs of which this installation has a container.

@@ -19,7 +19,7 @@ use ccc_core::{
 };
 use ccc_store::MemoryCredentialStore;
 
-use super::bench::{Bench, CANARY, fixing_agent};
+use super::bench::{Bench, CANARY, fixing_agent, git};
 
 /// A runner that notes what it is asked for; `sh -c "fail"` fails, other lines of a shell do not.
 #[derive(Debug)]
@@ -118,7 +118,9 @@ async fn run(settings: &str, permission: Permission, isolated: bool, policy: Tru
     // Somebody who asks in so many words hears why not.
     event.trigger = Trigger::Labeled { label: "claude".to_owned() };
     event.actor = bench.host.add_actor(9, "somebody", permission);
-    bench.host.set_file("settings.toml", settings.as_bytes());
+    std::fs::write(bench.remote.join("settings.toml"), settings).unwrap();
+    git(&bench.remote, &["add", "."]);
+    git(&bench.remote, &["commit", "--quiet", "-m", "settings"]);
     let seen = Arc::<Mutex<Vec<String>>>::default();
     let capabilities = if isolated { Capabilities::all() } else { Capabilities::none() };
     let inner = FakeRunner::default();
@@ -206,6 +208,7 @@ async fn settings_that_cannot_be_heeded_are_refused_by_name() {
         ("setupp = []", "unknown field"),
         ("setup_hosts = ['evil.example']", "unknown field"),
         ("\u{0}", "settings.toml cannot be used"),
+        (&format!("# {}", "x".repeat(70_000)), "it may have 65536"),
     ] {
         let told = run(settings, Permission::Write, true, policy()).await;
         let Outcome::Refused { stage, reason, paths } = told.outcome else {

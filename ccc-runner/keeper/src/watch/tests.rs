@@ -72,3 +72,17 @@ fn deeper_than_a_path_reaches_is_too_deep() {
         Some(exit::ENTRIES),
     );
 }
+
+#[test]
+fn a_directory_that_can_be_listed_and_not_entered_hides_nothing() {
+    // As root this passes: root may enter everything.
+    use std::os::unix::fs::PermissionsExt;
+    check(
+        |at| {
+            fs::create_dir(at.join("listed")).unwrap();
+            fs::write(at.join("listed/large"), vec![7; 2 << 20]).unwrap();
+            fs::set_permissions(at.join("listed"), fs::Permissions::from_mode(0o400)).unwrap();
+        },
+        Some(exit::BYTES),
+    );
+}

@@ -84,6 +84,37 @@ async fn who_watches_the_workspace_cannot_be_blinded_or_held_up() {
 }
 
 #[tokio::test]
+async fn nobody_slows_down_who_keeps_the_container() {
+    // spec: X14d
+    if !engine() {
+        return;
+    }
+    let running = Running::with(Workspaces::Auto, Resources::default()).await;
+    // By system call, for every thread of it: as little of a processor as there is. A process that never gets
+    // to run cannot be killed.
+    let script = "my $bad = 0; for (glob '/proc/1/task/*') { my ($t) = /(\\d+)$/; $t += 0; \
+        my $p = pack('i', 0); my $m = pack('Q', 1); \
+        $bad++ if syscall(144, $t, 5, $p) == 0; $bad++ if syscall(203, $t, 8, $m) == 0; \
+        $bad++ if syscall(141, 0, $t, 19) == 0; $bad++ if syscall(251, 1, $t, 7) == 0; } \
+        $bad++ if syscall(141, 2, 0, 19) == 0; $bad++ if syscall(141, 1, 0, 19) == 0; exit $bad";
+    let output = patiently(running.container.output(&Command::new(["perl", "-e", script]))).await;
+    assert_eq!(output.unwrap().status, ExitStatus::Code(0));
+    // What a program does to itself is its own affair.
+    let output =
+        running.sh("nice -n 5 taskset 1 true && prlimit --nofile=100:100 true").await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    running.over().await;
+}
+
+#[tokio::test]
+async fn a_directory_that_is_listed_and_not_entered_hides_nothing() {
+    // spec: X2
+    let line = "mkdir h; exec 3>h/a 4>h/b 5>h/c; chmod 400 h; for i in 3 4 5; do \
+        head -c 15M /dev/zero >&$i; done; sleep 60";
+    check(|resources| resources.workspace_bytes = 16 << 20, line, "more than 16 MiB").await;
+}
+
+#[tokio::test]
 async fn files_without_end_end_the_container() {
     // spec: X2
     let line = "i=1; while :; do mkdir $i; cd $i; : > a; : > b; i=$((i+1)); done";

@@ -44,8 +44,8 @@ fn a_demo_that_does_not_end_well_says_so() {
         assert_eq!(output.status.code(), Some(status), "{agent}: {said}");
         assert!(said.contains(expected), "{agent}: {said}");
     }
-    let output = ccc().args(["demo", "--runner", "docker"]).output().unwrap();
-    assert!(text(&output.stderr).contains("there is no runner `docker` in this build"));
+    let output = ccc().args(["demo", "--runner", "podman"]).output().unwrap();
+    assert!(text(&output.stderr).contains("there is no runner `podman` in this build"));
 }
 
 #[test]
