@@ -43,6 +43,10 @@ impl Side {
         Self { name, rounds: Vec::new() }
     }
 
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     pub(crate) fn add(&mut self, took: Duration) {
         self.rounds.push(took);
     }

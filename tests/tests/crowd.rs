@@ -1,0 +1,170 @@
+//! Many whole runs over real containers and real git: they end as they should, nothing of them is left,
+//! and a hundred at once fit into little memory. What one run may leave shows after a thousand.
+//!
+//! ```sh
+//! CCC_CROWD_RUNS=1000 cargo test -p ccc-tests --test crowd -- --nocapture
+//! ```
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
+mod crowd {
+    mod alone;
+    mod bench;
+    mod looks;
+    mod proofs;
+    mod traces;
+
+    use std::path::Path;
+    use std::time::Duration;
+
+    use ccc_core::{Clock as _, SystemClock};
+    use ccc_runner::Workspaces;
+
+    use bench::{Bench, engine, required};
+
+    const AT_ONCE: usize = 8;
+
+    fn runs() -> usize {
+        match std::env::var("CCC_CROWD_RUNS") {
+            Ok(runs) => runs.parse().expect("CCC_CROWD_RUNS is a number of runs"),
+            Err(_) if required() => 1_000,
+            Err(_) => 50,
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_runs_end_well_and_leave_nothing() {
+        // spec: P3
+        // What is counted is the whole process's.
+        let _alone = alone::alone().await;
+        if !engine() {
+            return;
+        }
+        leave_nothing(Workspaces::Auto, runs()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn many_runs_whose_workspaces_are_copied_leave_nothing() {
+        // spec: P3
+        let _alone = alone::alone().await;
+        if !engine() {
+            return;
+        }
+        leave_nothing(Workspaces::Copied, runs().div_ceil(10)).await;
+    }
+
+    async fn leave_nothing(workspaces: Workspaces, runs: usize) {
+        let bench = Bench::new(workspaces).await;
+        // The first one finds the engine, fills the mirror, and starts the threads.
+        let (first, _) = bench.crowd(0..1, 1).await;
+        assert_eq!(bench.unexpected(&first), Vec::<String>::new());
+        let before = bench.traces(&first).await;
+        assert_eq!(before.left, Vec::<String>::new());
+        println!("{workspaces:?}: {} descriptors are open before", before.descriptors.len());
+
+        let (reports, took) = bench.crowd(1..=runs as u64, AT_ONCE).await;
+        let seconds = took.as_secs_f64();
+        println!(
+            "{workspaces:?}: {runs} runs, {AT_ONCE} at once, took {seconds:.0} s, {:.2} s each, {} \
+             containers, at most {} at a time",
+            seconds / runs as f64,
+            bench.engine.seen().created.len(),
+            bench.engine.seen().most,
+        );
+        assert_eq!(bench.unexpected(&reports), Vec::<String>::new());
+        let after = bench.settled_traces(&reports, &before).await;
+        assert_eq!(after.left, Vec::<String>::new());
+        assert_eq!(after.files, before.files);
+        assert_eq!(after.descriptors, before.descriptors);
+        println!(
+            "{workspaces:?}: 0 containers, 0 of {} volumes, 0 networks, 0 directories and 0 processes are \
+             left, and {} descriptors are open; {} kB of memory, {} at most",
+            bench.engine.seen().volumes.len(),
+            after.descriptors.len(),
+            looks::memory("VmRSS"),
+            looks::memory("VmHWM"),
+        );
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_hundred_runs_at_once_fit_into_a_hundred_megabytes() {
+        let _alone = alone::alone().await;
+        if !engine() {
+            return;
+        }
+        let peak = alone::peak_of("a_hundred_runs_at_once", 0).await;
+        println!("100 runs at once: {peak} kB of memory at most");
+        assert!(peak < 100_000, "{peak} kB");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn memory_that_is_used_for_a_moment_counts() {
+        let _alone = alone::alone().await;
+        let little = alone::peak_of("a_process_that_does_nothing", 0).await;
+        let much = alone::peak_of("a_process_that_does_nothing", 100).await;
+        assert!(little < 100_000 && much > 100_000, "{little} kB, and {much} kB with 100 MiB more");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    #[ignore = "another test starts it in a process of its own"]
+    async fn a_hundred_runs_at_once() {
+        let bench = Bench::new(Workspaces::Auto).await;
+        let (reports, took) = bench.crowd(1..=100, 100).await;
+        println!(
+            "100 runs at once took {:.0} s, at most {} containers at a time",
+            took.as_secs_f64(),
+            bench.engine.seen().most
+        );
+        assert_eq!(bench.unexpected(&reports), Vec::<String>::new());
+        assert_eq!(bench.traces(&reports).await.left, Vec::<String>::new());
+        alone::say_peak();
+    }
+
+    #[test]
+    #[ignore = "another test starts it in a process of its own"]
+    fn a_process_that_does_nothing() {
+        alone::use_what_is_asked_for();
+        alone::say_peak();
+    }
+
+    /// As long as it may take until somebody else has noticed: nothing tells us when.
+    async fn until(mut is_so: impl AsyncFnMut() -> bool) -> bool {
+        for _ in 0..600 {
+            if is_so().await {
+                return true;
+            }
+            SystemClock.sleep(Duration::from_millis(100)).await;
+        }
+        false
+    }
+
+    /// Every path below, but for the objects and branches of mirrors, which grow with the repository.
+    fn files(root: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut open = vec![root.to_owned()];
+        while let Some(directory) = open.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let entry = entry.unwrap();
+                let path = entry.path();
+                let shown = path.strip_prefix(root).unwrap().display().to_string();
+                let grows = shown.contains(".git/objects/") || shown.contains(".git/refs/heads/");
+                let unfinished = entry.file_name().to_string_lossy().starts_with("tmp_")
+                    || path.extension().is_some_and(|found| found == "lock");
+                if !grows || unfinished {
+                    found.push(shown);
+                }
+                if entry.file_type().unwrap().is_dir() {
+                    open.push(path);
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+}

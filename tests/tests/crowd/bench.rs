@@ -1,0 +1,193 @@
+//! A workbench: a pipeline over containers of a real engine, real git, and a host in memory.
+
+use std::ops::RangeBounds;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ccc_core::event::{Actor, IssueEvent, IssueSnapshot, Trigger};
+use ccc_core::pipeline::{Pipeline, RunReport};
+use ccc_core::testing::FakeHost;
+use ccc_core::vcs::Permission;
+use ccc_core::{CancellationToken, Clock as _, Outcome, SystemClock};
+use ccc_runner::{DockerRunner, ScriptedAgent, Workspaces};
+use ccc_store::MemoryCredentialStore;
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::traces::Engine;
+
+const AGENT: &str = r#"
+summary = "It is two."
+[[step]]
+write = { path = "answer.txt", content = "2\n" }
+"#;
+
+pub(crate) struct Bench {
+    pipeline: Pipeline,
+    pub(crate) runner: Arc<DockerRunner>,
+    pub(crate) engine: Engine,
+    host: Arc<FakeHost>,
+    writer: Actor,
+    pub(crate) data: PathBuf,
+    pub(crate) state: PathBuf,
+    remote: PathBuf,
+    _dir: TempDir,
+}
+
+pub(crate) fn required() -> bool {
+    let required = std::env::var("CCC_REQUIRE").unwrap_or_default();
+    required.split([',', ' ']).any(|required| required == "docker")
+}
+
+/// Another image than the one that `images/build` made last: of another revision, say.
+fn image() -> Option<String> {
+    std::env::var("CCC_RUNNER__IMAGE").ok()
+}
+
+/// Whether there is an engine with the image. Where there is none, what needs one is left out with a word, and
+/// must be there where `CCC_REQUIRE` names `docker`.
+pub(crate) fn engine() -> bool {
+    let image = image().unwrap_or_else(|| "ccc-agent".to_owned());
+    let asked = Command::new("docker").args(["image", "inspect", &image]).output();
+    let there = asked.is_ok_and(|output| output.status.success());
+    if !there {
+        assert!(!required(), "run .ci/engine and images/build: no engine has the image {image}");
+        eprintln!("left out: what needs a container engine and the image of images/build");
+    }
+    there
+}
+
+fn git(dir: &Path, args: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
+        .args(["-c", "init.defaultBranch=main"])
+        .args(args)
+        .current_dir(dir)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+impl Bench {
+    pub(crate) async fn new(workspaces: Workspaces) -> Self {
+        let dir = TempDir::new().unwrap();
+        let (remote, data, state) =
+            (dir.path().join("remote"), dir.path().join("data"), dir.path().join("state"));
+        std::fs::create_dir(&remote).unwrap();
+        git(&remote, &["init", "--quiet"]);
+        // A host cleans up when it likes; here, a process of its would look like one of ours.
+        git(&remote, &["config", "gc.auto", "0"]);
+        git(&remote, &["config", "receive.autogc", "false"]);
+        std::fs::write(remote.join("sum.txt"), "1 + 1 = 3\n").unwrap();
+        git(&remote, &["add", "."]);
+        git(&remote, &["commit", "--quiet", "-m", "start"]);
+        let host = Arc::new(FakeHost::new(&remote));
+        let writer = host.add_actor(1, "writer", Permission::Write);
+        let runner = DockerRunner::builder(&state).workspaces(workspaces).image(image());
+        let runner = Arc::new(runner.build().unwrap());
+        let owner = std::fs::read_to_string(state.join("owner")).unwrap();
+        let pipeline = Pipeline::builder()
+            .host(Arc::clone(&host) as _)
+            .runner(Arc::clone(&runner) as _)
+            .agent(Arc::new(ScriptedAgent::parse(AGENT).unwrap()))
+            .credentials(Arc::new(MemoryCredentialStore::default()))
+            .data_dir(&data)
+            .build()
+            .unwrap();
+        let engine = Engine::watch(&owner).await;
+        Self { pipeline, runner, engine, host, writer, data, state, remote, _dir: dir }
+    }
+
+    fn event(&self, number: u64) -> IssueEvent {
+        let (title, body) = ("What is 1 + 1?", "Write it down.");
+        self.host.set_issue(number, title, body, &self.writer, true);
+        IssueEvent {
+            repo: self.host.repo().clone(),
+            issue: IssueSnapshot {
+                number,
+                title: title.to_owned(),
+                body: body.to_owned(),
+                author: self.writer.clone(),
+                updated_at: Timestamp::UNIX_EPOCH,
+            },
+            trigger: Trigger::Opened,
+            actor: self.writer.clone(),
+            via_app: None,
+        }
+    }
+
+    /// One run for each issue of these numbers, so many at a time; and how long all of them took.
+    pub(crate) async fn crowd(
+        &self,
+        numbers: impl RangeBounds<u64> + IntoIterator<Item = u64>,
+        at_once: usize,
+    ) -> (Vec<RunReport>, Duration) {
+        let began = SystemClock.now();
+        let places = Arc::new(Semaphore::new(at_once));
+        let mut runs = JoinSet::new();
+        for number in numbers {
+            let (pipeline, event) = (self.pipeline.clone(), self.event(number));
+            let places = Arc::clone(&places);
+            runs.spawn(async move {
+                let _place = places.acquire().await.unwrap();
+                pipeline.run(event, &CancellationToken::new()).await.unwrap()
+            });
+        }
+        let mut reports = Vec::new();
+        while let Some(report) = runs.join_next().await {
+            reports.push(report.unwrap());
+            if reports.len() % 100 == 0 {
+                let seconds = SystemClock.now().duration_since(began).as_secs();
+                println!("{} runs after {seconds} s", reports.len());
+            }
+        }
+        self.pipeline.settled().await;
+        (reports, SystemClock.now().duration_since(began).unsigned_abs())
+    }
+
+    /// The runs that did not end with a pull request that has the agent's file, people told and all cleaned up.
+    pub(crate) fn unexpected(&self, reports: &[RunReport]) -> Vec<String> {
+        let found = git(
+            &self.remote,
+            &["for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads"],
+        );
+        let mut found: std::collections::BTreeMap<_, _> =
+            found.lines().filter_map(|line| line.split_once(' ')).collect();
+        let answer = self.remote.with_file_name("answer.txt");
+        std::fs::write(&answer, "2\n").unwrap();
+        let answer = git(&self.remote, &["hash-object", &answer.to_string_lossy()]);
+        let sum = git(&self.remote, &["rev-parse", "HEAD:sum.txt"]);
+        let expected = format!("100644 blob {answer}\tanswer.txt\n100644 blob {sum}\tsum.txt");
+        let mut wrong = Vec::new();
+        for report in reports {
+            let RunReport { run, outcome, put_off: None, report: Ok(()), cleanup: Ok(()) } = report
+            else {
+                wrong.push(format!("{report:?}"));
+                continue;
+            };
+            let Outcome::PullRequest { pull_request } = outcome else {
+                wrong.push(format!("{run}: {outcome:?}"));
+                continue;
+            };
+            let Some(commit) = found.remove(pull_request.head.as_str()) else {
+                wrong.push(format!("{run}: there is no branch {}", pull_request.head));
+                continue;
+            };
+            let tree = git(&self.remote, &["ls-tree", commit]);
+            if tree != expected {
+                wrong.push(format!("{run}: the branch holds {tree}"));
+            }
+        }
+        wrong.extend(self.host.held().iter().map(|grant| format!("token {grant:?}")));
+        // One tells enough of the others.
+        wrong.truncate(10);
+        wrong
+    }
+}
