@@ -26,14 +26,13 @@ mod crowd {
     use ccc_core::{Clock as _, SystemClock};
     use ccc_runner::Workspaces;
 
-    use bench::{Bench, engine, required};
+    use bench::{Bench, engine};
 
     const AT_ONCE: usize = 8;
 
     fn runs() -> usize {
         match std::env::var("CCC_CROWD_RUNS") {
             Ok(runs) => runs.parse().expect("CCC_CROWD_RUNS is a number of runs"),
-            Err(_) if required() => 1_000,
             Err(_) => 50,
         }
     }
