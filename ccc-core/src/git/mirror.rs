@@ -84,6 +84,9 @@ impl HostGit {
             // Mirrors never pack refs, but a person who cleans one up does.
             let packed = std::fs::read_to_string(mirror.join("packed-refs")).unwrap_or_default();
             if mirror.join(&name).exists() || packed.contains(&name) {
+                // A fetch lists all refs, reads what they name, and dies of one that is gone in between.
+                let fetching = self.fetching(&mirror);
+                let _alone = fetching.lock().await;
                 self.git("update-ref").dir(&mirror).args(["-d", name.as_str()]).run().await?;
             }
         }
@@ -129,5 +132,46 @@ fn unlock(mirror: &Path) {
             // Should it stay, git says so.
             let _ = std::fs::remove_file(path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+    use crate::{Clock, SystemClock};
+
+    #[tokio::test]
+    async fn a_ref_goes_when_no_fetch_can_be_reading_it() {
+        // spec: P3
+        let root = tempfile::tempdir().unwrap();
+        let git = HostGit::open(root.path()).unwrap();
+        let (mirror, other) = ("host/1.git", "host/2.git");
+        for name in [mirror, other] {
+            let path = git.root.join("mirrors").join(name);
+            git.git("init").args(["--quiet", "--bare"]).arg(&path).run().await.unwrap();
+        }
+        let run = RunId::new(SystemClock.now()).unwrap();
+        let path = git.root.join("mirrors").join(mirror);
+        let empty = git.git("hash-object").dir(&path).args(["-w", "--stdin"]).run().await.unwrap();
+        let empty = String::from_utf8(empty).unwrap();
+        git.git("update-ref").dir(&path).args([&held(run), empty.trim()]).run().await.unwrap();
+
+        // Another mirror's fetch is nobody's concern.
+        let (ours, theirs) =
+            (git.fetching(&path), git.fetching(&git.root.join("mirrors").join(other)));
+        let (fetching, _elsewhere) = (ours.lock().await, theirs.lock().await);
+        let going = git.let_go(run);
+        tokio::pin!(going);
+        tokio::select! {
+            biased;
+            _ = &mut going => panic!("it did not wait for the fetch"),
+            () = SystemClock.sleep(std::time::Duration::from_millis(50)) => {}
+        }
+        assert!(path.join(held(run)).exists());
+        drop(fetching);
+        going.await.unwrap();
+        assert!(!path.join(held(run)).exists());
     }
 }
