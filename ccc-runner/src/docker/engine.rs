@@ -273,7 +273,7 @@ impl Engine {
     /// Removes a container of ours with all that it has, and makes sure.
     pub(super) async fn remove(&self, name: &str, owner: &str, clock: &dyn Clock) -> Result<()> {
         let remove = || Some(RemoveContainerOptionsBuilder::default().force(true).v(true).build());
-        let begun = clock.now();
+        let (begun, mut asked) = (clock.now(), false);
         loop {
             let late = clock.now().duration_since(begun) > GONE_WITHIN;
             match self.docker.inspect_container(name, None).await {
@@ -289,6 +289,15 @@ impl Engine {
                     }
                 }
             }
+            // Most are gone at the first look after the first time of asking.
+            if asked && late {
+                let line = format!("the container `{name}` does not go: see to it on the engine");
+                return Err(Error::new(ErrorKind::Unexpected, line));
+            }
+            if asked {
+                clock.sleep(LOOK_AGAIN).await;
+            }
+            asked = true;
             match self.docker.remove_container(name, remove()).await {
                 Ok(()) => {}
                 Err(refusal) => match fault::answer(&refusal) {
@@ -298,11 +307,6 @@ impl Engine {
                     _ => return Err(fault::error("cannot remove a container", refusal)),
                 },
             }
-            if late {
-                let line = format!("the container `{name}` does not go: see to it on the engine");
-                return Err(Error::new(ErrorKind::Unexpected, line));
-            }
-            clock.sleep(LOOK_AGAIN).await;
         }
     }
 
