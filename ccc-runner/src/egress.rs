@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use ccc_core::egress::{HostName, HostPattern};
 use ccc_core::text::one_line;
-use ccc_core::{CancellationToken, Clock, async_trait};
+use ccc_core::{CancellationToken, Clock};
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
 
@@ -48,20 +49,26 @@ pub struct EgressRules {
 
 /// Turns a host's name into addresses. The proxy asks once for a connection, looks at what comes, and
 /// connects to just that: a name that means something else a moment later changes nothing.
-#[async_trait]
 pub trait Resolver: Debug + Send + Sync + 'static {
     /// The addresses of `host`, each with `port`.
-    async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+    fn addresses<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
 }
 
 /// Asks the system.
 #[derive(Debug)]
 struct System;
 
-#[async_trait]
 impl Resolver for System {
-    async fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        Ok(tokio::net::lookup_host((host, port)).await?.collect())
+    fn addresses<'a>(
+        &'a self,
+        host: &'a str,
+        port: u16,
+    ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
     }
 }
 
@@ -199,12 +206,14 @@ impl Egress {
         if self.rules.insist_on(EgressRule::Port) && (port != PORT || !text.ends_with(":443")) {
             return Err(no("only port 443 leads out of here"));
         }
-        let until = match self.listed(host, name.ok().as_ref()) {
-            Some(until) => until,
-            None if self.rules.insist_on(EgressRule::Listed) => {
+        let until = match name.as_ref().map(|name| self.listed(name)) {
+            // Nobody insists on a name, and no list can hold what is none.
+            Err(_) => CancellationToken::new(),
+            Ok(Some(until)) => until,
+            Ok(None) if self.rules.insist_on(EgressRule::Listed) => {
                 return Err(no("it is not among the hosts that this container may reach"));
             }
-            None => CancellationToken::new(),
+            Ok(None) => CancellationToken::new(),
         };
         let found = async {
             let addresses = self.rules.resolver.addresses(host, port).await;
@@ -228,14 +237,9 @@ impl Egress {
     }
 
     /// Whether the host is listed, and until when.
-    fn listed(&self, host: &str, name: Option<&HostName>) -> Option<CancellationToken> {
-        let listed = |patterns: &[HostPattern]| match name {
-            Some(name) => patterns.iter().any(|pattern| pattern.matches(name)),
-            // As those do it who take anything for a name.
-            None => patterns
-                .iter()
-                .any(|pattern| host.ends_with(pattern.to_string().trim_start_matches('*'))),
-        };
+    fn listed(&self, name: &HostName) -> Option<CancellationToken> {
+        let listed =
+            |patterns: &[HostPattern]| patterns.iter().any(|pattern| pattern.matches(name));
         if listed(&self.always) {
             return Some(CancellationToken::new());
         }

@@ -26,7 +26,7 @@ pub(crate) async fn keep(keep: Keep) -> io::Result<u8> {
     if keep.filter {
         filter::install()?;
     }
-    let (model, egress, own) = (keep.model, keep.egress, Own::default());
+    let (model, own) = (keep.model, Own::default());
     let breach = watch::breach(keep)?;
     let input = pipe::Receiver::from_owned_fd(copy(io::stdin().as_fd())?)?;
     let output = pipe::Sender::from_owned_fd(copy(io::stdout().as_fd())?)?;
@@ -35,9 +35,7 @@ pub(crate) async fn keep(keep: Keep) -> io::Result<u8> {
     if model {
         doors::open(&mut tasks, Door::Model, &tunnel).await?;
     }
-    if egress {
-        doors::open(&mut tasks, Door::Egress, &tunnel).await?;
-    }
+    doors::open(&mut tasks, Door::Egress, &tunnel).await?;
     let greet = tunnel.clone();
     tasks.spawn(async move {
         let _ = hello(&greet).await;

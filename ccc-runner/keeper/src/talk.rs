@@ -54,8 +54,6 @@ pub struct Keep {
     pub filter: bool,
     /// Whether there is a way to the model proxy.
     pub model: bool,
-    /// Whether there is a way to listed hosts.
-    pub egress: bool,
 }
 
 /// A program to run.

@@ -34,6 +34,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) docker: Docker,
+    /// It is not, for all that we know, on this machine.
+    pub(super) elsewhere: bool,
     /// It does not hold containers off the machine's swap.
     pub(super) swaps: bool,
     /// Why nothing may start here.
@@ -79,15 +81,16 @@ pub(super) async fn connect(settings: &Settings) -> Result<Engine> {
     let info = docker.info().await.attempt("the engine does not say what it is")?;
     let docker = docker.with_timeout(WORKS_WITHIN);
     let cpus = u32::try_from(info.ncpu.unwrap_or(1)).unwrap_or(1).max(1);
-    let elsewhere = !shown.starts_with("unix://") || maps_users(&info);
+    let elsewhere = !shown.starts_with("unix://");
     let may_mount = match settings.workspaces {
-        Workspaces::Auto if elsewhere => Workspaces::Copied,
+        Workspaces::Auto if elsewhere || maps_users(&info) => Workspaces::Copied,
         said => said,
     };
     let unfit = unfit(settings, &info);
     let swaps = info.swap_limit == Some(false);
     Ok(Engine {
         docker,
+        elsewhere,
         swaps,
         unfit,
         may_mount,

@@ -72,6 +72,10 @@ impl DockerRunner {
             None => say(Finding::Warning, format!("there is no Claude Code in {image}")),
         }
         match &reached[..] {
+            [] if engine.elsewhere => {
+                let line = "the engine is elsewhere: whether a container reaches that machine was not looked at";
+                say(Finding::Warning, line.to_owned());
+            }
             [] => say(Finding::Good, "a container reaches nothing of this machine".to_owned()),
             places => {
                 let line = format!("A CONTAINER REACHES THIS MACHINE, at {}", places.join(", "));
@@ -101,6 +105,8 @@ impl DockerRunner {
         // Something that would answer, wherever this machine can be reached.
         let canary = TcpListener::bind(("0.0.0.0", 0)).await.map_err(unusable)?;
         let port = canary.local_addr().map_err(unusable)?.port();
+        // One that nobody can reach would show nothing.
+        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.map_err(unusable)?;
         let mut argv = vec![KEEPER.to_owned(), "reach".to_owned()];
         let addresses = gateways(engine).await?.into_iter().chain(own_addresses());
         argv.extend(addresses.map(|address| SocketAddr::new(address, port).to_string()));

@@ -57,7 +57,6 @@ pub(super) fn body(
         directories: vec![HOME.to_owned()],
         filter: true,
         model: spec.network == Network::ModelProxy,
-        egress: true,
     };
     let keep = serde_json::to_string(&keep).map_err(|e| {
         Error::new(ErrorKind::Unexpected, "cannot write the keeper's orders").with_source(e)

@@ -11,6 +11,7 @@ use ccc_core::{Clock, Container, ContainerExt, ContainerRunner, RunId, Secret, S
 use ccc_runner::{DockerRunner, ModelAccess, ModelCredential, ModelProxy, Rules, Workspaces};
 use ccc_tests::page::Row;
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 use super::ear::Ear;
 use super::egress;
@@ -18,7 +19,7 @@ use super::engine::{Made, Network, docker, engine};
 use super::lures::{Holder, Lures, Shared, secret};
 use super::probe::{Change, Harm, Probe};
 use super::script::PRELUDE;
-use super::weak::join;
+use super::weak::{HOST_NETWORK, join};
 
 /// How long one container and its probe may take.
 const WITHIN: Duration = Duration::from_secs(90);
@@ -42,6 +43,8 @@ pub(crate) struct Bench {
     elsewhere: Ear,
     /// Where it listens on this machine.
     here: SocketAddr,
+    /// Held by the one container that has the host's network.
+    on_the_host: Mutex<()>,
     _neighbour: (DockerRunner, Box<dyn Container>),
     _made: Made,
     _holder: Holder,
@@ -124,6 +127,7 @@ impl Bench {
             api_url,
             elsewhere,
             here: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), everywhere.port()),
+            on_the_host: Mutex::default(),
             _neighbour: neighbour,
             _made: made,
             _holder: holder,
@@ -166,6 +170,9 @@ impl Bench {
         // Without the model proxy nothing of ours listens on the host's network.
         let mut reach = Reach::ModelProxy;
         let (mut change, mut lacking) = (None, None);
+        // The keeper has its ports on the host's loopback then, and they are there once.
+        let alone = weak && probe.weak.text == HOST_NETWORK.text;
+        let _turn = if alone { Some(self.on_the_host.lock().await) } else { None };
         match probe.weak.change {
             Change::ModelProxy(rule) if weak => rules = rules.dangerously_without(rule),
             Change::Egress(rule) if weak => lacking = Some(rule),

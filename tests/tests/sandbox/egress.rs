@@ -4,8 +4,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use ccc_core::async_trait;
 use ccc_runner::{EgressRule, EgressRules, Resolver};
+use futures_util::future::BoxFuture;
 
 use super::probe::{Change, Harm, Probe, Wall, Weak};
 
@@ -13,10 +13,9 @@ use super::probe::{Change, Harm, Probe, Wall, Weak};
 #[derive(Debug)]
 pub(crate) struct Here(pub(crate) SocketAddr);
 
-#[async_trait]
 impl Resolver for Here {
-    async fn addresses(&self, _: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
-        Ok(vec![self.0])
+    fn addresses<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(std::future::ready(Ok(vec![self.0])))
     }
 }
 

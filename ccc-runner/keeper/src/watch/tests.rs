@@ -12,7 +12,6 @@ fn check(fill: impl FnOnce(&Path), expected: Option<u8>) {
         directories: Vec::new(),
         filter: false,
         model: false,
-        egress: false,
     };
     assert_eq!(measure(&keep), expected);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ccc_core::container::{Command, ContainerSpec, EnvValue};
 use ccc_core::{CancellationToken, ContainerExt, ContainerRunner, ErrorKind, Secret};
-use ccc_runner::{DockerRunner, Workspaces};
+use ccc_runner::{DockerRunner, Finding, Workspaces};
 use serde_json::Value;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
@@ -60,6 +60,27 @@ async fn an_image_that_is_missing_or_has_no_keeper_is_named() {
         patiently(runner.destroy(run)).await.unwrap();
     }
     assert_eq!(runner.orphans().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_look_at_a_container_with_a_network_finds_what_it_reaches() {
+    // spec: X3a
+    if !engine() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let builder = || DockerRunner::builder(state.path());
+    let safe = builder().build().unwrap().examine().await;
+    assert!(safe.iter().all(|(finding, _)| *finding != Finding::Bad), "{safe:#?}");
+    assert!(safe.iter().any(|(_, line)| line.contains("reaches nothing")), "{safe:#?}");
+    let weak = builder().dangerously_altered("to be reached", |body| {
+        body.host_config.get_or_insert_default().network_mode = Some("host".to_owned());
+    });
+    let weak = weak.build().unwrap().examine().await;
+    let reached = |(finding, line): &(Finding, String)| {
+        *finding == Finding::Bad && line.starts_with("A CONTAINER REACHES THIS MACHINE, at ")
+    };
+    assert!(weak.iter().any(reached), "{weak:#?}");
 }
 
 /// An image of ours with this changed, and its end.

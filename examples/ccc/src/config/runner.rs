@@ -85,14 +85,15 @@ impl RunnerConfig {
             }
             resources.milli_cpus = (cpus * 1e3).round() as u32;
         }
-        for (name, too_small) in [
-            ("memory_mib", resources.memory < 64 << 20),
-            ("workspace_mib", resources.workspace_bytes < 1 << 20),
-            ("workspace_files", resources.workspace_entries < 100),
-            ("processes", resources.processes < 16),
+        for (name, set, least) in [
+            ("memory_mib", resources.memory >> 20, 64),
+            ("workspace_mib", resources.workspace_bytes >> 20, 1),
+            ("workspace_files", resources.workspace_entries, 100),
+            ("processes", resources.processes.into(), 16),
         ] {
-            if too_small {
-                return Err(invalid(format!("runner.{name} is too small for any work")));
+            if set < least {
+                let line = format!("runner.{name} is {set}: nothing works with less than {least}");
+                return Err(invalid(line));
             }
         }
         Ok(())
