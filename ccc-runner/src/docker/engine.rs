@@ -11,6 +11,7 @@ use bollard::query_parameters::{
     ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
 };
 use ccc_core::{Clock, Error, ErrorKind, Result, RunId};
+use futures_util::StreamExt;
 use jiff::SignedDuration;
 use tokio::sync::OnceCell;
 
@@ -28,6 +29,8 @@ const WORKS_WITHIN: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// How long a container that does not go is asked to.
 const GONE_WITHIN: SignedDuration = SignedDuration::from_secs(40);
+/// How long a container that was let go of may take to end by itself.
+const ENDS_WITHIN: Duration = Duration::from_millis(200);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// An engine that answered, and is new enough.
@@ -271,6 +274,15 @@ impl Engine {
             first
         };
         created.attempt("the engine makes no container").map(drop)
+    }
+
+    /// Waits for a container to end by itself, for as long as that can be quicker than to kill it.
+    pub(super) async fn wait_for_end(&self, name: &str, clock: &dyn Clock) {
+        let mut ended = self.docker.wait_container(name, None);
+        tokio::select! {
+            _ = ended.next() => {}
+            () = clock.sleep(ENDS_WITHIN) => {}
+        }
     }
 
     /// Removes a container of ours with all that it has, and makes sure.

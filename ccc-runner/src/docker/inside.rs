@@ -10,7 +10,7 @@ use bollard::query_parameters::StopContainerOptionsBuilder;
 use ccc_core::container::{
     Command, ContainerSpec, EnvValue, ExitStatus, Network, OutputSink, OutputStream,
 };
-use ccc_core::{Container, Error, ErrorKind, Result, RunId, async_trait};
+use ccc_core::{CancellationToken, Container, Error, ErrorKind, Result, RunId, async_trait};
 use ccc_keeper::{
     Arrivals, Door, EGRESS_PORT, Ended, Ending, Hello, MODEL_PORT, Order, Piece, Pipe, Tunnel,
     exit, read_piece, read_word, write_head,
@@ -46,6 +46,7 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(
         socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        over: CancellationToken,
         words: Words,
         model: Option<SocketAddr>,
         egress: Arc<Egress>,
@@ -53,7 +54,9 @@ impl Connection {
         let (tunnel, arrivals, work) = ccc_keeper::tunnel(socket, true);
         let (greet, greeting) = oneshot::channel();
         let mut tasks = JoinSet::new();
-        tasks.spawn(work);
+        tasks.spawn(async move {
+            over.run_until_cancelled_owned(work).await;
+        });
         tasks.spawn(answer(arrivals, greet, model, Arc::clone(&egress)));
         Self { tunnel, words, greeting: Some(greeting), egress, _tasks: tasks }
     }

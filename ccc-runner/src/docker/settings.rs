@@ -136,6 +136,7 @@ impl DockerRunnerBuilder {
             engine: OnceCell::new(),
             admission: Arc::new(Semaphore::new(STARTS_AT_ONCE)),
             starts: Mutex::default(),
+            connections: Mutex::default(),
         };
         Ok(DockerRunner { shared: Arc::new(shared) })
     }

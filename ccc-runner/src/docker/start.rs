@@ -69,7 +69,7 @@ async fn bring_up(
     let always = spec.egress.clone();
     let egress = Egress::new(shared.settings.egress.clone(), Arc::clone(&shared.clock), always);
     let egress = Arc::new(egress);
-    let mut connection = attach(shared, engine, &name, spec, &egress).await?;
+    let mut connection = attach(shared, engine, run, spec, &egress).await?;
     let started = engine.docker.start_container(&name, None).await;
     started.map_err(|refusal| not_started(&image.id, refusal))?;
     let greeted = tokio::select! {
@@ -116,7 +116,7 @@ fn other_keeper(words: &str) -> Error {
 async fn attach(
     shared: &Arc<Shared>,
     engine: &Engine,
-    name: &str,
+    run: RunId,
     spec: &ContainerSpec,
     egress: &Arc<Egress>,
 ) -> Result<Connection> {
@@ -126,7 +126,7 @@ async fn attach(
         .stdout(true)
         .stderr(true)
         .build();
-    let attached = engine.docker.attach_container(name, Some(options)).await;
+    let attached = engine.docker.attach_container(&name(run), Some(options)).await;
     let attached = attached.attempt("cannot attach to the container")?;
     let words = Arc::<std::sync::Mutex<Vec<u8>>>::default();
     let heard = Arc::clone(&words);
@@ -146,7 +146,9 @@ async fn attach(
     });
     let socket = tokio::io::join(StreamReader::new(output), attached.input);
     let model = shared.settings.model_proxy.filter(|_| spec.network == Network::ModelProxy);
-    Ok(Connection::new(socket, words, model, Arc::clone(egress)))
+    let over = CancellationToken::new();
+    shared.connections().insert(run, over.clone());
+    Ok(Connection::new(socket, over, words, model, Arc::clone(egress)))
 }
 
 fn not_started(image: &str, refusal: bollard::errors::Error) -> Error {
