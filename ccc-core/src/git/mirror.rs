@@ -8,6 +8,9 @@ use crate::files::remove_tree;
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
+/// Packs that a mirror may have before they are put together: each fetch adds one, and looks into all.
+const MAX_PACKS: usize = 50;
+
 impl HostGit {
     /// Where a repository's mirror is: keyed by the host's number, because names change hands.
     pub(super) fn mirror_path(&self, repo: &RepoRef) -> Result<PathBuf> {
@@ -81,16 +84,29 @@ impl HostGit {
     pub(super) async fn let_go(&self, run: RunId) -> Result<()> {
         for mirror in self.mirrors()? {
             let name = held(run);
-            // Mirrors never pack refs, but a person who cleans one up does.
             let packed = std::fs::read_to_string(mirror.join("packed-refs")).unwrap_or_default();
             if mirror.join(&name).exists() || packed.contains(&name) {
                 // A fetch lists all refs, reads what they name, and dies of one that is gone in between.
                 let fetching = self.fetching(&mirror);
                 let _alone = fetching.lock().await;
                 self.git("update-ref").dir(&mirror).args(["-d", name.as_str()]).run().await?;
+                // A mirror that stays as it is, is only slower.
+                let _ = self.tidy(&mirror).await;
             }
         }
         Ok(())
+    }
+
+    /// Puts a mirror's packs together when there are many, and its refs. Nothing is thrown away: other runs
+    /// read these objects, by names that no ref may have any more.
+    async fn tidy(&self, mirror: &Path) -> Result<()> {
+        if packs(mirror) <= MAX_PACKS {
+            return Ok(());
+        }
+        // Geometric: what is large already is not written again.
+        let together = ["-q", "-d", "--geometric=2", "--no-write-bitmap-index"];
+        self.git("repack").dir(mirror).args(together).run().await?;
+        self.git("pack-refs").dir(mirror).args(["--all", "--prune"]).run().await.map(drop)
     }
 
     /// The paths of all mirrors.
@@ -112,6 +128,11 @@ impl HostGit {
 /// The ref that holds a run's base commit. Outside `refs/heads`, so that pruning leaves it alone.
 fn held(run: RunId) -> String {
     format!("refs/runs/{run}")
+}
+
+fn packs(mirror: &Path) -> usize {
+    let found = std::fs::read_dir(mirror.join("objects/pack")).into_iter().flatten().flatten();
+    found.filter(|entry| entry.path().extension() == Some("pack".as_ref())).count()
 }
 
 /// Removes what a git that was killed left in its own way: locks, and packs that it did not finish.

@@ -9,7 +9,7 @@ use ccc_core::vcs::{Access, Grant, Repository};
 
 use crate::support::{
     ELSEWHERE, Entry, TREE, World, as_files, chmod, commit_tree, files_below, git, git_text,
-    plain_git, refs, repository, run, try_git, within, write,
+    git_with, plain_git, refs, repository, run, try_git, within, write,
 };
 
 #[tokio::test]
@@ -326,6 +326,42 @@ async fn runs_share_a_mirror_at_the_same_time() {
         removed.unwrap();
     }
     assert_eq!(refs(&world.mirror()).len(), 1);
+}
+
+#[tokio::test]
+async fn a_mirror_of_many_packs_is_put_together_and_loses_nothing() {
+    let world = World::new(TREE);
+    let at = world.checkout(run(1)).await.unwrap();
+    // One by one, as a year of fetches leaves them. No ref leads to these.
+    let packs = world.mirror().join("objects/pack");
+    let many = || fs::read_dir(&packs).unwrap().filter(is_pack).count();
+    let mut objects = Vec::new();
+    while many() <= 50 {
+        let content = format!("content {}\n", objects.len());
+        let object =
+            git_with(&world.mirror(), &["hash-object", "-w", "--stdin"], content.as_bytes());
+        git_with(&world.mirror(), &["pack-objects", "-q", "objects/pack/pack"], &object);
+        git(&world.mirror(), &["prune-packed", "-q"]);
+        objects.push(String::from_utf8(object).unwrap().trim().to_owned());
+    }
+    world.checkout(run(2)).await.unwrap();
+    world.host.remove(run(2)).await.unwrap();
+    assert!(many() < 5, "{}", many());
+    for object in &objects {
+        git(&world.mirror(), &["cat-file", "-e", object]);
+    }
+    // Who read from the packs that went reads on.
+    write(&at.path, "new", "x");
+    let collected = world.collect(run(1), &at.base).await.unwrap();
+    assert!(matches!(collected, ccc_core::git::Collected::Changes(_)), "{collected:?}");
+    // Refs that were packed are let go of, too.
+    world.host.remove(run(1)).await.unwrap();
+    assert_eq!(refs(&world.mirror()).len(), 1);
+    assert_eq!(files_below(&world.checkout(run(3)).await.unwrap().path), as_files(TREE));
+}
+
+fn is_pack(entry: &std::io::Result<fs::DirEntry>) -> bool {
+    entry.as_ref().unwrap().path().extension() == Some("pack".as_ref())
 }
 
 #[tokio::test]

@@ -70,7 +70,8 @@ pub(crate) fn git_text(dir: &Path, args: &[&str]) -> String {
     String::from_utf8(git(dir, args)).unwrap().trim().to_owned()
 }
 
-fn git_with(dir: &Path, args: &[&str], stdin: &[u8]) -> Vec<u8> {
+/// The same, with something on its standard input.
+pub(crate) fn git_with(dir: &Path, args: &[&str], stdin: &[u8]) -> Vec<u8> {
     let mut child = plain_git(dir).args(args).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(stdin).unwrap();
     let output = child.wait_with_output().unwrap();
