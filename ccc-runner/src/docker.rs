@@ -13,6 +13,7 @@ use tokio::sync::{OnceCell, Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 mod copy;
+mod ended;
 mod engine;
 mod examine;
 mod fault;

@@ -3,7 +3,7 @@
 
 use std::fmt::Debug;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use ccc_core::{CancellationToken, Clock};
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 mod public;
 
@@ -58,9 +59,12 @@ pub trait Resolver: Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
 }
 
-/// Asks the system.
+/// Asks the system, which takes a thread for each question.
 #[derive(Debug)]
-struct System;
+struct System(Arc<Semaphore>);
+
+/// Questions at once, of all containers together: the threads that files are read on are the same.
+const QUESTIONS: usize = 32;
 
 impl Resolver for System {
     fn addresses<'a>(
@@ -68,13 +72,25 @@ impl Resolver for System {
         host: &'a str,
         port: u16,
     ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
+        Box::pin(async move {
+            let host = host.to_owned();
+            let turn = Arc::clone(&self.0).acquire_owned().await.map_err(io::Error::other)?;
+            let asked = tokio::task::spawn_blocking(move || {
+                // Kept as long as the thread is, whoever has stopped waiting.
+                let _turn = turn;
+                (host.as_str(), port).to_socket_addrs().map(Iterator::collect)
+            });
+            asked.await?
+        })
     }
 }
 
 impl Default for EgressRules {
     fn default() -> Self {
-        Self { without: Vec::new(), resolver: Arc::new(System) }
+        Self {
+            without: Vec::new(),
+            resolver: Arc::new(System(Arc::new(Semaphore::new(QUESTIONS)))),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod breach;
 mod claude_code;
 mod command_agent;
 mod docker;
@@ -14,6 +15,7 @@ mod scripted_model;
 mod serve;
 mod sessions;
 mod subprocess;
+mod user;
 
 pub use claude_code::{ClaudeCode, Permissions, Transcript};
 pub use command_agent::CommandAgent;

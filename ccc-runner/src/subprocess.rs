@@ -1,37 +1,54 @@
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ccc_core::container::{
-    Capabilities, Command, ContainerSpec, EnvValue, ExitStatus, Network, OutputSink,
+    Capabilities, Command, ContainerSpec, ExitStatus, Network, OutputSink, Resources,
 };
 use ccc_core::{
     Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, SystemClock, async_trait,
 };
+use ccc_keeper::Breach;
 use tokio::io::AsyncWriteExt;
 
-use crate::processes::{self, OWNER_MARK, Ours, RUN_MARK};
-use crate::sessions::Sessions;
+mod command;
+mod own_user;
 
-/// Runs the agent's programs as plain processes of this machine and user. **Isolates nothing**: a
-/// program can read every file, and reach every address, that you can.
+use command::tool;
+use own_user::Ability;
+
+use crate::breach;
+use crate::processes::{self, Ours};
+use crate::sessions::Sessions;
+use crate::user::{AGENT_USER, give};
+
+/// How long to wait between two looks at the workspace.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Runs the agent's programs as plain processes of this machine. **Isolates nothing**: a program can
+/// read every file, and reach every address, that its user can.
+///
+/// Its user is yours. Where that is root, it is one of its own, 10001, which gains no privileges and
+/// sees nothing of the directories that only root may enter, the workspace and its home aside
+/// (spec: X4d).
 ///
 /// What it does do: every program gets an environment of its own making, a session of its own, a
-/// home of its own that goes with the run, a ceiling on open files, file sizes and processes
-/// (`prlimit`; the kernel does not hold root to the last one), no core dumps, bounded output. All
-/// processes of a run end together, also those that left their session or dropped their environment;
-/// one that did both gets away. Linux only: it needs `/proc`.
+/// home of its own that goes with the run, a ceiling on open files, file sizes, processes and, for
+/// each process, memory (`prlimit`), no core dumps, no way to more privileges, bounded output, and an
+/// end when the workspace grows beyond its ceilings. All processes of a run end together, also those
+/// that left their session or dropped their environment; one that did both gets away. Linux only: it
+/// needs `/proc`.
 ///
-/// [`Network`] and memory are not enforced;
+/// [`Network`] is not enforced, nor the memory of all processes together;
 /// [`capabilities`](ContainerRunner::capabilities) says so.
 #[derive(Debug)]
 pub struct SubprocessRunner {
     clock: Arc<dyn Clock>,
+    /// Set where the programs get a user of their own.
+    own_user: Option<Ability>,
     /// One directory per run: `home` and `tmp`.
     state_dir: PathBuf,
     ours: Ours,
@@ -41,6 +58,8 @@ pub struct SubprocessRunner {
 #[derive(Debug)]
 struct Subprocesses {
     clock: Arc<dyn Clock>,
+    /// What goes in front of every program, where it has a user of its own.
+    in_front: Option<Vec<PathBuf>>,
     run: RunId,
     ours: Ours,
     spec: ContainerSpec,
@@ -59,7 +78,17 @@ impl SubprocessRunner {
         let state_dir = fs::canonicalize(&state_dir).map_err(|e| unusable(&state_dir, &e))?;
         let owner = state_dir.to_string_lossy().into_owned();
         let ours = Ours { owner, sessions: Sessions::default() };
-        Ok(Self { clock: Arc::new(SystemClock), state_dir, ours, model_proxy: None })
+        let own_user = rustix::process::geteuid().is_root().then(Ability::default);
+        Ok(Self { clock: Arc::new(SystemClock), own_user, state_dir, ours, model_proxy: None })
+    }
+
+    /// Lets programs be root where the service is: **they may do everything to the machine.**
+    #[must_use]
+    pub fn dangerously_as_root(mut self) -> Self {
+        if self.own_user.take().is_some() {
+            tracing::warn!("the agent's programs run as root");
+        }
+        self
     }
 
     /// Where the model proxy is, as a URL without a path.
@@ -81,13 +110,8 @@ impl ContainerRunner for SubprocessRunner {
     }
 
     async fn check(&self) -> Result<()> {
-        for program in ["setsid", "prlimit"] {
-            if find_program(program, None).is_none() {
-                return Err(Error::new(
-                    ErrorKind::Unavailable,
-                    format!("`{program}` is not in PATH: install util-linux"),
-                ));
-            }
+        for program in ["setsid", "prlimit", "setpriv"] {
+            tool(program)?;
         }
         if !Path::new("/proc/self/environ").exists() {
             return Err(Error::new(
@@ -95,26 +119,39 @@ impl ContainerRunner for SubprocessRunner {
                 "the subprocess runner needs Linux with /proc mounted",
             ));
         }
-        Ok(())
+        match &self.own_user {
+            Some(ability) => ability.check().await,
+            None => Ok(()),
+        }
     }
 
     async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>> {
-        if !spec.workspace.is_dir() {
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!("the workspace {} is no directory", spec.workspace.display()),
-            ));
-        }
+        let workspace = fs::canonicalize(&spec.workspace).ok().filter(|path| path.is_dir());
+        let workspace = workspace.ok_or_else(|| {
+            let line = format!("the workspace {} is no directory", spec.workspace.display());
+            Error::new(ErrorKind::InvalidInput, line)
+        })?;
         let state = self.state_dir.join(run.to_string());
         for directory in [&state, &state.join("home"), &state.join("tmp")] {
             make_private(directory)?;
         }
+        let mut in_front = None;
+        if let Some(ability) = &self.own_user {
+            ability.check().await?;
+            for tree in [&workspace, &state] {
+                give(tree.clone(), AGENT_USER, AGENT_USER).await?;
+            }
+            in_front = Some(own_user::in_front(&workspace, &state)?);
+        }
+        let mut spec = spec.clone();
+        spec.workspace = workspace;
         let asked = spec.network == Network::ModelProxy;
         Ok(Box::new(Subprocesses {
             clock: Arc::clone(&self.clock),
+            in_front,
             run,
             ours: self.ours.clone(),
-            spec: spec.clone(),
+            spec,
             home: state,
             model_proxy: asked.then(|| self.model_proxy.clone()).flatten(),
         }))
@@ -165,6 +202,10 @@ impl Container for Subprocesses {
         let max = self.spec.resources.output_bytes;
         let status = tokio::select! {
             status = crate::output::pump(&*self.clock, &mut child, max, output) => status?,
+            breach = self.breach() => {
+                processes::kill(&*self.clock, &self.ours, self.run).await?;
+                return Err(breach::error(breach, &self.spec.resources));
+            }
             never = write => never,
         };
         Ok(match (status.code(), status.signal()) {
@@ -180,79 +221,21 @@ impl Container for Subprocesses {
 }
 
 impl Subprocesses {
-    fn command(&self, command: &Command) -> Result<tokio::process::Command> {
-        let path = self.variable(command, "PATH");
-        let program = command.argv.first().map_or("", String::as_str);
-        let found = find_program(program, path.as_deref()).or_else(|| {
-            // Relative to the workspace, where the program starts.
-            let local = self.spec.workspace.join(program);
-            (program.contains('/') && local.is_file()).then_some(local)
-        });
-        if found.is_none() {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!("the program `{program}` is not in PATH"),
-            ));
+    /// The first ceiling of the workspace that is exceeded, when one is.
+    async fn breach(&self) -> Breach {
+        let Resources { workspace_bytes: bytes, workspace_entries: entries, .. } =
+            self.spec.resources;
+        loop {
+            self.clock.sleep(LOOK_AGAIN).await;
+            let workspace = self.spec.workspace.clone();
+            let looked = tokio::task::spawn_blocking(move || {
+                ccc_keeper::measure(&workspace, bytes, entries)
+            });
+            if let Ok(Some(breach)) = looked.await {
+                return breach;
+            }
         }
-        let resources = &self.spec.resources;
-        // util-linux in front of the program: setting these in the child ourselves takes `unsafe`.
-        let mut child = tokio::process::Command::new("setsid");
-        child
-            .arg("prlimit")
-            .arg("--core=0")
-            .arg(format!("--nofile={}", resources.open_files))
-            .arg(format!("--nproc={}", resources.processes.max(1) * 8))
-            .arg(format!("--fsize={}", resources.workspace_bytes))
-            .arg("--")
-            .args(&command.argv)
-            .current_dir(&self.spec.workspace)
-            .env_clear()
-            .env("PATH", search_path(None))
-            .env("LANG", "C.UTF-8")
-            .env("HOME", self.home.join("home"))
-            .env("TMPDIR", self.home.join("tmp"));
-        for (name, value) in self.spec.env.iter().chain(&command.env) {
-            match value {
-                EnvValue::Plain(text) => child.env(name, text),
-                EnvValue::Secret(secret) => child.env(name, secret.expose_str()?),
-            };
-        }
-        child
-            .env(RUN_MARK, self.run.to_string())
-            .env(OWNER_MARK, &self.ours.owner)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        Ok(child)
     }
-
-    fn variable(&self, command: &Command, wanted: &str) -> Option<String> {
-        let all = command.env.iter().chain(&self.spec.env);
-        all.filter(|(name, _)| name == wanted).find_map(|(_, value)| match value {
-            EnvValue::Plain(text) => Some(text.clone()),
-            EnvValue::Secret(_) => None,
-        })
-    }
-}
-
-fn find_program(program: &str, path: Option<&str>) -> Option<PathBuf> {
-    if program.starts_with('/') {
-        return Path::new(program).is_file().then(|| PathBuf::from(program));
-    }
-    if program.is_empty() || program.contains('/') {
-        return None;
-    }
-    let path = search_path(path);
-    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
-}
-
-/// The directories in which programs are looked for: those of `path`, or our own. Only absolute ones: any
-/// other would be one of the workspace, and a repository would choose our programs.
-fn search_path(path: Option<&str>) -> OsString {
-    let path = path.map_or_else(|| std::env::var_os("PATH").unwrap_or_default(), OsString::from);
-    let absolute = std::env::split_paths(&path).filter(|dir| dir.is_absolute());
-    // What was split can be joined.
-    std::env::join_paths(absolute).unwrap_or_default()
 }
 
 fn make_private(path: &Path) -> Result<()> {

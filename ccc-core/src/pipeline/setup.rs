@@ -10,6 +10,8 @@ use crate::{Container, Error, ErrorKind, ObjectId, Outcome, Result, Stage};
 
 /// The longest file of settings, bytes.
 const MAX_SETTINGS: u64 = 64 << 10;
+/// The most lines of setup.
+const MAX_LINES: usize = 100;
 /// How much of the end of a failed program's output is told, bytes.
 const LAST_WORDS: usize = 2 << 10;
 
@@ -51,6 +53,11 @@ impl Pipeline {
         let Some(file) = file else { return Ok(RepositorySettings::default()) };
         let settings = read(&String::from_utf8_lossy(&file))
             .map_err(|error| refused(format!("{path} cannot be used: {error}"), path))?;
+        if settings.setup.len() > MAX_LINES {
+            let reason =
+                format!("{path} has more than {MAX_LINES} lines of setup: put them into a script");
+            return Err(refused(reason, path));
+        }
         match &settings.image {
             Some(image) if !self.parts.policy.permits_image(image) => Err(refused(
                 format!("{path} names an image that the operator does not permit: {image}"),

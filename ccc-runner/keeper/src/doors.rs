@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Connections through one door at once; others wait. The tunnel has room for both doors and the programs.
-const AT_ONCE: usize = 48;
+const AT_ONCE: usize = 24;
 
 /// Listens, and carries every connection to the host.
 pub(crate) async fn open(tasks: &mut JoinSet<()>, door: Door, tunnel: &Tunnel) -> io::Result<()> {

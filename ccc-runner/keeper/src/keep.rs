@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use ccc_keeper::{Door, Hello, Keep, PROTOCOL, Tunnel, exit, tunnel, write_head};
+use ccc_keeper::{Breach, Door, Hello, Keep, PROTOCOL, Tunnel, exit, tunnel, write_head};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
@@ -51,7 +51,7 @@ pub(crate) async fn keep(keep: Keep) -> io::Result<u8> {
     tokio::select! {
         () = work => Ok(exit::ALONE),
         () = serve => Ok(exit::ALONE),
-        breach = breach => Ok(breach.unwrap_or(exit::CONFUSED)),
+        breach = breach => Ok(breach.map_or(exit::CONFUSED, Breach::status)),
         _ = terminate.recv() => {
             everybody_ends().await;
             Ok(0)

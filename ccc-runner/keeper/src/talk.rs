@@ -25,14 +25,8 @@ const MAX_WORD: usize = 64;
 /// No piece is longer, bytes.
 const MAX_PIECE: usize = 1 << 20;
 
-/// The keeper's exit status, when it is the one to end the container.
+/// The keeper's exit status, when it is the one to end the container, and no limit is why.
 pub mod exit {
-    /// The workspace has more bytes than it may.
-    pub const BYTES: u8 = 71;
-    /// The workspace has more files and directories than it may.
-    pub const ENTRIES: u8 = 72;
-    /// There were as many processes as there may be, for too long.
-    pub const PROCESSES: u8 = 73;
     /// The host is gone.
     pub const ALONE: u8 = 74;
     /// It was started wrongly.

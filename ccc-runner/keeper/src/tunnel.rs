@@ -12,7 +12,7 @@ use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt, TokioAsyncReadCompat
 pub type Pipe = Compat<yamux::Stream>;
 
 /// Streams of both sides at once; who opens more is refused.
-const STREAMS: usize = 128;
+const STREAMS: usize = 64;
 /// What the other side may send before we have read it, bytes, all streams together: yamux wants 256 KiB
 /// for each.
 const WINDOW: usize = STREAMS * (256 << 10);

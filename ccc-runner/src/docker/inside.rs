@@ -13,7 +13,7 @@ use ccc_core::container::{
 use ccc_core::{CancellationToken, Container, Error, ErrorKind, Result, RunId, async_trait};
 use ccc_keeper::{
     Arrivals, Door, EGRESS_PORT, Ended, Ending, Hello, MODEL_PORT, Order, Piece, Pipe, Tunnel,
-    exit, read_piece, read_word, write_head,
+    read_piece, read_word, write_head,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;
@@ -26,9 +26,6 @@ use super::walls::{HOME, WORKSPACE};
 use super::{Shared, copy, name};
 use crate::egress::Egress;
 use crate::output::Room;
-
-/// How long the engine may take to notice that a container has ended.
-const NOTICES_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the keeper says on standard error, the beginning of it.
 type Words = Arc<Mutex<Vec<u8>>>;
@@ -123,9 +120,9 @@ async fn lead(mut stream: Pipe, model: Option<SocketAddr>, egress: &Egress) -> i
 /// A container of a run.
 #[derive(Debug)]
 pub(super) struct DockerContainer {
-    shared: Arc<Shared>,
-    run: RunId,
-    spec: ContainerSpec,
+    pub(super) shared: Arc<Shared>,
+    pub(super) run: RunId,
+    pub(super) spec: ContainerSpec,
     image: Image,
     /// Its workspace is the host's directory itself.
     mounted: bool,
@@ -217,70 +214,6 @@ impl DockerContainer {
         tokio::select! {
             ended = listen => ended,
             never = feed => never,
-        }
-    }
-
-    /// Why a program's stream broke.
-    async fn why_gone(&self, broken: &io::Error) -> Error {
-        let looked = tokio::select! {
-            looked = self.look() => looked,
-            () = self.shared.clock.sleep(NOTICES_WITHIN) => Ok(None),
-        };
-        let resources = &self.spec.resources;
-        let exceeded = |line: String| Error::new(ErrorKind::LimitExceeded, line);
-        match looked {
-            Err(error) => error,
-            Ok(Some((_, true))) => exceeded(format!(
-                "the container used up its memory, {} MiB",
-                resources.memory >> 20
-            )),
-            Ok(Some((code, false))) => match u8::try_from(code) {
-                Ok(exit::BYTES) => exceeded(format!(
-                    "the workspace holds more than {} MiB",
-                    resources.workspace_bytes >> 20
-                )),
-                Ok(exit::ENTRIES) => exceeded(format!(
-                    "the workspace holds more than {} files and directories, or deeper ones than paths reach",
-                    resources.workspace_entries
-                )),
-                Ok(exit::PROCESSES) => exceeded(format!(
-                    "the container had as many processes as it may have, {}, for too long",
-                    resources.processes
-                )),
-                _ => Error::new(
-                    ErrorKind::Unavailable,
-                    format!(
-                        "the container ended, with exit status {code}, while a program ran in it"
-                    ),
-                ),
-            },
-            Ok(None) => Error::new(
-                ErrorKind::Unavailable,
-                format!("lost the connection to the container: {broken}"),
-            ),
-        }
-    }
-
-    /// The exit code of the container, and whether its memory was used up, once it has ended.
-    async fn look(&self) -> Result<Option<(i64, bool)>> {
-        let docker = &self.shared.engine().await?.docker;
-        loop {
-            let found = match docker.inspect_container(&name(self.run), None).await {
-                Err(refusal) if fault::is_missing(&refusal) => {
-                    let line = "the container was removed while a program ran in it";
-                    return Err(Error::new(ErrorKind::Unavailable, line));
-                }
-                found => found.attempt("lost the container")?,
-            };
-            let state = found.state.unwrap_or_default();
-            if state.running != Some(true) {
-                let oom = state.oom_killed == Some(true);
-                return Ok(Some((
-                    state.exit_code.unwrap_or(-1),
-                    oom && state.exit_code == Some(137),
-                )));
-            }
-            self.shared.clock.sleep(Duration::from_millis(20)).await;
         }
     }
 }

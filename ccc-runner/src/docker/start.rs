@@ -1,8 +1,6 @@
 //! From a run's id to a container that answers.
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +19,7 @@ use super::inside::{Connection, DockerContainer};
 use super::walls::{self, KEEPER, User};
 use super::{Shared, copy, name};
 use crate::egress::Egress;
+use crate::user::give;
 
 /// How long a container that was started may take to say so.
 const GREETS_WITHIN: Duration = Duration::from_secs(60);
@@ -38,7 +37,8 @@ pub(super) async fn start(
     let image = engine.image(spec.image.as_deref().unwrap_or(&shared.settings.image)).await?;
     let mounts = engine.mounts(shared, &image).await?;
     if mounts && rustix::process::geteuid().is_root() {
-        give_to(spec.workspace.clone(), User::of(mounts)).await?;
+        let user = User::of(mounts);
+        give(spec.workspace.clone(), user.uid, user.gid).await?;
     }
     let body = walls::body(shared, engine, (&image, mounts), run, spec)?;
     if cancel.is_cancelled() {
@@ -169,29 +169,4 @@ fn no_keeper(image: &str) -> Error {
         "the image {image} has no {KEEPER}: build it FROM ccc-agent, or copy the program from there"
     );
     Error::new(ErrorKind::InvalidInput, line)
-}
-
-/// Gives the whole workspace to the container's user. Nobody of the run is alive.
-async fn give_to(workspace: PathBuf, user: User) -> Result<()> {
-    let given = tokio::task::spawn_blocking(move || give_now(&workspace, user)).await;
-    given.map_err(io::Error::other).flatten().map_err(|e| {
-        Error::new(ErrorKind::Unavailable, "cannot give the workspace to the container's user")
-            .with_source(e)
-    })
-}
-
-fn give_now(workspace: &Path, user: User) -> io::Result<()> {
-    let give = |path: &Path| std::os::unix::fs::lchown(path, Some(user.uid), Some(user.gid));
-    give(workspace)?;
-    let mut open = vec![workspace.to_owned()];
-    while let Some(directory) = open.pop() {
-        for entry in fs::read_dir(&directory)? {
-            let entry = entry?;
-            give(&entry.path())?;
-            if entry.file_type()?.is_dir() {
-                open.push(entry.path());
-            }
-        }
-    }
-    Ok(())
 }

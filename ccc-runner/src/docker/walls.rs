@@ -13,6 +13,7 @@ use ccc_keeper::Keep;
 
 use super::engine::{Engine, Image};
 use super::{OWNER_LABEL, RUN_LABEL, Shared};
+use crate::user::AGENT_USER;
 
 /// Where the workspace is.
 pub(super) const WORKSPACE: &str = "/workspace";
@@ -20,8 +21,6 @@ pub(super) const WORKSPACE: &str = "/workspace";
 pub(super) const HOME: &str = "/tmp/home";
 /// The program that every container is started with.
 pub(super) const KEEPER: &str = "/usr/local/bin/ccc-keeper";
-/// The user of our images, and of every container whose files we may give away.
-const USER: u32 = 10_001;
 
 /// Who a container's programs are, as numbers: never 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +36,7 @@ impl User {
         if mounts && !uid.is_root() {
             return Self { uid: uid.as_raw(), gid: gid.as_raw() };
         }
-        Self { uid: USER, gid: USER }
+        Self { uid: AGENT_USER, gid: AGENT_USER }
     }
 }
 

@@ -40,6 +40,7 @@ const KEYS: &[&str] = &[
     "runner.processes",
     "runner.workspace_mib",
     "runner.workspace_files",
+    "runner.dangerously_as_root",
     "agent.kind",
     "agent.wall_seconds",
     "agent.idle_seconds",
@@ -286,6 +287,7 @@ fn value_of(key: &str, text: String) -> Value {
                 | "setup_hosts"
                 | "agent_hosts"
                 | "dangerously_unisolated"
+                | "dangerously_as_root"
                 | "memory_mib"
                 | "cpus"
                 | "processes"

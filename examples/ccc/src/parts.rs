@@ -67,6 +67,9 @@ pub(crate) fn runner(
             if let Some(proxy) = proxy {
                 runner = runner.with_model_proxy(proxy.url());
             }
+            if config.runner.dangerously_as_root {
+                runner = runner.dangerously_as_root();
+            }
             Ok(Arc::new(runner))
         }
         "docker" => Ok(Arc::new(docker(config, proxy)?)),

@@ -209,6 +209,7 @@ async fn settings_that_cannot_be_heeded_are_refused_by_name() {
         ("setup_hosts = ['evil.example']", "unknown field"),
         ("\u{0}", "settings.toml cannot be used"),
         (&format!("# {}", "x".repeat(70_000)), "it may have 65536"),
+        (&format!("setup = [{}]", "'a',".repeat(101)), "more than 100 lines of setup"),
     ] {
         let told = run(settings, Permission::Write, true, policy()).await;
         let Outcome::Refused { stage, reason, paths } = told.outcome else {

@@ -83,6 +83,60 @@ async fn who_watches_the_workspace_cannot_be_blinded_or_held_up() {
     check(|resources| resources.workspace_bytes = 16 << 20, line, "more than 16 MiB").await;
 }
 
+/// A small file system, for as long as it lives.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    /// `None` for who may not mount.
+    fn new(options: &str) -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("left out: only root mounts file systems");
+            return None;
+        }
+        let at = tempfile::tempdir().unwrap();
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
+            .arg(at.path())
+            .status();
+        assert!(mounted.unwrap().success(), "cannot mount");
+        Some(Self(at))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = std::process::Command::new("umount").arg(self.0.path()).status();
+        assert!(unmounted.unwrap().success() || std::thread::panicking(), "cannot unmount");
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_ends_the_container() {
+    // spec: X2
+    if !engine() {
+        return;
+    }
+    for (options, line) in [
+        ("size=100m", "head -c 60M /dev/zero > a; sleep 60"),
+        // Open and deleted: no name is left to be counted.
+        ("size=100m", "exec 3> a; rm a; head -c 60M /dev/zero >&3; sleep 60"),
+        ("size=100m,nr_inodes=2000", "(i=0; while : > $i; do i=$((i+1)); done); sleep 60"),
+    ] {
+        let Some(disk) = SmallDisk::new(options) else { return };
+        let workspace = disk.0.path().join("workspace");
+        std::fs::create_dir(&workspace).unwrap();
+        let (runner, _state) = runner(Workspaces::Mounted);
+        let run = new_run();
+        let container = runner.spawn(run, &ContainerSpec::new(&workspace)).await.unwrap();
+        let command = Command::new(["sh", "-c", line]);
+        let error = patiently(container.output(&command)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
+        assert!(error.to_string().contains("disk"), "{error}");
+        runner.destroy(run).await.unwrap();
+        assert_eq!(runner.orphans().await.unwrap(), []);
+    }
+}
+
 #[tokio::test]
 async fn nobody_slows_down_who_keeps_the_container() {
     // spec: X14d

@@ -31,6 +31,8 @@ pub struct RunnerConfig {
     pub workspace_mib: Option<u64>,
     /// Files and directories that a workspace may hold.
     pub workspace_files: Option<u64>,
+    /// Lets plain processes be root where the service is.
+    pub dangerously_as_root: bool,
 }
 
 impl Default for RunnerConfig {
@@ -46,6 +48,7 @@ impl Default for RunnerConfig {
             processes: None,
             workspace_mib: None,
             workspace_files: None,
+            dangerously_as_root: false,
         }
     }
 }

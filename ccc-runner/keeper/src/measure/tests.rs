@@ -2,18 +2,10 @@
 
 use super::*;
 
-fn check(fill: impl FnOnce(&Path), expected: Option<u8>) {
+fn check(fill: impl FnOnce(&Path), expected: Option<Breach>) {
     let directory = tempfile::tempdir().unwrap();
     fill(directory.path());
-    let keep = Keep {
-        workspace: directory.path().to_str().unwrap().to_owned(),
-        bytes: 1 << 20,
-        entries: 10,
-        directories: Vec::new(),
-        filter: false,
-        model: false,
-    };
-    assert_eq!(measure(&keep), expected);
+    assert_eq!(measure(directory.path(), 1 << 20, 10), expected);
 }
 
 #[test]
@@ -22,15 +14,15 @@ fn bytes_and_entries_are_counted_wherever_they_lie() {
     let file = |path: &Path, bytes: usize| fs::write(path, vec![7; bytes]).unwrap();
     check(|_| {}, None);
     check(|at| file(&at.join("small"), 1_000), None);
-    check(|at| file(&at.join("large"), 2 << 20), Some(exit::BYTES));
+    check(|at| file(&at.join("large"), 2 << 20), Some(Breach::Bytes));
     check(
         |at| {
             fs::create_dir_all(at.join("a/b/c")).unwrap();
             file(&at.join("a/b/c/large"), 2 << 20);
         },
-        Some(exit::BYTES),
+        Some(Breach::Bytes),
     );
-    check(|at| (0..11).for_each(|i| file(&at.join(i.to_string()), 0)), Some(exit::ENTRIES));
+    check(|at| (0..11).for_each(|i| file(&at.join(i.to_string()), 0)), Some(Breach::Entries));
     // One file of many names is one file; a link is no way out; holes take no room.
     check(
         |at| {
@@ -52,7 +44,7 @@ fn a_directory_that_is_shut_hides_nothing() {
             fs::write(at.join("shut/large"), vec![7; 2 << 20]).unwrap();
             fs::set_permissions(at.join("shut"), fs::Permissions::from_mode(0o000)).unwrap();
         },
-        Some(exit::BYTES),
+        Some(Breach::Bytes),
     );
 }
 
@@ -68,7 +60,7 @@ fn deeper_than_a_path_reaches_is_too_deep() {
                 here = rustix::fs::openat(&here, &name, flags, Mode::empty()).unwrap();
             }
         },
-        Some(exit::ENTRIES),
+        Some(Breach::Entries),
     );
 }
 
@@ -82,6 +74,28 @@ fn a_directory_that_can_be_listed_and_not_entered_hides_nothing() {
             fs::write(at.join("listed/large"), vec![7; 2 << 20]).unwrap();
             fs::set_permissions(at.join("listed"), fs::Permissions::from_mode(0o400)).unwrap();
         },
-        Some(exit::BYTES),
+        Some(Breach::Bytes),
     );
+}
+
+#[test]
+fn nothing_is_followed_out_of_the_workspace() {
+    // What a race would find: a directory on the list that is a link by the time it is opened.
+    let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::create_dir(outside.path().join("b")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), inside.path().join("a")).unwrap();
+    let top = rustix::fs::open(inside.path(), OFlags::PATH, Mode::empty()).unwrap();
+    for path in ["a", "a/b"] {
+        assert!(present(list(&top, Path::new(path))).unwrap().is_none(), "{path}");
+    }
+    let by_name = rustix::fs::openat(&top, "a/b", OFlags::PATH, Mode::empty());
+    assert!(by_name.is_ok(), "a plain way leads out");
+}
+
+#[test]
+fn each_breach_has_a_status_of_its_own() {
+    for breach in [Breach::Bytes, Breach::Entries, Breach::Disk, Breach::Processes] {
+        assert_eq!(Breach::from_status(breach.status().into()), Some(breach));
+    }
+    assert_eq!(Breach::from_status(0), None);
 }

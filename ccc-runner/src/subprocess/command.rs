@@ -1,0 +1,113 @@
+//! A program, and what goes in front of it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use ccc_core::container::{Command, EnvValue};
+use ccc_core::{Error, ErrorKind, Result};
+
+use super::{Subprocesses, own_user};
+use crate::processes::{OWNER_MARK, RUN_MARK};
+use crate::user::AGENT_USER;
+
+impl Subprocesses {
+    /// The program with all its walls.
+    pub(super) fn command(&self, command: &Command) -> Result<tokio::process::Command> {
+        let path = self.variable(command, "PATH");
+        let program = command.argv.first().map_or("", String::as_str);
+        let found = find_program(program, path.as_deref()).or_else(|| {
+            // Relative to the workspace, where the program starts.
+            let local = self.spec.workspace.join(program);
+            (program.contains('/') && local.is_file()).then_some(local)
+        });
+        let Some(found) = found else {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                format!("the program `{program}` is not in PATH"),
+            ));
+        };
+        let resources = &self.spec.resources;
+        // util-linux in front of the program: setting these in the child ourselves takes `unsafe`.
+        let mut child = tokio::process::Command::new(tool("setsid")?);
+        child
+            .args(self.in_front.iter().flatten())
+            .arg(tool("prlimit")?)
+            .arg("--core=0")
+            .arg(format!("--nofile={}", resources.open_files))
+            .arg(format!("--nproc={}", resources.processes.max(1) * 8))
+            .arg(format!("--fsize={}", resources.workspace_bytes))
+            .arg(format!("--data={}", resources.memory))
+            .arg("--")
+            .arg(tool("setpriv")?)
+            .arg("--no-new-privs");
+        if self.in_front.is_some() {
+            if !found.starts_with(&self.spec.workspace) {
+                own_user::check_program(&found)?;
+            }
+            child.arg(format!("--reuid={AGENT_USER}")).arg(format!("--regid={AGENT_USER}")).args([
+                "--clear-groups",
+                "--inh-caps=-all",
+                "--bounding-set=-all",
+            ]);
+        }
+        child
+            .arg("--")
+            .args(&command.argv)
+            .current_dir(&self.spec.workspace)
+            .env_clear()
+            .env("PATH", search_path(None))
+            .env("LANG", "C.UTF-8")
+            .env("HOME", self.home.join("home"))
+            .env("TMPDIR", self.home.join("tmp"));
+        for (name, value) in self.spec.env.iter().chain(&command.env) {
+            match value {
+                EnvValue::Plain(text) => child.env(name, text),
+                EnvValue::Secret(secret) => child.env(name, secret.expose_str()?),
+            };
+        }
+        child
+            .env(RUN_MARK, self.run.to_string())
+            .env(OWNER_MARK, &self.ours.owner)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Ok(child)
+    }
+
+    fn variable(&self, command: &Command, wanted: &str) -> Option<String> {
+        let all = command.env.iter().chain(&self.spec.env);
+        all.filter(|(name, _)| name == wanted).find_map(|(_, value)| match value {
+            EnvValue::Plain(text) => Some(text.clone()),
+            EnvValue::Secret(_) => None,
+        })
+    }
+}
+
+/// A program of the machine that we work with.
+pub(super) fn tool(program: &str) -> Result<PathBuf> {
+    find_program(program, None).ok_or_else(|| {
+        let line = format!("`{program}` is not in PATH: install util-linux");
+        Error::new(ErrorKind::Unavailable, line)
+    })
+}
+
+fn find_program(program: &str, path: Option<&str>) -> Option<PathBuf> {
+    if program.starts_with('/') {
+        return Path::new(program).is_file().then(|| PathBuf::from(program));
+    }
+    if program.is_empty() || program.contains('/') {
+        return None;
+    }
+    let path = search_path(path);
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+}
+
+/// The directories in which programs are looked for: those of `path`, or our own. Only absolute ones: any
+/// other would be one of the workspace, and a repository would choose our programs.
+fn search_path(path: Option<&str>) -> OsString {
+    let path = path.map_or_else(|| std::env::var_os("PATH").unwrap_or_default(), OsString::from);
+    let absolute = std::env::split_paths(&path).filter(|dir| dir.is_absolute());
+    // What was split can be joined.
+    std::env::join_paths(absolute).unwrap_or_default()
+}
