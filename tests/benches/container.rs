@@ -54,11 +54,8 @@ async fn main() -> Result<ExitCode> {
     let spec = ContainerSpec::new(&workspace);
     let mounting = runner(dir.path(), Workspaces::Mounted, None)?;
     if let Err(error) = mounting.check().await {
-        let required = std::env::var("CCC_REQUIRE").unwrap_or_default();
-        if required.split([',', ' ']).any(|required| required == "docker") {
-            return Err(format!("run .ci/engine and images/build: {error}").into());
-        }
-        report.say(&format!("left out: {error}"));
+        let how = format!("run .ci/engine and images/build: {error}");
+        let _ = ccc_core::testing::has_part("docker", false, &how);
         return Ok(report.finish());
     }
     let mut bare = Bare::like(&mounting, &spec).await?;

@@ -7,6 +7,7 @@
 //! | "and when call number n fails, hangs or panics?" | the same, wrapped in [`Faulty`] |
 //! | "how often is it called, and with what?" | the `Mock…` types beside the ports |
 //! | "does my adapter keep the contract?" | [`conformance`] |
+//! | "and when this machine lacks a part?" | [`has_part`] |
 
 pub mod conformance;
 mod fake_agent;
@@ -14,6 +15,7 @@ mod fake_host;
 mod fake_runner;
 mod faults;
 mod faulty;
+mod parts;
 mod time;
 
 pub use fake_agent::FakeAgent;
@@ -21,6 +23,7 @@ pub use fake_host::FakeHost;
 pub use fake_runner::FakeRunner;
 pub use faults::{Fault, Faults};
 pub use faulty::Faulty;
+pub use parts::has_part;
 pub use time::{ManualClock, RecordingObserver};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

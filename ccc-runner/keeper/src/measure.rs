@@ -126,6 +126,19 @@ fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
 
 /// A directory of the workspace, and what is in it.
 fn list(top: &OwnedFd, path: &Path) -> io::Result<(OwnedFd, Dir)> {
+    let at = open_within(top, path)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let listed = entered(&at, || openat(&at, ".", flags, Mode::empty()))?;
+    Ok((at, Dir::new(listed)?))
+}
+
+/// Opens a directory below `top`, as a place and no more (`O_PATH`), through directories alone: where a link is
+/// in the way, whoever put it there and when, there is none. What we own and may not enter is opened up.
+///
+/// # Errors
+/// [`NotFound`](io::ErrorKind::NotFound) and [`NotADirectory`](io::ErrorKind::NotADirectory) for what is gone, or
+/// something else by now.
+pub fn open_within(top: &OwnedFd, path: &Path) -> io::Result<OwnedFd> {
     let step = |at: &OwnedFd, name: &OsStr| {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         entered(at, || openat(at, name, flags, Mode::empty()))
@@ -135,9 +148,7 @@ fn list(top: &OwnedFd, path: &Path) -> io::Result<(OwnedFd, Dir)> {
     for name in path {
         at = step(&at, name)?;
     }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let listed = entered(&at, || openat(&at, ".", flags, Mode::empty()))?;
-    Ok((at, Dir::new(listed)?))
+    Ok(at)
 }
 
 fn look(directory: &OwnedFd, name: &OsStr) -> io::Result<Stat> {

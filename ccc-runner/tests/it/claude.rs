@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ccc_core::agent::{AgentEvent, AgentReport, Task};
 use ccc_core::container::{ContainerSpec, Network};
+use ccc_core::testing::has_part;
 use ccc_core::{
     Agent as _, Clock as _, Container, ContainerRunner as _, CredentialKey, Result, RunId,
     SystemClock,
@@ -30,20 +31,14 @@ mod work;
 /// How long anything here may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The real Claude Code, from where `.ci/install` puts it, or from where it is said to be. When there is
-/// none it is left out with a word, and must be there where `CCC_REQUIRE` names `claude`.
+/// The real Claude Code, from where `.ci/install` puts it, or from where it is said to be.
 fn program() -> Option<String> {
     let installed = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../target/npm/node_modules/@anthropic-ai/claude-code-linux-x64/claude");
     let said = std::env::var_os("CCC_AGENT__PROGRAM").map(PathBuf::from);
     let found = said.into_iter().chain([installed]).find(|program| program.is_file());
-    if found.is_none() {
-        let required = std::env::var("CCC_REQUIRE").unwrap_or_default();
-        let required = required.split([',', ' ']).any(|required| required == "claude");
-        assert!(!required, "run .ci/install: Claude Code is missing");
-        eprintln!("left out: what needs Claude Code, which .ci/install brings");
-    }
-    Some(found?.to_string_lossy().into_owned())
+    let there = has_part("claude", found.is_some(), "run .ci/install");
+    found.filter(|_| there).map(|found| found.to_string_lossy().into_owned())
 }
 
 fn key() -> CredentialKey {

@@ -4,27 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command as Program;
 
+use ccc_core::testing::has_part;
+
 /// The label of all that is made here; its value is our process.
 const LABEL: &str = "dev.ccc.probes";
 
-/// Whether there is an engine with the image, and we may listen where a metadata service does. Where there is
-/// none, what needs one is left out with a word, and must be there where `CCC_REQUIRE` names `docker`.
+/// Whether there is an engine with the image, and we may listen where a metadata service does.
 pub(crate) fn engine() -> bool {
     let there = docker(&["image", "inspect", "--format", "{{.Id}}", "ccc-agent"]).is_ok();
     let root =
         fs::metadata("/proc/self").is_ok_and(|us| std::os::unix::fs::MetadataExt::uid(&us) == 0);
-    if there && root {
-        return true;
-    }
-    let required = std::env::var("CCC_REQUIRE").unwrap_or_default();
-    let required = required.split([',', ' ']).any(|required| required == "docker");
-    assert!(
-        !required,
-        "run .ci/engine and images/build, and this as root: no engine has the image ccc-agent, or we may not \
-         listen at its networks"
-    );
-    eprintln!("left out: what needs root, a container engine and the image of images/build");
-    false
+    has_part("docker", there && root, "run .ci/engine and images/build, and this as root")
 }
 
 /// What the `docker` program prints, or what it complains of.

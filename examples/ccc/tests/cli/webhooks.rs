@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
+use ccc_core::testing::has_part;
 use serde_json::Value;
 
 use super::support::{SECRET, Site, sign};
@@ -189,14 +190,7 @@ async fn every_real_payload_gets_its_answer() {
     // spec: W4c, W9a, W9b
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/npm/node_modules");
     let file = root.join("@octokit/webhooks-examples/api.github.com/index.json");
-    if !file.exists() {
-        let required = std::env::var("CCC_REQUIRE").unwrap_or_default();
-        assert!(
-            !required.contains("webhooks-examples"),
-            "run .ci/install: {} is missing",
-            file.display()
-        );
-        eprintln!("left out: .ci/install brings GitHub's example payloads, and they are not here");
+    if !has_part("webhooks-examples", file.exists(), "run .ci/install") {
         return;
     }
     let site = Site::start("command:true").await;
