@@ -12,6 +12,7 @@ use tempfile::TempDir;
 mod conformance;
 mod engine;
 mod limits;
+mod restart;
 mod workspaces;
 
 /// Whether there is an engine with the image.
