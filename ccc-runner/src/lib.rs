@@ -16,6 +16,7 @@ mod serve;
 mod sessions;
 mod subprocess;
 mod user;
+mod users;
 
 pub use claude_code::{ClaudeCode, Permissions, Transcript};
 pub use command_agent::CommandAgent;

@@ -9,6 +9,7 @@ use ccc_core::{Clock, Error, ErrorKind, Result, RunId};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::sessions::{Sessions, is_in};
+use crate::users::{Users, is_of};
 
 /// Set in the environment of every process of a run. A child inherits it through fork and exec, also
 /// when it leaves session and process group; so it finds what a group kill misses.
@@ -35,6 +36,8 @@ pub(crate) struct Ours {
     pub(crate) owner: String,
     /// What finds processes without the marks.
     pub(crate) sessions: Sessions,
+    /// What finds them whatever they did, where runs have users.
+    pub(crate) users: Users,
 }
 
 /// Shows every process to `seen`, as soon as it is found.
@@ -104,11 +107,12 @@ pub(crate) async fn runs_alive(ours: &Ours) -> Result<Vec<RunId>> {
 /// Sends `signals`, one after the other, to every process of the run; returns how many there were.
 /// Each gets them as soon as it is found: one that forks and ends leaves little time.
 async fn signal_all(ours: &Ours, run: RunId, signals: &'static [Signal]) -> Result<usize> {
-    let (owner, sessions) = (ours.owner.clone(), ours.sessions.of(run));
+    let (owner, sessions, user) = (ours.owner.clone(), ours.sessions.of(run), ours.users.of(run));
     blocking(move || {
         let mut found = 0;
         each_process(|pid, process| {
-            if run_of(process, &owner) == Some(run) || is_in(&sessions, pid) {
+            let is_theirs = user.is_some_and(|user| is_of(user, process));
+            if is_theirs || run_of(process, &owner) == Some(run) || is_in(&sessions, pid) {
                 found += 1;
                 for signal in signals {
                     // Gone already is as good.

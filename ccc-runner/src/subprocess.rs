@@ -18,12 +18,13 @@ mod command;
 mod own_user;
 
 use command::tool;
-use own_user::Ability;
+use own_user::{Ability, InFront};
 
 use crate::breach;
 use crate::processes::{self, Ours};
 use crate::sessions::Sessions;
-use crate::user::{AGENT_USER, give};
+use crate::user::give;
+use crate::users::Users;
 
 /// How long to wait between two looks at the workspace.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -31,16 +32,16 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// Runs the agent's programs as plain processes of this machine. **Isolates nothing**: a program can
 /// read every file, and reach every address, that its user can.
 ///
-/// Its user is yours. Where that is root, it is one of its own, 10001, which gains no privileges and
-/// sees nothing of the directories that only root may enter, the workspace and its home aside
-/// (spec: X4d).
+/// Its user is yours. Where that is root, each run has a user of its own, 10002 or another up to 10999,
+/// which gains no privileges and sees nothing of the directories that only root may enter, the workspace
+/// and its home aside (spec: X4d).
 ///
 /// What it does do: every program gets an environment of its own making, a session of its own, a
 /// home of its own that goes with the run, a ceiling on open files, file sizes, processes and, for
 /// each process, memory (`prlimit`), no core dumps, no way to more privileges, bounded output, and an
 /// end when the workspace grows beyond its ceilings. All processes of a run end together, also those
-/// that left their session or dropped their environment; one that did both gets away. Linux only: it
-/// needs `/proc`.
+/// that left their session or dropped their environment; one that did both gets away, where the run has
+/// no user of its own. Linux only: it needs `/proc`.
 ///
 /// [`Network`] is not enforced, nor the memory of all processes together;
 /// [`capabilities`](ContainerRunner::capabilities) says so.
@@ -59,7 +60,7 @@ pub struct SubprocessRunner {
 struct Subprocesses {
     clock: Arc<dyn Clock>,
     /// What goes in front of every program, where it has a user of its own.
-    in_front: Option<Vec<PathBuf>>,
+    in_front: Option<InFront>,
     run: RunId,
     ours: Ours,
     spec: ContainerSpec,
@@ -77,7 +78,7 @@ impl SubprocessRunner {
         make_private(&state_dir)?;
         let state_dir = fs::canonicalize(&state_dir).map_err(|e| unusable(&state_dir, &e))?;
         let owner = state_dir.to_string_lossy().into_owned();
-        let ours = Ours { owner, sessions: Sessions::default() };
+        let ours = Ours { owner, sessions: Sessions::default(), users: Users::default() };
         let own_user = rustix::process::geteuid().is_root().then(Ability::default);
         Ok(Self { clock: Arc::new(SystemClock), own_user, state_dir, ours, model_proxy: None })
     }
@@ -120,7 +121,7 @@ impl ContainerRunner for SubprocessRunner {
             ));
         }
         match &self.own_user {
-            Some(ability) => ability.check().await,
+            Some(ability) => ability.check(&self.state_dir).await,
             None => Ok(()),
         }
     }
@@ -137,11 +138,15 @@ impl ContainerRunner for SubprocessRunner {
         }
         let mut in_front = None;
         if let Some(ability) = &self.own_user {
-            ability.check().await?;
+            ability.check(&self.state_dir).await?;
+            // Nobody of an earlier attempt may be there to see what root does.
+            self.ours.users.recall(run, &state);
+            processes::kill(&*self.clock, &self.ours, run).await?;
+            let user = self.ours.users.claim(run)?;
             for tree in [&workspace, &state] {
-                give(tree.clone(), AGENT_USER, AGENT_USER).await?;
+                give(tree.clone(), user, user).await?;
             }
-            in_front = Some(own_user::in_front(&workspace, &state)?);
+            in_front = Some(own_user::in_front(user, &workspace, &state)?);
         }
         let mut spec = spec.clone();
         spec.workspace = workspace;
@@ -158,8 +163,14 @@ impl ContainerRunner for SubprocessRunner {
     }
 
     async fn destroy(&self, run: RunId) -> Result<()> {
+        let state = self.state_dir.join(run.to_string());
+        if self.own_user.is_some() {
+            self.ours.users.recall(run, &state);
+        }
         processes::kill(&*self.clock, &self.ours, run).await?;
-        ccc_core::files::remove_tree(self.state_dir.join(run.to_string())).await
+        ccc_core::files::remove_tree(state).await?;
+        self.ours.users.forget(run);
+        Ok(())
     }
 
     async fn orphans(&self) -> Result<Vec<RunId>> {

@@ -143,7 +143,7 @@ mod crowd {
         false
     }
 
-    /// Every path below, but for the objects and branches of mirrors, which grow with the repository.
+    /// Every path below, but for the objects and refs of mirrors, which grow with the repository.
     fn files(root: &Path) -> Vec<String> {
         let mut found = Vec::new();
         let mut open = vec![root.to_owned()];
@@ -152,7 +152,9 @@ mod crowd {
                 let entry = entry.unwrap();
                 let path = entry.path();
                 let shown = path.strip_prefix(root).unwrap().display().to_string();
-                let grows = shown.contains(".git/objects/") || shown.contains(".git/refs/heads/");
+                let grows = [".git/objects/", ".git/refs/heads/", ".git/packed-refs"]
+                    .iter()
+                    .any(|part| shown.contains(part));
                 let unfinished = entry.file_name().to_string_lossy().starts_with("tmp_")
                     || path.extension().is_some_and(|found| found == "lock");
                 if !grows || unfinished {

@@ -104,7 +104,8 @@ impl HostGit {
             return Ok(());
         }
         // Geometric: what is large already is not written again.
-        let together = ["-q", "-d", "--geometric=2", "--no-write-bitmap-index"];
+        // `-n`: nobody fetches from a mirror over plain HTTP, which is what `info/refs` is for.
+        let together = ["-q", "-d", "-n", "--geometric=2", "--no-write-bitmap-index"];
         self.git("repack").dir(mirror).args(together).run().await?;
         self.git("pack-refs").dir(mirror).args(["--all", "--prune"]).run().await.map(drop)
     }

@@ -9,47 +9,56 @@ use ccc_core::{Error, ErrorKind, Result};
 
 use super::{Subprocesses, own_user};
 use crate::processes::{OWNER_MARK, RUN_MARK};
-use crate::user::AGENT_USER;
 
 impl Subprocesses {
     /// The program with all its walls.
     pub(super) fn command(&self, command: &Command) -> Result<tokio::process::Command> {
         let path = self.variable(command, "PATH");
         let program = command.argv.first().map_or("", String::as_str);
-        let found = find_program(program, path.as_deref()).or_else(|| {
+        let mut hidden = None;
+        // As the run's user finds it.
+        let theirs = |file: &Path| {
+            let seen = self.in_front.is_none() || own_user::is_in_sight(file);
+            if !seen {
+                hidden = Some(file.to_owned());
+            }
+            seen
+        };
+        let found = find_program(program, path.as_deref(), theirs).or_else(|| {
             // Relative to the workspace, where the program starts.
             let local = self.spec.workspace.join(program);
-            (program.contains('/') && local.is_file()).then_some(local)
+            let relative = program.contains('/') && !program.starts_with('/');
+            (relative && local.is_file()).then_some(local)
         });
-        let Some(found) = found else {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!("the program `{program}` is not in PATH"),
-            ));
-        };
+        if found.is_none() {
+            let line = match hidden {
+                None => format!("the program `{program}` is not in PATH"),
+                Some(file) => format!(
+                    "{} is where the run's own user may not go: install it for everybody, start the service as an \
+                     ordinary user, or say runner.dangerously_as_root",
+                    file.display()
+                ),
+            };
+            return Err(Error::new(ErrorKind::NotFound, line));
+        }
         let resources = &self.spec.resources;
+        // The kernel counts all processes of a user: where runs share one, room for a few is left.
+        let shared = if self.in_front.is_some() { 1 } else { 8 };
         // util-linux in front of the program: setting these in the child ourselves takes `unsafe`.
         let mut child = tokio::process::Command::new(tool("setsid")?);
         child
-            .args(self.in_front.iter().flatten())
+            .args(self.in_front.iter().flat_map(|in_front| &in_front.place))
             .arg(tool("prlimit")?)
             .arg("--core=0")
             .arg(format!("--nofile={}", resources.open_files))
-            .arg(format!("--nproc={}", resources.processes.max(1) * 8))
+            .arg(format!("--nproc={}", resources.processes.max(1) * shared))
             .arg(format!("--fsize={}", resources.workspace_bytes))
             .arg(format!("--data={}", resources.memory))
             .arg("--")
             .arg(tool("setpriv")?)
             .arg("--no-new-privs");
-        if self.in_front.is_some() {
-            if !found.starts_with(&self.spec.workspace) {
-                own_user::check_program(&found)?;
-            }
-            child.arg(format!("--reuid={AGENT_USER}")).arg(format!("--regid={AGENT_USER}")).args([
-                "--clear-groups",
-                "--inh-caps=-all",
-                "--bounding-set=-all",
-            ]);
+        if let Some(in_front) = &self.in_front {
+            child.args(&in_front.user);
         }
         child
             .arg("--")
@@ -61,6 +70,9 @@ impl Subprocesses {
             .env("HOME", self.home.join("home"))
             .env("TMPDIR", self.home.join("tmp"));
         for (name, value) in self.spec.env.iter().chain(&command.env) {
+            if self.in_front.is_some() {
+                own_user::check_variable(name)?;
+            }
             match value {
                 EnvValue::Plain(text) => child.env(name, text),
                 EnvValue::Secret(secret) => child.env(name, secret.expose_str()?),
@@ -86,21 +98,27 @@ impl Subprocesses {
 
 /// A program of the machine that we work with.
 pub(super) fn tool(program: &str) -> Result<PathBuf> {
-    find_program(program, None).ok_or_else(|| {
+    find_program(program, None, |_| true).ok_or_else(|| {
         let line = format!("`{program}` is not in PATH: install util-linux");
         Error::new(ErrorKind::Unavailable, line)
     })
 }
 
-fn find_program(program: &str, path: Option<&str>) -> Option<PathBuf> {
+/// The first that suits.
+fn find_program(
+    program: &str,
+    path: Option<&str>,
+    mut suits: impl FnMut(&Path) -> bool,
+) -> Option<PathBuf> {
+    let is_one = |file: &PathBuf| file.is_file() && suits(file);
     if program.starts_with('/') {
-        return Path::new(program).is_file().then(|| PathBuf::from(program));
+        return Some(PathBuf::from(program)).filter(is_one);
     }
     if program.is_empty() || program.contains('/') {
         return None;
     }
     let path = search_path(path);
-    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| file.is_file())
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(is_one)
 }
 
 /// The directories in which programs are looked for: those of `path`, or our own. Only absolute ones: any

@@ -1,5 +1,6 @@
-//! A user of its own for the programs of a service that was started as root.
+//! What goes in front of the programs of a service that was started as root.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -11,67 +12,98 @@ use super::tool;
 use crate::user::AGENT_USER;
 
 /// Takes what only root may enter out of the programs' sight, all but the workspace (`$1`) and the home (`$2`):
-/// the directories `$3` and `$4`, where they are given, are empty ones in a mount namespace of their own. The
-/// workspace is found again by its descriptor, because its path leads to nothing any more.
+/// as many directories (`$3`) as follow are empty ones in a mount namespace of their own. Workspace and home are
+/// found again by their descriptors, because their paths lead to nothing any more.
 const OUT_OF_SIGHT: &str = r#"
 set -e
-theirs=$PATH
-mask=$(umask)
+ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_tops=$3
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 066
 exec 8<"$1" 9<"$2"
-for top in "$3" "$4"; do
-  [ -z "$top" ] || mount -t tmpfs -o mode=0711,size=1m,nosuid,nodev ccc "$top"
+shift 3
+while [ "$ccc_tops" -gt 0 ]; do
+  mount -t tmpfs -o mode=0711,size=1m,nosuid,nodev ccc "$1"
+  ccc_tops=$((ccc_tops - 1))
+  shift
 done
-put() {
+ccc_put() {
   [ -d "$2" ] || { mkdir -p "$2" && mount --no-canonicalize --bind "/proc/self/fd/$1" "$2"; }
 }
-put 8 "$1"
-put 9 "$2"
+ccc_put 8 "$ccc_workspace"
+ccc_put 9 "$ccc_home"
 exec 8<&- 9<&-
-cd "$1"
-unset PWD OLDPWD
-umask "$mask"
-PATH=$theirs
-shift 4
+cd "$ccc_workspace"
+umask "$ccc_mask"
+PATH=$ccc_path
+unset PWD OLDPWD ccc_path ccc_mask ccc_workspace ccc_home ccc_tops
 exec "$@"
 "#;
+
+/// A run's user, and how its programs get there.
+#[derive(Debug)]
+pub(super) struct InFront {
+    /// What makes a place where only the user's things are seen; nothing where there is nothing to hide.
+    pub(super) place: Vec<OsString>,
+    /// What makes the user; it takes `setpriv` before it.
+    pub(super) user: [String; 5],
+}
 
 /// Whether a service started as root may give its programs a user of their own.
 #[derive(Debug, Default)]
 pub(super) struct Ability(OnceCell<()>);
 
 impl Ability {
-    /// Asks once.
-    pub(super) async fn check(&self) -> Result<()> {
-        let asked = self.0.get_or_try_init(|| async {
-            let mut probe = tokio::process::Command::new(tool("unshare")?);
-            probe.args(["--mount", "--propagation", "private", "true"]).kill_on_drop(true);
-            let output = probe.output().await;
-            if output.is_ok_and(|output| output.status.success()) {
-                return Ok(());
-            }
-            let line = "the service runs as root and may make no mount namespace, so it cannot give the agent a \
-                        user of its own: start it as an ordinary user, or say runner.dangerously_as_root";
+    /// Tries it once, with a directory of ours.
+    pub(super) async fn check(&self, directory: &Path) -> Result<()> {
+        let tried = self.0.get_or_try_init(|| async {
+            // Not a run's: whoever ends a run ends all of its user's processes.
+            let InFront { place, user } = in_front(AGENT_USER, directory, directory)?;
+            let mut probe = tokio::process::Command::new(tool("setsid")?);
+            probe.args(&place).arg(tool("setpriv")?).args(user).args(["--", "true"]);
+            let output = probe.kill_on_drop(true).output().await;
+            let why = match output {
+                Ok(output) if output.status.success() => return Ok(()),
+                Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+                Err(error) => error.to_string(),
+            };
+            let line = format!(
+                "the service runs as root and cannot give the agent a user of its own (for which it must be allowed \
+                 to mount, CAP_SYS_ADMIN): start it as an ordinary user, or say runner.dangerously_as_root ({})",
+                ccc_core::text::one_line(&why, 200)
+            );
             Err(Error::new(ErrorKind::Unsupported, line))
         });
-        asked.await.copied()
+        tried.await.copied()
     }
 }
 
 /// What goes in front of a program, so that it runs as the user and sees what that user may.
-pub(super) fn in_front(workspace: &Path, home: &Path) -> Result<Vec<PathBuf>> {
-    let (one, other) = (shut_above(workspace), shut_above(home));
-    // What lies in the other's is out of sight with it.
-    let one = one.filter(|one| !other.as_ref().is_some_and(|o| one != o && one.starts_with(o)));
-    let other = other.filter(|other| !one.as_ref().is_some_and(|one| other.starts_with(one)));
-    let mut argv = vec![tool("unshare")?];
-    argv.extend(["--mount", "--propagation", "private", "--"].map(PathBuf::from));
-    argv.push(tool("sh")?);
-    argv.extend(["-c", OUT_OF_SIGHT, "ccc"].map(PathBuf::from));
-    argv.extend([workspace.to_owned(), home.to_owned()]);
-    argv.extend([one, other].map(Option::unwrap_or_default));
-    Ok(argv)
+pub(super) fn in_front(user: u32, workspace: &Path, home: &Path) -> Result<InFront> {
+    let mut tops: Vec<PathBuf> = Vec::new();
+    for top in [workspace, home].into_iter().filter_map(shut_above) {
+        // What lies in another's is out of sight with it.
+        if !tops.iter().any(|other| top.starts_with(other)) {
+            tops.retain(|other| !other.starts_with(&top));
+            tops.push(top);
+        }
+    }
+    let user = [
+        format!("--reuid={user}"),
+        format!("--regid={user}"),
+        "--clear-groups".to_owned(),
+        "--inh-caps=-all".to_owned(),
+        "--bounding-set=-all".to_owned(),
+    ];
+    if tops.is_empty() {
+        return Ok(InFront { place: Vec::new(), user });
+    }
+    let mut place = vec![tool("unshare")?.into()];
+    place.extend(["--mount", "--propagation", "private", "--"].map(OsString::from));
+    place.push(tool("sh")?.into());
+    place.extend(["-c", OUT_OF_SIGHT, "ccc"].map(OsString::from));
+    place.extend([workspace.into(), home.into(), tops.len().to_string().into()]);
+    place.extend(tops.into_iter().map(OsString::from));
+    Ok(InFront { place, user })
 }
 
 /// The topmost directory above `path` that not everybody may pass through.
@@ -81,15 +113,24 @@ fn shut_above(path: &Path) -> Option<PathBuf> {
     above.iter().rev().find(shut).map(|path| path.to_path_buf())
 }
 
-/// Says so when the user could not start this program.
-pub(super) fn check_program(program: &Path) -> Result<()> {
-    let program = fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
-    let Some(shut) = shut_above(&program) else { return Ok(()) };
+/// Whether a run's user can come to this program.
+pub(super) fn is_in_sight(program: &Path) -> bool {
+    fs::canonicalize(program).is_ok_and(|program| shut_above(&program).is_none())
+}
+
+/// Says so of variables that would make root do something, before it is root no more, and of those that a shell
+/// does not hand on.
+pub(super) fn check_variable(name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_name = name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit());
+    let heeded = ["LD_", "BASH", "GLIBC_", "MALLOC_", "ccc_"].iter().any(|of| name.starts_with(of))
+        || matches!(name, "ENV" | "IFS" | "PS4" | "SHELLOPTS" | "POSIXLY_CORRECT" | "CDPATH");
+    if is_name && !heeded {
+        return Ok(());
+    }
     let line = format!(
-        "{} lies in {}, where the agent's own user, {AGENT_USER}, may not go: install it for everybody, start the \
-         service as an ordinary user, or say runner.dangerously_as_root",
-        program.display(),
-        shut.display()
+        "the variable `{}` cannot be given to programs of a service that is root: start it as an ordinary user",
+        ccc_core::text::one_line(name, 60)
     );
     Err(Error::new(ErrorKind::InvalidInput, line))
 }

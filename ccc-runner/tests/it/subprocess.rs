@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use ccc_core::container::{Capabilities, Command, ContainerSpec, EnvValue, Output, Resources};
-use ccc_core::{Clock, ContainerExt, ContainerRunner, ErrorKind, RunId, SystemClock};
+use ccc_core::testing::has_part;
+use ccc_core::{Clock, Container, ContainerExt, ContainerRunner, ErrorKind, RunId, SystemClock};
 use ccc_runner::SubprocessRunner;
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 #[tokio::test]
@@ -36,6 +38,11 @@ fn it_promises_nothing() {
     let state = tempfile::tempdir().unwrap();
     let runner = SubprocessRunner::new(state.path()).unwrap();
     assert_eq!(runner.capabilities(), Capabilities::none());
+}
+
+/// Whether we may give anybody a user.
+fn root() -> bool {
+    has_part("root", rustix::process::geteuid().is_root(), "run this as root")
 }
 
 /// A directory that only its owner may enter.
@@ -73,12 +80,12 @@ async fn told(line: &str, resources: Resources, as_root: bool) -> ccc_core::Resu
 #[tokio::test]
 async fn a_service_that_is_root_gives_its_programs_a_user_of_their_own() {
     // spec: X4d
-    if !rustix::process::geteuid().is_root() {
-        eprintln!("left out: only root can give anybody a user");
+    if !root() {
         return;
     }
     for (line, expected, as_roots) in [
-        ("id -u; id -g; id -G", "10001\n10001\n10001\n", "0\n0\n"),
+        ("[ $(id -u) -gt 10001 ] && id | tr -d '0-9()' | cut -c 1-20", "uid= gid= groups=\n", ""),
+        ("id -G | wc -w; [ $(id -u) = $(id -g) ] && echo same", "1\nsame\n", "same"),
         (
             "grep -E 'CapPrm|CapEff|CapBnd' /proc/self/status | tr -d '0[:space:]'",
             "CapPrm:CapEff:CapBnd:",
@@ -107,20 +114,140 @@ async fn a_service_that_is_root_gives_its_programs_a_user_of_their_own() {
 }
 
 #[tokio::test]
-async fn what_the_user_cannot_start_is_said_before_it_is_tried() {
-    if !rustix::process::geteuid().is_root() {
+async fn programs_are_those_that_the_user_can_start() {
+    if !root() {
         return;
     }
     let (place, workspace) = (shut(), tempfile::tempdir().unwrap());
-    let program = place.path().join("program");
-    std::fs::copy("/bin/true", &program).unwrap();
+    let program = place.path().join("true");
+    std::fs::copy("/bin/false", &program).unwrap();
     let runner = SubprocessRunner::new(place.path().join("state")).unwrap();
     let run = RunId::new(SystemClock.now()).unwrap();
     let container = runner.spawn(run, &ContainerSpec::new(workspace.path())).await.unwrap();
     let error = container.output(&Command::new([program.to_str().unwrap()])).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("install it for everybody"), "{error}");
+    // What stands earlier in the path, and out of sight, is passed over.
+    let path = EnvValue::Plain(format!("{}:/usr/bin:/bin", place.path().display()));
+    let output = container.output(&Command::new(["true"]).with_env("PATH", path)).await.unwrap();
+    assert!(output.status.success());
     runner.destroy(run).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_variable_makes_root_do_anything() {
+    // spec: X4d
+    if !root() {
+        return;
+    }
+    for name in ["LD_PRELOAD", "BASH_ENV", "ENV", "A.B", "x-y", "1", "ccc_path", "GLIBC_TUNABLES"] {
+        let (state, workspace) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for as_root in [false, true] {
+            let runner = SubprocessRunner::new(state.path()).unwrap();
+            let runner = if as_root { runner.dangerously_as_root() } else { runner };
+            let run = RunId::new(SystemClock.now()).unwrap();
+            let container = runner.spawn(run, &ContainerSpec::new(workspace.path())).await.unwrap();
+            let command = Command::new(["true"]).with_env(name, EnvValue::Plain("x".to_owned()));
+            let said = container.output(&command).await;
+            assert_eq!(said.is_ok(), as_root, "{name}: {said:?}");
+            runner.destroy(run).await.unwrap();
+        }
+    }
+}
+
+/// The number of a process that `line` leaves behind, once it has, and of its user.
+async fn left_behind(container: &dyn Container, workspace: &Path, line: &str) -> (Pid, u32) {
+    let output = container.output(&Command::new(["sh", "-c", line])).await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let file = workspace.join("pid");
+    while !file.exists() {
+        SystemClock.sleep(Duration::from_millis(5)).await;
+    }
+    let text = std::fs::read_to_string(file).unwrap();
+    let uid = std::fs::metadata(workspace.join("pid")).unwrap().uid();
+    (Pid::from_raw(text.trim().parse().unwrap()).unwrap(), uid)
+}
+
+fn is_alive(pid: Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero()));
+    // Nobody may have buried it yet.
+    status.is_ok_and(|status| !status.contains("State:\tZ"))
+}
+
+#[tokio::test]
+async fn nobody_gets_away_from_a_user_of_its_own() {
+    // spec: X4b, X4d
+    if !root() {
+        return;
+    }
+    // Neither an environment nor a session is left of it.
+    let line = "env -i setsid sh -c 'echo $$ > pid.new; mv pid.new pid; exec sleep 300' > /dev/null 2>&1 & sleep 0.1";
+    for as_root in [false, true] {
+        let state = tempfile::tempdir().unwrap();
+        let new = || {
+            let runner = SubprocessRunner::new(state.path()).unwrap();
+            if as_root { runner.dangerously_as_root() } else { runner }
+        };
+        for restarted in [false, true] {
+            let workspace = tempfile::tempdir().unwrap();
+            let (runner, run) = (new(), RunId::new(SystemClock.now()).unwrap());
+            let spec = ContainerSpec::new(workspace.path());
+            let container = runner.spawn(run, &spec).await.unwrap();
+            let (pid, _) = left_behind(&*container, workspace.path(), line).await;
+            assert!(is_alive(pid));
+            if restarted {
+                // As after a crash: nobody remembers whose user that is but the directory.
+                drop((container, runner));
+                new().destroy(run).await.unwrap();
+            } else {
+                container.stop(Duration::ZERO).await.unwrap();
+                runner.destroy(run).await.unwrap();
+            }
+            let alive = is_alive(pid);
+            assert_eq!(alive, as_root, "restarted: {restarted}");
+            if alive {
+                rustix::process::kill_process(pid, Signal::KILL).unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_runs_do_not_see_each_other() {
+    // spec: X4d
+    if !root() {
+        return;
+    }
+    let state = tempfile::tempdir().unwrap();
+    let runner = SubprocessRunner::new(state.path()).unwrap();
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let runs = [one.path(), two.path()].map(|path| (RunId::new(SystemClock.now()).unwrap(), path));
+    let line =
+        "sh -c 'echo $$ > pid.new; mv pid.new pid; exec sleep 300' > /dev/null 2>&1 & sleep 0.1";
+    let mut pids = Vec::new();
+    let mut containers = Vec::new();
+    for (run, path) in runs {
+        let container = runner.spawn(run, &ContainerSpec::new(path)).await.unwrap();
+        let (pid, uid) = left_behind(&*container, path, line).await;
+        pids.push((pid, uid));
+        containers.push(container);
+    }
+    assert_ne!(pids[0].1, pids[1].1);
+    let peek = |pid: Pid| {
+        let pid = pid.as_raw_nonzero();
+        Command::new([
+            "sh".to_owned(),
+            "-c".to_owned(),
+            format!("cat /proc/{pid}/environ; kill -0 {pid}"),
+        ])
+    };
+    let own = containers[0].output(&peek(pids[0].0)).await.unwrap();
+    assert!(own.status.success() && !own.stdout.is_empty(), "{own:?}");
+    let others = containers[0].output(&peek(pids[1].0)).await.unwrap();
+    assert!(!others.status.success() && others.stdout.is_empty(), "{others:?}");
+    for (run, _) in runs {
+        runner.destroy(run).await.unwrap();
+    }
 }
 
 #[tokio::test]

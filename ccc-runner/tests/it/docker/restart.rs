@@ -126,7 +126,10 @@ async fn an_engine_that_restarts_in_the_middle_of_a_run_ends_that_run_and_no_oth
         tokio::task::block_in_place(|| own.end());
     };
     let working = async { Err::<(), _>(working.await.unwrap_err()) };
-    let ends = async { Ok(ends.await) };
+    let ends = async {
+        ends.await;
+        Ok(())
+    };
     let error = patiently(async { tokio::try_join!(working, ends) }).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     let error = runner.spawn(new_run(), &spec).await.unwrap_err();
