@@ -12,6 +12,7 @@ use ccc_core::{
 use tokio::sync::{OnceCell, Semaphore, oneshot};
 use tokio::task::JoinSet;
 
+mod connect;
 mod copy;
 mod ended;
 mod engine;
@@ -102,7 +103,7 @@ impl Shared {
     }
 
     async fn engine(&self) -> Result<&Engine> {
-        self.engine.get_or_try_init(|| engine::connect(&self.settings)).await
+        self.engine.get_or_try_init(|| connect::connect(&self.settings)).await
     }
 }
 

@@ -139,7 +139,10 @@ fn packs(mirror: &Path) -> usize {
 /// Removes what a git that was killed left in its own way: locks, and packs that it did not finish.
 /// The data directory is this process's alone, and so, under the mirror's lock, is the mirror.
 fn unlock(mirror: &Path) {
-    let stale = |name: &str| name.ends_with(".lock") || name.starts_with("tmp_");
+    // `.tmp-` are a repack's, the rest a fetch's.
+    let unfinished = ["tmp_", ".tmp-"];
+    let stale =
+        |name: &str| name.ends_with(".lock") || unfinished.iter().any(|of| name.starts_with(of));
     let mut open = vec![mirror.join("refs"), mirror.join("objects/pack")];
     let top = std::fs::read_dir(mirror).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = top.map(|entry| entry.path()).filter(|p| p.is_file()).collect();

@@ -445,14 +445,18 @@ async fn what_a_killed_git_left_does_not_stand_in_the_way() {
     for lock in ["packed-refs.lock", "refs/heads/main.lock", "shallow.lock"] {
         fs::write(mirror.join(lock), "").unwrap();
     }
-    fs::write(mirror.join("objects/pack/tmp_pack_x"), "x").unwrap();
+    for pack in ["tmp_pack_x", ".tmp-7-pack-x.pack"] {
+        fs::write(mirror.join("objects/pack").join(pack), "x").unwrap();
+    }
     commit_tree(&world.remote, "main", &TREE[..1]);
     // Without us, the locks do stand in the way.
     let refused = try_git(&mirror, &["update-ref", "refs/heads/main", "main~0"]);
     assert!(!refused.status.success());
     let at = world.checkout(run(2)).await.unwrap();
     assert_eq!(files_below(&at.path), as_files(&TREE[..1]));
-    assert!(!mirror.join("objects/pack/tmp_pack_x").exists());
+    for pack in ["tmp_pack_x", ".tmp-7-pack-x.pack"] {
+        assert!(!mirror.join("objects/pack").join(pack).exists(), "{pack}");
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
-//! The engine: which one, what it can do, and what is ours on it.
+//! What is asked of an engine, and what is ours on it.
 
 use std::collections::HashMap;
-use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, SystemInfo};
+use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
 use bollard::query_parameters::{
     ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
     ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
@@ -17,14 +17,8 @@ use tokio::sync::OnceCell;
 
 use super::fault::{self, Attempt};
 use super::walls::KEEPER;
-use super::{OWNER_LABEL, RUN_LABEL, Settings, Shared, Workspaces};
+use super::{OWNER_LABEL, RUN_LABEL, Shared, Workspaces};
 
-/// The oldest API that has all that we ask for: that of Docker 20.10.
-const MIN_API: (usize, usize) = (1, 41);
-/// How long a question may take.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
-/// How long making, starting or removing a container may take.
-const WORKS_WITHIN: Duration = Duration::from_secs(60);
 /// How long what depends on somebody else's size or patience may take: copies, and the end of programs.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// How long a container that does not go is asked to.
@@ -42,11 +36,11 @@ pub(super) struct Engine {
     /// It does not hold containers off the machine's swap.
     pub(super) swaps: bool,
     /// Why nothing may start here.
-    unfit: Option<String>,
+    pub(super) unfit: Option<String>,
     /// Workspaces can be mounted if it sees our files.
-    may_mount: Workspaces,
+    pub(super) may_mount: Workspaces,
     /// Whether they are, once that is known.
-    mounts: OnceCell<bool>,
+    pub(super) mounts: OnceCell<bool>,
     /// How many processors it has, in thousandths.
     pub(super) milli_cpus: u32,
 }
@@ -58,84 +52,6 @@ pub(super) struct Image {
     pub(super) id: String,
     /// The environment that it gives its programs.
     pub(super) env: Vec<(String, String)>,
-}
-
-/// Finds the engine, and what it can do.
-pub(super) async fn connect(settings: &Settings) -> Result<Engine> {
-    let host = settings.host.clone();
-    let shown = host
-        .clone()
-        .or_else(|| std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()))
-        .unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
-    let connected = Docker::connect_with_host(&shown);
-    let silent = format!(
-        "no container engine answers at {shown}: is it running, and may this user talk to it?"
-    );
-    let docker = connected.attempt(&silent)?.with_timeout(ANSWERS_WITHIN);
-    let docker = docker.negotiate_version().await.attempt(&silent)?;
-    let version = docker.client_version();
-    if (version.major_version, version.minor_version) < MIN_API {
-        let line = format!(
-            "the engine at {shown} speaks version {}.{} of the API: {}.{} or newer is needed (Docker 20.10)",
-            version.major_version, version.minor_version, MIN_API.0, MIN_API.1
-        );
-        return Err(Error::new(ErrorKind::Unsupported, line));
-    }
-    let info = docker.info().await.attempt("the engine does not say what it is")?;
-    let docker = docker.with_timeout(WORKS_WITHIN);
-    let cpus = u32::try_from(info.ncpu.unwrap_or(1)).unwrap_or(1).max(1);
-    let elsewhere = !shown.starts_with("unix://");
-    let may_mount = match settings.workspaces {
-        Workspaces::Auto if elsewhere || maps_users(&info) => Workspaces::Copied,
-        said => said,
-    };
-    let unfit = unfit(settings, &info);
-    let swaps = info.swap_limit == Some(false);
-    Ok(Engine {
-        docker,
-        elsewhere,
-        swaps,
-        unfit,
-        may_mount,
-        mounts: OnceCell::new(),
-        milli_cpus: cpus * 1_000,
-    })
-}
-
-fn has(info: &SystemInfo, option: &str) -> bool {
-    let options = info.security_options.as_deref().unwrap_or_default();
-    options.iter().any(|found| found.split(',').any(|part| part == option))
-}
-
-/// Whether a user in a container is another one outside: then what we own, it does not.
-fn maps_users(info: &SystemInfo) -> bool {
-    has(info, "name=rootless") || has(info, "name=userns")
-}
-
-/// Why the engine cannot hold the walls up, if it cannot.
-fn unfit(settings: &Settings, info: &SystemInfo) -> Option<String> {
-    if info.os_type.as_deref().is_some_and(|os| os != "linux") {
-        return Some("the engine runs no Linux containers".to_owned());
-    }
-    if let Some(runtime) = &settings.runtime
-        && !info.runtimes.as_ref().is_some_and(|known| known.contains_key(runtime))
-    {
-        return Some(format!("the engine has no runtime `{runtime}`: configure it there"));
-    }
-    if settings.altered.is_some() {
-        return None;
-    }
-    if !has(info, "name=seccomp") || has(info, "profile=unconfined") {
-        let line = "the engine has no system call filter (seccomp), which is part of the wall";
-        return Some(line.to_owned());
-    }
-    let ceilings = [
-        (info.memory_limit, "memory"),
-        (info.pids_limit, "processes"),
-        (info.cpu_cfs_quota, "processors"),
-    ];
-    let missing = ceilings.iter().find(|(there, _)| *there == Some(false));
-    missing.map(|(_, what)| format!("the engine cannot limit {what}"))
 }
 
 impl Engine {
@@ -197,15 +113,12 @@ impl Engine {
     async fn sees_our_files(&self, shared: &Shared, image: &Image) -> Result<bool> {
         let (settings, owner) = (&shared.settings, &shared.owner);
         let run = RunId::new(shared.clock.now())?;
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "the system gives no random bytes").with_source(e)
+        let marker = tempfile::Builder::new().prefix("marker-").tempfile_in(&settings.state_dir);
+        let marker = marker.map_err(|e| {
+            let line = format!("cannot write into {}: {e}", settings.state_dir.display());
+            Error::new(ErrorKind::Unavailable, line)
         })?;
-        let marker = format!("marker-{}", hex::encode(random));
-        let path = settings.state_dir.join(&marker);
-        fs::write(&path, "").map_err(|e| {
-            Error::new(ErrorKind::Unavailable, format!("cannot write {}: {e}", path.display()))
-        })?;
+        let marked = Path::new("/ours").join(marker.path().file_name().unwrap_or_default());
         let body = ContainerCreateBody {
             image: Some(image.id.clone()),
             // Never run; an engine wants to know one all the same.
@@ -240,12 +153,10 @@ impl Engine {
             Err(refusal) => return Err(fault::error("cannot make a container", refusal)),
         };
         let options =
-            ContainerArchiveInfoOptionsBuilder::default().path(&format!("/ours/{marker}")).build();
+            ContainerArchiveInfoOptionsBuilder::default().path(&marked.to_string_lossy()).build();
         let seen = self.docker.get_container_archive_info(&container.id, Some(options)).await;
         let remove = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
         let removed = self.docker.remove_container(&container.id, Some(remove)).await;
-        // It goes with the container, or is there to be seen the next time.
-        let _ = fs::remove_file(&path);
         removed.attempt("cannot remove a container")?;
         match seen {
             Ok(_) => Ok(true),
@@ -263,13 +174,15 @@ impl Engine {
         clock: &dyn Clock,
     ) -> Result<()> {
         let options = || Some(CreateContainerOptionsBuilder::default().name(name).build());
-        let first = self.docker.create_container(options(), body.clone()).await;
+        // Its disk may be slow, and a new name on it is not asked for twice.
+        let docker = self.patient();
+        let first = docker.create_container(options(), body.clone()).await;
         let taken = first
             .as_ref()
             .is_err_and(|refusal| fault::answer(refusal).is_some_and(|(status, _)| status == 409));
         let created = if taken {
             self.remove(name, owner, clock).await?;
-            self.docker.create_container(options(), body).await
+            docker.create_container(options(), body).await
         } else {
             first
         };

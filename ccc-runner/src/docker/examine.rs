@@ -1,7 +1,7 @@
 //! Looking at the engine before a run depends on it.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use bollard::models::SystemVersion;
 use ccc_core::container::{Command, ContainerSpec};
@@ -103,7 +103,10 @@ impl DockerRunner {
             _ => None,
         };
         // Something that would answer, wherever this machine can be reached.
-        let canary = TcpListener::bind(("0.0.0.0", 0)).await.map_err(unusable)?;
+        let canary = match TcpListener::bind(("::", 0)).await {
+            Ok(both) => both,
+            Err(_) => TcpListener::bind(("0.0.0.0", 0)).await.map_err(unusable)?,
+        };
         let port = canary.local_addr().map_err(unusable)?.port();
         // One that nobody can reach would show nothing.
         tokio::net::TcpStream::connect(("127.0.0.1", port)).await.map_err(unusable)?;
@@ -129,13 +132,18 @@ async fn gateways(engine: &Engine) -> Result<Vec<IpAddr>> {
     Ok(configs.filter_map(|config| config.gateway?.parse().ok()).collect())
 }
 
-/// This machine's addresses, as the kernel lists them.
+/// This machine's addresses, as the kernel lists them: but for those that are the same on every machine of a
+/// link, which take an interface to be spoken to.
 fn own_addresses() -> Vec<IpAddr> {
-    let trie = std::fs::read_to_string("/proc/net/fib_trie").unwrap_or_default();
+    let list = |file| std::fs::read_to_string(file).unwrap_or_default();
+    let (trie, six) = (list("/proc/net/fib_trie"), list("/proc/net/if_inet6"));
     let lines: Vec<&str> = trie.lines().collect();
     let local = lines.windows(2).filter(|pair| pair[1].contains("host LOCAL"));
     let mut found: Vec<IpAddr> =
         local.filter_map(|pair| pair[0].trim().strip_prefix("|-- ")?.parse().ok()).collect();
+    let six = six.lines().filter_map(|line| u128::from_str_radix(line.split(' ').next()?, 16).ok());
+    let six = six.map(Ipv6Addr::from_bits).filter(|address| !address.is_unicast_link_local());
+    found.extend(six.map(IpAddr::from));
     found.sort_unstable();
     found.dedup();
     found

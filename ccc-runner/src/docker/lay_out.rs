@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
 
 use ccc_core::{Error, ErrorKind, Result};
@@ -42,8 +43,7 @@ pub(super) fn lay_out(
     let made = made.and_then(|()| {
         let mode = fs::metadata(workspace)?.permissions();
         fs::set_permissions(staging.path(), mode)?;
-        let exchange = RenameFlags::EXCHANGE;
-        Ok(rustix::fs::renameat_with(CWD, staging.path(), CWD, workspace, exchange)?)
+        exchange(staging.path(), workspace)
     });
     // What lies there now is the old tree, or what came of the new one; either may be shut.
     let old = staging.keep();
@@ -52,8 +52,34 @@ pub(super) fn lay_out(
     gone
 }
 
+/// Puts each of two directories in the other's place.
+fn exchange(new: &Path, old: &Path) -> io::Result<()> {
+    use rustix::io::Errno;
+    match rustix::fs::renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
+        // Not every file system knows how.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => exchange_in_steps(new, old),
+        exchanged => Ok(exchanged?),
+    }
+}
+
+fn exchange_in_steps(new: &Path, old: &Path) -> io::Result<()> {
+    let mut aside = new.as_os_str().to_owned();
+    aside.push("-aside");
+    fs::rename(old, &aside)?;
+    if let Err(error) = fs::rename(new, old) {
+        fs::rename(&aside, old)?;
+        return Err(error);
+    }
+    fs::rename(&aside, new)
+}
+
 /// The paths of all directories together, bytes: they are kept until the end.
 const MAX_PATHS: usize = 64 << 20;
+/// How much longer than its room on the disk all that is in a tree may be: an archive has the holes of files as
+/// zeros, and somebody sends and reads them.
+const MAX_HOLES: u64 = 4;
+/// What a disk keeps or does not, bytes.
+const BLOCK: usize = 4 << 10;
 /// What an archive ends with, bytes of zeros.
 const END: usize = 1_024;
 
@@ -77,7 +103,10 @@ impl<R: Read> Read for Whole<R> {
 /// A tree that is being made.
 struct Tree {
     root: OwnedFd,
+    /// Bytes that may still go to the disk.
     bytes: u64,
+    /// Bytes that may still come, holes among them.
+    length: u64,
     entries: u64,
     /// Bytes of paths that may still be kept.
     paths: usize,
@@ -95,8 +124,10 @@ fn too_much(what: &str) -> io::Error {
 
 impl Tree {
     fn at(root: &Path, bytes: u64, entries: u64) -> io::Result<Self> {
-        let root = rustix::fs::open(root, OFlags::DIRECTORY | OFlags::RDONLY, Mode::empty())?;
-        Ok(Self { root, bytes, entries, paths: MAX_PATHS, directories: Vec::new() })
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(root, flags, Mode::empty())?;
+        let length = bytes.saturating_mul(MAX_HOLES);
+        Ok(Self { root, bytes, length, entries, paths: MAX_PATHS, directories: Vec::new() })
     }
 
     fn fill(&mut self, archive: impl Read) -> io::Result<()> {
@@ -157,15 +188,14 @@ impl Tree {
                 self.directories.push((path.to_owned(), mode, times));
             }
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
-                let size = entry.size();
-                self.bytes = self
-                    .bytes
-                    .checked_sub(size)
-                    .ok_or_else(|| too_much("it has more bytes than it may"))?;
+                self.length = self
+                    .length
+                    .checked_sub(entry.size())
+                    .ok_or_else(|| too_much("its files are longer than they may be"))?;
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
                 let made = rustix::fs::openat(parent, name, flags | OFlags::CLOEXEC, Mode::RWXU)?;
                 let mut file = File::from(made);
-                io::copy(entry, &mut file)?;
+                self.write(entry, &mut file)?;
                 rustix::fs::fchmod(&file, mode)?;
                 rustix::fs::futimens(&file, &times)?;
             }
@@ -187,6 +217,33 @@ impl Tree {
             _ => return Err(refused("something that is neither file, directory, link nor pipe")),
         }
         Ok(())
+    }
+
+    /// Writes what is not a hole.
+    fn write(&mut self, from: &mut impl Read, file: &mut File) -> io::Result<()> {
+        let (mut piece, mut length) = (vec![0; 16 * BLOCK], 0);
+        loop {
+            let mut filled = 0;
+            while filled < piece.len() {
+                match from.read(&mut piece[filled..])? {
+                    0 => break,
+                    n => filled += n,
+                }
+            }
+            if filled == 0 {
+                return file.set_len(length);
+            }
+            for block in piece[..filled].chunks(BLOCK) {
+                if block.iter().any(|byte| *byte != 0) {
+                    self.bytes = self
+                        .bytes
+                        .checked_sub(block.len() as u64)
+                        .ok_or_else(|| too_much("it has more bytes than it may"))?;
+                    file.write_all_at(block, length)?;
+                }
+                length += block.len() as u64;
+            }
+        }
     }
 
     /// Gives the directories their modes, those within others first.

@@ -20,6 +20,7 @@ const IMAGE: &str = "ccc-agent";
 pub(super) struct Settings {
     pub(super) state_dir: PathBuf,
     pub(super) host: Option<String>,
+    pub(super) unencrypted: bool,
     pub(super) image: String,
     pub(super) runtime: Option<String>,
     pub(super) workspaces: Workspaces,
@@ -50,11 +51,21 @@ pub struct DockerRunnerBuilder {
 }
 
 impl DockerRunnerBuilder {
-    /// Where the engine is: `unix:///run/user/1000/docker.sock`, `tcp://engine.example.org:2376`. Without it,
+    /// Where the engine is: `unix:///run/user/1000/docker.sock`, `https://engine.example.org:2376`. Without it,
     /// as for the `docker` program: `DOCKER_HOST`, or `/var/run/docker.sock`.
+    ///
+    /// Over `https`, and over `tcp` where `DOCKER_TLS_VERIFY` is set, `DOCKER_CERT_PATH` has `ca.pem`, `cert.pem`
+    /// and `key.pem`. Plain `tcp` is refused but to this machine itself.
     #[must_use]
     pub fn host(mut self, host: Option<String>) -> Self {
         self.settings.host = host;
+        self
+    }
+
+    /// Lets the way to an engine on another machine be plain: **whoever is on it can be root there.**
+    #[must_use]
+    pub fn dangerously_unencrypted(mut self) -> Self {
+        self.settings.unencrypted = true;
         self
     }
 
@@ -126,6 +137,9 @@ impl DockerRunnerBuilder {
         make_private(state_dir).map_err(unusable)?;
         let owner = owner(state_dir).map_err(unusable)?;
         self.settings.state_dir = fs::canonicalize(state_dir).map_err(unusable)?;
+        if self.settings.unencrypted {
+            tracing::warn!("the way to the container engine need not be encrypted");
+        }
         if let Some(altered) = &self.settings.altered {
             tracing::warn!(why = %altered.why, "containers are not as safe as they could be");
         }
@@ -183,6 +197,7 @@ impl DockerRunner {
         let settings = Settings {
             state_dir: state_dir.into(),
             host: None,
+            unencrypted: false,
             image: IMAGE.to_owned(),
             runtime: None,
             workspaces: Workspaces::Auto,

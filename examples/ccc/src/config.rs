@@ -41,6 +41,7 @@ const KEYS: &[&str] = &[
     "runner.workspace_mib",
     "runner.workspace_files",
     "runner.dangerously_as_root",
+    "runner.dangerously_unencrypted",
     "agent.kind",
     "agent.wall_seconds",
     "agent.idle_seconds",
@@ -288,6 +289,7 @@ fn value_of(key: &str, text: String) -> Value {
                 | "agent_hosts"
                 | "dangerously_unisolated"
                 | "dangerously_as_root"
+                | "dangerously_unencrypted"
                 | "memory_mib"
                 | "cpus"
                 | "processes"

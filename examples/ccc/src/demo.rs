@@ -21,7 +21,7 @@ use crate::cli::{DemoArgs, interrupted, print, say};
 use crate::git::git;
 use crate::parts::Parts;
 use crate::show::{Endings, watcher};
-use crate::{Config, Service, config, http, router, serve, service};
+use crate::{Config, Service, config, http, parts, router, serve, service};
 
 const OWNER: &str = "octo-org";
 const NAME: &str = "temperature";
@@ -96,6 +96,16 @@ async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<Script
     let mut config = Config { data_dir, agent, model, runner, ..Config::default() };
     config.runner.kind.clone_from(&args.runner);
     config.agent.allowed_tools.push(TESTS.to_owned());
+    if args.runner == "subprocess" && !config.runner.dangerously_as_root {
+        let checked = parts::runner(&config, None)?.check().await;
+        if let Err(why) = checked
+            && why.kind() == ErrorKind::Unsupported
+        {
+            // Issue and repository are ours here: nothing has to be kept from anybody.
+            say(&format!("The agent of this demo runs as root. For others: {why}\n"));
+            config.runner.dangerously_as_root = true;
+        }
+    }
     if args.runner == "docker" {
         // Where it is on this machine says nothing of where it is in an image.
         config.agent.program = None;

@@ -80,7 +80,11 @@ pub(crate) fn runner(
 /// Containers, as the configuration wants them.
 pub(crate) fn docker(config: &Config, proxy: Option<&ModelProxy>) -> Result<DockerRunner> {
     let settings = &config.runner;
-    DockerRunner::builder(config.data_dir()?.join("docker"))
+    let mut builder = DockerRunner::builder(config.data_dir()?.join("docker"));
+    if settings.dangerously_unencrypted {
+        builder = builder.dangerously_unencrypted();
+    }
+    builder
         .host(set(&settings.host).map(str::to_owned))
         .image(set(&settings.image).map(str::to_owned))
         .runtime(set(&settings.runtime).map(str::to_owned))

@@ -79,7 +79,7 @@ async fn go(
     let runner = &parts.runner;
     if !runner.capabilities().isolated {
         say(&format!(
-            "note: the {} runner isolates nothing: the agent can do whatever you can",
+            "note: the {} runner isolates nothing: the agent can do whatever its user can",
             runner.name()
         ));
     }

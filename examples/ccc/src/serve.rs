@@ -76,7 +76,7 @@ fn announce(service: &Service, listener: &tokio::net::TcpListener) {
     tracing::warn!("runs are kept in memory: what is accepted dies with this process");
     if !pipeline.runner().capabilities().isolated {
         tracing::warn!(
-            "the {} runner isolates nothing: an agent can do whatever this user can",
+            "the {} runner isolates nothing: an agent can do whatever its user can",
             pipeline.runner().name()
         );
     }

@@ -117,6 +117,47 @@ fn a_tree_comes_out_as_it_was_inside() {
 }
 
 #[test]
+fn holes_stay_holes_and_take_no_room() {
+    // spec: X2
+    use std::os::unix::fs::MetadataExt;
+    const ROOM: usize = 4 * BLOCK;
+    // Its first and its last byte are something; between them, and behind, nothing is.
+    let mut long = vec![0; 3 * ROOM + 7];
+    long[0] = 1;
+    long[2 * ROOM] = 2;
+    let long: &'static [u8] = long.leak();
+    let place = place();
+    lay_out(&place.workspace, &archive(&[(F, b"w/long", long)])[..], ROOM as u64, 100).unwrap();
+    let laid = place.workspace.join("long");
+    assert_eq!(fs::read(&laid).unwrap(), long);
+    assert!(fs::metadata(&laid).unwrap().blocks() * 512 <= ROOM as u64, "it has no holes");
+    place.unharmed();
+    let error = lay_out(&place.workspace, &archive(&[(F, b"w/long", long)])[..], 1_024, 100);
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::LimitExceeded);
+    // Nothing but holes, and more of them than anybody should have to read.
+    let holes: &'static [u8] = vec![0; 5 * ROOM].leak();
+    let error =
+        lay_out(&place.workspace, &archive(&[(F, b"w/holes", holes)])[..], ROOM as u64, 100);
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::LimitExceeded);
+    place.unharmed();
+}
+
+#[test]
+fn trees_change_places_where_the_file_system_cannot_do_it_at_once() {
+    let place = place();
+    let new = place.parent.path().join("new");
+    fs::create_dir(&new).unwrap();
+    fs::write(new.join("after"), "").unwrap();
+    exchange_in_steps(&new, &place.workspace).unwrap();
+    assert!(place.workspace.join("after").exists() && new.join("before").exists());
+    fs::remove_dir_all(&new).unwrap();
+    // Nothing to put there: what was there is there.
+    exchange_in_steps(&new, &place.workspace).unwrap_err();
+    assert!(place.workspace.join("after").exists());
+    place.unharmed();
+}
+
+#[test]
 fn more_than_there_may_be_is_too_much() {
     // spec: X2
     let many: Vec<Entry> = vec![(F, b"w/a", b"1"), (F, b"w/b", b"2"), (F, b"w/c", b"3")];

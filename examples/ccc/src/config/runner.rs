@@ -15,6 +15,8 @@ pub struct RunnerConfig {
     pub kind: String,
     /// Where the container engine is, where `DOCKER_HOST` does not say so.
     pub host: Option<String>,
+    /// Lets the way to an engine on another machine be plain.
+    pub dangerously_unencrypted: bool,
     /// The image that agents run in; `name@sha256:…` for that one and no other.
     pub image: Option<String>,
     /// Another runtime of the engine: `runsc`.
@@ -40,6 +42,7 @@ impl Default for RunnerConfig {
         Self {
             kind: "subprocess".to_owned(),
             host: None,
+            dangerously_unencrypted: false,
             image: None,
             runtime: None,
             workspaces: None,
