@@ -72,7 +72,7 @@ async fn check(change: impl Fn(&mut Resources), line: &str, expected: &str) {
 #[tokio::test]
 async fn a_workspace_that_grows_without_end_ends_the_container() {
     // spec: X2
-    let line = "while :; do head -c 1M /dev/zero >> a$((i % 8)); i=$((i+1)); done";
+    let line = "while :; do yes | head -c 1M >> a$((i % 8)); i=$((i+1)); done";
     check(|resources| resources.workspace_bytes = 16 << 20, line, "more than 16 MiB").await;
 }
 
@@ -80,7 +80,7 @@ async fn a_workspace_that_grows_without_end_ends_the_container() {
 async fn who_watches_the_workspace_cannot_be_blinded_or_held_up() {
     // spec: X2
     let line = "prlimit --pid 1 --nofile=3:3; kill -STOP 1; kill -KILL 1; renice 19 1; \
-        while :; do head -c 1M /dev/zero >> a$((i % 8)); i=$((i+1)); done";
+        while :; do yes | head -c 1M >> a$((i % 8)); i=$((i+1)); done";
     check(|resources| resources.workspace_bytes = 16 << 20, line, "more than 16 MiB").await;
 }
 
@@ -165,7 +165,7 @@ async fn nobody_slows_down_who_keeps_the_container() {
 async fn a_directory_that_is_listed_and_not_entered_hides_nothing() {
     // spec: X2
     let line = "mkdir h; exec 3>h/a 4>h/b 5>h/c; chmod 400 h; for i in 3 4 5; do \
-        head -c 15M /dev/zero >&$i; done; sleep 60";
+        yes | head -c 15M >&$i; done; sleep 60";
     check(|resources| resources.workspace_bytes = 16 << 20, line, "more than 16 MiB").await;
 }
 

@@ -17,6 +17,35 @@ fn the_demo_opens_a_pull_request() {
 }
 
 #[test]
+fn where_root_may_not_mount_the_demo_alone_goes_on() {
+    // spec: X4d
+    let root = rustix::process::geteuid().is_root();
+    if !ccc_core::testing::has_part("root", root, "run this as root") {
+        return;
+    }
+    let dir = tempfile::TempDir::new().unwrap();
+    let bound = |arguments: &[&str]| {
+        let program = ccc();
+        let mut command = std::process::Command::new("setpriv");
+        command.arg("--bounding-set=-sys_admin").arg("--").arg(program.get_program());
+        command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("CCC_DATA_DIR", dir.path().join("data")).output().unwrap()
+    };
+    let output = bound(&["demo"]);
+    let said = text(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("The agent of this demo runs as root"),
+        "{said}"
+    );
+    git(dir.path(), &["init", "--quiet"]);
+    git(dir.path(), &["commit", "--quiet", "--allow-empty", "-m", "start"]);
+    let repo = dir.path().to_str().unwrap();
+    let output = bound(&["run", "--repo", repo, "--issue", "x", "--agent", "command:true"]);
+    let said = text(&output.stderr);
+    assert!(!output.status.success() && said.contains("CAP_SYS_ADMIN"), "{said}");
+}
+
+#[test]
 fn for_programs_every_event_is_a_line_of_json() {
     let output = ccc().args(["demo", "--json"]).output().unwrap();
     assert!(output.status.success());
