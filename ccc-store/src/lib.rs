@@ -1,7 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod aside;
+#[cfg(not(target_arch = "wasm32"))]
+mod file_credential_store;
+mod keys;
 mod memory_credential_store;
 mod memory_run_store;
+mod sealed;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use file_credential_store::FileCredentialStore;
+pub use keys::{KeyId, Keys};
 pub use memory_credential_store::MemoryCredentialStore;
 pub use memory_run_store::{Bounds, MemoryRunStore};

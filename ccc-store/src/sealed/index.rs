@@ -1,0 +1,120 @@
+//! What there is, at which version: the one thing that says which record is the newest.
+
+use std::collections::BTreeMap;
+
+use ccc_core::{CredentialKey, Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+
+use super::envelope::{self, Context, Fault};
+use crate::keys::{KeyId, KeyRing};
+
+/// Encryptions under one key after which it is out of use. With nonces of 96 random bits a key is good for 2^32
+/// (NIST SP 800-38D §8.3); half of that leaves room for those that were made and never counted.
+const MAX_USES: u64 = 1 << 31;
+
+/// The index of a store. It rests as a record with no name, under keys as the others do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Index {
+    /// How often it was written.
+    pub(crate) counter: u64,
+    pub(crate) records: BTreeMap<CredentialKey, Entry>,
+    /// How often each key encrypted something.
+    pub(crate) uses: BTreeMap<KeyId, u64>,
+}
+
+/// One name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    /// The newest version. It stays when the record is deleted: no version is used twice.
+    pub(crate) version: u64,
+    /// Which record it is; none, when it was deleted.
+    #[serde(with = "fingerprint", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) fingerprint: Option<[u8; 32]>,
+}
+
+impl Index {
+    pub(crate) fn open(ring: &KeyRing, namespace: &str, record: &[u8]) -> Result<Self, Fault> {
+        // Its counter is within it, and bound by nothing else: it is the newest by being there.
+        let context = Context { namespace, name: "", version: 0 };
+        let opened = envelope::open(ring, &context, record)?;
+        serde_json::from_slice(opened.expose()).map_err(|_| Fault::Form)
+    }
+
+    /// The record of this index as the one after it, with so many encryptions counted, its own among them.
+    pub(crate) fn seal_next(
+        &mut self,
+        ring: &KeyRing,
+        namespace: &str,
+        encryptions: u64,
+    ) -> Result<Vec<u8>> {
+        let id = ring.active().id;
+        let uses = self.uses.entry(id).or_default();
+        *uses += encryptions;
+        if *uses > MAX_USES {
+            let line = format!(
+                "the key {id} has encrypted as much as is safe: make another with `ccc keygen`, put it before this \
+                 one, and run `ccc config rotate-key`"
+            );
+            return Err(Error::new(ErrorKind::LimitExceeded, line));
+        }
+        self.counter += 1;
+        let unexpected =
+            |e| Error::new(ErrorKind::Unexpected, "an index that is no JSON").with_source(e);
+        let plain = serde_json::to_vec(self).map_err(unexpected)?;
+        let context = Context { namespace, name: "", version: 0 };
+        envelope::seal(ring, &context, &plain)
+            .map_err(|fault| Error::new(ErrorKind::Unavailable, fault.to_string()))
+    }
+}
+
+/// A fingerprint as hex.
+mod fingerprint {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    #[allow(clippy::ref_option, reason = "serde's shape")]
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<[u8; 32]>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&value.map(hex::encode).unwrap_or_default())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<[u8; 32]>, D::Error> {
+        let mut value = [0; 32];
+        hex::decode_to_slice(String::deserialize(from)?, &mut value).map_err(D::Error::custom)?;
+        Ok(Some(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::Keys;
+
+    #[test]
+    fn a_key_is_out_of_use_before_a_nonce_is_likely_to_repeat() {
+        // spec: S1b
+        let ring = Keys::parse(&Keys::generate().unwrap()).unwrap().ring(None).unwrap();
+        let mut index = Index::default();
+        for (before, expected) in [(0, true), (MAX_USES - 2, true), (MAX_USES - 1, false)] {
+            index.uses.insert(ring.active().id, before);
+            match index.seal_next(&ring, "n", 2) {
+                Ok(record) => {
+                    assert!(expected, "{before}");
+                    let read = Index::open(&ring, "n", &record).unwrap();
+                    assert_eq!(read.uses[&ring.active().id], before + 2);
+                    assert_eq!(read, index);
+                }
+                Err(error) => {
+                    assert!(!expected, "{error}");
+                    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+                    assert!(error.to_string().contains("rotate-key"), "{error}");
+                }
+            }
+        }
+    }
+}

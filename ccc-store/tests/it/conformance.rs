@@ -1,0 +1,90 @@
+//! Every store of this crate keeps its port's contract.
+
+mod memory_credential_store {
+    use ccc_core::testing::conformance::credential_store::Fixture;
+    use ccc_store::MemoryCredentialStore;
+
+    ccc_core::credential_store_conformance!(
+        async || Fixture::new(MemoryCredentialStore::default())
+    );
+}
+
+#[cfg(unix)]
+mod file_credential_store {
+    use ccc_core::testing::conformance::credential_store::Fixture;
+    use ccc_store::FileCredentialStore;
+
+    use crate::common::{directory, keys};
+
+    async fn fresh() -> Fixture {
+        let directory = directory();
+        let store = FileCredentialStore::open(directory.path(), &keys(&[1])).await.unwrap();
+        Fixture::new(store).keeping(directory)
+    }
+
+    ccc_core::credential_store_conformance!(fresh);
+}
+
+#[cfg(unix)]
+mod file_credential_store_of_two {
+    use ccc_core::testing::conformance::credential_store::Fixture;
+
+    use crate::common::{Turns, directory};
+
+    async fn fresh() -> Fixture {
+        let directory = directory();
+        let store = Turns::open(directory.path()).await;
+        Fixture::new(store).keeping(directory)
+    }
+
+    ccc_core::credential_store_conformance!(fresh);
+}
+
+mod memory_run_store {
+    use std::sync::Arc;
+
+    use ccc_core::testing::ManualClock;
+    use ccc_core::testing::conformance::run_store::Fixture;
+    use ccc_store::MemoryRunStore;
+
+    async fn fresh() -> Fixture {
+        let start = "2026-01-01T00:00:00Z".parse().unwrap();
+        let clock = Arc::new(ManualClock::new(start));
+        let store = MemoryRunStore::new(Arc::new(Arc::clone(&clock)));
+        Fixture::new(store, move |by| clock.advance(by))
+    }
+
+    ccc_core::run_store_conformance!(fresh);
+}
+
+#[test]
+fn every_store_has_its_suite_here() {
+    // spec: Q10a
+    let (mut stores, here) = (Vec::new(), include_str!("conformance.rs"));
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    for file in std::fs::read_dir(source).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
+        let text = std::fs::read_to_string(path).unwrap();
+        for port in ["RunStore", "CredentialStore"] {
+            let start = format!("\nimpl {port} for ");
+            let implementations = text.split(&start).skip(1);
+            let names = implementations.map(|rest| rest.split([' ', '{']).next().unwrap());
+            stores.extend(names.map(|name| (port, name.to_owned())));
+        }
+    }
+    assert!(stores.len() >= 3, "{source} has only {stores:?}");
+    for (port, store) in stores {
+        let suite = match port {
+            "RunStore" => "run_store_conformance!",
+            _ => "credential_store_conformance!",
+        };
+        let module = here.split("\nmod ").find(|module| module.contains(&format!("{store}::")));
+        assert!(
+            module.is_some_and(|module| module.contains(suite)),
+            "{store} is not put to the test"
+        );
+    }
+}

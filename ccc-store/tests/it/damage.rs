@@ -1,0 +1,252 @@
+//! Files that somebody changed, swapped or brought back.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use ccc_core::credential::Precondition;
+use ccc_core::{CredentialStore as _, Error, ErrorKind, Secret};
+use ccc_store::{FileCredentialStore, Keys};
+use tempfile::TempDir;
+
+use crate::common::{CANARY, directory, get, key, keys, put};
+
+async fn open(path: &Path, numbers: &[u8]) -> Result<FileCredentialStore, Error> {
+    FileCredentialStore::open(path, &keys(numbers)).await
+}
+
+fn files(path: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let paths = fs::read_dir(path).unwrap().map(|file| file.unwrap().path());
+    paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+/// Records with that version.
+fn records(path: &Path, version: &str) -> Vec<PathBuf> {
+    let all = files(path).into_keys();
+    all.filter(|path| path.extension().is_some_and(|end| end == version)).collect()
+}
+
+/// `one` and `two`, both written twice; and how all was between the two writes of `one`.
+async fn seeded() -> (TempDir, BTreeMap<PathBuf, Vec<u8>>) {
+    let directory = directory();
+    let store = open(directory.path(), &[1]).await.unwrap();
+    put(&store, "two", "first").await;
+    put(&store, "two", CANARY).await;
+    put(&store, "one", CANARY).await;
+    let before = files(directory.path());
+    put(&store, "one", CANARY).await;
+    (directory, before)
+}
+
+fn restore(files: &BTreeMap<PathBuf, Vec<u8>>, which: impl Fn(&Path) -> bool) {
+    for (path, contents) in files.iter().filter(|(path, _)| which(path)) {
+        write(path, contents);
+    }
+}
+
+fn write(path: &Path, contents: impl AsRef<[u8]>) {
+    fs::write(path, contents).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+}
+
+/// The fault in its three words, whatever was done: never absent, never plain text, and the files stay.
+async fn check(what: &str, path: &Path, numbers: &[u8], expected: &str) {
+    let before = files(path);
+    let read = async {
+        let store = open(path, numbers).await?;
+        let mut faults = Vec::new();
+        for name in ["one", "two"] {
+            match store.get(&key(name)).await {
+                Ok(found) => assert!(found.is_some(), "{what}: {name} is absent"),
+                Err(error) => faults.push(error),
+            }
+        }
+        assert_eq!(store.list().await?.len(), 2, "{what}");
+        faults.pop().map_or(Ok(()), Err)
+    };
+    let error = read.await.expect_err(what);
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {error}");
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains(expected), "{what}: {shown}");
+    assert!(!shown.contains(CANARY), "{what}: {shown}");
+    for (path, contents) in before {
+        assert_eq!(fs::read(&path).ok(), Some(contents), "{what}: {} was touched", path.display());
+    }
+}
+
+#[tokio::test]
+async fn what_was_tampered_with_is_corrupt_and_stays() {
+    // spec: S2b, S8
+    const FORM: &str = "not the form of a record";
+    const AUTHENTICATION: &str = "its authentication failed";
+    type Harm = fn(&Path, &BTreeMap<PathBuf, Vec<u8>>);
+    let cases: [(&str, Harm, &str); 12] = [
+        (
+            "two records are swapped",
+            |path, _| {
+                let pair = records(path, "2");
+                fs::rename(&pair[0], path.join("x")).unwrap();
+                fs::rename(&pair[1], &pair[0]).unwrap();
+                fs::rename(path.join("x"), &pair[1]).unwrap();
+            },
+            AUTHENTICATION,
+        ),
+        (
+            "the one before is brought back under the newest one's name",
+            |_, before| {
+                let (old, contents) = before
+                    .iter()
+                    .find(|(path, _)| path.extension().is_some_and(|end| end == "1"))
+                    .unwrap();
+                assert!(!old.exists());
+                write(&old.with_extension("2"), contents);
+            },
+            AUTHENTICATION,
+        ),
+        (
+            "the newest one is gone, and the one before is back",
+            |_, before| {
+                let old = before
+                    .keys()
+                    .find(|path| path.extension().is_some_and(|end| end == "1"))
+                    .unwrap();
+                restore(before, |path| path == old);
+                fs::remove_file(old.with_extension("2")).unwrap();
+            },
+            // The start sweeps the older one up: what counts is that it is not taken.
+            "it is gone",
+        ),
+        (
+            "an index from before is brought back",
+            |_, before| restore(before, |path| path.ends_with("index")),
+            "it is gone",
+        ),
+        ("a record is cut off", |path, _| cut(&records(path, "2")[0], 100), FORM),
+        ("a record is empty", |path, _| cut(&records(path, "2")[0], 0), FORM),
+        (
+            "a record lost its last byte",
+            |path, _| cut(&records(path, "2")[0], usize::MAX),
+            AUTHENTICATION,
+        ),
+        (
+            "a record is gone",
+            |path, _| fs::remove_file(&records(path, "2")[0]).unwrap(),
+            "it is gone",
+        ),
+        ("a record is plain text", |path, _| write(&records(path, "2")[0], CANARY), FORM),
+        ("the index is cut off", |path, _| cut(&path.join("index"), 50), FORM),
+        ("the index is JSON", |path, _| write(&path.join("index"), "{}"), FORM),
+        (
+            "a record is the index",
+            |path, _| {
+                fs::copy(&records(path, "2")[0], path.join("index")).unwrap();
+            },
+            AUTHENTICATION,
+        ),
+    ];
+    for (what, harm, expected) in cases {
+        let (directory, before) = seeded().await;
+        harm(directory.path(), &before);
+        if what.starts_with("the newest") || what.starts_with("an index") {
+            // What is swept is no longer what it was.
+            let store = open(directory.path(), &[1]).await.unwrap();
+            let error = store.get(&key("one")).await.expect_err(what);
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}");
+            assert!(error.to_string().contains(expected), "{what}: {error}");
+        } else {
+            check(what, directory.path(), &[1], expected).await;
+        }
+    }
+}
+
+fn cut(path: &Path, length: usize) {
+    let mut contents = fs::read(path).unwrap();
+    contents.truncate(length.min(contents.len() - 1));
+    fs::write(path, contents).unwrap();
+}
+
+#[tokio::test]
+async fn an_index_that_is_gone_does_not_make_an_empty_store() {
+    // spec: S8
+    let (directory, _) = seeded().await;
+    fs::remove_file(directory.path().join("index")).unwrap();
+    let before = files(directory.path());
+    let error = open(directory.path(), &[1]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("index"), "{error}");
+    assert_eq!(files(directory.path()), before);
+}
+
+#[tokio::test]
+async fn a_process_notices_an_index_that_is_older_than_one_it_knows() {
+    // spec: S8
+    let directory = directory();
+    let store = open(directory.path(), &[1]).await.unwrap();
+    put(&store, "name", "old").await;
+    let before = files(directory.path());
+    put(&store, "name", "new").await;
+    let newest = files(directory.path());
+    restore(&before, |path| !path.ends_with("lock"));
+    for _ in 0..2 {
+        let error = store.get(&key("name")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        let written = store.put(&key("name"), &Secret::from("x"), Precondition::None).await;
+        assert_eq!(written.unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+    // One that starts now cannot: docs/envelope.md says so.
+    assert_eq!(get(&open(directory.path(), &[1]).await.unwrap(), "name").await.unwrap(), "old");
+    restore(&newest, |_| true);
+    assert_eq!(get(&store, "name").await.unwrap(), "new");
+    fs::remove_file(directory.path().join("index")).unwrap();
+    assert_eq!(store.get(&key("name")).await.unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
+#[tokio::test]
+async fn the_wrong_key_is_named_and_changes_nothing() {
+    // spec: S2a, S8
+    let (directory, _) = seeded().await;
+    check("another key", directory.path(), &[2], "add that as a retired one").await;
+    check("other keys", directory.path(), &[2, 3], "not among the keys").await;
+    let store = open(directory.path(), &[2, 1]).await.unwrap();
+    assert_eq!(get(&store, "one").await.as_deref(), Some(CANARY));
+}
+
+#[tokio::test]
+async fn a_passphrase_opens_what_it_closed() {
+    // spec: S3b
+    let directory = directory();
+    let keys = |text: &str| Keys::passphrase(&Secret::from(text)).unwrap();
+    let right = keys("correct horse battery staple");
+    let store = FileCredentialStore::open(directory.path(), &right).await.unwrap();
+    put(&store, "name", CANARY).await;
+    let again = FileCredentialStore::open(directory.path(), &right).await.unwrap();
+    assert_eq!(get(&again, "name").await.as_deref(), Some(CANARY));
+    let wrong = keys("correct horse battery stable");
+    let error = FileCredentialStore::open(directory.path(), &wrong).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let derivation = directory.path().join("derivation");
+    let text = fs::read_to_string(&derivation).unwrap();
+    fs::write(&derivation, text.replace("t=3", "t=1")).unwrap();
+    let error = FileCredentialStore::open(directory.path(), &right).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+}
+
+#[tokio::test]
+async fn no_file_has_a_secret_or_a_name_in_it() {
+    // spec: S1a
+    let directory = directory();
+    let store = open(directory.path(), &[1]).await.unwrap();
+    let name = "app/4711/private-key";
+    put(&store, name, CANARY).await;
+    put(&store, name, CANARY).await;
+    let reversed: String = CANARY.chars().rev().collect();
+    let held = format!("{store:?} {store:#?} {:?}", store.get(&key(name)).await);
+    for secret in [CANARY, name, &hex::encode(CANARY), &reversed, &hex::encode([1; 31])] {
+        for (path, contents) in files(directory.path()) {
+            let shown = format!("{} {}", path.display(), String::from_utf8_lossy(&contents));
+            assert!(!shown.contains(secret), "{} has {secret}", path.display());
+        }
+        assert!(!held.contains(secret) || secret == name, "{held}");
+    }
+}

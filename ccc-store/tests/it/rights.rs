@@ -1,0 +1,155 @@
+//! A directory that is not ours alone is refused.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::path::{Path, PathBuf};
+
+use ccc_core::testing::has_part;
+use ccc_core::{CredentialStore as _, Error, ErrorKind};
+use ccc_store::FileCredentialStore;
+
+use crate::common::{directory, get, key, keys, put};
+
+async fn open(path: &Path) -> Result<FileCredentialStore, Error> {
+    FileCredentialStore::open(path, &keys(&[1])).await
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+fn record(directory: &Path) -> PathBuf {
+    let files = fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
+    files.into_iter().find(|path| path.extension().is_some_and(|end| end == "1")).unwrap()
+}
+
+#[tokio::test]
+async fn everything_is_made_for_the_owner_alone() {
+    // spec: S5a
+    let parent = directory();
+    let path = parent.path().join("a/b");
+    let store = open(&path).await.unwrap();
+    put(&store, "name", "value").await;
+    for made in [parent.path().join("a"), path.clone()] {
+        assert_eq!(fs::metadata(&made).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+    let mut files = 0;
+    for file in fs::read_dir(&path).unwrap() {
+        let found = file.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(found & 0o7777, 0o600);
+        files += 1;
+    }
+    assert_eq!(files, 3, "index, lock and the record");
+}
+
+/// Harms a store with one credential; what opening it and reading the credential then say.
+async fn harmed(harm: impl FnOnce(&Path)) -> (Result<FileCredentialStore, Error>, PathBuf) {
+    let parent = directory().keep();
+    let path = parent.join("store");
+    put(&open(&path).await.unwrap(), "name", "value").await;
+    harm(&path);
+    (open(&path).await, parent)
+}
+
+#[tokio::test]
+async fn wider_rights_links_and_other_owners_are_refused() {
+    // spec: S5a
+    type Harm = Box<dyn FnOnce(&Path)>;
+    let moved = |name: fn(&Path) -> PathBuf| -> Harm {
+        Box::new(move |path| {
+            let (from, to) = (name(path), path.parent().unwrap().join("elsewhere"));
+            fs::rename(&from, &to).unwrap();
+            symlink(&to, &from).unwrap();
+        })
+    };
+    let instead = |name: &'static str, make: fn(&Path)| -> Harm {
+        Box::new(move |path| {
+            let path = path.join(name);
+            fs::remove_file(&path).unwrap();
+            make(&path);
+        })
+    };
+    let pipe = |path: &Path| {
+        use rustix::fs::{CWD, FileType, Mode};
+        rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    };
+    let socket = |path: &Path| {
+        drop(std::os::unix::net::UnixListener::bind(path).unwrap());
+        mode(path, 0o600);
+    };
+    let mut cases: Vec<(&str, Harm, &str)> = vec![
+        ("others may enter", Box::new(|path| mode(path, 0o701)), "chmod 700"),
+        ("a group may read", Box::new(|path| mode(path, 0o750)), "chmod 700"),
+        ("a group may write", Box::new(|path| mode(path, 0o720)), "chmod 700"),
+        ("the index is open", Box::new(|path| mode(&path.join("index"), 0o604)), "chmod 600"),
+        ("the lock is open", Box::new(|path| mode(&path.join("lock"), 0o660)), "chmod 600"),
+        ("the record is open", Box::new(|path| mode(&record(path), 0o640)), "chmod 600"),
+        ("the directory is a link", moved(Path::to_owned), "symbolic link"),
+        ("the index is a link", moved(|path| path.join("index")), "symbolic link"),
+        ("the lock is a link", moved(|path| path.join("lock")), "symbolic link"),
+        ("the record is a link", moved(record), "symbolic link"),
+        ("the index is a pipe", instead("index", pipe), "something else"),
+        (
+            "the index is a directory",
+            instead("index", |path| fs::create_dir(path).unwrap()),
+            "something else",
+        ),
+        ("the lock is a pipe", instead("lock", pipe), "something else"),
+        ("the lock is a socket", instead("lock", socket), "cannot open"),
+    ];
+    if has_part("root", rustix::process::geteuid().is_root(), "run as root") {
+        let given = |name: fn(&Path) -> PathBuf| -> Harm {
+            Box::new(move |path| chown(name(path), Some(1234), Some(1234)).unwrap())
+        };
+        cases.push(("the directory is somebody's", given(Path::to_owned), "chown"));
+        cases.push(("the index is somebody's", given(|path| path.join("index")), "chown"));
+        cases.push(("the record is somebody's", given(record), "chown"));
+    }
+    for (what, harm, expected) in cases {
+        let (opened, parent) = harmed(harm).await;
+        let error = match opened {
+            Ok(store) => store.get(&key("name")).await.expect_err(what),
+            Err(error) => error,
+        };
+        let kind =
+            if expected == "cannot open" { ErrorKind::Unavailable } else { ErrorKind::Refused };
+        assert_eq!(error.kind(), kind, "{what}: {error}");
+        assert!(error.to_string().contains(expected), "{what}: {error}");
+        fs::remove_dir_all(parent).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_no_writer_finished_is_removed_and_what_is_not_ours_stays() {
+    // spec: S5b
+    let directory = directory();
+    let path = directory.path();
+    put(&open(path).await.unwrap(), "name", "value").await;
+    let stray = record(path).with_extension("7");
+    for name in ["unfinished-index", "unfinished-anything", "notes.txt"] {
+        fs::write(path.join(name), "x").unwrap();
+        mode(&path.join(name), 0o600);
+    }
+    fs::copy(record(path), &stray).unwrap();
+    let store = open(path).await.unwrap();
+    assert_eq!(get(&store, "name").await.as_deref(), Some("value"));
+    let mut left: Vec<_> = fs::read_dir(path)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.contains(".1"))
+        .collect();
+    left.sort();
+    assert_eq!(left, ["index", "lock", "notes.txt"]);
+}
+
+#[tokio::test]
+async fn a_place_that_is_no_directory_is_a_clear_error() {
+    let directory = directory();
+    let file = directory.path().join("file");
+    fs::write(&file, "x").unwrap();
+    for path in [file.clone(), file.join("below"), PathBuf::from("/proc/credentials")] {
+        let error = open(&path).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+    }
+}

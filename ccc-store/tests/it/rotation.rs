@@ -1,0 +1,95 @@
+//! Other keys, while everybody reads and writes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use ccc_core::ErrorKind;
+use ccc_store::FileCredentialStore;
+use tokio::task::JoinSet;
+
+use crate::common::{directory, get, keys, put};
+
+const NAMES: usize = 40;
+const ROTATIONS: u8 = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_rotation_and_no_read_fails() {
+    // spec: S4
+    let directory = directory();
+    let store = Arc::new(FileCredentialStore::open(directory.path(), &keys(&[1])).await.unwrap());
+    for number in 0..NAMES {
+        put(&*store, &format!("name/{number}"), &format!("value {number}")).await;
+    }
+    // Another process, which has all the keys from the start.
+    let every: Vec<u8> = (1..=ROTATIONS + 1).collect();
+    let other = FileCredentialStore::open(directory.path(), &keys(&every)).await.unwrap();
+    let readers = [Arc::clone(&store), Arc::clone(&store), Arc::new(other)];
+    let (reads, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let mut running = JoinSet::new();
+    for (reader, store) in readers.into_iter().enumerate() {
+        let (reads, over) = (Arc::clone(&reads), Arc::clone(&over));
+        running.spawn(async move {
+            for number in (0..NAMES).cycle().skip(reader) {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let found = get(&*store, &format!("name/{number}")).await;
+                assert_eq!(found, Some(format!("value {number}")));
+                reads.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    let writer = Arc::clone(&store);
+    let stop = Arc::clone(&over);
+    running.spawn(async move {
+        let mut written = 0;
+        while !stop.load(Ordering::Relaxed) {
+            put(&*writer, "written", &written.to_string()).await;
+            assert_eq!(get(&*writer, "written").await, Some(written.to_string()));
+            written += 1;
+        }
+    });
+    #[allow(clippy::disallowed_methods, reason = "a figure for the reader")]
+    let start = Instant::now();
+    for number in 2..=ROTATIONS + 1 {
+        let before = reads.load(Ordering::Relaxed);
+        let rotated = store.rotate(&keys(&[number, number - 1])).await.unwrap();
+        assert!((NAMES..=NAMES + 1).contains(&rotated), "{rotated} records");
+        assert!(reads.load(Ordering::Relaxed) > before, "nobody read during the rotation");
+    }
+    over.store(true, Ordering::Relaxed);
+    let took = start.elapsed();
+    while let Some(ended) = running.join_next().await {
+        ended.unwrap();
+    }
+    let reads = reads.load(Ordering::Relaxed);
+    #[allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "a figure for the reader")]
+    {
+        println!(
+            "{reads} reads, {:.0} a second, during {ROTATIONS} rotations of {NAMES} records: none failed",
+            reads as f64 / took.as_secs_f64()
+        );
+    }
+    let alone = FileCredentialStore::open(directory.path(), &keys(&[ROTATIONS + 1])).await.unwrap();
+    assert_eq!(get(&alone, "name/7").await.as_deref(), Some("value 7"));
+    let old = FileCredentialStore::open(directory.path(), &keys(&[ROTATIONS])).await.unwrap_err();
+    assert_eq!(old.kind(), ErrorKind::Corrupt, "{old}");
+}
+
+#[tokio::test]
+async fn keys_that_do_not_open_what_is_there_are_not_taken() {
+    // spec: S4
+    let directory = directory();
+    let store = FileCredentialStore::open(directory.path(), &keys(&[1])).await.unwrap();
+    put(&store, "name", "value").await;
+    let error = store.rotate(&keys(&[2, 3])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    put(&store, "name", "newer").await;
+    assert_eq!(store.rotate(&keys(&[1])).await.unwrap(), 0, "nothing is under another key");
+    assert_eq!(store.rotate(&keys(&[2, 1])).await.unwrap(), 1);
+    assert_eq!(store.rotate(&keys(&[2, 1])).await.unwrap(), 0);
+    assert_eq!(get(&store, "name").await.as_deref(), Some("newer"));
+    assert_eq!(get(&store, "none").await, None);
+    assert_eq!(store.rotate(&keys(&[2])).await.unwrap(), 0, "the old key is not needed any more");
+}
