@@ -1,10 +1,19 @@
 //! Removing what an agent may have made as hard to remove as it could.
 
+use std::ffi::CString;
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustix::fs::{
+    AtFlags, CWD, Dir, DirEntry, FileType, Mode, OFlags, fchmod, openat, renameat, statat, unlinkat,
+};
+use rustix::io::Errno;
+use rustix::path::Arg;
 
 use crate::{Error, ErrorKind, Result};
 
@@ -66,51 +75,127 @@ pub(crate) fn remove_tree_now(path: &Path, give_up: &AtomicBool) -> Result<()> {
 }
 
 /// Removes a directory of any depth. What lies deep is moved up, so that no depth needs more stack,
-/// open files or longer paths: an agent can dig deeper than all three reach.
-fn remove_directory(top: &Path, give_up: &AtomicBool) -> io::Result<()> {
-    open_up(top);
+/// open files or longer paths: an agent can dig deeper than all three reach. Every name is one within an open
+/// directory: whoever still lives in the tree cannot put a link in its place and have us go elsewhere.
+fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
+    let top = enter(CWD, path)?;
     let mut moved = 0_u64;
     let mut free_name = || loop {
         moved += 1;
-        let name = top.join(format!("moved-{moved}"));
-        if fs::symlink_metadata(&name).is_err() {
+        let name = format!("moved-{moved}");
+        if statat(&top, &name, AtFlags::SYMLINK_NOFOLLOW).is_err() {
             return name;
         }
     };
     loop {
         let mut empty = true;
-        for entry in fs::read_dir(top)? {
+        for entry in Dir::read_from(&top)? {
             if give_up.load(Ordering::Relaxed) {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long"));
             }
-            let entry = entry?;
+            let Some((name, is_directory)) = named(&top, &entry?)? else { continue };
             empty = false;
-            if !entry.file_type()?.is_dir() {
-                fs::remove_file(entry.path())?;
+            if !is_directory {
+                unlinkat(&top, &name, AtFlags::empty())?;
                 continue;
             }
-            open_up(&entry.path());
-            for inner in fs::read_dir(entry.path())? {
-                let inner = inner?;
-                if inner.file_type()?.is_dir() {
-                    // Who is moved must be writable: its `..` changes.
-                    open_up(&inner.path());
-                    fs::rename(inner.path(), free_name())?;
-                } else {
-                    fs::remove_file(inner.path())?;
+            let outer = enter(&top, &name)?;
+            for inner in Dir::read_from(&outer)? {
+                match named(&outer, &inner?)? {
+                    Some((inner, true)) => {
+                        // Who is moved must be writable: its `..` changes.
+                        enter(&outer, &inner)?;
+                        renameat(&outer, &inner, &top, free_name())?;
+                    }
+                    Some((inner, false)) => unlinkat(&outer, &inner, AtFlags::empty())?,
+                    None => {}
                 }
             }
-            fs::remove_dir(entry.path())?;
+            unlinkat(&top, &name, AtFlags::REMOVEDIR)?;
         }
         if empty {
-            return fs::remove_dir(top);
+            return fs::remove_dir(path);
         }
     }
 }
 
-/// A directory without permissions hides its contents from its owner. Where this fails, what
-/// follows says why.
-fn open_up(directory: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let _ = fs::set_permissions(directory, fs::Permissions::from_mode(0o700));
+/// The name of an entry that is something, and whether it is a directory.
+fn named(directory: &OwnedFd, entry: &DirEntry) -> io::Result<Option<(CString, bool)>> {
+    let name = entry.file_name();
+    if matches!(name.to_bytes(), b"." | b"..") {
+        return Ok(None);
+    }
+    let kind = match entry.file_type() {
+        FileType::Unknown => {
+            let found = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            FileType::from_raw_mode(found.st_mode)
+        }
+        kind => kind,
+    };
+    Ok(Some((name.to_owned(), kind == FileType::Directory)))
+}
+
+/// Opens a directory, and opens it up: one without permissions hides its contents from its owner.
+fn enter(at: impl AsFd, name: impl Arg + Copy) -> io::Result<OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let at = at.as_fd();
+    let opened = match openat(at, name, flags | OFlags::RDONLY, Mode::empty()) {
+        Err(Errno::ACCESS) => {
+            let place = openat(at, name, flags | OFlags::PATH, Mode::empty())?;
+            let this = format!("/proc/self/fd/{}", place.as_raw_fd());
+            fs::set_permissions(this, fs::Permissions::from_mode(0o700))?;
+            openat(place, c".", flags | OFlags::RDONLY, Mode::empty())?
+        }
+        opened => opened?,
+    };
+    // Where this fails, what follows says why.
+    let _ = fchmod(&opened, Mode::RWXU);
+    Ok(opened)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn whoever_swaps_directories_for_links_leads_no_removal_out() {
+        // spec: X4d
+        let (tree, victim) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = victim.path().join("kept/file");
+        fs::create_dir(victim.path().join("kept")).unwrap();
+        fs::write(&file, "").unwrap();
+        let mode = fs::metadata(victim.path()).unwrap().permissions();
+        let (over, swaps) = (AtomicBool::new(false), std::sync::atomic::AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (top, link) = (tree.path().join("top"), tree.path().join("link"));
+                symlink(victim.path(), &link).unwrap();
+                while !over.load(Ordering::Relaxed) {
+                    // One of these goes when it is removed: then there is nothing to swap until the next.
+                    for name in ["a", "a/b"] {
+                        let (name, aside) = (top.join(name), tree.path().join("aside"));
+                        if fs::rename(&name, &aside).is_ok() {
+                            swaps.fetch_add(1, Ordering::Relaxed);
+                            let _ = symlink(victim.path(), &name);
+                            let _ = fs::remove_file(&name);
+                            let _ = fs::rename(&aside, &name);
+                            let _ = fs::remove_dir_all(&aside);
+                        }
+                    }
+                }
+            });
+            for _ in 0..1_000 {
+                let _ = fs::create_dir_all(tree.path().join("top/a/b/c"));
+                let _ = remove_tree_blocking(&tree.path().join("top"));
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+        assert!(swaps.load(Ordering::Relaxed) > 0);
+        assert!(file.exists(), "what a link led to was removed");
+        assert_eq!(fs::metadata(victim.path()).unwrap().permissions(), mode);
+    }
 }

@@ -9,7 +9,7 @@ use ccc_core::{Clock, Error, ErrorKind, Result, RunId};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::sessions::{Sessions, is_in};
-use crate::users::{Users, is_of};
+use crate::users::{Users, is_of, threads};
 
 /// Set in the environment of every process of a run. A child inherits it through fork and exec, also
 /// when it leaves session and process group; so it finds what a group kill misses.
@@ -68,7 +68,13 @@ fn each_process(mut seen: impl FnMut(Pid, &Path)) {
 /// a zombie has no environment any more, and is not alive.
 fn run_of(process: &Path, owner: &str) -> Option<RunId> {
     let owner = format!("{OWNER_MARK}={owner}");
-    let environment = environment(process).ok()?;
+    let environment =
+        environment(process).ok().filter(|found| !found.is_empty()).or_else(|| {
+            // One whose first thread has ended has it in the others.
+            let others =
+                threads(process).filter_map(|thread| fs::read(thread.join("environ")).ok());
+            others.into_iter().find(|found| !found.is_empty())
+        })?;
     let mut variables = environment.split(|byte| *byte == 0);
     if !variables.clone().any(|variable| variable == owner.as_bytes()) {
         return None;
@@ -108,11 +114,13 @@ pub(crate) async fn runs_alive(ours: &Ours) -> Result<Vec<RunId>> {
 /// Each gets them as soon as it is found: one that forks and ends leaves little time.
 async fn signal_all(ours: &Ours, run: RunId, signals: &'static [Signal]) -> Result<usize> {
     let (owner, sessions, user) = (ours.owner.clone(), ours.sessions.of(run), ours.users.of(run));
+    let believed = ours.users.believed(run);
     blocking(move || {
         let mut found = 0;
         each_process(|pid, process| {
             let is_theirs = user.is_some_and(|user| is_of(user, process));
-            if is_theirs || run_of(process, &owner) == Some(run) || is_in(&sessions, pid) {
+            let is_marked = || run_of(process, &owner) == Some(run) || is_in(&sessions, pid);
+            if is_theirs || (is_marked() && believed(process)) {
                 found += 1;
                 for signal in signals {
                     // Gone already is as good.

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ccc_core::RunId;
 use rustix::process::Pid;
+
+use crate::users::threads;
 
 /// Finds processes that lost the marks of their run, because a program was started with an
 /// environment of its own, and that are still in the session of the program that we started.
@@ -64,8 +67,16 @@ struct Stat {
 
 impl Stat {
     fn of(pid: Pid) -> Option<Self> {
-        let text = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-        Self::parse(&String::from_utf8_lossy(&text))
+        let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+        let mut stat = Self::at(&process)?;
+        // One whose first thread has ended looks dead, and goes on in the others.
+        stat.alive = stat.alive
+            || threads(&process).any(|thread| Self::at(&thread).is_some_and(|stat| stat.alive));
+        Some(stat)
+    }
+
+    fn at(task: &Path) -> Option<Self> {
+        Self::parse(&String::from_utf8_lossy(&fs::read(task.join("stat")).ok()?))
     }
 
     /// Fields 3, 6 and 22 of proc_pid_stat(5); field 2 is a name that may hold anything.

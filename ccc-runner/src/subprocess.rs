@@ -23,7 +23,7 @@ use own_user::{Ability, InFront};
 use crate::breach;
 use crate::processes::{self, Ours};
 use crate::sessions::Sessions;
-use crate::user::give;
+use crate::user::{give, take};
 use crate::users::Users;
 
 /// How long to wait between two looks at the workspace.
@@ -69,12 +69,16 @@ struct Subprocesses {
 }
 
 impl SubprocessRunner {
-    /// A runner that keeps the homes of its runs under `state_dir`, a directory of its own.
+    /// A runner that keeps the homes of its runs under `state_dir`, a directory of its own. Every descriptor that
+    /// this process has by now, but for the first three, is closed in programs that it starts from now on, runs or
+    /// not.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] when the directory cannot be made.
     pub fn new(state_dir: impl Into<PathBuf>) -> Result<Self> {
         let state_dir = state_dir.into();
+        // What whoever started this process left open is not for programs that we start.
+        close_fds::set_fds_cloexec_threadsafe(3, &[]);
         make_private(&state_dir)?;
         let state_dir = fs::canonicalize(&state_dir).map_err(|e| unusable(&state_dir, &e))?;
         let owner = state_dir.to_string_lossy().into_owned();
@@ -140,7 +144,7 @@ impl ContainerRunner for SubprocessRunner {
         if let Some(ability) = &self.own_user {
             ability.check(&self.state_dir).await?;
             // Nobody of an earlier attempt may be there to see what root does.
-            self.ours.users.recall(run, &state);
+            self.ours.users.recall(run, &state)?;
             processes::kill(&*self.clock, &self.ours, run).await?;
             let user = self.ours.users.claim(run)?;
             for tree in [&workspace, &state] {
@@ -165,7 +169,7 @@ impl ContainerRunner for SubprocessRunner {
     async fn destroy(&self, run: RunId) -> Result<()> {
         let state = self.state_dir.join(run.to_string());
         if self.own_user.is_some() {
-            self.ours.users.recall(run, &state);
+            self.ours.users.recall(run, &state)?;
         }
         processes::kill(&*self.clock, &self.ours, run).await?;
         ccc_core::files::remove_tree(state).await?;
@@ -227,20 +231,26 @@ impl Container for Subprocesses {
 
     async fn stop(&self, grace: Duration) -> Result<()> {
         processes::terminate(&*self.clock, &self.ours, self.run, grace).await?;
-        processes::kill(&*self.clock, &self.ours, self.run).await
+        processes::kill(&*self.clock, &self.ours, self.run).await?;
+        if self.in_front.is_some() {
+            // Another run may hold a directory of it open: what root looks at from now on is not theirs to change.
+            take(self.spec.workspace.clone()).await?;
+        }
+        Ok(())
     }
 }
 
 impl Subprocesses {
-    /// The first ceiling of the workspace that is exceeded, when one is.
+    /// The first ceiling that is exceeded, when one is: of the workspace, or of what the run has beside it, which
+    /// may be as large.
     async fn breach(&self) -> Breach {
         let Resources { workspace_bytes: bytes, workspace_entries: entries, .. } =
             self.spec.resources;
         loop {
             self.clock.sleep(LOOK_AGAIN).await;
-            let workspace = self.spec.workspace.clone();
+            let trees = [self.spec.workspace.clone(), self.home.clone()];
             let looked = tokio::task::spawn_blocking(move || {
-                ccc_keeper::measure(&workspace, bytes, entries)
+                trees.iter().find_map(|tree| ccc_keeper::measure(tree, bytes, entries))
             });
             if let Ok(Some(breach)) = looked.await {
                 return breach;

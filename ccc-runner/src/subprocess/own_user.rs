@@ -11,9 +11,13 @@ use tokio::sync::OnceCell;
 use super::tool;
 use crate::user::AGENT_USER;
 
-/// Takes what only root may enter out of the programs' sight, all but the workspace (`$1`) and the home (`$2`):
-/// as many directories (`$3`) as follow are empty ones in a mount namespace of their own. Workspace and home are
-/// found again by their descriptors, because their paths lead to nothing any more.
+/// Where everybody may write: what one run leaves there another would find.
+const SHARED: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock"];
+
+/// Takes what only root may enter out of the programs' sight, and what everybody may write to, all but the
+/// workspace (`$1`) and the home (`$2`): as many directories (`$3`) as follow, and the shared ones, are empty in a
+/// mount namespace of their own. Workspace and home are found again by their descriptors, because their paths lead
+/// to nothing any more.
 const OUT_OF_SIGHT: &str = r#"
 set -e
 ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_tops=$3
@@ -21,6 +25,10 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 066
 exec 8<"$1" 9<"$2"
 shift 3
+for ccc_shared in /tmp /var/tmp /dev/shm /run/lock; do
+  [ -d "$ccc_shared" ] || continue
+  mount -t tmpfs -o mode=1777,size=256m,nr_inodes=100k,nosuid,nodev ccc "$ccc_shared"
+done
 while [ "$ccc_tops" -gt 0 ]; do
   mount -t tmpfs -o mode=0711,size=1m,nosuid,nodev ccc "$1"
   ccc_tops=$((ccc_tops - 1))
@@ -33,16 +41,18 @@ ccc_put 8 "$ccc_workspace"
 ccc_put 9 "$ccc_home"
 exec 8<&- 9<&-
 cd "$ccc_workspace"
+# Where memory runs short it goes first, and not the service.
+echo 500 >/proc/self/oom_score_adj || :
 umask "$ccc_mask"
 PATH=$ccc_path
-unset PWD OLDPWD ccc_path ccc_mask ccc_workspace ccc_home ccc_tops
+unset PWD OLDPWD ccc_path ccc_mask ccc_workspace ccc_home ccc_tops ccc_shared
 exec "$@"
 "#;
 
 /// A run's user, and how its programs get there.
 #[derive(Debug)]
 pub(super) struct InFront {
-    /// What makes a place where only the user's things are seen; nothing where there is nothing to hide.
+    /// What makes a place where only the user's things are seen.
     pub(super) place: Vec<OsString>,
     /// What makes the user; it takes `setpriv` before it.
     pub(super) user: [String; 5],
@@ -80,7 +90,8 @@ impl Ability {
 /// What goes in front of a program, so that it runs as the user and sees what that user may.
 pub(super) fn in_front(user: u32, workspace: &Path, home: &Path) -> Result<InFront> {
     let mut tops: Vec<PathBuf> = Vec::new();
-    for top in [workspace, home].into_iter().filter_map(shut_above) {
+    let shut = [workspace, home].into_iter().filter_map(shut_above);
+    for top in shut.filter(|top| !is_shared(top)) {
         // What lies in another's is out of sight with it.
         if !tops.iter().any(|other| top.starts_with(other)) {
             tops.retain(|other| !other.starts_with(&top));
@@ -94,11 +105,9 @@ pub(super) fn in_front(user: u32, workspace: &Path, home: &Path) -> Result<InFro
         "--inh-caps=-all".to_owned(),
         "--bounding-set=-all".to_owned(),
     ];
-    if tops.is_empty() {
-        return Ok(InFront { place: Vec::new(), user });
-    }
     let mut place = vec![tool("unshare")?.into()];
-    place.extend(["--mount", "--propagation", "private", "--"].map(OsString::from));
+    // What a program keeps with the kernel is gone with it: another run may have its user by then.
+    place.extend(["--mount", "--ipc", "--propagation", "private", "--"].map(OsString::from));
     place.push(tool("sh")?.into());
     place.extend(["-c", OUT_OF_SIGHT, "ccc"].map(OsString::from));
     place.extend([workspace.into(), home.into(), tops.len().to_string().into()]);
@@ -113,9 +122,15 @@ fn shut_above(path: &Path) -> Option<PathBuf> {
     above.iter().rev().find(shut).map(|path| path.to_path_buf())
 }
 
+/// Whether it lies where everybody may write.
+fn is_shared(path: &Path) -> bool {
+    SHARED.iter().any(|shared| path.starts_with(shared))
+}
+
 /// Whether a run's user can come to this program.
 pub(super) fn is_in_sight(program: &Path) -> bool {
-    fs::canonicalize(program).is_ok_and(|program| shut_above(&program).is_none())
+    fs::canonicalize(program)
+        .is_ok_and(|program| shut_above(&program).is_none() && !is_shared(&program))
 }
 
 /// Says so of variables that would make root do something, before it is root no more, and of those that a shell
@@ -123,8 +138,21 @@ pub(super) fn is_in_sight(program: &Path) -> bool {
 pub(super) fn check_variable(name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let is_name = name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit());
-    let heeded = ["LD_", "BASH", "GLIBC_", "MALLOC_", "ccc_"].iter().any(|of| name.starts_with(of))
-        || matches!(name, "ENV" | "IFS" | "PS4" | "SHELLOPTS" | "POSIXLY_CORRECT" | "CDPATH");
+    let heeded = ["LD_", "BASH", "GLIBC_", "MALLOC_", "LIBMOUNT_", "ccc_"]
+        .iter()
+        .any(|of| name.starts_with(of))
+        || matches!(
+            name,
+            "ENV"
+                | "IFS"
+                | "PS4"
+                | "SHELLOPTS"
+                | "POSIXLY_CORRECT"
+                | "CDPATH"
+                | "GCONV_PATH"
+                | "LOCPATH"
+                | "NLSPATH"
+        );
     if is_name && !heeded {
         return Ok(());
     }
