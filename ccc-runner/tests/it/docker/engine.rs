@@ -288,6 +288,8 @@ async fn a_container_is_as_hard_as_it_is_said_to_be() {
         ("/ReadonlyRootfs", "true"),
         ("/NetworkMode", r#""none""#),
         ("/IpcMode", r#""private""#),
+        ("/CgroupnsMode", r#""private""#),
+        ("/Ulimits/0", r#"{"Hard":0,"Name":"core","Soft":0}"#),
         ("/PidMode", r#""""#),
         ("/UTSMode", r#""""#),
         ("/UsernsMode", r#""""#),
@@ -317,4 +319,17 @@ async fn a_container_is_as_hard_as_it_is_said_to_be() {
     assert!(!user.starts_with("0:") && user != "0" && !user.is_empty(), "{user}");
     container.stop(Duration::ZERO).await.unwrap();
     runner.destroy(run).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_plain_way_to_an_engine_elsewhere_takes_a_loud_name() {
+    // spec: X1
+    let state = tempfile::tempdir().unwrap();
+    let builder = || DockerRunner::builder(state.path()).host(Some("tcp://0.0.0.0:1".to_owned()));
+    let refused = builder().build().unwrap().check().await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
+    assert!(refused.to_string().contains("dangerously_unencrypted"), "{refused}");
+    // Nobody listens there: but it was tried.
+    let tried = builder().dangerously_unencrypted().build().unwrap().check().await.unwrap_err();
+    assert_eq!(tried.kind(), ErrorKind::Unavailable, "{tried}");
 }
