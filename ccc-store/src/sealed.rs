@@ -1,6 +1,7 @@
 //! A credential store over anything that keeps bytes and can be trusted with none of them.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
+use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ccc_core::credential::{Precondition, StoredSecret, Version};
@@ -26,6 +27,26 @@ const TRIES: usize = 1_000;
 pub(crate) struct Place {
     pub(crate) name: [u8; 32],
     pub(crate) version: u64,
+}
+
+/// As a file or a row is named.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", hex::encode(self.name), self.version)
+    }
+}
+
+impl FromStr for Place {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (digits, number) = text.split_once('.').ok_or(())?;
+        let (mut name, version) = ([0; 32], number.parse().map_err(|_| ())?);
+        hex::decode_to_slice(digits, &mut name).map_err(|_| ())?;
+        // One way to write it: no capitals, no sign, no zeros in front.
+        let place = Self { name, version };
+        (place.to_string() == text).then_some(place).ok_or(())
+    }
 }
 
 /// An index as it rests.

@@ -39,7 +39,7 @@ impl Shelf for FileShelf {
     }
 
     async fn record(&self, place: Place) -> Result<Option<Vec<u8>>> {
-        self.with(move |directory| directory.read(&name(place))).await
+        self.with(move |directory| directory.read(&place.to_string())).await
     }
 
     async fn write(&self, change: Arc<Change>) -> Result<bool> {
@@ -47,7 +47,7 @@ impl Shelf for FileShelf {
     }
 
     async fn sweep(&self, from: Rests, keep: Vec<Place>) -> Result<()> {
-        self.with(move |directory| sweep(directory, &from, keep)).await
+        self.with(move |directory| sweep(directory, &from, &keep)).await
     }
 
     async fn keep_derivation(&self, fresh: String) -> Result<String> {
@@ -55,15 +55,9 @@ impl Shelf for FileShelf {
     }
 }
 
-fn name(place: Place) -> String {
-    format!("{}.{}", hex::encode(place.name), place.version)
-}
-
 /// Whether it is the file of a record.
 fn is_record(name: &str) -> bool {
-    name.split_once('.').is_some_and(|(name, version)| {
-        name.len() == 64 && version.bytes().all(|byte| byte.is_ascii_digit())
-    })
+    name.parse::<Place>().is_ok()
 }
 
 fn index(directory: &Directory) -> Result<Option<Rests>> {
@@ -83,7 +77,7 @@ fn write(directory: &Directory, change: &Change) -> Result<bool> {
         return Ok(false);
     }
     if let Some((place, record)) = &change.put {
-        directory.write(&name(*place), record)?;
+        directory.write(&place.to_string(), record)?;
         directory.settle()?;
     }
     // This is the moment: what was written before it is nothing to anybody, and what is removed after it neither.
@@ -91,17 +85,17 @@ fn write(directory: &Directory, change: &Change) -> Result<bool> {
     directory.settle()?;
     if let Some(place) = change.remove {
         // It stays until the next start, where it cannot be removed now: the credential was written.
-        let _ = directory.remove(&name(place));
+        let _ = directory.remove(&place.to_string());
     }
     Ok(true)
 }
 
-fn sweep(directory: &Directory, from: &Rests, keep: Vec<Place>) -> Result<()> {
+fn sweep(directory: &Directory, from: &Rests, keep: &[Place]) -> Result<()> {
     let _held = directory.hold()?;
     if index(directory)?.as_ref() != Some(from) {
         return Ok(());
     }
-    let keep: Vec<String> = keep.into_iter().map(name).collect();
+    let keep: Vec<String> = keep.iter().map(ToString::to_string).collect();
     let stray = |name: &&String| {
         Directory::is_unfinished(name) || (is_record(name) && !keep.contains(name))
     };

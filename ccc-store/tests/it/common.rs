@@ -1,10 +1,14 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use ccc_core::credential::{Precondition, StoredSecret, Version};
 use ccc_core::{CredentialKey, CredentialStore, Result, Secret, async_trait};
+use ccc_store::durable_object::{Channel, Rows, answer};
 use ccc_store::{FileCredentialStore, Keys};
 use tempfile::TempDir;
 
@@ -74,5 +78,52 @@ impl CredentialStore for Turns {
 
     async fn list(&self) -> Result<Vec<CredentialKey>> {
         self.next().list().await
+    }
+}
+
+/// An object as Cloudflare hosts it: what a message does happens at once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Object(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept(RefCell<BTreeMap<String, Vec<u8>>>);
+
+impl Rows for Kept {
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.0.borrow().get(name).cloned())
+    }
+
+    fn put(&self, name: &str, value: &[u8]) -> Result<()> {
+        self.0.borrow_mut().insert(name.to_owned(), value.to_vec());
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        self.0.borrow_mut().remove(name);
+        Ok(())
+    }
+
+    fn names(&self, prefix: &str, most: usize) -> Result<Vec<String>> {
+        let rows = self.0.borrow();
+        let all = rows.keys().filter(|name| name.starts_with(prefix));
+        Ok(all.take(most).cloned().collect())
+    }
+}
+
+impl Object {
+    /// All that it keeps, as text as far as it is.
+    pub(crate) fn shown(&self) -> String {
+        let kept = self.0.lock().unwrap();
+        let rows = kept.0.borrow();
+        rows.iter()
+            .map(|(name, row)| format!("{name} {}\n", String::from_utf8_lossy(row)))
+            .collect()
+    }
+}
+
+#[async_trait]
+impl Channel for Object {
+    async fn send(&self, message: Vec<u8>) -> Result<Vec<u8>> {
+        Ok(answer(&*self.0.lock().unwrap(), &message, None)?.unwrap())
     }
 }

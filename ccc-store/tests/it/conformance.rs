@@ -40,6 +40,25 @@ mod file_credential_store_of_two {
     ccc_core::credential_store_conformance!(fresh);
 }
 
+#[cfg(unix)]
+mod durable_object_credential_store {
+    use std::sync::Arc;
+
+    use ccc_core::SystemClock;
+    use ccc_core::testing::conformance::credential_store::Fixture;
+    use ccc_store::DurableObjectCredentialStore;
+
+    use crate::common::{Object, keys};
+
+    async fn fresh() -> Fixture {
+        let (object, clock) = (Object::default(), Arc::new(SystemClock));
+        let store = DurableObjectCredentialStore::open(object, clock, &keys(&[1])).await.unwrap();
+        Fixture::new(store)
+    }
+
+    ccc_core::credential_store_conformance!(fresh);
+}
+
 mod memory_run_store {
     use std::sync::Arc;
 

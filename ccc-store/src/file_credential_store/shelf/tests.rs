@@ -35,7 +35,7 @@ impl Shelf for Inline {
     }
 
     async fn record(&self, place: Place) -> Result<Option<Vec<u8>>> {
-        self.0.read(&name(place))
+        self.0.read(&place.to_string())
     }
 
     async fn write(&self, change: Arc<Change>) -> Result<bool> {
@@ -43,7 +43,7 @@ impl Shelf for Inline {
     }
 
     async fn sweep(&self, from: Rests, keep: Vec<Place>) -> Result<()> {
-        sweep(&self.0, &from, keep)
+        sweep(&self.0, &from, &keep)
     }
 
     async fn keep_derivation(&self, fresh: String) -> Result<String> {

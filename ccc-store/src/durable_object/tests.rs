@@ -1,0 +1,202 @@
+//! Objects, and ways to them, that are in the way.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use ccc_core::testing::ManualClock;
+use serde_json::{Value, json};
+
+use super::*;
+
+#[derive(Debug, Default)]
+struct Kept(RefCell<BTreeMap<String, Vec<u8>>>);
+
+impl Rows for Kept {
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.0.borrow().get(name).cloned())
+    }
+
+    fn put(&self, name: &str, value: &[u8]) -> Result<()> {
+        self.0.borrow_mut().insert(name.to_owned(), value.to_vec());
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        self.0.borrow_mut().remove(name);
+        Ok(())
+    }
+
+    fn names(&self, prefix: &str, most: usize) -> Result<Vec<String>> {
+        let rows = self.0.borrow();
+        let all = rows.keys().filter(|name| name.starts_with(prefix));
+        Ok(all.take(most).cloned().collect())
+    }
+}
+
+fn ask(rows: &Kept, ask: Value) -> Value {
+    let answer = answer(rows, ask.to_string().as_bytes(), None).unwrap().unwrap();
+    serde_json::from_slice(&answer).unwrap()
+}
+
+fn place(version: u64) -> String {
+    Place { name: [7; 32], version }.to_string()
+}
+
+#[test]
+fn a_write_that_is_asked_for_again_was_done() {
+    // spec: S7c
+    let rows = Kept::default();
+    let write = |from: Option<&[u8]>, index: &str, put: u64, remove: Option<u64>| {
+        json!({
+            "ask": "write", "from": from.map(digest), "index": index,
+            "put": [place(put), "cmVjb3Jk"], "remove": remove.map(place),
+        })
+    };
+    let (first, second) = (write(None, "b25l", 1, None), write(Some(b"one"), "dHdv", 2, Some(1)));
+    assert_eq!(ask(&rows, first.clone()), json!({"answer": "written"}));
+    assert_eq!(ask(&rows, first.clone()), json!({"answer": "written"}));
+    assert_eq!(ask(&rows, second.clone()), json!({"answer": "written"}));
+    // It came late, after another was there.
+    for again in [&first, &second, &first] {
+        assert_eq!(ask(&rows, again.clone()), json!({"answer": "written"}));
+    }
+    assert_eq!(rows.get("index").unwrap().unwrap(), b"two");
+    assert_eq!(rows.names("record/", 9).unwrap(), [format!("record/{}", place(2))]);
+    // Another one, made from what is there no more, was not done and is not.
+    assert_eq!(ask(&rows, write(Some(b"one"), "c2l4", 2, None)), json!({"answer": "overtaken"}));
+    assert_eq!(ask(&rows, write(None, "c2l4", 2, None)), json!({"answer": "overtaken"}));
+    let mut before = "two".to_owned();
+    for number in 0..200 {
+        let index = format!("{number:06}");
+        let text = Bytes(index.clone().into_bytes());
+        let next = json!({
+            "ask": "write", "from": digest(before.as_bytes()), "index": text, "put": null, "remove": null,
+        });
+        assert_eq!(ask(&rows, next), json!({"answer": "written"}));
+        before = index;
+    }
+    assert_eq!(rows.get("done").unwrap().unwrap().len(), 64 * 64, "it does not grow for ever");
+}
+
+#[test]
+fn a_message_that_comes_again_does_nothing() {
+    // spec: S7b
+    let rows = Kept::default();
+    let message = br#"{"ask": "derivation", "fresh": "x"}"#;
+    let once = |date: i64, nonce: char| Once { date, nonce: nonce.to_string().repeat(32) };
+    let now = 1_000_000;
+    let first = once(now, 'a');
+    assert!(answer(&rows, message, Some((&first, now))).unwrap().is_some());
+    for later in [0, 1, 300_000] {
+        let again = answer(&rows, message, Some((&first, now + later))).unwrap();
+        assert!(again.is_none(), "taken again {later} ms later");
+    }
+    assert!(answer(&rows, message, Some((&once(now, 'b'), now))).unwrap().is_some());
+    assert!(answer(&rows, message, Some((&once(now + 1, 'a'), now))).unwrap().is_some());
+    // What is too old to pass the gate is forgotten, and nothing else.
+    let late = once(now + 600_000, 'c');
+    assert!(answer(&rows, message, Some((&late, now + 600_000))).unwrap().is_some());
+    assert_eq!(rows.names("nonce/", 9).unwrap().len(), 1);
+}
+
+#[test]
+fn an_object_without_its_index_says_so() {
+    // spec: S8
+    let rows = Kept::default();
+    rows.put(&format!("record/{}", place(1)), b"x").unwrap();
+    for question in [json!({"ask": "index"}), json!({"ask": "record", "place": place(1)})] {
+        assert_eq!(ask(&rows, question), json!({"answer": "lost"}));
+    }
+}
+
+#[test]
+fn what_is_no_message_changes_nothing() {
+    let rows = Kept::default();
+    let elsewhere = json!({"ask": "record", "place": "../index"});
+    let plus = json!({"ask": "record", "place": place(1).replace('.', ".+")});
+    let large = Bytes(vec![0; 2_000_001]);
+    let large = json!({"ask": "write", "from": null, "index": large, "put": null, "remove": null});
+    let outside =
+        json!({"ask": "write", "from": null, "index": "", "put": ["index", ""], "remove": null});
+    let more = json!({"ask": "index", "and": "more"});
+    for wrong in [elsewhere, plus, large, outside, more, json!({"ask": "everything"}), json!([])] {
+        let answer = ask(&rows, wrong.clone());
+        assert_eq!(
+            answer["answer"],
+            "misunderstood",
+            "{}",
+            wrong.to_string().chars().take(80).collect::<String>()
+        );
+    }
+    for bytes in [&b""[..], b"\xff", b"{", br#"{"ask": "hunter2"}"#] {
+        let answer = answer(&rows, bytes, None).unwrap().unwrap();
+        let shown = String::from_utf8(answer).unwrap();
+        assert!(shown.contains("misunderstood") && !shown.contains("hunter2"), "{shown}");
+    }
+    assert!(rows.0.borrow().is_empty());
+}
+
+/// Answers with what it is given, one after the other, and then always with the last.
+#[derive(Debug)]
+struct Odd(Mutex<(usize, Vec<Result<&'static str, ErrorKind>>)>);
+
+#[async_trait]
+impl Channel for Odd {
+    async fn send(&self, _: Vec<u8>) -> Result<Vec<u8>> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (asked, answers) = &mut *held;
+        let answer = answers[(*asked).min(answers.len() - 1)];
+        *asked += 1;
+        answer.map(|text| text.as_bytes().to_vec()).map_err(|kind| Error::new(kind, "in the way"))
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_is_down_slow_or_confused_is_a_clear_error() {
+    // spec: S7c
+    const NOTHING: &str = r#"{"answer": "index", "index": null}"#;
+    let cases: [(&[Result<&str, ErrorKind>], ErrorKind, usize); 9] = [
+        (&[Err(ErrorKind::Unavailable)], ErrorKind::Unavailable, 4),
+        (&[Err(ErrorKind::TimedOut)], ErrorKind::TimedOut, 4),
+        (&[Err(ErrorKind::Refused)], ErrorKind::Refused, 1),
+        (&[Ok("<html>hunter2</html>")], ErrorKind::Unexpected, 1),
+        (&[Ok("")], ErrorKind::Unexpected, 1),
+        (&[Ok(r#"{"answer": "swept"}"#)], ErrorKind::Unexpected, 1),
+        (&[Ok(r#"{"answer": "lost"}"#)], ErrorKind::Corrupt, 1),
+        (&[Ok(r#"{"answer": "misunderstood", "why": "x"}"#)], ErrorKind::Unsupported, 1),
+        (&[Ok(NOTHING), Err(ErrorKind::TimedOut), Ok("{}")], ErrorKind::Unexpected, 3),
+    ];
+    for (answers, expected, asked) in cases {
+        let odd = Arc::new(Odd(Mutex::new((0, answers.to_vec()))));
+        #[derive(Debug)]
+        struct Shared(Arc<Odd>);
+        #[async_trait]
+        impl Channel for Shared {
+            async fn send(&self, message: Vec<u8>) -> Result<Vec<u8>> {
+                self.0.send(message).await
+            }
+        }
+        let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+        let keys = Keys::parse(&Keys::generate().unwrap()).unwrap();
+        let opened = async {
+            let (channel, clock) = (Shared(Arc::clone(&odd)), Arc::clone(&clock));
+            DurableObjectCredentialStore::open(channel, Arc::new(clock), &keys).await
+        };
+        let ticks = async {
+            loop {
+                tokio::task::yield_now().await;
+                clock.advance(Duration::from_millis(50));
+            }
+        };
+        let error = tokio::select! {
+            opened = opened => opened.unwrap_err(),
+            () = ticks => unreachable!(),
+        };
+        assert_eq!(error.kind(), expected, "{answers:?}: {error}");
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        assert_eq!(odd.0.lock().unwrap().0, asked, "{answers:?}");
+    }
+}

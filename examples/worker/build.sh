@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Makes what wrangler deploys: `build/`, or the directory that is named first. Compiles the Worker, unless the
+# compiled module is named second.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+out=${1:-$here/build}
+module=${2:-}
+if [ -z "$module" ]; then
+  target=wasm32-unknown-unknown
+  (cd "$here" && cargo build --locked --release --target "$target" -p ccc-worker)
+  module=${CARGO_TARGET_DIR:-$here/../../target}/$target/release/ccc_worker.wasm
+fi
+rm -rf "$out"
+"${WASM_BINDGEN:-wasm-bindgen}" --target web --no-typescript --out-dir "$out" "$module"
+# The glue's own pieces have names that change with every version of it.
+number=0
+for piece in "$out"/snippets/*/*.js; do
+  sed -i "s#\./snippets/${piece#"$out"/snippets/}#./piece-$number.js#" "$out/ccc_worker.js"
+  mv "$piece" "$out/piece-$number.js"
+  number=$((number + 1))
+done
+rm -rf "$out/snippets"
+cp "$here/entry.mjs" "$here/workerd.capnp" "$out"

@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(target_arch = "wasm32")]
+#[allow(missing_docs, missing_debug_implementations, reason = "of what the macro makes")]
+mod object;
+#[cfg(target_arch = "wasm32")]
+#[allow(missing_docs, reason = "of what the macro makes")]
+mod routes;
+
+#[cfg(target_arch = "wasm32")]
+pub use object::Credentials;

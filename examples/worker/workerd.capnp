@@ -1,0 +1,29 @@
+# The Worker in workerd, Cloudflare's runtime, on one's own machine:
+# `CREDENTIALS_SECRET=… workerd serve build/workerd.capnp --directory-path=objects=DIRECTORY`.
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .worker),
+    # Where objects are kept; the command line says where that is.
+    (name = "objects", disk = (writable = true)),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:8787", http = (), service = "main")],
+);
+
+const worker :Workerd.Worker = (
+  modules = [
+    (name = "entry.mjs", esModule = embed "entry.mjs"),
+    (name = "ccc_worker.js", esModule = embed "ccc_worker.js"),
+    (name = "piece-0.js", esModule = embed "piece-0.js"),
+    (name = "ccc_worker_bg.wasm", wasm = embed "ccc_worker_bg.wasm"),
+  ],
+  # As in wrangler.jsonc.
+  compatibilityDate = "2026-01-01",
+  bindings = [
+    (name = "CREDENTIALS", durableObjectNamespace = "Credentials"),
+    (name = "CREDENTIALS_SECRET", fromEnvironment = "CREDENTIALS_SECRET"),
+  ],
+  durableObjectNamespaces = [(className = "Credentials", uniqueKey = "ccc-credentials", enableSql = true)],
+  durableObjectStorage = (localDisk = "objects"),
+);
