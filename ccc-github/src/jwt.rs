@@ -1,10 +1,15 @@
 //! The App's own credential: a private key, and the short-lived JWT that is signed with it
 //! (GitHub docs, "Generating a JSON Web Token (JWT) for a GitHub App").
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use rsa::RsaPrivateKey;
+use rsa::pkcs1::DecodeRsaPrivateKey as _;
+use rsa::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 #[cfg(test)]
 mod tests;
@@ -51,6 +56,24 @@ impl std::fmt::Debug for AppKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("AppKey([REDACTED])")
     }
+}
+
+/// `SHA256:` and the digest of the public key, as the App's settings page shows it for each of its keys
+/// (GitHub docs, "Managing private keys for GitHub Apps").
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] where [`AppKey::from_pem`] has it.
+pub(crate) fn fingerprint(pem: &Secret) -> Result<String> {
+    let text = Secret::from(pem.expose_str()?.replace("\\n", "\n").trim().to_owned());
+    let text = text.expose_str()?;
+    let key = RsaPrivateKey::from_pkcs1_pem(text)
+        .ok()
+        .or_else(|| RsaPrivateKey::from_pkcs8_pem(text).ok());
+    let public = key.and_then(|key| key.to_public_key().to_public_key_der().ok());
+    let public = public.ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, "the private key does not parse as an RSA private key")
+    })?;
+    Ok(format!("SHA256:{}", BASE64_STANDARD.encode(Sha256::digest(public.as_bytes()))))
 }
 
 #[derive(Serialize)]

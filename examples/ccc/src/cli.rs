@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use ccc_core::Result;
 use clap::{Args, Parser, Subcommand};
 
-use crate::{demo, doctor, emulate, run, serve};
+use crate::{demo, doctor, emulate, keep, run, serve};
 
 /// An issue is opened; minutes later there is a pull request, or a comment that says why not.
 #[derive(Debug, Parser)]
@@ -28,8 +28,63 @@ enum Command {
     Serve(ServeArgs),
     /// Look whether this machine can do the work: git, the container engine, its image, its walls.
     Doctor(DoctorArgs),
+    /// Print a fresh key: for the credentials, or for a Worker that keeps them.
+    Keygen,
+    /// Show and change what is kept of GitHub Apps, and the key that it is kept under.
+    Config(ConfigArgs),
     /// Run an emulated GitHub, for your own integration.
     GithubEmulator(EmulatorArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+    /// The configuration file. Default: ccc.toml, when there is one.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show the Apps: fingerprints, and no secret.
+    Show {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Keep an App, or change one. What is not said stays as it is.
+    Set(SetArgs),
+    /// Forget an App. Exit status 1 when there was none.
+    Clear {
+        /// Its number.
+        #[arg(long)]
+        app_id: u64,
+    },
+    /// Put everything under a new key, which comes before the old one in the key's file.
+    RotateKey,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetArgs {
+    /// The App's number.
+    #[arg(long)]
+    pub(crate) app_id: Option<u64>,
+    /// The file with its private key, PEM; - for standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) private_key_file: Option<PathBuf>,
+    /// The file with its webhook secret; - for standard input. The one before stays valid.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) webhook_secret_file: Option<PathBuf>,
+    /// An installation.
+    #[arg(long, value_name = "N")]
+    pub(crate) installation_id: Option<u64>,
+    /// No webhook secret is valid but the newest.
+    #[arg(long)]
+    pub(crate) forget_old_secrets: bool,
+    /// All of this as a JSON object, as POST /config takes it: a file, or - for standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["app_id", "private_key_file", "webhook_secret_file", "installation_id", "forget_old_secrets"])]
+    pub(crate) json: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -141,6 +196,8 @@ impl Cli {
                 Command::Run(args) => run::run(&args).await,
                 Command::Serve(args) => serve::serve(&args).await.map(|()| true),
                 Command::Doctor(args) => doctor::doctor(&args).await,
+                Command::Keygen => keep::keygen().map(|()| true),
+                Command::Config(args) => keep::config(&args).await,
                 Command::GithubEmulator(args) => emulate::emulate(&args).await.map(|()| true),
             }
         });

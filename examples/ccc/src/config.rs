@@ -7,6 +7,7 @@ mod agent;
 mod github;
 mod model;
 mod runner;
+mod store;
 
 pub use agent::AgentConfig;
 use ccc_core::policy::TrustPolicy;
@@ -15,6 +16,8 @@ pub use github::GitHubConfig;
 pub use model::ModelConfig;
 pub use runner::RunnerConfig;
 use serde::Deserialize;
+pub(crate) use store::KeyPlace;
+pub use store::StoreConfig;
 use toml::{Table, Value};
 
 /// Every key there is. Those of [`ENV_ONLY`] may not stand in a file.
@@ -30,6 +33,15 @@ const KEYS: &[&str] = &[
     "github.ca_file",
     "github.proxy",
     "github.write_spacing_ms",
+    "store.kind",
+    "store.directory",
+    "store.key_file",
+    "store.key",
+    "store.passphrase_file",
+    "store.passphrase",
+    "store.url",
+    "store.secret_file",
+    "store.secret",
     "runner.kind",
     "runner.host",
     "runner.image",
@@ -80,6 +92,9 @@ const ENV_ONLY: &[&str] = &[
     "github.private_key",
     "github.webhook_secret",
     "github.proxy",
+    "store.key",
+    "store.passphrase",
+    "store.secret",
     "model.api_key",
     "model.oauth_token",
     "model.bearer_token",
@@ -103,6 +118,8 @@ pub struct Config {
     pub data_dir: Option<PathBuf>,
     /// The GitHub App.
     pub github: GitHubConfig,
+    /// Where credentials rest.
+    pub store: StoreConfig,
     /// What runs the agent.
     pub runner: RunnerConfig,
     /// Who edits.
@@ -167,6 +184,9 @@ impl Config {
         config.github.private_key = take(&secrets, "github", "private_key");
         config.github.webhook_secret = take(&secrets, "github", "webhook_secret");
         config.github.proxy = take(&secrets, "github", "proxy");
+        config.store.key = take(&secrets, "store", "key");
+        config.store.passphrase = take(&secrets, "store", "passphrase");
+        config.store.secret = take(&secrets, "store", "secret");
         config.model.set(|key| take(&secrets, "model", key));
         Ok(config)
     }
@@ -201,6 +221,22 @@ fn names_credential(table: &Table) -> bool {
 
 fn take(secrets: &Table, section: &str, key: &str) -> Option<Secret> {
     secrets.get(section)?.get(key)?.as_str().map(Secret::from)
+}
+
+/// A secret as it is set, or from the file that is named.
+fn secret(section: &str, key: &str, value: &Option<Secret>, file: Option<&Path>) -> Result<Secret> {
+    if let Some(value) = value {
+        return Ok(value.clone());
+    }
+    let Some(file) = file else {
+        let variable = format!("CCC_{}__{}_FILE", section.to_uppercase(), key.to_uppercase());
+        return Err(invalid(format!("set {section}.{key}_file, or {variable}")));
+    };
+    let bytes = std::fs::read(file).map_err(|e| {
+        let shown = file.display();
+        invalid(format!("cannot read {shown}, which {section}.{key}_file names")).with_source(e)
+    })?;
+    Ok(Secret::new(bytes))
 }
 
 fn read_file(path: &Path) -> Result<Table> {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod app;
 pub mod cli;
 pub mod config;
 mod demo;
@@ -8,12 +9,14 @@ mod emulate;
 mod git;
 mod health;
 mod http;
+mod keep;
 mod local;
 mod parts;
 mod run;
 mod serve;
 mod service;
 mod show;
+mod store;
 
 pub use config::Config;
 pub use local::LocalHost;

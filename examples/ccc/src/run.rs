@@ -8,7 +8,7 @@ use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, Syst
 
 use crate::cli::{RunArgs, interrupted, print, say};
 use crate::parts::Parts;
-use crate::{Config, LocalHost, config, service, show};
+use crate::{Config, LocalHost, app, config, service, show, store};
 
 /// Whether the issue was solved or answered.
 pub(crate) async fn run(args: &RunArgs) -> Result<bool> {
@@ -45,7 +45,8 @@ pub(crate) async fn run(args: &RunArgs) -> Result<bool> {
         args.issue.strip_prefix('#').and_then(|number| number.parse().ok()).ok_or_else(|| {
             invalid("an issue on GitHub is named by its number: --issue '#12'".to_owned())
         })?;
-    let github = service::github(&config)?;
+    let app = app::credentials(&config, store::open(&config).await?).await?;
+    let github = service::github(&config, &app)?;
     let repo = github.find_repository(owner, name).await?;
     let issue = github.issue(&repo, number).await?;
     // Whoever runs this command decides: the author's permission does not matter here.

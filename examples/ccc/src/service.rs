@@ -20,8 +20,9 @@ use ccc_store::MemoryRunStore;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::app::{self, AppCredentials};
 use crate::parts::Parts;
-use crate::{Config, health};
+use crate::{Config, health, store};
 
 /// The whole system in one value: it takes deliveries, runs them, and answers for its health.
 /// Cheap to clone; every clone is the same service.
@@ -63,8 +64,14 @@ impl Service {
                 "set agent.kind, or CCC_AGENT__KIND: `claude`, `scripted:FILE` or `command:ARGV…`",
             )
         })?;
-        let github = github(config)?;
-        let webhook = Webhook::new(Secrets::new(config.github.webhook_secrets()?)?, github.host());
+        let app = app::credentials(config, store::open(config).await?).await?;
+        let github = github(config, &app)?;
+        let mut secrets = app.webhook_secrets;
+        if secrets.is_empty() {
+            // Says which setting is missing.
+            secrets = config.github.webhook_secrets()?;
+        }
+        let webhook = Webhook::new(Secrets::new(secrets)?, github.host());
         let parts = Parts::new(config, kind).await?;
         let pipeline = pipeline(config, Arc::new(github), parts, observer)?;
         pipeline.git().check().await?;
@@ -97,13 +104,10 @@ impl Service {
     }
 }
 
-/// The GitHub that a configuration names.
-pub(crate) fn github(config: &Config) -> Result<GitHub> {
-    let app_id = config.github.app_id.ok_or_else(|| {
-        Error::new(ErrorKind::InvalidInput, "set github.app_id, or CCC_GITHUB__APP_ID")
-    })?;
-    let key = AppKey::from_pem(&config.github.private_key()?)?;
-    let mut builder = GitHub::builder(app_id, key, Arc::new(SystemClock));
+/// The GitHub that a configuration names, through that App.
+pub(crate) fn github(config: &Config, app: &AppCredentials) -> Result<GitHub> {
+    let key = AppKey::from_pem(&app.private_key)?;
+    let mut builder = GitHub::builder(app.app_id, key, Arc::new(SystemClock));
     let github = &config.github;
     if let Some(url) = &github.api_url {
         builder = builder.api_url(url.clone());

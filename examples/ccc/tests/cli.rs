@@ -4,6 +4,7 @@
 
 mod cli {
     mod claude;
+    mod config;
     mod demo;
     mod docker;
     mod odd;

@@ -1,11 +1,11 @@
 //! The GitHub App.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ccc_core::{Result, Secret};
 use serde::Deserialize;
 
-use super::invalid;
+use super::secret;
 
 /// The GitHub App.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -39,7 +39,15 @@ impl GitHubConfig {
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) says which setting is missing or which
     /// file cannot be read.
     pub fn private_key(&self) -> Result<Secret> {
-        secret(&self.private_key, self.private_key_file.as_deref(), "private_key")
+        secret("github", "private_key", &self.private_key, self.private_key_file.as_deref())
+    }
+
+    /// Whether a private key is configured, and a webhook secret.
+    pub(crate) fn given(&self) -> (bool, bool) {
+        (
+            self.private_key.is_some() || self.private_key_file.is_some(),
+            self.webhook_secret.is_some() || self.webhook_secret_file.is_some(),
+        )
     }
 
     /// The webhook secrets, the current one first.
@@ -47,24 +55,9 @@ impl GitHubConfig {
     /// # Errors
     /// As [`private_key`](Self::private_key).
     pub fn webhook_secrets(&self) -> Result<Vec<Secret>> {
-        let all =
-            secret(&self.webhook_secret, self.webhook_secret_file.as_deref(), "webhook_secret")?;
+        let file = self.webhook_secret_file.as_deref();
+        let all = secret("github", "webhook_secret", &self.webhook_secret, file)?;
         let lines = all.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
         Ok(lines.map(Secret::from).collect())
     }
-}
-
-fn secret(value: &Option<Secret>, file: Option<&Path>, key: &str) -> Result<Secret> {
-    if let Some(value) = value {
-        return Ok(value.clone());
-    }
-    let variable = format!("CCC_GITHUB__{}_FILE", key.to_uppercase());
-    let Some(file) = file else {
-        return Err(invalid(format!("set github.{key}_file, or {variable}")));
-    };
-    let bytes = std::fs::read(file).map_err(|e| {
-        invalid(format!("cannot read {}, which github.{key}_file names", file.display()))
-            .with_source(e)
-    })?;
-    Ok(Secret::new(bytes))
 }

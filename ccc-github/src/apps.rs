@@ -1,0 +1,202 @@
+//! What is configured of GitHub Apps, in a credential store.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ccc_core::credential::{Precondition, StoredSecret};
+use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+mod change;
+#[cfg(test)]
+mod tests;
+
+pub use change::AppChange;
+
+use crate::jwt::fingerprint;
+
+/// How often somebody else may be quicker to change the same App.
+const TRIES: usize = 20;
+
+/// What is known of one App.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct App {
+    /// Its number.
+    pub app_id: u64,
+    /// Its private key, PEM, which parses.
+    pub private_key: Secret,
+    /// What its webhook may be signed with, the newest first: one to three.
+    pub webhook_secrets: Vec<Secret>,
+    /// Where it is installed, as far as somebody said so.
+    pub installation_ids: Vec<u64>,
+}
+
+/// An App as anybody may see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct AppView {
+    /// The host that it is an App of.
+    pub host: String,
+    /// Its number.
+    pub app_id: u64,
+    /// `SHA256:…` of the public key, as the App's settings page shows it.
+    pub private_key: String,
+    /// The first digits of a SHA-256 of each, the newest first.
+    pub webhook_secrets: Vec<String>,
+    /// Where it is installed.
+    pub installation_ids: Vec<u64>,
+}
+
+impl App {
+    fn view(&self, host: &str) -> Result<AppView> {
+        Ok(AppView {
+            host: host.to_owned(),
+            app_id: self.app_id,
+            private_key: fingerprint(&self.private_key)?,
+            webhook_secrets: self.webhook_secrets.iter().map(digits).collect(),
+            installation_ids: self.installation_ids.clone(),
+        })
+    }
+
+    /// As it is kept.
+    fn write(&self) -> Result<Secret> {
+        let text = |secret: &Secret| Ok::<_, Error>(Value::from(secret.expose_str()?));
+        let secrets: Vec<Value> = self.webhook_secrets.iter().map(text).collect::<Result<_>>()?;
+        let record = json!({
+            "privateKey": text(&self.private_key)?,
+            "webhookSecrets": secrets,
+            "installationIds": self.installation_ids,
+        });
+        Ok(Secret::from(record.to_string()))
+    }
+
+    fn read(app_id: u64, record: &Secret) -> Option<Self> {
+        let record: Map<String, Value> = serde_json::from_slice(record.expose()).ok()?;
+        let list = |name: &str| record.get(name)?.as_array();
+        let secret = |value: &Value| value.as_str().map(Secret::from);
+        Some(Self {
+            app_id,
+            private_key: secret(record.get("privateKey")?)?,
+            webhook_secrets: list("webhookSecrets")?.iter().map(secret).collect::<Option<_>>()?,
+            installation_ids: list("installationIds")?
+                .iter()
+                .map(Value::as_u64)
+                .collect::<Option<_>>()?,
+        })
+    }
+}
+
+/// Enough to tell two secrets apart, and too little to find one.
+fn digits(secret: &Secret) -> String {
+    let mut digest = Sha256::new();
+    digest.update(b"ccc/v1/fingerprint");
+    digest.update(secret.expose());
+    hex::encode(&digest.finalize()[..4])
+}
+
+/// The Apps of one host in a credential store, each a record `github/HOST/NUMBER`.
+#[derive(Clone)]
+pub struct Apps {
+    store: Arc<dyn CredentialStore>,
+    host: String,
+}
+
+impl fmt::Debug for Apps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Apps({})", self.host)
+    }
+}
+
+impl Apps {
+    /// Those of the host, as [`Endpoints::host`](crate::Endpoints::host) names it.
+    pub fn new(store: Arc<dyn CredentialStore>, host: impl Into<String>) -> Self {
+        Self { store, host: host.into() }
+    }
+
+    fn prefix(&self) -> String {
+        // A name of the store's has no colon, and a host's no underscore.
+        format!("github/{}/", self.host.replace(':', "_"))
+    }
+
+    fn key(&self, app_id: u64) -> Result<CredentialKey> {
+        CredentialKey::new(format!("{}{app_id}", self.prefix()))
+    }
+
+    /// The numbers of all Apps.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn list(&self) -> Result<Vec<u64>> {
+        let prefix = self.prefix();
+        let number = |key: &CredentialKey| key.as_str().strip_prefix(&prefix)?.parse().ok();
+        let mut all: Vec<u64> = self.store.list().await?.iter().filter_map(number).collect();
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    /// One App, with its secrets.
+    ///
+    /// # Errors
+    /// Those of the store; [`ErrorKind::Corrupt`] for a record that is none of an App.
+    pub async fn get(&self, app_id: u64) -> Result<Option<App>> {
+        Ok(self.read(app_id).await?.map(|(app, _)| app))
+    }
+
+    async fn read(&self, app_id: u64) -> Result<Option<(App, StoredSecret)>> {
+        let key = self.key(app_id)?;
+        let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
+        let app = App::read(app_id, &stored.secret).ok_or_else(|| {
+            let line = format!(
+                "the credential `{key}` is not what is kept of an App; it is left as it is"
+            );
+            Error::new(ErrorKind::Corrupt, line)
+        })?;
+        Ok(Some((app, stored)))
+    }
+
+    /// One App as anybody may see it.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn view(&self, app_id: u64) -> Result<Option<AppView>> {
+        self.get(app_id).await?.map(|app| app.view(&self.host)).transpose()
+    }
+
+    /// Makes or changes an App: what the change says nothing of stays as it is. The webhook secret before stays
+    /// valid, at most two of them, until [`AppChange::forget_old_secrets`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a new App without private key or webhook secret, and for an old secret
+    /// too many; those of the store.
+    pub async fn change(&self, change: &AppChange) -> Result<AppView> {
+        let key = self.key(change.app_id)?;
+        for _ in 0..TRIES {
+            let (before, precondition) = match self.read(change.app_id).await? {
+                Some((app, stored)) => (Some(app), Precondition::Version(stored.version)),
+                None => (None, Precondition::Absent),
+            };
+            let app = change.apply(before)?;
+            match self.store.put(&key, &app.write()?, precondition).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                done => return done.and_then(|_| app.view(&self.host)),
+            }
+        }
+        Err(Error::new(ErrorKind::Unavailable, "others change this App all the time: try again"))
+    }
+
+    /// Removes an App; whether there was one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn clear(&self, app_id: u64) -> Result<bool> {
+        let key = self.key(app_id)?;
+        let there = self.store.get(&key).await;
+        // One that cannot be read can be removed: somebody says so.
+        let there = !matches!(there, Ok(None));
+        self.store.delete(&key).await.map(|()| there)
+    }
+}

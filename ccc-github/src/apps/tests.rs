@@ -1,0 +1,198 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ccc_core::async_trait;
+use ccc_core::credential::Version;
+
+use super::*;
+
+const KEY: &str = include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem");
+/// `openssl rsa -pubout -outform DER | openssl sha256 -binary | openssl base64`
+const FINGERPRINT: &str = "SHA256:7n/hsJO2Q/f1VwZX/BTgEzvdwiQRb4/ezBWI1GuxeZc=";
+const OLD: &str = "hunter2-old-hook";
+const NEW: &str = "hunter2-new-hook";
+
+#[derive(Debug, Default)]
+struct Kept {
+    records: Mutex<BTreeMap<CredentialKey, (u64, Secret)>>,
+    /// So many writers are quicker than the next ones.
+    quicker: AtomicUsize,
+}
+
+#[async_trait]
+impl CredentialStore for Kept {
+    async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>> {
+        let found = self.records.lock().unwrap().get(key).cloned();
+        Ok(found.map(|(version, secret)| StoredSecret { secret, version: Version(version) }))
+    }
+
+    async fn put(
+        &self,
+        key: &CredentialKey,
+        secret: &Secret,
+        precondition: Precondition,
+    ) -> Result<Version> {
+        let mut records = self.records.lock().unwrap();
+        let version = records.get(key).map(|(version, _)| *version);
+        let expected = match precondition {
+            Precondition::Version(version) => Some(version.0),
+            _ => None,
+        };
+        let quicker = self.quicker.load(Ordering::Relaxed);
+        if quicker > 0 || version != expected {
+            self.quicker.store(quicker.saturating_sub(1), Ordering::Relaxed);
+            return Err(Error::new(ErrorKind::Conflict, "another version"));
+        }
+        let version = version.unwrap_or(0) + 1;
+        records.insert(key.clone(), (version, secret.clone()));
+        Ok(Version(version))
+    }
+
+    async fn delete(&self, key: &CredentialKey) -> Result<()> {
+        self.records.lock().unwrap().remove(key);
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<Vec<CredentialKey>> {
+        Ok(self.records.lock().unwrap().keys().cloned().collect())
+    }
+}
+
+fn apps() -> (Arc<Kept>, Apps) {
+    let kept = Arc::new(Kept::default());
+    (Arc::clone(&kept), Apps::new(kept, "github.example.org:8443"))
+}
+
+fn change(json: Value) -> Result<AppChange> {
+    AppChange::from_json(json.to_string().as_bytes())
+}
+
+#[tokio::test]
+async fn an_app_is_made_changed_shown_and_cleared() {
+    // spec: S10a, S10b
+    let (kept, apps) = apps();
+    let made = json!({"appId": "7", "privateKey": KEY.replace('\n', "\\n"), "webhookSecret": OLD, "installationId": 11});
+    let view = apps.change(&change(made).unwrap()).await.unwrap();
+    assert_eq!((view.app_id, &*view.host), (7, "github.example.org:8443"));
+    assert_eq!((&*view.private_key, &view.installation_ids), (FINGERPRINT, &vec![11]));
+    assert_eq!(apps.list().await.unwrap(), [7]);
+    let record = kept.records.lock().unwrap().keys().next().unwrap().to_string();
+    assert_eq!(record, "github/github.example.org_8443/7");
+
+    let rotated = json!({"appId": 7, "webhookSecret": NEW, "installationId": "12"});
+    let view = apps.change(&change(rotated).unwrap()).await.unwrap();
+    assert_eq!((view.webhook_secrets.len(), &view.installation_ids), (2, &vec![11, 12]));
+    let app = apps.get(7).await.unwrap().unwrap();
+    let secrets: Vec<_> = app.webhook_secrets.iter().map(|s| s.expose_str().unwrap()).collect();
+    assert_eq!(secrets, [NEW, OLD], "the old one is valid until told");
+    crate::AppKey::from_pem(&app.private_key).unwrap();
+
+    // The same once more changes nothing; an old one comes first again.
+    apps.change(&change(json!({"appId": 7, "webhookSecret": OLD})).unwrap()).await.unwrap();
+    let forgotten = json!({"appId": 7, "forgetOldSecrets": true, "installationId": [5]});
+    let view = apps.change(&change(forgotten).unwrap()).await.unwrap();
+    let left = apps.get(7).await.unwrap().unwrap().webhook_secrets;
+    assert_eq!((left.len(), left[0].expose_str().unwrap()), (1, OLD));
+    assert_eq!(view.installation_ids, [5]);
+
+    let shown = format!("{view:?} {app:?} {apps:?} {}", serde_json::to_string(&view).unwrap());
+    for secret in ["hunter2", "PRIVATE KEY", &KEY[100..130]] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    assert_ne!(view.webhook_secrets[0], digits(&Secret::from(NEW)));
+    assert!(apps.clear(7).await.unwrap());
+    assert!(!apps.clear(7).await.unwrap());
+    assert!(apps.view(7).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn several_apps_and_hosts_are_side_by_side() {
+    // spec: S10a
+    let (kept, apps) = apps();
+    let elsewhere = Apps::new(kept.clone(), "github.com");
+    for number in [9, 10, 8] {
+        let made = json!({"appId": number, "privateKey": KEY, "webhookSecret": OLD});
+        apps.change(&change(made).unwrap()).await.unwrap();
+    }
+    assert_eq!(apps.list().await.unwrap(), [8, 9, 10]);
+    assert_eq!(elsewhere.list().await.unwrap(), [0_u64; 0]);
+    assert!(elsewhere.get(9).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_named_and_nothing_of_it_shown() {
+    // spec: S10c
+    let public = "-----BEGIN PUBLIC KEY-----\nhunter2\n-----END PUBLIC KEY-----";
+    let large = "hunter2".repeat(200_000);
+    let cases = [
+        (json!([]), "no JSON object"),
+        (json!({}), "`appId` is missing"),
+        (json!({"appId": "hunter2"}), "`appId` must be a whole number"),
+        (json!({"appId": -1}), "`appId` must be a whole number"),
+        (json!({"appId": 0}), "`appId` must be a whole number"),
+        (json!({"appId": 7, "privateKey": public}), "is a public key"),
+        (json!({"appId": 7, "privateKey": "hunter2"}), "is not PEM"),
+        (json!({"appId": 7, "privateKey": ["hunter2"]}), "`privateKey` must be a text"),
+        (json!({"appId": 7, "webhookSecret": ""}), "webhook secret is empty"),
+        (json!({"appId": 7, "installationId": "hunter2"}), "`installationId` must be"),
+        (json!({"appId": 7, "installationId": [1, "hunter2"]}), "`installationId` must be"),
+        (json!({"appId": 7, "forgetOldSecrets": "hunter2"}), "`forgetOldSecrets` must be"),
+        (json!({"appId": 7, "webhooksecret": "hunter2"}), "there is no field `webhooksecret`"),
+        (json!({"appId": 7, "webhookSecret": large}), "64 KiB"),
+        (
+            json!({"appId": 7, "webhookSecret": "hunter2"}),
+            "is new: the field `privateKey` is missing",
+        ),
+        (json!({"appId": 7, "privateKey": KEY}), "is new: the field `webhookSecret` is missing"),
+    ];
+    for (json, expected) in cases {
+        let (kept, apps) = apps();
+        let error = match change(json) {
+            Err(error) => error,
+            Ok(change) => apps.change(&change).await.expect_err(expected),
+        };
+        assert!(error.to_string().contains(expected), "{expected}: {error}");
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        assert!(kept.records.lock().unwrap().is_empty());
+    }
+    for bytes in [&b"hunter2"[..], b"", b"{\"appId\": 7, \"privateKey\": hunter2}", b"\xff"] {
+        let error = AppChange::from_json(bytes).unwrap_err();
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    }
+    let (_, apps) = apps();
+    let made = json!({"appId": 7, "privateKey": KEY, "webhookSecret": "1"});
+    apps.change(&change(made).unwrap()).await.unwrap();
+    let rotate = async |secret: &str| {
+        apps.change(&change(json!({"appId": 7, "webhookSecret": secret})).unwrap()).await
+    };
+    rotate("2").await.unwrap();
+    rotate("3").await.unwrap();
+    let error = rotate("4").await.unwrap_err();
+    assert!(error.to_string().contains("forgetOldSecrets"), "{error}");
+}
+
+#[tokio::test]
+async fn whoever_is_quicker_loses_nothing_and_what_is_damaged_stays() {
+    // spec: S10b
+    let (kept, apps) = apps();
+    let made = change(json!({"appId": 7, "privateKey": KEY, "webhookSecret": OLD})).unwrap();
+    kept.quicker.store(5, Ordering::Relaxed);
+    apps.change(&made).await.unwrap();
+    kept.quicker.store(TRIES, Ordering::Relaxed);
+    let error = apps.change(&made).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    kept.quicker.store(0, Ordering::Relaxed);
+    let key = apps.key(7).unwrap();
+    for damaged in ["", "{}", r#"{"privateKey": 1}"#, "hunter2"] {
+        kept.records.lock().unwrap().insert(key.clone(), (9, Secret::from(damaged)));
+        let error = apps.change(&made).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{damaged}");
+        assert!(!format!("{error:?}").contains("hunter2"));
+        assert_eq!(kept.records.lock().unwrap()[&key].0, 9);
+    }
+    assert!(apps.clear(7).await.unwrap(), "what cannot be read can be removed");
+}

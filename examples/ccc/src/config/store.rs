@@ -1,0 +1,95 @@
+//! Where credentials rest.
+
+use std::path::{Path, PathBuf};
+
+use ccc_core::{Result, Secret};
+use serde::Deserialize;
+
+use super::invalid;
+
+/// Where credentials rest, and the key that they are encrypted under.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub struct StoreConfig {
+    /// `file`, `durable-object`, or `memory`, which forgets.
+    pub kind: String,
+    /// The directory of `file`; without it, `credentials` in the data directory.
+    pub directory: Option<PathBuf>,
+    /// The file with the key, newest first where there are several; without it `credentials.key` in the data
+    /// directory, which is made where there is none.
+    pub key_file: Option<PathBuf>,
+    /// The file with a passphrase in place of a key.
+    pub passphrase_file: Option<PathBuf>,
+    /// The address of a `durable-object`, such as `https://ccc.example.workers.dev/credentials/main`.
+    pub url: Option<String>,
+    /// The file with the secret that its Worker has as `CREDENTIALS_SECRET`.
+    pub secret_file: Option<PathBuf>,
+    #[serde(skip)]
+    pub(super) key: Option<Secret>,
+    #[serde(skip)]
+    pub(super) passphrase: Option<Secret>,
+    #[serde(skip)]
+    pub(super) secret: Option<Secret>,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            kind: "file".to_owned(),
+            directory: None,
+            key_file: None,
+            passphrase_file: None,
+            url: None,
+            secret_file: None,
+            key: None,
+            passphrase: None,
+            secret: None,
+        }
+    }
+}
+
+/// Where the key comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum KeyPlace {
+    /// A key, or several, as they are.
+    Key(Secret),
+    /// A passphrase.
+    Passphrase(Secret),
+    /// A file with a key, or several; whether one may be made where it is not there.
+    File { path: PathBuf, may_be_made: bool },
+}
+
+impl StoreConfig {
+    /// The one place that is set, or the data directory's.
+    pub(crate) fn key_place(&self, data_dir: &Path) -> Result<KeyPlace> {
+        let given = [
+            self.key.is_some(),
+            self.passphrase.is_some(),
+            self.key_file.is_some(),
+            self.passphrase_file.is_some(),
+        ];
+        if given.iter().filter(|given| **given).count() > 1 {
+            let line = "more than one of store.key, store.key_file, store.passphrase and store.passphrase_file is \
+                        set: leave one";
+            return Err(invalid(line.to_owned()));
+        }
+        if let Some(key) = &self.key {
+            return Ok(KeyPlace::Key(key.clone()));
+        }
+        if self.passphrase.is_some() || self.passphrase_file.is_some() {
+            let file = self.passphrase_file.as_deref();
+            let passphrase = super::secret("store", "passphrase", &self.passphrase, file)?;
+            return Ok(KeyPlace::Passphrase(passphrase));
+        }
+        Ok(match &self.key_file {
+            Some(path) => KeyPlace::File { path: path.clone(), may_be_made: false },
+            None => KeyPlace::File { path: data_dir.join("credentials.key"), may_be_made: true },
+        })
+    }
+
+    /// What messages to a Durable Object's Worker are signed with.
+    pub(crate) fn secret(&self) -> Result<Secret> {
+        let secret = super::secret("store", "secret", &self.secret, self.secret_file.as_deref())?;
+        Ok(Secret::new(secret.expose().trim_ascii()))
+    }
+}

@@ -1,0 +1,191 @@
+//! What is kept, and under which key.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use super::support::{Running, SECRET, Site, ccc, sign, text};
+
+const KEY: &str = include_str!("key-for-tests.pem");
+const CANARY: &str = "hunter2-of-the-hook";
+
+fn run(data: &Path, arguments: &[&str], input: &str, settings: &[(&str, &str)]) -> Output {
+    let mut command = ccc();
+    command.args(arguments).current_dir(data).env("CCC_DATA_DIR", data.join("data"));
+    command.envs(settings.iter().copied());
+    let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = streams.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    text(&[&output.stdout[..], &output.stderr].concat())
+}
+
+fn set(data: &Path, app_id: u64, settings: &[(&str, &str)]) -> Output {
+    let json = serde_json::json!({ "appId": app_id, "privateKey": KEY, "webhookSecret": CANARY });
+    run(data, &["config", "set", "--json", "-"], &json.to_string(), settings)
+}
+
+#[test]
+fn an_app_is_kept_shown_changed_and_forgotten() {
+    // spec: S10a, S10b, S11b
+    let dir = tempfile::tempdir().unwrap();
+    let go = |arguments: &[&str], input: &str| run(dir.path(), arguments, input, &[]);
+    let empty = go(&["config", "show"], "");
+    assert!(empty.status.success() && said(&empty).contains("no App is kept"), "{}", said(&empty));
+    let made = set(dir.path(), 7, &[]);
+    assert!(made.status.success(), "{}", said(&made));
+    let shown = go(&["config", "show"], "");
+    let lines = text(&shown.stdout);
+    assert!(lines.contains("App 7 of github.com\n  private key      SHA256:7n/hsJO2"), "{lines}");
+    assert_eq!(lines.matches("webhook secret").count(), 1, "{lines}");
+
+    let new = ["config", "set", "--app-id", "7", "--webhook-secret-file", "-"];
+    assert!(go(&new, "another secret\n").status.success());
+    let shown = go(&["config", "show", "--json"], "");
+    let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(json[0]["webhookSecrets"].as_array().unwrap().len(), 2, "{json}");
+    assert!(go(&["config", "set", "--app-id", "7", "--forget-old-secrets"], "").status.success());
+    let json = text(&go(&["config", "show", "--json"], "").stdout);
+    assert_eq!(json.matches("…").count() + json.matches("SHA256").count(), 1, "{json}");
+
+    for output in [&made, &shown] {
+        assert!(!said(output).contains("hunter2") && !said(output).contains("PRIVATE"));
+    }
+    let clear = ["config", "clear", "--app-id", "7"];
+    assert_eq!(go(&clear, "").status.code(), Some(0));
+    assert_eq!(go(&clear, "").status.code(), Some(1));
+    let mode = |name: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        fs::metadata(dir.path().join("data").join(name)).unwrap().permissions().mode() & 0o777
+    };
+    assert_eq!((mode("credentials"), mode("credentials.key")), (0o700, 0o600));
+}
+
+#[test]
+fn mistakes_are_named_and_nothing_of_them_is_shown() {
+    // spec: S10c, S11b
+    let dir = tempfile::tempdir().unwrap();
+    let short: (&str, &str) = ("CCC_STORE__KEY", "aHVudGVyMg==");
+    let zeros = "00".repeat(32);
+    let key = "01".repeat(31) + "02";
+    let words = ("CCC_STORE__PASSPHRASE", "hunter2");
+    let cases: [(&[&str], &str, &[(&str, &str)], &str); 11] = [
+        (&["config", "set"], "", &[], "--app-id"),
+        (&["config", "set", "--json", "-"], "hunter2", &[], "no JSON object"),
+        (&["config", "set", "--json", "-"], r#"{"appId": 7}"#, &[], "`privateKey` is missing"),
+        (
+            &["config", "set", "--app-id", "7", "--private-key-file", "-"],
+            "hunter2",
+            &[],
+            "is not PEM",
+        ),
+        (&["config", "show"], "", &[short], "32 bytes long"),
+        (&["config", "show"], "", &[("CCC_STORE__KEY", &zeros)], "same byte"),
+        (&["config", "show"], "", &[words], "16 characters"),
+        (&["config", "show"], "", &[("CCC_STORE__KEY", &key), words], "leave one"),
+        (&["config", "show"], "", &[("CCC_STORE__KEY_FILE", "/nothing")], "cannot read the key"),
+        (
+            &["config", "show"],
+            "",
+            &[("CCC_STORE__KIND", "cloud")],
+            "file, durable-object and memory",
+        ),
+        (&["config", "show"], "", &[("CCC_STORE__KIND", "memory")], "outlives"),
+    ];
+    for (arguments, input, settings, expected) in cases {
+        let output = run(dir.path(), arguments, input, settings);
+        assert_eq!(output.status.code(), Some(2), "{expected}: {}", said(&output));
+        assert!(said(&output).contains(expected), "{expected}: {}", said(&output));
+        assert!(!said(&output).contains("hunter2"), "{}", said(&output));
+    }
+    assert!(set(dir.path(), 7, &[]).status.success());
+    let key_file = dir.path().join("data/credentials.key");
+    fs::rename(&key_file, dir.path().join("aside")).unwrap();
+    let output = run(dir.path(), &["config", "show"], "", &[]);
+    assert!(said(&output).contains("bring it back"), "{}", said(&output));
+    assert!(!key_file.exists(), "another key was made");
+    let output = run(dir.path(), &["config", "show"], "", &[("CCC_STORE__KEY", &key)]);
+    assert!(said(&output).contains("not among the keys"), "{}", said(&output));
+    fs::rename(dir.path().join("aside"), &key_file).unwrap();
+    assert!(text(&run(dir.path(), &["config", "show"], "", &[]).stdout).contains("App 7"));
+}
+
+#[test]
+fn a_new_key_comes_before_the_old_one_which_may_go() {
+    // spec: S4, S11c
+    let dir = tempfile::tempdir().unwrap();
+    assert!(set(dir.path(), 7, &[]).status.success());
+    let key_file = dir.path().join("data/credentials.key");
+    let before = fs::read_to_string(&key_file).unwrap();
+    let rotated = run(dir.path(), &["config", "rotate-key"], "", &[]);
+    assert!(said(&rotated).contains("1 credentials are under the first key"), "{}", said(&rotated));
+    let after = fs::read_to_string(&key_file).unwrap();
+    let lines: Vec<&str> = after.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!((lines.len(), lines[1]), (2, before.trim()));
+    assert_ne!(lines[0], lines[1]);
+    fs::write(&key_file, lines[0]).unwrap();
+    assert!(text(&run(dir.path(), &["config", "show"], "", &[]).stdout).contains("App 7"));
+    fs::write(&key_file, lines[1]).unwrap();
+    assert_eq!(run(dir.path(), &["config", "show"], "", &[]).status.code(), Some(2));
+    let made = run(dir.path(), &["keygen"], "", &[]);
+    assert_eq!(text(&made.stdout).trim().len(), 44, "{}", said(&made));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_goes_on_with_what_it_was_once_told() {
+    // spec: S11a
+    let site = Site::start("command:true").await;
+    let data = site.dir.path().join("data");
+    site.service.signal(rustix::process::Signal::TERM);
+    let start = |settings: &[(&str, &str)]| {
+        let mut command = ccc();
+        command
+            .arg("serve")
+            .current_dir(site.dir.path())
+            .env("CCC_LISTEN", "127.0.0.1:0")
+            .env("CCC_DATA_DIR", &data)
+            .env("CCC_GITHUB__API_URL", site.github.api_url())
+            .env("CCC_GITHUB__WRITE_SPACING_MS", "0")
+            .env("CCC_AGENT__KIND", "command:true")
+            .envs(settings.iter().copied());
+        Running::start(command, |line| {
+            let (_, rest) = line.split_once("listening on http://")?;
+            rest.split(',').next()?.parse::<std::net::SocketAddr>().ok()
+        })
+    };
+    let ping = async |address: std::net::SocketAddr, secret: &str| {
+        let body = br#"{"zen": "x", "hook_id": 1, "hook": {}}"#;
+        let request = http::Request::post(format!("http://{address}/webhook/github"))
+            .header("content-type", "application/json")
+            .header("x-github-event", "ping")
+            .header("x-github-delivery", "6f8e6a70-0000-4000-8000-000000000001")
+            .header("x-hub-signature-256", sign(secret, body));
+        site.send(request, body.to_vec()).await.0
+    };
+    let (service, address) = start(&[]);
+    assert_eq!(ping(address, SECRET).await, 200, "{}", service.log());
+    drop(service);
+    // What is configured differs by now: what is kept counts, and that is said.
+    let other = site.dir.path().join("other");
+    fs::write(&other, "another secret").unwrap();
+    let (service, address) = start(&[
+        ("CCC_GITHUB__APP_ID", "7"),
+        ("CCC_GITHUB__WEBHOOK_SECRET_FILE", other.to_str().unwrap()),
+    ]);
+    assert_eq!(ping(address, SECRET).await, 200, "{}", service.log());
+    assert_eq!(ping(address, "another secret").await, 401);
+    let log = service.log();
+    assert!(
+        log.contains("the webhook secret that is configured is not the one that is kept"),
+        "{log}"
+    );
+    drop(service);
+    for file in fs::read_dir(data.join("credentials")).unwrap() {
+        let contents = fs::read(file.unwrap().path()).unwrap();
+        assert!(!text(&contents).contains(SECRET) && !text(&contents).contains("PRIVATE"));
+    }
+}
