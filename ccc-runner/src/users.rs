@@ -196,7 +196,9 @@ mod tests {
         assert!(uids[0] != uids[1] && uids[1] != uids[2] && uids[0] != uids[2], "{uids:?}");
         ours.forget(one);
         assert_eq!(ours.of(one), None);
-        assert!(Claim::of(uids[0]).unwrap().is_some() && Claim::of(uids[1]).unwrap().is_none());
+        // A program that another test is about to start has the lock as well, until it is another program.
+        assert!((0..100_000).any(|_| Claim::of(uids[0]).unwrap().is_some()));
+        assert!(Claim::of(uids[1]).unwrap().is_none());
     }
 
     #[test]

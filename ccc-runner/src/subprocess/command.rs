@@ -30,7 +30,7 @@ impl Subprocesses {
             let relative = program.contains('/') && !program.starts_with('/');
             (relative && local.is_file()).then_some(local)
         });
-        if found.is_none() {
+        let Some(found) = found else {
             let line = match hidden {
                 None => format!("the program `{program}` is not in PATH"),
                 Some(file) => format!(
@@ -40,14 +40,15 @@ impl Subprocesses {
                 ),
             };
             return Err(Error::new(ErrorKind::NotFound, line));
-        }
+        };
+        let place = self.in_front.as_ref().map(|in_front| in_front.place(&found)).transpose()?;
         let resources = &self.spec.resources;
         // The kernel counts all processes of a user: where runs share one, room for a few is left.
         let shared = if self.in_front.is_some() { 1 } else { 8 };
         // util-linux in front of the program: setting these in the child ourselves takes `unsafe`.
         let mut child = tokio::process::Command::new(tool("setsid")?);
         child
-            .args(self.in_front.iter().flat_map(|in_front| &in_front.place))
+            .args(place.into_iter().flatten())
             .arg(tool("prlimit")?)
             .arg("--core=0")
             .arg(format!("--nofile={}", resources.open_files))

@@ -15,8 +15,8 @@ use crate::user::AGENT_USER;
 const SHARED: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock"];
 
 /// Takes what only root may enter out of the programs' sight, and what everybody may write to, all but the
-/// workspace (`$1`) and the home (`$2`): as many directories (`$3`) as follow, and the shared ones, are empty in a
-/// mount namespace of their own. Workspace and home are found again by their descriptors, because their paths lead
+/// workspace (`$1`) and the home (`$2`): as many directories (`$3`) as follow, and the shared ones (`$4`, a list),
+/// are empty in a mount namespace of their own. Workspace and home are found again by their descriptors, because their paths lead
 /// to nothing any more.
 const OUT_OF_SIGHT: &str = r#"
 set -e
@@ -24,11 +24,11 @@ ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_tops=$3
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 066
 exec 8<"$1" 9<"$2"
-shift 3
-for ccc_shared in /tmp /var/tmp /dev/shm /run/lock; do
+for ccc_shared in $4; do
   [ -d "$ccc_shared" ] || continue
   mount -t tmpfs -o mode=1777,size=256m,nr_inodes=100k,nosuid,nodev ccc "$ccc_shared"
 done
+shift 4
 while [ "$ccc_tops" -gt 0 ]; do
   mount -t tmpfs -o mode=0711,size=1m,nosuid,nodev ccc "$1"
   ccc_tops=$((ccc_tops - 1))
@@ -52,8 +52,10 @@ exec "$@"
 /// A run's user, and how its programs get there.
 #[derive(Debug)]
 pub(super) struct InFront {
-    /// What makes a place where only the user's things are seen.
-    pub(super) place: Vec<OsString>,
+    workspace: PathBuf,
+    home: PathBuf,
+    /// What only root may enter.
+    tops: Vec<PathBuf>,
     /// What makes the user; it takes `setpriv` before it.
     pub(super) user: [String; 5],
 }
@@ -67,7 +69,8 @@ impl Ability {
     pub(super) async fn check(&self, directory: &Path) -> Result<()> {
         let tried = self.0.get_or_try_init(|| async {
             // Not a run's: whoever ends a run ends all of its user's processes.
-            let InFront { place, user } = in_front(AGENT_USER, directory, directory)?;
+            let in_front = in_front(AGENT_USER, directory, directory)?;
+            let (place, user) = (in_front.place(&tool("true")?)?, in_front.user);
             let mut probe = tokio::process::Command::new(tool("setsid")?);
             probe.args(&place).arg(tool("setpriv")?).args(user).args(["--", "true"]);
             let output = probe.kill_on_drop(true).output().await;
@@ -90,8 +93,7 @@ impl Ability {
 /// What goes in front of a program, so that it runs as the user and sees what that user may.
 pub(super) fn in_front(user: u32, workspace: &Path, home: &Path) -> Result<InFront> {
     let mut tops: Vec<PathBuf> = Vec::new();
-    let shut = [workspace, home].into_iter().filter_map(shut_above);
-    for top in shut.filter(|top| !is_shared(top)) {
+    for top in [workspace, home].into_iter().filter_map(shut_above) {
         // What lies in another's is out of sight with it.
         if !tops.iter().any(|other| top.starts_with(other)) {
             tops.retain(|other| !other.starts_with(&top));
@@ -105,14 +107,31 @@ pub(super) fn in_front(user: u32, workspace: &Path, home: &Path) -> Result<InFro
         "--inh-caps=-all".to_owned(),
         "--bounding-set=-all".to_owned(),
     ];
-    let mut place = vec![tool("unshare")?.into()];
-    // What a program keeps with the kernel is gone with it: another run may have its user by then.
-    place.extend(["--mount", "--ipc", "--propagation", "private", "--"].map(OsString::from));
-    place.push(tool("sh")?.into());
-    place.extend(["-c", OUT_OF_SIGHT, "ccc"].map(OsString::from));
-    place.extend([workspace.into(), home.into(), tops.len().to_string().into()]);
-    place.extend(tops.into_iter().map(OsString::from));
-    Ok(InFront { place, user })
+    Ok(InFront { workspace: workspace.to_owned(), home: home.to_owned(), tops, user })
+}
+
+impl InFront {
+    /// What makes a place where only the user's things are seen, and the program.
+    pub(super) fn place(&self, program: &Path) -> Result<Vec<OsString>> {
+        // A program that lies where everybody may write, as in a check-out for trying things out, comes with all
+        // that lies there.
+        let program = fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
+        let within = [&self.workspace, &self.home].iter().any(|place| program.starts_with(place));
+        let shared = SHARED.iter().filter(|shared| within || !program.starts_with(shared));
+        let shared: Vec<&str> = shared.copied().collect();
+        // What lies in one of those is out of sight with it.
+        let hidden = |top: &&PathBuf| !shared.iter().any(|shared| top.starts_with(shared));
+        let tops: Vec<&PathBuf> = self.tops.iter().filter(hidden).collect();
+        let mut place: Vec<OsString> = vec![tool("unshare")?.into()];
+        // What a program keeps with the kernel is gone with it: another run may have its user by then.
+        place.extend(["--mount", "--ipc", "--propagation", "private", "--"].map(OsString::from));
+        place.push(tool("sh")?.into());
+        place.extend(["-c", OUT_OF_SIGHT, "ccc"].map(OsString::from));
+        place.extend([self.workspace.clone().into(), self.home.clone().into()]);
+        place.extend([tops.len().to_string().into(), shared.join(" ").into()]);
+        place.extend(tops.into_iter().map(OsString::from));
+        Ok(place)
+    }
 }
 
 /// The topmost directory above `path` that not everybody may pass through.
@@ -122,15 +141,9 @@ fn shut_above(path: &Path) -> Option<PathBuf> {
     above.iter().rev().find(shut).map(|path| path.to_path_buf())
 }
 
-/// Whether it lies where everybody may write.
-fn is_shared(path: &Path) -> bool {
-    SHARED.iter().any(|shared| path.starts_with(shared))
-}
-
 /// Whether a run's user can come to this program.
 pub(super) fn is_in_sight(program: &Path) -> bool {
-    fs::canonicalize(program)
-        .is_ok_and(|program| shut_above(&program).is_none() && !is_shared(&program))
+    fs::canonicalize(program).is_ok_and(|program| shut_above(&program).is_none())
 }
 
 /// Says so of variables that would make root do something, before it is root no more, and of those that a shell

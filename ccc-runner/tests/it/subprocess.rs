@@ -451,3 +451,24 @@ async fn a_run_that_pretends_to_be_another_is_let_live_and_holds_nobody_up() {
     runner.destroy(two).await.unwrap();
     assert!(!pretender.join("exe").exists(), "{pid} lives on");
 }
+
+#[tokio::test]
+async fn a_program_that_lies_where_everybody_may_write_can_be_started() {
+    if !root() {
+        return;
+    }
+    let (data, open) = (shut(), tempfile::tempdir().unwrap());
+    std::fs::set_permissions(open.path(), Permissions::from_mode(0o755)).unwrap();
+    let program = open.path().join("program");
+    std::fs::write(&program, "#!/bin/sh\nls /dev/shm; cat file\n").unwrap();
+    std::fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let workspace = data.path().join("workspace");
+    std::fs::create_dir(&workspace).unwrap();
+    std::fs::write(workspace.join("file"), "work\n").unwrap();
+    let runner = SubprocessRunner::new(data.path().join("state")).unwrap();
+    let run = RunId::new(SystemClock.now()).unwrap();
+    let container = runner.spawn(run, &ContainerSpec::new(&workspace)).await.unwrap();
+    let output = container.output(&Command::new([program.to_str().unwrap()])).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "work\n", "{output:?}");
+    runner.destroy(run).await.unwrap();
+}
