@@ -112,7 +112,7 @@ async fn an_app_is_made_changed_shown_and_cleared() {
 async fn several_apps_and_hosts_are_side_by_side() {
     // spec: S10a
     let (kept, apps) = apps();
-    let elsewhere = Apps::new(kept.clone(), "github.com");
+    let elsewhere = Apps::new(Arc::clone(&kept) as _, "github.com");
     for number in [9, 10, 8] {
         let made = json!({"appId": number, "privateKey": KEY, "webhookSecret": OLD});
         apps.change(&change(made).unwrap()).await.unwrap();

@@ -158,7 +158,8 @@ impl Channel for Odd {
 async fn an_object_that_is_down_slow_or_confused_is_a_clear_error() {
     // spec: S7c
     const NOTHING: &str = r#"{"answer": "index", "index": null}"#;
-    let cases: [(&[Result<&str, ErrorKind>], ErrorKind, usize); 9] = [
+    type Case<'a> = (&'a [Result<&'static str, ErrorKind>], ErrorKind, usize);
+    let cases: [Case<'_>; 9] = [
         (&[Err(ErrorKind::Unavailable)], ErrorKind::Unavailable, 4),
         (&[Err(ErrorKind::TimedOut)], ErrorKind::TimedOut, 4),
         (&[Err(ErrorKind::Refused)], ErrorKind::Refused, 1),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 mod agent;
 mod github;
+mod keys;
 mod model;
 mod runner;
 mod store;
@@ -13,100 +14,13 @@ pub use agent::AgentConfig;
 use ccc_core::policy::TrustPolicy;
 use ccc_core::{Error, ErrorKind, Result, Secret};
 pub use github::GitHubConfig;
+use keys::{AS_ELSEWHERE, ENV_ONLY, KEYS};
 pub use model::ModelConfig;
 pub use runner::RunnerConfig;
 use serde::Deserialize;
 pub(crate) use store::KeyPlace;
 pub use store::StoreConfig;
 use toml::{Table, Value};
-
-/// Every key there is. Those of [`ENV_ONLY`] may not stand in a file.
-const KEYS: &[&str] = &[
-    "listen",
-    "data_dir",
-    "github.app_id",
-    "github.private_key_file",
-    "github.private_key",
-    "github.webhook_secret_file",
-    "github.webhook_secret",
-    "github.api_url",
-    "github.ca_file",
-    "github.proxy",
-    "github.write_spacing_ms",
-    "store.kind",
-    "store.directory",
-    "store.key_file",
-    "store.key",
-    "store.passphrase_file",
-    "store.passphrase",
-    "store.url",
-    "store.secret_file",
-    "store.secret",
-    "runner.kind",
-    "runner.host",
-    "runner.image",
-    "runner.runtime",
-    "runner.workspaces",
-    "runner.memory_mib",
-    "runner.cpus",
-    "runner.processes",
-    "runner.workspace_mib",
-    "runner.workspace_files",
-    "runner.dangerously_as_root",
-    "runner.dangerously_unencrypted",
-    "agent.kind",
-    "agent.wall_seconds",
-    "agent.idle_seconds",
-    "agent.program",
-    "agent.model",
-    "agent.allowed_tools",
-    "agent.max_turns",
-    "agent.max_usd",
-    "model.url",
-    "model.ca_file",
-    "model.api_key_file",
-    "model.api_key",
-    "model.oauth_token_file",
-    "model.oauth_token",
-    "model.bearer_token_file",
-    "model.bearer_token",
-    "model.allowed",
-    "model.price",
-    "model.dangerously_without",
-    "runs.concurrency",
-    "policy.permission",
-    "policy.allowed_actors",
-    "policy.label",
-    "policy.mention",
-    "policy.on_opened",
-    "policy.protected_names",
-    "policy.max_files",
-    "policy.max_bytes",
-    "policy.images",
-    "policy.setup_hosts",
-    "policy.agent_hosts",
-    "policy.dangerously_unisolated",
-];
-/// Secrets come from the environment or from files, never from `ccc.toml`.
-const ENV_ONLY: &[&str] = &[
-    "github.private_key",
-    "github.webhook_secret",
-    "github.proxy",
-    "store.key",
-    "store.passphrase",
-    "store.secret",
-    "model.api_key",
-    "model.oauth_token",
-    "model.bearer_token",
-];
-/// Variables that Claude Code's users have set already. They count where no credential of the model is
-/// set by a name of ours.
-const AS_ELSEWHERE: &[(&str, &str)] = &[
-    ("ANTHROPIC_BASE_URL", "model.url"),
-    ("ANTHROPIC_API_KEY", "model.api_key"),
-    ("CLAUDE_CODE_OAUTH_TOKEN", "model.oauth_token"),
-    ("ANTHROPIC_AUTH_TOKEN", "model.bearer_token"),
-];
 
 /// The whole configuration, checked.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -73,7 +73,8 @@ fn mistakes_are_named_and_nothing_of_them_is_shown() {
     let zeros = "00".repeat(32);
     let key = "01".repeat(31) + "02";
     let words = ("CCC_STORE__PASSPHRASE", "hunter2");
-    let cases: [(&[&str], &str, &[(&str, &str)], &str); 11] = [
+    type Case<'a> = (&'a [&'a str], &'a str, &'a [(&'a str, &'a str)], &'a str);
+    let cases: [Case<'_>; 11] = [
         (&["config", "set"], "", &[], "--app-id"),
         (&["config", "set", "--json", "-"], "hunter2", &[], "no JSON object"),
         (&["config", "set", "--json", "-"], r#"{"appId": 7}"#, &[], "`privateKey` is missing"),
