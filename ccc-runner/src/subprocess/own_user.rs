@@ -11,8 +11,9 @@ use tokio::sync::OnceCell;
 use super::tool;
 use crate::user::AGENT_USER;
 
-/// Where everybody may write: what one run leaves there another would find.
-const SHARED: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run/lock"];
+/// Where everybody may write: what one run leaves there another would find. Not `/tmp`, where people have programs and
+/// data that they mean to be seen; programs of a run are told of another place (`TMPDIR`).
+const SHARED: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
 
 /// Takes what only root may enter out of the programs' sight, and what everybody may write to, all but the
 /// workspace (`$1`) and the home (`$2`): as many directories (`$3`) as follow, and the shared ones (`$4`, a list),

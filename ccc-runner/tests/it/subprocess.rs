@@ -372,9 +372,9 @@ async fn runs_of_a_root_service_find_nothing_of_each_other() {
     }
     let data = shut();
     let runner = SubprocessRunner::new(data.path().join("state")).unwrap();
-    let leave = "for dir in /tmp /var/tmp /dev/shm /run/lock; do echo left > $dir/ccc-left; done; ipcmk -M 4096 -Q -S 1 >&2; \
-                 ls /tmp";
-    let look = "ls /tmp /var/tmp /dev/shm /run/lock; ipcs | grep -c 0x";
+    let leave = "for dir in /var/tmp /dev/shm /run/lock; do echo left > $dir/ccc-left; done; ipcmk -M 4096 -Q -S 1 >&2; \
+                 ls /var/tmp";
+    let look = "ls /var/tmp /dev/shm /run/lock; ipcs | grep -c 0x";
     let told = async |line: &str| {
         let workspace = data.path().join("workspace");
         let _ = std::fs::create_dir(&workspace);
@@ -386,8 +386,8 @@ async fn runs_of_a_root_service_find_nothing_of_each_other() {
         String::from_utf8(output.stdout).unwrap()
     };
     assert_eq!(told(leave).await, "ccc-left\n");
-    assert_eq!(told(look).await, "/dev/shm:\n\n/run/lock:\n\n/tmp:\n\n/var/tmp:\n0\n");
-    for place in ["/tmp", "/var/tmp", "/dev/shm", "/run/lock"] {
+    assert_eq!(told(look).await, "/dev/shm:\n\n/run/lock:\n\n/var/tmp:\n0\n");
+    for place in ["/var/tmp", "/dev/shm", "/run/lock"] {
         assert!(!Path::new(place).join("ccc-left").exists(), "{place}");
     }
 }
@@ -457,7 +457,7 @@ async fn a_program_that_lies_where_everybody_may_write_can_be_started() {
     if !root() {
         return;
     }
-    let (data, open) = (shut(), tempfile::tempdir().unwrap());
+    let (data, open) = (shut(), tempfile::tempdir_in("/var/tmp").unwrap());
     std::fs::set_permissions(open.path(), Permissions::from_mode(0o755)).unwrap();
     let program = open.path().join("program");
     std::fs::write(&program, "#!/bin/sh\nls /dev/shm; cat file\n").unwrap();
