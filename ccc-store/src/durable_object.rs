@@ -8,10 +8,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ccc_core::credential::{Precondition, StoredSecret, Version};
-use ccc_core::{
-    Clock, CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, async_trait,
-};
+use ccc_core::{Clock, Error, ErrorKind, Result, async_trait};
 
 mod ask;
 mod object;
@@ -20,6 +17,7 @@ mod remote;
 mod signature;
 
 use ask::{Answer, Ask, Bytes, digest};
+use object::MAX_ROW;
 pub use object::{MAX_ASK, Rows, answer};
 #[cfg(not(target_arch = "wasm32"))]
 pub use remote::Remote;
@@ -65,39 +63,26 @@ impl DurableObjectCredentialStore {
         Ok(Self { sealed: Sealed::open(shelf, "credentials", keys).await? })
     }
 
-    /// As [`FileCredentialStore::rotate`](crate::FileCredentialStore::rotate).
+    /// Reads with these keys from now on, beside those that it had, and writes under the first of them.
     ///
     /// # Errors
-    /// As there.
+    /// [`Corrupt`](ErrorKind::Corrupt) when the keys do not open the index: then they are not taken; those of the
+    /// channel.
+    pub async fn adopt(&self, keys: &Keys) -> Result<()> {
+        self.sealed.adopt(keys).await
+    }
+
+    /// Adopts these keys and puts every record under the first of them, as the store of files does.
+    ///
+    /// # Errors
+    /// As [`adopt`](Self::adopt), and for a record that is damaged or under a key that is nowhere: the others are
+    /// under the new key then. It may be called again.
     pub async fn rotate(&self, keys: &Keys) -> Result<usize> {
         self.sealed.rotate(keys).await
     }
 }
 
-#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
-#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
-impl CredentialStore for DurableObjectCredentialStore {
-    async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>> {
-        self.sealed.get(key).await
-    }
-
-    async fn put(
-        &self,
-        key: &CredentialKey,
-        secret: &Secret,
-        precondition: Precondition,
-    ) -> Result<Version> {
-        self.sealed.put(key, secret, precondition).await
-    }
-
-    async fn delete(&self, key: &CredentialKey) -> Result<()> {
-        self.sealed.delete(key).await
-    }
-
-    async fn list(&self) -> Result<Vec<CredentialKey>> {
-        self.sealed.list().await
-    }
-}
+crate::sealed::store_over_a_shelf!(DurableObjectCredentialStore);
 
 /// The rows of an object.
 #[derive(Debug)]
@@ -173,6 +158,11 @@ impl Shelf for ObjectShelf {
     }
 
     async fn write(&self, change: Arc<Change>) -> Result<bool> {
+        let put = change.put.as_ref().map_or(0, |(_, record)| record.len());
+        if change.index.len().max(put) > MAX_ROW {
+            let line = "the credential, or the index of all of them, is larger than an object can keep, 2 MB";
+            return Err(Error::new(ErrorKind::LimitExceeded, line));
+        }
         let ask = Ask::Write {
             from: change.from.as_deref().map(digest),
             index: Bytes(change.index.to_vec()),

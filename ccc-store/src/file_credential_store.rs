@@ -1,7 +1,6 @@
 use std::path::PathBuf;
 
-use ccc_core::credential::{Precondition, StoredSecret, Version};
-use ccc_core::{CredentialKey, CredentialStore, Result, Secret, async_trait};
+use ccc_core::Result;
 
 mod directory;
 mod shelf;
@@ -39,40 +38,27 @@ impl FileCredentialStore {
         Ok(Self { sealed: Sealed::open(shelf, "credentials", keys).await? })
     }
 
-    /// Writes under the first of these keys from now on, reads with all of them, and puts every record under the
-    /// first; nobody has to wait meanwhile. Says how many records that were.
-    ///
-    /// Where several processes share the directory, all must have the new key as a retired one before, and the old
-    /// ones until this has returned.
+    /// Reads with these keys from now on, beside those that it had, and writes under the first of them.
     ///
     /// # Errors
-    /// [`Corrupt`](ccc_core::ErrorKind::Corrupt) when the keys do not open what is there: then they are not taken,
-    /// or, for a damaged record, nothing after it was put under the new key. It may be called again.
+    /// [`Corrupt`](ccc_core::ErrorKind::Corrupt) when the keys do not open the index: then they are not taken.
+    pub async fn adopt(&self, keys: &Keys) -> Result<()> {
+        self.sealed.adopt(keys).await
+    }
+
+    /// Adopts these keys, puts every record under the first of them, and forgets the others that it had; no read has
+    /// to wait meanwhile. Says how many records that were.
+    ///
+    /// Where several processes share the directory, all must have adopted the new key before, as their first one:
+    /// what one of them writes under an old key afterwards is under the old key.
+    ///
+    /// # Errors
+    /// As [`adopt`](Self::adopt), and for a record that is damaged or under a key that is nowhere: the others are
+    /// under the new key then. [`Unavailable`](ccc_core::ErrorKind::Unavailable) when somebody goes on to write under
+    /// an old one. It may be called again.
     pub async fn rotate(&self, keys: &Keys) -> Result<usize> {
         self.sealed.rotate(keys).await
     }
 }
 
-#[async_trait]
-impl CredentialStore for FileCredentialStore {
-    async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>> {
-        self.sealed.get(key).await
-    }
-
-    async fn put(
-        &self,
-        key: &CredentialKey,
-        secret: &Secret,
-        precondition: Precondition,
-    ) -> Result<Version> {
-        self.sealed.put(key, secret, precondition).await
-    }
-
-    async fn delete(&self, key: &CredentialKey) -> Result<()> {
-        self.sealed.delete(key).await
-    }
-
-    async fn list(&self) -> Result<Vec<CredentialKey>> {
-        self.sealed.list().await
-    }
-}
+crate::sealed::store_over_a_shelf!(FileCredentialStore);

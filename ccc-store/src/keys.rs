@@ -1,6 +1,7 @@
 //! The keys that everything at rest is encrypted under.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -139,7 +140,7 @@ impl Keys {
 
     /// The keys themselves. Slow, and much memory, where there is a passphrase.
     pub(crate) fn ring(&self, derivation: Option<&Derivation>) -> Result<KeyRing> {
-        let mut keys: Vec<Kek> = Vec::new();
+        let mut keys: Vec<Arc<Kek>> = Vec::new();
         for source in &self.0 {
             let kek = match (source, derivation) {
                 (Source::Bytes(bytes), _) => Kek::of(bytes),
@@ -153,7 +154,7 @@ impl Keys {
             if keys.iter().any(|known| known.id == kek.id) {
                 return Err(invalid("the same key is there twice: a retired key is another one"));
             }
-            keys.push(kek);
+            keys.push(Arc::new(kek));
         }
         Ok(KeyRing(keys))
     }
@@ -214,8 +215,8 @@ fn expand(salt: Option<&[u8]>, secret: &[u8], label: &[u8], out: &mut [u8]) -> b
 }
 
 /// The keys of a store, the active one first. There is at least one.
-#[derive(Debug)]
-pub(crate) struct KeyRing(Vec<Kek>);
+#[derive(Clone, Debug)]
+pub(crate) struct KeyRing(Vec<Arc<Kek>>);
 
 impl KeyRing {
     pub(crate) fn active(&self) -> &Kek {
@@ -223,7 +224,13 @@ impl KeyRing {
     }
 
     pub(crate) fn get(&self, id: KeyId) -> Option<&Kek> {
-        self.0.iter().find(|kek| kek.id == id)
+        self.0.iter().map(AsRef::as_ref).find(|kek| kek.id == id)
+    }
+
+    /// This one, which reads with the other one's keys as well.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let more = other.0.iter().filter(|kek| self.get(kek.id).is_none());
+        Self(self.0.iter().chain(more).cloned().collect())
     }
 }
 

@@ -9,11 +9,13 @@ use sha2::{Digest as _, Sha256};
 mod aead;
 mod envelope;
 mod index;
+mod port;
 mod shelf;
 
 pub(crate) use aead::KEY;
 use envelope::{Context, Fault};
 use index::{Entry, Index};
+pub(crate) use port::store_over_a_shelf;
 pub(crate) use shelf::{Change, Place, Rests, Shelf};
 
 use crate::aside::aside;
@@ -21,6 +23,8 @@ use crate::keys::{Derivation, KeyRing, Keys};
 
 /// How often somebody else may be quicker: a shelf that never lets us write is broken.
 const TRIES: usize = 1_000;
+/// How often a rotation goes through everything.
+const PASSES: usize = 100;
 
 /// The store: index, envelope and keys over a shelf.
 #[derive(Debug)]
@@ -30,9 +34,9 @@ pub(crate) struct Sealed<S> {
     ring: RwLock<Arc<KeyRing>>,
     /// The newest index that was read, as it rests and as it is.
     newest: Mutex<Option<(Rests, Arc<Index>)>>,
-    /// One writer at a time, the others would only find that it was quicker; and how many encryptions no index has
-    /// counted yet.
-    writing: futures_util::lock::Mutex<u64>,
+    /// One writer at a time and each in its turn, the others would only find that it was quicker; and how many
+    /// encryptions no index has counted yet.
+    writing: tokio::sync::Mutex<u64>,
 }
 
 impl<S: Shelf> Sealed<S> {
@@ -44,36 +48,75 @@ impl<S: Shelf> Sealed<S> {
             namespace: namespace.to_owned(),
             ring: RwLock::new(Arc::new(ring)),
             newest: Mutex::default(),
-            writing: futures_util::lock::Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
         };
         // From the first record on there is an index: where none is, nothing was lost.
-        sealed.change(|index, _| Ok((index.counter == 0).then(Plan::default))).await?;
+        sealed.change(|index, _, _| Ok((index.counter == 0).then(Plan::default))).await?;
         if let (Some(rests), index) = sealed.index().await? {
-            let there = index.records.iter().filter(|(_, entry)| entry.fingerprint.is_some());
+            let there = index.all_live();
             let keep = there.map(|(key, entry)| sealed.place(key, entry.version)).collect();
             sealed.shelf.sweep(rests, keep).await?;
         }
         Ok(sealed)
     }
 
-    /// Reads with these keys from now on and writes with the first of them, and puts everything that is there under
-    /// that one. Nobody has to wait meanwhile; how many records were put under it.
-    pub(crate) async fn rotate(&self, keys: &Keys) -> Result<usize> {
-        let new = Arc::new(ring(&self.shelf, keys).await?);
+    /// Reads with these keys from now on, beside those that it had, and writes with the first of them.
+    pub(crate) async fn adopt(&self, keys: &Keys) -> Result<()> {
+        self.checked(keys).await.map(drop)
+    }
+
+    /// Adopts the keys; the ring of them alone.
+    async fn checked(&self, keys: &Keys) -> Result<KeyRing> {
+        let new = ring(&self.shelf, keys).await?;
         if let Some(rests) = self.shelf.index().await? {
             Index::open(&new, &self.namespace, &rests).map_err(|fault| corrupt(INDEX, &fault))?;
         }
-        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&new);
-        let mut rotated = 0;
-        for key in self.list().await? {
-            rotated += usize::from(self.rewrap(&key).await?);
-        }
-        // The index itself, where nothing else had to be written.
-        let id = Some(Ok(new.active().id));
-        self.change(|_, rests| Ok((rests.map(envelope::key_id) != id).then(Plan::default))).await?;
-        Ok(rotated)
+        // Some records may be under keys that are not among the new ones.
+        let both = new.and(&self.ring());
+        self.take(both).await;
+        Ok(new)
     }
 
+    async fn take(&self, ring: KeyRing) {
+        // Whoever writes has one ring from the beginning to the end.
+        let _writing = self.writing.lock().await;
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+    }
+
+    /// Adopts the keys, puts everything that is there under the first of them, and forgets the others that it had.
+    /// No read waits meanwhile; how many records were put under it.
+    pub(crate) async fn rotate(&self, keys: &Keys) -> Result<usize> {
+        let new = self.checked(keys).await?;
+        // The index first: who has only older keys notices, and writes nothing more under them.
+        let id = Some(Ok(new.active().id));
+        let other = |rests: Option<&[u8]>| rests.map(envelope::key_id) != id;
+        self.change(|_, rests, _| Ok(other(rests).then(Plan::default))).await?;
+        let mut rotated = 0;
+        for _ in 0..PASSES {
+            let (mut more, mut damaged) = (0, None);
+            for key in self.list().await? {
+                match self.rewrap(&key).await {
+                    Ok(done) => more += usize::from(done),
+                    // The others are put under the new key all the same.
+                    Err(error) => damaged = damaged.or(Some(error)),
+                }
+            }
+            rotated += more;
+            if let Some(error) = damaged {
+                return Err(error);
+            }
+            // Whoever wrote meanwhile may have done that with an older key.
+            if more == 0 && !other(self.index().await?.0.as_deref()) {
+                self.take(new).await;
+                return Ok(rotated);
+            }
+        }
+        let line =
+            "others go on to write under an older key: give them the new one, and rotate again";
+        Err(Error::new(ErrorKind::Unavailable, line))
+    }
+
+    /// Whether it was under another key.
     async fn rewrap(&self, key: &CredentialKey) -> Result<bool> {
         let ring = self.ring();
         for _ in 0..TRIES {
@@ -81,8 +124,8 @@ impl<S: Shelf> Sealed<S> {
             let again = envelope::rewrap(&ring, &self.context(key, &entry), &record);
             let Some(again) = again.map_err(|fault| of(key, &fault))? else { return Ok(false) };
             let place = self.place(key, entry.version);
-            // Where the name was written since, the new record is under the new key; or it was deleted.
-            let done = self.change(|index, _| {
+            // Where the name was written since, there is another record to look at.
+            let done = self.change(|index, _, _| {
                 let same = index.records.get(key) == Some(&entry);
                 let put = Some((place, again.clone()));
                 Ok(same.then_some(Plan { put, ..Plan::default() }))
@@ -144,8 +187,7 @@ impl<S: Shelf> Sealed<S> {
     async fn read(&self, key: &CredentialKey) -> Result<Option<(Entry, Vec<u8>)>> {
         for _ in 0..TRIES {
             let (rests, index) = self.index().await?;
-            let entry = index.records.get(key).filter(|entry| entry.fingerprint.is_some());
-            let Some(entry) = entry else { return Ok(None) };
+            let Some(entry) = index.live(key) else { return Ok(None) };
             let record = self.shelf.record(self.place(key, entry.version)).await?;
             let fault = match record {
                 Some(record) if Some(envelope::fingerprint(&record)) == entry.fingerprint => {
@@ -162,19 +204,20 @@ impl<S: Shelf> Sealed<S> {
         Err(overtaken())
     }
 
-    /// Writes what `plan` makes of the index and of how that rests; false when it makes nothing of it.
+    /// Writes what `plan` makes of the index, how that rests, and the keys; false when it makes nothing of it.
     async fn change(
         &self,
-        mut plan: impl FnMut(&Index, Option<&[u8]>) -> Result<Option<Plan>> + Send,
+        mut plan: impl FnMut(&Index, Option<&[u8]>, &KeyRing) -> Result<Option<Plan>> + Send,
     ) -> Result<bool> {
         let mut uncounted = self.writing.lock().await;
+        let ring = self.ring();
         for _ in 0..TRIES {
             let (from, index) = self.index().await?;
-            let Some(plan) = plan(&index, from.as_deref())? else { return Ok(false) };
+            let Some(plan) = plan(&index, from.as_deref(), &ring)? else { return Ok(false) };
             *uncounted += 1 + u64::from(plan.put.is_some());
             let mut next = (*index).clone();
             next.records.extend(plan.entry);
-            let rests: Rests = next.seal_next(&self.ring(), &self.namespace, *uncounted)?.into();
+            let rests: Rests = next.seal_next(&ring, &self.namespace, *uncounted)?.into();
             let index = Arc::clone(&rests);
             let change = Change { from, index, put: plan.put, remove: plan.remove };
             if self.shelf.write(Arc::new(change)).await? {
@@ -218,9 +261,8 @@ impl<S: Shelf> CredentialStore for Sealed<S> {
         precondition: Precondition,
     ) -> Result<Version> {
         let mut version = 1;
-        let written = self.change(|index, _| {
-            let entry = index.records.get(key);
-            let there = entry.filter(|entry| entry.fingerprint.is_some());
+        let written = self.change(|index, _, ring| {
+            let (entry, there) = (index.records.get(key), index.live(key));
             let holds = match precondition {
                 Precondition::None => true,
                 Precondition::Absent => there.is_none(),
@@ -235,7 +277,7 @@ impl<S: Shelf> CredentialStore for Sealed<S> {
             }
             version = entry.map_or(0, |entry| entry.version) + 1;
             let mut next = Entry { version, fingerprint: None };
-            let record = envelope::seal(&self.ring(), &self.context(key, &next), secret.expose());
+            let record = envelope::seal(ring, &self.context(key, &next), secret.expose());
             let record = record.map_err(|fault| of(key, &fault))?;
             next.fingerprint = Some(envelope::fingerprint(&record));
             Ok(Some(Plan {
@@ -249,9 +291,8 @@ impl<S: Shelf> CredentialStore for Sealed<S> {
     }
 
     async fn delete(&self, key: &CredentialKey) -> Result<()> {
-        let deleted = self.change(|index, _| {
-            let entry = index.records.get(key).filter(|entry| entry.fingerprint.is_some());
-            Ok(entry.map(|&Entry { version, .. }| Plan {
+        let deleted = self.change(|index, _, _| {
+            Ok(index.live(key).map(|&Entry { version, .. }| Plan {
                 remove: Some(self.place(key, version)),
                 entry: Some((key.clone(), Entry { version, fingerprint: None })),
                 put: None,
@@ -262,8 +303,7 @@ impl<S: Shelf> CredentialStore for Sealed<S> {
 
     async fn list(&self) -> Result<Vec<CredentialKey>> {
         let (_, index) = self.index().await?;
-        let there = index.records.iter().filter(|(_, entry)| entry.fingerprint.is_some());
-        Ok(there.map(|(key, _)| key.clone()).collect())
+        Ok(index.all_live().map(|(key, _)| key.clone()).collect())
     }
 }
 

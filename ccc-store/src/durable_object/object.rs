@@ -7,9 +7,9 @@ use super::signature::{Once, WINDOW};
 use crate::sealed::Place;
 
 /// The most bytes of a message. An object keeps 2 MB in a row, and base64 makes four of three.
-pub const MAX_ASK: usize = 4 << 20;
+pub const MAX_ASK: usize = 6 << 20;
 /// The most bytes of a row.
-const MAX_ROW: usize = 2_000_000;
+pub(super) const MAX_ROW: usize = 2_000_000;
 
 const INDEX: &str = "index";
 const DERIVATION: &str = "derivation";
@@ -54,7 +54,7 @@ pub trait Rows {
 }
 
 /// The answer to a message that came at that time, in milliseconds since 1970. One from far away comes `once`: none
-/// when it has come before, and then nothing was done.
+/// when it has come before, and then nothing is done.
 ///
 /// # Errors
 /// Those of the rows.
@@ -84,6 +84,10 @@ fn misunderstood(why: &str) -> Answer {
 /// Remembers the nonce for as long as its message would be taken.
 fn is_new(rows: &dyn Rows, once: &Once, now: i64) -> Result<bool> {
     let window = i64::try_from(WINDOW.as_millis()).unwrap_or(i64::MAX);
+    // The gate's clock is a moment behind this one: what is too old here may be forgotten already.
+    if once.date < now - window {
+        return Ok(false);
+    }
     for name in rows.names(NONCES, PRUNED)? {
         let date = name.strip_prefix(NONCES).and_then(|rest| rest.split('/').next()?.parse().ok());
         if date.is_none_or(|date: i64| date < now - window) {
@@ -152,11 +156,13 @@ fn act(rows: &dyn Rows, ask: Ask) -> Result<Answer> {
             Answer::Swept
         }
         Ask::Derivation { fresh } => {
-            let kept = rows.get(DERIVATION)?.and_then(|kept| String::from_utf8(kept).ok());
+            let kept = rows.get(DERIVATION)?;
             if kept.is_none() {
                 rows.put(DERIVATION, fresh.as_bytes())?;
             }
-            Answer::Derivation { kept: kept.unwrap_or(fresh) }
+            // One that is damaged is the client's to notice.
+            let text = |kept: Vec<u8>| String::from_utf8_lossy(&kept).into_owned();
+            Answer::Derivation { kept: kept.map_or(fresh, text) }
         }
     })
 }

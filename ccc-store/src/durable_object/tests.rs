@@ -90,16 +90,26 @@ fn a_message_that_comes_again_does_nothing() {
     let now = 1_000_000;
     let first = once(now, 'a');
     assert!(answer(&rows, message, Some((&first, now))).unwrap().is_some());
-    for later in [0, 1, 300_000] {
+    for later in [0, 1, 300_000, 300_001, 600_000] {
         let again = answer(&rows, message, Some((&first, now + later))).unwrap();
         assert!(again.is_none(), "taken again {later} ms later");
     }
     assert!(answer(&rows, message, Some((&once(now, 'b'), now))).unwrap().is_some());
     assert!(answer(&rows, message, Some((&once(now + 1, 'a'), now))).unwrap().is_some());
     // What is too old to pass the gate is forgotten, and nothing else.
-    let late = once(now + 600_000, 'c');
-    assert!(answer(&rows, message, Some((&late, now + 600_000))).unwrap().is_some());
+    let late = once(now + 600_001, 'c');
+    assert!(answer(&rows, message, Some((&late, now + 600_001))).unwrap().is_some());
     assert_eq!(rows.names("nonce/", 9).unwrap().len(), 1);
+}
+
+#[test]
+fn a_derivation_that_is_damaged_is_not_replaced() {
+    // spec: S8
+    let rows = Kept::default();
+    rows.put("derivation", b"argon2id \xff").unwrap();
+    let kept = ask(&rows, json!({"ask": "derivation", "fresh": "x"}))["kept"].clone();
+    assert!(kept.as_str().unwrap().parse::<crate::keys::Derivation>().is_err());
+    assert_eq!(rows.get("derivation").unwrap().unwrap(), b"argon2id \xff");
 }
 
 #[test]

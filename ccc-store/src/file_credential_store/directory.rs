@@ -35,7 +35,7 @@ impl Directory {
             let line = format!("cannot use the directory {}", path.display());
             Error::new(ErrorKind::Unavailable, line).with_source(e)
         };
-        fs::DirBuilder::new().mode(0o700).recursive(true).create(path).map_err(failed)?;
+        make(path).map_err(failed)?;
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let descriptor = match rustix::fs::open(path, flags, Mode::empty()) {
             Err(Errno::LOOP | Errno::NOTDIR) => return Err(refused(path, "is a symbolic link")),
@@ -105,6 +105,11 @@ impl Directory {
     /// [`settle`](Self::settle) has returned as well.
     pub(super) fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
         let path = self.path.join(name);
+        if contents.len() as u64 > MAX_FILE {
+            let line =
+                format!("{} would be larger than a file of ours may be, 16 MiB", path.display());
+            return Err(Error::new(ErrorKind::LimitExceeded, line));
+        }
         let failed = |e: Errno| self.failed("write", &path, e.into());
         let unfinished = format!("{UNFINISHED}{name}");
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
@@ -178,6 +183,19 @@ impl Directory {
     pub(super) fn is_unfinished(name: &str) -> bool {
         name.starts_with(UNFINISHED)
     }
+}
+
+/// Makes the directory and those above that are missing, and returns when their names are on the disk.
+fn make(path: &Path) -> io::Result<()> {
+    let missing =
+        path.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists());
+    let missing: Vec<&Path> = missing.collect();
+    fs::DirBuilder::new().mode(0o700).recursive(true).create(path)?;
+    for made in missing {
+        let above = made.parent().filter(|above| !above.as_os_str().is_empty());
+        File::open(above.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn refused(path: &Path, why: &str) -> Error {

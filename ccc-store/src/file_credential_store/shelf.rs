@@ -64,7 +64,11 @@ fn index(directory: &Directory) -> Result<Option<Rests>> {
     if let Some(index) = directory.read(INDEX)? {
         return Ok(Some(index.into()));
     }
+    // A record that is there now may be one of somebody's first write, who has made the index by now as well.
     if directory.names()?.iter().any(|name| is_record(name)) {
+        if let Some(index) = directory.read(INDEX)? {
+            return Ok(Some(index.into()));
+        }
         let line = "the index of the credentials is gone, and they are there: bring the directory back from a copy";
         return Err(Error::new(ErrorKind::Corrupt, line));
     }

@@ -33,6 +33,16 @@ pub(crate) struct Entry {
 }
 
 impl Index {
+    /// The entry of a name that is there.
+    pub(crate) fn live(&self, key: &CredentialKey) -> Option<&Entry> {
+        self.records.get(key).filter(|entry| entry.fingerprint.is_some())
+    }
+
+    /// All names that are there.
+    pub(crate) fn all_live(&self) -> impl Iterator<Item = (&CredentialKey, &Entry)> {
+        self.records.iter().filter(|(_, entry)| entry.fingerprint.is_some())
+    }
+
     pub(crate) fn open(ring: &KeyRing, namespace: &str, record: &[u8]) -> Result<Self, Fault> {
         // Its counter is within it, and bound by nothing else: it is the newest by being there.
         let context = Context { namespace, name: "", version: 0 };

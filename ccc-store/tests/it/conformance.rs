@@ -87,19 +87,17 @@ fn every_store_has_its_suite_here() {
             continue;
         }
         let text = std::fs::read_to_string(path).unwrap();
-        for port in ["RunStore", "CredentialStore"] {
-            let start = format!("\nimpl {port} for ");
-            let implementations = text.split(&start).skip(1);
-            let names = implementations.map(|rest| rest.split([' ', '{']).next().unwrap());
-            stores.extend(names.map(|name| (port, name.to_owned())));
+        for (start, suite) in [
+            ("\nimpl RunStore for ", "run_store_conformance!"),
+            ("\nimpl CredentialStore for ", "credential_store_conformance!"),
+            ("store_over_a_shelf!(", "credential_store_conformance!"),
+        ] {
+            let names = text.split(start).skip(1).map(|rest| rest.split([' ', '{', ')']).next());
+            stores.extend(names.map(|name| (suite, name.unwrap().to_owned())));
         }
     }
-    assert!(stores.len() >= 3, "{source} has only {stores:?}");
-    for (port, store) in stores {
-        let suite = match port {
-            "RunStore" => "run_store_conformance!",
-            _ => "credential_store_conformance!",
-        };
+    assert_eq!(stores.len(), 4, "{source} has {stores:?}");
+    for (suite, store) in stores {
         let module = here.split("\nmod ").find(|module| module.contains(&format!("{store}::")));
         assert!(
             module.is_some_and(|module| module.contains(suite)),

@@ -153,3 +153,36 @@ async fn a_place_that_is_no_directory_is_a_clear_error() {
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
 }
+
+#[tokio::test]
+async fn what_is_too_large_to_be_read_again_is_not_written() {
+    // spec: S5c
+    let directory = directory();
+    let store = open(directory.path()).await.unwrap();
+    put(&store, "name", "before").await;
+    let large = ccc_core::Secret::new(vec![0; 17 << 20]);
+    let put = store.put(&key("name"), &large, ccc_core::credential::Precondition::None).await;
+    assert_eq!(put.unwrap_err().kind(), ErrorKind::LimitExceeded);
+    assert_eq!(get(&store, "name").await.as_deref(), Some("before"));
+}
+
+#[tokio::test]
+async fn many_may_be_the_first() {
+    // spec: S5b
+    for _ in 0..20 {
+        let parent = directory();
+        let path = parent.path().join("a/b");
+        let mut all = tokio::task::JoinSet::new();
+        for number in 0..8 {
+            let path = path.clone();
+            all.spawn(async move {
+                let store = open(&path).await.unwrap();
+                put(&store, &format!("name/{number}"), "value").await;
+            });
+        }
+        while let Some(ended) = all.join_next().await {
+            ended.unwrap();
+        }
+        assert_eq!(open(&path).await.unwrap().list().await.unwrap().len(), 8);
+    }
+}

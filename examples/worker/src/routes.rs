@@ -21,7 +21,10 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
 async fn credentials(name: String, mut request: Request, env: &Env) -> Result<Response> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
-        return Response::error("a store's name is letters, digits and hyphens, 64 at most", 404);
+        return Response::error(
+            "a store's name is small letters, digits and hyphens, 64 at most",
+            404,
+        );
     }
     let header = |name| request.headers().get(name).ok().flatten();
     let headers = [DATE, NONCE, SIGNATURE].map(|name| (name, header(name)));

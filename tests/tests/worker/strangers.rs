@@ -76,7 +76,7 @@ async fn nobody_else_gets_through_and_no_message_twice() {
         assert!(!answer.contains(SECRET), "{what}: {answer}");
         assert_eq!(answer.contains("misunderstood"), what == "nonsense", "{what}: {answer}");
     }
-    let large = "x".repeat((4 << 20) + 1);
+    let large = "x".repeat((6 << 20) + 1);
     assert_eq!(send(&runtime, &message(path, &large, SECRET, 0, 14)).await.0, 413);
 }
 
