@@ -90,12 +90,12 @@ impl App {
     }
 }
 
-/// Enough to tell two secrets apart, and too little to find one.
+/// Enough to tell a few secrets apart; too little for who guesses to know that one is right.
 fn digits(secret: &Secret) -> String {
     let mut digest = Sha256::new();
     digest.update(b"ccc/v1/fingerprint");
     digest.update(secret.expose());
-    hex::encode(&digest.finalize()[..4])
+    hex::encode(&digest.finalize()[..2])
 }
 
 /// The Apps of one host in a credential store, each a record `github/HOST/NUMBER`.
@@ -186,6 +186,19 @@ impl Apps {
             }
         }
         Err(Error::new(ErrorKind::Unavailable, "others change this App all the time: try again"))
+    }
+
+    /// Makes an App, and changes none: false when there is one by now.
+    ///
+    /// # Errors
+    /// As [`change`](Self::change).
+    pub async fn make(&self, change: &AppChange) -> Result<bool> {
+        let app = change.apply(None)?;
+        let key = self.key(change.app_id)?;
+        match self.store.put(&key, &app.write()?, Precondition::Absent).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(false),
+            done => done.map(|_| true),
+        }
     }
 
     /// Removes an App; whether there was one.

@@ -18,7 +18,8 @@ const FIELDS: [&str; 5] =
 pub struct AppChange {
     pub(super) app_id: u64,
     private_key: Option<Secret>,
-    webhook_secret: Option<Secret>,
+    /// The newest first.
+    webhook_secrets: Vec<Secret>,
     installation_ids: Installations,
     forget_old_secrets: bool,
 }
@@ -41,7 +42,7 @@ impl AppChange {
         Self {
             app_id,
             private_key: None,
-            webhook_secret: None,
+            webhook_secrets: Vec::new(),
             installation_ids: Installations::Same,
             forget_old_secrets: false,
         }
@@ -115,10 +116,15 @@ impl AppChange {
     /// With this webhook secret from now on, beside the ones before.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for an empty one.
+    /// [`ErrorKind::InvalidInput`] for an empty one, and for one of several lines, which is several.
     pub fn webhook_secret(mut self, secret: Secret) -> Result<Self> {
         Secrets::new([secret.clone()])?;
-        self.webhook_secret = Some(secret);
+        if secret.expose().iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+            return Err(invalid(
+                "the webhook secret has a line break in it: one secret is one line",
+            ));
+        }
+        self.webhook_secrets.insert(0, secret);
         Ok(self)
     }
 
@@ -146,16 +152,17 @@ impl AppChange {
             None => App {
                 app_id: self.app_id,
                 private_key: self.private_key.clone().ok_or_else(|| missing("privateKey"))?,
-                webhook_secrets: vec![
-                    self.webhook_secret.clone().ok_or_else(|| missing("webhookSecret"))?,
-                ],
+                webhook_secrets: match self.webhook_secrets.is_empty() {
+                    true => return Err(missing("webhookSecret")),
+                    false => Vec::new(),
+                },
                 installation_ids: Vec::new(),
             },
         };
         if let Some(key) = &self.private_key {
             app.private_key = key.clone();
         }
-        if let Some(secret) = &self.webhook_secret {
+        for secret in self.webhook_secrets.iter().rev() {
             app.webhook_secrets.retain(|known| known.expose() != secret.expose());
             app.webhook_secrets.insert(0, secret.clone());
         }

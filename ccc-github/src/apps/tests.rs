@@ -109,6 +109,25 @@ async fn an_app_is_made_changed_shown_and_cleared() {
 }
 
 #[tokio::test]
+async fn an_app_is_made_whole_and_over_no_other() {
+    // spec: S11a
+    let (_, apps) = apps();
+    let made = ["1", "2", "3"].into_iter().fold(AppChange::new(7), |change, secret| {
+        change.webhook_secret(Secret::from(secret)).unwrap()
+    });
+    let made = made.private_key(&Secret::from(KEY)).unwrap();
+    assert!(apps.make(&made).await.unwrap());
+    let secrets = apps.get(7).await.unwrap().unwrap().webhook_secrets;
+    let secrets: Vec<_> = secrets.iter().map(|secret| secret.expose_str().unwrap()).collect();
+    assert_eq!(secrets, ["3", "2", "1"]);
+    assert!(!apps.make(&made).await.unwrap(), "there is one");
+    let four = made.webhook_secret(Secret::from("4")).unwrap();
+    assert!(apps.clear(7).await.unwrap());
+    apps.make(&four).await.unwrap_err();
+    assert!(apps.get(7).await.unwrap().is_none(), "no part of it is kept");
+}
+
+#[tokio::test]
 async fn several_apps_and_hosts_are_side_by_side() {
     // spec: S10a
     let (kept, apps) = apps();
@@ -137,6 +156,7 @@ async fn what_is_wrong_is_named_and_nothing_of_it_shown() {
         (json!({"appId": 7, "privateKey": "hunter2"}), "is not PEM"),
         (json!({"appId": 7, "privateKey": ["hunter2"]}), "`privateKey` must be a text"),
         (json!({"appId": 7, "webhookSecret": ""}), "webhook secret is empty"),
+        (json!({"appId": 7, "webhookSecret": "hunter2\nhunter2"}), "has a line break"),
         (json!({"appId": 7, "installationId": "hunter2"}), "`installationId` must be"),
         (json!({"appId": 7, "installationId": [1, "hunter2"]}), "`installationId` must be"),
         (json!({"appId": 7, "forgetOldSecrets": "hunter2"}), "`forgetOldSecrets` must be"),

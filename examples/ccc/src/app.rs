@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ccc_core::{CredentialStore, Error, ErrorKind, Result, Secret};
-use ccc_github::{AppChange, Apps, Endpoints};
+use ccc_github::{AppChange, Apps, Endpoints, Secrets};
 
 use crate::Config;
 
@@ -44,40 +44,48 @@ pub(crate) async fn credentials(
         },
     };
     let (has_key, has_secret) = settings.given();
-    if let Some(app) = apps.get(app_id).await? {
-        let other_key = has_key && !same(&settings.private_key()?, &app.private_key);
-        let secrets = if has_secret { settings.webhook_secrets()? } else { Vec::new() };
-        let known = |secret: &Secret| app.webhook_secrets.iter().any(|kept| same(kept, secret));
-        for (differs, what) in
-            [(other_key, "private key"), (!secrets.iter().all(known), "webhook secret")]
-        {
-            if differs {
-                tracing::warn!(
-                    "the {what} that is configured is not the one that is kept of the App {app_id}, and is not used: \
-                     change it with `ccc config set`, or make it known anew after `ccc config clear`"
-                );
-            }
+    if apps.get(app_id).await?.is_none() {
+        let private_key = settings.private_key()?;
+        if !has_secret {
+            return Ok(AppCredentials { app_id, private_key, webhook_secrets: Vec::new() });
         }
-        return Ok(AppCredentials {
-            app_id,
-            private_key: app.private_key,
-            webhook_secrets: app.webhook_secrets,
-        });
-    }
-    let private_key = settings.private_key()?;
-    let webhook_secrets = if has_secret { settings.webhook_secrets()? } else { Vec::new() };
-    if !webhook_secrets.is_empty() {
+        let secrets = settings.webhook_secrets()?;
+        Secrets::new(secrets.iter().cloned())?;
         let mut change = AppChange::new(app_id).private_key(&private_key)?;
         // The oldest first: the one that is told last is the newest.
-        for secret in webhook_secrets.iter().rev() {
-            change = change.webhook_secret(secret.clone())?;
-            apps.change(&change).await?;
+        for secret in secrets.into_iter().rev() {
+            change = change.webhook_secret(secret)?;
         }
-        tracing::info!(
-            "the App {app_id} is kept: its private key and webhook secret need no longer be configured"
-        );
+        if apps.make(&change).await? {
+            tracing::info!(
+                "the App {app_id} is kept: its private key and webhook secret need no longer be configured"
+            );
+        }
     }
-    Ok(AppCredentials { app_id, private_key, webhook_secrets })
+    let gone =
+        || Error::new(ErrorKind::Conflict, "the App was made and cleared at once: start again");
+    let app = apps.get(app_id).await?.ok_or_else(gone)?;
+    // What cannot be read any more is not needed any more, either.
+    let key = Some(settings).filter(|_| has_key).and_then(|given| given.private_key().ok());
+    let secrets =
+        Some(settings).filter(|_| has_secret).and_then(|given| given.webhook_secrets().ok());
+    let known = |secret: &Secret| app.webhook_secrets.iter().any(|kept| same(kept, secret));
+    for (differs, what) in [
+        (key.is_some_and(|key| !same(&key, &app.private_key)), "private key"),
+        (secrets.is_some_and(|all| !all.iter().all(known)), "webhook secret"),
+    ] {
+        if differs {
+            tracing::warn!(
+                "the {what} that is configured is not the one that is kept of the App {app_id}, and is not used: \
+                 change it with `ccc config set`, or make it known anew after `ccc config clear`"
+            );
+        }
+    }
+    Ok(AppCredentials {
+        app_id,
+        private_key: app.private_key,
+        webhook_secrets: app.webhook_secrets,
+    })
 }
 
 /// The same but for how its lines are written.

@@ -10,7 +10,7 @@ use ccc_store::Keys;
 
 use crate::app::apps;
 use crate::cli::{ConfigArgs, ConfigCommand, SetArgs, print, say};
-use crate::store::{KeptStore, open};
+use crate::store::{KeptStore, Rotated, open};
 use crate::{Config, config};
 
 /// Prints a fresh key.
@@ -40,11 +40,18 @@ pub(crate) async fn config(args: &ConfigArgs) -> Result<bool> {
             Ok(cleared)
         }
         ConfigCommand::RotateKey => {
-            let rotated = KeptStore::open(&config).await?.rotate().await?;
-            say(&format!(
-                "{rotated} credentials are under the first key now; the ones after it are for copies of the store \
-                 that are older: take them out when there are none"
-            ));
+            say(&match KeptStore::open(&config).await?.rotate().await? {
+                Rotated::New(count) => format!(
+                    "{count} credentials are under a new key, the first in its file; the ones after it are for copies \
+                     of the store that are older: take them out when there are none"
+                ),
+                Rotated::First(0) => "all credentials are under the first key: put a new one before it (`ccc keygen`), \
+                                      and come again"
+                    .to_owned(),
+                Rotated::First(count) => format!(
+                    "{count} credentials were not yet under the first key, and are now; no new one was made"
+                ),
+            });
             Ok(true)
         }
     }
@@ -93,8 +100,17 @@ async fn change(config: &Config, args: &SetArgs) -> Result<bool> {
                 change = change.private_key(&read(file)?)?;
             }
             if let Some(file) = &args.webhook_secret_file {
-                let secret = read(file)?;
-                change = change.webhook_secret(Secret::new(secret.expose().trim_ascii()))?;
+                // As the configuration has them: the newest in the first line.
+                let all = read(file)?;
+                let lines =
+                    all.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
+                let lines: Vec<&str> = lines.collect();
+                if lines.is_empty() {
+                    change = change.webhook_secret(Secret::from(""))?;
+                }
+                for line in lines.into_iter().rev() {
+                    change = change.webhook_secret(Secret::from(line))?;
+                }
             }
             if let Some(id) = args.installation_id {
                 change = change.installation_id(id);

@@ -1,10 +1,8 @@
 //! The store that the configuration names, opened with its key.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ccc_core::credential::{Precondition, StoredSecret, Version};
 use ccc_core::{
@@ -12,9 +10,12 @@ use ccc_core::{
 };
 use ccc_store::durable_object::Remote;
 use ccc_store::{DurableObjectCredentialStore, FileCredentialStore, Keys, MemoryCredentialStore};
+use futures_util::future::BoxFuture;
 
 use crate::Config;
 use crate::config::KeyPlace;
+
+mod key_file;
 
 /// The credentials of this installation.
 ///
@@ -33,7 +34,9 @@ pub(crate) struct KeptStore {
     inner: Inner,
     place: KeyPlace,
     /// The keys as they were read last.
-    read: Mutex<Secret>,
+    read: tokio::sync::Mutex<Secret>,
+    /// How often other keys were taken.
+    taken: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -50,12 +53,28 @@ impl Inner {
         }
     }
 
+    async fn adopt(&self, keys: &Keys) -> Result<()> {
+        match self {
+            Self::File(store) => store.adopt(keys).await,
+            Self::Object(store) => store.adopt(keys).await,
+        }
+    }
+
     async fn rotate(&self, keys: &Keys) -> Result<usize> {
         match self {
             Self::File(store) => store.rotate(keys).await,
             Self::Object(store) => store.rotate(keys).await,
         }
     }
+}
+
+/// What [`KeptStore::rotate`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rotated {
+    /// So many credentials are under a key that was made for it.
+    New(usize),
+    /// So many are under the first of the keys that were there: they were not, by then.
+    First(usize),
 }
 
 impl KeptStore {
@@ -74,22 +93,24 @@ impl KeptStore {
             }
         };
         if let KeyPlace::File { path, may_be_made: true } = &place
-            && !path.exists()
+            && fs::symlink_metadata(path).is_err()
         {
             if !is_file || directory.join("index").exists() {
                 let line = format!(
-                    "the key of the credentials is not at {}: bring it back, or name its place in store.key_file",
+                    "the key of the credentials is not at {}: bring it back, name its place in store.key_file or, for \
+                     a new store, make one with `ccc keygen`",
                     path.display()
                 );
                 return Err(Error::new(ErrorKind::NotFound, line));
             }
-            write_key(path, &Keys::generate()?)?;
-            tracing::warn!(
-                "made a key for the credentials: {}. Keep a copy of it, apart from one of the data directory",
-                path.display()
-            );
+            if key_file::make(path, &Keys::generate()?)? {
+                tracing::warn!(
+                    "made a key for the credentials: {}. Keep a copy of it, apart from one of the data directory",
+                    path.display()
+                );
+            }
         }
-        let read = read_key(&place)?;
+        let read = read(&place)?;
         let keys = keys(&place, &read)?;
         let inner = if is_file {
             Inner::File(FileCredentialStore::open(directory, &keys).await?)
@@ -101,51 +122,80 @@ impl KeptStore {
             let remote = Remote::new(url, &settings.secret()?, Arc::clone(&clock) as _)?;
             Inner::Object(DurableObjectCredentialStore::open(remote, clock, &keys).await?)
         };
-        Ok(Self { inner, place, read: Mutex::new(read) })
+        Ok(Self { inner, place, read: tokio::sync::Mutex::new(read), taken: AtomicU64::new(0) })
     }
 
-    /// Puts everything under a new key, which is made where the key is in a file of its own; elsewhere under the
-    /// first of those that are there. How many credentials that were.
-    pub(crate) async fn rotate(&self) -> Result<usize> {
-        let mut read = read_key(&self.place)?;
-        if let KeyPlace::File { path, .. } = &self.place {
-            let new = Keys::generate()?;
-            // The old one stays, after it: a service that goes on needs both, and so do copies of the store.
-            let both = format!("{}\n{}", new.expose_str()?, read.expose_str()?);
-            read = Secret::from(both);
-            write_key(path, &read)?;
+    /// Puts everything under a new key, which is made where the key is in a file of its own. Where not everything is
+    /// under the first of the keys that are there, it is put under that one, and none is made: somebody began, or
+    /// gave the new key out before.
+    pub(crate) async fn rotate(&self) -> Result<Rotated> {
+        if matches!(self.place, KeyPlace::Passphrase(_)) {
+            let line = "a store under a passphrase stays under it: make another store, and keep the App there";
+            return Err(Error::new(ErrorKind::InvalidInput, line));
         }
-        let rotated = self.inner.rotate(&keys(&self.place, &read)?).await?;
-        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = read;
-        Ok(rotated)
+        // Nobody else changes the file from the first look at it to the end.
+        let _held = match &self.place {
+            KeyPlace::File { path, .. } => Some(key_file::hold(path)?),
+            _ => None,
+        };
+        let before = read(&self.place)?;
+        let first = self.inner.rotate(&keys(&self.place, &before)?).await?;
+        let KeyPlace::File { path, .. } = &self.place else { return Ok(Rotated::First(first)) };
+        if first > 0 {
+            return Ok(Rotated::First(first));
+        }
+        let new = Keys::generate()?;
+        // The old one stays, after it: a service that goes on needs both, and so do copies of the store.
+        let both = Secret::from(format!("{}\n{}", new.expose_str()?, before.expose_str()?));
+        key_file::replace(path, &both)?;
+        self.inner.rotate(&keys(&self.place, &both)?).await.map(Rotated::New)
     }
 
-    /// Takes other keys, when there are other ones by now.
-    async fn reload(&self) -> bool {
-        let Ok(read) = read_key(&self.place) else { return false };
-        let same = |known: &Secret| known.expose() == read.expose();
-        if same(&self.read.lock().unwrap_or_else(PoisonError::into_inner)) {
-            return false;
+    /// Does something; once more where that shows that there are other keys by now.
+    async fn again<'a, T>(
+        &'a self,
+        act: impl Fn(&'a dyn CredentialStore) -> BoxFuture<'a, Result<T>> + Send + Sync,
+    ) -> Result<T> {
+        let taken = self.taken.load(Ordering::Acquire);
+        match act(self.inner.store()).await {
+            Err(error) if error.kind() == ErrorKind::Corrupt && self.reload(taken).await => {
+                act(self.inner.store()).await
+            }
+            done => done,
         }
-        let Ok(keys) = keys(&self.place, &read) else { return false };
-        let taken = self.inner.rotate(&keys).await.is_ok();
-        if taken {
-            tracing::info!("took the new key of the credentials");
-            *self.read.lock().unwrap_or_else(PoisonError::into_inner) = read;
+    }
+
+    /// Whether there are other keys than those that were taken then.
+    async fn reload(&self, then: u64) -> bool {
+        let mut known = self.read.lock().await;
+        if self.taken.load(Ordering::Acquire) != then {
+            // Somebody else who met the same took them.
+            return true;
         }
-        taken
+        let taken = async {
+            let now = read(&self.place)?;
+            if now.expose() == known.expose() {
+                return Ok(false);
+            }
+            self.inner.adopt(&keys(&self.place, &now)?).await?;
+            *known = now;
+            self.taken.fetch_add(1, Ordering::Release);
+            Ok::<_, Error>(true)
+        };
+        match taken.await {
+            Ok(taken) => taken,
+            Err(error) => {
+                tracing::error!("cannot take the key of the credentials anew: {error}");
+                false
+            }
+        }
     }
 }
 
 #[async_trait]
 impl CredentialStore for KeptStore {
     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>> {
-        match self.inner.store().get(key).await {
-            Err(error) if error.kind() == ErrorKind::Corrupt && self.reload().await => {
-                self.inner.store().get(key).await
-            }
-            done => done,
-        }
+        self.again(|store| store.get(key)).await
     }
 
     async fn put(
@@ -154,30 +204,22 @@ impl CredentialStore for KeptStore {
         secret: &Secret,
         precondition: Precondition,
     ) -> Result<Version> {
-        match self.inner.store().put(key, secret, precondition).await {
-            Err(error) if error.kind() == ErrorKind::Corrupt && self.reload().await => {
-                self.inner.store().put(key, secret, precondition).await
-            }
-            done => done,
-        }
+        self.again(|store| store.put(key, secret, precondition)).await
     }
 
     async fn delete(&self, key: &CredentialKey) -> Result<()> {
-        match self.inner.store().delete(key).await {
-            Err(error) if error.kind() == ErrorKind::Corrupt && self.reload().await => {
-                self.inner.store().delete(key).await
-            }
-            done => done,
-        }
+        self.again(|store| store.delete(key)).await
     }
 
     async fn list(&self) -> Result<Vec<CredentialKey>> {
-        match self.inner.store().list().await {
-            Err(error) if error.kind() == ErrorKind::Corrupt && self.reload().await => {
-                self.inner.store().list().await
-            }
-            done => done,
-        }
+        self.again(|store| store.list()).await
+    }
+}
+
+fn read(place: &KeyPlace) -> Result<Secret> {
+    match place {
+        KeyPlace::Key(secret) | KeyPlace::Passphrase(secret) => Ok(secret.clone()),
+        KeyPlace::File { path, .. } => key_file::read(path),
     }
 }
 
@@ -192,77 +234,95 @@ fn keys(place: &KeyPlace, read: &Secret) -> Result<Keys> {
     }
 }
 
-fn read_key(place: &KeyPlace) -> Result<Secret> {
-    let path = match place {
-        KeyPlace::Key(secret) | KeyPlace::Passphrase(secret) => return Ok(secret.clone()),
-        KeyPlace::File { path, .. } => path,
-    };
-    let failed = |e: io::Error| {
-        let line = format!("cannot read the key of the credentials from {}", path.display());
-        Error::new(ErrorKind::InvalidInput, line).with_source(e)
-    };
-    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
-    if mode & 0o007 != 0 {
-        tracing::warn!(
-            "everybody on this machine can read the key of the credentials: chmod 600 {}",
-            path.display()
-        );
-    }
-    fs::read(path).map(Secret::new).map_err(failed)
-}
-
-/// Puts a key file in place, whole and for its owner alone.
-fn write_key(path: &Path, key: &Secret) -> Result<()> {
-    let written = || -> io::Result<()> {
-        let directory = path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(directory)?;
-        let mut new = path.as_os_str().to_owned();
-        new.push(".new");
-        let new = PathBuf::from(new);
-        let _ = fs::remove_file(&new);
-        let mut file =
-            fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        file.write_all(key.expose())?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        fs::File::open(directory)?.sync_all()
-    };
-    written().map_err(|e| {
-        let line = format!("cannot write the key of the credentials to {}", path.display());
-        Error::new(ErrorKind::Unavailable, line).with_source(e)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 
-    #[tokio::test]
-    async fn a_store_that_is_open_takes_the_key_that_another_process_made() {
-        // spec: S11c
+    fn fresh() -> (tempfile::TempDir, Config) {
         let dir = tempfile::tempdir().unwrap();
         let config = Config { data_dir: Some(dir.path().join("data")), ..Config::default() };
-        let (ours, theirs) =
-            (KeptStore::open(&config).await.unwrap(), KeptStore::open(&config).await.unwrap());
-        let key = |name: &str| CredentialKey::new(name).unwrap();
-        let put = async |store: &KeptStore, name: &str| {
-            store.put(&key(name), &Secret::from(name), Precondition::None).await
-        };
-        put(&ours, "a").await.unwrap();
+        (dir, config)
+    }
+
+    fn key(name: &str) -> CredentialKey {
+        CredentialKey::new(name).unwrap()
+    }
+
+    async fn put(store: &KeptStore, name: &str) {
+        store.put(&key(name), &Secret::from(name), Precondition::None).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_store_that_is_open_takes_the_key_that_another_process_made() {
+        // spec: S11c
+        let (dir, config) = fresh();
+        let ours = Arc::new(KeptStore::open(&config).await.unwrap());
+        let theirs = KeptStore::open(&config).await.unwrap();
+        put(&ours, "a").await;
         for turn in 0..3 {
-            assert!(theirs.rotate().await.unwrap() > 0, "{turn}");
-            assert!(ours.get(&key("a")).await.unwrap().is_some(), "{turn}");
-            assert!(theirs.rotate().await.unwrap() > 0, "{turn}");
-            put(&ours, "b").await.unwrap();
-            assert!(theirs.rotate().await.unwrap() > 0, "{turn}");
+            assert!(matches!(theirs.rotate().await.unwrap(), Rotated::New(_)), "{turn}");
+            // All who meet it go on, not only the first.
+            let mut all = tokio::task::JoinSet::new();
+            for _ in 0..16 {
+                let ours = Arc::clone(&ours);
+                all.spawn(async move { ours.get(&key("a")).await.unwrap().unwrap() });
+            }
+            assert_eq!(all.join_all().await.len(), 16);
+            assert!(matches!(theirs.rotate().await.unwrap(), Rotated::New(_)), "{turn}");
+            put(&ours, "b").await;
             assert_eq!(ours.list().await.unwrap().len(), 2, "{turn}");
         }
-        // What is damaged stays damaged, and is said once.
-        std::fs::write(dir.path().join("data/credentials/index"), "x").unwrap();
+        // What is damaged stays damaged.
+        fs::write(dir.path().join("data/credentials/index"), "x").unwrap();
         let error = ours.get(&key("a")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn several_at_once_have_one_key() {
+        // spec: S11b, S11c
+        for _ in 0..10 {
+            let (_dir, config) = fresh();
+            let mut all = tokio::task::JoinSet::new();
+            for number in 0..8 {
+                let config = config.clone();
+                all.spawn(async move {
+                    let store = KeptStore::open(&config).await.unwrap();
+                    put(&store, &format!("name/{number}")).await;
+                    // One of them at a time; the others are told so, and nothing of theirs is lost.
+                    match store.rotate().await {
+                        Ok(_) => {}
+                        Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
+                    }
+                });
+            }
+            all.join_all().await;
+            let store = KeptStore::open(&config).await.unwrap();
+            let names = store.list().await.unwrap();
+            assert_eq!(names.len(), 8);
+            for name in names {
+                store.get(&name).await.unwrap().unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rotation_that_ended_in_the_middle_is_gone_on_with() {
+        // spec: S11c
+        let (dir, config) = fresh();
+        let store = KeptStore::open(&config).await.unwrap();
+        put(&store, "a").await;
+        let file = dir.path().join("data/credentials.key");
+        let old = fs::read_to_string(&file).unwrap();
+        // The new key is in its place, and nothing is under it yet.
+        let new = Keys::generate().unwrap();
+        fs::write(&file, format!("{}\n{old}", new.expose_str().unwrap())).unwrap();
+        assert_eq!(store.rotate().await.unwrap(), Rotated::First(1));
+        assert_eq!(fs::read_to_string(&file).unwrap().lines().filter(|l| !l.is_empty()).count(), 2);
+        fs::write(&file, new.expose()).unwrap();
+        let alone = KeptStore::open(&config).await.unwrap();
+        assert!(alone.get(&key("a")).await.unwrap().is_some());
     }
 }

@@ -43,11 +43,13 @@ fn an_app_is_kept_shown_changed_and_forgotten() {
     assert!(lines.contains("App 7 of github.com\n  private key      SHA256:7n/hsJO2"), "{lines}");
     assert_eq!(lines.matches("webhook secret").count(), 1, "{lines}");
 
+    // As the configuration has it: the newest first, and one in each line.
     let new = ["config", "set", "--app-id", "7", "--webhook-secret-file", "-"];
-    assert!(go(&new, "another secret\n").status.success());
+    assert!(go(&new, "another secret\nhunter2-of-the-hook\n").status.success());
     let shown = go(&["config", "show", "--json"], "");
     let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!(json[0]["webhookSecrets"].as_array().unwrap().len(), 2, "{json}");
+    assert_eq!(go(&new, " \n").status.code(), Some(2));
     assert!(go(&["config", "set", "--app-id", "7", "--forget-old-secrets"], "").status.success());
     let json = text(&go(&["config", "show", "--json"], "").stdout);
     assert_eq!(json.matches("…").count() + json.matches("SHA256").count(), 1, "{json}");
@@ -123,7 +125,7 @@ fn a_new_key_comes_before_the_old_one_which_may_go() {
     let key_file = dir.path().join("data/credentials.key");
     let before = fs::read_to_string(&key_file).unwrap();
     let rotated = run(dir.path(), &["config", "rotate-key"], "", &[]);
-    assert!(said(&rotated).contains("1 credentials are under the first key"), "{}", said(&rotated));
+    assert!(said(&rotated).contains("1 credentials are under a new key"), "{}", said(&rotated));
     let after = fs::read_to_string(&key_file).unwrap();
     let lines: Vec<&str> = after.lines().filter(|line| !line.is_empty()).collect();
     assert_eq!((lines.len(), lines[1]), (2, before.trim()));
@@ -132,6 +134,18 @@ fn a_new_key_comes_before_the_old_one_which_may_go() {
     assert!(text(&run(dir.path(), &["config", "show"], "", &[]).stdout).contains("App 7"));
     fs::write(&key_file, lines[1]).unwrap();
     assert_eq!(run(dir.path(), &["config", "show"], "", &[]).status.code(), Some(2));
+    let words = [("CCC_STORE__PASSPHRASE", "correct horse battery staple")];
+    let elsewhere = tempfile::tempdir().unwrap();
+    let refused = run(elsewhere.path(), &["config", "rotate-key"], "", &words);
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    // A name without a directory is one of this directory.
+    let named = [("CCC_STORE__KEY_FILE", "ccc.key")];
+    fs::write(elsewhere.path().join("ccc.key"), lines[0]).unwrap();
+    let elsewhere_too = tempfile::tempdir_in(elsewhere.path()).unwrap();
+    fs::write(elsewhere_too.path().join("ccc.key"), lines[0]).unwrap();
+    assert!(set(elsewhere_too.path(), 7, &named).status.success());
+    let rotated = run(elsewhere_too.path(), &["config", "rotate-key"], "", &named);
+    assert!(said(&rotated).contains("under a new key"), "{}", said(&rotated));
     let made = run(dir.path(), &["keygen"], "", &[]);
     assert_eq!(text(&made.stdout).trim().len(), 44, "{}", said(&made));
 }
@@ -175,6 +189,8 @@ async fn a_service_goes_on_with_what_it_was_once_told() {
     fs::write(&other, "another secret").unwrap();
     let (service, address) = start(&[
         ("CCC_GITHUB__APP_ID", "7"),
+        // It is no longer needed, and may go.
+        ("CCC_GITHUB__PRIVATE_KEY_FILE", "/nowhere"),
         ("CCC_GITHUB__WEBHOOK_SECRET_FILE", other.to_str().unwrap()),
     ]);
     assert_eq!(ping(address, SECRET).await, 200, "{}", service.log());
