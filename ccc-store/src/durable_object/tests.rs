@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use ccc_core::testing::ManualClock;
@@ -11,30 +9,10 @@ use serde_json::{Value, json};
 
 use super::*;
 
-#[derive(Debug, Default)]
-struct Kept(RefCell<BTreeMap<String, Vec<u8>>>);
+#[path = "../../tests/it/common/rows.rs"]
+mod rows;
 
-impl Rows for Kept {
-    fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        Ok(self.0.borrow().get(name).cloned())
-    }
-
-    fn put(&self, name: &str, value: &[u8]) -> Result<()> {
-        self.0.borrow_mut().insert(name.to_owned(), value.to_vec());
-        Ok(())
-    }
-
-    fn remove(&self, name: &str) -> Result<()> {
-        self.0.borrow_mut().remove(name);
-        Ok(())
-    }
-
-    fn names(&self, prefix: &str, most: usize) -> Result<Vec<String>> {
-        let rows = self.0.borrow();
-        let all = rows.keys().filter(|name| name.starts_with(prefix));
-        Ok(all.take(most).cloned().collect())
-    }
-}
+use rows::Kept;
 
 fn ask(rows: &Kept, ask: Value) -> Value {
     let answer = answer(rows, ask.to_string().as_bytes(), None).unwrap().unwrap();

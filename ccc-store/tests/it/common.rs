@@ -1,5 +1,3 @@
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -81,34 +79,13 @@ impl CredentialStore for Turns {
     }
 }
 
+mod rows;
+
+use rows::Kept;
+
 /// An object as Cloudflare hosts it: what a message does happens at once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Object(Arc<Mutex<Kept>>);
-
-#[derive(Debug, Default)]
-struct Kept(RefCell<BTreeMap<String, Vec<u8>>>);
-
-impl Rows for Kept {
-    fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        Ok(self.0.borrow().get(name).cloned())
-    }
-
-    fn put(&self, name: &str, value: &[u8]) -> Result<()> {
-        self.0.borrow_mut().insert(name.to_owned(), value.to_vec());
-        Ok(())
-    }
-
-    fn remove(&self, name: &str) -> Result<()> {
-        self.0.borrow_mut().remove(name);
-        Ok(())
-    }
-
-    fn names(&self, prefix: &str, most: usize) -> Result<Vec<String>> {
-        let rows = self.0.borrow();
-        let all = rows.keys().filter(|name| name.starts_with(prefix));
-        Ok(all.take(most).cloned().collect())
-    }
-}
 
 impl Object {
     /// All that it keeps, as text as far as it is.

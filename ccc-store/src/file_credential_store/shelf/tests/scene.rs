@@ -1,0 +1,245 @@
+//! A store, and a writer that does not live to see the end.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use ccc_core::credential::Precondition;
+use ccc_core::{CredentialKey, CredentialStore as _, Secret};
+use futures_util::FutureExt as _;
+use rustix::process::{Resource, Rlimit};
+use tempfile::TempDir;
+
+use super::super::*;
+use crate::Keys;
+use crate::sealed::Sealed;
+
+const OLD: &[u8] = b"the value before";
+const NEW: &[u8] = b"a value that is longer than that before";
+
+/// Does all of it on the thread that asks.
+#[derive(Debug)]
+struct Inline(Directory);
+
+#[async_trait]
+impl Shelf for Inline {
+    async fn index(&self) -> Result<Option<Rests>> {
+        index(&self.0)
+    }
+
+    async fn record(&self, place: Place) -> Result<Option<Vec<u8>>> {
+        self.0.read(&place.to_string())
+    }
+
+    async fn write(&self, change: Arc<Change>) -> Result<bool> {
+        write(&self.0, &change)
+    }
+
+    async fn sweep(&self, from: Rests, keep: Vec<Place>) -> Result<()> {
+        sweep(&self.0, &from, &keep)
+    }
+
+    async fn keep_derivation(&self, fresh: String) -> Result<String> {
+        keep_derivation(&self.0, fresh)
+    }
+}
+
+fn now<T>(future: impl Future<Output = T>) -> T {
+    future.now_or_never().expect("nothing is waited for")
+}
+
+fn keys(numbers: &[u8]) -> Keys {
+    let key = |number: &u8| hex::encode([&[*number; 31][..], &[0]].concat());
+    let lines: Vec<String> = numbers.iter().map(key).collect();
+    Keys::parse(&Secret::from(lines.join("\n"))).unwrap()
+}
+
+fn open(directory: &Path, numbers: &[u8]) -> Sealed<Inline> {
+    let shelf = Inline(Directory::open(directory).unwrap());
+    now(Sealed::open(shelf, "credentials", &keys(numbers))).unwrap()
+}
+
+fn key(name: &str) -> CredentialKey {
+    CredentialKey::new(name).unwrap()
+}
+
+fn get(store: &Sealed<Inline>, name: &str) -> Option<Vec<u8>> {
+    now(store.get(&key(name))).unwrap().map(|stored| stored.secret.expose().to_vec())
+}
+
+fn put(store: &Sealed<Inline>, name: &str, value: &[u8]) -> Result<()> {
+    now(store.put(&key(name), &Secret::new(value), Precondition::None)).map(drop)
+}
+
+/// What a writer is at when it dies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Act {
+    First,
+    Put,
+    Delete,
+    Rotate,
+}
+
+pub(super) const ACTS: [Act; 4] = [Act::First, Act::Put, Act::Delete, Act::Rotate];
+
+impl Act {
+    fn keys(self) -> &'static [u8] {
+        if self == Self::Rotate { &[2, 1] } else { &[1] }
+    }
+
+    fn name(self) -> &'static str {
+        if self == Self::First { "first" } else { "name" }
+    }
+
+    fn of(self, store: &Sealed<Inline>) -> Result<()> {
+        match self {
+            Self::First | Self::Put => put(store, self.name(), NEW),
+            Self::Delete => now(store.delete(&key(self.name()))),
+            Self::Rotate => now(store.rotate(&keys(self.keys()))).map(drop),
+        }
+    }
+
+    fn before(self) -> Option<&'static [u8]> {
+        (self != Self::First).then_some(OLD)
+    }
+
+    fn after(self) -> Option<&'static [u8]> {
+        match self {
+            Self::First | Self::Put => Some(NEW),
+            Self::Delete => None,
+            Self::Rotate => Some(OLD),
+        }
+    }
+}
+
+#[test]
+#[ignore = "the others start it, in a process of its own"]
+fn victim() {
+    let variable = |name| std::env::var(name).unwrap();
+    let act = ACTS.into_iter().find(|act| format!("{act:?}") == variable("CCC_VICTIM")).unwrap();
+    let store = open(Path::new(&variable("CCC_VICTIM_DIRECTORY")), &[1]);
+    if let Ok(most) = std::env::var("CCC_VICTIM_FILE_BYTES") {
+        let most = Some(most.parse().unwrap());
+        let limit = Rlimit { current: most, maximum: most };
+        rustix::process::setrlimit(Resource::Fsize, limit).unwrap();
+    }
+    println!("\nready {}", rustix::thread::gettid().as_raw_nonzero());
+    std::io::stdin().read_exact(&mut [0]).unwrap();
+    let done = act.of(&store);
+    println!("\ndone {}", done.is_ok());
+}
+
+/// A store as it was before, and the writer that waits for a word.
+pub(super) struct Scene {
+    act: Act,
+    pub(super) directory: TempDir,
+    victim: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    thread: String,
+}
+
+fn fresh() -> TempDir {
+    let ours = fs::Permissions::from_mode(0o700);
+    tempfile::Builder::new().permissions(ours).tempdir().unwrap()
+}
+
+/// Two credentials that nobody touches and one that is written.
+pub(super) fn seed() -> TempDir {
+    let directory = fresh();
+    let store = open(directory.path(), &[1]);
+    for (name, value) in [("a", &b"another"[..]), ("name", OLD), ("z", b"one more")] {
+        put(&store, name, b"earlier").unwrap();
+        put(&store, name, value).unwrap();
+    }
+    directory
+}
+
+impl Scene {
+    pub(super) fn new(seed: &Path, act: Act, file_bytes: Option<usize>) -> Self {
+        let directory = fresh();
+        for file in fs::read_dir(seed).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), directory.path().join(file.file_name())).unwrap();
+        }
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "--ignored", "--nocapture", "--test-threads=1"])
+            .arg("file_credential_store::shelf::tests::scene::victim")
+            .env("CCC_VICTIM", format!("{act:?}"))
+            .env("CCC_VICTIM_DIRECTORY", directory.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        if let Some(bytes) = file_bytes {
+            command.env("CCC_VICTIM_FILE_BYTES", bytes.to_string());
+        }
+        let mut victim = command.spawn().unwrap();
+        let (stdin, stdout) = (victim.stdin.take().unwrap(), victim.stdout.take().unwrap());
+        let mut scene = Self {
+            act,
+            directory,
+            victim,
+            stdin,
+            stdout: BufReader::new(stdout),
+            thread: String::new(),
+        };
+        scene.thread = scene.said("ready ").expect("a writer that is ready");
+        scene
+    }
+
+    /// What it says after that word; none when it ends without.
+    fn said(&mut self, word: &str) -> Option<String> {
+        let lines = self.stdout.by_ref().lines().map_while(std::io::Result::ok);
+        lines.filter_map(|line| Some(line.strip_prefix(word)?.to_owned())).next()
+    }
+
+    /// Lets it write, and waits for its end. Whether it said that it wrote; none when it died before.
+    pub(super) fn go(&mut self) -> Option<bool> {
+        self.stdin.write_all(b"!").unwrap();
+        let said = self.said("done ").map(|said| said == "true");
+        self.victim.wait().unwrap();
+        said
+    }
+
+    /// Lets it write with strace at it. As above.
+    pub(super) fn go_with(&mut self, arguments: &[&str]) -> Option<bool> {
+        let mut strace = Command::new("strace")
+            .args(["-p", &self.thread])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stderr = BufReader::new(strace.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("attached") {
+            line.clear();
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "strace does not attach");
+        }
+        let said = self.go();
+        // It ends with the one it looks at.
+        std::io::copy(&mut stderr, &mut std::io::sink()).unwrap();
+        strace.wait().unwrap();
+        said
+    }
+
+    /// Old or new, and new where it said so; nothing else is touched, nothing is left, and it can go on.
+    pub(super) fn judge(&self, said: Option<bool>, at: &str) {
+        let (path, act) = (self.directory.path(), self.act);
+        let store = open(path, act.keys());
+        let found = get(&store, act.name());
+        let found = found.as_deref();
+        let fine = found == act.after() || (said != Some(true) && found == act.before());
+        assert!(fine, "{act:?}, {at}, said {said:?}: {found:?}");
+        assert_eq!(get(&store, "a").as_deref(), Some(&b"another"[..]), "{act:?}, {at}");
+        assert_eq!(get(&store, "z").as_deref(), Some(&b"one more"[..]), "{act:?}, {at}");
+        let records = now(store.list()).unwrap().len();
+        let files = fs::read_dir(path).unwrap().count();
+        assert_eq!(files, records + 2, "{act:?}, {at}: something is left");
+        act.of(&store).unwrap();
+        assert_eq!(get(&store, act.name()).as_deref(), act.after(), "{act:?}, {at}, again");
+    }
+}
