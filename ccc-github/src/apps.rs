@@ -3,17 +3,19 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ccc_core::credential::{Precondition, StoredSecret};
+use ccc_core::credential::{Precondition, Version};
 use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret};
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 mod change;
+mod route;
 #[cfg(test)]
 mod tests;
 
 pub use change::AppChange;
+pub use route::MAX_CONFIG;
 
 use crate::jwt::fingerprint;
 
@@ -62,32 +64,37 @@ impl App {
         })
     }
 
-    /// As it is kept.
     fn write(&self) -> Result<Secret> {
-        let text = |secret: &Secret| Ok::<_, Error>(Value::from(secret.expose_str()?));
-        let secrets: Vec<Value> = self.webhook_secrets.iter().map(text).collect::<Result<_>>()?;
-        let record = json!({
-            "privateKey": text(&self.private_key)?,
-            "webhookSecrets": secrets,
-            "installationIds": self.installation_ids,
-        });
-        Ok(Secret::from(record.to_string()))
+        let text = |secret: &Secret| Ok::<_, Error>(secret.expose_str()?.to_owned().into());
+        let record = Record {
+            private_key: text(&self.private_key)?,
+            webhook_secrets: self.webhook_secrets.iter().map(text).collect::<Result<_>>()?,
+            installation_ids: self.installation_ids.clone(),
+        };
+        let unexpected =
+            |e| Error::new(ErrorKind::Unexpected, "an App that is no JSON").with_source(e);
+        serde_json::to_vec(&record).map(Secret::new).map_err(unexpected)
     }
 
     fn read(app_id: u64, record: &Secret) -> Option<Self> {
-        let record: Map<String, Value> = serde_json::from_slice(record.expose()).ok()?;
-        let list = |name: &str| record.get(name)?.as_array();
-        let secret = |value: &Value| value.as_str().map(Secret::from);
+        let record: Record = serde_json::from_slice(record.expose()).ok()?;
+        let secret = |text: &Zeroizing<String>| Secret::from(text.as_str());
         Some(Self {
             app_id,
-            private_key: secret(record.get("privateKey")?)?,
-            webhook_secrets: list("webhookSecrets")?.iter().map(secret).collect::<Option<_>>()?,
-            installation_ids: list("installationIds")?
-                .iter()
-                .map(Value::as_u64)
-                .collect::<Option<_>>()?,
+            private_key: secret(&record.private_key),
+            webhook_secrets: record.webhook_secrets.iter().map(secret).collect(),
+            installation_ids: record.installation_ids,
         })
     }
+}
+
+/// An App as it is kept.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    private_key: Zeroizing<String>,
+    webhook_secrets: Vec<Zeroizing<String>>,
+    installation_ids: Vec<u64>,
 }
 
 /// Enough to tell a few secrets apart; too little for who guesses to know that one is right.
@@ -96,6 +103,12 @@ fn digits(secret: &Secret) -> String {
     digest.update(b"ccc/v1/fingerprint");
     digest.update(secret.expose());
     hex::encode(&digest.finalize()[..2])
+}
+
+/// How the names of all that is kept of a host begin.
+pub(crate) fn prefix(host: &str) -> String {
+    // A name of the store's has no colon, and a host's no underscore.
+    format!("github/{}/", host.replace(':', "_"))
 }
 
 /// The Apps of one host in a credential store, each a record `github/HOST/NUMBER`.
@@ -117,13 +130,8 @@ impl Apps {
         Self { store, host: host.into() }
     }
 
-    fn prefix(&self) -> String {
-        // A name of the store's has no colon, and a host's no underscore.
-        format!("github/{}/", self.host.replace(':', "_"))
-    }
-
     fn key(&self, app_id: u64) -> Result<CredentialKey> {
-        CredentialKey::new(format!("{}{app_id}", self.prefix()))
+        CredentialKey::new(format!("{}{app_id}", prefix(&self.host)))
     }
 
     /// The numbers of all Apps.
@@ -131,7 +139,7 @@ impl Apps {
     /// # Errors
     /// Those of the store.
     pub async fn list(&self) -> Result<Vec<u64>> {
-        let prefix = self.prefix();
+        let prefix = prefix(&self.host);
         let number = |key: &CredentialKey| key.as_str().strip_prefix(&prefix)?.parse().ok();
         let mut all: Vec<u64> = self.store.list().await?.iter().filter_map(number).collect();
         all.sort_unstable();
@@ -143,10 +151,14 @@ impl Apps {
     /// # Errors
     /// Those of the store; [`ErrorKind::Corrupt`] for a record that is none of an App.
     pub async fn get(&self, app_id: u64) -> Result<Option<App>> {
-        Ok(self.read(app_id).await?.map(|(app, _)| app))
+        Ok(self.get_versioned(app_id).await?.map(|(app, _)| app))
     }
 
-    async fn read(&self, app_id: u64) -> Result<Option<(App, StoredSecret)>> {
+    /// One App, and its version: of one version there is one App.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn get_versioned(&self, app_id: u64) -> Result<Option<(App, Version)>> {
         let key = self.key(app_id)?;
         let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
         let app = App::read(app_id, &stored.secret).ok_or_else(|| {
@@ -155,7 +167,7 @@ impl Apps {
             );
             Error::new(ErrorKind::Corrupt, line)
         })?;
-        Ok(Some((app, stored)))
+        Ok(Some((app, stored.version)))
     }
 
     /// One App as anybody may see it.
@@ -175,8 +187,8 @@ impl Apps {
     pub async fn change(&self, change: &AppChange) -> Result<AppView> {
         let key = self.key(change.app_id)?;
         for _ in 0..TRIES {
-            let (before, precondition) = match self.read(change.app_id).await? {
-                Some((app, stored)) => (Some(app), Precondition::Version(stored.version)),
+            let (before, precondition) = match self.get_versioned(change.app_id).await? {
+                Some((app, version)) => (Some(app), Precondition::Version(version)),
                 None => (None, Precondition::Absent),
             };
             let app = change.apply(before)?;

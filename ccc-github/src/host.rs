@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use ccc_core::event::{Actor, RepoRef};
 use ccc_core::vcs::{BotIdentity, Grant};
-use ccc_core::{Clock, Error, ErrorKind, Result};
+use ccc_core::{Clock, CredentialStore, Error, ErrorKind, Result};
 use http::Response;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,7 +23,7 @@ use crate::http::ReqwestHttp;
 use crate::jwt::AppKey;
 use crate::pace::Pacing;
 use crate::payload::actor_kind;
-use crate::token::Tokens;
+use crate::token::{Kept, Tokens, Us};
 
 mod comments;
 mod deliveries;
@@ -38,12 +38,12 @@ const MAX_PAGES: usize = 10;
 #[derive(Debug)]
 #[must_use]
 pub struct GitHubBuilder {
-    app_id: u64,
-    key: AppKey,
+    app: Option<(u64, AppKey)>,
     clock: Arc<dyn Clock>,
     api_url: String,
     http: Option<Arc<dyn Http>>,
     pacing: Pacing,
+    kept: Option<(Arc<dyn CredentialStore>, String)>,
 }
 
 impl GitHubBuilder {
@@ -65,10 +65,23 @@ impl GitHubBuilder {
         self
     }
 
+    /// Keeps the tokens that are not revoked yet in that store, under the name of whoever holds them: one who is
+    /// gone when somebody else starts under it, such as a service and its data directory. See
+    /// [`GitHub::take_over`]. Without it, what a process held when it was killed lives on for its hour.
+    pub fn keep_tokens(
+        mut self,
+        store: Arc<dyn CredentialStore>,
+        holder: impl Into<String>,
+    ) -> Self {
+        self.kept = Some((store, holder.into()));
+        self
+    }
+
     /// Puts it together. Asks GitHub nothing.
     ///
     /// # Errors
-    /// As [`Endpoints::from_api_url`]; [`ErrorKind::Unavailable`] when TLS cannot be set up.
+    /// As [`Endpoints::from_api_url`]; [`ErrorKind::Unavailable`] when TLS cannot be set up;
+    /// [`ErrorKind::InvalidInput`] for a holder of tokens that is no name.
     pub fn build(self) -> Result<GitHub> {
         let endpoints = Endpoints::from_api_url(&self.api_url)?;
         let http = match self.http {
@@ -76,12 +89,10 @@ impl GitHubBuilder {
             None => default_http(&endpoints)?,
         };
         let client = Client::new(http, self.clock, self.pacing);
-        Ok(GitHub {
-            tokens: Tokens::new(self.app_id, self.key, client, endpoints),
-            bot: tokio::sync::OnceCell::new(),
-            written: Mutex::default(),
-            writing: comments::Writing::default(),
-        })
+        let kept = self.kept.map(|(store, holder)| Kept::new(store, endpoints.host(), &holder));
+        let tokens = Tokens::new(client, endpoints, kept.transpose()?);
+        tokens.use_app(self.app);
+        Ok(GitHub { tokens, written: Mutex::default(), writing: comments::Writing::default() })
     }
 }
 
@@ -103,12 +114,11 @@ fn default_http(_endpoints: &Endpoints) -> Result<Arc<dyn Http>> {
 /// nobody holds any more are revoked with the last
 /// [`release`](ccc_core::VcsHost::release) of the repository.
 ///
-/// One of these is one App on one host. Share it: the tokens, the limits and what is known of
+/// One of these is one App at a time on one host. Share it: the tokens, the limits and what is known of
 /// repositories are in it, and in it alone, so that several Apps and hosts can be used side by side.
 #[derive(Debug)]
 pub struct GitHub {
     tokens: Tokens,
-    bot: tokio::sync::OnceCell<BotIdentity>,
     /// The comments that we wrote last, so that the next change of one need not look for it.
     written: Mutex<VecDeque<comments::Written>>,
     writing: comments::Writing,
@@ -117,14 +127,41 @@ pub struct GitHub {
 impl GitHub {
     /// Starts with the App's number and private key, from its settings page.
     pub fn builder(app_id: u64, key: AppKey, clock: Arc<dyn Clock>) -> GitHubBuilder {
+        GitHubBuilder { app: Some((app_id, key)), ..Self::waiting(clock) }
+    }
+
+    /// Starts without an App: whatever needs one is an error until [`use_app`](Self::use_app).
+    pub fn waiting(clock: Arc<dyn Clock>) -> GitHubBuilder {
         GitHubBuilder {
-            app_id,
-            key,
+            app: None,
             clock,
             api_url: "https://api.github.com".to_owned(),
             http: None,
             pacing: Pacing::default(),
+            kept: None,
         }
+    }
+
+    /// Is this App from the next call on, or none. Runs that are under way go on with the tokens that they hold; a
+    /// token of another App is handed out no more.
+    pub fn use_app(&self, app: Option<(u64, AppKey)>) {
+        self.tokens.use_app(app);
+    }
+
+    /// Takes over the tokens that whoever was the [holder](GitHubBuilder::keep_tokens) before us had when it was
+    /// killed: they are used again, and revoked when a run of theirs is over. Those of another App are revoked now,
+    /// and what is past its time is forgotten. Says how many are used again. Call it once, before the first run, and
+    /// only when nobody else is that holder.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn take_over(&self) -> Result<usize> {
+        self.tokens.take_over().await
+    }
+
+    /// Revokes the tokens that nobody holds. For the end of a service.
+    pub async fn revoke_idle(&self) {
+        self.tokens.sweep_all().await;
     }
 
     /// The host's name, as [`RepoRef::host`] must have it.
@@ -183,7 +220,7 @@ impl GitHub {
         Ok(all)
     }
 
-    async fn identity(&self) -> Result<BotIdentity> {
+    async fn identity(&self, us: &Us) -> Result<BotIdentity> {
         #[derive(Deserialize)]
         struct App {
             id: u64,
@@ -191,7 +228,7 @@ impl GitHub {
         }
         let endpoints = &self.tokens.endpoints;
         let call = Call::get(endpoints.api(&["app"]));
-        let app: App = parse(&call, &self.tokens.send_as_app(&call).await?)?;
+        let app: App = parse(&call, &self.tokens.send_as(us, &call).await?)?;
         let login = format!("{}[bot]", app.slug);
         let call = Call::get(endpoints.api(&["users", &login]));
         let account: User = parse(&call, &self.tokens.send_anywhere(&call).await?)?;

@@ -25,7 +25,7 @@ impl AppKey {
     /// # Errors
     /// [`ErrorKind::InvalidInput`], with what it is instead of a private key and never a part of it.
     pub fn from_pem(pem: &Secret) -> Result<Self> {
-        let text = Secret::from(pem.expose_str()?.replace("\\n", "\n").trim().to_owned());
+        let text = plain(pem)?;
         let text = text.expose_str()?;
         let problem = if text.is_empty() {
             "is empty: set it to the PEM file that GitHub let you download"
@@ -58,13 +58,18 @@ impl std::fmt::Debug for AppKey {
     }
 }
 
+/// The text as its file has it: `\n` written as two characters, as environment files have it, is a line break.
+pub(crate) fn plain(pem: &Secret) -> Result<Secret> {
+    Ok(Secret::from(pem.expose_str()?.replace("\\n", "\n").trim()))
+}
+
 /// `SHA256:` and the digest of the public key, as the App's settings page shows it for each of its keys
 /// (GitHub docs, "Managing private keys for GitHub Apps").
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] where [`AppKey::from_pem`] has it.
 pub(crate) fn fingerprint(pem: &Secret) -> Result<String> {
-    let text = Secret::from(pem.expose_str()?.replace("\\n", "\n").trim().to_owned());
+    let text = plain(pem)?;
     let text = text.expose_str()?;
     let key = RsaPrivateKey::from_pkcs1_pem(text)
         .ok()

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod apps;
 mod client;
 #[cfg(feature = "emulator")]
@@ -20,7 +21,8 @@ pub mod webhook;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use getrandom_02 as _;
 
-pub use apps::{App, AppChange, AppView, Apps};
+pub use admin::AdminToken;
+pub use apps::{App, AppChange, AppView, Apps, MAX_CONFIG};
 pub use endpoints::Endpoints;
 pub use host::{GitHub, GitHubBuilder};
 pub use jwt::{AppKey, app_jwt};

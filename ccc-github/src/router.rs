@@ -73,6 +73,7 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
         Ok(Received::Ping) => return answer(StatusCode::OK, &json!({ "pong": true })),
         Ok(Received::Ignored { reason, .. }) => return ignored(reason),
         Ok(Received::Event { delivery, event }) => (delivery, event),
+        Err(Rejection::Waiting) => return busy(&Rejection::Waiting.to_string(), RETRY_AFTER),
         Err(rejection) => return refuse(rejection.status(), &rejection.to_string()),
     };
     match parts.intake.admit(&delivery, &event).await {

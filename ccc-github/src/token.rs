@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use ccc_core::event::RepoRef;
@@ -13,15 +13,20 @@ use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
+use crate::apps;
 use crate::client::{Call, Client, Identity};
 use crate::endpoints::Endpoints;
 use crate::fault::Fault;
-use crate::jwt::AppKey;
 use crate::pace::Who;
 
+mod app;
 mod end;
+mod kept;
 mod mint;
 mod send;
+
+pub(crate) use app::Us;
+pub(crate) use kept::Kept;
 
 /// The least time that a token must still be good for, whoever asks (spec: G1b).
 const MARGIN: Duration = Duration::from_secs(300);
@@ -33,6 +38,8 @@ struct Token {
     /// By GitHub's clock.
     expires_at: Timestamp,
     minted_at: Timestamp,
+    /// The App that it is of.
+    app: u64,
     installation: u64,
     /// GitHub did not take it: it is not handed out any more.
     refused: bool,
@@ -59,6 +66,8 @@ struct Entry {
     minting: tokio::sync::Mutex<Option<Failure>>,
     /// How many mints have ended.
     attempts: AtomicU64,
+    /// Held while they are written to the store: what is written last is what there is.
+    keeping: tokio::sync::Mutex<()>,
 }
 
 impl Entry {
@@ -68,6 +77,15 @@ impl Entry {
         if let Some(token) = tokens.iter_mut().find(|token| digest(&token.secret) == *id) {
             token.leases = token.leases.saturating_sub(1);
         }
+    }
+
+    /// Puts a new one in, and takes those out that ended: they are nobody's any more, also when their holders never
+    /// gave them back.
+    fn add(&self, token: Token, now: Timestamp) -> Vec<Token> {
+        let mut tokens = lock(&self.tokens);
+        let ended = tokens.extract_if(.., |token| token.expires_at <= now).collect();
+        tokens.push(token);
+        ended
     }
 
     /// Takes the token out, unless somebody holds it: in one step, so that nobody gets it meanwhile.
@@ -93,17 +111,15 @@ impl Drop for Held {
 
 type Key = (u64, Grant);
 
-/// Mints, caches, counts and revokes. One of these is one App on one host, and so is its cache: tokens
-/// of another App or host cannot get into it.
+/// Mints, caches, counts and revokes. One of these is one App at a time on one host: tokens of another
+/// App are not handed out, and those of another host cannot get into its cache.
 #[derive(Debug)]
 pub(crate) struct Tokens {
-    app_id: u64,
-    key: AppKey,
+    /// None until somebody says who we are.
+    us: RwLock<Option<Arc<Us>>>,
     pub(crate) client: Client,
     pub(crate) endpoints: Endpoints,
-    /// The App's installation on each repository, as far as it is known. A token of another one is
-    /// not used.
-    installations: Mutex<HashMap<u64, u64>>,
+    kept: Option<Kept>,
     /// What repositories are called now, where that is not what their events say.
     names: Mutex<HashMap<u64, (String, String)>>,
     entries: Mutex<HashMap<Key, Arc<Entry>>>,
@@ -121,13 +137,12 @@ fn digest(secret: &Secret) -> [u8; 32] {
 }
 
 impl Tokens {
-    pub(crate) fn new(app_id: u64, key: AppKey, client: Client, endpoints: Endpoints) -> Self {
+    pub(crate) fn new(client: Client, endpoints: Endpoints, kept: Option<Kept>) -> Self {
         Self {
-            app_id,
-            key,
+            us: RwLock::default(),
             client,
             endpoints,
-            installations: Mutex::default(),
+            kept,
             names: Mutex::default(),
             entries: Mutex::default(),
             owners: Mutex::default(),
@@ -227,17 +242,10 @@ impl Tokens {
         token.leases = usize::from(lasts);
         lock(&self.owners).insert(digest(&token.secret), key);
         let now = self.client.now();
-        let mut tokens = lock(&entry.tokens);
-        // What ended is nobody's any more, also when its holder never gave it back.
-        tokens.retain(|token| {
-            let stands = token.expires_at > now;
-            if !stands {
-                lock(&self.owners).remove(&digest(&token.secret));
-            }
-            stands
-        });
-        tokens.push(token.clone());
-        drop(tokens);
+        for ended in entry.add(token.clone(), now) {
+            lock(&self.owners).remove(&digest(&ended.secret));
+        }
+        self.keep(key, &entry).await;
         if lasts {
             return Ok((token, entry));
         }
@@ -257,9 +265,12 @@ impl Tokens {
         ))
     }
 
-    /// Whether the token is of the App's present installation, as far as we know it.
+    /// Whether the token is of the App that we are, and of its present installation as far as we know it.
     fn is_current(&self, repo: &RepoRef, token: &Token) -> bool {
-        lock(&self.installations).get(&repo.id).is_none_or(|id| *id == token.installation)
+        let current = |id: &u64| *id == token.installation;
+        self.us().is_ok_and(|us| {
+            us.app_id == token.app && lock(&us.installations).get(&repo.id).is_none_or(current)
+        })
     }
 
     fn lasts(&self, expires_at: Timestamp, min_ttl: Duration) -> bool {

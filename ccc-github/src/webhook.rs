@@ -1,5 +1,7 @@
 //! Webhook deliveries: whether GitHub sent them, and what they mean.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use ccc_core::event::{Delivery, IssueEvent};
 use ccc_core::{DeliveryId, Error, ErrorKind, Result, Secret};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -201,6 +203,9 @@ pub enum Rejection {
     /// More than [`MAX_BODY`].
     #[error("the body is larger than 25 MiB")]
     TooLarge,
+    /// There is no secret yet to check it with.
+    #[error("no GitHub App is configured here yet: send it again later")]
+    Waiting,
 }
 
 impl Rejection {
@@ -212,14 +217,15 @@ impl Rejection {
             Self::Signature => http::StatusCode::UNAUTHORIZED,
             Self::MediaType(_) => http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Waiting => http::StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }
 
-/// Turns deliveries into events. Has no state and does no I/O: safe to share.
+/// Turns deliveries into events. Does no I/O: safe to share, and a clone is the same one.
 #[derive(Clone, Debug)]
 pub struct Webhook {
-    secrets: Secrets,
+    secrets: Arc<RwLock<Option<Arc<Secrets>>>>,
     host: String,
 }
 
@@ -229,7 +235,25 @@ impl Webhook {
     /// [`GitHub::host`](crate::GitHub::host).
     #[must_use]
     pub fn new(secrets: Secrets, host: impl Into<String>) -> Self {
-        Self { secrets, host: host.into() }
+        let webhook = Self::waiting(host);
+        webhook.use_secrets(Some(secrets));
+        webhook
+    }
+
+    /// One that takes nothing until [`use_secrets`](Self::use_secrets).
+    #[must_use]
+    pub fn waiting(host: impl Into<String>) -> Self {
+        Self { secrets: Arc::default(), host: host.into() }
+    }
+
+    /// From the next delivery on these are the secrets; with none, deliveries are put off.
+    pub fn use_secrets(&self, secrets: Option<Secrets>) {
+        let secrets = secrets.map(Arc::new);
+        *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
+    }
+
+    fn secrets(&self) -> Option<Arc<Secrets>> {
+        self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Checks one delivery and says what it means, and which POST it was; `now` is when it came.
@@ -261,7 +285,8 @@ impl Webhook {
             return Err(Rejection::TooLarge);
         }
         let (event, id, signature) = raw.headers()?;
-        if !verify(&self.secrets, raw.body, signature) {
+        let secrets = self.secrets().ok_or(Rejection::Waiting)?;
+        if !verify(&secrets, raw.body, signature) {
             return Err(Rejection::Signature);
         }
         let json = json_text(raw)?;

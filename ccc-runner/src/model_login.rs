@@ -18,6 +18,14 @@ pub enum CredentialKind {
 }
 
 impl CredentialKind {
+    /// Whether that can be one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] when it is empty or no header can carry it.
+    pub fn check(self, secret: &Secret) -> Result<()> {
+        self.of(secret.clone()).check()
+    }
+
     fn of(self, secret: Secret) -> ModelCredential {
         match self {
             Self::ApiKey => ModelCredential::ApiKey(secret),
@@ -63,14 +71,6 @@ impl ModelLogin {
     #[must_use]
     pub fn proxy(&self) -> &ModelProxy {
         &self.proxy
-    }
-
-    /// Whether the credential can be one.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] when it is empty or no header can carry it.
-    pub fn check(&self, secret: Secret) -> Result<()> {
-        self.kind.of(secret).check()
     }
 
     /// Lets the task's run in, with the money that it may spend.

@@ -102,7 +102,13 @@ impl Keys {
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.split('#').next().unwrap_or_default().trim();
             if !line.is_empty() {
-                let bytes = bytes(line).map_err(|why| invalid(&format!("key {number}: {why}")))?;
+                let wrong = |why: &str| invalid(&format!("key {number}: {why}"));
+                let bytes = bytes(line).map_err(wrong)?;
+                let twice =
+                    |known: &Source| matches!(known, Source::Bytes(known) if *known == bytes);
+                if sources.iter().any(twice) {
+                    return Err(wrong("is there twice: a retired key is another one"));
+                }
                 sources.push(Source::Bytes(bytes));
             }
         }

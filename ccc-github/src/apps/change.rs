@@ -4,11 +4,11 @@ use ccc_core::{Error, ErrorKind, Result, Secret};
 use serde_json::{Map, Value};
 
 use super::App;
-use crate::jwt::AppKey;
+use crate::jwt::{AppKey, plain};
 use crate::webhook::Secrets;
 
 /// The most bytes of a change, and of what it brings.
-const MAX: usize = 64 << 10;
+pub(super) const MAX: usize = 64 << 10;
 
 const FIELDS: [&str; 5] =
     ["appId", "privateKey", "webhookSecret", "installationId", "forgetOldSecrets"];
@@ -109,7 +109,7 @@ impl AppChange {
     /// As [`AppKey::from_pem`].
     pub fn private_key(mut self, pem: &Secret) -> Result<Self> {
         AppKey::from_pem(pem)?;
-        self.private_key = Some(Secret::from(pem.expose_str()?.replace("\\n", "\n").trim()));
+        self.private_key = Some(plain(pem)?);
         Ok(self)
     }
 

@@ -5,7 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ccc_core::async_trait;
-use ccc_core::credential::Version;
+use ccc_core::credential::{StoredSecret, Version};
+
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -215,4 +217,53 @@ async fn whoever_is_quicker_loses_nothing_and_what_is_damaged_stays() {
         assert_eq!(kept.records.lock().unwrap()[&key].0, 9);
     }
     assert!(apps.clear(7).await.unwrap(), "what cannot be read can be removed");
+}
+
+#[tokio::test]
+async fn apps_are_shown_changed_and_cleared_over_http() {
+    // spec: S12c
+    let (_, apps) = apps();
+    let made = json!({"appId": 7, "privateKey": KEY, "webhookSecret": OLD, "installationId": 11})
+        .to_string();
+    let eight = made.replace(":7", ":8");
+    let public = json!({"appId": 7, "privateKey": "-----BEGIN PUBLIC KEY-----\nhunter2\n-----END PUBLIC KEY-----"});
+    let megabyte = json!({"appId": 7, "webhookSecret": "hunter2".repeat(150_000)}).to_string();
+    let cases: [(&str, Option<&str>, &str, u16, &str); 20] = [
+        ("GET", None, "", 200, r#"{"apps":[]}"#),
+        ("DELETE", None, "", 404, "no App is kept"),
+        ("POST", None, "", 400, "no JSON object"),
+        ("POST", None, "hunter2", 400, "no JSON object"),
+        ("POST", None, "{}", 400, "`appId` is missing"),
+        (
+            "POST",
+            None,
+            r#"{"appId": 7, "webhookSecret": "hunter2"}"#,
+            400,
+            "`privateKey` is missing",
+        ),
+        ("POST", None, &public.to_string(), 400, "is a public key"),
+        ("POST", None, &megabyte, 413, "64 KiB"),
+        ("POST", None, &made, 200, r#""privateKey":"SHA256:7n/"#),
+        ("POST", None, r#"{"appId": "7", "installationId": "12"}"#, 200, "[11,12]"),
+        ("GET", None, "", 200, r#""host":"github.example.org:8443""#),
+        ("POST", None, &eight, 200, r#""appId":8"#),
+        ("DELETE", None, "", 400, "?appId=N"),
+        ("DELETE", Some("appId=x"), "", 400, "must be a number"),
+        ("DELETE", Some("app_id=7"), "", 400, "?appId=N"),
+        ("DELETE", Some("appId=7&appId=8"), "", 400, "?appId=N"),
+        ("DELETE", Some("appId=9"), "", 404, "no App 9"),
+        ("DELETE", Some("appId=7"), "", 200, r#"{"cleared":7}"#),
+        ("DELETE", None, "", 200, r#"{"cleared":8}"#),
+        ("PUT", None, &made, 405, "GET, POST and DELETE"),
+    ];
+    for (method, query, body, status, expected) in cases {
+        let method = http::Method::from_bytes(method.as_bytes()).unwrap();
+        let answer = apps.answer(&method, query, body.as_bytes()).await;
+        let shown = format!("{method} {query:?}: {}", answer.body());
+        assert!(answer.body().contains(expected), "{shown}");
+        assert_eq!(answer.status(), status, "{shown}");
+        assert!(!shown.contains("hunter2") && !shown.contains("PRIVATE"), "{shown}");
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        serde_json::from_str::<Value>(answer.body()).unwrap();
+    }
 }

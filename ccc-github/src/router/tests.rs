@@ -196,6 +196,29 @@ async fn a_body_that_is_too_large_or_too_slow_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_webhook_without_secrets_puts_off_and_takes_others_from_the_next_delivery_on() {
+    // spec: W2e
+    let webhook = Webhook::waiting("github.com");
+    let intake: Arc<dyn Intake> = Arc::new(Scripted(|| accepted(false), Mutex::default()));
+    let app = router(Arc::new(webhook.clone()), intake, Arc::new(SystemClock));
+    let deliver = async || {
+        let body = issue();
+        let response = app.clone().oneshot(request("issues", body.clone(), body.as_bytes())).await;
+        response.unwrap()
+    };
+    let secrets = |all: &[&str]| Secrets::new(all.iter().map(|one| Secret::from(*one))).ok();
+    let put_off = deliver().await;
+    assert_eq!(
+        (put_off.status(), &put_off.headers()["retry-after"]),
+        (503.try_into().unwrap(), &"10".parse().unwrap())
+    );
+    for (all, expected) in [(&["s"][..], 202), (&["t"], 401), (&["t", "s"], 202), (&[], 503)] {
+        webhook.use_secrets(secrets(all));
+        assert_eq!(deliver().await.status(), expected, "{all:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_strangers_send_takes_a_bounded_room_together() {
     // spec: W4b, W3
     let secrets = Secrets::new([Secret::from("s")]).unwrap();

@@ -1,5 +1,7 @@
 //! The end of tokens: given back, revoked, swept.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// What there is to say of a token that stays.
@@ -33,7 +35,16 @@ impl Tokens {
             // First, because the last one is handed out: a newer one goes before it.
             lock(&entry.tokens).insert(0, token);
         }
+        self.keep(key, entry).await;
         revoked
+    }
+
+    /// Revokes all tokens of each repository of which nobody holds one.
+    pub(crate) async fn sweep_all(&self) {
+        let repos: BTreeSet<u64> = lock(&self.entries).keys().map(|(repo, _)| *repo).collect();
+        for repo in repos {
+            self.sweep(repo).await;
+        }
     }
 
     /// Revokes all tokens of a repository, unless somebody holds one of them.

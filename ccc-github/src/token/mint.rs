@@ -45,19 +45,20 @@ struct Account {
 
 impl Tokens {
     pub(super) async fn mint(&self, repo: &RepoRef, grant: Grant) -> Result<Token> {
-        let (mut installation, cached) = self.installation(repo).await?;
-        let answer = match self.ask(installation, repo, grant).await {
+        let us = &self.us()?;
+        let (mut installation, cached) = self.installation(us, repo).await?;
+        let answer = match self.ask(us, installation, repo, grant).await {
             // The App was taken off and installed again: the number changed (spec: G2c).
             Err(fault) if cached && fault.is(StatusCode::NOT_FOUND) => {
-                lock(&self.installations).remove(&repo.id);
-                installation = self.installation(repo).await?.0;
-                self.ask(installation, repo, grant).await
+                lock(&us.installations).remove(&repo.id);
+                installation = self.installation(us, repo).await?.0;
+                self.ask(us, installation, repo, grant).await
             }
             answer => answer,
         };
         let answer = answer.map_err(|fault| {
             // Whatever is wrong with it, we look for it anew next time.
-            lock(&self.installations).remove(&repo.id);
+            lock(&us.installations).remove(&repo.id);
             explain(fault, repo, grant)
         })?;
         let secret = Secret::from(answer.token);
@@ -82,6 +83,7 @@ impl Tokens {
             secret,
             expires_at: answer.expires_at,
             minted_at: self.client.now(),
+            app: us.app_id,
             installation,
             refused: false,
             leases: 0,
@@ -94,34 +96,47 @@ impl Tokens {
     }
 
     /// A token that is lost on the way is one that nobody has, so asking again does no harm.
-    async fn ask_for(&self, installation: u64, wish: &impl Serialize) -> Result<Answer, Fault> {
+    async fn ask_for(
+        &self,
+        us: &Us,
+        installation: u64,
+        wish: &impl Serialize,
+    ) -> Result<Answer, Fault> {
         let call = Call::json(Method::POST, self.tokens_of(installation), wish)?;
-        self.ask_as_app(&call.repeatable().unpaced()).await
+        self.ask_as(us, &call.repeatable().unpaced()).await
     }
 
-    async fn ask(&self, installation: u64, repo: &RepoRef, grant: Grant) -> Result<Answer, Fault> {
+    async fn ask(
+        &self,
+        us: &Us,
+        installation: u64,
+        repo: &RepoRef,
+        grant: Grant,
+    ) -> Result<Answer, Fault> {
         let wish = Request { repository_ids: [repo.id], permissions: permissions(grant) };
-        self.ask_for(installation, &wish).await
+        self.ask_for(us, installation, &wish).await
     }
 
     /// A token of the App's first installation that may read metadata and nothing else.
     pub(super) async fn powerless(&self) -> Result<Option<(Secret, u64)>, Fault> {
         let mut url = self.endpoints.api(&["app", "installations"]);
         url.query_pairs_mut().append_pair("per_page", "100");
-        let all: Vec<Installation> = self.ask_as_app(&Call::get(url)).await?;
+        let us = &self.us()?;
+        let all: Vec<Installation> = self.ask_as(us, &Call::get(url)).await?;
         let Some(found) = all.iter().find(|found| found.suspended_at.is_none()) else {
             return Ok(None);
         };
         let wish = json!({ "permissions": { "metadata": "read" } });
-        let answer = self.ask_for(found.id, &wish).await?;
+        let answer = self.ask_for(us, found.id, &wish).await?;
         Ok(Some((self.metadata_alone(answer, found.id).await?, found.id)))
     }
 
     /// A token that may read metadata of the repository of that name alone.
     pub(super) async fn for_name(&self, repo: &RepoRef) -> Result<(Secret, u64), Fault> {
-        let found = self.find_installation(repo).await?;
+        let us = &self.us()?;
+        let found = self.find_installation(us, repo).await?;
         let wish = json!({ "repositories": [repo.name], "permissions": { "metadata": "read" } });
-        let answer = self.ask_for(found.id, &wish).await?;
+        let answer = self.ask_for(us, found.id, &wish).await?;
         Ok((self.metadata_alone(answer, found.id).await?, found.id))
     }
 
@@ -141,18 +156,18 @@ impl Tokens {
     }
 
     /// The App's installation on the repository, and whether it was known already.
-    async fn installation(&self, repo: &RepoRef) -> Result<(u64, bool)> {
-        if let Some(id) = lock(&self.installations).get(&repo.id) {
+    async fn installation(&self, us: &Us, repo: &RepoRef) -> Result<(u64, bool)> {
+        if let Some(id) = lock(&us.installations).get(&repo.id) {
             return Ok((*id, true));
         }
-        let found = self.find_installation(repo).await?;
-        lock(&self.installations).insert(repo.id, found.id);
+        let found = self.find_installation(us, repo).await?;
+        lock(&us.installations).insert(repo.id, found.id);
         Ok((found.id, false))
     }
 
-    async fn find_installation(&self, repo: &RepoRef) -> Result<Installation> {
+    async fn find_installation(&self, us: &Us, repo: &RepoRef) -> Result<Installation> {
         let call = Call::get(self.endpoints.repo(&self.current(repo), &["installation"])?);
-        let found: Installation = self.ask_as_app(&call).await.map_err(|fault| {
+        let found: Installation = self.ask_as(us, &call).await.map_err(|fault| {
             if fault.is(StatusCode::NOT_FOUND) {
                 return Error::new(
                     ErrorKind::NotFound,

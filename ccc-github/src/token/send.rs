@@ -44,10 +44,14 @@ impl Tokens {
     /// Calls as the App itself. Once more when the first answer showed that our clock is off
     /// (spec: G3).
     pub(crate) async fn send_as_app(&self, call: &Call) -> Sent {
+        self.send_as(&*self.us()?, call).await
+    }
+
+    pub(crate) async fn send_as(&self, us: &Us, call: &Call) -> Sent {
         let skew = self.client.skew();
         let mut corrected = false;
         loop {
-            let jwt = app_jwt(self.app_id, &self.key, self.client.now())?;
+            let jwt = app_jwt(us.app_id, &us.key, self.client.now())?;
             let identity = Identity { who: Who::App, token: Some(&jwt), repo: None };
             let fault = match self.client.send(call, identity).await {
                 Err(fault) if fault.is(StatusCode::UNAUTHORIZED) => fault,
@@ -61,7 +65,7 @@ impl Tokens {
             let line = format!(
                 "GitHub does not accept the App's JWT: is app id {} the one of this private key, and \
                  is the clock right? ({fault})",
-                self.app_id,
+                us.app_id,
             );
             return Err(Error::new(ErrorKind::Unauthenticated, line).into());
         }
@@ -105,12 +109,12 @@ impl Tokens {
         answer
     }
 
-    /// As [`send_as_app`](Self::send_as_app), and reads the answer.
-    pub(super) async fn ask_as_app<T>(&self, call: &Call) -> Result<T, Fault>
+    /// As [`send_as`](Self::send_as), and reads the answer.
+    pub(super) async fn ask_as<T>(&self, us: &Us, call: &Call) -> Result<T, Fault>
     where
         T: serde::de::DeserializeOwned,
     {
-        parse(call, &self.send_as_app(call).await?)
+        parse(call, &self.send_as(us, call).await?)
     }
 }
 

@@ -12,6 +12,7 @@ mod conformance;
 mod emulator;
 mod git;
 mod host;
+mod kept;
 mod odd;
 mod outside;
 mod tokens;

@@ -1,20 +1,17 @@
 //! The GitHub App of this installation: from the store, which the configuration fills.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use ccc_core::credential::Version;
 use ccc_core::{CredentialStore, Error, ErrorKind, Result, Secret};
-use ccc_github::{AppChange, Apps, Endpoints, Secrets};
+use ccc_github::{App, AppChange, AppKey, Apps, Endpoints, GitHub, Secrets, Webhook};
+
+mod route;
+
+pub(crate) use route::config;
 
 use crate::Config;
-
-/// What the host is called with, and what calls us.
-#[derive(Debug)]
-pub(crate) struct AppCredentials {
-    pub(crate) app_id: u64,
-    pub(crate) private_key: Secret,
-    /// None where nobody said any.
-    pub(crate) webhook_secrets: Vec<Secret>,
-}
+use crate::admin::{self, AdminToken};
 
 /// The Apps of the configured host.
 pub(crate) fn apps(config: &Config, store: Arc<dyn CredentialStore>) -> Result<Apps> {
@@ -22,32 +19,62 @@ pub(crate) fn apps(config: &Config, store: Arc<dyn CredentialStore>) -> Result<A
     Ok(Apps::new(store, Endpoints::from_api_url(url)?.host()))
 }
 
-/// The App that is configured, or the only one that is kept. What the store does not have yet comes from the
-/// configuration, and is kept when it is all there.
-pub(crate) async fn credentials(
-    config: &Config,
-    store: Arc<dyn CredentialStore>,
-) -> Result<AppCredentials> {
-    let (settings, apps) = (&config.github, apps(config, store)?);
+/// What a run is called with that nobody's webhook began.
+pub(crate) async fn for_one_run(config: &Config, apps: &Apps) -> Result<(u64, AppKey)> {
+    let (app_id, private_key) = match seed(config, apps).await? {
+        Seeded::Kept(app_id) => {
+            let app = apps.get(app_id).await?.ok_or_else(cleared)?;
+            (app_id, app.private_key)
+        }
+        Seeded::KeyAlone(app_id, private_key) => (app_id, private_key),
+        Seeded::Nothing => return Err(unnamed()),
+    };
+    Ok((app_id, AppKey::from_pem(&private_key)?))
+}
+
+/// What there is of an App once the configuration has said its part.
+#[derive(Debug)]
+pub(crate) enum Seeded {
+    /// It is kept.
+    Kept(u64),
+    /// Nobody said what its webhook is signed with: it cannot be kept.
+    KeyAlone(u64, Secret),
+    /// None is kept, and nothing of one is configured.
+    Nothing,
+}
+
+fn unnamed() -> Error {
+    let line = "set github.app_id, or CCC_GITHUB__APP_ID, or keep an App with `ccc config set`";
+    Error::new(ErrorKind::InvalidInput, line)
+}
+
+fn several() -> Error {
+    let line = "several Apps are kept: set github.app_id, or CCC_GITHUB__APP_ID, to one of `ccc config show`";
+    Error::new(ErrorKind::InvalidInput, line)
+}
+
+fn cleared() -> Error {
+    Error::new(ErrorKind::Conflict, "the App was made and cleared at once: start again")
+}
+
+/// Keeps what the configuration says of the App that is configured, or of the only one that is kept: only what the
+/// store does not have yet, and only when it is all there.
+pub(crate) async fn seed(config: &Config, apps: &Apps) -> Result<Seeded> {
+    let settings = &config.github;
+    let (has_key, has_secret) = settings.given();
     let app_id = match settings.app_id {
         Some(app_id) => app_id,
         None => match apps.list().await?[..] {
             [only] => only,
-            [] => {
-                let line = "set github.app_id, or CCC_GITHUB__APP_ID, or keep an App with `ccc config set`";
-                return Err(Error::new(ErrorKind::InvalidInput, line));
-            }
-            _ => {
-                let line = "several Apps are kept: set github.app_id, or CCC_GITHUB__APP_ID, to one of `ccc config show`";
-                return Err(Error::new(ErrorKind::InvalidInput, line));
-            }
+            [] if has_key || has_secret => return Err(unnamed()),
+            [] => return Ok(Seeded::Nothing),
+            _ => return Err(several()),
         },
     };
-    let (has_key, has_secret) = settings.given();
     if apps.get(app_id).await?.is_none() {
         let private_key = settings.private_key()?;
         if !has_secret {
-            return Ok(AppCredentials { app_id, private_key, webhook_secrets: Vec::new() });
+            return Ok(Seeded::KeyAlone(app_id, private_key));
         }
         let secrets = settings.webhook_secrets()?;
         Secrets::new(secrets.iter().cloned())?;
@@ -62,9 +89,14 @@ pub(crate) async fn credentials(
             );
         }
     }
-    let gone =
-        || Error::new(ErrorKind::Conflict, "the App was made and cleared at once: start again");
-    let app = apps.get(app_id).await?.ok_or_else(gone)?;
+    warn_of_others(config, &apps.get(app_id).await?.ok_or_else(cleared)?);
+    Ok(Seeded::Kept(app_id))
+}
+
+/// Says where the configuration and the store have different things of an App.
+fn warn_of_others(config: &Config, app: &App) {
+    let settings = &config.github;
+    let (has_key, has_secret) = settings.given();
     // What cannot be read any more is not needed any more, either.
     let key = Some(settings).filter(|_| has_key).and_then(|given| given.private_key().ok());
     let secrets =
@@ -76,16 +108,12 @@ pub(crate) async fn credentials(
     ] {
         if differs {
             tracing::warn!(
-                "the {what} that is configured is not the one that is kept of the App {app_id}, and is not used: \
-                 change it with `ccc config set`, or make it known anew after `ccc config clear`"
+                "the {what} that is configured is not the one that is kept of the App {}, and is not used: change it \
+                 with `ccc config set`, or make it known anew after `ccc config clear`",
+                app.app_id
             );
         }
     }
-    Ok(AppCredentials {
-        app_id,
-        private_key: app.private_key,
-        webhook_secrets: app.webhook_secrets,
-    })
 }
 
 /// The same but for how its lines are written.
@@ -95,4 +123,97 @@ fn same(one: &Secret, other: &Secret) -> bool {
         Secret::from(text.trim())
     };
     plain(one).expose() == plain(other).expose()
+}
+
+/// The App that a service is, as its store has it now, and who may change that over HTTP.
+#[derive(Debug)]
+pub(crate) struct KeptApp {
+    pub(crate) apps: Apps,
+    store: Arc<dyn CredentialStore>,
+    /// The one that is configured.
+    chosen: Option<u64>,
+    github: Arc<GitHub>,
+    webhook: Arc<Webhook>,
+    /// What is used.
+    used: tokio::sync::Mutex<Option<(u64, Version)>>,
+    admin: RwLock<Option<AdminToken>>,
+}
+
+impl KeptApp {
+    pub(crate) fn new(
+        config: &Config,
+        store: Arc<dyn CredentialStore>,
+        github: Arc<GitHub>,
+        webhook: Arc<Webhook>,
+    ) -> Result<Self> {
+        Ok(Self {
+            apps: apps(config, Arc::clone(&store))?,
+            store,
+            chosen: config.github.app_id,
+            github,
+            webhook,
+            used: tokio::sync::Mutex::default(),
+            admin: RwLock::default(),
+        })
+    }
+
+    /// Who may change it; nobody, as long as no token was made.
+    pub(crate) fn admin(&self) -> Option<AdminToken> {
+        *self.admin.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the first token: none, when there is one.
+    pub(crate) async fn first_token(&self) -> Result<Option<Secret>> {
+        let made = admin::make(&*self.store, true).await?;
+        self.look().await.map(|_| made)
+    }
+
+    /// Takes what the store has: whether that is another App, another version of it, or none any more.
+    ///
+    /// # Errors
+    /// Those of the store, and [`ErrorKind::InvalidInput`] when it cannot know which of several is meant; it stays what
+    /// it was then.
+    pub(crate) async fn look(&self) -> Result<bool> {
+        let mut used = self.used.lock().await;
+        let admin = admin::kept(&*self.store).await?;
+        *self.admin.write().unwrap_or_else(PoisonError::into_inner) = admin;
+        let app_id = match self.chosen {
+            Some(chosen) => Some(chosen),
+            None => match (&self.apps.list().await?[..], *used) {
+                ([], _) => None,
+                ([only], _) => Some(*only),
+                (all, Some((ours, _))) if all.contains(&ours) => Some(ours),
+                _ => return Err(several()),
+            },
+        };
+        let found = match app_id {
+            Some(app_id) => self.apps.get_versioned(app_id).await?,
+            None => None,
+        };
+        let now = found.as_ref().map(|(app, version)| (app.app_id, *version));
+        if *used == now {
+            return Ok(false);
+        }
+        let (app, secrets) = match found {
+            Some((app, _)) => {
+                let key = AppKey::from_pem(&app.private_key)?;
+                (Some((app.app_id, key)), Some(Secrets::new(app.webhook_secrets)?))
+            }
+            None => (None, None),
+        };
+        self.github.use_app(app);
+        self.webhook.use_secrets(secrets);
+        *used = now;
+        Ok(true)
+    }
+
+    /// The App that is used.
+    pub(crate) async fn app_id(&self) -> Option<u64> {
+        self.used.lock().await.map(|(app_id, _)| app_id)
+    }
+
+    /// The host, as this App.
+    pub(crate) fn github(&self) -> &GitHub {
+        &self.github
+    }
 }

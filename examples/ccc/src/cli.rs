@@ -30,7 +30,7 @@ enum Command {
     Doctor(DoctorArgs),
     /// Print a fresh key: for the credentials, or for a Worker that keeps them.
     Keygen,
-    /// Show and change what is kept of GitHub Apps, and the key that it is kept under.
+    /// Show and change what is kept: GitHub Apps, the model's credential, and the key that they are kept under.
     Config(ConfigArgs),
     /// Run an emulated GitHub, for your own integration.
     GithubEmulator(EmulatorArgs),
@@ -47,22 +47,31 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Show the Apps: fingerprints, and no secret.
+    /// Show the Apps, and which credential of the model there is: fingerprints, and no secret.
     Show {
         /// As JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Keep an App, or change one. What is not said stays as it is.
+    /// Keep an App, or change one, or keep a credential of the model. What is not said stays as it is.
     Set(SetArgs),
-    /// Forget an App. Exit status 1 when there was none.
-    Clear {
-        /// Its number.
-        #[arg(long)]
-        app_id: u64,
-    },
+    /// Forget an App, or the model's credential. Exit status 1 when there was none.
+    Clear(ClearArgs),
+    /// Make the token that /config of a service takes, and print it: the one before is none any more.
+    AdminToken,
     /// Put everything under a new key, which comes before the old one in the key's file.
     RotateKey,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true)]
+pub(crate) struct ClearArgs {
+    /// The App's number.
+    #[arg(long, value_name = "N")]
+    pub(crate) app_id: Option<u64>,
+    /// The model's credential.
+    #[arg(long)]
+    pub(crate) model: bool,
 }
 
 #[derive(Debug, Args)]
@@ -82,7 +91,16 @@ pub(crate) struct SetArgs {
     /// No webhook secret is valid but the newest.
     #[arg(long)]
     pub(crate) forget_old_secrets: bool,
-    /// All of this as a JSON object, as POST /config takes it: a file, or - for standard input.
+    /// The file with an API key of the model; - for standard input.
+    #[arg(long, value_name = "FILE", group = "model")]
+    pub(crate) model_api_key_file: Option<PathBuf>,
+    /// The file with a token of a subscription, as `claude setup-token` makes it.
+    #[arg(long, value_name = "FILE", group = "model")]
+    pub(crate) model_oauth_token_file: Option<PathBuf>,
+    /// The file with what a gateway wants as `Authorization: Bearer`.
+    #[arg(long, value_name = "FILE", group = "model")]
+    pub(crate) model_bearer_token_file: Option<PathBuf>,
+    /// What is said of the App as a JSON object, as POST /config takes it: a file, or - for standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["app_id", "private_key_file", "webhook_secret_file", "installation_id", "forget_old_secrets"])]
     pub(crate) json: Option<PathBuf>,
 }

@@ -21,7 +21,7 @@ use crate::cli::{DemoArgs, interrupted, print, say};
 use crate::git::git;
 use crate::parts::Parts;
 use crate::show::{Endings, watcher};
-use crate::{Config, Service, config, http, parts, router, serve, service};
+use crate::{Config, Service, config, http, model, parts, router, serve, service};
 
 const OWNER: &str = "octo-org";
 const NAME: &str = "temperature";
@@ -46,7 +46,7 @@ pub(crate) async fn demo(args: &DemoArgs) -> Result<bool> {
     let (config, model) = configure(args, dir.path()).await?;
     let parts = match args.agent.as_str() {
         "scripted" => Parts::with(&config, Arc::new(ScriptedAgent::parse(SCRIPT)?))?,
-        kind => Parts::new(&config, kind).await?,
+        kind => Parts::new(&config, kind, model::given(&config).await?).await?,
     };
     let (emulator, repo) = start_github(dir.path()).await?;
     let (endings, mut ended) = Endings::channel();

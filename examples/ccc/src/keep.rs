@@ -4,14 +4,18 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use ccc_core::{CredentialStore, Error, ErrorKind, Result, Secret};
+use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret};
 use ccc_github::AppChange;
+use ccc_runner::CredentialKind;
 use ccc_store::Keys;
 
 use crate::app::apps;
-use crate::cli::{ConfigArgs, ConfigCommand, SetArgs, print, say};
-use crate::store::{KeptStore, Rotated, open};
-use crate::{Config, config};
+use crate::cli::{ClearArgs, ConfigArgs, ConfigCommand, SetArgs, print, say};
+use crate::store::{KeptStore, Rotated, open, open_existing};
+use crate::{Config, admin, config, model};
+
+/// What one who changed something may wait for.
+const TAKEN: &str = "a service that runs takes it within a minute";
 
 /// Prints a fresh key.
 pub(crate) fn keygen() -> Result<()> {
@@ -29,15 +33,12 @@ pub(crate) async fn config(args: &ConfigArgs) -> Result<bool> {
     match &args.command {
         ConfigCommand::Show { json } => show(&config, *json).await,
         ConfigCommand::Set(set) => change(&config, set).await,
-        ConfigCommand::Clear { app_id } => {
-            let apps = apps(&config, open(&config).await?)?;
-            let cleared = apps.clear(*app_id).await?;
-            say(&if cleared {
-                format!("the App {app_id} is no longer kept")
-            } else {
-                format!("no App {app_id} was kept")
-            });
-            Ok(cleared)
+        ConfigCommand::Clear(args) => clear(&config, args).await,
+        ConfigCommand::AdminToken => {
+            let made = admin::make(&*open(&config).await?, false).await?;
+            print(made.as_ref().map(Secret::expose_str).transpose()?.unwrap_or_default());
+            say(TAKEN);
+            Ok(true)
         }
         ConfigCommand::RotateKey => {
             say(&match KeptStore::open(&config).await?.rotate().await? {
@@ -57,18 +58,36 @@ pub(crate) async fn config(args: &ConfigArgs) -> Result<bool> {
     }
 }
 
+async fn clear(config: &Config, args: &ClearArgs) -> Result<bool> {
+    let store = open(config).await?;
+    let (cleared, what) = match args.app_id {
+        Some(app_id) => (apps(config, store)?.clear(app_id).await?, format!("the App {app_id}")),
+        None => (model::clear(&*store).await?, "the model's credential".to_owned()),
+    };
+    say(&if cleared {
+        format!("{what} is no longer kept")
+    } else {
+        format!("{what} was not kept")
+    });
+    Ok(cleared)
+}
+
 async fn show(config: &Config, json: bool) -> Result<bool> {
-    let apps = apps(config, open(config).await?)?;
-    let mut all = Vec::new();
-    for app_id in apps.list().await? {
-        all.extend(apps.view(app_id).await?);
+    let (mut all, mut model) = (Vec::new(), None);
+    if let Some(store) = open_existing(config).await? {
+        let apps = apps(config, Arc::clone(&store))?;
+        for app_id in apps.list().await? {
+            all.extend(apps.view(app_id).await?);
+        }
+        model = model::kept(store).await?.map(|kept| kept.name);
     }
+    let model = model.as_ref().map(CredentialKey::as_str);
     if json {
-        let text = serde_json::to_string_pretty(&all).map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "cannot write this as JSON").with_source(e)
-        })?;
-        print(&text);
+        print(&format!("{:#}", serde_json::json!({ "apps": all, "model": model })));
         return Ok(true);
+    }
+    if let Some(model) = model {
+        print(&format!("The credential of the model is kept as {model}"));
     }
     if all.is_empty() {
         say(
@@ -90,9 +109,32 @@ async fn show(config: &Config, json: bool) -> Result<bool> {
 }
 
 async fn change(config: &Config, args: &SetArgs) -> Result<bool> {
+    let model = [
+        (CredentialKind::ApiKey, &args.model_api_key_file),
+        (CredentialKind::OAuthToken, &args.model_oauth_token_file),
+        (CredentialKind::BearerToken, &args.model_bearer_token_file),
+    ];
+    let model = model.into_iter().find_map(|(kind, file)| Some((kind, file.as_ref()?)));
+    let app = app_change(args, model.is_some())?;
     let store: Arc<dyn CredentialStore> = open(config).await?;
-    let apps = apps(config, store)?;
-    let change = match (&args.json, args.app_id) {
+    if let Some((kind, file)) = model {
+        let secret = Secret::new(read(file)?.expose().trim_ascii());
+        model::keep(&*store, kind, &secret).await?;
+        say(
+            "the model's credential is kept; a service takes one of another kind at its next start",
+        );
+    }
+    if let Some(app) = app {
+        let view = apps(config, store)?.change(&app).await?;
+        say(&format!("the App {} is kept", view.app_id));
+        say(TAKEN);
+    }
+    Ok(true)
+}
+
+/// What is said of an App; nothing, where something else is said.
+fn app_change(args: &SetArgs, something_else: bool) -> Result<Option<AppChange>> {
+    Ok(Some(match (&args.json, args.app_id) {
         (Some(file), _) => AppChange::from_json(read(file)?.expose())?,
         (None, Some(app_id)) => {
             let mut change = AppChange::new(app_id);
@@ -120,17 +162,12 @@ async fn change(config: &Config, args: &SetArgs) -> Result<bool> {
             }
             change
         }
+        (None, None) if something_else => return Ok(None),
         (None, None) => {
             let line = "say which App: --app-id N, or --json FILE";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
-    };
-    let view = apps.change(&change).await?;
-    say(&format!(
-        "the App {} is kept; a service that runs takes it at its next start",
-        view.app_id
-    ));
-    Ok(true)
+    }))
 }
 
 /// A file, or standard input for `-`. Not more than any of ours has.

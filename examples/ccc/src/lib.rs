@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod app;
 pub mod cli;
 pub mod config;
@@ -11,6 +12,7 @@ mod health;
 mod http;
 mod keep;
 mod local;
+mod model;
 mod parts;
 mod run;
 mod serve;

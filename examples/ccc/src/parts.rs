@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use ccc_core::credential::Precondition;
-use ccc_core::{Agent, ContainerRunner, CredentialKey, CredentialStore, Error, ErrorKind, Result};
+use ccc_core::{Agent, ContainerRunner, CredentialStore, Error, ErrorKind, Result};
 use ccc_runner::{
-    ClaudeCode, CommandAgent, CredentialKind, DockerRunner, ModelLogin, ModelProxy, Permissions,
-    ScriptedAgent, SubprocessRunner,
+    ClaudeCode, CommandAgent, DockerRunner, ModelLogin, ModelProxy, Permissions, ScriptedAgent,
+    SubprocessRunner,
 };
 use ccc_store::MemoryCredentialStore;
 
 use crate::Config;
+use crate::model::Credential;
 
 /// Who edits, what it runs in, and the credentials that it may have asked for.
 #[derive(Debug)]
@@ -21,16 +21,21 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// The agent of that kind, with everything that it needs around it.
-    pub(crate) async fn new(config: &Config, kind: &str) -> Result<Self> {
+    /// The agent of that kind, with everything that it needs around it; the model's credential, if there is one.
+    pub(crate) async fn new(
+        config: &Config,
+        kind: &str,
+        credential: Option<Credential>,
+    ) -> Result<Self> {
         // A script asks no model, whatever is set for others.
-        let login = if kind.starts_with("scripted:") { None } else { login(config).await? };
-        let Some((login, credentials)) = login else {
+        let Some(credential) = credential.filter(|_| !kind.starts_with("scripted:")) else {
             return Self::with(config, agent(config, kind, None)?);
         };
+        let Credential { kind: login, name, store, .. } = credential;
+        let login = ModelLogin::new(config.model.proxy().await?, login, name);
         let runner = runner(config, Some(login.proxy()))?;
         let agent = agent(config, kind, Some((login, runner.capabilities().isolated)))?;
-        Ok(Self { runner, agent, credentials })
+        Ok(Self { runner, agent, credentials: store })
     }
 
     /// An agent that needs neither credential nor network.
@@ -38,22 +43,6 @@ impl Parts {
         let credentials = Arc::new(MemoryCredentialStore::default());
         Ok(Self { runner: runner(config, None)?, agent, credentials })
     }
-}
-
-/// The way to the model that the configuration describes, and the store that has its credential.
-async fn login(config: &Config) -> Result<Option<(ModelLogin, Arc<dyn CredentialStore>)>> {
-    let Some((kind, secret)) = config.model.credential()? else { return Ok(None) };
-    let key = CredentialKey::new(match kind {
-        CredentialKind::ApiKey => "model/api-key",
-        CredentialKind::OAuthToken => "model/oauth-token",
-        CredentialKind::BearerToken => "model/bearer-token",
-    })?;
-    let credentials = MemoryCredentialStore::default();
-    credentials.put(&key, &secret, Precondition::None).await?;
-    let login = ModelLogin::new(config.model.proxy().await?, kind, key);
-    // Said now, and not in the first run.
-    login.check(secret)?;
-    Ok(Some((login, Arc::new(credentials))))
 }
 
 /// The runner of the configuration, with its own directory under the data directory.
@@ -116,7 +105,8 @@ fn agent(config: &Config, kind: &str, model: Option<(ModelLogin, bool)>) -> Resu
         Error::new(
             ErrorKind::InvalidInput,
             "Claude Code needs a model: set ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN or \
-             ANTHROPIC_AUTH_TOKEN, or name a file with it in model.api_key_file",
+             ANTHROPIC_AUTH_TOKEN, name a file with it in model.api_key_file, or keep it with `ccc config set \
+             --model-api-key-file FILE`",
         )
     })?;
     let permissions = match isolated {

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use ccc_core::event::{IssueEvent, IssueSnapshot, Trigger};
 use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, SystemClock, VcsHost};
 
+use ccc_github::GitHub;
+
 use crate::cli::{RunArgs, interrupted, print, say};
 use crate::parts::Parts;
-use crate::{Config, LocalHost, app, config, service, show, store};
+use crate::{Config, LocalHost, app, config, model, service, show, store};
 
 /// Whether the issue was solved or answered.
 pub(crate) async fn run(args: &RunArgs) -> Result<bool> {
@@ -22,13 +24,14 @@ pub(crate) async fn run(args: &RunArgs) -> Result<bool> {
                 .to_owned(),
         )
     })?;
-    let parts = Parts::new(&config, kind).await?;
+    let parts = Parts::new(&config, kind, model::for_one_run(&config).await?).await?;
 
     let path = Path::new(&args.repo);
     if path.exists() {
         let text = issue_text(&args.issue)?;
         let host = Arc::new(LocalHost::open(path, &text, SystemClock.now()).await?);
-        let outcome = go(&config, Arc::clone(&host) as _, parts, host.event(), args.json).await?;
+        let outcome =
+            go(&config, Arc::clone(&host) as _, None, parts, host.event(), args.json).await?;
         if let (Some(new), false) = (host.description(), args.json) {
             print(&format!("{}\n\n{}\n\n{}", new.head, new.title, new.body));
         }
@@ -45,8 +48,11 @@ pub(crate) async fn run(args: &RunArgs) -> Result<bool> {
         args.issue.strip_prefix('#').and_then(|number| number.parse().ok()).ok_or_else(|| {
             invalid("an issue on GitHub is named by its number: --issue '#12'".to_owned())
         })?;
-    let app = app::credentials(&config, store::open(&config).await?).await?;
-    let github = service::github(&config, &app)?;
+    let credentials = store::open(&config).await?;
+    let apps = app::apps(&config, Arc::clone(&credentials))?;
+    let us = app::for_one_run(&config, &apps).await?;
+    let github = Arc::new(service::github(&config, credentials)?);
+    github.use_app(Some(us));
     let repo = github.find_repository(owner, name).await?;
     let issue = github.issue(&repo, number).await?;
     // Whoever runs this command decides: the author's permission does not matter here.
@@ -64,12 +70,13 @@ pub(crate) async fn run(args: &RunArgs) -> Result<bool> {
         actor: issue.author,
         via_app: None,
     };
-    go(&config, Arc::new(github), parts, event, args.json).await
+    go(&config, Arc::clone(&github) as _, Some(&github), parts, event, args.json).await
 }
 
 async fn go(
     config: &Config,
     host: Arc<dyn VcsHost>,
+    github: Option<&GitHub>,
     parts: Parts,
     event: IssueEvent,
     json: bool,
@@ -87,8 +94,15 @@ async fn go(
     let pipeline = service::pipeline(config, host, parts, show::watcher(json))?;
     pipeline.git().check().await?;
     pipeline.runner().check().await?;
-    if let Err(error) = pipeline.sweep(&[]).await {
-        say(&format!("warning: not all that an earlier run left is gone: {error}"));
+    let taken = match github {
+        // The data directory is ours alone by now, and so is what was held under its name.
+        Some(github) => github.take_over().await.map(drop),
+        None => Ok(()),
+    };
+    for result in [taken, pipeline.sweep(&[]).await.map(drop)] {
+        if let Err(error) = result {
+            say(&format!("warning: not all that an earlier run left is gone: {error}"));
+        }
     }
     let cancel = CancellationToken::new();
     let report = {
@@ -110,6 +124,9 @@ async fn go(
         }
     };
     pipeline.settled().await;
+    if let Some(github) = github {
+        github.revoke_idle().await;
+    }
     for (what, result) in [("telling you", &report.report), ("cleaning up", &report.cleanup)] {
         if let Err(error) = result {
             say(&format!("warning: {what} failed: {error}"));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ccc_core::{CancellationToken, Error, ErrorKind, Result};
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::{ServeArgs, interrupted};
+use crate::cli::{ServeArgs, interrupted, say};
 use crate::show::Logged;
 use crate::{Config, Service, config, http, router};
 
@@ -25,13 +25,14 @@ pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
     let config = Config::load(config_file(args.config.as_deref()), config::environment()?)?;
     log();
     let service = Service::observed(&config, Arc::new(Logged)).await?;
+    admin_token(&service).await?;
     for rule in &config.model.dangerously_without {
         tracing::warn!(
             "the model proxy runs without its rule {rule}, as model.dangerously_without says"
         );
     }
     let listener = bind(config.listen.unwrap_or(DEFAULT_LISTEN)).await?;
-    announce(&service, &listener);
+    announce(&service, &listener).await;
 
     let shutdown = CancellationToken::new();
     let work = async {
@@ -39,7 +40,8 @@ pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
             service.serve(shutdown.clone()),
             http::serve(listener, router(service.clone()), shutdown.clone()),
             // Beside the work: a host that is slow to answer holds no delivery up.
-            shutdown.run_until_cancelled(introduce(&service))
+            shutdown.run_until_cancelled(introduce(&service)),
+            shutdown.run_until_cancelled(hangups(&service))
         )
     };
     let signals = async {
@@ -68,10 +70,15 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener>
 }
 
 /// What an operator should know before the first delivery.
-fn announce(service: &Service, listener: &tokio::net::TcpListener) {
+async fn announce(service: &Service, listener: &tokio::net::TcpListener) {
     let pipeline = service.dispatcher().pipeline();
     if let Ok(address) = listener.local_addr() {
         tracing::info!("listening on http://{address}, deliveries go to /webhook/github");
+    }
+    if service.waits().await {
+        tracing::warn!(
+            "no GitHub App is configured: deliveries are put off until `POST /config` or `ccc config set` brings one"
+        );
     }
     tracing::warn!("runs are kept in memory: what is accepted dies with this process");
     if !pipeline.runner().capabilities().isolated {
@@ -82,8 +89,41 @@ fn announce(service: &Service, listener: &tokio::net::TcpListener) {
     }
 }
 
+/// The first admin token, for the person at the terminal and for nothing that keeps what it reads.
+async fn admin_token(service: &Service) -> Result<()> {
+    if !std::io::stderr().is_terminal() {
+        if !service.has_admin() {
+            tracing::info!(
+                "/config answers nobody yet: `ccc config admin-token` makes an admin token"
+            );
+        }
+        return Ok(());
+    }
+    if let Some(token) = service.first_token().await? {
+        say("The admin token of this service, for /config. It is shown this once:");
+        say(&format!("\n  {}\n", token.expose_str()?));
+    }
+    Ok(())
+}
+
+/// On SIGHUP it takes what the store says at once, and not within a minute. On a terminal that signal says that the
+/// terminal is gone, and ends the program.
+async fn hangups(service: &Service) {
+    use tokio::signal::unix::{SignalKind, signal};
+    if std::io::stderr().is_terminal() {
+        return;
+    }
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        service.look().await;
+    }
+}
+
 /// Who we are to the host.
 async fn introduce(service: &Service) {
+    if service.waits().await {
+        return;
+    }
     match service.dispatcher().pipeline().host().bot_identity().await {
         Ok(us) => tracing::info!("acting as {}", us.login),
         // The host may be down for a minute; a delivery that comes now is answered 503.

@@ -5,24 +5,28 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{any, get};
 use axum::{Json, Router};
 use ccc_core::dispatcher::{Dispatcher, Pace};
 use ccc_core::git::Transport;
 use ccc_core::observe::NoObserver;
 use ccc_core::pipeline::{Limits, Pipeline, RepositorySettings};
 use ccc_core::{
-    CancellationToken, Clock, Error, ErrorKind, Intake, Observer, Result, SystemClock, VcsHost,
+    CancellationToken, Clock, CredentialStore, Error, ErrorKind, Intake, Observer, Result, Secret,
+    SystemClock, VcsHost,
 };
 use ccc_github::http::{HttpOptions, ReqwestHttp};
-use ccc_github::{AppKey, GitHub, Pacing, Secrets, Webhook};
+use ccc_github::{GitHub, Pacing, Webhook};
 use ccc_store::MemoryRunStore;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::app::{self, AppCredentials};
+use crate::app::{self, KeptApp, Seeded};
 use crate::parts::Parts;
-use crate::{Config, health, store};
+use crate::{Config, health, model, store};
+
+/// How often a service looks whether somebody else has changed its App.
+const LOOKS_EVERY: Duration = Duration::from_secs(60);
 
 /// The whole system in one value: it takes deliveries, runs them, and answers for its health.
 /// Cheap to clone; every clone is the same service.
@@ -37,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) webhook: Arc<Webhook>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started: Timestamp,
+    /// The App, where a store says which.
+    pub(crate) app: Option<Arc<KeptApp>>,
 }
 
 impl Service {
@@ -45,11 +51,12 @@ impl Service {
     pub fn new(dispatcher: Arc<Dispatcher>, webhook: Arc<Webhook>) -> Self {
         let clock = Arc::clone(dispatcher.pipeline().clock());
         let started = clock.now();
-        Self { inner: Arc::new(Inner { dispatcher, webhook, clock, started }) }
+        Self { inner: Arc::new(Inner { dispatcher, webhook, clock, started, app: None }) }
     }
 
     /// The service that a configuration describes. Its runs are kept in memory: they end with the
-    /// process.
+    /// process. Where neither the configuration nor the store has a GitHub App, it waits for one: deliveries are
+    /// answered 503 until `POST /config`, or `ccc config set`, brings it.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] names the setting that is missing or wrong; those of the parts.
@@ -64,16 +71,20 @@ impl Service {
                 "set agent.kind, or CCC_AGENT__KIND: `claude`, `scripted:FILE` or `command:ARGV…`",
             )
         })?;
-        let app = app::credentials(config, store::open(config).await?).await?;
-        let github = github(config, &app)?;
-        let mut secrets = app.webhook_secrets;
-        if secrets.is_empty() {
+        let credentials = store::open(config).await?;
+        let apps = app::apps(config, Arc::clone(&credentials))?;
+        if let Seeded::KeyAlone(..) = app::seed(config, &apps).await? {
             // Says which setting is missing.
-            secrets = config.github.webhook_secrets()?;
+            config.github.webhook_secrets()?;
         }
-        let webhook = Webhook::new(Secrets::new(secrets)?, github.host());
-        let parts = Parts::new(config, kind).await?;
-        let pipeline = pipeline(config, Arc::new(github), parts, observer)?;
+        let github = Arc::new(github(config, Arc::clone(&credentials))?);
+        let webhook = Arc::new(Webhook::waiting(github.host()));
+        let model = model::for_service(config, Arc::clone(&credentials)).await?;
+        let app = KeptApp::new(config, credentials, Arc::clone(&github), Arc::clone(&webhook))?;
+        app.look().await?;
+        let parts = Parts::new(config, kind, model).await?;
+        // From here on the data directory is ours alone.
+        let pipeline = pipeline(config, github, parts, observer)?;
         pipeline.git().check().await?;
         pipeline.runner().check().await?;
         let clock = Arc::clone(pipeline.clock());
@@ -81,7 +92,11 @@ impl Service {
         let mut pace = Pace::default();
         pace.concurrency = config.runs.concurrency.unwrap_or(pace.concurrency);
         let dispatcher = Dispatcher::new(pipeline, store, pace);
-        Ok(Self::new(Arc::new(dispatcher), Arc::new(webhook)))
+        let mut service = Self::new(Arc::new(dispatcher), webhook);
+        if let Some(inner) = Arc::get_mut(&mut service.inner) {
+            inner.app = Some(Arc::new(app));
+        }
+        Ok(service)
     }
 
     /// Sweeps what a killed process left, and then runs what is accepted, until `shutdown`. What
@@ -94,7 +109,59 @@ impl Service {
             Ok(swept) => tracing::info!(runs = swept.len(), "swept what an earlier process left"),
             Err(error) => tracing::error!("not all that an earlier process left is gone: {error}"),
         }
-        dispatcher.serve(shutdown).await;
+        let Some(app) = &self.inner.app else { return dispatcher.serve(shutdown).await };
+        match app.github().take_over().await {
+            Ok(0) => {}
+            Ok(tokens) => tracing::info!(tokens, "took over what an earlier process held"),
+            Err(error) => tracing::error!("what an earlier process held is not known: {error}"),
+        }
+        let watch = async {
+            while shutdown.run_until_cancelled(self.inner.clock.sleep(LOOKS_EVERY)).await.is_some()
+            {
+                self.look().await;
+            }
+        };
+        tokio::join!(dispatcher.serve(shutdown.clone()), watch);
+        app.github().revoke_idle().await;
+    }
+
+    /// Takes what the store says of the App and of the admin token by now. A service that is
+    /// [serving](Self::serve) does so each minute.
+    pub async fn look(&self) {
+        let Some(app) = &self.inner.app else { return };
+        match app.look().await {
+            Ok(false) => {}
+            Ok(true) => match app.app_id().await {
+                Some(app_id) => {
+                    tracing::info!("another configuration of the App {app_id} is used from now on");
+                }
+                None => tracing::warn!(
+                    "there is no App any more: deliveries are put off until there is one"
+                ),
+            },
+            Err(error) => tracing::error!("cannot look which App is kept: {error}"),
+        }
+    }
+
+    /// The App that it is, as far as a store says so: none yet, or none any more.
+    pub(crate) async fn waits(&self) -> bool {
+        match &self.inner.app {
+            Some(app) => app.app_id().await.is_none(),
+            None => false,
+        }
+    }
+
+    /// Makes the first admin token, for the terminal: none when there is one.
+    pub(crate) async fn first_token(&self) -> Result<Option<Secret>> {
+        match &self.inner.app {
+            Some(app) => app.first_token().await,
+            None => Ok(None),
+        }
+    }
+
+    /// Whether somebody may use `/config`.
+    pub(crate) fn has_admin(&self) -> bool {
+        self.inner.app.as_ref().is_some_and(|app| app.admin().is_some())
     }
 
     /// The dispatcher behind it.
@@ -104,10 +171,10 @@ impl Service {
     }
 }
 
-/// The GitHub that a configuration names, through that App.
-pub(crate) fn github(config: &Config, app: &AppCredentials) -> Result<GitHub> {
-    let key = AppKey::from_pem(&app.private_key)?;
-    let mut builder = GitHub::builder(app.app_id, key, Arc::new(SystemClock));
+/// The GitHub that a configuration names, and nobody yet to ask as. Its tokens are kept in that store.
+pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Result<GitHub> {
+    let holder = store::holder(&config.data_dir()?)?;
+    let mut builder = GitHub::waiting(Arc::new(SystemClock)).keep_tokens(tokens, holder);
     let github = &config.github;
     if let Some(url) = &github.api_url {
         builder = builder.api_url(url.clone());
@@ -175,10 +242,15 @@ pub fn router(service: Service) -> Router {
     let inner = &service.inner;
     let intake = Arc::clone(&inner.dispatcher) as Arc<dyn Intake>;
     let webhook = ccc_github::router(Arc::clone(&inner.webhook), intake, Arc::clone(&inner.clock));
+    let config = inner
+        .app
+        .as_ref()
+        .map(|app| Router::new().route("/config", any(app::config)).with_state(Arc::clone(app)));
     Router::new()
         .route("/", get(information))
         .route("/health", get(health))
         .with_state(service)
+        .merge(config.unwrap_or_default())
         .merge(webhook)
         .fallback(|| async {
             (StatusCode::NOT_FOUND, Json(json!({ "error": "there is nothing at this path" })))
@@ -187,13 +259,17 @@ pub fn router(service: Service) -> Router {
 
 async fn information(State(service): State<Service>) -> impl IntoResponse {
     let pipeline = service.inner.dispatcher.pipeline();
+    let mut routes = vec!["GET /", "GET /health", "POST /webhook/github"];
+    if service.inner.app.is_some() {
+        routes.extend(["GET /config", "POST /config", "DELETE /config"]);
+    }
     Json(json!({
         "name": "ccc",
         "version": env!("CARGO_PKG_VERSION"),
         "host": pipeline.host().name(),
         "runner": pipeline.runner().name(),
         "isolated": pipeline.runner().capabilities().isolated,
-        "routes": ["GET /", "GET /health", "POST /webhook/github"],
+        "routes": routes,
     }))
 }
 

@@ -1,12 +1,14 @@
 //! The store that the configuration names, opened with its key.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ccc_core::credential::{Precondition, StoredSecret, Version};
 use ccc_core::{
-    CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, SystemClock, async_trait,
+    Clock as _, CredentialKey, CredentialStore, Error, ErrorKind, Result, RunId, Secret,
+    SystemClock, async_trait,
 };
 use ccc_store::durable_object::Remote;
 use ccc_store::{DurableObjectCredentialStore, FileCredentialStore, Keys, MemoryCredentialStore};
@@ -26,6 +28,50 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<dyn CredentialStore>> {
         "memory" => Ok(Arc::new(MemoryCredentialStore::default())),
         _ => Ok(Arc::new(KeptStore::open(config).await?)),
     }
+}
+
+/// The same, where there is one: looking makes none.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn open_existing(config: &Config) -> Result<Option<Arc<dyn CredentialStore>>> {
+    let data_dir = config.data_dir()?;
+    let place = config.store.key_place(&data_dir)?;
+    let made = match &place {
+        KeyPlace::File { path, may_be_made: true } => fs::symlink_metadata(path).is_ok(),
+        _ => true,
+    };
+    let there = match config.store.kind.as_str() {
+        "file" => made || index(config, &data_dir).exists(),
+        "memory" => false,
+        _ => true,
+    };
+    if there { open(config).await.map(Some) } else { Ok(None) }
+}
+
+/// What is there as soon as a store in files has anything.
+fn index(config: &Config, data_dir: &Path) -> PathBuf {
+    directory(config, data_dir).join("index")
+}
+
+fn directory(config: &Config, data_dir: &Path) -> PathBuf {
+    config.store.directory.clone().unwrap_or_else(|| data_dir.join("credentials"))
+}
+
+/// Who holds what is under way here: the name of this data directory, which is made with it.
+pub(crate) fn holder(data_dir: &Path) -> Result<String> {
+    let path = data_dir.join("holder");
+    // One that was torn is as good as none.
+    if let Some(known) = fs::read_to_string(&path).ok().and_then(|text| text.parse::<RunId>().ok())
+    {
+        return Ok(known.to_string());
+    }
+    let made = RunId::new(SystemClock.now())?.to_string();
+    fs::create_dir_all(data_dir).and_then(|()| fs::write(&path, &made)).map_err(|e| {
+        Error::new(ErrorKind::Unavailable, format!("cannot write {}", path.display()))
+            .with_source(e)
+    })?;
+    Ok(made)
 }
 
 /// A store that lasts, and that goes on when somebody puts it under another key.
@@ -80,7 +126,7 @@ pub(crate) enum Rotated {
 impl KeptStore {
     pub(crate) async fn open(config: &Config) -> Result<Self> {
         let (settings, data_dir) = (&config.store, config.data_dir()?);
-        let directory = settings.directory.clone().unwrap_or_else(|| data_dir.join("credentials"));
+        let directory = directory(config, &data_dir);
         let place = settings.key_place(&data_dir)?;
         let is_file = match settings.kind.as_str() {
             "file" => true,
@@ -235,94 +281,4 @@ fn keys(place: &KeyPlace, read: &Secret) -> Result<Keys> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
-    use super::*;
-
-    fn fresh() -> (tempfile::TempDir, Config) {
-        let dir = tempfile::tempdir().unwrap();
-        let config = Config { data_dir: Some(dir.path().join("data")), ..Config::default() };
-        (dir, config)
-    }
-
-    fn key(name: &str) -> CredentialKey {
-        CredentialKey::new(name).unwrap()
-    }
-
-    async fn put(store: &KeptStore, name: &str) {
-        store.put(&key(name), &Secret::from(name), Precondition::None).await.unwrap();
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_store_that_is_open_takes_the_key_that_another_process_made() {
-        // spec: S11c
-        let (dir, config) = fresh();
-        let ours = Arc::new(KeptStore::open(&config).await.unwrap());
-        let theirs = KeptStore::open(&config).await.unwrap();
-        put(&ours, "a").await;
-        for turn in 0..3 {
-            assert!(matches!(theirs.rotate().await.unwrap(), Rotated::New(_)), "{turn}");
-            // All who meet it go on, not only the first.
-            let mut all = tokio::task::JoinSet::new();
-            for _ in 0..16 {
-                let ours = Arc::clone(&ours);
-                all.spawn(async move { ours.get(&key("a")).await.unwrap().unwrap() });
-            }
-            assert_eq!(all.join_all().await.len(), 16);
-            assert!(matches!(theirs.rotate().await.unwrap(), Rotated::New(_)), "{turn}");
-            put(&ours, "b").await;
-            assert_eq!(ours.list().await.unwrap().len(), 2, "{turn}");
-        }
-        // What is damaged stays damaged.
-        fs::write(dir.path().join("data/credentials/index"), "x").unwrap();
-        let error = ours.get(&key("a")).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
-    async fn several_at_once_have_one_key() {
-        // spec: S11b, S11c
-        for _ in 0..10 {
-            let (_dir, config) = fresh();
-            let mut all = tokio::task::JoinSet::new();
-            for number in 0..8 {
-                let config = config.clone();
-                all.spawn(async move {
-                    let store = KeptStore::open(&config).await.unwrap();
-                    put(&store, &format!("name/{number}")).await;
-                    // One of them at a time; the others are told so, and nothing of theirs is lost.
-                    match store.rotate().await {
-                        Ok(_) => {}
-                        Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
-                    }
-                });
-            }
-            all.join_all().await;
-            let store = KeptStore::open(&config).await.unwrap();
-            let names = store.list().await.unwrap();
-            assert_eq!(names.len(), 8);
-            for name in names {
-                store.get(&name).await.unwrap().unwrap();
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn a_rotation_that_ended_in_the_middle_is_gone_on_with() {
-        // spec: S11c
-        let (dir, config) = fresh();
-        let store = KeptStore::open(&config).await.unwrap();
-        put(&store, "a").await;
-        let file = dir.path().join("data/credentials.key");
-        let old = fs::read_to_string(&file).unwrap();
-        // The new key is in its place, and nothing is under it yet.
-        let new = Keys::generate().unwrap();
-        fs::write(&file, format!("{}\n{old}", new.expose_str().unwrap())).unwrap();
-        assert_eq!(store.rotate().await.unwrap(), Rotated::First(1));
-        assert_eq!(fs::read_to_string(&file).unwrap().lines().filter(|l| !l.is_empty()).count(), 2);
-        fs::write(&file, new.expose()).unwrap();
-        let alone = KeptStore::open(&config).await.unwrap();
-        assert!(alone.get(&key("a")).await.unwrap().is_some());
-    }
-}
+mod tests;

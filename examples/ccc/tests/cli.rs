@@ -7,6 +7,7 @@ mod cli {
     mod config;
     mod demo;
     mod docker;
+    mod kept;
     mod odd;
     mod run;
     mod serve;

@@ -48,7 +48,7 @@ fn an_app_is_kept_shown_changed_and_forgotten() {
     assert!(go(&new, "another secret\nhunter2-of-the-hook\n").status.success());
     let shown = go(&["config", "show", "--json"], "");
     let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
-    assert_eq!(json[0]["webhookSecrets"].as_array().unwrap().len(), 2, "{json}");
+    assert_eq!(json["apps"][0]["webhookSecrets"].as_array().unwrap().len(), 2, "{json}");
     assert_eq!(go(&new, " \n").status.code(), Some(2));
     assert!(go(&["config", "set", "--app-id", "7", "--forget-old-secrets"], "").status.success());
     let json = text(&go(&["config", "show", "--json"], "").stdout);

@@ -1,0 +1,155 @@
+//! What an operator shows to be let in.
+
+use std::fmt;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use ccc_core::{Error, ErrorKind, Result, Secret};
+use hmac::{Hmac, KeyInit as _, Mac};
+use http::{HeaderMap, header};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// Shorter than this, bytes, a token could be guessed from its digest.
+const MIN: usize = 32;
+
+/// The token that an operator sends as `Authorization: Bearer …`, as a digest: whoever reads that cannot send it.
+///
+/// ```
+/// use ccc_github::AdminToken;
+/// use http::{HeaderMap, header::AUTHORIZATION};
+///
+/// let (token, known) = AdminToken::generate()?;
+/// let mut headers = HeaderMap::new();
+/// assert!(!known.admits(&headers));
+/// let value = format!("Bearer {}", token.expose_str()?).parse().unwrap();
+/// headers.insert(AUTHORIZATION, value);
+/// assert!(known.admits(&headers));
+/// # Ok::<(), ccc_core::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AdminToken([u8; 32]);
+
+impl fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdminToken([REDACTED])")
+    }
+}
+
+impl AdminToken {
+    /// Makes one: the text, for the operator alone, and what is kept of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when the system has no random bytes.
+    pub fn generate() -> Result<(Secret, Self)> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *bytes).map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "the system gives no random bytes").with_source(e)
+        })?;
+        let text = Secret::from(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice()));
+        let token = Self::new(&text)?;
+        Ok((text, token))
+    }
+
+    /// One that somebody else made.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] when it has fewer than 32 characters.
+    pub fn new(token: &Secret) -> Result<Self> {
+        if token.expose().len() < MIN {
+            let line = "an admin token has 32 characters or more: `ccc keygen` makes one";
+            return Err(Error::new(ErrorKind::InvalidInput, line));
+        }
+        Ok(Self(digest(token.expose()).finalize().into_bytes().into()))
+    }
+
+    /// As it is kept: 64 hex digits.
+    #[must_use]
+    pub fn to_record(self) -> Secret {
+        Secret::from(hex::encode(self.0))
+    }
+
+    /// From what was kept.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] when that is no digest.
+    pub fn from_record(record: &Secret) -> Result<Self> {
+        let mut digest = [0; 32];
+        hex::decode_to_slice(record.expose(), &mut digest).map_err(|_| {
+            Error::new(ErrorKind::Corrupt, "what is kept of the admin token is no digest of one")
+        })?;
+        Ok(Self(digest))
+    }
+
+    /// Whether a request with these headers is the operator's. Takes as long for a token that is almost right as for
+    /// any other.
+    #[must_use]
+    pub fn admits(&self, headers: &HeaderMap) -> bool {
+        let mut all = headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(value), None) = (all.next(), all.next()) else { return false };
+        // RFC 9110 §11.1: a scheme is written in any case.
+        let token = value
+            .as_bytes()
+            .split_at_checked(7)
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "));
+        token.is_some_and(|(_, token)| digest(token).verify_slice(&self.0).is_ok())
+    }
+}
+
+/// A token has 256 random bits, so one round is enough; a MAC, because it is compared in constant time.
+fn digest(token: &[u8]) -> Hmac<Sha256> {
+    // A key of any length will do for HMAC: its error is for other algorithms.
+    let mut mac = Hmac::<Sha256>::new(&Default::default());
+    mac.update(b"ccc/v1/admin-token");
+    mac.update(token);
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn the_token_itself_is_let_in_and_nothing_else() {
+        // spec: S12a, S12b
+        let (token, known) = AdminToken::generate().unwrap();
+        let token = token.expose_str().unwrap().to_owned();
+        assert_eq!(token.len(), 43);
+        let kept = known.to_record();
+        assert!(!format!("{known:?} {}", kept.expose_str().unwrap()).contains(&token));
+        let known = AdminToken::from_record(&kept).unwrap();
+        let (other, _) = AdminToken::generate().unwrap();
+        let almost = format!("{}{}", &token[..42], if token.ends_with('A') { 'Q' } else { 'A' });
+        let admits = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            known.admits(&headers)
+        };
+        let right = format!("Bearer {token}");
+        for (values, expected) in [
+            (vec![right.clone()], true),
+            (vec![format!("bearer {token}")], true),
+            (vec![], false),
+            (vec![right.clone(), right.clone()], false),
+            (vec![token.clone()], false),
+            (vec![format!("Basic {token}")], false),
+            (vec![format!("Bearer {almost}")], false),
+            (vec![format!("Bearer {}", other.expose_str().unwrap())], false),
+            (vec![format!("Bearer {}", &token[..42])], false),
+            (vec![format!("Bearer {token}A")], false),
+            (vec![right, "Basic x".to_owned()], false),
+            (vec!["Bearer ".to_owned()], false),
+            // What is kept is of no use to who reads it.
+            (vec![format!("Bearer {}", kept.expose_str().unwrap())], false),
+        ] {
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            assert_eq!(admits(&values), expected, "{} values", values.len());
+        }
+        assert!(AdminToken::new(&"0123456789012345678901234567890".into()).is_err());
+        let record = AdminToken::from_record(&Secret::from("00")).unwrap_err();
+        assert_eq!(record.kind(), ErrorKind::Corrupt);
+    }
+}

@@ -1,0 +1,89 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+
+fn fresh() -> (tempfile::TempDir, Config) {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config { data_dir: Some(dir.path().join("data")), ..Config::default() };
+    (dir, config)
+}
+
+fn key(name: &str) -> CredentialKey {
+    CredentialKey::new(name).unwrap()
+}
+
+async fn put(store: &KeptStore, name: &str) {
+    store.put(&key(name), &Secret::from(name), Precondition::None).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_open_takes_the_key_that_another_process_made() {
+    // spec: S11c
+    let (dir, config) = fresh();
+    let ours = Arc::new(KeptStore::open(&config).await.unwrap());
+    let theirs = KeptStore::open(&config).await.unwrap();
+    put(&ours, "a").await;
+    for turn in 0..3 {
+        assert!(matches!(theirs.rotate().await.unwrap(), Rotated::New(_)), "{turn}");
+        // All who meet it go on, not only the first.
+        let mut all = tokio::task::JoinSet::new();
+        for _ in 0..16 {
+            let ours = Arc::clone(&ours);
+            all.spawn(async move { ours.get(&key("a")).await.unwrap().unwrap() });
+        }
+        assert_eq!(all.join_all().await.len(), 16);
+        assert!(matches!(theirs.rotate().await.unwrap(), Rotated::New(_)), "{turn}");
+        put(&ours, "b").await;
+        assert_eq!(ours.list().await.unwrap().len(), 2, "{turn}");
+    }
+    // What is damaged stays damaged.
+    fs::write(dir.path().join("data/credentials/index"), "x").unwrap();
+    let error = ours.get(&key("a")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_at_once_have_one_key() {
+    // spec: S11b, S11c
+    for _ in 0..10 {
+        let (_dir, config) = fresh();
+        let mut all = tokio::task::JoinSet::new();
+        for number in 0..8 {
+            let config = config.clone();
+            all.spawn(async move {
+                let store = KeptStore::open(&config).await.unwrap();
+                put(&store, &format!("name/{number}")).await;
+                // One of them at a time; the others are told so, and nothing of theirs is lost.
+                match store.rotate().await {
+                    Ok(_) => {}
+                    Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
+                }
+            });
+        }
+        all.join_all().await;
+        let store = KeptStore::open(&config).await.unwrap();
+        let names = store.list().await.unwrap();
+        assert_eq!(names.len(), 8);
+        for name in names {
+            store.get(&name).await.unwrap().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rotation_that_ended_in_the_middle_is_gone_on_with() {
+    // spec: S11c
+    let (dir, config) = fresh();
+    let store = KeptStore::open(&config).await.unwrap();
+    put(&store, "a").await;
+    let file = dir.path().join("data/credentials.key");
+    let old = fs::read_to_string(&file).unwrap();
+    // The new key is in its place, and nothing is under it yet.
+    let new = Keys::generate().unwrap();
+    fs::write(&file, format!("{}\n{old}", new.expose_str().unwrap())).unwrap();
+    assert_eq!(store.rotate().await.unwrap(), Rotated::First(1));
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().filter(|l| !l.is_empty()).count(), 2);
+    fs::write(&file, new.expose()).unwrap();
+    let alone = KeptStore::open(&config).await.unwrap();
+    assert!(alone.get(&key("a")).await.unwrap().is_some());
+}
