@@ -1,5 +1,5 @@
 # The Worker in workerd, Cloudflare's runtime, on one's own machine:
-# `CREDENTIALS_SECRET=… workerd serve build/workerd.capnp --directory-path=objects=DIRECTORY`.
+# `CREDENTIALS_SECRET=… CREDENTIALS_KEY=… ADMIN_TOKEN=… workerd serve build/workerd.capnp --directory-path=objects=DIRECTORY`.
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
@@ -23,6 +23,8 @@ const worker :Workerd.Worker = (
   bindings = [
     (name = "CREDENTIALS", durableObjectNamespace = "Credentials"),
     (name = "CREDENTIALS_SECRET", fromEnvironment = "CREDENTIALS_SECRET"),
+    (name = "CREDENTIALS_KEY", fromEnvironment = "CREDENTIALS_KEY"),
+    (name = "ADMIN_TOKEN", fromEnvironment = "ADMIN_TOKEN"),
   ],
   durableObjectNamespaces = [(className = "Credentials", uniqueKey = "ccc-credentials", enableSql = true)],
   durableObjectStorage = (localDisk = "objects"),

@@ -11,6 +11,8 @@ use ccc_core::{CredentialKey, CredentialStore as _, ErrorKind, Secret, SystemClo
 use ccc_store::durable_object::Remote;
 use ccc_store::{DurableObjectCredentialStore, Keys};
 
+#[path = "worker/config.rs"]
+mod config;
 #[path = "worker/runtime.rs"]
 mod runtime;
 #[path = "worker/strangers.rs"]
@@ -25,8 +27,16 @@ fn keys(numbers: &[u8]) -> Keys {
 }
 
 async fn open(runtime: &Runtime, numbers: &[u8]) -> ccc_core::Result<DurableObjectCredentialStore> {
+    open_named(runtime, "main", numbers).await
+}
+
+async fn open_named(
+    runtime: &Runtime,
+    name: &str,
+    numbers: &[u8],
+) -> ccc_core::Result<DurableObjectCredentialStore> {
     let clock = Arc::new(SystemClock);
-    let url = format!("{}/credentials/main", runtime.url());
+    let url = format!("{}/credentials/{name}", runtime.url());
     let remote = Remote::new(&url, &Secret::from(SECRET), Arc::clone(&clock) as _).unwrap();
     DurableObjectCredentialStore::open(remote, clock, &keys(numbers)).await
 }

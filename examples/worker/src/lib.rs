@@ -1,6 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 #[cfg(target_arch = "wasm32")]
+mod bound;
+#[cfg(target_arch = "wasm32")]
+mod config;
+#[cfg(target_arch = "wasm32")]
 #[allow(missing_docs, missing_debug_implementations, reason = "of what the macro makes")]
 mod object;
 #[cfg(target_arch = "wasm32")]

@@ -2,6 +2,7 @@
 
 use ccc_core::{Error, ErrorKind, Result};
 use ccc_store::durable_object::{DATE, NONCE, Once, Rows, answer};
+use wasm_bindgen::JsCast as _;
 use worker::{
     DurableObject, Env, Request, Response, SqlStorage, SqlStorageValue, State, durable_object,
 };
@@ -10,35 +11,41 @@ use worker::{
 #[durable_object]
 pub struct Credentials {
     sql: SqlStorage,
+    /// Whether it was handed what is bound to the Worker.
+    knows_too_much: bool,
 }
 
 impl DurableObject for Credentials {
     // What is bound to the Worker is not for the object: `entry.mjs` hands it none of that.
-    fn new(state: State, _: Env) -> Self {
-        Self { sql: state.storage().sql() }
+    fn new(state: State, env: Env) -> Self {
+        let knows_too_much = {
+            let bound: &js_sys::Object = env.unchecked_ref();
+            js_sys::Object::keys(bound).length() > 0
+        };
+        let sql = state.storage().sql();
+        // What keeps it from that keeps it from the first message as well, which says so.
+        let table = "CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, row BLOB NOT NULL)";
+        let _ = sql.exec(table, None);
+        Self { sql, knows_too_much }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+        if self.knows_too_much {
+            return Response::error(
+                "the object has the Worker's secrets: deploy it with entry.mjs as it is",
+                500,
+            );
+        }
         let message = request.bytes().await?;
         let header = |name| request.headers().get(name).ok().flatten().unwrap_or_default();
         let once = Once::from_headers(&header(DATE), &header(NONCE));
         let now = i64::try_from(worker::Date::now().as_millis()).unwrap_or(i64::MAX);
         // From here on nothing is awaited: all of it is in the object's storage together, or none of it.
-        let answered = self.make_table().and_then(|()| {
-            answer(&Table(&self.sql), &message, once.as_ref().map(|once| (once, now)))
-        });
-        match answered {
+        match answer(&Table(&self.sql), &message, once.as_ref().map(|once| (once, now))) {
             Ok(Some(answer)) => Response::from_bytes(answer),
             Ok(None) => Response::error("this message has come before", 409),
             Err(error) => Response::error(error.to_string(), 503),
         }
-    }
-}
-
-impl Credentials {
-    fn make_table(&self) -> Result<()> {
-        let table = "CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, row BLOB NOT NULL)";
-        self.sql.exec(table, None).map(drop).map_err(failed)
     }
 }
 
@@ -79,10 +86,11 @@ impl Rows for Table<'_> {
     }
 
     fn names(&self, prefix: &str, most: usize) -> Result<Vec<String>> {
-        let query = "SELECT name FROM kept WHERE substr(name, 1, ?) = ? ORDER BY name LIMIT ?";
-        let count = |number: usize| i64::from(u32::try_from(number).unwrap_or(u32::MAX)).into();
-        let rows =
-            self.first_column(query, vec![count(prefix.len()), prefix.into(), count(most)])?;
+        let query = "SELECT name FROM kept WHERE name >= ? AND name < ? ORDER BY name LIMIT ?";
+        // A name is ASCII, and compared by its bytes.
+        let end = format!("{prefix}\u{7f}");
+        let most = i64::from(u32::try_from(most).unwrap_or(u32::MAX));
+        let rows = self.first_column(query, vec![prefix.into(), end.into(), most.into()])?;
         let text = |value| match value {
             SqlStorageValue::String(name) => Ok(name),
             _ => Err(Error::new(ErrorKind::Corrupt, "a name that is no text")),

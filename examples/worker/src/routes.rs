@@ -1,15 +1,18 @@
 //! What the Worker answers to.
 
-use ccc_core::Secret;
+use ccc_core::Clock as _;
 use ccc_store::durable_object::{DATE, Gate, MAX_ASK, NONCE, SIGNATURE};
-use jiff::Timestamp;
-use worker::{Context, Env, Headers, Method, Request, RequestInit, Response, Result, event};
+use worker::{Context, Env, Method, Request, Response, Result, event};
+
+use crate::bound::{OWN, WorkerClock, post, secret};
+use crate::config::config;
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     let path = request.path();
     match (request.method(), path.as_str()) {
         (Method::Get, "/health") => Response::from_json(&serde_json::json!({ "ok": true })),
+        (_, "/config") => config(request, &env).await,
         (Method::Post, path) if let Some(name) = path.strip_prefix("/credentials/") => {
             credentials(name.to_owned(), request, &env).await
         }
@@ -26,6 +29,9 @@ async fn credentials(name: String, mut request: Request, env: &Env) -> Result<Re
             404,
         );
     }
+    if name == OWN {
+        return Response::error("that store is the Worker's own", 404);
+    }
     let header = |name| request.headers().get(name).ok().flatten();
     let headers = [DATE, NONCE, SIGNATURE].map(|name| (name, header(name)));
     let length = header("content-length").and_then(|length| length.parse::<usize>().ok());
@@ -34,25 +40,21 @@ async fn credentials(name: String, mut request: Request, env: &Env) -> Result<Re
         return Response::error("the message has no length, or is too long", 413);
     }
     let message = request.bytes().await?;
-    let secret = env.secret("CREDENTIALS_SECRET")?.to_string();
-    let Ok(gate) = Gate::new(&Secret::from(secret)) else {
+    let secret = secret(env, "CREDENTIALS_SECRET");
+    let Some(gate) = secret.and_then(|secret| Gate::new(&secret).ok()) else {
         return Response::error("CREDENTIALS_SECRET has fewer than 32 characters", 500);
     };
     let header = |wanted: &str| {
         let found = headers.iter().find(|(name, _)| *name == wanted);
         found.and_then(|(_, value)| value.as_deref())
     };
-    let now = i64::try_from(worker::Date::now().as_millis()).ok();
-    let now = now.and_then(|now| Timestamp::from_millisecond(now).ok()).unwrap_or_default();
-    if let Err(denied) = gate.check(&request.path(), header, &message, now) {
+    if let Err(denied) = gate.check(&request.path(), header, &message, WorkerClock.now()) {
         return Response::error(denied.to_string(), 401);
     }
-    let passed = Headers::new();
-    for (name, value) in [(DATE, header(DATE)), (NONCE, header(NONCE))] {
-        passed.set(name, value.unwrap_or_default())?;
+    let mut passed = post(message)?;
+    for name in [DATE, NONCE] {
+        passed.headers_mut()?.set(name, header(name).unwrap_or_default())?;
     }
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(passed).with_body(Some(message.into()));
     let object = env.durable_object("CREDENTIALS")?.get_by_name(&name)?;
-    object.fetch_with_request(Request::new_with_init("https://object/", &init)?).await
+    object.fetch_with_request(passed).await
 }

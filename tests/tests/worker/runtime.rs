@@ -1,6 +1,6 @@
 //! The runtime with the Worker in it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -10,6 +10,10 @@ pub(crate) const SECRET: &str = "a secret of more than thirty-two characters";
 
 #[derive(Debug)]
 pub(crate) struct Runtime {
+    /// What is bound to the Worker beside the secret of those far away.
+    pub(crate) secrets: Vec<(&'static str, String)>,
+    /// What it loads first, where that is not what is deployed.
+    pub(crate) entry: Option<String>,
     process: Option<Child>,
     port: u16,
     objects: TempDir,
@@ -17,7 +21,12 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     pub(crate) fn start() -> Self {
-        let mut runtime = Self { process: None, port: 0, objects: tempfile::tempdir().unwrap() };
+        Self::with(Vec::new())
+    }
+
+    pub(crate) fn with(secrets: Vec<(&'static str, String)>) -> Self {
+        let objects = tempfile::tempdir().unwrap();
+        let mut runtime = Self { secrets, entry: None, process: None, port: 0, objects };
         runtime.restart();
         runtime
     }
@@ -26,11 +35,21 @@ impl Runtime {
     pub(crate) fn restart(&mut self) {
         self.stop();
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        let config = target.join("worker/workerd.capnp");
+        let mut config = target.join("worker/workerd.capnp");
         let program =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/npm/node_modules/.bin/workerd");
         for part in [&config, &program] {
             assert!(part.exists(), "run .ci/workerd: {} is missing", part.display());
+        }
+        if let Some(entry) = &self.entry {
+            let other = self.objects.path().join("other");
+            std::fs::create_dir_all(&other).unwrap();
+            for file in std::fs::read_dir(config.parent().unwrap()).unwrap() {
+                let file = file.unwrap();
+                std::fs::copy(file.path(), other.join(file.file_name())).unwrap();
+            }
+            std::fs::write(other.join("entry.mjs"), entry).unwrap();
+            config = other.join("workerd.capnp");
         }
         let mut objects = std::ffi::OsString::from("--directory-path=objects=");
         objects.push(self.objects.path());
@@ -41,6 +60,7 @@ impl Runtime {
             .arg(format!("--socket-addr=http=127.0.0.1:{}", self.port))
             .arg("--control-fd=1")
             .env("CREDENTIALS_SECRET", SECRET)
+            .envs(self.secrets.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -63,6 +83,16 @@ impl Runtime {
 
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The status for a request of which only the head comes.
+    pub(crate) fn status_of_head(&self, request: &str, body_length: usize) -> String {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let head = format!("{request}\r\nhost: here\r\ncontent-length: {body_length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut status = String::new();
+        BufReader::new(stream).read_line(&mut status).unwrap();
+        status.split(' ').nth(1).unwrap_or_default().to_owned()
     }
 
     /// All that is on its disk.

@@ -1,0 +1,67 @@
+//! `/config`: the Apps in the Worker's own store, for whoever has the admin token.
+
+use std::sync::Arc;
+
+use ccc_core::{Error, ErrorKind, Result};
+use ccc_github::{AdminToken, Apps, Endpoints, MAX_CONFIG};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::json;
+use worker::{Env, Request, Response};
+
+use crate::bound::{self, respond, secret};
+
+/// `GET`, `POST` and `DELETE` of `/config`, as `Apps::answer` has them.
+pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Response> {
+    // Before anything is read of what a stranger sends.
+    if !admits(&request, env) {
+        let mut response =
+            refuse(401, "send the Worker's secret ADMIN_TOKEN as `Authorization: Bearer …`")?;
+        response.headers_mut().set("www-authenticate", "Bearer")?;
+        return Ok(response);
+    }
+    let length = request.headers().get("content-length")?.map(|length| length.parse::<usize>());
+    let body = match length {
+        None if request.method() != worker::Method::Post => Vec::new(),
+        Some(Ok(length)) if length <= MAX_CONFIG => request.bytes().await?,
+        _ => return refuse(413, "a body must say its length, and that is 64 KiB at most"),
+    };
+    let method = Method::from_bytes(request.method().as_ref().as_bytes()).unwrap_or_default();
+    let url = request.url()?;
+    match apps(env).await {
+        Ok(apps) => respond(apps.answer(&method, url.query(), &body).await),
+        Err(error) if error.kind() == ErrorKind::Corrupt => refuse(500, error.message()),
+        Err(error) => refuse(503, error.message()),
+    }
+}
+
+fn admits(request: &Request, env: &Env) -> bool {
+    let token = secret(env, "ADMIN_TOKEN").and_then(|token| AdminToken::new(&token).ok());
+    let sent = request.headers().get("authorization").ok().flatten();
+    let mut headers = HeaderMap::new();
+    if let Some(value) = sent.and_then(|value| value.parse().ok()) {
+        headers.insert(AUTHORIZATION, value);
+    }
+    token.is_some_and(|token| token.admits(&headers))
+}
+
+async fn apps(env: &Env) -> Result<Apps> {
+    let url = env.var("GITHUB_API_URL").map(|url| url.to_string());
+    let host = Endpoints::from_api_url(url.as_deref().unwrap_or("https://api.github.com"))?;
+    let store = bound::open(env).await.map_err(|error| match error.kind() {
+        ErrorKind::Corrupt => Error::new(
+            ErrorKind::Corrupt,
+            format!(
+                "{}: is CREDENTIALS_KEY the key that the store was made with?",
+                error.message()
+            ),
+        ),
+        _ => error,
+    })?;
+    Ok(Apps::new(Arc::new(store), host.host()))
+}
+
+fn refuse(status: u16, why: &str) -> worker::Result<Response> {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Ok(Response::from_json(&json!({ "error": why }))?.with_status(status.as_u16()))
+}

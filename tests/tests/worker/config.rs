@@ -1,0 +1,116 @@
+//! The Worker's own store, by way of `/config`.
+
+use ccc_core::ErrorKind;
+use serde_json::{Value, json};
+
+use super::open_named;
+use super::runtime::Runtime;
+
+const KEY: &str = include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem");
+const TOKEN: &str = "hunter2-the-admin-token-of-the-worker";
+const HOOK: &str = "hunter2-canary-of-the-hook";
+
+fn key(number: u8) -> String {
+    hex::encode([&[number; 31][..], &[0]].concat())
+}
+
+fn runtime() -> Runtime {
+    Runtime::with(vec![("CREDENTIALS_KEY", key(7)), ("ADMIN_TOKEN", TOKEN.to_owned())])
+}
+
+async fn ask(runtime: &Runtime, method: &str, token: &str, body: String) -> (u16, String) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+    let request = client
+        .request(method, format!("{}/config", runtime.url()))
+        .header("authorization", format!("Bearer {token}"))
+        .body(body);
+    let answer = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+fn app() -> String {
+    json!({ "appId": 7, "privateKey": KEY, "webhookSecret": HOOK }).to_string()
+}
+
+#[tokio::test]
+async fn the_workers_own_credentials_are_kept_under_a_key_that_its_object_has_not() {
+    // spec: S7d, S12b, S12c
+    let mut runtime = runtime();
+    assert_eq!(
+        ask(&runtime, "GET", TOKEN, String::new()).await,
+        (200, r#"{"apps":[]}"#.to_owned())
+    );
+    for (method, token, body, expected, words) in [
+        ("POST", "hunter2", app(), 401, "ADMIN_TOKEN"),
+        ("POST", "", app(), 401, "ADMIN_TOKEN"),
+        ("POST", TOKEN, "hunter2".to_owned(), 400, "no JSON object"),
+        ("POST", TOKEN, r#"{"appId": 7}"#.to_owned(), 400, "`privateKey` is missing"),
+        ("PUT", TOKEN, String::new(), 405, "GET, POST and DELETE"),
+        ("POST", TOKEN, app(), 200, "SHA256:7n/hsJO2"),
+    ] {
+        let (status, answer) = ask(&runtime, method, token, body).await;
+        assert_eq!(status, expected, "{method} {words}: {answer}");
+        assert!(answer.contains(words), "{method} {words}: {answer}");
+        assert!(!answer.contains("hunter2") && !answer.contains("PRIVATE"), "{answer}");
+    }
+    let head = format!("POST /config HTTP/1.1\r\nauthorization: Bearer {TOKEN}");
+    assert_eq!(runtime.status_of_head(&head, 1 << 20), "413");
+    runtime.restart();
+    let (_, shown) = ask(&runtime, "GET", TOKEN, String::new()).await;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["apps"][0]["appId"], 7, "{shown}");
+
+    // Who has the secret of the stores for those far away does not reach this one.
+    let error = open_named(&runtime, "worker", &[7]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unexpected, "{error}");
+    open_named(&runtime, "other", &[7]).await.unwrap();
+
+    let canaries = [HOOK, TOKEN, &key(7), "PRIVATE KEY", "github.com/7", &hex::encode(HOOK)];
+    runtime.stop();
+    for (path, contents) in runtime.files() {
+        let text = String::from_utf8_lossy(&contents);
+        for canary in canaries {
+            assert!(!text.contains(canary), "{} has {canary}", path.display());
+        }
+    }
+    // Another key is a clear error, and what is there stays for the right one.
+    for (other, status, words) in [(key(8), 500, "CREDENTIALS_KEY"), (String::new(), 503, "keygen")]
+    {
+        runtime.secrets[0].1 = other;
+        runtime.restart();
+        let (found, answer) = ask(&runtime, "POST", TOKEN, app()).await;
+        assert_eq!(found, status, "{answer}");
+        assert!(answer.contains(words), "{answer}");
+    }
+    runtime.secrets[0].1 = key(7);
+    runtime.restart();
+    assert_eq!(ask(&runtime, "DELETE", TOKEN, String::new()).await.0, 200);
+    assert_eq!(ask(&runtime, "DELETE", TOKEN, String::new()).await.0, 404);
+    // Without a token nobody is let in, and neither is who says nothing.
+    runtime.secrets[1].1 = String::new();
+    runtime.restart();
+    for token in [TOKEN, ""] {
+        assert_eq!(ask(&runtime, "GET", token, String::new()).await.0, 401);
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_is_handed_the_workers_secrets_does_nothing() {
+    // spec: S7d
+    let entry = include_str!("../../../examples/worker/entry.mjs");
+    let mut runtime = runtime();
+    runtime.entry = Some(
+        entry
+            .replace("constructor(state)", "constructor(state, env)")
+            .replace("new Kept(state, {})", "new Kept(state, env)"),
+    );
+    runtime.restart();
+    let (status, answer) = ask(&runtime, "POST", TOKEN, app()).await;
+    assert_eq!(status, 503, "{answer}");
+    assert!(answer.contains("deploy it with entry.mjs as it is"), "{answer}");
+    assert!(open_named(&runtime, "main", &[1]).await.is_err());
+    runtime.entry = Some(entry.to_owned());
+    runtime.restart();
+    assert_eq!(ask(&runtime, "POST", TOKEN, app()).await.0, 200);
+}
