@@ -8,8 +8,8 @@ use async_trait::async_trait;
 pub use crate::id::CredentialKey;
 use crate::{Result, Secret};
 
-/// The version of one record: 1 for the first write, one more for each write after it, never
-/// used twice for the same name, not even after a delete.
+/// The version of one record: 1 for the first write, or more where something was deleted before; one more for each
+/// write after it; never used twice for the same name, not even after a delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
 

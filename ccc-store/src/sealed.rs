@@ -53,7 +53,7 @@ impl<S: Shelf> Sealed<S> {
         // From the first record on there is an index: where none is, nothing was lost.
         sealed.change(|index, _, _| Ok((index.counter == 0).then(Plan::default))).await?;
         if let (Some(rests), index) = sealed.index().await? {
-            let there = index.all_live();
+            let there = index.records.iter();
             let keep = there.map(|(key, entry)| sealed.place(key, entry.version)).collect();
             sealed.shelf.sweep(rests, keep).await?;
         }
@@ -121,7 +121,7 @@ impl<S: Shelf> Sealed<S> {
         let ring = self.ring();
         for _ in 0..TRIES {
             let Some((entry, record)) = self.read(key).await? else { return Ok(false) };
-            let again = envelope::rewrap(&ring, &self.context(key, &entry), &record);
+            let again = envelope::rewrap(&ring, &self.context(key, entry.version), &record);
             let Some(again) = again.map_err(|fault| of(key, &fault))? else { return Ok(false) };
             let place = self.place(key, entry.version);
             // Where the name was written since, there is another record to look at.
@@ -150,8 +150,8 @@ impl<S: Shelf> Sealed<S> {
         Place { name: name.finalize().into(), version }
     }
 
-    fn context<'a>(&'a self, key: &'a CredentialKey, entry: &Entry) -> Context<'a> {
-        Context { namespace: &self.namespace, name: key.as_str(), version: entry.version }
+    fn context<'a>(&'a self, key: &'a CredentialKey, version: u64) -> Context<'a> {
+        Context { namespace: &self.namespace, name: key.as_str(), version }
     }
 
     /// The index that is there now.
@@ -187,10 +187,10 @@ impl<S: Shelf> Sealed<S> {
     async fn read(&self, key: &CredentialKey) -> Result<Option<(Entry, Vec<u8>)>> {
         for _ in 0..TRIES {
             let (rests, index) = self.index().await?;
-            let Some(entry) = index.live(key) else { return Ok(None) };
+            let Some(entry) = index.records.get(key) else { return Ok(None) };
             let record = self.shelf.record(self.place(key, entry.version)).await?;
             let fault = match record {
-                Some(record) if Some(envelope::fingerprint(&record)) == entry.fingerprint => {
+                Some(record) if envelope::fingerprint(&record) == entry.fingerprint => {
                     return Ok(Some((entry.clone(), record)));
                 }
                 Some(record) => envelope::key_id(&record).err().unwrap_or(Fault::Authentication),
@@ -216,7 +216,9 @@ impl<S: Shelf> Sealed<S> {
             let Some(plan) = plan(&index, from.as_deref(), &ring)? else { return Ok(false) };
             *uncounted += 1 + u64::from(plan.put.is_some());
             let mut next = (*index).clone();
-            next.records.extend(plan.entry);
+            if let Some((key, entry)) = plan.entry {
+                next.set(key, entry);
+            }
             let rests: Rests = next.seal_next(&ring, &self.namespace, *uncounted)?.into();
             let index = Arc::clone(&rests);
             let change = Change { from, index, put: plan.put, remove: plan.remove };
@@ -241,7 +243,8 @@ fn learn(newest: &mut Option<(Rests, Arc<Index>)>, rests: &Rests, index: &Arc<In
 struct Plan {
     put: Option<(Place, Vec<u8>)>,
     remove: Option<Place>,
-    entry: Option<(CredentialKey, Entry)>,
+    /// A name's newest record; none when it is deleted.
+    entry: Option<(CredentialKey, Option<Entry>)>,
 }
 
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
@@ -249,7 +252,7 @@ struct Plan {
 impl<S: Shelf> CredentialStore for Sealed<S> {
     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>> {
         let Some((entry, record)) = self.read(key).await? else { return Ok(None) };
-        let secret = envelope::open(&self.ring(), &self.context(key, &entry), &record);
+        let secret = envelope::open(&self.ring(), &self.context(key, entry.version), &record);
         let secret = secret.map_err(|fault| of(key, &fault))?;
         Ok(Some(StoredSecret { secret, version: Version(entry.version) }))
     }
@@ -262,7 +265,7 @@ impl<S: Shelf> CredentialStore for Sealed<S> {
     ) -> Result<Version> {
         let mut version = 1;
         let written = self.change(|index, _, ring| {
-            let (entry, there) = (index.records.get(key), index.live(key));
+            let there = index.records.get(key);
             let holds = match precondition {
                 Precondition::None => true,
                 Precondition::Absent => there.is_none(),
@@ -275,15 +278,14 @@ impl<S: Shelf> CredentialStore for Sealed<S> {
                     format!("the credential `{key}` is not as expected: read it again, then write");
                 return Err(Error::new(ErrorKind::Conflict, line));
             }
-            version = entry.map_or(0, |entry| entry.version) + 1;
-            let mut next = Entry { version, fingerprint: None };
-            let record = envelope::seal(ring, &self.context(key, &next), secret.expose());
+            version = index.next_version(key);
+            let record = envelope::seal(ring, &self.context(key, version), secret.expose());
             let record = record.map_err(|fault| of(key, &fault))?;
-            next.fingerprint = Some(envelope::fingerprint(&record));
+            let entry = Entry { version, fingerprint: envelope::fingerprint(&record) };
             Ok(Some(Plan {
                 put: Some((self.place(key, version), record)),
                 remove: there.map(|entry| self.place(key, entry.version)),
-                entry: Some((key.clone(), next)),
+                entry: Some((key.clone(), Some(entry))),
             }))
         });
         written.await.map_err(|error| error.with_operation("credential_store.put"))?;
@@ -292,9 +294,9 @@ impl<S: Shelf> CredentialStore for Sealed<S> {
 
     async fn delete(&self, key: &CredentialKey) -> Result<()> {
         let deleted = self.change(|index, _, _| {
-            Ok(index.live(key).map(|&Entry { version, .. }| Plan {
-                remove: Some(self.place(key, version)),
-                entry: Some((key.clone(), Entry { version, fingerprint: None })),
+            Ok(index.records.get(key).map(|entry| Plan {
+                remove: Some(self.place(key, entry.version)),
+                entry: Some((key.clone(), None)),
                 put: None,
             }))
         });
@@ -303,7 +305,7 @@ impl<S: Shelf> CredentialStore for Sealed<S> {
 
     async fn list(&self) -> Result<Vec<CredentialKey>> {
         let (_, index) = self.index().await?;
-        Ok(index.all_live().map(|(key, _)| key.clone()).collect())
+        Ok(index.records.keys().cloned().collect())
     }
 }
 

@@ -17,6 +17,10 @@ const MAX_USES: u64 = 1 << 31;
 pub(crate) struct Index {
     /// How often it was written.
     pub(crate) counter: u64,
+    /// The highest version of any name that was deleted. A name that is not there begins above it, so that no version
+    /// comes twice and nothing has to be kept of what is gone.
+    #[serde(default)]
+    pub(crate) floor: u64,
     pub(crate) records: BTreeMap<CredentialKey, Entry>,
     /// How often each key encrypted something.
     pub(crate) uses: BTreeMap<KeyId, u64>,
@@ -25,22 +29,30 @@ pub(crate) struct Index {
 /// One name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
-    /// The newest version. It stays when the record is deleted: no version is used twice.
+    /// The newest version.
     pub(crate) version: u64,
-    /// Which record it is; none, when it was deleted.
-    #[serde(with = "fingerprint", default, skip_serializing_if = "Option::is_none")]
-    pub(crate) fingerprint: Option<[u8; 32]>,
+    /// Which record it is.
+    #[serde(with = "fingerprint")]
+    pub(crate) fingerprint: [u8; 32],
 }
 
 impl Index {
-    /// The entry of a name that is there.
-    pub(crate) fn live(&self, key: &CredentialKey) -> Option<&Entry> {
-        self.records.get(key).filter(|entry| entry.fingerprint.is_some())
+    /// The version of the next write of a name.
+    pub(crate) fn next_version(&self, key: &CredentialKey) -> u64 {
+        self.records.get(key).map_or(self.floor, |entry| entry.version) + 1
     }
 
-    /// All names that are there.
-    pub(crate) fn all_live(&self) -> impl Iterator<Item = (&CredentialKey, &Entry)> {
-        self.records.iter().filter(|(_, entry)| entry.fingerprint.is_some())
+    /// Puts a name's newest record in; or, without one, takes the name out.
+    pub(crate) fn set(&mut self, key: CredentialKey, entry: Option<Entry>) {
+        match entry {
+            Some(entry) => {
+                self.records.insert(key, entry);
+            }
+            None => {
+                let before = self.records.remove(&key);
+                self.floor = before.map_or(self.floor, |entry| entry.version.max(self.floor));
+            }
+        }
     }
 
     pub(crate) fn open(ring: &KeyRing, namespace: &str, record: &[u8]) -> Result<Self, Fault> {
@@ -81,20 +93,14 @@ impl Index {
 mod fingerprint {
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-    #[allow(clippy::ref_option, reason = "serde's shape")]
-    pub(super) fn serialize<S: Serializer>(
-        value: &Option<[u8; 32]>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&value.map(hex::encode).unwrap_or_default())
+    pub(super) fn serialize<S: Serializer>(value: &[u8; 32], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&hex::encode(value))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<[u8; 32]>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<[u8; 32], D::Error> {
         let mut value = [0; 32];
         hex::decode_to_slice(String::deserialize(from)?, &mut value).map_err(D::Error::custom)?;
-        Ok(Some(value))
+        Ok(value)
     }
 }
 
@@ -104,6 +110,24 @@ mod tests {
 
     use super::*;
     use crate::Keys;
+
+    #[test]
+    fn nothing_is_kept_of_a_name_that_is_gone_but_that_its_versions_were() {
+        // spec: S9
+        let name = |text: &str| CredentialKey::new(text).unwrap();
+        let mut index = Index::default();
+        let put = |index: &mut Index, key: &str| {
+            let version = index.next_version(&name(key));
+            index.set(name(key), Some(Entry { version, fingerprint: [0; 32] }));
+            version
+        };
+        assert_eq!([put(&mut index, "a"), put(&mut index, "a"), put(&mut index, "b")], [1, 2, 1]);
+        index.set(name("a"), None);
+        index.set(name("b"), None);
+        index.set(name("never"), None);
+        assert!(index.records.is_empty());
+        assert_eq!([put(&mut index, "b"), put(&mut index, "a"), put(&mut index, "c")], [3, 3, 3]);
+    }
 
     #[test]
     fn a_key_is_out_of_use_before_a_nonce_is_likely_to_repeat() {

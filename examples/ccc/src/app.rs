@@ -1,17 +1,23 @@
 //! The GitHub App of this installation: from the store, which the configuration fills.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use ccc_core::credential::Version;
-use ccc_core::{CredentialStore, Error, ErrorKind, Result, Secret};
+use ccc_core::{CancellationToken, Clock, CredentialStore, Error, ErrorKind, Result, Secret};
 use ccc_github::{App, AppChange, AppKey, Apps, Endpoints, GitHub, Secrets, Webhook};
 
 mod route;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use route::config;
 
 use crate::Config;
 use crate::admin::{self, AdminToken};
+
+/// How often a service looks whether somebody else has changed its App.
+const LOOKS_EVERY: Duration = Duration::from_secs(60);
 
 /// The Apps of the configured host.
 pub(crate) fn apps(config: &Config, store: Arc<dyn CredentialStore>) -> Result<Apps> {
@@ -165,17 +171,48 @@ impl KeptApp {
     /// Makes the first token: none, when there is one.
     pub(crate) async fn first_token(&self) -> Result<Option<Secret>> {
         let made = admin::make(&*self.store, true).await?;
-        self.look().await.map(|_| made)
+        self.take().await.map(|_| made)
     }
 
-    /// Takes what the store has: whether that is another App, another version of it, or none any more.
+    /// Looks each minute, until `shutdown`.
+    pub(crate) async fn follow(&self, clock: &dyn Clock, shutdown: &CancellationToken) {
+        while shutdown.run_until_cancelled(clock.sleep(LOOKS_EVERY)).await.is_some() {
+            self.look().await;
+        }
+    }
+
+    /// As [`take`](Self::take), and says what came of it.
+    pub(crate) async fn look(&self) {
+        match (self.take().await, self.app_id().await) {
+            (Ok(false), _) => {}
+            (Ok(true), Some(app_id)) => {
+                tracing::info!("what is kept of the App {app_id} is used from now on");
+            }
+            (Ok(true), None) => {
+                tracing::warn!(
+                    "there is no App any more: deliveries are put off until there is one"
+                );
+            }
+            (Err(error), _) => tracing::error!("cannot use what is kept of the App: {error}"),
+        }
+    }
+
+    /// Takes what the store has, and says whether that is something else: another App, another version of it, or none
+    /// any more.
     ///
     /// # Errors
     /// Those of the store, and [`ErrorKind::InvalidInput`] when it cannot know which of several is meant; it stays what
     /// it was then.
-    pub(crate) async fn look(&self) -> Result<bool> {
+    pub(crate) async fn take(&self) -> Result<bool> {
         let mut used = self.used.lock().await;
-        let admin = admin::kept(&*self.store).await?;
+        let admin = match admin::kept(&*self.store).await {
+            // It lets nobody in, and keeps nobody's App from being used.
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                tracing::error!("{error}: `ccc config admin-token` makes another");
+                None
+            }
+            kept => kept?,
+        };
         *self.admin.write().unwrap_or_else(PoisonError::into_inner) = admin;
         let app_id = match self.chosen {
             Some(chosen) => Some(chosen),

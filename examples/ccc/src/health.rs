@@ -18,11 +18,17 @@ pub(crate) async fn look(inner: &Inner) -> (bool, Value) {
     let word = |result: &ccc_core::Result<()>| {
         result.as_ref().map_or_else(ToString::to_string, |()| "ok".to_owned())
     };
+    let app_id = match &inner.app {
+        Some(app) => app.app_id().await,
+        None => None,
+    };
     let uptime = inner.clock.now().duration_since(inner.started).as_secs();
     let body = json!({
         "status": if healthy { "ok" } else { "unhealthy" },
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": uptime,
+        // None while a service waits for its App.
+        "app_id": app_id,
         "runs_in_flight": inner.dispatcher.in_flight(),
         "checks": {
             "store": word(&store),

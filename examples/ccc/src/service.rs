@@ -25,9 +25,6 @@ use crate::app::{self, KeptApp, Seeded};
 use crate::parts::Parts;
 use crate::{Config, health, model, store};
 
-/// How often a service looks whether somebody else has changed its App.
-const LOOKS_EVERY: Duration = Duration::from_secs(60);
-
 /// The whole system in one value: it takes deliveries, runs them, and answers for its health.
 /// Cheap to clone; every clone is the same service.
 #[derive(Clone, Debug)]
@@ -81,7 +78,7 @@ impl Service {
         let webhook = Arc::new(Webhook::waiting(github.host()));
         let model = model::for_service(config, Arc::clone(&credentials)).await?;
         let app = KeptApp::new(config, credentials, Arc::clone(&github), Arc::clone(&webhook))?;
-        app.look().await?;
+        app.take().await?;
         let parts = Parts::new(config, kind, model).await?;
         // From here on the data directory is ours alone.
         let pipeline = pipeline(config, github, parts, observer)?;
@@ -115,31 +112,16 @@ impl Service {
             Ok(tokens) => tracing::info!(tokens, "took over what an earlier process held"),
             Err(error) => tracing::error!("what an earlier process held is not known: {error}"),
         }
-        let watch = async {
-            while shutdown.run_until_cancelled(self.inner.clock.sleep(LOOKS_EVERY)).await.is_some()
-            {
-                self.look().await;
-            }
-        };
-        tokio::join!(dispatcher.serve(shutdown.clone()), watch);
+        let follow = app.follow(&*self.inner.clock, &shutdown);
+        tokio::join!(dispatcher.serve(shutdown.clone()), follow);
         app.github().revoke_idle().await;
     }
 
     /// Takes what the store says of the App and of the admin token by now. A service that is
     /// [serving](Self::serve) does so each minute.
     pub async fn look(&self) {
-        let Some(app) = &self.inner.app else { return };
-        match app.look().await {
-            Ok(false) => {}
-            Ok(true) => match app.app_id().await {
-                Some(app_id) => {
-                    tracing::info!("another configuration of the App {app_id} is used from now on");
-                }
-                None => tracing::warn!(
-                    "there is no App any more: deliveries are put off until there is one"
-                ),
-            },
-            Err(error) => tracing::error!("cannot look which App is kept: {error}"),
+        if let Some(app) = &self.inner.app {
+            app.look().await;
         }
     }
 

@@ -13,8 +13,12 @@ use crate::bound::{self, respond, secret};
 
 /// `GET`, `POST` and `DELETE` of `/config`, as `Apps::answer` has them.
 pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Response> {
+    let token = secret(env, "ADMIN_TOKEN").map(|token| AdminToken::new(&token));
+    let Some(Ok(token)) = token else {
+        return refuse(503, "the Worker has no secret ADMIN_TOKEN of 32 characters or more");
+    };
     // Before anything is read of what a stranger sends.
-    if !admits(&request, env) {
+    if !admits(&request, token) {
         let mut response =
             refuse(401, "send the Worker's secret ADMIN_TOKEN as `Authorization: Bearer …`")?;
         response.headers_mut().set("www-authenticate", "Bearer")?;
@@ -35,14 +39,13 @@ pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Re
     }
 }
 
-fn admits(request: &Request, env: &Env) -> bool {
-    let token = secret(env, "ADMIN_TOKEN").and_then(|token| AdminToken::new(&token).ok());
+fn admits(request: &Request, token: AdminToken) -> bool {
     let sent = request.headers().get("authorization").ok().flatten();
     let mut headers = HeaderMap::new();
     if let Some(value) = sent.and_then(|value| value.parse().ok()) {
         headers.insert(AUTHORIZATION, value);
     }
-    token.is_some_and(|token| token.admits(&headers))
+    token.admits(&headers)
 }
 
 async fn apps(env: &Env) -> Result<Apps> {

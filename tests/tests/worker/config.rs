@@ -88,10 +88,13 @@ async fn the_workers_own_credentials_are_kept_under_a_key_that_its_object_has_no
     assert_eq!(ask(&runtime, "DELETE", TOKEN, String::new()).await.0, 200);
     assert_eq!(ask(&runtime, "DELETE", TOKEN, String::new()).await.0, 404);
     // Without a token nobody is let in, and neither is who says nothing.
-    runtime.secrets[1].1 = String::new();
-    runtime.restart();
-    for token in [TOKEN, ""] {
-        assert_eq!(ask(&runtime, "GET", token, String::new()).await.0, 401);
+    for short in ["", "hunter2"] {
+        runtime.secrets[1].1 = short.to_owned();
+        runtime.restart();
+        for token in [TOKEN, short] {
+            let (status, answer) = ask(&runtime, "GET", token, String::new()).await;
+            assert!(status == 503 && answer.contains("32 characters"), "{status} {answer}");
+        }
     }
 }
 

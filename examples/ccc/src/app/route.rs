@@ -37,10 +37,7 @@ pub(crate) async fn config(State(app): State<Arc<KeptApp>>, request: Request<Bod
     };
     let answer = app.apps.answer(&head.method, head.uri.query(), &body).await;
     if head.method != Method::GET && answer.status().is_success() {
-        match app.look().await {
-            Ok(_) => {}
-            Err(error) => tracing::error!("what was changed is kept, and not used yet: {error}"),
-        }
+        app.look().await;
     }
     answer.map(Body::from)
 }

@@ -97,6 +97,13 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
     // spec: S12a, S12b, S12c, S12d
     let waiting = Waiting::start().await;
     assert_eq!(waiting.deliver(SECRET).await, 503);
+    let app_id = async || {
+        let request = http::Request::get(format!("http://{}/health", waiting.address));
+        let (status, health) = waiting.site.send(request, Vec::new()).await;
+        assert_eq!(status, 200, "{health}");
+        serde_json::from_str::<Value>(&health).unwrap()["app_id"].clone()
+    };
+    assert_eq!(app_id().await, Value::Null);
     // Nobody is let in as long as there is no token, with whatever it may be.
     for token in ["", "hunter2"] {
         let (status, body) = waiting.ask("GET", "", token, Vec::new()).await;
@@ -126,6 +133,7 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
     assert!(!view.to_string().contains(SECRET) && !view.to_string().contains("PRIVATE"), "{view}");
     // At once: the very next delivery is taken, and ends as a pull request of this App's.
     assert_eq!(waiting.deliver(SECRET).await, 200);
+    assert_eq!(app_id().await, 7);
     waiting.site.open_issue("The sum is wrong").await;
     waiting
         .site
@@ -160,7 +168,7 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
     {
         assert!(log.contains(line), "{log}");
     }
-    for secret in ["hunter2", SECRET, &token, &new, "PRIVATE"] {
+    for secret in ["shown this once", "hunter2", SECRET, &token, &new, "PRIVATE"] {
         assert!(!log.contains(secret), "{log}");
     }
 }

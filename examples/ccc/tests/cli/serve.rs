@@ -121,7 +121,8 @@ async fn it_does_not_start_with_a_mistake_in_its_settings() {
     let app = ("CCC_GITHUB__APP_ID", "7");
     for (variables, expected) in [
         (vec![], "CCC_AGENT__KIND"),
-        (vec![agent], "CCC_GITHUB__APP_ID"),
+        // With nothing at all of an App it waits for one; with a part of it, somebody forgot the rest.
+        (vec![agent, ("CCC_GITHUB__PRIVATE_KEY_FILE", &key)], "CCC_GITHUB__APP_ID"),
         (vec![agent, app], "CCC_GITHUB__PRIVATE_KEY_FILE"),
         (vec![agent, app, ("CCC_GITHUB__PRIVATE_KEY_FILE", "/nowhere")], "/nowhere"),
         (vec![agent, app, ("CCC_GITHUB__PRIVATE_KEY_FILE", &key)], "public key"),

@@ -1,0 +1,100 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use ccc_core::CredentialKey;
+use ccc_core::credential::Precondition;
+use ccc_core::testing::ManualClock;
+use ccc_store::MemoryCredentialStore;
+
+use super::*;
+
+const KEY: &str = include_str!("../../tests/cli/key-for-tests.pem");
+
+fn kept(chosen: Option<u64>) -> (Arc<MemoryCredentialStore>, KeptApp) {
+    let store = Arc::new(MemoryCredentialStore::default());
+    let mut config = Config::default();
+    config.github.app_id = chosen;
+    let clock = Arc::new(ccc_core::SystemClock);
+    let github = GitHub::waiting(clock).api_url("http://127.0.0.1:1").build().unwrap();
+    config.github.api_url = Some("http://127.0.0.1:1".to_owned());
+    let webhook = Arc::new(Webhook::waiting(github.host()));
+    (Arc::clone(&store), KeptApp::new(&config, store, Arc::new(github), webhook).unwrap())
+}
+
+fn app(number: u64, secret: &str) -> AppChange {
+    let change = AppChange::new(number).private_key(&Secret::from(KEY)).unwrap();
+    change.webhook_secret(Secret::from(secret)).unwrap()
+}
+
+#[tokio::test]
+async fn what_somebody_else_changes_is_used_within_a_minute() {
+    // spec: S12d
+    let (_, kept) = kept(None);
+    let clock = ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap());
+    let shutdown = CancellationToken::new();
+    kept.apps.change(&app(7, "hunter2")).await.unwrap();
+    let story = async {
+        while clock.sleepers() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(kept.app_id().await, None, "not before");
+        clock.advance(LOOKS_EVERY);
+        while kept.app_id().await.is_none() {
+            tokio::task::yield_now().await;
+        }
+        shutdown.cancel();
+    };
+    tokio::join!(kept.follow(&clock, &shutdown), story);
+}
+
+#[tokio::test]
+async fn of_several_apps_it_stays_the_one_that_it_is_or_is_told() {
+    // spec: S12d, S10a
+    let (_, undecided) = kept(None);
+    undecided.apps.change(&app(7, "1")).await.unwrap();
+    assert!(undecided.take().await.unwrap());
+    assert!(!undecided.take().await.unwrap(), "nothing else");
+    undecided.apps.change(&app(8, "1")).await.unwrap();
+    assert!(!undecided.take().await.unwrap());
+    assert_eq!(undecided.app_id().await, Some(7));
+    // The one that it was is gone, and there is one other.
+    undecided.apps.clear(7).await.unwrap();
+    assert!(undecided.take().await.unwrap());
+    assert_eq!(undecided.app_id().await, Some(8));
+    undecided.apps.clear(8).await.unwrap();
+    for number in [5, 6] {
+        undecided.apps.change(&app(number, "1")).await.unwrap();
+    }
+    let error = undecided.take().await.unwrap_err();
+    assert!(error.to_string().contains("set github.app_id"), "{error}");
+    assert_eq!(undecided.app_id().await, Some(8), "it stays what it was");
+
+    let (_, told) = kept(Some(8));
+    told.apps.change(&app(7, "1")).await.unwrap();
+    assert!(!told.take().await.unwrap());
+    told.apps.change(&app(8, "1")).await.unwrap();
+    assert!(told.take().await.unwrap());
+    assert_eq!(told.app_id().await, Some(8));
+}
+
+#[tokio::test]
+async fn what_is_damaged_changes_nothing() {
+    // spec: S8, S12b
+    let (store, kept) = kept(None);
+    let first = kept.first_token().await.unwrap().unwrap();
+    assert!(kept.first_token().await.unwrap().is_none());
+    assert!(kept.admin().is_some());
+    kept.apps.change(&app(7, "1")).await.unwrap();
+    let put = async |name: &str, text: &str| {
+        let name = CredentialKey::new(name).unwrap();
+        store.put(&name, &Secret::from(text), Precondition::None).await.unwrap();
+    };
+    // A token that does not read lets nobody in, and keeps nobody's App from being used.
+    put("service/admin-token", first.expose_str().unwrap()).await;
+    assert!(kept.take().await.unwrap());
+    assert_eq!((kept.admin().is_none(), kept.app_id().await), (true, Some(7)));
+    put("github/127.0.0.1_1/7", "hunter2").await;
+    let error = kept.take().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+    assert_eq!(kept.app_id().await, Some(7), "it stays what it was");
+}
