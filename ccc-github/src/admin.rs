@@ -12,6 +12,10 @@ use zeroize::Zeroizing;
 /// Shorter than this, bytes, a token could be guessed from its digest.
 const MIN: usize = 32;
 
+/// That somebody was let in: only [`AdminToken::admits`] says so.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted(());
+
 /// The token that an operator sends as `Authorization: Bearer …`, as a digest: whoever reads that cannot send it.
 ///
 /// ```
@@ -20,10 +24,10 @@ const MIN: usize = 32;
 ///
 /// let (token, known) = AdminToken::generate()?;
 /// let mut headers = HeaderMap::new();
-/// assert!(!known.admits(&headers));
+/// assert!(known.admits(&headers).is_none());
 /// let value = format!("Bearer {}", token.expose_str()?).parse().unwrap();
 /// headers.insert(AUTHORIZATION, value);
-/// assert!(known.admits(&headers));
+/// assert!(known.admits(&headers).is_some());
 /// # Ok::<(), ccc_core::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,15 +87,16 @@ impl AdminToken {
     /// Whether a request with these headers is the operator's. Takes as long for a token that is almost right as for
     /// any other.
     #[must_use]
-    pub fn admits(&self, headers: &HeaderMap) -> bool {
+    pub fn admits(&self, headers: &HeaderMap) -> Option<Admitted> {
         let mut all = headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(value), None) = (all.next(), all.next()) else { return false };
+        let (Some(value), None) = (all.next(), all.next()) else { return None };
         // RFC 9110 §11.1: a scheme is written in any case.
         let token = value
             .as_bytes()
             .split_at_checked(7)
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "));
-        token.is_some_and(|(_, token)| digest(token).verify_slice(&self.0).is_ok())
+        let (_, token) = token?;
+        digest(token).verify_slice(&self.0).ok().map(|()| Admitted(()))
     }
 }
 
@@ -126,7 +131,7 @@ mod tests {
             for value in values {
                 headers.append(header::AUTHORIZATION, value.parse().unwrap());
             }
-            known.admits(&headers)
+            known.admits(&headers).is_some()
         };
         let right = format!("Bearer {token}");
         for (values, expected) in [

@@ -15,7 +15,7 @@ mod route;
 mod tests;
 
 pub use change::AppChange;
-pub use route::MAX_CONFIG;
+pub use route::{ConfigAnswer, MAX_CONFIG};
 
 use crate::jwt::fingerprint;
 
@@ -107,8 +107,8 @@ fn digits(secret: &Secret) -> String {
 
 /// How the names of all that is kept of a host begin.
 pub(crate) fn prefix(host: &str) -> String {
-    // A name of the store's has no colon, and a host's no underscore.
-    format!("github/{}/", host.replace(':', "_"))
+    // A name of the store's has no colon and no bracket, and a host's no underscore.
+    format!("github/{}/", host.replace([':', '[', ']'], "_"))
 }
 
 /// The Apps of one host in a credential store, each a record `github/HOST/NUMBER`.
@@ -163,7 +163,7 @@ impl Apps {
         let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
         let app = App::read(app_id, &stored.secret).ok_or_else(|| {
             let line = format!(
-                "the credential `{key}` is not what is kept of an App; it is left as it is"
+                "the credential `{key}` is not what is kept of an App, and is left as it is until it is cleared"
             );
             Error::new(ErrorKind::Corrupt, line)
         })?;
@@ -192,9 +192,11 @@ impl Apps {
                 None => (None, Precondition::Absent),
             };
             let app = change.apply(before)?;
+            // First: what cannot be shown is not kept.
+            let view = app.view(&self.host)?;
             match self.store.put(&key, &app.write()?, precondition).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
-                done => return done.and_then(|_| app.view(&self.host)),
+                done => return done.map(|_| view),
             }
         }
         Err(Error::new(ErrorKind::Unavailable, "others change this App all the time: try again"))

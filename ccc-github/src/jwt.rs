@@ -1,26 +1,35 @@
 //! The App's own credential: a private key, and the short-lived JWT that is signed with it
 //! (GitHub docs, "Generating a JSON Web Token (JWT) for a GitHub App").
 
+use std::ops::RangeInclusive;
+
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use rsa::RsaPrivateKey;
 use rsa::pkcs1::DecodeRsaPrivateKey as _;
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _};
+use rsa::traits::PublicKeyParts as _;
+use rsa::{Pkcs1v15Sign, RsaPrivateKey};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 #[cfg(test)]
 mod tests;
+
+/// The most bytes of a PEM text: a key of 8,192 bits has 6,500.
+const MAX_PEM: usize = 8 << 10;
+const BITS: RangeInclusive<usize> = 2_048..=8_192;
 
 /// A GitHub App's private key, parsed.
 #[derive(Clone)]
 pub struct AppKey(EncodingKey);
 
 impl AppKey {
-    /// Reads a PEM text, PKCS#1 (as GitHub hands it out) or PKCS#8. `\n` written as two characters,
-    /// as environment files have it, is understood.
+    /// Reads a PEM text, PKCS#1 (as GitHub hands it out) or PKCS#8, of 2,048 to 8,192 bits: fewer are too few for
+    /// RS256 (RFC 7518 §3.3), and more keep a processor busy. `\n` written as two characters, as environment files
+    /// have it, is understood.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`], with what it is instead of a private key and never a part of it.
@@ -45,10 +54,19 @@ impl AppKey {
         if !text.contains("PRIVATE KEY-----") || text.contains("ENCRYPTED") {
             return Err(unusable());
         }
-        let key = Self(EncodingKey::from_rsa_pem(text.as_bytes()).map_err(|_| unusable())?);
-        // The parser above does not look at the numbers; signing does.
-        jsonwebtoken::crypto::sign(b"", &key.0, Algorithm::RS256).map_err(|_| unusable())?;
-        Ok(key)
+        if text.len() > MAX_PEM {
+            let line = "the private key has more than 8 KiB: GitHub's have 2";
+            return Err(Error::new(ErrorKind::InvalidInput, line));
+        }
+        let numbers = rsa_key(text).ok_or_else(unusable)?;
+        let bits = numbers.size() * 8;
+        if !BITS.contains(&bits) {
+            let line = format!("the private key has {bits} bits: GitHub's have 2048");
+            return Err(Error::new(ErrorKind::InvalidInput, line));
+        }
+        // Some numbers look like a key and are none: jsonwebtoken would panic when it signs with them.
+        numbers.sign(Pkcs1v15Sign::new_unprefixed(), &[0; 32]).map_err(|_| unusable())?;
+        EncodingKey::from_rsa_pem(text.as_bytes()).map(Self).map_err(|_| unusable())
     }
 }
 
@@ -60,7 +78,14 @@ impl std::fmt::Debug for AppKey {
 
 /// The text as its file has it: `\n` written as two characters, as environment files have it, is a line break.
 pub(crate) fn plain(pem: &Secret) -> Result<Secret> {
-    Ok(Secret::from(pem.expose_str()?.replace("\\n", "\n").trim()))
+    Ok(Secret::from(Zeroizing::new(pem.expose_str()?.replace("\\n", "\n")).trim()))
+}
+
+/// The key's numbers, by what reads them for signing, which takes lines of any length.
+fn rsa_key(text: &str) -> Option<RsaPrivateKey> {
+    let der = Zeroizing::new(pem::parse(text).ok()?.into_contents());
+    let plain = RsaPrivateKey::from_pkcs1_der(&der).ok();
+    plain.or_else(|| RsaPrivateKey::from_pkcs8_der(&der).ok())
 }
 
 /// `SHA256:` and the digest of the public key, as the App's settings page shows it for each of its keys
@@ -71,10 +96,7 @@ pub(crate) fn plain(pem: &Secret) -> Result<Secret> {
 pub(crate) fn fingerprint(pem: &Secret) -> Result<String> {
     let text = plain(pem)?;
     let text = text.expose_str()?;
-    let key = RsaPrivateKey::from_pkcs1_pem(text)
-        .ok()
-        .or_else(|| RsaPrivateKey::from_pkcs8_pem(text).ok());
-    let public = key.and_then(|key| key.to_public_key().to_public_key_der().ok());
+    let public = rsa_key(text).and_then(|key| key.to_public_key().to_public_key_der().ok());
     let public = public.ok_or_else(|| {
         Error::new(ErrorKind::InvalidInput, "the private key does not parse as an RSA private key")
     })?;

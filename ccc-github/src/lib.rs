@@ -21,8 +21,8 @@ pub mod webhook;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use getrandom_02 as _;
 
-pub use admin::AdminToken;
-pub use apps::{App, AppChange, AppView, Apps, MAX_CONFIG};
+pub use admin::{AdminToken, Admitted};
+pub use apps::{App, AppChange, AppView, Apps, ConfigAnswer, MAX_CONFIG};
 pub use endpoints::Endpoints;
 pub use host::{GitHub, GitHubBuilder};
 pub use jwt::{AppKey, app_jwt};

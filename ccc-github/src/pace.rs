@@ -79,8 +79,8 @@ impl Pacing {
 /// Whose limit a call counts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Who {
-    /// The App, by its JWT.
-    App,
+    /// An App, by its JWT.
+    App(u64),
     /// Nobody in particular.
     Nobody,
     /// An installation, by one of its tokens.

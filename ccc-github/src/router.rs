@@ -64,6 +64,9 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
     if let Err(rejection) = RawDelivery::new(&head.headers, &[]).check_headers() {
         return refuse(rejection.status(), &rejection.to_string());
     }
+    if parts.webhook.is_waiting() {
+        return busy(&Rejection::Waiting.to_string(), RETRY_AFTER);
+    }
     let (body, _room) = match read(body, &parts).await {
         Ok(read) => read,
         Err(response) => return response,

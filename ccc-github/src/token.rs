@@ -101,11 +101,26 @@ impl Entry {
 struct Held {
     entry: Arc<Entry>,
     token: Token,
+    handed_out: bool,
+}
+
+impl Held {
+    fn new(entry: &Arc<Entry>, token: Token) -> Self {
+        Self { entry: Arc::clone(entry), token, handed_out: false }
+    }
+
+    /// Somebody else gives it back from now on.
+    fn hand_out(mut self) -> Token {
+        self.handed_out = true;
+        self.token.clone()
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.entry.give_back(&digest(&self.token.secret));
+        if !self.handed_out {
+            self.entry.give_back(&digest(&self.token.secret));
+        }
     }
 }
 
@@ -177,14 +192,13 @@ impl Tokens {
         grant: Grant,
         min_ttl: Duration,
     ) -> Result<(Secret, Timestamp)> {
-        let (token, _) = self.get(repo, grant, min_ttl.max(MARGIN)).await?;
+        let token = self.get(repo, grant, min_ttl.max(MARGIN)).await?.hand_out();
         Ok((token.secret, self.client.to_local(token.expires_at)))
     }
 
     /// As [`lease`](Self::lease), until what comes back is dropped.
     async fn hold(&self, repo: &RepoRef, grant: Grant) -> Result<Held> {
-        let (token, entry) = self.get(repo, grant, MARGIN).await?;
-        Ok(Held { entry, token })
+        self.get(repo, grant, MARGIN).await
     }
 
     fn entry(&self, key: Key) -> Arc<Entry> {
@@ -192,7 +206,7 @@ impl Tokens {
     }
 
     /// The cached token, leased once more, if it will do.
-    fn cached(&self, entry: &Entry, repo: &RepoRef, min_ttl: Duration) -> Option<Token> {
+    fn cached(&self, entry: &Arc<Entry>, repo: &RepoRef, min_ttl: Duration) -> Option<Held> {
         let mut tokens = lock(&entry.tokens);
         let token = tokens.last_mut()?;
         if token.refused || !self.is_current(repo, token) || !self.lasts(token.expires_at, min_ttl)
@@ -200,25 +214,19 @@ impl Tokens {
             return None;
         }
         token.leases += 1;
-        Some(token.clone())
+        Some(Held::new(entry, token.clone()))
     }
 
-    async fn get(
-        &self,
-        repo: &RepoRef,
-        grant: Grant,
-        min_ttl: Duration,
-    ) -> Result<(Token, Arc<Entry>)> {
+    async fn get(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Held> {
         let key = (repo.id, grant);
         let entry = self.entry(key);
         let seen = entry.attempts.load(Ordering::Acquire);
-        if let Some(token) = self.cached(&entry, repo, min_ttl) {
-            return Ok((token, entry));
+        if let Some(held) = self.cached(&entry, repo, min_ttl) {
+            return Ok(held);
         }
         let mut failure = entry.minting.lock().await;
-        if let Some(token) = self.cached(&entry, repo, min_ttl) {
-            drop(failure);
-            return Ok((token, entry));
+        if let Some(held) = self.cached(&entry, repo, min_ttl) {
+            return Ok(held);
         }
         if let Some((attempt, kind, line, wait)) = &*failure
             && *attempt > seen
@@ -245,9 +253,11 @@ impl Tokens {
         for ended in entry.add(token.clone(), now) {
             lock(&self.owners).remove(&digest(&ended.secret));
         }
+        // Before anything is waited for: who is dropped meanwhile gives it back.
+        let held = lasts.then(|| Held::new(&entry, token.clone()));
         self.keep(key, &entry).await;
-        if lasts {
-            return Ok((token, entry));
+        if let Some(held) = held {
+            return Ok(held);
         }
         if token.expires_at <= now {
             return Err(Error::new(

@@ -252,6 +252,12 @@ impl Webhook {
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.secrets().is_none()
+    }
+
     fn secrets(&self) -> Option<Arc<Secrets>> {
         self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

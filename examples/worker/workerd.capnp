@@ -20,6 +20,7 @@ const worker :Workerd.Worker = (
   ],
   # As in wrangler.jsonc.
   compatibilityDate = "2026-01-01",
+  compatibilityFlags = ["disallow_importable_env"],
   bindings = [
     (name = "CREDENTIALS", durableObjectNamespace = "Credentials"),
     (name = "CREDENTIALS_SECRET", fromEnvironment = "CREDENTIALS_SECRET"),

@@ -25,7 +25,8 @@ mod words;
 mod workspace;
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -82,7 +83,11 @@ impl HostGit {
         }
         // Alternates and environment variables take absolute paths only.
         let root = fs::canonicalize(&root).map_err(|e| unusable(&root, &e))?;
-        let lock = File::create(root.join("lock")).map_err(|e| unusable(&root, &e))?;
+        // Nobody else's to open: who holds it keeps us from starting.
+        let mut options = File::options();
+        let options = options.write(true).create(true).truncate(false).mode(0o600);
+        let lock = options.open(root.join("lock")).map_err(|e| unusable(&root, &e))?;
+        lock.set_permissions(Permissions::from_mode(0o600)).map_err(|e| unusable(&root, &e))?;
         lock.try_lock().map_err(|_| {
             Error::new(
                 ErrorKind::AlreadyExists,

@@ -2,9 +2,10 @@
 
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use serde_json::{Map, Value};
+use zeroize::Zeroize as _;
 
 use super::App;
-use crate::jwt::{AppKey, plain};
+use crate::jwt::{AppKey, fingerprint, plain};
 use crate::webhook::Secrets;
 
 /// The most bytes of a change, and of what it brings.
@@ -29,6 +30,27 @@ enum Installations {
     Same,
     Also(u64),
     These(Vec<u64>),
+}
+
+/// What somebody sent. Its texts are wiped when it goes.
+struct Wiped(Map<String, Value>);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        for value in self.0.values_mut() {
+            if let Value::String(text) = value {
+                text.zeroize();
+            }
+        }
+    }
+}
+
+fn bounded(what: &str, secret: &Secret) -> Result<()> {
+    if secret.expose().len() > MAX {
+        let line = format!("the {what} has more than 64 KiB");
+        return Err(Error::new(ErrorKind::LimitExceeded, line));
+    }
+    Ok(())
 }
 
 fn invalid(line: &str) -> Error {
@@ -62,10 +84,11 @@ impl AppChange {
                 "an App's configuration has 64 KiB at most",
             ));
         }
-        let fields: Map<String, Value> = serde_json::from_slice(json).map_err(|e| {
+        let fields = serde_json::from_slice(json).map(Wiped).map_err(|e| {
             // Where, and not what: there is a secret in it.
             invalid(&format!("this is no JSON object (line {}, column {})", e.line(), e.column()))
         })?;
+        let fields = &fields.0;
         if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
             let name = ccc_core::text::one_line(unknown, 40);
             return Err(invalid(&format!(
@@ -106,9 +129,12 @@ impl AppChange {
     /// With this private key.
     ///
     /// # Errors
-    /// As [`AppKey::from_pem`].
+    /// As [`AppKey::from_pem`]; [`ErrorKind::LimitExceeded`] over 64 KiB.
     pub fn private_key(mut self, pem: &Secret) -> Result<Self> {
+        bounded("private key", pem)?;
         AppKey::from_pem(pem)?;
+        // What can be signed with can be shown, too.
+        fingerprint(pem)?;
         self.private_key = Some(plain(pem)?);
         Ok(self)
     }
@@ -116,9 +142,12 @@ impl AppChange {
     /// With this webhook secret from now on, beside the ones before.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for an empty one, and for one of several lines, which is several.
+    /// [`ErrorKind::InvalidInput`] for an empty one, and for one of several lines, which is several;
+    /// [`ErrorKind::LimitExceeded`] over 64 KiB.
     pub fn webhook_secret(mut self, secret: Secret) -> Result<Self> {
-        Secrets::new([secret.clone()])?;
+        bounded("webhook secret", &secret)?;
+        let blank = secret.expose().trim_ascii().is_empty();
+        Secrets::new([if blank { Secret::from("") } else { secret.clone() }])?;
         if secret.expose().iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
             return Err(invalid(
                 "the webhook secret has a line break in it: one secret is one line",

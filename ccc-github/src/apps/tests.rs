@@ -13,7 +13,7 @@ use super::*;
 
 const KEY: &str = include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem");
 /// `openssl rsa -pubout -outform DER | openssl sha256 -binary | openssl base64`
-const FINGERPRINT: &str = "SHA256:7n/hsJO2Q/f1VwZX/BTgEzvdwiQRb4/ezBWI1GuxeZc=";
+const FINGERPRINT: &str = "SHA256:0IOfHcvwR9OYtZLv12/PZfWk/gM0IyUsc38D0ccwdf8=";
 const OLD: &str = "hunter2-old-hook";
 const NEW: &str = "hunter2-new-hook";
 
@@ -22,6 +22,8 @@ struct Kept {
     records: Mutex<BTreeMap<CredentialKey, (u64, Secret)>>,
     /// So many writers are quicker than the next ones.
     quicker: AtomicUsize,
+    /// Writes fail so.
+    fails: Mutex<Option<ErrorKind>>,
 }
 
 #[async_trait]
@@ -37,6 +39,9 @@ impl CredentialStore for Kept {
         secret: &Secret,
         precondition: Precondition,
     ) -> Result<Version> {
+        if let Some(kind) = *self.fails.lock().unwrap() {
+            return Err(Error::new(kind, "the store fails"));
+        }
         let mut records = self.records.lock().unwrap();
         let version = records.get(key).map(|(version, _)| *version);
         let expected = match precondition {
@@ -133,7 +138,7 @@ async fn an_app_is_made_whole_and_over_no_other() {
 async fn several_apps_and_hosts_are_side_by_side() {
     // spec: S10a
     let (kept, apps) = apps();
-    let elsewhere = Apps::new(Arc::clone(&kept) as _, "github.com");
+    let elsewhere = Apps::new(Arc::clone(&kept) as _, "[::1]:3000");
     for number in [9, 10, 8] {
         let made = json!({"appId": number, "privateKey": KEY, "webhookSecret": OLD});
         apps.change(&change(made).unwrap()).await.unwrap();
@@ -158,6 +163,7 @@ async fn what_is_wrong_is_named_and_nothing_of_it_shown() {
         (json!({"appId": 7, "privateKey": "hunter2"}), "is not PEM"),
         (json!({"appId": 7, "privateKey": ["hunter2"]}), "`privateKey` must be a text"),
         (json!({"appId": 7, "webhookSecret": ""}), "webhook secret is empty"),
+        (json!({"appId": 7, "webhookSecret": " \t "}), "webhook secret is empty"),
         (json!({"appId": 7, "webhookSecret": "hunter2\nhunter2"}), "has a line break"),
         (json!({"appId": 7, "installationId": "hunter2"}), "`installationId` must be"),
         (json!({"appId": 7, "installationId": [1, "hunter2"]}), "`installationId` must be"),
@@ -219,6 +225,14 @@ async fn whoever_is_quicker_loses_nothing_and_what_is_damaged_stays() {
     assert!(apps.clear(7).await.unwrap(), "what cannot be read can be removed");
 }
 
+fn admitted() -> crate::Admitted {
+    let (token, known) = crate::AdminToken::generate().unwrap();
+    let mut headers = http::HeaderMap::new();
+    let value = format!("Bearer {}", token.expose_str().unwrap());
+    headers.insert(http::header::AUTHORIZATION, value.parse().unwrap());
+    known.admits(&headers).unwrap()
+}
+
 #[tokio::test]
 async fn apps_are_shown_changed_and_cleared_over_http() {
     // spec: S12c
@@ -243,7 +257,7 @@ async fn apps_are_shown_changed_and_cleared_over_http() {
         ),
         ("POST", None, &public.to_string(), 400, "is a public key"),
         ("POST", None, &megabyte, 413, "64 KiB"),
-        ("POST", None, &made, 200, r#""privateKey":"SHA256:7n/"#),
+        ("POST", None, &made, 200, r#""privateKey":"SHA256:0IO"#),
         ("POST", None, r#"{"appId": "7", "installationId": "12"}"#, 200, "[11,12]"),
         ("GET", None, "", 200, r#""host":"github.example.org:8443""#),
         ("POST", None, &eight, 200, r#""appId":8"#),
@@ -258,7 +272,7 @@ async fn apps_are_shown_changed_and_cleared_over_http() {
     ];
     for (method, query, body, status, expected) in cases {
         let method = http::Method::from_bytes(method.as_bytes()).unwrap();
-        let answer = apps.answer(&method, query, body.as_bytes()).await;
+        let answer = apps.answer(admitted(), &method, query, body.as_bytes()).await.into_response();
         let shown = format!("{method} {query:?}: {}", answer.body());
         assert!(answer.body().contains(expected), "{shown}");
         assert_eq!(answer.status(), status, "{shown}");
@@ -266,4 +280,57 @@ async fn apps_are_shown_changed_and_cleared_over_http() {
         assert_eq!(answer.headers()["cache-control"], "no-store");
         serde_json::from_str::<Value>(answer.body()).unwrap();
     }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_store_is_told_from_what_is_wrong_with_a_request() {
+    // spec: S12c, S8
+    let (kept, apps) = apps();
+    let made = json!({"appId": 7, "privateKey": KEY, "webhookSecret": OLD}).to_string();
+    let post = async |body: &str| {
+        apps.answer(admitted(), &http::Method::POST, None, body.as_bytes()).await
+    };
+    for (fails, status) in [
+        (ErrorKind::LimitExceeded, 507),
+        (ErrorKind::Unavailable, 503),
+        (ErrorKind::TimedOut, 503),
+        (ErrorKind::Corrupt, 500),
+    ] {
+        *kept.fails.lock().unwrap() = Some(fails);
+        assert_eq!(post(&made).await.status, status, "{fails}");
+    }
+    *kept.fails.lock().unwrap() = None;
+    // One that is damaged hides no other, and can be taken away.
+    assert_eq!(post(&made).await.status, 200);
+    let damaged = (1, Secret::from("hunter2"));
+    kept.records.lock().unwrap().insert(apps.key(8).unwrap(), damaged);
+    let shown = apps.answer(admitted(), &http::Method::GET, None, b"").await;
+    assert_eq!((shown.status.as_u16(), &shown.body["apps"][0]["appId"]), (200, &json!(7)));
+    let error = shown.body["apps"][1]["error"].as_str().unwrap();
+    assert!(error.contains("until it is cleared") && !error.contains("hunter2"), "{error}");
+    let cleared = apps.answer(admitted(), &http::Method::DELETE, Some("appId=8"), b"").await;
+    assert_eq!(cleared.body, json!({ "cleared": 8 }));
+}
+
+#[tokio::test]
+async fn a_key_that_can_be_signed_with_can_be_shown_however_its_lines_are_broken() {
+    // spec: S10c
+    let (_, apps) = apps();
+    let mut lines = KEY.trim().lines();
+    let (first, last) = (lines.next().unwrap(), lines.next_back().unwrap());
+    let body: String = lines.collect();
+    let folded = |width: usize| {
+        let lines: Vec<&str> =
+            body.as_bytes().chunks(width).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        format!("{first}\n{}\n{last}", lines.join("\n"))
+    };
+    for pem in [folded(4_000), folded(76), KEY.replace('\n', "  \r\n"), folded(64)] {
+        let change = change(json!({"appId": 7, "privateKey": pem, "webhookSecret": OLD})).unwrap();
+        assert_eq!(apps.change(&change).await.unwrap().private_key, FINGERPRINT);
+        assert_eq!(apps.view(7).await.unwrap().unwrap().private_key, FINGERPRINT);
+    }
+    let large = Secret::from("hunter2".repeat(10_000));
+    let error = AppChange::new(7).webhook_secret(large.clone()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded);
+    assert_eq!(AppChange::new(7).private_key(&large).unwrap_err().kind(), ErrorKind::LimitExceeded);
 }

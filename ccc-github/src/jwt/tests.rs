@@ -8,7 +8,7 @@ use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 use super::*;
 
 static KEY: LazyLock<rsa::RsaPrivateKey> =
-    LazyLock::new(|| rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).unwrap());
+    LazyLock::new(|| rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap());
 
 fn part(jwt: &str, index: usize) -> serde_json::Value {
     let part = jwt.split('.').nth(index).unwrap();
@@ -54,6 +54,30 @@ fn what_is_no_private_key_is_named() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains(word), "{error}");
         assert!(!format!("{error:?}").contains(marker));
+    }
+}
+
+#[test]
+fn numbers_that_are_no_key_are_refused_before_anybody_signs_with_them() {
+    // spec: S10c
+    let small = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).unwrap();
+    let small = small.to_pkcs1_pem(LineEnding::LF).unwrap();
+    // n = 3 · 5 and e = d = 3, which is too short for any signature.
+    let tiny =
+        [48, 27, 2, 1, 0, 2, 1, 15, 2, 1, 3, 2, 1, 3, 2, 1, 3, 2, 1, 5, 2, 1, 1, 2, 1, 3, 2, 1, 2];
+    let tiny = pem::encode(&pem::Pem::new("RSA PRIVATE KEY", tiny));
+    let large =
+        format!("{}{}", KEY.to_pkcs1_pem(LineEnding::LF).unwrap().as_str(), "# ".repeat(8_000));
+    for (pem, word) in [
+        (small.as_str(), "1024 bits"),
+        (&tiny, " bits"),
+        (&large, "more than 8 KiB"),
+        // 2,048 bits, and the exponents fit each other; but the factors are no primes.
+        (include_str!("key-of-no-primes.pem"), "does not parse"),
+    ] {
+        let error = AppKey::from_pem(&Secret::from(pem)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains(word), "{word}: {error}");
     }
 }
 

@@ -2,15 +2,24 @@
 
 use ccc_core::credential::Precondition;
 use ccc_core::{CredentialKey, CredentialStore};
+use futures_util::future::{Either, select};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::*;
 
+/// How long a store may take to write down which tokens there are.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
+/// How long past their time the tokens of another holder are before somebody forgets them: clocks differ.
+const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
 /// One holder's records, `github/HOST/tokens/HOLDER/REPOSITORY/GRANT`: as many as there are repositories and
 /// grants, however many tokens there were.
 pub(crate) struct Kept {
     store: Arc<dyn CredentialStore>,
+    /// How the names of all holders' records begin.
+    everybody: String,
+    /// How the names of ours begin.
     prefix: String,
 }
 
@@ -60,7 +69,8 @@ const GRANTS: [(Grant, &str); 3] =
 
 impl Kept {
     pub(crate) fn new(store: Arc<dyn CredentialStore>, host: &str, holder: &str) -> Result<Self> {
-        let kept = Self { store, prefix: format!("{}tokens/{holder}/", apps::prefix(host)) };
+        let everybody = format!("{}tokens/", apps::prefix(host));
+        let kept = Self { store, prefix: format!("{everybody}{holder}/"), everybody };
         // Said now, and not with the first token.
         kept.name((u64::MAX, Grant::Publish))?;
         Ok(kept)
@@ -106,25 +116,39 @@ impl Kept {
 }
 
 impl Tokens {
-    /// Writes down what there is. A store that fails is said, and keeps nobody from working: what it would have
-    /// been good for is a crash.
+    /// Writes down what there is. A store that fails, or does not answer, is said and keeps nobody from working: what
+    /// it would have been good for is a crash.
     pub(super) async fn keep(&self, key: Key, entry: &Entry) {
         let Some(kept) = &self.kept else { return };
         let _one_by_one = entry.keeping.lock().await;
         let tokens = lock(&entry.tokens).clone();
-        if let Err(error) = kept.write(key, &tokens).await {
-            tracing::warn!(%error, "cannot write down which tokens there are");
-        }
+        let written = Box::pin(kept.write(key, &tokens));
+        let error = match select(written, Box::pin(self.client.sleep(WRITTEN_WITHIN))).await {
+            Either::Left((Ok(()), _)) => return,
+            Either::Left((Err(error), _)) => error,
+            Either::Right(_) => Error::new(ErrorKind::TimedOut, "the store does not answer"),
+        };
+        tracing::warn!(%error, "cannot write down which tokens there are");
     }
 
     pub(crate) async fn take_over(&self) -> Result<usize> {
         let Some(kept) = &self.kept else { return Ok(0) };
         let (mut used, now) = (0, self.client.now());
         for name in kept.store.list().await? {
-            let Some(key) = kept.key(&name) else { continue };
+            if !name.as_str().starts_with(&kept.everybody) {
+                continue;
+            }
             let Some(rows) = kept.read(&name).await else { continue };
+            let Some(key) = kept.key(&name) else {
+                let gone = |row: &Row| now.duration_since(row.expires_at) > FORGOTTEN_AFTER;
+                if rows.iter().all(gone) {
+                    kept.store.delete(&name).await?;
+                }
+                continue;
+            };
             let entry = self.entry(key);
-            for token in rows.iter().map(Row::token).filter(|token| token.expires_at > now) {
+            // In this order, so that the newest is the last, which is handed out.
+            for token in rows.iter().rev().map(Row::token).filter(|token| token.expires_at > now) {
                 if self.us().is_ok_and(|us| us.app_id == token.app) {
                     lock(&self.owners).insert(digest(&token.secret), key);
                     lock(&entry.tokens).insert(0, token);

@@ -52,7 +52,7 @@ impl Tokens {
         let mut corrected = false;
         loop {
             let jwt = app_jwt(us.app_id, &us.key, self.client.now())?;
-            let identity = Identity { who: Who::App, token: Some(&jwt), repo: None };
+            let identity = Identity { who: Who::App(us.app_id), token: Some(&jwt), repo: None };
             let fault = match self.client.send(call, identity).await {
                 Err(fault) if fault.is(StatusCode::UNAUTHORIZED) => fault,
                 answer => return answer,

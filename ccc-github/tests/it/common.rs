@@ -11,12 +11,10 @@ use ccc_core::{BranchName, Clock, Secret, SystemClock, async_trait};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
 use ccc_github::{AppKey, GitHub};
 use jiff::{SignedDuration, Timestamp};
-use rsa::pkcs1::{EncodeRsaPrivateKey as _, LineEnding};
 
-/// One key for all tests: making one is slow without optimisation.
+/// One key for all tests: making one is slow.
 pub(crate) static KEY: LazyLock<Secret> = LazyLock::new(|| {
-    let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).unwrap();
-    Secret::from(key.to_pkcs1_pem(LineEnding::LF).unwrap().as_str())
+    Secret::from(include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem"))
 });
 
 /// A clock that is off by as much as it is told.

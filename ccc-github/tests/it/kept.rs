@@ -1,16 +1,19 @@
 //! Tokens and Apps that outlive something: a process, or each other.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ccc_core::credential::{MockCredentialStore, StoredSecret, Version};
+use ccc_core::credential::{MockCredentialStore, Precondition, StoredSecret, Version};
 use ccc_core::vcs::Grant;
-use ccc_core::{Error, ErrorKind, Secret, VcsHost as _};
+use ccc_core::{
+    CredentialKey, CredentialStore, Error, ErrorKind, Secret, VcsHost as _, async_trait,
+};
 use ccc_github::{AppKey, GitHub};
 use jiff::SignedDuration;
 
-use crate::common::{Leaping, World, world};
+use crate::common::{Leaping, Skewed, World, world};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -44,12 +47,12 @@ fn store(records: &Records, fails: bool) -> Arc<MockCredentialStore> {
     let ours = Arc::clone(records);
     store.expect_list().returning(move || {
         let ours = ours.lock().unwrap();
-        Ok(ours.keys().map(|name| ccc_core::CredentialKey::new(name.clone()).unwrap()).collect())
+        Ok(ours.keys().map(|name| CredentialKey::new(name.clone()).unwrap()).collect())
     });
     Arc::new(store)
 }
 
-fn keeping(world: &World, store: Arc<MockCredentialStore>, holder: &str) -> GitHub {
+fn keeping(world: &World, store: Arc<dyn CredentialStore>, holder: &str) -> GitHub {
     let clock = Arc::new(Leaping(Arc::clone(&world.clock)));
     let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
     let github = GitHub::builder(world.emulator.app_id(), key, clock);
@@ -79,6 +82,7 @@ async fn what_a_killed_process_held_is_used_again_and_revoked() {
     let other = keeping(&world, store(&records, false), "two");
     assert_eq!(other.take_over().await.unwrap(), 0);
     assert_eq!((records.lock().unwrap().len(), revoked(&world)), (2, vec![false, false]));
+    let kept = records.lock().unwrap().clone();
 
     // One that is damaged stands in nobody's way.
     records.lock().unwrap().insert(names[0].replace("publish", "discuss"), b"!".to_vec());
@@ -89,6 +93,15 @@ async fn what_a_killed_process_held_is_used_again_and_revoked() {
     next.release(access).await.unwrap();
     assert_eq!(revoked(&world), [true, true]);
     assert_eq!(records.lock().unwrap().len(), 1, "what is damaged is left");
+
+    // What is long past its time is forgotten, whoever had it and will not come back.
+    *records.lock().unwrap() = kept;
+    world.pass(SignedDuration::from_mins(90));
+    assert_eq!(other.take_over().await.unwrap(), 0);
+    assert_eq!(records.lock().unwrap().len(), 2, "somebody's clock may be behind");
+    world.pass(SignedDuration::from_mins(40));
+    other.take_over().await.unwrap();
+    assert_eq!(records.lock().unwrap().len(), 0);
 }
 
 #[tokio::test]
@@ -164,4 +177,62 @@ async fn another_app_comes_while_runs_go_on() {
     github.release(first).await.unwrap();
     github.release(theirs).await.unwrap();
     assert_eq!(revoked(&world), [true, true]);
+}
+
+/// A store that takes what it is given, and never says so.
+#[derive(Debug, Default)]
+struct Stuck(AtomicUsize);
+
+#[async_trait]
+impl CredentialStore for Stuck {
+    async fn get(&self, _: &CredentialKey) -> ccc_core::Result<Option<StoredSecret>> {
+        Ok(None)
+    }
+    async fn put(
+        &self,
+        _: &CredentialKey,
+        _: &Secret,
+        _: Precondition,
+    ) -> ccc_core::Result<Version> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        std::future::pending().await
+    }
+    async fn delete(&self, _: &CredentialKey) -> ccc_core::Result<()> {
+        Ok(())
+    }
+    async fn list(&self) -> ccc_core::Result<Vec<CredentialKey>> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_holds_nobody_up() {
+    // spec: G1f
+    let (world, stuck) = (world().await, Arc::new(Stuck::default()));
+    let github = keeping(&world, Arc::clone(&stuck) as _, "one");
+    let access = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    github.release(access).await.unwrap();
+    assert_eq!((stuck.0.load(Ordering::Relaxed), revoked(&world)), (1, vec![true]));
+}
+
+#[tokio::test]
+async fn who_is_gone_while_a_token_is_written_down_holds_it_no_more() {
+    // spec: G1b, G1f
+    let (world, stuck) = (world().await, Arc::new(Stuck::default()));
+    // By a clock that does not leap: the store's time is not over.
+    let clock = Arc::<Skewed>::clone(&world.clock);
+    let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
+    let github = GitHub::builder(world.emulator.app_id(), key, clock);
+    let github =
+        github.api_url(world.emulator.api_url()).keep_tokens(Arc::clone(&stuck) as _, "one");
+    let github = github.build().unwrap();
+    {
+        let mut asked = Box::pin(github.access(&world.repo, Grant::Read, MINUTE));
+        while stuck.0.load(Ordering::Relaxed) == 0 {
+            assert!(futures_util::poll!(asked.as_mut()).is_pending());
+            tokio::task::yield_now().await;
+        }
+    }
+    github.revoke_idle().await;
+    assert_eq!(revoked(&world), [true]);
 }

@@ -27,26 +27,22 @@ pub(crate) fn apps(config: &Config, store: Arc<dyn CredentialStore>) -> Result<A
 
 /// What a run is called with that nobody's webhook began.
 pub(crate) async fn for_one_run(config: &Config, apps: &Apps) -> Result<(u64, AppKey)> {
-    let (app_id, private_key) = match seed(config, apps).await? {
-        Seeded::Kept(app_id) => {
-            let app = apps.get(app_id).await?.ok_or_else(cleared)?;
-            (app_id, app.private_key)
-        }
-        Seeded::KeyAlone(app_id, private_key) => (app_id, private_key),
-        Seeded::Nothing => return Err(unnamed()),
+    let settings = &config.github;
+    let app_id = match (settings.app_id, &apps.list().await?[..]) {
+        (Some(app_id), _) => app_id,
+        (None, [only]) => *only,
+        (None, []) => return Err(unnamed()),
+        (None, _) => return Err(several()),
+    };
+    // Without a webhook secret it cannot be kept, and none is needed for one run.
+    if settings.given().1 {
+        seed(config, apps).await?;
+    }
+    let private_key = match apps.get(app_id).await? {
+        Some(app) => app.private_key,
+        None => settings.private_key()?,
     };
     Ok((app_id, AppKey::from_pem(&private_key)?))
-}
-
-/// What there is of an App once the configuration has said its part.
-#[derive(Debug)]
-pub(crate) enum Seeded {
-    /// It is kept.
-    Kept(u64),
-    /// Nobody said what its webhook is signed with: it cannot be kept.
-    KeyAlone(u64, Secret),
-    /// None is kept, and nothing of one is configured.
-    Nothing,
 }
 
 fn unnamed() -> Error {
@@ -59,32 +55,27 @@ fn several() -> Error {
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-fn cleared() -> Error {
-    Error::new(ErrorKind::Conflict, "the App was made and cleared at once: start again")
-}
-
 /// Keeps what the configuration says of the App that is configured, or of the only one that is kept: only what the
-/// store does not have yet, and only when it is all there.
-pub(crate) async fn seed(config: &Config, apps: &Apps) -> Result<Seeded> {
+/// store does not have yet.
+///
+/// # Errors
+/// Those of the store; [`ErrorKind::InvalidInput`] when only a part of an App is configured, and none is kept.
+pub(crate) async fn seed(config: &Config, apps: &Apps) -> Result<()> {
     let settings = &config.github;
-    let (has_key, has_secret) = settings.given();
-    let app_id = match settings.app_id {
-        Some(app_id) => app_id,
-        None => match apps.list().await?[..] {
-            [only] => only,
-            [] if has_key || has_secret => return Err(unnamed()),
-            [] => return Ok(Seeded::Nothing),
-            _ => return Err(several()),
-        },
+    if settings.given() == (false, false) {
+        return Ok(());
+    }
+    let app_id = match (settings.app_id, &apps.list().await?[..]) {
+        (Some(app_id), _) => app_id,
+        (None, [only]) => *only,
+        (None, []) => return Err(unnamed()),
+        // Which one is meant nobody knows: that is said to who asks for one.
+        (None, _) => return Ok(()),
     };
     if apps.get(app_id).await?.is_none() {
-        let private_key = settings.private_key()?;
-        if !has_secret {
-            return Ok(Seeded::KeyAlone(app_id, private_key));
-        }
+        let mut change = AppChange::new(app_id).private_key(&settings.private_key()?)?;
         let secrets = settings.webhook_secrets()?;
         Secrets::new(secrets.iter().cloned())?;
-        let mut change = AppChange::new(app_id).private_key(&private_key)?;
         // The oldest first: the one that is told last is the newest.
         for secret in secrets.into_iter().rev() {
             change = change.webhook_secret(secret)?;
@@ -95,8 +86,10 @@ pub(crate) async fn seed(config: &Config, apps: &Apps) -> Result<Seeded> {
             );
         }
     }
-    warn_of_others(config, &apps.get(app_id).await?.ok_or_else(cleared)?);
-    Ok(Seeded::Kept(app_id))
+    if let Some(app) = apps.get(app_id).await? {
+        warn_of_others(config, &app);
+    }
+    Ok(())
 }
 
 /// Says where the configuration and the store have different things of an App.
@@ -131,6 +124,14 @@ fn same(one: &Secret, other: &Secret) -> bool {
     plain(one).expose() == plain(other).expose()
 }
 
+/// What a service was given of an App.
+#[derive(Debug)]
+struct Used {
+    app_id: u64,
+    version: Version,
+    private_key: Secret,
+}
+
 /// The App that a service is, as its store has it now, and who may change that over HTTP.
 #[derive(Debug)]
 pub(crate) struct KeptApp {
@@ -140,8 +141,10 @@ pub(crate) struct KeptApp {
     chosen: Option<u64>,
     github: Arc<GitHub>,
     webhook: Arc<Webhook>,
+    /// Held while somebody looks: one after the other.
+    looking: tokio::sync::Mutex<()>,
     /// What is used.
-    used: tokio::sync::Mutex<Option<(u64, Version)>>,
+    used: RwLock<Option<Used>>,
     admin: RwLock<Option<AdminToken>>,
 }
 
@@ -158,7 +161,8 @@ impl KeptApp {
             chosen: config.github.app_id,
             github,
             webhook,
-            used: tokio::sync::Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
+            used: RwLock::default(),
             admin: RwLock::default(),
         })
     }
@@ -171,7 +175,9 @@ impl KeptApp {
     /// Makes the first token: none, when there is one.
     pub(crate) async fn first_token(&self) -> Result<Option<Secret>> {
         let made = admin::make(&*self.store, true).await?;
-        self.take().await.map(|_| made)
+        // What is wrong with the App must not keep the token from being shown: there is no second time.
+        self.look().await;
+        Ok(made)
     }
 
     /// Looks each minute, until `shutdown`.
@@ -183,7 +189,7 @@ impl KeptApp {
 
     /// As [`take`](Self::take), and says what came of it.
     pub(crate) async fn look(&self) {
-        match (self.take().await, self.app_id().await) {
+        match (self.take().await, self.app_id()) {
             (Ok(false), _) => {}
             (Ok(true), Some(app_id)) => {
                 tracing::info!("what is kept of the App {app_id} is used from now on");
@@ -198,13 +204,13 @@ impl KeptApp {
     }
 
     /// Takes what the store has, and says whether that is something else: another App, another version of it, or none
-    /// any more.
+    /// any more. Of several it stays the one that it is, or else is none until somebody says which.
     ///
     /// # Errors
-    /// Those of the store, and [`ErrorKind::InvalidInput`] when it cannot know which of several is meant; it stays what
-    /// it was then.
+    /// Those of the store: it stays what it was then.
     pub(crate) async fn take(&self) -> Result<bool> {
-        let mut used = self.used.lock().await;
+        let _one_by_one = self.looking.lock().await;
+        let ours = self.app_id();
         let admin = match admin::kept(&*self.store).await {
             // It lets nobody in, and keeps nobody's App from being used.
             Err(error) if error.kind() == ErrorKind::Corrupt => {
@@ -216,37 +222,54 @@ impl KeptApp {
         *self.admin.write().unwrap_or_else(PoisonError::into_inner) = admin;
         let app_id = match self.chosen {
             Some(chosen) => Some(chosen),
-            None => match (&self.apps.list().await?[..], *used) {
+            None => match (&self.apps.list().await?[..], ours) {
                 ([], _) => None,
                 ([only], _) => Some(*only),
-                (all, Some((ours, _))) if all.contains(&ours) => Some(ours),
-                _ => return Err(several()),
+                (all, Some(ours)) if all.contains(&ours) => Some(ours),
+                _ => {
+                    tracing::error!("{}", several().message());
+                    None
+                }
             },
         };
         let found = match app_id {
             Some(app_id) => self.apps.get_versioned(app_id).await?,
             None => None,
         };
-        let now = found.as_ref().map(|(app, version)| (app.app_id, *version));
-        if *used == now {
+        let (same, same_key) = {
+            let used = self.used.read().unwrap_or_else(PoisonError::into_inner);
+            match (&*used, &found) {
+                (None, None) => (true, true),
+                (Some(used), Some((app, version))) => {
+                    let same = used.app_id == app.app_id;
+                    let key = used.private_key.expose() == app.private_key.expose();
+                    (same && used.version == *version, same && key)
+                }
+                _ => (false, false),
+            }
+        };
+        if same {
             return Ok(false);
         }
-        let (app, secrets) = match found {
-            Some((app, _)) => {
-                let key = AppKey::from_pem(&app.private_key)?;
-                (Some((app.app_id, key)), Some(Secrets::new(app.webhook_secrets)?))
-            }
-            None => (None, None),
-        };
-        self.github.use_app(app);
+        let (mut key, mut secrets, mut now) = (None, None, None);
+        if let Some((app, version)) = found {
+            key = Some((app.app_id, AppKey::from_pem(&app.private_key)?));
+            secrets = Some(Secrets::new(app.webhook_secrets)?);
+            now = Some(Used { app_id: app.app_id, version, private_key: app.private_key });
+        }
+        // What is known of an App, its name at the host among it, stays while its key does.
+        if !same_key {
+            self.github.use_app(key);
+        }
         self.webhook.use_secrets(secrets);
-        *used = now;
+        *self.used.write().unwrap_or_else(PoisonError::into_inner) = now;
         Ok(true)
     }
 
     /// The App that is used.
-    pub(crate) async fn app_id(&self) -> Option<u64> {
-        self.used.lock().await.map(|(app_id, _)| app_id)
+    pub(crate) fn app_id(&self) -> Option<u64> {
+        let used = self.used.read().unwrap_or_else(PoisonError::into_inner);
+        used.as_ref().map(|used| used.app_id)
     }
 
     /// The host, as this App.

@@ -18,10 +18,7 @@ pub(crate) async fn look(inner: &Inner) -> (bool, Value) {
     let word = |result: &ccc_core::Result<()>| {
         result.as_ref().map_or_else(ToString::to_string, |()| "ok".to_owned())
     };
-    let app_id = match &inner.app {
-        Some(app) => app.app_id().await,
-        None => None,
-    };
+    let app_id = inner.app.as_ref().and_then(|app| app.app_id());
     let uptime = inner.clock.now().duration_since(inner.started).as_secs();
     let body = json!({
         "status": if healthy { "ok" } else { "unhealthy" },

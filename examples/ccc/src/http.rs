@@ -13,11 +13,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
 
 /// More wait in the system's queue.
 const MAX_CONNECTIONS: usize = 512;
 /// How long a request's head may take, and how long a connection may lie idle.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long an answer may wait for the other side to take some of it.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
 /// How long answers that are under way may take when the program is to end.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How long to wait when the system has no connection to give, such as without open files to spare.
@@ -47,7 +50,11 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, shutdown: Cancella
             continue;
         };
         let service = TowerToHyperService::new(app.clone());
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        // Who asks and asks and reads nothing of the answers would hold a place for good.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(TAKEN_WITHIN));
+        let stream = TokioIo::new(Box::pin(stream));
+        let connection = graceful.watch(http.serve_connection(stream, service));
         connections.spawn(async move {
             // A connection that breaks is the other side's loss.
             let _ = connection.await;

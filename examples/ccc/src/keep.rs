@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret};
+use ccc_core::{CredentialStore, Error, ErrorKind, Result, Secret};
 use ccc_github::AppChange;
 use ccc_runner::CredentialKind;
 use ccc_store::Keys;
@@ -77,17 +77,23 @@ async fn show(config: &Config, json: bool) -> Result<bool> {
     if let Some(store) = open_existing(config).await? {
         let apps = apps(config, Arc::clone(&store))?;
         for app_id in apps.list().await? {
-            all.extend(apps.view(app_id).await?);
+            match apps.view(app_id).await {
+                Ok(view) => all.extend(view),
+                // It hides no other.
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    say(&format!("App {app_id}: {} (`ccc config clear`)", error.message()));
+                }
+                Err(error) => return Err(error),
+            }
         }
-        model = model::kept(store).await?.map(|kept| kept.name);
+        model = model::kept_kind(&*store).await?;
     }
-    let model = model.as_ref().map(CredentialKey::as_str);
     if json {
         print(&format!("{:#}", serde_json::json!({ "apps": all, "model": model })));
         return Ok(true);
     }
     if let Some(model) = model {
-        print(&format!("The credential of the model is kept as {model}"));
+        print(&format!("The credential of the model is kept: {model}"));
     }
     if all.is_empty() {
         say(
@@ -120,9 +126,7 @@ async fn change(config: &Config, args: &SetArgs) -> Result<bool> {
     if let Some((kind, file)) = model {
         let secret = Secret::new(read(file)?.expose().trim_ascii());
         model::keep(&*store, kind, &secret).await?;
-        say(
-            "the model's credential is kept; a service takes one of another kind at its next start",
-        );
+        say("the model's credential is kept; a service that runs takes it at its next start");
     }
     if let Some(app) = app {
         let view = apps(config, store)?.change(&app).await?;
@@ -173,14 +177,19 @@ fn app_change(args: &SetArgs, something_else: bool) -> Result<Option<AppChange>>
 /// A file, or standard input for `-`. Not more than any of ours has.
 fn read(file: &Path) -> Result<Secret> {
     const MOST: u64 = 1 << 20;
+    let too_large = || {
+        let line = format!("{} has more than 1 MiB, and is none of these", file.display());
+        Error::new(ErrorKind::LimitExceeded, line)
+    };
     let mut bytes = Vec::new();
     let done = match file.to_str() {
-        Some("-") => std::io::stdin().take(MOST).read_to_end(&mut bytes),
-        _ => std::fs::File::open(file).and_then(|file| file.take(MOST).read_to_end(&mut bytes)),
+        Some("-") => std::io::stdin().take(MOST + 1).read_to_end(&mut bytes),
+        _ => std::fs::File::open(file).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes)),
     };
     done.map_err(|e| {
         Error::new(ErrorKind::InvalidInput, format!("cannot read {}", file.display()))
             .with_source(e)
     })?;
-    Ok(Secret::new(bytes))
+    let secret = Secret::new(bytes);
+    if secret.expose().len() as u64 > MOST { Err(too_large()) } else { Ok(secret) }
 }

@@ -3,40 +3,84 @@
 use std::sync::Arc;
 
 use ccc_core::credential::Precondition;
-use ccc_core::{CredentialKey, CredentialStore, ErrorKind, Result, Secret};
+use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret};
 use ccc_runner::CredentialKind;
 use ccc_store::MemoryCredentialStore;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::{Config, store};
 
-/// The kinds, and the names that they are kept under.
+/// The kinds, as they are written, and the names that agents find them under.
 const KINDS: [(CredentialKind, &str); 3] = [
-    (CredentialKind::ApiKey, "model/api-key"),
-    (CredentialKind::OAuthToken, "model/oauth-token"),
-    (CredentialKind::BearerToken, "model/bearer-token"),
+    (CredentialKind::ApiKey, "api-key"),
+    (CredentialKind::OAuthToken, "oauth-token"),
+    (CredentialKind::BearerToken, "bearer-token"),
 ];
-
-fn name(kind: CredentialKind) -> Result<CredentialKey> {
-    CredentialKey::new(KINDS.iter().find(|(known, _)| *known == kind).map_or("", |(_, name)| name))
-}
 
 /// A credential, and where an agent finds it.
 #[derive(Debug)]
 pub(crate) struct Credential {
     pub(crate) kind: CredentialKind,
     pub(crate) name: CredentialKey,
-    pub(crate) secret: Secret,
     pub(crate) store: Arc<dyn CredentialStore>,
+}
+
+/// As it is kept: with its kind, so that one write changes both.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    kind: String,
+    secret: Zeroizing<String>,
+}
+
+impl Record {
+    fn of(kind: CredentialKind, secret: &Secret) -> Result<Self> {
+        // Said now, and not in the first run.
+        kind.check(secret)?;
+        let kind = KINDS.iter().find(|(known, _)| *known == kind).map_or("", |(_, name)| name);
+        let secret = secret.expose_str()?.to_owned().into();
+        Ok(Self { kind: kind.to_owned(), secret })
+    }
+
+    fn read(stored: &Secret) -> Result<Self> {
+        serde_json::from_slice(stored.expose()).map_err(|_| {
+            let line = "what is kept of the model's credential does not read: `ccc config clear --model`, and set it anew";
+            Error::new(ErrorKind::Corrupt, line)
+        })
+    }
+
+    fn write(&self) -> Result<Secret> {
+        serde_json::to_vec(self).map(Secret::new).map_err(|e| {
+            Error::new(ErrorKind::Unexpected, "a credential that is no JSON").with_source(e)
+        })
+    }
+
+    /// For the agents of this process: what is changed of the record changes nothing for them.
+    async fn handed_over(&self) -> Result<Credential> {
+        let kind = KINDS.iter().find(|(_, name)| *name == self.kind).map(|(kind, _)| *kind);
+        let kind = kind.ok_or_else(|| {
+            let line = format!(
+                "the model's credential is a {}, which this version does not know",
+                self.kind
+            );
+            Error::new(ErrorKind::Corrupt, line)
+        })?;
+        let name = CredentialKey::new(format!("model/{}", self.kind))?;
+        let store = MemoryCredentialStore::default();
+        let secret = Secret::from(self.secret.as_str());
+        store.put(&name, &secret, Precondition::None).await?;
+        Ok(Credential { kind, name, store: Arc::new(store) })
+    }
+}
+
+fn name() -> Result<CredentialKey> {
+    CredentialKey::new("model/credential")
 }
 
 /// What is configured, kept by nobody.
 pub(crate) async fn given(config: &Config) -> Result<Option<Credential>> {
     let Some((kind, secret)) = config.model.credential()? else { return Ok(None) };
-    // Said now, and not in the first run.
-    kind.check(&secret)?;
-    let (store, name) = (MemoryCredentialStore::default(), name(kind)?);
-    store.put(&name, &secret, Precondition::None).await?;
-    Ok(Some(Credential { kind, name, secret, store: Arc::new(store) }))
+    Record::of(kind, &secret)?.handed_over().await.map(Some)
 }
 
 /// What is configured for this one run, or else what is kept.
@@ -44,8 +88,9 @@ pub(crate) async fn for_one_run(config: &Config) -> Result<Option<Credential>> {
     if let Some(given) = given(config).await? {
         return Ok(Some(given));
     }
-    match store::open_existing(config).await? {
-        Some(store) => kept(store).await,
+    let Some(store) = store::open_existing(config).await? else { return Ok(None) };
+    match kept(&*store).await? {
+        Some(record) => record.handed_over().await.map(Some),
         None => Ok(None),
     }
 }
@@ -53,65 +98,62 @@ pub(crate) async fn for_one_run(config: &Config) -> Result<Option<Credential>> {
 /// What is kept; what is configured is kept when nothing is.
 pub(crate) async fn for_service(
     config: &Config,
-    store: Arc<dyn CredentialStore>,
+    store: &dyn CredentialStore,
 ) -> Result<Option<Credential>> {
     let given = config.model.credential();
-    if let Some(kept) = kept(Arc::clone(&store)).await? {
+    if let Some(kept) = kept(store).await? {
         // A file that is gone is not needed any more.
         if let Ok(Some((_, secret))) = given
-            && secret.expose() != kept.secret.expose()
+            && secret.expose() != kept.secret.as_bytes()
         {
             tracing::warn!(
                 "the model's credential that is configured is not the one that is kept, and is not used: change it \
                  with `ccc config set`, or make it known anew after `ccc config clear --model`"
             );
         }
-        return Ok(Some(kept));
+        return kept.handed_over().await.map(Some);
     }
     let Some((kind, secret)) = given? else { return Ok(None) };
-    kind.check(&secret)?;
-    match store.put(&name(kind)?, &secret, Precondition::Absent).await {
-        // Somebody else was quicker, with the same configuration or with another.
+    let record = Record::of(kind, &secret)?;
+    match store.put(&name()?, &record.write()?, Precondition::Absent).await {
+        // Somebody else was quicker: the same, where it has the same configuration.
         Err(error) if error.kind() == ErrorKind::Conflict => {}
         done => drop(done?),
     }
     tracing::info!("the model's credential is kept: it need no longer be configured");
-    kept(store).await
+    record.handed_over().await.map(Some)
 }
 
-/// What is kept.
-pub(crate) async fn kept(store: Arc<dyn CredentialStore>) -> Result<Option<Credential>> {
-    for (kind, _) in KINDS {
-        let name = name(kind)?;
-        if let Some(found) = store.get(&name).await? {
-            return Ok(Some(Credential { kind, name, secret: found.secret, store }));
+async fn kept(store: &dyn CredentialStore) -> Result<Option<Record>> {
+    let kept = store.get(&name()?).await.map_err(|error| match error.kind() {
+        ErrorKind::Corrupt => {
+            let line = format!("{}: `ccc config clear --model` clears it", error.message());
+            Error::new(ErrorKind::Corrupt, line)
         }
-    }
-    Ok(None)
+        _ => error,
+    })?;
+    kept.map(|kept| Record::read(&kept.secret)).transpose()
 }
 
-/// Keeps it, in place of whatever was kept.
+/// Which kind is kept, in words.
+pub(crate) async fn kept_kind(store: &dyn CredentialStore) -> Result<Option<String>> {
+    Ok(kept(store).await?.map(|record| record.kind))
+}
+
+/// Keeps it, in place of what was kept.
 pub(crate) async fn keep(
     store: &dyn CredentialStore,
     kind: CredentialKind,
     secret: &Secret,
 ) -> Result<()> {
-    kind.check(secret)?;
-    // First: of two kinds nobody could say which is meant.
-    for (other, _) in KINDS.into_iter().filter(|(other, _)| *other != kind) {
-        store.delete(&name(other)?).await?;
-    }
-    store.put(&name(kind)?, secret, Precondition::None).await.map(drop)
+    let record = Record::of(kind, secret)?.write()?;
+    store.put(&name()?, &record, Precondition::None).await.map(drop)
 }
 
 /// Forgets it; whether there was one.
 pub(crate) async fn clear(store: &dyn CredentialStore) -> Result<bool> {
-    let mut there = false;
-    for (kind, _) in KINDS {
-        let name = name(kind)?;
-        // One that cannot be read can be removed: somebody says so.
-        there |= !matches!(store.get(&name).await, Ok(None));
-        store.delete(&name).await?;
-    }
-    Ok(there)
+    let name = name()?;
+    // One that cannot be read can be removed: somebody says so.
+    let there = !matches!(store.get(&name).await, Ok(None));
+    store.delete(&name).await.map(|()| there)
 }

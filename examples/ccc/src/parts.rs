@@ -31,7 +31,7 @@ impl Parts {
         let Some(credential) = credential.filter(|_| !kind.starts_with("scripted:")) else {
             return Self::with(config, agent(config, kind, None)?);
         };
-        let Credential { kind: login, name, store, .. } = credential;
+        let Credential { kind: login, name, store } = credential;
         let login = ModelLogin::new(config.model.proxy().await?, login, name);
         let runner = runner(config, Some(login.proxy()))?;
         let agent = agent(config, kind, Some((login, runner.capabilities().isolated)))?;

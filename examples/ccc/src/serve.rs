@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ccc_core::{CancellationToken, Error, ErrorKind, Result};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{ServeArgs, interrupted, say};
@@ -24,6 +25,8 @@ pub(crate) fn config_file(named: Option<&Path>) -> Option<&Path> {
 pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
     let config = Config::load(config_file(args.config.as_deref()), config::environment()?)?;
     log();
+    // Before all that takes time: until then the signal would end us.
+    let hangups = hangups();
     let service = Service::observed(&config, Arc::new(Logged)).await?;
     admin_token(&service).await?;
     for rule in &config.model.dangerously_without {
@@ -32,7 +35,7 @@ pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
         );
     }
     let listener = bind(config.listen.unwrap_or(DEFAULT_LISTEN)).await?;
-    announce(&service, &listener).await;
+    announce(&service, &listener);
 
     let shutdown = CancellationToken::new();
     let work = async {
@@ -41,7 +44,7 @@ pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
             http::serve(listener, router(service.clone()), shutdown.clone()),
             // Beside the work: a host that is slow to answer holds no delivery up.
             shutdown.run_until_cancelled(introduce(&service)),
-            shutdown.run_until_cancelled(hangups(&service))
+            shutdown.run_until_cancelled(look_on(hangups, &service))
         )
     };
     let signals = async {
@@ -70,12 +73,12 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener>
 }
 
 /// What an operator should know before the first delivery.
-async fn announce(service: &Service, listener: &tokio::net::TcpListener) {
+fn announce(service: &Service, listener: &tokio::net::TcpListener) {
     let pipeline = service.dispatcher().pipeline();
     if let Ok(address) = listener.local_addr() {
         tracing::info!("listening on http://{address}, deliveries go to /webhook/github");
     }
-    if service.waits().await {
+    if service.waits() {
         tracing::warn!(
             "no GitHub App is configured: deliveries are put off until `POST /config` or `ccc config set` brings one"
         );
@@ -108,12 +111,12 @@ async fn admin_token(service: &Service) -> Result<()> {
 
 /// On SIGHUP it takes what the store says at once, and not within a minute. On a terminal that signal says that the
 /// terminal is gone, and ends the program.
-async fn hangups(service: &Service) {
-    use tokio::signal::unix::{SignalKind, signal};
-    if std::io::stderr().is_terminal() {
-        return;
-    }
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+fn hangups() -> Option<Signal> {
+    if std::io::stderr().is_terminal() { None } else { signal(SignalKind::hangup()).ok() }
+}
+
+async fn look_on(hangups: Option<Signal>, service: &Service) {
+    let Some(mut hangups) = hangups else { return };
     while hangups.recv().await.is_some() {
         service.look().await;
     }
@@ -121,7 +124,7 @@ async fn hangups(service: &Service) {
 
 /// Who we are to the host.
 async fn introduce(service: &Service) {
-    if service.waits().await {
+    if service.waits() {
         return;
     }
     match service.dispatcher().pipeline().host().bot_identity().await {

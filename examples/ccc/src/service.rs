@@ -21,7 +21,7 @@ use ccc_store::MemoryRunStore;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::app::{self, KeptApp, Seeded};
+use crate::app::{self, KeptApp};
 use crate::parts::Parts;
 use crate::{Config, health, model, store};
 
@@ -46,9 +46,17 @@ impl Service {
     /// A service over a dispatcher and the webhook's secrets.
     #[must_use]
     pub fn new(dispatcher: Arc<Dispatcher>, webhook: Arc<Webhook>) -> Self {
+        Self::with_app(dispatcher, webhook, None)
+    }
+
+    fn with_app(
+        dispatcher: Arc<Dispatcher>,
+        webhook: Arc<Webhook>,
+        app: Option<Arc<KeptApp>>,
+    ) -> Self {
         let clock = Arc::clone(dispatcher.pipeline().clock());
         let started = clock.now();
-        Self { inner: Arc::new(Inner { dispatcher, webhook, clock, started, app: None }) }
+        Self { inner: Arc::new(Inner { dispatcher, webhook, clock, started, app }) }
     }
 
     /// The service that a configuration describes. Its runs are kept in memory: they end with the
@@ -70,13 +78,10 @@ impl Service {
         })?;
         let credentials = store::open(config).await?;
         let apps = app::apps(config, Arc::clone(&credentials))?;
-        if let Seeded::KeyAlone(..) = app::seed(config, &apps).await? {
-            // Says which setting is missing.
-            config.github.webhook_secrets()?;
-        }
+        app::seed(config, &apps).await?;
         let github = Arc::new(github(config, Arc::clone(&credentials))?);
         let webhook = Arc::new(Webhook::waiting(github.host()));
-        let model = model::for_service(config, Arc::clone(&credentials)).await?;
+        let model = model::for_service(config, &*credentials).await?;
         let app = KeptApp::new(config, credentials, Arc::clone(&github), Arc::clone(&webhook))?;
         app.take().await?;
         let parts = Parts::new(config, kind, model).await?;
@@ -89,11 +94,7 @@ impl Service {
         let mut pace = Pace::default();
         pace.concurrency = config.runs.concurrency.unwrap_or(pace.concurrency);
         let dispatcher = Dispatcher::new(pipeline, store, pace);
-        let mut service = Self::new(Arc::new(dispatcher), webhook);
-        if let Some(inner) = Arc::get_mut(&mut service.inner) {
-            inner.app = Some(Arc::new(app));
-        }
-        Ok(service)
+        Ok(Self::with_app(Arc::new(dispatcher), webhook, Some(Arc::new(app))))
     }
 
     /// Sweeps what a killed process left, and then runs what is accepted, until `shutdown`. What
@@ -125,24 +126,26 @@ impl Service {
         }
     }
 
-    /// The App that it is, as far as a store says so: none yet, or none any more.
-    pub(crate) async fn waits(&self) -> bool {
-        match &self.inner.app {
-            Some(app) => app.app_id().await.is_none(),
-            None => false,
-        }
+    /// Whether it waits for an App: its store has none yet, or none any more.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.inner.app.as_ref().is_some_and(|app| app.app_id().is_none())
     }
 
-    /// Makes the first admin token, for the terminal: none when there is one.
-    pub(crate) async fn first_token(&self) -> Result<Option<Secret>> {
+    /// Makes the first admin token, to be shown to the operator and to nobody else: none when there is one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn first_token(&self) -> Result<Option<Secret>> {
         match &self.inner.app {
             Some(app) => app.first_token().await,
             None => Ok(None),
         }
     }
 
-    /// Whether somebody may use `/config`.
-    pub(crate) fn has_admin(&self) -> bool {
+    /// Whether an admin token lets somebody use `/config`.
+    #[must_use]
+    pub fn has_admin(&self) -> bool {
         self.inner.app.as_ref().is_some_and(|app| app.admin().is_some())
     }
 

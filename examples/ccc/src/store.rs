@@ -62,12 +62,19 @@ fn directory(config: &Config, data_dir: &Path) -> PathBuf {
 pub(crate) fn holder(data_dir: &Path) -> Result<String> {
     let path = data_dir.join("holder");
     // One that was torn is as good as none.
-    if let Some(known) = fs::read_to_string(&path).ok().and_then(|text| text.parse::<RunId>().ok())
+    if let Some(known) =
+        fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<RunId>().ok())
     {
         return Ok(known.to_string());
     }
+    if path.exists() {
+        tracing::warn!(
+            "{} does not read: a new one is made, and what an earlier process held is not known any more",
+            path.display()
+        );
+    }
     let made = RunId::new(SystemClock.now())?.to_string();
-    fs::create_dir_all(data_dir).and_then(|()| fs::write(&path, &made)).map_err(|e| {
+    key_file::put(&path, &made).map_err(|e| {
         Error::new(ErrorKind::Unavailable, format!("cannot write {}", path.display()))
             .with_source(e)
     })?;
@@ -156,19 +163,22 @@ impl KeptStore {
                 );
             }
         }
-        let read = read(&place)?;
-        let keys = keys(&place, &read)?;
-        let inner = if is_file {
-            Inner::File(FileCredentialStore::open(directory, &keys).await?)
-        } else {
-            let missing =
-                || Error::new(ErrorKind::InvalidInput, "set store.url, or CCC_STORE__URL");
-            let url = settings.url.as_deref().ok_or_else(missing)?;
-            let clock = Arc::new(SystemClock);
-            let remote = Remote::new(url, &settings.secret()?, Arc::clone(&clock) as _)?;
-            Inner::Object(DurableObjectCredentialStore::open(remote, clock, &keys).await?)
+        let mut known = read(&place)?;
+        let inner = loop {
+            match inner(config, is_file.then_some(&directory), &keys(&place, &known)?).await {
+                Ok(inner) => break inner,
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    // Somebody may have put it under another key since.
+                    let now = read(&place)?;
+                    if now.expose() == known.expose() {
+                        return Err(error);
+                    }
+                    known = now;
+                }
+                Err(error) => return Err(error),
+            }
         };
-        Ok(Self { inner, place, read: tokio::sync::Mutex::new(read), taken: AtomicU64::new(0) })
+        Ok(Self { inner, place, read: tokio::sync::Mutex::new(known), taken: AtomicU64::new(0) })
     }
 
     /// Puts everything under a new key, which is made where the key is in a file of its own. Where not everything is
@@ -192,7 +202,8 @@ impl KeptStore {
         }
         let new = Keys::generate()?;
         // The old one stays, after it: a service that goes on needs both, and so do copies of the store.
-        let both = Secret::from(format!("{}\n{}", new.expose_str()?, before.expose_str()?));
+        let both =
+            Secret::from(format!("{}\n{}", new.expose_str()?, before.expose_str()?.trim_end()));
         key_file::replace(path, &both)?;
         self.inner.rotate(&keys(&self.place, &both)?).await.map(Rotated::New)
     }
@@ -260,6 +271,19 @@ impl CredentialStore for KeptStore {
     async fn list(&self) -> Result<Vec<CredentialKey>> {
         self.again(|store| store.list()).await
     }
+}
+
+/// In that directory, or else in the object.
+async fn inner(config: &Config, directory: Option<&PathBuf>, keys: &Keys) -> Result<Inner> {
+    if let Some(directory) = directory {
+        return FileCredentialStore::open(directory.clone(), keys).await.map(Inner::File);
+    }
+    let settings = &config.store;
+    let missing = || Error::new(ErrorKind::InvalidInput, "set store.url, or CCC_STORE__URL");
+    let url = settings.url.as_deref().ok_or_else(missing)?;
+    let clock = Arc::new(SystemClock);
+    let remote = Remote::new(url, &settings.secret()?, Arc::clone(&clock) as _)?;
+    DurableObjectCredentialStore::open(remote, clock, keys).await.map(Inner::Object)
 }
 
 fn read(place: &KeyPlace) -> Result<Secret> {

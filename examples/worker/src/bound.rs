@@ -27,8 +27,14 @@ pub(crate) async fn open(env: &Env) -> Result<DurableObjectCredentialStore> {
         secret(env, "CREDENTIALS_KEY").ok_or_else(|| Error::new(ErrorKind::InvalidInput, line))?;
     let object = env.durable_object("CREDENTIALS").and_then(|all| all.get_by_name(OWN));
     let object = object.map_err(failed)?;
-    DurableObjectCredentialStore::open(Bound(object), Arc::new(WorkerClock), &Keys::parse(&key)?)
-        .await
+    let keys = Keys::parse(&key)?;
+    let clock = Arc::new(WorkerClock);
+    let store = DurableObjectCredentialStore::open(Bound(object), clock, &keys).await?;
+    if key.expose_str()?.lines().filter(|line| !line.trim().is_empty()).count() > 1 {
+        // Everything goes under the first of them, and then the others may go.
+        store.rotate(&keys).await?;
+    }
+    Ok(store)
 }
 
 /// A secret that is bound to the Worker.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ccc_core::{Error, ErrorKind, Result};
-use ccc_github::{AdminToken, Apps, Endpoints, MAX_CONFIG};
+use ccc_github::{AdminToken, Admitted, Apps, Endpoints, MAX_CONFIG};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::json;
@@ -18,28 +18,31 @@ pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Re
         return refuse(503, "the Worker has no secret ADMIN_TOKEN of 32 characters or more");
     };
     // Before anything is read of what a stranger sends.
-    if !admits(&request, token) {
+    let Some(admitted) = admit(&request, token) else {
         let mut response =
             refuse(401, "send the Worker's secret ADMIN_TOKEN as `Authorization: Bearer …`")?;
         response.headers_mut().set("www-authenticate", "Bearer")?;
         return Ok(response);
-    }
+    };
     let length = request.headers().get("content-length")?.map(|length| length.parse::<usize>());
     let body = match length {
         None if request.method() != worker::Method::Post => Vec::new(),
         Some(Ok(length)) if length <= MAX_CONFIG => request.bytes().await?,
         _ => return refuse(413, "a body must say its length, and that is 64 KiB at most"),
     };
-    let method = Method::from_bytes(request.method().as_ref().as_bytes()).unwrap_or_default();
+    // As it was sent: the crate's own type takes one that it does not know for GET.
+    let method = Method::from_bytes(request.inner().method().as_bytes()).unwrap_or_default();
     let url = request.url()?;
     match apps(env).await {
-        Ok(apps) => respond(apps.answer(&method, url.query(), &body).await),
+        Ok(apps) => {
+            respond(apps.answer(admitted, &method, url.query(), &body).await.into_response())
+        }
         Err(error) if error.kind() == ErrorKind::Corrupt => refuse(500, error.message()),
         Err(error) => refuse(503, error.message()),
     }
 }
 
-fn admits(request: &Request, token: AdminToken) -> bool {
+fn admit(request: &Request, token: AdminToken) -> Option<Admitted> {
     let sent = request.headers().get("authorization").ok().flatten();
     let mut headers = HeaderMap::new();
     if let Some(value) = sent.and_then(|value| value.parse().ok()) {

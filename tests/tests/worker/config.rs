@@ -47,7 +47,8 @@ async fn the_workers_own_credentials_are_kept_under_a_key_that_its_object_has_no
         ("POST", TOKEN, "hunter2".to_owned(), 400, "no JSON object"),
         ("POST", TOKEN, r#"{"appId": 7}"#.to_owned(), 400, "`privateKey` is missing"),
         ("PUT", TOKEN, String::new(), 405, "GET, POST and DELETE"),
-        ("POST", TOKEN, app(), 200, "SHA256:7n/hsJO2"),
+        ("PROPFIND", TOKEN, String::new(), 405, "GET, POST and DELETE"),
+        ("POST", TOKEN, app(), 200, "SHA256:0IOfHcvw"),
     ] {
         let (status, answer) = ask(&runtime, method, token, body).await;
         assert_eq!(status, expected, "{method} {words}: {answer}");
@@ -56,6 +57,7 @@ async fn the_workers_own_credentials_are_kept_under_a_key_that_its_object_has_no
     }
     let head = format!("POST /config HTTP/1.1\r\nauthorization: Bearer {TOKEN}");
     assert_eq!(runtime.status_of_head(&head, 1 << 20), "413");
+    assert_eq!(runtime.status_of_head(&head.replace("hunter2", "hunter3"), 1 << 20), "401");
     runtime.restart();
     let (_, shown) = ask(&runtime, "GET", TOKEN, String::new()).await;
     let shown: Value = serde_json::from_str(&shown).unwrap();
@@ -66,9 +68,18 @@ async fn the_workers_own_credentials_are_kept_under_a_key_that_its_object_has_no
     assert_eq!(error.kind(), ErrorKind::Unexpected, "{error}");
     open_named(&runtime, "other", &[7]).await.unwrap();
 
+    // A new key, and then that one alone.
+    for keys in [format!("{}\n{}", key(9), key(7)), key(9), format!("{}\n{}", key(7), key(9))] {
+        runtime.secrets[0].1 = keys;
+        runtime.restart();
+        let (status, shown) = ask(&runtime, "GET", TOKEN, String::new()).await;
+        assert!(status == 200 && shown.contains("SHA256:0IOfHcvw"), "{shown}");
+    }
     let canaries = [HOOK, TOKEN, &key(7), "PRIVATE KEY", "github.com/7", &hex::encode(HOOK)];
     runtime.stop();
-    for (path, contents) in runtime.files() {
+    let files = runtime.files();
+    assert!(!files.is_empty(), "nothing is on the disk");
+    for (path, contents) in files {
         let text = String::from_utf8_lossy(&contents);
         for canary in canaries {
             assert!(!text.contains(canary), "{} has {canary}", path.display());

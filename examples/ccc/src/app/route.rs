@@ -4,42 +4,89 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use ccc_core::{Clock, SystemClock};
-use ccc_github::MAX_CONFIG;
+use ccc_github::{Admitted, MAX_CONFIG};
+use futures_util::StreamExt as _;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::KeptApp;
 
 /// How long a body may take to arrive.
 const READ_WITHIN: Duration = Duration::from_secs(8);
 
-/// `GET`, `POST` and `DELETE` of `/config`. What was changed is used when this has answered.
+/// `GET`, `POST` and `DELETE` of `/config`. What was changed is used when this has answered, which says what that is:
+/// `usedAppId`.
 pub(crate) async fn config(State(app): State<Arc<KeptApp>>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
     // Before anything is read of what a stranger sends.
-    if !app.admin().is_some_and(|admin| admin.admits(&head.headers)) {
+    let Some(admitted) = admit(&app, &head.headers).await else {
         let line = "send the admin token as `Authorization: Bearer …`; `ccc config admin-token` makes a new one";
         let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
         return (challenge, refuse(StatusCode::UNAUTHORIZED, line)).into_response();
+    };
+    let announced = head.headers.get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > MAX_CONFIG as u64) {
+        return too_large();
     }
     let body = tokio::select! {
-        body = to_bytes(body, MAX_CONFIG) => body,
+        body = read(body) => body,
         () = SystemClock.sleep(READ_WITHIN) => {
-            return refuse(StatusCode::REQUEST_TIMEOUT, "the body took longer than 8 seconds");
+            Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body took longer than 8 seconds"))
         }
     };
-    let Ok(body) = body else {
-        return refuse(StatusCode::PAYLOAD_TOO_LARGE, "an App's configuration has 64 KiB at most");
+    let body = match body {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
     };
-    let answer = app.apps.answer(&head.method, head.uri.query(), &body).await;
-    if head.method != Method::GET && answer.status().is_success() {
-        app.look().await;
+    let answered = async move {
+        let mut answer = app.apps.answer(admitted, &head.method, head.uri.query(), &body).await;
+        if head.method != Method::GET {
+            app.look().await;
+        }
+        if answer.status.is_success() {
+            answer.body["usedAppId"] = json!(app.app_id());
+        }
+        answer.into_response().map(Body::from)
+    };
+    // In a task of its own: who hangs up in the middle leaves nothing kept that is not used.
+    #[allow(clippy::disallowed_methods, reason = "not for a Worker")]
+    let answered = tokio::spawn(answered).await;
+    answered.unwrap_or_else(|_| {
+        refuse(StatusCode::INTERNAL_SERVER_ERROR, "this went wrong: look at the log")
+    })
+}
+
+async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Response> {
+    // As much as there may be: what grows leaves copies.
+    let mut whole = Zeroizing::new(Vec::with_capacity(MAX_CONFIG));
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk =
+            chunk.map_err(|_| refuse(StatusCode::BAD_REQUEST, "the body could not be read"))?;
+        if whole.len() + chunk.len() > MAX_CONFIG {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&chunk);
     }
-    answer.map(Body::from)
+    Ok(whole)
+}
+
+/// Whether it is the operator. A token that is none any more lets nobody in, whoever made the new one: the store is
+/// asked, once for each request with a token that counted a moment ago.
+async fn admit(app: &KeptApp, headers: &HeaderMap) -> Option<Admitted> {
+    app.admin()?.admits(headers)?;
+    app.look().await;
+    app.admin()?.admits(headers)
+}
+
+fn too_large() -> Response {
+    refuse(StatusCode::PAYLOAD_TOO_LARGE, "an App's configuration has 64 KiB at most")
 }
 
 fn refuse(status: StatusCode, why: &str) -> Response {

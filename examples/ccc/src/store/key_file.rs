@@ -18,14 +18,31 @@ pub(super) fn read(path: &Path) -> Result<Secret> {
         let line = format!("cannot read the key of the credentials from {}", path.display());
         Error::new(ErrorKind::InvalidInput, line).with_source(e)
     };
-    let mode = fs::metadata(path).map_err(failed)?.permissions().mode();
-    if mode & 0o007 != 0 {
+    let found = fs::metadata(path).map_err(failed)?;
+    // Root's is whoever mounted it here.
+    if found.uid() != rustix::process::geteuid().as_raw() && found.uid() != 0 {
+        let line =
+            format!("the key of the credentials at {} belongs to another user", path.display());
+        return Err(Error::new(ErrorKind::InvalidInput, line));
+    }
+    if !found.is_file() {
+        let line = format!("the key of the credentials at {} is no file", path.display());
+        return Err(Error::new(ErrorKind::InvalidInput, line));
+    }
+    if found.permissions().mode() & 0o007 != 0 {
         tracing::warn!(
             "everybody on this machine can read the key of the credentials: chmod 600 {}",
             path.display()
         );
     }
     fs::read(path).map(Secret::new).map_err(failed)
+}
+
+/// Makes or replaces a file that is no secret; whole or not at all.
+pub(super) fn put(path: &Path, text: &str) -> io::Result<()> {
+    fs::create_dir_all(directory(path))?;
+    prepared(path, &Secret::from(text))?.persist(path).map_err(|e| e.error)?;
+    File::open(directory(path))?.sync_all()
 }
 
 /// Makes it; false where there is one by now, which stays.

@@ -87,3 +87,41 @@ async fn a_rotation_that_ended_in_the_middle_is_gone_on_with() {
     let alone = KeptStore::open(&config).await.unwrap();
     assert!(alone.get(&key("a")).await.unwrap().is_some());
 }
+
+#[test]
+fn a_data_directory_has_one_name_and_gets_another_when_that_is_torn() {
+    // spec: G1f
+    let dir = tempfile::tempdir().unwrap();
+    let (data, file) = (dir.path().join("data"), dir.path().join("data/holder"));
+    let name = holder(&data).unwrap();
+    assert_eq!(holder(&data).unwrap(), name);
+    let elsewhere = dir.path().join("elsewhere");
+    fs::write(&elsewhere, "theirs").unwrap();
+    for torn in ["", "x", &name[..20]] {
+        fs::write(&file, torn).unwrap();
+        let other = holder(&data).unwrap();
+        assert_ne!(other, name);
+        assert_eq!(holder(&data).unwrap(), other);
+    }
+    // What a link leads to is not ours.
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+    holder(&data).unwrap();
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "theirs");
+}
+
+#[test]
+fn the_key_of_another_user_is_not_taken() {
+    // spec: S11b
+    let (dir, config) = fresh();
+    let key = dir.path().join("key");
+    let place = KeyPlace::File { path: key.clone(), may_be_made: false };
+    fs::write(&key, Keys::generate().unwrap().expose()).unwrap();
+    read(&place).unwrap();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&key, Some(65_534), None).unwrap();
+        assert!(read(&place).unwrap_err().to_string().contains("another user"));
+    }
+    let place = KeyPlace::File { path: config.data_dir.unwrap().join(".."), may_be_made: false };
+    read(&place).unwrap_err();
+}

@@ -40,7 +40,7 @@ fn an_app_is_kept_shown_changed_and_forgotten() {
     assert!(made.status.success(), "{}", said(&made));
     let shown = go(&["config", "show"], "");
     let lines = text(&shown.stdout);
-    assert!(lines.contains("App 7 of github.com\n  private key      SHA256:7n/hsJO2"), "{lines}");
+    assert!(lines.contains("App 7 of github.com\n  private key      SHA256:0IOfHcvw"), "{lines}");
     assert_eq!(lines.matches("webhook secret").count(), 1, "{lines}");
 
     // As the configuration has it: the newest first, and one in each line.

@@ -116,7 +116,10 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
     let ask = async |method: &str, query: &str, body: &Value| {
         waiting.ask(method, query, &token, body.to_string().into()).await
     };
-    assert_eq!(waiting.ask("GET", "", &token, Vec::new()).await.1, json!({ "apps": [] }));
+    assert_eq!(
+        waiting.ask("GET", "", &token, Vec::new()).await.1,
+        json!({ "apps": [], "usedAppId": null })
+    );
 
     let pem = waiting.site.github.private_key_pem();
     let mut app =
@@ -247,7 +250,7 @@ async fn the_models_credential_is_kept_and_the_environment_brings_it_once() {
         serde_json::from_slice::<Value>(&config(&["show", "--json"]).stdout).unwrap()["model"]
             .clone()
     };
-    assert_eq!(kept(), "model/api-key");
+    assert_eq!(kept(), "api-key");
     // An agent is given a way to the model by what is kept alone.
     let repository = tempfile::TempDir::new().unwrap();
     std::fs::write(repository.path().join("sum.txt"), "3").unwrap();
@@ -278,10 +281,10 @@ async fn the_models_credential_is_kept_and_the_environment_brings_it_once() {
     std::fs::write(&file, "hunter2-of-a-subscription\n").unwrap();
     let set = config(&["set", "--model-oauth-token-file", file.to_str().unwrap()]);
     assert!(set.status.success(), "{}", text(&set.stderr));
-    assert_eq!(kept(), "model/oauth-token");
+    assert_eq!(kept(), "oauth-token");
     std::fs::write(&file, "two\nlines").unwrap();
     let refused = config(&["set", "--model-bearer-token-file", file.to_str().unwrap()]);
-    assert_eq!((refused.status.code(), kept()), (Some(2), json!("model/oauth-token")));
+    assert_eq!((refused.status.code(), kept()), (Some(2), json!("oauth-token")));
     // What is configured differs by now, and that is said.
     let mut command = serve(&site, &data);
     command.env("CCC_MODEL__API_KEY", KEY);

@@ -123,7 +123,10 @@ async fn it_does_not_start_with_a_mistake_in_its_settings() {
         (vec![], "CCC_AGENT__KIND"),
         // With nothing at all of an App it waits for one; with a part of it, somebody forgot the rest.
         (vec![agent, ("CCC_GITHUB__PRIVATE_KEY_FILE", &key)], "CCC_GITHUB__APP_ID"),
-        (vec![agent, app], "CCC_GITHUB__PRIVATE_KEY_FILE"),
+        (
+            vec![agent, app, ("CCC_GITHUB__WEBHOOK_SECRET_FILE", &key)],
+            "CCC_GITHUB__PRIVATE_KEY_FILE",
+        ),
         (vec![agent, app, ("CCC_GITHUB__PRIVATE_KEY_FILE", "/nowhere")], "/nowhere"),
         (vec![agent, app, ("CCC_GITHUB__PRIVATE_KEY_FILE", &key)], "public key"),
         (vec![("CCC_GITHUB__APPID", "7")], "did you mean `github.app_id`"),
@@ -172,6 +175,29 @@ async fn a_stranger_who_stops_in_the_middle_holds_nothing_up() {
         SystemClock.sleep(Duration::from_millis(10)).await;
     }
     assert!(ended.is_some_and(|status| status.success()), "{ended:?} {}", site.service.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_who_reads_nothing_of_the_answers_is_not_waited_for() {
+    // spec: W1d
+    let site = Site::start("command:true").await;
+    let mut stream = TcpStream::connect(site.address).unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let asks = b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n".repeat(400);
+    let mut ended = None;
+    for _ in 0..3_000 {
+        match stream.write(&asks) {
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                SystemClock.sleep(Duration::from_millis(10)).await;
+            }
+            Err(e) => {
+                ended = Some(e);
+                break;
+            }
+        }
+    }
+    assert!(ended.is_some(), "the connection was left open");
 }
 
 /// A program of the same user looks: our processes are shut to it, and any other is open.
