@@ -241,4 +241,4 @@ impl KeyRing {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -166,6 +166,37 @@ mod tests {
     }
 
     #[test]
+    fn headers_that_no_client_of_ours_writes_are_none() {
+        // spec: S7b
+        let nonce = "0123456789abcdef".repeat(2);
+        for (date, nonce, expected) in [
+            ("0", &*nonce, true),
+            ("1767225600000", &*nonce, true),
+            ("-1", &*nonce, false),
+            ("", &*nonce, false),
+            ("9223372036854775808", &*nonce, false),
+            ("0", &nonce[1..], false),
+            ("0", &format!("{nonce}0"), false),
+            ("0", &nonce.to_uppercase(), false),
+            ("0", &nonce.replace('0', "g"), false),
+            ("0", &nonce.replace('0', "/"), false),
+        ] {
+            let once = Once::from_headers(date, nonce);
+            assert_eq!(once.is_some(), expected, "{date} {nonce}");
+            assert!(once.is_none_or(|once| once.date.to_string() == date && once.nonce == nonce));
+        }
+    }
+
+    #[test]
+    fn no_two_messages_have_one_nonce() {
+        // spec: S7b
+        let once = || Once::new(Timestamp::UNIX_EPOCH).unwrap();
+        let (one, two) = (once(), once());
+        assert_ne!(one.nonce, two.nonce);
+        assert_eq!(Once::from_headers("0", &one.nonce), Some(one));
+    }
+
+    #[test]
     fn what_is_not_signed_for_here_and_now_does_not_pass() {
         // spec: S7b
         let secret = |letter: char| Secret::from(letter.to_string().repeat(32));

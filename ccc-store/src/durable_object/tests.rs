@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use ccc_core::testing::ManualClock;
 use serde_json::{Value, json};
@@ -47,15 +47,18 @@ fn a_write_that_is_asked_for_again_was_done() {
     assert_eq!(ask(&rows, write(Some(b"one"), "c2l4", 2, None)), json!({"answer": "overtaken"}));
     assert_eq!(ask(&rows, write(None, "c2l4", 2, None)), json!({"answer": "overtaken"}));
     let mut before = "two".to_owned();
+    let mut last = Value::Null;
     for number in 0..200 {
         let index = format!("{number:06}");
         let text = Bytes(index.clone().into_bytes());
-        let next = json!({
+        last = json!({
             "ask": "write", "from": digest(before.as_bytes()), "index": text, "put": null, "remove": null,
         });
-        assert_eq!(ask(&rows, next), json!({"answer": "written"}));
+        assert_eq!(ask(&rows, last.clone()), json!({"answer": "written"}));
         before = index;
     }
+    assert_eq!(ask(&rows, last), json!({"answer": "written"}));
+    assert_eq!(ask(&rows, first), json!({"answer": "overtaken"}), "it is forgotten");
     assert_eq!(rows.get("done").unwrap().unwrap().len(), 64 * 64, "it does not grow for ever");
 }
 
@@ -81,6 +84,37 @@ fn a_message_that_comes_again_does_nothing() {
 }
 
 #[test]
+fn a_sweep_removes_what_is_not_kept_and_nothing_where_the_index_is_another() {
+    let rows = Kept::default();
+    rows.put("index", b"newest").unwrap();
+    for version in [1, 2, 3] {
+        rows.put(&format!("record/{}", place(version)), b"x").unwrap();
+    }
+    let sweep = |from: &[u8], keep: &[u64], left: &[u64]| {
+        let keep: Vec<String> = keep.iter().copied().map(place).collect();
+        let question = json!({"ask": "sweep", "from": digest(from), "keep": keep});
+        assert_eq!(ask(&rows, question), json!({"answer": "swept"}));
+        let left: Vec<String> =
+            left.iter().map(|version| format!("record/{}", place(*version))).collect();
+        assert_eq!(rows.names("record/", 9).unwrap(), left);
+    };
+    sweep(b"older", &[], &[1, 2, 3]);
+    sweep(b"newest", &[1, 3], &[1, 3]);
+    sweep(b"newest", &[], &[]);
+    assert_eq!(rows.get("index").unwrap().unwrap(), b"newest");
+}
+
+#[test]
+fn a_derivation_is_the_one_that_was_kept_first() {
+    // spec: S3b
+    let rows = Kept::default();
+    for fresh in ["first", "second"] {
+        let kept = ask(&rows, json!({"ask": "derivation", "fresh": fresh}));
+        assert_eq!(kept, json!({"answer": "derivation", "kept": "first"}));
+    }
+}
+
+#[test]
 fn a_derivation_that_is_damaged_is_not_replaced() {
     // spec: S8
     let rows = Kept::default();
@@ -95,9 +129,17 @@ fn an_object_without_its_index_says_so() {
     // spec: S8
     let rows = Kept::default();
     rows.put(&format!("record/{}", place(1)), b"x").unwrap();
-    for question in [json!({"ask": "index"}), json!({"ask": "record", "place": place(1)})] {
-        assert_eq!(ask(&rows, question), json!({"answer": "lost"}));
+    let before = rows.0.borrow().clone();
+    for question in [
+        json!({"ask": "index"}),
+        json!({"ask": "record", "place": place(1)}),
+        json!({"ask": "write", "from": null, "index": "b25l", "put": null, "remove": place(1)}),
+        json!({"ask": "sweep", "from": digest(b""), "keep": []}),
+        json!({"ask": "derivation", "fresh": "x"}),
+    ] {
+        assert_eq!(ask(&rows, question.clone()), json!({"answer": "lost"}), "{question}");
     }
+    assert_eq!(*rows.0.borrow(), before);
 }
 
 #[test]
@@ -105,12 +147,17 @@ fn what_is_no_message_changes_nothing() {
     let rows = Kept::default();
     let elsewhere = json!({"ask": "record", "place": "../index"});
     let plus = json!({"ask": "record", "place": place(1).replace('.', ".+")});
-    let large = Bytes(vec![0; 2_000_001]);
-    let large = json!({"ask": "write", "from": null, "index": large, "put": null, "remove": null});
+    let large = || Bytes(vec![0; 2_000_001]);
+    let index =
+        json!({"ask": "write", "from": null, "index": large(), "put": null, "remove": null});
+    let record = json!({
+        "ask": "write", "from": null, "index": "", "put": [place(1), large()], "remove": null,
+    });
     let outside =
         json!({"ask": "write", "from": null, "index": "", "put": ["index", ""], "remove": null});
     let more = json!({"ask": "index", "and": "more"});
-    for wrong in [elsewhere, plus, large, outside, more, json!({"ask": "everything"}), json!([])] {
+    let nothing = [json!({"ask": "everything"}), json!([])];
+    for wrong in [elsewhere, plus, index, record, outside, more].into_iter().chain(nothing) {
         let answer = ask(&rows, wrong.clone());
         assert_eq!(
             answer["answer"],
@@ -128,13 +175,25 @@ fn what_is_no_message_changes_nothing() {
 }
 
 /// Answers with what it is given, one after the other, and then always with the last.
-#[derive(Debug)]
-struct Odd(Mutex<(usize, Vec<Result<&'static str, ErrorKind>>)>);
+#[derive(Clone, Debug)]
+struct Odd(Arc<Mutex<(usize, Answers)>>);
+
+type Answers = Vec<Result<&'static str, ErrorKind>>;
+
+impl Odd {
+    fn new(answers: &[Result<&'static str, ErrorKind>]) -> Self {
+        Self(Arc::new(Mutex::new((0, answers.to_vec()))))
+    }
+
+    fn asked(&self) -> usize {
+        self.0.lock().unwrap().0
+    }
+}
 
 #[async_trait]
 impl Channel for Odd {
     async fn send(&self, _: Vec<u8>) -> Result<Vec<u8>> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.0.lock().unwrap();
         let (asked, answers) = &mut *held;
         let answer = answers[(*asked).min(answers.len() - 1)];
         *asked += 1;
@@ -142,37 +201,35 @@ impl Channel for Odd {
     }
 }
 
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()))
+}
+
 #[tokio::test]
 async fn an_object_that_is_down_slow_or_confused_is_a_clear_error() {
     // spec: S7c
     const NOTHING: &str = r#"{"answer": "index", "index": null}"#;
-    type Case<'a> = (&'a [Result<&'static str, ErrorKind>], ErrorKind, usize);
-    let cases: [Case<'_>; 9] = [
-        (&[Err(ErrorKind::Unavailable)], ErrorKind::Unavailable, 4),
-        (&[Err(ErrorKind::TimedOut)], ErrorKind::TimedOut, 4),
-        (&[Err(ErrorKind::Refused)], ErrorKind::Refused, 1),
-        (&[Ok("<html>hunter2</html>")], ErrorKind::Unexpected, 1),
-        (&[Ok("")], ErrorKind::Unexpected, 1),
-        (&[Ok(r#"{"answer": "swept"}"#)], ErrorKind::Unexpected, 1),
-        (&[Ok(r#"{"answer": "lost"}"#)], ErrorKind::Corrupt, 1),
-        (&[Ok(r#"{"answer": "misunderstood", "why": "x"}"#)], ErrorKind::Unsupported, 1),
-        (&[Ok(NOTHING), Err(ErrorKind::TimedOut), Ok("{}")], ErrorKind::Unexpected, 3),
+    const MORE: &str = r#"{"answer": "index", "index": null, "and": "more"}"#;
+    type Case<'a> = (&'a [Result<&'static str, ErrorKind>], ErrorKind, usize, u64);
+    let cases: [Case<'_>; 10] = [
+        (&[Err(ErrorKind::Unavailable)], ErrorKind::Unavailable, 4, 2_100),
+        (&[Err(ErrorKind::TimedOut)], ErrorKind::TimedOut, 4, 2_100),
+        (&[Err(ErrorKind::Refused)], ErrorKind::Refused, 1, 0),
+        (&[Ok("<html>hunter2</html>")], ErrorKind::Unexpected, 1, 0),
+        (&[Ok("")], ErrorKind::Unexpected, 1, 0),
+        (&[Ok(r#"{"answer": "swept"}"#)], ErrorKind::Unexpected, 1, 0),
+        (&[Ok(MORE)], ErrorKind::Unexpected, 1, 0),
+        (&[Ok(r#"{"answer": "lost"}"#)], ErrorKind::Corrupt, 1, 0),
+        (&[Ok(r#"{"answer": "misunderstood", "why": "x"}"#)], ErrorKind::Unsupported, 1, 0),
+        (&[Ok(NOTHING), Err(ErrorKind::TimedOut), Ok("{}")], ErrorKind::Unexpected, 3, 100),
     ];
-    for (answers, expected, asked) in cases {
-        let odd = Arc::new(Odd(Mutex::new((0, answers.to_vec()))));
-        #[derive(Debug)]
-        struct Shared(Arc<Odd>);
-        #[async_trait]
-        impl Channel for Shared {
-            async fn send(&self, message: Vec<u8>) -> Result<Vec<u8>> {
-                self.0.send(message).await
-            }
-        }
-        let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
+    for (answers, expected, asked, waited) in cases {
+        let (odd, clock) = (Odd::new(answers), clock());
+        let start = clock.now();
         let keys = Keys::parse(&Keys::generate().unwrap()).unwrap();
         let opened = async {
-            let (channel, clock) = (Shared(Arc::clone(&odd)), Arc::clone(&clock));
-            DurableObjectCredentialStore::open(channel, Arc::new(clock), &keys).await
+            let clock = Arc::new(Arc::clone(&clock));
+            DurableObjectCredentialStore::open(odd.clone(), clock, &keys).await
         };
         let ticks = async {
             loop {
@@ -186,6 +243,42 @@ async fn an_object_that_is_down_slow_or_confused_is_a_clear_error() {
         };
         assert_eq!(error.kind(), expected, "{answers:?}: {error}");
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
-        assert_eq!(odd.0.lock().unwrap().0, asked, "{answers:?}");
+        assert_eq!(odd.asked(), asked, "{answers:?}");
+        assert!(clock.now() >= start + Duration::from_millis(waited), "{answers:?}");
     }
+}
+
+/// What the write of a record comes to where the object answers so, and how often that was asked.
+async fn write(answer: &'static str, record: usize) -> (Result<bool, ErrorKind>, usize) {
+    let odd = Odd::new(&[Ok(answer)]);
+    let shelf = ObjectShelf { channel: Box::new(odd.clone()), clock: Arc::new(clock()) };
+    let put = Some((Place { name: [7; 32], version: 1 }, vec![0; record]));
+    let change = Change { from: None, index: Arc::default(), put, remove: None };
+    let written = shelf.write(Arc::new(change)).await;
+    (written.map_err(|error| error.kind()), odd.asked())
+}
+
+#[tokio::test]
+async fn a_write_is_done_where_the_object_says_so() {
+    // spec: S9
+    const WRITTEN: &str = r#"{"answer": "written"}"#;
+    for (answer, record, expected) in [
+        (WRITTEN, 2_000_000, (Ok(true), 1)),
+        (r#"{"answer": "overtaken"}"#, 1, (Ok(false), 1)),
+        (r#"{"answer": "swept"}"#, 1, (Err(ErrorKind::Unexpected), 1)),
+        (WRITTEN, 2_000_001, (Err(ErrorKind::LimitExceeded), 0)),
+    ] {
+        assert_eq!(write(answer, record).await, expected, "{answer}, {record} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_no_object_takes_is_not_sent() {
+    let odd = Odd::new(&[Ok(r#"{"answer": "swept"}"#)]);
+    let shelf = ObjectShelf { channel: Box::new(odd.clone()), clock: Arc::new(clock()) };
+    let keep = |places| (0..places).map(|version| Place { name: [7; 32], version }).collect();
+    shelf.sweep(Arc::default(), keep(10)).await.unwrap();
+    let error = shelf.sweep(Arc::default(), keep(100_000)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
+    assert_eq!(odd.asked(), 1);
 }

@@ -201,3 +201,28 @@ fn make(path: &Path) -> io::Result<()> {
 fn refused(path: &Path, why: &str) -> Error {
     Error::new(ErrorKind::Refused, format!("{} {why}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_full_is_a_limit_and_the_file_is_named() {
+        // spec: S5c
+        let descriptor = File::open("/").unwrap().into();
+        let directory = Directory { path: PathBuf::from("/"), descriptor };
+        for (errno, expected) in [
+            (Errno::NOSPC, ErrorKind::LimitExceeded),
+            (Errno::DQUOT, ErrorKind::LimitExceeded),
+            (Errno::FBIG, ErrorKind::LimitExceeded),
+            (Errno::IO, ErrorKind::Unavailable),
+            (Errno::ROFS, ErrorKind::Unavailable),
+        ] {
+            let error = directory.failed("write", Path::new("/index"), errno.into());
+            assert_eq!(error.kind(), expected, "{errno}");
+            assert!(error.to_string().contains("cannot write /index"), "{error}");
+        }
+    }
+}

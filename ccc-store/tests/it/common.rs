@@ -1,13 +1,12 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ccc_core::credential::{Precondition, StoredSecret, Version};
-use ccc_core::{CredentialKey, CredentialStore, Result, Secret, async_trait};
+use ccc_core::{CredentialKey, CredentialStore, Result, Secret, SystemClock, async_trait};
 use ccc_store::durable_object::{Channel, Rows, answer};
-use ccc_store::{FileCredentialStore, Keys};
+use ccc_store::{DurableObjectCredentialStore, Keys};
 use tempfile::TempDir;
 
 /// What must be seen nowhere.
@@ -37,26 +36,25 @@ pub(crate) async fn get(store: &impl CredentialStore, name: &str) -> Option<Stri
     stored.map(|stored| stored.secret.expose_str().unwrap().to_owned())
 }
 
-/// Two stores on one directory, as two processes have them, and each call goes to the other one in turn.
+/// Two stores on one thing, as two processes have them, and each call goes to the other one in turn.
 #[derive(Debug)]
-pub(crate) struct Turns {
-    stores: [FileCredentialStore; 2],
+pub(crate) struct Turns<S> {
+    stores: [S; 2],
     calls: AtomicUsize,
 }
 
-impl Turns {
-    pub(crate) async fn open(directory: &Path) -> Self {
-        let open = || async { FileCredentialStore::open(directory, &keys(&[1])).await.unwrap() };
+impl<S> Turns<S> {
+    pub(crate) async fn open(open: impl AsyncFn() -> S) -> Self {
         Self { stores: [open().await, open().await], calls: AtomicUsize::new(0) }
     }
 
-    fn next(&self) -> &FileCredentialStore {
+    fn next(&self) -> &S {
         &self.stores[self.calls.fetch_add(1, Ordering::Relaxed) % 2]
     }
 }
 
 #[async_trait]
-impl CredentialStore for Turns {
+impl<S: CredentialStore> CredentialStore for Turns<S> {
     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>> {
         self.next().get(key).await
     }
@@ -88,6 +86,11 @@ use rows::Kept;
 pub(crate) struct Object(Arc<Mutex<Kept>>);
 
 impl Object {
+    pub(crate) async fn store(&self, keys: &Keys) -> DurableObjectCredentialStore {
+        let clock = Arc::new(SystemClock);
+        DurableObjectCredentialStore::open(self.clone(), clock, keys).await.unwrap()
+    }
+
     /// All that it keeps, as text as far as it is.
     pub(crate) fn shown(&self) -> String {
         let kept = self.0.lock().unwrap();

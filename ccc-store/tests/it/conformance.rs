@@ -28,12 +28,14 @@ mod file_credential_store {
 #[cfg(unix)]
 mod file_credential_store_of_two {
     use ccc_core::testing::conformance::credential_store::Fixture;
+    use ccc_store::FileCredentialStore;
 
-    use crate::common::{Turns, directory};
+    use crate::common::{Turns, directory, keys};
 
     async fn fresh() -> Fixture {
-        let directory = directory();
-        let store = Turns::open(directory.path()).await;
+        let (directory, keys) = (directory(), keys(&[1]));
+        let open = async || FileCredentialStore::open(directory.path(), &keys).await.unwrap();
+        let store = Turns::open(open).await;
         Fixture::new(store).keeping(directory)
     }
 
@@ -54,6 +56,20 @@ mod durable_object_credential_store {
         let (object, clock) = (Object::default(), Arc::new(SystemClock));
         let store = DurableObjectCredentialStore::open(object, clock, &keys(&[1])).await.unwrap();
         Fixture::new(store)
+    }
+
+    ccc_core::credential_store_conformance!(fresh);
+}
+
+#[cfg(unix)]
+mod durable_object_credential_store_of_two {
+    use ccc_core::testing::conformance::credential_store::Fixture;
+
+    use crate::common::{Object, Turns, keys};
+
+    async fn fresh() -> Fixture {
+        let (object, keys) = (Object::default(), keys(&[1]));
+        Fixture::new(Turns::open(async || object.store(&keys).await).await)
     }
 
     ccc_core::credential_store_conformance!(fresh);

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use ccc_core::credential::Precondition;
-use ccc_core::{CredentialStore as _, Error, ErrorKind, Secret, SystemClock};
-use ccc_store::{DurableObjectCredentialStore, FileCredentialStore, Keys};
+use ccc_core::{CredentialStore as _, Error, ErrorKind, Secret};
+use ccc_store::{FileCredentialStore, Keys};
 use tempfile::TempDir;
 
 use crate::common::{CANARY, Object, directory, get, key, keys, put};
@@ -161,6 +160,18 @@ async fn what_was_tampered_with_is_corrupt_and_stays() {
     }
 }
 
+#[tokio::test]
+async fn a_record_from_a_history_that_was_undone_is_corrupt() {
+    // spec: S8
+    let (directory, before) = seeded().await;
+    let undone = files(directory.path());
+    restore(&before, |_| true);
+    // The same name, as the same version, once more.
+    put(&open(directory.path(), &[1]).await.unwrap(), "one", CANARY).await;
+    restore(&undone, |path| !path.ends_with("index"));
+    check("another version 2", directory.path(), &[1], "its authentication failed").await;
+}
+
 fn cut(path: &Path, length: usize) {
     let mut contents = fs::read(path).unwrap();
     contents.truncate(length.min(contents.len() - 1));
@@ -256,9 +267,7 @@ async fn no_file_has_a_secret_or_a_name_in_it() {
 async fn an_object_has_no_secret_and_no_name() {
     // spec: S7a
     let object = Object::default();
-    let clock = Arc::new(SystemClock);
-    let store =
-        DurableObjectCredentialStore::open(object.clone(), clock, &keys(&[1])).await.unwrap();
+    let store = object.store(&keys(&[1])).await;
     let name = "app/4711/private-key";
     put(&store, name, CANARY).await;
     assert!(!format!("{store:?}").contains(CANARY));

@@ -8,6 +8,9 @@ mod conformance;
 #[cfg(unix)]
 mod damage;
 #[cfg(unix)]
+mod object;
+mod remote;
+#[cfg(unix)]
 mod rights;
 #[cfg(unix)]
 mod rotation;

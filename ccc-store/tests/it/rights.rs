@@ -143,6 +143,45 @@ async fn what_no_writer_finished_is_removed_and_what_is_not_ours_stays() {
 }
 
 #[tokio::test]
+async fn what_no_writer_finished_is_in_nobody_s_way() {
+    // spec: S5b
+    for linked in [false, true] {
+        let (directory, outside) = (directory(), tempfile::NamedTempFile::new().unwrap());
+        let path = directory.path();
+        let store = open(path).await.unwrap();
+        put(&store, "name", "first").await;
+        for next in [record(path).with_extension("2"), path.join("index")] {
+            let name = next.file_name().unwrap().to_str().unwrap();
+            let unfinished = path.join(format!("unfinished-{name}"));
+            if linked {
+                symlink(outside.path(), unfinished).unwrap();
+            } else {
+                // Longer than what is written there next.
+                fs::write(&unfinished, [b'x'; 10_000]).unwrap();
+                mode(&unfinished, 0o600);
+            }
+        }
+        put(&store, "name", "second").await;
+        for store in [store, open(path).await.unwrap()] {
+            assert_eq!(get(&store, "name").await.as_deref(), Some("second"), "{linked}");
+        }
+        assert_eq!(fs::read(outside.path()).unwrap(), b"", "it was written through the link");
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_removed_is_in_no_write_s_way() {
+    let directory = directory();
+    let store = open(directory.path()).await.unwrap();
+    put(&store, "name", "first").await;
+    let before = record(directory.path());
+    fs::remove_file(&before).unwrap();
+    fs::create_dir(&before).unwrap();
+    put(&store, "name", "second").await;
+    assert_eq!(get(&store, "name").await.as_deref(), Some("second"));
+}
+
+#[tokio::test]
 async fn a_place_that_is_no_directory_is_a_clear_error() {
     let directory = directory();
     let file = directory.path().join("file");

@@ -141,7 +141,9 @@ async fn what_cannot_be_put_under_the_new_key_is_told_of_and_holds_nothing_else_
     let after = std::fs::read_dir(directory.path()).unwrap().map(|f| f.unwrap().path());
     let damaged = after.into_iter().find(|path| !before.contains(path)).unwrap();
     let whole = std::fs::read(&damaged).unwrap();
-    std::fs::write(&damaged, "x").unwrap();
+    let mut changed = whole.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    std::fs::write(&damaged, changed).unwrap();
     let error = store.rotate(&keys(&[2, 1])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     assert!(error.to_string().contains("`b`"), "{error}");
@@ -154,4 +156,36 @@ async fn what_cannot_be_put_under_the_new_key_is_told_of_and_holds_nothing_else_
     assert_eq!(get(&others, "c").await.as_deref(), Some("c"));
     assert_eq!(store.rotate(&keys(&[2, 1])).await.unwrap(), 1);
     assert_eq!(get(&others, "b").await.as_deref(), Some("newer"));
+}
+
+#[tokio::test]
+async fn a_store_under_a_new_key_is_read_with_the_older_ones_until_a_rotation_is_over() {
+    // spec: S4
+    let directory = directory();
+    let open = async |numbers: &[u8]| {
+        FileCredentialStore::open(directory.path(), &keys(numbers)).await.unwrap()
+    };
+    let ours = open(&[1]).await;
+    put(&ours, "old", "1").await;
+    // Now the index alone is under the new key.
+    put(&open(&[2, 1]).await, "new", "2").await;
+    ours.adopt(&keys(&[2])).await.unwrap();
+    assert_eq!(get(&ours, "old").await.as_deref(), Some("1"));
+    assert_eq!(ours.rotate(&keys(&[2, 1])).await.unwrap(), 1);
+    assert_eq!(ours.rotate(&keys(&[2])).await.unwrap(), 0);
+    put(&open(&[1, 2]).await, "old", "3").await;
+    let error = ours.get(&key("old")).await.unwrap_err();
+    assert!(error.to_string().contains("not among the keys"), "{error}");
+}
+
+#[tokio::test]
+async fn an_empty_store_is_put_under_a_new_key_as_well() {
+    // spec: S4
+    let directory = directory();
+    let open =
+        async |numbers: &[u8]| FileCredentialStore::open(directory.path(), &keys(numbers)).await;
+    let store = open(&[1]).await.unwrap();
+    assert_eq!(store.rotate(&keys(&[2, 1])).await.unwrap(), 0);
+    assert_eq!(open(&[1]).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    open(&[2]).await.unwrap();
 }

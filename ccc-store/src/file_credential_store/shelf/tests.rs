@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Barrier;
 
 use ccc_core::testing::has_part;
 use tempfile::NamedTempFile;
@@ -15,7 +16,7 @@ use super::*;
 
 mod scene;
 
-use scene::{ACTS, Act, Scene, seed};
+use scene::{ACTS, Act, Scene, fresh, seed};
 
 fn strace_is_there() -> bool {
     let asked = Command::new("strace").arg("-V").output();
@@ -114,16 +115,7 @@ fn bytes_are_on_the_disk_before_their_name_and_the_record_before_the_index() {
     if !strace_is_there() {
         return;
     }
-    let seed = seed();
-    let mut scene = Scene::new(seed.path(), Act::Put, None);
-    let log = NamedTempFile::new().unwrap();
-    let arguments = ["-y", "-e", "trace=write,fsync,renameat,renameat2,unlinkat", "-o"];
-    let said = scene.go_with(&[&arguments[..], &[log.path().to_str().unwrap()]].concat());
-    assert_eq!(said, Some(true));
-    let text = fs::read_to_string(log.path()).unwrap();
-    let directory = scene.directory.path().to_str().unwrap();
-    let calls: Vec<String> = text.lines().filter_map(|line| call(line, directory)).collect();
-    let expected = [
+    let put = [
         "write unfinished-record",
         "fsync unfinished-record",
         "rename unfinished-record record",
@@ -134,7 +126,24 @@ fn bytes_are_on_the_disk_before_their_name_and_the_record_before_the_index() {
         "fsync directory",
         "unlink record",
     ];
-    assert_eq!(calls, expected);
+    let passphrase = [
+        "write unfinished-derivation",
+        "fsync unfinished-derivation",
+        "rename unfinished-derivation derivation",
+        "fsync directory",
+    ];
+    let seed = seed();
+    for (act, expected) in [(Act::Put, &put[..]), (Act::Passphrase, &passphrase)] {
+        let mut scene = Scene::new(seed.path(), act, None);
+        let log = NamedTempFile::new().unwrap();
+        let arguments = ["-y", "-e", "trace=write,fsync,renameat,renameat2,unlinkat", "-o"];
+        let said = scene.go_with(&[&arguments[..], &[log.path().to_str().unwrap()]].concat());
+        assert_eq!(said, Some(true));
+        let text = fs::read_to_string(log.path()).unwrap();
+        let directory = scene.directory.path().to_str().unwrap();
+        let calls: Vec<String> = text.lines().filter_map(|line| call(line, directory)).collect();
+        assert_eq!(calls, expected, "{act:?}");
+    }
 }
 
 /// A line of strace in words: the call and the files that it is about; none for what is not about the directory.
@@ -151,12 +160,10 @@ fn call(line: &str, directory: &str) -> Option<String> {
         let part = part.strip_prefix(directory).unwrap_or(part);
         let part = part.trim_start_matches('/');
         let file = part.strip_prefix("unfinished-").unwrap_or(part);
-        let word = if file == "index" {
-            "index"
-        } else if is_record(file) {
-            "record"
-        } else {
-            continue;
+        let word = match file {
+            INDEX | DERIVATION => file,
+            _ if is_record(file) => "record",
+            _ => continue,
         };
         files.push(part.replace(file, word));
     }
@@ -164,4 +171,35 @@ fn call(line: &str, directory: &str) -> Option<String> {
         files.push("directory".to_owned());
     }
     Some(format!("{name} {}", files.join(" ")))
+}
+
+#[test]
+fn a_sweep_with_an_index_from_before_removes_nothing() {
+    // spec: S5b
+    let seed = seed();
+    let directory = Directory::open(seed.path()).unwrap();
+    let names = || directory.names().unwrap().into_iter().collect::<BTreeSet<_>>();
+    let (newest, before) = (index(&directory).unwrap().unwrap(), names());
+    sweep(&directory, &Rests::from(&b"older"[..]), &[]).unwrap();
+    assert_eq!(names(), before);
+    sweep(&directory, &newest, &[]).unwrap();
+    assert_eq!(names(), BTreeSet::from([INDEX.to_owned()]));
+}
+
+#[test]
+fn of_many_first_derivations_one_is_kept() {
+    // spec: S3b
+    for _ in 0..20 {
+        let (shared, start) = (fresh(), Barrier::new(8));
+        let keep = |number: usize| {
+            let directory = Directory::open(shared.path()).unwrap();
+            start.wait();
+            keep_derivation(&directory, number.to_string()).unwrap()
+        };
+        let kept: BTreeSet<String> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|number| scope.spawn(move || keep(number))).collect();
+            all.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(kept.len(), 1, "{kept:?}");
+    }
 }

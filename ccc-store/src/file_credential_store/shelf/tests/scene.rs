@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use super::super::*;
 use crate::Keys;
+use crate::keys::tests::keys;
 use crate::sealed::Sealed;
 
 const OLD: &[u8] = b"the value before";
@@ -50,12 +51,6 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("nothing is waited for")
 }
 
-fn keys(numbers: &[u8]) -> Keys {
-    let key = |number: &u8| hex::encode([&[*number; 31][..], &[0]].concat());
-    let lines: Vec<String> = numbers.iter().map(key).collect();
-    Keys::parse(&Secret::from(lines.join("\n"))).unwrap()
-}
-
 fn open(directory: &Path, numbers: &[u8]) -> Sealed<Inline> {
     let shelf = Inline(Directory::open(directory).unwrap());
     now(Sealed::open(shelf, "credentials", &keys(numbers))).unwrap()
@@ -80,6 +75,8 @@ pub(super) enum Act {
     Put,
     Delete,
     Rotate,
+    /// A first start with a passphrase. It leaves one file more than the others.
+    Passphrase,
 }
 
 pub(super) const ACTS: [Act; 4] = [Act::First, Act::Put, Act::Delete, Act::Rotate];
@@ -98,6 +95,12 @@ impl Act {
             Self::First | Self::Put => put(store, self.name(), NEW),
             Self::Delete => now(store.delete(&key(self.name()))),
             Self::Rotate => now(store.rotate(&keys(self.keys()))).map(drop),
+            Self::Passphrase => {
+                let passphrase = Keys::passphrase(&Secret::from("hunter2 hunter2 hunter2"))?;
+                // Where the key is made is another thread, which is waited for.
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                runtime.block_on(store.adopt(&passphrase.and_retired(keys(self.keys()))))
+            }
         }
     }
 
@@ -109,7 +112,7 @@ impl Act {
         match self {
             Self::First | Self::Put => Some(NEW),
             Self::Delete => None,
-            Self::Rotate => Some(OLD),
+            Self::Rotate | Self::Passphrase => Some(OLD),
         }
     }
 }
@@ -118,7 +121,8 @@ impl Act {
 #[ignore = "the others start it, in a process of its own"]
 fn victim() {
     let variable = |name| std::env::var(name).unwrap();
-    let act = ACTS.into_iter().find(|act| format!("{act:?}") == variable("CCC_VICTIM")).unwrap();
+    let mut acts = ACTS.into_iter().chain([Act::Passphrase]);
+    let act = acts.find(|act| format!("{act:?}") == variable("CCC_VICTIM")).unwrap();
     let store = open(Path::new(&variable("CCC_VICTIM_DIRECTORY")), &[1]);
     if let Ok(most) = std::env::var("CCC_VICTIM_FILE_BYTES") {
         let most = Some(most.parse().unwrap());
@@ -141,7 +145,7 @@ pub(super) struct Scene {
     thread: String,
 }
 
-fn fresh() -> TempDir {
+pub(super) fn fresh() -> TempDir {
     let ours = fs::Permissions::from_mode(0o700);
     tempfile::Builder::new().permissions(ours).tempdir().unwrap()
 }
@@ -229,6 +233,12 @@ impl Scene {
     /// Old or new, and new where it said so; nothing else is touched, nothing is left, and it can go on.
     pub(super) fn judge(&self, said: Option<bool>, at: &str) {
         let (path, act) = (self.directory.path(), self.act);
+        if said == Some(false) {
+            let names = fs::read_dir(path).unwrap().map(|file| file.unwrap().file_name());
+            let mut names = names.filter_map(|name| name.into_string().ok());
+            let left = names.find(|name| Directory::is_unfinished(name));
+            assert_eq!(left, None, "{act:?}, {at}: it lived, and left something");
+        }
         let store = open(path, act.keys());
         let found = get(&store, act.name());
         let found = found.as_deref();
