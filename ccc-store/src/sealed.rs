@@ -87,12 +87,13 @@ impl<S: Shelf> Sealed<S> {
     /// No read waits meanwhile; how many records were put under it.
     pub(crate) async fn rotate(&self, keys: &Keys) -> Result<usize> {
         let new = self.checked(keys).await?;
-        // The index first: who has only older keys notices, and writes nothing more under them.
         let id = Some(Ok(new.active().id));
         let other = |rests: Option<&[u8]>| rests.map(envelope::key_id) != id;
-        self.change(|_, rests, _| Ok(other(rests).then(Plan::default))).await?;
         let mut rotated = 0;
         for _ in 0..PASSES {
+            // The index first: who has only older keys notices, and writes nothing more under them. In each pass:
+            // whoever only deletes leaves nothing else to write.
+            self.change(|_, rests, _| Ok(other(rests).then(Plan::default))).await?;
             let (mut more, mut damaged) = (0, None);
             for key in self.list().await? {
                 match self.rewrap(&key).await {
