@@ -141,6 +141,8 @@ mod tests {
             (vec![right.clone(), right.clone()], false),
             (vec![token.clone()], false),
             (vec![format!("Basic {token}")], false),
+            (vec![format!("Bearers{token}")], false),
+            (vec![format!("Bearer\t{token}")], false),
             (vec![format!("Bearer {almost}")], false),
             (vec![format!("Bearer {}", other.expose_str().unwrap())], false),
             (vec![format!("Bearer {}", &token[..42])], false),

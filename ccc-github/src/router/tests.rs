@@ -212,6 +212,10 @@ async fn a_webhook_without_secrets_puts_off_and_takes_others_from_the_next_deliv
         (put_off.status(), &put_off.headers()["retry-after"]),
         (503.try_into().unwrap(), &"10".parse().unwrap())
     );
+    // Of a body nothing is read that nobody could check.
+    let stalled = futures_util::stream::pending::<std::result::Result<Bytes, std::io::Error>>();
+    let stalled = app.clone().oneshot(request("issues", Body::from_stream(stalled), b"")).await;
+    assert_eq!(stalled.unwrap().status(), 503);
     for (all, expected) in [(&["s"][..], 202), (&["t"], 401), (&["t", "s"], 202), (&[], 503)] {
         webhook.use_secrets(secrets(all));
         assert_eq!(deliver().await.status(), expected, "{all:?}");

@@ -105,6 +105,22 @@ async fn what_a_killed_process_held_is_used_again_and_revoked() {
 }
 
 #[tokio::test]
+async fn of_several_tokens_the_newest_is_used_again() {
+    // spec: G1f
+    let (world, records) = (world().await, Records::default());
+    let killed = keeping(&world, store(&records, false), "one");
+    killed.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    world.pass(SignedDuration::from_mins(50));
+    // The first has not enough time left for this one.
+    let newest = killed.access(&world.repo, Grant::Read, 20 * MINUTE).await.unwrap();
+    drop(killed);
+    let next = keeping(&world, store(&records, false), "one");
+    assert_eq!(next.take_over().await.unwrap(), 2);
+    let access = next.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    assert_eq!(access.token.unwrap().expose(), newest.token.unwrap().expose());
+}
+
+#[tokio::test]
 async fn what_is_left_of_tokens_is_ended_or_forgotten() {
     // spec: G1f
     let world = world().await;

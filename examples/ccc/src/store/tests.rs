@@ -70,6 +70,28 @@ async fn several_at_once_have_one_key() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_just_starts_takes_the_key_that_is_there_by_then() {
+    // spec: S11c
+    let (_dir, config) = fresh();
+    let store = KeptStore::open(&config).await.unwrap();
+    put(&store, "a").await;
+    let over = ccc_core::CancellationToken::new();
+    let rotate = async {
+        while !over.is_cancelled() {
+            store.rotate().await.unwrap();
+        }
+    };
+    let start = async {
+        for _ in 0..200 {
+            let started = KeptStore::open(&config).await.unwrap();
+            started.get(&key("a")).await.unwrap().unwrap();
+        }
+        over.cancel();
+    };
+    tokio::join!(rotate, start);
+}
+
 #[tokio::test]
 async fn a_rotation_that_ended_in_the_middle_is_gone_on_with() {
     // spec: S11c

@@ -1,8 +1,8 @@
 //! What is kept, while a service runs that uses it.
 
 use std::fs::File;
-use std::io::Read as _;
-use std::net::SocketAddr;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -79,6 +79,17 @@ impl Waiting {
         self.site.send(request, body.to_vec()).await.0
     }
 
+    /// The status for a POST with this token and what comes after it, to which nothing is added.
+    fn status_of_raw(&self, token: &str, rest: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let head =
+            format!("POST /config HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{rest}");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut status = String::new();
+        BufReader::new(stream).read_line(&mut status).unwrap();
+        status.split(' ').nth(1).unwrap_or_default().to_owned()
+    }
+
     /// Once somebody else has changed what is kept, and said so.
     async fn taken(&self, what: &str, so: impl AsyncFn(&Self) -> bool) {
         self.service.signal(Signal::HUP);
@@ -131,6 +142,15 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
     for (body, status) in [(vec![b' '; 1 << 20], 413), (b"hunter2".to_vec(), 400)] {
         assert_eq!(waiting.ask("POST", "", &token, body).await.0, status);
     }
+    // Nothing is read of a body that says that it is too large, and no more than there may be of one that does not.
+    for (rest, status) in [
+        ("content-length: 1048576\r\n\r\n".to_owned(), "413"),
+        (format!("transfer-encoding: chunked\r\n\r\n20000\r\n{}", " ".repeat(0x20000)), "413"),
+        ("transfer-encoding: chunked\r\n\r\nZZ\r\n".to_owned(), "400"),
+    ] {
+        assert_eq!(waiting.status_of_raw(&token, &rest), status, "{}", &rest[..30]);
+    }
+    assert_eq!(waiting.status_of_raw("hunter2", "content-length: 1048576\r\n\r\n"), "401");
     let (status, view) = ask("POST", "", &app).await;
     assert_eq!((status, &view["appId"]), (200, &json!(7)), "{view}");
     assert!(!view.to_string().contains(SECRET) && !view.to_string().contains("PRIVATE"), "{view}");
@@ -160,11 +180,10 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
     waiting.taken("it waits again", waits).await;
     assert_eq!(ask("DELETE", "", &json!({})).await.0, 404);
     assert_eq!(waiting.ask("PUT", "", &token, Vec::new()).await.0, 405);
-    // A new token: the one before is none.
+    // A new token, made elsewhere: from then on the one before is none, whoever may not have heard of it.
     let new = waiting.ccc(&["config", "admin-token"]);
-    let lets_in = async |waiting: &Waiting| waiting.ask("GET", "", &new, Vec::new()).await.0 == 200;
-    waiting.taken("the new token is taken", lets_in).await;
     assert_eq!(ask("GET", "", &json!({})).await.0, 401);
+    assert_eq!(waiting.ask("GET", "", &new, Vec::new()).await.0, 200);
     let log = waiting.service.log();
     for line in
         ["no GitHub App is configured", "ccc config admin-token", "there is no App any more"]
@@ -276,6 +295,12 @@ async fn the_models_credential_is_kept_and_the_environment_brings_it_once() {
     assert_eq!(run(&site.dir.path().join("nothing")), "");
     assert!(!site.dir.path().join("nothing/credentials.key").exists(), "looking makes no store");
 
+    // The same is configured still: there is nothing to say.
+    let mut command = serve(&site, &data);
+    command.env("CCC_MODEL__API_KEY", KEY);
+    let (service, _) = start(command);
+    assert!(!service.log().contains("the model's credential"), "{}", service.log());
+    drop(service);
     // Another kind takes its place.
     let file = site.dir.path().join("token");
     std::fs::write(&file, "hunter2-of-a-subscription\n").unwrap();
