@@ -4,7 +4,7 @@ use ccc_core::ErrorKind;
 use serde_json::{Value, json};
 
 use super::open_named;
-use super::runtime::Runtime;
+use super::runtime::{Runtime, client};
 
 const KEY: &str = include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem");
 const TOKEN: &str = "hunter2-the-admin-token-of-the-worker";
@@ -19,7 +19,7 @@ fn runtime() -> Runtime {
 }
 
 async fn ask(runtime: &Runtime, method: &str, token: &str, body: String) -> (u16, String) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
     let request = client
         .request(method, format!("{}/config", runtime.url()))

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use ccc_github::http::ReqwestHttp;
 use tempfile::TempDir;
 
 pub(crate) const SECRET: &str = "a secret of more than thirty-two characters";
@@ -122,4 +123,11 @@ fn binary(starter: &Path) -> PathBuf {
     let modules = starter.parent().and_then(Path::parent).unwrap();
     let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "64" };
     modules.join(format!("@cloudflare/workerd-linux-{arch}/bin/workerd"))
+}
+
+/// A client without any secret.
+pub(crate) fn client() -> reqwest::Client {
+    // It needs TLS to be set up, as the library does for its own.
+    ReqwestHttp::direct().unwrap();
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }

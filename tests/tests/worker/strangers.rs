@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use super::runtime::{Runtime, SECRET};
+use super::runtime::{Runtime, SECRET, client};
 
 const INDEX: &str = r#"{"ask":"index"}"#;
 
@@ -28,7 +28,7 @@ fn message(path: &str, body: &str, secret: &str, later: i64, nonce: u8) -> Messa
 }
 
 async fn send(runtime: &Runtime, message: &Message) -> (u16, String) {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client();
     let request = client
         .post(format!("{}{}", runtime.url(), message.path))
         .header("ccc-date", &message.date)
