@@ -84,7 +84,7 @@ impl AdminToken {
         Ok(Self(digest))
     }
 
-    /// Whether a request with these headers is the operator's. Takes as long for a token that is almost right as for
+    /// Lets a request with these headers in, when it is the operator's. Takes as long for a token that is almost right as for
     /// any other.
     #[must_use]
     pub fn admits(&self, headers: &HeaderMap) -> Option<Admitted> {

@@ -196,7 +196,7 @@ impl Tokens {
         Ok((token.secret, self.client.to_local(token.expires_at)))
     }
 
-    /// As [`lease`](Self::lease), until what comes back is dropped.
+    /// A token for a call of our own, until what comes back is dropped.
     async fn hold(&self, repo: &RepoRef, grant: Grant) -> Result<Held> {
         self.get(repo, grant, MARGIN).await
     }
@@ -255,7 +255,7 @@ impl Tokens {
         }
         // Before anything is waited for: who is dropped meanwhile gives it back.
         let held = lasts.then(|| Held::new(&entry, token.clone()));
-        self.keep(key, &entry).await;
+        self.keep(key, &entry, kept::BEFORE_USE).await;
         if let Some(held) = held {
             return Ok(held);
         }

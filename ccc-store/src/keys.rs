@@ -139,6 +139,12 @@ impl Keys {
         self
     }
 
+    /// Whether there are others beside the first.
+    #[must_use]
+    pub fn has_retired(&self) -> bool {
+        self.0.len() > 1
+    }
+
     /// Whether a passphrase is among them, for which a store has to keep a [`Derivation`].
     pub(crate) fn need_derivation(&self) -> bool {
         self.0.iter().any(|source| matches!(source, Source::Passphrase(_)))

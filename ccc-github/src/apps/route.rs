@@ -18,7 +18,7 @@ pub const MAX_CONFIG: usize = MAX;
 pub struct ConfigAnswer {
     /// How it went.
     pub status: StatusCode,
-    /// What there is to say: an object.
+    /// What there is to say: an object, to which its carrier may add. The service adds `usedAppId`.
     pub body: Value,
 }
 

@@ -35,7 +35,7 @@ impl Tokens {
             // First, because the last one is handed out: a newer one goes before it.
             lock(&entry.tokens).insert(0, token);
         }
-        self.keep(key, entry).await;
+        self.keep(key, entry, kept::AFTER_USE).await;
         revoked
     }
 

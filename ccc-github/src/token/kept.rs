@@ -8,8 +8,10 @@ use zeroize::Zeroizing;
 
 use super::*;
 
-/// How long a store may take to write down which tokens there are.
-const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
+/// How long somebody waits who wants to use a token until it is written down.
+pub(super) const BEFORE_USE: Duration = Duration::from_secs(2);
+/// The same for what was revoked, which nobody waits to use, and the next process must not.
+pub(super) const AFTER_USE: Duration = Duration::from_secs(10);
 /// How long past their time the tokens of another holder are before somebody forgets them: clocks differ.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
@@ -87,19 +89,30 @@ impl Kept {
         Some((repo.parse().ok()?, *grant))
     }
 
-    /// What is there. One that does not read is said and left, and stands in nobody's way.
-    async fn read(&self, name: &CredentialKey) -> Option<Vec<Row>> {
-        let read = async {
-            let Some(stored) = self.store.get(name).await? else { return Ok(None) };
-            serde_json::from_slice(stored.secret.expose()).map(Some).map_err(|_| {
-                let line = format!("the credential `{name}` is not what is kept of tokens");
-                Error::new(ErrorKind::Corrupt, line)
-            })
-        };
-        read.await.unwrap_or_else(|error: Error| {
-            tracing::warn!(%error, "cannot read which tokens an earlier process had");
-            None
+    async fn read(&self, name: &CredentialKey) -> Result<Vec<Row>> {
+        let Some(stored) = self.store.get(name).await? else { return Ok(Vec::new()) };
+        serde_json::from_slice(stored.secret.expose()).map_err(|_| {
+            let line = format!("the credential `{name}` is not what is kept of tokens");
+            Error::new(ErrorKind::Corrupt, line)
         })
+    }
+
+    /// Removes what holders who did not come back have left, once it is long past its time.
+    async fn forget_others(&self, names: &[CredentialKey], now: Timestamp) -> Result<()> {
+        let gone = |row: &Row| now.duration_since(row.expires_at) > FORGOTTEN_AFTER;
+        let others = |name: &&CredentialKey| {
+            name.as_str().starts_with(&self.everybody) && self.key(name).is_none()
+        };
+        for name in names.iter().filter(others) {
+            match self.read(name).await {
+                Ok(rows) if rows.iter().all(gone) => self.store.delete(name).await?,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Corrupt => {}
+                // A store that does not answer is not asked for each of them.
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     async fn write(&self, key: Key, tokens: &[Token]) -> Result<()> {
@@ -118,12 +131,14 @@ impl Kept {
 impl Tokens {
     /// Writes down what there is. A store that fails, or does not answer, is said and keeps nobody from working: what
     /// it would have been good for is a crash.
-    pub(super) async fn keep(&self, key: Key, entry: &Entry) {
+    pub(super) async fn keep(&self, key: Key, entry: &Entry, within: Duration) {
         let Some(kept) = &self.kept else { return };
-        let _one_by_one = entry.keeping.lock().await;
-        let tokens = lock(&entry.tokens).clone();
-        let written = Box::pin(kept.write(key, &tokens));
-        let error = match select(written, Box::pin(self.client.sleep(WRITTEN_WITHIN))).await {
+        let written = Box::pin(async {
+            let _one_by_one = entry.keeping.lock().await;
+            let tokens = lock(&entry.tokens).clone();
+            kept.write(key, &tokens).await
+        });
+        let error = match select(written, Box::pin(self.client.sleep(within))).await {
             Either::Left((Ok(()), _)) => return,
             Either::Left((Err(error), _)) => error,
             Either::Right(_) => Error::new(ErrorKind::TimedOut, "the store does not answer"),
@@ -134,17 +149,16 @@ impl Tokens {
     pub(crate) async fn take_over(&self) -> Result<usize> {
         let Some(kept) = &self.kept else { return Ok(0) };
         let (mut used, now) = (0, self.client.now());
-        for name in kept.store.list().await? {
-            if !name.as_str().starts_with(&kept.everybody) {
-                continue;
-            }
-            let Some(rows) = kept.read(&name).await else { continue };
-            let Some(key) = kept.key(&name) else {
-                let gone = |row: &Row| now.duration_since(row.expires_at) > FORGOTTEN_AFTER;
-                if rows.iter().all(gone) {
-                    kept.store.delete(&name).await?;
+        let names = kept.store.list().await?;
+        for name in &names {
+            let Some(key) = kept.key(name) else { continue };
+            let rows = match kept.read(name).await {
+                Ok(rows) => rows,
+                // One that does not read is left, and stands in nobody's way.
+                Err(error) => {
+                    tracing::warn!(%error, "cannot read which tokens an earlier process had");
+                    continue;
                 }
-                continue;
             };
             let entry = self.entry(key);
             // In this order, so that the newest is the last, which is handed out.
@@ -157,7 +171,10 @@ impl Tokens {
                     self.revoke_or_say(&token.secret, Who::Installation(token.installation)).await;
                 }
             }
-            self.keep(key, &entry).await;
+            self.keep(key, &entry, AFTER_USE).await;
+        }
+        if let Err(error) = kept.forget_others(&names, now).await {
+            tracing::warn!(%error, "cannot look what others have left of their tokens");
         }
         Ok(used)
     }

@@ -3,9 +3,10 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
 use ccc_core::credential::Version;
 use ccc_core::{CancellationToken, Clock, CredentialStore, Error, ErrorKind, Result, Secret};
-use ccc_github::{App, AppChange, AppKey, Apps, Endpoints, GitHub, Secrets, Webhook};
+use ccc_github::{Admitted, App, AppChange, AppKey, Apps, Endpoints, GitHub, Secrets, Webhook};
 
 mod route;
 #[cfg(test)]
@@ -172,10 +173,33 @@ impl KeptApp {
         *self.admin.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lets the operator in. A token that is none any more lets nobody in, whoever made the new one: the store is
+    /// asked, for each request with a token that counted a moment ago.
+    pub(crate) async fn admit(&self, headers: &HeaderMap) -> Result<Option<Admitted>> {
+        if self.admin().and_then(|admin| admin.admits(headers)).is_none() {
+            return Ok(None);
+        }
+        self.learn_admin().await?;
+        Ok(self.admin().and_then(|admin| admin.admits(headers)))
+    }
+
+    async fn learn_admin(&self) -> Result<()> {
+        let admin = match admin::kept(&*self.store).await {
+            // It lets nobody in, and keeps nobody's App from being used.
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                tracing::error!("{error}: `ccc config admin-token` makes another");
+                None
+            }
+            kept => kept?,
+        };
+        *self.admin.write().unwrap_or_else(PoisonError::into_inner) = admin;
+        Ok(())
+    }
+
     /// Makes the first token: none, when there is one.
     pub(crate) async fn first_token(&self) -> Result<Option<Secret>> {
         let made = admin::make(&*self.store, true).await?;
-        // What is wrong with the App must not keep the token from being shown: there is no second time.
+        // What went wrong since with the App must not keep the token from being shown: there is no second time.
         self.look().await;
         Ok(made)
     }
@@ -207,19 +231,11 @@ impl KeptApp {
     /// any more. Of several it stays the one that it is, or else is none until somebody says which.
     ///
     /// # Errors
-    /// Those of the store: it stays what it was then.
+    /// Those of the store, and of an App that is none: it stays what it was then.
     pub(crate) async fn take(&self) -> Result<bool> {
         let _one_by_one = self.looking.lock().await;
         let ours = self.app_id();
-        let admin = match admin::kept(&*self.store).await {
-            // It lets nobody in, and keeps nobody's App from being used.
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                tracing::error!("{error}: `ccc config admin-token` makes another");
-                None
-            }
-            kept => kept?,
-        };
-        *self.admin.write().unwrap_or_else(PoisonError::into_inner) = admin;
+        self.learn_admin().await?;
         let app_id = match self.chosen {
             Some(chosen) => Some(chosen),
             None => match (&self.apps.list().await?[..], ours) {

@@ -86,7 +86,13 @@ async fn show(config: &Config, json: bool) -> Result<bool> {
                 Err(error) => return Err(error),
             }
         }
-        model = model::kept_kind(&*store).await?;
+        model = match model::kept_kind(&*store).await {
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                say(error.message());
+                None
+            }
+            kept => kept?,
+        };
     }
     if json {
         print(&format!("{:#}", serde_json::json!({ "apps": all, "model": model })));

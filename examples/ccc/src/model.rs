@@ -116,12 +116,17 @@ pub(crate) async fn for_service(
     let Some((kind, secret)) = given? else { return Ok(None) };
     let record = Record::of(kind, &secret)?;
     match store.put(&name()?, &record.write()?, Precondition::Absent).await {
-        // Somebody else was quicker: the same, where it has the same configuration.
-        Err(error) if error.kind() == ErrorKind::Conflict => {}
-        done => drop(done?),
+        // Somebody else was quicker.
+        Err(error) if error.kind() == ErrorKind::Conflict => match kept(store).await? {
+            Some(theirs) => theirs.handed_over().await.map(Some),
+            None => Err(error),
+        },
+        Err(error) => Err(error),
+        Ok(_) => {
+            tracing::info!("the model's credential is kept: it need no longer be configured");
+            record.handed_over().await.map(Some)
+        }
     }
-    tracing::info!("the model's credential is kept: it need no longer be configured");
-    record.handed_over().await.map(Some)
 }
 
 async fn kept(store: &dyn CredentialStore) -> Result<Option<Record>> {

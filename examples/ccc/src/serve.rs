@@ -80,7 +80,7 @@ fn announce(service: &Service, listener: &tokio::net::TcpListener) {
     }
     if service.waits() {
         tracing::warn!(
-            "no GitHub App is configured: deliveries are put off until `POST /config` or `ccc config set` brings one"
+            "no GitHub App is in use: deliveries are put off until `POST /config` or `ccc config set` brings one"
         );
     }
     tracing::warn!("runs are kept in memory: what is accepted dies with this process");

@@ -165,7 +165,7 @@ impl KeptStore {
         }
         let mut known = read(&place)?;
         let inner = loop {
-            match inner(config, is_file.then_some(&directory), &keys(&place, &known)?).await {
+            match open_inner(config, is_file.then_some(&directory), &keys(&place, &known)?).await {
                 Ok(inner) => break inner,
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
                     // Somebody may have put it under another key since.
@@ -274,7 +274,7 @@ impl CredentialStore for KeptStore {
 }
 
 /// In that directory, or else in the object.
-async fn inner(config: &Config, directory: Option<&PathBuf>, keys: &Keys) -> Result<Inner> {
+async fn open_inner(config: &Config, directory: Option<&PathBuf>, keys: &Keys) -> Result<Inner> {
     if let Some(directory) = directory {
         return FileCredentialStore::open(directory.clone(), keys).await.map(Inner::File);
     }

@@ -30,9 +30,11 @@ pub(crate) async fn open(env: &Env) -> Result<DurableObjectCredentialStore> {
     let keys = Keys::parse(&key)?;
     let clock = Arc::new(WorkerClock);
     let store = DurableObjectCredentialStore::open(Bound(object), clock, &keys).await?;
-    if key.expose_str()?.lines().filter(|line| !line.trim().is_empty()).count() > 1 {
-        // Everything goes under the first of them, and then the others may go.
-        store.rotate(&keys).await?;
+    // Everything goes under the first of them, and then the others may go. What cannot hides nothing else.
+    if keys.has_retired()
+        && let Err(error) = store.rotate(&keys).await
+    {
+        worker::console_error!("not all is under the first line of CREDENTIALS_KEY: {error}");
     }
     Ok(store)
 }

@@ -31,7 +31,9 @@ pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Re
         _ => return refuse(413, "a body must say its length, and that is 64 KiB at most"),
     };
     // As it was sent: the crate's own type takes one that it does not know for GET.
-    let method = Method::from_bytes(request.inner().method().as_bytes()).unwrap_or_default();
+    let Ok(method) = Method::from_bytes(request.inner().method().as_bytes()) else {
+        return refuse(405, "GET, POST and DELETE are answered here");
+    };
     let url = request.url()?;
     match apps(env).await {
         Ok(apps) => {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::http::{Method, Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use ccc_core::{Clock, SystemClock};
-use ccc_github::{Admitted, MAX_CONFIG};
+use ccc_github::MAX_CONFIG;
 use futures_util::StreamExt as _;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -24,7 +24,14 @@ const READ_WITHIN: Duration = Duration::from_secs(8);
 pub(crate) async fn config(State(app): State<Arc<KeptApp>>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
     // Before anything is read of what a stranger sends.
-    let Some(admitted) = admit(&app, &head.headers).await else {
+    let admitted = match app.admit(&head.headers).await {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            tracing::error!("cannot look which admin token counts: {error}");
+            return refuse(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer: try again");
+        }
+    };
+    let Some(admitted) = admitted else {
         let line = "send the admin token as `Authorization: Bearer …`; `ccc config admin-token` makes a new one";
         let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
         return (challenge, refuse(StatusCode::UNAUTHORIZED, line)).into_response();
@@ -46,7 +53,8 @@ pub(crate) async fn config(State(app): State<Arc<KeptApp>>, request: Request<Bod
     };
     let answered = async move {
         let mut answer = app.apps.answer(admitted, &head.method, head.uri.query(), &body).await;
-        if head.method != Method::GET {
+        // A failure of the store's may have happened after the write.
+        if head.method != Method::GET && !answer.status.is_client_error() {
             app.look().await;
         }
         if answer.status.is_success() {
@@ -75,14 +83,6 @@ async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Response> {
         whole.extend_from_slice(&chunk);
     }
     Ok(whole)
-}
-
-/// Whether it is the operator. A token that is none any more lets nobody in, whoever made the new one: the store is
-/// asked, once for each request with a token that counted a moment ago.
-async fn admit(app: &KeptApp, headers: &HeaderMap) -> Option<Admitted> {
-    app.admin()?.admits(headers)?;
-    app.look().await;
-    app.admin()?.admits(headers)
 }
 
 fn too_large() -> Response {

@@ -2,7 +2,7 @@
 
 use ccc_core::CredentialKey;
 use ccc_core::credential::Precondition;
-use ccc_core::testing::ManualClock;
+use ccc_core::testing::{Fault, Faults, Faulty, ManualClock};
 use ccc_store::MemoryCredentialStore;
 
 use super::*;
@@ -11,13 +11,17 @@ const KEY: &str = include_str!("../../tests/cli/key-for-tests.pem");
 
 fn kept(chosen: Option<u64>) -> (Arc<MemoryCredentialStore>, KeptApp) {
     let store = Arc::new(MemoryCredentialStore::default());
+    (Arc::clone(&store), over(store, chosen))
+}
+
+fn over(store: Arc<dyn CredentialStore>, chosen: Option<u64>) -> KeptApp {
     let mut config = Config::default();
     config.github.app_id = chosen;
-    let clock = Arc::new(ccc_core::SystemClock);
-    let github = GitHub::waiting(clock).api_url("http://127.0.0.1:1").build().unwrap();
     config.github.api_url = Some("http://127.0.0.1:1".to_owned());
+    let github = GitHub::waiting(Arc::new(ccc_core::SystemClock)).api_url("http://127.0.0.1:1");
+    let github = github.build().unwrap();
     let webhook = Arc::new(Webhook::waiting(github.host()));
-    (Arc::clone(&store), KeptApp::new(&config, store, Arc::new(github), webhook).unwrap())
+    KeptApp::new(&config, store, Arc::new(github), webhook).unwrap()
 }
 
 fn app(number: u64, secret: &str) -> AppChange {
@@ -100,4 +104,23 @@ async fn what_is_damaged_changes_nothing() {
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(!error.to_string().contains("hunter2"), "{error}");
     assert_eq!(kept.app_id(), Some(7), "it stays what it was");
+}
+
+#[tokio::test]
+async fn a_token_lets_in_that_counts_now_and_not_one_that_did() {
+    // spec: S12a, S12b
+    // What the admission asks of the store fails: before it a token is made, and what is there looked at.
+    let faults = Arc::new(Faults::at(3, Fault::Fail(ErrorKind::Unavailable)));
+    let store = Arc::new(Faulty::new(MemoryCredentialStore::default(), &faults));
+    let kept = over(Arc::clone(&store) as _, None);
+    let token = kept.first_token().await.unwrap().unwrap();
+    let mut headers = HeaderMap::new();
+    assert!(kept.admit(&headers).await.unwrap().is_none());
+    assert_eq!(faults.calls().len(), 3, "a stranger has the store asked");
+    let value = format!("Bearer {}", token.expose_str().unwrap()).parse().unwrap();
+    headers.insert(axum::http::header::AUTHORIZATION, value);
+    assert_eq!(kept.admit(&headers).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(kept.admit(&headers).await.unwrap().is_some());
+    admin::make(&*store, false).await.unwrap();
+    assert!(kept.admit(&headers).await.unwrap().is_none(), "another was made meanwhile");
 }

@@ -21,9 +21,10 @@ pub(super) fn read(path: &Path) -> Result<Secret> {
     let found = fs::metadata(path).map_err(failed)?;
     // Root's is whoever mounted it here.
     if found.uid() != rustix::process::geteuid().as_raw() && found.uid() != 0 {
-        let line =
-            format!("the key of the credentials at {} belongs to another user", path.display());
-        return Err(Error::new(ErrorKind::InvalidInput, line));
+        tracing::warn!(
+            "the key of the credentials belongs to another user, who can put another in its place: {}",
+            path.display()
+        );
     }
     if !found.is_file() {
         let line = format!("the key of the credentials at {} is no file", path.display());
@@ -93,9 +94,9 @@ pub(super) fn hold(path: &Path) -> Result<File> {
 }
 
 /// Beside the path, for its owner alone, and on the disk.
-fn prepared(path: &Path, key: &Secret) -> io::Result<NamedTempFile> {
+fn prepared(path: &Path, text: &Secret) -> io::Result<NamedTempFile> {
     let mut new = NamedTempFile::new_in(directory(path))?;
-    new.write_all(key.expose())?;
+    new.write_all(text.expose())?;
     new.write_all(b"\n")?;
     new.as_file().sync_all()?;
     Ok(new)
