@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use super::support::{Running, SECRET, Site, ccc, sign, text};
+use super::support::{SECRET, Site, ccc, listening, text};
 
 const KEY: &str = include_str!("key-for-tests.pem");
 const CANARY: &str = "hunter2-of-the-hook";
@@ -167,22 +167,10 @@ async fn a_service_goes_on_with_what_it_was_once_told() {
             .env("CCC_GITHUB__WRITE_SPACING_MS", "0")
             .env("CCC_AGENT__KIND", "command:true")
             .envs(settings.iter().copied());
-        Running::start(command, |line| {
-            let (_, rest) = line.split_once("listening on http://")?;
-            rest.split(',').next()?.parse::<std::net::SocketAddr>().ok()
-        })
-    };
-    let ping = async |address: std::net::SocketAddr, secret: &str| {
-        let body = br#"{"zen": "x", "hook_id": 1, "hook": {}}"#;
-        let request = http::Request::post(format!("http://{address}/webhook/github"))
-            .header("content-type", "application/json")
-            .header("x-github-event", "ping")
-            .header("x-github-delivery", "6f8e6a70-0000-4000-8000-000000000001")
-            .header("x-hub-signature-256", sign(secret, body));
-        site.send(request, body.to_vec()).await.0
+        listening(command)
     };
     let (service, address) = start(&[]);
-    assert_eq!(ping(address, SECRET).await, 200, "{}", service.log());
+    assert_eq!(site.ping(address, SECRET).await, 200, "{}", service.log());
     drop(service);
     // What is configured differs by now: what is kept counts, and that is said.
     let other = site.dir.path().join("other");
@@ -193,8 +181,8 @@ async fn a_service_goes_on_with_what_it_was_once_told() {
         ("CCC_GITHUB__PRIVATE_KEY_FILE", "/nowhere"),
         ("CCC_GITHUB__WEBHOOK_SECRET_FILE", other.to_str().unwrap()),
     ]);
-    assert_eq!(ping(address, SECRET).await, 200, "{}", service.log());
-    assert_eq!(ping(address, "another secret").await, 401);
+    assert_eq!(site.ping(address, SECRET).await, 200, "{}", service.log());
+    assert_eq!(site.ping(address, "another secret").await, 401);
     let log = service.log();
     assert!(
         log.contains("the webhook secret that is configured is not the one that is kept"),

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
-use super::support::{Running, SECRET, Site, ccc, sign, text};
+use super::support::{Running, SECRET, Site, ccc, listening, text};
 
 const FIX: &str = "command:sed -i s/3/2/ sum.txt";
 
@@ -36,17 +36,10 @@ fn serve(site: &Site, data: &Path) -> Command {
     command
 }
 
-fn start(command: Command) -> (Running, SocketAddr) {
-    Running::start(command, |line| {
-        let (_, rest) = line.split_once("listening on http://")?;
-        rest.split(',').next()?.parse().ok()
-    })
-}
-
 impl Waiting {
     async fn start() -> Self {
         let site = Site::start("command:true").await;
-        let (service, address) = start(serve(&site, &site.dir.path().join("other")));
+        let (service, address) = listening(serve(&site, &site.dir.path().join("other")));
         site.github.set_webhook_url(format!("http://{address}/webhook/github"));
         Self { site, service, address }
     }
@@ -70,13 +63,7 @@ impl Waiting {
     }
 
     async fn deliver(&self, secret: &str) -> u16 {
-        let body = br#"{"zen": "x", "hook_id": 1, "hook": {}}"#;
-        let request = http::Request::post(format!("http://{}/webhook/github", self.address))
-            .header("content-type", "application/json")
-            .header("x-github-event", "ping")
-            .header("x-github-delivery", "6f8e6a70-0000-4000-8000-000000000001")
-            .header("x-hub-signature-256", sign(secret, body));
-        self.site.send(request, body.to_vec()).await.0
+        self.site.ping(self.address, secret).await
     }
 
     /// The status for a POST with this token and what comes after it, to which nothing is added.
@@ -223,7 +210,7 @@ async fn a_terminal_shows_the_first_token_and_shows_it_once() {
     assert_eq!(token.len(), 43, "{first}");
     assert!(!shown("listening on").contains("admin token"), "once");
     // It is the one that counts; what is kept of it is not it.
-    let (_service, address) = start(serve(&site, &data));
+    let (_service, address) = listening(serve(&site, &data));
     let request = http::Request::get(format!("http://{address}/config"));
     let (status, _) =
         site.send(request.header("authorization", format!("Bearer {token}")), Vec::new()).await;
@@ -244,7 +231,7 @@ async fn what_a_killed_service_held_is_revoked_by_the_next_one() {
     site.service.signal(Signal::KILL);
     site.service.child.wait().unwrap();
     assert!(live(&site) > 0);
-    let (mut next, _) = start(serve(&site, &site.dir.path().join("data")));
+    let (mut next, _) = listening(serve(&site, &site.dir.path().join("data")));
     let log = |next: &Running| next.log().contains("took over what an earlier process held");
     site.until("what was held is known", |_| log(&next)).await;
     next.signal(Signal::TERM);
@@ -297,7 +284,7 @@ async fn the_models_credential_is_kept_and_the_environment_brings_it_once() {
     // The same is configured still: there is nothing to say.
     let mut command = serve(&site, &data);
     command.env("CCC_MODEL__API_KEY", KEY);
-    let (service, _) = start(command);
+    let (service, _) = listening(command);
     assert!(!service.log().contains("the model's credential"), "{}", service.log());
     drop(service);
     // Another kind takes its place.
@@ -312,7 +299,7 @@ async fn the_models_credential_is_kept_and_the_environment_brings_it_once() {
     // What is configured differs by now, and that is said.
     let mut command = serve(&site, &data);
     command.env("CCC_MODEL__API_KEY", KEY);
-    let (service, _) = start(command);
+    let (service, _) = listening(command);
     assert!(service.log().contains("the model's credential that is configured is not the one"));
     assert!(!service.log().contains("hunter2"));
     drop(service);

@@ -86,6 +86,14 @@ impl Running {
     }
 }
 
+/// Starts a service, and waits until it says where it listens.
+pub(crate) fn listening(command: Command) -> (Running, SocketAddr) {
+    Running::start(command, |line| {
+        let (_, rest) = line.split_once("listening on http://")?;
+        rest.split(',').next()?.parse().ok()
+    })
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -140,10 +148,7 @@ impl Site {
             .env("CCC_GITHUB__WRITE_SPACING_MS", "0")
             .env("CCC_AGENT__KIND", agent)
             .envs(settings.iter().copied());
-        let (service, address) = Running::start(command, |line| {
-            let (_, rest) = line.split_once("listening on http://")?;
-            rest.split(',').next()?.parse::<SocketAddr>().ok()
-        });
+        let (service, address) = listening(command);
         github.set_webhook_url(format!("http://{address}/webhook/github"));
         let http = ReqwestHttp::direct().unwrap();
         Self { github, repo, service, address, dir, http }
@@ -181,6 +186,17 @@ impl Site {
         self.open_issue(title).await;
         self.github.set_webhook_url(self.url("/webhook/github"));
         self.github.deliveries().last().unwrap().body.clone()
+    }
+
+    /// The status of a ping to some service, signed with that.
+    pub(crate) async fn ping(&self, address: SocketAddr, secret: &str) -> u16 {
+        let body = br#"{"zen": "x", "hook_id": 1, "hook": {}}"#;
+        let request = http::Request::post(format!("http://{address}/webhook/github"))
+            .header("content-type", "application/json")
+            .header("x-github-event", "ping")
+            .header("x-github-delivery", "6f8e6a70-0000-4000-8000-000000000001")
+            .header("x-hub-signature-256", sign(secret, body));
+        self.send(request, body.to_vec()).await.0
     }
 
     /// A signed delivery.

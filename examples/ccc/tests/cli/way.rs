@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::support::{Running, SECRET, ccc};
+use super::support::{SECRET, ccc, listening};
 
 /// Serves TLS for `localhost`, and passes on what is in it; gives the authority's certificate.
 async fn tls(listener: TcpListener, to: SocketAddr, tasks: &mut JoinSet<()>) -> String {
@@ -113,10 +113,7 @@ async fn api_and_git_go_the_way_that_the_operator_names() {
             .env("CCC_GITHUB__WRITE_SPACING_MS", "0")
             .env("CCC_AGENT__KIND", "command:sed -i s/3/2/ sum.txt")
             .envs(settings.iter().copied());
-        Running::start(command, |line| {
-            let (_, rest) = line.split_once("listening on http://")?;
-            rest.split(',').next()?.parse::<SocketAddr>().ok()
-        })
+        listening(command)
     };
     let until = async |what: &str, so: &dyn Fn() -> bool, log: &dyn Fn() -> String| {
         for _ in 0..1_000 {
