@@ -84,8 +84,8 @@ impl AdminToken {
         Ok(Self(digest))
     }
 
-    /// Lets a request with these headers in, when it is the operator's. Takes as long for a token that is almost right as for
-    /// any other.
+    /// Lets a request with these headers in, when it is the operator's. Takes as long for a token that is almost right
+    /// as for any other.
     #[must_use]
     pub fn admits(&self, headers: &HeaderMap) -> Option<Admitted> {
         let mut all = headers.get_all(header::AUTHORIZATION).iter();

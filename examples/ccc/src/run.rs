@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use ccc_core::event::{IssueEvent, IssueSnapshot, Trigger};
 use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, SystemClock, VcsHost};
-
 use ccc_github::GitHub;
 
 use crate::cli::{RunArgs, interrupted, print, say};

@@ -8,7 +8,7 @@ use ccc_store::durable_object::Channel;
 use ccc_store::{DurableObjectCredentialStore, Keys};
 use futures_util::future::{Either, select};
 use jiff::Timestamp;
-use worker::{Delay, Env, Method, Request, RequestInit, Response, Stub};
+use worker::{Delay, Env, Method, Request, RequestInit, Stub};
 
 /// The object of the Worker's own store. Nobody far away reaches it.
 pub(crate) const OWN: &str = "worker";
@@ -98,14 +98,4 @@ impl Clock for WorkerClock {
         // A timer may ring by less than one of its milliseconds too early.
         Delay::from(duration + Duration::from_millis(1)).await;
     }
-}
-
-/// A response as the runtime has it.
-pub(crate) fn respond(response: http::Response<String>) -> worker::Result<Response> {
-    let (head, body) = response.into_parts();
-    let mut response = Response::ok(body)?.with_status(head.status.as_u16());
-    for (name, value) in &head.headers {
-        response.headers_mut().set(name.as_str(), value.to_str().unwrap_or_default())?;
-    }
-    Ok(response)
 }

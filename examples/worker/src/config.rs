@@ -5,11 +5,11 @@ use std::sync::Arc;
 use ccc_core::{Error, ErrorKind, Result};
 use ccc_github::{AdminToken, Admitted, Apps, Endpoints, MAX_CONFIG};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method};
 use serde_json::json;
 use worker::{Env, Request, Response};
 
-use crate::bound::{self, respond, secret};
+use crate::bound::{self, secret};
 
 /// `GET`, `POST` and `DELETE` of `/config`, as `Apps::answer` has them.
 pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Response> {
@@ -70,6 +70,15 @@ async fn apps(env: &Env) -> Result<Apps> {
 }
 
 fn refuse(status: u16, why: &str) -> worker::Result<Response> {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    Ok(Response::from_json(&json!({ "error": why }))?.with_status(status.as_u16()))
+    Ok(Response::from_json(&json!({ "error": why }))?.with_status(status))
+}
+
+/// A response as the runtime has it.
+fn respond(response: http::Response<String>) -> worker::Result<Response> {
+    let (head, body) = response.into_parts();
+    let mut response = Response::ok(body)?.with_status(head.status.as_u16());
+    for (name, value) in &head.headers {
+        response.headers_mut().set(name.as_str(), value.to_str().unwrap_or_default())?;
+    }
+    Ok(response)
 }

@@ -124,6 +124,19 @@ async fn an_object_that_is_handed_the_workers_secrets_does_nothing() {
     assert_eq!(status, 503, "{answer}");
     assert!(answer.contains("deploy it with entry.mjs as it is"), "{answer}");
     assert!(open_named(&runtime, "main", &[1]).await.is_err());
+    // What a module may import of them is nothing, and something without that line.
+    let imports = entry
+        .replace("{ DurableObject }", "{ DurableObject, env }")
+        .replace("new Kept(state, {})", "new Kept(state, env)");
+    assert_ne!(imports, entry);
+    runtime.entry = Some(imports);
+    for (without, status) in
+        [(r#"compatibilityFlags = ["disallow_importable_env"],"#, 503), ("", 200)]
+    {
+        runtime.without = without;
+        runtime.restart();
+        assert_eq!(ask(&runtime, "GET", TOKEN, String::new()).await.0, status, "{without}");
+    }
     runtime.entry = Some(entry.to_owned());
     runtime.restart();
     assert_eq!(ask(&runtime, "POST", TOKEN, app()).await.0, 200);

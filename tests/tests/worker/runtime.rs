@@ -15,6 +15,8 @@ pub(crate) struct Runtime {
     pub(crate) secrets: Vec<(&'static str, String)>,
     /// What it loads first, where that is not what is deployed.
     pub(crate) entry: Option<String>,
+    /// Without this line of its configuration.
+    pub(crate) without: &'static str,
     process: Option<Child>,
     port: u16,
     objects: TempDir,
@@ -27,7 +29,8 @@ impl Runtime {
 
     pub(crate) fn with(secrets: Vec<(&'static str, String)>) -> Self {
         let objects = tempfile::tempdir().unwrap();
-        let mut runtime = Self { secrets, entry: None, process: None, port: 0, objects };
+        let mut runtime =
+            Self { secrets, entry: None, without: "", process: None, port: 0, objects };
         runtime.restart();
         runtime
     }
@@ -51,6 +54,9 @@ impl Runtime {
             }
             std::fs::write(other.join("entry.mjs"), entry).unwrap();
             config = other.join("workerd.capnp");
+            let settings = std::fs::read_to_string(&config).unwrap();
+            assert!(settings.contains(self.without));
+            std::fs::write(&config, settings.replace(self.without, "")).unwrap();
         }
         let mut objects = std::ffi::OsString::from("--directory-path=objects=");
         objects.push(self.objects.path());
