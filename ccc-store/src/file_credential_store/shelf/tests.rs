@@ -16,7 +16,7 @@ use super::*;
 
 mod scene;
 
-use scene::{ACTS, Act, Scene, fresh, seed};
+use scene::{ACTS, Act, Scene, WAITS, fresh, seed};
 
 fn strace_is_there() -> bool {
     let asked = Command::new("strace").arg("-V").output();
@@ -29,8 +29,9 @@ fn calls(seed: &Path, act: Act) -> Vec<String> {
     let log = NamedTempFile::new().unwrap();
     assert_eq!(scene.go_with(&["-o", log.path().to_str().unwrap()]), Some(true));
     let text = fs::read_to_string(log.path()).unwrap();
-    let lines = text.lines().skip(1).take_while(|line| !line.starts_with("write(1,"));
-    lines.map(|line| line.split('(').next().unwrap().to_owned()).collect()
+    let lines = text.lines().take_while(|line| !line.starts_with("write(1,"));
+    let names = lines.map(|line| line.split('(').next().unwrap());
+    names.filter(|name| *name != WAITS).map(str::to_owned).collect()
 }
 
 /// Harms the writer at each of its system calls, or of those with these names: once at the first, once at the
