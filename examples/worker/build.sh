@@ -11,7 +11,7 @@ if [ -z "$module" ]; then
   module=${CARGO_TARGET_DIR:-$here/../../target}/$target/release/ccc_worker.wasm
 fi
 rm -rf "$out"
-"${WASM_BINDGEN:-wasm-bindgen}" --target web --no-typescript --out-dir "$out" "$module"
+"${WASM_BINDGEN:-wasm-bindgen}" --target web --no-typescript --out-dir "$out" --out-name ccc_worker "$module"
 # The glue's own pieces have names that change with every version of it.
 number=0
 for piece in "$out"/snippets/*/*.js; do

@@ -11,6 +11,8 @@ use ccc_core::{CredentialKey, CredentialStore as _, ErrorKind, Secret, SystemClo
 use ccc_store::durable_object::Remote;
 use ccc_store::{DurableObjectCredentialStore, Keys};
 
+#[path = "worker/bound.rs"]
+mod bound;
 #[path = "worker/config.rs"]
 mod config;
 #[path = "worker/runtime.rs"]

@@ -11,6 +11,8 @@ pub(crate) const SECRET: &str = "a secret of more than thirty-two characters";
 
 #[derive(Debug)]
 pub(crate) struct Runtime {
+    /// The directory in which `.ci/workerd` has built it.
+    built: &'static str,
     /// What is bound to the Worker beside the secret of those far away.
     pub(crate) secrets: Vec<(&'static str, String)>,
     /// What it loads first, where that is not what is deployed.
@@ -28,9 +30,13 @@ impl Runtime {
     }
 
     pub(crate) fn with(secrets: Vec<(&'static str, String)>) -> Self {
+        Self::of("worker", secrets)
+    }
+
+    pub(crate) fn of(built: &'static str, secrets: Vec<(&'static str, String)>) -> Self {
         let objects = tempfile::tempdir().unwrap();
         let mut runtime =
-            Self { secrets, entry: None, without: "", process: None, port: 0, objects };
+            Self { built, secrets, entry: None, without: "", process: None, port: 0, objects };
         runtime.restart();
         runtime
     }
@@ -39,7 +45,7 @@ impl Runtime {
     pub(crate) fn restart(&mut self) {
         self.stop();
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-        let mut config = target.join("worker/workerd.capnp");
+        let mut config = target.join(self.built).join("workerd.capnp");
         let program =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/npm/node_modules/.bin/workerd");
         for part in [&config, &program] {

@@ -1,0 +1,18 @@
+//! A Worker for one test: the store and the object of `examples/worker`, from the very same files, behind a door
+//! that is open to everybody.
+//!
+//! Nothing here is for people to deploy: it hands its secrets to whoever asks. `.ci/workerd` builds it, and
+//! `tests/tests/worker/bound.rs` runs the common suite on it; anywhere but on wasm32 this crate is empty.
+
+#[cfg(target_arch = "wasm32")]
+#[path = "../../../examples/worker/src/bound.rs"]
+mod bound;
+#[cfg(target_arch = "wasm32")]
+mod door;
+#[cfg(target_arch = "wasm32")]
+#[path = "../../../examples/worker/src/object.rs"]
+#[allow(missing_docs, missing_debug_implementations, reason = "of what the macro makes")]
+mod object;
+
+#[cfg(target_arch = "wasm32")]
+pub use object::Credentials;
