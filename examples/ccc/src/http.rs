@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::middleware::map_request;
 use ccc_core::{CancellationToken, Clock, SystemClock};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -14,6 +15,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
+
+mod unread;
 
 /// More wait in the system's queue.
 const MAX_CONNECTIONS: usize = 512;
@@ -28,6 +31,7 @@ const BREATHE: Duration = Duration::from_millis(100);
 
 /// Answers until `shutdown`; then finishes what it is answering, for [`ANSWER_WITHIN`] at most.
 pub(crate) async fn serve(listener: TcpListener, app: Router, shutdown: CancellationToken) {
+    let app = app.layer(map_request(async |request| unread::read_to_the_end(request)));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));

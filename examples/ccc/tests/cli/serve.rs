@@ -200,6 +200,48 @@ async fn a_stranger_who_reads_nothing_of_the_answers_is_not_waited_for() {
     assert!(ended.is_some(), "the connection was left open");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_is_told_so_while_still_sending() {
+    // spec: W1e
+    let site = Site::start("command:true").await;
+    // What a request is answered, or the error of whoever sends all of it first.
+    let ask = |head: &str, body: usize| {
+        let mut stream = TcpStream::connect(site.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let head = format!("POST {head}\r\nhost: x\r\nconnection: close\r\n");
+        write!(stream, "{head}content-length: {body}\r\n\r\n")?;
+        for _ in 0..body >> 20 {
+            stream.write_all(&[b' '; 1 << 20])?;
+        }
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map(|_| answer)
+    };
+    for (head, body, status) in [
+        ("/webhook/github HTTP/1.1", 30 << 20, 413),
+        ("/webhook/github HTTP/1.1", 20 << 20, 400),
+        ("/health HTTP/1.1", 20 << 20, 405),
+        ("/nothing HTTP/1.1", 20 << 20, 404),
+        ("/config HTTP/1.1\r\nauthorization: Bearer hunter2", 20 << 20, 401),
+    ] {
+        let answer = ask(head, body).unwrap_or_else(|error| panic!("{head}: {error}"));
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{head}: {answer}");
+    }
+    // There is an end to that, in bytes and in time, and who asks for a yes is not waited for.
+    assert!(ask("/nothing HTTP/1.1", 1 << 30).is_err(), "a gigabyte is read to its end");
+    for header in ["x-a: b", "expect: 100-continue"] {
+        let mut stream = TcpStream::connect(site.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        write!(
+            stream,
+            "POST /nothing HTTP/1.1\r\nhost: x\r\n{header}\r\ncontent-length: 9\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the connection was left open");
+        assert!(answer.starts_with("HTTP/1.1 404"), "{header}: {answer}");
+    }
+}
+
 /// A program of the same user looks: our processes are shut to it, and any other is open.
 #[test]
 fn the_environment_of_the_program_is_shut_to_others_of_its_user() {
