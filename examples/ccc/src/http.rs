@@ -20,6 +20,8 @@ mod unread;
 
 /// More wait in the system's queue.
 const MAX_CONNECTIONS: usize = 512;
+/// How large a request's head may be, in bytes, and what is held of a body that nobody reads.
+const MAX_HEAD: usize = 64 << 10;
 /// How long a request's head may take, and how long a connection may lie idle.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// How long an answer may wait for the other side to take some of it.
@@ -33,7 +35,7 @@ const BREATHE: Duration = Duration::from_millis(100);
 pub(crate) async fn serve(listener: TcpListener, app: Router, shutdown: CancellationToken) {
     let app = app.layer(map_request(async |request| unread::read_to_the_end(request)));
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(MAX_HEAD);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     let mut connections: JoinSet<()> = JoinSet::new();

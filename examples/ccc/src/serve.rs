@@ -35,10 +35,10 @@ pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
         );
     }
     let listener = bind(config.listen.unwrap_or(DEFAULT_LISTEN)).await?;
-    announce(&service, &listener);
 
     let shutdown = CancellationToken::new();
     let work = async {
+        announce(&service, &listener);
         tokio::join!(
             service.serve(shutdown.clone()),
             http::serve(listener, router(service.clone()), shutdown.clone()),
@@ -54,11 +54,13 @@ pub(crate) async fn serve(args: &ServeArgs) -> Result<()> {
         interrupted().await;
     };
     tokio::select! {
-        _ = work => Ok(()),
+        // Whoever reads that we listen may ask us to end.
+        biased;
         () = signals => Err(Error::new(
             ErrorKind::Cancelled,
             "asked twice: ended at once; what is left of runs is swept at the next start",
         )),
+        _ = work => Ok(()),
     }
 }
 

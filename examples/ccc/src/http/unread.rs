@@ -12,6 +12,9 @@ use futures_util::StreamExt as _;
 use hyper::body::{Frame, SizeHint};
 use tokio::runtime::Handle;
 
+#[cfg(test)]
+mod tests;
+
 /// For how long it is read, and how many bytes: more than any body may have that is taken here.
 const WITHIN: Duration = Duration::from_secs(5);
 const MOST: usize = 32 << 20;
@@ -19,15 +22,17 @@ const MOST: usize = 32 << 20;
 /// Has what its handler leaves of the body read and thrown away. A connection that is closed with bytes unread is
 /// reset, and then the other side may never see why it was refused (spec: W1e; RFC 9112, 9.6).
 pub(super) fn read_to_the_end(request: Request) -> Request {
-    // Who asks whether to send it sends nothing when the answer is no.
-    if request.headers().contains_key(header::EXPECT) {
-        return request;
-    }
-    request.map(|body| Body::new(Wanted(Some(body))))
+    let waits = request.headers().contains_key(header::EXPECT);
+    request.map(|body| Body::new(Wanted { body: Some(body), waits }))
 }
 
-/// A body for as long as somebody wants it, and none when it is at its end.
-struct Wanted(Option<Body>);
+/// A body for as long as somebody wants it.
+struct Wanted {
+    /// None when it is at its end.
+    body: Option<Body>,
+    /// Whether the other side waits to be asked for it, and sends nothing when it is not. Who reads it asks.
+    waits: bool,
+}
 
 impl HttpBody for Wanted {
     type Data = Bytes;
@@ -37,26 +42,27 @@ impl HttpBody for Wanted {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let Some(body) = self.0.as_mut() else { return Poll::Ready(None) };
+        self.waits = false;
+        let Some(body) = self.body.as_mut() else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(body).poll_frame(context));
         if !matches!(frame, Some(Ok(_))) {
-            self.0 = None;
+            self.body = None;
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(HttpBody::is_end_stream)
+        self.body.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map(HttpBody::size_hint).unwrap_or_else(|| SizeHint::with_exact(0))
+        self.body.as_ref().map(HttpBody::size_hint).unwrap_or_else(|| SizeHint::with_exact(0))
     }
 }
 
 impl Drop for Wanted {
     fn drop(&mut self) {
-        let body = self.0.take().filter(|body| !body.is_end_stream());
+        let body = self.body.take().filter(|body| !self.waits && !body.is_end_stream());
         // There is none when the program ends, and nothing is to be read any more.
         if let (Some(body), Ok(runtime)) = (body, Handle::try_current()) {
             runtime.spawn(discard(body));
