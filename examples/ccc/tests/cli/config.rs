@@ -153,9 +153,10 @@ fn a_new_key_comes_before_the_old_one_which_may_go() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_goes_on_with_what_it_was_once_told() {
     // spec: S11a
-    let site = Site::start("command:true").await;
+    let mut site = Site::start("command:true").await;
     let data = site.dir.path().join("data");
     site.service.signal(rustix::process::Signal::TERM);
+    site.service.child.wait().unwrap();
     let start = |settings: &[(&str, &str)]| {
         let mut command = ccc();
         command

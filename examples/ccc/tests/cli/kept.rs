@@ -243,8 +243,9 @@ async fn what_a_killed_service_held_is_revoked_by_the_next_one() {
 async fn the_models_credential_is_kept_and_the_environment_brings_it_once() {
     // spec: S11d
     const KEY: &str = "hunter2-of-the-model";
-    let site = Site::start_with("command:true", &[("CCC_MODEL__API_KEY", KEY)]).await;
+    let mut site = Site::start_with("command:true", &[("CCC_MODEL__API_KEY", KEY)]).await;
     site.service.signal(Signal::TERM);
+    site.service.child.wait().unwrap();
     let data = site.dir.path().join("data");
     let config = |arguments: &[&str]| {
         let mut command = ccc();

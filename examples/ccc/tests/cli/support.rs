@@ -215,7 +215,7 @@ impl Site {
 
     /// Looks until it is so; a bound, not a wait.
     pub(crate) async fn until(&self, what: &str, so: impl Fn(&Self) -> bool) {
-        for _ in 0..1_500 {
+        for _ in 0..6_000 {
             if so(self) {
                 return;
             }
