@@ -7,9 +7,9 @@ use tokio::task::JoinSet;
 
 use super::*;
 
-/// Everything is at this address, as a system's library reads names: to the first NUL.
+/// Everything is at these addresses, as a system's library reads names: to the first NUL.
 #[derive(Debug)]
-struct Everywhere(SocketAddr);
+struct Everywhere(Vec<SocketAddr>);
 
 impl Resolver for Everywhere {
     fn addresses<'a>(
@@ -19,7 +19,7 @@ impl Resolver for Everywhere {
     ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
         let host = host.split('\0').next().unwrap_or_default();
         let known = host == "evil.example" || host.ends_with("example.org") || host == "127.0.0.1";
-        let found = if known { Ok(vec![self.0]) } else { Err(io::ErrorKind::NotFound.into()) };
+        let found = if known { Ok(self.0.clone()) } else { Err(io::ErrorKind::NotFound.into()) };
         Box::pin(std::future::ready(found))
     }
 }
@@ -31,15 +31,21 @@ struct World {
 
 /// A host that answers `reached`, and a way out without these rules.
 async fn world(without: &[EgressRule]) -> World {
+    world_with(without, None).await
+}
+
+/// One whose host has this address as well.
+async fn world_with(without: &[EgressRule], also: Option<SocketAddr>) -> World {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let addresses = std::iter::once(address).chain(also).collect();
     let mut listening = JoinSet::new();
     listening.spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let _ = stream.write_all(b"reached").await;
         }
     });
-    let rules = EgressRules::default().with_resolver(Arc::new(Everywhere(address)));
+    let rules = EgressRules::default().with_resolver(Arc::new(Everywhere(addresses)));
     let rules = without.iter().fold(rules, |rules, rule| rules.dangerously_without(*rule));
     let listed = vec![HostPattern::new("*.example.org").unwrap()];
     World { egress: Egress::new(rules, Arc::new(SystemClock), listed), _listening: listening }
@@ -115,8 +121,40 @@ async fn what_is_no_connect_to_a_name_is_refused() {
         let answer = ask(&world.egress, &connect(target)).await;
         assert!(answer.starts_with("HTTP/1.1 403 "), "{target}: {answer}");
     }
-    let endless = [b"CONNECT ".to_vec(), vec![b'a'; 2 * MAX_HEAD]].concat();
-    assert_eq!(ask(&world.egress, &endless).await, "");
+}
+
+#[tokio::test]
+async fn one_private_address_among_public_ones_is_enough() {
+    // spec: X3e
+    let public = Some(SocketAddr::from(([1, 1, 1, 1], 443)));
+    let request = connect("a.example.org:443");
+    let strict = world_with(&[], public).await;
+    let answer = ask(&strict.egress, &request).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    let weak = world_with(&[EgressRule::Public], public).await;
+    assert!(ask(&weak.egress, &request).await.ends_with("reached"));
+}
+
+#[tokio::test]
+async fn a_head_has_an_end() {
+    let world = world(&[EgressRule::Public]).await;
+    let head = |length: usize| {
+        let mut head = b"CONNECT a.example.org:443 HTTP/1.1\r\nx: ".to_vec();
+        head.resize(length - 4, b'a');
+        [&head[..], b"\r\n\r\n"].concat()
+    };
+    assert!(ask(&world.egress, &head(MAX_HEAD)).await.ends_with("reached"));
+    assert_eq!(ask(&world.egress, &head(MAX_HEAD + 1)).await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_does_not_come_is_not_waited_for() {
+    let egress = Egress::new(EgressRules::default(), Arc::new(SystemClock), Vec::new());
+    let (mut here, there) = duplex(64);
+    here.write_all(b"CONNECT ").await.unwrap();
+    let began = tokio::time::Instant::now();
+    let error = egress.serve(there).await.unwrap_err();
+    assert_eq!((error.kind(), began.elapsed()), (io::ErrorKind::TimedOut, WITHIN));
 }
 
 #[tokio::test]

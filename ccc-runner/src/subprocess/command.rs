@@ -41,6 +41,8 @@ impl Subprocesses {
             };
             return Err(Error::new(ErrorKind::NotFound, line));
         };
+        // The one that was found: whoever started it by its name would look in other places, too.
+        let program = if program.contains('/') { Path::new(program) } else { &found };
         let place = self.in_front.as_ref().map(|in_front| in_front.place(&found)).transpose()?;
         let resources = &self.spec.resources;
         // The kernel counts all processes of a user: where runs share one, room for a few is left.
@@ -63,7 +65,8 @@ impl Subprocesses {
         }
         child
             .arg("--")
-            .args(&command.argv)
+            .arg(program)
+            .args(command.argv.iter().skip(1))
             .current_dir(&self.spec.workspace)
             .env_clear()
             .env("PATH", search_path(None))

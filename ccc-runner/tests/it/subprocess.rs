@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::Permissions;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::time::Duration;
 
@@ -106,6 +106,7 @@ async fn a_service_that_is_root_gives_its_programs_a_user_of_their_own() {
         ),
         ("cd && touch a && ls; touch $TMPDIR/b && ls $TMPDIR", "a\nb\n", "a\nb\n"),
         ("umask", "0022\n", "0022\n"),
+        (r#"ls -l /proc/self/fd | grep -cE "$WORKSPACE|${HOME%/home}""#, "0\n", "0\n"),
         ("chmod 777 . && cat /proc/self/oom_score_adj", "500\n", ""),
         ("cat /etc/shadow 2>/dev/null || echo no", "no\n", "root:"),
     ] {
@@ -137,6 +138,25 @@ async fn programs_are_those_that_the_user_can_start() {
     let path = EnvValue::Plain(format!("{}:/usr/bin:/bin", place.path().display()));
     let output = container.output(&Command::new(["true"]).with_env("PATH", path)).await.unwrap();
     assert!(output.status.success());
+    runner.destroy(run).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_repository_does_not_choose_programs() {
+    let (state, workspace) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir(workspace.path().join("bin")).unwrap();
+    symlink("/bin/false", workspace.path().join("bin/true")).unwrap();
+    let runner = SubprocessRunner::new(state.path()).unwrap();
+    let run = RunId::new(SystemClock.now()).unwrap();
+    let container = runner.spawn(run, &ContainerSpec::new(workspace.path())).await.unwrap();
+    let status = async |program: &str| {
+        let path = EnvValue::Plain("bin:.:/usr/bin:/bin".to_owned());
+        let command = Command::new([program]).with_env("PATH", path);
+        container.output(&command).await.unwrap().status
+    };
+    assert!(status("true").await.success());
+    // Who names it means it.
+    assert!(!status("bin/true").await.success());
     runner.destroy(run).await.unwrap();
 }
 
@@ -278,6 +298,7 @@ async fn ceilings_hold_as_far_as_the_kernel_holds_them() {
     let memory = few(|resources| resources.memory = 32 << 20);
     assert!(!told(greedy, memory, false).await.unwrap().status.success());
     assert!(told(greedy, Resources::default(), false).await.unwrap().status.success());
+    assert_eq!(told("ulimit -Hc", Resources::default(), true).await.unwrap().stdout, b"0\n");
     assert_eq!(
         told("grep NoNewPrivs /proc/self/status", Resources::default(), true).await.unwrap().stdout,
         b"NoNewPrivs:\t1\n"
@@ -292,7 +313,7 @@ async fn a_home_of_any_depth_goes_with_the_run() {
     runner.spawn(run, &ContainerSpec::new(workspace.path())).await.unwrap();
     // Deeper than a recursion gets with the stack of a thread.
     let home = state.path().join(run.to_string()).join("home");
-    let flags = OFlags::DIRECTORY | OFlags::RDONLY;
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
     let mut at = openat(CWD, &home, flags, Mode::empty()).unwrap();
     for _ in 0..40_000 {
         mkdirat(&at, "d", Mode::RWXU).unwrap();
