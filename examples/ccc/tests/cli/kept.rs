@@ -130,7 +130,7 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
     for (body, status) in [(vec![b' '; 1 << 20], 413), (b"hunter2".to_vec(), 400)] {
         assert_eq!(waiting.ask("POST", "", &token, body).await.0, status);
     }
-    // Nothing is read of a body that says that it is too large, and no more than there may be of one that does not.
+    // Of a body that says that it is too large nothing is waited for, and of another no more than there may be.
     for (rest, status) in [
         ("content-length: 1048576\r\n\r\n".to_owned(), "413"),
         (format!("transfer-encoding: chunked\r\n\r\n10001\r\n{}", " ".repeat(0x10001)), "413"),
