@@ -113,7 +113,7 @@ pub trait Container: Debug + Send + Sync {
 
     /// Where programs inside wanted to and were not let, each once, as they named it: untrusted text, up to a
     /// bound. Empty for runners that keep nobody from anything.
-    fn kept_from(&self) -> Vec<String>;
+    fn denied_hosts(&self) -> Vec<String>;
 
     /// Runs a program in the workspace until it ends. All its output reached the sink before this
     /// returns. One at a time. Dropping the future abandons the program; only `stop` and `destroy`

@@ -17,10 +17,10 @@ use crate::{CancellationToken, Clock, ErrorKind, Result, RunId, RunStore};
 /// How long the host may take to say who we are, when a delivery waits for that.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
-/// How a [`Dispatcher`] paces its work.
+/// Concurrency and times of a [`Dispatcher`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Pace {
+pub struct DispatcherConfig {
     /// Runs at once.
     pub concurrency: usize,
     /// How long a claim holds without being renewed; renewed after a third of it.
@@ -31,7 +31,37 @@ pub struct Pace {
     pub drain: Duration,
 }
 
-impl Default for Pace {
+impl DispatcherConfig {
+    /// Sets the number of runs that go on at once; at least one.
+    #[must_use]
+    pub fn with_concurrency(mut self, runs: usize) -> Self {
+        self.concurrency = runs.max(1);
+        self
+    }
+
+    /// Sets how long a claim lasts without a renewal.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Sets the time between two searches for runs that nobody announced.
+    #[must_use]
+    pub fn with_poll(mut self, poll: Duration) -> Self {
+        self.poll = poll;
+        self
+    }
+
+    /// Sets how long runs may go on after a shutdown was requested.
+    #[must_use]
+    pub fn with_drain(mut self, drain: Duration) -> Self {
+        self.drain = drain;
+        self
+    }
+}
+
+impl Default for DispatcherConfig {
     fn default() -> Self {
         Self {
             concurrency: 4,
@@ -52,15 +82,15 @@ impl Default for Pace {
 pub struct Dispatcher {
     pipeline: Pipeline,
     store: Arc<dyn RunStore>,
-    pace: Pace,
+    config: DispatcherConfig,
     work_is_there: Notify,
     in_flight: Arc<Mutex<HashMap<RunId, Fence>>>,
 }
 
 impl Dispatcher {
     /// A dispatcher that does nothing before [`serve`](Self::serve).
-    pub fn new(pipeline: Pipeline, store: Arc<dyn RunStore>, pace: Pace) -> Self {
-        Self { pipeline, store, pace, work_is_there: Notify::new(), in_flight: Arc::default() }
+    pub fn new(pipeline: Pipeline, store: Arc<dyn RunStore>, config: DispatcherConfig) -> Self {
+        Self { pipeline, store, config, work_is_there: Notify::new(), in_flight: Arc::default() }
     }
 
     /// The store behind it.
@@ -82,14 +112,14 @@ impl Dispatcher {
     }
 
     /// Runs accepted runs until `shutdown`; then claims nothing more, lets what runs go on for
-    /// [`Pace::drain`], gives the rest back to the store, and returns when all is cleaned up.
+    /// [`DispatcherConfig::drain`], gives the rest back to the store, and returns when all is cleaned up.
     ///
     /// A store that fails does not end it: it asks again.
     pub async fn serve(&self, shutdown: CancellationToken) {
         let mut running: JoinSet<()> = JoinSet::new();
         while !shutdown.is_cancelled() {
             while running.try_join_next().is_some() {}
-            let room = running.len() < self.pace.concurrency.max(1);
+            let room = running.len() < self.config.concurrency.max(1);
             let claim = if room { self.claim().await } else { None };
             match claim {
                 Some(claim) => {
@@ -103,7 +133,7 @@ impl Dispatcher {
         tokio::select! {
             biased;
             () = drained => {}
-            () = clock.sleep(self.pace.drain) => running.shutdown().await,
+            () = clock.sleep(self.config.drain) => running.shutdown().await,
         }
         self.release_all().await;
         self.pipeline.settled().await;
@@ -111,20 +141,20 @@ impl Dispatcher {
 
     async fn claim(&self) -> Option<Claim> {
         // Nothing to tell anybody: the next round asks again, and readiness is the store's to say.
-        let claim = self.ask(self.store.claim(self.pace.lease)).await.ok().flatten()?;
+        let claim = self.ask(self.store.claim(self.config.lease)).await.ok().flatten()?;
         let run = claim.record.run;
         if !lock(&self.in_flight).contains_key(&run) {
             return Some(claim);
         }
         // Our own worker lost its lease and has not noticed yet. It must be gone, and have cleaned up
         // after itself, before the run is begun again.
-        let _ = self.ask(self.store.release(run, claim.fence, self.pace.lease)).await;
+        let _ = self.ask(self.store.release(run, claim.fence, self.config.lease)).await;
         None
     }
 
     /// One call of the store: bounded, panics caught.
     async fn ask<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
-        guarded(&**self.pipeline.clock(), self.pace.lease, call).await
+        guarded(&**self.pipeline.clock(), self.config.lease, call).await
     }
 
     async fn wait(&self, shutdown: &CancellationToken, running: &mut JoinSet<()>) {
@@ -133,14 +163,14 @@ impl Dispatcher {
             () = shutdown.cancelled() => {}
             () = self.work_is_there.notified() => {}
             _ = running.join_next(), if !running.is_empty() => {}
-            () = clock.sleep(self.pace.poll) => {}
+            () = clock.sleep(self.config.poll) => {}
         }
     }
 
     /// One run, from its claim to its end. Owns what it needs, to be a task of its own.
     fn work(&self, claim: Claim) -> impl Future<Output = ()> + Send + 'static {
         let (pipeline, store) = (self.pipeline.clone(), Arc::clone(&self.store));
-        let (pace, in_flight) = (self.pace, Arc::clone(&self.in_flight));
+        let (config, in_flight) = (self.config, Arc::clone(&self.in_flight));
         let (run, fence) = (claim.record.run, claim.fence);
         lock(&in_flight).insert(run, fence);
         async move {
@@ -148,14 +178,14 @@ impl Dispatcher {
             if claim.record.cancel_requested {
                 cancel.cancel();
             }
-            let lease = Lease { store: &*store, clock: &**pipeline.clock(), run, fence, pace };
+            let lease = Lease { store: &*store, clock: &**pipeline.clock(), run, fence, config };
             tokio::select! {
                 biased;
                 report = pipeline.resume(claim, Arc::clone(&store), &cancel) => {
-                    if let Some(wait) = report.put_off {
+                    if let Some(wait) = report.postponed {
                         // Should the store not take it, the run is claimed again when its lease ends.
                         let release = store.release(run, fence, wait);
-                        let _ = guarded(&**pipeline.clock(), pace.lease, release).await;
+                        let _ = guarded(&**pipeline.clock(), config.lease, release).await;
                     }
                 }
                 // Somebody else has the run now: ours is dropped, and cleans up after itself.
@@ -181,7 +211,7 @@ struct Lease<'a> {
     clock: &'a dyn Clock,
     run: RunId,
     fence: Fence,
-    pace: Pace,
+    config: DispatcherConfig,
 }
 
 impl Lease<'_> {
@@ -189,9 +219,9 @@ impl Lease<'_> {
     async fn keep(&self, cancel: &CancellationToken) {
         let mut renewed_at = self.clock.now();
         loop {
-            self.clock.sleep(self.pace.lease / 3).await;
-            let renewed = self.store.renew(self.run, self.fence, self.pace.lease);
-            match guarded(self.clock, self.pace.lease / 3, renewed).await {
+            self.clock.sleep(self.config.lease / 3).await;
+            let renewed = self.store.renew(self.run, self.fence, self.config.lease);
+            match guarded(self.clock, self.config.lease / 3, renewed).await {
                 Ok(renewal) => {
                     renewed_at = self.clock.now();
                     if renewal.cancel_requested {
@@ -202,7 +232,7 @@ impl Lease<'_> {
                 Err(_) => {
                     let silent = self.clock.now().duration_since(renewed_at);
                     // Past this, another worker may have it: nothing more may leave from here.
-                    if silent.unsigned_abs() >= self.pace.lease {
+                    if silent.unsigned_abs() >= self.config.lease {
                         return;
                     }
                 }

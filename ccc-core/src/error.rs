@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use crate::Remedy;
+
 /// What went wrong, for a program to branch on. A person reads the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -87,6 +89,7 @@ struct Inner {
     operation: Option<&'static str>,
     message: String,
     retry_after: Option<Duration>,
+    remedy: Option<Remedy>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -101,6 +104,7 @@ impl Error {
             operation: None,
             message: message.into(),
             retry_after: None,
+            remedy: None,
             source: None,
         }))
     }
@@ -126,6 +130,13 @@ impl Error {
         self
     }
 
+    /// Attaches the step that resolves the error.
+    #[must_use]
+    pub fn with_remedy(mut self, remedy: Remedy) -> Self {
+        self.0.remedy = Some(remedy);
+        self
+    }
+
     /// What to branch on.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -148,6 +159,14 @@ impl Error {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// Returns the step that resolves the error, when the library knows one: its own, or else the one
+    /// of the nearest cause that is an [`Error`] too. The program words it; [`Display`](fmt::Display)
+    /// leaves it out.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        self.0.remedy.or_else(|| self.0.source.as_deref()?.downcast_ref::<Self>()?.remedy())
     }
 
     /// Whether the same call, unchanged, may work later.
@@ -180,6 +199,7 @@ impl fmt::Debug for Error {
             .field("operation", &self.0.operation)
             .field("message", &self.0.message)
             .field("retry_after", &self.0.retry_after)
+            .field("remedy", &self.0.remedy)
             .field("source", &self.0.source)
             .finish()
     }
@@ -207,6 +227,17 @@ mod tests {
             "credential_store.put: put failed: cannot write the index: disk full"
         );
         assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn a_remedy_is_found_through_the_causes_and_is_not_displayed() {
+        let inner = Error::new(ErrorKind::InvalidInput, "no key").with_remedy(Remedy::GenerateKey);
+        let outer = Error::new(ErrorKind::Unavailable, "cannot open the store").with_source(inner);
+        assert_eq!(outer.remedy(), Some(Remedy::GenerateKey));
+        assert_eq!(outer.to_string(), "cannot open the store: no key");
+        let own = outer.with_remedy(Remedy::RotateKey);
+        assert_eq!(own.remedy(), Some(Remedy::RotateKey));
+        assert_eq!(Error::new(ErrorKind::NotFound, "gone").remedy(), None);
     }
 
     #[test]

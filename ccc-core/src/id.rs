@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Remedy, Result};
 
 /// One attempt to solve one issue: a `UUIDv7`, chosen before anything exists for the run, so that
 /// cleaning up needs nothing but this.
@@ -48,7 +48,7 @@ impl FromStr for RunId {
     fn from_str(text: &str) -> Result<Self> {
         Uuid::try_parse(text)
             .map(Self)
-            .map_err(|_| invalid("run id", text, "a UUID, as `ccc runs list` prints it"))
+            .map_err(|_| invalid("run id", text, "a UUID").with_remedy(Remedy::ListRuns))
     }
 }
 
@@ -57,22 +57,17 @@ impl FromStr for RunId {
 #[serde(try_from = "String", into = "String")]
 pub struct DeliveryId(String);
 
-/// A branch that we create: `claude/issue-42-1a2b3c4d`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct BranchName(String);
-
 /// The id of a git object, 40 or 64 lower-case hex digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ObjectId(String);
 
-/// The name of one record in a credential store, such as `github/app/7/private-key`.
+/// The name of one record in a credential store, such as `github/github.com/7`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CredentialKey(String);
 
-fn invalid(what: &str, text: &str, rule: &str) -> Error {
+pub(crate) fn invalid(what: &str, text: &str, rule: &str) -> Error {
     let shown: String = text.chars().take(60).flat_map(char::escape_default).collect();
     Error::new(ErrorKind::InvalidInput, format!("`{shown}` is no {what}: expected {rule}"))
 }
@@ -87,7 +82,11 @@ macro_rules! checked_text {
             pub fn new(text: impl Into<String>) -> Result<Self> {
                 let text = text.into();
                 let check: fn(&str) -> bool = $check;
-                if check(&text) { Ok(Self(text)) } else { Err(invalid($what, &text, $rule)) }
+                if check(&text) {
+                    Ok(Self(text))
+                } else {
+                    Err($crate::id::invalid($what, &text, $rule))
+                }
             }
 
             /// The text.
@@ -118,30 +117,12 @@ macro_rules! checked_text {
     };
 }
 
+pub(crate) use checked_text;
+
 checked_text!(DeliveryId, "delivery id", "1 to 128 letters, digits, `-` or `_`", |text| {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 });
-
-checked_text!(
-    BranchName,
-    "branch name",
-    "letters, digits and `-_./` as `git check-ref-format --branch` takes them, 200 bytes at most",
-    |text| {
-        // A subset of git's own rule (git-check-ref-format(1)): everything that has a meaning to a
-        // shell, a refspec or a command line is out as well.
-        (1..=200).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b))
-            && text.split('/').all(|part| {
-                !part.is_empty()
-                    && !part.starts_with(['.', '-'])
-                    && !part.ends_with('.')
-                    && !part.to_ascii_lowercase().ends_with(".lock")
-                    && !part.contains("..")
-            })
-            && text != "HEAD"
-    }
-);
 
 checked_text!(ObjectId, "object id", "40 or 64 lower-case hex digits", |text| {
     matches!(text.len(), 40 | 64)
@@ -161,16 +142,6 @@ checked_text!(
     }
 );
 
-impl BranchName {
-    /// The branch of a run: `claude/issue-<number>-<run8>`.
-    ///
-    /// # Errors
-    /// None in practice: the parts are checked already.
-    pub fn for_run(issue: u64, run: RunId) -> Result<Self> {
-        Self::new(format!("claude/issue-{issue}-{}", run.short()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,15 +159,6 @@ mod tests {
 
     #[test]
     fn names_that_could_mean_something_else_are_refused() {
-        for bad in [
-            "", "-x", "a/-x", "a..b", "a.lock", "a/b.LOCK", "a//b", "/a", "a/", "a b", "a:b",
-            "a\nb", "a~1", "a^", "a@{1}", "ä", "$(id)", ".a", "a.", "HEAD", "+a",
-        ] {
-            assert!(BranchName::new(bad).is_err(), "{bad:?}");
-        }
-        for good in ["main", "claude/issue-1-0a1b2c3d", "a.b-c_d/e"] {
-            assert!(BranchName::new(good).is_ok(), "{good:?}");
-        }
         for bad in ["", "a/../b", "../a", "/a", "a//b", "a b", "a\0"] {
             assert!(CredentialKey::new(bad).is_err(), "{bad:?}");
         }
@@ -207,11 +169,10 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_taken_or_refused_in_one_short_line(text in any::<String>()) {
-            if let Err(error) = BranchName::new(text.clone()) {
+            if let Err(error) = CredentialKey::new(text) {
                 let line = error.to_string();
                 prop_assert!(!line.contains('\n') && line.len() < 1_000, "{}", line);
             }
-            let _ = CredentialKey::new(text);
         }
     }
 }

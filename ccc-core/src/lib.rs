@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod agent;
+pub mod branch_name;
 pub mod clock;
 pub mod container;
 pub mod credential;
@@ -12,10 +13,11 @@ pub mod intake;
 pub mod observe;
 pub mod policy;
 pub mod prompt;
+mod remedy;
 pub mod run;
 pub mod run_store;
 mod secret;
-pub mod secrets;
+pub mod secret_scan;
 pub mod text;
 pub mod vcs;
 
@@ -32,6 +34,7 @@ pub mod testing;
 
 pub use agent::Agent;
 pub use async_trait::async_trait;
+pub use branch_name::BranchName;
 pub use clock::Clock;
 #[cfg(not(target_arch = "wasm32"))]
 pub use clock::SystemClock;
@@ -39,9 +42,10 @@ pub use container::{Container, ContainerExt, ContainerRunner};
 pub use credential::{CredentialKey, CredentialStore};
 pub use error::{Error, ErrorKind, Result};
 pub use event::IssueEvent;
-pub use id::{BranchName, DeliveryId, ObjectId, RunId};
+pub use id::{DeliveryId, ObjectId, RunId};
 pub use intake::Intake;
 pub use observe::Observer;
+pub use remedy::Remedy;
 pub use run::{Outcome, Stage};
 pub use run_store::RunStore;
 pub use secret::Secret;

@@ -19,7 +19,7 @@ pub struct Event {
     pub at: Timestamp,
     /// What.
     #[serde(flatten)]
-    pub what: EventKind,
+    pub kind: EventKind,
 }
 
 /// What happened.
@@ -138,14 +138,14 @@ impl Redactor {
     #[must_use]
     pub fn finds_in(&self, bytes: &[u8]) -> bool {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        secrets.iter().any(|secret| crate::secrets::contains(bytes, secret.expose()))
+        secrets.iter().any(|secret| crate::secret_scan::contains(bytes, secret.expose()))
     }
 
     /// The event without the secrets.
     #[must_use]
-    pub fn clean_kind(&self, what: EventKind) -> EventKind {
+    pub fn clean_kind(&self, kind: EventKind) -> EventKind {
         let clean = |text: String| self.clean(&text);
-        match what {
+        match kind {
             EventKind::StageStarted { stage } => EventKind::StageStarted { stage },
             EventKind::StageFinished { stage, error } => {
                 EventKind::StageFinished { stage, error: error.map(clean) }

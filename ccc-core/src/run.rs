@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::AgentReport;
+use crate::branch_name::BranchName;
 use crate::event::{IssueEvent, RepoRef};
-use crate::id::{BranchName, ObjectId};
+use crate::id::ObjectId;
 use crate::vcs::PullRequest;
 use crate::{Error, ErrorKind, RunId};
 
@@ -83,7 +84,7 @@ pub struct Checkpoint {
     pub report: Option<AgentReport>,
     /// Where programs of the run wanted to and were not let; after Work.
     #[serde(default)]
-    pub kept_from: Vec<String>,
+    pub denied_hosts: Vec<String>,
     /// The tree with the change, in the run's own git directory; after Collect, when there is one.
     pub tree: Option<ObjectId>,
     /// The commit; after Commit.
@@ -102,7 +103,7 @@ impl Default for Checkpoint {
             base_branch: None,
             base: None,
             report: None,
-            kept_from: Vec::new(),
+            denied_hosts: Vec::new(),
             tree: None,
             commit: None,
             branch: None,

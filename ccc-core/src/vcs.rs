@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::branch_name::BranchName;
 use crate::event::{Actor, RepoRef};
-use crate::id::{BranchName, DeliveryId};
+use crate::id::DeliveryId;
 
 mod access;
 
@@ -190,6 +191,11 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
     /// Finds the pull request of the branch, whatever its state, or opens one.
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest>;
 
+    /// Returns one clause that explains why the host refused a push and what a person does about it,
+    /// or `None` when `output` names no rule that the adapter knows. `output` is what git printed,
+    /// without secrets: untrusted text.
+    fn explain_push_refusal(&self, output: &str) -> Option<String>;
+
     /// Deliveries since `since` that did not reach us, oldest first.
     /// [`Unsupported`](crate::ErrorKind::Unsupported) on hosts that keep no log of them.
     async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>>;
@@ -259,6 +265,10 @@ impl<T: VcsHost + ?Sized> VcsHost for Arc<T> {
 
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
         (**self).open_pull_request(repo, new).await
+    }
+
+    fn explain_push_refusal(&self, output: &str) -> Option<String> {
+        (**self).explain_push_refusal(output)
     }
 
     async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {

@@ -28,6 +28,7 @@ use crate::token::{Kept, Tokens, Us};
 mod comments;
 mod deliveries;
 mod pulls;
+mod push_refusal;
 mod repositories;
 mod vcs;
 

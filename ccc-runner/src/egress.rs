@@ -157,7 +157,7 @@ impl Egress {
     }
 
     /// Where programs wanted to and were not let.
-    pub(crate) fn kept_from(&self) -> Vec<String> {
+    pub(crate) fn denied_hosts(&self) -> Vec<String> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

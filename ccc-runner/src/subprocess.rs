@@ -197,7 +197,7 @@ impl Container for Subprocesses {
         self.model_proxy.as_deref()
     }
 
-    fn kept_from(&self) -> Vec<String> {
+    fn denied_hosts(&self) -> Vec<String> {
         Vec::new()
     }
 

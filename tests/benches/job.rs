@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ccc::{Service, router};
-use ccc_core::dispatcher::{Dispatcher, Pace};
+use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::event::{ActorKind, RepoRef};
 use ccc_core::observe::{Event, EventKind};
 use ccc_core::pipeline::Pipeline;
@@ -143,7 +143,7 @@ async fn job(
     let (mut opened, mut began, mut stages) = (Duration::ZERO, BTreeMap::new(), BTreeMap::new());
     loop {
         let event = events.recv().await.ok_or("the run ended without an outcome")?;
-        match event.what {
+        match event.kind {
             EventKind::StageStarted { stage } => drop(began.insert(stage, event.at)),
             EventKind::StageFinished { stage, .. } => {
                 if stage == Stage::Publish {
@@ -197,6 +197,6 @@ fn service(dir: &Path, emulator: &Emulator, told: UnboundedSender<Event>) -> Res
         .data_dir(dir.join("data"))
         .build()?;
     let store = Arc::new(MemoryRunStore::new(clock));
-    let dispatcher = Dispatcher::new(pipeline, store, Pace::default());
+    let dispatcher = Dispatcher::new(pipeline, store, DispatcherConfig::default());
     Ok(Service::new(Arc::new(dispatcher), Arc::new(webhook)))
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ObjectId;
 use crate::observe::Redactor;
-use crate::secrets::SecretShapes;
+use crate::secret_scan::SecretShapes;
 
 /// What happened to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::{Change, ChangeKind, ChangeSet, HostGit, Refusal, walk};
 use crate::observe::Redactor;
 use crate::policy::TrustPolicy;
-use crate::secrets::SecretShapes;
+use crate::secret_scan::SecretShapes;
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
 /// The most files that a workspace may hold.

@@ -7,8 +7,8 @@ use std::process::Stdio;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
-use super::words::failure;
-use super::{HostGit, Transport};
+use super::failure::failure;
+use super::{HostGit, PushError, Transport};
 use crate::observe::Redactor;
 use crate::vcs::Access;
 use crate::{Error, ErrorKind, Result, Secret};
@@ -231,14 +231,17 @@ impl Call {
         Err(self.failure(&stderr))
     }
 
-    /// Like [`run`](Self::run), for commands that say on standard output why they were refused.
-    pub(super) async fn run_porcelain(self) -> Result<()> {
-        let (status, mut said, stderr) = self.run_raw().await?;
+    /// Runs a command that reports on standard output why it was refused. Returns an error with that
+    /// output.
+    pub(super) async fn run_porcelain(self) -> Result<(), PushError> {
+        let (status, mut output, stderr) = self.run_raw().await?;
         if status.success() {
             return Ok(());
         }
-        said.extend_from_slice(&stderr);
-        Err(self.failure(&said))
+        output.extend_from_slice(&stderr);
+        let error = self.failure(&output);
+        let output = self.redactor.clean(&String::from_utf8_lossy(&output));
+        Err(PushError { error, output })
     }
 
     pub(super) fn failure(&self, said: &[u8]) -> Error {

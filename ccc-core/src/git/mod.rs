@@ -18,10 +18,10 @@ mod changes;
 mod collect;
 mod command;
 mod commit;
+mod failure;
 mod mirror;
 mod push;
 mod walk;
-mod words;
 mod workspace;
 
 use std::collections::HashMap;
@@ -35,6 +35,7 @@ use crate::{Error, ErrorKind, Result, RunId, Secret};
 pub use changes::{Change, ChangeKind, ChangeSet, Refusal};
 pub use collect::Collected;
 pub use commit::CommitInfo;
+pub use push::PushError;
 pub use workspace::Workspace;
 
 /// The oldest git that the host side is known to work with.

@@ -4,6 +4,48 @@ use super::HostGit;
 use crate::vcs::Access;
 use crate::{BranchName, Error, ErrorKind, ObjectId, Result, RunId};
 
+/// A push that failed, with the output that a host's own rules can be read from.
+#[derive(Debug)]
+pub struct PushError {
+    /// The failure, as git reports it.
+    pub error: Error,
+    /// What git and the remote printed, without secrets: untrusted text. Empty when git did not run.
+    /// [`VcsHost::explain_push_refusal`](crate::VcsHost::explain_push_refusal) reads it.
+    pub output: String,
+}
+
+impl PushError {
+    /// Returns the kind of [`error`](Self::error).
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.error.kind()
+    }
+}
+
+impl From<Error> for PushError {
+    fn from(error: Error) -> Self {
+        Self { error, output: String::new() }
+    }
+}
+
+impl From<PushError> for Error {
+    fn from(failed: PushError) -> Self {
+        failed.error
+    }
+}
+
+impl std::fmt::Display for PushError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for PushError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
 impl HostGit {
     /// Puts `commit` on `branch` of the remote. Finds an earlier push of the same commit; never moves
     /// a branch that is there.
@@ -18,7 +60,7 @@ impl HostGit {
         commit: &ObjectId,
         branch: &BranchName,
         access: &Access,
-    ) -> Result<()> {
+    ) -> Result<(), PushError> {
         if self.is_there(run, commit, branch, access).await? {
             return Ok(());
         }
@@ -38,12 +80,14 @@ impl HostGit {
         match (self.is_there(run, commit, branch, access).await, pushed) {
             (Ok(true), _) => Ok(()),
             // Somebody was faster: that says more than how the push failed.
-            (Err(taken), _) if taken.kind() == ErrorKind::AlreadyExists => Err(taken),
-            (_, Err(error)) | (Err(error), Ok(_)) => Err(error),
-            (Ok(false), Ok(_)) => Err(Error::new(
+            (Err(taken), _) if taken.kind() == ErrorKind::AlreadyExists => Err(taken.into()),
+            (_, Err(failed)) => Err(failed),
+            (Err(error), Ok(())) => Err(error.into()),
+            (Ok(false), Ok(())) => Err(Error::new(
                 ErrorKind::Unexpected,
                 format!("the remote took the push of `{branch}` and does not show it"),
-            )),
+            )
+            .into()),
         }
     }
 

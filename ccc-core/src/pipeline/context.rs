@@ -111,10 +111,10 @@ impl Context {
     }
 
     /// Where the container's programs were not let, for the report, however the run ends (spec: X3g).
-    pub(super) fn note_kept_from(&self, container: &dyn Container) {
-        let places = container.kept_from();
+    pub(super) fn record_denied_hosts(&self, container: &dyn Container) {
+        let places = container.denied_hosts();
         let places = places.iter().map(|place| self.redactor.clean(place)).collect();
-        self.note_down(|checkpoint| checkpoint.kept_from = places);
+        self.note_down(|checkpoint| checkpoint.denied_hosts = places);
     }
 
     pub(super) fn is_fenced_out(&self) -> bool {
@@ -130,11 +130,11 @@ impl Context {
         *lock(&self.salvage) = Some(patch);
     }
 
-    pub(super) fn emit(&self, what: EventKind) {
+    pub(super) fn emit(&self, kind: EventKind) {
         let event = Event {
             run: self.id,
             at: self.parts.clock.now(),
-            what: self.redactor.clean_kind(what),
+            kind: self.redactor.clean_kind(kind),
         };
         // An observer cannot fail; one that panics has no say in the run either.
         let _ = std::panic::catch_unwind(AssertUnwindSafe(|| self.parts.observer.on_event(&event)));

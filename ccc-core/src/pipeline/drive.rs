@@ -25,7 +25,7 @@ pub struct RunReport {
     pub outcome: Outcome,
     /// Set when the host has nothing left for us until later: the run is to be gone on with after
     /// that time, and nobody was told of an end.
-    pub put_off: Option<Duration>,
+    pub postponed: Option<Duration>,
     /// Whether the person who waits was told.
     pub report: Result<()>,
     /// Whether nothing is left.
@@ -120,7 +120,7 @@ impl Pipeline {
         }
         let cleanup = guard.clean_up(finished.is_ok()).await;
         run.emit(EventKind::Finished { outcome: outcome.clone() });
-        RunReport { run: run.id, outcome, put_off: None, report, cleanup }
+        RunReport { run: run.id, outcome, postponed: None, report, cleanup }
     }
 
     /// Leaves the run to its store, with what is durable of it.
@@ -132,7 +132,7 @@ impl Pipeline {
     ) -> RunReport {
         run.note(format!("the host has nothing left for us: going on in {} s", wait.as_secs()));
         let cleanup = guard.clean_up(false).await;
-        RunReport { run: run.id, outcome, put_off: Some(wait), report: Ok(()), cleanup }
+        RunReport { run: run.id, outcome, postponed: Some(wait), report: Ok(()), cleanup }
     }
 
     /// Tells the person who waits, in a time of its own. A worker that lost its run says nothing.

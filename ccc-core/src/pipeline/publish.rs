@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Pipeline;
 use super::context::{Context, Ended, guarded};
 use super::render;
-use crate::git::{ChangeSet, CommitInfo};
+use crate::git::{ChangeSet, CommitInfo, PushError};
 use crate::run::Checkpoint;
 use crate::vcs::{Grant, NewPullRequest, PullRequest};
 use crate::{BranchName, Error, ErrorKind, Outcome, Result};
@@ -55,7 +55,7 @@ impl Pipeline {
             .git
             .push(run.id, &commit, &branch, &access)
             .await
-            .map_err(|error| error.with_operation("push"))?;
+            .map_err(|failed| self.explain(failed).with_operation("push"))?;
         let new = NewPullRequest {
             head: branch,
             base,
@@ -73,6 +73,17 @@ impl Pipeline {
             .open_pull_request(run.repo(), &new)
             .await
             .map_err(|error| error.with_operation("open_pull_request"))
+    }
+
+    /// Returns the host's explanation of a refused push, with what git printed behind it.
+    fn explain(&self, failed: PushError) -> Error {
+        match self.parts.host.explain_push_refusal(&failed.output) {
+            Some(why) => Error::new(
+                ErrorKind::PermissionDenied,
+                format!("{why} ({})", failed.error.message()),
+            ),
+            None => failed.error,
+        }
     }
 
     /// Keeps collected work that will not stand on the host as a patch; it was paid for.

@@ -92,7 +92,7 @@ fn outcome_comment(
     if let Some(report) = &checkpoint.report {
         body.push_str(&spent(report));
     }
-    body.push_str(&kept_from(&checkpoint.kept_from));
+    body.push_str(&denied_hosts(&checkpoint.denied_hosts));
     format!("{}\n\n{}", truncate(&body, MAX_BODY), signature(run, agent))
 }
 
@@ -139,7 +139,7 @@ fn spent(report: &AgentReport) -> String {
     text
 }
 
-fn kept_from(places: &[String]) -> String {
+fn denied_hosts(places: &[String]) -> String {
     if places.is_empty() {
         return String::new();
     }
@@ -170,7 +170,7 @@ pub(super) fn pull_request_body(
         format!("The agent says:\n\n{}", markdown_quote(words, MAX_WORDS))
     };
     let spent = report.map(spent).unwrap_or_default();
-    let kept = kept_from(&checkpoint.kept_from);
+    let kept = denied_hosts(&checkpoint.denied_hosts);
     let body = truncate(&format!("Closes #{number}.\n\n{said}"), MAX_BODY);
     format!(
         "{body}{spent}{kept}\n\nWritten by an AI agent: review it as you would a stranger's work.\n\n{}",

@@ -142,7 +142,7 @@ impl Pipeline {
             match self.spawn(run, &spec, attempt).await? {
                 ControlFlow::Break(container) => {
                     let set_up = self.set_up(run, &*container, &settings).await;
-                    run.note_kept_from(&*container);
+                    run.record_denied_hosts(&*container);
                     set_up?;
                     return Ok((container, task));
                 }

@@ -23,7 +23,7 @@ impl Pipeline {
     ) -> Result<(), Ended> {
         let ended = self.run_agent(run, container, task).await;
         let ended = ended.map(|report| run.redactor.clean_report(report));
-        run.note_kept_from(container);
+        run.record_denied_hosts(container);
         if let Ok(report) = &ended {
             run.note_down(|checkpoint| checkpoint.report = Some(report.clone()));
         }

@@ -266,6 +266,10 @@ impl VcsHost for FakeHost {
         Ok(pull_request)
     }
 
+    fn explain_push_refusal(&self, _: &str) -> Option<String> {
+        None
+    }
+
     async fn missed_deliveries(&self, _: Timestamp) -> Result<Vec<MissedDelivery>> {
         Err(Error::new(ErrorKind::Unsupported, "the fake host keeps no log of deliveries"))
     }

@@ -88,7 +88,7 @@ impl Container for FakeContainer {
         (self.spec.network == Network::ModelProxy).then_some(FakeRunner::MODEL_PROXY)
     }
 
-    fn kept_from(&self) -> Vec<String> {
+    fn denied_hosts(&self) -> Vec<String> {
         Vec::new()
     }
 

@@ -98,8 +98,8 @@ impl Container for Faulty<Box<dyn Container>> {
     fn model_proxy(&self) -> Option<&str> {
         self.inner.model_proxy()
     }
-    fn kept_from(&self) -> Vec<String> {
-        self.inner.kept_from()
+    fn denied_hosts(&self) -> Vec<String> {
+        self.inner.denied_hosts()
     }
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
         through!(self, "container.exec", exec(command, output))
@@ -177,6 +177,9 @@ impl<T: VcsHost> VcsHost for Faulty<T> {
     }
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
         through!(self, "vcs_host.open_pull_request", open_pull_request(repo, new))
+    }
+    fn explain_push_refusal(&self, output: &str) -> Option<String> {
+        self.inner.explain_push_refusal(output)
     }
     async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
         through!(self, "vcs_host.missed_deliveries", missed_deliveries(since))

@@ -81,7 +81,7 @@ impl RecordingObserver {
     }
 
     fn stages_where(&self, stage: impl Fn(&EventKind) -> Option<Stage>) -> Vec<Stage> {
-        lock(&self.events).iter().filter_map(|event| stage(&event.what)).collect()
+        lock(&self.events).iter().filter_map(|event| stage(&event.kind)).collect()
     }
 }
 

@@ -96,7 +96,7 @@ async fn a_directory_in_the_branch_s_place_is_said() {
     git(&world.remote, &["update-ref", "refs/heads/claude", "main"]);
     let before = refs(&world.remote);
     let pushed = world.host.push(run(1), &commit, &branch("claude/a"), &world.access()).await;
-    assert_one_line(&pushed.unwrap_err());
+    assert_one_line(&pushed.unwrap_err().error);
     assert_eq!(refs(&world.remote), before);
 }
 
@@ -125,7 +125,7 @@ async fn what_the_remote_says_is_passed_on() {
         let error = pushed.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
         assert!(error.to_string().contains(words), "{error}");
-        assert_one_line(&error);
+        assert_one_line(&error.error);
         assert_eq!(refs(&world.remote), before);
     }
 }
@@ -149,7 +149,7 @@ async fn a_commit_that_we_do_not_have_is_not_pushed() {
     let before = refs(&world.remote);
     let nothing = ObjectId::new("1".repeat(40)).unwrap();
     let pushed = world.host.push(run(1), &nothing, &branch("claude/a"), &world.access()).await;
-    assert_one_line(&pushed.unwrap_err());
+    assert_one_line(&pushed.unwrap_err().error);
     assert_eq!(refs(&world.remote), before);
 }
 
@@ -180,7 +180,11 @@ async fn only_plain_addresses_are_used() {
         let access = Access::open(Grant::Publish, url.as_str());
         let repository = crate::support::repository();
         for attempt in [
-            world.host.push(run(1), &commit, &branch("claude/a"), &access).await,
+            world
+                .host
+                .push(run(1), &commit, &branch("claude/a"), &access)
+                .await
+                .map_err(Error::from),
             world.host.checkout(run(2), &repository, &access).await.map(drop),
         ] {
             let error = attempt.unwrap_err();
@@ -192,5 +196,5 @@ async fn only_plain_addresses_are_used() {
     let nobody = Access::open(Grant::Publish, "http://127.0.0.1:1/x.git");
     let error = world.host.push(run(1), &commit, &branch("claude/a"), &nobody).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-    assert!(error.is_retryable());
+    assert!(error.error.is_retryable());
 }

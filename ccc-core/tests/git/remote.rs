@@ -194,7 +194,7 @@ async fn work(host: &HostGit, access: &Access) -> ccc_core::Result<()> {
     let commit = host.commit(run(1), (&set.base, &set.tree), &info("t")).await?;
     let branch = BranchName::new("claude/a")?;
     host.push(run(1), &commit, &branch, access).await?;
-    host.push(run(1), &commit, &branch, access).await
+    Ok(host.push(run(1), &commit, &branch, access).await?)
 }
 
 #[tokio::test]

@@ -107,6 +107,10 @@ impl VcsHost for GitHub {
         done.map_err(|e| e.with_operation("vcs_host.open_pull_request"))
     }
 
+    fn explain_push_refusal(&self, output: &str) -> Option<String> {
+        push_refusal::explain(output)
+    }
+
     async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
         let done = self.read_missed(since).await;
         done.map_err(|e| e.with_operation("vcs_host.missed_deliveries"))

@@ -228,8 +228,8 @@ impl Container for DockerContainer {
         self.model_proxy.as_deref()
     }
 
-    fn kept_from(&self) -> Vec<String> {
-        self.connection.egress.kept_from()
+    fn denied_hosts(&self) -> Vec<String> {
+        self.connection.egress.denied_hosts()
     }
 
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {

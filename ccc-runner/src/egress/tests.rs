@@ -96,7 +96,7 @@ async fn each_trick_is_refused_and_works_when_its_rule_is_taken_out() {
         let strict = world(&others).await;
         let answer = ask(&strict.egress, &connect(target)).await;
         assert!(answer.starts_with("HTTP/1.1 403 "), "{target:?}: {answer}");
-        assert_eq!(strict.egress.kept_from().len(), 1, "{target:?} is not noted down");
+        assert_eq!(strict.egress.denied_hosts().len(), 1, "{target:?} is not noted down");
         let all = [others, vec![rule]].concat();
         let answer = ask(&world(&all).await.egress, &connect(target)).await;
         assert!(answer.ends_with("\r\n\r\nreached"), "{target:?} without {rule:?}: {answer}");
@@ -179,5 +179,5 @@ async fn a_wider_way_ends_with_the_program_that_has_it() {
     served.unwrap();
     assert!(ask(&world.egress, &connect("evil.example:443")).await.contains(" 403 "));
     assert!(ask(&world.egress, &connect("a.example.org:443")).await.ends_with("reached"));
-    assert_eq!(world.egress.kept_from(), ["evil.example:443"]);
+    assert_eq!(world.egress.denied_hosts(), ["evil.example:443"]);
 }

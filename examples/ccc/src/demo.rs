@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-use ccc_core::dispatcher::{Dispatcher, Pace};
+use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::event::{ActorKind, RepoRef};
 use ccc_core::observe::Observers;
 use ccc_core::vcs::{Permission, PullRequest};
@@ -158,7 +158,7 @@ fn start_service(
     let webhook = Webhook::new(Secrets::new([emulator.webhook_secret()])?, github.host());
     let pipeline = service::pipeline(config, Arc::new(github), parts, observer)?;
     let store = Arc::new(MemoryRunStore::new(clock));
-    let dispatcher = Dispatcher::new(pipeline, store, Pace::default());
+    let dispatcher = Dispatcher::new(pipeline, store, DispatcherConfig::default());
     Ok(Service::new(Arc::new(dispatcher), Arc::new(webhook)))
 }
 

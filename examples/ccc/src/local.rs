@@ -174,6 +174,10 @@ impl VcsHost for LocalHost {
         Ok(PullRequest { number: None, url, head: new.head.clone() })
     }
 
+    fn explain_push_refusal(&self, _: &str) -> Option<String> {
+        None
+    }
+
     async fn missed_deliveries(&self, _: Timestamp) -> Result<Vec<MissedDelivery>> {
         Err(Error::new(ErrorKind::Unsupported, "a repository on this machine sends no deliveries"))
     }

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use ccc_core::dispatcher::{Dispatcher, Pace};
+use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::git::Transport;
 use ccc_core::observe::NoObserver;
 use ccc_core::pipeline::{Limits, Pipeline, RepositorySettings};
@@ -91,9 +91,9 @@ impl Service {
         pipeline.runner().check().await?;
         let clock = Arc::clone(pipeline.clock());
         let store = Arc::new(MemoryRunStore::new(clock));
-        let mut pace = Pace::default();
-        pace.concurrency = config.runs.concurrency.unwrap_or(pace.concurrency);
-        let dispatcher = Dispatcher::new(pipeline, store, pace);
+        let mut dispatching = DispatcherConfig::default();
+        dispatching.concurrency = config.runs.concurrency.unwrap_or(dispatching.concurrency);
+        let dispatcher = Dispatcher::new(pipeline, store, dispatching);
         Ok(Self::with_app(Arc::new(dispatcher), webhook, Some(Arc::new(app))))
     }
 

@@ -45,7 +45,7 @@ impl Timeline {
 
 impl Observer for Timeline {
     fn on_event(&self, event: &Event) {
-        match &event.what {
+        match &event.kind {
             EventKind::StageStarted { stage } => self.bar.set_message(stage.to_string()),
             EventKind::StageFinished { stage, error } => {
                 let (mark, why) = match error {
@@ -119,7 +119,7 @@ pub(crate) struct Logged;
 impl Observer for Logged {
     fn on_event(&self, event: &Event) {
         let run = event.run;
-        match &event.what {
+        match &event.kind {
             EventKind::StageFinished { stage, error: None } => tracing::info!(%run, %stage, "done"),
             EventKind::StageFinished { stage, error: Some(error) } => {
                 tracing::warn!(%run, %stage, error, "failed");
@@ -146,7 +146,7 @@ impl Endings {
 
 impl Observer for Endings {
     fn on_event(&self, event: &Event) {
-        if let EventKind::Finished { outcome } = &event.what {
+        if let EventKind::Finished { outcome } = &event.kind {
             // Nobody listens any more: nobody has to be told.
             let _ = self.0.send((event.run, outcome.clone()));
         }

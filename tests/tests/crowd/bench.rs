@@ -157,7 +157,8 @@ impl Bench {
         let expected = format!("100644 blob {answer}\tanswer.txt\n100644 blob {sum}\tsum.txt");
         let mut wrong = Vec::new();
         for report in reports {
-            let RunReport { run, outcome, put_off: None, report: Ok(()), cleanup: Ok(()) } = report
+            let RunReport { run, outcome, postponed: None, report: Ok(()), cleanup: Ok(()) } =
+                report
             else {
                 wrong.push(format!("{report:?}"));
                 continue;

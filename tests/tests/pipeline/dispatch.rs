@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ccc_core::dispatcher::{Dispatcher, Pace};
+use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::event::Delivery;
 use ccc_core::intake::{Admission, Intake};
 use ccc_core::run::{RunRecord, RunState};
@@ -17,8 +17,8 @@ use ccc_store::MemoryRunStore;
 use super::bench::{Bench, fixing_agent, git};
 
 fn dispatcher(bench: &Bench, store: &Arc<MemoryRunStore>) -> Arc<Dispatcher> {
-    let pace = Pace::default();
-    Arc::new(Dispatcher::new(bench.pipeline.clone(), Arc::clone(store) as _, pace))
+    let config = DispatcherConfig::default();
+    Arc::new(Dispatcher::new(bench.pipeline.clone(), Arc::clone(store) as _, config))
 }
 
 pub(super) fn delivery(id: &str) -> Delivery {
@@ -135,9 +135,9 @@ async fn a_run_that_the_host_has_nothing_left_for_is_put_off() {
         let bench = Bench::with(fixing_agent(), Faults::at(n, Fault::Limit(wait)), &|_| {}).await;
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let store = Arc::new(MemoryRunStore::new(Arc::clone(&clock) as _));
-        let mut pace = Pace::default();
-        pace.poll = Duration::from_millis(20);
-        let dispatcher = Dispatcher::new(bench.pipeline.clone(), Arc::clone(&store) as _, pace);
+        let mut config = DispatcherConfig::default();
+        config.poll = Duration::from_millis(20);
+        let dispatcher = Dispatcher::new(bench.pipeline.clone(), Arc::clone(&store) as _, config);
         let accepted = store.accept(&delivery("a"), &bench.event).await.unwrap();
         let shutdown = CancellationToken::new();
         let story = async {
@@ -182,7 +182,7 @@ async fn a_run_is_put_off_for_a_minute_at_least_and_not_to_another_day() {
         let claim = store.claim(Duration::from_secs(600)).await.unwrap().unwrap();
         let cancel = CancellationToken::new();
         let report = bench.pipeline.resume(claim, Arc::clone(&store) as _, &cancel).await;
-        assert_eq!(report.put_off, expected, "{asked:?}");
+        assert_eq!(report.postponed, expected, "{asked:?}");
         let told = bench.host.comment_bodies(42).len();
         assert_eq!(told, usize::from(expected.is_none()), "{asked:?}");
         assert_eq!(bench.left_over(), Vec::<String>::new(), "{asked:?}");

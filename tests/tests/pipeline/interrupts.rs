@@ -17,7 +17,7 @@ struct Tripwire {
 
 impl Observer for Tripwire {
     fn on_event(&self, event: &Event) {
-        if let EventKind::StageStarted { stage } = event.what {
+        if let EventKind::StageStarted { stage } = event.kind {
             self.seen.lock().unwrap().push(stage);
             if stage == self.stage {
                 self.trigger.cancel();

@@ -72,7 +72,7 @@ impl Container for NotingContainer {
     fn model_proxy(&self) -> Option<&str> {
         self.inner.model_proxy()
     }
-    fn kept_from(&self) -> Vec<String> {
+    fn denied_hosts(&self) -> Vec<String> {
         vec!["evil.example:443".to_owned(), format!("{CANARY}.evil.example:443")]
     }
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
@@ -144,7 +144,7 @@ async fn run(settings: &str, permission: Permission, isolated: bool, policy: Tru
         .unwrap();
     let report = pipeline.run(event, &CancellationToken::new()).await.unwrap();
     report.cleanup.unwrap();
-    let notes = bench.observer.events().into_iter().filter_map(|event| match event.what {
+    let notes = bench.observer.events().into_iter().filter_map(|event| match event.kind {
         EventKind::Note { text } => Some(text),
         _ => None,
     });

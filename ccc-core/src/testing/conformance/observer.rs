@@ -61,8 +61,8 @@ macro_rules! observer_conformance {
     };
 }
 
-fn event(run: RunId, what: EventKind) -> Event {
-    Event { run, at: Timestamp::UNIX_EPOCH, what }
+fn event(run: RunId, kind: EventKind) -> Event {
+    Event { run, at: Timestamp::UNIX_EPOCH, kind }
 }
 
 fn note(run: RunId, text: impl Into<String>) -> Event {

@@ -43,7 +43,7 @@ fn full_checkpoint() -> Checkpoint {
         stage: Stage::Publish,
         base_branch: Some("main".to_owned()),
         base: Some(ObjectId::new("a".repeat(40)).unwrap()),
-        kept_from: vec!["evil.example:443".to_owned()],
+        denied_hosts: vec!["evil.example:443".to_owned()],
         report: Some(report),
         tree: Some(ObjectId::new("b".repeat(64)).unwrap()),
         commit: Some(ObjectId::new("c".repeat(40)).unwrap()),

@@ -1,9 +1,9 @@
-//! What git says, and what it means.
+//! The error that git's output stands for.
 
 use crate::text::one_line;
 use crate::{Error, ErrorKind};
 
-/// What git's words mean for the caller.
+/// Returns the error that git's output stands for.
 pub(super) fn failure(subcommand: &str, stderr: &str) -> Error {
     let said = |what: &str| stderr.contains(what);
     let kind = if said("Authentication failed")
@@ -43,60 +43,12 @@ pub(super) fn failure(subcommand: &str, stderr: &str) -> Error {
         .collect();
     let last = lines[lines.len().saturating_sub(3)..].join("; ");
     let words = format!("git {subcommand}: {}", one_line(&last, 500));
-    match rule(stderr) {
-        Some(what) => Error::new(ErrorKind::PermissionDenied, format!("{what} ({words})")),
-        None => Error::new(kind, words),
-    }
-}
-
-/// The rule that a host's hook refused a push by, and what a person does about it (spec: G7c). The
-/// words are those of the hosts that people use.
-fn rule(stderr: &str) -> Option<&'static str> {
-    let stderr = stderr.to_lowercase();
-    let said = |what: &str| stderr.contains(what);
-    if said("refusing to allow") && said("workflow") {
-        return Some(
-            "the work changes a workflow file, which we may not push: a person has to make that \
-             part of the change",
-        );
-    }
-    let rules = ["protected branch", "branch protection", "rule violations", "repository rules"];
-    rules.into_iter().any(said).then_some(
-        "the repository's rules do not take this branch: let our account make branches that begin \
-         with `claude/`",
-    )
+    Error::new(kind, words)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rule_of_the_host_is_named_with_what_to_do() {
-        // spec: G7c
-        for (words, expected) in [
-            (
-                "remote: error: GH006: Protected branch update failed for refs/heads/claude/x.\n \
-                 ! [remote rejected] a -> claude/x (protected branch hook declined)",
-                "let our account make branches",
-            ),
-            (
-                "remote: error: GH013: Repository rule violations found for refs/heads/claude/x.",
-                "let our account make branches",
-            ),
-            (
-                " ! [remote rejected] a -> b (refusing to allow a GitHub App to create or update \
-                 workflow `.github/workflows/ci.yml` without `workflows` permission)",
-                "changes a workflow file",
-            ),
-        ] {
-            let error = failure("push", words);
-            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{words}");
-            assert!(error.to_string().contains(expected), "{error}");
-        }
-        let plain = failure("push", " ! [remote rejected] a -> b (hook declined)");
-        assert!(!plain.to_string().contains("rules"), "{plain}");
-    }
 
     #[test]
     fn git_s_words_become_kinds() {

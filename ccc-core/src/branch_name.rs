@@ -1,0 +1,75 @@
+//! The names of the branches that runs create.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::checked_text;
+use crate::{Error, Result, RunId};
+
+/// The name of a branch, such as `claude/issue-42-1a2b3c4d`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct BranchName(String);
+
+checked_text!(
+    BranchName,
+    "branch name",
+    "letters, digits and `-_./` as `git check-ref-format --branch` takes them, 200 bytes at most",
+    |text| {
+        // A subset of git's own rule (git-check-ref-format(1)): everything that has a meaning to a
+        // shell, a refspec or a command line is out as well.
+        (1..=200).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b))
+            && text.split('/').all(|part| {
+                !part.is_empty()
+                    && !part.starts_with(['.', '-'])
+                    && !part.ends_with('.')
+                    && !part.to_ascii_lowercase().ends_with(".lock")
+                    && !part.contains("..")
+            })
+            && text != "HEAD"
+    }
+);
+
+impl BranchName {
+    /// The prefix of every branch that a run creates.
+    pub const RUN_PREFIX: &str = "claude/";
+
+    /// Returns the branch of a run: `claude/issue-<number>-<run8>`.
+    ///
+    /// # Errors
+    /// None in practice: the parts are checked already.
+    pub fn for_run(issue: u64, run: RunId) -> Result<Self> {
+        Self::new(format!("{}issue-{issue}-{}", Self::RUN_PREFIX, run.short()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn branch_names_that_could_mean_something_else_are_refused() {
+        for bad in [
+            "", "-x", "a/-x", "a..b", "a.lock", "a/b.LOCK", "a//b", "/a", "a/", "a b", "a:b",
+            "a\nb", "a~1", "a^", "a@{1}", "ä", "$(id)", ".a", "a.", "HEAD", "+a",
+        ] {
+            assert!(BranchName::new(bad).is_err(), "{bad:?}");
+        }
+        for good in ["main", "claude/issue-1-0a1b2c3d", "a.b-c_d/e"] {
+            assert!(BranchName::new(good).is_ok(), "{good:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_branch_name_or_refused_in_one_short_line(text in any::<String>()) {
+            if let Err(error) = BranchName::new(text) {
+                let line = error.to_string();
+                prop_assert!(!line.contains('\n') && line.len() < 1_000, "{}", line);
+            }
+        }
+    }
+}
