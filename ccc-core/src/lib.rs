@@ -12,6 +12,8 @@ pub mod id;
 pub mod intake;
 pub mod observe;
 pub mod policy;
+#[cfg(unix)]
+pub mod private_dir;
 pub mod prompt;
 mod remedy;
 pub mod run;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{HostGit, make_private_dir};
+use super::{HostGit, private_dir};
 use crate::event::RepoRef;
 use crate::files::remove_tree;
 use crate::vcs::{Access, Repository};
@@ -22,7 +22,7 @@ impl HostGit {
             ));
         }
         let host = self.root.join("mirrors").join(&repo.host);
-        make_private_dir(&host)?;
+        private_dir(&host)?;
         Ok(host.join(format!("{}.git", repo.id)))
     }
 

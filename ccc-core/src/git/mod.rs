@@ -30,6 +30,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::private_dir::create_private_dir;
 use crate::{Error, ErrorKind, Result, RunId, Secret};
 
 pub use changes::{Change, ChangeKind, ChangeSet, Refusal};
@@ -80,7 +81,7 @@ impl HostGit {
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let root = root.into();
         for sub in ["", "mirrors", "runs", "patches"] {
-            make_private_dir(&root.join(sub))?;
+            private_dir(&root.join(sub))?;
         }
         // Alternates and environment variables take absolute paths only.
         let root = fs::canonicalize(&root).map_err(|e| unusable(&root, &e))?;
@@ -164,18 +165,8 @@ impl HostGit {
     }
 }
 
-fn make_private_dir(path: &Path) -> Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    match fs::DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => fs::DirBuilder::new()
-            .mode(0o700)
-            .recursive(true)
-            .create(path)
-            .map_err(|e| unusable(path, &e)),
-        Err(e) => Err(unusable(path, &e)),
-    }
+fn private_dir(path: &Path) -> Result<()> {
+    create_private_dir(path).map_err(|e| unusable(path, &e))
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Error {

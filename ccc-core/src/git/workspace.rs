@@ -4,7 +4,7 @@ use crate::files::remove_tree;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{HostGit, make_private_dir, unusable};
+use super::{HostGit, private_dir, unusable};
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
@@ -43,11 +43,11 @@ impl HostGit {
         let mirror = self.mirror_path(&repository.repo)?;
         let paths = self.paths(run);
         let prepared = async {
-            make_private_dir(&paths.root)?;
+            private_dir(&paths.root)?;
             // A checkout that was cut short starts again from nothing.
             remove_tree(paths.git_dir.clone()).await?;
             remove_tree(paths.workspace.clone()).await?;
-            make_private_dir(&paths.workspace)?;
+            private_dir(&paths.workspace)?;
             self.init_borrowing(&paths.git_dir, &mirror).await?;
             self.init_throw_away(&paths.workspace, &repository.default_branch).await
         };
