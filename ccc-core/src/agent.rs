@@ -193,7 +193,7 @@ pub struct ModelUsage {
     /// Tokens written to a cache.
     pub cache_write_tokens: u64,
     /// What it cost, in millionths of a US dollar, when that is known.
-    #[serde(default)]
+    #[serde(deserialize_with = "crate::json::nullable")]
     pub micro_usd: Option<u64>,
 }
 
@@ -208,10 +208,12 @@ pub struct AgentReport {
     /// Use, one entry per model.
     pub usage: Vec<ModelUsage>,
     /// Cost in millionths of a US dollar, when the agent knows it.
+    #[serde(deserialize_with = "crate::json::nullable")]
     pub micro_usd: Option<u64>,
     /// Tools that it was not allowed to use.
     pub denials: Vec<String>,
     /// A name under which the agent can go on later.
+    #[serde(deserialize_with = "crate::json::nullable")]
     pub session: Option<String>,
 }
 

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::{AgentEvent, AgentReport, Verdict};
-use crate::run::{Outcome, Stage};
-use crate::{RunId, Secret};
+use crate::run::Outcome;
+use crate::{RunId, Secret, Stage};
 
 /// One thing that happened in a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

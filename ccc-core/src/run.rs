@@ -3,114 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::agent::AgentReport;
-use crate::branch_name::BranchName;
 use crate::event::{IssueEvent, RepoRef};
-use crate::id::ObjectId;
+use crate::progress::Progress;
 use crate::vcs::PullRequest;
-use crate::{Error, ErrorKind, RunId};
-
-/// The stages, in the order in which a run goes through them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// The delivery is verified, understood and durable.
-    Accept,
-    /// May this person spend money here, on this issue, now?
-    Authorize,
-    /// A fresh workspace without our `.git`.
-    Checkout,
-    /// A container over it.
-    Provision,
-    /// The agent edits.
-    Work,
-    /// What changed, and may it leave?
-    Collect,
-    /// The change as a commit.
-    Commit,
-    /// One ref pushed, one pull request open.
-    Publish,
-    /// The comment that says how it ended.
-    Report,
-    /// Everything of the run is gone.
-    Cleanup,
-}
-
-impl Stage {
-    /// All ten, in order.
-    pub const ALL: [Self; 10] = [
-        Self::Accept,
-        Self::Authorize,
-        Self::Checkout,
-        Self::Provision,
-        Self::Work,
-        Self::Collect,
-        Self::Commit,
-        Self::Publish,
-        Self::Report,
-        Self::Cleanup,
-    ];
-}
-
-impl std::fmt::Display for Stage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Accept => "accept",
-            Self::Authorize => "authorize",
-            Self::Checkout => "checkout",
-            Self::Provision => "provision",
-            Self::Work => "work",
-            Self::Collect => "collect",
-            Self::Commit => "commit",
-            Self::Publish => "publish",
-            Self::Report => "report",
-            Self::Cleanup => "cleanup",
-        })
-    }
-}
-
-/// What is durable of a run: enough to go on after a crash without asking the agent, which costs
-/// money, a second time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Checkpoint {
-    /// The last stage that is done.
-    pub stage: Stage,
-    /// The branch that work starts from.
-    pub base_branch: Option<String>,
-    /// The commit that work starts from; after Checkout.
-    pub base: Option<ObjectId>,
-    /// What the agent says; after Work.
-    pub report: Option<AgentReport>,
-    /// Where programs of the run wanted to and were not let; after Work.
-    #[serde(default)]
-    pub denied_hosts: Vec<String>,
-    /// The tree with the change, in the run's own git directory; after Collect, when there is one.
-    pub tree: Option<ObjectId>,
-    /// The commit; after Commit.
-    pub commit: Option<ObjectId>,
-    /// The branch; after Commit.
-    pub branch: Option<BranchName>,
-    /// The pull request; after Publish.
-    pub pull_request: Option<PullRequest>,
-}
-
-impl Default for Checkpoint {
-    /// Accepted, and nothing more.
-    fn default() -> Self {
-        Self {
-            stage: Stage::Accept,
-            base_branch: None,
-            base: None,
-            report: None,
-            denied_hosts: Vec::new(),
-            tree: None,
-            commit: None,
-            branch: None,
-            pull_request: None,
-        }
-    }
-}
+use crate::{Error, ErrorKind, RunId, Stage};
 
 /// Why nobody had to do anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -237,7 +133,7 @@ pub enum RunState {
 }
 
 /// All that a run store knows about one run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRecord {
     /// The run.
     pub run: RunId,
@@ -247,8 +143,8 @@ pub struct RunRecord {
     pub accepted_at: Timestamp,
     /// Where it stands.
     pub state: RunState,
-    /// What is durable of it.
-    pub checkpoint: Checkpoint,
+    /// The progress that a worker goes on from.
+    pub progress: Progress,
     /// Whether somebody asked for its end.
     pub cancel_requested: bool,
 }

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Delivery, IssueEvent};
-use crate::run::{Checkpoint, Outcome, RunRecord};
+use crate::progress::Progress;
+use crate::run::{Outcome, RunRecord};
 use crate::{Result, RunId};
 
 /// A number that grows with every claim of a run: a write that carries an old one is refused, so a
@@ -30,7 +31,7 @@ pub struct Accepted {
 /// The right to work on a run until the lease ends.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// The run, with its checkpoint to go on from.
+    /// The run, with the progress to go on from.
     pub record: RunRecord,
     /// Goes with every write.
     pub fence: Fence,
@@ -86,8 +87,8 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// Gives the run back, to be claimed again not before `delay` from now.
     async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()>;
 
-    /// Keeps where the run is.
-    async fn advance(&self, run: RunId, fence: Fence, checkpoint: &Checkpoint) -> Result<()>;
+    /// Persists the progress of the run, in place of the one before.
+    async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()>;
 
     /// Ends the run.
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()>;
@@ -131,8 +132,8 @@ impl<T: RunStore + ?Sized> RunStore for Arc<T> {
         (**self).release(run, fence, delay).await
     }
 
-    async fn advance(&self, run: RunId, fence: Fence, checkpoint: &Checkpoint) -> Result<()> {
-        (**self).advance(run, fence, checkpoint).await
+    async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()> {
+        (**self).advance(run, fence, progress).await
     }
 
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()> {

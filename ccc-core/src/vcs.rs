@@ -96,6 +96,7 @@ pub struct NewPullRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullRequest {
     /// Its number; `None` where the result is a branch alone.
+    #[serde(deserialize_with = "crate::json::nullable")]
     pub number: Option<u64>,
     /// Where a person looks at it.
     pub url: String,

@@ -3,10 +3,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ccc_core::event::{Delivery, IssueEvent};
-use ccc_core::run::{Checkpoint, RunRecord, RunState};
+use ccc_core::run::{RunRecord, RunState};
 use ccc_core::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
 use ccc_core::{
-    Clock, DeliveryId, Error, ErrorKind, Outcome, Result, RunId, RunStore, async_trait,
+    Clock, DeliveryId, Error, ErrorKind, Outcome, Progress, Result, RunId, RunStore, async_trait,
 };
 use jiff::Timestamp;
 
@@ -161,7 +161,7 @@ impl RunStore for MemoryRunStore {
                     event: event.clone(),
                     accepted_at: now,
                     state: RunState::Waiting,
-                    checkpoint: Checkpoint::default(),
+                    progress: Progress::default(),
                     cancel_requested: false,
                 };
                 let entry =
@@ -212,9 +212,9 @@ impl RunStore for MemoryRunStore {
         })
     }
 
-    async fn advance(&self, run: RunId, fence: Fence, checkpoint: &Checkpoint) -> Result<()> {
+    async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()> {
         self.held(run, fence, |entry, _| {
-            entry.record.checkpoint = checkpoint.clone();
+            entry.record.progress = progress.clone();
         })
     }
 

@@ -51,10 +51,10 @@ impl HostGit {
     pub async fn commit(
         &self,
         run: RunId,
-        changes: (&ObjectId, &ObjectId),
+        base: &ObjectId,
+        tree: &ObjectId,
         info: &CommitInfo,
     ) -> Result<ObjectId> {
-        let (base, tree) = changes;
         let date = format!("@{} +0000", info.date.as_second());
         let commit = self
             .git("commit-tree")

@@ -1,8 +1,12 @@
+//! The builder of a [`Pipeline`].
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::setup::SettingsFile;
-use super::{Limits, Parts, Pipeline, RepositorySettings};
+use super::Pipeline;
+use super::limits::Limits;
+use super::parts::Parts;
+use super::repository_settings::{RepositorySettings, SettingsFile};
 use crate::git::{HostGit, Transport};
 use crate::observe::NoObserver;
 use crate::policy::TrustPolicy;
@@ -26,14 +30,6 @@ pub struct PipelineBuilder {
     policy: TrustPolicy,
     limits: Limits,
     settings: Option<SettingsFile>,
-}
-
-impl Pipeline {
-    /// An empty builder.
-    #[must_use]
-    pub fn builder() -> PipelineBuilder {
-        PipelineBuilder::default()
-    }
 }
 
 impl PipelineBuilder {
@@ -136,7 +132,7 @@ impl PipelineBuilder {
             Error::new(ErrorKind::InvalidInput, "build a pipeline inside a tokio runtime")
                 .with_source(e)
         })?;
-        let parts = Parts {
+        Ok(Pipeline::new(Parts {
             host: required(self.host, "a host")?,
             runner: required(self.runner, "a runner")?,
             agent: required(self.agent, "an agent")?,
@@ -150,7 +146,6 @@ impl PipelineBuilder {
             settings: self.settings,
             cleanups: tokio_util::task::TaskTracker::new(),
             runtime,
-        };
-        Ok(Pipeline { parts: Arc::new(parts) })
+        }))
     }
 }

@@ -4,39 +4,57 @@
 //! Accept → Authorize → Checkout → Provision → Work → Collect → Commit → Publish → Report → Cleanup
 //! ```
 //!
-//! [`Pipeline::run`] is usable alone; the [`Dispatcher`](crate::dispatcher::Dispatcher) adds
-//! acceptance, the [`RunStore`](crate::RunStore), concurrency and shutdown.
+//! [`flow`] has the stages in their order, and `stage/` has a file for each of them. Each stage takes
+//! the output of the one before: [`authorize`](stage::authorize) returns the repository,
+//! [`checkout`](stage::checkout) the workspace, [`provision`](stage::provision) the container and the
+//! task, [`work`](stage::work) the agent's report, and from [`collect`](stage::collect) on each
+//! returns the [`Progress`] that a resumed run goes on from.
 //!
-//! Cleanup has three rings (spec: P3, P4, P8). *Structural*: it follows the stages whatever ended
-//! them, outside the cancelled scope, with its own time. *Drop guard*: when the future itself is
-//! dropped, the same cleanup runs as a task of its own. *Sweep*: [`Pipeline::sweep`] destroys at
-//! start what a killed process left.
+//! [`Pipeline::run`] is usable alone. The [`Dispatcher`](crate::dispatcher::Dispatcher) adds
+//! acceptance, the [`RunStore`], concurrency and shutdown.
+//!
+//! Three mechanisms start the cleanup of a run (spec: P3, P4, P8). *Structural*: it follows the stages
+//! whatever ended them, outside the cancelled scope, with its own time limit. *Drop guard*: when the
+//! future itself is dropped, the same cleanup runs as a task of its own. *Sweep*: at start,
+//! [`Pipeline::sweep`] destroys what a killed process left.
 
+mod bounded;
 mod builder;
-mod cleanup;
-mod context;
-mod drive;
+mod cleanup_guard;
+mod comment;
+mod ending;
+mod flow;
+mod halt;
+mod journal;
+mod leases;
 mod limits;
-mod lines;
-mod publish;
-mod render;
-mod setup;
-mod stages;
-mod work;
+mod line_buffer;
+mod parts;
+mod repository_settings;
+mod run_context;
+mod run_report;
+mod salvage;
+mod stage;
 
 use std::sync::Arc;
 
-use tokio_util::task::TaskTracker;
+use journal::Journal;
+use parts::Parts;
+use run_context::RunContext;
 
+pub(crate) use bounded::guarded;
 pub use builder::PipelineBuilder;
-pub(crate) use context::guarded;
-pub use drive::RunReport;
 pub use limits::Limits;
-pub use setup::RepositorySettings;
+pub use repository_settings::RepositorySettings;
+pub use run_report::RunReport;
 
+use crate::event::IssueEvent;
 use crate::git::HostGit;
 use crate::policy::TrustPolicy;
-use crate::{Agent, Clock, ContainerRunner, CredentialStore, Observer, VcsHost};
+use crate::run_store::Claim;
+use crate::{
+    CancellationToken, Clock, ContainerRunner, Progress, Result, RunId, RunStore, VcsHost,
+};
 
 /// The pipeline over one set of adapters. Cheap to clone; runs any number of runs at once.
 #[derive(Clone, Debug)]
@@ -44,58 +62,105 @@ pub struct Pipeline {
     parts: Arc<Parts>,
 }
 
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(crate) host: Arc<dyn VcsHost>,
-    pub(crate) runner: Arc<dyn ContainerRunner>,
-    pub(crate) agent: Arc<dyn Agent>,
-    pub(crate) credentials: Arc<dyn CredentialStore>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) observer: Arc<dyn Observer>,
-    pub(crate) git: HostGit,
-    pub(crate) policy: TrustPolicy,
-    pub(crate) limits: Limits,
-    settings: Option<setup::SettingsFile>,
-    /// Cleanups that run, so that a program can wait for them before it ends.
-    pub(crate) cleanups: TaskTracker,
-    pub(crate) runtime: tokio::runtime::Handle,
-}
-
 impl Pipeline {
-    /// The rules that it runs by.
+    /// Returns an empty builder.
+    #[must_use]
+    pub fn builder() -> PipelineBuilder {
+        PipelineBuilder::default()
+    }
+
+    fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// Solves one issue. A failure of the run is not an error but part of the report.
+    ///
+    /// Dropping the future ends the run; a task that [`settled`](Self::settled) waits for cleans up
+    /// what it had made.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when the system has no randomness for
+    /// a [`RunId`]: nothing began.
+    pub async fn run(&self, event: IssueEvent, cancel: &CancellationToken) -> Result<RunReport> {
+        let (parts, now) = (Arc::clone(&self.parts), self.parts.clock.now());
+        let id = RunId::new(now)?;
+        let run = RunContext::new(parts, id, event, now, Progress::default(), None);
+        Ok(flow::drive(Arc::new(run), cancel).await)
+    }
+
+    /// Goes on with a claimed run from its progress, and writes each checkpoint into the store under
+    /// the claim's fence.
+    pub async fn resume(
+        &self,
+        claim: Claim,
+        store: Arc<dyn RunStore>,
+        cancel: &CancellationToken,
+    ) -> RunReport {
+        let (record, parts) = (claim.record, Arc::clone(&self.parts));
+        let (clock, limit) = (Arc::clone(&parts.clock), parts.limits.cleanup);
+        let journal = Journal::new(record.run, store, claim.fence, clock, limit);
+        let (event, accepted_at) = (record.event, record.accepted_at);
+        let run =
+            RunContext::new(parts, record.run, event, accepted_at, record.progress, Some(journal));
+        flow::drive(Arc::new(run), cancel).await
+    }
+
+    /// Destroys what a killed process left: the containers and directories of every run that is not in
+    /// `keep`. Call it at start, before the first run. Returns the runs that it destroyed.
+    ///
+    /// # Errors
+    /// The first error, after everything was tried.
+    pub async fn sweep(&self, keep: &[RunId]) -> Result<Vec<RunId>> {
+        let Parts { runner, git, clock, limits, .. } = &*self.parts;
+        let (clock, limit) = (&**clock, limits.cleanup);
+        let mut left = guarded(clock, limit, runner.orphans()).await?;
+        left.extend(git.runs()?);
+        left.sort_unstable();
+        left.dedup();
+        left.retain(|run| !keep.contains(run));
+        let mut result = Ok(());
+        for run in &left {
+            let destroyed = guarded(clock, limit, runner.destroy(*run)).await;
+            let removed = guarded(clock, limit, git.remove(*run)).await;
+            result = result.and(destroyed).and(removed);
+        }
+        result.map(|()| left)
+    }
+
+    /// Waits until every cleanup that was begun has ended. Call it before the program ends.
+    pub async fn settled(&self) {
+        self.parts.cleanups.close();
+        self.parts.cleanups.wait().await;
+        self.parts.cleanups.reopen();
+    }
+
+    /// Returns the operator's rules.
     #[must_use]
     pub fn policy(&self) -> &TrustPolicy {
         &self.parts.policy
     }
 
-    /// The host that it works for.
+    /// Returns the VCS host.
     #[must_use]
     pub fn host(&self) -> &Arc<dyn VcsHost> {
         &self.parts.host
     }
 
-    /// The runner that it works with.
+    /// Returns the container runner.
     #[must_use]
     pub fn runner(&self) -> &Arc<dyn ContainerRunner> {
         &self.parts.runner
     }
 
-    /// The time that it goes by.
+    /// Returns the clock.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.parts.clock
     }
 
-    /// The host-side git.
+    /// Returns the host-side git.
     #[must_use]
     pub fn git(&self) -> &HostGit {
         &self.parts.git
-    }
-
-    /// Waits until every cleanup that was begun has ended: call it before the program ends.
-    pub async fn settled(&self) {
-        self.parts.cleanups.close();
-        self.parts.cleanups.wait().await;
-        self.parts.cleanups.reopen();
     }
 }

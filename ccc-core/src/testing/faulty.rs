@@ -10,7 +10,8 @@ use crate::agent::{AgentNeeds, AgentReport, AgentSink, Task};
 use crate::container::{Capabilities, Command, ContainerSpec, ExitStatus, OutputSink};
 use crate::credential::{Precondition, StoredSecret, Version};
 use crate::event::{Actor, Delivery, IssueEvent, RepoRef};
-use crate::run::{Checkpoint, RunRecord};
+use crate::progress::Progress;
+use crate::run::RunRecord;
 use crate::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
 use crate::vcs::{
     Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
@@ -204,8 +205,8 @@ impl<T: RunStore> RunStore for Faulty<T> {
     async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()> {
         through!(self, "run_store.release", release(run, fence, delay))
     }
-    async fn advance(&self, run: RunId, fence: Fence, checkpoint: &Checkpoint) -> Result<()> {
-        through!(self, "run_store.advance", advance(run, fence, checkpoint))
+    async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()> {
+        through!(self, "run_store.advance", advance(run, fence, progress))
     }
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()> {
         through!(self, "run_store.finish", finish(run, fence, outcome))

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::lock;
 use crate::observe::{Event, EventKind};
-use crate::run::Stage;
+use crate::stage::Stage;
 use crate::{Clock, Observer};
 
 /// A clock that moves when it is told to, and never by itself.

@@ -60,16 +60,16 @@ async fn a_commit_made_again_is_the_same() {
         let world = World::new(TREE);
         let (base, tree) = worked(&world, 1).await;
         for _ in 0..2 {
-            let commit = world.host.commit(run(1), (&base, &tree), &info("t")).await;
+            let commit = world.host.commit(run(1), &base, &tree, &info("t")).await;
             commits.push(commit.unwrap());
         }
         // Resumed by another process over the same directory.
         let World { temp, host, .. } = world;
         drop(host);
         let host = reopen(&temp.path().join("host")).await;
-        commits.push(host.commit(run(1), (&base, &tree), &info("t")).await.unwrap());
+        commits.push(host.commit(run(1), &base, &tree, &info("t")).await.unwrap());
         let later = CommitInfo { date: at(1_700_000_001), ..info("t") };
-        let other = host.commit(run(1), (&base, &tree), &later).await.unwrap();
+        let other = host.commit(run(1), &base, &tree, &later).await.unwrap();
         assert_ne!(other, commits[0], "the date is part of the commit");
     }
     assert!(commits.iter().all(|commit| *commit == commits[0]), "{commits:?}");
@@ -80,7 +80,7 @@ async fn a_commit_says_who_and_for_which_run() {
     // spec: P6
     let world = World::new(TREE);
     let (base, tree) = worked(&world, 1).await;
-    let commit = world.host.commit(run(1), (&base, &tree), &info("Fix it")).await.unwrap();
+    let commit = world.host.commit(run(1), &base, &tree, &info("Fix it")).await.unwrap();
     let dir = world.git_dir(run(1));
     let show = |format: &str| {
         git_text(&dir, &["show", "-s", &format!("--format={format}"), commit.as_str()])
@@ -123,7 +123,7 @@ async fn no_title_does_anything_but_stand_there() {
         &harmful,
         "[skip ci] `x` 🎉",
     ] {
-        let commit = world.host.commit(run(1), (&base, &tree), &info(title)).await.unwrap();
+        let commit = world.host.commit(run(1), &base, &tree, &info(title)).await.unwrap();
         let raw = git(&host_dir, &["cat-file", "commit", commit.as_str()]);
         let text = String::from_utf8(raw).unwrap();
         let message = text.split_once("\n\n").unwrap().1;
@@ -149,13 +149,13 @@ async fn objects_that_are_gone_are_named() {
     let world = World::new(TREE);
     let (base, tree) = worked(&world, 1).await;
     let nothing = ObjectId::new("1".repeat(40)).unwrap();
-    for pair in [(&base, &nothing), (&nothing, &tree), (&base, &base)] {
-        let error = world.host.commit(run(1), pair, &info("t")).await.unwrap_err();
+    for (base, tree) in [(&base, &nothing), (&nothing, &tree), (&base, &base)] {
+        let error = world.host.commit(run(1), base, tree, &info("t")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
         assert!(!error.to_string().contains('\n'), "{error}");
     }
     // A run that was never checked out has no git directory.
-    let error = world.host.commit(run(2), (&base, &tree), &info("t")).await.unwrap_err();
+    let error = world.host.commit(run(2), &base, &tree, &info("t")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
 }
 

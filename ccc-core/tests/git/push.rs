@@ -12,7 +12,7 @@ fn branch(name: &str) -> BranchName {
 
 async fn committed(world: &World, n: u32) -> ObjectId {
     let (base, tree) = worked(world, n).await;
-    world.host.commit(run(n), (&base, &tree), &info("t")).await.unwrap()
+    world.host.commit(run(n), &base, &tree, &info("t")).await.unwrap()
 }
 
 #[tokio::test]

@@ -191,7 +191,7 @@ async fn work(host: &HostGit, access: &Access) -> ccc_core::Result<()> {
     let (policy, redactor) = (TrustPolicy::default(), Redactor::default());
     let collected = host.collect(run(1), &at.base, &policy, &redactor).await?;
     let Collected::Changes(set) = collected else { panic!("{collected:?}") };
-    let commit = host.commit(run(1), (&set.base, &set.tree), &info("t")).await?;
+    let commit = host.commit(run(1), &set.base, &set.tree, &info("t")).await?;
     let branch = BranchName::new("claude/a")?;
     host.push(run(1), &commit, &branch, access).await?;
     Ok(host.push(run(1), &commit, &branch, access).await?)
@@ -310,7 +310,7 @@ async fn no_redirect_is_followed() {
 async fn nothing_is_left_of_a_call_that_was_given_up() {
     let world = World::new(TREE);
     let (base, tree) = crate::commit::worked(&world, 1).await;
-    let commit = world.host.commit(run(1), (&base, &tree), &info("t")).await.unwrap();
+    let commit = world.host.commit(run(1), &base, &tree, &info("t")).await.unwrap();
     let branch = BranchName::new("claude/a").unwrap();
     let marker = world.path().to_str().unwrap().to_owned();
     assert_eq!(processes_with(&marker), [""; 0]);
@@ -335,7 +335,7 @@ async fn nothing_is_left_of_a_call_that_was_given_up() {
 async fn nothing_is_left_of_a_remote_s_hook_that_hangs() {
     let world = World::new(TREE);
     let (base, tree) = crate::commit::worked(&world, 1).await;
-    let commit = world.host.commit(run(1), (&base, &tree), &info("t")).await.unwrap();
+    let commit = world.host.commit(run(1), &base, &tree, &info("t")).await.unwrap();
     let branch = BranchName::new("claude/a").unwrap();
     let started = world.path().join("started");
     let hook = format!("touch {}; read -r forever < {}", started.display(), "/dev/zero");

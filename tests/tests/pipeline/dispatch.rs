@@ -66,7 +66,7 @@ async fn an_accepted_delivery_is_worked_on_and_kept() {
     let outcome = finished(&store, first.run).await;
     assert!(matches!(outcome, Outcome::PullRequest { .. }), "{outcome:?}");
     let record = store.get(first.run).await.unwrap().unwrap();
-    assert_eq!(record.checkpoint.stage, Stage::Publish);
+    assert_eq!(record.progress.stage(), Stage::Publish);
     shutdown.cancel();
     serving.join_all().await;
     assert_eq!(bench.faults.count("agent.run"), 1);
@@ -104,7 +104,7 @@ async fn the_agent_is_not_paid_twice() {
     store.release(accepted.run, fence, Duration::ZERO).await.unwrap();
 
     let claim = store.claim(lease).await.unwrap().unwrap();
-    assert_eq!(claim.record.checkpoint.stage, Stage::Commit);
+    assert_eq!(claim.record.progress.stage(), Stage::Commit);
     assert_eq!(claim.fence, Fence(fence.0 + 1));
     let report = bench.pipeline.resume(claim, Arc::clone(&store) as _, &cancel).await;
     assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");

@@ -115,7 +115,7 @@ macro_rules! run_store_conformance {
                 cancelling_what_is_not_there_or_over,
                 a_released_run_waits_for_its_delay,
                 a_released_run_is_no_longer_the_workers,
-                the_newest_checkpoint_comes_with_the_next_claim,
+                the_newest_progress_comes_with_the_next_claim,
                 a_finished_run_is_readable_and_nothing_else,
                 every_outcome_is_kept_whole,
                 a_write_to_a_run_that_is_not_there_is_refused,

@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 
 use super::{Fixture, comment, delivery, event, labeled};
 use crate::event::Trigger;
-use crate::run::{Checkpoint, Outcome, RunState};
+use crate::progress::Progress;
+use crate::run::{Outcome, RunState};
 use crate::testing::conformance::{bounded, refused};
 use crate::{ErrorKind, IssueEvent, RunId};
 
@@ -23,7 +24,7 @@ pub async fn a_new_delivery_is_kept_with_a_waiting_run(fixture: &Fixture) {
     assert_eq!(record.run, accepted.run);
     assert_eq!(record.event, event);
     assert_eq!(record.state, RunState::Waiting);
-    assert_eq!(record.checkpoint, Checkpoint::default());
+    assert_eq!(record.progress, Progress::default());
     assert!(!record.cancel_requested);
     assert_eq!(fixture.store.list(None, 10).await.unwrap(), [record]);
 }

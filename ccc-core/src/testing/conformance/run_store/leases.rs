@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use super::{Fixture, LEASE, MILLISECOND, comment, labeled};
-use crate::run::{Checkpoint, Outcome, RunState};
+use crate::progress::Progress;
+use crate::run::{Outcome, RunState};
 use crate::run_store::{Fence, LogEntry};
 use crate::testing::conformance::{bounded, refused};
 use crate::{ErrorKind, RunId, Stage};
@@ -90,13 +91,13 @@ pub async fn a_run_is_handed_out_again_when_its_lease_has_ended(fixture: &Fixtur
 async fn all_writes_refused(fixture: &Fixture, run: RunId, fence: Fence) {
     let store = &fixture.store;
     let before = (fixture.record(run).await, store.tail_log(run, 0, 100).await.unwrap());
-    let checkpoint = Checkpoint { stage: Stage::Publish, ..Checkpoint::default() };
+    let progress = Progress::accepted(Stage::Work);
     let outcome = Outcome::Cancelled { stage: Stage::Work };
     let line = LogEntry { at: Timestamp::UNIX_EPOCH, text: "stale".to_owned() };
     let conflict = ErrorKind::Conflict;
     refused("renew", conflict, store.renew(run, fence, LEASE).await);
     refused("release", conflict, store.release(run, fence, Duration::ZERO).await);
-    refused("advance", conflict, store.advance(run, fence, &checkpoint).await);
+    refused("advance", conflict, store.advance(run, fence, &progress).await);
     refused("append_log", conflict, store.append_log(run, fence, &[line]).await);
     refused("finish", conflict, store.finish(run, fence, &outcome).await);
     let after = (fixture.record(run).await, store.tail_log(run, 0, 100).await.unwrap());
@@ -114,7 +115,7 @@ pub async fn a_fence_that_is_not_the_newest_is_refused_on_every_write(fixture: &
         all_writes_refused(fixture, run, wrong).await;
     }
     assert!(fixture.claim().await.is_none(), "a refused release let the run go");
-    fixture.store.advance(run, new, &Checkpoint::default()).await.expect("the newest fence");
+    fixture.store.advance(run, new, &Progress::default()).await.expect("the newest fence");
 }
 
 /// Also when nobody else has claimed the run yet.
@@ -123,7 +124,7 @@ pub async fn a_write_after_the_lease_has_ended_is_refused(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
     let fence = fixture.claim_some().await.fence;
     fixture.advance(LEASE - MILLISECOND);
-    fixture.store.advance(run, fence, &Checkpoint::default()).await.expect("within the lease");
+    fixture.store.advance(run, fence, &Progress::default()).await.expect("within the lease");
     fixture.advance(MILLISECOND);
     all_writes_refused(fixture, run, fence).await;
 }
@@ -152,7 +153,7 @@ pub async fn renewing_never_shortens_the_lease(fixture: &Fixture) {
     }
     fixture.advance(LEASE - MILLISECOND);
     assert!(fixture.claim().await.is_none(), "renewing shortened the lease");
-    fixture.store.advance(run, fence, &Checkpoint::default()).await.expect("within the lease");
+    fixture.store.advance(run, fence, &Progress::default()).await.expect("within the lease");
 }
 
 /// At the next renew and at every one after it, and the next worker is told as well.

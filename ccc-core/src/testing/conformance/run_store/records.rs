@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::{Fixture, LEASE};
 use crate::agent::{AgentReport, ModelUsage, Verdict};
-use crate::run::{Checkpoint, Outcome, RunState, SkipReason};
+use crate::progress::{AcceptedRun, Base, CollectedRun, CommittedRun, Progress, PublishedRun};
+use crate::run::{Outcome, RunState, SkipReason};
 use crate::run_store::{Fence, LogEntry};
 use crate::testing::conformance::refused;
 use crate::vcs::PullRequest;
@@ -22,8 +23,7 @@ fn pull_request() -> PullRequest {
     }
 }
 
-/// Every field has a value that is not its default.
-fn full_checkpoint() -> Checkpoint {
+fn full_report() -> AgentReport {
     let mut report = AgentReport::new(
         Verdict::Limited { reason: "turns".to_owned() },
         "words with ä, ☃,\n\"quotes\" and \0",
@@ -39,38 +39,69 @@ fn full_checkpoint() -> Checkpoint {
     report.micro_usd = Some(1_250_000);
     report.denials = vec!["Bash".to_owned()];
     report.session = Some("session".to_owned());
-    Checkpoint {
-        stage: Stage::Publish,
-        base_branch: Some("main".to_owned()),
-        base: Some(ObjectId::new("a".repeat(40)).unwrap()),
-        denied_hosts: vec!["evil.example:443".to_owned()],
-        report: Some(report),
-        tree: Some(ObjectId::new("b".repeat(64)).unwrap()),
-        commit: Some(ObjectId::new("c".repeat(40)).unwrap()),
-        branch: Some(pull_request().head),
-        pull_request: Some(pull_request()),
-    }
+    report
+}
+
+/// Every variant; every field has a value that is not its default.
+fn every_progress() -> [Progress; 4] {
+    let base = Base { branch: "main".to_owned(), commit: ObjectId::new("a".repeat(40)).unwrap() };
+    let (tree, denied_hosts) =
+        (ObjectId::new("b".repeat(64)).unwrap(), vec!["evil.example:443".to_owned()]);
+    [
+        Progress::Accepted(AcceptedRun {
+            finished: Stage::Work,
+            report: Some(full_report()),
+            denied_hosts: denied_hosts.clone(),
+        }),
+        Progress::Collected(CollectedRun {
+            base: base.clone(),
+            tree: Some(tree.clone()),
+            report: full_report(),
+            denied_hosts: denied_hosts.clone(),
+        }),
+        Progress::Published(PublishedRun {
+            pull_request: pull_request(),
+            report: full_report(),
+            denied_hosts: denied_hosts.clone(),
+        }),
+        Progress::Committed(CommittedRun {
+            base,
+            tree,
+            commit: ObjectId::new("c".repeat(40)).unwrap(),
+            branch: pull_request().head,
+            report: full_report(),
+            denied_hosts,
+        }),
+    ]
+}
+
+fn full_progress() -> Progress {
+    let [.., committed] = every_progress();
+    committed
 }
 
 /// Whole, after a lost lease and after a release; an older one does not come back.
-pub async fn the_newest_checkpoint_comes_with_the_next_claim(fixture: &Fixture) {
+pub async fn the_newest_progress_comes_with_the_next_claim(fixture: &Fixture) {
     // spec: Q3a
     let run = fixture.run_of(1).await;
     let claim = fixture.claim_some().await;
-    assert_eq!(claim.record.checkpoint, Checkpoint::default());
-    let early = Checkpoint { stage: Stage::Checkout, ..Checkpoint::default() };
+    assert_eq!(claim.record.progress, Progress::default());
+    let early = Progress::accepted(Stage::Checkout);
     fixture.store.advance(run, claim.fence, &early).await.unwrap();
-    fixture.store.advance(run, claim.fence, &full_checkpoint()).await.unwrap();
+    for progress in every_progress() {
+        fixture.store.advance(run, claim.fence, &progress).await.unwrap();
+        assert_eq!(fixture.record(run).await.progress, progress);
+    }
     fixture.advance(LEASE);
     let claim = fixture.claim_some().await;
-    assert_eq!(claim.record.checkpoint, full_checkpoint(), "after a lost lease");
+    assert_eq!(claim.record.progress, full_progress(), "after a lost lease");
     fixture.store.release(run, claim.fence, Duration::ZERO).await.unwrap();
     let claim = fixture.claim_some().await;
-    assert_eq!(claim.record.checkpoint, full_checkpoint(), "after a release");
-    assert_eq!(fixture.record(run).await.checkpoint, full_checkpoint());
+    assert_eq!(claim.record.progress, full_progress(), "after a release");
+    assert_eq!(fixture.record(run).await.progress, full_progress());
     // What is kept is what was said last, not a mixture.
     fixture.store.advance(run, claim.fence, &early).await.unwrap();
-    assert_eq!(fixture.record(run).await.checkpoint, early);
+    assert_eq!(fixture.record(run).await.progress, early);
 }
 
 /// No write, no claim, ever; event and checkpoint stay with the outcome.
@@ -78,7 +109,7 @@ pub async fn a_finished_run_is_readable_and_nothing_else(fixture: &Fixture) {
     // spec: Q3b
     let (run, store) = (fixture.run_of(1).await, &fixture.store);
     let claim = fixture.claim_some().await;
-    store.advance(run, claim.fence, &full_checkpoint()).await.unwrap();
+    store.advance(run, claim.fence, &full_progress()).await.unwrap();
     let line = LogEntry { at: Timestamp::UNIX_EPOCH, text: "a line".to_owned() };
     store.append_log(run, claim.fence, std::slice::from_ref(&line)).await.unwrap();
     let outcome = Outcome::PullRequest { pull_request: pull_request() };
@@ -86,11 +117,11 @@ pub async fn a_finished_run_is_readable_and_nothing_else(fixture: &Fixture) {
 
     let record = fixture.record(run).await;
     assert_eq!(record.state, RunState::Finished { outcome: outcome.clone() });
-    assert_eq!((&record.event, &record.checkpoint), (&claim.record.event, &full_checkpoint()));
+    assert_eq!((&record.event, &record.progress), (&claim.record.event, &full_progress()));
     let (fence, conflict) = (claim.fence, ErrorKind::Conflict);
     refused("renew", conflict, store.renew(run, fence, LEASE).await);
     refused("release", conflict, store.release(run, fence, Duration::ZERO).await);
-    refused("advance", conflict, store.advance(run, fence, &Checkpoint::default()).await);
+    refused("advance", conflict, store.advance(run, fence, &Progress::default()).await);
     refused("append_log", conflict, store.append_log(run, fence, &[line]).await);
     let other = Outcome::Cancelled { stage: Stage::Work };
     refused("finish", conflict, store.finish(run, fence, &other).await);
@@ -132,12 +163,12 @@ pub async fn every_outcome_is_kept_whole(fixture: &Fixture) {
 /// Not found, or a conflict: never done.
 pub async fn a_write_to_a_run_that_is_not_there_is_refused(fixture: &Fixture) {
     let (store, run) = (&fixture.store, RunId::new(Timestamp::UNIX_EPOCH).unwrap());
-    let (fence, checkpoint) = (Fence(1), Checkpoint::default());
+    let (fence, progress) = (Fence(1), Progress::default());
     let outcome = Outcome::Cancelled { stage: Stage::Work };
     for (what, result) in [
         ("renew", store.renew(run, fence, LEASE).await.map(|_| ())),
         ("release", store.release(run, fence, Duration::ZERO).await),
-        ("advance", store.advance(run, fence, &checkpoint).await),
+        ("advance", store.advance(run, fence, &progress).await),
         ("append_log", store.append_log(run, fence, &[]).await),
         ("finish", store.finish(run, fence, &outcome).await),
     ] {

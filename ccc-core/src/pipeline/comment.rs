@@ -1,59 +1,54 @@
-//! What people read: rendered here, never by the model (spec: P5, X13).
+//! The texts of comments and pull requests: rendered here, never by the model (spec: P5, X13).
 
-use super::Pipeline;
-use super::context::Context;
 use crate::agent::AgentReport;
 use crate::event::IssueEvent;
-use crate::run::Checkpoint;
+use crate::progress::Progress;
 use crate::text::{markdown_escape, markdown_fence, markdown_quote, one_line, quiet, truncate};
-use crate::vcs::Grant;
-use crate::{ErrorKind, Outcome, Result, RunId, Stage};
+use crate::{BranchName, ErrorKind, Outcome, RunId, Stage};
 
 /// The most bytes of the agent's words in one place.
 const MAX_WORDS: usize = 16_000;
 /// GitHub takes 65 536 characters in a body; escapes and markers need room.
 const MAX_BODY: usize = 60_000;
-const TOKEN_TTL: std::time::Duration = std::time::Duration::from_secs(60);
 
-impl Pipeline {
-    pub(super) async fn comment_start(&self, run: &Context) -> Result<()> {
-        let body = format!("Working on it.\n\n{}", signature(run.id, self.parts.agent.name()));
-        self.comment(run, &body).await
-    }
+/// The details that a comment or a pull request shows beside the outcome.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CommentData {
+    /// The agent's report, without secrets.
+    pub(super) report: Option<AgentReport>,
+    /// The hosts that an egress proxy denied to the run's programs.
+    pub(super) denied_hosts: Vec<String>,
+    /// The branch that may be pushed already.
+    pub(super) branch: Option<BranchName>,
+    /// The work that was not published, as a patch.
+    pub(super) patch: Option<String>,
+}
 
-    pub(super) async fn comment_outcome(&self, run: &Context, outcome: &Outcome) -> Result<()> {
-        if matches!(outcome, Outcome::Skipped { .. }) {
-            return Ok(());
-        }
-        run.access(Grant::Discuss, TOKEN_TTL).await?;
-        let agent = self.parts.agent.name();
-        let body =
-            outcome_comment(run.id, agent, outcome, &run.checkpoint(), run.salvage().as_deref());
-        self.comment(run, &run.redactor.clean(&body)).await
+impl From<&Progress> for CommentData {
+    fn from(progress: &Progress) -> Self {
+        let (report, denied_hosts, branch) = match progress.clone() {
+            Progress::Accepted(run) => (run.report, run.denied_hosts, None),
+            Progress::Collected(run) => (Some(run.report), run.denied_hosts, None),
+            Progress::Committed(run) => (Some(run.report), run.denied_hosts, Some(run.branch)),
+            Progress::Published(run) => {
+                (Some(run.report), run.denied_hosts, Some(run.pull_request.head))
+            }
+        };
+        Self { report, denied_hosts, branch, patch: None }
     }
+}
 
-    async fn comment(&self, run: &Context, body: &str) -> Result<()> {
-        let marker = format!("run-{}", run.id);
-        self.parts
-            .host
-            .upsert_comment(run.repo(), run.event.issue.number, &marker, body)
-            .await
-            .map_err(|error| error.with_operation("upsert_comment"))
-    }
+/// Returns the comment of a run that began.
+pub(super) fn started(run: RunId, agent: &str) -> String {
+    format!("Working on it.\n\n{}", signature(run, agent))
 }
 
 fn signature(run: RunId, agent: &str) -> String {
     format!("<sub>Run `{run}` with the agent {}.</sub>", markdown_escape(&one_line(agent, 60)))
 }
 
-/// The one comment of a run, for every way it can end.
-fn outcome_comment(
-    run: RunId,
-    agent: &str,
-    outcome: &Outcome,
-    checkpoint: &Checkpoint,
-    patch: Option<&str>,
-) -> String {
+/// Returns the comment of a run that ended, for every outcome.
+pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentData) -> String {
     let mut body = match outcome {
         Outcome::PullRequest { pull_request } => match pull_request.number {
             Some(number) => format!("Opened #{number}, ready for review."),
@@ -76,7 +71,7 @@ fn outcome_comment(
             next_step(*stage, *kind)
         ),
         Outcome::Cancelled { stage } => {
-            let branch = match &checkpoint.branch {
+            let branch = match &data.branch {
                 Some(branch) => format!(" The branch `{branch}` may be there already."),
                 None => String::new(),
             };
@@ -84,15 +79,15 @@ fn outcome_comment(
         }
         Outcome::Skipped { .. } => String::new(),
     };
-    if let Some(patch) = patch {
+    if let Some(patch) = &data.patch {
         body.push_str("\n\n<details><summary>The work so far, as a patch</summary>\n\n");
         body.push_str(&markdown_fence("diff", patch));
         body.push_str("\n</details>");
     }
-    if let Some(report) = &checkpoint.report {
+    if let Some(report) = &data.report {
         body.push_str(&spent(report));
     }
-    body.push_str(&denied_hosts(&checkpoint.denied_hosts));
+    body.push_str(&denied_hosts(&data.denied_hosts));
     format!("{}\n\n{}", truncate(&body, MAX_BODY), signature(run, agent))
 }
 
@@ -148,21 +143,21 @@ fn denied_hosts(places: &[String]) -> String {
     format!("\n\nIts programs were kept from reaching: {}.", shown.join(", "))
 }
 
-/// The title of a pull request.
+/// Returns the title of the pull request.
 pub(super) fn pull_request_title(event: &IssueEvent) -> String {
     let title = one_line(&event.issue.title, 180);
     format!("Solve #{}: {}", event.issue.number, quiet(&title))
 }
 
-/// The text of a pull request.
+/// Returns the text of the pull request.
 pub(super) fn pull_request_body(
     run: RunId,
     event: &IssueEvent,
     agent: &str,
-    checkpoint: &Checkpoint,
+    data: &CommentData,
 ) -> String {
     let number = event.issue.number;
-    let report = checkpoint.report.as_ref();
+    let report = data.report.as_ref();
     let words = report.map_or("", |report| report.summary.trim());
     let said = if words.is_empty() {
         "The agent gave no summary.".to_owned()
@@ -170,7 +165,7 @@ pub(super) fn pull_request_body(
         format!("The agent says:\n\n{}", markdown_quote(words, MAX_WORDS))
     };
     let spent = report.map(spent).unwrap_or_default();
-    let kept = denied_hosts(&checkpoint.denied_hosts);
+    let kept = denied_hosts(&data.denied_hosts);
     let body = truncate(&format!("Closes #{number}.\n\n{said}"), MAX_BODY);
     format!(
         "{body}{spent}{kept}\n\nWritten by an AI agent: review it as you would a stranger's work.\n\n{}",

@@ -1,19 +1,19 @@
-//! What an agent prints, in whole lines: a secret that is cut in two between two events would not
-//! be known for what it is.
+//! An agent's output in whole lines: the redactor does not find a secret that is cut in two between
+//! two events.
 
 use crate::agent::AgentEvent;
 
 /// A line longer than this is shown in parts.
 const MAX_LINE: usize = 64 << 10;
 
-/// Holds an incomplete last line back, for each stream.
+/// The incomplete last line of each output stream.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct LineBuffer {
     held: [String; 2],
 }
 
-impl Lines {
-    /// What may be shown now that this happened.
+impl LineBuffer {
+    /// Returns the part of the event that may be shown now.
     pub(super) fn next(&mut self, event: AgentEvent) -> Option<AgentEvent> {
         let AgentEvent::Printed { error_stream, text } = event else { return Some(event) };
         let held = &mut self.held[usize::from(error_stream)];
@@ -26,7 +26,7 @@ impl Lines {
         Some(AgentEvent::Printed { error_stream, text: whole })
     }
 
-    /// What was held back to the end.
+    /// Returns the lines that never ended.
     pub(super) fn rest(self) -> impl Iterator<Item = AgentEvent> {
         let [out, err] = self.held;
         [(false, out), (true, err)]
@@ -45,7 +45,7 @@ mod tests {
         // spec: S6b
         let printed =
             |error_stream, text: &str| AgentEvent::Printed { error_stream, text: text.to_owned() };
-        let mut lines = Lines::default();
+        let mut lines = LineBuffer::default();
         assert_eq!(lines.next(printed(false, "a\nsec")), Some(printed(false, "a\n")));
         assert_eq!(lines.next(printed(true, "x")), None);
         assert_eq!(lines.next(printed(false, "ret\nb")), Some(printed(false, "secret\n")));

@@ -29,12 +29,12 @@ fn outcomes() -> Vec<Outcome> {
 fn no_outcome_lets_untrusted_text_act() {
     // spec: X13a, P5
     let run = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
-    let mut checkpoint = Checkpoint::default();
     let mut report = AgentReport::new(Verdict::Completed, "done");
     report.denials = vec!["Bash(@all)".into()];
-    checkpoint.report = Some(report);
+    let patch = Some("``` @all".to_owned());
+    let data = CommentData { report: Some(report), patch, ..CommentData::default() };
     for outcome in outcomes() {
-        let body = outcome_comment(run, "scripted", &outcome, &checkpoint, Some("``` @all"));
+        let body = ended(run, "scripted", &outcome, &data);
         assert!(body.contains(&run.to_string()), "{body}");
         let outside_the_fence = body.split("````").next().unwrap();
         for acting in ["@all", "#7", "<img", "![a]"] {
@@ -61,7 +61,7 @@ fn a_comment_fits_into_the_host_s_limit() {
     // spec: X13b
     let run = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
     let outcome = Outcome::Answered { answer: "@".repeat(1 << 20) };
-    let patch = "+x\n".repeat(10_000);
-    let body = outcome_comment(run, "a", &outcome, &Checkpoint::default(), Some(&patch));
+    let patch = Some("+x\n".repeat(10_000));
+    let body = ended(run, "a", &outcome, &CommentData { patch, ..CommentData::default() });
     assert!(body.len() < 65_536, "{}", body.len());
 }

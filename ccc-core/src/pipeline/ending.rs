@@ -1,0 +1,45 @@
+//! From the last stage to an outcome, or to a postponement.
+
+use std::time::Duration;
+
+use super::halt::Halt;
+use super::run_context::RunContext;
+use crate::{Outcome, Result};
+
+/// The end of the stages.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// The outcome, without secrets; for a run that is postponed, the one that it would have had.
+    pub(super) outcome: Outcome,
+    /// The time to postpone the run for.
+    pub(super) postponed: Option<Duration>,
+}
+
+impl Ending {
+    /// Returns what the result of the stages means for the run.
+    pub(super) fn new(run: &RunContext, ended: Result<Outcome, Halt>, cancelled: bool) -> Self {
+        let stage = run.stage();
+        let postponed = match &ended {
+            Err(Halt::Error(error)) if !cancelled => run.postponement(error),
+            _ => None,
+        };
+        let outcome = match ended {
+            Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,
+            // Once cancelled, every error is the cancellation's doing, whatever it says.
+            Err(Halt::Error(_)) if cancelled => Outcome::Cancelled { stage },
+            Err(Halt::Error(error)) => Outcome::from_error(stage, &error),
+        };
+        Self { outcome: run.redactor.clean_outcome(outcome), postponed }
+    }
+}
+
+/// Returns the time to postpone a run for whose report failed. The progress of such a run tells its
+/// outcome again, so that it can be reported later.
+pub(super) fn postponed_by_report(
+    run: &RunContext,
+    outcome: &Outcome,
+    report: &Result<()>,
+) -> Option<Duration> {
+    let told_again = matches!(outcome, Outcome::PullRequest { .. } | Outcome::Answered { .. });
+    report.as_ref().err().filter(|_| told_again).and_then(|error| run.postponement(error))
+}

@@ -1,0 +1,82 @@
+//! The run's writes to the run store, each under the fence of its claim.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::bounded::guarded;
+use crate::progress::Progress;
+use crate::run_store::Fence;
+use crate::{Clock, ErrorKind, Outcome, Result, RunId, RunStore};
+
+/// The number of times that a write is tried while the store asks to wait.
+const ATTEMPTS: u32 = 3;
+
+/// The store of one claimed run.
+#[derive(Debug)]
+pub(super) struct Journal {
+    run: RunId,
+    store: Arc<dyn RunStore>,
+    fence: Fence,
+    clock: Arc<dyn Clock>,
+    /// The time limit of one write.
+    limit: Duration,
+    /// Whether another worker holds the run now.
+    fenced_out: AtomicBool,
+}
+
+#[derive(Clone, Copy)]
+enum Entry<'a> {
+    Progress(&'a Progress),
+    Outcome(&'a Outcome),
+}
+
+impl Journal {
+    pub(super) fn new(
+        run: RunId,
+        store: Arc<dyn RunStore>,
+        fence: Fence,
+        clock: Arc<dyn Clock>,
+        limit: Duration,
+    ) -> Self {
+        Self { run, store, fence, clock, limit, fenced_out: AtomicBool::new(false) }
+    }
+
+    /// Persists the progress of the run.
+    pub(super) async fn checkpoint(&self, progress: &Progress) -> Result<()> {
+        self.write(Entry::Progress(progress)).await
+    }
+
+    /// Persists the outcome, which ends the run.
+    pub(super) async fn finish(&self, outcome: &Outcome) -> Result<()> {
+        self.write(Entry::Outcome(outcome)).await
+    }
+
+    /// Returns whether a write was refused because another worker holds the run now.
+    pub(super) fn is_fenced_out(&self) -> bool {
+        self.fenced_out.load(Ordering::Acquire)
+    }
+
+    async fn write(&self, entry: Entry<'_>) -> Result<()> {
+        let clock = &*self.clock;
+        let mut attempt = 1;
+        loop {
+            let write = match entry {
+                Entry::Progress(progress) => self.store.advance(self.run, self.fence, progress),
+                Entry::Outcome(outcome) => self.store.finish(self.run, self.fence, outcome),
+            };
+            match guarded(clock, self.limit, write).await {
+                Err(error) if error.is_retryable() && attempt < ATTEMPTS => {
+                    clock.sleep(Duration::from_secs(1 << attempt)).await;
+                    attempt += 1;
+                }
+                written => {
+                    if written.as_ref().is_err_and(|e| e.kind() == ErrorKind::Conflict) {
+                        self.fenced_out.store(true, Ordering::Release);
+                    }
+                    return written;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The access tokens that a run holds; Cleanup gives back what is left of them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::bounded::catch_panic;
+use crate::event::RepoRef;
+use crate::observe::Redactor;
+use crate::vcs::{Access, Grant};
+use crate::{Result, VcsHost};
+
+/// The tokens of one run for its repository.
+#[derive(Debug)]
+pub(super) struct TokenLeases {
+    host: Arc<dyn VcsHost>,
+    held: Mutex<Vec<Access>>,
+}
+
+impl TokenLeases {
+    pub(super) fn new(host: Arc<dyn VcsHost>) -> Self {
+        Self { host, held: Mutex::default() }
+    }
+
+    /// Gets a token with the power of `grant` for at least `min_ttl`, and tells the redactor of it.
+    pub(super) async fn acquire(
+        &self,
+        repo: &RepoRef,
+        grant: Grant,
+        min_ttl: Duration,
+        redactor: &Redactor,
+    ) -> Result<Access> {
+        let access = self.host.access(repo, grant, min_ttl).await?;
+        for secret in access.token.iter().chain(&access.authorization) {
+            redactor.add(secret);
+        }
+        self.lock().push(access.clone());
+        Ok(access)
+    }
+
+    /// Gives back the tokens that were acquired for `grant`, or all of them. Tries each, and returns
+    /// the first error.
+    pub(super) async fn release(&self, grant: Option<Grant>) -> Result<()> {
+        let mut result = Ok(());
+        loop {
+            // Removed only when the host has answered: a release that is dropped is tried again.
+            let next = self
+                .lock()
+                .iter()
+                .find(|access| grant.is_none_or(|grant| access.grant == grant))
+                .cloned();
+            let Some(access) = next else { return result };
+            let released = catch_panic(self.host.release(access.clone())).await;
+            let mut held = self.lock();
+            if let Some(at) = held.iter().position(|other| other.is_same(&access)) {
+                held.remove(at);
+            }
+            result = result.and(released);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Access>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,41 @@
+//! Cleanup: container, tokens and files of the run, outside what can be cancelled (spec: P3, P4, P8).
+
+use crate::pipeline::bounded::guarded;
+use crate::pipeline::run_context::RunContext;
+use crate::{Result, Stage};
+
+/// The files of a run that its cleanup leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::pipeline) enum Retain {
+    /// None.
+    Nothing,
+    /// The run's directory, with the collected objects that a resumed run goes on from.
+    Objects,
+}
+
+impl Retain {
+    /// Returns what another worker needs that may go on with the run.
+    pub(in crate::pipeline) fn for_successor(run: &RunContext) -> Self {
+        let resumable = run.is_stored() && run.progress().stage() >= Stage::Collect;
+        if resumable { Self::Objects } else { Self::Nothing }
+    }
+}
+
+/// Destroys the container, deletes the files and revokes the tokens, each with its own time limit.
+/// Returns the first error, after everything was tried.
+pub(in crate::pipeline) async fn cleanup(run: &RunContext, retain: Retain) -> Result<()> {
+    let parts = &run.parts;
+    let (clock, limit) = (&*parts.clock, parts.limits.cleanup);
+    let container_then_files = async {
+        // A process that lives could still write into the directory.
+        let destroyed = guarded(clock, limit, parts.runner.destroy(run.id)).await;
+        let removed = match retain {
+            Retain::Nothing => guarded(clock, limit, parts.git.remove(run.id)).await,
+            Retain::Objects => Ok(()),
+        };
+        destroyed.and(removed)
+    };
+    let tokens = guarded(clock, limit, run.release(None));
+    let (container_then_files, tokens) = tokio::join!(container_then_files, tokens);
+    container_then_files.and(tokens)
+}

@@ -1,0 +1,36 @@
+//! Collect: the change that the agent left, and whether it may leave (spec: X6, X7, X10).
+
+use crate::agent::AgentReport;
+use crate::git::Collected;
+use crate::pipeline::halt::Halt;
+use crate::pipeline::run_context::RunContext;
+use crate::pipeline::salvage::read_changes;
+use crate::progress::{Base, CollectedRun};
+use crate::{Outcome, Stage};
+
+/// Reads the change into the run's own git directory, and checks it against the policy.
+pub(in crate::pipeline) async fn collect(
+    run: &RunContext,
+    base: Base,
+    report: AgentReport,
+) -> Result<CollectedRun, Halt> {
+    let tree = match read_changes(run, &base.commit).await? {
+        Collected::Nothing => None,
+        Collected::Changes(changes) => Some(changes.tree),
+        Collected::Refused(refusal) => {
+            return Err(Halt::refused(Stage::Collect, refusal.reason, refusal.paths));
+        }
+    };
+    Ok(CollectedRun { base, tree, report, denied_hosts: run.comment_data().denied_hosts })
+}
+
+/// Returns the outcome of a run that changed nothing: the agent's closing words are the answer.
+pub(in crate::pipeline) fn answer(collected: CollectedRun) -> Outcome {
+    let words = collected.report.summary;
+    let answer = if words.trim().is_empty() {
+        "The agent changed nothing and gave no reason.".to_owned()
+    } else {
+        words
+    };
+    Outcome::Answered { answer }
+}

@@ -1,0 +1,23 @@
+//! Commit: the change as a commit, the same one however often the run is resumed (spec: P6).
+
+use crate::git::CommitInfo;
+use crate::pipeline::halt::Halt;
+use crate::pipeline::run_context::RunContext;
+use crate::progress::{CollectedRun, CommittedRun};
+use crate::{BranchName, ObjectId};
+
+/// Makes the commit in the run's own git directory, and names the branch for it.
+pub(in crate::pipeline) async fn commit(
+    run: &RunContext,
+    collected: CollectedRun,
+    tree: ObjectId,
+) -> Result<CommittedRun, Halt> {
+    let CollectedRun { base, report, denied_hosts, .. } = collected;
+    let author = run.parts.host.bot_identity().await?;
+    let agent = run.parts.agent.name();
+    let info = CommitInfo::for_run(run.id, &run.event, agent, author, run.accepted_at);
+    let commit = run.parts.git.commit(run.id, &base.commit, &tree, &info).await?;
+    let branch = BranchName::for_run(run.event.issue.number, run.id)?;
+    run.update_comment_data(|comment| comment.branch = Some(branch.clone()));
+    Ok(CommittedRun { base, tree, commit, branch, report, denied_hosts })
+}

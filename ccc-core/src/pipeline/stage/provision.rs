@@ -1,0 +1,86 @@
+//! Provision: a container over the workspace, set up as the repository asks, and the agent's task.
+
+use std::time::Duration;
+
+use super::checkout::CheckedOut;
+use crate::agent::Task;
+use crate::container::ContainerSpec;
+use crate::pipeline::halt::Halt;
+use crate::pipeline::parts::Parts;
+use crate::pipeline::repository_settings;
+use crate::pipeline::run_context::RunContext;
+use crate::prompt;
+use crate::vcs::Grant;
+use crate::{Container, CredentialKey, Error, ErrorKind, Result};
+
+/// The number of times that a container is asked for while the runner asks to wait.
+const SPAWN_ATTEMPTS: u32 = 3;
+
+/// A container that is ready for the agent.
+#[derive(Debug)]
+pub(in crate::pipeline) struct Provisioned {
+    pub(in crate::pipeline) container: Box<dyn Container>,
+    pub(in crate::pipeline) task: Task,
+}
+
+/// Gives the read token back, spawns the container, and runs the repository's setup in it.
+pub(in crate::pipeline) async fn provision(
+    run: &RunContext,
+    checked_out: &CheckedOut,
+) -> Result<Provisioned, Halt> {
+    let Parts { agent, limits, policy, .. } = &*run.parts;
+    let settings = repository_settings::load(run, &checked_out.base.commit).await?;
+    let needs = agent.needs();
+    let task = task(run, &needs.credentials).await?;
+    // From here on the run needs no reading power.
+    if let Err(error) = run.release(Some(Grant::Read)).await {
+        run.emit_note(format!("the read token could not be revoked: {error}"));
+    }
+    let spec = ContainerSpec::new(&checked_out.workspace)
+        .with_image(settings.image.clone().or(needs.image))
+        .with_env(needs.env)
+        .with_network(needs.network)
+        .with_egress(policy.agent_hosts.clone())
+        .with_resources(limits.resources);
+    let container = spawn(run, &spec).await?;
+    let set_up = repository_settings::set_up(run, &*container, &settings).await;
+    run.record_denied_hosts(&*container);
+    set_up?;
+    Ok(Provisioned { container, task })
+}
+
+async fn spawn(run: &RunContext, spec: &ContainerSpec) -> Result<Box<dyn Container>> {
+    let mut attempt = 1;
+    loop {
+        match run.parts.runner.spawn(run.id, spec).await {
+            Err(error) if error.is_retryable() && attempt < SPAWN_ATTEMPTS => {
+                run.emit_note(format!("no container at attempt {attempt}, trying again: {error}"));
+                let backoff = Duration::from_secs(2 << attempt);
+                run.parts.clock.sleep(error.retry_after().unwrap_or(backoff)).await;
+                attempt += 1;
+            }
+            spawned => return spawned.map_err(|e| e.with_operation("container_runner.spawn")),
+        }
+    }
+}
+
+/// Renders the prompt, and gets the credentials that the agent's adapter asks for.
+async fn task(run: &RunContext, credentials: &[CredentialKey]) -> Result<Task> {
+    let (event, parts) = (&run.event, &run.parts);
+    let written_before = event.issue.updated_at.min(run.accepted_at);
+    let comments = parts.host.comments(run.repo(), event.issue.number, written_before).await?;
+    let mut task = Task::new(run.id, prompt::render(run.id, event, &comments));
+    task.limits = parts.limits.agent;
+    for key in credentials {
+        let stored = parts.credentials.get(key).await?.ok_or_else(|| {
+            let agent = parts.agent.name();
+            Error::new(
+                ErrorKind::Unauthenticated,
+                format!("the agent `{agent}` needs the credential `{key}`, and the store has none"),
+            )
+        })?;
+        run.redactor.add(&stored.secret);
+        task.credentials.push((key.clone(), stored.secret));
+    }
+    Ok(task)
+}

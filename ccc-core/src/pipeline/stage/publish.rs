@@ -1,0 +1,64 @@
+//! Publish: one push of one branch, and one pull request (spec: P7, X9).
+
+use std::time::Duration;
+
+use crate::git::PushError;
+use crate::pipeline::comment;
+use crate::pipeline::halt::Halt;
+use crate::pipeline::run_context::RunContext;
+use crate::progress::{CommittedRun, PublishedRun};
+use crate::vcs::{Grant, NewPullRequest, PullRequest};
+use crate::{Error, ErrorKind, Outcome, Result};
+
+/// The shortest life of a token that writes: a push of a large change must not outlive it.
+const PUBLISH_TTL: Duration = Duration::from_secs(10 * 60);
+
+/// Gets a token that can write, pushes the branch, finds or opens the pull request, and revokes the
+/// token.
+pub(in crate::pipeline) async fn publish(
+    run: &RunContext,
+    committed: &CommittedRun,
+) -> Result<PublishedRun, Halt> {
+    let published = push_and_open(run, committed).await;
+    if let Err(error) = run.release(Some(Grant::Publish)).await {
+        run.emit_note(format!("the write token could not be revoked: {error}"));
+    }
+    let CommittedRun { report, denied_hosts, .. } = committed.clone();
+    Ok(PublishedRun { pull_request: published?, report, denied_hosts })
+}
+
+/// Returns the outcome of a run whose pull request is open.
+pub(in crate::pipeline) fn opened(published: PublishedRun) -> Outcome {
+    Outcome::PullRequest { pull_request: published.pull_request }
+}
+
+async fn push_and_open(run: &RunContext, committed: &CommittedRun) -> Result<PullRequest> {
+    let CommittedRun { commit, branch, .. } = committed;
+    let access = run.access(Grant::Publish, PUBLISH_TTL).await?;
+    let (git, host) = (&run.parts.git, &run.parts.host);
+    git.push(run.id, commit, branch, &access)
+        .await
+        .map_err(|failed| explain(run, failed).with_operation("push"))?;
+    let body =
+        comment::pull_request_body(run.id, &run.event, run.parts.agent.name(), &run.comment_data());
+    let new = NewPullRequest {
+        head: branch.clone(),
+        base: committed.base.branch.clone(),
+        title: comment::pull_request_title(&run.event),
+        body: run.redactor.clean(&body),
+        draft: false,
+    };
+    host.open_pull_request(run.repo(), &new)
+        .await
+        .map_err(|error| error.with_operation("open_pull_request"))
+}
+
+/// Returns the host's explanation of a refused push, with what git printed behind it.
+fn explain(run: &RunContext, failed: PushError) -> Error {
+    match run.parts.host.explain_push_refusal(&failed.output) {
+        Some(why) => {
+            Error::new(ErrorKind::PermissionDenied, format!("{why} ({})", failed.error.message()))
+        }
+        None => failed.error,
+    }
+}

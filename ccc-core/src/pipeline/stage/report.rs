@@ -1,0 +1,45 @@
+//! Report: the one comment of a run, which is found again by its marker (spec: P5).
+
+use std::time::Duration;
+
+use super::checkout::READ_TTL;
+use crate::event::Trigger;
+use crate::pipeline::comment;
+use crate::pipeline::run_context::RunContext;
+use crate::vcs::{Grant, ReactionTarget};
+use crate::{Outcome, Result};
+
+/// The shortest life of the token for the last comment.
+const COMMENT_TTL: Duration = Duration::from_secs(60);
+
+/// Reacts to the request, and writes that the run began. Runs beside Checkout; a failure is no reason
+/// not to work.
+pub(in crate::pipeline) async fn greet(run: &RunContext) -> Result<()> {
+    let target = match &run.event.trigger {
+        Trigger::Commented { comment, .. } => ReactionTarget::Comment(*comment),
+        _ => ReactionTarget::Issue(run.event.issue.number),
+    };
+    run.access(Grant::Discuss, READ_TTL).await?;
+    run.parts.host.react(run.repo(), target).await?;
+    upsert(run, &comment::started(run.id, run.parts.agent.name())).await
+}
+
+/// Writes the outcome into the run's comment. A run that was skipped has none.
+pub(in crate::pipeline) async fn report(run: &RunContext, outcome: &Outcome) -> Result<()> {
+    if matches!(outcome, Outcome::Skipped { .. }) {
+        return Ok(());
+    }
+    run.access(Grant::Discuss, COMMENT_TTL).await?;
+    let agent = run.parts.agent.name();
+    let body = comment::ended(run.id, agent, outcome, &run.comment_data());
+    upsert(run, &run.redactor.clean(&body)).await
+}
+
+async fn upsert(run: &RunContext, body: &str) -> Result<()> {
+    let marker = format!("run-{}", run.id);
+    run.parts
+        .host
+        .upsert_comment(run.repo(), run.event.issue.number, &marker, body)
+        .await
+        .map_err(|error| error.with_operation("upsert_comment"))
+}

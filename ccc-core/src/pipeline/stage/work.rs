@@ -1,0 +1,93 @@
+//! Work: the agent edits until it is done or a limit is reached; then its programs are stopped.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::provision::Provisioned;
+use crate::agent::{AgentEvent, AgentReport, Verdict};
+use crate::observe::EventKind;
+use crate::pipeline::bounded::guarded;
+use crate::pipeline::halt::Halt;
+use crate::pipeline::line_buffer::LineBuffer;
+use crate::pipeline::run_context::RunContext;
+use crate::pipeline::salvage;
+use crate::progress::Base;
+use crate::{Clock, Error, ErrorKind, Outcome, Result, Stage};
+
+/// Runs the agent and stops the container. Returns the report of an agent that completed; the work of
+/// any other is saved as a patch.
+pub(in crate::pipeline) async fn work(
+    run: &RunContext,
+    provisioned: &Provisioned,
+    base: &Base,
+) -> Result<AgentReport, Halt> {
+    let container = &*provisioned.container;
+    let ended = run_agent(run, provisioned).await.map(|report| run.redactor.clean_report(report));
+    run.record_denied_hosts(container);
+    if let Ok(report) = &ended {
+        run.update_comment_data(|comment| comment.report = Some(report.clone()));
+    }
+    // Nothing may move in the workspace while it is read, however the agent ended.
+    let (clock, limits) = (&*run.parts.clock, &run.parts.limits);
+    guarded(clock, limits.stop_grace + limits.cleanup, container.stop(limits.stop_grace))
+        .await
+        .map_err(|error| error.with_operation("container.stop"))?;
+    let (kind, reason) = match ended {
+        Ok(report) => match report.verdict {
+            Verdict::Completed => return Ok(report),
+            Verdict::Limited { reason } => (ErrorKind::LimitExceeded, reason),
+            Verdict::Failed { kind, reason } => (kind, reason),
+        },
+        Err(error) => (error.kind(), error.to_string()),
+    };
+    salvage::save_unfinished(run, &base.commit).await;
+    Err(Halt::Outcome(Outcome::Failed {
+        stage: Stage::Work,
+        kind,
+        message: format!("the agent did not finish: {reason}"),
+    }))
+}
+
+async fn run_agent(run: &RunContext, provisioned: &Provisioned) -> Result<AgentReport> {
+    let Provisioned { container, task } = provisioned;
+    let (clock, limits) = (&*run.parts.clock, &run.parts.limits.agent);
+    let (active, activity) = watch::channel(());
+    let mut lines = LineBuffer::default();
+    let mut sink = |agent: AgentEvent| {
+        active.send_replace(());
+        if let Some(agent) = lines.next(agent).filter(|agent| *agent != AgentEvent::Alive) {
+            run.emit(EventKind::Agent { agent });
+        }
+    };
+    let timed_out = |what: &str, limit: Duration| {
+        Error::new(ErrorKind::TimedOut, format!("{what} {} s", limit.as_secs()))
+    };
+    let ended = tokio::select! {
+        biased;
+        // The clocks first: an agent whose output never pauses would leave them no turn.
+        () = clock.sleep(limits.wall) => Err(timed_out("it worked longer than", limits.wall)),
+        () = silence(clock, activity, limits.idle) => {
+            Err(timed_out("it was silent for", limits.idle))
+        }
+        report = run.parts.agent.run(task, &**container, &mut sink) => report,
+    };
+    lines.rest().for_each(|agent| run.emit(EventKind::Agent { agent }));
+    ended
+}
+
+/// Waits until nothing happened for `idle`.
+async fn silence(clock: &dyn Clock, mut activity: watch::Receiver<()>, idle: Duration) {
+    loop {
+        tokio::select! {
+            biased;
+            changed = activity.changed() => {
+                if changed.is_err() {
+                    // The agent's future is gone, and this one goes with it.
+                    std::future::pending::<()>().await;
+                }
+            }
+            () = clock.sleep(idle) => return,
+        }
+    }
+}
