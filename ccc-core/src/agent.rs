@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::container::{Container, EnvValue, Network, OutputStream};
+use crate::setters::setters;
 use crate::{CredentialKey, ErrorKind, Result, RunId, Secret};
 
 /// What an agent is asked to do.
@@ -46,6 +47,17 @@ pub struct AgentLimits {
     pub micro_usd: Option<u64>,
 }
 
+setters!(AgentLimits {
+    /// Sets the longest time that the agent works.
+    with_wall: wall: Duration,
+    /// Sets the longest time without a sign of life.
+    with_idle: idle: Duration,
+    /// Sets the most turns of the model.
+    with_turns: turns: impl Into<Option<u32>>,
+    /// Sets the most money, in millionths of a US dollar.
+    with_micro_usd: micro_usd: impl Into<Option<u64>>,
+});
+
 impl Default for AgentLimits {
     fn default() -> Self {
         Self {
@@ -71,6 +83,17 @@ pub struct AgentNeeds {
     /// What it must be able to talk to.
     pub network: Network,
 }
+
+setters!(AgentNeeds {
+    /// Sets the image, where runners have images.
+    with_image: image: impl Into<Option<String>>,
+    /// Sets the environment that is neither secret nor per task.
+    with_env: env: impl Into<Vec<(String, EnvValue)>>,
+    /// Sets the names of the secrets that the agent's adapter needs on the host.
+    with_credentials: credentials: impl Into<Vec<CredentialKey>>,
+    /// Sets the network that the agent needs.
+    with_network: network: Network,
+});
 
 /// What an agent was seen to do, for people to follow. Says nothing that a verdict may rest on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

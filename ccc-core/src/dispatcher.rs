@@ -83,14 +83,14 @@ pub struct Dispatcher {
     pipeline: Pipeline,
     store: Arc<dyn RunStore>,
     config: DispatcherConfig,
-    work_is_there: Notify,
+    accepted: Notify,
     in_flight: Arc<Mutex<HashMap<RunId, Fence>>>,
 }
 
 impl Dispatcher {
     /// A dispatcher that does nothing before [`serve`](Self::serve).
     pub fn new(pipeline: Pipeline, store: Arc<dyn RunStore>, config: DispatcherConfig) -> Self {
-        Self { pipeline, store, config, work_is_there: Notify::new(), in_flight: Arc::default() }
+        Self { pipeline, store, config, accepted: Notify::new(), in_flight: Arc::default() }
     }
 
     /// The store behind it.
@@ -141,19 +141,19 @@ impl Dispatcher {
 
     async fn claim(&self) -> Option<Claim> {
         // Nothing to tell anybody: the next round asks again, and readiness is the store's to say.
-        let claim = self.ask(self.store.claim(self.config.lease)).await.ok().flatten()?;
+        let claim = self.call_store(self.store.claim(self.config.lease)).await.ok().flatten()?;
         let run = claim.record.run;
         if !lock(&self.in_flight).contains_key(&run) {
             return Some(claim);
         }
         // Our own worker lost its lease and has not noticed yet. It must be gone, and have cleaned up
         // after itself, before the run is begun again.
-        let _ = self.ask(self.store.release(run, claim.fence, self.config.lease)).await;
+        let _ = self.call_store(self.store.release(run, claim.fence, self.config.lease)).await;
         None
     }
 
-    /// One call of the store: bounded, panics caught.
-    async fn ask<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+    /// Calls the store with a time limit, and returns a panic as an error.
+    async fn call_store<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         guarded(&**self.pipeline.clock(), self.config.lease, call).await
     }
 
@@ -161,7 +161,7 @@ impl Dispatcher {
         let clock = self.pipeline.clock();
         tokio::select! {
             () = shutdown.cancelled() => {}
-            () = self.work_is_there.notified() => {}
+            () = self.accepted.notified() => {}
             _ = running.join_next(), if !running.is_empty() => {}
             () = clock.sleep(self.config.poll) => {}
         }
@@ -189,7 +189,7 @@ impl Dispatcher {
                     }
                 }
                 // Somebody else has the run now: ours is dropped, and cleans up after itself.
-                () = lease.keep(&cancel) => {}
+                () = lease.renew_until_lost(&cancel) => {}
             }
             lock(&in_flight).remove(&run);
         }
@@ -200,7 +200,7 @@ impl Dispatcher {
         let left: Vec<(RunId, Fence)> = lock(&self.in_flight).drain().collect();
         for (run, fence) in left {
             // A run that cannot be given back is claimed again when its lease ends.
-            let _ = self.ask(self.store.release(run, fence, Duration::ZERO)).await;
+            let _ = self.call_store(self.store.release(run, fence, Duration::ZERO)).await;
         }
     }
 }
@@ -215,8 +215,8 @@ struct Lease<'a> {
 }
 
 impl Lease<'_> {
-    /// Renews until the lease is lost; passes a request to cancel on.
-    async fn keep(&self, cancel: &CancellationToken) {
+    /// Renews the lease until it is lost, and passes a request to cancel on.
+    async fn renew_until_lost(&self, cancel: &CancellationToken) {
         let mut renewed_at = self.clock.now();
         loop {
             self.clock.sleep(self.config.lease / 3).await;
@@ -256,7 +256,7 @@ impl Intake for Dispatcher {
             return Ok(Admission::Ignored(reason));
         }
         let accepted = self.store.accept(delivery, event).await?;
-        self.work_is_there.notify_one();
+        self.accepted.notify_one();
         Ok(Admission::Accepted(accepted))
     }
 }

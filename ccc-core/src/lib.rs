@@ -22,6 +22,7 @@ pub mod run;
 pub mod run_store;
 mod secret;
 pub mod secret_scan;
+mod setters;
 pub mod stage;
 pub mod text;
 pub mod vcs;

@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::egress::HostPattern;
 use crate::event::{ActorKind, IssueEvent, Trigger};
 use crate::run::SkipReason;
+use crate::setters::setters;
 use crate::text::file_system_name;
 use crate::vcs::{BotIdentity, Permission};
 
 /// The operator's rules. The default is the strict one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct TrustPolicy {
     /// The least that the host must say the actor may do.
     pub permission: Permission,
@@ -38,6 +40,34 @@ pub struct TrustPolicy {
     /// Lets people without write permission start runs also where a runner isolates nothing.
     pub dangerously_unisolated: bool,
 }
+
+setters!(TrustPolicy {
+    /// Sets the least permission of an actor.
+    with_permission: permission: Permission,
+    /// Sets the accounts, by number, that may start runs whatever their permission.
+    with_allowed_actors: allowed_actors: impl Into<Vec<u64>>,
+    /// Sets the label that starts a run.
+    with_label: label: impl Into<String>,
+    /// Sets the mention that starts a run.
+    with_mention: mention: impl Into<String>,
+    /// Sets whether opening an issue starts a run.
+    with_on_opened: on_opened: bool,
+    /// Sets the file and directory names that a change must not touch.
+    with_protected_names: protected_names: impl Into<Vec<String>>,
+    /// Sets the most files that a change may have.
+    with_max_files: max_files: usize,
+    /// Sets the size of a change's files together, bytes.
+    with_max_bytes: max_bytes: u64,
+    /// Sets the images that a repository may choose: names, or prefixes that end with `*`.
+    with_images: images: impl Into<Vec<String>>,
+    /// Sets the hosts that a repository's setup may reach.
+    with_setup_hosts: setup_hosts: impl Into<Vec<HostPattern>>,
+    /// Sets the hosts that the agent's programs may reach. Each is a way out for the repository's
+    /// contents.
+    with_agent_hosts: agent_hosts: impl Into<Vec<HostPattern>>,
+    /// Permits runs for people without write permission on runners without isolation.
+    dangerously_unisolated: dangerously_unisolated: bool,
+});
 
 impl Default for TrustPolicy {
     fn default() -> Self {

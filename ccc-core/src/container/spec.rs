@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::Secret;
 use crate::egress::HostPattern;
+use crate::setters::setters;
 
 /// What the programs in a container may talk to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,23 @@ pub struct Resources {
     /// Bytes of output that one `exec` hands on; what is beyond is dropped, and the drop reported.
     pub output_bytes: u64,
 }
+
+setters!(Resources {
+    /// Sets the memory, bytes.
+    with_memory: memory: u64,
+    /// Sets the processors, in thousandths.
+    with_milli_cpus: milli_cpus: u32,
+    /// Sets the number of processes and threads.
+    with_processes: processes: u32,
+    /// Sets the number of open files of one process.
+    with_open_files: open_files: u32,
+    /// Sets the size of the workspace, and of any one file in it, bytes.
+    with_workspace_bytes: workspace_bytes: u64,
+    /// Sets the number of files and directories of the workspace.
+    with_workspace_entries: workspace_entries: u64,
+    /// Sets the output that one `exec` hands on, bytes.
+    with_output_bytes: output_bytes: u64,
+});
 
 impl Default for Resources {
     fn default() -> Self {

@@ -1,13 +1,14 @@
 //! What lies in a workspace becomes objects of our own git.
 
-use super::{HostGit, walk};
+use super::HostGit;
+use super::inspect::Finding;
 use crate::{Result, RunId};
 
 impl HostGit {
     /// Adds all of the run's workspace. A name that git takes for one of its own files, such as a
     /// link `.gitmodules` or `a\.git`, is the work's fault and no failure of ours: git knows more of
     /// those than we do, so its word counts.
-    pub(super) async fn add(&self, run: RunId) -> Result<Option<walk::Finding>> {
+    pub(super) async fn add(&self, run: RunId) -> Result<Option<Finding>> {
         let paths = self.paths(run);
         let call = self
             .git("add")
@@ -23,7 +24,7 @@ impl HostGit {
             return Err(call.failure(&stderr));
         };
         let reason = "the work has a file name that git does not take";
-        Ok(Some((reason.to_owned(), vec![name.to_owned()])))
+        Ok(Some(Finding::new(reason, vec![name.to_owned()])))
     }
 }
 

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 
-use super::{Change, ChangeKind, ChangeSet, HostGit, Refusal, walk};
+use super::diff_index::{NO_OBJECT, Record, malformed};
+use super::inspect::{Finding, inspect};
+use super::symlink::escapes;
+use super::{ChangeSet, HostGit, Refusal};
 use crate::observe::Redactor;
 use crate::policy::TrustPolicy;
 use crate::secret_scan::SecretShapes;
@@ -11,7 +14,6 @@ use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
 /// The most files that a workspace may hold.
 const MAX_ENTRIES: u64 = 2_000_000;
-const NO_OBJECT: &str = "0000000000000000000000000000000000000000";
 
 /// What was found in a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,16 +24,6 @@ pub enum Collected {
     Changes(ChangeSet),
     /// It changed in a way that must not leave.
     Refused(Refusal),
-}
-
-/// One record of `git diff-index --raw -z`.
-struct Record {
-    old_mode: String,
-    new_mode: String,
-    old_object: String,
-    new_object: String,
-    status: u8,
-    path: Vec<u8>,
 }
 
 impl HostGit {
@@ -52,17 +44,18 @@ impl HostGit {
     ) -> Result<Collected> {
         let paths = self.paths(run);
         let root = paths.workspace.clone();
-        let inspected = tokio::task::spawn_blocking(move || walk::inspect(&root, MAX_ENTRIES))
-            .await
-            .map_err(|e| Error::new(ErrorKind::Unexpected, "inspection died").with_source(e))??;
-        if let Err((reason, paths)) = inspected {
+        let inspected =
+            tokio::task::spawn_blocking(move || inspect(&root, MAX_ENTRIES)).await.map_err(
+                |e| Error::new(ErrorKind::Unexpected, "inspection died").with_source(e),
+            )??;
+        if let Some(Finding { reason, paths }) = inspected {
             return Ok(Collected::Refused(Refusal::new(reason, paths, redactor)));
         }
         // Before anything is stored: what is too much to leave is too much to hash, too.
-        if let Some((reason, names)) = self.too_much(run, policy).await? {
+        if let Some(Finding { reason, paths: names }) = self.too_much(run, policy).await? {
             return Ok(Collected::Refused(Refusal::new(reason, names, redactor)));
         }
-        if let Some((reason, names)) = self.add(run).await? {
+        if let Some(Finding { reason, paths: names }) = self.add(run).await? {
             return Ok(Collected::Refused(Refusal::new(reason, names, redactor)));
         }
         let records = self.records(run, base).await?;
@@ -91,8 +84,8 @@ impl HostGit {
         }))
     }
 
-    /// Whether more files or bytes differ than may leave.
-    async fn too_much(&self, run: RunId, policy: &TrustPolicy) -> Result<Option<walk::Finding>> {
+    /// Returns a finding when more files or bytes differ than may leave.
+    async fn too_much(&self, run: RunId, policy: &TrustPolicy) -> Result<Option<Finding>> {
         let paths = self.paths(run);
         let listed = self
             .git("ls-files")
@@ -107,26 +100,14 @@ impl HostGit {
         if names.len() > policy.max_files {
             let reason =
                 format!("the work changes {} files; {} may leave", names.len(), policy.max_files);
-            return Ok(Some((reason, names)));
+            return Ok(Some(Finding::new(reason, names)));
         }
         let size = |name: &Vec<u8>| {
             let path = paths.workspace.join(std::ffi::OsStr::from_bytes(name));
             // A file that is gone takes nothing along.
             std::fs::symlink_metadata(path).map_or(0, |found| found.len())
         };
-        Ok(too_large(names.iter().map(size), policy).map(|reason| (reason, names)))
-    }
-
-    async fn records(&self, run: RunId, base: &ObjectId) -> Result<Vec<Record>> {
-        let raw = self
-            .git("diff-index")
-            .dir(&self.paths(run).git_dir)
-            .args(["--cached", "--raw", "-z", "--no-renames", "--full-index"])
-            .args(["--no-ext-diff", "--no-textconv", "--ignore-submodules=none"])
-            .args([base.as_str(), "--"])
-            .run()
-            .await?;
-        parse(&raw)
+        Ok(too_large(names.iter().map(size), policy).map(|reason| Finding::new(reason, names)))
     }
 
     async fn sizes(&self, run: RunId, records: &[Record]) -> Result<Vec<u64>> {
@@ -156,7 +137,7 @@ impl HostGit {
             .collect()
     }
 
-    /// Looks into the new contents: links must stay inside, secrets must stay here.
+    /// Checks the new contents: symlinks must stay inside the tree, secrets must not leave.
     async fn check_contents(
         &self,
         run: RunId,
@@ -208,47 +189,6 @@ impl HostGit {
     }
 }
 
-impl Record {
-    fn change(&self, bytes: u64) -> Change {
-        Change {
-            path: String::from_utf8_lossy(&self.path).into_owned(),
-            kind: match self.status {
-                b'A' => ChangeKind::Added,
-                b'D' => ChangeKind::Deleted,
-                _ => ChangeKind::Modified,
-            },
-            bytes,
-        }
-    }
-}
-
-fn malformed() -> Error {
-    Error::new(ErrorKind::Unexpected, "git printed a change list that we cannot read")
-}
-
-/// Parses `:<mode> <mode> <object> <object> <status>NUL<path>NUL`, repeated.
-fn parse(raw: &[u8]) -> Result<Vec<Record>> {
-    let mut fields = raw.split(|byte| *byte == 0);
-    let mut records = Vec::new();
-    while let Some(header) = fields.next().filter(|header| !header.is_empty()) {
-        let path = fields.next().filter(|path| !path.is_empty()).ok_or_else(malformed)?;
-        let header = std::str::from_utf8(header).map_err(|_| malformed())?;
-        let parts: Vec<&str> = header.trim_start_matches(':').split(' ').collect();
-        let [old_mode, new_mode, old_object, new_object, status] = parts[..] else {
-            return Err(malformed());
-        };
-        records.push(Record {
-            old_mode: old_mode.to_owned(),
-            new_mode: new_mode.to_owned(),
-            old_object: old_object.to_owned(),
-            new_object: new_object.to_owned(),
-            status: *status.as_bytes().first().ok_or_else(malformed)?,
-            path: path.to_owned(),
-        });
-    }
-    Ok(records)
-}
-
 fn too_large(sizes: impl Iterator<Item = u64>, policy: &TrustPolicy) -> Option<String> {
     let most = policy.max_bytes;
     // Files of holes are as large as they like, and together more than a number holds.
@@ -260,7 +200,7 @@ fn paths_of(records: &[Record]) -> impl Iterator<Item = &Vec<u8>> {
     records.iter().map(|record| &record.path)
 }
 
-/// What can be refused by names, modes and numbers alone.
+/// Checks what names and modes alone decide.
 fn check_records(records: &[Record], policy: &TrustPolicy, redactor: &Redactor) -> Option<Refusal> {
     let matching = |test: &dyn Fn(&Record) -> bool| -> Vec<&Vec<u8>> {
         records.iter().filter(|r| test(r)).map(|r| &r.path).collect()
@@ -280,60 +220,4 @@ fn check_records(records: &[Record], policy: &TrustPolicy, redactor: &Redactor) 
                 policy.protects(&String::from_utf8_lossy(&r.path))
             })
         })
-}
-
-/// Whether a link at `path` to `target` leads out of the tree, or into a `.git`.
-///
-/// `..` may stand at the start alone. After a name it would go up from wherever that name leads: the
-/// name may be a link itself, and two links that each stay inside may lead out together.
-fn escapes(path: &[u8], target: &[u8]) -> bool {
-    let mut above = path.split(|b| *b == b'/').count() - 1;
-    let mut named = false;
-    target.starts_with(b"/")
-        || target.split(|b| *b == b'/').any(|part| match part {
-            b"" | b"." => false,
-            b".." if named || above == 0 => true,
-            b".." => {
-                above -= 1;
-                false
-            }
-            name => {
-                named = true;
-                walk::is_dot_git(name)
-            }
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn links_may_point_anywhere_inside() {
-        // spec: X6c
-        for (path, target, expected) in [
-            ("a", "b", false),
-            ("a", "/etc/passwd", true),
-            ("a", "..", true),
-            ("a/b", "../c", false),
-            ("a/b", "../../c", true),
-            ("a/b", "c/../../../d", true),
-            ("a/b/c", "../../d", false),
-            ("a", "./b/c", false),
-            ("a", "b/../c", true),
-            ("a/b/c", ".././../d", false),
-            ("a", ".git/hooks", true),
-            ("a/b", "../.GIT", true),
-        ] {
-            assert_eq!(escapes(path.as_bytes(), target.as_bytes()), expected, "{path} -> {target}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_change_list_is_read_or_refused(raw in any::<Vec<u8>>()) {
-            let _ = parse(&raw);
-        }
-    }
 }

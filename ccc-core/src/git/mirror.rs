@@ -38,7 +38,7 @@ impl HostGit {
         let lock = self.fetching(mirror);
         let _one_at_a_time = lock.lock().await;
         if mirror.exists() {
-            unlock(mirror);
+            remove_stale_locks(mirror);
         } else {
             // Whole or not there: an init that is cut short leaves half a repository.
             let new = mirror.with_extension("new");
@@ -80,8 +80,8 @@ impl HostGit {
         Ok(tip)
     }
 
-    /// Lets go of what [`fetch`](Self::fetch) held; `Ok` when it held nothing.
-    pub(super) async fn let_go(&self, run: RunId) -> Result<()> {
+    /// Deletes the ref by which [`fetch`](Self::fetch) holds the run's base; `Ok` when there is none.
+    pub(super) async fn release_ref(&self, run: RunId) -> Result<()> {
         for mirror in self.mirrors()? {
             let name = held(run);
             let packed = std::fs::read_to_string(mirror.join("packed-refs")).unwrap_or_default();
@@ -91,7 +91,7 @@ impl HostGit {
                 let _alone = fetching.lock().await;
                 self.git("update-ref").dir(&mirror).args(["-d", name.as_str()]).run().await?;
                 // A mirror that stays as it is, is only slower.
-                let _ = self.tidy(&mirror).await;
+                let _ = self.repack(&mirror).await;
             }
         }
         Ok(())
@@ -99,7 +99,7 @@ impl HostGit {
 
     /// Puts a mirror's packs together when there are many, and its refs. Nothing is thrown away: other runs
     /// read these objects, by names that no ref may have any more.
-    async fn tidy(&self, mirror: &Path) -> Result<()> {
+    async fn repack(&self, mirror: &Path) -> Result<()> {
         if packs(mirror) <= MAX_PACKS {
             return Ok(());
         }
@@ -138,7 +138,7 @@ fn packs(mirror: &Path) -> usize {
 
 /// Removes what a git that was killed left in its own way: locks, and packs that it did not finish.
 /// The data directory is this process's alone, and so, under the mirror's lock, is the mirror.
-fn unlock(mirror: &Path) {
+fn remove_stale_locks(mirror: &Path) {
     // `.tmp-` are a repack's, the rest a fetch's.
     let unfinished = ["tmp_", ".tmp-"];
     let stale =
@@ -187,7 +187,7 @@ mod tests {
         let (ours, theirs) =
             (git.fetching(&path), git.fetching(&git.root.join("mirrors").join(other)));
         let (fetching, _elsewhere) = (ours.lock().await, theirs.lock().await);
-        let going = git.let_go(run);
+        let going = git.release_ref(run);
         tokio::pin!(going);
         tokio::select! {
             biased;

@@ -18,10 +18,12 @@ mod changes;
 mod collect;
 mod command;
 mod commit;
+mod diff_index;
 mod failure;
+mod inspect;
 mod mirror;
 mod push;
-mod walk;
+mod symlink;
 mod workspace;
 
 use std::collections::HashMap;

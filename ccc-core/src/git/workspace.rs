@@ -58,7 +58,7 @@ impl HostGit {
         prepared?;
         // Beside each other: writing files and reading objects wait for different things.
         tokio::try_join!(
-            self.lay_out(&paths.git_dir, &paths.workspace, &base),
+            self.unpack(&paths.git_dir, &paths.workspace, &base),
             self.fill_throw_away(&mirror, &paths.git_dir, &paths.workspace, &base)
         )?;
         // Same files, same times: with our index as its own, the agent's first `git status` does not
@@ -115,7 +115,7 @@ impl HostGit {
     }
 
     /// The files of `base`, and the index that knows them.
-    async fn lay_out(&self, git_dir: &Path, workspace: &Path, base: &ObjectId) -> Result<()> {
+    async fn unpack(&self, git_dir: &Path, workspace: &Path, base: &ObjectId) -> Result<()> {
         self.git("read-tree")
             .dir(git_dir)
             .work_tree(workspace)
@@ -194,7 +194,7 @@ impl HostGit {
     /// [`ErrorKind::Unavailable`] when something cannot be removed; call it again.
     pub async fn remove(&self, run: RunId) -> Result<()> {
         let removed = remove_tree(self.paths(run).root).await;
-        self.let_go(run).await?;
+        self.release_ref(run).await?;
         removed
     }
 }

@@ -1,7 +1,10 @@
+//! The time and resource limits of a run.
+
 use std::time::Duration;
 
 use crate::agent::AgentLimits;
 use crate::container::Resources;
+use crate::setters::setters;
 
 /// How long things may take, and how much they may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,25 @@ pub struct Limits {
     /// What a container may use.
     pub resources: Resources,
 }
+
+setters!(Limits {
+    /// Sets the time for a whole run, without Report and Cleanup.
+    with_run: run: Duration,
+    /// Sets the time for any one stage but Work.
+    with_stage: stage: Duration,
+    /// Sets the time for a repository's setup.
+    with_setup: setup: Duration,
+    /// Sets the agent's limits in Work.
+    with_agent: agent: AgentLimits,
+    /// Sets the time that the agent's programs get to end by themselves before they are killed.
+    with_stop_grace: stop_grace: Duration,
+    /// Sets the time for Report.
+    with_report: report: Duration,
+    /// Sets the time for each part of Cleanup: container, tokens, files.
+    with_cleanup: cleanup: Duration,
+    /// Sets the ceilings of the container.
+    with_resources: resources: Resources,
+});
 
 impl Default for Limits {
     fn default() -> Self {

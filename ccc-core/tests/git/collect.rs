@@ -348,7 +348,7 @@ async fn a_link_in_the_workspace_s_place_is_not_followed() {
 #[tokio::test]
 async fn too_much_is_refused() {
     // spec: X6d
-    let policy = TrustPolicy { max_files: 3, max_bytes: 100, ..TrustPolicy::default() };
+    let policy = TrustPolicy::default().with_max_files(3).with_max_bytes(100);
     let redactor = Redactor::default();
     check(
         TREE,
@@ -411,7 +411,7 @@ async fn many_files_are_counted_fast() {
     assert!(refusal.reason.contains("2000 files"), "{refusal:?}");
     assert_eq!(refusal.paths.len(), 20);
 
-    let policy = TrustPolicy { max_files: 2_000, ..TrustPolicy::default() };
+    let policy = TrustPolicy::default().with_max_files(2_000);
     let redactor = Redactor::default();
     let collect = world.host.collect(run(1), &at.base, &policy, &redactor);
     let Collected::Changes(set) = within(60, collect).await.unwrap() else { panic!("changes") };
@@ -450,8 +450,7 @@ async fn files_that_make_programs_run_are_refused() {
         ],
     )
     .await;
-    let policy =
-        TrustPolicy { protected_names: vec!["Makefile".to_owned()], ..TrustPolicy::default() };
+    let policy = TrustPolicy::default().with_protected_names(["Makefile".to_owned()]);
     let redactor = Redactor::default();
     let cases = [
         ("mkdir s; echo x > s/MAKEFILE", Refused(why, &["s/MAKEFILE"])),

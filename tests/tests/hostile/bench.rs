@@ -229,7 +229,7 @@ impl<'a> Case<'a> {
         };
         let date = Timestamp::from_second(1_700_000_000).unwrap();
         let info = CommitInfo { author, date, message: "t\n".to_owned() };
-        let commit = host.commit(self.run, (base, &set.tree), &info).await.unwrap();
+        let commit = host.commit(self.run, base, &set.tree, &info).await.unwrap();
         let pushes = self.pushes();
         if let Err(error) = host.push(self.run, &commit, &branch, &self.publish).await {
             self.problems.push(format!("not pushed: {error}"));

@@ -7,10 +7,11 @@ use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::event::Delivery;
 use ccc_core::intake::{Admission, Intake};
 use ccc_core::run::{RunRecord, RunState};
-use ccc_core::run_store::Fence;
+use ccc_core::run_store::{Fence, MockRunStore};
 use ccc_core::testing::{Fault, Faults, Faulty, ManualClock};
 use ccc_core::{
-    CancellationToken, Clock, DeliveryId, ErrorKind, Outcome, RunId, RunStore, Stage, SystemClock,
+    CancellationToken, Clock, DeliveryId, ErrorKind, Outcome, Progress, RunId, RunStore, Stage,
+    SystemClock,
 };
 use ccc_store::MemoryRunStore;
 
@@ -225,6 +226,33 @@ async fn a_cancel_reaches_the_run() {
     let ((), outcome) = tokio::join!(serving, outcome);
     assert!(matches!(outcome, Outcome::Cancelled { .. }), "{outcome:?}");
     assert_eq!(bench.faults.count("agent.run"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_progress_is_corrupt_is_neither_started_nor_deleted() {
+    // spec: Q3d
+    let bench = Bench::new().await;
+    let run = RunId::new(SystemClock.now()).unwrap();
+    let (files, patch) =
+        (bench.data.join(format!("runs/{run}")), bench.pipeline.git().patch_path(run));
+    std::fs::create_dir(&files).unwrap();
+    std::fs::write(&patch, "paid work").unwrap();
+    let shutdown = CancellationToken::new();
+    // Any other call of the store is a panic.
+    let mut store = MockRunStore::new();
+    let (mut claims, stop) = (0, shutdown.clone());
+    store.expect_claim().returning(move |_| {
+        claims += 1;
+        if claims == 3 {
+            stop.cancel();
+        }
+        Err(Progress::from_json(br#"{"version": 7, "progress": {}}"#).unwrap_err())
+    });
+    let config = DispatcherConfig::default().with_poll(Duration::from_millis(5));
+    let dispatcher = Dispatcher::new(bench.pipeline.clone(), Arc::new(store), config);
+    dispatcher.serve(shutdown).await;
+    assert_eq!(bench.faults.calls(), Vec::<&str>::new());
+    assert!(files.is_dir() && patch.is_file());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

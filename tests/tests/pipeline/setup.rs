@@ -96,12 +96,10 @@ fn read(text: &str) -> Result<RepositorySettings> {
 }
 
 fn policy() -> TrustPolicy {
-    TrustPolicy {
-        images: vec!["ghcr.example/team/*".to_owned()],
-        setup_hosts: vec![HostPattern::new("registry.example.org").unwrap()],
-        agent_hosts: vec![HostPattern::new("docs.example.org").unwrap()],
-        ..TrustPolicy::default()
-    }
+    TrustPolicy::default()
+        .with_images(["ghcr.example/team/*".to_owned()])
+        .with_setup_hosts([HostPattern::new("registry.example.org").unwrap()])
+        .with_agent_hosts([HostPattern::new("docs.example.org").unwrap()])
 }
 
 /// How the run ends, what the runner saw, and what was told.
@@ -225,9 +223,9 @@ async fn settings_that_cannot_be_heeded_are_refused_by_name() {
 #[tokio::test]
 async fn where_nothing_is_isolated_only_those_who_can_write_have_runs() {
     // spec: X4c
-    let everybody = || TrustPolicy { permission: Permission::Read, ..policy() };
-    let named = || TrustPolicy { allowed_actors: vec![9], ..policy() };
-    let loud = || TrustPolicy { dangerously_unisolated: true, ..everybody() };
+    let everybody = || policy().with_permission(Permission::Read);
+    let named = || policy().with_allowed_actors([9]);
+    let loud = || everybody().dangerously_unisolated(true);
     for (permission, isolated, policy, expected) in [
         (Permission::Write, false, policy(), true),
         (Permission::Read, false, everybody(), false),

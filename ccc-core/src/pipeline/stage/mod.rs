@@ -10,4 +10,5 @@ pub(super) mod commit;
 pub(super) mod provision;
 pub(super) mod publish;
 pub(super) mod report;
+mod setup;
 pub(super) mod work;

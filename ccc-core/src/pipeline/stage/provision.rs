@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::checkout::CheckedOut;
+use super::setup::set_up;
 use crate::agent::Task;
 use crate::container::ContainerSpec;
 use crate::pipeline::halt::Halt;
 use crate::pipeline::parts::Parts;
-use crate::pipeline::repository_settings;
+use crate::pipeline::repository_settings::RepositorySettings;
 use crate::pipeline::run_context::RunContext;
 use crate::prompt;
 use crate::vcs::Grant;
@@ -28,8 +29,11 @@ pub(in crate::pipeline) async fn provision(
     run: &RunContext,
     checked_out: &CheckedOut,
 ) -> Result<Provisioned, Halt> {
-    let Parts { agent, limits, policy, .. } = &*run.parts;
-    let settings = repository_settings::load(run, &checked_out.base.commit).await?;
+    let Parts { agent, git, limits, policy, settings, .. } = &*run.parts;
+    let settings = match settings {
+        Some(file) => file.load(git, run.id, &checked_out.base.commit, policy).await?,
+        None => RepositorySettings::default(),
+    };
     let needs = agent.needs();
     let task = task(run, &needs.credentials).await?;
     // From here on the run needs no reading power.
@@ -43,9 +47,9 @@ pub(in crate::pipeline) async fn provision(
         .with_egress(policy.agent_hosts.clone())
         .with_resources(limits.resources);
     let container = spawn(run, &spec).await?;
-    let set_up = repository_settings::set_up(run, &*container, &settings).await;
+    let result = set_up(run, &*container, &settings).await;
     run.record_denied_hosts(&*container);
-    set_up?;
+    result?;
     Ok(Provisioned { container, task })
 }
 

@@ -1,4 +1,4 @@
-//! A look at the workspace before any git is run over it.
+//! The inspection of a workspace before any git runs over it.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -12,29 +12,33 @@ use crate::Result;
 use crate::files::remove_tree_now;
 use crate::text::file_system_name;
 
-/// Paths that say enough: nobody reads more of them.
-const ENOUGH: usize = 1_000;
+/// The number of paths after which the inspection stops: nobody reads more of them.
+const MAX_FOUND: usize = 1_000;
 /// The paths of directories that are still to be read, bytes: an agent can have a million of them, each as long
 /// as paths get.
 const MAX_WAITING: usize = 64 << 20;
 
-/// Why a workspace is refused, and the paths that this is about.
-pub(super) type Finding = (String, Vec<Vec<u8>>);
+/// The reason for refusing a workspace.
+#[derive(Debug)]
+pub(super) struct Finding {
+    /// One line that says what is wrong.
+    pub(super) reason: String,
+    /// The paths that the reason is about, relative to the workspace.
+    pub(super) paths: Vec<Vec<u8>>,
+}
 
-fn finding(reason: impl Into<String>, paths: Vec<Vec<u8>>) -> Finding {
-    (reason.into(), paths)
+impl Finding {
+    pub(super) fn new(reason: impl Into<String>, paths: Vec<Vec<u8>>) -> Self {
+        Self { reason: reason.into(), paths }
+    }
 }
 
 /// Deletes the workspace's `.git` unread. Refuses what host git would stumble over or follow: nested
 /// repositories under any of the names that some file system takes for `.git`, things that are
 /// neither file, directory nor link, and what cannot be read.
 ///
-/// Follows no link, not even one in the workspace's own place. `Ok(Err(finding))` is a finding, `Err`
-/// a failure of the host.
-pub(super) fn inspect(
-    workspace: &Path,
-    max_entries: u64,
-) -> Result<std::result::Result<(), Finding>> {
+/// Follows no link, not even one in the workspace's own place. An error is a failure of the host.
+pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Finding>> {
     let (mut nested, mut special, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
     let relative = |path: &Path| {
         let path = path.strip_prefix(workspace).unwrap_or(path);
@@ -44,10 +48,11 @@ pub(super) fn inspect(
     let parent = workspace.parent().map(fs::symlink_metadata).transpose();
     let parent = parent.map_err(|e| unusable(workspace, &e))?;
     if !top.is_dir() || !parent.is_some_and(|parent| parent.is_dir()) {
-        return Ok(Err(finding("the workspace is no directory any more", vec![b".".to_vec()])));
+        let paths = vec![b".".to_vec()];
+        return Ok(Some(Finding::new("the workspace is no directory any more", paths)));
     }
     if accessat(CWD, workspace, Access::READ_OK | Access::EXEC_OK, AtFlags::empty()).is_err() {
-        return Ok(Err(finding("the workspace cannot be read", vec![b".".to_vec()])));
+        return Ok(Some(Finding::new("the workspace cannot be read", vec![b".".to_vec()])));
     }
     remove_tree_now(&workspace.join(".git"), &AtomicBool::new(false))?;
     let (mut entries, mut waiting) = (0_u64, 0);
@@ -55,7 +60,7 @@ pub(super) fn inspect(
     while let Some(directory) = open.pop() {
         waiting -= directory.as_os_str().len().min(waiting);
         let listing = match fs::read_dir(&directory) {
-            Err(e) if shut(&e) => {
+            Err(e) if is_inaccessible(&e) => {
                 unreadable.push(relative(&directory));
                 continue;
             }
@@ -65,14 +70,12 @@ pub(super) fn inspect(
             let entry = entry.map_err(|e| unusable(&directory, &e))?;
             entries += 1;
             if entries > max_entries {
-                return Ok(Err(finding(
-                    format!("the workspace holds more than {max_entries} files"),
-                    Vec::new(),
-                )));
+                let reason = format!("the workspace holds more than {max_entries} files");
+                return Ok(Some(Finding::new(reason, Vec::new())));
             }
             let path = entry.path();
             let kind = entry.file_type().map_err(|e| unusable(&path, &e))?;
-            if nested.len().max(special.len()).max(unreadable.len()) >= ENOUGH {
+            if nested.len().max(special.len()).max(unreadable.len()) >= MAX_FOUND {
                 open.clear();
                 break;
             }
@@ -83,7 +86,7 @@ pub(super) fn inspect(
                 if waiting > MAX_WAITING {
                     let reason =
                         "the workspace has more directories in long paths than can be read";
-                    return Ok(Err(finding(reason, Vec::new())));
+                    return Ok(Some(Finding::new(reason, Vec::new())));
                 }
                 open.push(path);
             } else if kind.is_file() {
@@ -96,18 +99,19 @@ pub(super) fn inspect(
         }
     }
     Ok(if !nested.is_empty() {
-        Err(finding("the work holds a git repository of its own", nested))
+        Some(Finding::new("the work holds a git repository of its own", nested))
     } else if !special.is_empty() {
-        Err(finding("the work holds pipes, sockets or devices", special))
+        Some(Finding::new("the work holds pipes, sockets or devices", special))
     } else if !unreadable.is_empty() {
-        Err(finding("the work holds files or directories that cannot be read", unreadable))
+        Some(Finding::new("the work holds files or directories that cannot be read", unreadable))
     } else {
-        Ok(())
+        None
     })
 }
 
-/// Whether an agent made it so: no permission, or a path longer than a system call takes.
-fn shut(error: &std::io::Error) -> bool {
+/// Returns whether an agent can cause the error: no permission, or a path longer than a system call
+/// takes.
+fn is_inaccessible(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidFilename)
 }
