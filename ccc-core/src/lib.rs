@@ -39,6 +39,7 @@ pub mod pipeline;
 pub mod testing;
 
 pub use agent::Agent;
+/// The attribute for implementations of the ports.
 pub use async_trait::async_trait;
 pub use branch_name::BranchName;
 pub use clock::Clock;
@@ -50,6 +51,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::IssueEvent;
 pub use id::{DeliveryId, ObjectId, RunId};
 pub use intake::Intake;
+/// The crate of the timestamps in the ports, for adapters to use in the same version.
+pub use jiff;
 pub use observe::Observer;
 pub use progress::Progress;
 pub use remedy::Remedy;
@@ -57,5 +60,7 @@ pub use run::Outcome;
 pub use run_store::RunStore;
 pub use secret::Secret;
 pub use stage::Stage;
+/// The token that cancels a run.
+#[doc(no_inline)]
 pub use tokio_util::sync::CancellationToken;
 pub use vcs::VcsHost;
