@@ -35,7 +35,7 @@ pub(super) async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> R
         async move { outside(&run, Stage::Cleanup, cleanup(&run, retain)).await }.boxed()
     });
     let limit = run.parts.limits.run;
-    let ended = interruptible(&*run.parts.clock, limit, cancel, stages(&run)).await;
+    let ended = interruptible(&*run.parts.clock, limit, cancel, Box::pin(stages(&run))).await;
     let Ending { outcome, mut postponed } = Ending::new(&run, ended, cancel.is_cancelled());
     let mut report = Ok(());
     if postponed.is_none() {
@@ -111,6 +111,8 @@ async fn stage<T>(
     run.emit(StageStarted { stage });
     // A cancellation takes hold at the edge of a stage, also when no call in it ever waits.
     tokio::task::yield_now().await;
+    // On the heap: each wrapper around a future would hold it a second time.
+    let work = Box::pin(work);
     let mut ended = bounded(&*run.parts.clock, &stage.to_string(), limit, work).await;
     if let Ok(value) = &ended
         && let Err(error) = run.advance(reached(value)).await
