@@ -1,28 +1,31 @@
+//! Credentials in a directory.
+
 use std::path::PathBuf;
 
 use ccc_core::Result;
 
+mod blob_store;
 mod directory;
-mod shelf;
 
+use blob_store::FileBlobStore;
 use directory::Directory;
-use shelf::FileShelf;
 
-use crate::aside::aside;
+use crate::blocking::spawn_blocking;
 use crate::keys::Keys;
 use crate::sealed::Sealed;
 
-/// Credentials in a directory, encrypted: one file for each, and a sealed index that says which is the newest.
+/// A [`CredentialStore`](ccc_core::CredentialStore) in a directory: one encrypted file for each credential, and an
+/// encrypted index that names the newest of each.
 ///
-/// The directory is the service's alone (0700, its files 0600); looser rights, another owner and symbolic links
-/// are refused. Several processes may use it at once. A write that returned is on the disk, and one that was
-/// interrupted is whole or not there.
+/// The directory belongs to the service alone (mode 0700, its files 0600); wider rights, another owner and
+/// symbolic links are refused. Several processes may use it at once. A write that returned is on the disk, and
+/// one that was interrupted is whole or has no effect.
 ///
 /// What is in it is of no use without the keys. Who can write to it can destroy it, or bring back the whole
 /// directory as it was earlier; a single file that is changed, swapped with another or brought back is noticed.
 #[derive(Debug)]
 pub struct FileCredentialStore {
-    sealed: Sealed<FileShelf>,
+    sealed: Sealed<FileBlobStore>,
 }
 
 impl FileCredentialStore {
@@ -34,8 +37,8 @@ impl FileCredentialStore {
     /// damaged; [`Unavailable`](ccc_core::ErrorKind::Unavailable) when it cannot be used.
     pub async fn open(directory: impl Into<PathBuf>, keys: &Keys) -> Result<Self> {
         let directory = directory.into();
-        let shelf = FileShelf::new(aside(move || Directory::open(&directory)).await?);
-        Ok(Self { sealed: Sealed::open(shelf, "credentials", keys).await? })
+        let blobs = FileBlobStore::new(spawn_blocking(move || Directory::open(&directory)).await?);
+        Ok(Self { sealed: Sealed::open(blobs, "credentials", keys).await? })
     }
 
     /// Reads with these keys from now on, beside those that it had, and writes under the first of them.
@@ -61,4 +64,4 @@ impl FileCredentialStore {
     }
 }
 
-crate::sealed::store_over_a_shelf!(FileCredentialStore);
+crate::sealed::impl_credential_store!(FileCredentialStore);

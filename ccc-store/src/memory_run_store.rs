@@ -1,3 +1,5 @@
+//! Runs in memory.
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,17 +12,55 @@ use ccc_core::{
 };
 use jiff::Timestamp;
 
-/// How much a [`MemoryRunStore`] keeps.
+/// The bounds of a [`MemoryRunStore`].
+///
+/// ```
+/// use ccc_store::Bounds;
+///
+/// let bounds = Bounds::default().with_unfinished(10).with_log_lines(100);
+/// assert_eq!((bounds.unfinished, bounds.finished), (10, 1_000));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Bounds {
-    /// Runs that are not over; more are refused.
+    /// The most unfinished runs. Further deliveries are refused.
     pub unfinished: usize,
-    /// Runs that are over; the oldest go first.
+    /// The most finished runs. The oldest are dropped first.
     pub finished: usize,
-    /// Delivery ids; the oldest go first.
+    /// The most delivery ids. The oldest are dropped first.
     pub deliveries: usize,
-    /// Lines of one run's log; the oldest go first.
+    /// The most lines of one run's log. The oldest are dropped first.
     pub log_lines: usize,
+}
+
+impl Bounds {
+    /// Sets the most unfinished runs.
+    #[must_use]
+    pub fn with_unfinished(mut self, runs: usize) -> Self {
+        self.unfinished = runs;
+        self
+    }
+
+    /// Sets the most finished runs.
+    #[must_use]
+    pub fn with_finished(mut self, runs: usize) -> Self {
+        self.finished = runs;
+        self
+    }
+
+    /// Sets the most delivery ids.
+    #[must_use]
+    pub fn with_deliveries(mut self, ids: usize) -> Self {
+        self.deliveries = ids;
+        self
+    }
+
+    /// Sets the most lines of one run's log.
+    #[must_use]
+    pub fn with_log_lines(mut self, lines: usize) -> Self {
+        self.log_lines = lines;
+        self
+    }
 }
 
 impl Default for Bounds {
@@ -29,7 +69,8 @@ impl Default for Bounds {
     }
 }
 
-/// Runs in memory, until the process ends: accepted runs die with it. Say so when you start.
+/// A [`RunStore`] in memory. Accepted runs are lost when the process ends; a program that uses it should log a
+/// warning when it starts.
 #[derive(Debug)]
 pub struct MemoryRunStore {
     clock: Arc<dyn Clock>,
@@ -66,12 +107,12 @@ impl Entry {
 }
 
 impl MemoryRunStore {
-    /// A store with the default bounds.
+    /// Creates a store with the default bounds.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self::with_bounds(clock, Bounds::default())
     }
 
-    /// A store that keeps this much.
+    /// Creates a store with these bounds.
     pub fn with_bounds(clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
         Self { clock, bounds, state: Mutex::default() }
     }
@@ -80,8 +121,8 @@ impl MemoryRunStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes a run on behalf of whoever holds `fence`.
-    fn held<T>(
+    /// Changes a run under the lease with that fence.
+    fn with_lease<T>(
         &self,
         run: RunId,
         fence: Fence,
@@ -138,12 +179,12 @@ impl RunStore for MemoryRunStore {
             return Ok(Accepted { run: *run, duplicate: true });
         }
         let key = event.trigger_key();
-        let same_wish = state
+        let same_trigger = state
             .runs
             .iter()
             .find(|(_, entry)| !entry.is_finished() && entry.record.event.trigger_key() == key)
             .map(|(run, _)| *run);
-        let accepted = match same_wish {
+        let accepted = match same_trigger {
             Some(run) => Accepted { run, duplicate: true },
             None => {
                 let unfinished = state.runs.values().filter(|e| !e.is_finished()).count();
@@ -199,27 +240,27 @@ impl RunStore for MemoryRunStore {
     }
 
     async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal> {
-        self.held(run, fence, |entry, now| {
+        self.with_lease(run, fence, |entry, now| {
             entry.until = entry.until.max(now + lease);
             Renewal { cancel_requested: entry.record.cancel_requested }
         })
     }
 
     async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()> {
-        self.held(run, fence, |entry, now| {
+        self.with_lease(run, fence, |entry, now| {
             entry.record.state = RunState::Waiting;
             entry.until = now.checked_add(delay).unwrap_or(Timestamp::MAX);
         })
     }
 
     async fn advance(&self, run: RunId, fence: Fence, checkpoint: &Checkpoint) -> Result<()> {
-        self.held(run, fence, |entry, _| {
+        self.with_lease(run, fence, |entry, _| {
             entry.record.checkpoint = checkpoint.clone();
         })
     }
 
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()> {
-        self.held(run, fence, |entry, _| {
+        self.with_lease(run, fence, |entry, _| {
             entry.record.state = RunState::Finished { outcome: outcome.clone() };
         })
     }
@@ -249,7 +290,7 @@ impl RunStore for MemoryRunStore {
 
     async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
         let most = self.bounds.log_lines;
-        self.held(run, fence, |entry, _| {
+        self.with_lease(run, fence, |entry, _| {
             entry.log.extend(entries.iter().cloned());
             while entry.log.len() > most {
                 entry.log.pop_front();

@@ -10,7 +10,7 @@ use ccc_core::{
     Clock as _, CredentialKey, CredentialStore, Error, ErrorKind, Result, RunId, Secret,
     SystemClock, async_trait,
 };
-use ccc_store::durable_object::Remote;
+use ccc_store::durable_object::HttpsChannel;
 use ccc_store::{DurableObjectCredentialStore, FileCredentialStore, Keys, MemoryCredentialStore};
 use futures_util::future::BoxFuture;
 
@@ -282,8 +282,8 @@ async fn open_inner(config: &Config, directory: Option<&PathBuf>, keys: &Keys) -
     let missing = || Error::new(ErrorKind::InvalidInput, "set store.url, or CCC_STORE__URL");
     let url = settings.url.as_deref().ok_or_else(missing)?;
     let clock = Arc::new(SystemClock);
-    let remote = Remote::new(url, &settings.secret()?, Arc::clone(&clock) as _)?;
-    DurableObjectCredentialStore::open(remote, clock, keys).await.map(Inner::Object)
+    let channel = HttpsChannel::new(url, &settings.secret()?, Arc::clone(&clock) as _)?;
+    DurableObjectCredentialStore::open(channel, clock, keys).await.map(Inner::Object)
 }
 
 fn read(place: &KeyPlace) -> Result<Secret> {

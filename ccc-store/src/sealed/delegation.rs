@@ -1,7 +1,7 @@
-//! What a store is in public.
+//! The `CredentialStore` port of the public stores.
 
-/// The port for a store that is a `Sealed` in public.
-macro_rules! store_over_a_shelf {
+/// Implements `CredentialStore` for a type that delegates to its field `sealed`.
+macro_rules! impl_credential_store {
     ($store:ident) => {
         #[cfg_attr(not(target_arch = "wasm32"), ccc_core::async_trait)]
         #[cfg_attr(target_arch = "wasm32", ccc_core::async_trait(?Send))]
@@ -32,4 +32,4 @@ macro_rules! store_over_a_shelf {
         }
     };
 }
-pub(crate) use store_over_a_shelf;
+pub(crate) use impl_credential_store;

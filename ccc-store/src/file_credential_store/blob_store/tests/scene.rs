@@ -7,17 +7,19 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 
 use ccc_core::credential::Precondition;
-use ccc_core::{CredentialKey, CredentialStore as _, Secret};
+use ccc_core::{CredentialKey, CredentialStore as _, Result, Secret, async_trait};
 use futures_util::FutureExt as _;
 use rustix::process::{Resource, Rlimit};
 use tempfile::TempDir;
 
-use super::super::*;
+use super::super::{index, init_derivation, sweep, write};
 use crate::Keys;
+use crate::file_credential_store::directory::Directory;
 use crate::keys::tests::keys;
-use crate::sealed::Sealed;
+use crate::sealed::{BlobStore, Change, RecordId, Sealed, SealedIndex};
 
 const OLD: &[u8] = b"the value before";
 const NEW: &[u8] = b"a value that is longer than that before";
@@ -27,25 +29,25 @@ const NEW: &[u8] = b"a value that is longer than that before";
 struct Inline(Directory);
 
 #[async_trait]
-impl Shelf for Inline {
-    async fn index(&self) -> Result<Option<Rests>> {
+impl BlobStore for Inline {
+    async fn index(&self) -> Result<Option<SealedIndex>> {
         index(&self.0)
     }
 
-    async fn record(&self, place: Place) -> Result<Option<Vec<u8>>> {
-        self.0.read(&place.to_string())
+    async fn record(&self, id: RecordId) -> Result<Option<Vec<u8>>> {
+        self.0.read(&id.to_string())
     }
 
     async fn write(&self, change: Arc<Change>) -> Result<bool> {
         write(&self.0, &change)
     }
 
-    async fn sweep(&self, from: Rests, keep: Vec<Place>) -> Result<()> {
-        sweep(&self.0, &from, &keep)
+    async fn sweep(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()> {
+        sweep(&self.0, &from, &live)
     }
 
-    async fn keep_derivation(&self, fresh: String) -> Result<String> {
-        keep_derivation(&self.0, fresh)
+    async fn init_derivation(&self, fresh: String) -> Result<String> {
+        init_derivation(&self.0, fresh)
     }
 }
 
@@ -54,8 +56,8 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn open(directory: &Path, numbers: &[u8]) -> Sealed<Inline> {
-    let shelf = Inline(Directory::open(directory).unwrap());
-    now(Sealed::open(shelf, "credentials", &keys(numbers))).unwrap()
+    let blobs = Inline(Directory::open(directory).unwrap());
+    now(Sealed::open(blobs, "credentials", &keys(numbers))).unwrap()
 }
 
 fn key(name: &str) -> CredentialKey {
@@ -178,7 +180,7 @@ impl Scene {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
             .args(["--exact", "--ignored", "--nocapture", "--test-threads=1"])
-            .arg("file_credential_store::shelf::tests::scene::victim")
+            .arg("file_credential_store::blob_store::tests::scene::victim")
             .env("CCC_VICTIM", format!("{act:?}"))
             .env("CCC_VICTIM_DIRECTORY", directory.path())
             .stdin(OwnedFd::from(stdin))

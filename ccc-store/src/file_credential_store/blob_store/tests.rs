@@ -12,7 +12,9 @@ use std::sync::Barrier;
 use ccc_core::testing::has_part;
 use tempfile::NamedTempFile;
 
-use super::*;
+use super::{DERIVATION, INDEX, index, init_derivation, is_record, sweep};
+use crate::file_credential_store::directory::Directory;
+use crate::sealed::SealedIndex;
 
 mod scene;
 
@@ -181,7 +183,7 @@ fn a_sweep_with_an_index_from_before_removes_nothing() {
     let directory = Directory::open(seed.path()).unwrap();
     let names = || directory.names().unwrap().into_iter().collect::<BTreeSet<_>>();
     let (newest, before) = (index(&directory).unwrap().unwrap(), names());
-    sweep(&directory, &Rests::from(&b"older"[..]), &[]).unwrap();
+    sweep(&directory, &SealedIndex::from(&b"older"[..]), &[]).unwrap();
     assert_eq!(names(), before);
     sweep(&directory, &newest, &[]).unwrap();
     assert_eq!(names(), BTreeSet::from([INDEX.to_owned()]));
@@ -192,15 +194,15 @@ fn of_many_first_derivations_one_is_kept() {
     // spec: S3b
     for _ in 0..20 {
         let (shared, start) = (fresh(), Barrier::new(8));
-        let keep = |number: usize| {
+        let init = |number: usize| {
             let directory = Directory::open(shared.path()).unwrap();
             start.wait();
-            keep_derivation(&directory, number.to_string()).unwrap()
+            init_derivation(&directory, number.to_string()).unwrap()
         };
-        let kept: BTreeSet<String> = std::thread::scope(|scope| {
-            let all: Vec<_> = (0..8).map(|number| scope.spawn(move || keep(number))).collect();
+        let stored: BTreeSet<String> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|number| scope.spawn(move || init(number))).collect();
             all.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        assert_eq!(kept.len(), 1, "{kept:?}");
+        assert_eq!(stored.len(), 1, "{stored:?}");
     }
 }

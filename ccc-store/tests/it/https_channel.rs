@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use ccc_core::{ErrorKind, Secret, SystemClock};
-use ccc_store::durable_object::{Channel as _, Remote};
+use ccc_store::durable_object::{Channel as _, HttpsChannel};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-fn remote(address: &str) -> ccc_core::Result<Remote> {
-    Remote::new(address, &Secret::from("hunter2".repeat(5)), Arc::new(SystemClock))
+fn channel(address: &str) -> ccc_core::Result<HttpsChannel> {
+    HttpsChannel::new(address, &Secret::from("hunter2".repeat(5)), Arc::new(SystemClock))
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn an_address_is_encrypted_or_here_and_has_no_secret_in_it() {
         ("data:hunter2", Some("no host")),
     ];
     for (case, (address, expected)) in (1..).zip(cases) {
-        let error = remote(address).err();
+        let error = channel(address).err();
         assert_eq!(error.is_some(), expected.is_some(), "case {case}");
         if let Some(error) = error {
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "case {case}");
@@ -66,7 +66,7 @@ async fn sent(status: &str, body: Vec<u8>) -> Result<Vec<u8>, ErrorKind> {
             let _ = stream.write_all(&answer).await;
         }
     });
-    let answer = remote(&address).unwrap().send(b"message".to_vec()).await;
+    let answer = channel(&address).unwrap().send(b"message".to_vec()).await;
     answer.map_err(|error| error.kind())
 }
 

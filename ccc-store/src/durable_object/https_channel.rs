@@ -1,4 +1,4 @@
-//! To an object over HTTPS.
+//! The connection to an object over HTTPS.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,56 +7,59 @@ use std::time::Duration;
 use ccc_core::{Clock, Error, ErrorKind, Result, Secret, async_trait};
 use reqwest::{StatusCode, Url};
 
-use super::Channel;
-use super::object::MAX_ASK;
-use super::signature::{DATE, Gate, NONCE, Once, SIGNATURE};
+use crate::durable_object::channel::Channel;
+use crate::durable_object::protocol::MAX_MESSAGE_BYTES;
+use crate::durable_object::signature::{
+    DATE_HEADER, MessageAuthenticator, MessageId, NONCE_HEADER, SIGNATURE_HEADER,
+};
+use crate::invalid_input::invalid_input;
 
-/// How long a message may be on its way, and its answer.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+/// The most time for a message and its answer.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The way to an object behind a Worker: signed messages over HTTPS, each of which the object takes once.
+/// A [`Channel`] to an object behind a Worker: signed messages over HTTPS, each of which the object accepts once.
 #[derive(Debug)]
-pub struct Remote {
+pub struct HttpsChannel {
     client: reqwest::Client,
     url: Url,
-    gate: Gate,
+    authenticator: MessageAuthenticator,
     clock: Arc<dyn Clock>,
 }
 
-impl Remote {
-    /// The way to the object at that address, such as `https://ccc.example.workers.dev/credentials/main`, with the
-    /// secret that the Worker has as `CREDENTIALS_SECRET`.
+impl HttpsChannel {
+    /// Returns a channel to the object at that address, such as
+    /// `https://ccc.example.workers.dev/credentials/main`. `secret` is the one that the Worker has as
+    /// `CREDENTIALS_SECRET`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for what is no such address, for one without encryption but on this machine, and
-    /// for a secret of fewer than 32 characters; [`ErrorKind::Unavailable`] when TLS cannot be set up.
+    /// [`ErrorKind::InvalidInput`] for text that is no such address, for an unencrypted address on another machine,
+    /// and for a secret of fewer than 32 characters; [`ErrorKind::Unavailable`] when TLS cannot be set up.
     pub fn new(url: &str, secret: &Secret, clock: Arc<dyn Clock>) -> Result<Self> {
-        let invalid = |line: &str| Error::new(ErrorKind::InvalidInput, line);
         let url: Url = url.parse().map_err(|_| {
-            invalid("the store's address is no URL: such as https://ccc.example.workers.dev/credentials/main")
+            invalid_input("the store's address is no URL: such as https://ccc.example.workers.dev/credentials/main")
         })?;
         let here = match url.host_str() {
             Some(host) => {
                 let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
                 address.map_or(host == "localhost", |address| address.is_loopback())
             }
-            None => return Err(invalid("the store's address names no host")),
+            None => return Err(invalid_input("the store's address names no host")),
         };
         if url.scheme() != "https" && !(url.scheme() == "http" && here) {
-            return Err(invalid("the store's address must begin with https://"));
+            return Err(invalid_input("the store's address must begin with https://"));
         }
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
-            return Err(invalid(
+            return Err(invalid_input(
                 "the store's address has a password or a query, which belong elsewhere",
             ));
         }
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Losing a race here means that somebody else has installed one, which is as good.
+            // Another thread may install one first, which is as good.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(ANSWERS_WITHIN)
+            .timeout(TIMEOUT)
             .connect_timeout(Duration::from_secs(10));
         if here {
             client = client.no_proxy();
@@ -65,7 +68,7 @@ impl Remote {
             Error::new(ErrorKind::Unavailable, "cannot set up HTTPS")
                 .with_source(error.without_url())
         })?;
-        Ok(Self { client, url, gate: Gate::new(secret)?, clock })
+        Ok(Self { client, url, authenticator: MessageAuthenticator::new(secret)?, clock })
     }
 
     fn host(&self) -> &str {
@@ -83,17 +86,17 @@ impl Remote {
 }
 
 #[async_trait]
-impl Channel for Remote {
+impl Channel for HttpsChannel {
     async fn send(&self, message: Vec<u8>) -> Result<Vec<u8>> {
-        // A new one for each try: the object takes none twice.
-        let once = Once::new(self.clock.now())?;
+        // Each attempt has an id of its own: the object accepts none twice.
+        let id = MessageId::new(self.clock.now())?;
         let request = self
             .client
             .post(self.url.clone())
             .header("content-type", "application/json")
-            .header(DATE, once.date)
-            .header(NONCE, &once.nonce)
-            .header(SIGNATURE, self.gate.sign(self.url.path(), &once, &message))
+            .header(DATE_HEADER, id.date)
+            .header(NONCE_HEADER, &id.nonce)
+            .header(SIGNATURE_HEADER, self.authenticator.sign(self.url.path(), &id, &message))
             .body(message);
         let mut response = request.send().await.map_err(|e| self.failed(e))?;
         let (status, host) = (response.status(), self.host());
@@ -122,7 +125,7 @@ impl Channel for Remote {
         }
         let mut answer = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(e))? {
-            if answer.len() + chunk.len() > MAX_ASK {
+            if answer.len() + chunk.len() > MAX_MESSAGE_BYTES {
                 let line = format!("the answer of {host} is larger than any of a store");
                 return Err(Error::new(ErrorKind::Unexpected, line));
             }

@@ -9,9 +9,9 @@ use super::Rows;
 
 /// Rows in memory.
 #[derive(Debug, Default)]
-pub(super) struct Kept(pub(super) RefCell<BTreeMap<String, Vec<u8>>>);
+pub(super) struct MemoryRows(pub(super) RefCell<BTreeMap<String, Vec<u8>>>);
 
-impl Rows for Kept {
+impl Rows for MemoryRows {
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>> {
         Ok(self.0.borrow().get(name).cloned())
     }
