@@ -2,8 +2,8 @@
 
 use ccc_core::Result;
 
-/// Runs `work` on a thread where blocking is permitted. It runs to its end even if the returned future
-/// is dropped.
+/// Runs `work` on a thread where blocking is permitted. It runs to its end even if the returned
+/// future is dropped.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) async fn spawn_blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,

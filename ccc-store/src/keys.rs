@@ -50,18 +50,20 @@ impl Keys {
     /// Generates a key. Returns it as a text that [`parse`](Self::parse) reads.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`](ccc_core::ErrorKind::Unavailable) when the system has no random bytes.
+    /// [`ErrorKind::Unavailable`](ccc_core::ErrorKind::Unavailable) when the system has no random
+    /// bytes.
     pub fn generate() -> Result<Secret> {
         let bytes: Zeroizing<[u8; KEY]> = random()?;
         Ok(Secret::from(STANDARD.encode(bytes.as_slice())))
     }
 
-    /// Reads keys, one in each line and the newest first: 32 bytes each, as base64 or as 64 hex digits.
-    /// Empty lines are skipped, and so is everything from a `#` to the end of its line.
+    /// Reads keys, one in each line and the newest first: 32 bytes each, as base64 or as 64 hex
+    /// digits. Empty lines are skipped, and so is everything from a `#` to the end of its line.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for text that is no key, for the same
-    /// byte 32 times, for the same key twice, and for no key at all. No error shows any of the text.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for text that is no key, for
+    /// the same byte 32 times, for the same key twice, and for no key at all. No error shows any of
+    /// the text.
     pub fn parse(text: &Secret) -> Result<Self> {
         let text = text.expose_str().map_err(|_| invalid_input("a key file is text"))?;
         let mut sources = Vec::new();
@@ -92,7 +94,8 @@ impl Keys {
     /// Returns a key that is derived from a passphrase. White space around it is not part of it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) when it has fewer than 16 bytes.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) when it has fewer than 16
+    /// bytes.
     pub fn passphrase(passphrase: &Secret) -> Result<Self> {
         let trimmed = passphrase.expose().trim_ascii();
         if trimmed.len() < MIN_PASSPHRASE {
@@ -122,7 +125,8 @@ impl Keys {
         self.0.iter().any(|source| matches!(source, Source::Passphrase(_)))
     }
 
-    /// Returns the key-encryption keys. Where a passphrase is among them, this takes seconds and memory.
+    /// Returns the key-encryption keys. Where a passphrase is among them, this takes seconds and
+    /// memory.
     pub(crate) fn ring(&self, derivation: Option<&Derivation>) -> Result<KeyRing> {
         KeyRing::new(self.0.iter().map(|source| match (source, derivation) {
             (Source::Bytes(bytes), _) => Ok(bytes.clone()),

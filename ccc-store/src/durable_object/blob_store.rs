@@ -28,8 +28,8 @@ impl ObjectBlobStore {
         Self { channel, clock }
     }
 
-    /// Sends a request until it is answered. Every request may be sent twice: the object recognizes the
-    /// writes that it applied last.
+    /// Sends a request until it is answered. Every request may be sent twice: the object recognizes
+    /// the writes that it applied last.
     async fn request(&self, request: &Request) -> Result<Response> {
         let unexpected =
             |e| Error::new(ErrorKind::Unexpected, "a message that is no JSON").with_source(e);

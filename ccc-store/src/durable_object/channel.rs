@@ -8,8 +8,9 @@ use ccc_core::{Result, async_trait};
 ///
 /// # Contract
 /// Safe to share. Each message has one answer. A call ends within a bounded time.
-/// [`Unavailable`](ccc_core::ErrorKind::Unavailable) and [`TimedOut`](ccc_core::ErrorKind::TimedOut) may be tried
-/// again, whether the message arrived or not; other errors may not. No error shows the message.
+/// [`Unavailable`](ccc_core::ErrorKind::Unavailable) and
+/// [`TimedOut`](ccc_core::ErrorKind::TimedOut) may be tried again, whether the message arrived or
+/// not; other errors may not. No error shows the message.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Channel: Debug + Send + Sync + 'static {

@@ -11,15 +11,16 @@ const INDEX: &str = "index";
 const DERIVATION: &str = "derivation";
 const RECORDS: &str = "record/";
 const NONCES: &str = "nonce/";
-/// The row with the digests of the indexes written last. A write with one of them was applied before.
+/// The row with the digests of the indexes written last. A write with one of them was applied
+/// before.
 const DONE: &str = "done";
 /// The number of those digests, each of 64 hex digits.
 const REMEMBERED: usize = 64;
 /// The most nonces that are removed for one message: more than one message adds.
 const PRUNED: usize = 16;
 
-/// Answers a message. A message from outside the Worker has an id, and a time of arrival in milliseconds since
-/// 1970. Returns `None`, without effect, if that id came before.
+/// Answers a message. A message from outside the Worker has an id, and a time of arrival in
+/// milliseconds since the year 1970. Returns `None`, without effect, if that id came before.
 ///
 /// # Errors
 /// Those of the rows.

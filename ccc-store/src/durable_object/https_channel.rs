@@ -17,7 +17,8 @@ use crate::invalid_input::invalid_input;
 /// The most time for a message and its answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A [`Channel`] to an object behind a Worker: signed messages over HTTPS, each of which the object accepts once.
+/// A [`Channel`] to an object behind a Worker: signed messages over HTTPS, each of which the object
+/// accepts once.
 #[derive(Debug)]
 pub struct HttpsChannel {
     client: reqwest::Client,
@@ -28,12 +29,13 @@ pub struct HttpsChannel {
 
 impl HttpsChannel {
     /// Returns a channel to the object at that address, such as
-    /// `https://ccc.example.workers.dev/credentials/main`. `secret` is the one that the Worker has as
-    /// `CREDENTIALS_SECRET`.
+    /// `https://ccc.example.workers.dev/credentials/main`. `secret` is the one that the Worker has
+    /// as `CREDENTIALS_SECRET`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for text that is no such address, for an unencrypted address on another machine,
-    /// and for a secret of fewer than 32 characters; [`ErrorKind::Unavailable`] when TLS cannot be set up.
+    /// [`ErrorKind::InvalidInput`] for text that is no such address, for an unencrypted address on
+    /// another machine, and for a secret of fewer than 32 characters; [`ErrorKind::Unavailable`]
+    /// when TLS cannot be set up.
     pub fn new(url: &str, secret: &Secret, clock: Arc<dyn Clock>) -> Result<Self> {
         let url: Url = url.parse().map_err(|_| {
             invalid_input("the store's address is no URL: such as https://ccc.example.workers.dev/credentials/main")

@@ -5,8 +5,8 @@ use ccc_core::Result;
 /// The rows of an object, by name.
 ///
 /// # Contract
-/// The calls for one message are applied together, or all but the last of them are undone: an object of
-/// Cloudflare's does that where nothing is awaited between the first call and the last.
+/// The calls for one message are applied together, or all but the last of them are undone: an
+/// object of Cloudflare's does that where nothing is awaited between the first call and the last.
 pub trait Rows {
     /// Returns the row.
     ///

@@ -1,4 +1,5 @@
-//! Signatures of messages from outside the Worker: HMAC-SHA256 (RFC 2104) over path, time, nonce and body.
+//! Signatures of messages from outside the Worker: HMAC-SHA256 (RFC 2104) over path, time, nonce
+//! and body.
 
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ impl MessageId {
         Ok(Self { date: now.as_millisecond(), nonce: hex::encode(*nonce) })
     }
 
-    /// Reads the headers [`DATE_HEADER`] and [`NONCE_HEADER`] of a message that the [`MessageAuthenticator`] verified.
+    /// Reads the headers [`DATE_HEADER`] and [`NONCE_HEADER`] of a message that the
+    /// [`MessageAuthenticator`] verified.
     #[must_use]
     pub fn from_headers(date: &str, nonce: &str) -> Option<Self> {
         let plain = nonce.len() == 32
@@ -52,7 +54,8 @@ impl MessageId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerificationError {
-    /// The signature is missing, or made with another secret, for another message or for another path.
+    /// The signature is missing, or made with another secret, for another message or for another
+    /// path.
     #[error("the signature is missing, or made with another secret or for another message")]
     Signature,
     /// The message is too old, or from the future.
@@ -68,8 +71,8 @@ impl MessageAuthenticator {
     /// Reads the secrets, one in each line: more than one while clients with an older one remain.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for no secret at all, and for one of fewer
-    /// than 32 characters.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for no secret at all, and for
+    /// one of fewer than 32 characters.
     pub fn new(secrets: &Secret) -> Result<Self> {
         let lines = secrets.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
         let secrets: Vec<Secret> = lines.map(Secret::from).collect();

@@ -64,7 +64,8 @@ fn index(directory: &Directory) -> Result<Option<SealedIndex>> {
     if let Some(index) = directory.read(INDEX)? {
         return Ok(Some(index.into()));
     }
-    // The record may belong to the first write of another process, which has written the index by now.
+    // The record may belong to the first write of another process, which has written the index by
+    // now.
     if directory.names()?.iter().any(|name| is_record(name)) {
         if let Some(index) = directory.read(INDEX)? {
             return Ok(Some(index.into()));
@@ -88,7 +89,8 @@ fn write(directory: &Directory, change: &Change) -> Result<bool> {
     directory.write(INDEX, &change.index)?;
     directory.sync()?;
     if let Some(id) = change.remove {
-        // The credential was written: a record that cannot be removed now stays until the next start.
+        // The credential was written: a record that cannot be removed now stays until the next
+        // start.
         let _ = directory.remove(&id.to_string());
     }
     Ok(true)

@@ -101,7 +101,8 @@ impl Directory {
         Ok(Some(contents))
     }
 
-    /// Replaces a file atomically. It is on the disk when [`sync`](Self::sync) has returned as well.
+    /// Replaces a file atomically. It is on the disk when [`sync`](Self::sync) has returned as
+    /// well.
     pub(super) fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
         let path = self.path.join(name);
         if contents.len() as u64 > MAX_FILE {

@@ -69,7 +69,8 @@ impl KeyEncryptionKey {
     }
 }
 
-/// Fills `out` by HKDF-SHA256 (RFC 5869). Returns `false`, without effect, for more than 8,160 bytes.
+/// Fills `out` by HKDF-SHA256 (RFC 5869). Returns `false`, without effect, for more than 8,160
+/// bytes.
 pub(super) fn expand(salt: Option<&[u8]>, secret: &[u8], label: &[u8], out: &mut [u8]) -> bool {
     Hkdf::<Sha256>::new(salt, secret).expand(label, out).is_ok()
 }

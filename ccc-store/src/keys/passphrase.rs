@@ -11,8 +11,8 @@ use crate::aead::KEY;
 use crate::random::random;
 
 const SALT: usize = 16;
-/// Memory in KiB, passes, lanes: the lowest accepted costs, which new stores get. The second choice of
-/// RFC 9106 §4 with one lane, which every machine has.
+/// Memory in KiB, passes, lanes: the lowest accepted costs, which new stores get. The second choice
+/// of RFC 9106 §4 with one lane, which every machine has.
 const FLOOR: [u32; 3] = [64 << 10, 3, 1];
 /// The highest accepted costs: a changed file must not exhaust the machine.
 const CEILING: [u32; 3] = [1 << 20, 32, 16];

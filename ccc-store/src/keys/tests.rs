@@ -127,7 +127,8 @@ fn a_passphrase_and_a_salt_make_one_key() {
 fn the_known_answers_for_argon2id_are_ours() {
     // spec: S3b
     let keys = Keys::passphrase(&Secret::from(" hunter2 hunter2 hunter2\n")).unwrap();
-    // Of the passphrase without what is around it, by argon2-cffi 25.1.0: the reference implementation.
+    // Of the passphrase without what is around it, by argon2-cffi 25.1.0: the reference
+    // implementation.
     for (costs, expected) in [
         ("m=65536 t=3 p=1", "c572e94f79ce367957465bfda212dae434169a345a823a6db5ea9a6658d7fccd"),
         ("m=65544 t=4 p=2", "a308fb3e5975c3b5acf5d2c675c88257a070fd2c8b7ada6f44443e76c05a0584"),

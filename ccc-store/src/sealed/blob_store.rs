@@ -40,8 +40,8 @@ pub(crate) type SealedIndex = Arc<[u8]>;
 /// The effects of one write, which are applied together or not at all.
 #[derive(Debug)]
 pub(crate) struct Change {
-    /// The index that the change was computed from; `None` when the store had none. If another index
-    /// is stored by now, nothing is written.
+    /// The index that the change was computed from; `None` when the store had none. If another
+    /// index is stored by now, nothing is written.
     pub(crate) from: Option<SealedIndex>,
     /// The index that replaces it.
     pub(crate) index: SealedIndex,
@@ -68,6 +68,7 @@ pub(crate) trait BlobStore: Debug + Send + Sync + 'static {
     /// Removes every record that is not in `live`, provided that the index is still `from`.
     async fn sweep(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()>;
 
-    /// Stores `fresh`, a text that is no secret, unless one is stored. Returns the text that is stored.
+    /// Stores `fresh`, a text that is no secret, unless one is stored. Returns the text that is
+    /// stored.
     async fn init_derivation(&self, fresh: String) -> Result<String>;
 }

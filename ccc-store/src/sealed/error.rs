@@ -12,7 +12,8 @@ pub(super) fn corrupt_record(key: &CredentialKey, fault: &Fault) -> Error {
     corrupt(&format!("the credential `{key}`"), fault)
 }
 
-/// Returns the error for a record that does not open. It reveals no more than `docs/envelope.md` permits.
+/// Returns the error for a record that does not open. It reveals no more than `docs/envelope.md`
+/// permits.
 pub(super) fn corrupt(what: &str, fault: &Fault) -> Error {
     let kind = match fault {
         Fault::Random => ErrorKind::Unavailable,

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::keys::{KeyId, KeyRing};
 use crate::sealed::envelope::{self, Context, Fault};
 
-/// Encryptions under one key after which it is out of use. With nonces of 96 random bits a key is good for 2^32
-/// (NIST SP 800-38D §8.3); half of that leaves room for those that were made and never counted.
+/// Encryptions under one key after which it is out of use. With nonces of 96 random bits a key is
+/// good for 2^32 (NIST SP 800-38D §8.3); half of that leaves room for those that were made and
+/// never counted.
 const MAX_USES: u64 = 1 << 31;
 
 /// The index of a store. It rests as a record with no name, under keys as the others do.
@@ -17,8 +18,8 @@ const MAX_USES: u64 = 1 << 31;
 pub(crate) struct Index {
     /// How often it was written.
     pub(crate) counter: u64,
-    /// The highest version of any name that was deleted. A name that is not there begins above it, so that no version
-    /// comes twice and nothing has to be kept of what is gone.
+    /// The highest version of any name that was deleted. A name that is not there begins above it,
+    /// so that no version comes twice and nothing has to be kept of what is gone.
     #[serde(default)]
     pub(crate) floor: u64,
     pub(crate) records: BTreeMap<CredentialKey, Entry>,
@@ -62,7 +63,8 @@ impl Index {
         serde_json::from_slice(opened.expose()).map_err(|_| Fault::Form)
     }
 
-    /// The record of this index as the one after it, with so many encryptions counted, its own among them.
+    /// The record of this index as the one after it, with so many encryptions counted, its own
+    /// among them.
     pub(crate) fn seal_next(
         &mut self,
         ring: &KeyRing,

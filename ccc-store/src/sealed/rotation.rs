@@ -12,16 +12,16 @@ use crate::sealed::store::{Plan, Sealed, TRIES};
 const PASSES: usize = 100;
 
 impl<S: BlobStore> Sealed<S> {
-    /// Adopts `keys`, puts every record under the first of them, and drops all keys that are not among
-    /// them. No read waits meanwhile. Returns the number of records that were put under it.
+    /// Adopts `keys`, puts every record under the first of them, and drops all keys that are not
+    /// among them. No read waits meanwhile. Returns the number of records that were put under it.
     pub(crate) async fn rotate(&self, keys: &Keys) -> Result<usize> {
         let new = self.adopt_checked(keys).await?;
         let id = Some(Ok(new.active().id));
         let other = |sealed_index: Option<&[u8]>| sealed_index.map(envelope::key_id) != id;
         let mut rotated = 0;
         for _ in 0..PASSES {
-            // The index first: who has only older keys notices, and writes nothing more under them. In each pass:
-            // whoever only deletes leaves nothing else to write.
+            // The index first: who has only older keys notices, and writes nothing more under them.
+            // In each pass: whoever only deletes leaves nothing else to write.
             self.change(|_, sealed_index, _| Ok(other(sealed_index).then(Plan::default))).await?;
             let (mut more, mut damaged) = (0, None);
             for key in self.list().await? {

@@ -25,13 +25,14 @@ pub(crate) struct Sealed<S> {
     ring: RwLock<Arc<KeyRing>>,
     /// The newest index that was read, encrypted and decrypted.
     newest: Mutex<Option<(SealedIndex, Arc<Index>)>>,
-    /// The lock of the one writer at a time, which spares the others lost races. It holds the number of
-    /// encryptions that no index has counted yet.
+    /// The lock of the one writer at a time, which spares the others lost races. It holds the
+    /// number of encryptions that no index has counted yet.
     pub(super) writing: tokio::sync::Mutex<u64>,
 }
 
 impl<S: BlobStore> Sealed<S> {
-    /// Opens the store, checks that the keys open it, and removes the leftovers of writers that died.
+    /// Opens the store, checks that the keys open it, and removes the leftovers of writers that
+    /// died.
     pub(crate) async fn open(blobs: S, namespace: &str, keys: &Keys) -> Result<Self> {
         let ring = ring(&blobs, keys).await?;
         let sealed = Self {
@@ -51,7 +52,8 @@ impl<S: BlobStore> Sealed<S> {
         Ok(sealed)
     }
 
-    /// Adds `keys` to the keys that the store reads with, and writes with the first of them from now on.
+    /// Adds `keys` to the keys that the store reads with, and writes with the first of them from
+    /// now on.
     pub(crate) async fn adopt(&self, keys: &Keys) -> Result<()> {
         self.adopt_checked(keys).await.map(drop)
     }
@@ -98,7 +100,8 @@ impl<S: BlobStore> Sealed<S> {
 
     /// Returns the present index, encrypted and decrypted.
     pub(super) async fn index(&self) -> Result<(Option<SealedIndex>, Arc<Index>)> {
-        // Whoever is quicker than this read may learn of a newer one meanwhile: that says nothing of this one.
+        // Whoever is quicker than this read may learn of a newer one meanwhile: that says nothing
+        // of this one.
         let known = self.newest().as_ref().map(|(_, index)| index.counter);
         let Some(sealed_index) = self.blobs.index().await? else {
             return match known {
@@ -146,8 +149,8 @@ impl<S: BlobStore> Sealed<S> {
         Err(overtaken())
     }
 
-    /// Applies what `plan` returns for the decrypted index, the encrypted one, and the keys. Returns
-    /// `false`, without effect, if `plan` returns `None`.
+    /// Applies what `plan` returns for the decrypted index, the encrypted one, and the keys.
+    /// Returns `false`, without effect, if `plan` returns `None`.
     pub(super) async fn change(
         &self,
         mut plan: impl FnMut(&Index, Option<&[u8]>, &KeyRing) -> Result<Option<Plan>> + Send,

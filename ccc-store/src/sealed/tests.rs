@@ -31,7 +31,8 @@ struct Stored {
     index: Option<SealedIndex>,
     records: BTreeMap<([u8; 32], u64), Vec<u8>>,
     fates: VecDeque<Fate>,
-    /// What another process does before the next record is read or the next write is done, and before those after it.
+    /// What another process does before the next record is read or the next write is done, and
+    /// before those after it.
     meanwhile: VecDeque<Option<Act>>,
 }
 
@@ -150,7 +151,8 @@ fn a_writer_that_was_overtaken_writes_after_the_other() {
     assert_eq!(put(&store, "name", "second").unwrap(), Version(2));
     assert_eq!(get(&store, "name"), Some(("second".to_owned(), 2)));
     assert_eq!(get(&store, "other"), Some(("x".to_owned(), 3)));
-    // The index of the start; a record and an index for each put, those that came to nothing as well.
+    // The index of the start; a record and an index for each put, those that came to nothing as
+    // well.
     let (_, index) = store.index().now_or_never().unwrap().unwrap();
     let uses: u64 = index.uses.values().sum();
     assert_eq!(uses, 1 + 2 + 3 * 2 + 4 * 2);
@@ -225,8 +227,8 @@ fn storage_that_is_emptied_is_corrupt_for_a_process_that_knows_what_was_on_it() 
 
 #[test]
 fn what_others_write_at_any_moment_of_a_rotation_is_under_the_new_key_after_it() {
-    // spec: S4
-    // How many are put under the new key when it comes too late, in the middle, and how many at least.
+    // spec: S4 How many are put under the new key when it comes too late, in the middle, and how
+    // many at least.
     for (act, late, least) in
         [(write_with_the_old_key as Act, 2, 3), (delete_with_the_old_key, 2, 1)]
     {

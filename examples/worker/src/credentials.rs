@@ -16,8 +16,8 @@ pub(crate) const OWN: &str = "worker";
 /// Opens the store of this Worker, under the key that is bound to it as `CREDENTIALS_KEY`.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] for a key that is missing or invalid; [`ErrorKind::Corrupt`] for another key than
-/// the store's; those of the object.
+/// [`ErrorKind::InvalidInput`] for a key that is missing or invalid; [`ErrorKind::Corrupt`] for
+/// another key than the store's; those of the object.
 pub(crate) async fn open(env: &Env) -> Result<DurableObjectCredentialStore> {
     let line = "the Worker has no secret CREDENTIALS_KEY: `ccc keygen | npx wrangler secret put CREDENTIALS_KEY`";
     let key =
@@ -27,7 +27,8 @@ pub(crate) async fn open(env: &Env) -> Result<DurableObjectCredentialStore> {
     let keys = Keys::parse(&key)?;
     let clock = Arc::new(WorkerClock);
     let store = DurableObjectCredentialStore::open(ObjectChannel(object), clock, &keys).await?;
-    // After a rotation the retired keys may be removed. A record that does not rotate hides no other.
+    // After a rotation the retired keys may be removed. A record that does not rotate hides no
+    // other.
     if keys.has_retired()
         && let Err(error) = store.rotate(&keys).await
     {

@@ -1,5 +1,5 @@
-//! Writers that die. Each is a process of its own: this test binary again, which runs the one test that is ignored
-//! otherwise.
+//! Writers that die. Each is a process of its own: this test binary again, which runs the one test
+//! that is ignored otherwise.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
@@ -36,8 +36,8 @@ fn calls(seed: &Path, act: Act) -> Vec<String> {
     names.filter(|name| *name != WAITS).map(str::to_owned).collect()
 }
 
-/// Harms the writer at each of its system calls, or of those with these names: once at the first, once at the
-/// second, and so on. At how many, and what it said.
+/// Harms the writer at each of its system calls, or of those with these names: once at the first,
+/// once at the second, and so on. At how many, and what it said.
 fn at_every_call(act: Act, names: &[&str], harm: &str) -> (usize, BTreeSet<Option<bool>>) {
     let (seed, mut said, mut made) = (seed(), BTreeSet::new(), BTreeMap::<_, usize>::new());
     for name in calls(seed.path(), act) {
@@ -149,7 +149,8 @@ fn bytes_are_on_the_disk_before_their_name_and_the_record_before_the_index() {
     }
 }
 
-/// A line of strace in words: the call and the files that it is about; none for what is not about the directory.
+/// A line of strace in words: the call and the files that it is about; none for what is not about
+/// the directory.
 fn call(line: &str, directory: &str) -> Option<String> {
     let (name, rest) = line.split_once('(')?;
     let name = match name {

@@ -72,8 +72,9 @@ fn put(store: &Sealed<Inline>, name: &str, value: &[u8]) -> Result<()> {
     now(store.put(&key(name), &Secret::new(value), Precondition::None)).map(drop)
 }
 
-/// How the writer waits for its word. It makes this call at no other time: strace counts from the call that the writer
-/// is in when strace comes to it, and must not harm that one in place of one of the same name.
+/// How the writer waits for its word. It makes this call at no other time: strace counts from the
+/// call that the writer is in when strace comes to it, and must not harm that one in place of one
+/// of the same name.
 pub(super) const WAITS: &str = "recvfrom";
 
 /// What a writer is at when it dies.
@@ -203,7 +204,8 @@ impl Scene {
         lines.filter_map(|line| Some(line.strip_prefix(word)?.to_owned())).next()
     }
 
-    /// Lets it write, and waits for its end. Whether it said that it wrote; none when it died before.
+    /// Lets it write, and waits for its end. Whether it said that it wrote; none when it died
+    /// before.
     pub(super) fn go(&mut self) -> Option<bool> {
         self.word.write_all(b"!").unwrap();
         let said = self.said("done ").map(|said| said == "true");
@@ -233,7 +235,8 @@ impl Scene {
         said
     }
 
-    /// Old or new, and new where it said so; nothing else is touched, nothing is left, and it can go on.
+    /// Old or new, and new where it said so; nothing else is touched, nothing is left, and it can
+    /// go on.
     pub(super) fn judge(&self, said: Option<bool>, at: &str) {
         let (path, act) = (self.directory.path(), self.act);
         if said == Some(false) {
