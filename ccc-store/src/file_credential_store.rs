@@ -34,9 +34,9 @@ impl FileCredentialStore {
     ///
     /// # Errors
     /// [`Refused`](ccc_core::ErrorKind::Refused) when others may look into the directory or a file
-    /// of it, or it is somebody else's; [`Corrupt`](ccc_core::ErrorKind::Corrupt) when the keys are
-    /// not its keys, or the index is damaged; [`Unavailable`](ccc_core::ErrorKind::Unavailable)
-    /// when it cannot be used.
+    /// of it, or it belongs to another user; [`Corrupt`](ccc_core::ErrorKind::Corrupt) when the
+    /// keys are not its keys, or the index is damaged;
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) when it cannot be used.
     pub async fn open(directory: impl Into<PathBuf>, keys: &Keys) -> Result<Self> {
         let directory = directory.into();
         let blobs = FileBlobStore::new(spawn_blocking(move || Directory::open(&directory)).await?);
@@ -62,7 +62,7 @@ impl FileCredentialStore {
     /// # Errors
     /// As [`adopt`](Self::adopt), and for a record that is damaged or under a key that is nowhere:
     /// the others are under the new key then. [`Unavailable`](ccc_core::ErrorKind::Unavailable)
-    /// when somebody goes on to write under an old one. It may be called again.
+    /// when another process goes on to write under an old one. It may be called again.
     pub async fn rotate(&self, keys: &Keys) -> Result<usize> {
         self.sealed.rotate(keys).await
     }

@@ -116,7 +116,7 @@ impl Directory {
         let open =
             || rustix::fs::openat(&self.descriptor, &unfinished, flags | OFlags::CLOEXEC, OURS);
         let made = match open() {
-            // Of a writer that died: whoever writes holds the lock.
+            // Of a writer that died: a living one holds the lock.
             Err(Errno::EXIST) => {
                 self.remove(&unfinished)?;
                 open()

@@ -20,8 +20,8 @@ impl<S: BlobStore> Sealed<S> {
         let other = |sealed_index: Option<&[u8]>| sealed_index.map(envelope::key_id) != id;
         let mut rotated = 0;
         for _ in 0..PASSES {
-            // The index first: who has only older keys notices, and writes nothing more under them.
-            // In each pass: whoever only deletes leaves nothing else to write.
+            // The index first: a process with older keys alone notices, and writes nothing more
+            // under them. In each pass: a process that only deletes writes nothing but the index.
             self.change(|_, sealed_index, _| Ok(other(sealed_index).then(Plan::default))).await?;
             let (mut more, mut damaged) = (0, None);
             for key in self.list().await? {
@@ -35,7 +35,7 @@ impl<S: BlobStore> Sealed<S> {
             if let Some(error) = damaged {
                 return Err(error);
             }
-            // Whoever wrote meanwhile may have done that with an older key.
+            // Another process may have written with an older key meanwhile.
             if more == 0 && !other(self.index().await?.0.as_deref()) {
                 self.set_ring(new).await;
                 return Ok(rotated);

@@ -73,7 +73,7 @@ impl<S: BlobStore> Sealed<S> {
 
     /// Replaces the keys, between two writes.
     pub(super) async fn set_ring(&self, ring: KeyRing) {
-        // Whoever writes has one ring from the beginning to the end.
+        // A write uses one ring from its beginning to its end.
         let _writing = self.writing.lock().await;
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
     }
@@ -100,8 +100,7 @@ impl<S: BlobStore> Sealed<S> {
 
     /// Returns the present index, encrypted and decrypted.
     pub(super) async fn index(&self) -> Result<(Option<SealedIndex>, Arc<Index>)> {
-        // Whoever is quicker than this read may learn of a newer one meanwhile: that says nothing
-        // of this one.
+        // A faster read may learn of a newer index meanwhile, which says nothing about this one.
         let known = self.newest().as_ref().map(|(_, index)| index.counter);
         let Some(sealed_index) = self.blobs.index().await? else {
             return match known {

@@ -1,4 +1,4 @@
-//! `/config`: the Apps in the Worker's own store, for whoever has the admin token.
+//! `/config`: the Apps in the Worker's own store, for the holder of the admin token.
 
 use std::sync::Arc;
 
