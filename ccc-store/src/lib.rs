@@ -1,17 +1,34 @@
 #![doc = include_str!("../README.md")]
+// The internal feature alone, which no store then uses.
+#![cfg_attr(
+    all(feature = "sealed", not(any(feature = "durable-object", all(feature = "file", unix)))),
+    allow(dead_code, unused_imports, reason = "for the stores that are not compiled")
+)]
 
-mod aside;
+#[cfg(feature = "sealed")]
+mod aead;
+#[cfg(feature = "sealed")]
+mod blocking;
+#[cfg(feature = "durable-object")]
 pub mod durable_object;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "file", unix))]
 mod file_credential_store;
+#[cfg(feature = "sealed")]
+mod invalid_input;
+#[cfg(feature = "sealed")]
 mod keys;
 mod memory_credential_store;
 mod memory_run_store;
+#[cfg(feature = "sealed")]
+mod random;
+#[cfg(feature = "sealed")]
 mod sealed;
 
+#[cfg(feature = "durable-object")]
 pub use durable_object::DurableObjectCredentialStore;
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(all(feature = "file", unix))]
 pub use file_credential_store::FileCredentialStore;
+#[cfg(feature = "sealed")]
 pub use keys::{KeyId, Keys};
 pub use memory_credential_store::MemoryCredentialStore;
 pub use memory_run_store::{Bounds, MemoryRunStore};

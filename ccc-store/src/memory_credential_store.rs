@@ -1,11 +1,13 @@
+//! Credentials in memory.
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ccc_core::credential::{Precondition, StoredSecret, Version};
 use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, async_trait};
 
-/// Credentials in memory, in the clear, until the process ends: for tests, demos, and secrets that
-/// the environment brings anew at every start.
+/// A [`CredentialStore`] in memory, unencrypted and lost when the process ends: for tests, demos,
+/// and secrets that the environment sets at every start.
 #[derive(Debug, Default)]
 pub struct MemoryCredentialStore {
     records: Mutex<BTreeMap<CredentialKey, Record>>,

@@ -1,3 +1,5 @@
+//! Runs in memory.
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,26 +12,12 @@ use ccc_core::{
 };
 use jiff::Timestamp;
 
-/// How much a [`MemoryRunStore`] keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Runs that are not over; more are refused.
-    pub unfinished: usize,
-    /// Runs that are over; the oldest go first.
-    pub finished: usize,
-    /// Delivery ids; the oldest go first.
-    pub deliveries: usize,
-    /// Lines of one run's log; the oldest go first.
-    pub log_lines: usize,
-}
+mod bounds;
 
-impl Default for Bounds {
-    fn default() -> Self {
-        Self { unfinished: 1_000, finished: 1_000, deliveries: 10_000, log_lines: 2_000 }
-    }
-}
+pub use bounds::Bounds;
 
-/// Runs in memory, until the process ends: accepted runs die with it. Say so when you start.
+/// A [`RunStore`] in memory. Accepted runs are lost when the process ends; a program that uses it
+/// should log a warning when it starts.
 #[derive(Debug)]
 pub struct MemoryRunStore {
     clock: Arc<dyn Clock>,
@@ -66,12 +54,12 @@ impl Entry {
 }
 
 impl MemoryRunStore {
-    /// A store with the default bounds.
+    /// Creates a store with the default bounds.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self::with_bounds(clock, Bounds::default())
     }
 
-    /// A store that keeps this much.
+    /// Creates a store with these bounds.
     pub fn with_bounds(clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
         Self { clock, bounds, state: Mutex::default() }
     }
@@ -80,8 +68,8 @@ impl MemoryRunStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes a run on behalf of whoever holds `fence`.
-    fn held<T>(
+    /// Changes a run under the lease with that fence.
+    fn with_lease<T>(
         &self,
         run: RunId,
         fence: Fence,
@@ -138,12 +126,12 @@ impl RunStore for MemoryRunStore {
             return Ok(Accepted { run: *run, duplicate: true });
         }
         let key = event.trigger_key();
-        let same_wish = state
+        let same_trigger = state
             .runs
             .iter()
             .find(|(_, entry)| !entry.is_finished() && entry.record.event.trigger_key() == key)
             .map(|(run, _)| *run);
-        let accepted = match same_wish {
+        let accepted = match same_trigger {
             Some(run) => Accepted { run, duplicate: true },
             None => {
                 let unfinished = state.runs.values().filter(|e| !e.is_finished()).count();
@@ -199,27 +187,27 @@ impl RunStore for MemoryRunStore {
     }
 
     async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal> {
-        self.held(run, fence, |entry, now| {
+        self.with_lease(run, fence, |entry, now| {
             entry.until = entry.until.max(now + lease);
             Renewal { cancel_requested: entry.record.cancel_requested }
         })
     }
 
     async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()> {
-        self.held(run, fence, |entry, now| {
+        self.with_lease(run, fence, |entry, now| {
             entry.record.state = RunState::Waiting;
             entry.until = now.checked_add(delay).unwrap_or(Timestamp::MAX);
         })
     }
 
     async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()> {
-        self.held(run, fence, |entry, _| {
+        self.with_lease(run, fence, |entry, _| {
             entry.record.progress = progress.clone();
         })
     }
 
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()> {
-        self.held(run, fence, |entry, _| {
+        self.with_lease(run, fence, |entry, _| {
             entry.record.state = RunState::Finished { outcome: outcome.clone() };
         })
     }
@@ -249,7 +237,7 @@ impl RunStore for MemoryRunStore {
 
     async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()> {
         let most = self.bounds.log_lines;
-        self.held(run, fence, |entry, _| {
+        self.with_lease(run, fence, |entry, _| {
             entry.log.extend(entries.iter().cloned());
             while entry.log.len() > most {
                 entry.log.pop_front();

@@ -2,7 +2,7 @@
 import { DurableObject } from 'cloudflare:workers';
 
 import module from './ccc_worker_bg.wasm';
-import { Credentials as Kept, fetch, initSync } from './ccc_worker.js';
+import { Credentials as Stored, fetch, initSync } from './ccc_worker.js';
 
 initSync({ module });
 
@@ -12,10 +12,10 @@ export default { fetch };
 export class Credentials extends DurableObject {
   constructor(state) {
     super(state, {});
-    this.kept = new Kept(state, {});
+    this.stored = new Stored(state, {});
   }
 
   fetch(request) {
-    return this.kept.fetch(request);
+    return this.stored.fetch(request);
   }
 }

@@ -14,8 +14,17 @@ use ccc_tests::source::{files, root};
 const SHIPPED: &[&str] = &["ccc"];
 
 /// What is built for wasm32, as arguments to cargo.
-const WASM: &[&str] =
-    &["-p", "ccc-core", "-p", "ccc-github", "-p", "ccc-store", "--no-default-features"];
+const WASM: &[&str] = &[
+    "-p",
+    "ccc-core",
+    "-p",
+    "ccc-github",
+    "-p",
+    "ccc-store",
+    "--no-default-features",
+    "--features",
+    "ccc-store/durable-object",
+];
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ccc_core::credential::Precondition;
 use ccc_core::testing::conformance::credential_store::Fixture;
 use ccc_core::{CredentialKey, CredentialStore as _, ErrorKind, Secret, SystemClock};
-use ccc_store::durable_object::Remote;
+use ccc_store::durable_object::HttpsChannel;
 use ccc_store::{DurableObjectCredentialStore, Keys};
 
 #[path = "worker/bound.rs"]
@@ -39,7 +39,7 @@ async fn open_named(
 ) -> ccc_core::Result<DurableObjectCredentialStore> {
     let clock = Arc::new(SystemClock);
     let url = format!("{}/credentials/{name}", runtime.url());
-    let remote = Remote::new(&url, &Secret::from(SECRET), Arc::clone(&clock) as _).unwrap();
+    let remote = HttpsChannel::new(&url, &Secret::from(SECRET), Arc::clone(&clock) as _).unwrap();
     DurableObjectCredentialStore::open(remote, clock, &keys(numbers)).await
 }
 

@@ -2,35 +2,42 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ccc_core::testing::ManualClock;
+use ccc_core::{Clock as _, Error, ErrorKind, Result, async_trait};
 use serde_json::{Value, json};
 
-use super::*;
+use super::blob_store::ObjectBlobStore;
+use super::protocol::{Base64, digest};
+use super::rows::Rows;
+use super::{Channel, DurableObjectCredentialStore, MessageId, handle_message};
+use crate::keys::Keys;
+use crate::sealed::{BlobStore as _, Change, RecordId};
 
-#[path = "../../tests/it/common/rows.rs"]
-mod rows;
+#[path = "../../tests/it/common/memory_rows.rs"]
+mod memory_rows;
 
-use rows::Kept;
+use memory_rows::MemoryRows;
 
-fn ask(rows: &Kept, ask: Value) -> Value {
-    let answer = answer(rows, ask.to_string().as_bytes(), None).unwrap().unwrap();
+fn ask(rows: &MemoryRows, ask: Value) -> Value {
+    let answer = handle_message(rows, ask.to_string().as_bytes(), None).unwrap().unwrap();
     serde_json::from_slice(&answer).unwrap()
 }
 
-fn place(version: u64) -> String {
-    Place { name: [7; 32], version }.to_string()
+fn record_id(version: u64) -> String {
+    RecordId { name: [7; 32], version }.to_string()
 }
 
 #[test]
 fn a_write_that_is_asked_for_again_was_done() {
     // spec: S7c
-    let rows = Kept::default();
+    let rows = MemoryRows::default();
     let write = |from: Option<&[u8]>, index: &str, put: u64, remove: Option<u64>| {
         json!({
             "ask": "write", "from": from.map(digest), "index": index,
-            "put": [place(put), "cmVjb3Jk"], "remove": remove.map(place),
+            "put": [record_id(put), "cmVjb3Jk"], "remove": remove.map(record_id),
         })
     };
     let (first, second) = (write(None, "b25l", 1, None), write(Some(b"one"), "dHdv", 2, Some(1)));
@@ -42,7 +49,7 @@ fn a_write_that_is_asked_for_again_was_done() {
         assert_eq!(ask(&rows, again.clone()), json!({"answer": "written"}));
     }
     assert_eq!(rows.get("index").unwrap().unwrap(), b"two");
-    assert_eq!(rows.names("record/", 9).unwrap(), [format!("record/{}", place(2))]);
+    assert_eq!(rows.names("record/", 9).unwrap(), [format!("record/{}", record_id(2))]);
     // Another one, made from what is there no more, was not done and is not.
     assert_eq!(ask(&rows, write(Some(b"one"), "c2l4", 2, None)), json!({"answer": "overtaken"}));
     assert_eq!(ask(&rows, write(None, "c2l4", 2, None)), json!({"answer": "overtaken"}));
@@ -50,7 +57,7 @@ fn a_write_that_is_asked_for_again_was_done() {
     let mut last = Value::Null;
     for number in 0..200 {
         let index = format!("{number:06}");
-        let text = Bytes(index.clone().into_bytes());
+        let text = Base64(index.clone().into_bytes());
         last = json!({
             "ask": "write", "from": digest(before.as_bytes()), "index": text, "put": null, "remove": null,
         });
@@ -65,37 +72,37 @@ fn a_write_that_is_asked_for_again_was_done() {
 #[test]
 fn a_message_that_comes_again_does_nothing() {
     // spec: S7b
-    let rows = Kept::default();
+    let rows = MemoryRows::default();
     let message = br#"{"ask": "derivation", "fresh": "x"}"#;
-    let once = |date: i64, nonce: char| Once { date, nonce: nonce.to_string().repeat(32) };
+    let id = |date: i64, nonce: char| MessageId { date, nonce: nonce.to_string().repeat(32) };
     let now = 1_000_000;
-    let first = once(now, 'a');
-    assert!(answer(&rows, message, Some((&first, now))).unwrap().is_some());
+    let first = id(now, 'a');
+    assert!(handle_message(&rows, message, Some((&first, now))).unwrap().is_some());
     for later in [0, 1, 300_000, 300_001, 600_000] {
-        let again = answer(&rows, message, Some((&first, now + later))).unwrap();
+        let again = handle_message(&rows, message, Some((&first, now + later))).unwrap();
         assert!(again.is_none(), "taken again {later} ms later");
     }
-    assert!(answer(&rows, message, Some((&once(now, 'b'), now))).unwrap().is_some());
-    assert!(answer(&rows, message, Some((&once(now + 1, 'a'), now))).unwrap().is_some());
+    assert!(handle_message(&rows, message, Some((&id(now, 'b'), now))).unwrap().is_some());
+    assert!(handle_message(&rows, message, Some((&id(now + 1, 'a'), now))).unwrap().is_some());
     // What is too old to pass the gate is forgotten, and nothing else.
-    let late = once(now + 600_001, 'c');
-    assert!(answer(&rows, message, Some((&late, now + 600_001))).unwrap().is_some());
+    let late = id(now + 600_001, 'c');
+    assert!(handle_message(&rows, message, Some((&late, now + 600_001))).unwrap().is_some());
     assert_eq!(rows.names("nonce/", 9).unwrap().len(), 1);
 }
 
 #[test]
 fn a_sweep_removes_what_is_not_kept_and_nothing_where_the_index_is_another() {
-    let rows = Kept::default();
+    let rows = MemoryRows::default();
     rows.put("index", b"newest").unwrap();
     for version in [1, 2, 3] {
-        rows.put(&format!("record/{}", place(version)), b"x").unwrap();
+        rows.put(&format!("record/{}", record_id(version)), b"x").unwrap();
     }
     let sweep = |from: &[u8], keep: &[u64], left: &[u64]| {
-        let keep: Vec<String> = keep.iter().copied().map(place).collect();
+        let keep: Vec<String> = keep.iter().copied().map(record_id).collect();
         let question = json!({"ask": "sweep", "from": digest(from), "keep": keep});
         assert_eq!(ask(&rows, question), json!({"answer": "swept"}));
         let left: Vec<String> =
-            left.iter().map(|version| format!("record/{}", place(*version))).collect();
+            left.iter().map(|version| format!("record/{}", record_id(*version))).collect();
         assert_eq!(rows.names("record/", 9).unwrap(), left);
     };
     sweep(b"older", &[], &[1, 2, 3]);
@@ -107,7 +114,7 @@ fn a_sweep_removes_what_is_not_kept_and_nothing_where_the_index_is_another() {
 #[test]
 fn a_derivation_is_the_one_that_was_kept_first() {
     // spec: S3b
-    let rows = Kept::default();
+    let rows = MemoryRows::default();
     for fresh in ["first", "second"] {
         let kept = ask(&rows, json!({"ask": "derivation", "fresh": fresh}));
         assert_eq!(kept, json!({"answer": "derivation", "kept": "first"}));
@@ -117,7 +124,7 @@ fn a_derivation_is_the_one_that_was_kept_first() {
 #[test]
 fn a_derivation_that_is_damaged_is_not_replaced() {
     // spec: S8
-    let rows = Kept::default();
+    let rows = MemoryRows::default();
     rows.put("derivation", b"argon2id \xff").unwrap();
     let kept = ask(&rows, json!({"ask": "derivation", "fresh": "x"}))["kept"].clone();
     assert!(kept.as_str().unwrap().parse::<crate::keys::Derivation>().is_err());
@@ -127,13 +134,13 @@ fn a_derivation_that_is_damaged_is_not_replaced() {
 #[test]
 fn an_object_without_its_index_says_so() {
     // spec: S8
-    let rows = Kept::default();
-    rows.put(&format!("record/{}", place(1)), b"x").unwrap();
+    let rows = MemoryRows::default();
+    rows.put(&format!("record/{}", record_id(1)), b"x").unwrap();
     let before = rows.0.borrow().clone();
     for question in [
         json!({"ask": "index"}),
-        json!({"ask": "record", "place": place(1)}),
-        json!({"ask": "write", "from": null, "index": "b25l", "put": null, "remove": place(1)}),
+        json!({"ask": "record", "place": record_id(1)}),
+        json!({"ask": "write", "from": null, "index": "b25l", "put": null, "remove": record_id(1)}),
         json!({"ask": "sweep", "from": digest(b""), "keep": []}),
         json!({"ask": "derivation", "fresh": "x"}),
     ] {
@@ -144,14 +151,14 @@ fn an_object_without_its_index_says_so() {
 
 #[test]
 fn what_is_no_message_changes_nothing() {
-    let rows = Kept::default();
+    let rows = MemoryRows::default();
     let elsewhere = json!({"ask": "record", "place": "../index"});
-    let plus = json!({"ask": "record", "place": place(1).replace('.', ".+")});
-    let large = || Bytes(vec![0; 2_000_001]);
+    let plus = json!({"ask": "record", "place": record_id(1).replace('.', ".+")});
+    let large = || Base64(vec![0; 2_000_001]);
     let index =
         json!({"ask": "write", "from": null, "index": large(), "put": null, "remove": null});
     let record = json!({
-        "ask": "write", "from": null, "index": "", "put": [place(1), large()], "remove": null,
+        "ask": "write", "from": null, "index": "", "put": [record_id(1), large()], "remove": null,
     });
     let outside =
         json!({"ask": "write", "from": null, "index": "", "put": ["index", ""], "remove": null});
@@ -167,7 +174,7 @@ fn what_is_no_message_changes_nothing() {
         );
     }
     for bytes in [&b""[..], b"\xff", b"{", br#"{"ask": "hunter2"}"#] {
-        let answer = answer(&rows, bytes, None).unwrap().unwrap();
+        let answer = handle_message(&rows, bytes, None).unwrap().unwrap();
         let shown = String::from_utf8(answer).unwrap();
         assert!(shown.contains("misunderstood") && !shown.contains("hunter2"), "{shown}");
     }
@@ -251,10 +258,10 @@ async fn an_object_that_is_down_slow_or_confused_is_a_clear_error() {
 /// What the write of a record comes to where the object answers so, and how often that was asked.
 async fn write(answer: &'static str, record: usize) -> (Result<bool, ErrorKind>, usize) {
     let odd = Odd::new(&[Ok(answer)]);
-    let shelf = ObjectShelf { channel: Box::new(odd.clone()), clock: Arc::new(clock()) };
-    let put = Some((Place { name: [7; 32], version: 1 }, vec![0; record]));
+    let blobs = ObjectBlobStore::new(Box::new(odd.clone()), Arc::new(clock()));
+    let put = Some((RecordId { name: [7; 32], version: 1 }, vec![0; record]));
     let change = Change { from: None, index: Arc::default(), put, remove: None };
-    let written = shelf.write(Arc::new(change)).await;
+    let written = blobs.write(Arc::new(change)).await;
     (written.map_err(|error| error.kind()), odd.asked())
 }
 
@@ -275,10 +282,10 @@ async fn a_write_is_done_where_the_object_says_so() {
 #[tokio::test]
 async fn a_message_that_no_object_takes_is_not_sent() {
     let odd = Odd::new(&[Ok(r#"{"answer": "swept"}"#)]);
-    let shelf = ObjectShelf { channel: Box::new(odd.clone()), clock: Arc::new(clock()) };
-    let keep = |places| (0..places).map(|version| Place { name: [7; 32], version }).collect();
-    shelf.sweep(Arc::default(), keep(10)).await.unwrap();
-    let error = shelf.sweep(Arc::default(), keep(100_000)).await.unwrap_err();
+    let blobs = ObjectBlobStore::new(Box::new(odd.clone()), Arc::new(clock()));
+    let live = |places| (0..places).map(|version| RecordId { name: [7; 32], version }).collect();
+    blobs.sweep(Arc::default(), live(10)).await.unwrap();
+    let error = blobs.sweep(Arc::default(), live(100_000)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
     assert_eq!(odd.asked(), 1);
 }

@@ -1,20 +1,20 @@
-//! A directory that is ours alone, and files in it that are there whole or not at all.
+//! A directory of the present user alone, whose files are replaced atomically.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use ccc_core::private_dir::create_private_dir;
 use ccc_core::{Error, ErrorKind, Result};
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 
-/// More than any credential, and than an index of many; bytes.
+/// The largest file, in bytes: more than a credential has, or an index of many.
 const MAX_FILE: u64 = 16 << 20;
-/// What the names of files begin with that are not finished.
+/// The beginning of the names of files that are being written.
 const UNFINISHED: &str = "unfinished-";
-const LOCK: &str = "lock";
+const LOCK_FILE: &str = "lock";
 const OURS: Mode = Mode::RUSR.union(Mode::WUSR);
 
 #[derive(Debug)]
@@ -23,9 +23,9 @@ pub(super) struct Directory {
     descriptor: OwnedFd,
 }
 
-/// Held, nobody else writes; other processes neither.
+/// The write lock of a directory, among threads and processes. Dropping it unlocks.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Lock {
     _file: OwnedFd,
 }
 
@@ -35,7 +35,7 @@ impl Directory {
             let line = format!("cannot use the directory {}", path.display());
             Error::new(ErrorKind::Unavailable, line).with_source(e)
         };
-        make(path).map_err(failed)?;
+        create(path).map_err(failed)?;
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let descriptor = match rustix::fs::open(path, flags, Mode::empty()) {
             Err(Errno::LOOP | Errno::NOTDIR) => return Err(refused(path, "is a symbolic link")),
@@ -46,7 +46,7 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Whether it is ours, and nobody else's.
+    /// Checks type, owner and mode of what was opened.
     fn check(&self, opened: &OwnedFd, path: &Path, expected: FileType) -> Result<()> {
         let found =
             rustix::fs::fstat(opened).map_err(|e| self.failed("look at", path, e.into()))?;
@@ -78,7 +78,7 @@ impl Directory {
         Error::new(kind, format!("cannot {what} {}", path.display())).with_source(e)
     }
 
-    /// A file's contents; none where there is no such file.
+    /// Returns a file's contents; `None` if there is no such file.
     pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let path = self.path.join(name);
         // Not to wait for the other end of what should be a file and is a pipe.
@@ -101,8 +101,8 @@ impl Directory {
         Ok(Some(contents))
     }
 
-    /// Puts a file in place, whole: until then what was there is there. It is on the disk when
-    /// [`settle`](Self::settle) has returned as well.
+    /// Replaces a file atomically. It is on the disk when [`sync`](Self::sync) has returned as
+    /// well.
     pub(super) fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
         let path = self.path.join(name);
         if contents.len() as u64 > MAX_FILE {
@@ -116,7 +116,7 @@ impl Directory {
         let open =
             || rustix::fs::openat(&self.descriptor, &unfinished, flags | OFlags::CLOEXEC, OURS);
         let made = match open() {
-            // Of a writer that died: whoever writes holds the lock.
+            // Of a writer that died: a living one holds the lock.
             Err(Errno::EXIST) => {
                 self.remove(&unfinished)?;
                 open()
@@ -134,7 +134,7 @@ impl Directory {
         })
     }
 
-    /// Removes a file; `Ok` when there was none.
+    /// Removes a file. Returns `Ok` if there is none.
     pub(super) fn remove(&self, name: &str) -> Result<()> {
         match rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -142,55 +142,55 @@ impl Directory {
         }
     }
 
-    /// Returns when the names of files are on the disk, as they are now.
-    pub(super) fn settle(&self) -> Result<()> {
+    /// Syncs the directory: the present names of its files are on the disk when it returns.
+    pub(super) fn sync(&self) -> Result<()> {
         rustix::fs::fsync(&self.descriptor).map_err(|e| self.failed("write", &self.path, e.into()))
     }
 
-    /// Waits until nobody else writes.
-    pub(super) fn hold(&self) -> Result<Held> {
-        let path = self.path.join(LOCK);
+    /// Waits for the write lock.
+    pub(super) fn lock(&self) -> Result<Lock> {
+        let path = self.path.join(LOCK_FILE);
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.descriptor, LOCK, flags, OURS) {
+        let file = match rustix::fs::openat(&self.descriptor, LOCK_FILE, flags, OURS) {
             Err(Errno::LOOP) => return Err(refused(&path, "is a symbolic link")),
             opened => opened.map_err(|e| self.failed("open", &path, e.into()))?,
         };
         self.check(&file, &path, FileType::RegularFile)?;
         loop {
             match rustix::fs::flock(&file, FlockOperation::LockExclusive) {
-                Ok(()) => return Ok(Held { _file: file }),
+                Ok(()) => return Ok(Lock { _file: file }),
                 Err(Errno::INTR) => {}
                 Err(e) => return Err(self.failed("lock", &path, e.into())),
             }
         }
     }
 
-    /// The names of all files but the lock.
+    /// Returns the names of all files but the lock.
     pub(super) fn names(&self) -> Result<Vec<String>> {
         let failed = |e: Errno| self.failed("list", &self.path, e.into());
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.descriptor).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy();
-            if !matches!(&*name, "." | ".." | LOCK) {
+            if !matches!(&*name, "." | ".." | LOCK_FILE) {
                 names.push(name.into_owned());
             }
         }
         Ok(names)
     }
 
-    /// Whether a file of that name was never finished.
+    /// Returns whether a file of that name was never finished.
     pub(super) fn is_unfinished(name: &str) -> bool {
         name.starts_with(UNFINISHED)
     }
 }
 
-/// Makes the directory and those above that are missing, and returns when their names are on the disk.
-fn make(path: &Path) -> io::Result<()> {
+/// Creates the directory and its missing parents, and syncs their names to the disk.
+fn create(path: &Path) -> io::Result<()> {
     let missing =
         path.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists());
     let missing: Vec<&Path> = missing.collect();
-    fs::DirBuilder::new().mode(0o700).recursive(true).create(path)?;
+    create_private_dir(path)?;
     for made in missing {
         let above = made.parent().filter(|above| !above.as_os_str().is_empty());
         File::open(above.unwrap_or(Path::new(".")))?.sync_all()?;

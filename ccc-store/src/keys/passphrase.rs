@@ -7,17 +7,17 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use zeroize::Zeroizing;
 
-use super::random;
-use crate::sealed::KEY;
+use crate::aead::KEY;
+use crate::random::random;
 
 const SALT: usize = 16;
-/// Memory in KiB, passes, lanes. The least that is taken, and what is written: the second choice of RFC 9106 §4
-/// with one lane, which no machine has too few of.
+/// Memory in KiB, passes, lanes: the lowest accepted costs, which new stores get. The second choice
+/// of RFC 9106 §4 with one lane, which every machine has.
 const FLOOR: [u32; 3] = [64 << 10, 3, 1];
-/// Who can change the file must not have us use up the machine.
+/// The highest accepted costs: a changed file must not exhaust the machine.
 const CEILING: [u32; 3] = [1 << 20, 32, 16];
 
-/// What a store keeps to get from its passphrase to its key: no secret.
+/// The costs and the salt that derive a key from a passphrase. They are no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Derivation {
     costs: [u32; 3],
@@ -25,11 +25,12 @@ pub(crate) struct Derivation {
 }
 
 impl Derivation {
-    /// With a fresh salt.
+    /// Returns the lowest costs with a fresh salt.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self { costs: FLOOR, salt: *random()? })
     }
 
+    /// Derives the key of a passphrase.
     pub(crate) fn derive(&self, passphrase: &Secret) -> Result<Zeroizing<[u8; KEY]>> {
         let [memory, passes, lanes] = self.costs;
         let failed = |e| Error::new(ErrorKind::Unexpected, format!("Argon2id failed: {e}"));

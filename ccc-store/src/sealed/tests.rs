@@ -1,14 +1,21 @@
-//! Shelves that are in the way.
+//! Storage that gets in the way.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::FutureExt as _;
 
-use super::*;
+use ccc_core::credential::{Precondition, Version};
+use ccc_core::{
+    CredentialKey, CredentialStore as _, Error, ErrorKind, Result, Secret, async_trait,
+};
+
 use crate::keys::tests::keys;
+use crate::sealed::store::{Sealed, TRIES};
+use crate::sealed::{BlobStore, Change, RecordId, SealedIndex};
 
 /// What a write meets.
 #[derive(Clone, Copy, Debug)]
@@ -20,60 +27,61 @@ enum Fate {
 }
 
 #[derive(Debug, Default)]
-struct Kept {
-    index: Option<Rests>,
+struct Stored {
+    index: Option<SealedIndex>,
     records: BTreeMap<([u8; 32], u64), Vec<u8>>,
     fates: VecDeque<Fate>,
-    /// What another process does before the next record is read or the next write is done, and before those after it.
+    /// What another process does before the next record is read or the next write is done, and
+    /// before those after it.
     meanwhile: VecDeque<Option<Act>>,
 }
 
-type Act = fn(&OddShelf);
+type Act = fn(&OddBlobs);
 
 #[derive(Clone, Debug, Default)]
-struct OddShelf(Arc<Mutex<Kept>>);
+struct OddBlobs(Arc<Mutex<Stored>>);
 
-impl OddShelf {
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+impl OddBlobs {
+    fn stored(&self) -> MutexGuard<'_, Stored> {
         self.0.lock().unwrap()
     }
 
     fn let_others_act(&self) {
-        let mut acts = std::mem::take(&mut self.kept().meanwhile);
+        let mut acts = std::mem::take(&mut self.stored().meanwhile);
         if let Some(act) = acts.pop_front().flatten() {
             act(self);
         }
-        self.kept().meanwhile = acts;
+        self.stored().meanwhile = acts;
     }
 }
 
 #[async_trait]
-impl Shelf for OddShelf {
-    async fn index(&self) -> Result<Option<Rests>> {
-        Ok(self.kept().index.clone())
+impl BlobStore for OddBlobs {
+    async fn index(&self) -> Result<Option<SealedIndex>> {
+        Ok(self.stored().index.clone())
     }
 
-    async fn record(&self, place: Place) -> Result<Option<Vec<u8>>> {
+    async fn record(&self, id: RecordId) -> Result<Option<Vec<u8>>> {
         self.let_others_act();
-        Ok(self.kept().records.get(&(place.name, place.version)).cloned())
+        Ok(self.stored().records.get(&(id.name, id.version)).cloned())
     }
 
     async fn write(&self, change: Arc<Change>) -> Result<bool> {
         self.let_others_act();
-        let mut kept = self.kept();
-        let fate = kept.fates.pop_front();
+        let mut stored = self.stored();
+        let fate = stored.fates.pop_front();
         if let Some(Fate::Refused) = fate {
             return Err(Error::new(ErrorKind::Unavailable, "no"));
         }
-        if kept.index != change.from {
+        if stored.index != change.from {
             return Ok(false);
         }
-        kept.index = Some(Arc::clone(&change.index));
-        if let Some((place, record)) = &change.put {
-            kept.records.insert((place.name, place.version), record.clone());
+        stored.index = Some(Arc::clone(&change.index));
+        if let Some((id, record)) = &change.put {
+            stored.records.insert((id.name, id.version), record.clone());
         }
-        if let Some(place) = change.remove {
-            kept.records.remove(&(place.name, place.version));
+        if let Some(id) = change.remove {
+            stored.records.remove(&(id.name, id.version));
         }
         match fate {
             Some(Fate::AnswerLost) => Err(Error::new(ErrorKind::Unavailable, "no answer")),
@@ -81,74 +89,75 @@ impl Shelf for OddShelf {
         }
     }
 
-    async fn sweep(&self, _: Rests, keep: Vec<Place>) -> Result<()> {
-        let kept = |(name, version): &([u8; 32], u64)| {
-            keep.contains(&Place { name: *name, version: *version })
+    async fn sweep(&self, _: SealedIndex, live: Vec<RecordId>) -> Result<()> {
+        let is_live = |(name, version): &([u8; 32], u64)| {
+            live.contains(&RecordId { name: *name, version: *version })
         };
-        self.kept().records.retain(|place, _| kept(place));
+        self.stored().records.retain(|id, _| is_live(id));
         Ok(())
     }
 
-    async fn keep_derivation(&self, fresh: String) -> Result<String> {
+    async fn init_derivation(&self, fresh: String) -> Result<String> {
         Ok(fresh)
     }
 }
 
-fn open(shelf: &OddShelf, numbers: &[u8]) -> Sealed<OddShelf> {
-    Sealed::open(shelf.clone(), "n", &keys(numbers)).now_or_never().unwrap().unwrap()
+fn open(blobs: &OddBlobs, numbers: &[u8]) -> Sealed<OddBlobs> {
+    Sealed::open(blobs.clone(), "n", &keys(numbers)).now_or_never().unwrap().unwrap()
 }
 
-fn store(shelf: &OddShelf) -> Sealed<OddShelf> {
-    open(shelf, &[7])
+fn store(blobs: &OddBlobs) -> Sealed<OddBlobs> {
+    open(blobs, &[7])
 }
 
 fn key(name: &str) -> CredentialKey {
     CredentialKey::new(name).unwrap()
 }
 
-fn put(store: &Sealed<OddShelf>, name: &str, value: &str) -> Result<Version> {
+fn put(store: &Sealed<OddBlobs>, name: &str, value: &str) -> Result<Version> {
     store.put(&key(name), &Secret::from(value), Precondition::None).now_or_never().unwrap()
 }
 
-fn get(store: &Sealed<OddShelf>, name: &str) -> Option<(String, u64)> {
+fn get(store: &Sealed<OddBlobs>, name: &str) -> Option<(String, u64)> {
     let stored = store.get(&key(name)).now_or_never().unwrap().unwrap()?;
     Some((stored.secret.expose_str().unwrap().to_owned(), stored.version.0))
 }
 
 /// Another writer is quicker.
-fn overtake(shelf: &OddShelf) {
-    put(&store(shelf), "other", "x").unwrap();
+fn overtake(blobs: &OddBlobs) {
+    put(&store(blobs), "other", "x").unwrap();
 }
 
 /// One that does not write with the new key of a rotation yet.
-fn write_with_the_old_key(shelf: &OddShelf) {
-    put(&open(shelf, &[7, 8]), "b", "late").unwrap();
+fn write_with_the_old_key(blobs: &OddBlobs) {
+    put(&open(blobs, &[7, 8]), "b", "late").unwrap();
 }
 
-fn delete_with_the_old_key(shelf: &OddShelf) {
-    open(shelf, &[7, 8]).delete(&key("c")).now_or_never().unwrap().unwrap();
+fn delete_with_the_old_key(blobs: &OddBlobs) {
+    open(blobs, &[7, 8]).delete(&key("c")).now_or_never().unwrap().unwrap();
 }
 
-fn rotate(store: &Sealed<OddShelf>) -> Result<usize> {
+fn rotate(store: &Sealed<OddBlobs>) -> Result<usize> {
     store.rotate(&keys(&[8, 7])).now_or_never().unwrap()
 }
 
 #[test]
 fn a_writer_that_was_overtaken_writes_after_the_other() {
     // spec: S9
-    let shelf = OddShelf::default();
-    let store = store(&shelf);
+    let blobs = OddBlobs::default();
+    let store = store(&blobs);
     put(&store, "name", "first").unwrap();
-    shelf.kept().meanwhile.extend([Some(overtake as Act); 3]);
+    blobs.stored().meanwhile.extend([Some(overtake as Act); 3]);
     assert_eq!(put(&store, "name", "second").unwrap(), Version(2));
     assert_eq!(get(&store, "name"), Some(("second".to_owned(), 2)));
     assert_eq!(get(&store, "other"), Some(("x".to_owned(), 3)));
-    // The index of the start; a record and an index for each put, those that came to nothing as well.
+    // The index of the start; a record and an index for each put, those that came to nothing as
+    // well.
     let (_, index) = store.index().now_or_never().unwrap().unwrap();
     let uses: u64 = index.uses.values().sum();
     assert_eq!(uses, 1 + 2 + 3 * 2 + 4 * 2);
     let held = |precondition| {
-        shelf.kept().meanwhile.push_back(Some(overtake));
+        blobs.stored().meanwhile.push_back(Some(overtake));
         let (key, secret) = (key("other"), Secret::from("y"));
         let put = store.put(&key, &secret, precondition);
         put.now_or_never().unwrap().unwrap_err().kind()
@@ -159,23 +168,23 @@ fn a_writer_that_was_overtaken_writes_after_the_other() {
 #[test]
 fn a_write_without_an_answer_happened_or_did_not() {
     // spec: S9
-    let shelf = OddShelf::default();
-    let store = store(&shelf);
+    let blobs = OddBlobs::default();
+    let store = store(&blobs);
     put(&store, "name", "first").unwrap();
     for (fate, expected) in [(Fate::Refused, ("first", 1)), (Fate::AnswerLost, ("second", 2))] {
-        shelf.kept().fates.push_back(fate);
+        blobs.stored().fates.push_back(fate);
         assert_eq!(put(&store, "name", "second").unwrap_err().kind(), ErrorKind::Unavailable);
         assert_eq!(get(&store, "name"), Some((expected.0.to_owned(), expected.1)), "{fate:?}");
     }
     assert_eq!(put(&store, "name", "third").unwrap(), Version(3));
-    assert_eq!(shelf.kept().records.len(), 1, "what was replaced is still there");
+    assert_eq!(blobs.stored().records.len(), 1, "what was replaced is still there");
 }
 
 #[test]
-fn a_shelf_that_is_never_written_to_is_told_of() {
-    let shelf = OddShelf::default();
-    let store = store(&shelf);
-    shelf.kept().meanwhile.extend([Some(overtake as Act); TRIES]);
+fn storage_that_is_never_written_to_is_reported() {
+    let blobs = OddBlobs::default();
+    let store = store(&blobs);
+    blobs.stored().meanwhile.extend([Some(overtake as Act); TRIES]);
     let error = put(&store, "name", "value").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("all the time"), "{error}");
@@ -183,29 +192,29 @@ fn a_shelf_that_is_never_written_to_is_told_of() {
 
 #[test]
 fn a_record_that_is_replaced_while_it_is_looked_for_is_read_again() {
-    let shelf = OddShelf::default();
-    let store = store(&shelf);
+    let blobs = OddBlobs::default();
+    let store = store(&blobs);
     put(&store, "other", "first").unwrap();
-    shelf.kept().meanwhile.push_back(Some(overtake));
+    blobs.stored().meanwhile.push_back(Some(overtake));
     assert_eq!(get(&store, "other"), Some(("x".to_owned(), 2)));
 }
 
 #[test]
 fn no_record_stays_of_a_credential_that_is_deleted() {
-    let shelf = OddShelf::default();
-    let store = store(&shelf);
+    let blobs = OddBlobs::default();
+    let store = store(&blobs);
     put(&store, "name", "value").unwrap();
     store.delete(&key("name")).now_or_never().unwrap().unwrap();
-    assert!(shelf.kept().records.is_empty());
+    assert!(blobs.stored().records.is_empty());
 }
 
 #[test]
-fn a_shelf_that_is_emptied_is_corrupt_for_who_knows_what_was_on_it() {
+fn storage_that_is_emptied_is_corrupt_for_a_process_that_knows_what_was_on_it() {
     // spec: S8
-    let shelf = OddShelf::default();
-    let store = store(&shelf);
+    let blobs = OddBlobs::default();
+    let store = store(&blobs);
     put(&store, "name", "value").unwrap();
-    *shelf.kept() = Kept::default();
+    *blobs.stored() = Stored::default();
     let found = [
         store.get(&key("name")).now_or_never().unwrap().map(drop),
         store.list().now_or_never().unwrap().map(drop),
@@ -213,28 +222,28 @@ fn a_shelf_that_is_emptied_is_corrupt_for_who_knows_what_was_on_it() {
     ];
     let kinds = found.map(|found| found.unwrap_err().kind());
     assert_eq!(kinds, [ErrorKind::Corrupt; 3]);
-    assert!(shelf.kept().index.is_none(), "it was begun anew");
+    assert!(blobs.stored().index.is_none(), "it was begun anew");
 }
 
 #[test]
 fn what_others_write_at_any_moment_of_a_rotation_is_under_the_new_key_after_it() {
-    // spec: S4
-    // How many are put under the new key when it comes too late, in the middle, and how many at least.
+    // spec: S4 How many are put under the new key when it comes too late, in the middle, and how
+    // many at least.
     for (act, late, least) in
         [(write_with_the_old_key as Act, 2, 3), (delete_with_the_old_key, 2, 1)]
     {
         for at in 0.. {
-            let shelf = OddShelf::default();
-            let store = store(&shelf);
+            let blobs = OddBlobs::default();
+            let store = store(&blobs);
             for name in ["a", "c"] {
                 put(&store, name, name).unwrap();
             }
-            shelf.kept().meanwhile.extend(std::iter::repeat_n(None, at).chain([Some(act)]));
+            blobs.stored().meanwhile.extend(std::iter::repeat_n(None, at).chain([Some(act)]));
             let rotated = rotate(&store).unwrap();
-            let over = !std::mem::take(&mut shelf.kept().meanwhile).is_empty();
+            let over = !std::mem::take(&mut blobs.stored().meanwhile).is_empty();
             let expected = if over { late..=late } else { least..=least.max(late) };
             assert!(expected.contains(&rotated), "{rotated}, before call {at}");
-            let alone = open(&shelf, &[8]);
+            let alone = open(&blobs, &[8]);
             for name in alone.list().now_or_never().unwrap().unwrap() {
                 assert!(get(&alone, name.as_str()).is_some(), "{name}, before call {at}");
             }
@@ -249,20 +258,20 @@ fn what_others_write_at_any_moment_of_a_rotation_is_under_the_new_key_after_it()
 #[test]
 fn a_rotation_brings_back_no_record_that_was_replaced_meanwhile() {
     // spec: S4
-    let shelf = OddShelf::default();
-    let store = store(&shelf);
+    let blobs = OddBlobs::default();
+    let store = store(&blobs);
     put(&store, "b", "first").unwrap();
     // The index, and the record as it is read: it is replaced before it is written.
-    shelf.kept().meanwhile.extend([None, None, Some(write_with_the_old_key as Act)]);
+    blobs.stored().meanwhile.extend([None, None, Some(write_with_the_old_key as Act)]);
     assert_eq!(rotate(&store).unwrap(), 1);
     assert_eq!(get(&store, "b"), Some(("late".to_owned(), 2)));
-    assert_eq!(shelf.kept().records.len(), 1, "what was replaced is back");
+    assert_eq!(blobs.stored().records.len(), 1, "what was replaced is back");
 }
 
 #[test]
 fn keys_change_between_two_writes_and_not_in_one() {
-    let shelf = OddShelf::default();
-    let store = store(&shelf);
+    let blobs = OddBlobs::default();
+    let store = store(&blobs);
     let before = store.ring().active().id;
     let new = keys(&[8, 7]);
     let mut adopting = pin!(store.adopt(&new));

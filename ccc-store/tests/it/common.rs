@@ -1,18 +1,22 @@
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use ccc_core::credential::{Precondition, StoredSecret, Version};
-use ccc_core::{CredentialKey, CredentialStore, Result, Secret, SystemClock, async_trait};
-use ccc_store::durable_object::{Channel, Rows, answer};
-use ccc_store::{DurableObjectCredentialStore, Keys};
-use tempfile::TempDir;
+use ccc_core::{CredentialKey, CredentialStore, Result, Secret, async_trait};
+use ccc_store::Keys;
 
-/// What must be seen nowhere.
+#[cfg(feature = "durable-object")]
+mod object;
+
+#[cfg(feature = "durable-object")]
+pub(crate) use object::Object;
+
+/// A secret that must not be seen anywhere.
 pub(crate) const CANARY: &str = "hunter2-canary-in-the-store";
 
-pub(crate) fn directory() -> TempDir {
+#[cfg(feature = "file")]
+pub(crate) fn directory() -> tempfile::TempDir {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
     tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap()
 }
 
@@ -74,36 +78,5 @@ impl<S: CredentialStore> CredentialStore for Turns<S> {
 
     async fn list(&self) -> Result<Vec<CredentialKey>> {
         self.next().list().await
-    }
-}
-
-mod rows;
-
-use rows::Kept;
-
-/// An object as Cloudflare hosts it: what a message does happens at once.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Object(Arc<Mutex<Kept>>);
-
-impl Object {
-    pub(crate) async fn store(&self, keys: &Keys) -> DurableObjectCredentialStore {
-        let clock = Arc::new(SystemClock);
-        DurableObjectCredentialStore::open(self.clone(), clock, keys).await.unwrap()
-    }
-
-    /// All that it keeps, as text as far as it is.
-    pub(crate) fn shown(&self) -> String {
-        let kept = self.0.lock().unwrap();
-        let rows = kept.0.borrow();
-        rows.iter()
-            .map(|(name, row)| format!("{name} {}\n", String::from_utf8_lossy(row)))
-            .collect()
-    }
-}
-
-#[async_trait]
-impl Channel for Object {
-    async fn send(&self, message: Vec<u8>) -> Result<Vec<u8>> {
-        Ok(answer(&*self.0.lock().unwrap(), &message, None)?.unwrap())
     }
 }

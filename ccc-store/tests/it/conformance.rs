@@ -9,7 +9,7 @@ mod memory_credential_store {
     );
 }
 
-#[cfg(unix)]
+#[cfg(all(feature = "file", unix))]
 mod file_credential_store {
     use ccc_core::testing::conformance::credential_store::Fixture;
     use ccc_store::FileCredentialStore;
@@ -25,7 +25,7 @@ mod file_credential_store {
     ccc_core::credential_store_conformance!(fresh);
 }
 
-#[cfg(unix)]
+#[cfg(all(feature = "file", unix))]
 mod file_credential_store_of_two {
     use ccc_core::testing::conformance::credential_store::Fixture;
     use ccc_store::FileCredentialStore;
@@ -42,7 +42,7 @@ mod file_credential_store_of_two {
     ccc_core::credential_store_conformance!(fresh);
 }
 
-#[cfg(unix)]
+#[cfg(all(feature = "durable-object", unix))]
 mod durable_object_credential_store {
     use std::sync::Arc;
 
@@ -61,7 +61,7 @@ mod durable_object_credential_store {
     ccc_core::credential_store_conformance!(fresh);
 }
 
-#[cfg(unix)]
+#[cfg(all(feature = "durable-object", unix))]
 mod durable_object_credential_store_of_two {
     use ccc_core::testing::conformance::credential_store::Fixture;
 
@@ -106,7 +106,7 @@ fn every_store_has_its_suite_here() {
         for (start, suite) in [
             ("\nimpl RunStore for ", "run_store_conformance!"),
             ("\nimpl CredentialStore for ", "credential_store_conformance!"),
-            ("store_over_a_shelf!(", "credential_store_conformance!"),
+            ("impl_credential_store!(", "credential_store_conformance!"),
         ] {
             let names = text.split(start).skip(1).map(|rest| rest.split([' ', '{', ')']).next());
             stores.extend(names.map(|name| (suite, name.unwrap().to_owned())));

@@ -10,7 +10,7 @@ use ccc_core::{CredentialStore as _, Error, ErrorKind, Secret};
 use ccc_store::{FileCredentialStore, Keys};
 use tempfile::TempDir;
 
-use crate::common::{CANARY, Object, directory, get, key, keys, put};
+use crate::common::{CANARY, directory, get, key, keys, put};
 
 async fn open(path: &Path, numbers: &[u8]) -> Result<FileCredentialStore, Error> {
     FileCredentialStore::open(path, &keys(numbers)).await
@@ -261,20 +261,4 @@ async fn no_file_has_a_secret_or_a_name_in_it() {
         }
         assert!(!held.contains(secret) || secret == name, "{held}");
     }
-}
-
-#[tokio::test]
-async fn an_object_has_no_secret_and_no_name() {
-    // spec: S7a
-    let object = Object::default();
-    let store = object.store(&keys(&[1])).await;
-    let name = "app/4711/private-key";
-    put(&store, name, CANARY).await;
-    assert!(!format!("{store:?}").contains(CANARY));
-    let shown = object.shown();
-    for secret in [CANARY, name, "4711/", &hex::encode(CANARY), &hex::encode([1; 31])] {
-        assert!(!shown.contains(secret), "{secret} is in {shown}");
-    }
-    assert_eq!(store.rotate(&keys(&[2, 1])).await.unwrap(), 1);
-    assert_eq!(get(&store, name).await.as_deref(), Some(CANARY));
 }

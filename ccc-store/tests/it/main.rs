@@ -2,15 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers are tests as well")]
 
-#[cfg(unix)]
+#[cfg(all(any(feature = "durable-object", feature = "file"), unix))]
 mod common;
 mod conformance;
-#[cfg(unix)]
+#[cfg(all(feature = "file", unix))]
 mod damage;
-#[cfg(unix)]
-mod object;
-mod remote;
-#[cfg(unix)]
+#[cfg(all(feature = "durable-object", unix))]
+mod durable_object;
+#[cfg(feature = "durable-object")]
+mod https_channel;
+#[cfg(all(feature = "file", unix))]
 mod rights;
-#[cfg(unix)]
+#[cfg(all(feature = "file", unix))]
 mod rotation;

@@ -1,15 +1,15 @@
-//! The `git` that the program itself asks, beside that of the core.
+//! The `git` of the program itself, beside that of the core.
 
 use std::ffi::OsStr;
 
 use ccc_core::{Error, ErrorKind, Result};
 use tokio::process::Command;
 
-/// Runs it with a configuration of ours, and with nothing of our environment: credentials are in there,
-/// and others of our user can read that of a git. Gives what it prints.
+/// Runs `git` with a configuration of ours and without our environment: credentials are in there,
+/// and other processes of this user can read the environment of git. Returns its output.
 pub(crate) async fn git(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // A directory that is not absolute would be one of whatever repository we are in.
+    // A relative directory would be resolved in the repository.
     let absolute = std::env::split_paths(&path).filter(|dir| dir.is_absolute());
     let output = Command::new("git")
         .args(args)

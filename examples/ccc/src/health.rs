@@ -1,23 +1,23 @@
-//! Is the service able to do its work now?
+//! The health of the service.
 
 use serde_json::{Value, json};
 
+use crate::remedy::describe;
 use crate::service::Inner;
 
-/// Less free space than this is not enough to check a repository out.
+/// The least free space: with less, a repository cannot be checked out.
 const MIN_FREE_BYTES: u64 = 100 << 20;
 
-/// Whether all is well, and what was looked at.
-pub(crate) async fn look(inner: &Inner) -> (bool, Value) {
+/// Returns whether the service can work now, and the body of `GET /health`.
+pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
     let pipeline = inner.dispatcher.pipeline();
     let store = inner.dispatcher.store().list(None, 1).await.map(drop);
     let runner = pipeline.runner().check().await;
     let disk = free_bytes(pipeline.git().root());
     let enough = disk.is_none_or(|free| free >= MIN_FREE_BYTES);
     let healthy = store.is_ok() && runner.is_ok() && enough;
-    let word = |result: &ccc_core::Result<()>| {
-        result.as_ref().map_or_else(ToString::to_string, |()| "ok".to_owned())
-    };
+    let word =
+        |result: &ccc_core::Result<()>| result.as_ref().map_or_else(describe, |()| "ok".to_owned());
     let app_id = inner.app.as_ref().and_then(|app| app.app_id());
     let uptime = inner.clock.now().duration_since(inner.started).as_secs();
     let body = json!({
@@ -39,19 +39,20 @@ pub(crate) async fn look(inner: &Inner) -> (bool, Value) {
     (healthy, body)
 }
 
+/// Returns the free space of the file system at that path.
 fn free_bytes(path: &std::path::Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(path).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// What this process has in memory (proc(5), `statm`: pages).
+/// Returns the resident memory of this process (proc(5), `statm`: pages).
 fn resident_bytes() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
 
-/// What this process used of the processors (proc(5), `stat`: clock ticks, fields 14 and 15).
+/// Returns the processor time of this process (proc(5), `stat`: clock ticks, fields 14 and 15).
 fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // The name, in parentheses, may hold blanks.

@@ -1,25 +1,26 @@
 #![doc = include_str!("../README.md")]
 
-mod admin;
+mod adapters;
+mod admin_token;
 mod app;
 pub mod cli;
+mod command;
 pub mod config;
-mod demo;
-mod doctor;
-mod emulate;
+mod credentials;
 mod git;
 mod health;
 mod http;
-mod keep;
-mod local;
-mod model;
-mod parts;
-mod run;
-mod serve;
+mod local_host;
+mod model_credential;
+mod observers;
+mod output;
+mod pipeline;
+mod remedy;
+mod routes;
 mod service;
-mod show;
-mod store;
+mod signals;
 
 pub use config::Config;
-pub use local::LocalHost;
-pub use service::{Service, router};
+pub use local_host::LocalHost;
+pub use routes::router;
+pub use service::Service;

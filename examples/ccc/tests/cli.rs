@@ -7,11 +7,11 @@ mod cli {
     mod config;
     mod demo;
     mod docker;
-    mod kept;
-    mod odd;
+    mod fixture;
+    mod host_failures;
+    mod proxy_and_ca;
     mod run;
     mod serve;
-    mod support;
-    mod way;
+    mod stored_app;
     mod webhooks;
 }

@@ -1,4 +1,4 @@
-//! `/config`: the Apps in the Worker's own store, for whoever has the admin token.
+//! `/config`: the Apps in the Worker's own store, for the holder of the admin token.
 
 use std::sync::Arc;
 
@@ -9,7 +9,9 @@ use http::{HeaderMap, Method};
 use serde_json::json;
 use worker::{Env, Request, Response};
 
-use crate::bound::{self, secret};
+use crate::credentials;
+use crate::remedy::describe;
+use crate::secret::secret;
 
 /// `GET`, `POST` and `DELETE` of `/config`, as `Apps::answer` has them.
 pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Response> {
@@ -39,8 +41,8 @@ pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Re
         Ok(apps) => {
             respond(apps.answer(admitted, &method, url.query(), &body).await.into_response())
         }
-        Err(error) if error.kind() == ErrorKind::Corrupt => refuse(500, error.message()),
-        Err(error) => refuse(503, error.message()),
+        Err(error) if error.kind() == ErrorKind::Corrupt => refuse(500, &describe(&error)),
+        Err(error) => refuse(503, &describe(&error)),
     }
 }
 
@@ -56,7 +58,7 @@ fn admit(request: &Request, token: AdminToken) -> Option<Admitted> {
 async fn apps(env: &Env) -> Result<Apps> {
     let url = env.var("GITHUB_API_URL").map(|url| url.to_string());
     let host = Endpoints::from_api_url(url.as_deref().unwrap_or("https://api.github.com"))?;
-    let store = bound::open(env).await.map_err(|error| match error.kind() {
+    let store = credentials::open(env).await.map_err(|error| match error.kind() {
         ErrorKind::Corrupt => Error::new(
             ErrorKind::Corrupt,
             format!(

@@ -1,15 +1,23 @@
 #![doc = include_str!("../README.md")]
 
 #[cfg(target_arch = "wasm32")]
-mod bound;
+mod clock;
 #[cfg(target_arch = "wasm32")]
 mod config;
+#[cfg(target_arch = "wasm32")]
+mod credentials;
 #[cfg(target_arch = "wasm32")]
 #[allow(missing_docs, missing_debug_implementations, reason = "of what the macro makes")]
 mod object;
 #[cfg(target_arch = "wasm32")]
+mod object_channel;
+#[cfg(target_arch = "wasm32")]
+mod remedy;
+#[cfg(target_arch = "wasm32")]
 #[allow(missing_docs, reason = "of what the macro makes")]
 mod routes;
+#[cfg(target_arch = "wasm32")]
+mod secret;
 
 #[cfg(target_arch = "wasm32")]
 pub use object::Credentials;

@@ -1,7 +1,7 @@
-//! The Durable Object that keeps credentials. It sees cipher text, and no secret of the Worker's.
+//! The Durable Object that stores credentials. It sees cipher text, and no secret of the Worker.
 
 use ccc_core::{Error, ErrorKind, Result};
-use ccc_store::durable_object::{DATE, NONCE, Once, Rows, answer};
+use ccc_store::durable_object::{DATE_HEADER, MessageId, NONCE_HEADER, Rows, handle_message};
 use wasm_bindgen::JsCast as _;
 use worker::{
     DurableObject, Env, Request, Response, SqlStorage, SqlStorageValue, State, durable_object,
@@ -11,26 +11,26 @@ use worker::{
 #[durable_object]
 pub struct Credentials {
     sql: SqlStorage,
-    /// Whether it was handed what is bound to the Worker.
-    knows_too_much: bool,
+    /// Whether the Worker's bindings were passed to the object.
+    has_bindings: bool,
 }
 
 impl DurableObject for Credentials {
-    // What is bound to the Worker is not for the object: `entry.mjs` hands it none of that.
+    // The object must not get the Worker's bindings: `entry.mjs` passes none.
     fn new(state: State, env: Env) -> Self {
-        let knows_too_much = {
+        let has_bindings = {
             let bound: &js_sys::Object = env.unchecked_ref();
             js_sys::Object::keys(bound).length() > 0
         };
         let sql = state.storage().sql();
-        // What keeps it from that keeps it from the first message as well, which says so.
+        // If this fails, the first message fails too, and its answer says why.
         let table = "CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, row BLOB NOT NULL)";
         let _ = sql.exec(table, None);
-        Self { sql, knows_too_much }
+        Self { sql, has_bindings }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
-        if self.knows_too_much {
+        if self.has_bindings {
             return Response::error(
                 "the object has the Worker's secrets: deploy it with entry.mjs as it is",
                 500,
@@ -38,10 +38,10 @@ impl DurableObject for Credentials {
         }
         let message = request.bytes().await?;
         let header = |name| request.headers().get(name).ok().flatten().unwrap_or_default();
-        let once = Once::from_headers(&header(DATE), &header(NONCE));
+        let id = MessageId::from_headers(&header(DATE_HEADER), &header(NONCE_HEADER));
         let now = i64::try_from(worker::Date::now().as_millis()).unwrap_or(i64::MAX);
-        // From here on nothing is awaited: all of it is in the object's storage together, or none of it.
-        match answer(&Table(&self.sql), &message, once.as_ref().map(|once| (once, now))) {
+        // Nothing is awaited from here on, so that storage applies all of it or none.
+        match handle_message(&Table(&self.sql), &message, id.as_ref().map(|id| (id, now))) {
             Ok(Some(answer)) => Response::from_bytes(answer),
             Ok(None) => Response::error("this message has come before", 409),
             Err(error) => Response::error(error.to_string(), 503),

@@ -1,11 +1,16 @@
-//! What the Worker answers to.
+//! The routes of the Worker.
 
 use ccc_core::Clock as _;
-use ccc_store::durable_object::{DATE, Gate, MAX_ASK, NONCE, SIGNATURE};
+use ccc_store::durable_object::{
+    DATE_HEADER, MAX_MESSAGE_BYTES, MessageAuthenticator, NONCE_HEADER, SIGNATURE_HEADER,
+};
 use worker::{Context, Env, Method, Request, Response, Result, event};
 
-use crate::bound::{OWN, WorkerClock, post, secret};
+use crate::clock::WorkerClock;
 use crate::config::config;
+use crate::credentials::OWN;
+use crate::object_channel::post;
+use crate::secret::secret;
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
@@ -14,14 +19,14 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
         (Method::Get, "/health") => Response::from_json(&serde_json::json!({ "ok": true })),
         (_, "/config") => config(request, &env).await,
         (Method::Post, path) if let Some(name) = path.strip_prefix("/credentials/") => {
-            credentials(name.to_owned(), request, &env).await
+            pass_on(name.to_owned(), request, &env).await
         }
         _ => Response::error("there is nothing at this path", 404),
     }
 }
 
-/// From far away to one of the objects.
-async fn credentials(name: String, mut request: Request, env: &Env) -> Result<Response> {
+/// Verifies a message from outside and passes it on to the object of that name.
+async fn pass_on(name: String, mut request: Request, env: &Env) -> Result<Response> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
         return Response::error(
@@ -33,26 +38,28 @@ async fn credentials(name: String, mut request: Request, env: &Env) -> Result<Re
         return Response::error("that store is the Worker's own", 404);
     }
     let header = |name| request.headers().get(name).ok().flatten();
-    let headers = [DATE, NONCE, SIGNATURE].map(|name| (name, header(name)));
+    let headers = [DATE_HEADER, NONCE_HEADER, SIGNATURE_HEADER].map(|name| (name, header(name)));
     let length = header("content-length").and_then(|length| length.parse::<usize>().ok());
     // The client knows how long its message is: nothing is read of one that does not.
-    if length.is_none_or(|length| length > MAX_ASK) {
+    if length.is_none_or(|length| length > MAX_MESSAGE_BYTES) {
         return Response::error("the message has no length, or is too long", 413);
     }
     let message = request.bytes().await?;
     let secret = secret(env, "CREDENTIALS_SECRET");
-    let Some(gate) = secret.and_then(|secret| Gate::new(&secret).ok()) else {
+    let authenticator = secret.and_then(|secret| MessageAuthenticator::new(&secret).ok());
+    let Some(authenticator) = authenticator else {
         return Response::error("CREDENTIALS_SECRET has fewer than 32 characters", 500);
     };
     let header = |wanted: &str| {
         let found = headers.iter().find(|(name, _)| *name == wanted);
         found.and_then(|(_, value)| value.as_deref())
     };
-    if let Err(denied) = gate.check(&request.path(), header, &message, WorkerClock.now()) {
-        return Response::error(denied.to_string(), 401);
+    let now = WorkerClock.now();
+    if let Err(error) = authenticator.verify(&request.path(), header, &message, now) {
+        return Response::error(error.to_string(), 401);
     }
     let mut passed = post(message)?;
-    for name in [DATE, NONCE] {
+    for name in [DATE_HEADER, NONCE_HEADER] {
         passed.headers_mut()?.set(name, header(name).unwrap_or_default())?;
     }
     let object = env.durable_object("CREDENTIALS")?.get_by_name(&name)?;

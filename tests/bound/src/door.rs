@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use worker::{Context, Env, Request, Response, event};
 
-use crate::bound;
+use crate::credentials;
 
 /// What is asked for, with bytes in hex.
 #[derive(Deserialize)]
@@ -41,7 +41,7 @@ async fn fetch(mut request: Request, env: Env, _: Context) -> worker::Result<Res
 }
 
 async fn answer(ask: Ask, env: &Env) -> Result<Value> {
-    let store = bound::open(env).await?;
+    let store = credentials::open(env).await?;
     Ok(match ask {
         Ask::Get(key) => {
             let found = store.get(&CredentialKey::new(key)?).await?;

@@ -5,14 +5,23 @@
 //! `tests/tests/worker/bound.rs` runs the common suite on it; anywhere but on wasm32 this crate is empty.
 
 #[cfg(target_arch = "wasm32")]
-#[path = "../../../examples/worker/src/bound.rs"]
-mod bound;
+#[path = "../../../examples/worker/src/clock.rs"]
+mod clock;
+#[cfg(target_arch = "wasm32")]
+#[path = "../../../examples/worker/src/credentials.rs"]
+mod credentials;
 #[cfg(target_arch = "wasm32")]
 mod door;
 #[cfg(target_arch = "wasm32")]
 #[path = "../../../examples/worker/src/object.rs"]
 #[allow(missing_docs, missing_debug_implementations, reason = "of what the macro makes")]
 mod object;
+#[cfg(target_arch = "wasm32")]
+#[path = "../../../examples/worker/src/object_channel.rs"]
+mod object_channel;
+#[cfg(target_arch = "wasm32")]
+#[path = "../../../examples/worker/src/secret.rs"]
+mod secret;
 
 #[cfg(target_arch = "wasm32")]
 pub use object::Credentials;

@@ -117,7 +117,7 @@ async fn an_object_that_is_handed_the_workers_secrets_does_nothing() {
     runtime.entry = Some(
         entry
             .replace("constructor(state)", "constructor(state, env)")
-            .replace("new Kept(state, {})", "new Kept(state, env)"),
+            .replace("new Stored(state, {})", "new Stored(state, env)"),
     );
     runtime.restart();
     let (status, answer) = ask(&runtime, "POST", TOKEN, app()).await;
@@ -127,7 +127,7 @@ async fn an_object_that_is_handed_the_workers_secrets_does_nothing() {
     // What a module may import of them is nothing, and something without that line.
     let imports = entry
         .replace("{ DurableObject }", "{ DurableObject, env }")
-        .replace("new Kept(state, {})", "new Kept(state, env)");
+        .replace("new Stored(state, {})", "new Stored(state, env)");
     assert_ne!(imports, entry);
     runtime.entry = Some(imports);
     for (without, status) in

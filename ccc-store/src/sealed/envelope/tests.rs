@@ -42,7 +42,7 @@ fn the_page_s_vectors_open() {
     for (record, (context, plain)) in vectors.iter().zip(expected) {
         assert_eq!(open(&ring, &context, record).unwrap().expose(), plain, "{context:?}");
     }
-    let index = super::super::index::Index::open(&ring, "credentials", &vectors[2]).unwrap();
+    let index = crate::sealed::index::Index::open(&ring, "credentials", &vectors[2]).unwrap();
     assert_eq!(index.counter, 1);
 }
 

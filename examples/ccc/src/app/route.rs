@@ -1,4 +1,4 @@
-//! `/config`: the Apps that are kept, for whoever has the admin token.
+//! `/config`: the stored Apps, for the holder of the admin token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,20 +14,24 @@ use futures_util::StreamExt as _;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::KeptApp;
+use crate::app::stored_app::StoredApp;
+use crate::remedy::describe;
 
-/// How long a body may take to arrive.
-const READ_WITHIN: Duration = Duration::from_secs(8);
+/// The most time for a request's body.
+const BODY_DEADLINE: Duration = Duration::from_secs(8);
 
-/// `GET`, `POST` and `DELETE` of `/config`. What was changed is used when this has answered, which says what that is:
-/// `usedAppId`.
-pub(crate) async fn config(State(app): State<Arc<KeptApp>>, request: Request<Body>) -> Response {
+/// Answers `GET`, `POST` and `DELETE /config`. A change is in use when it is answered, and
+/// `usedAppId` in the answer is the App in use.
+pub(crate) async fn handle_config(
+    State(app): State<Arc<StoredApp>>,
+    request: Request<Body>,
+) -> Response {
     let (head, body) = request.into_parts();
-    // Before anything is read of what a stranger sends.
+    // Before anything of the body is read: the sender may be anyone.
     let admitted = match app.admit(&head.headers).await {
         Ok(admitted) => admitted,
         Err(error) => {
-            tracing::error!("cannot look which admin token counts: {error}");
+            tracing::error!("cannot look which admin token counts: {}", describe(&error));
             return refuse(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer: try again");
         }
     };
@@ -43,8 +47,9 @@ pub(crate) async fn config(State(app): State<Arc<KeptApp>>, request: Request<Bod
     }
     let body = tokio::select! {
         body = read(body) => body,
-        () = SystemClock.sleep(READ_WITHIN) => {
-            Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body took longer than 8 seconds"))
+        () = SystemClock.sleep(BODY_DEADLINE) => {
+            let line = format!("the body took longer than {} seconds", BODY_DEADLINE.as_secs());
+            Err(refuse(StatusCode::REQUEST_TIMEOUT, &line))
         }
     };
     let body = match body {
@@ -53,16 +58,16 @@ pub(crate) async fn config(State(app): State<Arc<KeptApp>>, request: Request<Bod
     };
     let answered = async move {
         let mut answer = app.apps.answer(admitted, &head.method, head.uri.query(), &body).await;
-        // A failure of the store's may have happened after the write.
+        // The store may have failed after the write.
         if head.method != Method::GET && !answer.status.is_client_error() {
-            app.look().await;
+            app.reload_and_log().await;
         }
         if answer.status.is_success() {
             answer.body["usedAppId"] = json!(app.app_id());
         }
         answer.into_response().map(Body::from)
     };
-    // In a task of its own: who hangs up in the middle leaves nothing kept that is not used.
+    // In a task of its own: a client that hangs up must not leave an App stored and unused.
     #[allow(clippy::disallowed_methods, reason = "not for a Worker")]
     let answered = tokio::spawn(answered).await;
     answered.unwrap_or_else(|_| {
@@ -70,8 +75,9 @@ pub(crate) async fn config(State(app): State<Arc<KeptApp>>, request: Request<Bod
     })
 }
 
+/// Reads a body up to the limit.
 async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Response> {
-    // As much as there may be: what grows leaves copies.
+    // With the full capacity: a vector that grows leaves copies of secrets.
     let mut whole = Zeroizing::new(Vec::with_capacity(MAX_CONFIG));
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {

@@ -4,7 +4,7 @@ use ccc_core::agent::AgentLimits;
 use ccc_core::{Result, pipeline::Limits};
 use serde::Deserialize;
 
-use super::invalid;
+use crate::config::invalid::invalid;
 
 /// What a run may spend when nobody has said: enough for most issues, and no fortune.
 const MAX_USD: f64 = 10.0;
@@ -35,8 +35,8 @@ impl AgentConfig {
     /// Puts what is set in place of the defaults.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for an amount of money that is
-    /// none.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for an amount of money that
+    /// is none.
     pub fn limit(&self, limits: &mut Limits) -> Result<()> {
         let seconds = std::time::Duration::from_secs;
         let agent: &mut AgentLimits = &mut limits.agent;

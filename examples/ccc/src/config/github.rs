@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use ccc_core::{Result, Secret};
 use serde::Deserialize;
 
-use super::secret;
+use crate::config::secret::secret;
 
 /// The GitHub App.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -36,18 +36,20 @@ impl GitHubConfig {
     /// The App's private key.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) says which setting is missing or which
-    /// file cannot be read.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) says which setting is missing
+    /// or which file cannot be read.
     pub fn private_key(&self) -> Result<Secret> {
         secret("github", "private_key", &self.private_key, self.private_key_file.as_deref())
     }
 
-    /// Whether a private key is configured, and a webhook secret.
-    pub(crate) fn given(&self) -> (bool, bool) {
-        (
-            self.private_key.is_some() || self.private_key_file.is_some(),
-            self.webhook_secret.is_some() || self.webhook_secret_file.is_some(),
-        )
+    /// Returns whether a private key is configured.
+    pub(crate) fn has_private_key(&self) -> bool {
+        self.private_key.is_some() || self.private_key_file.is_some()
+    }
+
+    /// Returns whether a webhook secret is configured.
+    pub(crate) fn has_webhook_secret(&self) -> bool {
+        self.webhook_secret.is_some() || self.webhook_secret_file.is_some()
     }
 
     /// The webhook secrets, the current one first.

@@ -1,6 +1,10 @@
 //! The names of all settings.
 
-/// Every key there is. Those of [`ENV_ONLY`] may not stand in a file.
+use ccc_core::Result;
+
+use crate::config::invalid::invalid;
+
+/// All keys. Those of [`ENV_ONLY`] are refused in a file.
 pub(super) const KEYS: &[&str] = &[
     "listen",
     "data_dir",
@@ -67,6 +71,7 @@ pub(super) const KEYS: &[&str] = &[
     "policy.agent_hosts",
     "policy.dangerously_unisolated",
 ];
+
 /// Secrets come from the environment or from files, never from `ccc.toml`.
 pub(super) const ENV_ONLY: &[&str] = &[
     "github.private_key",
@@ -79,11 +84,22 @@ pub(super) const ENV_ONLY: &[&str] = &[
     "model.oauth_token",
     "model.bearer_token",
 ];
-/// Variables that Claude Code's users have set already. They count where no credential of the model is
-/// set by a name of ours.
+
+/// The variables of Claude Code, and the keys that they set if none of our variables or settings
+/// names a credential of the model.
 pub(super) const AS_ELSEWHERE: &[(&str, &str)] = &[
     ("ANTHROPIC_BASE_URL", "model.url"),
     ("ANTHROPIC_API_KEY", "model.api_key"),
     ("CLAUDE_CODE_OAUTH_TOKEN", "model.oauth_token"),
     ("ANTHROPIC_AUTH_TOKEN", "model.bearer_token"),
 ];
+
+/// Checks that a key exists. Otherwise the error names the most similar key.
+pub(super) fn check_known(key: &str, place: &str) -> Result<()> {
+    if KEYS.contains(&key) {
+        return Ok(());
+    }
+    let nearest = KEYS.iter().min_by_key(|known| strsim::damerau_levenshtein(known, key));
+    let hint = nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
+    Err(invalid(format!("{place}: there is no setting `{key}`{hint}")))
+}

@@ -6,7 +6,7 @@ use ccc_core::{Result, Secret};
 use ccc_runner::{CredentialKind, ModelPattern, ModelProxy, Price, PriceTable, Rule, Rules};
 use serde::Deserialize;
 
-use super::invalid;
+use crate::config::invalid::invalid;
 
 /// The model's API, as the model proxy calls it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -49,8 +49,8 @@ pub struct PriceConfig {
 }
 
 impl ModelConfig {
-    /// Takes the secrets, each by its key.
-    pub(super) fn set(&mut self, take: impl Fn(&str) -> Option<Secret>) {
+    /// Sets the secrets, each by its key.
+    pub(super) fn set_secrets(&mut self, take: impl Fn(&str) -> Option<Secret>) {
         // A variable that is set to nothing is how many say that it is not set.
         let take = |key| take(key).filter(|secret| !secret.expose().trim_ascii().is_empty());
         self.api_key = take("api_key");
@@ -66,8 +66,8 @@ impl ModelConfig {
     /// The one credential that is set; `None` when none is.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) when several are, or a file cannot
-    /// be read.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) when several are, or a file
+    /// cannot be read.
     pub fn credential(&self) -> Result<Option<(CredentialKind, Secret)>> {
         let all = [
             (CredentialKind::ApiKey, "api_key", &self.api_key, &self.api_key_file),

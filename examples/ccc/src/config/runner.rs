@@ -5,7 +5,7 @@ use ccc_core::{Result, pipeline::Limits};
 use ccc_runner::Workspaces;
 use serde::Deserialize;
 
-use super::invalid;
+use crate::config::invalid::invalid;
 
 /// What runs the agent.
 #[derive(Clone, Debug, Deserialize)]
@@ -60,7 +60,8 @@ impl RunnerConfig {
     /// How workspaces get into containers.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a word that is none of the three.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a word that is none of
+    /// the three.
     pub fn workspaces(&self) -> Result<Workspaces> {
         match self.workspaces.as_deref().unwrap_or("auto") {
             "auto" => Ok(Workspaces::Auto),
@@ -75,8 +76,8 @@ impl RunnerConfig {
     /// Puts what is set in place of the defaults.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a ceiling under which nothing
-    /// can be done.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a ceiling under which
+    /// nothing can be done.
     pub fn limit(&self, limits: &mut Limits) -> Result<()> {
         let resources: &mut Resources = &mut limits.resources;
         let mib =

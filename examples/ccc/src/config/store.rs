@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use ccc_core::{Result, Secret};
 use serde::Deserialize;
 
-use super::invalid;
+use crate::config::invalid::invalid;
+use crate::config::secret::secret;
 
 /// Where credentials rest, and the key that they are encrypted under.
 #[derive(Clone, Debug, Deserialize)]
@@ -15,12 +16,13 @@ pub struct StoreConfig {
     pub kind: String,
     /// The directory of `file`; without it, `credentials` in the data directory.
     pub directory: Option<PathBuf>,
-    /// The file with the key, newest first where there are several; without it `credentials.key` in the data
-    /// directory, which is made where there is none.
+    /// The file with the key, newest first where there are several; without it `credentials.key` in
+    /// the data directory, which is made where there is none.
     pub key_file: Option<PathBuf>,
     /// The file with a passphrase in place of a key.
     pub passphrase_file: Option<PathBuf>,
-    /// The address of a `durable-object`, such as `https://ccc.example.workers.dev/credentials/main`.
+    /// The address of a `durable-object`, such as
+    /// `https://ccc.example.workers.dev/credentials/main`.
     pub url: Option<String>,
     /// The file with the secret that its Worker has as `CREDENTIALS_SECRET`.
     pub secret_file: Option<PathBuf>,
@@ -48,20 +50,20 @@ impl Default for StoreConfig {
     }
 }
 
-/// Where the key comes from.
+/// The source of the key.
 #[derive(Clone, Debug)]
-pub(crate) enum KeyPlace {
+pub(crate) enum KeySource {
     /// A key, or several, as they are.
     Key(Secret),
     /// A passphrase.
     Passphrase(Secret),
-    /// A file with a key, or several; whether one may be made where it is not there.
-    File { path: PathBuf, may_be_made: bool },
+    /// A file with a key, or several. With `create`, a missing file is created.
+    File { path: PathBuf, create: bool },
 }
 
 impl StoreConfig {
-    /// The one place that is set, or the data directory's.
-    pub(crate) fn key_place(&self, data_dir: &Path) -> Result<KeyPlace> {
+    /// Returns the source that is set, or else the file in the data directory.
+    pub(crate) fn key_source(&self, data_dir: &Path) -> Result<KeySource> {
         let given = [
             self.key.is_some(),
             self.passphrase.is_some(),
@@ -74,22 +76,22 @@ impl StoreConfig {
             return Err(invalid(line.to_owned()));
         }
         if let Some(key) = &self.key {
-            return Ok(KeyPlace::Key(key.clone()));
+            return Ok(KeySource::Key(key.clone()));
         }
         if self.passphrase.is_some() || self.passphrase_file.is_some() {
             let file = self.passphrase_file.as_deref();
-            let passphrase = super::secret("store", "passphrase", &self.passphrase, file)?;
-            return Ok(KeyPlace::Passphrase(passphrase));
+            let passphrase = secret("store", "passphrase", &self.passphrase, file)?;
+            return Ok(KeySource::Passphrase(passphrase));
         }
         Ok(match &self.key_file {
-            Some(path) => KeyPlace::File { path: path.clone(), may_be_made: false },
-            None => KeyPlace::File { path: data_dir.join("credentials.key"), may_be_made: true },
+            Some(path) => KeySource::File { path: path.clone(), create: false },
+            None => KeySource::File { path: data_dir.join("credentials.key"), create: true },
         })
     }
 
-    /// What messages to a Durable Object's Worker are signed with.
+    /// Returns the secret that signs the messages to a Durable Object's Worker.
     pub(crate) fn secret(&self) -> Result<Secret> {
-        let secret = super::secret("store", "secret", &self.secret, self.secret_file.as_deref())?;
+        let secret = secret("store", "secret", &self.secret, self.secret_file.as_deref())?;
         Ok(Secret::new(secret.expose().trim_ascii()))
     }
 }

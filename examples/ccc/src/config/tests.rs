@@ -1,4 +1,8 @@
-use super::*;
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use ccc_core::Result;
+
+use super::Config;
 
 fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config> {
     let path = tempfile::NamedTempFile::new().unwrap();

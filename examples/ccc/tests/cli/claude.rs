@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ccc_core::testing::has_part;
 use ccc_runner::ScriptedModel;
 
-use super::support::{Site, ccc, text};
+use super::fixture::{Site, ccc, text};
 
 /// The real Claude Code, from where `.ci/install` puts it, or from where it is said to be.
 fn program() -> Option<PathBuf> {
@@ -128,7 +128,7 @@ fn a_model_that_is_not_set_up_is_told_before_anything_begins() {
         ),
     ] {
         std::fs::write(dir.path().join("sum.txt"), "1\n").unwrap();
-        super::support::git(dir.path(), &["init", "--quiet"]);
+        super::fixture::git(dir.path(), &["init", "--quiet"]);
         let mut command = ccc();
         command.args(["run", "--repo", ".", "--issue", "x", "--agent", "claude"]);
         command.env("CCC_DATA_DIR", dir.path().join("data")).current_dir(dir.path());

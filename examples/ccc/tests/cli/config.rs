@@ -1,11 +1,11 @@
-//! What is kept, and under which key.
+//! What is stored, and under which key.
 
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use super::support::{SECRET, Site, ccc, listening, text};
+use super::fixture::{SECRET, Site, ccc, listening, text};
 
 const KEY: &str = include_str!("key-for-tests.pem");
 const CANARY: &str = "hunter2-of-the-hook";

@@ -1,6 +1,6 @@
 use std::process::Stdio;
 
-use super::support::{Running, ccc, git, text};
+use super::fixture::{Running, ccc, git, text};
 
 #[test]
 fn the_demo_opens_a_pull_request() {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use ccc_core::testing::has_part;
 
-use super::support::{ccc, text};
+use super::fixture::{ccc, text};
 
 /// Whether there is an engine with the image.
 fn engine() -> bool {

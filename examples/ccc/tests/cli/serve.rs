@@ -6,7 +6,7 @@ use std::time::Duration;
 use ccc_core::{Clock, SystemClock};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
 
-use super::support::{Running, SECRET, Site, ccc, text};
+use super::fixture::{Running, SECRET, Site, ccc, text};
 
 const FIX: &str = "command:sed -i s/3/2/ sum.txt";
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use ccc_core::testing::has_part;
 use serde_json::Value;
 
-use super::support::{SECRET, Site, sign};
+use super::fixture::{SECRET, Site, sign};
 
 /// A request as raw bytes, for what no client library would send.
 fn raw(site: &Site, head: &str, body: &[u8]) -> u16 {

@@ -1,0 +1,135 @@
+//! The object's side: it stores rows of cipher text, and answers messages.
+
+use ccc_core::Result;
+
+use crate::durable_object::protocol::{Base64, MAX_ROW_BYTES, Request, Response, digest};
+use crate::durable_object::rows::Rows;
+use crate::durable_object::signature::{MessageId, WINDOW};
+use crate::sealed::RecordId;
+
+const INDEX: &str = "index";
+const DERIVATION: &str = "derivation";
+const RECORDS: &str = "record/";
+const NONCES: &str = "nonce/";
+/// The row with the digests of the indexes written last. A write with one of them was applied
+/// before.
+const DONE: &str = "done";
+/// The number of those digests, each of 64 hex digits.
+const REMEMBERED: usize = 64;
+/// The most nonces that are removed for one message: more than one message adds.
+const PRUNED: usize = 16;
+
+/// Answers a message. A message from outside the Worker has an id, and a time of arrival in
+/// milliseconds since the year 1970. Returns `None`, without effect, if that id came before.
+///
+/// # Errors
+/// Those of the rows.
+pub fn handle_message(
+    rows: &dyn Rows,
+    message: &[u8],
+    id: Option<(&MessageId, i64)>,
+) -> Result<Option<Vec<u8>>> {
+    if let Some((id, now)) = id
+        && !is_new(rows, id, now)?
+    {
+        return Ok(None);
+    }
+    let response = match serde_json::from_slice(message) {
+        Ok(request) => respond(rows, request)?,
+        // The place of the mistake, and nothing of the message.
+        Err(e) => misunderstood(&format!("{:?} in column {}", e.classify(), e.column())),
+    };
+    // A response always serializes.
+    Ok(Some(serde_json::to_vec(&response).unwrap_or_default()))
+}
+
+fn misunderstood(why: &str) -> Response {
+    Response::Misunderstood { why: why.to_owned() }
+}
+
+/// Remembers the nonce for as long as its message would be accepted. Returns whether it is new.
+fn is_new(rows: &dyn Rows, id: &MessageId, now: i64) -> Result<bool> {
+    let window = i64::try_from(WINDOW.as_millis()).unwrap_or(i64::MAX);
+    // The Worker's clock may be a moment behind this one: an older nonce may be forgotten already.
+    if id.date < now - window {
+        return Ok(false);
+    }
+    for name in rows.names(NONCES, PRUNED)? {
+        let date = name.strip_prefix(NONCES).and_then(|rest| rest.split('/').next()?.parse().ok());
+        if date.is_none_or(|date: i64| date < now - window) {
+            rows.remove(&name)?;
+        }
+    }
+    let name = format!("{NONCES}{:020}/{}", id.date, id.nonce);
+    if rows.get(&name)?.is_some() {
+        return Ok(false);
+    }
+    rows.put(&name, b"")?;
+    Ok(true)
+}
+
+/// Applies a request.
+fn respond(rows: &dyn Rows, request: Request) -> Result<Response> {
+    let row = |id: &str| id.parse::<RecordId>().map(|id| format!("{RECORDS}{id}"));
+    let index = rows.get(INDEX)?;
+    if index.is_none() && !rows.names(RECORDS, 1)?.is_empty() {
+        return Ok(Response::Lost);
+    }
+    Ok(match request {
+        Request::Index {} => Response::Index { index: index.map(Base64) },
+        Request::Record { id } => match row(&id) {
+            Ok(row) => Response::Record { record: rows.get(&row)?.map(Base64) },
+            Err(()) => misunderstood("a place that is none"),
+        },
+        Request::Write { from, index: next, put, remove } => {
+            let put = put.map(|(id, record)| row(&id).map(|row| (row, record))).transpose();
+            let remove = remove.map(|id| row(&id)).transpose();
+            let (Ok(put), Ok(remove)) = (put, remove) else {
+                return Ok(misunderstood("a place that is none"));
+            };
+            let large = |bytes: &Base64| bytes.0.len() > MAX_ROW_BYTES;
+            if large(&next) || put.as_ref().is_some_and(|(_, record)| large(record)) {
+                return Ok(misunderstood("more than 2 MB in a row"));
+            }
+            let written = digest(&next.0);
+            let mut done = rows.get(DONE)?.unwrap_or_default();
+            if done.chunks(written.len()).any(|known| known == written.as_bytes()) {
+                return Ok(Response::Written);
+            }
+            if index.as_deref().map(digest) != from {
+                return Ok(Response::Overtaken);
+            }
+            // In this order: if storage fails in between, the index still names records that exist.
+            if let Some((row, Base64(record))) = put {
+                rows.put(&row, &record)?;
+            }
+            rows.put(INDEX, &next.0)?;
+            done.extend_from_slice(written.as_bytes());
+            let surplus = done.len().saturating_sub(REMEMBERED * written.len());
+            rows.put(DONE, &done[surplus..])?;
+            if let Some(row) = remove {
+                rows.remove(&row)?;
+            }
+            Response::Written
+        }
+        Request::Sweep { from, live } => {
+            if index.as_deref().map(digest) == Some(from) {
+                let live: Vec<String> = live.iter().filter_map(|id| row(id).ok()).collect();
+                let all = rows.names(RECORDS, usize::MAX)?;
+                all.iter()
+                    .filter(|name| !live.contains(name))
+                    .try_for_each(|name| rows.remove(name))?;
+            }
+            Response::Swept
+        }
+        Request::Derivation { fresh } => {
+            let stored = rows.get(DERIVATION)?;
+            if stored.is_none() {
+                rows.put(DERIVATION, fresh.as_bytes())?;
+            }
+            // The client notices a damaged one.
+            let text = |stored: Vec<u8>| String::from_utf8_lossy(&stored).into_owned();
+            Response::Derivation { stored: stored.map_or(fresh, text) }
+        }
+    })
+}

@@ -1,0 +1,83 @@
+//! The messages between client and object: JSON, with bytes as base64.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use sha2::{Digest as _, Sha256};
+
+/// The largest message, in bytes. An object stores 2 MB in a row, and base64 makes four of three.
+pub const MAX_MESSAGE_BYTES: usize = 6 << 20;
+/// The largest row, in bytes.
+pub(super) const MAX_ROW_BYTES: usize = 2_000_000;
+
+/// A message to the object.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum Request {
+    Index {},
+    Record {
+        #[serde(rename = "place")]
+        id: String,
+    },
+    /// Applies all of it; or nothing, if the index is no longer the one with the digest `from`.
+    Write {
+        from: Option<String>,
+        index: Base64,
+        put: Option<(String, Base64)>,
+        remove: Option<String>,
+    },
+    Sweep {
+        from: String,
+        #[serde(rename = "keep")]
+        live: Vec<String>,
+    },
+    Derivation {
+        fresh: String,
+    },
+}
+
+/// The object's answer.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum Response {
+    Index {
+        index: Option<Base64>,
+    },
+    Record {
+        record: Option<Base64>,
+    },
+    Written,
+    Overtaken,
+    Swept,
+    Derivation {
+        #[serde(rename = "kept")]
+        stored: String,
+    },
+    /// There are records and no index.
+    Lost,
+    Misunderstood {
+        why: String,
+    },
+}
+
+/// Cipher text, in base64.
+#[derive(Debug)]
+pub(super) struct Base64(pub(super) Vec<u8>);
+
+impl Serialize for Base64 {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(&self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Base64 {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        STANDARD.decode(text).map(Self).map_err(|_| D::Error::custom("not base64"))
+    }
+}
+
+/// Returns the digest that identifies an index.
+pub(super) fn digest(index: &[u8]) -> String {
+    hex::encode(Sha256::digest(index))
+}

@@ -1,0 +1,34 @@
+//! The storage of an object.
+
+use ccc_core::Result;
+
+/// The rows of an object, by name.
+///
+/// # Contract
+/// The calls for one message are applied together, or all but the last of them are undone: an
+/// object of Cloudflare's does that where nothing is awaited between the first call and the last.
+pub trait Rows {
+    /// Returns the row.
+    ///
+    /// # Errors
+    /// When storage fails.
+    fn get(&self, name: &str) -> Result<Option<Vec<u8>>>;
+
+    /// Creates or replaces the row.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn put(&self, name: &str, value: &[u8]) -> Result<()>;
+
+    /// Removes the row, if there is one.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn remove(&self, name: &str) -> Result<()>;
+
+    /// Returns the first `most` names that begin with `prefix`, in the order of their bytes.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    fn names(&self, prefix: &str, most: usize) -> Result<Vec<String>>;
+}

@@ -1,0 +1,124 @@
+//! Encrypted records and their index as files.
+
+use std::sync::Arc;
+
+use ccc_core::{Error, ErrorKind, Result, async_trait};
+
+use crate::blocking::spawn_blocking;
+use crate::file_credential_store::directory::Directory;
+use crate::sealed::{BlobStore, Change, RecordId, SealedIndex};
+
+const INDEX: &str = "index";
+/// The file with the costs and the salt of a passphrase.
+const DERIVATION: &str = "derivation";
+
+/// A [`BlobStore`] in a directory. It waits for the disk on other threads.
+#[derive(Debug)]
+pub(super) struct FileBlobStore {
+    directory: Arc<Directory>,
+}
+
+impl FileBlobStore {
+    pub(super) fn new(directory: Directory) -> Self {
+        Self { directory: Arc::new(directory) }
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Directory) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let directory = Arc::clone(&self.directory);
+        spawn_blocking(move || act(&directory)).await
+    }
+}
+
+#[async_trait]
+impl BlobStore for FileBlobStore {
+    async fn index(&self) -> Result<Option<SealedIndex>> {
+        self.with(index).await
+    }
+
+    async fn record(&self, id: RecordId) -> Result<Option<Vec<u8>>> {
+        self.with(move |directory| directory.read(&id.to_string())).await
+    }
+
+    async fn write(&self, change: Arc<Change>) -> Result<bool> {
+        self.with(move |directory| write(directory, &change)).await
+    }
+
+    async fn sweep(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()> {
+        self.with(move |directory| sweep(directory, &from, &live)).await
+    }
+
+    async fn init_derivation(&self, fresh: String) -> Result<String> {
+        self.with(move |directory| init_derivation(directory, fresh)).await
+    }
+}
+
+/// Returns whether a file of that name is a record.
+fn is_record(name: &str) -> bool {
+    name.parse::<RecordId>().is_ok()
+}
+
+fn index(directory: &Directory) -> Result<Option<SealedIndex>> {
+    if let Some(index) = directory.read(INDEX)? {
+        return Ok(Some(index.into()));
+    }
+    // The record may belong to the first write of another process, which has written the index by
+    // now.
+    if directory.names()?.iter().any(|name| is_record(name)) {
+        if let Some(index) = directory.read(INDEX)? {
+            return Ok(Some(index.into()));
+        }
+        let line = "the index of the credentials is gone, and they are there: bring the directory back from a copy";
+        return Err(Error::new(ErrorKind::Corrupt, line));
+    }
+    Ok(None)
+}
+
+fn write(directory: &Directory, change: &Change) -> Result<bool> {
+    let _lock = directory.lock()?;
+    if index(directory)? != change.from {
+        return Ok(false);
+    }
+    if let Some((id, record)) = &change.put {
+        directory.write(&id.to_string(), record)?;
+        directory.sync()?;
+    }
+    // The write takes effect here: until now the new record is unused, and from now on the old one.
+    directory.write(INDEX, &change.index)?;
+    directory.sync()?;
+    if let Some(id) = change.remove {
+        // The credential was written: a record that cannot be removed now stays until the next
+        // start.
+        let _ = directory.remove(&id.to_string());
+    }
+    Ok(true)
+}
+
+fn sweep(directory: &Directory, from: &SealedIndex, live: &[RecordId]) -> Result<()> {
+    let _lock = directory.lock()?;
+    if index(directory)?.as_ref() != Some(from) {
+        return Ok(());
+    }
+    let live: Vec<String> = live.iter().map(ToString::to_string).collect();
+    let stray = |name: &&String| {
+        Directory::is_unfinished(name) || (is_record(name) && !live.contains(name))
+    };
+    let names = directory.names()?;
+    names.iter().filter(stray).try_for_each(|name| directory.remove(name))
+}
+
+fn init_derivation(directory: &Directory, fresh: String) -> Result<String> {
+    let _lock = directory.lock()?;
+    if let Some(stored) = directory.read(DERIVATION)? {
+        let damaged = |_| Error::new(ErrorKind::Corrupt, "the store's costs and salt are damaged");
+        return String::from_utf8(stored).map_err(damaged);
+    }
+    directory.write(DERIVATION, fresh.as_bytes())?;
+    directory.sync()?;
+    Ok(fresh)
+}
+
+#[cfg(test)]
+mod tests;

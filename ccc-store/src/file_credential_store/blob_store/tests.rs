@@ -1,0 +1,209 @@
+//! Writers that die. Each is a process of its own: this test binary again, which runs the one test
+//! that is ignored otherwise.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Barrier;
+
+use ccc_core::testing::has_part;
+use tempfile::NamedTempFile;
+
+use super::{DERIVATION, INDEX, index, init_derivation, is_record, sweep};
+use crate::file_credential_store::directory::Directory;
+use crate::sealed::SealedIndex;
+
+mod scene;
+
+use scene::{ACTS, Act, Scene, WAITS, fresh, seed};
+
+fn strace_is_there() -> bool {
+    let asked = Command::new("strace").arg("-V").output();
+    has_part("strace", asked.is_ok(), "install strace")
+}
+
+/// The system calls that a writer makes, in their order, until it says that it is done.
+fn calls(seed: &Path, act: Act) -> Vec<String> {
+    let mut scene = Scene::new(seed, act, None);
+    let log = NamedTempFile::new().unwrap();
+    assert_eq!(scene.go_with(&["-o", log.path().to_str().unwrap()]), Some(true));
+    let text = fs::read_to_string(log.path()).unwrap();
+    let lines = text.lines().take_while(|line| !line.starts_with("write(1,"));
+    let names = lines.map(|line| line.split('(').next().unwrap());
+    names.filter(|name| *name != WAITS).map(str::to_owned).collect()
+}
+
+/// Harms the writer at each of its system calls, or of those with these names: once at the first,
+/// once at the second, and so on. At how many, and what it said.
+fn at_every_call(act: Act, names: &[&str], harm: &str) -> (usize, BTreeSet<Option<bool>>) {
+    let (seed, mut said, mut made) = (seed(), BTreeSet::new(), BTreeMap::<_, usize>::new());
+    for name in calls(seed.path(), act) {
+        if names.is_empty() || names.contains(&&*name) {
+            // strace counts the calls of each name.
+            let number = made.entry(name.clone()).or_default();
+            *number += 1;
+            let inject = format!("inject={name}:{harm}:when={number}");
+            let mut scene = Scene::new(seed.path(), act, None);
+            let now = scene.go_with(&["-e", &inject, "-o", "/dev/null"]);
+            scene.judge(now, &inject);
+            said.insert(now);
+        }
+    }
+    (made.values().sum(), said)
+}
+
+#[test]
+fn a_writer_that_is_killed_at_any_system_call_leaves_the_old_or_the_new() {
+    // spec: S5b
+    if !strace_is_there() {
+        return;
+    }
+    for act in ACTS {
+        let (calls, said) = at_every_call(act, &[], "signal=SIGKILL");
+        println!("{act:?}: killed at each of {calls} system calls");
+        assert!(calls >= 20, "{act:?} makes more calls than {calls}");
+        assert_eq!(said, BTreeSet::from([None]), "{act:?}: not every call was its last");
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_or_broken_at_any_call_leaves_the_old_or_the_new() {
+    // spec: S5b, S5c
+    const TO_DISK: [&str; 7] =
+        ["openat", "write", "fsync", "renameat", "renameat2", "unlinkat", "flock"];
+    if !strace_is_there() {
+        return;
+    }
+    for (act, error) in [
+        (Act::First, "ENOSPC"),
+        (Act::Put, "ENOSPC"),
+        (Act::Put, "EIO"),
+        (Act::Delete, "EDQUOT"),
+        (Act::Rotate, "EIO"),
+    ] {
+        let (calls, said) = at_every_call(act, &TO_DISK, &format!("error={error}"));
+        println!("{act:?}: {error} at each of {calls} system calls");
+        assert!(said.contains(&Some(false)), "{act:?}: {error} goes unnoticed");
+        assert!(!said.contains(&None), "{act:?}: {error} ends the process");
+    }
+}
+
+#[test]
+fn a_write_that_is_torn_at_any_byte_leaves_the_old_or_the_new() {
+    // spec: S5b
+    for act in ACTS {
+        let (seed, mut torn) = (seed(), 0);
+        // The kernel ends who writes past the limit, with as many bytes written as it allows.
+        for bytes in 0.. {
+            let mut scene = Scene::new(seed.path(), act, Some(bytes));
+            let said = scene.go();
+            scene.judge(said, &format!("torn at byte {bytes}"));
+            if said.is_some() {
+                assert_eq!(said, Some(true));
+                break;
+            }
+            torn += 1;
+        }
+        println!("{act:?}: torn at each of {torn} bytes");
+        assert!(torn > 300, "{act:?}: the index has more bytes than {torn}");
+    }
+}
+
+#[test]
+fn bytes_are_on_the_disk_before_their_name_and_the_record_before_the_index() {
+    // spec: S5b
+    if !strace_is_there() {
+        return;
+    }
+    let put = [
+        "write unfinished-record",
+        "fsync unfinished-record",
+        "rename unfinished-record record",
+        "fsync directory",
+        "write unfinished-index",
+        "fsync unfinished-index",
+        "rename unfinished-index index",
+        "fsync directory",
+        "unlink record",
+    ];
+    let passphrase = [
+        "write unfinished-derivation",
+        "fsync unfinished-derivation",
+        "rename unfinished-derivation derivation",
+        "fsync directory",
+    ];
+    let seed = seed();
+    for (act, expected) in [(Act::Put, &put[..]), (Act::Passphrase, &passphrase)] {
+        let mut scene = Scene::new(seed.path(), act, None);
+        let log = NamedTempFile::new().unwrap();
+        let arguments = ["-y", "-e", "trace=write,fsync,renameat,renameat2,unlinkat", "-o"];
+        let said = scene.go_with(&[&arguments[..], &[log.path().to_str().unwrap()]].concat());
+        assert_eq!(said, Some(true));
+        let text = fs::read_to_string(log.path()).unwrap();
+        let directory = scene.directory.path().to_str().unwrap();
+        let calls: Vec<String> = text.lines().filter_map(|line| call(line, directory)).collect();
+        assert_eq!(calls, expected, "{act:?}");
+    }
+}
+
+/// A line of strace in words: the call and the files that it is about; none for what is not about
+/// the directory.
+fn call(line: &str, directory: &str) -> Option<String> {
+    let (name, rest) = line.split_once('(')?;
+    let name = match name {
+        "renameat" | "renameat2" => "rename",
+        "unlinkat" => "unlink",
+        name => name,
+    };
+    let at = rest.find(directory)?;
+    let mut files = Vec::new();
+    for part in rest[at..].split([',', '(', ' ', ')', '<', '>', '"']) {
+        let part = part.strip_prefix(directory).unwrap_or(part);
+        let part = part.trim_start_matches('/');
+        let file = part.strip_prefix("unfinished-").unwrap_or(part);
+        let word = match file {
+            INDEX | DERIVATION => file,
+            _ if is_record(file) => "record",
+            _ => continue,
+        };
+        files.push(part.replace(file, word));
+    }
+    if files.is_empty() {
+        files.push("directory".to_owned());
+    }
+    Some(format!("{name} {}", files.join(" ")))
+}
+
+#[test]
+fn a_sweep_with_an_index_from_before_removes_nothing() {
+    // spec: S5b
+    let seed = seed();
+    let directory = Directory::open(seed.path()).unwrap();
+    let names = || directory.names().unwrap().into_iter().collect::<BTreeSet<_>>();
+    let (newest, before) = (index(&directory).unwrap().unwrap(), names());
+    sweep(&directory, &SealedIndex::from(&b"older"[..]), &[]).unwrap();
+    assert_eq!(names(), before);
+    sweep(&directory, &newest, &[]).unwrap();
+    assert_eq!(names(), BTreeSet::from([INDEX.to_owned()]));
+}
+
+#[test]
+fn of_many_first_derivations_one_is_kept() {
+    // spec: S3b
+    for _ in 0..20 {
+        let (shared, start) = (fresh(), Barrier::new(8));
+        let init = |number: usize| {
+            let directory = Directory::open(shared.path()).unwrap();
+            start.wait();
+            init_derivation(&directory, number.to_string()).unwrap()
+        };
+        let stored: BTreeSet<String> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|number| scope.spawn(move || init(number))).collect();
+            all.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(stored.len(), 1, "{stored:?}");
+    }
+}

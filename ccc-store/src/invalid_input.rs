@@ -1,0 +1,8 @@
+//! The error for input that can never work.
+
+use ccc_core::{Error, ErrorKind};
+
+/// Returns an error of kind [`ErrorKind::InvalidInput`].
+pub(crate) fn invalid_input(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidInput, message)
+}

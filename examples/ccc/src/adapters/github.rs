@@ -1,0 +1,48 @@
+//! The GitHub of a configuration.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ccc_core::{CredentialStore, Error, ErrorKind, Result, SystemClock};
+use ccc_github::http::{HttpOptions, ReqwestHttp};
+use ccc_github::{GitHub, Pacing};
+
+use crate::config::Config;
+use crate::credentials;
+
+/// Builds the GitHub of the configuration, without an App yet. `tokens` stores the tokens that are
+/// not revoked.
+pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Result<GitHub> {
+    let holder = credentials::holder(&config.data_dir()?)?;
+    let mut builder = GitHub::waiting(Arc::new(SystemClock)).keep_tokens(tokens, holder);
+    let github = &config.github;
+    if let Some(url) = &github.api_url {
+        builder = builder.api_url(url.clone());
+    }
+    if let Some(ms) = github.write_spacing_ms {
+        let pacing = match ms {
+            0 => Pacing::unlimited(),
+            ms => Pacing::default().with_write_spacing(Duration::from_millis(ms)),
+        };
+        builder = builder.pacing(pacing);
+    }
+    if github.proxy.is_some() || github.ca_file.is_some() {
+        let mut options = HttpOptions::default();
+        options.proxy.clone_from(&github.proxy);
+        // A proxy of the environment cannot reach this machine's own hosts.
+        let url = github.api_url.as_deref().unwrap_or_default();
+        options.direct = github.proxy.is_none() && url.starts_with("http://");
+        options.ca_pem = github.ca_file.as_deref().map(read_ca).transpose()?;
+        builder = builder.http(Arc::new(ReqwestHttp::with(&options)?));
+    }
+    builder.build()
+}
+
+/// Reads the certificates of the trusted authorities.
+fn read_ca(file: &Path) -> Result<Vec<u8>> {
+    std::fs::read(file).map_err(|e| {
+        let line = format!("cannot read {}, which github.ca_file names", file.display());
+        Error::new(ErrorKind::InvalidInput, line).with_source(e)
+    })
+}

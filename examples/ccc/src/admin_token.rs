@@ -1,0 +1,26 @@
+//! The admin token: issued here, stored as a digest in the credential store.
+
+use ccc_core::credential::Precondition;
+use ccc_core::{CredentialKey, CredentialStore, ErrorKind, Result, Secret};
+pub(crate) use ccc_github::AdminToken;
+
+fn name() -> Result<CredentialKey> {
+    CredentialKey::new("service/admin-token")
+}
+
+/// Issues a token, which revokes the previous one. If `first` is set and there is one already,
+/// returns `None`, and that one stays valid.
+pub(crate) async fn issue(store: &dyn CredentialStore, first: bool) -> Result<Option<Secret>> {
+    let (text, token) = AdminToken::generate()?;
+    let precondition = if first { Precondition::Absent } else { Precondition::None };
+    match store.put(&name()?, &token.to_record(), precondition).await {
+        Err(error) if first && error.kind() == ErrorKind::Conflict => Ok(None),
+        done => done.map(|_| Some(text)),
+    }
+}
+
+/// Returns the valid token, if one was issued.
+pub(crate) async fn load(store: &dyn CredentialStore) -> Result<Option<AdminToken>> {
+    let stored = store.get(&name()?).await?;
+    stored.map(|stored| AdminToken::from_record(&stored.secret)).transpose()
+}

@@ -1,0 +1,133 @@
+//! `ccc config set`: storing an App or the model's credential.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ccc_core::{CredentialStore, Error, ErrorKind, Result, Secret};
+use ccc_github::AppChange;
+use ccc_runner::CredentialKind;
+use clap::Args;
+
+use crate::app::apps;
+use crate::config::Config;
+use crate::credentials::open;
+use crate::model_credential;
+use crate::output::say;
+
+/// When a change takes effect in a running service.
+pub(super) const EFFECTIVE: &str = "a service that runs takes it within a minute";
+
+#[derive(Debug, Args)]
+pub(crate) struct SetArgs {
+    /// The App's number.
+    #[arg(long)]
+    app_id: Option<u64>,
+    /// The file with its private key, PEM; - for standard input.
+    #[arg(long, value_name = "FILE")]
+    private_key_file: Option<PathBuf>,
+    /// The file with its webhook secret; - for standard input. The one before stays valid.
+    #[arg(long, value_name = "FILE")]
+    webhook_secret_file: Option<PathBuf>,
+    /// An installation.
+    #[arg(long, value_name = "N")]
+    installation_id: Option<u64>,
+    /// No webhook secret is valid but the newest.
+    #[arg(long)]
+    forget_old_secrets: bool,
+    /// The file with an API key of the model; - for standard input.
+    #[arg(long, value_name = "FILE", group = "model")]
+    model_api_key_file: Option<PathBuf>,
+    /// The file with a token of a subscription, as `claude setup-token` makes it.
+    #[arg(long, value_name = "FILE", group = "model")]
+    model_oauth_token_file: Option<PathBuf>,
+    /// The file with what a gateway wants as `Authorization: Bearer`.
+    #[arg(long, value_name = "FILE", group = "model")]
+    model_bearer_token_file: Option<PathBuf>,
+    /// What is said of the App as a JSON object, as POST /config takes it: a file, or - for
+    /// standard input.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["app_id", "private_key_file", "webhook_secret_file", "installation_id", "forget_old_secrets"])]
+    json: Option<PathBuf>,
+}
+
+/// Stores what the arguments name.
+pub(super) async fn run(config: &Config, args: &SetArgs) -> Result<bool> {
+    let model = [
+        (CredentialKind::ApiKey, &args.model_api_key_file),
+        (CredentialKind::OAuthToken, &args.model_oauth_token_file),
+        (CredentialKind::BearerToken, &args.model_bearer_token_file),
+    ];
+    let model = model.into_iter().find_map(|(kind, file)| Some((kind, file.as_ref()?)));
+    let app = app_change(args, model.is_some())?;
+    let store: Arc<dyn CredentialStore> = open(config).await?;
+    if let Some((kind, file)) = model {
+        let secret = Secret::new(read(file)?.expose().trim_ascii());
+        model_credential::store(&*store, kind, &secret).await?;
+        say("the model's credential is kept; a service that runs takes it at its next start");
+    }
+    if let Some(app) = app {
+        let view = apps(config, store)?.change(&app).await?;
+        say(&format!("the App {} is kept", view.app_id));
+        say(EFFECTIVE);
+    }
+    Ok(true)
+}
+
+/// Returns the change of an App that the arguments describe; `None` if they describe none, which is
+/// an error unless `other` says that they describe something else.
+fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
+    Ok(Some(match (&args.json, args.app_id) {
+        (Some(file), _) => AppChange::from_json(read(file)?.expose())?,
+        (None, Some(app_id)) => {
+            let mut change = AppChange::new(app_id);
+            if let Some(file) = &args.private_key_file {
+                change = change.private_key(&read(file)?)?;
+            }
+            if let Some(file) = &args.webhook_secret_file {
+                // As the configuration has them: the newest in the first line.
+                let all = read(file)?;
+                let lines =
+                    all.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
+                let lines: Vec<&str> = lines.collect();
+                if lines.is_empty() {
+                    change = change.webhook_secret(Secret::from(""))?;
+                }
+                for line in lines.into_iter().rev() {
+                    change = change.webhook_secret(Secret::from(line))?;
+                }
+            }
+            if let Some(id) = args.installation_id {
+                change = change.installation_id(id);
+            }
+            if args.forget_old_secrets {
+                change = change.forget_old_secrets();
+            }
+            change
+        }
+        (None, None) if other => return Ok(None),
+        (None, None) => {
+            let line = "say which App: --app-id N, or --json FILE";
+            return Err(Error::new(ErrorKind::InvalidInput, line));
+        }
+    }))
+}
+
+/// Reads a file, or standard input for `-`, up to 1 MiB.
+fn read(file: &Path) -> Result<Secret> {
+    const MOST: u64 = 1 << 20;
+    let too_large = || {
+        let line = format!("{} has more than 1 MiB, and is none of these", file.display());
+        Error::new(ErrorKind::LimitExceeded, line)
+    };
+    let mut bytes = Vec::new();
+    let done = match file.to_str() {
+        Some("-") => std::io::stdin().take(MOST + 1).read_to_end(&mut bytes),
+        _ => std::fs::File::open(file).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes)),
+    };
+    done.map_err(|e| {
+        Error::new(ErrorKind::InvalidInput, format!("cannot read {}", file.display()))
+            .with_source(e)
+    })?;
+    let secret = Secret::new(bytes);
+    if secret.expose().len() as u64 > MOST { Err(too_large()) } else { Ok(secret) }
+}

@@ -1,0 +1,263 @@
+//! `ccc demo`: the whole job on this machine.
+//!
+//! Everything is real but GitHub and, without an account, the agent's mind: HTTP, signature,
+//! tokens, git, processes. The service under test is the one that `ccc serve` runs.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
+use ccc_core::event::{ActorKind, RepoRef};
+use ccc_core::observe::Observers;
+use ccc_core::vcs::{Permission, PullRequest};
+use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, Secret, SystemClock};
+use ccc_github::emulator::{Emulator, EmulatorConfig};
+use ccc_github::{AppKey, GitHub, Pacing, Secrets, Webhook};
+use ccc_runner::{ScriptedAgent, ScriptedModel};
+use ccc_store::MemoryRunStore;
+use clap::Args;
+
+use crate::adapters::{self, Adapters};
+use crate::config::{self, Config};
+use crate::git::git;
+use crate::observers::{OutcomeSender, progress_observer};
+use crate::output::{print, say};
+use crate::pipeline::pipeline;
+use crate::remedy::describe;
+use crate::routes::router;
+use crate::service::Service;
+use crate::signals::interrupted;
+use crate::{http, model_credential};
+
+const OWNER: &str = "octo-org";
+const NAME: &str = "temperature";
+const PERSON: &str = "octocat";
+const ISSUE: &str = include_str!("../../demo/issue.md");
+const SCRIPT: &str = include_str!("../../demo/script.toml");
+const SCENARIO: &str = include_str!("../../demo/scenario.toml");
+/// What Claude Code may run here: the tests of the repository.
+const TESTS: &str = "Bash(python3 -m unittest:*)";
+const FILES: [(&str, &str); 4] = [
+    (".gitignore", include_str!("../../demo/repository/.gitignore")),
+    ("README.md", include_str!("../../demo/repository/README.md")),
+    ("temperature.py", include_str!("../../demo/repository/temperature.py")),
+    ("test_temperature.py", include_str!("../../demo/repository/test_temperature.py")),
+];
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Who edits: scripted, claude, scripted:FILE or command:ARGV….
+    #[arg(long, default_value = "scripted")]
+    agent: String,
+    /// What the model answers to the agent claude. Without it: an account's model where a
+    /// credential is set, a scenario of the demo's own where none is.
+    #[arg(long, value_name = "FILE")]
+    scenario: Option<PathBuf>,
+    /// What runs the agent: subprocess or docker.
+    #[arg(long, default_value = "subprocess")]
+    runner: String,
+    /// Print one JSON object per event on standard output.
+    #[arg(long)]
+    json: bool,
+    /// Leave the emulated GitHub up afterwards, until interrupted.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Runs the demo. Returns whether a pull request was opened.
+pub(super) async fn run(args: &DemoArgs) -> Result<bool> {
+    let dir = tempfile::Builder::new().prefix("ccc-demo-").tempdir().map_err(|e| {
+        Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
+    })?;
+    let (config, model) = configure(args, dir.path()).await?;
+    let adapters = match args.agent.as_str() {
+        "scripted" => Adapters::with_agent(&config, Arc::new(ScriptedAgent::parse(SCRIPT)?))?,
+        kind => {
+            let model = model_credential::configured(&config).await?;
+            Adapters::from_config(&config, kind, model).await?
+        }
+    };
+    let (emulator, repo) = start_github(dir.path()).await?;
+    let (sender, mut outcomes) = OutcomeSender::channel();
+    let observer = Observers(vec![progress_observer(args.json), Arc::new(sender)]);
+    let service = start_service(&config, &emulator, adapters, Arc::new(observer))?;
+
+    let listener = http::bind(([127, 0, 0, 1], 0).into()).await?;
+    let address = listener.local_addr().map_err(|e| {
+        Error::new(ErrorKind::Unexpected, "a listener without an address").with_source(e)
+    })?;
+    emulator.set_webhook_url(format!("http://{address}/webhook/github"));
+    let shutdown = CancellationToken::new();
+    let story = async {
+        let (title, body) = ISSUE.split_once('\n').unwrap_or((ISSUE, ""));
+        if !args.json {
+            say(&format!("An emulated GitHub is at {}.", emulator.api_url()));
+            say(&format!("{PERSON} opens an issue in {repo}: {title}\n"));
+        }
+        let opened = emulator.open_issue(&repo, PERSON, title, body.trim()).await;
+        let outcome = match opened.and_then(|_| delivery_accepted(&emulator)) {
+            Ok(()) => wait_for(&mut outcomes).await,
+            Err(error) => Err(error),
+        };
+        shutdown.cancel();
+        outcome
+    };
+    let ((), (), outcome) = tokio::join!(
+        service.serve(shutdown.clone()),
+        http::serve(listener, router(service.clone()), shutdown.clone()),
+        story
+    );
+    let solved = show(args, dir.path(), &emulator.git_url(&repo), &outcome?).await;
+    if args.keep {
+        serve_until_interrupted(&emulator, &repo).await;
+    }
+    emulator.stop().await;
+    drop(model);
+    Ok(solved)
+}
+
+/// Returns the configuration of the demo, and the scripted model if there is no account.
+async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<ScriptedModel>)> {
+    // The operator's settings of agent and runner apply: everything else here is emulated.
+    let own = Config::load(None, config::environment()?)?;
+    let (agent, model, runner) = (own.agent, own.model, own.runner);
+    let data_dir = Some(dir.join("data"));
+    let mut config = Config { data_dir, agent, model, runner, ..Config::default() };
+    config.runner.kind.clone_from(&args.runner);
+    config.agent.allowed_tools.push(TESTS.to_owned());
+    if args.runner == "subprocess" && !config.runner.dangerously_as_root {
+        let checked = adapters::runner(&config, None)?.check().await;
+        if let Err(why) = checked
+            && why.kind() == ErrorKind::Unsupported
+        {
+            // Issue and repository are the demo's own: nothing has to be isolated.
+            say(&format!("The agent of this demo runs as root. For others: {}\n", describe(&why)));
+            config.runner.dangerously_as_root = true;
+        }
+    }
+    if args.runner == "docker" {
+        // The path on this machine says nothing about the path in an image.
+        config.agent.program = None;
+    }
+    if args.agent != "claude" {
+        return match &args.scenario {
+            Some(_) => Err(Error::new(ErrorKind::InvalidInput, "--scenario is for --agent claude")),
+            None => Ok((config, None)),
+        };
+    }
+    let model = match &args.scenario {
+        Some(file) => ScriptedModel::from_file(file).await?,
+        None if config.model.credential()?.is_some() => return Ok((config, None)),
+        None => ScriptedModel::start(SCENARIO).await?,
+    };
+    config.model.use_scripted(model.url(), model.key());
+    say("The model's answers are scripted; Claude Code is the real one.");
+    say("With ANTHROPIC_API_KEY set, the model is as well.\n");
+    Ok((config, Some(model)))
+}
+
+/// Starts a GitHub with one repository, one user with write permission, and the App installed.
+async fn start_github(dir: &Path) -> Result<(Emulator, RepoRef)> {
+    let seed = dir.join("seed");
+    let write = |name: &str, text: &str| std::fs::write(seed.join(name), text);
+    std::fs::create_dir(&seed)
+        .and_then(|()| FILES.iter().try_for_each(|(name, text)| write(name, text)))
+        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot write the seed").with_source(e))?;
+    let secret = Secret::from(ccc_core::RunId::new(SystemClock.now())?.to_string());
+    let emulator = Emulator::start(EmulatorConfig::new(dir.join("github"), secret)).await?;
+    let repo = emulator.add_repository(OWNER, NAME, &seed).await?;
+    emulator.add_user(PERSON, ActorKind::User);
+    emulator.set_permission(&repo, PERSON, Permission::Write);
+    Ok((emulator, repo))
+}
+
+/// Creates the service over the emulated GitHub.
+fn start_service(
+    config: &Config,
+    emulator: &Emulator,
+    adapters: Adapters,
+    observer: Arc<dyn ccc_core::Observer>,
+) -> Result<Service> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let key = AppKey::from_pem(&emulator.private_key_pem())?;
+    let github = GitHub::builder(emulator.app_id(), key, Arc::clone(&clock))
+        .api_url(emulator.api_url())
+        // The emulator has no limit on new content, and the person watches.
+        .pacing(Pacing::unlimited())
+        .build()?;
+    let webhook = Webhook::new(Secrets::new([emulator.webhook_secret()])?, github.host());
+    let pipeline = pipeline(config, Arc::new(github), adapters, observer)?;
+    let store = Arc::new(MemoryRunStore::new(clock));
+    let dispatcher = Dispatcher::new(pipeline, store, DispatcherConfig::default());
+    Ok(Service::new(Arc::new(dispatcher), Arc::new(webhook)))
+}
+
+/// Checks that the service accepted the delivery.
+fn delivery_accepted(emulator: &Emulator) -> Result<()> {
+    match emulator.deliveries().last().map(|delivery| delivery.status_code) {
+        Some(202) => Ok(()),
+        status => Err(Error::new(
+            ErrorKind::Unexpected,
+            format!("the delivery was answered {}", status.unwrap_or(0)),
+        )),
+    }
+}
+
+/// Waits for the outcome of the run.
+async fn wait_for(
+    outcomes: &mut tokio::sync::mpsc::UnboundedReceiver<(ccc_core::RunId, Outcome)>,
+) -> Result<Outcome> {
+    tokio::select! {
+        outcome = outcomes.recv() => outcome
+            .map(|(_, outcome)| outcome)
+            .ok_or_else(|| Error::new(ErrorKind::Unexpected, "the run ended without an outcome")),
+        () = interrupted() => Err(Error::new(ErrorKind::Cancelled, "interrupted")),
+    }
+}
+
+/// Shows the pull request and its diff. Returns whether there is one.
+async fn show(args: &DemoArgs, dir: &Path, url: &str, outcome: &Outcome) -> bool {
+    let Outcome::PullRequest { pull_request } = outcome else {
+        return false;
+    };
+    if !args.json {
+        match diff(dir, url, pull_request).await {
+            Ok(diff) => print(&format!("\n{}\n{}", pull_request.url, harmless(&diff))),
+            Err(error) => say(&format!("cannot show the diff: {}", describe(&error))),
+        }
+    }
+    true
+}
+
+/// Returns the diff of the pull request, from a fresh clone.
+async fn diff(dir: &Path, url: &str, pull_request: &PullRequest) -> Result<String> {
+    let clone = dir.join("clone");
+    git(["clone", "--quiet", "--bare", "--", url]
+        .map(OsStr::new)
+        .into_iter()
+        .chain([clone.as_os_str()]))
+    .await?;
+    let git_dir = [OsStr::new("--git-dir"), clone.as_os_str()];
+    let diff = ["diff", "--no-ext-diff", "--no-textconv", "main", pull_request.head.as_str()];
+    git(git_dir.into_iter().chain(diff.map(OsStr::new))).await
+}
+
+/// Replaces the characters that would control a terminal.
+fn harmless(text: &str) -> String {
+    let steers = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Leaves the emulator up until the program is interrupted.
+async fn serve_until_interrupted(emulator: &Emulator, repo: &RepoRef) {
+    let url = emulator.git_url(repo);
+    say(&format!(
+        "\nThe emulated GitHub stays up at {}\n  git clone {url}\nInterrupt to end it.",
+        emulator.api_url()
+    ));
+    interrupted().await;
+}

@@ -1,0 +1,93 @@
+//! `ccc doctor`: whether this machine can do the work, before a run finds out.
+
+use std::path::PathBuf;
+
+use ccc_core::git::HostGit;
+use ccc_core::pipeline::Limits;
+use ccc_core::{ContainerRunner, Result};
+use ccc_runner::Finding;
+use clap::Args;
+
+use crate::adapters::{docker_runner, runner};
+use crate::config::Config;
+use crate::output::print;
+use crate::remedy::describe;
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// What runs the agent: subprocess or docker. Default: runner.kind of the configuration.
+    #[arg(long)]
+    runner: Option<String>,
+    /// The configuration file. Default: ccc.toml, when there is one.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Prints what was checked. Returns whether nothing is wrong.
+pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
+    let mut config = Config::load_for_command(args.config.as_deref())?;
+    if let Some(runner) = &args.runner {
+        config.runner.kind.clone_from(runner);
+    }
+    let mut findings = Vec::new();
+    let data_dir = config.data_dir()?;
+    findings.push(match HostGit::open(&data_dir) {
+        // In use by a service: then git works.
+        Err(error) if error.kind() == ccc_core::ErrorKind::AlreadyExists => {
+            (Finding::Warning, format!("{error} (git was not checked)"))
+        }
+        Err(error) => (Finding::Bad, describe(&error)),
+        Ok(git) => judged(git.check().await, format!("git works, in {}", data_dir.display())),
+    });
+    findings.extend(match config.runner.kind.as_str() {
+        "docker" => match docker_runner(&config, None) {
+            Ok(runner) => runner.examine().await,
+            Err(error) => vec![(Finding::Bad, describe(&error))],
+        },
+        _ => subprocess(&config).await,
+    });
+    let mut limits = Limits::default();
+    let limits = config.runner.limit(&mut limits).and_then(|()| config.agent.limit(&mut limits));
+    findings.push(judged(limits, "the limits can be kept".to_owned()));
+    findings.push(match config.model.credential() {
+        Ok(Some(_)) => {
+            let line = "a credential of a model is set; whether it is good, a run tells";
+            (Finding::Good, line.to_owned())
+        }
+        Ok(None) => {
+            let line = "no credential of a model is set: only scripted agents work";
+            (Finding::Warning, line.to_owned())
+        }
+        Err(error) => (Finding::Bad, describe(&error)),
+    });
+    for (finding, line) in &findings {
+        let mark = match finding {
+            Finding::Good => "ok      ",
+            Finding::Warning => "warning ",
+            Finding::Bad => "WRONG   ",
+        };
+        print(&format!("{mark}{line}"));
+    }
+    Ok(findings.iter().all(|(finding, _)| *finding != Finding::Bad))
+}
+
+/// Checks plain processes.
+async fn subprocess(config: &Config) -> Vec<(Finding, String)> {
+    let checked = match runner(config, None) {
+        Ok(runner) => runner.check().await,
+        Err(error) => Err(error),
+    };
+    let line = "the subprocess runner isolates nothing: runner.kind = \"docker\" does";
+    vec![
+        judged(checked, "plain processes can be started".to_owned()),
+        (Finding::Warning, line.to_owned()),
+    ]
+}
+
+/// Returns the finding of a check, with this line when it passed.
+fn judged(checked: Result<()>, good: String) -> (Finding, String) {
+    match checked {
+        Ok(()) => (Finding::Good, good),
+        Err(error) => (Finding::Bad, describe(&error)),
+    }
+}

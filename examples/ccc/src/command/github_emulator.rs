@@ -1,0 +1,125 @@
+//! `ccc github-emulator`: a GitHub for your own integration.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ccc_core::event::ActorKind;
+use ccc_core::{Clock, Error, ErrorKind, Result, Secret, SystemClock};
+use ccc_github::emulator::{Emulator, EmulatorConfig};
+use clap::Args;
+
+use crate::output::say;
+use crate::signals::interrupted;
+
+#[derive(Debug, Args)]
+pub(crate) struct EmulatorArgs {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// How callers reach it when something stands in front of it: links say so.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// The App's number.
+    #[arg(long, default_value_t = 1)]
+    app_id: u64,
+    /// The App's private key, PEM. Without it one is made, and its path printed.
+    #[arg(long, value_name = "FILE")]
+    private_key: Option<PathBuf>,
+    /// A file with the webhook secret. Without it one is made, and its path printed.
+    #[arg(long, value_name = "FILE")]
+    webhook_secret: Option<PathBuf>,
+    /// Where deliveries go.
+    #[arg(long, value_name = "URL")]
+    webhook_url: Option<String>,
+    /// Requests in an hour for each installation.
+    #[arg(long, default_value_t = 5_000, value_name = "N")]
+    rate_limit: u64,
+    /// An account that opens issues and comments, beside the owners of the repositories.
+    #[arg(long, value_name = "LOGIN")]
+    user: Vec<String>,
+    /// A repository to start with: OWNER/NAME=PATH of a git repository or a directory of files.
+    #[arg(long, value_name = "OWNER/NAME=PATH")]
+    seed_repo: Vec<String>,
+}
+
+/// Runs the emulator until it is interrupted.
+pub(super) async fn run(args: &EmulatorArgs) -> Result<()> {
+    let dir = tempfile::Builder::new().prefix("ccc-github-").tempdir().map_err(|e| {
+        Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
+    })?;
+    let secret = match &args.webhook_secret {
+        Some(file) => read_line(file)?,
+        None => Secret::from(ccc_core::RunId::new(SystemClock.now())?.to_string()),
+    };
+    let mut config = EmulatorConfig::new(dir.path().join("repositories"), secret);
+    config.app_id = args.app_id;
+    config.listen = args.listen;
+    config.public_url.clone_from(&args.public_url);
+    config.rate_limit = args.rate_limit;
+    config.private_key = args.private_key.as_deref().map(read).transpose()?;
+    config.webhook_url.clone_from(&args.webhook_url);
+    let seeds = args.seed_repo.iter().map(|seed| parse_seed(seed)).collect::<Result<Vec<_>>>()?;
+
+    let emulator = Emulator::start(config).await?;
+    for (owner, name, path) in seeds {
+        let repo = emulator.add_repository(owner, name, Path::new(path)).await?;
+        say(&format!("git clone {}", emulator.git_url(&repo)));
+    }
+    for login in &args.user {
+        emulator.add_user(login, ActorKind::User);
+    }
+    say(&format!("GitHub's API is emulated at {}", emulator.api_url()));
+    say("A browser shows what is in it, at the same address");
+    say(&format!("App {} is installed on every repository", args.app_id));
+    if args.private_key.is_none() {
+        let path = dir.path().join("app.private-key.pem");
+        write(&path, &emulator.private_key_pem())?;
+        say(&format!("its private key: {}", path.display()));
+    }
+    if args.webhook_secret.is_none() {
+        let path = dir.path().join("webhook-secret");
+        write(&path, &emulator.webhook_secret())?;
+        say(&format!("its webhook secret: {}", path.display()));
+    }
+    interrupted().await;
+    emulator.stop().await;
+    Ok(())
+}
+
+/// Parses OWNER/NAME=PATH.
+fn parse_seed(seed: &str) -> Result<(&str, &str, &str)> {
+    let parsed = seed.split_once('=').and_then(|(repo, path)| {
+        let (owner, name) = repo.split_once('/')?;
+        Some((owner, name, path))
+    });
+    parsed.ok_or_else(|| {
+        Error::new(ErrorKind::InvalidInput, format!("--seed-repo {seed}: expected OWNER/NAME=PATH"))
+    })
+}
+
+fn read(path: &Path) -> Result<Secret> {
+    std::fs::read(path).map(Secret::new).map_err(|e| {
+        Error::new(ErrorKind::InvalidInput, format!("cannot read {}", path.display()))
+            .with_source(e)
+    })
+}
+
+fn read_line(path: &Path) -> Result<Secret> {
+    Ok(Secret::from(read(path)?.expose_str()?.trim()))
+}
+
+/// Writes a secret to a new file that only this user can read.
+fn write(path: &Path, secret: &Secret) -> Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(secret.expose()))
+        .map_err(|e| {
+            Error::new(ErrorKind::Unavailable, format!("cannot write {}", path.display()))
+                .with_source(e)
+        })
+}

@@ -1,0 +1,187 @@
+//! `ccc run`: one issue now.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ccc_core::event::{IssueEvent, IssueSnapshot, Trigger};
+use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, SystemClock, VcsHost};
+use ccc_github::GitHub;
+use clap::Args;
+
+use crate::adapters::{Adapters, github};
+use crate::config::{self, Config};
+use crate::local_host::LocalHost;
+use crate::observers::progress_observer;
+use crate::output::{print, say};
+use crate::pipeline::pipeline;
+use crate::remedy::describe;
+use crate::signals::interrupted;
+use crate::{app, credentials, model_credential};
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// A git repository on this machine, or OWNER/NAME on GitHub.
+    #[arg(long)]
+    repo: String,
+    /// The issue: text, a file with the text (title in the first line), or #N on GitHub.
+    #[arg(long)]
+    issue: String,
+    /// Who edits: claude, scripted:FILE or command:ARGV…. Default: agent.kind of the configuration.
+    #[arg(long)]
+    agent: Option<String>,
+    /// What runs the agent: subprocess or docker. Default: runner.kind of the configuration.
+    #[arg(long)]
+    runner: Option<String>,
+    /// Print one JSON object per event on standard output.
+    #[arg(long)]
+    json: bool,
+    /// The configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs the pipeline for one issue. Returns whether the issue was solved or answered.
+pub(super) async fn run(args: &RunArgs) -> Result<bool> {
+    let mut config = Config::load(args.config.as_deref(), config::environment()?)?;
+    if let Some(runner) = &args.runner {
+        config.runner.kind.clone_from(runner);
+    }
+    let kind = args.agent.as_ref().or(config.agent.kind.as_ref()).ok_or_else(|| {
+        invalid(
+            "say who edits: --agent claude, --agent scripted:FILE, or --agent command:ARGV…"
+                .to_owned(),
+        )
+    })?;
+    let model = model_credential::for_run(&config).await?;
+    let adapters = Adapters::from_config(&config, kind, model).await?;
+
+    let path = Path::new(&args.repo);
+    if path.exists() {
+        let text = issue_text(&args.issue)?;
+        let host = Arc::new(LocalHost::open(path, &text, SystemClock.now()).await?);
+        let solved =
+            drive(&config, Arc::clone(&host) as _, None, adapters, host.event(), args.json).await?;
+        if let (Some(new), false) = (host.description(), args.json) {
+            print(&format!("{}\n\n{}\n\n{}", new.head, new.title, new.body));
+        }
+        return Ok(solved);
+    }
+    let Some((owner, name)) = args.repo.split_once('/').filter(|(_, name)| !name.contains('/'))
+    else {
+        return Err(invalid(format!(
+            "--repo {}: there is no such directory, and it is no OWNER/NAME",
+            args.repo
+        )));
+    };
+    let number =
+        args.issue.strip_prefix('#').and_then(|number| number.parse().ok()).ok_or_else(|| {
+            invalid("an issue on GitHub is named by its number: --issue '#12'".to_owned())
+        })?;
+    let credentials = credentials::open(&config).await?;
+    let apps = app::apps(&config, Arc::clone(&credentials))?;
+    let identity = app::for_run(&config, &apps).await?;
+    let github = Arc::new(github(&config, credentials)?);
+    github.use_app(Some(identity));
+    let repo = github.find_repository(owner, name).await?;
+    let issue = github.issue(&repo, number).await?;
+    // The operator decides: the author's permission does not matter here.
+    config.policy.allowed_actors.push(issue.author.id);
+    let event = IssueEvent {
+        repo,
+        issue: IssueSnapshot {
+            number,
+            title: issue.title,
+            body: issue.body,
+            author: issue.author.clone(),
+            updated_at: issue.updated_at,
+        },
+        trigger: Trigger::Opened,
+        actor: issue.author,
+        via_app: None,
+    };
+    drive(&config, Arc::clone(&github) as _, Some(&github), adapters, event, args.json).await
+}
+
+/// Runs the pipeline on an event.
+async fn drive(
+    config: &Config,
+    host: Arc<dyn VcsHost>,
+    github: Option<&GitHub>,
+    adapters: Adapters,
+    event: IssueEvent,
+    json: bool,
+) -> Result<bool> {
+    for rule in &config.model.dangerously_without {
+        say(&format!("warning: the model proxy runs without its rule {rule}"));
+    }
+    let runner = &adapters.runner;
+    if !runner.capabilities().isolated {
+        say(&format!(
+            "note: the {} runner isolates nothing: the agent can do whatever its user can",
+            runner.name()
+        ));
+    }
+    let pipeline = pipeline(config, host, adapters, progress_observer(json))?;
+    pipeline.git().check().await?;
+    pipeline.runner().check().await?;
+    let taken_over = match github {
+        // The data directory belongs to this process by now, and so do the tokens under its name.
+        Some(github) => github.take_over().await.map(drop),
+        None => Ok(()),
+    };
+    for result in [taken_over, pipeline.sweep(&[]).await.map(drop)] {
+        if let Err(error) = result {
+            say(&format!(
+                "warning: not all that an earlier run left is gone: {}",
+                describe(&error)
+            ));
+        }
+    }
+    let cancel = CancellationToken::new();
+    let report = {
+        let running = pipeline.run(event, &cancel);
+        tokio::pin!(running);
+        tokio::select! {
+            report = &mut running => report?,
+            () = interrupted() => {
+                say("cancelling; once more to end at once");
+                cancel.cancel();
+                tokio::select! {
+                    report = &mut running => report?,
+                    () = interrupted() => return Err(Error::new(
+                        ErrorKind::Cancelled,
+                        "ended at once; what is left of the run is swept at the next start",
+                    )),
+                }
+            }
+        }
+    };
+    pipeline.settled().await;
+    if let Some(github) = github {
+        github.revoke_idle().await;
+    }
+    for (what, result) in [("telling you", &report.report), ("cleaning up", &report.cleanup)] {
+        if let Err(error) = result {
+            say(&format!("warning: {what} failed: {}", describe(error)));
+        }
+    }
+    Ok(matches!(report.outcome, Outcome::PullRequest { .. } | Outcome::Answered { .. }))
+}
+
+/// Returns the text itself, or the text of the file with that name.
+fn issue_text(issue: &str) -> Result<String> {
+    if !issue.contains('\n') && Path::new(issue).is_file() {
+        return std::fs::read_to_string(issue)
+            .map_err(|e| invalid(format!("cannot read the issue from {issue}")).with_source(e));
+    }
+    if issue.starts_with('#') && issue[1..].parse::<u64>().is_ok() {
+        return Err(invalid(format!(
+            "a repository on this machine has no issue {issue}: give the text, or a file with it"
+        )));
+    }
+    Ok(issue.to_owned())
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::InvalidInput, message)
+}

@@ -1,0 +1,28 @@
+//! Secrets from variables or files.
+
+use std::path::Path;
+
+use ccc_core::{Result, Secret};
+
+use crate::config::invalid::invalid;
+
+/// Returns a secret as it is set, or from the file that is named.
+pub(super) fn secret(
+    section: &str,
+    key: &str,
+    value: &Option<Secret>,
+    file: Option<&Path>,
+) -> Result<Secret> {
+    if let Some(value) = value {
+        return Ok(value.clone());
+    }
+    let Some(file) = file else {
+        let variable = format!("CCC_{}__{}_FILE", section.to_uppercase(), key.to_uppercase());
+        return Err(invalid(format!("set {section}.{key}_file, or {variable}")));
+    };
+    let bytes = std::fs::read(file).map_err(|e| {
+        let shown = file.display();
+        invalid(format!("cannot read {shown}, which {section}.{key}_file names")).with_source(e)
+    })?;
+    Ok(Secret::new(bytes))
+}

@@ -1,0 +1,53 @@
+//! The credential store that the configuration names.
+
+use std::fs;
+use std::sync::Arc;
+
+use ccc_core::{CredentialStore, Result};
+use ccc_store::MemoryCredentialStore;
+
+mod durable_store;
+mod holder;
+mod key_file;
+mod key_source;
+mod reloading_store;
+
+pub(crate) use holder::holder;
+pub(crate) use reloading_store::{ReloadingStore, Rotated};
+
+use crate::config::{Config, KeySource};
+use crate::credentials::durable_store::index_file;
+
+/// Opens the credential store of the configuration.
+///
+/// # Errors
+/// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) names the setting that is missing or wrong;
+/// those of the store.
+pub(crate) async fn open(config: &Config) -> Result<Arc<dyn CredentialStore>> {
+    match config.store.kind.as_str() {
+        "memory" => Ok(Arc::new(MemoryCredentialStore::default())),
+        _ => Ok(Arc::new(ReloadingStore::open(config).await?)),
+    }
+}
+
+/// Opens the credential store of the configuration if it exists, and creates none.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) async fn open_existing(config: &Config) -> Result<Option<Arc<dyn CredentialStore>>> {
+    let data_dir = config.data_dir()?;
+    let source = config.store.key_source(&data_dir)?;
+    let has_key = match &source {
+        KeySource::File { path, create: true } => fs::symlink_metadata(path).is_ok(),
+        _ => true,
+    };
+    let exists = match config.store.kind.as_str() {
+        "file" => has_key || index_file(config, &data_dir).exists(),
+        "memory" => false,
+        _ => true,
+    };
+    if exists { open(config).await.map(Some) } else { Ok(None) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! The name of a data directory, under which its tokens are stored.
+
+use std::fs;
+use std::path::Path;
+
+use ccc_core::{Clock as _, Error, ErrorKind, Result, RunId, SystemClock};
+
+use crate::credentials::key_file;
+
+/// Returns the name of a data directory, which is generated at its first use.
+pub(crate) fn holder(data_dir: &Path) -> Result<String> {
+    let path = data_dir.join("holder");
+    // A name that was torn counts as missing.
+    if let Some(known) =
+        fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<RunId>().ok())
+    {
+        return Ok(known.to_string());
+    }
+    if path.exists() {
+        tracing::warn!(
+            "{} does not read: a new one is made, and what an earlier process held is not known any more",
+            path.display()
+        );
+    }
+    let name = RunId::new(SystemClock.now())?.to_string();
+    key_file::write(&path, &name).map_err(|e| {
+        Error::new(ErrorKind::Unavailable, format!("cannot write {}", path.display()))
+            .with_source(e)
+    })?;
+    Ok(name)
+}

@@ -1,0 +1,150 @@
+//! The file with the key of the credentials.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use ccc_core::{Error, ErrorKind, Result, Secret};
+use rustix::fs::FlockOperation;
+use tempfile::NamedTempFile;
+
+/// Reads the key file.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] when that is not possible.
+pub(super) fn read(path: &Path) -> Result<Secret> {
+    let failed = |e: io::Error| {
+        let line = format!("cannot read the key of the credentials from {}", path.display());
+        Error::new(ErrorKind::InvalidInput, line).with_source(e)
+    };
+    let found = fs::metadata(path).map_err(failed)?;
+    // A file of root is one that was mounted here.
+    if found.uid() != rustix::process::geteuid().as_raw() && found.uid() != 0 {
+        tracing::warn!(
+            "the key of the credentials belongs to another user, who can put another in its place: {}",
+            path.display()
+        );
+    }
+    if !found.is_file() {
+        let line = format!("the key of the credentials at {} is no file", path.display());
+        return Err(Error::new(ErrorKind::InvalidInput, line));
+    }
+    if found.permissions().mode() & 0o007 != 0 {
+        tracing::warn!(
+            "everybody on this machine can read the key of the credentials: chmod 600 {}",
+            path.display()
+        );
+    }
+    fs::read(path).map(Secret::new).map_err(failed)
+}
+
+/// Creates or replaces a file that is no secret, atomically.
+pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
+    fs::create_dir_all(directory(path))?;
+    prepared(path, &Secret::from(text))?.persist(path).map_err(|e| e.error)?;
+    File::open(directory(path))?.sync_all()
+}
+
+/// Creates the key file. Returns `false`, without effect, if there is one by now.
+pub(super) fn create(path: &Path, key: &Secret) -> Result<bool> {
+    let created = || -> io::Result<bool> {
+        fs::create_dir_all(directory(path))?;
+        match prepared(path, key)?.persist_noclobber(path) {
+            Ok(_) => File::open(directory(path))?.sync_all().map(|()| true),
+            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(e) => Err(e.error),
+        }
+    };
+    created().map_err(|e| unwritten(path, e))
+}
+
+/// Replaces the key file, or the file that a symlink there leads to, with the same owner and mode.
+pub(super) fn replace(path: &Path, key: &Secret) -> Result<()> {
+    let replaced = || -> io::Result<()> {
+        let path = fs::canonicalize(path)?;
+        let (before, new) = (fs::metadata(&path)?, prepared(&path, key)?);
+        std::os::unix::fs::fchown(new.as_file(), Some(before.uid()), Some(before.gid()))?;
+        new.as_file().set_permissions(before.permissions())?;
+        new.as_file().sync_all()?;
+        new.persist(&path).map_err(|e| e.error)?;
+        File::open(directory(&path))?.sync_all()
+    };
+    replaced().map_err(|e| unwritten(path, e))
+}
+
+/// Locks the key file against other processes until the returned file is dropped.
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] while another process holds the lock.
+pub(super) fn lock(path: &Path) -> Result<File> {
+    let mut lock = path.as_os_str().to_owned();
+    lock.push(".lock");
+    let lock = PathBuf::from(lock);
+    let file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&lock);
+    let file = file.map_err(|e| unwritten(&lock, e))?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let line = "somebody else is changing the key of the credentials: wait, and look at it with `ccc config show`";
+            Err(Error::new(ErrorKind::Unavailable, line))
+        }
+        Err(e) => Err(unwritten(&lock, e.into())),
+    }
+}
+
+/// Writes a temporary file beside the path, readable by its owner alone, and syncs it.
+fn prepared(path: &Path, text: &Secret) -> io::Result<NamedTempFile> {
+    let mut new = NamedTempFile::new_in(directory(path))?;
+    new.write_all(text.expose())?;
+    new.write_all(b"\n")?;
+    new.as_file().sync_all()?;
+    Ok(new)
+}
+
+/// Returns the directory of a path.
+fn directory(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+/// Returns the error for a file that cannot be written.
+fn unwritten(path: &Path, e: io::Error) -> Error {
+    let line = format!("cannot write the key of the credentials to {}", path.display());
+    Error::new(ErrorKind::Unavailable, line).with_source(e)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+    use std::path::Path;
+
+    use ccc_core::{ErrorKind, Secret};
+
+    use super::{create, directory, lock, replace};
+
+    #[test]
+    fn a_key_that_is_replaced_keeps_its_place_and_its_rights() {
+        // spec: S11c
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        assert!(create(&file, &Secret::from("one")).unwrap());
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
+        assert!(!create(&file, &Secret::from("two")).unwrap(), "it was there");
+        symlink(&file, &link).unwrap();
+        assert!(!create(&link, &Secret::from("two")).unwrap());
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        replace(&link, &Secret::from("three")).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "three\n");
+        let held = lock(&file).unwrap();
+        assert_eq!(lock(&file).unwrap_err().kind(), ErrorKind::Unavailable);
+        drop(held);
+        lock(&file).unwrap();
+        assert_eq!(directory(Path::new("ccc.key")), Path::new("."));
+    }
+}

@@ -1,0 +1,27 @@
+//! The keys of the credential store, from where the configuration has them.
+
+use ccc_core::{Error, Result, Secret};
+use ccc_store::Keys;
+
+use crate::config::KeySource;
+use crate::credentials::key_file;
+
+/// Reads the keys from their source.
+pub(super) fn read(source: &KeySource) -> Result<Secret> {
+    match source {
+        KeySource::Key(secret) | KeySource::Passphrase(secret) => Ok(secret.clone()),
+        KeySource::File { path, .. } => key_file::read(path),
+    }
+}
+
+/// Parses the keys that were read from that source.
+pub(super) fn parse(source: &KeySource, read: &Secret) -> Result<Keys> {
+    match source {
+        KeySource::Passphrase(_) => Keys::passphrase(read),
+        KeySource::Key(_) => Keys::parse(read),
+        KeySource::File { path, .. } => Keys::parse(read).map_err(|error| {
+            let line = format!("the key in {} does not read", path.display());
+            Error::new(error.kind(), line).with_source(error)
+        }),
+    }
+}

@@ -1,0 +1,81 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::{Method, header};
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::oneshot;
+
+use super::drain_body;
+
+const CHUNK: usize = 1 << 20;
+
+/// A request, how much was read of its body, and whether that is there still.
+struct Sent {
+    request: Request,
+    read: Arc<AtomicUsize>,
+    gone: oneshot::Receiver<()>,
+}
+
+/// As many chunks, and then the end, or nothing any more.
+fn sent(chunks: usize, ends: bool) -> Sent {
+    let (read, (there, gone)) = (Arc::new(AtomicUsize::new(0)), oneshot::channel::<()>());
+    let counted = Arc::clone(&read);
+    let chunks = stream::iter(0..chunks).map(move |_| {
+        counted.fetch_add(CHUNK, Ordering::Relaxed);
+        Ok::<_, axum::Error>(Bytes::from(vec![0; CHUNK]))
+    });
+    let rest = stream::pending().take(if ends { 0 } else { 1 });
+    // It is gone with the stream.
+    let whole = chunks.chain(rest).map(move |chunk| {
+        let _ = &there;
+        chunk
+    });
+    let request = Request::builder().method(Method::POST).body(Body::from_stream(whole)).unwrap();
+    Sent { request, read, gone }
+}
+
+impl Sent {
+    /// The bytes that are read, with this many chunks by a handler.
+    async fn read(mut self, expect: bool, by_the_handler: usize) -> usize {
+        if expect {
+            self.request.headers_mut().insert(header::EXPECT, "100-continue".parse().unwrap());
+        }
+        let mut body = drain_body(self.request).into_body().into_data_stream();
+        for _ in 0..by_the_handler {
+            body.next().await.unwrap().unwrap();
+        }
+        drop(body);
+        self.gone.await.unwrap_err();
+        self.read.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_handler_leaves_is_read_to_its_end() {
+    // spec: W1e
+    for by_the_handler in [0, 1, 3] {
+        assert_eq!(sent(3, true).read(false, by_the_handler).await, 3 * CHUNK);
+    }
+    assert_eq!(sent(0, true).read(false, 0).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_to_be_asked_is_not_asked_for_nothing() {
+    // spec: W1e
+    assert_eq!(sent(3, true).read(true, 0).await, 0);
+    // By now it sends, as whoever does not wait.
+    assert_eq!(sent(3, true).read(true, 1).await, 3 * CHUNK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn there_is_an_end_in_bytes_and_in_time() {
+    // spec: W1e
+    assert_eq!(sent(1_000, true).read(false, 0).await, (32 << 20) + CHUNK, "one too many");
+    let began = tokio::time::Instant::now();
+    assert_eq!(sent(3, false).read(false, 0).await, 3 * CHUNK);
+    assert_eq!(began.elapsed().as_secs(), 5);
+}

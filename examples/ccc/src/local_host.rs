@@ -1,0 +1,193 @@
+//! A repository on this machine as a host.
+
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ccc_core::event::{Actor, ActorKind, IssueEvent, IssueSnapshot, RepoRef, Trigger};
+use ccc_core::vcs::{
+    Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
+    PullRequest, ReactionTarget, Repository,
+};
+use ccc_core::{Error, ErrorKind, Result, VcsHost, async_trait};
+use jiff::Timestamp;
+
+use crate::git::git;
+
+/// A [`VcsHost`] over a git repository on this machine: one issue, no network, no token. A pull
+/// request is a branch in that repository, and a description.
+#[derive(Debug)]
+pub struct LocalHost {
+    repo: RepoRef,
+    path: PathBuf,
+    default_branch: String,
+    issue: IssueSnapshot,
+    pull_request: Mutex<Option<NewPullRequest>>,
+}
+
+/// Locks a mutex, even after a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LocalHost {
+    /// Opens the repository at `path`, with one issue: the first line of `text` is its title.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is no git repository, or nothing is checked out as its
+    /// default branch; [`ErrorKind::InvalidInput`] for an empty issue.
+    pub async fn open(path: &Path, text: &str, now: Timestamp) -> Result<Self> {
+        let path = std::fs::canonicalize(path).map_err(|e| {
+            Error::new(ErrorKind::NotFound, format!("there is no directory {}", path.display()))
+                .with_source(e)
+        })?;
+        let inode = std::fs::metadata(&path).map(|found| found.ino()).unwrap_or_default();
+        let (title, body) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
+        if title.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidInput, "the issue is empty"));
+        }
+        let name = path.file_name().map_or("repository".into(), |name| name.to_string_lossy());
+        let repo = RepoRef {
+            host: "local".to_owned(),
+            id: inode,
+            owner: "local".to_owned(),
+            name: name.into_owned(),
+        };
+        let issue = IssueSnapshot {
+            number: 1,
+            title: title.to_owned(),
+            body: body.trim().to_owned(),
+            author: you(),
+            updated_at: now,
+        };
+        let default_branch = current_branch(&path).await?;
+        Ok(Self { repo, path, default_branch, issue, pull_request: Mutex::default() })
+    }
+
+    /// Returns the event that starts the run: the issue was opened.
+    #[must_use]
+    pub fn event(&self) -> IssueEvent {
+        IssueEvent {
+            repo: self.repo.clone(),
+            issue: self.issue.clone(),
+            trigger: Trigger::Opened,
+            actor: you(),
+            via_app: None,
+        }
+    }
+
+    /// Returns the pull request of the run, if there is one.
+    #[must_use]
+    pub fn description(&self) -> Option<NewPullRequest> {
+        lock(&self.pull_request).clone()
+    }
+}
+
+/// Returns the account of the operator.
+fn you() -> Actor {
+    Actor { id: 1, login: "you".to_owned(), kind: ActorKind::User }
+}
+
+/// Returns the branch that HEAD names. Git runs with a configuration of ours, and starts no other
+/// program.
+async fn current_branch(path: &Path) -> Result<String> {
+    let head = ["-c", "core.fsmonitor=false", "-C"].map(OsStr::new);
+    let asked = head.into_iter().chain([path.as_os_str()]);
+    let asked = asked.chain(["symbolic-ref", "--short", "HEAD"].map(OsStr::new));
+    let branch = git(asked).await.map_err(|error| match error.kind() {
+        ErrorKind::Unexpected => {
+            let shown = path.display();
+            let line = format!("{shown} is no git repository with a branch checked out");
+            Error::new(ErrorKind::NotFound, line).with_source(error)
+        }
+        _ => error,
+    })?;
+    Ok(branch.trim().to_owned())
+}
+
+#[async_trait]
+impl VcsHost for LocalHost {
+    fn name(&self) -> &'static str {
+        "local"
+    }
+
+    async fn permission(&self, _: &RepoRef, _: &Actor) -> Result<Permission> {
+        Ok(Permission::Admin)
+    }
+
+    async fn repository(&self, _: &RepoRef) -> Result<Repository> {
+        Ok(Repository {
+            repo: self.repo.clone(),
+            default_branch: self.default_branch.clone(),
+            archived: false,
+        })
+    }
+
+    async fn issue(&self, _: &RepoRef, number: u64) -> Result<Issue> {
+        let issue = &self.issue;
+        Ok(Issue {
+            number,
+            title: issue.title.clone(),
+            body: issue.body.clone(),
+            author: issue.author.clone(),
+            open: true,
+            locked: false,
+            is_pull_request: false,
+            updated_at: issue.updated_at,
+        })
+    }
+
+    async fn comments(&self, _: &RepoRef, _: u64, _: Timestamp) -> Result<Vec<Comment>> {
+        Ok(Vec::new())
+    }
+
+    async fn file_at_default_branch(&self, _: &RepoRef, _: &str) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    async fn bot_identity(&self) -> Result<BotIdentity> {
+        Ok(BotIdentity {
+            id: 0,
+            login: "ccc".to_owned(),
+            app: None,
+            email: "ccc@localhost".to_owned(),
+        })
+    }
+
+    async fn access(&self, _: &RepoRef, grant: Grant, _: Duration) -> Result<Access> {
+        Ok(Access::open(grant, self.path.to_string_lossy()))
+    }
+
+    async fn release(&self, _: Access) -> Result<()> {
+        Ok(())
+    }
+
+    async fn react(&self, _: &RepoRef, _: ReactionTarget) -> Result<()> {
+        Ok(())
+    }
+
+    /// Does nothing: the operator sees the outcome.
+    async fn upsert_comment(&self, _: &RepoRef, _: u64, _: &str, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    async fn open_pull_request(&self, _: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
+        *lock(&self.pull_request) = Some(new.clone());
+        let url = format!("branch {} in {}", new.head, self.path.display());
+        Ok(PullRequest { number: None, url, head: new.head.clone() })
+    }
+
+    fn explain_push_refusal(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    async fn missed_deliveries(&self, _: Timestamp) -> Result<Vec<MissedDelivery>> {
+        Err(Error::new(ErrorKind::Unsupported, "a repository on this machine sends no deliveries"))
+    }
+
+    async fn redeliver(&self, _: &MissedDelivery) -> Result<()> {
+        Err(Error::new(ErrorKind::Unsupported, "a repository on this machine sends no deliveries"))
+    }
+}

@@ -1,0 +1,167 @@
+//! The credential of the model: in the store, which the configuration fills.
+
+use std::sync::Arc;
+
+use ccc_core::credential::Precondition;
+use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret};
+use ccc_runner::CredentialKind;
+use ccc_store::MemoryCredentialStore;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::config::Config;
+use crate::credentials;
+
+/// The kinds with their names, which are stored and given to agents.
+const KINDS: [(CredentialKind, &str); 3] = [
+    (CredentialKind::ApiKey, "api-key"),
+    (CredentialKind::OAuthToken, "oauth-token"),
+    (CredentialKind::BearerToken, "bearer-token"),
+];
+
+/// The credential of the model, and the store in which an agent finds it.
+#[derive(Debug)]
+pub(crate) struct ModelCredential {
+    pub(crate) kind: CredentialKind,
+    pub(crate) name: CredentialKey,
+    pub(crate) store: Arc<dyn CredentialStore>,
+}
+
+/// The stored form: with its kind, so that one write changes both.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    kind: String,
+    secret: Zeroizing<String>,
+}
+
+impl Record {
+    fn new(kind: CredentialKind, secret: &Secret) -> Result<Self> {
+        // Checked now, and not in the first run.
+        kind.check(secret)?;
+        let kind = KINDS.iter().find(|(known, _)| *known == kind).map_or("", |(_, name)| name);
+        let secret = secret.expose_str()?.to_owned().into();
+        Ok(Self { kind: kind.to_owned(), secret })
+    }
+
+    fn read(stored: &Secret) -> Result<Self> {
+        serde_json::from_slice(stored.expose()).map_err(|_| {
+            let line = "what is kept of the model's credential does not read: `ccc config clear --model`, and set it anew";
+            Error::new(ErrorKind::Corrupt, line)
+        })
+    }
+
+    fn write(&self) -> Result<Secret> {
+        serde_json::to_vec(self).map(Secret::new).map_err(|e| {
+            Error::new(ErrorKind::Unexpected, "a credential that is no JSON").with_source(e)
+        })
+    }
+
+    /// Copies the credential into a store in memory, which later changes of the record do not
+    /// affect.
+    async fn into_memory(self) -> Result<ModelCredential> {
+        let kind = KINDS.iter().find(|(_, name)| *name == self.kind).map(|(kind, _)| *kind);
+        let kind = kind.ok_or_else(|| {
+            let line = format!(
+                "the model's credential is a {}, which this version does not know",
+                self.kind
+            );
+            Error::new(ErrorKind::Corrupt, line)
+        })?;
+        let name = CredentialKey::new(format!("model/{}", self.kind))?;
+        let store = MemoryCredentialStore::default();
+        let secret = Secret::from(self.secret.as_str());
+        store.put(&name, &secret, Precondition::None).await?;
+        Ok(ModelCredential { kind, name, store: Arc::new(store) })
+    }
+}
+
+fn name() -> Result<CredentialKey> {
+    CredentialKey::new("model/credential")
+}
+
+/// Returns the configured credential, which is not stored.
+pub(crate) async fn configured(config: &Config) -> Result<Option<ModelCredential>> {
+    let Some((kind, secret)) = config.model.credential()? else { return Ok(None) };
+    Record::new(kind, &secret)?.into_memory().await.map(Some)
+}
+
+/// Returns the configured credential, or else the stored one.
+pub(crate) async fn for_run(config: &Config) -> Result<Option<ModelCredential>> {
+    if let Some(configured) = configured(config).await? {
+        return Ok(Some(configured));
+    }
+    let Some(store) = credentials::open_existing(config).await? else { return Ok(None) };
+    match stored(&*store).await? {
+        Some(record) => record.into_memory().await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Returns the stored credential. If there is none, stores the configured one first.
+pub(crate) async fn for_service(
+    config: &Config,
+    store: &dyn CredentialStore,
+) -> Result<Option<ModelCredential>> {
+    let configured = config.model.credential();
+    if let Some(record) = stored(store).await? {
+        // A file that is gone is not needed any more.
+        if let Ok(Some((_, secret))) = configured
+            && secret.expose() != record.secret.as_bytes()
+        {
+            tracing::warn!(
+                "the model's credential that is configured is not the one that is kept, and is not used: change it \
+                 with `ccc config set`, or make it known anew after `ccc config clear --model`"
+            );
+        }
+        return record.into_memory().await.map(Some);
+    }
+    let Some((kind, secret)) = configured? else { return Ok(None) };
+    let record = Record::new(kind, &secret)?;
+    match store.put(&name()?, &record.write()?, Precondition::Absent).await {
+        // Another process was first.
+        Err(error) if error.kind() == ErrorKind::Conflict => match stored(store).await? {
+            Some(theirs) => theirs.into_memory().await.map(Some),
+            None => Err(error),
+        },
+        Err(error) => Err(error),
+        Ok(_) => {
+            tracing::info!("the model's credential is kept: it need no longer be configured");
+            record.into_memory().await.map(Some)
+        }
+    }
+}
+
+/// Reads the stored credential.
+async fn stored(store: &dyn CredentialStore) -> Result<Option<Record>> {
+    let stored = store.get(&name()?).await.map_err(|error| match error.kind() {
+        ErrorKind::Corrupt => {
+            let line = format!("{}: `ccc config clear --model` clears it", error.message());
+            Error::new(ErrorKind::Corrupt, line)
+        }
+        _ => error,
+    })?;
+    stored.map(|stored| Record::read(&stored.secret)).transpose()
+}
+
+/// Returns the kind of the stored credential.
+pub(crate) async fn stored_kind(store: &dyn CredentialStore) -> Result<Option<String>> {
+    Ok(stored(store).await?.map(|record| record.kind))
+}
+
+/// Stores a credential in place of the present one.
+pub(crate) async fn store(
+    store: &dyn CredentialStore,
+    kind: CredentialKind,
+    secret: &Secret,
+) -> Result<()> {
+    let record = Record::new(kind, secret)?.write()?;
+    store.put(&name()?, &record, Precondition::None).await.map(drop)
+}
+
+/// Removes the stored credential. Returns whether there was one.
+pub(crate) async fn clear(store: &dyn CredentialStore) -> Result<bool> {
+    let name = name()?;
+    // A damaged one can be removed too.
+    let there = !matches!(store.get(&name).await, Ok(None));
+    store.delete(&name).await.map(|()| there)
+}

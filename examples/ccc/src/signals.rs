@@ -1,0 +1,18 @@
+//! The signals that end the program.
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Returns at the next SIGINT or SIGTERM.
+pub(crate) async fn interrupted() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Runs on a host that fails: the comment that people read, and the leftovers.
+
+use ccc_github::emulator::Fault;
+
+use super::fixture::{Site, git};
+
+const FIX: &str = "command:sed -i s/3/2/ sum.txt";
+
+/// A run for the first issue under this condition, and how its comment must end up.
+async fn check(what: &str, expected: &str, arrange: impl AsyncFn(&Site)) -> Site {
+    let site = Site::start(FIX).await;
+    arrange(&site).await;
+    site.open_issue("The sum is wrong").await;
+    site.until(what, |site| site.comments().iter().any(|text| text.contains(expected))).await;
+    site.until("tokens are revoked", |site| site.github.tokens().iter().all(|t| t.revoked)).await;
+    site
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_is_not_taken_is_told_with_what_to_do() {
+    // spec: G7c
+    check("a protected branch", "let our account make branches", async |site| {
+        let words = "error: GH006: Protected branch update failed for refs/heads/claude/x.";
+        site.github.refuse_push(&site.repo, "claude/", words).await.unwrap();
+    })
+    .await;
+    check("a base that is gone", "which the work should go into, is gone", async |site| {
+        // Between the push and the pull request.
+        let body = r#"{"message":"Validation Failed","errors":[{"resource":"PullRequest","field":"base","code":"invalid"}]}"#;
+        site.github.inject(
+            Fault::on("POST", "/repos/octo/hello/pulls").body(422, "application/json", body),
+        );
+    })
+    .await;
+    check("no power for pull requests", "Pull requests: write", async |site| {
+        site.github.fail_next("POST", "/repos/octo/hello/pulls", 403, 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workflow_file_that_our_base_does_not_have_is_not_pushed() {
+    // spec: G7c
+    // The host refuses it whatever we think: our own policy would have, but for an App that is told
+    // to let such files through.
+    let dir = tempfile::TempDir::new().unwrap();
+    let script = dir.path().join("edit.sh");
+    std::fs::write(
+        &script,
+        "mkdir -p .github/workflows && echo 'on: push' > .github/workflows/x.yml\n",
+    )
+    .unwrap();
+    let agent = format!("command:sh {}", script.display());
+    let site = Site::start_with(&agent, &[("CCC_POLICY__PROTECTED_NAMES", "[]")]).await;
+    site.open_issue("Add a workflow").await;
+    let told = |site: &Site| site.comments().iter().any(|t| t.contains("changes a workflow file"));
+    site.until("the refusal is told", told).await;
+    assert_eq!(site.github.pull_requests(&site.repo).len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_moved_gets_its_pull_request() {
+    // spec: G8c
+    let site = Site::start(FIX).await;
+    // The delivery that comes late still has the old name.
+    let late = site.missed_issue("The sum is wrong").await;
+    site.github.rename(&site.repo, "renamed");
+    let (status, body) = site.deliver("issues", "late", &late).await;
+    assert_eq!(status, 202, "{body}");
+    let told = |site: &Site| site.comments().iter().any(|text| text.contains("Opened #2"));
+    site.until("the pull request is told of", told).await;
+    let pulls = site.github.pull_requests(&site.repo);
+    assert!(pulls[0].url.contains("/octo/renamed/pull/"), "{}", pulls[0].url);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_spent_on_what_cannot_take_the_work() {
+    // spec: W10a, G7c
+    for (what, arrange) in [
+        ("locked", (|site| site.github.set_issue_locked(&site.repo, 1, true)) as fn(&Site)),
+        ("deleted", |site| site.github.delete_issue(&site.repo, 1)),
+        ("archived", |site| site.github.set_archived(&site.repo, true)),
+        ("uninstalled", |site| site.github.uninstall("octo")),
+        ("suspended", |site| site.github.set_suspended("octo", true)),
+        ("repository deleted", |site| site.github.delete_repository(&site.repo)),
+    ] {
+        let site = Site::start("command:touch ran").await;
+        let late = site.missed_issue("Wrong").await;
+        arrange(&site);
+        let (status, body) = site.deliver("issues", "late", &late).await;
+        assert_eq!(status, 202, "{what}: {body}");
+        site.until(what, |site| site.service.log().contains("\"outcome\":")).await;
+        let log = site.service.log();
+        let cloned = site.github.calls().iter().any(|call| call.path.ends_with("/git-upload-pack"));
+        assert!(!cloned, "{what}: {log}");
+        assert_eq!(site.comments().len(), 0, "{what}");
+        let words = match what {
+            "locked" => "skipped: issue locked",
+            "deleted" => "skipped: issue gone",
+            "archived" => "the repository is archived",
+            "suspended" => "the App is suspended on octo",
+            _ => "the App is not installed on octo/hello, or there is no such repository",
+        };
+        assert!(log.contains(words), "{what}: {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_goes_well_makes_four_changes_and_the_reads_that_safety_needs() {
+    // spec: G10
+    let site = check("a pull request", "Opened #2", async |_| {}).await;
+    let calls = site.github.calls();
+    let mut seen: Vec<String> = calls
+        .iter()
+        .filter(|call| !call.path.contains(".git/"))
+        .map(|call| {
+            let path = call.path.replace("/repos/octo/hello", "");
+            let numbers = |part: &str| part.bytes().all(|b| b.is_ascii_digit()) && part.len() > 3;
+            let path: Vec<_> = path.split('/').map(|p| if numbers(p) { "N" } else { p }).collect();
+            format!("{} {}", call.method, path.join("/"))
+        })
+        .collect();
+    seen.sort();
+    let mut expected = [
+        // The four.
+        ("POST /issues/1/reactions", 1),
+        ("POST /issues/1/comments", 1),
+        ("POST /pulls", 1),
+        ("PATCH /issues/comments/N", 1),
+        // Who asks, may they, is it still so, and where is it by now (X11, W10a, G8c).
+        ("GET /collaborators/writer/permission", 1),
+        ("GET /issues/1", 1),
+        ("GET ", 1),
+        // What was said before the event, for the agent; and whether our comment is there already
+        // (X12b, G7b). It is not looked for again when it is changed.
+        ("GET /issues/1/comments", 2),
+        // Whether the pull request is there already (G7a).
+        ("GET /pulls", 1),
+        // A token for each power, none of which outlives its use (G1a). With cached tokens the first
+        // two are not made.
+        ("GET /installation", 1),
+        ("POST /app/installations/N/access_tokens", 3),
+        ("DELETE /installation/token", 3),
+        // Who we are, once in the life of the process (G9).
+        ("GET /app", 1),
+        ("GET /users/ccc-app[bot]", 1),
+    ]
+    .into_iter()
+    .flat_map(|(call, times)| std::iter::repeat_n(call.to_owned(), times))
+    .collect::<Vec<_>>();
+    expected.sort();
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_somebody_took_is_left_to_them() {
+    // spec: G7c
+    let dir = tempfile::TempDir::new().unwrap();
+    let go = dir.path().join("go");
+    let wait = format!("until [ -e {} ]; do sleep 0.02; done", go.display());
+    let site = Site::start(&format!("command:sh -c '{wait}; sed -i s/3/2/ sum.txt'")).await;
+    site.open_issue("Wrong").await;
+    // The branch's name is the run's; somebody who learns it from the greeting takes it.
+    site.until("the greeting", |site| site.comments().iter().any(|text| text.contains("Working")))
+        .await;
+    let greeting = site.comments()[0].clone();
+    let run = greeting.split('`').nth(1).unwrap().to_owned();
+    let branch = format!("claude/issue-1-{}", &run[run.len() - 8..]);
+    site.github.write_file(&site.repo, &branch, ("theirs", b"theirs")).await.unwrap();
+    std::fs::write(&go, "").unwrap();
+    site.until("the refusal is told", |site| {
+        site.comments().iter().any(|text| text.contains("taken by somebody else"))
+    })
+    .await;
+    assert_eq!(site.file(&branch, "theirs"), "theirs");
+    assert_eq!(site.github.pull_requests(&site.repo).len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_was_taken_and_not_answered_is_one_branch_and_one_pull_request() {
+    // spec: X9, G7a
+    let site = check("a pull request", "Opened #2", async |site| {
+        let push = Fault::on("POST", "/octo/hello.git/git-receive-pack");
+        site.github.inject(push.cut().after_the_effect());
+        site.github.inject(Fault::on("POST", "/repos/octo/hello/pulls").cut().after_the_effect());
+    })
+    .await;
+    assert_eq!(site.github.pull_requests(&site.repo).len(), 1);
+    let heads = git(site.dir.path(), &["ls-remote", "--heads", &site.github.git_url(&site.repo)]);
+    assert_eq!(heads.lines().count(), 2, "main, and one branch: {heads}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_shows_a_token_however_much_it_shows() {
+    // spec: S6b
+    let site = Site::start_with(FIX, &[("CCC_LOG", "trace")]).await;
+    // Also when calls fail, and errors are told.
+    site.github.inject(Fault::on("GET", "/repos/octo/hello/issues").status(502));
+    site.github.inject(Fault::on("POST", "/repos/octo/hello/pulls").status(500).after_the_effect());
+    site.github.inject(Fault::on("DELETE", "/installation/token").status(400));
+    site.open_issue("The sum is wrong").await;
+    site.until("a pull request", |site| {
+        site.comments().iter().any(|text| text.contains("Opened #2"))
+    })
+    .await;
+    let log = site.service.log();
+    assert!(log.contains("TRACE") && log.contains("could not be revoked"), "{log}");
+    // Of a token, a JWT, git's header for a token, the private key, the webhook's secret.
+    for secret in ["ghs_", "eyJ", "eC1hY2Nlc3MtdG9rZW", "BEGIN RSA", super::fixture::SECRET] {
+        let shown = log.lines().find(|line| line.contains(secret));
+        assert_eq!(shown, None, "{secret}");
+    }
+    let said = site.comments().join("\n") + &site.github.pull_requests(&site.repo)[0].body;
+    assert!(!said.contains("ghs_"), "{said}");
+}

@@ -1,0 +1,24 @@
+//! The time in a Worker.
+
+use std::time::Duration;
+
+use ccc_core::{Clock, async_trait};
+use jiff::Timestamp;
+use worker::Delay;
+
+/// The clock and the timers of the Workers runtime.
+#[derive(Debug)]
+pub(crate) struct WorkerClock;
+
+#[async_trait(?Send)]
+impl Clock for WorkerClock {
+    fn now(&self) -> Timestamp {
+        let now = i64::try_from(worker::Date::now().as_millis()).ok();
+        now.and_then(|now| Timestamp::from_millisecond(now).ok()).unwrap_or_default()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        // A timer may fire by less than one of its milliseconds too early.
+        Delay::from(duration + Duration::from_millis(1)).await;
+    }
+}
