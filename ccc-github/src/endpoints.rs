@@ -4,7 +4,7 @@ use ccc_core::event::RepoRef;
 use ccc_core::{Error, ErrorKind, Result};
 use url::{Host, Url};
 
-use crate::payload::is_name;
+use crate::accounts::is_name;
 
 /// The addresses of one GitHub (spec: G8a).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::accounts::User;
 use crate::client::{Call, Client, page, parse};
 use crate::endpoints::Endpoints;
+use crate::errors::{not_found, permission_denied};
 use crate::fault::Fault;
 #[cfg(target_arch = "wasm32")]
 use crate::http::FetchHttp;
@@ -22,7 +24,6 @@ use crate::http::Http;
 use crate::http::ReqwestHttp;
 use crate::jwt::AppKey;
 use crate::pace::Pacing;
-use crate::payload::actor_kind;
 use crate::token::{Kept, Tokens, Us};
 
 mod comments;
@@ -240,29 +241,6 @@ impl GitHub {
             app: Some(app.id),
         })
     }
-}
-
-/// An account as the REST API shows it.
-#[derive(Deserialize)]
-struct User {
-    id: u64,
-    login: String,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-}
-
-impl From<User> for Actor {
-    fn from(user: User) -> Self {
-        Self { kind: actor_kind(user.kind.as_deref()), id: user.id, login: user.login }
-    }
-}
-
-fn not_found(line: String) -> Error {
-    Error::new(ErrorKind::NotFound, line)
-}
-
-fn not_allowed(line: String) -> Error {
-    Error::new(ErrorKind::PermissionDenied, line)
 }
 
 /// The text, at most `limit` characters of it; what is left out is said (GitHub takes 65 536; spec:

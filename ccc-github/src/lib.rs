@@ -1,19 +1,18 @@
 #![doc = include_str!("../README.md")]
 
+mod accounts;
 mod admin;
 mod apps;
 mod client;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 mod endpoints;
+mod errors;
 mod fault;
 mod host;
 pub mod http;
 mod jwt;
 mod pace;
-mod payload;
-#[cfg(feature = "axum")]
-mod router;
 mod token;
 pub mod webhook;
 
@@ -28,5 +27,5 @@ pub use host::{GitHub, GitHubBuilder};
 pub use jwt::{AppKey, app_jwt};
 pub use pace::Pacing;
 #[cfg(feature = "axum")]
-pub use router::router;
+pub use webhook::router;
 pub use webhook::{Secrets, Webhook};

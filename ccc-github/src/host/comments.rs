@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use jiff::Timestamp;
 
 use super::*;
-use crate::payload::ghost;
+use crate::accounts::ghost;
 
 /// The longest comment that GitHub takes, in characters.
 const MAX_COMMENT: usize = 65_536;
@@ -238,11 +238,11 @@ pub(super) fn issue_is_off(fault: Fault, repo: &RepoRef, number: u64) -> Error {
     match fault.status() {
         Some(StatusCode::GONE) => not_found(format!("{issue} was deleted ({fault})")),
         Some(StatusCode::NOT_FOUND) => not_found(format!("{issue} is not there ({fault})")),
-        Some(StatusCode::FORBIDDEN) if fault.says("locked") => not_allowed(format!(
+        Some(StatusCode::FORBIDDEN) if fault.says("locked") => permission_denied(format!(
             "{issue} is locked: unlock the conversation, and ask again ({fault})"
         )),
         Some(StatusCode::FORBIDDEN) if fault.says("archived") => {
-            not_allowed(format!("{repo} is archived: nothing can be written there ({fault})"))
+            permission_denied(format!("{repo} is archived: nothing can be written there ({fault})"))
         }
         _ => fault.into(),
     }

@@ -9,7 +9,7 @@ use http::Method;
 use jiff::Timestamp;
 
 use super::*;
-use crate::payload::is_wanted;
+use crate::webhook::payload::is_wanted;
 
 /// Pages of 100: GitHub keeps three days, which a busy App fills.
 const MAX_LOG_PAGES: usize = 50;

@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 
 use super::comments::issue_is_off;
 use super::*;
-use crate::payload::{ghost, is_name};
+use crate::accounts::{ghost, is_name};
 
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::Secrets;
+use crate::webhook::signature::Secrets;
 
 type Answer = fn() -> Result<Admission>;
 

@@ -1,4 +1,4 @@
-//! The webhook's HTTP route, to mount anywhere.
+//! The HTTP route of the webhook, as an axum router to mount anywhere.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,25 +17,29 @@ use futures_util::future::{Either, select};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::webhook::{MAX_BODY, RawDelivery, Received, Rejection, Webhook};
+use crate::webhook::delivery::{MAX_BODY, RawDelivery, Received};
+use crate::webhook::receive::Webhook;
+use crate::webhook::rejection::Rejection;
 
 #[cfg(test)]
 mod tests;
 
-/// How long the whole body may take to arrive (spec: W1b): GitHub gives up after ten seconds.
-const READ_DEADLINE: Duration = Duration::from_secs(8);
-/// How long we ask a host to wait when the intake does not say.
+/// The time within which the whole body must arrive (spec: W1b). GitHub gives up after ten seconds.
+const BODY_DEADLINE: Duration = Duration::from_secs(8);
+/// The wait that is asked for with a 503 when the intake names none.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
-/// What bodies may take together, in bytes: a stranger can send as many as they like.
+/// The most bytes that unverified bodies may use together; anybody can send any number of them.
 const MAX_UNVERIFIED: usize = 256 << 20;
-/// The step in which that is handed out.
-const ROOM_UNIT: usize = 256 << 10;
+/// The unit, in bytes, in which that memory is allotted.
+const MEMORY_UNIT: usize = 256 << 10;
 
-/// `POST /webhook/github`: verifies, hands the event to `intake`, and answers 2xx only for what the
-/// intake has kept (spec: W1a–W5c). Errors are `{"error": "…"}`.
+/// Creates a router with the route `POST /webhook/github`.
+///
+/// It verifies a delivery and passes the event to `intake`. It answers 2xx only for an event that the
+/// intake has stored (spec: W1a–W5c). Errors are `{"error": "…"}`.
 pub fn router(webhook: Arc<Webhook>, intake: Arc<dyn Intake>, clock: Arc<dyn Clock>) -> Router {
-    let room = Arc::new(Semaphore::new(MAX_UNVERIFIED / ROOM_UNIT));
-    let parts = Parts { webhook, intake, clock, room };
+    let memory = Arc::new(Semaphore::new(MAX_UNVERIFIED / MEMORY_UNIT));
+    let parts = Parts { webhook, intake, clock, memory };
     Router::new().route("/webhook/github", post(receive).fallback(wrong_method)).with_state(parts)
 }
 
@@ -44,8 +48,8 @@ struct Parts {
     webhook: Arc<Webhook>,
     intake: Arc<dyn Intake>,
     clock: Arc<dyn Clock>,
-    /// For bodies whose signature has not passed yet.
-    room: Arc<Semaphore>,
+    /// The memory for bodies whose signature has not passed yet.
+    memory: Arc<Semaphore>,
 }
 
 async fn wrong_method() -> Response {
@@ -57,7 +61,7 @@ async fn wrong_method() -> Response {
 
 async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
-    // What can be refused by its head alone takes no room.
+    // What can be refused by its head alone uses no memory.
     if let Some(refusal) = too_large_by_head(&head.headers) {
         return refusal;
     }
@@ -67,7 +71,7 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
     if parts.webhook.is_waiting() {
         return busy(&Rejection::Waiting.to_string(), RETRY_AFTER);
     }
-    let (body, _room) = match read(body, &parts).await {
+    let (body, _memory) = match read(body, &parts).await {
         Ok(read) => read,
         Err(response) => return response,
     };
@@ -115,7 +119,7 @@ fn too_large_by_head(headers: &HeaderMap) -> Option<Response> {
 async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Response> {
     let whole = std::pin::pin!(async {
         let mut chunks = body.into_data_stream();
-        let (mut whole, mut room) = (BytesMut::new(), Vec::new());
+        let (mut whole, mut memory) = (BytesMut::new(), Vec::new());
         while let Some(chunk) = chunks.next().await {
             let chunk =
                 chunk.map_err(|_| refuse(StatusCode::BAD_REQUEST, "the body could not be read"))?;
@@ -123,18 +127,19 @@ async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePer
                 return Err(too_large());
             }
             whole.extend_from_slice(&chunk);
-            while room.len() * ROOM_UNIT < whole.len() {
-                let unit = Arc::clone(&parts.room).try_acquire_owned();
-                room.push(unit.map_err(|_| busy("too much is in flight", RETRY_AFTER))?);
+            while memory.len() * MEMORY_UNIT < whole.len() {
+                let unit = Arc::clone(&parts.memory).try_acquire_owned();
+                memory.push(unit.map_err(|_| busy("too much is in flight", RETRY_AFTER))?);
             }
         }
-        Ok((whole.freeze(), room))
+        Ok((whole.freeze(), memory))
     });
     // `select` polls its first argument first: what has arrived is never late.
-    match select(whole, parts.clock.sleep(READ_DEADLINE)).await {
+    match select(whole, parts.clock.sleep(BODY_DEADLINE)).await {
         Either::Left((whole, _)) => whole,
         Either::Right(_) => {
-            Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body took longer than 8 seconds"))
+            let line = format!("the body took longer than {} seconds", BODY_DEADLINE.as_secs());
+            Err(refuse(StatusCode::REQUEST_TIMEOUT, &line))
         }
     }
 }

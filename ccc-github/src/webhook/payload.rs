@@ -1,15 +1,28 @@
-//! What GitHub's JSON means: only the fields that are used, borrowed from the body where they can
-//! be (GitHub docs, "Webhook events and payloads": `issues`, `issue_comment`).
+//! The JSON of a delivery: only the fields that are used, borrowed from the body where they can be
+//! (GitHub docs, "Webhook events and payloads": `issues`, `issue_comment`).
 
 use std::borrow::Cow;
 
-use ccc_core::event::{Actor, ActorKind, IssueEvent, IssueSnapshot, RepoRef, Trigger};
+use ccc_core::event::{Actor, IssueEvent, IssueSnapshot, RepoRef, Trigger};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::webhook::Rejection;
+use crate::accounts::{actor_kind, ghost, is_name};
 
-/// Whether a delivery of this event and action can become an [`IssueEvent`].
+/// A payload that differs from GitHub's documentation, with the place and never with a value of it.
+#[derive(Debug)]
+pub(crate) struct Malformed(pub(crate) String);
+
+/// The classification of a payload.
+#[derive(Debug)]
+pub(crate) enum Classified {
+    /// An event that may start a run.
+    Relevant(Box<IssueEvent>),
+    /// An event that starts no run, with the part of it that decides that.
+    Irrelevant(&'static str),
+}
+
+/// Returns whether a delivery of this event and action can become an [`IssueEvent`].
 pub(crate) fn is_wanted(event: &str, action: Option<&str>) -> bool {
     matches!(
         (event, action),
@@ -18,8 +31,8 @@ pub(crate) fn is_wanted(event: &str, action: Option<&str>) -> bool {
     )
 }
 
-/// The `action` of any payload; most events have one.
-pub(crate) fn action(json: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
+/// Returns the `action` of a payload of any event; most events have one.
+pub(crate) fn action(json: &str) -> Result<Option<Cow<'_, str>>, Malformed> {
     #[derive(Deserialize)]
     struct Any<'a> {
         #[serde(borrow)]
@@ -28,14 +41,10 @@ pub(crate) fn action(json: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
     parse::<Any<'_>>(json).map(|any| any.action)
 }
 
-/// The event, or why it is none that we act on.
-pub(crate) fn issue_event(
-    event: &str,
-    json: &str,
-    host: &str,
-) -> Result<Result<IssueEvent, &'static str>, Rejection> {
+/// Returns the event of a payload, or the reason why it starts no run.
+pub(crate) fn issue_event(event: &str, json: &str, host: &str) -> Result<Classified, Malformed> {
     if !matches!(event, "issues" | "issue_comment") {
-        return action(json).map(|_| Err("event"));
+        return action(json).map(|_| Classified::Irrelevant("event"));
     }
     // At once, and not the action first: what is read twice costs twice.
     let payload: Payload<'_> = match parse(json) {
@@ -46,16 +55,16 @@ pub(crate) fn issue_event(
             return if is_wanted(event, action.as_deref()) {
                 Err(error)
             } else {
-                Ok(Err("action"))
+                Ok(Classified::Irrelevant("action"))
             };
         }
     };
     let action = payload.action.as_deref();
     if !is_wanted(event, action) {
-        return Ok(Err("action"));
+        return Ok(Classified::Irrelevant("action"));
     }
     if payload.issue.pull_request.is_some() {
-        return Ok(Err("pull request"));
+        return Ok(Classified::Irrelevant("pull request"));
     }
     let opened_via = via(&payload.issue.performed_via_github_app);
     // On a later event the issue still names the App that opened it, which says nothing about who
@@ -81,16 +90,16 @@ pub(crate) fn issue_event(
         }
         (_, _, None) => return Err(missing("comment")),
     };
-    Ok(Ok(IssueEvent {
+    Ok(Classified::Relevant(Box::new(IssueEvent {
         repo: payload.repository.repo_ref(host)?,
         issue: payload.issue.snapshot()?,
         trigger,
         actor: payload.sender.actor("sender")?,
         via_app,
-    }))
+    })))
 }
 
-fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Rejection> {
+fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Malformed> {
     // Only serde's own words and the place: a type error would quote the value.
     serde_json::from_str(json).map_err(|error| {
         let what = match error.classify() {
@@ -98,16 +107,16 @@ fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Rejection> {
             _ => "not JSON",
         };
         let (line, column) = (error.line(), error.column());
-        Rejection::Malformed(format!("{what}, line {line} column {column}"))
+        Malformed(format!("{what}, line {line} column {column}"))
     })
 }
 
-fn missing(field: &str) -> Rejection {
-    Rejection::Malformed(format!("`{field}` is missing or not what GitHub allows"))
+fn missing(field: &str) -> Malformed {
+    Malformed(format!("`{field}` is missing or not what GitHub allows"))
 }
 
 /// GitHub refuses NUL in every text; the host's database and command lines could not carry it.
-fn text(text: Cow<'_, str>, field: &str) -> Result<String, Rejection> {
+fn text(text: Cow<'_, str>, field: &str) -> Result<String, Malformed> {
     if text.contains('\0') {
         return Err(missing(field));
     }
@@ -194,7 +203,7 @@ struct App {
 }
 
 impl Issue<'_> {
-    fn snapshot(self) -> Result<IssueSnapshot, Rejection> {
+    fn snapshot(self) -> Result<IssueSnapshot, Malformed> {
         let author = match self.user {
             Some(user) => user.actor("issue.user")?,
             None => ghost(),
@@ -210,7 +219,7 @@ impl Issue<'_> {
 }
 
 impl Repository<'_> {
-    fn repo_ref(self, host: &str) -> Result<RepoRef, Rejection> {
+    fn repo_ref(self, host: &str) -> Result<RepoRef, Malformed> {
         let (owner, name) = (self.owner.login, self.name);
         if !is_name(&owner) || !is_name(&name) {
             return Err(missing("repository"));
@@ -225,31 +234,11 @@ impl Repository<'_> {
 }
 
 impl Account<'_> {
-    fn actor(self, field: &str) -> Result<Actor, Rejection> {
+    fn actor(self, field: &str) -> Result<Actor, Malformed> {
         Ok(Actor {
             id: self.id,
             login: text(self.login, field)?,
             kind: actor_kind(self.kind.as_deref()),
         })
     }
-}
-
-/// Only what GitHub itself calls a user is a person (spec: G9).
-pub(crate) fn actor_kind(kind: Option<&str>) -> ActorKind {
-    match kind {
-        Some("User") => ActorKind::User,
-        _ => ActorKind::Bot,
-    }
-}
-
-/// Who stands for an account that was deleted (GitHub docs, "Deleting your personal account").
-pub(crate) fn ghost() -> Actor {
-    Actor { id: 10_137, login: "ghost".to_owned(), kind: ActorKind::Bot }
-}
-
-/// Whether it can be an account's or a repository's name: nothing that changes a URL or a path.
-pub(crate) fn is_name(name: &str) -> bool {
-    (1..=100).contains(&name.len())
-        && !matches!(name, "." | "..")
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
