@@ -1,8 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod accounts;
-mod admin;
-mod apps;
+mod app_config;
 mod client;
 #[cfg(feature = "emulator")]
 pub mod emulator;
@@ -13,6 +12,7 @@ mod host;
 pub mod http;
 mod jwt;
 mod pace;
+mod secret_record;
 mod token;
 pub mod webhook;
 
@@ -20,8 +20,9 @@ pub mod webhook;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use getrandom_02 as _;
 
-pub use admin::{AdminToken, Admitted};
-pub use apps::{App, AppChange, AppView, Apps, ConfigAnswer, MAX_CONFIG};
+pub use app_config::{
+    AdminToken, Admitted, App, AppChange, AppView, Apps, ConfigAnswer, MAX_CONFIG,
+};
 pub use endpoints::Endpoints;
 pub use host::{GitHub, GitHubBuilder};
 pub use jwt::{AppKey, app_jwt};

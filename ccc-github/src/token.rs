@@ -13,7 +13,6 @@ use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use crate::apps;
 use crate::client::{Call, Client, Identity};
 use crate::endpoints::Endpoints;
 use crate::fault::Fault;

@@ -71,7 +71,7 @@ const GRANTS: [(Grant, &str); 3] =
 
 impl Kept {
     pub(crate) fn new(store: Arc<dyn CredentialStore>, host: &str, holder: &str) -> Result<Self> {
-        let everybody = format!("{}tokens/", apps::prefix(host));
+        let everybody = format!("{}tokens/", crate::secret_record::prefix(host));
         let kept = Self { store, prefix: format!("{everybody}{holder}/"), everybody };
         // Said now, and not with the first token.
         kept.name((u64::MAX, Grant::Publish))?;

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::KeptApp;
 
 /// How long a body may take to arrive.
-const READ_WITHIN: Duration = Duration::from_secs(8);
+const BODY_DEADLINE: Duration = Duration::from_secs(8);
 
 /// `GET`, `POST` and `DELETE` of `/config`. What was changed is used when this has answered, which says what that is:
 /// `usedAppId`.
@@ -43,8 +43,9 @@ pub(crate) async fn config(State(app): State<Arc<KeptApp>>, request: Request<Bod
     }
     let body = tokio::select! {
         body = read(body) => body,
-        () = SystemClock.sleep(READ_WITHIN) => {
-            Err(refuse(StatusCode::REQUEST_TIMEOUT, "the body took longer than 8 seconds"))
+        () = SystemClock.sleep(BODY_DEADLINE) => {
+            let line = format!("the body took longer than {} seconds", BODY_DEADLINE.as_secs());
+            Err(refuse(StatusCode::REQUEST_TIMEOUT, &line))
         }
     };
     let body = match body {
@@ -58,7 +59,7 @@ pub(crate) async fn config(State(app): State<Arc<KeptApp>>, request: Request<Bod
             app.look().await;
         }
         if answer.status.is_success() {
-            answer.body["usedAppId"] = json!(app.app_id());
+            answer = answer.with_field("usedAppId", app.app_id());
         }
         answer.into_response().map(Body::from)
     };

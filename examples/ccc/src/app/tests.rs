@@ -25,8 +25,8 @@ fn over(store: Arc<dyn CredentialStore>, chosen: Option<u64>) -> KeptApp {
 }
 
 fn app(number: u64, secret: &str) -> AppChange {
-    let change = AppChange::new(number).private_key(&Secret::from(KEY)).unwrap();
-    change.webhook_secret(Secret::from(secret)).unwrap()
+    let change = AppChange::new(number).with_private_key(&Secret::from(KEY)).unwrap();
+    change.with_webhook_secret(Secret::from(secret)).unwrap()
 }
 
 #[tokio::test]

@@ -1,22 +1,23 @@
-//! What an operator shows to be let in.
+//! The admin token, which authorizes requests to `/config`.
 
 use std::fmt;
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
-use ccc_core::{Error, ErrorKind, Result, Secret};
+use ccc_core::{Error, ErrorKind, Remedy, Result, Secret};
 use hmac::{Hmac, KeyInit as _, Mac};
 use http::{HeaderMap, header};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// Shorter than this, bytes, a token could be guessed from its digest.
-const MIN: usize = 32;
+/// The least length of a token in bytes: a shorter one could be guessed from its digest.
+const MIN_LENGTH: usize = 32;
 
-/// That somebody was let in: only [`AdminToken::admits`] says so.
+/// A proof that a request was authorized. Only [`AdminToken::admits`] creates it.
 #[derive(Clone, Copy, Debug)]
 pub struct Admitted(());
 
-/// The token that an operator sends as `Authorization: Bearer …`, as a digest: whoever reads that cannot send it.
+/// The digest of the token that an operator sends as `Authorization: Bearer …`. The token cannot be
+/// computed from it.
 ///
 /// ```
 /// use ccc_github::AdminToken;
@@ -40,7 +41,7 @@ impl fmt::Debug for AdminToken {
 }
 
 impl AdminToken {
-    /// Makes one: the text, for the operator alone, and what is kept of it.
+    /// Generates a token, and returns its text for the operator and its digest to store.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] when the system has no random bytes.
@@ -54,28 +55,29 @@ impl AdminToken {
         Ok((text, token))
     }
 
-    /// One that somebody else made.
+    /// Creates the digest of an existing token.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] when it has fewer than 32 characters.
     pub fn new(token: &Secret) -> Result<Self> {
-        if token.expose().len() < MIN {
-            let line = "an admin token has 32 characters or more: `ccc keygen` makes one";
-            return Err(Error::new(ErrorKind::InvalidInput, line));
+        if token.expose().len() < MIN_LENGTH {
+            let line = "an admin token must have at least 32 characters: generate one";
+            let error = Error::new(ErrorKind::InvalidInput, line);
+            return Err(error.with_remedy(Remedy::GenerateKey));
         }
         Ok(Self(digest(token.expose()).finalize().into_bytes().into()))
     }
 
-    /// As it is kept: 64 hex digits.
+    /// Returns the digest as a record to store: 64 hex digits.
     #[must_use]
     pub fn to_record(self) -> Secret {
         Secret::from(hex::encode(self.0))
     }
 
-    /// From what was kept.
+    /// Reads the digest from a stored record.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] when that is no digest.
+    /// [`ErrorKind::Corrupt`] for a record that is not a digest.
     pub fn from_record(record: &Secret) -> Result<Self> {
         let mut digest = [0; 32];
         hex::decode_to_slice(record.expose(), &mut digest).map_err(|_| {
@@ -84,23 +86,23 @@ impl AdminToken {
         Ok(Self(digest))
     }
 
-    /// Lets a request with these headers in, when it is the operator's. Takes as long for a token that is almost right
-    /// as for any other.
+    /// Checks the `Authorization` header of a request. The comparison takes constant time.
     #[must_use]
     pub fn admits(&self, headers: &HeaderMap) -> Option<Admitted> {
-        let mut all = headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(value), None) = (all.next(), all.next()) else { return None };
-        // RFC 9110 §11.1: a scheme is written in any case.
-        let token = value
-            .as_bytes()
-            .split_at_checked(7)
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "));
-        let (_, token) = token?;
-        digest(token).verify_slice(&self.0).ok().map(|()| Admitted(()))
+        digest(bearer(headers)?).verify_slice(&self.0).ok().map(|()| Admitted(()))
     }
 }
 
-/// A token has 256 random bits, so one round is enough; a MAC, because it is compared in constant time.
+/// Returns the token of the only `Authorization` header, if its scheme is `Bearer`.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (all.next(), all.next()) else { return None };
+    // RFC 9110 §11.1: a scheme is written in any case.
+    let split = value.as_bytes().split_at_checked(7);
+    split.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer ")).map(|(_, token)| token)
+}
+
+/// Starts the digest of a token. A token has 256 random bits, so one round is enough; a MAC, because it is compared in constant time.
 fn digest(token: &[u8]) -> Hmac<Sha256> {
     // A key of any length will do for HMAC: its error is for other algorithms.
     let mut mac = Hmac::<Sha256>::new(&Default::default());

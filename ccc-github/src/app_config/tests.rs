@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ccc_core::async_trait;
-use ccc_core::credential::{StoredSecret, Version};
+use std::sync::Arc;
 
+use ccc_core::credential::{Precondition, StoredSecret, Version};
+use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, async_trait};
 use serde_json::{Value, json};
 
+use super::apps::MAX_ATTEMPTS;
+use super::record::digits;
 use super::*;
 
 const KEY: &str = include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem");
@@ -18,7 +21,7 @@ const OLD: &str = "hunter2-old-hook";
 const NEW: &str = "hunter2-new-hook";
 
 #[derive(Debug, Default)]
-struct Kept {
+struct FakeStore {
     records: Mutex<BTreeMap<CredentialKey, (u64, Secret)>>,
     /// So many writers are quicker than the next ones.
     quicker: AtomicUsize,
@@ -27,7 +30,7 @@ struct Kept {
 }
 
 #[async_trait]
-impl CredentialStore for Kept {
+impl CredentialStore for FakeStore {
     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>> {
         let found = self.records.lock().unwrap().get(key).cloned();
         Ok(found.map(|(version, secret)| StoredSecret { secret, version: Version(version) }))
@@ -68,9 +71,9 @@ impl CredentialStore for Kept {
     }
 }
 
-fn apps() -> (Arc<Kept>, Apps) {
-    let kept = Arc::new(Kept::default());
-    (Arc::clone(&kept), Apps::new(kept, "github.example.org:8443"))
+fn apps() -> (Arc<FakeStore>, Apps) {
+    let store = Arc::new(FakeStore::default());
+    (Arc::clone(&store), Apps::new(store, "github.example.org:8443"))
 }
 
 fn change(json: Value) -> Result<AppChange> {
@@ -80,13 +83,13 @@ fn change(json: Value) -> Result<AppChange> {
 #[tokio::test]
 async fn an_app_is_made_changed_shown_and_cleared() {
     // spec: S10a, S10b
-    let (kept, apps) = apps();
+    let (store, apps) = apps();
     let made = json!({"appId": "7", "privateKey": KEY.replace('\n', "\\n"), "webhookSecret": OLD, "installationId": 11});
     let view = apps.change(&change(made).unwrap()).await.unwrap();
     assert_eq!((view.app_id, &*view.host), (7, "github.example.org:8443"));
     assert_eq!((&*view.private_key, &view.installation_ids), (FINGERPRINT, &vec![11]));
     assert_eq!(apps.list().await.unwrap(), [7]);
-    let record = kept.records.lock().unwrap().keys().next().unwrap().to_string();
+    let record = store.records.lock().unwrap().keys().next().unwrap().to_string();
     assert_eq!(record, "github/github.example.org_8443/7");
 
     let rotated = json!({"appId": 7, "webhookSecret": NEW, "installationId": "12"});
@@ -95,7 +98,7 @@ async fn an_app_is_made_changed_shown_and_cleared() {
     let app = apps.get(7).await.unwrap().unwrap();
     let secrets: Vec<_> = app.webhook_secrets.iter().map(|s| s.expose_str().unwrap()).collect();
     assert_eq!(secrets, [NEW, OLD], "the old one is valid until told");
-    crate::AppKey::from_pem(&app.private_key).unwrap();
+    crate::jwt::AppKey::from_pem(&app.private_key).unwrap();
 
     // The same once more changes nothing; an old one comes first again.
     apps.change(&change(json!({"appId": 7, "webhookSecret": OLD})).unwrap()).await.unwrap();
@@ -120,15 +123,15 @@ async fn an_app_is_made_whole_and_over_no_other() {
     // spec: S11a
     let (_, apps) = apps();
     let made = ["1", "2", "3"].into_iter().fold(AppChange::new(7), |change, secret| {
-        change.webhook_secret(Secret::from(secret)).unwrap()
+        change.with_webhook_secret(Secret::from(secret)).unwrap()
     });
-    let made = made.private_key(&Secret::from(KEY)).unwrap();
+    let made = made.with_private_key(&Secret::from(KEY)).unwrap();
     assert!(apps.make(&made).await.unwrap());
     let secrets = apps.get(7).await.unwrap().unwrap().webhook_secrets;
     let secrets: Vec<_> = secrets.iter().map(|secret| secret.expose_str().unwrap()).collect();
     assert_eq!(secrets, ["3", "2", "1"]);
     assert!(!apps.make(&made).await.unwrap(), "there is one");
-    let four = made.webhook_secret(Secret::from("4")).unwrap();
+    let four = made.with_webhook_secret(Secret::from("4")).unwrap();
     assert!(apps.clear(7).await.unwrap());
     apps.make(&four).await.unwrap_err();
     assert!(apps.get(7).await.unwrap().is_none(), "no part of it is kept");
@@ -137,8 +140,8 @@ async fn an_app_is_made_whole_and_over_no_other() {
 #[tokio::test]
 async fn several_apps_and_hosts_are_side_by_side() {
     // spec: S10a
-    let (kept, apps) = apps();
-    let elsewhere = Apps::new(Arc::clone(&kept) as _, "[::1]:3000");
+    let (store, apps) = apps();
+    let elsewhere = Apps::new(Arc::clone(&store) as _, "[::1]:3000");
     for number in [9, 10, 8] {
         let made = json!({"appId": number, "privateKey": KEY, "webhookSecret": OLD});
         apps.change(&change(made).unwrap()).await.unwrap();
@@ -177,14 +180,14 @@ async fn what_is_wrong_is_named_and_nothing_of_it_shown() {
         (json!({"appId": 7, "privateKey": KEY}), "is new: the field `webhookSecret` is missing"),
     ];
     for (json, expected) in cases {
-        let (kept, apps) = apps();
+        let (store, apps) = apps();
         let error = match change(json) {
             Err(error) => error,
             Ok(change) => apps.change(&change).await.expect_err(expected),
         };
         assert!(error.to_string().contains(expected), "{expected}: {error}");
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
-        assert!(kept.records.lock().unwrap().is_empty());
+        assert!(store.records.lock().unwrap().is_empty());
     }
     for bytes in [&b"hunter2"[..], b"", b"{\"appId\": 7, \"privateKey\": hunter2}", b"\xff"] {
         let error = AppChange::from_json(bytes).unwrap_err();
@@ -206,27 +209,27 @@ async fn what_is_wrong_is_named_and_nothing_of_it_shown() {
 #[tokio::test]
 async fn whoever_is_quicker_loses_nothing_and_what_is_damaged_stays() {
     // spec: S10b
-    let (kept, apps) = apps();
+    let (store, apps) = apps();
     let made = change(json!({"appId": 7, "privateKey": KEY, "webhookSecret": OLD})).unwrap();
-    kept.quicker.store(5, Ordering::Relaxed);
+    store.quicker.store(5, Ordering::Relaxed);
     apps.change(&made).await.unwrap();
-    kept.quicker.store(TRIES, Ordering::Relaxed);
+    store.quicker.store(MAX_ATTEMPTS, Ordering::Relaxed);
     let error = apps.change(&made).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    kept.quicker.store(0, Ordering::Relaxed);
+    store.quicker.store(0, Ordering::Relaxed);
     let key = apps.key(7).unwrap();
     for damaged in ["", "{}", r#"{"privateKey": 1}"#, "hunter2"] {
-        kept.records.lock().unwrap().insert(key.clone(), (9, Secret::from(damaged)));
+        store.records.lock().unwrap().insert(key.clone(), (9, Secret::from(damaged)));
         let error = apps.change(&made).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{damaged}");
         assert!(!format!("{error:?}").contains("hunter2"));
-        assert_eq!(kept.records.lock().unwrap()[&key].0, 9);
+        assert_eq!(store.records.lock().unwrap()[&key].0, 9);
     }
     assert!(apps.clear(7).await.unwrap(), "what cannot be read can be removed");
 }
 
-fn admitted() -> crate::Admitted {
-    let (token, known) = crate::AdminToken::generate().unwrap();
+fn admitted() -> super::Admitted {
+    let (token, known) = super::AdminToken::generate().unwrap();
     let mut headers = http::HeaderMap::new();
     let value = format!("Bearer {}", token.expose_str().unwrap());
     headers.insert(http::header::AUTHORIZATION, value.parse().unwrap());
@@ -285,7 +288,7 @@ async fn apps_are_shown_changed_and_cleared_over_http() {
 #[tokio::test]
 async fn what_is_wrong_with_a_store_is_told_from_what_is_wrong_with_a_request() {
     // spec: S12c, S8
-    let (kept, apps) = apps();
+    let (store, apps) = apps();
     let made = json!({"appId": 7, "privateKey": KEY, "webhookSecret": OLD}).to_string();
     let post = async |body: &str| {
         apps.answer(admitted(), &http::Method::POST, None, body.as_bytes()).await
@@ -296,14 +299,14 @@ async fn what_is_wrong_with_a_store_is_told_from_what_is_wrong_with_a_request() 
         (ErrorKind::TimedOut, 503),
         (ErrorKind::Corrupt, 500),
     ] {
-        *kept.fails.lock().unwrap() = Some(fails);
+        *store.fails.lock().unwrap() = Some(fails);
         assert_eq!(post(&made).await.status, status, "{fails}");
     }
-    *kept.fails.lock().unwrap() = None;
+    *store.fails.lock().unwrap() = None;
     // One that is damaged hides no other, and can be taken away.
     assert_eq!(post(&made).await.status, 200);
     let damaged = (1, Secret::from("hunter2"));
-    kept.records.lock().unwrap().insert(apps.key(8).unwrap(), damaged);
+    store.records.lock().unwrap().insert(apps.key(8).unwrap(), damaged);
     let shown = apps.answer(admitted(), &http::Method::GET, None, b"").await;
     assert_eq!((shown.status.as_u16(), &shown.body["apps"][0]["appId"]), (200, &json!(7)));
     let error = shown.body["apps"][1]["error"].as_str().unwrap();
@@ -330,7 +333,10 @@ async fn a_key_that_can_be_signed_with_can_be_shown_however_its_lines_are_broken
         assert_eq!(apps.view(7).await.unwrap().unwrap().private_key, FINGERPRINT);
     }
     let large = Secret::from("hunter2".repeat(10_000));
-    let error = AppChange::new(7).webhook_secret(large.clone()).unwrap_err();
+    let error = AppChange::new(7).with_webhook_secret(large.clone()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded);
-    assert_eq!(AppChange::new(7).private_key(&large).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    assert_eq!(
+        AppChange::new(7).with_private_key(&large).unwrap_err().kind(),
+        ErrorKind::LimitExceeded
+    );
 }

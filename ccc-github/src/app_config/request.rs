@@ -1,24 +1,25 @@
-//! What somebody says of an App.
+//! A requested change to a stored App, and its JSON: the body of `POST /config`.
 
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
-use super::App;
+use crate::app_config::record::App;
+use crate::errors::invalid_input;
 use crate::jwt::{AppKey, plain};
 
-/// The most bytes of a change, and of what it brings.
-pub(super) const MAX: usize = 64 << 10;
+/// The most bytes of the body of a request to `/config`, and of each secret in it.
+pub const MAX_CONFIG: usize = 64 << 10;
 
 const FIELDS: [&str; 5] =
     ["appId", "privateKey", "webhookSecret", "installationId", "forgetOldSecrets"];
 
-/// What is to be made of an App, or changed of it. Checked: its private key parses.
+/// A requested change to a stored App, or a new App. Its private key has been parsed.
 #[derive(Clone, Debug)]
 pub struct AppChange {
     pub(super) app_id: u64,
     private_key: Option<Secret>,
-    /// The newest first.
+    /// The added secrets, the newest first.
     webhook_secrets: Vec<Secret>,
     installation_ids: Installations,
     forget_old_secrets: bool,
@@ -31,7 +32,7 @@ enum Installations {
     These(Vec<u64>),
 }
 
-/// What somebody sent. Its texts are wiped when it goes.
+/// The fields of a request. Their texts are wiped when it is dropped.
 struct Wiped(Map<String, Value>);
 
 impl Drop for Wiped {
@@ -45,19 +46,15 @@ impl Drop for Wiped {
 }
 
 fn bounded(what: &str, secret: &Secret) -> Result<()> {
-    if secret.expose().len() > MAX {
+    if secret.expose().len() > MAX_CONFIG {
         let line = format!("the {what} has more than 64 KiB");
         return Err(Error::new(ErrorKind::LimitExceeded, line));
     }
     Ok(())
 }
 
-fn invalid(line: &str) -> Error {
-    Error::new(ErrorKind::InvalidInput, line)
-}
-
 impl AppChange {
-    /// A change of the App with that number that changes nothing yet.
+    /// Creates a change to the App of that number. It changes nothing yet.
     #[must_use]
     pub fn new(app_id: u64) -> Self {
         Self {
@@ -69,28 +66,34 @@ impl AppChange {
         }
     }
 
-    /// Reads `{"appId":…,"privateKey":…,"webhookSecret":…,"installationId":…,"forgetOldSecrets":…}`. Numbers may be
-    /// texts, as forms have them; `installationId` may be a list, which then replaces what was there; only `appId`
-    /// must be there.
+    /// Reads a change from a JSON object with the fields `appId`, `privateKey`, `webhookSecret`,
+    /// `installationId` and `forgetOldSecrets`.
+    ///
+    /// Only `appId` is required. Numbers may be strings, as forms have them. A list as `installationId`
+    /// replaces the stored ids.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] names the field, and [`ErrorKind::LimitExceeded`] what is larger than 64 KiB. No
-    /// error shows a value.
+    /// [`ErrorKind::InvalidInput`] names the field; [`ErrorKind::LimitExceeded`] names the part that is
+    /// larger than [`MAX_CONFIG`]. No error shows a value.
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        if json.len() > MAX {
+        if json.len() > MAX_CONFIG {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
                 "an App's configuration has 64 KiB at most",
             ));
         }
         let fields = serde_json::from_slice(json).map(Wiped).map_err(|e| {
-            // Where, and not what: there is a secret in it.
-            invalid(&format!("this is no JSON object (line {}, column {})", e.line(), e.column()))
+            // The place and not the text, which has a secret in it.
+            invalid_input(format!(
+                "this is no JSON object (line {}, column {})",
+                e.line(),
+                e.column()
+            ))
         })?;
         let fields = &fields.0;
         if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
             let name = ccc_core::text::one_line(unknown, 40);
-            return Err(invalid(&format!(
+            return Err(invalid_input(format!(
                 "there is no field `{name}`: there are {}",
                 FIELDS.join(", ")
             )));
@@ -99,15 +102,15 @@ impl AppChange {
         let text = |name: &str| match given(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(Secret::from(text.as_str()))),
-            Some(_) => Err(invalid(&format!("the field `{name}` must be a text"))),
+            Some(_) => Err(invalid_input(format!("the field `{name}` must be a text"))),
         };
-        let app_id = given("appId").ok_or_else(|| invalid("the field `appId` is missing"))?;
+        let app_id = given("appId").ok_or_else(|| invalid_input("the field `appId` is missing"))?;
         let mut change = Self::new(number("appId", app_id)?);
         if let Some(pem) = text("privateKey")? {
-            change = change.private_key(&pem)?;
+            change = change.with_private_key(&pem)?;
         }
         if let Some(secret) = text("webhookSecret")? {
-            change = change.webhook_secret(secret)?;
+            change = change.with_webhook_secret(secret)?;
         }
         match given("installationId") {
             None => {}
@@ -115,39 +118,41 @@ impl AppChange {
                 let all = all.iter().map(|id| number("installationId", id));
                 change.installation_ids = Installations::These(all.collect::<Result<_>>()?);
             }
-            Some(one) => change = change.installation_id(number("installationId", one)?),
+            Some(one) => change = change.with_installation_id(number("installationId", one)?),
         }
         match given("forgetOldSecrets") {
             None | Some(Value::Bool(false)) => {}
-            Some(Value::Bool(true)) => change = change.forget_old_secrets(),
-            Some(_) => return Err(invalid("the field `forgetOldSecrets` must be true or false")),
+            Some(Value::Bool(true)) => change = change.without_old_secrets(),
+            Some(_) => {
+                return Err(invalid_input("the field `forgetOldSecrets` must be true or false"));
+            }
         }
         Ok(change)
     }
 
-    /// With this private key.
+    /// Sets the private key.
     ///
     /// # Errors
     /// As [`AppKey::from_pem`]; [`ErrorKind::LimitExceeded`] over 64 KiB.
-    pub fn private_key(mut self, pem: &Secret) -> Result<Self> {
+    pub fn with_private_key(mut self, pem: &Secret) -> Result<Self> {
         bounded("private key", pem)?;
         AppKey::from_pem(pem)?;
         self.private_key = Some(plain(pem)?);
         Ok(self)
     }
 
-    /// With this webhook secret from now on, beside the ones before.
+    /// Adds a webhook secret as the newest one.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for an empty one, and for one of several lines, which is several;
+    /// [`ErrorKind::InvalidInput`] for an empty secret and for one with a line break;
     /// [`ErrorKind::LimitExceeded`] over 64 KiB.
-    pub fn webhook_secret(mut self, secret: Secret) -> Result<Self> {
+    pub fn with_webhook_secret(mut self, secret: Secret) -> Result<Self> {
         bounded("webhook secret", &secret)?;
         if secret.expose().trim_ascii().is_empty() {
-            return Err(invalid("the webhook secret is empty"));
+            return Err(invalid_input("the webhook secret is empty"));
         }
         if secret.expose().iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
-            return Err(invalid(
+            return Err(invalid_input(
                 "the webhook secret has a line break in it: one secret is one line",
             ));
         }
@@ -155,24 +160,24 @@ impl AppChange {
         Ok(self)
     }
 
-    /// Installed there, too.
+    /// Adds the id of an installation.
     #[must_use]
-    pub fn installation_id(mut self, id: u64) -> Self {
+    pub fn with_installation_id(mut self, id: u64) -> Self {
         self.installation_ids = Installations::Also(id);
         self
     }
 
-    /// With no webhook secret but the newest.
+    /// Removes all webhook secrets but the newest.
     #[must_use]
-    pub fn forget_old_secrets(mut self) -> Self {
+    pub fn without_old_secrets(mut self) -> Self {
         self.forget_old_secrets = true;
         self
     }
 
-    /// The App with this change.
+    /// Applies the change to an App, or creates one.
     pub(super) fn apply(&self, before: Option<App>) -> Result<App> {
         let missing = |field: &str| {
-            invalid(&format!("the App {} is new: the field `{field}` is missing", self.app_id))
+            invalid_input(format!("the App {} is new: the field `{field}` is missing", self.app_id))
         };
         let mut app = match before {
             Some(app) => app,
@@ -197,7 +202,7 @@ impl AppChange {
             app.webhook_secrets.truncate(1);
         }
         if app.webhook_secrets.len() > 3 {
-            return Err(invalid(
+            return Err(invalid_input(
                 "two webhook secrets from before are still valid: forget them first (forgetOldSecrets)",
             ));
         }
@@ -217,7 +222,7 @@ fn number(name: &str, value: &Value) -> Result<u64> {
         value => value.as_u64(),
     };
     number.filter(|number| *number > 0).ok_or_else(|| {
-        invalid(&format!(
+        invalid_input(format!(
             "the field `{name}` must be a whole number, as the App's settings page shows it"
         ))
     })

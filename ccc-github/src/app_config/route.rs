@@ -1,25 +1,23 @@
-//! `/config`: the Apps over HTTP, whatever carries it.
+//! `/config`: the Apps over HTTP, for any server.
 
 use ccc_core::{Error, ErrorKind, Result};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response, StatusCode};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::change::MAX;
-use super::{AppChange, Apps};
-use crate::admin::Admitted;
+use crate::app_config::admin_token::Admitted;
+use crate::app_config::apps::Apps;
+use crate::app_config::request::AppChange;
+use crate::errors::{invalid_input, not_found};
 
-/// The most bytes of a body that is sent to `/config`.
-pub const MAX_CONFIG: usize = MAX;
-
-/// An answer of `/config`.
+/// An answer of `/config`: a status and a JSON object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigAnswer {
-    /// How it went.
+    /// The status.
     pub status: StatusCode,
-    /// What there is to say: an object, to which its carrier may add. The service adds `usedAppId`.
-    pub body: Value,
+    pub(super) body: Value,
 }
 
 impl ConfigAnswer {
@@ -31,14 +29,21 @@ impl ConfigAnswer {
         Self { status, body: json!({ "error": why }) }
     }
 
-    /// With the headers that it needs.
+    /// Adds a field to the body. A value that is not JSON becomes `null`.
+    #[must_use]
+    pub fn with_field(mut self, name: &str, value: impl Serialize) -> Self {
+        self.body[name] = json!(value);
+        self
+    }
+
+    /// Returns the answer as a response with its headers.
     #[must_use]
     pub fn into_response(self) -> Response<String> {
         let mut response = Response::new(self.body.to_string());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // It tells who may do what here: nobody between us keeps it.
+        // It describes the Apps: no cache on the way may store it.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
@@ -48,17 +53,17 @@ impl ConfigAnswer {
 }
 
 impl Apps {
-    /// Answers a request to `/config`, of somebody whom an [`AdminToken`](crate::AdminToken) admits:
+    /// Answers a request to `/config` that an [`AdminToken`](crate::AdminToken) has admitted.
     ///
     /// | request | answer |
     /// |---|---|
-    /// | `GET` | 200, `{"apps": […]}`, each as an [`AppView`](super::AppView); of one that does not read, `{"appId": …, "error": …}` |
-    /// | `POST`, with what [`AppChange::from_json`] reads | 200, the App as an [`AppView`](super::AppView) |
-    /// | `DELETE`, with `?appId=N` where several are kept | 200, `{"cleared": N}`; 404 when there is none |
+    /// | `GET` | 200, `{"apps": […]}`, each as an [`AppView`](crate::AppView), or for a corrupt record `{"appId": …, "error": …}` |
+    /// | `POST` with the JSON of [`AppChange::from_json`] | 200, the App as an [`AppView`](crate::AppView) |
+    /// | `DELETE`, with `?appId=N` if several are stored | 200, `{"cleared": N}`; 404 without such an App |
     ///
-    /// Errors are `{"error": "…"}` and show no value of what was sent: 400 for what is wrong with it, 413 for more
-    /// than [`MAX_CONFIG`], 405 for another method, 503 when the store does not answer, 507 when it is full, and 500
-    /// when what is kept does not read.
+    /// Errors are `{"error": "…"}` and show no value of the request: 400 for an invalid request, 413 for
+    /// more than [`MAX_CONFIG`](crate::MAX_CONFIG) bytes, 405 for another method, 503 when the store does
+    /// not answer, 507 when it is full, and 500 for a corrupt record.
     pub async fn answer(
         &self,
         _: Admitted,
@@ -104,23 +109,22 @@ impl Apps {
     }
 
     async fn remove(&self, query: Option<&str>) -> Result<Value> {
-        let invalid = |line: &str| Error::new(ErrorKind::InvalidInput, line);
         let mut named = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         let app_id = match (named.next(), named.next()) {
             (Some((name, value)), None) if name == "appId" => {
-                value.parse().map_err(|_| invalid("appId must be a number"))?
+                value.parse().map_err(|_| invalid_input("appId must be a number"))?
             }
-            (Some(_), _) => return Err(invalid("the only thing to say here is ?appId=N")),
+            (Some(_), _) => return Err(invalid_input("the only thing to say here is ?appId=N")),
             (None, _) => match self.list().await?[..] {
-                [] => return Err(Error::new(ErrorKind::NotFound, "no App is kept")),
+                [] => return Err(not_found("no App is kept")),
                 [only] => only,
-                _ => return Err(invalid("several Apps are kept: say which with ?appId=N")),
+                _ => return Err(invalid_input("several Apps are kept: say which with ?appId=N")),
             },
         };
         if self.clear(app_id).await? {
             return Ok(json!({ "cleared": app_id }));
         }
-        Err(Error::new(ErrorKind::NotFound, format!("no App {app_id} is kept")))
+        Err(not_found(format!("no App {app_id} is kept")))
     }
 }
 
@@ -128,7 +132,7 @@ fn status(failed: &Error) -> StatusCode {
     match failed.kind() {
         ErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        // What was sent is small enough: it is the store that takes no more.
+        // The request is small enough: the store is full.
         ErrorKind::LimitExceeded => StatusCode::INSUFFICIENT_STORAGE,
         ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::RateLimited => {
             StatusCode::SERVICE_UNAVAILABLE
