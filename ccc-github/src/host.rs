@@ -13,17 +13,15 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::accounts::User;
-use crate::client::{Call, Client, page, parse};
+use crate::client::{ApiError, Call, Client, RateLimits, Retry, page, parse};
 use crate::endpoints::Endpoints;
 use crate::errors::{not_found, permission_denied};
-use crate::fault::Fault;
 #[cfg(target_arch = "wasm32")]
 use crate::http::FetchHttp;
 use crate::http::Http;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::http::ReqwestHttp;
 use crate::jwt::AppKey;
-use crate::pace::Pacing;
 use crate::token::{Kept, Tokens, Us};
 
 mod comments;
@@ -44,7 +42,8 @@ pub struct GitHubBuilder {
     clock: Arc<dyn Clock>,
     api_url: String,
     http: Option<Arc<dyn Http>>,
-    pacing: Pacing,
+    rate_limits: RateLimits,
+    retry: Retry,
     kept: Option<(Arc<dyn CredentialStore>, String)>,
 }
 
@@ -61,9 +60,15 @@ impl GitHubBuilder {
         self
     }
 
-    /// How fast it calls. Without it, below github.com's limits.
-    pub fn pacing(mut self, pacing: Pacing) -> Self {
-        self.pacing = pacing;
+    /// Sets the rate limits. The default is below github.com's limits.
+    pub fn rate_limits(mut self, limits: RateLimits) -> Self {
+        self.rate_limits = limits;
+        self
+    }
+
+    /// Sets the retries of calls that fail temporarily.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
         self
     }
 
@@ -90,7 +95,7 @@ impl GitHubBuilder {
             Some(http) => http,
             None => default_http(&endpoints)?,
         };
-        let client = Client::new(http, self.clock, self.pacing);
+        let client = Client::new(http, self.clock, self.rate_limits, self.retry);
         let kept = self.kept.map(|(store, holder)| Kept::new(store, endpoints.host(), &holder));
         let tokens = Tokens::new(client, endpoints, kept.transpose()?);
         tokens.use_app(self.app);
@@ -139,7 +144,8 @@ impl GitHub {
             clock,
             api_url: "https://api.github.com".to_owned(),
             http: None,
-            pacing: Pacing::default(),
+            rate_limits: RateLimits::default(),
+            retry: Retry::default(),
             kept: None,
         }
     }
@@ -197,7 +203,7 @@ impl GitHub {
         repo: &RepoRef,
         grant: Grant,
         call: &Call,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, ApiError> {
         parse(call, &self.tokens.send(repo, grant, call).await?)
     }
 
@@ -207,7 +213,7 @@ impl GitHub {
         repo: &RepoRef,
         grant: Grant,
         mut url: Url,
-    ) -> Result<Vec<T>, Fault> {
+    ) -> Result<Vec<T>, ApiError> {
         url.query_pairs_mut().append_pair("per_page", "100");
         let mut all = Vec::new();
         for _ in 0..MAX_PAGES {

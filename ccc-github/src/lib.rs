@@ -7,11 +7,9 @@ mod client;
 pub mod emulator;
 mod endpoints;
 mod errors;
-mod fault;
 mod host;
 pub mod http;
 mod jwt;
-mod pace;
 mod secret_record;
 mod token;
 pub mod webhook;
@@ -23,10 +21,10 @@ use getrandom_02 as _;
 pub use app_config::{
     AdminToken, Admitted, App, AppChange, AppView, Apps, ConfigAnswer, MAX_CONFIG,
 };
+pub use client::{RateLimits, Retry};
 pub use endpoints::Endpoints;
 pub use host::{GitHub, GitHubBuilder};
 pub use jwt::{AppKey, app_jwt};
-pub use pace::Pacing;
 #[cfg(feature = "axum")]
 pub use webhook::router;
 pub use webhook::{Secrets, Webhook};

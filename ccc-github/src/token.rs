@@ -13,10 +13,8 @@ use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use crate::client::{Call, Client, Identity};
+use crate::client::{ApiError, Authorization, Call, Caller, Client};
 use crate::endpoints::Endpoints;
-use crate::fault::Fault;
-use crate::pace::Who;
 
 mod app;
 mod end;
@@ -47,9 +45,9 @@ struct Token {
 }
 
 impl Token {
-    fn identity(&self, repo: u64) -> Identity<'_> {
-        let who = Who::Installation(self.installation);
-        Identity { who, token: Some(&self.secret), repo: Some(repo) }
+    fn identity(&self, repo: u64) -> Authorization<'_> {
+        let caller = Caller::Installation(self.installation);
+        Authorization { caller, token: Some(&self.secret), repo: Some(repo) }
     }
 }
 

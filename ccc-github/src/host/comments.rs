@@ -58,7 +58,7 @@ impl GitHub {
     ) -> Result<Vec<Comment>> {
         let url = self.url(repo, &["issues", &number.to_string(), "comments"])?;
         let all = self.pages::<RestComment>(repo, Grant::Read, url).await;
-        let all = all.map_err(|fault| issue_is_off(fault, repo, number))?;
+        let all = all.map_err(|error| issue_is_off(error, repo, number))?;
         Ok(all
             .into_iter()
             .filter(|comment| comment.created_at < before && comment.updated_at < before)
@@ -95,7 +95,7 @@ impl GitHub {
         let turn = self.writing.of((repo.id, marker.to_owned()));
         let _turn = turn.lock().await;
         let written = self.settle_comment(repo, number, (marker, &tail), &body).await;
-        let id = written.map_err(|fault| issue_is_off(fault, repo, number))?;
+        let id = written.map_err(|error| issue_is_off(error, repo, number))?;
         self.remember(repo.id, marker, id);
         Ok(())
     }
@@ -108,11 +108,11 @@ impl GitHub {
         number: u64,
         (marker, tail): (&str, &str),
         body: &serde_json::Value,
-    ) -> Result<u64, Fault> {
+    ) -> Result<u64, ApiError> {
         if let Some(id) = self.remembered(repo.id, marker) {
             match self.change_comment(repo, id, body).await {
                 // Somebody deleted it.
-                Err(fault) if fault.is(StatusCode::NOT_FOUND) => {}
+                Err(error) if error.has_status(StatusCode::NOT_FOUND) => {}
                 answer => return answer.map(|()| id),
             }
         }
@@ -125,13 +125,15 @@ impl GitHub {
             let call = Call::json(Method::POST, url, body)?;
             match self.call::<RestComment>(repo, Grant::Discuss, &call).await {
                 Ok(comment) => return Ok(comment.id),
-                Err(fault) if round < self.tokens.client.tries(&fault) && fault.is_unclear() => {
-                    let Some(wait) = self.tokens.client.backoff(&fault, round) else {
-                        return Err(fault);
+                Err(error)
+                    if round < self.tokens.client.tries(&error) && error.is_outcome_unclear() =>
+                {
+                    let Some(wait) = self.tokens.client.backoff(&error, round) else {
+                        return Err(error);
                     };
                     self.tokens.client.sleep(wait).await;
                 }
-                Err(fault) => return Err(fault),
+                Err(error) => return Err(error),
             }
             round += 1;
         }
@@ -142,7 +144,7 @@ impl GitHub {
         repo: &RepoRef,
         number: u64,
         tail: &str,
-    ) -> Result<Option<u64>, Fault> {
+    ) -> Result<Option<u64>, ApiError> {
         let us = self.bot().await?.id;
         let ours = |all: Vec<RestComment>| {
             let mut all = all.into_iter().filter(|comment| {
@@ -157,7 +159,7 @@ impl GitHub {
             let call = Call::get(url.clone());
             let response = self.tokens.send(repo, Grant::Discuss, &call).await?;
             let all: Vec<RestComment> = parse(&call, &response)?;
-            Ok::<_, Fault>((ours(all), page("last", url, &response, Some(repo.id))))
+            Ok::<_, ApiError>((ours(all), page("last", url, &response, Some(repo.id))))
         };
         let (found, last) = read(&url).await?;
         let Some(last) = last.filter(|_| found.is_none()) else { return Ok(found) };
@@ -183,7 +185,7 @@ impl GitHub {
         repo: &RepoRef,
         id: u64,
         body: &serde_json::Value,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ApiError> {
         let url = self.url(repo, &["issues", "comments", &id.to_string()])?;
         let call = Call::json(Method::PATCH, url, body)?;
         self.tokens.send(repo, Grant::Discuss, &call).await.map(drop)
@@ -219,31 +221,31 @@ impl GitHub {
             }
         };
         let body = serde_json::json!({ "content": "eyes" });
-        let call = Call::json(Method::POST, url, &body)?.repeatable();
+        let call = Call::json(Method::POST, url, &body)?.idempotent();
         match (self.tokens.send(repo, Grant::Discuss, &call).await, issue) {
             (Ok(_), _) => Ok(()),
-            (Err(fault), Some(number)) => Err(issue_is_off(fault, repo, number)),
-            (Err(fault), None) => Err(fault.into()),
+            (Err(error), Some(number)) => Err(issue_is_off(error, repo, number)),
+            (Err(error), None) => Err(error.into()),
         }
     }
 }
 
 /// What it means that an issue takes nothing (GitHub docs, "Locking conversations", "Deleting an
 /// issue", "Transferring an issue to another repository").
-pub(super) fn issue_is_off(fault: Fault, repo: &RepoRef, number: u64) -> Error {
+pub(super) fn issue_is_off(error: ApiError, repo: &RepoRef, number: u64) -> Error {
     let issue = format!("issue #{number} of {repo}");
-    if fault.is_redirect() {
-        return not_found(format!("{issue} was transferred to another repository ({fault})"));
+    if error.is_redirect() {
+        return not_found(format!("{issue} was transferred to another repository ({error})"));
     }
-    match fault.status() {
-        Some(StatusCode::GONE) => not_found(format!("{issue} was deleted ({fault})")),
-        Some(StatusCode::NOT_FOUND) => not_found(format!("{issue} is not there ({fault})")),
-        Some(StatusCode::FORBIDDEN) if fault.says("locked") => permission_denied(format!(
-            "{issue} is locked: unlock the conversation, and ask again ({fault})"
-        )),
-        Some(StatusCode::FORBIDDEN) if fault.says("archived") => {
-            permission_denied(format!("{repo} is archived: nothing can be written there ({fault})"))
+    match error.status() {
+        Some(StatusCode::GONE) => not_found(format!("{issue} was deleted ({error})")),
+        Some(StatusCode::NOT_FOUND) => not_found(format!("{issue} is not there ({error})")),
+        Some(StatusCode::FORBIDDEN) if error.message_contains("locked") => permission_denied(
+            format!("{issue} is locked: unlock the conversation, and ask again ({error})"),
+        ),
+        Some(StatusCode::FORBIDDEN) if error.message_contains("archived") => {
+            permission_denied(format!("{repo} is archived: nothing can be written there ({error})"))
         }
-        _ => fault.into(),
+        _ => error.into(),
     }
 }

@@ -48,7 +48,7 @@ impl GitHub {
         let id = delivery.handle.to_string();
         let url = self.tokens.endpoints.api(&["app", "hook", "deliveries", &id, "attempts"]);
         // The same delivery once more is taken for what it is.
-        self.tokens.send_as_app(&Call::new(Method::POST, url).repeatable().unpaced()).await?;
+        self.tokens.send_as_app(&Call::new(Method::POST, url).idempotent().unpaced()).await?;
         Ok(())
     }
 }

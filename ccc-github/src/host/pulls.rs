@@ -49,24 +49,26 @@ impl GitHub {
         let mut round = 1;
         loop {
             let found = self.find_pull(repo, &new.head).await;
-            if let Some(pull) = found.map_err(|fault| explain(fault, repo, new))? {
+            if let Some(pull) = found.map_err(|error| explain(error, repo, new))? {
                 return Ok(pull);
             }
             let call = Call::json(Method::POST, self.url(repo, &["pulls"])?, &body)?;
-            let fault = match self.call::<RestPull>(repo, Grant::Publish, &call).await {
+            let error = match self.call::<RestPull>(repo, Grant::Publish, &call).await {
                 Ok(pull) => return Ok(found_as(pull, &new.head)),
-                Err(fault) => fault,
+                Err(error) => error,
             };
-            if fault.says("already exists")
+            if error.message_contains("already exists")
                 && let Ok(Some(pull)) = self.find_pull(repo, &new.head).await
             {
                 return Ok(pull);
             }
-            match self.tokens.client.backoff(&fault, round) {
-                Some(wait) if round < self.tokens.client.tries(&fault) && fault.is_unclear() => {
+            match self.tokens.client.backoff(&error, round) {
+                Some(wait)
+                    if round < self.tokens.client.tries(&error) && error.is_outcome_unclear() =>
+                {
                     self.tokens.client.sleep(wait).await;
                 }
-                _ => return Err(explain(fault, repo, new)),
+                _ => return Err(explain(error, repo, new)),
             }
             round += 1;
         }
@@ -77,7 +79,7 @@ impl GitHub {
         &self,
         repo: &RepoRef,
         head: &BranchName,
-    ) -> Result<Option<PullRequest>, Fault> {
+    ) -> Result<Option<PullRequest>, ApiError> {
         let mut url = self.url(repo, &["pulls"])?;
         url.query_pairs_mut()
             .append_pair("head", &format!("{}:{head}", self.tokens.current(repo).owner))
@@ -100,47 +102,51 @@ fn found_as(pull: RestPull, head: &BranchName) -> PullRequest {
 
 /// What it means that a pull request cannot be opened, and what a person does about it (GitHub docs,
 /// "Create a pull request").
-fn explain(fault: Fault, repo: &RepoRef, new: &NewPullRequest) -> Error {
+fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
     let (base, head) = (&new.base, &new.head);
-    let kind_and_line = match fault.status() {
-        Some(StatusCode::UNPROCESSABLE_ENTITY) if fault.has_problem("base", "invalid") => Some((
+    let kind_and_line = match error.status() {
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if error.has_problem("base", "invalid") => Some((
             ErrorKind::NotFound,
             format!(
                 "the branch `{base}`, which the work should go into, is gone: restore it, or choose \
-                 another default branch, and open a pull request from `{head}` ({fault})"
+                 another default branch, and open a pull request from `{head}` ({error})"
             ),
         )),
-        Some(StatusCode::UNPROCESSABLE_ENTITY) if fault.has_problem("head", "invalid") => Some((
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if error.has_problem("head", "invalid") => Some((
             ErrorKind::NotFound,
-            format!("the branch `{head}` is gone since it was pushed: ask again ({fault})"),
+            format!("the branch `{head}` is gone since it was pushed: ask again ({error})"),
         )),
-        Some(StatusCode::UNPROCESSABLE_ENTITY) if fault.says("no commits between") => Some((
-            ErrorKind::Conflict,
-            format!("`{base}` has all of `{head}` by now: nothing is left to review ({fault})"),
-        )),
-        Some(StatusCode::UNPROCESSABLE_ENTITY) if fault.says("already exists") => Some((
-            ErrorKind::AlreadyExists,
-            format!("a pull request from `{head}` exists that we cannot see ({fault})"),
-        )),
-        Some(StatusCode::FORBIDDEN) if fault.says("archived") => Some((
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if error.message_contains("no commits between") => {
+            Some((
+                ErrorKind::Conflict,
+                format!("`{base}` has all of `{head}` by now: nothing is left to review ({error})"),
+            ))
+        }
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if error.message_contains("already exists") => {
+            Some((
+                ErrorKind::AlreadyExists,
+                format!("a pull request from `{head}` exists that we cannot see ({error})"),
+            ))
+        }
+        Some(StatusCode::FORBIDDEN) if error.message_contains("archived") => Some((
             ErrorKind::PermissionDenied,
-            format!("{repo} was archived: unarchive it, and ask again ({fault})"),
+            format!("{repo} was archived: unarchive it, and ask again ({error})"),
         )),
-        Some(StatusCode::FORBIDDEN) if fault.limited().is_none() => Some((
+        Some(StatusCode::FORBIDDEN) if error.rate_limit_wait().is_none() => Some((
             ErrorKind::PermissionDenied,
             format!(
                 "the App may not open pull requests on {repo}: give it the permission *Pull requests: \
-                 write*, and accept it on the installation; the work is on `{head}` ({fault})"
+                 write*, and accept it on the installation; the work is on `{head}` ({error})"
             ),
         )),
         Some(StatusCode::NOT_FOUND) => Some((
             ErrorKind::NotFound,
-            format!("{repo} is gone, or takes no pull requests; the work is on `{head}` ({fault})"),
+            format!("{repo} is gone, or takes no pull requests; the work is on `{head}` ({error})"),
         )),
         _ => None,
     };
     match kind_and_line {
         Some((kind, line)) => Error::new(kind, line),
-        None => fault.into(),
+        None => error.into(),
     }
 }

@@ -44,8 +44,8 @@ impl GitHub {
         let call = Call::get(self.url(repo, &[])?);
         let found = match self.call::<RestRepository>(repo, Grant::Read, &call).await {
             Ok(found) if found.id == repo.id => found,
-            Err(fault) if !fault.is(StatusCode::NOT_FOUND) && !fault.is_redirect() => {
-                return Err(fault.into());
+            Err(error) if !error.has_status(StatusCode::NOT_FOUND) && !error.is_redirect() => {
+                return Err(error.into());
             }
             _ => self.find_by_number(repo).await?,
         };
@@ -98,7 +98,7 @@ impl GitHub {
     pub(super) async fn read_issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
         let call = Call::get(self.url(repo, &["issues", &number.to_string()])?);
         let issue = self.call::<RestIssue>(repo, Grant::Read, &call).await;
-        let issue = issue.map_err(|fault| issue_is_off(fault, repo, number))?;
+        let issue = issue.map_err(|error| issue_is_off(error, repo, number))?;
         Ok(Issue {
             number: issue.number,
             title: issue.title,
@@ -129,7 +129,7 @@ impl GitHub {
             return Ok(Permission::None);
         }
         let answer: Answer = match self.call(repo, Grant::Read, &Call::get(url)).await {
-            Err(fault) if fault.status() == Some(StatusCode::NOT_FOUND) => {
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => {
                 return Ok(Permission::None);
             }
             answer => answer?,
@@ -166,8 +166,8 @@ impl GitHub {
         let file = match self.call(repo, Grant::Read, &call).await {
             Ok(Answer::File(file)) if file.kind == "file" => file,
             Ok(Answer::File(_) | Answer::Directory(_)) => return Ok(None),
-            Err(fault) if fault.status() == Some(StatusCode::NOT_FOUND) => return Ok(None),
-            Err(fault) => return Err(fault.into()),
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
         if file.size > MAX_FILE {
             return Err(Error::new(

@@ -10,7 +10,7 @@ use crate::jwt::AppKey;
 pub(crate) struct Us {
     pub(crate) app_id: u64,
     pub(super) key: AppKey,
-    /// Who its comments are from.
+    /// Caller its comments are from.
     pub(crate) bot: tokio::sync::OnceCell<BotIdentity>,
     /// Its installation on each repository, as far as it is known. A token of another one is not used.
     pub(super) installations: Mutex<HashMap<u64, u64>>,
@@ -25,7 +25,7 @@ impl Tokens {
         *self.us.write().unwrap_or_else(PoisonError::into_inner) = us;
     }
 
-    /// Who we are. What is begun as somebody is ended as the same.
+    /// Caller we are. What is begun as somebody is ended as the same.
     ///
     /// # Errors
     /// [`ErrorKind::Unauthenticated`] while we are nobody.

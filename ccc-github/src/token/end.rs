@@ -15,7 +15,7 @@ impl Tokens {
         let key = lock(&self.owners).get(&id).copied();
         let Some(key) = key else {
             // Given back before, and revoking failed then; or not ours at all.
-            return self.revoke(secret, Who::Nobody).await.map_err(Error::from);
+            return self.revoke(secret, Caller::Anonymous).await.map_err(Error::from);
         };
         let entry = self.entry(key);
         entry.give_back(&id);
@@ -26,11 +26,14 @@ impl Tokens {
 
     /// Takes a token out of the cache and revokes it, unless somebody holds it. One that GitHub's
     /// limits keep us from revoking now stays, and is used again.
-    async fn end(&self, key: Key, entry: &Entry, id: [u8; 32]) -> Result<(), Fault> {
+    async fn end(&self, key: Key, entry: &Entry, id: [u8; 32]) -> Result<(), ApiError> {
         let Some(token) = entry.take_idle(&id) else { return Ok(()) };
         lock(&self.owners).remove(&id);
-        let revoked = self.revoke(&token.secret, Who::Installation(token.installation)).await;
-        if revoked.as_ref().is_err_and(|fault| fault.limited().is_some() || fault.is_held_back()) {
+        let revoked = self.revoke(&token.secret, Caller::Installation(token.installation)).await;
+        if revoked
+            .as_ref()
+            .is_err_and(|error| error.rate_limit_wait().is_some() || error.is_held_back())
+        {
             lock(&self.owners).insert(id, key);
             // First, because the last one is handed out: a newer one goes before it.
             lock(&entry.tokens).insert(0, token);
@@ -72,26 +75,26 @@ impl Tokens {
     }
 
     /// `DELETE /installation/token`; a token that is not valid any more is revoked enough.
-    async fn revoke(&self, secret: &Secret, who: Who) -> Result<(), Fault> {
+    async fn revoke(&self, secret: &Secret, caller: Caller) -> Result<(), ApiError> {
         let url = self.endpoints.api(&["installation", "token"]);
         let call = Call::new(Method::DELETE, url).unpaced().prompt();
-        let identity = Identity { who, token: Some(secret), repo: None };
+        let identity = Authorization { caller, token: Some(secret), repo: None };
         match self.client.send(&call, identity).await {
             Ok(_) => Ok(()),
-            Err(fault)
+            Err(error)
                 if matches!(
-                    fault.status(),
+                    error.status(),
                     Some(StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND)
                 ) =>
             {
                 Ok(())
             }
-            Err(fault) => Err(fault),
+            Err(error) => Err(error),
         }
     }
 
-    pub(super) async fn revoke_or_say(&self, secret: &Secret, who: Who) {
-        if let Err(error) = self.revoke(secret, who).await {
+    pub(super) async fn revoke_or_say(&self, secret: &Secret, caller: Caller) {
+        if let Err(error) = self.revoke(secret, caller).await {
             tracing::warn!(%error, "{LEFT}");
         }
     }

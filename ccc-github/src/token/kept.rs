@@ -168,7 +168,8 @@ impl Tokens {
                     lock(&entry.tokens).insert(0, token);
                     used += 1;
                 } else {
-                    self.revoke_or_say(&token.secret, Who::Installation(token.installation)).await;
+                    self.revoke_or_say(&token.secret, Caller::Installation(token.installation))
+                        .await;
                 }
             }
             self.keep(key, &entry, AFTER_USE).await;

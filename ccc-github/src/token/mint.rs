@@ -49,17 +49,17 @@ impl Tokens {
         let (mut installation, cached) = self.installation(us, repo).await?;
         let answer = match self.ask(us, installation, repo, grant).await {
             // The App was taken off and installed again: the number changed (spec: G2c).
-            Err(fault) if cached && fault.is(StatusCode::NOT_FOUND) => {
+            Err(error) if cached && error.has_status(StatusCode::NOT_FOUND) => {
                 lock(&us.installations).remove(&repo.id);
                 installation = self.installation(us, repo).await?.0;
                 self.ask(us, installation, repo, grant).await
             }
             answer => answer,
         };
-        let answer = answer.map_err(|fault| {
+        let answer = answer.map_err(|error| {
             // Whatever is wrong with it, we look for it anew next time.
             lock(&us.installations).remove(&repo.id);
-            explain(fault, repo, grant)
+            explain(error, repo, grant)
         })?;
         let secret = Secret::from(answer.token);
         let wrong = width(
@@ -70,7 +70,7 @@ impl Tokens {
             &answer.repositories,
         );
         if let Some(what) = wrong {
-            self.revoke_or_say(&secret, Who::Installation(installation)).await;
+            self.revoke_or_say(&secret, Caller::Installation(installation)).await;
             return Err(Error::new(
                 ErrorKind::Refused,
                 format!(
@@ -101,9 +101,9 @@ impl Tokens {
         us: &Us,
         installation: u64,
         wish: &impl Serialize,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<Answer, ApiError> {
         let call = Call::json(Method::POST, self.tokens_of(installation), wish)?;
-        self.ask_as(us, &call.repeatable().unpaced()).await
+        self.ask_as(us, &call.idempotent().unpaced()).await
     }
 
     async fn ask(
@@ -112,13 +112,13 @@ impl Tokens {
         installation: u64,
         repo: &RepoRef,
         grant: Grant,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<Answer, ApiError> {
         let wish = Request { repository_ids: [repo.id], permissions: permissions(grant) };
         self.ask_for(us, installation, &wish).await
     }
 
     /// A token of the App's first installation that may read metadata and nothing else.
-    pub(super) async fn powerless(&self) -> Result<Option<(Secret, u64)>, Fault> {
+    pub(super) async fn powerless(&self) -> Result<Option<(Secret, u64)>, ApiError> {
         let mut url = self.endpoints.api(&["app", "installations"]);
         url.query_pairs_mut().append_pair("per_page", "100");
         let us = &self.us()?;
@@ -132,7 +132,7 @@ impl Tokens {
     }
 
     /// A token that may read metadata of the repository of that name alone.
-    pub(super) async fn for_name(&self, repo: &RepoRef) -> Result<(Secret, u64), Fault> {
+    pub(super) async fn for_name(&self, repo: &RepoRef) -> Result<(Secret, u64), ApiError> {
         let us = &self.us()?;
         let found = self.find_installation(us, repo).await?;
         let wish = json!({ "repositories": [repo.name], "permissions": { "metadata": "read" } });
@@ -147,7 +147,7 @@ impl Tokens {
         if granted.iter().all(|(name, level)| name == "metadata" && level == "read") {
             return Ok(token);
         }
-        self.revoke_or_say(&token, Who::Installation(installation)).await;
+        self.revoke_or_say(&token, Caller::Installation(installation)).await;
         Err(Error::new(
             ErrorKind::Refused,
             "GitHub gave a token that can do more than read metadata; it was revoked unused: is the \
@@ -167,19 +167,19 @@ impl Tokens {
 
     async fn find_installation(&self, us: &Us, repo: &RepoRef) -> Result<Installation> {
         let call = Call::get(self.endpoints.repo(&self.current(repo), &["installation"])?);
-        let found: Installation = self.ask_as(us, &call).await.map_err(|fault| {
-            if fault.is(StatusCode::NOT_FOUND) {
+        let found: Installation = self.ask_as(us, &call).await.map_err(|error| {
+            if error.has_status(StatusCode::NOT_FOUND) {
                 return Error::new(
                     ErrorKind::NotFound,
                     format!(
                         "the App is not installed on {repo}, or there is no such repository: install \
                          it on {}, under Settings > GitHub Apps > Install App, and select that \
-                         repository ({fault})",
+                         repository ({error})",
                         self.endpoints.web_url()
                     ),
                 );
             }
-            fault.into()
+            error.into()
         })?;
         if let Some(since) = found.suspended_at {
             let account = found.account.as_ref().map_or(repo.owner.as_str(), |on| &on.login);
@@ -189,18 +189,20 @@ impl Tokens {
     }
 }
 
-fn explain(fault: Fault, repo: &RepoRef, grant: Grant) -> Error {
-    if is_suspended(&fault) {
-        return suspended(&repo.owner, &fault);
+fn explain(error: ApiError, repo: &RepoRef, grant: Grant) -> Error {
+    if is_suspended(&error) {
+        return suspended(&repo.owner, &error);
     }
-    match fault.status() {
-        Some(StatusCode::UNPROCESSABLE_ENTITY) if fault.says("does not exist") => Error::new(
-            ErrorKind::NotFound,
-            format!(
-                "{repo} was deleted, or the App's installation does not have it: select it under \
-                 Settings > GitHub Apps > Configure ({fault})"
-            ),
-        ),
+    match error.status() {
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if error.message_contains("does not exist") => {
+            Error::new(
+                ErrorKind::NotFound,
+                format!(
+                    "{repo} was deleted, or the App's installation does not have it: select it under \
+                 Settings > GitHub Apps > Configure ({error})"
+                ),
+            )
+        }
         Some(StatusCode::UNPROCESSABLE_ENTITY) => {
             let wanted: Vec<_> =
                 permissions(grant).iter().map(|(name, level)| format!("{name}: {level}")).collect();
@@ -208,16 +210,16 @@ fn explain(fault: Fault, repo: &RepoRef, grant: Grant) -> Error {
                 ErrorKind::PermissionDenied,
                 format!(
                     "the App's installation does not have what {repo} needs ({}): add it under the \
-                     App's Permissions, and accept it on the installation ({fault})",
+                     App's Permissions, and accept it on the installation ({error})",
                     wanted.join(", ")
                 ),
             )
         }
         Some(StatusCode::NOT_FOUND) => Error::new(
             ErrorKind::NotFound,
-            format!("the App is no longer installed on {repo}: install it again ({fault})"),
+            format!("the App is no longer installed on {repo}: install it again ({error})"),
         ),
-        _ => fault.into(),
+        _ => error.into(),
     }
 }
 

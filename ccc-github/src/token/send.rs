@@ -9,7 +9,7 @@ const YOUNG: SignedDuration = SignedDuration::from_secs(10);
 /// How often a young token is tried again (spec: G2b).
 const YOUNG_TRIES: u32 = 3;
 
-type Sent = Result<http::Response<bytes::Bytes>, Fault>;
+type Sent = Result<http::Response<bytes::Bytes>, ApiError>;
 
 impl Tokens {
     /// Calls with a token of our own: the cached one if there is one. A token that GitHub no longer
@@ -20,10 +20,10 @@ impl Tokens {
         loop {
             let held = self.hold(repo, grant).await?;
             let token = &held.token;
-            let fault = match self.client.send(call, token.identity(repo.id)).await {
-                Err(fault) if fault.is(StatusCode::UNAUTHORIZED) => fault,
-                Err(fault) if is_suspended(&fault) => {
-                    return Err(suspended(&repo.owner, &fault).into());
+            let error = match self.client.send(call, token.identity(repo.id)).await {
+                Err(error) if error.has_status(StatusCode::UNAUTHORIZED) => error,
+                Err(error) if is_suspended(&error) => {
+                    return Err(suspended(&repo.owner, &error).into());
                 }
                 answer => return answer,
             };
@@ -35,7 +35,7 @@ impl Tokens {
             }
             Self::refuse(&held.entry, &token.secret);
             if replaced {
-                return Err(fault);
+                return Err(error);
             }
             replaced = true;
         }
@@ -52,9 +52,10 @@ impl Tokens {
         let mut corrected = false;
         loop {
             let jwt = app_jwt(us.app_id, &us.key, self.client.now())?;
-            let identity = Identity { who: Who::App(us.app_id), token: Some(&jwt), repo: None };
-            let fault = match self.client.send(call, identity).await {
-                Err(fault) if fault.is(StatusCode::UNAUTHORIZED) => fault,
+            let identity =
+                Authorization { caller: Caller::App(us.app_id), token: Some(&jwt), repo: None };
+            let error = match self.client.send(call, identity).await {
+                Err(error) if error.has_status(StatusCode::UNAUTHORIZED) => error,
                 answer => return answer,
             };
             let off = (self.client.skew() - skew).abs() > SignedDuration::from_secs(30);
@@ -64,7 +65,7 @@ impl Tokens {
             }
             let line = format!(
                 "GitHub does not accept the App's JWT: is app id {} the one of this private key, and \
-                 is the clock right? ({fault})",
+                 is the clock right? ({error})",
                 us.app_id,
             );
             return Err(Error::new(ErrorKind::Unauthenticated, line).into());
@@ -76,25 +77,25 @@ impl Tokens {
     /// Server, an address whose hour is used up), with a token that can read metadata and nothing else,
     /// revoked at once.
     pub(crate) async fn send_anywhere(&self, call: &Call) -> Sent {
-        let refused = |fault: &Fault| {
-            fault.limited().is_some()
-                || fault.is(StatusCode::UNAUTHORIZED)
-                || fault.is(StatusCode::FORBIDDEN)
+        let refused = |error: &ApiError| {
+            error.rate_limit_wait().is_some()
+                || error.has_status(StatusCode::UNAUTHORIZED)
+                || error.has_status(StatusCode::FORBIDDEN)
         };
-        match self.client.once(call, Identity::NOBODY).await {
-            Err(fault) if refused(&fault) => {}
-            Err(fault) if fault.is_passing() => {
-                return self.client.send(call, Identity::NOBODY).await;
+        match self.client.once(call, Authorization::ANONYMOUS).await {
+            Err(error) if refused(&error) => {}
+            Err(error) if error.is_transient() => {
+                return self.client.send(call, Authorization::ANONYMOUS).await;
             }
             answer => return answer,
         }
         let Some((token, installation)) = self.powerless().await? else {
-            return self.client.send(call, Identity::NOBODY).await;
+            return self.client.send(call, Authorization::ANONYMOUS).await;
         };
-        let who = Who::Installation(installation);
-        let identity = Identity { who, token: Some(&token), repo: None };
+        let caller = Caller::Installation(installation);
+        let identity = Authorization { caller, token: Some(&token), repo: None };
         let answer = self.client.send(call, identity).await;
-        self.revoke_or_say(&token, who).await;
+        self.revoke_or_say(&token, caller).await;
         answer
     }
 
@@ -102,15 +103,15 @@ impl Tokens {
     /// the repository of that name alone, revoked at once.
     pub(crate) async fn send_by_name(&self, repo: &RepoRef, call: &Call) -> Sent {
         let (token, installation) = self.for_name(repo).await?;
-        let who = Who::Installation(installation);
-        let identity = Identity { who, token: Some(&token), repo: None };
+        let caller = Caller::Installation(installation);
+        let identity = Authorization { caller, token: Some(&token), repo: None };
         let answer = self.client.send(call, identity).await;
-        self.revoke_or_say(&token, who).await;
+        self.revoke_or_say(&token, caller).await;
         answer
     }
 
     /// As [`send_as`](Self::send_as), and reads the answer.
-    pub(super) async fn ask_as<T>(&self, us: &Us, call: &Call) -> Result<T, Fault>
+    pub(super) async fn ask_as<T>(&self, us: &Us, call: &Call) -> Result<T, ApiError>
     where
         T: serde::de::DeserializeOwned,
     {
@@ -118,8 +119,8 @@ impl Tokens {
     }
 }
 
-pub(super) fn is_suspended(fault: &Fault) -> bool {
-    fault.is(StatusCode::FORBIDDEN) && fault.says("suspended")
+pub(super) fn is_suspended(error: &ApiError) -> bool {
+    error.has_status(StatusCode::FORBIDDEN) && error.message_contains("suspended")
 }
 
 pub(super) fn suspended(account: &str, why: &impl std::fmt::Display) -> Error {

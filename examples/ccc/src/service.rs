@@ -16,7 +16,7 @@ use ccc_core::{
     SystemClock, VcsHost,
 };
 use ccc_github::http::{HttpOptions, ReqwestHttp};
-use ccc_github::{GitHub, Pacing, Webhook};
+use ccc_github::{GitHub, RateLimits, Webhook};
 use ccc_store::MemoryRunStore;
 use jiff::Timestamp;
 use serde_json::json;
@@ -165,11 +165,11 @@ pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Resul
         builder = builder.api_url(url.clone());
     }
     if let Some(ms) = github.write_spacing_ms {
-        let pacing = match ms {
-            0 => Pacing::unlimited(),
-            ms => Pacing::default().with_write_spacing(Duration::from_millis(ms)),
+        let limits = match ms {
+            0 => RateLimits::unlimited(),
+            ms => RateLimits::default().with_write_spacing(Duration::from_millis(ms)),
         };
-        builder = builder.pacing(pacing);
+        builder = builder.rate_limits(limits);
     }
     if github.proxy.is_some() || github.ca_file.is_some() {
         let mut options = HttpOptions::default();

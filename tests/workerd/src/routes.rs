@@ -7,7 +7,7 @@ use ccc_core::event::RepoRef;
 use ccc_core::vcs::Grant;
 use ccc_core::{Clock as _, Error, ErrorKind, Result, Secret, VcsHost as _};
 use ccc_github::webhook::{RawDelivery, Received};
-use ccc_github::{AppKey, GitHub, Pacing, Secrets, Webhook, app_jwt};
+use ccc_github::{AppKey, GitHub, Retry, Secrets, Webhook, app_jwt};
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -91,10 +91,10 @@ impl App {
     fn host(self) -> Result<GitHub> {
         let key = AppKey::from_pem(&Secret::from(self.pem))?;
         // A Worker's time is short: whoever asked it asks again.
-        let pacing = Pacing::default().with_tries(1);
+        let retry = Retry::default().with_tries(1);
         GitHub::builder(self.app_id, key, Arc::new(JsClock))
             .api_url(self.api_url)
-            .pacing(pacing)
+            .retry(retry)
             .build()
     }
 }

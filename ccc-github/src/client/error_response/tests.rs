@@ -1,3 +1,5 @@
+use ccc_core::{Error, ErrorKind};
+
 use super::*;
 
 fn error(status: u16, headers: &[(&'static str, &'static str)], body: &'static str) -> Error {
