@@ -22,7 +22,7 @@ use crate::http::Http;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::http::ReqwestHttp;
 use crate::jwt::AppKey;
-use crate::token::{Kept, Tokens, Us};
+use crate::token::{AppIdentity, TokenLedger, Tokens};
 
 mod comments;
 mod deliveries;
@@ -96,7 +96,8 @@ impl GitHubBuilder {
             None => default_http(&endpoints)?,
         };
         let client = Client::new(http, self.clock, self.rate_limits, self.retry);
-        let kept = self.kept.map(|(store, holder)| Kept::new(store, endpoints.host(), &holder));
+        let kept =
+            self.kept.map(|(store, holder)| TokenLedger::new(store, endpoints.host(), &holder));
         let tokens = Tokens::new(client, endpoints, kept.transpose()?);
         tokens.use_app(self.app);
         Ok(GitHub { tokens, written: Mutex::default(), writing: comments::Writing::default() })
@@ -228,7 +229,7 @@ impl GitHub {
         Ok(all)
     }
 
-    async fn identity(&self, us: &Us) -> Result<BotIdentity> {
+    async fn identity(&self, app: &AppIdentity) -> Result<BotIdentity> {
         #[derive(Deserialize)]
         struct App {
             id: u64,
@@ -236,15 +237,15 @@ impl GitHub {
         }
         let endpoints = &self.tokens.endpoints;
         let call = Call::get(endpoints.api(&["app"]));
-        let app: App = parse(&call, &self.tokens.send_as(us, &call).await?)?;
-        let login = format!("{}[bot]", app.slug);
+        let shown: App = parse(&call, &self.tokens.send_as(app, &call).await?)?;
+        let login = format!("{}[bot]", shown.slug);
         let call = Call::get(endpoints.api(&["users", &login]));
         let account: User = parse(&call, &self.tokens.send_anywhere(&call).await?)?;
         Ok(BotIdentity {
             id: account.id,
             email: format!("{}+{login}@{}", account.id, endpoints.noreply_domain()),
             login,
-            app: Some(app.id),
+            app: Some(shown.id),
         })
     }
 }

@@ -16,8 +16,8 @@ use super::*;
 
 impl GitHub {
     pub(super) async fn bot(&self) -> Result<BotIdentity> {
-        let us = self.tokens.us()?;
-        us.bot.get_or_try_init(|| self.identity(&us)).await.cloned()
+        let app = self.tokens.app()?;
+        app.bot.get_or_try_init(|| self.identity(&app)).await.cloned()
     }
 
     async fn lease(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access> {

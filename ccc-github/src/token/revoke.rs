@@ -1,48 +1,56 @@
-//! The end of tokens: given back, revoked, swept.
+//! The revocation of tokens.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::*;
+use ccc_core::vcs::Grant;
+use ccc_core::{Error, Result, Secret};
+use http::{Method, StatusCode};
 
-/// What there is to say of a token that stays.
-const LEFT: &str = "a token could not be revoked; it expires within the hour";
+use crate::client::{ApiError, Authorization, Call, Caller};
+use crate::token::cache::{Entry, Key, TokenId, digest, lock};
+use crate::token::ledger::AFTER_USE;
+use crate::token::tokens::Tokens;
+
+/// The warning about a token that was not revoked.
+const NOT_REVOKED: &str = "a token could not be revoked; it expires within the hour";
 
 impl Tokens {
-    /// Gives a leased token back. Revokes it when nobody else holds it; when nobody holds any token
-    /// of that repository any more, the ones that our own calls left behind go as well.
+    /// Ends a lease. Revokes the token after its last lease, and all tokens of a repository after the
+    /// last lease on any of them.
     pub(crate) async fn release(&self, secret: &Secret) -> Result<()> {
         let id = digest(secret);
         let key = lock(&self.owners).get(&id).copied();
         let Some(key) = key else {
-            // Given back before, and revoking failed then; or not ours at all.
+            // A token that was released before and not revoked then, or that was not leased here.
             return self.revoke(secret, Caller::Anonymous).await.map_err(Error::from);
         };
         let entry = self.entry(key);
-        entry.give_back(&id);
-        let revoked = self.end(key, &entry, id).await.map_err(Error::from);
+        entry.end_lease(&id);
+        let revoked = self.revoke_idle(key, &entry, id).await.map_err(Error::from);
         self.sweep(key.0).await;
         revoked
     }
 
-    /// Takes a token out of the cache and revokes it, unless somebody holds it. One that GitHub's
-    /// limits keep us from revoking now stays, and is used again.
-    async fn end(&self, key: Key, entry: &Entry, id: [u8; 32]) -> Result<(), ApiError> {
-        let Some(token) = entry.take_idle(&id) else { return Ok(()) };
+    /// Removes a token without leases from the cache and revokes it. If GitHub's limits prevent that
+    /// now, the token stays and is used again.
+    async fn revoke_idle(&self, key: Key, entry: &Entry, id: TokenId) -> Result<(), ApiError> {
+        let Some(token) = entry.remove_idle(&id) else { return Ok(()) };
         lock(&self.owners).remove(&id);
-        let revoked = self.revoke(&token.secret, Caller::Installation(token.installation)).await;
+        let revoked = self.revoke(&token.secret, token.caller()).await;
         if revoked
             .as_ref()
             .is_err_and(|error| error.rate_limit_wait().is_some() || error.is_held_back())
         {
             lock(&self.owners).insert(id, key);
-            // First, because the last one is handed out: a newer one goes before it.
+            // At the start, because the last token is leased, and a newer one takes precedence.
             lock(&entry.tokens).insert(0, token);
         }
-        self.keep(key, entry, kept::AFTER_USE).await;
+        self.record(key, entry, AFTER_USE).await;
         revoked
     }
 
-    /// Revokes all tokens of each repository of which nobody holds one.
+    /// Revokes all tokens of each repository that has no lease.
     pub(crate) async fn sweep_all(&self) {
         let repos: BTreeSet<u64> = lock(&self.entries).keys().map(|(repo, _)| *repo).collect();
         for repo in repos {
@@ -50,7 +58,7 @@ impl Tokens {
         }
     }
 
-    /// Revokes all tokens of a repository, unless somebody holds one of them.
+    /// Revokes all tokens of a repository, unless one of them is leased.
     async fn sweep(&self, repo: u64) {
         let entries: Vec<_> = [Grant::Read, Grant::Discuss, Grant::Publish]
             .into_iter()
@@ -59,27 +67,26 @@ impl Tokens {
                 Some(((repo, grant), entry))
             })
             .collect();
-        let held = |entry: &Entry| lock(&entry.tokens).iter().any(|token| token.leases > 0);
-        if entries.iter().any(|(_, entry)| held(entry)) {
+        if entries.iter().any(|(_, entry)| entry.is_leased()) {
             return;
         }
         for (key, entry) in entries {
             let all: Vec<_> =
                 lock(&entry.tokens).iter().map(|token| digest(&token.secret)).collect();
             for id in all {
-                if let Err(error) = self.end(key, &entry, id).await {
-                    tracing::warn!(%error, "{LEFT}");
+                if let Err(error) = self.revoke_idle(key, &entry, id).await {
+                    tracing::warn!(%error, "{NOT_REVOKED}");
                 }
             }
         }
     }
 
-    /// `DELETE /installation/token`; a token that is not valid any more is revoked enough.
+    /// Calls `DELETE /installation/token`. A token that is no longer valid counts as revoked.
     async fn revoke(&self, secret: &Secret, caller: Caller) -> Result<(), ApiError> {
         let url = self.endpoints.api(&["installation", "token"]);
         let call = Call::new(Method::DELETE, url).unpaced().prompt();
-        let identity = Authorization { caller, token: Some(secret), repo: None };
-        match self.client.send(&call, identity).await {
+        let authorization = Authorization { caller, token: Some(secret), repo: None };
+        match self.client.send(&call, authorization).await {
             Ok(_) => Ok(()),
             Err(error)
                 if matches!(
@@ -93,9 +100,10 @@ impl Tokens {
         }
     }
 
-    pub(super) async fn revoke_or_say(&self, secret: &Secret, caller: Caller) {
+    /// Revokes a token, and logs a warning when that fails.
+    pub(super) async fn revoke_or_warn(&self, secret: &Secret, caller: Caller) {
         if let Err(error) = self.revoke(secret, caller).await {
-            tracing::warn!(%error, "{LEFT}");
+            tracing::warn!(%error, "{NOT_REVOKED}");
         }
     }
 }
