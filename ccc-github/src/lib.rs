@@ -18,6 +18,16 @@ pub mod webhook;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use getrandom_02 as _;
 
+/// The crate `http`, whose types are in the signatures of [`http::Http`], [`webhook`],
+/// [`AdminToken`] and [`ConfigAnswer`], at the version that it has here.
+pub use ::http as http_types;
+/// The crate of [`webhook::router`]'s type, at the version that it has here.
+#[cfg(feature = "axum")]
+pub use axum;
+/// The crates whose types are in the signatures of this crate, at the versions that they have here:
+/// `bytes` for the bodies of [`http::Http`], and `jiff` for times.
+pub use {bytes, jiff};
+
 pub use app_config::{
     AdminToken, Admitted, App, AppChange, AppView, Apps, ConfigAnswer, MAX_CONFIG,
 };

@@ -102,7 +102,8 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     split.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer ")).map(|(_, token)| token)
 }
 
-/// Starts the digest of a token. A token has 256 random bits, so one round is enough; a MAC, because it is compared in constant time.
+/// Starts the digest of a token. A token has 256 random bits, so one round is enough; a MAC,
+/// because it is compared in constant time.
 fn digest(token: &[u8]) -> Hmac<Sha256> {
     // A key of any length will do for HMAC: its error is for other algorithms.
     let mut mac = Hmac::<Sha256>::new(&Default::default());

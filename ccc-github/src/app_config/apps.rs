@@ -27,7 +27,8 @@ impl fmt::Debug for Apps {
 }
 
 impl Apps {
-    /// Creates a view of the Apps of a host, as [`Endpoints::host`](crate::Endpoints::host) names it.
+    /// Creates a view of the Apps of a host, as [`Endpoints::host`](crate::Endpoints::host) names
+    /// it.
     pub fn new(store: Arc<dyn CredentialStore>, host: impl Into<String>) -> Self {
         Self { store, host: host.into() }
     }
@@ -84,8 +85,8 @@ impl Apps {
     /// former webhook secrets stay valid until [`AppChange::without_old_secrets`].
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a new App without private key or webhook secret, and for a third
-    /// former secret; those of the store.
+    /// [`ErrorKind::InvalidInput`] for a new App without private key or webhook secret, and for a
+    /// third former secret; those of the store.
     pub async fn change(&self, change: &AppChange) -> Result<AppView> {
         let key = self.key(change.app_id)?;
         for _ in 0..MAX_ATTEMPTS {

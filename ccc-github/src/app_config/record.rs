@@ -85,8 +85,8 @@ struct Record {
     installation_ids: Vec<u64>,
 }
 
-/// Returns four hex digits of a digest of the secret: enough to distinguish a few secrets, and too few
-/// to confirm a guess.
+/// Returns four hex digits of a digest of the secret: enough to distinguish a few secrets, and too
+/// few to confirm a guess.
 pub(super) fn digits(secret: &Secret) -> String {
     let mut digest = Sha256::new();
     digest.update(b"ccc/v1/fingerprint");

@@ -69,12 +69,12 @@ impl AppChange {
     /// Reads a change from a JSON object with the fields `appId`, `privateKey`, `webhookSecret`,
     /// `installationId` and `forgetOldSecrets`.
     ///
-    /// Only `appId` is required. Numbers may be strings, as forms have them. A list as `installationId`
-    /// replaces the stored ids.
+    /// Only `appId` is required. Numbers may be strings, as forms have them. A list as
+    /// `installationId` replaces the stored ids.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] names the field; [`ErrorKind::LimitExceeded`] names the part that is
-    /// larger than [`MAX_CONFIG`]. No error shows a value.
+    /// [`ErrorKind::InvalidInput`] names the field; [`ErrorKind::LimitExceeded`] names the part
+    /// that is larger than [`MAX_CONFIG`]. No error shows a value.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         if json.len() > MAX_CONFIG {
             return Err(Error::new(

@@ -61,9 +61,9 @@ impl Apps {
     /// | `POST` with the JSON of [`AppChange::from_json`] | 200, the App as an [`AppView`](crate::AppView) |
     /// | `DELETE`, with `?appId=N` if several are stored | 200, `{"cleared": N}`; 404 without such an App |
     ///
-    /// Errors are `{"error": "…"}` and show no value of the request: 400 for an invalid request, 413 for
-    /// more than [`MAX_CONFIG`](crate::MAX_CONFIG) bytes, 405 for another method, 503 when the store does
-    /// not answer, 507 when it is full, and 500 for a corrupt record.
+    /// Errors are `{"error": "…"}` and show no value of the request: 400 for an invalid request,
+    /// 413 for more than [`MAX_CONFIG`](crate::MAX_CONFIG) bytes, 405 for another method, 503 when
+    /// the store does not answer, 507 when it is full, and 500 for a corrupt record.
     pub async fn answer(
         &self,
         _: Admitted,

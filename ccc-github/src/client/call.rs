@@ -94,7 +94,8 @@ impl Call {
         self
     }
 
-    /// Returns method and path, for errors. The query is left out because it may hold text of people.
+    /// Returns method and path, for errors. The query is left out because it may hold text of
+    /// people.
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.method, self.url.path())
     }

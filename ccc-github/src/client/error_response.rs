@@ -11,9 +11,9 @@ use serde_json::Value;
 use crate::client::api_error::ApiError;
 use crate::client::headers::{MAX_ASKED_WAIT, exhausted, text};
 
-/// Returns the error that an answer stands for. `sent` is the token of the call, which is removed from
-/// GitHub's message (GitHub docs, "Rate limits for the REST API", "Troubleshooting the
-/// REST API").
+/// Returns the error that an answer stands for. `sent` is the token of the call, which is removed
+/// from GitHub's message (GitHub docs, "Rate limits for the REST API", "Troubleshooting the REST
+/// API").
 pub(super) fn from_response(
     call: String,
     response: &Response<Bytes>,

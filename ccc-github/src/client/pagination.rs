@@ -7,8 +7,9 @@ use url::Url;
 use crate::client::headers;
 use crate::client::redirect::{is_about, same_place};
 
-/// Returns the address of the `next` or `last` page from the header `Link`, if it is on the same host,
-/// and of the same list or the same repository (GitHub docs, "Using pagination in the REST API").
+/// Returns the address of the `next` or `last` page from the header `Link`, if it is on the same
+/// host, and of the same list or the same repository (GitHub docs, "Using pagination in the REST
+/// API").
 pub(crate) fn page(
     rel: &str,
     of: &Url,

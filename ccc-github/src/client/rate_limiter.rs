@@ -1,5 +1,5 @@
-//! The wait before a call: below GitHub's limits, and longer while GitHub asks to wait (GitHub docs,
-//! "Rate limits for the REST API", "Best practices for using the REST API"; spec: G5).
+//! The wait before a call: below GitHub's limits, and longer while GitHub asks to wait (GitHub
+//! docs, "Rate limits for the REST API", "Best practices for using the REST API"; spec: G5).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! The settings of the rate limits (GitHub docs, "Rate limits for the REST API", "Best practices for
-//! using the REST API").
+//! The settings of the rate limits (GitHub docs, "Rate limits for the REST API", "Best practices
+//! for using the REST API").
 
 use std::time::Duration;
 
@@ -33,8 +33,8 @@ impl Default for RateLimits {
 }
 
 impl RateLimits {
-    /// Returns limits without spacing and without an hourly limit. Writes still go one at a time, and
-    /// limits that the host sets are still respected.
+    /// Returns limits without spacing and without an hourly limit. Writes still go one at a time,
+    /// and limits that the host sets are still respected.
     #[must_use]
     pub fn unlimited() -> Self {
         Self { write_spacing: Duration::ZERO, writes_per_hour: usize::MAX, ..Self::default() }

@@ -6,10 +6,10 @@ use url::Url;
 
 use crate::client::headers;
 
-/// Returns the target of a redirect that is followed: on the same host alone, because the token is sent
-/// along (spec: G8b), and in the same repository alone, because the token is for no other (spec: G8c).
-/// A renamed repository and a transferred issue answer with redirects (GitHub docs, "Best practices for
-/// using the REST API").
+/// Returns the target of a redirect that is followed: on the same host alone, because the token is
+/// sent along (spec: G8b), and in the same repository alone, because the token is for no other
+/// (spec: G8c). A renamed repository and a transferred issue answer with redirects (GitHub docs,
+/// "Best practices for using the REST API").
 ///
 /// A write is redirected within its repository alone. 307 and 308 demand the same request, whatever
 /// its method; 301 and 302 are followed by safe methods (RFC 9110, section 15.4).

@@ -1,8 +1,8 @@
 //! Retries: which calls are repeated after a failure, how often, and after which wait.
 //!
 //! GET and all other methods but POST are repeated, because a second execution has the same effect
-//! (RFC 9110, section 9.2.2). PATCH as it is used here sets a value. A POST is repeated only where its
-//! [`Call`](crate::client::Call) is marked as idempotent.
+//! (RFC 9110, section 9.2.2). PATCH as it is used here sets a value. A POST is repeated only where
+//! its [`Call`](crate::client::Call) is marked as idempotent.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use http::Method;
 
 use crate::client::api_error::ApiError;
 
-/// The retries of calls that fail temporarily, such as without a connection or with a status of 502.
+/// The retries of calls that fail temporarily, such as without a connection or with a status of
+/// 502.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retry {

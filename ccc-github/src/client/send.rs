@@ -11,10 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::client::api_error::ApiError;
 use crate::client::call::{Authorization, Call, Caller, request};
+use crate::client::error_response;
+use crate::client::headers;
 use crate::client::rate_limiter::RateLimiter;
 use crate::client::rate_limits::RateLimits;
+use crate::client::redirect;
 use crate::client::retry::Retry;
-use crate::client::{error_response, headers, redirect};
 use crate::http::Http;
 
 /// The most redirects of a call.
@@ -65,9 +67,9 @@ impl Client {
         self.clock.sleep(duration).await;
     }
 
-    /// Sends a call and returns its answer, which has a status below 300. Repeats it after a temporary
-    /// failure where that is safe, and after a wait for a limit in any case, because a limited call had
-    /// no effect.
+    /// Sends a call and returns its answer, which has a status below 300. Repeats it after a
+    /// temporary failure where that is safe, and after a wait for a limit in any case, because a
+    /// limited call had no effect.
     pub(crate) async fn send(
         &self,
         call: &Call,
@@ -89,8 +91,8 @@ impl Client {
                 }
                 Err(error) => error,
             };
-            // Without a header GitHub wants a minute, and more each time (GitHub docs, "Rate limits for
-            // the REST API": exceeding the rate limit).
+            // Without a header GitHub wants a minute, and more each time (GitHub docs, "Rate limits
+            // for the REST API": exceeding the rate limit).
             let limited = error.rate_limit_wait();
             if let Some(wait) = limited {
                 self.limiter.block(caller, wait.saturating_mul(1 << assumed));
@@ -115,8 +117,8 @@ impl Client {
         self.retry.tries_after(error)
     }
 
-    /// Returns the wait before the next attempt, or `None` when GitHub asks for a longer wait than the
-    /// limits permit.
+    /// Returns the wait before the next attempt, or `None` when GitHub asks for a longer wait than
+    /// the limits permit.
     pub(crate) fn backoff(&self, error: &ApiError, attempt: u32) -> Option<Duration> {
         let wait = self.retry.backoff(error, attempt);
         (wait <= self.limiter.limits().longest_wait).then_some(wait)

@@ -17,8 +17,8 @@ impl Tokens {
         self.send_as(&*self.app()?, call).await
     }
 
-    /// Calls as an App, with a new JWT. Repeats the call when the first answer showed that the local
-    /// clock is wrong (spec: G3).
+    /// Calls as an App, with a new JWT. Repeats the call when the first answer showed that the
+    /// local clock is wrong (spec: G3).
     pub(crate) async fn send_as(&self, app: &AppIdentity, call: &Call) -> Sent {
         let skew = self.client.skew();
         let mut corrected = false;

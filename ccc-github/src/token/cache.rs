@@ -72,12 +72,13 @@ impl MintFailure {
     }
 }
 
-/// The tokens of one repository and grant. Only the newest is leased; the others wait for the end of
-/// their last leases.
+/// The tokens of one repository and grant. Only the newest is leased; the others wait for the end
+/// of their last leases.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     pub(super) tokens: Mutex<Vec<Token>>,
-    /// Locked during a mint. It has the failure of the last attempt, for the callers that waited for it.
+    /// Locked during a mint. It has the failure of the last attempt, for the callers that waited
+    /// for it.
     pub(super) minting: tokio::sync::Mutex<Option<MintFailure>>,
     /// The number of mints that ended.
     pub(super) attempts: AtomicU64,
@@ -94,7 +95,8 @@ impl Entry {
         }
     }
 
-    /// Adds a new token, and removes and returns the expired ones, whether their leases ended or not.
+    /// Adds a new token, and removes and returns the expired ones, whether their leases ended or
+    /// not.
     pub(super) fn add(&self, token: Token, now: Timestamp) -> Vec<Token> {
         let mut tokens = lock(&self.tokens);
         let expired = tokens.extract_if(.., |token| token.expires_at <= now).collect();
@@ -153,7 +155,8 @@ impl Drop for LeasedToken {
     }
 }
 
-/// Locks a mutex. Each critical section leaves its data consistent, so a panic elsewhere does no harm.
+/// Locks a mutex. Each critical section leaves its data consistent, so a panic elsewhere does no
+/// harm.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

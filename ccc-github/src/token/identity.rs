@@ -16,8 +16,8 @@ pub(crate) struct AppIdentity {
     pub(super) key: AppKey,
     /// The account that its comments are from.
     pub(crate) bot: tokio::sync::OnceCell<BotIdentity>,
-    /// The ids of its installations by the number of the repository, as far as they are known. A token
-    /// of another installation is not used.
+    /// The ids of its installations by the number of the repository, as far as they are known. A
+    /// token of another installation is not used.
     pub(super) installations: Mutex<HashMap<u64, u64>>,
 }
 

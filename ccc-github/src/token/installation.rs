@@ -27,7 +27,8 @@ struct Account {
 }
 
 impl Tokens {
-    /// Returns the id of the App's installation on the repository, and whether it was known already.
+    /// Returns the id of the App's installation on the repository, and whether it was known
+    /// already.
     pub(super) async fn installation(
         &self,
         app: &AppIdentity,

@@ -1,5 +1,5 @@
-//! The record of the tokens that are not revoked yet, in a credential store. The next process finds the
-//! tokens of a killed one there.
+//! The record of the tokens that are not revoked yet, in a credential store. The next process finds
+//! the tokens of a killed one there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,8 @@ pub(super) const AFTER_USE: Duration = Duration::from_secs(10);
 /// The age past expiry at which the tokens of another holder are removed. Clocks differ.
 const REMOVED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// The records of one holder, `github/HOST/tokens/HOLDER/REPOSITORY/GRANT`. Their number does not depend
-/// on the number of tokens.
+/// The records of one holder, `github/HOST/tokens/HOLDER/REPOSITORY/GRANT`. Their number does not
+/// depend on the number of tokens.
 pub(crate) struct TokenLedger {
     store: Arc<dyn CredentialStore>,
     /// The prefix of the names of all holders' records.
@@ -151,8 +151,8 @@ impl TokenLedger {
         Ok(self.read_rows(name).await?.iter().map(Row::to_token).collect())
     }
 
-    /// Writes the present tokens of an entry until `deadline`. A store that fails or does not answer
-    /// delays no call: the loss is logged, and matters only after a crash.
+    /// Writes the present tokens of an entry until `deadline`. A store that fails or does not
+    /// answer delays no call: the loss is logged, and matters only after a crash.
     pub(super) async fn record(&self, key: Key, entry: &Entry, deadline: impl Future<Output = ()>) {
         let written = Box::pin(async {
             let _one_by_one = entry.recording.lock().await;

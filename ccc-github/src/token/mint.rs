@@ -93,7 +93,8 @@ impl Tokens {
         self.endpoints.api(&["app", "installations", &id, "access_tokens"])
     }
 
-    /// Requests a token. The request may be repeated: a token whose answer is lost is used by nobody.
+    /// Requests a token. The request may be repeated: a token whose answer is lost is used by
+    /// nobody.
     async fn request(
         &self,
         app: &AppIdentity,

@@ -16,8 +16,8 @@ use crate::token::tokens::Tokens;
 const NOT_REVOKED: &str = "a token could not be revoked; it expires within the hour";
 
 impl Tokens {
-    /// Ends a lease. Revokes the token after its last lease, and all tokens of a repository after the
-    /// last lease on any of them.
+    /// Ends a lease. Revokes the token after its last lease, and all tokens of a repository after
+    /// the last lease on any of them.
     pub(crate) async fn release(&self, secret: &Secret) -> Result<()> {
         let id = digest(secret);
         let key = lock(&self.owners).get(&id).copied();
@@ -32,8 +32,8 @@ impl Tokens {
         revoked
     }
 
-    /// Removes a token without leases from the cache and revokes it. If GitHub's limits prevent that
-    /// now, the token stays and is used again.
+    /// Removes a token without leases from the cache and revokes it. If GitHub's limits prevent
+    /// that now, the token stays and is used again.
     async fn revoke_idle(&self, key: Key, entry: &Entry, id: TokenId) -> Result<(), ApiError> {
         let Some(token) = entry.remove_idle(&id) else { return Ok(()) };
         lock(&self.owners).remove(&id);

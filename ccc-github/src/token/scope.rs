@@ -20,7 +20,8 @@ pub(super) struct Repository {
     id: u64,
 }
 
-/// Returns the permissions that a grant requests from GitHub (GitHub docs, "Permissions required for GitHub Apps").
+/// Returns the permissions that a grant requests from GitHub (GitHub docs, "Permissions required
+/// for GitHub Apps").
 pub(super) fn permissions(grant: Grant) -> BTreeMap<&'static str, &'static str> {
     let power: &[(&str, &str)] = match grant {
         Grant::Read => &[("contents", "read"), ("issues", "read")],
@@ -30,7 +31,8 @@ pub(super) fn permissions(grant: Grant) -> BTreeMap<&'static str, &'static str> 
     power.iter().copied().chain([("metadata", "read")]).collect()
 }
 
-/// Returns the difference between a token's scope and the requested one, if there is any (spec: G4).
+/// Returns the difference between a token's scope and the requested one, if there is any (spec:
+/// G4).
 pub(super) fn mismatch(repo: u64, grant: Grant, scope: &Scope) -> Option<String> {
     if scope.repository_selection.as_deref() != Some("selected") {
         return Some("is not limited to selected repositories".to_owned());

@@ -7,8 +7,8 @@ use crate::token::ledger::AFTER_USE;
 use crate::token::tokens::Tokens;
 
 impl Tokens {
-    /// Reads the holder's records. Tokens of the present App are used again, those of another App are
-    /// revoked, and expired ones are removed. Returns the number of tokens that are used again.
+    /// Reads the holder's records. Tokens of the present App are used again, those of another App
+    /// are revoked, and expired ones are removed. Returns the number of tokens that are used again.
     pub(crate) async fn take_over(&self) -> Result<usize> {
         let Some(ledger) = &self.ledger else { return Ok(0) };
         let (mut used, now) = (0, self.client.now());

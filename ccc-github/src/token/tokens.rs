@@ -15,8 +15,8 @@ use crate::token::cache::{Entry, Key, Token, TokenId, lock};
 use crate::token::identity::{AppIdentity, CurrentApp};
 use crate::token::ledger::TokenLedger;
 
-/// The tokens of one App at a time on one host. A token of another App is not leased, and a token of
-/// another host cannot enter the cache.
+/// The tokens of one App at a time on one host. A token of another App is not leased, and a token
+/// of another host cannot enter the cache.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     app: CurrentApp,
@@ -82,8 +82,8 @@ impl Tokens {
         Arc::clone(lock(&self.entries).entry(key).or_default())
     }
 
-    /// Returns whether the token belongs to the present App and, as far as it is known, to its present
-    /// installation.
+    /// Returns whether the token belongs to the present App and, as far as it is known, to its
+    /// present installation.
     pub(super) fn is_current(&self, repo: &RepoRef, token: &Token) -> bool {
         let current = |id: &u64| *id == token.installation;
         self.app().is_ok_and(|app| {

@@ -23,8 +23,8 @@ pub struct Webhook {
 
 impl Webhook {
     /// Creates a verifier. `host` becomes [`RepoRef::host`](ccc_core::event::RepoRef::host) of each
-    /// event, such as `github.com`; it comes from the operator and never from the payload (spec: G8a).
-    /// [`GitHub::host`](crate::GitHub::host) has it.
+    /// event, such as `github.com`; it comes from the operator and never from the payload (spec:
+    /// G8a). [`GitHub::host`](crate::GitHub::host) has it.
     #[must_use]
     pub fn new(secrets: Secrets, host: impl Into<String>) -> Self {
         let webhook = Self::waiting(host);
@@ -55,8 +55,8 @@ impl Webhook {
         self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Checks one delivery and returns its meaning and the POST that it came in; `now` is the time of
-    /// its arrival.
+    /// Checks one delivery and returns its meaning and the POST that it came in; `now` is the time
+    /// of its arrival.
     ///
     /// # Errors
     /// The [`Rejection`], which knows its HTTP status. The order of the checks is that of spec: W3.
@@ -102,8 +102,8 @@ impl Webhook {
     }
 }
 
-/// Returns the JSON of the body, which GitHub may send as the field of a form (GitHub docs, "Creating
-/// webhooks": content type).
+/// Returns the JSON of the body, which GitHub may send as the field of a form (GitHub docs,
+/// "Creating webhooks": content type).
 fn json_text<'a>(raw: &RawDelivery<'a>) -> Result<std::borrow::Cow<'a, str>, Rejection> {
     if raw
         .content_encoding

@@ -35,8 +35,8 @@ const MEMORY_UNIT: usize = 256 << 10;
 
 /// Creates a router with the route `POST /webhook/github`.
 ///
-/// It verifies a delivery and passes the event to `intake`. It answers 2xx only for an event that the
-/// intake has stored (spec: W1a–W5c). Errors are `{"error": "…"}`.
+/// It verifies a delivery and passes the event to `intake`. It answers 2xx only for an event that
+/// the intake has stored (spec: W1a–W5c). Errors are `{"error": "…"}`.
 pub fn router(webhook: Arc<Webhook>, intake: Arc<dyn Intake>, clock: Arc<dyn Clock>) -> Router {
     let memory = Arc::new(Semaphore::new(MAX_UNVERIFIED / MEMORY_UNIT));
     let parts = Parts { webhook, intake, clock, memory };
@@ -93,7 +93,8 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
             tracing::error!(delivery = %delivery.id, %error, "a delivery id came again with another body");
             refuse(StatusCode::CONFLICT, "this delivery id was used before, with another body")
         }
-        // Whatever it is, we do not have the event: only a status that says so lets it be sent again.
+        // Whatever it is, we do not have the event: only a status that says so lets it be sent
+        // again.
         Err(error) => {
             tracing::error!(delivery = %delivery.id, %error, "a delivery could not be kept");
             busy(

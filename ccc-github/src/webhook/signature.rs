@@ -6,8 +6,8 @@ use sha2::Sha256;
 
 use crate::errors::invalid_input;
 
-/// The secrets that a delivery may be signed with: the present one and, during a rotation, one or two
-/// former ones (spec: W2c).
+/// The secrets that a delivery may be signed with: the present one and, during a rotation, one or
+/// two former ones (spec: W2c).
 #[derive(Clone, Debug)]
 pub struct Secrets(Vec<Secret>);
 
@@ -15,8 +15,8 @@ impl Secrets {
     /// Creates a set of one to three secrets.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for none, for more than three, and for an
-    /// empty one, with which anybody can sign.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for none, for more than three, and for
+    /// an empty one, with which anybody can sign.
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Result<Self> {
         let secrets: Vec<_> = secrets.into_iter().collect();
         if !(1..=3).contains(&secrets.len()) {
@@ -34,10 +34,11 @@ impl Secrets {
     }
 }
 
-/// Checks that `signature`, the value of `X-Hub-Signature-256`, was made from exactly these bytes with
-/// one of the secrets (GitHub docs, "Validating webhook deliveries"; spec: W2a).
+/// Checks that `signature`, the value of `X-Hub-Signature-256`, was made from exactly these bytes
+/// with one of the secrets (GitHub docs, "Validating webhook deliveries"; spec: W2a).
 ///
-/// The duration does not depend on which secret fits: each one is tried, and compared in constant time.
+/// The duration does not depend on which secret fits: each one is tried, and compared in constant
+/// time.
 #[must_use]
 pub fn verify(secrets: &Secrets, body: &[u8], signature: &str) -> bool {
     let Some(digits) = signature.strip_prefix("sha256=") else {

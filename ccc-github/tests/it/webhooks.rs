@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use crate::common::{World, world};
 
 #[derive(Debug, Default)]
-struct Kept {
+struct StoredEvents {
     broken: std::sync::atomic::AtomicBool,
     all: Mutex<Vec<(Delivery, IssueEvent)>>,
 }
 
 #[async_trait]
-impl Intake for Kept {
+impl Intake for StoredEvents {
     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission> {
         if self.broken.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(Error::new(ErrorKind::Unavailable, "the disk is full"));
@@ -30,11 +30,11 @@ impl Intake for Kept {
 }
 
 /// The server ends with what comes second.
-async fn listen(world: &World) -> (Arc<Kept>, tokio::task::JoinSet<std::io::Result<()>>) {
-    let kept = Arc::new(Kept::default());
+async fn listen(world: &World) -> (Arc<StoredEvents>, tokio::task::JoinSet<std::io::Result<()>>) {
+    let kept = Arc::new(StoredEvents::default());
     let secrets = Secrets::new([world.emulator.webhook_secret()]).unwrap();
     let webhook = Arc::new(Webhook::new(secrets, world.github().host()));
-    let app = router(webhook, Arc::<Kept>::clone(&kept), Arc::new(SystemClock));
+    let app = router(webhook, Arc::<StoredEvents>::clone(&kept), Arc::new(SystemClock));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     world.emulator.set_webhook_url(format!("http://{address}/webhook/github"));

@@ -159,7 +159,7 @@ impl Service {
 /// The GitHub that a configuration names, and nobody yet to ask as. Its tokens are kept in that store.
 pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Result<GitHub> {
     let holder = store::holder(&config.data_dir()?)?;
-    let mut builder = GitHub::waiting(Arc::new(SystemClock)).keep_tokens(tokens, holder);
+    let mut builder = GitHub::waiting(Arc::new(SystemClock)).token_ledger(tokens, holder);
     let github = &config.github;
     if let Some(url) = &github.api_url {
         builder = builder.api_url(url.clone());

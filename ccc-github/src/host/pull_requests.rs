@@ -1,12 +1,16 @@
 //! Pull requests.
 
-use ccc_core::BranchName;
-use ccc_core::vcs::{NewPullRequest, PullRequest};
+use ccc_core::event::RepoRef;
+use ccc_core::vcs::{Grant, NewPullRequest, PullRequest};
+use ccc_core::{BranchName, Error, ErrorKind, Result};
 use http::{Method, StatusCode};
+use serde::Deserialize;
 
-use super::*;
+use crate::client::{ApiError, Call};
+use crate::host::github::GitHub;
+use crate::host::truncate::truncated;
 
-/// The longest title and text that GitHub takes, in characters.
+/// The longest title and the longest text that GitHub permits, in characters.
 const MAX_TITLE: usize = 256;
 const MAX_BODY: usize = 65_536;
 
@@ -22,7 +26,7 @@ struct RestPull {
 struct Head {
     #[serde(rename = "ref")]
     branch: String,
-    /// `None` when the fork is gone.
+    /// `None` for a deleted fork.
     repo: Option<HeadRepository>,
 }
 
@@ -32,8 +36,8 @@ struct HeadRepository {
 }
 
 impl GitHub {
-    /// Looks first, so that a repeated call finds what an earlier one made; looks again when GitHub
-    /// says that it exists, or when it is unclear whether the request was carried out (spec: G7a).
+    /// Finds the pull request of the branch, or opens it. Searches again when GitHub reports that
+    /// it exists, and when it is unclear whether the request succeeded (spec: G7a).
     pub(super) async fn find_or_open(
         &self,
         repo: &RepoRef,
@@ -43,7 +47,7 @@ impl GitHub {
             "head": new.head.as_str(),
             "base": new.base,
             "title": new.title.chars().take(MAX_TITLE).collect::<String>(),
-            "body": fitted(&new.body, MAX_BODY),
+            "body": truncated(&new.body, MAX_BODY),
             "draft": new.draft,
         });
         let mut round = 1;
@@ -54,7 +58,7 @@ impl GitHub {
             }
             let call = Call::json(Method::POST, self.url(repo, &["pulls"])?, &body)?;
             let error = match self.call::<RestPull>(repo, Grant::Publish, &call).await {
-                Ok(pull) => return Ok(found_as(pull, &new.head)),
+                Ok(pull) => return Ok(pull_request(pull, &new.head)),
                 Err(error) => error,
             };
             if error.message_contains("already exists")
@@ -74,7 +78,8 @@ impl GitHub {
         }
     }
 
-    /// The pull request of the branch: an open one rather than a closed one, the newest of several.
+    /// Finds the pull request of the branch: an open one before a closed one, the newest of
+    /// several.
     async fn find_pull(
         &self,
         repo: &RepoRef,
@@ -92,16 +97,17 @@ impl GitHub {
             .filter(|pull| pull.head.branch == head.as_str())
             .filter(|pull| pull.head.repo.as_ref().is_some_and(|from| from.id == repo.id))
             .max_by_key(|pull| (pull.state == "open", pull.number))
-            .map(|pull| found_as(pull, head)))
+            .map(|pull| pull_request(pull, head)))
     }
 }
 
-fn found_as(pull: RestPull, head: &BranchName) -> PullRequest {
+/// Returns the pull request of the branch in the port's form.
+fn pull_request(pull: RestPull, head: &BranchName) -> PullRequest {
     PullRequest { number: Some(pull.number), url: pull.html_url, head: head.clone() }
 }
 
-/// What it means that a pull request cannot be opened, and what a person does about it (GitHub docs,
-/// "Create a pull request").
+/// Returns the error for a pull request that cannot be opened, with what a person does about it
+/// (GitHub docs, "Create a pull request").
 fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
     let (base, head) = (&new.base, &new.head);
     let kind_and_line = match error.status() {

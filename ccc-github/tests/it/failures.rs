@@ -1,4 +1,4 @@
-//! Answers, repositories and issues that are not what one hopes for, each with what must come of it.
+//! Failures: garbled answers, repositories and issues in unusual states, limits, and their effects.
 
 use ccc_core::event::{ActorKind, RepoRef};
 use ccc_core::vcs::{Grant, NewPullRequest};

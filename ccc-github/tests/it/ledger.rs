@@ -1,4 +1,4 @@
-//! Tokens and Apps that outlive something: a process, or each other.
+//! The token ledger, and the change of the App while tokens are leased.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +19,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 type Records = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
-/// A store over these records; a record that begins with `!` does not read, and with `fails` nothing is written.
+/// A store over these records; a record that begins with `!` does not read, and with `fails`
+/// nothing is written.
 fn store(records: &Records, fails: bool) -> Arc<MockCredentialStore> {
     let mut store = MockCredentialStore::new();
     let ours = Arc::clone(records);
@@ -52,11 +53,11 @@ fn store(records: &Records, fails: bool) -> Arc<MockCredentialStore> {
     Arc::new(store)
 }
 
-fn keeping(world: &World, store: Arc<dyn CredentialStore>, holder: &str) -> GitHub {
+fn with_ledger(world: &World, store: Arc<dyn CredentialStore>, holder: &str) -> GitHub {
     let clock = Arc::new(Leaping(Arc::clone(&world.clock)));
     let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
     let github = GitHub::builder(world.emulator.app_id(), key, clock);
-    github.api_url(world.emulator.api_url()).keep_tokens(store, holder).build().unwrap()
+    github.api_url(world.emulator.api_url()).token_ledger(store, holder).build().unwrap()
 }
 
 fn revoked(world: &World) -> Vec<bool> {
@@ -67,7 +68,7 @@ fn revoked(world: &World) -> Vec<bool> {
 async fn what_a_killed_process_held_is_used_again_and_revoked() {
     // spec: G1f
     let (world, records) = (world().await, Records::default());
-    let killed = keeping(&world, store(&records, false), "one");
+    let killed = with_ledger(&world, store(&records, false), "one");
     let access = killed.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     let token = access.token.unwrap();
     killed.access(&world.repo, Grant::Publish, MINUTE).await.unwrap();
@@ -79,14 +80,14 @@ async fn what_a_killed_process_held_is_used_again_and_revoked() {
     }
 
     // Somebody else's are not ours to take.
-    let other = keeping(&world, store(&records, false), "two");
+    let other = with_ledger(&world, store(&records, false), "two");
     assert_eq!(other.take_over().await.unwrap(), 0);
     assert_eq!((records.lock().unwrap().len(), revoked(&world)), (2, vec![false, false]));
     let kept = records.lock().unwrap().clone();
 
     // One that is damaged stands in nobody's way.
     records.lock().unwrap().insert(names[0].replace("publish", "discuss"), b"!".to_vec());
-    let next = keeping(&world, store(&records, false), "one");
+    let next = with_ledger(&world, store(&records, false), "one");
     assert_eq!(next.take_over().await.unwrap(), 2);
     let access = next.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     assert_eq!(access.token.as_ref().unwrap().expose(), token.expose());
@@ -108,13 +109,13 @@ async fn what_a_killed_process_held_is_used_again_and_revoked() {
 async fn of_several_tokens_the_newest_is_used_again() {
     // spec: G1f
     let (world, records) = (world().await, Records::default());
-    let killed = keeping(&world, store(&records, false), "one");
+    let killed = with_ledger(&world, store(&records, false), "one");
     killed.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     world.pass(SignedDuration::from_mins(50));
     // The first has not enough time left for this one.
     let newest = killed.access(&world.repo, Grant::Read, 20 * MINUTE).await.unwrap();
     drop(killed);
-    let next = keeping(&world, store(&records, false), "one");
+    let next = with_ledger(&world, store(&records, false), "one");
     assert_eq!(next.take_over().await.unwrap(), 2);
     let access = next.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     assert_eq!(access.token.unwrap().expose(), newest.token.unwrap().expose());
@@ -125,35 +126,35 @@ async fn what_is_left_of_tokens_is_ended_or_forgotten() {
     // spec: G1f
     let world = world().await;
     let leave = async |records: &Records| {
-        let github = keeping(&world, store(records, false), "one");
+        let github = with_ledger(&world, store(records, false), "one");
         github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     };
     // Of an App that we are not any more.
     let records = Records::default();
     leave(&records).await;
-    let github = keeping(&world, store(&records, false), "one");
+    let github = with_ledger(&world, store(&records, false), "one");
     let second = world.emulator.add_app("second", "octo").await.unwrap();
     github.use_app(Some((second.id, AppKey::from_pem(&second.private_key).unwrap())));
     assert_eq!(github.take_over().await.unwrap(), 0);
     assert_eq!((records.lock().unwrap().len(), revoked(&world)), (0, vec![true]));
     // Nobody has used them when the service ends.
     leave(&records).await;
-    let github = keeping(&world, store(&records, false), "one");
+    let github = with_ledger(&world, store(&records, false), "one");
     assert_eq!(github.take_over().await.unwrap(), 1);
     github.revoke_idle().await;
     assert_eq!((records.lock().unwrap().len(), revoked(&world)), (0, vec![true, true]));
     // Past its time.
     leave(&records).await;
     world.pass(SignedDuration::from_mins(61));
-    let github = keeping(&world, store(&records, false), "one");
+    let github = with_ledger(&world, store(&records, false), "one");
     assert_eq!(github.take_over().await.unwrap(), 0);
     assert_eq!(records.lock().unwrap().len(), 0);
     // A store that fails stops nobody.
-    let github = keeping(&world, store(&records, true), "one");
+    let github = with_ledger(&world, store(&records, true), "one");
     let access = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     github.release(access).await.unwrap();
     let clock = Arc::new(Leaping(Arc::clone(&world.clock)));
-    let nameless = GitHub::waiting(clock).keep_tokens(store(&records, false), "a b");
+    let nameless = GitHub::waiting(clock).token_ledger(store(&records, false), "a b");
     assert_eq!(nameless.build().unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
@@ -225,7 +226,7 @@ impl CredentialStore for Stuck {
 async fn a_store_that_does_not_answer_holds_nobody_up() {
     // spec: G1f
     let (world, stuck) = (world().await, Arc::new(Stuck::default()));
-    let github = keeping(&world, Arc::clone(&stuck) as _, "one");
+    let github = with_ledger(&world, Arc::clone(&stuck) as _, "one");
     let access = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     github.release(access).await.unwrap();
     assert_eq!((stuck.0.load(Ordering::Relaxed), revoked(&world)), (1, vec![true]));
@@ -240,7 +241,7 @@ async fn who_is_gone_while_a_token_is_written_down_holds_it_no_more() {
     let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
     let github = GitHub::builder(world.emulator.app_id(), key, clock);
     let github =
-        github.api_url(world.emulator.api_url()).keep_tokens(Arc::clone(&stuck) as _, "one");
+        github.api_url(world.emulator.api_url()).token_ledger(Arc::clone(&stuck) as _, "one");
     let github = github.build().unwrap();
     {
         let mut asked = Box::pin(github.access(&world.repo, Grant::Read, MINUTE));

@@ -1,27 +1,24 @@
-//! The port, method by method; each names itself in its errors.
+//! The methods of the port. Each adds its name to its errors.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use ccc_core::event::{Actor, RepoRef};
 use ccc_core::vcs::{
-    Access, Comment, Issue, MissedDelivery, NewPullRequest, Permission, PullRequest,
-    ReactionTarget, Repository,
+    Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
+    PullRequest, ReactionTarget, Repository,
 };
-use ccc_core::{Secret, VcsHost};
+use ccc_core::{Result, Secret, VcsHost};
 use jiff::Timestamp;
 
-use super::*;
+use crate::host::github::GitHub;
+use crate::host::push_refusal;
 
 impl GitHub {
-    pub(super) async fn bot(&self) -> Result<BotIdentity> {
-        let app = self.tokens.app()?;
-        app.bot.get_or_try_init(|| self.identity(&app)).await.cloned()
-    }
-
     async fn lease(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access> {
-        // Before the lease, which nobody could give back: a name that does not do.
+        // An invalid name is an error before the lease, which could not be ended otherwise.
         self.tokens.endpoints.clone_url(repo)?;
         let (token, expires_at) = self.tokens.lease(repo, grant, min_ttl).await?;
         let clone_url = self.tokens.endpoints.clone_url(&self.tokens.current(repo))?;
