@@ -124,9 +124,9 @@ mod tests {
         let (token, known) = AdminToken::generate().unwrap();
         let token = token.expose_str().unwrap().to_owned();
         assert_eq!(token.len(), 43);
-        let kept = known.to_record();
-        assert!(!format!("{known:?} {}", kept.expose_str().unwrap()).contains(&token));
-        let known = AdminToken::from_record(&kept).unwrap();
+        let record = known.to_record();
+        assert!(!format!("{known:?} {}", record.expose_str().unwrap()).contains(&token));
+        let known = AdminToken::from_record(&record).unwrap();
         let (other, _) = AdminToken::generate().unwrap();
         let almost = format!("{}{}", &token[..42], if token.ends_with('A') { 'Q' } else { 'A' });
         let admits = |values: &[&str]| {
@@ -152,14 +152,14 @@ mod tests {
             (vec![format!("Bearer {token}A")], false),
             (vec![right, "Basic x".to_owned()], false),
             (vec!["Bearer ".to_owned()], false),
-            // What is kept is of no use to who reads it.
-            (vec![format!("Bearer {}", kept.expose_str().unwrap())], false),
+            // The record does not authorize.
+            (vec![format!("Bearer {}", record.expose_str().unwrap())], false),
         ] {
             let values: Vec<&str> = values.iter().map(String::as_str).collect();
             assert_eq!(admits(&values), expected, "{} values", values.len());
         }
         assert!(AdminToken::new(&"0123456789012345678901234567890".into()).is_err());
-        let record = AdminToken::from_record(&Secret::from("00")).unwrap_err();
-        assert_eq!(record.kind(), ErrorKind::Corrupt);
+        let corrupt = AdminToken::from_record(&Secret::from("00")).unwrap_err();
+        assert_eq!(corrupt.kind(), ErrorKind::Corrupt);
     }
 }

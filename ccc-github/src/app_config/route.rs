@@ -32,7 +32,7 @@ impl ConfigAnswer {
     /// Adds a field to the body. A value that is not JSON becomes `null`.
     #[must_use]
     pub fn with_field(mut self, name: &str, value: impl Serialize) -> Self {
-        self.body[name] = json!(value);
+        self.body[name] = serde_json::to_value(value).unwrap_or_default();
         self
     }
 

@@ -58,12 +58,12 @@ impl ApiError {
     }
 
     /// Returns whether GitHub's message contains this text, in any case.
-    pub(crate) fn message_contains(&self, words: &str) -> bool {
+    pub(crate) fn message_contains(&self, text: &str) -> bool {
         let message = match self {
             Self::Status { message, .. } => message.to_ascii_lowercase(),
             _ => return false,
         };
-        message.contains(&words.to_ascii_lowercase())
+        message.contains(&text.to_ascii_lowercase())
     }
 
     /// Returns whether GitHub reported this code for this field.

@@ -12,7 +12,7 @@ use super::send::MAX_REDIRECTS;
 use super::*;
 use crate::http::Http;
 
-/// A clock on which sleeping takes no time, and moves it; keeps what was slept.
+/// A clock that a sleep moves at once. It records the sleeps.
 #[derive(Debug)]
 pub(crate) struct Leaping {
     now: Mutex<Timestamp>,

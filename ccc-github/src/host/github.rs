@@ -58,7 +58,7 @@ impl GitHub {
 
     /// Revokes the tokens without leases. Call it at the end of a service.
     pub async fn revoke_idle(&self) {
-        self.tokens.sweep_all().await;
+        self.tokens.revoke_idle().await;
     }
 
     /// Returns the host's name, as [`RepoRef::host`] must have it.

@@ -6,7 +6,7 @@ use ccc_core::BranchName;
 /// names no rule.
 pub(super) fn explain(output: &str) -> Option<String> {
     let output = output.to_lowercase();
-    let says = |words: &str| output.contains(words);
+    let says = |text: &str| output.contains(text);
     if says("refusing to allow") && says("workflow") {
         return Some(
             "the work changes a workflow file, which we may not push: a person has to make that \

@@ -27,14 +27,14 @@ impl Tokens {
         };
         let entry = self.entry(key);
         entry.end_lease(&id);
-        let revoked = self.revoke_idle(key, &entry, id).await.map_err(Error::from);
-        self.sweep(key.0).await;
+        let revoked = self.revoke_if_idle(key, &entry, id).await.map_err(Error::from);
+        self.revoke_idle_of(key.0).await;
         revoked
     }
 
     /// Removes a token without leases from the cache and revokes it. If GitHub's limits prevent
     /// that now, the token stays and is used again.
-    async fn revoke_idle(&self, key: Key, entry: &Entry, id: TokenId) -> Result<(), ApiError> {
+    async fn revoke_if_idle(&self, key: Key, entry: &Entry, id: TokenId) -> Result<(), ApiError> {
         let Some(token) = entry.remove_idle(&id) else { return Ok(()) };
         lock(&self.owners).remove(&id);
         let revoked = self.revoke(&token.secret, token.caller()).await;
@@ -51,15 +51,15 @@ impl Tokens {
     }
 
     /// Revokes all tokens of each repository that has no lease.
-    pub(crate) async fn sweep_all(&self) {
+    pub(crate) async fn revoke_idle(&self) {
         let repos: BTreeSet<u64> = lock(&self.entries).keys().map(|(repo, _)| *repo).collect();
         for repo in repos {
-            self.sweep(repo).await;
+            self.revoke_idle_of(repo).await;
         }
     }
 
     /// Revokes all tokens of a repository, unless one of them is leased.
-    async fn sweep(&self, repo: u64) {
+    async fn revoke_idle_of(&self, repo: u64) {
         let entries: Vec<_> = [Grant::Read, Grant::Discuss, Grant::Publish]
             .into_iter()
             .filter_map(|grant| {
@@ -74,7 +74,7 @@ impl Tokens {
             let all: Vec<_> =
                 lock(&entry.tokens).iter().map(|token| digest(&token.secret)).collect();
             for id in all {
-                if let Err(error) = self.revoke_idle(key, &entry, id).await {
+                if let Err(error) = self.revoke_if_idle(key, &entry, id).await {
                     tracing::warn!(%error, "{NOT_REVOKED}");
                 }
             }

@@ -109,7 +109,7 @@ mod tests {
             let found = mismatch(7, Grant::Publish, &scope);
             let fits = match expected {
                 None => found.is_none(),
-                Some(words) => found.as_deref().is_some_and(|found| found.contains(words)),
+                Some(text) => found.as_deref().is_some_and(|found| found.contains(text)),
             };
             assert!(fits, "{power:?} {selection:?}: {found:?}");
         }

@@ -14,6 +14,7 @@ pub const MAX_BODY: usize = 25 * 1024 * 1024;
 ///
 /// A header that was missing, repeated or not text is `None`.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct RawDelivery<'a> {
     /// `X-GitHub-Event`.
     pub event: Option<&'a str>,
@@ -53,6 +54,55 @@ impl<'a> RawDelivery<'a> {
                 .then(|| one("content-encoding").unwrap_or("?")),
             body,
         }
+    }
+
+    /// Creates a delivery without headers.
+    #[must_use]
+    pub fn from_body(body: &'a [u8]) -> Self {
+        let (event, delivery, content_type, content_encoding) = (None, None, None, None);
+        Self { event, delivery, signatures: Vec::new(), content_type, content_encoding, body }
+    }
+
+    /// Sets the value of `X-GitHub-Event`.
+    #[must_use]
+    pub fn with_event(mut self, event: &'a str) -> Self {
+        self.event = Some(event);
+        self
+    }
+
+    /// Sets the value of `X-GitHub-Delivery`.
+    #[must_use]
+    pub fn with_delivery(mut self, delivery: &'a str) -> Self {
+        self.delivery = Some(delivery);
+        self
+    }
+
+    /// Adds a value of `X-Hub-Signature-256`.
+    #[must_use]
+    pub fn with_signature(mut self, signature: &'a str) -> Self {
+        self.signatures.push(signature);
+        self
+    }
+
+    /// Sets the value of `Content-Type`.
+    #[must_use]
+    pub fn with_content_type(mut self, media_type: &'a str) -> Self {
+        self.content_type = Some(media_type);
+        self
+    }
+
+    /// Sets the value of `Content-Encoding`.
+    #[must_use]
+    pub fn with_content_encoding(mut self, encoding: &'a str) -> Self {
+        self.content_encoding = Some(encoding);
+        self
+    }
+
+    /// Replaces the body.
+    #[must_use]
+    pub fn with_body(mut self, body: &'a [u8]) -> Self {
+        self.body = body;
+        self
     }
 
     /// Checks the headers that each delivery must have. Needs no body.
