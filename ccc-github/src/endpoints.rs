@@ -1,10 +1,11 @@
 //! Where GitHub is: everything is derived from the one address that the operator configures.
 
+use ccc_core::Result;
 use ccc_core::event::RepoRef;
-use ccc_core::{Error, ErrorKind, Result};
 use url::{Host, Url};
 
-use crate::payload::is_name;
+use crate::accounts::is_name;
+use crate::errors::invalid_input;
 
 /// The addresses of one GitHub (spec: G8a).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,16 +21,13 @@ impl Endpoints {
     /// emulator.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for anything else; plain HTTP is taken for this machine alone,
-    /// since tokens go over it.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for anything else; plain HTTP is taken
+    /// for this machine alone, since tokens go over it.
     pub fn from_api_url(api_url: &str) -> Result<Self> {
-        let invalid = |what: &str| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                format!(
-                    "the GitHub API URL {what}; expected such as https://api.github.com or https://HOST/api/v3"
-                ),
-            )
+        let invalid = |problem: &str| {
+            invalid_input(format!(
+                "the GitHub API URL {problem}; expected such as https://api.github.com or https://HOST/api/v3"
+            ))
         };
         let mut api = Url::parse(api_url).map_err(|_| invalid("is not a URL"))?;
         if !api.username().is_empty() || api.password().is_some() {
@@ -124,14 +122,14 @@ impl Endpoints {
     fn check(&self, repo: &RepoRef) -> Result<()> {
         if repo.host != self.host {
             let line = format!("{repo} is on {}, and this is {}", repo.host, self.host);
-            return Err(Error::new(ErrorKind::InvalidInput, line));
+            return Err(invalid_input(line));
         }
         if !is_name(&repo.owner) || !is_name(&repo.name) {
             let line = format!("`{}` is no repository: expected OWNER/NAME", {
                 let shown: String = repo.to_string().chars().take(60).collect();
                 shown.escape_default().to_string()
             });
-            return Err(Error::new(ErrorKind::InvalidInput, line));
+            return Err(invalid_input(line));
         }
         Ok(())
     }
@@ -139,6 +137,8 @@ impl Endpoints {
 
 #[cfg(test)]
 mod tests {
+    use ccc_core::ErrorKind;
+
     use super::*;
 
     #[test]

@@ -15,6 +15,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use crate::errors::invalid_input;
+
 #[cfg(test)]
 mod tests;
 
@@ -27,12 +29,13 @@ const BITS: RangeInclusive<usize> = 2_048..=8_192;
 pub struct AppKey(EncodingKey);
 
 impl AppKey {
-    /// Reads a PEM text, PKCS#1 (as GitHub hands it out) or PKCS#8, of 2,048 to 8,192 bits: fewer are too few for
-    /// RS256 (RFC 7518 §3.3), and more keep a processor busy. `\n` written as two characters, as environment files
-    /// have it, is understood.
+    /// Reads a PEM text, PKCS#1 (as GitHub hands it out) or PKCS#8, of 2,048 to 8,192 bits: fewer
+    /// are too few for RS256 (RFC 7518 §3.3), and more keep a processor busy. `\n` written as two
+    /// characters, as environment files have it, is understood.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`], with what it is instead of a private key and never a part of it.
+    /// [`ErrorKind::InvalidInput`], with what it is instead of a private key and never a part of
+    /// it.
     pub fn from_pem(pem: &Secret) -> Result<Self> {
         let text = plain(pem)?;
         let text = text.expose_str()?;
@@ -50,21 +53,22 @@ impl AppKey {
         } else {
             "does not parse as an RSA private key: is the PEM text complete?"
         };
-        let unusable = || Error::new(ErrorKind::InvalidInput, format!("the private key {problem}"));
+        let unusable = || invalid_input(format!("the private key {problem}"));
         if !text.contains("PRIVATE KEY-----") || text.contains("ENCRYPTED") {
             return Err(unusable());
         }
         if text.len() > MAX_PEM {
             let line = "the private key has more than 8 KiB: GitHub's have 2";
-            return Err(Error::new(ErrorKind::InvalidInput, line));
+            return Err(invalid_input(line));
         }
         let numbers = rsa_key(text).ok_or_else(unusable)?;
         let bits = numbers.size() * 8;
         if !BITS.contains(&bits) {
             let line = format!("the private key has {bits} bits: GitHub's have 2048");
-            return Err(Error::new(ErrorKind::InvalidInput, line));
+            return Err(invalid_input(line));
         }
-        // Some numbers look like a key and are none: jsonwebtoken would panic when it signs with them.
+        // Some numbers look like a key and are none: jsonwebtoken would panic when it signs with
+        // them.
         numbers.sign(Pkcs1v15Sign::new_unprefixed(), &[0; 32]).map_err(|_| unusable())?;
         EncodingKey::from_rsa_pem(text.as_bytes()).map(Self).map_err(|_| unusable())
     }
@@ -76,7 +80,8 @@ impl std::fmt::Debug for AppKey {
     }
 }
 
-/// The text as its file has it: `\n` written as two characters, as environment files have it, is a line break.
+/// The text as its file has it: `\n` written as two characters, as environment files have it, is a
+/// line break.
 pub(crate) fn plain(pem: &Secret) -> Result<Secret> {
     Ok(Secret::from(Zeroizing::new(pem.expose_str()?.replace("\\n", "\n")).trim()))
 }
@@ -88,8 +93,8 @@ fn rsa_key(text: &str) -> Option<RsaPrivateKey> {
     plain.or_else(|| RsaPrivateKey::from_pkcs8_der(&der).ok())
 }
 
-/// `SHA256:` and the digest of the public key, as the App's settings page shows it for each of its keys
-/// (GitHub docs, "Managing private keys for GitHub Apps").
+/// `SHA256:` and the digest of the public key, as the App's settings page shows it for each of its
+/// keys (GitHub docs, "Managing private keys for GitHub Apps").
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] where [`AppKey::from_pem`] has it.
@@ -97,9 +102,8 @@ pub(crate) fn fingerprint(pem: &Secret) -> Result<String> {
     let text = plain(pem)?;
     let text = text.expose_str()?;
     let public = rsa_key(text).and_then(|key| key.to_public_key().to_public_key_der().ok());
-    let public = public.ok_or_else(|| {
-        Error::new(ErrorKind::InvalidInput, "the private key does not parse as an RSA private key")
-    })?;
+    let public = public
+        .ok_or_else(|| invalid_input("the private key does not parse as an RSA private key"))?;
     Ok(format!("SHA256:{}", BASE64_STANDARD.encode(Sha256::digest(public.as_bytes()))))
 }
 
@@ -110,8 +114,8 @@ struct Claims {
     iss: String,
 }
 
-/// The App's JWT: issued a minute ago, because GitHub refuses one from its future, and good for nine
-/// minutes from `now`, because it refuses one that lives for more than ten.
+/// The App's JWT: issued a minute ago, because GitHub refuses one from its future, and good for
+/// nine minutes from `now`, because it refuses one that lives for more than ten.
 ///
 /// # Errors
 /// [`ErrorKind::Unexpected`] when signing fails, which [`AppKey::from_pem`] has ruled out.

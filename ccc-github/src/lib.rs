@@ -1,19 +1,16 @@
 #![doc = include_str!("../README.md")]
 
-mod admin;
-mod apps;
+mod accounts;
+mod app_config;
 mod client;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 mod endpoints;
-mod fault;
+mod errors;
 mod host;
 pub mod http;
 mod jwt;
-mod pace;
-mod payload;
-#[cfg(feature = "axum")]
-mod router;
+mod secret_record;
 mod token;
 pub mod webhook;
 
@@ -21,12 +18,23 @@ pub mod webhook;
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use getrandom_02 as _;
 
-pub use admin::{AdminToken, Admitted};
-pub use apps::{App, AppChange, AppView, Apps, ConfigAnswer, MAX_CONFIG};
+/// The crate `http`, whose types are in the signatures of [`http::Http`], [`webhook`],
+/// [`AdminToken`] and [`ConfigAnswer`], at the version that it has here.
+pub use ::http as http_types;
+/// The crate of [`webhook::router`]'s type, at the version that it has here.
+#[cfg(feature = "axum")]
+pub use axum;
+/// The crates whose types are in the signatures of this crate, at the versions that they have here:
+/// `bytes` for the bodies of [`http::Http`], and `jiff` for times.
+pub use {bytes, jiff};
+
+pub use app_config::{
+    AdminToken, Admitted, App, AppChange, AppView, Apps, ConfigAnswer, MAX_CONFIG,
+};
+pub use client::{RateLimits, Retry};
 pub use endpoints::Endpoints;
 pub use host::{GitHub, GitHubBuilder};
 pub use jwt::{AppKey, app_jwt};
-pub use pace::Pacing;
 #[cfg(feature = "axum")]
-pub use router::router;
+pub use webhook::router;
 pub use webhook::{Secrets, Webhook};

@@ -19,7 +19,7 @@ use ccc_core::pipeline::Pipeline;
 use ccc_core::vcs::Permission;
 use ccc_core::{CancellationToken, Clock, Observer, Outcome, Stage, SystemClock};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
-use ccc_github::{AppKey, GitHub, Pacing, Secrets, Webhook};
+use ccc_github::{AppKey, GitHub, RateLimits, Secrets, Webhook};
 use ccc_runner::{ScriptedAgent, SubprocessRunner};
 use ccc_store::{MemoryCredentialStore, MemoryRunStore};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -185,7 +185,7 @@ fn service(dir: &Path, emulator: &Emulator, told: UnboundedSender<Event>) -> Res
     let key = AppKey::from_pem(&emulator.private_key_pem())?;
     let github = GitHub::builder(emulator.app_id(), key, Arc::clone(&clock))
         .api_url(emulator.api_url())
-        .pacing(Pacing::unlimited())
+        .rate_limits(RateLimits::unlimited())
         .build()?;
     let webhook = Webhook::new(Secrets::new([emulator.webhook_secret()])?, github.host());
     let pipeline = Pipeline::builder()

@@ -32,14 +32,11 @@ fn main() -> Result<ExitCode> {
     report.say(&format!("a payload of {} bytes", body.len()));
     let secrets = Secrets::new([Secret::from(SECRET)])?;
     let webhook = Webhook::new(secrets.clone(), "github.com");
-    let raw = RawDelivery {
-        event: Some("issues"),
-        delivery: Some("72d3162e-cc78-11e3-81ab-4c9367dc0958"),
-        signatures: vec![&signature],
-        content_type: Some("application/json"),
-        content_encoding: None,
-        body: &body,
-    };
+    let raw = RawDelivery::from_body(&body)
+        .with_event("issues")
+        .with_delivery("72d3162e-cc78-11e3-81ab-4c9367dc0958")
+        .with_signature(&signature)
+        .with_content_type("application/json");
     let now = Timestamp::UNIX_EPOCH;
     let Meaning::Event(expected) = webhook.meaning(&raw)? else {
         return Err("the payload is no event".into());

@@ -1,11 +1,18 @@
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use ccc_core::async_trait;
+use bytes::Bytes;
+use ccc_core::{Clock, Error, ErrorKind, Secret, async_trait};
+use http::{Method, Request, Response};
+use jiff::{SignedDuration, Timestamp};
+use url::Url;
 
+use super::send::MAX_REDIRECTS;
 use super::*;
+use crate::http::Http;
 
-/// A clock on which sleeping takes no time, and moves it; keeps what was slept.
+/// A clock that a sleep moves at once. It records the sleeps.
 #[derive(Debug)]
 pub(crate) struct Leaping {
     now: Mutex<Timestamp>,
@@ -59,40 +66,42 @@ fn answer(status: u16, name: &'static str, value: &str) -> Response<Bytes> {
     Response::builder().status(status).header(name, value).body(Bytes::new()).unwrap()
 }
 
-struct Told {
-    got: Result<Response<Bytes>, Fault>,
+struct Exchange {
+    got: Result<Response<Bytes>, ApiError>,
     asked: Vec<Asked>,
     slept: Vec<Duration>,
 }
 
 /// Makes one call of this method; the answers come one after the other.
-async fn told(
+async fn exchange(
     method: Method,
     repo: Option<u64>,
     answers: impl IntoIterator<Item = ccc_core::Result<Response<Bytes>>>,
-) -> Told {
+) -> Exchange {
     let (http, clock) = (Arc::new(Scripted::default()), Leaping::new());
     http.answers.lock().unwrap().extend(answers);
     let client = Client::new(
         Arc::<Scripted>::clone(&http),
         Arc::<Leaping>::clone(&clock),
-        Pacing::unlimited(),
+        RateLimits::unlimited(),
+        Retry::default(),
     );
     let call = Call::new(method, Url::parse("https://api.example.com/repos/a/b?q=1").unwrap());
     let token = Secret::from("ghs_hunter2");
-    let identity = Identity { who: Who::Installation(1), token: Some(&token), repo };
-    let got = client.send(&call, identity).await;
+    let authorization =
+        Authorization { caller: Caller::Installation(1), token: Some(&token), repo };
+    let got = client.send(&call, authorization).await;
     let asked = http.asked.lock().unwrap().clone();
     let slept = clock.slept.lock().unwrap().clone();
-    Told { got, asked, slept }
+    Exchange { got, asked, slept }
 }
 
 async fn ask(
     method: Method,
     answers: impl IntoIterator<Item = Response<Bytes>>,
-) -> (Result<Response<Bytes>, Fault>, Vec<Asked>) {
-    let told = told(method, None, answers.into_iter().map(Ok)).await;
-    (told.got, told.asked)
+) -> (Result<Response<Bytes>, ApiError>, Vec<Asked>) {
+    let exchange = exchange(method, None, answers.into_iter().map(Ok)).await;
+    (exchange.got, exchange.asked)
 }
 
 #[tokio::test]
@@ -139,11 +148,11 @@ async fn a_write_is_sent_on_as_it_is_or_not_at_all_and_nothing_for_ever() {
             let [moved, done] = answers;
             let to =
                 |place: &str| [Ok(answer(status, "location", place)), Ok(answer(200, "x", "y"))];
-            let told_at = told(method.clone(), Some(7), to("/repositories/7/x")).await;
-            let seen = (told_at.got.is_ok(), told_at.asked.len());
+            let exchange_at = exchange(method.clone(), Some(7), to("/repositories/7/x")).await;
+            let seen = (exchange_at.got.is_ok(), exchange_at.asked.len());
             assert_eq!(seen, (hops == 2, hops), "{method} {status}");
-            let told_at = told(method.clone(), None, [Ok(moved), Ok(done)]).await;
-            assert_eq!(told_at.asked.len(), 1, "{method} {status} of no repository");
+            let exchange_at = exchange(method.clone(), None, [Ok(moved), Ok(done)]).await;
+            assert_eq!(exchange_at.asked.len(), 1, "{method} {status} of no repository");
         }
     }
     let (got, asked) = ask(Method::GET, (0..9).map(|_| answer(302, "location", "/x"))).await;
@@ -168,9 +177,9 @@ async fn a_token_is_sent_on_to_its_own_repository_alone() {
         ("/repositories", false),
     ] {
         let answers = [answer(301, "location", target), answer(200, "x", "y")];
-        let told = told(Method::GET, Some(7), answers.map(Ok)).await;
+        let exchange = exchange(Method::GET, Some(7), answers.map(Ok)).await;
         assert_eq!(
-            (told.got.is_ok(), told.asked.len()),
+            (exchange.got.is_ok(), exchange.asked.len()),
             (follows, 1 + usize::from(follows)),
             "{target}"
         );
@@ -193,29 +202,30 @@ async fn what_fails_in_passing_is_tried_again_where_that_is_safe() {
         (Method::POST, false),
     ] {
         for failure in [500, 502, 503, 504] {
-            let told = told(method.clone(), None, [status(failure), status(200)]).await;
-            assert_eq!(told.got.is_ok(), again, "{method} {failure}");
+            let exchange = exchange(method.clone(), None, [status(failure), status(200)]).await;
+            assert_eq!(exchange.got.is_ok(), again, "{method} {failure}");
         }
-        let told = told(method.clone(), None, [down(), status(200)]).await;
-        assert_eq!(told.got.is_ok(), again, "{method} without a connection");
+        let exchange = exchange(method.clone(), None, [down(), status(200)]).await;
+        assert_eq!(exchange.got.is_ok(), again, "{method} without a connection");
     }
     for final_status in [400, 401, 403, 404, 409, 410, 422, 501] {
-        let told = told(Method::GET, None, [status(final_status), status(200)]).await;
-        assert_eq!((told.asked.len(), told.slept.len()), (1, 0), "{final_status}");
+        let exchange = exchange(Method::GET, None, [status(final_status), status(200)]).await;
+        assert_eq!((exchange.asked.len(), exchange.slept.len()), (1, 0), "{final_status}");
     }
 }
 
 #[tokio::test]
 async fn it_is_tried_five_times_and_the_waits_grow_unevenly() {
     // spec: G6b
-    let told_many = told(Method::GET, None, (0..9).map(|_| Ok(answer(503, "x", "y")))).await;
-    assert_eq!(told_many.asked.len(), 5);
-    assert_eq!(told_many.got.unwrap_err().status().unwrap().as_u16(), 503);
-    assert_eq!(told_many.slept.len(), 4);
-    for (wait, most) in told_many.slept.iter().zip([2, 4, 8, 16]) {
+    let exchange_many =
+        exchange(Method::GET, None, (0..9).map(|_| Ok(answer(503, "x", "y")))).await;
+    assert_eq!(exchange_many.asked.len(), 5);
+    assert_eq!(exchange_many.got.unwrap_err().status().unwrap().as_u16(), 503);
+    assert_eq!(exchange_many.slept.len(), 4);
+    for (wait, most) in exchange_many.slept.iter().zip([2, 4, 8, 16]) {
         assert!(!wait.is_zero() && *wait <= Duration::from_secs(most), "{wait:?} of {most} s");
     }
-    let waits = || told(Method::GET, None, (0..9).map(|_| Ok(answer(503, "x", "y"))));
+    let waits = || exchange(Method::GET, None, (0..9).map(|_| Ok(answer(503, "x", "y"))));
     let (a, b, c) = (waits().await.slept, waits().await.slept, waits().await.slept);
     assert!(a != b && b != c, "all come back at once: {a:?}");
     // One in eight is as short as the first may be.
@@ -226,13 +236,13 @@ async fn it_is_tried_five_times_and_the_waits_grow_unevenly() {
     assert!(grown, "they do not grow");
     // No answer in time is half a minute gone already.
     let late = || Err(Error::new(ErrorKind::TimedOut, "no answer in time"));
-    let told_late = told(Method::GET, None, (0..9).map(|_| late())).await;
-    assert_eq!(told_late.asked.len(), 2);
+    let exchange_late = exchange(Method::GET, None, (0..9).map(|_| late())).await;
+    assert_eq!(exchange_late.asked.len(), 2);
     // GitHub's own wish counts, unless it is longer than we wait.
     let asked = |seconds: &str| [answer(503, "retry-after", seconds), answer(200, "x", "y")];
-    let heeded = told(Method::GET, None, asked("90").map(Ok)).await;
+    let heeded = exchange(Method::GET, None, asked("90").map(Ok)).await;
     assert!(heeded.got.is_ok() && heeded.slept[0] >= Duration::from_secs(90));
-    let too_long = told(Method::GET, None, asked("7000").map(Ok)).await;
+    let too_long = exchange(Method::GET, None, asked("7000").map(Ok)).await;
     assert_eq!((too_long.got.is_err(), too_long.asked.len()), (true, 1));
 }
 
@@ -243,17 +253,17 @@ async fn a_limit_is_waited_for_whatever_the_call_is() {
         [Ok(answer(status, name, value)), Ok(answer(200, "x", "y"))]
     };
     for method in [Method::GET, Method::POST] {
-        let told = told(method.clone(), None, limited(403, "retry-after", "120")).await;
-        assert!(told.got.is_ok(), "{method}");
-        assert_eq!(told.slept, [Duration::from_secs(120)]);
+        let exchange = exchange(method.clone(), None, limited(403, "retry-after", "120")).await;
+        assert!(exchange.got.is_ok(), "{method}");
+        assert_eq!(exchange.slept, [Duration::from_secs(120)]);
     }
-    let told_429 = told(Method::POST, None, limited(429, "x", "y")).await;
-    assert_eq!(told_429.slept, [Duration::from_secs(60)], "a minute where no header says more");
+    let exchange_429 = exchange(Method::POST, None, limited(429, "x", "y")).await;
+    assert_eq!(exchange_429.slept, [Duration::from_secs(60)], "a minute where no header says more");
     let twice = [429, 429, 200].map(|status| Ok(answer(status, "x", "y")));
-    let told_twice = told(Method::POST, None, twice).await;
-    assert_eq!(told_twice.slept, [60, 120].map(Duration::from_secs), "and more each time");
+    let exchange_twice = exchange(Method::POST, None, twice).await;
+    assert_eq!(exchange_twice.slept, [60, 120].map(Duration::from_secs), "and more each time");
 
-    let too_long = told(Method::GET, None, limited(403, "retry-after", "3600")).await;
+    let too_long = exchange(Method::GET, None, limited(403, "retry-after", "3600")).await;
     let error = Error::from(too_long.got.unwrap_err());
     assert_eq!((error.kind(), too_long.asked.len()), (ErrorKind::RateLimited, 1));
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
@@ -298,17 +308,18 @@ fn the_next_page_is_on_the_same_host_or_there_is_none() {
 async fn a_limit_that_ends_the_last_attempt_keeps_the_next_caller_quiet() {
     // spec: G5b
     let (http, clock) = (Arc::new(Scripted::default()), Leaping::new());
-    let pacing = Pacing::unlimited().with_tries(1);
-    let client = Client::new(Arc::<Scripted>::clone(&http), Arc::<Leaping>::clone(&clock), pacing);
+    let (limits, retry) = (RateLimits::unlimited(), Retry::default().with_tries(1));
+    let client =
+        Client::new(Arc::<Scripted>::clone(&http), Arc::<Leaping>::clone(&clock), limits, retry);
     let answers = [answer(403, "retry-after", "120"), answer(200, "x", "y")];
     http.answers.lock().unwrap().extend(answers.map(Ok));
     let call = Call::get(Url::parse("https://api.example.com/x").unwrap());
-    assert!(client.send(&call, Identity::NOBODY).await.is_err());
+    assert!(client.send(&call, Authorization::ANONYMOUS).await.is_err());
     assert!(clock.slept.lock().unwrap().is_empty(), "one attempt and no more");
     let prompt = Call::get(Url::parse("https://api.example.com/x").unwrap()).prompt();
-    let fault = client.send(&prompt, Identity::NOBODY).await.unwrap_err();
-    assert!(fault.is_held_back(), "{fault:?}");
-    client.send(&call, Identity::NOBODY).await.unwrap();
+    let error = client.send(&prompt, Authorization::ANONYMOUS).await.unwrap_err();
+    assert!(error.is_held_back(), "{error:?}");
+    client.send(&call, Authorization::ANONYMOUS).await.unwrap();
     assert_eq!(*clock.slept.lock().unwrap(), [Duration::from_secs(120)]);
 }
 
@@ -316,10 +327,10 @@ async fn a_limit_that_ends_the_last_attempt_keeps_the_next_caller_quiet() {
 async fn waits_for_limits_have_one_budget_and_only_assumed_ones_grow() {
     // spec: G5b
     let named = |n: usize| (0..n).map(|_| Ok(answer(403, "retry-after", "200")));
-    let fits = told(Method::GET, None, named(3).chain([Ok(answer(200, "x", "y"))])).await;
+    let fits = exchange(Method::GET, None, named(3).chain([Ok(answer(200, "x", "y"))])).await;
     assert!(fits.got.is_ok());
     assert_eq!(fits.slept, [200; 3].map(Duration::from_secs), "as GitHub named them");
-    let over = told(Method::GET, None, named(9)).await;
+    let over = exchange(Method::GET, None, named(9)).await;
     let error = Error::from(over.got.unwrap_err());
     assert_eq!((error.kind(), over.asked.len()), (ErrorKind::RateLimited, 4), "{error}");
     assert_eq!(over.slept.iter().sum::<Duration>(), Duration::from_secs(600));
@@ -329,14 +340,15 @@ async fn waits_for_limits_have_one_budget_and_only_assumed_ones_grow() {
 async fn an_answer_that_used_the_hour_up_is_the_last() {
     // spec: G5b
     let (http, clock) = (Arc::new(Scripted::default()), Leaping::new());
-    let pacing = Pacing::unlimited();
-    let client = Client::new(Arc::<Scripted>::clone(&http), Arc::<Leaping>::clone(&clock), pacing);
+    let (limits, retry) = (RateLimits::unlimited(), Retry::default());
+    let client =
+        Client::new(Arc::<Scripted>::clone(&http), Arc::<Leaping>::clone(&clock), limits, retry);
     let reset = (clock.now().as_second() + 90).to_string();
     let mut last = answer(200, "x-ratelimit-remaining", "0");
     last.headers_mut().insert("x-ratelimit-reset", reset.parse().unwrap());
     http.answers.lock().unwrap().extend([last, answer(200, "x", "y")].map(Ok));
     let call = Call::get(Url::parse("https://api.example.com/x").unwrap());
-    client.send(&call, Identity::NOBODY).await.unwrap();
-    client.send(&call, Identity::NOBODY).await.unwrap();
+    client.send(&call, Authorization::ANONYMOUS).await.unwrap();
+    client.send(&call, Authorization::ANONYMOUS).await.unwrap();
     assert_eq!(*clock.slept.lock().unwrap(), [Duration::from_secs(90)]);
 }

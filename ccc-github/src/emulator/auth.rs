@@ -189,7 +189,7 @@ impl Caller {
                 return Err(Failure::unauthorized(why));
             }
             Self::Nobody if write => return Err(Failure::unauthorized("Requires authentication")),
-            Self::Nobody if repo.public => alone(crate::payload::ghost()),
+            Self::Nobody if repo.public => alone(crate::accounts::ghost()),
             Self::Nobody => return Err(Failure::not_found()),
             Self::Person(user) => alone(person(user, repo, power, write)?),
             Self::Token(at) => installed(state, standing(state, *at)?, repo, power, write)?,

@@ -11,7 +11,7 @@ use super::Inner;
 use super::apps::{KeyPair, Manifest};
 use super::git::Git;
 use super::state::Repo;
-use crate::payload::is_name;
+use crate::accounts::is_name;
 
 pub(super) async fn add_repository(
     inner: &Inner,

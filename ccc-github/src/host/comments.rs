@@ -1,19 +1,22 @@
-//! Comments and reactions.
+//! Comments.
 
-use std::collections::HashMap;
-use std::sync::{PoisonError, Weak};
-
-use ccc_core::vcs::{Comment, ReactionTarget};
+use ccc_core::Result;
+use ccc_core::event::{Actor, RepoRef};
+use ccc_core::vcs::{Comment, Grant};
 use http::{Method, StatusCode};
 use jiff::Timestamp;
+use serde::Deserialize;
+use url::Url;
 
-use super::*;
-use crate::payload::ghost;
+use crate::accounts::{User, ghost};
+use crate::client::{ApiError, Call, page, parse};
+use crate::errors::invalid_input;
+use crate::host::github::{GitHub, MAX_PAGES};
+use crate::host::issue_error;
+use crate::host::truncate::truncated;
 
-/// The longest comment that GitHub takes, in characters.
+/// The longest comment that GitHub permits, in characters.
 const MAX_COMMENT: usize = 65_536;
-/// How many comments of ours are remembered.
-const MAX_WRITTEN: usize = 1_000;
 
 #[derive(Deserialize)]
 struct RestComment {
@@ -24,32 +27,11 @@ struct RestComment {
     updated_at: Timestamp,
 }
 
-type Turn = tokio::sync::Mutex<()>;
-
-/// One lock for each comment that is being written, by repository and marker.
-#[derive(Debug, Default)]
-pub(super) struct Writing(Mutex<HashMap<(u64, String), Weak<Turn>>>);
-
-impl Writing {
-    fn of(&self, comment: (u64, String)) -> Arc<Turn> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, lock| lock.strong_count() > 0);
-        let known = all.get(&comment).and_then(Weak::upgrade);
-        known.unwrap_or_else(|| {
-            let lock = Arc::default();
-            all.insert(comment, Arc::downgrade(&lock));
-            lock
-        })
-    }
-}
-
-/// A comment of ours: repository, marker, id.
-pub(super) type Written = (u64, String, u64);
-
 impl GitHub {
-    /// A comment that was edited after `before` is left out, because its first text is not to be had:
-    /// nobody may slip words in after somebody trusted asked for the run. GitHub lists the oldest
-    /// first; after a thousand we stop.
+    /// Reads the comments of an issue, the oldest first, at most a thousand.
+    ///
+    /// A comment that was edited after `before` is left out, because its former text is not
+    /// available: text that is added after the run was requested must not reach the run.
     pub(super) async fn read_comments(
         &self,
         repo: &RepoRef,
@@ -58,7 +40,7 @@ impl GitHub {
     ) -> Result<Vec<Comment>> {
         let url = self.url(repo, &["issues", &number.to_string(), "comments"])?;
         let all = self.pages::<RestComment>(repo, Grant::Read, url).await;
-        let all = all.map_err(|fault| issue_is_off(fault, repo, number))?;
+        let all = all.map_err(|error| issue_error::explain(error, repo, number))?;
         Ok(all
             .into_iter()
             .filter(|comment| comment.created_at < before && comment.updated_at < before)
@@ -72,8 +54,8 @@ impl GitHub {
             .collect())
     }
 
-    /// The marker is a comment in the comment; it counts only in one that we wrote, as anybody can
-    /// copy it.
+    /// Writes the comment with this marker. The marker is an HTML comment at the end of the text.
+    /// It counts only in a comment of the App's own account, because anybody can copy it.
     pub(super) async fn write_comment(
         &self,
         repo: &RepoRef,
@@ -86,67 +68,70 @@ impl GitHub {
             || !marker.bytes().all(|b| b.is_ascii_graphic())
         {
             let line = "a marker is printable ASCII without white space and `--`";
-            return Err(Error::new(ErrorKind::InvalidInput, line));
+            return Err(invalid_input(line));
         }
-        let tail = format!("\n\n<!-- ccc:{marker} -->");
-        let body = format!("{}{tail}", fitted(body, MAX_COMMENT - tail.len()));
+        let tail = tail(marker);
+        let body = format!("{}{tail}", truncated(body, MAX_COMMENT - tail.len()));
         let body = serde_json::json!({ "body": body });
-        // Two at once would each find none, and each make one.
-        let turn = self.writing.of((repo.id, marker.to_owned()));
-        let _turn = turn.lock().await;
-        let written = self.settle_comment(repo, number, (marker, &tail), &body).await;
-        let id = written.map_err(|fault| issue_is_off(fault, repo, number))?;
-        self.remember(repo.id, marker, id);
+        // Without the lock, two concurrent writes could each find no comment and each create one.
+        let lock = self.written_comments.lock(repo.id, marker);
+        let _one_by_one = lock.lock().await;
+        let written = self.settle_comment(repo, number, marker, &body).await;
+        let id = written.map_err(|error| issue_error::explain(error, repo, number))?;
+        self.written_comments.insert(repo.id, marker, id);
         Ok(())
     }
 
-    /// Changes the comment or makes it, and gives its id. When it is unclear whether it was made, it
-    /// is looked for again: there is one comment for a marker (spec: G7b).
+    /// Changes or creates the comment, and returns its id. When it is unclear whether the comment
+    /// was created, searches for it again, so that a marker has one comment (spec: G7b).
     async fn settle_comment(
         &self,
         repo: &RepoRef,
         number: u64,
-        (marker, tail): (&str, &str),
+        marker: &str,
         body: &serde_json::Value,
-    ) -> Result<u64, Fault> {
-        if let Some(id) = self.remembered(repo.id, marker) {
+    ) -> Result<u64, ApiError> {
+        if let Some(id) = self.written_comments.id(repo.id, marker) {
             match self.change_comment(repo, id, body).await {
-                // Somebody deleted it.
-                Err(fault) if fault.is(StatusCode::NOT_FOUND) => {}
+                // It was deleted.
+                Err(error) if error.has_status(StatusCode::NOT_FOUND) => {}
                 answer => return answer.map(|()| id),
             }
         }
         let mut round = 1;
         loop {
-            if let Some(id) = self.find_comment(repo, number, tail).await? {
+            if let Some(id) = self.find_comment(repo, number, marker).await? {
                 return self.change_comment(repo, id, body).await.map(|()| id);
             }
             let url = self.url(repo, &["issues", &number.to_string(), "comments"])?;
             let call = Call::json(Method::POST, url, body)?;
             match self.call::<RestComment>(repo, Grant::Discuss, &call).await {
                 Ok(comment) => return Ok(comment.id),
-                Err(fault) if round < self.tokens.client.tries(&fault) && fault.is_unclear() => {
-                    let Some(wait) = self.tokens.client.backoff(&fault, round) else {
-                        return Err(fault);
+                Err(error)
+                    if round < self.tokens.client.tries(&error) && error.is_outcome_unclear() =>
+                {
+                    let Some(wait) = self.tokens.client.backoff(&error, round) else {
+                        return Err(error);
                     };
                     self.tokens.client.sleep(wait).await;
                 }
-                Err(fault) => return Err(fault),
+                Err(error) => return Err(error),
             }
             round += 1;
         }
     }
 
+    /// Finds the comment with this marker, on the first page and then from the last page backwards.
     async fn find_comment(
         &self,
         repo: &RepoRef,
         number: u64,
-        tail: &str,
-    ) -> Result<Option<u64>, Fault> {
-        let us = self.bot().await?.id;
-        let ours = |all: Vec<RestComment>| {
+        marker: &str,
+    ) -> Result<Option<u64>, ApiError> {
+        let (own, tail) = (self.bot().await?.id, tail(marker));
+        let find = |all: Vec<RestComment>| {
             let mut all = all.into_iter().filter(|comment| {
-                comment.user.as_ref().is_some_and(|user| user.id == us)
+                comment.user.as_ref().is_some_and(|user| user.id == own)
                     && comment.body.as_deref().unwrap_or_default().ends_with(tail.trim_start())
             });
             all.next().map(|comment| comment.id)
@@ -157,20 +142,23 @@ impl GitHub {
             let call = Call::get(url.clone());
             let response = self.tokens.send(repo, Grant::Discuss, &call).await?;
             let all: Vec<RestComment> = parse(&call, &response)?;
-            Ok::<_, Fault>((ours(all), page("last", url, &response, Some(repo.id))))
+            Ok::<_, ApiError>((find(all), page("last", url, &response, Some(repo.id))))
         };
         let (found, last) = read(&url).await?;
         let Some(last) = last.filter(|_| found.is_none()) else { return Ok(found) };
-        // The rest from its end: what we wrote is newer than the event.
+        // From the last page on, because the comment is newer than the event.
         let number_of = |url: &Url| -> Option<usize> {
             url.query_pairs().find(|(name, _)| name == "page")?.1.parse().ok()
         };
         let count = number_of(&last).unwrap_or(1);
         for page in (2..=count).rev().take(MAX_PAGES) {
-            let kept: Vec<_> =
+            let other: Vec<_> =
                 last.query_pairs().into_owned().filter(|(name, _)| name != "page").collect();
             let mut url = last.clone();
-            url.query_pairs_mut().clear().extend_pairs(kept).append_pair("page", &page.to_string());
+            url.query_pairs_mut()
+                .clear()
+                .extend_pairs(other)
+                .append_pair("page", &page.to_string());
             if let (Some(id), _) = read(&url).await? {
                 return Ok(Some(id));
             }
@@ -178,72 +166,20 @@ impl GitHub {
         Ok(None)
     }
 
+    /// Replaces the text of a comment.
     async fn change_comment(
         &self,
         repo: &RepoRef,
         id: u64,
         body: &serde_json::Value,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ApiError> {
         let url = self.url(repo, &["issues", "comments", &id.to_string()])?;
         let call = Call::json(Method::PATCH, url, body)?;
         self.tokens.send(repo, Grant::Discuss, &call).await.map(drop)
     }
-
-    fn remembered(&self, repo: u64, marker: &str) -> Option<u64> {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = written.iter().find(|(of, known, _)| *of == repo && known == marker);
-        found.map(|(_, _, id)| *id)
-    }
-
-    fn remember(&self, repo: u64, marker: &str, id: u64) {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.retain(|(of, known, _)| *of != repo || known != marker);
-        written.push_back((repo, marker.to_owned(), id));
-        if written.len() > MAX_WRITTEN {
-            written.pop_front();
-        }
-    }
-
-    /// A reaction that is there already is answered with 200 and not repeated.
-    pub(super) async fn write_reaction(
-        &self,
-        repo: &RepoRef,
-        target: ReactionTarget,
-    ) -> Result<()> {
-        let (url, issue) = match target {
-            ReactionTarget::Issue(number) => {
-                (self.url(repo, &["issues", &number.to_string(), "reactions"])?, Some(number))
-            }
-            ReactionTarget::Comment(id) => {
-                (self.url(repo, &["issues", "comments", &id.to_string(), "reactions"])?, None)
-            }
-        };
-        let body = serde_json::json!({ "content": "eyes" });
-        let call = Call::json(Method::POST, url, &body)?.repeatable();
-        match (self.tokens.send(repo, Grant::Discuss, &call).await, issue) {
-            (Ok(_), _) => Ok(()),
-            (Err(fault), Some(number)) => Err(issue_is_off(fault, repo, number)),
-            (Err(fault), None) => Err(fault.into()),
-        }
-    }
 }
 
-/// What it means that an issue takes nothing (GitHub docs, "Locking conversations", "Deleting an
-/// issue", "Transferring an issue to another repository").
-pub(super) fn issue_is_off(fault: Fault, repo: &RepoRef, number: u64) -> Error {
-    let issue = format!("issue #{number} of {repo}");
-    if fault.is_redirect() {
-        return not_found(format!("{issue} was transferred to another repository ({fault})"));
-    }
-    match fault.status() {
-        Some(StatusCode::GONE) => not_found(format!("{issue} was deleted ({fault})")),
-        Some(StatusCode::NOT_FOUND) => not_found(format!("{issue} is not there ({fault})")),
-        Some(StatusCode::FORBIDDEN) if fault.says("locked") => not_allowed(format!(
-            "{issue} is locked: unlock the conversation, and ask again ({fault})"
-        )),
-        Some(StatusCode::FORBIDDEN) if fault.says("archived") => {
-            not_allowed(format!("{repo} is archived: nothing can be written there ({fault})"))
-        }
-        _ => fault.into(),
-    }
+/// Returns the end of the comment with this marker.
+fn tail(marker: &str) -> String {
+    format!("\n\n<!-- ccc:{marker} -->")
 }

@@ -1,17 +1,19 @@
-//! GitHub's log of the deliveries that it tried (GitHub docs, "Handling failed webhook deliveries":
-//! nothing is sent again unless somebody asks).
+//! GitHub's log of the deliveries that it attempted (GitHub docs, "Handling failed webhook
+//! deliveries": GitHub repeats a delivery only on request).
 
 use std::collections::{HashMap, HashSet};
 
-use ccc_core::DeliveryId;
 use ccc_core::vcs::MissedDelivery;
+use ccc_core::{DeliveryId, Result};
 use http::Method;
 use jiff::Timestamp;
+use serde::Deserialize;
 
-use super::*;
-use crate::payload::is_wanted;
+use crate::client::{Call, page, parse};
+use crate::host::github::GitHub;
+use crate::webhook::payload::is_wanted;
 
-/// Pages of 100: GitHub keeps three days, which a busy App fills.
+/// The most pages of 100. GitHub retains three days, and a busy App has many deliveries in them.
 const MAX_LOG_PAGES: usize = 50;
 
 #[derive(Deserialize)]
@@ -25,6 +27,7 @@ struct Attempt {
 }
 
 impl GitHub {
+    /// Reads the deliveries since a time that no attempt delivered.
     pub(super) async fn read_missed(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
         let mut url = self.tokens.endpoints.api(&["app", "hook", "deliveries"]);
         url.query_pairs_mut().append_pair("per_page", "100");
@@ -33,7 +36,7 @@ impl GitHub {
             let call = Call::get(url.clone());
             let response = self.tokens.send_as_app(&call).await?;
             let some: Vec<Attempt> = parse(&call, &response)?;
-            // Newest first: what comes after the first old one is older still.
+            // The newest are first: all after the first old one are older.
             let done = some.iter().any(|attempt| attempt.delivered_at < since);
             attempts.extend(some.into_iter().filter(|a| a.delivered_at >= since));
             match page("next", &url, &response, None) {
@@ -44,18 +47,19 @@ impl GitHub {
         Ok(missed(attempts))
     }
 
+    /// Asks GitHub to repeat a delivery.
     pub(super) async fn send_again(&self, delivery: &MissedDelivery) -> Result<()> {
         let id = delivery.handle.to_string();
         let url = self.tokens.endpoints.api(&["app", "hook", "deliveries", &id, "attempts"]);
-        // The same delivery once more is taken for what it is.
-        self.tokens.send_as_app(&Call::new(Method::POST, url).repeatable().unpaced()).await?;
+        // The receiver detects a repeated delivery.
+        self.tokens.send_as_app(&Call::new(Method::POST, url).idempotent().unpaced()).await?;
         Ok(())
     }
 }
 
-/// The deliveries of which no attempt was taken, oldest first, of the kinds that we act on.
+/// Returns the relevant deliveries of which no attempt succeeded, the oldest first.
 fn missed(attempts: Vec<Attempt>) -> Vec<MissedDelivery> {
-    let taken: HashSet<String> = attempts
+    let delivered: HashSet<String> = attempts
         .iter()
         .filter(|attempt| (200..300).contains(&attempt.status_code))
         .map(|attempt| attempt.guid.clone())
@@ -63,11 +67,11 @@ fn missed(attempts: Vec<Attempt>) -> Vec<MissedDelivery> {
     let mut newest: HashMap<String, Attempt> = HashMap::new();
     for attempt in attempts {
         let wanted = is_wanted(&attempt.event, attempt.action.as_deref());
-        if !wanted || taken.contains(&attempt.guid) {
+        if !wanted || delivered.contains(&attempt.guid) {
             continue;
         }
-        let kept = newest.get(&attempt.guid);
-        if kept.is_none_or(|kept| kept.delivered_at < attempt.delivered_at) {
+        let known = newest.get(&attempt.guid);
+        if known.is_none_or(|known| known.delivered_at < attempt.delivered_at) {
             newest.insert(attempt.guid.clone(), attempt);
         }
     }

@@ -2,11 +2,11 @@
 
 use ccc_core::BranchName;
 
-/// Returns why GitHub refused a push and what a person does about it, or `None` when the output names
-/// no rule.
+/// Returns why GitHub refused a push and what a person does about it, or `None` when the output
+/// names no rule.
 pub(super) fn explain(output: &str) -> Option<String> {
     let output = output.to_lowercase();
-    let says = |words: &str| output.contains(words);
+    let says = |text: &str| output.contains(text);
     if says("refusing to allow") && says("workflow") {
         return Some(
             "the work changes a workflow file, which we may not push: a person has to make that \

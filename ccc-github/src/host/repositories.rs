@@ -1,18 +1,15 @@
-//! Repositories, issues, files and people.
+//! Repositories.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use ccc_core::vcs::{Issue, Permission, Repository};
+use ccc_core::Result;
+use ccc_core::event::RepoRef;
+use ccc_core::vcs::{Grant, Repository};
 use http::StatusCode;
-use jiff::Timestamp;
-use serde::de::IgnoredAny;
+use serde::Deserialize;
 
-use super::comments::issue_is_off;
-use super::*;
-use crate::payload::{ghost, is_name};
-
-/// The largest file that is read, in bytes.
-const MAX_FILE: u64 = 1024 * 1024;
+use crate::accounts::{User, is_name};
+use crate::client::{Call, parse};
+use crate::errors::not_found;
+use crate::host::github::GitHub;
 
 #[derive(Deserialize)]
 struct RestRepository {
@@ -24,28 +21,16 @@ struct RestRepository {
     archived: bool,
 }
 
-#[derive(Deserialize)]
-struct RestIssue {
-    number: u64,
-    title: String,
-    body: Option<String>,
-    user: Option<User>,
-    state: String,
-    #[serde(default)]
-    locked: bool,
-    pull_request: Option<IgnoredAny>,
-    updated_at: Timestamp,
-}
-
 impl GitHub {
-    /// GitHub redirects from a former name, so what comes back is held against the number. When the
-    /// name is another repository's by now, or nobody's, the token knows the one that it is for.
+    /// Reads a repository, and checks its number, because GitHub redirects from former names. If
+    /// the name belongs to another repository or to none by now, the repository is found by its
+    /// token.
     pub(super) async fn read_repository(&self, repo: &RepoRef) -> Result<Repository> {
         let call = Call::get(self.url(repo, &[])?);
         let found = match self.call::<RestRepository>(repo, Grant::Read, &call).await {
             Ok(found) if found.id == repo.id => found,
-            Err(fault) if !fault.is(StatusCode::NOT_FOUND) && !fault.is_redirect() => {
-                return Err(fault.into());
+            Err(error) if !error.has_status(StatusCode::NOT_FOUND) && !error.is_redirect() => {
+                return Err(error.into());
             }
             _ => self.find_by_number(repo).await?,
         };
@@ -65,7 +50,7 @@ impl GitHub {
         })
     }
 
-    /// The repository that our token is for, whatever it is called.
+    /// Finds the repository that the leased token is for, whatever its name is.
     async fn find_by_number(&self, repo: &RepoRef) -> Result<RestRepository> {
         #[derive(Deserialize)]
         struct Answer {
@@ -82,6 +67,7 @@ impl GitHub {
         })
     }
 
+    /// Finds a repository by its name.
     pub(super) async fn find(&self, owner: &str, name: &str) -> Result<RepoRef> {
         let mut repo = RepoRef {
             host: self.host().to_owned(),
@@ -94,107 +80,4 @@ impl GitHub {
         repo.id = found.id;
         self.read_repository(&repo).await.map(|found| found.repo)
     }
-
-    pub(super) async fn read_issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
-        let call = Call::get(self.url(repo, &["issues", &number.to_string()])?);
-        let issue = self.call::<RestIssue>(repo, Grant::Read, &call).await;
-        let issue = issue.map_err(|fault| issue_is_off(fault, repo, number))?;
-        Ok(Issue {
-            number: issue.number,
-            title: issue.title,
-            body: issue.body.unwrap_or_default(),
-            author: issue.user.map_or_else(ghost, Actor::from),
-            open: issue.state == "open",
-            locked: issue.locked,
-            is_pull_request: issue.pull_request.is_some(),
-            updated_at: issue.updated_at,
-        })
-    }
-
-    /// By `role_name`, which knows triage and maintain; a role of the organisation's own making falls
-    /// back to the coarser `permission` (GitHub docs, "Get repository permissions for a user").
-    pub(super) async fn read_permission(
-        &self,
-        repo: &RepoRef,
-        actor: &Actor,
-    ) -> Result<Permission> {
-        #[derive(Deserialize)]
-        struct Answer {
-            permission: String,
-            role_name: Option<String>,
-            user: Option<User>,
-        }
-        let url = self.url(repo, &["collaborators", &actor.login, "permission"])?;
-        if actor.login.is_empty() || matches!(actor.login.as_str(), "." | "..") {
-            return Ok(Permission::None);
-        }
-        let answer: Answer = match self.call(repo, Grant::Read, &Call::get(url)).await {
-            Err(fault) if fault.status() == Some(StatusCode::NOT_FOUND) => {
-                return Ok(Permission::None);
-            }
-            answer => answer?,
-        };
-        // A login can be given up and taken by somebody else: the number is the account.
-        if answer.user.map(|user| user.id) != Some(actor.id) {
-            return Ok(Permission::None);
-        }
-        let role = answer.role_name.as_deref().and_then(level);
-        Ok(role.or_else(|| level(&answer.permission)).unwrap_or(Permission::None))
-    }
-
-    pub(super) async fn read_file(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Answer {
-            File(File),
-            Directory(#[allow(dead_code, reason = "its shape is what counts")] Vec<IgnoredAny>),
-        }
-        #[derive(Deserialize)]
-        struct File {
-            #[serde(rename = "type")]
-            kind: String,
-            size: u64,
-            encoding: Option<String>,
-            content: Option<String>,
-        }
-        let parts: Vec<_> = ["contents"].into_iter().chain(path.split('/')).collect();
-        if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
-            let line = "a path in a repository is relative, with parts that are names";
-            return Err(Error::new(ErrorKind::InvalidInput, line));
-        }
-        let call = Call::get(self.url(repo, &parts)?);
-        let file = match self.call(repo, Grant::Read, &call).await {
-            Ok(Answer::File(file)) if file.kind == "file" => file,
-            Ok(Answer::File(_) | Answer::Directory(_)) => return Ok(None),
-            Err(fault) if fault.status() == Some(StatusCode::NOT_FOUND) => return Ok(None),
-            Err(fault) => return Err(fault.into()),
-        };
-        if file.size > MAX_FILE {
-            return Err(Error::new(
-                ErrorKind::LimitExceeded,
-                format!("a file of {repo} has {} bytes, and 1 MiB is the limit", file.size),
-            ));
-        }
-        let mut text = file.content.unwrap_or_default();
-        text.retain(|c| !c.is_ascii_whitespace());
-        match (file.encoding.as_deref(), BASE64_STANDARD.decode(text)) {
-            (Some("base64"), Ok(bytes)) => Ok(Some(bytes)),
-            _ => Err(Error::new(
-                ErrorKind::Unexpected,
-                format!("GitHub gave a file of {repo} in an encoding that it does not document"),
-            )),
-        }
-    }
-}
-
-fn level(role: &str) -> Option<Permission> {
-    Some(match role {
-        "admin" => Permission::Admin,
-        "maintain" => Permission::Maintain,
-        "write" => Permission::Write,
-        "triage" => Permission::Triage,
-        "read" => Permission::Read,
-        "none" => Permission::None,
-        _ => return None,
-    })
 }

@@ -1,4 +1,4 @@
-//! The network as a JavaScript runtime has it.
+//! The HTTP client over a JavaScript runtime's `fetch`.
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -10,10 +10,10 @@ use web_sys::{
     AbortSignal, Headers, ReadableStreamDefaultReader, RequestInit, RequestRedirect, Response,
 };
 
-use super::{Http, MAX_RESPONSE, TIMEOUT};
+use crate::http::transport::{Http, MAX_RESPONSE, TIMEOUT};
 
-/// [`Http`] by the runtime's `fetch`, which is told to give redirects back: left to itself it follows
-/// them, in some runtimes with `Authorization` to wherever they lead (spec: G8b).
+/// [`Http`] over the runtime's `fetch`, with manual redirects. By default `fetch` follows
+/// redirects, in some runtimes with the `Authorization` header (spec: G8b).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FetchHttp;
 
@@ -88,15 +88,15 @@ async fn read(response: &Response, host: &str) -> Result<Bytes> {
     }
 }
 
-/// The runtime's words in one line; it knows them apart by a name alone.
+/// Returns the runtime's message in one line. Its kinds of errors differ in their names alone.
 fn failure(error: &JsValue, host: &str) -> Error {
-    let words = format!("{error:?}").replace(['\n', '\r'], " ");
-    if words.contains("TimeoutError") || words.contains("due to timeout") {
+    let text = format!("{error:?}").replace(['\n', '\r'], " ");
+    if text.contains("TimeoutError") || text.contains("due to timeout") {
         let line = format!("no answer from {host} in time; is it up, and is the way to it open?");
         return Error::new(ErrorKind::TimedOut, line);
     }
-    let words: String = words.chars().take(200).collect();
+    let text: String = text.chars().take(200).collect();
     let line =
-        format!("cannot reach {host}; is the API URL right, and is the way to it open? ({words})");
+        format!("cannot reach {host}; is the API URL right, and is the way to it open? ({text})");
     Error::new(ErrorKind::Unavailable, line)
 }

@@ -1,4 +1,4 @@
-//! The network as an operating system has it.
+//! The HTTP client over the sockets of an operating system.
 
 use std::time::Duration;
 
@@ -6,28 +6,52 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ccc_core::{Error, ErrorKind, Result};
 
-use super::{Http, MAX_RESPONSE, TIMEOUT};
+use crate::errors::invalid_input;
+use crate::http::transport::{Http, MAX_RESPONSE, TIMEOUT};
 
-/// [`Http`] by reqwest and rustls.
+/// [`Http`] over reqwest and rustls.
 #[derive(Clone, Debug)]
 pub struct ReqwestHttp(reqwest::Client);
 
-/// What stands between us and the host.
+/// The way to a host: its proxy and the trusted authorities.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct HttpOptions {
-    /// `http://[USER:PASSWORD@]HOST:PORT`, which every request goes through. Without it, what the
-    /// environment names (`HTTPS_PROXY`, `NO_PROXY`).
+    /// The proxy of all requests, `http://[USER:PASSWORD@]HOST:PORT`. Without it, the proxy of the
+    /// environment (`HTTPS_PROXY`, `NO_PROXY`).
     pub proxy: Option<ccc_core::Secret>,
-    /// Certificates, PEM, of the authorities that are trusted; without them, the system's.
+    /// The certificates of the trusted authorities, PEM. Without them, those of the system.
     pub ca_pem: Option<Vec<u8>>,
-    /// Through no proxy, whatever the environment names: for hosts on this machine, which a proxy
-    /// cannot reach.
+    /// Whether requests use no proxy, whatever the environment names. For hosts on this machine,
+    /// which a proxy cannot reach.
     pub direct: bool,
 }
 
+impl HttpOptions {
+    /// Sets the proxy of all requests.
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: ccc_core::Secret) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// Sets the certificates of the trusted authorities.
+    #[must_use]
+    pub fn with_ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ca_pem = Some(pem.into());
+        self
+    }
+
+    /// Sets whether requests use no proxy.
+    #[must_use]
+    pub fn with_direct(mut self, direct: bool) -> Self {
+        self.direct = direct;
+        self
+    }
+}
+
 impl ReqwestHttp {
-    /// A client with its own pool of connections.
+    /// Creates a client with its own pool of connections.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] when TLS cannot be set up, such as without any root certificate.
@@ -35,7 +59,7 @@ impl ReqwestHttp {
         Self::with(&HttpOptions::default())
     }
 
-    /// As [`new`](Self::new), with [`HttpOptions::direct`].
+    /// Creates a client that uses no proxy; see [`HttpOptions::direct`].
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -43,17 +67,16 @@ impl ReqwestHttp {
         Self::with(&HttpOptions { direct: true, ..HttpOptions::default() })
     }
 
-    /// A client that goes this way.
+    /// Creates a client with these options.
     ///
     /// # Errors
-    /// As [`new`](Self::new); [`ErrorKind::InvalidInput`] for a proxy that is no address or
-    /// certificates that do not read.
+    /// As [`new`](Self::new); [`ErrorKind::InvalidInput`] for a proxy that is not an address, and
+    /// for certificates that do not parse.
     pub fn with(options: &HttpOptions) -> Result<Self> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Losing a race here means that somebody else has installed one, which is as good.
+            // An error means that another thread has just installed one, which is as good.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let invalid = |what: &str| Error::new(ErrorKind::InvalidInput, what);
         let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(TIMEOUT)
@@ -63,7 +86,9 @@ impl ReqwestHttp {
         } else if let Some(proxy) = &options.proxy {
             // Its error would show the address, which may hold a password.
             let proxy = reqwest::Proxy::all(proxy.expose_str()?).map_err(|_| {
-                invalid("the proxy is no address: expected such as http://proxy.example.org:3128")
+                invalid_input(
+                    "the proxy is no address: expected such as http://proxy.example.org:3128",
+                )
             })?;
             client = client.proxy(proxy);
         }
@@ -71,7 +96,7 @@ impl ReqwestHttp {
             let authorities = reqwest::Certificate::from_pem_bundle(pem)
                 .ok()
                 .filter(|all| !all.is_empty())
-                .ok_or_else(|| invalid("the authority's certificates are no PEM"))?;
+                .ok_or_else(|| invalid_input("the authority's certificates are no PEM"))?;
             client = client.tls_certs_only(authorities);
         }
         client.build().map(Self).map_err(|error| {
@@ -136,11 +161,11 @@ fn failure(error: reqwest::Error, host: &str) -> Error {
     Error::new(ErrorKind::Unavailable, line).with_source(error)
 }
 
-/// Whether the other side's certificate is what stands in the way: asking again will not help.
+/// Returns whether the server's certificate is not trusted. A retry would not help.
 fn is_distrusted(error: &reqwest::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        // What an I/O error was made of is not among its sources.
+        // The inner error of an I/O error is not among its sources.
         let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         let tls = inside.and_then(|inside| inside.downcast_ref::<rustls::Error>());
         if matches!(

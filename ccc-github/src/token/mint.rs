@@ -1,15 +1,32 @@
-//! Getting a token from GitHub, and looking at what it can do before anybody uses it.
+//! The minting of tokens, and the check of their scope before use.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::send::{is_suspended, suspended};
-use super::*;
+use ccc_core::event::RepoRef;
+use ccc_core::vcs::Grant;
+use ccc_core::{Error, ErrorKind, Result, Secret};
+use http::{Method, StatusCode};
+use jiff::Timestamp;
+
+use crate::client::{ApiError, Call, Caller};
+use crate::errors::{not_found, permission_denied};
+use crate::token::cache::{Token, lock};
+use crate::token::identity::AppIdentity;
+use crate::token::installation::{Installation, is_suspended, suspended};
+use crate::token::scope::{Repository, Scope, mismatch, permissions};
+use crate::token::tokens::Tokens;
+
+/// A token that can only read metadata, for one call.
+pub(super) struct MetadataToken {
+    pub(super) secret: Secret,
+    pub(super) caller: Caller,
+}
 
 #[derive(Serialize)]
-struct Request {
+struct MintRequest {
     repository_ids: [u64; 1],
     permissions: BTreeMap<&'static str, &'static str>,
 }
@@ -25,52 +42,33 @@ struct Answer {
     repositories: Vec<Repository>,
 }
 
-#[derive(Deserialize)]
-struct Repository {
-    id: u64,
-}
-
-#[derive(Deserialize)]
-struct Installation {
-    id: u64,
-    account: Option<Account>,
-    suspended_at: Option<Timestamp>,
-}
-
-#[derive(Deserialize)]
-struct Account {
-    #[serde(default)]
-    login: String,
-}
-
 impl Tokens {
+    /// Mints a token for a repository and a grant.
     pub(super) async fn mint(&self, repo: &RepoRef, grant: Grant) -> Result<Token> {
-        let us = &self.us()?;
-        let (mut installation, cached) = self.installation(us, repo).await?;
-        let answer = match self.ask(us, installation, repo, grant).await {
+        let app = &self.app()?;
+        let (mut installation, cached) = self.installation(app, repo).await?;
+        let answer = match self.request_for(app, installation, repo, grant).await {
             // The App was taken off and installed again: the number changed (spec: G2c).
-            Err(fault) if cached && fault.is(StatusCode::NOT_FOUND) => {
-                lock(&us.installations).remove(&repo.id);
-                installation = self.installation(us, repo).await?.0;
-                self.ask(us, installation, repo, grant).await
+            Err(error) if cached && error.has_status(StatusCode::NOT_FOUND) => {
+                lock(&app.installations).remove(&repo.id);
+                installation = self.installation(app, repo).await?.0;
+                self.request_for(app, installation, repo, grant).await
             }
             answer => answer,
         };
-        let answer = answer.map_err(|fault| {
-            // Whatever is wrong with it, we look for it anew next time.
-            lock(&us.installations).remove(&repo.id);
-            explain(fault, repo, grant)
+        let answer = answer.map_err(|error| {
+            // The next mint asks for the installation again.
+            lock(&app.installations).remove(&repo.id);
+            explain(error, repo, grant)
         })?;
         let secret = Secret::from(answer.token);
-        let wrong = width(
-            repo.id,
-            grant,
-            &answer.permissions,
-            answer.repository_selection.as_deref(),
-            &answer.repositories,
-        );
-        if let Some(what) = wrong {
-            self.revoke_or_say(&secret, Who::Installation(installation)).await;
+        let scope = Scope {
+            permissions: answer.permissions,
+            repository_selection: answer.repository_selection,
+            repositories: answer.repositories,
+        };
+        if let Some(what) = mismatch(repo.id, grant, &scope) {
+            self.revoke_or_warn(&secret, Caller::Installation(installation)).await;
             return Err(Error::new(
                 ErrorKind::Refused,
                 format!(
@@ -83,7 +81,7 @@ impl Tokens {
             secret,
             expires_at: answer.expires_at,
             minted_at: self.client.now(),
-            app: us.app_id,
+            app_id: app.app_id,
             installation,
             refused: false,
             leases: 0,
@@ -95,213 +93,95 @@ impl Tokens {
         self.endpoints.api(&["app", "installations", &id, "access_tokens"])
     }
 
-    /// A token that is lost on the way is one that nobody has, so asking again does no harm.
-    async fn ask_for(
+    /// Requests a token. The request may be repeated: a token whose answer is lost is used by
+    /// nobody.
+    async fn request(
         &self,
-        us: &Us,
+        app: &AppIdentity,
         installation: u64,
-        wish: &impl Serialize,
-    ) -> Result<Answer, Fault> {
-        let call = Call::json(Method::POST, self.tokens_of(installation), wish)?;
-        self.ask_as(us, &call.repeatable().unpaced()).await
+        body: &impl Serialize,
+    ) -> Result<Answer, ApiError> {
+        let call = Call::json(Method::POST, self.tokens_of(installation), body)?;
+        self.ask_as(app, &call.idempotent().unpaced()).await
     }
 
-    async fn ask(
+    async fn request_for(
         &self,
-        us: &Us,
+        app: &AppIdentity,
         installation: u64,
         repo: &RepoRef,
         grant: Grant,
-    ) -> Result<Answer, Fault> {
-        let wish = Request { repository_ids: [repo.id], permissions: permissions(grant) };
-        self.ask_for(us, installation, &wish).await
+    ) -> Result<Answer, ApiError> {
+        let body = MintRequest { repository_ids: [repo.id], permissions: permissions(grant) };
+        self.request(app, installation, &body).await
     }
 
-    /// A token of the App's first installation that may read metadata and nothing else.
-    pub(super) async fn powerless(&self) -> Result<Option<(Secret, u64)>, Fault> {
+    /// Mints a token of the App's first active installation that can only read metadata.
+    pub(super) async fn mint_metadata_token(&self) -> Result<Option<MetadataToken>, ApiError> {
         let mut url = self.endpoints.api(&["app", "installations"]);
         url.query_pairs_mut().append_pair("per_page", "100");
-        let us = &self.us()?;
-        let all: Vec<Installation> = self.ask_as(us, &Call::get(url)).await?;
+        let app = &self.app()?;
+        let all: Vec<Installation> = self.ask_as(app, &Call::get(url)).await?;
         let Some(found) = all.iter().find(|found| found.suspended_at.is_none()) else {
             return Ok(None);
         };
-        let wish = json!({ "permissions": { "metadata": "read" } });
-        let answer = self.ask_for(us, found.id, &wish).await?;
-        Ok(Some((self.metadata_alone(answer, found.id).await?, found.id)))
+        let body = json!({ "permissions": { "metadata": "read" } });
+        let answer = self.request(app, found.id, &body).await?;
+        Ok(Some(self.metadata_alone(answer, found.id).await?))
     }
 
-    /// A token that may read metadata of the repository of that name alone.
-    pub(super) async fn for_name(&self, repo: &RepoRef) -> Result<(Secret, u64), Fault> {
-        let us = &self.us()?;
-        let found = self.find_installation(us, repo).await?;
-        let wish = json!({ "repositories": [repo.name], "permissions": { "metadata": "read" } });
-        let answer = self.ask_for(us, found.id, &wish).await?;
-        Ok((self.metadata_alone(answer, found.id).await?, found.id))
+    /// Mints a token that can only read metadata of the repository of that name.
+    pub(super) async fn mint_metadata_token_by_name(
+        &self,
+        repo: &RepoRef,
+    ) -> Result<MetadataToken, ApiError> {
+        let app = &self.app()?;
+        let found = self.find_installation(app, repo).await?;
+        let body = json!({ "repositories": [repo.name], "permissions": { "metadata": "read" } });
+        let answer = self.request(app, found.id, &body).await?;
+        Ok(self.metadata_alone(answer, found.id).await?)
     }
 
-    /// The token, if all it can do is read metadata (spec: G4).
-    async fn metadata_alone(&self, answer: Answer, installation: u64) -> Result<Secret> {
-        let token = Secret::from(answer.token);
+    /// Returns the token, if it can only read metadata (spec: G4), and revokes it otherwise.
+    async fn metadata_alone(&self, answer: Answer, installation: u64) -> Result<MetadataToken> {
+        let (secret, caller) = (Secret::from(answer.token), Caller::Installation(installation));
         let granted = answer.permissions;
         if granted.iter().all(|(name, level)| name == "metadata" && level == "read") {
-            return Ok(token);
+            return Ok(MetadataToken { secret, caller });
         }
-        self.revoke_or_say(&token, Who::Installation(installation)).await;
+        self.revoke_or_warn(&secret, caller).await;
         Err(Error::new(
             ErrorKind::Refused,
             "GitHub gave a token that can do more than read metadata; it was revoked unused: is the \
              API URL that of a GitHub?",
         ))
     }
-
-    /// The App's installation on the repository, and whether it was known already.
-    async fn installation(&self, us: &Us, repo: &RepoRef) -> Result<(u64, bool)> {
-        if let Some(id) = lock(&us.installations).get(&repo.id) {
-            return Ok((*id, true));
-        }
-        let found = self.find_installation(us, repo).await?;
-        lock(&us.installations).insert(repo.id, found.id);
-        Ok((found.id, false))
-    }
-
-    async fn find_installation(&self, us: &Us, repo: &RepoRef) -> Result<Installation> {
-        let call = Call::get(self.endpoints.repo(&self.current(repo), &["installation"])?);
-        let found: Installation = self.ask_as(us, &call).await.map_err(|fault| {
-            if fault.is(StatusCode::NOT_FOUND) {
-                return Error::new(
-                    ErrorKind::NotFound,
-                    format!(
-                        "the App is not installed on {repo}, or there is no such repository: install \
-                         it on {}, under Settings > GitHub Apps > Install App, and select that \
-                         repository ({fault})",
-                        self.endpoints.web_url()
-                    ),
-                );
-            }
-            fault.into()
-        })?;
-        if let Some(since) = found.suspended_at {
-            let account = found.account.as_ref().map_or(repo.owner.as_str(), |on| &on.login);
-            return Err(suspended(account, &format!("since {since}")));
-        }
-        Ok(found)
-    }
 }
 
-fn explain(fault: Fault, repo: &RepoRef, grant: Grant) -> Error {
-    if is_suspended(&fault) {
-        return suspended(&repo.owner, &fault);
+/// Returns the error of a failed mint, with what to do about it.
+fn explain(error: ApiError, repo: &RepoRef, grant: Grant) -> Error {
+    if is_suspended(&error) {
+        return suspended(&repo.owner, &error);
     }
-    match fault.status() {
-        Some(StatusCode::UNPROCESSABLE_ENTITY) if fault.says("does not exist") => Error::new(
-            ErrorKind::NotFound,
-            format!(
+    match error.status() {
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if error.message_contains("does not exist") => {
+            not_found(format!(
                 "{repo} was deleted, or the App's installation does not have it: select it under \
-                 Settings > GitHub Apps > Configure ({fault})"
-            ),
-        ),
+                 Settings > GitHub Apps > Configure ({error})"
+            ))
+        }
         Some(StatusCode::UNPROCESSABLE_ENTITY) => {
             let wanted: Vec<_> =
                 permissions(grant).iter().map(|(name, level)| format!("{name}: {level}")).collect();
-            Error::new(
-                ErrorKind::PermissionDenied,
-                format!(
-                    "the App's installation does not have what {repo} needs ({}): add it under the \
-                     App's Permissions, and accept it on the installation ({fault})",
-                    wanted.join(", ")
-                ),
-            )
+            permission_denied(format!(
+                "the App's installation does not have what {repo} needs ({}): add it under the \
+                 App's Permissions, and accept it on the installation ({error})",
+                wanted.join(", ")
+            ))
         }
-        Some(StatusCode::NOT_FOUND) => Error::new(
-            ErrorKind::NotFound,
-            format!("the App is no longer installed on {repo}: install it again ({fault})"),
-        ),
-        _ => fault.into(),
-    }
-}
-
-/// In what way a token is not what was asked for (spec: G4).
-fn width(
-    repo: u64,
-    grant: Grant,
-    granted: &BTreeMap<String, String>,
-    selection: Option<&str>,
-    repositories: &[Repository],
-) -> Option<String> {
-    if selection != Some("selected") {
-        return Some("is not limited to selected repositories".to_owned());
-    }
-    if !matches!(repositories, [only] if only.id == repo) {
-        return Some("is not for that repository alone".to_owned());
-    }
-    let asked = permissions(grant);
-    let wider = granted.iter().find_map(|(name, level)| {
-        let narrow = match asked.get(name.as_str()) {
-            Some(&"write") => matches!(level.as_str(), "read" | "write"),
-            Some(_) => level == "read",
-            None => false,
-        };
-        let shown: String = format!("{name}: {level}").chars().take(80).collect();
-        (!narrow).then(|| format!("can do more than was asked for ({})", shown.escape_default()))
-    });
-    wider.or_else(|| {
-        let lacks = |(name, level): &(&&str, &&str)| {
-            let had = granted.get(**name).map_or("", String::as_str);
-            had != **level && had != "write"
-        };
-        let (name, level) = asked.iter().find(lacks)?;
-        Some(format!("cannot do what was asked for ({name}: {level})"))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_token_is_neither_wider_nor_narrower_than_asked() {
-        // spec: G4
-        let granted = |power: &[(&str, &str)]| -> BTreeMap<String, String> {
-            power.iter().map(|(name, level)| ((*name).to_owned(), (*level).to_owned())).collect()
-        };
-        let publish = [("contents", "write"), ("metadata", "read"), ("pull_requests", "write")];
-        let selected = Some("selected");
-        for (power, selection, repositories, expected) in [
-            (&publish[..], selected, vec![7], None),
-            (&publish[..], Some("all"), vec![7], Some("is not limited")),
-            (&publish[..], None, vec![7], Some("is not limited")),
-            (&publish[..], selected, vec![8], Some("for that repository alone")),
-            (&publish[..], selected, vec![7, 8], Some("for that repository alone")),
-            (&publish[..], selected, vec![], Some("for that repository alone")),
-            (&publish[..2], selected, vec![7], Some("cannot do what was asked for (pull_requests")),
-            (
-                &[("contents", "read"), publish[1], publish[2]],
-                selected,
-                vec![7],
-                Some("cannot do what was asked for (contents: write)"),
-            ),
-            (
-                &[publish[0], publish[1], publish[2], ("workflows", "write")],
-                selected,
-                vec![7],
-                Some("can do more than was asked for (workflows: write)"),
-            ),
-            (
-                &[("contents", "admin"), publish[1], publish[2]],
-                selected,
-                vec![7],
-                Some("can do more than was asked for (contents: admin)"),
-            ),
-        ] {
-            let repositories: Vec<_> =
-                repositories.iter().map(|id| Repository { id: *id }).collect();
-            let found = width(7, Grant::Publish, &granted(power), selection, &repositories);
-            let fits = match expected {
-                None => found.is_none(),
-                Some(words) => found.as_deref().is_some_and(|found| found.contains(words)),
-            };
-            assert!(fits, "{power:?} {selection:?}: {found:?}");
-        }
+        Some(StatusCode::NOT_FOUND) => not_found(format!(
+            "the App is no longer installed on {repo}: install it again ({error})"
+        )),
+        _ => error.into(),
     }
 }

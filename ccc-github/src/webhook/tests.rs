@@ -1,6 +1,11 @@
-use ccc_core::event::{ActorKind, Trigger};
+use ccc_core::event::{ActorKind, IssueEvent, Trigger};
+use ccc_core::{ErrorKind, Secret};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::HeaderMap;
+use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use super::*;
 

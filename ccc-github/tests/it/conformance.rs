@@ -6,7 +6,7 @@ use ccc_core::testing::conformance::vcs_host::Fixture;
 use ccc_core::vcs::Permission;
 use ccc_core::{Secret, SystemClock};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
-use ccc_github::{AppKey, GitHub, Pacing};
+use ccc_github::{AppKey, GitHub, RateLimits};
 
 use super::common::{KEY, git};
 use super::outside::Judge;
@@ -50,7 +50,7 @@ pub(crate) async fn fixture(judge: Option<Judge>) -> Fixture {
     let key = AppKey::from_pem(&emulator.private_key_pem()).unwrap();
     let github = GitHub::builder(emulator.app_id(), key, std::sync::Arc::new(SystemClock))
         .api_url(emulator.api_url())
-        .pacing(Pacing::unlimited())
+        .rate_limits(RateLimits::unlimited())
         .build()
         .unwrap();
     if let Some(judge) = &judge {

@@ -10,10 +10,10 @@
 mod common;
 mod conformance;
 mod emulator;
+mod failures;
 mod git;
 mod host;
-mod kept;
-mod odd;
+mod ledger;
 mod outside;
 mod tokens;
 mod webhooks;

@@ -12,13 +12,13 @@ use jiff::Timestamp;
 use crate::common::{World, world};
 
 #[derive(Debug, Default)]
-struct Kept {
+struct StoredEvents {
     broken: std::sync::atomic::AtomicBool,
     all: Mutex<Vec<(Delivery, IssueEvent)>>,
 }
 
 #[async_trait]
-impl Intake for Kept {
+impl Intake for StoredEvents {
     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission> {
         if self.broken.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(Error::new(ErrorKind::Unavailable, "the disk is full"));
@@ -30,28 +30,28 @@ impl Intake for Kept {
 }
 
 /// The server ends with what comes second.
-async fn listen(world: &World) -> (Arc<Kept>, tokio::task::JoinSet<std::io::Result<()>>) {
-    let kept = Arc::new(Kept::default());
+async fn listen(world: &World) -> (Arc<StoredEvents>, tokio::task::JoinSet<std::io::Result<()>>) {
+    let events = Arc::new(StoredEvents::default());
     let secrets = Secrets::new([world.emulator.webhook_secret()]).unwrap();
     let webhook = Arc::new(Webhook::new(secrets, world.github().host()));
-    let app = router(webhook, Arc::<Kept>::clone(&kept), Arc::new(SystemClock));
+    let app = router(webhook, Arc::<StoredEvents>::clone(&events), Arc::new(SystemClock));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     world.emulator.set_webhook_url(format!("http://{address}/webhook/github"));
     let mut server = tokio::task::JoinSet::new();
     server.spawn(async move { axum::serve(listener, app).await });
-    (kept, server)
+    (events, server)
 }
 
 #[tokio::test]
 async fn an_issue_arrives_as_the_event_it_is() {
     // spec: W2a, W4c
     let world = world().await;
-    let (kept, _server) = listen(&world).await;
+    let (events, _server) = listen(&world).await;
     let number = world.emulator.open_issue(&world.repo, "alice", "Crash ä", "b").await.unwrap();
     world.emulator.label_issue(&world.repo, number, "alice", "claude").await.unwrap();
     let id = world.emulator.comment(&world.repo, number, "alice", "@claude").await.unwrap();
-    let all = kept.all.lock().unwrap();
+    let all = events.all.lock().unwrap();
     let triggers: Vec<_> = all.iter().map(|(_, event)| event.trigger.clone()).collect();
     assert_eq!(
         triggers,
@@ -71,10 +71,10 @@ async fn an_issue_arrives_as_the_event_it_is() {
 async fn what_we_could_not_keep_is_missed_until_it_is_sent_again() {
     let world = world().await;
     let github = world.github();
-    let (kept, _server) = listen(&world).await;
-    kept.broken.store(true, std::sync::atomic::Ordering::Relaxed);
+    let (events, _server) = listen(&world).await;
+    events.broken.store(true, std::sync::atomic::Ordering::Relaxed);
     world.emulator.open_issue(&world.repo, "alice", "one", "").await.unwrap();
-    kept.broken.store(false, std::sync::atomic::Ordering::Relaxed);
+    events.broken.store(false, std::sync::atomic::Ordering::Relaxed);
     world.emulator.open_issue(&world.repo, "alice", "two", "").await.unwrap();
     let missed = github.missed_deliveries(Timestamp::UNIX_EPOCH).await.unwrap();
     assert_eq!(missed.len(), 1);
@@ -90,7 +90,7 @@ async fn what_we_could_not_keep_is_missed_until_it_is_sent_again() {
     let again = github.missed_deliveries(Timestamp::UNIX_EPOCH).await.unwrap();
     assert_eq!(again, []);
     let titles: Vec<_> =
-        kept.all.lock().unwrap().iter().map(|(_, event)| event.issue.title.clone()).collect();
+        events.all.lock().unwrap().iter().map(|(_, event)| event.issue.title.clone()).collect();
     assert_eq!(titles, ["two", "one"]);
 }
 

@@ -14,7 +14,7 @@ use ccc_core::policy::TrustPolicy;
 use ccc_core::vcs::{Access, BotIdentity, Grant, VcsHost};
 use ccc_core::{BranchName, RunId, Secret, SystemClock};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
-use ccc_github::{AppKey, GitHub, Pacing};
+use ccc_github::{AppKey, GitHub, RateLimits};
 use jiff::Timestamp;
 use tempfile::TempDir;
 
@@ -67,7 +67,7 @@ impl Bench {
         let key = AppKey::from_pem(&emulator.private_key_pem()).unwrap();
         let github = GitHub::builder(emulator.app_id(), key, Arc::new(SystemClock))
             .api_url(emulator.api_url())
-            .pacing(Pacing::unlimited())
+            .rate_limits(RateLimits::unlimited())
             .build()
             .unwrap();
         let host = HostGit::open(dir.path().join("host")).unwrap();

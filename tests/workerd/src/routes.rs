@@ -7,7 +7,7 @@ use ccc_core::event::RepoRef;
 use ccc_core::vcs::Grant;
 use ccc_core::{Clock as _, Error, ErrorKind, Result, Secret, VcsHost as _};
 use ccc_github::webhook::{RawDelivery, Received};
-use ccc_github::{AppKey, GitHub, Pacing, Secrets, Webhook, app_jwt};
+use ccc_github::{AppKey, GitHub, Retry, Secrets, Webhook, app_jwt};
 use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -62,7 +62,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
 }
 
 #[derive(Deserialize)]
-struct JwtWish {
+struct JwtRequest {
     app_id: u64,
     pem: String,
     now: Option<Timestamp>,
@@ -71,9 +71,9 @@ struct JwtWish {
 /// `POST /jwt`: the App's JWT for that time, or for now.
 pub(crate) fn jwt(body: &[u8]) -> Answer {
     let made = || {
-        let wish: JwtWish = read(body)?;
-        let key = AppKey::from_pem(&Secret::from(wish.pem))?;
-        let jwt = app_jwt(wish.app_id, &key, wish.now.unwrap_or_else(|| JsClock.now()))?;
+        let asked: JwtRequest = read(body)?;
+        let key = AppKey::from_pem(&Secret::from(asked.pem))?;
+        let jwt = app_jwt(asked.app_id, &key, asked.now.unwrap_or_else(|| JsClock.now()))?;
         Ok(json!({ "jwt": jwt.expose_str()? }))
     };
     made().into()
@@ -91,10 +91,10 @@ impl App {
     fn host(self) -> Result<GitHub> {
         let key = AppKey::from_pem(&Secret::from(self.pem))?;
         // A Worker's time is short: whoever asked it asks again.
-        let pacing = Pacing::default().with_tries(1);
+        let retry = Retry::default().with_tries(1);
         GitHub::builder(self.app_id, key, Arc::new(JsClock))
             .api_url(self.api_url)
-            .pacing(pacing)
+            .retry(retry)
             .build()
     }
 }
@@ -108,7 +108,7 @@ struct Named {
 }
 
 #[derive(Deserialize)]
-struct MintWish {
+struct MintRequest {
     #[serde(flatten)]
     app: App,
     repo: Named,
@@ -118,7 +118,7 @@ struct MintWish {
 /// `POST /mint`: a token is asked for and given back. It never leaves this Worker; its digest does.
 pub(crate) async fn mint(body: &[u8]) -> Answer {
     let minted = async {
-        let MintWish { app, repo: Named { id, owner, name }, grant } = read(body)?;
+        let MintRequest { app, repo: Named { id, owner, name }, grant } = read(body)?;
         let github = app.host()?;
         let repo = RepoRef { host: github.host().to_owned(), id, owner, name };
         let access = github.access(&repo, grant, Duration::from_secs(600)).await?;
@@ -135,7 +135,7 @@ pub(crate) async fn mint(body: &[u8]) -> Answer {
 }
 
 #[derive(Deserialize)]
-struct RepositoryWish {
+struct RepositoryRequest {
     #[serde(flatten)]
     app: App,
     repo: Named,
@@ -144,9 +144,9 @@ struct RepositoryWish {
 /// `POST /repository`: finds it by its name, as the App, and reads it, with a token.
 pub(crate) async fn repository(body: &[u8]) -> Answer {
     let read = async {
-        let wish: RepositoryWish = read(body)?;
-        let github = wish.app.host()?;
-        let repo = github.find_repository(&wish.repo.owner, &wish.repo.name).await?;
+        let asked: RepositoryRequest = read(body)?;
+        let github = asked.app.host()?;
+        let repo = github.find_repository(&asked.repo.owner, &asked.repo.name).await?;
         let found = github.repository(&repo).await?;
         Ok(json!({
             "repo": found.repo,
@@ -158,16 +158,16 @@ pub(crate) async fn repository(body: &[u8]) -> Answer {
 }
 
 #[derive(Deserialize)]
-struct SleepWish {
+struct SleepRequest {
     milliseconds: u64,
 }
 
 /// `POST /sleep`: answers after that time, with what the clock said before and after.
 pub(crate) async fn sleep(body: &[u8]) -> Answer {
     let slept = async {
-        let wish: SleepWish = read(body)?;
+        let asked: SleepRequest = read(body)?;
         let before = JsClock.now();
-        JsClock.sleep(Duration::from_millis(wish.milliseconds)).await;
+        JsClock.sleep(Duration::from_millis(asked.milliseconds)).await;
         Ok(json!({ "before": before, "after": JsClock.now() }))
     };
     slept.await.into()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ccc_core::{CredentialStore, Error, ErrorKind, Result, SystemClock};
 use ccc_github::http::{HttpOptions, ReqwestHttp};
-use ccc_github::{GitHub, Pacing};
+use ccc_github::{GitHub, RateLimits};
 
 use crate::config::Config;
 use crate::credentials;
@@ -15,17 +15,17 @@ use crate::credentials;
 /// not revoked.
 pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Result<GitHub> {
     let holder = credentials::holder(&config.data_dir()?)?;
-    let mut builder = GitHub::waiting(Arc::new(SystemClock)).keep_tokens(tokens, holder);
+    let mut builder = GitHub::waiting(Arc::new(SystemClock)).token_ledger(tokens, holder);
     let github = &config.github;
     if let Some(url) = &github.api_url {
         builder = builder.api_url(url.clone());
     }
     if let Some(ms) = github.write_spacing_ms {
-        let pacing = match ms {
-            0 => Pacing::unlimited(),
-            ms => Pacing::default().with_write_spacing(Duration::from_millis(ms)),
+        let limits = match ms {
+            0 => RateLimits::unlimited(),
+            ms => RateLimits::default().with_write_spacing(Duration::from_millis(ms)),
         };
-        builder = builder.pacing(pacing);
+        builder = builder.rate_limits(limits);
     }
     if github.proxy.is_some() || github.ca_file.is_some() {
         let mut options = HttpOptions::default();

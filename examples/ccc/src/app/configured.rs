@@ -64,12 +64,12 @@ pub(crate) async fn seed(config: &Config, apps: &Apps) -> Result<()> {
         (None, _) => return Ok(()),
     };
     if apps.get(app_id).await?.is_none() {
-        let mut change = AppChange::new(app_id).private_key(&settings.private_key()?)?;
+        let mut change = AppChange::new(app_id).with_private_key(&settings.private_key()?)?;
         let secrets = settings.webhook_secrets()?;
         Secrets::new(secrets.iter().cloned())?;
         // The oldest first: the last one counts as the newest.
         for secret in secrets.into_iter().rev() {
-            change = change.webhook_secret(secret)?;
+            change = change.with_webhook_secret(secret)?;
         }
         if apps.make(&change).await? {
             tracing::info!(

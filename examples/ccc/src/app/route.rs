@@ -63,7 +63,7 @@ pub(crate) async fn handle_config(
             app.reload_and_log().await;
         }
         if answer.status.is_success() {
-            answer.body["usedAppId"] = json!(app.app_id());
+            answer = answer.with_field("usedAppId", app.app_id());
         }
         answer.into_response().map(Body::from)
     };

@@ -13,7 +13,7 @@ use ccc_core::observe::Observers;
 use ccc_core::vcs::{Permission, PullRequest};
 use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, Secret, SystemClock};
 use ccc_github::emulator::{Emulator, EmulatorConfig};
-use ccc_github::{AppKey, GitHub, Pacing, Secrets, Webhook};
+use ccc_github::{AppKey, GitHub, RateLimits, Secrets, Webhook};
 use ccc_runner::{ScriptedAgent, ScriptedModel};
 use ccc_store::MemoryRunStore;
 use clap::Args;
@@ -184,7 +184,7 @@ fn start_service(
     let github = GitHub::builder(emulator.app_id(), key, Arc::clone(&clock))
         .api_url(emulator.api_url())
         // The emulator has no limit on new content, and the person watches.
-        .pacing(Pacing::unlimited())
+        .rate_limits(RateLimits::unlimited())
         .build()?;
     let webhook = Webhook::new(Secrets::new([emulator.webhook_secret()])?, github.host());
     let pipeline = pipeline(config, Arc::new(github), adapters, observer)?;

@@ -31,8 +31,8 @@ fn over(store: Arc<dyn CredentialStore>, configured_id: Option<u64>) -> StoredAp
 }
 
 fn app(number: u64, secret: &str) -> AppChange {
-    let change = AppChange::new(number).private_key(&Secret::from(KEY)).unwrap();
-    change.webhook_secret(Secret::from(secret)).unwrap()
+    let change = AppChange::new(number).with_private_key(&Secret::from(KEY)).unwrap();
+    change.with_webhook_secret(Secret::from(secret)).unwrap()
 }
 
 #[tokio::test]

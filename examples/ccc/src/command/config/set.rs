@@ -81,7 +81,7 @@ fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
         (None, Some(app_id)) => {
             let mut change = AppChange::new(app_id);
             if let Some(file) = &args.private_key_file {
-                change = change.private_key(&read(file)?)?;
+                change = change.with_private_key(&read(file)?)?;
             }
             if let Some(file) = &args.webhook_secret_file {
                 // As the configuration has them: the newest in the first line.
@@ -90,17 +90,17 @@ fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
                     all.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
                 let lines: Vec<&str> = lines.collect();
                 if lines.is_empty() {
-                    change = change.webhook_secret(Secret::from(""))?;
+                    change = change.with_webhook_secret(Secret::from(""))?;
                 }
                 for line in lines.into_iter().rev() {
-                    change = change.webhook_secret(Secret::from(line))?;
+                    change = change.with_webhook_secret(Secret::from(line))?;
                 }
             }
             if let Some(id) = args.installation_id {
-                change = change.installation_id(id);
+                change = change.with_installation_id(id);
             }
             if args.forget_old_secrets {
-                change = change.forget_old_secrets();
+                change = change.without_old_secrets();
             }
             change
         }

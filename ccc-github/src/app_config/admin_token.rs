@@ -1,0 +1,165 @@
+//! The admin token, which authorizes requests to `/config`.
+
+use std::fmt;
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
+use ccc_core::{Error, ErrorKind, Remedy, Result, Secret};
+use hmac::{Hmac, KeyInit as _, Mac};
+use http::{HeaderMap, header};
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+/// The least length of a token in bytes: a shorter one could be guessed from its digest.
+const MIN_LENGTH: usize = 32;
+
+/// A proof that a request was authorized. Only [`AdminToken::admits`] creates it.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted(());
+
+/// The digest of the token that an operator sends as `Authorization: Bearer …`. The token cannot be
+/// computed from it.
+///
+/// ```
+/// use ccc_github::AdminToken;
+/// use http::{HeaderMap, header::AUTHORIZATION};
+///
+/// let (token, known) = AdminToken::generate()?;
+/// let mut headers = HeaderMap::new();
+/// assert!(known.admits(&headers).is_none());
+/// let value = format!("Bearer {}", token.expose_str()?).parse().unwrap();
+/// headers.insert(AUTHORIZATION, value);
+/// assert!(known.admits(&headers).is_some());
+/// # Ok::<(), ccc_core::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AdminToken([u8; 32]);
+
+impl fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdminToken([REDACTED])")
+    }
+}
+
+impl AdminToken {
+    /// Generates a token, and returns its text for the operator and its digest to store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when the system has no random bytes.
+    pub fn generate() -> Result<(Secret, Self)> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *bytes).map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "the system gives no random bytes").with_source(e)
+        })?;
+        let text = Secret::from(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice()));
+        let token = Self::new(&text)?;
+        Ok((text, token))
+    }
+
+    /// Creates the digest of an existing token.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] when it has fewer than 32 characters.
+    pub fn new(token: &Secret) -> Result<Self> {
+        if token.expose().len() < MIN_LENGTH {
+            let line = "an admin token must have at least 32 characters: generate one";
+            let error = Error::new(ErrorKind::InvalidInput, line);
+            return Err(error.with_remedy(Remedy::GenerateKey));
+        }
+        Ok(Self(digest(token.expose()).finalize().into_bytes().into()))
+    }
+
+    /// Returns the digest as a record to store: 64 hex digits.
+    #[must_use]
+    pub fn to_record(self) -> Secret {
+        Secret::from(hex::encode(self.0))
+    }
+
+    /// Reads the digest from a stored record.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] for a record that is not a digest.
+    pub fn from_record(record: &Secret) -> Result<Self> {
+        let mut digest = [0; 32];
+        hex::decode_to_slice(record.expose(), &mut digest).map_err(|_| {
+            Error::new(ErrorKind::Corrupt, "what is kept of the admin token is no digest of one")
+        })?;
+        Ok(Self(digest))
+    }
+
+    /// Checks the `Authorization` header of a request. The comparison takes constant time.
+    #[must_use]
+    pub fn admits(&self, headers: &HeaderMap) -> Option<Admitted> {
+        digest(bearer(headers)?).verify_slice(&self.0).ok().map(|()| Admitted(()))
+    }
+}
+
+/// Returns the token of the only `Authorization` header, if its scheme is `Bearer`.
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (all.next(), all.next()) else { return None };
+    // RFC 9110 §11.1: a scheme is written in any case.
+    let split = value.as_bytes().split_at_checked(7);
+    split.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer ")).map(|(_, token)| token)
+}
+
+/// Starts the digest of a token. A token has 256 random bits, so one round is enough; a MAC,
+/// because it is compared in constant time.
+fn digest(token: &[u8]) -> Hmac<Sha256> {
+    // A key of any length will do for HMAC: its error is for other algorithms.
+    let mut mac = Hmac::<Sha256>::new(&Default::default());
+    mac.update(b"ccc/v1/admin-token");
+    mac.update(token);
+    mac
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn the_token_itself_is_let_in_and_nothing_else() {
+        // spec: S12a, S12b
+        let (token, known) = AdminToken::generate().unwrap();
+        let token = token.expose_str().unwrap().to_owned();
+        assert_eq!(token.len(), 43);
+        let record = known.to_record();
+        assert!(!format!("{known:?} {}", record.expose_str().unwrap()).contains(&token));
+        let known = AdminToken::from_record(&record).unwrap();
+        let (other, _) = AdminToken::generate().unwrap();
+        let almost = format!("{}{}", &token[..42], if token.ends_with('A') { 'Q' } else { 'A' });
+        let admits = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            known.admits(&headers).is_some()
+        };
+        let right = format!("Bearer {token}");
+        for (values, expected) in [
+            (vec![right.clone()], true),
+            (vec![format!("bearer {token}")], true),
+            (vec![], false),
+            (vec![right.clone(), right.clone()], false),
+            (vec![token.clone()], false),
+            (vec![format!("Basic {token}")], false),
+            (vec![format!("Bearers{token}")], false),
+            (vec![format!("Bearer\t{token}")], false),
+            (vec![format!("Bearer {almost}")], false),
+            (vec![format!("Bearer {}", other.expose_str().unwrap())], false),
+            (vec![format!("Bearer {}", &token[..42])], false),
+            (vec![format!("Bearer {token}A")], false),
+            (vec![right, "Basic x".to_owned()], false),
+            (vec!["Bearer ".to_owned()], false),
+            // The record does not authorize.
+            (vec![format!("Bearer {}", record.expose_str().unwrap())], false),
+        ] {
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            assert_eq!(admits(&values), expected, "{} values", values.len());
+        }
+        assert!(AdminToken::new(&"0123456789012345678901234567890".into()).is_err());
+        let corrupt = AdminToken::from_record(&Secret::from("00")).unwrap_err();
+        assert_eq!(corrupt.kind(), ErrorKind::Corrupt);
+    }
+}

@@ -1,0 +1,95 @@
+//! A stored App, its record in the credential store, and its public view.
+
+use ccc_core::{Result, Secret};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::jwt::fingerprint;
+use crate::secret_record::{self, SecretText};
+
+/// A stored App with its secrets.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct App {
+    /// The App's number.
+    pub app_id: u64,
+    /// The private key, a PEM text that parses.
+    pub private_key: Secret,
+    /// The secrets of its webhook, one to three, the newest first.
+    pub webhook_secrets: Vec<Secret>,
+    /// The ids of its installations, as far as they were configured.
+    pub installation_ids: Vec<u64>,
+}
+
+/// The public view of a stored App, without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct AppView {
+    /// The host that the App is registered on.
+    pub host: String,
+    /// The App's number.
+    pub app_id: u64,
+    /// `SHA256:…` of the public key, as the App's settings page shows it.
+    pub private_key: String,
+    /// Four hex digits of a SHA-256 of each webhook secret, the newest first.
+    pub webhook_secrets: Vec<String>,
+    /// The ids of its installations.
+    pub installation_ids: Vec<u64>,
+}
+
+impl App {
+    /// Returns the public view of the App.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a private key that does not parse.
+    pub(super) fn view(&self, host: &str) -> Result<AppView> {
+        Ok(AppView {
+            host: host.to_owned(),
+            app_id: self.app_id,
+            private_key: fingerprint(&self.private_key)?,
+            webhook_secrets: self.webhook_secrets.iter().map(digits).collect(),
+            installation_ids: self.installation_ids.clone(),
+        })
+    }
+
+    /// Returns the App as a record of the store.
+    pub(super) fn to_record(&self) -> Result<Secret> {
+        let secrets = self.webhook_secrets.iter().map(SecretText::from_secret);
+        let record = Record {
+            private_key: SecretText::from_secret(&self.private_key)?,
+            webhook_secrets: secrets.collect::<Result<_>>()?,
+            installation_ids: self.installation_ids.clone(),
+        };
+        secret_record::write("an App", &record)
+    }
+
+    /// Reads a record of the store, or returns `None` when it is not that of an App.
+    pub(super) fn from_record(app_id: u64, record: &Secret) -> Option<Self> {
+        let record: Record = secret_record::read(record)?;
+        Some(Self {
+            app_id,
+            private_key: record.private_key.to_secret(),
+            webhook_secrets: record.webhook_secrets.iter().map(SecretText::to_secret).collect(),
+            installation_ids: record.installation_ids,
+        })
+    }
+}
+
+/// The JSON of a stored App.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    private_key: SecretText,
+    webhook_secrets: Vec<SecretText>,
+    installation_ids: Vec<u64>,
+}
+
+/// Returns four hex digits of a digest of the secret: enough to distinguish a few secrets, and too
+/// few to confirm a guess.
+pub(super) fn digits(secret: &Secret) -> String {
+    let mut digest = Sha256::new();
+    digest.update(b"ccc/v1/fingerprint");
+    digest.update(secret.expose());
+    hex::encode(&digest.finalize()[..2])
+}

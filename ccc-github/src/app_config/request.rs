@@ -1,0 +1,229 @@
+//! A requested change to a stored App, and its JSON: the body of `POST /config`.
+
+use ccc_core::{Error, ErrorKind, Result, Secret};
+use serde_json::{Map, Value};
+use zeroize::Zeroize as _;
+
+use crate::app_config::record::App;
+use crate::errors::invalid_input;
+use crate::jwt::{AppKey, plain};
+
+/// The most bytes of the body of a request to `/config`, and of each secret in it.
+pub const MAX_CONFIG: usize = 64 << 10;
+
+const FIELDS: [&str; 5] =
+    ["appId", "privateKey", "webhookSecret", "installationId", "forgetOldSecrets"];
+
+/// A requested change to a stored App, or a new App. Its private key has been parsed.
+#[derive(Clone, Debug)]
+pub struct AppChange {
+    pub(super) app_id: u64,
+    private_key: Option<Secret>,
+    /// The added secrets, the newest first.
+    webhook_secrets: Vec<Secret>,
+    installation_ids: Installations,
+    forget_old_secrets: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Installations {
+    Same,
+    Also(u64),
+    These(Vec<u64>),
+}
+
+/// The fields of a request. Their texts are wiped when it is dropped.
+struct Wiped(Map<String, Value>);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        for value in self.0.values_mut() {
+            if let Value::String(text) = value {
+                text.zeroize();
+            }
+        }
+    }
+}
+
+fn bounded(what: &str, secret: &Secret) -> Result<()> {
+    if secret.expose().len() > MAX_CONFIG {
+        let line = format!("the {what} has more than 64 KiB");
+        return Err(Error::new(ErrorKind::LimitExceeded, line));
+    }
+    Ok(())
+}
+
+impl AppChange {
+    /// Creates a change to the App of that number. It changes nothing yet.
+    #[must_use]
+    pub fn new(app_id: u64) -> Self {
+        Self {
+            app_id,
+            private_key: None,
+            webhook_secrets: Vec::new(),
+            installation_ids: Installations::Same,
+            forget_old_secrets: false,
+        }
+    }
+
+    /// Reads a change from a JSON object with the fields `appId`, `privateKey`, `webhookSecret`,
+    /// `installationId` and `forgetOldSecrets`.
+    ///
+    /// Only `appId` is required. Numbers may be strings, as forms have them. A list as
+    /// `installationId` replaces the stored ids.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] names the field; [`ErrorKind::LimitExceeded`] names the part
+    /// that is larger than [`MAX_CONFIG`]. No error shows a value.
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        if json.len() > MAX_CONFIG {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                "an App's configuration has 64 KiB at most",
+            ));
+        }
+        let fields = serde_json::from_slice(json).map(Wiped).map_err(|e| {
+            // The place and not the text, which has a secret in it.
+            invalid_input(format!(
+                "this is no JSON object (line {}, column {})",
+                e.line(),
+                e.column()
+            ))
+        })?;
+        let fields = &fields.0;
+        if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+            let name = ccc_core::text::one_line(unknown, 40);
+            return Err(invalid_input(format!(
+                "there is no field `{name}`: there are {}",
+                FIELDS.join(", ")
+            )));
+        }
+        let given = |name: &str| fields.get(name).filter(|value| !value.is_null());
+        let text = |name: &str| match given(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(Secret::from(text.as_str()))),
+            Some(_) => Err(invalid_input(format!("the field `{name}` must be a text"))),
+        };
+        let app_id = given("appId").ok_or_else(|| invalid_input("the field `appId` is missing"))?;
+        let mut change = Self::new(number("appId", app_id)?);
+        if let Some(pem) = text("privateKey")? {
+            change = change.with_private_key(&pem)?;
+        }
+        if let Some(secret) = text("webhookSecret")? {
+            change = change.with_webhook_secret(secret)?;
+        }
+        match given("installationId") {
+            None => {}
+            Some(Value::Array(all)) => {
+                let all = all.iter().map(|id| number("installationId", id));
+                change.installation_ids = Installations::These(all.collect::<Result<_>>()?);
+            }
+            Some(one) => change = change.with_installation_id(number("installationId", one)?),
+        }
+        match given("forgetOldSecrets") {
+            None | Some(Value::Bool(false)) => {}
+            Some(Value::Bool(true)) => change = change.without_old_secrets(),
+            Some(_) => {
+                return Err(invalid_input("the field `forgetOldSecrets` must be true or false"));
+            }
+        }
+        Ok(change)
+    }
+
+    /// Sets the private key.
+    ///
+    /// # Errors
+    /// As [`AppKey::from_pem`]; [`ErrorKind::LimitExceeded`] over 64 KiB.
+    pub fn with_private_key(mut self, pem: &Secret) -> Result<Self> {
+        bounded("private key", pem)?;
+        AppKey::from_pem(pem)?;
+        self.private_key = Some(plain(pem)?);
+        Ok(self)
+    }
+
+    /// Adds a webhook secret as the newest one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for an empty secret and for one with a line break;
+    /// [`ErrorKind::LimitExceeded`] over 64 KiB.
+    pub fn with_webhook_secret(mut self, secret: Secret) -> Result<Self> {
+        bounded("webhook secret", &secret)?;
+        if secret.expose().trim_ascii().is_empty() {
+            return Err(invalid_input("the webhook secret is empty"));
+        }
+        if secret.expose().iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+            return Err(invalid_input(
+                "the webhook secret has a line break in it: one secret is one line",
+            ));
+        }
+        self.webhook_secrets.insert(0, secret);
+        Ok(self)
+    }
+
+    /// Adds the id of an installation.
+    #[must_use]
+    pub fn with_installation_id(mut self, id: u64) -> Self {
+        self.installation_ids = Installations::Also(id);
+        self
+    }
+
+    /// Removes all webhook secrets but the newest.
+    #[must_use]
+    pub fn without_old_secrets(mut self) -> Self {
+        self.forget_old_secrets = true;
+        self
+    }
+
+    /// Applies the change to an App, or creates one.
+    pub(super) fn apply(&self, before: Option<App>) -> Result<App> {
+        let missing = |field: &str| {
+            invalid_input(format!("the App {} is new: the field `{field}` is missing", self.app_id))
+        };
+        let mut app = match before {
+            Some(app) => app,
+            None => App {
+                app_id: self.app_id,
+                private_key: self.private_key.clone().ok_or_else(|| missing("privateKey"))?,
+                webhook_secrets: match self.webhook_secrets.is_empty() {
+                    true => return Err(missing("webhookSecret")),
+                    false => Vec::new(),
+                },
+                installation_ids: Vec::new(),
+            },
+        };
+        if let Some(key) = &self.private_key {
+            app.private_key = key.clone();
+        }
+        for secret in self.webhook_secrets.iter().rev() {
+            app.webhook_secrets.retain(|known| known.expose() != secret.expose());
+            app.webhook_secrets.insert(0, secret.clone());
+        }
+        if self.forget_old_secrets {
+            app.webhook_secrets.truncate(1);
+        }
+        if app.webhook_secrets.len() > 3 {
+            return Err(invalid_input(
+                "two webhook secrets from before are still valid: forget them first (forgetOldSecrets)",
+            ));
+        }
+        match &self.installation_ids {
+            Installations::Same => {}
+            Installations::Also(id) if app.installation_ids.contains(id) => {}
+            Installations::Also(id) => app.installation_ids.push(*id),
+            Installations::These(all) => app.installation_ids.clone_from(all),
+        }
+        Ok(app)
+    }
+}
+
+fn number(name: &str, value: &Value) -> Result<u64> {
+    let number = match value {
+        Value::String(text) => text.trim().parse().ok(),
+        value => value.as_u64(),
+    };
+    number.filter(|number| *number > 0).ok_or_else(|| {
+        invalid_input(format!(
+            "the field `{name}` must be a whole number, as the App's settings page shows it"
+        ))
+    })
+}

@@ -1,0 +1,142 @@
+//! `/config`: the Apps over HTTP, for any server.
+
+use ccc_core::{Error, ErrorKind, Result};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Response, StatusCode};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::app_config::admin_token::Admitted;
+use crate::app_config::apps::Apps;
+use crate::app_config::request::AppChange;
+use crate::errors::{invalid_input, not_found};
+
+/// An answer of `/config`: a status and a JSON object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConfigAnswer {
+    /// The status.
+    pub status: StatusCode,
+    pub(super) body: Value,
+}
+
+impl ConfigAnswer {
+    fn ok(body: Value) -> Self {
+        Self { status: StatusCode::OK, body }
+    }
+
+    fn error(status: StatusCode, why: &str) -> Self {
+        Self { status, body: json!({ "error": why }) }
+    }
+
+    /// Adds a field to the body. A value that is not JSON becomes `null`.
+    #[must_use]
+    pub fn with_field(mut self, name: &str, value: impl Serialize) -> Self {
+        self.body[name] = serde_json::to_value(value).unwrap_or_default();
+        self
+    }
+
+    /// Returns the answer as a response with its headers.
+    #[must_use]
+    pub fn into_response(self) -> Response<String> {
+        let mut response = Response::new(self.body.to_string());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // It describes the Apps: no cache on the way may store it.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
+        }
+        response
+    }
+}
+
+impl Apps {
+    /// Answers a request to `/config` that an [`AdminToken`](crate::AdminToken) has admitted.
+    ///
+    /// | request | answer |
+    /// |---|---|
+    /// | `GET` | 200, `{"apps": […]}`, each as an [`AppView`](crate::AppView), or for a corrupt record `{"appId": …, "error": …}` |
+    /// | `POST` with the JSON of [`AppChange::from_json`] | 200, the App as an [`AppView`](crate::AppView) |
+    /// | `DELETE`, with `?appId=N` if several are stored | 200, `{"cleared": N}`; 404 without such an App |
+    ///
+    /// Errors are `{"error": "…"}` and show no value of the request: 400 for an invalid request,
+    /// 413 for more than [`MAX_CONFIG`](crate::MAX_CONFIG) bytes, 405 for another method, 503 when
+    /// the store does not answer, 507 when it is full, and 500 for a corrupt record.
+    pub async fn answer(
+        &self,
+        _: Admitted,
+        method: &Method,
+        query: Option<&str>,
+        body: &[u8],
+    ) -> ConfigAnswer {
+        let done = match *method {
+            Method::GET => self.all().await,
+            Method::POST => match AppChange::from_json(body) {
+                Ok(change) => self.change(&change).await.map(|view| json!(view)),
+                Err(error) if error.kind() == ErrorKind::LimitExceeded => {
+                    return ConfigAnswer::error(StatusCode::PAYLOAD_TOO_LARGE, error.message());
+                }
+                Err(error) => Err(error),
+            },
+            Method::DELETE => self.remove(query).await,
+            _ => {
+                let line = "GET, POST and DELETE are answered here";
+                return ConfigAnswer::error(StatusCode::METHOD_NOT_ALLOWED, line);
+            }
+        };
+        match done {
+            Ok(body) => ConfigAnswer::ok(body),
+            Err(failed) => ConfigAnswer::error(status(&failed), failed.message()),
+        }
+    }
+
+    async fn all(&self) -> Result<Value> {
+        let mut apps = Vec::new();
+        for app_id in self.list().await? {
+            match self.view(app_id).await {
+                Ok(Some(view)) => apps.push(json!(view)),
+                // It was cleared meanwhile.
+                Ok(None) => {}
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    apps.push(json!({ "appId": app_id, "error": error.message() }));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(json!({ "apps": apps }))
+    }
+
+    async fn remove(&self, query: Option<&str>) -> Result<Value> {
+        let mut named = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        let app_id = match (named.next(), named.next()) {
+            (Some((name, value)), None) if name == "appId" => {
+                value.parse().map_err(|_| invalid_input("appId must be a number"))?
+            }
+            (Some(_), _) => return Err(invalid_input("the only thing to say here is ?appId=N")),
+            (None, _) => match self.list().await?[..] {
+                [] => return Err(not_found("no App is kept")),
+                [only] => only,
+                _ => return Err(invalid_input("several Apps are kept: say which with ?appId=N")),
+            },
+        };
+        if self.clear(app_id).await? {
+            return Ok(json!({ "cleared": app_id }));
+        }
+        Err(not_found(format!("no App {app_id} is kept")))
+    }
+}
+
+fn status(failed: &Error) -> StatusCode {
+    match failed.kind() {
+        ErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        // The request is small enough: the store is full.
+        ErrorKind::LimitExceeded => StatusCode::INSUFFICIENT_STORAGE,
+        ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::RateLimited => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,183 @@
+//! The failure of a call, and the questions that callers ask about it.
+
+use std::time::Duration;
+
+use ccc_core::{Error, ErrorKind};
+use http::StatusCode;
+
+/// The failure of a call.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// A status of 400 or more, or a redirect that is not followed.
+    #[error("GitHub answered {status} to {call}: {message}{request_id}")]
+    Status {
+        /// The status.
+        status: StatusCode,
+        /// Method and path, without the query.
+        call: String,
+        /// GitHub's message in one line.
+        message: String,
+        /// ` (request …)` for GitHub's support, or an empty text.
+        request_id: String,
+        /// The wait after which the call may succeed.
+        retry_after: Option<Duration>,
+        /// Whether GitHub named that wait.
+        named: bool,
+        /// The field and the code of each part that GitHub found invalid.
+        problems: Vec<(String, String)>,
+    },
+    /// A body that does not parse.
+    #[error(
+        "GitHub's answer to {call} is not what its documentation says (line {line}, column {column}); is the API URL that of a GitHub?"
+    )]
+    Body {
+        /// Method and path.
+        call: String,
+        /// The line of the first error. The content is not shown, as it may be a token.
+        line: usize,
+        /// The column of the first error.
+        column: usize,
+    },
+    /// No answer, for the reason in the error.
+    #[error("{0}")]
+    Http(Error),
+}
+
+impl ApiError {
+    /// Returns the status, if there was an answer.
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// Returns whether there was an answer with this status.
+    pub(crate) fn has_status(&self, status: StatusCode) -> bool {
+        self.status() == Some(status)
+    }
+
+    /// Returns whether GitHub's message contains this text, in any case.
+    pub(crate) fn message_contains(&self, text: &str) -> bool {
+        let message = match self {
+            Self::Status { message, .. } => message.to_ascii_lowercase(),
+            _ => return false,
+        };
+        message.contains(&text.to_ascii_lowercase())
+    }
+
+    /// Returns whether GitHub reported this code for this field.
+    pub(crate) fn has_problem(&self, field: &str, code: &str) -> bool {
+        match self {
+            Self::Status { problems, .. } => {
+                problems.iter().any(|(name, why)| name == field && why == code)
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns whether it is a redirect that was not followed.
+    pub(crate) fn is_redirect(&self) -> bool {
+        self.status().is_some_and(|status| status.is_redirection())
+    }
+
+    /// Returns whether a write may have succeeded nevertheless.
+    pub(crate) fn is_outcome_unclear(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => status.is_server_error(),
+            Self::Body { .. } => true,
+            Self::Http(error) => {
+                // A call that was refused here, or had no token, was not sent.
+                matches!(
+                    error.kind(),
+                    ErrorKind::TimedOut
+                        | ErrorKind::Unavailable
+                        | ErrorKind::LimitExceeded
+                        | ErrorKind::Unexpected
+                )
+            }
+        }
+    }
+
+    /// Returns whether the same call may succeed a moment later (spec: G6b).
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => matches!(status.as_u16(), 500 | 502..=504),
+            Self::Body { .. } => false,
+            Self::Http(error) => {
+                matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Unavailable)
+            }
+        }
+    }
+
+    /// Returns whether there was no answer in time.
+    pub(crate) fn is_timeout(&self) -> bool {
+        matches!(self, Self::Http(error) if error.kind() == ErrorKind::TimedOut)
+    }
+
+    /// Returns the wait that one of GitHub's rate limits demands.
+    pub(crate) fn rate_limit_wait(&self) -> Option<Duration> {
+        match self {
+            Self::Status { status, retry_after, .. } if !status.is_server_error() => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Returns whether the wait is an assumption, because GitHub named none.
+    pub(crate) fn is_wait_assumed(&self) -> bool {
+        matches!(self, Self::Status { named: false, .. })
+    }
+
+    /// Returns whether the call was not sent, because it would have had to wait for a limit.
+    pub(crate) fn is_held_back(&self) -> bool {
+        matches!(self, Self::Http(error) if error.kind() == ErrorKind::RateLimited)
+    }
+
+    /// Returns the wait that GitHub asks for, whatever the reason.
+    pub(crate) fn asked_wait(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        Self::Http(error)
+    }
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        let line = error.to_string();
+        match error {
+            ApiError::Http(error) => error,
+            ApiError::Body { .. } => Self::new(ErrorKind::Unexpected, line),
+            ApiError::Status { retry_after: Some(wait), status, .. }
+                if !status.is_server_error() =>
+            {
+                Self::new(ErrorKind::RateLimited, line).with_retry_after(wait)
+            }
+            ApiError::Status { status, retry_after, .. } => {
+                let error = Self::new(kind(status), line);
+                match retry_after {
+                    Some(wait) => error.with_retry_after(wait),
+                    None => error,
+                }
+            }
+        }
+    }
+}
+
+fn kind(status: StatusCode) -> ErrorKind {
+    match status.as_u16() {
+        401 => ErrorKind::Unauthenticated,
+        403 => ErrorKind::PermissionDenied,
+        404 | 410 => ErrorKind::NotFound,
+        409 => ErrorKind::Conflict,
+        400 | 422 => ErrorKind::InvalidInput,
+        500.. => ErrorKind::Unavailable,
+        _ => ErrorKind::Unexpected,
+    }
+}

@@ -1,0 +1,105 @@
+//! The meaning of GitHub's error responses.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use ccc_core::Secret;
+use http::{HeaderMap, Response, StatusCode};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::client::api_error::ApiError;
+use crate::client::headers::{MAX_ASKED_WAIT, exhausted, text};
+
+/// Returns the error that an answer stands for. `sent` is the token of the call, which is removed
+/// from GitHub's message (GitHub docs, "Rate limits for the REST API", "Troubleshooting the REST
+/// API").
+pub(super) fn from_response(
+    call: String,
+    response: &Response<Bytes>,
+    now: Timestamp,
+    sent: Option<&Secret>,
+) -> ApiError {
+    let headers = response.headers();
+    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    let errors: &[Value] = body["errors"].as_array().map_or(&[], Vec::as_slice);
+    let mut message = body["message"].as_str().unwrap_or_default().to_owned();
+    for detail in errors.iter().filter_map(detail) {
+        message.push_str("; ");
+        message.push_str(&detail);
+    }
+    // A host may repeat what it was sent; errors are shown to people.
+    if let Some(sent) = sent.and_then(|sent| sent.expose_str().ok()).filter(|sent| !sent.is_empty())
+    {
+        message = message.replace(sent, "[REDACTED]");
+    }
+    let retry_after = retry_after(response.status(), headers, &message, now);
+    let named = text(headers, "retry-after").is_some() || exhausted(headers, now).is_some();
+    let problems = errors.iter().filter_map(|error| {
+        Some((error["field"].as_str()?.to_owned(), error["code"].as_str()?.to_owned()))
+    });
+    let request_id = text(headers, "x-github-request-id").filter(|id| {
+        id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'-'))
+    });
+    ApiError::Status {
+        status: response.status(),
+        call,
+        message: one_line(&message),
+        request_id: request_id.map_or_else(String::new, |id| format!(" (request {id})")),
+        retry_after,
+        named,
+        problems: problems.collect(),
+    }
+}
+
+/// Returns one of the reasons of a 422 as text (GitHub docs, "Troubleshooting the REST API":
+/// validation failed).
+fn detail(error: &Value) -> Option<String> {
+    if let Some(message) = error.as_str().or_else(|| error["message"].as_str()) {
+        return Some(message.to_owned());
+    }
+    let (field, code) = (error["field"].as_str()?, error["code"].as_str()?);
+    Some(match code {
+        "invalid" => format!("{field} is invalid"),
+        "missing" | "missing_field" => format!("{field} is missing"),
+        "already_exists" => format!("{field} already exists"),
+        code => format!("{field} is {}", code.replace('_', " ")),
+    })
+}
+
+/// Returns the wait after which the call may succeed.
+fn retry_after(
+    status: StatusCode,
+    headers: &HeaderMap,
+    message: &str,
+    now: Timestamp,
+) -> Option<Duration> {
+    let asked = text(headers, "retry-after").and_then(|v| v.trim().parse::<u64>().ok());
+    let asked = asked.map(|seconds| seconds.clamp(1, MAX_ASKED_WAIT));
+    if status.is_server_error() {
+        return asked.map(Duration::from_secs);
+    }
+    if !matches!(status.as_u16(), 403 | 429) {
+        return None;
+    }
+    if let Some(seconds) = asked {
+        return Some(Duration::from_secs(seconds));
+    }
+    if let Some(wait) = exhausted(headers, now) {
+        return Some(wait);
+    }
+    // A secondary limit may come without any header: then a minute is what GitHub asks for.
+    let limited = status == StatusCode::TOO_MANY_REQUESTS
+        || message.to_ascii_lowercase().contains("secondary rate limit");
+    limited.then_some(Duration::from_secs(60))
+}
+
+/// Returns GitHub's message in one line of bounded length.
+fn one_line(text: &str) -> String {
+    let line: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
+    if line.is_empty() { "no reason given".to_owned() } else { line }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! Headers of GitHub's answers.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use jiff::Timestamp;
+
+/// The longest wait that an answer can ask for, in seconds. GitHub's limits are of one hour.
+pub(super) const MAX_ASKED_WAIT: u64 = 24 * 60 * 60;
+
+/// Returns a header's value, or `None` when it is missing or not text.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Returns the time until the hourly limit is reset, when nothing of it is left.
+pub(super) fn exhausted(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    if text(headers, "x-ratelimit-remaining") != Some("0") {
+        return None;
+    }
+    let reset = text(headers, "x-ratelimit-reset").and_then(|v| v.parse::<i64>().ok());
+    let wait = reset.map_or(60, |reset| reset.saturating_sub(now.as_second())).max(1);
+    Some(Duration::from_secs(wait.unsigned_abs().min(MAX_ASKED_WAIT)))
+}

@@ -1,0 +1,105 @@
+use super::*;
+use crate::client::tests::Leaping;
+
+const ONE: Caller = Caller::Installation(1);
+const TWO: Caller = Caller::Installation(2);
+
+fn limiter(limits: RateLimits) -> (Arc<RateLimiter>, Arc<Leaping>) {
+    let clock = Leaping::new();
+    (Arc::new(RateLimiter::new(Arc::<Leaping>::clone(&clock), limits)), clock)
+}
+
+async fn acquire(limiter: &RateLimiter, caller: Caller, write: bool) -> Result<Permit> {
+    limiter.acquire(caller, write, &mut limiter.limits().longest_wait.clone()).await
+}
+
+#[tokio::test]
+async fn writes_go_one_at_a_time_and_a_second_apart() {
+    // spec: G5a
+    let (limiter, clock) = limiter(RateLimits::default());
+    let start = clock.now();
+    let first = acquire(&limiter, ONE, true).await.unwrap();
+    {
+        let second = acquire(&limiter, ONE, true);
+        tokio::pin!(second);
+        assert!(futures_util::poll!(&mut second).is_pending(), "one is under way");
+        let _read = acquire(&limiter, ONE, false).await.unwrap();
+        let _other = acquire(&limiter, TWO, true).await.unwrap();
+        assert_eq!(clock.now(), start, "neither reads nor other installations wait");
+        drop(first);
+        second.await.unwrap();
+    }
+    for seconds in 2..5 {
+        drop(acquire(&limiter, ONE, true).await.unwrap());
+        assert_eq!(clock.now().duration_since(start), SignedDuration::from_secs(seconds));
+    }
+}
+
+#[tokio::test]
+async fn an_hour_has_so_many_writes() {
+    // spec: G5a
+    let limits = RateLimits { writes_per_hour: 3, ..RateLimits::default() };
+    let limits = limits.with_longest_wait(Duration::from_secs(4_000));
+    let (limiter, clock) = limiter(limits);
+    let start = clock.now();
+    for _ in 0..4 {
+        drop(acquire(&limiter, ONE, true).await.unwrap());
+    }
+    assert!(clock.now().duration_since(start) >= HOUR);
+}
+
+#[tokio::test]
+async fn so_many_reads_go_at_once() {
+    // spec: G5a
+    let (limiter, _) = limiter(RateLimits { reads_at_once: 2, ..RateLimits::default() });
+    let one = acquire(&limiter, ONE, false).await.unwrap();
+    let _two = acquire(&limiter, ONE, false).await.unwrap();
+    let third = acquire(&limiter, ONE, false);
+    tokio::pin!(third);
+    assert!(futures_util::poll!(&mut third).is_pending());
+    drop(one);
+    third.await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_sent_while_github_asks_to_wait() {
+    // spec: G5b
+    let (limiter, clock) = limiter(RateLimits::default());
+    let start = clock.now();
+    limiter.block(ONE, Duration::from_secs(90));
+    limiter.block(ONE, Duration::from_secs(30));
+    drop(acquire(&limiter, TWO, false).await.unwrap());
+    assert_eq!(clock.now(), start, "the limit is one installation's");
+    drop(acquire(&limiter, ONE, false).await.unwrap());
+    assert_eq!(clock.now().duration_since(start), SignedDuration::from_secs(90));
+
+    limiter.block(ONE, Duration::from_secs(3_000));
+    let error = acquire(&limiter, ONE, true).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::RateLimited);
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3_000)));
+}
+
+#[tokio::test]
+async fn who_waits_for_a_turn_heeds_a_limit_that_was_hit_meanwhile() {
+    // spec: G5b
+    let (limiter, clock) = limiter(RateLimits::unlimited());
+    let permit = acquire(&limiter, ONE, true).await.unwrap();
+    let start = clock.now();
+    let next = acquire(&limiter, ONE, true);
+    tokio::pin!(next);
+    assert!(futures_util::poll!(&mut next).is_pending());
+    limiter.block(ONE, Duration::from_secs(60));
+    drop(permit);
+    next.await.unwrap();
+    assert!(clock.now().duration_since(start) >= SignedDuration::from_secs(60));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_stops_nobody() {
+    let (limiter, clock) = limiter(RateLimits::default());
+    drop(acquire(&limiter, ONE, true).await.unwrap());
+    clock.set_back(SignedDuration::from_hours(24));
+    let before = clock.now();
+    drop(acquire(&limiter, ONE, true).await.unwrap());
+    assert!(clock.now().duration_since(before) <= SignedDuration::from_secs(1));
+}

@@ -1,0 +1,171 @@
+//! The client: sends a call, follows its redirects, and repeats it where that is safe.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ccc_core::{Clock, Error, ErrorKind};
+use http::Response;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::client::api_error::ApiError;
+use crate::client::call::{Authorization, Call, Caller, request};
+use crate::client::error_response;
+use crate::client::headers;
+use crate::client::rate_limiter::RateLimiter;
+use crate::client::rate_limits::RateLimits;
+use crate::client::redirect;
+use crate::client::retry::Retry;
+use crate::http::Http;
+
+/// The most redirects of a call.
+pub(super) const MAX_REDIRECTS: usize = 3;
+/// The difference of two clocks, in seconds, up to which they count as equal.
+const SKEW_NOISE: i64 = 5;
+
+/// A client of GitHub's REST API.
+#[derive(Debug)]
+pub(crate) struct Client {
+    http: Arc<dyn Http>,
+    clock: Arc<dyn Clock>,
+    limiter: RateLimiter,
+    retry: Retry,
+    /// GitHub's clock minus the local clock, in seconds, from the last answer (spec: G3).
+    skew: AtomicI64,
+}
+
+impl Client {
+    pub(crate) fn new(
+        http: Arc<dyn Http>,
+        clock: Arc<dyn Clock>,
+        limits: RateLimits,
+        retry: Retry,
+    ) -> Self {
+        let limiter = RateLimiter::new(Arc::clone(&clock), limits);
+        Self { http, clock, limiter, retry, skew: AtomicI64::new(0) }
+    }
+
+    /// Returns the time by GitHub's clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = self.clock.now();
+        now.checked_add(self.skew()).unwrap_or(now)
+    }
+
+    /// Converts a time of GitHub's clock to the local clock.
+    pub(crate) fn to_local(&self, time: Timestamp) -> Timestamp {
+        time.checked_sub(self.skew()).unwrap_or(time)
+    }
+
+    /// Returns GitHub's clock minus the local clock.
+    pub(crate) fn skew(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.skew.load(Ordering::Relaxed))
+    }
+
+    /// Waits by the local clock.
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        self.clock.sleep(duration).await;
+    }
+
+    /// Sends a call and returns its answer, which has a status below 300. Repeats it after a
+    /// temporary failure where that is safe, and after a wait for a limit in any case, because a
+    /// limited call had no effect.
+    pub(crate) async fn send(
+        &self,
+        call: &Call,
+        authorization: Authorization<'_>,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let caller = authorization.caller;
+        // The bound of all waits for limits together, so that they stay within a stage.
+        let mut budget =
+            if call.prompt { Duration::ZERO } else { self.limiter.limits().longest_wait };
+        let (mut attempt, mut assumed) = (1, 0_u32);
+        loop {
+            let permit = self.limiter.acquire(caller, call.paced, &mut budget).await?;
+            let answer = self.once(call, authorization).await;
+            drop(permit);
+            let error = match answer {
+                Ok(response) => {
+                    self.heed_budget(caller, &response);
+                    return Ok(response);
+                }
+                Err(error) => error,
+            };
+            // Without a header GitHub wants a minute, and more each time (GitHub docs, "Rate limits
+            // for the REST API": exceeding the rate limit).
+            let limited = error.rate_limit_wait();
+            if let Some(wait) = limited {
+                self.limiter.block(caller, wait.saturating_mul(1 << assumed));
+                assumed = (assumed + u32::from(error.is_wait_assumed())).min(6);
+            }
+            if attempt >= self.tries(&error) {
+                return Err(error);
+            }
+            if limited.is_none() {
+                let again = call.idempotent && error.is_transient();
+                match self.backoff(&error, attempt).filter(|_| again) {
+                    Some(wait) => self.sleep(wait).await,
+                    None => return Err(error),
+                }
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Returns the most attempts of a call that failed with this error (spec: G6b).
+    pub(crate) fn tries(&self, error: &ApiError) -> u32 {
+        self.retry.tries_after(error)
+    }
+
+    /// Returns the wait before the next attempt, or `None` when GitHub asks for a longer wait than
+    /// the limits permit.
+    pub(crate) fn backoff(&self, error: &ApiError, attempt: u32) -> Option<Duration> {
+        let wait = self.retry.backoff(error, attempt);
+        (wait <= self.limiter.limits().longest_wait).then_some(wait)
+    }
+
+    /// Blocks the caller when the answer reports that nothing is left of the hourly limit.
+    fn heed_budget(&self, caller: Caller, response: &Response<Bytes>) {
+        if let Some(wait) = headers::exhausted(response.headers(), self.now()) {
+            self.limiter.block(caller, wait);
+        }
+    }
+
+    /// Sends a call once and outside the limits, for a call that has an alternative.
+    pub(crate) async fn once(
+        &self,
+        call: &Call,
+        authorization: Authorization<'_>,
+    ) -> Result<Response<Bytes>, ApiError> {
+        let mut url = call.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let response = self.http.send(request(call, &url, authorization.token)?).await?;
+            self.learn_skew(&response);
+            let status = response.status();
+            if status.is_success() {
+                return Ok(response);
+            }
+            match redirect::target(&call.method, &url, &response, authorization.repo) {
+                Some(target) => url = target,
+                None => {
+                    let (now, sent) = (self.now(), authorization.token);
+                    return Err(error_response::from_response(call.name(), &response, now, sent));
+                }
+            }
+        }
+        let line = format!("GitHub redirects {} without end", call.name());
+        Err(Error::new(ErrorKind::Unexpected, line).into())
+    }
+
+    /// Takes the difference of the clocks from the date of an answer.
+    fn learn_skew(&self, response: &Response<Bytes>) {
+        let Some(date) = headers::text(response.headers(), "date") else {
+            return;
+        };
+        if let Ok(date) = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date) {
+            let skew = date.as_second() - self.clock.now().as_second();
+            let skew = if skew.abs() <= SKEW_NOISE { 0 } else { skew };
+            self.skew.store(skew, Ordering::Relaxed);
+        }
+    }
+}

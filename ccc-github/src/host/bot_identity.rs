@@ -1,0 +1,39 @@
+//! The account that the App comments and commits as.
+
+use ccc_core::Result;
+use ccc_core::vcs::BotIdentity;
+use serde::Deserialize;
+
+use crate::accounts::User;
+use crate::client::{Call, parse};
+use crate::host::github::GitHub;
+use crate::token::AppIdentity;
+
+impl GitHub {
+    /// Returns the account of the present App. It is asked for once.
+    pub(super) async fn bot(&self) -> Result<BotIdentity> {
+        let app = self.tokens.app()?;
+        app.bot.get_or_try_init(|| self.identity(&app)).await.cloned()
+    }
+
+    /// Asks GitHub for the account of an App.
+    async fn identity(&self, app: &AppIdentity) -> Result<BotIdentity> {
+        #[derive(Deserialize)]
+        struct App {
+            id: u64,
+            slug: String,
+        }
+        let endpoints = &self.tokens.endpoints;
+        let call = Call::get(endpoints.api(&["app"]));
+        let shown: App = parse(&call, &self.tokens.send_as(app, &call).await?)?;
+        let login = format!("{}[bot]", shown.slug);
+        let call = Call::get(endpoints.api(&["users", &login]));
+        let account: User = parse(&call, &self.tokens.send_anywhere(&call).await?)?;
+        Ok(BotIdentity {
+            id: account.id,
+            email: format!("{}+{login}@{}", account.id, endpoints.noreply_domain()),
+            login,
+            app: Some(shown.id),
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! The builder of the host.
+
+use std::sync::Arc;
+
+use ccc_core::{Clock, CredentialStore, Result};
+
+use crate::client::{Client, RateLimits, Retry};
+use crate::endpoints::Endpoints;
+use crate::host::github::GitHub;
+#[cfg(target_arch = "wasm32")]
+use crate::http::FetchHttp;
+use crate::http::Http;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::http::ReqwestHttp;
+use crate::jwt::AppKey;
+use crate::token::{TokenLedger, Tokens};
+
+/// A builder of [`GitHub`]; see [`GitHub::builder`].
+#[derive(Debug)]
+#[must_use]
+pub struct GitHubBuilder {
+    app: Option<(u64, AppKey)>,
+    clock: Arc<dyn Clock>,
+    api_url: String,
+    http: Option<Arc<dyn Http>>,
+    rate_limits: RateLimits,
+    retry: Retry,
+    /// The store and the holder of the token ledger.
+    ledger: Option<(Arc<dyn CredentialStore>, String)>,
+}
+
+impl GitHubBuilder {
+    /// Sets the address of the REST API; see [`Endpoints::from_api_url`]. The default is
+    /// `https://api.github.com`.
+    pub fn api_url(mut self, url: impl Into<String>) -> Self {
+        self.api_url = url.into();
+        self
+    }
+
+    /// Sets the HTTP client. The default is `ReqwestHttp`, and `FetchHttp` on wasm.
+    pub fn http(mut self, http: Arc<dyn Http>) -> Self {
+        self.http = Some(http);
+        self
+    }
+
+    /// Sets the rate limits. The default is below github.com's limits.
+    pub fn rate_limits(mut self, limits: RateLimits) -> Self {
+        self.rate_limits = limits;
+        self
+    }
+
+    /// Sets the retries of calls that fail temporarily.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Records the tokens that are not revoked yet in a credential store, so that the next process
+    /// can revoke those of a killed one; see [`GitHub::take_over`]. Without it, the tokens of a
+    /// killed process stay valid until they expire, an hour after they were minted.
+    ///
+    /// `holder` names this installation, such as the data directory of a service. At most one
+    /// process may use a name at a time.
+    pub fn token_ledger(
+        mut self,
+        store: Arc<dyn CredentialStore>,
+        holder: impl Into<String>,
+    ) -> Self {
+        self.ledger = Some((store, holder.into()));
+        self
+    }
+
+    /// Creates the host. Sends no request.
+    ///
+    /// # Errors
+    /// As [`Endpoints::from_api_url`]; [`Unavailable`](ccc_core::ErrorKind::Unavailable) when TLS
+    /// cannot be set up; [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a holder that
+    /// cannot be part of a record's name.
+    pub fn build(self) -> Result<GitHub> {
+        let endpoints = Endpoints::from_api_url(&self.api_url)?;
+        let http = match self.http {
+            Some(http) => http,
+            None => default_http(&endpoints)?,
+        };
+        let client = Client::new(http, self.clock, self.rate_limits, self.retry);
+        let host = endpoints.host();
+        let ledger = self.ledger.map(|(store, holder)| TokenLedger::new(store, host, &holder));
+        let ledger = ledger.transpose()?;
+        let tokens = Tokens::new(client, endpoints, ledger);
+        tokens.use_app(self.app);
+        Ok(GitHub::new(tokens))
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn default_http(endpoints: &Endpoints) -> Result<Arc<dyn Http>> {
+    let http = if endpoints.is_loopback() { ReqwestHttp::direct() } else { ReqwestHttp::new() };
+    Ok(Arc::new(http?))
+}
+
+#[cfg(target_arch = "wasm32")]
+#[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn default_http(_endpoints: &Endpoints) -> Result<Arc<dyn Http>> {
+    Ok(Arc::new(FetchHttp))
+}
+
+impl GitHub {
+    /// Starts a builder with the number and the private key of an App, from its settings page.
+    pub fn builder(app_id: u64, key: AppKey, clock: Arc<dyn Clock>) -> GitHubBuilder {
+        GitHubBuilder { app: Some((app_id, key)), ..Self::waiting(clock) }
+    }
+
+    /// Starts a builder without an App. Calls that need one fail until [`use_app`](Self::use_app).
+    pub fn waiting(clock: Arc<dyn Clock>) -> GitHubBuilder {
+        GitHubBuilder {
+            app: None,
+            clock,
+            api_url: "https://api.github.com".to_owned(),
+            http: None,
+            rate_limits: RateLimits::default(),
+            retry: Retry::default(),
+            ledger: None,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Files of the default branch.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use ccc_core::event::RepoRef;
+use ccc_core::vcs::Grant;
+use ccc_core::{Error, ErrorKind, Result};
+use http::StatusCode;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::client::Call;
+use crate::errors::invalid_input;
+use crate::host::github::GitHub;
+
+/// The largest file that is read, in bytes.
+const MAX_FILE: u64 = 1024 * 1024;
+
+impl GitHub {
+    /// Reads a file, or returns `None` when there is no file at the path.
+    pub(super) async fn read_file(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Answer {
+            File(File),
+            Directory(#[allow(dead_code, reason = "its shape is what counts")] Vec<IgnoredAny>),
+        }
+        #[derive(Deserialize)]
+        struct File {
+            #[serde(rename = "type")]
+            kind: String,
+            size: u64,
+            encoding: Option<String>,
+            content: Option<String>,
+        }
+        let parts: Vec<_> = ["contents"].into_iter().chain(path.split('/')).collect();
+        if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
+            let line = "a path in a repository is relative, with parts that are names";
+            return Err(invalid_input(line));
+        }
+        let call = Call::get(self.url(repo, &parts)?);
+        let file = match self.call(repo, Grant::Read, &call).await {
+            Ok(Answer::File(file)) if file.kind == "file" => file,
+            Ok(Answer::File(_) | Answer::Directory(_)) => return Ok(None),
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if file.size > MAX_FILE {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                format!("a file of {repo} has {} bytes, and 1 MiB is the limit", file.size),
+            ));
+        }
+        let mut text = file.content.unwrap_or_default();
+        text.retain(|c| !c.is_ascii_whitespace());
+        match (file.encoding.as_deref(), BASE64_STANDARD.decode(text)) {
+            (Some("base64"), Ok(bytes)) => Ok(Some(bytes)),
+            _ => Err(Error::new(
+                ErrorKind::Unexpected,
+                format!("GitHub gave a file of {repo} in an encoding that it does not document"),
+            )),
+        }
+    }
+}

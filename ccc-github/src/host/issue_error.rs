@@ -1,0 +1,28 @@
+//! The meaning of GitHub's refusals of a call for an issue.
+
+use ccc_core::Error;
+use ccc_core::event::RepoRef;
+use http::StatusCode;
+
+use crate::client::ApiError;
+use crate::errors::{not_found, permission_denied};
+
+/// Returns the error for a failed call for an issue (GitHub docs, "Locking conversations",
+/// "Deleting an issue", "Transferring an issue to another repository").
+pub(super) fn explain(error: ApiError, repo: &RepoRef, number: u64) -> Error {
+    let issue = format!("issue #{number} of {repo}");
+    if error.is_redirect() {
+        return not_found(format!("{issue} was transferred to another repository ({error})"));
+    }
+    match error.status() {
+        Some(StatusCode::GONE) => not_found(format!("{issue} was deleted ({error})")),
+        Some(StatusCode::NOT_FOUND) => not_found(format!("{issue} is not there ({error})")),
+        Some(StatusCode::FORBIDDEN) if error.message_contains("locked") => permission_denied(
+            format!("{issue} is locked: unlock the conversation, and ask again ({error})"),
+        ),
+        Some(StatusCode::FORBIDDEN) if error.message_contains("archived") => {
+            permission_denied(format!("{repo} is archived: nothing can be written there ({error})"))
+        }
+        _ => error.into(),
+    }
+}

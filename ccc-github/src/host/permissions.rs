@@ -1,0 +1,58 @@
+//! The permissions of accounts.
+
+use ccc_core::Result;
+use ccc_core::event::{Actor, RepoRef};
+use ccc_core::vcs::{Grant, Permission};
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::accounts::User;
+use crate::client::Call;
+use crate::host::github::GitHub;
+
+impl GitHub {
+    /// Reads the permission of an account from `role_name`, which has triage and maintain. For a
+    /// custom role of an organisation the coarser `permission` counts (GitHub docs, "Get repository
+    /// permissions for a user").
+    pub(super) async fn read_permission(
+        &self,
+        repo: &RepoRef,
+        actor: &Actor,
+    ) -> Result<Permission> {
+        #[derive(Deserialize)]
+        struct Answer {
+            permission: String,
+            role_name: Option<String>,
+            user: Option<User>,
+        }
+        let url = self.url(repo, &["collaborators", &actor.login, "permission"])?;
+        if actor.login.is_empty() || matches!(actor.login.as_str(), "." | "..") {
+            return Ok(Permission::None);
+        }
+        let answer: Answer = match self.call(repo, Grant::Read, &Call::get(url)).await {
+            Err(error) if error.status() == Some(StatusCode::NOT_FOUND) => {
+                return Ok(Permission::None);
+            }
+            answer => answer?,
+        };
+        // A login can move to another account: the number identifies the account.
+        if answer.user.map(|user| user.id) != Some(actor.id) {
+            return Ok(Permission::None);
+        }
+        let role = answer.role_name.as_deref().and_then(level);
+        Ok(role.or_else(|| level(&answer.permission)).unwrap_or(Permission::None))
+    }
+}
+
+/// Returns the permission of a role, or `None` for a custom role.
+fn level(role: &str) -> Option<Permission> {
+    Some(match role {
+        "admin" => Permission::Admin,
+        "maintain" => Permission::Maintain,
+        "write" => Permission::Write,
+        "triage" => Permission::Triage,
+        "read" => Permission::Read,
+        "none" => Permission::None,
+        _ => return None,
+    })
+}

@@ -1,0 +1,158 @@
+//! Pull requests.
+
+use ccc_core::event::RepoRef;
+use ccc_core::vcs::{Grant, NewPullRequest, PullRequest};
+use ccc_core::{BranchName, Error, ErrorKind, Result};
+use http::{Method, StatusCode};
+use serde::Deserialize;
+
+use crate::client::{ApiError, Call};
+use crate::host::github::GitHub;
+use crate::host::truncate::truncated;
+
+/// The longest title and the longest text that GitHub permits, in characters.
+const MAX_TITLE: usize = 256;
+const MAX_BODY: usize = 65_536;
+
+#[derive(Deserialize)]
+struct RestPull {
+    number: u64,
+    html_url: String,
+    state: String,
+    head: Head,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    #[serde(rename = "ref")]
+    branch: String,
+    /// `None` for a deleted fork.
+    repo: Option<HeadRepository>,
+}
+
+#[derive(Deserialize)]
+struct HeadRepository {
+    id: u64,
+}
+
+impl GitHub {
+    /// Finds the pull request of the branch, or opens it. Searches again when GitHub reports that
+    /// it exists, and when it is unclear whether the request succeeded (spec: G7a).
+    pub(super) async fn find_or_open(
+        &self,
+        repo: &RepoRef,
+        new: &NewPullRequest,
+    ) -> Result<PullRequest> {
+        let body = serde_json::json!({
+            "head": new.head.as_str(),
+            "base": new.base,
+            "title": new.title.chars().take(MAX_TITLE).collect::<String>(),
+            "body": truncated(&new.body, MAX_BODY),
+            "draft": new.draft,
+        });
+        let mut round = 1;
+        loop {
+            let found = self.find_pull(repo, &new.head).await;
+            if let Some(pull) = found.map_err(|error| explain(error, repo, new))? {
+                return Ok(pull);
+            }
+            let call = Call::json(Method::POST, self.url(repo, &["pulls"])?, &body)?;
+            let error = match self.call::<RestPull>(repo, Grant::Publish, &call).await {
+                Ok(pull) => return Ok(pull_request(pull, &new.head)),
+                Err(error) => error,
+            };
+            if error.message_contains("already exists")
+                && let Ok(Some(pull)) = self.find_pull(repo, &new.head).await
+            {
+                return Ok(pull);
+            }
+            match self.tokens.client.backoff(&error, round) {
+                Some(wait)
+                    if round < self.tokens.client.tries(&error) && error.is_outcome_unclear() =>
+                {
+                    self.tokens.client.sleep(wait).await;
+                }
+                _ => return Err(explain(error, repo, new)),
+            }
+            round += 1;
+        }
+    }
+
+    /// Finds the pull request of the branch: an open one before a closed one, the newest of
+    /// several.
+    async fn find_pull(
+        &self,
+        repo: &RepoRef,
+        head: &BranchName,
+    ) -> Result<Option<PullRequest>, ApiError> {
+        let mut url = self.url(repo, &["pulls"])?;
+        url.query_pairs_mut()
+            .append_pair("head", &format!("{}:{head}", self.tokens.current(repo).owner))
+            .append_pair("state", "all");
+        let pulls: Vec<RestPull> = self.pages(repo, Grant::Publish, url).await?;
+        // GitHub ignores a filter that it does not understand, and a fork can have a branch of the
+        // same name.
+        Ok(pulls
+            .into_iter()
+            .filter(|pull| pull.head.branch == head.as_str())
+            .filter(|pull| pull.head.repo.as_ref().is_some_and(|from| from.id == repo.id))
+            .max_by_key(|pull| (pull.state == "open", pull.number))
+            .map(|pull| pull_request(pull, head)))
+    }
+}
+
+/// Returns the pull request of the branch in the port's form.
+fn pull_request(pull: RestPull, head: &BranchName) -> PullRequest {
+    PullRequest { number: Some(pull.number), url: pull.html_url, head: head.clone() }
+}
+
+/// Returns the error for a pull request that cannot be opened, with what a person does about it
+/// (GitHub docs, "Create a pull request").
+fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
+    let (base, head) = (&new.base, &new.head);
+    let kind_and_line = match error.status() {
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if error.has_problem("base", "invalid") => Some((
+            ErrorKind::NotFound,
+            format!(
+                "the branch `{base}`, which the work should go into, is gone: restore it, or choose \
+                 another default branch, and open a pull request from `{head}` ({error})"
+            ),
+        )),
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if error.has_problem("head", "invalid") => Some((
+            ErrorKind::NotFound,
+            format!("the branch `{head}` is gone since it was pushed: ask again ({error})"),
+        )),
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if error.message_contains("no commits between") => {
+            Some((
+                ErrorKind::Conflict,
+                format!("`{base}` has all of `{head}` by now: nothing is left to review ({error})"),
+            ))
+        }
+        Some(StatusCode::UNPROCESSABLE_ENTITY) if error.message_contains("already exists") => {
+            Some((
+                ErrorKind::AlreadyExists,
+                format!("a pull request from `{head}` exists that we cannot see ({error})"),
+            ))
+        }
+        Some(StatusCode::FORBIDDEN) if error.message_contains("archived") => Some((
+            ErrorKind::PermissionDenied,
+            format!("{repo} was archived: unarchive it, and ask again ({error})"),
+        )),
+        Some(StatusCode::FORBIDDEN) if error.rate_limit_wait().is_none() => Some((
+            ErrorKind::PermissionDenied,
+            format!(
+                "the App may not open pull requests on {repo}: give it the permission *Pull requests: \
+                 write*, and accept it on the installation; the work is on `{head}` ({error})"
+            ),
+        )),
+        Some(StatusCode::NOT_FOUND) => Some((
+            ErrorKind::NotFound,
+            format!("{repo} is gone, or takes no pull requests; the work is on `{head}` ({error})"),
+        )),
+        _ => None,
+    };
+    match kind_and_line {
+        Some((kind, line)) => Error::new(kind, line),
+        None => error.into(),
+    }
+}

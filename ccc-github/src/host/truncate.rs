@@ -1,0 +1,27 @@
+//! Texts that are longer than GitHub permits.
+
+/// Returns the text, cut to at most `limit` characters with a note where it was longer (GitHub
+/// permits 65 536; spec: X13b).
+pub(super) fn truncated(text: &str, limit: usize) -> String {
+    const CUT: &str = "\n\n*The rest did not fit here.*";
+    if text.chars().count() <= limit {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(limit.saturating_sub(CUT.len())).collect();
+    start + CUT
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_says_so() {
+        // spec: X13b
+        assert_eq!(truncated("aäb", 3), "aäb");
+        let cut = truncated(&"ä".repeat(101), 100);
+        assert_eq!(cut.chars().count(), 100);
+        assert!(cut.starts_with("ää") && cut.ends_with("did not fit here.*"), "{cut}");
+        assert_eq!(truncated(&"ä".repeat(100), 100), "ä".repeat(100));
+    }
+}

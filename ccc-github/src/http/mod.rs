@@ -1,0 +1,16 @@
+//! The HTTP client: the only code of this crate that uses the network.
+//!
+//! Requests and answers are types of the crates `http` and `bytes`, which the crate re-exports as
+//! [`http_types`](crate::http_types) and [`bytes`](crate::bytes).
+
+#[cfg(target_arch = "wasm32")]
+mod fetch;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+mod transport;
+
+#[cfg(target_arch = "wasm32")]
+pub use fetch::FetchHttp;
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::{HttpOptions, ReqwestHttp};
+pub use transport::{Http, MAX_RESPONSE, TIMEOUT};

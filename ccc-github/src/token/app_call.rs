@@ -1,0 +1,54 @@
+//! Calls as the App itself, with its JWT.
+
+use ccc_core::{Error, ErrorKind};
+use http::StatusCode;
+use jiff::SignedDuration;
+
+use crate::client::{ApiError, Authorization, Call, Caller, parse};
+use crate::jwt::app_jwt;
+use crate::token::identity::AppIdentity;
+use crate::token::tokens::Tokens;
+
+type Sent = Result<http::Response<bytes::Bytes>, ApiError>;
+
+impl Tokens {
+    /// Calls as the present App; see [`send_as`](Self::send_as).
+    pub(crate) async fn send_as_app(&self, call: &Call) -> Sent {
+        self.send_as(&*self.app()?, call).await
+    }
+
+    /// Calls as an App, with a new JWT. Repeats the call when the first answer showed that the
+    /// local clock is wrong (spec: G3).
+    pub(crate) async fn send_as(&self, app: &AppIdentity, call: &Call) -> Sent {
+        let skew = self.client.skew();
+        let mut corrected = false;
+        loop {
+            let jwt = app_jwt(app.app_id, &app.key, self.client.now())?;
+            let authorization =
+                Authorization { caller: Caller::App(app.app_id), token: Some(&jwt), repo: None };
+            let error = match self.client.send(call, authorization).await {
+                Err(error) if error.has_status(StatusCode::UNAUTHORIZED) => error,
+                answer => return answer,
+            };
+            let off = (self.client.skew() - skew).abs() > SignedDuration::from_secs(30);
+            if off && !corrected {
+                corrected = true;
+                continue;
+            }
+            let line = format!(
+                "GitHub does not accept the App's JWT: is app id {} the one of this private key, and \
+                 is the clock right? ({error})",
+                app.app_id,
+            );
+            return Err(Error::new(ErrorKind::Unauthenticated, line).into());
+        }
+    }
+
+    /// Calls as an App, and parses the answer.
+    pub(super) async fn ask_as<T>(&self, app: &AppIdentity, call: &Call) -> Result<T, ApiError>
+    where
+        T: serde::de::DeserializeOwned,
+    {
+        parse(call, &self.send_as(app, call).await?)
+    }
+}

@@ -1,0 +1,103 @@
+//! Leases: a cached token, or a new one.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use ccc_core::event::RepoRef;
+use ccc_core::vcs::Grant;
+use ccc_core::{Error, ErrorKind, Result, Secret};
+use jiff::Timestamp;
+
+use crate::token::cache::{Entry, LeasedToken, MintFailure, digest, lock};
+use crate::token::ledger::BEFORE_USE;
+use crate::token::tokens::Tokens;
+
+/// The least validity of a token that is leased (spec: G1b).
+const MARGIN: Duration = Duration::from_secs(300);
+
+impl Tokens {
+    /// Leases a token until [`release`](Self::release), and returns it with its expiry by the local
+    /// clock.
+    pub(crate) async fn lease(
+        &self,
+        repo: &RepoRef,
+        grant: Grant,
+        min_ttl: Duration,
+    ) -> Result<(Secret, Timestamp)> {
+        let token = self.get(repo, grant, min_ttl.max(MARGIN)).await?.into_token();
+        Ok((token.secret, self.client.to_local(token.expires_at)))
+    }
+
+    /// Leases a token for a call, until the lease is dropped.
+    pub(super) async fn lease_for_call(&self, repo: &RepoRef, grant: Grant) -> Result<LeasedToken> {
+        self.get(repo, grant, MARGIN).await
+    }
+
+    /// Leases the cached token, if it is usable.
+    fn cached(&self, entry: &Arc<Entry>, repo: &RepoRef, min_ttl: Duration) -> Option<LeasedToken> {
+        let mut tokens = lock(&entry.tokens);
+        let token = tokens.last_mut()?;
+        if token.refused || !self.is_current(repo, token) || !self.lasts(token.expires_at, min_ttl)
+        {
+            return None;
+        }
+        token.leases += 1;
+        Some(LeasedToken::new(entry, token.clone()))
+    }
+
+    /// Leases a token that is valid for `min_ttl`: the cached one, or else a new one.
+    async fn get(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<LeasedToken> {
+        let key = (repo.id, grant);
+        let entry = self.entry(key);
+        let seen = entry.attempts.load(Ordering::Acquire);
+        if let Some(leased) = self.cached(&entry, repo, min_ttl) {
+            return Ok(leased);
+        }
+        let mut failure = entry.minting.lock().await;
+        if let Some(leased) = self.cached(&entry, repo, min_ttl) {
+            return Ok(leased);
+        }
+        if let Some(failure) = failure.as_ref().filter(|failure| failure.attempt > seen) {
+            return Err(failure.to_error());
+        }
+        let minted = self.mint(repo, grant).await;
+        let attempt = entry.attempts.fetch_add(1, Ordering::AcqRel) + 1;
+        let mut token = match minted {
+            Ok(token) => token,
+            Err(error) => {
+                *failure = Some(MintFailure::new(attempt, &error));
+                return Err(error);
+            }
+        };
+        *failure = None;
+        drop(failure);
+        let lasts = self.lasts(token.expires_at, min_ttl);
+        token.leases = usize::from(lasts);
+        lock(&self.owners).insert(digest(&token.secret), key);
+        let now = self.client.now();
+        for expired in entry.add(token.clone(), now) {
+            lock(&self.owners).remove(&digest(&expired.secret));
+        }
+        // Before the next wait: the lease ends also when this future is dropped there.
+        let leased = lasts.then(|| LeasedToken::new(&entry, token.clone()));
+        self.record(key, &entry, BEFORE_USE).await;
+        if let Some(leased) = leased {
+            return Ok(leased);
+        }
+        if token.expires_at <= now {
+            return Err(Error::new(
+                ErrorKind::Unexpected,
+                "GitHub gave a token that had ended already: is its clock right, or the API URL?",
+            ));
+        }
+        Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!(
+                "a token good for {} s was asked for, and GitHub's live an hour: ask again later in \
+                 the run",
+                min_ttl.as_secs()
+            ),
+        ))
+    }
+}

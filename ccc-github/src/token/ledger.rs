@@ -1,0 +1,169 @@
+//! The record of the tokens that are not revoked yet, in a credential store. The next process finds
+//! the tokens of a killed one there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ccc_core::credential::Precondition;
+use ccc_core::vcs::Grant;
+use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result};
+use futures_util::future::{Either, select};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::secret_record::{self, SecretText};
+use crate::token::cache::{Entry, Key, Token, lock};
+
+/// The longest wait for the store before a new token is used.
+pub(super) const BEFORE_USE: Duration = Duration::from_secs(2);
+/// The longest wait for the store after a token was revoked. No call waits for it.
+pub(super) const AFTER_USE: Duration = Duration::from_secs(10);
+/// The age past expiry at which the tokens of another holder are removed. Clocks differ.
+const REMOVED_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// The records of one holder, `github/HOST/tokens/HOLDER/REPOSITORY/GRANT`. Their number does not
+/// depend on the number of tokens.
+pub(crate) struct TokenLedger {
+    store: Arc<dyn CredentialStore>,
+    /// The prefix of the names of all holders' records.
+    all_holders: String,
+    /// The prefix of the names of this holder's records.
+    prefix: String,
+}
+
+impl std::fmt::Debug for TokenLedger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TokenLedger({})", self.prefix)
+    }
+}
+
+/// The JSON of a token.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    token: SecretText,
+    expires_at: Timestamp,
+    minted_at: Timestamp,
+    app_id: u64,
+    installation_id: u64,
+}
+
+impl Row {
+    fn from_token(token: &Token) -> Result<Self> {
+        Ok(Self {
+            token: SecretText::from_secret(&token.secret)?,
+            expires_at: token.expires_at,
+            minted_at: token.minted_at,
+            app_id: token.app_id,
+            installation_id: token.installation,
+        })
+    }
+
+    fn to_token(&self) -> Token {
+        Token {
+            secret: self.token.to_secret(),
+            expires_at: self.expires_at,
+            minted_at: self.minted_at,
+            app_id: self.app_id,
+            installation: self.installation_id,
+            refused: false,
+            leases: 0,
+        }
+    }
+}
+
+const GRANTS: [(Grant, &str); 3] =
+    [(Grant::Read, "read"), (Grant::Discuss, "discuss"), (Grant::Publish, "publish")];
+
+impl TokenLedger {
+    /// Creates the ledger of a holder.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a holder that cannot be part of a name.
+    pub(crate) fn new(store: Arc<dyn CredentialStore>, host: &str, holder: &str) -> Result<Self> {
+        let all_holders = format!("{}tokens/", crate::secret_record::prefix(host));
+        let ledger = Self { store, prefix: format!("{all_holders}{holder}/"), all_holders };
+        // An invalid holder is an error now, and not with the first token.
+        ledger.name((u64::MAX, Grant::Publish))?;
+        Ok(ledger)
+    }
+
+    fn name(&self, (repo, grant): Key) -> Result<CredentialKey> {
+        let grant = GRANTS.iter().find(|(known, _)| *known == grant).map_or("", |(_, name)| name);
+        CredentialKey::new(format!("{}{repo}/{grant}", self.prefix))
+    }
+
+    /// Returns the repository and grant of a record of this holder.
+    pub(super) fn key(&self, name: &CredentialKey) -> Option<Key> {
+        let (repo, grant) = name.as_str().strip_prefix(&self.prefix)?.split_once('/')?;
+        let (grant, _) = GRANTS.iter().find(|(_, known)| *known == grant)?;
+        Some((repo.parse().ok()?, *grant))
+    }
+
+    /// Reads the tokens of a record, the newest last.
+    async fn read_rows(&self, name: &CredentialKey) -> Result<Vec<Row>> {
+        let Some(stored) = self.store.get(name).await? else { return Ok(Vec::new()) };
+        secret_record::read(&stored.secret).ok_or_else(|| {
+            let line = format!("the credential `{name}` is not what is kept of tokens");
+            Error::new(ErrorKind::Corrupt, line)
+        })
+    }
+
+    /// Removes the records of other holders whose tokens expired long ago.
+    pub(super) async fn remove_expired(
+        &self,
+        names: &[CredentialKey],
+        now: Timestamp,
+    ) -> Result<()> {
+        let expired = |row: &Row| now.duration_since(row.expires_at) > REMOVED_AFTER;
+        let others = |name: &&CredentialKey| {
+            name.as_str().starts_with(&self.all_holders) && self.key(name).is_none()
+        };
+        for name in names.iter().filter(others) {
+            match self.read_rows(name).await {
+                Ok(rows) if rows.iter().all(expired) => self.store.delete(name).await?,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Corrupt => {}
+                // A store that does not answer is not asked for each record.
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&self, key: Key, tokens: &[Token]) -> Result<()> {
+        let name = self.name(key)?;
+        if tokens.is_empty() {
+            return self.store.delete(&name).await;
+        }
+        let rows: Vec<Row> = tokens.iter().map(Row::from_token).collect::<Result<_>>()?;
+        let record = secret_record::write("tokens", &rows)?;
+        self.store.put(&name, &record, Precondition::None).await.map(drop)
+    }
+
+    /// Lists the names of the records of all holders.
+    pub(super) async fn names(&self) -> Result<Vec<CredentialKey>> {
+        self.store.list().await
+    }
+
+    /// Reads the tokens of a record, the newest last.
+    pub(super) async fn read(&self, name: &CredentialKey) -> Result<Vec<Token>> {
+        Ok(self.read_rows(name).await?.iter().map(Row::to_token).collect())
+    }
+
+    /// Writes the present tokens of an entry until `deadline`. A store that fails or does not
+    /// answer delays no call: the loss is logged, and matters only after a crash.
+    pub(super) async fn record(&self, key: Key, entry: &Entry, deadline: impl Future<Output = ()>) {
+        let written = Box::pin(async {
+            let _one_by_one = entry.recording.lock().await;
+            let tokens = lock(&entry.tokens).clone();
+            self.write(key, &tokens).await
+        });
+        let error = match select(written, Box::pin(deadline)).await {
+            Either::Left((Ok(()), _)) => return,
+            Either::Left((Err(error), _)) => error,
+            Either::Right(_) => Error::new(ErrorKind::TimedOut, "the store does not answer"),
+        };
+        tracing::warn!(%error, "cannot write down which tokens there are");
+    }
+}

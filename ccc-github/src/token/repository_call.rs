@@ -1,0 +1,87 @@
+//! Calls for a repository with an installation token, and for public data without a repository.
+
+use std::time::Duration;
+
+use ccc_core::event::RepoRef;
+use ccc_core::vcs::Grant;
+use http::StatusCode;
+use jiff::SignedDuration;
+
+use crate::client::{ApiError, Authorization, Call};
+use crate::token::installation::{is_suspended, suspended};
+use crate::token::mint::MetadataToken;
+use crate::token::tokens::Tokens;
+
+/// The age up to which a token may not be known to all of GitHub's servers yet.
+const YOUNG: SignedDuration = SignedDuration::from_secs(10);
+/// The most repetitions of a call with a young token (spec: G2b).
+const YOUNG_TRIES: u32 = 3;
+
+type Sent = Result<http::Response<bytes::Bytes>, ApiError>;
+
+impl Tokens {
+    /// Calls with a leased token. A token that GitHub no longer accepts is replaced once; a young
+    /// one is tried again first (spec: G2a, G2b).
+    pub(crate) async fn send(&self, repo: &RepoRef, grant: Grant, call: &Call) -> Sent {
+        let (mut replaced, mut waited) = (false, 0);
+        loop {
+            let leased = self.lease_for_call(repo, grant).await?;
+            let token = &leased.token;
+            let error = match self.client.send(call, token.authorization(repo.id)).await {
+                Err(error) if error.has_status(StatusCode::UNAUTHORIZED) => error,
+                Err(error) if is_suspended(&error) => {
+                    return Err(suspended(&repo.owner, &error).into());
+                }
+                answer => return answer,
+            };
+            let age = self.client.now().duration_since(token.minted_at);
+            if age < YOUNG && waited < YOUNG_TRIES {
+                self.client.sleep(Duration::from_secs(1 << waited)).await;
+                waited += 1;
+                continue;
+            }
+            leased.entry.refuse(&token.secret);
+            if replaced {
+                return Err(error);
+            }
+            replaced = true;
+        }
+    }
+
+    /// Calls for public data that belongs to no repository, without authorization. Where GitHub
+    /// demands one (a private Enterprise Server, an address with an exhausted limit), calls with a
+    /// token that can only read metadata, and revokes it afterwards.
+    pub(crate) async fn send_anywhere(&self, call: &Call) -> Sent {
+        let refused = |error: &ApiError| {
+            error.rate_limit_wait().is_some()
+                || error.has_status(StatusCode::UNAUTHORIZED)
+                || error.has_status(StatusCode::FORBIDDEN)
+        };
+        match self.client.once(call, Authorization::ANONYMOUS).await {
+            Err(error) if refused(&error) => {}
+            Err(error) if error.is_transient() => {
+                return self.client.send(call, Authorization::ANONYMOUS).await;
+            }
+            answer => return answer,
+        }
+        match self.mint_metadata_token().await? {
+            Some(token) => self.send_and_revoke(call, token).await,
+            None => self.client.send(call, Authorization::ANONYMOUS).await,
+        }
+    }
+
+    /// Calls for a repository of which only the name is known, with a token that can only read
+    /// metadata of that repository, and revokes it afterwards.
+    pub(crate) async fn send_by_name(&self, repo: &RepoRef, call: &Call) -> Sent {
+        let token = self.mint_metadata_token_by_name(repo).await?;
+        self.send_and_revoke(call, token).await
+    }
+
+    async fn send_and_revoke(&self, call: &Call, token: MetadataToken) -> Sent {
+        let MetadataToken { secret, caller } = token;
+        let authorization = Authorization { caller, token: Some(&secret), repo: None };
+        let answer = self.client.send(call, authorization).await;
+        self.revoke_or_warn(&secret, caller).await;
+        answer
+    }
+}

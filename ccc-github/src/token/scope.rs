@@ -1,0 +1,117 @@
+//! The scope of a token: the permissions and the repositories that it is for.
+
+use std::collections::BTreeMap;
+
+use ccc_core::vcs::Grant;
+use serde::Deserialize;
+
+/// The scope of a token, from GitHub's answer.
+pub(super) struct Scope {
+    /// The level by the permission's name.
+    pub(super) permissions: BTreeMap<String, String>,
+    /// `all` or `selected`.
+    pub(super) repository_selection: Option<String>,
+    pub(super) repositories: Vec<Repository>,
+}
+
+/// A repository that a token is for.
+#[derive(Deserialize)]
+pub(super) struct Repository {
+    id: u64,
+}
+
+/// Returns the permissions that a grant requests from GitHub (GitHub docs, "Permissions required
+/// for GitHub Apps").
+pub(super) fn permissions(grant: Grant) -> BTreeMap<&'static str, &'static str> {
+    let power: &[(&str, &str)] = match grant {
+        Grant::Read => &[("contents", "read"), ("issues", "read")],
+        Grant::Discuss => &[("issues", "write")],
+        Grant::Publish => &[("contents", "write"), ("pull_requests", "write")],
+    };
+    power.iter().copied().chain([("metadata", "read")]).collect()
+}
+
+/// Returns the difference between a token's scope and the requested one, if there is any (spec:
+/// G4).
+pub(super) fn mismatch(repo: u64, grant: Grant, scope: &Scope) -> Option<String> {
+    if scope.repository_selection.as_deref() != Some("selected") {
+        return Some("is not limited to selected repositories".to_owned());
+    }
+    if !matches!(&scope.repositories[..], [only] if only.id == repo) {
+        return Some("is not for that repository alone".to_owned());
+    }
+    let asked = permissions(grant);
+    let wider = scope.permissions.iter().find_map(|(name, level)| {
+        let narrow = match asked.get(name.as_str()) {
+            Some(&"write") => matches!(level.as_str(), "read" | "write"),
+            Some(_) => level == "read",
+            None => false,
+        };
+        let shown: String = format!("{name}: {level}").chars().take(80).collect();
+        (!narrow).then(|| format!("can do more than was asked for ({})", shown.escape_default()))
+    });
+    wider.or_else(|| {
+        let lacks = |(name, level): &(&&str, &&str)| {
+            let had = scope.permissions.get(**name).map_or("", String::as_str);
+            had != **level && had != "write"
+        };
+        let (name, level) = asked.iter().find(lacks)?;
+        Some(format!("cannot do what was asked for ({name}: {level})"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_neither_wider_nor_narrower_than_asked() {
+        // spec: G4
+        let granted = |power: &[(&str, &str)]| -> BTreeMap<String, String> {
+            power.iter().map(|(name, level)| ((*name).to_owned(), (*level).to_owned())).collect()
+        };
+        let publish = [("contents", "write"), ("metadata", "read"), ("pull_requests", "write")];
+        let selected = Some("selected");
+        for (power, selection, repositories, expected) in [
+            (&publish[..], selected, vec![7], None),
+            (&publish[..], Some("all"), vec![7], Some("is not limited")),
+            (&publish[..], None, vec![7], Some("is not limited")),
+            (&publish[..], selected, vec![8], Some("for that repository alone")),
+            (&publish[..], selected, vec![7, 8], Some("for that repository alone")),
+            (&publish[..], selected, vec![], Some("for that repository alone")),
+            (&publish[..2], selected, vec![7], Some("cannot do what was asked for (pull_requests")),
+            (
+                &[("contents", "read"), publish[1], publish[2]],
+                selected,
+                vec![7],
+                Some("cannot do what was asked for (contents: write)"),
+            ),
+            (
+                &[publish[0], publish[1], publish[2], ("workflows", "write")],
+                selected,
+                vec![7],
+                Some("can do more than was asked for (workflows: write)"),
+            ),
+            (
+                &[("contents", "admin"), publish[1], publish[2]],
+                selected,
+                vec![7],
+                Some("can do more than was asked for (contents: admin)"),
+            ),
+        ] {
+            let repositories: Vec<_> =
+                repositories.iter().map(|id| Repository { id: *id }).collect();
+            let scope = Scope {
+                permissions: granted(power),
+                repository_selection: selection.map(str::to_owned),
+                repositories,
+            };
+            let found = mismatch(7, Grant::Publish, &scope);
+            let fits = match expected {
+                None => found.is_none(),
+                Some(text) => found.as_deref().is_some_and(|found| found.contains(text)),
+            };
+            assert!(fits, "{power:?} {selection:?}: {found:?}");
+        }
+    }
+}

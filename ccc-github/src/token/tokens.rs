@@ -1,0 +1,108 @@
+//! The state of all tokens of one App at a time on one host.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ccc_core::Result;
+use ccc_core::event::RepoRef;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::client::Client;
+use crate::endpoints::Endpoints;
+use crate::jwt::AppKey;
+use crate::token::cache::{Entry, Key, Token, TokenId, lock};
+use crate::token::identity::{AppIdentity, CurrentApp};
+use crate::token::ledger::TokenLedger;
+
+/// The tokens of one App at a time on one host. A token of another App is not leased, and a token
+/// of another host cannot enter the cache.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    app: CurrentApp,
+    pub(crate) client: Client,
+    pub(crate) endpoints: Endpoints,
+    pub(super) ledger: Option<TokenLedger>,
+    /// The present names of repositories by number, where they differ from those in events.
+    names: Mutex<HashMap<u64, (String, String)>>,
+    pub(super) entries: Mutex<HashMap<Key, Arc<Entry>>>,
+    /// The entry of each token: a token that is released names no repository.
+    pub(super) owners: Mutex<HashMap<TokenId, Key>>,
+}
+
+impl Tokens {
+    pub(crate) fn new(client: Client, endpoints: Endpoints, ledger: Option<TokenLedger>) -> Self {
+        Self {
+            app: CurrentApp::default(),
+            client,
+            endpoints,
+            ledger,
+            names: Mutex::default(),
+            entries: Mutex::default(),
+            owners: Mutex::default(),
+        }
+    }
+
+    /// Replaces the App from the next call on.
+    pub(crate) fn use_app(&self, app: Option<(u64, AppKey)>) {
+        self.app.set(app);
+    }
+
+    /// Returns the present App.
+    ///
+    /// # Errors
+    /// [`Unauthenticated`](ccc_core::ErrorKind::Unauthenticated) without one.
+    pub(crate) fn app(&self) -> Result<Arc<AppIdentity>> {
+        self.app.get()
+    }
+
+    /// Returns the repository under its present name, as far as that is known.
+    pub(crate) fn current(&self, repo: &RepoRef) -> RepoRef {
+        let mut repo = repo.clone();
+        if let Some((owner, name)) = lock(&self.names).get(&repo.id) {
+            owner.clone_into(&mut repo.owner);
+            name.clone_into(&mut repo.name);
+        }
+        repo
+    }
+
+    /// Remembers the present name of a repository. Redirects from a former name end when another
+    /// repository takes it.
+    pub(crate) fn learn_name(&self, asked: &RepoRef, owner: &str, name: &str) {
+        let mut names = lock(&self.names);
+        if (asked.owner.as_str(), asked.name.as_str()) == (owner, name) {
+            names.remove(&asked.id);
+        } else {
+            names.insert(asked.id, (owner.to_owned(), name.to_owned()));
+        }
+    }
+
+    /// Returns the entry of a repository and grant, and creates it if it is missing.
+    pub(super) fn entry(&self, key: Key) -> Arc<Entry> {
+        Arc::clone(lock(&self.entries).entry(key).or_default())
+    }
+
+    /// Returns whether the token belongs to the present App and, as far as it is known, to its
+    /// present installation.
+    pub(super) fn is_current(&self, repo: &RepoRef, token: &Token) -> bool {
+        let current = |id: &u64| *id == token.installation;
+        self.app().is_ok_and(|app| {
+            app.app_id == token.app_id && lock(&app.installations).get(&repo.id).is_none_or(current)
+        })
+    }
+
+    /// Returns whether this much time is left until `expires_at`.
+    pub(super) fn lasts(&self, expires_at: Timestamp, min_ttl: Duration) -> bool {
+        SignedDuration::try_from(min_ttl)
+            .ok()
+            .and_then(|ttl| self.client.now().checked_add(ttl).ok())
+            .is_some_and(|until| until <= expires_at)
+    }
+
+    /// Writes the tokens of an entry to the ledger, if there is one, within this time.
+    pub(super) async fn record(&self, key: Key, entry: &Entry, within: Duration) {
+        if let Some(ledger) = &self.ledger {
+            ledger.record(key, entry, self.client.sleep(within)).await;
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Webhook deliveries: verification of the signature, meaning of the payload, and the HTTP route.
+
+mod delivery;
+pub(crate) mod payload;
+mod receive;
+mod rejection;
+#[cfg(feature = "axum")]
+mod route;
+mod signature;
+#[cfg(test)]
+mod tests;
+
+pub use delivery::{MAX_BODY, Meaning, RawDelivery, Received};
+pub use receive::Webhook;
+pub use rejection::Rejection;
+#[cfg(feature = "axum")]
+pub use route::router;
+pub use signature::{Secrets, verify};

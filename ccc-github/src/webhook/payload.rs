@@ -1,0 +1,244 @@
+//! The JSON of a delivery: only the fields that are used, borrowed from the body where they can be
+//! (GitHub docs, "Webhook events and payloads": `issues`, `issue_comment`).
+
+use std::borrow::Cow;
+
+use ccc_core::event::{Actor, IssueEvent, IssueSnapshot, RepoRef, Trigger};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::accounts::{actor_kind, ghost, is_name};
+
+/// A payload that differs from GitHub's documentation, with the place and never with a value of it.
+#[derive(Debug)]
+pub(crate) struct Malformed(pub(crate) String);
+
+/// The classification of a payload.
+#[derive(Debug)]
+pub(crate) enum Classified {
+    /// An event that may start a run.
+    Relevant(Box<IssueEvent>),
+    /// An event that starts no run, with the part of it that decides that.
+    Irrelevant(&'static str),
+}
+
+/// Returns whether a delivery of this event and action can become an [`IssueEvent`].
+pub(crate) fn is_wanted(event: &str, action: Option<&str>) -> bool {
+    matches!(
+        (event, action),
+        ("issues", Some("opened" | "reopened" | "labeled" | "assigned"))
+            | ("issue_comment", Some("created"))
+    )
+}
+
+/// Returns the `action` of a payload of any event; most events have one.
+pub(crate) fn action(json: &str) -> Result<Option<Cow<'_, str>>, Malformed> {
+    #[derive(Deserialize)]
+    struct Any<'a> {
+        #[serde(borrow)]
+        action: Option<Cow<'a, str>>,
+    }
+    parse::<Any<'_>>(json).map(|any| any.action)
+}
+
+/// Returns the event of a payload, or the reason why it starts no run.
+pub(crate) fn issue_event(event: &str, json: &str, host: &str) -> Result<Classified, Malformed> {
+    if !matches!(event, "issues" | "issue_comment") {
+        return action(json).map(|_| Classified::Irrelevant("event"));
+    }
+    // At once, and not the action first: what is read twice costs twice.
+    let payload: Payload<'_> = match parse(json) {
+        Ok(payload) => payload,
+        // What we do not act on may be as it likes.
+        Err(error) => {
+            let action = action(json)?;
+            return if is_wanted(event, action.as_deref()) {
+                Err(error)
+            } else {
+                Ok(Classified::Irrelevant("action"))
+            };
+        }
+    };
+    let action = payload.action.as_deref();
+    if !is_wanted(event, action) {
+        return Ok(Classified::Irrelevant("action"));
+    }
+    if payload.issue.pull_request.is_some() {
+        return Ok(Classified::Irrelevant("pull request"));
+    }
+    let opened_via = via(&payload.issue.performed_via_github_app);
+    // On a later event the issue still names the App that opened it, which says nothing about who
+    // is acting now.
+    let (trigger, via_app) = match (event, action, payload.comment) {
+        ("issues", Some("opened"), _) => (Trigger::Opened, opened_via),
+        ("issues", Some("reopened"), _) => (Trigger::Reopened, None),
+        ("issues", Some("labeled"), _) => {
+            let label = payload.label.ok_or_else(|| missing("label"))?;
+            let label = text(label.name, "label.name")?;
+            (Trigger::Labeled { label }, None)
+        }
+        ("issues", _, _) => {
+            let assignee = payload.assignee.ok_or_else(|| missing("assignee"))?;
+            let assignee = assignee.actor("assignee")?;
+            (Trigger::Assigned { assignee }, None)
+        }
+        (_, _, Some(comment)) => {
+            let via_app = via(&comment.performed_via_github_app);
+            let body = text(comment.body.unwrap_or_default(), "comment.body")?;
+            let comment = comment.id;
+            (Trigger::Commented { comment, body }, via_app)
+        }
+        (_, _, None) => return Err(missing("comment")),
+    };
+    Ok(Classified::Relevant(Box::new(IssueEvent {
+        repo: payload.repository.repo_ref(host)?,
+        issue: payload.issue.snapshot()?,
+        trigger,
+        actor: payload.sender.actor("sender")?,
+        via_app,
+    })))
+}
+
+fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Malformed> {
+    // Only serde's own words and the place: a type error would quote the value.
+    serde_json::from_str(json).map_err(|error| {
+        let what = match error.classify() {
+            serde_json::error::Category::Data => "a field is missing or of another type",
+            _ => "not JSON",
+        };
+        let (line, column) = (error.line(), error.column());
+        Malformed(format!("{what}, line {line} column {column}"))
+    })
+}
+
+fn missing(field: &str) -> Malformed {
+    Malformed(format!("`{field}` is missing or not what GitHub allows"))
+}
+
+/// GitHub refuses NUL in every text; the host's database and command lines could not carry it.
+fn text(text: Cow<'_, str>, field: &str) -> Result<String, Malformed> {
+    if text.contains('\0') {
+        return Err(missing(field));
+    }
+    Ok(text.into_owned())
+}
+
+fn via(app: &Option<App>) -> Option<u64> {
+    app.as_ref().map(|app| app.id)
+}
+
+#[derive(Deserialize)]
+struct Payload<'a> {
+    #[serde(borrow)]
+    action: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    issue: Issue<'a>,
+    #[serde(borrow)]
+    repository: Repository<'a>,
+    #[serde(borrow)]
+    sender: Account<'a>,
+    #[serde(borrow)]
+    label: Option<Label<'a>>,
+    #[serde(borrow)]
+    assignee: Option<Account<'a>>,
+    #[serde(borrow)]
+    comment: Option<Comment<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Issue<'a> {
+    number: u64,
+    #[serde(borrow)]
+    title: Cow<'a, str>,
+    #[serde(borrow)]
+    body: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    user: Option<Account<'a>>,
+    updated_at: Timestamp,
+    pull_request: Option<serde::de::IgnoredAny>,
+    performed_via_github_app: Option<App>,
+}
+
+#[derive(Deserialize)]
+struct Repository<'a> {
+    id: u64,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    owner: Login<'a>,
+}
+
+#[derive(Deserialize)]
+struct Login<'a> {
+    #[serde(borrow)]
+    login: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Account<'a> {
+    id: u64,
+    #[serde(borrow)]
+    login: Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Label<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Comment<'a> {
+    id: u64,
+    #[serde(borrow)]
+    body: Option<Cow<'a, str>>,
+    performed_via_github_app: Option<App>,
+}
+
+#[derive(Deserialize)]
+struct App {
+    id: u64,
+}
+
+impl Issue<'_> {
+    fn snapshot(self) -> Result<IssueSnapshot, Malformed> {
+        let author = match self.user {
+            Some(user) => user.actor("issue.user")?,
+            None => ghost(),
+        };
+        Ok(IssueSnapshot {
+            number: self.number,
+            title: text(self.title, "issue.title")?,
+            body: text(self.body.unwrap_or_default(), "issue.body")?,
+            author,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+impl Repository<'_> {
+    fn repo_ref(self, host: &str) -> Result<RepoRef, Malformed> {
+        let (owner, name) = (self.owner.login, self.name);
+        if !is_name(&owner) || !is_name(&name) {
+            return Err(missing("repository"));
+        }
+        Ok(RepoRef {
+            host: host.to_owned(),
+            id: self.id,
+            owner: owner.into_owned(),
+            name: name.into_owned(),
+        })
+    }
+}
+
+impl Account<'_> {
+    fn actor(self, field: &str) -> Result<Actor, Malformed> {
+        Ok(Actor {
+            id: self.id,
+            login: text(self.login, field)?,
+            kind: actor_kind(self.kind.as_deref()),
+        })
+    }
+}

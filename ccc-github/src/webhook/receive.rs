@@ -1,0 +1,133 @@
+//! The order of the checks of one delivery, from its size to the meaning of its payload.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ccc_core::DeliveryId;
+use ccc_core::event::Delivery;
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use crate::webhook::delivery::{MAX_BODY, Meaning, RawDelivery, Received};
+use crate::webhook::payload::{self, Classified};
+use crate::webhook::rejection::Rejection;
+use crate::webhook::signature::{Secrets, verify};
+
+/// A verifier that turns deliveries into events.
+///
+/// It does no I/O and is safe to share. Clones share their secrets.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    secrets: Arc<RwLock<Option<Arc<Secrets>>>>,
+    host: String,
+}
+
+impl Webhook {
+    /// Creates a verifier. `host` becomes [`RepoRef::host`](ccc_core::event::RepoRef::host) of each
+    /// event, such as `github.com`; it comes from the operator and never from the payload (spec:
+    /// G8a). [`GitHub::host`](crate::GitHub::host) has it.
+    #[must_use]
+    pub fn new(secrets: Secrets, host: impl Into<String>) -> Self {
+        let webhook = Self::waiting(host);
+        webhook.use_secrets(Some(secrets));
+        webhook
+    }
+
+    /// Creates a verifier that accepts no delivery until [`use_secrets`](Self::use_secrets).
+    #[must_use]
+    pub fn waiting(host: impl Into<String>) -> Self {
+        Self { secrets: Arc::default(), host: host.into() }
+    }
+
+    /// Sets the secrets from the next delivery on. Without secrets, deliveries are postponed with
+    /// [`Rejection::Waiting`].
+    pub fn use_secrets(&self, secrets: Option<Secrets>) {
+        let secrets = secrets.map(Arc::new);
+        *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
+    }
+
+    /// Returns whether there are no secrets.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.secrets().is_none()
+    }
+
+    fn secrets(&self) -> Option<Arc<Secrets>> {
+        self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Checks one delivery and returns its meaning and the POST that it came in; `now` is the time
+    /// of its arrival.
+    ///
+    /// # Errors
+    /// The [`Rejection`], which knows its HTTP status. The order of the checks is that of spec: W3.
+    pub fn receive(&self, raw: &RawDelivery<'_>, now: Timestamp) -> Result<Received, Rejection> {
+        let (id, meaning) = self.checked(raw)?;
+        let delivery =
+            || Delivery { id, body_sha256: Sha256::digest(raw.body).into(), received_at: now };
+        Ok(match meaning {
+            Meaning::Ping => Received::Ping,
+            Meaning::Event(event) => Received::Event { delivery: delivery(), event },
+            Meaning::Ignored(reason) => Received::Ignored { delivery: delivery(), reason },
+        })
+    }
+
+    /// Checks one delivery and returns its meaning alone, without a digest of the body. The digest
+    /// costs as much as the signature.
+    ///
+    /// # Errors
+    /// Those of [`receive`](Self::receive).
+    pub fn meaning(&self, raw: &RawDelivery<'_>) -> Result<Meaning, Rejection> {
+        self.checked(raw).map(|(_, meaning)| meaning)
+    }
+
+    fn checked(&self, raw: &RawDelivery<'_>) -> Result<(DeliveryId, Meaning), Rejection> {
+        if raw.body.len() > MAX_BODY {
+            return Err(Rejection::TooLarge);
+        }
+        let (event, id, signature) = raw.headers()?;
+        let secrets = self.secrets().ok_or(Rejection::Waiting)?;
+        if !verify(&secrets, raw.body, signature) {
+            return Err(Rejection::Signature);
+        }
+        let json = json_text(raw)?;
+        let meaning = if event == "ping" {
+            payload::action(&json).map(|_| Meaning::Ping)?
+        } else {
+            match payload::issue_event(event, &json, &self.host)? {
+                Classified::Relevant(event) => Meaning::Event(event),
+                Classified::Irrelevant(reason) => Meaning::Ignored(reason),
+            }
+        };
+        Ok((id, meaning))
+    }
+}
+
+/// Returns the JSON of the body, which GitHub may send as the field of a form (GitHub docs,
+/// "Creating webhooks": content type).
+fn json_text<'a>(raw: &RawDelivery<'a>) -> Result<std::borrow::Cow<'a, str>, Rejection> {
+    if raw
+        .content_encoding
+        .is_some_and(|encoding| !encoding.trim().eq_ignore_ascii_case("identity"))
+    {
+        return Err(Rejection::MediaType("compressed bodies are not read"));
+    }
+    let text = |bytes: &'a [u8]| {
+        std::str::from_utf8(bytes).map_err(|_| Rejection::Malformed("not UTF-8".to_owned()))
+    };
+    let media_type = raw.content_type.unwrap_or_default();
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    if media_type.eq_ignore_ascii_case("application/json") {
+        return text(raw.body).map(Into::into);
+    }
+    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(Rejection::MediaType(
+            "the content type must be application/json or application/x-www-form-urlencoded",
+        ));
+    }
+    let mut payloads = url::form_urlencoded::parse(text(raw.body)?.as_bytes())
+        .filter_map(|(key, value)| (key == "payload").then_some(value));
+    match (payloads.next(), payloads.next()) {
+        (Some(payload), None) => Ok(payload),
+        _ => Err(Rejection::Malformed("the form must have one field `payload`".to_owned())),
+    }
+}

@@ -1,0 +1,165 @@
+//! The HTTP route of the webhook, as an axum router to mount anywhere.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use bytes::{Bytes, BytesMut};
+use ccc_core::intake::Admission;
+use ccc_core::{Clock, ErrorKind, Intake};
+use futures_util::StreamExt as _;
+use futures_util::future::{Either, select};
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::webhook::delivery::{MAX_BODY, RawDelivery, Received};
+use crate::webhook::receive::Webhook;
+use crate::webhook::rejection::Rejection;
+
+#[cfg(test)]
+mod tests;
+
+/// The time within which the whole body must arrive (spec: W1b). GitHub gives up after ten seconds.
+const BODY_DEADLINE: Duration = Duration::from_secs(8);
+/// The wait that is asked for with a 503 when the intake names none.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+/// The most bytes that unverified bodies may use together; anybody can send any number of them.
+const MAX_UNVERIFIED: usize = 256 << 20;
+/// The unit, in bytes, in which that memory is allotted.
+const MEMORY_UNIT: usize = 256 << 10;
+
+/// Creates a router with the route `POST /webhook/github`.
+///
+/// It verifies a delivery and passes the event to `intake`. It answers 2xx only for an event that
+/// the intake has stored (spec: W1a–W5c). Errors are `{"error": "…"}`.
+pub fn router(webhook: Arc<Webhook>, intake: Arc<dyn Intake>, clock: Arc<dyn Clock>) -> Router {
+    let memory = Arc::new(Semaphore::new(MAX_UNVERIFIED / MEMORY_UNIT));
+    let parts = Parts { webhook, intake, clock, memory };
+    Router::new().route("/webhook/github", post(receive).fallback(wrong_method)).with_state(parts)
+}
+
+#[derive(Clone, Debug)]
+struct Parts {
+    webhook: Arc<Webhook>,
+    intake: Arc<dyn Intake>,
+    clock: Arc<dyn Clock>,
+    /// The memory for bodies whose signature has not passed yet.
+    memory: Arc<Semaphore>,
+}
+
+async fn wrong_method() -> Response {
+    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered here");
+    let allow = header::HeaderValue::from_static("POST");
+    response.headers_mut().insert(header::ALLOW, allow);
+    response
+}
+
+async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response {
+    let (head, body) = request.into_parts();
+    // What can be refused by its head alone uses no memory.
+    if let Some(refusal) = too_large_by_head(&head.headers) {
+        return refusal;
+    }
+    if let Err(rejection) = RawDelivery::new(&head.headers, &[]).check_headers() {
+        return refuse(rejection.status(), &rejection.to_string());
+    }
+    if parts.webhook.is_waiting() {
+        return busy(&Rejection::Waiting.to_string(), RETRY_AFTER);
+    }
+    let (body, _memory) = match read(body, &parts).await {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let raw = RawDelivery::new(&head.headers, &body);
+    let (delivery, event) = match parts.webhook.receive(&raw, parts.clock.now()) {
+        Ok(Received::Ping) => return answer(StatusCode::OK, &json!({ "pong": true })),
+        Ok(Received::Ignored { reason, .. }) => return ignored(reason),
+        Ok(Received::Event { delivery, event }) => (delivery, event),
+        Err(Rejection::Waiting) => return busy(&Rejection::Waiting.to_string(), RETRY_AFTER),
+        Err(rejection) => return refuse(rejection.status(), &rejection.to_string()),
+    };
+    match parts.intake.admit(&delivery, &event).await {
+        Ok(Admission::Accepted(accepted)) => answer(
+            StatusCode::ACCEPTED,
+            &json!({ "run_id": accepted.run.to_string(), "duplicate": accepted.duplicate }),
+        ),
+        Ok(Admission::Ignored(reason)) => ignored(reason.as_str()),
+        Err(error) if error.kind() == ErrorKind::Conflict => {
+            tracing::error!(delivery = %delivery.id, %error, "a delivery id came again with another body");
+            refuse(StatusCode::CONFLICT, "this delivery id was used before, with another body")
+        }
+        // Whatever it is, we do not have the event: only a status that says so lets it be sent
+        // again.
+        Err(error) => {
+            tracing::error!(delivery = %delivery.id, %error, "a delivery could not be kept");
+            busy(
+                "the delivery cannot be kept now: send it again",
+                error.retry_after().unwrap_or(RETRY_AFTER),
+            )
+        }
+    }
+}
+
+fn too_large() -> Response {
+    refuse(Rejection::TooLarge.status(), &Rejection::TooLarge.to_string())
+}
+
+fn too_large_by_head(headers: &HeaderMap) -> Option<Response> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    announced.is_some_and(|length| length > MAX_BODY as u64).then(too_large)
+}
+
+/// Reads the whole body, within the limits of size, time, and what all bodies may take together.
+async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Response> {
+    let whole = std::pin::pin!(async {
+        let mut chunks = body.into_data_stream();
+        let (mut whole, mut memory) = (BytesMut::new(), Vec::new());
+        while let Some(chunk) = chunks.next().await {
+            let chunk =
+                chunk.map_err(|_| refuse(StatusCode::BAD_REQUEST, "the body could not be read"))?;
+            if whole.len() + chunk.len() > MAX_BODY {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&chunk);
+            while memory.len() * MEMORY_UNIT < whole.len() {
+                let unit = Arc::clone(&parts.memory).try_acquire_owned();
+                memory.push(unit.map_err(|_| busy("too much is in flight", RETRY_AFTER))?);
+            }
+        }
+        Ok((whole.freeze(), memory))
+    });
+    // `select` polls its first argument first: what has arrived is never late.
+    match select(whole, parts.clock.sleep(BODY_DEADLINE)).await {
+        Either::Left((whole, _)) => whole,
+        Either::Right(_) => {
+            let line = format!("the body took longer than {} seconds", BODY_DEADLINE.as_secs());
+            Err(refuse(StatusCode::REQUEST_TIMEOUT, &line))
+        }
+    }
+}
+
+fn busy(why: &str, wait: Duration) -> Response {
+    let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, why);
+    let seconds = wait.as_secs().max(1).into();
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
+    response
+}
+
+fn ignored(reason: &str) -> Response {
+    answer(StatusCode::OK, &json!({ "ignored": reason }))
+}
+
+fn refuse(status: StatusCode, why: &str) -> Response {
+    answer(status, &json!({ "error": why }))
+}
+
+fn answer(status: StatusCode, body: &serde_json::Value) -> Response {
+    (status, axum::Json(body)).into_response()
+}

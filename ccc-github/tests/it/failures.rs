@@ -1,0 +1,411 @@
+//! Failures: garbled answers, repositories and issues in unusual states, limits, and their effects.
+
+use ccc_core::event::{ActorKind, RepoRef};
+use ccc_core::vcs::{Grant, NewPullRequest};
+use ccc_core::{ErrorKind, Result, VcsHost as _};
+use ccc_github::GitHub;
+use ccc_github::emulator::{Call, Fault};
+use jiff::SignedDuration;
+
+use crate::common::{World, world};
+
+const ISSUES: &str = "/repos/octo/hello/issues";
+const PULLS: &str = "/repos/octo/hello/pulls";
+const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
+
+async fn start() -> (World, GitHub, u64) {
+    let world = world().await;
+    let github = world.github();
+    let number = world.emulator.open_issue(&world.repo, "alice", "Crash", "").await.unwrap();
+    (world, github, number)
+}
+
+/// What went wrong, held against its kind and its words.
+fn check<T: std::fmt::Debug>(what: &str, got: Result<T>, kind: ErrorKind, words: &str) {
+    let error = got.expect_err(what);
+    assert_eq!(error.kind(), kind, "{what}: {error}");
+    assert!(error.to_string().contains(words), "{what}: {error}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_json_of_githubs_is_no_answer() {
+    // spec: G6c
+    let (world, github, number) = start().await;
+    github.repository(&world.repo).await.unwrap();
+    for (what, body) in [
+        ("HTML", "<html><body>Sign in to the hotel's network</body></html>"),
+        ("truncated JSON", "{\"number\": 1, \"title\": \"Cra"),
+        ("missing fields", "{\"number\": 1}"),
+        ("another type", "[1, 2]"),
+        ("nothing", ""),
+    ] {
+        world.emulator.inject(Fault::on("GET", ISSUES).body(200, "text/html", body));
+        let got = github.issue(&world.repo, number).await;
+        let words = "is not what its documentation says";
+        check(what, got, ErrorKind::Unexpected, words);
+        github.issue(&world.repo, number).await.unwrap();
+    }
+    let calls = world.count("GET", "/issues/1");
+    assert_eq!(calls, 10, "asking again would not have helped");
+}
+
+#[tokio::test]
+async fn no_read_takes_a_garbled_answer_for_a_fact() {
+    // spec: G6c
+    let (world, github, number) = start().await;
+    let alice = world.emulator.add_user("alice", ActorKind::User);
+    let now = world.clock_now();
+    github.repository(&world.repo).await.unwrap();
+    for body in ["{}", "\"x\"", "{\"type\":\"file\"}", "[{}]", "<html>"] {
+        let words = "is not what its documentation says";
+        let next = |path: &str| {
+            let at = format!("/repos/octo/hello{path}");
+            world.emulator.inject(Fault::on("GET", &at).body(200, "application/json", body));
+        };
+        next("/collaborators");
+        check(body, github.permission(&world.repo, &alice).await, ErrorKind::Unexpected, words);
+        next("");
+        check(body, github.repository(&world.repo).await, ErrorKind::Unexpected, words);
+        next("/issues/1/comments");
+        check(body, github.comments(&world.repo, number, now).await, ErrorKind::Unexpected, words);
+        next("/contents");
+        let file = github.file_at_default_branch(&world.repo, "README.md").await;
+        // A list is what a directory is.
+        if body == "[{}]" {
+            assert_eq!(file.unwrap(), None);
+        } else {
+            check(body, file, ErrorKind::Unexpected, words);
+        }
+    }
+}
+
+#[tokio::test]
+async fn our_comment_is_found_among_a_thousand_others() {
+    // spec: G7b
+    let (world, github, number) = start().await;
+    for n in 0..1_150 {
+        world.emulator.comment(&world.repo, number, "alice", &format!("{n}")).await.unwrap();
+    }
+    github.upsert_comment(&world.repo, number, "run-1", "first").await.unwrap();
+    for n in 0..60 {
+        world.emulator.comment(&world.repo, number, "alice", &format!("late {n}")).await.unwrap();
+    }
+    // As after a restart: nothing is remembered.
+    let before = world.count("GET", "/issues/1/comments");
+    world.github().upsert_comment(&world.repo, number, "run-1", "second").await.unwrap();
+    let ours = |comment: &&ccc_github::emulator::Comment| comment.author.login != "alice";
+    let comments = world.emulator.comments(&world.repo, number);
+    let ours: Vec<_> = comments.iter().filter(ours).collect();
+    assert_eq!(ours.len(), 1);
+    assert!(ours[0].body.starts_with("second"));
+    assert_eq!(world.count("GET", "/issues/1/comments"), before + 3, "from the end");
+}
+
+#[tokio::test]
+async fn two_who_write_one_comment_at_once_write_one() {
+    // spec: G7b
+    let (world, github, number) = start().await;
+    let writes = (0..10).map(|_| github.upsert_comment(&world.repo, number, "run-1", "hi"));
+    futures_util::future::try_join_all(writes).await.unwrap();
+    assert_eq!(world.emulator.comments(&world.repo, number).len(), 1);
+}
+
+#[tokio::test]
+async fn a_garbled_token_shows_nothing_of_itself() {
+    // spec: G6c
+    let (world, github, _) = start().await;
+    let body = "{\"token\": \"ghs_hunter2\", \"expires_at\": \"tomorrow\"}";
+    world.emulator.inject(Fault::on("POST", "/app/installations").body(
+        201,
+        "application/json",
+        body,
+    ));
+    let error = github.repository(&world.repo).await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_read_that_fails_three_times_succeeds() {
+    // spec: G6b
+    let (world, github, number) = start().await;
+    github.repository(&world.repo).await.unwrap();
+    for (what, fault) in [
+        ("500", Fault::on("GET", ISSUES).status(500)),
+        ("HTML with 502", Fault::on("GET", ISSUES).body(502, "text/html", "<h1>Unicorn!</h1>")),
+        ("no answer", Fault::on("GET", ISSUES).cut()),
+        ("half an answer", Fault::on("GET", ISSUES).cut_in_the_middle()),
+    ] {
+        let before = world.count("GET", "/issues/1");
+        world.emulator.inject(fault.times(3));
+        let issue = github.issue(&world.repo, number).await;
+        assert_eq!(issue.expect(what).title, "Crash");
+        assert_eq!(world.count("GET", "/issues/1"), before + 4, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_fails_is_there_once() {
+    // spec: G7a, G7b
+    let (world, github, number) = start().await;
+    for (n, (what, fault)) in [
+        ("500 three times", Fault::on("POST", "*").status(500).times(3)),
+        ("503 after the effect", Fault::on("POST", "*").status(503).after_the_effect()),
+        ("cut before the effect", Fault::on("POST", "*").cut()),
+        ("cut after the effect", Fault::on("POST", "*").cut().after_the_effect()),
+        ("cut in the middle of the answer", Fault::on("POST", "*").cut_in_the_middle()),
+        ("a garbled answer", Fault::on("POST", "*").body(201, "text/html", "<").after_the_effect()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // Tokens first, so that what fails is the write.
+        for grant in [Grant::Discuss, Grant::Publish] {
+            github.access(&world.repo, grant, SECOND).await.unwrap();
+        }
+        let (at_comments, at_pulls) = (format!("{ISSUES}/1/comments"), PULLS);
+        let marker = format!("run-{n}");
+        world.emulator.inject(fault.clone().at("POST", &at_comments));
+        github.upsert_comment(&world.repo, number, &marker, "hi").await.expect(what);
+        let ends = format!("<!-- ccc:{marker} -->");
+        let comments = world.emulator.comments(&world.repo, number);
+        let made = comments.iter().filter(|comment| comment.body.ends_with(&ends)).count();
+        assert_eq!(made, 1, "{what}");
+
+        let new = world.pushed(&format!("claude/{n}")).await;
+        world.emulator.inject(fault.at("POST", at_pulls));
+        let pull = github.open_pull_request(&world.repo, &new).await.expect(what);
+        let pulls = world.emulator.pull_requests(&world.repo);
+        let made: Vec<_> = pulls.iter().filter(|pull| pull.head == new.head.as_str()).collect();
+        assert_eq!((made.len(), Some(made[0].number)), (1, pull.number), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_ends_between_check_and_use_is_replaced() {
+    // spec: G2a
+    let (world, github, number) = start().await;
+    github.access(&world.repo, Grant::Discuss, SECOND).await.unwrap();
+    world.pass(SignedDuration::from_mins(5));
+    world.emulator.end_tokens();
+    github.upsert_comment(&world.repo, number, "run-1", "hi").await.unwrap();
+    assert_eq!(world.emulator.comments(&world.repo, number).len(), 1);
+    world.emulator.fail_next("POST", ISSUES, 401, 1);
+    github.upsert_comment(&world.repo, number, "run-2", "hi").await.unwrap();
+    assert_eq!(world.emulator.comments(&world.repo, number).len(), 2);
+}
+
+#[tokio::test]
+async fn a_renamed_repository_takes_reads_and_writes_under_its_old_name() {
+    // spec: G8c
+    let (world, github, number) = start().await;
+    let new = world.pushed("claude/1").await;
+    world.emulator.rename(&world.repo, "renamed");
+    // Before anybody has asked what it is called.
+    github.upsert_comment(&world.repo, number, "run-1", "hi").await.unwrap();
+    assert_eq!(github.issue(&world.repo, number).await.unwrap().title, "Crash");
+    let pull = github.open_pull_request(&world.repo, &new).await.unwrap();
+    assert!(pull.url.contains("/octo/renamed/pull/"), "{}", pull.url);
+    assert_eq!(world.emulator.comments(&world.repo, number).len(), 1);
+    assert_eq!(world.emulator.pull_requests(&world.repo).len(), 1);
+    // And after.
+    github.repository(&world.repo).await.unwrap();
+    let before = world.emulator.calls().len();
+    github.issue(&world.repo, number).await.unwrap();
+    let calls = world.emulator.calls();
+    assert_eq!(calls.len(), before + 1, "no detour any more");
+    assert!(calls[before].path.starts_with("/repos/octo/renamed/"), "{}", calls[before].path);
+}
+
+#[tokio::test]
+async fn a_transferred_repository_needs_the_app_at_its_new_owner() {
+    // spec: G2c
+    let (world, github, _) = start().await;
+    world.emulator.transfer(&world.repo, "acme");
+    let words = "the App is not installed on octo/hello";
+    check("not there", github.repository(&world.repo).await, ErrorKind::NotFound, words);
+    let seed = world.dir.path().join("seed");
+    world.emulator.add_repository("acme", "another", &seed).await.unwrap();
+    let found = github.repository(&world.repo).await.unwrap();
+    assert_eq!((found.repo.owner.as_str(), found.repo.id), ("acme", world.repo.id));
+    let access = github.access(&world.repo, Grant::Read, SECOND).await.unwrap();
+    assert!(access.clone_url.ends_with("/acme/hello.git"), "{}", access.clone_url);
+}
+
+#[tokio::test]
+async fn an_archived_repository_says_so_and_takes_nothing() {
+    // spec: G7c
+    let (world, github, number) = start().await;
+    let new = world.pushed("claude/1").await;
+    world.emulator.set_archived(&world.repo, true);
+    assert!(github.repository(&world.repo).await.unwrap().archived);
+    let comment = github.upsert_comment(&world.repo, number, "run-1", "hi").await;
+    check("comment", comment, ErrorKind::PermissionDenied, "octo/hello is archived");
+    let pull = github.open_pull_request(&world.repo, &new).await;
+    check("pull request", pull, ErrorKind::PermissionDenied, "octo/hello was archived");
+}
+
+#[tokio::test]
+async fn a_deleted_repository_is_not_found_and_costs_one_look() {
+    // spec: G7c
+    let (world, github, number) = start().await;
+    github.repository(&world.repo).await.unwrap();
+    world.emulator.delete_repository(&world.repo);
+    let words = "is not there any more";
+    check("repository", github.repository(&world.repo).await, ErrorKind::NotFound, words);
+    check("issue", github.issue(&world.repo, number).await, ErrorKind::NotFound, "is not there");
+    // Who comes new to it does not even get a token.
+    let fresh = world.github().repository(&world.repo).await;
+    check("token", fresh, ErrorKind::NotFound, "or there is no such repository");
+}
+
+#[tokio::test]
+async fn an_empty_repository_and_one_without_its_default_branch_are_read() {
+    let (world, github, _) = start().await;
+    let empty = world.emulator.add_empty_repository("octo", "empty").await.unwrap();
+    let found = github.repository(&empty).await.unwrap();
+    assert_eq!((found.default_branch.as_str(), found.archived), ("main", false));
+    assert_eq!(github.file_at_default_branch(&empty, "README.md").await.unwrap(), None);
+    world.emulator.set_default_branch(&world.repo, "gone");
+    assert_eq!(github.repository(&world.repo).await.unwrap().default_branch, "gone");
+    assert_eq!(github.file_at_default_branch(&world.repo, "README.md").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_issue_that_takes_nothing_says_why() {
+    // spec: G7c
+    let (world, github, number) = start().await;
+    let comment = async |number| github.upsert_comment(&world.repo, number, "run-1", "hi").await;
+    world.emulator.set_issue_locked(&world.repo, number, true);
+    assert!(github.issue(&world.repo, number).await.unwrap().locked);
+    let words = "issue #1 of octo/hello is locked: unlock";
+    check("locked", comment(number).await, ErrorKind::PermissionDenied, words);
+    world.emulator.set_issue_locked(&world.repo, number, false);
+
+    world.emulator.delete_issue(&world.repo, number);
+    let words = "issue #1 of octo/hello was deleted";
+    check("deleted", github.issue(&world.repo, number).await, ErrorKind::NotFound, words);
+    check("deleted", comment(number).await, ErrorKind::NotFound, words);
+    let words = "issue #99 of octo/hello is not there";
+    check("never there", comment(99).await, ErrorKind::NotFound, words);
+}
+
+#[tokio::test]
+async fn an_issue_that_went_elsewhere_is_not_followed_with_our_token() {
+    // spec: G8c
+    let (world, github, number) = start().await;
+    let seed = world.dir.path().join("seed");
+    let other: RepoRef = world.emulator.add_repository("octo", "other", &seed).await.unwrap();
+    world.emulator.transfer_issue(&world.repo, number, &other).unwrap();
+    let words = "issue #1 of octo/hello was transferred to another repository";
+    check("read", github.issue(&world.repo, number).await, ErrorKind::NotFound, words);
+    let comment = github.upsert_comment(&world.repo, number, "run-1", "hi").await;
+    check("write", comment, ErrorKind::NotFound, words);
+    let asked = world.emulator.calls();
+    let there = format!("/repositories/{}", other.id);
+    assert!(asked.iter().all(|call| !call.path.starts_with(&there)), "{asked:#?}");
+}
+
+#[tokio::test]
+async fn a_body_at_the_limit_is_whole_and_one_over_it_is_cut() {
+    // spec: X13b
+    let (world, github, number) = start().await;
+    let tail = "\n\n<!-- ccc:run-0 -->".chars().count();
+    for (n, (length, whole)) in
+        [(65_536 - tail, true), (65_536 - tail + 1, false), (1 << 20, false)]
+            .into_iter()
+            .enumerate()
+    {
+        let (text, marker) = ("ö".repeat(length), format!("run-{n}"));
+        github.upsert_comment(&world.repo, number, &marker, &text).await.unwrap();
+        let body = world.emulator.comments(&world.repo, number)[n].body.clone();
+        assert_eq!(body.chars().count(), 65_536, "{length}");
+        assert_eq!(body.starts_with(&text), whole, "{length}");
+        assert_eq!(body.contains("did not fit here"), !whole, "{length}");
+
+        let length = length + tail;
+        let body = "ö".repeat(length);
+        let new = NewPullRequest {
+            title: "t".repeat(300),
+            body: body.clone(),
+            ..world.pushed(&format!("claude/{n}")).await
+        };
+        github.open_pull_request(&world.repo, &new).await.unwrap();
+        let pull = world.emulator.pull_requests(&world.repo)[n].clone();
+        assert_eq!(pull.body.chars().count(), 65_536, "{length}");
+        assert_eq!((pull.body == body, pull.title.len()), (whole, 256), "{length}");
+    }
+}
+
+#[tokio::test]
+async fn a_pull_request_that_cannot_be_opened_says_what_to_do() {
+    // spec: G7c
+    let (world, github, _) = start().await;
+    let new = world.pushed("claude/1").await;
+    let open = async |new: &NewPullRequest| github.open_pull_request(&world.repo, new).await;
+    let gone = NewPullRequest { base: "release".to_owned(), ..new.clone() };
+    check(
+        "base gone",
+        open(&gone).await,
+        ErrorKind::NotFound,
+        "`release`, which the work should go",
+    );
+    let itself = NewPullRequest { base: "claude/1".to_owned(), ..new.clone() };
+    check("nothing new", open(&itself).await, ErrorKind::Conflict, "nothing is left to review");
+    world.emulator.fail_next("POST", PULLS, 403, 1);
+    let words = "*Pull requests: write*";
+    check("no power", open(&new).await, ErrorKind::PermissionDenied, words);
+    world.emulator.delete_branch(&world.repo, "claude/1").await.unwrap();
+    check("head gone", open(&new).await, ErrorKind::NotFound, "`claude/1` is gone");
+}
+
+#[tokio::test]
+async fn no_write_is_sent_within_a_second_of_another_or_while_asked_to_wait() {
+    // spec: G5a, G5b
+    let (world, github, number) = start().await;
+    github.access(&world.repo, Grant::Discuss, SECOND).await.unwrap();
+    let wait = Fault::on("POST", ISSUES).status(403).header("retry-after", "120");
+    world.emulator.inject(wait);
+    let writes = (0..4).map(|n| {
+        let (github, repo, marker) = (&github, &world.repo, format!("run-{n}"));
+        async move { github.upsert_comment(repo, number, &marker, "hi").await }
+    });
+    futures_util::future::try_join_all(writes).await.unwrap();
+    let calls = world.emulator.calls();
+    let asked = calls.iter().position(|call| call.status == Some(403)).unwrap();
+    let quiet = calls[asked + 1].at.duration_since(calls[asked].at);
+    assert!(quiet >= SignedDuration::from_secs(120), "{quiet}");
+    let wrote = |call: &&Call| call.method == "POST" && call.path.ends_with("/comments");
+    let times: Vec<_> = calls.iter().filter(wrote).collect();
+    assert_eq!(times.len(), 5);
+    for pair in times.windows(2) {
+        let apart = pair[1].at.duration_since(pair[0].at);
+        assert!(apart >= SignedDuration::from_millis(990), "{apart}");
+    }
+    assert_eq!(world.emulator.comments(&world.repo, number).len(), 4);
+}
+
+#[tokio::test]
+async fn when_the_hour_is_used_up_it_waits_or_says_for_how_long() {
+    // spec: G5b
+    let (world, github, number) = start().await;
+    github.repository(&world.repo).await.unwrap();
+    let reset = (world.clock_now() + SignedDuration::from_mins(5)).as_second().to_string();
+    let used_up = |reset: &str| {
+        let fault = Fault::on("GET", ISSUES).status(403).header("x-ratelimit-remaining", "0");
+        fault.header("x-ratelimit-reset", reset)
+    };
+    world.emulator.inject(used_up(&reset));
+    let before = world.clock_now();
+    github.issue(&world.repo, number).await.unwrap();
+    assert!(world.clock_now().duration_since(before) >= SignedDuration::from_secs(295));
+
+    let reset = (world.clock_now() + SignedDuration::from_mins(50)).as_second().to_string();
+    world.emulator.inject(used_up(&reset));
+    let calls = world.emulator.calls().len();
+    for _ in 0..2 {
+        let error = github.issue(&world.repo, number).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::RateLimited);
+        assert!(error.retry_after().unwrap() > 45 * 60 * SECOND, "{error}");
+    }
+    assert_eq!(world.emulator.calls().len(), calls + 1, "the second was not even sent");
+}

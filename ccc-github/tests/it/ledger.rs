@@ -1,0 +1,255 @@
+//! The token ledger, and the change of the App while tokens are leased.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ccc_core::credential::{MockCredentialStore, Precondition, StoredSecret, Version};
+use ccc_core::vcs::Grant;
+use ccc_core::{
+    CredentialKey, CredentialStore, Error, ErrorKind, Secret, VcsHost as _, async_trait,
+};
+use ccc_github::{AppKey, GitHub};
+use jiff::SignedDuration;
+
+use crate::common::{Leaping, Skewed, World, world};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+type Records = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
+
+/// A store over these records; a record that begins with `!` does not read, and with `fails`
+/// nothing is written.
+fn store(records: &Records, fails: bool) -> Arc<MockCredentialStore> {
+    let mut store = MockCredentialStore::new();
+    let ours = Arc::clone(records);
+    store.expect_get().returning(move |name| {
+        let found = ours.lock().unwrap().get(name.as_str()).cloned();
+        let read = |bytes: Vec<u8>| match bytes.first() {
+            Some(b'!') => Err(Error::new(ErrorKind::Corrupt, "damaged")),
+            _ => Ok(StoredSecret { secret: Secret::new(bytes), version: Version(1) }),
+        };
+        found.map(read).transpose()
+    });
+    let ours = Arc::clone(records);
+    store.expect_put().returning(move |name, secret, _| {
+        if fails {
+            return Err(Error::new(ErrorKind::Unavailable, "the disk is full"));
+        }
+        ours.lock().unwrap().insert(name.to_string(), secret.expose().to_vec());
+        Ok(Version(1))
+    });
+    let ours = Arc::clone(records);
+    store.expect_delete().returning(move |name| {
+        ours.lock().unwrap().remove(name.as_str());
+        Ok(())
+    });
+    let ours = Arc::clone(records);
+    store.expect_list().returning(move || {
+        let ours = ours.lock().unwrap();
+        Ok(ours.keys().map(|name| CredentialKey::new(name.clone()).unwrap()).collect())
+    });
+    Arc::new(store)
+}
+
+fn with_ledger(world: &World, store: Arc<dyn CredentialStore>, holder: &str) -> GitHub {
+    let clock = Arc::new(Leaping(Arc::clone(&world.clock)));
+    let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
+    let github = GitHub::builder(world.emulator.app_id(), key, clock);
+    github.api_url(world.emulator.api_url()).token_ledger(store, holder).build().unwrap()
+}
+
+fn revoked(world: &World) -> Vec<bool> {
+    world.emulator.tokens().iter().map(|token| token.revoked).collect()
+}
+
+#[tokio::test]
+async fn what_a_killed_process_held_is_used_again_and_revoked() {
+    // spec: G1f
+    let (world, records) = (world().await, Records::default());
+    let killed = with_ledger(&world, store(&records, false), "one");
+    let access = killed.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    let token = access.token.unwrap();
+    killed.access(&world.repo, Grant::Publish, MINUTE).await.unwrap();
+    drop(killed);
+    let names: Vec<String> = records.lock().unwrap().keys().cloned().collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    for (name, grant) in names.iter().zip(["publish", "read"]) {
+        assert!(name.ends_with(&format!("/tokens/one/{}/{grant}", world.repo.id)), "{name}");
+    }
+
+    // Somebody else's are not ours to take.
+    let other = with_ledger(&world, store(&records, false), "two");
+    assert_eq!(other.take_over().await.unwrap(), 0);
+    assert_eq!((records.lock().unwrap().len(), revoked(&world)), (2, vec![false, false]));
+    let kept = records.lock().unwrap().clone();
+
+    // One that is damaged stands in nobody's way.
+    records.lock().unwrap().insert(names[0].replace("publish", "discuss"), b"!".to_vec());
+    let next = with_ledger(&world, store(&records, false), "one");
+    assert_eq!(next.take_over().await.unwrap(), 2);
+    let access = next.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    assert_eq!(access.token.as_ref().unwrap().expose(), token.expose());
+    next.release(access).await.unwrap();
+    assert_eq!(revoked(&world), [true, true]);
+    assert_eq!(records.lock().unwrap().len(), 1, "what is damaged is left");
+
+    // What is long past its time is forgotten, whoever had it and will not come back.
+    *records.lock().unwrap() = kept;
+    world.pass(SignedDuration::from_mins(90));
+    assert_eq!(other.take_over().await.unwrap(), 0);
+    assert_eq!(records.lock().unwrap().len(), 2, "somebody's clock may be behind");
+    world.pass(SignedDuration::from_mins(40));
+    other.take_over().await.unwrap();
+    assert_eq!(records.lock().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn of_several_tokens_the_newest_is_used_again() {
+    // spec: G1f
+    let (world, records) = (world().await, Records::default());
+    let killed = with_ledger(&world, store(&records, false), "one");
+    killed.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    world.pass(SignedDuration::from_mins(50));
+    // The first has not enough time left for this one.
+    let newest = killed.access(&world.repo, Grant::Read, 20 * MINUTE).await.unwrap();
+    drop(killed);
+    let next = with_ledger(&world, store(&records, false), "one");
+    assert_eq!(next.take_over().await.unwrap(), 2);
+    let access = next.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    assert_eq!(access.token.unwrap().expose(), newest.token.unwrap().expose());
+}
+
+#[tokio::test]
+async fn what_is_left_of_tokens_is_ended_or_forgotten() {
+    // spec: G1f
+    let world = world().await;
+    let leave = async |records: &Records| {
+        let github = with_ledger(&world, store(records, false), "one");
+        github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    };
+    // Of an App that we are not any more.
+    let records = Records::default();
+    leave(&records).await;
+    let github = with_ledger(&world, store(&records, false), "one");
+    let second = world.emulator.add_app("second", "octo").await.unwrap();
+    github.use_app(Some((second.id, AppKey::from_pem(&second.private_key).unwrap())));
+    assert_eq!(github.take_over().await.unwrap(), 0);
+    assert_eq!((records.lock().unwrap().len(), revoked(&world)), (0, vec![true]));
+    // Nobody has used them when the service ends.
+    leave(&records).await;
+    let github = with_ledger(&world, store(&records, false), "one");
+    assert_eq!(github.take_over().await.unwrap(), 1);
+    github.revoke_idle().await;
+    assert_eq!((records.lock().unwrap().len(), revoked(&world)), (0, vec![true, true]));
+    // Past its time.
+    leave(&records).await;
+    world.pass(SignedDuration::from_mins(61));
+    let github = with_ledger(&world, store(&records, false), "one");
+    assert_eq!(github.take_over().await.unwrap(), 0);
+    assert_eq!(records.lock().unwrap().len(), 0);
+    // A store that fails stops nobody.
+    let github = with_ledger(&world, store(&records, true), "one");
+    let access = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    github.release(access).await.unwrap();
+    let clock = Arc::new(Leaping(Arc::clone(&world.clock)));
+    let nameless = GitHub::waiting(clock).token_ledger(store(&records, false), "a b");
+    assert_eq!(nameless.build().unwrap_err().kind(), ErrorKind::InvalidInput);
+}
+
+#[tokio::test]
+async fn another_app_comes_while_runs_go_on() {
+    // spec: S12d
+    let world = world().await;
+    let clock = Arc::new(Leaping(Arc::clone(&world.clock)));
+    let github = GitHub::waiting(clock).api_url(world.emulator.api_url()).build().unwrap();
+    let nobody = async || {
+        let error = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unauthenticated);
+        assert!(error.to_string().contains("no GitHub App is configured"), "{error}");
+        github.bot_identity().await.unwrap_err();
+    };
+    nobody().await;
+    let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
+    github.use_app(Some((world.emulator.app_id(), key.clone())));
+    let first = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    let we = github.bot_identity().await.unwrap();
+    // Another key of the same App: nothing else is another.
+    github.use_app(Some((world.emulator.app_id(), key)));
+    let again = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    assert_eq!(world.emulator.tokens().len(), 1);
+    github.release(again).await.unwrap();
+
+    let second = world.emulator.add_app("second", "octo").await.unwrap();
+    github.use_app(Some((second.id, AppKey::from_pem(&second.private_key).unwrap())));
+    let theirs = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    assert_ne!(theirs.token.as_ref().unwrap().expose(), first.token.as_ref().unwrap().expose());
+    assert_ne!(github.bot_identity().await.unwrap().login, we.login);
+    let apps: Vec<u64> = world.emulator.tokens().iter().map(|token| token.app).collect();
+    assert_eq!(apps, [world.emulator.app_id(), second.id]);
+    github.use_app(None);
+    nobody().await;
+    // What was handed out is taken back all the same.
+    github.release(first).await.unwrap();
+    github.release(theirs).await.unwrap();
+    assert_eq!(revoked(&world), [true, true]);
+}
+
+/// A store that takes what it is given, and never says so.
+#[derive(Debug, Default)]
+struct Stuck(AtomicUsize);
+
+#[async_trait]
+impl CredentialStore for Stuck {
+    async fn get(&self, _: &CredentialKey) -> ccc_core::Result<Option<StoredSecret>> {
+        Ok(None)
+    }
+    async fn put(
+        &self,
+        _: &CredentialKey,
+        _: &Secret,
+        _: Precondition,
+    ) -> ccc_core::Result<Version> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        std::future::pending().await
+    }
+    async fn delete(&self, _: &CredentialKey) -> ccc_core::Result<()> {
+        Ok(())
+    }
+    async fn list(&self) -> ccc_core::Result<Vec<CredentialKey>> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_holds_nobody_up() {
+    // spec: G1f
+    let (world, stuck) = (world().await, Arc::new(Stuck::default()));
+    let github = with_ledger(&world, Arc::clone(&stuck) as _, "one");
+    let access = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
+    github.release(access).await.unwrap();
+    assert_eq!((stuck.0.load(Ordering::Relaxed), revoked(&world)), (1, vec![true]));
+}
+
+#[tokio::test]
+async fn who_is_gone_while_a_token_is_written_down_holds_it_no_more() {
+    // spec: G1b, G1f
+    let (world, stuck) = (world().await, Arc::new(Stuck::default()));
+    // By a clock that does not leap: the store's time is not over.
+    let clock = Arc::<Skewed>::clone(&world.clock);
+    let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
+    let github = GitHub::builder(world.emulator.app_id(), key, clock);
+    let github =
+        github.api_url(world.emulator.api_url()).token_ledger(Arc::clone(&stuck) as _, "one");
+    let github = github.build().unwrap();
+    {
+        let mut asked = Box::pin(github.access(&world.repo, Grant::Read, MINUTE));
+        while stuck.0.load(Ordering::Relaxed) == 0 {
+            assert!(futures_util::poll!(asked.as_mut()).is_pending());
+            tokio::task::yield_now().await;
+        }
+    }
+    github.revoke_idle().await;
+    assert_eq!(revoked(&world), [true]);
+}
