@@ -141,3 +141,38 @@ pub fn too_long(path: &str, text: &str) -> Option<String> {
     let counts = path.contains("/src/") && !path.ends_with("/tests.rs");
     (counts && lines > MAX_LINES).then(|| format!("{path}: {lines} lines"))
 }
+
+/// Whether a Rust file is source that people get, and no test's.
+#[must_use]
+pub fn is_shipped(path: &str) -> bool {
+    let mut parts = path.split('/');
+    let tests = parts.clone().any(|part| part == "tests" || part == "tests.rs");
+    parts.any(|part| part == "src") && !tests
+}
+
+/// How long files are, in lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// The number of files.
+    pub files: usize,
+    /// The length that half of the files do not exceed.
+    pub median: usize,
+    /// The length that nine of ten files do not exceed.
+    pub ninetieth: usize,
+    /// The length of the longest file.
+    pub largest: usize,
+}
+
+impl Sizes {
+    /// Measures files by their numbers of lines; without files all is zero.
+    #[must_use]
+    pub fn of(mut lines: Vec<usize>) -> Self {
+        lines.sort_unstable();
+        let files = lines.len();
+        let at = |percent: usize| {
+            let rank = (files * percent).div_ceil(100).max(1);
+            lines.get(rank - 1).copied().unwrap_or(0)
+        };
+        Self { files, median: at(50), ninetieth: at(90), largest: at(100) }
+    }
+}

@@ -1,8 +1,9 @@
 //! What becomes of a run when the host is not as one hopes: what a person reads, and what is left.
 
+use ccc_core::testing::git;
 use ccc_github::emulator::Fault;
 
-use super::support::{Site, git};
+use super::support::Site;
 
 const FIX: &str = "command:sed -i s/3/2/ sum.txt";
 
