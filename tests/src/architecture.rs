@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use crate::source::Source;
 
-/// The libraries, and the crates of ours that each may name. Whoever is not listed may name all.
+/// The libraries, and the crates of ours that each may name. Other crates may name all of them.
 pub const ROOMS: &[(&str, &[&str])] = &[
     ("ccc-core", &["ccc-core"]),
     ("ccc-github", &["ccc-core", "ccc-github"]),
@@ -14,7 +14,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("ccc-runner", &["ccc-core", "ccc-keeper", "ccc-runner"]),
 ];
 
-/// What belongs to one adapter, and so neither among the core's dependencies nor in its names.
+/// Words of single adapters, which neither the core's dependencies nor its names contain.
 pub const FOREIGN: &[&str] = &[
     "anthropic",
     "axum",
@@ -36,7 +36,7 @@ pub const NATIVE: &[&str] =
 /// The most lines of a source file.
 pub const MAX_LINES: usize = 350;
 
-/// All dependencies in a manifest, whatever their section or target, under their real names.
+/// Returns all dependencies in a manifest, of every section and target, under their real names.
 fn dependencies(manifest: &Table) -> Vec<String> {
     let mut found = Vec::new();
     for (key, value) in manifest {
@@ -56,7 +56,7 @@ fn dependencies(manifest: &Table) -> Vec<String> {
     found
 }
 
-/// What the manifest names and must not.
+/// Returns the dependencies that a manifest must not name.
 #[must_use]
 pub fn wrong_dependencies(manifest: &Table) -> Vec<String> {
     let Some(name) = manifest.get("package").and_then(|package| package["name"].as_str()) else {
@@ -76,8 +76,8 @@ pub fn wrong_dependencies(manifest: &Table) -> Vec<String> {
         .collect()
 }
 
-/// What the code of a room names and must not. Comments and literals may say anything: a path such
-/// as `.github` is data.
+/// Returns the names that the code of a library must not contain. Comments and literals may say
+/// anything: a path such as `.github` is data.
 #[must_use]
 pub fn wrong_names(path: &str, text: &str) -> Vec<String> {
     let Some((room, allowed)) = ROOMS
@@ -103,7 +103,7 @@ pub fn wrong_names(path: &str, text: &str) -> Vec<String> {
     found.into_iter().collect()
 }
 
-/// The lines of `cargo tree -e normal,features` that only a test may have.
+/// Returns the lines of `cargo tree -e normal,features` that only a test may have.
 #[must_use]
 pub fn test_only(tree: &str) -> Vec<&str> {
     tree.lines()
@@ -114,7 +114,7 @@ pub fn test_only(tree: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The crates of `cargo tree --prefix none`.
+/// Returns the crates of `cargo tree --prefix none`.
 #[must_use]
 pub fn crates(tree: &str) -> BTreeSet<&str> {
     tree.lines()
@@ -125,7 +125,7 @@ pub fn crates(tree: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The crates of the tree that a wasm32 build must not hold.
+/// Returns the crates of the tree that a wasm32 build must not hold.
 #[must_use]
 pub fn native(tree: &str) -> Vec<&str> {
     crates(tree)
@@ -134,7 +134,7 @@ pub fn native(tree: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A source file that is too long, with its length.
+/// Reports a source file that is too long, with its length.
 #[must_use]
 pub fn too_long(path: &str, text: &str) -> Option<String> {
     let lines = text.lines().count();
@@ -142,7 +142,7 @@ pub fn too_long(path: &str, text: &str) -> Option<String> {
     (counts && lines > MAX_LINES).then(|| format!("{path}: {lines} lines"))
 }
 
-/// Whether a Rust file is source that people get, and no test's.
+/// Checks whether a Rust file is shipped source, and not code of tests.
 #[must_use]
 pub fn is_shipped(path: &str) -> bool {
     let mut parts = path.split('/');

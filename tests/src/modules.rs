@@ -45,7 +45,7 @@ pub fn circles(uses: &Uses) -> Vec<BTreeSet<String>> {
     found
 }
 
-/// All files that a file uses, in however many steps.
+/// Returns all files that a file uses, directly or through others.
 fn reachable<'a>(uses: &'a Uses, file: &String) -> BTreeSet<&'a String> {
     let mut found = BTreeSet::new();
     let mut open: Vec<&String> = uses.get(file).into_iter().flat_map(BTreeMap::keys).collect();

@@ -94,7 +94,7 @@ impl Module {
     }
 }
 
-/// The file of `mod name;`.
+/// Returns the file of `mod name;`.
 fn place(
     attributes: &[Attribute],
     name: &str,
@@ -115,7 +115,7 @@ fn place(
     if text_of(&flat).is_some() { flat } else { directory.join(name).join("mod.rs") }
 }
 
-/// Whether an item is compiled for tests alone.
+/// Checks whether an item is compiled for tests alone.
 fn for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let path = attribute.path();
@@ -125,7 +125,7 @@ fn for_tests(attributes: &[Attribute]) -> bool {
     })
 }
 
-/// Whether a condition names `test` outside of a `not`.
+/// Checks whether a condition names `test` outside of a `not`.
 fn asks_for_tests(tokens: TokenStream) -> bool {
     let mut after_not = false;
     for token in tokens {
@@ -213,7 +213,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         }
     }
 
-    /// What an attribute says is data, and `pub(in path)` uses nothing.
+    // The arguments of an attribute are data, and `pub(in path)` uses nothing.
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
@@ -255,7 +255,7 @@ impl Reader<'_> {
         self.module.imports.insert(name, Import { path, exported });
     }
 
-    /// The paths among a macro's tokens.
+    /// Collects the paths among a macro's tokens.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path: Segments = Vec::new();
         let mut colons = 0;

@@ -14,7 +14,7 @@ type Place = Vec<String>;
 /// ends.
 const MAX_STEPS: usize = 12;
 
-/// The uses among the files of a crate.
+/// Returns the uses among the files of a crate.
 pub(super) fn uses(root: &Module) -> Uses {
     let mut found = Uses::new();
     let mut open: Vec<Place> = vec![Vec::new()];
@@ -35,15 +35,16 @@ pub(super) fn uses(root: &Module) -> Uses {
     found
 }
 
-/// The paths that use something, and whether they stand in a `use` declaration.
+/// Returns the paths that use something, and whether they stand in a `use` declaration.
 fn names(module: &Module) -> impl Iterator<Item = (&Segments, bool)> {
     let imports = module.imports.values().filter(|import| !import.exported);
     let imports = imports.map(|import| (&import.path, true));
     imports.chain(module.paths.iter().map(|path| (path, false)))
 }
 
-/// The file that defines what the path names, and its name. `None` for what is outside the crate,
-/// and for a `use` declaration of a module itself, which uses nothing before a path goes on from it.
+/// Returns the file of the definition that a path names, and its name. `None` for other crates'
+/// items, and for a `use` declaration of a module itself, which uses nothing before a path goes on
+/// from it.
 fn target(root: &Module, place: &Place, path: &Segments, import: bool) -> Option<(String, String)> {
     match resolve(root, place, path, import, 0)? {
         Found::Item(file, name) => Some((file, name)),
@@ -62,8 +63,8 @@ fn module<'a>(root: &'a Module, place: &[String]) -> Option<&'a Module> {
     place.iter().try_fold(root, |module, name| module.children.get(name))
 }
 
-/// Follows a path from a module. A path in a `use` declaration begins at a name that is in sight, as
-/// every other, but never at the one that it brings in itself.
+/// Follows a path from a module. A path in a `use` declaration begins at a name that is in sight,
+/// as every other, but never at the one that it brings in itself.
 fn resolve(
     root: &Module,
     from: &Place,
@@ -112,7 +113,7 @@ fn resolve(
     }
 }
 
-/// What a name stands for in a module.
+/// Finds the definition of a name in a module.
 fn lookup(root: &Module, place: &Place, name: &str, steps: usize) -> Option<Found> {
     if steps > MAX_STEPS {
         return None;

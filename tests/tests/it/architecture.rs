@@ -12,7 +12,7 @@ use ccc_tests::source::{files, root};
 /// The packages that people install and run.
 const SHIPPED: &[&str] = &["ccc"];
 
-/// What is built for wasm32, as arguments to cargo.
+/// The packages that build for wasm32, as arguments to cargo.
 const WASM: &[&str] =
     &["-p", "ccc-core", "-p", "ccc-github", "-p", "ccc-store", "--no-default-features"];
 

@@ -6,12 +6,12 @@ use std::path::Path;
 use ccc_tests::modules::{Uses, circles, shown, uses};
 use ccc_tests::source::{files, root};
 
-/// The crates that still have files in circles, with the number of these files. A number may only get
-/// smaller, and an empty list is the goal.
+/// The crates that still have files in circles, with the number of these files. A number may only
+/// get smaller, and an empty list is the goal.
 const STILL_IN_CIRCLES: &[(&str, usize)] =
     &[("ccc", 16), ("ccc-core", 16), ("ccc-github", 42), ("ccc-runner", 16), ("ccc-store", 2)];
 
-/// The crates of the workspace: their names and their first files.
+/// Returns the crates of the workspace: their names and their first files.
 fn crates() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (path, text) in files("toml").unwrap() {
@@ -52,7 +52,8 @@ fn no_files_of_a_crate_use_each_other_in_a_circle() {
     assert_eq!(numbers, allowed, "found (left) is not what STILL_IN_CIRCLES says (right):\n{all}");
 }
 
-/// The uses of a small crate, whose first file is `lib.rs`, as `file>file` without the extension.
+/// Checks the uses of a small crate, written as `file>file` without extensions; its first file is
+/// `lib.rs`.
 fn check(texts: &[(&str, &str)], expected: &str) {
     let uses = used(texts);
     let mut found: Vec<String> = Vec::new();

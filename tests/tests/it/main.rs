@@ -8,4 +8,5 @@ mod circles;
 mod features;
 mod hostile;
 mod pipeline;
+mod prose;
 mod spec;
