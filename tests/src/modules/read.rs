@@ -33,7 +33,7 @@ pub(super) struct Module {
     /// Every other path in its code, without those of its inner modules.
     pub(super) paths: Vec<Segments>,
     /// The modules in it.
-    pub(super) children: BTreeMap<String, Module>,
+    pub(super) children: BTreeMap<String, Self>,
 }
 
 /// Reads the file and every file of its modules.
@@ -121,7 +121,7 @@ fn for_tests(attributes: &[Attribute]) -> bool {
         let path = attribute.path();
         let test = path.segments.last().is_some_and(|last| last.ident == "test");
         let tokens = || attribute.meta.require_list().map(|list| list.tokens.clone());
-        test || (path.is_ident("cfg") && tokens().is_ok_and(|tokens| asks_for_tests(tokens)))
+        test || (path.is_ident("cfg") && tokens().is_ok_and(asks_for_tests))
     })
 }
 

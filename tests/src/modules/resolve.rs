@@ -29,7 +29,7 @@ pub(super) fn uses(root: &Module) -> Uses {
             }
         }
         for name in module.children.keys() {
-            open.push([&place[..], &[name.clone()]].concat());
+            open.push([&place[..], std::slice::from_ref(name)].concat());
         }
     }
     found
@@ -97,7 +97,7 @@ fn resolve(
         return module(root, &place)?
             .children
             .contains_key(first)
-            .then(|| Found::Module([&place[..], &[first.clone()]].concat()));
+            .then(|| Found::Module([&place[..], std::slice::from_ref(first)].concat()));
     }
     let found = lookup(root, &place, first, steps);
     match found {
