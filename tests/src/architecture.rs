@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use crate::source::Source;
 
-/// The libraries, and the crates of ours that each may name. Whoever is not listed may name all.
+/// The libraries, and the crates of ours that each may name. Other crates may name all of them.
 pub const ROOMS: &[(&str, &[&str])] = &[
     ("ccc-core", &["ccc-core"]),
     ("ccc-github", &["ccc-core", "ccc-github"]),
@@ -14,7 +14,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("ccc-runner", &["ccc-core", "ccc-keeper", "ccc-runner"]),
 ];
 
-/// What belongs to one adapter, and so neither among the core's dependencies nor in its names.
+/// Words of single adapters, which neither the core's dependencies nor its names contain.
 pub const FOREIGN: &[&str] = &[
     "anthropic",
     "axum",
@@ -36,7 +36,7 @@ pub const NATIVE: &[&str] =
 /// The most lines of a source file.
 pub const MAX_LINES: usize = 350;
 
-/// All dependencies in a manifest, whatever their section or target, under their real names.
+/// Returns all dependencies in a manifest, of every section and target, under their real names.
 fn dependencies(manifest: &Table) -> Vec<String> {
     let mut found = Vec::new();
     for (key, value) in manifest {
@@ -56,7 +56,7 @@ fn dependencies(manifest: &Table) -> Vec<String> {
     found
 }
 
-/// What the manifest names and must not.
+/// Returns the dependencies that a manifest must not name.
 #[must_use]
 pub fn wrong_dependencies(manifest: &Table) -> Vec<String> {
     let Some(name) = manifest.get("package").and_then(|package| package["name"].as_str()) else {
@@ -76,8 +76,8 @@ pub fn wrong_dependencies(manifest: &Table) -> Vec<String> {
         .collect()
 }
 
-/// What the code of a room names and must not. Comments and literals may say anything: a path such
-/// as `.github` is data.
+/// Returns the names that the code of a library must not contain. Comments and literals may say
+/// anything: a path such as `.github` is data.
 #[must_use]
 pub fn wrong_names(path: &str, text: &str) -> Vec<String> {
     let Some((room, allowed)) = ROOMS
@@ -103,7 +103,7 @@ pub fn wrong_names(path: &str, text: &str) -> Vec<String> {
     found.into_iter().collect()
 }
 
-/// The lines of `cargo tree -e normal,features` that only a test may have.
+/// Returns the lines of `cargo tree -e normal,features` that only a test may have.
 #[must_use]
 pub fn test_only(tree: &str) -> Vec<&str> {
     tree.lines()
@@ -114,7 +114,7 @@ pub fn test_only(tree: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The crates of `cargo tree --prefix none`.
+/// Returns the crates of `cargo tree --prefix none`.
 #[must_use]
 pub fn crates(tree: &str) -> BTreeSet<&str> {
     tree.lines()
@@ -125,7 +125,7 @@ pub fn crates(tree: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// The crates of the tree that a wasm32 build must not hold.
+/// Returns the crates of the tree that a wasm32 build must not hold.
 #[must_use]
 pub fn native(tree: &str) -> Vec<&str> {
     crates(tree)
@@ -134,10 +134,45 @@ pub fn native(tree: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A source file that is too long, with its length.
+/// Reports a source file that is too long, with its length.
 #[must_use]
 pub fn too_long(path: &str, text: &str) -> Option<String> {
     let lines = text.lines().count();
     let counts = path.contains("/src/") && !path.ends_with("/tests.rs");
     (counts && lines > MAX_LINES).then(|| format!("{path}: {lines} lines"))
+}
+
+/// Checks whether a Rust file is shipped source, and not code of tests.
+#[must_use]
+pub fn is_shipped(path: &str) -> bool {
+    let mut parts = path.split('/');
+    let tests = parts.clone().any(|part| part == "tests" || part == "tests.rs");
+    parts.any(|part| part == "src") && !tests
+}
+
+/// How long files are, in lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// The number of files.
+    pub files: usize,
+    /// The length that half of the files do not exceed.
+    pub median: usize,
+    /// The length that nine of ten files do not exceed.
+    pub ninetieth: usize,
+    /// The length of the longest file.
+    pub largest: usize,
+}
+
+impl Sizes {
+    /// Measures files by their numbers of lines; without files all is zero.
+    #[must_use]
+    pub fn of(mut lines: Vec<usize>) -> Self {
+        lines.sort_unstable();
+        let files = lines.len();
+        let at = |percent: usize| {
+            let rank = (files * percent).div_ceil(100).max(1);
+            lines.get(rank - 1).copied().unwrap_or(0)
+        };
+        Self { files, median: at(50), ninetieth: at(90), largest: at(100) }
+    }
 }

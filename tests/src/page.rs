@@ -1,9 +1,9 @@
-//! What tests print and pages show.
+//! Tables that tests print and pages show.
 
-/// What is tried, and what comes of it on either side.
+/// An attempt, and its result on either side.
 pub type Row = [String; 3];
 
-/// The rows as Markdown.
+/// Returns the rows as Markdown.
 #[must_use]
 pub fn table(head: [&str; 3], rows: &[Row]) -> String {
     let head = head.map(str::to_owned);

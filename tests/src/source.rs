@@ -13,6 +13,8 @@ pub struct Source {
     pub code: String,
     /// Comments, doc comments among them; all else is blanks.
     pub comments: String,
+    /// The places of string and character literals, quotes included.
+    pub literals: Vec<Range<usize>>,
 }
 
 impl Source {
@@ -21,22 +23,23 @@ impl Source {
     pub fn new(text: &str) -> Self {
         let bytes = text.as_bytes();
         let (mut code, mut comments) = (blank(bytes), blank(bytes));
+        let mut literals = Vec::new();
         let mut at = 0;
         while at < bytes.len() {
             let (end, kind) = next_piece(text, at);
             match kind {
                 Piece::Code => code[at..end].copy_from_slice(&bytes[at..end]),
                 Piece::Comment => comments[at..end].copy_from_slice(&bytes[at..end]),
-                Piece::Literal => {}
+                Piece::Literal => literals.push(at..end),
             }
             at = end;
         }
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Self { code: text(code), comments: text(comments) }
+        Self { code: text(code), comments: text(comments), literals }
     }
 
-    /// Where the tests stand, attributes included: functions under an attribute whose path ends in
-    /// `test`, without those that are ignored.
+    /// Returns the places of tests, attributes included: functions under an attribute whose path
+    /// ends in `test`, without those that are ignored.
     #[must_use]
     pub fn tests(&self) -> Vec<Range<usize>> {
         let mut found = Vec::new();
@@ -57,19 +60,32 @@ impl Source {
         found
     }
 
-    /// Where the bodies of public async functions stand: the cases of a conformance suite.
+    /// Returns the places of items under `#[cfg(test)]`, attributes included.
+    #[must_use]
+    pub fn test_modules(&self) -> Vec<Range<usize>> {
+        let starts = self.code.match_indices("#[cfg(test)]");
+        starts
+            .filter_map(|(at, _)| {
+                let (_, end) = self.attributes(at);
+                Some(at..self.body(end)?.end)
+            })
+            .collect()
+    }
+
+    /// Returns the places of the bodies of public async functions: the cases of a conformance
+    /// suite.
     #[must_use]
     pub fn public_async_functions(&self) -> Vec<Range<usize>> {
         self.code.match_indices("pub async fn ").filter_map(|(at, _)| self.body(at)).collect()
     }
 
-    /// The line, counted from 1, on which a byte stands.
+    /// Returns the line, counted from 1, on which a byte stands.
     #[must_use]
     pub fn line(&self, at: usize) -> usize {
         self.code.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
     }
 
-    /// The names of attributes that follow each other, and the end of the last one.
+    /// Returns the names of attributes that follow each other, and the end of the last one.
     fn attributes(&self, start: usize) -> (Vec<String>, usize) {
         let (mut names, mut end) = (Vec::new(), start);
         loop {
@@ -86,7 +102,8 @@ impl Source {
         }
     }
 
-    /// The braces that follow, outside of any other bracket; `None` when the item ends before.
+    /// Finds the braces that follow, outside of any other bracket; `None` when the item ends
+    /// before.
     fn body(&self, from: usize) -> Option<Range<usize>> {
         let bytes = self.code.as_bytes();
         let mut at = from;
@@ -101,7 +118,7 @@ impl Source {
         None
     }
 
-    /// One past the bracket that closes the one at `open`.
+    /// Returns the place after the bracket that closes the one at `open`.
     fn matching(&self, open: usize) -> Option<usize> {
         let mut depth = 0_usize;
         for (at, byte) in self.code.bytes().enumerate().skip(open) {
@@ -129,7 +146,7 @@ fn blank(bytes: &[u8]) -> Vec<u8> {
     bytes.iter().map(|byte| if *byte == b'\n' { b'\n' } else { b' ' }).collect()
 }
 
-/// The end of the piece that begins at `at`, and what it is.
+/// Returns the end and the kind of the piece that begins at `at`.
 fn next_piece(text: &str, at: usize) -> (usize, Piece) {
     let (bytes, rest) = (text.as_bytes(), &text.as_bytes()[at..]);
     if rest.starts_with(b"//") {
@@ -192,7 +209,7 @@ fn quoted(bytes: &[u8], mut at: usize, quote: u8) -> usize {
     bytes.len()
 }
 
-/// The end of a raw string whose hashes or quote begin at `at`; `None` when there is none.
+/// Returns the end of a raw string whose hashes or quote begin at `at`; `None` when there is none.
 fn raw_string(bytes: &[u8], at: usize) -> Option<usize> {
     let hashes = bytes[at..].iter().take_while(|byte| **byte == b'#').count();
     if bytes.get(at + hashes) != Some(&b'"') {
@@ -204,15 +221,15 @@ fn raw_string(bytes: &[u8], at: usize) -> Option<usize> {
     Some(end.map_or(bytes.len(), |i| body + i + close.len()))
 }
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 #[must_use]
 pub fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// The files of the workspace with this extension, as path and text; the path is relative to the
-/// root and `/`-separated. Hidden directories and built files are left out.
+/// Reads the files of the workspace with this extension, as path and text; the path is relative to
+/// the root and `/`-separated. Hidden directories and built files are left out.
 ///
 /// # Errors
 /// The first directory or file that cannot be read.

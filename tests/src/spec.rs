@@ -9,7 +9,7 @@ use crate::source::Source;
 pub enum Status {
     /// Code holds it and a test proves it.
     Built,
-    /// Neither.
+    /// Neither code nor test exists yet.
     Planned,
 }
 
@@ -50,7 +50,7 @@ pub fn requirements(text: &str) -> Result<BTreeMap<String, Status>, Vec<String>>
     if problems.is_empty() { Ok(found) } else { Err(problems) }
 }
 
-/// `- **W2a** *(built)* text`.
+/// Parses `- **W2a** *(built)* text`.
 fn requirement(line: &str) -> Option<(&str, Status)> {
     let (id, rest) = line.strip_prefix("- **")?.split_once("** ")?;
     let (status, text) = rest.strip_prefix("*(")?.split_once(")* ")?;
@@ -62,19 +62,19 @@ fn requirement(line: &str) -> Option<(&str, Status)> {
     (is_id(id) && text.ends_with('.')).then_some((id, status))
 }
 
-/// A capital letter, a number, and perhaps a small letter.
+/// Checks for a capital letter, a number, and perhaps a small letter.
 fn is_id(text: &str) -> bool {
     let digits = family(text).strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or_default();
     !digits.is_empty() && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The id without the letter of its part.
+/// Returns the id without the letter of its part.
 fn family(id: &str) -> &str {
     id.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(id)
 }
 
-/// The citations of a Rust file. In a file of a conformance suite, public async functions prove as
-/// tests do.
+/// Returns the citations of a Rust file. In a file of a conformance suite, public async functions
+/// prove as tests do.
 #[must_use]
 pub fn citations(path: &str, text: &str) -> Vec<Citation> {
     let source = Source::new(text);
@@ -92,7 +92,7 @@ pub fn citations(path: &str, text: &str) -> Vec<Citation> {
         .collect()
 }
 
-/// The citations of a text that is no program: none of them proves anything.
+/// Returns the citations of a text that is no program: none of them proves anything.
 #[must_use]
 pub fn mentions(path: &str, text: &str) -> Vec<Citation> {
     cited_in(text)
@@ -104,7 +104,8 @@ pub fn mentions(path: &str, text: &str) -> Vec<Citation> {
         .collect()
 }
 
-/// Every id after the mark, with where it stands. What looks like an id is one, right or wrong.
+/// Returns every id after the mark, with its place. Any word in the form of an id counts, right or
+/// wrong.
 fn cited_in(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (at, mark) in text.match_indices("spec: ") {
@@ -130,7 +131,7 @@ fn cited_in(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// What is wrong between requirements and citations; empty when nothing is.
+/// Returns the disagreements of requirements and citations.
 #[must_use]
 pub fn problems(requirements: &BTreeMap<String, Status>, citations: &[Citation]) -> Vec<String> {
     let mut problems = Vec::new();

@@ -15,7 +15,7 @@
 
 mod crowd {
     mod alone;
-    mod bench;
+    mod fixture;
     mod looks;
     mod proofs;
     mod traces;
@@ -26,7 +26,7 @@ mod crowd {
     use ccc_core::{Clock as _, SystemClock};
     use ccc_runner::Workspaces;
 
-    use bench::{Bench, engine};
+    use fixture::{Fixture, engine};
 
     const AT_ONCE: usize = 8;
 
@@ -59,32 +59,32 @@ mod crowd {
     }
 
     async fn leave_nothing(workspaces: Workspaces, runs: usize) {
-        let bench = Bench::new(workspaces).await;
+        let fixture = Fixture::new(workspaces).await;
         // The first one finds the engine, fills the mirror, and starts the threads.
-        let (first, _) = bench.crowd(0..1, 1).await;
-        assert_eq!(bench.unexpected(&first), Vec::<String>::new());
-        let before = bench.traces(&first).await;
+        let (first, _) = fixture.crowd(0..1, 1).await;
+        assert_eq!(fixture.unexpected(&first), Vec::<String>::new());
+        let before = fixture.traces(&first).await;
         assert_eq!(before.left, Vec::<String>::new());
         println!("{workspaces:?}: {} descriptors are open before", before.descriptors.len());
 
-        let (reports, took) = bench.crowd(1..=runs as u64, AT_ONCE).await;
+        let (reports, took) = fixture.crowd(1..=runs as u64, AT_ONCE).await;
         let seconds = took.as_secs_f64();
         println!(
             "{workspaces:?}: {runs} runs, {AT_ONCE} at once, took {seconds:.0} s, {:.2} s each, {} \
              containers, at most {} at a time",
             seconds / runs as f64,
-            bench.engine.seen().created.len(),
-            bench.engine.seen().most,
+            fixture.engine.seen().created.len(),
+            fixture.engine.seen().most,
         );
-        assert_eq!(bench.unexpected(&reports), Vec::<String>::new());
-        let after = bench.settled_traces(&reports, &before).await;
+        assert_eq!(fixture.unexpected(&reports), Vec::<String>::new());
+        let after = fixture.settled_traces(&reports, &before).await;
         assert_eq!(after.left, Vec::<String>::new());
         assert_eq!(after.files, before.files);
         assert_eq!(after.descriptors, before.descriptors);
         println!(
             "{workspaces:?}: 0 containers, 0 of {} volumes, 0 networks, 0 directories and 0 processes are \
              left, and {} descriptors are open; {} kB of memory, {} at most",
-            bench.engine.seen().volumes.len(),
+            fixture.engine.seen().volumes.len(),
             after.descriptors.len(),
             looks::memory("VmRSS"),
             looks::memory("VmHWM"),
@@ -113,15 +113,15 @@ mod crowd {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     #[ignore = "another test starts it in a process of its own"]
     async fn a_hundred_runs_at_once() {
-        let bench = Bench::new(Workspaces::Auto).await;
-        let (reports, took) = bench.crowd(1..=100, 100).await;
+        let fixture = Fixture::new(Workspaces::Auto).await;
+        let (reports, took) = fixture.crowd(1..=100, 100).await;
         println!(
             "100 runs at once took {:.0} s, at most {} containers at a time",
             took.as_secs_f64(),
-            bench.engine.seen().most
+            fixture.engine.seen().most
         );
-        assert_eq!(bench.unexpected(&reports), Vec::<String>::new());
-        assert_eq!(bench.traces(&reports).await.left, Vec::<String>::new());
+        assert_eq!(fixture.unexpected(&reports), Vec::<String>::new());
+        assert_eq!(fixture.traces(&reports).await.left, Vec::<String>::new());
         alone::say_peak();
     }
 

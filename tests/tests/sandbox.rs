@@ -18,11 +18,11 @@
 )]
 
 mod sandbox {
-    mod bench;
     mod ear;
     mod egress;
     mod engine;
     mod files;
+    mod fixture;
     mod kernel;
     mod lures;
     mod model;
@@ -38,7 +38,7 @@ mod sandbox {
     use tokio::sync::{Mutex, Semaphore};
     use tokio::task::JoinSet;
 
-    use bench::Bench;
+    use fixture::Fixture;
     use probe::{Probe, table};
 
     /// How many probes are tried at a time.
@@ -61,14 +61,14 @@ mod sandbox {
 
     async fn tried(probes: Vec<Probe>) {
         let _turn = TURN.lock().await;
-        let Some(bench) = Bench::new().await else { return };
-        let (bench, turns) = (Arc::new(bench), Arc::new(Semaphore::new(AT_ONCE)));
+        let Some(fixture) = Fixture::new().await else { return };
+        let (fixture, turns) = (Arc::new(fixture), Arc::new(Semaphore::new(AT_ONCE)));
         let mut tries = JoinSet::new();
         for (n, probe) in (1..).zip(probes) {
-            let (bench, turns) = (Arc::clone(&bench), Arc::clone(&turns));
+            let (fixture, turns) = (Arc::clone(&fixture), Arc::clone(&turns));
             tries.spawn(async move {
                 let _turn = turns.acquire().await.unwrap();
-                (n, bench.check(n, &probe).await)
+                (n, fixture.check(n, &probe).await)
             });
         }
         let mut tried = tries.join_all().await;

@@ -1,4 +1,4 @@
-// What is meant for Cloudflare's runtime, asked inside it (spec: A7). `tests/tests/workerd.rs` runs
+// What is meant for Cloudflare's runtime, asked inside it (spec: A7). `tests/tests/workerd/workers.rs` runs
 // this, with the program `ccc` and the directory of the built Worker as arguments.
 
 import assert from 'node:assert/strict';

@@ -7,6 +7,7 @@
 //! | "and when call number n fails, hangs or panics?" | the same, wrapped in [`Faulty`] |
 //! | "how often is it called, and with what?" | the `Mock…` types beside the ports |
 //! | "does my adapter keep the contract?" | [`conformance`] |
+//! | "what does the repository hold now?" | [`git`] |
 //! | "and when this machine lacks a part?" | [`has_part`] |
 
 pub mod conformance;
@@ -15,6 +16,7 @@ mod fake_host;
 mod fake_runner;
 mod faults;
 mod faulty;
+mod git;
 mod parts;
 mod time;
 
@@ -23,6 +25,7 @@ pub use fake_host::FakeHost;
 pub use fake_runner::FakeRunner;
 pub use faults::{Fault, Faults};
 pub use faulty::Faulty;
+pub use git::git;
 pub use parts::has_part;
 pub use time::{ManualClock, RecordingObserver};
 

@@ -1,5 +1,5 @@
 //! A `.git` that leads to ours. What runs programs, sends tokens elsewhere or changes content is in
-//! the table of `tests/tests/hostile.rs`.
+//! the table of `tests/tests/it/hostile/mod.rs`.
 
 use ccc_core::git::Collected;
 

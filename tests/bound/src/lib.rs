@@ -2,7 +2,7 @@
 //! that is open to everybody.
 //!
 //! Nothing here is for people to deploy: it hands its secrets to whoever asks. `.ci/workerd` builds it, and
-//! `tests/tests/worker/bound.rs` runs the common suite on it; anywhere but on wasm32 this crate is empty.
+//! `tests/tests/workerd/bound.rs` runs the common suite on it; anywhere but on wasm32 this crate is empty.
 
 #[cfg(target_arch = "wasm32")]
 #[path = "../../../examples/worker/src/clock.rs"]

@@ -13,7 +13,7 @@ use ccc_core::{Clock as _, ContainerRunner as _, SystemClock};
 use futures_util::StreamExt as _;
 use tokio::task::JoinSet;
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 use super::{files, looks, until};
 
 const OWNER_LABEL: &str = "dev.ccc.owner";
@@ -127,7 +127,7 @@ pub(crate) struct Traces {
     pub(crate) descriptors: Vec<String>,
 }
 
-impl Bench {
+impl Fixture {
     pub(crate) async fn traces(&self, reports: &[RunReport]) -> Traces {
         // The engine told of every container when it has told of the last one's end.
         let told = until(async || {

@@ -128,7 +128,7 @@ fn a_model_that_is_not_set_up_is_told_before_anything_begins() {
         ),
     ] {
         std::fs::write(dir.path().join("sum.txt"), "1\n").unwrap();
-        super::fixture::git(dir.path(), &["init", "--quiet"]);
+        ccc_core::testing::git(dir.path(), &["init", "--quiet"]);
         let mut command = ccc();
         command.args(["run", "--repo", ".", "--issue", "x", "--agent", "claude"]);
         command.env("CCC_DATA_DIR", dir.path().join("data")).current_dir(dir.path());

@@ -1,6 +1,8 @@
 use std::process::Stdio;
 
-use super::fixture::{Running, ccc, git, text};
+use ccc_core::testing::git;
+
+use super::fixture::{Running, ccc, text};
 
 #[test]
 fn the_demo_opens_a_pull_request() {

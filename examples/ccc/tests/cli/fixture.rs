@@ -2,12 +2,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use ccc_core::event::{ActorKind, RepoRef};
+use ccc_core::testing::git;
 use ccc_core::vcs::Permission;
 use ccc_github::emulator::{Emulator, EmulatorConfig};
 use ccc_github::http::{Http, ReqwestHttp};
@@ -25,25 +25,6 @@ pub(crate) fn ccc() -> Command {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
-    let output: Output = Command::new("git")
-        .args([
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@example.org",
-            "-c",
-            "init.defaultBranch=main",
-        ])
-        .args(args)
-        .current_dir(dir)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "git {args:?}: {}", text(&output.stderr));
-    text(&output.stdout).trim().to_owned()
 }
 
 /// Ends the process when the test ends, however it ends.

@@ -1,8 +1,9 @@
 //! Runs on a host that fails: the comment that people read, and the leftovers.
 
+use ccc_core::testing::git;
 use ccc_github::emulator::Fault;
 
-use super::fixture::{Site, git};
+use super::fixture::Site;
 
 const FIX: &str = "command:sed -i s/3/2/ sum.txt";
 

@@ -1,7 +1,9 @@
 use std::path::Path;
 use std::process::Output;
 
-use super::fixture::{ccc, git, text};
+use ccc_core::testing::git;
+
+use super::fixture::{ccc, text};
 
 const FIX: &str =
     "command:sh -c 'cat > prompt.txt; sed -i s/3/2/ sum.txt; rm prompt.txt; echo fixed'";

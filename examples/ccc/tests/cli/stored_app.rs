@@ -260,9 +260,9 @@ async fn the_models_credential_is_kept_and_the_environment_brings_it_once() {
     // An agent is given a way to the model by what is kept alone.
     let repository = tempfile::TempDir::new().unwrap();
     std::fs::write(repository.path().join("sum.txt"), "3").unwrap();
-    super::fixture::git(repository.path(), &["init", "--quiet"]);
-    super::fixture::git(repository.path(), &["add", "."]);
-    super::fixture::git(repository.path(), &["commit", "--quiet", "-m", "x"]);
+    ccc_core::testing::git(repository.path(), &["init", "--quiet"]);
+    ccc_core::testing::git(repository.path(), &["add", "."]);
+    ccc_core::testing::git(repository.path(), &["commit", "--quiet", "-m", "x"]);
     let run = |data: &Path| {
         let mut command = ccc();
         command.args([
@@ -276,7 +276,7 @@ async fn the_models_credential_is_kept_and_the_environment_brings_it_once() {
         let output = command.env("CCC_RUNNER__DANGEROUSLY_AS_ROOT", "true").output().unwrap();
         let branch = text(&output.stdout).lines().next().unwrap_or_default().to_owned();
         assert!(output.status.success(), "{}", text(&output.stderr));
-        super::fixture::git(repository.path(), &["show", &format!("{branch}:sum.txt")])
+        ccc_core::testing::git(repository.path(), &["show", &format!("{branch}:sum.txt")])
     };
     assert_eq!(run(&data), "way");
     assert_eq!(run(&site.dir.path().join("nothing")), "");

@@ -1,7 +1,5 @@
 //! What is meant for Cloudflare's runtime runs in it.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -57,7 +57,7 @@ fn a_requirement_is_one_line_of_one_form() {
     }
 }
 
-/// The ids that the text cites; those that prove something have a `!`.
+/// Checks the ids that the text cites; those that prove something have a `!`.
 fn check(path: &str, text: &str, expected: &str) {
     let cited: Vec<String> = citations(path, text)
         .into_iter()

@@ -11,7 +11,7 @@ use ccc_core::event::Trigger;
 use ccc_core::observe::EventKind;
 use ccc_core::pipeline::{Pipeline, RepositorySettings};
 use ccc_core::policy::TrustPolicy;
-use ccc_core::testing::FakeRunner;
+use ccc_core::testing::{FakeRunner, git};
 use ccc_core::vcs::Permission;
 use ccc_core::{
     CancellationToken, Container, ContainerRunner, CredentialKey, CredentialStore, Error,
@@ -19,7 +19,7 @@ use ccc_core::{
 };
 use ccc_store::MemoryCredentialStore;
 
-use super::bench::{Bench, CANARY, fixing_agent, git};
+use super::fixture::{CANARY, Fixture, fixing_agent};
 
 /// A runner that notes what it is asked for; `sh -c "fail"` fails, other lines of a shell do not.
 #[derive(Debug)]
@@ -111,14 +111,14 @@ struct Told {
 }
 
 async fn run(settings: &str, permission: Permission, isolated: bool, policy: TrustPolicy) -> Told {
-    let bench = Bench::new().await;
-    let mut event = bench.event.clone();
+    let fixture = Fixture::new().await;
+    let mut event = fixture.event.clone();
     // Somebody who asks in so many words hears why not.
     event.trigger = Trigger::Labeled { label: "claude".to_owned() };
-    event.actor = bench.host.add_actor(9, "somebody", permission);
-    std::fs::write(bench.remote.join("settings.toml"), settings).unwrap();
-    git(&bench.remote, &["add", "."]);
-    git(&bench.remote, &["commit", "--quiet", "-m", "settings"]);
+    event.actor = fixture.host.add_actor(9, "somebody", permission);
+    std::fs::write(fixture.remote.join("settings.toml"), settings).unwrap();
+    git(&fixture.remote, &["add", "."]);
+    git(&fixture.remote, &["commit", "--quiet", "-m", "settings"]);
     let seen = Arc::<Mutex<Vec<String>>>::default();
     let capabilities = if isolated { Capabilities::all() } else { Capabilities::none() };
     let inner = FakeRunner::default();
@@ -129,12 +129,12 @@ async fn run(settings: &str, permission: Permission, isolated: bool, policy: Tru
     let mut limits = ccc_core::pipeline::Limits::default();
     limits.setup = Duration::from_millis(50);
     let pipeline = Pipeline::builder()
-        .host(Arc::clone(&bench.host) as _)
+        .host(Arc::clone(&fixture.host) as _)
         .runner(Arc::new(runner))
         .agent(Arc::new(fixing_agent().needs_credential(key)))
         .credentials(Arc::new(credentials))
-        .observer(Arc::clone(&bench.observer) as _)
-        .data_dir(bench.data.with_file_name("other"))
+        .observer(Arc::clone(&fixture.observer) as _)
+        .data_dir(fixture.data.with_file_name("other"))
         .policy(policy)
         .limits(limits)
         .repository_settings("settings.toml", read)
@@ -142,12 +142,12 @@ async fn run(settings: &str, permission: Permission, isolated: bool, policy: Tru
         .unwrap();
     let report = pipeline.run(event, &CancellationToken::new()).await.unwrap();
     report.cleanup.unwrap();
-    let notes = bench.observer.events().into_iter().filter_map(|event| match event.kind {
+    let notes = fixture.observer.events().into_iter().filter_map(|event| match event.kind {
         EventKind::Note { text } => Some(text),
         _ => None,
     });
     let notes = notes.collect();
-    let comment = bench.host.comment_bodies(42).join("\n");
+    let comment = fixture.host.comment_bodies(42).join("\n");
     let seen = seen.lock().unwrap().clone();
     Told { outcome: report.outcome, seen, notes, comment }
 }

@@ -32,7 +32,7 @@ const ANSWER: &str = r#"exec perl -MIO::Socket::INET -e '
 
 // In this order they go: what is on the engine before what it mounts.
 #[derive(Debug)]
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     lures: Lures,
     secret: String,
     image: String,
@@ -66,7 +66,7 @@ struct Tried {
     output: String,
 }
 
-impl Bench {
+impl Fixture {
     /// `None` where there is no engine.
     pub(crate) async fn new() -> Option<Self> {
         if !engine() {

@@ -1,7 +1,6 @@
-//! A workbench: one pipeline over fakes, real git, and a look at what is left afterwards.
+//! A pipeline over fakes and real git, and checks of what a run left behind.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use ccc_core::agent::AgentLimits;
 use ccc_core::credential::Precondition;
 use ccc_core::event::{Actor, IssueEvent, IssueSnapshot, Trigger};
 use ccc_core::pipeline::{Limits, Pipeline, RunReport};
-use ccc_core::testing::{FakeAgent, FakeHost, FakeRunner, Faults, Faulty, RecordingObserver};
+use ccc_core::testing::{FakeAgent, FakeHost, FakeRunner, Faults, Faulty, RecordingObserver, git};
 use ccc_core::vcs::Permission;
 use ccc_core::{
     Agent, CancellationToken, Clock, CredentialKey, CredentialStore, Observer, Secret, SystemClock,
@@ -35,7 +34,7 @@ impl Clock for FastClock {
     }
 }
 
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     pub(crate) pipeline: Pipeline,
     pub(crate) host: Arc<FakeHost>,
     pub(crate) runner: Arc<FakeRunner>,
@@ -48,31 +47,11 @@ pub(crate) struct Bench {
     _dir: TempDir,
 }
 
-pub(crate) fn git(dir: &Path, args: &[&str]) -> String {
-    let output = Command::new("git")
-        .args([
-            "-c",
-            "user.name=t",
-            "-c",
-            "user.email=t@example.org",
-            "-c",
-            "init.defaultBranch=main",
-        ])
-        .args(args)
-        .current_dir(dir)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
 pub(crate) fn fixing_agent() -> FakeAgent {
     FakeAgent::default().writes("sum.txt", "1 + 1 = 2\n")
 }
 
-impl Bench {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         Self::with(fixing_agent(), Faults::none(), &|_| {}).await
     }

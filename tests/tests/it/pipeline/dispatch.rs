@@ -8,18 +8,18 @@ use ccc_core::event::Delivery;
 use ccc_core::intake::{Admission, Intake};
 use ccc_core::run::{RunRecord, RunState};
 use ccc_core::run_store::{Fence, MockRunStore};
-use ccc_core::testing::{Fault, Faults, Faulty, ManualClock};
+use ccc_core::testing::{Fault, Faults, Faulty, ManualClock, git};
 use ccc_core::{
     CancellationToken, Clock, DeliveryId, ErrorKind, Outcome, Progress, RunId, RunStore, Stage,
     SystemClock,
 };
 use ccc_store::MemoryRunStore;
 
-use super::bench::{Bench, fixing_agent, git};
+use super::fixture::{Fixture, fixing_agent};
 
-fn dispatcher(bench: &Bench, store: &Arc<MemoryRunStore>) -> Arc<Dispatcher> {
+fn dispatcher(fixture: &Fixture, store: &Arc<MemoryRunStore>) -> Arc<Dispatcher> {
     let config = DispatcherConfig::default();
-    Arc::new(Dispatcher::new(bench.pipeline.clone(), Arc::clone(store) as _, config))
+    Arc::new(Dispatcher::new(fixture.pipeline.clone(), Arc::clone(store) as _, config))
 }
 
 pub(super) fn delivery(id: &str) -> Delivery {
@@ -46,20 +46,22 @@ async fn finished(store: &MemoryRunStore, run: RunId) -> Outcome {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_accepted_delivery_is_worked_on_and_kept() {
     // spec: W5a, W5c, Q3b
-    let bench = Bench::new().await;
+    let fixture = Fixture::new().await;
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
-    let dispatcher = dispatcher(&bench, &store);
+    let dispatcher = dispatcher(&fixture, &store);
     let shutdown = CancellationToken::new();
     let mut serving = tokio::task::JoinSet::new();
     serving.spawn({
         let (dispatcher, shutdown) = (Arc::clone(&dispatcher), shutdown.clone());
         async move { dispatcher.serve(shutdown).await }
     });
-    let Admission::Accepted(first) = dispatcher.admit(&delivery("a"), &bench.event).await.unwrap()
+    let Admission::Accepted(first) =
+        dispatcher.admit(&delivery("a"), &fixture.event).await.unwrap()
     else {
         panic!("ignored")
     };
-    let Admission::Accepted(again) = dispatcher.admit(&delivery("a"), &bench.event).await.unwrap()
+    let Admission::Accepted(again) =
+        dispatcher.admit(&delivery("a"), &fixture.event).await.unwrap()
     else {
         panic!("ignored")
     };
@@ -70,56 +72,58 @@ async fn an_accepted_delivery_is_worked_on_and_kept() {
     assert_eq!(record.progress.stage(), Stage::Publish);
     shutdown.cancel();
     serving.join_all().await;
-    assert_eq!(bench.faults.count("agent.run"), 1);
-    assert_eq!(bench.left_over(), Vec::<String>::new());
+    assert_eq!(fixture.faults.count("agent.run"), 1);
+    assert_eq!(fixture.left_over(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_agent_is_not_paid_twice() {
     // spec: P9, P6
     // The run gets as far as opening the pull request, and is dropped there.
-    let calm = Bench::new().await;
+    let calm = Fixture::new().await;
     let _ = calm.run().await;
     let calls = calm.faults.calls();
     let open = calls.iter().position(|c| *c == "vcs_host.open_pull_request").unwrap();
-    let bench = Bench::with(fixing_agent(), Faults::at(open, Fault::Hang), &|_| {}).await;
+    let fixture = Fixture::with(fixing_agent(), Faults::at(open, Fault::Hang), &|_| {}).await;
     // Accepted long ago, by the store's clock.
     let then: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let store = Arc::new(MemoryRunStore::new(Arc::new(ManualClock::new(then))));
-    let accepted = store.accept(&delivery("a"), &bench.event).await.unwrap();
+    let accepted = store.accept(&delivery("a"), &fixture.event).await.unwrap();
     let lease = Duration::from_secs(600);
     let claim = store.claim(lease).await.unwrap().unwrap();
     let fence = claim.fence;
     let cancel = CancellationToken::new();
     let pushed = async {
-        while bench.branches().is_empty() || bench.faults.count("vcs_host.open_pull_request") == 0 {
+        while fixture.branches().is_empty()
+            || fixture.faults.count("vcs_host.open_pull_request") == 0
+        {
             SystemClock.sleep(Duration::from_millis(10)).await;
         }
     };
     tokio::select! {
-        _ = bench.pipeline.resume(claim, Arc::clone(&store) as _, &cancel) => panic!("it ended"),
+        _ = fixture.pipeline.resume(claim, Arc::clone(&store) as _, &cancel) => panic!("it ended"),
         () = pushed => {}
     }
-    bench.pipeline.settled().await;
-    let branches = bench.branches();
+    fixture.pipeline.settled().await;
+    let branches = fixture.branches();
     store.release(accepted.run, fence, Duration::ZERO).await.unwrap();
 
     let claim = store.claim(lease).await.unwrap().unwrap();
     assert_eq!(claim.record.progress.stage(), Stage::Commit);
     assert_eq!(claim.fence, Fence(fence.0 + 1));
-    let report = bench.pipeline.resume(claim, Arc::clone(&store) as _, &cancel).await;
+    let report = fixture.pipeline.resume(claim, Arc::clone(&store) as _, &cancel).await;
     assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
-    assert_eq!(bench.faults.count("agent.run"), 1, "the agent ran twice");
-    assert_eq!(bench.branches(), branches, "the resumed run made another commit or branch");
-    let dates = git(&bench.remote, &["log", "-1", "--format=%at %ct", &branches[0]]);
+    assert_eq!(fixture.faults.count("agent.run"), 1, "the agent ran twice");
+    assert_eq!(fixture.branches(), branches, "the resumed run made another commit or branch");
+    let dates = git(&fixture.remote, &["log", "-1", "--format=%at %ct", &branches[0]]);
     assert_eq!(dates, format!("{0} {0}", then.as_second()));
-    assert_eq!(bench.left_over(), Vec::<String>::new());
+    assert_eq!(fixture.left_over(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_the_host_has_nothing_left_for_is_put_off() {
     // spec: G5c, P9
-    let calm = Bench::new().await;
+    let calm = Fixture::new().await;
     let _ = calm.run().await;
     let calls = calm.faults.calls();
     let first = |name: &str| calls.iter().position(|call| *call == name).unwrap();
@@ -133,23 +137,24 @@ async fn a_run_that_the_host_has_nothing_left_for_is_put_off() {
     ] {
         let times = calls[..=n].iter().filter(|call| **call == name).count();
         let wait = Duration::from_secs(3_000);
-        let bench = Bench::with(fixing_agent(), Faults::at(n, Fault::Limit(wait)), &|_| {}).await;
+        let fixture =
+            Fixture::with(fixing_agent(), Faults::at(n, Fault::Limit(wait)), &|_| {}).await;
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let store = Arc::new(MemoryRunStore::new(Arc::clone(&clock) as _));
         let mut config = DispatcherConfig::default();
         config.poll = Duration::from_millis(20);
-        let dispatcher = Dispatcher::new(bench.pipeline.clone(), Arc::clone(&store) as _, config);
-        let accepted = store.accept(&delivery("a"), &bench.event).await.unwrap();
+        let dispatcher = Dispatcher::new(fixture.pipeline.clone(), Arc::clone(&store) as _, config);
+        let accepted = store.accept(&delivery("a"), &fixture.event).await.unwrap();
         let shutdown = CancellationToken::new();
         let story = async {
             let waiting = async || {
                 let record = store.get(accepted.run).await.unwrap().unwrap();
-                record.state == RunState::Waiting && bench.faults.count(name) == times
+                record.state == RunState::Waiting && fixture.faults.count(name) == times
             };
             while !waiting().await {
                 SystemClock.sleep(Duration::from_millis(5)).await;
             }
-            let said = bench.host.comment_bodies(42);
+            let said = fixture.host.comment_bodies(42);
             assert!(said.iter().all(|text| text.starts_with("Working")), "{name}: {said:?}");
             clock.advance(wait);
             let outcome = finished(&store, accepted.run).await;
@@ -158,17 +163,17 @@ async fn a_run_that_the_host_has_nothing_left_for_is_put_off() {
         };
         let ((), outcome) = tokio::join!(dispatcher.serve(shutdown.clone()), story);
         assert!(matches!(outcome, Outcome::PullRequest { .. }), "{name}: {outcome:?}");
-        assert_eq!(bench.faults.count("agent.run"), 1, "{name}: the agent ran twice");
-        let said = bench.host.comment_bodies(42);
+        assert_eq!(fixture.faults.count("agent.run"), 1, "{name}: the agent ran twice");
+        let said = fixture.host.comment_bodies(42);
         assert!(said.len() == 1 && said[0].starts_with("Opened"), "{name}: {said:?}");
-        assert_eq!(bench.left_over(), Vec::<String>::new(), "{name}");
+        assert_eq!(fixture.left_over(), Vec::<String>::new(), "{name}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_put_off_for_a_minute_at_least_and_not_to_another_day() {
     // spec: G5c
-    let calm = Bench::new().await;
+    let calm = Fixture::new().await;
     let _ = calm.run().await;
     let n = calm.faults.calls().iter().position(|call| *call == "vcs_host.issue").unwrap();
     for (asked, expected) in [
@@ -177,45 +182,46 @@ async fn a_run_is_put_off_for_a_minute_at_least_and_not_to_another_day() {
         (Duration::from_secs(25 * 3_600), None),
         (Duration::MAX, None),
     ] {
-        let bench = Bench::with(fixing_agent(), Faults::at(n, Fault::Limit(asked)), &|_| {}).await;
+        let fixture =
+            Fixture::with(fixing_agent(), Faults::at(n, Fault::Limit(asked)), &|_| {}).await;
         let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
-        store.accept(&delivery("a"), &bench.event).await.unwrap();
+        store.accept(&delivery("a"), &fixture.event).await.unwrap();
         let claim = store.claim(Duration::from_secs(600)).await.unwrap().unwrap();
         let cancel = CancellationToken::new();
-        let report = bench.pipeline.resume(claim, Arc::clone(&store) as _, &cancel).await;
+        let report = fixture.pipeline.resume(claim, Arc::clone(&store) as _, &cancel).await;
         assert_eq!(report.postponed, expected, "{asked:?}");
-        let told = bench.host.comment_bodies(42).len();
+        let told = fixture.host.comment_bodies(42).len();
         assert_eq!(told, usize::from(expected.is_none()), "{asked:?}");
-        assert_eq!(bench.left_over(), Vec::<String>::new(), "{asked:?}");
+        assert_eq!(fixture.left_over(), Vec::<String>::new(), "{asked:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_lost_its_run_says_nothing() {
     // spec: Q1a
-    let bench = Bench::new().await;
+    let fixture = Fixture::new().await;
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
-    store.accept(&delivery("a"), &bench.event).await.unwrap();
+    store.accept(&delivery("a"), &fixture.event).await.unwrap();
     let stale = store.claim(Duration::ZERO).await.unwrap().unwrap();
     let report =
-        bench.pipeline.resume(stale, Arc::clone(&store) as _, &CancellationToken::new()).await;
+        fixture.pipeline.resume(stale, Arc::clone(&store) as _, &CancellationToken::new()).await;
     assert!(
         matches!(report.outcome, Outcome::Failed { kind: ErrorKind::Conflict, .. }),
         "{report:?}"
     );
-    assert!(bench.branches().is_empty());
-    let comments = bench.host.comment_bodies(42);
+    assert!(fixture.branches().is_empty());
+    let comments = fixture.host.comment_bodies(42);
     assert!(comments.iter().all(|text| text.starts_with("Working")), "{comments:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancel_reaches_the_run() {
     // spec: Q2b
-    let bench = Bench::new().await;
+    let fixture = Fixture::new().await;
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
-    let accepted = store.accept(&delivery("a"), &bench.event).await.unwrap();
+    let accepted = store.accept(&delivery("a"), &fixture.event).await.unwrap();
     store.request_cancel(accepted.run).await.unwrap();
-    let dispatcher = dispatcher(&bench, &store);
+    let dispatcher = dispatcher(&fixture, &store);
     let shutdown = CancellationToken::new();
     let serving = dispatcher.serve(shutdown.clone());
     let outcome = async {
@@ -225,16 +231,16 @@ async fn a_cancel_reaches_the_run() {
     };
     let ((), outcome) = tokio::join!(serving, outcome);
     assert!(matches!(outcome, Outcome::Cancelled { .. }), "{outcome:?}");
-    assert_eq!(bench.faults.count("agent.run"), 0);
+    assert_eq!(fixture.faults.count("agent.run"), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_whose_progress_is_corrupt_is_neither_started_nor_deleted() {
     // spec: Q3d
-    let bench = Bench::new().await;
+    let fixture = Fixture::new().await;
     let run = RunId::new(SystemClock.now()).unwrap();
     let (files, patch) =
-        (bench.data.join(format!("runs/{run}")), bench.pipeline.git().patch_path(run));
+        (fixture.data.join(format!("runs/{run}")), fixture.pipeline.git().patch_path(run));
     std::fs::create_dir(&files).unwrap();
     std::fs::write(&patch, "paid work").unwrap();
     let shutdown = CancellationToken::new();
@@ -249,9 +255,9 @@ async fn a_run_whose_progress_is_corrupt_is_neither_started_nor_deleted() {
         Err(Progress::from_json(br#"{"version": 7, "progress": {}}"#).unwrap_err())
     });
     let config = DispatcherConfig::default().with_poll(Duration::from_millis(5));
-    let dispatcher = Dispatcher::new(bench.pipeline.clone(), Arc::new(store), config);
+    let dispatcher = Dispatcher::new(fixture.pipeline.clone(), Arc::new(store), config);
     dispatcher.serve(shutdown).await;
-    assert_eq!(bench.faults.calls(), Vec::<&str>::new());
+    assert_eq!(fixture.faults.calls(), Vec::<&str>::new());
     assert!(files.is_dir() && patch.is_file());
 }
 
@@ -265,11 +271,11 @@ async fn whatever_goes_wrong_with_the_store_a_pull_request_is_opened_once() {
     };
     let (calm, faults) = kept(Faults::none());
     let run = async |store: Arc<Faulty<MemoryRunStore>>| {
-        let bench = Bench::new().await;
-        store.accept(&delivery("a"), &bench.event).await.unwrap();
+        let fixture = Fixture::new().await;
+        store.accept(&delivery("a"), &fixture.event).await.unwrap();
         let claim = store.claim(Duration::from_secs(600)).await.unwrap().unwrap();
-        let report = bench.pipeline.resume(claim, store, &CancellationToken::new()).await;
-        (bench, report)
+        let report = fixture.pipeline.resume(claim, store, &CancellationToken::new()).await;
+        (fixture, report)
     };
     let _ = run(calm).await;
     let calls = faults.calls();
@@ -283,33 +289,33 @@ async fn whatever_goes_wrong_with_the_store_a_pull_request_is_opened_once() {
             Fault::Hang,
         ] {
             let (store, _) = kept(Faults::at(n, fault));
-            let (bench, report) = run(store).await;
+            let (fixture, report) = run(store).await;
             let what = format!("call {n} {} {fault:?}: {report:?}", calls[n]);
-            let opened = bench.host.pull_requests().len();
-            let told = bench.host.comment_bodies(42).join("");
+            let opened = fixture.host.pull_requests().len();
+            let told = fixture.host.comment_bodies(42).join("");
             // Once it stands it is told of, and a passing failure ends nothing.
             assert_eq!(told.contains("Opened #"), opened == 1, "{what}: {told}");
             let passing =
                 !matches!(fault, Fault::Fail(ErrorKind::Unexpected) | Fault::Panic | Fault::Hang);
             let published = calls[n] == "run_store.finish" || n + 2 == calls.len();
             assert_eq!(opened, usize::from(passing || published), "{what}");
-            assert_eq!(bench.faults.count("container_runner.destroy"), 1, "{what}");
+            assert_eq!(fixture.faults.count("container_runner.destroy"), 1, "{what}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn paid_work_that_cannot_be_committed_is_kept() {
-    let calm = Bench::new().await;
+    let calm = Fixture::new().await;
     let _ = calm.run().await;
     let calls = calm.faults.calls();
     let commit = calls.iter().rposition(|call| *call == "vcs_host.bot_identity").unwrap();
     for fault in [Fault::Fail(ErrorKind::Unavailable), Fault::Hang] {
-        let bench = Bench::with(fixing_agent(), Faults::at(commit, fault), &|_| {}).await;
-        let report = bench.run().await;
+        let fixture = Fixture::with(fixing_agent(), Faults::at(commit, fault), &|_| {}).await;
+        let report = fixture.run().await;
         assert!(matches!(report.outcome, Outcome::Failed { stage: Stage::Commit, .. }));
-        let comments = bench.host.comment_bodies(42);
+        let comments = fixture.host.comment_bodies(42);
         assert!(comments[0].contains("+1 + 1 = 2"), "{fault:?}: {comments:?}");
-        assert!(bench.pipeline.git().patch_path(report.run).exists());
+        assert!(fixture.pipeline.git().patch_path(report.run).exists());
     }
 }

@@ -1,5 +1,5 @@
-//! The Worker of `examples/worker` in Cloudflare's runtime, and a client of its store outside. `.ci/workerd` builds
-//! the one and runs the other.
+//! The three Workers in workerd, Cloudflare's runtime, and a client of their store outside of it. `.ci/workerd`
+//! builds the Workers and runs these tests.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -11,14 +11,11 @@ use ccc_core::{CredentialKey, CredentialStore as _, ErrorKind, Secret, SystemClo
 use ccc_store::durable_object::HttpsChannel;
 use ccc_store::{DurableObjectCredentialStore, Keys};
 
-#[path = "worker/bound.rs"]
 mod bound;
-#[path = "worker/config.rs"]
 mod config;
-#[path = "worker/runtime.rs"]
 mod runtime;
-#[path = "worker/strangers.rs"]
 mod strangers;
+mod workers;
 
 use runtime::{Runtime, SECRET};
 

@@ -32,7 +32,7 @@ const TREE: &[Entry] = &[
     ("120000", "docs/readme", b"../README.md"),
 ];
 
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     emulator: Emulator,
     github: GitHub,
     host: HostGit,
@@ -47,7 +47,7 @@ pub(crate) struct Seen {
 
 /// One vector at work.
 struct Case<'a> {
-    bench: &'a Bench,
+    fixture: &'a Fixture,
     vector: &'a Vector,
     dir: PathBuf,
     run: RunId,
@@ -59,7 +59,7 @@ struct Case<'a> {
     problems: Vec<String>,
 }
 
-impl Bench {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = EmulatorConfig::new(dir.path().join("github"), Secret::from("hook secret"));
@@ -94,19 +94,19 @@ impl Bench {
 
 impl<'a> Case<'a> {
     /// A repository, checked out, worked on and planted.
-    async fn new(bench: &'a Bench, n: u32, vector: &'a Vector) -> Self {
-        let dir = bench.dir.path().join(n.to_string());
+    async fn new(fixture: &'a Fixture, n: u32, vector: &'a Vector) -> Self {
+        let dir = fixture.dir.path().join(n.to_string());
         let seed = dir.join("seed.git");
         fs::create_dir_all(&seed).unwrap();
         let entries = [TREE, vector.base].concat();
         Plain::in_dir(&seed).seed(&entries);
-        let emulator = &bench.emulator;
+        let emulator = &fixture.emulator;
         let repo = emulator.add_repository("octo", &format!("v{n}"), &seed).await.unwrap();
         emulator.set_public(&repo, false);
-        let read = bench.access(&repo, Grant::Read).await;
-        let repository = bench.github.repository(&repo).await.unwrap();
+        let read = fixture.access(&repo, Grant::Read).await;
+        let repository = fixture.github.repository(&repo).await.unwrap();
         let run: RunId = format!("01890a5d-ac96-774b-bcce-b302{n:08x}").parse().unwrap();
-        let at = bench.host.checkout(run, &repository, &read).await.unwrap();
+        let at = fixture.host.checkout(run, &repository, &read).await.unwrap();
         let base = as_files(&entries);
         let mut problems = Vec::new();
         let differing = differing(&files_below(&at.path), &base);
@@ -114,12 +114,12 @@ impl<'a> Case<'a> {
             problems.push(format!("these are laid out otherwise than they are: {differing:?}"));
         }
 
-        let publish = bench.access(&repo, Grant::Publish).await;
+        let publish = fixture.access(&repo, Grant::Publish).await;
         let trap = Trap::new(&dir, &publish.clone_url, vector);
         fs::write(at.path.join("README.md"), "changed\n").unwrap();
         Plain::in_dir(&at.path).with(&trap.env).shell(vector.plant);
         trap.set();
-        Self { bench, vector, dir, run, repo, base, at, trap, publish, problems }
+        Self { fixture, vector, dir, run, repo, base, at, trap, publish, problems }
     }
 
     fn authorization(&self) -> &str {
@@ -181,7 +181,7 @@ impl<'a> Case<'a> {
         let before = self.remote_refs();
         let redactor = Redactor::default();
         redactor.add(self.publish.token.as_ref().unwrap());
-        let (host, policy) = (&self.bench.host, TrustPolicy::default());
+        let (host, policy) = (&self.fixture.host, TrustPolicy::default());
         let collected = host.collect(self.run, &self.at.base, &policy, &redactor).await;
         let done = match collected {
             Ok(Collected::Changes(set)) => {
@@ -218,13 +218,13 @@ impl<'a> Case<'a> {
 
     /// Commits and pushes, and holds what arrived against what was left in the workspace.
     async fn publish(&mut self, set: &ChangeSet, mut left: Files, before: Refs) {
-        let (host, base) = (&self.bench.host, &self.at.base);
+        let (host, base) = (&self.fixture.host, &self.at.base);
         let branch = BranchName::new("claude/x").unwrap();
         let patch = host.patch(self.run, set).await.unwrap();
         let author = BotIdentity {
             id: 9,
             login: "ccc-app[bot]".to_owned(),
-            app: Some(self.bench.emulator.app_id()),
+            app: Some(self.fixture.emulator.app_id()),
             email: "9+ccc-app[bot]@users.example.com".to_owned(),
         };
         let date = Timestamp::from_second(1_700_000_000).unwrap();
@@ -277,7 +277,7 @@ impl<'a> Case<'a> {
     /// The pushes that the remote took so far from the holder of a publishing token.
     fn pushes(&self) -> usize {
         let path = format!("/octo/{}.git/git-receive-pack", self.repo.name);
-        let calls = self.bench.emulator.calls();
+        let calls = self.fixture.emulator.calls();
         calls.iter().filter(|call| call.path == path && call.status == Some(200)).count()
     }
 }

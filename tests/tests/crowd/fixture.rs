@@ -1,14 +1,14 @@
-//! A workbench: a pipeline over containers of a real engine, real git, and a host in memory.
+//! A pipeline over containers of a real engine, real git, and a host in memory.
 
 use std::ops::RangeBounds;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ccc_core::event::{Actor, IssueEvent, IssueSnapshot, Trigger};
 use ccc_core::pipeline::{Pipeline, RunReport};
-use ccc_core::testing::{FakeHost, has_part};
+use ccc_core::testing::{FakeHost, git, has_part};
 use ccc_core::vcs::Permission;
 use ccc_core::{CancellationToken, Clock as _, Outcome, SystemClock};
 use ccc_runner::{DockerRunner, ScriptedAgent, Workspaces};
@@ -26,7 +26,7 @@ summary = "It is two."
 write = { path = "answer.txt", content = "2\n" }
 "#;
 
-pub(crate) struct Bench {
+pub(crate) struct Fixture {
     pipeline: Pipeline,
     pub(crate) runner: Arc<DockerRunner>,
     pub(crate) engine: Engine,
@@ -51,21 +51,7 @@ pub(crate) fn engine() -> bool {
     has_part("docker", there, "run .ci/engine and images/build")
 }
 
-fn git(dir: &Path, args: &[&str]) -> String {
-    let output = Command::new("git")
-        .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
-        .args(["-c", "init.defaultBranch=main"])
-        .args(args)
-        .current_dir(dir)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-impl Bench {
+impl Fixture {
     pub(crate) async fn new(workspaces: Workspaces) -> Self {
         let dir = TempDir::new().unwrap();
         let (remote, data, state) =

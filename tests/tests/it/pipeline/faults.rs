@@ -3,7 +3,7 @@
 use ccc_core::testing::{Fault, Faults};
 use ccc_core::{ErrorKind, Outcome, Stage};
 
-use super::bench::{Bench, fixing_agent};
+use super::fixture::{Fixture, fixing_agent};
 
 const WAYS: [Fault; 5] = [
     Fault::Fail(ErrorKind::Unavailable),
@@ -46,9 +46,9 @@ fn expected(calls: &[&str], n: usize, fault: Fault) -> Option<Stage> {
 
 async fn check(calls: &[&'static str], n: usize, fault: Fault) {
     let name = calls[n];
-    let bench = Bench::with(fixing_agent(), Faults::at(n, fault), &|_| {}).await;
-    let report = bench.run().await;
-    bench.pipeline.settled().await;
+    let fixture = Fixture::with(fixing_agent(), Faults::at(n, fault), &|_| {}).await;
+    let report = fixture.run().await;
+    fixture.pipeline.settled().await;
     let what = format!("call {n} {name} {fault:?}: {report:?}");
     let stage = match &report.outcome {
         Outcome::Failed { stage, .. } => Some(*stage),
@@ -56,9 +56,9 @@ async fn check(calls: &[&'static str], n: usize, fault: Fault) {
         other => panic!("{what}: {other:?}"),
     };
     assert_eq!(stage, expected(calls, n, fault), "{what}");
-    assert_eq!(bench.faults.count("container_runner.destroy"), 1, "{what}");
+    assert_eq!(fixture.faults.count("container_runner.destroy"), 1, "{what}");
     let about_tokens = matches!(name, "vcs_host.access" | "vcs_host.release");
-    let left = bench.left_over();
+    let left = fixture.left_over();
     assert!(
         left.is_empty() || (about_tokens && left.iter().all(|l| l.starts_with("token"))),
         "{what}: {left:?}"
@@ -68,9 +68,9 @@ async fn check(calls: &[&'static str], n: usize, fault: Fault) {
         name == "container_runner.destroy" || cleanup_lost_a_token(calls, n, name),
         "{what}"
     );
-    assert!(bench.branches().len() <= 1 && bench.host.pull_requests().len() <= 1, "{what}");
-    assert_eq!(bench.observer.stages(), bench.observer.finished_stages(), "{what}");
-    let comments = bench.host.comment_bodies(42);
+    assert!(fixture.branches().len() <= 1 && fixture.host.pull_requests().len() <= 1, "{what}");
+    assert_eq!(fixture.observer.stages(), fixture.observer.finished_stages(), "{what}");
+    let comments = fixture.host.comment_bodies(42);
     assert!(comments.len() <= 1, "{what}: {comments:?}");
     if report.report.is_ok() {
         let last = comments.last().map_or("", String::as_str);
@@ -87,7 +87,7 @@ fn cleanup_lost_a_token(calls: &[&str], n: usize, name: &str) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whatever_goes_wrong_nothing_is_left() {
     // spec: P2, P3, P4, P5
-    let calm = Bench::new().await;
+    let calm = Fixture::new().await;
     let report = calm.run().await;
     assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
     let calls = calm.faults.calls();
@@ -113,15 +113,15 @@ async fn whatever_goes_wrong_nothing_is_left() {
 async fn an_agent_that_hangs_runs_into_its_limits() {
     // spec: X14a, X14b
     for (wall, idle, words) in [(20, 600, "longer than 20 s"), (600, 20, "silent for 20 s")] {
-        let calm = Bench::new().await;
+        let calm = Fixture::new().await;
         let _ = calm.run().await;
         let n = calm.faults.calls().iter().position(|call| *call == "container.exec").unwrap();
-        let bench = Bench::with(fixing_agent(), Faults::at(n, Fault::Hang), &|limits| {
+        let fixture = Fixture::with(fixing_agent(), Faults::at(n, Fault::Hang), &|limits| {
             limits.agent.wall = std::time::Duration::from_secs(wall);
             limits.agent.idle = std::time::Duration::from_secs(idle);
         })
         .await;
-        let report = bench.run().await;
+        let report = fixture.run().await;
         assert!(
             matches!(
                 &report.outcome,
@@ -138,14 +138,14 @@ async fn an_agent_that_hangs_runs_into_its_limits() {
 async fn an_agent_that_is_alive_is_not_silent() {
     // spec: X14b
     let pause = std::time::Duration::from_millis(300);
-    let bench = Bench::with(fixing_agent().beats(8, pause), Faults::none(), &|limits| {
-        // A second, on the bench's clock.
+    let fixture = Fixture::with(fixing_agent().beats(8, pause), Faults::none(), &|limits| {
+        // A second, on the fixture's clock.
         limits.agent.idle = std::time::Duration::from_secs(20);
         limits.agent.wall = std::time::Duration::from_secs(600);
     })
     .await;
-    let report = bench.run().await;
+    let report = fixture.run().await;
     assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
-    let shown = format!("{:?}", bench.observer.events());
+    let shown = format!("{:?}", fixture.observer.events());
     assert!(shown.contains("Edited") && !shown.contains("Alive"), "{shown}");
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use ccc_core::observe::{Event, EventKind};
 use ccc_core::{CancellationToken, Observer, Outcome, Stage};
 
-use super::bench::Bench;
+use super::fixture::Fixture;
 
 /// Pulls the trigger when a stage begins.
 #[derive(Debug)]
@@ -26,33 +26,33 @@ impl Observer for Tripwire {
     }
 }
 
-async fn bench(stage: Stage) -> (Bench, CancellationToken, Arc<Tripwire>) {
+async fn fixture(stage: Stage) -> (Fixture, CancellationToken, Arc<Tripwire>) {
     let trigger = CancellationToken::new();
     let wire = Arc::new(Tripwire { stage, trigger: trigger.clone(), seen: Mutex::default() });
-    let bench = Bench::observed_by(Arc::clone(&wire) as _).await;
-    (bench, trigger, wire)
+    let fixture = Fixture::observed_by(Arc::clone(&wire) as _).await;
+    (fixture, trigger, wire)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_run_says_where_it_was_and_leaves_nothing() {
     // spec: P2, P3, P4, P5
     for stage in &Stage::ALL[1..8] {
-        let (bench, trigger, _) = bench(*stage).await;
-        let report = bench.pipeline.run(bench.event.clone(), &trigger).await.unwrap();
+        let (fixture, trigger, _) = fixture(*stage).await;
+        let report = fixture.pipeline.run(fixture.event.clone(), &trigger).await.unwrap();
         assert_eq!(report.outcome, Outcome::Cancelled { stage: *stage });
         report.cleanup.unwrap();
-        assert_eq!(bench.faults.count("container_runner.destroy"), 1, "{stage}");
-        assert_eq!(bench.left_over(), Vec::<String>::new(), "{stage}");
-        let comments = bench.host.comment_bodies(42);
+        assert_eq!(fixture.faults.count("container_runner.destroy"), 1, "{stage}");
+        assert_eq!(fixture.left_over(), Vec::<String>::new(), "{stage}");
+        let comments = fixture.host.comment_bodies(42);
         assert!(comments.iter().all(|text| text.contains("cancelled at")), "{stage}: {comments:?}");
         assert_eq!(comments.len(), 1, "{stage}");
     }
     // From Report on there is nothing to cancel any more.
     for stage in [Stage::Report, Stage::Cleanup] {
-        let (bench, trigger, _) = bench(stage).await;
-        let report = bench.pipeline.run(bench.event.clone(), &trigger).await.unwrap();
+        let (fixture, trigger, _) = fixture(stage).await;
+        let report = fixture.pipeline.run(fixture.event.clone(), &trigger).await.unwrap();
         assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
-        assert_eq!(bench.left_over(), Vec::<String>::new(), "{stage}");
+        assert_eq!(fixture.left_over(), Vec::<String>::new(), "{stage}");
     }
 }
 
@@ -60,16 +60,16 @@ async fn a_cancelled_run_says_where_it_was_and_leaves_nothing() {
 async fn a_dropped_run_leaves_nothing() {
     // spec: P3
     for stage in &Stage::ALL[1..] {
-        let (bench, trigger, wire) = bench(*stage).await;
+        let (fixture, trigger, wire) = fixture(*stage).await;
         let never = CancellationToken::new();
         tokio::select! {
             biased;
             () = trigger.cancelled() => {}
-            _ = bench.pipeline.run(bench.event.clone(), &never) => {}
+            _ = fixture.pipeline.run(fixture.event.clone(), &never) => {}
         }
-        bench.pipeline.settled().await;
-        assert_eq!(bench.faults.count("container_runner.destroy"), 1, "{stage}");
-        assert_eq!(bench.left_over(), Vec::<String>::new(), "{stage}");
+        fixture.pipeline.settled().await;
+        assert_eq!(fixture.faults.count("container_runner.destroy"), 1, "{stage}");
+        assert_eq!(fixture.left_over(), Vec::<String>::new(), "{stage}");
         let cleanups = wire.seen.lock().unwrap().iter().filter(|s| **s == Stage::Cleanup).count();
         assert_eq!(cleanups, 1, "{stage}");
     }
@@ -78,17 +78,17 @@ async fn a_dropped_run_leaves_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_process_left_is_swept() {
     // spec: P8
-    let (bench, ..) = bench(Stage::Accept).await;
-    let now = bench.pipeline.clock().now();
+    let (fixture, ..) = fixture(Stage::Accept).await;
+    let now = fixture.pipeline.clock().now();
     let (dead, alive) = (ccc_core::RunId::new(now).unwrap(), ccc_core::RunId::new(now).unwrap());
     for run in [dead, alive] {
-        let workspace = bench.data.join("runs").join(run.to_string());
+        let workspace = fixture.data.join("runs").join(run.to_string());
         std::fs::create_dir(&workspace).unwrap();
         let spec = ccc_core::container::ContainerSpec::new(&workspace);
-        bench.pipeline.runner().spawn(run, &spec).await.unwrap();
+        fixture.pipeline.runner().spawn(run, &spec).await.unwrap();
     }
-    assert_eq!(bench.pipeline.sweep(&[alive]).await.unwrap(), [dead]);
-    assert_eq!(bench.runner.destroyed(), [dead]);
-    assert!(!bench.data.join("runs").join(dead.to_string()).exists());
-    assert!(bench.data.join("runs").join(alive.to_string()).exists());
+    assert_eq!(fixture.pipeline.sweep(&[alive]).await.unwrap(), [dead]);
+    assert_eq!(fixture.runner.destroyed(), [dead]);
+    assert!(!fixture.data.join("runs").join(dead.to_string()).exists());
+    assert!(fixture.data.join("runs").join(alive.to_string()).exists());
 }

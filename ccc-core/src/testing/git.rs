@@ -1,0 +1,37 @@
+//! Plain git for tests.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Runs `git` in `dir` and returns its trimmed output.
+///
+/// The configuration of the user and of the system is ignored. Commits have a fixed author, and a
+/// new repository's branch is `main`.
+///
+/// # Panics
+/// When git cannot be started, fails, or prints text that is not UTF-8.
+#[track_caller]
+pub fn git(dir: &Path, args: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
+        .args(["-c", "init.defaultBranch=main"])
+        .args(args)
+        .current_dir(dir)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_INDEX_FILE")
+        .output();
+    let output = match output {
+        Ok(output) => output,
+        Err(e) => panic!("git does not start: {e}"),
+    };
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {args:?}: {errors}");
+    match String::from_utf8(output.stdout) {
+        Ok(text) => text.trim().to_owned(),
+        Err(e) => panic!("git {args:?}: {e}"),
+    }
+}

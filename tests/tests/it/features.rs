@@ -1,0 +1,112 @@
+//! The dependencies of each crate with each of its features: a part brings nothing of another.
+
+use std::collections::BTreeSet;
+
+use ccc_tests::architecture::crates;
+
+use crate::architecture::try_cargo;
+
+/// A dependency tree, and what is asked of it.
+struct Case {
+    /// The package and its features, as arguments to `cargo tree`.
+    what: &'static str,
+    /// The crates that the tree must not hold; `ccc*` is every crate of the workspace but the
+    /// package.
+    without: &'static [&'static str],
+    /// The most crates that it may hold, the package included.
+    most: usize,
+}
+
+const MANY: usize = usize::MAX;
+
+/// A line is a case.
+#[rustfmt::skip]
+const CASES: &[Case] = &[
+    Case { what: "-p ccc-core --no-default-features", without: &["rustix"], most: 39 },
+    Case { what: "-p ccc-core", without: &["tempfile", "mockall"], most: 39 },
+    Case { what: "-p ccc-core --no-default-features --features git", without: &["tempfile", "mockall"], most: 50 },
+    Case { what: "-p ccc-runner --no-default-features --features subprocess", without: &["bollard", "axum", "tar"], most: MANY },
+    Case { what: "-p ccc-store --no-default-features", without: &["argon2", "aes-gcm", "reqwest"], most: MANY },
+    Case { what: "-p ccc-store --no-default-features --features file", without: &["reqwest"], most: MANY },
+    Case { what: "-p ccc-github --no-default-features", without: &["axum"], most: MANY },
+    Case { what: "-p github-emulator", without: &["ccc*"], most: MANY },
+    Case { what: "-p ccc-core --all-features", without: &["github-emulator"], most: MANY },
+    Case { what: "-p ccc-github --all-features", without: &["github-emulator"], most: MANY },
+    Case { what: "-p ccc-runner --all-features", without: &["github-emulator"], most: MANY },
+    Case { what: "-p ccc-store --all-features", without: &["github-emulator"], most: MANY },
+];
+
+/// The cases that do not hold yet, by their first field. A case that holds must leave the list, and
+/// an empty list is the goal.
+const NOT_YET: &[&str] = &[
+    "-p ccc-runner --no-default-features --features subprocess",
+    "-p ccc-store --no-default-features",
+    "-p ccc-store --no-default-features --features file",
+    "-p github-emulator",
+];
+
+/// Returns what is wrong with a tree (`cargo tree -e normal --prefix none`).
+fn problems(case: &Case, tree: &str) -> Vec<String> {
+    let found = crates(tree);
+    let package = tree.split(' ').next().unwrap_or_default();
+    let names: BTreeSet<&str> =
+        found.iter().map(|line| line.split(' ').next().unwrap_or_default()).collect();
+    let is = |name: &str, rule: &str| match rule.strip_suffix('*') {
+        Some(start) => name != package && (name == start || name.starts_with(&format!("{start}-"))),
+        None => name == rule,
+    };
+    let mut problems: Vec<String> = names
+        .iter()
+        .filter(|name| case.without.iter().any(|rule| is(name, rule)))
+        .map(|name| format!("{}: depends on {name}", case.what))
+        .collect();
+    if found.len() > case.most {
+        problems.push(format!("{}: {} crates, not {}", case.what, found.len(), case.most));
+    }
+    problems
+}
+
+fn tree(what: &str) -> Result<String, String> {
+    let mut arguments = vec!["tree", "-e", "normal", "--prefix", "none", "--locked"];
+    arguments.extend(what.split(' '));
+    try_cargo(&arguments)
+}
+
+#[test]
+fn a_part_brings_nothing_of_another() {
+    // spec: A4
+    let mut wrong = Vec::new();
+    for case in CASES {
+        let found = match tree(case.what) {
+            Ok(tree) => {
+                println!("{:4} crates: {}", crates(&tree).len(), case.what);
+                problems(case, &tree)
+            }
+            Err(problem) => vec![problem],
+        };
+        match (NOT_YET.contains(&case.what), found.is_empty()) {
+            (true, true) => wrong.push(format!("{}: holds; take it out of NOT_YET", case.what)),
+            (false, false) => wrong.extend(found),
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for name in NOT_YET {
+        assert!(CASES.iter().any(|case| case.what == *name), "NOT_YET: {name} is no case");
+    }
+}
+
+#[test]
+fn a_tree_with_too_much_in_it_is_found() {
+    for (without, most, expected) in [
+        (&["axum"][..], 3, ""),
+        (&["bollard"], 3, "x: depends on bollard"),
+        (&["ccc*"], 3, "x: depends on ccc-core"),
+        (&["ccc"], 3, ""),
+        (&[], 2, "x: 3 crates, not 2"),
+    ] {
+        let case = Case { what: "x", without, most };
+        let tree = "ccc-x v1 (/x)\nbollard v1\nccc-core v1 (/y)\nbollard v1 (*)\n";
+        assert_eq!(problems(&case, tree).join("; "), expected);
+    }
+}
