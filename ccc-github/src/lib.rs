@@ -3,8 +3,6 @@
 mod admin;
 mod apps;
 mod client;
-#[cfg(feature = "emulator")]
-pub mod emulator;
 mod endpoints;
 mod fault;
 mod host;

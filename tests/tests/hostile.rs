@@ -9,6 +9,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "../emulated/mod.rs"]
+mod emulated;
+
 mod hostile {
     mod bench;
     mod content;

@@ -7,6 +7,7 @@ pub mod config;
 mod demo;
 mod doctor;
 mod emulate;
+mod emulated;
 mod git;
 mod health;
 mod http;

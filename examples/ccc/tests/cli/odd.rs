@@ -1,6 +1,6 @@
 //! What becomes of a run when the host is not as one hopes: what a person reads, and what is left.
 
-use ccc_github::emulator::Fault;
+use github_emulator::Fault;
 
 use super::support::{Site, git};
 
@@ -166,7 +166,7 @@ async fn a_branch_that_somebody_took_is_left_to_them() {
     let greeting = site.comments()[0].clone();
     let run = greeting.split('`').nth(1).unwrap().to_owned();
     let branch = format!("claude/issue-1-{}", &run[run.len() - 8..]);
-    site.github.write_file(&site.repo, &branch, ("theirs", b"theirs")).await.unwrap();
+    site.github.write_file(&site.repo, &branch, "theirs", b"theirs").await.unwrap();
     std::fs::write(&go, "").unwrap();
     site.until("the refusal is told", |site| {
         site.comments().iter().any(|text| text.contains("taken by somebody else"))
