@@ -40,7 +40,8 @@ pub(crate) fn usual_events() -> Vec<String> {
     ["issues", "issue_comment", "pull_request"].map(str::to_owned).to_vec()
 }
 
-/// The description that a GitHub App is made from (GitHub docs, "Registering a GitHub App from a manifest").
+/// The description that a GitHub App is made from (GitHub docs, "Registering a GitHub App from a
+/// manifest").
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Manifest {
     pub(crate) name: Option<String>,

@@ -51,8 +51,8 @@ impl Caller {
         }
     }
 
-    /// Returns the name and the size of the hourly budget that a request is counted in (GitHub docs,
-    /// "Rate limits for the REST API").
+    /// Returns the name and the size of the hourly budget that a request is counted in (GitHub
+    /// docs, "Rate limits for the REST API").
     pub(crate) fn budget(&self, state: &State, limit: u64) -> (String, u64) {
         match self {
             Self::Nobody | Self::Refused(_) => ("nobody".to_owned(), limit.min(60)),

@@ -32,8 +32,8 @@ impl Emulator {
     /// Starts an emulator. It needs a tokio runtime, and `git` on the `PATH`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a key that does not parse; [`ErrorKind::Unavailable`] when the
-    /// address is taken or the directory cannot be made.
+    /// [`ErrorKind::InvalidInput`] for a key that does not parse; [`ErrorKind::Unavailable`] when
+    /// the address is taken or the directory cannot be made.
     pub async fn start(config: EmulatorConfig) -> Result<Self> {
         let key = KeyPair::new(config.private_key.clone()).await?;
         let unavailable = |what: String| {
@@ -103,8 +103,8 @@ impl Emulator {
     /// repository, or else one commit with the files of that directory.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] for a name that is taken; [`ErrorKind::InvalidInput`] for one that
-    /// no repository can have; [`ErrorKind::Unavailable`] when git fails.
+    /// [`ErrorKind::AlreadyExists`] for a name that is taken; [`ErrorKind::InvalidInput`] for one
+    /// that no repository can have; [`ErrorKind::Unavailable`] when git fails.
     pub async fn add_repository(&self, owner: &str, name: &str, seed: &Path) -> Result<RepoRef> {
         seed::add_repository(&self.inner, owner, name, Some(seed)).await
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 /// use github_emulator::Fault;
 ///
 /// // The second and third pull request are opened, and the answers get lost.
-/// let lost = Fault::on("POST", "/repos/octo/hello/pulls").cut().after_the_effect().skip(1).times(2);
+/// let lost = Fault::on("POST", "/repos/octo/hello/pulls").cut().after_the_effect();
+/// let lost = lost.skip(1).times(2);
 /// // One answer comes late, any number of them come as HTML.
 /// let late = Fault::on("GET", "/repos/*/*").delay(Duration::from_secs(3));
 /// let html = Fault::on("*", "/app").body(200, "text/html", "<html>").times(usize::MAX);
@@ -47,8 +48,8 @@ pub(crate) enum FaultEffect {
 }
 
 impl Fault {
-    /// Creates a fault that answers 500, once, without the effect, to requests with this method (`*`
-    /// for any) whose path starts with these segments; `*` stands for any segment.
+    /// Creates a fault that answers 500, once, without the effect, to requests with this method
+    /// (`*` for any) whose path starts with these segments; `*` stands for any segment.
     pub fn on(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),
@@ -113,7 +114,7 @@ impl Fault {
         self
     }
 
-    /// Leaves out that many matching requests first.
+    /// Leaves that many matching requests alone first.
     pub fn skip(mut self, requests: usize) -> Self {
         self.skip = requests;
         self

@@ -46,7 +46,8 @@ impl Authorized<'_> {
         self.state.repo_mut(self.id).ok_or_else(Failure::not_found)
     }
 
-    /// Checks that a signed-in person has at least this role. The rights of an App are in its token.
+    /// Checks that a signed-in person has at least this role. The rights of an App are in its
+    /// token.
     pub(crate) fn require(&self, request: &ApiRequest, least: Permission) -> Result<(), Failure> {
         let Caller::Person(person) = &request.caller else { return Ok(()) };
         let known = self.repo()?.permissions.get(&person.login.to_ascii_lowercase());

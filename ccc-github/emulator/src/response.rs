@@ -32,7 +32,8 @@ pub(crate) fn nothing() -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// Answers with one page of a list, and with links to the others (GitHub docs, "Using pagination in the REST API").
+/// Answers with one page of a list, and with links to the others (GitHub docs, "Using pagination in
+/// the REST API").
 pub(crate) fn page(request: &ApiRequest, all: &[Value]) -> Answer {
     let (shown, headers) = cut(request, all);
     let body = Value::from(shown.to_vec());

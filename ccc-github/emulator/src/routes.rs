@@ -29,7 +29,7 @@ macro_rules! routes {
     };
 }
 
-/// Every route. The first one that matches is taken.
+/// The routes of the REST API. The first match wins.
 pub(crate) const ROUTES: &[Route] = routes! {
     GET "/app" app::show;
     GET "/apps/{app_slug}" app::show_by_slug;

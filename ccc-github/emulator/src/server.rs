@@ -1,7 +1,7 @@
 //! The listener: every request is recorded, dispatched and dated.
 //!
-//! `axum::serve` does not fit: a fault may end a connection without an answer, and its services cannot
-//! fail.
+//! `axum::serve` does not fit: a fault may end a connection without an answer, and its services
+//! cannot fail.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -45,7 +45,8 @@ impl Emulator {
         self.change_issue(repo, number, |issue| issue.place = Place::Deleted);
     }
 
-    /// Moves an issue to another repository; returns its number there. The former address redirects.
+    /// Moves an issue to another repository; returns its number there. The former address
+    /// redirects.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when one of them does not exist.
@@ -107,8 +108,8 @@ impl Emulator {
         });
     }
 
-    /// Gives it to another account; the former address redirects. Whether the App is there is another
-    /// matter.
+    /// Transfers a repository to another account. The former address redirects. The App has to be
+    /// installed on that account, too, to have access.
     pub fn transfer(&self, repo: &RepoRef, owner: &str) {
         self.add_user(owner, ActorKind::User);
         self.change(repo, |found| {
@@ -192,8 +193,8 @@ impl Emulator {
         })
     }
 
-    /// Commits a file to a branch, which is made from the default one if it does not exist; returns the
-    /// id of the commit.
+    /// Commits a file to a branch, which is made from the default one if it does not exist; returns
+    /// the id of the commit.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable) when git fails.

@@ -155,9 +155,9 @@ async fn cgi_head(out: &mut BufReader<ChildStdout>) -> std::io::Result<(StatusCo
 /// The rest of an answer: output, child, and what was pushed to.
 type Rest = (BufReader<ChildStdout>, Child, Option<(Arc<Inner>, u64)>);
 
-/// Reads the next part of the answer. The child is part of the stream, so that it is killed when the
-/// answer is dropped. After a push, pull requests are updated before the answer ends, so that the
-/// client finds them up to date.
+/// Reads the next part of the answer. The child is part of the stream, so that it is killed when
+/// the answer is dropped. After a push, pull requests are updated before the answer ends, so that
+/// the client finds them up to date.
 async fn next_chunk((mut out, mut child, pushed): Rest) -> Option<(std::io::Result<Bytes>, Rest)> {
     let mut chunk = bytes::BytesMut::with_capacity(64 * 1024);
     match out.read_buf(&mut chunk).await {

@@ -1,4 +1,4 @@
-//! Actions of people, as a test or a demo has them made.
+//! Actions of people, as a test or a demo triggers them.
 
 use serde_json::json;
 
@@ -21,11 +21,12 @@ fn known(state: &State, login: &str) -> Result<Actor> {
 }
 
 impl Emulator {
-    /// Opens an issue and delivers `issues.opened`; returns its number when the delivery was answered.
+    /// Opens an issue and delivers `issues.opened`; returns its number when the delivery was
+    /// answered.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for an account or a repository that does not exist. The result of the
-    /// delivery is in [`deliveries`](Self::deliveries).
+    /// [`ErrorKind::NotFound`] for an account or a repository that does not exist. The result of
+    /// the delivery is in [`deliveries`](Self::deliveries).
     pub async fn open_issue(
         &self,
         repo: &RepoRef,

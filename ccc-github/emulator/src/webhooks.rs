@@ -32,7 +32,7 @@ pub(crate) struct PendingDelivery {
 }
 
 impl PendingDelivery {
-    /// A delivery to an App that need not be subscribed, such as `ping` and `installation`.
+    /// Creates a delivery to an App that need not be subscribed, such as `ping` and `installation`.
     pub(crate) fn to_app(
         app: u64,
         installation: Option<u64>,
@@ -67,8 +67,8 @@ impl PendingDelivery {
     }
 }
 
-/// Returns a delivery for each App that is subscribed to the event and has a working installation on
-/// the repository.
+/// Returns a delivery for each App that is subscribed to the event and has a working installation
+/// on the repository.
 pub(crate) fn to_apps(
     state: &State,
     repo: u64,

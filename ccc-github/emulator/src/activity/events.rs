@@ -9,7 +9,8 @@ use crate::render::{self, merge};
 use crate::state::{Inner, State};
 use crate::webhooks::{PendingDelivery, to_apps};
 
-/// Returns the deliveries of `issues` or `pull_request` for an action on an issue or a pull request.
+/// Returns the deliveries of `issues` or `pull_request` for an action on an issue or a pull
+/// request.
 pub(crate) fn issue_event(
     inner: &Inner,
     state: &State,

@@ -22,7 +22,8 @@ pub(crate) async fn show_by_slug(request: ApiRequest) -> Answer {
     ok(&render::app(&request.inner, &state, app.ok_or_else(Failure::not_found)?))
 }
 
-/// Answers with an App's credentials, once for each code (GitHub docs, "Registering a GitHub App from a manifest").
+/// Answers with an App's credentials, once for each code (GitHub docs, "Registering a GitHub App
+/// from a manifest").
 pub(crate) async fn convert(request: ApiRequest) -> Answer {
     let mut state = request.inner.state();
     let id = state.codes.remove(request.path_param("code")).ok_or_else(Failure::not_found)?;

@@ -63,7 +63,8 @@ fn list(request: &ApiRequest, target: Target) -> Answer {
     page(request, &all)
 }
 
-/// Answers 201 to a new reaction, and 200 to one that exists (GitHub docs, "Create reaction for an issue").
+/// Answers 201 to a new reaction, and 200 to one that exists (GitHub docs, "Create reaction for an
+/// issue").
 fn add(request: &ApiRequest, target: Target) -> Answer {
     let content = request.text("content").unwrap_or_default();
     if !REACTIONS.contains(&content) {

@@ -16,7 +16,8 @@ fn git(request: &ApiRequest, write: bool) -> Result<Git, Failure> {
     Ok(request.git())
 }
 
-/// Returns the git repository as [`git`] does, unless it is empty (GitHub docs, "Get a reference": 409).
+/// Returns the git repository as [`git`] does, unless it is empty (GitHub docs, "Get a reference":
+/// 409).
 async fn git_with_refs(request: &ApiRequest, write: bool) -> Result<Git, Failure> {
     let git = git(request, write)?;
     if git.refs("refs/").await.is_empty() {

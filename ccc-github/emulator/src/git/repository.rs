@@ -14,7 +14,7 @@ pub(crate) struct Git {
 }
 
 impl Git {
-    /// The repository of this number, below the data directory.
+    /// Returns the repository of this number, below the data directory.
     pub(crate) fn new(data_dir: &Path, repo: u64) -> Self {
         Self { dir: data_dir.join(format!("{repo}.git")) }
     }

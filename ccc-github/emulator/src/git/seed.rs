@@ -12,8 +12,8 @@ use crate::git::repository::Git;
 const PRE_RECEIVE: &str = include_str!("pre-receive.sh");
 
 impl Git {
-    /// Makes the bare repository: a clone of `seed`, or one commit with its files, or without a seed
-    /// an empty one. Returns the name of its default branch.
+    /// Makes the bare repository: a clone of `seed`, or one commit with its files, or without a
+    /// seed an empty one. Returns the name of its default branch.
     pub(crate) async fn seed(&self, seed: Option<&Path>) -> Result<String> {
         match seed.map(|seed| (seed, seed.join(".git").exists() || seed.join("HEAD").exists())) {
             Some((seed, true)) => {

@@ -1,5 +1,5 @@
-//! Apps: made from a manifest, installed, suspended, uninstalled (GitHub docs, "Registering a GitHub
-//! App from a manifest").
+//! Apps: made from a manifest, installed, suspended, uninstalled (GitHub docs, "Registering a
+//! GitHub App from a manifest").
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,8 +39,8 @@ fn wrong(why: &str) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, document("Manifest", &body)).into_response()
 }
 
-/// Shows the manifest and asks for a confirmation; once confirmed on the emulator's own page, makes the
-/// App and redirects with a code.
+/// Shows the manifest and asks for a confirmation; once confirmed on the emulator's own page, makes
+/// the App and redirects with a code.
 pub(crate) async fn create(
     inner: &Inner,
     query: &HashMap<String, String>,

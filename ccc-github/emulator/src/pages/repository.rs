@@ -54,7 +54,8 @@ pub(crate) fn headed(inner: &Inner, id: u64) -> Option<(Markup, String)> {
     Some((head(repo), repo.full_name()))
 }
 
-/// Returns the revision that a path begins with, and the rest: branches have slashes in their names.
+/// Returns the revision that a path begins with, and the rest: branches have slashes in their
+/// names.
 async fn split(git: &Git, path: &str) -> Option<(String, String)> {
     let parts: Vec<_> = path.split('/').collect();
     for end in 1..=parts.len().min(MAX_DEPTH) {

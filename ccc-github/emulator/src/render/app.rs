@@ -35,7 +35,8 @@ pub(crate) fn installation(inner: &Inner, state: &State, found: &Installation) -
     let id = found.id;
     let account = state.user(&found.account);
     let app = state.app(found.app);
-    // Accounts of persons and of enterprises in one: GitHub's description of the list asks for both.
+    // Accounts of persons and of enterprises in one: GitHub's description of the list asks for
+    // both.
     let shown = account.map(|account| {
         merge(
             user(inner, account),

@@ -9,8 +9,8 @@ use crate::model::Repo;
 use crate::render::json::merge;
 use crate::state::Inner;
 
-/// Renders a file as `GET …/contents/{path}` shows it; without `bytes`, a directory. GitHub leaves the content of files above 1 MiB out
-/// (GitHub docs, "Get repository content").
+/// Renders a file as `GET …/contents/{path}` shows it; without `bytes`, a directory. GitHub leaves
+/// the content of files above 1 MiB out (GitHub docs, "Get repository content").
 pub(crate) fn content(
     inner: &Inner,
     repo: &Repo,
