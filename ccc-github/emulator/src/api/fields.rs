@@ -20,7 +20,7 @@ pub(crate) fn check_text(resource: &str, field: &str, text: &str) -> Result<(), 
         return Err(Failure::field(resource, field, code));
     }
     if text.chars().count() > MAX_TEXT {
-        let why = format!("{field} is too long (maximum is {} characters)", MAX_TEXT);
+        let why = format!("{field} is too long (maximum is {MAX_TEXT} characters)");
         return Err(Failure::custom(resource, &why));
     }
     Ok(())
