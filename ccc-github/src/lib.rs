@@ -3,8 +3,6 @@
 mod accounts;
 mod app_config;
 mod client;
-#[cfg(feature = "emulator")]
-pub mod emulator;
 mod endpoints;
 mod errors;
 mod host;

@@ -13,15 +13,14 @@ use std::time::Duration;
 
 use ccc::{Service, router};
 use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
-use ccc_core::event::{ActorKind, RepoRef};
 use ccc_core::observe::{Event, EventKind};
 use ccc_core::pipeline::Pipeline;
-use ccc_core::vcs::Permission;
 use ccc_core::{CancellationToken, Clock, Observer, Outcome, Stage, SystemClock};
-use ccc_github::emulator::{Emulator, EmulatorConfig};
 use ccc_github::{AppKey, GitHub, RateLimits, Secrets, Webhook};
 use ccc_runner::{ScriptedAgent, SubprocessRunner};
 use ccc_store::{MemoryCredentialStore, MemoryRunStore};
+use github_emulator::secrecy::ExposeSecret as _;
+use github_emulator::{ActorKind, Emulator, EmulatorConfig, Permission, RepoRef};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use script::Script;
@@ -182,12 +181,15 @@ async fn github(dir: &Path) -> Result<(Emulator, RepoRef)> {
 
 fn service(dir: &Path, emulator: &Emulator, told: UnboundedSender<Event>) -> Result<Service> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let key = AppKey::from_pem(&emulator.private_key_pem())?;
+    let key = AppKey::from_pem(&emulator.private_key_pem().expose_secret().into())?;
     let github = GitHub::builder(emulator.app_id(), key, Arc::clone(&clock))
         .api_url(emulator.api_url())
         .rate_limits(RateLimits::unlimited())
         .build()?;
-    let webhook = Webhook::new(Secrets::new([emulator.webhook_secret()])?, github.host());
+    let webhook = Webhook::new(
+        Secrets::new([emulator.webhook_secret().expose_secret().into()])?,
+        github.host(),
+    );
     let pipeline = Pipeline::builder()
         .host(Arc::new(github))
         .runner(Arc::new(SubprocessRunner::new(dir.join("data/subprocess"))?))

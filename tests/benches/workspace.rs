@@ -2,6 +2,8 @@
 //! would make without a mirror. Both over HTTP from the emulator on this machine: without the time
 //! that a network takes, which the mirror saves and the clone does not.
 
+#[path = "../emulated/mod.rs"]
+mod emulated;
 mod support;
 
 use std::path::Path;
@@ -11,10 +13,11 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use ccc_core::RunId;
 use ccc_core::git::HostGit;
 use ccc_core::vcs::{Access, Grant, Repository};
-use ccc_github::emulator::{Emulator, EmulatorConfig};
+use github_emulator::{Emulator, EmulatorConfig};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use emulated::repo_ref;
 use support::{Report, Result, Side, Stopwatch, git, scratch};
 
 /// What is left is writing the files, which a clone does too.
@@ -42,7 +45,8 @@ async fn main() -> Result<ExitCode> {
 
     let host = HostGit::open(dir.path().join("data"))?;
     let access = Access::open(Grant::Read, emulator.git_url(&repo));
-    let repository = Repository { repo, default_branch: "main".to_owned(), archived: false };
+    let repository =
+        Repository { repo: repo_ref(&repo), default_branch: "main".to_owned(), archived: false };
     let clone = dir.path().join("clone");
     let mut ours = Side::new("workspace from a warm mirror");
     let mut theirs = Side::new("git clone --depth 1");

@@ -12,7 +12,14 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("ccc-github", &["ccc-core", "ccc-github"]),
     ("ccc-store", &["ccc-core", "ccc-store"]),
     ("ccc-runner", &["ccc-core", "ccc-keeper", "ccc-runner"]),
+    ("github-emulator", &["github-emulator"]),
 ];
+
+/// Returns the directory of a room.
+#[must_use]
+pub fn directory(room: &str) -> &str {
+    if room == "github-emulator" { "ccc-github/emulator" } else { room }
+}
 
 /// Words of single adapters, which neither the core's dependencies nor its names contain.
 pub const FOREIGN: &[&str] = &[
@@ -80,10 +87,9 @@ pub fn wrong_dependencies(manifest: &Table) -> Vec<String> {
 /// anything: a path such as `.github` is data.
 #[must_use]
 pub fn wrong_names(path: &str, text: &str) -> Vec<String> {
-    let Some((room, allowed)) = ROOMS
-        .iter()
-        .find(|(room, _)| path.strip_prefix(room).is_some_and(|rest| rest.starts_with("/src/")))
-    else {
+    let Some((room, allowed)) = ROOMS.iter().find(|(room, _)| {
+        path.strip_prefix(directory(room)).is_some_and(|rest| rest.starts_with("/src/"))
+    }) else {
         return Vec::new();
     };
     let source = Source::new(text);

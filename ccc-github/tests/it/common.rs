@@ -2,20 +2,20 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ccc_core::event::{ActorKind, RepoRef};
+use ccc_core::event::RepoRef;
 use ccc_core::vcs::NewPullRequest;
 use ccc_core::{BranchName, Clock, Secret, SystemClock, async_trait};
-use ccc_github::emulator::{Emulator, EmulatorConfig};
 use ccc_github::{AppKey, GitHub};
+use github_emulator::{ActorKind, Emulator, EmulatorConfig};
 use jiff::{SignedDuration, Timestamp};
 
-/// One key for all tests: making one is slow.
-pub(crate) static KEY: LazyLock<Secret> = LazyLock::new(|| {
-    Secret::from(include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem"))
-});
+use crate::emulated::{EmulatorClock, repo_ref, secret};
+
+/// The key of all tests: making one is slow.
+pub(crate) const KEY: &str = include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem");
 
 /// A clock that is off by as much as it is told.
 #[derive(Debug, Default)]
@@ -56,7 +56,10 @@ pub(crate) struct World {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) emulator: Emulator,
     pub(crate) clock: Arc<Skewed>,
+    /// The repository, for the client.
     pub(crate) repo: RepoRef,
+    /// The same repository, for the emulator.
+    pub(crate) emulated: github_emulator::RepoRef,
 }
 
 pub(crate) async fn world() -> World {
@@ -69,24 +72,29 @@ pub(crate) async fn world_with(set_up: impl FnOnce(&mut EmulatorConfig)) -> Worl
     std::fs::create_dir(&seed).unwrap();
     std::fs::write(seed.join("README.md"), "hello\n").unwrap();
     let clock = Arc::new(Skewed::default());
-    let mut config = EmulatorConfig::new(dir.path().join("data"), Secret::from("hook secret"));
+    let mut config = EmulatorConfig::new(dir.path().join("data"), "hook secret".into());
     config.app_id = 4711;
-    config.private_key = Some(KEY.clone());
-    config.clock = Arc::<Skewed>::clone(&clock);
+    config.private_key = Some(KEY.into());
+    config.clock = Arc::new(EmulatorClock(Arc::clone(&clock)));
     set_up(&mut config);
     let emulator = Emulator::start(config).await.unwrap();
-    let repo = emulator.add_repository("octo", "hello", &seed).await.unwrap();
+    let emulated = emulator.add_repository("octo", "hello", &seed).await.unwrap();
     emulator.add_user("alice", ActorKind::User);
-    World { dir, emulator, clock, repo }
+    World { dir, emulator, clock, repo: repo_ref(&emulated), emulated }
 }
 
 impl World {
     pub(crate) fn github_with(&self, clock: Arc<dyn Clock>) -> GitHub {
-        let key = AppKey::from_pem(&self.emulator.private_key_pem()).unwrap();
+        let key = AppKey::from_pem(&self.private_key()).unwrap();
         GitHub::builder(self.emulator.app_id(), key, clock)
             .api_url(self.emulator.api_url())
             .build()
             .unwrap()
+    }
+
+    /// The private key of the App.
+    pub(crate) fn private_key(&self) -> Secret {
+        secret(&self.emulator.private_key_pem())
     }
 
     pub(crate) fn github(&self) -> GitHub {
@@ -104,7 +112,7 @@ impl World {
 
     /// A branch with a change, pushed as the run would.
     pub(crate) async fn pushed(&self, branch: &str) -> NewPullRequest {
-        self.emulator.write_file(&self.repo, branch, ("fix", branch.as_bytes())).await.unwrap();
+        self.emulator.write_file(&self.emulated, branch, "fix", branch.as_bytes()).await.unwrap();
         NewPullRequest {
             head: BranchName::new(branch).unwrap(),
             base: "main".to_owned(),

@@ -1,14 +1,14 @@
 //! GitHub keeps the contract of a VCS host.
 
 use ccc_core::BranchName;
-use ccc_core::event::{Actor, ActorKind};
+use ccc_core::SystemClock;
+use ccc_core::event::Actor;
 use ccc_core::testing::conformance::vcs_host::Fixture;
-use ccc_core::vcs::Permission;
-use ccc_core::{Secret, SystemClock};
-use ccc_github::emulator::{Emulator, EmulatorConfig};
 use ccc_github::{AppKey, GitHub, RateLimits};
+use github_emulator::{ActorKind, Emulator, EmulatorConfig, Permission};
 
 use super::common::{KEY, git};
+use super::emulated::{actor, repo_ref, secret};
 use super::outside::Judge;
 
 const BRANCH: &str = "claude/issue-1-0a1b2c3d";
@@ -35,24 +35,25 @@ pub(crate) async fn fixture(judge: Option<Judge>) -> Fixture {
         assert!(git(&seed, None, step).await.status.success(), "git {step:?}");
     }
 
-    let mut config = EmulatorConfig::new(dir.path().join("data"), Secret::from("hook secret"));
-    config.private_key = Some(KEY.clone());
+    let mut config = EmulatorConfig::new(dir.path().join("data"), "hook secret".into());
+    config.private_key = Some(KEY.into());
     config.public_url = judge.as_ref().map(|judge| judge.url.clone());
     let emulator = Emulator::start(config).await.unwrap();
-    let mut repo = emulator.add_repository("octo", "hello", &seed).await.unwrap();
+    let emulated = emulator.add_repository("octo", "hello", &seed).await.unwrap();
     let person = |login: &str, permission| -> Actor {
-        let actor = emulator.add_user(login, ActorKind::User);
-        emulator.set_permission(&repo, login, permission);
-        actor
+        let added = emulator.add_user(login, ActorKind::User);
+        emulator.set_permission(&emulated, login, permission);
+        actor(&added)
     };
     let people = (person("writer", Permission::Write), person("stranger", Permission::Read));
-    let issue = emulator.open_issue(&repo, "stranger", "It is broken", "").await.unwrap();
-    let key = AppKey::from_pem(&emulator.private_key_pem()).unwrap();
+    let issue = emulator.open_issue(&emulated, "stranger", "It is broken", "").await.unwrap();
+    let key = AppKey::from_pem(&secret(&emulator.private_key_pem())).unwrap();
     let github = GitHub::builder(emulator.app_id(), key, std::sync::Arc::new(SystemClock))
         .api_url(emulator.api_url())
         .rate_limits(RateLimits::unlimited())
         .build()
         .unwrap();
+    let mut repo = repo_ref(&emulated);
     if let Some(judge) = &judge {
         judge.judge(emulator.host());
         github.host().clone_into(&mut repo.host);

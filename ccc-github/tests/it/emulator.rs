@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use ccc_core::event::ActorKind;
-use ccc_core::vcs::{Grant, Permission};
+use ccc_core::vcs::Grant;
 use ccc_core::{Secret, VcsHost as _};
-use ccc_github::emulator::{Emulator, EmulatorConfig};
 use ccc_github::http::{Http as _, ReqwestHttp};
 use ccc_github::{AppKey, app_jwt};
+use github_emulator::secrecy::SecretString;
+use github_emulator::{ActorKind, Emulator, EmulatorConfig, Permission};
 use http::{Method, Response, StatusCode};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::common::{World, world};
+use crate::emulated::{EmulatorClock, secret};
 
 /// One request with these headers.
 async fn send(
@@ -50,9 +51,9 @@ const HTML: (&str, &str) = ("accept", "text/html");
 async fn a_jwt_is_taken_by_its_key_its_issuer_and_its_time() {
     // spec: E4
     let world = world().await;
-    let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
+    let key = AppKey::from_pem(&world.private_key()).unwrap();
     let other = world.emulator.add_app("other", "octo").await.unwrap();
-    let other = AppKey::from_pem(&other.private_key).unwrap();
+    let other = AppKey::from_pem(&secret(&other.private_key)).unwrap();
     let now = world.clock_now();
     let ask = async |app: u64, key: &AppKey, minutes: i64| {
         let jwt = app_jwt(app, key, now + SignedDuration::from_mins(minutes)).unwrap();
@@ -119,10 +120,10 @@ async fn an_hour_has_so_many_requests_and_every_answer_says_how_many_are_left() 
     // spec: E4
     let dir = tempfile::tempdir().unwrap();
     let mut world = world().await;
-    let mut config = EmulatorConfig::new(dir.path(), Secret::from("s"));
+    let mut config = EmulatorConfig::new(dir.path(), "s".into());
     config.private_key = Some(world.emulator.private_key_pem());
     config.rate_limit = 3;
-    config.clock = std::sync::Arc::clone(&world.clock) as _;
+    config.clock = std::sync::Arc::new(EmulatorClock(std::sync::Arc::clone(&world.clock)));
     world.emulator = Emulator::start(config).await.unwrap();
     world.emulator.add_user("alice", ActorKind::User);
     for left in ["2", "1", "0"] {
@@ -153,7 +154,7 @@ async fn a_list_comes_in_pages_that_name_each_other() {
     // spec: E4
     let world = world().await;
     for n in 0..5 {
-        world.emulator.open_issue(&world.repo, "alice", &format!("{n}"), "").await.unwrap();
+        world.emulator.open_issue(&world.emulated, "alice", &format!("{n}"), "").await.unwrap();
     }
     let path = "/repos/octo/hello/issues?state=all&per_page=2";
     let page =
@@ -403,15 +404,15 @@ async fn each_app_hears_what_it_subscribed_to_signed_with_its_own_secret() {
     // spec: E3
     let world = world().await;
     let second = world.emulator.add_app("second", "octo").await.unwrap();
-    let key = AppKey::from_pem(&second.private_key).unwrap();
+    let key = AppKey::from_pem(&secret(&second.private_key)).unwrap();
     let jwt = bearer(&app_jwt(second.id, &key, world.clock_now()).unwrap());
     // Nobody listens there; what was tried is written down all the same.
     world.emulator.set_webhook_url("http://127.0.0.1:1/first");
     let body = json!({ "url": "http://127.0.0.1:1/second" }).to_string();
     send(&world, Method::PATCH, "/app/hook/config", &[("authorization", &jwt)], body).await;
-    world.emulator.set_permission(&world.repo, "alice", Permission::Write);
-    let number = world.emulator.open_issue(&world.repo, "alice", "t", "b").await.unwrap();
-    world.emulator.comment(&world.repo, number, "alice", "c").await.unwrap();
+    world.emulator.set_permission(&world.emulated, "alice", Permission::Write);
+    let number = world.emulator.open_issue(&world.emulated, "alice", "t", "b").await.unwrap();
+    world.emulator.comment(&world.emulated, number, "alice", "c").await.unwrap();
     let seen = || -> Vec<_> {
         let all = world.emulator.deliveries();
         all.iter().map(|d| (d.app, d.event.clone(), d.action.clone().unwrap_or_default())).collect()
@@ -436,8 +437,8 @@ async fn each_app_hears_what_it_subscribed_to_signed_with_its_own_secret() {
         world.emulator.deliveries().into_iter().find(|d| d.app == app && d.event == "issues")
     };
     let (first, other) = (of(4711).unwrap(), of(second.id).unwrap());
-    let genuine = |delivery: &ccc_github::emulator::HookDelivery, secret: &Secret| {
-        let secrets = ccc_github::Secrets::new([secret.clone()]).unwrap();
+    let genuine = |delivery: &github_emulator::HookDelivery, hook: &SecretString| {
+        let secrets = ccc_github::Secrets::new([secret(hook)]).unwrap();
         ccc_github::webhook::verify(
             &secrets,
             &delivery.body,
@@ -464,7 +465,7 @@ async fn a_person_does_what_their_permission_lets_them() {
     let world = world().await;
     let bob = ("x-emulator-user", "bob");
     world.emulator.add_user("bob", ActorKind::User);
-    world.emulator.open_issue(&world.repo, "alice", "t", "b").await.unwrap();
+    world.emulator.open_issue(&world.emulated, "alice", "t", "b").await.unwrap();
     let at = "/repos/octo/hello";
     let all = [
         (Method::PATCH, "/issues/1", r#"{"title":"mine"}"#, Permission::Triage),
@@ -481,7 +482,7 @@ async fn a_person_does_what_their_permission_lets_them() {
             (Permission::Triage, least == Permission::Triage),
             (Permission::Write, true),
         ] {
-            world.emulator.set_permission(&world.repo, "bob", permission);
+            world.emulator.set_permission(&world.emulated, "bob", permission);
             let path = format!("{at}{path}");
             let answer = send(&world, method.clone(), &path, &[bob], body).await;
             let status = answer.status();

@@ -1,13 +1,13 @@
 //! Failures: garbled answers, repositories and issues in unusual states, limits, and their effects.
 
-use ccc_core::event::{ActorKind, RepoRef};
 use ccc_core::vcs::{Grant, NewPullRequest};
 use ccc_core::{ErrorKind, Result, VcsHost as _};
 use ccc_github::GitHub;
-use ccc_github::emulator::{Call, Fault};
+use github_emulator::{ActorKind, Call, Fault};
 use jiff::SignedDuration;
 
 use crate::common::{World, world};
+use crate::emulated::{actor, repo_ref};
 
 const ISSUES: &str = "/repos/octo/hello/issues";
 const PULLS: &str = "/repos/octo/hello/pulls";
@@ -16,7 +16,7 @@ const SECOND: std::time::Duration = std::time::Duration::from_secs(1);
 async fn start() -> (World, GitHub, u64) {
     let world = world().await;
     let github = world.github();
-    let number = world.emulator.open_issue(&world.repo, "alice", "Crash", "").await.unwrap();
+    let number = world.emulator.open_issue(&world.emulated, "alice", "Crash", "").await.unwrap();
     (world, github, number)
 }
 
@@ -53,7 +53,7 @@ async fn an_answer_that_is_no_json_of_githubs_is_no_answer() {
 async fn no_read_takes_a_garbled_answer_for_a_fact() {
     // spec: G6c
     let (world, github, number) = start().await;
-    let alice = world.emulator.add_user("alice", ActorKind::User);
+    let alice = actor(&world.emulator.add_user("alice", ActorKind::User));
     let now = world.clock_now();
     github.repository(&world.repo).await.unwrap();
     for body in ["{}", "\"x\"", "{\"type\":\"file\"}", "[{}]", "<html>"] {
@@ -84,17 +84,21 @@ async fn our_comment_is_found_among_a_thousand_others() {
     // spec: G7b
     let (world, github, number) = start().await;
     for n in 0..1_150 {
-        world.emulator.comment(&world.repo, number, "alice", &format!("{n}")).await.unwrap();
+        world.emulator.comment(&world.emulated, number, "alice", &format!("{n}")).await.unwrap();
     }
     github.upsert_comment(&world.repo, number, "run-1", "first").await.unwrap();
     for n in 0..60 {
-        world.emulator.comment(&world.repo, number, "alice", &format!("late {n}")).await.unwrap();
+        world
+            .emulator
+            .comment(&world.emulated, number, "alice", &format!("late {n}"))
+            .await
+            .unwrap();
     }
     // As after a restart: nothing is remembered.
     let before = world.count("GET", "/issues/1/comments");
     world.github().upsert_comment(&world.repo, number, "run-1", "second").await.unwrap();
-    let ours = |comment: &&ccc_github::emulator::Comment| comment.author.login != "alice";
-    let comments = world.emulator.comments(&world.repo, number);
+    let ours = |comment: &&github_emulator::Comment| comment.author.login != "alice";
+    let comments = world.emulator.comments(&world.emulated, number);
     let ours: Vec<_> = comments.iter().filter(ours).collect();
     assert_eq!(ours.len(), 1);
     assert!(ours[0].body.starts_with("second"));
@@ -107,7 +111,7 @@ async fn two_who_write_one_comment_at_once_write_one() {
     let (world, github, number) = start().await;
     let writes = (0..10).map(|_| github.upsert_comment(&world.repo, number, "run-1", "hi"));
     futures_util::future::try_join_all(writes).await.unwrap();
-    assert_eq!(world.emulator.comments(&world.repo, number).len(), 1);
+    assert_eq!(world.emulator.comments(&world.emulated, number).len(), 1);
 }
 
 #[tokio::test]
@@ -167,14 +171,14 @@ async fn a_write_that_fails_is_there_once() {
         world.emulator.inject(fault.clone().at("POST", &at_comments));
         github.upsert_comment(&world.repo, number, &marker, "hi").await.expect(what);
         let ends = format!("<!-- ccc:{marker} -->");
-        let comments = world.emulator.comments(&world.repo, number);
+        let comments = world.emulator.comments(&world.emulated, number);
         let made = comments.iter().filter(|comment| comment.body.ends_with(&ends)).count();
         assert_eq!(made, 1, "{what}");
 
         let new = world.pushed(&format!("claude/{n}")).await;
         world.emulator.inject(fault.at("POST", at_pulls));
         let pull = github.open_pull_request(&world.repo, &new).await.expect(what);
-        let pulls = world.emulator.pull_requests(&world.repo);
+        let pulls = world.emulator.pull_requests(&world.emulated);
         let made: Vec<_> = pulls.iter().filter(|pull| pull.head == new.head.as_str()).collect();
         assert_eq!((made.len(), Some(made[0].number)), (1, pull.number), "{what}");
     }
@@ -186,12 +190,12 @@ async fn a_token_that_ends_between_check_and_use_is_replaced() {
     let (world, github, number) = start().await;
     github.access(&world.repo, Grant::Discuss, SECOND).await.unwrap();
     world.pass(SignedDuration::from_mins(5));
-    world.emulator.end_tokens();
+    world.emulator.revoke_tokens();
     github.upsert_comment(&world.repo, number, "run-1", "hi").await.unwrap();
-    assert_eq!(world.emulator.comments(&world.repo, number).len(), 1);
+    assert_eq!(world.emulator.comments(&world.emulated, number).len(), 1);
     world.emulator.fail_next("POST", ISSUES, 401, 1);
     github.upsert_comment(&world.repo, number, "run-2", "hi").await.unwrap();
-    assert_eq!(world.emulator.comments(&world.repo, number).len(), 2);
+    assert_eq!(world.emulator.comments(&world.emulated, number).len(), 2);
 }
 
 #[tokio::test]
@@ -199,14 +203,14 @@ async fn a_renamed_repository_takes_reads_and_writes_under_its_old_name() {
     // spec: G8c
     let (world, github, number) = start().await;
     let new = world.pushed("claude/1").await;
-    world.emulator.rename(&world.repo, "renamed");
+    world.emulator.rename(&world.emulated, "renamed");
     // Before anybody has asked what it is called.
     github.upsert_comment(&world.repo, number, "run-1", "hi").await.unwrap();
     assert_eq!(github.issue(&world.repo, number).await.unwrap().title, "Crash");
     let pull = github.open_pull_request(&world.repo, &new).await.unwrap();
     assert!(pull.url.contains("/octo/renamed/pull/"), "{}", pull.url);
-    assert_eq!(world.emulator.comments(&world.repo, number).len(), 1);
-    assert_eq!(world.emulator.pull_requests(&world.repo).len(), 1);
+    assert_eq!(world.emulator.comments(&world.emulated, number).len(), 1);
+    assert_eq!(world.emulator.pull_requests(&world.emulated).len(), 1);
     // And after.
     github.repository(&world.repo).await.unwrap();
     let before = world.emulator.calls().len();
@@ -220,7 +224,7 @@ async fn a_renamed_repository_takes_reads_and_writes_under_its_old_name() {
 async fn a_transferred_repository_needs_the_app_at_its_new_owner() {
     // spec: G2c
     let (world, github, _) = start().await;
-    world.emulator.transfer(&world.repo, "acme");
+    world.emulator.transfer(&world.emulated, "acme");
     let words = "the App is not installed on octo/hello";
     check("not there", github.repository(&world.repo).await, ErrorKind::NotFound, words);
     let seed = world.dir.path().join("seed");
@@ -236,7 +240,7 @@ async fn an_archived_repository_says_so_and_takes_nothing() {
     // spec: G7c
     let (world, github, number) = start().await;
     let new = world.pushed("claude/1").await;
-    world.emulator.set_archived(&world.repo, true);
+    world.emulator.set_archived(&world.emulated, true);
     assert!(github.repository(&world.repo).await.unwrap().archived);
     let comment = github.upsert_comment(&world.repo, number, "run-1", "hi").await;
     check("comment", comment, ErrorKind::PermissionDenied, "octo/hello is archived");
@@ -249,7 +253,7 @@ async fn a_deleted_repository_is_not_found_and_costs_one_look() {
     // spec: G7c
     let (world, github, number) = start().await;
     github.repository(&world.repo).await.unwrap();
-    world.emulator.delete_repository(&world.repo);
+    world.emulator.delete_repository(&world.emulated);
     let words = "is not there any more";
     check("repository", github.repository(&world.repo).await, ErrorKind::NotFound, words);
     check("issue", github.issue(&world.repo, number).await, ErrorKind::NotFound, "is not there");
@@ -261,11 +265,11 @@ async fn a_deleted_repository_is_not_found_and_costs_one_look() {
 #[tokio::test]
 async fn an_empty_repository_and_one_without_its_default_branch_are_read() {
     let (world, github, _) = start().await;
-    let empty = world.emulator.add_empty_repository("octo", "empty").await.unwrap();
+    let empty = repo_ref(&world.emulator.add_empty_repository("octo", "empty").await.unwrap());
     let found = github.repository(&empty).await.unwrap();
     assert_eq!((found.default_branch.as_str(), found.archived), ("main", false));
     assert_eq!(github.file_at_default_branch(&empty, "README.md").await.unwrap(), None);
-    world.emulator.set_default_branch(&world.repo, "gone");
+    world.emulator.set_default_branch(&world.emulated, "gone");
     assert_eq!(github.repository(&world.repo).await.unwrap().default_branch, "gone");
     assert_eq!(github.file_at_default_branch(&world.repo, "README.md").await.unwrap(), None);
 }
@@ -275,13 +279,13 @@ async fn an_issue_that_takes_nothing_says_why() {
     // spec: G7c
     let (world, github, number) = start().await;
     let comment = async |number| github.upsert_comment(&world.repo, number, "run-1", "hi").await;
-    world.emulator.set_issue_locked(&world.repo, number, true);
+    world.emulator.set_issue_locked(&world.emulated, number, true);
     assert!(github.issue(&world.repo, number).await.unwrap().locked);
     let words = "issue #1 of octo/hello is locked: unlock";
     check("locked", comment(number).await, ErrorKind::PermissionDenied, words);
-    world.emulator.set_issue_locked(&world.repo, number, false);
+    world.emulator.set_issue_locked(&world.emulated, number, false);
 
-    world.emulator.delete_issue(&world.repo, number);
+    world.emulator.delete_issue(&world.emulated, number);
     let words = "issue #1 of octo/hello was deleted";
     check("deleted", github.issue(&world.repo, number).await, ErrorKind::NotFound, words);
     check("deleted", comment(number).await, ErrorKind::NotFound, words);
@@ -294,8 +298,8 @@ async fn an_issue_that_went_elsewhere_is_not_followed_with_our_token() {
     // spec: G8c
     let (world, github, number) = start().await;
     let seed = world.dir.path().join("seed");
-    let other: RepoRef = world.emulator.add_repository("octo", "other", &seed).await.unwrap();
-    world.emulator.transfer_issue(&world.repo, number, &other).unwrap();
+    let other = world.emulator.add_repository("octo", "other", &seed).await.unwrap();
+    world.emulator.transfer_issue(&world.emulated, number, &other).unwrap();
     let words = "issue #1 of octo/hello was transferred to another repository";
     check("read", github.issue(&world.repo, number).await, ErrorKind::NotFound, words);
     let comment = github.upsert_comment(&world.repo, number, "run-1", "hi").await;
@@ -317,7 +321,7 @@ async fn a_body_at_the_limit_is_whole_and_one_over_it_is_cut() {
     {
         let (text, marker) = ("ö".repeat(length), format!("run-{n}"));
         github.upsert_comment(&world.repo, number, &marker, &text).await.unwrap();
-        let body = world.emulator.comments(&world.repo, number)[n].body.clone();
+        let body = world.emulator.comments(&world.emulated, number)[n].body.clone();
         assert_eq!(body.chars().count(), 65_536, "{length}");
         assert_eq!(body.starts_with(&text), whole, "{length}");
         assert_eq!(body.contains("did not fit here"), !whole, "{length}");
@@ -330,7 +334,7 @@ async fn a_body_at_the_limit_is_whole_and_one_over_it_is_cut() {
             ..world.pushed(&format!("claude/{n}")).await
         };
         github.open_pull_request(&world.repo, &new).await.unwrap();
-        let pull = world.emulator.pull_requests(&world.repo)[n].clone();
+        let pull = world.emulator.pull_requests(&world.emulated)[n].clone();
         assert_eq!(pull.body.chars().count(), 65_536, "{length}");
         assert_eq!((pull.body == body, pull.title.len()), (whole, 256), "{length}");
     }
@@ -354,7 +358,7 @@ async fn a_pull_request_that_cannot_be_opened_says_what_to_do() {
     world.emulator.fail_next("POST", PULLS, 403, 1);
     let words = "*Pull requests: write*";
     check("no power", open(&new).await, ErrorKind::PermissionDenied, words);
-    world.emulator.delete_branch(&world.repo, "claude/1").await.unwrap();
+    world.emulator.delete_branch(&world.emulated, "claude/1").await.unwrap();
     check("head gone", open(&new).await, ErrorKind::NotFound, "`claude/1` is gone");
 }
 
@@ -381,7 +385,7 @@ async fn no_write_is_sent_within_a_second_of_another_or_while_asked_to_wait() {
         let apart = pair[1].at.duration_since(pair[0].at);
         assert!(apart >= SignedDuration::from_millis(990), "{apart}");
     }
-    assert_eq!(world.emulator.comments(&world.repo, number).len(), 4);
+    assert_eq!(world.emulator.comments(&world.emulated, number).len(), 4);
 }
 
 #[tokio::test]

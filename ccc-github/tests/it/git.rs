@@ -10,7 +10,7 @@ use crate::common::{World, git, world};
 async fn push(world: &World, authorization: Option<&Secret>, branch: &str) -> (bool, String) {
     let work = world.dir.path().join("work");
     if !work.exists() {
-        let url = world.emulator.git_url(&world.repo);
+        let url = world.emulator.git_url(&world.emulated);
         let cloned = git(world.dir.path(), None, &["clone", "-q", &url, "work"]).await;
         assert!(cloned.status.success(), "{cloned:?}");
         std::fs::write(work.join("new"), "new").unwrap();
@@ -46,7 +46,7 @@ async fn only_the_publishing_token_can_push() {
         calls.into_iter().filter(|c| c.path.ends_with(path)).filter_map(|c| c.status).collect()
     };
     assert_eq!(statuses("/git-receive-pack"), [200]);
-    world.emulator.set_archived(&world.repo, true);
+    world.emulator.set_archived(&world.emulated, true);
     assert!(!push(&world, Some(&token), "b").await.0, "archived");
 }
 
@@ -54,8 +54,8 @@ async fn only_the_publishing_token_can_push() {
 async fn a_private_repository_needs_the_reading_token() {
     // spec: G1a
     let world = world().await;
-    world.emulator.set_public(&world.repo, false);
-    let url = world.emulator.git_url(&world.repo);
+    world.emulator.set_public(&world.emulated, false);
+    let url = world.emulator.git_url(&world.emulated);
     let clone = |token: Option<Secret>, name: &'static str| {
         let (dir, url) = (world.dir.path(), url.clone());
         async move { git(dir, token.as_ref(), &["clone", "-q", &url, name]).await.status.success() }
@@ -73,7 +73,7 @@ async fn a_private_repository_needs_the_reading_token() {
 async fn a_protected_branch_refuses_with_its_own_words() {
     // spec: G1a
     let world = world().await;
-    world.emulator.refuse_push(&world.repo, "release/", "protected branch").await.unwrap();
+    world.emulator.refuse_push(&world.emulated, "release/", "protected branch").await.unwrap();
     let token = authorization(&world, Grant::Publish).await;
     let (pushed, said) = push(&world, Some(&token), "release/1").await;
     assert!(!pushed && said.contains("protected branch"), "{said}");

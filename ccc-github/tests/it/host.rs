@@ -6,9 +6,10 @@ use ccc_core::{BranchName, Clock as _, ErrorKind, VcsHost as _};
 use jiff::SignedDuration;
 
 use crate::common::{World, world};
+use crate::emulated::{self, actor, repo_ref};
 
 async fn issue(world: &World) -> u64 {
-    world.emulator.open_issue(&world.repo, "alice", "Crash", "It crashes.").await.unwrap()
+    world.emulator.open_issue(&world.emulated, "alice", "Crash", "It crashes.").await.unwrap()
 }
 
 #[tokio::test]
@@ -29,7 +30,7 @@ async fn a_permission_is_the_account_s_and_not_the_login_s() {
     // spec: G9
     let world = world().await;
     let github = world.github();
-    let alice = world.emulator.add_user("alice", ActorKind::User);
+    let alice = actor(&world.emulator.add_user("alice", github_emulator::ActorKind::User));
     for permission in [
         Permission::None,
         Permission::Read,
@@ -38,7 +39,7 @@ async fn a_permission_is_the_account_s_and_not_the_login_s() {
         Permission::Maintain,
         Permission::Admin,
     ] {
-        world.emulator.set_permission(&world.repo, "alice", permission);
+        world.emulator.set_permission(&world.emulated, "alice", emulated::permission(permission));
         let got = github.permission(&world.repo, &alice).await.unwrap();
         assert_eq!(got, permission);
     }
@@ -56,8 +57,8 @@ async fn a_repository_is_its_number() {
     // spec: G8a
     let world = world().await;
     let github = world.github();
-    world.emulator.set_archived(&world.repo, true);
-    world.emulator.rename(&world.repo, "renamed");
+    world.emulator.set_archived(&world.emulated, true);
+    world.emulator.rename(&world.emulated, "renamed");
     let found = github.repository(&world.repo).await.unwrap();
     assert_eq!((found.repo.name.as_str(), found.repo.id), ("renamed", world.repo.id));
     assert_eq!((found.default_branch.as_str(), found.archived), ("main", true));
@@ -71,10 +72,10 @@ async fn a_repository_is_its_number() {
     assert_eq!(fresh.repository(&world.repo).await.unwrap(), found);
     let access = fresh.access(&world.repo, Grant::Read, std::time::Duration::ZERO).await.unwrap();
     assert!(access.clone_url.ends_with("/octo/renamed.git"), "{}", access.clone_url);
-    world.emulator.delete_repository(&world.repo);
+    world.emulator.delete_repository(&world.emulated);
     let error = fresh.repository(&world.repo).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-    let elsewhere = RepoRef { host: "github.com".to_owned(), ..squatter };
+    let elsewhere = RepoRef { host: "github.com".to_owned(), ..repo_ref(&squatter) };
     let error = github.repository(&elsewhere).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
 }
@@ -89,7 +90,7 @@ async fn an_issue_is_read_as_it_is_now() {
     assert!(now.open && !now.is_pull_request);
     assert_eq!((now.title.as_str(), now.body.as_str()), ("Crash", "It crashes."));
     assert_eq!((now.author.login.as_str(), now.author.kind), ("alice", ActorKind::User));
-    world.emulator.set_issue_open(&world.repo, number, false);
+    world.emulator.set_issue_open(&world.emulated, number, false);
     assert!(!github.issue(&world.repo, number).await.unwrap().open);
     let error = github.issue(&world.repo, 99).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -103,11 +104,11 @@ async fn only_comments_that_were_there_before_count_over_all_pages() {
     let number = issue(&world).await;
     for i in 0..250 {
         let body = format!("comment {i}");
-        world.emulator.comment(&world.repo, number, "alice", &body).await.unwrap();
+        world.emulator.comment(&world.emulated, number, "alice", &body).await.unwrap();
     }
     let before = world.clock.now() + SignedDuration::from_secs(1);
     world.clock.set(SignedDuration::from_mins(1));
-    world.emulator.comment(&world.repo, number, "alice", "too late").await.unwrap();
+    world.emulator.comment(&world.emulated, number, "alice", "too late").await.unwrap();
     let comments = github.comments(&world.repo, number, before).await.unwrap();
     assert_eq!(comments.len(), 250);
     assert_eq!(comments[249].body, "comment 249");
@@ -122,7 +123,7 @@ async fn a_comment_with_a_marker_is_written_once_and_changed_after() {
     let number = issue(&world).await;
     // Anybody can copy the marker; it is not ours then.
     let copy = "mine\n\n<!-- ccc:run-1 -->";
-    world.emulator.comment(&world.repo, number, "alice", copy).await.unwrap();
+    world.emulator.comment(&world.emulated, number, "alice", copy).await.unwrap();
     for body in ["working", "done"] {
         github.upsert_comment(&world.repo, number, "run-1", body).await.unwrap();
     }
@@ -130,7 +131,7 @@ async fn a_comment_with_a_marker_is_written_once_and_changed_after() {
     // The answer gets lost: the next attempt finds what was written.
     world.emulator.lose_next("POST", "/repos/octo/hello/issues", 502, 1);
     github.upsert_comment(&world.repo, number, "run-3", "x").await.unwrap();
-    let comments = world.emulator.comments(&world.repo, number);
+    let comments = world.emulator.comments(&world.emulated, number);
     assert_eq!(comments.len(), 4);
     assert_eq!(comments[0].body, copy);
     assert_eq!(comments[1].body, "done\n\n<!-- ccc:run-1 -->");
@@ -149,14 +150,14 @@ async fn a_reaction_is_put_once() {
     let world = world().await;
     let github = world.github();
     let number = issue(&world).await;
-    let id = world.emulator.comment(&world.repo, number, "alice", "hi").await.unwrap();
+    let id = world.emulator.comment(&world.emulated, number, "alice", "hi").await.unwrap();
     for _ in 0..2 {
         github.react(&world.repo, ReactionTarget::Issue(number)).await.unwrap();
         github.react(&world.repo, ReactionTarget::Comment(id)).await.unwrap();
     }
     let eyes = [("ccc-app[bot]".to_owned(), "eyes".to_owned())];
-    assert_eq!(world.emulator.reactions(&world.repo, number), eyes);
-    assert_eq!(world.emulator.comments(&world.repo, number)[0].reactions, eyes);
+    assert_eq!(world.emulator.reactions(&world.emulated, number), eyes);
+    assert_eq!(world.emulator.comments(&world.emulated, number)[0].reactions, eyes);
 }
 
 #[tokio::test]
@@ -169,7 +170,7 @@ async fn a_file_of_the_default_branch_is_read_or_is_not_there() {
     std::fs::write(seed.join("dir/x"), [0, 255, 7]).unwrap();
     std::fs::write(seed.join("limit"), vec![b'x'; 1 << 20]).unwrap();
     std::fs::write(seed.join("over"), vec![b'x'; (1 << 20) + 1]).unwrap();
-    let repo = world.emulator.add_repository("octo", "big", &seed).await.unwrap();
+    let repo = repo_ref(&world.emulator.add_repository("octo", "big", &seed).await.unwrap());
     let read = |path: &'static str| github.file_at_default_branch(&repo, path);
     assert_eq!(read("dir/x").await.unwrap(), Some(vec![0, 255, 7]));
     assert_eq!(read("limit").await.unwrap().map(|file| file.len()), Some(1 << 20));
@@ -195,7 +196,7 @@ async fn a_pull_request_is_opened_once_whatever_gets_lost() {
     world.emulator.lose_next("POST", "/repos/octo/hello/pulls", 504, 1);
     let found = github.open_pull_request(&world.repo, &lost).await.unwrap();
     assert_eq!(found.number, Some(2));
-    assert_eq!(world.emulator.pull_requests(&world.repo).len(), 2);
+    assert_eq!(world.emulator.pull_requests(&world.emulated).len(), 2);
 
     let nowhere = NewPullRequest { head: BranchName::new("claude/none").unwrap(), ..new };
     let error = github.open_pull_request(&world.repo, &nowhere).await.unwrap_err();

@@ -14,6 +14,7 @@ use ccc_github::{AppKey, GitHub};
 use jiff::SignedDuration;
 
 use crate::common::{Leaping, Skewed, World, world};
+use crate::emulated::secret;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -55,7 +56,7 @@ fn store(records: &Records, fails: bool) -> Arc<MockCredentialStore> {
 
 fn with_ledger(world: &World, store: Arc<dyn CredentialStore>, holder: &str) -> GitHub {
     let clock = Arc::new(Leaping(Arc::clone(&world.clock)));
-    let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
+    let key = AppKey::from_pem(&world.private_key()).unwrap();
     let github = GitHub::builder(world.emulator.app_id(), key, clock);
     github.api_url(world.emulator.api_url()).token_ledger(store, holder).build().unwrap()
 }
@@ -134,7 +135,7 @@ async fn what_is_left_of_tokens_is_ended_or_forgotten() {
     leave(&records).await;
     let github = with_ledger(&world, store(&records, false), "one");
     let second = world.emulator.add_app("second", "octo").await.unwrap();
-    github.use_app(Some((second.id, AppKey::from_pem(&second.private_key).unwrap())));
+    github.use_app(Some((second.id, AppKey::from_pem(&secret(&second.private_key)).unwrap())));
     assert_eq!(github.take_over().await.unwrap(), 0);
     assert_eq!((records.lock().unwrap().len(), revoked(&world)), (0, vec![true]));
     // Nobody has used them when the service ends.
@@ -171,7 +172,7 @@ async fn another_app_comes_while_runs_go_on() {
         github.bot_identity().await.unwrap_err();
     };
     nobody().await;
-    let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
+    let key = AppKey::from_pem(&world.private_key()).unwrap();
     github.use_app(Some((world.emulator.app_id(), key.clone())));
     let first = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     let we = github.bot_identity().await.unwrap();
@@ -182,7 +183,7 @@ async fn another_app_comes_while_runs_go_on() {
     github.release(again).await.unwrap();
 
     let second = world.emulator.add_app("second", "octo").await.unwrap();
-    github.use_app(Some((second.id, AppKey::from_pem(&second.private_key).unwrap())));
+    github.use_app(Some((second.id, AppKey::from_pem(&secret(&second.private_key)).unwrap())));
     let theirs = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     assert_ne!(theirs.token.as_ref().unwrap().expose(), first.token.as_ref().unwrap().expose());
     assert_ne!(github.bot_identity().await.unwrap().login, we.login);
@@ -238,7 +239,7 @@ async fn who_is_gone_while_a_token_is_written_down_holds_it_no_more() {
     let (world, stuck) = (world().await, Arc::new(Stuck::default()));
     // By a clock that does not leap: the store's time is not over.
     let clock = Arc::<Skewed>::clone(&world.clock);
-    let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
+    let key = AppKey::from_pem(&world.private_key()).unwrap();
     let github = GitHub::builder(world.emulator.app_id(), key, clock);
     let github =
         github.api_url(world.emulator.api_url()).token_ledger(Arc::clone(&stuck) as _, "one");

@@ -9,6 +9,7 @@
 
 mod common;
 mod conformance;
+mod emulated;
 mod emulator;
 mod failures;
 mod git;

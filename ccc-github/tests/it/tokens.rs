@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use ccc_core::vcs::Grant;
 use ccc_core::{Clock as _, ErrorKind, Secret, VcsHost as _};
-use ccc_github::emulator::Fault;
 use ccc_github::{AppKey, GitHub};
+use github_emulator::Fault;
 use jiff::SignedDuration;
 
 use crate::common::{Skewed, git, world};
+use crate::emulated::{repo_ref, secret};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -21,7 +22,7 @@ async fn each_grant_is_one_repository_and_just_that_power() {
     let github = world.github();
     for grant in [Grant::Read, Grant::Discuss, Grant::Publish] {
         let access = github.access(&world.repo, grant, MINUTE).await.unwrap();
-        assert_eq!(access.clone_url, world.emulator.git_url(&world.repo));
+        assert_eq!(access.clone_url, world.emulator.git_url(&world.emulated));
         let token = access.token.clone().unwrap();
         let shown = format!("{access:?} {github:?}");
         assert!(!shown.contains(token.expose_str().unwrap()), "{shown}");
@@ -48,7 +49,7 @@ async fn a_token_of_one_repository_is_never_used_for_another() {
     // spec: G1a
     let world = world().await;
     let seed = world.dir.path().join("seed");
-    let other = world.emulator.add_repository("octo", "other", &seed).await.unwrap();
+    let other = repo_ref(&world.emulator.add_repository("octo", "other", &seed).await.unwrap());
     let github = world.github();
     let a = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     let b = github.access(&other, Grant::Read, MINUTE).await.unwrap();
@@ -180,9 +181,9 @@ async fn a_refused_token_is_replaced_once() {
     let github = world.github();
     github.repository(&world.repo).await.unwrap();
     world.pass(SignedDuration::from_mins(5));
-    let number = world.emulator.open_issue(&world.repo, "alice", "t", "b").await.unwrap();
+    let number = world.emulator.open_issue(&world.emulated, "alice", "t", "b").await.unwrap();
     // Between the check and the use it ended.
-    world.emulator.end_tokens();
+    world.emulator.revoke_tokens();
     github.issue(&world.repo, number).await.unwrap();
     assert_eq!(world.emulator.tokens().len(), 2);
 
@@ -198,7 +199,7 @@ async fn a_young_token_is_tried_again_before_it_is_given_up() {
     // spec: G2b
     let world = world().await;
     let github = world.github();
-    let number = world.emulator.open_issue(&world.repo, "alice", "t", "b").await.unwrap();
+    let number = world.emulator.open_issue(&world.emulated, "alice", "t", "b").await.unwrap();
     world.emulator.fail_next("GET", "/repos/octo/hello/issues", 401, 3);
     let before = world.clock.now();
     github.issue(&world.repo, number).await.unwrap();
@@ -260,7 +261,7 @@ async fn apps_and_hosts_stand_side_by_side() {
     // spec: G1e
     let (world, other) = (world().await, world().await);
     let second = world.emulator.add_app("second", "octo").await.unwrap();
-    let key = AppKey::from_pem(&second.private_key).unwrap();
+    let key = AppKey::from_pem(&secret(&second.private_key)).unwrap();
     let clock = Arc::<Skewed>::clone(&world.clock);
     let second = GitHub::builder(second.id, key, clock).api_url(world.emulator.api_url());
     let hosts = [world.github(), second.build().unwrap(), other.github()];
@@ -304,7 +305,7 @@ async fn clocks_may_differ_by_a_day() {
 async fn what_a_person_must_mend_is_said() {
     // spec: G2c
     let world = world().await;
-    world.emulator.set_installed(&world.repo, false);
+    world.emulator.set_installed(&world.emulated, false);
     let error = world.github().repository(&world.repo).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(
@@ -314,7 +315,7 @@ async fn what_a_person_must_mend_is_said() {
         "{error}"
     );
 
-    let key = AppKey::from_pem(&world.emulator.private_key_pem()).unwrap();
+    let key = AppKey::from_pem(&world.private_key()).unwrap();
     let github = |app: u64, url: &str| {
         let clock = Arc::<Skewed>::clone(&world.clock);
         GitHub::builder(app, key.clone(), clock).api_url(url).build().unwrap()
@@ -334,7 +335,7 @@ async fn a_release_beside_a_call_does_not_end_its_token() {
     // spec: G1b
     let world = world().await;
     let github = Arc::new(world.github());
-    let number = world.emulator.open_issue(&world.repo, "alice", "t", "b").await.unwrap();
+    let number = world.emulator.open_issue(&world.emulated, "alice", "t", "b").await.unwrap();
     let access = github.access(&world.repo, Grant::Publish, MINUTE).await.unwrap();
     github.repository(&world.repo).await.unwrap();
     let late = Fault::on("GET", "/repos/octo/hello/issues").delay(Duration::from_millis(300));

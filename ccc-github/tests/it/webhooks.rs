@@ -10,6 +10,7 @@ use ccc_github::{Secrets, Webhook, router};
 use jiff::Timestamp;
 
 use crate::common::{World, world};
+use crate::emulated::secret;
 
 #[derive(Debug, Default)]
 struct StoredEvents {
@@ -32,7 +33,7 @@ impl Intake for StoredEvents {
 /// The server ends with what comes second.
 async fn listen(world: &World) -> (Arc<StoredEvents>, tokio::task::JoinSet<std::io::Result<()>>) {
     let events = Arc::new(StoredEvents::default());
-    let secrets = Secrets::new([world.emulator.webhook_secret()]).unwrap();
+    let secrets = Secrets::new([secret(&world.emulator.webhook_secret())]).unwrap();
     let webhook = Arc::new(Webhook::new(secrets, world.github().host()));
     let app = router(webhook, Arc::<StoredEvents>::clone(&events), Arc::new(SystemClock));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -48,9 +49,9 @@ async fn an_issue_arrives_as_the_event_it_is() {
     // spec: W2a, W4c
     let world = world().await;
     let (events, _server) = listen(&world).await;
-    let number = world.emulator.open_issue(&world.repo, "alice", "Crash ä", "b").await.unwrap();
-    world.emulator.label_issue(&world.repo, number, "alice", "claude").await.unwrap();
-    let id = world.emulator.comment(&world.repo, number, "alice", "@claude").await.unwrap();
+    let number = world.emulator.open_issue(&world.emulated, "alice", "Crash ä", "b").await.unwrap();
+    world.emulator.label_issue(&world.emulated, number, "alice", "claude").await.unwrap();
+    let id = world.emulator.comment(&world.emulated, number, "alice", "@claude").await.unwrap();
     let all = events.all.lock().unwrap();
     let triggers: Vec<_> = all.iter().map(|(_, event)| event.trigger.clone()).collect();
     assert_eq!(
@@ -73,9 +74,9 @@ async fn what_we_could_not_keep_is_missed_until_it_is_sent_again() {
     let github = world.github();
     let (events, _server) = listen(&world).await;
     events.broken.store(true, std::sync::atomic::Ordering::Relaxed);
-    world.emulator.open_issue(&world.repo, "alice", "one", "").await.unwrap();
+    world.emulator.open_issue(&world.emulated, "alice", "one", "").await.unwrap();
     events.broken.store(false, std::sync::atomic::Ordering::Relaxed);
-    world.emulator.open_issue(&world.repo, "alice", "two", "").await.unwrap();
+    world.emulator.open_issue(&world.emulated, "alice", "two", "").await.unwrap();
     let missed = github.missed_deliveries(Timestamp::UNIX_EPOCH).await.unwrap();
     assert_eq!(missed.len(), 1);
     let first = &world.emulator.deliveries()[0];

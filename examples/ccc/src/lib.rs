@@ -7,6 +7,7 @@ pub mod cli;
 mod command;
 pub mod config;
 mod credentials;
+mod emulated;
 mod git;
 mod health;
 mod http;

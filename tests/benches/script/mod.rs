@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use ccc_core::Clock as _;
 use ccc_core::SystemClock;
-use ccc_core::event::RepoRef;
-use ccc_github::emulator::Emulator;
 use ccc_github::{AppKey, app_jwt};
+use github_emulator::secrecy::ExposeSecret as _;
+use github_emulator::{Emulator, RepoRef};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
@@ -28,7 +28,7 @@ pub(crate) struct Script {
 impl Script {
     pub(crate) async fn new(emulator: &Emulator, repo: &RepoRef, dir: &Path) -> Result<Self> {
         std::fs::create_dir_all(dir)?;
-        let key = AppKey::from_pem(&emulator.private_key_pem())?;
+        let key = AppKey::from_pem(&emulator.private_key_pem().expose_secret().into())?;
         let jwt = app_jwt(emulator.app_id(), &key, SystemClock.now())?.expose_str()?.to_owned();
         let mut script = Self {
             dir: dir.to_owned(),

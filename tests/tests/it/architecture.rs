@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use ccc_tests::architecture::{
-    MAX_LINES, ROOMS, Sizes, crates, is_shipped, native, test_only, too_long, wrong_dependencies,
-    wrong_names,
+    MAX_LINES, ROOMS, Sizes, crates, directory, is_shipped, native, test_only, too_long,
+    wrong_dependencies, wrong_names,
 };
 use ccc_tests::source::{files, root};
 
@@ -54,7 +54,7 @@ fn manifests_name_no_adapter() {
     let manifests: Vec<_> =
         manifests.iter().filter(|(path, _)| path.ends_with("Cargo.toml")).collect();
     for (room, _) in ROOMS {
-        let path = format!("{room}/Cargo.toml");
+        let path = format!("{}/Cargo.toml", directory(room));
         assert!(manifests.iter().any(|(found, _)| *found == path), "{path} is not there");
     }
     let found: Vec<_> = manifests

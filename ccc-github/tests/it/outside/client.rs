@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ccc_core::VcsHost as _;
-use ccc_core::event::ActorKind;
 use ccc_core::testing::conformance::vcs_host::Fixture;
 use ccc_core::vcs::{Grant, ReactionTarget};
+use github_emulator::ActorKind;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Judge, judged};
 use crate::conformance::fixture;
+use crate::emulated::actor;
 
 async fn fresh() -> Fixture {
     fixture(Judge::start().await).await
@@ -24,12 +25,12 @@ async fn every_call_of_the_client_is_as_github_describes_it() {
     let Some((judge, world)) = judged().await else {
         return;
     };
-    let (github, repo) = (world.github(), &world.repo);
-    let alice = world.emulator.add_user("alice", ActorKind::User);
+    let (github, repo, emulated) = (world.github(), &world.repo, &world.emulated);
+    let alice = actor(&world.emulator.add_user("alice", ActorKind::User));
     // Nobody listens there, so that the delivery is missed.
     world.emulator.set_webhook_url("http://127.0.0.1:1/");
-    let number = world.emulator.open_issue(repo, "alice", "Crash", "It does.").await.unwrap();
-    let comment = world.emulator.comment(repo, number, "alice", "Again.").await.unwrap();
+    let number = world.emulator.open_issue(emulated, "alice", "Crash", "It does.").await.unwrap();
+    let comment = world.emulator.comment(emulated, number, "alice", "Again.").await.unwrap();
     let later = world.clock_now() + SignedDuration::from_secs(2);
 
     github.bot_identity().await.unwrap();
@@ -57,7 +58,7 @@ async fn every_call_of_the_client_is_as_github_describes_it() {
         let access = github.access(repo, grant, Duration::ZERO).await.unwrap();
         github.release(access).await.unwrap();
     }
-    world.emulator.rename(repo, "renamed");
+    world.emulator.rename(emulated, "renamed");
     assert_eq!(github.repository(repo).await.unwrap().repo.name, "renamed");
 
     let seen = judge.seen();

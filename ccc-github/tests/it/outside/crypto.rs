@@ -28,7 +28,7 @@ async fn delivery(world: &World) -> (String, String) {
     });
     let (address, _server) = serve(app).await;
     world.emulator.set_webhook_url(format!("http://{address}/"));
-    world.emulator.open_issue(&world.repo, "alice", "Größe \u{2028}", "ä").await.unwrap();
+    world.emulator.open_issue(&world.emulated, "alice", "Größe \u{2028}", "ä").await.unwrap();
     arrived.recv().await.unwrap()
 }
 
@@ -36,7 +36,7 @@ async fn delivery(world: &World) -> (String, String) {
 async fn exchange(world: &World) -> (Said, String) {
     let (body, signature) = delivery(world).await;
     let now = world.clock.now();
-    let pem = world.emulator.private_key_pem();
+    let pem = world.private_key();
     let jwt = app_jwt(4711, &AppKey::from_pem(&pem).unwrap(), now).unwrap();
     let input = json!({
         "app": 4711, "key": pem.expose_str().unwrap(), "now": now.as_second(),

@@ -15,12 +15,12 @@ async fn a_stock_app_works_against_the_emulator() {
     let input = json!({
         "url": world.emulator.api_url(),
         "app": world.emulator.app_id(),
-        "key": world.emulator.private_key_pem().expose_str().unwrap(),
+        "key": world.private_key().expose_str().unwrap(),
         "secret": "hook secret",
         "owner": "octo", "repo": "hello", "person": "alice",
     });
     let said = script(include_str!("octokit.mjs"), &input).await;
-    let pull = &world.emulator.pull_requests(&world.repo)[0];
+    let pull = &world.emulator.pull_requests(&world.emulated)[0];
     assert_eq!(pull.head, "claude/by-octokit");
     assert_eq!(
         said,

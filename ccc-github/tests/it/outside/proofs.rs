@@ -138,7 +138,7 @@ async fn each_field_that_must_be_there_is_missed() {
     let Some((judge, world)) = judged().await else {
         return;
     };
-    let number = world.emulator.open_issue(&world.repo, "alice", "Crash", "").await.unwrap();
+    let number = world.emulator.open_issue(&world.emulated, "alice", "Crash", "").await.unwrap();
     let path = format!("/repos/octo/hello/issues/{number}");
     let url = format!("http://{}{path}", world.emulator.host());
     let request = Request::get(url).header("user-agent", "liar").body("".into()).unwrap();

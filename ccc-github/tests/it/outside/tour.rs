@@ -4,12 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use ccc_core::event::ActorKind;
-use ccc_core::vcs::Permission;
 use ccc_core::{Clock as _, SystemClock};
-use ccc_github::emulator::Emulator;
 use ccc_github::http::{Http as _, ReqwestHttp};
 use ccc_github::{AppKey, app_jwt};
+use github_emulator::{ActorKind, Emulator, Permission};
 use http::{Request, Response};
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -167,7 +165,7 @@ impl Tour {
             "nobody" => request,
             "person" => request.header("x-emulator-user", "alice"),
             "app" => {
-                let key = AppKey::from_pem(&self.world.emulator.private_key_pem()).unwrap();
+                let key = AppKey::from_pem(&self.world.private_key()).unwrap();
                 let jwt = app_jwt(4711, &key, self.world.clock.now()).unwrap();
                 request.header("authorization", format!("Bearer {}", jwt.expose_str().unwrap()))
             }

@@ -8,18 +8,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
-use ccc_core::event::{ActorKind, RepoRef};
 use ccc_core::observe::Observers;
-use ccc_core::vcs::{Permission, PullRequest};
-use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, Secret, SystemClock};
-use ccc_github::emulator::{Emulator, EmulatorConfig};
+use ccc_core::vcs::PullRequest;
+use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, SystemClock};
 use ccc_github::{AppKey, GitHub, RateLimits, Secrets, Webhook};
 use ccc_runner::{ScriptedAgent, ScriptedModel};
 use ccc_store::MemoryRunStore;
 use clap::Args;
+use github_emulator::{ActorKind, Emulator, EmulatorConfig, Permission, RepoRef};
 
 use crate::adapters::{self, Adapters};
 use crate::config::{self, Config};
+use crate::emulated;
 use crate::git::git;
 use crate::observers::{OutcomeSender, progress_observer};
 use crate::output::{print, say};
@@ -96,6 +96,7 @@ pub(super) async fn run(args: &DemoArgs) -> Result<bool> {
             say(&format!("{PERSON} opens an issue in {repo}: {title}\n"));
         }
         let opened = emulator.open_issue(&repo, PERSON, title, body.trim()).await;
+        let opened = opened.map_err(emulated::error);
         let outcome = match opened.and_then(|_| delivery_accepted(&emulator)) {
             Ok(()) => wait_for(&mut outcomes).await,
             Err(error) => Err(error),
@@ -164,9 +165,10 @@ async fn start_github(dir: &Path) -> Result<(Emulator, RepoRef)> {
     std::fs::create_dir(&seed)
         .and_then(|()| FILES.iter().try_for_each(|(name, text)| write(name, text)))
         .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot write the seed").with_source(e))?;
-    let secret = Secret::from(ccc_core::RunId::new(SystemClock.now())?.to_string());
-    let emulator = Emulator::start(EmulatorConfig::new(dir.join("github"), secret)).await?;
-    let repo = emulator.add_repository(OWNER, NAME, &seed).await?;
+    let secret = ccc_core::RunId::new(SystemClock.now())?.to_string();
+    let config = EmulatorConfig::new(dir.join("github"), secret.into());
+    let emulator = Emulator::start(config).await.map_err(emulated::error)?;
+    let repo = emulator.add_repository(OWNER, NAME, &seed).await.map_err(emulated::error)?;
     emulator.add_user(PERSON, ActorKind::User);
     emulator.set_permission(&repo, PERSON, Permission::Write);
     Ok((emulator, repo))
@@ -180,13 +182,14 @@ fn start_service(
     observer: Arc<dyn ccc_core::Observer>,
 ) -> Result<Service> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let key = AppKey::from_pem(&emulator.private_key_pem())?;
+    let key = AppKey::from_pem(&emulated::secret(&emulator.private_key_pem()))?;
     let github = GitHub::builder(emulator.app_id(), key, Arc::clone(&clock))
         .api_url(emulator.api_url())
         // The emulator has no limit on new content, and the person watches.
         .rate_limits(RateLimits::unlimited())
         .build()?;
-    let webhook = Webhook::new(Secrets::new([emulator.webhook_secret()])?, github.host());
+    let secrets = Secrets::new([emulated::secret(&emulator.webhook_secret())])?;
+    let webhook = Webhook::new(secrets, github.host());
     let pipeline = pipeline(config, Arc::new(github), adapters, observer)?;
     let store = Arc::new(MemoryRunStore::new(clock));
     let dispatcher = Dispatcher::new(pipeline, store, DispatcherConfig::default());

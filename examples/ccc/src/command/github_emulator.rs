@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use ccc_core::event::ActorKind;
 use ccc_core::{Clock, Error, ErrorKind, Result, Secret, SystemClock};
-use ccc_github::emulator::{Emulator, EmulatorConfig};
 use clap::Args;
+use github_emulator::{ActorKind, Emulator, EmulatorConfig};
 
+use crate::emulated;
 use crate::output::say;
 use crate::signals::interrupted;
 
@@ -51,18 +51,22 @@ pub(super) async fn run(args: &EmulatorArgs) -> Result<()> {
         Some(file) => read_line(file)?,
         None => Secret::from(ccc_core::RunId::new(SystemClock.now())?.to_string()),
     };
-    let mut config = EmulatorConfig::new(dir.path().join("repositories"), secret);
+    let mut config =
+        EmulatorConfig::new(dir.path().join("repositories"), emulated::secret_string(&secret)?);
     config.app_id = args.app_id;
     config.listen = args.listen;
     config.public_url.clone_from(&args.public_url);
     config.rate_limit = args.rate_limit;
-    config.private_key = args.private_key.as_deref().map(read).transpose()?;
+    if let Some(path) = &args.private_key {
+        config.private_key = Some(emulated::secret_string(&read(path)?)?);
+    }
     config.webhook_url.clone_from(&args.webhook_url);
     let seeds = args.seed_repo.iter().map(|seed| parse_seed(seed)).collect::<Result<Vec<_>>>()?;
 
-    let emulator = Emulator::start(config).await?;
+    let emulator = Emulator::start(config).await.map_err(emulated::error)?;
     for (owner, name, path) in seeds {
-        let repo = emulator.add_repository(owner, name, Path::new(path)).await?;
+        let repo = emulator.add_repository(owner, name, Path::new(path)).await;
+        let repo = repo.map_err(emulated::error)?;
         say(&format!("git clone {}", emulator.git_url(&repo)));
     }
     for login in &args.user {
@@ -73,12 +77,12 @@ pub(super) async fn run(args: &EmulatorArgs) -> Result<()> {
     say(&format!("App {} is installed on every repository", args.app_id));
     if args.private_key.is_none() {
         let path = dir.path().join("app.private-key.pem");
-        write(&path, &emulator.private_key_pem())?;
+        write(&path, &emulated::secret(&emulator.private_key_pem()))?;
         say(&format!("its private key: {}", path.display()));
     }
     if args.webhook_secret.is_none() {
         let path = dir.path().join("webhook-secret");
-        write(&path, &emulator.webhook_secret())?;
+        write(&path, &emulated::secret(&emulator.webhook_secret()))?;
         say(&format!("its webhook secret: {}", path.display()));
     }
     interrupted().await;

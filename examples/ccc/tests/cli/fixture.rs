@@ -6,11 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use ccc_core::event::{ActorKind, RepoRef};
 use ccc_core::testing::git;
-use ccc_core::vcs::Permission;
-use ccc_github::emulator::{Emulator, EmulatorConfig};
 use ccc_github::http::{Http, ReqwestHttp};
+use github_emulator::secrecy::ExposeSecret as _;
+use github_emulator::{ActorKind, Emulator, EmulatorConfig, Permission, RepoRef};
 use hmac::{Hmac, KeyInit, Mac};
 use tempfile::TempDir;
 
@@ -112,7 +111,7 @@ impl Site {
         github.set_permission(&repo, "writer", Permission::Write);
         // As it comes out of some secret stores: one line, with `\n` for line breaks.
         let pem = github.private_key_pem();
-        let pem = pem.expose_str().unwrap().replace('\n', "\\n");
+        let pem = pem.expose_secret().replace('\n', "\\n");
         std::fs::write(dir.path().join("key.pem"), pem).unwrap();
         std::fs::write(dir.path().join("secret"), format!("{SECRET}\n")).unwrap();
 

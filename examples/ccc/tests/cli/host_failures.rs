@@ -1,7 +1,7 @@
 //! Runs on a host that fails: the comment that people read, and the leftovers.
 
 use ccc_core::testing::git;
-use ccc_github::emulator::Fault;
+use github_emulator::Fault;
 
 use super::fixture::Site;
 
@@ -167,7 +167,7 @@ async fn a_branch_that_somebody_took_is_left_to_them() {
     let greeting = site.comments()[0].clone();
     let run = greeting.split('`').nth(1).unwrap().to_owned();
     let branch = format!("claude/issue-1-{}", &run[run.len() - 8..]);
-    site.github.write_file(&site.repo, &branch, ("theirs", b"theirs")).await.unwrap();
+    site.github.write_file(&site.repo, &branch, "theirs", b"theirs").await.unwrap();
     std::fs::write(&go, "").unwrap();
     site.until("the refusal is told", |site| {
         site.comments().iter().any(|text| text.contains("taken by somebody else"))

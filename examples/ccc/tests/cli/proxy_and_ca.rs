@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use ccc_core::event::ActorKind;
-use ccc_core::vcs::Permission;
-use ccc_github::emulator::{Emulator, EmulatorConfig};
+use github_emulator::secrecy::ExposeSecret as _;
+use github_emulator::{ActorKind, Emulator, EmulatorConfig, Permission};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -96,7 +95,7 @@ async fn api_and_git_go_the_way_that_the_operator_names() {
     let (proxy, heads) = proxy(&mut tasks).await;
     let way = format!("http://us:hunter2@{proxy}");
     std::fs::write(path("ca.pem"), ca).unwrap();
-    std::fs::write(path("key.pem"), github.private_key_pem().expose_str().unwrap()).unwrap();
+    std::fs::write(path("key.pem"), github.private_key_pem().expose_secret()).unwrap();
     std::fs::write(path("secret"), SECRET).unwrap();
 
     let serve = |data: &str, settings: &[(&str, &str)]| {

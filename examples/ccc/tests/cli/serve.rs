@@ -4,7 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use ccc_core::{Clock, SystemClock};
-use ccc_github::emulator::{Emulator, EmulatorConfig};
+use github_emulator::secrecy::ExposeSecret as _;
+use github_emulator::{Emulator, EmulatorConfig};
 
 use super::fixture::{Running, SECRET, Site, ccc, text};
 
@@ -141,7 +142,7 @@ async fn it_does_not_start_with_a_mistake_in_its_settings() {
     let github = Emulator::start(EmulatorConfig::new(dir.path().join("github"), SECRET.into()))
         .await
         .unwrap();
-    let key = file("good.pem", github.private_key_pem().expose_str().unwrap());
+    let key = file("good.pem", github.private_key_pem().expose_secret());
     let good = [agent, app, ("CCC_GITHUB__PRIVATE_KEY_FILE", key.as_str())];
     for (file, expected) in [(&empty, "secret"), (&"/nowhere".to_owned(), "/nowhere")] {
         let said = with(&[&good[..], &[("CCC_GITHUB__WEBHOOK_SECRET_FILE", file)]].concat());

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ccc_core::{Clock as _, SystemClock};
+use github_emulator::secrecy::ExposeSecret as _;
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
@@ -122,7 +123,7 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
 
     let pem = waiting.site.github.private_key_pem();
     let mut app =
-        json!({ "appId": "7", "privateKey": pem.expose_str().unwrap(), "webhookSecret": SECRET });
+        json!({ "appId": "7", "privateKey": pem.expose_secret(), "webhookSecret": SECRET });
     let (status, _) = waiting
         .ask("POST", "", "hunter2-but-long-enough-to-be-a-token", app.to_string().into())
         .await;

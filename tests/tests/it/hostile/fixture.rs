@@ -12,11 +12,14 @@ use ccc_core::git::{ChangeSet, Collected, CommitInfo, HostGit, Workspace};
 use ccc_core::observe::Redactor;
 use ccc_core::policy::TrustPolicy;
 use ccc_core::vcs::{Access, BotIdentity, Grant, VcsHost};
-use ccc_core::{BranchName, RunId, Secret, SystemClock};
-use ccc_github::emulator::{Emulator, EmulatorConfig};
+use ccc_core::{BranchName, RunId, SystemClock};
 use ccc_github::{AppKey, GitHub, RateLimits};
+use github_emulator::secrecy::ExposeSecret as _;
+use github_emulator::{Emulator, EmulatorConfig};
 use jiff::Timestamp;
 use tempfile::TempDir;
+
+use crate::emulated::repo_ref;
 
 use super::plain::{Files, Plain, Refs, as_files, differing, files_below};
 use super::trap::Trap;
@@ -62,9 +65,9 @@ struct Case<'a> {
 impl Fixture {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = EmulatorConfig::new(dir.path().join("github"), Secret::from("hook secret"));
+        let config = EmulatorConfig::new(dir.path().join("github"), "hook secret".into());
         let emulator = Emulator::start(config).await.unwrap();
-        let key = AppKey::from_pem(&emulator.private_key_pem()).unwrap();
+        let key = AppKey::from_pem(&emulator.private_key_pem().expose_secret().into()).unwrap();
         let github = GitHub::builder(emulator.app_id(), key, Arc::new(SystemClock))
             .api_url(emulator.api_url())
             .rate_limits(RateLimits::unlimited())
@@ -103,6 +106,7 @@ impl<'a> Case<'a> {
         let emulator = &fixture.emulator;
         let repo = emulator.add_repository("octo", &format!("v{n}"), &seed).await.unwrap();
         emulator.set_public(&repo, false);
+        let repo = repo_ref(&repo);
         let read = fixture.access(&repo, Grant::Read).await;
         let repository = fixture.github.repository(&repo).await.unwrap();
         let run: RunId = format!("01890a5d-ac96-774b-bcce-b302{n:08x}").parse().unwrap();

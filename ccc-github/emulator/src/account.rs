@@ -1,0 +1,64 @@
+//! Accounts, and what an account may do in a repository.
+
+use serde::{Deserialize, Serialize};
+
+/// The kind of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// A person.
+    User,
+    /// An App or another program.
+    Bot,
+}
+
+/// An account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Actor {
+    /// The account's number, which never changes.
+    pub id: u64,
+    /// The account's name in addresses.
+    pub login: String,
+    /// The account's kind.
+    pub kind: ActorKind,
+}
+
+impl Actor {
+    /// Returns the account that stands for a deleted one (GitHub docs, "Deleting your personal
+    /// account").
+    pub(crate) fn ghost() -> Self {
+        Self { id: 10_137, login: "ghost".to_owned(), kind: ActorKind::Bot }
+    }
+}
+
+/// The role of an account in a repository. Each role includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// No access.
+    None,
+    /// Read access.
+    Read,
+    /// Read access, and management of issues and pull requests.
+    Triage,
+    /// Permission to push.
+    Write,
+    /// Permission to manage the repository, without the destructive actions.
+    Maintain,
+    /// Full access.
+    Admin,
+}
+
+impl std::fmt::Display for Permission {
+    /// Writes GitHub's name of the role.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Read => "read",
+            Self::Triage => "triage",
+            Self::Write => "write",
+            Self::Maintain => "maintain",
+            Self::Admin => "admin",
+        })
+    }
+}

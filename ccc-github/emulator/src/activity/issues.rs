@@ -1,0 +1,167 @@
+//! Actions on issues and pull requests.
+
+use serde_json::json;
+
+use crate::activity::events::issue_event;
+use crate::caller::Sender;
+use crate::model::{Issue, IssueKey, Label, Place, Pull};
+use crate::render;
+use crate::state::{Inner, State};
+use crate::webhooks::PendingDelivery;
+
+/// An issue or a pull request that is to be opened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NewIssue {
+    pub(crate) title: String,
+    pub(crate) body: Option<String>,
+    pub(crate) labels: Vec<String>,
+    pub(crate) assignees: Vec<String>,
+    pub(crate) pull: Option<Pull>,
+}
+
+/// Opens an issue or a pull request; returns `None` when the repository does not exist.
+pub(crate) fn open_issue(
+    inner: &Inner,
+    state: &mut State,
+    repo: u64,
+    sender: &Sender,
+    new: NewIssue,
+) -> Option<(u64, Vec<PendingDelivery>)> {
+    let now = inner.now();
+    let id = state.next_id();
+    for label in &new.labels {
+        ensure_label(state, repo, label)?;
+    }
+    let assignees = new.assignees.iter().filter_map(|login| state.user(login).cloned()).collect();
+    let found = state.repo_mut(repo)?;
+    found.last_number += 1;
+    let number = found.last_number;
+    let issue = Issue {
+        id,
+        number,
+        title: new.title,
+        body: new.body,
+        author: sender.actor.clone(),
+        via: sender.via,
+        open: true,
+        state_reason: None,
+        locked: false,
+        lock_reason: None,
+        place: Place::Here,
+        labels: new.labels,
+        assignees,
+        created_at: now,
+        updated_at: now,
+        closed_at: None,
+        comments: Vec::new(),
+        reactions: Vec::new(),
+        pull: new.pull,
+    };
+    found.issues.insert(number, issue);
+    let key = IssueKey { repo, number };
+    let mut hooks = issue_event(inner, state, key, "opened", sender, json!({}));
+    // Each label and each assignee has an event of its own as well.
+    let (issue, found) = (state.issue(key)?, state.repo(repo)?);
+    for label in issue.labels.iter().filter_map(|name| found.label(name)) {
+        let more = json!({ "label": render::label(inner, found, label) });
+        hooks.extend(issue_event(inner, state, key, "labeled", sender, more));
+    }
+    for person in &issue.assignees {
+        let more = json!({ "assignee": render::user(inner, person) });
+        hooks.extend(issue_event(inner, state, key, "assigned", sender, more));
+    }
+    Some((number, hooks))
+}
+
+/// Returns the label of this name, made if the repository does not have it.
+pub(crate) fn ensure_label(state: &mut State, repo: u64, name: &str) -> Option<Label> {
+    if let Some(label) = state.repo(repo)?.label(name) {
+        return Some(label.clone());
+    }
+    let id = state.next_id();
+    let label = Label { id, name: name.to_owned(), color: "ededed".to_owned(), description: None };
+    state.repo_mut(repo)?.labels.push(label.clone());
+    Some(label)
+}
+
+/// Adds a label to an issue, unless it has it.
+pub(crate) fn add_label(
+    inner: &Inner,
+    state: &mut State,
+    key: IssueKey,
+    sender: &Sender,
+    name: &str,
+) -> Option<Vec<PendingDelivery>> {
+    let label = ensure_label(state, key.repo, name)?;
+    let issue = state.issue_mut(key)?;
+    if issue.labels.iter().any(|had| had.eq_ignore_ascii_case(name)) {
+        return Some(Vec::new());
+    }
+    issue.labels.push(label.name.clone());
+    issue.updated_at = inner.now();
+    let shown = render::label(inner, state.repo(key.repo)?, &label);
+    Some(issue_event(inner, state, key, "labeled", sender, json!({ "label": shown })))
+}
+
+/// Removes a label from an issue; returns `None` when the issue does not have it.
+pub(crate) fn remove_label(
+    inner: &Inner,
+    state: &mut State,
+    key: IssueKey,
+    sender: &Sender,
+    name: &str,
+) -> Option<Vec<PendingDelivery>> {
+    let issue = state.issue_mut(key)?;
+    let index = issue.labels.iter().position(|had| had.eq_ignore_ascii_case(name))?;
+    let name = issue.labels.remove(index);
+    issue.updated_at = inner.now();
+    let found = state.repo(key.repo)?;
+    let shown = found.label(&name).map(|label| render::label(inner, found, label));
+    Some(issue_event(inner, state, key, "unlabeled", sender, json!({ "label": shown })))
+}
+
+/// Assigns an account to an issue, or unassigns it.
+pub(crate) fn set_assigned(
+    inner: &Inner,
+    state: &mut State,
+    key: IssueKey,
+    sender: &Sender,
+    login: &str,
+    on: bool,
+) -> Option<Vec<PendingDelivery>> {
+    let person = state.user(login)?.clone();
+    let issue = state.issue_mut(key)?;
+    let had = issue.assignees.iter().position(|had| had.id == person.id);
+    match (had, on) {
+        (Some(index), false) => drop(issue.assignees.remove(index)),
+        (None, true) => issue.assignees.push(person.clone()),
+        _ => return Some(Vec::new()),
+    }
+    issue.updated_at = inner.now();
+    let more = json!({ "assignee": render::user(inner, &person) });
+    let action = if on { "assigned" } else { "unassigned" };
+    Some(issue_event(inner, state, key, action, sender, more))
+}
+
+/// Closes an issue, or reopens it.
+pub(crate) fn set_open(
+    inner: &Inner,
+    state: &mut State,
+    key: IssueKey,
+    sender: &Sender,
+    open: bool,
+    reason: Option<&str>,
+) -> Option<Vec<PendingDelivery>> {
+    let now = inner.now();
+    let issue = state.issue_mut(key)?;
+    if issue.open == open {
+        return Some(Vec::new());
+    }
+    issue.open = open;
+    issue.closed_at = (!open).then_some(now);
+    let why = reason.unwrap_or(if open { "reopened" } else { "completed" });
+    issue.state_reason = issue.pull.is_none().then(|| why.to_owned());
+    issue.updated_at = now;
+    let action = if open { "reopened" } else { "closed" };
+    Some(issue_event(inner, state, key, action, sender, json!({})))
+}

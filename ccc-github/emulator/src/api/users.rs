@@ -1,0 +1,16 @@
+//! Accounts.
+
+use crate::caller::Caller;
+use crate::failure::Failure;
+use crate::render;
+use crate::request::ApiRequest;
+use crate::response::{Answer, ok};
+
+pub(crate) async fn show(request: ApiRequest) -> Answer {
+    if matches!(request.caller, Caller::App(_)) {
+        return Err(Failure::unauthorized("A JSON web token is for the App's own routes"));
+    }
+    let state = request.inner.state();
+    let user = state.user(request.path_param("username")).ok_or_else(Failure::not_found)?;
+    ok(&render::public_user(&request.inner, &state, user))
+}

@@ -1,0 +1,94 @@
+//! Identification of callers by their credentials.
+
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use jsonwebtoken::{Algorithm, Validation};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+
+use crate::caller::Caller;
+use crate::origin::is_from_here;
+use crate::state::Inner;
+
+#[derive(Deserialize)]
+struct Claims {
+    iat: i64,
+    exp: i64,
+    iss: serde_json::Value,
+}
+
+/// Identifies the caller by the headers of its request.
+pub(crate) fn identify(inner: &Inner, headers: &HeaderMap) -> Caller {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(login) = text("x-emulator-user") {
+        // A page of another origin could take the place of this address (DNS rebinding).
+        if !is_from_here(inner, headers) {
+            return Caller::Refused("X-Emulator-User is taken at the emulator's own address only");
+        }
+        return match inner.state().user(login) {
+            Some(user) => Caller::Person(user.clone()),
+            None => Caller::Refused("No such user: the emulator has not been told of it"),
+        };
+    }
+    let Some(value) = text(header::AUTHORIZATION.as_str()) else {
+        return Caller::Nobody;
+    };
+    let (scheme, value) = value.split_once(' ').unwrap_or_default();
+    let credential = match scheme.to_ascii_lowercase().as_str() {
+        "bearer" | "token" => value.trim().to_owned(),
+        "basic" => BASE64_STANDARD
+            .decode(value.trim())
+            .ok()
+            .and_then(|pair| String::from_utf8(pair).ok())
+            .and_then(|pair| Some(pair.split_once(':')?.1.to_owned()))
+            .unwrap_or_default(),
+        _ => String::new(),
+    };
+    if credential.split('.').count() == 3 {
+        return jwt(inner, &credential);
+    }
+    let now = inner.clock.now();
+    let state = inner.state();
+    let found = state.tokens.iter().position(|token| {
+        token.secret.expose_secret() == credential
+            && !token.info.revoked
+            && token.info.expires_at > now
+    });
+    found.map_or(Caller::Refused("Bad credentials"), Caller::Token)
+}
+
+/// Checks an App's JWT by GitHub's rules (GitHub docs, "Generating a JSON Web Token (JWT)"). The
+/// issuer may be the App's number or its client id.
+fn jwt(inner: &Inner, token: &str) -> Caller {
+    let mut validation = Validation::new(Algorithm::RS256);
+    validation.validate_exp = false;
+    validation.required_spec_claims.clear();
+    let Ok(unverified) = jsonwebtoken::dangerous::insecure_decode::<Claims>(token) else {
+        return Caller::Refused("A JSON web token could not be decoded");
+    };
+    let issuer = &unverified.claims.iss;
+    let issuer = issuer.as_str().map_or_else(|| issuer.to_string(), str::to_owned);
+    let state = inner.state();
+    let named = |id: u64, client: &str| issuer == id.to_string() || issuer == client;
+    let Some(app) = state.apps.iter().find(|app| named(app.id, &app.client_id)) else {
+        return Caller::Refused("Integration not found");
+    };
+    let Ok(decoded) = jsonwebtoken::decode::<Claims>(token, &app.key.public, &validation) else {
+        return Caller::Refused("A JSON web token could not be decoded");
+    };
+    let (claims, now) = (decoded.claims, inner.clock.now().as_second());
+    if claims.iat > now {
+        Caller::Refused(
+            "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued",
+        )
+    } else if claims.exp <= now {
+        Caller::Refused(
+            "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires",
+        )
+    } else if claims.exp > now + 600 {
+        Caller::Refused("'Expiration time' claim ('exp') is too far in the future")
+    } else {
+        Caller::App(app.id)
+    }
+}

@@ -1,0 +1,178 @@
+//! The caller of a route, and what it is authorized to do.
+
+use crate::account::{Actor, Permission};
+use crate::failure::Failure;
+use crate::model::{Repo, Token};
+use crate::state::State;
+
+/// The sender of a request, as its credential identifies it.
+#[derive(Clone, Debug)]
+pub(crate) enum Caller {
+    Nobody,
+    /// The App of this number, by a JWT.
+    App(u64),
+    /// An installation, by the token at this index of the state's list.
+    Token(usize),
+    Person(Actor),
+    /// A credential that is refused, with GitHub's message.
+    Refused(&'static str),
+}
+
+/// The account that an action is attributed to, and the App that it goes through.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    pub(crate) actor: Actor,
+    pub(crate) via: Option<u64>,
+}
+
+impl Caller {
+    /// Returns the caller's name in the record of calls.
+    pub(crate) fn describe(&self, state: &State) -> String {
+        match self {
+            Self::Nobody => "nobody".to_owned(),
+            Self::App(_) => "app jwt".to_owned(),
+            Self::Person(user) => format!("user {}", user.login),
+            Self::Refused(why) => format!("refused: {why}"),
+            Self::Token(at) => {
+                let info = &state.tokens[*at].info;
+                let name =
+                    |id: &u64| state.repo(*id).map_or_else(|| id.to_string(), Repo::full_name);
+                let scope = info.repositories.as_ref().map_or_else(
+                    || "everything".to_owned(),
+                    |all| all.iter().map(name).collect::<Vec<_>>().join(","),
+                );
+                let power: Vec<_> = info
+                    .permissions
+                    .iter()
+                    .map(|(name, level)| format!("{name}:{level}"))
+                    .collect();
+                format!("token #{} {scope} {}", info.number, power.join(" "))
+            }
+        }
+    }
+
+    /// Returns the name and the size of the hourly budget that a request is counted in (GitHub
+    /// docs, "Rate limits for the REST API").
+    pub(crate) fn budget(&self, state: &State, limit: u64) -> (String, u64) {
+        match self {
+            Self::Nobody | Self::Refused(_) => ("nobody".to_owned(), limit.min(60)),
+            Self::App(id) => (format!("app {id}"), limit),
+            Self::Token(at) => {
+                (format!("installation {}", state.tokens[*at].info.installation), limit)
+            }
+            Self::Person(user) => (format!("user {}", user.id), limit),
+        }
+    }
+
+    /// Returns the number of the App.
+    pub(crate) fn require_app(&self) -> Result<u64, Failure> {
+        match self {
+            Self::App(id) => Ok(*id),
+            Self::Refused(why) => Err(Failure::unauthorized(why)),
+            _ => Err(Failure::unauthorized("A JSON web token could not be decoded")),
+        }
+    }
+
+    /// Returns the installation token.
+    pub(crate) fn require_token<'a>(&self, state: &'a State) -> Result<&'a Token, Failure> {
+        match self {
+            Self::Token(at) => standing(state, *at),
+            Self::Refused(why) => Err(Failure::unauthorized(why)),
+            Self::Nobody => Err(Failure::unauthorized("Requires authentication")),
+            Self::App(_) | Self::Person(_) => {
+                Err(Failure::forbidden("Resource not accessible: an installation's token is"))
+            }
+        }
+    }
+
+    /// Checks that the caller has the power in the repository; returns the account to attribute
+    /// actions to.
+    pub(crate) fn require(
+        &self,
+        state: &State,
+        repo: &Repo,
+        power: &str,
+        write: bool,
+    ) -> Result<Sender, Failure> {
+        let alone = |actor| Sender { actor, via: None };
+        let sender = match self {
+            Self::Refused(why) => return Err(Failure::unauthorized(why)),
+            Self::App(_) => {
+                let why = "A JSON web token is for the App's own routes";
+                return Err(Failure::unauthorized(why));
+            }
+            Self::Nobody if write => return Err(Failure::unauthorized("Requires authentication")),
+            Self::Nobody if repo.public => alone(Actor::ghost()),
+            Self::Nobody => return Err(Failure::not_found()),
+            Self::Person(user) => alone(person(user, repo, power, write)?),
+            Self::Token(at) => installed(state, standing(state, *at)?, repo, power, write)?,
+        };
+        if write && repo.archived {
+            return Err(Failure::forbidden("Repository was archived so is read-only."));
+        }
+        Ok(sender)
+    }
+}
+
+/// Returns the token, unless its installation is suspended.
+fn standing(state: &State, at: usize) -> Result<&Token, Failure> {
+    let token = &state.tokens[at];
+    match state.installation(token.info.installation) {
+        None => Err(Failure::unauthorized("Bad credentials")),
+        Some(found) if found.suspended_at.is_some() => Err(suspended()),
+        Some(_) => Ok(token),
+    }
+}
+
+/// Returns the answer to a suspended installation's token.
+pub(crate) fn suspended() -> Failure {
+    Failure::forbidden("This installation has been suspended")
+}
+
+/// Checks repository and power of a token. `power` may name alternatives, separated by `|`: either
+/// `issues` or `pull_requests` is enough for the conversation of a pull request.
+fn installed(
+    state: &State,
+    token: &Token,
+    repo: &Repo,
+    power: &str,
+    write: bool,
+) -> Result<Sender, Failure> {
+    let info = &token.info;
+    let here = state.installed_at(info.app, repo).map(|found| found.id);
+    let in_scope = here == Some(info.installation)
+        && info.repositories.as_ref().is_none_or(|all| all.contains(&repo.id));
+    // What is public, GitHub shows to every token.
+    let in_the_open = repo.public && power == "metadata" && !write;
+    if !in_scope && !in_the_open {
+        return Err(Failure::not_found());
+    }
+    let enough =
+        power.split('|').any(|power| match info.permissions.get(power).map(String::as_str) {
+            Some("write" | "admin") => true,
+            Some("read") => !write,
+            _ => false,
+        });
+    if !enough {
+        let level = if write { "write" } else { "read" };
+        let wanted: Vec<_> = power.split('|').map(|power| format!("{power}={level}")).collect();
+        return Err(Failure::forbidden("Resource not accessible by integration")
+            .header("x-accepted-github-permissions", &wanted.join("; ")));
+    }
+    let app = state.app(info.app).ok_or_else(Failure::not_found)?;
+    let actor = state.user(&format!("{}[bot]", app.slug)).cloned();
+    Ok(Sender { actor: actor.ok_or_else(Failure::not_found)?, via: Some(app.id) })
+}
+
+/// Checks a signed-in person's role: every person may write issues, and the rest needs push access.
+fn person(user: &Actor, repo: &Repo, power: &str, write: bool) -> Result<Actor, Failure> {
+    let known = repo.permissions.get(&user.login.to_ascii_lowercase()).copied();
+    let known = known.unwrap_or(Permission::None);
+    if !repo.public && known < Permission::Read {
+        return Err(Failure::not_found());
+    }
+    if write && !power.contains("issues") && known < Permission::Write {
+        return Err(Failure::forbidden("Must have push access to repository"));
+    }
+    Ok(user.clone())
+}

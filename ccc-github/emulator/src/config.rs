@@ -1,0 +1,106 @@
+//! The settings of an emulator.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use crate::clock::{Clock, SystemClock};
+
+/// The settings of an emulator, taken by [`Emulator::start`](crate::Emulator::start).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EmulatorConfig {
+    /// The address to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The address that callers use, if it is not the one to listen on, such as that of a reverse
+    /// proxy. Links and `Location` headers start with it.
+    pub public_url: Option<String>,
+    /// The number of the first App; more can be [added](crate::Emulator::add_app).
+    pub app_id: u64,
+    /// The name of the first App in addresses; its account is `SLUG[bot]`.
+    pub app_slug: String,
+    /// The private key of the first App, as PEM; without it, a fresh one is made.
+    pub private_key: Option<SecretString>,
+    /// The secret that the webhooks of the first App are signed with.
+    pub webhook_secret: SecretString,
+    /// The address that webhooks are sent to; it can be set later, with
+    /// [`Emulator::set_webhook_url`](crate::Emulator::set_webhook_url).
+    pub webhook_url: Option<String>,
+    /// The directory of the git repositories. The emulator does not remove it.
+    pub data_dir: PathBuf,
+    /// The requests in an hour, for each installation, App and person; 5,000 as on GitHub.
+    pub rate_limit: u64,
+    /// The source of time, which tokens expire by.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl EmulatorConfig {
+    /// Creates the settings of an emulator on a free port of loopback, with App 1, `ccc-app`, and a
+    /// fresh key.
+    pub fn new(data_dir: impl Into<PathBuf>, webhook_secret: SecretString) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            public_url: None,
+            app_id: 1,
+            app_slug: "ccc-app".to_owned(),
+            private_key: None,
+            webhook_secret,
+            webhook_url: None,
+            data_dir: data_dir.into(),
+            rate_limit: 5_000,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Sets [`listen`](Self::listen).
+    #[must_use]
+    pub fn with_listen(mut self, listen: SocketAddr) -> Self {
+        self.listen = listen;
+        self
+    }
+
+    /// Sets [`public_url`](Self::public_url).
+    #[must_use]
+    pub fn with_public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
+        self
+    }
+
+    /// Sets [`app_id`](Self::app_id) and [`app_slug`](Self::app_slug).
+    #[must_use]
+    pub fn with_app(mut self, id: u64, slug: impl Into<String>) -> Self {
+        self.app_id = id;
+        self.app_slug = slug.into();
+        self
+    }
+
+    /// Sets [`private_key`](Self::private_key).
+    #[must_use]
+    pub fn with_private_key(mut self, pem: SecretString) -> Self {
+        self.private_key = Some(pem);
+        self
+    }
+
+    /// Sets [`webhook_url`](Self::webhook_url).
+    #[must_use]
+    pub fn with_webhook_url(mut self, url: impl Into<String>) -> Self {
+        self.webhook_url = Some(url.into());
+        self
+    }
+
+    /// Sets [`rate_limit`](Self::rate_limit).
+    #[must_use]
+    pub fn with_rate_limit(mut self, requests: u64) -> Self {
+        self.rate_limit = requests;
+        self
+    }
+
+    /// Sets [`clock`](Self::clock).
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+}

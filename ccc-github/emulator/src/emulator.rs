@@ -1,0 +1,157 @@
+//! The emulator as a value: started, filled, stopped.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::account::{Actor, ActorKind};
+use crate::app::{App, usual_events, usual_permissions};
+use crate::clock::whole_seconds;
+use crate::config::EmulatorConfig;
+use crate::error::{Error, ErrorKind, Result};
+use crate::key_pair::KeyPair;
+use crate::random::random_hex;
+use crate::repo_ref::RepoRef;
+use crate::routes::ROUTES;
+use crate::seed;
+use crate::server;
+use crate::state::{Inner, State};
+use crate::webhook_client::WebhookClient;
+
+/// A running emulator. It stops when it is dropped; [`stop`](Self::stop) waits until it has.
+#[derive(Debug)]
+pub struct Emulator {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl Emulator {
+    /// Starts an emulator. It needs a tokio runtime, and `git` on the `PATH`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a key that does not parse; [`ErrorKind::Unavailable`] when
+    /// the address is taken or the directory cannot be made.
+    pub async fn start(config: EmulatorConfig) -> Result<Self> {
+        let key = KeyPair::new(config.private_key.clone()).await?;
+        let unavailable = |what: String| {
+            move |error: std::io::Error| Error::new(ErrorKind::Unavailable, what).with_source(error)
+        };
+        let shown = config.data_dir.display();
+        tokio::fs::create_dir_all(&config.data_dir)
+            .await
+            .map_err(unavailable(format!("cannot make {shown}; choose another data directory")))?;
+        let data_dir = std::path::absolute(&config.data_dir)
+            .map_err(unavailable(format!("cannot resolve {shown}")))?;
+        let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(unavailable(
+            format!("cannot listen on {}; is something else there?", config.listen),
+        ))?;
+        let address =
+            listener.local_addr().map_err(unavailable("the listener has no address".to_owned()))?;
+        let base_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let started = whole_seconds(config.clock.now());
+        let inner = Arc::new(Inner {
+            app_id: config.app_id,
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            host: address.to_string(),
+            data_dir,
+            rate_limit: config.rate_limit,
+            webhook_client: WebhookClient::new()?,
+            clock: Arc::clone(&config.clock),
+            started,
+            state: Mutex::new(first_state(config, key, started)),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        });
+        inner.tasks.spawn(server::serve(listener, Arc::clone(&inner)));
+        Ok(Self { inner })
+    }
+
+    /// Returns the address of the API, which is also the one for a browser.
+    #[must_use]
+    pub fn api_url(&self) -> &str {
+        &self.inner.base_url
+    }
+
+    /// Returns the address and port that the emulator listens on, as in [`RepoRef::host`].
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.inner.host
+    }
+
+    /// Returns the address of a repository for git. Public ones can be cloned without credentials.
+    #[must_use]
+    pub fn git_url(&self, repo: &RepoRef) -> String {
+        format!("{}/{}/{}.git", self.inner.base_url, repo.owner, repo.name)
+    }
+
+    /// Returns method and path of every route of the REST API, in the words of GitHub's OpenAPI
+    /// description.
+    #[must_use]
+    pub fn routes() -> Vec<(&'static str, &'static str)> {
+        ROUTES.iter().map(|route| (route.method, route.path)).collect()
+    }
+
+    /// Returns the account of this login, added with this kind if it is missing.
+    pub fn add_user(&self, login: &str, kind: ActorKind) -> Actor {
+        self.inner.state().add_user(login, kind)
+    }
+
+    /// Makes a public repository with the first App installed: a clone of `seed`, if that is a git
+    /// repository, or else one commit with the files of that directory.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] for a name that is taken; [`ErrorKind::InvalidInput`] for one
+    /// that no repository can have; [`ErrorKind::Unavailable`] when git fails.
+    pub async fn add_repository(&self, owner: &str, name: &str, seed: &Path) -> Result<RepoRef> {
+        seed::add_repository(&self.inner, owner, name, Some(seed)).await
+    }
+
+    /// Makes a repository as [`add_repository`](Self::add_repository) does, without a commit.
+    ///
+    /// # Errors
+    /// As [`add_repository`](Self::add_repository).
+    pub async fn add_empty_repository(&self, owner: &str, name: &str) -> Result<RepoRef> {
+        seed::add_repository(&self.inner, owner, name, None).await
+    }
+
+    /// Stops listening, and waits for what is running to end, for at most five seconds.
+    #[allow(clippy::disallowed_methods, reason = "the emulator never runs on wasm")]
+    pub async fn stop(self) {
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        let _ = tokio::time::timeout(Duration::from_secs(5), self.inner.tasks.wait()).await;
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.inner.stop.cancel();
+    }
+}
+
+/// Returns the state of a new emulator: one App, with its account and its owner's.
+fn first_state(config: EmulatorConfig, key: KeyPair, now: Timestamp) -> State {
+    let owner = "app-owner";
+    let mut state = State::new(App {
+        id: config.app_id,
+        name: config.app_slug.clone(),
+        slug: config.app_slug.clone(),
+        owner: owner.to_owned(),
+        description: None,
+        external_url: None,
+        client_id: format!("Iv23emulator{:08}", config.app_id),
+        client_secret: random_hex().into(),
+        key,
+        webhook_secret: config.webhook_secret,
+        webhook_url: config.webhook_url,
+        permissions: usual_permissions(),
+        events: usual_events(),
+        created_at: now,
+    });
+    state.add_user(owner, ActorKind::User);
+    state.add_user(&format!("{}[bot]", config.app_slug), ActorKind::Bot);
+    state
+}

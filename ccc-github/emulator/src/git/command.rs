@@ -1,0 +1,52 @@
+//! The `git` program.
+
+use std::process::Stdio;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Returns `git`, without the settings of this machine and this user.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new("git");
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    for role in ["AUTHOR", "COMMITTER"] {
+        command.env(format!("GIT_{role}_NAME"), "GitHub emulator");
+        command.env(format!("GIT_{role}_EMAIL"), "emulator@localhost");
+    }
+    command
+}
+
+/// Runs the command; returns its output.
+pub(crate) async fn run(command: &mut Command, stdin: Option<&[u8]>) -> Result<Vec<u8>> {
+    let failed = |error| {
+        Error::new(ErrorKind::Unavailable, "cannot run git; is it installed?").with_source(error)
+    };
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
+    let mut child = command.spawn().map_err(failed)?;
+    if let (Some(mut pipe), Some(bytes)) = (child.stdin.take(), stdin) {
+        pipe.write_all(bytes).await.map_err(failed)?;
+    }
+    let output = child.wait_with_output().await.map_err(failed)?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.lines().last().unwrap_or("it does not say why");
+    Err(Error::new(ErrorKind::Unavailable, format!("git failed: {said}")))
+}
+
+/// Returns output that is one line.
+pub(crate) fn line(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
+}

@@ -1,0 +1,101 @@
+//! A bare repository, and its refs and files.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::git::command::{line, program, run};
+use crate::git::objects::Entry;
+
+/// A repository on disk.
+#[derive(Debug)]
+pub(crate) struct Git {
+    dir: PathBuf,
+}
+
+impl Git {
+    /// Returns the repository of this number, below the data directory.
+    pub(crate) fn new(data_dir: &Path, repo: u64) -> Self {
+        Self { dir: data_dir.join(format!("{repo}.git")) }
+    }
+
+    /// Returns the git directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Runs git in the repository; returns its output.
+    pub(crate) async fn run<S: AsRef<OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<u8>> {
+        run(program().arg("--git-dir").arg(&self.dir).args(args), None).await
+    }
+
+    /// Returns the commit of a branch.
+    pub(crate) async fn branch(&self, name: &str) -> Option<String> {
+        // `main~1` and `main@{1}` are no branches.
+        if name.contains(['~', '^', ':', '@', ' ']) || name.contains("..") {
+            return None;
+        }
+        self.commit_at(&format!("refs/heads/{name}")).await
+    }
+
+    /// Returns the id of the commit that a revision names.
+    pub(crate) async fn commit_at(&self, revision: &str) -> Option<String> {
+        let name = format!("{revision}^{{commit}}");
+        let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
+        Some(line(&self.run(args).await.ok()?))
+    }
+
+    /// Returns name and commit of each ref with this prefix, such as `refs/heads/`.
+    pub(crate) async fn refs(&self, prefix: &str) -> Vec<(String, String)> {
+        let out = self.run(["for-each-ref", "--format=%(refname) %(objectname)"]).await;
+        String::from_utf8_lossy(&out.unwrap_or_default())
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .filter(|(name, _)| name.starts_with(prefix))
+            .map(|(name, sha)| (name.to_owned(), sha.to_owned()))
+            .collect()
+    }
+
+    /// Moves a ref, makes it (`old` is empty) or deletes it (`new` is empty).
+    pub(crate) async fn move_ref(&self, name: &str, new: &str, old: &str) -> Result<()> {
+        let zero = "0".repeat(40);
+        let or_zero = |sha: &str| if sha.is_empty() { zero.clone() } else { sha.to_owned() };
+        let args = ["update-ref".to_owned(), name.to_owned(), or_zero(new), or_zero(old)];
+        self.run(args).await.map(drop)
+    }
+
+    /// Returns whether a ref may have this name.
+    pub(crate) async fn is_ref_name(&self, name: &str) -> bool {
+        self.run(["check-ref-format", name]).await.is_ok()
+    }
+
+    /// Returns whether `ahead` contains `behind`.
+    pub(crate) async fn contains(&self, ahead: &str, behind: &str) -> bool {
+        self.run(["merge-base", "--is-ancestor", behind, ahead]).await.is_ok()
+    }
+
+    /// Returns id and content of a file of a revision.
+    pub(crate) async fn file(&self, revision: &str, path: &str) -> Option<(String, Vec<u8>)> {
+        let name = format!("{revision}:{path}");
+        let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
+        let sha = line(&self.run(args).await.ok()?);
+        Some((sha.clone(), self.run(["cat-file", "blob", &sha]).await.ok()?))
+    }
+
+    /// Returns the entries of a directory of a revision.
+    pub(crate) async fn list(&self, revision: &str, path: &str) -> Option<Vec<Entry>> {
+        let name = format!("{revision}:{path}");
+        let out = self.run(["ls-tree", "--end-of-options", &name]).await.ok()?;
+        let entry = |row: &str| {
+            let (head, name) = row.split_once('\t')?;
+            let mut head = head.split(' ').skip(1);
+            let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+            let is_directory = head.next()? == "tree";
+            Some(Entry { is_directory, sha: head.next()?.to_owned(), path })
+        };
+        Some(String::from_utf8_lossy(&out).lines().filter_map(entry).collect())
+    }
+}

@@ -1,0 +1,55 @@
+//! Commits made without a work tree.
+
+use crate::error::Result;
+use crate::git::command::{line, program, run};
+use crate::git::repository::Git;
+use crate::random::random_hex;
+
+/// A commit that changes one file.
+#[derive(Debug)]
+pub(crate) struct FileChange<'a> {
+    /// The branch that the commit goes to.
+    pub(crate) branch: &'a str,
+    /// The branch that a new branch starts from; if that does not exist either, it starts empty.
+    pub(crate) start: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) content: &'a [u8],
+    pub(crate) message: &'a str,
+}
+
+impl Git {
+    /// Makes a commit that changes one file; returns the ids of the commit and of the file.
+    pub(crate) async fn write_file(&self, change: &FileChange<'_>) -> Result<(String, String)> {
+        let FileChange { branch, start, path, content, message } = *change;
+        let tip = self.branch(branch).await;
+        let parent = match &tip {
+            Some(tip) => Some(tip.clone()),
+            None => self.branch(start).await,
+        };
+        let index = self.dir().join(format!("index-{}", random_hex()));
+        let with_index = || {
+            let mut command = program();
+            command.arg("--git-dir").arg(self.dir()).env("GIT_INDEX_FILE", &index);
+            command
+        };
+        let hash = ["hash-object", "-w", "--stdin"];
+        let blob = line(&run(with_index().args(hash), Some(content)).await?);
+        if let Some(parent) = &parent {
+            run(with_index().args(["read-tree", parent]), None).await?;
+        }
+        let entry = format!("100644,{blob},{path}");
+        let written = async {
+            run(with_index().args(["update-index", "--add", "--cacheinfo", &entry]), None).await?;
+            run(with_index().arg("write-tree"), None).await
+        };
+        let tree = written.await;
+        let _ = tokio::fs::remove_file(&index).await;
+        let tree = line(&tree?);
+        let mut args = vec!["commit-tree".to_owned(), tree, "-m".to_owned(), message.to_owned()];
+        args.extend(parent.iter().flat_map(|parent| ["-p".to_owned(), parent.clone()]));
+        let commit = line(&self.run(args).await?);
+        let name = format!("refs/heads/{branch}");
+        self.move_ref(&name, &commit, tip.as_deref().unwrap_or_default()).await?;
+        Ok((commit, blob))
+    }
+}

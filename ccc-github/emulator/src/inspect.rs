@@ -1,0 +1,111 @@
+//! Inspection of the emulator's state, as a test or a demo does it.
+
+use secrecy::SecretString;
+
+use crate::app::App;
+use crate::emulator::Emulator;
+use crate::model::{self, IssueKey, Reaction};
+use crate::records::{Call, Comment, HookDelivery, PullRequest, TokenInfo};
+use crate::repo_ref::RepoRef;
+
+fn reactions(all: &[Reaction]) -> Vec<(String, String)> {
+    all.iter().map(|one| (one.user.login.clone(), one.content.clone())).collect()
+}
+
+fn comment(comment: &model::Comment) -> Comment {
+    Comment {
+        id: comment.id,
+        author: comment.author.clone(),
+        body: comment.body.clone(),
+        created_at: comment.created_at,
+        updated_at: comment.updated_at,
+        reactions: reactions(&comment.reactions),
+    }
+}
+
+impl Emulator {
+    /// Returns the number of the first App.
+    #[must_use]
+    pub fn app_id(&self) -> u64 {
+        self.inner.app_id
+    }
+
+    fn app<T>(&self, read: impl FnOnce(&App) -> T) -> Option<T> {
+        self.inner.state().app(self.inner.app_id).map(read)
+    }
+
+    /// Returns the private key of the first App, as PEM (PKCS#1, as GitHub issues it).
+    #[must_use]
+    pub fn private_key_pem(&self) -> SecretString {
+        self.app(|app| app.key.pem.clone()).unwrap_or_else(nothing)
+    }
+
+    /// Returns the secret that the webhooks of the first App are signed with.
+    #[must_use]
+    pub fn webhook_secret(&self) -> SecretString {
+        self.app(|app| app.webhook_secret.clone()).unwrap_or_else(nothing)
+    }
+
+    /// Returns the requests so far, oldest first; at most the last 20 000.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.inner.state().calls.iter().cloned().collect()
+    }
+
+    /// Returns the tokens that were issued, without the secrets.
+    #[must_use]
+    pub fn tokens(&self) -> Vec<TokenInfo> {
+        self.inner.state().tokens.iter().map(|token| token.info.clone()).collect()
+    }
+
+    /// Returns the pull requests of a repository, by number.
+    #[must_use]
+    pub fn pull_requests(&self, repo: &RepoRef) -> Vec<PullRequest> {
+        let state = self.inner.state();
+        let Some(found) = state.repo(repo.id) else { return Vec::new() };
+        let pulls = found.issues.values().filter_map(|issue| Some((issue, issue.pull.as_ref()?)));
+        pulls
+            .map(|(issue, pull)| PullRequest {
+                number: issue.number,
+                title: issue.title.clone(),
+                body: issue.body.clone().unwrap_or_default(),
+                head: pull.head.clone(),
+                head_sha: pull.head_sha.clone(),
+                base: pull.base.clone(),
+                draft: pull.draft,
+                open: issue.open,
+                author: issue.author.login.clone(),
+                url: self.inner.web(&format!("/{}/pull/{}", found.full_name(), issue.number)),
+            })
+            .collect()
+    }
+
+    /// Returns the comments of an issue or a pull request, oldest first.
+    #[must_use]
+    pub fn comments(&self, repo: &RepoRef, number: u64) -> Vec<Comment> {
+        let state = self.inner.state();
+        let issue = state.issue(IssueKey { repo: repo.id, number });
+        issue.map(|issue| issue.comments.iter().map(comment).collect()).unwrap_or_default()
+    }
+
+    /// Returns login and content of each reaction to an issue.
+    #[must_use]
+    pub fn reactions(&self, repo: &RepoRef, number: u64) -> Vec<(String, String)> {
+        let state = self.inner.state();
+        state
+            .issue(IssueKey { repo: repo.id, number })
+            .map(|issue| reactions(&issue.reactions))
+            .unwrap_or_default()
+    }
+
+    /// Returns the attempts to deliver a webhook, oldest first; at most the last 20 000.
+    #[must_use]
+    pub fn deliveries(&self) -> Vec<HookDelivery> {
+        self.inner.state().deliveries.clone()
+    }
+}
+
+/// Returns the secret of an App that does not exist; the first App always does.
+fn nothing() -> SecretString {
+    SecretString::default()
+}

@@ -1,0 +1,90 @@
+//! The key of an App.
+
+use jsonwebtoken::DecodingKey;
+use rsa::RsaPrivateKey;
+use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
+use rsa::pkcs8::{DecodePrivateKey as _, LineEnding};
+use rsa::traits::PublicKeyParts as _;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// A private key as PEM, and the public key that verifies its signatures.
+#[derive(Clone)]
+pub(crate) struct KeyPair {
+    pub(crate) pem: SecretString,
+    pub(crate) public: DecodingKey,
+}
+
+impl std::fmt::Debug for KeyPair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyPair([REDACTED])")
+    }
+}
+
+impl KeyPair {
+    /// Reads the private key, or makes one. Both take a moment and run on a thread of their own.
+    pub(crate) async fn new(given: Option<SecretString>) -> Result<Self> {
+        tokio::task::spawn_blocking(move || key_pair(given.as_ref()))
+            .await
+            .map_err(|e| Error::new(ErrorKind::Unexpected, "making a key").with_source(e))?
+    }
+}
+
+fn invalid(line: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidInput, line)
+}
+
+fn key_pair(given: Option<&SecretString>) -> Result<KeyPair> {
+    let key = match given {
+        Some(pem) => read(pem)?,
+        None => RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048)
+            .map_err(|_| invalid("no RSA key could be made"))?,
+    };
+    let pem = key
+        .to_pkcs1_pem(LineEnding::LF)
+        .map_err(|_| invalid("the private key cannot be written as PEM"))?;
+    let public = key
+        .to_public_key()
+        .to_pkcs1_der()
+        .map_err(|_| invalid("the public key cannot be written"))?;
+    let public = DecodingKey::from_rsa_der(public.as_bytes());
+    Ok(KeyPair { pem: SecretString::from(pem.as_str()), public })
+}
+
+/// Reads PKCS#1 or PKCS#8. `\n` written as two characters counts as a line break.
+fn read(pem: &SecretString) -> Result<RsaPrivateKey> {
+    let text = SecretString::from(pem.expose_secret().replace("\\n", "\n"));
+    let text = text.expose_secret().trim();
+    let key = RsaPrivateKey::from_pkcs1_pem(text)
+        .or_else(|_| RsaPrivateKey::from_pkcs8_pem(text))
+        .map_err(|_| {
+            invalid(
+                "the private key does not parse as an RSA private key: pass the content of the \
+                 PEM file, PKCS#1 or PKCS#8 without a passphrase",
+            )
+        })?;
+    let bits = key.size() * 8;
+    if !(2_048..=8_192).contains(&bits) {
+        return Err(invalid(format!("the private key has {bits} bits: GitHub's have 2048")));
+    }
+    key.validate().map_err(|_| invalid("the private key's numbers do not form an RSA key"))?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_from_either_form_and_nothing_else_is() {
+        let pem = key_pair(None).unwrap().pem;
+        let one_line = SecretString::from(pem.expose_secret().replace('\n', "\\n"));
+        let again = key_pair(Some(&one_line)).unwrap().pem;
+        assert_eq!(again.expose_secret(), pem.expose_secret());
+        for wrong in ["", "/etc/key.pem", "-----BEGIN RSA PRIVATE KEY-----"] {
+            let error = key_pair(Some(&wrong.into())).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The frame of every page.
+
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::failure::insert;
+use crate::state::Inner;
+
+const STYLE: &str = include_str!("style.css");
+
+/// A page or a redirect; `None` when there is nothing at the address.
+pub(crate) type Page = Option<Response>;
+
+/// Returns whether the caller prefers HTML, as browsers do.
+pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// Redirects to another page.
+pub(crate) fn redirect(url: &str) -> Response {
+    let mut headers = HeaderMap::new();
+    insert(&mut headers, header::LOCATION, url);
+    (StatusCode::SEE_OTHER, headers).into_response()
+}
+
+/// Answers with a page.
+pub(crate) fn page(title: &str, body: &Markup) -> Response {
+    document(title, body).into_response()
+}
+
+/// Returns a whole document. It runs no scripts, and shows what people wrote as text.
+pub(crate) fn document(title: &str, body: &Markup) -> (HeaderMap, String) {
+    let shown = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width";
+                title { (title) " · GitHub emulator" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    a href="/" { strong { "GitHub emulator" } }
+                    nav {
+                        a href="/_emulator/calls" { "Calls" }
+                        a href="/_emulator/tokens" { "Tokens" }
+                        a href="/_emulator/deliveries" { "Deliveries" }
+                    }
+                }
+                main { (body) }
+            }
+        }
+    };
+    let mut headers = HeaderMap::new();
+    insert(&mut headers, header::CONTENT_TYPE, "text/html; charset=utf-8");
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+    insert(&mut headers, header::CONTENT_SECURITY_POLICY, policy);
+    (headers, shown.into_string())
+}
+
+/// Returns a form field to choose the acting user.
+pub(crate) fn user_field(inner: &Inner) -> Markup {
+    let state = inner.state();
+    let people = state.users.iter().filter(|user| !user.login.ends_with("[bot]"));
+    let logins: Vec<_> = people.map(|user| user.login.clone()).collect();
+    html! {
+        label { "as "
+            select name="user" {
+                @for login in &logins { option value=(login) { (login) } }
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Random tokens.
+
+/// Returns 32 random hex digits.
+pub(crate) fn random_hex() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}

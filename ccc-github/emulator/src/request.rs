@@ -1,0 +1,173 @@
+//! A call of the REST API.
+
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard};
+
+use axum::http::{Method, StatusCode};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::account::Permission;
+use crate::caller::{Caller, Sender};
+use crate::failure::Failure;
+use crate::git::Git;
+use crate::model::{Issue, IssueKey, Place, Repo, Token};
+use crate::state::{Inner, State};
+
+/// A call of the REST API, parsed.
+#[derive(Debug)]
+pub(crate) struct ApiRequest {
+    pub(crate) inner: Arc<Inner>,
+    pub(crate) method: Method,
+    pub(crate) caller: Caller,
+    pub(crate) params: HashMap<&'static str, String>,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) body: Value,
+    /// The path without `/api/v3`, for links.
+    pub(crate) path: String,
+    /// The number of the repository that the path names; 0 where it names none.
+    pub(crate) repo: u64,
+}
+
+/// The locked state, once the caller is authorized to act in the request's repository.
+pub(crate) struct Authorized<'a> {
+    pub(crate) state: MutexGuard<'a, State>,
+    pub(crate) sender: Sender,
+    id: u64,
+}
+
+impl Authorized<'_> {
+    /// Returns the repository.
+    pub(crate) fn repo(&self) -> Result<&Repo, Failure> {
+        self.state.repo(self.id).ok_or_else(Failure::not_found)
+    }
+
+    pub(crate) fn repo_mut(&mut self) -> Result<&mut Repo, Failure> {
+        self.state.repo_mut(self.id).ok_or_else(Failure::not_found)
+    }
+
+    /// Checks that a signed-in person has at least this role. The rights of an App are in its
+    /// token.
+    pub(crate) fn require(&self, request: &ApiRequest, least: Permission) -> Result<(), Failure> {
+        let Caller::Person(person) = &request.caller else { return Ok(()) };
+        let known = self.repo()?.permissions.get(&person.login.to_ascii_lowercase());
+        if known.is_some_and(|known| *known >= least) {
+            return Ok(());
+        }
+        Err(Failure::forbidden("Must have admin rights to Repository."))
+    }
+
+    pub(crate) fn issue(&self, number: u64) -> Result<&Issue, Failure> {
+        self.repo()?.issues.get(&number).ok_or_else(Failure::not_found)
+    }
+
+    pub(crate) fn issue_mut(&mut self, number: u64) -> Result<&mut Issue, Failure> {
+        self.repo_mut()?.issues.get_mut(&number).ok_or_else(Failure::not_found)
+    }
+}
+
+impl ApiRequest {
+    /// Returns whether the call only reads.
+    pub(crate) fn is_read(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD)
+    }
+
+    /// Returns a parameter of the path.
+    pub(crate) fn path_param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+
+    /// Returns a parameter of the path that is a number; 0, which no object has, if it is none.
+    pub(crate) fn id(&self, name: &str) -> u64 {
+        self.path_param(name).parse().unwrap_or(0)
+    }
+
+    /// Returns a field of the query.
+    pub(crate) fn query_param(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Returns a field of the query that is a number, or else `or`.
+    pub(crate) fn query_number(&self, name: &str, or: usize) -> usize {
+        self.query_param(name).and_then(|value| value.parse().ok()).unwrap_or(or)
+    }
+
+    /// Returns the query with some fields replaced.
+    pub(crate) fn query_with(&self, fields: &[(&str, &str)]) -> String {
+        let kept = self.query.iter().filter(|(key, _)| fields.iter().all(|(name, _)| key != name));
+        url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(kept)
+            .extend_pairs(fields)
+            .finish()
+    }
+
+    /// Returns a field of the body that is text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.body[name].as_str()
+    }
+
+    /// Locks the state, if the caller has the power in the repository of the path.
+    pub(crate) fn authorize(&self, power: &str, write: bool) -> Result<Authorized<'_>, Failure> {
+        let state = self.inner.state();
+        let found = state.repo(self.repo).ok_or_else(Failure::not_found)?;
+        let sender = self.caller.require(&state, found, power, write)?;
+        Ok(Authorized { state, sender, id: self.repo })
+    }
+
+    /// Returns whether the caller may change workflow files.
+    pub(crate) fn may_change_workflows(&self) -> bool {
+        let state = self.inner.state();
+        self.caller.require_token(&state).ok().is_none_or(Token::may_change_workflows)
+    }
+
+    /// Returns whether an object that changed then is within the query's `since`.
+    pub(crate) fn is_since(&self, changed: Timestamp) -> bool {
+        let since = self.query_param("since").and_then(|since| since.parse::<Timestamp>().ok());
+        since.is_none_or(|since| changed >= since)
+    }
+
+    /// Returns the git repository of the path.
+    pub(crate) fn git(&self) -> Git {
+        self.inner.git(self.repo)
+    }
+
+    /// Returns the key of an issue in the repository of the path.
+    pub(crate) fn issue_key(&self, number: u64) -> IssueKey {
+        IssueKey { repo: self.repo, number }
+    }
+
+    /// Returns GitHub's answer for a former name: 301 to a read, 307 to a write (GitHub docs, "Best
+    /// practices for using the REST API").
+    pub(crate) fn moved(&self, target: &str) -> Failure {
+        let status = if self.is_read() {
+            StatusCode::MOVED_PERMANENTLY
+        } else {
+            StatusCode::TEMPORARY_REDIRECT
+        };
+        Failure::new(status, "Moved Permanently").header("location", target)
+    }
+
+    /// Locks the state as [`authorize`](Self::authorize) does, for the conversation of the issue or
+    /// pull request in the path; returns its number, too.
+    pub(crate) fn authorize_issue(&self, write: bool) -> Result<(Authorized<'_>, u64), Failure> {
+        let number = self.id("issue_number");
+        let is_pull = self
+            .inner
+            .state()
+            .issue(self.issue_key(number))
+            .is_some_and(|issue| issue.pull.is_some());
+        let power = if is_pull { "issues|pull_requests" } else { "issues" };
+        let access = self.authorize(power, write)?;
+        match access.issue(number)?.place {
+            Place::Here => Ok((access, number)),
+            Place::Deleted => Err(Failure::new(StatusCode::GONE, "This issue was deleted")),
+            Place::Moved(IssueKey { repo, number }) => {
+                let rest = self.path.split("/issues/").nth(1).unwrap_or_default();
+                let rest = rest.split_once('/').map(|(_, rest)| format!("/{rest}"));
+                let rest = rest.unwrap_or_default();
+                let target = self.inner.api(&format!("/repositories/{repo}/issues/{number}{rest}"));
+                Err(self.moved(&target))
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Faults, put in place of answers.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+
+use crate::failure::{Failure, insert};
+use crate::fault::{Fault, FaultEffect};
+use crate::state::Inner;
+
+/// The largest answer that a fault holds back, in bytes.
+const MAX_DRAINED: usize = 256 * 1024 * 1024;
+/// The largest answer that a fault cuts in the middle, in bytes.
+const MAX_HALVED: usize = 4 * 1024 * 1024;
+
+/// The end of a connection without an answer, or within one.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is cut, as a fault asked")]
+pub(crate) struct Cut;
+
+/// Answers as the fault has it.
+pub(crate) async fn inject(
+    inner: &Inner,
+    fault: Fault,
+    answered: impl Future<Output = Response>,
+) -> Result<Response, Cut> {
+    let answered = match (&fault.effect, fault.after) {
+        (FaultEffect::Delay(by), _) => {
+            inner.clock.sleep(*by).await;
+            return Ok(answered.await);
+        }
+        (_, true) => Some(whole(answered.await).await),
+        (_, false) => None,
+    };
+    match fault.effect {
+        FaultEffect::Status { status, headers } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let mut response = Response::from(Failure::new(status, "injected failure"));
+            for (name, value) in headers {
+                if let Ok(name) = name.parse::<header::HeaderName>() {
+                    insert(response.headers_mut(), name, &value);
+                }
+            }
+            Ok(response)
+        }
+        FaultEffect::Body { status, content_type, body } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let mut headers = HeaderMap::new();
+            insert(&mut headers, header::CONTENT_TYPE, &content_type);
+            Ok((status, headers, body).into_response())
+        }
+        FaultEffect::CutInTheMiddle => match answered {
+            Some(answered) => Ok(half(answered).await),
+            None => Err(Cut),
+        },
+        FaultEffect::Cut | FaultEffect::Delay(_) => Err(Cut),
+    }
+}
+
+/// Waits for the whole answer, and with it for the effect: git answers while it works.
+async fn whole(answered: Response) -> Response {
+    let (head, body) = answered.into_parts();
+    let body = axum::body::to_bytes(body, MAX_DRAINED).await.unwrap_or_default();
+    Response::from_parts(head, Body::from(body))
+}
+
+/// Cuts the answer: its head promises the whole body, and half of that follows.
+async fn half(answered: Response) -> Response {
+    let (mut head, body) = answered.into_parts();
+    let whole = axum::body::to_bytes(body, MAX_HALVED).await.unwrap_or_default();
+    head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len().max(1)));
+    let chunks: [Result<Bytes, Cut>; 2] = [Ok(whole.slice(..whole.len() / 2)), Err(Cut)];
+    let body = Body::from_stream(futures_util::stream::iter(chunks));
+    Response::from_parts(head, body)
+}

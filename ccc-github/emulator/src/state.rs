@@ -1,0 +1,244 @@
+//! The emulator's state, and the context that every route shares.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use percent_encoding::utf8_percent_encode;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::account::{Actor, ActorKind};
+use crate::app::App;
+use crate::clock::{Clock, whole_seconds};
+use crate::fault::Fault;
+use crate::git::Git;
+use crate::model::{Installation, Issue, IssueKey, Repo, Token};
+use crate::rate_limit::Window;
+use crate::records::{Call, HookDelivery};
+use crate::webhook_client::WebhookClient;
+
+/// The most calls, and the most deliveries, that are stored: the emulator may run for weeks.
+const MAX_RECORDS: usize = 20_000;
+
+/// Everything that the emulator holds beside the git repositories.
+#[derive(Debug)]
+pub(crate) struct State {
+    last_id: u64,
+    pub(crate) apps: Vec<App>,
+    /// The Apps whose manifest was accepted and not yet converted, by code.
+    pub(crate) codes: BTreeMap<String, u64>,
+    pub(crate) users: Vec<Actor>,
+    pub(crate) repos: Vec<Repo>,
+    pub(crate) installations: Vec<Installation>,
+    pub(crate) tokens: Vec<Token>,
+    pub(crate) deliveries: Vec<HookDelivery>,
+    pub(crate) calls: VecDeque<Call>,
+    /// The number of calls that were dropped.
+    forgotten: usize,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) windows: BTreeMap<String, Window>,
+    /// Whether tokens get more permissions than were requested.
+    pub(crate) grant_too_much: bool,
+}
+
+impl State {
+    pub(crate) fn new(app: App) -> Self {
+        Self {
+            // Numbers of different things do not collide, so that mixing them up shows.
+            last_id: 1_000,
+            apps: vec![app],
+            codes: BTreeMap::new(),
+            users: Vec::new(),
+            repos: Vec::new(),
+            installations: Vec::new(),
+            tokens: Vec::new(),
+            deliveries: Vec::new(),
+            calls: VecDeque::new(),
+            forgotten: 0,
+            faults: Vec::new(),
+            windows: BTreeMap::new(),
+            grant_too_much: false,
+        }
+    }
+
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// Records a call; returns its number.
+    pub(crate) fn record_call(&mut self, call: Call) -> usize {
+        self.calls.push_back(call);
+        if self.calls.len() > MAX_RECORDS {
+            self.calls.pop_front();
+            self.forgotten += 1;
+        }
+        self.forgotten + self.calls.len() - 1
+    }
+
+    /// Records the status of the answer to a call.
+    pub(crate) fn record_answer(&mut self, number: usize, status: u16) {
+        let index = number.checked_sub(self.forgotten);
+        if let Some(call) = index.and_then(|index| self.calls.get_mut(index)) {
+            call.status = Some(status);
+        }
+    }
+
+    /// Records an attempt to deliver a webhook.
+    pub(crate) fn record_delivery(&mut self, delivery: HookDelivery) {
+        self.deliveries.push(delivery);
+        if self.deliveries.len() > MAX_RECORDS {
+            self.deliveries.remove(0);
+        }
+    }
+
+    pub(crate) fn app(&self, id: u64) -> Option<&App> {
+        self.apps.iter().find(|app| app.id == id)
+    }
+
+    /// Returns the account of this login, added with this kind if it is missing.
+    pub(crate) fn add_user(&mut self, login: &str, kind: ActorKind) -> Actor {
+        if let Some(user) = self.user(login) {
+            return user.clone();
+        }
+        let user = Actor { id: self.next_id(), login: login.to_owned(), kind };
+        self.users.push(user.clone());
+        user
+    }
+
+    pub(crate) fn user(&self, login: &str) -> Option<&Actor> {
+        self.users.iter().find(|user| user.login.eq_ignore_ascii_case(login))
+    }
+
+    pub(crate) fn repo(&self, id: u64) -> Option<&Repo> {
+        self.repos.iter().find(|repo| repo.id == id)
+    }
+
+    pub(crate) fn repo_mut(&mut self, id: u64) -> Option<&mut Repo> {
+        self.repos.iter_mut().find(|repo| repo.id == id)
+    }
+
+    pub(crate) fn issue(&self, key: IssueKey) -> Option<&Issue> {
+        self.repo(key.repo)?.issues.get(&key.number)
+    }
+
+    pub(crate) fn issue_mut(&mut self, key: IssueKey) -> Option<&mut Issue> {
+        self.repo_mut(key.repo)?.issues.get_mut(&key.number)
+    }
+
+    /// Returns the repository that has this name, or had it before.
+    pub(crate) fn repo_named(&self, owner: &str, name: &str) -> Option<&Repo> {
+        let former = format!("{owner}/{name}").to_ascii_lowercase();
+        self.repos
+            .iter()
+            .find(|repo| repo.is_named(owner, name))
+            .or_else(|| self.repos.iter().rev().find(|repo| repo.former.contains(&former)))
+    }
+
+    pub(crate) fn installation(&self, id: u64) -> Option<&Installation> {
+        self.installations.iter().find(|installation| installation.id == id)
+    }
+
+    pub(crate) fn installation_mut(&mut self, id: u64) -> Option<&mut Installation> {
+        self.installations.iter_mut().find(|installation| installation.id == id)
+    }
+
+    /// Returns the installation of the App on the account.
+    pub(crate) fn installed_on(&self, app: u64, account: &str) -> Option<&Installation> {
+        self.installations
+            .iter()
+            .find(|found| found.app == app && found.account.eq_ignore_ascii_case(account))
+    }
+
+    /// Returns the App's installation that includes the repository.
+    pub(crate) fn installed_at(&self, app: u64, repo: &Repo) -> Option<&Installation> {
+        self.installed_on(app, &repo.owner).filter(|found| !found.without.contains(&repo.id))
+    }
+
+    /// Installs the App on the account, unless it is; returns the number of the installation.
+    pub(crate) fn install(&mut self, app: u64, account: &str, now: Timestamp) -> u64 {
+        if let Some(found) = self.installed_on(app, account) {
+            return found.id;
+        }
+        let id = self.next_id();
+        self.installations.push(Installation {
+            id,
+            app,
+            account: account.to_owned(),
+            without: BTreeSet::new(),
+            suspended_at: None,
+            created_at: now,
+        });
+        id
+    }
+
+    /// Removes an installation and revokes its tokens.
+    pub(crate) fn uninstall(&mut self, id: u64) {
+        self.installations.retain(|installation| installation.id != id);
+        for token in &mut self.tokens {
+            token.info.revoked |= token.info.installation == id;
+        }
+    }
+}
+
+/// The characters that a URL cannot hold, without `?`, `#` and `%`, which have a meaning in it.
+const NOT_IN_URLS: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'[')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}')
+    .add(b'\\');
+
+/// The context of every route.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    /// The number of the first App, which the methods of [`Emulator`](crate::Emulator) are about.
+    pub(crate) app_id: u64,
+    pub(crate) base_url: String,
+    /// The address and port that the emulator listens on.
+    pub(crate) host: String,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) rate_limit: u64,
+    pub(crate) webhook_client: WebhookClient,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) started: Timestamp,
+    pub(crate) state: Mutex<State>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Inner {
+    /// Locks the state.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the time in whole seconds, to date objects with.
+    pub(crate) fn now(&self) -> Timestamp {
+        whole_seconds(self.clock.now())
+    }
+
+    /// Returns the git repository of this number.
+    pub(crate) fn git(&self, repo: u64) -> Git {
+        Git::new(&self.data_dir, repo)
+    }
+
+    /// Returns an address of the API.
+    pub(crate) fn api(&self, path: &str) -> String {
+        format!("{}{}", self.base_url, utf8_percent_encode(path, NOT_IN_URLS))
+    }
+
+    /// Returns an address of a page.
+    pub(crate) fn web(&self, path: &str) -> String {
+        format!("{}{}", self.base_url, utf8_percent_encode(path, NOT_IN_URLS))
+    }
+}

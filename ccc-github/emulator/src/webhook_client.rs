@@ -1,0 +1,76 @@
+//! The client that delivers webhooks.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::Response;
+use reqwest::header::HeaderMap;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The most bytes of an answer that are read.
+const MAX_ANSWER: usize = 8 * 1024 * 1024;
+
+/// A client that follows no redirect and uses no proxy: receivers run on this machine.
+#[derive(Clone, Debug)]
+pub(crate) struct WebhookClient(reqwest::Client);
+
+impl WebhookClient {
+    pub(crate) fn new() -> Result<Self> {
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            // An error means that another thread has installed one meanwhile.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(30))
+            .connect_timeout(Duration::from_secs(10))
+            .no_proxy()
+            .build()
+            .map(Self)
+            .map_err(|error| {
+                let error = error.without_url();
+                Error::new(ErrorKind::Unavailable, "cannot set up HTTPS").with_source(error)
+            })
+    }
+
+    /// Posts the body; returns status and body of the answer, or why there is none.
+    pub(crate) async fn post(
+        &self,
+        url: &str,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> std::result::Result<(u16, String), String> {
+        let url = url
+            .parse::<reqwest::Url>()
+            .map_err(|_| "the webhook's address is no URL".to_owned())?;
+        let host = url.authority().to_owned();
+        let request = self.0.post(url).headers(headers).body(body);
+        let answer = request.send().await.map_err(|error| unreachable(error, &host))?;
+        let status = answer.status().as_u16();
+        Ok((status, read(answer, &host).await?))
+    }
+}
+
+async fn read(mut answer: Response, host: &str) -> std::result::Result<String, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(error, host))? {
+        if body.len() + chunk.len() > MAX_ANSWER {
+            return Err(format!("the answer of {host} is larger than 8 MiB"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+/// Returns the error with its causes, without the URL, which may hold a credential.
+fn unreachable(error: reqwest::Error, host: &str) -> String {
+    let error = error.without_url();
+    let mut line = format!("cannot reach {host}: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    line
+}
