@@ -27,7 +27,7 @@ pub(crate) async fn doctor(args: &DoctorArgs) -> Result<bool> {
     });
     findings.extend(match config.runner.kind.as_str() {
         "docker" => match parts::docker(&config, None) {
-            Ok(runner) => runner.examine().await,
+            Ok(runner) => runner.diagnose().await,
             Err(error) => vec![(Finding::Bad, error.to_string())],
         },
         _ => subprocess(&config).await,
