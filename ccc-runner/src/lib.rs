@@ -53,7 +53,11 @@ pub use runner::docker::{DockerRunner, DockerRunnerBuilder, Finding, Workspaces}
 #[cfg(feature = "subprocess")]
 pub use runner::subprocess::SubprocessRunner;
 
-/// The body of the engine's request to create a container, as bollard 0.21 has it. Re-exported for
-/// [`DockerRunnerBuilder::dangerously_altered`]; it changes with bollard's major versions.
+/// The body of the engine's request to create a container. A type of bollard, re-exported for
+/// [`DockerRunnerBuilder::dangerously_altered`].
 #[cfg(feature = "dangerous-container-body")]
 pub use bollard::models::ContainerCreateBody;
+/// The headers and the body of a [`SeenRequest`]. Types of the crates http and bytes, re-exported
+/// for it.
+#[cfg(feature = "scripted-model")]
+pub use {axum::http::HeaderMap, bytes::Bytes};

@@ -15,12 +15,13 @@ use tokio::time::sleep;
 use crate::cgroup;
 use crate::reaper::OwnChildren;
 
-/// How long output may still come after the program has ended: something that it left behind may hold the
-/// pipe open for ever.
+/// How long output may still come after the program has ended: something that it left behind may
+/// hold the pipe open for ever.
 const AFTERMATH: Duration = Duration::from_millis(500);
 const SIGKILL: i32 = 9;
 
-/// Runs one program, and tells its stream how that went. A host that does not listen any more hears nothing.
+/// Runs one program, and tells its stream how that went. A host that does not listen any more hears
+/// nothing.
 pub(crate) async fn run(stream: TunnelStream, own: OwnChildren) {
     let (mut from, mut to) = tokio::io::split(stream);
     let Ok(order) = read_head::<ExecRequest>(&mut from).await else { return };
@@ -124,7 +125,8 @@ async fn next(stream: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) ->
     }
 }
 
-/// Where output goes, as long as somebody wants it. A program is never held up by what nobody wants.
+/// Where output goes, as long as somebody wants it. A program is never held up by what nobody
+/// wants.
 struct Room<'a> {
     left: u64,
     dropped: u64,

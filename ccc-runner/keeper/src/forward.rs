@@ -10,7 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// The most connections through one port at once; others wait. The tunnel has room for both ports and the programs.
+/// The most connections through one port at once; others wait. The tunnel has room for both ports
+/// and the programs.
 const AT_ONCE: usize = 24;
 
 /// Listens on the port of this kind, and forwards every connection to the host.

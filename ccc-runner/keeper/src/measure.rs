@@ -9,15 +9,16 @@ use rustix::fs::{FileType, statvfs};
 use crate::limit_breach::LimitBreach;
 use crate::tree_walk::walk_tree;
 
-/// What stays free on the workspace's disk, which others use as well: bytes, and entries where it counts them.
+/// What stays free on the workspace's disk, which others use as well: bytes, and entries where it
+/// counts them.
 const FREE_BYTES: u64 = 64 << 20;
 const FREE_ENTRIES: u64 = 1_000;
 /// How many entries are counted between two looks at the disk.
 const OFTEN: u64 = 10_000;
 
-/// Returns the first limit that the workspace exceeds: `bytes` as allocated on the disk, `entries` of every kind.
-/// An entry that cannot be counted is reported as [`LimitBreach::Entries`]; see [`walk_tree`] for how the tree is
-/// read.
+/// Returns the first limit that the workspace exceeds: `bytes` as allocated on the disk, `entries`
+/// of every kind. An entry that cannot be counted is reported as [`LimitBreach::Entries`]; see
+/// [`walk_tree`] for how the tree is read.
 #[must_use]
 pub fn measure(workspace: &Path, bytes: u64, entries: u64) -> Option<LimitBreach> {
     let (mut held, mut there) = (0_u64, 0_u64);

@@ -1,9 +1,10 @@
 //! The protocol between the host and the keeper.
 //!
-//! A stream begins with a head: its length (4 bytes, most significant first) and that many bytes of JSON.
-//! Streams that the host opens have an [`ExecRequest`] as their head, then the program's standard input. The
-//! keeper answers with frames: a kind (1 byte), a length (4 bytes), and that many bytes. Streams that the keeper
-//! opens have a [`StreamKind`] as their head, then bytes as they are.
+//! A stream begins with a head: its length (4 bytes, most significant first) and that many bytes of
+//! JSON. Streams that the host opens have an [`ExecRequest`] as their head, then the program's
+//! standard input. The keeper answers with frames: a kind (1 byte), a length (4 bytes), and that
+//! many bytes. Streams that the keeper opens have a [`StreamKind`] as their head, then bytes as
+//! they are.
 
 use std::io;
 
@@ -81,8 +82,8 @@ pub enum StreamKind {
 pub struct Hello {
     /// The [`PROTOCOL`] of the keeper.
     pub protocol: u32,
-    /// Whether the container has ceilings on memory and processes, as the kernel has it: some engines take
-    /// them, show them, and do nothing.
+    /// Whether the container has ceilings on memory and processes, as the kernel has it: some
+    /// engines take them, show them, and do nothing.
     pub limited: bool,
 }
 

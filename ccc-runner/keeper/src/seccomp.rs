@@ -1,7 +1,8 @@
 //! The system call filter: blocks the calls that bypass a missing network (spec: X3a).
 //!
-//! The engine has a filter of its own, and this stands before it: what that lets through differs from one
-//! version to the next. A filter holds for everything that is started under it, and cannot be taken off.
+//! The engine has a filter of its own, and this stands before it: what that lets through differs
+//! from one version to the next. A filter holds for everything that is started under it, and cannot
+//! be taken off.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,8 +12,8 @@ use seccompiler::{
     apply_filter,
 };
 
-/// The families that stay inside a network namespace, and say nothing to anybody outside of it. All others
-/// are refused: virtual machines' sockets (`AF_VSOCK`) and others know no namespaces at all.
+/// The families that stay inside a network namespace, and say nothing to anybody outside of it. All
+/// others are refused: virtual machines' sockets (`AF_VSOCK`) and others know no namespaces at all.
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 /// The same calls once more, for programs that use the other numbers of x86-64.
@@ -21,10 +22,12 @@ const AGAIN: &[i64] = &[0, 0x4000_0000];
 #[cfg(not(target_arch = "x86_64"))]
 const AGAIN: &[i64] = &[0];
 
-/// Puts the filter before everything that this thread, and threads and programs that it starts, will ask for.
+/// Puts the filter before everything that this thread, and threads and programs that it starts,
+/// will ask for.
 pub(crate) fn install() -> io::Result<()> {
     let families = refuse(socket_rules().map_err(io::Error::other)?, libc::EAFNOSUPPORT)?;
-    // Does the same by other means, unseen by filters; programs go on without it where there is none.
+    // Does the same by other means, unseen by filters; programs go on without it where there is
+    // none.
     let rings = [libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
     let rings = refuse(rings.map(|call| (call, Vec::new())).into(), libc::ENOSYS)?;
     let others = refuse(other_process_rules().map_err(io::Error::other)?, libc::EPERM)?;
@@ -43,8 +46,8 @@ fn socket_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::Backen
     Ok([libc::SYS_socket, libc::SYS_socketpair].map(|call| (call, vec![rule.clone()])).into())
 }
 
-/// Limits and scheduling of another process: of ours, by which programs would make us blind, or so slow that
-/// nobody can end the container any more, because a process must run once to be killed.
+/// Limits and scheduling of another process: of ours, by which programs would make us blind, or so
+/// slow that nobody can end the container any more, because a process must run once to be killed.
 fn other_process_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
     let unless = |argument: u8, value: u64| {
         let dword = SeccompCmpArgLen::Dword;
@@ -69,8 +72,8 @@ fn other_process_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler:
     Ok(rules)
 }
 
-/// A filter that answers these calls with an error, and programs of another architecture with their end:
-/// their calls have other numbers.
+/// A filter that answers these calls with an error, and programs of another architecture with their
+/// end: their calls have other numbers.
 fn refuse(
     calls: BTreeMap<i64, Vec<SeccompRule>>,
     errno: i32,

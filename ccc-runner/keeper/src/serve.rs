@@ -72,8 +72,8 @@ async fn hello(tunnel: &Tunnel) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// Sends SIGTERM to every other process, and waits until all have ended. The engine kills the container if one
-/// does not end in time.
+/// Sends SIGTERM to every other process, and waits until all have ended. The engine kills the
+/// container if one does not end in time.
 async fn terminate_all() {
     // Everybody is the container, when we are its first process. Else it could be the machine.
     if std::process::id() != 1 {

@@ -11,18 +11,20 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, openat, statat};
 use rustix::io::Errno;
 
-/// Directories in each other. Nobody has more who does not hide something, and each takes a descriptor.
+/// Directories in each other. Nobody has more who does not hide something, and each takes a
+/// descriptor.
 const MAX_DEPTH: usize = 200;
 
 const OPEN: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Calls `visit` for every entry below `top`, with the entry's directory, its name, and its metadata. Stops when
-/// `visit` breaks, and returns the value it breaks with.
+/// Calls `visit` for every entry below `top`, with the entry's directory, its name, and its
+/// metadata. Stops when `visit` breaks, and returns the value it breaks with.
 ///
-/// Never leaves the tree, whatever other processes change: each directory is opened relative to its parent, and an
-/// entry that has gone or changed its type is skipped. A directory that its owner may not read is made readable, if
-/// this process owns it. The memory used grows with the depth of the tree alone.
+/// Never leaves the tree, whatever other processes change: each directory is opened relative to its
+/// parent, and an entry that has gone or changed its type is skipped. A directory that its owner
+/// may not read is made readable, if this process owns it. The memory used grows with the depth of
+/// the tree alone.
 ///
 /// # Errors
 /// Returned for an entry that cannot be read, and for more than 200 nested directories.

@@ -13,8 +13,8 @@ pub type TunnelStream = Compat<yamux::Stream>;
 
 /// Streams of both sides at once; who opens more is refused.
 const STREAMS: usize = 64;
-/// What the other side may send before we have read it, bytes, all streams together: yamux wants 256 KiB
-/// for each.
+/// What the other side may send before we have read it, bytes, all streams together: yamux wants
+/// 256 KiB for each.
 const WINDOW: usize = STREAMS * (256 << 10);
 /// Streams that nobody has taken yet; one that finds no place is closed.
 const WAITING: usize = 64;
@@ -49,8 +49,8 @@ impl IncomingStreams {
     }
 }
 
-/// A tunnel over `socket`. It works for as long as the future is polled, which ends when either side does,
-/// or breaks the rules. One side is its `host`.
+/// A tunnel over `socket`. It works for as long as the future is polled, which ends when either
+/// side does, or breaks the rules. One side is its `host`.
 pub fn tunnel<T>(
     socket: T,
     host: bool,

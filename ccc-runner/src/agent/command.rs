@@ -11,11 +11,11 @@ use crate::lock::lock;
 use crate::model::login::ModelLogin;
 use crate::model::proxy::ModelNotice;
 
-/// The most bytes of a program's standard output that become its closing words.
+/// The most bytes of a program's standard output that become the report's summary.
 const MAX_SUMMARY: usize = 8 << 10;
 
 /// Any program as an agent: it starts in the workspace with the prompt on its standard input, and
-/// exit status 0 means done. The end of what it prints is its closing words.
+/// exit status 0 means done. The end of its output is the summary of the report.
 #[derive(Clone, Debug)]
 pub struct CommandAgent {
     name: String,
@@ -40,8 +40,8 @@ impl CommandAgent {
         Ok(Self { name: format!("command:{base}"), argv, login: None })
     }
 
-    /// Lets the program reach a model through the proxy: it finds the proxy's address and a secret of
-    /// its run in the variables that Anthropic's clients know, `ANTHROPIC_BASE_URL` and
+    /// Lets the program reach a model through the proxy: it finds the proxy's address and a secret
+    /// of its run in the variables that Anthropic's clients know, `ANTHROPIC_BASE_URL` and
     /// `ANTHROPIC_API_KEY`, whatever kind of credential the proxy puts in.
     #[must_use]
     pub fn with_model(mut self, login: ModelLogin) -> Self {
@@ -71,17 +71,17 @@ impl Agent for CommandAgent {
     ) -> Result<AgentReport> {
         let command = Command::new(&self.argv).with_stdin(task.prompt.as_bytes());
         let Some(login) = &self.login else {
-            let mut words = Words { end: Vec::new(), events };
-            let mut sink = |stream, bytes: &[u8]| words.take(stream, bytes);
+            let mut printed = Output { end: Vec::new(), events };
+            let mut sink = |stream, bytes: &[u8]| printed.take(stream, bytes);
             let status = container.exec(&command, &mut sink).await?;
-            return Ok(self.report(Some(status), &words.end));
+            return Ok(self.report(Some(status), &printed.end));
         };
         let mut access = model_session::open(login, task)?;
         let command = model_session::configure(command, container, "ANTHROPIC_API_KEY", &access)?;
-        let words = Mutex::new(Words { end: Vec::new(), events });
-        let mut sink = |stream, bytes: &[u8]| lock(&words).take(stream, bytes);
+        let printed = Mutex::new(Output { end: Vec::new(), events });
+        let mut sink = |stream, bytes: &[u8]| lock(&printed).take(stream, bytes);
         let report = |event| {
-            lock(&words).events.event(match event {
+            lock(&printed).events.event(match event {
                 ProxyEvent::Notice(ModelNotice::Refused(line)) => {
                     model_session::refused_by_us(&line)
                 }
@@ -91,7 +91,7 @@ impl Agent for CommandAgent {
         };
         let work = container.exec(&command, &mut sink);
         let status = model_session::watch(&mut access, work, report).await.transpose()?;
-        let mut report = self.report(status, &lock(&words).end);
+        let mut report = self.report(status, &lock(&printed).end);
         model_session::apply_account(&mut report, &access, task.limits.micro_usd);
         Ok(report)
     }
@@ -99,7 +99,7 @@ impl Agent for CommandAgent {
 
 impl CommandAgent {
     /// `status` is `None` for a program that was ended.
-    fn report(&self, status: Option<ExitStatus>, words: &[u8]) -> AgentReport {
+    fn report(&self, status: Option<ExitStatus>, printed: &[u8]) -> AgentReport {
         let verdict = match status {
             Some(ExitStatus::Code(0)) => Verdict::Completed,
             Some(ExitStatus::OutOfMemory) => {
@@ -108,17 +108,17 @@ impl CommandAgent {
             Some(status) => Verdict::failed(format!("`{}` ended with {status}", self.argv[0])),
             None => Verdict::failed("it was ended before it was done"),
         };
-        AgentReport::new(verdict, String::from_utf8_lossy(words).trim())
+        AgentReport::new(verdict, String::from_utf8_lossy(printed).trim())
     }
 }
 
-/// What a program prints: the end of it, and who follows.
-struct Words<'a> {
+/// The end of a program's output, and the sink of its events.
+struct Output<'a> {
     end: Vec<u8>,
     events: &'a mut dyn AgentSink,
 }
 
-impl Words<'_> {
+impl Output<'_> {
     fn take(&mut self, stream: OutputStream, bytes: &[u8]) {
         if stream == OutputStream::Stdout {
             self.end.extend_from_slice(bytes);

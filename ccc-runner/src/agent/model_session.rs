@@ -46,8 +46,8 @@ pub(crate) enum ProxyEvent {
     Alive,
 }
 
-/// Waits for the work, and reports the proxy's events meanwhile. Returns `None` when the work cannot succeed any
-/// more: the spending limit is reached, or the API rejected the credential.
+/// Waits for the work, and reports the proxy's events meanwhile. Returns `None` when the work
+/// cannot succeed any more: the spending limit is reached, or the API rejected the credential.
 pub(crate) async fn watch<T>(
     access: &mut ModelAccess,
     work: impl Future<Output = T>,

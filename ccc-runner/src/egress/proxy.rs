@@ -1,4 +1,5 @@
-//! The egress proxy of a container: an HTTP proxy that supports `CONNECT` and nothing else (spec: X3e).
+//! The egress proxy of a container: an HTTP proxy that supports `CONNECT` and nothing else (spec:
+//! X3e).
 
 use std::io;
 use std::net::SocketAddr;

@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Whether the address is one of the internet at large, by IANA's registries of special addresses
-/// (RFC 6890 and what followed). An address that carries another one in it is judged by that one, too.
+/// (RFC 6890 and what followed). An address that carries another one in it is judged by that one,
+/// too.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),

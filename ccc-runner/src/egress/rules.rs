@@ -17,7 +17,8 @@ pub enum EgressRule {
     Listed,
     /// The port is 443.
     Port,
-    /// All its addresses are on the internet at large: none of a private network, or a cloud's metadata.
+    /// All its addresses are on the internet at large: none of a private network, or a cloud's
+    /// metadata.
     Public,
 }
 
@@ -28,8 +29,8 @@ pub struct EgressRules {
     resolver: Arc<dyn Resolver>,
 }
 
-/// Turns a host's name into addresses. The proxy asks once for a connection, looks at what comes, and
-/// connects to just that: a name that means something else a moment later changes nothing.
+/// Turns a host's name into addresses. The proxy asks once for a connection, looks at what comes,
+/// and connects to just that: a name that means something else a moment later changes nothing.
 pub trait Resolver: Debug + Send + Sync + 'static {
     /// The addresses of `host`, each with `port`.
     fn addresses<'a>(

@@ -1,8 +1,8 @@
-//! An HTTP server on loopback for programs that are not trusted: bounded in connections, and in the time
-//! that a request's head may take.
+//! An HTTP server on loopback for programs that are not trusted: bounded in connections, and in the
+//! time that a request's head may take.
 //!
-//! `axum::serve` has neither bound, and does not let a full server drop its longest idle connection. So
-//! connections are accepted here.
+//! `axum::serve` has neither bound, and does not let a full server drop its longest idle
+//! connection. So connections are accepted here.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,8 +17,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
-/// When there are more, the one goes that has been idle for longest: nobody shuts others out by opening
-/// connections and saying nothing.
+/// When there are more, the one goes that has been idle for longest: nobody shuts others out by
+/// opening connections and saying nothing.
 const MAX_CONNECTIONS: usize = 512;
 /// How long a request's head may take, and how long a connection may lie idle between two.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);

@@ -34,7 +34,8 @@ impl CredentialKind {
     }
 }
 
-/// The way of an agent to its model: a proxy, and the name of a credential in the credential store. The agent's programs get the proxy's address and a secret of their run, and never the
+/// The way of an agent to its model: a proxy, and the name of a credential in the credential store.
+/// The agent's programs get the proxy's address and a secret of their run, and never the
 /// credential.
 #[derive(Clone, Debug)]
 pub struct ModelLogin {

@@ -6,21 +6,29 @@ use crate::model::pattern::ModelPattern;
 
 /// What a million tokens cost, in millionths of a US dollar.
 ///
-/// What a cache does is a share of the price of input, by Anthropic's pages on prompt caching: 5/4 to
-/// write for five minutes, 2 to write for an hour, 1/10 to read.
+/// What a cache does is a share of the price of input, by Anthropic's pages on prompt caching: 5/4
+/// to write for five minutes, 2 to write for an hour, 1/10 to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Price {
-    /// Read by the model.
+    /// The price of the tokens that the model reads.
     pub input: u64,
-    /// Written by the model.
+    /// The price of the tokens that the model writes.
     pub output: u64,
 }
 
 impl Price {
+    /// Returns the price of a million tokens, in millionths of a US dollar.
+    #[must_use]
+    pub const fn new(input: u64, output: u64) -> Self {
+        Self { input, output }
+    }
+
     /// From US dollars for a million tokens, rounded up to a millionth.
     #[must_use]
     pub fn from_dollars(input: f64, output: f64) -> Self {
-        // A price below zero, or none at all, is nothing that a limit could rest on: the cast makes it 0.
+        // A price below zero, or none at all, is nothing that a limit could rest on: the cast makes
+        // it 0.
         let micro = |dollars: f64| (dollars * 1e6).ceil() as u64;
         Self { input: micro(input), output: micro(output) }
     }

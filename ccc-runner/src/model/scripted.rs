@@ -30,9 +30,10 @@ const MAX_SEEN: usize = 1_000;
 /// A model that does what a file says: it drives a real agent, its tools and its edits, without an
 /// account. Costs nothing, does the same every time: for demos and tests.
 ///
-/// A server on loopback that speaks the Messages API. Which turn of the file answers is the number of
-/// answers that the conversation has already; a request that offers no tools (a title, a summary) is
-/// answered with a word and counts for nothing. After the last turn, the model says that it is done.
+/// A server on loopback that speaks the Messages API. Which turn of the file answers is the number
+/// of answers that the conversation has already; a request that offers no tools (a title, a
+/// summary) is answered with a word and counts for nothing. After the last turn, the model says
+/// that it is done.
 ///
 /// ```toml
 /// [[turn]]
@@ -103,7 +104,8 @@ impl ScriptedModel {
     /// Starts the server with a scenario in TOML.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`], with the line; [`ErrorKind::Unavailable`] when no port can be had.
+    /// [`ErrorKind::InvalidInput`], with the line; [`ErrorKind::Unavailable`] when no port can be
+    /// had.
     pub async fn start(scenario: &str) -> Result<Self> {
         let scenario = Scenario::parse(scenario)?;
         let mut random = [0; 16];

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use ccc_core::{Error, ErrorKind, Result};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, openat};
 
-/// The UID of the agent's user in the images of this project. A user of the host is unlikely to have it.
+/// The UID of the agent's user in the images of this project. A user of the host is unlikely to
+/// have it.
 pub(crate) const AGENT_UID: u32 = 10_001;
 
 /// A user of the agent's programs, as numbers. Never root.
@@ -18,7 +19,8 @@ pub(crate) struct ContainerUser {
     pub(crate) gid: u32,
 }
 
-/// Makes the user the owner of a whole tree. Follows no symlink out of it, also when the tree changes meanwhile.
+/// Makes the user the owner of a whole tree. Follows no symlink out of it, also when the tree
+/// changes meanwhile.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] when an entry cannot be changed, or has a hard link elsewhere.

@@ -15,11 +15,12 @@ use crate::lock::lock;
 use crate::model::login::ModelLogin;
 use crate::model::proxy::ModelNotice;
 
-/// Claude Code as an agent. It talks to its model through a [`ModelProxy`](crate::ModelProxy), and gets that run's secret
-/// in place of a credential.
+/// Claude Code as an agent. It talks to its model through a [`ModelProxy`](crate::ModelProxy), and
+/// gets that run's secret in place of a credential.
 ///
-/// The verdict comes from its result line, and never from its exit status. Settings, hooks, MCP servers
-/// and commands that a repository brings are off (spec: X8). What was spent is what the proxy counted.
+/// The verdict comes from its result line, and never from its exit status. Settings, hooks, MCP
+/// servers and commands that a repository brings are off (spec: X8). What was spent is what the
+/// proxy counted.
 #[derive(Clone, Debug)]
 pub struct ClaudeCode {
     login: ModelLogin,

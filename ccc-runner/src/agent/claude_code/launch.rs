@@ -1,5 +1,6 @@
-//! The command that starts Claude Code: its arguments and its environment. The variables for the model are those
-//! of [`model_session`](crate::agent::model_session), further ones are the container runner's.
+//! The command that starts Claude Code: its arguments and its environment. The variables for the
+//! model are those of [`model_session`](crate::agent::model_session), further ones are the
+//! container runner's.
 
 use ccc_core::RunId;
 use ccc_core::agent::AgentLimits;
@@ -12,10 +13,10 @@ use crate::model::login::CredentialKind;
 /// What Claude Code may do without asking. Nobody is there to be asked: the rest is denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Permissions {
-    /// Everything. For containers that are a wall themselves.
+    /// Everything. For containers that are isolated themselves.
     All,
-    /// Change files in the workspace, run programs that only read, and what these rules of Claude Code
-    /// allow: `Bash(cargo test:*)`.
+    /// Change files in the workspace, run programs that only read, and what these rules of Claude
+    /// Code allow: `Bash(cargo test:*)`.
     EditsAnd(Vec<String>),
 }
 
@@ -32,7 +33,8 @@ pub(crate) struct Launch {
 /// The tools it has: what work on files takes. Not those that schedule, message, fetch, or manage
 /// worktrees of a git that the host never reads.
 const TOOLS: &str = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,Write";
-/// Named once more as forbidden: a list of what there is may be read more widely by a later version.
+/// Named once more as forbidden: a list of what there is may be read more widely by a later
+/// version.
 const NOT_TOOLS: &str = "WebFetch,WebSearch";
 
 /// Arguments that newer versions know, and since when.
@@ -47,15 +49,16 @@ const QUIET: &[(&str, &str)] = &[
     ("DISABLE_ERROR_REPORTING", "1"),
     ("DISABLE_TELEMETRY", "1"),
     ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
-    // A word such as `@/etc/passwd` in an issue would be replaced by that file, before the model or any
-    // permission is asked (spec: X12d).
+    // A word such as `@/etc/passwd` in an issue would be replaced by that file, before the model or
+    // any permission is asked (spec: X12d).
     ("CLAUDE_CODE_DISABLE_ATTACHMENTS", "1"),
-    // The plan as one list, which newer versions keep in another way.
+    // The plan as one list, which newer versions store in another way.
     ("CLAUDE_CODE_ENABLE_TASKS", "0"),
 ];
 
-/// The command for one run. The prompt goes to standard input, the run's secret into the environment,
-/// and neither among the arguments, which every process of the machine can read (spec: X12d).
+/// The command for one run. The prompt goes to standard input, the run's secret into the
+/// environment, and neither among the arguments, which every process of the machine can read (spec:
+/// X12d).
 pub(crate) fn command(
     launch: &Launch,
     version: Version,
@@ -100,14 +103,14 @@ pub(crate) fn command(
         command = command.with_env(*name, EnvValue::Plain((*value).to_owned()));
     }
     if launch.permissions == Permissions::All {
-        // It refuses to skip its questions as root otherwise. The walls are the container's.
+        // Without it, the program refuses to skip its questions as root. The container isolates it.
         command = command.with_env("IS_SANDBOX", EnvValue::Plain("1".to_owned()));
     }
     command
 }
 
-/// Returns the environment variable in which Claude Code expects a credential of this kind. The variable also
-/// decides how the program addresses the API.
+/// Returns the environment variable in which Claude Code expects a credential of this kind. The
+/// variable also decides how the program addresses the API.
 pub(crate) fn credential_variable(kind: CredentialKind) -> &'static str {
     match kind {
         CredentialKind::ApiKey => "ANTHROPIC_API_KEY",

@@ -32,7 +32,8 @@ fn verdict(line: &Value, words: &str) -> Verdict {
             limited("it spent more money than it may")
         }
         (_, "prompt_too_long" | "blocking_limit") => limited("its context is full"),
-        // Some ends that a success names are none of ours to judge: a hook that stopped it, for one.
+        // Some ends that a success names are none of ours to judge: a hook that stopped it, for
+        // one.
         ("success", _) if !is_error => Verdict::Completed,
         (subtype, terminal) => failed(line, subtype, terminal, words),
     }

@@ -1,5 +1,5 @@
-//! What Claude Code prints, read into events and a report. Tolerant: the program is not ours, changes
-//! every few days, and may be in the hands of whoever wrote the issue.
+//! What Claude Code prints, read into events and a report. Tolerant: the program is not ours,
+//! changes every few days, and may be in the hands of whoever wrote the issue.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::agent::claude_code::result_line;
 
-/// The longest line that is read, bytes. What a longer one says is lost, and that it was there is told.
+/// The longest line that is read, bytes. What a longer one says is lost, and that it was there is
+/// told.
 const MAX_LINE: usize = 8 << 20;
 /// The most marks of structure in a line: each may become a value of a hundred bytes.
 const MAX_MARKS: usize = 500_000;
@@ -18,8 +19,8 @@ const MAX_TOLD: usize = 1_000;
 /// The most bytes of text in one event.
 const MAX_TEXT: usize = 64 << 10;
 
-/// Reads `--output-format stream-json`: one JSON object in a line, of which the last that counts has
-/// the type `result`.
+/// Reads `--output-format stream-json`: one JSON object in a line, of which the last that counts
+/// has the type `result`.
 ///
 /// Types, fields and kinds of content that it does not know are skipped; a line that is no JSON is
 /// handed on as it is.
@@ -67,11 +68,11 @@ impl Transcript {
     /// read.
     pub fn read(&mut self, mut bytes: &[u8], events: &mut dyn AgentSink) {
         while let Some(end) = memchr::memchr(b'\n', bytes) {
-            self.keep(&bytes[..end]);
+            self.append(&bytes[..end]);
             self.end_of_line(events);
             bytes = &bytes[end + 1..];
         }
-        self.keep(bytes);
+        self.append(bytes);
     }
 
     /// There is no more: a last line without an end counts as well.
@@ -85,13 +86,13 @@ impl Transcript {
         self.report.as_ref()
     }
 
-    /// The name under which Claude Code keeps the conversation.
+    /// The name under which Claude Code stores the conversation.
     #[must_use]
     pub fn session(&self) -> Option<&str> {
         self.session.as_deref()
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
+    fn append(&mut self, bytes: &[u8]) {
         if self.report.is_some() {
             return;
         }
@@ -183,7 +184,8 @@ impl Transcript {
             "NotebookEdit" => AgentEvent::Edited { path: path("notebook_path")? },
             "Bash" => AgentEvent::Ran { command: words(input, "command")? },
             "TodoWrite" => AgentEvent::Planned { steps: steps(&input["todos"]) },
-            // Not an event of its own for every tool there will ever be: its name, and how it was asked.
+            // Not an event of its own for every tool there will ever be: its name, and how it was
+            // asked.
             tool => {
                 let asked = serde_json::to_string(input).unwrap_or_default();
                 AgentEvent::Ran { command: one_line(&format!("{tool} {asked}"), 200) }
@@ -197,8 +199,8 @@ impl Transcript {
     }
 }
 
-/// What a line is. Most of the bytes are what tools answered, which nobody here reads: no tree is built
-/// of those.
+/// What a line is. Most of the bytes are what tools answered, which nobody here reads: no tree is
+/// built of those.
 #[derive(serde::Deserialize)]
 struct Head<'a> {
     #[serde(borrow, default, rename = "type")]

@@ -7,8 +7,9 @@ use ccc_core::container::{Command, OutputStream};
 use ccc_core::text::one_line;
 use ccc_core::{Container, Error, ErrorKind, Result};
 
-/// The oldest that may run. Before it, Claude Code's Read tool could read its own process's environment,
-/// and before 2.1.2 a repository's settings could take more (CVE-2026-21852, CVE-2026-25725).
+/// The oldest that may run. Before it, Claude Code's Read tool could read its own process's
+/// environment, and before 2.1.2 a repository's settings could take more (CVE-2026-21852,
+/// CVE-2026-25725).
 const OLDEST: Version = Version(2, 1, 128);
 
 /// `2.1.330`.

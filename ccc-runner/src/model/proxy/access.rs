@@ -16,8 +16,8 @@ use crate::model::proxy::account::Trouble;
 use crate::model::proxy::account::{Account, ModelNotice};
 use crate::model::proxy::state::{Shared, digest};
 
-/// One run's access. When it is dropped, the secret is worth nothing, and answers that are under way
-/// end.
+/// One run's access. When it is dropped, the secret is worth nothing, and answers that are under
+/// way end.
 #[derive(Debug)]
 pub struct ModelAccess {
     shared: Arc<Shared>,

@@ -9,8 +9,8 @@ use tokio::sync::{mpsc, watch};
 use crate::lock::lock;
 use crate::model::price::{Price, Tokens};
 
-/// How many notices wait for the agent's adapter; what is beyond is dropped, so that a program which
-/// provokes them without end fills no memory.
+/// How many notices wait for the agent's adapter; what is beyond is dropped, so that a program
+/// which provokes them without end fills no memory.
 const NOTICES: usize = 64;
 
 /// Bytes of text per token, where nobody has counted yet: about what models make of prose and code.
@@ -91,9 +91,9 @@ impl Account {
         }
     }
 
-    /// A call of that model went well. What another model met may be what stands in the way: an agent
-    /// has a small one for small things.
-    pub(crate) fn set_well(&self, model: &str) {
+    /// A call of that model went well. What another model met may be what stands in the way: an
+    /// agent has a small one for small things.
+    pub(crate) fn clear_trouble(&self, model: &str) {
         lock(&self.sums)
             .trouble
             .take_if(|(met, trouble)| met == model && trouble.kind != ErrorKind::Unauthenticated);
@@ -112,7 +112,7 @@ impl Account {
 
     /// Books `cost` where `more` still fits, in one go: requests that come together do not all fit
     /// because each does. An account that is used up stays so.
-    fn book_if_it_has(&self, more: u64, cost: u64) -> bool {
+    fn book_if_affordable(&self, more: u64, cost: u64) -> bool {
         let mut sums = lock(&self.sums);
         let spent = sums.micro_usd;
         let fits = self.limit.is_none_or(|limit| {
@@ -128,8 +128,9 @@ impl Account {
         admitted
     }
 
-    /// The money for one call. What cannot be counted before the answer is guessed low, because it may
-    /// come out of a cache; an answer that comes as one piece cannot be cut, so all of it must fit.
+    /// The money for one call. What cannot be counted before the answer is guessed low, because it
+    /// may come out of a cache; an answer that comes as one piece cannot be cut, so all of it must
+    /// fit.
     pub(crate) fn admit(self: &Arc<Self>, call: &Call) -> Option<Charge> {
         let sent = call.body_bytes / BYTES_PER_TOKEN;
         let mut tokens = Tokens { cache_read: sent, ..Tokens::default() };
@@ -137,7 +138,7 @@ impl Account {
             tokens.output = call.max_tokens;
         }
         let cost = call.price.of(&tokens);
-        self.book_if_it_has(if call.streams { 0 } else { cost }, cost).then(|| Charge {
+        self.book_if_affordable(if call.streams { 0 } else { cost }, cost).then(|| Charge {
             account: Arc::clone(self),
             model: call.model.clone(),
             price: call.price,
@@ -159,8 +160,8 @@ pub(crate) struct Call {
     pub(crate) streams: bool,
 }
 
-/// The money of one call. Booked from the first moment on, corrected with what the API says, and kept
-/// however the call ends.
+/// The money of one call. Booked from the first moment on, corrected with what the API says, and
+/// recorded however the call ends.
 #[derive(Debug)]
 pub(crate) struct Charge {
     account: Arc<Account>,
@@ -189,7 +190,7 @@ impl Charge {
     }
 
     /// Text of the answer went by, and the API has not counted it yet.
-    pub(crate) fn went_by(&mut self, bytes: usize) {
+    pub(crate) fn add_text(&mut self, bytes: usize) {
         self.text_bytes += bytes as u64;
         let guessed = self.text_bytes / BYTES_PER_TOKEN;
         let output = self.tokens.output.max(guessed);
@@ -205,7 +206,7 @@ impl Charge {
     }
 
     /// Whether the run may have more of this answer.
-    pub(crate) fn goes_on(&self) -> bool {
+    pub(crate) fn may_continue(&self) -> bool {
         let spent = lock(&self.account.sums).micro_usd;
         if self.account.limit.is_some_and(|limit| spent > limit) {
             self.account.exhausted.cancel();
@@ -223,8 +224,8 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         if !self.is_counted {
-            // Nobody said what it cost, because the agent hung up for one: then nothing came out of a
-            // cache.
+            // Nobody said what it cost, because the agent hung up for one: then nothing came out of
+            // a cache.
             let Tokens { cache_read, .. } = self.tokens;
             self.book(Tokens { input: cache_read, cache_read: 0, ..self.tokens });
         }
@@ -252,12 +253,12 @@ mod tests {
         let (account, _notices) = Account::new(None);
         let trouble = |kind| Trouble { kind, text: "no".to_owned() };
         account.set_trouble("large", trouble(ErrorKind::RateLimited));
-        account.set_well("small");
+        account.clear_trouble("small");
         assert_eq!(account.trouble(), Some(trouble(ErrorKind::RateLimited)));
-        account.set_well("large");
+        account.clear_trouble("large");
         assert_eq!(account.trouble(), None);
         account.set_trouble("large", trouble(ErrorKind::Unauthenticated));
-        account.set_well("large");
+        account.clear_trouble("large");
         account.set_trouble("small", trouble(ErrorKind::Unavailable));
         assert_eq!(account.trouble(), Some(trouble(ErrorKind::Unauthenticated)));
     }

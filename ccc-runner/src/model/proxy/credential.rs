@@ -47,8 +47,8 @@ impl ModelCredential {
         Ok((name, value))
     }
 
-    /// Whether the bytes show it, as it is sent. One of a few letters, as a gateway may have that asks
-    /// for none, is found in anything, and is no secret.
+    /// Whether the bytes show it, as it is sent. One of a few letters, as a gateway may have that
+    /// asks for none, is found in anything, and is no secret.
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
         let sent = self.secret().expose().trim_ascii();
         sent.len() >= 8 && memchr::memmem::find(bytes, sent).is_some()

@@ -50,15 +50,15 @@ impl Usage {
 /// The events of a stream that say what was used, or why there is no more.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-enum Counted {
+enum UsageEvent {
     MessageStart { message: Start },
     MessageDelta { usage: Usage },
-    Error { error: Told },
+    Error { error: ApiError },
 }
 
 /// An error that the API has in the middle of an answer.
 #[derive(Deserialize)]
-struct Told {
+struct ApiError {
     #[serde(rename = "type")]
     kind: String,
 }
@@ -95,7 +95,7 @@ impl Meter {
     fn take(&mut self, bytes: &[u8]) {
         self.too_long |= self.line.len() + bytes.len() > MAX_LINE;
         if self.too_long {
-            self.charge.went_by(bytes.len());
+            self.charge.add_text(bytes.len());
         } else {
             self.line.extend_from_slice(bytes);
         }
@@ -105,14 +105,14 @@ impl Meter {
         if let Some(data) = self.line.strip_prefix(b"data:").filter(|_| !self.too_long) {
             let data = data.trim_ascii();
             match serde_json::from_slice(data) {
-                Ok(Counted::MessageStart { message }) if !self.started => {
+                Ok(UsageEvent::MessageStart { message }) if !self.started => {
                     self.started = true;
                     self.charge.counted(message.usage.over(Tokens::default()));
                 }
-                Ok(Counted::MessageDelta { usage }) => {
+                Ok(UsageEvent::MessageDelta { usage }) => {
                     self.charge.counted(usage.over(self.charge.tokens()));
                 }
-                Ok(Counted::Error { error }) => {
+                Ok(UsageEvent::Error { error }) => {
                     let kind = match error.kind.as_str() {
                         "rate_limit_error" => ErrorKind::RateLimited,
                         _ => ErrorKind::Unavailable,
@@ -120,7 +120,7 @@ impl Meter {
                     let text = format!("the model's API broke off: {}", one_line(&error.kind, 60));
                     self.account.set_trouble(self.charge.model(), Trouble { kind, text });
                 }
-                _ if is_text(data) => self.charge.went_by(data.len()),
+                _ if is_text(data) => self.charge.add_text(data.len()),
                 _ => {}
             }
         }
@@ -129,8 +129,8 @@ impl Meter {
     }
 }
 
-/// Whether an event carries a piece of the answer. Its frame is counted as text too: a guess that is
-/// high for an instant, until the API counts.
+/// Whether an event carries a piece of the answer. Its frame is counted as text too: a guess that
+/// is high for an instant, until the API counts.
 fn is_text(data: &[u8]) -> bool {
     memchr::memmem::find(&data[..data.len().min(80)], b"content_block_delta").is_some()
 }

@@ -1,5 +1,5 @@
-//! A streamed answer on its way back. The way to the API has a task of its own: it ends with the run,
-//! whether or not anybody reads.
+//! A streamed answer on its way back. The way to the API has a task of its own: it ends with the
+//! run, whether or not anybody reads.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::model::proxy::metering::Meter;
 use crate::model::proxy::state::Gate;
 
 /// Why a stream ends before its end.
-enum Cut {
+enum StreamEnd {
     Spent,
     Over,
     Silent,
@@ -52,8 +52,8 @@ struct Flow {
 /// A piece of the answer; `None` at its end.
 type Piece = io::Result<Option<Bytes>>;
 
-/// The answer as a body, which ends when the run is over, when its money is, or when nothing comes or
-/// goes for `silence`.
+/// The answer as a body, which ends when the run is over, when its money is, or when nothing comes
+/// or goes for `silence`.
 pub(crate) fn relay(
     response: reqwest::Response,
     charge: Charge,
@@ -86,7 +86,7 @@ impl Flow {
             let (piece, more) = match self.next().await {
                 Ok(Some(bytes)) => (Ok(Some(bytes)), true),
                 Ok(None) => (Ok(None), false),
-                Err(Cut::Spent) => {
+                Err(StreamEnd::Spent) => {
                     self.hand_on(&pieces, Ok(Some(USED_UP))).await;
                     (Ok(None), false)
                 }
@@ -108,14 +108,14 @@ impl Flow {
         }
     }
 
-    async fn next(&mut self) -> Result<Option<Bytes>, Cut> {
+    async fn next(&mut self) -> Result<Option<Bytes>, StreamEnd> {
         let account = &self.gate.account;
         let chunk = tokio::select! {
             biased;
-            () = account.closed.cancelled() => return Err(Cut::Over),
-            () = account.exhausted.cancelled() => return Err(Cut::Spent),
-            chunk = self.response.chunk() => chunk.map_err(|_| Cut::Broken)?,
-            () = self.idle.clock.sleep(self.idle.limit) => return Err(Cut::Silent),
+            () = account.closed.cancelled() => return Err(StreamEnd::Over),
+            () = account.exhausted.cancelled() => return Err(StreamEnd::Spent),
+            chunk = self.response.chunk() => chunk.map_err(|_| StreamEnd::Broken)?,
+            () = self.idle.clock.sleep(self.idle.limit) => return Err(StreamEnd::Silent),
         };
         let Some(bytes) = chunk else {
             // A last line without an end counts as well.
@@ -125,10 +125,10 @@ impl Flow {
         account.alive.send_replace(());
         self.meter.read(&bytes);
         if self.shows_credential(&bytes) {
-            return Err(Cut::ShowsCredential);
+            return Err(StreamEnd::ShowsCredential);
         }
-        if !self.meter.charge.goes_on() {
-            return Err(Cut::Spent);
+        if !self.meter.charge.may_continue() {
+            return Err(StreamEnd::Spent);
         }
         Ok(Some(bytes))
     }
@@ -138,25 +138,25 @@ impl Flow {
         let credential = &self.gate.credential;
         self.tail.extend_from_slice(bytes);
         let found = credential.is_in(&self.tail);
-        let kept = credential.secret().expose().len().saturating_sub(1);
-        self.tail.drain(..self.tail.len().saturating_sub(kept));
+        let overlap = credential.secret().expose().len().saturating_sub(1);
+        self.tail.drain(..self.tail.len().saturating_sub(overlap));
         found
     }
 
     /// What the agent hears last, and who watches.
-    fn last_words(&self, cut: &Cut) -> io::Error {
+    fn last_words(&self, cut: &StreamEnd) -> io::Error {
         let (kind, line) = match cut {
-            Cut::Over | Cut::Spent => return io::Error::other("the run is over"),
-            Cut::Silent => {
+            StreamEnd::Over | StreamEnd::Spent => return io::Error::other("the run is over"),
+            StreamEnd::Silent => {
                 let line =
                     format!("the model's API was silent for {} s", self.idle.limit.as_secs());
                 (ErrorKind::TimedOut, line)
             }
-            Cut::Broken => {
+            StreamEnd::Broken => {
                 let line = "the model's API broke off in the middle of an answer";
                 (ErrorKind::Unavailable, line.to_owned())
             }
-            Cut::ShowsCredential => {
+            StreamEnd::ShowsCredential => {
                 let line = "the answer of the model's API holds our credential";
                 (ErrorKind::Unexpected, line.to_owned())
             }

@@ -154,7 +154,7 @@ async fn through(
         return Err(trouble(gate, &model, StatusCode::BAD_GATEWAY, ErrorKind::Unexpected, line));
     }
     if asks == Some(Asks::Message) {
-        gate.account.set_well(&model);
+        gate.account.clear_trouble(&model);
     }
     let hold = Hold { _place: place, _connection: connection };
     hand_back(shared, gate, &model, response, charge, hold).await
@@ -171,7 +171,8 @@ async fn read_body<'a>(
         let line = "a request says its length first".to_owned();
         return Err(refuse(gate, StatusCode::LENGTH_REQUIRED, "invalid_request_error", line));
     }
-    // RFC 9112, 6.3: without either header there is no body. hyper refuses a length that is no number.
+    // RFC 9112, 6.3: without either header there is no body. hyper refuses a length that is no
+    // number.
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
     if length > MAX_BODY {
@@ -226,7 +227,7 @@ async fn hand_back(
             {
                 // The API has counted all of it: what was guessed to be in a cache is no more.
                 charge.counted(usage.over(Tokens { cache_read: 0, ..charge.tokens() }));
-                charge.goes_on();
+                charge.may_continue();
             }
             if gate.credential.is_in(&body) {
                 let line = "the answer of the model's API holds our credential".to_owned();
@@ -273,7 +274,8 @@ async fn whole(
     }
 }
 
-/// A refusal of the API: its words go on, unless they hold the credential; where it leads to, does not.
+/// A refusal of the API: its words go on, unless they hold the credential; where it leads to, does
+/// not.
 async fn hand_back_error(
     shared: &Shared,
     gate: &Gate,

@@ -14,8 +14,8 @@ use crate::model::proxy::request::{Content, MessageRequest};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Rule {
-    /// Only the routes that an agent needs: `HEAD` and `GET /`, `POST /v1/messages` and
-    /// `POST /v1/messages/count_tokens`. Others hold files, batches and the account's administration;
+    /// Only the routes that an agent needs: `HEAD` and `GET /`, `POST /v1/messages` and `POST
+    /// /v1/messages/count_tokens`. Others hold files, batches and the account's administration;
     /// without this rule they are neither read nor paid for.
     Paths,
     /// Only models that are listed.

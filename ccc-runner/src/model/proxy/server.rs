@@ -22,17 +22,18 @@ use crate::model::proxy::upstream::{self, Upstream};
 const SILENCE: Duration = Duration::from_secs(10 * 60);
 /// The most bytes of the bodies of all requests in progress.
 const MAX_BODIES: usize = 256 << 20;
-/// The most bytes of the bodies of one run's requests: a run cannot exclude the others by announcing bodies
-/// that it does not send.
+/// The most bytes of the bodies of one run's requests: a run cannot exclude the others by
+/// announcing bodies that it does not send.
 const MAX_BODIES_OF_ONE: usize = 64 << 20;
 /// The most requests of one run at once.
 const MAX_AT_ONCE: usize = 32;
 
 /// A server on loopback that agents take for their model's API. One serves all runs.
 ///
-/// Each run gets a random secret of its own, and nothing else: the credential is put in here, when a
-/// request leaves for the API. What a request asks for is read before it goes on (see [`Rule`]), what
-/// the answer costs is counted as it comes back, and a run whose money is used up hears no more.
+/// Each run gets a random secret of its own, and nothing else: the credential is put in here, when
+/// a request leaves for the API. What a request asks for is read before it goes on (see [`Rule`]),
+/// what the answer costs is counted as it comes back, and a run whose money is used up hears no
+/// more.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ccc_core::Result<()> {
@@ -95,7 +96,8 @@ impl ModelProxyBuilder {
         self
     }
 
-    /// How long the API may be silent, before and within an answer; 10 minutes unless said otherwise.
+    /// How long the API may be silent, before and within an answer; 10 minutes unless said
+    /// otherwise.
     #[must_use]
     pub fn silence(mut self, limit: Duration) -> Self {
         self.silence = limit;

@@ -14,8 +14,9 @@ pub(crate) const ANTHROPIC: &str = "https://api.anthropic.com";
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// Returns whether a header of a request is forwarded to the API. Both headers for a secret, and cookies, are not.
-fn goes_on(name: &HeaderName) -> bool {
+/// Returns whether a header of a request is forwarded to the API. Both headers for a secret, and
+/// cookies, are not.
+fn is_forwarded(name: &HeaderName) -> bool {
     const NAMES: &[&str] = &[
         "accept",
         "anthropic-beta",
@@ -29,7 +30,7 @@ fn goes_on(name: &HeaderName) -> bool {
 }
 
 /// Returns whether a header of an answer is forwarded to the agent.
-fn comes_back(name: &HeaderName) -> bool {
+fn is_returned(name: &HeaderName) -> bool {
     const NAMES: &[&str] =
         &["content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry"];
     NAMES.contains(&name.as_str()) || name.as_str().starts_with("anthropic-ratelimit-")
@@ -39,7 +40,7 @@ fn comes_back(name: &HeaderName) -> bool {
 pub(crate) fn returned(headers: &HeaderMap, credential: &ModelCredential) -> HeaderMap {
     let back = headers
         .iter()
-        .filter(|(name, value)| comes_back(name) && !credential.is_in(value.as_bytes()));
+        .filter(|(name, value)| is_returned(name) && !credential.is_in(value.as_bytes()));
     back.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
@@ -100,7 +101,7 @@ impl Upstream {
         body: Bytes,
         credential: &ModelCredential,
     ) -> Result<reqwest::Response> {
-        let onward = headers.iter().filter(|(name, _)| goes_on(name));
+        let onward = headers.iter().filter(|(name, _)| is_forwarded(name));
         let mut sent: HeaderMap =
             onward.map(|(name, value)| (name.clone(), value.clone())).collect();
         sent.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -125,8 +126,8 @@ impl Upstream {
     }
 }
 
-/// Every beta that the headers name, in lower case. Bytes that are no ASCII are not left out: the API
-/// may read what is beside them.
+/// Every beta that the headers name, in lower case. Bytes that are no ASCII are not left out: the
+/// API may read what is beside them.
 pub(crate) fn betas(headers: &HeaderMap) -> String {
     let all = headers.get_all("anthropic-beta").iter();
     let all = all.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());

@@ -193,7 +193,8 @@ impl Turn {
             match end {
                 End::Whole => None,
                 End::Cut => {
-                    // What was said so far has to be on its way: else nothing of the answer arrives.
+                    // What was said so far has to be on its way: else nothing of the answer
+                    // arrives.
                     SystemClock.sleep(Duration::from_millis(50)).await;
                     Some(Err(std::io::Error::other("cut, as the scenario says")))
                 }

@@ -25,8 +25,8 @@ const PIECE: usize = 256 << 10;
 /// What archives are made of, bytes.
 const BLOCK: usize = 512;
 
-/// Checks that the image has an empty directory for the workspace, owned by the user. A volume starts as a copy of
-/// the image's directory, owner included.
+/// Checks that the image has an empty directory for the workspace, owned by the user. A volume
+/// starts as a copy of the image's directory, owner included.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] when it has not; those of the engine.

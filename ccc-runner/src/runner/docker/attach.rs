@@ -13,14 +13,14 @@ use tokio_util::io::StreamReader;
 
 use crate::egress::proxy::EgressProxy;
 use crate::lock::lock;
-use crate::runner::docker::connection::{Complaints, Connection};
+use crate::runner::docker::connection::{Connection, StderrBuffer};
 use crate::runner::docker::engine::Engine;
 use crate::runner::docker::fault::Attempt;
 use crate::runner::docker::layout::container_name;
 use crate::runner::docker::shared::Shared;
 
 /// The most bytes of the keeper's standard error that are stored.
-const MAX_COMPLAINTS: usize = 4_096;
+const MAX_STDERR: usize = 4_096;
 
 /// Attaches to the standard input and output of a container that is about to start.
 ///
@@ -40,14 +40,14 @@ pub(crate) async fn attach(
         .build();
     let attached = engine.docker.attach_container(&container_name(run), Some(options)).await;
     let attached = attached.attempt("cannot attach to the container")?;
-    let complaints = Complaints::default();
-    let collected = Arc::clone(&complaints);
+    let stderr = StderrBuffer::default();
+    let collected = Arc::clone(&stderr);
     let output = attached.output.filter_map(move |piece| {
         let piece: Option<io::Result<Bytes>> = match piece {
             Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => Some(Ok(message)),
             Ok(LogOutput::StdErr { message }) => {
                 let mut collected = lock(&collected);
-                let room = MAX_COMPLAINTS.saturating_sub(collected.len());
+                let room = MAX_STDERR.saturating_sub(collected.len());
                 collected.extend(message.iter().take(room));
                 None
             }
@@ -62,5 +62,5 @@ pub(crate) async fn attach(
     let egress = Arc::new(EgressProxy::new(rules, clock, spec.egress.clone()));
     let over = CancellationToken::new();
     lock(&shared.connections).insert(run, over.clone());
-    Ok(Connection::new(socket, over, complaints, model, egress))
+    Ok(Connection::new(socket, over, stderr, model, egress))
 }

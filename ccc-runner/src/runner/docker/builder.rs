@@ -19,8 +19,8 @@ use crate::runner::docker::shared::Shared;
 
 /// The image of runs whose agent names none.
 const IMAGE: &str = "ccc-agent";
-/// The most containers that start at once. An engine starts no more in a second if there are more, and each takes
-/// longer.
+/// The most containers that start at once. An engine starts no more in a second if there are more,
+/// and each takes longer.
 const STARTS_AT_ONCE: usize = 3;
 
 /// Settings of a [`DockerRunner`].
@@ -31,18 +31,19 @@ pub struct DockerRunnerBuilder {
 }
 
 impl DockerRunnerBuilder {
-    /// Where the engine is: `unix:///run/user/1000/docker.sock`, `https://engine.example.org:2376`. Without it,
-    /// as for the `docker` program: `DOCKER_HOST`, or `/var/run/docker.sock`.
+    /// Where the engine is: `unix:///run/user/1000/docker.sock`, `https://engine.example.org:2376`.
+    /// Without it, as for the `docker` program: `DOCKER_HOST`, or `/var/run/docker.sock`.
     ///
-    /// Over `https`, and over `tcp` where `DOCKER_TLS_VERIFY` is set, `DOCKER_CERT_PATH` has `ca.pem`, `cert.pem`
-    /// and `key.pem`. Plain `tcp` is refused but to this machine itself.
+    /// Over `https`, and over `tcp` where `DOCKER_TLS_VERIFY` is set, `DOCKER_CERT_PATH` has
+    /// `ca.pem`, `cert.pem` and `key.pem`. Plain `tcp` is refused but to this machine itself.
     #[must_use]
     pub fn host(mut self, host: Option<String>) -> Self {
         self.settings.host = host;
         self
     }
 
-    /// Lets the way to an engine on another machine be plain: **whoever is on it can be root there.**
+    /// Lets the way to an engine on another machine be plain: **whoever is on it can be root
+    /// there.**
     #[must_use]
     pub fn dangerously_unencrypted(mut self) -> Self {
         self.settings.unencrypted = true;
@@ -92,11 +93,12 @@ impl DockerRunnerBuilder {
         self
     }
 
-    /// Applies `change` to the request that creates a container: **it can remove any isolation.** Logs a warning
-    /// with `why` when the runner is built, and at every start.
+    /// Applies `change` to the request that creates a container: **it can remove any isolation.**
+    /// Logs a warning with `why` when the runner is built, and at every start.
     ///
-    /// The type is bollard's, re-exported as [`ContainerCreateBody`](crate::ContainerCreateBody). A new major version
-    /// of bollard is a breaking change of this method, and of nothing else; hence its own feature.
+    /// The type is bollard's, re-exported as [`ContainerCreateBody`](crate::ContainerCreateBody). A
+    /// new major version of bollard is a breaking change of this method, and of nothing else; hence
+    /// its own feature.
     #[cfg(feature = "dangerous-container-body")]
     #[must_use]
     pub fn dangerously_altered(
@@ -111,7 +113,8 @@ impl DockerRunnerBuilder {
     /// The runner. Talks to nobody yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when the directory cannot be used, or the system has no random bytes.
+    /// [`ErrorKind::Unavailable`] when the directory cannot be used, or the system has no random
+    /// bytes.
     pub fn build(mut self) -> Result<DockerRunner> {
         let state_dir = &self.settings.state_dir;
         let unusable = |e: std::io::Error| {

@@ -22,8 +22,8 @@ const WORKS_WITHIN: Duration = Duration::from_secs(60);
 /// Connects to the engine, and reads its capabilities.
 ///
 /// # Errors
-/// [`ErrorKind::Refused`] when the connection is not encrypted; [`ErrorKind::Unsupported`] when the engine's API is
-/// too old; those of the engine.
+/// [`ErrorKind::Refused`] when the connection is not encrypted; [`ErrorKind::Unsupported`] when the
+/// engine's API is too old; those of the engine.
 pub(crate) async fn connect(settings: &Settings) -> Result<Engine> {
     let host = settings.host.clone();
     let shown = host

@@ -15,13 +15,13 @@ use crate::egress::proxy::EgressProxy;
 use crate::lock::lock;
 
 /// The beginning of the keeper's standard error.
-pub(crate) type Complaints = Arc<Mutex<Vec<u8>>>;
+pub(crate) type StderrBuffer = Arc<Mutex<Vec<u8>>>;
 
 /// The connection to a keeper. When it is dropped, the keeper ends its container.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) tunnel: Tunnel,
-    complaints: Complaints,
+    stderr: StderrBuffer,
     greeting: Option<oneshot::Receiver<Hello>>,
     pub(crate) egress: Arc<EgressProxy>,
     _tasks: JoinSet<()>,
@@ -31,7 +31,7 @@ impl Connection {
     pub(crate) fn new(
         socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
         over: CancellationToken,
-        complaints: Complaints,
+        stderr: StderrBuffer,
         model: Option<SocketAddr>,
         egress: Arc<EgressProxy>,
     ) -> Self {
@@ -42,7 +42,7 @@ impl Connection {
             over.run_until_cancelled_owned(work).await;
         });
         tasks.spawn(answer(incoming, greet, model, Arc::clone(&egress)));
-        Self { tunnel, complaints, greeting: Some(greeting), egress, _tasks: tasks }
+        Self { tunnel, stderr, greeting: Some(greeting), egress, _tasks: tasks }
     }
 
     /// Waits for the keeper's greeting; returns `None` when the keeper ended without one.
@@ -51,13 +51,13 @@ impl Connection {
     }
 
     /// Returns what the keeper has written to standard error.
-    pub(crate) fn complaints(&self) -> String {
-        String::from_utf8_lossy(&lock(&self.complaints)).into_owned()
+    pub(crate) fn stderr(&self) -> String {
+        String::from_utf8_lossy(&lock(&self.stderr)).into_owned()
     }
 }
 
-/// Answers the streams that the keeper opens: its greeting, and connections to the proxies. Closes every other one:
-/// the keeper is not trusted.
+/// Answers the streams that the keeper opens: its greeting, and connections to the proxies. Closes
+/// every other one: the keeper is not trusted.
 async fn answer(
     mut incoming: IncomingStreams,
     greet: oneshot::Sender<Hello>,

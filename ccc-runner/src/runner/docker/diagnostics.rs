@@ -27,8 +27,8 @@ pub enum Finding {
 }
 
 impl DockerRunner {
-    /// Checks the engine, the image, and a container of that image whose programs try to reach this machine. Returns one
-    /// line for each, with a solution where something is wrong.
+    /// Checks the engine, the image, and a container of that image whose programs try to reach this
+    /// machine. Returns one line for each, with a solution where something is wrong.
     pub async fn diagnose(&self) -> Vec<(Finding, String)> {
         let mut findings = Vec::new();
         if let Err(error) = self.check_all(&mut findings).await {
@@ -54,7 +54,7 @@ impl DockerRunner {
         say(Finding::Good, format!("image {image} is {}", one_line(&found.id, 80)));
         if engine.swaps {
             let line =
-                "the engine cannot keep containers from the machine's swap: turn swap off there";
+                "the engine cannot exclude containers from the machine's swap: turn swap off there";
             say(Finding::Warning, line.to_owned());
         }
         let way = match mounts(engine, &shared.probe(), &found).await? {
@@ -86,7 +86,8 @@ impl DockerRunner {
         Ok(())
     }
 
-    /// Returns the version of Claude Code in a container, and the addresses that the container can reach.
+    /// Returns the version of Claude Code in a container, and the addresses that the container can
+    /// reach.
     async fn check_container(
         &self,
         run: RunId,
@@ -133,7 +134,8 @@ async fn gateways(engine: &Engine) -> Result<Vec<IpAddr>> {
     Ok(configs.filter_map(|config| config.gateway?.parse().ok()).collect())
 }
 
-/// Returns this machine's addresses, as the kernel lists them, without those of a link: they need an interface.
+/// Returns this machine's addresses, as the kernel lists them, without those of a link: they need
+/// an interface.
 fn own_addresses() -> Vec<IpAddr> {
     let list = |file| std::fs::read_to_string(file).unwrap_or_default();
     let (trie, six) = (list("/proc/net/fib_trie"), list("/proc/net/if_inet6"));

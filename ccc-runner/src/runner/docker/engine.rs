@@ -36,7 +36,8 @@ pub(crate) struct Engine {
 /// An image on the engine.
 #[derive(Debug)]
 pub(crate) struct Image {
-    /// The id. Containers are created by id, so that the image that was inspected is the one that runs.
+    /// The id. Containers are created by id, so that the image that was inspected is the one that
+    /// runs.
     pub(crate) id: String,
     /// The environment that the image defines for programs.
     pub(crate) env: Vec<(String, String)>,
@@ -62,8 +63,8 @@ impl Engine {
     /// Inspects an image. Never pulls one: the operator decides which images run.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when the engine lacks the image; [`ErrorKind::InvalidInput`] when it declares volumes;
-    /// those of the engine.
+    /// [`ErrorKind::NotFound`] when the engine lacks the image; [`ErrorKind::InvalidInput`] when it
+    /// declares volumes; those of the engine.
     pub(crate) async fn image(&self, name: &str) -> Result<Image> {
         let inspected = self.docker.inspect_image(name).await.map_err(|refusal| {
             if fault::is_missing(&refusal) {
@@ -91,7 +92,8 @@ impl Engine {
         })
     }
 
-    /// Waits for a container to end by itself, for as long as that is likely to be faster than to kill it.
+    /// Waits for a container to end by itself, for as long as that is likely to be faster than to
+    /// kill it.
     pub(crate) async fn wait_for_end(&self, name: &str, clock: &dyn Clock) {
         let mut ended = self.docker.wait_container(name, None);
         tokio::select! {

@@ -1,5 +1,5 @@
-//! The isolation settings of a container (spec: X1, X2, X3a): a pure function from a specification to the body of
-//! the engine's request.
+//! The isolation settings of a container (spec: X1, X2, X3a): a pure function from a specification
+//! to the body of the engine's request.
 
 use std::collections::HashMap;
 
@@ -54,7 +54,8 @@ pub(crate) fn container_body(isolation: &Isolation<'_>) -> Result<ContainerCreat
         image: Some(isolation.image_id.to_owned()),
         entrypoint: Some(vec![KEEPER.to_owned()]),
         cmd: Some(vec!["keep".to_owned(), keeper]),
-        // Each program gets its environment when it starts: the container's own description shows none.
+        // Each program gets its environment when it starts: the container's own description shows
+        // none.
         env: Some(Vec::new()),
         user: Some(format!("{}:{}", isolation.user.uid, isolation.user.gid)),
         working_dir: Some("/".to_owned()),
@@ -88,8 +89,8 @@ fn host_config(isolation: &Isolation<'_>) -> Result<HostConfig> {
     };
     Ok(HostConfig {
         runtime: isolation.runtime.map(str::to_owned),
-        // The keeper itself is the first process. The engine's would have the agent's user, and every program could
-        // take the connection to the host from it.
+        // The keeper itself is the first process. The engine's would have the agent's user, and
+        // every program could take the connection to the host from it.
         init: Some(false),
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),

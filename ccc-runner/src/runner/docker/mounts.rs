@@ -22,7 +22,8 @@ pub(crate) struct Probe<'a> {
     pub(crate) clock: &'a dyn Clock,
 }
 
-/// Returns whether workspaces are mounted rather than copied. Probes the engine if the settings leave it open.
+/// Returns whether workspaces are mounted rather than copied. Probes the engine if the settings
+/// leave it open.
 ///
 /// # Errors
 /// Those of the engine, and of the state directory.
@@ -37,8 +38,8 @@ pub(crate) async fn mounts(engine: &Engine, probe: &Probe<'_>, image: &Image) ->
     mounts.await.copied()
 }
 
-/// Returns whether the engine sees the files of this machine: creates a container that mounts the state directory,
-/// and searches it for a new file. The container never starts.
+/// Returns whether the engine sees the files of this machine: creates a container that mounts the
+/// state directory, and searches it for a new file. The container never starts.
 async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> Result<bool> {
     let run = RunId::new(probe.clock.now())?;
     let marker = tempfile::Builder::new().prefix("marker-").tempfile_in(probe.state_dir);
@@ -51,7 +52,8 @@ async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> R
         image: Some(image.id.clone()),
         // Never run, but engines require a command.
         cmd: Some(vec![KEEPER.to_owned()]),
-        // Of a run that does not exist: a sweep removes the container if this process ends before it does.
+        // Of a run that does not exist: a sweep removes the container if this process ends before
+        // it does.
         labels: Some(orphans::labels(probe.owner, run)),
         host_config: Some(HostConfig {
             network_mode: Some("none".to_owned()),

@@ -30,8 +30,8 @@ pub(crate) fn labels(owner: &str, run: RunId) -> HashMap<String, String> {
 /// Removes a container of this installation with its volumes, and waits until it is gone.
 ///
 /// # Errors
-/// [`ErrorKind::AlreadyExists`] when the container belongs to another installation; [`ErrorKind::Unexpected`] when it
-/// is not gone in time; those of the engine.
+/// [`ErrorKind::AlreadyExists`] when the container belongs to another installation;
+/// [`ErrorKind::Unexpected`] when it is not gone in time; those of the engine.
 pub(crate) async fn remove(
     docker: &Docker,
     name: &str,

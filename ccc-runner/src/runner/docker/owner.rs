@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-/// Returns the name of this installation: random, created once, and stored in a file. The path of the directory would
-/// not do, because it may be the same on two machines that share an engine.
+/// Returns the name of this installation: random, created once, and stored in a file. The path of
+/// the directory would not do, because it may be the same on two machines that share an engine.
 ///
 /// # Errors
-/// Those of the file system, and [`InvalidData`](std::io::ErrorKind::InvalidData) when the file is damaged.
+/// Those of the file system, and [`InvalidData`](std::io::ErrorKind::InvalidData) when the file is
+/// damaged.
 pub(crate) fn owner(state_dir: &Path) -> std::io::Result<String> {
     let file = state_dir.join("owner");
     match fs::read_to_string(&file) {

@@ -16,11 +16,12 @@ use crate::runner::workspace;
 
 /// Runs the agent's programs in containers of a Docker engine, on this machine or another one.
 ///
-/// The container has no network, no capability, no privilege to gain, a read-only root, an ordinary user, the
-/// engine's system call filter and one of ours, and ceilings on memory, processors, processes, open files and
-/// the workspace (spec: X1, X2). All that it can reach is the model proxy, and hosts that the operator listed,
-/// over its own standard input and output; nothing of the host is mounted but the workspace. An image needs
-/// `/usr/local/bin/ccc-keeper` in it: see the crate `ccc-keeper`.
+/// The container has no network, no capability, no privilege to gain, a read-only root, an ordinary
+/// user, the engine's system call filter and one of ours, and ceilings on memory, processors,
+/// processes, open files and the workspace (spec: X1, X2). All that it can reach is the model
+/// proxy, and hosts that the operator listed, over its own standard input and output; nothing of
+/// the host is mounted but the workspace. An image needs `/usr/local/bin/ccc-keeper` in it: see the
+/// crate `ccc-keeper`.
 #[derive(Debug)]
 pub struct DockerRunner {
     pub(crate) shared: Arc<Shared>,

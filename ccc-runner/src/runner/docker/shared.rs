@@ -22,12 +22,13 @@ pub(crate) struct Shared {
     pub(crate) engine: OnceCell<Engine>,
     pub(crate) admission: Arc<Semaphore>,
     pub(crate) starts: Mutex<Starts>,
-    /// Closes the connection to a run's container, which then ends by itself: an engine takes longer to kill it.
+    /// Closes the connection to a run's container, which then ends by itself: an engine takes
+    /// longer to kill it.
     pub(crate) connections: Mutex<HashMap<RunId, CancellationToken>>,
 }
 
-/// The starts in progress. They continue when their caller is dropped: a request to an engine cannot be revoked, and
-/// `destroy` must know what it creates.
+/// The starts in progress. They continue when their caller is dropped: a request to an engine
+/// cannot be revoked, and `destroy` must know what it creates.
 #[derive(Debug, Default)]
 pub(crate) struct Starts {
     pub(crate) tasks: JoinSet<()>,

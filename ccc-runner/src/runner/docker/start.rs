@@ -27,8 +27,9 @@ const GREETS_WITHIN: Duration = Duration::from_secs(60);
 /// Creates the container, and starts it.
 ///
 /// # Errors
-/// Those of the engine; [`ErrorKind::Cancelled`] when the run was destroyed meanwhile; [`ErrorKind::InvalidInput`] and
-/// [`ErrorKind::Unsupported`] when the image does not have the right keeper.
+/// Those of the engine; [`ErrorKind::Cancelled`] when the run was destroyed meanwhile;
+/// [`ErrorKind::InvalidInput`] and [`ErrorKind::Unsupported`] when the image does not have the
+/// right keeper.
 pub(crate) async fn start(
     shared: &Arc<Shared>,
     run: RunId,
@@ -70,8 +71,8 @@ pub(crate) async fn start(
     }
 }
 
-/// Copies the workspace into the created container, starts it, and waits for its greeting. Can be dropped at any time:
-/// the container's name is known.
+/// Copies the workspace into the created container, starts it, and waits for its greeting. Can be
+/// dropped at any time: the container's name is known.
 async fn bring_up(
     shared: &Arc<Shared>,
     engine: &Engine,
@@ -91,7 +92,7 @@ async fn bring_up(
         greeted = connection.hello() => greeted,
         () = shared.clock.sleep(GREETS_WITHIN) => None,
     };
-    let hello = greeted.ok_or_else(|| no_answer(&image.id, &connection.complaints()))?;
+    let hello = greeted.ok_or_else(|| no_answer(&image.id, &connection.stderr()))?;
     if hello.protocol != PROTOCOL {
         return Err(other_keeper(&format!("protocol {}, not {PROTOCOL}", hello.protocol)));
     }
@@ -132,7 +133,8 @@ fn not_started(image: &str, refusal: bollard::errors::Error) -> Error {
     fault::error("the engine does not start the container", refusal)
 }
 
-/// Returns whether the message of an engine, a runtime or a container's first process says that the keeper is missing.
+/// Returns whether the message of an engine, a runtime or a container's first process says that the
+/// keeper is missing.
 fn lacks_keeper(words: &str) -> bool {
     let words = words.to_lowercase();
     words.contains("ccc-keeper") && (words.contains("no such file") || words.contains("not found"))
@@ -145,8 +147,8 @@ fn no_keeper(image: &str) -> Error {
     Error::new(ErrorKind::InvalidInput, line).with_remedy(Remedy::BuildImage)
 }
 
-/// Returns the user of a container's programs. A mounted workspace keeps its owner, this process's user; if that is
-/// root, the workspace is given to the agent's user.
+/// Returns the user of a container's programs. A mounted workspace keeps its owner, this process's
+/// user; if that is root, the workspace is given to the agent's user.
 fn container_user(mounted: bool) -> ContainerUser {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     if mounted && !uid.is_root() {

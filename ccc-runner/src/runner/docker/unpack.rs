@@ -22,15 +22,16 @@ pub(crate) struct UnpackLimits {
     pub(crate) entries: u64,
 }
 
-/// Unpacks the archive of a directory, and replaces the workspace with it. The workspace is unchanged until then.
+/// Unpacks the archive of a directory, and replaces the workspace with it. The workspace is
+/// unchanged until then.
 ///
-/// Every entry is created in a new directory, and no path is resolved through a symlink: an archive with a symlink
-/// and an entry behind it is refused, like one with `..` in a path. The result has the archive's modes, times and
-/// links, and belongs to this process's user.
+/// Every entry is created in a new directory, and no path is resolved through a symlink: an archive
+/// with a symlink and an entry behind it is refused, like one with `..` in a path. The result has
+/// the archive's modes, times and links, and belongs to this process's user.
 ///
 /// # Errors
-/// [`ErrorKind::LimitExceeded`] when the tree or the disk is full; [`ErrorKind::Refused`] when the archive is invalid;
-/// [`ErrorKind::Unavailable`] when a file cannot be written.
+/// [`ErrorKind::LimitExceeded`] when the tree or the disk is full; [`ErrorKind::Refused`] when the
+/// archive is invalid; [`ErrorKind::Unavailable`] when a file cannot be written.
 pub(crate) fn unpack(workspace: &Path, archive: impl Read, limits: UnpackLimits) -> Result<()> {
     let parent = workspace.parent().unwrap_or(Path::new("/"));
     let failed = |e: io::Error| {
@@ -52,7 +53,8 @@ pub(crate) fn unpack(workspace: &Path, archive: impl Read, limits: UnpackLimits)
         fs::set_permissions(staging.path(), mode)?;
         exchange(staging.path(), workspace)
     });
-    // This is the old tree, or the incomplete new one. Either may have directories that nobody may read.
+    // This is the old tree, or the incomplete new one. Either may have directories that nobody may
+    // read.
     let old = staging.keep();
     let gone = ccc_core::files::remove_tree_blocking(&old);
     made.map_err(failed)?;
@@ -82,10 +84,10 @@ fn exchange_in_steps(new: &Path, old: &Path) -> io::Result<()> {
 
 /// The most bytes of the paths of all directories together: they are in memory until the end.
 const MAX_PATHS: usize = 64 << 20;
-/// How much longer than its room on the disk all that is in a tree may be: an archive has the holes of files as
-/// zeros, and somebody sends and reads them.
+/// How much longer than its room on the disk all that is in a tree may be: an archive has the holes
+/// of files as zeros, and somebody sends and reads them.
 const MAX_HOLES: u64 = 4;
-/// What a disk keeps or does not, bytes.
+/// The size of a block of the disk, in bytes. A block of zeros is a hole.
 const BLOCK: usize = 4 << 10;
 /// What an archive ends with, bytes of zeros.
 const END: usize = 1_024;

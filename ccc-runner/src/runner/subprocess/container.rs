@@ -74,7 +74,8 @@ impl Container for SubprocessContainer {
         processes::terminate(&*self.clock, &self.ownership, self.launcher.run, grace).await?;
         processes::kill(&*self.clock, &self.ownership, self.launcher.run).await?;
         if self.launcher.user_switch.is_some() {
-            // Another process may hold a directory of it open, and must not change what root reads from now on.
+            // Another process may hold a directory of it open, and must not change what root reads
+            // from now on.
             reclaim_tree(self.launcher.spec.workspace.clone()).await?;
         }
         Ok(())
@@ -82,7 +83,8 @@ impl Container for SubprocessContainer {
 }
 
 impl SubprocessContainer {
-    /// Waits until a limit is exceeded, and returns it. The run's home may be as large as the workspace.
+    /// Waits until a limit is exceeded, and returns it. The run's home may be as large as the
+    /// workspace.
     async fn limit_breach(&self) -> LimitBreach {
         let Resources { workspace_bytes: bytes, workspace_entries: entries, .. } =
             self.launcher.spec.resources;

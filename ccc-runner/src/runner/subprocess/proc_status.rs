@@ -9,7 +9,8 @@ pub(crate) fn is_alive_as(uid: u32, process: &Path) -> bool {
     uid_of(process) == Some(uid)
 }
 
-/// Returns the UID of a live process. It is read from the status, because the owner of the directory may differ.
+/// Returns the UID of a live process. It is read from the status, because the owner of the
+/// directory may differ.
 pub(crate) fn uid_of(process: &Path) -> Option<u32> {
     let (uid, alive) = status(process)?;
     // One whose first thread has ended looks dead, and goes on in the others.
@@ -18,8 +19,8 @@ pub(crate) fn uid_of(process: &Path) -> Option<u32> {
     alive.then_some(uid)
 }
 
-/// Returns the UID of a process or thread, and whether it is alive. The status also has its name, which may hold
-/// anything.
+/// Returns the UID of a process or thread, and whether it is alive. The status also has its name,
+/// which may hold anything.
 fn status(task: &Path) -> Option<(u32, bool)> {
     let text = fs::read(task.join("status")).ok()?;
     let text = String::from_utf8_lossy(&text);

@@ -11,8 +11,8 @@ use rustix::process::Pid;
 use crate::lock::lock;
 use crate::runner::subprocess::proc_status::threads;
 
-/// Finds processes without the marks of their run, because their environment was replaced, that are still in
-/// the session of a program that the runner started.
+/// Finds processes without the marks of their run, because their environment was replaced, that are
+/// still in the session of a program that the runner started.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProcessSessions(Arc<Mutex<HashMap<RunId, Vec<Session>>>>);
 

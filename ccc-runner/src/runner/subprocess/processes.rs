@@ -12,8 +12,8 @@ use crate::runner::subprocess::proc_status::{is_alive_as, threads};
 use crate::runner::subprocess::process_sessions::{ProcessSessions, is_in};
 use crate::runner::subprocess::uid_pool::UidPool;
 
-/// Set in the environment of every process of a run. A child inherits it through fork and exec, also
-/// when it leaves session and process group; so it finds what a group kill misses.
+/// Set in the environment of every process of a run. A child inherits it through fork and exec,
+/// also when it leaves session and process group; so it finds what a group kill misses.
 pub(crate) const RUN_MARK: &str = "CCC_RUN";
 /// Set beside it: whose run it is, so that two installations leave each other alone.
 pub(crate) const OWNER_MARK: &str = "CCC_OWNER";
@@ -65,8 +65,8 @@ fn each_process(mut seen: impl FnMut(Pid, &Path)) {
     }
 }
 
-/// The run whose marks the process carries. Other users' processes cannot be read, and are not ours;
-/// a zombie has no environment any more, and is not alive.
+/// The run whose marks the process carries. Other users' processes cannot be read, and are not
+/// ours; a zombie has no environment any more, and is not alive.
 fn run_of(process: &Path, owner: &str) -> Option<RunId> {
     let owner = format!("{OWNER_MARK}={owner}");
     let environment =

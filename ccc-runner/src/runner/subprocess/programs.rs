@@ -33,8 +33,9 @@ pub(crate) fn find_program(
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(is_one)
 }
 
-/// Returns the directories that are searched for programs: those of `path`, or of this process. Relative ones are
-/// left out: they would be in the workspace, and the repository would choose the programs.
+/// Returns the directories that are searched for programs: those of `path`, or of this process.
+/// Relative ones are left out: they would be in the workspace, and the repository would choose the
+/// programs.
 pub(crate) fn search_path(path: Option<&str>) -> OsString {
     let path = path.map_or_else(|| std::env::var_os("PATH").unwrap_or_default(), OsString::from);
     let absolute = std::env::split_paths(&path).filter(|dir| dir.is_absolute());

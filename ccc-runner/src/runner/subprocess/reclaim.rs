@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use ccc_core::{Error, ErrorKind, Result};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, chownat, fstat, openat};
 
-/// Makes this process's user the owner of every directory of a tree, and removes the others' write permission. Then
-/// no other user can add to a directory, not even through an open descriptor. Files stay as they are.
+/// Makes this process's user the owner of every directory of a tree, and removes the others' write
+/// permission. Then no other user can add to a directory, not even through an open descriptor.
+/// Files stay as they are.
 pub(crate) async fn reclaim_tree(tree: PathBuf) -> Result<()> {
     let reclaimed = tokio::task::spawn_blocking(move || reclaim_tree_blocking(&tree)).await;
     reclaimed.map_err(io::Error::other).flatten().map_err(|e| {

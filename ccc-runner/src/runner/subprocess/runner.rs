@@ -20,19 +20,19 @@ use crate::runner::subprocess::uid_pool::UidPool;
 use crate::runner::subprocess::user_switch::{CanSwitchUser, UserSwitch};
 use crate::runner::workspace;
 
-/// Runs the agent's programs as plain processes of this machine. **Isolates nothing**: a program can
-/// read every file, and reach every address, that its user can.
+/// Runs the agent's programs as plain processes of this machine. **Isolates nothing**: a program
+/// can read every file, and reach every address, that its user can.
 ///
-/// Its user is yours. Where that is root, each run has a user of its own, 10002 or another up to 10999,
-/// which gains no privileges and sees nothing of the directories that only root may enter, the workspace
-/// and its home aside (spec: X4d).
+/// Its user is yours. Where that is root, each run has a user of its own, 10002 or another up to
+/// 10999, which gains no privileges and sees nothing of the directories that only root may enter,
+/// the workspace and its home aside (spec: X4d).
 ///
 /// What it does do: every program gets an environment of its own making, a session of its own, a
 /// home of its own that goes with the run, a ceiling on open files, file sizes, processes and, for
-/// each process, memory (`prlimit`), no core dumps, no way to more privileges, bounded output, and an
-/// end when the workspace grows beyond its ceilings. All processes of a run end together, also those
-/// that left their session or dropped their environment; one that did both gets away, where the run has
-/// no user of its own. Linux only: it needs `/proc`.
+/// each process, memory (`prlimit`), no core dumps, no way to more privileges, bounded output, and
+/// an end when the workspace grows beyond its ceilings. All processes of a run end together, also
+/// those that left their session or dropped their environment; one that did both gets away, where
+/// the run has no user of its own. Linux only: it needs `/proc`.
 ///
 /// [`Network`] is not enforced, nor the memory of all processes together;
 /// [`capabilities`](ContainerRunner::capabilities) says so.
@@ -48,9 +48,9 @@ pub struct SubprocessRunner {
 }
 
 impl SubprocessRunner {
-    /// A runner that keeps the homes of its runs under `state_dir`, a directory of its own. Every descriptor that
-    /// this process has by now, but for the first three, is closed in programs that it starts from now on, runs or
-    /// not.
+    /// A runner that stores the homes of its runs under `state_dir`, a directory of its own. Every
+    /// descriptor that this process has by now, but for the first three, is closed in programs that
+    /// it starts from now on, runs or not.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] when the directory cannot be made.

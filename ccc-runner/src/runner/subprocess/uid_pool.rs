@@ -20,7 +20,8 @@ use crate::runner::subprocess::proc_status::{uid_of, uids_in_use};
 /// The UIDs of runs. A user of the host is unlikely to have one of them.
 const UIDS: RangeInclusive<u32> = 10_002..=10_999;
 
-/// The UIDs of runs. A run's UID identifies all its processes: no process changes its UID without privileges.
+/// The UIDs of runs. A run's UID identifies all its processes: no process changes its UID without
+/// privileges.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UidPool(Arc<Mutex<HashMap<RunId, UidLock>>>);
 
@@ -79,7 +80,8 @@ impl UidPool {
         }
         // Processes that an earlier service left behind must not count as this run's.
         let in_use = uids_in_use();
-        // A random one, seldom the one that was released last: its run may have left files in shared directories.
+        // A random one, seldom the one that was released last: its run may have left files in
+        // shared directories.
         let mut users: Vec<u32> = UIDS.collect();
         let first = RandomState::new().hash_one(run) % users.len() as u64;
         users.rotate_left(usize::try_from(first).unwrap_or(0));
@@ -96,8 +98,8 @@ impl UidPool {
         Err(Error::new(ErrorKind::Unavailable, line))
     }
 
-    /// Restores the UID of a run that an earlier service started: the owner of the run's directory, unless another
-    /// service uses that UID by now.
+    /// Restores the UID of a run that an earlier service started: the owner of the run's directory,
+    /// unless another service uses that UID by now.
     ///
     /// # Errors
     /// As [`acquire`](Self::acquire).
@@ -117,9 +119,9 @@ impl UidPool {
         lock(&self.0).get(&run).map(|lock| lock.uid)
     }
 
-    /// Returns a check whether a process that carries the run's marks may belong to the run: its UID is the run's, or
-    /// this service's, which the process has at first. If the run has no known UID, any UID will do that no other run
-    /// has. Marks alone prove nothing.
+    /// Returns a check whether a process that carries the run's marks may belong to the run: its
+    /// UID is the run's, or this service's, which the process has at first. If the run has no known
+    /// UID, any UID will do that no other run has. Marks alone prove nothing.
     pub(crate) fn plausible(&self, run: RunId) -> impl Fn(&Path) -> bool + Send + use<> {
         let ours = rustix::process::geteuid().as_raw();
         let locks = lock(&self.0);
@@ -162,7 +164,8 @@ mod tests {
         assert!(uids[0] != uids[1] && uids[1] != uids[2] && uids[0] != uids[2], "{uids:?}");
         ours.forget(one);
         assert_eq!(ours.of(one), None);
-        // A program that another test is about to start has the lock as well, until it is another program.
+        // A program that another test is about to start has the lock as well, until it is another
+        // program.
         assert!((0..100_000).any(|_| UidLock::acquire(uids[0]).unwrap().is_some()));
         assert!(UidLock::acquire(uids[1]).unwrap().is_none());
     }

@@ -11,14 +11,15 @@ use tokio::sync::OnceCell;
 use crate::runner::container_user::AGENT_UID;
 use crate::runner::subprocess::programs::host_tool;
 
-/// Where everybody may write: what one run leaves there another would find. Not `/tmp`, where people have programs and
-/// data that they mean to be seen; programs of a run are told of another place (`TMPDIR`).
+/// Where everybody may write: what one run leaves there another would find. Not `/tmp`, where
+/// people have programs and data that they mean to be seen; programs of a run are told of another
+/// place (`TMPDIR`).
 const SHARED: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
 
-/// Takes what only root may enter out of the programs' sight, and what everybody may write to, all but the
-/// workspace (`$1`) and the home (`$2`): as many directories (`$3`) as follow, and the shared ones (`$4`, a list),
-/// are empty in a mount namespace of their own. Workspace and home are found again by their descriptors, because their paths lead
-/// to nothing any more.
+/// Takes what only root may enter out of the programs' sight, and what everybody may write to, all
+/// but the workspace (`$1`) and the home (`$2`): as many directories (`$3`) as follow, and the
+/// shared ones (`$4`, a list), are empty in a mount namespace of their own. Workspace and home are
+/// found again by their descriptors, because their paths lead to nothing any more.
 const OUT_OF_SIGHT: &str = r#"
 set -e
 ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_tops=$3
@@ -118,8 +119,8 @@ impl UserSwitch {
 
     /// Returns the command prefix that hides from the program every file but its own and the run's.
     pub(crate) fn mount_namespace(&self, program: &Path) -> Result<Vec<OsString>> {
-        // A program that lies where everybody may write, as in a check-out for trying things out, comes with all
-        // that lies there.
+        // A program that lies where everybody may write, as in a check-out for trying things out,
+        // comes with all that lies there.
         let program = fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
         let within = [&self.workspace, &self.home].iter().any(|place| program.starts_with(place));
         let shared = SHARED.iter().filter(|shared| within || !program.starts_with(shared));
@@ -128,7 +129,8 @@ impl UserSwitch {
         let hidden = |top: &&PathBuf| !shared.iter().any(|shared| top.starts_with(shared));
         let tops: Vec<&PathBuf> = self.tops.iter().filter(hidden).collect();
         let mut prefix: Vec<OsString> = vec![host_tool("unshare")?.into()];
-        // What a program keeps with the kernel is gone with it: another run may have its user by then.
+        // What a program keeps with the kernel is gone with it: another run may have its user by
+        // then.
         prefix.extend(["--mount", "--ipc", "--propagation", "private", "--"].map(OsString::from));
         prefix.push(host_tool("sh")?.into());
         prefix.extend(["-c", OUT_OF_SIGHT, "ccc"].map(OsString::from));
@@ -152,7 +154,8 @@ pub(crate) fn is_in_sight(program: &Path) -> bool {
     fs::canonicalize(program).is_ok_and(|program| restricted_ancestor(&program).is_none())
 }
 
-/// Rejects variables that could affect the programs that still run as root, and names that a shell does not pass on.
+/// Rejects variables that could affect the programs that still run as root, and names that a shell
+/// does not pass on.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] for such a variable.

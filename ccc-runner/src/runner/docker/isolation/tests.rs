@@ -37,7 +37,7 @@ fn check(
 }
 
 #[test]
-fn every_container_has_every_wall() {
+fn every_container_has_every_isolation_setting() {
     // spec: X1, X3a
     let body = body(|_, _| {}).unwrap();
     for (path, expected) in [
@@ -78,7 +78,7 @@ fn every_container_has_every_wall() {
 }
 
 #[test]
-fn ceilings_are_those_of_the_specification_and_no_more_than_the_engine_has() {
+fn limits_are_those_of_the_specification_and_no_more_than_the_engine_has() {
     // spec: X2
     check(|spec, _| spec.resources.memory = 5 << 20, "/HostConfig/Memory", 5 << 20);
     // Memory and swap together.
@@ -99,7 +99,7 @@ fn ceilings_are_those_of_the_specification_and_no_more_than_the_engine_has() {
 }
 
 #[test]
-fn the_keeper_is_told_what_the_engine_does_not_hold() {
+fn the_keeper_gets_the_limits_that_the_engine_does_not_enforce() {
     // spec: X2, X3a
     for network in [Network::None, Network::ModelProxy] {
         let body = body(|spec, _| {
