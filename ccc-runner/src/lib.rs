@@ -16,14 +16,19 @@
         feature = "scripted-agent",
         feature = "subprocess"
     )),
-    doc = "Container runners, and the agents that run in them. Built with every feature, this page shows the whole\
+    doc = "Container runners, and the agents that run in them. Built with every feature, this page shows the whole \
            crate."
 )]
 
 mod agent;
 #[cfg(feature = "docker")]
 mod egress;
-#[cfg(any(feature = "docker", feature = "http-server", feature = "subprocess"))]
+#[cfg(any(
+    feature = "docker",
+    feature = "model-proxy",
+    feature = "scripted-model",
+    feature = "subprocess"
+))]
 mod lock;
 mod model;
 mod runner;
@@ -38,7 +43,7 @@ pub use agent::scripted::ScriptedAgent;
 pub use egress::rules::{EgressRule, EgressRules, Resolver};
 #[cfg(feature = "model-proxy")]
 pub use model::login::{CredentialKind, ModelLogin};
-#[cfg(feature = "model-proxy")]
+#[cfg(any(feature = "model-proxy", feature = "scripted-model"))]
 pub use model::pattern::ModelPattern;
 #[cfg(feature = "model-proxy")]
 pub use model::price::{Price, PriceTable};

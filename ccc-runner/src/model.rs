@@ -1,6 +1,6 @@
 //! Models: the proxy between agents and their model's API, and a scripted stand-in for that API.
 
-#[cfg(feature = "http-server")]
+#[cfg(any(feature = "model-proxy", feature = "scripted-model"))]
 mod http_server;
 #[cfg(feature = "model-proxy")]
 pub(crate) mod login;

@@ -51,6 +51,10 @@ pub(crate) struct ConnectionHandle(Weak<()>);
 /// Keeps the connection from being dropped as idle, for as long as the guard lives.
 pub(crate) type ConnectionGuard = Option<Arc<()>>;
 
+#[cfg_attr(
+    not(feature = "model-proxy"),
+    allow(dead_code, reason = "only the model proxy holds connections")
+)]
 impl ConnectionHandle {
     pub(crate) fn hold(&self) -> ConnectionGuard {
         self.0.upgrade()

@@ -63,9 +63,9 @@ impl ModelLogin {
         &self.proxy
     }
 
-    /// The kind of the credential.
-    #[cfg(any(feature = "claude-code", feature = "command"))]
-    pub(crate) fn kind(&self) -> CredentialKind {
+    /// Returns the kind of the credential.
+    #[must_use]
+    pub fn kind(&self) -> CredentialKind {
         self.kind
     }
 }
