@@ -1,33 +1,68 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    all(
+        feature = "claude-code",
+        feature = "command",
+        feature = "docker",
+        feature = "scripted-agent",
+        feature = "subprocess"
+    ),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(
+        feature = "claude-code",
+        feature = "command",
+        feature = "docker",
+        feature = "scripted-agent",
+        feature = "subprocess"
+    )),
+    doc = "Container runners, and the agents that run in them. Built with every feature, this page shows the whole \
+           crate."
+)]
 
-mod breach;
-mod claude_code;
-mod command_agent;
-mod docker;
+mod agent;
+#[cfg(feature = "docker")]
 mod egress;
-mod model_login;
-mod model_proxy;
-mod output;
-mod processes;
-mod scripted_agent;
-#[cfg(feature = "scripted-model")]
-mod scripted_model;
-mod serve;
-mod sessions;
-mod subprocess;
-mod user;
-mod users;
+#[cfg(any(
+    feature = "docker",
+    feature = "model-proxy",
+    feature = "scripted-model",
+    feature = "subprocess"
+))]
+mod lock;
+mod model;
+mod runner;
 
-pub use claude_code::{ClaudeCode, Permissions, Transcript};
-pub use command_agent::CommandAgent;
-pub use docker::{DockerRunner, DockerRunnerBuilder, Finding, Workspaces};
-pub use egress::{EgressRule, EgressRules, Resolver};
-pub use model_login::{CredentialKind, ModelLogin};
-pub use model_proxy::{
-    ModelAccess, ModelCredential, ModelNotice, ModelPattern, ModelProxy, ModelProxyBuilder, Price,
-    PriceTable, Rule, Rules,
+#[cfg(feature = "claude-code")]
+pub use agent::claude_code::{ClaudeCode, Permissions, Transcript};
+#[cfg(feature = "command")]
+pub use agent::command::CommandAgent;
+#[cfg(feature = "scripted-agent")]
+pub use agent::scripted::ScriptedAgent;
+#[cfg(feature = "docker")]
+pub use egress::rules::{EgressRule, EgressRules, Resolver};
+#[cfg(feature = "model-proxy")]
+pub use model::login::{CredentialKind, ModelLogin};
+#[cfg(any(feature = "model-proxy", feature = "scripted-model"))]
+pub use model::pattern::ModelPattern;
+#[cfg(feature = "model-proxy")]
+pub use model::price::{Price, PriceTable};
+#[cfg(feature = "model-proxy")]
+pub use model::proxy::{
+    ModelAccess, ModelCredential, ModelNotice, ModelProxy, ModelProxyBuilder, Rule, Rules,
 };
-pub use scripted_agent::ScriptedAgent;
 #[cfg(feature = "scripted-model")]
-pub use scripted_model::{ScriptedModel, SeenRequest};
-pub use subprocess::SubprocessRunner;
+pub use model::scripted::{ScriptedModel, SeenRequest};
+#[cfg(feature = "docker")]
+pub use runner::docker::{DockerRunner, DockerRunnerBuilder, Finding, Workspaces};
+#[cfg(feature = "subprocess")]
+pub use runner::subprocess::SubprocessRunner;
+
+/// The body of the engine's request to create a container. A type of bollard, re-exported for
+/// [`DockerRunnerBuilder::dangerously_altered`].
+#[cfg(feature = "dangerous-container-body")]
+pub use bollard::models::ContainerCreateBody;
+/// The headers and the body of a [`SeenRequest`]. Types of the crates http and bytes, re-exported
+/// for it.
+#[cfg(feature = "scripted-model")]
+pub use {axum::http::HeaderMap, bytes::Bytes};

@@ -1,14 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+pub mod exit;
+mod limit_breach;
 mod measure;
-mod talk;
+#[cfg(feature = "protocol")]
+mod protocol;
+mod tree_walk;
+#[cfg(feature = "protocol")]
 mod tunnel;
-mod visit;
 
-pub use measure::{Breach, measure};
-pub use talk::{
-    Door, EGRESS_PORT, Ended, Ending, Hello, Keep, MODEL_PORT, Order, PROTOCOL, Piece, exit,
-    read_head, read_piece, read_word, write_head, write_piece,
+pub use limit_breach::LimitBreach;
+pub use measure::measure;
+#[cfg(feature = "protocol")]
+pub use protocol::{
+    EGRESS_PORT, ExecOutcome, ExecRequest, ExecResult, FrameKind, Hello, KeeperConfig, MODEL_PORT,
+    PROTOCOL, StreamKind, read_frame, read_head, read_short_head, write_frame, write_head,
 };
-pub use tunnel::{Arrivals, Pipe, Tunnel, tunnel};
-pub use visit::visit;
+pub use tree_walk::walk_tree;
+#[cfg(feature = "protocol")]
+pub use tunnel::{IncomingStreams, Tunnel, TunnelStream, tunnel};

@@ -7,16 +7,16 @@ use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use ccc_keeper::{Keep, exit};
+use ccc_keeper::{KeeperConfig, exit};
 use rustix::process::DumpableBehavior;
 
-mod doors;
-mod filter;
-mod keep;
-mod memory;
-mod orphans;
-mod programs;
-mod watch;
+mod cgroup;
+mod exec;
+mod forward;
+mod limit_monitor;
+mod reaper;
+mod seccomp;
+mod serve;
 
 /// How long an address has to answer.
 const REACH_WITHIN: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let kept = match arguments[..] {
+    let status = match arguments[..] {
         ["keep", json] => start(json),
         ["reach", ref addresses @ ..] => {
             addresses.iter().filter(|address| answers(address)).for_each(|address| {
@@ -41,27 +41,26 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         _ => {
-            let line =
-                "this program is started by ccc: ccc-keeper keep JSON, reach ADDRESS… or --version";
+            let line = "usage: ccc-keeper keep JSON, reach ADDRESS… or --version";
             Err(io::Error::new(io::ErrorKind::InvalidInput, line))
         }
     };
-    ExitCode::from(kept.unwrap_or_else(|error| {
+    ExitCode::from(status.unwrap_or_else(|error| {
         say(&format!("ccc-keeper: {error}"));
-        exit::CONFUSED
+        exit::BAD_START
     }))
 }
 
-/// Whether somebody listens at the address.
+/// Returns whether the address accepts a connection.
 fn answers(address: &str) -> bool {
     let address = address.parse::<std::net::SocketAddr>();
     address.is_ok_and(|address| TcpStream::connect_timeout(&address, REACH_WITHIN).is_ok())
 }
 
 fn start(json: &str) -> io::Result<u8> {
-    let keep: Keep = serde_json::from_str(json)?;
+    let config: KeeperConfig = serde_json::from_str(json)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let status = runtime.block_on(keep::keep(keep));
+    let status = runtime.block_on(serve::serve(config));
     // Whatever still blocks in a system call ends with us.
     runtime.shutdown_background();
     status

@@ -8,33 +8,33 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt};
 
-/// A stream of a tunnel.
-pub type Pipe = Compat<yamux::Stream>;
+/// A stream of a tunnel: a stream of yamux behind tokio's traits.
+pub type TunnelStream = Compat<yamux::Stream>;
 
 /// Streams of both sides at once; who opens more is refused.
 const STREAMS: usize = 64;
-/// What the other side may send before we have read it, bytes, all streams together: yamux wants 256 KiB
-/// for each.
+/// What the other side may send before we have read it, bytes, all streams together: yamux wants
+/// 256 KiB for each.
 const WINDOW: usize = STREAMS * (256 << 10);
 /// Streams that nobody has taken yet; one that finds no place is closed.
 const WAITING: usize = 64;
 
 /// Opens streams. Clones open them in the same tunnel.
 #[derive(Clone, Debug)]
-pub struct Tunnel(mpsc::Sender<Wish>);
+pub struct Tunnel(mpsc::Sender<OpenRequest>);
 
-type Wish = oneshot::Sender<io::Result<Pipe>>;
+type OpenRequest = oneshot::Sender<io::Result<TunnelStream>>;
 
 /// The streams that the other side opened.
 #[derive(Debug)]
-pub struct Arrivals(mpsc::Receiver<Pipe>);
+pub struct IncomingStreams(mpsc::Receiver<TunnelStream>);
 
 impl Tunnel {
     /// A new stream.
     ///
     /// # Errors
     /// [`io::ErrorKind::NotConnected`] when the tunnel has ended.
-    pub async fn open(&self) -> io::Result<Pipe> {
+    pub async fn open(&self) -> io::Result<TunnelStream> {
         let (wish, granted) = oneshot::channel();
         let gone = || io::Error::new(io::ErrorKind::NotConnected, "the tunnel has ended");
         self.0.send(wish).await.map_err(|_| gone())?;
@@ -42,16 +42,19 @@ impl Tunnel {
     }
 }
 
-impl Arrivals {
+impl IncomingStreams {
     /// The next one; `None` when the tunnel has ended.
-    pub async fn next(&mut self) -> Option<Pipe> {
+    pub async fn next(&mut self) -> Option<TunnelStream> {
         self.0.recv().await
     }
 }
 
-/// A tunnel over `socket`. It works for as long as the future is polled, which ends when either side does,
-/// or breaks the rules. One side is its `host`.
-pub fn tunnel<T>(socket: T, host: bool) -> (Tunnel, Arrivals, impl Future<Output = ()> + Send)
+/// A tunnel over `socket`. It works for as long as the future is polled, which ends when either
+/// side does, or breaks the rules. One side is its `host`.
+pub fn tunnel<T>(
+    socket: T,
+    host: bool,
+) -> (Tunnel, IncomingStreams, impl Future<Output = ()> + Send)
 where
     T: AsyncRead + AsyncWrite + Send + Unpin,
 {
@@ -60,10 +63,10 @@ where
     config.set_max_connection_receive_window(Some(WINDOW));
     let mode = if host { yamux::Mode::Client } else { yamux::Mode::Server };
     let mut connection = yamux::Connection::new(socket.compat(), config, mode);
-    let (wishes, mut wished) = mpsc::channel::<Wish>(WAITING);
+    let (wishes, mut wished) = mpsc::channel::<OpenRequest>(WAITING);
     let (arrived, arrivals) = mpsc::channel(WAITING);
     let work = async move {
-        let mut wish: Option<Wish> = None;
+        let mut wish: Option<OpenRequest> = None;
         poll_fn(|cx| {
             loop {
                 if wish.is_none()
@@ -95,7 +98,7 @@ where
         })
         .await;
     };
-    (Tunnel(wishes), Arrivals(arrivals), work)
+    (Tunnel(wishes), IncomingStreams(arrivals), work)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn key() -> CredentialKey {
 }
 
 /// A model with its scenario, the proxy before it, and a runner whose programs know the proxy.
-struct Bench {
+struct Fixture {
     model: ScriptedModel,
     proxy: ModelProxy,
     runner: Arc<SubprocessRunner>,
@@ -66,7 +66,7 @@ impl Ran {
     }
 }
 
-impl Bench {
+impl Fixture {
     async fn new(scenario: &str) -> Self {
         let model = ScriptedModel::start(scenario).await.unwrap();
         let proxy = ModelProxy::builder().upstream(model.url()).start().await.unwrap();

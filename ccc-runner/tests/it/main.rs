@@ -11,5 +11,6 @@ mod claude;
 mod command;
 mod conformance;
 mod docker;
+mod features;
 mod proxy;
 mod subprocess;

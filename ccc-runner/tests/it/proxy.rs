@@ -33,7 +33,7 @@ const STREAM: &str = r#"{"model":"claude-a","max_tokens":10,"stream":true,"messa
 /// What they cost, by tables in which a token of `claude-a` costs a micro-dollar, and one that it writes
 /// ten; `claude-b` is the dearest to read and `claude-c` the dearest to write.
 fn prices() -> PriceTable {
-    let row = |model: &str, input, output| (ModelPattern::new(model), Price { input, output });
+    let row = |model: &str, input, output| (ModelPattern::new(model), Price::new(input, output));
     PriceTable::default().with([
         row("claude-a", 1_000_000, 10_000_000),
         row("claude-b", 100_000_000, 200_000_000),

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use ccc_core::container::{Capabilities, Command, ContainerSpec, EnvValue, Output, Resources};
 use ccc_core::testing::has_part;
-use ccc_core::{Clock, Container, ContainerExt, ContainerRunner, ErrorKind, RunId, SystemClock};
+use ccc_core::{
+    Clock, Container, ContainerExt, ContainerRunner, ErrorKind, Remedy, RunId, SystemClock,
+};
 use ccc_runner::SubprocessRunner;
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use rustix::process::{Pid, Signal};
@@ -132,8 +134,9 @@ async fn programs_are_those_that_the_user_can_start() {
     let run = RunId::new(SystemClock.now()).unwrap();
     let container = runner.spawn(run, &ContainerSpec::new(workspace.path())).await.unwrap();
     let error = container.output(&Command::new([program.to_str().unwrap()])).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().contains("install it for everybody"), "{error}");
+    let remedy = Some(Remedy::PermitAgentAsRoot);
+    assert_eq!((error.kind(), error.remedy()), (ErrorKind::NotFound, remedy), "{error}");
+    assert!(error.to_string().contains("where every user can run it"), "{error}");
     // What stands earlier in the path, and out of sight, is passed over.
     let path = EnvValue::Plain(format!("{}:/usr/bin:/bin", place.path().display()));
     let output = container.output(&Command::new(["true"]).with_env("PATH", path)).await.unwrap();

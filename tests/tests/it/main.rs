@@ -5,6 +5,8 @@
 
 mod architecture;
 mod circles;
+#[path = "../../emulated/mod.rs"]
+mod emulated;
 mod features;
 mod hostile;
 mod pipeline;

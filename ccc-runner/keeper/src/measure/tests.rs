@@ -6,7 +6,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::*;
 
-fn check(fill: impl FnOnce(&Path), expected: Option<Breach>) {
+fn check(fill: impl FnOnce(&Path), expected: Option<LimitBreach>) {
     let directory = tempfile::tempdir().unwrap();
     fill(directory.path());
     assert_eq!(measure(directory.path(), 1 << 20, 10), expected);
@@ -18,15 +18,15 @@ fn bytes_and_entries_are_counted_wherever_they_lie() {
     let file = |path: &Path, bytes: usize| fs::write(path, vec![7; bytes]).unwrap();
     check(|_| {}, None);
     check(|at| file(&at.join("small"), 1_000), None);
-    check(|at| file(&at.join("large"), 2 << 20), Some(Breach::Bytes));
+    check(|at| file(&at.join("large"), 2 << 20), Some(LimitBreach::Bytes));
     check(
         |at| {
             fs::create_dir_all(at.join("a/b/c")).unwrap();
             file(&at.join("a/b/c/large"), 2 << 20);
         },
-        Some(Breach::Bytes),
+        Some(LimitBreach::Bytes),
     );
-    check(|at| (0..11).for_each(|i| file(&at.join(i.to_string()), 0)), Some(Breach::Entries));
+    check(|at| (0..11).for_each(|i| file(&at.join(i.to_string()), 0)), Some(LimitBreach::Entries));
     // One file of many names is one file; a link is no way out; holes take no room.
     check(
         |at| {
@@ -48,7 +48,7 @@ fn a_directory_that_is_shut_hides_nothing() {
             fs::write(at.join("shut/large"), vec![7; 2 << 20]).unwrap();
             fs::set_permissions(at.join("shut"), fs::Permissions::from_mode(0o000)).unwrap();
         },
-        Some(Breach::Bytes),
+        Some(LimitBreach::Bytes),
     );
 }
 
@@ -64,7 +64,7 @@ fn deeper_than_a_path_reaches_is_too_deep() {
                 here = rustix::fs::openat(&here, &name, flags, Mode::empty()).unwrap();
             }
         },
-        Some(Breach::Entries),
+        Some(LimitBreach::Entries),
     );
 }
 
@@ -78,7 +78,7 @@ fn a_directory_that_can_be_listed_and_not_entered_hides_nothing() {
             fs::write(at.join("listed/large"), vec![7; 2 << 20]).unwrap();
             fs::set_permissions(at.join("listed"), fs::Permissions::from_mode(0o400)).unwrap();
         },
-        Some(Breach::Bytes),
+        Some(LimitBreach::Bytes),
     );
 }
 
@@ -91,13 +91,15 @@ fn a_deep_and_wide_tree_is_measured_at_once() {
     (0..2_000).for_each(|i| fs::create_dir(deep.join(i.to_string())).unwrap());
     let breach = measure(directory.path(), 1 << 30, 2_150);
     assert_eq!(breach, None);
-    assert_eq!(measure(directory.path(), 1 << 30, 2_149), Some(Breach::Entries));
+    assert_eq!(measure(directory.path(), 1 << 30, 2_149), Some(LimitBreach::Entries));
 }
 
 #[test]
 fn each_breach_has_a_status_of_its_own() {
-    for breach in [Breach::Bytes, Breach::Entries, Breach::Disk, Breach::Processes] {
-        assert_eq!(Breach::from_status(breach.status().into()), Some(breach));
+    for breach in
+        [LimitBreach::Bytes, LimitBreach::Entries, LimitBreach::Disk, LimitBreach::Processes]
+    {
+        assert_eq!(LimitBreach::from_status(breach.status().into()), Some(breach));
     }
-    assert_eq!(Breach::from_status(0), None);
+    assert_eq!(LimitBreach::from_status(0), None);
 }

@@ -6,7 +6,7 @@ use ccc_core::Agent;
 use ccc_core::testing::conformance::agent::Fixture;
 use ccc_runner::SubprocessRunner;
 
-use super::{Bench, impostor, key, program};
+use super::{Fixture, impostor, key, program};
 
 const SCENARIO: &str = r#"
 [[model.claude-writes.turn]]
@@ -33,18 +33,18 @@ echo '{"type":"result","subtype":"success","is_error":'$say',"result":"Done."}'
 "#;
 
 async fn fresh() -> Fixture {
-    let (bench, state) = (Bench::new(SCENARIO).await, tempfile::tempdir().unwrap());
+    let (fixture, state) = (Fixture::new(SCENARIO).await, tempfile::tempdir().unwrap());
     let program =
         program().unwrap_or_else(|| impostor(state.path(), "2.1.330 (Claude Code)", IMPOSTOR));
     let agents = ["claude-writes", "claude-fails", "claude-hangs"].map(|model| {
-        Arc::new(bench.agent(&program).with_model(Some(model.to_owned()))) as Arc<dyn Agent>
+        Arc::new(fixture.agent(&program).with_model(Some(model.to_owned()))) as Arc<dyn Agent>
     });
     let runner = SubprocessRunner::new(state.path().join("runner")).unwrap();
-    let runner = runner.with_model_proxy(bench.proxy.url());
-    let secret = bench.model.key().clone();
+    let runner = runner.with_model_proxy(fixture.proxy.url());
+    let secret = fixture.model.key().clone();
     Fixture::new(agents, runner, ("why.txt", b"why\n"))
         .with_credential(key(), secret)
-        .keeping((state, bench))
+        .keeping((state, fixture))
 }
 
 ccc_core::agent_conformance!(fresh);

@@ -9,7 +9,7 @@ use ccc_core::agent::{AgentEvent, AgentReport, Verdict};
 use ccc_runner::{Permissions, Transcript};
 use serde_json::{Value, json};
 
-use super::{Bench, front, program};
+use super::{Fixture, front, program};
 
 const WORKS: &str = r#"
 [[turn]]
@@ -112,17 +112,17 @@ async fn make_recordings() {
     let version = String::from_utf8(asked.stdout).unwrap();
     let number = version.split(' ').next().unwrap();
     for (name, scenario, turns) in RECORDED {
-        let (bench, dir) = (Bench::new(scenario).await, tempfile::TempDir::new().unwrap());
-        bench.write("sum.txt", "1 + 1 = 3\n");
+        let (fixture, dir) = (Fixture::new(scenario).await, tempfile::TempDir::new().unwrap());
+        fixture.write("sum.txt", "1 + 1 = 3\n");
         let record = dir.path().join("record");
         let line = format!("\"$CLAUDE\" \"$@\" > {0}; cat {0}", record.display());
-        let agent = bench.agent(&front(dir.path(), &line).unwrap());
+        let agent = fixture.agent(&front(dir.path(), &line).unwrap());
         let agent = agent.with_permissions(Permissions::EditsAnd(vec!["Bash(true)".to_owned()]));
-        let mut task = bench.task();
+        let mut task = fixture.task();
         task.limits.turns = *turns;
-        bench.run_task(&agent, &task).await.report();
+        fixture.run_task(&agent, &task).await.report();
         let text = std::fs::read_to_string(record).unwrap();
-        let text = text.replace(bench.workspace.path().to_str().unwrap(), "/workspace");
+        let text = text.replace(fixture.workspace.path().to_str().unwrap(), "/workspace");
         let text: String = text.lines().map(|line| shorten(line) + "\n").collect();
         std::fs::create_dir_all(folder()).unwrap();
         let file = |extension| folder().join(format!("{name}-{number}.{extension}"));

@@ -7,7 +7,7 @@ use ccc_core::{ContainerRunner as _, ErrorKind};
 use ccc_runner::Transcript;
 use tempfile::TempDir;
 
-use super::{Bench, bounded, impostor};
+use super::{Fixture, bounded, impostor};
 
 const VERSION: &str = "2.1.330 (Claude Code)";
 const DONE: &str = r#"{"type":"result","subtype":"success","is_error":false,"result":"Done."}"#;
@@ -82,8 +82,8 @@ async fn the_verdict_comes_from_the_result_line_and_never_from_the_exit_status()
         (result(r#""result":7"#), failed(broke, "it says that it failed, and not why")),
         (result(r#""result":"what now""#), failed(broke, "what now")),
     ] {
-        let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
-        let ran = bench.run(&bench.agent(&impostor(dir.path(), VERSION, &body))).await;
+        let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
+        let ran = fixture.run(&fixture.agent(&impostor(dir.path(), VERSION, &body))).await;
         assert_eq!(ran.report().verdict, expected, "{body}");
     }
 }
@@ -102,8 +102,8 @@ async fn a_program_that_cannot_be_used_is_an_error_that_says_what_to_do() {
         ("true".to_owned(), ErrorKind::Unsupported, "not Claude Code"),
         ("false".to_owned(), ErrorKind::Unavailable, "ended with exit status 1"),
     ] {
-        let bench = Bench::new("").await;
-        let error = bench.run(&bench.agent(&program)).await.result.unwrap_err();
+        let fixture = Fixture::new("").await;
+        let error = fixture.run(&fixture.agent(&program)).await.result.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(error.to_string().contains(expected), "{error}");
     }
@@ -111,16 +111,16 @@ async fn a_program_that_cannot_be_used_is_an_error_that_says_what_to_do() {
 
 #[tokio::test]
 async fn a_container_without_a_way_to_the_proxy_or_a_task_without_a_credential_is_told() {
-    let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
-    let agent = bench.agent(&impostor(dir.path(), VERSION, ""));
-    let mut task = bench.task();
+    let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
+    let agent = fixture.agent(&impostor(dir.path(), VERSION, ""));
+    let mut task = fixture.task();
     task.credentials.clear();
-    let error = bench.run_task(&agent, &task).await.result.unwrap_err();
+    let error = fixture.run_task(&agent, &task).await.result.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error}");
 
-    let spec = ccc_core::container::ContainerSpec::new(bench.workspace.path());
-    let container = bench.runner.spawn(task.run, &spec).await.unwrap();
-    let error = ccc_core::Agent::run(&agent, &bench.task(), &*container, &mut |_: AgentEvent| {})
+    let spec = ccc_core::container::ContainerSpec::new(fixture.workspace.path());
+    let container = fixture.runner.spawn(task.run, &spec).await.unwrap();
+    let error = ccc_core::Agent::run(&agent, &fixture.task(), &*container, &mut |_: AgentEvent| {})
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
@@ -153,9 +153,9 @@ fn what_is_denied_spent_and_kept_is_read() {
 #[tokio::test]
 async fn what_was_spent_is_what_the_proxy_counted() {
     // spec: X3d
-    let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+    let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
     let line = result(&CLAIMS.replace('\n', " "));
-    let ran = bench.run(&bench.agent(&impostor(dir.path(), VERSION, &line))).await;
+    let ran = fixture.run(&fixture.agent(&impostor(dir.path(), VERSION, &line))).await;
     let report = ran.report();
     assert_eq!((report.micro_usd, report.usage.len()), (Some(0), 0), "{report:?}");
     assert_eq!((report.session.as_deref(), report.denials.len()), (Some("s-1"), 2));
@@ -168,8 +168,8 @@ async fn lines_that_make_no_sense_are_shown_and_stop_nothing() {
         "echo 'warning: old'; echo '{{\"type\":'; echo '[1]'; echo '{{\"type\":\"new\"}}'; echo; \
          printf 'half' >&2; echo '{DONE}'; echo ' more' >&2; echo after"
     );
-    let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
-    let ran = bench.run(&bench.agent(&impostor(dir.path(), VERSION, &body))).await;
+    let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
+    let ran = fixture.run(&fixture.agent(&impostor(dir.path(), VERSION, &body))).await;
     assert_eq!(ran.report().verdict, Verdict::Completed);
     let printed = |text: &str| AgentEvent::Printed { error_stream: false, text: text.to_owned() };
     let out: Vec<_> = ran
@@ -184,10 +184,10 @@ async fn lines_that_make_no_sense_are_shown_and_stop_nothing() {
 #[tokio::test]
 async fn more_output_than_there_may_be_is_told() {
     // spec: X15b
-    let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+    let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
     // The result is lost with what is too much.
     let body = format!("head -c 300000000 /dev/zero; echo '{DONE}'");
-    let ran = bench.run(&bench.agent(&impostor(dir.path(), VERSION, &body))).await;
+    let ran = fixture.run(&fixture.agent(&impostor(dir.path(), VERSION, &body))).await;
     let Verdict::Failed { reason, .. } = &ran.report().verdict else { panic!("{:?}", ran.result) };
     assert!(reason.contains("exit status 0: [") && reason.contains("output dropped"), "{reason}");
 }
@@ -232,17 +232,17 @@ fn rss() -> u64 {
 #[tokio::test]
 async fn what_a_tool_left_running_ends_with_the_run() {
     // spec: X14d
-    let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+    let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
     let body = format!(
         "setsid sh -c 'echo $$ > daemon; sleep 300' & while [ ! -s daemon ]; do :; done; echo '{DONE}'"
     );
-    let agent = bench.agent(&impostor(dir.path(), VERSION, &body));
-    let task = bench.task();
-    let container = bench.container(task.run).await;
+    let agent = fixture.agent(&impostor(dir.path(), VERSION, &body));
+    let task = fixture.task();
+    let container = fixture.container(task.run).await;
     let mut sink = |_: AgentEvent| {};
     let report = ccc_core::Agent::run(&agent, &task, &*container, &mut sink);
     assert_eq!(bounded(report).await.unwrap().verdict, Verdict::Completed);
-    let daemon = format!("/proc/{}", bench.read("daemon").unwrap().trim());
+    let daemon = format!("/proc/{}", fixture.read("daemon").unwrap().trim());
     assert!(
         std::path::Path::new(&daemon).exists(),
         "the daemon is gone already: this shows nothing"
@@ -250,24 +250,24 @@ async fn what_a_tool_left_running_ends_with_the_run() {
     bounded(container.stop(Duration::from_secs(1))).await.unwrap();
     let state = std::fs::read_to_string(format!("{daemon}/stat")).unwrap_or_default();
     assert!(state.is_empty() || state.contains(") Z "), "{state}");
-    bench.runner.destroy(task.run).await.unwrap();
+    fixture.runner.destroy(task.run).await.unwrap();
 }
 
 #[tokio::test]
 async fn neither_prompt_nor_secret_is_among_the_arguments() {
     // spec: X12d
-    let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+    let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
     let body = format!("printf '%s\\n' \"$@\" > args; env > env; cat > stdin; echo '{DONE}'");
-    let ran = bench.run(&bench.agent(&impostor(dir.path(), VERSION, &body))).await;
+    let ran = fixture.run(&fixture.agent(&impostor(dir.path(), VERSION, &body))).await;
     assert_eq!(ran.report().verdict, Verdict::Completed);
-    assert_eq!(bench.read("stdin").unwrap(), "Solve the issue.\n");
-    let (args, env) = (bench.read("args").unwrap(), bench.read("env").unwrap());
+    assert_eq!(fixture.read("stdin").unwrap(), "Solve the issue.\n");
+    let (args, env) = (fixture.read("args").unwrap(), fixture.read("env").unwrap());
     let secret = env.lines().find_map(|line| line.strip_prefix("ANTHROPIC_API_KEY=")).unwrap();
     assert!(
         secret.starts_with("run-") && !args.contains(secret) && !args.contains("Solve"),
         "{args}"
     );
-    let key = bench.model.key().expose_str().unwrap();
+    let key = fixture.model.key().expose_str().unwrap();
     assert!(!env.contains(key) && !args.contains(key));
 }
 
@@ -286,20 +286,20 @@ async fn flags_follow_limits_permissions_and_what_the_version_knows() {
             "--permission-prompts",
         ),
     ] {
-        let (bench, dir) = (Bench::new("").await, TempDir::new().unwrap());
+        let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
         let body = format!("echo \"$@\" > args; echo \"$IS_SANDBOX\" > sandbox; echo '{DONE}'");
         let is_sandbox = permissions == Permissions::All;
         let agent =
-            bench.agent(&impostor(dir.path(), version, &body)).with_permissions(permissions);
-        let mut task = bench.task();
+            fixture.agent(&impostor(dir.path(), version, &body)).with_permissions(permissions);
+        let mut task = fixture.task();
         (task.limits.turns, task.limits.micro_usd) = (Some(12), Some(2_500_000));
-        bench.run_task(&agent, &task).await.report();
-        let args = bench.read("args").unwrap();
+        fixture.run_task(&agent, &task).await.report();
+        let args = fixture.read("args").unwrap();
         let run = task.run.to_string();
         for flag in [expected, "--max-turns 12", "--max-budget-usd 2.500000", run.as_str()] {
             assert!(args.contains(flag), "{flag}: {args}");
         }
         assert!(!args.contains(absent), "{absent}: {args}");
-        assert_eq!(bench.read("sandbox").unwrap().trim() == "1", is_sandbox);
+        assert_eq!(fixture.read("sandbox").unwrap().trim() == "1", is_sandbox);
     }
 }

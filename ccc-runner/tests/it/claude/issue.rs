@@ -3,13 +3,17 @@
 use ccc_core::agent::Verdict;
 
 use super::repository::plain;
-use super::{Bench, program};
+use super::{Fixture, program};
 
 const SECRET: &str = "a-secret-of-the-host-4711";
 
 /// Whether the model was shown the file.
-fn shown(bench: &Bench) -> bool {
-    bench.model.seen().iter().any(|request| String::from_utf8_lossy(&request.body).contains(SECRET))
+fn shown(fixture: &Fixture) -> bool {
+    fixture
+        .model
+        .seen()
+        .iter()
+        .any(|request| String::from_utf8_lossy(&request.body).contains(SECRET))
 }
 
 /// Claude Code puts files in the place of such words, before it asks the model or any permission.
@@ -24,15 +28,15 @@ async fn a_file_that_an_issue_names_is_not_read_for_it() {
     let up = "../".repeat(20);
     let relative = format!("See @{up}{}", file.display().to_string().trim_start_matches('/'));
     for prompt in [absolute, relative] {
-        let bench = Bench::new("[[turn]]\nsay = 'Done.'").await;
-        plain(&bench, &program, &prompt, || shown(&bench)).await;
-        assert!(shown(&bench), "plain Claude Code does not read it: {prompt}");
+        let fixture = Fixture::new("[[turn]]\nsay = 'Done.'").await;
+        plain(&fixture, &program, &prompt, || shown(&fixture)).await;
+        assert!(shown(&fixture), "plain Claude Code does not read it: {prompt}");
 
-        let bench = Bench::new("[[turn]]\nsay = 'Done.'").await;
-        let mut task = bench.task();
+        let fixture = Fixture::new("[[turn]]\nsay = 'Done.'").await;
+        let mut task = fixture.task();
         task.prompt.clone_from(&prompt);
-        let ran = bench.run_task(&bench.real(&[]).unwrap(), &task).await;
+        let ran = fixture.run_task(&fixture.real(&[]).unwrap(), &task).await;
         assert_eq!(ran.report().verdict, Verdict::Completed);
-        assert!(!bench.model.seen().is_empty() && !shown(&bench), "ours reads it: {prompt}");
+        assert!(!fixture.model.seen().is_empty() && !shown(&fixture), "ours reads it: {prompt}");
     }
 }

@@ -3,7 +3,7 @@
 use ccc_core::agent::Verdict;
 use sha2::Digest as _;
 
-use super::{Bench, front};
+use super::{Fixture, front};
 
 /// Looks for the key wherever a program of the agent can look: at every process of its own tree, in its
 /// environment, arguments, open files and memory, and into every file that the run has. The key is
@@ -74,22 +74,22 @@ use = [{ tool = "Bash", input = { command = "python3 look.py" } }]
 
 /// A run in which the agent looks; what it found. `leak`: the program's environment has the key.
 async fn look(leak: bool) -> Option<serde_json::Value> {
-    let bench = Bench::new(SCENARIO).await;
-    let mut agent = bench.real(&["Bash(python3 look.py:*)"])?;
-    let (key, dir) = (bench.model.key(), tempfile::TempDir::new().unwrap());
+    let fixture = Fixture::new(SCENARIO).await;
+    let mut agent = fixture.real(&["Bash(python3 look.py:*)"])?;
+    let (key, dir) = (fixture.model.key(), tempfile::TempDir::new().unwrap());
     let shown = key.expose_str().unwrap();
     if leak {
         let line = format!("export LEAK={shown}; exec \"$CLAUDE\" \"$@\"");
         agent = agent.with_program(front(dir.path(), &line)?);
     }
-    bench.write("look.py", LOOK);
+    fixture.write("look.py", LOOK);
     let digest = hex::encode(sha2::Sha256::digest(key.expose()));
-    bench.write("arguments", &format!("{digest} {}", key.expose().len()));
-    let ran = bench.run(&agent).await;
+    fixture.write("arguments", &format!("{digest} {}", key.expose().len()));
+    let ran = fixture.run(&agent).await;
     assert_eq!(ran.report().verdict, Verdict::Completed, "{:?}", ran.events);
-    let told = format!("{:?} {:?} {agent:?} {:?}", ran.events, ran.result, bench.proxy);
+    let told = format!("{:?} {:?} {agent:?} {:?}", ran.events, ran.result, fixture.proxy);
     assert!(!told.contains(shown), "an event, the report or a Debug shows it");
-    Some(serde_json::from_str(&bench.read("found.json").expect("it did not look")).unwrap())
+    Some(serde_json::from_str(&fixture.read("found.json").expect("it did not look")).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]

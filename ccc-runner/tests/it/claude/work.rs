@@ -6,7 +6,7 @@ use ccc_core::ErrorKind;
 use ccc_core::agent::{AgentEvent, Verdict};
 use ccc_runner::{ClaudeCode, CredentialKind, Permissions, SubprocessRunner};
 
-use super::{Bench, bounded};
+use super::{Fixture, bounded};
 
 const SCENARIO: &str = r#"
 [[turn]]
@@ -41,14 +41,14 @@ tokens = { input = 2000, output = 50 }
 #[tokio::test(flavor = "multi_thread")]
 async fn the_real_claude_code_edits_and_every_step_is_seen() {
     // spec: X12d
-    let bench = Bench::new(SCENARIO).await;
-    let Some(agent) = bench.real(&["Bash(test:*)"]) else { return };
-    bench.write("sum.txt", "1 + 1 = 3\n");
-    let ran = bench.run(&agent).await;
+    let fixture = Fixture::new(SCENARIO).await;
+    let Some(agent) = fixture.real(&["Bash(test:*)"]) else { return };
+    fixture.write("sum.txt", "1 + 1 = 3\n");
+    let ran = fixture.run(&agent).await;
     let report = ran.report();
     assert_eq!((&report.verdict, &*report.summary), (&Verdict::Completed, "Fixed."));
-    assert_eq!(bench.read("sum.txt").unwrap(), "1 + 1 = 2\n");
-    assert_eq!(bench.read("why.txt").unwrap(), "because\n");
+    assert_eq!(fixture.read("sum.txt").unwrap(), "1 + 1 = 2\n");
+    assert_eq!(fixture.read("why.txt").unwrap(), "because\n");
     assert_eq!(report.denials, ["Bash(curl http://127.0.0.1:1/)"]);
     // Paid is what the proxy counted: five answers, by its own prices.
     assert_eq!(report.usage.len(), 1, "{:?}", report.usage);
@@ -79,12 +79,12 @@ async fn the_real_claude_code_edits_and_every_step_is_seen() {
     assert_eq!(ran.events.iter().find(refused), None, "the program asks what it may not");
 
     // The prompt reached the model, and the model saw our key and not the run's secret.
-    let seen = bench.model.seen();
+    let seen = fixture.model.seen();
     let asked: Vec<_> =
         seen.iter().filter(|request| request.path.starts_with("/v1/messages")).collect();
     assert!(asked.iter().any(|r| String::from_utf8_lossy(&r.body).contains("Solve the issue.")));
     let keys: BTreeSet<_> = asked.iter().map(|r| r.headers["x-api-key"].as_bytes()).collect();
-    assert_eq!(keys, BTreeSet::from([bench.model.key().expose()]));
+    assert_eq!(keys, BTreeSet::from([fixture.model.key().expose()]));
 }
 
 const SUBAGENT: &str = r#"
@@ -102,12 +102,12 @@ say = "I wrote it."
 async fn in_a_container_of_its_own_it_may_do_everything() {
     let scenario =
         "[[turn]]\nuse = [{ tool = 'Bash', input = { command = 'echo free > free.txt' } }]";
-    let bench = Bench::new(scenario).await;
-    let Some(agent) = bench.real(&[]) else { return };
-    let ran = bench.run(&agent.with_permissions(Permissions::All)).await;
+    let fixture = Fixture::new(scenario).await;
+    let Some(agent) = fixture.real(&[]) else { return };
+    let ran = fixture.run(&agent.with_permissions(Permissions::All)).await;
     assert_eq!(ran.report().verdict, Verdict::Completed, "{:?}", ran.events);
     assert_eq!(
-        (bench.read("free.txt").as_deref(), ran.report().denials.len()),
+        (fixture.read("free.txt").as_deref(), ran.report().denials.len()),
         (Some("free\n"), 0)
     );
 }
@@ -115,11 +115,11 @@ async fn in_a_container_of_its_own_it_may_do_everything() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_subagents_do_is_seen_and_paid_as_well() {
     // spec: X3d
-    let bench = Bench::new(SUBAGENT).await;
-    let Some(agent) = bench.real(&[]) else { return };
-    let ran = bench.run(&agent).await;
+    let fixture = Fixture::new(SUBAGENT).await;
+    let Some(agent) = fixture.real(&[]) else { return };
+    let ran = fixture.run(&agent).await;
     assert_eq!(ran.report().verdict, Verdict::Completed, "{:?}", ran.events);
-    assert_eq!(bench.read("sub.txt").unwrap(), "by a subagent\n");
+    assert_eq!(fixture.read("sub.txt").unwrap(), "by a subagent\n");
     assert!(
         ran.events.contains(&AgentEvent::Edited { path: "sub.txt".into() }),
         "{:?}",
@@ -134,12 +134,12 @@ async fn what_subagents_do_is_seen_and_paid_as_well() {
 async fn a_subscription_and_a_gateway_serve_as_well_as_a_key() {
     // spec: X3b
     for kind in [CredentialKind::ApiKey, CredentialKind::OAuthToken, CredentialKind::BearerToken] {
-        let bench = Bench::new("[[turn]]\nsay = 'Done.'").await;
+        let fixture = Fixture::new("[[turn]]\nsay = 'Done.'").await;
         let Some(program) = super::program() else { return };
-        let agent = ClaudeCode::new(bench.login(kind)).with_program(program);
-        let ran = bench.run(&agent).await;
+        let agent = ClaudeCode::new(fixture.login(kind)).with_program(program);
+        let ran = fixture.run(&agent).await;
         assert_eq!(ran.report().verdict, Verdict::Completed, "{kind:?}: {:?}", ran.events);
-        let (seen, key) = (bench.model.seen(), bench.model.key().expose_str().unwrap());
+        let (seen, key) = (fixture.model.seen(), fixture.model.key().expose_str().unwrap());
         let asked = seen.iter().find(|request| request.path.starts_with("/v1/messages")).unwrap();
         let shown = |name| asked.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
         let bearer = format!("Bearer {key}");
@@ -165,9 +165,9 @@ async fn what_stands_in_the_models_way_ends_the_run_with_its_kind() {
         ("fail = { status = 403, times = 99 }", ErrorKind::PermissionDenied, "our account (403)"),
         ("fail = { status = 400, times = 99 }", ErrorKind::Unexpected, "refused the request (400)"),
     ] {
-        let bench = Bench::new(&format!("[[turn]]\n{scenario}")).await;
-        let Some(agent) = bench.real(&[]) else { return };
-        let ran = bench.run(&agent).await;
+        let fixture = Fixture::new(&format!("[[turn]]\n{scenario}")).await;
+        let Some(agent) = fixture.real(&[]) else { return };
+        let ran = fixture.run(&agent).await;
         match &ran.report().verdict {
             Verdict::Failed { kind: found, reason: line } => {
                 assert_eq!(*found, kind, "{line}");
@@ -188,11 +188,11 @@ async fn the_turns_and_the_money_of_a_run_are_limited() {
         (Some(3), None, "it took more turns than it may"),
         (None, Some(1_000_000), "its money, $1.000000, is used up"),
     ] {
-        let bench = Bench::new(&more).await;
-        let Some(agent) = bench.real(&["Bash(true)"]) else { return };
-        let mut task = bench.task();
+        let fixture = Fixture::new(&more).await;
+        let Some(agent) = fixture.real(&["Bash(true)"]) else { return };
+        let mut task = fixture.task();
         (task.limits.turns, task.limits.micro_usd) = (turns, micro_usd);
-        let ran = bench.run_task(&agent, &task).await;
+        let ran = fixture.run_task(&agent, &task).await;
         let report = ran.report();
         let Verdict::Limited { reason } = &report.verdict else { panic!("{report:?}") };
         // The program counts money too, by prices of its own: whoever is first ends it.
@@ -202,7 +202,7 @@ async fn the_turns_and_the_money_of_a_run_are_limited() {
             let one_answer = 1_200_000;
             assert!(report.micro_usd.unwrap() <= limit + one_answer, "{report:?}");
         }
-        assert!(bench.model.seen().len() < 12, "{} requests", bench.model.seen().len());
+        assert!(fixture.model.seen().len() < 12, "{} requests", fixture.model.seen().len());
     }
 }
 
@@ -211,17 +211,17 @@ async fn the_turns_and_the_money_of_a_run_are_limited() {
 async fn the_proxy_ends_the_money_of_an_agent_that_does_not_count() {
     // spec: X3d, X14c
     let more = "[[turn]]\nsay = 'More.'\ntokens = { input = 100000, output = 10000 }\n".repeat(2);
-    let bench = Bench::new(&more).await;
+    let fixture = Fixture::new(&more).await;
     let dir = tempfile::TempDir::new().unwrap();
     let body = r#"{"model":"claude-opus-4-1","max_tokens":10,"stream":true,"tools":[{"name":"x"}],"messages":[]}"#;
     let script = format!(
         "while :; do curl -s -o answer -H \"x-api-key: $ANTHROPIC_API_KEY\" -d '{body}' \
          \"$ANTHROPIC_BASE_URL/v1/messages\" || exit 9; echo x >> asked; done"
     );
-    let agent = bench.agent(&super::impostor(dir.path(), "2.1.330 (Claude Code)", &script));
-    let mut task = bench.task();
+    let agent = fixture.agent(&super::impostor(dir.path(), "2.1.330 (Claude Code)", &script));
+    let mut task = fixture.task();
     task.limits.micro_usd = Some(5_000_000);
-    let ran = bench.run_task(&agent, &task).await;
+    let ran = fixture.run_task(&agent, &task).await;
     let Verdict::Limited { reason } = &ran.report().verdict else { panic!("{:?}", ran.result) };
     assert_eq!(reason, "its money, $5.000000, is used up");
     // 100 000 tokens at $15 and 10 000 at $75 for a million: $2.25 each. The third is cut when the API
@@ -232,15 +232,15 @@ async fn the_proxy_ends_the_money_of_an_agent_that_does_not_count() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_proxy_serves_many_runs_of_the_real_program() {
     // spec: X3b
-    let bench = Bench::new(SCENARIO).await;
-    let Some(agent) = bench.real(&["Bash(test:*)"]) else { return };
+    let fixture = Fixture::new(SCENARIO).await;
+    let Some(agent) = fixture.real(&["Bash(test:*)"]) else { return };
     let state = tempfile::TempDir::new().unwrap();
-    let runner = SubprocessRunner::new(state.path()).unwrap().with_model_proxy(bench.proxy.url());
+    let runner = SubprocessRunner::new(state.path()).unwrap().with_model_proxy(fixture.proxy.url());
     let one = async |name: String| {
         let workspace = state.path().join(name);
         std::fs::create_dir(&workspace).unwrap();
         std::fs::write(workspace.join("sum.txt"), "1 + 1 = 3\n").unwrap();
-        let task = bench.task();
+        let task = fixture.task();
         let spec = ccc_core::container::ContainerSpec::new(&workspace)
             .with_network(ccc_core::container::Network::ModelProxy);
         let container = ccc_core::ContainerRunner::spawn(&runner, task.run, &spec).await.unwrap();

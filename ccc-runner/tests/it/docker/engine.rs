@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ccc_core::container::{Command, ContainerSpec, EnvValue};
-use ccc_core::{CancellationToken, ContainerExt, ContainerRunner, ErrorKind, Secret};
+use ccc_core::{CancellationToken, ContainerExt, ContainerRunner, ErrorKind, Remedy, Secret};
 use ccc_runner::{DockerRunner, Finding, Workspaces};
 use serde_json::Value;
 use tokio::net::{UnixListener, UnixStream};
@@ -47,16 +47,18 @@ async fn an_image_that_is_missing_or_has_no_keeper_is_named() {
     }
     let workspace = tempfile::tempdir().unwrap();
     let (runner, _state) = runner(Workspaces::Mounted);
-    for (image, kind, expected) in [
-        ("ccc-no-such-image", ErrorKind::NotFound, "build it with images/build"),
-        ("debian:bookworm-slim", ErrorKind::InvalidInput, "has no /usr/local/bin/ccc-keeper"),
-        ("NOT AN IMAGE", ErrorKind::InvalidInput, "NOT AN IMAGE"),
+    let build = Some(Remedy::BuildImage);
+    let lacking = "has no /usr/local/bin/ccc-keeper";
+    for (image, kind, expected, remedy) in [
+        ("ccc-no-such-image", ErrorKind::NotFound, "`ccc-no-such-image`", build),
+        ("debian:bookworm-slim", ErrorKind::InvalidInput, lacking, build),
+        ("NOT AN IMAGE", ErrorKind::InvalidInput, "NOT AN IMAGE", None),
     ] {
         let (run, spec) = (new_run(), ContainerSpec::new(workspace.path()));
         let spec = spec.with_image(Some(image.to_owned()));
         let error = patiently(runner.spawn(run, &spec)).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{image}: {error}");
-        assert_eq!(error.kind(), kind, "{image}: {error}");
+        assert_eq!((error.kind(), error.remedy()), (kind, remedy), "{image}: {error}");
         patiently(runner.destroy(run)).await.unwrap();
     }
     assert_eq!(runner.orphans().await.unwrap(), []);
@@ -70,13 +72,13 @@ async fn a_look_at_a_container_with_a_network_finds_what_it_reaches() {
     }
     let state = tempfile::tempdir().unwrap();
     let builder = || DockerRunner::builder(state.path());
-    let safe = builder().build().unwrap().examine().await;
+    let safe = builder().build().unwrap().diagnose().await;
     assert!(safe.iter().all(|(finding, _)| *finding != Finding::Bad), "{safe:#?}");
     assert!(safe.iter().any(|(_, line)| line.contains("reaches nothing")), "{safe:#?}");
     let weak = builder().dangerously_altered("to be reached", |body| {
         body.host_config.get_or_insert_default().network_mode = Some("host".to_owned());
     });
-    let weak = weak.build().unwrap().examine().await;
+    let weak = weak.build().unwrap().diagnose().await;
     let reached = |(finding, line): &(Finding, String)| {
         *finding == Finding::Bad && line.starts_with("A CONTAINER REACHES THIS MACHINE, at ")
     };
@@ -328,7 +330,7 @@ async fn a_plain_way_to_an_engine_elsewhere_takes_a_loud_name() {
     let builder = || DockerRunner::builder(state.path()).host(Some("tcp://0.0.0.0:1".to_owned()));
     let refused = builder().build().unwrap().check().await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
-    assert!(refused.to_string().contains("dangerously_unencrypted"), "{refused}");
+    assert_eq!(refused.remedy(), Some(Remedy::PermitUnencryptedEngine), "{refused}");
     // Nobody listens there: but it was tried.
     let tried = builder().dangerously_unencrypted().build().unwrap().check().await.unwrap_err();
     assert_eq!(tried.kind(), ErrorKind::Unavailable, "{tried}");

@@ -41,7 +41,7 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     });
     findings.extend(match config.runner.kind.as_str() {
         "docker" => match docker_runner(&config, None) {
-            Ok(runner) => runner.examine().await,
+            Ok(runner) => runner.diagnose().await,
             Err(error) => vec![(Finding::Bad, describe(&error))],
         },
         _ => subprocess(&config).await,

@@ -1,0 +1,42 @@
+//! Memory and process limits of the container, from control groups of either version.
+
+use std::fs;
+
+/// Returns how many processes of this container the kernel has killed for want of memory.
+pub(crate) fn oom_kills() -> u64 {
+    let count = |path, name| {
+        let text = fs::read_to_string(path).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().parse().ok()
+    };
+    count("/sys/fs/cgroup/memory.events", "oom_kill ")
+        .or_else(|| count("/sys/fs/cgroup/memory/memory.oom_control", "oom_kill "))
+        .unwrap_or(0)
+}
+
+/// Returns whether memory and processes are limited.
+pub(crate) fn has_limits() -> bool {
+    let any = |paths: [&str; 2], is_one: fn(u64) -> bool| {
+        let read = paths.iter().find_map(|path| fs::read_to_string(path).ok());
+        // Where there is none, it is the word `max`, or a number that no machine has.
+        read.and_then(|text| text.trim().parse().ok()).is_some_and(is_one)
+    };
+    any(["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"], |bytes| {
+        bytes < 1 << 60
+    }) && any(["/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"], |_| true)
+}
+
+/// Returns whether there are as many processes and threads as allowed.
+pub(crate) fn is_at_process_limit() -> bool {
+    let number = |name: &str| {
+        let new = fs::read_to_string(format!("/sys/fs/cgroup/{name}"));
+        let text =
+            new.or_else(|_| fs::read_to_string(format!("/sys/fs/cgroup/pids/{name}"))).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    // Where there is no ceiling, `pids.max` is no number.
+    match (number("pids.current"), number("pids.max")) {
+        (Some(now), Some(most)) => now + 1 >= most,
+        _ => false,
+    }
+}

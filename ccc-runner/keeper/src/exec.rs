@@ -1,0 +1,147 @@
+//! Running the programs that the host requests.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use ccc_keeper::{
+    ExecOutcome, ExecRequest, ExecResult, FrameKind, TunnelStream, read_head, write_frame,
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::process::{Child, Command};
+use tokio::time::sleep;
+
+use crate::cgroup;
+use crate::reaper::OwnChildren;
+
+/// How long output may still come after the program has ended: something that it left behind may
+/// hold the pipe open for ever.
+const AFTERMATH: Duration = Duration::from_millis(500);
+const SIGKILL: i32 = 9;
+
+/// Runs one program, and tells its stream how that went. A host that does not listen any more hears
+/// nothing.
+pub(crate) async fn run(stream: TunnelStream, own: OwnChildren) {
+    let (mut from, mut to) = tokio::io::split(stream);
+    let Ok(order) = read_head::<ExecRequest>(&mut from).await else { return };
+    let ended = match start(&order) {
+        Err(ending) => Ok(ExecResult { ending, dropped: 0 }),
+        Ok(child) => {
+            let _guard = own.add(child.id());
+            drive(child, &order, &mut from, &mut to).await
+        }
+    };
+    let told = async {
+        write_frame(&mut to, FrameKind::Ended, &serde_json::to_vec(&ended?)?).await?;
+        to.shutdown().await
+    };
+    let _: io::Result<()> = told.await;
+}
+
+fn start(order: &ExecRequest) -> Result<Child, ExecOutcome> {
+    let Some((program, arguments)) = order.argv.split_first() else {
+        return Err(ExecOutcome::NotFound);
+    };
+    let path = order.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, path)| path);
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(order.env.iter().map(|(name, value)| (name, value)))
+        .current_dir(&order.directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    if path.is_none() {
+        // Or the system would look in our own, and in the directory.
+        command.env("PATH", "");
+    }
+    command.spawn().map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => ExecOutcome::NotFound,
+        _ => ExecOutcome::NotStarted(error.to_string()),
+    })
+}
+
+/// Hands input in and output out until the program has ended.
+async fn drive(
+    mut child: Child,
+    order: &ExecRequest,
+    from: &mut ReadHalf<TunnelStream>,
+    to: &mut WriteHalf<TunnelStream>,
+) -> io::Result<ExecResult> {
+    let kills = cgroup::oom_kills();
+    let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
+    let (mut out, mut err) = (vec![0; 64 << 10], vec![0; 16 << 10]);
+    let stdin = child.stdin.take();
+    let feed = async {
+        if let Some(mut stdin) = stdin {
+            // A program need not read all that it is given.
+            let _ = tokio::io::copy(&mut from.take(order.stdin), &mut stdin).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::pin!(feed);
+    let mut room = Room { left: order.output, dropped: 0, to: Some(to) };
+    let mut status: Option<ExitStatus> = None;
+    let aftermath = sleep(Duration::MAX);
+    tokio::pin!(aftermath);
+    while status.is_none() || stdout.is_some() || stderr.is_some() {
+        tokio::select! {
+            read = next(&mut stdout, &mut out) => match read {
+                0 => stdout = None,
+                n => room.hand_on(FrameKind::Stdout, &out[..n]).await,
+            },
+            read = next(&mut stderr, &mut err) => match read {
+                0 => stderr = None,
+                n => room.hand_on(FrameKind::Stderr, &err[..n]).await,
+            },
+            ended = child.wait(), if status.is_none() => {
+                status = Some(ended?);
+                aftermath.as_mut().reset(tokio::time::Instant::now() + AFTERMATH);
+            }
+            () = &mut aftermath, if status.is_some() => break,
+            () = &mut feed => {}
+        }
+    }
+    let status = status.ok_or_else(|| io::Error::other("it has no status"))?;
+    let ending = match (status.code(), status.signal()) {
+        // A shell says so of a program that it ran.
+        (_, Some(SIGKILL)) | (Some(137), _) if cgroup::oom_kills() > kills => {
+            ExecOutcome::OutOfMemory
+        }
+        (Some(code), _) => ExecOutcome::Code(code),
+        (None, signal) => ExecOutcome::Signal(signal.unwrap_or(0)),
+    };
+    Ok(ExecResult { ending, dropped: room.dropped })
+}
+
+/// The next bytes; 0 at the end of the stream; never when there is no stream.
+async fn next(stream: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) -> usize {
+    match stream {
+        // An error on a pipe is the end of it.
+        Some(stream) => stream.read(buffer).await.unwrap_or(0),
+        None => std::future::pending().await,
+    }
+}
+
+/// Where output goes, as long as somebody wants it. A program is never held up by what nobody
+/// wants.
+struct Room<'a> {
+    left: u64,
+    dropped: u64,
+    to: Option<&'a mut WriteHalf<TunnelStream>>,
+}
+
+impl Room<'_> {
+    async fn hand_on(&mut self, kind: FrameKind, bytes: &[u8]) {
+        let fits = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
+        self.left -= fits as u64;
+        self.dropped += (bytes.len() - fits) as u64;
+        if let (Some(to), true) = (&mut self.to, fits > 0)
+            && write_frame(to, kind, &bytes[..fits]).await.is_err()
+        {
+            self.to = None;
+        }
+    }
+}

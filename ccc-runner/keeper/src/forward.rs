@@ -1,0 +1,49 @@
+//! Ports of the container's own loopback that are forwarded to the host.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use ccc_keeper::{EGRESS_PORT, MODEL_PORT, StreamKind, Tunnel, write_head};
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// The most connections through one port at once; others wait. The tunnel has room for both ports
+/// and the programs.
+const AT_ONCE: usize = 24;
+
+/// Listens on the port of this kind, and forwards every connection to the host.
+pub(crate) async fn listen(
+    tasks: &mut JoinSet<()>,
+    kind: StreamKind,
+    tunnel: &Tunnel,
+) -> io::Result<()> {
+    let port = if kind == StreamKind::Model { MODEL_PORT } else { EGRESS_PORT };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let (tunnel, places) = (tunnel.clone(), Arc::new(Semaphore::new(AT_ONCE)));
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            while connections.try_join_next().is_some() {}
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let Ok((connection, _)) = listener.accept().await else { continue };
+            let tunnel = tunnel.clone();
+            connections.spawn(async move {
+                // A connection that breaks is told to both ends by its end.
+                let _ = carry(connection, kind, &tunnel).await;
+                drop(place);
+            });
+        }
+    });
+    Ok(())
+}
+
+async fn carry(mut connection: TcpStream, kind: StreamKind, tunnel: &Tunnel) -> io::Result<()> {
+    connection.set_nodelay(true)?;
+    let mut stream = tunnel.open().await?;
+    write_head(&mut stream, &kind).await?;
+    copy_bidirectional(&mut connection, &mut stream).await?;
+    stream.shutdown().await
+}

@@ -1,0 +1,44 @@
+//! Monitoring of the limits that the engine does not enforce (spec: X2).
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{io, thread};
+
+use ccc_keeper::{KeeperConfig, LimitBreach, measure};
+use tokio::sync::oneshot;
+
+use crate::cgroup;
+
+/// The bounds of the interval between two checks. The interval is ten times as long as one check
+/// takes.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(5);
+/// The number of consecutive checks at the process limit that count as a breach.
+const CROWDED_CHECKS: u32 = 3;
+
+/// Returns a channel that receives the first limit that is exceeded. The monitor has a thread of
+/// its own from the start: at the process limit, no other can be created.
+pub(crate) fn breach(config: KeeperConfig) -> io::Result<oneshot::Receiver<LimitBreach>> {
+    let (tell, told) = oneshot::channel();
+    thread::Builder::new().name("limits".to_owned()).spawn(move || {
+        let _ = tell.send(monitor(&config));
+    })?;
+    Ok(told)
+}
+
+fn monitor(config: &KeeperConfig) -> LimitBreach {
+    let mut crowded = 0;
+    let mut wait = SHORTEST;
+    loop {
+        thread::sleep(wait);
+        crowded = if cgroup::is_at_process_limit() { crowded + 1 } else { 0 };
+        if crowded == CROWDED_CHECKS {
+            return LimitBreach::Processes;
+        }
+        let begun = Instant::now();
+        if let Some(breach) = measure(Path::new(&config.workspace), config.bytes, config.entries) {
+            return breach;
+        }
+        wait = (begun.elapsed() * 10).clamp(SHORTEST, LONGEST);
+    }
+}

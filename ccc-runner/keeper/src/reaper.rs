@@ -1,0 +1,96 @@
+//! Reaping of orphaned processes, a duty of a container's first process.
+
+use std::collections::HashSet;
+use std::fs;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Pid, WaitOptions, waitpid};
+use tokio::signal::unix::Signal;
+
+/// How long to let more of them come: one look finds all.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// The children that the keeper started itself, and waits for elsewhere.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OwnChildren(Arc<Mutex<HashSet<u32>>>);
+
+/// A registration of a child, until it is dropped.
+pub(crate) struct ChildGuard(OwnChildren, Option<u32>);
+
+impl OwnChildren {
+    /// Registers a child. Must be called before anything else can run on this thread.
+    pub(crate) fn add(&self, pid: Option<u32>) -> ChildGuard {
+        let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        own.extend(pid);
+        ChildGuard(self.clone(), pid)
+    }
+
+    fn has(&self, pid: u32) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&pid)
+    }
+}
+
+impl Drop for ChildGuard {
+    fn drop(&mut self) {
+        if let Some(pid) = self.1 {
+            self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
+        }
+    }
+}
+
+/// Reaps every orphaned zombie, whenever a child ends.
+pub(crate) async fn reap(mut ended: Signal, own: OwnChildren) {
+    while ended.recv().await.is_some() {
+        tokio::time::sleep(GATHER).await;
+        for (pid, process) in processes() {
+            if process.is_dead && process.parent == 1 && !own.has(pid) {
+                let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+                let _ = waitpid(pid, WaitOptions::NOHANG);
+            }
+        }
+    }
+}
+
+/// What is used of `/proc/PID/stat`: proc_pid_stat(5).
+pub(crate) struct Process {
+    pub(crate) is_dead: bool,
+    pub(crate) parent: u32,
+}
+
+/// All processes, and what each is.
+pub(crate) fn processes() -> impl Iterator<Item = (u32, Process)> {
+    fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read(entry.path().join("stat")).ok()?;
+        Some((pid, parse(&String::from_utf8_lossy(&stat))?))
+    })
+}
+
+/// The second field is a name that may hold anything.
+fn parse(stat: &str) -> Option<Process> {
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ');
+    let is_dead = matches!(fields.next()?, "Z" | "X");
+    Some(Process { is_dead, parent: fields.next()?.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn a_process_is_what_its_line_says_whatever_its_name() {
+        for (line, dead, parent) in [
+            ("7 (a) b (c) S 12 7 7 0", false, 12),
+            ("7 (sh) Z 1 7 7 0", true, 1),
+            ("7 () Z 9 (x) R 3 7 7 0", false, 3),
+        ] {
+            let process = parse(line).unwrap();
+            assert_eq!((process.is_dead, process.parent), (dead, parent), "{line}");
+        }
+        assert!(parse("").is_none() && parse("7 (a) S").is_none());
+    }
+}

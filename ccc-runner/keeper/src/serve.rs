@@ -1,0 +1,93 @@
+//! Serving the host until it is gone, asks for the end, or a limit is reached.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use ccc_keeper::{
+    Hello, KeeperConfig, LimitBreach, PROTOCOL, StreamKind, Tunnel, exit, tunnel, write_head,
+};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::AsyncWriteExt;
+use tokio::net::unix::pipe;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::reaper::{self, OwnChildren, processes};
+use crate::{cgroup, exec, forward, limit_monitor, seccomp};
+
+/// The interval between two checks whether every process has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Serves the host; returns the exit status.
+pub(crate) async fn serve(config: KeeperConfig) -> io::Result<u8> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    for directory in &config.directories {
+        std::fs::create_dir_all(directory)?;
+    }
+    if config.filter {
+        seccomp::install()?;
+    }
+    let (model, own) = (config.model, OwnChildren::default());
+    let breach = limit_monitor::breach(config)?;
+    let input = pipe::Receiver::from_owned_fd(copy(io::stdin().as_fd())?)?;
+    let output = pipe::Sender::from_owned_fd(copy(io::stdout().as_fd())?)?;
+    let (tunnel, mut arrivals, work) = tunnel(tokio::io::join(input, output), false);
+    let mut tasks = JoinSet::new();
+    if model {
+        forward::listen(&mut tasks, StreamKind::Model, &tunnel).await?;
+    }
+    forward::listen(&mut tasks, StreamKind::Egress, &tunnel).await?;
+    let greet = tunnel.clone();
+    tasks.spawn(async move {
+        let _ = hello(&greet).await;
+    });
+    tasks.spawn(reaper::reap(signal(SignalKind::child())?, own.clone()));
+    let serve = async {
+        while let Some(stream) = arrivals.next().await {
+            tasks.spawn(exec::run(stream, own.clone()));
+        }
+        // Nobody is told any more.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = work => Ok(exit::HOST_GONE),
+        () = serve => Ok(exit::HOST_GONE),
+        breach = breach => Ok(breach.map_or(exit::BAD_START, LimitBreach::status)),
+        _ = terminate.recv() => {
+            terminate_all().await;
+            Ok(0)
+        }
+    }
+}
+
+fn copy(descriptor: BorrowedFd<'_>) -> io::Result<std::os::fd::OwnedFd> {
+    descriptor.try_clone_to_owned()
+}
+
+async fn hello(tunnel: &Tunnel) -> io::Result<()> {
+    let mut stream = tunnel.open().await?;
+    write_head(&mut stream, &StreamKind::Hello).await?;
+    write_head(&mut stream, &Hello { protocol: PROTOCOL, limited: cgroup::has_limits() }).await?;
+    stream.shutdown().await
+}
+
+/// Sends SIGTERM to every other process, and waits until all have ended. The engine kills the
+/// container if one does not end in time.
+async fn terminate_all() {
+    // Everybody is the container, when we are its first process. Else it could be the machine.
+    if std::process::id() != 1 {
+        return;
+    }
+    // A negative 1 is everybody: kill(2).
+    let _ = kill_process_group(Pid::INIT, Signal::TERM);
+    let _ = kill_process_group(Pid::INIT, Signal::CONT);
+    while others_alive() {
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Returns whether another process is alive.
+fn others_alive() -> bool {
+    processes().any(|(pid, process)| pid != std::process::id() && !process.is_dead)
+}

@@ -1,0 +1,138 @@
+//! Reading a directory tree that other processes may change meanwhile.
+
+use std::ffi::CStr;
+use std::fs::{self, Permissions};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, openat, statat};
+use rustix::io::Errno;
+
+/// Directories in each other. Nobody has more who does not hide something, and each takes a
+/// descriptor.
+const MAX_DEPTH: usize = 200;
+
+const OPEN: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Calls `visit` for every entry below `top`, with the entry's directory, its name, and its
+/// metadata. Stops when `visit` breaks, and returns the value it breaks with.
+///
+/// Never leaves the tree, whatever other processes change: each directory is opened relative to its
+/// parent, and an entry that has gone or changed its type is skipped. A directory that its owner
+/// may not read is made readable, if this process owns it. The memory used grows with the depth of
+/// the tree alone.
+///
+/// # Errors
+/// Returned for an entry that cannot be read, and for more than 200 nested directories.
+pub fn walk_tree<B>(
+    top: &Path,
+    mut visit: impl FnMut(BorrowedFd<'_>, &CStr, &Stat) -> io::Result<ControlFlow<B>>,
+) -> io::Result<Option<B>> {
+    // The way to the top is the caller's.
+    let mut open =
+        vec![Dir::new(openat(CWD, top, OPEN.difference(OFlags::NOFOLLOW), Mode::empty())?)?];
+    while let Some(directory) = open.last_mut() {
+        let Some(entry) = directory.read() else {
+            open.pop();
+            continue;
+        };
+        let entry = entry?;
+        let (at, name) = (directory.fd()?, entry.file_name());
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let stat = || statat(at, name, AtFlags::SYMLINK_NOFOLLOW);
+        let Some(found) = present(entered(at, stat))? else { continue };
+        if let ControlFlow::Break(broken) = visit(at, name, &found)? {
+            return Ok(Some(broken));
+        }
+        if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
+            let Some(inner) = present(enter(at, name))? else { continue };
+            if open.len() == MAX_DEPTH {
+                return Err(io::Error::other("there are too many directories in each other"));
+            }
+            open.push(Dir::new(inner)?);
+        }
+    }
+    Ok(None)
+}
+
+/// `None` for what is gone, or is something else by now.
+fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// Opens a directory for reading; never what a link leads to.
+fn enter(at: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+    match openat(at, name, OPEN, Mode::empty()) {
+        Err(Errno::ACCESS) => {
+            let place = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let place = openat(at, name, place, Mode::empty())?;
+            open_up(&place)?;
+            Ok(openat(&place, c".", OPEN, Mode::empty())?)
+        }
+        // As the kernel says of a link that is not followed.
+        Err(Errno::LOOP) => Err(Errno::NOTDIR.into()),
+        opened => Ok(opened?),
+    }
+}
+
+/// Does something in a directory; one that may not be entered is opened up for it.
+fn entered<T>(at: BorrowedFd<'_>, act: impl Fn() -> Result<T, Errno>) -> io::Result<T> {
+    match act() {
+        Err(Errno::ACCESS) => {
+            open_up(&at)?;
+            Ok(act()?)
+        }
+        done => Ok(done?),
+    }
+}
+
+/// By its descriptor: its name may be another's by now.
+fn open_up(directory: &impl AsRawFd) -> io::Result<()> {
+    let this = format!("/proc/self/fd/{}", directory.as_raw_fd());
+    fs::set_permissions(this, Permissions::from_mode(0o700))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_followed_out_of_the_tree() {
+        // spec: X2
+        let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir(outside.path().join("b")).unwrap();
+        symlink(outside.path(), inside.path().join("link")).unwrap();
+        fs::create_dir(inside.path().join("race")).unwrap();
+        let mut names = Vec::new();
+        let gone = walk_tree(inside.path(), |_, name, _| {
+            names.push(name.to_str().unwrap().to_owned());
+            // A directory when it is looked at, and a link when it is to be opened.
+            if name == c"race" {
+                fs::remove_dir(inside.path().join("race")).unwrap();
+                symlink(outside.path(), inside.path().join("race")).unwrap();
+            }
+            Ok(ControlFlow::<()>::Continue(()))
+        });
+        assert_eq!(gone.unwrap(), None);
+        names.sort_unstable();
+        assert_eq!(names, ["link", "race"]);
+        let led = fs::read_dir(inside.path().join("race")).unwrap().count();
+        assert_eq!(led, 1, "a plain way leads out");
+    }
+}

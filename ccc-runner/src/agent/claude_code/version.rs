@@ -1,0 +1,113 @@
+//! The version of Claude Code, and the oldest that may be used.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ccc_core::container::{Command, OutputStream};
+use ccc_core::text::one_line;
+use ccc_core::{Container, Error, ErrorKind, Result};
+
+/// The oldest that may run. Before it, Claude Code's Read tool could read its own process's
+/// environment, and before 2.1.2 a repository's settings could take more (CVE-2026-21852,
+/// CVE-2026-25725).
+const OLDEST: Version = Version(2, 1, 128);
+
+/// `2.1.330`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Version(pub(crate) u32, pub(crate) u32, pub(crate) u32);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+impl FromStr for Version {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        let mut numbers = text.split('.').map(|number| number.parse().map_err(drop));
+        let mut next = || numbers.next().unwrap_or(Err(()));
+        let version = Self(next()?, next()?, next()?);
+        if numbers.next().is_some() { Err(()) } else { Ok(version) }
+    }
+}
+
+/// The most bytes of either stream that are read of the version's output.
+const MAX_OUTPUT: usize = 2 << 10;
+
+/// Runs the program to learn its version.
+pub(crate) async fn probe(program: &str, container: &dyn Container) -> Result<Version> {
+    // A line is enough of either stream, whatever else the program has to say.
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let mut collect = |stream, bytes: &[u8]| {
+        let collected: &mut Vec<u8> =
+            if stream == OutputStream::Stdout { &mut stdout } else { &mut stderr };
+        collected.extend(bytes.iter().take(MAX_OUTPUT.saturating_sub(collected.len())));
+    };
+    let asked = container.exec(&Command::new([program, "--version"]), &mut collect).await;
+    let status = asked.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            let line = format!(
+                "there is no `{program}` where the agent runs: install Claude Code \
+                 (npm install -g @anthropic-ai/claude-code), or say where it is"
+            );
+            Error::new(ErrorKind::NotFound, line).with_source(error)
+        }
+        _ => error,
+    })?;
+    if !status.success() {
+        let words = one_line(&String::from_utf8_lossy(&stderr), 200);
+        let line = format!("`{program} --version` ended with {status}: {words}");
+        return Err(Error::new(ErrorKind::Unavailable, line));
+    }
+    judge(String::from_utf8_lossy(&stdout).trim())
+}
+
+/// The version in what `claude --version` prints: `2.1.330 (Claude Code)`.
+fn judge(printed: &str) -> Result<Version> {
+    let version = printed
+        .strip_suffix("(Claude Code)")
+        .and_then(|version| version.trim().parse::<Version>().ok())
+        .ok_or_else(|| {
+            let shown = one_line(printed, 100);
+            let line = format!("this is not Claude Code: its version is `{shown}`");
+            Error::new(ErrorKind::Unsupported, line)
+        })?;
+    if version < OLDEST {
+        let line = format!("Claude Code {version} is too old: install {OLDEST} or newer");
+        return Err(Error::new(ErrorKind::Unsupported, line));
+    }
+    Ok(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_known_and_new_enough() {
+        // spec: X8
+        for (printed, expected) in [
+            ("2.1.330 (Claude Code)", Ok("2.1.330")),
+            ("2.1.128 (Claude Code)", Ok("2.1.128")),
+            ("10.0.0 (Claude Code)", Ok("10.0.0")),
+            ("2.1.127 (Claude Code)", Err("2.1.127 is too old: install 2.1.128 or newer")),
+            ("1.99.999 (Claude Code)", Err("too old")),
+            ("2.1.330", Err("not Claude Code")),
+            ("2.1 (Claude Code)", Err("not Claude Code")),
+            ("2.1.3.4 (Claude Code)", Err("not Claude Code")),
+            ("2.1.330-beta (Claude Code)", Err("not Claude Code")),
+            ("", Err("not Claude Code")),
+        ] {
+            match (judge(printed), expected) {
+                (Ok(version), Ok(expected)) => assert_eq!(version.to_string(), expected),
+                (Err(error), Err(expected)) => {
+                    assert_eq!(error.kind(), ErrorKind::Unsupported, "{printed}");
+                    assert!(error.to_string().contains(expected), "{error}");
+                }
+                (found, _) => panic!("{printed}: {found:?}"),
+            }
+        }
+    }
+}

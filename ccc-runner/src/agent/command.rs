@@ -1,0 +1,129 @@
+//! Any program as an agent.
+
+use std::sync::Mutex;
+
+use ccc_core::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict};
+use ccc_core::container::{Command, ExitStatus, Network, OutputStream};
+use ccc_core::{Agent, Container, Error, ErrorKind, Result, async_trait};
+
+use crate::agent::model_session::{self, ProxyEvent};
+use crate::lock::lock;
+use crate::model::login::ModelLogin;
+use crate::model::proxy::ModelNotice;
+
+/// The most bytes of a program's standard output that become the report's summary.
+const MAX_SUMMARY: usize = 8 << 10;
+
+/// Any program as an agent: it starts in the workspace with the prompt on its standard input, and
+/// exit status 0 means done. The end of its output is the summary of the report.
+#[derive(Clone, Debug)]
+pub struct CommandAgent {
+    name: String,
+    argv: Vec<String>,
+    login: Option<ModelLogin>,
+}
+
+impl CommandAgent {
+    /// The program and its arguments; no shell takes part.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] when there is no program.
+    pub fn new(argv: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
+        let argv: Vec<String> = argv.into_iter().map(Into::into).collect();
+        let Some(program) = argv.first().filter(|program| !program.is_empty()) else {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "a command agent needs a program: `command:my-agent --flag`",
+            ));
+        };
+        let base = program.rsplit('/').next().unwrap_or(program);
+        Ok(Self { name: format!("command:{base}"), argv, login: None })
+    }
+
+    /// Lets the program reach a model through the proxy: it finds the proxy's address and a secret
+    /// of its run in the variables that Anthropic's clients know, `ANTHROPIC_BASE_URL` and
+    /// `ANTHROPIC_API_KEY`, whatever kind of credential the proxy puts in.
+    #[must_use]
+    pub fn with_model(mut self, login: ModelLogin) -> Self {
+        self.login = Some(login);
+        self
+    }
+}
+
+#[async_trait]
+impl Agent for CommandAgent {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn needs(&self) -> AgentNeeds {
+        let mut needs = AgentNeeds::default();
+        needs.network = Network::ModelProxy;
+        needs.credentials.extend(self.login.as_ref().map(|login| login.credential().clone()));
+        needs
+    }
+
+    async fn run(
+        &self,
+        task: &Task,
+        container: &dyn Container,
+        events: &mut dyn AgentSink,
+    ) -> Result<AgentReport> {
+        let command = Command::new(&self.argv).with_stdin(task.prompt.as_bytes());
+        let Some(login) = &self.login else {
+            let mut printed = Output { end: Vec::new(), events };
+            let mut sink = |stream, bytes: &[u8]| printed.take(stream, bytes);
+            let status = container.exec(&command, &mut sink).await?;
+            return Ok(self.report(Some(status), &printed.end));
+        };
+        let mut access = model_session::open(login, task)?;
+        let command = model_session::configure(command, container, "ANTHROPIC_API_KEY", &access)?;
+        let printed = Mutex::new(Output { end: Vec::new(), events });
+        let mut sink = |stream, bytes: &[u8]| lock(&printed).take(stream, bytes);
+        let report = |event| {
+            lock(&printed).events.event(match event {
+                ProxyEvent::Notice(ModelNotice::Refused(line)) => {
+                    model_session::refused_by_us(&line)
+                }
+                ProxyEvent::Notice(ModelNotice::Trouble(reason)) => AgentEvent::Retrying { reason },
+                ProxyEvent::Alive => AgentEvent::Alive,
+            });
+        };
+        let work = container.exec(&command, &mut sink);
+        let status = model_session::watch(&mut access, work, report).await.transpose()?;
+        let mut report = self.report(status, &lock(&printed).end);
+        model_session::apply_account(&mut report, &access, task.limits.micro_usd);
+        Ok(report)
+    }
+}
+
+impl CommandAgent {
+    /// `status` is `None` for a program that was ended.
+    fn report(&self, status: Option<ExitStatus>, printed: &[u8]) -> AgentReport {
+        let verdict = match status {
+            Some(ExitStatus::Code(0)) => Verdict::Completed,
+            Some(ExitStatus::OutOfMemory) => {
+                Verdict::Limited { reason: "its container's memory was used up".to_owned() }
+            }
+            Some(status) => Verdict::failed(format!("`{}` ended with {status}", self.argv[0])),
+            None => Verdict::failed("it was ended before it was done"),
+        };
+        AgentReport::new(verdict, String::from_utf8_lossy(printed).trim())
+    }
+}
+
+/// The end of a program's output, and the sink of its events.
+struct Output<'a> {
+    end: Vec<u8>,
+    events: &'a mut dyn AgentSink,
+}
+
+impl Output<'_> {
+    fn take(&mut self, stream: OutputStream, bytes: &[u8]) {
+        if stream == OutputStream::Stdout {
+            self.end.extend_from_slice(bytes);
+            self.end.drain(..self.end.len().saturating_sub(MAX_SUMMARY));
+        }
+        self.events.event(AgentEvent::printed(stream, bytes));
+    }
+}

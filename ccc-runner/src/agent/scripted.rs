@@ -1,0 +1,194 @@
+//! An agent that follows a script.
+
+use std::path::Path;
+use std::time::Duration;
+
+use ccc_core::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict};
+use ccc_core::container::{Command, Output};
+use ccc_core::{
+    Agent, Clock, Container, ContainerExt, Error, ErrorKind, Result, SystemClock, async_trait,
+};
+use serde::Deserialize;
+
+/// An agent that does what a file says, through the container as every agent does. Costs nothing,
+/// needs no account, does the same every time: for demos and tests.
+///
+/// ```toml
+/// summary = "What the agent says at the end."
+///
+/// [[step]]
+/// say = "Looking at it."
+/// [[step]]
+/// replace = { path = "src/sum.py", from = "a - b", to = "a + b" }
+/// [[step]]
+/// write = { path = "notes/why.md", content = "Because.\n" }
+/// [[step]]
+/// delete = "old.txt"
+/// [[step]]
+/// run = ["python3", "-m", "unittest"]
+/// [[step]]
+/// wait = 0.5                       # seconds
+/// [[step]]
+/// fail = "I give up."
+/// ```
+#[derive(Clone, Debug)]
+pub struct ScriptedAgent {
+    script: Script,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Script {
+    #[serde(default)]
+    summary: String,
+    #[serde(default)]
+    step: Vec<Step>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Step {
+    Say(String),
+    Write { path: String, content: String },
+    Replace { path: String, from: String, to: String },
+    Delete(String),
+    Run(Vec<String>),
+    Wait(f64),
+    Fail(String),
+}
+
+impl ScriptedAgent {
+    /// Reads the steps from a file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when it cannot be read; those of [`parse`](Self::parse).
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            Error::new(ErrorKind::NotFound, format!("cannot read the script {}", path.display()))
+                .with_source(e)
+        })?;
+        Self::parse(&text)
+    }
+
+    /// Reads the steps from TOML.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`], with line and column.
+    pub fn parse(text: &str) -> Result<Self> {
+        let script: Script = toml::from_str(text).map_err(|e| {
+            let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            Error::new(
+                ErrorKind::InvalidInput,
+                format!("the agent's script has a mistake in line {line}: {}", e.message()),
+            )
+        })?;
+        for step in &script.step {
+            if let Step::Wait(seconds) = step
+                && Duration::try_from_secs_f64(*seconds).is_err()
+            {
+                return Err(Error::new(
+                    ErrorKind::InvalidInput,
+                    format!("the agent's script waits {seconds} seconds, which no clock can"),
+                ));
+            }
+        }
+        Ok(Self { script })
+    }
+}
+
+#[async_trait]
+impl Agent for ScriptedAgent {
+    fn name(&self) -> &str {
+        "scripted"
+    }
+
+    fn needs(&self) -> AgentNeeds {
+        AgentNeeds::default()
+    }
+
+    async fn run(
+        &self,
+        _: &Task,
+        container: &dyn Container,
+        events: &mut dyn AgentSink,
+    ) -> Result<AgentReport> {
+        for step in &self.script.step {
+            if let Err(reason) = perform(step, container, events).await? {
+                return Ok(AgentReport::new(Verdict::failed(reason), &self.script.summary));
+            }
+        }
+        events.event(AgentEvent::Said { text: self.script.summary.clone() });
+        Ok(AgentReport::new(Verdict::Completed, &self.script.summary))
+    }
+}
+
+/// What a step does; the inner error is the agent's failure, not the container's.
+async fn perform(
+    step: &Step,
+    container: &dyn Container,
+    events: &mut dyn AgentSink,
+) -> Result<std::result::Result<(), String>> {
+    let outcome = match step {
+        Step::Say(text) => {
+            events.event(AgentEvent::Said { text: text.clone() });
+            Ok(())
+        }
+        Step::Write { path, content } => write(container, events, path, content).await?,
+        Step::Replace { path, from, to } => {
+            events.event(AgentEvent::Read { path: path.clone() });
+            let output = container.output(&Command::new(["cat", "--", path])).await?;
+            let text = String::from_utf8_lossy(&output.stdout);
+            if !output.status.success() {
+                Err(format!("cannot read {path}"))
+            } else if !text.contains(from.as_str()) {
+                Err(format!("{path} does not hold the text to replace"))
+            } else {
+                write(container, events, path, &text.replace(from.as_str(), to)).await?
+            }
+        }
+        Step::Delete(path) => {
+            events.event(AgentEvent::Edited { path: path.clone() });
+            done(&container.output(&Command::new(["rm", "--", path])).await?)
+        }
+        Step::Run(argv) => {
+            events.event(AgentEvent::Ran { command: argv.join(" ") });
+            let mut sink = |stream, bytes: &[u8]| events.event(AgentEvent::printed(stream, bytes));
+            let status = container.exec(&Command::new(argv), &mut sink).await?;
+            if status.success() { Ok(()) } else { Err(format!("`{}`: {status}", argv.join(" "))) }
+        }
+        Step::Wait(seconds) => {
+            SystemClock.sleep(Duration::try_from_secs_f64(*seconds).unwrap_or_default()).await;
+            Ok(())
+        }
+        Step::Fail(reason) => Err(reason.clone()),
+    };
+    Ok(outcome)
+}
+
+async fn write(
+    container: &dyn Container,
+    events: &mut dyn AgentSink,
+    path: &str,
+    content: &str,
+) -> Result<std::result::Result<(), String>> {
+    events.event(AgentEvent::Edited { path: path.to_owned() });
+    if let Some((directory, _)) = path.rsplit_once('/') {
+        let made = container.output(&Command::new(["mkdir", "-p", "--", directory])).await?;
+        if let Err(reason) = done(&made) {
+            return Ok(Err(reason));
+        }
+    }
+    // `tee` and not a shell: neither the path nor the text is ever read as code.
+    let written =
+        container.output(&Command::new(["tee", "--", path]).with_stdin(content.as_bytes())).await?;
+    Ok(done(&written))
+}
+
+fn done(output: &Output) -> std::result::Result<(), String> {
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{}: {}", output.status, words.trim()))
+}

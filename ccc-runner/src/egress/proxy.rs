@@ -1,0 +1,202 @@
+//! The egress proxy of a container: an HTTP proxy that supports `CONNECT` and nothing else (spec:
+//! X3e).
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ccc_core::egress::{HostName, HostPattern};
+use ccc_core::text::one_line;
+use ccc_core::{CancellationToken, Clock};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
+use tokio::net::TcpStream;
+
+use crate::egress::public_address::is_public;
+use crate::egress::rules::{EgressRule, EgressRules};
+use crate::lock::lock;
+
+/// The longest head of a request, bytes.
+const MAX_HEAD: usize = 8 << 10;
+/// How long the head may take, and how long a host may take to answer.
+const WITHIN: Duration = Duration::from_secs(30);
+/// The one port that leads out.
+const PORT: u16 = 443;
+/// The most denied hosts that are recorded.
+const MAX_DENIED: usize = 100;
+
+/// The egress proxy of one container.
+#[derive(Debug)]
+pub(crate) struct EgressProxy {
+    rules: EgressRules,
+    clock: Arc<dyn Clock>,
+    /// The hosts that every program of the container may reach.
+    always: Vec<HostPattern>,
+    /// The further hosts that the running program may reach.
+    temporary: Mutex<Temporary>,
+    denied: Mutex<Vec<String>>,
+}
+
+/// The hosts that one program may reach, and the end of that permission.
+#[derive(Debug, Default)]
+struct Temporary {
+    hosts: Vec<HostPattern>,
+    ended: CancellationToken,
+}
+
+/// A permission to reach further hosts. When it is dropped, the connections that depend on it end.
+pub(crate) struct TemporaryPermission<'a>(&'a EgressProxy);
+
+impl Drop for TemporaryPermission<'_> {
+    fn drop(&mut self) {
+        let mut temporary = lock(&self.0.temporary);
+        temporary.hosts.clear();
+        temporary.ended.cancel();
+    }
+}
+
+/// The refusal of a request: the status, and a line for the client.
+struct Refusal(&'static str, String);
+
+impl EgressProxy {
+    pub(crate) fn new(rules: EgressRules, clock: Arc<dyn Clock>, always: Vec<HostPattern>) -> Self {
+        Self { rules, clock, always, temporary: Mutex::default(), denied: Mutex::default() }
+    }
+
+    /// Permits these hosts as well, until the returned permission is dropped.
+    pub(crate) fn permit(&self, hosts: &[HostPattern]) -> TemporaryPermission<'_> {
+        *lock(&self.temporary) =
+            Temporary { hosts: hosts.to_vec(), ended: CancellationToken::new() };
+        TemporaryPermission(self)
+    }
+
+    /// Returns the hosts to which a connection was refused.
+    pub(crate) fn denied_hosts(&self) -> Vec<String> {
+        lock(&self.denied).clone()
+    }
+
+    fn record_denied(&self, target: &[u8]) {
+        let target = one_line(&String::from_utf8_lossy(target), 100);
+        let mut denied = lock(&self.denied);
+        if denied.len() < MAX_DENIED && !denied.contains(&target) {
+            denied.push(target);
+        }
+    }
+
+    /// Serves one connection.
+    pub(crate) async fn serve(
+        &self,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    ) -> io::Result<()> {
+        let head = tokio::select! {
+            head = read_head(&mut stream) => head?,
+            () = self.clock.sleep(WITHIN) => return Err(io::ErrorKind::TimedOut.into()),
+        };
+        let target = target(&head);
+        let opened = match target {
+            Some(target) => self.open(target).await,
+            None => Err(Refusal("405 Method Not Allowed", "only CONNECT leads out of here".into())),
+        };
+        match opened {
+            Ok((mut host, until)) => {
+                stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
+                tokio::select! {
+                    carried = copy_bidirectional(&mut stream, &mut host) => carried.map(drop),
+                    () = until.cancelled() => Ok(()),
+                }
+            }
+            Err(Refusal(status, line)) => {
+                // A permitted host that does not answer was not denied.
+                if status.starts_with('4') {
+                    self.record_denied(target.unwrap_or(b"something by plain HTTP"));
+                }
+                let answer = format!(
+                    "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\
+                     connection: close\r\n\r\n{line}\n",
+                    line.len() + 1
+                );
+                stream.write_all(answer.as_bytes()).await?;
+                stream.shutdown().await
+            }
+        }
+    }
+
+    /// Connects to what is named, if everything that we insist on is so.
+    async fn open(&self, target: &[u8]) -> Result<(TcpStream, CancellationToken), Refusal> {
+        let shown = one_line(&String::from_utf8_lossy(target), 100);
+        let gone = |why: &str| Refusal("502 Bad Gateway", format!("no way to {shown}: {why}"));
+        let no = |why: &str| Refusal("403 Forbidden", format!("no way to {shown}: {why}"));
+        let text = std::str::from_utf8(target).map_err(|_| no("that is no host"))?;
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| no("there is no port"))?;
+        let port: u16 = port.parse().map_err(|_| no("that is no port"))?;
+        let name = HostName::new(host);
+        if self.rules.insist_on(EgressRule::Named) && name.is_err() {
+            return Err(no("that is no host's name"));
+        }
+        if self.rules.insist_on(EgressRule::Port) && (port != PORT || !text.ends_with(":443")) {
+            return Err(no("only port 443 leads out of here"));
+        }
+        let until = match name.as_ref().map(|name| self.listed(name)) {
+            // Nobody insists on a name, and no list can hold what is none.
+            Err(_) => CancellationToken::new(),
+            Ok(Some(until)) => until,
+            Ok(None) if self.rules.insist_on(EgressRule::Listed) => {
+                return Err(no("it is not among the hosts that this container may reach"));
+            }
+            Ok(None) => CancellationToken::new(),
+        };
+        let found = async {
+            let addresses = self.rules.resolver().addresses(host, port).await;
+            let addresses = addresses.map_err(|_| gone("it has no address"))?;
+            let private = |address: &SocketAddr| !is_public(address.ip());
+            if self.rules.insist_on(EgressRule::Public) && addresses.iter().any(private) {
+                return Err(no("its address is not on the internet"));
+            }
+            let host = TcpStream::connect(&addresses[..]).await;
+            host.map_err(|_| Refusal("502 Bad Gateway", format!("{shown} does not answer")))
+        };
+        let host = tokio::select! {
+            found = found => found?,
+            () = self.clock.sleep(WITHIN) => {
+                return Err(Refusal("504 Gateway Timeout", format!("{shown} does not answer")));
+            }
+            () = until.cancelled() => return Err(no("the time for that is over")),
+        };
+        let _ = host.set_nodelay(true);
+        Ok((host, until))
+    }
+
+    /// Whether the host is listed, and until when.
+    fn listed(&self, name: &HostName) -> Option<CancellationToken> {
+        let listed =
+            |patterns: &[HostPattern]| patterns.iter().any(|pattern| pattern.matches(name));
+        if listed(&self.always) {
+            return Some(CancellationToken::new());
+        }
+        let temporary = lock(&self.temporary);
+        listed(&temporary.hosts).then(|| temporary.ended.clone())
+    }
+}
+
+/// The request's head, to its end and no further: byte by byte, because what follows is not ours.
+async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if head.len() == MAX_HEAD {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the head is too long"));
+        }
+        head.push(stream.read_u8().await?);
+    }
+    Ok(head)
+}
+
+/// What the request wants to be connected to. Nothing else of its head counts.
+fn target(head: &[u8]) -> Option<&[u8]> {
+    let line = head.split(|byte| *byte == b'\r').next()?;
+    let rest = line.strip_prefix(b"CONNECT ")?;
+    let target = rest.strip_suffix(b" HTTP/1.1").or_else(|| rest.strip_suffix(b" HTTP/1.0"))?;
+    (!target.is_empty()).then_some(target)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,21 @@
+//! Patterns of model names.
+
+/// A model's name, or the beginning of one followed by `*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelPattern(String);
+
+impl ModelPattern {
+    /// `claude-opus-4-5` is that model alone, `claude-opus-*` every model whose name begins so.
+    pub fn new(pattern: impl Into<String>) -> Self {
+        Self(pattern.into())
+    }
+
+    /// Returns whether the name matches.
+    #[must_use]
+    pub fn matches(&self, model: &str) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(start) => model.starts_with(start),
+            None => self.0 == model,
+        }
+    }
+}

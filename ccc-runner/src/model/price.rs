@@ -1,0 +1,161 @@
+//! What models cost.
+
+use ccc_core::agent::ModelUsage;
+
+use crate::model::pattern::ModelPattern;
+
+/// What a million tokens cost, in millionths of a US dollar.
+///
+/// What a cache does is a share of the price of input, by Anthropic's pages on prompt caching: 5/4
+/// to write for five minutes, 2 to write for an hour, 1/10 to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Price {
+    /// The price of the tokens that the model reads.
+    pub input: u64,
+    /// The price of the tokens that the model writes.
+    pub output: u64,
+}
+
+impl Price {
+    /// Returns the price of a million tokens, in millionths of a US dollar.
+    #[must_use]
+    pub const fn new(input: u64, output: u64) -> Self {
+        Self { input, output }
+    }
+
+    /// From US dollars for a million tokens, rounded up to a millionth.
+    #[must_use]
+    pub fn from_dollars(input: f64, output: f64) -> Self {
+        // A price below zero, or none at all, is nothing that a limit could rest on: the cast makes
+        // it 0.
+        let micro = |dollars: f64| (dollars * 1e6).ceil() as u64;
+        Self { input: micro(input), output: micro(output) }
+    }
+
+    /// What these tokens cost, in millionths of a US dollar, rounded up.
+    #[must_use]
+    pub(crate) fn of(&self, tokens: &Tokens) -> u64 {
+        let input = u128::from(self.input);
+        let sum = u128::from(tokens.input) * input
+            + u128::from(tokens.cache_write) * input * 5 / 4
+            + u128::from(tokens.cache_write_hour) * input * 2
+            + u128::from(tokens.cache_read) * input / 10
+            + u128::from(tokens.output) * u128::from(self.output);
+        u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX)
+    }
+}
+
+/// The tokens of one answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tokens {
+    pub(crate) input: u64,
+    pub(crate) output: u64,
+    /// Written to a cache for five minutes.
+    pub(crate) cache_write: u64,
+    /// Written to a cache for an hour.
+    pub(crate) cache_write_hour: u64,
+    pub(crate) cache_read: u64,
+}
+
+impl Tokens {
+    pub(crate) fn add_to(&self, usage: &mut ModelUsage) {
+        usage.input_tokens = usage.input_tokens.saturating_add(self.input);
+        usage.output_tokens = usage.output_tokens.saturating_add(self.output);
+        usage.cache_read_tokens = usage.cache_read_tokens.saturating_add(self.cache_read);
+        usage.cache_write_tokens = usage
+            .cache_write_tokens
+            .saturating_add(self.cache_write)
+            .saturating_add(self.cache_write_hour);
+    }
+}
+
+/// Prices by model. A model without a row costs as much as the dearest: whoever limits money would
+/// rather stop early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceTable(Vec<(ModelPattern, Price)>);
+
+/// Dollars for a million tokens, input and output, as Claude Code 2.1.330 reckons list prices.
+const LISTED: &[(&str, f64, f64)] = &[
+    ("claude-fable-*", 8.0, 40.0),
+    ("claude-opus-5*", 4.0, 20.0),
+    ("claude-opus-4-5*", 5.0, 25.0),
+    ("claude-opus-4-6*", 5.0, 25.0),
+    ("claude-opus-4-7*", 5.0, 25.0),
+    ("claude-opus-4-8*", 5.0, 25.0),
+    ("claude-opus-*", 15.0, 75.0),
+    ("claude-sonnet-5*", 2.0, 10.0),
+    ("claude-sonnet-*", 3.0, 15.0),
+    ("claude-haiku-5-5*", 0.1, 0.5),
+    ("claude-haiku-4-5*", 1.0, 5.0),
+    ("claude-3-5-haiku*", 0.8, 4.0),
+];
+
+impl Default for PriceTable {
+    /// List prices. They change: an operator who limits money sets those of their contract.
+    fn default() -> Self {
+        let row = |(model, input, output): &(&str, f64, f64)| {
+            (ModelPattern::new(*model), Price::from_dollars(*input, *output))
+        };
+        Self(LISTED.iter().map(row).collect())
+    }
+}
+
+impl PriceTable {
+    /// These rows come before all others; the first that matches counts.
+    #[must_use]
+    pub fn with(self, rows: impl IntoIterator<Item = (ModelPattern, Price)>) -> Self {
+        Self(rows.into_iter().chain(self.0).collect())
+    }
+
+    /// The price of a model.
+    #[must_use]
+    pub fn price(&self, model: &str) -> Price {
+        let row = self.0.iter().find(|(pattern, _)| pattern.matches(model));
+        row.map_or_else(|| self.dearest(), |(_, price)| *price)
+    }
+
+    fn dearest(&self) -> Price {
+        let all = self.0.iter().map(|(_, price)| *price);
+        all.reduce(|a, b| Price { input: a.input.max(b.input), output: a.output.max(b.output) })
+            .unwrap_or(Price { input: u64::MAX / 1_000_000, output: u64::MAX / 1_000_000 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_costs_what_its_row_says_and_an_unknown_one_the_most() {
+        // spec: X3d
+        let own = (ModelPattern::new("claude-opus-5-5"), Price::from_dollars(1.0, 2.0));
+        let table = PriceTable::default().with([own]);
+        for (model, input, output) in [
+            ("claude-opus-5-5", 1_000_000, 2_000_000),
+            ("claude-opus-5-4", 4_000_000, 20_000_000),
+            ("claude-opus-4-1-20250805", 15_000_000, 75_000_000),
+            ("claude-haiku-4-5-20251001", 1_000_000, 5_000_000),
+            ("claude-haiku-5", 15_000_000, 75_000_000),
+            ("another", 15_000_000, 75_000_000),
+        ] {
+            assert_eq!(table.price(model), Price { input, output }, "{model}");
+        }
+    }
+
+    #[test]
+    fn a_sum_is_rounded_up_once() {
+        let price = Price::from_dollars(4.0, 20.0);
+        for (tokens, expected) in [
+            (Tokens { input: 500, output: 100, ..Tokens::default() }, 4_000),
+            (Tokens { cache_write: 1_000_000, ..Tokens::default() }, 5_000_000),
+            (Tokens { cache_write_hour: 1_000_000, ..Tokens::default() }, 8_000_000),
+            (Tokens { cache_read: 1_000_000, ..Tokens::default() }, 400_000),
+            (Tokens { cache_read: 1, ..Tokens::default() }, 1),
+            (Tokens { output: u64::MAX, input: u64::MAX, ..Tokens::default() }, u64::MAX),
+            (Tokens::default(), 0),
+        ] {
+            assert_eq!(price.of(&tokens), expected, "{tokens:?}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The proxy between agents and their model's API, which adds the credential.
+
+mod access;
+mod account;
+mod credential;
+mod metering;
+mod relay;
+mod request;
+mod routes;
+mod rules;
+mod server;
+mod state;
+mod upstream;
+
+pub use access::ModelAccess;
+pub use account::ModelNotice;
+pub use credential::ModelCredential;
+pub use rules::{Rule, Rules};
+pub use server::{ModelProxy, ModelProxyBuilder};

@@ -1,0 +1,67 @@
+//! Credentials for the model's API.
+
+use std::fmt;
+
+use axum::http::{HeaderName, HeaderValue, header};
+use ccc_core::{Error, ErrorKind, Result, Secret};
+
+/// A credential for the model's API. The value never leaves the host's own process.
+#[derive(Clone)]
+pub enum ModelCredential {
+    /// A key of the API, `ANTHROPIC_API_KEY`: sent as `x-api-key`.
+    ApiKey(Secret),
+    /// A token of a Claude subscription, `CLAUDE_CODE_OAUTH_TOKEN`.
+    OAuthToken(Secret),
+    /// What a gateway wants, `ANTHROPIC_AUTH_TOKEN`: sent as `Authorization: Bearer`.
+    BearerToken(Secret),
+}
+
+impl fmt::Debug for ModelCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ApiKey(_) => "ApiKey(…)",
+            Self::OAuthToken(_) => "OAuthToken(…)",
+            Self::BearerToken(_) => "BearerToken(…)",
+        })
+    }
+}
+
+impl ModelCredential {
+    pub(crate) fn secret(&self) -> &Secret {
+        match self {
+            Self::ApiKey(secret) | Self::OAuthToken(secret) | Self::BearerToken(secret) => secret,
+        }
+    }
+
+    /// The header that carries it.
+    pub(crate) fn header(&self) -> Result<(HeaderName, HeaderValue)> {
+        let text = self.secret().expose_str()?.trim();
+        let (name, value) = match self {
+            Self::ApiKey(_) => (HeaderName::from_static("x-api-key"), text.to_owned()),
+            _ => (header::AUTHORIZATION, format!("Bearer {text}")),
+        };
+        let unfit =
+            |_| Error::new(ErrorKind::InvalidInput, "the model's credential fits no header");
+        let mut value = HeaderValue::try_from(value).map_err(unfit)?;
+        value.set_sensitive(true);
+        Ok((name, value))
+    }
+
+    /// Whether the bytes show it, as it is sent. One of a few letters, as a gateway may have that
+    /// asks for none, is found in anything, and is no secret.
+    pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
+        let sent = self.secret().expose().trim_ascii();
+        sent.len() >= 8 && memchr::memmem::find(bytes, sent).is_some()
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.secret().expose_str()?.trim().is_empty() {
+            return Err(Error::new(ErrorKind::InvalidInput, "the model's credential is empty"));
+        }
+        if !self.secret().expose().trim_ascii().iter().all(u8::is_ascii_graphic) {
+            let line = "the model's credential holds what no credential has: is the file right?";
+            return Err(Error::new(ErrorKind::InvalidInput, line));
+        }
+        self.header().map(drop)
+    }
+}

@@ -1,0 +1,197 @@
+//! What an answer says of money, read beside it as it goes by.
+
+use std::sync::Arc;
+
+use ccc_core::ErrorKind;
+use ccc_core::text::one_line;
+use serde::Deserialize;
+
+use crate::model::price::Tokens;
+use crate::model::proxy::account::{Account, Charge, Trouble};
+
+/// The longest line of an answer that is read for what it says of money. Longer ones are text.
+const MAX_LINE: usize = 256 << 10;
+
+/// `usage` as the Messages API counts, each number being the sum so far.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Usage {
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    cache_creation: Option<CacheCreation>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+struct CacheCreation {
+    ephemeral_1h_input_tokens: Option<u64>,
+}
+
+impl Usage {
+    /// The tokens, where a number that is not said is as it was.
+    pub(crate) fn over(self, before: Tokens) -> Tokens {
+        let hour = self
+            .cache_creation
+            .and_then(|creation| creation.ephemeral_1h_input_tokens)
+            .unwrap_or(before.cache_write_hour);
+        let written = self.cache_creation_input_tokens;
+        Tokens {
+            input: self.input_tokens.unwrap_or(before.input),
+            output: self.output_tokens.unwrap_or(before.output),
+            cache_write: written.map_or(before.cache_write, |all| all.saturating_sub(hour)),
+            cache_write_hour: hour,
+            cache_read: self.cache_read_input_tokens.unwrap_or(before.cache_read),
+        }
+    }
+}
+
+/// The events of a stream that say what was used, or why there is no more.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum UsageEvent {
+    MessageStart { message: Start },
+    MessageDelta { usage: Usage },
+    Error { error: ApiError },
+}
+
+/// An error that the API has in the middle of an answer.
+#[derive(Deserialize)]
+struct ApiError {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Start {
+    usage: Usage,
+}
+
+/// Reads a stream of server-sent events for what it says of money.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    pub(crate) charge: Charge,
+    account: Arc<Account>,
+    line: Vec<u8>,
+    too_long: bool,
+    started: bool,
+}
+
+impl Meter {
+    pub(crate) fn new(charge: Charge, account: Arc<Account>) -> Self {
+        Self { charge, account, line: Vec::new(), too_long: false, started: false }
+    }
+
+    pub(crate) fn read(&mut self, mut bytes: &[u8]) {
+        while let Some(end) = memchr::memchr(b'\n', bytes) {
+            self.take(&bytes[..end]);
+            self.end_of_line();
+            bytes = &bytes[end + 1..];
+        }
+        self.take(bytes);
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.too_long |= self.line.len() + bytes.len() > MAX_LINE;
+        if self.too_long {
+            self.charge.add_text(bytes.len());
+        } else {
+            self.line.extend_from_slice(bytes);
+        }
+    }
+
+    pub(crate) fn end_of_line(&mut self) {
+        if let Some(data) = self.line.strip_prefix(b"data:").filter(|_| !self.too_long) {
+            let data = data.trim_ascii();
+            match serde_json::from_slice(data) {
+                Ok(UsageEvent::MessageStart { message }) if !self.started => {
+                    self.started = true;
+                    self.charge.counted(message.usage.over(Tokens::default()));
+                }
+                Ok(UsageEvent::MessageDelta { usage }) => {
+                    self.charge.counted(usage.over(self.charge.tokens()));
+                }
+                Ok(UsageEvent::Error { error }) => {
+                    let kind = match error.kind.as_str() {
+                        "rate_limit_error" => ErrorKind::RateLimited,
+                        _ => ErrorKind::Unavailable,
+                    };
+                    let text = format!("the model's API broke off: {}", one_line(&error.kind, 60));
+                    self.account.set_trouble(self.charge.model(), Trouble { kind, text });
+                }
+                _ if is_text(data) => self.charge.add_text(data.len()),
+                _ => {}
+            }
+        }
+        self.line.clear();
+        self.too_long = false;
+    }
+}
+
+/// Whether an event carries a piece of the answer. Its frame is counted as text too: a guess that
+/// is high for an instant, until the API counts.
+fn is_text(data: &[u8]) -> bool {
+    memchr::memmem::find(&data[..data.len().min(80)], b"content_block_delta").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::price::Price;
+    use crate::model::proxy::account::Call;
+
+    /// What a stream costs that comes in pieces of `size` bytes, in millionths of a dollar.
+    fn cost(stream: &str, size: usize) -> u64 {
+        let (account, _notices) = Account::new(None);
+        let account = Arc::new(account);
+        let price = Price::from_dollars(4.0, 20.0);
+        let call =
+            Call { model: "m".into(), price, body_bytes: 40_000, max_tokens: 0, streams: true };
+        let mut meter = Meter::new(account.admit(&call).unwrap(), Arc::clone(&account));
+        stream.as_bytes().chunks(size).for_each(|piece| meter.read(piece));
+        drop(meter);
+        account.spent().0
+    }
+
+    #[test]
+    fn a_stream_costs_what_the_api_counts_however_it_is_cut_into_pieces() {
+        // spec: X3d
+        let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":\
+                     {\"input_tokens\":100,\"output_tokens\":1,\"cache_read_input_tokens\":1000}}}\n\n";
+        let text = format!(
+            "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"delta\":{{\"text\":\
+             \"{}\"}}}}\n\n",
+            "x".repeat(4_000)
+        );
+        let end = "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":50}}\r\n\r\n\
+                   data: {\"type\":\"message_stop\"}\n\n";
+        for (stream, expected) in [
+            // Nothing was said: the request alone, as if nothing came out of a cache.
+            (String::new(), 40_000),
+            (start.to_owned(), 400 + 400 + 20),
+            (format!("{start}{text}{end}"), 400 + 400 + 50 * 20),
+            // It was cut off: the text that went by is what is known.
+            (format!("{start}{text}"), 400 + 400 + 1_012 * 20),
+            (format!("{start}{start}"), 400 + 400 + 20),
+        ] {
+            for size in [1, 7, 100_000] {
+                assert_eq!(cost(&stream, size), expected, "{size} {stream:.80}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_counted_and_not_kept() {
+        let (account, _notices) = Account::new(None);
+        let price = Price::from_dollars(4.0, 20.0);
+        let call = Call { model: "m".into(), price, body_bytes: 0, max_tokens: 0, streams: true };
+        let account = Arc::new(account);
+        let mut meter = Meter::new(account.admit(&call).unwrap(), Arc::clone(&account));
+        for _ in 0..100 {
+            meter.read(&[b'x'; 10_000]);
+        }
+        assert!(meter.line.len() <= MAX_LINE);
+        assert!(meter.charge.tokens().output > 100_000);
+    }
+}

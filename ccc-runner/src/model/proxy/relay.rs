@@ -1,0 +1,174 @@
+//! A streamed answer on its way back. The way to the API has a task of its own: it ends with the
+//! run, whether or not anybody reads.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use ccc_core::{Clock, ErrorKind};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::JoinSet;
+
+use crate::model::http_server::ConnectionGuard;
+use crate::model::proxy::account::{Charge, Trouble};
+use crate::model::proxy::metering::Meter;
+use crate::model::proxy::state::Gate;
+
+/// Why a stream ends before its end.
+enum StreamEnd {
+    Spent,
+    Over,
+    Silent,
+    Broken,
+    ShowsCredential,
+}
+
+/// The resources that a request holds until its answer is over.
+pub(crate) struct Hold {
+    /// The request's place among those of the run.
+    pub(crate) _place: OwnedSemaphorePermit,
+    /// The connection over which the request came.
+    pub(crate) _connection: ConnectionGuard,
+}
+
+/// The limit on the time in which the API sends nothing, or the agent reads nothing.
+pub(crate) struct IdleLimit {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) limit: Duration,
+}
+
+struct Flow {
+    response: reqwest::Response,
+    meter: Meter,
+    gate: Arc<Gate>,
+    idle: IdleLimit,
+    /// The end of what went by, in which the credential may begin.
+    tail: Vec<u8>,
+    _hold: Hold,
+}
+
+/// A piece of the answer; `None` at its end.
+type Piece = io::Result<Option<Bytes>>;
+
+/// The answer as a body, which ends when the run is over, when its money is, or when nothing comes
+/// or goes for `silence`.
+pub(crate) fn relay(
+    response: reqwest::Response,
+    charge: Charge,
+    gate: &Arc<Gate>,
+    idle: IdleLimit,
+    hold: Hold,
+) -> Body {
+    let (meter, gate) = (Meter::new(charge, Arc::clone(&gate.account)), Arc::clone(gate));
+    let flow = Flow { response, meter, gate, idle, tail: Vec::new(), _hold: hold };
+    let (pieces, arriving) = mpsc::channel(1);
+    let mut task = JoinSet::new();
+    task.spawn(flow.run(pieces));
+    let body = futures_util::stream::unfold(Some((arriving, task)), |state| async {
+        let (mut arriving, task) = state?;
+        match arriving.recv().await {
+            Some(Ok(Some(bytes))) => Some((Ok(bytes), Some((arriving, task)))),
+            Some(Ok(None)) => None,
+            Some(Err(error)) => Some((Err(error), None)),
+            // Ended in the middle: that must not look like the end.
+            None => Some((Err(io::Error::other("the run is over")), None)),
+        }
+    });
+    Body::from_stream(body)
+}
+
+impl Flow {
+    /// Hands pieces on until the end.
+    async fn run(mut self, pieces: mpsc::Sender<Piece>) {
+        loop {
+            let (piece, more) = match self.next().await {
+                Ok(Some(bytes)) => (Ok(Some(bytes)), true),
+                Ok(None) => (Ok(None), false),
+                Err(StreamEnd::Spent) => {
+                    self.hand_on(&pieces, Ok(Some(USED_UP))).await;
+                    (Ok(None), false)
+                }
+                Err(cut) => (Err(self.last_words(&cut)), false),
+            };
+            if !self.hand_on(&pieces, piece).await || !more {
+                return;
+            }
+        }
+    }
+
+    /// Whether somebody took it, in time.
+    async fn hand_on(&self, pieces: &mpsc::Sender<Piece>, piece: Piece) -> bool {
+        tokio::select! {
+            biased;
+            sent = pieces.send(piece) => sent.is_ok(),
+            () = self.gate.account.closed.cancelled() => false,
+            () = self.idle.clock.sleep(self.idle.limit) => false,
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, StreamEnd> {
+        let account = &self.gate.account;
+        let chunk = tokio::select! {
+            biased;
+            () = account.closed.cancelled() => return Err(StreamEnd::Over),
+            () = account.exhausted.cancelled() => return Err(StreamEnd::Spent),
+            chunk = self.response.chunk() => chunk.map_err(|_| StreamEnd::Broken)?,
+            () = self.idle.clock.sleep(self.idle.limit) => return Err(StreamEnd::Silent),
+        };
+        let Some(bytes) = chunk else {
+            // A last line without an end counts as well.
+            self.meter.end_of_line();
+            return Ok(None);
+        };
+        account.alive.send_replace(());
+        self.meter.read(&bytes);
+        if self.shows_credential(&bytes) {
+            return Err(StreamEnd::ShowsCredential);
+        }
+        if !self.meter.charge.may_continue() {
+            return Err(StreamEnd::Spent);
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Also when it is cut in two.
+    fn shows_credential(&mut self, bytes: &[u8]) -> bool {
+        let credential = &self.gate.credential;
+        self.tail.extend_from_slice(bytes);
+        let found = credential.is_in(&self.tail);
+        let overlap = credential.secret().expose().len().saturating_sub(1);
+        self.tail.drain(..self.tail.len().saturating_sub(overlap));
+        found
+    }
+
+    /// What the agent hears last, and who watches.
+    fn last_words(&self, cut: &StreamEnd) -> io::Error {
+        let (kind, line) = match cut {
+            StreamEnd::Over | StreamEnd::Spent => return io::Error::other("the run is over"),
+            StreamEnd::Silent => {
+                let line =
+                    format!("the model's API was silent for {} s", self.idle.limit.as_secs());
+                (ErrorKind::TimedOut, line)
+            }
+            StreamEnd::Broken => {
+                let line = "the model's API broke off in the middle of an answer";
+                (ErrorKind::Unavailable, line.to_owned())
+            }
+            StreamEnd::ShowsCredential => {
+                let line = "the answer of the model's API holds our credential";
+                (ErrorKind::Unexpected, line.to_owned())
+            }
+        };
+        let trouble = Trouble { kind, text: line.clone() };
+        self.gate.account.set_trouble(self.meter.charge.model(), trouble);
+        io::Error::other(line)
+    }
+}
+
+/// An event that the agent can do something with.
+const USED_UP: Bytes = Bytes::from_static(
+    b"\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"billing_error\",\
+    \"message\":\"the money of this run is used up\"}}\n\n",
+);

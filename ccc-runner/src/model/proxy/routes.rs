@@ -1,0 +1,324 @@
+//! From an agent's request to the API's answer.
+
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
+use bytes::Bytes;
+use ccc_core::{ErrorKind, text::one_line};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::SemaphorePermit;
+
+use crate::model::http_server::{ConnectionGuard, ConnectionHandle};
+use crate::model::price::Tokens;
+use crate::model::proxy::account::{Call, Charge, ModelNotice, Trouble};
+use crate::model::proxy::metering::Usage;
+use crate::model::proxy::relay::{Hold, IdleLimit, relay};
+use crate::model::proxy::rules::Rule;
+use crate::model::proxy::state::{Gate, MAX_BODY, Shared};
+use crate::model::proxy::upstream::{betas, meaning, returned};
+
+/// The longest refusal of the API that is handed on, bytes.
+const MAX_ERROR: usize = 64 << 10;
+/// How long a request's body may take.
+const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// What a request asks for, of what is read and paid for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    Message,
+    Count,
+}
+
+/// An answer of our own, in the words of the Messages API.
+type Refused = Response;
+
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new().fallback(answer).with_state(shared)
+}
+
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    Extension(handle): Extension<ConnectionHandle>,
+    request: Request,
+) -> Response {
+    let connection = handle.hold();
+    // What an agent asks first, without a secret: whether anybody is there.
+    if matches!(*request.method(), Method::HEAD | Method::GET) && request.uri().path() == "/" {
+        return StatusCode::OK.into_response();
+    }
+    let Some(gate) = admitted(&shared, request.headers()) else {
+        let line = "this is the model proxy, and that secret is no run's";
+        return refusal(StatusCode::UNAUTHORIZED, "authentication_error", line);
+    };
+    let account = Arc::clone(&gate.account);
+    let through = through(&shared, &gate, request, connection);
+    let response = tokio::select! {
+        biased;
+        () = account.closed.cancelled() => {
+            Err(refusal(StatusCode::UNAUTHORIZED, "authentication_error", "the run is over"))
+        }
+        response = through => response,
+    };
+    response.unwrap_or_else(|refused| refused)
+}
+
+/// The run whose secret the request shows. One that shows two different ones shows none.
+fn admitted(shared: &Shared, headers: &HeaderMap) -> Option<Arc<Gate>> {
+    let bearer = headers.get_all(header::AUTHORIZATION).iter().map(|value| {
+        let value = value.as_bytes();
+        value.split_at_checked(7).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "))
+    });
+    let bearer = bearer.map(|split| split.map_or(&b""[..], |(_, secret)| secret));
+    let mut shown = headers.get_all("x-api-key").iter().map(|value| value.as_bytes()).chain(bearer);
+    let secret = shown.next()?;
+    if shown.any(|other| other != secret) {
+        return None;
+    }
+    shared.gate(secret)
+}
+
+async fn through(
+    shared: &Shared,
+    gate: &Arc<Gate>,
+    request: Request,
+    connection: ConnectionGuard,
+) -> Result<Response, Refused> {
+    let Ok(place) = Arc::clone(&gate.places).try_acquire_owned() else {
+        let mut refused =
+            refusal(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "too many requests at once");
+        refused.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+        return Err(refused);
+    };
+    let (parts, body) = request.into_parts();
+    let path_and_query = parts.uri.path_and_query().map_or("/", |all| all.as_str());
+    let (path, query) = (parts.uri.path(), parts.uri.query());
+    let asks = match (&parts.method, path) {
+        (&Method::POST, "/v1/messages") => Some(Asks::Message),
+        (&Method::POST, "/v1/messages/count_tokens") => Some(Asks::Count),
+        _ => None,
+    };
+    let expected = asks.is_some() && matches!(query, None | Some("beta=true"));
+    if !expected && (shared.rules.hold(Rule::Paths) || !path.starts_with('/')) {
+        let line = format!("{} {} is not for agents", parts.method, one_line(path, 100));
+        return Err(refuse(gate, StatusCode::NOT_FOUND, "not_found_error", line));
+    }
+    if gate.account.exhausted.is_cancelled() {
+        return Err(no_money(gate, true));
+    }
+    let (body, _room) = read_body(shared, gate, &parts.headers, body).await?;
+    let (mut charge, mut model) = (None, String::new());
+    if let Some(asks) = asks {
+        let asked = shared.rules.read(&body, &betas(&parts.headers)).map_err(|refusal| {
+            refuse(gate, StatusCode::BAD_REQUEST, "invalid_request_error", refusal.to_string())
+        })?;
+        model.clone_from(&asked.model);
+        if asks == Asks::Message {
+            let call = Call {
+                price: shared.prices.price(&asked.model),
+                model: asked.model,
+                body_bytes: body.len() as u64,
+                max_tokens: asked.max_tokens,
+                streams: asked.streams,
+            };
+            charge = Some(gate.account.admit(&call).ok_or_else(|| no_money(gate, call.streams))?);
+        }
+    }
+    let sent =
+        shared.upstream.send(parts.method, path_and_query, &parts.headers, body, &gate.credential);
+    let response = tokio::select! {
+        biased;
+        response = sent => response.map_err(|error| {
+            if let Some(charge) = charge.take() {
+                charge.waive();
+            }
+            trouble(gate, &model, StatusCode::BAD_GATEWAY, error.kind(), error.to_string())
+        })?,
+        () = shared.clock.sleep(shared.silence) => {
+            let line = format!("the model's API did not answer in {} s", shared.silence.as_secs());
+            return Err(trouble(gate, &model, StatusCode::GATEWAY_TIMEOUT, ErrorKind::TimedOut, line));
+        }
+    };
+    if !response.status().is_success() {
+        if let Some(charge) = charge.take() {
+            charge.waive();
+        }
+        return Ok(hand_back_error(shared, gate, &model, response).await);
+    }
+    if response.headers().contains_key(header::CONTENT_ENCODING) {
+        let line = "the model's API packed its answer, which nobody asked for".to_owned();
+        return Err(trouble(gate, &model, StatusCode::BAD_GATEWAY, ErrorKind::Unexpected, line));
+    }
+    if asks == Some(Asks::Message) {
+        gate.account.clear_trouble(&model);
+    }
+    let hold = Hold { _place: place, _connection: connection };
+    hand_back(shared, gate, &model, response, charge, hold).await
+}
+
+/// The whole body, and the room that it takes. Its length must be said before it comes.
+async fn read_body<'a>(
+    shared: &'a Shared,
+    gate: &'a Gate,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Bytes, [SemaphorePermit<'a>; 2]), Refused> {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        let line = "a request says its length first".to_owned();
+        return Err(refuse(gate, StatusCode::LENGTH_REQUIRED, "invalid_request_error", line));
+    }
+    // RFC 9112, 6.3: without either header there is no body. hyper refuses a length that is no
+    // number.
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
+    if length > MAX_BODY {
+        let line = format!("a request has {} MiB at most", MAX_BODY >> 20);
+        return Err(refuse(gate, StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", line));
+    }
+    // Never closed; the length fits, having been compared.
+    let bytes = u32::try_from(length).unwrap_or(u32::MAX);
+    let cut_off = || {
+        let line = "the request ended before its end";
+        refusal(StatusCode::BAD_REQUEST, "invalid_request_error", line)
+    };
+    let own = gate.room.acquire_many(bytes).await.map_err(|_| cut_off())?;
+    let room = shared.room.acquire_many(bytes).await.map_err(|_| cut_off())?;
+    let read = tokio::select! {
+        biased;
+        read = to_bytes(body, MAX_BODY) => read,
+        () = shared.clock.sleep(BODY_WITHIN) => return Err(cut_off()),
+    };
+    Ok((read.map_err(|_| cut_off())?, [own, room]))
+}
+
+async fn hand_back(
+    shared: &Shared,
+    gate: &Arc<Gate>,
+    model: &str,
+    response: reqwest::Response,
+    charge: Option<Charge>,
+    hold: Hold,
+) -> Result<Response, Refused> {
+    let (status, headers) = (response.status(), returned(response.headers(), &gate.credential));
+    let streams = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    let body = match charge {
+        Some(charge) if streams => {
+            let idle = IdleLimit { clock: Arc::clone(&shared.clock), limit: shared.silence };
+            relay(response, charge, gate, idle, hold)
+        }
+        charge => {
+            let body = whole(shared, response, MAX_BODY).await.map_err(|line| {
+                trouble(
+                    gate,
+                    model,
+                    StatusCode::BAD_GATEWAY,
+                    ErrorKind::Unavailable,
+                    line.to_owned(),
+                )
+            })?;
+            if let Some(mut charge) = charge
+                && let Ok(Message { usage }) = serde_json::from_slice(&body)
+            {
+                // The API has counted all of it: what was guessed to be in a cache is no more.
+                charge.counted(usage.over(Tokens { cache_read: 0, ..charge.tokens() }));
+                charge.may_continue();
+            }
+            if gate.credential.is_in(&body) {
+                let line = "the answer of the model's API holds our credential".to_owned();
+                return Err(trouble(
+                    gate,
+                    model,
+                    StatusCode::BAD_GATEWAY,
+                    ErrorKind::Unexpected,
+                    line,
+                ));
+            }
+            Body::from(body)
+        }
+    };
+    Ok((status, headers, body).into_response())
+}
+
+/// An answer that came as one piece.
+#[derive(Deserialize)]
+struct Message {
+    usage: Usage,
+}
+
+/// The rest of an answer, with a bound.
+async fn whole(
+    shared: &Shared,
+    mut response: reqwest::Response,
+    max: usize,
+) -> Result<Bytes, &'static str> {
+    let mut body = bytes::BytesMut::new();
+    loop {
+        let chunk = tokio::select! {
+            biased;
+            chunk = response.chunk() => chunk.map_err(|_| "the model's API broke off its answer")?,
+            () = shared.clock.sleep(shared.silence) => return Err("the model's API fell silent"),
+        };
+        match chunk {
+            None => return Ok(body.freeze()),
+            Some(chunk) if body.len() + chunk.len() > max => {
+                return Err("the answer of the model's API is too large");
+            }
+            Some(chunk) => body.extend_from_slice(&chunk),
+        }
+    }
+}
+
+/// A refusal of the API: its words go on, unless they hold the credential; where it leads to, does
+/// not.
+async fn hand_back_error(
+    shared: &Shared,
+    gate: &Gate,
+    model: &str,
+    response: reqwest::Response,
+) -> Response {
+    let status = response.status();
+    let (kind, line) = meaning(status);
+    if status.is_redirection() {
+        return trouble(gate, model, StatusCode::BAD_GATEWAY, kind, line);
+    }
+    let headers = returned(response.headers(), &gate.credential);
+    gate.account.set_trouble(model, Trouble { kind, text: line.clone() });
+    let words = whole(shared, response, MAX_ERROR).await.unwrap_or_default();
+    if words.is_empty() || gate.credential.is_in(&words) {
+        return refusal(status, "api_error", &line);
+    }
+    (status, headers, words).into_response()
+}
+
+fn no_money(gate: &Gate, streams: bool) -> Refused {
+    let line = if gate.account.exhausted.is_cancelled() || streams {
+        "the money of this run is used up"
+    } else {
+        "the money of this run may not be enough for that: ask for less, or for a stream"
+    };
+    refuse(gate, StatusCode::FORBIDDEN, "billing_error", line.to_owned())
+}
+
+/// A refusal of ours that whoever watches the run should know of.
+fn refuse(gate: &Gate, status: StatusCode, kind: &str, line: String) -> Refused {
+    gate.account.notice(ModelNotice::Refused(line.clone()));
+    refusal(status, kind, &line)
+}
+
+/// The API could not be asked.
+fn trouble(gate: &Gate, model: &str, status: StatusCode, kind: ErrorKind, text: String) -> Refused {
+    let refused = refusal(status, "api_error", &text);
+    gate.account.set_trouble(model, Trouble { kind, text });
+    refused
+}
+
+fn refusal(status: StatusCode, kind: &str, message: &str) -> Response {
+    let body = json!({ "type": "error", "error": { "type": kind, "message": message } });
+    (status, axum::Json(body)).into_response()
+}

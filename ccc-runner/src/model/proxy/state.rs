@@ -1,0 +1,54 @@
+//! The state of a model proxy.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ccc_core::Clock;
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+
+use crate::lock::lock;
+use crate::model::price::PriceTable;
+use crate::model::proxy::account::Account;
+use crate::model::proxy::credential::ModelCredential;
+use crate::model::proxy::rules::Rules;
+use crate::model::proxy::upstream::Upstream;
+
+/// The largest body of a request, in bytes: the limit of the Messages API.
+pub(crate) const MAX_BODY: usize = 32 << 20;
+
+/// The state of a proxy, shared by its routes.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) upstream: Upstream,
+    pub(crate) rules: Rules,
+    pub(crate) prices: PriceTable,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) silence: Duration,
+    /// By digest, so that a comparison shows nothing of a secret by the time it takes.
+    pub(crate) gates: Mutex<HashMap<[u8; 32], Arc<Gate>>>,
+    /// One permit for each byte of a body that is being held.
+    pub(crate) room: Arc<Semaphore>,
+}
+
+/// The access of one run, as the routes see it.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    pub(crate) credential: ModelCredential,
+    pub(crate) account: Arc<Account>,
+    pub(crate) places: Arc<Semaphore>,
+    /// One permit for each byte of a body of this run that is being held.
+    pub(crate) room: Semaphore,
+}
+
+impl Shared {
+    /// Returns the gate of the run that has this secret.
+    pub(crate) fn gate(&self, secret: &[u8]) -> Option<Arc<Gate>> {
+        lock(&self.gates).get(&digest(secret)).cloned()
+    }
+}
+
+pub(crate) fn digest(secret: &[u8]) -> [u8; 32] {
+    Sha256::digest(secret).into()
+}

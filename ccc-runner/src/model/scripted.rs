@@ -1,0 +1,228 @@
+//! A model that follows a scenario.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use ccc_core::{Clock, Error, ErrorKind, Result, Secret, SystemClock};
+use serde_json::{Value, json};
+
+mod scenario;
+
+use scenario::{Scenario, Turn};
+
+use crate::lock::lock;
+use crate::model::http_server::{self, Server};
+
+/// The largest body of a request, bytes.
+const MAX_BODY: usize = 32 << 20;
+/// Headers that carry a credential.
+const SECRET: &[&str] = &["authorization", "x-api-key"];
+/// How many requests are remembered.
+const MAX_SEEN: usize = 1_000;
+
+/// A model that does what a file says: it drives a real agent, its tools and its edits, without an
+/// account. Costs nothing, does the same every time: for demos and tests.
+///
+/// A server on loopback that speaks the Messages API. Which turn of the file answers is the number
+/// of answers that the conversation has already; a request that offers no tools (a title, a
+/// summary) is answered with a word and counts for nothing. After the last turn, the model says
+/// that it is done.
+///
+/// ```toml
+/// [[turn]]
+/// think = "The factor is upside down."
+/// say = "I look at the code first."
+/// use = [{ tool = "Read", input = { file_path = "temperature.py" } }]
+///
+/// [[turn]]
+/// fail = { status = 529, times = 2 }   # twice overloaded, then as below
+/// wait = 0.5                           # seconds before it answers
+/// say = "Done."
+/// tokens = { input = 1200, output = 80 }
+///
+/// [[turn]]
+/// end = "cut"                          # breaks off in the middle, once; "stall" goes on for ever
+/// say = "I was going to say"
+///
+/// [[model."claude-haiku-*".turn]]      # models of that name have turns of their own
+/// say = "No."
+/// ```
+#[derive(Debug)]
+pub struct ScriptedModel {
+    inner: Arc<Inner>,
+    url: String,
+    _server: Server,
+}
+
+#[derive(Debug)]
+struct Inner {
+    scenario: Scenario,
+    key: Secret,
+    state: Mutex<Memory>,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    seen: Vec<SeenRequest>,
+    /// How often a turn was asked for, by conversation.
+    asked: HashMap<(String, usize), u32>,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SeenRequest {
+    /// Path and query.
+    pub path: String,
+    /// All headers: among them, the credential.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl ScriptedModel {
+    /// Reads the file and starts the server, on a free port of 127.0.0.1. It ends with the value.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when the file cannot be read; those of [`start`](Self::start).
+    pub async fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map_err(|e| {
+            Error::new(ErrorKind::NotFound, format!("cannot read the scenario {}", path.display()))
+                .with_source(e)
+        })?;
+        Self::start(&text).await
+    }
+
+    /// Starts the server with a scenario in TOML.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`], with the line; [`ErrorKind::Unavailable`] when no port can be
+    /// had.
+    pub async fn start(scenario: &str) -> Result<Self> {
+        let scenario = Scenario::parse(scenario)?;
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "the system gives no random bytes").with_source(e)
+        })?;
+        let key = Secret::from(format!("scripted-{}", hex::encode(random)));
+        let inner = Arc::new(Inner { scenario, key, state: Mutex::default() });
+        let app = Router::new().fallback(answer).with_state(Arc::clone(&inner));
+        let server = http_server::on_loopback(app).await?;
+        Ok(Self { inner, url: format!("http://{}", server.address), _server: server })
+    }
+
+    /// Where it listens, as a URL without a path.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The one key that it takes, as `x-api-key` or `Authorization: Bearer`.
+    #[must_use]
+    pub fn key(&self) -> &Secret {
+        &self.inner.key
+    }
+
+    /// The requests until now, the oldest first.
+    #[must_use]
+    pub fn seen(&self) -> Vec<SeenRequest> {
+        lock(&self.inner.state).seen.clone()
+    }
+}
+
+impl Inner {
+    fn knows(&self, headers: &HeaderMap) -> bool {
+        let bearer = [b"Bearer ", self.key.expose()].concat();
+        let is = |name: &str, value: &[u8]| {
+            headers.get(name).is_some_and(|shown| shown.as_bytes() == value)
+        };
+        is("x-api-key", self.key.expose()) || is("authorization", &bearer)
+    }
+
+    /// How often this turn was asked for in this conversation, before now.
+    fn asked_before(&self, conversation: String, at: usize) -> u32 {
+        let mut memory = lock(&self.state);
+        let asked = memory.asked.entry((conversation, at)).or_default();
+        *asked += 1;
+        *asked - 1
+    }
+}
+
+async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query().map_or("/", |all| all.as_str()).to_owned();
+    let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        return refusal(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large");
+    };
+    let mut headers = parts.headers.clone();
+    // `Debug` shows no header that is marked.
+    for (_, value) in headers.iter_mut().filter(|(name, _)| SECRET.contains(&name.as_str())) {
+        value.set_sensitive(true);
+    }
+    let seen = SeenRequest { path, headers, body: body.clone() };
+    {
+        let mut memory = lock(&inner.state);
+        if memory.seen.len() < MAX_SEEN {
+            memory.seen.push(seen);
+        }
+    }
+    if matches!(parts.method, Method::HEAD | Method::GET) && parts.uri.path() == "/" {
+        return StatusCode::OK.into_response();
+    }
+    if !inner.knows(&parts.headers) {
+        return refusal(StatusCode::UNAUTHORIZED, "authentication_error");
+    }
+    let Ok(request_body) = serde_json::from_slice::<Value>(&body) else {
+        return refusal(StatusCode::BAD_REQUEST, "invalid_request_error");
+    };
+    match parts.uri.path() {
+        "/v1/messages" => message(&inner, &parts.headers, &request_body).await,
+        "/v1/messages/count_tokens" => {
+            axum::Json(json!({ "input_tokens": body.len() / 4 })).into_response()
+        }
+        _ => refusal(StatusCode::NOT_FOUND, "not_found_error"),
+    }
+}
+
+async fn message(inner: &Inner, headers: &HeaderMap, request_body: &Value) -> Response {
+    let model = request_body["model"].as_str().unwrap_or_default();
+    let has_tools = request_body["tools"].as_array().is_some_and(|tools| !tools.is_empty());
+    let messages = request_body["messages"].as_array().into_iter().flatten();
+    let at = messages.filter(|message| message["role"] == "assistant").count();
+    let done = Turn::done();
+    let turn = if has_tools { inner.scenario.turns(model).get(at).unwrap_or(&done) } else { &done };
+    let conversation = headers.get("x-claude-code-session-id");
+    let conversation = conversation.map_or("", |id| id.to_str().unwrap_or("")).to_owned();
+    let asked = inner.asked_before(conversation, at);
+    if let Some(status) = turn.fails(asked) {
+        let kind = match status.as_u16() {
+            429 => "rate_limit_error",
+            529 => "overloaded_error",
+            _ => "api_error",
+        };
+        return refusal(status, kind);
+    }
+    if let Some(wait) = turn.wait() {
+        SystemClock.sleep(wait).await;
+    }
+    if request_body["stream"].as_bool().unwrap_or(false) {
+        let kind = [(header::CONTENT_TYPE, "text/event-stream")];
+        (kind, Body::from_stream(turn.events(model, at, asked))).into_response()
+    } else {
+        axum::Json(turn.message(model, at)).into_response()
+    }
+}
+
+fn refusal(status: StatusCode, kind: &str) -> Response {
+    let message = "the scripted model says so";
+    let body = json!({ "type": "error", "error": { "type": kind, "message": message } });
+    (status, axum::Json(body)).into_response()
+}

@@ -1,0 +1,225 @@
+//! The scenario of a scripted model, and its form in the Messages API.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+use ccc_core::{Clock, Error, ErrorKind, Result, SystemClock};
+use futures_util::stream::{self, Stream, StreamExt as _};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::model::pattern::ModelPattern;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Scenario {
+    #[serde(default)]
+    turn: Vec<Turn>,
+    #[serde(default)]
+    model: BTreeMap<String, Turns>,
+}
+
+/// The turns of one model.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Turns {
+    turn: Vec<Turn>,
+}
+
+/// One answer.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Turn {
+    think: Option<String>,
+    say: Option<String>,
+    r#use: Vec<Use>,
+    fail: Option<Fail>,
+    wait: Option<f64>,
+    end: End,
+    tokens: Tokens,
+}
+
+/// The use of a tool.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Use {
+    tool: String,
+    #[serde(default)]
+    input: toml::Table,
+}
+
+/// What comes before the answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fail {
+    status: u16,
+    #[serde(default = "once")]
+    times: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum End {
+    #[default]
+    Whole,
+    /// The connection breaks in the middle.
+    Cut,
+    /// Nothing comes any more.
+    Stall,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Tokens {
+    input: u64,
+    output: u64,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self { input: 1_000, output: 100 }
+    }
+}
+
+impl Scenario {
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        let invalid = |line: String| Error::new(ErrorKind::InvalidInput, line);
+        let scenario: Self = toml::from_str(text).map_err(|e| {
+            let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
+            invalid(format!("the scenario has a mistake in line {line}: {}", e.message()))
+        })?;
+        let others = scenario.model.values().flat_map(|model| &model.turn);
+        for turn in scenario.turn.iter().chain(others) {
+            if let Some(seconds) = turn.wait.filter(|s| Duration::try_from_secs_f64(*s).is_err()) {
+                return Err(invalid(format!("the scenario waits {seconds} seconds: no clock can")));
+            }
+            if let Some(status) = turn.fail.as_ref().map(|fail| fail.status)
+                && !(400..=599).contains(&status)
+            {
+                return Err(invalid(format!(
+                    "the scenario fails with {status}, which is no failure"
+                )));
+            }
+        }
+        Ok(scenario)
+    }
+
+    /// The turns of that model.
+    pub(super) fn turns(&self, model: &str) -> &[Turn] {
+        let other = self.model.iter().find(|(name, _)| ModelPattern::new(*name).matches(model));
+        other.map_or(&self.turn, |(_, model)| &model.turn)
+    }
+}
+
+impl Turn {
+    /// What is said when nothing is left to say.
+    pub(super) fn done() -> Self {
+        Self { say: Some("Done.".to_owned()), ..Self::default() }
+    }
+
+    pub(super) fn wait(&self) -> Option<Duration> {
+        Duration::try_from_secs_f64(self.wait?).ok()
+    }
+
+    /// With which status this turn fails, having been asked for so often before.
+    pub(super) fn fails(&self, asked: u32) -> Option<StatusCode> {
+        let fail = self.fail.as_ref().filter(|fail| asked < fail.times)?;
+        StatusCode::from_u16(fail.status).ok()
+    }
+
+    fn stop_reason(&self) -> &'static str {
+        if self.r#use.is_empty() { "end_turn" } else { "tool_use" }
+    }
+
+    /// The answer's content, each piece whole.
+    fn content(&self, at: usize) -> Vec<Value> {
+        let think = self.think.iter().map(
+            |text| json!({ "type": "thinking", "thinking": text, "signature": "c2NyaXB0ZWQ=" }),
+        );
+        let say = self.say.iter().map(|text| json!({ "type": "text", "text": text }));
+        let uses = self.r#use.iter().enumerate().map(|(nth, each)| {
+            let id = format!("toolu_scripted_{at}_{nth}");
+            json!({ "type": "tool_use", "id": id, "name": each.tool, "input": each.input })
+        });
+        think.chain(say).chain(uses).collect()
+    }
+
+    /// The answer as one piece.
+    pub(super) fn message(&self, model: &str, at: usize) -> Value {
+        let Tokens { input, output } = self.tokens;
+        json!({
+            "id": format!("msg_scripted_{at}"), "type": "message", "role": "assistant",
+            "model": model, "content": self.content(at), "stop_reason": self.stop_reason(),
+            "stop_sequence": null, "usage": { "input_tokens": input, "output_tokens": output },
+        })
+    }
+
+    /// The answer as server-sent events.
+    pub(super) fn events(
+        &self,
+        model: &str,
+        at: usize,
+        asked: u32,
+    ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + use<> {
+        let Tokens { input, output } = self.tokens;
+        let mut start = self.message(model, at);
+        (start["content"], start["stop_reason"]) = (json!([]), Value::Null);
+        start["usage"] = json!({ "input_tokens": input, "output_tokens": 1 });
+        let mut all = vec![json!({ "type": "message_start", "message": start })];
+        for (index, piece) in self.content(at).into_iter().enumerate() {
+            all.extend(pieces(index, piece));
+        }
+        let half = all.len().div_ceil(2);
+        let delta = json!({ "stop_reason": self.stop_reason(), "stop_sequence": null });
+        let usage = json!({ "output_tokens": output });
+        all.push(json!({ "type": "message_delta", "delta": delta, "usage": usage }));
+        all.push(json!({ "type": "message_stop" }));
+        let failed = self.fail.as_ref().map_or(0, |fail| fail.times);
+        let end = if asked == failed { self.end } else { End::Whole };
+        if end != End::Whole {
+            all.truncate(half);
+        }
+        let sent = all.into_iter().map(|event| {
+            let name = event["type"].as_str().unwrap_or_default();
+            Ok(Bytes::from(format!("event: {name}\ndata: {event}\n\n")))
+        });
+        let rest = stream::once(async move {
+            match end {
+                End::Whole => None,
+                End::Cut => {
+                    // What was said so far has to be on its way: else nothing of the answer
+                    // arrives.
+                    SystemClock.sleep(Duration::from_millis(50)).await;
+                    Some(Err(std::io::Error::other("cut, as the scenario says")))
+                }
+                End::Stall => std::future::pending().await,
+            }
+        });
+        stream::iter(sent).chain(rest.filter_map(std::future::ready))
+    }
+}
+
+/// A piece of content as it is streamed: an empty frame, what fills it, its end.
+fn pieces(index: usize, mut piece: Value) -> [Value; 3] {
+    let kind = piece["type"].as_str().unwrap_or_default().to_owned();
+    let mut take = |field: &str, empty: Value| std::mem::replace(&mut piece[field], empty);
+    let delta = match kind.as_str() {
+        "tool_use" => {
+            let input = take("input", json!({})).to_string();
+            json!({ "type": "input_json_delta", "partial_json": input })
+        }
+        "thinking" => json!({ "type": "thinking_delta", "thinking": take("thinking", json!("")) }),
+        _ => json!({ "type": "text_delta", "text": take("text", json!("")) }),
+    };
+    [
+        json!({ "type": "content_block_start", "index": index, "content_block": piece }),
+        json!({ "type": "content_block_delta", "index": index, "delta": delta }),
+        json!({ "type": "content_block_stop", "index": index }),
+    ]
+}

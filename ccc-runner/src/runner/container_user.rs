@@ -1,0 +1,93 @@
+//! The user of the agent's programs, where the service may choose one.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use ccc_core::{Error, ErrorKind, Result};
+use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, openat};
+
+/// The UID of the agent's user in the images of this project. A user of the host is unlikely to
+/// have it.
+pub(crate) const AGENT_UID: u32 = 10_001;
+
+/// A user of the agent's programs, as numbers. Never root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ContainerUser {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// Makes the user the owner of a whole tree. Follows no symlink out of it, also when the tree
+/// changes meanwhile.
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] when an entry cannot be changed, or has a hard link elsewhere.
+pub(crate) async fn chown_tree(tree: PathBuf, user: ContainerUser) -> Result<()> {
+    let changed = tokio::task::spawn_blocking(move || chown_tree_blocking(&tree, user)).await;
+    changed.map_err(io::Error::other).flatten().map_err(|e| {
+        Error::new(ErrorKind::Unavailable, "cannot give the workspace to the agent's user")
+            .with_source(e)
+    })
+}
+
+fn chown_tree_blocking(tree: &Path, user: ContainerUser) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    let chown = |place: &OwnedFd| chownat(place, c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH);
+    let place = OFlags::PATH | OFlags::CLOEXEC;
+    chown(&openat(CWD, tree, place, Mode::empty())?)?;
+    let all = ccc_keeper::walk_tree(tree, |directory, name, _| {
+        // By a descriptor: what is looked at is what is given.
+        let place = openat(directory, name, place | OFlags::NOFOLLOW, Mode::empty())?;
+        let found = fstat(&place)?;
+        let theirs = found.st_uid == uid.as_raw() && found.st_gid == gid.as_raw();
+        let is_directory = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
+        if !theirs && !is_directory && found.st_nlink > 1 {
+            // Its other name may be anywhere, and not ours to give away.
+            return Err(io::Error::other("a file has a second name"));
+        }
+        if !theirs {
+            chown(&place)?;
+        }
+        Ok(ControlFlow::<()>::Continue(()))
+    });
+    all.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use super::*;
+
+    const USER: ContainerUser = ContainerUser { uid: AGENT_UID, gid: AGENT_UID };
+
+    #[test]
+    fn a_tree_is_given_and_nothing_that_it_leads_to() {
+        // spec: X4d
+        let root = rustix::process::geteuid().is_root();
+        if !ccc_core::testing::has_part("root", root, "run this as root") {
+            return;
+        }
+        let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::create_dir_all(inside.path().join("a/b")).unwrap();
+        fs::write(inside.path().join("a/b/file"), "").unwrap();
+        fs::write(outside.path().join("file"), "").unwrap();
+        symlink(outside.path(), inside.path().join("a/link")).unwrap();
+        chown_tree_blocking(inside.path(), USER).unwrap();
+        for path in ["", "a", "a/b", "a/b/file", "a/link"] {
+            let given = fs::symlink_metadata(inside.path().join(path)).unwrap();
+            assert_eq!((given.uid(), given.gid()), (AGENT_UID, AGENT_UID), "{path}");
+        }
+        for path in ["", "file"] {
+            assert_eq!(fs::metadata(outside.path().join(path)).unwrap().uid(), 0, "{path}");
+        }
+        fs::hard_link(outside.path().join("file"), inside.path().join("a/second")).unwrap();
+        chown_tree_blocking(inside.path(), USER).unwrap_err();
+        assert_eq!(fs::metadata(outside.path().join("file")).unwrap().uid(), 0);
+    }
+}

@@ -1,0 +1,151 @@
+//! The connection to the engine, and the check of its capabilities.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::models::SystemInfo;
+use ccc_core::{Error, ErrorKind, Remedy, Result};
+use tokio::sync::OnceCell;
+
+use crate::runner::docker::engine::Engine;
+use crate::runner::docker::fault::Attempt;
+use crate::runner::docker::settings::{Settings, Workspaces};
+
+/// The oldest API that has all that we ask for: that of Docker 20.10.
+const MIN_API: (usize, usize) = (1, 41);
+/// How long a question may take.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long making, starting or removing a container may take.
+const WORKS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Connects to the engine, and reads its capabilities.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] when the connection is not encrypted; [`ErrorKind::Unsupported`] when the
+/// engine's API is too old; those of the engine.
+pub(crate) async fn connect(settings: &Settings) -> Result<Engine> {
+    let host = settings.host.clone();
+    let shown = host
+        .clone()
+        .or_else(|| std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()))
+        .unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
+    if !settings.unencrypted && is_unencrypted(&shown) {
+        let line = format!(
+            "the connection to the engine at {shown} is not encrypted, and gives root on its machine to anyone on the \
+             network path: use https://… with DOCKER_CERT_PATH, or the local end of a tunnel, or permit an \
+             unencrypted connection"
+        );
+        let refused = Error::new(ErrorKind::Refused, line);
+        return Err(refused.with_remedy(Remedy::PermitUnencryptedEngine));
+    }
+    let connected = Docker::connect_with_host(&shown);
+    let silent = format!(
+        "no container engine answers at {shown}: is it running, and may this user talk to it?"
+    );
+    let docker = connected.attempt(&silent)?.with_timeout(ANSWERS_WITHIN);
+    let docker = docker.negotiate_version().await.attempt(&silent)?;
+    let version = docker.client_version();
+    if (version.major_version, version.minor_version) < MIN_API {
+        let line = format!(
+            "the engine at {shown} speaks version {}.{} of the API: {}.{} or newer is needed (Docker 20.10)",
+            version.major_version, version.minor_version, MIN_API.0, MIN_API.1
+        );
+        return Err(Error::new(ErrorKind::Unsupported, line));
+    }
+    let info = docker.info().await.attempt("the engine does not say what it is")?;
+    let docker = docker.with_timeout(WORKS_WITHIN);
+    let cpus = u32::try_from(info.ncpu.unwrap_or(1)).unwrap_or(1).max(1);
+    let is_remote = !shown.starts_with("unix://");
+    let workspaces = match settings.workspaces {
+        Workspaces::Auto if is_remote || maps_users(&info) => Workspaces::Copied,
+        said => said,
+    };
+    let unfit = unfit(settings, &info);
+    let swaps = info.swap_limit == Some(false);
+    Ok(Engine {
+        docker,
+        is_remote,
+        swaps,
+        unfit,
+        workspaces,
+        mounts: OnceCell::new(),
+        milli_cpus: cpus * 1_000,
+    })
+}
+
+fn has(info: &SystemInfo, option: &str) -> bool {
+    let options = info.security_options.as_deref().unwrap_or_default();
+    options.iter().any(|found| found.split(',').any(|part| part == option))
+}
+
+/// Returns whether the engine maps users: then a user in a container is another one outside.
+fn maps_users(info: &SystemInfo) -> bool {
+    has(info, "name=rootless") || has(info, "name=userns")
+}
+
+/// Returns why the engine cannot isolate containers, if it cannot.
+fn unfit(settings: &Settings, info: &SystemInfo) -> Option<String> {
+    if info.os_type.as_deref().is_some_and(|os| os != "linux") {
+        return Some("the engine runs no Linux containers".to_owned());
+    }
+    if let Some(runtime) = &settings.runtime
+        && !info.runtimes.as_ref().is_some_and(|known| known.contains_key(runtime))
+    {
+        return Some(format!("the engine has no runtime `{runtime}`: configure it there"));
+    }
+    if settings.alteration.is_some() {
+        return None;
+    }
+    if !has(info, "name=seccomp") || has(info, "profile=unconfined") {
+        let line = "the engine has no system call filter (seccomp), which the isolation depends on";
+        return Some(line.to_owned());
+    }
+    let ceilings = [
+        (info.memory_limit, "memory"),
+        (info.pids_limit, "processes"),
+        (info.cpu_cfs_quota, "processors"),
+    ];
+    let missing = ceilings.iter().find(|(there, _)| *there == Some(false));
+    missing.map(|(_, what)| format!("the engine cannot limit {what}"))
+}
+
+/// Returns whether the connection is unencrypted and may leave this machine.
+fn is_unencrypted(host: &str) -> bool {
+    let plain = host.strip_prefix("http://").or_else(|| host.strip_prefix("tcp://"));
+    // With this, as with the `docker` program, `tcp` is encrypted.
+    let plain = plain
+        .filter(|_| host.starts_with("http://") || std::env::var_os("DOCKER_TLS_VERIFY").is_none());
+    let Some(authority) = plain.and_then(|rest| rest.split('/').next()) else { return false };
+    let name = authority.rsplit_once(':').map_or(authority, |(name, _)| name);
+    let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
+    !address.map_or(name == "localhost", |address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_unencrypted;
+
+    #[test]
+    fn only_what_stays_on_the_machine_may_be_plain() {
+        // spec: X1
+        let cases = [
+            ("unix:///var/run/docker.sock", false),
+            ("https://engine.example.org:2376", false),
+            ("tcp://127.0.0.1:2375", false),
+            ("tcp://127.8.0.1:2375", false),
+            ("tcp://[::1]:2375", false),
+            ("http://localhost:2375/", false),
+            ("tcp://engine.example.org:2375", true),
+            ("tcp://engine.example.org", true),
+            ("tcp://192.0.2.7:2375", true),
+            ("tcp://[2001:db8::7]:2375", true),
+            ("tcp://127.0.0.1.example.org:2375", true),
+            ("tcp://localhost@engine.example.org:2375", true),
+            ("http://0.0.0.0:2375", true),
+        ];
+        for (host, open) in cases {
+            assert_eq!(is_unencrypted(host), open, "{host}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Diagnostics of the engine, before a run depends on it.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use bollard::models::SystemVersion;
+use ccc_core::container::{Command, ContainerSpec};
+use ccc_core::text::one_line;
+use ccc_core::{ContainerExt, ContainerRunner, Error, ErrorKind, Result, RunId};
+use tokio::net::TcpListener;
+
+use crate::runner::docker::engine::Engine;
+use crate::runner::docker::fault::Attempt;
+use crate::runner::docker::layout::KEEPER;
+use crate::runner::docker::mounts::mounts;
+use crate::runner::docker::runner::DockerRunner;
+
+/// The severity of a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// Nothing is wrong.
+    Good,
+    /// Runs work, but the operator should know.
+    Warning,
+    /// No run can work, or none is isolated.
+    Bad,
+}
+
+impl DockerRunner {
+    /// Checks the engine, the image, and a container of that image whose programs try to reach this
+    /// machine. Returns one line for each, with a solution where something is wrong.
+    pub async fn diagnose(&self) -> Vec<(Finding, String)> {
+        let mut findings = Vec::new();
+        if let Err(error) = self.check_all(&mut findings).await {
+            findings.push((Finding::Bad, error.to_string()));
+        }
+        findings
+    }
+
+    async fn check_all(&self, findings: &mut Vec<(Finding, String)>) -> Result<()> {
+        let (shared, mut say) = (&self.shared, |finding, line| findings.push((finding, line)));
+        if let Some(alteration) = &shared.settings.alteration {
+            say(Finding::Warning, format!("containers are altered: {}", alteration.why));
+        }
+        let engine = shared.engine().await?;
+        let version = engine.docker.version().await.attempt("the engine does not answer")?;
+        say(Finding::Good, describe(&version));
+        engine.check_fit()?;
+        if shared.settings.runtime.is_none() {
+            runtime(&version).into_iter().for_each(|line| say(Finding::Warning, line));
+        }
+        let image = &shared.settings.image;
+        let found = engine.image(image).await?;
+        say(Finding::Good, format!("image {image} is {}", one_line(&found.id, 80)));
+        if engine.swaps {
+            let line =
+                "the engine cannot exclude containers from the machine's swap: turn swap off there";
+            say(Finding::Warning, line.to_owned());
+        }
+        let way = match mounts(engine, &shared.probe(), &found).await? {
+            true => "workspaces are mounted: the engine sees our files",
+            false => "workspaces are copied: the engine does not see our files, or not as our user",
+        };
+        say(Finding::Good, way.to_owned());
+
+        let run = RunId::new(shared.clock.now())?;
+        let checked = self.check_container(run, engine).await;
+        let gone = self.destroy(run).await;
+        let (claude, reached) = checked?;
+        gone?;
+        match claude {
+            Some(version) => say(Finding::Good, format!("Claude Code in it: {version}")),
+            None => say(Finding::Warning, format!("there is no Claude Code in {image}")),
+        }
+        match &reached[..] {
+            [] if engine.is_remote => {
+                let line = "the engine is elsewhere: whether a container reaches that machine was not looked at";
+                say(Finding::Warning, line.to_owned());
+            }
+            [] => say(Finding::Good, "a container reaches nothing of this machine".to_owned()),
+            places => {
+                let line = format!("A CONTAINER REACHES THIS MACHINE, at {}", places.join(", "));
+                say(Finding::Bad, line);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the version of Claude Code in a container, and the addresses that the container can
+    /// reach.
+    async fn check_container(
+        &self,
+        run: RunId,
+        engine: &Engine,
+    ) -> Result<(Option<String>, Vec<String>)> {
+        let unusable =
+            |e| Error::new(ErrorKind::Unavailable, "cannot make a directory").with_source(e);
+        let workspace = tempfile::tempdir_in(&self.shared.settings.state_dir).map_err(unusable)?;
+        let container = self.spawn(run, &ContainerSpec::new(workspace.path())).await?;
+        let claude = match container.output(&Command::new(["claude", "--version"])).await {
+            Ok(output) if output.status.success() => {
+                Some(one_line(String::from_utf8_lossy(&output.stdout).trim(), 60))
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => None,
+        };
+        // A listener that answers at every address of this machine.
+        let canary = match TcpListener::bind(("::", 0)).await {
+            Ok(both) => both,
+            Err(_) => TcpListener::bind(("0.0.0.0", 0)).await.map_err(unusable)?,
+        };
+        let port = canary.local_addr().map_err(unusable)?.port();
+        // A listener that cannot be reached would prove nothing.
+        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.map_err(unusable)?;
+        let mut argv = vec![KEEPER.to_owned(), "reach".to_owned()];
+        let addresses = gateways(engine).await?.into_iter().chain(own_addresses());
+        argv.extend(addresses.map(|address| SocketAddr::new(address, port).to_string()));
+        let output = container.output(&Command::new(argv)).await?;
+        if !output.status.success() {
+            let line =
+                format!("the container's ccc-keeper does not look around: {}", output.status);
+            return Err(Error::new(ErrorKind::Unexpected, line));
+        }
+        let reached = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+        Ok((claude, reached))
+    }
+}
+
+/// Returns the gateways of the engine's networks, which are addresses of the engine's machine.
+async fn gateways(engine: &Engine) -> Result<Vec<IpAddr>> {
+    let networks = engine.docker.list_networks(None).await;
+    let networks = networks.attempt("the engine does not list its networks")?;
+    let configs = networks.into_iter().filter_map(|network| network.ipam?.config).flatten();
+    Ok(configs.filter_map(|config| config.gateway?.parse().ok()).collect())
+}
+
+/// Returns this machine's addresses, as the kernel lists them, without those of a link: they need
+/// an interface.
+fn own_addresses() -> Vec<IpAddr> {
+    let list = |file| std::fs::read_to_string(file).unwrap_or_default();
+    let (trie, six) = (list("/proc/net/fib_trie"), list("/proc/net/if_inet6"));
+    let lines: Vec<&str> = trie.lines().collect();
+    let local = lines.windows(2).filter(|pair| pair[1].contains("host LOCAL"));
+    let mut found: Vec<IpAddr> =
+        local.filter_map(|pair| pair[0].trim().strip_prefix("|-- ")?.parse().ok()).collect();
+    let six = six.lines().filter_map(|line| u128::from_str_radix(line.split(' ').next()?, 16).ok());
+    let six = six.map(Ipv6Addr::from_bits).filter(|address| !address.is_unicast_link_local());
+    found.extend(six.map(IpAddr::from));
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn describe(version: &SystemVersion) -> String {
+    let platform = version.platform.as_ref().map(|platform| platform.name.clone());
+    let name = platform.filter(|name| !name.is_empty()).unwrap_or_else(|| "engine".to_owned());
+    format!(
+        "{} {}, API {}",
+        one_line(&name, 60),
+        version.version.as_deref().unwrap_or("of no version"),
+        version.api_version.as_deref().unwrap_or("of no version")
+    )
+}
+
+/// Returns a warning about known vulnerabilities of the runtime.
+fn runtime(version: &SystemVersion) -> Option<String> {
+    let components: HashMap<_, _> = version
+        .components
+        .iter()
+        .flatten()
+        .map(|component| (component.name.as_str(), component.version.as_str()))
+        .collect();
+    let runc = *components.get("runc")?;
+    is_vulnerable(runc).then(|| {
+        format!(
+            "runc {} lets containers out, by its number (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881; before \
+             1.1.12 CVE-2024-21626 too): update to 1.2.8, 1.3.3 or newer, unless your distribution has patched \
+             it",
+            one_line(runc, 40)
+        )
+    })
+}
+
+/// Returns whether this version of runc has the known vulnerabilities:
+/// <https://github.com/opencontainers/runc/security/advisories>.
+fn is_vulnerable(version: &str) -> bool {
+    let core = version.split(['+', '~', '-']).next().unwrap_or_default();
+    let mut numbers = core.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let (major, minor, patch) =
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    match (major, minor) {
+        (1, 2) => patch < 8,
+        (1, 3) => patch < 3,
+        (1, 4) => ["1.4.0-rc.1", "1.4.0-rc.2"].contains(&version),
+        newer_or_older => newer_or_older < (1, 2),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_with_known_ways_out_is_known() {
+        for (version, expected) in [
+            ("1.1.5+ds1", true),
+            ("1.1.12", true),
+            ("1.2.7", true),
+            ("1.2.8", false),
+            ("1.3.2", true),
+            ("1.3.3", false),
+            ("1.4.0-rc.2", true),
+            ("1.4.0-rc.3", false),
+            ("1.4.0-rc.10", false),
+            ("1.4.0", false),
+            ("1.5.1", false),
+            ("2.0.0", false),
+            ("", true),
+        ] {
+            assert_eq!(is_vulnerable(version), expected, "{version}");
+        }
+    }
+}

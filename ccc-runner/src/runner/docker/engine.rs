@@ -1,0 +1,104 @@
+//! The engine, and the images on it.
+
+use std::time::Duration;
+
+use bollard::Docker;
+use ccc_core::{Clock, Error, ErrorKind, Remedy, Result};
+use futures_util::StreamExt;
+use tokio::sync::OnceCell;
+
+use crate::runner::docker::fault;
+use crate::runner::docker::settings::Workspaces;
+
+/// How long a request may take whose duration depends on the workspace or on the agent's programs.
+const LONG_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// How long a container whose connection was closed may take to end by itself.
+const ENDS_WITHIN: Duration = Duration::from_millis(200);
+
+/// An engine that answered, and is new enough.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) docker: Docker,
+    /// Whether the engine may be on another machine.
+    pub(crate) is_remote: bool,
+    /// Whether containers may use the machine's swap.
+    pub(crate) swaps: bool,
+    /// The reason why no container may start, if there is one.
+    pub(crate) unfit: Option<String>,
+    /// The way of workspaces into containers, as far as it is known before a probe.
+    pub(crate) workspaces: Workspaces,
+    /// Whether workspaces are mounted, once that is known.
+    pub(crate) mounts: OnceCell<bool>,
+    /// The number of the machine's processors, in thousandths.
+    pub(crate) milli_cpus: u32,
+}
+
+/// An image on the engine.
+#[derive(Debug)]
+pub(crate) struct Image {
+    /// The id. Containers are created by id, so that the image that was inspected is the one that
+    /// runs.
+    pub(crate) id: String,
+    /// The environment that the image defines for programs.
+    pub(crate) env: Vec<(String, String)>,
+}
+
+impl Engine {
+    /// Returns the engine with a timeout for long requests.
+    pub(crate) fn with_long_timeout(&self) -> Docker {
+        self.docker.clone().with_timeout(LONG_TIMEOUT)
+    }
+
+    /// Checks that containers may start. Their removal is always permitted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`], with the reason.
+    pub(crate) fn check_fit(&self) -> Result<()> {
+        match &self.unfit {
+            None => Ok(()),
+            Some(why) => Err(Error::new(ErrorKind::Unsupported, why.clone())),
+        }
+    }
+
+    /// Inspects an image. Never pulls one: the operator decides which images run.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when the engine lacks the image; [`ErrorKind::InvalidInput`] when it
+    /// declares volumes; those of the engine.
+    pub(crate) async fn image(&self, name: &str) -> Result<Image> {
+        let inspected = self.docker.inspect_image(name).await.map_err(|refusal| {
+            if fault::is_missing(&refusal) {
+                let line = format!(
+                    "there is no image `{name}` on the engine: build it there, or pull it to there"
+                );
+                return Error::new(ErrorKind::NotFound, line).with_remedy(Remedy::BuildImage);
+            }
+            fault::error(&format!("cannot inspect the image `{name}`"), refusal)
+        })?;
+        let config = inspected.config.unwrap_or_default();
+        if let Some(volumes) = config.volumes.filter(|volumes| !volumes.is_empty()) {
+            // A volume would be space on the engine's disk without a limit.
+            let line = format!(
+                "the image `{name}` declares volumes ({}), which no ceiling holds: build it without VOLUME",
+                ccc_core::text::one_line(&volumes.join(", "), 100)
+            );
+            return Err(Error::new(ErrorKind::InvalidInput, line));
+        }
+        let env = config.env.unwrap_or_default();
+        let env = env.iter().filter_map(|variable| variable.split_once('='));
+        Ok(Image {
+            id: inspected.id.unwrap_or_else(|| name.to_owned()),
+            env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        })
+    }
+
+    /// Waits for a container to end by itself, for as long as that is likely to be faster than to
+    /// kill it.
+    pub(crate) async fn wait_for_end(&self, name: &str, clock: &dyn Clock) {
+        let mut ended = self.docker.wait_container(name, None);
+        tokio::select! {
+            _ = ended.next() => {}
+            () = clock.sleep(ENDS_WITHIN) => {}
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The reason why a container ended.
+
+use std::io;
+use std::time::Duration;
+
+use ccc_core::container::Resources;
+use ccc_core::{Error, ErrorKind, Result, RunId};
+use ccc_keeper::LimitBreach;
+
+use crate::runner::docker::fault::{self, Attempt};
+use crate::runner::docker::layout::container_name;
+use crate::runner::docker::shared::Shared;
+use crate::runner::limit_breach;
+
+/// How long the engine may take to notice that a container has ended.
+const NOTICES_WITHIN: Duration = Duration::from_secs(10);
+
+/// The end of a container.
+struct Exit {
+    status: i64,
+    /// Whether the kernel killed the container because its memory was used up.
+    out_of_memory: bool,
+}
+
+/// Returns the error that explains why the stream of a program broke.
+pub(crate) async fn exit_error(
+    shared: &Shared,
+    run: RunId,
+    resources: &Resources,
+    broken: &io::Error,
+) -> Error {
+    let found = tokio::select! {
+        found = wait_for_exit(shared, run) => found,
+        () = shared.clock.sleep(NOTICES_WITHIN) => Ok(None),
+    };
+    match found {
+        Err(error) => error,
+        Ok(Some(Exit { out_of_memory: true, .. })) => {
+            let line = format!("the container used up its memory, {} MiB", resources.memory >> 20);
+            Error::new(ErrorKind::LimitExceeded, line)
+        }
+        Ok(Some(Exit { status, .. })) => match LimitBreach::from_status(status) {
+            Some(breach) => limit_breach::error(breach, resources),
+            None => Error::new(
+                ErrorKind::Unavailable,
+                format!(
+                    "the container ended, with exit status {status}, while a program ran in it"
+                ),
+            ),
+        },
+        Ok(None) => Error::new(
+            ErrorKind::Unavailable,
+            format!("lost the connection to the container: {broken}"),
+        ),
+    }
+}
+
+/// Waits until the container has ended, and returns how.
+async fn wait_for_exit(shared: &Shared, run: RunId) -> Result<Option<Exit>> {
+    let docker = &shared.engine().await?.docker;
+    loop {
+        let found = match docker.inspect_container(&container_name(run), None).await {
+            Err(refusal) if fault::is_missing(&refusal) => {
+                let line = "the container was removed while a program ran in it";
+                return Err(Error::new(ErrorKind::Unavailable, line));
+            }
+            found => found.attempt("lost the container")?,
+        };
+        let state = found.state.unwrap_or_default();
+        if state.running != Some(true) {
+            let killed = state.oom_killed == Some(true) && state.exit_code == Some(137);
+            let status = state.exit_code.unwrap_or(-1);
+            return Ok(Some(Exit { status, out_of_memory: killed }));
+        }
+        shared.clock.sleep(Duration::from_millis(20)).await;
+    }
+}

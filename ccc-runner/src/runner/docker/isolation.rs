@@ -1,0 +1,155 @@
+//! The isolation settings of a container (spec: X1, X2, X3a): a pure function from a specification
+//! to the body of the engine's request.
+
+use std::collections::HashMap;
+
+use bollard::models::{
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
+    Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountType, ResourcesUlimits,
+    RestartPolicy, RestartPolicyNameEnum,
+};
+use ccc_core::container::{ContainerSpec, Network, Resources};
+use ccc_core::{Error, ErrorKind, Result, RunId};
+use ccc_keeper::KeeperConfig;
+
+use crate::runner::container_user::ContainerUser;
+use crate::runner::docker::layout::{HOME, KEEPER, WORKSPACE};
+use crate::runner::docker::orphans;
+
+/// The values that determine the container of a run.
+#[derive(Debug)]
+pub(crate) struct Isolation<'a> {
+    /// The name of the installation.
+    pub(crate) owner: &'a str,
+    pub(crate) run: RunId,
+    pub(crate) image_id: &'a str,
+    pub(crate) user: ContainerUser,
+    /// Whether the workspace is mounted rather than copied.
+    pub(crate) mounted: bool,
+    /// The engine's runtime; `None` for its default.
+    pub(crate) runtime: Option<&'a str>,
+    /// The number of the engine's processors, in thousandths.
+    pub(crate) engine_milli_cpus: u32,
+    pub(crate) spec: &'a ContainerSpec,
+}
+
+/// Returns the body of the request that creates the container.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] when the workspace is mounted and its path is not UTF-8.
+pub(crate) fn container_body(isolation: &Isolation<'_>) -> Result<ContainerCreateBody> {
+    let resources = &isolation.spec.resources;
+    let keeper = KeeperConfig {
+        workspace: WORKSPACE.to_owned(),
+        bytes: resources.workspace_bytes,
+        entries: resources.workspace_entries,
+        directories: vec![HOME.to_owned()],
+        filter: true,
+        model: isolation.spec.network == Network::ModelProxy,
+    };
+    let keeper = serde_json::to_string(&keeper).map_err(|e| {
+        Error::new(ErrorKind::Unexpected, "cannot write the keeper's configuration").with_source(e)
+    })?;
+    Ok(ContainerCreateBody {
+        image: Some(isolation.image_id.to_owned()),
+        entrypoint: Some(vec![KEEPER.to_owned()]),
+        cmd: Some(vec!["keep".to_owned(), keeper]),
+        // Each program gets its environment when it starts: the container's own description shows
+        // none.
+        env: Some(Vec::new()),
+        user: Some(format!("{}:{}", isolation.user.uid, isolation.user.gid)),
+        working_dir: Some("/".to_owned()),
+        labels: Some(orphans::labels(isolation.owner, isolation.run)),
+        open_stdin: Some(true),
+        // When the host disconnects, the input ends, and with it the keeper.
+        stdin_once: Some(true),
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        tty: Some(false),
+        // Both override the image's.
+        stop_signal: Some("SIGTERM".to_owned()),
+        healthcheck: Some(HealthConfig {
+            test: Some(vec!["NONE".to_owned()]),
+            ..HealthConfig::default()
+        }),
+        host_config: Some(host_config(isolation)?),
+        ..ContainerCreateBody::default()
+    })
+}
+
+fn host_config(isolation: &Isolation<'_>) -> Result<HostConfig> {
+    let Resources { memory, milli_cpus, processes, open_files, workspace_bytes, .. } =
+        isolation.spec.resources;
+    let (memory, workspace_bytes) = (signed(memory), signed(workspace_bytes));
+    let limit = |name: &str, value: i64| ResourcesUlimits {
+        name: Some(name.to_owned()),
+        soft: Some(value),
+        hard: Some(value),
+    };
+    Ok(HostConfig {
+        runtime: isolation.runtime.map(str::to_owned),
+        // The keeper itself is the first process. The engine's would have the agent's user, and
+        // every program could take the connection to the host from it.
+        init: Some(false),
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        privileged: Some(false),
+        readonly_rootfs: Some(true),
+        network_mode: Some("none".to_owned()),
+        ipc_mode: Some("private".to_owned()),
+        cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
+        memory: Some(memory),
+        // Memory and swap together: there is no swap.
+        memory_swap: Some(memory),
+        oom_kill_disable: Some(false),
+        // An engine refuses more processors than its machine has.
+        nano_cpus: Some(i64::from(milli_cpus.min(isolation.engine_milli_cpus).max(10)) * 1_000_000),
+        pids_limit: Some(i64::from(processes.max(8))),
+        ulimits: Some(vec![
+            limit("core", 0),
+            limit("nofile", i64::from(open_files)),
+            limit("fsize", workspace_bytes),
+        ]),
+        tmpfs: Some(HashMap::from([(
+            "/tmp".to_owned(),
+            "rw,exec,nosuid,nodev,mode=1777,size=1g,nr_inodes=200k".to_owned(),
+        )])),
+        shm_size: Some(64 << 20),
+        mounts: Some(vec![workspace(isolation)?]),
+        // The output is the tunnel.
+        log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+        restart_policy: Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::NO),
+            maximum_retry_count: None,
+        }),
+        ..HostConfig::default()
+    })
+}
+
+fn workspace(isolation: &Isolation<'_>) -> Result<Mount> {
+    let mut mount = Mount { target: Some(WORKSPACE.to_owned()), ..Mount::default() };
+    if isolation.mounted {
+        let source = isolation.spec.workspace.to_str().ok_or_else(|| {
+            let line = "the engine accepts only paths in UTF-8";
+            Error::new(ErrorKind::InvalidInput, line)
+        })?;
+        mount.typ = Some(MountType::BIND);
+        mount.source = Some(source.to_owned());
+        mount.bind_options = Some(MountBindOptions {
+            propagation: Some(MountBindOptionsPropagationEnum::RPRIVATE),
+            ..MountBindOptions::default()
+        });
+    } else {
+        // A volume without a name is removed with the container.
+        mount.typ = Some(MountType::VOLUME);
+    }
+    Ok(mount)
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! The choice between mounted and copied workspaces.
+
+use std::path::Path;
+
+use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType};
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
+    RemoveContainerOptionsBuilder,
+};
+use ccc_core::{Clock, Error, ErrorKind, Result, RunId};
+
+use crate::runner::docker::engine::{Engine, Image};
+use crate::runner::docker::fault::{self, Attempt};
+use crate::runner::docker::layout::{KEEPER, container_name};
+use crate::runner::docker::orphans;
+use crate::runner::docker::settings::Workspaces;
+
+/// The installation, as the probe of the engine needs it.
+pub(crate) struct Probe<'a> {
+    pub(crate) state_dir: &'a Path,
+    pub(crate) owner: &'a str,
+    pub(crate) clock: &'a dyn Clock,
+}
+
+/// Returns whether workspaces are mounted rather than copied. Probes the engine if the settings
+/// leave it open.
+///
+/// # Errors
+/// Those of the engine, and of the state directory.
+pub(crate) async fn mounts(engine: &Engine, probe: &Probe<'_>, image: &Image) -> Result<bool> {
+    let mounts = engine.mounts.get_or_try_init(|| async {
+        match engine.workspaces {
+            Workspaces::Mounted => Ok(true),
+            Workspaces::Copied => Ok(false),
+            Workspaces::Auto => sees_host_files(engine, probe, image).await,
+        }
+    });
+    mounts.await.copied()
+}
+
+/// Returns whether the engine sees the files of this machine: creates a container that mounts the
+/// state directory, and searches it for a new file. The container never starts.
+async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> Result<bool> {
+    let run = RunId::new(probe.clock.now())?;
+    let marker = tempfile::Builder::new().prefix("marker-").tempfile_in(probe.state_dir);
+    let marker = marker.map_err(|e| {
+        let line = format!("cannot write into {}: {e}", probe.state_dir.display());
+        Error::new(ErrorKind::Unavailable, line)
+    })?;
+    let marked = Path::new("/ours").join(marker.path().file_name().unwrap_or_default());
+    let body = ContainerCreateBody {
+        image: Some(image.id.clone()),
+        // Never run, but engines require a command.
+        cmd: Some(vec![KEEPER.to_owned()]),
+        // Of a run that does not exist: a sweep removes the container if this process ends before
+        // it does.
+        labels: Some(orphans::labels(probe.owner, run)),
+        host_config: Some(HostConfig {
+            network_mode: Some("none".to_owned()),
+            mounts: Some(vec![Mount {
+                typ: Some(MountType::BIND),
+                source: Some(probe.state_dir.to_string_lossy().into_owned()),
+                target: Some("/ours".to_owned()),
+                read_only: Some(true),
+                ..Mount::default()
+            }]),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    };
+    let name = container_name(run);
+    let options = CreateContainerOptionsBuilder::default().name(&name).build();
+    let created = engine.docker.create_container(Some(options), body).await;
+    let container = match created {
+        Ok(container) => container,
+        // The engine's own answer: the directory does not exist there.
+        Err(refusal) if fault::answer(&refusal).is_some_and(|(status, _)| status == 400) => {
+            return Ok(false);
+        }
+        Err(refusal) => return Err(fault::error("cannot make a container", refusal)),
+    };
+    let options =
+        ContainerArchiveInfoOptionsBuilder::default().path(&marked.to_string_lossy()).build();
+    let seen = engine.docker.get_container_archive_info(&container.id, Some(options)).await;
+    let remove = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+    let removed = engine.docker.remove_container(&container.id, Some(remove)).await;
+    removed.attempt("cannot remove a container")?;
+    match seen {
+        Ok(_) => Ok(true),
+        Err(refusal) if fault::is_missing(&refusal) => Ok(false),
+        Err(refusal) => Err(fault::error("cannot inspect a container", refusal)),
+    }
+}

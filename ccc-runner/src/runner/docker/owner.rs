@@ -1,0 +1,37 @@
+//! The name of an installation on its engine.
+
+use std::fs;
+use std::path::Path;
+
+/// Returns the name of this installation: random, created once, and stored in a file. The path of
+/// the directory would not do, because it may be the same on two machines that share an engine.
+///
+/// # Errors
+/// Those of the file system, and [`InvalidData`](std::io::ErrorKind::InvalidData) when the file is
+/// damaged.
+pub(crate) fn owner(state_dir: &Path) -> std::io::Result<String> {
+    let file = state_dir.join("owner");
+    match fs::read_to_string(&file) {
+        Ok(owner) if owner.len() == 32 && owner.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            return Ok(owner);
+        }
+        Ok(_) => {
+            let line = format!("{} is damaged: remove it when nothing runs", file.display());
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, line));
+        }
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
+        Err(_) => {}
+    }
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(std::io::Error::other)?;
+    let owner = hex::encode(random);
+    let made = state_dir.join(format!("owner-{owner}"));
+    fs::write(&made, &owner)?;
+    // The file is complete or absent; the second of two processes reads the file of the first.
+    let linked = fs::hard_link(&made, &file);
+    fs::remove_file(&made)?;
+    match linked {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => fs::read_to_string(&file),
+        linked => linked.map(|()| owner),
+    }
+}

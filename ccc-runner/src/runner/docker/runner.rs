@@ -1,0 +1,113 @@
+//! The Docker runner.
+
+use std::sync::Arc;
+
+use ccc_core::container::{Capabilities, ContainerSpec, Network};
+use ccc_core::{Container, ContainerRunner, Error, ErrorKind, Result, RunId, async_trait};
+use tokio::sync::oneshot;
+
+use crate::lock::lock;
+use crate::runner::docker::fault::Attempt;
+use crate::runner::docker::layout::container_name;
+use crate::runner::docker::orphans;
+use crate::runner::docker::shared::{Shared, Start};
+use crate::runner::docker::start;
+use crate::runner::workspace;
+
+/// Runs the agent's programs in containers of a Docker engine, on this machine or another one.
+///
+/// The container has no network, no capability, no privilege to gain, a read-only root, an ordinary
+/// user, the engine's system call filter and one of ours, and ceilings on memory, processors,
+/// processes, open files and the workspace (spec: X1, X2). All that it can reach is the model
+/// proxy, and hosts that the operator listed, over its own standard input and output; nothing of
+/// the host is mounted but the workspace. An image needs `/usr/local/bin/ccc-keeper` in it: see the
+/// crate `ccc-keeper`.
+#[derive(Debug)]
+pub struct DockerRunner {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl DockerRunner {
+    /// Cancels the run's start in progress, and waits for its end.
+    async fn end_start(&self, run: RunId) {
+        let under_way = lock(&self.shared.starts).runs.get(&run).cloned();
+        if let Some(start) = under_way {
+            start.cancel.cancel();
+            let _ = start.working.lock().await;
+        }
+    }
+}
+
+#[async_trait]
+impl ContainerRunner for DockerRunner {
+    fn name(&self) -> &'static str {
+        "docker"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        match self.shared.settings.alteration {
+            None => Capabilities::all(),
+            Some(_) => Capabilities::none(),
+        }
+    }
+
+    async fn check(&self) -> Result<()> {
+        let engine = self.shared.engine().await?;
+        engine.docker.ping().await.attempt("the engine does not answer")?;
+        engine.check_fit()?;
+        engine.image(&self.shared.settings.image).await.map(drop)
+    }
+
+    async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>> {
+        let mut spec = spec.clone();
+        spec.workspace = workspace::resolve(&spec.workspace)?;
+        if spec.network != Network::ModelProxy || self.shared.settings.model_proxy.is_none() {
+            spec.network = Network::None;
+        }
+        // A caller that is dropped here leaves the queue.
+        let place = Arc::clone(&self.shared.admission).acquire_owned().await;
+        let place = place.map_err(|e| {
+            Error::new(ErrorKind::Unexpected, "nothing starts any more").with_source(e)
+        })?;
+        // An earlier attempt whose caller was dropped.
+        self.end_start(run).await;
+        let (done, started) = oneshot::channel();
+        let start = Start::default();
+        {
+            let mut starts = lock(&self.shared.starts);
+            while starts.tasks.try_join_next().is_some() {}
+            starts.runs.insert(run, start.clone());
+            let shared = Arc::clone(&self.shared);
+            // Locked before the task runs: `destroy` waits from now on.
+            let working = Arc::clone(&start.working).try_lock_owned();
+            starts.tasks.spawn(async move {
+                let container = start::start(&shared, run, &spec, &start.cancel).await;
+                lock(&shared.starts).runs.remove(&run);
+                drop((working, place));
+                // Without a receiver the container is dropped, and ends.
+                let _ = done.send(container);
+            });
+        }
+        match started.await {
+            Ok(container) => Ok(Box::new(container?)),
+            Err(e) => Err(Error::new(ErrorKind::Unexpected, "the start died").with_source(e)),
+        }
+    }
+
+    async fn destroy(&self, run: RunId) -> Result<()> {
+        self.end_start(run).await;
+        let engine = self.shared.engine().await?;
+        let connection = lock(&self.shared.connections).remove(&run);
+        if let Some(connection) = connection {
+            connection.cancel();
+            engine.wait_for_end(&container_name(run), &*self.shared.clock).await;
+        }
+        let (owner, clock) = (&self.shared.owner, &*self.shared.clock);
+        orphans::remove(&engine.docker, &container_name(run), owner, clock).await
+    }
+
+    async fn orphans(&self) -> Result<Vec<RunId>> {
+        let engine = self.shared.engine().await?;
+        orphans::runs(&engine.docker, &self.shared.owner).await
+    }
+}

@@ -1,0 +1,55 @@
+//! The settings of a Docker runner.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bollard::models::ContainerCreateBody;
+
+use crate::egress::rules::EgressRules;
+
+/// The way in which a workspace gets into its container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Workspaces {
+    /// Mounted where the engine sees our files with our users, copied elsewhere.
+    #[default]
+    Auto,
+    /// Mounted.
+    Mounted,
+    /// Copied in at the start and out at the end, as tar streams.
+    Copied,
+}
+
+/// The settings of a runner.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) state_dir: PathBuf,
+    pub(crate) host: Option<String>,
+    pub(crate) unencrypted: bool,
+    pub(crate) image: String,
+    pub(crate) runtime: Option<String>,
+    pub(crate) workspaces: Workspaces,
+    pub(crate) model_proxy: Option<SocketAddr>,
+    pub(crate) egress: EgressRules,
+    /// The change to every container, if one is set.
+    pub(crate) alteration: Option<Alteration>,
+}
+
+type Alter = dyn Fn(&mut ContainerCreateBody) + Send + Sync;
+
+/// A change to the isolation of containers, and the reason for it.
+#[derive(Clone)]
+#[cfg_attr(
+    not(feature = "dangerous-container-body"),
+    allow(dead_code, reason = "constructed with that feature alone")
+)]
+pub(crate) struct Alteration {
+    pub(crate) why: String,
+    pub(crate) change: Arc<Alter>,
+}
+
+impl std::fmt::Debug for Alteration {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Alteration").field(&self.why).finish()
+    }
+}

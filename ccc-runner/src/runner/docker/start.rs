@@ -1,0 +1,182 @@
+//! The start of a container, from a run's id to the keeper's greeting.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::CreateContainerOptionsBuilder;
+use ccc_core::container::ContainerSpec;
+use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Remedy, Result, RunId};
+use ccc_keeper::PROTOCOL;
+
+use crate::runner::container_user::{AGENT_UID, ContainerUser, chown_tree};
+use crate::runner::docker::archive;
+use crate::runner::docker::attach::attach;
+use crate::runner::docker::container::{DockerContainer, Setup};
+use crate::runner::docker::engine::Engine;
+use crate::runner::docker::fault::{self, Attempt};
+use crate::runner::docker::isolation::{Isolation, container_body};
+use crate::runner::docker::layout::{KEEPER, container_name};
+use crate::runner::docker::mounts::mounts;
+use crate::runner::docker::orphans;
+use crate::runner::docker::shared::Shared;
+
+/// How long a container may take to send its greeting.
+const GREETS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Creates the container, and starts it.
+///
+/// # Errors
+/// Those of the engine; [`ErrorKind::Cancelled`] when the run was destroyed meanwhile;
+/// [`ErrorKind::InvalidInput`] and [`ErrorKind::Unsupported`] when the image does not have the
+/// right keeper.
+pub(crate) async fn start(
+    shared: &Arc<Shared>,
+    run: RunId,
+    spec: &ContainerSpec,
+    cancel: &CancellationToken,
+) -> Result<DockerContainer> {
+    let given_up = || Error::new(ErrorKind::Cancelled, "the run was destroyed while it started");
+    let (engine, name) = (shared.engine().await?, container_name(run));
+    engine.check_fit()?;
+    let image = engine.image(spec.image.as_deref().unwrap_or(&shared.settings.image)).await?;
+    let mounted = mounts(engine, &shared.probe(), &image).await?;
+    let user = container_user(mounted);
+    if mounted && rustix::process::geteuid().is_root() {
+        chown_tree(spec.workspace.clone(), user).await?;
+    }
+    let mut body = container_body(&Isolation {
+        owner: &shared.owner,
+        run,
+        image_id: &image.id,
+        user,
+        mounted,
+        runtime: shared.settings.runtime.as_deref(),
+        engine_milli_cpus: engine.milli_cpus,
+        spec,
+    })?;
+    if let Some(alteration) = &shared.settings.alteration {
+        tracing::warn!(why = %alteration.why, %run, "this container is not as safe as it could be");
+        (alteration.change)(&mut body);
+    }
+    if cancel.is_cancelled() {
+        return Err(given_up());
+    }
+    // Not cancelled: `destroy` must find the container.
+    create(engine, &name, body, &shared.owner, &*shared.clock).await?;
+    let setup = Setup { run, spec: spec.clone(), image, mounted };
+    tokio::select! {
+        up = bring_up(shared, engine, setup, user) => up,
+        () = cancel.cancelled() => Err(given_up()),
+    }
+}
+
+/// Copies the workspace into the created container, starts it, and waits for its greeting. Can be
+/// dropped at any time: the container's name is known.
+async fn bring_up(
+    shared: &Arc<Shared>,
+    engine: &Engine,
+    setup: Setup,
+    user: ContainerUser,
+) -> Result<DockerContainer> {
+    let Setup { run, spec, image, mounted } = &setup;
+    let name = container_name(*run);
+    if !mounted {
+        archive::check_workspace(engine, &name, user).await?;
+        archive::copy_in(engine, &name, &spec.workspace, user).await?;
+    }
+    let mut connection = attach(shared, engine, *run, spec).await?;
+    let started = engine.docker.start_container(&name, None).await;
+    started.map_err(|refusal| not_started(&image.id, refusal))?;
+    let greeted = tokio::select! {
+        greeted = connection.hello() => greeted,
+        () = shared.clock.sleep(GREETS_WITHIN) => None,
+    };
+    let hello = greeted.ok_or_else(|| no_answer(&image.id, &connection.stderr()))?;
+    if hello.protocol != PROTOCOL {
+        return Err(other_keeper(&format!("protocol {}, not {PROTOCOL}", hello.protocol)));
+    }
+    // The kernel of another runtime may not report it.
+    let ours = shared.settings.runtime.is_none() && shared.settings.alteration.is_none();
+    if ours && !hello.limited {
+        let line = "the engine accepts limits on memory and processes, and does not enforce them: rootless engines \
+                    need control groups of version 2, delegated to their user";
+        return Err(Error::new(ErrorKind::Unsupported, line));
+    }
+    Ok(DockerContainer::new(Arc::clone(shared), setup, connection))
+}
+
+/// Returns the error for a container that sent no greeting.
+fn no_answer(image: &str, words: &str) -> Error {
+    let words = ccc_core::text::one_line(words, 300);
+    if lacks_keeper(&words) {
+        return no_keeper(image);
+    }
+    if words.starts_with("ccc-keeper: ") {
+        return other_keeper(&words);
+    }
+    let line = format!("the container started, and its ccc-keeper does not answer: {words}");
+    Error::new(ErrorKind::Unavailable, line)
+}
+
+fn other_keeper(words: &str) -> Error {
+    let line = format!(
+        "the image's ccc-keeper is of another version than this program: build the image again ({words})"
+    );
+    Error::new(ErrorKind::Unsupported, line).with_remedy(Remedy::BuildImage)
+}
+
+fn not_started(image: &str, refusal: bollard::errors::Error) -> Error {
+    if fault::answer(&refusal).is_some_and(|(_, message)| lacks_keeper(message)) {
+        return no_keeper(image);
+    }
+    fault::error("the engine does not start the container", refusal)
+}
+
+/// Returns whether the message of an engine, a runtime or a container's first process says that the
+/// keeper is missing.
+fn lacks_keeper(words: &str) -> bool {
+    let words = words.to_lowercase();
+    words.contains("ccc-keeper") && (words.contains("no such file") || words.contains("not found"))
+}
+
+fn no_keeper(image: &str) -> Error {
+    let line = format!(
+        "the image {image} has no {KEEPER}: build it FROM ccc-agent, or copy the program from there"
+    );
+    Error::new(ErrorKind::InvalidInput, line).with_remedy(Remedy::BuildImage)
+}
+
+/// Returns the user of a container's programs. A mounted workspace keeps its owner, this process's
+/// user; if that is root, the workspace is given to the agent's user.
+fn container_user(mounted: bool) -> ContainerUser {
+    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+    if mounted && !uid.is_root() {
+        return ContainerUser { uid: uid.as_raw(), gid: gid.as_raw() };
+    }
+    ContainerUser { uid: AGENT_UID, gid: AGENT_UID }
+}
+
+/// Creates a container of that name. Removes an older one of this installation that has the name.
+async fn create(
+    engine: &Engine,
+    name: &str,
+    body: ContainerCreateBody,
+    owner: &str,
+    clock: &dyn Clock,
+) -> Result<()> {
+    let options = || Some(CreateContainerOptionsBuilder::default().name(name).build());
+    // The engine's disk may be slow, and a second request would find the name in use.
+    let docker = engine.with_long_timeout();
+    let first = docker.create_container(options(), body.clone()).await;
+    let taken = first
+        .as_ref()
+        .is_err_and(|refusal| fault::answer(refusal).is_some_and(|(status, _)| status == 409));
+    let created = if taken {
+        orphans::remove(&engine.docker, name, owner, clock).await?;
+        docker.create_container(options(), body).await
+    } else {
+        first
+    };
+    created.attempt("the engine makes no container").map(drop)
+}

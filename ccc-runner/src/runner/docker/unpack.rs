@@ -1,0 +1,286 @@
+//! Unpacking of a tar stream whose content is hostile.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileExt;
+use std::path::{Component, Path, PathBuf};
+
+use ccc_core::{Error, ErrorKind, Result};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps,
+};
+
+/// The limits on an unpacked tree.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnpackLimits {
+    /// The most bytes on the disk.
+    pub(crate) bytes: u64,
+    /// The most files and directories.
+    pub(crate) entries: u64,
+}
+
+/// Unpacks the archive of a directory, and replaces the workspace with it. The workspace is
+/// unchanged until then.
+///
+/// Every entry is created in a new directory, and no path is resolved through a symlink: an archive
+/// with a symlink and an entry behind it is refused, like one with `..` in a path. The result has
+/// the archive's modes, times and links, and belongs to this process's user.
+///
+/// # Errors
+/// [`ErrorKind::LimitExceeded`] when the tree or the disk is full; [`ErrorKind::Refused`] when the
+/// archive is invalid; [`ErrorKind::Unavailable`] when a file cannot be written.
+pub(crate) fn unpack(workspace: &Path, archive: impl Read, limits: UnpackLimits) -> Result<()> {
+    let parent = workspace.parent().unwrap_or(Path::new("/"));
+    let failed = |e: io::Error| {
+        let kind = match e.kind() {
+            io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::StorageFull
+            | io::ErrorKind::FileTooLarge => ErrorKind::LimitExceeded,
+            io::ErrorKind::InvalidData => ErrorKind::Refused,
+            _ => ErrorKind::Unavailable,
+        };
+        Error::new(kind, "cannot unpack the workspace of the container").with_source(e)
+    };
+    let staging =
+        tempfile::Builder::new().prefix(".ccc-coming-").tempdir_in(parent).map_err(failed)?;
+    let mut tree = Tree::new(staging.path(), limits).map_err(failed)?;
+    let made = tree.fill(archive).and_then(|()| tree.finish_directories());
+    let made = made.and_then(|()| {
+        let mode = fs::metadata(workspace)?.permissions();
+        fs::set_permissions(staging.path(), mode)?;
+        exchange(staging.path(), workspace)
+    });
+    // This is the old tree, or the incomplete new one. Either may have directories that nobody may
+    // read.
+    let old = staging.keep();
+    let gone = ccc_core::files::remove_tree_blocking(&old);
+    made.map_err(failed)?;
+    gone
+}
+
+/// Puts each of two directories in the other's place.
+fn exchange(new: &Path, old: &Path) -> io::Result<()> {
+    use rustix::io::Errno;
+    match rustix::fs::renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
+        // Not every file system knows how.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => exchange_in_steps(new, old),
+        exchanged => Ok(exchanged?),
+    }
+}
+
+fn exchange_in_steps(new: &Path, old: &Path) -> io::Result<()> {
+    let mut aside = new.as_os_str().to_owned();
+    aside.push("-aside");
+    fs::rename(old, &aside)?;
+    if let Err(error) = fs::rename(new, old) {
+        fs::rename(&aside, old)?;
+        return Err(error);
+    }
+    fs::rename(&aside, new)
+}
+
+/// The most bytes of the paths of all directories together: they are in memory until the end.
+const MAX_PATHS: usize = 64 << 20;
+/// How much longer than its room on the disk all that is in a tree may be: an archive has the holes
+/// of files as zeros, and somebody sends and reads them.
+const MAX_HOLES: u64 = 4;
+/// The size of a block of the disk, in bytes. A block of zeros is a hole.
+const BLOCK: usize = 4 << 10;
+/// What an archive ends with, bytes of zeros.
+const END: usize = 1_024;
+
+/// An archive, of which it is known how many zeros it has ended with.
+struct Whole<R> {
+    of: R,
+    zeros: usize,
+}
+
+impl<R: Read> Read for Whole<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.of.read(into)?;
+        match into[..n].iter().rposition(|byte| *byte != 0) {
+            Some(last) => self.zeros = n - last - 1,
+            None => self.zeros = self.zeros.saturating_add(n),
+        }
+        Ok(n)
+    }
+}
+
+/// A tree that is being made.
+struct Tree {
+    root: OwnedFd,
+    /// Bytes that may still go to the disk.
+    bytes: u64,
+    /// Bytes that may still come, holes among them.
+    length: u64,
+    entries: u64,
+    /// The bytes of paths that may still be stored.
+    paths: usize,
+    /// Directories, and what they are to be like when nothing more goes into them.
+    directories: Vec<(PathBuf, Mode, Timestamps)>,
+}
+
+fn refused(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+fn too_much(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::QuotaExceeded, what)
+}
+
+impl Tree {
+    fn new(root: &Path, limits: UnpackLimits) -> io::Result<Self> {
+        let UnpackLimits { bytes, entries } = limits;
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let root = rustix::fs::open(root, flags, Mode::empty())?;
+        let length = bytes.saturating_mul(MAX_HOLES);
+        Ok(Self { root, bytes, length, entries, paths: MAX_PATHS, directories: Vec::new() })
+    }
+
+    fn fill(&mut self, archive: impl Read) -> io::Result<()> {
+        let (mut whole, mut rooted) = (Whole { of: archive, zeros: 0 }, false);
+        let mut archive = tar::Archive::new(&mut whole);
+        for entry in archive.entries()? {
+            let mut entry = entry?;
+            let path = beneath(&entry.path_bytes())?;
+            // The directory itself: it is there.
+            let Some(name) = path.file_name().map(OsStr::to_owned) else {
+                rooted = true;
+                continue;
+            };
+            self.entries = self
+                .entries
+                .checked_sub(1)
+                .ok_or_else(|| too_much("it has more files and directories than it may"))?;
+            let parent = self.open(path.parent().unwrap_or(Path::new("")))?;
+            self.make(&mut entry, parent.as_fd(), &name, &path)?;
+        }
+        // What is not in it was deleted: half of an archive must not be taken for all of one.
+        io::copy(&mut whole, &mut io::sink())?;
+        if !rooted || whole.zeros < END {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive breaks off"));
+        }
+        Ok(())
+    }
+
+    fn open(&self, directory: &Path) -> io::Result<OwnedFd> {
+        let path = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+        let opened = rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve);
+        opened.map_err(|e| match e {
+            rustix::io::Errno::LOOP | rustix::io::Errno::XDEV => refused("a path through a link"),
+            e => e.into(),
+        })
+    }
+
+    fn make(
+        &mut self,
+        entry: &mut tar::Entry<'_, impl Read>,
+        parent: BorrowedFd<'_>,
+        name: &OsStr,
+        path: &Path,
+    ) -> io::Result<()> {
+        let mode = Mode::from_raw_mode(entry.header().mode()? & 0o777);
+        let modified =
+            Timespec { tv_sec: i64::try_from(entry.header().mtime()?).unwrap_or(0), tv_nsec: 0 };
+        let times = Timestamps { last_access: modified, last_modification: modified };
+        match entry.header().entry_type() {
+            tar::EntryType::Directory => {
+                rustix::fs::mkdirat(parent, name, Mode::RWXU)?;
+                self.paths = self
+                    .paths
+                    .checked_sub(path.as_os_str().len())
+                    .ok_or_else(|| too_much("its directories have more names than it may"))?;
+                self.directories.push((path.to_owned(), mode, times));
+            }
+            tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
+                self.length = self
+                    .length
+                    .checked_sub(entry.size())
+                    .ok_or_else(|| too_much("its files are longer than they may be"))?;
+                let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
+                let made = rustix::fs::openat(parent, name, flags | OFlags::CLOEXEC, Mode::RWXU)?;
+                let mut file = File::from(made);
+                self.write(entry, &mut file)?;
+                rustix::fs::fchmod(&file, mode)?;
+                rustix::fs::futimens(&file, &times)?;
+            }
+            tar::EntryType::Symlink => {
+                let target = entry.link_name_bytes().ok_or_else(|| refused("a link to nothing"))?;
+                rustix::fs::symlinkat(OsStr::from_bytes(&target), parent, name)?;
+            }
+            tar::EntryType::Link => {
+                let target = entry.link_name_bytes().ok_or_else(|| refused("a link to nothing"))?;
+                let target = beneath(&target)?;
+                let of = target.file_name().ok_or_else(|| refused("a link to a directory"))?;
+                let directory = self.open(target.parent().unwrap_or(Path::new("")))?;
+                rustix::fs::linkat(directory, of, parent, name, AtFlags::empty())?;
+            }
+            tar::EntryType::Fifo => {
+                let kind = FileType::Fifo;
+                rustix::fs::mknodat(parent, name, kind, mode, 0)?;
+            }
+            _ => return Err(refused("something that is neither file, directory, link nor pipe")),
+        }
+        Ok(())
+    }
+
+    /// Writes what is not a hole.
+    fn write(&mut self, from: &mut impl Read, file: &mut File) -> io::Result<()> {
+        let (mut piece, mut length) = (vec![0; 16 * BLOCK], 0);
+        loop {
+            let mut filled = 0;
+            while filled < piece.len() {
+                match from.read(&mut piece[filled..])? {
+                    0 => break,
+                    n => filled += n,
+                }
+            }
+            if filled == 0 {
+                return file.set_len(length);
+            }
+            for block in piece[..filled].chunks(BLOCK) {
+                if block.iter().any(|byte| *byte != 0) {
+                    self.bytes = self
+                        .bytes
+                        .checked_sub(block.len() as u64)
+                        .ok_or_else(|| too_much("it has more bytes than it may"))?;
+                    file.write_all_at(block, length)?;
+                }
+                length += block.len() as u64;
+            }
+        }
+    }
+
+    /// Gives the directories their modes, those within others first.
+    fn finish_directories(&mut self) -> io::Result<()> {
+        for (path, mode, times) in std::mem::take(&mut self.directories).iter().rev() {
+            let directory = self.open(path)?;
+            let name = Path::new(".");
+            rustix::fs::utimensat(&directory, name, times, AtFlags::empty())?;
+            rustix::fs::chmodat(&directory, name, *mode, AtFlags::empty())?;
+        }
+        Ok(())
+    }
+}
+
+/// The path within the archived directory, whose own name comes first.
+fn beneath(path: &[u8]) -> io::Result<PathBuf> {
+    let path = PathBuf::from(OsString::from_vec(path.to_vec()));
+    let mut names = Vec::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => names.push(name.to_owned()),
+            Component::CurDir => {}
+            _ => return Err(refused("a path that climbs")),
+        }
+    }
+    Ok(names.into_iter().skip(1).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! Processes of this machine.
+
+mod command;
+mod container;
+mod proc_status;
+mod process_sessions;
+mod processes;
+mod programs;
+mod pump;
+mod reclaim;
+mod runner;
+mod uid_pool;
+mod user_switch;
+
+pub use runner::SubprocessRunner;

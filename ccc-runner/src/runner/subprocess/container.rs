@@ -1,0 +1,102 @@
+//! The processes of one run, as a container.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ccc_core::container::{Command, ExitStatus, OutputSink, Resources};
+use ccc_core::{Clock, Container, Error, ErrorKind, Result, async_trait};
+use ccc_keeper::LimitBreach;
+use tokio::io::AsyncWriteExt;
+
+use crate::runner::limit_breach;
+use crate::runner::subprocess::command::Launcher;
+use crate::runner::subprocess::processes::{self, Ownership};
+use crate::runner::subprocess::pump;
+use crate::runner::subprocess::reclaim::reclaim_tree;
+
+/// The interval between two measurements of the workspace.
+const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The processes of one run.
+#[derive(Debug)]
+pub(crate) struct SubprocessContainer {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ownership: Ownership,
+    pub(crate) launcher: Launcher,
+    pub(crate) model_proxy: Option<String>,
+}
+
+#[async_trait]
+impl Container for SubprocessContainer {
+    fn workspace(&self) -> &Path {
+        &self.launcher.spec.workspace
+    }
+
+    fn model_proxy(&self) -> Option<&str> {
+        self.model_proxy.as_deref()
+    }
+
+    fn denied_hosts(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
+        let mut child = self.launcher.command(command)?.spawn().map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "cannot start a process").with_source(e)
+        })?;
+        self.ownership.sessions.add(self.launcher.run, child.id());
+        let stdin = child.stdin.take();
+        let write = async {
+            if let Some(mut stdin) = stdin {
+                // A program need not read all that it is given.
+                let _ = stdin.write_all(&command.stdin).await;
+            }
+            std::future::pending().await
+        };
+        let max = self.launcher.spec.resources.output_bytes;
+        let status = tokio::select! {
+            status = pump::pump(&*self.clock, &mut child, max, output) => status?,
+            breach = self.limit_breach() => {
+                processes::kill(&*self.clock, &self.ownership, self.launcher.run).await?;
+                return Err(limit_breach::error(breach, &self.launcher.spec.resources));
+            }
+            never = write => never,
+        };
+        Ok(match (status.code(), status.signal()) {
+            (Some(code), _) => ExitStatus::Code(code),
+            (None, signal) => ExitStatus::Signal(signal.unwrap_or(0)),
+        })
+    }
+
+    async fn stop(&self, grace: Duration) -> Result<()> {
+        processes::terminate(&*self.clock, &self.ownership, self.launcher.run, grace).await?;
+        processes::kill(&*self.clock, &self.ownership, self.launcher.run).await?;
+        if self.launcher.user_switch.is_some() {
+            // Another process may hold a directory of it open, and must not change what root reads
+            // from now on.
+            reclaim_tree(self.launcher.spec.workspace.clone()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl SubprocessContainer {
+    /// Waits until a limit is exceeded, and returns it. The run's home may be as large as the
+    /// workspace.
+    async fn limit_breach(&self) -> LimitBreach {
+        let Resources { workspace_bytes: bytes, workspace_entries: entries, .. } =
+            self.launcher.spec.resources;
+        loop {
+            self.clock.sleep(CHECK_INTERVAL).await;
+            let trees = [self.launcher.spec.workspace.clone(), self.launcher.home.clone()];
+            let looked = tokio::task::spawn_blocking(move || {
+                trees.iter().find_map(|tree| ccc_keeper::measure(tree, bytes, entries))
+            });
+            if let Ok(Some(breach)) = looked.await {
+                return breach;
+            }
+        }
+    }
+}

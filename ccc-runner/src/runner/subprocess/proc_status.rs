@@ -1,0 +1,63 @@
+//! UID and state of processes, read from `/proc`.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Returns whether the process, a directory of `/proc`, is alive and has this UID.
+pub(crate) fn is_alive_as(uid: u32, process: &Path) -> bool {
+    uid_of(process) == Some(uid)
+}
+
+/// Returns the UID of a live process. It is read from the status, because the owner of the
+/// directory may differ.
+pub(crate) fn uid_of(process: &Path) -> Option<u32> {
+    let (uid, alive) = status(process)?;
+    // One whose first thread has ended looks dead, and goes on in the others.
+    let alive =
+        alive || threads(process).any(|thread| status(&thread).is_some_and(|(_, alive)| alive));
+    alive.then_some(uid)
+}
+
+/// Returns the UID of a process or thread, and whether it is alive. The status also has its name,
+/// which may hold anything.
+fn status(task: &Path) -> Option<(u32, bool)> {
+    let text = fs::read(task.join("status")).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let field = |name| text.lines().find_map(|line| line.strip_prefix(name));
+    let alive = !field("State:")?.trim_start().starts_with(['Z', 'X']);
+    let uid = field("Uid:")?.split_whitespace().next()?.parse().ok()?;
+    Some((uid, alive))
+}
+
+/// Returns the threads of a process, the first one included.
+pub(crate) fn threads(process: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = fs::read_dir(process.join("task")).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path())
+}
+
+/// Returns the UIDs of all processes, zombies included: those count towards a user's limit.
+pub(crate) fn uids_in_use() -> HashSet<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some(status(&entry.path())?.0)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use super::*;
+
+    #[test]
+    fn a_process_is_of_its_user_while_it_lives() {
+        let here = rustix::process::getuid().as_raw();
+        assert!(is_alive_as(here, Path::new("/proc/self")));
+        assert!(!is_alive_as(here + 1, Path::new("/proc/self")));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let process = format!("/proc/{}", child.id());
+        // Dead, and not yet buried.
+        assert!((0..100_000).any(|_| !is_alive_as(here, Path::new(&process))));
+        assert!(Path::new(&process).exists());
+        child.wait().unwrap();
+    }
+}

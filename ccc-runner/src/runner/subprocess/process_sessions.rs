@@ -1,0 +1,102 @@
+//! The sessions of processes (setsid(2)) in which a run's programs were started.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use ccc_core::RunId;
+use rustix::process::Pid;
+
+use crate::lock::lock;
+use crate::runner::subprocess::proc_status::threads;
+
+/// Finds processes without the marks of their run, because their environment was replaced, that are
+/// still in the session of a program that the runner started.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ProcessSessions(Arc<Mutex<HashMap<RunId, Vec<Session>>>>);
+
+/// A session, identified by its leader: a program that the runner started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    leader: Pid,
+    started: u64,
+}
+
+impl ProcessSessions {
+    /// Records the session that this child leads, or is about to lead.
+    pub(crate) fn add(&self, run: RunId, child: Option<u32>) {
+        let leader = child.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        if let Some((leader, stat)) = leader.and_then(|pid| Some((pid, Stat::of(pid)?))) {
+            let session = Session { leader, started: stat.started };
+            lock(&self.0).entry(run).or_default().push(session);
+        }
+    }
+
+    pub(crate) fn of(&self, run: RunId) -> Vec<Session> {
+        lock(&self.0).get(&run).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn forget(&self, run: RunId) {
+        lock(&self.0).remove(&run);
+    }
+}
+
+/// Returns whether the process is alive and in one of the sessions.
+pub(crate) fn is_in(sessions: &[Session], process: Pid) -> bool {
+    let Some(stat) = Stat::of(process).filter(|stat| stat.alive && !sessions.is_empty()) else {
+        return false;
+    };
+    // The kernel gives a leader's number to nobody else while its session has a member. So when
+    // another process has it by now, this is another session.
+    sessions.iter().any(|session| {
+        stat.session == session.leader.as_raw_nonzero().get()
+            && Stat::of(session.leader).is_none_or(|leader| leader.started == session.started)
+    })
+}
+
+/// The fields of `/proc/<pid>/stat` that are used.
+struct Stat {
+    alive: bool,
+    session: i32,
+    started: u64,
+}
+
+impl Stat {
+    fn of(pid: Pid) -> Option<Self> {
+        let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+        let mut stat = Self::at(&process)?;
+        // One whose first thread has ended looks dead, and goes on in the others.
+        stat.alive = stat.alive
+            || threads(&process).any(|thread| Self::at(&thread).is_some_and(|stat| stat.alive));
+        Some(stat)
+    }
+
+    fn at(task: &Path) -> Option<Self> {
+        Self::parse(&String::from_utf8_lossy(&fs::read(task.join("stat")).ok()?))
+    }
+
+    /// Fields 3, 6 and 22 of proc_pid_stat(5); field 2 is a name that may hold anything.
+    fn parse(text: &str) -> Option<Self> {
+        let (_, fields) = text.rsplit_once(") ")?;
+        let mut fields = fields.split(' ');
+        let alive = !matches!(fields.next()?, "Z" | "X");
+        let session = fields.nth(2)?.parse().ok()?;
+        let started = fields.nth(15)?.parse().ok()?;
+        Some(Self { alive, session, started })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_session_and_start() {
+        let line = "7 (a) b (c) S 1 2 33 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 1900 20\n";
+        let stat = Stat::parse(line).unwrap();
+        assert_eq!((stat.alive, stat.session, stat.started), (true, 33, 1900));
+        assert!(!Stat::parse(&line.replace(" S ", " Z ")).unwrap().alive);
+        assert!(Stat::parse("7 (a").is_none());
+    }
+}

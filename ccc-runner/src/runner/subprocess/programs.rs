@@ -1,0 +1,44 @@
+//! Programs of the host: where they are found.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use ccc_core::{Error, ErrorKind, Result};
+
+/// Returns the path of a program of util-linux on the host.
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] when it is not in `PATH`.
+pub(crate) fn host_tool(program: &str) -> Result<PathBuf> {
+    find_program(program, None, |_| true).ok_or_else(|| {
+        let line = format!("`{program}` is not in PATH: install util-linux");
+        Error::new(ErrorKind::Unavailable, line)
+    })
+}
+
+/// Returns the first file of that name in `path` that `accept` accepts.
+pub(crate) fn find_program(
+    program: &str,
+    path: Option<&str>,
+    mut accept: impl FnMut(&Path) -> bool,
+) -> Option<PathBuf> {
+    let is_one = |file: &PathBuf| file.is_file() && accept(file);
+    if program.starts_with('/') {
+        return Some(PathBuf::from(program)).filter(is_one);
+    }
+    if program.is_empty() || program.contains('/') {
+        return None;
+    }
+    let path = search_path(path);
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(is_one)
+}
+
+/// Returns the directories that are searched for programs: those of `path`, or of this process.
+/// Relative ones are left out: they would be in the workspace, and the repository would choose the
+/// programs.
+pub(crate) fn search_path(path: Option<&str>) -> OsString {
+    let path = path.map_or_else(|| std::env::var_os("PATH").unwrap_or_default(), OsString::from);
+    let absolute = std::env::split_paths(&path).filter(|dir| dir.is_absolute());
+    // What was split can be joined.
+    std::env::join_paths(absolute).unwrap_or_default()
+}

@@ -1,0 +1,172 @@
+//! The UIDs of a service that runs as root, one for each run.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
+use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::{fs, io};
+
+use ccc_core::private_dir::create_private_dir;
+use ccc_core::{Error, ErrorKind, Result, RunId};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, fstat, openat};
+use rustix::io::Errno;
+
+use crate::lock::lock;
+use crate::runner::subprocess::proc_status::{uid_of, uids_in_use};
+
+/// The UIDs of runs. A user of the host is unlikely to have one of them.
+const UIDS: RangeInclusive<u32> = 10_002..=10_999;
+
+/// The UIDs of runs. A run's UID identifies all its processes: no process changes its UID without
+/// privileges.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UidPool(Arc<Mutex<HashMap<RunId, UidLock>>>);
+
+/// A UID that no other service on this machine uses meanwhile.
+#[derive(Debug)]
+struct UidLock {
+    uid: u32,
+    /// Locked; the kernel releases the lock when this process ends.
+    _file: OwnedFd,
+}
+
+/// The directory of the lock files, by which services agree on their UIDs. Runs cannot write to it.
+const LOCK_DIR: &str = "/run/ccc-users";
+
+impl UidLock {
+    /// Locks the UID; returns `None` when another service holds it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when the directory of locks is not this user's alone.
+    fn acquire(uid: u32) -> Result<Option<Self>> {
+        let failed = |e: io::Error| {
+            let line = format!(
+                "cannot record the users of runs in {LOCK_DIR}: make the directory root's, with mode 0700"
+            );
+            Error::new(ErrorKind::Unavailable, line).with_source(e)
+        };
+        let acquire = || -> io::Result<Option<Self>> {
+            create_private_dir(Path::new(LOCK_DIR))?;
+            let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let place = openat(CWD, LOCK_DIR, flags, Mode::empty())?;
+            let found = fstat(&place)?;
+            if found.st_uid != rustix::process::geteuid().as_raw() || found.st_mode & 0o077 != 0 {
+                return Err(io::Error::other("others may write there"));
+            }
+            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = openat(&place, uid.to_string(), flags, Mode::RUSR | Mode::WUSR)?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => Ok(Some(Self { uid, _file: file })),
+                Err(Errno::WOULDBLOCK) => Ok(None),
+                Err(e) => Err(e.into()),
+            }
+        };
+        acquire().map_err(failed)
+    }
+}
+
+impl UidPool {
+    /// Returns the run's UID, and assigns a free one if it has none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when none is free.
+    pub(crate) fn acquire(&self, run: RunId) -> Result<u32> {
+        let mut locks = lock(&self.0);
+        if let Some(lock) = locks.get(&run) {
+            return Ok(lock.uid);
+        }
+        // Processes that an earlier service left behind must not count as this run's.
+        let in_use = uids_in_use();
+        // A random one, seldom the one that was released last: its run may have left files in
+        // shared directories.
+        let mut users: Vec<u32> = UIDS.collect();
+        let first = RandomState::new().hash_one(run) % users.len() as u64;
+        users.rotate_left(usize::try_from(first).unwrap_or(0));
+        for uid in users {
+            if in_use.contains(&uid) {
+                continue;
+            }
+            if let Some(lock) = UidLock::acquire(uid)? {
+                locks.insert(run, lock);
+                return Ok(uid);
+            }
+        }
+        let line = "every user that a run could have is taken: are there processes of the users 10002 to 10999?";
+        Err(Error::new(ErrorKind::Unavailable, line))
+    }
+
+    /// Restores the UID of a run that an earlier service started: the owner of the run's directory,
+    /// unless another service uses that UID by now.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    pub(crate) fn restore(&self, run: RunId, directory: &Path) -> Result<()> {
+        let mut locks = lock(&self.0);
+        let owner = fs::symlink_metadata(directory).map(|found| found.uid());
+        if let (false, Ok(uid)) = (locks.contains_key(&run), owner)
+            && UIDS.contains(&uid)
+            && let Some(lock) = UidLock::acquire(uid)?
+        {
+            locks.insert(run, lock);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn of(&self, run: RunId) -> Option<u32> {
+        lock(&self.0).get(&run).map(|lock| lock.uid)
+    }
+
+    /// Returns a check whether a process that carries the run's marks may belong to the run: its
+    /// UID is the run's, or this service's, which the process has at first. If the run has no known
+    /// UID, any UID will do that no other run has. Marks alone prove nothing.
+    pub(crate) fn plausible(&self, run: RunId) -> impl Fn(&Path) -> bool + Send + use<> {
+        let ours = rustix::process::geteuid().as_raw();
+        let locks = lock(&self.0);
+        let user = locks.get(&run).map(|lock| lock.uid);
+        let others: HashSet<u32> = locks.values().map(|lock| lock.uid).collect();
+        move |process| {
+            uid_of(process).is_some_and(|uid| match user {
+                Some(user) => uid == user || uid == ours,
+                None => !others.contains(&uid),
+            })
+        }
+    }
+
+    pub(crate) fn forget(&self, run: RunId) {
+        lock(&self.0).remove(&run);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test")]
+
+    use ccc_core::{Clock as _, SystemClock};
+
+    use super::*;
+
+    #[test]
+    fn no_two_runs_have_the_same_user_whoever_asks() {
+        // spec: X4d
+        let root = rustix::process::geteuid().is_root();
+        if !ccc_core::testing::has_part("root", root, "run this as root") {
+            return;
+        }
+        let run = || RunId::new(SystemClock.now()).unwrap();
+        let (ours, theirs) = (UidPool::default(), UidPool::default());
+        let (one, two) = (run(), run());
+        let uids =
+            [ours.acquire(one).unwrap(), ours.acquire(two).unwrap(), theirs.acquire(two).unwrap()];
+        assert_eq!(ours.acquire(one).unwrap(), uids[0]);
+        assert!(uids[0] != uids[1] && uids[1] != uids[2] && uids[0] != uids[2], "{uids:?}");
+        ours.forget(one);
+        assert_eq!(ours.of(one), None);
+        // A program that another test is about to start has the lock as well, until it is another
+        // program.
+        assert!((0..100_000).any(|_| UidLock::acquire(uids[0]).unwrap().is_some()));
+        assert!(UidLock::acquire(uids[1]).unwrap().is_none());
+    }
+}

@@ -1,0 +1,188 @@
+//! The switch to a run's own user, for services that run as root.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use ccc_core::{Error, ErrorKind, Remedy, Result};
+use tokio::sync::OnceCell;
+
+use crate::runner::container_user::AGENT_UID;
+use crate::runner::subprocess::programs::host_tool;
+
+/// Where everybody may write: what one run leaves there another would find. Not `/tmp`, where
+/// people have programs and data that they mean to be seen; programs of a run are told of another
+/// place (`TMPDIR`).
+const SHARED: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
+
+/// Takes what only root may enter out of the programs' sight, and what everybody may write to, all
+/// but the workspace (`$1`) and the home (`$2`): as many directories (`$3`) as follow, and the
+/// shared ones (`$4`, a list), are empty in a mount namespace of their own. Workspace and home are
+/// found again by their descriptors, because their paths lead to nothing any more.
+const OUT_OF_SIGHT: &str = r#"
+set -e
+ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_tops=$3
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+umask 066
+exec 8<"$1" 9<"$2"
+for ccc_shared in $4; do
+  [ -d "$ccc_shared" ] || continue
+  mount -t tmpfs -o mode=1777,size=256m,nr_inodes=100k,nosuid,nodev ccc "$ccc_shared"
+done
+shift 4
+while [ "$ccc_tops" -gt 0 ]; do
+  mount -t tmpfs -o mode=0711,size=1m,nosuid,nodev ccc "$1"
+  ccc_tops=$((ccc_tops - 1))
+  shift
+done
+ccc_put() {
+  [ -d "$2" ] || { mkdir -p "$2" && mount --no-canonicalize --bind "/proc/self/fd/$1" "$2"; }
+}
+ccc_put 8 "$ccc_workspace"
+ccc_put 9 "$ccc_home"
+exec 8<&- 9<&-
+cd "$ccc_workspace"
+# Where memory runs short it goes first, and not the service.
+echo 500 >/proc/self/oom_score_adj || :
+umask "$ccc_mask"
+PATH=$ccc_path
+unset PWD OLDPWD ccc_path ccc_mask ccc_workspace ccc_home ccc_tops ccc_shared
+exec "$@"
+"#;
+
+/// The switch to a run's user: a mount namespace, and the arguments of `setpriv`.
+#[derive(Debug)]
+pub(crate) struct UserSwitch {
+    workspace: PathBuf,
+    home: PathBuf,
+    /// The directories that only root may enter.
+    tops: Vec<PathBuf>,
+    /// The arguments of `setpriv` that change the user.
+    pub(crate) setpriv_arguments: [String; 5],
+}
+
+/// The probe whether a service that runs as root can switch the user of its programs.
+#[derive(Debug, Default)]
+pub(crate) struct CanSwitchUser(OnceCell<()>);
+
+impl CanSwitchUser {
+    /// Tries the switch once, with this directory.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when the switch fails.
+    pub(crate) async fn check(&self, directory: &Path) -> Result<()> {
+        let tried = self.0.get_or_try_init(|| async {
+            // Not the UID of a run: the end of a run terminates all processes of its UID.
+            let switch = UserSwitch::new(AGENT_UID, directory, directory);
+            let namespace = switch.mount_namespace(&host_tool("true")?)?;
+            let mut probe = tokio::process::Command::new(host_tool("setsid")?);
+            probe.args(&namespace).arg(host_tool("setpriv")?);
+            probe.args(switch.setpriv_arguments).args(["--", "true"]);
+            let output = probe.kill_on_drop(true).output().await;
+            let why = match output {
+                Ok(output) if output.status.success() => return Ok(()),
+                Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+                Err(error) => error.to_string(),
+            };
+            let line = format!(
+                "the service runs as root and cannot give the agent a user of its own (for which it must be allowed \
+                 to mount, CAP_SYS_ADMIN): start it as an ordinary user, or permit the agent to run as root ({})",
+                ccc_core::text::one_line(&why, 200)
+            );
+            Err(Error::new(ErrorKind::Unsupported, line).with_remedy(Remedy::PermitAgentAsRoot))
+        });
+        tried.await.copied()
+    }
+}
+
+impl UserSwitch {
+    /// Returns the switch to this UID, for programs that see the workspace and the home.
+    pub(crate) fn new(user: u32, workspace: &Path, home: &Path) -> Self {
+        let mut tops: Vec<PathBuf> = Vec::new();
+        for top in [workspace, home].into_iter().filter_map(restricted_ancestor) {
+            // What lies in another's is out of sight with it.
+            if !tops.iter().any(|other| top.starts_with(other)) {
+                tops.retain(|other| !other.starts_with(&top));
+                tops.push(top);
+            }
+        }
+        let setpriv_arguments = [
+            format!("--reuid={user}"),
+            format!("--regid={user}"),
+            "--clear-groups".to_owned(),
+            "--inh-caps=-all".to_owned(),
+            "--bounding-set=-all".to_owned(),
+        ];
+        Self { workspace: workspace.to_owned(), home: home.to_owned(), tops, setpriv_arguments }
+    }
+
+    /// Returns the command prefix that hides from the program every file but its own and the run's.
+    pub(crate) fn mount_namespace(&self, program: &Path) -> Result<Vec<OsString>> {
+        // A program that lies where everybody may write, as in a check-out for trying things out,
+        // comes with all that lies there.
+        let program = fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
+        let within = [&self.workspace, &self.home].iter().any(|place| program.starts_with(place));
+        let shared = SHARED.iter().filter(|shared| within || !program.starts_with(shared));
+        let shared: Vec<&str> = shared.copied().collect();
+        // What lies in one of those is out of sight with it.
+        let hidden = |top: &&PathBuf| !shared.iter().any(|shared| top.starts_with(shared));
+        let tops: Vec<&PathBuf> = self.tops.iter().filter(hidden).collect();
+        let mut prefix: Vec<OsString> = vec![host_tool("unshare")?.into()];
+        // What a program keeps with the kernel is gone with it: another run may have its user by
+        // then.
+        prefix.extend(["--mount", "--ipc", "--propagation", "private", "--"].map(OsString::from));
+        prefix.push(host_tool("sh")?.into());
+        prefix.extend(["-c", OUT_OF_SIGHT, "ccc"].map(OsString::from));
+        prefix.extend([self.workspace.clone().into(), self.home.clone().into()]);
+        prefix.extend([tops.len().to_string().into(), shared.join(" ").into()]);
+        prefix.extend(tops.into_iter().map(OsString::from));
+        Ok(prefix)
+    }
+}
+
+/// Returns the topmost directory above `path` that not every user may enter.
+fn restricted_ancestor(path: &Path) -> Option<PathBuf> {
+    let above: Vec<&Path> = path.ancestors().skip(1).collect();
+    let restricted =
+        |path: &&&Path| fs::metadata(path).is_ok_and(|found| found.mode() & 0o001 == 0);
+    above.iter().rev().find(restricted).map(|path| path.to_path_buf())
+}
+
+/// Returns whether a run's user can reach this program.
+pub(crate) fn is_in_sight(program: &Path) -> bool {
+    fs::canonicalize(program).is_ok_and(|program| restricted_ancestor(&program).is_none())
+}
+
+/// Rejects variables that could affect the programs that still run as root, and names that a shell
+/// does not pass on.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] for such a variable.
+pub(crate) fn check_variable(name: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_name = name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit());
+    let heeded = ["LD_", "BASH", "GLIBC_", "MALLOC_", "LIBMOUNT_", "ccc_"]
+        .iter()
+        .any(|of| name.starts_with(of))
+        || matches!(
+            name,
+            "ENV"
+                | "IFS"
+                | "PS4"
+                | "SHELLOPTS"
+                | "POSIXLY_CORRECT"
+                | "CDPATH"
+                | "GCONV_PATH"
+                | "LOCPATH"
+                | "NLSPATH"
+        );
+    if is_name && !heeded {
+        return Ok(());
+    }
+    let line = format!(
+        "the variable `{}` cannot be given to programs of a service that is root: start it as an ordinary user",
+        ccc_core::text::one_line(name, 60)
+    );
+    Err(Error::new(ErrorKind::InvalidInput, line))
+}

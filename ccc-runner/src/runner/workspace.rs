@@ -1,0 +1,18 @@
+//! The workspace as a run's specification names it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ccc_core::{Error, ErrorKind, Result};
+
+/// Returns the absolute path of a workspace, free of symlinks.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] when the path is not a directory.
+pub(crate) fn resolve(workspace: &Path) -> Result<PathBuf> {
+    let resolved = fs::canonicalize(workspace).ok().filter(|path| path.is_dir());
+    resolved.ok_or_else(|| {
+        let line = format!("the workspace {} is not a directory", workspace.display());
+        Error::new(ErrorKind::InvalidInput, line)
+    })
+}
