@@ -6,7 +6,7 @@ use ccc_core::Agent;
 use ccc_core::testing::conformance::agent::Fixture;
 use ccc_runner::SubprocessRunner;
 
-use super::{Fixture, impostor, key, program};
+use super::{Fixture as World, impostor, key, program};
 
 const SCENARIO: &str = r#"
 [[model.claude-writes.turn]]
@@ -33,7 +33,7 @@ echo '{"type":"result","subtype":"success","is_error":'$say',"result":"Done."}'
 "#;
 
 async fn fresh() -> Fixture {
-    let (fixture, state) = (Fixture::new(SCENARIO).await, tempfile::tempdir().unwrap());
+    let (fixture, state) = (World::new(SCENARIO).await, tempfile::tempdir().unwrap());
     let program =
         program().unwrap_or_else(|| impostor(state.path(), "2.1.330 (Claude Code)", IMPOSTOR));
     let agents = ["claude-writes", "claude-fails", "claude-hangs"].map(|model| {
