@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::run_context::RunContext;
-use super::stage::cleanup::Retain;
+use super::stage::Retain;
 use crate::{Error, ErrorKind, Result};
 
 /// Starts the cleanup of a run.

@@ -1,47 +1,63 @@
 //! One run from start to end. This file alone has the order of the ten stages, and emits their events.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::FutureExt;
-
-use super::bounded::{bounded, guarded, interruptible};
+use super::Pipeline;
+use super::bounded::{bounded, interruptible};
 use super::cleanup_guard::CleanupGuard;
 use super::ending::{self, Ending};
 use super::halt::Halt;
 use super::run_context::RunContext;
 use super::run_report::RunReport;
 use super::salvage::save_unpublished;
-use super::stage::authorize::authorize;
-use super::stage::checkout::checkout;
-use super::stage::cleanup::{Retain, cleanup};
-use super::stage::collect::{answer, collect};
-use super::stage::commit::commit;
-use super::stage::provision::provision;
-use super::stage::publish::{opened, publish};
-use super::stage::report::{greet, report};
-use super::stage::work::work;
+use super::stage::{Retain, answer, authorize, checkout, cleanup, collect, commit, greet, opened};
+use super::stage::{provision, publish, report, work};
+use crate::event::IssueEvent;
 use crate::observe::EventKind::{Finished, StageFinished, StageStarted};
 use crate::progress::{CollectedRun, CommittedRun, Progress};
-use crate::{CancellationToken, Outcome, Result, Stage};
+use crate::run_store::Claim;
+use crate::{CancellationToken, Outcome, Result, RunStore, Stage};
 
-/// The time limit of the greeting, which holds up the work that much at most.
-const GREET_WITHIN: Duration = Duration::from_secs(60);
+impl Pipeline {
+    /// Solves one issue. A failure of the run is not an error but part of the report. Dropping the
+    /// future ends the run; a task that [`settled`](Self::settled) waits for cleans up after it.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the system has no randomness for a
+    /// [`RunId`](crate::RunId): nothing began.
+    pub async fn run(&self, event: IssueEvent, cancel: &CancellationToken) -> Result<RunReport> {
+        let run = RunContext::unstored(Arc::clone(&self.parts), event)?;
+        Ok(drive(Arc::new(run), cancel).await)
+    }
 
-/// Takes a run from its progress to its end. Accept came before: the
-/// [`Dispatcher`](crate::dispatcher::Dispatcher) stored the run, and a worker claimed it.
-pub(super) async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
+    /// Goes on with a run that the [`Dispatcher`](crate::dispatcher::Dispatcher) accepted and claimed.
+    /// Starts from its progress, and writes each checkpoint under the claim's fence.
+    pub async fn resume(
+        &self,
+        claim: Claim,
+        store: Arc<dyn RunStore>,
+        cancel: &CancellationToken,
+    ) -> RunReport {
+        let run = RunContext::claimed(Arc::clone(&self.parts), claim, store);
+        drive(Arc::new(run), cancel).await
+    }
+}
+
+/// Takes a run through its stages, from Authorize, or from where its progress is, to Cleanup.
+async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
     let guard = CleanupGuard::arm(&run, |run, retain| {
-        async move { outside(&run, Stage::Cleanup, cleanup(&run, retain)).await }.boxed()
+        Box::pin(async move { outside(&run, Stage::Cleanup, cleanup(&run, retain)).await })
     });
     let limit = run.parts.limits.run;
     let ended = interruptible(&*run.parts.clock, limit, cancel, Box::pin(stages(&run))).await;
     let Ending { outcome, mut postponed } = Ending::new(&run, ended, cancel.is_cancelled());
-    let mut report = Ok(());
+    let mut reported = Ok(());
     if postponed.is_none() {
         save_unpublished(&run, &outcome).await;
-        report = run_report(&run, &outcome).await;
-        postponed = ending::postponed_by_report(&run, &outcome, &report);
+        if !run.is_fenced_out() {
+            reported = outside(&run, Stage::Report, report(&run, &outcome)).await;
+        }
+        postponed = ending::postponed_by_report(&run, &outcome, &reported);
     }
     if let Some(wait) = postponed {
         run.emit_note(format!("the host asks to wait: going on in {} s", wait.as_secs()));
@@ -52,10 +68,9 @@ pub(super) async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> R
     let retain = if is_finished { Retain::Nothing } else { Retain::for_successor(&run) };
     let cleanup = guard.clean_up(retain).await;
     run.emit(Finished { outcome: outcome.clone() });
-    RunReport { run: run.id, outcome, postponed: None, report, cleanup }
+    RunReport { run: run.id, outcome, postponed: None, report: reported, cleanup }
 }
 
-/// Goes on from the run's progress. The next four functions are the stages in their order.
 async fn stages(run: &RunContext) -> Result<Outcome, Halt> {
     match run.progress() {
         Progress::Accepted(_) => from_authorize(run).await,
@@ -68,13 +83,10 @@ async fn stages(run: &RunContext) -> Result<Outcome, Halt> {
 async fn from_authorize(run: &RunContext) -> Result<Outcome, Halt> {
     let repository = stage(run, Stage::Authorize, authorize(run), |_| run.accepted()).await?;
     // Beside the work: a host that wants its writes apart makes nobody wait for files.
-    let (greeted, checked_out) = tokio::join!(
-        guarded(&*run.parts.clock, GREET_WITHIN, greet(run)),
+    let ((), checked_out) = tokio::join!(
+        greet(run),
         stage(run, Stage::Checkout, checkout(run, &repository), |_| run.accepted()),
     );
-    if let Err(error) = greeted {
-        run.emit_note(format!("could not say on the issue that the run began: {error}"));
-    }
     let checked_out = checked_out?;
     let provisioned = provision(run, &checked_out);
     let provisioned = stage(run, Stage::Provision, provisioned, |_| run.accepted()).await?;
@@ -105,38 +117,23 @@ async fn stage<T>(
     work: impl Future<Output = Result<T, Halt>>,
     reached: impl FnOnce(&T) -> Progress,
 ) -> Result<T, Halt> {
-    let limits = &run.parts.limits;
-    let limit = if stage == Stage::Work { limits.run } else { limits.stage };
     run.enter(stage);
     run.emit(StageStarted { stage });
     // A cancellation takes hold at the edge of a stage, also when no call in it ever waits.
     tokio::task::yield_now().await;
     // On the heap: each wrapper around a future would hold it a second time.
-    let work = Box::pin(work);
+    let (limit, work) = (run.parts.limits.of(stage), Box::pin(work));
     let mut ended = bounded(&*run.parts.clock, &stage.to_string(), limit, work).await;
     if let Ok(value) = &ended
         && let Err(error) = run.advance(reached(value)).await
     {
         ended = Err(Halt::Error(error));
     }
-    let error = match &ended {
-        Err(Halt::Error(error)) => Some(error.to_string()),
-        _ => None,
-    };
-    run.emit(StageFinished { stage, error });
+    run.emit(StageFinished { stage, error: Halt::line(&ended) });
     ended
 }
 
-/// Reports the outcome on the issue. A worker that lost its run reports nothing.
-async fn run_report(run: &RunContext, outcome: &Outcome) -> Result<()> {
-    if run.is_fenced_out() {
-        return Ok(());
-    }
-    let limit = run.parts.limits.report;
-    outside(run, Stage::Report, guarded(&*run.parts.clock, limit, report(run, outcome))).await
-}
-
-/// Runs a stage that comes after the outcome, which it does not change.
+/// Runs Report or Cleanup, which come after the outcome and do not change it.
 async fn outside(
     run: &RunContext,
     stage: Stage,

@@ -24,6 +24,16 @@ impl Halt {
     }
 }
 
+impl Halt {
+    /// Returns what a stage's end shows as its error; an outcome is none.
+    pub(super) fn line<T>(ended: &Result<T, Self>) -> Option<String> {
+        match ended {
+            Err(Self::Error(error)) => Some(error.to_string()),
+            _ => None,
+        }
+    }
+}
+
 impl From<Error> for Halt {
     fn from(error: Error) -> Self {
         Self::Error(error)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::agent::AgentLimits;
 use crate::container::Resources;
 use crate::setters::setters;
+use crate::stage::Stage;
 
 /// How long things may take, and how much they may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,13 @@ setters!(Limits {
     /// Sets the ceilings of the container.
     with_resources: resources: Resources,
 });
+
+impl Limits {
+    /// Returns the time for `stage`, one of those up to Publish.
+    pub(super) fn of(&self, stage: Stage) -> Duration {
+        if stage == Stage::Work { self.run } else { self.stage }
+    }
+}
 
 impl Default for Limits {
     fn default() -> Self {

@@ -5,13 +5,13 @@
 //! ```
 //!
 //! [`flow`] has the stages in their order, and `stage/` has a file for each of them. Each stage takes
-//! the output of the one before: [`authorize`](stage::authorize) returns the repository,
-//! [`checkout`](stage::checkout) the workspace, [`provision`](stage::provision) the container and the
-//! task, [`work`](stage::work) the agent's report, and from [`collect`](stage::collect) on each
-//! returns the [`Progress`] that a resumed run goes on from.
+//! the output of the one before: [`authorize`](stage::authorize()) returns the repository,
+//! [`checkout`](stage::checkout()) the workspace, [`provision`](stage::provision()) the container and the
+//! task, [`work`](stage::work()) the agent's report, and from [`collect`](stage::collect()) on each
+//! returns the [`Progress`](crate::Progress) that a resumed run goes on from.
 //!
 //! [`Pipeline::run`] is usable alone. The [`Dispatcher`](crate::dispatcher::Dispatcher) adds
-//! acceptance, the [`RunStore`], concurrency and shutdown.
+//! acceptance, the [`RunStore`](crate::RunStore), concurrency and shutdown.
 //!
 //! Three mechanisms start the cleanup of a run (spec: P3, P4, P8). *Structural*: it follows the stages
 //! whatever ended them, outside the cancelled scope, with its own time limit. *Drop guard*: when the
@@ -38,9 +38,7 @@ mod stage;
 
 use std::sync::Arc;
 
-use journal::Journal;
 use parts::Parts;
-use run_context::RunContext;
 
 pub(crate) use bounded::guarded;
 pub use builder::PipelineBuilder;
@@ -48,13 +46,9 @@ pub use limits::Limits;
 pub use repository_settings::RepositorySettings;
 pub use run_report::RunReport;
 
-use crate::event::IssueEvent;
 use crate::git::HostGit;
 use crate::policy::TrustPolicy;
-use crate::run_store::Claim;
-use crate::{
-    CancellationToken, Clock, ContainerRunner, Progress, Result, RunId, RunStore, VcsHost,
-};
+use crate::{Clock, ContainerRunner, Result, RunId, VcsHost};
 
 /// The pipeline over one set of adapters. Cheap to clone; runs any number of runs at once.
 #[derive(Clone, Debug)]
@@ -71,38 +65,6 @@ impl Pipeline {
 
     fn new(parts: Parts) -> Self {
         Self { parts: Arc::new(parts) }
-    }
-
-    /// Solves one issue. A failure of the run is not an error but part of the report.
-    ///
-    /// Dropping the future ends the run; a task that [`settled`](Self::settled) waits for cleans up
-    /// what it had made.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) when the system has no randomness for
-    /// a [`RunId`]: nothing began.
-    pub async fn run(&self, event: IssueEvent, cancel: &CancellationToken) -> Result<RunReport> {
-        let (parts, now) = (Arc::clone(&self.parts), self.parts.clock.now());
-        let id = RunId::new(now)?;
-        let run = RunContext::new(parts, id, event, now, Progress::default(), None);
-        Ok(flow::drive(Arc::new(run), cancel).await)
-    }
-
-    /// Goes on with a claimed run from its progress, and writes each checkpoint into the store under
-    /// the claim's fence.
-    pub async fn resume(
-        &self,
-        claim: Claim,
-        store: Arc<dyn RunStore>,
-        cancel: &CancellationToken,
-    ) -> RunReport {
-        let (record, parts) = (claim.record, Arc::clone(&self.parts));
-        let (clock, limit) = (Arc::clone(&parts.clock), parts.limits.cleanup);
-        let journal = Journal::new(record.run, store, claim.fence, clock, limit);
-        let (event, accepted_at) = (record.event, record.accepted_at);
-        let run =
-            RunContext::new(parts, record.run, event, accepted_at, record.progress, Some(journal));
-        flow::drive(Arc::new(run), cancel).await
     }
 
     /// Destroys what a killed process left: the containers and directories of every run that is not in

@@ -13,8 +13,10 @@ use super::parts::Parts;
 use crate::event::{IssueEvent, RepoRef};
 use crate::observe::{Event, EventKind, Redactor};
 use crate::progress::{AcceptedRun, Progress};
+use crate::run::RunRecord;
+use crate::run_store::Claim;
 use crate::vcs::{Access, Grant};
-use crate::{Container, Error, ErrorKind, Outcome, Result, RunId, Stage};
+use crate::{Container, Error, ErrorKind, Outcome, Result, RunId, RunStore, Stage};
 
 /// The age from which on a run is not postponed any more.
 const LONGEST_POSTPONEMENT: SignedDuration = SignedDuration::from_hours(24);
@@ -44,7 +46,24 @@ struct State {
 }
 
 impl RunContext {
-    pub(super) fn new(
+    /// Returns the context of a new run that no store has.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`] when the system has no randomness for a [`RunId`].
+    pub(super) fn unstored(parts: Arc<Parts>, event: IssueEvent) -> Result<Self> {
+        let now = parts.clock.now();
+        Ok(Self::new(parts, RunId::new(now)?, event, now, Progress::default(), None))
+    }
+
+    /// Returns the context of a claimed run, which goes on from its progress.
+    pub(super) fn claimed(parts: Arc<Parts>, claim: Claim, store: Arc<dyn RunStore>) -> Self {
+        let RunRecord { run, event, accepted_at, progress, .. } = claim.record;
+        let (clock, limit) = (Arc::clone(&parts.clock), parts.limits.cleanup);
+        let journal = Journal::new(run, store, claim.fence, clock, limit);
+        Self::new(parts, run, event, accepted_at, progress, Some(journal))
+    }
+
+    fn new(
         parts: Arc<Parts>,
         id: RunId,
         event: IssueEvent,

@@ -2,13 +2,23 @@
 //!
 //! Accept, the first stage, is [`Dispatcher::admit`](crate::dispatcher::Dispatcher).
 
-pub(super) mod authorize;
-pub(super) mod checkout;
-pub(super) mod cleanup;
-pub(super) mod collect;
-pub(super) mod commit;
-pub(super) mod provision;
-pub(super) mod publish;
-pub(super) mod report;
+mod authorize;
+mod checkout;
+mod cleanup;
+mod collect;
+mod commit;
+mod provision;
+mod publish;
+mod report;
 mod setup;
-pub(super) mod work;
+mod work;
+
+pub(super) use authorize::authorize;
+pub(super) use checkout::checkout;
+pub(super) use cleanup::{Retain, cleanup};
+pub(super) use collect::{answer, collect};
+pub(super) use commit::commit;
+pub(super) use provision::provision;
+pub(super) use publish::{opened, publish};
+pub(super) use report::{greet, report};
+pub(super) use work::work;

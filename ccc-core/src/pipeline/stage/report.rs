@@ -4,17 +4,27 @@ use std::time::Duration;
 
 use super::checkout::READ_TTL;
 use crate::event::Trigger;
+use crate::pipeline::bounded::guarded;
 use crate::pipeline::comment;
 use crate::pipeline::run_context::RunContext;
 use crate::vcs::{Grant, ReactionTarget};
 use crate::{Outcome, Result};
 
+/// The time limit of the greeting, which holds up the work that much at most.
+const GREET_WITHIN: Duration = Duration::from_secs(60);
 /// The shortest life of the token for the last comment.
 const COMMENT_TTL: Duration = Duration::from_secs(60);
 
-/// Reacts to the request, and writes that the run began. Runs beside Checkout; a failure is no reason
-/// not to work.
-pub(in crate::pipeline) async fn greet(run: &RunContext) -> Result<()> {
+/// Reacts to the request, and writes that the run began. Runs beside Checkout; a failure is only noted,
+/// because it is no reason not to work.
+pub(in crate::pipeline) async fn greet(run: &RunContext) {
+    let greeted = guarded(&*run.parts.clock, GREET_WITHIN, react_and_comment(run)).await;
+    if let Err(error) = greeted {
+        run.emit_note(format!("could not say on the issue that the run began: {error}"));
+    }
+}
+
+async fn react_and_comment(run: &RunContext) -> Result<()> {
     let target = match &run.event.trigger {
         Trigger::Commented { comment, .. } => ReactionTarget::Comment(*comment),
         _ => ReactionTarget::Issue(run.event.issue.number),
@@ -24,8 +34,14 @@ pub(in crate::pipeline) async fn greet(run: &RunContext) -> Result<()> {
     upsert(run, &comment::started(run.id, run.parts.agent.name())).await
 }
 
-/// Writes the outcome into the run's comment. A run that was skipped has none.
+/// Writes the outcome into the run's comment, within a time limit of its own. A run that was skipped has
+/// no comment.
 pub(in crate::pipeline) async fn report(run: &RunContext, outcome: &Outcome) -> Result<()> {
+    let limit = run.parts.limits.report;
+    guarded(&*run.parts.clock, limit, comment_outcome(run, outcome)).await
+}
+
+async fn comment_outcome(run: &RunContext, outcome: &Outcome) -> Result<()> {
     if matches!(outcome, Outcome::Skipped { .. }) {
         return Ok(());
     }
