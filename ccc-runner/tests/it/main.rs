@@ -11,6 +11,5 @@ mod claude;
 mod command;
 mod conformance;
 mod docker;
-mod features;
 mod proxy;
 mod subprocess;

@@ -25,8 +25,8 @@ const WASM: &[&str] = &[
     "ccc-store/durable-object",
 ];
 
-/// The most lines of half of the files: may only get smaller, and 150 is the goal.
-const MAX_MEDIAN: usize = 151;
+/// The most lines of half of the files.
+const MAX_MEDIAN: usize = 150;
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
