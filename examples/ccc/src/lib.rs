@@ -3,7 +3,6 @@
 mod adapters;
 mod admin_token;
 mod app;
-pub mod cli;
 mod command;
 pub mod config;
 mod credentials;
@@ -21,6 +20,7 @@ mod routes;
 mod service;
 mod signals;
 
+pub use command::Cli;
 pub use config::Config;
 pub use local_host::LocalHost;
 pub use routes::router;

@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    ccc::cli::Cli::parse().run()
+    ccc::Cli::parse().run()
 }
