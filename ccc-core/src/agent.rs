@@ -1,8 +1,9 @@
 //! The port behind which the AI works.
 
+mod limits;
+
 use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::container::{Container, EnvValue, Network, OutputStream};
 use crate::setters::setters;
 use crate::{CredentialKey, ErrorKind, Result, RunId, Secret};
+
+pub use limits::AgentLimits;
 
 /// What an agent is asked to do.
 #[derive(Clone, Debug)]
@@ -30,42 +33,6 @@ impl Task {
     /// A task with default limits and no credential.
     pub fn new(run: RunId, prompt: impl Into<String>) -> Self {
         Self { run, prompt: prompt.into(), limits: AgentLimits::default(), credentials: Vec::new() }
-    }
-}
-
-/// What one agent run may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AgentLimits {
-    /// Wall clock.
-    pub wall: Duration,
-    /// Longest silence.
-    pub idle: Duration,
-    /// Turns of the model; `None` leaves it to the agent.
-    pub turns: Option<u32>,
-    /// Money, in millionths of a US dollar; `None` leaves it to the agent.
-    pub micro_usd: Option<u64>,
-}
-
-setters!(AgentLimits {
-    /// Sets the longest time that the agent works.
-    with_wall: wall: Duration,
-    /// Sets the longest time without a sign of life.
-    with_idle: idle: Duration,
-    /// Sets the most turns of the model.
-    with_turns: turns: impl Into<Option<u32>>,
-    /// Sets the most money, in millionths of a US dollar.
-    with_micro_usd: micro_usd: impl Into<Option<u64>>,
-});
-
-impl Default for AgentLimits {
-    fn default() -> Self {
-        Self {
-            wall: Duration::from_secs(30 * 60),
-            idle: Duration::from_secs(15 * 60),
-            turns: None,
-            micro_usd: None,
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::halt::Halt;
+use super::postponement::postponement;
 use super::run_context::RunContext;
 use crate::{Outcome, Result};
 
@@ -20,7 +21,7 @@ impl Ending {
     pub(super) fn new(run: &RunContext, ended: Result<Outcome, Halt>, cancelled: bool) -> Self {
         let stage = run.stage();
         let postponed = match &ended {
-            Err(Halt::Error(error)) if !cancelled => run.postponement(error),
+            Err(Halt::Error(error)) if !cancelled => postponement(run, error),
             _ => None,
         };
         let outcome = match ended {
@@ -31,15 +32,4 @@ impl Ending {
         };
         Self { outcome: run.redactor.clean_outcome(outcome), postponed }
     }
-}
-
-/// Returns the time to postpone a run for whose report failed. The progress of such a run tells its
-/// outcome again, so that it can be reported later.
-pub(super) fn postponed_by_report(
-    run: &RunContext,
-    outcome: &Outcome,
-    report: &Result<()>,
-) -> Option<Duration> {
-    let told_again = matches!(outcome, Outcome::PullRequest { .. } | Outcome::Answered { .. });
-    report.as_ref().err().filter(|_| told_again).and_then(|error| run.postponement(error))
 }

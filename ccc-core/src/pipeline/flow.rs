@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::Pipeline;
 use super::bounded::{bounded, interruptible};
 use super::cleanup_guard::CleanupGuard;
-use super::ending::{self, Ending};
+use super::ending::Ending;
 use super::halt::Halt;
+use super::postponement::postponed_by_report;
 use super::run_context::RunContext;
 use super::run_report::RunReport;
 use super::salvage::save_unpublished;
@@ -57,7 +58,7 @@ async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
         if !run.is_fenced_out() {
             reported = outside(&run, Stage::Report, report(&run, &outcome)).await;
         }
-        postponed = ending::postponed_by_report(&run, &outcome, &reported);
+        postponed = postponed_by_report(&run, &outcome, &reported);
     }
     if let Some(wait) = postponed {
         run.emit_note(format!("the host asks to wait: going on in {} s", wait.as_secs()));

@@ -30,6 +30,7 @@ mod leases;
 mod limits;
 mod line_buffer;
 mod parts;
+mod postponement;
 mod repository_settings;
 mod run_context;
 mod run_report;

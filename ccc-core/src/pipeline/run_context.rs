@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::comment::CommentData;
 use super::journal::Journal;
@@ -16,13 +16,7 @@ use crate::progress::{AcceptedRun, Progress};
 use crate::run::RunRecord;
 use crate::run_store::Claim;
 use crate::vcs::{Access, Grant};
-use crate::{Container, Error, ErrorKind, Outcome, Result, RunId, RunStore, Stage};
-
-/// The age from which on a run is not postponed any more.
-const LONGEST_POSTPONEMENT: SignedDuration = SignedDuration::from_hours(24);
-
-/// The shortest time that a run is postponed for.
-const SHORTEST_POSTPONEMENT: Duration = Duration::from_secs(60);
+use crate::{Container, Outcome, Result, RunId, RunStore, Stage};
 
 /// The state of one run, shared by its stages.
 #[derive(Debug)]
@@ -169,20 +163,6 @@ impl RunContext {
     /// Returns whether another worker holds the run now: nothing more may leave from here.
     pub(super) fn is_fenced_out(&self) -> bool {
         self.journal.as_ref().is_some_and(Journal::is_fenced_out)
-    }
-
-    /// Returns how long to postpone the run, when a store has it and all that is wrong is that the
-    /// host asks to wait (spec: G5c). Never in Work, which costs money, nor to the next day.
-    pub(super) fn postponement(&self, error: &Error) -> Option<Duration> {
-        // A host that says "now" and means "no" must not keep us busy.
-        let wait = error.retry_after()?.max(SHORTEST_POSTPONEMENT);
-        let age = self.parts.clock.now().duration_since(self.accepted_at);
-        let over = age.checked_add(SignedDuration::try_from(wait).ok()?)?;
-        let may = self.is_stored()
-            && error.kind() == ErrorKind::RateLimited
-            && self.stage() != Stage::Work
-            && over < LONGEST_POSTPONEMENT;
-        may.then_some(wait)
     }
 
     /// Gets a token for the run's repository; Cleanup gives it back at the latest.

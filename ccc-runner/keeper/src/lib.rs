@@ -1,16 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod disk_usage;
 pub mod exit;
 mod limit_breach;
-mod measure;
 #[cfg(feature = "protocol")]
 mod protocol;
 mod tree_walk;
 #[cfg(feature = "protocol")]
 mod tunnel;
 
+pub use disk_usage::measure;
 pub use limit_breach::LimitBreach;
-pub use measure::measure;
 #[cfg(feature = "protocol")]
 pub use protocol::{
     EGRESS_PORT, ExecOutcome, ExecRequest, ExecResult, FrameKind, Hello, KeeperConfig, MODEL_PORT,

@@ -11,6 +11,7 @@ mod git;
 mod health;
 mod http;
 mod local_host;
+mod logging;
 mod model_credential;
 mod observers;
 mod output;

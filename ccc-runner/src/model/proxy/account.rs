@@ -9,6 +9,9 @@ use tokio::sync::{mpsc, watch};
 use crate::lock::lock;
 use crate::model::price::{Price, Tokens};
 
+/// The message to the agent when the run's money is used up.
+pub(super) const MONEY_USED_UP: &str = "the money of this run is used up";
+
 /// How many notices wait for the agent's adapter; what is beyond is dropped, so that a program
 /// which provokes them without end fills no memory.
 const NOTICES: usize = 64;

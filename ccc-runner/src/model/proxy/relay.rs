@@ -8,11 +8,12 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::Bytes;
 use ccc_core::{Clock, ErrorKind};
+use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 
 use crate::model::http_server::ConnectionGuard;
-use crate::model::proxy::account::{Charge, Trouble};
+use crate::model::proxy::account::{Charge, MONEY_USED_UP, Trouble};
 use crate::model::proxy::metering::Meter;
 use crate::model::proxy::state::Gate;
 
@@ -87,7 +88,7 @@ impl Flow {
                 Ok(Some(bytes)) => (Ok(Some(bytes)), true),
                 Ok(None) => (Ok(None), false),
                 Err(StreamEnd::Spent) => {
-                    self.hand_on(&pieces, Ok(Some(USED_UP))).await;
+                    self.hand_on(&pieces, Ok(Some(used_up()))).await;
                     (Ok(None), false)
                 }
                 Err(cut) => (Err(self.last_words(&cut)), false),
@@ -167,8 +168,9 @@ impl Flow {
     }
 }
 
-/// An event that the agent can do something with.
-const USED_UP: Bytes = Bytes::from_static(
-    b"\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"billing_error\",\
-    \"message\":\"the money of this run is used up\"}}\n\n",
-);
+/// Returns the event that ends a streamed answer when the run's money is used up.
+fn used_up() -> Bytes {
+    let error = json!({ "type": "billing_error", "message": MONEY_USED_UP });
+    let event = json!({ "type": "error", "error": error });
+    format!("\n\nevent: error\ndata: {event}\n\n").into()
+}

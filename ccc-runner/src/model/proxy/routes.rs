@@ -15,7 +15,7 @@ use tokio::sync::SemaphorePermit;
 
 use crate::model::http_server::{ConnectionGuard, ConnectionHandle};
 use crate::model::price::Tokens;
-use crate::model::proxy::account::{Call, Charge, ModelNotice, Trouble};
+use crate::model::proxy::account::{Call, Charge, MONEY_USED_UP, ModelNotice, Trouble};
 use crate::model::proxy::metering::Usage;
 use crate::model::proxy::relay::{Hold, IdleLimit, relay};
 use crate::model::proxy::rules::Rule;
@@ -298,7 +298,7 @@ async fn hand_back_error(
 
 fn no_money(gate: &Gate, streams: bool) -> Refused {
     let line = if gate.account.exhausted.is_cancelled() || streams {
-        "the money of this run is used up"
+        MONEY_USED_UP
     } else {
         "the money of this run may not be enough for that: ask for less, or for a stream"
     };

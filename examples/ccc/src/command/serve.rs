@@ -1,6 +1,6 @@
 //! `ccc serve`: the self-hosted service.
 
-use std::io::IsTerminal;
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use std::sync::Arc;
 use ccc_core::{CancellationToken, Error, ErrorKind, Result};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
 use crate::http;
+use crate::logging::init_log;
 use crate::observers::LogObserver;
 use crate::output::say;
 use crate::remedy::describe;
@@ -133,12 +133,4 @@ async fn log_identity(service: &Service) {
         // The host may be down for a minute; a delivery that comes now is answered 503.
         Err(error) => tracing::error!("the host does not know us yet: {}", describe(&error)),
     }
-}
-
-/// Starts the log: for people on a terminal, else as JSON.
-fn init_log() {
-    let filter = EnvFilter::try_from_env("CCC_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A logger that the embedder installed stays.
-    let _ = if std::io::stderr().is_terminal() { log.try_init() } else { log.json().try_init() };
 }
