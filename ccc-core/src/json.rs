@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 /// Reads a field that may be `null` and may not be missing. Without it, a missing field reads as
-/// `None`, which says something that nobody wrote.
+/// `None`.
 pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

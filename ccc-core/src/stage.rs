@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// The delivery is verified, understood and durable.
+    /// The delivery is verified, parsed and durable.
     Accept,
-    /// May this person spend money here, on this issue, now?
+    /// The actor's permission and the issue's state are checked.
     Authorize,
     /// A fresh workspace without our `.git`.
     Checkout,
@@ -16,7 +16,7 @@ pub enum Stage {
     Provision,
     /// The agent edits.
     Work,
-    /// What changed, and may it leave?
+    /// The change is read and checked against the policy.
     Collect,
     /// The change as a commit.
     Commit,

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod app_config;
+mod app_key;
 mod client;
 mod endpoints;
 mod errors;
@@ -29,10 +30,11 @@ pub use {bytes, jiff};
 pub use app_config::{
     AdminToken, Admitted, App, AppChange, AppView, Apps, ConfigAnswer, MAX_CONFIG,
 };
+pub use app_key::AppKey;
 pub use client::{RateLimits, Retry};
 pub use endpoints::Endpoints;
 pub use host::{GitHub, GitHubBuilder};
-pub use jwt::{AppKey, app_jwt};
+pub use jwt::app_jwt;
 #[cfg(feature = "axum")]
 pub use webhook::router;
 pub use webhook::{Secrets, Webhook};

@@ -18,9 +18,6 @@ use crate::aead::KEY;
 use crate::invalid_input::invalid_input;
 use crate::random::random;
 
-/// The shortest passphrase, in bytes. Machines guess shorter ones.
-const MIN_PASSPHRASE: usize = 16;
-
 /// The keys of an operator: the newest first, which everything is written under; the others are for
 /// reading what was written before.
 ///
@@ -97,14 +94,7 @@ impl Keys {
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) when it has fewer than 16
     /// bytes.
     pub fn passphrase(passphrase: &Secret) -> Result<Self> {
-        let trimmed = passphrase.expose().trim_ascii();
-        if trimmed.len() < MIN_PASSPHRASE {
-            let error = invalid_input(
-                "the passphrase has fewer than 16 characters: use several words, or a generated key",
-            );
-            return Err(error.with_remedy(Remedy::GenerateKey));
-        }
-        Ok(Self(vec![Source::Passphrase(Secret::new(trimmed))]))
+        Ok(Self(vec![Source::Passphrase(passphrase::checked(passphrase)?)]))
     }
 
     /// Adds older keys, for reading only.

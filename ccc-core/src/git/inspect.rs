@@ -12,7 +12,7 @@ use crate::Result;
 use crate::files::remove_tree_now;
 use crate::text::file_system_name;
 
-/// The number of paths after which the inspection stops: nobody reads more of them.
+/// The number of paths after which the inspection stops, because people do not read more.
 const MAX_FOUND: usize = 1_000;
 /// The paths of directories that are still to be read, bytes: an agent can have a million of them, each as long
 /// as paths get.
@@ -116,7 +116,7 @@ fn is_inaccessible(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidFilename)
 }
 
-/// Whether some file system takes the name for `.git`: any case; NTFS's short name, trailing dots,
+/// Returns whether some file system takes the name for `.git`: any case; NTFS's short name, trailing dots,
 /// blanks and streams; code points that HFS+ leaves out of names.
 pub(super) fn is_dot_git(name: &[u8]) -> bool {
     let name = file_system_name(&String::from_utf8_lossy(name));

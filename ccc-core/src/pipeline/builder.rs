@@ -1,9 +1,8 @@
-//! The builder of a [`Pipeline`].
+//! The builder of a pipeline.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Pipeline;
 use super::limits::Limits;
 use super::parts::Parts;
 use super::repository_settings::{RepositorySettings, SettingsFile};
@@ -15,8 +14,8 @@ use crate::{
     SystemClock, VcsHost,
 };
 
-/// Puts a [`Pipeline`] together. Four ports have no default; [`build`](Self::build) says which one
-/// is missing.
+/// A builder of a [`Pipeline`](super::Pipeline). Four ports have no default; the error of
+/// [`build`](Self::build) names the one that is missing.
 #[derive(Debug, Default)]
 pub struct PipelineBuilder {
     host: Option<Arc<dyn VcsHost>>,
@@ -115,11 +114,8 @@ impl PipelineBuilder {
         self
     }
 
-    /// Checks that all is there, and takes the data directory.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] names what is missing; the errors of [`HostGit::open`].
-    pub fn build(self) -> Result<Pipeline> {
+    /// Checks that every required part is set, and locks the data directory.
+    pub(super) fn into_parts(self) -> Result<Parts> {
         fn required<T>(part: Option<T>, name: &str) -> Result<T> {
             part.ok_or_else(|| {
                 Error::new(
@@ -132,7 +128,7 @@ impl PipelineBuilder {
             Error::new(ErrorKind::InvalidInput, "build a pipeline inside a tokio runtime")
                 .with_source(e)
         })?;
-        Ok(Pipeline::new(Parts {
+        Ok(Parts {
             host: required(self.host, "a host")?,
             runner: required(self.runner, "a runner")?,
             agent: required(self.agent, "an agent")?,
@@ -146,6 +142,6 @@ impl PipelineBuilder {
             settings: self.settings,
             cleanups: tokio_util::task::TaskTracker::new(),
             runtime,
-        }))
+        })
     }
 }

@@ -13,7 +13,7 @@ pub(super) enum Halt {
 }
 
 impl Halt {
-    /// Returns the end of a run that nobody has to hear about.
+    /// Returns the end of a run that is not reported.
     pub(super) fn skipped(reason: SkipReason) -> Self {
         Self::Outcome(Outcome::Skipped { reason })
     }

@@ -57,15 +57,22 @@ pub struct Pipeline {
     parts: Arc<Parts>,
 }
 
+impl PipelineBuilder {
+    /// Returns the pipeline, and locks its data directory for this process.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) names a part that is missing; the
+    /// errors of [`HostGit::open`].
+    pub fn build(self) -> Result<Pipeline> {
+        Ok(Pipeline { parts: Arc::new(self.into_parts()?) })
+    }
+}
+
 impl Pipeline {
     /// Returns an empty builder.
     #[must_use]
     pub fn builder() -> PipelineBuilder {
         PipelineBuilder::default()
-    }
-
-    fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
     }
 
     /// Destroys what a killed process left: the containers and directories of every run that is not in

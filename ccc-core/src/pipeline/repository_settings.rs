@@ -14,8 +14,8 @@ const MAX_SETTINGS: u64 = 64 << 10;
 /// The most lines of setup.
 const MAX_LINES: usize = 100;
 
-/// What a repository may say about its runs. People with write permission to it wrote this, and nobody who
-/// opens issues.
+/// A repository's settings for its runs. People with write permission write them, never the authors of
+/// issues.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]

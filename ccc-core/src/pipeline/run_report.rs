@@ -12,8 +12,8 @@ pub struct RunReport {
     pub run: RunId,
     /// The outcome; for a run that was postponed, the one that it would have ended with.
     pub outcome: Outcome,
-    /// The time to wait before a worker goes on with the run, when the host asks to wait. Then nobody
-    /// was told of an end.
+    /// The time to wait before a worker goes on with the run, when the host asks to wait. Such a
+    /// run has no report yet.
     pub postponed: Option<Duration>,
     /// Whether the outcome was reported on the issue.
     pub report: Result<()>,

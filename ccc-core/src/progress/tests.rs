@@ -79,7 +79,7 @@ fn as_value(json: &str) -> serde_json::Value {
     serde_json::from_str(json).unwrap()
 }
 
-/// A change of these files is a change of the version.
+// A change of these files is a change of the version.
 #[test]
 fn every_variant_has_the_json_of_its_golden_file() {
     // spec: Q3d
@@ -103,7 +103,7 @@ fn there_is_no_golden_file_without_a_variant() {
     }
 }
 
-/// The JSON of a golden file after `change`, and what the error must name.
+/// Checks the error for the JSON of a golden file after `change`.
 fn check(name: &str, change: &dyn Fn(&mut serde_json::Value), expected: &str) {
     let mut json = as_value(&std::fs::read_to_string(golden(name)).unwrap());
     change(&mut json);

@@ -3,6 +3,7 @@
 use crate::account::{Actor, Permission};
 use crate::failure::Failure;
 use crate::model::{Repo, Token};
+use crate::rate_limit::UNAUTHENTICATED_LIMIT;
 use crate::state::State;
 
 /// The sender of a request, as its credential identifies it.
@@ -55,7 +56,9 @@ impl Caller {
     /// docs, "Rate limits for the REST API").
     pub(crate) fn budget(&self, state: &State, limit: u64) -> (String, u64) {
         match self {
-            Self::Nobody | Self::Refused(_) => ("nobody".to_owned(), limit.min(60)),
+            Self::Nobody | Self::Refused(_) => {
+                ("nobody".to_owned(), limit.min(UNAUTHENTICATED_LIMIT))
+            }
             Self::App(id) => (format!("app {id}"), limit),
             Self::Token(at) => {
                 (format!("installation {}", state.tokens[*at].info.installation), limit)

@@ -4,6 +4,9 @@ use axum::http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+/// The most requests in an hour of a caller without credentials.
+pub(crate) const UNAUTHENTICATED_LIMIT: u64 = 60;
+
 /// The budget of a caller for an hour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {

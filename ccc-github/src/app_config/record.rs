@@ -4,7 +4,7 @@ use ccc_core::{Result, Secret};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::jwt::fingerprint;
+use crate::app_key::fingerprint;
 use crate::secret_record::{self, SecretText};
 
 /// A stored App with its secrets.

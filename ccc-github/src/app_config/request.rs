@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 use zeroize::Zeroize as _;
 
 use crate::app_config::record::App;
+use crate::app_key::{AppKey, plain};
 use crate::errors::invalid_input;
-use crate::jwt::{AppKey, plain};
 
 /// The most bytes of the body of a request to `/config`, and of each secret in it.
 pub const MAX_CONFIG: usize = 64 << 10;

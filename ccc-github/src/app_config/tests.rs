@@ -98,7 +98,7 @@ async fn an_app_is_made_changed_shown_and_cleared() {
     let app = apps.get(7).await.unwrap().unwrap();
     let secrets: Vec<_> = app.webhook_secrets.iter().map(|s| s.expose_str().unwrap()).collect();
     assert_eq!(secrets, [NEW, OLD], "the old one is valid until told");
-    crate::jwt::AppKey::from_pem(&app.private_key).unwrap();
+    crate::app_key::AppKey::from_pem(&app.private_key).unwrap();
 
     // The same once more changes nothing; an old one comes first again.
     apps.change(&change(json!({"appId": 7, "webhookSecret": OLD})).unwrap()).await.unwrap();

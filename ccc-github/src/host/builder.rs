@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ccc_core::{Clock, CredentialStore, Result};
 
+use crate::app_key::AppKey;
 use crate::client::{Client, RateLimits, Retry};
 use crate::endpoints::Endpoints;
 use crate::host::github::GitHub;
@@ -12,7 +13,6 @@ use crate::http::FetchHttp;
 use crate::http::Http;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::http::ReqwestHttp;
-use crate::jwt::AppKey;
 use crate::token::{TokenLedger, Tokens};
 
 /// A builder of [`GitHub`]; see [`GitHub::builder`].

@@ -8,10 +8,10 @@ use http::Response;
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::app_key::AppKey;
 use crate::client::{ApiError, Call, page, parse};
 use crate::endpoints::Endpoints;
 use crate::host::written_comments::WrittenComments;
-use crate::jwt::AppKey;
 use crate::token::Tokens;
 
 /// The most pages of 100 that are read of a list.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use ccc_core::vcs::BotIdentity;
 use ccc_core::{Error, ErrorKind, Result};
 
-use crate::jwt::AppKey;
+use crate::app_key::AppKey;
 
 /// An App with its key, and with what GitHub reported of it. Callers keep the `Arc`, so that a call
 /// finishes under one App.

@@ -8,9 +8,9 @@ use ccc_core::Result;
 use ccc_core::event::RepoRef;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::app_key::AppKey;
 use crate::client::Client;
 use crate::endpoints::Endpoints;
-use crate::jwt::AppKey;
 use crate::token::cache::{Entry, Key, Token, TokenId, lock};
 use crate::token::identity::{AppIdentity, CurrentApp};
 use crate::token::ledger::TokenLedger;

@@ -4,18 +4,36 @@ use std::fmt;
 use std::str::FromStr;
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use ccc_core::{Error, ErrorKind, Result, Secret};
+use ccc_core::{Error, ErrorKind, Remedy, Result, Secret};
 use zeroize::Zeroizing;
 
 use crate::aead::KEY;
+use crate::invalid_input::invalid_input;
 use crate::random::random;
 
+/// The shortest passphrase, in bytes. Machines guess shorter ones.
+const MIN_PASSPHRASE: usize = 16;
 const SALT: usize = 16;
 /// Memory in KiB, passes, lanes: the lowest accepted costs, which new stores get. The second choice
 /// of RFC 9106 §4 with one lane, which every machine has.
 const FLOOR: [u32; 3] = [64 << 10, 3, 1];
 /// The highest accepted costs: a changed file must not exhaust the machine.
 const CEILING: [u32; 3] = [1 << 20, 32, 16];
+
+/// Returns the passphrase without the white space around it.
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] when it has fewer than 16 bytes.
+pub(super) fn checked(passphrase: &Secret) -> Result<Secret> {
+    let trimmed = passphrase.expose().trim_ascii();
+    if trimmed.len() < MIN_PASSPHRASE {
+        let error = invalid_input(
+            "the passphrase has fewer than 16 characters: use several words, or a generated key",
+        );
+        return Err(error.with_remedy(Remedy::GenerateKey));
+    }
+    Ok(Secret::new(trimmed))
+}
 
 /// The costs and the salt that derive a key from a passphrase. They are no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use crate::{Result, Stage};
 /// The files of a run that its cleanup leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pipeline) enum Retain {
-    /// None.
+    /// No files.
     Nothing,
     /// The run's directory, with the collected objects that a resumed run goes on from.
     Objects,

@@ -2,47 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
 
-use std::sync::Arc;
-
-use super::{Kept, refused};
-use crate::credential::{CredentialKey, CredentialStore, Precondition, Version};
+use super::refused;
+use crate::credential::{Precondition, Version};
 use crate::{ErrorKind, Secret};
 
+mod fixture;
 mod races;
 
+pub use fixture::Fixture;
 pub use races::*;
 
-/// A store that is empty and that nobody else uses.
-#[derive(Debug)]
-pub struct Fixture {
-    /// The store.
-    pub store: Arc<dyn CredentialStore>,
-    kept: Kept,
-}
-
-impl Fixture {
-    /// An empty store.
-    pub fn new(store: impl CredentialStore) -> Self {
-        Self { store: Arc::new(store), kept: Kept::default() }
-    }
-
-    /// Keeps something for as long as the fixture is there.
-    #[must_use]
-    pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
-        self.kept.push(thing);
-        self
-    }
-
-    async fn put(&self, key: &str, secret: &[u8]) -> Version {
-        let (key, secret) = (name(key), Secret::new(secret));
-        self.store.put(&key, &secret, Precondition::None).await.expect("an unconditional put")
-    }
-
-    async fn get(&self, key: &str) -> Option<(Vec<u8>, Version)> {
-        let stored = self.store.get(&name(key)).await.expect("a get");
-        stored.map(|stored| (stored.secret.expose().to_vec(), stored.version))
-    }
-}
+use fixture::name;
 
 /// Makes a test of every case for credential stores. See [`conformance`](crate::testing::conformance).
 #[macro_export]
@@ -73,10 +43,6 @@ macro_rules! credential_store_conformance {
             ]
         );
     };
-}
-
-fn name(key: &str) -> CredentialKey {
-    CredentialKey::new(key).expect("a name that the suite made")
 }
 
 /// Absent is an answer and not an error.

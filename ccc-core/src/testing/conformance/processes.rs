@@ -7,14 +7,17 @@
 
 use std::time::Duration;
 
-use super::container_runner::{Fixture, Running};
+use super::container_runner::Fixture;
 use super::{BOUND, bounded};
-use crate::container::{Command, ContainerSpec, ExitStatus, Output, OutputStream, Resources};
+use crate::container::{Command, ContainerSpec, ExitStatus, OutputStream, Resources};
 use crate::{Clock, ContainerExt, SystemClock};
 
 mod endings;
+mod shell;
 
 pub use endings::*;
+
+use shell::sh;
 
 /// Makes a test of every case for runners of real programs, over the fixture of
 /// [`container_runner_conformance!`](crate::container_runner_conformance). See
@@ -50,17 +53,6 @@ macro_rules! processes_conformance {
             ]
         );
     };
-}
-
-/// A line for `sh -c`.
-fn sh(line: &str) -> Command {
-    Command::new(["sh", "-c", line])
-}
-
-impl Running<'_> {
-    async fn sh(&self, line: &str) -> Output {
-        self.run(sh(line)).await
-    }
 }
 
 /// Any of the 256.

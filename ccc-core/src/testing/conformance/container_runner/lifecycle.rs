@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Fixture, Running, new_run};
+use super::fixture::{Fixture, Running, new_run};
 use crate::container::{Command, ContainerSpec, ExitStatus, Network};
 use crate::testing::conformance::{bounded, drop_after_polls, pause, refused};
 use crate::{ContainerExt, ErrorKind};

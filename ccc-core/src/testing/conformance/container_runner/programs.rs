@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::Fixture;
+use super::fixture::Fixture;
 use crate::container::{Command, ContainerSpec, EnvValue, ExitStatus, OutputStream};
 use crate::testing::conformance::bounded;
 use crate::{ContainerExt, ErrorKind, Secret};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::{Fixture, name};
+use super::fixture::{Fixture, name};
 use crate::credential::{Precondition, Version};
 use crate::testing::conformance::bounded;
 use crate::{ErrorKind, Secret};

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use super::{Fixture, Running, sh};
+use super::shell::sh;
 use crate::container::ExitStatus;
+use crate::testing::conformance::container_runner::{Fixture, Running};
 use crate::testing::conformance::{BOUND, bounded, drop_after_polls, pause};
 use crate::{Clock, ContainerExt, SystemClock};
 

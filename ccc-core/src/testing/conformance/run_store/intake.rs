@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
-use super::{Fixture, comment, delivery, event, labeled};
+use super::fixture::{Fixture, comment, delivery, event, labeled};
 use crate::event::Trigger;
 use crate::progress::Progress;
 use crate::run::{Outcome, RunState};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use super::{Fixture, LEASE, MILLISECOND, comment, labeled};
+use super::fixture::{Fixture, LEASE, MILLISECOND, comment, labeled};
 use crate::progress::Progress;
 use crate::run::{Outcome, RunState};
 use crate::run_store::{Fence, LogEntry};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Fixture, LEASE};
+use super::fixture::{Fixture, LEASE};
 use crate::agent::{AgentReport, ModelUsage, Verdict};
 use crate::progress::{AcceptedRun, Base, CollectedRun, CommittedRun, Progress, PublishedRun};
 use crate::run::{Outcome, RunState, SkipReason};

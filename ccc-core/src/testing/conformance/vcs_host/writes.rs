@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Fixture;
+use super::fixture::Fixture;
 use crate::ErrorKind;
 use crate::vcs::{Grant, NewPullRequest, ReactionTarget};
 

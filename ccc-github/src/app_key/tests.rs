@@ -6,6 +6,9 @@ use rsa::pkcs1::{EncodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
 use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
 
 use super::*;
+use crate::jwt::app_jwt;
+use ccc_core::ErrorKind;
+use jiff::Timestamp;
 
 static KEY: LazyLock<rsa::RsaPrivateKey> =
     LazyLock::new(|| rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048).unwrap());
