@@ -78,7 +78,7 @@ macro_rules! checked_text {
             /// Checks and takes the text.
             ///
             /// # Errors
-            /// [`ErrorKind::InvalidInput`], with the rule in the message.
+            /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with the rule in the message.
             pub fn new(text: impl Into<String>) -> Result<Self> {
                 let text = text.into();
                 let check: fn(&str) -> bool = $check;

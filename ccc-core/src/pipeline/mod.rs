@@ -4,11 +4,11 @@
 //! Accept → Authorize → Checkout → Provision → Work → Collect → Commit → Publish → Report → Cleanup
 //! ```
 //!
-//! [`flow`] has the stages in their order, and `stage/` has a file for each of them. Each stage takes
-//! the output of the one before: [`authorize`](stage::authorize()) returns the repository,
-//! [`checkout`](stage::checkout()) the workspace, [`provision`](stage::provision()) the container and the
-//! task, [`work`](stage::work()) the agent's report, and from [`collect`](stage::collect()) on each
-//! returns the [`Progress`](crate::Progress) that a resumed run goes on from.
+//! `flow.rs` has the stages in their order, and `stage/` has a file for each of them. Each stage takes the
+//! output of the one before: Authorize returns the repository, Checkout the workspace, Provision the
+//! container and the task, Work the agent's report, and from Collect on each returns the
+//! [`Progress`](crate::Progress) that a resumed run goes on from. Report writes the outcome into the run's
+//! one comment, and Cleanup leaves nothing of the run.
 //!
 //! [`Pipeline::run`] is usable alone. The [`Dispatcher`](crate::dispatcher::Dispatcher) adds
 //! acceptance, the [`RunStore`](crate::RunStore), concurrency and shutdown.

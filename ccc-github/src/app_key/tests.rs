@@ -100,7 +100,11 @@ fn the_jwt_is_what_github_asks_for() {
     let public = KEY.to_public_key().to_pkcs1_pem(LineEnding::LF).unwrap();
     let decoding = jsonwebtoken::DecodingKey::from_rsa_pem(public.as_bytes()).unwrap();
     let (message, signature) = jwt.rsplit_once('.').unwrap();
-    let genuine =
-        jsonwebtoken::crypto::verify(signature, message.as_bytes(), &decoding, Algorithm::RS256);
+    let genuine = jsonwebtoken::crypto::verify(
+        signature,
+        message.as_bytes(),
+        &decoding,
+        jsonwebtoken::Algorithm::RS256,
+    );
     assert!(genuine.unwrap());
 }

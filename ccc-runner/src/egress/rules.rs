@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 /// A check that the egress proxy makes before it connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EgressRule {
-    /// A host is named, in the strict grammar of [`HostName`].
+    /// A host is named, in the strict grammar of [`HostName`](ccc_core::egress::HostName).
     Named,
     /// It is listed.
     Listed,

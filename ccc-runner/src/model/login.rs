@@ -19,7 +19,7 @@ impl CredentialKind {
     /// Checks that the secret can be sent as a credential of this kind.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when it is empty or no header can carry it.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) when it is empty or no header can carry it.
     pub fn check(self, secret: &Secret) -> Result<()> {
         self.of(secret.clone()).check()
     }

@@ -31,7 +31,7 @@ const MAX_AT_ONCE: usize = 32;
 /// A server on loopback that agents take for their model's API. One serves all runs.
 ///
 /// Each run gets a random secret of its own, and nothing else: the credential is put in here, when
-/// a request leaves for the API. What a request asks for is read before it goes on (see [`Rule`]),
+/// a request leaves for the API. What a request asks for is read before it goes on (see [`Rule`](crate::Rule)),
 /// what the answer costs is counted as it comes back, and a run whose money is used up hears no
 /// more.
 ///

@@ -9,7 +9,7 @@ use crate::config::keys::AS_ELSEWHERE;
 /// Returns the variables of this process's environment that are settings.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] when one of our own variables is no UTF-8; others may be what they
+/// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) when one of our own variables is no UTF-8; others may be what they
 /// are.
 pub fn environment() -> Result<Vec<(String, String)>> {
     let ours = |name: &std::ffi::OsStr| {
