@@ -1,6 +1,7 @@
 //! A credential store over storage that need not be trusted: encryption, versions and the index.
 
 mod blob_store;
+#[cfg(any(feature = "file", feature = "durable-object"))]
 mod delegation;
 mod envelope;
 mod error;
@@ -9,6 +10,7 @@ mod rotation;
 mod store;
 
 pub(crate) use blob_store::{BlobStore, Change, RecordId, SealedIndex};
+#[cfg(any(feature = "file", feature = "durable-object"))]
 pub(crate) use delegation::impl_credential_store;
 pub(crate) use store::Sealed;
 

@@ -1,7 +1,7 @@
 //! The HTTP client: the only code of this crate that uses the network.
 //!
 //! Requests and answers are types of the crates `http` and `bytes`, which the crate re-exports as
-//! [`http_types`](crate::http_types) and [`bytes`](crate::bytes).
+//! [`http_types`](crate::http_types) and [`bytes`].
 
 #[cfg(target_arch = "wasm32")]
 mod fetch;
