@@ -143,7 +143,7 @@ impl<F: FnMut(AgentEvent) + Send> AgentSink for F {
 
 /// How the agent's work ended, in the agent's own protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "verdict")]
+#[serde(rename_all = "snake_case", tag = "verdict", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Verdict {
     /// It says that it is done.
@@ -171,6 +171,7 @@ impl Verdict {
 
 /// What was used of one model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ModelUsage {
     /// The model's name.
     pub model: String,
@@ -189,6 +190,7 @@ pub struct ModelUsage {
 
 /// What the agent says it did. Claims, all of them: what changed is read from the workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AgentReport {
     /// How it ended.

@@ -14,8 +14,10 @@ pub const PROGRESS_VERSION: u32 = 1;
 
 /// The progress of a run that is durable. Each variant has all that the stages after it need, so that
 /// a resumed run never asks the agent, which costs money, a second time.
+///
+/// Every form that serde writes or reads carries the version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "Versioned", into = "Versioned")]
 pub enum Progress {
     /// Nothing to go on from: a resumed run starts again with [`Stage::Authorize`].
     Accepted(AcceptedRun),
@@ -125,8 +127,7 @@ impl Progress {
     /// # Errors
     /// None in practice: every field has a form in JSON.
     pub fn to_json(&self) -> Result<String> {
-        let version = PROGRESS_VERSION;
-        serde_json::to_string(&Versioned { version, progress: self }).map_err(|e| {
+        serde_json::to_string(self).map_err(|e| {
             Error::new(ErrorKind::Unexpected, "cannot write a run's progress").with_source(e)
         })
     }
@@ -138,20 +139,10 @@ impl Progress {
     /// type, and a stage that does not exist. The message names it. The caller neither runs nor
     /// deletes anything of that run.
     pub fn from_json(json: &[u8]) -> Result<Self> {
+        // First of all: the fields of another version are not known.
         let Version { version } = parse(json)?;
-        if version != PROGRESS_VERSION {
-            return Err(corrupt(format!(
-                "it has version {version}, and this program reads version {PROGRESS_VERSION}: use \
-                 the program that wrote it"
-            )));
-        }
-        let Versioned { progress, .. } = parse::<Versioned<Self>>(json)?;
-        match &progress {
-            Self::Accepted(AcceptedRun { finished, .. }) if *finished > Stage::Work => {
-                Err(corrupt(format!("an accepted run cannot have ended the stage {finished}")))
-            }
-            _ => Ok(progress),
-        }
+        check_version(version)?;
+        parse(json)
     }
 }
 
@@ -180,9 +171,58 @@ struct Version {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Versioned<T> {
+struct Versioned {
     version: u32,
-    progress: T,
+    progress: Variant,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Variant {
+    Accepted(AcceptedRun),
+    Collected(CollectedRun),
+    Committed(CommittedRun),
+    Published(PublishedRun),
+}
+
+impl From<Progress> for Versioned {
+    fn from(progress: Progress) -> Self {
+        let progress = match progress {
+            Progress::Accepted(run) => Variant::Accepted(run),
+            Progress::Collected(run) => Variant::Collected(run),
+            Progress::Committed(run) => Variant::Committed(run),
+            Progress::Published(run) => Variant::Published(run),
+        };
+        Self { version: PROGRESS_VERSION, progress }
+    }
+}
+
+impl TryFrom<Versioned> for Progress {
+    type Error = Error;
+
+    fn try_from(stored: Versioned) -> Result<Self> {
+        check_version(stored.version)?;
+        Ok(match stored.progress {
+            Variant::Accepted(AcceptedRun { finished, .. }) if finished > Stage::Work => {
+                let why = format!("an accepted run cannot have ended the stage {finished}");
+                return Err(corrupt(why));
+            }
+            Variant::Accepted(run) => Self::Accepted(run),
+            Variant::Collected(run) => Self::Collected(run),
+            Variant::Committed(run) => Self::Committed(run),
+            Variant::Published(run) => Self::Published(run),
+        })
+    }
+}
+
+fn check_version(version: u32) -> Result<()> {
+    if version == PROGRESS_VERSION {
+        return Ok(());
+    }
+    Err(corrupt(format!(
+        "it has version {version}, and this program reads version {PROGRESS_VERSION}: use the program \
+         that wrote it"
+    )))
 }
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T> {

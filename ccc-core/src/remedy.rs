@@ -14,8 +14,7 @@ pub enum Remedy {
     RotateKey,
     /// Build the image with the program's own script, or pull it to the container engine.
     BuildImage,
-    /// Make the agent's program executable for every user, start the service as an ordinary user, or
-    /// permit the agent to run as root.
+    /// Start the service as an ordinary user, or permit the agent to run as root.
     PermitAgentAsRoot,
     /// Encrypt the connection to the container engine, or permit an unencrypted one.
     PermitUnencryptedEngine,

@@ -87,7 +87,9 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// Gives the run back, to be claimed again not before `delay` from now.
     async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()>;
 
-    /// Persists the progress of the run, in place of the one before.
+    /// Persists the progress of the run, in place of the one before, in the form of
+    /// [`Progress::to_json`]. A run whose progress cannot be read is
+    /// [`Corrupt`](crate::ErrorKind::Corrupt): it is neither claimed nor deleted.
     async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()>;
 
     /// Ends the run.

@@ -94,6 +94,7 @@ pub struct NewPullRequest {
 
 /// A pull request that stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PullRequest {
     /// Its number; `None` where the result is a branch alone.
     #[serde(deserialize_with = "crate::json::nullable")]

@@ -16,7 +16,7 @@
 mod crowd {
     mod alone;
     mod fixture;
-    mod looks;
+    mod process_info;
     mod proofs;
     mod traces;
 
@@ -86,8 +86,8 @@ mod crowd {
              left, and {} descriptors are open; {} kB of memory, {} at most",
             fixture.engine.seen().volumes.len(),
             after.descriptors.len(),
-            looks::memory("VmRSS"),
-            looks::memory("VmHWM"),
+            process_info::memory("VmRSS"),
+            process_info::memory("VmHWM"),
         );
     }
 

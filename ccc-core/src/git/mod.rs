@@ -18,12 +18,14 @@ mod changes;
 mod collect;
 mod command;
 mod commit;
+mod commit_message;
 mod diff_index;
 mod failure;
 mod inspect;
 mod mirror;
 mod push;
 mod symlink;
+mod version;
 mod workspace;
 
 use std::collections::HashMap;
@@ -37,12 +39,10 @@ use crate::{Error, ErrorKind, Result, RunId, Secret};
 
 pub use changes::{Change, ChangeKind, ChangeSet, Refusal};
 pub use collect::Collected;
-pub use commit::CommitInfo;
+pub use commit_message::CommitInfo;
 pub use push::PushError;
+pub use version::MIN_GIT;
 pub use workspace::Workspace;
-
-/// The oldest git that the host side is known to work with.
-pub const MIN_GIT: (u32, u32) = (2, 39);
 
 /// What stands between host-side git and its remotes.
 #[derive(Clone, Debug, Default)]
@@ -116,28 +116,6 @@ impl HostGit {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
-    }
-
-    /// Asks whether git is there and new enough.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unavailable`], saying what to install.
-    pub async fn check(&self) -> Result<()> {
-        let output = self.git("version").run().await?;
-        let text = String::from_utf8_lossy(&output);
-        let mut numbers = text
-            .split(|c: char| !c.is_ascii_digit())
-            .filter(|part| !part.is_empty())
-            .map(|part| part.parse::<u32>().unwrap_or(0));
-        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        if version < MIN_GIT {
-            let (major, minor) = MIN_GIT;
-            return Err(Error::new(
-                ErrorKind::Unavailable,
-                format!("{} is too old: install git {major}.{minor} or newer", text.trim()),
-            ));
-        }
-        Ok(())
     }
 
     /// The runs that still have a directory here, for the sweep after a crash.

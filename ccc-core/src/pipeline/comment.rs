@@ -1,15 +1,14 @@
-//! The texts of comments and pull requests: rendered here, never by the model (spec: P5, X13).
+//! The run's comment, rendered here and never by the model (spec: P5, X13).
 
 use crate::agent::AgentReport;
-use crate::event::IssueEvent;
 use crate::progress::Progress;
-use crate::text::{markdown_escape, markdown_fence, markdown_quote, one_line, quiet, truncate};
+use crate::text::{markdown_escape, markdown_fence, markdown_quote, one_line, truncate};
 use crate::{BranchName, ErrorKind, Outcome, RunId, Stage};
 
 /// The most bytes of the agent's words in one place.
-const MAX_WORDS: usize = 16_000;
+pub(super) const MAX_WORDS: usize = 16_000;
 /// GitHub takes 65 536 characters in a body; escapes and markers need room.
-const MAX_BODY: usize = 60_000;
+pub(super) const MAX_BODY: usize = 60_000;
 
 /// The details that a comment or a pull request shows beside the outcome.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +42,7 @@ pub(super) fn started(run: RunId, agent: &str) -> String {
     format!("Working on it.\n\n{}", signature(run, agent))
 }
 
-fn signature(run: RunId, agent: &str) -> String {
+pub(super) fn signature(run: RunId, agent: &str) -> String {
     format!("<sub>Run `{run}` with the agent {}.</sub>", markdown_escape(&one_line(agent, 60)))
 }
 
@@ -113,7 +112,7 @@ fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
     }
 }
 
-fn spent(report: &AgentReport) -> String {
+pub(super) fn spent(report: &AgentReport) -> String {
     let mut text = String::new();
     if let Some(micro_usd) = report.micro_usd {
         text.push_str(&format!(
@@ -134,43 +133,13 @@ fn spent(report: &AgentReport) -> String {
     text
 }
 
-fn denied_hosts(places: &[String]) -> String {
+pub(super) fn denied_hosts(places: &[String]) -> String {
     if places.is_empty() {
         return String::new();
     }
     let shown: Vec<String> =
         places.iter().take(20).map(|place| markdown_escape(&one_line(place, 100))).collect();
     format!("\n\nIts programs were kept from reaching: {}.", shown.join(", "))
-}
-
-/// Returns the title of the pull request.
-pub(super) fn pull_request_title(event: &IssueEvent) -> String {
-    let title = one_line(&event.issue.title, 180);
-    format!("Solve #{}: {}", event.issue.number, quiet(&title))
-}
-
-/// Returns the text of the pull request.
-pub(super) fn pull_request_body(
-    run: RunId,
-    event: &IssueEvent,
-    agent: &str,
-    data: &CommentData,
-) -> String {
-    let number = event.issue.number;
-    let report = data.report.as_ref();
-    let words = report.map_or("", |report| report.summary.trim());
-    let said = if words.is_empty() {
-        "The agent gave no summary.".to_owned()
-    } else {
-        format!("The agent says:\n\n{}", markdown_quote(words, MAX_WORDS))
-    };
-    let spent = report.map(spent).unwrap_or_default();
-    let kept = denied_hosts(&data.denied_hosts);
-    let body = truncate(&format!("Closes #{number}.\n\n{said}"), MAX_BODY);
-    format!(
-        "{body}{spent}{kept}\n\nWritten by an AI agent: review it as you would a stranger's work.\n\n{}",
-        signature(run, agent)
-    )
 }
 
 #[cfg(test)]

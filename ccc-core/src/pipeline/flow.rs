@@ -1,4 +1,5 @@
 //! One run from start to end. This file alone has the order of the ten stages, and emits their events.
+//! Accept is the first: the dispatcher stores the run, and a worker's claim brings it here.
 
 use std::sync::Arc;
 

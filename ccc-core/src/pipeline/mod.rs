@@ -31,6 +31,7 @@ mod limits;
 mod line_buffer;
 mod parts;
 mod postponement;
+mod pull_request_text;
 mod repository_settings;
 mod run_context;
 mod run_report;

@@ -48,6 +48,8 @@ pub(crate) async fn serve(listener: TcpListener, inner: Arc<Inner>) {
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         inner.tasks.spawn(graceful.watch(connection));
     }
+    // New clients are refused at once and do not wait for those that are busy.
+    drop(listener);
     graceful.shutdown().await;
 }
 

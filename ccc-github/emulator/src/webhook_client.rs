@@ -8,6 +8,8 @@ use reqwest::header::HeaderMap;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// The most time for the answer to a delivery (GitHub docs, "Best practices for using webhooks").
+pub(crate) const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 /// The most bytes of an answer that are read.
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
@@ -23,7 +25,6 @@ impl WebhookClient {
         }
         reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(Duration::from_secs(30))
             .connect_timeout(Duration::from_secs(10))
             .no_proxy()
             .build()

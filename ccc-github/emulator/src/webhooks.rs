@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -14,9 +13,7 @@ use crate::app::App;
 use crate::records::HookDelivery;
 use crate::render::merge;
 use crate::state::{Inner, State};
-
-/// The longest that GitHub waits for an answer (GitHub docs, "Best practices for using webhooks").
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::webhook_client::ANSWER_DEADLINE;
 
 /// A delivery to one App that is still to be made.
 #[derive(Clone, Debug)]
@@ -118,7 +115,7 @@ async fn deliver(inner: &Inner, hook: PendingDelivery) {
     let sent = inner.webhook_client.post(&url, as_headers(&headers), hook.body.clone());
     let answer = tokio::select! {
         answer = sent => answer,
-        () = inner.clock.sleep(PATIENCE) => Err("timed out".to_owned()),
+        () = inner.clock.sleep(ANSWER_DEADLINE) => Err("timed out".to_owned()),
     };
     let (status_code, answer) = answer.unwrap_or_else(|why| (0, why));
     let mut state = inner.state();

@@ -7,8 +7,14 @@
 use std::time::Duration;
 
 use http::Method;
+use jiff::SignedDuration;
 
 use crate::client::api_error::ApiError;
+
+/// The age up to which a token may not be known to all of GitHub's servers yet.
+pub(crate) const YOUNG_TOKEN: SignedDuration = SignedDuration::from_secs(10);
+/// The most repetitions of a call with a young token (spec: G2b).
+pub(crate) const YOUNG_TOKEN_TRIES: u32 = 3;
 
 /// The retries of calls that fail temporarily, such as without a connection or with a status of
 /// 502.

@@ -5,17 +5,11 @@ use std::time::Duration;
 use ccc_core::event::RepoRef;
 use ccc_core::vcs::Grant;
 use http::StatusCode;
-use jiff::SignedDuration;
 
-use crate::client::{ApiError, Authorization, Call};
+use crate::client::{ApiError, Authorization, Call, YOUNG_TOKEN, YOUNG_TOKEN_TRIES};
 use crate::token::installation::{is_suspended, suspended};
 use crate::token::mint::MetadataToken;
 use crate::token::tokens::Tokens;
-
-/// The age up to which a token may not be known to all of GitHub's servers yet.
-const YOUNG: SignedDuration = SignedDuration::from_secs(10);
-/// The most repetitions of a call with a young token (spec: G2b).
-const YOUNG_TRIES: u32 = 3;
 
 type Sent = Result<http::Response<bytes::Bytes>, ApiError>;
 
@@ -35,7 +29,7 @@ impl Tokens {
                 answer => return answer,
             };
             let age = self.client.now().duration_since(token.minted_at);
-            if age < YOUNG && waited < YOUNG_TRIES {
+            if age < YOUNG_TOKEN && waited < YOUNG_TOKEN_TRIES {
                 self.client.sleep(Duration::from_secs(1 << waited)).await;
                 waited += 1;
                 continue;

@@ -35,9 +35,9 @@ impl Tunnel {
     /// # Errors
     /// [`io::ErrorKind::NotConnected`] when the tunnel has ended.
     pub async fn open(&self) -> io::Result<TunnelStream> {
-        let (wish, granted) = oneshot::channel();
+        let (request, granted) = oneshot::channel();
         let gone = || io::Error::new(io::ErrorKind::NotConnected, "the tunnel has ended");
-        self.0.send(wish).await.map_err(|_| gone())?;
+        self.0.send(request).await.map_err(|_| gone())?;
         granted.await.map_err(|_| gone())?
     }
 }
@@ -63,18 +63,18 @@ where
     config.set_max_connection_receive_window(Some(WINDOW));
     let mode = if host { yamux::Mode::Client } else { yamux::Mode::Server };
     let mut connection = yamux::Connection::new(socket.compat(), config, mode);
-    let (wishes, mut wished) = mpsc::channel::<OpenRequest>(WAITING);
+    let (requests, mut received) = mpsc::channel::<OpenRequest>(WAITING);
     let (arrived, arrivals) = mpsc::channel(WAITING);
     let work = async move {
-        let mut wish: Option<OpenRequest> = None;
+        let mut request: Option<OpenRequest> = None;
         poll_fn(|cx| {
             loop {
-                if wish.is_none()
-                    && let Poll::Ready(Some(next)) = wished.poll_recv(cx)
+                if request.is_none()
+                    && let Poll::Ready(Some(next)) = received.poll_recv(cx)
                 {
-                    wish = Some(next);
+                    request = Some(next);
                 }
-                if let Some(answer) = wish.take() {
+                if let Some(answer) = request.take() {
                     match connection.poll_new_outbound(cx) {
                         Poll::Ready(opened) => {
                             let opened = opened
@@ -84,7 +84,7 @@ where
                             let _ = answer.send(opened);
                             continue;
                         }
-                        Poll::Pending => wish = Some(answer),
+                        Poll::Pending => request = Some(answer),
                     }
                 }
                 match connection.poll_next_inbound(cx) {
@@ -98,7 +98,7 @@ where
         })
         .await;
     };
-    (Tunnel(wishes), IncomingStreams(arrivals), work)
+    (Tunnel(requests), IncomingStreams(arrivals), work)
 }
 
 #[cfg(test)]

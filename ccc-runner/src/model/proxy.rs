@@ -3,6 +3,7 @@
 mod access;
 mod account;
 mod credential;
+mod harmless_fields;
 mod metering;
 mod relay;
 mod request;

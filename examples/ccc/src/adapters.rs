@@ -40,7 +40,7 @@ impl Adapters {
         let login = ModelLogin::new(config.model.proxy().await?, login, name);
         let runner = runner(config, Some(login.proxy()))?;
         let isolated = runner.capabilities().isolated;
-        let agent = agent(config, kind, Some(ModelAccess { login, isolated }))?;
+        let agent = agent(config, kind, Some(AgentModel { login, isolated }))?;
         Ok(Self { runner, agent, credentials: store })
     }
 
@@ -89,14 +89,14 @@ pub(crate) fn docker_runner(config: &Config, proxy: Option<&ModelProxy>) -> Resu
 }
 
 /// The access of an agent to its model.
-struct ModelAccess {
+struct AgentModel {
     login: ModelLogin,
     /// Whether the runner isolates the agent.
     isolated: bool,
 }
 
 /// Builds the agent of that kind.
-fn agent(config: &Config, kind: &str, model: Option<ModelAccess>) -> Result<Arc<dyn Agent>> {
+fn agent(config: &Config, kind: &str, model: Option<AgentModel>) -> Result<Arc<dyn Agent>> {
     if let Some(file) = kind.strip_prefix("scripted:") {
         return Ok(Arc::new(ScriptedAgent::from_file(file)?));
     }

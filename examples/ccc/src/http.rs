@@ -1,8 +1,8 @@
 //! HTTP for clients that are not trusted: bounded in connections, sizes and time.
 
 mod accept;
+mod connection_limits;
 mod drain;
-mod limits;
 mod listen;
 
 pub(crate) use accept::serve;

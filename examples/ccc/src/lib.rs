@@ -17,6 +17,7 @@ mod observers;
 mod output;
 mod pipeline;
 mod remedy;
+mod repository_settings;
 mod routes;
 mod service;
 mod signals;

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use ccc_core::git::Transport;
-use ccc_core::pipeline::{Limits, Pipeline, RepositorySettings};
-use ccc_core::{Error, ErrorKind, Observer, Result, VcsHost};
+use ccc_core::pipeline::{Limits, Pipeline};
+use ccc_core::{Observer, Result, VcsHost};
 
 use crate::adapters::Adapters;
 use crate::config::Config;
+use crate::repository_settings;
 
 /// Builds a pipeline over these adapters, with the limits and the policy of the configuration.
 pub(crate) fn pipeline(
@@ -32,11 +33,6 @@ pub(crate) fn pipeline(
         .data_dir(config.data_dir()?)
         .policy(config.policy.clone())
         .limits(limits)
-        .repository_settings(".github/ccc.toml", repository_settings)
+        .repository_settings(repository_settings::PATH, repository_settings::parse)
         .build()
-}
-
-/// Parses a repository's own settings.
-fn repository_settings(text: &str) -> Result<RepositorySettings> {
-    toml::from_str(text).map_err(|e| Error::new(ErrorKind::InvalidInput, e.message()))
 }

@@ -12,7 +12,7 @@ pub(crate) fn fix(error: &Error) -> Option<&'static str> {
         }
         Remedy::BuildImage => "build it with images/build, or pull it to the engine",
         Remedy::PermitAgentAsRoot => {
-            "install it for every user, start the service as an ordinary user, or set runner.dangerously_as_root"
+            "start the service as an ordinary user, or set runner.dangerously_as_root"
         }
         Remedy::PermitUnencryptedEngine => {
             "use https://… with DOCKER_CERT_PATH, or a tunnel's end on this machine, or set \

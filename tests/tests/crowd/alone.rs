@@ -2,7 +2,7 @@
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::looks;
+use super::process_info;
 
 /// How many MiB a process is to use beside what it does.
 const BALLAST: &str = "CCC_CROWD_BALLAST";
@@ -39,5 +39,5 @@ pub(crate) fn use_what_is_asked_for() {
 }
 
 pub(crate) fn say_peak() {
-    println!("\npeak: {} kB", looks::memory("VmHWM"));
+    println!("\npeak: {} kB", process_info::memory("VmHWM"));
 }

@@ -14,7 +14,7 @@ use futures_util::StreamExt as _;
 use tokio::task::JoinSet;
 
 use super::fixture::Fixture;
-use super::{files, looks, until};
+use super::{files, process_info, until};
 
 const OWNER_LABEL: &str = "dev.ccc.owner";
 
@@ -153,10 +153,10 @@ impl Fixture {
         let state = files(&self.state).into_iter().filter(|path| path != "owner");
         left.extend(state.map(|path| format!("state {path}")));
         let words = self.words(reports);
-        left.extend(looks::processes(&words));
+        left.extend(process_info::processes(&words));
         let mut found = files(&self.data);
         found.extend(files(&self.state));
-        Traces { left, files: found, descriptors: looks::descriptors() }
+        Traces { left, files: found, descriptors: process_info::descriptors() }
     }
 
     /// What names a run: its id, its container's, and our directories.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::git::PushError;
-use crate::pipeline::comment;
 use crate::pipeline::halt::Halt;
+use crate::pipeline::pull_request_text;
 use crate::pipeline::run_context::RunContext;
 use crate::progress::{CommittedRun, PublishedRun};
 use crate::vcs::{Grant, NewPullRequest, PullRequest};
@@ -40,11 +40,11 @@ async fn push_and_open(run: &RunContext, committed: &CommittedRun) -> Result<Pul
         .await
         .map_err(|failed| explain(run, failed).with_operation("push"))?;
     let body =
-        comment::pull_request_body(run.id, &run.event, run.parts.agent.name(), &run.comment_data());
+        pull_request_text::body(run.id, &run.event, run.parts.agent.name(), &run.comment_data());
     let new = NewPullRequest {
         head: branch.clone(),
         base: committed.base.branch.clone(),
-        title: comment::pull_request_title(&run.event),
+        title: pull_request_text::title(&run.event),
         body: run.redactor.clean(&body),
         draft: false,
     };

@@ -8,7 +8,7 @@ use ccc_core::{Agent, Container, Result, async_trait};
 use tokio::sync::Notify;
 
 use crate::agent::claude_code::launch::{self, Launch, Permissions};
-use crate::agent::claude_code::progress::{End, Progress};
+use crate::agent::claude_code::progress::{End, OutputProgress};
 use crate::agent::claude_code::version;
 use crate::agent::model_session::{self, ProxyEvent};
 use crate::lock::lock;
@@ -100,7 +100,7 @@ impl Agent for ClaudeCode {
         let variable = launch::credential_variable(self.login.kind());
         let command = model_session::configure(command, container, variable, &access)?;
 
-        let seen = Mutex::new(Progress::new(container, events));
+        let seen = Mutex::new(OutputProgress::new(container, events));
         let result = Notify::new();
         let mut sink = |stream, bytes: &[u8]| {
             let mut seen = lock(&seen);

@@ -20,13 +20,13 @@ pub(crate) enum End {
 }
 
 /// The output of a run, as far as it was read.
-pub(crate) struct Progress<'a> {
+pub(crate) struct OutputProgress<'a> {
     transcript: Transcript,
     errors: Vec<u8>,
     events: &'a mut dyn AgentSink,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> OutputProgress<'a> {
     pub(crate) fn new(container: &dyn Container, events: &'a mut dyn AgentSink) -> Self {
         Self { transcript: Transcript::new(container.workspace()), errors: Vec::new(), events }
     }

@@ -53,12 +53,12 @@ impl Usage {
 enum UsageEvent {
     MessageStart { message: Start },
     MessageDelta { usage: Usage },
-    Error { error: ApiError },
+    Error { error: StreamError },
 }
 
 /// An error that the API has in the middle of an answer.
 #[derive(Deserialize)]
-struct ApiError {
+struct StreamError {
     #[serde(rename = "type")]
     kind: String,
 }

@@ -9,21 +9,7 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Fields that are known, and in which nothing leads anywhere. Not among them: `speed`,
-/// `service_tier` and `inference_geo`, which change the price.
-const HARMLESS: &[&str] = &[
-    "cache_control",
-    "context_management",
-    "metadata",
-    "output_config",
-    "output_format",
-    "stop_sequences",
-    "temperature",
-    "thinking",
-    "tool_choice",
-    "top_k",
-    "top_p",
-];
+use crate::model::proxy::harmless_fields::HARMLESS_FIELDS;
 
 /// The fields of a request that the rules check.
 #[derive(Debug, Default)]
@@ -144,7 +130,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for MessageRequest<'a> {
                         }
                         "system" => request.system = once(&mut map, "system", &mut seen)?,
                         other => {
-                            if !HARMLESS.contains(&other) {
+                            if !HARMLESS_FIELDS.contains(&other) {
                                 request.unknown = Some(other.to_owned());
                             }
                             map.next_value::<IgnoredAny>()?;

@@ -144,7 +144,8 @@ fn no_keeper(image: &str) -> Error {
     let line = format!(
         "the image {image} has no {KEEPER}: build it FROM ccc-agent, or copy the program from there"
     );
-    Error::new(ErrorKind::InvalidInput, line).with_remedy(Remedy::BuildImage)
+    // The image is the operator's own: its build is not the program's.
+    Error::new(ErrorKind::InvalidInput, line)
 }
 
 /// Returns the user of a container's programs. A mounted workspace keeps its owner, this process's

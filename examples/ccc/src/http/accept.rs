@@ -14,10 +14,10 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 
-use crate::http::drain::drain_body;
-use crate::http::limits::{
+use crate::http::connection_limits::{
     ACCEPT_RETRY_DELAY, HEAD_DEADLINE, MAX_CONNECTIONS, MAX_HEAD, SHUTDOWN_DEADLINE, WRITE_DEADLINE,
 };
+use crate::http::drain::drain_body;
 
 /// Serves HTTP until `shutdown`, and then finishes the answers under way, for [`SHUTDOWN_DEADLINE`]
 /// at most.

@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use hyper::body::{Frame, SizeHint};
 use tokio::runtime::Handle;
 
-use crate::http::limits::{DRAIN_DEADLINE, MAX_DRAINED};
+use crate::http::connection_limits::{DRAIN_DEADLINE, MAX_DRAINED};
 
 /// Arranges that the rest of the body is read and discarded after the handler. A connection that is
 /// closed with unread bytes is reset, and then the client may never see the answer (spec: W1e; RFC

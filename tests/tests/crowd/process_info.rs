@@ -1,4 +1,4 @@
-//! Looks at the processes of this machine, and at our own.
+//! Facts about the processes of this machine, and about our own.
 
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,31 @@
+//! The version of the git program.
+
+use super::HostGit;
+use crate::{Error, ErrorKind, Result};
+
+/// The oldest git that the host side is known to work with.
+pub const MIN_GIT: (u32, u32) = (2, 39);
+
+impl HostGit {
+    /// Checks that git is installed and new enough.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unavailable`], saying what to install.
+    pub async fn check(&self) -> Result<()> {
+        let output = self.git("version").run().await?;
+        let text = String::from_utf8_lossy(&output);
+        let mut numbers = text
+            .split(|c: char| !c.is_ascii_digit())
+            .filter(|part| !part.is_empty())
+            .map(|part| part.parse::<u32>().unwrap_or(0));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        if version < MIN_GIT {
+            let (major, minor) = MIN_GIT;
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                format!("{} is too old: install git {major}.{minor} or newer", text.trim()),
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! The title and the text of a pull request, rendered here and never by the model (spec: X13).
+
+use super::comment::{CommentData, MAX_BODY, MAX_WORDS, denied_hosts, signature, spent};
+use crate::RunId;
+use crate::event::IssueEvent;
+use crate::text::{markdown_quote, one_line, quiet, truncate};
+
+/// Returns the title of the pull request.
+pub(super) fn title(event: &IssueEvent) -> String {
+    let title = one_line(&event.issue.title, 180);
+    format!("Solve #{}: {}", event.issue.number, quiet(&title))
+}
+
+/// Returns the text of the pull request.
+pub(super) fn body(run: RunId, event: &IssueEvent, agent: &str, data: &CommentData) -> String {
+    let number = event.issue.number;
+    let report = data.report.as_ref();
+    let words = report.map_or("", |report| report.summary.trim());
+    let said = if words.is_empty() {
+        "The agent gave no summary.".to_owned()
+    } else {
+        format!("The agent says:\n\n{}", markdown_quote(words, MAX_WORDS))
+    };
+    let spent = report.map(spent).unwrap_or_default();
+    let kept = denied_hosts(&data.denied_hosts);
+    let text = truncate(&format!("Closes #{number}.\n\n{said}"), MAX_BODY);
+    format!(
+        "{text}{spent}{kept}\n\nWritten by an AI agent: review it as you would a stranger's work.\n\n{}",
+        signature(run, agent)
+    )
+}
