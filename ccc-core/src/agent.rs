@@ -143,7 +143,7 @@ impl<F: FnMut(AgentEvent) + Send> AgentSink for F {
 
 /// How the agent's work ended, in the agent's own protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "verdict", deny_unknown_fields)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Verdict {
     /// It says that it is done.
