@@ -46,7 +46,7 @@ impl DispatcherConfig {
         self
     }
 
-    /// Sets the time between two searches for runs that nobody announced.
+    /// Sets the time between two searches of the store for runs.
     #[must_use]
     pub fn with_poll(mut self, poll: Duration) -> Self {
         self.poll = poll;

@@ -84,7 +84,7 @@ async fn stages(run: &RunContext) -> Result<Outcome, Halt> {
 
 async fn from_authorize(run: &RunContext) -> Result<Outcome, Halt> {
     let repository = stage(run, Stage::Authorize, authorize(run), |_| run.accepted()).await?;
-    // Beside the work: a host that wants its writes apart makes nobody wait for files.
+    // Beside the work: a host may space its writes, and the checkout does not wait for that.
     let ((), checked_out) = tokio::join!(
         greet(run),
         stage(run, Stage::Checkout, checkout(run, &repository), |_| run.accepted()),
