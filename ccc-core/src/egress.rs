@@ -41,7 +41,7 @@ impl HostName {
         // `0x7f` and `017` are numbers as well, to some.
         let number = last.starts_with(|c: char| c.is_ascii_digit());
         if text.len() > MAX_NAME || labels.len() < 2 || number || !labels.iter().all(plain) {
-            let shown = crate::text::one_line(text, 100);
+            let shown = crate::untrusted_text::one_line(text, 100);
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!("`{shown}` is no host's name"),

@@ -24,17 +24,17 @@ mod secret;
 pub mod secret_scan;
 mod setters;
 pub mod stage;
-pub mod text;
+pub mod untrusted_text;
 pub mod vcs;
 
 #[cfg(feature = "git")]
 pub mod dispatcher;
 #[cfg(feature = "git")]
-pub mod files;
-#[cfg(feature = "git")]
 pub mod git;
 #[cfg(feature = "git")]
 pub mod pipeline;
+#[cfg(feature = "git")]
+pub mod remove_tree;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -6,7 +6,7 @@ use crate::egress::HostPattern;
 use crate::event::{ActorKind, IssueEvent, Trigger};
 use crate::run::SkipReason;
 use crate::setters::setters;
-use crate::text::file_system_name;
+use crate::untrusted_text::file_system_name;
 use crate::vcs::{BotIdentity, Permission};
 
 /// The operator's rules. The default is the strict one.

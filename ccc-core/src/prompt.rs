@@ -2,7 +2,7 @@
 
 use crate::RunId;
 use crate::event::{IssueEvent, Trigger};
-use crate::text::{normalise, one_line};
+use crate::untrusted_text::{normalise, one_line};
 use crate::vcs::Comment;
 
 /// The most bytes of one piece of untrusted text.

@@ -12,9 +12,9 @@ use ccc_core::{
 };
 use jiff::Timestamp;
 
-mod bounds;
+mod limits;
 
-pub use bounds::Bounds;
+pub use limits::Bounds;
 
 /// A [`RunStore`] in memory. Accepted runs are lost when the process ends; a program that uses it
 /// should log a warning when it starts.

@@ -69,7 +69,7 @@ async fn main() -> Result<ExitCode> {
                 git(dir.path(), &arguments).await?;
                 let took = watch.elapsed();
                 look(&seed, &clone)?;
-                ccc_core::files::remove_tree(clone.clone()).await?;
+                ccc_core::remove_tree::remove_tree(clone.clone()).await?;
                 if round > 0 {
                     theirs.add(took);
                 }

@@ -71,7 +71,7 @@ impl Refusal {
                         false => part,
                     })
                     .collect();
-                crate::text::one_line(&parts.join("/").escape_default().to_string(), 200)
+                crate::untrusted_text::one_line(&parts.join("/").escape_default().to_string(), 200)
             })
             .collect();
         Self { reason: reason.into(), paths }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::RunId;
 use crate::event::IssueEvent;
-use crate::text::{self, one_line};
+use crate::untrusted_text::{one_line, quiet};
 use crate::vcs::BotIdentity;
 
 /// The parts of a commit beside its tree.
@@ -31,7 +31,7 @@ impl CommitInfo {
     ) -> Self {
         let number = event.issue.number;
         // A title may say "fixes #7": in a commit on the default branch that would close issue 7.
-        let title = text::quiet(&one_line(&event.issue.title, 60));
+        let title = quiet(&one_line(&event.issue.title, 60));
         let message = format!(
             "Solve issue {number}: {title}\n\nIssue: {}#{number}\nRun: {run}\nAgent: {}\n",
             event.repo,

@@ -1,6 +1,6 @@
 //! The error that git's output stands for.
 
-use crate::text::one_line;
+use crate::untrusted_text::one_line;
 use crate::{Error, ErrorKind};
 
 /// Returns the error that git's output stands for.

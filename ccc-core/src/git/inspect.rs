@@ -9,8 +9,8 @@ use rustix::fs::{Access, AtFlags, CWD, accessat};
 
 use super::unusable;
 use crate::Result;
-use crate::files::remove_tree_now;
-use crate::text::file_system_name;
+use crate::remove_tree::remove_tree_now;
+use crate::untrusted_text::file_system_name;
 
 /// The number of paths after which the inspection stops, because people do not read more.
 const MAX_FOUND: usize = 1_000;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{HostGit, private_dir};
 use crate::event::RepoRef;
-use crate::files::remove_tree;
+use crate::remove_tree::remove_tree;
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 

@@ -1,6 +1,6 @@
 //! The files of a run, without our `.git`.
 
-use crate::files::remove_tree;
+use crate::remove_tree::remove_tree;
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -81,7 +81,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
         ErrorKind::Unexpected,
         format!(
             "an adapter panicked, which is a defect in it: {}",
-            crate::text::one_line(&words, 200)
+            crate::untrusted_text::one_line(&words, 200)
         ),
     )
 }

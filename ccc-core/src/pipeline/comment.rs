@@ -2,7 +2,7 @@
 
 use crate::agent::AgentReport;
 use crate::progress::Progress;
-use crate::text::{markdown_escape, markdown_fence, markdown_quote, one_line, truncate};
+use crate::untrusted_text::{markdown_escape, markdown_fence, markdown_quote, one_line, truncate};
 use crate::{BranchName, ErrorKind, Outcome, RunId, Stage};
 
 /// The most bytes of the agent's words in one place.

@@ -3,7 +3,7 @@
 use super::comment::{CommentData, MAX_BODY, MAX_WORDS, denied_hosts, signature, spent};
 use crate::RunId;
 use crate::event::IssueEvent;
-use crate::text::{markdown_quote, one_line, quiet, truncate};
+use crate::untrusted_text::{markdown_quote, one_line, quiet, truncate};
 
 /// Returns the title of the pull request.
 pub(super) fn title(event: &IssueEvent) -> String {

@@ -6,7 +6,7 @@ use super::halt::Halt;
 use crate::git::HostGit;
 use crate::policy::TrustPolicy;
 use crate::setters::setters;
-use crate::text::one_line;
+use crate::untrusted_text::one_line;
 use crate::{ErrorKind, ObjectId, Result, RunId, Stage};
 
 /// The longest file of settings, bytes.

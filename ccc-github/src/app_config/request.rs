@@ -92,7 +92,7 @@ impl AppChange {
         })?;
         let fields = &fields.0;
         if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
-            let name = ccc_core::text::one_line(unknown, 40);
+            let name = ccc_core::untrusted_text::one_line(unknown, 40);
             return Err(invalid_input(format!(
                 "there is no field `{name}`: there are {}",
                 FIELDS.join(", ")

@@ -3,7 +3,7 @@
 mod bot_identity;
 mod builder;
 mod comments;
-mod deliveries;
+mod delivery_log;
 mod files;
 mod github;
 mod issue_error;

@@ -17,6 +17,9 @@ pub(super) type Key = (u64, Grant);
 /// The SHA-256 of a token.
 pub(super) type TokenId = [u8; 32];
 
+/// The least validity of a token that is leased (spec: G1b).
+pub(super) const MIN_VALIDITY: Duration = Duration::from_secs(300);
+
 /// A minted token.
 #[derive(Clone, Debug)]
 pub(super) struct Token {

@@ -9,12 +9,9 @@ use ccc_core::vcs::Grant;
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use jiff::Timestamp;
 
-use crate::token::cache::{Entry, LeasedToken, MintFailure, digest, lock};
+use crate::token::cache::{Entry, LeasedToken, MIN_VALIDITY, MintFailure, digest, lock};
 use crate::token::ledger::BEFORE_USE;
 use crate::token::tokens::Tokens;
-
-/// The least validity of a token that is leased (spec: G1b).
-const MARGIN: Duration = Duration::from_secs(300);
 
 impl Tokens {
     /// Leases a token until [`release`](Self::release), and returns it with its expiry by the local
@@ -25,13 +22,13 @@ impl Tokens {
         grant: Grant,
         min_ttl: Duration,
     ) -> Result<(Secret, Timestamp)> {
-        let token = self.get(repo, grant, min_ttl.max(MARGIN)).await?.into_token();
+        let token = self.get(repo, grant, min_ttl.max(MIN_VALIDITY)).await?.into_token();
         Ok((token.secret, self.client.to_local(token.expires_at)))
     }
 
     /// Leases a token for a call, until the lease is dropped.
     pub(super) async fn lease_for_call(&self, repo: &RepoRef, grant: Grant) -> Result<LeasedToken> {
-        self.get(repo, grant, MARGIN).await
+        self.get(repo, grant, MIN_VALIDITY).await
     }
 
     /// Leases the cached token, if it is usable.

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 
-mod disk_usage;
+mod disk_limits;
 pub mod exit;
 mod limit_breach;
 #[cfg(feature = "protocol")]
@@ -9,7 +9,7 @@ mod tree_walk;
 #[cfg(feature = "protocol")]
 mod tunnel;
 
-pub use disk_usage::measure;
+pub use disk_limits::measure;
 pub use limit_breach::LimitBreach;
 #[cfg(feature = "protocol")]
 pub use protocol::{

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ccc_core::egress::{HostName, HostPattern};
-use ccc_core::text::one_line;
+use ccc_core::untrusted_text::one_line;
 use ccc_core::{CancellationToken, Clock};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 use tokio::net::TcpStream;

@@ -1,7 +1,7 @@
 //! The proxy between agents and their model's API, which adds the credential.
 
 mod access;
-mod account;
+mod budget;
 mod credential;
 mod harmless_fields;
 mod metering;
@@ -14,7 +14,7 @@ mod state;
 mod upstream;
 
 pub use access::ModelAccess;
-pub use account::ModelNotice;
+pub use budget::ModelNotice;
 pub use credential::ModelCredential;
 pub use rules::{Rule, Rules};
 pub use server::{ModelProxy, ModelProxyBuilder};

@@ -3,22 +3,22 @@
 mod archive;
 mod attach;
 mod builder;
-mod connect;
-mod connection;
 mod container;
 mod diagnostics;
 mod engine;
+mod engine_connection;
+mod engine_error;
 mod exit_reason;
-mod fault;
 mod isolation;
-mod layout;
+mod keeper_connection;
 mod mounts;
+mod names;
 mod orphans;
 mod owner;
 mod runner;
 mod settings;
-mod shared;
 mod start;
+mod state;
 mod unpack;
 
 pub use builder::DockerRunnerBuilder;

@@ -5,7 +5,7 @@ mod container;
 mod proc_status;
 mod process_sessions;
 mod processes;
-mod programs;
+mod program_path;
 mod pump;
 mod reclaim;
 mod runner;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use ccc_core::Result;
 use clap::{Parser, Subcommand};
 
+use crate::exit_code;
 use crate::output::say;
-use crate::remedy::describe_in_lines;
 
 mod config;
 mod demo;
@@ -25,8 +25,7 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Runs the command. Returns the exit status: 0 on success, 1 when the command ran without the
-    /// result that it is for, 2 on an error.
+    /// Runs the command and returns the program's exit code.
     #[must_use]
     pub fn run(self) -> ExitCode {
         // An agent's programs may run as the same user. They must not read the environment and the
@@ -38,20 +37,13 @@ impl Cli {
             Ok(runtime) => runtime,
             Err(e) => {
                 say(&format!("error: cannot start: {e}"));
-                return ExitCode::from(2);
+                return ExitCode::from(exit_code::ERROR);
             }
         };
         let done = runtime.block_on(self.command.run());
         // A thread that hangs in a system call must not keep the program alive.
         runtime.shutdown_timeout(std::time::Duration::from_secs(2));
-        match done {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::from(1),
-            Err(error) => {
-                say(&describe_in_lines(&error));
-                ExitCode::from(2)
-            }
-        }
+        exit_code::of(done)
     }
 }
 

@@ -13,10 +13,10 @@ mod environment;
 mod file;
 mod github;
 mod invalid;
-mod keys;
 mod model;
 mod runner;
 mod secret;
+mod setting_names;
 mod store;
 mod table;
 
@@ -31,7 +31,7 @@ pub use store::StoreConfig;
 use environment::{key_of_variable, value_of};
 use file::{default_file, read_file};
 use invalid::invalid;
-use keys::{AS_ELSEWHERE, ENV_ONLY, check_known};
+use setting_names::{AS_ELSEWHERE, ENV_ONLY, check_known};
 use table::{insert, names_credential, take};
 
 /// The whole configuration, checked.

@@ -28,5 +28,5 @@ pub(crate) async fn git(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Re
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let words = String::from_utf8_lossy(&output.stderr);
-    Err(Error::new(ErrorKind::Unexpected, ccc_core::text::one_line(&words, 300)))
+    Err(Error::new(ErrorKind::Unexpected, ccc_core::untrusted_text::one_line(&words, 300)))
 }

@@ -7,6 +7,7 @@ mod command;
 pub mod config;
 mod credentials;
 mod emulated;
+mod exit_code;
 mod git;
 mod health;
 mod http;

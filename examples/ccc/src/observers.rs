@@ -84,7 +84,7 @@ fn action(event: &AgentEvent) -> Option<String> {
         AgentEvent::Denied { tool } => format!("was not allowed to use {tool}"),
         _ => return None,
     };
-    let line = ccc_core::text::one_line(&text, 100);
+    let line = ccc_core::untrusted_text::one_line(&text, 100);
     (!line.is_empty()).then_some(line)
 }
 
@@ -93,7 +93,10 @@ fn summary(outcome: &Outcome) -> String {
     match outcome {
         Outcome::PullRequest { pull_request } => format!("pull request: {}", pull_request.url),
         Outcome::Answered { answer } => {
-            format!("no change; the agent says: {}", ccc_core::text::one_line(answer, 500))
+            format!(
+                "no change; the agent says: {}",
+                ccc_core::untrusted_text::one_line(answer, 500)
+            )
         }
         Outcome::Skipped { reason } => format!("skipped: {}", reason.as_str()),
         Outcome::Refused { stage, reason, paths } => {

@@ -3,12 +3,12 @@
 #[cfg(target_arch = "wasm32")]
 mod clock;
 #[cfg(target_arch = "wasm32")]
-mod config;
+mod config_route;
 #[cfg(target_arch = "wasm32")]
 mod credentials;
 #[cfg(target_arch = "wasm32")]
 #[allow(missing_docs, missing_debug_implementations, reason = "of what the macro makes")]
-mod object;
+mod durable_object;
 #[cfg(target_arch = "wasm32")]
 mod object_channel;
 #[cfg(target_arch = "wasm32")]
@@ -20,4 +20,4 @@ mod routes;
 mod secret;
 
 #[cfg(target_arch = "wasm32")]
-pub use object::Credentials;
+pub use durable_object::Credentials;

@@ -7,7 +7,7 @@ use ccc_store::durable_object::{
 use worker::{Context, Env, Method, Request, Response, Result, event};
 
 use crate::clock::WorkerClock;
-use crate::config::config;
+use crate::config_route::config;
 use crate::credentials::OWN;
 use crate::object_channel::post;
 use crate::secret::secret;

@@ -13,9 +13,9 @@ mod credentials;
 #[cfg(target_arch = "wasm32")]
 mod door;
 #[cfg(target_arch = "wasm32")]
-#[path = "../../../examples/worker/src/object.rs"]
+#[path = "../../../examples/worker/src/durable_object.rs"]
 #[allow(missing_docs, missing_debug_implementations, reason = "of what the macro makes")]
-mod object;
+mod durable_object;
 #[cfg(target_arch = "wasm32")]
 #[path = "../../../examples/worker/src/object_channel.rs"]
 mod object_channel;
@@ -24,4 +24,4 @@ mod object_channel;
 mod secret;
 
 #[cfg(target_arch = "wasm32")]
-pub use object::Credentials;
+pub use durable_object::Credentials;

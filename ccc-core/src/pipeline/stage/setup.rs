@@ -5,7 +5,7 @@ use crate::pipeline::bounded::within;
 use crate::pipeline::halt::Halt;
 use crate::pipeline::repository_settings::RepositorySettings;
 use crate::pipeline::run_context::RunContext;
-use crate::text::one_line;
+use crate::untrusted_text::one_line;
 use crate::{Container, Error, ErrorKind, Result};
 
 /// The length of a failed program's output that is shown, from its end, bytes.

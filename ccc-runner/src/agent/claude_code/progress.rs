@@ -3,7 +3,7 @@
 use ccc_core::Container;
 use ccc_core::agent::{AgentEvent, AgentReport, AgentSink, Verdict};
 use ccc_core::container::{ExitStatus, OutputStream};
-use ccc_core::text::one_line;
+use ccc_core::untrusted_text::one_line;
 
 use crate::agent::claude_code::transcript::Transcript;
 use crate::agent::model_session;

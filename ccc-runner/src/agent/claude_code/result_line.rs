@@ -3,7 +3,7 @@
 
 use ccc_core::ErrorKind;
 use ccc_core::agent::{AgentReport, ModelUsage, Verdict};
-use ccc_core::text::{one_line, truncate};
+use ccc_core::untrusted_text::{one_line, truncate};
 use serde_json::Value;
 
 /// The most bytes of closing words.

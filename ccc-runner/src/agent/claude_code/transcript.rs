@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use ccc_core::agent::{AgentEvent, AgentReport, AgentSink};
-use ccc_core::text::{one_line, truncate};
+use ccc_core::untrusted_text::{one_line, truncate};
 use serde_json::Value;
 
 use crate::agent::claude_code::result_line;

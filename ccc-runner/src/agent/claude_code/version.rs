@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ccc_core::container::{Command, OutputStream};
-use ccc_core::text::one_line;
+use ccc_core::untrusted_text::one_line;
 use ccc_core::{Container, Error, ErrorKind, Result};
 
 /// The oldest that may run. Before it, Claude Code's Read tool could read its own process's

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 
 use crate::lock::lock;
 #[cfg(any(feature = "claude-code", feature = "command"))]
-use crate::model::proxy::account::Trouble;
-use crate::model::proxy::account::{Account, ModelNotice};
+use crate::model::proxy::budget::Trouble;
+use crate::model::proxy::budget::{Account, ModelNotice};
 use crate::model::proxy::state::{Shared, digest};
 
 /// One run's access. When it is dropped, the secret is worth nothing, and answers that are under

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use ccc_core::ErrorKind;
-use ccc_core::text::one_line;
+use ccc_core::untrusted_text::one_line;
 use serde::Deserialize;
 
 use crate::model::price::Tokens;
-use crate::model::proxy::account::{Account, Charge, Trouble};
+use crate::model::proxy::budget::{Account, Charge, Trouble};
 
 /// The longest line of an answer that is read for what it says of money. Longer ones are text.
 const MAX_LINE: usize = 256 << 10;
@@ -139,7 +139,7 @@ fn is_text(data: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::model::price::Price;
-    use crate::model::proxy::account::Call;
+    use crate::model::proxy::budget::Call;
 
     /// What a stream costs that comes in pieces of `size` bytes, in millionths of a dollar.
     fn cost(stream: &str, size: usize) -> u64 {

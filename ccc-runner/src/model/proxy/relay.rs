@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 
 use crate::model::http_server::ConnectionGuard;
-use crate::model::proxy::account::{Charge, MONEY_USED_UP, Trouble};
+use crate::model::proxy::budget::{Charge, MONEY_USED_UP, Trouble};
 use crate::model::proxy::metering::Meter;
 use crate::model::proxy::state::Gate;
 

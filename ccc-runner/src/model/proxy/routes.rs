@@ -8,14 +8,14 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use bytes::Bytes;
-use ccc_core::{ErrorKind, text::one_line};
+use ccc_core::{ErrorKind, untrusted_text::one_line};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::SemaphorePermit;
 
 use crate::model::http_server::{ConnectionGuard, ConnectionHandle};
 use crate::model::price::Tokens;
-use crate::model::proxy::account::{Call, Charge, MONEY_USED_UP, ModelNotice, Trouble};
+use crate::model::proxy::budget::{Call, Charge, MONEY_USED_UP, ModelNotice, Trouble};
 use crate::model::proxy::metering::Usage;
 use crate::model::proxy::relay::{Hold, IdleLimit, relay};
 use crate::model::proxy::rules::Rule;

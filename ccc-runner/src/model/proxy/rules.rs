@@ -238,5 +238,5 @@ impl fmt::Display for Refusal {
 
 /// A name out of a request, fit for a line of ours.
 fn name(text: &str) -> String {
-    format!("`{}`", ccc_core::text::one_line(text, 80))
+    format!("`{}`", ccc_core::untrusted_text::one_line(text, 80))
 }

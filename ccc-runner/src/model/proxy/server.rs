@@ -11,7 +11,7 @@ use crate::lock::lock;
 use crate::model::http_server::{self, Server};
 use crate::model::price::PriceTable;
 use crate::model::proxy::access::ModelAccess;
-use crate::model::proxy::account::Account;
+use crate::model::proxy::budget::Account;
 use crate::model::proxy::credential::ModelCredential;
 use crate::model::proxy::routes;
 use crate::model::proxy::rules::Rules;

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::lock::lock;
 use crate::model::price::PriceTable;
-use crate::model::proxy::account::Account;
+use crate::model::proxy::budget::Account;
 use crate::model::proxy::credential::ModelCredential;
 use crate::model::proxy::rules::Rules;
 use crate::model::proxy::upstream::Upstream;

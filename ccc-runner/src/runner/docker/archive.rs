@@ -15,8 +15,8 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::runner::container_user::ContainerUser;
 use crate::runner::docker::engine::Engine;
-use crate::runner::docker::fault::Attempt;
-use crate::runner::docker::layout::WORKSPACE;
+use crate::runner::docker::engine_error::Attempt;
+use crate::runner::docker::names::WORKSPACE;
 use crate::runner::docker::unpack::{UnpackLimits, unpack};
 
 /// Pieces that wait between the thread that makes them and the one that takes them.

@@ -13,11 +13,11 @@ use tokio_util::io::StreamReader;
 
 use crate::egress::proxy::EgressProxy;
 use crate::lock::lock;
-use crate::runner::docker::connection::{Connection, StderrBuffer};
 use crate::runner::docker::engine::Engine;
-use crate::runner::docker::fault::Attempt;
-use crate::runner::docker::layout::container_name;
-use crate::runner::docker::shared::Shared;
+use crate::runner::docker::engine_error::Attempt;
+use crate::runner::docker::keeper_connection::{Connection, StderrBuffer};
+use crate::runner::docker::names::container_name;
+use crate::runner::docker::state::Shared;
 
 /// The most bytes of the keeper's standard error that are stored.
 const MAX_STDERR: usize = 4_096;

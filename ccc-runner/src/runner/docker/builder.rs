@@ -15,7 +15,7 @@ use crate::runner::docker::runner::DockerRunner;
 #[cfg(feature = "dangerous-container-body")]
 use crate::runner::docker::settings::Alteration;
 use crate::runner::docker::settings::{Settings, Workspaces};
-use crate::runner::docker::shared::Shared;
+use crate::runner::docker::state::Shared;
 
 /// The image of runs whose agent names none.
 const IMAGE: &str = "ccc-agent";

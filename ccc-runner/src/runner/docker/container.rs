@@ -17,12 +17,12 @@ use ccc_keeper::{
 use tokio::io::AsyncWriteExt;
 
 use crate::runner::docker::archive;
-use crate::runner::docker::connection::Connection;
 use crate::runner::docker::engine::Image;
+use crate::runner::docker::engine_error::{self, Attempt};
 use crate::runner::docker::exit_reason::exit_error;
-use crate::runner::docker::fault::{self, Attempt};
-use crate::runner::docker::layout::{HOME, WORKSPACE, container_name};
-use crate::runner::docker::shared::Shared;
+use crate::runner::docker::keeper_connection::Connection;
+use crate::runner::docker::names::{HOME, WORKSPACE, container_name};
+use crate::runner::docker::state::Shared;
 use crate::runner::docker::unpack::UnpackLimits;
 use crate::runner::output::BoundedOutput;
 
@@ -167,7 +167,7 @@ impl Container for DockerContainer {
                 ErrorKind::Unavailable,
                 format!(
                     "`{program}` does not start in the container: {}",
-                    ccc_core::text::one_line(&why, 200)
+                    ccc_core::untrusted_text::one_line(&why, 200)
                 ),
             )),
         }
@@ -184,9 +184,10 @@ impl Container for DockerContainer {
             .stop_container(&container_name(self.setup.run), Some(options))
             .await
         {
-            Err(refusal) if fault::answer(&refusal).is_some_and(|(status, _)| status == 304) => {}
+            Err(refusal)
+                if engine_error::answer(&refusal).is_some_and(|(status, _)| status == 304) => {}
             // A container that is gone has stopped; but a copied workspace is lost with it.
-            Err(refusal) if self.setup.mounted && fault::is_missing(&refusal) => {}
+            Err(refusal) if self.setup.mounted && engine_error::is_missing(&refusal) => {}
             stopped => stopped.attempt("the container does not stop")?,
         }
         if !self.setup.mounted {

@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use bollard::models::SystemVersion;
 use ccc_core::container::{Command, ContainerSpec};
-use ccc_core::text::one_line;
+use ccc_core::untrusted_text::one_line;
 use ccc_core::{ContainerExt, ContainerRunner, Error, ErrorKind, Result, RunId};
 use tokio::net::TcpListener;
 
 use crate::runner::docker::engine::Engine;
-use crate::runner::docker::fault::Attempt;
-use crate::runner::docker::layout::KEEPER;
+use crate::runner::docker::engine_error::Attempt;
 use crate::runner::docker::mounts::mounts;
+use crate::runner::docker::names::KEEPER;
 use crate::runner::docker::runner::DockerRunner;
 
 /// The severity of a finding.

@@ -7,7 +7,7 @@ use ccc_core::{Clock, Error, ErrorKind, Remedy, Result};
 use futures_util::StreamExt;
 use tokio::sync::OnceCell;
 
-use crate::runner::docker::fault;
+use crate::runner::docker::engine_error;
 use crate::runner::docker::settings::Workspaces;
 
 /// How long a request may take whose duration depends on the workspace or on the agent's programs.
@@ -67,20 +67,20 @@ impl Engine {
     /// declares volumes; those of the engine.
     pub(crate) async fn image(&self, name: &str) -> Result<Image> {
         let inspected = self.docker.inspect_image(name).await.map_err(|refusal| {
-            if fault::is_missing(&refusal) {
+            if engine_error::is_missing(&refusal) {
                 let line = format!(
                     "there is no image `{name}` on the engine: build it there, or pull it to there"
                 );
                 return Error::new(ErrorKind::NotFound, line).with_remedy(Remedy::BuildImage);
             }
-            fault::error(&format!("cannot inspect the image `{name}`"), refusal)
+            engine_error::error(&format!("cannot inspect the image `{name}`"), refusal)
         })?;
         let config = inspected.config.unwrap_or_default();
         if let Some(volumes) = config.volumes.filter(|volumes| !volumes.is_empty()) {
             // A volume would be space on the engine's disk without a limit.
             let line = format!(
                 "the image `{name}` declares volumes ({}), which no ceiling holds: build it without VOLUME",
-                ccc_core::text::one_line(&volumes.join(", "), 100)
+                ccc_core::untrusted_text::one_line(&volumes.join(", "), 100)
             );
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }

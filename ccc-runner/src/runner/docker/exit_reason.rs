@@ -7,9 +7,9 @@ use ccc_core::container::Resources;
 use ccc_core::{Error, ErrorKind, Result, RunId};
 use ccc_keeper::LimitBreach;
 
-use crate::runner::docker::fault::{self, Attempt};
-use crate::runner::docker::layout::container_name;
-use crate::runner::docker::shared::Shared;
+use crate::runner::docker::engine_error::{self, Attempt};
+use crate::runner::docker::names::container_name;
+use crate::runner::docker::state::Shared;
 use crate::runner::limit_breach;
 
 /// How long the engine may take to notice that a container has ended.
@@ -60,7 +60,7 @@ async fn wait_for_exit(shared: &Shared, run: RunId) -> Result<Option<Exit>> {
     let docker = &shared.engine().await?.docker;
     loop {
         let found = match docker.inspect_container(&container_name(run), None).await {
-            Err(refusal) if fault::is_missing(&refusal) => {
+            Err(refusal) if engine_error::is_missing(&refusal) => {
                 let line = "the container was removed while a program ran in it";
                 return Err(Error::new(ErrorKind::Unavailable, line));
             }

@@ -13,7 +13,7 @@ use ccc_core::{Error, ErrorKind, Result, RunId};
 use ccc_keeper::KeeperConfig;
 
 use crate::runner::container_user::ContainerUser;
-use crate::runner::docker::layout::{HOME, KEEPER, WORKSPACE};
+use crate::runner::docker::names::{HOME, KEEPER, WORKSPACE};
 use crate::runner::docker::orphans;
 
 /// The values that determine the container of a run.

@@ -10,8 +10,8 @@ use bollard::query_parameters::{
 use ccc_core::{Clock, Error, ErrorKind, Result, RunId};
 
 use crate::runner::docker::engine::{Engine, Image};
-use crate::runner::docker::fault::{self, Attempt};
-use crate::runner::docker::layout::{KEEPER, container_name};
+use crate::runner::docker::engine_error::{self, Attempt};
+use crate::runner::docker::names::{KEEPER, container_name};
 use crate::runner::docker::orphans;
 use crate::runner::docker::settings::Workspaces;
 
@@ -74,10 +74,10 @@ async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> R
     let container = match created {
         Ok(container) => container,
         // The engine's own answer: the directory does not exist there.
-        Err(refusal) if fault::answer(&refusal).is_some_and(|(status, _)| status == 400) => {
+        Err(refusal) if engine_error::answer(&refusal).is_some_and(|(status, _)| status == 400) => {
             return Ok(false);
         }
-        Err(refusal) => return Err(fault::error("cannot make a container", refusal)),
+        Err(refusal) => return Err(engine_error::error("cannot make a container", refusal)),
     };
     let options =
         ContainerArchiveInfoOptionsBuilder::default().path(&marked.to_string_lossy()).build();
@@ -87,7 +87,7 @@ async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> R
     removed.attempt("cannot remove a container")?;
     match seen {
         Ok(_) => Ok(true),
-        Err(refusal) if fault::is_missing(&refusal) => Ok(false),
-        Err(refusal) => Err(fault::error("cannot inspect a container", refusal)),
+        Err(refusal) if engine_error::is_missing(&refusal) => Ok(false),
+        Err(refusal) => Err(engine_error::error("cannot inspect a container", refusal)),
     }
 }

@@ -8,7 +8,7 @@ use bollard::query_parameters::{ListContainersOptionsBuilder, RemoveContainerOpt
 use ccc_core::{Clock, Error, ErrorKind, Result, RunId};
 use jiff::SignedDuration;
 
-use crate::runner::docker::fault::{self, Attempt};
+use crate::runner::docker::engine_error::{self, Attempt};
 
 /// The label that has the name of the installation.
 const OWNER_LABEL: &str = "dev.ccc.owner";
@@ -43,8 +43,8 @@ pub(crate) async fn remove(
     loop {
         let late = clock.now().duration_since(begun) > GONE_WITHIN;
         match docker.inspect_container(name, None).await {
-            Err(refusal) if fault::is_missing(&refusal) => return Ok(()),
-            Err(refusal) => return Err(fault::error("cannot look at a container", refusal)),
+            Err(refusal) if engine_error::is_missing(&refusal) => return Ok(()),
+            Err(refusal) => return Err(engine_error::error("cannot look at a container", refusal)),
             Ok(found) => {
                 let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
                 if labels.get(OWNER_LABEL).is_none_or(|found| found != owner) {
@@ -66,11 +66,11 @@ pub(crate) async fn remove(
         asked = true;
         match docker.remove_container(name, remove()).await {
             Ok(()) => {}
-            Err(refusal) => match fault::answer(&refusal) {
+            Err(refusal) => match engine_error::answer(&refusal) {
                 Some((404, _)) => return Ok(()),
                 // Another request removes it already, or it is busy for a moment.
                 Some((409 | 500, _)) if !late => {}
-                _ => return Err(fault::error("cannot remove a container", refusal)),
+                _ => return Err(engine_error::error("cannot remove a container", refusal)),
             },
         }
     }

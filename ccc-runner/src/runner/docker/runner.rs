@@ -7,11 +7,11 @@ use ccc_core::{Container, ContainerRunner, Error, ErrorKind, Result, RunId, asyn
 use tokio::sync::oneshot;
 
 use crate::lock::lock;
-use crate::runner::docker::fault::Attempt;
-use crate::runner::docker::layout::container_name;
+use crate::runner::docker::engine_error::Attempt;
+use crate::runner::docker::names::container_name;
 use crate::runner::docker::orphans;
-use crate::runner::docker::shared::{Shared, Start};
 use crate::runner::docker::start;
+use crate::runner::docker::state::{Shared, Start};
 use crate::runner::workspace;
 
 /// Runs the agent's programs in containers of a Docker engine, on this machine or another one.

@@ -14,12 +14,12 @@ use crate::runner::docker::archive;
 use crate::runner::docker::attach::attach;
 use crate::runner::docker::container::{DockerContainer, Setup};
 use crate::runner::docker::engine::Engine;
-use crate::runner::docker::fault::{self, Attempt};
+use crate::runner::docker::engine_error::{self, Attempt};
 use crate::runner::docker::isolation::{Isolation, container_body};
-use crate::runner::docker::layout::{KEEPER, container_name};
 use crate::runner::docker::mounts::mounts;
+use crate::runner::docker::names::{KEEPER, container_name};
 use crate::runner::docker::orphans;
-use crate::runner::docker::shared::Shared;
+use crate::runner::docker::state::Shared;
 
 /// How long a container may take to send its greeting.
 const GREETS_WITHIN: Duration = Duration::from_secs(60);
@@ -108,7 +108,7 @@ async fn bring_up(
 
 /// Returns the error for a container that sent no greeting.
 fn no_answer(image: &str, words: &str) -> Error {
-    let words = ccc_core::text::one_line(words, 300);
+    let words = ccc_core::untrusted_text::one_line(words, 300);
     if lacks_keeper(&words) {
         return no_keeper(image);
     }
@@ -127,10 +127,10 @@ fn other_keeper(words: &str) -> Error {
 }
 
 fn not_started(image: &str, refusal: bollard::errors::Error) -> Error {
-    if fault::answer(&refusal).is_some_and(|(_, message)| lacks_keeper(message)) {
+    if engine_error::answer(&refusal).is_some_and(|(_, message)| lacks_keeper(message)) {
         return no_keeper(image);
     }
-    fault::error("the engine does not start the container", refusal)
+    engine_error::error("the engine does not start the container", refusal)
 }
 
 /// Returns whether the message of an engine, a runtime or a container's first process says that the
@@ -170,9 +170,9 @@ async fn create(
     // The engine's disk may be slow, and a second request would find the name in use.
     let docker = engine.with_long_timeout();
     let first = docker.create_container(options(), body.clone()).await;
-    let taken = first
-        .as_ref()
-        .is_err_and(|refusal| fault::answer(refusal).is_some_and(|(status, _)| status == 409));
+    let taken = first.as_ref().is_err_and(|refusal| {
+        engine_error::answer(refusal).is_some_and(|(status, _)| status == 409)
+    });
     let created = if taken {
         orphans::remove(&engine.docker, name, owner, clock).await?;
         docker.create_container(options(), body).await

@@ -56,7 +56,7 @@ pub(crate) fn unpack(workspace: &Path, archive: impl Read, limits: UnpackLimits)
     // This is the old tree, or the incomplete new one. Either may have directories that nobody may
     // read.
     let old = staging.keep();
-    let gone = ccc_core::files::remove_tree_blocking(&old);
+    let gone = ccc_core::remove_tree::remove_tree_blocking(&old);
     made.map_err(failed)?;
     gone
 }

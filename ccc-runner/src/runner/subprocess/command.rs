@@ -7,7 +7,7 @@ use ccc_core::container::{Command, ContainerSpec, EnvValue};
 use ccc_core::{Error, ErrorKind, Remedy, Result, RunId};
 
 use crate::runner::subprocess::processes::{OWNER_MARK, RUN_MARK};
-use crate::runner::subprocess::programs::{find_program, host_tool, search_path};
+use crate::runner::subprocess::program_path::{find_program, host_tool, search_path};
 use crate::runner::subprocess::user_switch::{self, UserSwitch};
 
 /// The settings of a run that apply to each of its programs.

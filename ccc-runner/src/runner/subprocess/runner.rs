@@ -15,7 +15,7 @@ use crate::runner::subprocess::command::Launcher;
 use crate::runner::subprocess::container::SubprocessContainer;
 use crate::runner::subprocess::process_sessions::ProcessSessions;
 use crate::runner::subprocess::processes::{self, Ownership};
-use crate::runner::subprocess::programs::host_tool;
+use crate::runner::subprocess::program_path::host_tool;
 use crate::runner::subprocess::uid_pool::UidPool;
 use crate::runner::subprocess::user_switch::{CanSwitchUser, UserSwitch};
 use crate::runner::workspace;
@@ -146,7 +146,7 @@ impl ContainerRunner for SubprocessRunner {
             self.ownership.uids.restore(run, &state)?;
         }
         processes::kill(&*self.clock, &self.ownership, run).await?;
-        ccc_core::files::remove_tree(state).await?;
+        ccc_core::remove_tree::remove_tree(state).await?;
         self.ownership.uids.forget(run);
         Ok(())
     }

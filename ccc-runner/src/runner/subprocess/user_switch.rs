@@ -9,7 +9,7 @@ use ccc_core::{Error, ErrorKind, Remedy, Result};
 use tokio::sync::OnceCell;
 
 use crate::runner::container_user::AGENT_UID;
-use crate::runner::subprocess::programs::host_tool;
+use crate::runner::subprocess::program_path::host_tool;
 
 /// Where everybody may write: what one run leaves there another would find. Not `/tmp`, where
 /// people have programs and data that they mean to be seen; programs of a run are told of another
@@ -88,7 +88,7 @@ impl CanSwitchUser {
             let line = format!(
                 "the service runs as root and cannot give the agent a user of its own (for which it must be allowed \
                  to mount, CAP_SYS_ADMIN): start it as an ordinary user, or permit the agent to run as root ({})",
-                ccc_core::text::one_line(&why, 200)
+                ccc_core::untrusted_text::one_line(&why, 200)
             );
             Err(Error::new(ErrorKind::Unsupported, line).with_remedy(Remedy::PermitAgentAsRoot))
         });
@@ -182,7 +182,7 @@ pub(crate) fn check_variable(name: &str) -> Result<()> {
     }
     let line = format!(
         "the variable `{}` cannot be given to programs of a service that is root: start it as an ordinary user",
-        ccc_core::text::one_line(name, 60)
+        ccc_core::untrusted_text::one_line(name, 60)
     );
     Err(Error::new(ErrorKind::InvalidInput, line))
 }

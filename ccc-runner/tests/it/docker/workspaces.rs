@@ -83,7 +83,7 @@ async fn what_comes_out_is_the_same_whether_it_was_mounted_or_copied() {
             fs::set_permissions(workspace.join(shut), fs::Permissions::from_mode(0o700)).unwrap();
         }
         trees.push(tree(&workspace));
-        ccc_core::files::remove_tree(workspace).await.unwrap();
+        ccc_core::remove_tree::remove_tree(workspace).await.unwrap();
         assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0, "something was left beside it");
     }
     assert_eq!(trees[0], trees[1]);

@@ -4,7 +4,7 @@ use ccc_core::Result;
 use toml::{Table, Value};
 
 use crate::config::invalid::invalid;
-use crate::config::keys::AS_ELSEWHERE;
+use crate::config::setting_names::AS_ELSEWHERE;
 
 /// Returns the variables of this process's environment that are settings.
 ///

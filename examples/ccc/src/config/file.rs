@@ -6,7 +6,7 @@ use ccc_core::Result;
 use toml::{Table, Value};
 
 use crate::config::invalid::invalid;
-use crate::config::keys::{ENV_ONLY, check_known};
+use crate::config::setting_names::{ENV_ONLY, check_known};
 
 /// Reads the file and checks its keys.
 pub(super) fn read_file(path: &Path) -> Result<Table> {

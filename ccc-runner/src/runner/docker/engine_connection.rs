@@ -9,7 +9,7 @@ use ccc_core::{Error, ErrorKind, Remedy, Result};
 use tokio::sync::OnceCell;
 
 use crate::runner::docker::engine::Engine;
-use crate::runner::docker::fault::Attempt;
+use crate::runner::docker::engine_error::Attempt;
 use crate::runner::docker::settings::{Settings, Workspaces};
 
 /// The oldest API that has all that we ask for: that of Docker 20.10.

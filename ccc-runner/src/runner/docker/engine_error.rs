@@ -41,7 +41,7 @@ pub(crate) fn error(what: &str, refusal: Refusal) -> Error {
         _ if message.contains("no space left") => ErrorKind::LimitExceeded,
         _ => ErrorKind::Unavailable,
     };
-    Error::new(kind, format!("{what}: {}", ccc_core::text::one_line(message, 400)))
+    Error::new(kind, format!("{what}: {}", ccc_core::untrusted_text::one_line(message, 400)))
 }
 
 /// Turns the engine's answers into ours.

@@ -1,4 +1,4 @@
-//! The size of a workspace, measured without trust in the programs that write to it.
+//! The limits of a workspace on its disk, measured without trust in the programs that write to it.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;

@@ -7,8 +7,8 @@ use ccc_core::{CancellationToken, Clock, Result, RunId};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::task::JoinSet;
 
-use crate::runner::docker::connect;
 use crate::runner::docker::engine::Engine;
+use crate::runner::docker::engine_connection;
 use crate::runner::docker::mounts::Probe;
 use crate::runner::docker::settings::Settings;
 
@@ -52,6 +52,6 @@ impl Shared {
 
     /// Returns the engine, after a connection at the first call.
     pub(crate) async fn engine(&self) -> Result<&Engine> {
-        self.engine.get_or_try_init(|| connect::connect(&self.settings)).await
+        self.engine.get_or_try_init(|| engine_connection::connect(&self.settings)).await
     }
 }
