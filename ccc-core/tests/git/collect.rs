@@ -217,7 +217,7 @@ async fn a_repeated_collect_finds_the_same_changes() {
 #[tokio::test]
 async fn nested_repositories_are_refused() {
     // spec: X6b
-    let (nested, taken) = ("holds a git repository", "name that git does not take");
+    let (nested, taken) = ("nested git repository", "name that git rejects");
     let make = "git init -q sub; cd sub; echo x > f; git add f; \
                 git -c user.name=a -c user.email=a@a commit -qm x";
     // Plain git adds it as a gitlink.
@@ -281,7 +281,7 @@ async fn a_submodule_can_be_replaced_or_deleted() {
 #[tokio::test]
 async fn symlinks_and_special_files() {
     // spec: X6c
-    let out = "links that lead out";
+    let out = "symlinks that point outside";
     let odd = "pipes, sockets or devices";
     check_default(
         TREE,
@@ -359,14 +359,17 @@ async fn changes_over_the_limits_are_refused() {
             ("echo x > a; echo x > b; echo x > c", Changes(&[('A', "a"), ('A', "b"), ('A', "c")])),
             (
                 "echo x > a; echo x > b; echo x > c; echo x > d",
-                Refused("changes 4 files; 3 may leave", &["a", "b", "c", "d"]),
+                Refused("changes 4 files; the limit is 3", &["a", "b", "c", "d"]),
             ),
             (
                 "echo x > a; rm README.md docs/guide.md data.bin",
                 Refused("changes 4 files", &["README.md", "a", "data.bin", "docs/guide.md"]),
             ),
             ("printf %0100d 0 > a", Changes(&[('A', "a")])),
-            ("printf %0101d 0 > a", Refused("101 bytes in changed files; 100 may", &["a"])),
+            (
+                "printf %0101d 0 > a",
+                Refused("101 bytes in changed files; the limit is 100", &["a"]),
+            ),
             ("printf %050d 0 > a; printf %051d 0 > b", Refused("101 bytes", &["a", "b"])),
             // Identical content in two files counts twice.
             ("printf %060d 0 > a; cp a b", Refused("120 bytes", &["a", "b"])),
@@ -465,7 +468,7 @@ async fn files_that_make_programs_run_are_refused() {
 #[tokio::test]
 async fn unprintable_names_are_refused() {
     // spec: X6b
-    let why = "no printable UTF-8";
+    let why = "not printable UTF-8";
     check_default(
         TREE,
         &[

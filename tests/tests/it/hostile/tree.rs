@@ -4,7 +4,7 @@
 use super::vector::{Vector, dies, keeps, lays_out, runs, shows};
 
 const CLONE: &str = "git clone -q $REMOTE $AWAY/clone";
-const NAMES: &str = "the work has a file name that git does not take";
+const NAMES: &str = "the work has a file name that git rejects";
 const CONFIGURES: &str = "the work changes files that configure tools or reviews";
 
 pub(crate) const VECTORS: &[Vector] = &[

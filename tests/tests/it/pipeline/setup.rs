@@ -208,7 +208,7 @@ async fn unusable_settings_are_refused_with_their_path() {
         ("setupp = []", "unknown field"),
         ("setup_hosts = ['evil.example']", "unknown field"),
         ("\u{0}", "settings.toml cannot be used"),
-        (&format!("# {}", "x".repeat(70_000)), "it may have 65536"),
+        (&format!("# {}", "x".repeat(70_000)), "the limit is 65536"),
         (&format!("setup = [{}]", "'a',".repeat(101)), "more than 100 lines of setup"),
     ] {
         let told = run(settings, Permission::Write, true, policy()).await;
