@@ -1,4 +1,4 @@
-//! The port behind which the AI works.
+//! The agent port: the AI that edits the workspace.
 
 mod limits;
 
@@ -14,104 +14,106 @@ use crate::{CredentialKey, ErrorKind, Result, RunId, Secret};
 
 pub use limits::AgentLimits;
 
-/// What an agent is asked to do.
+/// The task of an agent in one run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Task {
-    /// The run that it is for.
+    /// The run that the task belongs to.
     pub run: RunId,
-    /// Instructions and the issue as a delimited block of data. Goes to the agent's standard input:
-    /// it holds hostile text, so never into an argument, a shell or a file of the workspace.
+    /// The instructions, and the issue as a delimited block of data. The prompt contains untrusted
+    /// text. The adapter must pass it to the agent's standard input, never in an argument, a shell
+    /// command or a file of the workspace.
     pub prompt: String,
-    /// What an agent may spend; an agent that cannot count enforces what it can.
+    /// The limits of the agent's work. The adapter enforces those of them that it can measure; the
+    /// pipeline enforces the time limits itself.
     pub limits: AgentLimits,
-    /// The secrets that the agent asked for in [`AgentNeeds::credentials`], in that order.
+    /// The secrets for [`AgentNeeds::credentials`], in the same order.
     pub credentials: Vec<(CredentialKey, Secret)>,
 }
 
 impl Task {
-    /// A task with default limits and no credential.
+    /// Returns a task with default limits and no credential.
     pub fn new(run: RunId, prompt: impl Into<String>) -> Self {
         Self { run, prompt: prompt.into(), limits: AgentLimits::default(), credentials: Vec::new() }
     }
 }
 
-/// What an agent needs around it.
+/// The requirements of an agent: image, environment, credentials and network.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct AgentNeeds {
-    /// The image, where runners have images.
+    /// The image, for runners that use images.
     pub image: Option<String>,
-    /// Environment that is not secret and not per task.
+    /// Environment variables that are neither secret nor specific to one task.
     pub env: Vec<(String, EnvValue)>,
-    /// Secrets to fetch from the credential store, by name. They go to the agent's adapter on the
-    /// host, which must not hand them into the container.
+    /// Keys of the secrets to read from the credential store. The agent's adapter on the host
+    /// machine receives them, and must not pass them into the container.
     pub credentials: Vec<CredentialKey>,
-    /// What it must be able to talk to.
+    /// The network access that the agent needs.
     pub network: Network,
 }
 
 setters!(AgentNeeds {
-    /// Sets the image, where runners have images.
+    /// Sets the image, for runners that use images.
     with_image: image: impl Into<Option<String>>,
-    /// Sets the environment that is neither secret nor per task.
+    /// Sets the environment variables that are neither secret nor specific to one task.
     with_env: env: impl Into<Vec<(String, EnvValue)>>,
-    /// Sets the names of the secrets that the agent's adapter needs on the host.
+    /// Sets the keys of the secrets that the agent's adapter needs on the host machine.
     with_credentials: credentials: impl Into<Vec<CredentialKey>>,
-    /// Sets the network that the agent needs.
+    /// Sets the network access that the agent needs.
     with_network: network: Network,
 });
 
-/// What an agent was seen to do, for people to follow. Says nothing that a verdict may rest on.
+/// An observed action of an agent, for display. A verdict must not depend on these events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "did")]
 #[non_exhaustive]
 pub enum AgentEvent {
-    /// It printed something that has no better name here.
+    /// The agent printed output that no other variant describes.
     Printed {
-        /// Where.
+        /// Whether the output came from standard error.
         error_stream: bool,
-        /// What, with broken characters replaced.
+        /// The output, with invalid UTF-8 replaced.
         text: String,
     },
-    /// It spoke.
+    /// The agent wrote a message.
     Said {
-        /// Its words.
+        /// The text of the message.
         text: String,
     },
-    /// It reasoned.
+    /// The agent reasoned.
     Thought {
-        /// Its words.
+        /// The text of the reasoning.
         text: String,
     },
-    /// It read a file.
+    /// The agent read a file.
     Read {
-        /// Which, as it named it.
+        /// The path of the file, as the agent named it.
         path: String,
     },
-    /// It changed a file.
+    /// The agent edited a file.
     Edited {
-        /// Which, as it named it.
+        /// The path of the file, as the agent named it.
         path: String,
     },
-    /// It ran a program.
+    /// The agent ran a program.
     Ran {
-        /// The command line, as it gave it.
+        /// The command line, as the agent gave it.
         command: String,
     },
-    /// It made or changed its plan.
+    /// The agent made or changed its plan.
     Planned {
-        /// The steps and whether each is done.
+        /// The steps, each with whether it is done.
         steps: Vec<(String, bool)>,
     },
-    /// It waits before it asks the model again.
+    /// The agent waits before it sends a request to the model again.
     Retrying {
-        /// Why, in one line.
+        /// The reason, in one line.
         reason: String,
     },
-    /// It is at work, and there is nothing to show of it: a sign of life for the limit on silence.
+    /// The agent is working and has nothing to show. The event resets the idle limit.
     Alive,
-    /// It was not allowed to use a tool.
+    /// The agent was not allowed to use a tool.
     Denied {
         /// The tool's name.
         tool: String,
@@ -119,7 +121,7 @@ pub enum AgentEvent {
 }
 
 impl AgentEvent {
-    /// Output as it came from a container.
+    /// Returns the [`Printed`](Self::Printed) event for a chunk of a container's output.
     #[must_use]
     pub fn printed(stream: OutputStream, bytes: &[u8]) -> Self {
         Self::Printed {
@@ -129,9 +131,10 @@ impl AgentEvent {
     }
 }
 
-/// Takes what an agent does, as it does it. Must not block.
+/// A receiver of agent events, which is called while the agent works. Implementations must not
+/// block.
 pub trait AgentSink: Send {
-    /// The next thing.
+    /// Receives the next event.
     fn event(&mut self, event: AgentEvent);
 }
 
@@ -141,76 +144,78 @@ impl<F: FnMut(AgentEvent) + Send> AgentSink for F {
     }
 }
 
-/// How the agent's work ended, in the agent's own protocol.
+/// The end of an agent's work, as the agent's own protocol reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// It says that it is done.
+    /// The agent reported that it is done.
     Completed,
-    /// It stopped at a limit of turns, money or context.
+    /// The agent stopped at a limit of turns, money or context.
     Limited {
-        /// Which, in one line.
+        /// The limit, in one line.
         reason: String,
     },
-    /// It failed.
+    /// The agent failed.
     Failed {
-        /// What kind of failure, where the adapter knows: what the model's host said, for one.
+        /// The kind of failure, if the adapter knows it, for example from the response of the
+        /// model's API. Otherwise [`ErrorKind::Unexpected`].
         kind: ErrorKind,
-        /// Why, in one line.
+        /// The reason, in one line.
         reason: String,
     },
 }
 
 impl Verdict {
-    /// A failure of the agent itself.
+    /// Returns a failure of the agent itself, with the kind [`ErrorKind::Unexpected`].
     pub fn failed(reason: impl Into<String>) -> Self {
         Self::Failed { kind: ErrorKind::Unexpected, reason: reason.into() }
     }
 }
 
-/// What was used of one model.
+/// The tokens and the money that the agent used for one model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelUsage {
     /// The model's name.
     pub model: String,
-    /// Tokens read, without those from a cache.
+    /// Input tokens, without those that were read from a cache.
     pub input_tokens: u64,
-    /// Tokens written.
+    /// Output tokens.
     pub output_tokens: u64,
-    /// Tokens read from a cache.
+    /// Input tokens that were read from a cache.
     pub cache_read_tokens: u64,
-    /// Tokens written to a cache.
+    /// Input tokens that were written to a cache.
     pub cache_write_tokens: u64,
-    /// What it cost, in millionths of a US dollar, when that is known.
+    /// The cost, in millionths of a US dollar; `None` if it is unknown.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub micro_usd: Option<u64>,
 }
 
-/// What the agent says it did. Claims, all of them: what changed is read from the workspace.
+/// The agent's own account of its work. The pipeline treats all of it as claims, and reads the
+/// actual change from the workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AgentReport {
-    /// How it ended.
+    /// The end of the work.
     pub verdict: Verdict,
-    /// Its closing words: untrusted text.
+    /// The agent's final message: untrusted text.
     pub summary: String,
-    /// Use, one entry per model.
+    /// The usage, one entry per model.
     pub usage: Vec<ModelUsage>,
-    /// Cost in millionths of a US dollar, when the agent knows it.
+    /// The cost, in millionths of a US dollar; `None` if the agent does not know it.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub micro_usd: Option<u64>,
-    /// Tools that it was not allowed to use.
+    /// The tools that the agent was not allowed to use.
     pub denials: Vec<String>,
-    /// A name under which the agent can go on later.
+    /// The id of a session that the agent can resume later.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub session: Option<String>,
 }
 
 impl AgentReport {
-    /// A report with nothing but verdict and closing words.
+    /// Returns a report that has only a verdict and a final message.
     pub fn new(verdict: Verdict, summary: impl Into<String>) -> Self {
         Self {
             verdict,
@@ -226,24 +231,32 @@ impl AgentReport {
 /// The AI that analyses the issue and edits the workspace.
 ///
 /// # Contract
-/// Safe to share; `run` may be called for many runs at once, each with a container of its own.
-/// Everything that the agent executes, it executes through the container.
+/// Implementations are safe to share. The caller can call `run` for many runs at the same time,
+/// each with its own container. The agent executes programs only through the container.
 ///
 /// # Call order
-/// `needs` → [`ContainerRunner::spawn`](crate::ContainerRunner::spawn) → `run`, once per container.
+/// [`needs`](Self::needs) → [`ContainerRunner::spawn`](crate::ContainerRunner::spawn) →
+/// [`run`](Self::run), once per container.
+///
+/// # Deadlines and cancellation
+/// The caller enforces the time limits of [`Task::limits`]. To end `run`, it drops the future.
+/// After that it stops the container, which ends all programs that are still running.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Agent: Debug + Send + Sync + 'static {
-    /// A name for logs and commit trailers: `claude`, `scripted`.
+    /// Returns a non-empty name for logs and commit trailers, such as `claude`. It has no line
+    /// break.
     fn name(&self) -> &str;
 
-    /// What it needs around it. Pure: no I/O, the same answer every time.
+    /// Returns the agent's requirements. Performs no I/O and always returns the same value.
     fn needs(&self) -> AgentNeeds;
 
-    /// Works until done, or until the future is dropped: the caller keeps the time limits and ends
-    /// what is left by stopping the container. An agent that ran and failed is an `Ok` with
-    /// [`Verdict::Failed`]; an error means that it could not be run. Hands events to the sink before
-    /// it returns.
+    /// Runs the agent until it is done. Passes all events to the sink before it returns.
+    ///
+    /// # Errors
+    /// Returns an error if the agent could not be run. If it ran and failed, the result is `Ok`
+    /// with [`Verdict::Failed`]. If the container is destroyed meanwhile, the result is an error or
+    /// a verdict other than [`Verdict::Completed`].
     async fn run(
         &self,
         task: &Task,

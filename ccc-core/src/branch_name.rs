@@ -15,10 +15,11 @@ pub struct BranchName(String);
 checked_text!(
     BranchName,
     "branch name",
-    "letters, digits and `-_./` as `git check-ref-format --branch` takes them, 200 bytes at most",
+    "letters, digits and `-_./` in a form that `git check-ref-format --branch` accepts, at most \
+     200 bytes",
     |text| {
-        // A subset of git's own rule (git-check-ref-format(1)): everything that has a meaning to a
-        // shell, a refspec or a command line is out as well.
+        // A subset of git's own rule (git-check-ref-format(1)). It also excludes all characters
+        // with a meaning in a shell, a refspec or a command line.
         (1..=200).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b))
             && text.split('/').all(|part| {
@@ -39,7 +40,7 @@ impl BranchName {
     /// Returns the branch of a run: `claude/issue-<number>-<run8>`.
     ///
     /// # Errors
-    /// None in practice: the parts are checked already.
+    /// None in practice, because a run id and a number always form a valid name.
     pub fn for_run(issue: u64, run: RunId) -> Result<Self> {
         Self::new(format!("{}issue-{issue}-{}", Self::RUN_PREFIX, run.short()))
     }
@@ -51,7 +52,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn branch_names_that_could_mean_something_else_are_refused() {
+    fn ambiguous_branch_names_are_refused() {
         for bad in [
             "", "-x", "a/-x", "a..b", "a.lock", "a/b.LOCK", "a//b", "/a", "a/", "a b", "a:b",
             "a\nb", "a~1", "a^", "a@{1}", "ä", "$(id)", ".a", "a.", "HEAD", "+a",

@@ -1,4 +1,4 @@
-//! Time as a port: `SystemTime::now` compiles for wasm32 and then panics there.
+//! The clock port. Time is a port because `SystemTime::now` compiles for wasm32 but panics there.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -7,19 +7,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-/// What time it is, and waiting.
+/// A source of the current time, and of timers.
 ///
 /// # Contract
-/// Safe to share and to call from many tasks at once. `now` never blocks. `sleep` ends no earlier
-/// than `duration` after it was first polled; dropping the future ends the wait.
+/// Implementations are safe to share and to call from many tasks at once. `now` never blocks.
+///
+/// # Cancellation
+/// Dropping the future of `sleep` ends the wait. Other calls of `sleep` are not affected.
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// The time now, as the host's clock has it.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
-    /// Waits.
+    /// Waits for at least `duration`, counted from the first poll of the future.
     async fn sleep(&self, duration: Duration);
 }
 
@@ -44,12 +46,12 @@ pub struct SystemClock;
 #[cfg(not(target_arch = "wasm32"))]
 #[async_trait]
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that asks")]
+    #[allow(clippy::disallowed_methods, reason = "the only place that reads the system clock")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that waits")]
+    #[allow(clippy::disallowed_methods, reason = "the only place that uses tokio's timer")]
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }

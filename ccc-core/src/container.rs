@@ -1,4 +1,4 @@
-//! The port behind which the agent's programs run.
+//! The container port: isolated environments in which the agent's programs run.
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -13,33 +13,34 @@ pub use spec::{Command, ContainerSpec, EnvValue, ExitStatus, Network, Resources}
 
 use crate::{Result, RunId};
 
-/// What one runner can promise. Plain facts, no I/O behind them.
+/// The guarantees of a runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// A hostile program inside cannot reach the host's files, processes or network.
+    /// Whether a hostile program in a container cannot reach the host machine's files, processes
+    /// and network.
     pub isolated: bool,
-    /// [`Network::None`] and [`Network::ModelProxy`] are enforced, not only asked for.
+    /// Whether [`Network::None`] and [`Network::ModelProxy`] are enforced, and not only requested.
     pub network: bool,
-    /// The limits of [`Resources`] are enforced.
+    /// Whether the limits of [`Resources`] are enforced.
     pub resources: bool,
 }
 
 impl Capabilities {
-    /// Promises nothing.
+    /// Returns capabilities that guarantee nothing.
     #[must_use]
     pub const fn none() -> Self {
         Self { isolated: false, network: false, resources: false }
     }
 
-    /// Promises everything.
+    /// Returns capabilities that guarantee everything.
     #[must_use]
     pub const fn all() -> Self {
         Self { isolated: true, network: true, resources: true }
     }
 }
 
-/// Which of a program's two outputs.
+/// One of a program's two output streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OutputStream {
     /// Standard output.
@@ -48,10 +49,11 @@ pub enum OutputStream {
     Stderr,
 }
 
-/// Takes a program's output as it comes. Chunks of one stream arrive in order; a chunk may end in
-/// the middle of a line or of a character. Must not block.
+/// A receiver of a program's output, which is called while the program runs. Chunks of one stream
+/// arrive in order. A chunk can end in the middle of a line or of a character. Implementations must
+/// not block.
 pub trait OutputSink: Send {
-    /// The next bytes of one stream; never empty.
+    /// Receives the next bytes of one stream. They are never empty.
     fn chunk(&mut self, stream: OutputStream, bytes: &[u8]);
 }
 
@@ -61,67 +63,105 @@ impl<F: FnMut(OutputStream, &[u8]) + Send> OutputSink for F {
     }
 }
 
-/// Runs containers.
+/// A runner of containers.
 ///
 /// # Contract
-/// Safe to share; calls for different runs may overlap freely, calls for one run are made one after
-/// the other, with one exception: `destroy` may come at any time.
+/// Implementations are safe to share. Calls for different runs can overlap. The caller makes the
+/// calls for one run one after the other, with one exception: it can call `destroy` at any time.
+///
+/// Everything that a runner creates for a run carries the [`RunId`]. The id exists before anything
+/// else of the run, so `destroy` needs no handle.
 ///
 /// # Call order
-/// `spawn` → any number of [`Container::exec`] → [`Container::stop`] → `destroy`. Everything that is
-/// created for a run carries its [`RunId`], which exists before anything else does; so `destroy`
-/// needs no handle.
+/// [`spawn`](Self::spawn) → any number of [`Container::exec`] → [`Container::stop`] →
+/// [`destroy`](Self::destroy).
+///
+/// # Errors
+/// An error is [retryable](crate::Error::is_retryable) if the same call can succeed later. The
+/// pipeline then repeats `spawn` up to two times.
+///
+/// # Deadlines and cancellation
+/// The caller enforces the time limits by dropping the future of a call. A later `destroy` removes
+/// the remains of the dropped call.
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait ContainerRunner: Debug + Send + Sync + 'static {
-    /// A name for logs: `docker`, `subprocess`.
+    /// Returns a non-empty name for logs, such as `docker`.
     fn name(&self) -> &'static str;
 
-    /// What it promises.
+    /// Returns the runner's guarantees. Performs no I/O and always returns the same value.
     fn capabilities(&self) -> Capabilities;
 
-    /// Asks whether a `spawn` could work now: daemon reachable, programs there. Changes nothing.
+    /// Checks that `spawn` can succeed now: for example, that the engine is reachable and the
+    /// required programs are installed. Changes nothing.
+    ///
+    /// # Errors
+    /// The reason why `spawn` would fail.
     async fn check(&self) -> Result<()>;
 
-    /// Makes the container. Called again for the same run only after a retryable error; what an
-    /// earlier, failed or dropped call left must not stand in the way.
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the workspace is no directory.
+    /// Creates the container of a run.
+    ///
+    /// The caller can repeat the call for the same run after a retryable error, and after it
+    /// dropped the future. The remains of such an earlier call must not make the new call fail.
+    ///
+    /// # Errors
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the workspace is not a directory.
     async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>>;
 
-    /// Ends and removes all that was ever made for `run`, whatever state it is in. Idempotent;
-    /// legal before, during and after a `spawn` that worked, failed or was dropped. After `Ok` no
-    /// process of the run is alive. The workspace directory belongs to the caller and stays.
+    /// Ends and removes everything that the runner created for `run`, in any state.
+    ///
+    /// The call is idempotent. The caller can make it before, during and after a `spawn`, whether
+    /// that call succeeded, failed or was dropped. After `Ok`, no process of the run is alive. The
+    /// workspace directory belongs to the caller and is not removed.
     async fn destroy(&self, run: RunId) -> Result<()>;
 
-    /// The runs of which this installation still holds something; never another installation's.
+    /// Returns the runs for which this installation still holds resources, each once. Runs of other
+    /// installations are never included.
     async fn orphans(&self) -> Result<Vec<RunId>>;
 }
 
-/// A container that runs. Dropping it may end its programs, and leaves the rest to
-/// [`ContainerRunner::destroy`].
+/// A running container.
+///
+/// An implementation may end the container's programs when the handle is dropped. Everything else
+/// remains until [`ContainerRunner::destroy`].
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Container: Debug + Send + Sync {
-    /// The workspace as programs inside see it: `/workspace`, or the host directory itself where a
-    /// runner has no file system of its own.
+    /// Returns the absolute path of the workspace as programs in the container see it:
+    /// `/workspace`, or the directory on the host machine if the runner has no separate file
+    /// system.
     fn workspace(&self) -> &Path;
 
-    /// Where programs inside reach the model proxy, as a URL without a path; `None` unless
-    /// [`Network::ModelProxy`] was asked for and the runner was built with one.
+    /// Returns the URL, without a path, at which programs in the container reach the model proxy.
+    /// Returns `None` unless the specification has [`Network::ModelProxy`] and the runner was built
+    /// with a model proxy.
     fn model_proxy(&self) -> Option<&str>;
 
-    /// Where programs inside wanted to and were not let, each once, as they named it: untrusted text, up to a
-    /// bound. Empty for runners that keep nobody from anything.
+    /// Returns the hosts that the egress proxy denied to programs in the container, each once, as
+    /// the programs named them. The names are untrusted text, and their number is bounded. A runner
+    /// without an egress proxy returns an empty list.
     fn denied_hosts(&self) -> Vec<String>;
 
-    /// Runs a program in the workspace until it ends. All its output reached the sink before this
-    /// returns. One at a time. Dropping the future abandons the program; only `stop` and `destroy`
-    /// promise its end.
+    /// Runs a program in the workspace until it ends, and returns its exit status. All output of
+    /// the program has reached the sink when this method returns. The caller runs one program at a
+    /// time.
+    ///
+    /// # Errors
+    /// A program that runs and fails is not an error, because its status is a value. A program that
+    /// does not exist is [`NotFound`](crate::ErrorKind::NotFound), or has the exit status 126 or
+    /// 127. If the container is destroyed meanwhile, the result is an error or a status other than
+    /// 0.
+    ///
+    /// # Cancellation
+    /// Dropping the future abandons the program, which can continue to run. Only `stop` and
+    /// [`ContainerRunner::destroy`] guarantee its end.
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus>;
 
-    /// Ends every program: asks, waits `grace`, kills. After `Ok` none is alive, and the host
-    /// directory holds what the container left in its workspace, whether it was mounted or copied.
+    /// Ends every program in the container: requests termination, waits for `grace`, then kills.
+    ///
+    /// After `Ok`, no program is alive, and the workspace directory on the host machine has the
+    /// content of the container's workspace, whether that was mounted or copied.
     async fn stop(&self, grace: Duration) -> Result<()>;
 }
 
@@ -154,20 +194,24 @@ impl<T: ContainerRunner + ?Sized> ContainerRunner for Arc<T> {
     }
 }
 
-/// What a finished program printed, and how it ended.
+/// The exit status and the output of a finished program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// How it ended.
+    /// The exit status.
     pub status: ExitStatus,
-    /// What it printed on standard output.
+    /// The bytes that the program wrote to standard output.
     pub stdout: Vec<u8>,
-    /// What it printed on standard error.
+    /// The bytes that the program wrote to standard error.
     pub stderr: Vec<u8>,
 }
 
-/// Comfort for callers; implemented for every [`Container`], and by nobody else.
+/// Convenience methods for callers. A blanket implementation covers every [`Container`].
 pub trait ContainerExt: Container {
-    /// Runs a program and keeps what it prints, in memory: for short outputs.
+    /// Runs a program and returns its output, which is collected in memory. Intended for short
+    /// outputs.
+    ///
+    /// # Errors
+    /// The errors of [`Container::exec`].
     fn output(&self, command: &Command) -> impl Future<Output = Result<Output>> {
         async move {
             let (mut stdout, mut stderr) = (Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! The port behind which secrets rest.
+//! The credential store port: secrets and their versions, by key.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,50 +8,68 @@ use async_trait::async_trait;
 pub use crate::id::CredentialKey;
 use crate::{Result, Secret};
 
-/// The version of one record: 1 for the first write, or more where something was deleted before; one more for each
-/// write after it; never used twice for the same name, not even after a delete.
+/// The version of one record.
+///
+/// The first write of a key has version 1, or a higher version if records of the store were deleted
+/// before. Each further write increases it by 1. A version is never used twice for the same key,
+/// not even after a delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
 
-/// What a record must look like for a `put` to go through.
+/// The condition that a stored record must meet before a `put` replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precondition {
-    /// Whatever is there is replaced.
+    /// No condition: any existing record is replaced.
     None,
-    /// There must be no such record.
+    /// There must be no record under the key.
     Absent,
     /// The record must have this version.
     Version(Version),
 }
 
-/// A secret and the version it was read at.
+/// A secret and the version of its record.
 #[derive(Clone, Debug)]
 pub struct StoredSecret {
     /// The secret.
     pub secret: Secret,
-    /// Its version, for a later [`Precondition::Version`].
+    /// The record's version, for a later [`Precondition::Version`].
     pub version: Version,
 }
 
-/// Where secrets rest.
+/// A store of secrets, each under a key.
 ///
 /// # Contract
-/// Safe to share and to call from many tasks at once; of two concurrent writes to one name, one
-/// whole value wins. A write that returned `Ok` is durable in the sense that the adapter's docs
-/// state. A write whose future was dropped happened or did not; never half.
+/// Implementations are safe to share and to call from many tasks at once. Of two concurrent writes
+/// to one key, one complete value wins. A write that returned `Ok` is as durable as the adapter's
+/// documentation states.
 ///
-/// A record that is there and does not read back is [`Corrupt`](crate::ErrorKind::Corrupt): it is
-/// never reported as absent, never deleted, never replaced by a guess. No secret is in any `Debug`,
-/// error or log of an adapter.
+/// A record that exists but cannot be read is [`Corrupt`](crate::ErrorKind::Corrupt). The store
+/// never reports it as absent, never deletes it, and never replaces it by a guess.
+///
+/// No `Debug` output, error message or log line of an adapter contains a secret.
+///
+/// # Call order
+/// The methods can be called in any order.
+///
+/// # Errors
+/// Every method can return [`Corrupt`](crate::ErrorKind::Corrupt) for stored data that cannot be
+/// read, and [`Unavailable`](crate::ErrorKind::Unavailable) if the same call can succeed later.
+///
+/// # Cancellation
+/// The caller can drop the future of any call. A dropped write has happened completely or not at
+/// all.
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait CredentialStore: Debug + Send + Sync + 'static {
-    /// The secret under `key`; `None` when there is none, which is no error.
+    /// Returns the secret under `key`, or `None` when there is no record.
     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>>;
 
-    /// Writes, and returns the version written. [`Conflict`](crate::ErrorKind::Conflict) when
-    /// `precondition` does not hold: nothing was written then.
+    /// Writes the secret under `key`, and returns the new version of the record.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) when `precondition` is not met. Nothing was written
+    /// then.
     async fn put(
         &self,
         key: &CredentialKey,
@@ -59,10 +77,11 @@ pub trait CredentialStore: Debug + Send + Sync + 'static {
         precondition: Precondition,
     ) -> Result<Version>;
 
-    /// Removes the record; `Ok` when there was none. May be called again after a failure.
+    /// Deletes the record. Returns `Ok` when there is no record. The caller can repeat the call
+    /// after an error.
     async fn delete(&self, key: &CredentialKey) -> Result<()>;
 
-    /// The names, sorted; never a value.
+    /// Returns the keys of all records, sorted and without values.
     async fn list(&self) -> Result<Vec<CredentialKey>>;
 }
 

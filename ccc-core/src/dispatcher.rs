@@ -1,4 +1,4 @@
-//! From accepted deliveries to running pipelines: acceptance, concurrency, leases, shutdown.
+//! The dispatcher: acceptance of deliveries, and concurrency, leases and shutdown of runs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,46 +14,47 @@ use crate::pipeline::{Pipeline, guarded};
 use crate::run_store::{Claim, Fence};
 use crate::{CancellationToken, Clock, ErrorKind, Result, RunId, RunStore};
 
-/// How long the host may take to say who we are, when a delivery waits for that.
+/// Time limit for the VCS host to return the bot identity, while a delivery waits for it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
 /// Concurrency and times of a [`Dispatcher`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DispatcherConfig {
-    /// Runs at once.
+    /// Maximum number of concurrent runs.
     pub concurrency: usize,
-    /// How long a claim holds without being renewed; renewed after a third of it.
+    /// Duration of a claim without a renewal. The dispatcher renews it after a third of this time.
     pub lease: Duration,
-    /// How long to wait before looking for runs that nobody told us about.
+    /// Maximum interval between two searches of the store for runs. Runs that this dispatcher
+    /// accepts itself do not wait for the interval.
     pub poll: Duration,
-    /// How long running runs may go on after a shutdown was asked for.
+    /// Time that active runs may continue after a shutdown was requested.
     pub drain: Duration,
 }
 
 impl DispatcherConfig {
-    /// Sets the number of runs that go on at once; at least one.
+    /// Sets the maximum number of concurrent runs. 0 is replaced by 1.
     #[must_use]
     pub fn with_concurrency(mut self, runs: usize) -> Self {
         self.concurrency = runs.max(1);
         self
     }
 
-    /// Sets how long a claim lasts without a renewal.
+    /// Sets the duration of a claim without a renewal.
     #[must_use]
     pub fn with_lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Sets the time between two searches of the store for runs.
+    /// Sets the maximum interval between two searches of the store for runs.
     #[must_use]
     pub fn with_poll(mut self, poll: Duration) -> Self {
         self.poll = poll;
         self
     }
 
-    /// Sets how long runs may go on after a shutdown was requested.
+    /// Sets the time that active runs may continue after a shutdown was requested.
     #[must_use]
     pub fn with_drain(mut self, drain: Duration) -> Self {
         self.drain = drain;
@@ -72,7 +73,7 @@ impl Default for DispatcherConfig {
     }
 }
 
-/// Accepts events into a [`RunStore`], and runs what is in it.
+/// A dispatcher that stores accepted deliveries as runs in a [`RunStore`], and executes these runs.
 ///
 /// ```text
 /// admit ─► RunStore::accept          (durable, then 2xx)
@@ -88,33 +89,34 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A dispatcher that does nothing before [`serve`](Self::serve).
+    /// Creates a dispatcher. It executes no run before [`serve`](Self::serve) is called.
     pub fn new(pipeline: Pipeline, store: Arc<dyn RunStore>, config: DispatcherConfig) -> Self {
         Self { pipeline, store, config, accepted: Notify::new(), in_flight: Arc::default() }
     }
 
-    /// The store behind it.
+    /// Returns the run store.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn RunStore> {
         &self.store
     }
 
-    /// How many runs are being worked on.
+    /// Returns the number of runs that this dispatcher is executing.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         lock(&self.in_flight).len()
     }
 
-    /// The pipeline behind it.
+    /// Returns the pipeline.
     #[must_use]
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
     }
 
-    /// Runs accepted runs until `shutdown`; then claims nothing more, lets what runs go on for
-    /// [`DispatcherConfig::drain`], gives the rest back to the store, and returns when all is cleaned up.
+    /// Executes accepted runs until `shutdown` is cancelled. After that it claims no further run,
+    /// and active runs may continue for [`DispatcherConfig::drain`]. Then it drops the remaining
+    /// runs, releases them to the store, and returns when their cleanup has ended.
     ///
-    /// A store that fails does not end it: it asks again.
+    /// An error of the store does not end this method: it calls the store again later.
     pub async fn serve(&self, shutdown: CancellationToken) {
         let mut running: JoinSet<()> = JoinSet::new();
         while !shutdown.is_cancelled() {
@@ -140,14 +142,15 @@ impl Dispatcher {
     }
 
     async fn claim(&self) -> Option<Claim> {
-        // Nothing to tell anybody: the next round asks again, and readiness is the store's to say.
+        // The error is dropped because the next round repeats the call. A health check can ask the
+        // store itself.
         let claim = self.call_store(self.store.claim(self.config.lease)).await.ok().flatten()?;
         let run = claim.record.run;
         if !lock(&self.in_flight).contains_key(&run) {
             return Some(claim);
         }
-        // Our own worker lost its lease and has not noticed yet. It must be gone, and have cleaned up
-        // after itself, before the run is begun again.
+        // A worker of this dispatcher lost its lease and has not detected it yet. It must end and
+        // clean up before the run starts again.
         let _ = self.call_store(self.store.release(run, claim.fence, self.config.lease)).await;
         None
     }
@@ -167,7 +170,8 @@ impl Dispatcher {
         }
     }
 
-    /// One run, from its claim to its end. Owns what it needs, to be a task of its own.
+    /// Returns a future that executes one claimed run to its end. The future owns all that it
+    /// needs, so that it can be spawned as a task.
     fn work(&self, claim: Claim) -> impl Future<Output = ()> + Send + 'static {
         let (pipeline, store) = (self.pipeline.clone(), Arc::clone(&self.store));
         let (config, in_flight) = (self.config, Arc::clone(&self.in_flight));
@@ -183,29 +187,29 @@ impl Dispatcher {
                 biased;
                 report = pipeline.resume(claim, Arc::clone(&store), &cancel) => {
                     if let Some(wait) = report.postponed {
-                        // Should the store not take it, the run is claimed again when its lease ends.
+                        // If the release fails, the run can be claimed again when its lease ends.
                         let release = store.release(run, fence, wait);
                         let _ = guarded(&**pipeline.clock(), config.lease, release).await;
                     }
                 }
-                // Somebody else has the run now: ours is dropped, and cleans up after itself.
+                // Another worker may hold the run now. Dropping this future starts its cleanup.
                 () = lease.renew_until_lost(&cancel) => {}
             }
             lock(&in_flight).remove(&run);
         }
     }
 
-    /// Gives back what was still running when the time to drain was over.
+    /// Releases the runs that were still active when the drain time ended.
     async fn release_all(&self) {
         let left: Vec<(RunId, Fence)> = lock(&self.in_flight).drain().collect();
         for (run, fence) in left {
-            // A run that cannot be given back is claimed again when its lease ends.
+            // If the release fails, the run can be claimed again when its lease ends.
             let _ = self.call_store(self.store.release(run, fence, Duration::ZERO)).await;
         }
     }
 }
 
-/// The right to work on one run.
+/// A lease on one run.
 struct Lease<'a> {
     store: &'a dyn RunStore,
     clock: &'a dyn Clock,
@@ -215,7 +219,8 @@ struct Lease<'a> {
 }
 
 impl Lease<'_> {
-    /// Renews the lease until it is lost, and passes a request to cancel on.
+    /// Renews the lease until it is lost. Cancels `cancel` when the store reports a cancellation
+    /// request.
     async fn renew_until_lost(&self, cancel: &CancellationToken) {
         let mut renewed_at = self.clock.now();
         loop {
@@ -231,7 +236,7 @@ impl Lease<'_> {
                 Err(error) if error.kind() == ErrorKind::Conflict => return,
                 Err(_) => {
                     let silent = self.clock.now().duration_since(renewed_at);
-                    // Past this, another worker may have it: nothing more may leave from here.
+                    // From here on another worker may hold the run, so this worker must stop.
                     if silent.unsigned_abs() >= self.config.lease {
                         return;
                     }
@@ -249,7 +254,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 impl Intake for Dispatcher {
     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission> {
-        // Whoever delivers waits for ten seconds: better a "not now" than none.
+        // The VCS host waits ten seconds for the answer. A retryable error is better than no
+        // answer.
         let host = self.pipeline.host();
         let us = guarded(&**self.pipeline.clock(), ANSWER_WITHIN, host.bot_identity()).await?;
         if let Err(reason) = self.pipeline.policy().wants(event, &us) {

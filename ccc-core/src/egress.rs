@@ -1,17 +1,19 @@
-//! Hosts that programs in a container may reach, by name.
+//! Names of the network hosts that programs in a container may reach.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Result};
 
-/// The longest name, bytes: RFC 1035.
+/// Maximum length of a name, in bytes (RFC 1035).
 const MAX_NAME: usize = 253;
-/// The longest part of one between two dots, bytes: RFC 1035.
+/// Maximum length of a label, the part between two dots, in bytes (RFC 1035).
 const MAX_LABEL: usize = 63;
 
-/// The name of a host on the internet, in lower case: letters, digits and hyphens of ASCII in at least two
-/// parts, the last of which is no number. So it is no address in any notation, and nothing that one program
-/// reads to its end and another only to some character in it (spec: X3e).
+/// The DNS name of a network host, in lower case.
+///
+/// It has at least two labels of ASCII letters, digits and hyphens, and its last label does not
+/// begin with a digit. Therefore it is not an IP address in any notation. It also contains no
+/// character at which one program ends the name and another continues it (spec: X3e).
 ///
 /// ```
 /// use ccc_core::egress::HostName;
@@ -25,10 +27,10 @@ const MAX_LABEL: usize = 63;
 pub struct HostName(String);
 
 impl HostName {
-    /// The name, checked.
+    /// Validates a name and converts it to lower case.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when it is none.
+    /// [`ErrorKind::InvalidInput`] when the text is not such a name.
     pub fn new(text: &str) -> Result<Self> {
         let labels: Vec<&str> = text.split('.').collect();
         let plain = |label: &&str| {
@@ -38,27 +40,25 @@ impl HostName {
                 && !label.ends_with('-')
         };
         let last = labels.last().copied().unwrap_or_default();
-        // `0x7f` and `017` are numbers as well, to some.
+        // Some programs also read `0x7f` and `017` as numbers.
         let number = last.starts_with(|c: char| c.is_ascii_digit());
         if text.len() > MAX_NAME || labels.len() < 2 || number || !labels.iter().all(plain) {
             let shown = crate::untrusted_text::one_line(text, 100);
-            return Err(Error::new(
-                ErrorKind::InvalidInput,
-                format!("`{shown}` is no host's name"),
-            ));
+            let line = format!("`{shown}` is not a host name, such as `registry.example.org`");
+            return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         Ok(Self(text.to_ascii_lowercase()))
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A host, or all hosts under a name: `registry.example.org`, `*.example.org`. The latter does not mean
-/// `example.org` itself.
+/// A pattern of host names: one host, as in `registry.example.org`, or all subdomains of a name, as
+/// in `*.example.org`. The latter does not match `example.org` itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct HostPattern {
@@ -67,11 +67,11 @@ pub struct HostPattern {
 }
 
 impl HostPattern {
-    /// The pattern, checked. `*` stands for one part or more, and only in the first place, before two parts
-    /// at least.
+    /// Validates a pattern. `*` matches one or more labels. It is only permitted as the first
+    /// label, before at least two others.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when it is none.
+    /// [`ErrorKind::InvalidInput`] when the text is not such a pattern.
     pub fn new(text: &str) -> Result<Self> {
         let (under, name) = match text.strip_prefix("*.") {
             Some(name) => (true, name),
@@ -80,7 +80,7 @@ impl HostPattern {
         Ok(Self { under, name: HostName::new(name)?.0 })
     }
 
-    /// Whether the host is meant.
+    /// Returns whether the pattern matches the host.
     #[must_use]
     pub fn matches(&self, host: &HostName) -> bool {
         if !self.under {
@@ -116,7 +116,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_name_is_a_name_in_everybodys_eyes_or_none() {
+    fn only_unambiguous_names_are_host_names() {
         // spec: X3e
         for (text, expected) in [
             ("example.org", true),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_means_a_host_or_all_under_a_name() {
+    fn a_pattern_matches_one_host_or_all_subdomains() {
         // spec: X3e
         for (pattern, host, expected) in [
             ("example.org", "example.org", true),
@@ -185,7 +185,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_address_is_a_name(address in any::<std::net::IpAddr>()) {
+        fn an_ip_address_is_not_a_host_name(address in any::<std::net::IpAddr>()) {
             prop_assert!(HostName::new(&address.to_string()).is_err());
         }
     }

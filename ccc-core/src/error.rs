@@ -1,4 +1,4 @@
-//! The one error type at the ports.
+//! The error type of the ports.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,40 +6,40 @@ use std::time::Duration;
 
 use crate::Remedy;
 
-/// What went wrong, for a program to branch on. A person reads the message.
+/// The kind of an [`Error`], for programs to branch on. The message is for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The thing that was asked for does not exist, or may not be seen.
+    /// The requested object does not exist, or the caller may not see it.
     NotFound,
-    /// Something else already has that name.
+    /// Another object already has that name.
     AlreadyExists,
-    /// The record changed since the version that the caller named, or a stale fence was used.
+    /// The stored state is not the one that the caller expected, or the caller's fence is stale.
     Conflict,
-    /// The caller's input can never work; asking again will not help.
+    /// The caller's input is invalid. The same call cannot succeed later.
     InvalidInput,
-    /// Nobody we know: a missing, expired or revoked credential.
+    /// The credential is missing, expired or revoked.
     Unauthenticated,
-    /// Known, and not allowed.
+    /// The credential is valid, but its permissions are not sufficient.
     PermissionDenied,
-    /// Refused by our own policy: nothing broke.
+    /// A policy of this software refused the action. Nothing failed.
     Refused,
-    /// Asked to wait; see [`Error::retry_after`].
+    /// The called service asks the caller to wait; see [`Error::retry_after`].
     RateLimited,
-    /// Not reachable or not ready now; the same call may work later.
+    /// The called service is not reachable or not ready. The same call can succeed later.
     Unavailable,
-    /// A deadline of ours passed.
+    /// A deadline of this software has passed.
     TimedOut,
     /// A limit on space, processes, output or money was reached.
     LimitExceeded,
-    /// Somebody withdrew the request.
+    /// The request was cancelled.
     Cancelled,
-    /// Data that we hold does not read back; it is kept as it is.
+    /// Stored data cannot be read. It is not changed or deleted.
     Corrupt,
-    /// This adapter cannot do that.
+    /// The adapter does not support the operation.
     Unsupported,
-    /// A defect: ours, or one of a part that we call.
+    /// A defect in this software, or in software that it calls.
     Unexpected,
 }
 
@@ -65,11 +65,12 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// The error of every port: a kind to branch on and one line that says what to do next.
+/// The error type of every port: a kind for programs to branch on, and a message of one line that
+/// says what to do next.
 ///
-/// Adapters keep their own private error enums and map them here. One pointer wide, so that
-/// `Result<(), Error>` stays cheap. Neither the message nor the source may hold a secret, or a URL
-/// with user information in it: both are printed.
+/// Adapters have their own private error enums and convert them to this type. It is one pointer
+/// wide, so that `Result<(), Error>` is small. The message and the source are printed, so they must
+/// not contain a secret or a URL with user information.
 ///
 /// ```
 /// use ccc_core::{Error, ErrorKind};
@@ -93,11 +94,12 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// `Result` with the error of the ports.
+/// A `Result` whose default error is the error of the ports.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error of `kind`; `message` is one line, starts in lower case, says what to do.
+    /// Creates an error of `kind`. `message` is one line that begins in lower case and says what to
+    /// do next.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
@@ -109,21 +111,22 @@ impl Error {
         }))
     }
 
-    /// Names the port operation, such as `"credential_store.get"`. The innermost name wins.
+    /// Sets the name of the port operation, such as `"credential_store.get"`, unless a name is set
+    /// already. Therefore the name of the innermost operation remains.
     #[must_use]
     pub fn with_operation(mut self, operation: &'static str) -> Self {
         self.0.operation.get_or_insert(operation);
         self
     }
 
-    /// Keeps the cause; it is printed after the message.
+    /// Sets the cause. It is printed after the message.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// How long the other side asked us to wait.
+    /// Sets the time for which the called service asked the caller to wait.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
@@ -137,39 +140,39 @@ impl Error {
         self
     }
 
-    /// What to branch on.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The port operation that failed, if it was named.
+    /// Returns the name of the port operation that failed, if it is known.
     #[must_use]
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
 
-    /// The line for a person, without operation and cause.
+    /// Returns the message without the operation and the cause.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// How long the other side asked us to wait, if it said so.
+    /// Returns the time for which the called service asked the caller to wait, if it did.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Returns the step that resolves the error, when the library knows one: its own, or else the one
-    /// of the nearest cause that is an [`Error`] too. The program words it; [`Display`](fmt::Display)
-    /// leaves it out.
+    /// Returns the step that resolves the error, if the library knows one. This is the remedy of
+    /// the error itself, or else of the nearest cause that is also an [`Error`]. The program
+    /// describes it in its own terms; [`Display`](fmt::Display) does not print it.
     #[must_use]
     pub fn remedy(&self) -> Option<Remedy> {
         self.0.remedy.or_else(|| self.0.source.as_deref()?.downcast_ref::<Self>()?.remedy())
     }
 
-    /// Whether the same call, unchanged, may work later.
+    /// Returns whether the same call can succeed later without a change.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self.0.kind, ErrorKind::RateLimited | ErrorKind::Unavailable)
@@ -185,7 +188,7 @@ impl fmt::Display for Error {
         let mut cause: Option<&dyn StdError> = self.source();
         while let Some(error) = cause {
             write!(f, ": {error}")?;
-            // One of ours has told its own causes.
+            // An `Error` has already printed its own causes.
             cause = if error.is::<Self>() { None } else { error.source() };
         }
         Ok(())

@@ -1,115 +1,117 @@
-//! What happened on the host: the verified meaning of a delivery.
+//! Events: the verified meaning of deliveries.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::DeliveryId;
 
-/// A repository on a host, as the host names it.
+/// A repository on a VCS host.
 ///
-/// The numeric id is the identity: owner and name change when a repository is renamed or moved.
+/// The host and the numeric id identify it. Owner and name change when a repository is renamed or
+/// transferred.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RepoRef {
     /// The host's DNS name, such as `github.com`.
     pub host: String,
-    /// The host's number for the repository.
+    /// The host's id of the repository.
     pub id: u64,
-    /// The account that holds it.
+    /// The account that owns the repository.
     pub owner: String,
-    /// Its name within the account.
+    /// The repository's name within the account.
     pub name: String,
 }
 
 impl std::fmt::Display for RepoRef {
-    /// `owner/name`, as people write it.
+    /// Writes `owner/name`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.owner, self.name)
     }
 }
 
-/// Whether an account is a person's.
+/// The kind of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
     /// A person.
     User,
-    /// Anything that is not known to be a person: apps, machine accounts, organisations.
+    /// Any account that is not known to be a person's: an app, a machine account, an organisation.
     Bot,
 }
 
-/// An account that did something.
+/// An account on the VCS host, usually the user whose action caused an event.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Actor {
-    /// The host's number for the account; a login can change hands, this cannot.
+    /// The host's id of the account. A login can move to another account; the id cannot.
     pub id: u64,
-    /// The login, for people to read.
+    /// The login, for display.
     pub login: String,
-    /// Person or not.
+    /// The kind of the account.
     pub kind: ActorKind,
 }
 
-/// Why a delivery might start a run.
+/// The action that an event reports, which can start a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 #[non_exhaustive]
 pub enum Trigger {
     /// The issue was opened.
     Opened,
-    /// The issue was opened again.
+    /// The issue was reopened.
     Reopened,
-    /// A label was put on the issue.
+    /// A label was added to the issue.
     Labeled {
         /// The label's name.
         label: String,
     },
     /// The issue was assigned.
     Assigned {
-        /// Who it was assigned to.
+        /// The account that the issue was assigned to.
         assignee: Actor,
     },
     /// A comment was written on the issue.
     Commented {
-        /// The host's number for the comment.
+        /// The host's id of the comment.
         comment: u64,
-        /// What it says, as signed: untrusted text.
+        /// The text of the comment in the signed delivery: untrusted.
         body: String,
     },
 }
 
-/// The issue as the signed delivery showed it: the text that the agent works from, however it is
-/// edited afterwards (spec: X12).
+/// The issue as it was in the signed delivery. The agent works from this text, even if the issue is
+/// edited later (spec: X12).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssueSnapshot {
-    /// The number that people know it by, unique in its repository.
+    /// The issue's number, unique in its repository.
     pub number: u64,
     /// The title: untrusted text.
     pub title: String,
-    /// The description: untrusted text, empty when there is none.
+    /// The description: untrusted text. Empty when the issue has none.
     pub body: String,
-    /// Who wrote it.
+    /// The account that wrote the issue.
     pub author: Actor,
-    /// When the host last changed it.
+    /// The time of the last change.
     pub updated_at: Timestamp,
 }
 
-/// The one way into the pipeline: somebody did something to an issue.
+/// An action on an issue, as a verified delivery reports it. Every run starts from one such event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssueEvent {
-    /// Where.
+    /// The issue's repository.
     pub repo: RepoRef,
-    /// What about.
+    /// The issue.
     pub issue: IssueSnapshot,
-    /// What happened.
+    /// The action.
     pub trigger: Trigger,
-    /// Who did it.
+    /// The user whose action caused the event.
     pub actor: Actor,
-    /// The number of the App through which it was done, when it was not done by hand.
+    /// The id of the App through which the actor acted; `None` for an action without an App.
     pub via_app: Option<u64>,
 }
 
 impl IssueEvent {
-    /// The key under which two deliveries mean the same run (spec: W6): opening, labelling and
-    /// assigning an issue are one wish; every comment is a wish of its own.
+    /// Returns the key of the request. Deliveries with the same key request the same run
+    /// (spec: W6). Opening, labelling and assigning an issue are one request; each comment is a
+    /// separate request.
     #[must_use]
     pub fn trigger_key(&self) -> String {
         let (repo, issue) = (&self.repo, self.issue.number);
@@ -121,20 +123,22 @@ impl IssueEvent {
         }
     }
 
-    /// The key under which runs must not overlap: one issue is worked on by one run at a time.
+    /// Returns the key of the issue. Runs with the same key must not overlap: at most one run works
+    /// on an issue at a time.
     #[must_use]
     pub fn issue_key(&self) -> String {
         format!("{}/{}#{}", self.repo.host, self.repo.id, self.issue.number)
     }
 }
 
-/// One webhook POST whose signature has passed.
+/// One webhook POST with a valid signature.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// Its identity; a redelivery has the same.
+    /// The delivery's id. A redelivery has the same id.
     pub id: DeliveryId,
-    /// SHA-256 of the raw body: the same id with another body is an alarm, not a repeat (spec: W5).
+    /// The SHA-256 digest of the raw body. A known id with another body is not a redelivery but an
+    /// error (spec: W5).
     pub body_sha256: [u8; 32],
-    /// When we took it.
+    /// The time at which the service received the delivery.
     pub received_at: Timestamp,
 }

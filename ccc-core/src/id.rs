@@ -1,4 +1,4 @@
-//! Names of things, checked when they are made and trusted from then on.
+//! Identifiers, validated when they are constructed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,26 +9,29 @@ use uuid::Uuid;
 
 use crate::{Error, ErrorKind, Remedy, Result};
 
-/// One attempt to solve one issue: a `UUIDv7`, chosen before anything exists for the run, so that
-/// cleaning up needs nothing but this.
+/// The id of a run, which is one attempt to solve one issue: a `UUIDv7`. It is chosen before
+/// anything else of the run exists, so that cleanup needs only the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(Uuid);
 
 impl RunId {
-    /// A fresh id that carries `now` in its first 48 bits.
+    /// Returns a new id whose first 48 bits are `now` in milliseconds since the Unix epoch.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when the operating system has no random bytes to give.
+    /// [`ErrorKind::Unavailable`] when the operating system returns no random bytes.
     pub fn new(now: Timestamp) -> Result<Self> {
         let mut random = [0_u8; 10];
-        getrandom::fill(&mut random)
-            .map_err(|e| Error::new(ErrorKind::Unavailable, format!("no random bytes: {e}")))?;
+        getrandom::fill(&mut random).map_err(|e| {
+            let line = format!("the operating system returned no random bytes: {e}");
+            Error::new(ErrorKind::Unavailable, line)
+        })?;
         let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
         Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
     }
 
-    /// The last eight hex digits. The first ones are a clock, and equal for runs that start together.
+    /// Returns the last eight hex digits, which are random. The first digits are the time, and are
+    /// equal for runs that start at the same time.
     #[must_use]
     pub fn short(&self) -> String {
         let text = self.0.simple().to_string();
@@ -52,7 +55,7 @@ impl FromStr for RunId {
     }
 }
 
-/// The identity of one webhook POST; the same again when the host sends it again.
+/// The id of one webhook POST. It stays the same when the VCS host sends the delivery again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DeliveryId(String);
@@ -62,23 +65,24 @@ pub struct DeliveryId(String);
 #[serde(try_from = "String", into = "String")]
 pub struct ObjectId(String);
 
-/// The name of one record in a credential store, such as `github/github.com/7`.
+/// The key of one record in a credential store, such as `github/github.com/7`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CredentialKey(String);
 
 pub(crate) fn invalid(what: &str, text: &str, rule: &str) -> Error {
     let shown: String = text.chars().take(60).flat_map(char::escape_default).collect();
-    Error::new(ErrorKind::InvalidInput, format!("`{shown}` is no {what}: expected {rule}"))
+    Error::new(ErrorKind::InvalidInput, format!("`{shown}` is not a valid {what}: expected {rule}"))
 }
 
 macro_rules! checked_text {
     ($name:ident, $what:literal, $rule:literal, $check:expr) => {
         impl $name {
-            /// Checks and takes the text.
+            /// Validates and wraps the text.
             ///
             /// # Errors
-            /// [`InvalidInput`](crate::ErrorKind::InvalidInput), with the rule in the message.
+            /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the text breaks the rule for
+            /// this type. The message states the rule.
             pub fn new(text: impl Into<String>) -> Result<Self> {
                 let text = text.into();
                 let check: fn(&str) -> bool = $check;
@@ -89,7 +93,7 @@ macro_rules! checked_text {
                 }
             }
 
-            /// The text.
+            /// Returns the text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -131,7 +135,7 @@ checked_text!(ObjectId, "object id", "40 or 64 lower-case hex digits", |text| {
 
 checked_text!(
     CredentialKey,
-    "credential name",
+    "credential key",
     "letters, digits and `-_.` in parts separated by `/`, no part `.` or `..`, 200 bytes at most",
     |text| {
         (1..=200).contains(&text.len())
@@ -148,7 +152,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn run_ids_carry_the_clock_first_and_chance_last() {
+    fn run_ids_begin_with_the_time_and_end_with_random_digits() {
         let now = Timestamp::from_second(1_700_000_000).unwrap();
         let (a, b) = (RunId::new(now).unwrap(), RunId::new(now).unwrap());
         assert_eq!(a.to_string()[..13], b.to_string()[..13]);
@@ -158,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_could_mean_something_else_are_refused() {
+    fn ambiguous_keys_and_ids_are_refused() {
         for bad in ["", "a/../b", "../a", "/a", "a//b", "a b", "a\0"] {
             assert!(CredentialKey::new(bad).is_err(), "{bad:?}");
         }
@@ -168,7 +172,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_taken_or_refused_in_one_short_line(text in any::<String>()) {
+        fn any_text_is_accepted_or_refused_in_one_short_line(text in any::<String>()) {
             if let Err(error) = CredentialKey::new(text) {
                 let line = error.to_string();
                 prop_assert!(!line.contains('\n') && line.len() < 1_000, "{}", line);

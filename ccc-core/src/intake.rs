@@ -1,4 +1,4 @@
-//! Where verified deliveries go in.
+//! The intake port: acceptance of verified deliveries.
 
 use std::fmt::Debug;
 
@@ -9,27 +9,35 @@ use crate::event::{Delivery, IssueEvent};
 use crate::run::SkipReason;
 use crate::run_store::Accepted;
 
-/// What becomes of a delivery.
+/// The decision on a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// It is kept; a run answers to it.
+    /// The delivery is stored, and a run handles it.
     Accepted(Accepted),
-    /// There is nothing for us to do about it.
+    /// The delivery requests no run, for this reason.
     Ignored(SkipReason),
 }
 
-/// Takes verified deliveries in. A webhook route holds one; the
-/// [`Dispatcher`](crate::dispatcher::Dispatcher) is the usual one.
+/// A receiver of verified deliveries. A webhook route calls it; the usual implementation is the
+/// [`Dispatcher`](crate::dispatcher::Dispatcher).
 ///
 /// # Contract
-/// Safe to share. When `admit` returned [`Admission::Accepted`], the run is as durable as the store
-/// behind it makes it: only then may the host be told that we have it. Answers quickly: the host
-/// waits ten seconds.
+/// Implementations are safe to share. When `admit` returns [`Admission::Accepted`], the run is
+/// stored as durably as the run store guarantees. Only then may the caller confirm the delivery to
+/// the VCS host.
+///
+/// # Deadline
+/// `admit` must answer quickly, because the VCS host waits ten seconds for the confirmation.
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Intake: Debug + Send + Sync + 'static {
-    /// Decides by what is in the event alone whether it is for us, and keeps it if so. Errors as
-    /// [`RunStore::accept`](crate::RunStore::accept).
+    /// Decides from the event's content alone whether it requests a run, and stores it if it does.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) when the delivery's id is already known with
+    /// another body. After any other error, such as those of
+    /// [`RunStore::accept`](crate::RunStore::accept), the caller cannot assume that the delivery is
+    /// stored. It must ask the VCS host to send the delivery again.
     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission>;
 }

@@ -1,9 +1,9 @@
-//! Rules for JSON that is persisted.
+//! Deserialization rules for persisted JSON.
 
 use serde::{Deserialize, Deserializer};
 
-/// Reads a field that may be `null` and may not be missing. Without it, a missing field reads as
-/// `None`.
+/// Reads a field that can be `null` but must not be missing. Without this function, serde reads a
+/// missing field as `None`.
 pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

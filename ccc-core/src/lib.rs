@@ -39,7 +39,7 @@ pub mod remove_tree;
 pub mod testing;
 
 pub use agent::Agent;
-/// The attribute for implementations of the ports.
+/// The attribute that implementations of the ports need.
 pub use async_trait::async_trait;
 pub use branch_name::BranchName;
 pub use clock::Clock;
@@ -51,7 +51,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::IssueEvent;
 pub use id::{DeliveryId, ObjectId, RunId};
 pub use intake::Intake;
-/// The crate of the timestamps in the ports, for adapters to use in the same version.
+/// The crate that provides the timestamps of the ports, so that adapters can use the same version.
 pub use jiff;
 pub use observe::Observer;
 pub use progress::Progress;

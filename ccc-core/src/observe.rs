@@ -1,4 +1,4 @@
-//! Seeing what a run does, without its secrets.
+//! The observer port: redacted events of runs.
 
 use std::fmt::Debug;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,61 +10,66 @@ use crate::agent::{AgentEvent, AgentReport, Verdict};
 use crate::run::Outcome;
 use crate::{RunId, Secret, Stage};
 
-/// One thing that happened in a run.
+/// An event of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// In which run.
+    /// The run.
     pub run: RunId,
-    /// When.
+    /// The time of the event.
     pub at: Timestamp,
-    /// What.
+    /// The kind of the event.
     #[serde(flatten)]
     pub kind: EventKind,
 }
 
-/// What happened.
+/// The kind of an event, with its data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 #[non_exhaustive]
 pub enum EventKind {
     /// A stage began.
     StageStarted {
-        /// Which.
+        /// The stage.
         stage: Stage,
     },
     /// A stage ended.
     StageFinished {
-        /// Which.
+        /// The stage.
         stage: Stage,
-        /// What went wrong, in one line; `None` when nothing did.
+        /// The error that ended the stage, in one line; `None` if there was none.
         error: Option<String>,
     },
     /// The agent did something.
     Agent {
-        /// What.
+        /// The agent's action.
         agent: AgentEvent,
     },
-    /// Something that a person should know and that does not end the run.
+    /// A fact that the operator should know and that does not end the run.
     Note {
-        /// What, in one line.
+        /// The text, in one line.
         text: String,
     },
-    /// The run is over.
+    /// The run ended.
     Finished {
-        /// How.
+        /// The outcome.
         #[serde(flatten)]
         outcome: Outcome,
     },
 }
 
-/// Sees everything, changes nothing, cannot fail.
+/// A receiver of all events of all runs. It cannot change a run, and it cannot fail.
 ///
 /// # Contract
-/// Called from within the run: must return at once. Events of one run come in order, events of
-/// several runs mixed. Everything in them went through the redactor before.
+/// Implementations are safe to share and to call from many tasks at once. `on_event` is called from
+/// within the run, so it must return immediately and must not block. The pipeline catches a panic
+/// of `on_event` and continues the run.
+///
+/// # Call order
+/// Events of one run arrive in order. Events of different runs can be mixed. All texts in the
+/// events are already redacted.
 #[cfg_attr(feature = "testing", mockall::automock)]
 pub trait Observer: Debug + Send + Sync + 'static {
-    /// The next thing that happened.
+    /// Receives the next event.
     fn on_event(&self, event: &Event);
 }
 
@@ -75,7 +80,7 @@ impl<T: Observer + ?Sized> Observer for Arc<T> {
     }
 }
 
-/// Looks away.
+/// An observer that ignores every event.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoObserver;
 
@@ -83,7 +88,7 @@ impl Observer for NoObserver {
     fn on_event(&self, _: &Event) {}
 }
 
-/// Shows every event to several observers, in order.
+/// An observer that passes every event to several observers, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Observers(pub Vec<Arc<dyn Observer>>);
 
@@ -95,20 +100,21 @@ impl Observer for Observers {
     }
 }
 
-/// Takes the live secrets of a run out of text.
+/// A redactor that replaces the live secrets of a run in text.
 ///
-/// Knows them by value, so that it does not depend on what a token looks like. Shorter than
-/// [`MIN_SECRET`](Self::MIN_SECRET) bytes is not looked for: it would tear holes into plain words.
+/// It searches for the secrets by value, so that it does not depend on the format of a token.
+/// Secrets shorter than [`MIN_SECRET`](Self::MIN_SECRET) bytes are ignored, because they could
+/// match parts of ordinary words.
 #[derive(Debug, Default)]
 pub struct Redactor {
     secrets: RwLock<Vec<Secret>>,
 }
 
 impl Redactor {
-    /// The shortest secret that is looked for, in bytes.
+    /// Minimum length of a secret that is redacted, in bytes.
     pub const MIN_SECRET: usize = 8;
 
-    /// From now on, this value is taken out.
+    /// Adds a secret, which is redacted from now on.
     pub fn add(&self, secret: &Secret) {
         if secret.expose().len() < Self::MIN_SECRET {
             return;
@@ -119,7 +125,7 @@ impl Redactor {
         }
     }
 
-    /// The text without the secrets.
+    /// Returns the text with every secret replaced by `[REDACTED]`.
     #[must_use]
     pub fn clean(&self, text: &str) -> String {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
@@ -134,14 +140,14 @@ impl Redactor {
         cleaned
     }
 
-    /// Whether the bytes hold one of the secrets.
+    /// Returns whether the bytes contain one of the secrets.
     #[must_use]
     pub fn finds_in(&self, bytes: &[u8]) -> bool {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
         secrets.iter().any(|secret| crate::secret_scan::contains(bytes, secret.expose()))
     }
 
-    /// The event without the secrets.
+    /// Returns the event without the secrets.
     #[must_use]
     pub fn clean_kind(&self, kind: EventKind) -> EventKind {
         let clean = |text: String| self.clean(&text);
@@ -158,7 +164,8 @@ impl Redactor {
         }
     }
 
-    /// The outcome without the secrets: it is shown, commented and kept.
+    /// Returns the outcome without the secrets. An outcome is displayed, written to the run's
+    /// comment and stored.
     #[must_use]
     pub fn clean_outcome(&self, outcome: Outcome) -> Outcome {
         match outcome {
@@ -177,7 +184,8 @@ impl Redactor {
         }
     }
 
-    /// The report without the secrets: its words are published, and kept in the checkpoint.
+    /// Returns the report without the secrets. Its texts are published, and persisted in the
+    /// progress.
     #[must_use]
     pub fn clean_report(&self, mut report: AgentReport) -> AgentReport {
         report.summary = self.clean(&report.summary);

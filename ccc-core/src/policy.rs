@@ -1,4 +1,4 @@
-//! Who may start a run, and what may leave it: decided in code, by values that can be printed.
+//! The operator's trust policy: the rules for starting a run and for publishing its change.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,63 +9,66 @@ use crate::setters::setters;
 use crate::untrusted_text::file_system_name;
 use crate::vcs::{BotIdentity, Permission};
 
-/// The operator's rules. The default is the strict one.
+/// The operator's rules. The defaults are strict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TrustPolicy {
-    /// The least that the host must say the actor may do.
+    /// The minimum permission on the repository that an actor needs to start a run.
     pub permission: Permission,
-    /// Accounts, by number, that may start runs whatever the host says.
+    /// The ids of the accounts that may start runs with any permission.
     pub allowed_actors: Vec<u64>,
-    /// The label that starts a run, whatever its case.
+    /// The label that starts a run, compared without regard to case.
     pub label: String,
-    /// The mention that starts a run when it is a word of its own in a comment, whatever its case.
+    /// The mention that starts a run if it is a separate word in a comment, compared without regard
+    /// to case.
     pub mention: String,
-    /// Whether opening an issue starts a run.
+    /// Whether opening or reopening an issue starts a run.
     pub on_opened: bool,
-    /// File and directory names that a change must not touch at any depth, whatever their case:
-    /// they make programs run, for people or for machines, outside the review of the change.
+    /// Names of files and directories that a change must not touch, at any depth and in any case.
+    /// Such files make programs run, on computers of users or of services, outside the review of
+    /// the change.
     pub protected_names: Vec<String>,
-    /// The most files that a change may have.
+    /// Maximum number of files in a change.
     pub max_files: usize,
-    /// The most bytes that the files of a change may have together.
+    /// Maximum size of all files of a change together, in bytes.
     pub max_bytes: u64,
-    /// Images that a repository may choose: names as they are, or beginnings that end with `*`.
+    /// The images that a repository may choose: complete names, or prefixes that end with `*`.
     pub images: Vec<String>,
-    /// Hosts that a repository's setup may reach.
+    /// The hosts that a repository's setup may reach.
     pub setup_hosts: Vec<HostPattern>,
-    /// Hosts that the agent's programs may reach. Each of them is a way out for what is in the repository.
+    /// The hosts that the agent's programs may reach. The agent can send the repository's contents
+    /// to each of them.
     pub agent_hosts: Vec<HostPattern>,
-    /// Lets people without write permission start runs also where a runner isolates nothing.
+    /// Whether actors without write permission may start runs on a runner without isolation.
     pub dangerously_unisolated: bool,
 }
 
 setters!(TrustPolicy {
-    /// Sets the least permission of an actor.
+    /// Sets the minimum permission that an actor needs to start a run.
     with_permission: permission: Permission,
-    /// Sets the accounts, by number, that may start runs whatever their permission.
+    /// Sets the ids of the accounts that may start runs with any permission.
     with_allowed_actors: allowed_actors: impl Into<Vec<u64>>,
     /// Sets the label that starts a run.
     with_label: label: impl Into<String>,
     /// Sets the mention that starts a run.
     with_mention: mention: impl Into<String>,
-    /// Sets whether opening an issue starts a run.
+    /// Sets whether opening or reopening an issue starts a run.
     with_on_opened: on_opened: bool,
-    /// Sets the file and directory names that a change must not touch.
+    /// Sets the names of files and directories that a change must not touch.
     with_protected_names: protected_names: impl Into<Vec<String>>,
-    /// Sets the most files that a change may have.
+    /// Sets the maximum number of files in a change.
     with_max_files: max_files: usize,
-    /// Sets the size of a change's files together, bytes.
+    /// Sets the maximum size of all files of a change together, in bytes.
     with_max_bytes: max_bytes: u64,
-    /// Sets the images that a repository may choose: names, or prefixes that end with `*`.
+    /// Sets the images that a repository may choose: complete names, or prefixes that end with `*`.
     with_images: images: impl Into<Vec<String>>,
     /// Sets the hosts that a repository's setup may reach.
     with_setup_hosts: setup_hosts: impl Into<Vec<HostPattern>>,
-    /// Sets the hosts that the agent's programs may reach. Each is a way out for the repository's
-    /// contents.
+    /// Sets the hosts that the agent's programs may reach. The agent can send the repository's
+    /// contents to each of them.
     with_agent_hosts: agent_hosts: impl Into<Vec<HostPattern>>,
-    /// Permits runs for people without write permission on runners without isolation.
+    /// Sets whether actors without write permission may start runs on a runner without isolation.
     dangerously_unisolated: dangerously_unisolated: bool,
 });
 
@@ -105,10 +108,12 @@ impl Default for TrustPolicy {
 }
 
 impl TrustPolicy {
-    /// Whether the event, by what is in it alone, is one that we act on.
+    /// Checks from the event's content alone whether it requests a run. `us` is the service's own
+    /// identity.
     ///
     /// # Errors
-    /// The reason why not. Our own doing and other bots' never starts anything (spec: G9).
+    /// The reason why the event requests no run. An action of the service itself never starts a
+    /// run. Another bot's action starts one only if the bot is an allowed actor (spec: G9).
     pub fn wants(&self, event: &IssueEvent, us: &BotIdentity) -> Result<(), SkipReason> {
         if event.actor.id == us.id || (event.via_app.is_some() && event.via_app == us.app) {
             return Err(SkipReason::OwnEvent);
@@ -125,14 +130,17 @@ impl TrustPolicy {
         if wanted { Ok(()) } else { Err(SkipReason::NotForUs) }
     }
 
-    /// Whether the actor may spend money here.
+    /// Returns whether the actor may start a run, which costs money. `permission` is the actor's
+    /// permission on the repository.
     #[must_use]
     pub fn permits(&self, event: &IssueEvent, permission: Permission) -> bool {
         permission >= self.permission || self.allowed_actors.contains(&event.actor.id)
     }
 
-    /// Whether this person's issue may be worked on by plain processes of the host (spec: X4c): who can write
-    /// to the repository could have its tests run such things anyway.
+    /// Returns whether the actor may start a run on a runner without isolation (spec: X4c).
+    ///
+    /// Write permission is sufficient, because an actor with write permission can already make the
+    /// repository's tests run any program.
     #[must_use]
     pub fn permits_unisolated(&self, event: &IssueEvent, permission: Permission) -> bool {
         permission >= Permission::Write
@@ -140,7 +148,7 @@ impl TrustPolicy {
             || self.dangerously_unisolated
     }
 
-    /// Whether a repository may choose this image.
+    /// Returns whether a repository may choose this image.
     #[must_use]
     pub fn permits_image(&self, image: &str) -> bool {
         self.images.iter().any(|known| match known.strip_suffix('*') {
@@ -149,7 +157,8 @@ impl TrustPolicy {
         })
     }
 
-    /// Whether a change must not touch this path, `/`-separated and relative to the root.
+    /// Returns whether a change must not touch this path. The path is relative to the repository's
+    /// root, and separated by `/`.
     #[must_use]
     pub fn protects(&self, path: &str) -> bool {
         path.split('/').any(|part| {
@@ -159,8 +168,8 @@ impl TrustPolicy {
     }
 }
 
-/// Whether `mention` stands in `text` as a word of its own: `@claude,` counts, `@claudette`,
-/// `@claude-bot` and `me@claude.example` do not.
+/// Returns whether `text` contains `mention` as a separate word: `@claude,` counts, but
+/// `@claudette`, `@claude-bot` and `me@claude.example` do not.
 fn mentions(text: &str, mention: &str) -> bool {
     let (text, mention) = (text.to_lowercase(), mention.to_lowercase());
     if mention.is_empty() {
@@ -183,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mention_is_a_word_of_its_own() {
+    fn a_mention_is_a_separate_word() {
         for (text, expected) in [
             ("@claude fix it", true),
             ("please, @Claude: fix it", true),

@@ -1,4 +1,4 @@
-//! The durable progress of a run: everything that a resumed run goes on from.
+//! The durable progress of a run, from which a resumed run continues.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,20 +12,20 @@ use crate::{Error, ErrorKind, Result, Stage};
 /// variant's fields.
 pub const PROGRESS_VERSION: u32 = 1;
 
-/// The progress of a run that is durable. Each variant has all that the stages after it need, so that
-/// a resumed run never asks the agent, which costs money, a second time.
+/// The durable progress of a run. Each variant contains all data that the later stages need.
+/// Therefore a run that is resumed after Collect does not run the agent, which costs money, again.
 ///
 /// Every form that serde writes or reads carries the version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Versioned", into = "Versioned")]
 pub enum Progress {
-    /// Nothing to go on from: a resumed run starts again with [`Stage::Authorize`].
+    /// No work is saved yet: a resumed run starts again with [`Stage::Authorize`].
     Accepted(AcceptedRun),
-    /// The agent's change is a tree: a resumed run goes on with [`Stage::Commit`].
+    /// The agent's change is a tree: a resumed run continues with [`Stage::Commit`].
     Collected(CollectedRun),
-    /// The change is a commit: a resumed run goes on with [`Stage::Publish`].
+    /// The change is a commit: a resumed run continues with [`Stage::Publish`].
     Committed(CommittedRun),
-    /// The pull request is open: a resumed run goes on with [`Stage::Report`].
+    /// The pull request is open: a resumed run continues with [`Stage::Report`].
     Published(PublishedRun),
 }
 
@@ -33,9 +33,9 @@ pub enum Progress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptedRun {
-    /// The last stage that ended, [`Stage::Accept`] to [`Stage::Work`]; for people to read.
+    /// The last stage that ended, [`Stage::Accept`] to [`Stage::Work`], for display only.
     pub finished: Stage,
-    /// The report of an agent that worked already, and whose work was lost; for the run's comment.
+    /// The report of an agent whose work was lost, for the run's comment.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub report: Option<AgentReport>,
     /// The hosts that an egress proxy denied to the run's programs; for the run's comment.
@@ -98,14 +98,15 @@ pub struct Base {
 }
 
 impl Default for Progress {
-    /// Returns the progress of a run that was accepted a moment ago.
+    /// Returns the progress of a newly accepted run.
     fn default() -> Self {
         Self::accepted(Stage::Accept)
     }
 }
 
 impl Progress {
-    /// Returns the progress of a run that ended `finished` and has no report yet.
+    /// Returns the progress of a run whose last ended stage is `finished` and that has no report
+    /// yet.
     #[must_use]
     pub fn accepted(finished: Stage) -> Self {
         Self::Accepted(AcceptedRun { finished, report: None, denied_hosts: Vec::new() })
@@ -125,21 +126,21 @@ impl Progress {
     /// Returns the JSON that a run store persists: `{"version": 1, "progress": {…}}`.
     ///
     /// # Errors
-    /// None in practice: every field has a form in JSON.
+    /// None in practice, because every field can be written as JSON.
     pub fn to_json(&self) -> Result<String> {
         serde_json::to_string(self).map_err(|e| {
             Error::new(ErrorKind::Unexpected, "cannot write a run's progress").with_source(e)
         })
     }
 
-    /// Reads what [`to_json`](Self::to_json) wrote.
+    /// Reads the JSON that [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] for another version, a field that is missing, unknown or of another
-    /// type, and a stage that does not exist. The message names it. The caller neither runs nor
-    /// deletes anything of that run.
+    /// [`ErrorKind::Corrupt`] for another version, for a field that is missing, unknown or of
+    /// another type, and for a stage that does not exist. The message names the problem. The caller
+    /// must neither execute that run nor delete any of its data.
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        // First of all: the fields of another version are not known.
+        // The version is checked first, because the fields of another version are unknown.
         let Version { version } = parse(json)?;
         check_version(version)?;
         parse(json)

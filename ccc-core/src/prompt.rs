@@ -1,19 +1,20 @@
-//! What the agent is told. Pure, so that it can be read and tested.
+//! The agent's prompt. Its rendering is a pure function, so that it can be reviewed and tested.
 
 use crate::RunId;
 use crate::event::{IssueEvent, Trigger};
 use crate::untrusted_text::{normalise, one_line};
 use crate::vcs::Comment;
 
-/// The most bytes of one piece of untrusted text.
+/// Maximum size of one piece of untrusted text, in bytes.
 pub const MAX_TEXT: usize = 64 * 1024;
-/// The most bytes of all comments together.
+/// Maximum size of all comments together, in bytes.
 pub const MAX_COMMENTS: usize = 128 * 1024;
 
-/// The prompt for a run: instructions first, then everything that people wrote, between two marks
-/// that nobody could know when they wrote it.
+/// Returns the prompt of a run: first the instructions, then all untrusted text between two marks.
+/// The mark contains the run's id, which the authors of the text could not know.
 ///
-/// The text is the signed delivery's snapshot; `comments` are those written before it (spec: X12).
+/// The issue's text is the snapshot of the signed delivery. `comments` must only contain comments
+/// that were written before it (spec: X12).
 #[must_use]
 pub fn render(run: RunId, event: &IssueEvent, comments: &[Comment]) -> String {
     let mark = format!("DATA-{}", run.to_string().replace('-', ""));
@@ -59,7 +60,8 @@ pub fn render(run: RunId, event: &IssueEvent, comments: &[Comment]) -> String {
     prompt
 }
 
-/// Nobody can know the mark; should it be there all the same, the data still does not end early.
+/// Replaces the mark in untrusted text, so that the text cannot end the data block early. This is a
+/// second protection: the authors cannot know the mark.
 fn without_mark(text: &str, mark: &str) -> String {
     text.replace(mark, "[mark]")
 }
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn data_stays_between_its_marks() {
+    fn untrusted_text_stays_between_the_marks() {
         // spec: X12d
         let run = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
         let mark = format!("DATA-{}", run.to_string().replace('-', ""));
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_cut() {
+    fn long_text_is_truncated() {
         // spec: X12c
         let run = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
         let prompt = render(run, &event(&"t".repeat(70_000), &"b".repeat(1 << 20)), &[]);

@@ -1,23 +1,23 @@
-//! The steps that resolve an error, without the words of any one program.
+//! Steps that resolve an error, independent of the program that reports it.
 
 /// A step that an operator can take to resolve an [`Error`](crate::Error).
 ///
 /// The libraries know neither the commands nor the configuration keys of the program that embeds
-/// them. They attach a remedy with [`Error::with_remedy`](crate::Error::with_remedy), and the program
-/// words it when it prints the error.
+/// them. They attach a remedy with [`Error::with_remedy`](crate::Error::with_remedy), and the
+/// program describes it in its own terms when it prints the error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Remedy {
     /// Generate a random secret of 32 bytes, for use as an encryption key or as a token.
     GenerateKey,
-    /// Put a new encryption key before the present one, and encrypt all records again.
+    /// Put a new encryption key before the current one, and rotate the credential store to it.
     RotateKey,
-    /// Build the image with the program's own script, or pull it to the container engine.
+    /// Build the image with the program's own script, or pull it into the container engine.
     BuildImage,
     /// Start the service as an ordinary user, or permit the agent to run as root.
     PermitAgentAsRoot,
     /// Encrypt the connection to the container engine, or permit an unencrypted one.
     PermitUnencryptedEngine,
-    /// List the runs that the run store has.
+    /// List the runs in the run store.
     ListRuns,
 }

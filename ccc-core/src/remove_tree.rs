@@ -1,4 +1,4 @@
-//! Removing what an agent may have made as hard to remove as it could.
+//! Removal of directory trees, also of those that an agent made difficult to remove.
 
 use std::ffi::CString;
 use std::fs;
@@ -17,16 +17,18 @@ use rustix::path::Arg;
 
 use crate::{Error, ErrorKind, Result};
 
-/// Removes a file or a whole tree, of any depth and whatever its modes, without following links;
-/// `Ok` when there is none. Dropping the future ends the removal half-way; it can be begun again.
+/// Removes a file, or a directory tree of any depth and with any file modes, without following
+/// symlinks. Returns `Ok` if the path does not exist.
+///
+/// Dropping the future stops the removal before its end. The caller can then start it again.
 ///
 /// # Errors
-/// [`ErrorKind::Unavailable`] when something cannot be removed.
+/// [`ErrorKind::Unavailable`] when an entry cannot be removed.
 pub async fn remove_tree(path: PathBuf) -> Result<()> {
     let given_up = GivenUp(Arc::default());
     let flag = Arc::clone(&given_up.0);
     tokio::task::spawn_blocking(move || {
-        // A process that was killed a moment ago may still finish a last write.
+        // A process that was killed immediately before can still complete a last write.
         let mut last = Ok(());
         for _ in 0..20 {
             last = remove_tree_now(&path, &flag);
@@ -38,18 +40,21 @@ pub async fn remove_tree(path: PathBuf) -> Result<()> {
         last
     })
     .await
-    .unwrap_or_else(|e| Err(Error::new(ErrorKind::Unexpected, "removal died").with_source(e)))
+    .unwrap_or_else(|e| {
+        let line = "the removal task ended without a result";
+        Err(Error::new(ErrorKind::Unexpected, line).with_source(e))
+    })
 }
 
-/// As [`remove_tree`], on this thread and to its end.
+/// Removes the same as [`remove_tree`], but on the calling thread.
 ///
 /// # Errors
-/// As there.
+/// [`ErrorKind::Unavailable`] when an entry cannot be removed.
 pub fn remove_tree_blocking(path: &Path) -> Result<()> {
     remove_tree_now(path, &AtomicBool::new(false))
 }
 
-/// Tells the thread that nobody waits for it any more.
+/// A guard whose drop tells the removing thread that its caller no longer waits.
 struct GivenUp(Arc<AtomicBool>);
 
 impl Drop for GivenUp {
@@ -58,7 +63,7 @@ impl Drop for GivenUp {
     }
 }
 
-/// As [`remove_tree`], on this thread, until the flag is set.
+/// Removes the same as [`remove_tree`], but on the calling thread, until the flag is set.
 pub(crate) fn remove_tree_now(path: &Path, give_up: &AtomicBool) -> Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => remove_directory(path, give_up),
@@ -74,9 +79,14 @@ pub(crate) fn remove_tree_now(path: &Path, give_up: &AtomicBool) -> Result<()> {
     }
 }
 
-/// Removes a directory of any depth. What lies deep is moved up, so that no depth needs more stack,
-/// open files or longer paths: an agent can dig deeper than all three reach. Every name is one within an open
-/// directory: whoever still lives in the tree cannot put a link in its place and have us go elsewhere.
+/// Removes a directory of any depth.
+///
+/// Deep directories are moved up. Therefore the depth does not increase the stack, the number of
+/// open files or the length of paths. An agent can create trees that exceed the limits of all
+/// three.
+///
+/// Every name is resolved relative to an open directory. A process that still runs in the tree
+/// cannot redirect the removal by replacing a directory with a symlink.
 fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
     let top = enter(CWD, path)?;
     let mut moved = 0_u64;
@@ -103,7 +113,7 @@ fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
             for inner in Dir::read_from(&outer)? {
                 match named(&outer, &inner?)? {
                     Some((inner, true)) => {
-                        // Who is moved must be writable: its `..` changes.
+                        // A moved directory must be writable, because its `..` entry changes.
                         enter(&outer, &inner)?;
                         renameat(&outer, &inner, &top, free_name())?;
                     }
@@ -119,7 +129,7 @@ fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
     }
 }
 
-/// The name of an entry that is something, and whether it is a directory.
+/// Returns the name of an entry and whether it is a directory, or `None` for `.` and `..`.
 fn named(directory: &OwnedFd, entry: &DirEntry) -> io::Result<Option<(CString, bool)>> {
     let name = entry.file_name();
     if matches!(name.to_bytes(), b"." | b"..") {
@@ -135,7 +145,8 @@ fn named(directory: &OwnedFd, entry: &DirEntry) -> io::Result<Option<(CString, b
     Ok(Some((name.to_owned(), kind == FileType::Directory)))
 }
 
-/// Opens a directory, and opens it up: one without permissions hides its contents from its owner.
+/// Opens a directory and sets its mode to 0700, because a directory without permissions hides its
+/// entries even from its owner.
 fn enter(at: impl AsFd, name: impl Arg + Copy) -> io::Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let at = at.as_fd();
@@ -148,7 +159,7 @@ fn enter(at: impl AsFd, name: impl Arg + Copy) -> io::Result<OwnedFd> {
         }
         opened => opened?,
     };
-    // Where this fails, what follows says why.
+    // If this fails, the next operation on the directory reports the reason.
     let _ = fchmod(&opened, Mode::RWXU);
     Ok(opened)
 }
@@ -162,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_swaps_directories_for_links_leads_no_removal_out() {
+    fn a_directory_that_is_swapped_for_a_symlink_does_not_redirect_the_removal() {
         // spec: X4d
         let (tree, victim) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let file = victim.path().join("kept/file");
@@ -175,7 +186,8 @@ mod tests {
                 let (top, link) = (tree.path().join("top"), tree.path().join("link"));
                 symlink(victim.path(), &link).unwrap();
                 while !over.load(Ordering::Relaxed) {
-                    // One of these goes when it is removed: then there is nothing to swap until the next.
+                    // The rename fails while the removal has removed a directory and the main loop
+                    // has not created it again.
                     for name in ["a", "a/b"] {
                         let (name, aside) = (top.join(name), tree.path().join("aside"));
                         if fs::rename(&name, &aside).is_ok() {
@@ -195,7 +207,7 @@ mod tests {
             over.store(true, Ordering::Relaxed);
         });
         assert!(swaps.load(Ordering::Relaxed) > 0);
-        assert!(file.exists(), "what a link led to was removed");
+        assert!(file.exists(), "the removal followed a symlink");
         assert_eq!(fs::metadata(victim.path()).unwrap().permissions(), mode);
     }
 }

@@ -1,4 +1,4 @@
-//! A run: where it is, what it has, how it ended.
+//! The record of a run: its state, its progress and its outcome.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,31 +8,32 @@ use crate::progress::Progress;
 use crate::vcs::PullRequest;
 use crate::{Error, ErrorKind, RunId, Stage};
 
-/// Why nobody had to do anything.
+/// The reason why an event starts no run, or why its run ends without work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// Our own doing.
+    /// The service's own action caused the event.
     OwnEvent,
-    /// A bot's doing.
+    /// A bot's action caused the event.
     Bot,
-    /// Not a label, mention or assignee that starts work.
+    /// The action does not start a run: for example another label, or a comment without the
+    /// mention.
     NotForUs,
-    /// The actor may not start runs here.
+    /// The actor may not start runs in this repository.
     NotPermitted,
-    /// The issue is closed by now.
+    /// The issue is closed.
     IssueClosed,
-    /// Only members may comment on the issue by now.
+    /// The issue is locked: only members may comment.
     IssueLocked,
-    /// It is a pull request.
+    /// The issue is a pull request.
     PullRequest,
-    /// The issue is not there any more.
+    /// The issue no longer exists.
     IssueGone,
 }
 
 impl SkipReason {
-    /// The reason as the webhook's answer and the logs spell it.
+    /// Returns the text of the reason in webhook responses and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,53 +49,53 @@ impl SkipReason {
     }
 }
 
-/// How a run ended. Values, all of them: a refusal or a failure is an outcome, not an error.
+/// The outcome of a run. A refusal or a failure of a run is also an outcome, not an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The work stands as a pull request.
+    /// The change is published as a pull request.
     PullRequest {
-        /// Which.
+        /// The pull request.
         pull_request: PullRequest,
     },
-    /// Nothing had to change: the agent's closing words are the answer.
+    /// The run made no change; the agent's final message answers the issue.
     Answered {
-        /// Its words: untrusted text.
+        /// The agent's final message: untrusted text.
         answer: String,
     },
-    /// Nothing to do, and nothing said.
+    /// The run ended without work, and no comment was written.
     Skipped {
-        /// Why.
+        /// The reason.
         reason: SkipReason,
     },
-    /// Our policy said no.
+    /// The policy refused the run.
     Refused {
-        /// Where.
+        /// The stage in which the run was refused.
         stage: Stage,
-        /// What to tell the person who asked, in one line.
+        /// The reason for the actor, in one line.
         reason: String,
-        /// The paths that the refusal is about.
+        /// The paths that caused the refusal.
         paths: Vec<String>,
     },
-    /// Something broke.
+    /// The run failed.
     Failed {
-        /// Where.
+        /// The stage in which the run failed.
         stage: Stage,
-        /// What kind of thing.
+        /// The kind of the failure.
         kind: ErrorKind,
-        /// What it is, in one line.
+        /// The message, in one line.
         message: String,
     },
-    /// Somebody withdrew the run.
+    /// The run was cancelled.
     Cancelled {
-        /// Where it was.
+        /// The stage in which the run was cancelled.
         stage: Stage,
     },
 }
 
 impl Outcome {
-    /// The failure that an error in `stage` is.
+    /// Returns the outcome of a run that an error in `stage` ended.
     #[must_use]
     pub fn from_error(stage: Stage, error: &Error) -> Self {
         match error.kind() {
@@ -103,7 +104,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome's name, as JSON and logs spell it.
+    /// Returns the outcome's name in JSON and logs.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -117,40 +118,41 @@ impl Outcome {
     }
 }
 
-/// Where a run stands in its life.
+/// The state of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum RunState {
-    /// Nobody works on it.
+    /// The run waits for a worker.
     Waiting,
-    /// Somebody holds its lease.
+    /// A worker claimed the run.
     Claimed,
-    /// It is over.
+    /// The run has ended.
     Finished {
-        /// How.
+        /// The outcome.
         outcome: Outcome,
     },
 }
 
-/// All that a run store knows about one run.
+/// The record of one run in a run store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRecord {
-    /// The run.
+    /// The id of the run.
     pub run: RunId,
-    /// What it is about.
+    /// The event that started the run.
     pub event: IssueEvent,
-    /// When it was accepted: also the date of its commit, so that a resumed run makes the same one.
+    /// The time at which the run was accepted. It is also the date of the run's commit, so that a
+    /// resumed run creates the same commit.
     pub accepted_at: Timestamp,
-    /// Where it stands.
+    /// The state of the run.
     pub state: RunState,
-    /// The progress that a worker goes on from.
+    /// The progress from which a worker continues.
     pub progress: Progress,
-    /// Whether somebody asked for its end.
+    /// Whether the cancellation of the run was requested.
     pub cancel_requested: bool,
 }
 
 impl RunRecord {
-    /// The repository.
+    /// Returns the repository.
     #[must_use]
     pub fn repo(&self) -> &RepoRef {
         &self.event.repo

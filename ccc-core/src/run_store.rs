@@ -1,4 +1,4 @@
-//! The port behind which accepted runs are kept.
+//! The run store port: queue, progress and history of accepted runs.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,104 +13,130 @@ use crate::progress::Progress;
 use crate::run::{Outcome, RunRecord};
 use crate::{Result, RunId};
 
-/// A number that grows with every claim of a run: a write that carries an old one is refused, so a
-/// worker that lost its lease cannot undo what its successor did.
+/// A number that increases with every claim of a run. The store refuses a write with an old fence,
+/// so that a worker that lost its lease cannot overwrite the writes of its successor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fence(pub u64);
 
-/// What became of a delivery.
+/// The result of accepting a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The run that answers to it.
+    /// The run that handles the delivery.
     pub run: RunId,
-    /// Whether that run was there before: the same delivery again, or another delivery that means
-    /// the same.
+    /// Whether the run existed before. Then the delivery is a redelivery, or another delivery of
+    /// the same request.
     pub duplicate: bool,
 }
 
 /// The right to work on a run until the lease ends.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// The run, with the progress to go on from.
+    /// The run, with the progress from which the worker continues.
     pub record: RunRecord,
-    /// Goes with every write.
+    /// The fence, which the worker passes with every write.
     pub fence: Fence,
 }
 
-/// What a worker learns when it extends its lease.
+/// The result of renewing a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Renewal {
-    /// Somebody asked for the end of the run.
+    /// Whether the cancellation of the run was requested.
     pub cancel_requested: bool,
 }
 
-/// One line of a run's log; redacted before it gets here.
+/// One line of a run's log. The caller redacts it first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
-    /// When.
+    /// The time of the entry.
     pub at: Timestamp,
-    /// What, as one line of text.
+    /// The text, one line.
     pub text: String,
 }
 
-/// Where accepted runs are kept: the queue, the journal and the history in one.
+/// A store of accepted runs: queue, journal and history.
 ///
 /// # Contract
-/// Safe to share and to call from many tasks, and where the adapter says so from many processes.
-/// Every call is one transaction: it happened or it did not, also when its future is dropped.
+/// Implementations are safe to share and to call from many tasks at once. An adapter's
+/// documentation states whether many processes can use one store.
 ///
-/// A call that carries a [`Fence`] older than the run's newest claim, or that comes after the lease
-/// ended or the run finished, is refused with [`Conflict`](crate::ErrorKind::Conflict), and the
-/// caller stops working on the run. Lease time is the store's own clock, never the caller's.
+/// Every call is one transaction. Lease times are measured by the store's own clock, never by the
+/// caller's.
 ///
-/// A store that cannot make a write durable fails it with a retryable error; it never keeps it in
-/// memory instead, unless its docs say that it keeps everything there.
+/// A write that returned `Ok` is as durable as the adapter's documentation states. If the store
+/// cannot make a write that durable, it returns a retryable error. It never holds the write in
+/// memory instead, unless its documentation states that it holds everything in memory.
+///
+/// # Call order
+/// [`accept`](Self::accept) creates a run. [`claim`](Self::claim) gives a worker a lease on a run
+/// and a [`Fence`]. The worker passes the fence to [`renew`](Self::renew),
+/// [`advance`](Self::advance) and [`append_log`](Self::append_log) while it works. It ends its work
+/// with [`finish`](Self::finish) or [`release`](Self::release). The other methods can be called at
+/// any time.
+///
+/// # Errors
+/// A call with a fence is refused with [`Conflict`](crate::ErrorKind::Conflict) if the run's newest
+/// claim has another fence, or if the lease or the run has ended. The caller must then stop working
+/// on the run. If the run does not exist, such a call is refused with `Conflict` or
+/// [`NotFound`](crate::ErrorKind::NotFound). A refused call changes nothing.
+///
+/// A run whose progress cannot be read is [`Corrupt`](crate::ErrorKind::Corrupt). It is neither
+/// claimed nor deleted.
+///
+/// # Cancellation
+/// The caller can drop the future of any call. The call has then happened completely or not at all.
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait RunStore: Debug + Send + Sync + 'static {
-    /// Keeps the delivery and a new run for it, durable when this returns.
+    /// Stores the delivery and a new run for it.
     ///
-    /// The same delivery id again gives the first run, as a duplicate;
-    /// [`Conflict`](crate::ErrorKind::Conflict) when it comes with another body. Another delivery
-    /// with the [`trigger_key`](IssueEvent::trigger_key) of a run that is not over gives that run, as
-    /// a duplicate. [`Unavailable`](crate::ErrorKind::Unavailable) when it is full.
+    /// Returns the existing run as a duplicate in two cases: if the delivery's id is already known,
+    /// or if the event has the [`trigger_key`](IssueEvent::trigger_key) of a run that has not
+    /// ended.
+    ///
+    /// # Errors
+    /// [`Conflict`](crate::ErrorKind::Conflict) when the delivery's id is known with another body;
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the store is full.
     async fn accept(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Accepted>;
 
-    /// Hands out the oldest run that nobody works on, or whose lease ended, for as long as `lease`;
-    /// never one whose issue somebody works on. `None` when there is none.
+    /// Claims the oldest run that waits or whose lease has ended, for the duration of `lease`.
+    /// Never claims a run while another run of the same issue is claimed. Returns `None` when no
+    /// run can be claimed.
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>>;
 
-    /// Makes the lease end no earlier than `lease` from now.
+    /// Extends the lease, so that it ends no earlier than `lease` from now. Never shortens it.
     async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal>;
 
-    /// Gives the run back, to be claimed again not before `delay` from now.
+    /// Releases the run. It can be claimed again when `delay` has passed.
     async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()>;
 
-    /// Persists the progress of the run, in place of the one before, in the form of
-    /// [`Progress::to_json`]. A run whose progress cannot be read is
-    /// [`Corrupt`](crate::ErrorKind::Corrupt): it is neither claimed nor deleted.
+    /// Persists the progress of the run in the form of [`Progress::to_json`]. Replaces the earlier
+    /// progress.
     async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()>;
 
-    /// Ends the run.
+    /// Ends the run with `outcome`. The run can still be read, but not be claimed or changed.
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()>;
 
-    /// Asks for the end of the run: whoever holds it learns so at its next `renew`. `Ok` when it is
-    /// over already; [`NotFound`](crate::ErrorKind::NotFound) when there is none.
+    /// Requests the cancellation of the run. Its worker receives the request at the next
+    /// [`renew`](Self::renew) or [`claim`](Self::claim). Returns `Ok` if the run has already ended.
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when the run does not exist.
     async fn request_cancel(&self, run: RunId) -> Result<()>;
 
-    /// One run.
+    /// Returns the run, or `None` when it does not exist.
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
 
-    /// Runs, newest first, older than `before` where it is given, at most `limit`.
+    /// Returns at most `limit` runs, the newest first. If `before` is given, returns only runs that
+    /// are older than it.
     async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>>;
 
-    /// Adds lines to the run's log.
+    /// Appends lines to the run's log.
     async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()>;
 
-    /// Lines of the run's log from number `from` on, counted from 0, at most `limit`. A bounded
-    /// store may have dropped the oldest: then the first line returned has a number higher than
-    /// `from`.
+    /// Returns at most `limit` lines of the run's log with their numbers, beginning with the number
+    /// `from`. Lines are numbered from 0. A bounded store can have dropped the oldest lines; the
+    /// first returned line then has a higher number than `from`.
     async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>>;
 }
 

@@ -1,4 +1,4 @@
-//! A value that must not be seen.
+//! Secret values, which must not be shown.
 
 use std::fmt;
 
@@ -6,29 +6,29 @@ use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::{Error, ErrorKind, Result};
 
-/// Secret bytes: wiped from memory when dropped, and printed as `[REDACTED]`.
+/// Secret bytes, which are wiped from memory when dropped and printed as `[REDACTED]`.
 ///
-/// There is no `Serialize`, no `Display`, no `PartialEq`: whoever needs the bytes says
-/// [`expose`](Self::expose), and a reader of the code can search for it.
+/// The type has no `Serialize`, `Display` or `PartialEq`. Code that needs the bytes calls
+/// [`expose`](Self::expose), so that a reviewer can search for every use.
 #[derive(Clone)]
 pub struct Secret(SecretSlice<u8>);
 
 impl Secret {
-    /// Takes the bytes over.
+    /// Creates a secret from its bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(SecretSlice::from(bytes.into()))
     }
 
-    /// The bytes themselves.
+    /// Returns the bytes.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.0.expose_secret()
     }
 
-    /// The bytes as text.
+    /// Returns the bytes as text.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] when they are not UTF-8; the error does not show them.
+    /// [`ErrorKind::Corrupt`] when the bytes are not UTF-8. The error does not contain them.
     pub fn expose_str(&self) -> Result<&str> {
         std::str::from_utf8(self.expose()).map_err(|_| {
             Error::new(ErrorKind::Corrupt, "a credential that must be text is not UTF-8")

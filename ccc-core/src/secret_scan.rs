@@ -1,13 +1,13 @@
-//! What secrets look like (spec: X10b).
+//! Detection of secrets by the formats of well-known credentials (spec: X10b).
 
-/// Shapes of well-known credentials, by their prefixes.
+/// A detector of well-known credential formats, by their prefixes.
 ///
-/// A second line of defence behind [`Redactor`](crate::observe::Redactor), which knows the live
-/// secrets by value: this one knows those that were never ours.
+/// [`Redactor`](crate::observe::Redactor) finds the live secrets of a run by their values. This
+/// second check finds secrets that the service never had.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretShapes;
 
-/// Prefix, and how many characters of a token's alphabet must follow it.
+/// Prefixes, each with the minimum number of token characters that must follow it.
 const SHAPES: &[(&[u8], usize)] = &[
     (b"ghp_", 30),
     (b"gho_", 30),
@@ -25,7 +25,7 @@ const SHAPES: &[(&[u8], usize)] = &[
 const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
 
 impl SecretShapes {
-    /// Whether `new` holds something of a secret's shape that `old` does not hold.
+    /// Returns whether `new` contains a credential of a known format that `old` does not contain.
     #[must_use]
     pub fn adds(old: &[u8], new: &[u8]) -> bool {
         Self::find(new).any(|found| !contains(old, found))
@@ -42,7 +42,8 @@ impl SecretShapes {
         });
         let keys = positions(bytes, PRIVATE_KEY).filter_map(move |at| {
             let line = bytes[..at].iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
-            // With what follows, so that another key under the same header is another finding.
+            // The match includes the bytes after the header, so that two keys with the same header
+            // are two different secrets.
             let end = bytes.len().min(at + PRIVATE_KEY.len() + 80);
             contains(&bytes[line..at], b"-----BEGIN ").then(|| &bytes[line..end])
         });
@@ -58,7 +59,7 @@ fn positions<'a>(bytes: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usiz
     memchr::memmem::find_iter(bytes, needle)
 }
 
-/// Whether `needle` is in `bytes`.
+/// Returns whether `bytes` contains `needle`.
 pub(crate) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(bytes, needle).is_some()
 }
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shapes_are_found_when_they_are_new() {
+    fn only_new_secrets_are_found() {
         // spec: X10b
         let token = format!("x = \"ghp_{}\"", "a1B2".repeat(9));
         let key = format!("-----BEGIN RSA {}", "PRIVATE KEY-----\nMIIabc\n");

@@ -1,6 +1,6 @@
-//! The `with_*` methods of settings that may gain fields.
+//! The `with_*` methods of non-exhaustive settings types, which can gain fields later.
 
-/// Defines methods that set one field each and return the value.
+/// Defines methods that each set one field and return the value.
 macro_rules! setters {
     ($type:ty { $($(#[$doc:meta])+ $name:ident: $field:ident: $value:ty,)+ }) => {
         impl $type {

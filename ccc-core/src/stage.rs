@@ -2,34 +2,35 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The stages, in the order in which a run goes through them.
+/// A stage of a run. The variants are in the order in which a run passes through them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// The delivery is verified, parsed and durable.
+    /// The delivery is verified, parsed and stored.
     Accept,
     /// The actor's permission and the state are checked.
     Authorize,
-    /// A fresh workspace without our `.git`.
+    /// The files of the default branch are written to a new workspace, without the run's own git
+    /// directory.
     Checkout,
-    /// A container over it.
+    /// A container over the workspace is created.
     Provision,
-    /// The agent edits.
+    /// The agent edits the workspace.
     Work,
     /// The change is read and checked against the policy.
     Collect,
-    /// The change as a commit.
+    /// The change becomes a commit.
     Commit,
-    /// One ref pushed, one pull request open.
+    /// One branch is pushed, and one pull request is opened.
     Publish,
-    /// The comment that says how it ended.
+    /// The outcome is written to the run's comment.
     Report,
-    /// Everything of the run is gone.
+    /// The container, the tokens and the files of the run are removed.
     Cleanup,
 }
 
 impl Stage {
-    /// All ten, in order.
+    /// All ten stages, in order.
     pub const ALL: [Self; 10] = [
         Self::Accept,
         Self::Authorize,

@@ -1,4 +1,4 @@
-//! The port to the place where repositories, issues and pull requests live.
+//! The VCS host port: repositories, issues, pull requests and access tokens.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -17,95 +17,95 @@ mod access;
 
 pub use access::{Access, Grant, Permission};
 
-/// A repository as it is now.
+/// The current state of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
-    /// Its present identity; the name may differ from the one that was asked for.
+    /// The current identity. After a rename, the name differs from the requested one.
     pub repo: RepoRef,
     /// The branch that work starts from.
     pub default_branch: String,
-    /// Nothing can be pushed to it.
+    /// Whether the repository is archived. An archived repository accepts no push.
     pub archived: bool,
 }
 
-/// An issue as it is now.
+/// The current state of an issue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issue {
-    /// Its number.
+    /// The issue's number.
     pub number: u64,
-    /// Its title.
+    /// The title: untrusted text.
     pub title: String,
-    /// Its description.
+    /// The description: untrusted text.
     pub body: String,
-    /// Who wrote it.
+    /// The account that wrote the issue.
     pub author: Actor,
-    /// Whether it is open.
+    /// Whether the issue is open.
     pub open: bool,
-    /// Whether only members may comment.
+    /// Whether the issue is locked, so that only members may comment.
     pub locked: bool,
-    /// Whether it is a pull request, on hosts where those share the numbers.
+    /// Whether this is a pull request, on hosts where issues and pull requests share their numbers.
     pub is_pull_request: bool,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
 }
 
 /// A comment on an issue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comment {
-    /// The host's number for it.
+    /// The host's id of the comment.
     pub id: u64,
-    /// Who wrote it.
+    /// The account that wrote the comment.
     pub author: Actor,
-    /// What it says: untrusted text.
+    /// The text: untrusted.
     pub body: String,
-    /// When it was written.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
 }
 
-/// Who we are on the host, and how our commits are signed off.
+/// The service's own identity on the host: its account and the author of its commits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BotIdentity {
-    /// The host's number for our account.
+    /// The host's id of the service's account.
     pub id: u64,
-    /// Our login, such as `my-app[bot]`.
+    /// The account's login, such as `my-app[bot]`.
     pub login: String,
-    /// The number of the App that we act through, on hosts that have Apps.
+    /// The id of the App that the service acts through, on hosts that have Apps.
     pub app: Option<u64>,
-    /// The address by which the host knows our commits.
+    /// The email address by which the host recognises the service's commits.
     pub email: String,
 }
 
-/// What a pull request is opened with.
+/// The content of a pull request that is to be opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewPullRequest {
-    /// The branch that holds the work.
+    /// The branch with the change.
     pub head: BranchName,
-    /// The branch that it should go into.
+    /// The branch that the change is to be merged into.
     pub base: String,
-    /// One line.
+    /// The title, one line.
     pub title: String,
-    /// Markdown.
+    /// The description, in Markdown.
     pub body: String,
-    /// Whether it starts as a draft.
+    /// Whether the pull request starts as a draft.
     pub draft: bool,
 }
 
-/// A pull request that stands.
+/// An existing pull request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PullRequest {
-    /// Its number; `None` where the result is a branch alone.
+    /// The number; `None` if the host has no pull requests and the result is only a branch.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub number: Option<u64>,
-    /// Where a person looks at it.
+    /// The URL of the page that shows the pull request.
     pub url: String,
-    /// The branch that holds the work.
+    /// The branch with the change.
     pub head: BranchName,
 }
 
-/// What a reaction is put on.
+/// The target of a reaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReactionTarget {
     /// The issue with this number.
@@ -114,48 +114,65 @@ pub enum ReactionTarget {
     Comment(u64),
 }
 
-/// A delivery that the host could not hand to us.
+/// A delivery that did not reach the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MissedDelivery {
     /// The id that the redelivery will carry.
     pub delivery: DeliveryId,
-    /// The host's own handle, for [`VcsHost::redeliver`].
+    /// The host's own id of the delivery, for [`VcsHost::redeliver`].
     pub handle: u64,
-    /// When it was tried.
+    /// The time of the host's attempt.
     pub delivered_at: Timestamp,
 }
 
-/// The place where repositories, issues and pull requests live.
+/// A host of repositories, issues and pull requests, such as GitHub.
 ///
 /// # Contract
-/// Safe to share and to call from many tasks at once. The adapter mints, caches and uses the tokens
-/// that its own calls need, each with the least power that does; whatever is asked for one
-/// repository never uses another repository's token. A write is safe to repeat: it finds what an
-/// earlier attempt made. A call whose future was dropped happened or did not.
+/// Implementations are safe to share and to call from many tasks at once.
 ///
-/// Errors: [`NotFound`](crate::ErrorKind::NotFound) for what is not there or may not be seen,
-/// [`Unauthenticated`](crate::ErrorKind::Unauthenticated) when our own credential is refused,
-/// [`PermissionDenied`](crate::ErrorKind::PermissionDenied) when it is good and not enough,
-/// [`RateLimited`](crate::ErrorKind::RateLimited) with `retry_after`,
-/// [`Unavailable`](crate::ErrorKind::Unavailable) for what may work later.
+/// The adapter creates, caches and uses the tokens for its own calls. Each token has the least
+/// permissions that the call needs. A call for one repository never uses the token of another
+/// repository.
+///
+/// Writes are safe to repeat: a repeated write finds the result of an earlier attempt.
+///
+/// # Call order
+/// The methods can be called in any order, with one exception: [`release`](Self::release) follows
+/// [`access`](Self::access).
+///
+/// # Errors
+/// - [`NotFound`](crate::ErrorKind::NotFound): the object does not exist, or the service may not
+///   see it.
+/// - [`Unauthenticated`](crate::ErrorKind::Unauthenticated): the host refused the service's
+///   credential.
+/// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied): the credential is valid, but its
+///   permissions are not sufficient.
+/// - [`RateLimited`](crate::ErrorKind::RateLimited): the host asks the caller to wait for
+///   [`retry_after`](crate::Error::retry_after).
+/// - [`Unavailable`](crate::ErrorKind::Unavailable): the same call can succeed later.
+///
+/// # Cancellation
+/// The caller can drop the future of any call. The host has then performed the call completely or
+/// not at all.
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait VcsHost: Debug + Send + Sync + 'static {
-    /// A name for logs: `github`.
+    /// Returns a non-empty name for logs, such as `github`.
     fn name(&self) -> &'static str;
 
-    /// What `actor` may do. By the account's id where the host allows it; an account that is not
-    /// there has [`Permission::None`].
+    /// Returns the permission of `actor` in the repository. The account's id identifies the actor,
+    /// because a login can move to another account. An account that does not exist has
+    /// [`Permission::None`].
     async fn permission(&self, repo: &RepoRef, actor: &Actor) -> Result<Permission>;
 
-    /// The repository as it is now.
+    /// Returns the current state of the repository.
     async fn repository(&self, repo: &RepoRef) -> Result<Repository>;
 
-    /// The issue as it is now.
+    /// Returns the current state of the issue.
     async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue>;
 
-    /// The comments written, and not changed since, before `before`; oldest first.
+    /// Returns the comments that were written, and last changed, before `before`; the oldest first.
     async fn comments(
         &self,
         repo: &RepoRef,
@@ -163,25 +180,31 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
         before: Timestamp,
     ) -> Result<Vec<Comment>>;
 
-    /// A file of the default branch; `None` when there is none. At most 1 MiB, else
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded).
+    /// Returns the content of a file on the default branch, or `None` when the branch has no such
+    /// file.
+    ///
+    /// # Errors
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) when the file is larger than 1 MiB.
     async fn file_at_default_branch(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>>;
 
-    /// Who we are. The same answer every time; the adapter may ask the host once.
+    /// Returns the service's own identity on the host. The answer stays the same while the same App
+    /// is configured, so the adapter may ask the host only once.
     async fn bot_identity(&self) -> Result<BotIdentity>;
 
-    /// A token for `repo` with the power of `grant` and no more, good for `min_ttl` at least.
+    /// Returns access to `repo` with the permissions of `grant` only. It is valid for at least
+    /// `min_ttl`.
     async fn access(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access>;
 
-    /// Revokes what [`access`](Self::access) gave, unless somebody else still holds the same token.
-    /// `Ok` when it is no longer valid already.
+    /// Revokes the token that [`access`](Self::access) returned, unless another caller still holds
+    /// the same token. Returns `Ok` if the token is already invalid.
     async fn release(&self, access: Access) -> Result<()>;
 
-    /// Shows that we saw it. Repeating it changes nothing.
+    /// Adds the service's reaction to `target`, to show that it saw the request. A repeated call
+    /// changes nothing.
     async fn react(&self, repo: &RepoRef, target: ReactionTarget) -> Result<()>;
 
-    /// Writes the comment that carries `marker`, a short token without white space: changes the one
-    /// of ours that carries it, or makes it.
+    /// Creates the service's comment that carries `marker`, or replaces its text if the comment
+    /// exists. `marker` is a short token without white space.
     async fn upsert_comment(
         &self,
         repo: &RepoRef,
@@ -190,19 +213,22 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
         body: &str,
     ) -> Result<()>;
 
-    /// Finds the pull request of the branch, whatever its state, or opens one.
+    /// Returns the pull request of the branch in any state, open or closed, or opens one if there
+    /// is none.
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest>;
 
-    /// Returns one clause that explains why the host refused a push and what a person does about it,
-    /// or `None` when `output` names no rule that the adapter knows. `output` is what git printed,
+    /// Returns one clause that explains why the host refused a push and how to resolve it, or
+    /// `None` when `output` names no rule that the adapter knows. `output` is the output of git
     /// without secrets: untrusted text.
     fn explain_push_refusal(&self, output: &str) -> Option<String>;
 
-    /// Deliveries since `since` that did not reach us, oldest first.
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) on hosts that keep no log of them.
+    /// Returns the deliveries since `since` that did not reach the service, the oldest first.
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) when the host has no log of deliveries.
     async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>>;
 
-    /// Asks the host to send one of them again.
+    /// Asks the host to send a missed delivery again.
     async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()>;
 }
 

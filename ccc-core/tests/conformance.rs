@@ -1,6 +1,6 @@
-//! What this crate has behind its own ports, fakes included, keeps their contracts.
+//! Conformance tests of this crate's own port implementations, fakes included.
 
-#![allow(clippy::unwrap_used, reason = "a test's helpers are tests as well")]
+#![allow(clippy::unwrap_used, reason = "helpers panic to fail their test")]
 
 mod system_clock {
     use ccc_core::SystemClock;

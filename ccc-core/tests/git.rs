@@ -1,7 +1,7 @@
-//! Host git against real repositories: what it lays out, what it finds, what it refuses, what it
-//! pushes, and what a hostile workspace gets out of it.
+//! Tests of host git with real repositories: checkout, collection, refusals, pushes and hostile
+//! workspaces.
 #![cfg(feature = "git")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of a test fail the test")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers panic to fail their test")]
 
 #[path = "git/checkout.rs"]
 mod checkout;

@@ -1,9 +1,9 @@
-//! Accounts and names as GitHub has them, in payloads and in answers of the REST API.
+//! GitHub accounts and names in webhook payloads and REST API responses.
 
 use ccc_core::event::{Actor, ActorKind};
 use serde::Deserialize;
 
-/// An account as the REST API shows it.
+/// An account in a REST API response.
 #[derive(Deserialize)]
 pub(crate) struct User {
     pub(crate) id: u64,
@@ -18,7 +18,7 @@ impl From<User> for Actor {
     }
 }
 
-/// Returns the kind of an account: only an account that GitHub itself calls a user is a person
+/// Returns the kind of an account. Only the account type `User` is a user; all others are bots
 /// (spec: G9).
 pub(crate) fn actor_kind(kind: Option<&str>) -> ActorKind {
     match kind {
@@ -27,14 +27,14 @@ pub(crate) fn actor_kind(kind: Option<&str>) -> ActorKind {
     }
 }
 
-/// Returns the account that GitHub shows in place of a deleted one (GitHub docs, "Deleting your
+/// Returns the account that GitHub shows in place of a deleted account (GitHub docs, "Deleting your
 /// personal account").
 pub(crate) fn ghost() -> Actor {
     Actor { id: 10_137, login: "ghost".to_owned(), kind: ActorKind::Bot }
 }
 
-/// Checks that the text can be the name of an account or a repository, and so changes neither a URL
-/// nor a path.
+/// Checks that the text is a valid name of an account or a repository. Such a name cannot change
+/// the structure of a URL or a path.
 pub(crate) fn is_name(name: &str) -> bool {
     (1..=100).contains(&name.len())
         && !matches!(name, "." | "..")

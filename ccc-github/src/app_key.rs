@@ -1,4 +1,4 @@
-//! A GitHub App's private key: what is accepted as one, and its fingerprint.
+//! A GitHub App's private key: parsing, validation and fingerprint.
 
 use std::ops::RangeInclusive;
 
@@ -17,55 +17,57 @@ use crate::errors::invalid_input;
 #[cfg(test)]
 mod tests;
 
-/// The most bytes of a PEM text: a key of 8,192 bits has 6,500.
+/// The maximum size of a PEM text, in bytes. A key of 8,192 bits has about 6,500.
 const MAX_PEM: usize = 8 << 10;
-/// The sizes of a key, bits.
+/// The accepted key sizes, in bits.
 const BITS: RangeInclusive<usize> = 2_048..=8_192;
 
-/// A GitHub App's private key, parsed.
+/// A parsed private key of a GitHub App.
 #[derive(Clone)]
 pub struct AppKey(pub(crate) EncodingKey);
 
 impl AppKey {
-    /// Reads a PEM text, PKCS#1 (as GitHub hands it out) or PKCS#8, of 2,048 to 8,192 bits: fewer
-    /// are too few for RS256 (RFC 7518 §3.3), and more keep a processor busy. `\n` written as two
-    /// characters, as environment files have it, is understood.
+    /// Parses a PEM text in the format PKCS#1, which GitHub issues, or PKCS#8.
+    ///
+    /// The key must have 2,048 to 8,192 bits. RS256 requires at least 2,048 (RFC 7518 §3.3), and
+    /// signing with a larger key takes too much processor time. A line break can also be written as
+    /// the two characters `\n`, as in environment files.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput), with what it is instead of a private key and never a part of
-    /// it.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the text is not such a key. The
+    /// message says what it is instead, and never contains a part of it.
     pub fn from_pem(pem: &Secret) -> Result<Self> {
         let text = plain(pem)?;
         let text = text.expose_str()?;
         let problem = if text.is_empty() {
-            "is empty: set it to the PEM file that GitHub let you download"
+            "is empty: set it to the content of the PEM file that you downloaded from GitHub"
         } else if !text.contains("-----BEGIN ") {
-            "is not PEM: it must start with `-----BEGIN RSA PRIVATE KEY-----`; is it the file's \
-             content, and not its path?"
+            "is not PEM: it must start with `-----BEGIN RSA PRIVATE KEY-----`; check that it is \
+             the file's content and not its path"
         } else if text.contains("-----BEGIN PUBLIC KEY") || text.contains("-----BEGIN RSA PUBLIC") {
-            "is a public key: use the private one, from the App's settings page"
+            "is a public key: use the private key from the App's settings page"
         } else if text.contains("-----BEGIN CERTIFICATE") {
-            "is a certificate: use the private key, from the App's settings page"
+            "is a certificate: use the private key from the App's settings page"
         } else if text.contains("ENCRYPTED") {
             "is encrypted with a passphrase: decrypt it with `openssl rsa -in key.pem`"
         } else {
-            "does not parse as an RSA private key: is the PEM text complete?"
+            "does not parse as an RSA private key: check that the PEM text is complete"
         };
         let unusable = || invalid_input(format!("the private key {problem}"));
         if !text.contains("PRIVATE KEY-----") || text.contains("ENCRYPTED") {
             return Err(unusable());
         }
         if text.len() > MAX_PEM {
-            let line = "the private key has more than 8 KiB: GitHub's have 2";
+            let line = "the private key has more than 8 KiB: a key from GitHub has about 2 KiB";
             return Err(invalid_input(line));
         }
         let numbers = rsa_key(text).ok_or_else(unusable)?;
         let bits = numbers.size() * 8;
         if !BITS.contains(&bits) {
-            let line = format!("the private key has {bits} bits: GitHub's have 2048");
+            let line = format!("the private key has {bits} bits: a key from GitHub has 2048 bits");
             return Err(invalid_input(line));
         }
-        // Some numbers look like a key and are none: jsonwebtoken would panic when it signs with
+        // Some numbers parse as a key but cannot sign. jsonwebtoken would panic when it signs with
         // them.
         numbers.sign(Pkcs1v15Sign::new_unprefixed(), &[0; 32]).map_err(|_| unusable())?;
         EncodingKey::from_rsa_pem(text.as_bytes()).map(Self).map_err(|_| unusable())
@@ -78,24 +80,24 @@ impl std::fmt::Debug for AppKey {
     }
 }
 
-/// The text as its file has it: `\n` written as two characters, as environment files have it, is a
-/// line break.
+/// Returns the PEM text with line breaks in place of the two characters `\n`, which environment
+/// files use.
 pub(crate) fn plain(pem: &Secret) -> Result<Secret> {
     Ok(Secret::from(Zeroizing::new(pem.expose_str()?.replace("\\n", "\n")).trim()))
 }
 
-/// The key's numbers, by what reads them for signing, which takes lines of any length.
+/// Parses the key's numbers from a PEM text with lines of any length.
 fn rsa_key(text: &str) -> Option<RsaPrivateKey> {
     let der = Zeroizing::new(pem::parse(text).ok()?.into_contents());
     let plain = RsaPrivateKey::from_pkcs1_der(&der).ok();
     plain.or_else(|| RsaPrivateKey::from_pkcs8_der(&der).ok())
 }
 
-/// `SHA256:` and the digest of the public key, as the App's settings page shows it for each of its
-/// keys (GitHub docs, "Managing private keys for GitHub Apps").
+/// Returns `SHA256:` and the digest of the public key, as the App's settings page shows it for each
+/// key (GitHub docs, "Managing private keys for GitHub Apps").
 ///
 /// # Errors
-/// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) where [`AppKey::from_pem`] has it.
+/// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the text does not parse as an RSA key.
 pub(crate) fn fingerprint(pem: &Secret) -> Result<String> {
     let text = plain(pem)?;
     let text = text.expose_str()?;

@@ -1,4 +1,4 @@
-//! Where GitHub is: everything is derived from the one address that the operator configures.
+//! The addresses of a GitHub host, all derived from the API URL that the operator configures.
 
 use ccc_core::Result;
 use ccc_core::event::RepoRef;
@@ -7,7 +7,7 @@ use url::{Host, Url};
 use crate::accounts::is_name;
 use crate::errors::invalid_input;
 
-/// The addresses of one GitHub (spec: G8a).
+/// The addresses of one GitHub host (spec: G8a).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
     api: Url,
@@ -16,22 +16,22 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Derives all from the API's address: `https://api.github.com`, `https://HOST/api/v3` of a
+    /// Derives all addresses from the API URL: `https://api.github.com`, `https://HOST/api/v3` of a
     /// GitHub Enterprise Server, `https://api.SUBDOMAIN.ghe.com`, or `http://127.0.0.1:PORT` of an
     /// emulator.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for anything else; plain HTTP is taken
-    /// for this machine alone, since tokens go over it.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for any other URL. Plain HTTP is
+    /// accepted only for loopback addresses, because tokens are sent over the connection.
     pub fn from_api_url(api_url: &str) -> Result<Self> {
         let invalid = |problem: &str| {
             invalid_input(format!(
-                "the GitHub API URL {problem}; expected such as https://api.github.com or https://HOST/api/v3"
+                "the GitHub API URL {problem}: use a URL such as https://api.github.com or https://HOST/api/v3"
             ))
         };
         let mut api = Url::parse(api_url).map_err(|_| invalid("is not a URL"))?;
         if !api.username().is_empty() || api.password().is_some() {
-            return Err(invalid("must not carry a user name or password"));
+            return Err(invalid("must not contain a user name or password"));
         }
         if api.query().is_some() || api.fragment().is_some() {
             return Err(invalid("must not have a query or fragment"));
@@ -45,12 +45,12 @@ impl Endpoints {
         match api.scheme() {
             "https" => {}
             "http" if loopback => {}
-            "http" => return Err(invalid("must be https: tokens go over it")),
+            "http" => return Err(invalid("must be https, because tokens are sent over it")),
             _ => return Err(invalid("must be https")),
         }
         let path = api.path().trim_end_matches('/').to_owned();
         if !matches!(path.as_str(), "" | "/api/v3") {
-            return Err(invalid("has a path that no GitHub has"));
+            return Err(invalid("has an unknown path"));
         }
         api.set_path(&path);
         let mut web = api.clone();
@@ -70,39 +70,39 @@ impl Endpoints {
         Ok(Self { api, web, host })
     }
 
-    /// The host's name as [`RepoRef::host`] has it: `github.com`, or with the port where it is not
-    /// the scheme's own.
+    /// Returns the host as [`RepoRef::host`] contains it, for example `github.com`. A port is
+    /// included if it is not the default port of the scheme.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Where people look at it, without a slash at the end.
+    /// Returns the address of the web interface, without a trailing slash.
     #[must_use]
     pub fn web_url(&self) -> &str {
         self.web.as_str().trim_end_matches('/')
     }
 
-    /// Whether it is on this machine.
+    /// Returns whether the API URL uses plain HTTP, which is accepted only for loopback addresses.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn is_loopback(&self) -> bool {
         self.api.scheme() == "http"
     }
 
-    /// The domain of the addresses by which GitHub knows commits that hide the author's own
-    /// (GitHub docs, "Setting your commit email address").
+    /// Returns the domain of GitHub's noreply addresses, which commits use in place of the author's
+    /// email address (GitHub docs, "Setting your commit email address").
     pub(crate) fn noreply_domain(&self) -> String {
         format!("users.noreply.{}", self.web.host_str().unwrap_or_default())
     }
 
-    /// Where git fetches from and pushes to.
+    /// Returns the address that git fetches from and pushes to.
     pub(crate) fn clone_url(&self, repo: &RepoRef) -> Result<String> {
         self.check(repo)?;
         let (owner, name) = (&repo.owner, &repo.name);
         Ok(format!("{}/{owner}/{name}.git", self.web_url()))
     }
 
-    /// An API address from path parts, each encoded on its own.
+    /// Returns the API address with these path segments. Each segment is percent-encoded.
     pub(crate) fn api(&self, parts: &[&str]) -> Url {
         let mut url = self.api.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -111,7 +111,7 @@ impl Endpoints {
         url
     }
 
-    /// An API address below a repository.
+    /// Returns the API address with these path segments below a repository.
     pub(crate) fn repo(&self, repo: &RepoRef, parts: &[&str]) -> Result<Url> {
         self.check(repo)?;
         let mut all = vec!["repos", repo.owner.as_str(), repo.name.as_str()];
@@ -121,11 +121,12 @@ impl Endpoints {
 
     fn check(&self, repo: &RepoRef) -> Result<()> {
         if repo.host != self.host {
-            let line = format!("{repo} is on {}, and this is {}", repo.host, self.host);
+            let line =
+                format!("{repo} is on {}, but the configured host is {}", repo.host, self.host);
             return Err(invalid_input(line));
         }
         if !is_name(&repo.owner) || !is_name(&repo.name) {
-            let line = format!("`{}` is no repository: expected OWNER/NAME", {
+            let line = format!("`{}` is not a repository: use OWNER/NAME", {
                 let shown: String = repo.to_string().chars().take(60).collect();
                 shown.escape_default().to_string()
             });
@@ -142,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_follows_from_the_api_url() {
+    fn all_addresses_are_derived_from_the_api_url() {
         // spec: G8a
         for (api, web, host, noreply) in [
             (
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_leaves_its_place_in_the_path() {
+    fn a_name_cannot_change_the_path() {
         // spec: G8a
         let endpoints = Endpoints::from_api_url("https://ghe.example.com/api/v3").unwrap();
         let repo = |host: &str, owner: &str, name: &str| RepoRef {

@@ -1,4 +1,4 @@
-//! Short constructors of [`Error`], one for each kind that many modules return.
+//! Short constructors of [`Error`] for the kinds that many modules return.
 
 use ccc_core::{Error, ErrorKind};
 

@@ -1,5 +1,5 @@
-//! The short-lived JWT that an App proves itself with (GitHub docs, "Generating a JSON Web Token (JWT) for
-//! a GitHub App").
+//! The short-lived JWT that authenticates an App (GitHub docs, "Generating a JSON Web Token (JWT)
+//! for a GitHub App").
 
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use jiff::Timestamp;
@@ -15,11 +15,13 @@ struct Claims {
     iss: String,
 }
 
-/// Returns the App's JWT: issued a minute ago, because GitHub refuses one from its future, and good for
-/// nine minutes from `now`, because it refuses one that lives for more than ten.
+/// Creates the App's JWT. It is dated one minute before `now`, because GitHub refuses a JWT from
+/// the future. It expires nine minutes after `now`, because GitHub refuses a lifetime of more than
+/// ten.
 ///
 /// # Errors
-/// [`ErrorKind::Unexpected`] when signing fails, which [`AppKey::from_pem`] has ruled out.
+/// [`ErrorKind::Unexpected`] if signing fails. [`AppKey::from_pem`] accepts only keys that can
+/// sign.
 pub fn app_jwt(app_id: u64, key: &AppKey, now: Timestamp) -> Result<Secret> {
     let claims =
         Claims { iat: now.as_second() - 60, exp: now.as_second() + 540, iss: app_id.to_string() };

@@ -13,18 +13,19 @@ mod secret_record;
 mod token;
 pub mod webhook;
 
-// Named only to switch on its source of random bytes.
+// Named only to enable its source of random bytes.
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use getrandom_02 as _;
 
-/// The crate `http`, whose types are in the signatures of [`http::Http`], [`webhook`],
-/// [`AdminToken`] and [`ConfigAnswer`], at the version that it has here.
+/// The crate `http` in the version that this crate uses. Its types are in the signatures of
+/// [`http::Http`], [`webhook`], [`AdminToken`] and [`ConfigAnswer`].
 pub use ::http as http_types;
-/// The crate of [`webhook::router`]'s type, at the version that it has here.
+/// The crate `axum` in the version that this crate uses. [`webhook::router`] returns its router
+/// type.
 #[cfg(feature = "axum")]
 pub use axum;
-/// The crates whose types are in the signatures of this crate, at the versions that they have here:
-/// `bytes` for the bodies of [`http::Http`], and `jiff` for times.
+/// The crates `bytes` and `jiff` in the versions that this crate uses. Bodies of [`http::Http`] are
+/// `bytes`, and times are `jiff` timestamps.
 pub use {bytes, jiff};
 
 pub use app_config::{

@@ -1,4 +1,4 @@
-//! Egress: the hosts that containers without a network may reach.
+//! Egress proxy: access to permitted hosts for containers without a network.
 
 pub(crate) mod proxy;
 mod public_address;

@@ -16,8 +16,8 @@
         feature = "scripted-agent",
         feature = "subprocess"
     )),
-    doc = "Container runners, and the agents that run in them. Built with every feature, this page shows the whole \
-           crate."
+    doc = "Container runners, and the agents that run in them. With every feature enabled, this page documents the \
+           whole crate."
 )]
 
 mod agent;
@@ -58,11 +58,11 @@ pub use runner::docker::{DockerRunner, DockerRunnerBuilder, Finding, Workspaces}
 #[cfg(feature = "subprocess")]
 pub use runner::subprocess::SubprocessRunner;
 
-/// The body of the engine's request to create a container. A type of bollard, re-exported for
+/// The body of a container creation request to the Docker engine, re-exported from `bollard` for
 /// [`DockerRunnerBuilder::dangerously_altered`].
 #[cfg(feature = "dangerous-container-body")]
 pub use bollard::models::ContainerCreateBody;
-/// The headers and the body of a [`SeenRequest`]. Types of the crates http and bytes, re-exported
-/// for it.
+/// The types of the headers and the body of a [`SeenRequest`], re-exported from the crates `http`
+/// and `bytes`.
 #[cfg(feature = "scripted-model")]
 pub use {axum::http::HeaderMap, bytes::Bytes};

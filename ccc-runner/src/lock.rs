@@ -1,8 +1,8 @@
-//! Locking of mutexes whose data no panic can leave inconsistent.
+//! Locking of mutexes whose data stays consistent after a panic.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks the mutex, also after a panic in another thread that held it.
+/// Locks the mutex, even if a thread panicked while it held the lock.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Models: the proxy between agents and their model's API, and a scripted stand-in for that API.
+//! Models: the proxy between agents and the model's API, and a scripted fake of that API.
 
 #[cfg(any(feature = "model-proxy", feature = "scripted-model"))]
 mod http_server;

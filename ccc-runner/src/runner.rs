@@ -1,4 +1,4 @@
-//! Container runners: what separates the agent's programs from the host.
+//! Container runners, which isolate the agent's processes from the host machine.
 
 #[cfg(any(feature = "docker", feature = "subprocess"))]
 mod container_user;

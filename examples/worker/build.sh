@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes what wrangler deploys: `build/`, or the directory that is named first. Compiles the Worker, unless the
-# compiled module is named second.
+# Builds the files that wrangler deploys: `build.sh [DIRECTORY] [MODULE]`. The default directory is `build/`.
+# Compiles the Worker, unless a compiled module is named.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:-$here/build}
@@ -12,7 +12,8 @@ if [ -z "$module" ]; then
 fi
 rm -rf "$out"
 "${WASM_BINDGEN:-wasm-bindgen}" --target web --no-typescript --out-dir "$out" --out-name ccc_worker "$module"
-# The glue's own pieces have names that change with every version of it.
+# The snippets of wasm-bindgen have names that change with every version. They are renamed, because
+# workerd.capnp lists them.
 number=0
 for piece in "$out"/snippets/*/*.js; do
   sed -i "s#\./snippets/${piece#"$out"/snippets/}#./piece-$number.js#" "$out/ccc_worker.js"

@@ -1,4 +1,4 @@
-// What the runtime loads: hands the compiled module to the glue that wasm-bindgen wrote beside it.
+// The entry point of the Worker: passes the compiled module to the JavaScript that wasm-bindgen generated.
 import { DurableObject } from 'cloudflare:workers';
 
 import module from './ccc_worker_bg.wasm';
@@ -8,7 +8,7 @@ initSync({ module });
 
 export default { fetch };
 
-// The object gets its storage and nothing that is bound to the Worker: no key, no secret, no other object.
+// The object gets its storage, but none of the Worker's bindings: no key, no secret, no other object.
 export class Credentials extends DurableObject {
   constructor(state) {
     super(state, {});

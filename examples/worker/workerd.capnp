@@ -1,11 +1,11 @@
-# The Worker in workerd, Cloudflare's runtime, on one's own machine:
+# Configuration for running the Worker locally, in workerd, Cloudflare's runtime:
 # `CREDENTIALS_SECRET=… CREDENTIALS_KEY=… ADMIN_TOKEN=… workerd serve build/workerd.capnp --directory-path=objects=DIRECTORY`.
 using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = [
     (name = "main", worker = .worker),
-    # Where objects are kept; the command line says where that is.
+    # The storage of the objects. Its directory is on the command line.
     (name = "objects", disk = (writable = true)),
   ],
   sockets = [(name = "http", address = "127.0.0.1:8787", http = (), service = "main")],

@@ -1,5 +1,6 @@
-//! A container's whole life through the runner, beside the bare calls of the engine for the same
-//! container with the same walls; a hundred of them at once; and what copying a workspace costs.
+//! Benchmark of a container's life through the runner, compared with bare engine calls for the same
+//! container with the same isolation settings. Also measures a hundred containers at once, and the
+//! cost of copying a workspace.
 
 mod calls;
 mod support;
@@ -26,15 +27,17 @@ use tokio::task::JoinSet;
 use calls::Calls;
 use support::{Report, Result, Side, Stopwatch, scratch};
 
-/// Beside the bare calls the runner looks at the image and at what it removes, attaches, waits for the
-/// keeper's greeting and talks to it: calls of a millisecond, where a start takes hundreds.
+/// Maximum ratio of a life through the runner to the bare calls. The runner also inspects the image
+/// and the container that it removes, attaches, and exchanges messages with the keeper. Each of
+/// these calls takes about a millisecond; a start takes hundreds.
 const MOST: f64 = 1.1;
-/// The runner lets few start at a time, whoever asks: a crowd must not make it slower. A crowd's first start is
-/// waited for, and its last removal, by nobody else: of a hundred that is a few in a hundred of the time, and so is
-/// what two crowds of the same kind differ by.
+/// Maximum ratio of a hundred callers at once to four callers in turn. The runner starts only a few
+/// containers at a time, so more callers must not make it slower. The first start and the last
+/// removal overlap with nothing, which costs a few percent of the time. Two equal measurements also
+/// differ by a few percent.
 const MOST_AT_ONCE: f64 = 1.05;
-// A pool of containers that wait for their runs: there is none yet. Its goal is 0.3 of a life through the
-// runner, measured as one more side of `lives`.
+// There is no pool of waiting containers yet. Its goal would be 0.3 of a life through the runner,
+// measured as one more side in `measure`.
 
 const ROUNDS: usize = 20;
 const CROWDS: usize = 3;
@@ -65,12 +68,13 @@ async fn main() -> Result<ExitCode> {
     let swept = bare.sweep().await;
     measured?;
     if swept? > 0 {
-        return Err("there were containers left".into());
+        return Err("the benchmark left containers behind".into());
     }
     Ok(report.finish())
 }
 
-/// All of them are one installation: their containers have one label.
+/// Creates a runner. All runners belong to one installation, so their containers have the same
+/// label.
 fn runner(
     dir: &Path,
     workspaces: Workspaces,
@@ -123,15 +127,15 @@ async fn measure(
         }
     }
     report.goal(&ours, &floor, MOST);
-    // Whose container ends by itself has not to be killed: this much of the above is the engine's.
+    // The container of the bare calls ends by itself, but the runner's must be killed. The time of
+    // the kill belongs to the engine and is shown separately.
     report.figure(&ours, &killed);
     say_parts(report, "the runner's", &parts);
     say_parts(report, "the bare calls'", &bare.parts);
     report.figure(&copied, &mounted);
     calls(report, dir, spec).await?;
 
-    let (mut at_once, mut by_four) =
-        (Side::new("100 at once"), Side::new("100 by four that take turns"));
+    let (mut at_once, mut by_four) = (Side::new("100 at once"), Side::new("100, four at a time"));
     for round in 0..CROWDS {
         for turn in 0..2 {
             let (workers, side) = if (round + turn) % 2 == 0 {
@@ -157,8 +161,8 @@ enum Stop {
     No,
 }
 
-/// From nothing to nothing: spawn, exec, destroy. A workspace that was copied comes back when the
-/// container stops, which is part of the last.
+/// Measures the life of one container: spawn, exec, destroy. The last part includes the stop, which
+/// copies a copied workspace back.
 async fn live(
     runner: &DockerRunner,
     spec: &ContainerSpec,
@@ -182,7 +186,7 @@ async fn live(
     Ok([spawned, done.saturating_sub(spawned), gone.saturating_sub(done)])
 }
 
-/// So many lives, by so many who each live one after the other.
+/// Measures [`CROWD`] container lives, shared by this number of concurrent workers.
 async fn crowd(
     runner: &Arc<DockerRunner>,
     spec: &ContainerSpec,
@@ -206,7 +210,8 @@ async fn crowd(
     Ok(watch.elapsed())
 }
 
-/// Which calls a life is made of, and what lies between them. Beside the rest: noting takes time too.
+/// Reports the engine calls of a container's life and the pauses between them. A separate
+/// measurement, because recording takes time.
 async fn calls(report: &Report, dir: &Path, spec: &ContainerSpec) -> Result<()> {
     if !Path::new(SOCKET).exists() || std::env::var_os("DOCKER_HOST").is_some() {
         return Ok(());
@@ -223,18 +228,18 @@ async fn calls(report: &Report, dir: &Path, spec: &ContainerSpec) -> Result<()> 
     Ok(())
 }
 
-/// The engine's own calls for a container with the same walls.
+/// Bare engine calls for a container with the same isolation settings.
 #[derive(Debug)]
 struct Bare {
     docker: Docker,
     body: ContainerCreateBody,
-    /// The same with a program that goes on until it is killed, as the keeper does.
+    /// The same container with a program that runs until it is killed, as the keeper does.
     lasting: ContainerCreateBody,
     parts: [Side; 4],
 }
 
 impl Bare {
-    /// Looks at a container that the runner made, and takes all of it but its program.
+    /// Copies everything except the program from a container that the runner created.
     async fn like(runner: &DockerRunner, spec: &ContainerSpec) -> Result<Self> {
         let docker = Docker::connect_with_defaults()?.negotiate_version().await?;
         let run = RunId::new(SystemClock.now())?;
@@ -259,7 +264,7 @@ impl Bare {
         let created = watch.elapsed();
         self.docker.start_container(&id, None).await?;
         let started = watch.elapsed();
-        // A program that failed is an error here.
+        // This call returns an error if the program failed.
         self.docker
             .wait_container(&id, None::<WaitContainerOptions>)
             .try_collect::<Vec<_>>()
@@ -276,7 +281,7 @@ impl Bare {
         Ok(())
     }
 
-    /// The engine is the one that ends it.
+    /// Measures a container that the engine has to kill.
     async fn kill(&self) -> Result<Duration> {
         let watch = Stopwatch::start();
         let id = self.docker.create_container(None, self.lasting.clone()).await?.id;
@@ -285,7 +290,8 @@ impl Bare {
         Ok(watch.elapsed())
     }
 
-    /// Removes what has our label: after a turn that failed. How many there were.
+    /// Removes all containers with the installation's label, also after a failed round, and returns
+    /// their number.
     async fn sweep(&self) -> Result<usize> {
         let owner = self.body.labels.iter().flatten().find(|(name, _)| *name == OWNER_LABEL);
         let (name, owner) = owner.ok_or("the runner's containers have no label")?;

@@ -1,6 +1,7 @@
-//! The whole job, from a signed delivery to a pull request and everything swept up, beside the sum of
-//! its floors: a script that makes the same calls, moves the same objects and starts the same programs
-//! of the agent. It checks, keeps and hides nothing, and the agent gets no `.git`.
+//! Benchmark of the whole job, from a signed delivery to a pull request and completed cleanup. It
+//! is compared with the sum of its floors: a script that makes the same calls, moves the same
+//! objects and starts the same agent programs. The script does not check, persist or redact
+//! anything, and gives the agent no `.git`.
 
 mod script;
 mod support;
@@ -26,10 +27,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use script::Script;
 use support::{Report, Result, Side, Stopwatch, scratch};
 
-/// Whatever goes to the host counts as floor, also what only safety asks for: it takes most of the
-/// time, and neither is ours to make faster. Ours are the processes and looks around it, some twenty
-/// of git's beside the script's nine: measured between 1.2 and 1.4, and half as much again is the room
-/// that they have.
+/// Maximum ratio of the job to the script. All calls to the VCS host are part of the script, also
+/// those that only serve safety: they take most of the time, and the job cannot make them faster.
+/// The job adds its processes and checks: about twenty git processes where the script has nine. The
+/// measured ratio is between 1.2 and 1.4.
 const MOST: f64 = 1.5;
 const ROUNDS: usize = 25;
 const FILES: usize = 100;
@@ -45,7 +46,7 @@ struct Told(UnboundedSender<Event>);
 
 impl Observer for Told {
     fn on_event(&self, event: &Event) {
-        // Nobody listens any more: nobody has to be told.
+        // The channel is closed after the measurement.
         let _ = self.0.send(event.clone());
     }
 }
@@ -89,7 +90,8 @@ async fn measure(
         let before = emulator.calls().len();
         let job = job(emulator, repo, events).await?;
         let calls = api_calls(emulator, before);
-        // So that the next fetch finds nothing new, for either.
+        // Deletes the branch, so that the next fetch finds nothing new, for the job and for the
+        // script.
         let pulls = emulator.pull_requests(repo);
         let head = pulls.last().ok_or("there is no pull request")?.head.clone();
         emulator.delete_branch(repo, &head).await?;
@@ -97,7 +99,7 @@ async fn measure(
         let before = emulator.calls().len();
         let took = script.run(emulator, repo, job.issue).await?;
         let same = api_calls(emulator, before);
-        // The first one of each fills mirrors and asks who we are.
+        // The first round fills the mirrors and requests the App's identity.
         if round == 0 {
             continue;
         }
@@ -157,7 +159,7 @@ async fn job(
                 return Ok(Job { issue, opened, whole: watch.elapsed(), stages });
             }
             EventKind::Finished { outcome } => {
-                return Err(format!("the run ended otherwise: {outcome:?}").into());
+                return Err(format!("the run ended without a pull request: {outcome:?}").into());
             }
             _ => {}
         }

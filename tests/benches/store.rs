@@ -1,5 +1,6 @@
-//! Credentials in a directory: `put` beside a bare durable write of the same bytes, `get` beside a bare read of them,
-//! and both beside the encryption alone. One of 20 credentials, each the size of a private key.
+//! Benchmark of the credential store in a directory. Compares `put` with a bare durable write of
+//! the same bytes, `get` with a bare read, and both with the encryption only. The store has 20
+//! credentials, each the size of a private key.
 
 mod support;
 
@@ -16,13 +17,13 @@ use ccc_store::{FileCredentialStore, Keys};
 
 use support::{Report, Result, Side, Stopwatch};
 
-/// A put is two files, of which each is written as the bare one is.
+/// Maximum ratio of `put` to the bare write. A `put` writes two files, each as the bare write does.
 const MOST_PUT: f64 = 3.0;
 const BYTES: usize = 1_704;
 const NAMES: usize = 20;
 const ROUNDS: usize = 15;
 
-/// As a file that is there whole or not, and stays.
+/// Writes a file atomically and durably.
 fn write(directory: &Path, contents: &[u8]) -> Result<()> {
     let (new, name) = (directory.join("new"), directory.join("record"));
     let mut file = File::create(&new)?;
@@ -35,7 +36,7 @@ fn write(directory: &Path, contents: &[u8]) -> Result<()> {
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let mut report = Report::new("store");
-    // On the disk: waiting for it is what both sides are about.
+    // Uses a disk, because both sides mainly wait for it.
     let place = env!("CARGO_TARGET_TMPDIR");
     let dir = tempfile::Builder::new().prefix("ccc-bench-").tempdir_in(place)?;
     let keys = Keys::parse(&Keys::generate()?)?;
@@ -84,12 +85,12 @@ async fn main() -> Result<ExitCode> {
             for name in &names {
                 match (round + turn) % 5 {
                     0 => drop(store.put(name, &secret, Precondition::None).await?),
-                    1 => drop(store.get(name).await?.ok_or("it is gone")?),
+                    1 => drop(store.get(name).await?.ok_or("the credential is missing")?),
                     2 => write(&bare, &same)?,
                     3 => drop(fs::read(bare.join("record"))?),
                     _ => {
                         let sealed = cipher.encrypt(&nonce, &same[..]);
-                        std::hint::black_box(sealed.map_err(|_| "it does not seal")?);
+                        std::hint::black_box(sealed.map_err(|_| "encryption failed")?);
                     }
                 }
             }

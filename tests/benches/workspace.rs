@@ -1,6 +1,6 @@
-//! A workspace of 20 000 files from a mirror that is up to date, beside the shallow clone that one
-//! would make without a mirror. Both over HTTP from the emulator on this machine: without the time
-//! that a network takes, which the mirror saves and the clone does not.
+//! Benchmark of a workspace of 20 000 files from an up-to-date mirror, compared with a shallow
+//! clone without a mirror. Both use HTTP to an emulator on the same machine. So the result does not
+//! contain the network time that the mirror saves and the clone does not.
 
 #[path = "../emulated/mod.rs"]
 mod emulated;
@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 use emulated::repo_ref;
 use support::{Report, Result, Side, Stopwatch, git, scratch};
 
-/// What is left is writing the files, which a clone does too.
+/// Maximum ratio to the clone. The remaining work is writing the files, which a clone does too.
 const MOST: f64 = 0.5;
 const FILES: usize = 20_000;
 const ROUNDS: usize = 9;
@@ -35,7 +35,7 @@ async fn main() -> Result<ExitCode> {
     let emulator = Emulator::start(config).await?;
     let repo = emulator.add_repository("octo", "wide", &seed).await?;
     emulator.set_public(&repo, true);
-    // As a host has it: in one pack.
+    // Repacks the repository into one pack, as a VCS host does.
     let served = dir.path().join(format!("github/{}.git", repo.id));
     git(&served, &["repack", "-adq"]).await?;
 
@@ -59,7 +59,7 @@ async fn main() -> Result<ExitCode> {
                 let took = watch.elapsed();
                 look(&seed, &workspace.path)?;
                 host.remove(run).await?;
-                // The first one warms the mirror up.
+                // The first checkout fills the mirror.
                 if round > 0 {
                     ours.add(took);
                 }
@@ -81,7 +81,8 @@ async fn main() -> Result<ExitCode> {
     Ok(report.finish())
 }
 
-/// Files of about a kilobyte, 23 MB when git has packed them: the same in every run.
+/// Writes files of about a kilobyte, 23 MB when packed by git. Their content is the same in every
+/// run.
 fn write_files(root: &Path) -> Result<()> {
     for number in 0..FILES {
         let path = root.join(path_of(number));
@@ -98,12 +99,12 @@ fn path_of(number: usize) -> String {
     format!("module-{:03}/part-{}/file-{number:05}.txt", number % 200, number / 200 % 10)
 }
 
-/// Whether it is all there: the last file that was made stands for the others.
+/// Checks three files of a checkout: the first, the middle and the last one written.
 fn look(seed: &Path, checkout: &Path) -> Result<()> {
     for number in [0, FILES / 2, FILES - 1] {
         let path = path_of(number);
         if std::fs::read(seed.join(&path))? != std::fs::read(checkout.join(&path))? {
-            return Err(format!("{path} is another file").into());
+            return Err(format!("{path} has other content").into());
         }
     }
     Ok(())

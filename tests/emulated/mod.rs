@@ -1,4 +1,5 @@
-//! The emulator's types as those of the core, for the tests and benches of this package.
+//! Conversions from the emulator's types to those of the core, for the tests and benches of this
+//! package.
 
 use ccc_core::event::RepoRef;
 

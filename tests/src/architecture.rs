@@ -1,4 +1,4 @@
-//! The rules of the rooms, each a function over data.
+//! The rules for dependencies, names and sizes, each as a function over data.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,8 @@ use toml::{Table, Value};
 
 use crate::source::Source;
 
-/// The libraries, and the crates of ours that each may name. Other crates may name all of them.
+/// The library crates, each with the crates of this workspace that it may name. Crates that are not
+/// listed may name all of them.
 pub const ROOMS: &[(&str, &[&str])] = &[
     ("ccc-core", &["ccc-core"]),
     ("ccc-github", &["ccc-core", "ccc-github"]),
@@ -15,13 +16,14 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("github-emulator", &["github-emulator"]),
 ];
 
-/// Returns the directory of a room.
+/// Returns the directory of a library crate.
 #[must_use]
 pub fn directory(room: &str) -> &str {
     if room == "github-emulator" { "ccc-github/emulator" } else { room }
 }
 
-/// Words of single adapters, which neither the core's dependencies nor its names contain.
+/// Words that belong to single adapters. They must not occur in the names and dependencies of the
+/// core.
 pub const FOREIGN: &[&str] = &[
     "anthropic",
     "axum",
@@ -40,7 +42,7 @@ pub const FOREIGN: &[&str] = &[
 pub const NATIVE: &[&str] =
     &["libc", "mio", "rustix", "signal-hook-registry", "socket2", "tempfile"];
 
-/// The most lines of a source file.
+/// Maximum number of lines of a source file.
 pub const MAX_LINES: usize = 350;
 
 /// Returns all dependencies in a manifest, of every section and target, under their real names.
@@ -83,8 +85,8 @@ pub fn wrong_dependencies(manifest: &Table) -> Vec<String> {
         .collect()
 }
 
-/// Returns the names that the code of a library must not contain. Comments and literals may say
-/// anything: a path such as `.github` is data.
+/// Returns the names that the code of a library must not contain. Comments and literals are not
+/// checked, because a path such as `.github` is data.
 #[must_use]
 pub fn wrong_names(path: &str, text: &str) -> Vec<String> {
     let Some((room, allowed)) = ROOMS.iter().find(|(room, _)| {
@@ -109,7 +111,7 @@ pub fn wrong_names(path: &str, text: &str) -> Vec<String> {
     found.into_iter().collect()
 }
 
-/// Returns the lines of `cargo tree -e normal,features` that only a test may have.
+/// Returns the lines of `cargo tree -e normal,features` that only a test may depend on.
 #[must_use]
 pub fn test_only(tree: &str) -> Vec<&str> {
     tree.lines()
@@ -131,7 +133,7 @@ pub fn crates(tree: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// Returns the crates of the tree that a wasm32 build must not hold.
+/// Returns the crates of the tree that a wasm32 build must not contain.
 #[must_use]
 pub fn native(tree: &str) -> Vec<&str> {
     crates(tree)
@@ -148,7 +150,7 @@ pub fn too_long(path: &str, text: &str) -> Option<String> {
     (counts && lines > MAX_LINES).then(|| format!("{path}: {lines} lines"))
 }
 
-/// Checks whether a Rust file is shipped source, and not code of tests.
+/// Checks whether a Rust file is shipped source and not test code.
 #[must_use]
 pub fn is_shipped(path: &str) -> bool {
     let mut parts = path.split('/');
@@ -156,7 +158,7 @@ pub fn is_shipped(path: &str) -> bool {
     parts.any(|part| part == "src") && !tests
 }
 
-/// How long files are, in lines.
+/// The distribution of file lengths, in lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// The number of files.
@@ -170,7 +172,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Measures files by their numbers of lines; without files all is zero.
+    /// Computes the distribution from numbers of lines. Without files, all fields are zero.
     #[must_use]
     pub fn of(mut lines: Vec<usize>) -> Self {
         lines.sort_unstable();

@@ -1,7 +1,8 @@
-//! The modules of a crate, and which file uses what of which other file.
+//! The modules of a crate, and the uses among its files.
 //!
-//! Names are resolved as far as the crate's own `use` declarations and paths go: methods, and names
-//! that a macro makes, count for the file in which the path ends. Code for tests is left out.
+//! Names are resolved as far as the crate's own `use` declarations and paths allow. A method, or a
+//! name that a macro generates, counts as part of the file in which the path ends. Test code is
+//! excluded.
 
 mod read;
 mod resolve;
@@ -11,19 +12,19 @@ use std::path::{Path, PathBuf};
 
 pub use resolve::Uses;
 
-/// Returns which files of a crate use which others.
+/// Returns the uses among the files of a crate.
 ///
-/// `root` is the crate's first file, such as `src/lib.rs`, and `read` returns the text of a file if
-/// there is one.
+/// `root` is the crate's first file, such as `src/lib.rs`. `read` returns the text of a file, or
+/// `None` if it does not exist.
 ///
 /// # Errors
-/// The first file that is missing or is not Rust, with the reason.
+/// Returns the path of the first file that is missing or is not Rust, with the reason.
 pub fn uses(root: &str, read: impl Fn(&Path) -> Option<String>) -> Result<Uses, String> {
     let crate_root = read::read(&PathBuf::from(root), &read)?;
     Ok(resolve::uses(&crate_root))
 }
 
-/// Returns the circles: sets of files of which each uses each other one, if only in steps.
+/// Returns the cycles: sets of files in which each file uses each other, directly or indirectly.
 #[must_use]
 pub fn circles(uses: &Uses) -> Vec<BTreeSet<String>> {
     let reached: BTreeMap<&String, BTreeSet<&String>> =
@@ -57,7 +58,7 @@ fn reachable<'a>(uses: &'a Uses, file: &String) -> BTreeSet<&'a String> {
     found
 }
 
-/// Returns the uses inside a circle as text, one to a line: `a.rs -> b.rs (Name)`.
+/// Returns the uses within a cycle as text, one per line: `a.rs -> b.rs (Name)`.
 #[must_use]
 pub fn shown(circle: &BTreeSet<String>, uses: &Uses) -> String {
     let mut lines = String::new();

@@ -1,9 +1,9 @@
-//! Tables that tests print and pages show.
+//! Tables that tests print and Markdown pages contain.
 
-/// An attempt, and its result on either side.
+/// A row: an attempt and its two results.
 pub type Row = [String; 3];
 
-/// Returns the rows as Markdown.
+/// Formats the rows as a Markdown table.
 #[must_use]
 pub fn table(head: [&str; 3], rows: &[Row]) -> String {
     let head = head.map(str::to_owned);

@@ -1,7 +1,7 @@
-//! The rules of the prose: the documentation of code, pages, and messages.
+//! The rules for prose: documentation of code, pages, and messages.
 //!
-//! A machine can hold the first two rules and a list of phrases: how a sentence begins, of which
-//! words its subject is, and what is said with another word. The rest is for readers.
+//! The machine checks the beginning of documentation, the subjects of sentences and a list of
+//! phrases. Reviewers check all other rules.
 
 mod passages;
 mod rules;

@@ -1,24 +1,24 @@
-//! Rust source taken apart far enough to tell code from comments and tests from other code.
+//! Separation of Rust source into code, comments and literals, and detection of test code.
 //!
-//! Not a parser: it knows comments, literals and brackets, and nothing of macros.
+//! This is not a parser: it recognizes comments, literals and brackets, but no macros.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// A source text twice: once with its comments and literals blanked out, once with everything else
-/// blanked out. Both have the length and the line breaks of the original.
+/// A source text in two copies: one without comments and literals, and one with only the comments.
+/// Removed text is replaced by blanks, so both have the length and the line breaks of the original.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Code; comments, and what stands inside literals, are blanks.
+    /// The code. Comments and literals are blanks.
     pub code: String,
-    /// Comments, doc comments among them; all else is blanks.
+    /// The comments, including doc comments. All other text is blanks.
     pub comments: String,
-    /// The places of string and character literals, quotes included.
+    /// The byte ranges of string and character literals, including their quotes.
     pub literals: Vec<Range<usize>>,
 }
 
 impl Source {
-    /// Takes the text apart.
+    /// Separates the text.
     #[must_use]
     pub fn new(text: &str) -> Self {
         let bytes = text.as_bytes();
@@ -38,8 +38,8 @@ impl Source {
         Self { code: text(code), comments: text(comments), literals }
     }
 
-    /// Returns the places of tests, attributes included: functions under an attribute whose path
-    /// ends in `test`, without those that are ignored.
+    /// Returns the byte ranges of tests with their attributes. Tests are functions with an
+    /// attribute whose path ends in `test`; ignored tests are excluded.
     #[must_use]
     pub fn tests(&self) -> Vec<Range<usize>> {
         let mut found = Vec::new();
@@ -60,7 +60,7 @@ impl Source {
         found
     }
 
-    /// Returns the places of items under `#[cfg(test)]`, attributes included.
+    /// Returns the byte ranges of items under `#[cfg(test)]` with their attributes.
     #[must_use]
     pub fn test_modules(&self) -> Vec<Range<usize>> {
         let starts = self.code.match_indices("#[cfg(test)]");
@@ -72,20 +72,20 @@ impl Source {
             .collect()
     }
 
-    /// Returns the places of the bodies of public async functions: the cases of a conformance
-    /// suite.
+    /// Returns the byte ranges of the bodies of public async functions, which are the cases of a
+    /// conformance suite.
     #[must_use]
     pub fn public_async_functions(&self) -> Vec<Range<usize>> {
         self.code.match_indices("pub async fn ").filter_map(|(at, _)| self.body(at)).collect()
     }
 
-    /// Returns the line, counted from 1, on which a byte stands.
+    /// Returns the line, counted from 1, that contains a byte.
     #[must_use]
     pub fn line(&self, at: usize) -> usize {
         self.code.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
     }
 
-    /// Returns the names of attributes that follow each other, and the end of the last one.
+    /// Returns the names of consecutive attributes, and the end of the last one.
     fn attributes(&self, start: usize) -> (Vec<String>, usize) {
         let (mut names, mut end) = (Vec::new(), start);
         loop {
@@ -102,7 +102,7 @@ impl Source {
         }
     }
 
-    /// Finds the braces that follow, outside of any other bracket; `None` when the item ends
+    /// Finds the next pair of braces outside of other brackets. Returns `None` if the item ends
     /// before.
     fn body(&self, from: usize) -> Option<Range<usize>> {
         let bytes = self.code.as_bytes();
@@ -118,7 +118,7 @@ impl Source {
         None
     }
 
-    /// Returns the place after the bracket that closes the one at `open`.
+    /// Returns the position after the bracket that closes the one at `open`.
     fn matching(&self, open: usize) -> Option<usize> {
         let mut depth = 0_usize;
         for (at, byte) in self.code.bytes().enumerate().skip(open) {
@@ -160,7 +160,8 @@ fn next_piece(text: &str, at: usize) -> (usize, Piece) {
         return (quoted(bytes, at + 1, b'"'), Piece::Literal);
     }
     if rest[0] == b'\'' {
-        // A character ends with a quote after one character or an escape; a lifetime does not.
+        // A character literal ends with a quote after one character or an escape; a lifetime does
+        // not.
         let mut chars = text[at + 1..].chars();
         let (first, second) = (chars.next(), chars.next());
         if first == Some('\\') || second == Some('\'') {
@@ -209,7 +210,8 @@ fn quoted(bytes: &[u8], mut at: usize, quote: u8) -> usize {
     bytes.len()
 }
 
-/// Returns the end of a raw string whose hashes or quote begin at `at`; `None` when there is none.
+/// Returns the end of a raw string whose hashes or quote begin at `at`, or `None` if there is no
+/// raw string.
 fn raw_string(bytes: &[u8], at: usize) -> Option<usize> {
     let hashes = bytes[at..].iter().take_while(|byte| **byte == b'#').count();
     if bytes.get(at + hashes) != Some(&b'"') {
@@ -228,11 +230,11 @@ pub fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// Reads the files of the workspace with this extension, as path and text; the path is relative to
-/// the root and `/`-separated. Hidden directories and built files are left out.
+/// Reads the files of the workspace with this extension, and returns their paths and texts. Paths
+/// are relative to the root and `/`-separated. Hidden directories and build output are excluded.
 ///
 /// # Errors
-/// The first directory or file that cannot be read.
+/// Returns the error of the first directory or file that cannot be read.
 pub fn files(extension: &str) -> std::io::Result<Vec<(String, String)>> {
     let root = root();
     let (mut found, mut directories) = (Vec::new(), vec![root.clone()]);
@@ -259,8 +261,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_comments_and_literals_are_told_apart() {
-        // Each `c` is a comment's, each `k` is code, each `s` is inside a literal.
+    fn code_comments_and_literals_are_separated() {
+        // Each `c` is in a comment, each `k` is code, and each `s` is inside a literal.
         for text in [
             "k // c \" c\nk",
             "k /* c /* c */ c \" */ k",

@@ -1,33 +1,34 @@
-//! Requirements and citations: what `docs/spec.md` says and who refers to it.
+//! Requirements in `docs/spec.md`, and the citations of them in code and pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::Source;
 
-/// Whether a requirement may be relied on.
+/// The status of a requirement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Code holds it and a test proves it.
+    /// It is implemented, and a test proves it.
     Built,
-    /// Neither code nor test exists yet.
+    /// It has neither code nor test yet.
     Planned,
 }
 
 /// A place that cites a requirement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Citation {
-    /// The id as it is written.
+    /// The cited id, valid or not.
     pub id: String,
-    /// File and line.
+    /// The file and line of the citation.
     pub place: String,
-    /// Whether it counts as proof.
+    /// Whether the citation counts as proof.
     pub proof: bool,
 }
 
-/// Reads the requirements.
+/// Parses the requirements.
 ///
 /// # Errors
-/// Every line that begins as a requirement and is none, and every id that is there twice.
+/// Returns a description of every malformed requirement, every duplicate id, and every part whose
+/// whole is a requirement too.
 pub fn requirements(text: &str) -> Result<BTreeMap<String, Status>, Vec<String>> {
     let (mut found, mut problems) = (BTreeMap::new(), Vec::new());
     for (number, line) in text.lines().enumerate() {
@@ -39,7 +40,7 @@ pub fn requirements(text: &str) -> Result<BTreeMap<String, Status>, Vec<String>>
             continue;
         };
         if found.insert(id.to_owned(), status).is_some() {
-            problems.push(format!("line {}: {id} is there twice", number + 1));
+            problems.push(format!("line {}: duplicate id {id}", number + 1));
         }
     }
     for id in found.keys().filter(|id| family(id) != id.as_str()) {
@@ -62,7 +63,7 @@ fn requirement(line: &str) -> Option<(&str, Status)> {
     (is_id(id) && text.ends_with('.')).then_some((id, status))
 }
 
-/// Checks for a capital letter, a number, and perhaps a small letter.
+/// Checks whether a text is an id: a capital letter, a number, and optionally a small letter.
 fn is_id(text: &str) -> bool {
     let digits = family(text).strip_prefix(|c: char| c.is_ascii_uppercase()).unwrap_or_default();
     !digits.is_empty() && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
@@ -73,8 +74,8 @@ fn family(id: &str) -> &str {
     id.strip_suffix(|c: char| c.is_ascii_lowercase()).unwrap_or(id)
 }
 
-/// Returns the citations of a Rust file. In a file of a conformance suite, public async functions
-/// prove as tests do.
+/// Returns the citations of a Rust file. In a conformance suite, public async functions count as
+/// proof like tests.
 #[must_use]
 pub fn citations(path: &str, text: &str) -> Vec<Citation> {
     let source = Source::new(text);
@@ -92,7 +93,7 @@ pub fn citations(path: &str, text: &str) -> Vec<Citation> {
         .collect()
 }
 
-/// Returns the citations of a text that is no program: none of them proves anything.
+/// Returns the citations of a text that is not code. They never count as proof.
 #[must_use]
 pub fn mentions(path: &str, text: &str) -> Vec<Citation> {
     cited_in(text)
@@ -104,8 +105,8 @@ pub fn mentions(path: &str, text: &str) -> Vec<Citation> {
         .collect()
 }
 
-/// Returns every id after the mark, with its place. Any word in the form of an id counts, right or
-/// wrong.
+/// Returns every id after the mark with its position. Every word in the form of an id counts, valid
+/// or not.
 fn cited_in(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (at, mark) in text.match_indices("spec: ") {
@@ -131,7 +132,7 @@ fn cited_in(text: &str) -> Vec<(usize, String)> {
     found
 }
 
-/// Returns the disagreements of requirements and citations.
+/// Returns the contradictions between requirements and citations.
 #[must_use]
 pub fn problems(requirements: &BTreeMap<String, Status>, citations: &[Citation]) -> Vec<String> {
     let mut problems = Vec::new();
@@ -142,10 +143,11 @@ pub fn problems(requirements: &BTreeMap<String, Status>, citations: &[Citation])
                 problems.push(format!("{place}: a test cites {id}, which is planned"));
             }
             (None, true) if families.contains(&**id) => {
-                problems.push(format!("{place}: a test cites {id}, which has parts: name one"));
+                problems
+                    .push(format!("{place}: a test cites {id}, which has parts: cite one part"));
             }
             (None, _) if !families.contains(&**id) => {
-                problems.push(format!("{place}: {id} is no requirement"));
+                problems.push(format!("{place}: {id} is not a requirement"));
             }
             _ => {}
         }
@@ -156,7 +158,7 @@ pub fn problems(requirements: &BTreeMap<String, Status>, citations: &[Citation])
             continue;
         }
         let elsewhere = cited.next().map_or_else(String::new, |citation| {
-            format!("; the citation at {} is in no test", citation.place)
+            format!("; the citation at {} is not in a test", citation.place)
         });
         problems.push(format!("{id} is built and no test cites it{elsewhere}"));
     }

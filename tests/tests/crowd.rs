@@ -1,5 +1,6 @@
-//! Many whole runs over real containers and real git: they end as they should, nothing of them is left,
-//! and a hundred at once fit into little memory. What one run may leave shows after a thousand.
+//! Tests with many whole runs that use real containers and real git. All runs end as expected and
+//! leave nothing behind, and a hundred concurrent runs need little memory. A leak that one run can
+//! hide shows after a thousand.
 //!
 //! ```sh
 //! CCC_CROWD_RUNS=1000 cargo test -p ccc-tests --test crowd -- --nocapture
@@ -32,15 +33,15 @@ mod crowd {
 
     fn runs() -> usize {
         match std::env::var("CCC_CROWD_RUNS") {
-            Ok(runs) => runs.parse().expect("CCC_CROWD_RUNS is a number of runs"),
+            Ok(runs) => runs.parse().expect("CCC_CROWD_RUNS must be a number of runs"),
             Err(_) => 50,
         }
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn many_runs_end_well_and_leave_nothing() {
+    async fn many_runs_succeed_and_leave_nothing_behind() {
         // spec: P3
-        // What is counted is the whole process's.
+        // The measurements are of the whole process, so no other test may run.
         let _alone = alone::alone().await;
         if !engine() {
             return;
@@ -49,7 +50,7 @@ mod crowd {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn many_runs_whose_workspaces_are_copied_leave_nothing() {
+    async fn many_runs_with_copied_workspaces_leave_nothing_behind() {
         // spec: P3
         let _alone = alone::alone().await;
         if !engine() {
@@ -60,12 +61,12 @@ mod crowd {
 
     async fn leave_nothing(workspaces: Workspaces, runs: usize) {
         let fixture = Fixture::new(workspaces).await;
-        // The first one finds the engine, fills the mirror, and starts the threads.
+        // The first run connects to the engine, fills the mirror, and starts the threads.
         let (first, _) = fixture.crowd(0..1, 1).await;
         assert_eq!(fixture.unexpected(&first), Vec::<String>::new());
         let before = fixture.traces(&first).await;
         assert_eq!(before.left, Vec::<String>::new());
-        println!("{workspaces:?}: {} descriptors are open before", before.descriptors.len());
+        println!("{workspaces:?}: {} descriptors are open at the start", before.descriptors.len());
 
         let (reports, took) = fixture.crowd(1..=runs as u64, AT_ONCE).await;
         let seconds = took.as_secs_f64();
@@ -92,7 +93,7 @@ mod crowd {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_hundred_runs_at_once_fit_into_a_hundred_megabytes() {
+    async fn a_hundred_concurrent_runs_need_less_than_100_megabytes() {
         let _alone = alone::alone().await;
         if !engine() {
             return;
@@ -103,15 +104,18 @@ mod crowd {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn memory_that_is_used_for_a_moment_counts() {
+    async fn the_peak_contains_memory_that_was_freed() {
         let _alone = alone::alone().await;
         let little = alone::peak_of("a_process_that_does_nothing", 0).await;
         let much = alone::peak_of("a_process_that_does_nothing", 100).await;
-        assert!(little < 100_000 && much > 100_000, "{little} kB, and {much} kB with 100 MiB more");
+        assert!(
+            little < 100_000 && much > 100_000,
+            "{little} kB without and {much} kB with 100 MiB of ballast"
+        );
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    #[ignore = "another test starts it in a process of its own"]
+    #[ignore = "another test starts it in a separate process"]
     async fn a_hundred_runs_at_once() {
         let fixture = Fixture::new(Workspaces::Auto).await;
         let (reports, took) = fixture.crowd(1..=100, 100).await;
@@ -126,13 +130,14 @@ mod crowd {
     }
 
     #[test]
-    #[ignore = "another test starts it in a process of its own"]
+    #[ignore = "another test starts it in a separate process"]
     fn a_process_that_does_nothing() {
         alone::use_what_is_asked_for();
         alone::say_peak();
     }
 
-    /// As long as it may take until somebody else has noticed: nothing tells us when.
+    /// Polls a condition for up to a minute, because the engine sends no notification. Returns
+    /// whether it became true.
     async fn until(mut is_so: impl AsyncFnMut() -> bool) -> bool {
         for _ in 0..600 {
             if is_so().await {
@@ -143,7 +148,8 @@ mod crowd {
         false
     }
 
-    /// Every path below, but for the objects and refs of mirrors, which grow with the repository.
+    /// Returns all paths below a directory, except the objects and refs of mirrors, which grow with
+    /// the repository.
     fn files(root: &Path) -> Vec<String> {
         let mut found = Vec::new();
         let mut open = vec![root.to_owned()];

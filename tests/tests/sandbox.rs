@@ -1,13 +1,14 @@
-//! Whatever a program does in a container of ours, it gets out neither itself nor a secret of the host; and
-//! every probe that says so gets out of a container that lacks one wall.
+//! Tests of container isolation. A program in the container of a run cannot escape and cannot read
+//! a secret of the host machine. Each probe succeeds in a container that lacks one protection.
 //!
 //! ```sh
 //! cargo test -p ccc-tests --test sandbox -- --nocapture
 //! ```
 //!
-//! prints the table that `SECURITY.md` shows. It needs a container engine on this machine, root, and the image
-//! of `images/build`. While it runs, the machine has the addresses 169.254.169.240 to 255 to itself: a metadata
-//! service that it may have there is out of its reach.
+//! This prints the table of `SECURITY.md`. It needs root, a container engine on the same machine,
+//! and the image of `images/build`. During the test, the addresses 169.254.169.240 to
+//! 169.254.169.255 belong to a network of the test, so a metadata service at one of them is
+//! unreachable.
 
 #![cfg(target_os = "linux")]
 #![allow(
@@ -41,10 +42,10 @@ mod sandbox {
     use fixture::Fixture;
     use probe::{Probe, table};
 
-    /// How many probes are tried at a time.
+    /// The number of probes that run at a time.
     const AT_ONCE: usize = 4;
 
-    /// One of us has an address that there is once.
+    /// Held by one test at a time, because the link-local addresses exist only once.
     static TURN: Mutex<()> = Mutex::const_new(());
 
     fn probes() -> Vec<Probe> {
@@ -81,20 +82,20 @@ mod sandbox {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn what_gets_out_of_a_container_without_a_wall_does_not_get_out_of_ours() {
+    async fn probes_succeed_in_weakened_containers_and_fail_in_ours() {
         // spec: X1, X3a, X3b, X3c
         tried(probes()).await;
     }
 
     #[test]
-    fn the_page_shows_every_probe_and_what_came_of_it() {
+    fn the_page_shows_every_probe_and_its_results() {
         let expected = table(&probes().iter().map(Probe::row).collect::<Vec<_>>());
         let page = std::fs::read_to_string(ccc_tests::source::root().join("SECURITY.md")).unwrap();
-        assert!(page.contains(&expected), "SECURITY.md is to have this table:\n\n{expected}");
+        assert!(page.contains(&expected), "SECURITY.md must contain this table:\n\n{expected}");
     }
 
     #[test]
-    fn there_are_many_probes_and_each_has_a_name_of_its_own() {
+    fn there_are_many_probes_with_unique_names() {
         let all = probes();
         let names: BTreeSet<_> = all.iter().map(|probe| probe.name).collect();
         assert_eq!(names.len(), all.len());

@@ -1,5 +1,5 @@
-// What is meant for Cloudflare's runtime, asked inside it (spec: A7). `tests/tests/workerd/workers.rs` runs
-// this, with the program `ccc` and the directory of the built Worker as arguments.
+// Tests of `ccc-github` inside Cloudflare's runtime (spec: A7). `tests/tests/workerd/workers.rs`
+// runs this file. Its arguments are the program `ccc` and the directory of the built Worker.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { ask } from './site.mjs';
 import './tokens.mjs';
 import './webhooks.mjs';
 
-test('the clock waits for as long as it was told, and no shorter', async () => {
+test('the clock sleeps at least the requested time', async () => {
   const began = performance.now();
   const { body } = await ask('/sleep', { milliseconds: 300 });
   assert.ok(performance.now() - began >= 300);

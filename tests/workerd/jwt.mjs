@@ -1,4 +1,4 @@
-// The App's JWT.
+// Tests of the App's JWT.
 
 import assert from 'node:assert/strict';
 import { createPublicKey } from 'node:crypto';
@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 import { APP, ask, claims, key, pem } from './site.mjs';
 
 describe("the App's JWT", () => {
-  test("is signed with the App's key and lives for ten minutes around now", async () => {
+  test("is signed with the App's key and valid from one minute ago for ten minutes", async () => {
     const now = '2026-03-01T12:00:00Z';
     const seconds = Date.parse(now) / 1000;
     for (const type of ['pkcs1', 'pkcs8']) {
@@ -18,14 +18,14 @@ describe("the App's JWT", () => {
     }
   });
 
-  test("has the runtime's time when nobody gives one", async () => {
+  test("uses the runtime's time by default", async () => {
     const made = await ask('/jwt', { app_id: APP, pem: pem(key) });
     const { iat, exp } = claims(made.body.jwt);
     assert.equal(exp - iat, 600);
     assert.ok(Math.abs(Date.now() / 1000 - 60 - iat) < 30, `${iat}`);
   });
 
-  test('is not made with what is no private key', async () => {
+  test('is not created without a valid private key', async () => {
     for (const [wrong, expected] of [
       ['/etc/key.pem', /the private key is not PEM/],
       [createPublicKey(key).export({ type: 'spki', format: 'pem' }), /is a public key/],

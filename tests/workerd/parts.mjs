@@ -1,18 +1,18 @@
-// The parts of the check: an emulated GitHub, a wire to it that remembers, and the runtime.
+// The parts of the check: an emulated GitHub, a recording proxy in front of it, and the runtime.
 
 import { spawn } from 'node:child_process';
 import { createServer, request as send } from 'node:http';
 import { createRequire } from 'node:module';
 
-// How long a part may take to come up, in milliseconds: each takes well under one second.
+// Time limit for the start of a part, in milliseconds. Each needs well under one second.
 const START = 30_000;
 
 const children = new Set();
 
-// However this process ends, nothing that it started stays behind.
+// All child processes end with this process.
 process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 
-/** Starts a program; resolves with what `ready` finds in what it writes to the descriptor. */
+/** Starts a program. Resolves with the first result of `ready` for its output to the descriptor. */
 function start(program, args, descriptor, ready) {
   const stdio = ['ignore', 'ignore', 'inherit', 'ignore'];
   stdio[descriptor] = 'pipe';
@@ -23,10 +23,10 @@ function start(program, args, descriptor, ready) {
     const fail = (why) => {
       clearTimeout(timer);
       child.kill('SIGKILL');
-      reject(new Error(`${program} ${why}; it said:\n${said}`));
+      reject(new Error(`${program} ${why}; its output:\n${said}`));
     };
-    const timer = setTimeout(() => fail('did not come up'), START);
-    child.on('error', (error) => fail(`does not start: ${error.message}`));
+    const timer = setTimeout(() => fail('did not start in time'), START);
+    child.on('error', (error) => fail(`cannot be started: ${error.message}`));
     child.on('exit', (status) => {
       children.delete(child);
       fail(`ended with ${status}`);
@@ -49,7 +49,7 @@ function stop(child) {
   return ended;
 }
 
-/** `ccc github-emulator` with these repositories, as name and directory. */
+/** Starts `ccc github-emulator` with these repositories, given as name and directory. */
 export async function startGitHub(program, appId, keyFile, repositories) {
   const args = ['--listen', '127.0.0.1:0', '--app-id', appId, '--private-key', keyFile];
   for (const seed of Object.entries(repositories)) args.push('--seed-repo', seed.join('='));
@@ -58,7 +58,7 @@ export async function startGitHub(program, appId, keyFile, repositories) {
   return { url: found, stop };
 }
 
-/** workerd with the Worker that `.ci/workerd` laid there. */
+/** Starts workerd with the Worker that `.ci/workerd` put into the directory. */
 export async function startWorker(directory, modules) {
   const { default: program } = createRequire(`${modules}/`)('workerd');
   const args = ['serve', `${directory}/workerd.capnp`, '--control-fd=3'];
@@ -68,9 +68,9 @@ export async function startWorker(directory, modules) {
 }
 
 /**
- * Passes every request on, and keeps it with its answer. A `detour` may answer in its place:
- * `(call) => ({ status, headers, body })`. What `watch` returns is waited for before anything is
- * passed on.
+ * Starts a proxy that forwards every request and records it with its answer. A `detour` can answer
+ * instead: `(call) => ({ status, headers, body })`. The proxy awaits the result of `watch` before it
+ * forwards a request.
  */
 export async function startWire(upstream) {
   const wire = {
@@ -91,7 +91,10 @@ export async function startWire(upstream) {
   return Object.assign(wire, await listen(server));
 }
 
-/** Never gives a whole answer: to `/api/v3` the beginning of one, and to all else nothing. */
+/**
+ * Starts a server that never answers completely: below `/api/v3` it sends the beginning of an answer,
+ * elsewhere nothing.
+ */
 export async function startSilence() {
   const server = createServer((request, response) => {
     if (request.url.startsWith('/api/v3/')) response.writeHead(200, { 'content-length': 2 }).write('{');

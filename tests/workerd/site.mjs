@@ -1,5 +1,5 @@
-// What every check needs: an emulated GitHub with one App and one repository, the wire to it, and
-// the Worker; and how to ask each of them.
+// The environment of every check: an emulated GitHub with one App and one repository, the proxy in
+// front of it, the Worker, and functions that send requests to each of them.
 
 import assert from 'node:assert/strict';
 import { createHash, createPublicKey, generateKeyPairSync, sign, verify } from 'node:crypto';
@@ -13,7 +13,7 @@ import { startGitHub, startWire, startWorker } from './parts.mjs';
 
 const [program, built] = process.argv.slice(2);
 
-/** Where npm's packages are. */
+/** The directory of npm's packages. */
 export const modules = fileURLToPath(new URL('../../target/npm', import.meta.url));
 
 export const APP = 7;
@@ -22,7 +22,7 @@ export const key = newKey();
 export const pem = (key, type = 'pkcs1') => key.export({ type, format: 'pem' });
 export const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 
-/** The parts, once they run; `repository` is octo/hello as the REST API shows it. */
+/** The running parts. `repository` is octo/hello as the REST API returns it. */
 export const site = {};
 
 before(async () => {
@@ -46,7 +46,7 @@ after(async () => {
   rmSync(site.directory, { recursive: true, force: true });
 });
 
-/** Asks the Worker: the status and the JSON of its answer. */
+/** Sends a request to the Worker. Returns the status and the JSON of its answer. */
 export async function ask(path, body, headers = {}) {
   const answer = await fetch(site.worker.url + path, {
     method: 'POST',
@@ -62,7 +62,7 @@ export async function ask(path, body, headers = {}) {
   }
 }
 
-/** Asks the emulated GitHub, past the wire. */
+/** Sends a request to the emulated GitHub directly, without the proxy. */
 export async function look(path, credential, method = 'GET') {
   const headers = { authorization: `Bearer ${credential}` };
   const answer = await fetch(site.github.url + path, { method, headers });
@@ -70,7 +70,7 @@ export async function look(path, credential, method = 'GET') {
   return { status: answer.status, body: text && JSON.parse(text) };
 }
 
-/** A JWT of the App that the Worker had no part in. */
+/** Returns a JWT of the App that is created without the Worker. */
 function ownJwt() {
   const now = Math.floor(Date.now() / 1000);
   const parts = [{ alg: 'RS256' }, { iat: now - 60, exp: now + 300, iss: `${APP}` }];
@@ -79,12 +79,12 @@ function ownJwt() {
   return `${text}.${sign('sha256', text, key).toString('base64url')}`;
 }
 
-/** The claims of a JWT that the App's key has signed; fails for every other. */
+/** Returns the claims of a JWT. Fails if the App's key did not sign it. */
 export function claims(jwt) {
   const [header, payload, signature] = jwt.split('.');
   const bytes = (part) => Buffer.from(part, 'base64url');
   const genuine = verify('sha256', `${header}.${payload}`, createPublicKey(key), bytes(signature));
-  assert.ok(genuine, "the signature is not of the App's key");
+  assert.ok(genuine, "the App's key did not create the signature");
   assert.deepEqual(JSON.parse(bytes(header)), { typ: 'JWT', alg: 'RS256' });
   return JSON.parse(bytes(payload));
 }

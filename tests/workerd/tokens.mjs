@@ -1,4 +1,4 @@
-// Installation tokens, and what is read with them: what goes over the wire, and how it is answered.
+// Tests of installation tokens and of requests with them.
 
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
@@ -25,7 +25,7 @@ describe('tokens', () => {
     discuss: { issues: 'write', metadata: 'read' },
     publish: { contents: 'write', pull_requests: 'write', metadata: 'read' },
   })) {
-    test(`a token to ${grant} is for one repository, and ends when given back`, async () => {
+    test(`a token to ${grant} covers one repository and ends when it is released`, async () => {
       const held = [];
       site.wire.watch = async (call) => {
         if (call.method !== 'DELETE') return;
@@ -41,7 +41,7 @@ describe('tokens', () => {
         'DELETE /installation/token',
       ]);
       for (const call of [installation, minted]) assert.equal(claims(bearer(call)).iss, `${APP}`);
-      // GitHub refuses whoever does not say its name, and not every runtime lets us say it.
+      // GitHub refuses requests without a user agent, and not every runtime allows to set it.
       for (const call of site.wire.calls) assert.match(call.headers['user-agent'], /^ccc-github\//);
 
       const asked = { repository_ids: [site.repository.id], permissions };
@@ -51,32 +51,32 @@ describe('tokens', () => {
       assert.deepEqual(repositories.map((repository) => repository.id), [site.repository.id]);
       assert.equal(answer.body.token_sha256, sha256(token));
       assert.equal(answer.body.clone_url, `${site.wire.url}/octo/hello.git`);
-      // Our clock against GitHub's: they may differ by the seconds that are taken for none.
+      // The two clocks can differ by a few seconds.
       const apart = Date.parse(answer.body.expires_at) - Date.parse(expires_at);
       assert.ok(Math.abs(apart) < 6000, answer.body.expires_at);
 
       assert.equal(bearer(revoked), token);
-      assert.deepEqual(held, [200], 'good while it is held');
-      assert.equal((await look('/repos/octo/hello', token)).status, 401, 'and not after');
+      assert.deepEqual(held, [200], 'valid before the revocation');
+      assert.equal((await look('/repos/octo/hello', token)).status, 401, 'and invalid after it');
     });
   }
 
-  test('a key that is not that of the App is refused in words', async () => {
+  test('a key of another App is refused with an explanation', async () => {
     const answer = await mint('read', app(newKey()));
     assert.equal(answer.status, 422);
     assert.equal(answer.body.kind, 'Unauthenticated');
-    const words = /does not accept the App's JWT: is app id 7 the one of this private key/;
+    const words = /does not accept the App's JWT: check that app id 7 belongs to this private key/;
     assert.match(answer.body.error, words);
     assert.deepEqual(site.wire.calls.map(name), ['GET /repos/octo/hello/installation']);
   });
 
-  test('a GitHub that is not there is unavailable', async () => {
+  test('an unreachable GitHub is unavailable', async () => {
     const gone = await startWire(site.github.url);
     await gone.stop();
     const answer = await mint('read', { api_url: gone.url });
     assert.equal(answer.status, 422);
     assert.equal(answer.body.kind, 'Unavailable');
-    assert.match(answer.body.error, /cannot reach 127\.0\.0\.1:\d+; is the API URL right/);
+    assert.match(answer.body.error, /cannot reach 127\.0\.0\.1:\d+: check the API URL/);
   });
 
   test('a repository is found by its name and read', async () => {
@@ -92,7 +92,7 @@ describe('tokens', () => {
     assert.equal(bearer(read), given(site.wire.calls.filter(isMint).at(-1)).token);
   });
 
-  test('a repository that moved is found, with its token', async () => {
+  test('a moved repository is found with its token', async () => {
     const answers = {
       '/repos/octo/hello': { status: 301, headers: { location: '/moved' } },
       '/moved': { status: 200, headers: {}, body: JSON.stringify(site.repository) },
@@ -111,7 +111,7 @@ describe('tokens', () => {
     await find();
     const mintPath = site.wire.calls.find(isMint).path;
     try {
-      // The last one would take the body of a request for a token with it.
+      // The last redirect would forward the body of a token request.
       for (const [status, path] of [
         [302, '/repos/octo/hello'],
         [307, '/repos/octo/hello'],
@@ -129,7 +129,7 @@ describe('tokens', () => {
     }
   });
 
-  test('a GitHub that does not answer, or not to the end, is late and not gone', async () => {
+  test('a missing or incomplete answer is a timeout', async () => {
     const silence = await startSilence();
     const began = performance.now();
     const asked = ['', '/api/v3'].map((path) => mint('read', { api_url: silence.url + path }));
@@ -141,7 +141,7 @@ describe('tokens', () => {
       assert.equal(body.kind, 'TimedOut', body.error);
       assert.match(body.error, /no answer from 127\.0\.0\.1:\d+ in time/);
     }
-    // What `ccc_github::http::TIMEOUT` says, and what comes on top on a busy machine.
+    // `ccc_github::http::TIMEOUT`, with some time added for a busy machine.
     assert.ok(seconds > 29 && seconds < 45, `${seconds} s`);
   });
 });

@@ -1,4 +1,4 @@
-// Deliveries.
+// Tests of deliveries.
 
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
@@ -7,7 +7,7 @@ import { describe, test } from 'node:test';
 
 import { ask, modules, sha256 } from './site.mjs';
 
-// GitHub's published vector ("Validating webhook deliveries"); the Worker has its secret.
+// GitHub's published test vector ("Validating webhook deliveries"). The Worker has its secret.
 const SECRET = "It's a Secret to Everybody";
 const BODY = 'Hello, World!';
 const SIGNATURE = 'sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17';
@@ -23,13 +23,13 @@ const deliver = (body, signature) =>
   });
 
 describe('webhooks', () => {
-  test("GitHub's published vector is genuine, and no JSON", async () => {
+  test("GitHub's published vector has a valid signature, but is not JSON", async () => {
     const answer = await deliver(BODY, SIGNATURE);
     assert.equal(answer.status, 400);
     assert.match(answer.body.error, /^malformed payload: /);
   });
 
-  test('a forged delivery is refused before it is read', async () => {
+  test('a forged delivery is refused before it is parsed', async () => {
     const short = SIGNATURE.slice(0, -1);
     for (const [body, signature] of [
       ['Hello, World?', SIGNATURE],

@@ -1,4 +1,4 @@
-// What the runtime loads: hands the compiled module to the glue that wasm-bindgen wrote beside it.
+// The entry module. It passes the compiled module to the glue code that wasm-bindgen generated.
 import module from './ccc_workerd_bg.wasm';
 import { fetch, initSync } from './ccc_workerd.js';
 

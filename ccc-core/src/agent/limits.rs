@@ -8,24 +8,24 @@ use crate::setters::setters;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AgentLimits {
-    /// Wall clock.
+    /// Maximum duration of the work, by the wall clock.
     pub wall: Duration,
-    /// Longest silence.
+    /// Maximum time without an event from the agent.
     pub idle: Duration,
-    /// Turns of the model; `None` leaves it to the agent.
+    /// Maximum number of model turns; `None` leaves the limit to the agent.
     pub turns: Option<u32>,
-    /// Money, in millionths of a US dollar; `None` leaves it to the agent.
+    /// Maximum cost, in millionths of a US dollar; `None` leaves the limit to the agent.
     pub micro_usd: Option<u64>,
 }
 
 setters!(AgentLimits {
-    /// Sets the longest time that the agent works.
+    /// Sets the maximum duration of the work.
     with_wall: wall: Duration,
-    /// Sets the longest time without a sign of life.
+    /// Sets the maximum time without an event from the agent.
     with_idle: idle: Duration,
-    /// Sets the most turns of the model.
+    /// Sets the maximum number of model turns.
     with_turns: turns: impl Into<Option<u32>>,
-    /// Sets the most money, in millionths of a US dollar.
+    /// Sets the maximum cost, in millionths of a US dollar.
     with_micro_usd: micro_usd: impl Into<Option<u64>>,
 });
 

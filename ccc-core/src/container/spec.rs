@@ -1,4 +1,4 @@
-//! What a container must be like, and what runs in it.
+//! Specifications of containers, and of the programs that run in them.
 
 use std::path::PathBuf;
 
@@ -6,51 +6,53 @@ use crate::Secret;
 use crate::egress::HostPattern;
 use crate::setters::setters;
 
-/// What the programs in a container may talk to.
+/// The network access of the programs in a container. [`ContainerSpec::egress`] can add hosts to
+/// it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Network {
-    /// Nothing.
+    /// No network access.
     #[default]
     None,
-    /// The model proxy that the runner was built with, and nothing else.
+    /// Access only to the model proxy that the runner was built with.
     ModelProxy,
 }
 
-/// Ceilings for everything that runs in one container together.
+/// Resource limits for all programs in one container together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resources {
-    /// Memory, bytes; swap is not added to it.
+    /// Maximum memory, in bytes. Swap is not added to it.
     pub memory: u64,
-    /// Processors, in thousandths.
+    /// Maximum processor time, in thousandths of a processor.
     pub milli_cpus: u32,
-    /// Processes and threads.
+    /// Maximum number of processes and threads.
     pub processes: u32,
-    /// Open files of one process.
+    /// Maximum number of open files of one process.
     pub open_files: u32,
-    /// Bytes of the workspace, and of any one file in it.
+    /// Maximum size of the workspace, and of any single file in it, in bytes.
     pub workspace_bytes: u64,
-    /// Files and directories of the workspace.
+    /// Maximum number of files and directories in the workspace.
     pub workspace_entries: u64,
-    /// Bytes of output that one `exec` hands on; what is beyond is dropped, and the drop reported.
+    /// Maximum output that one `exec` passes on, in bytes. Further output is dropped, and the drop
+    /// is reported.
     pub output_bytes: u64,
 }
 
 setters!(Resources {
-    /// Sets the memory, bytes.
+    /// Sets the maximum memory, in bytes.
     with_memory: memory: u64,
-    /// Sets the processors, in thousandths.
+    /// Sets the maximum processor time, in thousandths of a processor.
     with_milli_cpus: milli_cpus: u32,
-    /// Sets the number of processes and threads.
+    /// Sets the maximum number of processes and threads.
     with_processes: processes: u32,
-    /// Sets the number of open files of one process.
+    /// Sets the maximum number of open files of one process.
     with_open_files: open_files: u32,
-    /// Sets the size of the workspace, and of any one file in it, bytes.
+    /// Sets the maximum size of the workspace, and of any single file in it, in bytes.
     with_workspace_bytes: workspace_bytes: u64,
-    /// Sets the number of files and directories of the workspace.
+    /// Sets the maximum number of files and directories in the workspace.
     with_workspace_entries: workspace_entries: u64,
-    /// Sets the output that one `exec` hands on, bytes.
+    /// Sets the maximum output that one `exec` passes on, in bytes.
     with_output_bytes: output_bytes: u64,
 });
 
@@ -68,37 +70,40 @@ impl Default for Resources {
     }
 }
 
-/// One environment variable's value.
+/// The value of one environment variable.
 #[derive(Clone, Debug)]
 pub enum EnvValue {
-    /// May be shown.
+    /// A value that may be shown.
     Plain(String),
-    /// May not.
+    /// A value that must not be shown.
     Secret(Secret),
 }
 
-/// What a container must be like. Made by the pipeline out of what the agent needs and what the
-/// operator allows.
+/// The specification of a container. The pipeline builds it from the agent's requirements and the
+/// operator's settings.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ContainerSpec {
-    /// The image, for runners that have images; `None` is the runner's own default.
+    /// The image, for runners that use images; `None` is the runner's default image.
     pub image: Option<String>,
-    /// The host directory that the container sees as its workspace.
+    /// The directory on the host machine that is the container's workspace.
     pub workspace: PathBuf,
-    /// Environment of every program in the container; nothing else is inherited.
+    /// The environment of every program in the container. Programs inherit nothing from the host
+    /// machine's environment.
     pub env: Vec<(String, EnvValue)>,
-    /// What it may talk to.
+    /// The network access of the container's programs.
     pub network: Network,
-    /// Hosts that its programs may reach beyond that, over HTTPS and through the runner's own proxy, for
-    /// runners that have one: programs find it in `HTTPS_PROXY`.
+    /// Hosts that the programs may reach in addition to `network`, over HTTPS and through the
+    /// runner's egress proxy. Programs find the proxy in `HTTPS_PROXY`. The field has no effect on
+    /// runners without an egress proxy.
     pub egress: Vec<HostPattern>,
-    /// Its ceilings.
+    /// The resource limits.
     pub resources: Resources,
 }
 
 impl ContainerSpec {
-    /// A container over `workspace` with no network, default ceilings and an empty environment.
+    /// Returns a specification over `workspace` with no network, default resource limits and an
+    /// empty environment.
     pub fn new(workspace: impl Into<PathBuf>) -> Self {
         Self {
             image: None,
@@ -124,21 +129,21 @@ impl ContainerSpec {
         self
     }
 
-    /// Sets what it may talk to.
+    /// Sets the network access.
     #[must_use]
     pub fn with_network(mut self, network: Network) -> Self {
         self.network = network;
         self
     }
 
-    /// Sets the hosts that it may reach.
+    /// Sets the hosts that the container's programs may reach in addition.
     #[must_use]
     pub fn with_egress(mut self, hosts: Vec<HostPattern>) -> Self {
         self.egress = hosts;
         self
     }
 
-    /// Sets the ceilings.
+    /// Sets the resource limits.
     #[must_use]
     pub fn with_resources(mut self, resources: Resources) -> Self {
         self.resources = resources;
@@ -146,23 +151,24 @@ impl ContainerSpec {
     }
 }
 
-/// One program to run: an argument vector, never a line for a shell.
+/// A program to run, as an argument vector. No shell interprets it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Command {
-    /// The program and its arguments. Visible to every process of the machine: no secret, no
-    /// untrusted text.
+    /// The program and its arguments. They must contain no secret and no untrusted text, because
+    /// every process on the machine can see them.
     pub argv: Vec<String>,
-    /// More environment, for this program only.
+    /// Additional environment variables for this program only.
     pub env: Vec<(String, EnvValue)>,
-    /// What it reads; the end of file comes after it.
+    /// The program's standard input. End of file follows it.
     pub stdin: Vec<u8>,
-    /// Hosts that may be reached while this program runs, beside those of the container.
+    /// Hosts that may be reached while this program runs, in addition to the container's.
     pub egress: Vec<HostPattern>,
 }
 
 impl Command {
-    /// The program with its arguments.
+    /// Returns a command with these arguments, an empty standard input and no additional
+    /// environment.
     pub fn new(argv: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             argv: argv.into_iter().map(Into::into).collect(),
@@ -172,7 +178,7 @@ impl Command {
         }
     }
 
-    /// What the program reads.
+    /// Sets the program's standard input.
     #[must_use]
     pub fn with_stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
@@ -194,20 +200,20 @@ impl Command {
     }
 }
 
-/// How a program ended. A value: that a program failed is not an error of the runner.
+/// The end of a program. A failed program is a value, not an error of the runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExitStatus {
-    /// It exited with this code.
+    /// The program exited with this code.
     Code(i32),
-    /// A signal ended it.
+    /// This signal ended the program.
     Signal(i32),
-    /// The kernel ended it because its memory was used up.
+    /// The kernel ended the program because no memory was left.
     OutOfMemory,
 }
 
 impl ExitStatus {
-    /// Whether the code is 0.
+    /// Returns whether the program exited with code 0.
     #[must_use]
     pub fn success(&self) -> bool {
         *self == Self::Code(0)

@@ -1,13 +1,13 @@
-//! What lies in a workspace becomes objects of our own git.
+//! Adding a workspace to the index of a run.
 
 use super::HostGit;
 use super::inspect::Finding;
 use crate::{Result, RunId};
 
 impl HostGit {
-    /// Adds all of the run's workspace. A name that git takes for one of its own files, such as a
-    /// link `.gitmodules` or `a\.git`, is the work's fault and no failure of ours: git knows more of
-    /// those than we do, so its word counts.
+    /// Adds the whole workspace of the run to its index. Returns a finding if git rejects a file
+    /// name, such as a symlink `.gitmodules` or the name `a\.git`. Such a name is a fault of the
+    /// work and not an error. Git decides, because it knows more such names than this module.
     pub(super) async fn add(&self, run: RunId) -> Result<Option<Finding>> {
         let paths = self.paths(run);
         let call = self
@@ -23,12 +23,13 @@ impl HostGit {
         let Some(name) = refused_name(&stderr) else {
             return Err(call.failure(&stderr));
         };
-        let reason = "the work has a file name that git does not take";
+        let reason = "the work has a file name that git rejects";
         Ok(Some(Finding::new(reason, vec![name.to_owned()])))
     }
 }
 
-/// The name in `error: invalid path 'NAME'`, which ends a line; a name may hold anything.
+/// Returns the name in `error: invalid path 'NAME'` at the end of a line. The name can contain any
+/// bytes.
 fn refused_name(stderr: &[u8]) -> Option<&[u8]> {
     let mark = b"error: invalid path '";
     let start = stderr.windows(mark.len()).position(|window| window == mark)? + mark.len();
@@ -42,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn git_s_words_name_the_file() {
+    fn the_rejected_name_is_read_from_the_output() {
         let more = "error: unable to add 'x' to index\nfatal: adding files failed\n";
         for (words, expected) in [
             (format!("error: invalid path 'a\\.git'\n{more}"), Some("a\\.git")),

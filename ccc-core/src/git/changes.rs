@@ -1,4 +1,4 @@
-//! What changed in a workspace.
+//! Changes in a workspace.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,51 +6,52 @@ use crate::ObjectId;
 use crate::observe::Redactor;
 use crate::secret_scan::SecretShapes;
 
-/// What happened to a path.
+/// The kind of change to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// It is new.
+    /// The path is new.
     Added,
-    /// Its contents or its mode changed.
+    /// The contents or the mode of the path changed.
     Modified,
-    /// It is gone.
+    /// The path was deleted.
     Deleted,
 }
 
-/// One changed path.
+/// A changed path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// Relative to the root, `/`-separated.
+    /// The path relative to the root of the repository, separated by `/`.
     pub path: String,
-    /// What happened.
+    /// The kind of change.
     pub kind: ChangeKind,
-    /// Bytes of the new contents; 0 when deleted.
+    /// Size of the new contents, in bytes; 0 for a deleted path.
     pub bytes: u64,
 }
 
-/// All that changed, in the order of the paths.
+/// All changes in a workspace, sorted by path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeSet {
-    /// The commit that the changes are to.
+    /// The commit that the changes are relative to.
     pub base: ObjectId,
-    /// The tree with them, in the run's own git directory, synced to disk.
+    /// The tree with the changes, in the run's own git directory and synced to disk.
     pub tree: ObjectId,
     /// The changes; never empty.
     pub changes: Vec<Change>,
 }
 
-/// Why a change set must not leave.
+/// The reason why a change set must not be published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// One line.
+    /// The reason, in one line.
     pub reason: String,
-    /// The paths that it is about, made printable and without secrets, at most twenty.
+    /// The affected paths, made printable and without secrets, at most
+    /// [`MAX_PATHS`](Self::MAX_PATHS).
     pub paths: Vec<String>,
 }
 
 impl Refusal {
-    /// The most paths that a refusal names.
+    /// Maximum number of paths in a refusal.
     pub const MAX_PATHS: usize = 20;
 
     pub(super) fn new<P: AsRef<[u8]>>(
@@ -62,7 +63,7 @@ impl Refusal {
             .into_iter()
             .take(Self::MAX_PATHS)
             .map(|path| {
-                // First, because half a secret, or one that is written otherwise, is not found.
+                // Before splitting and escaping, because a cut or escaped secret is not found.
                 let text = redactor.clean(&String::from_utf8_lossy(path.as_ref()));
                 let parts: Vec<&str> = text
                     .split('/')

@@ -1,4 +1,4 @@
-//! What an agent changed, read by our own git, and whether it may leave (spec: X6, X7, X10).
+//! Collection of an agent's changes, and the checks before publication (spec: X6, X7, X10).
 
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
@@ -12,29 +12,29 @@ use crate::policy::TrustPolicy;
 use crate::secret_scan::SecretShapes;
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
-/// The most files that a workspace may hold.
+/// Maximum number of files and directories in a workspace.
 const MAX_ENTRIES: u64 = 2_000_000;
 
-/// What was found in a workspace.
+/// The result of collecting the changes in a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Collected {
     /// Nothing changed.
     Nothing,
-    /// This changed, and may leave.
+    /// The changes, which may be published.
     Changes(ChangeSet),
-    /// It changed in a way that must not leave.
+    /// The workspace has a state that must not be published.
     Refused(Refusal),
 }
 
 impl HostGit {
-    /// Reads what changed in the run's workspace since `base`, and checks it against `policy`.
+    /// Reads the changes in the run's workspace since `base` and checks them against `policy`.
     ///
-    /// No program of the run may be alive. The throw-away `.git` is deleted. Objects are on disk,
-    /// synced, when this returns.
+    /// No program of the run may be running. Deletes the agent's disposable `.git`. When this
+    /// returns, the objects are synced to disk.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] and [`ErrorKind::LimitExceeded`] when the host's disk does not do;
-    /// a change that must not leave is no error but [`Collected::Refused`].
+    /// [`ErrorKind::Unavailable`] or [`ErrorKind::LimitExceeded`] if the host machine's disk fails
+    /// or is full. A change that must not be published is not an error but [`Collected::Refused`].
     pub async fn collect(
         &self,
         run: RunId,
@@ -46,12 +46,12 @@ impl HostGit {
         let root = paths.workspace.clone();
         let inspected =
             tokio::task::spawn_blocking(move || inspect(&root, MAX_ENTRIES)).await.map_err(
-                |e| Error::new(ErrorKind::Unexpected, "inspection died").with_source(e),
+                |e| Error::new(ErrorKind::Unexpected, "the inspection was aborted").with_source(e),
             )??;
         if let Some(Finding { reason, paths }) = inspected {
             return Ok(Collected::Refused(Refusal::new(reason, paths, redactor)));
         }
-        // Before anything is stored: what is too much to leave is too much to hash, too.
+        // Before anything is stored, because a change over the limits is too large to hash.
         if let Some(Finding { reason, paths: names }) = self.too_much(run, policy).await? {
             return Ok(Collected::Refused(Refusal::new(reason, names, redactor)));
         }
@@ -66,7 +66,7 @@ impl HostGit {
             return Ok(Collected::Refused(refusal));
         }
         let sizes = self.sizes(run, &records).await?;
-        // What was stored counts, should it be more than what was seen before.
+        // The stored sizes decide, because they can differ from the sizes measured before.
         if let Some(reason) = too_large(sizes.iter().copied(), policy) {
             return Ok(Collected::Refused(Refusal::new(reason, paths_of(&records), redactor)));
         }
@@ -84,7 +84,7 @@ impl HostGit {
         }))
     }
 
-    /// Returns a finding when more files or bytes differ than may leave.
+    /// Returns a finding if the changed files exceed the policy's limits.
     async fn too_much(&self, run: RunId, policy: &TrustPolicy) -> Result<Option<Finding>> {
         let paths = self.paths(run);
         let listed = self
@@ -98,13 +98,16 @@ impl HostGit {
             listed.split(|byte| *byte == 0).filter(|n| !n.is_empty()).map(<[u8]>::to_vec).collect();
         names.sort();
         if names.len() > policy.max_files {
-            let reason =
-                format!("the work changes {} files; {} may leave", names.len(), policy.max_files);
+            let reason = format!(
+                "the work changes {} files; the limit is {}",
+                names.len(),
+                policy.max_files
+            );
             return Ok(Some(Finding::new(reason, names)));
         }
         let size = |name: &Vec<u8>| {
             let path = paths.workspace.join(std::ffi::OsStr::from_bytes(name));
-            // A file that is gone takes nothing along.
+            // A deleted file has no contents.
             std::fs::symlink_metadata(path).map_or(0, |found| found.len())
         };
         Ok(too_large(names.iter().map(size), policy).map(|reason| Finding::new(reason, names)))
@@ -137,7 +140,8 @@ impl HostGit {
             .collect()
     }
 
-    /// Checks the new contents: symlinks must stay inside the tree, secrets must not leave.
+    /// Checks the new contents: symlinks must stay inside the tree, and secrets must not be
+    /// published.
     async fn check_contents(
         &self,
         run: RunId,
@@ -158,12 +162,12 @@ impl HostGit {
             if record.new_mode == "120000" && escapes(&record.path, &new) {
                 escaping.push(&record.path);
             }
-            // What a person committed before is not the agent's doing.
+            // A secret that was already committed was not added by the agent.
             let old = match record.old_object.as_str() {
                 NO_OBJECT => Vec::new(),
-                // Nothing to compare with.
+                // Nothing in the new contents looks like a secret.
                 _ if !SecretShapes::adds(b"", &new) => Vec::new(),
-                // The commit of a submodule, which is not here.
+                // The commit of a submodule, which is not in this repository.
                 _ if record.old_mode == "160000" => Vec::new(),
                 object => self.blob(run, object).await?,
             };
@@ -172,10 +176,10 @@ impl HostGit {
             }
         }
         Ok(if !leaking.is_empty() {
-            Some(Refusal::new("the work holds what looks like a secret", leaking, redactor))
+            Some(Refusal::new("the work contains data that looks like a secret", leaking, redactor))
         } else if !escaping.is_empty() {
             Some(Refusal::new(
-                "the work holds links that lead out of the repository",
+                "the work contains symlinks that point outside the repository or into .git",
                 escaping,
                 redactor,
             ))
@@ -191,16 +195,17 @@ impl HostGit {
 
 fn too_large(sizes: impl Iterator<Item = u64>, policy: &TrustPolicy) -> Option<String> {
     let most = policy.max_bytes;
-    // Files of holes are as large as they like, and together more than a number holds.
+    // Sparse files can have any size, and the sum of their sizes can exceed a `u64`.
     let total = sizes.fold(0, u64::saturating_add);
-    (total > most).then(|| format!("the work is {total} bytes in changed files; {most} may leave"))
+    (total > most)
+        .then(|| format!("the work has {total} bytes in changed files; the limit is {most}"))
 }
 
 fn paths_of(records: &[Record]) -> impl Iterator<Item = &Vec<u8>> {
     records.iter().map(|record| &record.path)
 }
 
-/// Checks what names and modes alone decide.
+/// Checks the rules that depend only on paths and modes.
 fn check_records(records: &[Record], policy: &TrustPolicy, redactor: &Redactor) -> Option<Refusal> {
     let matching = |test: &dyn Fn(&Record) -> bool| -> Vec<&Vec<u8>> {
         records.iter().filter(|r| test(r)).map(|r| &r.path).collect()
@@ -209,9 +214,9 @@ fn check_records(records: &[Record], policy: &TrustPolicy, redactor: &Redactor) 
         let paths = matching(test);
         (!paths.is_empty()).then(|| Refusal::new(reason, paths, redactor))
     };
-    refuse("the work adds or moves a submodule", &|r| r.new_mode == "160000")
+    refuse("the work adds or changes a submodule", &|r| r.new_mode == "160000")
         .or_else(|| {
-            refuse("the work has file names that are no printable UTF-8", &|r| {
+            refuse("the work has file names that are not printable UTF-8", &|r| {
                 std::str::from_utf8(&r.path).map_or(true, |path| path.chars().any(char::is_control))
             })
         })

@@ -1,4 +1,4 @@
-//! Running the `git` program so that nothing but its arguments decides what it does.
+//! Calls of the `git` program that depend only on their arguments, not on other configuration.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -13,13 +13,13 @@ use crate::observe::Redactor;
 use crate::vcs::Access;
 use crate::{Error, ErrorKind, Result, Secret};
 
-/// The most bytes of standard output that are kept; more is an error, not a cut.
+/// Maximum size of standard output, in bytes. More is an error; output is never truncated.
 const MAX_STDOUT: u64 = 256 << 20;
-/// The most bytes of standard error that are read; only its last lines are shown.
+/// Maximum size of standard error, in bytes. More is an error. Messages show only its last lines.
 const MAX_STDERR: u64 = 256 << 10;
 
-/// Settings of every call. What a hostile tree could switch on is off, what the system or the user
-/// configured is not read, and no transport works unless the call names it.
+/// Settings of every call. They disable features that a hostile tree could enable, override the
+/// configuration of the system and the user, and forbid transports that the call does not allow.
 const SETTINGS: &[&str] = &[
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -42,7 +42,7 @@ const SETTINGS: &[&str] = &[
     "maintenance.auto=false",
     "credential.helper=",
     "http.followRedirects=false",
-    // A transfer slower than this for a minute has stalled.
+    // A transfer of less than 1000 bytes per second for 60 seconds has stalled.
     "http.lowSpeedLimit=1000",
     "http.lowSpeedTime=60",
     "protocol.allow=never",
@@ -54,17 +54,17 @@ pub(super) struct Call {
     subcommand: &'static str,
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
-    /// Values that go through the environment as configuration, for this process only.
+    /// Settings with secret values, which are passed in the environment of this process only.
     secret_settings: Vec<(String, OsString)>,
     cwd: PathBuf,
     stdin: Vec<u8>,
     transport: Transport,
-    /// What must not be shown of git's words.
+    /// The secrets that must not appear in messages.
     redactor: Redactor,
 }
 
 impl HostGit {
-    /// A call that knows no repository yet.
+    /// Returns a call without a repository.
     pub(super) fn git(&self, subcommand: &'static str) -> Call {
         Call {
             settings: Vec::new(),
@@ -88,8 +88,8 @@ impl Call {
 
     pub(super) fn work_tree(mut self, path: &Path) -> Self {
         self.env.push(("GIT_WORK_TREE".to_owned(), path.into()));
-        // For this call alone: a mirror that is not bare takes no fetch into the branch that its
-        // `HEAD` happens to name.
+        // Only for this call: git refuses to fetch into the branch that `HEAD` names in a
+        // repository that is not bare.
         self.settings.push("core.bare=false".to_owned());
         path.clone_into(&mut self.cwd);
         self
@@ -120,10 +120,11 @@ impl Call {
         self
     }
 
-    /// Lets this call reach the access's URL, and nothing else, with its token.
+    /// Allows this call to connect to the URL of `access`, and to no other, with its token.
     ///
-    /// The token goes through the environment of this one process: an argument, a URL or a file
-    /// could be read by others, and the URL-scoped key keeps it from any other host.
+    /// The token is passed in the environment of this process, because other processes could read
+    /// an argument, a URL or a file. The setting is scoped to the URL, so that no other host gets
+    /// it.
     pub(super) fn remote(mut self, access: &Access) -> Result<Self> {
         if let Some(proxy) = &self.transport.proxy {
             self.redactor.add(proxy);
@@ -131,7 +132,7 @@ impl Call {
             for name in ["http_proxy", "https_proxy"] {
                 self.env.push((name.to_owned(), proxy.clone().into()));
             }
-            // What the operator names holds for every host.
+            // The operator's proxy applies to every host.
             for name in ["no_proxy", "NO_PROXY"] {
                 self.env.push((name.to_owned(), OsString::new()));
             }
@@ -142,7 +143,7 @@ impl Call {
         let url = access.clone_url.as_str();
         let scheme = match url.split_once("://") {
             Some((scheme, _)) => scheme,
-            // `host:path` and `helper::address` are no paths.
+            // `host:path` and `helper::address` are not paths.
             None if Path::new(url).is_absolute() => "file",
             None => "",
         };
@@ -159,7 +160,7 @@ impl Call {
         if let Some(authorization) = &access.authorization {
             let value = authorization.expose_str()?;
             let header = format!("Authorization: {value}");
-            // A server may repeat what it was sent, with or without the scheme before it.
+            // A server can repeat the header in its output, with or without the scheme.
             self.redactor.add(&Secret::from(value.rsplit(' ').next().unwrap_or(value)));
             self.secret_settings.push((format!("http.{url}.extraHeader"), header.into()));
         }
@@ -172,7 +173,7 @@ impl Call {
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        // A private CA or proxy is the operator's to set, and git's to read from the environment.
+        // The operator can set a private CA or a proxy in the environment.
         for name in [
             "SSL_CERT_FILE",
             "GIT_SSL_CAINFO",
@@ -194,7 +195,7 @@ impl Call {
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ASKPASS", "/bin/false")
             .env("GIT_LFS_SKIP_SMUDGE", "1")
-            // Git 3 makes other repositories by default, which fetch from no host of today.
+            // Git 3 has other defaults, with which a repository cannot fetch from current hosts.
             .env("GIT_DEFAULT_HASH", "sha1")
             .env("GIT_DEFAULT_REF_FORMAT", "files")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
@@ -222,7 +223,7 @@ impl Call {
         command
     }
 
-    /// Runs it and returns its standard output; dropping the future kills it and its children.
+    /// Runs git and returns its standard output. Dropping the future kills git and its children.
     pub(super) async fn run(self) -> Result<Vec<u8>> {
         let (status, stdout, stderr) = self.run_raw().await?;
         if status.success() {
@@ -231,7 +232,7 @@ impl Call {
         Err(self.failure(&stderr))
     }
 
-    /// Runs a command that reports on standard output why it was refused. Returns an error with that
+    /// Runs a command that reports on standard output why it was refused. An error contains that
     /// output.
     pub(super) async fn run_porcelain(self) -> Result<(), PushError> {
         let (status, mut output, stderr) = self.run_raw().await?;
@@ -248,7 +249,7 @@ impl Call {
         failure(self.subcommand, &self.redactor.clean(&String::from_utf8_lossy(said)))
     }
 
-    /// Runs it; returns status, standard output, standard error.
+    /// Runs git and returns its exit status, standard output and standard error.
     pub(super) async fn run_raw(&self) -> Result<(std::process::ExitStatus, Vec<u8>, Vec<u8>)> {
         let mut child = self.command().spawn().map_err(|e| {
             let kind = e.kind();
@@ -263,7 +264,7 @@ impl Call {
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let write = async {
             if let Some(mut stdin) = stdin {
-                // git may end without reading all of it; its exit status tells.
+                // git can end without reading all its input; the exit status shows if it failed.
                 let _ = stdin.write_all(&self.stdin).await;
             }
         };
@@ -271,7 +272,7 @@ impl Call {
             tokio::join!(write, read(stdout, MAX_STDOUT), read(stderr, MAX_STDERR));
         let (stdout, stderr) = (stdout?, stderr?);
         let status = child.wait().await.map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "lost the git process").with_source(e)
+            Error::new(ErrorKind::Unexpected, "cannot wait for git to end").with_source(e)
         })?;
         group.disarm();
         Ok((status, stdout, stderr))
@@ -282,7 +283,7 @@ async fn read(from: Option<impl AsyncRead + Unpin>, max: u64) -> Result<Vec<u8>>
     let mut bytes = Vec::new();
     if let Some(from) = from {
         from.take(max + 1).read_to_end(&mut bytes).await.map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "cannot read from git").with_source(e)
+            Error::new(ErrorKind::Unexpected, "cannot read the output of git").with_source(e)
         })?;
     }
     if bytes.len() as u64 > max {
@@ -294,7 +295,7 @@ async fn read(from: Option<impl AsyncRead + Unpin>, max: u64) -> Result<Vec<u8>>
     Ok(bytes)
 }
 
-/// Kills the helpers that git started, too, when the call is given up.
+/// A process group that is killed on drop, so that git's helpers also end if a call is cancelled.
 struct Group(Option<Pid>);
 
 impl Group {

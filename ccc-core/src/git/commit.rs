@@ -1,15 +1,15 @@
-//! The change as a commit: the same commit for the same base, tree and run (spec: P6).
+//! Commits and patches. The same base, tree and run give the same commit (spec: P6).
 
 use super::commit_message::CommitInfo;
 use super::{ChangeSet, HostGit};
 use crate::{ObjectId, Result, RunId};
 
 impl HostGit {
-    /// Makes the commit in the run's own git directory. A pure function of its arguments: a run that
-    /// is resumed makes the same one.
+    /// Creates the commit in the run's own git directory. The commit depends only on the arguments,
+    /// so that a resumed run creates the same one.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when the run's objects are gone.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the run's objects do not exist.
     pub async fn commit(
         &self,
         run: RunId,
@@ -35,10 +35,10 @@ impl HostGit {
         ObjectId::new(String::from_utf8_lossy(&commit).trim())
     }
 
-    /// The change as a patch that `git apply` takes.
+    /// Returns the changes as a patch that `git apply` accepts.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when the run's objects are gone.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the run's objects do not exist.
     pub async fn patch(&self, run: RunId, changes: &ChangeSet) -> Result<Vec<u8>> {
         self.git("diff-tree")
             .dir(&self.paths(run).git_dir)

@@ -7,20 +7,21 @@ use crate::event::IssueEvent;
 use crate::untrusted_text::{one_line, quiet};
 use crate::vcs::BotIdentity;
 
-/// The parts of a commit beside its tree.
+/// The message, the author and the date of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitInfo {
-    /// Author and committer.
+    /// The author and committer.
     pub author: BotIdentity,
-    /// Both dates: when the run was accepted.
+    /// The author date and committer date: the time when the run was accepted.
     pub date: Timestamp,
-    /// The message, with its trailers.
+    /// The message, including its trailers.
     pub message: String,
 }
 
 impl CommitInfo {
-    /// The commit of a run. Nothing the agent says is in it; of what people wrote, the title alone,
-    /// with mentions and references taken apart.
+    /// Returns the information for the commit of a run. The message contains no text of the agent.
+    /// Of the issue's text it contains only the title, with mentions and references made
+    /// ineffective.
     #[must_use]
     pub fn for_run(
         run: RunId,
@@ -30,7 +31,7 @@ impl CommitInfo {
         date: Timestamp,
     ) -> Self {
         let number = event.issue.number;
-        // A title may say "fixes #7": in a commit on the default branch that would close issue 7.
+        // In a commit on the default branch, a title such as "fixes #7" would close issue 7.
         let title = quiet(&one_line(&event.issue.title, 60));
         let message = format!(
             "Solve issue {number}: {title}\n\nIssue: {}#{number}\nRun: {run}\nAgent: {}\n",

@@ -3,7 +3,7 @@
 use super::{Change, ChangeKind, HostGit};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
-/// The object id of a side that has no file.
+/// The object id of a side without a file.
 pub(super) const NO_OBJECT: &str = "0000000000000000000000000000000000000000";
 
 /// One record of `git diff-index --raw -z`.
@@ -32,7 +32,7 @@ impl HostGit {
 }
 
 impl Record {
-    /// Returns the change with the size of the new content, bytes.
+    /// Returns the change. `bytes` is the size of the new contents.
     pub(super) fn change(&self, bytes: u64) -> Change {
         Change {
             path: String::from_utf8_lossy(&self.path).into_owned(),
@@ -47,7 +47,7 @@ impl Record {
 }
 
 pub(super) fn malformed() -> Error {
-    Error::new(ErrorKind::Unexpected, "git printed a change list that we cannot read")
+    Error::new(ErrorKind::Unexpected, "cannot parse the change list that git printed")
 }
 
 /// Parses `:<mode> <mode> <object> <object> <status>NUL<path>NUL`, repeated.

@@ -1,9 +1,9 @@
-//! The error that git's output stands for.
+//! Errors derived from git's output.
 
 use crate::untrusted_text::one_line;
 use crate::{Error, ErrorKind};
 
-/// Returns the error that git's output stands for.
+/// Returns the error that git's standard error describes.
 pub(super) fn failure(subcommand: &str, stderr: &str) -> Error {
     let said = |what: &str| stderr.contains(what);
     let kind = if said("Authentication failed")
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn git_s_words_become_kinds() {
+    fn git_messages_map_to_error_kinds() {
         for (words, kind) in [
             ("fatal: Authentication failed for 'https://h/'", ErrorKind::Unauthenticated),
             (

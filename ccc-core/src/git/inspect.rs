@@ -1,4 +1,4 @@
-//! The inspection of a workspace before any git runs over it.
+//! Inspection of a workspace before git reads it.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -12,18 +12,18 @@ use crate::Result;
 use crate::remove_tree::remove_tree_now;
 use crate::untrusted_text::file_system_name;
 
-/// The number of paths after which the inspection stops, because people do not read more.
+/// Number of found paths after which the inspection stops, because a person does not read more.
 const MAX_FOUND: usize = 1_000;
-/// The paths of directories that are still to be read, bytes: an agent can have a million of them, each as long
-/// as paths get.
+/// Maximum total length of the paths of directories that are still to be read, in bytes. An agent
+/// can create a million of them, each with the maximum length of a path.
 const MAX_WAITING: usize = 64 << 20;
 
 /// The reason for refusing a workspace.
 #[derive(Debug)]
 pub(super) struct Finding {
-    /// One line that says what is wrong.
+    /// The reason, in one line.
     pub(super) reason: String,
-    /// The paths that the reason is about, relative to the workspace.
+    /// The affected paths, relative to the workspace.
     pub(super) paths: Vec<Vec<u8>>,
 }
 
@@ -33,11 +33,13 @@ impl Finding {
     }
 }
 
-/// Deletes the workspace's `.git` unread. Refuses what host git would stumble over or follow: nested
-/// repositories under any of the names that some file system takes for `.git`, things that are
-/// neither file, directory nor link, and what cannot be read.
+/// Deletes the workspace's `.git` without reading it and inspects the other entries. Returns a
+/// finding for entries that git on the host machine would follow or fail on: nested repositories
+/// under any name that a file system treats as `.git`, special files such as pipes, and unreadable
+/// entries.
 ///
-/// Follows no link, not even one in the workspace's own place. An error is a failure of the host.
+/// Follows no symlink, not even one in place of the workspace. An error is a failure of the host
+/// machine.
 pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Finding>> {
     let (mut nested, mut special, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
     let relative = |path: &Path| {
@@ -49,7 +51,7 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Findi
     let parent = parent.map_err(|e| unusable(workspace, &e))?;
     if !top.is_dir() || !parent.is_some_and(|parent| parent.is_dir()) {
         let paths = vec![b".".to_vec()];
-        return Ok(Some(Finding::new("the workspace is no directory any more", paths)));
+        return Ok(Some(Finding::new("the workspace is no longer a directory", paths)));
     }
     if accessat(CWD, workspace, Access::READ_OK | Access::EXEC_OK, AtFlags::empty()).is_err() {
         return Ok(Some(Finding::new("the workspace cannot be read", vec![b".".to_vec()])));
@@ -70,7 +72,8 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Findi
             let entry = entry.map_err(|e| unusable(&directory, &e))?;
             entries += 1;
             if entries > max_entries {
-                let reason = format!("the workspace holds more than {max_entries} files");
+                let reason =
+                    format!("the workspace contains more than {max_entries} files and directories");
                 return Ok(Some(Finding::new(reason, Vec::new())));
             }
             let path = entry.path();
@@ -84,8 +87,7 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Findi
             } else if kind.is_dir() {
                 waiting += path.as_os_str().len();
                 if waiting > MAX_WAITING {
-                    let reason =
-                        "the workspace has more directories in long paths than can be read";
+                    let reason = "the workspace contains too many directories with long paths";
                     return Ok(Some(Finding::new(reason, Vec::new())));
                 }
                 open.push(path);
@@ -99,25 +101,25 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Findi
         }
     }
     Ok(if !nested.is_empty() {
-        Some(Finding::new("the work holds a git repository of its own", nested))
+        Some(Finding::new("the work contains a nested git repository", nested))
     } else if !special.is_empty() {
-        Some(Finding::new("the work holds pipes, sockets or devices", special))
+        Some(Finding::new("the work contains pipes, sockets or devices", special))
     } else if !unreadable.is_empty() {
-        Some(Finding::new("the work holds files or directories that cannot be read", unreadable))
+        Some(Finding::new("the work contains files or directories that cannot be read", unreadable))
     } else {
         None
     })
 }
 
-/// Returns whether an agent can cause the error: no permission, or a path longer than a system call
-/// takes.
+/// Returns whether an agent can cause the error: a missing permission, or a path that is too long
+/// for a system call.
 fn is_inaccessible(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidFilename)
 }
 
-/// Returns whether some file system takes the name for `.git`: any case; NTFS's short name, trailing dots,
-/// blanks and streams; code points that HFS+ leaves out of names.
+/// Returns whether a file system treats the name as `.git`: in any case, with NTFS's short name,
+/// trailing dots, spaces or streams, or with code points that HFS+ ignores.
 pub(super) fn is_dot_git(name: &[u8]) -> bool {
     let name = file_system_name(&String::from_utf8_lossy(name));
     matches!(name.as_str(), ".git" | "git~1")

@@ -1,4 +1,4 @@
-//! Mirrors: what was fetched once is not fetched again.
+//! Mirrors: bare local clones, so that objects are fetched only once.
 
 use std::path::{Path, PathBuf};
 
@@ -8,17 +8,19 @@ use crate::remove_tree::remove_tree;
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
-/// Packs that a mirror may have before they are put together: each fetch adds one, and looks into all.
+/// Maximum number of packs in a mirror before they are combined. Each fetch adds a pack and
+/// searches all packs.
 const MAX_PACKS: usize = 50;
 
 impl HostGit {
-    /// Where a repository's mirror is: keyed by the host's number, because names change hands.
+    /// Returns the path of a repository's mirror. It contains the repository's id instead of its
+    /// name, because a name can pass to another repository.
     pub(super) fn mirror_path(&self, repo: &RepoRef) -> Result<PathBuf> {
         let clean = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '_');
         if repo.host.is_empty() || repo.host.starts_with('.') || !repo.host.chars().all(clean) {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                "the host's name holds characters that no host name has",
+                "the host's name contains characters that are not valid in a host name",
             ));
         }
         let host = self.root.join("mirrors").join(&repo.host);
@@ -26,8 +28,8 @@ impl HostGit {
         Ok(host.join(format!("{}.git", repo.id)))
     }
 
-    /// Brings the mirror up to date, and holds the tip of the default branch for `run`, so that it
-    /// stays however the branch moves. Returns the tip.
+    /// Updates the mirror and creates a ref of `run` at the tip of the default branch, so that the
+    /// commit remains if the branch moves. Returns the tip.
     pub(super) async fn fetch(
         &self,
         run: RunId,
@@ -40,7 +42,7 @@ impl HostGit {
         if mirror.exists() {
             remove_stale_locks(mirror);
         } else {
-            // Whole or not there: an init that is cut short leaves half a repository.
+            // Create it under another name first: an interrupted init leaves a partial repository.
             let new = mirror.with_extension("new");
             remove_tree(new.clone()).await?;
             self.git("init").args(["--quiet", "--bare", "--template="]).arg(&new).run().await?;
@@ -49,7 +51,7 @@ impl HostGit {
         self.git("fetch")
             .dir(mirror)
             .remote(access)?
-            // Packs stay packs: a mirror that is never repacked must not fill with loose objects.
+            // Store each fetch as a pack, so that the mirror does not fill with loose objects.
             .setting("fetch.unpackLimit=1")
             .args(["--quiet", "--prune", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance"])
             .arg("--")
@@ -80,37 +82,38 @@ impl HostGit {
         Ok(tip)
     }
 
-    /// Deletes the ref by which [`fetch`](Self::fetch) holds the run's base; `Ok` when there is none.
+    /// Deletes the ref that [`fetch`](Self::fetch) created for the run. Succeeds if there is none.
     pub(super) async fn release_ref(&self, run: RunId) -> Result<()> {
         for mirror in self.mirrors()? {
             let name = held(run);
             let packed = std::fs::read_to_string(mirror.join("packed-refs")).unwrap_or_default();
             if mirror.join(&name).exists() || packed.contains(&name) {
-                // A fetch lists all refs, reads what they name, and dies of one that is gone in between.
+                // A fetch lists all refs, then reads their objects. It fails if a ref is deleted in
+                // between.
                 let fetching = self.fetching(&mirror);
                 let _alone = fetching.lock().await;
                 self.git("update-ref").dir(&mirror).args(["-d", name.as_str()]).run().await?;
-                // A mirror that stays as it is, is only slower.
+                // Without the repack, the mirror is only slower.
                 let _ = self.repack(&mirror).await;
             }
         }
         Ok(())
     }
 
-    /// Puts a mirror's packs together when there are many, and its refs. Nothing is thrown away: other runs
-    /// read these objects, by names that no ref may have any more.
+    /// Combines a mirror's packs, if there are many, and its refs. No object is deleted: other runs
+    /// read objects that no ref of the mirror may reach any more.
     async fn repack(&self, mirror: &Path) -> Result<()> {
         if packs(mirror) <= MAX_PACKS {
             return Ok(());
         }
-        // Geometric: what is large already is not written again.
-        // `-n`: nobody fetches from a mirror over plain HTTP, which is what `info/refs` is for.
+        // `--geometric`: large packs are not written again.
+        // `-n`: `info/refs` is only needed to fetch from the mirror over plain HTTP.
         let together = ["-q", "-d", "-n", "--geometric=2", "--no-write-bitmap-index"];
         self.git("repack").dir(mirror).args(together).run().await?;
         self.git("pack-refs").dir(mirror).args(["--all", "--prune"]).run().await.map(drop)
     }
 
-    /// The paths of all mirrors.
+    /// Returns the paths of all mirrors.
     fn mirrors(&self) -> Result<Vec<PathBuf>> {
         let list = |path: PathBuf| -> Result<Vec<PathBuf>> {
             std::fs::read_dir(&path)
@@ -126,7 +129,8 @@ impl HostGit {
     }
 }
 
-/// The ref that holds a run's base commit. Outside `refs/heads`, so that pruning leaves it alone.
+/// Returns the name of the ref that retains a run's base commit. It is outside `refs/heads`, so
+/// that pruning does not delete it.
 fn held(run: RunId) -> String {
     format!("refs/runs/{run}")
 }
@@ -136,10 +140,11 @@ fn packs(mirror: &Path) -> usize {
     found.filter(|entry| entry.path().extension() == Some("pack".as_ref())).count()
 }
 
-/// Removes what a git that was killed left in its own way: locks, and packs that it did not finish.
-/// The data directory is this process's alone, and so, under the mirror's lock, is the mirror.
+/// Removes the files of a killed git that block later calls: locks and unfinished packs. No other
+/// git uses the mirror, because only this process uses the data directory and the caller holds the
+/// mirror's lock.
 fn remove_stale_locks(mirror: &Path) {
-    // `.tmp-` are a repack's, the rest a fetch's.
+    // A repack creates `.tmp-` files, a fetch the others.
     let unfinished = ["tmp_", ".tmp-"];
     let stale =
         |name: &str| name.ends_with(".lock") || unfinished.iter().any(|of| name.starts_with(of));
@@ -154,7 +159,7 @@ fn remove_stale_locks(mirror: &Path) {
     }
     for path in found {
         if path.file_name().and_then(|name| name.to_str()).is_some_and(stale) {
-            // Should it stay, git says so.
+            // If a file cannot be removed, git reports it.
             let _ = std::fs::remove_file(path);
         }
     }
@@ -168,7 +173,7 @@ mod tests {
     use crate::{Clock, SystemClock};
 
     #[tokio::test]
-    async fn a_ref_goes_when_no_fetch_can_be_reading_it() {
+    async fn a_ref_is_deleted_only_while_no_fetch_runs() {
         // spec: P3
         let root = tempfile::tempdir().unwrap();
         let git = HostGit::open(root.path()).unwrap();
@@ -183,7 +188,7 @@ mod tests {
         let empty = String::from_utf8(empty).unwrap();
         git.git("update-ref").dir(&path).args([&held(run), empty.trim()]).run().await.unwrap();
 
-        // Another mirror's fetch is nobody's concern.
+        // A fetch of another mirror does not delay the deletion.
         let (ours, theirs) =
             (git.fetching(&path), git.fetching(&git.root.join("mirrors").join(other)));
         let (fetching, _elsewhere) = (ours.lock().await, theirs.lock().await);
@@ -191,7 +196,7 @@ mod tests {
         tokio::pin!(going);
         tokio::select! {
             biased;
-            _ = &mut going => panic!("it did not wait for the fetch"),
+            _ = &mut going => panic!("`release_ref` must wait for the fetch"),
             () = SystemClock.sleep(std::time::Duration::from_millis(50)) => {}
         }
         assert!(path.join(held(run)).exists());

@@ -1,16 +1,16 @@
-//! Host-side git: the trust boundary (spec: X5, X6, X9).
+//! Git on the host machine: the trust boundary to the agent (spec: X5, X6, X9).
 //!
-//! The agent gets files. Our git directories lie outside the workspace, are made by us, and are the
-//! only ones that host git ever opens; the `.git` in the workspace is a throw-away copy that the
-//! agent may ruin, and is deleted unread. So nothing that an agent writes can name a program that
-//! host git runs, nor the place that host git pushes to.
+//! The agent gets only files. Git on the host machine opens only git directories that it created
+//! itself, outside the workspace. The `.git` in the workspace is a disposable copy that the agent
+//! can change in any way; the host deletes it without reading it. Therefore no file that an agent
+//! writes can choose a program that git on the host machine runs, or the URL that it pushes to.
 //!
 //! ```text
-//! <root>/lock                      held while this process lives
+//! <root>/lock                      locked while this process runs
 //! <root>/mirrors/<host>/<id>.git   bare mirror of a repository's branches
-//! <root>/runs/<run>/git            the run's own git directory; borrows the mirror's objects
-//! <root>/runs/<run>/workspace      the files; what the container sees
-//! <root>/patches/<run>.patch       work that could not be published
+//! <root>/runs/<run>/git            the run's own git directory; uses the mirror's objects
+//! <root>/runs/<run>/workspace      the files that the container gets
+//! <root>/patches/<run>.patch       the patch of work that could not be published
 //! ```
 
 mod add;
@@ -44,29 +44,30 @@ pub use push::PushError;
 pub use version::MIN_GIT;
 pub use workspace::Workspace;
 
-/// What stands between host-side git and its remotes.
+/// The proxy and the certificates for connections to remotes.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Transport {
-    /// `http://[USER:PASSWORD@]HOST:PORT`, which every transfer goes through. Without it, what the
-    /// environment names.
+    /// The URL of the proxy for every transfer: `http://[USER:PASSWORD@]HOST:PORT`. If `None`, the
+    /// variables of the environment apply.
     pub proxy: Option<Secret>,
-    /// The file with the certificates, PEM, of the authorities that are trusted. Without it, the
-    /// system's.
+    /// A PEM file with the certificates of the trusted authorities. If `None`, those of the
+    /// environment or of the system apply.
     pub ca_file: Option<PathBuf>,
 }
 
-/// Host-side git over one directory that belongs to this process alone.
+/// Git on the host machine, in one directory that only this process uses.
 #[derive(Debug)]
 pub struct HostGit {
     root: PathBuf,
-    /// One fetch at a time per mirror; runs of one repository wait for each other here only.
+    /// Locks that allow one fetch at a time per mirror. Runs of one repository wait for each other
+    /// only here.
     fetching: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
     transport: Transport,
     _lock: File,
 }
 
-/// Where the things of one run are.
+/// The directories of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct RunPaths {
     pub(crate) root: PathBuf,
@@ -75,19 +76,19 @@ pub(crate) struct RunPaths {
 }
 
 impl HostGit {
-    /// Takes `root` for this process; makes it, with mode 0700, when it is not there.
+    /// Locks `root` for this process. Creates it, with mode 0700, if it does not exist.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] when another process holds it,
-    /// [`ErrorKind::Unavailable`] when it cannot be made or written.
+    /// [`ErrorKind::AlreadyExists`] if another process has locked it, [`ErrorKind::Unavailable`] if
+    /// it cannot be created or written.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let root = root.into();
         for sub in ["", "mirrors", "runs", "patches"] {
             private_dir(&root.join(sub))?;
         }
-        // Alternates and environment variables take absolute paths only.
+        // Alternates and the environment variables of git need absolute paths.
         let root = fs::canonicalize(&root).map_err(|e| unusable(&root, &e))?;
-        // Nobody else's to open: who holds it keeps us from starting.
+        // Only this user may open the file: another user could lock it and prevent the start.
         let mut options = File::options();
         let options = options.write(true).create(true).truncate(false).mode(0o600);
         let lock = options.open(root.join("lock")).map_err(|e| unusable(&root, &e))?;
@@ -96,7 +97,7 @@ impl HostGit {
             Error::new(
                 ErrorKind::AlreadyExists,
                 format!(
-                    "another process uses the data directory {}: stop it, or choose another one",
+                    "another process uses the data directory {}: stop it, or choose another directory",
                     root.display()
                 ),
             )
@@ -105,30 +106,30 @@ impl HostGit {
         Ok(Self { root, fetching: Mutex::default(), transport, _lock: lock })
     }
 
-    /// Goes this way to its remotes.
+    /// Sets the transport for connections to remotes.
     #[must_use]
     pub fn with_transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
         self
     }
 
-    /// The directory that it works in.
+    /// Returns the root directory.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The runs that still have a directory here, for the sweep after a crash.
+    /// Returns the runs that still have a directory, for the cleanup after a crash.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when the directory cannot be read.
+    /// [`ErrorKind::Unavailable`] if the directory cannot be read.
     pub fn runs(&self) -> Result<Vec<RunId>> {
         let runs = self.root.join("runs");
         let entries = fs::read_dir(&runs).map_err(|e| unusable(&runs, &e))?;
         Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
     }
 
-    /// Where the work of a run is kept when it cannot be published.
+    /// Returns the path of the patch that stores a run's work if it cannot be published.
     #[must_use]
     pub fn patch_path(&self, run: RunId) -> PathBuf {
         self.root.join("patches").join(format!("{run}.patch"))

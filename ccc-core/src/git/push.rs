@@ -1,16 +1,16 @@
-//! One ref goes out, and we look whether it arrived (spec: X9, P7).
+//! Pushing one ref, and checking that the remote has it (spec: X9, P7).
 
 use super::HostGit;
 use crate::vcs::Access;
 use crate::{BranchName, Error, ErrorKind, ObjectId, Result, RunId};
 
-/// A push that failed, with the output that a host's own rules can be read from.
+/// A failed push and its output, which can name the host's rule that refused the push.
 #[derive(Debug)]
 pub struct PushError {
     /// The failure, as git reports it.
     pub error: Error,
-    /// What git and the remote printed, without secrets: untrusted text. Empty when git did not run.
-    /// [`VcsHost::explain_push_refusal`](crate::VcsHost::explain_push_refusal) reads it.
+    /// The output of git and the remote, without secrets: untrusted text. Empty if git did not run.
+    /// [`VcsHost::explain_push_refusal`](crate::VcsHost::explain_push_refusal) interprets it.
     pub output: String,
 }
 
@@ -47,13 +47,13 @@ impl std::error::Error for PushError {
 }
 
 impl HostGit {
-    /// Puts `commit` on `branch` of the remote. Finds an earlier push of the same commit; never moves
-    /// a branch that is there.
+    /// Creates `branch` at `commit` on the remote. Succeeds if an earlier push did the same. Never
+    /// moves an existing branch.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] when somebody else's work is on the branch,
-    /// [`ErrorKind::PermissionDenied`] when the remote refuses, [`ErrorKind::Unavailable`] when it
-    /// does not answer.
+    /// [`ErrorKind::AlreadyExists`] if the branch points to another commit,
+    /// [`ErrorKind::PermissionDenied`] if the remote refuses, [`ErrorKind::Unavailable`] if it does
+    /// not answer.
     pub async fn push(
         &self,
         run: RunId,
@@ -69,23 +69,23 @@ impl HostGit {
             .dir(&self.paths(run).git_dir)
             .remote(access)?
             .args(["--porcelain", "--quiet", "--no-verify", "--no-follow-tags"])
-            // "Must not exist": the one lease that cannot overwrite anybody's work.
+            // An empty value means "must not exist". Only this lease cannot overwrite other work.
             .arg(format!("--force-with-lease=refs/heads/{branch}:"))
             .arg("--")
             .arg(&access.clone_url)
             .arg(format!("{commit}:refs/heads/{branch}"))
             .run_porcelain()
             .await;
-        // The answer may have been lost after the push was taken: the remote's word counts.
+        // The answer can be lost after the remote has accepted the push, so its refs decide.
         match (self.is_there(run, commit, branch, access).await, pushed) {
             (Ok(true), _) => Ok(()),
-            // Somebody was faster: that says more than how the push failed.
+            // Another push came first. This error is clearer than that of the failed push.
             (Err(taken), _) if taken.kind() == ErrorKind::AlreadyExists => Err(taken.into()),
             (_, Err(failed)) => Err(failed),
             (Err(error), Ok(())) => Err(error.into()),
             (Ok(false), Ok(())) => Err(Error::new(
                 ErrorKind::Unexpected,
-                format!("the remote took the push of `{branch}` and does not show it"),
+                format!("the remote accepted the push of `{branch}` but does not list the branch"),
             )
             .into()),
         }
@@ -109,7 +109,7 @@ impl HostGit {
             .run()
             .await?;
         let listed = String::from_utf8_lossy(&listed);
-        // ls-remote matches the end of names: only the whole name counts.
+        // `ls-remote` also lists names that end with this name; only the exact name counts.
         let there = listed
             .lines()
             .filter_map(|line| line.split_once('\t'))
@@ -121,7 +121,7 @@ impl HostGit {
             Some(_) => Err(Error::new(
                 ErrorKind::AlreadyExists,
                 format!(
-                    "the branch `{branch}` is taken by somebody else's work; nothing was pushed"
+                    "the branch `{branch}` already points to another commit; nothing was pushed"
                 ),
             )),
         }

@@ -2,10 +2,11 @@
 
 use super::inspect::is_dot_git;
 
-/// Returns whether a link at `path` to `target` leads out of the tree, or into a `.git`.
+/// Returns whether a symlink at `path` to `target` leaves the tree or points into a `.git`.
 ///
-/// `..` may stand at the start alone. After a name it would go up from wherever that name leads: the
-/// name may be a link itself, and two links that each stay inside may lead out together.
+/// `..` is allowed only at the start of the target. After a name, it is resolved from the place
+/// that the name points to. The name can be a symlink itself, and two symlinks that each stay
+/// inside the tree can leave it together.
 pub(super) fn escapes(path: &[u8], target: &[u8]) -> bool {
     let mut above = path.split(|b| *b == b'/').count() - 1;
     let mut named = false;
@@ -29,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_may_point_anywhere_inside() {
+    fn symlinks_may_point_anywhere_inside_the_tree() {
         // spec: X6c
         for (path, target, expected) in [
             ("a", "b", false),

@@ -3,14 +3,14 @@
 use super::HostGit;
 use crate::{Error, ErrorKind, Result};
 
-/// The oldest git that the host side is known to work with.
+/// The oldest supported version of git on the host machine: major and minor number.
 pub const MIN_GIT: (u32, u32) = (2, 39);
 
 impl HostGit {
-    /// Checks that git is installed and new enough.
+    /// Checks that git is installed and its version is supported.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`], saying what to install.
+    /// [`ErrorKind::Unavailable`] if git is missing or too old. The message states what to install.
     pub async fn check(&self) -> Result<()> {
         let output = self.git("version").run().await?;
         let text = String::from_utf8_lossy(&output);

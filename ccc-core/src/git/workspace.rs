@@ -1,4 +1,4 @@
-//! The files of a run, without our `.git`.
+//! Checkout, reading and removal of a run's files.
 
 use crate::remove_tree::remove_tree;
 use std::fs;
@@ -8,32 +8,32 @@ use super::{HostGit, private_dir, unusable};
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
-/// Attributes that stand above every `.gitattributes` of the tree, for checkout and add alike:
-/// contents are bytes, and no program or encoding named by a hostile tree touches them.
+/// Attributes that override every `.gitattributes` of the tree, for checkout and add. File contents
+/// are treated as bytes, so that no program or encoding named by a hostile tree is applied to them.
 const ATTRIBUTES: &str = "* -text !eol -ident !filter !working-tree-encoding !diff !merge\n";
 
-/// Processes that lay files out at once; git starts them for a hundred files and more.
+/// Number of processes that write files in parallel. Git starts them only for 100 files or more.
 const WORKERS: usize = 2;
 
-/// A checkout that an agent may work in.
+/// A checkout that an agent can edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
     /// The host directory with the files.
     pub path: PathBuf,
-    /// The commit that they are of.
+    /// The commit that was checked out.
     pub base: ObjectId,
 }
 
 impl HostGit {
-    /// Fetches the repository and lays its default branch out for `run`.
+    /// Fetches the repository and checks out its default branch for `run`.
     ///
-    /// The files come with a throw-away `.git` of one commit, so that `git status`, `diff` and `log`
-    /// work for the agent. The host never reads it.
+    /// The workspace gets a disposable `.git` with one commit, so that `git status`, `git diff` and
+    /// `git log` work for the agent. The host never reads it.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for a repository that is not there or is empty,
-    /// [`ErrorKind::Unauthenticated`] and [`ErrorKind::PermissionDenied`] for a token that does not
-    /// do, [`ErrorKind::Unavailable`] for a host that does not answer.
+    /// [`ErrorKind::NotFound`] if the repository does not exist or is empty,
+    /// [`ErrorKind::Unauthenticated`] or [`ErrorKind::PermissionDenied`] if the host rejects the
+    /// token, [`ErrorKind::Unavailable`] if the host does not answer.
     pub async fn checkout(
         &self,
         run: RunId,
@@ -44,34 +44,34 @@ impl HostGit {
         let paths = self.paths(run);
         let prepared = async {
             private_dir(&paths.root)?;
-            // A checkout that was cut short starts again from nothing.
+            // Remove the files of an interrupted checkout.
             remove_tree(paths.git_dir.clone()).await?;
             remove_tree(paths.workspace.clone()).await?;
             private_dir(&paths.workspace)?;
             self.init_borrowing(&paths.git_dir, &mirror).await?;
             self.init_throw_away(&paths.workspace, &repository.default_branch).await
         };
-        // The host's answer takes longer than what can be done without it.
+        // Prepare the directories while the fetch waits for the host.
         let (fetched, prepared) =
             tokio::join!(self.fetch(run, repository, access, &mirror), prepared);
         let base = fetched?;
         prepared?;
-        // Beside each other: writing files and reading objects wait for different things.
+        // In parallel, because writing files and reading objects wait for different resources.
         tokio::try_join!(
             self.unpack(&paths.git_dir, &paths.workspace, &base),
             self.fill_throw_away(&mirror, &paths.git_dir, &paths.workspace, &base)
         )?;
-        // Same files, same times: with our index as its own, the agent's first `git status` does not
-        // read the whole tree again.
+        // The index matches the same files with the same times. With a copy of it, the agent's
+        // first `git status` does not read the whole tree again.
         let index = paths.workspace.join(".git/index");
         fs::copy(paths.git_dir.join("index"), &index).map_err(|e| unusable(&index, &e))?;
         Ok(Workspace { path: paths.workspace, base })
     }
 
-    /// A file of the commit that the run works from; `None` when there is none, or none that is plain.
+    /// Returns a file of the commit `base`; `None` if it does not exist or is not a regular file.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] when it has more than `most` bytes.
+    /// [`ErrorKind::LimitExceeded`] if the file has more than `most` bytes.
     pub async fn file(
         &self,
         run: RunId,
@@ -94,13 +94,13 @@ impl HostGit {
             return Ok(None);
         };
         if size.parse::<u64>().map_or(true, |size| size > most) {
-            let line = format!("{path} has {size} bytes; it may have {most}");
+            let line = format!("{path} has {size} bytes; the limit is {most}");
             return Err(Error::new(ErrorKind::LimitExceeded, line));
         }
         self.git("cat-file").dir(&git_dir).args(["blob", object]).run().await.map(Some)
     }
 
-    /// A git directory of our own that borrows the mirror's objects.
+    /// Creates the run's own git directory, which uses the mirror's objects.
     async fn init_borrowing(&self, git_dir: &Path, mirror: &Path) -> Result<()> {
         self.git("init").args(["--quiet", "--bare", "--template="]).arg(git_dir).run().await?;
         let objects = mirror.join("objects");
@@ -114,7 +114,7 @@ impl HostGit {
         write_into(git_dir, "info/attributes", ATTRIBUTES)
     }
 
-    /// The files of `base`, and the index that knows them.
+    /// Writes the files of `base` and an index that matches them.
     async fn unpack(&self, git_dir: &Path, workspace: &Path, base: &ObjectId) -> Result<()> {
         self.git("read-tree")
             .dir(git_dir)
@@ -132,11 +132,11 @@ impl HostGit {
             .arg(workspace)
             .run()
             .await?;
-        // Without these, attributes of the tree make files look changed that nobody touched.
+        // Without these, attributes of the tree make unchanged files appear as modified.
         write_into(&workspace.join(".git"), "info/attributes", ATTRIBUTES)
     }
 
-    /// The agent's one commit: its objects, without its parents, and the branch at it.
+    /// Creates the agent's only commit: its objects, without its parents, and the branch.
     async fn fill_throw_away(
         &self,
         mirror: &Path,
@@ -151,9 +151,9 @@ impl HostGit {
         self.git("update-ref").dir(&throw_away).args(at).run().await.map(drop)
     }
 
-    /// Gives the workspace the objects of its one commit, as they are packed already: a fetch would
-    /// take each of them apart and look at it. The mirror keeps the pack for the next run; that one
-    /// gets a copy and not a link, because what an agent has it can change.
+    /// Adds the objects of the agent's only commit to its `.git`, in packed form: a fetch would
+    /// unpack and check each of them. The mirror stores the pack for the next run. The next run
+    /// gets a copy and not a hard link, because an agent can change its files.
     async fn pack_throw_away(
         &self,
         mirror: &Path,
@@ -166,20 +166,21 @@ impl HostGit {
         if copy_pack(kept.clone(), packs.clone()).await.is_ok() {
             return Ok(());
         }
-        // Nothing of a copy that failed half-way may stay.
+        // A failed copy can leave partial files.
         remove_tree(packs.clone()).await?;
         fs::create_dir_all(&packs).map_err(|e| unusable(&packs, &e))?;
         self.git("pack-objects")
             .dir(git_dir)
-            // The agent's to ruin: no disk waits for it, and nothing is sought to be made smaller.
+            // The pack is disposable: it is not synced to disk, and no better deltas are searched.
             .setting("core.fsync=none")
             .args(["-q", "--revs", "--delta-base-offset", "--window=0"])
             .arg(packs.join("pack"))
-            // Without its parents, whose history is none of the agent's business.
+            // Without its parents, because the agent does not get the history.
             .stdin(format!("--shallow {base}\n{base}\n"))
             .run()
             .await?;
-        // No agent has seen them yet. Should they not be kept, the next run packs again.
+        // No agent has had access to the pack yet. If it cannot be stored, the next run packs
+        // again.
         let new = git_dir.join("snapshot");
         if copy_pack(packs, new.clone()).await.is_ok() {
             remove_tree(mirror.join("snapshots")).await?;
@@ -188,10 +189,10 @@ impl HostGit {
         remove_tree(new).await
     }
 
-    /// Removes everything of `run` but a kept patch; `Ok` when there is nothing.
+    /// Removes all files of `run` except its patch. Succeeds if there are none.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when something cannot be removed; call it again.
+    /// [`ErrorKind::Unavailable`] if a file cannot be removed; the call can be repeated.
     pub async fn remove(&self, run: RunId) -> Result<()> {
         let removed = remove_tree(self.paths(run).root).await;
         self.release_ref(run).await?;
@@ -199,7 +200,7 @@ impl HostGit {
     }
 }
 
-/// Copies a directory with a pack and its index; another run may be removing it meanwhile.
+/// Copies a directory with a pack and its index. Another run can remove it at the same time.
 async fn copy_pack(from: PathBuf, to: PathBuf) -> Result<()> {
     let copy = move || {
         let files: Vec<_> = fs::read_dir(&from)?.collect::<std::io::Result<_>>()?;
@@ -212,7 +213,10 @@ async fn copy_pack(from: PathBuf, to: PathBuf) -> Result<()> {
     };
     tokio::task::spawn_blocking(copy)
         .await
-        .map_err(|e| Error::new(ErrorKind::Unexpected, "copying died").with_source(e))?
+        .map_err(|e| {
+            Error::new(ErrorKind::Unexpected, "the task that copies a pack was aborted")
+                .with_source(e)
+        })?
         .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot copy a pack").with_source(e))
 }
 

@@ -1,4 +1,4 @@
-//! Calls with a time limit, whose panics are errors.
+//! Time limits of calls, and conversion of their panics into errors.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 
 use crate::{CancellationToken, Clock, Error, ErrorKind, Result};
 
-/// Returns the future's output, or `None` when `limit` passed first.
+/// Returns the future's output, or `None` if `limit` passed first.
 pub(super) async fn within<T>(
     clock: &dyn Clock,
     limit: Duration,
@@ -21,8 +21,7 @@ pub(super) async fn within<T>(
     }
 }
 
-/// Calls a port in a way that cannot take the run down: bounds the call, and returns a panic as an
-/// error.
+/// Calls a port with a time limit, and returns a panic as an error.
 pub(crate) async fn guarded<T>(
     clock: &dyn Clock,
     limit: Duration,
@@ -33,7 +32,7 @@ pub(crate) async fn guarded<T>(
     })
 }
 
-/// Returns the work's result, or an error when it panicked or took longer than `limit`. `name` is the
+/// Returns the work's result, or an error if it panicked or took longer than `limit`. `name` is the
 /// subject of the message.
 pub(super) async fn bounded<T, E: From<Error>>(
     clock: &dyn Clock,

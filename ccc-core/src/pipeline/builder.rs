@@ -14,8 +14,10 @@ use crate::{
     SystemClock, VcsHost,
 };
 
-/// A builder of a [`Pipeline`](super::Pipeline). Four ports have no default; the error of
-/// [`build`](Self::build) names the one that is missing.
+/// A builder of a [`Pipeline`](super::Pipeline).
+///
+/// The host, the runner, the agent, the credentials and the data directory have no default. If one
+/// of them is missing, the error of [`build`](Self::build) names it.
 #[derive(Debug, Default)]
 pub struct PipelineBuilder {
     host: Option<Arc<dyn VcsHost>>,
@@ -32,78 +34,80 @@ pub struct PipelineBuilder {
 }
 
 impl PipelineBuilder {
-    /// Where repositories, issues and pull requests live.
+    /// Sets the VCS host.
     #[must_use]
     pub fn host(mut self, host: Arc<dyn VcsHost>) -> Self {
         self.host = Some(host);
         self
     }
 
-    /// What runs the agent's programs.
+    /// Sets the container runner.
     #[must_use]
     pub fn runner(mut self, runner: Arc<dyn ContainerRunner>) -> Self {
         self.runner = Some(runner);
         self
     }
 
-    /// Who edits.
+    /// Sets the agent.
     #[must_use]
     pub fn agent(mut self, agent: Arc<dyn Agent>) -> Self {
         self.agent = Some(agent);
         self
     }
 
-    /// Where the agent's credentials rest.
+    /// Sets the store of the agent's credentials.
     #[must_use]
     pub fn credentials(mut self, credentials: Arc<dyn CredentialStore>) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// The clock; the system's by default.
+    /// Sets the clock. The default is the system's clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// Who watches; nobody by default.
+    /// Sets the observer. The default ignores every event.
     #[must_use]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// The directory for mirrors and workspaces; held by this process alone.
+    /// Sets the directory for mirrors and workspaces. [`build`](Self::build) locks it for this
+    /// process.
     #[must_use]
     pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.data_dir = Some(path.into());
         self
     }
 
-    /// How git reaches its remotes; as the environment says by default.
+    /// Sets the proxy and the certificate authorities of git's connections. By default, git uses
+    /// those of the environment and the system.
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
         self
     }
 
-    /// The operator's rules; the strict ones by default.
+    /// Sets the operator's trust policy. The default is strict.
     #[must_use]
     pub fn policy(mut self, policy: TrustPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The ceilings.
+    /// Sets the time and resource limits of runs.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Heeds what repositories say in the file at `path` of their default branch. Without it, no repository is
-    /// asked.
+    /// Applies each repository's own settings, from the file at `path` of its default branch.
+    /// `read` parses the file. Without this call, the settings of repositories are ignored.
     #[must_use]
     pub fn repository_settings(
         mut self,

@@ -1,4 +1,4 @@
-//! The promise that a run's cleanup starts exactly once (spec: P3).
+//! A guard that starts a run's cleanup exactly once (spec: P3).
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use super::run_context::RunContext;
 use super::stage::Retain;
 use crate::{Error, ErrorKind, Result};
 
-/// Starts the cleanup of a run.
+/// A function that starts the cleanup of a run.
 pub(super) type Cleanup = fn(Arc<RunContext>, Retain) -> BoxFuture<'static, Result<()>>;
 
-/// A guard that is armed before anything of the run exists. It starts the cleanup once: when asked to,
-/// or when it is dropped.
+/// A guard that starts the cleanup of a run once: in [`clean_up`](Self::clean_up), or when it is
+/// dropped. It is armed before the run creates anything.
 pub(super) struct CleanupGuard {
     cleanup: Cleanup,
     armed: Option<Arc<RunContext>>,
@@ -23,15 +23,16 @@ impl CleanupGuard {
         Self { cleanup, armed: Some(Arc::clone(run)) }
     }
 
-    /// Cleans up and returns the result. The cleanup is a task of its own, so that dropping this
-    /// future does not stop it half-way.
+    /// Cleans up and returns the result. The cleanup is a separate task, so that it continues if
+    /// this future is dropped.
     pub(super) async fn clean_up(mut self, retain: Retain) -> Result<()> {
         let Some(run) = self.armed.take() else {
             return Ok(());
         };
         let (tracker, runtime) = (run.parts.cleanups.clone(), run.parts.runtime.clone());
         tracker.spawn_on((self.cleanup)(run, retain), &runtime).await.unwrap_or_else(|e| {
-            Err(Error::new(ErrorKind::Unexpected, "cleanup died").with_source(e))
+            let line = "the cleanup task ended without a result";
+            Err(Error::new(ErrorKind::Unexpected, line).with_source(e))
         })
     }
 }

@@ -1,23 +1,24 @@
-//! The run's comment, rendered here and never by the model (spec: P5, X13).
+//! The text of the run's comment. This module renders it, never the model (spec: P5, X13).
 
 use crate::agent::AgentReport;
 use crate::progress::Progress;
 use crate::untrusted_text::{markdown_escape, markdown_fence, markdown_quote, one_line, truncate};
 use crate::{BranchName, ErrorKind, Outcome, RunId, Stage};
 
-/// The most bytes of the agent's words in one place.
+/// Maximum size of the agent's text in one comment or pull request, in bytes before escaping.
 pub(super) const MAX_WORDS: usize = 16_000;
-/// GitHub takes 65 536 characters in a body; escapes and markers need room.
+/// Maximum size of a body without the signature and other additions, in bytes. GitHub accepts
+/// 65 536 characters in total.
 pub(super) const MAX_BODY: usize = 60_000;
 
-/// The details that a comment or a pull request shows beside the outcome.
+/// The details that a comment or a pull request shows in addition to the outcome.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CommentData {
     /// The agent's report, without secrets.
     pub(super) report: Option<AgentReport>,
     /// The hosts that an egress proxy denied to the run's programs.
     pub(super) denied_hosts: Vec<String>,
-    /// The branch that may be pushed already.
+    /// The branch of the run, which can be pushed already.
     pub(super) branch: Option<BranchName>,
     /// The work that was not published, as a patch.
     pub(super) patch: Option<String>,
@@ -37,16 +38,17 @@ impl From<&Progress> for CommentData {
     }
 }
 
-/// Returns the comment of a run that began.
+/// Returns the comment of a run that has started.
 pub(super) fn started(run: RunId, agent: &str) -> String {
     format!("Working on it.\n\n{}", signature(run, agent))
 }
 
+/// Returns the last line of a comment or a pull request, which names the run and the agent.
 pub(super) fn signature(run: RunId, agent: &str) -> String {
     format!("<sub>Run `{run}` with the agent {}.</sub>", markdown_escape(&one_line(agent, 60)))
 }
 
-/// Returns the comment of a run that ended, for every outcome.
+/// Returns the comment of a run that has ended.
 pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentData) -> String {
     let mut body = match outcome {
         Outcome::PullRequest { pull_request } => match pull_request.number {
@@ -58,7 +60,7 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
             markdown_quote(answer, MAX_WORDS)
         ),
         Outcome::Refused { reason, paths, .. } => {
-            let mut text = format!("This cannot go ahead: {}.", markdown_escape(reason));
+            let mut text = format!("The run was refused: {}.", markdown_escape(reason));
             for path in paths {
                 text.push_str(&format!("\n- {}", markdown_escape(path)));
             }
@@ -71,7 +73,7 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
         ),
         Outcome::Cancelled { stage } => {
             let branch = match &data.branch {
-                Some(branch) => format!(" The branch `{branch}` may be there already."),
+                Some(branch) => format!(" The branch `{branch}` may exist already."),
                 None => String::new(),
             };
             format!("The run was cancelled at *{stage}*.{branch}")
@@ -90,28 +92,30 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
     format!("{}\n\n{}", truncate(&body, MAX_BODY), signature(run, agent))
 }
 
+/// Returns the step that the reader of the comment can take after a failure.
 fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
     match (stage, kind) {
         (Stage::Work, ErrorKind::Unauthenticated | ErrorKind::PermissionDenied) => {
-            "The operator should check the model's credential, and what its account may use."
+            "The operator should check the model's credential, and the permissions of its account."
         }
         (_, ErrorKind::Unauthenticated) => {
             "The operator should check the credentials of this installation."
         }
         (Stage::Publish, ErrorKind::PermissionDenied) => {
-            "The repository does not take the push: check its branch rules and the App's permissions."
+            "The repository rejects the push: check its branch rules and the App's permissions."
         }
-        (Stage::Publish, ErrorKind::AlreadyExists) => "Delete that branch, and ask again.",
+        (Stage::Publish, ErrorKind::AlreadyExists) => "Delete that branch, and request a new run.",
         (_, ErrorKind::PermissionDenied) => "Check the App's permissions on this repository.",
         (_, ErrorKind::Unavailable | ErrorKind::RateLimited | ErrorKind::TimedOut) => {
-            "That may be passing: ask again later."
+            "The failure may be temporary: request a new run later."
         }
-        (Stage::Checkout, ErrorKind::NotFound) => "Push a first commit, and ask again.",
+        (Stage::Checkout, ErrorKind::NotFound) => "Push a first commit, and request a new run.",
         (Stage::Work, ErrorKind::LimitExceeded) => "A smaller issue may fit into the limits.",
-        _ => "The operator finds more in the log of the service.",
+        _ => "The operator can find details in the service's log.",
     }
 }
 
+/// Returns the cost and the denied tools, or an empty text.
 pub(super) fn spent(report: &AgentReport) -> String {
     let mut text = String::new();
     if let Some(micro_usd) = report.micro_usd {
@@ -128,18 +132,20 @@ pub(super) fn spent(report: &AgentReport) -> String {
             .take(20)
             .map(|tool| markdown_escape(&one_line(tool, 100)))
             .collect();
-        text.push_str(&format!("\n\nTools that it was not allowed to use: {}.", tools.join(", ")));
+        let tools = tools.join(", ");
+        text.push_str(&format!("\n\nTools that the agent was not allowed to use: {tools}."));
     }
     text
 }
 
+/// Returns the list of denied hosts, or an empty text.
 pub(super) fn denied_hosts(places: &[String]) -> String {
     if places.is_empty() {
         return String::new();
     }
     let shown: Vec<String> =
         places.iter().take(20).map(|place| markdown_escape(&one_line(place, 100))).collect();
-    format!("\n\nIts programs were kept from reaching: {}.", shown.join(", "))
+    format!("\n\nThe run's programs were denied access to these hosts: {}.", shown.join(", "))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! From the last stage to an outcome, or to a postponement.
+//! Conversion of the stages' result into an outcome or a postponement.
 
 use std::time::Duration;
 
@@ -7,17 +7,18 @@ use super::postponement::postponement;
 use super::run_context::RunContext;
 use crate::{Outcome, Result};
 
-/// The end of the stages.
+/// The end of a run's stages.
 #[derive(Debug)]
 pub(super) struct Ending {
-    /// The outcome, without secrets; for a run that is postponed, the one that it would have had.
+    /// The outcome, without secrets. For a postponed run, it is the outcome that the run would have
+    /// without the postponement.
     pub(super) outcome: Outcome,
-    /// The time to postpone the run for.
+    /// The duration of the postponement, if the run is postponed.
     pub(super) postponed: Option<Duration>,
 }
 
 impl Ending {
-    /// Returns what the result of the stages means for the run.
+    /// Returns the ending for the result of the stages.
     pub(super) fn new(run: &RunContext, ended: Result<Outcome, Halt>, cancelled: bool) -> Self {
         let stage = run.stage();
         let postponed = match &ended {
@@ -26,7 +27,7 @@ impl Ending {
         };
         let outcome = match ended {
             Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,
-            // Once cancelled, every error is the cancellation's doing, whatever it says.
+            // After a cancellation, every error is treated as its consequence.
             Err(Halt::Error(_)) if cancelled => Outcome::Cancelled { stage },
             Err(Halt::Error(error)) => Outcome::from_error(stage, &error),
         };

@@ -1,5 +1,6 @@
-//! One run from start to end. This file alone has the order of the ten stages, and emits their events.
-//! Accept is the first: the dispatcher stores the run, and a worker's claim brings it here.
+//! The flow of one run from start to end. Only this file knows the order of the ten stages, and
+//! emits their events. The first stage, Accept, is in the dispatcher: it stores the run, and a
+//! worker that claims the run continues it here.
 
 use std::sync::Arc;
 
@@ -21,19 +22,21 @@ use crate::run_store::Claim;
 use crate::{CancellationToken, Outcome, Result, RunStore, Stage};
 
 impl Pipeline {
-    /// Solves one issue. A failure of the run is not an error but part of the report. Dropping the
-    /// future ends the run; a task that [`settled`](Self::settled) waits for cleans up after it.
+    /// Executes a run for one event. A failure of the run is part of the report, not an error.
     ///
     /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the system has no randomness for a
-    /// [`RunId`](crate::RunId): nothing began.
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system returns no random
+    /// bytes for a [`RunId`](crate::RunId). The run has not started then.
+    ///
+    /// # Cancellation
+    /// Cancelling `cancel` ends the run with [`Outcome::Cancelled`]. Dropping the future also ends
+    /// the run; a separate task then cleans up, and [`settled`](Self::settled) waits for it.
     pub async fn run(&self, event: IssueEvent, cancel: &CancellationToken) -> Result<RunReport> {
         let run = RunContext::unstored(Arc::clone(&self.parts), event)?;
         Ok(drive(Arc::new(run), cancel).await)
     }
 
-    /// Goes on with a run that the [`Dispatcher`](crate::dispatcher::Dispatcher) accepted and claimed.
-    /// Starts from its progress, and writes each checkpoint under the claim's fence.
+    /// Continues a claimed run from its progress. Persists its progress with the claim's fence.
     pub async fn resume(
         &self,
         claim: Claim,
@@ -45,7 +48,7 @@ impl Pipeline {
     }
 }
 
-/// Takes a run through its stages, from Authorize, or from where its progress is, to Cleanup.
+/// Executes the stages of a run from its progress to Cleanup.
 async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
     let guard = CleanupGuard::arm(&run, |run, retain| {
         Box::pin(async move { outside(&run, Stage::Cleanup, cleanup(&run, retain)).await })
@@ -62,7 +65,10 @@ async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
         postponed = postponed_by_report(&run, &outcome, &reported);
     }
     if let Some(wait) = postponed {
-        run.emit_note(format!("the host asks to wait: going on in {} s", wait.as_secs()));
+        run.emit_note(format!(
+            "the VCS host asks to wait: the run is postponed for {} s",
+            wait.as_secs()
+        ));
         let cleanup = guard.clean_up(Retain::for_successor(&run)).await;
         return RunReport { run: run.id, outcome, postponed, report: Ok(()), cleanup };
     }
@@ -84,7 +90,8 @@ async fn stages(run: &RunContext) -> Result<Outcome, Halt> {
 
 async fn from_authorize(run: &RunContext) -> Result<Outcome, Halt> {
     let repository = stage(run, Stage::Authorize, authorize(run), |_| run.accepted()).await?;
-    // Beside the work: a host may space its writes, and the checkout does not wait for that.
+    // Both at the same time: the adapter can delay writes to the host, and the checkout need not
+    // wait for them.
     let ((), checked_out) = tokio::join!(
         greet(run),
         stage(run, Stage::Checkout, checkout(run, &repository), |_| run.accepted()),
@@ -112,7 +119,8 @@ async fn from_publish(run: &RunContext, committed: CommittedRun) -> Result<Outco
     stage(run, Stage::Publish, publish(run, &committed), |it| it.clone().into()).await.map(opened)
 }
 
-/// Runs one of the stages up to Publish: bounds it, catches panics, persists what it reached.
+/// Executes one of the stages up to Publish with its time limit, catches panics, and persists the
+/// progress.
 async fn stage<T>(
     run: &RunContext,
     stage: Stage,
@@ -121,9 +129,9 @@ async fn stage<T>(
 ) -> Result<T, Halt> {
     run.enter(stage);
     run.emit(StageStarted { stage });
-    // A cancellation takes hold at the edge of a stage, also when no call in it ever waits.
+    // A cancellation takes effect at the start of a stage, even if no call of the stages waits.
     tokio::task::yield_now().await;
-    // On the heap: each wrapper around a future would hold it a second time.
+    // On the heap, because each wrapper around a future would otherwise contain a copy of it.
     let (limit, work) = (run.parts.limits.of(stage), Box::pin(work));
     let mut ended = bounded(&*run.parts.clock, &stage.to_string(), limit, work).await;
     if let Ok(value) = &ended
@@ -135,7 +143,7 @@ async fn stage<T>(
     ended
 }
 
-/// Runs Report or Cleanup, which come after the outcome and do not change it.
+/// Executes Report or Cleanup, which follow the outcome and do not change it.
 async fn outside(
     run: &RunContext,
     stage: Stage,

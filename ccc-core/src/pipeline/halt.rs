@@ -1,31 +1,32 @@
-//! The reasons for a run to end before its last stage.
+//! Reasons for which a run ends before its last stage.
 
 use crate::run::SkipReason;
 use crate::{Error, Outcome, Stage};
 
-/// The reason why a stage did not succeed.
+/// The reason for which a stage ended the run.
 #[derive(Debug)]
 pub(super) enum Halt {
-    /// The run ends with this outcome; nothing broke.
+    /// The run ends with this outcome, which the stage itself determined.
     Outcome(Outcome),
-    /// Something broke; the flow turns the error into an outcome.
+    /// An error occurred. The flow converts it into an outcome.
     Error(Error),
 }
 
 impl Halt {
-    /// Returns the end of a run that is not reported.
+    /// Returns the halt of a run that is skipped, which writes no comment.
     pub(super) fn skipped(reason: SkipReason) -> Self {
         Self::Outcome(Outcome::Skipped { reason })
     }
 
-    /// Returns the end of a run that the policy refused in `stage`.
+    /// Returns the halt of a run that the policy refused in `stage`.
     pub(super) fn refused(stage: Stage, reason: impl Into<String>, paths: Vec<String>) -> Self {
         Self::Outcome(Outcome::Refused { stage, reason: reason.into(), paths })
     }
 }
 
 impl Halt {
-    /// Returns what a stage's end shows as its error; an outcome is none.
+    /// Returns the error message for the event that reports the end of a stage. An outcome is not
+    /// an error.
     pub(super) fn line<T>(ended: &Result<T, Self>) -> Option<String> {
         match ended {
             Err(Self::Error(error)) => Some(error.to_string()),

@@ -1,4 +1,4 @@
-//! The run's writes to the run store, each under the fence of its claim.
+//! A run's writes to the run store, each with the fence of its claim.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,19 +9,19 @@ use crate::progress::Progress;
 use crate::run_store::Fence;
 use crate::{Clock, ErrorKind, Outcome, Result, RunId, RunStore};
 
-/// The number of times that a write is tried while the store asks to wait.
+/// The maximum number of attempts of one write while the store returns retryable errors.
 const ATTEMPTS: u32 = 3;
 
-/// The store of one claimed run.
+/// The writer for one claimed run.
 #[derive(Debug)]
 pub(super) struct Journal {
     run: RunId,
     store: Arc<dyn RunStore>,
     fence: Fence,
     clock: Arc<dyn Clock>,
-    /// The time limit of one write.
+    /// The time limit of one attempt.
     limit: Duration,
-    /// Whether another worker holds the run now.
+    /// Whether the store refused a write because this worker lost the claim.
     fenced_out: AtomicBool,
 }
 
@@ -47,12 +47,12 @@ impl Journal {
         self.write(Entry::Progress(progress)).await
     }
 
-    /// Persists the outcome, which ends the run.
+    /// Persists the outcome and so ends the run.
     pub(super) async fn finish(&self, outcome: &Outcome) -> Result<()> {
         self.write(Entry::Outcome(outcome)).await
     }
 
-    /// Returns whether a write was refused because another worker holds the run now.
+    /// Returns whether the store refused a write because this worker lost the claim.
     pub(super) fn is_fenced_out(&self) -> bool {
         self.fenced_out.load(Ordering::Acquire)
     }

@@ -1,4 +1,4 @@
-//! The access tokens that a run holds; Cleanup gives back what is left of them.
+//! The access tokens that a run holds. Cleanup releases those that are not released earlier.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,7 +21,8 @@ impl TokenLeases {
         Self { host, held: Mutex::default() }
     }
 
-    /// Gets a token with the power of `grant` for at least `min_ttl`, and tells the redactor of it.
+    /// Acquires a token for `grant` that is valid for at least `min_ttl`, and adds it to the
+    /// redactor.
     pub(super) async fn acquire(
         &self,
         repo: &RepoRef,
@@ -37,12 +38,13 @@ impl TokenLeases {
         Ok(access)
     }
 
-    /// Gives back the tokens that were acquired for `grant`, or all of them. Tries each, and returns
-    /// the first error.
+    /// Releases the tokens that were acquired for `grant`, or all tokens. Tries each of them, and
+    /// returns the first error.
     pub(super) async fn release(&self, grant: Option<Grant>) -> Result<()> {
         let mut result = Ok(());
         loop {
-            // Removed only when the host has answered: a release that is dropped is tried again.
+            // The token is removed only after the host has answered, so that a dropped release is
+            // repeated.
             let next = self
                 .lock()
                 .iter()

@@ -7,49 +7,49 @@ use crate::container::Resources;
 use crate::setters::setters;
 use crate::stage::Stage;
 
-/// How long things may take, and how much they may use.
+/// The limits of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// A whole run, without Report and Cleanup.
+    /// Maximum duration of a run, without Report and Cleanup.
     pub run: Duration,
-    /// Any one stage but Work.
+    /// Maximum duration of each stage except Work, Report and Cleanup.
     pub stage: Duration,
-    /// A repository's setup, before the agent.
+    /// Maximum duration of a repository's setup, before the agent starts.
     pub setup: Duration,
-    /// What the agent may use in Work.
+    /// The agent's limits in Work.
     pub agent: AgentLimits,
-    /// How long the agent's programs get to end by themselves before they are killed.
+    /// Time in which the agent's programs can end by themselves before they are killed.
     pub stop_grace: Duration,
-    /// Report.
+    /// Maximum duration of Report.
     pub report: Duration,
-    /// Each of Cleanup's parts: container, tokens, files.
+    /// Maximum duration of each part of Cleanup: container, tokens, files.
     pub cleanup: Duration,
-    /// What a container may use.
+    /// Resource limits of a container.
     pub resources: Resources,
 }
 
 setters!(Limits {
-    /// Sets the time for a whole run, without Report and Cleanup.
+    /// Sets the maximum duration of a run, without Report and Cleanup.
     with_run: run: Duration,
-    /// Sets the time for any one stage but Work.
+    /// Sets the maximum duration of each stage except Work, Report and Cleanup.
     with_stage: stage: Duration,
-    /// Sets the time for a repository's setup.
+    /// Sets the maximum duration of a repository's setup.
     with_setup: setup: Duration,
     /// Sets the agent's limits in Work.
     with_agent: agent: AgentLimits,
-    /// Sets the time that the agent's programs get to end by themselves before they are killed.
+    /// Sets the time in which the agent's programs can end by themselves before they are killed.
     with_stop_grace: stop_grace: Duration,
-    /// Sets the time for Report.
+    /// Sets the maximum duration of Report.
     with_report: report: Duration,
-    /// Sets the time for each part of Cleanup: container, tokens, files.
+    /// Sets the maximum duration of each part of Cleanup: container, tokens, files.
     with_cleanup: cleanup: Duration,
-    /// Sets the ceilings of the container.
+    /// Sets the resource limits of a container.
     with_resources: resources: Resources,
 });
 
 impl Limits {
-    /// Returns the time for `stage`, one of those up to Publish.
+    /// Returns the time limit of `stage`, which is one of those up to Publish.
     pub(super) fn of(&self, stage: Stage) -> Duration {
         if stage == Stage::Work { self.run } else { self.stage }
     }
@@ -63,7 +63,8 @@ impl Default for Limits {
             setup: Duration::from_secs(10 * 60),
             agent: AgentLimits::default(),
             stop_grace: Duration::from_secs(10),
-            // Longer than a host may have us wait for its limits: what is said last counts.
+            // Longer than an adapter waits for the host's rate limits, so that the final comment is
+            // still written.
             report: Duration::from_secs(15 * 60),
             cleanup: Duration::from_secs(60),
             resources: Resources::default(),

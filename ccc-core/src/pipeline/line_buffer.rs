@@ -1,9 +1,9 @@
-//! An agent's output in whole lines: the redactor does not find a secret that is cut in two between
-//! two events.
+//! A buffer that groups an agent's output into complete lines, because the redactor cannot find a
+//! secret that is split between two events.
 
 use crate::agent::AgentEvent;
 
-/// A line longer than this is shown in parts.
+/// Maximum length of a line, in bytes. A longer line is shown in parts.
 const MAX_LINE: usize = 64 << 10;
 
 /// The incomplete last line of each output stream.
@@ -13,7 +13,7 @@ pub(super) struct LineBuffer {
 }
 
 impl LineBuffer {
-    /// Returns the part of the event that may be shown now.
+    /// Returns the part of the event that can be shown now.
     pub(super) fn next(&mut self, event: AgentEvent) -> Option<AgentEvent> {
         let AgentEvent::Printed { error_stream, text } = event else { return Some(event) };
         let held = &mut self.held[usize::from(error_stream)];
@@ -26,7 +26,7 @@ impl LineBuffer {
         Some(AgentEvent::Printed { error_stream, text: whole })
     }
 
-    /// Returns the lines that never ended.
+    /// Returns the incomplete lines.
     pub(super) fn rest(self) -> impl Iterator<Item = AgentEvent> {
         let [out, err] = self.held;
         [(false, out), (true, err)]
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_shown_when_it_is_whole() {
+    fn a_line_is_shown_when_it_is_complete() {
         // spec: S6b
         let printed =
             |error_stream, text: &str| AgentEvent::Printed { error_stream, text: text.to_owned() };

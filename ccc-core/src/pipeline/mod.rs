@@ -1,22 +1,30 @@
-//! One run, from a verified event to an outcome.
+//! The pipeline: the stages of one run, from a verified event to an outcome.
 //!
 //! ```text
 //! Accept → Authorize → Checkout → Provision → Work → Collect → Commit → Publish → Report → Cleanup
 //! ```
 //!
-//! `flow.rs` has the stages in their order, and `stage/` has a file for each of them. Each stage takes the
-//! output of the one before: Authorize returns the repository, Checkout the workspace, Provision the
-//! container and the task, Work the agent's report, and from Collect on each returns the
-//! [`Progress`](crate::Progress) that a resumed run goes on from. Report writes the outcome into the run's
-//! one comment, and Cleanup leaves nothing of the run.
+//! `flow.rs` defines the order of the stages, and `stage/` has a file for each of them. Each stage
+//! receives the output of the previous one:
 //!
-//! [`Pipeline::run`] is usable alone. The [`Dispatcher`](crate::dispatcher::Dispatcher) adds
-//! acceptance, the [`RunStore`](crate::RunStore), concurrency and shutdown.
+//! - Authorize returns the repository.
+//! - Checkout returns the workspace.
+//! - Provision returns the container and the task.
+//! - Work returns the agent's report.
+//! - Collect, Commit and Publish return the [`Progress`](crate::Progress) from which a resumed run
+//!   continues.
+//! - Report writes the outcome to the run's only comment.
+//! - Cleanup removes everything that the run created.
 //!
-//! Three mechanisms start the cleanup of a run (spec: P3, P4, P8). *Structural*: it follows the stages
-//! whatever ended them, outside the cancelled scope, with its own time limit. *Drop guard*: when the
-//! future itself is dropped, the same cleanup runs as a task of its own. *Sweep*: at start,
-//! [`Pipeline::sweep`] destroys what a killed process left.
+//! [`Pipeline::run`] can be used without the [`Dispatcher`](crate::dispatcher::Dispatcher), which
+//! adds acceptance, the [`RunStore`](crate::RunStore), concurrency and shutdown.
+//!
+//! Three mechanisms start the cleanup of a run (spec: P3, P4, P8):
+//!
+//! - *Structural*: the cleanup follows the stages, however they end. It is outside the cancelled
+//!   scope and has its own time limits.
+//! - *Drop guard*: if the future of the run is dropped, the same cleanup runs as a separate task.
+//! - *Sweep*: at start, [`Pipeline::sweep`] destroys the remains of a killed process.
 
 mod bounded;
 mod builder;
@@ -52,18 +60,19 @@ use crate::git::HostGit;
 use crate::policy::TrustPolicy;
 use crate::{Clock, ContainerRunner, Result, RunId, VcsHost};
 
-/// The pipeline over one set of adapters. Cheap to clone; runs any number of runs at once.
+/// The pipeline over one set of adapters. It is cheap to clone, and can execute any number of runs
+/// at the same time.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     parts: Arc<Parts>,
 }
 
 impl PipelineBuilder {
-    /// Returns the pipeline, and locks its data directory for this process.
+    /// Builds the pipeline, and locks its data directory for this process.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) names a part that is missing; the
-    /// errors of [`HostGit::open`].
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when a required part is missing,
+    /// which the message names, or outside a tokio runtime; and the errors of [`HostGit::open`].
     pub fn build(self) -> Result<Pipeline> {
         Ok(Pipeline { parts: Arc::new(self.into_parts()?) })
     }
@@ -76,11 +85,13 @@ impl Pipeline {
         PipelineBuilder::default()
     }
 
-    /// Destroys what a killed process left: the containers and directories of every run that is not in
-    /// `keep`. Call it at start, before the first run. Returns the runs that it destroyed.
+    /// Destroys the remains of a killed process: the containers and directories of every run that
+    /// is not in `keep`. The caller calls it at start, before the first run. Returns the destroyed
+    /// runs.
     ///
     /// # Errors
-    /// The first error, after everything was tried.
+    /// The error of the search for runs. Otherwise, the first error of a removal, after all
+    /// removals were tried.
     pub async fn sweep(&self, keep: &[RunId]) -> Result<Vec<RunId>> {
         let Parts { runner, git, clock, limits, .. } = &*self.parts;
         let (clock, limit) = (&**clock, limits.cleanup);
@@ -98,14 +109,15 @@ impl Pipeline {
         result.map(|()| left)
     }
 
-    /// Waits until every cleanup that was begun has ended. Call it before the program ends.
+    /// Waits until every cleanup that has started has ended. The caller calls it before the program
+    /// ends.
     pub async fn settled(&self) {
         self.parts.cleanups.close();
         self.parts.cleanups.wait().await;
         self.parts.cleanups.reopen();
     }
 
-    /// Returns the operator's rules.
+    /// Returns the operator's trust policy.
     #[must_use]
     pub fn policy(&self) -> &TrustPolicy {
         &self.parts.policy

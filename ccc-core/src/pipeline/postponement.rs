@@ -1,4 +1,4 @@
-//! The postponement of a run whose host asks to wait (spec: G5c).
+//! The postponement of a run while the VCS host asks to wait (spec: G5c).
 
 use std::time::Duration;
 
@@ -7,16 +7,18 @@ use jiff::SignedDuration;
 use super::run_context::RunContext;
 use crate::{Error, ErrorKind, Outcome, Result, Stage};
 
-/// The age from which on a run is not postponed any more.
+/// The maximum age of a run at the end of a postponement.
 const LONGEST_POSTPONEMENT: SignedDuration = SignedDuration::from_hours(24);
 
-/// The shortest time that a run is postponed for.
+/// The minimum duration of a postponement.
 const SHORTEST_POSTPONEMENT: Duration = Duration::from_secs(60);
 
-/// Returns how long to postpone the run, when a store has it and all that is wrong is that the host
-/// asks to wait. Never in Work, which costs money, nor to the next day.
+/// Returns the time to postpone the run, or `None` if it must not be postponed.
+///
+/// A run is postponed if a store has it and the only problem is that the VCS host asks to wait. It
+/// is never postponed in Work, because the agent costs money, and never beyond an age of 24 hours.
 pub(super) fn postponement(run: &RunContext, error: &Error) -> Option<Duration> {
-    // A host that says "now" and means "no" must not keep us busy.
+    // A minimum, because a host can ask for a very short wait and then refuse the call again.
     let wait = error.retry_after()?.max(SHORTEST_POSTPONEMENT);
     let age = run.parts.clock.now().duration_since(run.accepted_at);
     let over = age.checked_add(SignedDuration::try_from(wait).ok()?)?;
@@ -27,8 +29,8 @@ pub(super) fn postponement(run: &RunContext, error: &Error) -> Option<Duration> 
     may.then_some(wait)
 }
 
-/// Returns how long to postpone a run whose report failed. The progress of such a run tells its outcome
-/// again, so that it can be reported later.
+/// Returns the time to postpone a run whose report failed. A resumed run can compute its outcome
+/// again from its progress, and report it then.
 pub(super) fn postponed_by_report(
     run: &RunContext,
     outcome: &Outcome,

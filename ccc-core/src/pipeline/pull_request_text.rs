@@ -1,4 +1,4 @@
-//! The title and the text of a pull request, rendered here and never by the model (spec: X13).
+//! The title and the text of a pull request. This module renders them, never the model (spec: X13).
 
 use super::comment::{CommentData, MAX_BODY, MAX_WORDS, denied_hosts, signature, spent};
 use crate::RunId;

@@ -1,4 +1,4 @@
-//! A repository's own settings, in a file of its default branch.
+//! A repository's own settings, from a file of its default branch.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,32 +9,33 @@ use crate::setters::setters;
 use crate::untrusted_text::one_line;
 use crate::{ErrorKind, ObjectId, Result, RunId, Stage};
 
-/// The longest file of settings, bytes.
+/// Maximum size of the settings file, in bytes.
 const MAX_SETTINGS: u64 = 64 << 10;
-/// The most lines of setup.
+/// Maximum number of setup lines.
 const MAX_LINES: usize = 100;
 
-/// A repository's settings for its runs. People with write permission write them, never the authors of
-/// issues.
+/// A repository's settings for its runs. Only accounts with write permission on the repository can
+/// change them, because the file is on the default branch. The author of an issue cannot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RepositorySettings {
-    /// The image that the agent runs in, one of those that the operator permits.
+    /// The image that the agent runs in. The operator must permit it.
     pub image: Option<String>,
-    /// Lines for the container's shell, run one after the other before the agent starts: to install what the
-    /// tests need. They may reach the operator's `setup_hosts`, which the agent may not.
+    /// Command lines that the container's shell executes one after the other before the agent
+    /// starts, for example to install the tests' dependencies. They may reach the operator's
+    /// `setup_hosts`; the agent may not.
     pub setup: Vec<String>,
 }
 
 setters!(RepositorySettings {
     /// Sets the image that the agent runs in.
     with_image: image: impl Into<Option<String>>,
-    /// Sets the lines that the container's shell runs before the agent starts.
+    /// Sets the command lines that the container's shell executes before the agent starts.
     with_setup: setup: impl Into<Vec<String>>,
 });
 
-/// The file that has a repository's settings, and its parser.
+/// The path of the file with a repository's settings, and its parser.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SettingsFile {
     pub(super) path: &'static str,
@@ -42,7 +43,8 @@ pub(super) struct SettingsFile {
 }
 
 impl SettingsFile {
-    /// Reads the repository's settings as of `base`, and checks them against the operator's policy.
+    /// Reads the repository's settings at the commit `base`, and checks them against the operator's
+    /// policy.
     pub(super) async fn load(
         self,
         git: &HostGit,
@@ -51,7 +53,7 @@ impl SettingsFile {
         policy: &TrustPolicy,
     ) -> Result<RepositorySettings, Halt> {
         let Self { path, read } = self;
-        // As checked out, and no newer one.
+        // The file of the checked-out commit, even if the branch has a newer one now.
         let file = git.file(run, base, path, MAX_SETTINGS).await;
         let file = file.map_err(|error| match error.kind() {
             ErrorKind::LimitExceeded => refused(error.to_string(), path),

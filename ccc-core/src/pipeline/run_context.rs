@@ -1,4 +1,5 @@
-//! The things that every stage of one run may use: ids, event, redactor, journal, tokens, observer.
+//! The context of one run, which all its stages use: ids, event, redactor, journal, tokens,
+//! observer.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +27,7 @@ pub(super) struct RunContext {
     pub(super) accepted_at: Timestamp,
     pub(super) redactor: Redactor,
     pub(super) parts: Arc<Parts>,
-    /// The run's store; `None` for a run that no store has.
+    /// The writer to the run store; `None` for a run that is in no store.
     journal: Option<Journal>,
     leases: TokenLeases,
     state: Mutex<State>,
@@ -40,16 +41,17 @@ struct State {
 }
 
 impl RunContext {
-    /// Returns the context of a new run that no store has.
+    /// Returns the context of a new run that is in no store.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when the system has no randomness for a [`RunId`].
+    /// [`ErrorKind::Unavailable`] when the operating system returns no random bytes for a
+    /// [`RunId`].
     pub(super) fn unstored(parts: Arc<Parts>, event: IssueEvent) -> Result<Self> {
         let now = parts.clock.now();
         Ok(Self::new(parts, RunId::new(now)?, event, now, Progress::default(), None))
     }
 
-    /// Returns the context of a claimed run, which goes on from its progress.
+    /// Returns the context of a claimed run, which continues from its progress.
     pub(super) fn claimed(parts: Arc<Parts>, claim: Claim, store: Arc<dyn RunStore>) -> Self {
         let RunRecord { run, event, accepted_at, progress, .. } = claim.record;
         let (clock, limit) = (Arc::clone(&parts.clock), parts.limits.cleanup);
@@ -80,7 +82,7 @@ impl RunContext {
         &self.event.repo
     }
 
-    /// Returns the stage that the run is in.
+    /// Returns the current stage of the run.
     pub(super) fn stage(&self) -> Stage {
         self.state().stage
     }
@@ -93,14 +95,14 @@ impl RunContext {
         self.state().progress.clone()
     }
 
-    /// Returns the progress of a run that ended the present stage, before Collect.
+    /// Returns the progress after the current stage, for the stages before Collect.
     pub(super) fn accepted(&self) -> Progress {
         let state = self.state();
         let CommentData { report, denied_hosts, .. } = state.comment.clone();
         Progress::Accepted(AcceptedRun { finished: state.stage, report, denied_hosts })
     }
 
-    /// Returns the details that the run's comment and pull request show beside the outcome.
+    /// Returns the details that the run's comment and pull request show in addition to the outcome.
     pub(super) fn comment_data(&self) -> CommentData {
         self.state().comment.clone()
     }
@@ -109,8 +111,8 @@ impl RunContext {
         change(&mut self.state().comment);
     }
 
-    /// Records the hosts that the container's programs were denied, for the comment, however the run
-    /// ends (spec: X3g).
+    /// Records the hosts that the container's programs were denied. The comment shows them, however
+    /// the run ends (spec: X3g).
     pub(super) fn record_denied_hosts(&self, container: &dyn Container) {
         let hosts = container.denied_hosts();
         let hosts = hosts.iter().map(|host| self.redactor.clean(host)).collect();
@@ -123,7 +125,7 @@ impl RunContext {
             at: self.parts.clock.now(),
             kind: self.redactor.clean_kind(kind),
         };
-        // An observer cannot fail; one that panics has no say in the run either.
+        // A panic of the observer must not affect the run.
         let _ = std::panic::catch_unwind(AssertUnwindSafe(|| self.parts.observer.on_event(&event)));
     }
 
@@ -131,46 +133,47 @@ impl RunContext {
         self.emit(EventKind::Note { text: text.into() });
     }
 
-    /// Persists the progress that the run made. Where a store refuses it, the run ends, except after
-    /// Publish: the pull request stands, and a second run would open it a second time.
+    /// Persists the progress of the run. If the store returns an error, the run ends with it. After
+    /// Publish, the run continues instead, unless this worker lost its claim. The pull request is
+    /// already open then, and another attempt at the run would open it a second time.
     pub(super) async fn advance(&self, progress: Progress) -> Result<()> {
         self.state().progress = progress.clone();
         let Some(journal) = &self.journal else { return Ok(()) };
         match journal.checkpoint(&progress).await {
             Err(error) if progress.stage() == Stage::Publish && !journal.is_fenced_out() => {
-                self.emit_note(format!("the run store did not take the last checkpoint: {error}"));
+                self.emit_note(format!("the run store did not persist the last progress: {error}"));
                 Ok(())
             }
             written => written,
         }
     }
 
-    /// Persists the outcome of the run. Returns whether that ended the run.
+    /// Persists the outcome of the run. Returns whether the run has ended with it.
     pub(super) async fn finish(&self, outcome: &Outcome) -> bool {
         let Some(journal) = &self.journal else { return true };
         let finished = journal.finish(outcome).await;
         if let Err(error) = &finished {
-            self.emit_note(format!("the run store did not take the outcome: {error}"));
+            self.emit_note(format!("the run store did not persist the outcome: {error}"));
         }
         finished.is_ok()
     }
 
-    /// Returns whether a run store has the run, so that another worker can go on with it.
+    /// Returns whether the run is in a run store, so that another worker can continue it.
     pub(super) fn is_stored(&self) -> bool {
         self.journal.is_some()
     }
 
-    /// Returns whether another worker holds the run now: nothing more may leave from here.
+    /// Returns whether this worker lost its claim. It must then publish and report nothing more.
     pub(super) fn is_fenced_out(&self) -> bool {
         self.journal.as_ref().is_some_and(Journal::is_fenced_out)
     }
 
-    /// Gets a token for the run's repository; Cleanup gives it back at the latest.
+    /// Acquires a token for the run's repository. Cleanup releases it if no earlier stage does.
     pub(super) async fn access(&self, grant: Grant, min_ttl: Duration) -> Result<Access> {
         self.leases.acquire(self.repo(), grant, min_ttl, &self.redactor).await
     }
 
-    /// Gives back the tokens for `grant`, or all of them.
+    /// Releases the tokens for `grant`, or all tokens.
     pub(super) async fn release(&self, grant: Option<Grant>) -> Result<()> {
         self.leases.release(grant).await
     }

@@ -10,13 +10,14 @@ use crate::{Outcome, Result, RunId};
 pub struct RunReport {
     /// The run.
     pub run: RunId,
-    /// The outcome; for a run that was postponed, the one that it would have ended with.
+    /// The outcome. For a postponed run, it is the outcome that the run would have without the
+    /// postponement.
     pub outcome: Outcome,
-    /// The time to wait before a worker goes on with the run, when the host asks to wait. Such a
-    /// run has no report yet.
+    /// The time to wait before a worker continues the run, if the VCS host asked to wait. The
+    /// outcome of such a run is not reported yet.
     pub postponed: Option<Duration>,
-    /// Whether the outcome was reported on the issue.
+    /// The result of reporting the outcome on the issue.
     pub report: Result<()>,
-    /// Whether everything of the run was cleaned up.
+    /// The result of the cleanup.
     pub cleanup: Result<()>,
 }

@@ -22,7 +22,7 @@ fn base() -> Base {
     Base { branch: "main".to_owned(), commit: ObjectId::new("a".repeat(40)).unwrap() }
 }
 
-/// Returns every variant under the name of its golden file.
+/// Returns every variant with the name of its golden file.
 fn variants() -> [(&'static str, Progress); 5] {
     let denied_hosts = vec!["evil.example:443".to_owned()];
     let branch = BranchName::new("claude/issue-1-0a1b2c3d").unwrap();
@@ -79,7 +79,7 @@ fn as_value(json: &str) -> serde_json::Value {
     serde_json::from_str(json).unwrap()
 }
 
-// A change of these files is a change of the version.
+// A change to these files requires a new version.
 #[test]
 fn every_variant_has_the_json_of_its_golden_file() {
     // spec: Q3d
@@ -94,7 +94,7 @@ fn every_variant_has_the_json_of_its_golden_file() {
 }
 
 #[test]
-fn there_is_no_golden_file_without_a_variant() {
+fn every_golden_file_has_a_variant() {
     let names = variants().map(|(name, _)| golden(name));
     let folder = golden("x").parent().unwrap().to_owned();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -114,7 +114,7 @@ fn check(name: &str, change: &dyn Fn(&mut serde_json::Value), expected: &str) {
 }
 
 #[test]
-fn progress_that_cannot_be_read_is_corrupt_and_named() {
+fn unreadable_progress_is_corrupt_and_the_message_names_the_problem() {
     // spec: Q3d
     check("published", &|json| json["version"] = 2.into(), "version 2");
     check("accepted", &|json| json["version"] = 0.into(), "version 0");
@@ -138,8 +138,8 @@ fn is_corrupt(json: &serde_json::Value) -> bool {
     read.is_err_and(|error| error.kind() == ErrorKind::Corrupt)
 }
 
-/// Removes each field in turn, and adds one, at every depth. Collects the places where the progress
-/// can be read all the same.
+/// Removes each field in turn, and adds an unknown one, at every depth. Collects the places where
+/// the progress can still be read.
 fn missed(
     json: &serde_json::Value,
     path: &str,
@@ -150,7 +150,7 @@ fn missed(
         serde_json::Value::Object(fields) => {
             let mut with = whole.clone();
             let parent = with.pointer_mut(path).unwrap().as_object_mut().unwrap();
-            // An enum's map has the name of a variant for its one key.
+            // The map of an enum has the variant's name as its only key.
             let is_variant = path == "/progress";
             parent.insert("extra".to_owned(), serde_json::Value::Null);
             if !is_variant && !is_corrupt(&with) {
@@ -187,7 +187,7 @@ fn no_field_may_be_missing_or_unknown() {
 }
 
 #[test]
-fn bytes_that_are_no_json_are_corrupt() {
+fn truncated_json_is_corrupt() {
     // spec: Q3d
     let whole = variants()[3].1.to_json().unwrap();
     for end in 0..whole.len() {

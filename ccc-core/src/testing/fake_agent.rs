@@ -9,7 +9,7 @@ use crate::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict
 use crate::container::{Command, ContainerExt};
 use crate::{Agent, Clock, Container, CredentialKey, Result, SystemClock};
 
-/// Writes the files that it was told to, through the container, and says that it is done.
+/// An agent that writes configured files through the container and then reports its verdict.
 #[derive(Clone, Debug)]
 pub struct FakeAgent {
     files: Vec<(String, String)>,
@@ -34,41 +34,42 @@ impl Default for FakeAgent {
 }
 
 impl FakeAgent {
-    /// Writes this file, too.
+    /// Adds a file that the agent writes.
     #[must_use]
     pub fn writes(mut self, path: &str, content: &str) -> Self {
         self.files.push((path.to_owned(), content.to_owned()));
         self
     }
 
-    /// Needs this credential, too.
+    /// Adds a credential that the agent needs.
     #[must_use]
     pub fn needs_credential(mut self, key: CredentialKey) -> Self {
         self.credentials.push(key);
         self
     }
 
-    /// Closes with these words.
+    /// Sets the summary of the report.
     #[must_use]
     pub fn says(mut self, summary: &str) -> Self {
         summary.clone_into(&mut self.summary);
         self
     }
 
-    /// What it was told, by every clone of it.
+    /// Returns the prompts that the agent and its clones have received, oldest first.
     #[must_use]
     pub fn prompts(&self) -> Vec<String> {
         lock(&self.prompts).clone()
     }
 
-    /// Gives this many signs of life, `pause` apart, before it is done.
+    /// Makes the agent wait for `pause` and emit [`AgentEvent::Alive`], `times` times, before it
+    /// ends.
     #[must_use]
     pub fn beats(mut self, times: u32, pause: Duration) -> Self {
         self.beats = (times, pause);
         self
     }
 
-    /// Ends like this.
+    /// Sets the verdict of the report.
     #[must_use]
     pub fn ends(mut self, verdict: Verdict) -> Self {
         self.verdict = verdict;

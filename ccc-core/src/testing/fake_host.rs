@@ -14,7 +14,7 @@ use crate::vcs::{
 };
 use crate::{BranchName, Error, ErrorKind, Result, Secret, VcsHost};
 
-/// A host in memory, with one repository: a git repository on this machine.
+/// An in-memory VCS host with one repository, which is a git repository on the host machine.
 #[derive(Debug)]
 pub struct FakeHost {
     repo: RepoRef,
@@ -36,7 +36,8 @@ struct State {
 }
 
 impl FakeHost {
-    /// A host whose one repository is the git repository at `git`, with the default branch `main`.
+    /// Creates a host whose only repository is the git repository at `git`. Its default branch is
+    /// `main`.
     #[must_use]
     pub fn new(git: impl Into<PathBuf>) -> Self {
         let repo = RepoRef {
@@ -48,19 +49,19 @@ impl FakeHost {
         Self { repo, git: git.into(), state: Mutex::default() }
     }
 
-    /// The repository.
+    /// Returns the repository.
     #[must_use]
     pub fn repo(&self) -> &RepoRef {
         &self.repo
     }
 
-    /// An account that may do this much.
+    /// Adds an account with this permission.
     pub fn add_actor(&self, id: u64, login: &str, permission: Permission) -> Actor {
         lock(&self.state).permissions.insert(id, permission);
         Actor { id, login: login.to_owned(), kind: ActorKind::User }
     }
 
-    /// Opens an issue, or changes it.
+    /// Creates or replaces an issue.
     pub fn set_issue(
         &self,
         number: u64,
@@ -83,12 +84,12 @@ impl FakeHost {
         issue
     }
 
-    /// Puts a file where `file_at_default_branch` finds it.
+    /// Adds or replaces a file that `file_at_default_branch` returns.
     pub fn set_file(&self, path: &str, content: &[u8]) {
         lock(&self.state).files.insert(path.to_owned(), content.to_vec());
     }
 
-    /// A person comments, at this time.
+    /// Adds a comment of `author`, written at the time `at`.
     pub fn add_comment(&self, number: u64, author: &Actor, body: &str, at: Timestamp) {
         let mut state = lock(&self.state);
         let comment = Comment {
@@ -106,7 +107,7 @@ impl FakeHost {
         lock(&self.state).archived = true;
     }
 
-    /// The bodies of the comments on an issue, in order.
+    /// Returns the bodies of the comments on an issue, in the order in which they were added.
     #[must_use]
     pub fn comment_bodies(&self, number: u64) -> Vec<String> {
         let state = lock(&self.state);
@@ -114,13 +115,13 @@ impl FakeHost {
         of_issue.map(|(_, _, comment)| comment.body.clone()).collect()
     }
 
-    /// The pull requests, in order.
+    /// Returns the pull requests, in the order in which they were opened.
     #[must_use]
     pub fn pull_requests(&self) -> Vec<NewPullRequest> {
         lock(&self.state).pull_requests.iter().map(|(new, _)| new.clone()).collect()
     }
 
-    /// The tokens that are good now.
+    /// Returns the grants of the tokens that are valid now.
     #[must_use]
     pub fn held(&self) -> Vec<Grant> {
         lock(&self.state).held.iter().map(|(grant, _)| *grant).collect()
@@ -271,10 +272,10 @@ impl VcsHost for FakeHost {
     }
 
     async fn missed_deliveries(&self, _: Timestamp) -> Result<Vec<MissedDelivery>> {
-        Err(Error::new(ErrorKind::Unsupported, "the fake host keeps no log of deliveries"))
+        Err(Error::new(ErrorKind::Unsupported, "the fake host has no delivery log"))
     }
 
     async fn redeliver(&self, _: &MissedDelivery) -> Result<()> {
-        Err(Error::new(ErrorKind::Unsupported, "the fake host keeps no log of deliveries"))
+        Err(Error::new(ErrorKind::Unsupported, "the fake host has no delivery log"))
     }
 }

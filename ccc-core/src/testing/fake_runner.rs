@@ -12,8 +12,8 @@ use crate::container::{
 };
 use crate::{Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, SystemClock};
 
-/// Runs nothing: understands a few programs (`true`, `false`, `cat`, `tee -- PATH`,
-/// `printenv NAME`, `sleep SECONDS`) and does what they would do.
+/// A container runner that starts no process. It simulates a few programs: `true`, `false`, `cat`,
+/// `tee -- PATH`, `printenv NAME` and `sleep SECONDS`.
 #[derive(Debug, Default)]
 pub struct FakeRunner {
     live: Mutex<BTreeMap<RunId, CancellationToken>>,
@@ -21,10 +21,10 @@ pub struct FakeRunner {
 }
 
 impl FakeRunner {
-    /// Where its containers find the model proxy; nobody listens there.
+    /// The URL of the model proxy for its containers. No server listens at this address.
     pub const MODEL_PROXY: &'static str = "http://127.0.0.1:1";
 
-    /// The runs that `destroy` was called for, in order, with repeats.
+    /// Returns the runs for which `destroy` was called, in the order of the calls and with repeats.
     #[must_use]
     pub fn destroyed(&self) -> Vec<RunId> {
         lock(&self.destroyed).clone()
@@ -35,7 +35,7 @@ impl FakeRunner {
 struct FakeContainer {
     spec: ContainerSpec,
     workspace: PathBuf,
-    /// Cancelled when nothing may run any more.
+    /// A token that is cancelled when no program may run any more.
     ended: CancellationToken,
 }
 
@@ -55,7 +55,7 @@ impl ContainerRunner for FakeRunner {
 
     async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>> {
         if !spec.workspace.is_dir() {
-            return Err(Error::new(ErrorKind::InvalidInput, "the workspace is no directory"));
+            return Err(Error::new(ErrorKind::InvalidInput, "the workspace is not a directory"));
         }
         let ended = CancellationToken::new();
         if let Some(earlier) = lock(&self.live).insert(run, ended.clone()) {

@@ -4,22 +4,22 @@ use std::time::Duration;
 use super::lock;
 use crate::{Error, ErrorKind, Result};
 
-/// What goes wrong.
+/// A fault that [`Faults`] injects into a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The call fails.
     Fail(ErrorKind),
-    /// The call is refused: there is nothing left for us for this long.
+    /// The call fails with [`ErrorKind::RateLimited`] and asks the caller to wait this long.
     Limit(Duration),
     /// The call never ends.
     Hang,
     /// The call panics.
     Panic,
-    /// The call takes effect, and fails all the same: the answer was lost.
+    /// The call takes effect but fails, as if its answer was lost.
     FailAfter(ErrorKind),
 }
 
-/// Which call goes wrong, counted over everything that shares this; and what was called.
+/// A plan of at most one injected fault, and a record of the calls of all adapters that share it.
 #[derive(Debug, Default)]
 pub struct Faults {
     state: Mutex<State>,
@@ -32,31 +32,31 @@ struct State {
 }
 
 impl Faults {
-    /// Nothing goes wrong.
+    /// Returns a plan without a fault.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Call number `n`, counted from 0, goes wrong.
+    /// Returns a plan that injects `fault` into call number `n`, counted from 0 over all adapters.
     #[must_use]
     pub fn at(n: usize, fault: Fault) -> Self {
         Self { state: Mutex::new(State { calls: Vec::new(), plan: Some((n, fault)) }) }
     }
 
-    /// What was called so far, such as `vcs_host.permission`.
+    /// Returns the names of the calls so far, such as `vcs_host.permission`, in order.
     #[must_use]
     pub fn calls(&self) -> Vec<&'static str> {
         lock(&self.state).calls.clone()
     }
 
-    /// How often `name` was called.
+    /// Returns the number of calls of `name`.
     #[must_use]
     pub fn count(&self, name: &str) -> usize {
         lock(&self.state).calls.iter().filter(|call| **call == name).count()
     }
 
-    /// Counts the call, and does what was planned for it.
+    /// Records the call and runs it with the fault that is planned for it, if any.
     pub(super) async fn around<T>(
         &self,
         name: &'static str,
@@ -68,13 +68,13 @@ impl Faults {
             state.calls.push(name);
             state.plan.filter(|(at, _)| *at == n).map(|(_, fault)| fault)
         };
-        let failed = |kind| Error::new(kind, format!("planned: {name} fails"));
+        let failed = |kind| Error::new(kind, format!("injected fault: {name} fails"));
         match fault {
             None => call.await,
             Some(Fault::Fail(kind)) => Err(failed(kind)),
             Some(Fault::Limit(wait)) => Err(failed(ErrorKind::RateLimited).with_retry_after(wait)),
             Some(Fault::Hang) => std::future::pending().await,
-            Some(Fault::Panic) => panic!("planned: {name} panics"),
+            Some(Fault::Panic) => panic!("injected fault: {name} panics"),
             Some(Fault::FailAfter(kind)) => call.await.and(Err(failed(kind))),
         }
     }

@@ -22,8 +22,8 @@ use crate::{
     RunStore, Secret, VcsHost,
 };
 
-/// Any adapter, with faults on demand. Wrap all adapters of a pipeline with the same [`Faults`], and
-/// "the n-th call" means the n-th call of any of them.
+/// An adapter with injected faults. If all adapters of a pipeline are wrapped with the same
+/// [`Faults`], call number `n` is counted over the calls of all of them.
 #[derive(Debug)]
 pub struct Faulty<T> {
     inner: T,
@@ -31,7 +31,7 @@ pub struct Faulty<T> {
 }
 
 impl<T> Faulty<T> {
-    /// Wraps an adapter.
+    /// Wraps an adapter. Its calls are counted and fail as `faults` plans.
     pub fn new(inner: T, faults: &Arc<Faults>) -> Self {
         Self { inner, faults: Arc::clone(faults) }
     }

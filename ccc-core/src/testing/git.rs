@@ -1,15 +1,15 @@
-//! Plain git for tests.
+//! The installed git, for tests.
 
 use std::path::Path;
 use std::process::Command;
 
 /// Runs `git` in `dir` and returns its trimmed output.
 ///
-/// The configuration of the user and of the system is ignored. Commits have a fixed author, and a
-/// new repository's branch is `main`.
+/// The configuration of the user and of the system is ignored. Commits have a fixed author. The
+/// branch of a new repository is `main`.
 ///
 /// # Panics
-/// When git cannot be started, fails, or prints text that is not UTF-8.
+/// If git cannot be started, fails, or prints text that is not UTF-8.
 #[track_caller]
 pub fn git(dir: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
@@ -26,12 +26,12 @@ pub fn git(dir: &Path, args: &[&str]) -> String {
         .output();
     let output = match output {
         Ok(output) => output,
-        Err(e) => panic!("git does not start: {e}"),
+        Err(e) => panic!("cannot start git: {e}"),
     };
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "git {args:?}: {errors}");
+    assert!(output.status.success(), "git {args:?} failed: {errors}");
     match String::from_utf8(output.stdout) {
         Ok(text) => text.trim().to_owned(),
-        Err(e) => panic!("git {args:?}: {e}"),
+        Err(e) => panic!("git {args:?} printed text that is not UTF-8: {e}"),
     }
 }

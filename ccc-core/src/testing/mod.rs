@@ -1,14 +1,15 @@
-//! What tests need: fakes that keep the ports' contracts, faults on demand, and the conformance
-//! suites that every adapter must pass. Semver-exempt; never part of a shipped program.
+//! Test support: fakes that conform to the ports' contracts, injected faults, and the conformance
+//! suites that every adapter must pass. This module is exempt from semantic versioning and must not
+//! be part of a shipped program.
 //!
-//! | to ask | use |
+//! | to test | use |
 //! |---|---|
-//! | "what does it do when all goes well?" | [`FakeHost`], [`FakeRunner`], [`FakeAgent`] |
-//! | "and when call number n fails, hangs or panics?" | the same, wrapped in [`Faulty`] |
-//! | "how often is it called, and with what?" | the `Mock…` types beside the ports |
-//! | "does my adapter keep the contract?" | [`conformance`] |
-//! | "what does the repository hold now?" | [`git`] |
-//! | "and when this machine lacks a part?" | [`has_part`] |
+//! | the behaviour if every call succeeds | [`FakeHost`], [`FakeRunner`], [`FakeAgent`] |
+//! | the behaviour if call number `n` fails, hangs or panics | a fake wrapped in [`Faulty`] |
+//! | the number and the arguments of calls | the `Mock…` types next to the ports |
+//! | an adapter against the contract of its port | [`conformance`] |
+//! | the contents of a repository | [`git`] |
+//! | a part that a host machine may lack, such as an engine | [`has_part`] |
 
 pub mod conformance;
 mod fake_agent;

@@ -10,25 +10,25 @@ use crate::observe::{Event, EventKind};
 use crate::stage::Stage;
 use crate::{Clock, Observer};
 
-/// A clock that moves when it is told to, and never by itself.
+/// A clock that moves only when [`advance`](Self::advance) is called.
 #[derive(Debug)]
 pub struct ManualClock {
     now: watch::Sender<Timestamp>,
 }
 
 impl ManualClock {
-    /// A clock that stands at `start`.
+    /// Creates a clock that shows `start`.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
         Self { now: watch::Sender::new(start) }
     }
 
-    /// Moves it; whoever sleeps until then wakes up.
+    /// Moves the clock. Every sleep whose time has been reached ends.
     pub fn advance(&self, by: Duration) {
         self.now.send_modify(|now| *now += by);
     }
 
-    /// How many are asleep.
+    /// Returns the number of sleeps that are waiting.
     #[must_use]
     pub fn sleepers(&self) -> usize {
         self.now.receiver_count()
@@ -44,25 +44,25 @@ impl Clock for ManualClock {
     async fn sleep(&self, duration: Duration) {
         let mut now = self.now.subscribe();
         let until = *now.borrow() + duration;
-        // The sender is alive as long as we are.
+        // Never fails: `self` owns the sender.
         let _ = now.wait_for(|now| *now >= until).await;
     }
 }
 
-/// Keeps every event.
+/// An observer that records every event.
 #[derive(Debug, Default)]
 pub struct RecordingObserver {
     events: Mutex<Vec<Event>>,
 }
 
 impl RecordingObserver {
-    /// All that happened so far.
+    /// Returns the events recorded so far, oldest first.
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         lock(&self.events).clone()
     }
 
-    /// The stages that were started, in order.
+    /// Returns the stages that started, in order.
     #[must_use]
     pub fn stages(&self) -> Vec<Stage> {
         self.stages_where(|what| match what {
@@ -71,7 +71,7 @@ impl RecordingObserver {
         })
     }
 
-    /// The stages that ended, well or not, in order.
+    /// Returns the stages that ended, with or without an error, in order.
     #[must_use]
     pub fn finished_stages(&self) -> Vec<Stage> {
         self.stages_where(|what| match what {

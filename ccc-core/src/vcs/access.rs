@@ -1,25 +1,25 @@
-//! Who may do what, and the tokens for it.
+//! Permissions of accounts, and access tokens.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Secret;
 
-/// What an account may do in a repository; each level includes the ones before it.
+/// The permission of an account in a repository. Each level includes the levels before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
-    /// Nothing.
+    /// No access.
     None,
-    /// Look.
+    /// Read the repository.
     Read,
-    /// Sort issues.
+    /// Manage issues.
     Triage,
-    /// Push.
+    /// Push commits.
     Write,
-    /// Manage without the dangerous parts.
+    /// Manage the repository, except for sensitive and destructive actions.
     Maintain,
-    /// Everything.
+    /// Full access.
     Admin,
 }
 
@@ -36,7 +36,7 @@ impl std::fmt::Display for Permission {
     }
 }
 
-/// What a token is for. Each is minted for one repository, with just this power.
+/// The purpose of a token. Each token is created for one repository, with only these permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grant {
@@ -48,25 +48,25 @@ pub enum Grant {
     Publish,
 }
 
-/// A short-lived way into one repository.
+/// Short-lived access to one repository.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Access {
-    /// What it is good for.
+    /// The purpose of the token.
     pub grant: Grant,
-    /// Where git fetches from and pushes to. From configuration, never from a payload; no user
-    /// information in it.
+    /// The URL that git fetches from and pushes to. It comes from the configuration, never from a
+    /// webhook payload, and contains no user information.
     pub clone_url: String,
-    /// The value of git's HTTP `Authorization` header; `None` where the URL needs none.
+    /// The value of git's HTTP `Authorization` header; `None` if the URL needs no credential.
     pub authorization: Option<Secret>,
     /// The token itself, for redaction and for [`VcsHost::release`](crate::VcsHost::release).
     pub token: Option<Secret>,
-    /// When it stops working; `None` for never.
+    /// The time at which the token expires; `None` if it does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Access {
-    /// An access that needs no credential, such as a path on this machine.
+    /// Returns an access that needs no credential, such as to a path on the host machine.
     pub fn open(grant: Grant, clone_url: impl Into<String>) -> Self {
         Self {
             grant,
@@ -77,14 +77,14 @@ impl Access {
         }
     }
 
-    /// Whether both are the same grant of the same token.
+    /// Returns whether both are the same grant of the same token.
     #[cfg(feature = "git")]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let value = |access: &Self| access.token.as_ref().map(|token| token.expose().to_vec());
         self.grant == other.grant && value(self) == value(other)
     }
 
-    /// Adds the token, and the header value in which git sends it.
+    /// Sets the token, the header value in which git sends it, and its expiry.
     #[must_use]
     pub fn with_token(
         mut self,

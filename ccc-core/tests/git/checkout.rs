@@ -1,4 +1,4 @@
-//! What lies in a workspace.
+//! Tests of checkouts: the files of a workspace and its git directory.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +20,7 @@ async fn the_files_are_those_of_the_commit() {
     assert_eq!(files_below(&workspace.path), as_files(TREE));
     assert_eq!(workspace.base.as_str(), git_text(&world.remote, &["rev-parse", "main"]));
 
-    // `git archive` is another way to the same files.
+    // Compares with `git archive`, an independent way to the same files.
     let tar = world.path().join("all.tar");
     let other = world.path().join("archive");
     fs::create_dir(&other).unwrap();
@@ -31,7 +31,7 @@ async fn the_files_are_those_of_the_commit() {
 }
 
 #[tokio::test]
-async fn the_agent_s_own_git_works_and_leads_nowhere() {
+async fn the_agent_s_git_works_and_names_no_host_path() {
     // spec: X5a
     let world = World::new(TREE);
     commit_tree(&world.remote, "main", TREE);
@@ -45,29 +45,29 @@ async fn the_agent_s_own_git_works_and_leads_nowhere() {
     assert_eq!(git_text(ws, &["diff", "--stat=80"]).lines().count(), 2);
     git(ws, &["commit", "-qam", "mine"]);
 
-    // Nothing in it names a directory of the host, not even the one that it was made in.
+    // No file in it names a host directory, not even the directory that it was created in.
     let root = world.path().to_str().unwrap().as_bytes();
     for (path, (_, content)) in files_below(&ws.join(".git")) {
         let names_it = content.windows(root.len()).any(|window| window == root);
-        assert!(!names_it, "{path} names a path of the host");
+        assert!(!names_it, "{path} names a host path");
     }
     assert!(!ws.join(".git/objects/info/alternates").exists());
 }
 
-/// An attribute, a file, and how plain git shows that the attribute does something to it.
+/// A git attribute, a file that it applies to, and the command of plain git that it affects.
 struct Attribute {
     line: &'static str,
     content: &'static [u8],
-    /// What an agent writes instead.
+    /// The content that an agent writes to the file.
     edited: &'static [u8],
     fires: Fires,
 }
 
 #[derive(Clone, Copy)]
 enum Fires {
-    /// A plain checkout lays out other bytes.
+    /// Plain git changes the content at checkout.
     AtCheckout,
-    /// A plain add of the edited file keeps other bytes, or fails.
+    /// Plain git changes the content of the edited file at `git add`, or fails.
     AtAdd,
 }
 
@@ -129,7 +129,7 @@ const ATTRIBUTES: &[Attribute] = &[
     Attribute { line: "f filter=rot", content: b"abc\n", edited: b"abd\n", fires: Fires::AtAdd },
 ];
 
-/// Settings under which plain git runs the filter of the cases.
+/// Settings that define the filter of the test cases for plain git.
 const ROT: &[&str] =
     &["-c", "filter.rot.smudge=tr a-z n-za-m", "-c", "filter.rot.clean=tr a-z n-za-m"];
 
@@ -160,7 +160,7 @@ async fn attributes_change_no_content() {
     for (n, case) in (1..).zip(ATTRIBUTES) {
         for (place, path) in [(".gitattributes", "f"), ("sub/.gitattributes", "sub/f")] {
             if place != ".gitattributes" && case.line.starts_with('[') {
-                continue; // macros are for the top alone
+                continue; // git allows macros only in the top directory
             }
             let line = format!("{}\n", case.line);
             let entries: &[Entry] =
@@ -171,7 +171,7 @@ async fn attributes_change_no_content() {
             let at = world.checkout(run(n)).await.unwrap();
             assert_eq!(files_below(&at.path), as_files(entries), "{}", case.line);
             let status = git_text(&at.path, &["status", "--porcelain"]);
-            assert_eq!(status, "", "the agent's status, {}", case.line);
+            assert_eq!(status, "", "status in the workspace, {}", case.line);
 
             fs::write(at.path.join(path), case.edited).unwrap();
             let collected = world.collect(run(n), &at.base).await.unwrap();
@@ -185,7 +185,7 @@ async fn attributes_change_no_content() {
 }
 
 #[tokio::test]
-async fn untouched_files_are_no_change_whatever_their_attributes() {
+async fn attributes_do_not_make_untouched_files_changed() {
     // spec: X6e
     let world = World::new(&[
         ("100644", ".gitattributes", b"* text=auto\n*.i ident\n*.w working-tree-encoding=UTF-16\n"),
@@ -194,14 +194,14 @@ async fn untouched_files_are_no_change_whatever_their_attributes() {
         ("100644", "a.w", b"odd"),
     ]);
     let at = world.checkout(run(1)).await.unwrap();
-    // With new times, git has to look at the contents.
+    // New times force git to compare the contents.
     crate::support::shell(&at.path, "touch -d 2001-01-01 a a.i a.w");
     let collected = world.collect(run(1), &at.base).await.unwrap();
     assert_eq!(collected, ccc_core::git::Collected::Nothing);
 }
 
 #[tokio::test]
-async fn a_repository_that_is_not_there_or_empty_is_not_found() {
+async fn a_missing_or_empty_repository_is_not_found() {
     let world = World::new(&[]);
     let error = world.checkout(run(1)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
@@ -224,9 +224,9 @@ async fn a_repository_that_is_not_there_or_empty_is_not_found() {
     assert_eq!(world.host.runs().unwrap(), []);
 }
 
-/// A new repository's `HEAD` points to one branch or the other: neither is special.
+/// Checks names that the `HEAD` of a new repository points to and names that it does not.
 #[tokio::test]
-async fn the_default_branch_has_any_name() {
+async fn the_default_branch_can_have_any_name() {
     for branch in ["main", "master", "a/b.c", "HEAD", "x@y"] {
         let world = World::new(&[]);
         let named = Repository { default_branch: branch.to_owned(), ..repository() };
@@ -244,7 +244,7 @@ async fn the_default_branch_has_any_name() {
 }
 
 #[tokio::test]
-async fn a_host_s_name_is_no_path() {
+async fn a_host_name_that_is_not_a_file_name_is_refused() {
     let world = World::new(TREE);
     for host in ["", "..", "../x", "a/b", ".x", "a\nb", "ä"] {
         let mut odd = repository();
@@ -255,12 +255,12 @@ async fn a_host_s_name_is_no_path() {
 }
 
 #[tokio::test]
-async fn what_was_fetched_once_is_not_fetched_again() {
+async fn fetched_objects_are_not_fetched_again() {
     let noise: Vec<u8> = (0..400_000_u32)
         .map(|i| u8::try_from(i.wrapping_mul(2_654_435_761) >> 24).unwrap())
         .collect();
     let world = World::new(&[("100644", "big", &noise)]);
-    // The branch that HEAD of a new repository points to must not be special.
+    // Covers the branch that `HEAD` of a new repository points to: it must be treated like others.
     for branch in ["master", "main"] {
         git(&world.remote, &["update-ref", &format!("refs/heads/{branch}"), "main"]);
     }
@@ -279,11 +279,11 @@ async fn what_was_fetched_once_is_not_fetched_again() {
     git(&world.remote, &["update-ref", "refs/heads/gone/x", "main"]);
     let second = world.checkout(run(2)).await.unwrap();
     assert_ne!(first.base, second.base);
-    // Two commits, two trees, one blob: what was there did not come again.
+    // Two commits, two trees and one blob are new; existing objects were not fetched again.
     assert_eq!(size(&world), 8);
     assert_eq!(git_text(&first.path, &["log", "--format=%H"]), first.base.as_str());
 
-    // A branch that becomes a directory, and one that is rewritten.
+    // One branch name becomes a directory, and one branch is rewritten.
     git(&world.remote, &["update-ref", "-d", "refs/heads/gone/x"]);
     git(&world.remote, &["update-ref", "refs/heads/gone", "main"]);
     git(&world.remote, &["update-ref", "refs/heads/main", first.base.as_str()]);
@@ -292,13 +292,13 @@ async fn what_was_fetched_once_is_not_fetched_again() {
 }
 
 #[tokio::test]
-async fn the_base_is_held_until_the_run_is_removed() {
+async fn the_base_commit_is_retained_until_the_run_is_removed() {
     let world = World::new(TREE);
     let at = world.checkout(run(1)).await.unwrap();
     let held = format!("refs/runs/{}", run(1));
     assert_eq!(refs(&world.mirror()).get(&held).map(String::as_str), Some(at.base.as_str()));
 
-    // The remote forgets the commit, another run fetches, and the mirror is cleaned up.
+    // The remote deletes the commit, another run fetches, and the mirror is garbage-collected.
     git(&world.remote, &["update-ref", "-d", "refs/heads/main"]);
     commit_tree(&world.remote, "main", &[("100644", "other", b"x")]);
     world.checkout(run(2)).await.unwrap();
@@ -329,10 +329,10 @@ async fn runs_share_a_mirror_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn a_mirror_of_many_packs_is_put_together_and_loses_nothing() {
+async fn a_mirror_with_many_packs_is_repacked_without_loss() {
     let world = World::new(TREE);
     let at = world.checkout(run(1)).await.unwrap();
-    // One by one, as a year of fetches leaves them. No ref leads to these.
+    // Adds packs one by one, as a year of fetches does. No ref points to their objects.
     let packs = world.mirror().join("objects/pack");
     let many = || fs::read_dir(&packs).unwrap().filter(is_pack).count();
     let mut objects = Vec::new();
@@ -350,11 +350,11 @@ async fn a_mirror_of_many_packs_is_put_together_and_loses_nothing() {
     for object in &objects {
         git(&world.mirror(), &["cat-file", "-e", object]);
     }
-    // Who read from the packs that went reads on.
+    // A run that borrowed objects from the deleted packs can still read them.
     write(&at.path, "new", "x");
     let collected = world.collect(run(1), &at.base).await.unwrap();
     assert!(matches!(collected, ccc_core::git::Collected::Changes(_)), "{collected:?}");
-    // Refs that were packed are let go of, too.
+    // Removal also deletes packed refs.
     world.host.remove(run(1)).await.unwrap();
     assert_eq!(refs(&world.mirror()).len(), 1);
     assert_eq!(files_below(&world.checkout(run(3)).await.unwrap().path), as_files(TREE));
@@ -365,7 +365,7 @@ fn is_pack(entry: &std::io::Result<fs::DirEntry>) -> bool {
 }
 
 #[tokio::test]
-async fn a_checkout_made_again_starts_from_nothing() {
+async fn a_repeated_checkout_starts_with_an_empty_directory() {
     let world = World::new(TREE);
     let at = world.checkout(run(1)).await.unwrap();
     write(&at.path, "left/over", "x");
@@ -391,7 +391,7 @@ async fn submodules_are_empty_directories() {
 }
 
 #[tokio::test]
-async fn links_of_the_tree_are_not_followed_when_it_is_laid_out() {
+async fn checkout_does_not_follow_symlinks_of_the_tree() {
     // spec: X5a
     let world = World::new(&[("100644", "a", b"a")]);
     let outside = world.path().join("outside");
@@ -404,13 +404,13 @@ async fn links_of_the_tree_are_not_followed_when_it_is_laid_out() {
     let at = world.checkout(run(1)).await.unwrap();
     assert_eq!(fs::read_link(at.path.join("out")).unwrap(), outside);
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
-    // A link that a person committed is not the agent's doing.
+    // A committed symlink is not a change of the agent.
     let collected = world.collect(run(1), &at.base).await.unwrap();
     assert_eq!(collected, ccc_core::git::Collected::Nothing);
 }
 
 #[tokio::test]
-async fn a_place_with_odd_characters_works() {
+async fn a_root_path_with_special_characters_works() {
     let world = World::new(TREE);
     for name in ["with blank", "a:b", "ä", "$(id)", "a;b", "\"quoted\"", "-x", "a%20b", "a#b"] {
         let host = HostGit::open(world.path().join(name)).unwrap();
@@ -421,7 +421,7 @@ async fn a_place_with_odd_characters_works() {
         let set = world_collect(&host, &at.base).await;
         assert_eq!(set.len(), 1, "{name}");
         let status = plain_git(&at.path).args(["status", "--porcelain"]).output().unwrap();
-        assert!(!status.status.success(), "{name}: collect leaves no .git");
+        assert!(!status.status.success(), "{name}: collect left a .git");
     }
 }
 
@@ -435,7 +435,7 @@ async fn world_collect(host: &HostGit, base: &ccc_core::ObjectId) -> Vec<ccc_cor
 }
 
 #[tokio::test]
-async fn what_a_killed_git_left_does_not_stand_in_the_way() {
+async fn leftovers_of_a_killed_git_do_not_block_a_checkout() {
     let world = World::new(TREE);
     let mirror = world.mirror();
     let half = mirror.with_extension("new");
@@ -449,7 +449,7 @@ async fn what_a_killed_git_left_does_not_stand_in_the_way() {
         fs::write(mirror.join("objects/pack").join(pack), "x").unwrap();
     }
     commit_tree(&world.remote, "main", &TREE[..1]);
-    // Without us, the locks do stand in the way.
+    // For plain git the locks do block an update.
     let refused = try_git(&mirror, &["update-ref", "refs/heads/main", "main~0"]);
     assert!(!refused.status.success());
     let at = world.checkout(run(2)).await.unwrap();
@@ -460,12 +460,13 @@ async fn what_a_killed_git_left_does_not_stand_in_the_way() {
 }
 
 #[tokio::test]
-async fn what_one_agent_does_to_its_git_no_other_agent_gets() {
+async fn damage_to_one_workspace_git_does_not_reach_other_runs() {
     // spec: X5a
     let world = World::new(TREE);
     world.checkout(run(9)).await.unwrap();
     let ruined = world.checkout(run(1)).await.unwrap();
-    // Through the file, as a link would be: a copy is another one.
+    // Overwrites the file in place: if it were a hard link to the mirror's file, that would change
+    // too.
     for entry in fs::read_dir(ruined.path.join(".git/objects/pack")).unwrap() {
         let path = entry.unwrap().path();
         chmod(&path, 0o600);
@@ -477,7 +478,7 @@ async fn what_one_agent_does_to_its_git_no_other_agent_gets() {
     assert_eq!(git_text(&next.path, &["rev-list", "--count", "HEAD"]), "1");
     git(&world.mirror(), &["fsck", "--full"]);
 
-    // Another base, of which nothing is kept yet: only the last one is.
+    // Another base needs a new snapshot. Only the latest snapshot is stored.
     let base = commit_tree(&world.remote, "main", &TREE[..2]);
     let moved = world.checkout(run(3)).await.unwrap();
     assert_eq!(git_text(&moved.path, &["rev-parse", "HEAD"]), base.as_str());

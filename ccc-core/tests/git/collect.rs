@@ -1,4 +1,4 @@
-//! What is found in a workspace, and what must not leave it.
+//! Tests of collection: the changes of a workspace, and the files that the policy refuses.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -18,12 +18,12 @@ enum Expect {
     Nothing,
     /// `A`, `M` or `D`, and the path.
     Changes(&'static [(char, &'static str)]),
-    /// A word of the reason, and the paths.
+    /// A part of the reason, and the paths.
     Refused(&'static str, &'static [&'static str]),
 }
 use Expect::{Changes, Nothing, Refused};
 
-/// What an agent does, as a shell script in the workspace, and what comes of it.
+/// The agent's actions as a shell script in the workspace, and the expected result.
 type Case = (&'static str, Expect);
 
 async fn check(entries: &[Entry<'_>], cases: &[Case], policy: &TrustPolicy, redactor: &Redactor) {
@@ -56,7 +56,7 @@ async fn check(entries: &[Entry<'_>], cases: &[Case], policy: &TrustPolicy, reda
             }
             (Refused(reason, paths), Collected::Refused(refusal)) => {
                 assert!(refusal.reason.contains(reason), "{act}: {refusal:?}");
-                // Refused before or after it was added, in git's order for the one or the other.
+                // The order of the paths depends on whether git had already added the files.
                 let mut found = refusal.paths.clone();
                 found.sort();
                 assert_eq!(found, *paths, "{act}");
@@ -79,7 +79,7 @@ fn letter(kind: ChangeKind) -> char {
     }
 }
 
-/// A tree in the form of [`files_below`].
+/// Returns the files of a tree in the form of [`files_below`].
 fn tree(
     world: &World,
     run: RunId,
@@ -146,7 +146,7 @@ async fn every_change_is_found_and_nothing_else() {
                     ('A', "ä"),
                 ]),
             ),
-            // What the repository ignores does not leave, unless it was there before.
+            // Ignored files are not collected, unless the base has them.
             ("mkdir ignored; echo x > ignored/x; echo x > a.o; rm -rf ignored a.o", Nothing),
             ("mkdir ignored; echo x > ignored/x", Nothing),
             ("echo x > .git/info/exclude; echo '*' > .git/info/exclude; echo x > new", Changes(&[('A', "new")])),
@@ -160,7 +160,7 @@ async fn every_change_is_found_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_the_agent_s_git_thinks_does_not_count() {
+async fn the_state_of_the_agent_s_git_is_ignored() {
     // spec: X6a
     let id = "git -c user.name=a -c user.email=a@a";
     let commit = format!("echo x > new; git add -A; {id} commit -qm x");
@@ -201,13 +201,13 @@ async fn what_the_agent_s_git_thinks_does_not_count() {
 }
 
 #[tokio::test]
-async fn a_collect_made_again_finds_the_same() {
+async fn a_repeated_collect_finds_the_same_changes() {
     let world = World::new(TREE);
     let at = world.checkout(run(1)).await.unwrap();
     write(&at.path, "new", "x");
     let first = world.collect(run(1), &at.base).await.unwrap();
     assert_eq!(world.collect(run(1), &at.base).await.unwrap(), first);
-    // Objects are whole files of the run's own directory.
+    // All objects are complete and in the run's own git directory.
     let dir = world.git_dir(run(1));
     let check = git_text(&dir, &["count-objects", "-v"]);
     assert!(check.starts_with("count: 2\n"), "{check}");
@@ -215,12 +215,12 @@ async fn a_collect_made_again_finds_the_same() {
 }
 
 #[tokio::test]
-async fn repositories_in_the_work_are_refused() {
+async fn nested_repositories_are_refused() {
     // spec: X6b
-    let (nested, taken) = ("holds a git repository", "name that git does not take");
+    let (nested, taken) = ("nested git repository", "name that git rejects");
     let make = "git init -q sub; cd sub; echo x > f; git add f; \
                 git -c user.name=a -c user.email=a@a commit -qm x";
-    // Plain git makes a gitlink of it.
+    // Plain git adds it as a gitlink.
     let world = World::new(TREE);
     let at = world.checkout(run(1)).await.unwrap();
     shell(&at.path, make);
@@ -249,13 +249,13 @@ async fn repositories_in_the_work_are_refused() {
                 "mkdir -p sub/x.git; echo x > sub/x.git/f; mkdir .gitx",
                 Changes(&[('A', "sub/x.git/f")]),
             ),
-            // What only git itself knows that it might be.
+            // Names that only git itself recognizes as special.
             ("echo x > 'a\\.git'", Refused(taken, &["a\\\\.git"])),
             ("echo x > '.git\\a'", Refused(taken, &[".git\\\\a"])),
             ("ln -s README.md .gitmodules", Refused(taken, &[".gitmodules"])),
             ("ln -s README.md docs/gi7eba~1", Refused(taken, &["docs/gi7eba~1"])),
             ("echo x > 'a\\b'", Changes(&[('A', "a\\b")])),
-            // A bare repository under a plain name is files like others.
+            // A bare repository in an ordinary directory is collected as ordinary files.
             ("mkdir b; cd b; echo x > HEAD; mkdir refs objects", Changes(&[('A', "b/HEAD")])),
         ],
     )
@@ -263,7 +263,7 @@ async fn repositories_in_the_work_are_refused() {
 }
 
 #[tokio::test]
-async fn a_submodule_stays_what_it_is_or_goes() {
+async fn a_submodule_can_be_replaced_or_deleted() {
     // spec: X6b
     let entries: &[Entry] = &[("160000", "s", ELSEWHERE), ("100644", "a", b"a")];
     check_default(
@@ -279,9 +279,9 @@ async fn a_submodule_stays_what_it_is_or_goes() {
 }
 
 #[tokio::test]
-async fn links_and_odd_files() {
+async fn symlinks_and_special_files() {
     // spec: X6c
-    let out = "links that lead out";
+    let out = "symlinks that point outside";
     let odd = "pipes, sockets or devices";
     check_default(
         TREE,
@@ -302,7 +302,7 @@ async fn links_and_odd_files() {
             ("ln -s ./../x l", Refused(out, &["l"])),
             ("rm docs/readme; ln -s /etc/passwd docs/readme", Refused(out, &["docs/readme"])),
             ("rm README.md; ln -s ../README.md README.md", Refused(out, &["README.md"])),
-            // Two links, each of which seems to stay inside.
+            // Two symlinks, each of which seems to stay inside.
             (
                 "mkdir -p p/q/r; ln -s ../../.. p/q/r/up; ln -s p/q/r/up/../etc z",
                 Refused(out, &["z"]),
@@ -311,7 +311,7 @@ async fn links_and_odd_files() {
                 "mkdir -p p/q/r; ln -s ../../.. p/q/r/up; ln -s r/up/../etc p/q/z",
                 Refused(out, &["p/q/z"]),
             ),
-            // Into what is not the work.
+            // Symlinks into the `.git` directory.
             ("ln -s .git/hooks l", Refused(out, &["l"])),
             ("ln -s ../.GIT/config docs/l", Refused(out, &["docs/l"])),
             ("mkfifo pipe", Refused(odd, &["pipe"])),
@@ -323,7 +323,7 @@ async fn links_and_odd_files() {
     let world = World::new(TREE);
     let at = world.checkout(run(1)).await.unwrap();
     let socket = std::os::unix::net::UnixListener::bind(at.path.join("s"));
-    // A path that is too long for a socket's address is no failure of ours.
+    // Skips the check if the temporary path is too long for a socket address.
     if socket.is_ok() {
         let collected = world.collect(run(1), &at.base).await.unwrap();
         assert!(matches!(&collected, Collected::Refused(r) if r.paths == ["s"]), "{collected:?}");
@@ -331,7 +331,7 @@ async fn links_and_odd_files() {
 }
 
 #[tokio::test]
-async fn a_link_in_the_workspace_s_place_is_not_followed() {
+async fn a_symlink_in_place_of_the_workspace_is_not_followed() {
     // spec: X6c
     let world = World::new(TREE);
     let at = world.checkout(run(1)).await.unwrap();
@@ -341,12 +341,15 @@ async fn a_link_in_the_workspace_s_place_is_not_followed() {
     fs::remove_dir_all(&at.path).unwrap();
     symlink(&outside, &at.path).unwrap();
     let collected = world.collect(run(1), &at.base).await;
-    assert!(outside.join(".git/HEAD").exists(), "a foreign .git was deleted: {collected:?}");
+    assert!(
+        outside.join(".git/HEAD").exists(),
+        "a .git outside the workspace was deleted: {collected:?}"
+    );
     assert!(!matches!(collected, Ok(Collected::Changes(_))), "{collected:?}");
 }
 
 #[tokio::test]
-async fn too_much_is_refused() {
+async fn changes_over_the_limits_are_refused() {
     // spec: X6d
     let policy = TrustPolicy::default().with_max_files(3).with_max_bytes(100);
     let redactor = Redactor::default();
@@ -356,16 +359,19 @@ async fn too_much_is_refused() {
             ("echo x > a; echo x > b; echo x > c", Changes(&[('A', "a"), ('A', "b"), ('A', "c")])),
             (
                 "echo x > a; echo x > b; echo x > c; echo x > d",
-                Refused("changes 4 files; 3 may leave", &["a", "b", "c", "d"]),
+                Refused("changes 4 files; the limit is 3", &["a", "b", "c", "d"]),
             ),
             (
                 "echo x > a; rm README.md docs/guide.md data.bin",
                 Refused("changes 4 files", &["README.md", "a", "data.bin", "docs/guide.md"]),
             ),
             ("printf %0100d 0 > a", Changes(&[('A', "a")])),
-            ("printf %0101d 0 > a", Refused("101 bytes in changed files; 100 may", &["a"])),
+            (
+                "printf %0101d 0 > a",
+                Refused("101 bytes in changed files; the limit is 100", &["a"]),
+            ),
             ("printf %050d 0 > a; printf %051d 0 > b", Refused("101 bytes", &["a", "b"])),
-            // The same bytes twice are bytes twice.
+            // Identical content in two files counts twice.
             ("printf %060d 0 > a; cp a b", Refused("120 bytes", &["a", "b"])),
             ("mkdir ignored; printf %0200d 0 > ignored/a", Nothing),
         ],
@@ -376,9 +382,9 @@ async fn too_much_is_refused() {
 }
 
 #[tokio::test]
-async fn holes_are_counted_and_not_read() {
+async fn sparse_files_are_counted_without_reading_them() {
     // spec: X6d
-    // What a number holds, and a file of a file system in memory: together more than the number.
+    // One file of the maximum size, and files whose total overflows `u64`; tmpfs allows such sizes.
     let most = u64::try_from(i64::MAX).unwrap();
     for sizes in [&[1_u64 << 40][..], &[most], &[most, most, 2]] {
         let world = World::new_in(Path::new("/dev/shm"), TREE);
@@ -388,7 +394,7 @@ async fn holes_are_counted_and_not_read() {
             file.set_len(*size).is_ok()
         });
         if !made {
-            // No file system for such files, and so none that an agent could make.
+            // This file system has no files of such sizes, so an agent cannot create them either.
             continue;
         }
         let collected = within(30, world.collect(run(1), &at.base)).await.unwrap();
@@ -460,9 +466,9 @@ async fn files_that_make_programs_run_are_refused() {
 }
 
 #[tokio::test]
-async fn names_that_a_person_cannot_read_are_refused() {
+async fn unprintable_names_are_refused() {
     // spec: X6b
-    let why = "no printable UTF-8";
+    let why = "not printable UTF-8";
     check_default(
         TREE,
         &[
@@ -481,9 +487,9 @@ async fn names_that_a_person_cannot_read_are_refused() {
     .await;
 }
 
-/// What is not ours to read is said, and hangs nothing.
+/// Checks that files without read permission are reported and do not block the call.
 #[tokio::test]
-async fn what_cannot_be_read_is_no_riddle() {
+async fn unreadable_files_are_named_in_the_refusal() {
     let root = {
         let temp = tempfile::tempdir().unwrap();
         crate::support::chmod(temp.path(), 0);
@@ -500,7 +506,7 @@ async fn what_cannot_be_read_is_no_riddle() {
         shell(&at.path, act);
         let collected = within(60, world.collect(run(1), &at.base)).await;
         match collected {
-            // Who may read everything collects it, or finds nothing changed.
+            // Root can read all files and collects them, or finds no change.
             Ok(Collected::Changes(_) | Collected::Nothing) if root => {}
             Ok(Collected::Refused(refusal)) => {
                 assert!(refusal.reason.contains("cannot be read"), "{act}: {refusal:?}");
@@ -533,7 +539,7 @@ async fn no_live_secret_leaves() {
         ),
         ("ln -s live-secret-0123456789 l", Refused(why, &["l"])),
         ("echo live-secret-0123456789 >> README.md", Refused(why, &["README.md"])),
-        // Even where it was before: it is the secret of this run.
+        // Refused although the base already contains it, because it is a secret of this run.
         ("echo x >> leaked", Refused(why, &["leaked"])),
         ("rm leaked", Changes(&[('D', "leaked")])),
         ("mkdir ignored; echo live-secret-0123456789 > ignored/x", Nothing),
@@ -553,7 +559,7 @@ async fn nothing_with_a_token_s_shape_leaves() {
     let old = format!("{token}\n");
     let other = format!("gh{}_{}", 's', "c3D4".repeat(9));
     let entries = [TREE, &[("100644", "old", old.as_bytes())]].concat();
-    // What is written, where, and whether it may leave.
+    // Path, content, and whether the change is accepted.
     let cases: &[(&str, String, bool)] = &[
         ("f", format!("x = \"{token}\""), false),
         ("f.bin", format!("\0\0{token}\0"), false),
@@ -584,11 +590,11 @@ async fn nothing_with_a_token_s_shape_leaves() {
 }
 
 #[tokio::test]
-async fn a_name_that_holds_a_secret_is_not_shown_in_part() {
+async fn a_shortened_name_shows_no_part_of_a_secret() {
     // spec: X10a, X10b
     let redactor = Redactor::default();
     redactor.add(&Secret::from(LIVE));
-    // Names are cut after 200 characters: half a secret is not recognised any more.
+    // Names are cut after 200 characters, and a part of a secret is not recognized any more.
     let path = format!("{}{LIVE}", "x".repeat(185));
     let world = World::new(TREE);
     let at = world.checkout(run(1)).await.unwrap();
@@ -601,7 +607,7 @@ async fn a_name_that_holds_a_secret_is_not_shown_in_part() {
 }
 
 #[tokio::test]
-async fn a_huge_old_file_stands_in_nobody_s_way() {
+async fn the_old_size_of_a_file_does_not_count() {
     // spec: X6d
     let world = World::new(&[("100644", "big", &vec![b'x'; 2 << 20])]);
     let at = world.checkout(run(1)).await.unwrap();

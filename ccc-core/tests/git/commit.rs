@@ -1,4 +1,4 @@
-//! The commit of a run.
+//! Tests of the commit of a run.
 
 use ccc_core::event::{Actor, ActorKind, IssueEvent, IssueSnapshot, Trigger};
 use ccc_core::git::{Collected, CommitInfo};
@@ -42,7 +42,7 @@ pub(crate) fn info(title: &str) -> CommitInfo {
     CommitInfo::for_run(run(1), &event(title), "claude", bot(), at(1_700_000_000))
 }
 
-/// Checks out, changes one file, collects.
+/// Checks out the repository, adds one file, and collects. Returns the base and the new tree.
 pub(crate) async fn worked(world: &World, n: u32) -> (ObjectId, ObjectId) {
     let at = world.checkout(run(n)).await.unwrap();
     write(&at.path, "new.txt", "new\n");
@@ -53,7 +53,7 @@ pub(crate) async fn worked(world: &World, n: u32) -> (ObjectId, ObjectId) {
 }
 
 #[tokio::test]
-async fn a_commit_made_again_is_the_same() {
+async fn a_repeated_commit_has_the_same_id() {
     // spec: P6
     let mut commits = Vec::new();
     for _ in 0..2 {
@@ -63,7 +63,7 @@ async fn a_commit_made_again_is_the_same() {
             let commit = world.host.commit(run(1), &base, &tree, &info("t")).await;
             commits.push(commit.unwrap());
         }
-        // Resumed by another process over the same directory.
+        // Commits again through a second `HostGit` over the same directory, as after a restart.
         let World { temp, host, .. } = world;
         drop(host);
         let host = reopen(&temp.path().join("host")).await;
@@ -76,7 +76,7 @@ async fn a_commit_made_again_is_the_same() {
 }
 
 #[tokio::test]
-async fn a_commit_says_who_and_for_which_run() {
+async fn a_commit_names_its_author_and_run() {
     // spec: P6
     let world = World::new(TREE);
     let (base, tree) = worked(&world, 1).await;
@@ -98,7 +98,7 @@ async fn a_commit_says_who_and_for_which_run() {
 }
 
 #[tokio::test]
-async fn no_title_does_anything_but_stand_there() {
+async fn issue_titles_have_no_effect_in_the_commit_message() {
     // spec: P6
     let world = World::new(TREE);
     let (base, tree) = worked(&world, 1).await;
@@ -145,7 +145,7 @@ async fn no_title_does_anything_but_stand_there() {
 }
 
 #[tokio::test]
-async fn objects_that_are_gone_are_named() {
+async fn missing_objects_are_not_found() {
     let world = World::new(TREE);
     let (base, tree) = worked(&world, 1).await;
     let nothing = ObjectId::new("1".repeat(40)).unwrap();

@@ -1,11 +1,12 @@
-//! A `.git` that leads to ours. What runs programs, sends tokens elsewhere or changes content is in
-//! the table of `tests/tests/it/hostile/mod.rs`.
+//! Workspaces whose `.git` points into the directories of host git. The table of
+//! `tests/tests/it/hostile/mod.rs` covers the workspaces that run programs, send tokens elsewhere
+//! or change content.
 
 use ccc_core::git::Collected;
 
 use crate::support::{TREE, World, git, run, shell, write};
 
-/// The agent's `.git` may point at ours; ours is not harmed by what happens to it.
+/// Checks that deleting a `.git` that points into host git's directories does not damage these.
 #[tokio::test]
 async fn deleting_the_agent_s_git_deletes_nothing_else() {
     // spec: X6a

@@ -1,4 +1,4 @@
-//! One ref goes out, over a path.
+//! Tests of pushes to a remote on the local file system.
 
 use ccc_core::vcs::{Access, Grant};
 use ccc_core::{BranchName, Error, ErrorKind, ObjectId};
@@ -16,7 +16,7 @@ async fn committed(world: &World, n: u32) -> ObjectId {
 }
 
 #[tokio::test]
-async fn one_ref_goes_out_and_again_is_the_same() {
+async fn a_push_creates_one_ref_and_can_be_repeated() {
     // spec: P7, X9
     let world = World::new(TREE);
     commit_tree(&world.remote, "other", TREE);
@@ -40,14 +40,14 @@ async fn one_ref_goes_out_and_again_is_the_same() {
 }
 
 #[tokio::test]
-async fn a_branch_that_is_there_is_left_alone() {
+async fn an_existing_branch_is_left_unchanged() {
     // spec: P7, X9
     for rewrite in [false, true] {
         let world = World::new(TREE);
         let commit = committed(&world, 1).await;
         let theirs: &[Entry] = &[("100644", "theirs", b"x")];
         if rewrite {
-            // Even one that ours would fast-forward.
+            // A branch at the base, which the push could fast-forward.
             git(&world.remote, &["update-ref", "refs/heads/claude/a", "main"]);
         } else {
             commit_tree(&world.remote, "claude/a", theirs);
@@ -61,7 +61,7 @@ async fn a_branch_that_is_there_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_branch_that_only_ends_alike_is_another() {
+async fn a_branch_with_the_same_suffix_is_another_branch() {
     // spec: P7
     let world = World::new(TREE);
     let commit = committed(&world, 1).await;
@@ -75,7 +75,7 @@ async fn a_branch_that_only_ends_alike_is_another() {
 }
 
 #[tokio::test]
-async fn a_branch_that_comes_meanwhile_is_left_alone() {
+async fn a_branch_created_during_the_push_is_left_unchanged() {
     // spec: P7
     let world = World::new(TREE);
     let commit = committed(&world, 1).await;
@@ -89,7 +89,7 @@ async fn a_branch_that_comes_meanwhile_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_directory_in_the_branch_s_place_is_said() {
+async fn a_conflict_with_a_parent_branch_is_reported() {
     // spec: P7
     let world = World::new(TREE);
     let commit = committed(&world, 1).await;
@@ -105,7 +105,7 @@ fn assert_one_line(error: &Error) {
 }
 
 #[tokio::test]
-async fn what_the_remote_says_is_passed_on() {
+async fn the_remote_s_message_is_reported() {
     // spec: P7
     for (hook, act, words) in [
         ("pre-receive", "echo 'no pushes on friday' >&2; exit 1", "no pushes on friday"),
@@ -131,11 +131,11 @@ async fn what_the_remote_says_is_passed_on() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_lost_is_asked_for_again() {
+async fn a_push_with_a_lost_response_is_verified() {
     // spec: P7
     let world = World::new(TREE);
     let commit = committed(&world, 1).await;
-    // The remote takes the push and dies before it says so.
+    // The remote accepts the push and dies before it answers.
     script(&world.remote.join("hooks/post-update"), "kill -9 $PPID");
     let (branch, access) = (branch("claude/a"), world.access());
     within(30, world.host.push(run(1), &commit, &branch, &access)).await.unwrap();
@@ -143,7 +143,7 @@ async fn an_answer_that_was_lost_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_commit_that_we_do_not_have_is_not_pushed() {
+async fn an_unknown_commit_is_not_pushed() {
     let world = World::new(TREE);
     committed(&world, 1).await;
     let before = refs(&world.remote);
@@ -154,7 +154,7 @@ async fn a_commit_that_we_do_not_have_is_not_pushed() {
 }
 
 #[tokio::test]
-async fn only_plain_addresses_are_used() {
+async fn unsupported_remote_urls_are_refused() {
     // spec: X5b, X5c, X9
     let world = World::new(TREE);
     let commit = committed(&world, 1).await;

@@ -1,4 +1,5 @@
-//! Remotes over HTTP: who gets the token, what answers mean, and what is left when nobody waits.
+//! Tests of remotes over HTTP: the token, error responses, cancelled calls, and the environment of
+//! git.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,28 +23,29 @@ use crate::support::{
 
 const TOKEN: &str = "tok-0123456789abcdef";
 
-/// The request line and the headers, names in lower case.
+/// A request line with its headers, whose names are in lower case.
 #[derive(Clone, Debug)]
 struct Head {
     line: String,
     headers: BTreeMap<String, String>,
 }
 
-/// What a server does with a request.
+/// The response of a [`Server`] to each request.
 #[derive(Clone)]
 enum Answer {
-    /// These bytes.
+    /// Exactly these bytes.
     Fixed(String),
-    /// What git's own server says about the repositories below this directory, to the holder of
-    /// the token.
+    /// The response of `git http-backend` for the repositories below this directory, if the request
+    /// has the token.
     Git(PathBuf),
-    /// The same; but before the first answer to a push, somebody else makes this branch.
+    /// The response of `git http-backend`. Before the first response to a push, this branch is
+    /// created.
     GitTaken(PathBuf, &'static str),
-    /// Nothing, ever.
+    /// No response.
     Silence,
 }
 
-/// A server on a port of its own, on threads, for as long as the process lives.
+/// An HTTP server with its own port and threads. It lives as long as the process.
 struct Server {
     port: u16,
     seen: Arc<Mutex<Vec<Head>>>,
@@ -120,7 +122,7 @@ fn serve(mut stream: &TcpStream, answer: &Answer, seen: &Mutex<Vec<Head>>) {
             stream.write_all(status("401 Unauthorized", "").as_bytes()).ok();
         }
         Answer::Silence => {
-            // Until the other side gives up.
+            // Waits until the client closes the connection.
             reader.read_to_end(&mut Vec::new()).ok();
         }
     }
@@ -149,7 +151,7 @@ fn body(reader: &mut impl BufRead, head: &Head) -> Vec<u8> {
     body
 }
 
-/// Git's own server, as a CGI program.
+/// Runs git's HTTP server as a CGI program and returns its response.
 fn backend(root: &Path, head: &Head, body: &[u8]) -> Vec<u8> {
     let target: Vec<&str> = head.line.split(' ').collect();
     let (path, query) = target[1].split_once('?').unwrap_or((target[1], ""));
@@ -183,7 +185,7 @@ fn backend(root: &Path, head: &Head, body: &[u8]) -> Vec<u8> {
     [format!("HTTP/1.1 {status}\r\nConnection: close\r\n").as_bytes(), &printed].concat()
 }
 
-/// Everything that host git does with a remote, over HTTP.
+/// Performs each operation of host git that uses a remote; the push twice.
 async fn work(host: &HostGit, access: &Access) -> ccc_core::Result<()> {
     let at = host.checkout(run(1), &repository(), access).await?;
     assert_eq!(files_below(&at.path), as_files(TREE));
@@ -198,7 +200,7 @@ async fn work(host: &HostGit, access: &Access) -> ccc_core::Result<()> {
 }
 
 #[tokio::test]
-async fn the_token_opens_the_remote_and_stays_nowhere() {
+async fn the_token_authenticates_and_is_in_no_file() {
     // spec: X5c, X9, P7
     let world = World::new(TREE);
     git(&world.remote, &["config", "http.receivepack", "true"]);
@@ -217,13 +219,13 @@ async fn the_token_opens_the_remote_and_stays_nowhere() {
         assert_eq!(sent, Some(&*format!("Bearer {TOKEN}")), "{head:?}");
         assert!(!head.line.contains(TOKEN));
     }
-    // The token is in no file that was left, and neither is the address in what the agent sees.
+    // No file below the root contains the token.
     let all = files_below(&world.path().join("host"));
     let holds = |content: &[u8], text: &str| {
         content.windows(text.len()).any(|window| window == text.as_bytes())
     };
     for (path, (_, content)) in &all {
-        assert!(!holds(content, TOKEN), "{path} holds the token");
+        assert!(!holds(content, TOKEN), "{path} contains the token");
     }
 
     for wrong in ["", "wrong-token-0123456"] {
@@ -234,13 +236,14 @@ async fn the_token_opens_the_remote_and_stays_nowhere() {
 }
 
 #[tokio::test]
-async fn a_branch_that_comes_between_look_and_push_is_left_alone() {
+async fn a_branch_created_between_check_and_push_is_left_unchanged() {
     // spec: P7, X9
     let world = World::new(TREE);
     git(&world.remote, &["config", "http.receivepack", "true"]);
     let theirs = "refs/heads/claude/a";
     let server = Server::new(Answer::GitTaken(world.path().to_owned(), theirs));
-    // Ours is a child of theirs: without the condition, it would be a fast-forward.
+    // The commit is a child of that branch: without the condition, the push would be a
+    // fast-forward.
     let error = within(60, work(&world.host, &server.access(TOKEN))).await.unwrap_err();
     let refs = refs(&world.remote);
     assert_eq!(refs[theirs], refs["refs/heads/main"]);
@@ -248,7 +251,7 @@ async fn a_branch_that_comes_between_look_and_push_is_left_alone() {
 }
 
 #[tokio::test]
-async fn answers_become_kinds_and_never_show_the_token() {
+async fn responses_map_to_error_kinds_without_the_token() {
     // spec: X5c
     let echo = format!(
         "HTTP/1.1 500 Oops\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
@@ -307,7 +310,7 @@ async fn no_redirect_is_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_left_of_a_call_that_was_given_up() {
+async fn a_cancelled_call_leaves_no_process() {
     let world = World::new(TREE);
     let (base, tree) = crate::commit::worked(&world, 1).await;
     let commit = world.host.commit(run(1), &base, &tree, &info("t")).await.unwrap();
@@ -322,17 +325,17 @@ async fn nothing_is_left_of_a_call_that_was_given_up() {
         tokio::select! {
             _ = world.host.checkout(run(2), &repository, &access), if !push => panic!("answered"),
             _ = world.host.push(run(1), &commit, &branch, &access), if push => panic!("answered"),
-            asked = becomes_true(asked) => assert!(asked, "nobody asked"),
+            asked = becomes_true(asked) => assert!(asked, "no request arrived"),
         }
         let gone = becomes_true(|| processes_with(&marker).is_empty()).await;
         assert!(gone, "{:?}", processes_with(&marker));
     }
-    // What was given up can be done again.
+    // A cancelled call can be repeated.
     world.checkout(run(2)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_left_of_a_remote_s_hook_that_hangs() {
+async fn a_cancelled_push_leaves_no_process_of_a_hanging_hook() {
     let world = World::new(TREE);
     let (base, tree) = crate::commit::worked(&world, 1).await;
     let commit = world.host.commit(run(1), &base, &tree, &info("t")).await.unwrap();
@@ -350,10 +353,10 @@ async fn nothing_is_left_of_a_remote_s_hook_that_hangs() {
     assert!(gone, "{:?}", processes_with(&marker));
 }
 
-/// Set in the child process of the test below: the directory to work in.
+/// The variable that gives the child process of the test below its directory.
 const CHILD: &str = "CCC_TEST_GIT_CHILD";
 
-/// The part that runs in a process with a hostile environment.
+/// Runs the git operations if the process is the child with the hostile environment.
 #[tokio::test]
 async fn child_of_a_hostile_environment() {
     let Some(place) = std::env::var_os(CHILD).map(PathBuf::from) else {
@@ -367,7 +370,7 @@ async fn child_of_a_hostile_environment() {
 }
 
 #[tokio::test]
-async fn nothing_but_the_call_decides_what_git_does() {
+async fn the_environment_does_not_change_what_git_does() {
     // spec: X5b, X5c
     let world = World::new(TREE);
     git(&world.remote, &["config", "http.receivepack", "true"]);
@@ -396,14 +399,14 @@ async fn nothing_but_the_call_decides_what_git_does() {
     write(&place, "template/hooks/post-index-change", "");
     script(&place.join("template/hooks/pre-push"), &format!("echo t >> {}", canary.display()));
 
-    // Writes down how git was called, with one line for each argument and variable.
+    // Logs each call of git, with one line for each argument and variable.
     let path = std::env::var_os("PATH").unwrap();
     let real = std::env::split_paths(&path).map(|dir| dir.join("git")).find(|git| git.exists());
     let real = real.unwrap();
     script(
         &bin.join("git"),
         &format!(
-            // In one piece: some calls are made beside each other.
+            // Appends each record at once, because some calls of git run at the same time.
             "{{ for arg; do echo \"arg $arg\"; done; env | sed 's/^/env /'; echo end; }} > {0}.$$\n\
              cat {0}.$$ >> {0}\nexec {1} \"$@\"",
             log.display(),
@@ -426,7 +429,7 @@ async fn nothing_but_the_call_decides_what_git_does() {
     check_calls(&fs::read_to_string(&log).unwrap());
 }
 
-/// Variables under which plain git would run programs, look elsewhere or tell what it does.
+/// Returns variables that make plain git run programs, use other files or log what it does.
 fn hostile_environment(place: &Path, evil: &str, canary: &Path) -> Vec<(&'static str, String)> {
     vec![
         ("HOME", place.join("home").display().to_string()),
@@ -463,7 +466,7 @@ fn hostile_environment(place: &Path, evil: &str, canary: &Path) -> Vec<(&'static
     ]
 }
 
-/// What every call of git may see in its environment.
+/// The variables that a call of git may see.
 const VARIABLES: &[&str] = &[
     "PATH",
     "LC_ALL",
@@ -516,13 +519,13 @@ fn check_calls(log: &str) {
             let name = variable.split('=').next().unwrap();
             assert!(VARIABLES.contains(&name), "{variable} is passed on");
         }
-        // Only the calls that name the remote get its token.
+        // Only calls that name the remote have its token.
         let remote = args.iter().any(|arg| arg.starts_with("http://"));
         let token = env.iter().filter(|variable| variable.contains(TOKEN)).count();
         assert_eq!(token, usize::from(remote), "{args:?} {env:?}");
         with_token += token;
     }
-    // A fetch, a push with a look before and after it, and one more look for the repeated push.
+    // One fetch; one push with a check before and after it; one check for the repeated push.
     assert_eq!(with_token, 5, "{log}");
     assert_eq!(log.lines().filter(|line| *line == "arg push").count(), 1, "{log}");
 }

@@ -1,4 +1,4 @@
-//! The directory that host git works in.
+//! Tests of the root directory of host git.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -15,7 +15,7 @@ async fn a_root_belongs_to_one_process() {
     let error = HostGit::open(&root).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     assert!(error.to_string().contains(root.to_str().unwrap()), "{error}");
-    // By another name it is the same.
+    // A symlink to the same directory is refused too.
     symlink(&root, world.path().join("link")).unwrap();
     let error = HostGit::open(world.path().join("link")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
@@ -33,31 +33,43 @@ async fn a_root_belongs_to_one_process() {
 }
 
 #[tokio::test]
-async fn whatever_an_agent_leaves_is_removed() {
+async fn removal_deletes_any_files_that_an_agent_left() {
     let world = World::new(TREE);
     let outside = world.path().join("outside");
     write(&outside, "kept", "x");
     chmod(&outside, 0o755);
     let cases: &[(&str, &str)] = &[
-        ("nothing more", ":"),
-        ("shut directories", "mkdir -p a/b/c; echo x > a/b/f; chmod 0 a/b/c a/b a"),
-        ("half-shut directories", "mkdir -p a/b; echo x > a/b/f; chmod 0600 a; chmod 0500 docs"),
-        ("a shut workspace", "chmod 0 ."),
-        ("shut files", "chmod 0 README.md; echo x > g; chmod 0 g"),
-        ("links out", "ln -s ../../../../outside out; ln -s /proc p; ln -s . self"),
+        ("no change", ":"),
+        ("directories without permissions", "mkdir -p a/b/c; echo x > a/b/f; chmod 0 a/b/c a/b a"),
+        (
+            "directories with some permissions",
+            "mkdir -p a/b; echo x > a/b/f; chmod 0600 a; chmod 0500 docs",
+        ),
+        ("a workspace without permissions", "chmod 0 ."),
+        ("files without permissions", "chmod 0 README.md; echo x > g; chmod 0 g"),
+        (
+            "symlinks that leave the workspace",
+            "ln -s ../../../../outside out; ln -s /proc p; ln -s . self",
+        ),
         ("a fifo", "mkfifo pipe"),
         ("no workspace", "cd ..; rm -rf workspace"),
-        ("a link for a workspace", "cd ..; rm -rf workspace; ln -s ../../../outside workspace"),
-        ("odd names", "touch -- -rf '*' \"$(printf 'a\\nb')\" \"$(printf '\\377')\""),
         (
-            "names that moving might use",
+            "a symlink in place of the workspace",
+            "cd ..; rm -rf workspace; ln -s ../../../outside workspace",
+        ),
+        (
+            "names with special characters",
+            "touch -- -rf '*' \"$(printf 'a\\nb')\" \"$(printf '\\377')\"",
+        ),
+        (
+            "names like those of moved directories",
             "mkdir -p a/moved-1/b moved-1/c; echo x > moved-2; mkdir moved-3",
         ),
     ];
     for (n, (name, act)) in (1..).zip(cases) {
         let at = world.checkout(run(n)).await.unwrap();
         shell(&at.path, act);
-        // Without a hang or a panic; what is found is for other tests.
+        // Must not hang or panic. Other tests check the result.
         let _ = within(60, world.collect(run(n), &at.base)).await;
         within(60, world.host.remove(run(n))).await.unwrap_or_else(|e| panic!("{name}: {e}"));
         assert!(!world.path().join(format!("host/runs/{}", run(n))).exists(), "{name}");
@@ -68,16 +80,16 @@ async fn whatever_an_agent_leaves_is_removed() {
     assert_eq!(world.host.runs().unwrap(), []);
 }
 
-/// Removing must not need a stack frame, an open file or a longer path for each level.
+/// Checks that removal needs no stack frame, open file or longer path for each level.
 #[tokio::test]
-async fn no_depth_of_directories_ends_the_process() {
+async fn deeply_nested_directories_are_removed() {
     let world = World::new(TREE);
     for (place, depth) in [("docs", 300), ("docs", 30_000), (".git", 3_000)] {
         let at = world.checkout(run(1)).await.unwrap();
         dig(&at.path.join(place), depth);
         let collected = within(120, world.collect(run(1), &at.base)).await.unwrap();
         let refused = matches!(&collected, Collected::Refused(r) if r.reason.contains("read"));
-        // The workspace's own `.git` is thrown away, however deep it is.
+        // The workspace's own `.git` is deleted at any depth.
         assert!(refused || depth == 300 || place == ".git", "{collected:?}");
         assert!(!at.path.join(".git").exists());
         within(120, world.host.remove(run(1))).await.unwrap();
@@ -86,7 +98,7 @@ async fn no_depth_of_directories_ends_the_process() {
 }
 
 #[tokio::test]
-async fn runs_are_those_that_have_a_directory() {
+async fn runs_lists_the_run_directories() {
     let world = World::new(TREE);
     assert_eq!(world.host.runs().unwrap(), []);
     for n in [1, 2] {
@@ -100,5 +112,5 @@ async fn runs_are_those_that_have_a_directory() {
     fs::write(&kept, "patch").unwrap();
     world.host.remove(run(1)).await.unwrap();
     assert_eq!(world.host.runs().unwrap(), [run(2)]);
-    assert!(kept.exists(), "a kept patch outlives its run");
+    assert!(kept.exists(), "a stored patch outlives its run");
 }

@@ -1,4 +1,5 @@
-//! A remote made with plain git, a host git over a directory of its own, and ways to look at both.
+//! Helpers of the tests: a remote made with plain git, a host git with its own directory, and
+//! functions that inspect both.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,13 +18,13 @@ use ccc_core::vcs::{Access, Grant, Repository};
 use ccc_core::{ObjectId, Result, RunId};
 use tempfile::TempDir;
 
-/// Mode, path, contents: an entry of a tree. A submodule's contents are the id of its commit.
+/// An entry of a tree: mode, path, content. The content of a submodule is its commit id.
 pub(crate) type Entry<'a> = (&'a str, &'a str, &'a [u8]);
 
-/// Any commit id, for submodules.
+/// A commit id for submodules; no such commit exists.
 pub(crate) const ELSEWHERE: &[u8] = b"1111111111111111111111111111111111111111";
 
-/// A small tree with one of everything.
+/// A small tree with one entry of each kind.
 pub(crate) const TREE: &[Entry] = &[
     ("100644", ".gitignore", b"ignored/\n*.o\n"),
     ("100644", "README.md", b"hello\n"),
@@ -33,7 +34,7 @@ pub(crate) const TREE: &[Entry] = &[
     ("120000", "docs/readme", b"../README.md"),
 ];
 
-/// A plain git that reads nothing but the repository's own configuration.
+/// Returns a command for plain git, which reads only the repository's own configuration.
 pub(crate) fn plain_git(dir: &Path) -> Command {
     let mut command = Command::new("git");
     command
@@ -55,22 +56,23 @@ pub(crate) fn plain_git(dir: &Path) -> Command {
     command
 }
 
-/// Runs plain git, whatever comes of it.
+/// Runs plain git and returns its output, whether it succeeds or fails.
 pub(crate) fn try_git(dir: &Path, args: &[&str]) -> Output {
     plain_git(dir).args(args).output().unwrap()
 }
 
-/// Runs plain git, which must work.
+/// Runs plain git and returns its standard output. Panics if git fails.
 pub(crate) fn git(dir: &Path, args: &[&str]) -> Vec<u8> {
     git_with(dir, args, b"")
 }
 
-/// The same as trimmed text.
+/// Runs plain git and returns its standard output as trimmed text. Panics if git fails.
 pub(crate) fn git_text(dir: &Path, args: &[&str]) -> String {
     String::from_utf8(git(dir, args)).unwrap().trim().to_owned()
 }
 
-/// The same, with something on its standard input.
+/// Runs plain git with bytes on its standard input and returns its standard output. Panics if git
+/// fails.
 pub(crate) fn git_with(dir: &Path, args: &[&str], stdin: &[u8]) -> Vec<u8> {
     let mut child = plain_git(dir).args(args).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(stdin).unwrap();
@@ -80,13 +82,14 @@ pub(crate) fn git_with(dir: &Path, args: &[&str], stdin: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// Makes a bare repository.
+/// Creates a bare repository.
 pub(crate) fn init_bare(path: &Path) {
     fs::create_dir_all(path).unwrap();
     git(path, &["init", "--quiet", "--bare", "-b", "main", "."]);
 }
 
-/// Commits exactly these bytes to a branch of a bare repository, on top of what is there.
+/// Commits exactly these entries to a branch of a bare repository. The parent is the branch's tip,
+/// if any.
 pub(crate) fn commit_tree(remote: &Path, branch: &str, entries: &[Entry]) -> ObjectId {
     let index = remote.join("seed-index");
     let _ = fs::remove_file(&index);
@@ -127,7 +130,7 @@ pub(crate) fn commit_tree(remote: &Path, branch: &str, entries: &[Entry]) -> Obj
     ObjectId::new(commit).unwrap()
 }
 
-/// A remote, and a host git that knows nothing of it yet.
+/// A remote, and a host git that has not fetched from it yet.
 pub(crate) struct World {
     pub(crate) temp: TempDir,
     pub(crate) remote: PathBuf,
@@ -139,7 +142,7 @@ impl World {
         Self::over(tempfile::tempdir().unwrap(), entries)
     }
 
-    /// In this directory, where there is one.
+    /// Creates a world below `place`, or below the default temporary directory if that fails.
     pub(crate) fn new_in(place: &Path, entries: &[Entry]) -> Self {
         Self::over(tempfile::tempdir_in(place).or_else(|_| tempfile::tempdir()).unwrap(), entries)
     }
@@ -162,7 +165,7 @@ impl World {
         Access::open(Grant::Publish, self.remote.to_str().unwrap())
     }
 
-    /// The run's own git directory.
+    /// Returns the run's own git directory.
     pub(crate) fn git_dir(&self, run: RunId) -> PathBuf {
         self.path().join(format!("host/runs/{run}/git"))
     }
@@ -180,14 +183,14 @@ impl World {
         self.host.collect(run, base, &policy, &redactor).await
     }
 
-    /// The bytes of a path in a tree that the run made.
+    /// Returns the content of a path in a tree of the run's git directory.
     pub(crate) fn blob(&self, run: RunId, tree: &ObjectId, path: &str) -> Vec<u8> {
         let name = format!("{tree}:{path}");
         git(&self.git_dir(run), &["cat-file", "blob", &name])
     }
 }
 
-/// The one repository of a [`World`].
+/// Returns the repository of a [`World`].
 pub(crate) fn repository() -> Repository {
     Repository {
         repo: RepoRef {
@@ -201,12 +204,12 @@ pub(crate) fn repository() -> Repository {
     }
 }
 
-/// A run, by number.
+/// Returns the run id with this number.
 pub(crate) fn run(n: u32) -> RunId {
     format!("01890a5d-ac96-774b-bcce-b302{n:08x}").parse().unwrap()
 }
 
-/// All refs of a repository with what they point to.
+/// Returns all refs of a repository and the objects that they point to.
 pub(crate) fn refs(repository: &Path) -> BTreeMap<String, String> {
     let format = "--format=%(refname) %(objectname)";
     git_text(repository, &["for-each-ref", format])
@@ -216,7 +219,7 @@ pub(crate) fn refs(repository: &Path) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Everything below a directory but its top `.git`: path, git's mode, bytes.
+/// Returns all files below a directory except its top `.git`: path, git's mode, content.
 pub(crate) fn files_below(root: &Path) -> BTreeMap<String, (&'static str, Vec<u8>)> {
     let (mut found, mut open) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(directory) = open.pop() {
@@ -242,7 +245,7 @@ pub(crate) fn files_below(root: &Path) -> BTreeMap<String, (&'static str, Vec<u8
     found
 }
 
-/// The entries of a tree in the form of [`files_below`].
+/// Converts entries of a tree into the form of [`files_below`].
 pub(crate) fn as_files(entries: &[Entry]) -> BTreeMap<String, (&'static str, Vec<u8>)> {
     entries
         .iter()
@@ -254,7 +257,7 @@ pub(crate) fn as_files(entries: &[Entry]) -> BTreeMap<String, (&'static str, Vec
         .collect()
 }
 
-/// Writes a file and the directories above it.
+/// Writes a file and creates the directories above it.
 pub(crate) fn write(root: &Path, path: &str, content: impl AsRef<[u8]>) {
     let path = root.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -272,7 +275,7 @@ pub(crate) fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Makes directories in each other, deeper than a path can name; the bottom one is shut.
+/// Creates nested directories, deeper than a path can name. The deepest one has no permissions.
 pub(crate) fn dig(top: &Path, depth: usize) {
     use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
     let flags = OFlags::DIRECTORY | OFlags::RDONLY;
@@ -284,8 +287,8 @@ pub(crate) fn dig(top: &Path, depth: usize) {
     mkdirat(&at, "shut", Mode::empty()).unwrap();
 }
 
-/// Opens a directory that was let go of a moment ago. A process that another test starts holds a
-/// copy of the lock for an instant.
+/// Opens a root that was closed a moment ago. Retries, because a process that another test starts
+/// can hold a copy of the lock for an instant.
 pub(crate) async fn reopen(root: &Path) -> HostGit {
     let mut host = None;
     let opened = || {
@@ -296,7 +299,7 @@ pub(crate) async fn reopen(root: &Path) -> HostGit {
     host.unwrap()
 }
 
-/// Runs a shell script in a directory; it must work.
+/// Runs a shell script in a directory. Panics if it fails.
 pub(crate) fn shell(dir: &Path, script: &str) {
     let status = Command::new("/bin/sh")
         .args(["-ec", script])
@@ -308,13 +311,13 @@ pub(crate) fn shell(dir: &Path, script: &str) {
     assert!(status.success(), "{script}");
 }
 
-/// The result, or a failed test when it takes longer than any test should.
+/// Awaits a future. Panics after this time, so that a hang fails the test.
 #[allow(clippy::disallowed_methods, reason = "a hang must fail, not hang")]
 pub(crate) async fn within<T>(seconds: u64, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(seconds), future).await.expect("took too long")
 }
 
-/// Asks again and again until it is so; `false` when it is not so after ten seconds.
+/// Polls a condition for ten seconds. Returns `true` once it holds, otherwise `false`.
 pub(crate) async fn becomes_true(mut ask: impl FnMut() -> bool) -> bool {
     let mut ticks = tokio::time::interval(Duration::from_millis(10));
     for _ in 0..1_000 {
@@ -326,7 +329,7 @@ pub(crate) async fn becomes_true(mut ask: impl FnMut() -> bool) -> bool {
     false
 }
 
-/// The processes that have this text in their command line, environment or working directory.
+/// Returns the processes with this text in their command line, environment or working directory.
 pub(crate) fn processes_with(marker: &str) -> Vec<String> {
     let me = std::process::id().to_string();
     let marker = marker.as_bytes();

@@ -1,4 +1,4 @@
-//! Accounts, and what an account may do in a repository.
+//! Accounts, and their permissions in a repository.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,23 +15,23 @@ pub enum ActorKind {
 /// An account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Actor {
-    /// The account's number, which never changes.
+    /// The account's ID, which never changes.
     pub id: u64,
-    /// The account's name in addresses.
+    /// The account's name in URLs.
     pub login: String,
     /// The account's kind.
     pub kind: ActorKind,
 }
 
 impl Actor {
-    /// Returns the account that stands for a deleted one (GitHub docs, "Deleting your personal
+    /// Returns the account that replaces a deleted one (GitHub docs, "Deleting your personal
     /// account").
     pub(crate) fn ghost() -> Self {
         Self { id: 10_137, login: "ghost".to_owned(), kind: ActorKind::Bot }
     }
 }
 
-/// The role of an account in a repository. Each role includes the ones before it.
+/// The role of an account in a repository. Each role includes the roles before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
@@ -43,7 +43,7 @@ pub enum Permission {
     Triage,
     /// Permission to push.
     Write,
-    /// Permission to manage the repository, without the destructive actions.
+    /// Permission to manage the repository, except for destructive actions.
     Maintain,
     /// Full access.
     Admin,

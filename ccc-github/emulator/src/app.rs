@@ -1,4 +1,4 @@
-//! GitHub Apps, and the manifests that they are made from.
+//! GitHub Apps, and the manifests that they are created from.
 
 use std::collections::BTreeMap;
 
@@ -28,19 +28,19 @@ pub(crate) struct App {
     pub(crate) created_at: Timestamp,
 }
 
-/// Returns the permissions of an App that no manifest describes.
+/// Returns the permissions of an App that is created without a manifest.
 pub(crate) fn usual_permissions() -> BTreeMap<String, String> {
     [("contents", "write"), ("issues", "write"), ("metadata", "read"), ("pull_requests", "write")]
         .map(|(name, level)| (name.to_owned(), level.to_owned()))
         .into()
 }
 
-/// Returns the events of an App that no manifest describes.
+/// Returns the events of an App that is created without a manifest.
 pub(crate) fn usual_events() -> Vec<String> {
     ["issues", "issue_comment", "pull_request"].map(str::to_owned).to_vec()
 }
 
-/// The description that a GitHub App is made from (GitHub docs, "Registering a GitHub App from a
+/// The manifest that a GitHub App is created from (GitHub docs, "Registering a GitHub App from a
 /// manifest").
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Manifest {
@@ -68,7 +68,7 @@ fn yes() -> bool {
 }
 
 impl Manifest {
-    /// Returns the App's name as an address spells it.
+    /// Returns the App's name as it appears in URLs.
     pub(crate) fn slug(&self, id: u64) -> String {
         let name = self.name.clone().unwrap_or_else(|| format!("app-{id}"));
         let slug: String = name
@@ -79,7 +79,7 @@ impl Manifest {
         slug.trim_matches('-').to_owned()
     }
 
-    /// Returns the App, with fresh secrets.
+    /// Returns the App, with new secrets.
     pub(crate) fn into_app(self, id: u64, owner: &str, key: KeyPair, now: Timestamp) -> App {
         let slug = self.slug(id);
         let hook = self.hook_attributes.filter(|hook| hook.active);

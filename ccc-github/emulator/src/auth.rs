@@ -1,4 +1,4 @@
-//! Identification of callers by their credentials.
+//! Authentication of callers by their credentials.
 
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
@@ -22,13 +22,13 @@ struct Claims {
 pub(crate) fn identify(inner: &Inner, headers: &HeaderMap) -> Caller {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(login) = text("x-emulator-user") {
-        // A page of another origin could take the place of this address (DNS rebinding).
+        // Otherwise a page of another origin could send the header by DNS rebinding.
         if !is_from_here(inner, headers) {
-            return Caller::Refused("X-Emulator-User is taken at the emulator's own address only");
+            return Caller::Refused("X-Emulator-User is accepted only at the emulator's address");
         }
         return match inner.state().user(login) {
             Some(user) => Caller::Person(user.clone()),
-            None => Caller::Refused("No such user: the emulator has not been told of it"),
+            None => Caller::Refused("The user of X-Emulator-User does not exist: add it first"),
         };
     }
     let Some(value) = text(header::AUTHORIZATION.as_str()) else {
@@ -59,7 +59,7 @@ pub(crate) fn identify(inner: &Inner, headers: &HeaderMap) -> Caller {
 }
 
 /// Checks an App's JWT by GitHub's rules (GitHub docs, "Generating a JSON Web Token (JWT)"). The
-/// issuer may be the App's number or its client id.
+/// issuer can be the App's ID or its client ID.
 fn jwt(inner: &Inner, token: &str) -> Caller {
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_exp = false;

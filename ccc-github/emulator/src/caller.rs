@@ -1,4 +1,4 @@
-//! The caller of a route, and what it is authorized to do.
+//! The caller of a route, and its authorization.
 
 use crate::account::{Actor, Permission};
 use crate::failure::Failure;
@@ -6,20 +6,22 @@ use crate::model::{Repo, Token};
 use crate::rate_limit::UNAUTHENTICATED_LIMIT;
 use crate::state::State;
 
-/// The sender of a request, as its credential identifies it.
+/// The caller of a route, identified by its credential.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
+    /// A caller without credentials.
     Nobody,
-    /// The App of this number, by a JWT.
+    /// The App with this ID, identified by a JWT.
     App(u64),
-    /// An installation, by the token at this index of the state's list.
+    /// An installation, identified by the token at this index in the state's list.
     Token(usize),
+    /// A signed-in user.
     Person(Actor),
-    /// A credential that is refused, with GitHub's message.
+    /// A refused credential, with the message of the response.
     Refused(&'static str),
 }
 
-/// The account that an action is attributed to, and the App that it goes through.
+/// The account that an action is attributed to, and the ID of the App that performs it.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     pub(crate) actor: Actor,
@@ -52,8 +54,8 @@ impl Caller {
         }
     }
 
-    /// Returns the name and the size of the hourly budget that a request is counted in (GitHub
-    /// docs, "Rate limits for the REST API").
+    /// Returns the name and the size of the hourly budget that counts a request of the caller
+    /// (GitHub docs, "Rate limits for the REST API").
     pub(crate) fn budget(&self, state: &State, limit: u64) -> (String, u64) {
         match self {
             Self::Nobody | Self::Refused(_) => {
@@ -67,7 +69,7 @@ impl Caller {
         }
     }
 
-    /// Returns the number of the App.
+    /// Returns the ID of the calling App. Fails for any other caller.
     pub(crate) fn require_app(&self) -> Result<u64, Failure> {
         match self {
             Self::App(id) => Ok(*id),
@@ -76,7 +78,7 @@ impl Caller {
         }
     }
 
-    /// Returns the installation token.
+    /// Returns the caller's installation token. Fails for any other caller.
     pub(crate) fn require_token<'a>(&self, state: &'a State) -> Result<&'a Token, Failure> {
         match self {
             Self::Token(at) => standing(state, *at),
@@ -88,8 +90,8 @@ impl Caller {
         }
     }
 
-    /// Checks that the caller has the power in the repository; returns the account to attribute
-    /// actions to.
+    /// Checks that the caller has the permission `power` in the repository. Returns the account
+    /// that actions are attributed to.
     pub(crate) fn require(
         &self,
         state: &State,
@@ -117,7 +119,7 @@ impl Caller {
     }
 }
 
-/// Returns the token, unless its installation is suspended.
+/// Returns the token. Fails if its installation was removed or is suspended.
 fn standing(state: &State, at: usize) -> Result<&Token, Failure> {
     let token = &state.tokens[at];
     match state.installation(token.info.installation) {
@@ -127,13 +129,13 @@ fn standing(state: &State, at: usize) -> Result<&Token, Failure> {
     }
 }
 
-/// Returns the answer to a suspended installation's token.
+/// Returns the error for a token of a suspended installation.
 pub(crate) fn suspended() -> Failure {
     Failure::forbidden("This installation has been suspended")
 }
 
-/// Checks repository and power of a token. `power` may name alternatives, separated by `|`: either
-/// `issues` or `pull_requests` is enough for the conversation of a pull request.
+/// Checks the scope and the permissions of a token. `power` can name alternatives, separated by
+/// `|`: either `issues` or `pull_requests` is enough for the conversation of a pull request.
 fn installed(
     state: &State,
     token: &Token,
@@ -145,7 +147,7 @@ fn installed(
     let here = state.installed_at(info.app, repo).map(|found| found.id);
     let in_scope = here == Some(info.installation)
         && info.repositories.as_ref().is_none_or(|all| all.contains(&repo.id));
-    // What is public, GitHub shows to every token.
+    // GitHub shows the metadata of a public repository to every token.
     let in_the_open = repo.public && power == "metadata" && !write;
     if !in_scope && !in_the_open {
         return Err(Failure::not_found());
@@ -167,7 +169,8 @@ fn installed(
     Ok(Sender { actor: actor.ok_or_else(Failure::not_found)?, via: Some(app.id) })
 }
 
-/// Checks a signed-in person's role: every person may write issues, and the rest needs push access.
+/// Checks the role of a signed-in user. Every user may write issues; other changes require push
+/// access.
 fn person(user: &Actor, repo: &Repo, power: &str, write: bool) -> Result<Actor, Failure> {
     let known = repo.permissions.get(&user.login.to_ascii_lowercase()).copied();
     let known = known.unwrap_or(Permission::None);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-/// A source of time. Tests pass one that they can move, to let tokens expire.
+/// A source of time. A test can pass a clock that it controls, for example to let tokens expire.
 #[async_trait]
 pub trait Clock: Debug + Send + Sync + 'static {
     /// Returns the current time.
@@ -22,12 +22,12 @@ pub struct SystemClock;
 
 #[async_trait]
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "the emulator's one place that reads the time")]
+    #[allow(clippy::disallowed_methods, reason = "the emulator reads the time only here")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
-    #[allow(clippy::disallowed_methods, reason = "the emulator's one place that waits")]
+    #[allow(clippy::disallowed_methods, reason = "the emulator waits only here")]
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }

@@ -1,4 +1,4 @@
-//! The settings of an emulator.
+//! The configuration of an emulator.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,37 +8,38 @@ use secrecy::SecretString;
 
 use crate::clock::{Clock, SystemClock};
 
-/// The settings of an emulator, taken by [`Emulator::start`](crate::Emulator::start).
+/// The configuration of an emulator, for [`Emulator::start`](crate::Emulator::start).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EmulatorConfig {
-    /// The address to listen on; port 0 picks a free one.
+    /// The address to listen on. Port 0 selects a free port.
     pub listen: SocketAddr,
-    /// The address that callers use, if it is not the one to listen on, such as that of a reverse
-    /// proxy. Links and `Location` headers start with it.
+    /// The URL that clients use, if it differs from the listen address, such as the URL of a
+    /// reverse proxy. Links and `Location` headers start with it.
     pub public_url: Option<String>,
-    /// The number of the first App; more can be [added](crate::Emulator::add_app).
+    /// The ID of the first App. More Apps can be [added](crate::Emulator::add_app).
     pub app_id: u64,
-    /// The name of the first App in addresses; its account is `SLUG[bot]`.
+    /// The name of the first App in URLs. Its account is `SLUG[bot]`.
     pub app_slug: String,
-    /// The private key of the first App, as PEM; without it, a fresh one is made.
+    /// The private key of the first App, as PEM. If it is `None`, a new key is created.
     pub private_key: Option<SecretString>,
-    /// The secret that the webhooks of the first App are signed with.
+    /// The secret that signs the webhooks of the first App.
     pub webhook_secret: SecretString,
-    /// The address that webhooks are sent to; it can be set later, with
+    /// The URL that webhooks are sent to. It can be set later with
     /// [`Emulator::set_webhook_url`](crate::Emulator::set_webhook_url).
     pub webhook_url: Option<String>,
     /// The directory of the git repositories. The emulator does not remove it.
     pub data_dir: PathBuf,
-    /// The requests in an hour, for each installation, App and person; 5,000 as on GitHub.
+    /// Maximum number of requests per hour for each installation, App and user. The default is
+    /// 5,000, as on GitHub.
     pub rate_limit: u64,
-    /// The source of time, which tokens expire by.
+    /// The source of time, which decides when tokens expire.
     pub clock: Arc<dyn Clock>,
 }
 
 impl EmulatorConfig {
-    /// Creates the settings of an emulator on a free port of loopback, with App 1, `ccc-app`, and a
-    /// fresh key.
+    /// Creates the configuration of an emulator on a free loopback port. Its App has the ID 1, the
+    /// slug `ccc-app` and a new key.
     pub fn new(data_dir: impl Into<PathBuf>, webhook_secret: SecretString) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),

@@ -23,13 +23,13 @@ use crate::routes::ROUTES;
 use crate::seed;
 use crate::state::Inner;
 
-/// The largest body, in bytes.
+/// Maximum size of a request body, in bytes.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
-/// The body of an answer, or status and message of a failure.
+/// The body of a response, or the status and the message of an error.
 type Outcome = Result<Value, (StatusCode, String)>;
 
-/// Answers a request to `/_emulator/` and `path`.
+/// Returns the response to a request whose path is `/_emulator/` followed by `path`.
 pub(crate) async fn answer(inner: &Arc<Inner>, path: &str, request: Request<Body>) -> Response {
     if !is_from_here(inner, request.headers()) {
         return refused();
@@ -72,8 +72,7 @@ fn inspect(inner: &Inner, parts: &[&str]) -> Outcome {
 }
 
 fn unknown() -> (StatusCode, String) {
-    let why =
-        "there is nothing at this path: see \"Setup over HTTP\" in the README of the emulator";
+    let why = "no such route or repository: see \"Setup over HTTP\" in the README of the emulator";
     (StatusCode::NOT_FOUND, why.to_owned())
 }
 
@@ -120,7 +119,7 @@ struct NewFault {
     content_type: Option<String>,
     delay_ms: Option<u64>,
     cut: Option<CutPoint>,
-    /// Whether the request is carried out first.
+    /// Whether the request has its effect before it fails.
     #[serde(default)]
     after: bool,
 }

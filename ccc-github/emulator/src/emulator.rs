@@ -1,4 +1,4 @@
-//! The emulator as a value: started, filled, stopped.
+//! The emulator: start, setup and stop.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -22,18 +22,19 @@ use crate::server;
 use crate::state::{Inner, State};
 use crate::webhook_client::WebhookClient;
 
-/// A running emulator. It stops when it is dropped; [`stop`](Self::stop) waits until it has.
+/// A running emulator. It stops when it is dropped. [`stop`](Self::stop) also waits until it has
+/// stopped.
 #[derive(Debug)]
 pub struct Emulator {
     pub(crate) inner: Arc<Inner>,
 }
 
 impl Emulator {
-    /// Starts an emulator. It needs a tokio runtime, and `git` on the `PATH`.
+    /// Starts an emulator. It requires a tokio runtime, and `git` on the `PATH`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a key that does not parse; [`ErrorKind::Unavailable`] when
-    /// the address is taken or the directory cannot be made.
+    /// [`ErrorKind::InvalidInput`] if the key does not parse; [`ErrorKind::Unavailable`] if the
+    /// address is already used or the data directory cannot be created.
     pub async fn start(config: EmulatorConfig) -> Result<Self> {
         let key = KeyPair::new(config.private_key.clone()).await?;
         let unavailable = |what: String| {
@@ -42,11 +43,11 @@ impl Emulator {
         let shown = config.data_dir.display();
         tokio::fs::create_dir_all(&config.data_dir)
             .await
-            .map_err(unavailable(format!("cannot make {shown}; choose another data directory")))?;
+            .map_err(unavailable(format!("cannot create {shown}: choose another directory")))?;
         let data_dir = std::path::absolute(&config.data_dir)
             .map_err(unavailable(format!("cannot resolve {shown}")))?;
         let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(unavailable(
-            format!("cannot listen on {}; is something else there?", config.listen),
+            format!("cannot listen on {}: choose another address", config.listen),
         ))?;
         let address =
             listener.local_addr().map_err(unavailable("the listener has no address".to_owned()))?;
@@ -69,7 +70,7 @@ impl Emulator {
         Ok(Self { inner })
     }
 
-    /// Returns the address of the API, which is also the one for a browser.
+    /// Returns the base URL of the API. A browser uses the same URL.
     #[must_use]
     pub fn api_url(&self) -> &str {
         &self.inner.base_url
@@ -81,43 +82,45 @@ impl Emulator {
         &self.inner.host
     }
 
-    /// Returns the address of a repository for git. Public ones can be cloned without credentials.
+    /// Returns the URL of a repository for git. Public repositories can be cloned without
+    /// credentials.
     #[must_use]
     pub fn git_url(&self, repo: &RepoRef) -> String {
         format!("{}/{}/{}.git", self.inner.base_url, repo.owner, repo.name)
     }
 
-    /// Returns method and path of every route of the REST API, in the words of GitHub's OpenAPI
-    /// description.
+    /// Returns the method and the path of every route of the REST API. Paths are written as in
+    /// GitHub's OpenAPI description.
     #[must_use]
     pub fn routes() -> Vec<(&'static str, &'static str)> {
         ROUTES.iter().map(|route| (route.method, route.path)).collect()
     }
 
-    /// Returns the account of this login, added with this kind if it is missing.
+    /// Returns the account with this login. Adds it with this kind if it does not exist.
     pub fn add_user(&self, login: &str, kind: ActorKind) -> Actor {
         self.inner.state().add_user(login, kind)
     }
 
-    /// Makes a public repository with the first App installed: a clone of `seed`, if that is a git
-    /// repository, or else one commit with the files of that directory.
+    /// Creates a public repository, and installs the first App on its owner. The repository is a
+    /// clone of `seed` if that is a git repository, or else has one commit with the files of that
+    /// directory.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] for a name that is taken; [`ErrorKind::InvalidInput`] for one
-    /// that no repository can have; [`ErrorKind::Unavailable`] when git fails.
+    /// [`ErrorKind::AlreadyExists`] if a repository has this name; [`ErrorKind::InvalidInput`] if
+    /// the owner or the name is not valid; [`ErrorKind::Unavailable`] if git fails.
     pub async fn add_repository(&self, owner: &str, name: &str, seed: &Path) -> Result<RepoRef> {
         seed::add_repository(&self.inner, owner, name, Some(seed)).await
     }
 
-    /// Makes a repository as [`add_repository`](Self::add_repository) does, without a commit.
+    /// Creates a repository as [`add_repository`](Self::add_repository) does, without a commit.
     ///
     /// # Errors
-    /// As [`add_repository`](Self::add_repository).
+    /// The same errors as [`add_repository`](Self::add_repository).
     pub async fn add_empty_repository(&self, owner: &str, name: &str) -> Result<RepoRef> {
         seed::add_repository(&self.inner, owner, name, None).await
     }
 
-    /// Stops listening, and waits for what is running to end, for at most five seconds.
+    /// Stops listening and waits at most five seconds until requests and deliveries have ended.
     #[allow(clippy::disallowed_methods, reason = "the emulator never runs on wasm")]
     pub async fn stop(self) {
         self.inner.stop.cancel();
@@ -132,7 +135,7 @@ impl Drop for Emulator {
     }
 }
 
-/// Returns the state of a new emulator: one App, with its account and its owner's.
+/// Returns the state of a new emulator: one App, its account and the account of its owner.
 fn first_state(config: EmulatorConfig, key: KeyPair, now: Timestamp) -> State {
     let owner = "app-owner";
     let mut state = State::new(App {

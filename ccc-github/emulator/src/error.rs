@@ -1,4 +1,4 @@
-//! The error of the emulator's methods.
+//! The error type of the emulator's methods.
 
 use std::error::Error as StdError;
 
@@ -8,17 +8,18 @@ use std::error::Error as StdError;
 pub enum ErrorKind {
     /// The account, repository, issue or branch does not exist.
     NotFound,
-    /// The name is taken.
+    /// The name is already used.
     AlreadyExists,
-    /// The input can never be accepted, such as a key that does not parse.
+    /// The input is invalid, such as a key that does not parse.
     InvalidInput,
-    /// The address is taken, the data directory cannot be used, or git failed.
+    /// The address is already used, the data directory cannot be used, or git failed.
     Unavailable,
-    /// A defect of the emulator.
+    /// A bug in the emulator.
     Unexpected,
 }
 
-/// A call that failed: a kind to branch on, and a line for people, which includes the causes.
+/// The error of a failed call. Programs check its [`kind`](Self::kind); its message is one line and
+/// includes the causes.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}{}", causes(.source.as_deref()))]
 pub struct Error {
@@ -55,10 +56,10 @@ impl Error {
 
     /// Returns the error for a repository, an issue or a branch that does not exist.
     pub(crate) fn not_found() -> Self {
-        Self::new(ErrorKind::NotFound, "the emulator has no such repository or issue")
+        Self::new(ErrorKind::NotFound, "the emulator has no such repository, issue or branch")
     }
 
-    /// Returns the kind to branch on.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -1,4 +1,4 @@
-//! Answers of the REST API that are errors.
+//! Error responses of the REST API.
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const DOCUMENTATION: &str = "https://docs.github.com/rest";
 
-/// An answer that is an error, in the words of GitHub.
+/// An error response with the message that GitHub uses.
 #[derive(Debug)]
 pub(crate) struct Failure {
     status: StatusCode,
@@ -32,7 +32,8 @@ impl Failure {
         Self::new(StatusCode::FORBIDDEN, message)
     }
 
-    /// Returns a 422 about a field: `missing_field`, `invalid`, `already_exists`.
+    /// Returns a 422 about a field, with a code such as `missing_field`, `invalid` or
+    /// `already_exists`.
     pub(crate) fn field(resource: &str, field: &str, code: &str) -> Self {
         Self {
             error: Some(json!({ "resource": resource, "field": field, "code": code })),
@@ -40,7 +41,7 @@ impl Failure {
         }
     }
 
-    /// Returns a 422 with a message of its own.
+    /// Returns a 422 with the code `custom` and a message.
     pub(crate) fn custom(resource: &str, message: &str) -> Self {
         let error = json!({ "resource": resource, "code": "custom", "message": message });
         Self {
@@ -75,7 +76,7 @@ impl From<Failure> for Response {
     }
 }
 
-/// Sets a header, unless the value is not valid in one.
+/// Sets a header, unless the value is not a valid header value.
 pub(crate) fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);

@@ -1,17 +1,17 @@
-//! Failures on demand, by route and count.
+//! Faults: failures that a test injects for chosen routes.
 
 use std::time::Duration;
 
-/// A failure in place of an answer, for some requests.
+/// A failure that replaces the response to some requests.
 ///
 /// ```
 /// use std::time::Duration;
 /// use github_emulator::Fault;
 ///
-/// // The second and third pull request are opened, and the answers get lost.
+/// // The second and third pull request are opened, but the responses are lost.
 /// let lost = Fault::on("POST", "/repos/octo/hello/pulls").cut().after_the_effect();
 /// let lost = lost.skip(1).times(2);
-/// // One answer comes late, any number of them come as HTML.
+/// // One response is late, and all responses of another route are HTML.
 /// let late = Fault::on("GET", "/repos/*/*").delay(Duration::from_secs(3));
 /// let html = Fault::on("*", "/app").body(200, "text/html", "<html>").times(usize::MAX);
 /// # let _ = (lost, late, html);
@@ -23,7 +23,7 @@ pub struct Fault {
     path: String,
     skip: usize,
     left: usize,
-    /// Whether the request is carried out first.
+    /// Whether the request has its effect before it fails.
     pub(crate) after: bool,
     pub(crate) effect: FaultEffect,
 }
@@ -41,15 +41,16 @@ pub(crate) enum FaultEffect {
         body: String,
     },
     Delay(Duration),
-    /// No answer at all.
+    /// The connection is closed without a response.
     Cut,
-    /// The answer's head, and half of its body.
+    /// The connection is closed after the response's head and half of its body.
     CutInTheMiddle,
 }
 
 impl Fault {
-    /// Creates a fault that answers 500, once, without the effect, to requests with this method
-    /// (`*` for any) whose path starts with these segments; `*` stands for any segment.
+    /// Creates a fault for requests with this method (`*` matches any method) and a path that
+    /// starts with these segments (`*` matches any segment). The next such request has no effect
+    /// and its response is a 500.
     pub fn on(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),
@@ -61,20 +62,20 @@ impl Fault {
         }
     }
 
-    /// Applies the fault to other requests.
+    /// Applies the fault to requests with this method and path instead.
     pub fn at(mut self, method: &str, path: &str) -> Self {
         method.clone_into(&mut self.method);
         path.clone_into(&mut self.path);
         self
     }
 
-    /// Answers with this status and an error as GitHub words it.
+    /// Responds with this status and an error in GitHub's format.
     pub fn status(mut self, status: u16) -> Self {
         self.effect = FaultEffect::Status { status, headers: Vec::new() };
         self
     }
 
-    /// Adds a header to the answer of [`status`](Self::status), such as `retry-after`.
+    /// Adds a header to the response of [`status`](Self::status), such as `retry-after`.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let FaultEffect::Status { headers, .. } = &mut self.effect {
             headers.push((name.to_owned(), value.to_owned()));
@@ -82,45 +83,45 @@ impl Fault {
         self
     }
 
-    /// Answers with this body, whatever it holds.
+    /// Responds with this status, content type and body. The body does not have to be valid JSON.
     pub fn body(mut self, status: u16, content_type: &str, body: &str) -> Self {
         let (content_type, body) = (content_type.to_owned(), body.to_owned());
         self.effect = FaultEffect::Body { status, content_type, body };
         self
     }
 
-    /// Answers as usual, this much later.
+    /// Waits this long before the request has its effect and its ordinary response.
     pub fn delay(mut self, by: Duration) -> Self {
         self.effect = FaultEffect::Delay(by);
         self
     }
 
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     pub fn cut(mut self) -> Self {
         self.effect = FaultEffect::Cut;
         self
     }
 
-    /// Closes the connection in the middle of the answer.
+    /// Closes the connection in the middle of the response.
     pub fn cut_in_the_middle(mut self) -> Self {
         self.effect = FaultEffect::CutInTheMiddle;
         self.after = true;
         self
     }
 
-    /// Carries the request out first: it has its effect, and only the answer gets lost.
+    /// Lets the request have its effect first, so that only the response is lost.
     pub fn after_the_effect(mut self) -> Self {
         self.after = true;
         self
     }
 
-    /// Leaves that many matching requests alone first.
+    /// Lets this many matching requests pass first.
     pub fn skip(mut self, requests: usize) -> Self {
         self.skip = requests;
         self
     }
 
-    /// Fails that many requests.
+    /// Applies the fault to this many requests.
     pub fn times(mut self, requests: usize) -> Self {
         self.left = requests;
         self
@@ -157,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_is_due_on_its_route_after_its_skip_and_for_its_times() {
+    fn a_fault_applies_to_its_route_after_skip_and_up_to_times() {
         let mut faults = [Fault::on("POST", "/repos/*/hello/issues").skip(1).times(2)];
         let mut ask = |method: &str, path: &str| due(&mut faults, method, path).is_some();
         for (method, path, expected) in [

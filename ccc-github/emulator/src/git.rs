@@ -1,4 +1,4 @@
-//! Bare repositories, read and changed by the `git` program.
+//! Bare repositories, which the `git` program reads and changes.
 
 mod command;
 mod diff;

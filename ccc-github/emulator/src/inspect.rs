@@ -1,4 +1,4 @@
-//! Inspection of the emulator's state, as a test or a demo does it.
+//! Methods with which a test or a demo inspects the emulator's state.
 
 use secrecy::SecretString;
 
@@ -24,7 +24,7 @@ fn comment(comment: &model::Comment) -> Comment {
 }
 
 impl Emulator {
-    /// Returns the number of the first App.
+    /// Returns the ID of the first App.
     #[must_use]
     pub fn app_id(&self) -> u64 {
         self.inner.app_id
@@ -40,19 +40,19 @@ impl Emulator {
         self.app(|app| app.key.pem.clone()).unwrap_or_else(nothing)
     }
 
-    /// Returns the secret that the webhooks of the first App are signed with.
+    /// Returns the secret that signs the webhooks of the first App.
     #[must_use]
     pub fn webhook_secret(&self) -> SecretString {
         self.app(|app| app.webhook_secret.clone()).unwrap_or_else(nothing)
     }
 
-    /// Returns the requests so far, oldest first; at most the last 20 000.
+    /// Returns the requests so far, oldest first. At most the last 20 000 are recorded.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.inner.state().calls.iter().cloned().collect()
     }
 
-    /// Returns the tokens that were issued, without the secrets.
+    /// Returns the issued tokens, without their secrets.
     #[must_use]
     pub fn tokens(&self) -> Vec<TokenInfo> {
         self.inner.state().tokens.iter().map(|token| token.info.clone()).collect()
@@ -88,7 +88,7 @@ impl Emulator {
         issue.map(|issue| issue.comments.iter().map(comment).collect()).unwrap_or_default()
     }
 
-    /// Returns login and content of each reaction to an issue.
+    /// Returns the login and the content of each reaction to an issue.
     #[must_use]
     pub fn reactions(&self, repo: &RepoRef, number: u64) -> Vec<(String, String)> {
         let state = self.inner.state();
@@ -98,14 +98,15 @@ impl Emulator {
             .unwrap_or_default()
     }
 
-    /// Returns the attempts to deliver a webhook, oldest first; at most the last 20 000.
+    /// Returns the attempts to deliver a webhook, oldest first. At most the last 20 000 are
+    /// recorded.
     #[must_use]
     pub fn deliveries(&self) -> Vec<HookDelivery> {
         self.inner.state().deliveries.clone()
     }
 }
 
-/// Returns the secret of an App that does not exist; the first App always does.
+/// Returns an empty secret for a missing App. The first App always exists.
 fn nothing() -> SecretString {
     SecretString::default()
 }

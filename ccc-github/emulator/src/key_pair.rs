@@ -1,4 +1,4 @@
-//! The key of an App.
+//! The key pair of an App.
 
 use jsonwebtoken::DecodingKey;
 use rsa::RsaPrivateKey;
@@ -23,11 +23,12 @@ impl std::fmt::Debug for KeyPair {
 }
 
 impl KeyPair {
-    /// Reads the private key, or makes one. Both take a moment and run on a thread of their own.
+    /// Reads the private key, or creates a key. Runs on a thread for blocking tasks, because both
+    /// take a noticeable time.
     pub(crate) async fn new(given: Option<SecretString>) -> Result<Self> {
         tokio::task::spawn_blocking(move || key_pair(given.as_ref()))
             .await
-            .map_err(|e| Error::new(ErrorKind::Unexpected, "making a key").with_source(e))?
+            .map_err(|e| Error::new(ErrorKind::Unexpected, "cannot create a key").with_source(e))?
     }
 }
 
@@ -39,20 +40,20 @@ fn key_pair(given: Option<&SecretString>) -> Result<KeyPair> {
     let key = match given {
         Some(pem) => read(pem)?,
         None => RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048)
-            .map_err(|_| invalid("no RSA key could be made"))?,
+            .map_err(|_| invalid("cannot create an RSA key"))?,
     };
     let pem = key
         .to_pkcs1_pem(LineEnding::LF)
-        .map_err(|_| invalid("the private key cannot be written as PEM"))?;
+        .map_err(|_| invalid("cannot encode the private key as PEM"))?;
     let public = key
         .to_public_key()
         .to_pkcs1_der()
-        .map_err(|_| invalid("the public key cannot be written"))?;
+        .map_err(|_| invalid("the public key cannot be encoded"))?;
     let public = DecodingKey::from_rsa_der(public.as_bytes());
     Ok(KeyPair { pem: SecretString::from(pem.as_str()), public })
 }
 
-/// Reads PKCS#1 or PKCS#8. `\n` written as two characters counts as a line break.
+/// Reads a private key as PKCS#1 or PKCS#8. The two characters `\n` count as a line break.
 fn read(pem: &SecretString) -> Result<RsaPrivateKey> {
     let text = SecretString::from(pem.expose_secret().replace("\\n", "\n"));
     let text = text.expose_secret().trim();
@@ -68,7 +69,7 @@ fn read(pem: &SecretString) -> Result<RsaPrivateKey> {
     if !(2_048..=8_192).contains(&bits) {
         return Err(invalid(format!("the private key has {bits} bits: GitHub's have 2048")));
     }
-    key.validate().map_err(|_| invalid("the private key's numbers do not form an RSA key"))?;
+    key.validate().map_err(|_| invalid("the private key is not a valid RSA key"))?;
     Ok(key)
 }
 
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_read_from_either_form_and_nothing_else_is() {
+    fn a_pem_key_is_read_and_other_text_is_refused() {
         let pem = key_pair(None).unwrap().pem;
         let one_line = SecretString::from(pem.expose_secret().replace('\n', "\\n"));
         let again = key_pair(Some(&one_line)).unwrap().pem;

@@ -1,4 +1,4 @@
-//! The objects that the emulator holds.
+//! The objects of the emulator's state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub(crate) struct Installation {
     pub(crate) id: u64,
     pub(crate) app: u64,
     pub(crate) account: String,
-    /// The repositories of the account that are not part of the installation.
+    /// The IDs of the account's repositories that are not part of the installation.
     pub(crate) without: BTreeSet<u64>,
     pub(crate) suspended_at: Option<Timestamp>,
     pub(crate) created_at: Timestamp,
@@ -42,7 +42,7 @@ pub(crate) struct Reaction {
 pub(crate) struct Comment {
     pub(crate) id: u64,
     pub(crate) author: Actor,
-    /// The App through which it was written.
+    /// The ID of the App that wrote the comment.
     pub(crate) via: Option<u64>,
     pub(crate) body: String,
     pub(crate) created_at: Timestamp,
@@ -62,23 +62,25 @@ pub(crate) struct Pull {
     pub(crate) draft: bool,
 }
 
-/// An issue or a pull request, by its repository's number and its own.
+/// The key of an issue or a pull request: the ID of its repository and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct IssueKey {
     pub(crate) repo: u64,
     pub(crate) number: u64,
 }
 
-/// The whereabouts of an issue.
+/// The location of an issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
+    /// The issue is in this repository.
     Here,
+    /// The issue was deleted. Requests for it fail with 410.
     Deleted,
-    /// In another repository, under another number.
+    /// The issue was transferred to another repository, under another number.
     Moved(IssueKey),
 }
 
-/// An issue or a pull request: GitHub counts and comments them alike.
+/// An issue or a pull request. Both share their numbers and their comments API on GitHub.
 #[derive(Clone, Debug)]
 pub(crate) struct Issue {
     pub(crate) id: u64,
@@ -117,7 +119,7 @@ pub(crate) struct Repo {
     pub(crate) id: u64,
     pub(crate) owner: String,
     pub(crate) name: String,
-    /// Former `owner/name`s, in lower case.
+    /// The former names, as `owner/name` in lower case.
     pub(crate) former: Vec<String>,
     pub(crate) public: bool,
     pub(crate) archived: bool,

@@ -1,4 +1,4 @@
-//! Pages for people: the state of the emulator, and forms to act in it.
+//! HTML pages: the state of the emulator, and forms for user actions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ pub(crate) use record::record;
 
 use layout::{Page, document, redirect};
 
-/// The largest form, in bytes.
+/// Maximum size of a form, in bytes.
 const MAX_FORM: usize = 1024 * 1024;
 
-/// Answers a request for a page.
+/// Returns the response to a request for a page.
 pub(crate) async fn answer(inner: &Arc<Inner>, parts: &[&str], request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
     if !is_by_our_name(inner, &head.headers) {
@@ -39,7 +39,8 @@ pub(crate) async fn answer(inner: &Arc<Inner>, parts: &[&str], request: Request<
             get(inner, parts, &query, plain).await
         }
         Method::POST => {
-            // A manifest comes from a page of another origin, and leads to no more than a question.
+            // A page of another origin may post a manifest, because it only opens a confirmation
+            // page.
             let is_manifest = matches!(parts, ["settings", "apps", "new"]);
             if !is_manifest && !is_from_here(inner, &head.headers) {
                 return refused();
@@ -51,7 +52,7 @@ pub(crate) async fn answer(inner: &Arc<Inner>, parts: &[&str], request: Request<
         _ => None,
     };
     page.unwrap_or_else(|| {
-        let shown = document("Not found", &html! { p { "There is nothing at this address." } });
+        let shown = document("Not found", &html! { p { "There is no page at this address." } });
         (StatusCode::NOT_FOUND, shown).into_response()
     })
 }

@@ -1,4 +1,4 @@
-//! Random tokens.
+//! Random strings for secrets and codes.
 
 /// Returns 32 random hex digits.
 pub(crate) fn random_hex() -> String {

@@ -4,10 +4,10 @@ use axum::http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// The most requests in an hour of a caller without credentials.
+/// Maximum number of requests per hour without credentials.
 pub(crate) const UNAUTHENTICATED_LIMIT: u64 = 60;
 
-/// The budget of a caller for an hour.
+/// A caller's request budget for one hour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     limit: u64,
@@ -46,7 +46,7 @@ impl Window {
         headers.insert("x-ratelimit-resource", HeaderValue::from_static("core"));
     }
 
-    /// Renders the budget as `GET /rate_limit` shows it.
+    /// Renders the budget as `GET /rate_limit` returns it.
     pub(crate) fn json(&self) -> Value {
         json!({
             "limit": self.limit,

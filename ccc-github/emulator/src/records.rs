@@ -1,4 +1,4 @@
-//! Records of what happened, for tests and demos.
+//! Records of calls, tokens, pull requests, comments and deliveries, for tests and demos.
 
 use std::collections::BTreeMap;
 
@@ -7,36 +7,37 @@ use serde::Serialize;
 
 use crate::account::Actor;
 
-/// A request that was received.
+/// A received request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Call {
     /// The method, such as `GET`.
     pub method: String,
-    /// The path, as it was sent.
+    /// The path as it was sent.
     pub path: String,
-    /// The query, as it was sent, without `?`.
+    /// The query as it was sent, without `?`.
     pub query: String,
-    /// The status of the answer; `None` before there is one, and when the connection was cut.
+    /// The status of the response; `None` before the response, and if the connection was cut
+    /// without one.
     pub status: Option<u16>,
-    /// The caller: `nobody`, `app jwt`, `token #3 octo/hello contents:read …`, `user alice`, or the
-    /// reason why the credential was refused.
+    /// The caller: `nobody`, `app jwt`, `token #3 octo/hello contents:read …`, `user alice`, or
+    /// `refused: ` and the reason why the credential was refused.
     pub caller: String,
     /// The time of the request.
     pub at: Timestamp,
 }
 
-/// An installation token, without the token.
+/// An installation token, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TokenInfo {
-    /// The number of the token, counted from 1.
+    /// The sequence number of the token, which starts at 1.
     pub number: usize,
-    /// The number of the App that requested the token.
+    /// The ID of the App that requested the token.
     pub app: u64,
-    /// The number of the installation.
+    /// The ID of the installation.
     pub installation: u64,
-    /// The numbers of the repositories in its scope; `None` for all of the installation.
+    /// The IDs of the repositories in its scope; `None` for all repositories of the installation.
     pub repositories: Option<Vec<u64>>,
     /// The permissions, such as `contents` → `read`.
     pub permissions: BTreeMap<String, String>,
@@ -50,25 +51,25 @@ pub struct TokenInfo {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PullRequest {
-    /// The number within the repository.
+    /// The number in the repository.
     pub number: u64,
-    /// The title.
+    /// The title of the pull request.
     pub title: String,
-    /// The description, in Markdown.
+    /// The description of the pull request, in Markdown.
     pub body: String,
-    /// The branch that holds the change.
+    /// The branch that contains the change.
     pub head: String,
     /// The commit at the tip of `head`.
     pub head_sha: String,
-    /// The branch to merge into.
+    /// The branch that the change is to be merged into.
     pub base: String,
     /// Whether the pull request is a draft.
     pub draft: bool,
     /// Whether the pull request is open.
     pub open: bool,
-    /// The login of the author.
+    /// The login of the author of the pull request.
     pub author: String,
-    /// The address of its page.
+    /// The URL of its page.
     pub url: String,
 }
 
@@ -76,17 +77,17 @@ pub struct PullRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Comment {
-    /// The id.
+    /// The ID of the comment.
     pub id: u64,
-    /// The author.
+    /// The author of the comment.
     pub author: Actor,
-    /// The text, in Markdown.
+    /// The text of the comment, in Markdown.
     pub body: String,
-    /// The time of its creation.
+    /// The time at which the comment was created.
     pub created_at: Timestamp,
-    /// The time of its last change.
+    /// The time at which the comment was last changed.
     pub updated_at: Timestamp,
-    /// Login and content of each reaction.
+    /// The login and the content of each reaction.
     pub reactions: Vec<(String, String)>,
 }
 
@@ -94,33 +95,33 @@ pub struct Comment {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct HookDelivery {
-    /// The id of the attempt.
+    /// The ID of the attempt.
     pub id: u64,
-    /// The number of the App that receives it.
+    /// The ID of the App that receives the delivery.
     pub app: u64,
-    /// The number of the installation that it concerns.
+    /// The ID of the installation that the delivery concerns.
     pub installation: Option<u64>,
-    /// The number of the repository that it concerns.
+    /// The ID of the repository that the delivery concerns.
     pub repository: Option<u64>,
-    /// The header `X-GitHub-Delivery`, the same for every attempt of one delivery.
+    /// The header `X-GitHub-Delivery`, which is the same for every attempt of one delivery.
     pub guid: String,
     /// The time of the attempt.
     pub delivered_at: Timestamp,
-    /// Whether the attempt repeats an earlier one on request.
+    /// Whether the attempt is a requested redelivery.
     pub redelivery: bool,
-    /// The status of the answer; 0 when there was none.
+    /// The status of the response; 0 if there was none.
     pub status_code: u16,
     /// The header `X-GitHub-Event`.
     pub event: String,
-    /// The payload's `action`; `None` where it has none.
+    /// The payload's `action`; `None` if the payload has none.
     pub action: Option<String>,
-    /// The address that it was sent to.
+    /// The address that the delivery was sent to.
     pub url: String,
     /// The headers of the request.
     pub headers: BTreeMap<String, String>,
-    /// The payload, as it was sent.
+    /// The payload as it was sent.
     #[serde(skip)]
     pub body: Vec<u8>,
-    /// The body of the answer, or the reason why there is none.
+    /// The body of the response, or the reason why there is none.
     pub answer: String,
 }

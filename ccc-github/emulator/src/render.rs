@@ -1,5 +1,5 @@
-//! Objects as GitHub's API and its webhooks show them: every field that GitHub's OpenAPI
-//! description requires, and those beside it that programs read.
+//! The JSON of objects in GitHub's API and webhooks. It has every field that GitHub's OpenAPI
+//! description requires, and further fields that programs read.
 
 mod account;
 mod app;

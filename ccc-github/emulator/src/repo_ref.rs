@@ -1,20 +1,20 @@
-//! The identity of a repository.
+//! The reference to a repository.
 
 use serde::{Deserialize, Serialize};
 
-/// A handle on a repository of the emulator.
+/// A reference to a repository of the emulator.
 ///
-/// The number is the identity: owner and name are the ones that the repository was made with, and
-/// differ from the current ones after a rename or a transfer.
+/// The ID identifies the repository. `owner` and `name` are those at its creation; after a rename
+/// or a transfer, they differ from the current ones.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RepoRef {
     /// The emulator's address and port.
     pub host: String,
-    /// The repository's number.
+    /// The repository's ID.
     pub id: u64,
-    /// The account that owns the repository.
+    /// The login of the account that owned the repository at its creation.
     pub owner: String,
-    /// The repository's name within the account.
+    /// The repository's name at its creation.
     pub name: String,
 }
 
@@ -25,8 +25,8 @@ impl std::fmt::Display for RepoRef {
     }
 }
 
-/// Returns whether an account or a repository can have this name: it changes neither a URL nor a
-/// path.
+/// Returns whether this is a valid name of an account or a repository. A valid name is one segment
+/// of a URL or a path.
 pub(crate) fn is_name(name: &str) -> bool {
     (1..=100).contains(&name.len())
         && !matches!(name, "." | "..")

@@ -1,4 +1,4 @@
-//! A call of the REST API.
+//! Parsed calls of the REST API, and their authorization.
 
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard};
@@ -14,7 +14,7 @@ use crate::git::Git;
 use crate::model::{Issue, IssueKey, Place, Repo, Token};
 use crate::state::{Inner, State};
 
-/// A call of the REST API, parsed.
+/// A parsed call of the REST API.
 #[derive(Debug)]
 pub(crate) struct ApiRequest {
     pub(crate) inner: Arc<Inner>,
@@ -25,11 +25,11 @@ pub(crate) struct ApiRequest {
     pub(crate) body: Value,
     /// The path without `/api/v3`, for links.
     pub(crate) path: String,
-    /// The number of the repository that the path names; 0 where it names none.
+    /// The ID of the repository that the path names; 0 if it names none.
     pub(crate) repo: u64,
 }
 
-/// The locked state, once the caller is authorized to act in the request's repository.
+/// The locked state, as proof that the caller is authorized to act in the request's repository.
 pub(crate) struct Authorized<'a> {
     pub(crate) state: MutexGuard<'a, State>,
     pub(crate) sender: Sender,
@@ -46,8 +46,8 @@ impl Authorized<'_> {
         self.state.repo_mut(self.id).ok_or_else(Failure::not_found)
     }
 
-    /// Checks that a signed-in person has at least this role. The rights of an App are in its
-    /// token.
+    /// Checks that a signed-in user has at least this role. An App passes, because its rights are
+    /// in its token.
     pub(crate) fn require(&self, request: &ApiRequest, least: Permission) -> Result<(), Failure> {
         let Caller::Person(person) = &request.caller else { return Ok(()) };
         let known = self.repo()?.permissions.get(&person.login.to_ascii_lowercase());
@@ -77,22 +77,22 @@ impl ApiRequest {
         self.params.get(name).map_or("", String::as_str)
     }
 
-    /// Returns a parameter of the path that is a number; 0, which no object has, if it is none.
+    /// Returns a numeric parameter of the path, or 0, which is never used, if it is not a number.
     pub(crate) fn id(&self, name: &str) -> u64 {
         self.path_param(name).parse().unwrap_or(0)
     }
 
-    /// Returns a field of the query.
+    /// Returns a parameter of the query.
     pub(crate) fn query_param(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Returns a field of the query that is a number, or else `or`.
+    /// Returns a numeric parameter of the query, or `or` if it is missing or not a number.
     pub(crate) fn query_number(&self, name: &str, or: usize) -> usize {
         self.query_param(name).and_then(|value| value.parse().ok()).unwrap_or(or)
     }
 
-    /// Returns the query with some fields replaced.
+    /// Returns the query with some parameters replaced.
     pub(crate) fn query_with(&self, fields: &[(&str, &str)]) -> String {
         let kept = self.query.iter().filter(|(key, _)| fields.iter().all(|(name, _)| key != name));
         url::form_urlencoded::Serializer::new(String::new())
@@ -101,12 +101,12 @@ impl ApiRequest {
             .finish()
     }
 
-    /// Returns a field of the body that is text.
+    /// Returns a string field of the body.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.body[name].as_str()
     }
 
-    /// Locks the state, if the caller has the power in the repository of the path.
+    /// Locks the state, if the caller has the permission `power` in the repository of the path.
     pub(crate) fn authorize(&self, power: &str, write: bool) -> Result<Authorized<'_>, Failure> {
         let state = self.inner.state();
         let found = state.repo(self.repo).ok_or_else(Failure::not_found)?;
@@ -120,7 +120,7 @@ impl ApiRequest {
         self.caller.require_token(&state).ok().is_none_or(Token::may_change_workflows)
     }
 
-    /// Returns whether an object that changed then is within the query's `since`.
+    /// Returns whether the time `changed` is not before the query's `since`.
     pub(crate) fn is_since(&self, changed: Timestamp) -> bool {
         let since = self.query_param("since").and_then(|since| since.parse::<Timestamp>().ok());
         since.is_none_or(|since| changed >= since)
@@ -136,8 +136,8 @@ impl ApiRequest {
         IssueKey { repo: self.repo, number }
     }
 
-    /// Returns GitHub's answer for a former name: 301 to a read, 307 to a write (GitHub docs, "Best
-    /// practices for using the REST API").
+    /// Returns GitHub's redirect from a former name: 301 for a read, 307 for a write (GitHub docs,
+    /// "Best practices for using the REST API").
     pub(crate) fn moved(&self, target: &str) -> Failure {
         let status = if self.is_read() {
             StatusCode::MOVED_PERMANENTLY
@@ -148,7 +148,7 @@ impl ApiRequest {
     }
 
     /// Locks the state as [`authorize`](Self::authorize) does, for the conversation of the issue or
-    /// pull request in the path; returns its number, too.
+    /// pull request that the path names. Also returns its number.
     pub(crate) fn authorize_issue(&self, write: bool) -> Result<(Authorized<'_>, u64), Failure> {
         let number = self.id("issue_number");
         let is_pull = self

@@ -1,4 +1,4 @@
-//! Answers of the REST API: objects, and pages of a list.
+//! Responses of the REST API: objects, and pages of a list.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::failure::{Failure, insert};
 use crate::request::ApiRequest;
 
-/// The answer of a route.
+/// The response of a route, or an error response.
 pub(crate) type Answer = Result<Response, Failure>;
 
-/// Answers with a JSON object.
+/// Returns a response with a JSON object. A 201 also has the object's `url` as its `Location`.
 pub(crate) fn reply(status: StatusCode, body: &Value) -> Answer {
     let mut headers = HeaderMap::new();
     insert(&mut headers, header::CONTENT_TYPE, "application/json; charset=utf-8");
@@ -22,25 +22,25 @@ pub(crate) fn reply(status: StatusCode, body: &Value) -> Answer {
     Ok((status, headers, body.to_string()).into_response())
 }
 
-/// Answers 200 with a JSON object.
+/// Returns a 200 response with a JSON object.
 pub(crate) fn ok(body: &Value) -> Answer {
     reply(StatusCode::OK, body)
 }
 
-/// Answers 204.
+/// Returns a 204 response.
 pub(crate) fn nothing() -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// Answers with one page of a list, and with links to the others (GitHub docs, "Using pagination in
-/// the REST API").
+/// Returns one page of a list, with links to the others (GitHub docs, "Using pagination in the REST
+/// API").
 pub(crate) fn page(request: &ApiRequest, all: &[Value]) -> Answer {
     let (shown, headers) = cut(request, all);
     let body = Value::from(shown.to_vec());
     Ok((headers, body.to_string()).into_response())
 }
 
-/// Answers as [`page`], for a list in an object, under `name`.
+/// Returns one page of a list as [`page`] does, as the field `name` of an object.
 pub(crate) fn page_in(request: &ApiRequest, name: &str, all: &[Value]) -> Answer {
     let (shown, headers) = cut(request, all);
     let mut body = json!({ "total_count": all.len() });

@@ -1,4 +1,4 @@
-//! The table of routes, in the words and names of GitHub's OpenAPI description.
+//! The table of routes, with the paths and parameter names of GitHub's OpenAPI description.
 
 use std::collections::HashMap;
 
@@ -100,10 +100,11 @@ pub(crate) const ROUTES: &[Route] = routes! {
     GET "/repos/{owner}/{repo}/pulls/{pull_number}/files" pulls::files;
 };
 
-/// The parameters that extend to the end of the path: files and refs have slashes in their names.
+/// The parameters that extend to the end of the path, because names of files and refs can contain
+/// slashes.
 const LONG: [&str; 3] = ["path", "ref", "branch"];
 
-/// Returns the parameters of a path that matches the pattern.
+/// Returns the parameters of a path, or `None` if the path does not match the pattern.
 fn params(pattern: &'static str, path: &[&str]) -> Option<HashMap<&'static str, String>> {
     let mut found = HashMap::new();
     let mut actual = path.iter();
@@ -127,7 +128,7 @@ fn params(pattern: &'static str, path: &[&str]) -> Option<HashMap<&'static str, 
     actual.next().is_none().then_some(found)
 }
 
-/// Returns the request's route, and the parameters of its path.
+/// Returns the route of a request, and the parameters of its path.
 pub(crate) fn find(
     method: &Method,
     path: &[&str],

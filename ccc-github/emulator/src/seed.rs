@@ -1,4 +1,4 @@
-//! New repositories and Apps.
+//! Creation of repositories and Apps.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,8 @@ use crate::model::Repo;
 use crate::repo_ref::{RepoRef, is_name};
 use crate::state::Inner;
 
-/// Makes a public repository with the first App installed; empty without a seed.
+/// Creates a public repository, and installs the first App on its owner. The repository is empty
+/// without a seed.
 pub(crate) async fn add_repository(
     inner: &Inner,
     owner: &str,
@@ -19,11 +20,13 @@ pub(crate) async fn add_repository(
     seed: Option<&Path>,
 ) -> Result<RepoRef> {
     if !is_name(owner) || !is_name(name) || name.ends_with(".git") {
-        let line = format!("`{owner}/{name}` is no repository's name: expected OWNER/NAME");
+        let line = format!(
+            "`{owner}/{name}` is not a valid repository name: use letters, digits, `-`, `_` and `.`"
+        );
         return Err(Error::new(ErrorKind::InvalidInput, line.escape_default().to_string()));
     }
     let taken = || {
-        let line = format!("{owner}/{name} is there already");
+        let line = format!("the repository {owner}/{name} already exists");
         Error::new(ErrorKind::AlreadyExists, line)
     };
     let id = {
@@ -57,16 +60,17 @@ pub(crate) async fn add_repository(
     Ok(RepoRef { host: inner.host.clone(), id, owner: owner.to_owned(), name: name.to_owned() })
 }
 
-/// Registers an App with a key and secrets of its own; returns its number.
+/// Registers an App with a new key and new secrets; returns its ID.
 pub(crate) async fn add_app(inner: &Inner, manifest: Manifest, owner: &str) -> Result<u64> {
-    // GitHub makes the key later; here it takes a moment, and the routes do not wait.
+    // The key takes a noticeable time, so it is created before the state is locked. GitHub creates
+    // it later.
     let key = KeyPair::new(None).await?;
     let mut state = inner.state();
     let id = state.next_id();
     let slug = manifest.slug(id);
     let taken = state.apps.iter().any(|app| app.slug == slug);
     if slug.is_empty() || slug.len() > 34 || taken {
-        let line = "an App's name has letters or digits, 34 characters at most, and is not taken";
+        let line = "an App needs an unused name with a letter or digit and at most 34 characters";
         return Err(Error::new(ErrorKind::InvalidInput, line));
     }
     state.add_user(owner, ActorKind::User);

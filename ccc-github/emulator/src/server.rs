@@ -1,7 +1,7 @@
-//! The listener: every request is recorded, dispatched and dated.
+//! The HTTP server: accepts connections, records requests, and dispatches them.
 //!
-//! `axum::serve` does not fit: a fault may end a connection without an answer, and its services
-//! cannot fail.
+//! `axum::serve` is not used because its services cannot fail, and a fault can end a connection
+//! without a response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,7 @@ mod dispatch;
 mod inject;
 mod rest;
 
-/// Accepts connections until the emulator stops, then waits for those that are busy.
+/// Accepts connections until the emulator stops, then waits until open requests are complete.
 pub(crate) async fn serve(listener: TcpListener, inner: Arc<Inner>) {
     let graceful = GracefulShutdown::new();
     loop {
@@ -41,19 +41,19 @@ pub(crate) async fn serve(listener: TcpListener, inner: Arc<Inner>) {
             inner.clock.sleep(Duration::from_millis(100)).await;
             continue;
         };
-        // Small answers must not wait for the other side's acknowledgements.
+        // Small responses must not wait for acknowledgements (Nagle's algorithm).
         let _ = stream.set_nodelay(true);
         let context = Arc::clone(&inner);
         let service = service_fn(move |request| entry(Arc::clone(&context), request));
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         inner.tasks.spawn(graceful.watch(connection));
     }
-    // New clients are refused at once and do not wait for those that are busy.
+    // New connections are refused immediately instead of waiting for open requests.
     drop(listener);
     graceful.shutdown().await;
 }
 
-/// Answers a request: records it, applies the fault that is due, and dates the answer.
+/// Returns the response to a request: records the call, applies the due fault, and adds a date.
 async fn entry(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response, Cut> {
     let request = request.map(Body::new);
     let (method, uri) = (request.method().clone(), request.uri().clone());

@@ -1,4 +1,4 @@
-//! Changes to the emulator's state, as a test or a demo makes them.
+//! Methods with which a test or a demo changes the emulator's state.
 
 use secrecy::SecretString;
 
@@ -17,16 +17,16 @@ use crate::seed;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NewApp {
-    /// The App's number.
+    /// The App's ID.
     pub id: u64,
     /// The private key, as PEM.
     pub private_key: SecretString,
-    /// The secret that its webhooks are signed with.
+    /// The secret that signs its webhooks.
     pub webhook_secret: SecretString,
 }
 
 impl Emulator {
-    /// Closes an issue or a pull request, or reopens it. Delivers nothing.
+    /// Closes or reopens an issue or a pull request. Delivers no webhook.
     pub fn set_issue_open(&self, repo: &RepoRef, number: u64, open: bool) {
         let now = self.inner.now();
         self.change_issue(repo, number, |issue| {
@@ -40,7 +40,7 @@ impl Emulator {
         self.change_issue(repo, number, |issue| issue.locked = locked);
     }
 
-    /// Deletes an issue. Its address answers 410 from now on.
+    /// Deletes an issue. Requests for it return 410 afterwards.
     pub fn delete_issue(&self, repo: &RepoRef, number: u64) {
         self.change_issue(repo, number, |issue| issue.place = Place::Deleted);
     }
@@ -49,7 +49,8 @@ impl Emulator {
     /// redirects.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when one of them does not exist.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the issue or one of the repositories does not
+    /// exist.
     pub fn transfer_issue(&self, repo: &RepoRef, number: u64, to: &RepoRef) -> Result<u64> {
         let former = IssueKey { repo: repo.id, number };
         let mut state = self.inner.state();
@@ -72,7 +73,7 @@ impl Emulator {
         });
     }
 
-    /// Makes a repository read-only, or writable again.
+    /// Makes a repository read-only or writable.
     pub fn set_archived(&self, repo: &RepoRef, archived: bool) {
         self.change(repo, |found| found.archived = archived);
     }
@@ -82,12 +83,12 @@ impl Emulator {
         self.change(repo, |found| found.public = public);
     }
 
-    /// Sets the default branch, which need not exist.
+    /// Sets the default branch. The branch does not have to exist.
     pub fn set_default_branch(&self, repo: &RepoRef, branch: &str) {
         self.change(repo, |found| branch.clone_into(&mut found.default_branch));
     }
 
-    /// Adds a repository to the installation of the App, or removes it.
+    /// Adds a repository to the first App's installation on its owner, or removes it.
     pub fn set_installed(&self, repo: &RepoRef, installed: bool) {
         let (app, mut state) = (self.inner.app_id, self.inner.state());
         let id = state.installed_on(app, &repo.owner).map_or(0, |found| found.id);
@@ -108,8 +109,8 @@ impl Emulator {
         });
     }
 
-    /// Transfers a repository to another account. The former address redirects. The App has to be
-    /// installed on that account, too, to have access.
+    /// Transfers a repository to another account. The former address redirects. The App has access
+    /// only if it is also installed on that account.
     pub fn transfer(&self, repo: &RepoRef, owner: &str) {
         self.add_user(owner, ActorKind::User);
         self.change(repo, |found| {
@@ -135,7 +136,7 @@ impl Emulator {
         }
     }
 
-    /// Uninstalls the App from an account and revokes its tokens.
+    /// Uninstalls the first App from an account and revokes its tokens.
     pub fn uninstall(&self, owner: &str) {
         let mut state = self.inner.state();
         if let Some(id) = state.installed_on(self.inner.app_id, owner).map(|found| found.id) {
@@ -143,7 +144,7 @@ impl Emulator {
         }
     }
 
-    /// Uninstalls the App from an account and installs it again: the number of the installation
+    /// Uninstalls the first App from an account and installs it again. The ID of the installation
     /// changes, and its tokens are revoked.
     pub fn reinstall(&self, owner: &str) {
         self.uninstall(owner);
@@ -151,14 +152,14 @@ impl Emulator {
         self.inner.state().install(self.inner.app_id, owner, now);
     }
 
-    /// Revokes every token that was issued so far.
+    /// Revokes all tokens that have been issued so far.
     pub fn revoke_tokens(&self) {
         for token in &mut self.inner.state().tokens {
             token.info.revoked = true;
         }
     }
 
-    /// Suspends the installation on an account, or resumes it.
+    /// Suspends or resumes the first App's installation on an account.
     pub fn set_suspended(&self, owner: &str, suspended: bool) {
         let (now, mut state) = (self.inner.now(), self.inner.state());
         let id = state.installed_on(self.inner.app_id, owner).map_or(0, |found| found.id);
@@ -167,10 +168,10 @@ impl Emulator {
         }
     }
 
-    /// Registers another App with the usual permissions, and installs it on `account`.
+    /// Registers another App with the permissions of the first App, and installs it on `account`.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for a name that is taken or invalid.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the name is already used or is invalid.
     pub async fn add_app(&self, name: &str, account: &str) -> Result<NewApp> {
         let manifest = Manifest {
             name: Some(name.to_owned()),
@@ -193,11 +194,11 @@ impl Emulator {
         })
     }
 
-    /// Commits a file to a branch, which is made from the default one if it does not exist; returns
-    /// the id of the commit.
+    /// Commits a file to a branch; returns the ID of the commit. A missing branch is created from
+    /// the default branch.
     ///
     /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when git fails.
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if git fails.
     pub async fn write_file(
         &self,
         repo: &RepoRef,
@@ -216,22 +217,26 @@ impl Emulator {
     /// Deletes a branch.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when it does not exist.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the branch does not exist, and
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if git fails.
     pub async fn delete_branch(&self, repo: &RepoRef, branch: &str) -> Result<()> {
         let git = self.inner.git(repo.id);
         let old = git.branch(branch).await.ok_or_else(Error::not_found)?;
         git.move_ref(&format!("refs/heads/{branch}"), "", &old).await
     }
 
-    /// Refuses pushes to branches that start with `prefix`, as for a protected branch.
+    /// Refuses pushes to branches that start with `prefix`, as for a protected branch. The push
+    /// fails with `message`.
     ///
     /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the rule cannot be written.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the prefix contains other characters
+    /// than letters, digits and `-_./`, or the message has several lines;
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the rule cannot be written.
     pub async fn refuse_push(&self, repo: &RepoRef, prefix: &str, message: &str) -> Result<()> {
         self.inner.git(repo.id).refuse_push(prefix, message).await
     }
 
-    /// Sets the address that webhooks are sent to. Without one, none are sent.
+    /// Sets the address that webhooks are sent to. Without an address, no webhooks are sent.
     pub fn set_webhook_url(&self, url: impl Into<String>) {
         let (app, mut state) = (self.inner.app_id, self.inner.state());
         if let Some(app) = state.apps.iter_mut().find(|found| found.id == app) {
@@ -249,18 +254,20 @@ impl Emulator {
         self.inner.state().faults.clear();
     }
 
-    /// Answers the next `count` requests with this method and this start of the path with `status`,
-    /// without the effect.
+    /// Fails the next `count` requests that have this method and a path that starts with `path`.
+    /// They have no effect, and their response has the status `status`.
     pub fn fail_next(&self, method: &str, path: &str, status: u16, count: usize) {
         self.inject(Fault::on(method, path).status(status).times(count));
     }
 
-    /// Answers as [`fail_next`](Self::fail_next), after the effect: the answer gets lost.
+    /// Fails requests as [`fail_next`](Self::fail_next) does, but after they have had their effect:
+    /// only the response is lost.
     pub fn lose_next(&self, method: &str, path: &str, status: u16, count: usize) {
         self.inject(Fault::on(method, path).status(status).times(count).after_the_effect());
     }
 
-    /// Grants every token more than was requested from now on, as a broken or hostile host would.
+    /// Sets whether new tokens have more permissions than were requested, as with a broken or
+    /// hostile host.
     pub fn grant_too_much(&self, too_much: bool) {
         self.inner.state().grant_too_much = too_much;
     }

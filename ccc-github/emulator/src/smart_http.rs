@@ -1,4 +1,4 @@
-//! Git over HTTP: git's own CGI program, behind GitHub's rules of access.
+//! Git over HTTP: `git http-backend`, behind GitHub's access rules.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use crate::git;
 use crate::model::Token;
 use crate::state::Inner;
 
-/// The account behind a push or a fetch, and its limits.
+/// The account that pushes or fetches, and its permission to change workflow files.
 struct Pusher {
     repo: u64,
     login: String,
     workflows: bool,
 }
 
-/// Answers `OWNER/NAME.git/…`: checks access, and leaves the rest to git (gitprotocol-http(5),
-/// git-http-backend(1)).
+/// Returns the response to `OWNER/NAME.git/…`: checks access and forwards the request to git
+/// (gitprotocol-http(5), git-http-backend(1)).
 pub(crate) async fn answer(
     inner: &Arc<Inner>,
     caller: &Caller,
@@ -47,7 +47,7 @@ pub(crate) async fn answer(
     let allowed = {
         let state = inner.state();
         match (state.repo_named(owner, name), caller) {
-            // GitHub does not disclose to strangers whether a repository exists.
+            // GitHub does not reveal to a caller without access whether a repository exists.
             (_, Caller::App(_) | Caller::Person(_) | Caller::Refused(_))
             | (None, Caller::Nobody) => return challenge(),
             (Some(repo), Caller::Nobody) if push || !repo.public => return challenge(),
@@ -115,7 +115,7 @@ async fn backend(
     let mut stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
     let mut chunks = body.into_data_stream();
-    // Beside the answer, not before it: git answers while it still reads.
+    // The body is written concurrently, because git starts to respond while it still reads.
     inner.tasks.spawn(async move {
         while let Some(Ok(chunk)) = chunks.next().await {
             if stdin.write_all(&chunk).await.is_err() {
@@ -130,13 +130,13 @@ async fn backend(
     Ok((status, headers, Body::from_stream(body)).into_response())
 }
 
-/// Reads the lines before the body (RFC 3875, section 6).
+/// Reads the status and the headers of a CGI response (RFC 3875, section 6).
 async fn cgi_head(out: &mut BufReader<ChildStdout>) -> std::io::Result<(StatusCode, HeaderMap)> {
     let (mut status, mut headers) = (StatusCode::OK, HeaderMap::new());
     loop {
         let mut line = String::new();
         if out.read_line(&mut line).await? == 0 {
-            return Err(std::io::Error::other("it ended without a header"));
+            return Err(std::io::Error::other("git http-backend sent incomplete headers"));
         }
         let Some((name, value)) = line.trim_end().split_once(": ") else {
             return Ok((status, headers));
@@ -152,12 +152,12 @@ async fn cgi_head(out: &mut BufReader<ChildStdout>) -> std::io::Result<(StatusCo
     }
 }
 
-/// The rest of an answer: output, child, and what was pushed to.
+/// The rest of a response: output, child process, and the ID of the repository after a push.
 type Rest = (BufReader<ChildStdout>, Child, Option<(Arc<Inner>, u64)>);
 
-/// Reads the next part of the answer. The child is part of the stream, so that it is killed when
-/// the answer is dropped. After a push, pull requests are updated before the answer ends, so that
-/// the client finds them up to date.
+/// Reads the next part of the response. The child process is part of the stream, so that it is
+/// killed when the response is dropped. After a push, pull requests are updated before the response
+/// ends, so that the client sees their new state.
 async fn next_chunk((mut out, mut child, pushed): Rest) -> Option<(std::io::Result<Bytes>, Rest)> {
     let mut chunk = bytes::BytesMut::with_capacity(64 * 1024);
     match out.read_buf(&mut chunk).await {

@@ -19,15 +19,16 @@ use crate::rate_limit::Window;
 use crate::records::{Call, HookDelivery};
 use crate::webhook_client::WebhookClient;
 
-/// The most calls, and the most deliveries, that are stored: the emulator may run for weeks.
+/// Maximum number of recorded calls, and of recorded deliveries. Without a limit, an emulator that
+/// runs for weeks would use ever more memory.
 const MAX_RECORDS: usize = 20_000;
 
-/// Everything that the emulator holds beside the git repositories.
+/// The complete state of the emulator except the git repositories.
 #[derive(Debug)]
 pub(crate) struct State {
     last_id: u64,
     pub(crate) apps: Vec<App>,
-    /// The Apps whose manifest was accepted and not yet converted, by code.
+    /// The IDs of Apps whose manifest was accepted and not yet converted, by code.
     pub(crate) codes: BTreeMap<String, u64>,
     pub(crate) users: Vec<Actor>,
     pub(crate) repos: Vec<Repo>,
@@ -35,18 +36,18 @@ pub(crate) struct State {
     pub(crate) tokens: Vec<Token>,
     pub(crate) deliveries: Vec<HookDelivery>,
     pub(crate) calls: VecDeque<Call>,
-    /// The number of calls that were dropped.
+    /// The number of calls that were removed from `calls`.
     forgotten: usize,
     pub(crate) faults: Vec<Fault>,
     pub(crate) windows: BTreeMap<String, Window>,
-    /// Whether tokens get more permissions than were requested.
+    /// Whether issued tokens have more permissions than were requested.
     pub(crate) grant_too_much: bool,
 }
 
 impl State {
     pub(crate) fn new(app: App) -> Self {
         Self {
-            // Numbers of different things do not collide, so that mixing them up shows.
+            // IDs are unique across all kinds of objects, so that code that mixes them up fails.
             last_id: 1_000,
             apps: vec![app],
             codes: BTreeMap::new(),
@@ -78,7 +79,7 @@ impl State {
         self.forgotten + self.calls.len() - 1
     }
 
-    /// Records the status of the answer to a call.
+    /// Records the status of the response to a call.
     pub(crate) fn record_answer(&mut self, number: usize, status: u16) {
         let index = number.checked_sub(self.forgotten);
         if let Some(call) = index.and_then(|index| self.calls.get_mut(index)) {
@@ -98,7 +99,7 @@ impl State {
         self.apps.iter().find(|app| app.id == id)
     }
 
-    /// Returns the account of this login, added with this kind if it is missing.
+    /// Returns the account with this login. Adds it with this kind if it does not exist.
     pub(crate) fn add_user(&mut self, login: &str, kind: ActorKind) -> Actor {
         if let Some(user) = self.user(login) {
             return user.clone();
@@ -128,7 +129,7 @@ impl State {
         self.repo_mut(key.repo)?.issues.get_mut(&key.number)
     }
 
-    /// Returns the repository that has this name, or had it before.
+    /// Returns the repository that has this name, or else the last one that had it before.
     pub(crate) fn repo_named(&self, owner: &str, name: &str) -> Option<&Repo> {
         let former = format!("{owner}/{name}").to_ascii_lowercase();
         self.repos
@@ -157,7 +158,7 @@ impl State {
         self.installed_on(app, &repo.owner).filter(|found| !found.without.contains(&repo.id))
     }
 
-    /// Installs the App on the account, unless it is; returns the number of the installation.
+    /// Returns the ID of the App's installation on the account. Installs the App if necessary.
     pub(crate) fn install(&mut self, app: u64, account: &str, now: Timestamp) -> u64 {
         if let Some(found) = self.installed_on(app, account) {
             return found.id;
@@ -183,7 +184,8 @@ impl State {
     }
 }
 
-/// The characters that a URL cannot hold, without `?`, `#` and `%`, which have a meaning in it.
+/// The characters that a URL cannot contain. `?`, `#` and `%` are not among them, because they have
+/// a meaning in URLs.
 const NOT_IN_URLS: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
     .add(b' ')
     .add(b'"')
@@ -201,7 +203,7 @@ const NOT_IN_URLS: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
 /// The context of every route.
 #[derive(Debug)]
 pub(crate) struct Inner {
-    /// The number of the first App, which the methods of [`Emulator`](crate::Emulator) are about.
+    /// The ID of the first App, which the methods of [`Emulator`](crate::Emulator) act on.
     pub(crate) app_id: u64,
     pub(crate) base_url: String,
     /// The address and port that the emulator listens on.
@@ -222,22 +224,22 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the time in whole seconds, to date objects with.
+    /// Returns the time in whole seconds, for the dates of objects.
     pub(crate) fn now(&self) -> Timestamp {
         whole_seconds(self.clock.now())
     }
 
-    /// Returns the git repository of this number.
+    /// Returns the git repository of the repository with this ID.
     pub(crate) fn git(&self, repo: u64) -> Git {
         Git::new(&self.data_dir, repo)
     }
 
-    /// Returns an address of the API.
+    /// Returns the URL of a path of the API.
     pub(crate) fn api(&self, path: &str) -> String {
         format!("{}{}", self.base_url, utf8_percent_encode(path, NOT_IN_URLS))
     }
 
-    /// Returns an address of a page.
+    /// Returns the URL of a page.
     pub(crate) fn web(&self, path: &str) -> String {
         format!("{}{}", self.base_url, utf8_percent_encode(path, NOT_IN_URLS))
     }

@@ -1,4 +1,4 @@
-//! Actions of people, as a test or a demo triggers them.
+//! User actions, triggered by a test or a demo.
 
 use serde_json::json;
 
@@ -12,21 +12,21 @@ use crate::repo_ref::RepoRef;
 use crate::state::State;
 use crate::webhooks::{PendingDelivery, deliver_all};
 
-/// Returns the account of this login.
+/// Returns the account with this login.
 fn known(state: &State, login: &str) -> Result<Actor> {
     state.user(login).cloned().ok_or_else(|| {
-        let line = format!("the emulator knows no user {}: add it first", login.escape_default());
+        let line = format!("the emulator has no user {}: add it first", login.escape_default());
         Error::new(ErrorKind::NotFound, line)
     })
 }
 
 impl Emulator {
-    /// Opens an issue and delivers `issues.opened`; returns its number when the delivery was
-    /// answered.
+    /// Opens an issue and delivers `issues.opened`. Returns the issue's number after the
+    /// attempt to deliver.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for an account or a repository that does not exist. The result of
-    /// the delivery is in [`deliveries`](Self::deliveries).
+    /// [`ErrorKind::NotFound`] if the account or the repository does not exist. A failed delivery
+    /// is not an error; its result is in [`deliveries`](Self::deliveries).
     pub async fn open_issue(
         &self,
         repo: &RepoRef,
@@ -50,7 +50,7 @@ impl Emulator {
     /// Adds a label to an issue and delivers `issues.labeled`.
     ///
     /// # Errors
-    /// As [`open_issue`](Self::open_issue).
+    /// The same errors as [`open_issue`](Self::open_issue).
     pub async fn label_issue(
         &self,
         repo: &RepoRef,
@@ -66,10 +66,10 @@ impl Emulator {
         Ok(())
     }
 
-    /// Adds a comment and delivers `issue_comment.created`; returns the id of the comment.
+    /// Adds a comment and delivers `issue_comment.created`; returns the ID of the comment.
     ///
     /// # Errors
-    /// As [`open_issue`](Self::open_issue).
+    /// The same errors as [`open_issue`](Self::open_issue).
     pub async fn comment(
         &self,
         repo: &RepoRef,

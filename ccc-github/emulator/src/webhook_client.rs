@@ -1,4 +1,4 @@
-//! The client that delivers webhooks.
+//! The HTTP client for webhook deliveries.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use reqwest::header::HeaderMap;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The most time for the answer to a delivery (GitHub docs, "Best practices for using webhooks").
+/// Timeout of the response to a delivery (GitHub docs, "Best practices for using webhooks").
 pub(crate) const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
-/// The most bytes of an answer that are read.
+/// Maximum size of a response, in bytes.
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
-/// A client that follows no redirect and uses no proxy: receivers run on this machine.
+/// A client that follows no redirects and uses no proxy, because receivers run on the host machine.
 #[derive(Clone, Debug)]
 pub(crate) struct WebhookClient(reqwest::Client);
 
 impl WebhookClient {
     pub(crate) fn new() -> Result<Self> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // An error means that another thread has installed one meanwhile.
+            // An error means that another thread has installed a provider in the meantime.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         reqwest::Client::builder()
@@ -35,7 +35,8 @@ impl WebhookClient {
             })
     }
 
-    /// Posts the body; returns status and body of the answer, or why there is none.
+    /// Posts the body. Returns the status and the body of the response, or the reason why there is
+    /// none.
     pub(crate) async fn post(
         &self,
         url: &str,
@@ -44,7 +45,7 @@ impl WebhookClient {
     ) -> std::result::Result<(u16, String), String> {
         let url = url
             .parse::<reqwest::Url>()
-            .map_err(|_| "the webhook's address is no URL".to_owned())?;
+            .map_err(|_| "the address of the webhook is not a valid URL".to_owned())?;
         let host = url.authority().to_owned();
         let request = self.0.post(url).headers(headers).body(body);
         let answer = request.send().await.map_err(|error| unreachable(error, &host))?;
@@ -57,14 +58,14 @@ async fn read(mut answer: Response, host: &str) -> std::result::Result<String, S
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(error, host))? {
         if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(format!("the answer of {host} is larger than 8 MiB"));
+            return Err(format!("the response of {host} is larger than 8 MiB"));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-/// Returns the error with its causes, without the URL, which may hold a credential.
+/// Returns the error with its causes, without the URL, which can contain a credential.
 fn unreachable(error: reqwest::Error, host: &str) -> String {
     let error = error.without_url();
     let mut line = format!("cannot reach {host}: {error}");

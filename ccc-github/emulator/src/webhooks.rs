@@ -1,4 +1,4 @@
-//! Webhook deliveries: payloads are signed, sent, and recorded.
+//! Webhook deliveries: signing, sending and recording.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::render::merge;
 use crate::state::{Inner, State};
 use crate::webhook_client::ANSWER_DEADLINE;
 
-/// A delivery to one App that is still to be made.
+/// A delivery to one App that has not been sent yet.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingDelivery {
     app: u64,
@@ -29,7 +29,8 @@ pub(crate) struct PendingDelivery {
 }
 
 impl PendingDelivery {
-    /// Creates a delivery to an App that need not be subscribed, such as `ping` and `installation`.
+    /// Creates a delivery to an App. The App does not have to be subscribed to the event, as for
+    /// `ping` and `installation`.
     pub(crate) fn to_app(
         app: u64,
         installation: Option<u64>,
@@ -49,7 +50,7 @@ impl PendingDelivery {
         }
     }
 
-    /// Repeats a delivery: same id, same bytes.
+    /// Creates the repetition of a delivery, with the same ID and the same bytes.
     pub(crate) fn again(earlier: &HookDelivery) -> Self {
         Self {
             app: earlier.app,
@@ -64,8 +65,8 @@ impl PendingDelivery {
     }
 }
 
-/// Returns a delivery for each App that is subscribed to the event and has a working installation
-/// on the repository.
+/// Returns a delivery for each App that is subscribed to the event and has an installation on the
+/// repository that is not suspended.
 pub(crate) fn to_apps(
     state: &State,
     repo: u64,
@@ -91,7 +92,7 @@ pub(crate) fn to_apps(
         .collect()
 }
 
-/// Delivers in the background, as GitHub does after a call of its API.
+/// Delivers webhooks in the background, as GitHub does after an API call.
 pub(crate) fn deliver_later(inner: &Arc<Inner>, hooks: Vec<PendingDelivery>) {
     for hook in hooks {
         let (inner, tasks) = (Arc::clone(inner), inner.tasks.clone());
@@ -99,14 +100,14 @@ pub(crate) fn deliver_later(inner: &Arc<Inner>, hooks: Vec<PendingDelivery>) {
     }
 }
 
-/// Delivers one after the other; returns when each was answered.
+/// Delivers webhooks one after the other; returns after the last attempt.
 pub(crate) async fn deliver_all(inner: &Inner, hooks: Vec<PendingDelivery>) {
     for hook in hooks {
         deliver(inner, hook).await;
     }
 }
 
-/// Sends a delivery and records the answer.
+/// Sends a delivery and records the response.
 async fn deliver(inner: &Inner, hook: PendingDelivery) {
     let Some((url, headers)) = signed(inner, &hook) else {
         return;
@@ -145,8 +146,8 @@ fn as_headers(headers: &BTreeMap<String, String>) -> HeaderMap {
     parsed.collect()
 }
 
-/// Returns address and headers of a delivery (GitHub docs, "Webhook events and payloads": delivery
-/// headers). The SHA-1 signature is there because GitHub still sends it.
+/// Returns the address and the headers of a delivery (GitHub docs, "Webhook events and payloads":
+/// delivery headers). The SHA-1 signature is included because GitHub still sends it.
 fn signed(inner: &Inner, hook: &PendingDelivery) -> Option<(String, BTreeMap<String, String>)> {
     let state = inner.state();
     let app = state.app(hook.app)?;

@@ -9,15 +9,15 @@ use http::{HeaderMap, header};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// The least length of a token in bytes: a shorter one could be guessed from its digest.
+/// The minimum length of a token, in bytes. A shorter token could be guessed from its digest.
 const MIN_LENGTH: usize = 32;
 
-/// A proof that a request was authorized. Only [`AdminToken::admits`] creates it.
+/// Proof that a request was authorized. Only [`AdminToken::admits`] creates it.
 #[derive(Clone, Copy, Debug)]
 pub struct Admitted(());
 
-/// The digest of the token that an operator sends as `Authorization: Bearer …`. The token cannot be
-/// computed from it.
+/// The digest of the admin token, which the operator sends as `Authorization: Bearer …`. The token
+/// cannot be computed from the digest.
 ///
 /// ```
 /// use ccc_github::AdminToken;
@@ -41,14 +41,15 @@ impl fmt::Debug for AdminToken {
 }
 
 impl AdminToken {
-    /// Generates a token, and returns its text for the operator and its digest to store.
+    /// Generates a token. Returns its text, for the operator, and its digest, which is stored.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when the system has no random bytes.
+    /// [`ErrorKind::Unavailable`] if the system provides no random bytes.
     pub fn generate() -> Result<(Secret, Self)> {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *bytes).map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "the system gives no random bytes").with_source(e)
+            Error::new(ErrorKind::Unavailable, "the operating system provides no random bytes")
+                .with_source(e)
         })?;
         let text = Secret::from(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice()));
         let token = Self::new(&text)?;
@@ -58,7 +59,7 @@ impl AdminToken {
     /// Creates the digest of an existing token.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when it has fewer than 32 characters.
+    /// [`ErrorKind::InvalidInput`] if the token has fewer than 32 bytes.
     pub fn new(token: &Secret) -> Result<Self> {
         if token.expose().len() < MIN_LENGTH {
             let line = "an admin token must have at least 32 characters: generate one";
@@ -68,20 +69,20 @@ impl AdminToken {
         Ok(Self(digest(token.expose()).finalize().into_bytes().into()))
     }
 
-    /// Returns the digest as a record to store: 64 hex digits.
+    /// Returns the digest as a record for the store, with 64 hex digits.
     #[must_use]
     pub fn to_record(self) -> Secret {
         Secret::from(hex::encode(self.0))
     }
 
-    /// Reads the digest from a stored record.
+    /// Parses the digest from a stored record.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] for a record that is not a digest.
+    /// [`ErrorKind::Corrupt`] if the record is not a digest.
     pub fn from_record(record: &Secret) -> Result<Self> {
         let mut digest = [0; 32];
         hex::decode_to_slice(record.expose(), &mut digest).map_err(|_| {
-            Error::new(ErrorKind::Corrupt, "what is kept of the admin token is no digest of one")
+            Error::new(ErrorKind::Corrupt, "the stored record of the admin token is not a digest")
         })?;
         Ok(Self(digest))
     }
@@ -97,15 +98,15 @@ impl AdminToken {
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else { return None };
-    // RFC 9110 §11.1: a scheme is written in any case.
+    // The scheme is case-insensitive (RFC 9110 §11.1).
     let split = value.as_bytes().split_at_checked(7);
     split.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer ")).map(|(_, token)| token)
 }
 
-/// Starts the digest of a token. A token has 256 random bits, so one round is enough; a MAC,
-/// because it is compared in constant time.
+/// Starts the digest of a token. One round is enough, because a generated token has 256 random
+/// bits. The digest is a MAC, because its library compares MACs in constant time.
 fn digest(token: &[u8]) -> Hmac<Sha256> {
-    // A key of any length will do for HMAC: its error is for other algorithms.
+    // The default key is used, because the digest needs no secret key.
     let mut mac = Hmac::<Sha256>::new(&Default::default());
     mac.update(b"ccc/v1/admin-token");
     mac.update(token);
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_itself_is_let_in_and_nothing_else() {
+    fn only_the_token_itself_is_admitted() {
         // spec: S12a, S12b
         let (token, known) = AdminToken::generate().unwrap();
         let token = token.expose_str().unwrap().to_owned();
@@ -152,7 +153,7 @@ mod tests {
             (vec![format!("Bearer {token}A")], false),
             (vec![right, "Basic x".to_owned()], false),
             (vec!["Bearer ".to_owned()], false),
-            // The record does not authorize.
+            // The stored record is not accepted as a token.
             (vec![format!("Bearer {}", record.expose_str().unwrap())], false),
         ] {
             let values: Vec<&str> = values.iter().map(String::as_str).collect();

@@ -1,4 +1,5 @@
-//! The configuration of GitHub Apps: stored Apps, changes to them, `/config` and its admin token.
+//! Configuration of GitHub Apps: the stored Apps, their changes, the route `/config` and its admin
+//! token.
 
 mod admin_token;
 mod apps;

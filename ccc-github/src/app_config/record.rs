@@ -1,4 +1,4 @@
-//! A stored App, its record in the credential store, and its public view.
+//! A stored App: its record in the credential store and its public view.
 
 use ccc_core::{Result, Secret};
 use serde::{Deserialize, Serialize};
@@ -11,13 +11,13 @@ use crate::secret_record::{self, SecretText};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct App {
-    /// The App's number.
+    /// The App ID.
     pub app_id: u64,
-    /// The private key, a PEM text that parses.
+    /// The private key, as a valid PEM text.
     pub private_key: Secret,
-    /// The secrets of its webhook, one to three, the newest first.
+    /// The one to three webhook secrets, with the newest first.
     pub webhook_secrets: Vec<Secret>,
-    /// The ids of its installations, as far as they were configured.
+    /// The configured installation ids.
     pub installation_ids: Vec<u64>,
 }
 
@@ -28,13 +28,13 @@ pub struct App {
 pub struct AppView {
     /// The host that the App is registered on.
     pub host: String,
-    /// The App's number.
+    /// The App ID.
     pub app_id: u64,
-    /// `SHA256:…` of the public key, as the App's settings page shows it.
+    /// The fingerprint `SHA256:…` of the public key, as the App's settings page shows it.
     pub private_key: String,
-    /// Four hex digits of a SHA-256 of each webhook secret, the newest first.
+    /// Four hex digits of a SHA-256 digest of each webhook secret, with the newest first.
     pub webhook_secrets: Vec<String>,
-    /// The ids of its installations.
+    /// The configured installation ids.
     pub installation_ids: Vec<u64>,
 }
 
@@ -42,7 +42,7 @@ impl App {
     /// Returns the public view of the App.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a private key that does not parse.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the private key does not parse.
     pub(super) fn view(&self, host: &str) -> Result<AppView> {
         Ok(AppView {
             host: host.to_owned(),
@@ -53,7 +53,7 @@ impl App {
         })
     }
 
-    /// Returns the App as a record of the store.
+    /// Serializes the App as a record of the store.
     pub(super) fn to_record(&self) -> Result<Secret> {
         let secrets = self.webhook_secrets.iter().map(SecretText::from_secret);
         let record = Record {
@@ -64,7 +64,7 @@ impl App {
         secret_record::write("an App", &record)
     }
 
-    /// Reads a record of the store, or returns `None` when it is not that of an App.
+    /// Parses a record of the store, or returns `None` if it is not a valid App record.
     pub(super) fn from_record(app_id: u64, record: &Secret) -> Option<Self> {
         let record: Record = secret_record::read(record)?;
         Some(Self {
@@ -85,8 +85,8 @@ struct Record {
     installation_ids: Vec<u64>,
 }
 
-/// Returns four hex digits of a digest of the secret: enough to distinguish a few secrets, and too
-/// few to confirm a guess.
+/// Returns four hex digits of a digest of the secret. They are enough to distinguish a few secrets,
+/// and too few to confirm a guess.
 pub(super) fn digits(secret: &Secret) -> String {
     let mut digest = Sha256::new();
     digest.update(b"ccc/v1/fingerprint");

@@ -1,4 +1,4 @@
-//! A requested change to a stored App, and its JSON: the body of `POST /config`.
+//! A requested change to a stored App, and its JSON format, which is the body of `POST /config`.
 
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use serde_json::{Map, Value};
@@ -8,31 +8,35 @@ use crate::app_config::record::App;
 use crate::app_key::{AppKey, plain};
 use crate::errors::invalid_input;
 
-/// The most bytes of the body of a request to `/config`, and of each secret in it.
+/// The maximum size of the body of a request to `/config`, and of each secret in it, in bytes.
 pub const MAX_CONFIG: usize = 64 << 10;
 
 const FIELDS: [&str; 5] =
     ["appId", "privateKey", "webhookSecret", "installationId", "forgetOldSecrets"];
 
-/// A requested change to a stored App, or a new App. Its private key has been parsed.
+/// A requested change to a stored App, or a new App. Its private key is already validated.
 #[derive(Clone, Debug)]
 pub struct AppChange {
     pub(super) app_id: u64,
     private_key: Option<Secret>,
-    /// The added secrets, the newest first.
+    /// The added secrets, with the newest first.
     webhook_secrets: Vec<Secret>,
     installation_ids: Installations,
     forget_old_secrets: bool,
 }
 
+/// A requested change to the installation ids of an App.
 #[derive(Clone, Debug)]
 enum Installations {
+    /// The ids stay unchanged.
     Same,
+    /// The id is added.
     Also(u64),
+    /// The ids replace the stored ones.
     These(Vec<u64>),
 }
 
-/// The fields of a request. Their texts are wiped when it is dropped.
+/// The fields of a request. The memory of their strings is wiped when it is dropped.
 struct Wiped(Map<String, Value>);
 
 impl Drop for Wiped {
@@ -54,7 +58,7 @@ fn bounded(what: &str, secret: &Secret) -> Result<()> {
 }
 
 impl AppChange {
-    /// Creates a change to the App of that number. It changes nothing yet.
+    /// Creates a change to the App with this id. It initially changes nothing.
     #[must_use]
     pub fn new(app_id: u64) -> Self {
         Self {
@@ -66,26 +70,27 @@ impl AppChange {
         }
     }
 
-    /// Reads a change from a JSON object with the fields `appId`, `privateKey`, `webhookSecret`,
+    /// Parses a change from a JSON object with the fields `appId`, `privateKey`, `webhookSecret`,
     /// `installationId` and `forgetOldSecrets`.
     ///
-    /// Only `appId` is required. Numbers may be strings, as forms have them. A list as
-    /// `installationId` replaces the stored ids.
+    /// Only `appId` is required. Numbers can be strings, as in forms. A list as `installationId`
+    /// replaces the stored ids.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] names the field; [`ErrorKind::LimitExceeded`] names the part
-    /// that is larger than [`MAX_CONFIG`]. No error shows a value.
+    /// [`ErrorKind::InvalidInput`] with the name of an invalid field, and
+    /// [`ErrorKind::LimitExceeded`] with the name of a part that is larger than [`MAX_CONFIG`].
+    /// Error messages contain no values.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         if json.len() > MAX_CONFIG {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
-                "an App's configuration has 64 KiB at most",
+                "an App's configuration must not be larger than 64 KiB",
             ));
         }
         let fields = serde_json::from_slice(json).map(Wiped).map_err(|e| {
-            // The place and not the text, which has a secret in it.
+            // The message has only the place of the error, because the text contains secrets.
             invalid_input(format!(
-                "this is no JSON object (line {}, column {})",
+                "the configuration is not a JSON object (line {}, column {})",
                 e.line(),
                 e.column()
             ))
@@ -94,7 +99,7 @@ impl AppChange {
         if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
             let name = ccc_core::untrusted_text::one_line(unknown, 40);
             return Err(invalid_input(format!(
-                "there is no field `{name}`: there are {}",
+                "unknown field `{name}`: the fields are {}",
                 FIELDS.join(", ")
             )));
         }
@@ -102,7 +107,7 @@ impl AppChange {
         let text = |name: &str| match given(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(Secret::from(text.as_str()))),
-            Some(_) => Err(invalid_input(format!("the field `{name}` must be a text"))),
+            Some(_) => Err(invalid_input(format!("the field `{name}` must be a string"))),
         };
         let app_id = given("appId").ok_or_else(|| invalid_input("the field `appId` is missing"))?;
         let mut change = Self::new(number("appId", app_id)?);
@@ -133,7 +138,7 @@ impl AppChange {
     /// Sets the private key.
     ///
     /// # Errors
-    /// As [`AppKey::from_pem`]; [`ErrorKind::LimitExceeded`] over 64 KiB.
+    /// Those of [`AppKey::from_pem`], and [`ErrorKind::LimitExceeded`] for more than 64 KiB.
     pub fn with_private_key(mut self, pem: &Secret) -> Result<Self> {
         bounded("private key", pem)?;
         AppKey::from_pem(pem)?;
@@ -144,8 +149,8 @@ impl AppChange {
     /// Adds a webhook secret as the newest one.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for an empty secret and for one with a line break;
-    /// [`ErrorKind::LimitExceeded`] over 64 KiB.
+    /// [`ErrorKind::InvalidInput`] for an empty secret and for a secret with a line break, and
+    /// [`ErrorKind::LimitExceeded`] for more than 64 KiB.
     pub fn with_webhook_secret(mut self, secret: Secret) -> Result<Self> {
         bounded("webhook secret", &secret)?;
         if secret.expose().trim_ascii().is_empty() {
@@ -153,7 +158,7 @@ impl AppChange {
         }
         if secret.expose().iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
             return Err(invalid_input(
-                "the webhook secret has a line break in it: one secret is one line",
+                "the webhook secret has a line break: a secret must be one line",
             ));
         }
         self.webhook_secrets.insert(0, secret);
@@ -167,14 +172,14 @@ impl AppChange {
         self
     }
 
-    /// Removes all webhook secrets but the newest.
+    /// Removes all webhook secrets except the newest.
     #[must_use]
     pub fn without_old_secrets(mut self) -> Self {
         self.forget_old_secrets = true;
         self
     }
 
-    /// Applies the change to an App, or creates one.
+    /// Applies the change to an App, or creates a new App.
     pub(super) fn apply(&self, before: Option<App>) -> Result<App> {
         let missing = |field: &str| {
             invalid_input(format!("the App {} is new: the field `{field}` is missing", self.app_id))
@@ -203,7 +208,8 @@ impl AppChange {
         }
         if app.webhook_secrets.len() > 3 {
             return Err(invalid_input(
-                "two webhook secrets from before are still valid: forget them first (forgetOldSecrets)",
+                "two previous webhook secrets are still valid: remove them first \
+                 (forgetOldSecrets)",
             ));
         }
         match &self.installation_ids {

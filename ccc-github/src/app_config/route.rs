@@ -1,4 +1,4 @@
-//! `/config`: the Apps over HTTP, for any server.
+//! The route `/config`, which manages the Apps over HTTP. It works with any server.
 
 use ccc_core::{Error, ErrorKind, Result};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
@@ -11,11 +11,11 @@ use crate::app_config::apps::Apps;
 use crate::app_config::request::AppChange;
 use crate::errors::{invalid_input, not_found};
 
-/// An answer of `/config`: a status and a JSON object.
+/// A response of `/config`: a status and a JSON object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigAnswer {
-    /// The status.
+    /// The HTTP status.
     pub status: StatusCode,
     pub(super) body: Value,
 }
@@ -29,21 +29,21 @@ impl ConfigAnswer {
         Self { status, body: json!({ "error": why }) }
     }
 
-    /// Adds a field to the body. A value that is not JSON becomes `null`.
+    /// Adds a field to the body. A value that cannot be serialized as JSON becomes `null`.
     #[must_use]
     pub fn with_field(mut self, name: &str, value: impl Serialize) -> Self {
         self.body[name] = serde_json::to_value(value).unwrap_or_default();
         self
     }
 
-    /// Returns the answer as a response with its headers.
+    /// Converts the value into an HTTP response with its headers.
     #[must_use]
     pub fn into_response(self) -> Response<String> {
         let mut response = Response::new(self.body.to_string());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // It describes the Apps: no cache on the way may store it.
+        // The response describes the Apps, so no cache may store it.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
@@ -53,17 +53,17 @@ impl ConfigAnswer {
 }
 
 impl Apps {
-    /// Answers a request to `/config` that an [`AdminToken`](crate::AdminToken) has admitted.
+    /// Handles a request to `/config` that an [`AdminToken`](crate::AdminToken) has authorized.
     ///
-    /// | request | answer |
+    /// | request | response |
     /// |---|---|
-    /// | `GET` | 200, `{"apps": […]}`, each as an [`AppView`](crate::AppView), or for a corrupt record `{"appId": …, "error": …}` |
+    /// | `GET` | 200, `{"apps": […]}` with an [`AppView`](crate::AppView) for each App, or `{"appId": …, "error": …}` for a corrupt record |
     /// | `POST` with the JSON of [`AppChange::from_json`] | 200, the App as an [`AppView`](crate::AppView) |
     /// | `DELETE`, with `?appId=N` if several are stored | 200, `{"cleared": N}`; 404 without such an App |
     ///
-    /// Errors are `{"error": "…"}` and show no value of the request: 400 for an invalid request,
-    /// 413 for more than [`MAX_CONFIG`](crate::MAX_CONFIG) bytes, 405 for another method, 503 when
-    /// the store does not answer, 507 when it is full, and 500 for a corrupt record.
+    /// Errors are `{"error": "…"}`, and contain no value of the request. The status is 400 for an
+    /// invalid request, 413 for more than [`MAX_CONFIG`](crate::MAX_CONFIG) bytes, 405 for another
+    /// method, 503 if the store is not available, 507 if it is full, and 500 for a corrupt record.
     pub async fn answer(
         &self,
         _: Admitted,
@@ -82,7 +82,7 @@ impl Apps {
             },
             Method::DELETE => self.remove(query).await,
             _ => {
-                let line = "GET, POST and DELETE are answered here";
+                let line = "method not allowed: only GET, POST and DELETE are supported";
                 return ConfigAnswer::error(StatusCode::METHOD_NOT_ALLOWED, line);
             }
         };
@@ -97,7 +97,7 @@ impl Apps {
         for app_id in self.list().await? {
             match self.view(app_id).await {
                 Ok(Some(view)) => apps.push(json!(view)),
-                // It was cleared meanwhile.
+                // The App was removed after the list was read.
                 Ok(None) => {}
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
                     apps.push(json!({ "appId": app_id, "error": error.message() }));
@@ -114,17 +114,19 @@ impl Apps {
             (Some((name, value)), None) if name == "appId" => {
                 value.parse().map_err(|_| invalid_input("appId must be a number"))?
             }
-            (Some(_), _) => return Err(invalid_input("the only thing to say here is ?appId=N")),
+            (Some(_), _) => return Err(invalid_input("the only supported query is ?appId=N")),
             (None, _) => match self.list().await?[..] {
-                [] => return Err(not_found("no App is kept")),
+                [] => return Err(not_found("no App is stored")),
                 [only] => only,
-                _ => return Err(invalid_input("several Apps are kept: say which with ?appId=N")),
+                _ => {
+                    return Err(invalid_input("several Apps are stored: select one with ?appId=N"));
+                }
             },
         };
         if self.clear(app_id).await? {
             return Ok(json!({ "cleared": app_id }));
         }
-        Err(not_found(format!("no App {app_id} is kept")))
+        Err(not_found(format!("no App {app_id} is stored")))
     }
 }
 
@@ -132,7 +134,7 @@ fn status(failed: &Error) -> StatusCode {
     match failed.kind() {
         ErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        // The request is small enough: the store is full.
+        // The size of the request was checked before, so the limit is that of the store.
         ErrorKind::LimitExceeded => StatusCode::INSUFFICIENT_STORAGE,
         ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::RateLimited => {
             StatusCode::SERVICE_UNAVAILABLE

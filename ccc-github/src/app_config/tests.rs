@@ -15,7 +15,8 @@ use super::record::digits;
 use super::*;
 
 const KEY: &str = include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem");
-/// `openssl rsa -pubout -outform DER | openssl sha256 -binary | openssl base64`
+/// The fingerprint of [`KEY`], computed with
+/// `openssl rsa -pubout -outform DER | openssl sha256 -binary | openssl base64`.
 const FINGERPRINT: &str = "SHA256:0IOfHcvwR9OYtZLv12/PZfWk/gM0IyUsc38D0ccwdf8=";
 const OLD: &str = "hunter2-old-hook";
 const NEW: &str = "hunter2-new-hook";
@@ -23,9 +24,9 @@ const NEW: &str = "hunter2-new-hook";
 #[derive(Debug, Default)]
 struct FakeStore {
     records: Mutex<BTreeMap<CredentialKey, (u64, Secret)>>,
-    /// So many writers are quicker than the next ones.
+    /// The number of next writes that fail with a conflict, as if another client had written first.
     quicker: AtomicUsize,
-    /// Writes fail so.
+    /// The kind of error with which writes fail.
     fails: Mutex<Option<ErrorKind>>,
 }
 
@@ -43,7 +44,7 @@ impl CredentialStore for FakeStore {
         precondition: Precondition,
     ) -> Result<Version> {
         if let Some(kind) = *self.fails.lock().unwrap() {
-            return Err(Error::new(kind, "the store fails"));
+            return Err(Error::new(kind, "the store failed"));
         }
         let mut records = self.records.lock().unwrap();
         let version = records.get(key).map(|(version, _)| *version);
@@ -97,10 +98,10 @@ async fn an_app_is_made_changed_shown_and_cleared() {
     assert_eq!((view.webhook_secrets.len(), &view.installation_ids), (2, &vec![11, 12]));
     let app = apps.get(7).await.unwrap().unwrap();
     let secrets: Vec<_> = app.webhook_secrets.iter().map(|s| s.expose_str().unwrap()).collect();
-    assert_eq!(secrets, [NEW, OLD], "the old one is valid until told");
+    assert_eq!(secrets, [NEW, OLD], "the old secret stays valid until it is removed");
     crate::app_key::AppKey::from_pem(&app.private_key).unwrap();
 
-    // The same once more changes nothing; an old one comes first again.
+    // A known secret that is added again becomes the newest one.
     apps.change(&change(json!({"appId": 7, "webhookSecret": OLD})).unwrap()).await.unwrap();
     let forgotten = json!({"appId": 7, "forgetOldSecrets": true, "installationId": [5]});
     let view = apps.change(&change(forgotten).unwrap()).await.unwrap();
@@ -119,7 +120,7 @@ async fn an_app_is_made_changed_shown_and_cleared() {
 }
 
 #[tokio::test]
-async fn an_app_is_made_whole_and_over_no_other() {
+async fn an_app_is_created_completely_and_never_overwritten() {
     // spec: S11a
     let (_, apps) = apps();
     let made = ["1", "2", "3"].into_iter().fold(AppChange::new(7), |change, secret| {
@@ -130,15 +131,15 @@ async fn an_app_is_made_whole_and_over_no_other() {
     let secrets = apps.get(7).await.unwrap().unwrap().webhook_secrets;
     let secrets: Vec<_> = secrets.iter().map(|secret| secret.expose_str().unwrap()).collect();
     assert_eq!(secrets, ["3", "2", "1"]);
-    assert!(!apps.make(&made).await.unwrap(), "there is one");
+    assert!(!apps.make(&made).await.unwrap(), "the App already exists");
     let four = made.with_webhook_secret(Secret::from("4")).unwrap();
     assert!(apps.clear(7).await.unwrap());
     apps.make(&four).await.unwrap_err();
-    assert!(apps.get(7).await.unwrap().is_none(), "no part of it is kept");
+    assert!(apps.get(7).await.unwrap().is_none(), "no part of the App is stored");
 }
 
 #[tokio::test]
-async fn several_apps_and_hosts_are_side_by_side() {
+async fn apps_and_hosts_are_stored_independently() {
     // spec: S10a
     let (store, apps) = apps();
     let elsewhere = Apps::new(Arc::clone(&store) as _, "[::1]:3000");
@@ -152,26 +153,26 @@ async fn several_apps_and_hosts_are_side_by_side() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named_and_nothing_of_it_shown() {
+async fn errors_name_the_field_and_show_no_value() {
     // spec: S10c
     let public = "-----BEGIN PUBLIC KEY-----\nhunter2\n-----END PUBLIC KEY-----";
     let large = "hunter2".repeat(200_000);
     let cases = [
-        (json!([]), "no JSON object"),
+        (json!([]), "not a JSON object"),
         (json!({}), "`appId` is missing"),
         (json!({"appId": "hunter2"}), "`appId` must be a whole number"),
         (json!({"appId": -1}), "`appId` must be a whole number"),
         (json!({"appId": 0}), "`appId` must be a whole number"),
         (json!({"appId": 7, "privateKey": public}), "is a public key"),
         (json!({"appId": 7, "privateKey": "hunter2"}), "is not PEM"),
-        (json!({"appId": 7, "privateKey": ["hunter2"]}), "`privateKey` must be a text"),
+        (json!({"appId": 7, "privateKey": ["hunter2"]}), "`privateKey` must be a string"),
         (json!({"appId": 7, "webhookSecret": ""}), "webhook secret is empty"),
         (json!({"appId": 7, "webhookSecret": " \t "}), "webhook secret is empty"),
         (json!({"appId": 7, "webhookSecret": "hunter2\nhunter2"}), "has a line break"),
         (json!({"appId": 7, "installationId": "hunter2"}), "`installationId` must be"),
         (json!({"appId": 7, "installationId": [1, "hunter2"]}), "`installationId` must be"),
         (json!({"appId": 7, "forgetOldSecrets": "hunter2"}), "`forgetOldSecrets` must be"),
-        (json!({"appId": 7, "webhooksecret": "hunter2"}), "there is no field `webhooksecret`"),
+        (json!({"appId": 7, "webhooksecret": "hunter2"}), "unknown field `webhooksecret`"),
         (json!({"appId": 7, "webhookSecret": large}), "64 KiB"),
         (
             json!({"appId": 7, "webhookSecret": "hunter2"}),
@@ -207,7 +208,7 @@ async fn what_is_wrong_is_named_and_nothing_of_it_shown() {
 }
 
 #[tokio::test]
-async fn whoever_is_quicker_loses_nothing_and_what_is_damaged_stays() {
+async fn conflicting_changes_are_retried_and_corrupt_records_stay_unchanged() {
     // spec: S10b
     let (store, apps) = apps();
     let made = change(json!({"appId": 7, "privateKey": KEY, "webhookSecret": OLD})).unwrap();
@@ -225,7 +226,7 @@ async fn whoever_is_quicker_loses_nothing_and_what_is_damaged_stays() {
         assert!(!format!("{error:?}").contains("hunter2"));
         assert_eq!(store.records.lock().unwrap()[&key].0, 9);
     }
-    assert!(apps.clear(7).await.unwrap(), "what cannot be read can be removed");
+    assert!(apps.clear(7).await.unwrap(), "an unreadable record can be removed");
 }
 
 fn admitted() -> super::Admitted {
@@ -247,9 +248,9 @@ async fn apps_are_shown_changed_and_cleared_over_http() {
     let megabyte = json!({"appId": 7, "webhookSecret": "hunter2".repeat(150_000)}).to_string();
     let cases: [(&str, Option<&str>, &str, u16, &str); 20] = [
         ("GET", None, "", 200, r#"{"apps":[]}"#),
-        ("DELETE", None, "", 404, "no App is kept"),
-        ("POST", None, "", 400, "no JSON object"),
-        ("POST", None, "hunter2", 400, "no JSON object"),
+        ("DELETE", None, "", 404, "no App is stored"),
+        ("POST", None, "", 400, "not a JSON object"),
+        ("POST", None, "hunter2", 400, "not a JSON object"),
         ("POST", None, "{}", 400, "`appId` is missing"),
         (
             "POST",
@@ -286,7 +287,7 @@ async fn apps_are_shown_changed_and_cleared_over_http() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_store_is_told_from_what_is_wrong_with_a_request() {
+async fn failures_of_the_store_have_their_own_statuses() {
     // spec: S12c, S8
     let (store, apps) = apps();
     let made = json!({"appId": 7, "privateKey": KEY, "webhookSecret": OLD}).to_string();
@@ -303,7 +304,7 @@ async fn what_is_wrong_with_a_store_is_told_from_what_is_wrong_with_a_request() 
         assert_eq!(post(&made).await.status, status, "{fails}");
     }
     *store.fails.lock().unwrap() = None;
-    // One that is damaged hides no other, and can be taken away.
+    // A corrupt record does not hide other Apps, and can be removed.
     assert_eq!(post(&made).await.status, 200);
     let damaged = (1, Secret::from("hunter2"));
     store.records.lock().unwrap().insert(apps.key(8).unwrap(), damaged);
@@ -316,7 +317,7 @@ async fn what_is_wrong_with_a_store_is_told_from_what_is_wrong_with_a_request() 
 }
 
 #[tokio::test]
-async fn a_key_that_can_be_signed_with_can_be_shown_however_its_lines_are_broken() {
+async fn a_key_with_any_line_breaks_has_the_same_fingerprint() {
     // spec: S10c
     let (_, apps) = apps();
     let mut lines = KEY.trim().lines();

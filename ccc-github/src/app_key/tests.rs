@@ -19,7 +19,7 @@ fn part(jwt: &str, index: usize) -> serde_json::Value {
 }
 
 #[test]
-fn both_kinds_of_pem_are_read_also_with_escaped_newlines() {
+fn both_pem_formats_are_accepted_also_with_escaped_newlines() {
     // spec: G1d
     let pkcs1 = KEY.to_pkcs1_pem(LineEnding::LF).unwrap();
     let pkcs8 = KEY.to_pkcs8_pem(LineEnding::CRLF).unwrap();
@@ -32,7 +32,7 @@ fn both_kinds_of_pem_are_read_also_with_escaped_newlines() {
 }
 
 #[test]
-fn what_is_no_private_key_is_named() {
+fn errors_say_what_a_text_is_instead_of_a_private_key() {
     // spec: G1d
     let public1 = KEY.to_public_key().to_pkcs1_pem(LineEnding::LF).unwrap();
     let public8 = KEY.to_public_key().to_public_key_pem(LineEnding::LF).unwrap();
@@ -61,11 +61,11 @@ fn what_is_no_private_key_is_named() {
 }
 
 #[test]
-fn numbers_that_are_no_key_are_refused_before_anybody_signs_with_them() {
+fn keys_that_cannot_sign_are_refused() {
     // spec: S10c
     let small = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).unwrap();
     let small = small.to_pkcs1_pem(LineEnding::LF).unwrap();
-    // n = 3 · 5 and e = d = 3, which is too short for any signature.
+    // n = 3 · 5 and e = d = 3: the key is too short for any signature.
     let tiny =
         [48, 27, 2, 1, 0, 2, 1, 15, 2, 1, 3, 2, 1, 3, 2, 1, 3, 2, 1, 5, 2, 1, 1, 2, 1, 3, 2, 1, 2];
     let tiny = pem::encode(&pem::Pem::new("RSA PRIVATE KEY", tiny));
@@ -75,7 +75,7 @@ fn numbers_that_are_no_key_are_refused_before_anybody_signs_with_them() {
         (small.as_str(), "1024 bits"),
         (&tiny, " bits"),
         (&large, "more than 8 KiB"),
-        // 2,048 bits, and the exponents fit each other; but the factors are no primes.
+        // A key of 2,048 bits with matching exponents, but its factors are not prime.
         (include_str!("key-of-no-primes.pem"), "does not parse"),
     ] {
         let error = AppKey::from_pem(&Secret::from(pem)).unwrap_err();
@@ -85,7 +85,7 @@ fn numbers_that_are_no_key_are_refused_before_anybody_signs_with_them() {
 }
 
 #[test]
-fn the_jwt_is_what_github_asks_for() {
+fn the_jwt_has_the_required_header_claims_and_signature() {
     // spec: G1d
     let pem = Secret::from(KEY.to_pkcs1_pem(LineEnding::LF).unwrap().as_str());
     let key = AppKey::from_pem(&pem).unwrap();

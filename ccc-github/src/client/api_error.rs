@@ -1,50 +1,51 @@
-//! The failure of a call, and the questions that callers ask about it.
+//! Errors of API calls, and their classification.
 
 use std::time::Duration;
 
 use ccc_core::{Error, ErrorKind};
 use http::StatusCode;
 
-/// The failure of a call.
+/// The error of an API call.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// A status of 400 or more, or a redirect that is not followed.
+    /// The response has a status of 400 or more, or it is a redirect that is not followed.
     #[error("GitHub answered {status} to {call}: {message}{request_id}")]
     Status {
-        /// The status.
+        /// The status of the response.
         status: StatusCode,
-        /// Method and path, without the query.
+        /// The method and path, without the query.
         call: String,
         /// GitHub's message in one line.
         message: String,
-        /// ` (request …)` for GitHub's support, or an empty text.
+        /// ` (request ID)` for GitHub's support, or an empty string.
         request_id: String,
-        /// The wait after which the call may succeed.
+        /// The wait after which the call can succeed.
         retry_after: Option<Duration>,
-        /// Whether GitHub named that wait.
+        /// Whether a header of the response specifies that wait.
         named: bool,
-        /// The field and the code of each part that GitHub found invalid.
+        /// The field and the error code of each validation error.
         problems: Vec<(String, String)>,
     },
-    /// A body that does not parse.
+    /// The body of the response does not parse.
     #[error(
-        "GitHub's answer to {call} is not what its documentation says (line {line}, column {column}); is the API URL that of a GitHub?"
+        "GitHub's response to {call} does not match its documentation (line {line}, column {column}): \
+         check that the API URL is that of a GitHub server"
     )]
     Body {
-        /// Method and path.
+        /// The method and path, without the query.
         call: String,
-        /// The line of the first error. The content is not shown, as it may be a token.
+        /// The line of the first parse error. The content is omitted, because it can be a token.
         line: usize,
-        /// The column of the first error.
+        /// The column of the first parse error.
         column: usize,
     },
-    /// No answer, for the reason in the error.
+    /// There is no response, for the reason in the error.
     #[error("{0}")]
     Http(Error),
 }
 
 impl ApiError {
-    /// Returns the status, if there was an answer.
+    /// Returns the status of the response, or `None` for other errors.
     pub(crate) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status { status, .. } => Some(*status),
@@ -52,12 +53,12 @@ impl ApiError {
         }
     }
 
-    /// Returns whether there was an answer with this status.
+    /// Returns whether the response had this status.
     pub(crate) fn has_status(&self, status: StatusCode) -> bool {
         self.status() == Some(status)
     }
 
-    /// Returns whether GitHub's message contains this text, in any case.
+    /// Returns whether GitHub's message contains this text. ASCII case is ignored.
     pub(crate) fn message_contains(&self, text: &str) -> bool {
         let message = match self {
             Self::Status { message, .. } => message.to_ascii_lowercase(),
@@ -66,7 +67,7 @@ impl ApiError {
         message.contains(&text.to_ascii_lowercase())
     }
 
-    /// Returns whether GitHub reported this code for this field.
+    /// Returns whether GitHub reported this validation error code for this field.
     pub(crate) fn has_problem(&self, field: &str, code: &str) -> bool {
         match self {
             Self::Status { problems, .. } => {
@@ -76,18 +77,19 @@ impl ApiError {
         }
     }
 
-    /// Returns whether it is a redirect that was not followed.
+    /// Returns whether the response was a redirect that was not followed.
     pub(crate) fn is_redirect(&self) -> bool {
         self.status().is_some_and(|status| status.is_redirection())
     }
 
-    /// Returns whether a write may have succeeded nevertheless.
+    /// Returns whether a write can have succeeded in spite of this error.
     pub(crate) fn is_outcome_unclear(&self) -> bool {
         match self {
             Self::Status { status, .. } => status.is_server_error(),
             Self::Body { .. } => true,
             Self::Http(error) => {
-                // A call that was refused here, or had no token, was not sent.
+                // Other kinds mean that the call was not sent, for example because there is no
+                // token.
                 matches!(
                     error.kind(),
                     ErrorKind::TimedOut
@@ -99,7 +101,7 @@ impl ApiError {
         }
     }
 
-    /// Returns whether the same call may succeed a moment later (spec: G6b).
+    /// Returns whether the same call can succeed a moment later (spec: G6b).
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Status { status, .. } => matches!(status.as_u16(), 500 | 502..=504),
@@ -110,12 +112,12 @@ impl ApiError {
         }
     }
 
-    /// Returns whether there was no answer in time.
+    /// Returns whether there was no response within the time limit.
     pub(crate) fn is_timeout(&self) -> bool {
         matches!(self, Self::Http(error) if error.kind() == ErrorKind::TimedOut)
     }
 
-    /// Returns the wait that one of GitHub's rate limits demands.
+    /// Returns the wait that GitHub's rate limits require, if the call was rate limited.
     pub(crate) fn rate_limit_wait(&self) -> Option<Duration> {
         match self {
             Self::Status { status, retry_after, .. } if !status.is_server_error() => *retry_after,
@@ -123,17 +125,17 @@ impl ApiError {
         }
     }
 
-    /// Returns whether the wait is an assumption, because GitHub named none.
+    /// Returns whether the wait is a default, because the response specifies none.
     pub(crate) fn is_wait_assumed(&self) -> bool {
         matches!(self, Self::Status { named: false, .. })
     }
 
-    /// Returns whether the call was not sent, because it would have had to wait for a limit.
+    /// Returns whether the call was not sent, because it would have had to wait for a rate limit.
     pub(crate) fn is_held_back(&self) -> bool {
         matches!(self, Self::Http(error) if error.kind() == ErrorKind::RateLimited)
     }
 
-    /// Returns the wait that GitHub asks for, whatever the reason.
+    /// Returns the wait that GitHub requires, for a rate limit or another reason.
     pub(crate) fn asked_wait(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,

@@ -1,4 +1,4 @@
-//! A call of the REST API, and the authorization that it is made with.
+//! A call of the REST API and its authorization.
 
 use bytes::Bytes;
 use ccc_core::{Error, ErrorKind, Secret};
@@ -13,14 +13,14 @@ use crate::client::retry::is_repeatable;
 /// The version of the REST API (GitHub docs, "API Versions").
 const API_VERSION: &str = "2022-11-28";
 
-/// The caller whose limits a call counts for.
+/// The API caller whose rate limits a call counts toward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Caller {
-    /// An App with its JWT.
+    /// An App that authenticates with its JWT. The value is the App ID.
     App(u64),
     /// A caller without authorization.
     Anonymous,
-    /// An installation with one of its tokens.
+    /// An installation that authenticates with one of its tokens. The value is the installation id.
     Installation(u64),
 }
 
@@ -29,12 +29,13 @@ pub(crate) enum Caller {
 pub(crate) struct Authorization<'a> {
     pub(crate) caller: Caller,
     pub(crate) token: Option<&'a Secret>,
-    /// The number of the only repository that the token is for. It is sent to no other (spec: G8c).
+    /// The id of the only repository that the token is for, if there is one. The token is not sent
+    /// to another repository (spec: G8c).
     pub(crate) repo: Option<u64>,
 }
 
 impl Authorization<'_> {
-    /// No authorization.
+    /// A call without authorization.
     pub(crate) const ANONYMOUS: Self = Self { caller: Caller::Anonymous, token: None, repo: None };
 }
 
@@ -43,16 +44,16 @@ pub(crate) struct Call {
     pub(super) method: Method,
     pub(super) url: Url,
     body: Bytes,
-    /// Whether it may be repeated.
+    /// Whether the call can safely be repeated.
     pub(super) idempotent: bool,
-    /// Whether the limits of writes count for it.
+    /// Whether the limits for writes apply to the call.
     pub(super) paced: bool,
-    /// Whether it fails rather than wait for GitHub's limits.
+    /// Whether the call fails instead of waiting for GitHub's rate limits.
     pub(super) prompt: bool,
 }
 
 impl Call {
-    /// Creates a call without a body. Its method decides whether it is repeated; see
+    /// Creates a call without a body. Its method determines whether it can be repeated; see
     /// [`retry`](crate::client::retry).
     pub(crate) fn new(method: Method, url: Url) -> Self {
         let idempotent = is_repeatable(&method);
@@ -68,10 +69,11 @@ impl Call {
     /// Creates a call with a JSON body.
     ///
     /// # Errors
-    /// [`ErrorKind::Unexpected`] for a body that is not JSON.
+    /// [`ErrorKind::Unexpected`] if the body cannot be serialized as JSON.
     pub(crate) fn json(method: Method, url: Url, body: &impl Serialize) -> Result<Self, Error> {
         let body = serde_json::to_vec(body).map_err(|error| {
-            Error::new(ErrorKind::Unexpected, "cannot write JSON").with_source(error)
+            Error::new(ErrorKind::Unexpected, "cannot serialize the body as JSON")
+                .with_source(error)
         })?;
         Ok(Self { body: body.into(), ..Self::new(method, url) })
     }
@@ -82,26 +84,26 @@ impl Call {
         self
     }
 
-    /// Exempts the call from the content-creation limits. For token calls.
+    /// Exempts the call from the limits for writes, because it creates no content.
     pub(crate) fn unpaced(mut self) -> Self {
         self.paced = false;
         self
     }
 
-    /// Makes the call fail instead of waiting for GitHub's limits.
+    /// Makes the call fail instead of waiting for GitHub's rate limits.
     pub(crate) fn prompt(mut self) -> Self {
         self.prompt = true;
         self
     }
 
-    /// Returns method and path, for errors. The query is left out because it may hold text of
-    /// people.
+    /// Returns the method and path for error messages. The query is omitted, because it can contain
+    /// text that users wrote.
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.method, self.url.path())
     }
 }
 
-/// Parses the JSON of an answer's body.
+/// Parses the JSON body of a response.
 pub(crate) fn parse<T: DeserializeOwned>(
     call: &Call,
     response: &Response<Bytes>,
@@ -116,7 +118,8 @@ pub(crate) fn parse<T: DeserializeOwned>(
 /// Creates the HTTP request of a call.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] for an address that is not a URI.
+/// [`ErrorKind::InvalidInput`] if the address is not a URI, and [`ErrorKind::Unexpected`] if the
+/// token is not a valid header value.
 pub(super) fn request(
     call: &Call,
     url: &Url,
@@ -130,8 +133,9 @@ pub(super) fn request(
         .header(header::USER_AGENT, concat!("ccc-github/", env!("CARGO_PKG_VERSION")));
     if let Some(token) = token {
         let bearer = Secret::new([b"Bearer ", token.expose()].concat());
-        let mut bearer = HeaderValue::from_bytes(bearer.expose())
-            .map_err(|_| Error::new(ErrorKind::Unexpected, "a token that is no header value"))?;
+        let mut bearer = HeaderValue::from_bytes(bearer.expose()).map_err(|_| {
+            Error::new(ErrorKind::Unexpected, "the token is not a valid header value")
+        })?;
         bearer.set_sensitive(true);
         request = request.header(header::AUTHORIZATION, bearer);
     }
@@ -139,7 +143,7 @@ pub(super) fn request(
         request = request.header(header::CONTENT_TYPE, "application/json");
     }
     request.body(call.body.clone()).map_err(|error| {
-        let line = format!("cannot make a request of {}", call.name());
+        let line = format!("cannot create the request for {}", call.name());
         Error::new(ErrorKind::InvalidInput, line).with_source(error)
     })
 }

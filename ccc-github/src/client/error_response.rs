@@ -1,4 +1,4 @@
-//! The meaning of GitHub's error responses.
+//! Interpretation of GitHub's error responses.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use serde_json::Value;
 use crate::client::api_error::ApiError;
 use crate::client::headers::{MAX_ASKED_WAIT, exhausted, text};
 
-/// Returns the error that an answer stands for. `sent` is the token of the call, which is removed
-/// from GitHub's message (GitHub docs, "Rate limits for the REST API", "Troubleshooting the REST
-/// API").
+/// Converts an error response into an error (GitHub docs, "Rate limits for the REST API",
+/// "Troubleshooting the REST API"). `sent` is the token of the call, which is redacted in GitHub's
+/// message.
 pub(super) fn from_response(
     call: String,
     response: &Response<Bytes>,
@@ -28,7 +28,7 @@ pub(super) fn from_response(
         message.push_str("; ");
         message.push_str(&detail);
     }
-    // A host may repeat what it was sent; errors are shown to people.
+    // The host can repeat the token in its message, and users can read error messages.
     if let Some(sent) = sent.and_then(|sent| sent.expose_str().ok()).filter(|sent| !sent.is_empty())
     {
         message = message.replace(sent, "[REDACTED]");
@@ -52,8 +52,8 @@ pub(super) fn from_response(
     }
 }
 
-/// Returns one of the reasons of a 422 as text (GitHub docs, "Troubleshooting the REST API":
-/// validation failed).
+/// Returns the text of one validation error of a 422 response (GitHub docs, "Troubleshooting the
+/// REST API": validation failed).
 fn detail(error: &Value) -> Option<String> {
     if let Some(message) = error.as_str().or_else(|| error["message"].as_str()) {
         return Some(message.to_owned());
@@ -67,7 +67,7 @@ fn detail(error: &Value) -> Option<String> {
     })
 }
 
-/// Returns the wait after which the call may succeed.
+/// Returns the wait after which the call can succeed.
 fn retry_after(
     status: StatusCode,
     headers: &HeaderMap,
@@ -88,13 +88,14 @@ fn retry_after(
     if let Some(wait) = exhausted(headers, now) {
         return Some(wait);
     }
-    // A secondary limit may come without any header: then a minute is what GitHub asks for.
+    // A response for a secondary rate limit can lack both headers. GitHub then requires a wait of
+    // one minute.
     let limited = status == StatusCode::TOO_MANY_REQUESTS
         || message.to_ascii_lowercase().contains("secondary rate limit");
     limited.then_some(Duration::from_secs(60))
 }
 
-/// Returns GitHub's message in one line of bounded length.
+/// Returns GitHub's message as one line of at most 300 characters.
 fn one_line(text: &str) -> String {
     let line: String =
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();

@@ -1,19 +1,20 @@
-//! Headers of GitHub's answers.
+//! Headers of GitHub's responses.
 
 use std::time::Duration;
 
 use http::HeaderMap;
 use jiff::Timestamp;
 
-/// The longest wait that an answer can ask for, in seconds. GitHub's limits are of one hour.
+/// The maximum wait that is accepted from a response, in seconds. GitHub's own rate limits last one
+/// hour.
 pub(super) const MAX_ASKED_WAIT: u64 = 24 * 60 * 60;
 
-/// Returns a header's value, or `None` when it is missing or not text.
+/// Returns the value of a header, or `None` if it is missing or not text.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Returns the time until the hourly limit is reset, when nothing of it is left.
+/// Returns the time until the hourly rate limit is reset, if the limit is exhausted.
 pub(super) fn exhausted(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     if text(headers, "x-ratelimit-remaining") != Some("0") {
         return None;

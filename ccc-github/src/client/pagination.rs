@@ -1,4 +1,4 @@
-//! The pages of a list.
+//! Pagination of lists.
 
 use bytes::Bytes;
 use http::Response;
@@ -7,9 +7,9 @@ use url::Url;
 use crate::client::headers;
 use crate::client::redirect::{is_about, same_place};
 
-/// Returns the address of the `next` or `last` page from the header `Link`, if it is on the same
-/// host, and of the same list or the same repository (GitHub docs, "Using pagination in the REST
-/// API").
+/// Returns the address of a page, such as `next` or `last`, from the header `Link` (GitHub docs,
+/// "Using pagination in the REST API"). The address must be on the same host, and belong to the
+/// same list or the same repository. Otherwise the result is `None`.
 pub(crate) fn page(
     rel: &str,
     of: &Url,

@@ -1,5 +1,6 @@
-//! The wait before a call: below GitHub's limits, and longer while GitHub asks to wait (GitHub
-//! docs, "Rate limits for the REST API", "Best practices for using the REST API"; spec: G5).
+//! The rate limiter: delays calls to stay below GitHub's limits, and blocks them as long as GitHub
+//! requests (GitHub docs, "Rate limits for the REST API", "Best practices for using the REST API";
+//! spec: G5).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,22 +18,23 @@ mod tests;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
+/// The state of the limits of one caller.
 #[derive(Debug)]
 struct Lane {
-    /// The start times of the writes of the last hour. Locked during a write.
+    /// The start times of the writes of the last hour. The mutex is locked during a write.
     writes: Arc<tokio::sync::Mutex<VecDeque<Timestamp>>>,
     reads: Arc<Semaphore>,
     blocked_until: Mutex<Option<Timestamp>>,
 }
 
-/// The permission for one call. It ends when it is dropped.
+/// Permission to make one call. It ends when it is dropped.
 #[derive(Debug)]
 pub(crate) enum Permit {
     Write(OwnedMutexGuard<VecDeque<Timestamp>>),
     Read(#[allow(dead_code, reason = "held, not read")] OwnedSemaphorePermit),
 }
 
-/// The limiter of all callers, with one lane for each.
+/// The rate limiter, with one lane for each caller.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     clock: Arc<dyn Clock>,
@@ -61,11 +63,11 @@ impl RateLimiter {
         Arc::clone(lane)
     }
 
-    /// Waits until the caller may make a call. Waits that GitHub asked for are taken from `budget`.
+    /// Waits until the caller can make a call. `budget` is reduced by waits for GitHub's limits and
+    /// for the hourly limit of writes, but not by the time between two writes.
     ///
     /// # Errors
-    /// [`ErrorKind::RateLimited`] when GitHub asked for a wait longer than
-    /// `budget`.
+    /// [`ErrorKind::RateLimited`] if such a wait is longer than `budget`.
     pub(crate) async fn acquire(
         &self,
         caller: Caller,
@@ -75,7 +77,7 @@ impl RateLimiter {
         let lane = self.lane(caller);
         loop {
             while let Some(left) = self.left(&lane) {
-                self.wait(left, budget, "GitHub asks for quiet").await?;
+                self.wait(left, budget, "GitHub's rate limit").await?;
             }
             let mut permit = if write {
                 let mut writes = Arc::clone(&lane.writes).lock_owned().await;
@@ -83,11 +85,12 @@ impl RateLimiter {
                 Permit::Write(writes)
             } else {
                 let read = Arc::clone(&lane.reads).acquire_owned().await.map_err(|e| {
-                    Error::new(ErrorKind::Unexpected, "a lane was closed").with_source(e)
+                    Error::new(ErrorKind::Unexpected, "the semaphore for reads was closed")
+                        .with_source(e)
                 })?;
                 Permit::Read(read)
             };
-            // GitHub may have asked another call to wait meanwhile.
+            // GitHub can have blocked the caller because of another call in the meantime.
             if self.left(&lane).is_none() {
                 if let Permit::Write(writes) = &mut permit {
                     writes.push_back(self.clock.now());
@@ -97,7 +100,7 @@ impl RateLimiter {
         }
     }
 
-    /// Returns the rest of the wait that GitHub asked for.
+    /// Returns the remaining time for which GitHub blocks the caller.
     fn left(&self, lane: &Lane) -> Option<Duration> {
         let mut blocked = lane.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
         let left = until(self.clock.now(), (*blocked)?);
@@ -110,7 +113,7 @@ impl RateLimiter {
     async fn wait(&self, left: Duration, budget: &mut Duration, why: &str) -> Result<()> {
         let Some(rest) = budget.checked_sub(left) else {
             let line = format!(
-                "{why} for another {} s on this installation, which is longer than this call waits",
+                "{why} blocks this call for another {} s, which is longer than it can wait",
                 left.as_secs().max(1)
             );
             return Err(Error::new(ErrorKind::RateLimited, line).with_retry_after(left));
@@ -120,11 +123,12 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// Waits until a write may follow the previous ones.
+    /// Waits until the next write is within the limits.
     async fn space(&self, writes: &mut VecDeque<Timestamp>, budget: &mut Duration) -> Result<()> {
         loop {
             let now = self.clock.now();
-            // A clock that was set back would make us wait for what is not to come.
+            // If the clock was set back, entries lie in the future. Without their removal, the wait
+            // would be too long.
             while writes.front().is_some_and(|at| now.duration_since(*at) >= HOUR || *at > now) {
                 writes.pop_front();
             }
@@ -135,7 +139,7 @@ impl RateLimiter {
                 .then(|| writes.front().and_then(|first| until(now, first.checked_add(HOUR).ok()?)))
                 .flatten();
             if let Some(left) = hourly {
-                self.wait(left, budget, "our own ceiling of writes in an hour holds").await?;
+                self.wait(left, budget, "the configured limit of writes per hour").await?;
             } else if let Some(left) = spaced {
                 self.clock.sleep(left).await;
             } else {
@@ -144,7 +148,7 @@ impl RateLimiter {
         }
     }
 
-    /// Blocks all calls of the caller for this time.
+    /// Blocks all calls of the caller for the given time.
     pub(crate) fn block(&self, caller: Caller, wait: Duration) {
         let Ok(until) = self.clock.now().checked_add(signed(wait)) else { return };
         let lane = self.lane(caller);
@@ -157,7 +161,7 @@ fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
 
-/// Returns the time from `now` to `then`, if `then` is in the future.
+/// Returns the time from `now` to `then`, or `None` if `then` is not in the future.
 fn until(now: Timestamp, then: Timestamp) -> Option<Duration> {
     Duration::try_from(then.duration_since(now)).ok().filter(|left| !left.is_zero())
 }

@@ -1,22 +1,22 @@
-//! The settings of the rate limits (GitHub docs, "Rate limits for the REST API", "Best practices
-//! for using the REST API").
+//! Settings of the rate limiter (GitHub docs, "Rate limits for the REST API", "Best practices for
+//! using the REST API").
 
 use std::time::Duration;
 
-/// The limits within which one installation of an App calls GitHub.
+/// The rate limits for calls of one installation of an App.
 ///
-/// The default stays below github.com's limits. Enterprise Server has none unless its operator set
-/// some; there, and for an emulator, use [`unlimited`](Self::unlimited).
+/// The default stays below github.com's limits. An Enterprise Server has no limits unless its
+/// operator sets some. For such a server, and for an emulator, use [`unlimited`](Self::unlimited).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimits {
-    /// The least time from one write to the next. GitHub asks for one second.
+    /// Minimum time from one write to the next. GitHub recommends one second.
     pub write_spacing: Duration,
-    /// The most writes in an hour. GitHub permits 500 that create content.
+    /// Maximum number of writes in an hour. GitHub permits 500 that create content.
     pub writes_per_hour: usize,
-    /// The most concurrent reads. GitHub permits 100 concurrent requests of all kinds.
+    /// Maximum number of concurrent reads. GitHub permits 100 concurrent requests of all kinds.
     pub reads_at_once: usize,
-    /// The longest total wait of a call when GitHub asks to wait. A call that would wait for longer
+    /// Maximum total time that a call waits for rate limits. A call that would have to wait longer
     /// fails.
     pub longest_wait: Duration,
 }
@@ -33,35 +33,35 @@ impl Default for RateLimits {
 }
 
 impl RateLimits {
-    /// Returns limits without spacing and without an hourly limit. Writes still go one at a time,
-    /// and limits that the host sets are still respected.
+    /// Returns limits without a minimum time between writes and without an hourly limit. Writes are
+    /// still sent one at a time, and limits that the host reports are still respected.
     #[must_use]
     pub fn unlimited() -> Self {
         Self { write_spacing: Duration::ZERO, writes_per_hour: usize::MAX, ..Self::default() }
     }
 
-    /// Sets the least time from one write to the next.
+    /// Sets the minimum time from one write to the next.
     #[must_use]
     pub fn with_write_spacing(mut self, spacing: Duration) -> Self {
         self.write_spacing = spacing;
         self
     }
 
-    /// Sets the most writes in an hour.
+    /// Sets the maximum number of writes in an hour.
     #[must_use]
     pub fn with_writes_per_hour(mut self, writes: usize) -> Self {
         self.writes_per_hour = writes;
         self
     }
 
-    /// Sets the most concurrent reads, at least 1.
+    /// Sets the maximum number of concurrent reads, at least 1.
     #[must_use]
     pub fn with_reads_at_once(mut self, reads: usize) -> Self {
         self.reads_at_once = reads.max(1);
         self
     }
 
-    /// Sets the longest total wait of a call.
+    /// Sets the maximum total wait of a call.
     #[must_use]
     pub fn with_longest_wait(mut self, wait: Duration) -> Self {
         self.longest_wait = wait;

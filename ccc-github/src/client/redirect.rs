@@ -1,4 +1,4 @@
-//! Redirects, and whether the token may be sent to their targets.
+//! Redirects: which targets are followed with the token.
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
@@ -6,13 +6,16 @@ use url::Url;
 
 use crate::client::headers;
 
-/// Returns the target of a redirect that is followed: on the same host alone, because the token is
-/// sent along (spec: G8b), and in the same repository alone, because the token is for no other
-/// (spec: G8c). A renamed repository and a transferred issue answer with redirects (GitHub docs,
-/// "Best practices for using the REST API").
+/// Returns the target of a redirect, or `None` if the redirect must not be followed.
 ///
-/// A write is redirected within its repository alone. 307 and 308 demand the same request, whatever
-/// its method; 301 and 302 are followed by safe methods (RFC 9110, section 15.4).
+/// The target must be on the same host, because the token is sent to it (spec: G8b). If the token
+/// is for one repository, the target must be in that repository (spec: G8c). GitHub sends redirects
+/// for renamed repositories and transferred issues (GitHub docs, "Best practices for using the REST
+/// API").
+///
+/// 301 and 302 are followed only for safe methods. 307 and 308 require that the same request is
+/// repeated (RFC 9110, section 15.4). They are followed for writes only if the token is for one
+/// repository.
 pub(super) fn target(
     method: &Method,
     from: &Url,
@@ -34,8 +37,8 @@ pub(super) fn target(
     (same_place(from, &target) && stays).then_some(target)
 }
 
-/// Returns whether the address names that repository by its number. A name may belong to another
-/// repository by now.
+/// Returns whether the address names the repository by its id. A name is not sufficient, because it
+/// can belong to another repository now.
 pub(super) fn is_about(url: &Url, repo: u64) -> bool {
     let path = url.path().strip_prefix("/api/v3").unwrap_or(url.path());
     let escaped = path.to_ascii_lowercase();
@@ -46,7 +49,7 @@ pub(super) fn is_about(url: &Url, repo: u64) -> bool {
     id.flatten().is_some_and(|id| id == repo.to_string())
 }
 
-/// Returns whether both addresses have the same origin, and the second one no user information.
+/// Returns whether both addresses have the same origin, and `b` contains no user information.
 pub(super) fn same_place(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin() && b.username().is_empty() && b.password().is_none()
 }

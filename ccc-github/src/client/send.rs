@@ -1,4 +1,4 @@
-//! The client: sends a call, follows its redirects, and repeats it where that is safe.
+//! The client: sends a call, follows its redirects, and repeats it if that is safe.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,9 +19,9 @@ use crate::client::redirect;
 use crate::client::retry::Retry;
 use crate::http::Http;
 
-/// The most redirects of a call.
+/// The maximum number of redirects of a call.
 pub(super) const MAX_REDIRECTS: usize = 3;
-/// The difference of two clocks, in seconds, up to which they count as equal.
+/// The clock difference, in seconds, up to which two clocks count as equal.
 const SKEW_NOISE: i64 = 5;
 
 /// A client of GitHub's REST API.
@@ -31,7 +31,7 @@ pub(crate) struct Client {
     clock: Arc<dyn Clock>,
     limiter: RateLimiter,
     retry: Retry,
-    /// GitHub's clock minus the local clock, in seconds, from the last answer (spec: G3).
+    /// GitHub's clock minus the local clock, in seconds, from the last response (spec: G3).
     skew: AtomicI64,
 }
 
@@ -46,13 +46,13 @@ impl Client {
         Self { http, clock, limiter, retry, skew: AtomicI64::new(0) }
     }
 
-    /// Returns the time by GitHub's clock.
+    /// Returns the current time by GitHub's clock.
     pub(crate) fn now(&self) -> Timestamp {
         let now = self.clock.now();
         now.checked_add(self.skew()).unwrap_or(now)
     }
 
-    /// Converts a time of GitHub's clock to the local clock.
+    /// Converts a time by GitHub's clock to the local clock.
     pub(crate) fn to_local(&self, time: Timestamp) -> Timestamp {
         time.checked_sub(self.skew()).unwrap_or(time)
     }
@@ -67,16 +67,18 @@ impl Client {
         self.clock.sleep(duration).await;
     }
 
-    /// Sends a call and returns its answer, which has a status below 300. Repeats it after a
-    /// temporary failure where that is safe, and after a wait for a limit in any case, because a
-    /// limited call had no effect.
+    /// Sends a call and returns its response, which has a 2xx status.
+    ///
+    /// Repeats the call after a temporary failure if that is safe. Always repeats it after the wait
+    /// for a rate limit, because a call that was rate limited had no effect.
     pub(crate) async fn send(
         &self,
         call: &Call,
         authorization: Authorization<'_>,
     ) -> Result<Response<Bytes>, ApiError> {
         let caller = authorization.caller;
-        // The bound of all waits for limits together, so that they stay within a stage.
+        // All waits for rate limits together are bounded, so that a call cannot use up the time of
+        // its stage.
         let mut budget =
             if call.prompt { Duration::ZERO } else { self.limiter.limits().longest_wait };
         let (mut attempt, mut assumed) = (1, 0_u32);
@@ -91,8 +93,9 @@ impl Client {
                 }
                 Err(error) => error,
             };
-            // Without a header GitHub wants a minute, and more each time (GitHub docs, "Rate limits
-            // for the REST API": exceeding the rate limit).
+            // Without a header, GitHub requires a wait of one minute, and a longer wait after each
+            // further failure (GitHub docs, "Rate limits for the REST API": exceeding the rate
+            // limit).
             let limited = error.rate_limit_wait();
             if let Some(wait) = limited {
                 self.limiter.block(caller, wait.saturating_mul(1 << assumed));
@@ -112,26 +115,26 @@ impl Client {
         }
     }
 
-    /// Returns the most attempts of a call that failed with this error (spec: G6b).
+    /// Returns the maximum number of attempts of a call that failed with this error (spec: G6b).
     pub(crate) fn tries(&self, error: &ApiError) -> u32 {
         self.retry.tries_after(error)
     }
 
-    /// Returns the wait before the next attempt, or `None` when GitHub asks for a longer wait than
-    /// the limits permit.
+    /// Returns the wait before the next attempt, or `None` if GitHub requires a longer wait than
+    /// [`RateLimits::longest_wait`].
     pub(crate) fn backoff(&self, error: &ApiError, attempt: u32) -> Option<Duration> {
         let wait = self.retry.backoff(error, attempt);
         (wait <= self.limiter.limits().longest_wait).then_some(wait)
     }
 
-    /// Blocks the caller when the answer reports that nothing is left of the hourly limit.
+    /// Blocks the caller if the response reports that the hourly limit is exhausted.
     fn heed_budget(&self, caller: Caller, response: &Response<Bytes>) {
         if let Some(wait) = headers::exhausted(response.headers(), self.now()) {
             self.limiter.block(caller, wait);
         }
     }
 
-    /// Sends a call once and outside the limits, for a call that has an alternative.
+    /// Sends a call once, without the rate limiter and without retries. Follows redirects.
     pub(crate) async fn once(
         &self,
         call: &Call,
@@ -153,11 +156,11 @@ impl Client {
                 }
             }
         }
-        let line = format!("GitHub redirects {} without end", call.name());
+        let line = format!("GitHub redirects {} more than {MAX_REDIRECTS} times", call.name());
         Err(Error::new(ErrorKind::Unexpected, line).into())
     }
 
-    /// Takes the difference of the clocks from the date of an answer.
+    /// Sets the clock difference from the date of a response.
     fn learn_skew(&self, response: &Response<Bytes>) {
         let Some(date) = headers::text(response.headers(), "date") else {
             return;

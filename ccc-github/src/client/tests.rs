@@ -12,7 +12,7 @@ use super::send::MAX_REDIRECTS;
 use super::*;
 use crate::http::Http;
 
-/// A clock that a sleep moves at once. It records the sleeps.
+/// A clock that a sleep advances immediately. It records the sleeps.
 #[derive(Debug)]
 pub(crate) struct Leaping {
     now: Mutex<Timestamp>,
@@ -45,7 +45,7 @@ impl Clock for Leaping {
 
 type Asked = (String, Option<String>);
 
-/// Answers from a list, and remembers what it was asked.
+/// A fake of [`Http`] that returns responses from a list and records the requests.
 #[derive(Debug, Default)]
 struct Scripted {
     answers: Mutex<VecDeque<ccc_core::Result<Response<Bytes>>>>,
@@ -72,7 +72,7 @@ struct Exchange {
     slept: Vec<Duration>,
 }
 
-/// Makes one call of this method; the answers come one after the other.
+/// Makes one call of this method. The client receives the responses in order.
 async fn exchange(
     method: Method,
     repo: Option<u64>,
@@ -117,7 +117,7 @@ async fn a_redirect_on_the_same_host_is_followed_with_the_token() {
 }
 
 #[tokio::test]
-async fn no_other_place_ever_gets_the_token() {
+async fn the_token_is_not_sent_to_another_origin() {
     // spec: G8b
     for target in [
         "https://evil.example/repositories/7",
@@ -132,7 +132,7 @@ async fn no_other_place_ever_gets_the_token() {
         assert_eq!(got.unwrap_err().status().unwrap().as_u16(), 302, "{target}");
         assert_eq!(asked.len(), 1, "{target}");
     }
-    // A backslash is a slash in such a URL (WHATWG URL): this one stays where it is.
+    // A backslash counts as a slash in such a URL (WHATWG URL), so this target is on the same host.
     let tricky = "https://api.example.com\\@evil.example/";
     let answers = [answer(302, "location", tricky), answer(200, "x", "y")];
     let (_, asked) = ask(Method::GET, answers).await;
@@ -140,7 +140,7 @@ async fn no_other_place_ever_gets_the_token() {
 }
 
 #[tokio::test]
-async fn a_write_is_sent_on_as_it_is_or_not_at_all_and_nothing_for_ever() {
+async fn writes_follow_only_307_and_308_and_redirects_are_limited() {
     // spec: G8b
     for method in [Method::POST, Method::PATCH, Method::DELETE] {
         for (status, hops) in [(301, 1), (302, 1), (307, 2), (308, 2)] {
@@ -152,17 +152,17 @@ async fn a_write_is_sent_on_as_it_is_or_not_at_all_and_nothing_for_ever() {
             let seen = (exchange_at.got.is_ok(), exchange_at.asked.len());
             assert_eq!(seen, (hops == 2, hops), "{method} {status}");
             let exchange_at = exchange(method.clone(), None, [Ok(moved), Ok(done)]).await;
-            assert_eq!(exchange_at.asked.len(), 1, "{method} {status} of no repository");
+            assert_eq!(exchange_at.asked.len(), 1, "{method} {status} without a repository");
         }
     }
     let (got, asked) = ask(Method::GET, (0..9).map(|_| answer(302, "location", "/x"))).await;
     assert_eq!(asked.len(), 1 + MAX_REDIRECTS);
     let error = Error::from(got.unwrap_err()).to_string();
-    assert!(error.contains("without end") && !error.contains("hunter2"), "{error}");
+    assert!(error.contains("more than 3 times") && !error.contains("hunter2"), "{error}");
 }
 
 #[tokio::test]
-async fn a_token_is_sent_on_to_its_own_repository_alone() {
+async fn a_redirect_with_a_token_stays_in_the_tokens_repository() {
     // spec: G8c
     for (target, follows) in [
         ("/repositories/7", true),
@@ -191,7 +191,7 @@ fn down() -> ccc_core::Result<Response<Bytes>> {
 }
 
 #[tokio::test]
-async fn what_fails_in_passing_is_tried_again_where_that_is_safe() {
+async fn temporary_failures_are_retried_for_repeatable_methods() {
     // spec: G6b
     let status = |status: u16| Ok(answer(status, "x", "y"));
     for (method, again) in [
@@ -215,7 +215,7 @@ async fn what_fails_in_passing_is_tried_again_where_that_is_safe() {
 }
 
 #[tokio::test]
-async fn it_is_tried_five_times_and_the_waits_grow_unevenly() {
+async fn there_are_five_attempts_with_growing_random_waits() {
     // spec: G6b
     let exchange_many =
         exchange(Method::GET, None, (0..9).map(|_| Ok(answer(503, "x", "y")))).await;
@@ -227,18 +227,18 @@ async fn it_is_tried_five_times_and_the_waits_grow_unevenly() {
     }
     let waits = || exchange(Method::GET, None, (0..9).map(|_| Ok(answer(503, "x", "y"))));
     let (a, b, c) = (waits().await.slept, waits().await.slept, waits().await.slept);
-    assert!(a != b && b != c, "all come back at once: {a:?}");
-    // One in eight is as short as the first may be.
+    assert!(a != b && b != c, "the waits are not random: {a:?}");
+    // The fourth wait exceeds the bound of the first with a probability of 7/8.
     let mut grown = false;
     for _ in 0..20 {
         grown = grown || waits().await.slept[3] > Duration::from_secs(2);
     }
-    assert!(grown, "they do not grow");
-    // No answer in time is half a minute gone already.
+    assert!(grown, "the waits do not grow");
+    // A timeout takes half a minute, so there are fewer attempts.
     let late = || Err(Error::new(ErrorKind::TimedOut, "no answer in time"));
     let exchange_late = exchange(Method::GET, None, (0..9).map(|_| late())).await;
     assert_eq!(exchange_late.asked.len(), 2);
-    // GitHub's own wish counts, unless it is longer than we wait.
+    // A wait that GitHub requires is used, unless it is longer than the maximum wait.
     let asked = |seconds: &str| [answer(503, "retry-after", seconds), answer(200, "x", "y")];
     let heeded = exchange(Method::GET, None, asked("90").map(Ok)).await;
     assert!(heeded.got.is_ok() && heeded.slept[0] >= Duration::from_secs(90));
@@ -247,7 +247,7 @@ async fn it_is_tried_five_times_and_the_waits_grow_unevenly() {
 }
 
 #[tokio::test]
-async fn a_limit_is_waited_for_whatever_the_call_is() {
+async fn every_call_is_repeated_after_the_wait_for_a_rate_limit() {
     // spec: G5b
     let limited = |status: u16, name: &'static str, value: &str| {
         [Ok(answer(status, name, value)), Ok(answer(200, "x", "y"))]
@@ -258,10 +258,14 @@ async fn a_limit_is_waited_for_whatever_the_call_is() {
         assert_eq!(exchange.slept, [Duration::from_secs(120)]);
     }
     let exchange_429 = exchange(Method::POST, None, limited(429, "x", "y")).await;
-    assert_eq!(exchange_429.slept, [Duration::from_secs(60)], "a minute where no header says more");
+    assert_eq!(
+        exchange_429.slept,
+        [Duration::from_secs(60)],
+        "one minute if no header specifies a wait"
+    );
     let twice = [429, 429, 200].map(|status| Ok(answer(status, "x", "y")));
     let exchange_twice = exchange(Method::POST, None, twice).await;
-    assert_eq!(exchange_twice.slept, [60, 120].map(Duration::from_secs), "and more each time");
+    assert_eq!(exchange_twice.slept, [60, 120].map(Duration::from_secs), "a longer wait each time");
 
     let too_long = exchange(Method::GET, None, limited(403, "retry-after", "3600")).await;
     let error = Error::from(too_long.got.unwrap_err());
@@ -281,7 +285,7 @@ async fn an_error_names_the_call_and_shows_neither_query_nor_token() {
 }
 
 #[test]
-fn the_next_page_is_on_the_same_host_or_there_is_none() {
+fn a_next_page_elsewhere_is_not_followed() {
     // spec: G8b
     let url = Url::parse("https://api.example.com/x?page=1").unwrap();
     let next =
@@ -305,7 +309,7 @@ fn the_next_page_is_on_the_same_host_or_there_is_none() {
 }
 
 #[tokio::test]
-async fn a_limit_that_ends_the_last_attempt_keeps_the_next_caller_quiet() {
+async fn a_rate_limit_on_the_last_attempt_delays_the_next_call() {
     // spec: G5b
     let (http, clock) = (Arc::new(Scripted::default()), Leaping::new());
     let (limits, retry) = (RateLimits::unlimited(), Retry::default().with_tries(1));
@@ -315,7 +319,7 @@ async fn a_limit_that_ends_the_last_attempt_keeps_the_next_caller_quiet() {
     http.answers.lock().unwrap().extend(answers.map(Ok));
     let call = Call::get(Url::parse("https://api.example.com/x").unwrap());
     assert!(client.send(&call, Authorization::ANONYMOUS).await.is_err());
-    assert!(clock.slept.lock().unwrap().is_empty(), "one attempt and no more");
+    assert!(clock.slept.lock().unwrap().is_empty(), "there is only one attempt");
     let prompt = Call::get(Url::parse("https://api.example.com/x").unwrap()).prompt();
     let error = client.send(&prompt, Authorization::ANONYMOUS).await.unwrap_err();
     assert!(error.is_held_back(), "{error:?}");
@@ -324,12 +328,12 @@ async fn a_limit_that_ends_the_last_attempt_keeps_the_next_caller_quiet() {
 }
 
 #[tokio::test]
-async fn waits_for_limits_have_one_budget_and_only_assumed_ones_grow() {
+async fn waits_for_limits_share_one_budget_and_only_default_waits_grow() {
     // spec: G5b
     let named = |n: usize| (0..n).map(|_| Ok(answer(403, "retry-after", "200")));
     let fits = exchange(Method::GET, None, named(3).chain([Ok(answer(200, "x", "y"))])).await;
     assert!(fits.got.is_ok());
-    assert_eq!(fits.slept, [200; 3].map(Duration::from_secs), "as GitHub named them");
+    assert_eq!(fits.slept, [200; 3].map(Duration::from_secs), "the waits that GitHub specified");
     let over = exchange(Method::GET, None, named(9)).await;
     let error = Error::from(over.got.unwrap_err());
     assert_eq!((error.kind(), over.asked.len()), (ErrorKind::RateLimited, 4), "{error}");
@@ -337,7 +341,7 @@ async fn waits_for_limits_have_one_budget_and_only_assumed_ones_grow() {
 }
 
 #[tokio::test]
-async fn an_answer_that_used_the_hour_up_is_the_last() {
+async fn no_call_is_sent_while_the_hourly_limit_is_exhausted() {
     // spec: G5b
     let (http, clock) = (Arc::new(Scripted::default()), Leaping::new());
     let (limits, retry) = (RateLimits::unlimited(), Retry::default());

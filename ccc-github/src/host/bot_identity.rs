@@ -1,4 +1,4 @@
-//! The account that the App comments and commits as.
+//! The bot account of the App, which writes its comments and commits.
 
 use ccc_core::Result;
 use ccc_core::vcs::BotIdentity;
@@ -10,13 +10,13 @@ use crate::host::github::GitHub;
 use crate::token::AppIdentity;
 
 impl GitHub {
-    /// Returns the account of the present App. It is asked for once.
+    /// Returns the account of the current App. It is requested once and then cached.
     pub(super) async fn bot(&self) -> Result<BotIdentity> {
         let app = self.tokens.app()?;
         app.bot.get_or_try_init(|| self.identity(&app)).await.cloned()
     }
 
-    /// Asks GitHub for the account of an App.
+    /// Requests the account of an App from GitHub.
     async fn identity(&self, app: &AppIdentity) -> Result<BotIdentity> {
         #[derive(Deserialize)]
         struct App {

@@ -1,4 +1,4 @@
-//! The builder of the host.
+//! The builder of [`GitHub`].
 
 use std::sync::Arc;
 
@@ -30,20 +30,20 @@ pub struct GitHubBuilder {
 }
 
 impl GitHubBuilder {
-    /// Sets the address of the REST API; see [`Endpoints::from_api_url`]. The default is
+    /// Sets the URL of the REST API; see [`Endpoints::from_api_url`]. The default is
     /// `https://api.github.com`.
     pub fn api_url(mut self, url: impl Into<String>) -> Self {
         self.api_url = url.into();
         self
     }
 
-    /// Sets the HTTP client. The default is `ReqwestHttp`, and `FetchHttp` on wasm.
+    /// Sets the HTTP client. The default is `ReqwestHttp`, or `FetchHttp` on wasm.
     pub fn http(mut self, http: Arc<dyn Http>) -> Self {
         self.http = Some(http);
         self
     }
 
-    /// Sets the rate limits. The default is below github.com's limits.
+    /// Sets the rate limits. The default stays below github.com's limits.
     pub fn rate_limits(mut self, limits: RateLimits) -> Self {
         self.rate_limits = limits;
         self
@@ -55,12 +55,13 @@ impl GitHubBuilder {
         self
     }
 
-    /// Records the tokens that are not revoked yet in a credential store, so that the next process
-    /// can revoke those of a killed one; see [`GitHub::take_over`]. Without it, the tokens of a
-    /// killed process stay valid until they expire, an hour after they were minted.
+    /// Sets a credential store in which unrevoked tokens are recorded. After a process is killed,
+    /// the next process can reuse and revoke its tokens; see [`GitHub::take_over`]. Without a
+    /// ledger, the tokens of a killed process stay valid until they expire, one hour after they
+    /// were minted.
     ///
-    /// `holder` names this installation, such as the data directory of a service. At most one
-    /// process may use a name at a time.
+    /// `holder` is a name for the owner of the tokens, for example the data directory of a service.
+    /// At most one process may use a name at a time.
     pub fn token_ledger(
         mut self,
         store: Arc<dyn CredentialStore>,
@@ -70,12 +71,13 @@ impl GitHubBuilder {
         self
     }
 
-    /// Creates the host. Sends no request.
+    /// Creates the host. This sends no request.
     ///
     /// # Errors
-    /// As [`Endpoints::from_api_url`]; [`Unavailable`](ccc_core::ErrorKind::Unavailable) when TLS
-    /// cannot be set up; [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a holder that
-    /// cannot be part of a record's name.
+    /// - Those of [`Endpoints::from_api_url`].
+    /// - [`Unavailable`](ccc_core::ErrorKind::Unavailable) if TLS cannot be set up.
+    /// - [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the holder cannot be part of a
+    ///   record name.
     pub fn build(self) -> Result<GitHub> {
         let endpoints = Endpoints::from_api_url(&self.api_url)?;
         let http = match self.http {
@@ -99,18 +101,20 @@ fn default_http(endpoints: &Endpoints) -> Result<Arc<dyn Http>> {
 }
 
 #[cfg(target_arch = "wasm32")]
-#[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+#[allow(clippy::unnecessary_wraps, reason = "on other targets it can fail")]
 fn default_http(_endpoints: &Endpoints) -> Result<Arc<dyn Http>> {
     Ok(Arc::new(FetchHttp))
 }
 
 impl GitHub {
-    /// Starts a builder with the number and the private key of an App, from its settings page.
+    /// Creates a builder with the id and the private key of an App, both from the App's settings
+    /// page.
     pub fn builder(app_id: u64, key: AppKey, clock: Arc<dyn Clock>) -> GitHubBuilder {
         GitHubBuilder { app: Some((app_id, key)), ..Self::waiting(clock) }
     }
 
-    /// Starts a builder without an App. Calls that need one fail until [`use_app`](Self::use_app).
+    /// Creates a builder without an App. Calls that need an App fail until
+    /// [`use_app`](Self::use_app) sets one.
     pub fn waiting(clock: Arc<dyn Clock>) -> GitHubBuilder {
         GitHubBuilder {
             app: None,

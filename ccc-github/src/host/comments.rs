@@ -1,4 +1,4 @@
-//! Comments.
+//! Reading and writing of comments.
 
 use ccc_core::Result;
 use ccc_core::event::{Actor, RepoRef};
@@ -15,7 +15,7 @@ use crate::host::github::{GitHub, MAX_PAGES};
 use crate::host::issue_error;
 use crate::host::truncate::truncated;
 
-/// The longest comment that GitHub permits, in characters.
+/// The maximum length of a comment on GitHub, in characters.
 const MAX_COMMENT: usize = 65_536;
 
 #[derive(Deserialize)]
@@ -28,10 +28,11 @@ struct RestComment {
 }
 
 impl GitHub {
-    /// Reads the comments of an issue, the oldest first, at most a thousand.
+    /// Reads the oldest 1,000 comments of an issue, with the oldest first.
     ///
-    /// A comment that was edited after `before` is left out, because its former text is not
-    /// available: text that is added after the run was requested must not reach the run.
+    /// Comments that were written or edited at or after `before` are omitted, because text that is
+    /// added after the run was requested must not reach the run. The former text of an edited
+    /// comment is not available.
     pub(super) async fn read_comments(
         &self,
         repo: &RepoRef,
@@ -55,7 +56,7 @@ impl GitHub {
     }
 
     /// Writes the comment with this marker. The marker is an HTML comment at the end of the text.
-    /// It counts only in a comment of the App's own account, because anybody can copy it.
+    /// It counts only in comments of the App's own account, because any user can copy it.
     pub(super) async fn write_comment(
         &self,
         repo: &RepoRef,
@@ -67,7 +68,7 @@ impl GitHub {
             || marker.contains("--")
             || !marker.bytes().all(|b| b.is_ascii_graphic())
         {
-            let line = "a marker is printable ASCII without white space and `--`";
+            let line = "a marker must be printable ASCII without white space and without `--`";
             return Err(invalid_input(line));
         }
         let tail = tail(marker);
@@ -82,8 +83,8 @@ impl GitHub {
         Ok(())
     }
 
-    /// Changes or creates the comment, and returns its id. When it is unclear whether the comment
-    /// was created, searches for it again, so that a marker has one comment (spec: G7b).
+    /// Changes or creates the comment, and returns its id. If it is unclear whether the comment was
+    /// created, searches for it again, so that a marker has only one comment (spec: G7b).
     async fn settle_comment(
         &self,
         repo: &RepoRef,
@@ -93,7 +94,7 @@ impl GitHub {
     ) -> Result<u64, ApiError> {
         if let Some(id) = self.written_comments.id(repo.id, marker) {
             match self.change_comment(repo, id, body).await {
-                // It was deleted.
+                // The comment was deleted, so a new one is created.
                 Err(error) if error.has_status(StatusCode::NOT_FOUND) => {}
                 answer => return answer.map(|()| id),
             }
@@ -121,7 +122,7 @@ impl GitHub {
         }
     }
 
-    /// Finds the comment with this marker, on the first page and then from the last page backwards.
+    /// Finds the comment with this marker. Reads the first page, and then the last pages backwards.
     async fn find_comment(
         &self,
         repo: &RepoRef,
@@ -146,7 +147,7 @@ impl GitHub {
         };
         let (found, last) = read(&url).await?;
         let Some(last) = last.filter(|_| found.is_none()) else { return Ok(found) };
-        // From the last page on, because the comment is newer than the event.
+        // The search starts at the last page, because the comment is newer than the event.
         let number_of = |url: &Url| -> Option<usize> {
             url.query_pairs().find(|(name, _)| name == "page")?.1.parse().ok()
         };
@@ -179,7 +180,7 @@ impl GitHub {
     }
 }
 
-/// Returns the end of the comment with this marker.
+/// Returns the end of the text of a comment with this marker.
 fn tail(marker: &str) -> String {
     format!("\n\n<!-- ccc:{marker} -->")
 }

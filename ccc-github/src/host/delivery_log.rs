@@ -1,5 +1,5 @@
-//! GitHub's log of the deliveries that it attempted (GitHub docs, "Handling failed webhook
-//! deliveries": GitHub repeats a delivery only on request).
+//! GitHub's log of attempted deliveries, and redelivery. GitHub repeats a delivery only on request
+//! (GitHub docs, "Handling failed webhook deliveries").
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,7 +13,8 @@ use crate::client::{Call, page, parse};
 use crate::host::github::GitHub;
 use crate::webhook::payload::is_wanted;
 
-/// The most pages of 100. GitHub retains three days, and a busy App has many deliveries in them.
+/// The maximum number of log pages that are read, with 100 attempts each. The log covers three
+/// days, in which a busy App can have many deliveries.
 const MAX_LOG_PAGES: usize = 50;
 
 #[derive(Deserialize)]
@@ -27,7 +28,7 @@ struct Attempt {
 }
 
 impl GitHub {
-    /// Reads the deliveries since a time that no attempt delivered.
+    /// Reads the relevant deliveries since a time of which no attempt succeeded.
     pub(super) async fn read_missed(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
         let mut url = self.tokens.endpoints.api(&["app", "hook", "deliveries"]);
         url.query_pairs_mut().append_pair("per_page", "100");
@@ -36,7 +37,7 @@ impl GitHub {
             let call = Call::get(url.clone());
             let response = self.tokens.send_as_app(&call).await?;
             let some: Vec<Attempt> = parse(&call, &response)?;
-            // The newest are first: all after the first old one are older.
+            // The newest attempts come first, so all attempts after the first old one are too old.
             let done = some.iter().any(|attempt| attempt.delivered_at < since);
             attempts.extend(some.into_iter().filter(|a| a.delivered_at >= since));
             match page("next", &url, &response, None) {
@@ -47,17 +48,17 @@ impl GitHub {
         Ok(missed(attempts))
     }
 
-    /// Asks GitHub to repeat a delivery.
+    /// Requests that GitHub repeats a delivery.
     pub(super) async fn send_again(&self, delivery: &MissedDelivery) -> Result<()> {
         let id = delivery.handle.to_string();
         let url = self.tokens.endpoints.api(&["app", "hook", "deliveries", &id, "attempts"]);
-        // The receiver detects a repeated delivery.
+        // Repeating this call is safe, because the receiver detects repeated deliveries.
         self.tokens.send_as_app(&Call::new(Method::POST, url).idempotent().unpaced()).await?;
         Ok(())
     }
 }
 
-/// Returns the relevant deliveries of which no attempt succeeded, the oldest first.
+/// Returns the relevant deliveries of which no attempt succeeded, with the oldest first.
 fn missed(attempts: Vec<Attempt>) -> Vec<MissedDelivery> {
     let delivered: HashSet<String> = attempts
         .iter()
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_attempt_delivered_is_missed_once() {
+    fn a_delivery_without_a_successful_attempt_is_missed_once() {
         let log = vec![
             attempt(9, "later-taken", 202, "issues", "opened"),
             attempt(8, "twice", 503, "issues", "opened"),

@@ -1,4 +1,4 @@
-//! Files of the default branch.
+//! Reading of files from the default branch.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -13,17 +13,17 @@ use crate::client::Call;
 use crate::errors::invalid_input;
 use crate::host::github::GitHub;
 
-/// The largest file that is read, in bytes.
+/// The maximum size of a file that is read, in bytes.
 const MAX_FILE: u64 = 1024 * 1024;
 
 impl GitHub {
-    /// Reads a file, or returns `None` when there is no file at the path.
+    /// Reads a file, or returns `None` if there is no file at the path.
     pub(super) async fn read_file(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>> {
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Answer {
             File(File),
-            Directory(#[allow(dead_code, reason = "its shape is what counts")] Vec<IgnoredAny>),
+            Directory(#[allow(dead_code, reason = "only its shape is used")] Vec<IgnoredAny>),
         }
         #[derive(Deserialize)]
         struct File {
@@ -35,7 +35,7 @@ impl GitHub {
         }
         let parts: Vec<_> = ["contents"].into_iter().chain(path.split('/')).collect();
         if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
-            let line = "a path in a repository is relative, with parts that are names";
+            let line = "a path in a repository must be relative, without empty, `.` and `..` parts";
             return Err(invalid_input(line));
         }
         let call = Call::get(self.url(repo, &parts)?);
@@ -48,7 +48,7 @@ impl GitHub {
         if file.size > MAX_FILE {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
-                format!("a file of {repo} has {} bytes, and 1 MiB is the limit", file.size),
+                format!("a file of {repo} has {} bytes, but the limit is 1 MiB", file.size),
             ));
         }
         let mut text = file.content.unwrap_or_default();
@@ -57,7 +57,7 @@ impl GitHub {
             (Some("base64"), Ok(bytes)) => Ok(Some(bytes)),
             _ => Err(Error::new(
                 ErrorKind::Unexpected,
-                format!("GitHub gave a file of {repo} in an encoding that it does not document"),
+                format!("GitHub returned a file of {repo} in an undocumented encoding"),
             )),
         }
     }

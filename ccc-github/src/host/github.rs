@@ -1,4 +1,4 @@
-//! The host, and what its methods share.
+//! The type [`GitHub`], and the helper methods that its modules share.
 
 use bytes::Bytes;
 use ccc_core::Result;
@@ -14,19 +14,19 @@ use crate::endpoints::Endpoints;
 use crate::host::written_comments::WrittenComments;
 use crate::token::Tokens;
 
-/// The most pages of 100 that are read of a list.
+/// The maximum number of pages that are read from a list, with 100 entries each.
 pub(super) const MAX_PAGES: usize = 10;
 
-/// [`VcsHost`](ccc_core::VcsHost) for github.com and GitHub Enterprise Server, through a GitHub
-/// App.
+/// The [`VcsHost`](ccc_core::VcsHost) for github.com and GitHub Enterprise Server, which
+/// authenticates as a GitHub App.
 ///
-/// Its calls use tokens of one repository and one [`Grant`], which are cached until they expire.
-/// Tokens without leases are revoked with the last [`release`](ccc_core::VcsHost::release) of the
-/// repository.
+/// Each token is for one repository and one [`Grant`], and is cached until it expires. When
+/// [`release`](ccc_core::VcsHost::release) ends the last lease on a repository, all its tokens are
+/// revoked.
 ///
-/// A value stands for one App at a time on one host. Share it, because the tokens, the limits and
-/// the names of repositories are stored in it. Several values for several Apps and hosts do not
-/// affect each other.
+/// A value uses one host and, at a time, one App. It contains the tokens, the state of the rate
+/// limits and the known repository names, so create one value and share it. Values for different
+/// Apps or hosts are independent.
 #[derive(Debug)]
 pub struct GitHub {
     pub(super) tokens: Tokens,
@@ -38,30 +38,32 @@ impl GitHub {
         Self { tokens, written_comments: WrittenComments::default() }
     }
 
-    /// Uses this App, given by its number and key, or none from the next call on. Present runs
-    /// continue with the tokens that they hold. Cached tokens of another App are not used again.
+    /// Replaces the App, given by its id and key, from the next call on. `None` removes it. Active
+    /// runs continue with the tokens that they have leased. Cached tokens of another App are not
+    /// leased again.
     pub fn use_app(&self, app: Option<(u64, AppKey)>) {
         self.tokens.use_app(app);
     }
 
     /// Takes over the tokens that an earlier process with the same
-    /// [holder](crate::GitHubBuilder::token_ledger) had when it was killed, and returns their
-    /// number. They are used again and revoked after use. Tokens of another App are revoked now,
-    /// and expired ones are removed. Call it once, before the first run, and only while no other
-    /// process has that holder.
+    /// [holder](crate::GitHubBuilder::token_ledger) left when it was killed, and returns their
+    /// number. They are used again, and revoked after use. Tokens of another App are revoked
+    /// immediately, and expired tokens are removed.
+    ///
+    /// Call it once, before the first run, and only if no other process uses that holder.
     ///
     /// # Errors
-    /// Those of the store.
+    /// Those of the credential store.
     pub async fn take_over(&self) -> Result<usize> {
         self.tokens.take_over().await
     }
 
-    /// Revokes the tokens without leases. Call it at the end of a service.
+    /// Revokes the tokens of all repositories without leases. Call it when the service ends.
     pub async fn revoke_idle(&self) {
         self.tokens.revoke_idle().await;
     }
 
-    /// Returns the host's name, as [`RepoRef::host`] must have it.
+    /// Returns the name of the host, as it must be in [`RepoRef::host`].
     #[must_use]
     pub fn host(&self) -> &str {
         self.tokens.endpoints.host()
@@ -73,21 +75,21 @@ impl GitHub {
         &self.tokens.endpoints
     }
 
-    /// Finds a repository by its name, for callers without an event that has its number.
+    /// Finds a repository by its name, for callers without an event that contains its id.
     ///
     /// # Errors
-    /// [`NotFound`](ccc_core::ErrorKind::NotFound) when the App is not installed there or there is
-    /// no such repository.
+    /// [`NotFound`](ccc_core::ErrorKind::NotFound) if the repository does not exist or the App is
+    /// not installed on it.
     pub async fn find_repository(&self, owner: &str, name: &str) -> Result<RepoRef> {
         self.find(owner, name).await
     }
 
-    /// Returns an address below the repository under its present name.
+    /// Returns an API address below the repository, with the repository's current name.
     pub(super) fn url(&self, repo: &RepoRef, parts: &[&str]) -> Result<Url> {
         self.tokens.endpoints.repo(&self.tokens.current(repo), parts)
     }
 
-    /// Calls for a repository with a leased token, and parses the answer.
+    /// Calls for a repository with a leased token, and parses the response.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
         repo: &RepoRef,
@@ -97,7 +99,7 @@ impl GitHub {
         parse(call, &self.tokens.send(repo, grant, call).await?)
     }
 
-    /// Returns a list from at most [`MAX_PAGES`] pages.
+    /// Reads a list of at most [`MAX_PAGES`] pages.
     pub(super) async fn pages<T: DeserializeOwned>(
         &self,
         repo: &RepoRef,

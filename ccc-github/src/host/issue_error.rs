@@ -1,4 +1,4 @@
-//! The meaning of GitHub's refusals of a call for an issue.
+//! Errors of calls for an issue, with GitHub's reasons for the refusal.
 
 use ccc_core::Error;
 use ccc_core::event::RepoRef;
@@ -16,12 +16,12 @@ pub(super) fn explain(error: ApiError, repo: &RepoRef, number: u64) -> Error {
     }
     match error.status() {
         Some(StatusCode::GONE) => not_found(format!("{issue} was deleted ({error})")),
-        Some(StatusCode::NOT_FOUND) => not_found(format!("{issue} is not there ({error})")),
+        Some(StatusCode::NOT_FOUND) => not_found(format!("{issue} does not exist ({error})")),
         Some(StatusCode::FORBIDDEN) if error.message_contains("locked") => permission_denied(
             format!("{issue} is locked: unlock the conversation, and ask again ({error})"),
         ),
         Some(StatusCode::FORBIDDEN) if error.message_contains("archived") => {
-            permission_denied(format!("{repo} is archived: nothing can be written there ({error})"))
+            permission_denied(format!("{repo} is archived: unarchive it, and ask again ({error})"))
         }
         _ => error.into(),
     }

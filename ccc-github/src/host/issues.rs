@@ -1,4 +1,4 @@
-//! Issues.
+//! Reading of issues.
 
 use ccc_core::Result;
 use ccc_core::event::{Actor, RepoRef};
@@ -26,7 +26,7 @@ struct RestIssue {
 }
 
 impl GitHub {
-    /// Reads an issue as it is now.
+    /// Reads the current state of an issue.
     pub(super) async fn read_issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
         let call = Call::get(self.url(repo, &["issues", &number.to_string()])?);
         let issue = self.call::<RestIssue>(repo, Grant::Read, &call).await;

@@ -1,4 +1,4 @@
-//! GitHub as a [`VcsHost`](ccc_core::VcsHost).
+//! The implementation of [`VcsHost`](ccc_core::VcsHost) for GitHub.
 
 mod bot_identity;
 mod builder;

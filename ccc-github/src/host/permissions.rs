@@ -1,4 +1,4 @@
-//! The permissions of accounts.
+//! Repository permissions of accounts.
 
 use ccc_core::Result;
 use ccc_core::event::{Actor, RepoRef};
@@ -11,9 +11,9 @@ use crate::client::Call;
 use crate::host::github::GitHub;
 
 impl GitHub {
-    /// Reads the permission of an account from `role_name`, which has triage and maintain. For a
-    /// custom role of an organisation the coarser `permission` counts (GitHub docs, "Get repository
-    /// permissions for a user").
+    /// Reads the permission of an account from `role_name`, which also has the values `triage` and
+    /// `maintain`. For a custom role of an organization, the less detailed `permission` is used
+    /// (GitHub docs, "Get repository permissions for a user").
     pub(super) async fn read_permission(
         &self,
         repo: &RepoRef,
@@ -35,7 +35,7 @@ impl GitHub {
             }
             answer => answer?,
         };
-        // A login can move to another account: the number identifies the account.
+        // A login can pass to another account, so the id identifies the account.
         if answer.user.map(|user| user.id) != Some(actor.id) {
             return Ok(Permission::None);
         }

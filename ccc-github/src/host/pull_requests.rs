@@ -1,4 +1,4 @@
-//! Pull requests.
+//! Lookup and creation of pull requests.
 
 use ccc_core::event::RepoRef;
 use ccc_core::vcs::{Grant, NewPullRequest, PullRequest};
@@ -10,8 +10,9 @@ use crate::client::{ApiError, Call};
 use crate::host::github::GitHub;
 use crate::host::truncate::truncated;
 
-/// The longest title and the longest text that GitHub permits, in characters.
+/// The maximum length of a title on GitHub, in characters.
 const MAX_TITLE: usize = 256;
+/// The maximum length of a body on GitHub, in characters.
 const MAX_BODY: usize = 65_536;
 
 #[derive(Deserialize)]
@@ -26,7 +27,7 @@ struct RestPull {
 struct Head {
     #[serde(rename = "ref")]
     branch: String,
-    /// `None` for a deleted fork.
+    /// The repository of the branch, or `None` if it was a fork that is deleted.
     repo: Option<HeadRepository>,
 }
 
@@ -36,8 +37,8 @@ struct HeadRepository {
 }
 
 impl GitHub {
-    /// Finds the pull request of the branch, or opens it. Searches again when GitHub reports that
-    /// it exists, and when it is unclear whether the request succeeded (spec: G7a).
+    /// Finds the pull request of the branch, or opens it. Searches again if GitHub reports that it
+    /// already exists, or if it is unclear whether the request succeeded (spec: G7a).
     pub(super) async fn find_or_open(
         &self,
         repo: &RepoRef,
@@ -78,8 +79,8 @@ impl GitHub {
         }
     }
 
-    /// Finds the pull request of the branch: an open one before a closed one, the newest of
-    /// several.
+    /// Finds the pull request of the branch. An open one is preferred to a closed one, and a newer
+    /// one to an older one.
     async fn find_pull(
         &self,
         repo: &RepoRef,
@@ -90,8 +91,8 @@ impl GitHub {
             .append_pair("head", &format!("{}:{head}", self.tokens.current(repo).owner))
             .append_pair("state", "all");
         let pulls: Vec<RestPull> = self.pages(repo, Grant::Publish, url).await?;
-        // GitHub ignores a filter that it does not understand, and a fork can have a branch of the
-        // same name.
+        // The result is filtered again, because GitHub ignores a filter that it does not
+        // understand, and a fork can have a branch of the same name.
         Ok(pulls
             .into_iter()
             .filter(|pull| pull.head.branch == head.as_str())
@@ -101,12 +102,12 @@ impl GitHub {
     }
 }
 
-/// Returns the pull request of the branch in the port's form.
+/// Converts a pull request to the type of the port.
 fn pull_request(pull: RestPull, head: &BranchName) -> PullRequest {
     PullRequest { number: Some(pull.number), url: pull.html_url, head: head.clone() }
 }
 
-/// Returns the error for a pull request that cannot be opened, with what a person does about it
+/// Returns the error for a pull request that cannot be opened, with instructions for the user
 /// (GitHub docs, "Create a pull request").
 fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
     let (base, head) = (&new.base, &new.head);
@@ -114,24 +115,30 @@ fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
         Some(StatusCode::UNPROCESSABLE_ENTITY) if error.has_problem("base", "invalid") => Some((
             ErrorKind::NotFound,
             format!(
-                "the branch `{base}`, which the work should go into, is gone: restore it, or choose \
-                 another default branch, and open a pull request from `{head}` ({error})"
+                "the base branch `{base}` no longer exists: restore it, or choose another default \
+                 branch, and open a pull request from `{head}` ({error})"
             ),
         )),
         Some(StatusCode::UNPROCESSABLE_ENTITY) if error.has_problem("head", "invalid") => Some((
             ErrorKind::NotFound,
-            format!("the branch `{head}` is gone since it was pushed: ask again ({error})"),
+            format!("the branch `{head}` no longer exists on GitHub: ask again ({error})"),
         )),
         Some(StatusCode::UNPROCESSABLE_ENTITY) if error.message_contains("no commits between") => {
             Some((
                 ErrorKind::Conflict,
-                format!("`{base}` has all of `{head}` by now: nothing is left to review ({error})"),
+                format!(
+                    "`{base}` already contains all commits of `{head}`: nothing is left to review \
+                     ({error})"
+                ),
             ))
         }
         Some(StatusCode::UNPROCESSABLE_ENTITY) if error.message_contains("already exists") => {
             Some((
                 ErrorKind::AlreadyExists,
-                format!("a pull request from `{head}` exists that we cannot see ({error})"),
+                format!(
+                    "a pull request from `{head}` already exists, but GitHub does not list it \
+                     ({error})"
+                ),
             ))
         }
         Some(StatusCode::FORBIDDEN) if error.message_contains("archived") => Some((
@@ -141,13 +148,17 @@ fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
         Some(StatusCode::FORBIDDEN) if error.rate_limit_wait().is_none() => Some((
             ErrorKind::PermissionDenied,
             format!(
-                "the App may not open pull requests on {repo}: give it the permission *Pull requests: \
-                 write*, and accept it on the installation; the work is on `{head}` ({error})"
+                "the App is not allowed to open pull requests on {repo}: give it the permission \
+                 *Pull requests: write*, and accept it on the installation; the work is on \
+                 `{head}` ({error})"
             ),
         )),
         Some(StatusCode::NOT_FOUND) => Some((
             ErrorKind::NotFound,
-            format!("{repo} is gone, or takes no pull requests; the work is on `{head}` ({error})"),
+            format!(
+                "{repo} no longer exists, or allows no pull requests; the work is on `{head}` \
+                 ({error})"
+            ),
         )),
         _ => None,
     };

@@ -2,22 +2,22 @@
 
 use ccc_core::BranchName;
 
-/// Returns why GitHub refused a push and what a person does about it, or `None` when the output
-/// names no rule.
+/// Returns why GitHub refused a push and what the user can do about it, or `None` if the output of
+/// git names no known reason.
 pub(super) fn explain(output: &str) -> Option<String> {
     let output = output.to_lowercase();
     let says = |text: &str| output.contains(text);
     if says("refusing to allow") && says("workflow") {
         return Some(
-            "the work changes a workflow file, which we may not push: a person has to make that \
-             part of the change"
+            "the work changes a workflow file, which the App is not allowed to push: a person must \
+             make that part of the change"
                 .to_owned(),
         );
     }
     let rules = ["protected branch", "branch protection", "rule violations", "repository rules"];
     rules.into_iter().any(says).then(|| {
         format!(
-            "the repository's rules do not take this branch: let our account make branches that \
+            "the repository's rules reject this branch: allow the App to create branches that \
              begin with `{}`",
             BranchName::RUN_PREFIX
         )
@@ -29,17 +29,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_of_the_host_is_named_with_what_to_do() {
+    fn a_push_refused_by_a_rule_is_explained() {
         // spec: G7c
         for (output, expected) in [
             (
                 "remote: error: GH006: Protected branch update failed for refs/heads/claude/x.\n \
                  ! [remote rejected] a -> claude/x (protected branch hook declined)",
-                "let our account make branches",
+                "allow the App to create branches",
             ),
             (
                 "remote: error: GH013: Repository rule violations found for refs/heads/claude/x.",
-                "let our account make branches",
+                "allow the App to create branches",
             ),
             (
                 " ! [remote rejected] a -> b (refusing to allow a GitHub App to create or update \

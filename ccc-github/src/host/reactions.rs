@@ -1,4 +1,4 @@
-//! Reactions.
+//! Creation of reactions.
 
 use ccc_core::Result;
 use ccc_core::event::RepoRef;
@@ -10,7 +10,7 @@ use crate::host::github::GitHub;
 use crate::host::issue_error;
 
 impl GitHub {
-    /// Adds a reaction. GitHub answers a repeated one with 200 and does not add it again.
+    /// Adds a reaction. For an existing reaction, GitHub returns 200 and does not add it again.
     pub(super) async fn write_reaction(
         &self,
         repo: &RepoRef,

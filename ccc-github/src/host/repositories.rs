@@ -1,4 +1,4 @@
-//! Repositories.
+//! Repository lookup.
 
 use ccc_core::Result;
 use ccc_core::event::RepoRef;
@@ -22,9 +22,8 @@ struct RestRepository {
 }
 
 impl GitHub {
-    /// Reads a repository, and checks its number, because GitHub redirects from former names. If
-    /// the name belongs to another repository or to none by now, the repository is found by its
-    /// token.
+    /// Reads a repository, and checks its id, because GitHub redirects from former names. If the
+    /// name now belongs to another repository or to none, the repository is found with its token.
     pub(super) async fn read_repository(&self, repo: &RepoRef) -> Result<Repository> {
         let call = Call::get(self.url(repo, &[])?);
         let found = match self.call::<RestRepository>(repo, Grant::Read, &call).await {
@@ -35,7 +34,7 @@ impl GitHub {
             _ => self.find_by_number(repo).await?,
         };
         if !is_name(&found.owner.login) || !is_name(&found.name) {
-            return Err(not_found(format!("{repo} has a name that no repository has")));
+            return Err(not_found(format!("GitHub returned an invalid name for {repo}")));
         }
         self.tokens.learn_name(repo, &found.owner.login, &found.name);
         Ok(Repository {
@@ -50,7 +49,7 @@ impl GitHub {
         })
     }
 
-    /// Finds the repository that the leased token is for, whatever its name is.
+    /// Finds the repository that the leased token is for, independently of its name.
     async fn find_by_number(&self, repo: &RepoRef) -> Result<RestRepository> {
         #[derive(Deserialize)]
         struct Answer {
@@ -60,7 +59,7 @@ impl GitHub {
         let answer: Answer = self.call(repo, Grant::Read, &call).await?;
         answer.repositories.into_iter().find(|found| found.id == repo.id).ok_or_else(|| {
             not_found(format!(
-                "{repo} (number {}) is not there any more: it was deleted, or taken from the App's \
+                "{repo} (id {}) is not accessible: it was deleted, or removed from the App's \
                  installation",
                 repo.id
             ))

@@ -1,7 +1,7 @@
-//! Texts that are longer than GitHub permits.
+//! Truncation of texts that are longer than GitHub permits.
 
-/// Returns the text, cut to at most `limit` characters with a note where it was longer (GitHub
-/// permits 65 536; spec: X13b).
+/// Returns the text with at most `limit` characters. A longer text is cut, and a note is added
+/// (GitHub permits 65 536 characters; spec: X13b).
 pub(super) fn truncated(text: &str, limit: usize) -> String {
     const CUT: &str = "\n\n*The rest did not fit here.*";
     if text.chars().count() <= limit {
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_text_is_cut_between_characters_and_says_so() {
+    fn a_long_text_is_cut_between_characters_with_a_note() {
         // spec: X13b
         assert_eq!(truncated("aäb", 3), "aäb");
         let cut = truncated(&"ä".repeat(101), 100);

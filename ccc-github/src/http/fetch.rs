@@ -1,4 +1,4 @@
-//! The HTTP client over a JavaScript runtime's `fetch`.
+//! The HTTP client that uses `fetch` of a JavaScript runtime.
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -12,8 +12,8 @@ use web_sys::{
 
 use crate::http::transport::{Http, MAX_RESPONSE, TIMEOUT};
 
-/// [`Http`] over the runtime's `fetch`, with manual redirects. By default `fetch` follows
-/// redirects, in some runtimes with the `Authorization` header (spec: G8b).
+/// An implementation of [`Http`] with the runtime's `fetch`, which it sets to manual redirects. By
+/// default `fetch` follows redirects, in some runtimes with the `Authorization` header (spec: G8b).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FetchHttp;
 
@@ -30,7 +30,9 @@ impl Http for FetchHttp {
         }
         let body = read(&response, &host).await?;
         answer.body(body).map_err(|error| {
-            let line = format!("unreadable answer from {host}; did it redirect without a word?");
+            let line = format!(
+                "invalid response from {host}: it can be a redirect that the runtime hides"
+            );
             Error::new(ErrorKind::Unexpected, line).with_source(error)
         })
     }
@@ -39,7 +41,8 @@ impl Http for FetchHttp {
 fn start(request: &http::Request<Bytes>) -> std::result::Result<Promise, JsValue> {
     let headers = Headers::new()?;
     for (name, value) in request.headers() {
-        let value = value.to_str().map_err(|_| JsValue::from("a header that is no text"))?;
+        let value =
+            value.to_str().map_err(|_| JsValue::from("a request header is not ASCII text"))?;
         headers.append(name.as_str(), value)?;
     }
     let init = RequestInit::new();
@@ -69,7 +72,7 @@ async fn read(response: &Response, host: &str) -> Result<Bytes> {
     let mut body = BytesMut::new();
     let Some(stream) = response.body() else { return Ok(Bytes::new()) };
     let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into().map_err(|_| {
-        Error::new(ErrorKind::Unexpected, "a stream whose reader is another kind's")
+        Error::new(ErrorKind::Unexpected, "the response body has an unexpected kind of reader")
     })?;
     loop {
         let chunk = JsFuture::from(reader.read()).await.map_err(failed)?;
@@ -79,24 +82,24 @@ async fn read(response: &Response, host: &str) -> Result<Bytes> {
         let bytes = Reflect::get(&chunk, &"value".into()).map_err(failed)?;
         let bytes: Uint8Array = bytes.dyn_into().map_err(failed)?;
         if body.len() + bytes.length() as usize > MAX_RESPONSE {
-            // Nobody reads the rest; that it is not wanted need not be waited for.
+            // The rest is not read, and the end of the cancellation does not matter.
             let _ = reader.cancel();
-            let line = format!("the answer of {host} is larger than 8 MiB");
+            let line = format!("the response of {host} is larger than 8 MiB");
             return Err(Error::new(ErrorKind::LimitExceeded, line));
         }
         body.extend_from_slice(&bytes.to_vec());
     }
 }
 
-/// Returns the runtime's message in one line. Its kinds of errors differ in their names alone.
+/// Converts the runtime's error, whose message becomes one line. Only the error's text tells a
+/// timeout from other failures.
 fn failure(error: &JsValue, host: &str) -> Error {
     let text = format!("{error:?}").replace(['\n', '\r'], " ");
     if text.contains("TimeoutError") || text.contains("due to timeout") {
-        let line = format!("no answer from {host} in time; is it up, and is the way to it open?");
+        let line = format!("no answer from {host} in time: check that it is up and reachable");
         return Error::new(ErrorKind::TimedOut, line);
     }
     let text: String = text.chars().take(200).collect();
-    let line =
-        format!("cannot reach {host}; is the API URL right, and is the way to it open? ({text})");
+    let line = format!("cannot reach {host}: check the API URL and the network ({text})");
     Error::new(ErrorKind::Unavailable, line)
 }

@@ -1,6 +1,6 @@
-//! The HTTP client: the only code of this crate that uses the network.
+//! The HTTP client, the only code of this crate that uses the network.
 //!
-//! Requests and answers are types of the crates `http` and `bytes`, which the crate re-exports as
+//! Requests and responses are types of the crates `http` and `bytes`. This crate re-exports them as
 //! [`http_types`](crate::http_types) and [`bytes`].
 
 #[cfg(target_arch = "wasm32")]

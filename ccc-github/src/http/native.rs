@@ -1,4 +1,4 @@
-//! The HTTP client over the sockets of an operating system.
+//! The HTTP client for operating systems with sockets.
 
 use std::time::Duration;
 
@@ -9,21 +9,22 @@ use ccc_core::{Error, ErrorKind, Result};
 use crate::errors::invalid_input;
 use crate::http::transport::{Http, MAX_RESPONSE, TIMEOUT};
 
-/// [`Http`] over reqwest and rustls.
+/// An implementation of [`Http`] with reqwest and rustls.
 #[derive(Clone, Debug)]
 pub struct ReqwestHttp(reqwest::Client);
 
-/// The way to a host: its proxy and the trusted authorities.
+/// Connection options: the proxy and the trusted certificate authorities.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct HttpOptions {
-    /// The proxy of all requests, `http://[USER:PASSWORD@]HOST:PORT`. Without it, the proxy of the
-    /// environment (`HTTPS_PROXY`, `NO_PROXY`).
+    /// The proxy of all requests, `http://[USER:PASSWORD@]HOST:PORT`. `None` selects the proxy that
+    /// the environment variables name (`HTTPS_PROXY`, `NO_PROXY`).
     pub proxy: Option<ccc_core::Secret>,
-    /// The certificates of the trusted authorities, PEM. Without them, those of the system.
+    /// The certificates of the trusted authorities, in PEM format. `None` selects the authorities
+    /// of the system.
     pub ca_pem: Option<Vec<u8>>,
-    /// Whether requests use no proxy, whatever the environment names. For hosts on this machine,
-    /// which a proxy cannot reach.
+    /// Whether requests use no proxy, even if the environment names one. This is for servers on the
+    /// host machine itself, which a proxy cannot reach.
     pub direct: bool,
 }
 
@@ -54,7 +55,8 @@ impl ReqwestHttp {
     /// Creates a client with its own pool of connections.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when TLS cannot be set up, such as without any root certificate.
+    /// [`ErrorKind::Unavailable`] if TLS cannot be set up, for example without any root
+    /// certificate.
     pub fn new() -> Result<Self> {
         Self::with(&HttpOptions::default())
     }
@@ -62,7 +64,7 @@ impl ReqwestHttp {
     /// Creates a client that uses no proxy; see [`HttpOptions::direct`].
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// Those of [`new`](Self::new).
     pub fn direct() -> Result<Self> {
         Self::with(&HttpOptions { direct: true, ..HttpOptions::default() })
     }
@@ -70,11 +72,11 @@ impl ReqwestHttp {
     /// Creates a client with these options.
     ///
     /// # Errors
-    /// As [`new`](Self::new); [`ErrorKind::InvalidInput`] for a proxy that is not an address, and
-    /// for certificates that do not parse.
+    /// Those of [`new`](Self::new), and [`ErrorKind::InvalidInput`] if the proxy address or the
+    /// certificates do not parse.
     pub fn with(options: &HttpOptions) -> Result<Self> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // An error means that another thread has just installed one, which is as good.
+            // An error means that another thread has just installed a provider.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let mut client = reqwest::Client::builder()
@@ -84,10 +86,10 @@ impl ReqwestHttp {
         if options.direct {
             client = client.no_proxy();
         } else if let Some(proxy) = &options.proxy {
-            // Its error would show the address, which may hold a password.
+            // The original error would show the address, which can contain a password.
             let proxy = reqwest::Proxy::all(proxy.expose_str()?).map_err(|_| {
                 invalid_input(
-                    "the proxy is no address: expected such as http://proxy.example.org:3128",
+                    "the proxy address is invalid: use a URL such as http://proxy.example.org:3128",
                 )
             })?;
             client = client.proxy(proxy);
@@ -96,7 +98,7 @@ impl ReqwestHttp {
             let authorities = reqwest::Certificate::from_pem_bundle(pem)
                 .ok()
                 .filter(|all| !all.is_empty())
-                .ok_or_else(|| invalid_input("the authority's certificates are no PEM"))?;
+                .ok_or_else(|| invalid_input("the certificates of the authorities are not PEM"))?;
             client = client.tls_certs_only(authorities);
         }
         client.build().map(Self).map_err(|error| {
@@ -122,14 +124,14 @@ impl Http for ReqwestHttp {
         }
         let body = read(response, &host).await?;
         answer.body(body).map_err(|error| {
-            Error::new(ErrorKind::Unexpected, format!("unreadable answer from {host}"))
+            Error::new(ErrorKind::Unexpected, format!("invalid response from {host}"))
                 .with_source(error)
         })
     }
 }
 
 fn too_large(host: &str) -> Error {
-    Error::new(ErrorKind::LimitExceeded, format!("the answer of {host} is larger than 8 MiB"))
+    Error::new(ErrorKind::LimitExceeded, format!("the response of {host} is larger than 8 MiB"))
 }
 
 async fn read(mut response: reqwest::Response, host: &str) -> Result<Bytes> {
@@ -144,28 +146,28 @@ async fn read(mut response: reqwest::Response, host: &str) -> Result<Bytes> {
 }
 
 fn failure(error: reqwest::Error, host: &str) -> Error {
-    // The URL is in our message already, and a URL can carry a credential.
+    // The message already names the host, and a URL can contain a credential.
     let error = error.without_url();
     if error.is_timeout() {
-        let line = format!("no answer from {host} in time; is it up, and is the way to it open?");
+        let line = format!("no answer from {host} in time: check that it is up and reachable");
         return Error::new(ErrorKind::TimedOut, line).with_source(error);
     }
     if is_distrusted(&error) {
         let line = format!(
-            "the certificate of {host} is of nobody that we trust: name the certificate of its \
-             authority, if that is yours"
+            "the certificate of {host} is invalid or not trusted: if its authority is private, \
+             configure the authority's certificate"
         );
         return Error::new(ErrorKind::Refused, line).with_source(error);
     }
-    let line = format!("cannot reach {host}; is the API URL right, and is the way to it open?");
+    let line = format!("cannot reach {host}: check the API URL and the network");
     Error::new(ErrorKind::Unavailable, line).with_source(error)
 }
 
-/// Returns whether the server's certificate is not trusted. A retry would not help.
+/// Returns whether the server's certificate was rejected. A retry would not help.
 fn is_distrusted(error: &reqwest::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        // The inner error of an I/O error is not among its sources.
+        // The `source` of an I/O error skips its inner error.
         let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         let tls = inside.and_then(|inside| inside.downcast_ref::<rustls::Error>());
         if matches!(

@@ -12,12 +12,12 @@ use crate::token::tokens::Tokens;
 type Sent = Result<http::Response<bytes::Bytes>, ApiError>;
 
 impl Tokens {
-    /// Calls as the present App; see [`send_as`](Self::send_as).
+    /// Calls as the current App; see [`send_as`](Self::send_as).
     pub(crate) async fn send_as_app(&self, call: &Call) -> Sent {
         self.send_as(&*self.app()?, call).await
     }
 
-    /// Calls as an App, with a new JWT. Repeats the call when the first answer showed that the
+    /// Calls as an App, with a new JWT. Repeats the call once if the first response shows that the
     /// local clock is wrong (spec: G3).
     pub(crate) async fn send_as(&self, app: &AppIdentity, call: &Call) -> Sent {
         let skew = self.client.skew();
@@ -36,15 +36,15 @@ impl Tokens {
                 continue;
             }
             let line = format!(
-                "GitHub does not accept the App's JWT: is app id {} the one of this private key, and \
-                 is the clock right? ({error})",
+                "GitHub does not accept the App's JWT: check that app id {} belongs to this \
+                 private key, and that the clock is right ({error})",
                 app.app_id,
             );
             return Err(Error::new(ErrorKind::Unauthenticated, line).into());
         }
     }
 
-    /// Calls as an App, and parses the answer.
+    /// Calls as an App, and parses the response.
     pub(super) async fn ask_as<T>(&self, app: &AppIdentity, call: &Call) -> Result<T, ApiError>
     where
         T: serde::de::DeserializeOwned,

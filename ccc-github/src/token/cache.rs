@@ -1,4 +1,4 @@
-//! The tokens in memory, and the leases on them.
+//! The cached tokens and their leases.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,44 +11,44 @@ use sha2::{Digest as _, Sha256};
 
 use crate::client::{Authorization, Caller};
 
-/// The number of a repository, and the grant.
+/// The repository id and the grant.
 pub(super) type Key = (u64, Grant);
 
-/// The SHA-256 of a token.
+/// The SHA-256 digest of a token.
 pub(super) type TokenId = [u8; 32];
 
-/// The least validity of a token that is leased (spec: G1b).
+/// The minimum remaining validity of a leased token (spec: G1b).
 pub(super) const MIN_VALIDITY: Duration = Duration::from_secs(300);
 
 /// A minted token.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) secret: Secret,
-    /// The end of its validity by GitHub's clock.
+    /// The time of its expiry by GitHub's clock.
     pub(super) expires_at: Timestamp,
     pub(super) minted_at: Timestamp,
-    /// The number of the App that it was minted for.
+    /// The id of the App that it was minted for.
     pub(super) app_id: u64,
     pub(super) installation: u64,
-    /// Whether GitHub refused it. A refused token is not leased again.
+    /// Whether GitHub refused the token. A refused token is not leased again.
     pub(super) refused: bool,
-    /// The number of its leases.
+    /// The number of active leases.
     pub(super) leases: usize,
 }
 
 impl Token {
-    /// Returns the caller whose limits its calls count for.
+    /// Returns the API caller whose rate limits the token's calls count toward.
     pub(super) fn caller(&self) -> Caller {
         Caller::Installation(self.installation)
     }
 
-    /// Returns the authorization of a call for the repository with this number.
+    /// Returns the authorization of a call for the repository with this id.
     pub(super) fn authorization(&self, repo: u64) -> Authorization<'_> {
         Authorization { caller: self.caller(), token: Some(&self.secret), repo: Some(repo) }
     }
 }
 
-/// The failure of a mint.
+/// A failed attempt to mint a token.
 #[derive(Debug)]
 pub(super) struct MintFailure {
     /// The number of the attempt.
@@ -65,7 +65,7 @@ impl MintFailure {
         Self { attempt, kind: error.kind(), line, retry_after: error.retry_after() }
     }
 
-    /// Returns the error again.
+    /// Recreates the error.
     pub(super) fn to_error(&self) -> Error {
         let error = Error::new(self.kind, self.line.clone());
         match self.retry_after {
@@ -75,17 +75,18 @@ impl MintFailure {
     }
 }
 
-/// The tokens of one repository and grant. Only the newest is leased; the others wait for the end
-/// of their last leases.
+/// The tokens of one repository and grant. New leases use only the newest token. The other tokens
+/// stay until their last leases end.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     pub(super) tokens: Mutex<Vec<Token>>,
-    /// Locked during a mint. It has the failure of the last attempt, for the callers that waited
-    /// for it.
+    /// The failure of the last mint, which is returned to the callers that waited for it. The mutex
+    /// is locked during a mint.
     pub(super) minting: tokio::sync::Mutex<Option<MintFailure>>,
-    /// The number of mints that ended.
+    /// The number of completed mints, successful or not.
     pub(super) attempts: AtomicU64,
-    /// Locked during a write to the ledger, so that the last write has the present tokens.
+    /// The lock for a write to the ledger, which ensures that the last write contains the current
+    /// tokens.
     pub(super) recording: tokio::sync::Mutex<()>,
 }
 
@@ -98,8 +99,7 @@ impl Entry {
         }
     }
 
-    /// Adds a new token, and removes and returns the expired ones, whether their leases ended or
-    /// not.
+    /// Adds a new token, and removes and returns the expired tokens, including leased ones.
     pub(super) fn add(&self, token: Token, now: Timestamp) -> Vec<Token> {
         let mut tokens = lock(&self.tokens);
         let expired = tokens.extract_if(.., |token| token.expires_at <= now).collect();
@@ -107,7 +107,8 @@ impl Entry {
         expired
     }
 
-    /// Removes and returns a token without leases, in one step, so that it is not leased meanwhile.
+    /// Removes and returns a token that has no leases. Both happen under one lock, so that the
+    /// token cannot be leased in between.
     pub(super) fn remove_idle(&self, id: &TokenId) -> Option<Token> {
         let mut tokens = lock(&self.tokens);
         let idle = |token: &Token| token.leases == 0 && digest(&token.secret) == *id;
@@ -115,7 +116,7 @@ impl Entry {
         Some(tokens.remove(at))
     }
 
-    /// Marks a token as refused, so that it is not leased again. Its leases still have to end.
+    /// Marks a token as refused, so that it is not leased again. Its existing leases continue.
     pub(super) fn refuse(&self, secret: &Secret) {
         let id = digest(secret);
         let mut tokens = lock(&self.tokens);
@@ -124,13 +125,13 @@ impl Entry {
         }
     }
 
-    /// Returns whether one of the tokens is leased.
+    /// Returns whether any of the tokens is leased.
     pub(super) fn is_leased(&self) -> bool {
         lock(&self.tokens).iter().any(|token| token.leases > 0)
     }
 }
 
-/// A lease that ends when it is dropped, so that the token is not revoked during a call.
+/// A lease that ends when it is dropped. It ensures that the token is not revoked during a call.
 pub(super) struct LeasedToken {
     pub(super) entry: Arc<Entry>,
     pub(super) token: Token,
@@ -138,12 +139,12 @@ pub(super) struct LeasedToken {
 }
 
 impl LeasedToken {
-    /// Takes over one lease of the token, which the caller has counted.
+    /// Creates the guard of one lease. The caller has already counted it in [`Token::leases`].
     pub(super) fn new(entry: &Arc<Entry>, token: Token) -> Self {
         Self { entry: Arc::clone(entry), token, transferred: false }
     }
 
-    /// Returns the token and leaves the end of the lease to the caller.
+    /// Returns the token without ending the lease. The caller must end it.
     pub(super) fn into_token(mut self) -> Token {
         self.transferred = true;
         self.token.clone()
@@ -158,8 +159,8 @@ impl Drop for LeasedToken {
     }
 }
 
-/// Locks a mutex. Each critical section leaves its data consistent, so a panic elsewhere does no
-/// harm.
+/// Locks a mutex, even if it is poisoned. The data is consistent after each critical section, also
+/// if another thread panicked.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

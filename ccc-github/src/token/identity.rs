@@ -1,4 +1,4 @@
-//! The App that the calls are made as. It may change during runs.
+//! The App that authenticates the calls. It can be replaced during runs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -8,20 +8,20 @@ use ccc_core::{Error, ErrorKind, Result};
 
 use crate::app_key::AppKey;
 
-/// An App with its key, and with what GitHub reported of it. Callers keep the `Arc`, so that a call
-/// finishes under one App.
+/// An App with its key and the cached data that GitHub returned for it. A call holds the `Arc`, so
+/// that it uses the same App until it ends.
 #[derive(Debug)]
 pub(crate) struct AppIdentity {
     pub(crate) app_id: u64,
     pub(super) key: AppKey,
-    /// The account that its comments are from.
+    /// The account of the App, which writes its comments.
     pub(crate) bot: tokio::sync::OnceCell<BotIdentity>,
-    /// The ids of its installations by the number of the repository, as far as they are known. A
-    /// token of another installation is not used.
+    /// The known ids of its installations by repository id. A token of another installation is not
+    /// used.
     pub(super) installations: Mutex<HashMap<u64, u64>>,
 }
 
-/// The present App, or none.
+/// The current App, if there is one.
 #[derive(Debug, Default)]
 pub(super) struct CurrentApp(RwLock<Option<Arc<AppIdentity>>>);
 
@@ -38,13 +38,13 @@ impl CurrentApp {
     /// Returns the App.
     ///
     /// # Errors
-    /// [`ErrorKind::Unauthenticated`] without one.
+    /// [`ErrorKind::Unauthenticated`] if no App is set.
     pub(super) fn get(&self) -> Result<Arc<AppIdentity>> {
         let app = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         app.ok_or_else(|| {
             Error::new(
                 ErrorKind::Unauthenticated,
-                "no GitHub App is configured: nothing can be asked of GitHub",
+                "no GitHub App is configured: configure an App to call GitHub",
             )
         })
     }

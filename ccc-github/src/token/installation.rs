@@ -12,7 +12,7 @@ use crate::token::cache::lock;
 use crate::token::identity::AppIdentity;
 use crate::token::tokens::Tokens;
 
-/// An installation as the REST API shows it.
+/// An installation in a REST API response.
 #[derive(Deserialize)]
 pub(super) struct Installation {
     pub(super) id: u64,
@@ -27,8 +27,8 @@ struct Account {
 }
 
 impl Tokens {
-    /// Returns the id of the App's installation on the repository, and whether it was known
-    /// already.
+    /// Returns the id of the App's installation on the repository, and whether it was already
+    /// cached.
     pub(super) async fn installation(
         &self,
         app: &AppIdentity,
@@ -42,11 +42,12 @@ impl Tokens {
         Ok((found.id, false))
     }
 
-    /// Asks GitHub for the App's installation on the repository.
+    /// Requests the App's installation on the repository from GitHub.
     ///
     /// # Errors
-    /// [`NotFound`](ccc_core::ErrorKind::NotFound) without one, and
-    /// [`PermissionDenied`](ccc_core::ErrorKind::PermissionDenied) while it is suspended.
+    /// [`NotFound`](ccc_core::ErrorKind::NotFound) if the App is not installed there, and
+    /// [`PermissionDenied`](ccc_core::ErrorKind::PermissionDenied) if the installation is
+    /// suspended.
     pub(super) async fn find_installation(
         &self,
         app: &AppIdentity,
@@ -80,7 +81,7 @@ pub(super) fn is_suspended(error: &ApiError) -> bool {
 /// Returns the error for a suspended installation.
 pub(super) fn suspended(account: &str, why: &impl std::fmt::Display) -> Error {
     permission_denied(format!(
-        "the App is suspended on {account}: somebody who owns the account lifts that under \
+        "the App is suspended on {account}: an owner of the account can unsuspend it under \
              Settings > GitHub Apps > Configure ({why})"
     ))
 }

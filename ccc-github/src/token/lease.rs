@@ -1,4 +1,4 @@
-//! Leases: a cached token, or a new one.
+//! Token leases, on a cached or a new token.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,7 +14,7 @@ use crate::token::ledger::BEFORE_USE;
 use crate::token::tokens::Tokens;
 
 impl Tokens {
-    /// Leases a token until [`release`](Self::release), and returns it with its expiry by the local
+    /// Leases a token until [`release`](Self::release). Returns it with its expiry by the local
     /// clock.
     pub(crate) async fn lease(
         &self,
@@ -76,7 +76,8 @@ impl Tokens {
         for expired in entry.add(token.clone(), now) {
             lock(&self.owners).remove(&digest(&expired.secret));
         }
-        // Before the next wait: the lease ends also when this future is dropped there.
+        // Created before the next `await`, so that the lease also ends if this future is dropped
+        // there.
         let leased = lasts.then(|| LeasedToken::new(&entry, token.clone()));
         self.record(key, &entry, BEFORE_USE).await;
         if let Some(leased) = leased {
@@ -85,14 +86,14 @@ impl Tokens {
         if token.expires_at <= now {
             return Err(Error::new(
                 ErrorKind::Unexpected,
-                "GitHub gave a token that had ended already: is its clock right, or the API URL?",
+                "GitHub issued a token that had already expired: check its clock and the API URL",
             ));
         }
         Err(Error::new(
             ErrorKind::InvalidInput,
             format!(
-                "a token good for {} s was asked for, and GitHub's live an hour: ask again later in \
-                 the run",
+                "a token that is valid for {} s was requested, but GitHub's tokens are valid for \
+                 one hour: request it later in the run",
                 min_ttl.as_secs()
             ),
         ))

@@ -1,5 +1,5 @@
-//! The record of the tokens that are not revoked yet, in a credential store. The next process finds
-//! the tokens of a killed one there.
+//! The token ledger: records of unrevoked tokens in a credential store. After a process is killed,
+//! the next process finds its tokens there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,20 +14,21 @@ use serde::{Deserialize, Serialize};
 use crate::secret_record::{self, SecretText};
 use crate::token::cache::{Entry, Key, Token, lock};
 
-/// The longest wait for the store before a new token is used.
+/// The maximum wait for the store before a new token is used.
 pub(super) const BEFORE_USE: Duration = Duration::from_secs(2);
-/// The longest wait for the store after a token was revoked. No call waits for it.
+/// The maximum wait for the store after tokens were revoked or taken over.
 pub(super) const AFTER_USE: Duration = Duration::from_secs(10);
-/// The age past expiry at which the tokens of another holder are removed. Clocks differ.
+/// The time after its expiry at which a token of another holder is removed. The clocks of holders
+/// can differ.
 const REMOVED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// The records of one holder, `github/HOST/tokens/HOLDER/REPOSITORY/GRANT`. Their number does not
-/// depend on the number of tokens.
+/// The records of one holder, `github/HOST/tokens/HOLDER/REPOSITORY/GRANT`. A record contains all
+/// tokens of its repository and grant.
 pub(crate) struct TokenLedger {
     store: Arc<dyn CredentialStore>,
-    /// The prefix of the names of all holders' records.
+    /// The prefix of the record names of all holders.
     all_holders: String,
-    /// The prefix of the names of this holder's records.
+    /// The prefix of the record names of this holder.
     prefix: String,
 }
 
@@ -37,7 +38,7 @@ impl std::fmt::Debug for TokenLedger {
     }
 }
 
-/// The JSON of a token.
+/// A token in the JSON of a record.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
@@ -79,11 +80,11 @@ impl TokenLedger {
     /// Creates the ledger of a holder.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a holder that cannot be part of a name.
+    /// [`ErrorKind::InvalidInput`] if the holder cannot be part of a record name.
     pub(crate) fn new(store: Arc<dyn CredentialStore>, host: &str, holder: &str) -> Result<Self> {
         let all_holders = format!("{}tokens/", crate::secret_record::prefix(host));
         let ledger = Self { store, prefix: format!("{all_holders}{holder}/"), all_holders };
-        // An invalid holder is an error now, and not with the first token.
+        // Detects an invalid holder now and not at the first token.
         ledger.name((u64::MAX, Grant::Publish))?;
         Ok(ledger)
     }
@@ -93,23 +94,23 @@ impl TokenLedger {
         CredentialKey::new(format!("{}{repo}/{grant}", self.prefix))
     }
 
-    /// Returns the repository and grant of a record of this holder.
+    /// Returns the repository and grant of a record, or `None` for a record of another holder.
     pub(super) fn key(&self, name: &CredentialKey) -> Option<Key> {
         let (repo, grant) = name.as_str().strip_prefix(&self.prefix)?.split_once('/')?;
         let (grant, _) = GRANTS.iter().find(|(_, known)| *known == grant)?;
         Some((repo.parse().ok()?, *grant))
     }
 
-    /// Reads the tokens of a record, the newest last.
+    /// Reads the rows of a record, with the newest token last.
     async fn read_rows(&self, name: &CredentialKey) -> Result<Vec<Row>> {
         let Some(stored) = self.store.get(name).await? else { return Ok(Vec::new()) };
         secret_record::read(&stored.secret).ok_or_else(|| {
-            let line = format!("the credential `{name}` is not what is kept of tokens");
+            let line = format!("the credential `{name}` is not a valid token record");
             Error::new(ErrorKind::Corrupt, line)
         })
     }
 
-    /// Removes the records of other holders whose tokens expired long ago.
+    /// Removes records of other holders in which all tokens expired at least [`REMOVED_AFTER`] ago.
     pub(super) async fn remove_expired(
         &self,
         names: &[CredentialKey],
@@ -124,7 +125,7 @@ impl TokenLedger {
                 Ok(rows) if rows.iter().all(expired) => self.store.delete(name).await?,
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Corrupt => {}
-                // A store that does not answer is not asked for each record.
+                // If the store fails, the remaining records are not tried.
                 Err(error) => return Err(error),
             }
         }
@@ -146,13 +147,13 @@ impl TokenLedger {
         self.store.list().await
     }
 
-    /// Reads the tokens of a record, the newest last.
+    /// Reads the tokens of a record, with the newest token last.
     pub(super) async fn read(&self, name: &CredentialKey) -> Result<Vec<Token>> {
         Ok(self.read_rows(name).await?.iter().map(Row::to_token).collect())
     }
 
-    /// Writes the present tokens of an entry until `deadline`. A store that fails or does not
-    /// answer delays no call: the loss is logged, and matters only after a crash.
+    /// Writes the current tokens of an entry, and gives up at `deadline`. A failure is only logged,
+    /// because a missing record matters only after a crash.
     pub(super) async fn record(&self, key: Key, entry: &Entry, deadline: impl Future<Output = ()>) {
         let written = Box::pin(async {
             let _one_by_one = entry.recording.lock().await;
@@ -162,8 +163,8 @@ impl TokenLedger {
         let error = match select(written, Box::pin(deadline)).await {
             Either::Left((Ok(()), _)) => return,
             Either::Left((Err(error), _)) => error,
-            Either::Right(_) => Error::new(ErrorKind::TimedOut, "the store does not answer"),
+            Either::Right(_) => Error::new(ErrorKind::TimedOut, "the store did not answer in time"),
         };
-        tracing::warn!(%error, "cannot write down which tokens there are");
+        tracing::warn!(%error, "cannot store the record of unrevoked tokens");
     }
 }

@@ -1,4 +1,4 @@
-//! The minting of tokens, and the check of their scope before use.
+//! Minting of tokens, including the check of their scope before use.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::token::installation::{Installation, is_suspended, suspended};
 use crate::token::scope::{Repository, Scope, mismatch, permissions};
 use crate::token::tokens::Tokens;
 
-/// A token that can only read metadata, for one call.
+/// A token for one call that can only read metadata.
 pub(super) struct MetadataToken {
     pub(super) secret: Secret,
     pub(super) caller: Caller,
@@ -48,7 +48,7 @@ impl Tokens {
         let app = &self.app()?;
         let (mut installation, cached) = self.installation(app, repo).await?;
         let answer = match self.request_for(app, installation, repo, grant).await {
-            // The App was taken off and installed again: the number changed (spec: G2c).
+            // The App was reinstalled, which changed the installation id (spec: G2c).
             Err(error) if cached && error.has_status(StatusCode::NOT_FOUND) => {
                 lock(&app.installations).remove(&repo.id);
                 installation = self.installation(app, repo).await?.0;
@@ -57,7 +57,7 @@ impl Tokens {
             answer => answer,
         };
         let answer = answer.map_err(|error| {
-            // The next mint asks for the installation again.
+            // The next mint requests the installation again.
             lock(&app.installations).remove(&repo.id);
             explain(error, repo, grant)
         })?;
@@ -72,8 +72,8 @@ impl Tokens {
             return Err(Error::new(
                 ErrorKind::Refused,
                 format!(
-                    "GitHub gave a token for {repo} that {what}; it was revoked unused: is the API \
-                     URL that of a GitHub?"
+                    "GitHub issued a token for {repo} that {what}; it was revoked unused: check \
+                     that the API URL is that of a GitHub server"
                 ),
             ));
         }
@@ -93,8 +93,8 @@ impl Tokens {
         self.endpoints.api(&["app", "installations", &id, "access_tokens"])
     }
 
-    /// Requests a token. The request may be repeated: a token whose answer is lost is used by
-    /// nobody.
+    /// Requests a token. The request can safely be repeated, because a token whose response is lost
+    /// is never used.
     async fn request(
         &self,
         app: &AppIdentity,
@@ -116,7 +116,8 @@ impl Tokens {
         self.request(app, installation, &body).await
     }
 
-    /// Mints a token of the App's first active installation that can only read metadata.
+    /// Mints a token that can only read metadata, for the App's first active installation. Returns
+    /// `None` if there is no active installation.
     pub(super) async fn mint_metadata_token(&self) -> Result<Option<MetadataToken>, ApiError> {
         let mut url = self.endpoints.api(&["app", "installations"]);
         url.query_pairs_mut().append_pair("per_page", "100");
@@ -130,7 +131,7 @@ impl Tokens {
         Ok(Some(self.metadata_alone(answer, found.id).await?))
     }
 
-    /// Mints a token that can only read metadata of the repository of that name.
+    /// Mints a token that can only read metadata of the repository with this name.
     pub(super) async fn mint_metadata_token_by_name(
         &self,
         repo: &RepoRef,
@@ -142,7 +143,8 @@ impl Tokens {
         Ok(self.metadata_alone(answer, found.id).await?)
     }
 
-    /// Returns the token, if it can only read metadata (spec: G4), and revokes it otherwise.
+    /// Returns the token if it can only read metadata (spec: G4). Otherwise revokes it and returns
+    /// an error.
     async fn metadata_alone(&self, answer: Answer, installation: u64) -> Result<MetadataToken> {
         let (secret, caller) = (Secret::from(answer.token), Caller::Installation(installation));
         let granted = answer.permissions;
@@ -152,13 +154,13 @@ impl Tokens {
         self.revoke_or_warn(&secret, caller).await;
         Err(Error::new(
             ErrorKind::Refused,
-            "GitHub gave a token that can do more than read metadata; it was revoked unused: is the \
-             API URL that of a GitHub?",
+            "GitHub issued a token that can do more than read metadata; it was revoked unused: \
+             check that the API URL is that of a GitHub server",
         ))
     }
 }
 
-/// Returns the error of a failed mint, with what to do about it.
+/// Returns the error of a failed mint, with instructions for the operator.
 fn explain(error: ApiError, repo: &RepoRef, grant: Grant) -> Error {
     if is_suspended(&error) {
         return suspended(&repo.owner, &error);
@@ -166,16 +168,16 @@ fn explain(error: ApiError, repo: &RepoRef, grant: Grant) -> Error {
     match error.status() {
         Some(StatusCode::UNPROCESSABLE_ENTITY) if error.message_contains("does not exist") => {
             not_found(format!(
-                "{repo} was deleted, or the App's installation does not have it: select it under \
-                 Settings > GitHub Apps > Configure ({error})"
+                "{repo} was deleted, or the App's installation does not include it: select it \
+                 under Settings > GitHub Apps > Configure ({error})"
             ))
         }
         Some(StatusCode::UNPROCESSABLE_ENTITY) => {
             let wanted: Vec<_> =
                 permissions(grant).iter().map(|(name, level)| format!("{name}: {level}")).collect();
             permission_denied(format!(
-                "the App's installation does not have what {repo} needs ({}): add it under the \
-                 App's Permissions, and accept it on the installation ({error})",
+                "the App's installation lacks permissions for {repo} ({}): add them under the \
+                 App's Permissions, and accept them on the installation ({error})",
                 wanted.join(", ")
             ))
         }

@@ -1,10 +1,15 @@
-//! Installation tokens: one repository and one grant each, minted on demand and revoked after use
-//! (GitHub docs, "Generating an installation access token for a GitHub App"; spec: G1a–G2c, G4).
+//! Installation tokens: minting, caching, leasing and revocation (GitHub docs, "Generating an
+//! installation access token for a GitHub App"; spec: G1a–G2c, G4). Each token is for one
+//! repository and one grant.
 //!
-//! Each module uses only those before it: `cache`, `identity`, `ledger` and `scope` have the parts of
-//! [`Tokens`], `app_call` calls as the App, `installation`, `revoke` and `mint` use it, `lease` mints
-//! what the cache does not have, and `repository_call` calls with a leased token. `take_over` reads the
-//! ledger of an earlier process.
+//! Each module uses only modules that are listed before it:
+//!
+//! - `cache`, `identity`, `ledger` and `scope` define the parts of [`Tokens`].
+//! - `app_call` calls the API as the App.
+//! - `installation`, `revoke` and `mint` use such calls.
+//! - `lease` leases a cached token, or mints a token if none is usable.
+//! - `repository_call` calls the API with a leased token.
+//! - `take_over` reads the ledger of an earlier process.
 
 mod app_call;
 mod cache;

@@ -1,4 +1,5 @@
-//! Calls for a repository with an installation token, and for public data without a repository.
+//! Calls for a repository with an installation token, and calls for public data without a
+//! repository.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::token::tokens::Tokens;
 type Sent = Result<http::Response<bytes::Bytes>, ApiError>;
 
 impl Tokens {
-    /// Calls with a leased token. A token that GitHub no longer accepts is replaced once; a young
-    /// one is tried again first (spec: G2a, G2b).
+    /// Calls with a leased token. A token that GitHub no longer accepts is replaced once. If the
+    /// token is new, the call is first repeated with it (spec: G2a, G2b).
     pub(crate) async fn send(&self, repo: &RepoRef, grant: Grant, call: &Call) -> Sent {
         let (mut replaced, mut waited) = (false, 0);
         loop {
@@ -42,9 +43,10 @@ impl Tokens {
         }
     }
 
-    /// Calls for public data that belongs to no repository, without authorization. Where GitHub
-    /// demands one (a private Enterprise Server, an address with an exhausted limit), calls with a
-    /// token that can only read metadata, and revokes it afterwards.
+    /// Calls for public data that belongs to no repository, without authorization. If GitHub
+    /// refuses that, the call is repeated with a token that can only read metadata and is revoked
+    /// afterwards. A private Enterprise Server requires authorization, and the rate limit of the
+    /// client's IP address can be exhausted.
     pub(crate) async fn send_anywhere(&self, call: &Call) -> Sent {
         let refused = |error: &ApiError| {
             error.rate_limit_wait().is_some()
@@ -64,8 +66,8 @@ impl Tokens {
         }
     }
 
-    /// Calls for a repository of which only the name is known, with a token that can only read
-    /// metadata of that repository, and revokes it afterwards.
+    /// Calls for a repository of which only the name is known. The token for it can only read
+    /// metadata of that repository, and is revoked afterwards.
     pub(crate) async fn send_by_name(&self, repo: &RepoRef, call: &Call) -> Sent {
         let token = self.mint_metadata_token_by_name(repo).await?;
         self.send_and_revoke(call, token).await

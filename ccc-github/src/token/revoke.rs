@@ -1,4 +1,4 @@
-//! The revocation of tokens.
+//! Token revocation.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use crate::token::cache::{Entry, Key, TokenId, digest, lock};
 use crate::token::ledger::AFTER_USE;
 use crate::token::tokens::Tokens;
 
-/// The warning about a token that was not revoked.
+/// The warning that a token was not revoked.
 const NOT_REVOKED: &str = "a token could not be revoked; it expires within the hour";
 
 impl Tokens {
-    /// Ends a lease. Revokes the token after its last lease, and all tokens of a repository after
-    /// the last lease on any of them.
+    /// Ends a lease. Revokes the token if this was its last lease, and all tokens of the repository
+    /// if none of them is leased.
     pub(crate) async fn release(&self, secret: &Secret) -> Result<()> {
         let id = digest(secret);
         let key = lock(&self.owners).get(&id).copied();
         let Some(key) = key else {
-            // A token that was released before and not revoked then, or that was not leased here.
+            // The token was released before and its revocation failed, or it was not leased here.
             return self.revoke(secret, Caller::Anonymous).await.map_err(Error::from);
         };
         let entry = self.entry(key);
@@ -32,8 +32,8 @@ impl Tokens {
         revoked
     }
 
-    /// Removes a token without leases from the cache and revokes it. If GitHub's limits prevent
-    /// that now, the token stays and is used again.
+    /// Removes a token without leases from the cache and revokes it. If GitHub's rate limits
+    /// prevent the revocation, the token returns to the cache and is used again.
     async fn revoke_if_idle(&self, key: Key, entry: &Entry, id: TokenId) -> Result<(), ApiError> {
         let Some(token) = entry.remove_idle(&id) else { return Ok(()) };
         lock(&self.owners).remove(&id);
@@ -43,14 +43,14 @@ impl Tokens {
             .is_err_and(|error| error.rate_limit_wait().is_some() || error.is_held_back())
         {
             lock(&self.owners).insert(id, key);
-            // At the start, because the last token is leased, and a newer one takes precedence.
+            // At the start, so that a newer token remains the last. Only the last token is leased.
             lock(&entry.tokens).insert(0, token);
         }
         self.record(key, entry, AFTER_USE).await;
         revoked
     }
 
-    /// Revokes all tokens of each repository that has no lease.
+    /// Revokes all tokens of each repository of which no token is leased.
     pub(crate) async fn revoke_idle(&self) {
         let repos: BTreeSet<u64> = lock(&self.entries).keys().map(|(repo, _)| *repo).collect();
         for repo in repos {
@@ -81,7 +81,7 @@ impl Tokens {
         }
     }
 
-    /// Calls `DELETE /installation/token`. A token that is no longer valid counts as revoked.
+    /// Revokes a token with `DELETE /installation/token`. An invalid token counts as revoked.
     async fn revoke(&self, secret: &Secret, caller: Caller) -> Result<(), ApiError> {
         let url = self.endpoints.api(&["installation", "token"]);
         let call = Call::new(Method::DELETE, url).unpaced().prompt();
@@ -100,7 +100,7 @@ impl Tokens {
         }
     }
 
-    /// Revokes a token, and logs a warning when that fails.
+    /// Revokes a token, and logs a warning if that fails.
     pub(super) async fn revoke_or_warn(&self, secret: &Secret, caller: Caller) {
         if let Err(error) = self.revoke(secret, caller).await {
             tracing::warn!(%error, "{NOT_REVOKED}");

@@ -1,20 +1,20 @@
-//! The scope of a token: the permissions and the repositories that it is for.
+//! The scope of a token: its permissions and repositories.
 
 use std::collections::BTreeMap;
 
 use ccc_core::vcs::Grant;
 use serde::Deserialize;
 
-/// The scope of a token, from GitHub's answer.
+/// The scope of a token in GitHub's response.
 pub(super) struct Scope {
-    /// The level by the permission's name.
+    /// The access levels, by permission name.
     pub(super) permissions: BTreeMap<String, String>,
     /// `all` or `selected`.
     pub(super) repository_selection: Option<String>,
     pub(super) repositories: Vec<Repository>,
 }
 
-/// A repository that a token is for.
+/// A repository in the scope of a token.
 #[derive(Deserialize)]
 pub(super) struct Repository {
     id: u64,
@@ -31,14 +31,14 @@ pub(super) fn permissions(grant: Grant) -> BTreeMap<&'static str, &'static str> 
     power.iter().copied().chain([("metadata", "read")]).collect()
 }
 
-/// Returns the difference between a token's scope and the requested one, if there is any (spec:
-/// G4).
+/// Returns a description of the difference between a token's scope and the requested scope, or
+/// `None` if they are equal (spec: G4).
 pub(super) fn mismatch(repo: u64, grant: Grant, scope: &Scope) -> Option<String> {
     if scope.repository_selection.as_deref() != Some("selected") {
         return Some("is not limited to selected repositories".to_owned());
     }
     if !matches!(&scope.repositories[..], [only] if only.id == repo) {
-        return Some("is not for that repository alone".to_owned());
+        return Some("is not only for that repository".to_owned());
     }
     let asked = permissions(grant);
     let wider = scope.permissions.iter().find_map(|(name, level)| {
@@ -48,7 +48,8 @@ pub(super) fn mismatch(repo: u64, grant: Grant, scope: &Scope) -> Option<String>
             None => false,
         };
         let shown: String = format!("{name}: {level}").chars().take(80).collect();
-        (!narrow).then(|| format!("can do more than was asked for ({})", shown.escape_default()))
+        (!narrow)
+            .then(|| format!("has more permissions than requested ({})", shown.escape_default()))
     });
     wider.or_else(|| {
         let lacks = |(name, level): &(&&str, &&str)| {
@@ -56,7 +57,7 @@ pub(super) fn mismatch(repo: u64, grant: Grant, scope: &Scope) -> Option<String>
             had != **level && had != "write"
         };
         let (name, level) = asked.iter().find(lacks)?;
-        Some(format!("cannot do what was asked for ({name}: {level})"))
+        Some(format!("lacks a requested permission ({name}: {level})"))
     })
 }
 
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_neither_wider_nor_narrower_than_asked() {
+    fn a_scope_that_differs_from_the_requested_one_is_reported() {
         // spec: G4
         let granted = |power: &[(&str, &str)]| -> BTreeMap<String, String> {
             power.iter().map(|(name, level)| ((*name).to_owned(), (*level).to_owned())).collect()
@@ -76,27 +77,27 @@ mod tests {
             (&publish[..], selected, vec![7], None),
             (&publish[..], Some("all"), vec![7], Some("is not limited")),
             (&publish[..], None, vec![7], Some("is not limited")),
-            (&publish[..], selected, vec![8], Some("for that repository alone")),
-            (&publish[..], selected, vec![7, 8], Some("for that repository alone")),
-            (&publish[..], selected, vec![], Some("for that repository alone")),
-            (&publish[..2], selected, vec![7], Some("cannot do what was asked for (pull_requests")),
+            (&publish[..], selected, vec![8], Some("only for that repository")),
+            (&publish[..], selected, vec![7, 8], Some("only for that repository")),
+            (&publish[..], selected, vec![], Some("only for that repository")),
+            (&publish[..2], selected, vec![7], Some("lacks a requested permission (pull_requests")),
             (
                 &[("contents", "read"), publish[1], publish[2]],
                 selected,
                 vec![7],
-                Some("cannot do what was asked for (contents: write)"),
+                Some("lacks a requested permission (contents: write)"),
             ),
             (
                 &[publish[0], publish[1], publish[2], ("workflows", "write")],
                 selected,
                 vec![7],
-                Some("can do more than was asked for (workflows: write)"),
+                Some("has more permissions than requested (workflows: write)"),
             ),
             (
                 &[("contents", "admin"), publish[1], publish[2]],
                 selected,
                 vec![7],
-                Some("can do more than was asked for (contents: admin)"),
+                Some("has more permissions than requested (contents: admin)"),
             ),
         ] {
             let repositories: Vec<_> =

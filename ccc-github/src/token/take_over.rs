@@ -1,4 +1,4 @@
-//! The tokens of an earlier process under the same holder's name.
+//! Reuse and revocation of the tokens that an earlier process with the same holder name left.
 
 use ccc_core::Result;
 
@@ -7,8 +7,9 @@ use crate::token::ledger::AFTER_USE;
 use crate::token::tokens::Tokens;
 
 impl Tokens {
-    /// Reads the holder's records. Tokens of the present App are used again, those of another App
-    /// are revoked, and expired ones are removed. Returns the number of tokens that are used again.
+    /// Reads the holder's records. Tokens of the current App are used again, tokens of other Apps
+    /// are revoked, and expired tokens are removed. Returns the number of tokens that are used
+    /// again.
     pub(crate) async fn take_over(&self) -> Result<usize> {
         let Some(ledger) = &self.ledger else { return Ok(0) };
         let (mut used, now) = (0, self.client.now());
@@ -17,14 +18,15 @@ impl Tokens {
             let Some(key) = ledger.key(name) else { continue };
             let tokens = match ledger.read(name).await {
                 Ok(tokens) => tokens,
-                // A corrupt record is left, and does no harm.
+                // An unreadable record is not changed. It does no harm.
                 Err(error) => {
-                    tracing::warn!(%error, "cannot read which tokens an earlier process had");
+                    tracing::warn!(%error, "cannot read a token record of an earlier process");
                     continue;
                 }
             };
             let entry = self.entry(key);
-            // In this order, so that the newest token, which is leased, is the last.
+            // The reverse order and the insertion at the start keep the newest token last. Only the
+            // last token is leased.
             for token in tokens.into_iter().rev().filter(|token| token.expires_at > now) {
                 if self.app().is_ok_and(|app| app.app_id == token.app_id) {
                     lock(&self.owners).insert(digest(&token.secret), key);
@@ -37,7 +39,7 @@ impl Tokens {
             self.record(key, &entry, AFTER_USE).await;
         }
         if let Err(error) = ledger.remove_expired(&names, now).await {
-            tracing::warn!(%error, "cannot look what others have left of their tokens");
+            tracing::warn!(%error, "cannot remove expired token records of other holders");
         }
         Ok(used)
     }

@@ -1,4 +1,4 @@
-//! The state of all tokens of one App at a time on one host.
+//! The state of all tokens on one host.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,18 +15,19 @@ use crate::token::cache::{Entry, Key, Token, TokenId, lock};
 use crate::token::identity::{AppIdentity, CurrentApp};
 use crate::token::ledger::TokenLedger;
 
-/// The tokens of one App at a time on one host. A token of another App is not leased, and a token
-/// of another host cannot enter the cache.
+/// The tokens on one host. Only tokens of the current App are leased. The cache never contains a
+/// token of another host.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     app: CurrentApp,
     pub(crate) client: Client,
     pub(crate) endpoints: Endpoints,
     pub(super) ledger: Option<TokenLedger>,
-    /// The present names of repositories by number, where they differ from those in events.
+    /// The current owner and name of renamed repositories, by repository id.
     names: Mutex<HashMap<u64, (String, String)>>,
     pub(super) entries: Mutex<HashMap<Key, Arc<Entry>>>,
-    /// The entry of each token: a token that is released names no repository.
+    /// The repository and grant of each token. [`release`](Self::release) uses it to find the entry
+    /// of a token.
     pub(super) owners: Mutex<HashMap<TokenId, Key>>,
 }
 
@@ -43,20 +44,20 @@ impl Tokens {
         }
     }
 
-    /// Replaces the App from the next call on.
+    /// Replaces the App. The change applies from the next call on.
     pub(crate) fn use_app(&self, app: Option<(u64, AppKey)>) {
         self.app.set(app);
     }
 
-    /// Returns the present App.
+    /// Returns the current App.
     ///
     /// # Errors
-    /// [`Unauthenticated`](ccc_core::ErrorKind::Unauthenticated) without one.
+    /// [`Unauthenticated`](ccc_core::ErrorKind::Unauthenticated) if no App is set.
     pub(crate) fn app(&self) -> Result<Arc<AppIdentity>> {
         self.app.get()
     }
 
-    /// Returns the repository under its present name, as far as that is known.
+    /// Returns the repository with its current owner and name, as far as they are known.
     pub(crate) fn current(&self, repo: &RepoRef) -> RepoRef {
         let mut repo = repo.clone();
         if let Some((owner, name)) = lock(&self.names).get(&repo.id) {
@@ -66,8 +67,8 @@ impl Tokens {
         repo
     }
 
-    /// Remembers the present name of a repository. Redirects from a former name end when another
-    /// repository takes it.
+    /// Stores the current name of a repository. GitHub redirects from a former name only until
+    /// another repository gets that name.
     pub(crate) fn learn_name(&self, asked: &RepoRef, owner: &str, name: &str) {
         let mut names = lock(&self.names);
         if (asked.owner.as_str(), asked.name.as_str()) == (owner, name) {
@@ -77,13 +78,13 @@ impl Tokens {
         }
     }
 
-    /// Returns the entry of a repository and grant, and creates it if it is missing.
+    /// Returns the entry of a repository and grant. Creates it if it is missing.
     pub(super) fn entry(&self, key: Key) -> Arc<Entry> {
         Arc::clone(lock(&self.entries).entry(key).or_default())
     }
 
-    /// Returns whether the token belongs to the present App and, as far as it is known, to its
-    /// present installation.
+    /// Returns whether the token belongs to the current App and to its current installation. An
+    /// unknown installation counts as current.
     pub(super) fn is_current(&self, repo: &RepoRef, token: &Token) -> bool {
         let current = |id: &u64| *id == token.installation;
         self.app().is_ok_and(|app| {
@@ -91,7 +92,7 @@ impl Tokens {
         })
     }
 
-    /// Returns whether this much time is left until `expires_at`.
+    /// Returns whether at least `min_ttl` is left until `expires_at`.
     pub(super) fn lasts(&self, expires_at: Timestamp, min_ttl: Duration) -> bool {
         SignedDuration::try_from(min_ttl)
             .ok()
@@ -99,7 +100,7 @@ impl Tokens {
             .is_some_and(|until| until <= expires_at)
     }
 
-    /// Writes the tokens of an entry to the ledger, if there is one, within this time.
+    /// Writes the tokens of an entry to the ledger, if there is one. Waits at most `within`.
     pub(super) async fn record(&self, key: Key, entry: &Entry, within: Duration) {
         if let Some(ledger) = &self.ledger {
             ledger.record(key, entry, self.client.sleep(within)).await;

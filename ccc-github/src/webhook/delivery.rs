@@ -6,27 +6,28 @@ use http::HeaderMap;
 
 use crate::webhook::rejection::Rejection;
 
-/// The largest body that GitHub sends, in bytes: a larger event is not delivered at all
-/// (GitHub docs, "Webhook events and payloads"; spec: W1a).
+/// The maximum size of a body, in bytes. GitHub does not deliver larger events (GitHub docs,
+/// "Webhook events and payloads"; spec: W1a).
 pub const MAX_BODY: usize = 25 * 1024 * 1024;
 
-/// A delivery as it was received, before its signature is checked.
+/// A received delivery whose signature is not checked yet.
 ///
-/// A header that was missing, repeated or not text is `None`.
+/// A header that is missing, repeated or not text is `None`.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RawDelivery<'a> {
-    /// `X-GitHub-Event`.
+    /// The value of the header `X-GitHub-Event`.
     pub event: Option<&'a str>,
-    /// `X-GitHub-Delivery`.
+    /// The value of the header `X-GitHub-Delivery`.
     pub delivery: Option<&'a str>,
-    /// Every value of `X-Hub-Signature-256`, in order; one that is not text as the empty string.
+    /// All values of the header `X-Hub-Signature-256`, in order. A value that is not text is an
+    /// empty string.
     pub signatures: Vec<&'a str>,
-    /// `Content-Type`.
+    /// The value of the header `Content-Type`.
     pub content_type: Option<&'a str>,
-    /// `Content-Encoding`.
+    /// The value of the header `Content-Encoding`.
     pub content_encoding: Option<&'a str>,
-    /// The bytes as they were received, not decoded in any way.
+    /// The bytes of the body as received, without any decoding.
     pub body: &'a [u8],
 }
 
@@ -48,7 +49,7 @@ impl<'a> RawDelivery<'a> {
                 .map(|value| value.to_str().unwrap_or_default())
                 .collect(),
             content_type: one("content-type"),
-            // A repeated or unreadable one must not pass for none.
+            // A repeated or unreadable encoding must not count as a missing one, so it becomes `?`.
             content_encoding: headers
                 .contains_key("content-encoding")
                 .then(|| one("content-encoding").unwrap_or("?")),
@@ -105,10 +106,10 @@ impl<'a> RawDelivery<'a> {
         self
     }
 
-    /// Checks the headers that each delivery must have. Needs no body.
+    /// Checks the headers that each delivery must have. It does not use the body.
     ///
     /// # Errors
-    /// [`Rejection::Header`] names the header that is missing, repeated or malformed.
+    /// [`Rejection::Header`] with the name of a header that is missing, repeated or malformed.
     pub fn check_headers(&self) -> Result<(), Rejection> {
         self.headers().map(drop)
     }
@@ -128,7 +129,7 @@ impl<'a> RawDelivery<'a> {
 }
 
 impl std::fmt::Debug for RawDelivery<'_> {
-    /// Leaves the body out: it is not to be logged before its signature has passed (spec: W3).
+    /// Omits the body, which must not be logged before its signature is verified (spec: W3).
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RawDelivery")
             .field("event", &self.event)
@@ -138,34 +139,34 @@ impl std::fmt::Debug for RawDelivery<'_> {
     }
 }
 
-/// The result of a genuine delivery, with the POST that it came in.
+/// The meaning of a genuine delivery, with its id, digest and time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// GitHub's test of the address.
+    /// GitHub's test of the webhook address.
     Ping,
-    /// An event of an issue.
+    /// An event of an issue that can start a run.
     Event {
-        /// The id of the POST, the digest of its body and its time.
+        /// The delivery's id, the digest of its body, and the time of its arrival.
         delivery: Delivery,
         /// The event.
         event: Box<IssueEvent>,
     },
-    /// A genuine delivery of an event that starts no run.
+    /// An event that starts no run.
     Ignored {
-        /// The id of the POST, the digest of its body and its time.
+        /// The delivery's id, the digest of its body, and the time of its arrival.
         delivery: Delivery,
-        /// The part of the delivery that makes it irrelevant, such as `event` or `action`.
+        /// The part of the delivery that makes the event irrelevant, such as `event` or `action`.
         reason: &'static str,
     },
 }
 
-/// The meaning of a genuine delivery, without the POST that it came in.
+/// The meaning of a genuine delivery, without its id, digest and time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning {
-    /// GitHub's test of the address.
+    /// GitHub's test of the webhook address.
     Ping,
-    /// An event of an issue.
+    /// An event of an issue that can start a run.
     Event(Box<IssueEvent>),
-    /// An event that starts no run, with the part that makes it irrelevant.
+    /// An event that starts no run, with the part that makes it irrelevant, such as `action`.
     Ignored(&'static str),
 }

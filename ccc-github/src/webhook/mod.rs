@@ -1,4 +1,4 @@
-//! Webhook deliveries: verification of the signature, meaning of the payload, and the HTTP route.
+//! Webhook deliveries: signature verification, interpretation of the payload, and the HTTP route.
 
 mod delivery;
 pub(crate) mod payload;

@@ -1,5 +1,5 @@
-//! The JSON of a delivery: only the fields that are used, borrowed from the body where they can be
-//! (GitHub docs, "Webhook events and payloads": `issues`, `issue_comment`).
+//! The JSON payload of a delivery (GitHub docs, "Webhook events and payloads": `issues`,
+//! `issue_comment`). Only the used fields are parsed, and they borrow from the body if possible.
 
 use std::borrow::Cow;
 
@@ -9,16 +9,17 @@ use serde::Deserialize;
 
 use crate::accounts::{actor_kind, ghost, is_name};
 
-/// A payload that differs from GitHub's documentation, with the place and never with a value of it.
+/// A description of how a payload differs from GitHub's documentation. It names the place and never
+/// contains a value of the payload.
 #[derive(Debug)]
 pub(crate) struct Malformed(pub(crate) String);
 
 /// The classification of a payload.
 #[derive(Debug)]
 pub(crate) enum Classified {
-    /// An event that may start a run.
+    /// An event that can start a run.
     Relevant(Box<IssueEvent>),
-    /// An event that starts no run, with the part of it that decides that.
+    /// An event that starts no run, with the part that makes it irrelevant, such as `action`.
     Irrelevant(&'static str),
 }
 
@@ -31,7 +32,7 @@ pub(crate) fn is_wanted(event: &str, action: Option<&str>) -> bool {
     )
 }
 
-/// Returns the `action` of a payload of any event; most events have one.
+/// Returns the `action` of a payload of any event. Most events have an action.
 pub(crate) fn action(json: &str) -> Result<Option<Cow<'_, str>>, Malformed> {
     #[derive(Deserialize)]
     struct Any<'a> {
@@ -41,15 +42,15 @@ pub(crate) fn action(json: &str) -> Result<Option<Cow<'_, str>>, Malformed> {
     parse::<Any<'_>>(json).map(|any| any.action)
 }
 
-/// Returns the event of a payload, or the reason why it starts no run.
+/// Converts a payload into an event, or returns the reason why it starts no run.
 pub(crate) fn issue_event(event: &str, json: &str, host: &str) -> Result<Classified, Malformed> {
     if !matches!(event, "issues" | "issue_comment") {
         return action(json).map(|_| Classified::Irrelevant("event"));
     }
-    // At once, and not the action first: what is read twice costs twice.
+    // The payload is parsed in one pass, because parsing the action first would parse it twice.
     let payload: Payload<'_> = match parse(json) {
         Ok(payload) => payload,
-        // What we do not act on may be as it likes.
+        // An invalid payload is an error only if its event and action are relevant.
         Err(error) => {
             let action = action(json)?;
             return if is_wanted(event, action.as_deref()) {
@@ -67,8 +68,8 @@ pub(crate) fn issue_event(event: &str, json: &str, host: &str) -> Result<Classif
         return Ok(Classified::Irrelevant("pull request"));
     }
     let opened_via = via(&payload.issue.performed_via_github_app);
-    // On a later event the issue still names the App that opened it, which says nothing about who
-    // is acting now.
+    // In later events, `issue.performed_via_github_app` still names the App that opened the issue.
+    // It is not the App of the current action.
     let (trigger, via_app) = match (event, action, payload.comment) {
         ("issues", Some("opened"), _) => (Trigger::Opened, opened_via),
         ("issues", Some("reopened"), _) => (Trigger::Reopened, None),
@@ -100,10 +101,10 @@ pub(crate) fn issue_event(event: &str, json: &str, host: &str) -> Result<Classif
 }
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Malformed> {
-    // Only serde's own words and the place: a type error would quote the value.
+    // The message has only the category and the place, because serde's error can quote a value.
     serde_json::from_str(json).map_err(|error| {
         let what = match error.classify() {
-            serde_json::error::Category::Data => "a field is missing or of another type",
+            serde_json::error::Category::Data => "a field is missing or has the wrong type",
             _ => "not JSON",
         };
         let (line, column) = (error.line(), error.column());
@@ -112,10 +113,11 @@ fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Malformed> {
 }
 
 fn missing(field: &str) -> Malformed {
-    Malformed(format!("`{field}` is missing or not what GitHub allows"))
+    Malformed(format!("`{field}` is missing or invalid"))
 }
 
-/// GitHub refuses NUL in every text; the host's database and command lines could not carry it.
+/// Returns the text, or an error if it contains NUL. GitHub refuses NUL in texts, and databases and
+/// command lines cannot represent it.
 fn text(text: Cow<'_, str>, field: &str) -> Result<String, Malformed> {
     if text.contains('\0') {
         return Err(missing(field));

@@ -1,4 +1,4 @@
-//! The order of the checks of one delivery, from its size to the meaning of its payload.
+//! The checks of a delivery in their order, from its size to the meaning of its payload.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -12,9 +12,9 @@ use crate::webhook::payload::{self, Classified};
 use crate::webhook::rejection::Rejection;
 use crate::webhook::signature::{Secrets, verify};
 
-/// A verifier that turns deliveries into events.
+/// A verifier that converts deliveries into events.
 ///
-/// It does no I/O and is safe to share. Clones share their secrets.
+/// It performs no I/O and is safe to share. Clones share their secrets.
 #[derive(Clone, Debug)]
 pub struct Webhook {
     secrets: Arc<RwLock<Option<Arc<Secrets>>>>,
@@ -22,9 +22,10 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Creates a verifier. `host` becomes [`RepoRef::host`](ccc_core::event::RepoRef::host) of each
-    /// event, such as `github.com`; it comes from the operator and never from the payload (spec:
-    /// G8a). [`GitHub::host`](crate::GitHub::host) has it.
+    /// Creates a verifier. `host`, such as `github.com`, becomes
+    /// [`RepoRef::host`](ccc_core::event::RepoRef::host) of each event. It comes from the
+    /// operator's configuration and never from the payload (spec: G8a).
+    /// [`GitHub::host`](crate::GitHub::host) returns it.
     #[must_use]
     pub fn new(secrets: Secrets, host: impl Into<String>) -> Self {
         let webhook = Self::waiting(host);
@@ -32,20 +33,21 @@ impl Webhook {
         webhook
     }
 
-    /// Creates a verifier that accepts no delivery until [`use_secrets`](Self::use_secrets).
+    /// Creates a verifier that accepts no delivery until [`use_secrets`](Self::use_secrets) is
+    /// called.
     #[must_use]
     pub fn waiting(host: impl Into<String>) -> Self {
         Self { secrets: Arc::default(), host: host.into() }
     }
 
-    /// Sets the secrets from the next delivery on. Without secrets, deliveries are postponed with
-    /// [`Rejection::Waiting`].
+    /// Replaces the secrets. The change applies from the next delivery on. `None` rejects
+    /// deliveries with [`Rejection::Waiting`], so that GitHub can send them again later.
     pub fn use_secrets(&self, secrets: Option<Secrets>) {
         let secrets = secrets.map(Arc::new);
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
     }
 
-    /// Returns whether there are no secrets.
+    /// Returns whether no secrets are set.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.secrets().is_none()
@@ -55,11 +57,12 @@ impl Webhook {
         self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Checks one delivery and returns its meaning and the POST that it came in; `now` is the time
-    /// of its arrival.
+    /// Checks a delivery, and returns its meaning together with its id, digest and time. `now` is
+    /// the time of its arrival.
     ///
     /// # Errors
-    /// The [`Rejection`], which knows its HTTP status. The order of the checks is that of spec: W3.
+    /// A [`Rejection`], which has an HTTP status. The requirements define the order of the checks
+    /// (spec: W3).
     pub fn receive(&self, raw: &RawDelivery<'_>, now: Timestamp) -> Result<Received, Rejection> {
         let (id, meaning) = self.checked(raw)?;
         let delivery =
@@ -71,8 +74,8 @@ impl Webhook {
         })
     }
 
-    /// Checks one delivery and returns its meaning alone, without a digest of the body. The digest
-    /// costs as much as the signature.
+    /// Checks a delivery, and returns only its meaning, without a digest of the body. The digest
+    /// costs as much time as the signature.
     ///
     /// # Errors
     /// Those of [`receive`](Self::receive).
@@ -102,14 +105,14 @@ impl Webhook {
     }
 }
 
-/// Returns the JSON of the body, which GitHub may send as the field of a form (GitHub docs,
+/// Returns the JSON of the body. GitHub can also send it as a field of a form (GitHub docs,
 /// "Creating webhooks": content type).
 fn json_text<'a>(raw: &RawDelivery<'a>) -> Result<std::borrow::Cow<'a, str>, Rejection> {
     if raw
         .content_encoding
         .is_some_and(|encoding| !encoding.trim().eq_ignore_ascii_case("identity"))
     {
-        return Err(Rejection::MediaType("compressed bodies are not read"));
+        return Err(Rejection::MediaType("compressed bodies are not supported"));
     }
     let text = |bytes: &'a [u8]| {
         std::str::from_utf8(bytes).map_err(|_| Rejection::Malformed("not UTF-8".to_owned()))

@@ -2,32 +2,35 @@
 
 use crate::webhook::payload::Malformed;
 
-/// The reason why a delivery is refused. It shows nothing of the body before the signature passed.
+/// The reason why a delivery is refused. It contains nothing from a body whose signature is not
+/// verified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
     /// A header is missing, repeated or unreadable.
     #[error("missing, repeated or unreadable header {0}")]
     Header(&'static str),
-    /// The signature is malformed, or made with another secret or over other bytes.
-    #[error("bad signature: is the webhook secret the one of the GitHub App's settings page?")]
+    /// The signature is malformed, or was computed with another secret or from other bytes.
+    #[error(
+        "bad signature: check that the webhook secret is the one on the GitHub App's settings page"
+    )]
     Signature,
-    /// A body in an encoding that is not supported.
+    /// The content type or the content encoding is not supported.
     #[error("{0}")]
     MediaType(&'static str),
-    /// A signed payload that differs from GitHub's documentation.
+    /// The signature is valid, but the payload differs from GitHub's documentation.
     #[error("malformed payload: {0}")]
     Malformed(String),
-    /// A body of more than [`MAX_BODY`](crate::webhook::MAX_BODY) bytes.
+    /// The body has more than [`MAX_BODY`](crate::webhook::MAX_BODY) bytes.
     #[error("the body is larger than 25 MiB")]
     TooLarge,
-    /// No secret is configured yet to check the signature with.
-    #[error("no GitHub App is configured here yet: send it again later")]
+    /// No webhook secret is configured yet.
+    #[error("no GitHub App is configured yet: send the delivery again later")]
     Waiting,
 }
 
 impl Rejection {
-    /// Returns the HTTP status to answer with (spec: W4a).
+    /// Returns the HTTP status of the response (spec: W4a).
     #[must_use]
     pub fn status(&self) -> http::StatusCode {
         match self {

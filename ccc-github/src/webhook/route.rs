@@ -1,4 +1,4 @@
-//! The HTTP route of the webhook, as an axum router to mount anywhere.
+//! The HTTP route of the webhook, as an axum router.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,19 +24,21 @@ use crate::webhook::rejection::Rejection;
 #[cfg(test)]
 mod tests;
 
-/// The time within which the whole body must arrive (spec: W1b). GitHub gives up after ten seconds.
+/// The time limit for the arrival of the whole body (spec: W1b). GitHub's own limit is ten seconds.
 const BODY_DEADLINE: Duration = Duration::from_secs(8);
-/// The wait that is asked for with a 503 when the intake names none.
+/// The value of `Retry-After` in a 503 response if the intake returns none.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
-/// The most bytes that unverified bodies may use together; anybody can send any number of them.
+/// The maximum total size of bodies that are not verified yet, in bytes. Any client can send such
+/// bodies, in any number.
 const MAX_UNVERIFIED: usize = 256 << 20;
-/// The unit, in bytes, in which that memory is allotted.
+/// The unit in which [`MAX_UNVERIFIED`] is allotted, in bytes.
 const MEMORY_UNIT: usize = 256 << 10;
 
 /// Creates a router with the route `POST /webhook/github`.
 ///
-/// It verifies a delivery and passes the event to `intake`. It answers 2xx only for an event that
-/// the intake has stored (spec: W1a–W5c). Errors are `{"error": "…"}`.
+/// It verifies a delivery and passes the event to `intake`. If an event can start a run, the
+/// response is 2xx only after the intake has accepted or ignored it (spec: W1a–W5c). Errors are
+/// `{"error": "…"}`.
 pub fn router(webhook: Arc<Webhook>, intake: Arc<dyn Intake>, clock: Arc<dyn Clock>) -> Router {
     let memory = Arc::new(Semaphore::new(MAX_UNVERIFIED / MEMORY_UNIT));
     let parts = Parts { webhook, intake, clock, memory };
@@ -48,12 +50,12 @@ struct Parts {
     webhook: Arc<Webhook>,
     intake: Arc<dyn Intake>,
     clock: Arc<dyn Clock>,
-    /// The memory for bodies whose signature has not passed yet.
+    /// The memory for bodies that are not verified yet, in units of [`MEMORY_UNIT`].
     memory: Arc<Semaphore>,
 }
 
 async fn wrong_method() -> Response {
-    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "only POST is answered here");
+    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "method not allowed: use POST");
     let allow = header::HeaderValue::from_static("POST");
     response.headers_mut().insert(header::ALLOW, allow);
     response
@@ -61,7 +63,7 @@ async fn wrong_method() -> Response {
 
 async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
-    // What can be refused by its head alone uses no memory.
+    // Requests that can be refused because of their head use no memory for a body.
     if let Some(refusal) = too_large_by_head(&head.headers) {
         return refusal;
     }
@@ -90,15 +92,15 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
         ),
         Ok(Admission::Ignored(reason)) => ignored(reason.as_str()),
         Err(error) if error.kind() == ErrorKind::Conflict => {
-            tracing::error!(delivery = %delivery.id, %error, "a delivery id came again with another body");
+            tracing::error!(delivery = %delivery.id, %error, "a known delivery id came with another body");
             refuse(StatusCode::CONFLICT, "this delivery id was used before, with another body")
         }
-        // Whatever it is, we do not have the event: only a status that says so lets it be sent
-        // again.
+        // The event is not stored. The error status marks the delivery as failed in GitHub's log,
+        // so that it can be sent again.
         Err(error) => {
-            tracing::error!(delivery = %delivery.id, %error, "a delivery could not be kept");
+            tracing::error!(delivery = %delivery.id, %error, "cannot store a delivery");
             busy(
-                "the delivery cannot be kept now: send it again",
+                "the delivery cannot be stored now: send it again later",
                 error.retry_after().unwrap_or(RETRY_AFTER),
             )
         }
@@ -116,7 +118,7 @@ fn too_large_by_head(headers: &HeaderMap) -> Option<Response> {
     announced.is_some_and(|length| length > MAX_BODY as u64).then(too_large)
 }
 
-/// Reads the whole body, within the limits of size, time, and what all bodies may take together.
+/// Reads the whole body, within the limits of its size, its time, and the total size of all bodies.
 async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Response> {
     let whole = std::pin::pin!(async {
         let mut chunks = body.into_data_stream();
@@ -130,12 +132,14 @@ async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePer
             whole.extend_from_slice(&chunk);
             while memory.len() * MEMORY_UNIT < whole.len() {
                 let unit = Arc::clone(&parts.memory).try_acquire_owned();
-                memory.push(unit.map_err(|_| busy("too much is in flight", RETRY_AFTER))?);
+                memory.push(unit.map_err(|_| {
+                    busy("too many deliveries at once: send it again later", RETRY_AFTER)
+                })?);
             }
         }
         Ok((whole.freeze(), memory))
     });
-    // `select` polls its first argument first: what has arrived is never late.
+    // `select` polls its first argument first, so a body that has already arrived is never late.
     match select(whole, parts.clock.sleep(BODY_DEADLINE)).await {
         Either::Left((whole, _)) => whole,
         Either::Right(_) => {

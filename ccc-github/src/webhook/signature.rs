@@ -1,4 +1,4 @@
-//! The signature of a delivery, and the secrets that it may be made with.
+//! Verification of a delivery's signature, and the webhook secrets.
 
 use ccc_core::{Result, Secret};
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -6,8 +6,8 @@ use sha2::Sha256;
 
 use crate::errors::invalid_input;
 
-/// The secrets that a delivery may be signed with: the present one and, during a rotation, one or
-/// two former ones (spec: W2c).
+/// The webhook secrets whose signatures are accepted: the current secret and, during a rotation,
+/// one or two previous secrets (spec: W2c).
 #[derive(Clone, Debug)]
 pub struct Secrets(Vec<Secret>);
 
@@ -15,13 +15,14 @@ impl Secrets {
     /// Creates a set of one to three secrets.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for none, for more than three, and for
-    /// an empty one, with which anybody can sign.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for no secret, for more than three, and
+    /// for an empty secret, because anybody can sign with it.
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Result<Self> {
         let secrets: Vec<_> = secrets.into_iter().collect();
         if !(1..=3).contains(&secrets.len()) {
             return Err(invalid_input(format!(
-                "{} webhook secrets: give the present one, and at most two former ones",
+                "{} webhook secrets are configured: configure the current one and at most two \
+                 previous ones",
                 secrets.len()
             )));
         }
@@ -34,11 +35,11 @@ impl Secrets {
     }
 }
 
-/// Checks that `signature`, the value of `X-Hub-Signature-256`, was made from exactly these bytes
-/// with one of the secrets (GitHub docs, "Validating webhook deliveries"; spec: W2a).
+/// Checks that `signature`, the value of `X-Hub-Signature-256`, was computed from exactly these
+/// bytes with one of the secrets (GitHub docs, "Validating webhook deliveries"; spec: W2a).
 ///
-/// The duration does not depend on which secret fits: each one is tried, and compared in constant
-/// time.
+/// The duration does not depend on which secret matches: every secret is tried, and each comparison
+/// takes constant time.
 #[must_use]
 pub fn verify(secrets: &Secrets, body: &[u8], signature: &str) -> bool {
     let Some(digits) = signature.strip_prefix("sha256=") else {
@@ -50,7 +51,7 @@ pub fn verify(secrets: &Secrets, body: &[u8], signature: &str) -> bool {
     }
     let mut genuine = false;
     for secret in &secrets.0 {
-        // A key of any length is fine for HMAC; the error type exists for other algorithms.
+        // HMAC accepts a key of any length. The error type exists for other algorithms.
         if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose()) {
             mac.update(body);
             genuine |= mac.verify_slice(&claimed).is_ok();

@@ -75,7 +75,7 @@ fn issue_event(kind: &str, payload: &Value) -> IssueEvent {
 }
 
 #[test]
-fn github_s_published_vector_verifies_and_nothing_near_it() {
+fn the_published_signature_is_accepted_and_variants_are_refused() {
     // spec: W2a, W2b
     let body = b"Hello, World!";
     let good = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
@@ -106,7 +106,7 @@ fn github_s_published_vector_verifies_and_nothing_near_it() {
 }
 
 #[test]
-fn every_secret_counts_wherever_it_stands() {
+fn each_configured_secret_is_tried() {
     // spec: W2c
     let body = b"Hello, World!";
     let good = sign(body);
@@ -117,7 +117,7 @@ fn every_secret_counts_wherever_it_stands() {
 }
 
 #[test]
-fn secrets_that_protect_nothing_are_refused() {
+fn missing_empty_and_too_many_secrets_are_refused() {
     // spec: W2d
     for bad in [&[][..], &[""], &["a", ""], &["a", "b", "c", "d"]] {
         let all = bad.iter().map(|secret| Secret::from(*secret));
@@ -158,7 +158,7 @@ fn the_checks_come_in_order() {
     });
     check(415, &|d| d.content_encoding = Some("gzip"));
     check(200, &|d| d.content_encoding = Some("identity"));
-    // A wrong signature hides whether the rest would have done.
+    // With a bad signature, the response does not depend on the other headers or the body.
     for (content_type, content_encoding, body) in [
         (Some("text/plain"), None, &b"{}"[..]),
         (Some("application/json"), Some("gzip"), b"{}"),
@@ -172,7 +172,7 @@ fn the_checks_come_in_order() {
 }
 
 #[test]
-fn headers_are_taken_only_when_they_are_clear() {
+fn repeated_and_unreadable_headers_are_not_used() {
     // spec: W2b, W2a
     let mut headers = HeaderMap::new();
     headers.insert(
@@ -181,7 +181,7 @@ fn headers_are_taken_only_when_they_are_clear() {
     );
     headers.insert("x-github-event", "issues".parse().unwrap());
     headers.insert("x-github-delivery", "a".parse().unwrap());
-    // SHA-1 alone is no signature.
+    // A SHA-1 signature is not accepted as a replacement.
     let answer = receive(&RawDelivery::new(&headers, b"Hello, World!"));
     assert_eq!(answer, Err(Rejection::Header("X-Hub-Signature-256")));
     headers.append("x-github-event", "issues".parse().unwrap());
@@ -203,12 +203,12 @@ fn the_body_limit_is_exact() {
 }
 
 #[test]
-fn events_say_what_happened_and_who_did_it() {
+fn events_have_their_trigger_and_actor() {
     // spec: G8a, G9
     let opened = issue_event("issues", &payload("opened"));
     assert_eq!(opened.trigger, Trigger::Opened);
     assert_eq!((opened.issue.title.as_str(), opened.issue.body.as_str()), ("Crash ä", ""));
-    assert_eq!(opened.repo.host, "github.com", "the payload's own host is not believed");
+    assert_eq!(opened.repo.host, "github.com", "the host in the payload is not used");
     assert_eq!((opened.repo.id, opened.repo.to_string().as_str()), (42, "octo/hello"));
     assert_eq!(opened.actor.kind, ActorKind::User);
     assert_eq!(opened.issue.updated_at.to_string(), "2026-01-02T03:04:05Z");
@@ -239,7 +239,7 @@ fn events_say_what_happened_and_who_did_it() {
 }
 
 #[test]
-fn the_app_that_acted_is_the_one_of_this_event() {
+fn via_app_is_the_app_of_this_event() {
     // spec: G9
     let app = json!({ "id": 77 });
     for (action, expected) in [("opened", Some(77)), ("reopened", None), ("labeled", None)] {
@@ -257,7 +257,7 @@ fn the_app_that_acted_is_the_one_of_this_event() {
 }
 
 #[test]
-fn everything_else_is_ignored() {
+fn irrelevant_events_and_actions_are_ignored() {
     // spec: W4c, W9a
     let ignored = |kind: &str, payload: &Value| match event_of(kind, payload) {
         Ok(Received::Ignored { reason, .. }) => reason,
@@ -292,7 +292,7 @@ fn everything_else_is_ignored() {
 }
 
 #[test]
-fn a_form_is_read_and_its_raw_bytes_are_what_is_signed() {
+fn the_signature_of_a_form_is_over_its_raw_bytes() {
     // spec: W9b
     let json = payload("opened").to_string();
     let form = |text: &str| {
@@ -321,7 +321,7 @@ fn a_form_is_read_and_its_raw_bytes_are_what_is_signed() {
 }
 
 #[test]
-fn signed_nonsense_is_malformed_and_nothing_worse() {
+fn a_signed_invalid_payload_is_malformed() {
     // spec: W4a
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let deep_inside = format!(r#"{{"action":"opened","issue":{{"title":{deep}}}}}"#);
@@ -382,7 +382,7 @@ fn signed_nonsense_is_malformed_and_nothing_worse() {
 
 proptest! {
     #[test]
-    fn no_bytes_make_it_panic(
+    fn arbitrary_bytes_cause_no_panic(
         body in proptest::collection::vec(any::<u8>(), 0..200),
         signature in any::<String>(),
         event in "issues|issue_comment|ping|[a-z]{0,9}",
@@ -399,7 +399,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_in_an_issue_arrives_as_it_is(title in "[^\0]{0,40}", body in "[^\0]{0,40}") {
+    fn the_text_of_an_issue_arrives_unchanged(title in "[^\0]{0,40}", body in "[^\0]{0,40}") {
         // spec: W2a
         let mut payload = payload("opened");
         payload["issue"]["title"] = title.clone().into();

@@ -1,4 +1,4 @@
-//! What the tests of this directory share.
+//! Fixtures and helpers that the tests of this directory share.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -14,10 +14,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::emulated::{EmulatorClock, repo_ref, secret};
 
-/// The key of all tests: making one is slow.
+/// The private key of all tests. Generating a key for each test would be slow.
 pub(crate) const KEY: &str = include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem");
 
-/// A clock that is off by as much as it is told.
+/// A clock with an adjustable difference from the system clock.
 #[derive(Debug, Default)]
 pub(crate) struct Skewed(Mutex<SignedDuration>);
 
@@ -37,7 +37,7 @@ impl Clock for Skewed {
     }
 }
 
-/// The same time for a client whose waits take none: it moves both clocks on.
+/// A clock with the time of a [`Skewed`] clock. Its sleeps end immediately, and advance both clocks.
 #[derive(Debug)]
 pub(crate) struct Leaping(pub(crate) Arc<Skewed>);
 
@@ -52,13 +52,14 @@ impl Clock for Leaping {
     }
 }
 
+/// An emulator with one repository.
 pub(crate) struct World {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) emulator: Emulator,
     pub(crate) clock: Arc<Skewed>,
-    /// The repository, for the client.
+    /// The repository, in the client's type.
     pub(crate) repo: RepoRef,
-    /// The same repository, for the emulator.
+    /// The same repository, in the emulator's type.
     pub(crate) emulated: github_emulator::RepoRef,
 }
 
@@ -92,7 +93,7 @@ impl World {
             .unwrap()
     }
 
-    /// The private key of the App.
+    /// Returns the private key of the App.
     pub(crate) fn private_key(&self) -> Secret {
         secret(&self.emulator.private_key_pem())
     }
@@ -105,12 +106,12 @@ impl World {
         self.clock.now()
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub(crate) fn pass(&self, by: SignedDuration) {
         *self.clock.0.lock().unwrap() += by;
     }
 
-    /// A branch with a change, pushed as the run would.
+    /// Creates a branch with a change, and returns the pull request that a run would open from it.
     pub(crate) async fn pushed(&self, branch: &str) -> NewPullRequest {
         self.emulator.write_file(&self.emulated, branch, "fix", branch.as_bytes()).await.unwrap();
         NewPullRequest {
@@ -122,14 +123,14 @@ impl World {
         }
     }
 
-    /// How many requests of this method had a path that ends so.
+    /// Returns the number of requests with this method whose path ends with `path_end`.
     pub(crate) fn count(&self, method: &str, path_end: &str) -> usize {
         let calls = self.emulator.calls();
         calls.iter().filter(|call| call.method == method && call.path.ends_with(path_end)).count()
     }
 }
 
-/// `git` in a directory, with a header for HTTP if there is one.
+/// Runs `git` in a directory, with an HTTP `Authorization` header if one is given.
 pub(crate) async fn git(dir: &Path, authorization: Option<&Secret>, args: &[&str]) -> Output {
     let mut command = Command::new("git");
     command

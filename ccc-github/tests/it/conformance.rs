@@ -1,4 +1,4 @@
-//! GitHub keeps the contract of a VCS host.
+//! The conformance suite for VCS hosts, run on the GitHub adapter.
 
 use ccc_core::BranchName;
 use ccc_core::SystemClock;
@@ -17,7 +17,7 @@ async fn fresh() -> Fixture {
     fixture(None).await
 }
 
-/// Reached by way of the judge, if there is one.
+/// Creates a fixture whose calls pass through the judge, if there is one.
 pub(crate) async fn fixture(judge: Option<Judge>) -> Fixture {
     let dir = tempfile::tempdir().unwrap();
     let seed = dir.path().join("seed");

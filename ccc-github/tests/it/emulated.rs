@@ -1,4 +1,4 @@
-//! The emulator's types as those of the core.
+//! Conversions between the types of the emulator and of the core.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(crate) fn actor(actor: &github_emulator::Actor) -> Actor {
     Actor { id: actor.id, login: actor.login.clone(), kind }
 }
 
-/// The emulator's word for a permission.
+/// Converts a permission to the emulator's type.
 pub(crate) fn permission(permission: Permission) -> github_emulator::Permission {
     match permission {
         Permission::None => github_emulator::Permission::None,
@@ -43,7 +43,7 @@ pub(crate) fn permission(permission: Permission) -> github_emulator::Permission 
     }
 }
 
-/// A clock of the core, as the emulator's.
+/// An adapter that provides a clock of the core to the emulator.
 #[derive(Debug)]
 pub(crate) struct EmulatorClock<C>(pub(crate) Arc<C>);
 

@@ -1,4 +1,4 @@
-//! What the emulator does for people and programs that are not ours.
+//! Tests of the emulator as other programs and users use it.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::common::{World, world};
 use crate::emulated::{EmulatorClock, secret};
 
-/// One request with these headers.
+/// Sends a request with these headers to the emulator.
 async fn send(
     world: &World,
     method: Method,
@@ -48,7 +48,7 @@ const ALICE: (&str, &str) = ("x-emulator-user", "alice");
 const HTML: (&str, &str) = ("accept", "text/html");
 
 #[tokio::test]
-async fn a_jwt_is_taken_by_its_key_its_issuer_and_its_time() {
+async fn a_jwt_is_checked_for_its_key_issuer_and_times() {
     // spec: E4
     let world = world().await;
     let key = AppKey::from_pem(&world.private_key()).unwrap();
@@ -75,7 +75,7 @@ async fn a_jwt_is_taken_by_its_key_its_issuer_and_its_time() {
 }
 
 #[tokio::test]
-async fn a_token_opens_its_repository_with_its_power_until_its_end() {
+async fn a_token_permits_its_repository_and_permissions_until_it_expires() {
     // spec: E4
     let world = world().await;
     let seed = world.dir.path().join("seed");
@@ -116,7 +116,7 @@ async fn a_token_opens_its_repository_with_its_power_until_its_end() {
 }
 
 #[tokio::test]
-async fn an_hour_has_so_many_requests_and_every_answer_says_how_many_are_left() {
+async fn requests_per_hour_are_limited_and_responses_have_the_remaining_number() {
     // spec: E4
     let dir = tempfile::tempdir().unwrap();
     let mut world = world().await;
@@ -139,18 +139,18 @@ async fn an_hour_has_so_many_requests_and_every_answer_says_how_many_are_left() 
     let reset: i64 = header(&answer, "x-ratelimit-reset").parse().unwrap();
     assert!((3_590..=3_600).contains(&(reset - world.clock_now().as_second())), "{reset}");
     let told = send(&world, Method::GET, "/rate_limit", &[ALICE], "").await;
-    assert_eq!(json(&told)["rate"]["remaining"], 0, "and asking that costs nothing");
+    assert_eq!(json(&told)["rate"]["remaining"], 0, "a request for the rate limit does not count");
     assert_eq!(
         send(&world, Method::GET, "/users/alice", &[], "").await.status(),
         200,
-        "others have theirs"
+        "other callers have their own limit"
     );
     world.pass(SignedDuration::from_hours(1));
     assert_eq!(send(&world, Method::GET, "/users/alice", &[ALICE], "").await.status(), 200);
 }
 
 #[tokio::test]
-async fn a_list_comes_in_pages_that_name_each_other() {
+async fn lists_are_paginated_with_links() {
     // spec: E4
     let world = world().await;
     for n in 0..5 {
@@ -179,7 +179,7 @@ async fn a_list_comes_in_pages_that_name_each_other() {
 }
 
 #[tokio::test]
-async fn a_fault_is_bound_to_its_route_and_count_and_can_be_set_from_any_language() {
+async fn a_fault_that_is_set_over_http_applies_to_its_route_and_count() {
     // spec: E5
     let world = world().await;
     let fault = async |fault: Value| {
@@ -221,17 +221,17 @@ async fn a_fault_is_bound_to_its_route_and_count_and_can_be_set_from_any_languag
         }
         there += made;
         assert_eq!(count().await, there, "{more}");
-        assert_eq!(open().await.unwrap().status(), 201, "once only: {more}");
+        assert_eq!(open().await.unwrap().status(), 201, "the fault applies once: {more}");
         there += 1;
     }
-    assert_eq!(fault(with(json!({ "stauts": 1 }))).await, 422, "a misspelt field");
+    assert_eq!(fault(with(json!({ "stauts": 1 }))).await, 422, "a misspelled field");
     assert_eq!(fault(with(json!({ "status": 500, "count": 9 }))).await, 204);
     assert_eq!(send(&world, Method::DELETE, "/_emulator/faults", &[], "").await.status(), 204);
     assert_eq!(open().await.unwrap().status(), 201);
 }
 
 #[tokio::test]
-async fn programs_in_any_language_set_it_up_and_look_at_it() {
+async fn the_emulator_can_be_configured_and_inspected_over_http() {
     // spec: E6
     let world = world().await;
     let ask = async |method: Method, path: &str, body: Value| {
@@ -259,7 +259,7 @@ async fn programs_in_any_language_set_it_up_and_look_at_it() {
     assert_eq!(calls[0]["path"], path);
     assert_eq!(ask(Method::GET, "nothing", Value::Null).await.0, 404);
 
-    // And no page of somebody else's does.
+    // Pages of another origin cannot do the same.
     for headers in [
         [("origin", "https://evil.example"), ("x-a", "b")],
         [("host", "evil.example"), ("x-a", "b")],
@@ -279,7 +279,7 @@ async fn programs_in_any_language_set_it_up_and_look_at_it() {
 }
 
 #[tokio::test]
-async fn a_person_takes_part_in_a_browser() {
+async fn a_user_can_use_the_emulator_in_a_browser() {
     // spec: E6
     let world = world().await;
     let page = async |path: &str| {
@@ -334,7 +334,7 @@ async fn a_person_takes_part_in_a_browser() {
 }
 
 #[tokio::test]
-async fn an_app_is_made_from_a_manifest_once_a_person_said_yes() {
+async fn an_app_is_created_from_a_manifest_after_confirmation() {
     // spec: E7
     let world = world().await;
     let manifest = json!({
@@ -350,7 +350,7 @@ async fn an_app_is_made_from_a_manifest_once_a_person_said_yes() {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         send(&world, Method::POST, "/settings/apps/new?state=abc", headers, body).await
     };
-    // From the page of whoever wants the App: a question, and nothing more.
+    // A form that another origin submits only leads to the confirmation page.
     let elsewhere = [("origin", "http://127.0.0.1:9")];
     let form = [("manifest", manifest.as_str()), ("user", "alice"), ("confirmed", "yes")];
     let question = post(&form, &elsewhere).await;
@@ -370,9 +370,13 @@ async fn an_app_is_made_from_a_manifest_once_a_person_said_yes() {
         (&app["slug"], &app["permissions"]["issues"]),
         (&json!("fresh-app"), &json!("write"))
     );
-    assert_eq!(send(&world, Method::POST, &convert, &[], "").await.status(), 404, "once");
+    assert_eq!(
+        send(&world, Method::POST, &convert, &[], "").await.status(),
+        404,
+        "the code is valid once"
+    );
 
-    // What came back works.
+    // The returned credentials are valid.
     let id = app["id"].as_u64().unwrap();
     let key = AppKey::from_pem(&Secret::from(app["pem"].as_str().unwrap())).unwrap();
     let jwt = bearer(&app_jwt(id, &key, world.clock_now()).unwrap());
@@ -400,13 +404,13 @@ async fn an_app_is_made_from_a_manifest_once_a_person_said_yes() {
 }
 
 #[tokio::test]
-async fn each_app_hears_what_it_subscribed_to_signed_with_its_own_secret() {
+async fn each_app_receives_its_subscribed_events_signed_with_its_own_secret() {
     // spec: E3
     let world = world().await;
     let second = world.emulator.add_app("second", "octo").await.unwrap();
     let key = AppKey::from_pem(&secret(&second.private_key)).unwrap();
     let jwt = bearer(&app_jwt(second.id, &key, world.clock_now()).unwrap());
-    // Nobody listens there; what was tried is written down all the same.
+    // No server listens at these addresses. The attempts are logged nevertheless.
     world.emulator.set_webhook_url("http://127.0.0.1:1/first");
     let body = json!({ "url": "http://127.0.0.1:1/second" }).to_string();
     send(&world, Method::PATCH, "/app/hook/config", &[("authorization", &jwt)], body).await;
@@ -460,7 +464,7 @@ async fn each_app_hears_what_it_subscribed_to_signed_with_its_own_secret() {
 }
 
 #[tokio::test]
-async fn a_person_does_what_their_permission_lets_them() {
+async fn a_user_can_do_what_their_permission_allows() {
     // spec: E4
     let world = world().await;
     let bob = ("x-emulator-user", "bob");
@@ -489,12 +493,16 @@ async fn a_person_does_what_their_permission_lets_them() {
             assert_eq!(status.is_success(), may, "{method} {path} as {permission}: {status}");
         }
     }
-    // What is one's own, one may word anew and close; and everybody may ask.
+    // The author of an issue may close it.
     let path = format!("{at}/issues/1");
     let own = send(&world, Method::PATCH, &path, &[ALICE], r#"{"state":"closed"}"#);
     assert_eq!(own.await.status(), 200);
     let path = format!("{at}/collaborators/bob/permission");
-    assert_eq!(send(&world, Method::GET, &path, &[], "").await.status(), 401, "not in the open");
+    assert_eq!(
+        send(&world, Method::GET, &path, &[], "").await.status(),
+        401,
+        "permissions are not public"
+    );
     let body = r#"{"message":"m","content":"eA=="}"#;
     let github = world.github();
     let minute = std::time::Duration::from_secs(60);

@@ -1,4 +1,5 @@
-//! Failures: garbled answers, repositories and issues in unusual states, limits, and their effects.
+//! Tests of failures: invalid responses, unusual states of repositories and issues, and rate
+//! limits.
 
 use ccc_core::vcs::{Grant, NewPullRequest};
 use ccc_core::{ErrorKind, Result, VcsHost as _};
@@ -20,7 +21,7 @@ async fn start() -> (World, GitHub, u64) {
     (world, github, number)
 }
 
-/// What went wrong, held against its kind and its words.
+/// Checks that a result is an error of this kind whose message contains this text.
 fn check<T: std::fmt::Debug>(what: &str, got: Result<T>, kind: ErrorKind, words: &str) {
     let error = got.expect_err(what);
     assert_eq!(error.kind(), kind, "{what}: {error}");
@@ -28,7 +29,7 @@ fn check<T: std::fmt::Debug>(what: &str, got: Result<T>, kind: ErrorKind, words:
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_json_of_githubs_is_no_answer() {
+async fn an_invalid_response_is_an_error_and_not_retried() {
     // spec: G6c
     let (world, github, number) = start().await;
     github.repository(&world.repo).await.unwrap();
@@ -41,23 +42,23 @@ async fn an_answer_that_is_no_json_of_githubs_is_no_answer() {
     ] {
         world.emulator.inject(Fault::on("GET", ISSUES).body(200, "text/html", body));
         let got = github.issue(&world.repo, number).await;
-        let words = "is not what its documentation says";
+        let words = "does not match its documentation";
         check(what, got, ErrorKind::Unexpected, words);
         github.issue(&world.repo, number).await.unwrap();
     }
     let calls = world.count("GET", "/issues/1");
-    assert_eq!(calls, 10, "asking again would not have helped");
+    assert_eq!(calls, 10, "an invalid response is not retried");
 }
 
 #[tokio::test]
-async fn no_read_takes_a_garbled_answer_for_a_fact() {
+async fn each_read_refuses_an_invalid_response() {
     // spec: G6c
     let (world, github, number) = start().await;
     let alice = actor(&world.emulator.add_user("alice", ActorKind::User));
     let now = world.clock_now();
     github.repository(&world.repo).await.unwrap();
     for body in ["{}", "\"x\"", "{\"type\":\"file\"}", "[{}]", "<html>"] {
-        let words = "is not what its documentation says";
+        let words = "does not match its documentation";
         let next = |path: &str| {
             let at = format!("/repos/octo/hello{path}");
             world.emulator.inject(Fault::on("GET", &at).body(200, "application/json", body));
@@ -70,7 +71,7 @@ async fn no_read_takes_a_garbled_answer_for_a_fact() {
         check(body, github.comments(&world.repo, number, now).await, ErrorKind::Unexpected, words);
         next("/contents");
         let file = github.file_at_default_branch(&world.repo, "README.md").await;
-        // A list is what a directory is.
+        // For a directory, GitHub returns a list.
         if body == "[{}]" {
             assert_eq!(file.unwrap(), None);
         } else {
@@ -80,7 +81,7 @@ async fn no_read_takes_a_garbled_answer_for_a_fact() {
 }
 
 #[tokio::test]
-async fn our_comment_is_found_among_a_thousand_others() {
+async fn the_apps_comment_is_found_among_a_thousand_others() {
     // spec: G7b
     let (world, github, number) = start().await;
     for n in 0..1_150 {
@@ -94,7 +95,7 @@ async fn our_comment_is_found_among_a_thousand_others() {
             .await
             .unwrap();
     }
-    // As after a restart: nothing is remembered.
+    // A new client has no cached ids, as after a restart.
     let before = world.count("GET", "/issues/1/comments");
     world.github().upsert_comment(&world.repo, number, "run-1", "second").await.unwrap();
     let ours = |comment: &&github_emulator::Comment| comment.author.login != "alice";
@@ -102,11 +103,15 @@ async fn our_comment_is_found_among_a_thousand_others() {
     let ours: Vec<_> = comments.iter().filter(ours).collect();
     assert_eq!(ours.len(), 1);
     assert!(ours[0].body.starts_with("second"));
-    assert_eq!(world.count("GET", "/issues/1/comments"), before + 3, "from the end");
+    assert_eq!(
+        world.count("GET", "/issues/1/comments"),
+        before + 3,
+        "the search starts at the end"
+    );
 }
 
 #[tokio::test]
-async fn two_who_write_one_comment_at_once_write_one() {
+async fn concurrent_writes_of_one_comment_create_one_comment() {
     // spec: G7b
     let (world, github, number) = start().await;
     let writes = (0..10).map(|_| github.upsert_comment(&world.repo, number, "run-1", "hi"));
@@ -115,7 +120,7 @@ async fn two_who_write_one_comment_at_once_write_one() {
 }
 
 #[tokio::test]
-async fn a_garbled_token_shows_nothing_of_itself() {
+async fn an_error_does_not_show_an_invalid_token_response() {
     // spec: G6c
     let (world, github, _) = start().await;
     let body = "{\"token\": \"ghs_hunter2\", \"expires_at\": \"tomorrow\"}";
@@ -129,7 +134,7 @@ async fn a_garbled_token_shows_nothing_of_itself() {
 }
 
 #[tokio::test]
-async fn a_read_that_fails_three_times_succeeds() {
+async fn a_read_succeeds_after_three_failures() {
     // spec: G6b
     let (world, github, number) = start().await;
     github.repository(&world.repo).await.unwrap();
@@ -148,7 +153,7 @@ async fn a_read_that_fails_three_times_succeeds() {
 }
 
 #[tokio::test]
-async fn a_write_that_fails_is_there_once() {
+async fn a_write_that_fails_takes_effect_once() {
     // spec: G7a, G7b
     let (world, github, number) = start().await;
     for (n, (what, fault)) in [
@@ -162,7 +167,7 @@ async fn a_write_that_fails_is_there_once() {
     .into_iter()
     .enumerate()
     {
-        // Tokens first, so that what fails is the write.
+        // The tokens are minted first, so that the fault applies to the write.
         for grant in [Grant::Discuss, Grant::Publish] {
             github.access(&world.repo, grant, SECOND).await.unwrap();
         }
@@ -185,7 +190,7 @@ async fn a_write_that_fails_is_there_once() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_between_check_and_use_is_replaced() {
+async fn a_token_that_is_revoked_between_check_and_use_is_replaced() {
     // spec: G2a
     let (world, github, number) = start().await;
     github.access(&world.repo, Grant::Discuss, SECOND).await.unwrap();
@@ -199,24 +204,24 @@ async fn a_token_that_ends_between_check_and_use_is_replaced() {
 }
 
 #[tokio::test]
-async fn a_renamed_repository_takes_reads_and_writes_under_its_old_name() {
+async fn a_renamed_repository_can_be_used_by_its_old_name() {
     // spec: G8c
     let (world, github, number) = start().await;
     let new = world.pushed("claude/1").await;
     world.emulator.rename(&world.emulated, "renamed");
-    // Before anybody has asked what it is called.
+    // The client does not know the new name yet.
     github.upsert_comment(&world.repo, number, "run-1", "hi").await.unwrap();
     assert_eq!(github.issue(&world.repo, number).await.unwrap().title, "Crash");
     let pull = github.open_pull_request(&world.repo, &new).await.unwrap();
     assert!(pull.url.contains("/octo/renamed/pull/"), "{}", pull.url);
     assert_eq!(world.emulator.comments(&world.emulated, number).len(), 1);
     assert_eq!(world.emulator.pull_requests(&world.emulated).len(), 1);
-    // And after.
+    // The client knows the new name.
     github.repository(&world.repo).await.unwrap();
     let before = world.emulator.calls().len();
     github.issue(&world.repo, number).await.unwrap();
     let calls = world.emulator.calls();
-    assert_eq!(calls.len(), before + 1, "no detour any more");
+    assert_eq!(calls.len(), before + 1, "there is no redirect");
     assert!(calls[before].path.starts_with("/repos/octo/renamed/"), "{}", calls[before].path);
 }
 
@@ -236,7 +241,7 @@ async fn a_transferred_repository_needs_the_app_at_its_new_owner() {
 }
 
 #[tokio::test]
-async fn an_archived_repository_says_so_and_takes_nothing() {
+async fn writes_to_an_archived_repository_are_refused() {
     // spec: G7c
     let (world, github, number) = start().await;
     let new = world.pushed("claude/1").await;
@@ -249,15 +254,15 @@ async fn an_archived_repository_says_so_and_takes_nothing() {
 }
 
 #[tokio::test]
-async fn a_deleted_repository_is_not_found_and_costs_one_look() {
+async fn a_deleted_repository_is_not_found() {
     // spec: G7c
     let (world, github, number) = start().await;
     github.repository(&world.repo).await.unwrap();
     world.emulator.delete_repository(&world.emulated);
-    let words = "is not there any more";
+    let words = "is not accessible";
     check("repository", github.repository(&world.repo).await, ErrorKind::NotFound, words);
-    check("issue", github.issue(&world.repo, number).await, ErrorKind::NotFound, "is not there");
-    // Who comes new to it does not even get a token.
+    check("issue", github.issue(&world.repo, number).await, ErrorKind::NotFound, "does not exist");
+    // A new client does not get a token.
     let fresh = world.github().repository(&world.repo).await;
     check("token", fresh, ErrorKind::NotFound, "or there is no such repository");
 }
@@ -275,7 +280,7 @@ async fn an_empty_repository_and_one_without_its_default_branch_are_read() {
 }
 
 #[tokio::test]
-async fn an_issue_that_takes_nothing_says_why() {
+async fn errors_say_why_an_issue_cannot_be_used() {
     // spec: G7c
     let (world, github, number) = start().await;
     let comment = async |number| github.upsert_comment(&world.repo, number, "run-1", "hi").await;
@@ -289,12 +294,12 @@ async fn an_issue_that_takes_nothing_says_why() {
     let words = "issue #1 of octo/hello was deleted";
     check("deleted", github.issue(&world.repo, number).await, ErrorKind::NotFound, words);
     check("deleted", comment(number).await, ErrorKind::NotFound, words);
-    let words = "issue #99 of octo/hello is not there";
+    let words = "issue #99 of octo/hello does not exist";
     check("never there", comment(99).await, ErrorKind::NotFound, words);
 }
 
 #[tokio::test]
-async fn an_issue_that_went_elsewhere_is_not_followed_with_our_token() {
+async fn a_transferred_issue_is_not_followed_with_the_token() {
     // spec: G8c
     let (world, github, number) = start().await;
     let seed = world.dir.path().join("seed");
@@ -310,7 +315,7 @@ async fn an_issue_that_went_elsewhere_is_not_followed_with_our_token() {
 }
 
 #[tokio::test]
-async fn a_body_at_the_limit_is_whole_and_one_over_it_is_cut() {
+async fn bodies_over_the_limit_are_cut() {
     // spec: X13b
     let (world, github, number) = start().await;
     let tail = "\n\n<!-- ccc:run-0 -->".chars().count();
@@ -341,7 +346,7 @@ async fn a_body_at_the_limit_is_whole_and_one_over_it_is_cut() {
 }
 
 #[tokio::test]
-async fn a_pull_request_that_cannot_be_opened_says_what_to_do() {
+async fn errors_say_why_a_pull_request_cannot_be_opened() {
     // spec: G7c
     let (world, github, _) = start().await;
     let new = world.pushed("claude/1").await;
@@ -351,19 +356,19 @@ async fn a_pull_request_that_cannot_be_opened_says_what_to_do() {
         "base gone",
         open(&gone).await,
         ErrorKind::NotFound,
-        "`release`, which the work should go",
+        "the base branch `release` no longer exists",
     );
     let itself = NewPullRequest { base: "claude/1".to_owned(), ..new.clone() };
     check("nothing new", open(&itself).await, ErrorKind::Conflict, "nothing is left to review");
     world.emulator.fail_next("POST", PULLS, 403, 1);
     let words = "*Pull requests: write*";
-    check("no power", open(&new).await, ErrorKind::PermissionDenied, words);
+    check("no permission", open(&new).await, ErrorKind::PermissionDenied, words);
     world.emulator.delete_branch(&world.emulated, "claude/1").await.unwrap();
-    check("head gone", open(&new).await, ErrorKind::NotFound, "`claude/1` is gone");
+    check("head gone", open(&new).await, ErrorKind::NotFound, "`claude/1` no longer exists");
 }
 
 #[tokio::test]
-async fn no_write_is_sent_within_a_second_of_another_or_while_asked_to_wait() {
+async fn writes_are_a_second_apart_and_wait_for_rate_limits() {
     // spec: G5a, G5b
     let (world, github, number) = start().await;
     github.access(&world.repo, Grant::Discuss, SECOND).await.unwrap();
@@ -389,7 +394,7 @@ async fn no_write_is_sent_within_a_second_of_another_or_while_asked_to_wait() {
 }
 
 #[tokio::test]
-async fn when_the_hour_is_used_up_it_waits_or_says_for_how_long() {
+async fn an_exhausted_hourly_limit_is_waited_for_or_reported() {
     // spec: G5b
     let (world, github, number) = start().await;
     github.repository(&world.repo).await.unwrap();
@@ -411,5 +416,5 @@ async fn when_the_hour_is_used_up_it_waits_or_says_for_how_long() {
         assert_eq!(error.kind(), ErrorKind::RateLimited);
         assert!(error.retry_after().unwrap() > 45 * 60 * SECOND, "{error}");
     }
-    assert_eq!(world.emulator.calls().len(), calls + 1, "the second was not even sent");
+    assert_eq!(world.emulator.calls().len(), calls + 1, "the second call was not sent");
 }

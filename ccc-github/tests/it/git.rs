@@ -1,4 +1,4 @@
-//! Real git over the emulator's HTTP: what each token can do there.
+//! Real git over the emulator's HTTP server: the access that each token permits.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn authorization(world: &World, grant: Grant) -> Secret {
 }
 
 #[tokio::test]
-async fn only_the_publishing_token_can_push() {
+async fn only_a_publish_token_can_push() {
     // spec: G1a
     let world = world().await;
     assert!(!push(&world, None, "a").await.0, "without a token");
@@ -51,7 +51,7 @@ async fn only_the_publishing_token_can_push() {
 }
 
 #[tokio::test]
-async fn a_private_repository_needs_the_reading_token() {
+async fn a_private_repository_needs_a_read_token() {
     // spec: G1a
     let world = world().await;
     world.emulator.set_public(&world.emulated, false);
@@ -70,7 +70,7 @@ async fn a_private_repository_needs_the_reading_token() {
 }
 
 #[tokio::test]
-async fn a_protected_branch_refuses_with_its_own_words() {
+async fn the_refusal_of_a_protected_branch_names_the_rule() {
     // spec: G1a
     let world = world().await;
     world.emulator.refuse_push(&world.emulated, "release/", "protected branch").await.unwrap();

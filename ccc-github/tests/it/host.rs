@@ -1,4 +1,4 @@
-//! The port's methods.
+//! Tests of the methods of the port `VcsHost`.
 
 use ccc_core::event::{Actor, ActorKind, RepoRef};
 use ccc_core::vcs::{Grant, NewPullRequest, Permission, ReactionTarget};
@@ -13,7 +13,7 @@ async fn issue(world: &World) -> u64 {
 }
 
 #[tokio::test]
-async fn we_know_who_we_are_and_ask_once() {
+async fn the_bot_identity_is_requested_once() {
     // spec: G9
     let world = world().await;
     let github = world.github();
@@ -26,7 +26,7 @@ async fn we_know_who_we_are_and_ask_once() {
 }
 
 #[tokio::test]
-async fn a_permission_is_the_account_s_and_not_the_login_s() {
+async fn a_permission_belongs_to_the_account_id_and_not_to_the_login() {
     // spec: G9
     let world = world().await;
     let github = world.github();
@@ -53,7 +53,7 @@ async fn a_permission_is_the_account_s_and_not_the_login_s() {
 }
 
 #[tokio::test]
-async fn a_repository_is_its_number() {
+async fn a_repository_is_identified_by_its_id() {
     // spec: G8a
     let world = world().await;
     let github = world.github();
@@ -64,7 +64,7 @@ async fn a_repository_is_its_number() {
     assert_eq!((found.default_branch.as_str(), found.archived), ("main", true));
     assert_eq!(github.find_repository("octo", "renamed").await.unwrap(), found.repo);
 
-    // Even when somebody else has the former name.
+    // The id also identifies the repository if another repository has the former name.
     let seed = world.dir.path().join("seed");
     let squatter = world.emulator.add_repository("octo", "hello", &seed).await.unwrap();
     assert_ne!(squatter.id, world.repo.id);
@@ -81,7 +81,7 @@ async fn a_repository_is_its_number() {
 }
 
 #[tokio::test]
-async fn an_issue_is_read_as_it_is_now() {
+async fn the_current_state_of_an_issue_is_read() {
     // spec: W10a
     let world = world().await;
     let github = world.github();
@@ -97,7 +97,7 @@ async fn an_issue_is_read_as_it_is_now() {
 }
 
 #[tokio::test]
-async fn only_comments_that_were_there_before_count_over_all_pages() {
+async fn only_earlier_comments_are_read_from_all_pages() {
     // spec: G8b
     let world = world().await;
     let github = world.github();
@@ -116,19 +116,19 @@ async fn only_comments_that_were_there_before_count_over_all_pages() {
 }
 
 #[tokio::test]
-async fn a_comment_with_a_marker_is_written_once_and_changed_after() {
+async fn a_comment_with_a_marker_is_created_once_and_then_changed() {
     // spec: G7b
     let world = world().await;
     let github = world.github();
     let number = issue(&world).await;
-    // Anybody can copy the marker; it is not ours then.
+    // Any user can copy the marker. Such a comment is not the App's.
     let copy = "mine\n\n<!-- ccc:run-1 -->";
     world.emulator.comment(&world.emulated, number, "alice", copy).await.unwrap();
     for body in ["working", "done"] {
         github.upsert_comment(&world.repo, number, "run-1", body).await.unwrap();
     }
     github.upsert_comment(&world.repo, number, "run-2", &"ä".repeat(70_000)).await.unwrap();
-    // The answer gets lost: the next attempt finds what was written.
+    // The response is lost, and the next attempt finds the written comment.
     world.emulator.lose_next("POST", "/repos/octo/hello/issues", 502, 1);
     github.upsert_comment(&world.repo, number, "run-3", "x").await.unwrap();
     let comments = world.emulator.comments(&world.emulated, number);
@@ -145,7 +145,7 @@ async fn a_comment_with_a_marker_is_written_once_and_changed_after() {
 }
 
 #[tokio::test]
-async fn a_reaction_is_put_once() {
+async fn a_reaction_is_added_once() {
     // spec: G7b
     let world = world().await;
     let github = world.github();
@@ -161,7 +161,7 @@ async fn a_reaction_is_put_once() {
 }
 
 #[tokio::test]
-async fn a_file_of_the_default_branch_is_read_or_is_not_there() {
+async fn a_file_of_the_default_branch_is_read_or_does_not_exist() {
     // spec: G8a
     let world = world().await;
     let github = world.github();
@@ -182,7 +182,7 @@ async fn a_file_of_the_default_branch_is_read_or_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_pull_request_is_opened_once_whatever_gets_lost() {
+async fn a_pull_request_is_opened_once_even_if_a_response_is_lost() {
     // spec: G7a
     let world = world().await;
     let github = world.github();
@@ -201,5 +201,5 @@ async fn a_pull_request_is_opened_once_whatever_gets_lost() {
     let nowhere = NewPullRequest { head: BranchName::new("claude/none").unwrap(), ..new };
     let error = github.open_pull_request(&world.repo, &nowhere).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().contains("`claude/none` is gone since it was pushed"), "{error}");
+    assert!(error.to_string().contains("`claude/none` no longer exists on GitHub"), "{error}");
 }

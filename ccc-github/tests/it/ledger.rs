@@ -1,4 +1,4 @@
-//! The token ledger, and the change of the App while tokens are leased.
+//! Tests of the token ledger, and of replacing the App while tokens are leased.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,8 +20,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 type Records = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
 
-/// A store over these records; a record that begins with `!` does not read, and with `fails`
-/// nothing is written.
+/// Creates a store over these records. A record that begins with `!` cannot be read. If `fails` is
+/// set, writes fail.
 fn store(records: &Records, fails: bool) -> Arc<MockCredentialStore> {
     let mut store = MockCredentialStore::new();
     let ours = Arc::clone(records);
@@ -66,7 +66,7 @@ fn revoked(world: &World) -> Vec<bool> {
 }
 
 #[tokio::test]
-async fn what_a_killed_process_held_is_used_again_and_revoked() {
+async fn the_tokens_of_a_killed_process_are_used_again_and_revoked() {
     // spec: G1f
     let (world, records) = (world().await, Records::default());
     let killed = with_ledger(&world, store(&records, false), "one");
@@ -80,13 +80,13 @@ async fn what_a_killed_process_held_is_used_again_and_revoked() {
         assert!(name.ends_with(&format!("/tokens/one/{}/{grant}", world.repo.id)), "{name}");
     }
 
-    // Somebody else's are not ours to take.
+    // The tokens of another holder are not taken over.
     let other = with_ledger(&world, store(&records, false), "two");
     assert_eq!(other.take_over().await.unwrap(), 0);
     assert_eq!((records.lock().unwrap().len(), revoked(&world)), (2, vec![false, false]));
     let kept = records.lock().unwrap().clone();
 
-    // One that is damaged stands in nobody's way.
+    // A corrupt record does not prevent the use of the others.
     records.lock().unwrap().insert(names[0].replace("publish", "discuss"), b"!".to_vec());
     let next = with_ledger(&world, store(&records, false), "one");
     assert_eq!(next.take_over().await.unwrap(), 2);
@@ -94,13 +94,13 @@ async fn what_a_killed_process_held_is_used_again_and_revoked() {
     assert_eq!(access.token.as_ref().unwrap().expose(), token.expose());
     next.release(access).await.unwrap();
     assert_eq!(revoked(&world), [true, true]);
-    assert_eq!(records.lock().unwrap().len(), 1, "what is damaged is left");
+    assert_eq!(records.lock().unwrap().len(), 1, "the corrupt record stays");
 
-    // What is long past its time is forgotten, whoever had it and will not come back.
+    // Records of any holder are removed when their tokens expired more than an hour ago.
     *records.lock().unwrap() = kept;
     world.pass(SignedDuration::from_mins(90));
     assert_eq!(other.take_over().await.unwrap(), 0);
-    assert_eq!(records.lock().unwrap().len(), 2, "somebody's clock may be behind");
+    assert_eq!(records.lock().unwrap().len(), 2, "the clock of the other holder can be behind");
     world.pass(SignedDuration::from_mins(40));
     other.take_over().await.unwrap();
     assert_eq!(records.lock().unwrap().len(), 0);
@@ -113,7 +113,7 @@ async fn of_several_tokens_the_newest_is_used_again() {
     let killed = with_ledger(&world, store(&records, false), "one");
     killed.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     world.pass(SignedDuration::from_mins(50));
-    // The first has not enough time left for this one.
+    // The first token expires too early for this request.
     let newest = killed.access(&world.repo, Grant::Read, 20 * MINUTE).await.unwrap();
     drop(killed);
     let next = with_ledger(&world, store(&records, false), "one");
@@ -123,14 +123,14 @@ async fn of_several_tokens_the_newest_is_used_again() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_tokens_is_ended_or_forgotten() {
+async fn tokens_that_cannot_be_used_again_are_revoked_or_removed() {
     // spec: G1f
     let world = world().await;
     let leave = async |records: &Records| {
         let github = with_ledger(&world, store(records, false), "one");
         github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     };
-    // Of an App that we are not any more.
+    // A token of another App is revoked.
     let records = Records::default();
     leave(&records).await;
     let github = with_ledger(&world, store(&records, false), "one");
@@ -138,19 +138,19 @@ async fn what_is_left_of_tokens_is_ended_or_forgotten() {
     github.use_app(Some((second.id, AppKey::from_pem(&secret(&second.private_key)).unwrap())));
     assert_eq!(github.take_over().await.unwrap(), 0);
     assert_eq!((records.lock().unwrap().len(), revoked(&world)), (0, vec![true]));
-    // Nobody has used them when the service ends.
+    // A token that is not used again is revoked when the service ends.
     leave(&records).await;
     let github = with_ledger(&world, store(&records, false), "one");
     assert_eq!(github.take_over().await.unwrap(), 1);
     github.revoke_idle().await;
     assert_eq!((records.lock().unwrap().len(), revoked(&world)), (0, vec![true, true]));
-    // Past its time.
+    // An expired token is removed.
     leave(&records).await;
     world.pass(SignedDuration::from_mins(61));
     let github = with_ledger(&world, store(&records, false), "one");
     assert_eq!(github.take_over().await.unwrap(), 0);
     assert_eq!(records.lock().unwrap().len(), 0);
-    // A store that fails stops nobody.
+    // A store that fails does not prevent the use of tokens.
     let github = with_ledger(&world, store(&records, true), "one");
     let access = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     github.release(access).await.unwrap();
@@ -160,7 +160,7 @@ async fn what_is_left_of_tokens_is_ended_or_forgotten() {
 }
 
 #[tokio::test]
-async fn another_app_comes_while_runs_go_on() {
+async fn the_app_is_replaced_while_tokens_are_leased() {
     // spec: S12d
     let world = world().await;
     let clock = Arc::new(Leaping(Arc::clone(&world.clock)));
@@ -176,7 +176,7 @@ async fn another_app_comes_while_runs_go_on() {
     github.use_app(Some((world.emulator.app_id(), key.clone())));
     let first = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     let we = github.bot_identity().await.unwrap();
-    // Another key of the same App: nothing else is another.
+    // Another key of the same App changes nothing else.
     github.use_app(Some((world.emulator.app_id(), key)));
     let again = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     assert_eq!(world.emulator.tokens().len(), 1);
@@ -191,13 +191,13 @@ async fn another_app_comes_while_runs_go_on() {
     assert_eq!(apps, [world.emulator.app_id(), second.id]);
     github.use_app(None);
     nobody().await;
-    // What was handed out is taken back all the same.
+    // Tokens that were leased before can still be released.
     github.release(first).await.unwrap();
     github.release(theirs).await.unwrap();
     assert_eq!(revoked(&world), [true, true]);
 }
 
-/// A store that takes what it is given, and never says so.
+/// A store whose writes never return.
 #[derive(Debug, Default)]
 struct Stuck(AtomicUsize);
 
@@ -224,7 +224,7 @@ impl CredentialStore for Stuck {
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_holds_nobody_up() {
+async fn a_store_that_does_not_answer_delays_no_caller_for_long() {
     // spec: G1f
     let (world, stuck) = (world().await, Arc::new(Stuck::default()));
     let github = with_ledger(&world, Arc::clone(&stuck) as _, "one");
@@ -234,10 +234,10 @@ async fn a_store_that_does_not_answer_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn who_is_gone_while_a_token_is_written_down_holds_it_no_more() {
+async fn a_caller_that_is_dropped_during_the_ledger_write_holds_no_lease() {
     // spec: G1b, G1f
     let (world, stuck) = (world().await, Arc::new(Stuck::default()));
-    // By a clock that does not leap: the store's time is not over.
+    // With a clock whose sleeps take real time, the deadline for the store does not pass here.
     let clock = Arc::<Skewed>::clone(&world.clock);
     let key = AppKey::from_pem(&world.private_key()).unwrap();
     let github = GitHub::builder(world.emulator.app_id(), key, clock);

@@ -1,4 +1,4 @@
-//! The GitHub adapter against the emulator, over real HTTP and real git.
+//! Tests of the GitHub adapter against the emulator, over real HTTP and with real git.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,6 +1,7 @@
-//! The emulator and the client, judged by what others made: GitHub's own description of its API,
-//! node's cryptography, and the client that GitHub's users take. All of it comes with `.ci/install`;
-//! what is not there is left out with a word, and must be there where `CCC_REQUIRE` names it.
+//! Tests of the emulator and the client against independent software: GitHub's OpenAPI description,
+//! Node's cryptography, and Octokit, GitHub's own client library. `.ci/install` installs all of it.
+//! If a part is missing, its tests are skipped with a message, or fail if `CCC_REQUIRE` names the
+//! part.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,17 +27,19 @@ mod tour;
 
 pub(crate) use judge::Judge;
 
-/// The oldest node that all of it runs on.
+/// The minimum major version of Node for these tests.
 const NODE: u32 = 20;
-/// How long a script may take.
+/// The time limit of a script.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where `.ci/install` puts packages; scripts run there, so that they find them.
+/// Returns the directory in which `.ci/install` installs npm packages. Scripts run there, so that
+/// they find the packages.
 fn packages() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/npm")
 }
 
-/// Whether node and these packages are there.
+/// Returns whether Node and these packages are installed. Fails if `CCC_REQUIRE` requires the
+/// missing part `name`.
 fn has(name: &str, needed: &[&str]) -> bool {
     static VERSION: LazyLock<u32> = LazyLock::new(|| {
         let output = std::process::Command::new("node").arg("--version").output();
@@ -56,7 +59,7 @@ fn has(name: &str, needed: &[&str]) -> bool {
     has_part(name, missing.is_none(), &how)
 }
 
-/// A world that is reached by way of a judge, where there can be one.
+/// Creates a world whose calls pass through a judge. Returns `None` if Prism is not installed.
 async fn judged() -> Option<(Judge, World)> {
     let judge = Judge::start().await?;
     let mut world = world_with(|config| config.public_url = Some(judge.url.clone())).await;
@@ -65,7 +68,8 @@ async fn judged() -> Option<(Judge, World)> {
     Some((judge, world))
 }
 
-/// Serves that on a free port until what comes second is dropped; the first is the address.
+/// Serves an app on a free port. Returns its address, and a task set that stops the server when it
+/// is dropped.
 async fn serve(app: axum::Router) -> (SocketAddr, JoinSet<()>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -74,9 +78,9 @@ async fn serve(app: axum::Router) -> (SocketAddr, JoinSet<()>) {
     (address, server)
 }
 
-/// Runs a script with that on its standard input; what it prints is JSON.
+/// Runs a script with `input` as JSON on its standard input. Returns the JSON that it prints.
 async fn script(source: &str, input: &Value) -> Value {
-    // A script that needs no package runs where there are none.
+    // A script that needs no package also runs if the directory does not exist.
     let dir = Some(packages()).filter(|dir| dir.exists()).unwrap_or_default();
     let mut child = Command::new("node")
         .args(["--input-type=module", "--eval", source])
@@ -92,7 +96,7 @@ async fn script(source: &str, input: &Value) -> Value {
     drop(stdin);
     let output = tokio::select! {
         output = child.wait_with_output() => output.unwrap(),
-        () = SystemClock.sleep(PATIENCE) => panic!("the script hangs"),
+        () = SystemClock.sleep(PATIENCE) => panic!("the script did not end in time"),
     };
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}\n{said}", output.status);

@@ -1,4 +1,4 @@
-//! Tokens: how many, how strong, how long.
+//! Tests of installation tokens: their number, permissions and lifetime.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::emulated::{repo_ref, secret};
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn each_grant_is_one_repository_and_just_that_power() {
+async fn each_token_is_for_one_repository_and_the_permissions_of_its_grant() {
     // spec: G1a, G4
     let world = world().await;
     let github = world.github();
@@ -70,7 +70,7 @@ async fn many_callers_mint_once_and_the_last_release_revokes() {
     for access in all.into_iter().skip(1) {
         github.release(access).await.unwrap();
     }
-    assert!(!world.emulator.tokens()[0].revoked, "somebody still holds it");
+    assert!(!world.emulator.tokens()[0].revoked, "the token is still leased");
     github.release(last.clone()).await.unwrap();
     assert!(world.emulator.tokens()[0].revoked);
     github.release(last).await.unwrap();
@@ -80,11 +80,11 @@ async fn many_callers_mint_once_and_the_last_release_revokes() {
 }
 
 #[tokio::test]
-async fn a_failed_mint_goes_to_those_who_waited_and_is_not_kept() {
+async fn a_failed_mint_is_reported_to_all_waiting_callers_and_not_cached() {
     // spec: G1c
     let world = world().await;
     let github = world.github();
-    // The first call finds the installation, so that the failures below are the mint's.
+    // The first call finds the installation, so that the failures below are failures of the mint.
     github.repository(&world.repo).await.unwrap();
     let before = world.count("POST", "/access_tokens");
     world.emulator.fail_next("POST", "/app/installations", 422, 1);
@@ -114,7 +114,7 @@ async fn a_thousand_callers_with_an_expired_token_make_one_mint() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_longer_than_its_token_still_pushes() {
+async fn a_run_that_outlasts_its_first_token_can_push() {
     // spec: G1b
     let world = world().await;
     let github = world.github();
@@ -125,19 +125,22 @@ async fn a_run_that_is_longer_than_its_token_still_pushes() {
     assert!(git(world.dir.path(), None, &["clone", "-q", &url, "work"]).await.status.success());
     git(&work, None, &["commit", "-q", "--allow-empty", "-m", "late"]).await;
     let push = ["push", "-q", "origin", "HEAD:refs/heads/claude/late"];
-    assert!(!git(&work, early.authorization.as_ref(), &push).await.status.success(), "it ended");
+    assert!(
+        !git(&work, early.authorization.as_ref(), &push).await.status.success(),
+        "the first token has expired"
+    );
     let late = github.access(&world.repo, Grant::Publish, 10 * MINUTE).await.unwrap();
     assert!(git(&work, late.authorization.as_ref(), &push).await.status.success());
 }
 
 #[tokio::test]
-async fn what_our_own_calls_left_goes_with_the_last_release() {
+async fn tokens_of_api_calls_are_revoked_with_the_last_release() {
     // spec: G1a
     let world = world().await;
     let github = world.github();
     github.repository(&world.repo).await.unwrap();
     github.repository(&world.repo).await.unwrap();
-    assert_eq!(world.emulator.tokens().len(), 1, "kept between calls");
+    assert_eq!(world.emulator.tokens().len(), 1, "the token is cached between calls");
     let publish = github.access(&world.repo, Grant::Publish, MINUTE).await.unwrap();
     github.release(publish).await.unwrap();
     assert!(world.emulator.tokens().iter().all(|token| token.revoked));
@@ -145,7 +148,7 @@ async fn what_our_own_calls_left_goes_with_the_last_release() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_too_short_is_replaced_and_the_old_one_waits_for_its_holder() {
+async fn a_token_that_expires_too_early_is_replaced_and_revoked_after_its_lease() {
     // spec: G1b
     let world = world().await;
     let github = world.github();
@@ -153,7 +156,7 @@ async fn a_token_that_is_too_short_is_replaced_and_the_old_one_waits_for_its_hol
     world.pass(SignedDuration::from_mins(50));
     let new = github.access(&world.repo, Grant::Read, 30 * MINUTE).await.unwrap();
     assert_ne!(old.token.as_ref().unwrap().expose(), new.token.as_ref().unwrap().expose());
-    assert!(!world.emulator.tokens()[0].revoked, "it is still held");
+    assert!(!world.emulator.tokens()[0].revoked, "the old token is still leased");
     github.release(old).await.unwrap();
     assert!(world.emulator.tokens()[0].revoked);
     assert!(!world.emulator.tokens()[1].revoked);
@@ -162,7 +165,7 @@ async fn a_token_that_is_too_short_is_replaced_and_the_old_one_waits_for_its_hol
 }
 
 #[tokio::test]
-async fn a_token_wider_than_asked_is_refused_and_revoked() {
+async fn a_token_with_too_many_permissions_is_refused_and_revoked() {
     // spec: G4
     let world = world().await;
     let github = world.github();
@@ -182,7 +185,7 @@ async fn a_refused_token_is_replaced_once() {
     github.repository(&world.repo).await.unwrap();
     world.pass(SignedDuration::from_mins(5));
     let number = world.emulator.open_issue(&world.emulated, "alice", "t", "b").await.unwrap();
-    // Between the check and the use it ended.
+    // The token becomes invalid between its check and its use.
     world.emulator.revoke_tokens();
     github.issue(&world.repo, number).await.unwrap();
     assert_eq!(world.emulator.tokens().len(), 2);
@@ -195,7 +198,7 @@ async fn a_refused_token_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn a_young_token_is_tried_again_before_it_is_given_up() {
+async fn calls_with_a_new_token_are_repeated_after_a_401() {
     // spec: G2b
     let world = world().await;
     let github = world.github();
@@ -203,13 +206,13 @@ async fn a_young_token_is_tried_again_before_it_is_given_up() {
     world.emulator.fail_next("GET", "/repos/octo/hello/issues", 401, 3);
     let before = world.clock.now();
     github.issue(&world.repo, number).await.unwrap();
-    assert_eq!(world.emulator.tokens().len(), 1, "it came to be known");
+    assert_eq!(world.emulator.tokens().len(), 1, "the same token is accepted later");
     let waited = world.clock.now().duration_since(before);
     assert!(waited >= SignedDuration::from_secs(1 + 2 + 4), "{waited}");
 }
 
 #[tokio::test]
-async fn an_installation_that_changed_its_number_is_found_again() {
+async fn an_installation_with_a_changed_id_is_found_again() {
     // spec: G2c
     let world = world().await;
     let github = world.github();
@@ -219,7 +222,7 @@ async fn an_installation_that_changed_its_number_is_found_again() {
     world.emulator.reinstall("octo");
     github.repository(&world.repo).await.unwrap();
     assert_eq!(world.count("GET", "/installation"), 2);
-    // The other grant's token is of the former installation, and is not handed out any more.
+    // The token of the other grant belongs to the former installation, and is not leased again.
     let minted = world.emulator.tokens().len();
     github.access(&world.repo, Grant::Discuss, MINUTE).await.unwrap();
     assert_eq!(world.emulator.tokens().len(), minted + 1);
@@ -227,7 +230,7 @@ async fn an_installation_that_changed_its_number_is_found_again() {
 }
 
 #[tokio::test]
-async fn uninstalled_suspended_and_installed_again_are_told_apart() {
+async fn uninstalled_and_suspended_installations_have_their_own_errors() {
     // spec: G2c
     let world = world().await;
     let github = world.github();
@@ -245,7 +248,11 @@ async fn uninstalled_suspended_and_installed_again_are_told_apart() {
     }
     let asked = world.count("POST", "/access_tokens");
     fails(&world.github()).await;
-    assert_eq!(world.count("POST", "/access_tokens"), asked, "who looks it up need not ask");
+    assert_eq!(
+        world.count("POST", "/access_tokens"),
+        asked,
+        "no token is requested for a suspended installation"
+    );
     world.emulator.set_suspended("octo", false);
     github.repository(&world.repo).await.unwrap();
     world.emulator.uninstall("octo");
@@ -257,7 +264,7 @@ async fn uninstalled_suspended_and_installed_again_are_told_apart() {
 }
 
 #[tokio::test]
-async fn apps_and_hosts_stand_side_by_side() {
+async fn apps_and_hosts_are_independent() {
     // spec: G1e
     let (world, other) = (world().await, world().await);
     let second = world.emulator.add_app("second", "octo").await.unwrap();
@@ -265,7 +272,7 @@ async fn apps_and_hosts_stand_side_by_side() {
     let clock = Arc::<Skewed>::clone(&world.clock);
     let second = GitHub::builder(second.id, key, clock).api_url(world.emulator.api_url());
     let hosts = [world.github(), second.build().unwrap(), other.github()];
-    // The repositories have the same number on both hosts.
+    // The repositories have the same id on both hosts.
     assert_eq!(world.repo.id, other.repo.id);
     let mut tokens = Vec::new();
     for (github, repo) in hosts.iter().zip([&world.repo, &world.repo, &other.repo]) {
@@ -295,14 +302,14 @@ async fn clocks_may_differ_by_a_day() {
         let access = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
         let left = access.expires_at.unwrap() - ccc_core::Clock::now(clock.as_ref());
         let left = left.total(jiff::Unit::Minute).unwrap();
-        assert!((58.0..62.0).contains(&left), "an hour by our clock, not {left} min");
+        assert!((58.0..62.0).contains(&left), "an hour by the local clock, not {left} min");
         github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
         assert_eq!(world.emulator.tokens().len(), 1);
     }
 }
 
 #[tokio::test]
-async fn what_a_person_must_mend_is_said() {
+async fn errors_say_what_the_operator_must_fix() {
     // spec: G2c
     let world = world().await;
     world.emulator.set_installed(&world.emulated, false);
@@ -322,7 +329,10 @@ async fn what_a_person_must_mend_is_said() {
     };
     let error = github(1, world.emulator.api_url()).bot_identity().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
-    assert!(error.to_string().contains("is app id 1 the one of this private key"), "{error}");
+    assert!(
+        error.to_string().contains("check that app id 1 belongs to this private key"),
+        "{error}"
+    );
 
     let error = github(1, "http://127.0.0.1:1").bot_identity().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
@@ -331,7 +341,7 @@ async fn what_a_person_must_mend_is_said() {
 }
 
 #[tokio::test]
-async fn a_release_beside_a_call_does_not_end_its_token() {
+async fn a_release_during_a_call_does_not_revoke_the_calls_token() {
     // spec: G1b
     let world = world().await;
     let github = Arc::new(world.github());
@@ -349,13 +359,13 @@ async fn a_release_beside_a_call_does_not_end_its_token() {
     let (issue, ()) = tokio::join!(github.issue(&world.repo, number), release);
     issue.unwrap();
     let ended: Vec<_> = world.emulator.tokens().iter().map(|token| token.revoked).collect();
-    assert_eq!(ended, [true, false], "the call's own token stood");
+    assert_eq!(ended, [true, false], "the token of the call stays valid");
     let calls = world.emulator.calls();
     assert!(calls.iter().all(|call| call.status != Some(401)), "{calls:#?}");
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_revoked_for_a_limit_is_used_again() {
+async fn a_token_whose_revocation_is_rate_limited_is_used_again() {
     // spec: G1b, G5b
     let world = world().await;
     let github = world.github();
@@ -367,10 +377,14 @@ async fn a_token_that_cannot_be_revoked_for_a_limit_is_used_again() {
     let before = world.clock.now();
     let error = github.release(access.clone()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RateLimited, "{error}");
-    assert_eq!(world.count("DELETE", "/installation/token"), 0, "nothing is sent meanwhile");
+    assert_eq!(
+        world.count("DELETE", "/installation/token"),
+        0,
+        "no request is sent in the meantime"
+    );
     assert!(
         world.clock.now().duration_since(before) < SignedDuration::from_secs(5),
-        "nor waited for"
+        "the release does not wait"
     );
     let again = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     assert_eq!(access.token.unwrap().expose(), again.token.as_ref().unwrap().expose());
@@ -380,7 +394,7 @@ async fn a_token_that_cannot_be_revoked_for_a_limit_is_used_again() {
 }
 
 #[tokio::test]
-async fn a_host_whose_clocks_disagree_is_asked_once_more_and_no_more() {
+async fn a_call_is_repeated_only_once_if_the_hosts_clocks_disagree() {
     // spec: G3
     let world = world().await;
     let github = world.github();
@@ -395,7 +409,7 @@ async fn a_host_whose_clocks_disagree_is_asked_once_more_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_token_ends_in_somebody_s_hands() {
+async fn no_leased_token_is_revoked() {
     // spec: G1b
     let world = Arc::new(world().await);
     let github = Arc::new(world.github());
@@ -408,7 +422,7 @@ async fn no_token_ends_in_somebody_s_hands() {
                 let access = github.access(&world.repo, grant, MINUTE).await.unwrap();
                 github.repository(&world.repo).await.unwrap();
                 let listed = git_refs(&access).await;
-                assert!(listed, "the token that we hold was refused");
+                assert!(listed, "a leased token was refused");
                 github.release(access).await.unwrap();
             }
         });
@@ -416,10 +430,13 @@ async fn no_token_ends_in_somebody_s_hands() {
     tasks.join_all().await;
     let calls = world.emulator.calls();
     assert_eq!(calls.iter().filter(|call| call.status == Some(401)).count(), 0);
-    assert!(world.emulator.tokens().iter().all(|token| token.revoked), "and all end in the end");
+    assert!(
+        world.emulator.tokens().iter().all(|token| token.revoked),
+        "a token was not revoked at the end"
+    );
 }
 
-/// Whether the token opens the repository to git's first request.
+/// Returns whether git's first request for the repository succeeds with the token.
 async fn git_refs(access: &ccc_core::vcs::Access) -> bool {
     use ccc_github::http::Http as _;
     let url = format!("{}/info/refs?service=git-upload-pack", access.clone_url);

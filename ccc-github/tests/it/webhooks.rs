@@ -1,4 +1,4 @@
-//! From the emulator's issue to our webhook, over HTTP, and back through the log of deliveries.
+//! Tests of deliveries from the emulator to the webhook over HTTP, and of the log of deliveries.
 
 use std::sync::{Arc, Mutex};
 
@@ -30,7 +30,7 @@ impl Intake for StoredEvents {
     }
 }
 
-/// The server ends with what comes second.
+/// Starts a server for the webhook. It stops when the returned task set is dropped.
 async fn listen(world: &World) -> (Arc<StoredEvents>, tokio::task::JoinSet<std::io::Result<()>>) {
     let events = Arc::new(StoredEvents::default());
     let secrets = Secrets::new([secret(&world.emulator.webhook_secret())]).unwrap();
@@ -45,7 +45,7 @@ async fn listen(world: &World) -> (Arc<StoredEvents>, tokio::task::JoinSet<std::
 }
 
 #[tokio::test]
-async fn an_issue_arrives_as_the_event_it_is() {
+async fn changes_of_an_issue_arrive_as_events() {
     // spec: W2a, W4c
     let world = world().await;
     let (events, _server) = listen(&world).await;
@@ -69,7 +69,7 @@ async fn an_issue_arrives_as_the_event_it_is() {
 }
 
 #[tokio::test]
-async fn what_we_could_not_keep_is_missed_until_it_is_sent_again() {
+async fn a_delivery_that_was_not_stored_is_missed_until_it_is_sent_again() {
     let world = world().await;
     let github = world.github();
     let (events, _server) = listen(&world).await;
@@ -96,7 +96,7 @@ async fn what_we_could_not_keep_is_missed_until_it_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_person_with_curl_can_open_an_issue() {
+async fn a_user_can_open_an_issue_with_curl() {
     // spec: W2a
     use ccc_github::http::{Http as _, ReqwestHttp};
     let world = world().await;

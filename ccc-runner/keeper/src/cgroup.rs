@@ -1,8 +1,8 @@
-//! Memory and process limits of the container, from control groups of either version.
+//! Memory and process limits of the container, read from control groups of version 1 or 2.
 
 use std::fs;
 
-/// Returns how many processes of this container the kernel has killed for want of memory.
+/// Returns how many processes of this container the kernel has killed because memory ran out.
 pub(crate) fn oom_kills() -> u64 {
     let count = |path, name| {
         let text = fs::read_to_string(path).ok()?;
@@ -14,11 +14,11 @@ pub(crate) fn oom_kills() -> u64 {
         .unwrap_or(0)
 }
 
-/// Returns whether memory and processes are limited.
+/// Returns whether the kernel limits the memory and the processes of the container.
 pub(crate) fn has_limits() -> bool {
     let any = |paths: [&str; 2], is_one: fn(u64) -> bool| {
         let read = paths.iter().find_map(|path| fs::read_to_string(path).ok());
-        // Where there is none, it is the word `max`, or a number that no machine has.
+        // Without a limit, the file contains `max` or more bytes than any machine has.
         read.and_then(|text| text.trim().parse().ok()).is_some_and(is_one)
     };
     any(["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"], |bytes| {
@@ -26,7 +26,7 @@ pub(crate) fn has_limits() -> bool {
     }) && any(["/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"], |_| true)
 }
 
-/// Returns whether there are as many processes and threads as allowed.
+/// Returns whether the number of processes and threads is at the limit, or one below it.
 pub(crate) fn is_at_process_limit() -> bool {
     let number = |name: &str| {
         let new = fs::read_to_string(format!("/sys/fs/cgroup/{name}"));
@@ -34,7 +34,7 @@ pub(crate) fn is_at_process_limit() -> bool {
             new.or_else(|_| fs::read_to_string(format!("/sys/fs/cgroup/pids/{name}"))).ok()?;
         text.trim().parse::<u64>().ok()
     };
-    // Where there is no ceiling, `pids.max` is no number.
+    // Without a limit, `pids.max` contains `max`, which does not parse as a number.
     match (number("pids.current"), number("pids.max")) {
         (Some(now), Some(most)) => now + 1 >= most,
         _ => false,

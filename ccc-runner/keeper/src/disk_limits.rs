@@ -1,4 +1,4 @@
-//! The limits of a workspace on its disk, measured without trust in the programs that write to it.
+//! Measurement of a workspace that untrusted programs write to at the same time.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -9,16 +9,16 @@ use rustix::fs::{FileType, statvfs};
 use crate::limit_breach::LimitBreach;
 use crate::tree_walk::walk_tree;
 
-/// What stays free on the workspace's disk, which others use as well: bytes, and entries where it
-/// counts them.
+/// Minimum free space on the workspace's disk, in bytes. The disk has other users too.
 const FREE_BYTES: u64 = 64 << 20;
+/// Minimum number of free entries (inodes) on the workspace's disk, if its file system limits them.
 const FREE_ENTRIES: u64 = 1_000;
-/// How many entries are counted between two looks at the disk.
+/// The number of entries that are counted between two checks of the free space.
 const OFTEN: u64 = 10_000;
 
-/// Returns the first limit that the workspace exceeds: `bytes` as allocated on the disk, `entries`
-/// of every kind. An entry that cannot be counted is reported as [`LimitBreach::Entries`]; see
-/// [`walk_tree`] for how the tree is read.
+/// Returns the first limit that the workspace exceeds. `bytes` limits the space that is allocated
+/// on the disk, `entries` the number of entries of every kind. A tree that [`walk_tree`] cannot
+/// read completely is reported as [`LimitBreach::Entries`].
 #[must_use]
 pub fn measure(workspace: &Path, bytes: u64, entries: u64) -> Option<LimitBreach> {
     let (mut held, mut there) = (0_u64, 0_u64);
@@ -39,17 +39,17 @@ pub fn measure(workspace: &Path, bytes: u64, entries: u64) -> Option<LimitBreach
         })
     });
     match counted {
-        // Where nothing was there to be counted.
+        // An empty workspace has no entry at which the free space was checked.
         Ok(None) if is_full(workspace) => Some(LimitBreach::Disk),
         Ok(breach) => breach,
         Err(_) => Some(LimitBreach::Entries),
     }
 }
 
-/// Returns whether the disk is nearly full, deleted files that are still open included.
+/// Returns whether the disk is nearly full. Deleted files that are still open count as used space.
 fn is_full(workspace: &Path) -> bool {
     statvfs(workspace).is_ok_and(|disk| {
-        // Some file systems have as many entries as one likes, and say that there are none.
+        // File systems without a limit on entries report a total of 0.
         let few = disk.f_files > 0 && disk.f_favail < FREE_ENTRIES;
         few || disk.f_bavail.saturating_mul(disk.f_frsize) < FREE_BYTES
     })

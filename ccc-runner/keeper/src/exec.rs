@@ -1,4 +1,4 @@
-//! Running the programs that the host requests.
+//! Execution of the programs that the runner requests.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -15,13 +15,13 @@ use tokio::time::sleep;
 use crate::cgroup;
 use crate::reaper::OwnChildren;
 
-/// How long output may still come after the program has ended: something that it left behind may
-/// hold the pipe open for ever.
+/// How long output is still read after the program has ended. A process that it left behind can
+/// hold the pipe open forever.
 const AFTERMATH: Duration = Duration::from_millis(500);
 const SIGKILL: i32 = 9;
 
-/// Runs one program, and tells its stream how that went. A host that does not listen any more hears
-/// nothing.
+/// Runs one program and writes its result to the stream. The result is discarded if the runner has
+/// closed the stream.
 pub(crate) async fn run(stream: TunnelStream, own: OwnChildren) {
     let (mut from, mut to) = tokio::io::split(stream);
     let Ok(order) = read_head::<ExecRequest>(&mut from).await else { return };
@@ -54,7 +54,8 @@ fn start(order: &ExecRequest) -> Result<Child, ExecOutcome> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     if path.is_none() {
-        // Or the system would look in our own, and in the directory.
+        // Without `PATH`, the C library would search its default path. With an empty `PATH`, it
+        // searches only `order.directory`.
         command.env("PATH", "");
     }
     command.spawn().map_err(|error| match error.kind() {
@@ -63,7 +64,7 @@ fn start(order: &ExecRequest) -> Result<Child, ExecOutcome> {
     })
 }
 
-/// Hands input in and output out until the program has ended.
+/// Forwards standard input and output until the program has ended.
 async fn drive(
     mut child: Child,
     order: &ExecRequest,
@@ -76,7 +77,7 @@ async fn drive(
     let stdin = child.stdin.take();
     let feed = async {
         if let Some(mut stdin) = stdin {
-            // A program need not read all that it is given.
+            // The write fails if the program ends without reading all of its input.
             let _ = tokio::io::copy(&mut from.take(order.stdin), &mut stdin).await;
         }
         std::future::pending::<()>().await;
@@ -106,7 +107,7 @@ async fn drive(
     }
     let status = status.ok_or_else(|| io::Error::other("it has no status"))?;
     let ending = match (status.code(), status.signal()) {
-        // A shell says so of a program that it ran.
+        // A shell exits with 137 if SIGKILL ended the program that it ran.
         (_, Some(SIGKILL)) | (Some(137), _) if cgroup::oom_kills() > kills => {
             ExecOutcome::OutOfMemory
         }
@@ -116,17 +117,17 @@ async fn drive(
     Ok(ExecResult { ending, dropped: room.dropped })
 }
 
-/// The next bytes; 0 at the end of the stream; never when there is no stream.
+/// Reads the next bytes. Returns 0 at the end of the stream, and never returns without a stream.
 async fn next(stream: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) -> usize {
     match stream {
-        // An error on a pipe is the end of it.
+        // An error on a pipe counts as its end.
         Some(stream) => stream.read(buffer).await.unwrap_or(0),
         None => std::future::pending().await,
     }
 }
 
-/// Where output goes, as long as somebody wants it. A program is never held up by what nobody
-/// wants.
+/// The destination of the program's output. Output above the limit, or after the runner has closed
+/// the stream, is read and discarded, so that it does not block the program.
 struct Room<'a> {
     left: u64,
     dropped: u64,

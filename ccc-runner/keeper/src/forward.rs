@@ -1,4 +1,4 @@
-//! Ports of the container's own loopback that are forwarded to the host.
+//! Loopback ports of the container that are forwarded to the runner.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -10,11 +10,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// The most connections through one port at once; others wait. The tunnel has room for both ports
-/// and the programs.
+/// Maximum number of concurrent connections through one port; further connections wait. Both ports
+/// together leave enough streams of the tunnel to the programs.
 const AT_ONCE: usize = 24;
 
-/// Listens on the port of this kind, and forwards every connection to the host.
+/// Listens on the port of this kind and forwards every connection to the runner.
 pub(crate) async fn listen(
     tasks: &mut JoinSet<()>,
     kind: StreamKind,
@@ -31,7 +31,7 @@ pub(crate) async fn listen(
             let Ok((connection, _)) = listener.accept().await else { continue };
             let tunnel = tunnel.clone();
             connections.spawn(async move {
-                // A connection that breaks is told to both ends by its end.
+                // After an error, both ends see that their connection is closed.
                 let _ = carry(connection, kind, &tunnel).await;
                 drop(place);
             });

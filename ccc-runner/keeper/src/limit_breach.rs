@@ -5,13 +5,13 @@ use crate::exit;
 /// A limit that a container has exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitBreach {
-    /// The workspace holds more bytes than allowed.
+    /// The workspace uses more bytes than allowed.
     Bytes,
-    /// The workspace holds more files and directories than allowed, or one that cannot be counted.
+    /// The workspace contains more entries than allowed, or an entry that cannot be counted.
     Entries,
     /// The disk of the workspace is nearly full.
     Disk,
-    /// The container had as many processes as allowed, for too long.
+    /// The container was at its process limit for too long.
     Processes,
 }
 
@@ -19,7 +19,7 @@ impl LimitBreach {
     const STATUSES: [(Self, u8); 4] =
         [(Self::Bytes, 71), (Self::Entries, 72), (Self::Processes, 73), (Self::Disk, 76)];
 
-    /// Returns the exit status with which the keeper ends a container for this reason.
+    /// Returns the status with which the keeper exits, and ends the container, for this reason.
     #[must_use]
     pub fn status(self) -> u8 {
         let found = Self::STATUSES.iter().find(|(breach, _)| *breach == self);

@@ -9,15 +9,15 @@ use tokio::sync::oneshot;
 
 use crate::cgroup;
 
-/// The bounds of the interval between two checks. The interval is ten times as long as one check
-/// takes.
+/// The bounds of the interval between two checks. Within them, the interval is ten times the
+/// duration of a check.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(5);
 /// The number of consecutive checks at the process limit that count as a breach.
 const CROWDED_CHECKS: u32 = 3;
 
-/// Returns a channel that receives the first limit that is exceeded. The monitor has a thread of
-/// its own from the start: at the process limit, no other can be created.
+/// Starts the monitor and returns a channel that receives the first exceeded limit. The monitor's
+/// thread is created at the start, because no thread can be created at the process limit.
 pub(crate) fn breach(config: KeeperConfig) -> io::Result<oneshot::Receiver<LimitBreach>> {
     let (tell, told) = oneshot::channel();
     thread::Builder::new().name("limits".to_owned()).spawn(move || {

@@ -1,6 +1,6 @@
-//! The main program of a container. See the crate's documentation.
+//! The first process of a container. See the crate's documentation.
 
-#![allow(clippy::disallowed_methods, reason = "it runs in containers alone, by their real time")]
+#![allow(clippy::disallowed_methods, reason = "the program runs only in containers")]
 
 use std::io;
 use std::net::TcpStream;
@@ -18,11 +18,11 @@ mod reaper;
 mod seccomp;
 mod serve;
 
-/// How long an address has to answer.
+/// Timeout of a connection attempt to an address.
 const REACH_WITHIN: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    // What the agent runs is the same user: it shall not steer us by /proc.
+    // The programs of the agent have the same UID and must not control the keeper through /proc.
     let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -61,12 +61,12 @@ fn start(json: &str) -> io::Result<u8> {
     let config: KeeperConfig = serde_json::from_str(json)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let status = runtime.block_on(serve::serve(config));
-    // Whatever still blocks in a system call ends with us.
+    // Threads that block in a system call must not delay the exit.
     runtime.shutdown_background();
     status
 }
 
-/// Standard output is the tunnel's.
+/// Writes a line to standard error, because standard output carries the tunnel.
 fn say(line: &str) {
     use std::io::Write;
     let _ = writeln!(io::stderr(), "{line}");

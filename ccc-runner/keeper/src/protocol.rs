@@ -1,10 +1,11 @@
-//! The protocol between the host and the keeper.
+//! The protocol between the runner and the keeper.
 //!
-//! A stream begins with a head: its length (4 bytes, most significant first) and that many bytes of
-//! JSON. Streams that the host opens have an [`ExecRequest`] as their head, then the program's
-//! standard input. The keeper answers with frames: a kind (1 byte), a length (4 bytes), and that
-//! many bytes. Streams that the keeper opens have a [`StreamKind`] as their head, then bytes as
-//! they are.
+//! A stream begins with a head: a length (4 bytes, big-endian) and that many bytes of JSON. A
+//! stream that the runner opens has an [`ExecRequest`] as its head, followed by the program's
+//! standard input. The keeper responds with frames: a kind (1 byte), a length (4 bytes,
+//! big-endian), and that many bytes. A stream that the keeper opens has a [`StreamKind`] as its
+//! head, followed by the unmodified bytes of the connection; only [`StreamKind::Hello`] is followed
+//! by a second head.
 
 use std::io;
 
@@ -12,28 +13,28 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The version of this protocol. Both sides must have the same.
+/// The version of this protocol. Both sides must use the same version.
 pub const PROTOCOL: u32 = 1;
-/// The port of the container's loopback that leads to the model proxy.
+/// The container's loopback port that is forwarded to the model proxy.
 pub const MODEL_PORT: u16 = 7811;
-/// The port of the container's loopback that leads to the egress proxy.
+/// The container's loopback port that is forwarded to the egress proxy.
 pub const EGRESS_PORT: u16 = 7812;
 
-/// The longest head, in bytes: arguments and environment of a program.
+/// Maximum size of a head, in bytes. The longest heads hold a program's arguments and environment.
 const MAX_HEAD: usize = 4 << 20;
-/// The longest head of a stream that the keeper opens, in bytes.
+/// Maximum size of a head that [`read_short_head`] accepts, in bytes.
 const MAX_SHORT_HEAD: usize = 64;
-/// The longest frame, in bytes.
+/// Maximum size of a frame that is accepted, in bytes.
 const MAX_FRAME: usize = 1 << 20;
 
-/// The configuration of a keeper, its one argument.
+/// The configuration of a keeper, passed as JSON on its command line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeeperConfig {
     /// The directory whose size is limited.
     pub workspace: String,
-    /// The most bytes that the workspace may hold.
+    /// Maximum size of the workspace, in bytes.
     pub bytes: u64,
-    /// The most files and directories that the workspace may hold.
+    /// Maximum number of entries in the workspace, of every kind.
     pub entries: u64,
     /// Directories to create before any program runs.
     pub directories: Vec<String>,
@@ -43,24 +44,24 @@ pub struct KeeperConfig {
     pub model: bool,
 }
 
-/// A program to run.
+/// A request to run a program.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct ExecRequest {
     /// The program and its arguments.
     pub argv: Vec<String>,
-    /// The whole environment of the program.
+    /// The complete environment of the program.
     pub env: Vec<(String, String)>,
     /// The directory in which the program starts.
     pub directory: String,
-    /// The number of bytes of standard input that follow.
+    /// Size of the standard input that follows, in bytes.
     pub stdin: u64,
-    /// The most bytes of output that the host accepts, both streams together.
+    /// Maximum size of standard output and standard error together, in bytes.
     pub output: u64,
 }
 
 impl std::fmt::Debug for ExecRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The environment may hold secrets.
+        // The environment can contain secrets.
         f.debug_struct("ExecRequest").field("argv", &self.argv).finish_non_exhaustive()
     }
 }
@@ -69,7 +70,7 @@ impl std::fmt::Debug for ExecRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamKind {
-    /// The greeting: a [`Hello`] follows as a second head.
+    /// The greeting. A [`Hello`] follows as a second head.
     Hello,
     /// A connection to the model proxy.
     Model,
@@ -77,13 +78,13 @@ pub enum StreamKind {
     Egress,
 }
 
-/// The keeper's greeting, sent before any program runs.
+/// The keeper's greeting, which the runner waits for before it requests a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
-    /// The [`PROTOCOL`] of the keeper.
+    /// The keeper's [`PROTOCOL`] version.
     pub protocol: u32,
-    /// Whether the container has ceilings on memory and processes, as the kernel has it: some
-    /// engines take them, show them, and do nothing.
+    /// Whether the kernel limits the container's memory and processes. Some engines accept and
+    /// report these limits without enforcing them.
     pub limited: bool,
 }
 
@@ -95,7 +96,7 @@ pub enum ExecOutcome {
     Code(i32),
     /// The program was terminated by this signal.
     Signal(i32),
-    /// The kernel killed the program, because the container's memory was used up.
+    /// The kernel killed the program because the container ran out of memory.
     OutOfMemory,
     /// The program does not exist.
     NotFound,
@@ -108,7 +109,7 @@ pub enum ExecOutcome {
 pub struct ExecResult {
     /// The outcome of the program.
     pub ending: ExecOutcome,
-    /// The number of bytes of output that were dropped.
+    /// Size of the output above the limit, which was dropped, in bytes.
     pub dropped: u64,
 }
 
@@ -137,7 +138,7 @@ impl FrameKind {
             1 => Ok(Self::Stdout),
             2 => Ok(Self::Stderr),
             3 => Ok(Self::Ended),
-            _ => Err(malformed("a frame of no kind")),
+            _ => Err(malformed("the kind of the frame is unknown")),
         }
     }
 }
@@ -149,7 +150,7 @@ fn malformed(what: &str) -> io::Error {
 /// Writes a head.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidInput`] when it is too long; those of the stream.
+/// [`io::ErrorKind::InvalidInput`] if the head is longer than 4 MiB, and the errors of the stream.
 pub async fn write_head<T: Serialize>(
     stream: &mut (impl AsyncWrite + Unpin),
     head: &T,
@@ -157,7 +158,7 @@ pub async fn write_head<T: Serialize>(
     let json = serde_json::to_vec(head)?;
     let length = u32::try_from(json.len()).ok().filter(|length| *length as usize <= MAX_HEAD);
     let length = length.ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, "arguments and environment are too long")
+        io::Error::new(io::ErrorKind::InvalidInput, "arguments and environment exceed 4 MiB")
     })?;
     stream.write_all(&length.to_be_bytes()).await?;
     stream.write_all(&json).await?;
@@ -167,17 +168,18 @@ pub async fn write_head<T: Serialize>(
 /// Reads a head.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidData`] when it is none; those of the stream.
+/// [`io::ErrorKind::InvalidData`] if the head is too long or is not the JSON of a `T`,
+/// [`io::ErrorKind::UnexpectedEof`] if the JSON is incomplete, and the errors of the stream.
 pub async fn read_head<T: DeserializeOwned>(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<T> {
     read_within(stream, MAX_HEAD).await
 }
 
-/// Reads a head of at most 64 bytes, from a peer that is not trusted.
+/// Reads a head of at most 64 bytes from an untrusted peer.
 ///
 /// # Errors
-/// As [`read_head`].
+/// The same errors as [`read_head`].
 pub async fn read_short_head<T: DeserializeOwned>(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<T> {
@@ -190,7 +192,7 @@ async fn read_within<T: DeserializeOwned>(
 ) -> io::Result<T> {
     let length = stream.read_u32().await? as usize;
     if length > most {
-        return Err(malformed("a head that is too long"));
+        return Err(malformed("the head is too long"));
     }
     let mut json = vec![0; length];
     stream.read_exact(&mut json).await?;
@@ -200,13 +202,14 @@ async fn read_within<T: DeserializeOwned>(
 /// Writes a frame.
 ///
 /// # Errors
-/// Those of the stream.
+/// [`io::ErrorKind::InvalidData`] if the length does not fit into 4 bytes, and the errors of the
+/// stream.
 pub async fn write_frame(
     stream: &mut (impl AsyncWrite + Unpin),
     kind: FrameKind,
     bytes: &[u8],
 ) -> io::Result<()> {
-    let length = u32::try_from(bytes.len()).map_err(|_| malformed("a frame that is too long"))?;
+    let length = u32::try_from(bytes.len()).map_err(|_| malformed("the frame is too long"))?;
     let mut head = [kind.byte(), 0, 0, 0, 0];
     head[1..].copy_from_slice(&length.to_be_bytes());
     stream.write_all(&head).await?;
@@ -214,10 +217,11 @@ pub async fn write_frame(
     stream.flush().await
 }
 
-/// Reads a frame into `buffer`, in place of its former content. Not cancel safe.
+/// Reads a frame and replaces the content of `buffer` with its bytes. Not cancel safe.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidData`] when it is none; those of the stream.
+/// [`io::ErrorKind::InvalidData`] if the kind is unknown or the frame is longer than 1 MiB, and the
+/// errors of the stream.
 pub async fn read_frame(
     stream: &mut (impl AsyncRead + Unpin),
     buffer: &mut Vec<u8>,
@@ -227,7 +231,7 @@ pub async fn read_frame(
     let kind = FrameKind::of(head[0])?;
     let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
     if length > MAX_FRAME {
-        return Err(malformed("a frame that is too long"));
+        return Err(malformed("the frame is too long"));
     }
     buffer.resize(length, 0);
     stream.read_exact(buffer).await?;

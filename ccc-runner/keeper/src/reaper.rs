@@ -1,4 +1,4 @@
-//! Reaping of orphaned processes, a duty of a container's first process.
+//! Reaping of orphaned processes, which is the task of a container's first process.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,18 +8,19 @@ use std::time::Duration;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use tokio::signal::unix::Signal;
 
-/// How long to let more of them come: one look finds all.
+/// The delay between the end of a child and the scan of `/proc`, so that one scan reaps several.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// The children that the keeper started itself, and waits for elsewhere.
+/// The children that the keeper started itself. Their exit status is collected elsewhere.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OwnChildren(Arc<Mutex<HashSet<u32>>>);
 
-/// A registration of a child, until it is dropped.
+/// The registration of a child, which ends when the guard is dropped.
 pub(crate) struct ChildGuard(OwnChildren, Option<u32>);
 
 impl OwnChildren {
-    /// Registers a child. Must be called before anything else can run on this thread.
+    /// Registers a child. Must be called before another task can run on this thread; otherwise
+    /// [`reap`] could collect the child's exit status.
     pub(crate) fn add(&self, pid: Option<u32>) -> ChildGuard {
         let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         own.extend(pid);
@@ -39,7 +40,7 @@ impl Drop for ChildGuard {
     }
 }
 
-/// Reaps every orphaned zombie, whenever a child ends.
+/// Reaps all orphaned zombies each time a child ends.
 pub(crate) async fn reap(mut ended: Signal, own: OwnChildren) {
     while ended.recv().await.is_some() {
         tokio::time::sleep(GATHER).await;
@@ -52,13 +53,13 @@ pub(crate) async fn reap(mut ended: Signal, own: OwnChildren) {
     }
 }
 
-/// What is used of `/proc/PID/stat`: proc_pid_stat(5).
+/// The fields of `/proc/PID/stat` that the keeper uses (proc_pid_stat(5)).
 pub(crate) struct Process {
     pub(crate) is_dead: bool,
     pub(crate) parent: u32,
 }
 
-/// All processes, and what each is.
+/// Returns every process with its PID.
 pub(crate) fn processes() -> impl Iterator<Item = (u32, Process)> {
     fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
@@ -67,7 +68,8 @@ pub(crate) fn processes() -> impl Iterator<Item = (u32, Process)> {
     })
 }
 
-/// The second field is a name that may hold anything.
+/// Parses the content of `/proc/PID/stat`. The second field is a name in parentheses that can
+/// contain any character, so the fields after its last `) ` are used.
 fn parse(stat: &str) -> Option<Process> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
@@ -82,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_what_its_line_says_whatever_its_name() {
+    fn a_stat_line_is_parsed_whatever_the_name_of_the_process() {
         for (line, dead, parent) in [
             ("7 (a) b (c) S 12 7 7 0", false, 12),
             ("7 (sh) Z 1 7 7 0", true, 1),

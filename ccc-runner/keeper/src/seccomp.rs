@@ -1,8 +1,9 @@
-//! The system call filter: blocks the calls that bypass a missing network (spec: X3a).
+//! The system call filter, which blocks calls that reach outside the container although it has no
+//! network (spec: X3a).
 //!
-//! The engine has a filter of its own, and this stands before it: what that lets through differs
-//! from one version to the next. A filter holds for everything that is started under it, and cannot
-//! be taken off.
+//! The filter applies in addition to the engine's own filter, which permits different calls from
+//! one version to the next. It applies to every program that is started under it, and cannot be
+//! removed.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,22 +13,22 @@ use seccompiler::{
     apply_filter,
 };
 
-/// The families that stay inside a network namespace, and say nothing to anybody outside of it. All
-/// others are refused: virtual machines' sockets (`AF_VSOCK`) and others know no namespaces at all.
+/// The socket address families that are confined to the container's network namespace. All others
+/// are refused, because some, such as `AF_VSOCK` of virtual machines, ignore network namespaces.
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
-/// The same calls once more, for programs that use the other numbers of x86-64.
+/// Offsets of the system call numbers. On x86-64, programs of the x32 ABI use the same numbers plus
+/// `0x4000_0000`.
 #[cfg(target_arch = "x86_64")]
 const AGAIN: &[i64] = &[0, 0x4000_0000];
 #[cfg(not(target_arch = "x86_64"))]
 const AGAIN: &[i64] = &[0];
 
-/// Puts the filter before everything that this thread, and threads and programs that it starts,
-/// will ask for.
+/// Installs the filter for this thread, and for all threads and programs that it starts.
 pub(crate) fn install() -> io::Result<()> {
     let families = refuse(socket_rules().map_err(io::Error::other)?, libc::EAFNOSUPPORT)?;
-    // Does the same by other means, unseen by filters; programs go on without it where there is
-    // none.
+    // io_uring can create sockets without a call that a filter sees. Programs continue without
+    // io_uring if it fails with `ENOSYS`.
     let rings = [libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
     let rings = refuse(rings.map(|call| (call, Vec::new())).into(), libc::ENOSYS)?;
     let others = refuse(other_process_rules().map_err(io::Error::other)?, libc::EPERM)?;
@@ -46,15 +47,16 @@ fn socket_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::Backen
     Ok([libc::SYS_socket, libc::SYS_socketpair].map(|call| (call, vec![rule.clone()])).into())
 }
 
-/// Limits and scheduling of another process: of ours, by which programs would make us blind, or so
-/// slow that nobody can end the container any more, because a process must run once to be killed.
+/// Returns rules against changes to the limits and the scheduling of another process. With such
+/// changes to the keeper, a program could stop the monitoring, or delay the keeper so much that the
+/// container cannot be ended, because a process must run once to be killed.
 fn other_process_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
     let unless = |argument: u8, value: u64| {
         let dword = SeccompCmpArgLen::Dword;
         let differs = SeccompCondition::new(argument, dword, SeccompCmpOp::Ne, value)?;
         SeccompRule::new(vec![differs])
     };
-    // Of the caller alone: process 0.
+    // PID 0 is the calling process, which may change its own limits and scheduling.
     let mut rules = BTreeMap::new();
     for call in [
         libc::SYS_prlimit64,
@@ -65,15 +67,16 @@ fn other_process_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler:
     ] {
         rules.insert(call, vec![unless(0, 0)?]);
     }
-    // Here a kind comes first, and only one of them is a process: setpriority(2), ioprio_set(2).
+    // The first argument of these calls says whether the second is a process, a process group or a
+    // user: setpriority(2), ioprio_set(2).
     for (call, process) in [(libc::SYS_setpriority, 0), (libc::SYS_ioprio_set, 1)] {
         rules.insert(call, vec![unless(0, process)?, unless(1, 0)?]);
     }
     Ok(rules)
 }
 
-/// A filter that answers these calls with an error, and programs of another architecture with their
-/// end: their calls have other numbers.
+/// Returns a filter that fails these calls with `errno`. It kills programs of another architecture,
+/// because their calls have other numbers.
 fn refuse(
     calls: BTreeMap<i64, Vec<SeccompRule>>,
     errno: i32,

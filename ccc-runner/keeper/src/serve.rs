@@ -1,4 +1,5 @@
-//! Serving the host until it is gone, asks for the end, or a limit is reached.
+//! The main loop: serves the runner until the connection ends, SIGTERM arrives, or a limit is
+//! exceeded.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -16,10 +17,10 @@ use tokio::task::JoinSet;
 use crate::reaper::{self, OwnChildren, processes};
 use crate::{cgroup, exec, forward, limit_monitor, seccomp};
 
-/// The interval between two checks whether every process has ended.
+/// The interval between two checks whether all processes have ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Serves the host; returns the exit status.
+/// Serves the runner; returns the exit status.
 pub(crate) async fn serve(config: KeeperConfig) -> io::Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
     for directory in &config.directories {
@@ -47,7 +48,7 @@ pub(crate) async fn serve(config: KeeperConfig) -> io::Result<u8> {
         while let Some(stream) = arrivals.next().await {
             tasks.spawn(exec::run(stream, own.clone()));
         }
-        // Nobody is told any more.
+        // The tunnel has ended, and with it `work`, which ends the keeper.
         std::future::pending::<()>().await;
     };
     tokio::select! {
@@ -72,14 +73,15 @@ async fn hello(tunnel: &Tunnel) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// Sends SIGTERM to every other process, and waits until all have ended. The engine kills the
-/// container if one does not end in time.
+/// Sends SIGTERM to every other process and waits until all have ended. The engine kills the
+/// container if a process does not end in time.
 async fn terminate_all() {
-    // Everybody is the container, when we are its first process. Else it could be the machine.
+    // As the first process, the keeper has a PID namespace of its own, and the signal stays in the
+    // container. Otherwise it could reach the whole host machine.
     if std::process::id() != 1 {
         return;
     }
-    // A negative 1 is everybody: kill(2).
+    // This calls `kill(-1, …)`, which signals every process: kill(2).
     let _ = kill_process_group(Pid::INIT, Signal::TERM);
     let _ = kill_process_group(Pid::INIT, Signal::CONT);
     while others_alive() {

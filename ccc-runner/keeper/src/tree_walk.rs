@@ -1,4 +1,4 @@
-//! Reading a directory tree that other processes may change meanwhile.
+//! A walk through a directory tree that other processes can change at the same time.
 
 use std::ffi::CStr;
 use std::fs::{self, Permissions};
@@ -11,28 +11,28 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, openat, statat};
 use rustix::io::Errno;
 
-/// Directories in each other. Nobody has more who does not hide something, and each takes a
-/// descriptor.
+/// Maximum depth of nested directories. Each level uses a file descriptor, and only a tree that is
+/// meant to hide something is deeper.
 const MAX_DEPTH: usize = 200;
 
 const OPEN: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Calls `visit` for every entry below `top`, with the entry's directory, its name, and its
-/// metadata. Stops when `visit` breaks, and returns the value it breaks with.
+/// metadata. Stops when `visit` breaks, and returns the value that it breaks with.
 ///
-/// Never leaves the tree, whatever other processes change: each directory is opened relative to its
-/// parent, and an entry that has gone or changed its type is skipped. A directory that its owner
-/// may not read is made readable, if this process owns it. The memory used grows with the depth of
-/// the tree alone.
+/// The walk never leaves the tree, whatever other processes change. Each directory is opened
+/// relative to its parent, and an entry that was removed or has changed its type is skipped. A
+/// directory without read permission for its owner is made readable if this process owns it. Memory
+/// use grows only with the depth of the tree.
 ///
 /// # Errors
-/// Returned for an entry that cannot be read, and for more than 200 nested directories.
+/// Returns an error if an entry cannot be read, or if directories are nested more than 200 deep.
 pub fn walk_tree<B>(
     top: &Path,
     mut visit: impl FnMut(BorrowedFd<'_>, &CStr, &Stat) -> io::Result<ControlFlow<B>>,
 ) -> io::Result<Option<B>> {
-    // The way to the top is the caller's.
+    // The path of `top` is trusted, so it may lead through symlinks.
     let mut open =
         vec![Dir::new(openat(CWD, top, OPEN.difference(OFlags::NOFOLLOW), Mode::empty())?)?];
     while let Some(directory) = open.last_mut() {
@@ -53,7 +53,7 @@ pub fn walk_tree<B>(
         if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
             let Some(inner) = present(enter(at, name))? else { continue };
             if open.len() == MAX_DEPTH {
-                return Err(io::Error::other("there are too many directories in each other"));
+                return Err(io::Error::other("directories are nested more than 200 deep"));
             }
             open.push(Dir::new(inner)?);
         }
@@ -61,7 +61,7 @@ pub fn walk_tree<B>(
     Ok(None)
 }
 
-/// `None` for what is gone, or is something else by now.
+/// Returns `None` for an entry that was removed or is no longer a directory.
 fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -72,7 +72,7 @@ fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Opens a directory for reading; never what a link leads to.
+/// Opens a directory for reading, but never the target of a symlink.
 fn enter(at: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     match openat(at, name, OPEN, Mode::empty()) {
         Err(Errno::ACCESS) => {
@@ -81,13 +81,13 @@ fn enter(at: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
             open_up(&place)?;
             Ok(openat(&place, c".", OPEN, Mode::empty())?)
         }
-        // As the kernel says of a link that is not followed.
+        // The kernel reports a symlink that is not followed as `ELOOP`.
         Err(Errno::LOOP) => Err(Errno::NOTDIR.into()),
         opened => Ok(opened?),
     }
 }
 
-/// Does something in a directory; one that may not be entered is opened up for it.
+/// Calls `act` on a directory. If permission is denied, changes the permissions and tries again.
 fn entered<T>(at: BorrowedFd<'_>, act: impl Fn() -> Result<T, Errno>) -> io::Result<T> {
     match act() {
         Err(Errno::ACCESS) => {
@@ -98,7 +98,8 @@ fn entered<T>(at: BorrowedFd<'_>, act: impl Fn() -> Result<T, Errno>) -> io::Res
     }
 }
 
-/// By its descriptor: its name may be another's by now.
+/// Gives the owner full access to a directory. Uses its descriptor, because its name can
+/// meanwhile refer to another file.
 fn open_up(directory: &impl AsRawFd) -> io::Result<()> {
     let this = format!("/proc/self/fd/{}", directory.as_raw_fd());
     fs::set_permissions(this, Permissions::from_mode(0o700))
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_followed_out_of_the_tree() {
+    fn a_walk_never_leaves_the_tree() {
         // spec: X2
         let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir(outside.path().join("b")).unwrap();
@@ -122,7 +123,7 @@ mod tests {
         let mut names = Vec::new();
         let gone = walk_tree(inside.path(), |_, name, _| {
             names.push(name.to_str().unwrap().to_owned());
-            // A directory when it is looked at, and a link when it is to be opened.
+            // A directory when its metadata is read, and a symlink when it is opened.
             if name == c"race" {
                 fs::remove_dir(inside.path().join("race")).unwrap();
                 symlink(outside.path(), inside.path().join("race")).unwrap();
@@ -133,6 +134,6 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["link", "race"]);
         let led = fs::read_dir(inside.path().join("race")).unwrap().count();
-        assert_eq!(led, 1, "a plain way leads out");
+        assert_eq!(led, 1, "an ordinary path does not follow the symlink");
     }
 }

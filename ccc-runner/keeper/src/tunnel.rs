@@ -1,4 +1,4 @@
-//! Many streams over one connection.
+//! A tunnel: many streams over one connection.
 
 use std::future::poll_fn;
 use std::io;
@@ -8,18 +8,20 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt};
 
-/// A stream of a tunnel: a stream of yamux behind tokio's traits.
+/// A stream of a tunnel: a yamux stream that implements tokio's traits.
 pub type TunnelStream = Compat<yamux::Stream>;
 
-/// Streams of both sides at once; who opens more is refused.
+/// Maximum number of concurrent streams, of both sides together. yamux ends the
+/// connection if either side opens another stream.
 const STREAMS: usize = 64;
-/// What the other side may send before we have read it, bytes, all streams together: yamux wants
-/// 256 KiB for each.
+/// Maximum size of received and unread data of all streams together, in bytes. yamux requires
+/// 256 KiB for each stream.
 const WINDOW: usize = STREAMS * (256 << 10);
-/// Streams that nobody has taken yet; one that finds no place is closed.
+/// Maximum number of incoming streams that wait to be accepted; further streams are closed. Also
+/// the maximum number of waiting requests to open a stream.
 const WAITING: usize = 64;
 
-/// Opens streams. Clones open them in the same tunnel.
+/// A handle that opens streams. Clones open streams in the same tunnel.
 #[derive(Clone, Debug)]
 pub struct Tunnel(mpsc::Sender<OpenRequest>);
 
@@ -30,10 +32,11 @@ type OpenRequest = oneshot::Sender<io::Result<TunnelStream>>;
 pub struct IncomingStreams(mpsc::Receiver<TunnelStream>);
 
 impl Tunnel {
-    /// A new stream.
+    /// Opens a stream.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotConnected`] when the tunnel has ended.
+    /// [`io::ErrorKind::NotConnected`] if the tunnel has ended, and [`io::ErrorKind::Other`] if it
+    /// ends because yamux refuses the stream, for example because 64 streams are open.
     pub async fn open(&self) -> io::Result<TunnelStream> {
         let (request, granted) = oneshot::channel();
         let gone = || io::Error::new(io::ErrorKind::NotConnected, "the tunnel has ended");
@@ -43,14 +46,15 @@ impl Tunnel {
 }
 
 impl IncomingStreams {
-    /// The next one; `None` when the tunnel has ended.
+    /// Waits for the next stream; returns `None` when the tunnel has ended.
     pub async fn next(&mut self) -> Option<TunnelStream> {
         self.0.recv().await
     }
 }
 
-/// A tunnel over `socket`. It works for as long as the future is polled, which ends when either
-/// side does, or breaks the rules. One side is its `host`.
+/// Creates a tunnel over `socket`. The tunnel works only while the returned future is polled. The
+/// future completes when either side ends the connection or violates the protocol. `host` must be
+/// `true` on exactly one side.
 pub fn tunnel<T>(
     socket: T,
     host: bool,
@@ -80,7 +84,7 @@ where
                             let opened = opened
                                 .map(FuturesAsyncReadCompatExt::compat)
                                 .map_err(io::Error::other);
-                            // Who asked may have gone.
+                            // The task that requested the stream may have ended.
                             let _ = answer.send(opened);
                             continue;
                         }

@@ -1,4 +1,4 @@
-//! Claude Code: its command, its output, and its verdict.
+//! The Claude Code agent: command line, output parsing and verdict.
 
 mod agent;
 mod launch;

@@ -1,4 +1,4 @@
-//! Any program as an agent.
+//! An agent that runs any program.
 
 use std::sync::Mutex;
 
@@ -11,11 +11,12 @@ use crate::lock::lock;
 use crate::model::login::ModelLogin;
 use crate::model::proxy::ModelNotice;
 
-/// The most bytes of a program's standard output that become the report's summary.
+/// Maximum length of the report's summary, in bytes: the end of the program's standard output.
 const MAX_SUMMARY: usize = 8 << 10;
 
-/// Any program as an agent: it starts in the workspace with the prompt on its standard input, and
-/// exit status 0 means done. The end of its output is the summary of the report.
+/// An agent that runs any program. The program starts in the workspace with the prompt on its
+/// standard input. Exit status 0 means success. The end of its standard output is the summary of
+/// the report.
 #[derive(Clone, Debug)]
 pub struct CommandAgent {
     name: String,
@@ -24,10 +25,10 @@ pub struct CommandAgent {
 }
 
 impl CommandAgent {
-    /// The program and its arguments; no shell takes part.
+    /// Creates an agent from a program and its arguments, which are not passed to a shell.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when there is no program.
+    /// [`ErrorKind::InvalidInput`] if the program is missing or empty.
     pub fn new(argv: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
         let argv: Vec<String> = argv.into_iter().map(Into::into).collect();
         let Some(program) = argv.first().filter(|program| !program.is_empty()) else {
@@ -40,9 +41,9 @@ impl CommandAgent {
         Ok(Self { name: format!("command:{base}"), argv, login: None })
     }
 
-    /// Lets the program reach a model through the proxy: it finds the proxy's address and a secret
-    /// of its run in the variables that Anthropic's clients know, `ANTHROPIC_BASE_URL` and
-    /// `ANTHROPIC_API_KEY`, whatever kind of credential the proxy puts in.
+    /// Gives the program access to a model through the proxy. The proxy's address and a secret of
+    /// the run are in the variables of Anthropic's clients, `ANTHROPIC_BASE_URL` and
+    /// `ANTHROPIC_API_KEY`. The names do not depend on the kind of credential that the proxy adds.
     #[must_use]
     pub fn with_model(mut self, login: ModelLogin) -> Self {
         self.login = Some(login);
@@ -98,21 +99,21 @@ impl Agent for CommandAgent {
 }
 
 impl CommandAgent {
-    /// `status` is `None` for a program that was ended.
+    /// Returns the report. `status` is `None` if the program was stopped.
     fn report(&self, status: Option<ExitStatus>, printed: &[u8]) -> AgentReport {
         let verdict = match status {
             Some(ExitStatus::Code(0)) => Verdict::Completed,
             Some(ExitStatus::OutOfMemory) => {
-                Verdict::Limited { reason: "its container's memory was used up".to_owned() }
+                Verdict::Limited { reason: "its container ran out of memory".to_owned() }
             }
             Some(status) => Verdict::failed(format!("`{}` ended with {status}", self.argv[0])),
-            None => Verdict::failed("it was ended before it was done"),
+            None => Verdict::failed("it was stopped before it finished"),
         };
         AgentReport::new(verdict, String::from_utf8_lossy(printed).trim())
     }
 }
 
-/// The end of a program's output, and the sink of its events.
+/// The end of a program's standard output, and the receiver of its events.
 struct Output<'a> {
     end: Vec<u8>,
     events: &'a mut dyn AgentSink,

@@ -1,4 +1,4 @@
-//! The session of an agent's program with its model, through the proxy.
+//! Model access of an agent's program, through the proxy.
 
 use ccc_core::agent::{AgentEvent, AgentReport, Task, Verdict};
 use ccc_core::container::{Command, EnvValue};
@@ -10,20 +10,20 @@ use crate::model::proxy::{ModelAccess, ModelNotice};
 /// Opens the task's access to the model, with its spending limit.
 ///
 /// # Errors
-/// [`ErrorKind::Unauthenticated`] when the task lacks the credential.
+/// [`ErrorKind::Unauthenticated`] if the task lacks the credential.
 pub(crate) fn open(login: &ModelLogin, task: &Task) -> Result<ModelAccess> {
     let held = task.credentials.iter().find(|(key, _)| key == login.credential());
     let (_, secret) = held.ok_or_else(|| {
-        let line = format!("the model's credential `{}` was not handed over", login.credential());
+        let line = format!("the run has no credential `{}` for the model", login.credential());
         Error::new(ErrorKind::Unauthenticated, line)
     })?;
     login.proxy().open(login.kind().of(secret.clone()), task.limits.micro_usd)
 }
 
-/// Adds to the command's environment the address of the proxy and, in `variable`, the run's secret.
+/// Adds the proxy's address and, in `variable`, the run's secret to the command's environment.
 ///
 /// # Errors
-/// [`ErrorKind::Unsupported`] when the container has no access to a model proxy.
+/// [`ErrorKind::Unsupported`] if the container has no access to a model proxy.
 pub(crate) fn configure(
     command: Command,
     container: &dyn Container,
@@ -31,7 +31,7 @@ pub(crate) fn configure(
     access: &ModelAccess,
 ) -> Result<Command> {
     let proxy = container.model_proxy().ok_or_else(|| {
-        let line = "the container has no way to a model proxy: build its runner with one";
+        let line = "the container has no access to a model proxy: build its runner with one";
         Error::new(ErrorKind::Unsupported, line)
     })?;
     Ok(command
@@ -42,12 +42,12 @@ pub(crate) fn configure(
 /// An event that the proxy reports while a program runs.
 pub(crate) enum ProxyEvent {
     Notice(ModelNotice),
-    /// A part of an answer was forwarded.
+    /// A part of a response was forwarded.
     Alive,
 }
 
-/// Waits for the work, and reports the proxy's events meanwhile. Returns `None` when the work
-/// cannot succeed any more: the spending limit is reached, or the API rejected the credential.
+/// Waits for the work, and reports the proxy's events meanwhile. Returns `None` if the work can no
+/// longer succeed: the spending limit is reached, or the API rejected the credential.
 pub(crate) async fn watch<T>(
     access: &mut ModelAccess,
     work: impl Future<Output = T>,
@@ -73,7 +73,8 @@ pub(crate) fn refused_by_us(line: &str) -> AgentEvent {
     AgentEvent::Printed { error_stream: true, text }
 }
 
-/// Replaces the agent's own account by the proxy's: the money spent, and the API's failure, if any.
+/// Replaces the usage that the agent reported with the proxy's measurement, and adds the API's
+/// failure to a failed verdict.
 pub(crate) fn apply_account(report: &mut AgentReport, access: &ModelAccess, limit: Option<u64>) {
     if let Verdict::Failed { reason, .. } = &report.verdict
         && let Some(trouble) = access.trouble()
@@ -83,9 +84,10 @@ pub(crate) fn apply_account(report: &mut AgentReport, access: &ModelAccess, limi
     }
     if access.is_exhausted() && report.verdict != Verdict::Completed {
         let limit = dollars(limit.unwrap_or(0));
-        report.verdict = Verdict::Limited { reason: format!("its money, ${limit}, is used up") };
+        report.verdict =
+            Verdict::Limited { reason: format!("it reached its spending limit of ${limit}") };
     }
-    // The agent's own count is a claim, which a program of it can forge.
+    // A process of the agent can forge the agent's own count.
     let (micro_usd, usage) = access.spent();
     (report.micro_usd, report.usage) = (Some(micro_usd), usage);
 }

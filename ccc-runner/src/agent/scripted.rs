@@ -10,8 +10,8 @@ use ccc_core::{
 };
 use serde::Deserialize;
 
-/// An agent that does what a file says, through the container as every agent does. Costs nothing,
-/// needs no account, does the same every time: for demos and tests.
+/// An agent that follows a script, for demos and tests. It acts through the container as every
+/// agent does, costs nothing, needs no account, and always does the same.
 ///
 /// ```toml
 /// summary = "What the agent says at the end."
@@ -61,7 +61,8 @@ impl ScriptedAgent {
     /// Reads the steps from a file.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when it cannot be read; those of [`parse`](Self::parse).
+    /// [`ErrorKind::NotFound`] if the file cannot be read, and the errors of
+    /// [`parse`](Self::parse).
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|e| {
@@ -74,7 +75,8 @@ impl ScriptedAgent {
     /// Reads the steps from TOML.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`], with line and column.
+    /// [`ErrorKind::InvalidInput`] for invalid TOML, with the line number, and for a wait that is
+    /// not a valid duration.
     pub fn parse(text: &str) -> Result<Self> {
         let script: Script = toml::from_str(text).map_err(|e| {
             let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
@@ -89,7 +91,9 @@ impl ScriptedAgent {
             {
                 return Err(Error::new(
                     ErrorKind::InvalidInput,
-                    format!("the agent's script waits {seconds} seconds, which no clock can"),
+                    format!(
+                        "the agent's script waits {seconds} seconds, which is not a valid duration"
+                    ),
                 ));
             }
         }
@@ -123,7 +127,7 @@ impl Agent for ScriptedAgent {
     }
 }
 
-/// What a step does; the inner error is the agent's failure, not the container's.
+/// Performs a step. The inner error is a failure of the agent, the outer one of the container.
 async fn perform(
     step: &Step,
     container: &dyn Container,
@@ -142,7 +146,7 @@ async fn perform(
             if !output.status.success() {
                 Err(format!("cannot read {path}"))
             } else if !text.contains(from.as_str()) {
-                Err(format!("{path} does not hold the text to replace"))
+                Err(format!("{path} does not contain the text to replace"))
             } else {
                 write(container, events, path, &text.replace(from.as_str(), to)).await?
             }
@@ -179,7 +183,7 @@ async fn write(
             return Ok(Err(reason));
         }
     }
-    // `tee` and not a shell: neither the path nor the text is ever read as code.
+    // `tee` instead of a shell: neither the path nor the text is interpreted as code.
     let written =
         container.output(&Command::new(["tee", "--", path]).with_stdin(content.as_bytes())).await?;
     Ok(done(&written))

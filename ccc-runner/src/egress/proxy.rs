@@ -1,5 +1,4 @@
-//! The egress proxy of a container: an HTTP proxy that supports `CONNECT` and nothing else (spec:
-//! X3e).
+//! The egress proxy of a container: an HTTP proxy that supports only `CONNECT` (spec: X3e).
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,13 +15,13 @@ use crate::egress::public_address::is_public;
 use crate::egress::rules::{EgressRule, EgressRules};
 use crate::lock::lock;
 
-/// The longest head of a request, bytes.
+/// Maximum length of a request head, in bytes.
 const MAX_HEAD: usize = 8 << 10;
-/// How long the head may take, and how long a host may take to answer.
+/// Time limit for a request head, and for the connection to a host.
 const WITHIN: Duration = Duration::from_secs(30);
-/// The one port that leads out.
+/// The only permitted port.
 const PORT: u16 = 443;
-/// The most denied hosts that are recorded.
+/// Maximum number of denied hosts that are recorded.
 const MAX_DENIED: usize = 100;
 
 /// The egress proxy of one container.
@@ -32,7 +31,7 @@ pub(crate) struct EgressProxy {
     clock: Arc<dyn Clock>,
     /// The hosts that every program of the container may reach.
     always: Vec<HostPattern>,
-    /// The further hosts that the running program may reach.
+    /// The additional hosts that the running program may reach.
     temporary: Mutex<Temporary>,
     denied: Mutex<Vec<String>>,
 }
@@ -55,7 +54,7 @@ impl Drop for TemporaryPermission<'_> {
     }
 }
 
-/// The refusal of a request: the status, and a line for the client.
+/// The refusal of a request: the HTTP status, and a message for the client.
 struct Refusal(&'static str, String);
 
 impl EgressProxy {
@@ -63,14 +62,14 @@ impl EgressProxy {
         Self { rules, clock, always, temporary: Mutex::default(), denied: Mutex::default() }
     }
 
-    /// Permits these hosts as well, until the returned permission is dropped.
+    /// Permits these additional hosts until the returned permission is dropped.
     pub(crate) fn permit(&self, hosts: &[HostPattern]) -> TemporaryPermission<'_> {
         *lock(&self.temporary) =
             Temporary { hosts: hosts.to_vec(), ended: CancellationToken::new() };
         TemporaryPermission(self)
     }
 
-    /// Returns the hosts to which a connection was refused.
+    /// Returns the targets to which a connection was denied.
     pub(crate) fn denied_hosts(&self) -> Vec<String> {
         lock(&self.denied).clone()
     }
@@ -95,7 +94,9 @@ impl EgressProxy {
         let target = target(&head);
         let opened = match target {
             Some(target) => self.open(target).await,
-            None => Err(Refusal("405 Method Not Allowed", "only CONNECT leads out of here".into())),
+            None => {
+                Err(Refusal("405 Method Not Allowed", "this proxy supports only CONNECT".into()))
+            }
         };
         match opened {
             Ok((mut host, until)) => {
@@ -108,7 +109,7 @@ impl EgressProxy {
             Err(Refusal(status, line)) => {
                 // A permitted host that does not answer was not denied.
                 if status.starts_with('4') {
-                    self.record_denied(target.unwrap_or(b"something by plain HTTP"));
+                    self.record_denied(target.unwrap_or(b"a plain HTTP request"));
                 }
                 let answer = format!(
                     "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\
@@ -121,36 +122,37 @@ impl EgressProxy {
         }
     }
 
-    /// Connects to what is named, if everything that we insist on is so.
+    /// Connects to the target if every enabled rule permits it.
     async fn open(&self, target: &[u8]) -> Result<(TcpStream, CancellationToken), Refusal> {
         let shown = one_line(&String::from_utf8_lossy(target), 100);
-        let gone = |why: &str| Refusal("502 Bad Gateway", format!("no way to {shown}: {why}"));
-        let no = |why: &str| Refusal("403 Forbidden", format!("no way to {shown}: {why}"));
-        let text = std::str::from_utf8(target).map_err(|_| no("that is no host"))?;
-        let (host, port) = text.rsplit_once(':').ok_or_else(|| no("there is no port"))?;
-        let port: u16 = port.parse().map_err(|_| no("that is no port"))?;
+        let gone =
+            |why: &str| Refusal("502 Bad Gateway", format!("cannot connect to {shown}: {why}"));
+        let no = |why: &str| Refusal("403 Forbidden", format!("cannot connect to {shown}: {why}"));
+        let text = std::str::from_utf8(target).map_err(|_| no("the target is not UTF-8"))?;
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| no("the port is missing"))?;
+        let port: u16 = port.parse().map_err(|_| no("the port is not a number"))?;
         let name = HostName::new(host);
         if self.rules.insist_on(EgressRule::Named) && name.is_err() {
-            return Err(no("that is no host's name"));
+            return Err(no("the host is not a valid name"));
         }
         if self.rules.insist_on(EgressRule::Port) && (port != PORT || !text.ends_with(":443")) {
-            return Err(no("only port 443 leads out of here"));
+            return Err(no("only port 443 is permitted"));
         }
         let until = match name.as_ref().map(|name| self.listed(name)) {
-            // Nobody insists on a name, and no list can hold what is none.
+            // `EgressRule::Named` is disabled. No list can contain a name that is not valid.
             Err(_) => CancellationToken::new(),
             Ok(Some(until)) => until,
             Ok(None) if self.rules.insist_on(EgressRule::Listed) => {
-                return Err(no("it is not among the hosts that this container may reach"));
+                return Err(no("the host is not permitted for this container"));
             }
             Ok(None) => CancellationToken::new(),
         };
         let found = async {
             let addresses = self.rules.resolver().addresses(host, port).await;
-            let addresses = addresses.map_err(|_| gone("it has no address"))?;
+            let addresses = addresses.map_err(|_| gone("the host has no address"))?;
             let private = |address: &SocketAddr| !is_public(address.ip());
             if self.rules.insist_on(EgressRule::Public) && addresses.iter().any(private) {
-                return Err(no("its address is not on the internet"));
+                return Err(no("the host has an address that is not public"));
             }
             let host = TcpStream::connect(&addresses[..]).await;
             host.map_err(|_| Refusal("502 Bad Gateway", format!("{shown} does not answer")))
@@ -160,13 +162,14 @@ impl EgressProxy {
             () = self.clock.sleep(WITHIN) => {
                 return Err(Refusal("504 Gateway Timeout", format!("{shown} does not answer")));
             }
-            () = until.cancelled() => return Err(no("the time for that is over")),
+            () = until.cancelled() => return Err(no("the permission has ended")),
         };
         let _ = host.set_nodelay(true);
         Ok((host, until))
     }
 
-    /// Whether the host is listed, and until when.
+    /// Checks whether the host is listed. Returns a token that is cancelled when its permission
+    /// ends.
     fn listed(&self, name: &HostName) -> Option<CancellationToken> {
         let listed =
             |patterns: &[HostPattern]| patterns.iter().any(|pattern| pattern.matches(name));
@@ -178,7 +181,7 @@ impl EgressProxy {
     }
 }
 
-/// The request's head, to its end and no further: byte by byte, because what follows is not ours.
+/// Reads the request head byte by byte, because the bytes after it belong to the tunnel.
 async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -190,7 +193,7 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>>
     Ok(head)
 }
 
-/// What the request wants to be connected to. Nothing else of its head counts.
+/// Returns the target of a `CONNECT` request. The other lines of the head are ignored.
 fn target(head: &[u8]) -> Option<&[u8]> {
     let line = head.split(|byte| *byte == b'\r').next()?;
     let rest = line.strip_prefix(b"CONNECT ")?;

@@ -1,10 +1,10 @@
-//! Addresses of the internet, and all others.
+//! Classification of IP addresses as public or not.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether the address is one of the internet at large, by IANA's registries of special addresses
-/// (RFC 6890 and what followed). An address that carries another one in it is judged by that one,
-/// too.
+/// Returns whether the address is globally reachable according to IANA's registries of
+/// special-purpose addresses (RFC 6890 and its successors). An IPv6 address that embeds an IPv4
+/// address is public only if the embedded address is.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -16,9 +16,9 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let special = matches!(
         (a, b, c),
-        // This network; private; shared; loopback; link-local, where clouds have their metadata.
+        // This network, private, loopback; shared; link-local, which includes cloud metadata.
         (0 | 10 | 127, ..) | (100, 64..=127, _) | (169, 254, _) | (172, 16..=31, _) | (192, 168, _)
-        // Protocols, documentation, 6to4 relays, benchmarks.
+        // Protocol assignments, documentation, 6to4 relays, benchmarks.
         | (192, 0, 0 | 2) | (192, 88, 99) | (198, 18 | 19, _) | (198, 51, 100) | (203, 0, 113)
         // Multicast, reserved, broadcast.
         | (224..=255, ..)
@@ -33,13 +33,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match parts {
-        // Translated (RFC 6052).
+        // IPv4 translation (RFC 6052).
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
-        // Carried (6to4, RFC 3056).
+        // 6to4 (RFC 3056).
         [0x2002, high, low, ..] => inner(high, low),
         // Teredo, benchmarks, overlays; documentation.
         [0x2001, 0..=0x1ff, ..] | [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
-        // All that has been given out so far.
+        // The only block that has been allocated so far: 2000::/3.
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_machines_and_networks_are_not_public() {
+    fn only_globally_reachable_addresses_are_public() {
         // spec: X3e
         for (address, expected) in [
             ("1.1.1.1", true),

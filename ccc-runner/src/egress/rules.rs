@@ -1,4 +1,4 @@
-//! The rules of the egress proxy.
+//! Rules of the egress proxy.
 
 use std::fmt::Debug;
 use std::io;
@@ -11,14 +11,15 @@ use tokio::sync::Semaphore;
 /// A check that the egress proxy makes before it connects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EgressRule {
-    /// A host is named, in the strict grammar of [`HostName`](ccc_core::egress::HostName).
+    /// The host is given as a name, in the strict grammar of
+    /// [`HostName`](ccc_core::egress::HostName).
     Named,
-    /// It is listed.
+    /// The host is on the list of permitted hosts.
     Listed,
     /// The port is 443.
     Port,
-    /// All its addresses are on the internet at large: none of a private network, or a cloud's
-    /// metadata.
+    /// All addresses of the host are public: none belongs to a private network or to a cloud's
+    /// metadata service.
     Public,
 }
 
@@ -29,10 +30,10 @@ pub struct EgressRules {
     resolver: Arc<dyn Resolver>,
 }
 
-/// Turns a host's name into addresses. The proxy asks once for a connection, looks at what comes,
-/// and connects to just that: a name that means something else a moment later changes nothing.
+/// A resolver of host names. The proxy resolves a name once for each connection, checks the
+/// addresses, and connects only to them. A later change of the name's addresses has no effect.
 pub trait Resolver: Debug + Send + Sync + 'static {
-    /// The addresses of `host`, each with `port`.
+    /// Returns the addresses of `host`, each with `port`.
     fn addresses<'a>(
         &'a self,
         host: &'a str,
@@ -40,11 +41,12 @@ pub trait Resolver: Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
 }
 
-/// Asks the system, which takes a thread for each question.
+/// The operating system's resolver, which blocks one thread for each lookup.
 #[derive(Debug)]
 struct SystemResolver(Arc<Semaphore>);
 
-/// Questions at once, of all containers together: the threads that files are read on are the same.
+/// Maximum number of concurrent lookups, of all containers together. Lookups share their threads
+/// with file operations.
 const QUESTIONS: usize = 32;
 
 impl Resolver for SystemResolver {
@@ -57,7 +59,7 @@ impl Resolver for SystemResolver {
             let host = host.to_owned();
             let turn = Arc::clone(&self.0).acquire_owned().await.map_err(io::Error::other)?;
             let asked = tokio::task::spawn_blocking(move || {
-                // Held for as long as the thread runs, also when the caller has stopped waiting.
+                // Held until the thread ends, even if the caller has stopped waiting.
                 let _turn = turn;
                 (host.as_str(), port).to_socket_addrs().map(Iterator::collect)
             });
@@ -76,17 +78,20 @@ impl Default for EgressRules {
 }
 
 impl EgressRules {
-    /// Asks this resolver.
+    /// Sets the resolver.
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
         self.resolver = resolver;
         self
     }
 
-    /// Insists on one thing less: **something gets out that should not.**
+    /// Disables a rule: **containers can then reach hosts that they must not reach.**
     #[must_use]
     pub fn dangerously_without(mut self, rule: EgressRule) -> Self {
-        tracing::warn!(?rule, "the way out of containers is not as narrow as it could be");
+        tracing::warn!(
+            ?rule,
+            "an egress rule is disabled: containers can reach more hosts than the operator listed"
+        );
         self.without.push(rule);
         self
     }

@@ -1,8 +1,8 @@
-//! An HTTP server on loopback for programs that are not trusted: bounded in connections, and in the
-//! time that a request's head may take.
+//! An HTTP server on loopback for untrusted programs. It limits the number of connections, and the
+//! time in which a request's head must arrive.
 //!
-//! `axum::serve` has neither bound, and does not let a full server drop its longest idle
-//! connection. So connections are accepted here.
+//! `axum::serve` has neither limit, and a full server could not close an idle connection. Therefore
+//! this module accepts connections itself.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,22 +17,23 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
-/// When there are more, the one goes that has been idle for longest: nobody shuts others out by
-/// opening connections and saying nothing.
+/// Maximum number of connections. If there are more, the oldest connection without a request in
+/// progress is closed. A client therefore cannot exclude others by opening connections that it does
+/// not use.
 const MAX_CONNECTIONS: usize = 512;
-/// How long a request's head may take, and how long a connection may lie idle between two.
+/// Time limit for a request's head, and for the idle time of a connection between two requests.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
-/// How long to wait when the system has no connection to give.
+/// Delay after the system failed to accept a connection.
 const BREATHE: Duration = Duration::from_millis(100);
 
-/// A server, which ends with the value.
+/// A running server, which stops when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     _task: JoinSet<()>,
 }
 
-/// Answers on a free port of loopback.
+/// Serves `app` on a free port of 127.0.0.1.
 pub(crate) async fn on_loopback(app: Router) -> Result<Server> {
     let unusable = |e| {
         Error::new(ErrorKind::Unavailable, "cannot listen on a port of 127.0.0.1").with_source(e)
@@ -44,11 +45,11 @@ pub(crate) async fn on_loopback(app: Router) -> Result<Server> {
     Ok(Server { address, _task: task })
 }
 
-/// The connection of a request, from which a handler takes a [`ConnectionGuard`].
+/// The connection of a request, from which a handler acquires a [`ConnectionGuard`].
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionHandle(Weak<()>);
 
-/// Keeps the connection from being dropped as idle, for as long as the guard lives.
+/// A guard that prevents its connection from being closed as idle.
 pub(crate) type ConnectionGuard = Option<Arc<()>>;
 
 #[cfg_attr(
@@ -61,13 +62,13 @@ impl ConnectionHandle {
     }
 }
 
-/// An open connection, and the mark of those that need it.
+/// An open connection, and the mark that its guards share.
 struct Connection {
     mark: Arc<()>,
     task: AbortHandle,
 }
 
-/// Takes connections for as long as it is polled; when it is dropped, they end.
+/// Accepts connections for as long as it is polled. When it is dropped, the connections are closed.
 async fn accept(listener: TcpListener, app: Router) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
@@ -81,18 +82,18 @@ async fn accept(listener: TcpListener, app: Router) {
         while tasks.try_join_next().is_some() {}
         open.retain(|connection| !connection.task.is_finished());
         if open.len() >= MAX_CONNECTIONS {
-            // The oldest first. Where all are needed, this one is one too many.
+            // Close the oldest idle connection. If no connection is idle, drop the new one.
             let idle = open.iter().position(|connection| Arc::strong_count(&connection.mark) == 1);
             let Some(idle) = idle.and_then(|at| open.remove(at)) else { continue };
             idle.task.abort();
         }
-        // Events of a stream are small, and each is waited for.
+        // Events of a stream are small, and the client waits for each of them.
         let _ = stream.set_nodelay(true);
         let mark = Arc::new(());
         let app = app.clone().layer(Extension(ConnectionHandle(Arc::downgrade(&mark))));
         let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
         let task = tasks.spawn(async move {
-            // A connection that breaks is the other side's loss.
+            // A broken connection affects only its client.
             let _ = connection.await;
         });
         open.push_back(Connection { mark, task });

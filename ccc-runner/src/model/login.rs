@@ -1,4 +1,4 @@
-//! The proxy and the credential with which an agent reaches its model.
+//! Model access of an agent: the proxy and the credential.
 
 use ccc_core::{CredentialKey, Result, Secret};
 
@@ -7,11 +7,11 @@ use crate::model::proxy::{ModelCredential, ModelProxy};
 /// The kind of credential that the model proxy adds to requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialKind {
-    /// `ANTHROPIC_API_KEY`.
+    /// An API key: `ANTHROPIC_API_KEY`.
     ApiKey,
-    /// `CLAUDE_CODE_OAUTH_TOKEN`, of a subscription.
+    /// An OAuth token of a subscription: `CLAUDE_CODE_OAUTH_TOKEN`.
     OAuthToken,
-    /// `ANTHROPIC_AUTH_TOKEN`, of a gateway.
+    /// A bearer token of a gateway: `ANTHROPIC_AUTH_TOKEN`.
     BearerToken,
 }
 
@@ -19,7 +19,8 @@ impl CredentialKind {
     /// Checks that the secret can be sent as a credential of this kind.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) when it is empty or no header can carry it.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if it is empty or cannot be sent in a
+    /// header.
     pub fn check(self, secret: &Secret) -> Result<()> {
         self.of(secret.clone()).check()
     }
@@ -34,9 +35,8 @@ impl CredentialKind {
     }
 }
 
-/// The way of an agent to its model: a proxy, and the name of a credential in the credential store.
-/// The agent's programs get the proxy's address and a secret of their run, and never the
-/// credential.
+/// Model access of an agent: a proxy, and the key of a credential in the credential store. The
+/// agent's programs receive the proxy's address and a secret of their run, never the credential.
 #[derive(Clone, Debug)]
 pub struct ModelLogin {
     proxy: ModelProxy,
@@ -45,19 +45,19 @@ pub struct ModelLogin {
 }
 
 impl ModelLogin {
-    /// `credential` is the name in the credential store.
+    /// Creates a login with the credential that is stored under the key `credential`.
     #[must_use]
     pub fn new(proxy: ModelProxy, kind: CredentialKind, credential: CredentialKey) -> Self {
         Self { proxy, kind, credential }
     }
 
-    /// The name in the credential store.
+    /// Returns the credential's key in the credential store.
     #[must_use]
     pub fn credential(&self) -> &CredentialKey {
         &self.credential
     }
 
-    /// The proxy.
+    /// Returns the proxy.
     #[must_use]
     pub fn proxy(&self) -> &ModelProxy {
         &self.proxy

@@ -1,11 +1,12 @@
 //! Patterns of model names.
 
-/// A model's name, or the beginning of one followed by `*`.
+/// A model's name, or the beginning of model names followed by `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelPattern(String);
 
 impl ModelPattern {
-    /// `claude-opus-4-5` is that model alone, `claude-opus-*` every model whose name begins so.
+    /// Creates a pattern. `claude-opus-4-5` matches only that model, and `claude-opus-*` matches
+    /// every model whose name begins with `claude-opus-`.
     pub fn new(pattern: impl Into<String>) -> Self {
         Self(pattern.into())
     }

@@ -1,39 +1,40 @@
-//! What models cost.
+//! Prices of models.
 
 use ccc_core::agent::ModelUsage;
 
 use crate::model::pattern::ModelPattern;
 
-/// What a million tokens cost, in millionths of a US dollar.
+/// The price of a million tokens, in millionths of a US dollar.
 ///
-/// What a cache does is a share of the price of input, by Anthropic's pages on prompt caching: 5/4
-/// to write for five minutes, 2 to write for an hour, 1/10 to read.
+/// Tokens of a cache cost a share of the input price, according to Anthropic's pages on prompt
+/// caching: 5/4 for a write that lasts five minutes, 2 for a write that lasts an hour, and 1/10 for
+/// a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Price {
-    /// The price of the tokens that the model reads.
+    /// The price of input tokens.
     pub input: u64,
-    /// The price of the tokens that the model writes.
+    /// The price of output tokens.
     pub output: u64,
 }
 
 impl Price {
-    /// Returns the price of a million tokens, in millionths of a US dollar.
+    /// Creates a price. Both values are for a million tokens, in millionths of a US dollar.
     #[must_use]
     pub const fn new(input: u64, output: u64) -> Self {
         Self { input, output }
     }
 
-    /// From US dollars for a million tokens, rounded up to a millionth.
+    /// Creates a price from US dollars for a million tokens, rounded up to a millionth.
     #[must_use]
     pub fn from_dollars(input: f64, output: f64) -> Self {
-        // A price below zero, or none at all, is nothing that a limit could rest on: the cast makes
-        // it 0.
+        // The cast converts a negative price and NaN to 0. A spending limit cannot depend on such a
+        // price.
         let micro = |dollars: f64| (dollars * 1e6).ceil() as u64;
         Self { input: micro(input), output: micro(output) }
     }
 
-    /// What these tokens cost, in millionths of a US dollar, rounded up.
+    /// Returns the price of these tokens, in millionths of a US dollar, rounded up.
     #[must_use]
     pub(crate) fn of(&self, tokens: &Tokens) -> u64 {
         let input = u128::from(self.input);
@@ -46,14 +47,14 @@ impl Price {
     }
 }
 
-/// The tokens of one answer.
+/// The tokens of one response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tokens {
     pub(crate) input: u64,
     pub(crate) output: u64,
-    /// Written to a cache for five minutes.
+    /// Tokens written to a cache for five minutes.
     pub(crate) cache_write: u64,
-    /// Written to a cache for an hour.
+    /// Tokens written to a cache for an hour.
     pub(crate) cache_write_hour: u64,
     pub(crate) cache_read: u64,
 }
@@ -70,12 +71,12 @@ impl Tokens {
     }
 }
 
-/// Prices by model. A model without a row costs as much as the dearest: whoever limits money would
-/// rather stop early.
+/// Prices by model. A model without a row has the highest prices of the table, so that a spending
+/// limit is reached too early rather than too late.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceTable(Vec<(ModelPattern, Price)>);
 
-/// Dollars for a million tokens, input and output, as Claude Code 2.1.330 reckons list prices.
+/// List prices according to Claude Code 2.1.330, in US dollars for a million tokens: input, output.
 const LISTED: &[(&str, f64, f64)] = &[
     ("claude-fable-*", 8.0, 40.0),
     ("claude-opus-5*", 4.0, 20.0),
@@ -92,7 +93,8 @@ const LISTED: &[(&str, f64, f64)] = &[
 ];
 
 impl Default for PriceTable {
-    /// List prices. They change: an operator who limits money sets those of their contract.
+    /// Returns list prices. They change: an operator who sets a spending limit should set the
+    /// prices of their contract.
     fn default() -> Self {
         let row = |(model, input, output): &(&str, f64, f64)| {
             (ModelPattern::new(*model), Price::from_dollars(*input, *output))
@@ -102,13 +104,13 @@ impl Default for PriceTable {
 }
 
 impl PriceTable {
-    /// These rows come before all others; the first that matches counts.
+    /// Adds rows before the existing ones. The first row that matches a model applies.
     #[must_use]
     pub fn with(self, rows: impl IntoIterator<Item = (ModelPattern, Price)>) -> Self {
         Self(rows.into_iter().chain(self.0).collect())
     }
 
-    /// The price of a model.
+    /// Returns the price of a model.
     #[must_use]
     pub fn price(&self, model: &str) -> Price {
         let row = self.0.iter().find(|(pattern, _)| pattern.matches(model));
@@ -127,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_costs_what_its_row_says_and_an_unknown_one_the_most() {
+    fn a_known_model_has_its_rows_price_and_an_unknown_one_the_highest() {
         // spec: X3d
         let own = (ModelPattern::new("claude-opus-5-5"), Price::from_dollars(1.0, 2.0));
         let table = PriceTable::default().with([own]);

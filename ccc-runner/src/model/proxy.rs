@@ -1,4 +1,4 @@
-//! The proxy between agents and their model's API, which adds the credential.
+//! The proxy between agents and the model's API, which adds the credential to requests.
 
 mod access;
 mod budget;

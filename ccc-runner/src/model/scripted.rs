@@ -1,4 +1,4 @@
-//! A model that follows a scenario.
+//! A fake of the model's API that follows a scenario.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -20,20 +20,20 @@ use scenario::{Scenario, Turn};
 use crate::lock::lock;
 use crate::model::http_server::{self, Server};
 
-/// The largest body of a request, bytes.
+/// Maximum size of a request's body, in bytes.
 const MAX_BODY: usize = 32 << 20;
 /// Headers that carry a credential.
 const SECRET: &[&str] = &["authorization", "x-api-key"];
-/// How many requests are remembered.
+/// Maximum number of recorded requests.
 const MAX_SEEN: usize = 1_000;
 
-/// A model that does what a file says: it drives a real agent, its tools and its edits, without an
-/// account. Costs nothing, does the same every time: for demos and tests.
+/// A fake of the model's API that follows a scenario file, for demos and tests. It drives a real
+/// agent, with its tools and edits. It needs no account, costs nothing, and always does the same.
 ///
-/// A server on loopback that speaks the Messages API. Which turn of the file answers is the number
-/// of answers that the conversation has already; a request that offers no tools (a title, a
-/// summary) is answered with a word and counts for nothing. After the last turn, the model says
-/// that it is done.
+/// It is a server on loopback that implements the Messages API. The number of model messages in the
+/// conversation selects the turn that answers. A request that offers no tools (for a title or a
+/// summary) receives a fixed answer and uses no turn. After the last turn, the model says that it
+/// is done.
 ///
 /// ```toml
 /// [[turn]]
@@ -42,16 +42,16 @@ const MAX_SEEN: usize = 1_000;
 /// use = [{ tool = "Read", input = { file_path = "temperature.py" } }]
 ///
 /// [[turn]]
-/// fail = { status = 529, times = 2 }   # twice overloaded, then as below
+/// fail = { status = 529, times = 2 }   # overloaded twice, then the answer below
 /// wait = 0.5                           # seconds before it answers
 /// say = "Done."
 /// tokens = { input = 1200, output = 80 }
 ///
 /// [[turn]]
-/// end = "cut"                          # breaks off in the middle, once; "stall" goes on for ever
+/// end = "cut"                          # breaks off in the middle, once; "stall" never ends
 /// say = "I was going to say"
 ///
-/// [[model."claude-haiku-*".turn]]      # models of that name have turns of their own
+/// [[model."claude-haiku-*".turn]]      # separate turns for these models
 /// say = "No."
 /// ```
 #[derive(Debug)]
@@ -71,27 +71,29 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Memory {
     seen: Vec<SeenRequest>,
-    /// How often a turn was asked for, by conversation.
+    /// The number of requests for a turn, by conversation and turn.
     asked: HashMap<(String, usize), u32>,
 }
 
-/// A request as it came.
+/// A recorded request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SeenRequest {
-    /// Path and query.
+    /// The path and the query.
     pub path: String,
-    /// All headers: among them, the credential.
+    /// All headers, including the credential.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
 }
 
 impl ScriptedModel {
-    /// Reads the file and starts the server, on a free port of 127.0.0.1. It ends with the value.
+    /// Reads the file, and starts the server on a free port of 127.0.0.1. The server stops when the
+    /// value is dropped.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when the file cannot be read; those of [`start`](Self::start).
+    /// [`ErrorKind::NotFound`] if the file cannot be read, and the errors of
+    /// [`start`](Self::start).
     pub async fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|e| {
@@ -104,13 +106,15 @@ impl ScriptedModel {
     /// Starts the server with a scenario in TOML.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`], with the line; [`ErrorKind::Unavailable`] when no port can be
-    /// had.
+    /// [`ErrorKind::InvalidInput`] for an invalid scenario, with the line;
+    /// [`ErrorKind::Unavailable`] if no port is available or the operating system provides no
+    /// random bytes.
     pub async fn start(scenario: &str) -> Result<Self> {
         let scenario = Scenario::parse(scenario)?;
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "the system gives no random bytes").with_source(e)
+            Error::new(ErrorKind::Unavailable, "the operating system provides no random bytes")
+                .with_source(e)
         })?;
         let key = Secret::from(format!("scripted-{}", hex::encode(random)));
         let inner = Arc::new(Inner { scenario, key, state: Mutex::default() });
@@ -119,19 +123,19 @@ impl ScriptedModel {
         Ok(Self { inner, url: format!("http://{}", server.address), _server: server })
     }
 
-    /// Where it listens, as a URL without a path.
+    /// Returns the server's URL, without a path.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The one key that it takes, as `x-api-key` or `Authorization: Bearer`.
+    /// Returns the only key that the server accepts, as `x-api-key` or `Authorization: Bearer`.
     #[must_use]
     pub fn key(&self) -> &Secret {
         &self.inner.key
     }
 
-    /// The requests until now, the oldest first.
+    /// Returns the recorded requests, the oldest first. Only the first 1,000 requests are recorded.
     #[must_use]
     pub fn seen(&self) -> Vec<SeenRequest> {
         lock(&self.inner.state).seen.clone()
@@ -147,7 +151,8 @@ impl Inner {
         is("x-api-key", self.key.expose()) || is("authorization", &bearer)
     }
 
-    /// How often this turn was asked for in this conversation, before now.
+    /// Records a request for this turn. Returns the number of earlier requests in this
+    /// conversation.
     fn asked_before(&self, conversation: String, at: usize) -> u32 {
         let mut memory = lock(&self.state);
         let asked = memory.asked.entry((conversation, at)).or_default();
@@ -163,7 +168,7 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large");
     };
     let mut headers = parts.headers.clone();
-    // `Debug` shows no header that is marked.
+    // `Debug` hides the values of headers that are marked as sensitive.
     for (_, value) in headers.iter_mut().filter(|(name, _)| SECRET.contains(&name.as_str())) {
         value.set_sensitive(true);
     }
@@ -222,7 +227,7 @@ async fn message(inner: &Inner, headers: &HeaderMap, request_body: &Value) -> Re
 }
 
 fn refusal(status: StatusCode, kind: &str) -> Response {
-    let message = "the scripted model says so";
+    let message = "the scripted model refused the request";
     let body = json!({ "type": "error", "error": { "type": kind, "message": message } });
     (status, axum::Json(body)).into_response()
 }

@@ -1,4 +1,4 @@
-//! The user of the agent's programs, where the service may choose one.
+//! The user of the agent's processes, if the service can choose it.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -8,27 +8,30 @@ use std::path::{Path, PathBuf};
 use ccc_core::{Error, ErrorKind, Result};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, openat};
 
-/// The UID of the agent's user in the images of this project. A user of the host is unlikely to
-/// have it.
+/// The UID of the agent's user in the images of this project. A user of the host machine is
+/// unlikely to have it.
 pub(crate) const AGENT_UID: u32 = 10_001;
 
-/// A user of the agent's programs, as numbers. Never root.
+/// The UID and GID of the agent's processes. Never root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ContainerUser {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
 }
 
-/// Makes the user the owner of a whole tree. Follows no symlink out of it, also when the tree
-/// changes meanwhile.
+/// Makes the user the owner of a whole tree. Does not follow symlinks that leave the tree, even if
+/// the tree changes at the same time.
 ///
 /// # Errors
-/// [`ErrorKind::Unavailable`] when an entry cannot be changed, or has a hard link elsewhere.
+/// [`ErrorKind::Unavailable`] if an entry cannot be changed, or a file has more than one hard link.
 pub(crate) async fn chown_tree(tree: PathBuf, user: ContainerUser) -> Result<()> {
     let changed = tokio::task::spawn_blocking(move || chown_tree_blocking(&tree, user)).await;
     changed.map_err(io::Error::other).flatten().map_err(|e| {
-        Error::new(ErrorKind::Unavailable, "cannot give the workspace to the agent's user")
-            .with_source(e)
+        Error::new(
+            ErrorKind::Unavailable,
+            "cannot make the agent's user the owner of the workspace",
+        )
+        .with_source(e)
     })
 }
 
@@ -38,14 +41,14 @@ fn chown_tree_blocking(tree: &Path, user: ContainerUser) -> io::Result<()> {
     let place = OFlags::PATH | OFlags::CLOEXEC;
     chown(&openat(CWD, tree, place, Mode::empty())?)?;
     let all = ccc_keeper::walk_tree(tree, |directory, name, _| {
-        // By a descriptor: what is looked at is what is given.
+        // Use a descriptor: the entry that was checked is the one that is changed.
         let place = openat(directory, name, place | OFlags::NOFOLLOW, Mode::empty())?;
         let found = fstat(&place)?;
         let theirs = found.st_uid == uid.as_raw() && found.st_gid == gid.as_raw();
         let is_directory = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
         if !theirs && !is_directory && found.st_nlink > 1 {
-            // Its other name may be anywhere, and not ours to give away.
-            return Err(io::Error::other("a file has a second name"));
+            // The other name can be outside the tree, where the owner must not change.
+            return Err(io::Error::other("a file has more than one hard link"));
         }
         if !theirs {
             chown(&place)?;
@@ -67,7 +70,7 @@ mod tests {
     const USER: ContainerUser = ContainerUser { uid: AGENT_UID, gid: AGENT_UID };
 
     #[test]
-    fn a_tree_is_given_and_nothing_that_it_leads_to() {
+    fn a_change_of_owner_does_not_leave_the_tree() {
         // spec: X4d
         let root = rustix::process::geteuid().is_root();
         if !ccc_core::testing::has_part("root", root, "run this as root") {

@@ -1,4 +1,4 @@
-//! Containers of a Docker engine.
+//! Runner that creates containers on a Docker engine.
 
 mod archive;
 mod attach;

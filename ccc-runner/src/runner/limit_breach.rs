@@ -1,4 +1,4 @@
-//! The error for a limit that was exceeded, the same for every runner (spec: X14d).
+//! Errors for exceeded limits, the same for every runner (spec: X14d).
 
 use ccc_core::container::Resources;
 use ccc_core::{Error, ErrorKind};
@@ -11,14 +11,14 @@ pub(crate) fn error(breach: LimitBreach, resources: &Resources) -> Error {
             format!("the workspace holds more than {} MiB", resources.workspace_bytes >> 20)
         }
         LimitBreach::Entries => format!(
-            "the workspace holds more than {} files and directories, or deeper ones than paths reach",
+            "the workspace holds more than {} files and directories, or paths that are too long",
             resources.workspace_entries
         ),
         LimitBreach::Disk => {
-            "the disk that has the workspace on it is nearly full: make room there".to_owned()
+            "the disk of the workspace is nearly full: free some space on it".to_owned()
         }
         LimitBreach::Processes => format!(
-            "the container had as many processes as it may have, {}, for too long",
+            "the container was at its limit of {} processes for too long",
             resources.processes
         ),
     };

@@ -1,4 +1,4 @@
-//! The output of a program, limited in bytes.
+//! Output of a program, limited in bytes.
 
 use ccc_core::container::{OutputSink, OutputStream};
 
@@ -14,7 +14,7 @@ impl<'a> BoundedOutput<'a> {
         Self { left: max, dropped: 0, sink }
     }
 
-    /// Passes on as much as the limit permits, and counts the rest.
+    /// Passes on output up to the limit, and counts the dropped bytes.
     pub(crate) fn write(&mut self, stream: OutputStream, bytes: &[u8]) {
         let fits = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
         if fits > 0 {
@@ -24,7 +24,8 @@ impl<'a> BoundedOutput<'a> {
         self.dropped += (bytes.len() - fits) as u64;
     }
 
-    /// Writes how many bytes were dropped, here and by `before`.
+    /// Reports the number of dropped bytes to the sink. `before` is the number that was dropped
+    /// earlier.
     pub(crate) fn report(&mut self, before: u64) {
         let dropped = self.dropped.saturating_add(before);
         if dropped > 0 {

@@ -1,4 +1,4 @@
-//! Processes of this machine.
+//! Runner that starts programs as ordinary processes of the host machine.
 
 mod command;
 mod container;

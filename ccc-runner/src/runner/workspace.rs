@@ -1,4 +1,4 @@
-//! The workspace as a run's specification names it.
+//! The workspace path of a run's specification.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use ccc_core::{Error, ErrorKind, Result};
 /// Returns the absolute path of a workspace, free of symlinks.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] when the path is not a directory.
+/// [`ErrorKind::InvalidInput`] if the path is not a directory.
 pub(crate) fn resolve(workspace: &Path) -> Result<PathBuf> {
     let resolved = fs::canonicalize(workspace).ok().filter(|path| path.is_dir());
     resolved.ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! The adapters that a configuration names.
+//! Construction of the adapters that the configuration names.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(crate) use github::github;
 use crate::config::Config;
 use crate::model_credential::ModelCredential;
 
-/// The adapters of a pipeline, beside its host.
+/// The adapters of a pipeline, without its VCS host.
 #[derive(Debug)]
 pub(crate) struct Adapters {
     pub(crate) runner: Arc<dyn ContainerRunner>,
@@ -25,14 +25,14 @@ pub(crate) struct Adapters {
 }
 
 impl Adapters {
-    /// Builds the agent of that kind, and everything that it needs. `credential` is the model's, if
-    /// there is one.
+    /// Builds the agent of the given kind and everything that it needs. `credential` is the model's
+    /// credential, if there is one.
     pub(crate) async fn from_config(
         config: &Config,
         kind: &str,
         credential: Option<ModelCredential>,
     ) -> Result<Self> {
-        // A script uses no model, even if one is configured.
+        // A scripted agent uses no model, even if a model is configured.
         let Some(credential) = credential.filter(|_| !kind.starts_with("scripted:")) else {
             return Self::with_agent(config, agent(config, kind, None)?);
         };
@@ -44,14 +44,14 @@ impl Adapters {
         Ok(Self { runner, agent, credentials: store })
     }
 
-    /// Builds the adapters around an agent that needs neither credential nor network.
+    /// Builds the adapters for an agent that needs neither a credential nor network access.
     pub(crate) fn with_agent(config: &Config, agent: Arc<dyn Agent>) -> Result<Self> {
         let credentials = Arc::new(MemoryCredentialStore::default());
         Ok(Self { runner: runner(config, None)?, agent, credentials })
     }
 }
 
-/// Builds the runner of the configuration, with its own directory under the data directory.
+/// Builds the configured runner, with its own directory in the data directory.
 pub(crate) fn runner(
     config: &Config,
     proxy: Option<&ModelProxy>,
@@ -72,7 +72,7 @@ pub(crate) fn runner(
     }
 }
 
-/// Builds the runner of the `docker` kind.
+/// Builds the Docker runner.
 pub(crate) fn docker_runner(config: &Config, proxy: Option<&ModelProxy>) -> Result<DockerRunner> {
     let settings = &config.runner;
     let mut builder = DockerRunner::builder(config.data_dir()?.join("docker"));
@@ -88,21 +88,22 @@ pub(crate) fn docker_runner(config: &Config, proxy: Option<&ModelProxy>) -> Resu
         .build()
 }
 
-/// The access of an agent to its model.
+/// An agent's access to its model.
 struct AgentModel {
     login: ModelLogin,
     /// Whether the runner isolates the agent.
     isolated: bool,
 }
 
-/// Builds the agent of that kind.
+/// Builds the agent of the given kind.
 fn agent(config: &Config, kind: &str, model: Option<AgentModel>) -> Result<Arc<dyn Agent>> {
     if let Some(file) = kind.strip_prefix("scripted:") {
         return Ok(Arc::new(ScriptedAgent::from_file(file)?));
     }
     if let Some(line) = kind.strip_prefix("command:") {
         let argv = shlex::split(line).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidInput, format!("`{line}` has an open quote"))
+            let message = format!("the agent's command `{line}` has an unclosed quote");
+            Error::new(ErrorKind::InvalidInput, message)
         })?;
         let agent = CommandAgent::new(argv)?;
         return Ok(Arc::new(match model {
@@ -116,9 +117,9 @@ fn agent(config: &Config, kind: &str, model: Option<AgentModel>) -> Result<Arc<d
     let model = model.ok_or_else(|| {
         Error::new(
             ErrorKind::InvalidInput,
-            "Claude Code needs a model: set ANTHROPIC_API_KEY, CLAUDE_CODE_OAUTH_TOKEN or \
-             ANTHROPIC_AUTH_TOKEN, name a file with it in model.api_key_file, or keep it with `ccc config set \
-             --model-api-key-file FILE`",
+            "Claude Code needs a credential for the model's API: set ANTHROPIC_API_KEY, \
+             CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_AUTH_TOKEN, set model.api_key_file to a file that contains \
+             the key, or store the key with `ccc config set --model-api-key-file FILE`",
         )
     })?;
     let permissions = match model.isolated {
@@ -127,7 +128,7 @@ fn agent(config: &Config, kind: &str, model: Option<AgentModel>) -> Result<Arc<d
     };
     let model_name = set(&config.agent.model).map(str::to_owned);
     if let Some(name) = model_name.as_ref().filter(|name| name.starts_with('-')) {
-        let line = format!("agent.model is {name}, which is no model");
+        let line = format!("agent.model is `{name}`: the name of a model cannot begin with `-`");
         return Err(Error::new(ErrorKind::InvalidInput, line));
     }
     let mut agent =
@@ -135,8 +136,8 @@ fn agent(config: &Config, kind: &str, model: Option<AgentModel>) -> Result<Arc<d
     if let Some(program) = set(&config.agent.program) {
         if program.contains('/') && !program.starts_with('/') {
             let line = format!(
-                "agent.program is {program}: that would be a file of the repository; \
-                                give its whole path, or a name in the PATH"
+                "agent.program is {program}: a relative path would be a file of the repository; \
+                 set an absolute path, or the name of a program in PATH"
             );
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
@@ -145,7 +146,7 @@ fn agent(config: &Config, kind: &str, model: Option<AgentModel>) -> Result<Arc<d
     Ok(Arc::new(agent))
 }
 
-/// Returns a setting unless it is empty.
+/// Returns a setting without surrounding white space, or `None` if it is empty.
 fn set(setting: &Option<String>) -> Option<&str> {
     setting.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }

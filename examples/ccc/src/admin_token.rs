@@ -1,4 +1,4 @@
-//! The admin token: issued here, stored as a digest in the credential store.
+//! The admin token: issuing it, and storing its digest in the credential store.
 
 use ccc_core::credential::Precondition;
 use ccc_core::{CredentialKey, CredentialStore, ErrorKind, Result, Secret};
@@ -8,8 +8,8 @@ fn name() -> Result<CredentialKey> {
     CredentialKey::new("service/admin-token")
 }
 
-/// Issues a token, which revokes the previous one. If `first` is set and there is one already,
-/// returns `None`, and that one stays valid.
+/// Issues a token and revokes the previous one. If `first` is set and a token already exists,
+/// returns `None`, and the existing token stays valid.
 pub(crate) async fn issue(store: &dyn CredentialStore, first: bool) -> Result<Option<Secret>> {
     let (text, token) = AdminToken::generate()?;
     let precondition = if first { Precondition::Absent } else { Precondition::None };
@@ -19,7 +19,7 @@ pub(crate) async fn issue(store: &dyn CredentialStore, first: bool) -> Result<Op
     }
 }
 
-/// Returns the valid token, if one was issued.
+/// Loads the digest of the valid token, if a token was issued.
 pub(crate) async fn load(store: &dyn CredentialStore) -> Result<Option<AdminToken>> {
     let stored = store.get(&name()?).await?;
     stored.map(|stored| AdminToken::from_record(&stored.secret)).transpose()

@@ -1,4 +1,5 @@
-//! The GitHub App of this installation: in the store, which the configuration fills.
+//! The GitHub App of the service. It is in the credential store, to which a configured App is added
+//! at the first start.
 
 mod config_route;
 mod configured;

@@ -1,4 +1,4 @@
-//! The command line. `ccc NAME` and its flags are in `command/NAME.rs`.
+//! The command line. The subcommand `ccc NAME` and its flags are in `command/NAME.rs`.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,8 @@ mod keygen;
 mod run;
 mod serve;
 
-/// An issue is opened; minutes later there is a pull request, or a comment that says why not.
+/// Solve GitHub issues with an AI coding agent. The result is a pull request, or a comment that
+/// gives the reason why there is none.
 #[derive(Debug, Parser)]
 #[command(name = "ccc", version)]
 pub struct Cli {
@@ -25,18 +26,18 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Runs the command and returns the program's exit code.
+    /// Runs the command and returns the exit code of the program.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        // An agent's programs may run as the same user. They must not read the environment and the
-        // memory of this process in /proc, where credentials are. Only root still can; and no core
-        // is dumped (spec: S6e).
+        // An agent's programs can run under the same user. They must not read the environment and
+        // the memory of this process in /proc, because these contain credentials. Root still can.
+        // This also disables core dumps (spec: S6e).
         let _ =
             rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(e) => {
-                say(&format!("error: cannot start: {e}"));
+                say(&format!("error: cannot start the async runtime: {e}"));
                 return ExitCode::from(exit_code::ERROR);
             }
         };
@@ -50,25 +51,24 @@ impl Cli {
 /// A subcommand with its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Do the whole job on this machine: emulated GitHub, signed webhook, agent, pull request.
+    /// Run a complete example on this machine: emulated GitHub, signed webhook, agent, pull request.
     Demo(demo::DemoArgs),
     /// Solve one issue now.
     Run(run::RunArgs),
     /// Run the self-hosted service.
     Serve(serve::ServeArgs),
-    /// Look whether this machine can do the work: git, the container engine, its image, its walls.
+    /// Check that this machine can execute runs: git, the container engine, its image and isolation.
     Doctor(doctor::DoctorArgs),
-    /// Print a fresh key: for the credentials, or for a Worker that keeps them.
+    /// Generate a random key and print it: for the credential store, or as a secret of the Worker.
     Keygen,
-    /// Show and change what is kept: GitHub Apps, the model's credential, and the key that they are
-    /// kept under.
+    /// Show and change the stored GitHub Apps, the model's credential, and their encryption key.
     Config(config::ConfigArgs),
-    /// Run an emulated GitHub, for your own integration.
+    /// Run an emulated GitHub, to develop and test your own GitHub App.
     GithubEmulator(github_emulator::EmulatorArgs),
 }
 
 impl Command {
-    /// Runs the command. Returns whether it had the result that it is for.
+    /// Runs the command. Returns whether it had its intended result.
     pub(crate) async fn run(&self) -> Result<bool> {
         match self {
             Self::Demo(args) => demo::run(args).await,

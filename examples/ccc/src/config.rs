@@ -1,4 +1,5 @@
-//! Configuration: `ccc.toml`, and each of its keys as `CCC_<SECTION>__<KEY>`.
+//! Configuration: the file `ccc.toml`, and the environment variables `CCC_<SECTION>__<KEY>` for its
+//! keys.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,44 +35,46 @@ use invalid::invalid;
 use setting_names::{AS_ELSEWHERE, ENV_ONLY, check_known};
 use table::{insert, names_credential, take};
 
-/// The whole configuration, checked.
+/// The whole configuration.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Config {
-    /// Where the service listens.
+    /// The address that the service listens on; `None` is 127.0.0.1:8080.
     pub listen: Option<SocketAddr>,
-    /// Where mirrors, workspaces and runs are.
+    /// The directory of mirrors, workspaces and runs. See [`data_dir`](Self::data_dir()) for the
+    /// default.
     pub data_dir: Option<PathBuf>,
-    /// The GitHub App.
+    /// The GitHub App, and the access to GitHub.
     pub github: GitHubConfig,
-    /// Where credentials rest.
+    /// The credential store.
     pub store: StoreConfig,
-    /// What runs the agent.
+    /// The container runner, and the resource limits of a container.
     pub runner: RunnerConfig,
-    /// Who edits.
+    /// The agent, and its limits.
     pub agent: AgentConfig,
-    /// The model's API, for agents that use one.
+    /// The model's API, for agents that use a model.
     pub model: ModelConfig,
-    /// How much runs at once.
+    /// The limits of concurrency.
     pub runs: RunsConfig,
-    /// Who may start runs, and what may leave them.
+    /// The rules for the actors that may start runs, and for the changes that may be published.
     pub policy: TrustPolicy,
 }
 
-/// How much runs at once.
+/// The limits of concurrency.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RunsConfig {
-    /// Runs at once.
+    /// Maximum number of runs at the same time.
     pub concurrency: Option<usize>,
 }
 
 impl Config {
-    /// Reads the file, if any, and then the environment, which wins.
+    /// Reads the file, if one is named, and then the environment, which takes precedence.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) names the key, and for one that does not
-    /// exist the most similar one.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a file that cannot be read, a key that
+    /// does not exist, or an invalid value. For an unknown key, the message suggests the most similar
+    /// key.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -90,8 +93,8 @@ impl Config {
                 insert(target, &key, value_of(&key, value.clone()));
             }
         }
-        // Claude Code's variables count as a whole or not at all: the program's own key must not go
-        // to an address that was set for Claude Code.
+        // Claude Code's variables apply all together or not at all: a credential that was set for
+        // this program must not be sent to an address that was set for Claude Code.
         if !names_credential(&table) && !names_credential(&secrets) {
             for (name, key) in AS_ELSEWHERE {
                 let set =
@@ -105,7 +108,7 @@ impl Config {
             }
         }
         let mut config: Self = Value::Table(table).try_into().map_err(|e: toml::de::Error| {
-            invalid(format!("the configuration has a mistake: {}", e.message()))
+            invalid(format!("the configuration is invalid: {}", e.message()))
         })?;
         config.github.private_key = take(&secrets, "github", "private_key");
         config.github.webhook_secret = take(&secrets, "github", "webhook_secret");
@@ -117,17 +120,18 @@ impl Config {
         Ok(config)
     }
 
-    /// Loads the file that is named, or else `ccc.toml` if there is one, and the environment of
+    /// Loads the named file, or `ccc.toml` if no file is named and it exists, and the environment of
     /// this process.
     pub(crate) fn load_for_command(file: Option<&Path>) -> Result<Self> {
         Self::load(default_file(file), environment()?)
     }
 
-    /// Returns the data directory: as configured, or the user's directory for application data.
+    /// Returns the data directory: the configured one, or `ccc` in the user's directory for
+    /// application data (`XDG_DATA_HOME` or `~/.local/share`).
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) when there is neither a setting nor a
-    /// home directory.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if no data directory is configured and
+    /// there is no home directory.
     pub fn data_dir(&self) -> Result<PathBuf> {
         if let Some(path) = &self.data_dir {
             return Ok(path.clone());
@@ -137,7 +141,9 @@ impl Config {
             .map(PathBuf::from)
             .or_else(|| home.map(|home| home.join(".local/share")))
             .map(|base| base.join("ccc"))
-            .ok_or_else(|| invalid("set CCC_DATA_DIR: there is no home directory".to_owned()))
+            .ok_or_else(|| {
+                invalid("there is no home directory: set data_dir or CCC_DATA_DIR".to_owned())
+            })
     }
 }
 

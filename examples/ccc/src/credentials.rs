@@ -1,4 +1,4 @@
-//! The credential store that the configuration names.
+//! The configured credential store.
 
 use std::fs;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ pub(crate) use reloading_store::{ReloadingStore, Rotated};
 use crate::config::{Config, KeySource};
 use crate::credentials::durable_store::index_file;
 
-/// Opens the credential store of the configuration.
+/// Opens the configured credential store, and creates it if it does not exist.
 ///
 /// # Errors
-/// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) names the setting that is missing or wrong;
-/// those of the store.
+/// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a missing or invalid setting, and the
+/// errors of the store.
 pub(crate) async fn open(config: &Config) -> Result<Arc<dyn CredentialStore>> {
     match config.store.kind.as_str() {
         "memory" => Ok(Arc::new(MemoryCredentialStore::default())),
@@ -30,10 +30,10 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<dyn CredentialStore>> {
     }
 }
 
-/// Opens the credential store of the configuration if it exists, and creates none.
+/// Opens the configured credential store if it exists. Never creates one.
 ///
 /// # Errors
-/// As [`open`].
+/// Those of [`open`].
 pub(crate) async fn open_existing(config: &Config) -> Result<Option<Arc<dyn CredentialStore>>> {
     let data_dir = config.data_dir()?;
     let source = config.store.key_source(&data_dir)?;

@@ -7,13 +7,13 @@ use ccc_core::Result;
 use crate::output::say;
 use crate::remedy::describe_in_lines;
 
-/// The command ran, and did not have the result that it is for.
+/// The command ran, but did not have its intended result.
 pub(crate) const NO_RESULT: u8 = 1;
 
-/// The command failed.
+/// The command failed with an error.
 pub(crate) const ERROR: u8 = 2;
 
-/// Returns the exit code of a command, and prints its error.
+/// Returns the exit code for the result of a command, and prints its error.
 pub(crate) fn of(done: Result<bool>) -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,12 +1,13 @@
-//! The `git` of the program itself, beside that of the core.
+//! Calls of `git` by the program itself. The pipeline's calls are in `ccc-core`.
 
 use std::ffi::OsStr;
 
 use ccc_core::{Error, ErrorKind, Result};
 use tokio::process::Command;
 
-/// Runs `git` with a configuration of ours and without our environment: credentials are in there,
-/// and other processes of this user can read the environment of git. Returns its output.
+/// Runs `git` and returns its output. The configuration of the system and the user is ignored. Git
+/// does not inherit this process's environment, because that can contain credentials, and other
+/// processes of the user can read git's environment.
 pub(crate) async fn git(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // A relative directory would be resolved in the repository.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::remedy::describe;
 use crate::service::Inner;
 
-/// The least free space: with less, a repository cannot be checked out.
+/// Minimum free space, in bytes. With less, a repository cannot be checked out.
 const MIN_FREE_BYTES: u64 = 100 << 20;
 
 /// Returns whether the service can work now, and the body of `GET /health`.
@@ -24,7 +24,7 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
         "status": if healthy { "ok" } else { "unhealthy" },
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": uptime,
-        // None while a service waits for its App.
+        // `null` while the service waits for its App.
         "app_id": app_id,
         "runs_in_flight": inner.dispatcher.in_flight(),
         "checks": {
@@ -39,23 +39,24 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
     (healthy, body)
 }
 
-/// Returns the free space of the file system at that path.
+/// Returns the free space of the file system that contains the path, in bytes.
 fn free_bytes(path: &std::path::Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(path).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// Returns the resident memory of this process (proc(5), `statm`: pages).
+/// Returns the resident memory of this process, in bytes (proc(5): `statm` counts pages).
 fn resident_bytes() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
 
-/// Returns the processor time of this process (proc(5), `stat`: clock ticks, fields 14 and 15).
+/// Returns the processor time of this process, in seconds (proc(5): fields 14 and 15 of `stat` count
+/// clock ticks).
 fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // The name, in parentheses, may hold blanks.
+    // The name of the program is in parentheses and can contain spaces.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;

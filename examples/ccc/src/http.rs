@@ -1,4 +1,4 @@
-//! HTTP for clients that are not trusted: bounded in connections, sizes and time.
+//! An HTTP server for untrusted clients, with limits for connections, sizes and times.
 
 mod accept;
 mod connection_limits;

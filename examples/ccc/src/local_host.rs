@@ -1,4 +1,4 @@
-//! A repository on this machine as a host.
+//! A VCS host for a git repository on this host machine.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
@@ -16,8 +16,8 @@ use jiff::Timestamp;
 
 use crate::git::git;
 
-/// A [`VcsHost`] over a git repository on this machine: one issue, no network, no token. A pull
-/// request is a branch in that repository, and a description.
+/// A [`VcsHost`] for a git repository on this host machine, with one issue and without network and
+/// tokens. A pull request is a branch in that repository and a description.
 #[derive(Debug)]
 pub struct LocalHost {
     repo: RepoRef,
@@ -27,17 +27,18 @@ pub struct LocalHost {
     pull_request: Mutex<Option<NewPullRequest>>,
 }
 
-/// Locks a mutex, even after a panic.
+/// Locks a mutex. A poisoned mutex is locked as well.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LocalHost {
-    /// Opens the repository at `path`, with one issue: the first line of `text` is its title.
+    /// Opens the repository at `path`, with one issue. The first line of `text` is the issue's
+    /// title. The branch that is checked out counts as the default branch.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when there is no git repository, or nothing is checked out as its
-    /// default branch; [`ErrorKind::InvalidInput`] for an empty issue.
+    /// [`ErrorKind::NotFound`] if there is no git repository at the path, or no branch is checked
+    /// out; [`ErrorKind::InvalidInput`] for an empty issue.
     pub async fn open(path: &Path, text: &str, now: Timestamp) -> Result<Self> {
         let path = std::fs::canonicalize(path).map_err(|e| {
             Error::new(ErrorKind::NotFound, format!("there is no directory {}", path.display()))
@@ -85,13 +86,13 @@ impl LocalHost {
     }
 }
 
-/// Returns the account of the operator.
+/// Returns the account that stands for the operator.
 fn you() -> Actor {
     Actor { id: 1, login: "you".to_owned(), kind: ActorKind::User }
 }
 
-/// Returns the branch that HEAD names. Git runs with a configuration of ours, and starts no other
-/// program.
+/// Returns the branch that HEAD names. `core.fsmonitor` is off, so that the repository's
+/// configuration cannot make git start another program.
 async fn current_branch(path: &Path) -> Result<String> {
     let head = ["-c", "core.fsmonitor=false", "-C"].map(OsStr::new);
     let asked = head.into_iter().chain([path.as_os_str()]);
@@ -99,7 +100,7 @@ async fn current_branch(path: &Path) -> Result<String> {
     let branch = git(asked).await.map_err(|error| match error.kind() {
         ErrorKind::Unexpected => {
             let shown = path.display();
-            let line = format!("{shown} is no git repository with a branch checked out");
+            let line = format!("{shown} is not a git repository with a checked-out branch");
             Error::new(ErrorKind::NotFound, line).with_source(error)
         }
         _ => error,
@@ -168,7 +169,7 @@ impl VcsHost for LocalHost {
         Ok(())
     }
 
-    /// Does nothing: the operator sees the outcome.
+    /// Does nothing, because the program shows the outcome to the operator.
     async fn upsert_comment(&self, _: &RepoRef, _: u64, _: &str, _: &str) -> Result<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The program: parses arguments, and hands on to the library.
+//! The `ccc` program: parses the arguments and calls the library.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The credential of the model: in the store, which the configuration fills.
+//! The credential for the model's API. A service stores the configured credential at its first start.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use zeroize::Zeroizing;
 use crate::config::Config;
 use crate::credentials;
 
-/// The kinds with their names, which are stored and given to agents.
+/// The kinds of credentials with their names, which are stored and used as credential keys.
 const KINDS: [(CredentialKind, &str); 3] = [
     (CredentialKind::ApiKey, "api-key"),
     (CredentialKind::OAuthToken, "oauth-token"),
     (CredentialKind::BearerToken, "bearer-token"),
 ];
 
-/// The credential of the model, and the store in which an agent finds it.
+/// The credential of the model: its kind, and the store and the key under which it is available.
 #[derive(Debug)]
 pub(crate) struct ModelCredential {
     pub(crate) kind: CredentialKind,
@@ -27,7 +27,7 @@ pub(crate) struct ModelCredential {
     pub(crate) store: Arc<dyn CredentialStore>,
 }
 
-/// The stored form: with its kind, so that one write changes both.
+/// The stored form of the credential. It contains the kind, so that one write changes both.
 #[derive(Serialize, Deserialize)]
 struct Record {
     kind: String,
@@ -36,7 +36,7 @@ struct Record {
 
 impl Record {
     fn new(kind: CredentialKind, secret: &Secret) -> Result<Self> {
-        // Checked now, and not in the first run.
+        // The check is here, so that an invalid credential is reported before the first run.
         kind.check(secret)?;
         let kind = KINDS.iter().find(|(known, _)| *known == kind).map_or("", |(_, name)| name);
         let secret = secret.expose_str()?.to_owned().into();
@@ -45,24 +45,27 @@ impl Record {
 
     fn read(stored: &Secret) -> Result<Self> {
         serde_json::from_slice(stored.expose()).map_err(|_| {
-            let line = "what is kept of the model's credential does not read: `ccc config clear --model`, and set it anew";
+            let line = "the stored credential of the model is damaged: delete it with `ccc config clear --model`, and \
+                        set it again";
             Error::new(ErrorKind::Corrupt, line)
         })
     }
 
     fn write(&self) -> Result<Secret> {
         serde_json::to_vec(self).map(Secret::new).map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "a credential that is no JSON").with_source(e)
+            Error::new(ErrorKind::Unexpected, "cannot serialize the model's credential")
+                .with_source(e)
         })
     }
 
-    /// Copies the credential into a store in memory, which later changes of the record do not
-    /// affect.
+    /// Copies the credential into a store in memory, so that later changes of the record do not
+    /// affect it.
     async fn into_memory(self) -> Result<ModelCredential> {
         let kind = KINDS.iter().find(|(_, name)| *name == self.kind).map(|(kind, _)| *kind);
         let kind = kind.ok_or_else(|| {
             let line = format!(
-                "the model's credential is a {}, which this version does not know",
+                "the stored credential of the model has the kind `{}`, which this version does not support: replace it \
+                 with `ccc config set`",
                 self.kind
             );
             Error::new(ErrorKind::Corrupt, line)
@@ -79,7 +82,7 @@ fn name() -> Result<CredentialKey> {
     CredentialKey::new("model/credential")
 }
 
-/// Returns the configured credential, which is not stored.
+/// Returns the configured credential, and does not store it.
 pub(crate) async fn configured(config: &Config) -> Result<Option<ModelCredential>> {
     let Some((kind, secret)) = config.model.credential()? else { return Ok(None) };
     Record::new(kind, &secret)?.into_memory().await.map(Some)
@@ -104,13 +107,13 @@ pub(crate) async fn for_service(
 ) -> Result<Option<ModelCredential>> {
     let configured = config.model.credential();
     if let Some(record) = stored(store).await? {
-        // A file that is gone is not needed any more.
+        // The configured file can be missing, because the stored credential is the one in use.
         if let Ok(Some((_, secret))) = configured
             && secret.expose() != record.secret.as_bytes()
         {
             tracing::warn!(
-                "the model's credential that is configured is not the one that is kept, and is not used: change it \
-                 with `ccc config set`, or make it known anew after `ccc config clear --model`"
+                "the model's credential in the configuration differs from the stored one and is not used: store it \
+                 with `ccc config set`, or run `ccc config clear --model`, and the next start stores it"
             );
         }
         return record.into_memory().await.map(Some);
@@ -118,14 +121,16 @@ pub(crate) async fn for_service(
     let Some((kind, secret)) = configured? else { return Ok(None) };
     let record = Record::new(kind, &secret)?;
     match store.put(&name()?, &record.write()?, Precondition::Absent).await {
-        // Another process was first.
+        // Another process has stored a credential first.
         Err(error) if error.kind() == ErrorKind::Conflict => match stored(store).await? {
             Some(theirs) => theirs.into_memory().await.map(Some),
             None => Err(error),
         },
         Err(error) => Err(error),
         Ok(_) => {
-            tracing::info!("the model's credential is kept: it need no longer be configured");
+            tracing::info!(
+                "stored the model's credential: it can now be removed from the configuration"
+            );
             record.into_memory().await.map(Some)
         }
     }
@@ -135,7 +140,7 @@ pub(crate) async fn for_service(
 async fn stored(store: &dyn CredentialStore) -> Result<Option<Record>> {
     let stored = store.get(&name()?).await.map_err(|error| match error.kind() {
         ErrorKind::Corrupt => {
-            let line = format!("{}: `ccc config clear --model` clears it", error.message());
+            let line = format!("{}: `ccc config clear --model` deletes it", error.message());
             Error::new(ErrorKind::Corrupt, line)
         }
         _ => error,
@@ -148,7 +153,7 @@ pub(crate) async fn stored_kind(store: &dyn CredentialStore) -> Result<Option<St
     Ok(stored(store).await?.map(|record| record.kind))
 }
 
-/// Stores a credential in place of the present one.
+/// Stores a credential, and replaces the present one.
 pub(crate) async fn store(
     store: &dyn CredentialStore,
     kind: CredentialKind,
@@ -158,10 +163,10 @@ pub(crate) async fn store(
     store.put(&name()?, &record, Precondition::None).await.map(drop)
 }
 
-/// Removes the stored credential. Returns whether there was one.
+/// Deletes the stored credential. Returns whether there was one.
 pub(crate) async fn clear(store: &dyn CredentialStore) -> Result<bool> {
     let name = name()?;
-    // A damaged one can be removed too.
+    // A damaged credential can be deleted too.
     let there = !matches!(store.get(&name).await, Ok(None));
     store.delete(&name).await.map(|()| there)
 }

@@ -1,4 +1,4 @@
-//! The observers of the program: a timeline for people, JSON for programs, the log for services.
+//! The observers of the program: a timeline on the terminal, JSON lines, and the service's log.
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
@@ -13,8 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::output::print;
 
-/// An observer that writes a timeline to standard error: the stages, and the agent's actions in
-/// between.
+/// An observer that writes a timeline to standard error: the stages, and the agent's actions.
 #[derive(Debug)]
 pub(crate) struct Timeline {
     bar: ProgressBar,
@@ -73,7 +72,7 @@ impl Observer for Timeline {
     }
 }
 
-/// Returns one line about an agent's action, short enough for a terminal.
+/// Returns one line about an agent's action, of at most 100 characters.
 fn action(event: &AgentEvent) -> Option<String> {
     let text = match event {
         AgentEvent::Said { text } | AgentEvent::Printed { text, .. } => text.trim().to_owned(),
@@ -156,13 +155,13 @@ impl OutcomeSender {
 impl Observer for OutcomeSender {
     fn on_event(&self, event: &Event) {
         if let EventKind::Finished { outcome } = &event.kind {
-            // A receiver that was dropped needs no outcome.
+            // If the receiver was dropped, the outcome is not needed.
             let _ = self.0.send((event.run, outcome.clone()));
         }
     }
 }
 
-/// Returns the observer for a command: JSON for programs, or a timeline for people.
+/// Returns the observer for a command: JSON lines if `json` is set, otherwise a timeline.
 pub(crate) fn progress_observer(json: bool) -> std::sync::Arc<dyn Observer> {
     if json { std::sync::Arc::new(JsonLines) } else { std::sync::Arc::new(Timeline::new()) }
 }

@@ -1,13 +1,13 @@
-//! The program's lines on standard output and standard error.
+//! Output of lines to standard output and standard error.
 
 use std::io::Write as _;
 
-/// Writes a line to standard error. A reader that has gone away is no error.
+/// Writes a line to standard error. Ignores errors, such as a closed pipe.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Writes a line of a result to standard output. A reader that has gone away is no error.
+/// Writes a line of a result to standard output. Ignores errors, such as a closed pipe.
 pub(crate) fn print(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

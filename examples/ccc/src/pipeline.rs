@@ -1,4 +1,4 @@
-//! The pipeline of a configuration.
+//! Construction of the pipeline that the configuration describes.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::adapters::Adapters;
 use crate::config::Config;
 use crate::repository_settings;
 
-/// Builds a pipeline over these adapters, with the limits and the policy of the configuration.
+/// Builds a pipeline with these adapters and the configured limits and policy.
 pub(crate) fn pipeline(
     config: &Config,
     host: Arc<dyn VcsHost>,

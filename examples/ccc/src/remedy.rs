@@ -1,21 +1,21 @@
-//! The remedies of errors, worded with the program's commands and settings.
+//! The texts of remedies, in terms of the program's commands and settings.
 
 use ccc_core::{Error, Remedy};
 
-/// Returns what the operator does about an error; `None` if the program has no command or setting
-/// for it.
+/// Returns the step with which the operator resolves an error, or `None` if the program has no
+/// command or setting for it.
 pub(crate) fn fix(error: &Error) -> Option<&'static str> {
     Some(match error.remedy()? {
-        Remedy::GenerateKey => "`ccc keygen` makes one",
+        Remedy::GenerateKey => "generate one with `ccc keygen`",
         Remedy::RotateKey => {
-            "put a key of `ccc keygen` before the present one and run `ccc config rotate-key`"
+            "put a new key from `ccc keygen` before the present one, and run `ccc config rotate-key`"
         }
         Remedy::BuildImage => "build it with images/build, or pull it to the engine",
         Remedy::PermitAgentAsRoot => {
             "start the service as an ordinary user, or set runner.dangerously_as_root"
         }
         Remedy::PermitUnencryptedEngine => {
-            "use https://… with DOCKER_CERT_PATH, or a tunnel's end on this machine, or set \
+            "use https://… with DOCKER_CERT_PATH, use a tunnel that ends on this machine, or set \
              runner.dangerously_unencrypted"
         }
         _ => return None,
@@ -30,7 +30,7 @@ pub(crate) fn describe(error: &Error) -> String {
     }
 }
 
-/// Returns an error and its fix in lines of their own, for a terminal.
+/// Returns an error and its fix in two lines, for a terminal.
 pub(crate) fn describe_in_lines(error: &Error) -> String {
     match fix(error) {
         Some(fix) => format!("error: {error}\n  fix: {fix}"),
@@ -46,7 +46,7 @@ mod tests {
     use ccc_core::{Error, Remedy};
 
     #[test]
-    fn a_remedy_is_worded_with_the_program_s_commands_and_settings() {
+    fn the_text_of_a_remedy_names_commands_and_settings_of_the_program() {
         for (remedy, expected) in [
             (Remedy::GenerateKey, "ccc keygen"),
             (Remedy::RotateKey, "ccc config rotate-key"),
@@ -55,7 +55,7 @@ mod tests {
             (Remedy::PermitUnencryptedEngine, "runner.dangerously_unencrypted"),
         ] {
             let error = Error::new(ErrorKind::InvalidInput, "it is wrong").with_remedy(remedy);
-            // A remedy counts through the causes of an error, too.
+            // The remedy of a cause is found too.
             let outer = Error::new(ErrorKind::Unavailable, "cannot start").with_source(error);
             let line = describe(&outer);
             assert!(line.starts_with("cannot start: it is wrong: "), "{line}");

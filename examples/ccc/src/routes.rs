@@ -33,7 +33,7 @@ pub fn router(service: Service) -> Router {
         })
 }
 
-/// Answers `GET /`.
+/// Answers `GET /` with information about the service.
 async fn information(State(service): State<Service>) -> impl IntoResponse {
     let pipeline = service.inner.dispatcher.pipeline();
     let mut routes = vec!["GET /", "GET /health", "POST /webhook/github"];
@@ -50,7 +50,7 @@ async fn information(State(service): State<Service>) -> impl IntoResponse {
     }))
 }
 
-/// Answers `GET /health`.
+/// Answers `GET /health` with the results of the health checks.
 async fn health(State(service): State<Service>) -> impl IntoResponse {
     let (healthy, body) = check(&service.inner).await;
     let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

@@ -1,4 +1,4 @@
-//! The whole system in one value.
+//! The self-hosted service.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use crate::pipeline::pipeline;
 use crate::remedy::describe;
 use crate::{credentials, model_credential};
 
-/// The whole system in one value: accepts deliveries, runs them, and reports its health.
-/// Cheap to clone; every clone is the same service.
+/// The self-hosted service: it accepts deliveries, executes runs, and reports its health. Clones are
+/// cheap and refer to the same service.
 #[derive(Clone, Debug)]
 pub struct Service {
     pub(crate) inner: Arc<Inner>,
@@ -29,12 +29,12 @@ pub(crate) struct Inner {
     pub(crate) webhook: Arc<Webhook>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started: Timestamp,
-    /// The App, if it comes from a credential store.
+    /// The App, if the service loads it from a credential store.
     pub(crate) app: Option<Arc<StoredApp>>,
 }
 
 impl Service {
-    /// Creates a service over a dispatcher and the webhook's secrets.
+    /// Creates a service from a dispatcher and a webhook. It has no route `/config`.
     #[must_use]
     pub fn new(dispatcher: Arc<Dispatcher>, webhook: Arc<Webhook>) -> Self {
         Self::with_app(dispatcher, webhook, None)
@@ -50,19 +50,18 @@ impl Service {
         Self { inner: Arc::new(Inner { dispatcher, webhook, clock, started, app }) }
     }
 
-    /// Creates the service that a configuration describes. Its runs are in memory: they are lost
-    /// with the process. If neither the configuration nor the store has a GitHub App, the service
-    /// waits for one: deliveries are answered 503 until `POST /config`, or `ccc config set`, stores
-    /// it.
+    /// Creates the service that a configuration describes. Its runs are stored in memory and are
+    /// lost with the process. If neither the configuration nor the store has a GitHub App, the
+    /// service waits for one: deliveries are answered with 503 until `POST /config` or
+    /// `ccc config set` stores an App.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] names the setting that is missing or wrong; those of the
-    /// adapters.
+    /// [`ErrorKind::InvalidInput`] for a missing or invalid setting, and the errors of the adapters.
     pub async fn from_config(config: &Config) -> Result<Self> {
         Self::with_observer(config, Arc::new(NoObserver)).await
     }
 
-    /// Creates the service with an observer of its runs.
+    /// Creates the service that a configuration describes, with an observer of its runs.
     pub(crate) async fn with_observer(
         config: &Config,
         observer: Arc<dyn Observer>,
@@ -70,7 +69,8 @@ impl Service {
         let kind = config.agent.kind.as_deref().ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidInput,
-                "set agent.kind, or CCC_AGENT__KIND: `claude`, `scripted:FILE` or `command:ARGV…`",
+                "no agent is configured: set agent.kind or CCC_AGENT__KIND to `claude`, `scripted:FILE` or \
+                 `command:ARGV…`",
             )
         })?;
         let credentials = credentials::open(config).await?;
@@ -94,26 +94,26 @@ impl Service {
         Ok(Self::with_app(Arc::new(dispatcher), webhook, Some(Arc::new(app))))
     }
 
-    /// Sweeps the leftovers of a killed process, and then runs what is accepted, until `shutdown`.
-    /// A leftover that cannot be swept is logged: one directory must not stop the service.
+    /// Cleans up the leftovers of a killed process, and then executes accepted runs until
+    /// `shutdown`. A leftover that cannot be cleaned up is logged, and does not stop the service.
     pub async fn serve(&self, shutdown: CancellationToken) {
         let dispatcher = &self.inner.dispatcher;
-        // Runs are in memory: none of an earlier process is alive.
+        // Runs are stored in memory, so no run of an earlier process is alive.
         match dispatcher.pipeline().sweep(&[]).await {
             Ok(swept) if swept.is_empty() => {}
-            Ok(swept) => tracing::info!(runs = swept.len(), "swept what an earlier process left"),
+            Ok(swept) => tracing::info!(runs = swept.len(), "cleaned up after an earlier process"),
             Err(error) => {
                 let error = describe(&error);
-                tracing::error!("not all that an earlier process left is gone: {error}");
+                tracing::error!("cannot clean up everything that an earlier process left: {error}");
             }
         }
         let Some(app) = &self.inner.app else { return dispatcher.serve(shutdown).await };
         match app.github().take_over().await {
             Ok(0) => {}
-            Ok(tokens) => tracing::info!(tokens, "took over what an earlier process held"),
+            Ok(tokens) => tracing::info!(tokens, "took over the tokens of an earlier process"),
             Err(error) => {
                 let error = describe(&error);
-                tracing::error!("what an earlier process held is not known: {error}");
+                tracing::error!("cannot take over the tokens of an earlier process: {error}");
             }
         }
         let polling = app.poll(&*self.inner.clock, &shutdown);
@@ -121,22 +121,22 @@ impl Service {
         app.github().revoke_idle().await;
     }
 
-    /// Reloads the App and the admin token from the store. A service that is [serving](Self::serve)
-    /// does so each minute.
+    /// Reloads the App and the admin token from the store. While [`serve`](Self::serve) runs, the
+    /// service also does this every minute.
     pub async fn reload(&self) {
         if let Some(app) = &self.inner.app {
             app.reload_and_log().await;
         }
     }
 
-    /// Returns whether the service waits for an App, because its store has none.
+    /// Returns whether the service waits for an App, because its store has no App that it can use.
     #[must_use]
     pub fn is_waiting_for_app(&self) -> bool {
         self.inner.app.as_ref().is_some_and(|app| app.app_id().is_none())
     }
 
-    /// Issues the first admin token, which is for the operator alone. Returns `None` if there is
-    /// one already.
+    /// Issues the first admin token, which only the operator may see. Returns `None` if a token
+    /// already exists, or the service has no credential store.
     ///
     /// # Errors
     /// Those of the store.

@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Returns at the next SIGINT or SIGTERM.
+/// Waits for the next SIGINT or SIGTERM.
 pub(crate) async fn interrupted() {
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => {

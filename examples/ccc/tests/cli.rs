@@ -1,4 +1,4 @@
-//! The program as people use it: the binary, its arguments, its output, its exit status.
+//! Tests of the program as a binary: arguments, output and exit status.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! The time in a Worker.
+//! The clock of the Workers runtime.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl Clock for WorkerClock {
     }
 
     async fn sleep(&self, duration: Duration) {
-        // A timer may fire by less than one of its milliseconds too early.
+        // A timer can fire up to a millisecond too early.
         Delay::from(duration + Duration::from_millis(1)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! `/config`: the Apps in the Worker's own store, for the holder of the admin token.
+//! The route `/config`: access to the Apps in the Worker's own store for the holder of the admin token.
 
 use std::sync::Arc;
 
@@ -13,13 +13,13 @@ use crate::credentials;
 use crate::remedy::describe;
 use crate::secret::secret;
 
-/// `GET`, `POST` and `DELETE` of `/config`, as `Apps::answer` has them.
+/// Answers `GET`, `POST` and `DELETE /config` with the response of `Apps::answer`.
 pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Response> {
     let token = secret(env, "ADMIN_TOKEN").map(|token| AdminToken::new(&token));
     let Some(Ok(token)) = token else {
-        return refuse(503, "the Worker has no secret ADMIN_TOKEN of 32 characters or more");
+        return refuse(503, "the Worker needs a secret ADMIN_TOKEN of at least 32 characters");
     };
-    // Before anything is read of what a stranger sends.
+    // The token is checked before the body is read, because the sender is not trusted.
     let Some(admitted) = admit(&request, token) else {
         let mut response =
             refuse(401, "send the Worker's secret ADMIN_TOKEN as `Authorization: Bearer …`")?;
@@ -30,11 +30,12 @@ pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Re
     let body = match length {
         None if request.method() != worker::Method::Post => Vec::new(),
         Some(Ok(length)) if length <= MAX_CONFIG => request.bytes().await?,
-        _ => return refuse(413, "a body must say its length, and that is 64 KiB at most"),
+        _ => return refuse(413, "send a Content-Length of at most 64 KiB with the body"),
     };
-    // As it was sent: the crate's own type takes one that it does not know for GET.
+    // The method is read as it was sent, because the type of the `worker` crate replaces an unknown
+    // method by GET.
     let Ok(method) = Method::from_bytes(request.inner().method().as_bytes()) else {
-        return refuse(405, "GET, POST and DELETE are answered here");
+        return refuse(405, "use GET, POST or DELETE");
     };
     let url = request.url()?;
     match apps(env).await {
@@ -62,7 +63,7 @@ async fn apps(env: &Env) -> Result<Apps> {
         ErrorKind::Corrupt => Error::new(
             ErrorKind::Corrupt,
             format!(
-                "{}: is CREDENTIALS_KEY the key that the store was made with?",
+                "{}: check that CREDENTIALS_KEY is the key with which the store was created",
                 error.message()
             ),
         ),
@@ -75,7 +76,7 @@ fn refuse(status: u16, why: &str) -> worker::Result<Response> {
     Ok(Response::from_json(&json!({ "error": why }))?.with_status(status))
 }
 
-/// A response as the runtime has it.
+/// Converts a response to the runtime's type.
 fn respond(response: http::Response<String>) -> worker::Result<Response> {
     let (head, body) = response.into_parts();
     let mut response = Response::ok(body)?.with_status(head.status.as_u16());

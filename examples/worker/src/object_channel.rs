@@ -1,4 +1,4 @@
-//! The channel from the Worker to an object, inside Cloudflare.
+//! The channel from the Worker to its Durable Objects.
 
 use std::time::Duration;
 
@@ -9,10 +9,11 @@ use worker::{Method, Request, RequestInit, Stub};
 
 use crate::clock::WorkerClock;
 
-/// The most time for an object's answer.
+/// Time limit for the response of an object.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A channel over the Worker's binding. Nothing is signed: only this Worker has the binding.
+/// A channel over the Worker's binding. Messages are not signed, because only this Worker has the
+/// binding.
 #[derive(Debug)]
 pub(crate) struct ObjectChannel(pub(crate) Stub);
 
@@ -25,14 +26,14 @@ impl Channel for ObjectChannel {
         };
         let answered = select(Box::pin(asked), WorkerClock.sleep(TIMEOUT)).await;
         let Either::Left((answered, _)) = answered else {
-            let line = "the Durable Object does not answer in time";
+            let line = "the Durable Object did not answer in time: try again";
             return Err(Error::new(ErrorKind::TimedOut, line));
         };
         match answered.map_err(unreachable)? {
             (200, answer) => Ok(answer),
             (status, why) => {
                 let why: String = String::from_utf8_lossy(&why).chars().take(200).collect();
-                let line = format!("the Durable Object answers {status}: {why}");
+                let line = format!("the Durable Object answered {status}: {why}");
                 Err(Error::new(ErrorKind::Unavailable, line))
             }
         }

@@ -30,25 +30,28 @@ async fn pass_on(name: String, mut request: Request, env: &Env) -> Result<Respon
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
         return Response::error(
-            "a store's name is small letters, digits and hyphens, 64 at most",
+            "the name of a store must have 1 to 64 lower-case letters, digits and hyphens",
             404,
         );
     }
     if name == OWN {
-        return Response::error("that store is the Worker's own", 404);
+        return Response::error("this name is reserved for the Worker's own store", 404);
     }
     let header = |name| request.headers().get(name).ok().flatten();
     let headers = [DATE_HEADER, NONCE_HEADER, SIGNATURE_HEADER].map(|name| (name, header(name)));
     let length = header("content-length").and_then(|length| length.parse::<usize>().ok());
-    // The client knows how long its message is: nothing is read of one that does not.
+    // A client knows the length of its message, so a message without a length is refused unread.
     if length.is_none_or(|length| length > MAX_MESSAGE_BYTES) {
-        return Response::error("the message has no length, or is too long", 413);
+        return Response::error("the message has no Content-Length, or is too long", 413);
     }
     let message = request.bytes().await?;
     let secret = secret(env, "CREDENTIALS_SECRET");
     let authenticator = secret.and_then(|secret| MessageAuthenticator::new(&secret).ok());
     let Some(authenticator) = authenticator else {
-        return Response::error("CREDENTIALS_SECRET has fewer than 32 characters", 500);
+        return Response::error(
+            "the Worker needs a secret CREDENTIALS_SECRET of at least 32 characters",
+            500,
+        );
     };
     let header = |wanted: &str| {
         let found = headers.iter().find(|(name, _)| *name == wanted);

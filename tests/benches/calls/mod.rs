@@ -1,5 +1,5 @@
-//! A socket before the engine's that notes each call: how long nobody called before it, and how long
-//! the engine took to begin its answer.
+//! A proxy for the engine's socket that records each call: the pause before it, and the time until
+//! the engine's first response byte.
 
 use std::io::Error;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{Result, Side, Stopwatch};
 
-/// One call, since the beginning of the watch.
+/// One call. Times are measured from the start of the stopwatch.
 #[derive(Clone, Debug)]
 struct Call {
     what: String,
@@ -23,13 +23,14 @@ struct Call {
 #[derive(Debug)]
 pub(crate) struct Calls {
     noted: Arc<Mutex<Vec<Call>>>,
-    /// Of one round after the other, by the place of the call in its round.
+    /// The calls of a round in their order: name, pause before the call, and time to the first
+    /// response byte.
     sides: Vec<(String, Side, Side)>,
     _tasks: JoinSet<()>,
 }
 
 impl Calls {
-    /// Stands at `here` before the engine at `there`.
+    /// Starts the proxy at `here` for the engine at `there`.
     pub(crate) fn between(here: &Path, there: PathBuf) -> Result<Self> {
         let listener = UnixListener::bind(here)?;
         let noted = Arc::<Mutex<Vec<Call>>>::default();
@@ -41,7 +42,7 @@ impl Calls {
                 while connections.try_join_next().is_some() {}
                 let (there, watch, notes) = (there.clone(), Arc::clone(&watch), Arc::clone(&notes));
                 connections.spawn(async move {
-                    // Who calls is told by the end of the connection.
+                    // The client sees an error as the end of its connection.
                     let _ = lead(client, &there, &watch, &notes).await;
                 });
             }
@@ -49,7 +50,8 @@ impl Calls {
         Ok(Self { noted, sides: Vec::new(), _tasks: tasks })
     }
 
-    /// What was called since the last time is one round; the first calls of a runner are not like the others.
+    /// Ends a round and records its calls if the round counts. The first round of a runner does not
+    /// count, because it makes additional calls.
     pub(crate) fn round(&mut self, counts: bool) {
         let mut calls =
             std::mem::take(&mut *self.noted.lock().unwrap_or_else(PoisonError::into_inner));
@@ -69,7 +71,7 @@ impl Calls {
         }
     }
 
-    /// The medians, in milliseconds, in the order of the calls.
+    /// Returns the medians in milliseconds, in the order of the calls.
     pub(crate) fn lines(&self) -> Vec<String> {
         let line = |(what, pause, took): &(String, Side, Side)| {
             format!("{what} {:.1} after {:.1}", took.median_ms(), pause.median_ms())
@@ -88,7 +90,7 @@ async fn lead(
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_engine, mut to_engine) = engine.into_split();
     let began = watch.elapsed();
-    // A connection holds one call: whoever calls keeps none for later.
+    // Each connection carries one call, because the client does not reuse connections.
     let what = Mutex::new(String::new());
     let ask = async {
         let mut bytes = vec![0; 1 << 16];
@@ -121,7 +123,7 @@ async fn lead(
     asked.and(answered)
 }
 
-/// The first that is sent says what it is.
+/// Records the name of a call from the first bytes of its request.
 fn note(what: &Mutex<String>, request: &[u8]) {
     let mut what = what.lock().unwrap_or_else(PoisonError::into_inner);
     if what.is_empty() {
@@ -129,7 +131,8 @@ fn note(what: &Mutex<String>, request: &[u8]) {
     }
 }
 
-/// The method and the last word of the path that is no name of ours: `POST create`.
+/// Returns the method and the last segment of the path, as in `POST create`. For a path that ends
+/// with a name of ours, returns the kind of the object instead of the name.
 fn name(request: &[u8]) -> String {
     let line = String::from_utf8_lossy(request);
     let mut words = line.split(' ');

@@ -1,4 +1,4 @@
-//! The job as a script that knows how all will go.
+//! The job as a script that assumes success of each step.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub(crate) struct Script {
     jwt: String,
     installation: u64,
     rounds: usize,
-    /// What the floors are, and how long each took.
+    /// The name of each floor, and its measurements.
     pub(crate) parts: [(&'static str, Side); 4],
 }
 
@@ -37,7 +37,7 @@ impl Script {
             jwt: format!("Bearer {jwt}"),
             installation: 0,
             rounds: 0,
-            parts: ["git", "looks", "HTTP", "programs"].map(|name| (name, Side::new(""))),
+            parts: ["git", "checks", "HTTP", "programs"].map(|name| (name, Side::new(""))),
         };
         let found = script.call("GET", &format!("/repos/{repo}/installation"), None, None).await?;
         script.installation = found["id"].as_u64().ok_or("the App is not installed")?;
@@ -47,8 +47,7 @@ impl Script {
         Ok(script)
     }
 
-    /// Everything once, for an issue that is there; gives how long it took, without putting up and
-    /// taking down.
+    /// Performs the job once for an existing issue. Returns its duration without setup and cleanup.
     pub(crate) async fn run(
         &mut self,
         emulator: &Emulator,
@@ -106,7 +105,7 @@ impl Script {
         self.bare(&workspace, &["push", "--quiet", "--", &url, &to]).await?;
         transfers += watch.elapsed();
 
-        // One before and one after the push (spec: X9, P7).
+        // One check before the push and one after it (spec: X9, P7).
         let watch = Stopwatch::start();
         for _ in 0..2 {
             self.bare(&workspace, &["ls-remote", "--refs", "--", &url, &name]).await?;
@@ -142,7 +141,7 @@ impl Script {
         Ok(minted["token"].as_str().ok_or("there is no token")?.to_owned())
     }
 
-    /// With a token, or as the App.
+    /// Calls the API with a token, or as the App.
     async fn call(
         &self,
         method: &str,
@@ -171,7 +170,7 @@ impl Script {
         emulator.git_url(repo).replace("://", &format!("://x-access-token:{token}@"))
     }
 
-    /// Git over the mirror itself, with the workspace's index beside the files' directory.
+    /// Runs git on the mirror itself, with the workspace as the work tree.
     async fn bare(&self, workspace: &Path, arguments: &[&str]) -> Result<String> {
         let mirror = format!("--git-dir={}", self.dir.join("mirror.git").display());
         let files = format!("--work-tree={}", workspace.display());
@@ -182,7 +181,7 @@ impl Script {
     }
 }
 
-/// A program of the agent's, as it is.
+/// Runs a program of the agent without isolation.
 async fn program(dir: &Path, argv: &[&str], stdin: &str) -> Result<String> {
     let mut child = Command::new(argv[0])
         .args(&argv[1..])

@@ -1,7 +1,7 @@
-//! What the benches share: two or more ways of doing a thing, measured in turn in one run, and the
-//! ratio between them held against a goal.
+//! Shared parts of the benchmarks: two or more ways to do the same thing are measured in turn in
+//! one run, and the ratio between them is compared with a goal.
 
-#![allow(dead_code, reason = "each bench uses its part")]
+#![allow(dead_code, reason = "each bench uses only a part")]
 
 use std::error::Error;
 use std::io::Write;
@@ -13,14 +13,14 @@ use tempfile::TempDir;
 
 pub(crate) type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
-/// How long something took.
+/// A stopwatch with a monotonic clock.
 #[derive(Debug)]
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
     #[allow(
         clippy::disallowed_methods,
-        reason = "a bench is native, and needs a clock that is steady"
+        reason = "a bench is a native program and needs a monotonic clock"
     )]
     pub(crate) fn start() -> Self {
         Self(Instant::now())
@@ -31,7 +31,7 @@ impl Stopwatch {
     }
 }
 
-/// One way of doing it: what people read, and how long each round took.
+/// One measured way to do something: its displayed name and the duration of each round.
 #[derive(Debug)]
 pub(crate) struct Side {
     name: &'static str,
@@ -51,13 +51,13 @@ impl Side {
         self.rounds.push(took);
     }
 
-    /// Of all rounds, in milliseconds.
+    /// Returns the median of all rounds, in milliseconds.
     pub(crate) fn median_ms(&self) -> f64 {
         median(self.rounds.iter().map(|took| took.as_secs_f64() * 1e3).collect())
     }
 }
 
-/// What was found, one line for each figure, and whether every goal was met.
+/// The printed results, one line for each figure, and whether a goal was missed.
 #[derive(Debug)]
 pub(crate) struct Report {
     bench: &'static str,
@@ -70,23 +70,29 @@ impl Report {
     }
 
     pub(crate) fn say(&self, line: &str) {
-        // Nobody reads it any more: the exit status still tells.
+        // A closed pipe is no error: the exit status still shows the result.
         let _ = writeln!(std::io::stdout(), "{:<10} {line}", self.bench);
     }
 
-    /// `ours` may take `most` times as long as `floor`.
+    /// Prints the ratio and requires that `ours` takes at most `most` times as long as `floor`.
     pub(crate) fn goal(&mut self, ours: &Side, floor: &Side, most: f64) {
         let met = ratio(ours, floor) <= most;
         self.line(ours, floor, &format!("goal <= {most:.2}"), met);
     }
 
-    /// The other way round: what a goal is there to keep out must be kept out by it.
+    /// Prints the ratio and requires that `other` misses the goal. This proves that the goal
+    /// detects a slow implementation.
     pub(crate) fn must_miss(&mut self, other: &Side, floor: &Side, most: f64) {
         let misses = ratio(other, floor) > most;
-        self.line(other, floor, &format!("must miss {most:.2}, or the goal shows nothing"), misses);
+        self.line(
+            other,
+            floor,
+            &format!("must miss {most:.2}, otherwise the goal proves nothing"),
+            misses,
+        );
     }
 
-    /// For people to know.
+    /// Prints a ratio without a goal.
     pub(crate) fn figure(&self, side: &Side, floor: &Side) {
         self.say(&figure(side, floor));
     }
@@ -97,14 +103,14 @@ impl Report {
         self.missed |= !met;
     }
 
-    /// 3 for a goal that was missed, so that it can be told from a bench that broke.
+    /// Returns exit status 3 if a goal was missed, to distinguish it from a bench that failed.
     pub(crate) fn finish(self) -> ExitCode {
         if self.missed { ExitCode::from(3) } else { ExitCode::SUCCESS }
     }
 }
 
-/// The median of the ratios of the rounds, with the quarters around it: what slows this machine down
-/// for a while slows both sides of a round.
+/// Formats the median of the rounds' ratios with the quartiles around it. A slow phase of the host
+/// machine slows both sides of a round, so it hardly changes the ratio.
 fn figure(side: &Side, floor: &Side) -> String {
     let ratios = ratios(side, floor);
     let (low, high) = (quantile(ratios.clone(), 0.25), quantile(ratios, 0.75));
@@ -133,12 +139,13 @@ fn median(values: Vec<f64>) -> f64 {
 
 fn quantile(mut values: Vec<f64>, part: f64) -> f64 {
     values.sort_by(f64::total_cmp);
-    // Of no rounds there is no ratio, and no goal is met by that.
+    // Without rounds there is no ratio. NaN meets no goal.
     let last = values.len().saturating_sub(1) as f64;
     values.get((last * part).round() as usize).copied().unwrap_or(f64::NAN)
 }
 
-/// A directory in memory where there is one: a disk would measure itself. Says which.
+/// Creates a temporary directory in memory if possible, because a disk would dominate the
+/// measurement. Prints its location.
 pub(crate) fn scratch(report: &Report) -> Result<TempDir> {
     let memory = PathBuf::from("/dev/shm");
     let place = if memory.is_dir() { memory } else { std::env::temp_dir() };
@@ -146,7 +153,7 @@ pub(crate) fn scratch(report: &Report) -> Result<TempDir> {
     Ok(tempfile::Builder::new().prefix("ccc-bench-").tempdir_in(place)?)
 }
 
-/// A git that reads nobody's settings; it must work.
+/// Runs git without system and user configuration and returns its output.
 pub(crate) async fn git(dir: &Path, arguments: &[&str]) -> Result<String> {
     let output = tokio::process::Command::new("git")
         .args(arguments)

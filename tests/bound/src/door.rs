@@ -1,5 +1,5 @@
 //! The methods of a credential store, over HTTP.
-#![allow(missing_docs, reason = "of what the macro makes")]
+#![allow(missing_docs, reason = "the macro generates undocumented items")]
 
 use ccc_core::credential::{CredentialStore as _, Precondition, Version};
 use ccc_core::{CredentialKey, Error, ErrorKind, Result, Secret};
@@ -9,7 +9,7 @@ use worker::{Context, Env, Request, Response, event};
 
 use crate::credentials;
 
-/// What is asked for, with bytes in hex.
+/// A request. Bytes are in hex.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Ask {
@@ -29,7 +29,7 @@ enum When {
 
 #[event(fetch)]
 async fn fetch(mut request: Request, env: Env, _: Context) -> worker::Result<Response> {
-    // Not as JavaScript reads JSON, whose numbers end before ours do.
+    // `Request::json` would parse numbers as JavaScript does, which has no exact 64-bit integers.
     let ask: Ask = serde_json::from_slice(&request.bytes().await?)?;
     match answer(ask, &env).await {
         Ok(value) => Response::from_json(&value),

@@ -1,8 +1,9 @@
-//! A Worker for one test: the store and the object of `examples/worker`, from the very same files, behind a door
-//! that is open to everybody.
+//! A Worker for one test: the store and the Durable Object of `examples/worker`, compiled from the
+//! same files, with an unauthenticated HTTP endpoint.
 //!
-//! Nothing here is for people to deploy: it hands its secrets to whoever asks. `.ci/workerd` builds it, and
-//! `tests/tests/workerd/bound.rs` runs the common suite on it; anywhere but on wasm32 this crate is empty.
+//! Never deploy this Worker: it returns its secrets to every caller. `.ci/workerd` builds it, and
+//! `tests/tests/workerd/bound.rs` runs the conformance suite on it. On targets other than wasm32
+//! this crate is empty.
 
 #[cfg(target_arch = "wasm32")]
 #[path = "../../../examples/worker/src/clock.rs"]
@@ -14,7 +15,7 @@ mod credentials;
 mod door;
 #[cfg(target_arch = "wasm32")]
 #[path = "../../../examples/worker/src/durable_object.rs"]
-#[allow(missing_docs, missing_debug_implementations, reason = "of what the macro makes")]
+#[allow(missing_docs, missing_debug_implementations, reason = "the macro generates such items")]
 mod durable_object;
 #[cfg(target_arch = "wasm32")]
 #[path = "../../../examples/worker/src/object_channel.rs"]

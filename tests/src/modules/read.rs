@@ -1,4 +1,4 @@
-//! Reads a crate's files into a tree of modules.
+//! A reader of a crate's files that returns its tree of modules.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,36 +7,36 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::Visit;
 use syn::{Attribute, Item, UseTree, Visibility};
 
-/// A path as it is written: its segments, and whether it began with `::`.
+/// The segments of a path.
 pub(super) type Segments = Vec<String>;
 
 /// A name that a `use` declaration brings into a module.
 #[derive(Clone, Debug)]
 pub(super) struct Import {
-    /// The path that it stands for.
+    /// The path that the name refers to.
     pub(super) path: Segments,
-    /// Whether the declaration hands the name on (`pub use`) and so uses nothing by itself.
+    /// Whether the declaration re-exports the name (`pub use`), which alone is no use of it.
     pub(super) exported: bool,
 }
 
-/// A module of a crate, in a file or between braces.
+/// A module of a crate, in its own file or inline.
 #[derive(Debug, Default)]
 pub(super) struct Module {
-    /// The file in which its code stands.
+    /// The file that contains its code.
     pub(super) file: String,
-    /// The names of the items defined in it, without modules and imports.
+    /// The names of the items defined in it, except modules and imports.
     pub(super) items: Vec<String>,
-    /// The names that `use` declarations bring in.
+    /// The names that `use` declarations import.
     pub(super) imports: BTreeMap<String, Import>,
     /// The paths of `use …::*` declarations.
     pub(super) globs: Vec<Import>,
-    /// Every other path in its code, without those of its inner modules.
+    /// Every other path in its code, except those of its inner modules.
     pub(super) paths: Vec<Segments>,
-    /// The modules in it.
+    /// Its inner modules.
     pub(super) children: BTreeMap<String, Self>,
 }
 
-/// Reads the file and every file of its modules.
+/// Reads a file and the files of all its modules.
 pub(super) fn read(
     file: &Path,
     text_of: &impl Fn(&Path) -> Option<String>,
@@ -45,7 +45,7 @@ pub(super) fn read(
     module(file, &directory, text_of)
 }
 
-/// Reads a file whose inner modules have their files in `directory`.
+/// Reads a file. The files of its inner modules are in `directory`.
 fn module(
     file: &Path,
     directory: &Path,
@@ -115,7 +115,7 @@ fn place(
     if text_of(&flat).is_some() { flat } else { directory.join(name).join("mod.rs") }
 }
 
-/// Checks whether an item is compiled for tests alone.
+/// Checks whether an item is compiled only for tests.
 fn for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let path = attribute.path();
@@ -213,7 +213,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         }
     }
 
-    // The arguments of an attribute are data, and `pub(in path)` uses nothing.
+    // The arguments of an attribute are data, and `pub(in path)` is no use.
     fn visit_attribute(&mut self, _: &'ast Attribute) {}
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
@@ -267,7 +267,7 @@ impl Reader<'_> {
                 self.path_of_tokens(&mut path);
             }
             colons = if is_colon && !path.is_empty() { colons + 1 } else { 0 };
-            // After a dot it is a field or a method.
+            // An identifier after a dot is a field or a method.
             let dotted = std::mem::replace(
                 &mut after_dot,
                 matches!(&token, TokenTree::Punct(mark) if mark.as_char() == '.'),

@@ -1,4 +1,4 @@
-//! Finds the passages of a file that people read.
+//! Extraction of the passages of a file that people read.
 
 use std::ops::Range;
 
@@ -35,7 +35,7 @@ pub struct Passage {
 pub fn page(text: &str) -> Vec<Passage> {
     let mut found: Vec<Passage> = Vec::new();
     let mut in_code = false;
-    // Whether the line before belongs to the same paragraph.
+    // Whether the previous line belongs to the same paragraph.
     let mut open = false;
     for (number, line) in text.lines().enumerate() {
         let trimmed = line.trim();
@@ -70,7 +70,7 @@ pub fn page(text: &str) -> Vec<Passage> {
     found
 }
 
-/// Returns a line without the mark of a heading, quote or list item, and whether it had one.
+/// Removes the mark of a heading, quote or list item from a line, and reports whether it had one.
 fn without_mark(line: &str) -> (&str, bool) {
     let numbered = line.trim_start_matches(|c: char| c.is_ascii_digit());
     let rest = if numbered.len() < line.len() && numbered.starts_with(". ") {
@@ -196,7 +196,7 @@ fn item_at(source: &Source, at: usize) -> Kind {
     }
 }
 
-/// Returns the text of a literal, if it is one that people read: several words.
+/// Returns the text of a literal if people read it, which means that it has more than two words.
 fn message(literal: &str) -> Option<String> {
     let start = literal.find('"')?;
     let text = literal[start + 1..].trim_end_matches('#').strip_suffix('"')?;

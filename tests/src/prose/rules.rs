@@ -1,11 +1,11 @@
-//! Checks passages against the rules.
+//! Checks of passages against the rules.
 
 use toml::{Table, Value};
 
 use super::passages::{Kind, Passage};
 
-/// The phrases that are said with other words, and the words that no function's documentation
-/// begins with.
+/// The phrases that have better replacements, and the words with which a function's documentation
+/// does not begin.
 #[derive(Clone, Debug)]
 pub struct Phrases {
     phrases: Vec<Phrase>,
@@ -25,20 +25,20 @@ struct Phrase {
 pub struct Finding {
     /// The line of the file on which the passage begins.
     pub line: usize,
-    /// The broken rule, and a way to keep it.
+    /// The broken rule, and a suggestion.
     pub problem: String,
-    /// The sentence.
+    /// The sentence that breaks the rule.
     pub sentence: String,
 }
 
-/// Words that ask, and so begin no sentence that states something.
+/// Question words. A statement does not begin with them.
 const ASKING: &[&str] =
     &["What", "Who", "Whoever", "Whose", "Whom", "Which", "Where", "How", "Why"];
 
-/// Words that follow `How` in a measure: `How many runs are active`.
+/// Words that follow `How` in a quantity: `How many runs are active`.
 const MEASURES: &[&str] = &["many", "much", "long", "often", "far", "large", "old", "fast"];
 
-/// Subjects without a name.
+/// Indefinite subjects.
 const NOBODIES: &[&str] = &[
     "who",
     "whoever",
@@ -55,14 +55,14 @@ const NOBODIES: &[&str] = &[
     "no one",
 ];
 
-/// Subjects without a name that stand out in the middle of a sentence, too.
+/// Indefinite subjects that are reported inside a sentence too.
 const NOBODIES_INSIDE: &[&str] = &["who", "whoever", "whom", "nobody", "somebody"];
 
 impl Phrases {
-    /// Reads the list.
+    /// Parses the list of phrases.
     ///
     /// # Errors
-    /// The first entry of another form.
+    /// Returns a description of the first invalid entry.
     pub fn parse(text: &str) -> Result<Self, String> {
         let table: Table = text.parse().map_err(|e| format!("{e}"))?;
         let entries = table.get("phrase").and_then(Value::as_array).ok_or("no [[phrase]]")?;
@@ -91,7 +91,7 @@ fn strings(value: &Value) -> Option<Vec<String>> {
     value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
-/// Returns where a passage breaks the rules.
+/// Returns the places where a passage breaks the rules.
 #[must_use]
 pub fn findings(passage: &Passage, phrases: &Phrases) -> Vec<Finding> {
     let sentences = sentences(&plain(&passage.text));
@@ -145,7 +145,7 @@ fn first_sentence(sentence: &str, kind: Kind, phrases: &Phrases) -> Option<Strin
     None
 }
 
-/// Returns the subject without a name that begins a sentence or a part of it.
+/// Returns the indefinite subject that begins a sentence or a part of it.
 fn nameless(sentence: &str, kind: Kind) -> Option<&'static str> {
     if sentence.ends_with('?') {
         return None;
@@ -154,7 +154,7 @@ fn nameless(sentence: &str, kind: Kind) -> Option<&'static str> {
         text.strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', '\'']))
     };
     let lower = sentence.to_lowercase();
-    // A cell of a table and a list item may be half a sentence.
+    // A table cell and a list item can be an incomplete sentence.
     let whole = kind == Kind::Message || sentence.starts_with(char::is_uppercase);
     let at_start = NOBODIES.iter().find(|word| whole && starts(&lower, word));
     let inside = || {
@@ -164,7 +164,7 @@ fn nameless(sentence: &str, kind: Kind) -> Option<&'static str> {
     at_start.or_else(inside).copied()
 }
 
-/// Checks whether a phrase is in a text, at the bounds of words. Both are in lower case.
+/// Checks whether a text contains a phrase as whole words. Both are in lower case.
 fn has(text: &str, phrase: &str) -> bool {
     let letter = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
     text.match_indices(phrase).any(|(at, _)| {
@@ -172,13 +172,12 @@ fn has(text: &str, phrase: &str) -> bool {
     })
 }
 
-/// Strips a word of the marks around it.
+/// Removes the punctuation around a word.
 fn bare(word: &str) -> &str {
     word.trim_matches(|c: char| c.is_ascii_punctuation() && c != '`')
 }
 
-/// Returns a text with code as `` `…` ``, and without blocks of code, emphasis and the targets of
-/// links.
+/// Replaces inline code by `` `…` ``, and removes code blocks, emphasis and link targets.
 fn plain(text: &str) -> String {
     let mut lines = Vec::new();
     let mut in_code = false;
@@ -204,7 +203,7 @@ fn plain(text: &str) -> String {
     shown.replace(['*', '[', ']'], "")
 }
 
-/// Returns the sentences of a text, each in one line.
+/// Returns the sentences of a text, each on one line.
 fn sentences(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     let blocks = text.split("\n\n").flat_map(|block| block.split("\n- ")).flat_map(|block| {

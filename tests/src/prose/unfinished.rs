@@ -1,23 +1,23 @@
-//! The list of files whose prose is not finished.
+//! The list of files whose prose still breaks rules.
 
 use std::collections::BTreeMap;
 
-/// For each file whose prose breaks rules, how often it does so at most.
+/// Files whose prose breaks rules, each with its maximum number of findings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unfinished(BTreeMap<String, usize>);
 
 impl Unfinished {
-    /// Makes the list of files with findings.
+    /// Creates the list of files with findings.
     #[must_use]
     pub fn new(found: &BTreeMap<String, usize>) -> Self {
         let files = found.iter().filter(|(_, number)| **number > 0);
         Self(files.map(|(path, number)| (path.clone(), *number)).collect())
     }
 
-    /// Reads lines of a number and a path.
+    /// Parses lines of a number and a path.
     ///
     /// # Errors
-    /// The first line of another form.
+    /// Returns a description if a line is invalid.
     pub fn parse(text: &str) -> Result<Self, String> {
         let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         let entries = lines.map(|line| {
@@ -27,10 +27,10 @@ impl Unfinished {
         entries
             .collect::<Option<_>>()
             .map(Self)
-            .ok_or_else(|| "a line is no number and path".to_owned())
+            .ok_or_else(|| "a line does not consist of a number and a path".to_owned())
     }
 
-    /// Returns the list as [`parse`](Self::parse) reads it.
+    /// Formats the list so that [`parse`](Self::parse) can read it.
     #[must_use]
     pub fn text(&self) -> String {
         self.0.iter().map(|(path, number)| format!("{number:4} {path}\n")).collect()
@@ -42,8 +42,8 @@ impl Unfinished {
         self.0.values().sum()
     }
 
-    /// Returns how the findings in the tree differ from the list, file by file. Fewer findings in a
-    /// file are no problem while there are any.
+    /// Returns the differences between the findings and the list, file by file. Fewer findings than
+    /// listed are accepted as long as there are any.
     #[must_use]
     pub fn problems(&self, found: &BTreeMap<String, usize>) -> Vec<(String, String)> {
         let mut problems = Vec::new();
@@ -52,13 +52,16 @@ impl Unfinished {
             if *number > listed {
                 problems.push((
                     path.clone(),
-                    format!("{number} sentences to mend, {listed} are listed"),
+                    format!("{number} sentences to fix, {listed} are listed"),
                 ));
             }
         }
         for path in self.0.keys() {
             if found.get(path).copied().unwrap_or(0) == 0 {
-                problems.push((path.clone(), "passes or is gone: take it off the list".to_owned()));
+                problems.push((
+                    path.clone(),
+                    "has no findings or does not exist: remove it from the list".to_owned(),
+                ));
             }
         }
         problems

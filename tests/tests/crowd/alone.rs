@@ -1,20 +1,21 @@
-//! One at a time, and in processes of their own.
+//! Exclusive execution of tests, and measurements in separate processes.
 
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::process_info;
 
-/// How many MiB a process is to use beside what it does.
+/// The variable with the additional memory that a process allocates, in MiB.
 const BALLAST: &str = "CCC_CROWD_BALLAST";
 
-/// Holds the other tests of this program up: children, descriptors and memory are those of the process.
+/// Waits until no other test of this program runs, because children, descriptors and memory are
+/// counted per process.
 pub(crate) async fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::const_new(());
     ALONE.lock().await
 }
 
-/// The most memory, kB, that a process used that ran the test `name` and nothing else. That is the process's
-/// own: the programs that it starts are others.
+/// Runs only the test `name` in a separate process and returns its peak memory, in kB. The memory
+/// of programs that this process starts is not included.
 pub(crate) async fn peak_of(name: &str, ballast: usize) -> u64 {
     let output = tokio::process::Command::new(std::env::current_exe().unwrap())
         .args([&format!("crowd::{name}"), "--exact", "--ignored", "--nocapture"])
@@ -28,10 +29,10 @@ pub(crate) async fn peak_of(name: &str, ballast: usize) -> u64 {
     assert!(output.status.success(), "{name}: {said}{complained}");
     said.lines().filter(|line| line.contains(" took ")).for_each(|line| println!("{line}"));
     let peak = said.lines().find_map(|line| line.strip_prefix("peak: ")?.strip_suffix(" kB"));
-    peak.unwrap_or_else(|| panic!("{name} says no peak: {said}")).parse().unwrap()
+    peak.unwrap_or_else(|| panic!("{name} printed no peak: {said}")).parse().unwrap()
 }
 
-/// Uses it and gives it back.
+/// Allocates and frees the requested memory.
 pub(crate) fn use_what_is_asked_for() {
     let ballast: usize = std::env::var(BALLAST).unwrap_or_default().parse().unwrap_or_default();
     let used = vec![1_u8; ballast << 20];

@@ -1,4 +1,4 @@
-//! A pipeline over containers of a real engine, real git, and a host in memory.
+//! A pipeline with containers of a real engine, real git, and a fake VCS host in memory.
 
 use std::ops::RangeBounds;
 use std::path::PathBuf;
@@ -38,12 +38,13 @@ pub(crate) struct Fixture {
     _dir: TempDir,
 }
 
-/// Another image than the one that `images/build` made last: of another revision, say.
+/// Returns the image that the environment selects instead of the image that `images/build` made
+/// last.
 fn image() -> Option<String> {
     std::env::var("CCC_RUNNER__IMAGE").ok()
 }
 
-/// Whether there is an engine with the image.
+/// Checks whether an engine with the image is available.
 pub(crate) fn engine() -> bool {
     let image = image().unwrap_or_else(|| "ccc-agent".to_owned());
     let asked = Command::new("docker").args(["image", "inspect", &image]).output();
@@ -58,7 +59,7 @@ impl Fixture {
             (dir.path().join("remote"), dir.path().join("data"), dir.path().join("state"));
         std::fs::create_dir(&remote).unwrap();
         git(&remote, &["init", "--quiet"]);
-        // A host cleans up when it likes; here, a process of its would look like one of ours.
+        // Disables automatic gc: its process would look like a leftover of a run.
         git(&remote, &["config", "gc.auto", "0"]);
         git(&remote, &["config", "receive.autogc", "false"]);
         std::fs::write(remote.join("sum.txt"), "1 + 1 = 3\n").unwrap();
@@ -99,7 +100,8 @@ impl Fixture {
         }
     }
 
-    /// One run for each issue of these numbers, so many at a time; and how long all of them took.
+    /// Performs a run for each issue number, at most `at_once` at a time. Returns the reports and
+    /// the total duration.
     pub(crate) async fn crowd(
         &self,
         numbers: impl RangeBounds<u64> + IntoIterator<Item = u64>,
@@ -128,7 +130,8 @@ impl Fixture {
         (reports, SystemClock.now().duration_since(began).unsigned_abs())
     }
 
-    /// The runs that did not end with a pull request that has the agent's file, people told and all cleaned up.
+    /// Returns the problems of the runs. A run must end with a pull request that has the agent's
+    /// file, successful reporting and complete cleanup.
     pub(crate) fn unexpected(&self, reports: &[RunReport]) -> Vec<String> {
         let found = git(
             &self.remote,
@@ -163,7 +166,7 @@ impl Fixture {
             }
         }
         wrong.extend(self.host.held().iter().map(|grant| format!("token {grant:?}")));
-        // One tells enough of the others.
+        // The first ten problems are enough.
         wrong.truncate(10);
         wrong
     }

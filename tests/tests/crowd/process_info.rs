@@ -1,19 +1,19 @@
-//! Facts about the processes of this machine, and about our own.
+//! Information about this process and the other processes of the host machine.
 
 use std::fs;
 use std::path::Path;
 
-/// A line of this process's status, in kB.
+/// Returns the value of a line of `/proc/self/status`, in kB.
 pub(crate) fn memory(line: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let value = status.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':'));
     value.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
 }
 
-/// What is open in this process: what each descriptor leads to, without the numbers that differ.
+/// Returns the targets of this process's open descriptors, without the inode numbers that differ.
 pub(crate) fn descriptors() -> Vec<String> {
     let entries: Vec<_> = fs::read_dir("/proc/self/fd").unwrap().flatten().collect();
-    // The one that lists them is closed by now.
+    // The descriptor that listed the directory is closed now.
     let mut found: Vec<String> = entries
         .iter()
         .filter_map(|entry| fs::read_link(entry.path()).ok())
@@ -24,8 +24,8 @@ pub(crate) fn descriptors() -> Vec<String> {
     found
 }
 
-/// Processes that are children of this one, also those that ended and nobody asked for, and those in whose
-/// arguments, environment, directory or control group one of the words stands.
+/// Returns the children of this process, including zombies. Also returns processes whose arguments,
+/// environment, directory or control group contains one of the words.
 pub(crate) fn processes(words: &[String]) -> Vec<String> {
     let me = std::process::id();
     let numbers = fs::read_dir("/proc").unwrap().flatten();
@@ -51,7 +51,8 @@ pub(crate) fn processes(words: &[String]) -> Vec<String> {
     found
 }
 
-/// The second field after the name, which may hold anything.
+/// Returns the parent's id from a `stat` line: the second field after the name. The name can
+/// contain any character.
 fn parent(stat: &str) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! What the counting is there to find, it finds.
+//! Tests that the checks for leftovers find each kind of leftover.
 
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use ccc_runner::Workspaces;
 use super::fixture::{Fixture, engine};
 use super::{alone, until};
 
-/// The first words of what was found, each once.
+/// Returns the distinct first words of the findings.
 fn kinds(left: &[String]) -> Vec<&str> {
     let mut kinds: Vec<&str> = left.iter().filter_map(|line| line.split(' ').next()).collect();
     kinds.sort_unstable();
@@ -19,7 +19,7 @@ fn kinds(left: &[String]) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_run_could_leave_is_found() {
+async fn leftovers_of_a_run_are_found() {
     let _alone = alone::alone().await;
     if !engine() {
         return;
@@ -46,9 +46,9 @@ async fn what_a_run_could_leave_is_found() {
     for kind in ["container", "orphan", "volume"] {
         assert!(kinds(&found.left).contains(&kind), "{kind}: {:?}", found.left);
     }
-    assert_ne!(found.descriptors, before.descriptors, "the connection to it is open");
-    // Where the engine is on this machine, its processes are seen too.
-    println!("a container that was left is seen as {:?}", kinds(&found.left));
+    assert_ne!(found.descriptors, before.descriptors, "the connection to the container is open");
+    // If the engine runs on the host machine, its processes are found too.
+    println!("a remaining container is found as {:?}", kinds(&found.left));
     fixture.runner.destroy(run).await.unwrap();
     drop(container);
     fs::remove_dir_all(&workspace).unwrap();
@@ -56,7 +56,7 @@ async fn what_a_run_could_leave_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_git_and_the_process_could_leave_is_found() {
+async fn leftovers_of_git_and_of_processes_are_found() {
     let _alone = alone::alone().await;
     if !engine() {
         return;
@@ -91,11 +91,11 @@ async fn what_git_and_the_process_could_leave_is_found() {
     let mut child = Command::new("sleep").arg("300").spawn().unwrap();
     assert_eq!(kinds(&fixture.look(&reports).await.left), ["child"]);
     child.kill().unwrap();
-    // It has ended, and nobody has asked how: that is one too.
+    // A zombie counts too.
     assert_eq!(kinds(&fixture.look(&reports).await.left), ["child"]);
     child.wait().unwrap();
 
-    // Its parent is gone; what names the run is in its environment, or its directory is ours.
+    // A process without its parent is found by the run id in its environment, or by its directory.
     for (name, directory) in [(reports[0].run.to_string(), "/".into()), (String::new(), mirror)] {
         let started = Command::new("sh")
             .args(["-c", "sleep 300 >/dev/null 2>&1 & echo $!"])

@@ -1,4 +1,5 @@
-//! What runs leave: on the engine, in directories, in the process table, in this process.
+//! Detection of leftovers of runs: on the engine, in directories, in the process table, and in this
+//! process.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,7 +19,8 @@ use super::{files, process_info, until};
 
 const OWNER_LABEL: &str = "dev.ccc.owner";
 
-/// The engine, as far as one installation has to do with it: others may use it at the same time.
+/// The engine, restricted to objects of one installation, because others may use it at the same
+/// time.
 pub(crate) struct Engine {
     docker: Docker,
     owner: String,
@@ -26,15 +28,15 @@ pub(crate) struct Engine {
     _tasks: JoinSet<()>,
 }
 
-/// What became of our containers, as the engine told it.
+/// The history of our containers from the engine's events.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) created: BTreeSet<String>,
     pub(crate) there: BTreeSet<String>,
     pub(crate) most: usize,
-    /// Those that were mounted into one of ours.
+    /// The volumes that were mounted into our containers.
     pub(crate) volumes: BTreeSet<String>,
-    /// Those that one of ours was connected to.
+    /// The networks that our containers were connected to.
     networks: BTreeSet<String>,
 }
 
@@ -68,7 +70,7 @@ impl Engine {
     pub(crate) async fn watch(owner: &str) -> Self {
         let docker = Docker::connect_with_defaults().unwrap().negotiate_version().await.unwrap();
         let kinds = HashMap::from([("type", vec!["container", "volume", "network"])]);
-        // Told again from then on: the request may take a moment.
+        // Also requests the events since now, because the subscription can take a moment.
         let since = SystemClock.now().as_second().to_string();
         let options = EventsOptionsBuilder::default().filters(&kinds).since(&since).build();
         let seen = Arc::<Mutex<Seen>>::default();
@@ -91,7 +93,7 @@ impl Engine {
         self.lock().clone()
     }
 
-    /// What of ours is on the engine.
+    /// Returns our objects that exist on the engine.
     pub(crate) async fn left(&self) -> Vec<String> {
         let seen = self.seen();
         let label = format!("{OWNER_LABEL}={}", self.owner);
@@ -120,16 +122,16 @@ impl Engine {
 
 #[derive(Debug)]
 pub(crate) struct Traces {
-    /// What must not be there, in words.
+    /// Descriptions of the leftovers.
     pub(crate) left: Vec<String>,
-    /// All that is in the data and state directories, but for what grows with the repository.
+    /// All files in the data and state directories, except those that grow with the repository.
     pub(crate) files: Vec<String>,
     pub(crate) descriptors: Vec<String>,
 }
 
 impl Fixture {
     pub(crate) async fn traces(&self, reports: &[RunReport]) -> Traces {
-        // The engine told of every container when it has told of the last one's end.
+        // When the last container's removal has been reported, all earlier events have been too.
         let told = until(async || {
             let seen = self.engine.lock();
             seen.created.len() >= reports.len() && seen.there.is_empty()
@@ -138,13 +140,17 @@ impl Fixture {
         let mut traces = self.look(reports).await;
         if !told {
             let seen = self.engine.seen();
-            let line = format!("{} created, and there are {:?}", seen.created.len(), seen.there);
+            let line = format!(
+                "{} containers were created, and {:?} exist",
+                seen.created.len(),
+                seen.there
+            );
             traces.left.push(line);
         }
         traces
     }
 
-    /// As it is now.
+    /// Returns the current traces without waiting.
     pub(crate) async fn look(&self, reports: &[RunReport]) -> Traces {
         let mut left = self.engine.left().await;
         let orphans = self.runner.orphans().await.unwrap();
@@ -159,21 +165,21 @@ impl Fixture {
         Traces { left, files: found, descriptors: process_info::descriptors() }
     }
 
-    /// What names a run: its id, its container's, and our directories.
+    /// Returns the words that identify our runs: run ids, container ids, and our directories.
     fn words(&self, reports: &[RunReport]) -> Vec<String> {
         let runs = reports.iter().map(|report| report.run.to_string());
         let directories = [&self.data, &self.state].map(|path| path.display().to_string());
         runs.chain(self.engine.seen().created).chain(directories).collect()
     }
 
-    /// As it is when the engine has closed its connections, and its processes are gone.
+    /// Returns the traces after the engine has closed its connections and its processes have ended.
     pub(crate) async fn settled_traces(&self, reports: &[RunReport], before: &Traces) -> Traces {
         let mut traces = self.traces(reports).await;
         let like_before = until(async || {
             traces = self.traces(reports).await;
             traces.left.is_empty() && traces.descriptors == before.descriptors
         });
-        // If it never is, the caller shows the difference.
+        // On a timeout the caller shows the difference.
         let _ = like_before.await;
         traces
     }

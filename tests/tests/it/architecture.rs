@@ -1,4 +1,4 @@
-//! The rooms keep to themselves. Each rule is proved by a bad example too.
+//! Tests of the rules for crates and files. Each rule has a counter-example too.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -9,10 +9,10 @@ use ccc_tests::architecture::{
 };
 use ccc_tests::source::{files, root};
 
-/// The packages that people install and run.
+/// The packages that users install and run.
 const SHIPPED: &[&str] = &["ccc"];
 
-/// What is built for wasm32, as arguments to cargo.
+/// The arguments to cargo that select the wasm32 packages.
 const WASM: &[&str] = &[
     "-p",
     "ccc-core",
@@ -25,12 +25,12 @@ const WASM: &[&str] = &[
     "ccc-store/durable-object",
 ];
 
-/// The most lines of half of the files.
+/// Maximum median of the files' lengths, in lines.
 const MAX_MEDIAN: usize = 150;
 
 const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
-/// Returns what cargo prints; its messages when it fails.
+/// Runs cargo and returns its standard output, or its messages if it fails.
 pub(crate) fn try_cargo(arguments: &[&str]) -> Result<String, String> {
     let output = Command::new(env!("CARGO")).args(arguments).current_dir(root()).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -55,7 +55,7 @@ fn manifests_name_no_adapter() {
         manifests.iter().filter(|(path, _)| path.ends_with("Cargo.toml")).collect();
     for (room, _) in ROOMS {
         let path = format!("{}/Cargo.toml", directory(room));
-        assert!(manifests.iter().any(|(found, _)| *found == path), "{path} is not there");
+        assert!(manifests.iter().any(|(found, _)| *found == path), "{path} is missing");
     }
     let found: Vec<_> = manifests
         .iter()
@@ -121,7 +121,7 @@ fn code_that_names_an_adapter_is_found() {
 }
 
 #[test]
-fn no_shipped_program_holds_what_is_for_tests() {
+fn shipped_programs_contain_no_test_code() {
     // spec: A3
     for package in SHIPPED {
         let tree = cargo(&["tree", "-p", package, "-e", "normal,features", "--locked"]);
@@ -131,7 +131,7 @@ fn no_shipped_program_holds_what_is_for_tests() {
 }
 
 #[test]
-fn a_program_that_holds_what_is_for_tests_is_found() {
+fn test_code_in_a_program_is_found() {
     for (tree, expected) in [
         ("ccc v0\n└── ccc-core feature \"testing\"\n    └── ccc-core v0", 1),
         ("ccc v0\n├── ccc-core feature \"git\"\n│   └── ccc-core v0\n└── mockall v0.15.0", 1),
@@ -148,9 +148,9 @@ fn a_crate_counts_once_for_each_version() {
 }
 
 #[test]
-fn what_runs_in_a_worker_builds_for_it() {
+fn crates_for_workers_depend_on_no_native_crate() {
     // spec: A2
-    // The build itself is a stage of `.ci/run`: it takes a target that not everybody has.
+    // `.ci/run` performs the build itself, because it needs a target that may not be installed.
     let tree = [&["tree", "--target", WASM_TARGET, "-e", "normal", "--prefix", "none"], WASM];
     let tree = cargo(&[&tree.concat()[..], &["--locked"]].concat());
     assert_eq!(native(&tree), Vec::<&str>::new());
@@ -180,7 +180,7 @@ fn a_long_file_is_found() {
 }
 
 #[test]
-fn most_files_are_shorter_still() {
+fn the_distribution_of_file_lengths_is_limited() {
     // spec: A6
     let code = files("rs").unwrap();
     let lines =
@@ -194,7 +194,7 @@ fn most_files_are_shorter_still() {
 }
 
 #[test]
-fn sizes_are_those_of_the_files_in_order() {
+fn the_distribution_counts_only_shipped_files() {
     for (lines, expected) in [
         ((1..=100).collect(), Sizes { files: 100, median: 50, ninetieth: 90, largest: 100 }),
         (vec![9, 1, 5], Sizes { files: 3, median: 5, ninetieth: 9, largest: 9 }),

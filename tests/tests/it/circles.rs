@@ -1,11 +1,11 @@
-//! The files of a crate use each other in one direction.
+//! Tests that the files of a crate do not use each other in cycles.
 
 use std::path::Path;
 
 use ccc_tests::modules::{Uses, circles, shown, uses};
 use ccc_tests::source::{files, root};
 
-/// Returns the crates of the workspace: their names and their first files.
+/// Returns the name and the root file of each crate of the workspace.
 fn crates() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (path, text) in files("toml").unwrap() {
@@ -30,21 +30,21 @@ fn on_disk(file: &Path) -> Option<String> {
 }
 
 #[test]
-fn no_files_of_a_crate_use_each_other_in_a_circle() {
+fn files_of_a_crate_do_not_use_each_other_in_cycles() {
     // spec: A8
     let mut all = String::new();
     for (name, first) in crates() {
         let uses = uses(&first, on_disk).unwrap_or_else(|problem| panic!("{name}: {problem}"));
         for circle in circles(&uses) {
             all +=
-                &format!("{name}: {} files in a circle:\n{}", circle.len(), shown(&circle, &uses));
+                &format!("{name}: {} files in a cycle:\n{}", circle.len(), shown(&circle, &uses));
         }
     }
     assert!(all.is_empty(), "{all}");
 }
 
-/// Checks the uses of a small crate, written as `file>file` without extensions; its first file is
-/// `lib.rs`.
+/// Checks the uses of a small crate. They are written as `file>file` without extensions. Its root
+/// file is `lib.rs`.
 fn check(texts: &[(&str, &str)], expected: &str) {
     let uses = used(texts);
     let mut found: Vec<String> = Vec::new();
@@ -65,7 +65,7 @@ fn used(texts: &[(&str, &str)]) -> Uses {
 }
 
 #[test]
-fn a_use_leads_to_the_file_that_defines_the_name() {
+fn a_use_resolves_to_the_file_of_the_definition() {
     const LIB: (&str, &str) = ("lib.rs", "mod a; mod b; pub use b::B; pub struct L;");
     const B: (&str, &str) = ("b.rs", "mod c; pub use c::C; pub struct B; pub fn f() {}");
     const C: (&str, &str) = ("b/c.rs", "pub struct C;");
@@ -101,7 +101,7 @@ fn a_use_leads_to_the_file_that_defines_the_name() {
 }
 
 #[test]
-fn a_parent_that_hands_on_a_childs_names_does_not_use_it() {
+fn a_re_export_is_not_a_use() {
     for (lib, expected) in [
         ("mod a;", ""),
         ("mod a; pub use a::A;", ""),
@@ -118,7 +118,7 @@ fn a_parent_that_hands_on_a_childs_names_does_not_use_it() {
 }
 
 #[test]
-fn a_circle_is_found() {
+fn a_cycle_is_found() {
     let lib = ("lib.rs", "mod a; mod b; mod c; mod d;");
     for (a, b, c, expected) in [
         ("use crate::b::B;", "pub struct B;", "use crate::a::A;", 0),
@@ -136,7 +136,7 @@ fn a_circle_is_found() {
 }
 
 #[test]
-fn a_file_that_is_missing_is_an_error() {
+fn a_missing_or_invalid_file_is_an_error() {
     for (text, expected) in [("mod a;", "a/mod.rs is missing"), ("fn", "lib.rs is not Rust: ")] {
         let read = |file: &Path| (file == Path::new("lib.rs")).then(|| text.to_owned());
         let problem = uses("lib.rs", read).unwrap_err();

@@ -1,4 +1,5 @@
-//! The dependencies of each crate with each of its features: a part brings nothing of another.
+//! Tests of the dependencies of each crate with each of its features: a feature adds no dependency
+//! of another.
 
 use std::collections::BTreeSet;
 
@@ -6,23 +7,23 @@ use ccc_tests::architecture::crates;
 
 use crate::architecture::try_cargo;
 
-/// A dependency tree, and what is asked of it.
+/// A dependency tree and the requirements for it.
 struct Case {
     /// The package and its features, as arguments to `cargo tree`.
     what: &'static str,
-    /// The crates that the tree must not hold; `ccc*` is every crate of the workspace but the
-    /// package.
+    /// The crates that the tree must not contain. `ccc*` means every crate of the workspace except
+    /// the package.
     without: &'static [&'static str],
-    /// The most crates that it may hold, the package included.
+    /// Maximum number of crates, including the package.
     most: usize,
 }
 
 const MANY: usize = usize::MAX;
 
-/// The crates of HTTP clients, HTTP servers and containers.
+/// Crates for HTTP clients, HTTP servers and containers.
 const ALONE: &[&str] = &["axum", "hyper", "reqwest", "rustls", "bollard", "tar", "yamux"];
 
-/// A line is a case.
+/// The cases, one per line.
 #[rustfmt::skip]
 const CASES: &[Case] = &[
     Case { what: "-p ccc-core --no-default-features", without: &["rustix"], most: 39 },
@@ -45,7 +46,7 @@ const CASES: &[Case] = &[
     Case { what: "-p ccc-store --all-features", without: &["github-emulator"], most: MANY },
 ];
 
-/// Returns what is wrong with a tree (`cargo tree -e normal --prefix none`).
+/// Returns the problems of a tree (`cargo tree -e normal --prefix none`).
 fn problems(case: &Case, tree: &str) -> Vec<String> {
     let found = crates(tree);
     let package = tree.split(' ').next().unwrap_or_default();
@@ -61,7 +62,12 @@ fn problems(case: &Case, tree: &str) -> Vec<String> {
         .map(|name| format!("{}: depends on {name}", case.what))
         .collect();
     if found.len() > case.most {
-        problems.push(format!("{}: {} crates, not {}", case.what, found.len(), case.most));
+        problems.push(format!(
+            "{}: {} crates, at most {} allowed",
+            case.what,
+            found.len(),
+            case.most
+        ));
     }
     problems
 }
@@ -73,7 +79,7 @@ fn tree(what: &str) -> Result<String, String> {
 }
 
 #[test]
-fn a_part_brings_nothing_of_another() {
+fn a_feature_adds_no_dependency_of_another() {
     // spec: A4, A9
     let mut wrong = Vec::new();
     for case in CASES {
@@ -90,13 +96,13 @@ fn a_part_brings_nothing_of_another() {
 }
 
 #[test]
-fn a_tree_with_too_much_in_it_is_found() {
+fn unwanted_dependencies_are_found() {
     for (without, most, expected) in [
         (&["axum"][..], 3, ""),
         (&["bollard"], 3, "x: depends on bollard"),
         (&["ccc*"], 3, "x: depends on ccc-core"),
         (&["ccc"], 3, ""),
-        (&[], 2, "x: 3 crates, not 2"),
+        (&[], 2, "x: 3 crates, at most 2 allowed"),
     ] {
         let case = Case { what: "x", without, most };
         let tree = "ccc-x v1 (/x)\nbollard v1\nccc-core v1 (/y)\nbollard v1 (*)\n";

@@ -1,5 +1,5 @@
-//! The tests that cross crates and need nothing but this machine's git, in one program: the
-//! specification, the architecture, the prose, the pipeline on fakes, and hostile repositories.
+//! The tests that cross crates and need only git, as one program: the specification, the
+//! architecture, the prose, the pipeline with fakes, and hostile repositories.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 

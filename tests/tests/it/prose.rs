@@ -1,8 +1,9 @@
-//! The prose keeps the rules that a machine can check. Each rule is proved by a bad example too.
+//! Tests that the prose follows the rules that a machine can check. Each rule has a counter-example
+//! too.
 //!
 //! ```sh
-//! CCC_PROSE=show cargo test -p ccc-tests --test it prose -- --nocapture    # all that is left to mend
-//! CCC_PROSE=write cargo test -p ccc-tests --test it prose                  # writes the list again
+//! CCC_PROSE=show cargo test -p ccc-tests --test it prose -- --nocapture    # shows all findings
+//! CCC_PROSE=write cargo test -p ccc-tests --test it prose                  # rewrites the list
 //! ```
 
 use std::collections::BTreeMap;
@@ -14,12 +15,12 @@ use ccc_tests::source::{files, root};
 
 const PHRASES: &str = include_str!("../../prose/phrases.toml");
 
-/// The list of files that break rules yet.
+/// The list of files that still break rules.
 const LIST: &str = "tests/prose/unfinished.txt";
 
 const HEAD: &str = "\
-# The files whose prose breaks rules yet, each with the number of sentences to mend. The list may only get
-# shorter and its numbers smaller; CONTRIBUTING.md says how to write it again after files have moved.
+# The files whose prose still breaks rules, each with the number of sentences to fix. The list may only get
+# shorter and its numbers smaller. CONTRIBUTING.md explains how to rewrite it after files have moved.
 ";
 
 fn phrases() -> Phrases {
@@ -63,10 +64,11 @@ fn prose_keeps_the_rules_or_its_file_is_listed() {
         }
         Ok("write") => {
             let new = Unfinished::new(&numbers);
-            // Moved files take their numbers with them. A list that is gone is made from nothing.
+            // Moved files keep their numbers under the new path. A missing list is created without
+            // a check.
             if let Ok(listed) = &listed {
                 let (new, old) = (new.total(), listed.total());
-                assert!(new <= old, "{new} sentences to mend, {old} are listed: mend the new ones");
+                assert!(new <= old, "{new} sentences to fix, {old} are listed: fix the new ones");
             }
             std::fs::write(&file, format!("{HEAD}{}", new.text())).unwrap();
             return;
@@ -78,7 +80,7 @@ fn prose_keeps_the_rules_or_its_file_is_listed() {
         let found = found.get(&path).map_or(&[][..], Vec::as_slice);
         writeln!(wrong, "{path}: {problem}\n{}", shown(&path, found)).unwrap();
     }
-    assert!(wrong.is_empty(), "{LIST} is not what is found:\n{wrong}");
+    assert!(wrong.is_empty(), "{LIST} differs from the findings:\n{wrong}");
 }
 
 #[test]
@@ -87,10 +89,13 @@ fn the_list_may_only_get_shorter() {
     for (found, expected) in [
         (&[("a.rs", 2), ("b.md", 1), ("c.rs", 0)][..], ""),
         (&[("a.rs", 1), ("b.md", 1)], ""),
-        (&[("a.rs", 3), ("b.md", 1)], "a.rs: 3 sentences to mend, 2 are listed"),
-        (&[("a.rs", 2), ("b.md", 0)], "b.md: passes or is gone: take it off the list"),
-        (&[("a.rs", 2)], "b.md: passes or is gone: take it off the list"),
-        (&[("a.rs", 2), ("b.md", 1), ("c.rs", 1)], "c.rs: 1 sentences to mend, 0 are listed"),
+        (&[("a.rs", 3), ("b.md", 1)], "a.rs: 3 sentences to fix, 2 are listed"),
+        (
+            &[("a.rs", 2), ("b.md", 0)],
+            "b.md: has no findings or does not exist: remove it from the list",
+        ),
+        (&[("a.rs", 2)], "b.md: has no findings or does not exist: remove it from the list"),
+        (&[("a.rs", 2), ("b.md", 1), ("c.rs", 1)], "c.rs: 1 sentences to fix, 0 are listed"),
     ] {
         let found = found.iter().map(|(path, number)| ((*path).to_owned(), *number)).collect();
         let problems = listed.problems(&found);

@@ -1,4 +1,4 @@
-//! `docs/spec.md` and the code agree on what is built.
+//! Tests that `docs/spec.md` and the code agree on the built requirements.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ fn every_built_requirement_is_proved_and_every_citation_is_true() {
         .iter()
         .flat_map(|(path, text)| citations(path, text))
         .chain(
-            // The specification shows in its preface how to cite: not a citation.
+            // The specification's preface shows how to cite, which is not a citation.
             pages
                 .iter()
                 .filter(|(path, _)| path != "docs/spec.md")
@@ -28,7 +28,7 @@ fn every_built_requirement_is_proved_and_every_citation_is_true() {
 }
 
 #[test]
-fn a_requirement_is_one_line_of_one_form() {
+fn requirements_have_a_fixed_form() {
     for (text, expected) in [
         ("- **W2** *(built)* Text.", Some(("W2", Status::Built))),
         ("- **W12a** *(planned)* Text.", Some(("W12a", Status::Planned))),
@@ -57,7 +57,7 @@ fn a_requirement_is_one_line_of_one_form() {
     }
 }
 
-/// Checks the ids that the text cites; those that prove something have a `!`.
+/// Checks the ids that the text cites. Ids that count as proof are marked with `!`.
 fn check(path: &str, text: &str, expected: &str) {
     let cited: Vec<String> = citations(path, text)
         .into_iter()
@@ -108,7 +108,7 @@ fn every_disagreement_is_found() {
         (vec![("W2a", true)], vec!["W1 is built and no test cites it"]),
         (
             vec![("W1", false), ("W2a", true)],
-            vec!["W1 is built and no test cites it; the citation at f:1 is in no test"],
+            vec!["W1 is built and no test cites it; the citation at f:1 is not in a test"],
         ),
         (
             vec![("W1", true), ("W2a", true), ("W3", true)],
@@ -116,10 +116,10 @@ fn every_disagreement_is_found() {
         ),
         (
             vec![("W1", true), ("W2a", true), ("W2", true)],
-            vec!["f:1: a test cites W2, which has parts: name one"],
+            vec!["f:1: a test cites W2, which has parts: cite one part"],
         ),
-        (vec![("W1", true), ("W2a", true), ("W4", true)], vec!["f:1: W4 is no requirement"]),
-        (vec![("W1", true), ("W2a", true), ("W2b", false)], vec!["f:1: W2b is no requirement"]),
+        (vec![("W1", true), ("W2a", true), ("W4", true)], vec!["f:1: W4 is not a requirement"]),
+        (vec![("W1", true), ("W2a", true), ("W2b", false)], vec!["f:1: W2b is not a requirement"]),
     ] {
         let cited: Vec<Citation> = cited
             .into_iter()
@@ -130,7 +130,7 @@ fn every_disagreement_is_found() {
 }
 
 #[test]
-fn a_page_may_cite_and_proves_nothing() {
+fn a_citation_in_a_page_is_no_proof() {
     let cited = mentions("a.md", "x\nas (`spec: W2`) says");
     let expected = Citation { id: "W2".to_owned(), place: "a.md:2".to_owned(), proof: false };
     assert_eq!(cited, [expected]);

@@ -1,4 +1,4 @@
-//! Listeners of the test, and what they heard.
+//! Listeners of the test, and the data that they received.
 
 use std::net::SocketAddr;
 use std::os::linux::net::SocketAddrExt;
@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UdpSocket, UnixListener};
 use tokio::task::JoinSet;
 
-/// What was heard, whole and in the order in which it came.
+/// The received data in the order of arrival, one entry per connection or packet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Heard(Arc<Mutex<Vec<String>>>);
 
@@ -28,7 +28,7 @@ impl Heard {
     }
 }
 
-/// Listens, and answers only what it has noted: whoever got an answer was heard.
+/// A set of listeners that record data before they answer, so all answered data is recorded.
 #[derive(Debug, Default)]
 pub(crate) struct Ear {
     pub(crate) heard: Heard,
@@ -62,7 +62,7 @@ impl Ear {
         });
     }
 
-    /// A name server that knows no name.
+    /// Starts a name server that answers every query with "no such name".
     pub(crate) async fn dns(&mut self, address: &str) {
         let socket = UdpSocket::bind((address, 53)).await;
         let socket = socket.unwrap_or_else(|e| panic!("cannot listen at {address}, port 53: {e}"));
@@ -71,14 +71,14 @@ impl Ear {
             let mut packet = [0; 1_500];
             while let Ok((length, from)) = socket.recv_from(&mut packet).await {
                 heard.note(&packet[..length]);
-                // An answer, recursion available, no such name.
+                // Sets the header to: response, recursion available, no such name.
                 packet[2..4].copy_from_slice(&[0x81, 0x83]);
                 let _ = socket.send_to(&packet[..length], from).await;
             }
         });
     }
 
-    /// A Messages API that sends those elsewhere who ask for it.
+    /// Starts a fake Messages API, which redirects requests with the header `x-app: elsewhere`.
     pub(crate) async fn api(&mut self, elsewhere: SocketAddr) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, heard) = (listener.local_addr().unwrap(), self.heard.clone());
@@ -102,7 +102,7 @@ fn reply(headers: &HeaderMap, elsewhere: SocketAddr) -> Response {
     ([("content-type", "application/json")], json).into_response()
 }
 
-/// Hears one caller out, until they have named themselves.
+/// Reads from a client up to a semicolon, records the data, and answers.
 async fn listen(mut stream: impl AsyncRead + AsyncWrite + Unpin, heard: Heard) {
     let mut said = Vec::new();
     while !said.contains(&b';') {

@@ -1,5 +1,5 @@
-//! Ways out over the proxy that leads to listed hosts: `*.example.org`, and every name is the test's own
-//! listener, as a system's library reads names.
+//! Probes of the egress proxy, which permits `*.example.org`. The resolver returns the test's own
+//! listener for every name, because a system library could read a crafted name differently.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 
 use super::probe::{Change, Harm, Probe, Wall, Weak};
 
-/// Everything is here.
+/// A resolver that returns the same address for every name.
 #[derive(Debug)]
 pub(crate) struct Here(pub(crate) SocketAddr);
 
@@ -19,7 +19,8 @@ impl Resolver for Here {
     }
 }
 
-/// The rules, less one where it is weak; what then lets a name through must let it come here.
+/// Returns the rules, without one rule for a weakened container. Such a container also lacks the
+/// rule `Public`, because the listener has a loopback address.
 pub(crate) fn rules(here: SocketAddr, without: Option<EgressRule>) -> EgressRules {
     let rules = EgressRules::default().with_resolver(std::sync::Arc::new(Here(here)));
     match without {
@@ -30,18 +31,26 @@ pub(crate) fn rules(here: SocketAddr, without: Option<EgressRule>) -> EgressRule
 
 const fn held(name: &'static str, script: &'static str, rule: EgressRule) -> Probe {
     let (weak, text, says): (_, _, &'static [&'static str]) = match rule {
-        EgressRule::Named => {
-            ("a way out that takes any name", "refused: no name", &["that is no host's name"])
-        }
-        EgressRule::Listed => {
-            ("a way out without the list", "refused: not listed", &["it is not among the hosts"])
-        }
-        EgressRule::Port => {
-            ("a way out by any port", "refused: the port", &["only port 443 leads out"])
-        }
-        EgressRule::Public => {
-            ("a way out to any address", "refused: the address", &["is not on the internet"])
-        }
+        EgressRule::Named => (
+            "an egress proxy that accepts any name",
+            "refused: invalid name",
+            &["the host is not a valid name"],
+        ),
+        EgressRule::Listed => (
+            "an egress proxy without the host list",
+            "refused: not listed",
+            &["the host is not permitted for this container"],
+        ),
+        EgressRule::Port => (
+            "an egress proxy that accepts any port",
+            "refused: port",
+            &["only port 443 is permitted"],
+        ),
+        EgressRule::Public => (
+            "an egress proxy that accepts any address",
+            "refused: address",
+            &["an address that is not public"],
+        ),
     };
     let weak = Weak { text: weak, change: Change::Egress(rule) };
     Probe { name, script, harm: Harm::Reaches, weak, wall: Wall { text, says } }
@@ -49,26 +58,30 @@ const fn held(name: &'static str, script: &'static str, rule: EgressRule) -> Pro
 
 pub(crate) const PROBES: &[Probe] = &[
     held("a host that is not listed", "connect evil.example:443", EgressRule::Listed),
-    held("a name with a NUL in it", r"connect 'evil.example\0.example.org:443'", EgressRule::Named),
+    held("a NUL in the host name", r"connect 'evil.example\0.example.org:443'", EgressRule::Named),
     held(
-        "a name with a percent sign",
+        "a percent sign in the host name",
         "connect 'evil.example%00.example.org:443'",
         EgressRule::Named,
     ),
     held(
-        "a name with a user before it",
+        "user information before a listed name",
         "connect 'evil.example@a.example.org:443'",
         EgressRule::Named,
     ),
     held(
-        "an address in place of a name",
+        "an IPv4 address and a NUL before a listed domain",
         r"connect '127.0.0.1\0.example.org:443'",
         EgressRule::Named,
     ),
-    held("an address of IPv6", "connect '[::1].example.org:443'", EgressRule::Named),
+    held(
+        "an IPv6 address before a listed domain",
+        "connect '[::1].example.org:443'",
+        EgressRule::Named,
+    ),
     held("another port of a listed host", "connect a.example.org:22", EgressRule::Port),
     held(
-        "a listed name that leads to this machine",
+        "a listed name that resolves to the host machine",
         "connect a.example.org:443",
         EgressRule::Public,
     ),

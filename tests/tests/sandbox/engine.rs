@@ -1,4 +1,4 @@
-//! What the test makes on the engine, and takes away again.
+//! Objects that the test creates on the engine and removes at its end.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,18 +6,19 @@ use std::process::Command as Program;
 
 use ccc_core::testing::has_part;
 
-/// The label of all that is made here; its value is our process.
+/// The label of all created objects. Its value is the id of the test process.
 const LABEL: &str = "dev.ccc.probes";
 
-/// Whether there is an engine with the image, and we may listen where a metadata service does.
+/// Checks that an engine with the image is available, and that the process is root, which it needs
+/// to listen at the metadata address.
 pub(crate) fn engine() -> bool {
     let there = docker(&["image", "inspect", "--format", "{{.Id}}", "ccc-agent"]).is_ok();
     let root =
         fs::metadata("/proc/self").is_ok_and(|us| std::os::unix::fs::MetadataExt::uid(&us) == 0);
-    has_part("docker", there && root, "run .ci/engine and images/build, and this as root")
+    has_part("docker", there && root, "run .ci/engine and images/build, and run this test as root")
 }
 
-/// What the `docker` program prints, or what it complains of.
+/// Runs `docker` and returns its standard output, or its error output if it fails.
 pub(crate) fn docker(arguments: &[&str]) -> Result<String, String> {
     let output = Program::new("docker").args(arguments).output().map_err(|e| e.to_string())?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
@@ -27,23 +28,24 @@ pub(crate) fn docker(arguments: &[&str]) -> Result<String, String> {
     }
 }
 
-/// A network, and the address of the host in it.
+/// A network, and the address of the host machine in it.
 #[derive(Clone, Debug)]
 pub(crate) struct Network {
     pub(crate) name: String,
     pub(crate) gateway: String,
 }
 
-/// All that was made on the engine. It goes with this, after a failure too.
+/// The created objects. They are removed on drop, also after a failure.
 #[derive(Debug)]
 pub(crate) struct Made {
-    /// Where the runners keep their name, by which their containers are found.
+    /// The state directory of the runners. It contains the owner id, by which their containers are
+    /// found.
     state: PathBuf,
 }
 
 impl Made {
     pub(crate) fn new(state: &Path) -> Self {
-        // What processes left that were killed.
+        // Removes objects of test processes that were killed.
         for kind in KINDS {
             remove(kind, &format!("label={LABEL}"), |process| {
                 !Path::new("/proc").join(process).exists()
@@ -61,7 +63,8 @@ impl Made {
         Network { name, gateway }
     }
 
-    /// The image of `images/build`, with a program in it that lends root's rights.
+    /// Creates an image from the one of `images/build`, with an additional setuid program that
+    /// belongs to root.
     pub(crate) fn image(&self) -> String {
         let (container, label) = (format!("ccc-probes-image-{}", std::process::id()), label());
         let plant =
@@ -86,8 +89,8 @@ impl Drop for Made {
     }
 }
 
-/// What is made, in the order in which it goes: how the engine shows what there is and whose it is, and how it
-/// is removed.
+/// The kinds of objects in the order of their removal. Each has the command that lists them with
+/// their owner, and the command that removes them.
 const KINDS: &[Kind] = &[
     Kind {
         list: &["container", "ls", "--all"],
@@ -99,7 +102,7 @@ const KINDS: &[Kind] = &[
         format: "{{.ID}} {{.Label \"dev.ccc.probes\"}}",
         remove: &["network", "rm"],
     },
-    // Images show no labels. The tag is the process.
+    // `docker image ls` shows no labels, so the tag is the process id.
     Kind {
         list: &["image", "ls"],
         format: "{{.ID}} {{.Tag}}",
@@ -126,7 +129,7 @@ fn remove(kind: &Kind, filter: &str, whose: impl Fn(&str) -> bool) {
         }
         let command: Vec<&str> = kind.remove.iter().copied().chain([id]).collect();
         if let Err(why) = docker(&command) {
-            eprintln!("left behind: {}: {why}", command.join(" "));
+            eprintln!("cannot remove an object of the test: {}: {why}", command.join(" "));
         }
     }
 }

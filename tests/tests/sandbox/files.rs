@@ -1,10 +1,10 @@
-//! Ways to files outside the workspace, and to files that would outlive the run.
+//! Probes of files outside the workspace, and of files that would outlive the run.
 
 use super::probe::{Harm, NOT_THERE, Probe, READ_ONLY, Wall};
 use super::weak::{host, mount, own_filter_off, root, without};
 
 const BESIDE: super::probe::Weak =
-    without("its directory mounted", |body, lures| mount(body, &lures.beside, &lures.beside));
+    without("with its directory mounted", |body, lures| mount(body, &lures.beside, &lures.beside));
 
 pub(crate) const PROBES: &[Probe] = &[
     Probe {
@@ -15,26 +15,26 @@ pub(crate) const PROBES: &[Probe] = &[
         wall: NOT_THERE,
     },
     Probe {
-        name: "a link in the workspace to a file of the host",
+        name: "a workspace symlink to a file of the host machine",
         script: "cat link",
         harm: Harm::Reads,
         weak: BESIDE,
         wall: NOT_THERE,
     },
     Probe {
-        name: "a link in the workspace to the machine's configuration",
+        name: "a workspace symlink to /etc",
         script: r#"ln -s /etc etc && cat etc/canary || cat etc/passwd"#,
         harm: Harm::Reads,
-        weak: without("a directory of the host as its /etc", |body, lures| {
+        weak: without("with a directory of the host machine as /etc", |body, lures| {
             mount(body, &lures.etc, "/etc");
         }),
-        wall: Wall { text: "shows its own", says: &["agent:x:10001:"] },
+        wall: Wall { text: "shows the container's /etc", says: &["agent:x:10001:"] },
     },
     Probe {
-        name: "shared memory of the host",
+        name: "shared memory of the host machine",
         script: r#"cat "/dev/shm/$SHM""#,
         harm: Harm::Reads,
-        weak: without("with the host's shared memory", |body, _| {
+        weak: without("with --ipc=host", |body, _| {
             host(body).ipc_mode = Some("host".to_owned());
         }),
         wall: NOT_THERE,
@@ -44,21 +44,21 @@ pub(crate) const PROBES: &[Probe] = &[
         script: "printf '#!/bin/sh\\necho planted' >/usr/local/bin/planted &&
             chmod +x /usr/local/bin/planted && planted",
         harm: Harm::Does("plants it"),
-        weak: without("not read-only, as root", |body, _| {
+        weak: without("without --read-only, as root", |body, _| {
             host(body).readonly_rootfs = Some(false);
             root(body);
         }),
         wall: READ_ONLY,
     },
     Probe {
-        name: "a program that lends its owner's rights",
+        name: "a setuid program",
         script: r#"id=$(id-of-root -u) && echo "user $id" && [ "$id" = 0 ]"#,
-        harm: Harm::Does("is root"),
+        harm: Harm::Does("becomes root"),
         weak: without("without no-new-privileges", |body, _| {
             host(body).security_opt = None;
-            // Nobody may set a filter up and gain anything later.
+            // Without no-new-privileges, an unprivileged process cannot install a seccomp filter.
             own_filter_off(body);
         }),
-        wall: Wall { text: "lends nothing", says: &["user 10001"] },
+        wall: Wall { text: "setuid has no effect", says: &["user 10001"] },
     },
 ];

@@ -1,4 +1,4 @@
-//! One engine with all the lures, and for each probe two containers.
+//! The environment of the probes: one engine with all targets, and two containers for each probe.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,29 +21,30 @@ use super::probe::{Change, Harm, Probe};
 use super::script::PRELUDE;
 use super::weak::{HOST_NETWORK, join};
 
-/// How long one container and its probe may take.
+/// Time limit of one container and its probe.
 const WITHIN: Duration = Duration::from_secs(90);
-/// The neighbour: it answers whoever calls with its secret. It listens before it goes into the background.
+/// The server in the container of another run, which sends its secret to every client. It listens
+/// before it moves to the background.
 const ANSWER: &str = r#"exec perl -MIO::Socket::INET -e '
     my $l = IO::Socket::INET->new(LocalPort => 7777, Listen => 9) or die "$!\n";
     fork and exit;
     open STDOUT, ">/dev/null"; open STDERR, ">/dev/null"; open STDIN, "/dev/null";
     while (my $s = $l->accept) { print $s "$ENV{CCC_PROBE_SECRET}\n" }'"#;
 
-// In this order they go: what is on the engine before what it mounts.
+// Fields are dropped in this order: objects on the engine before the directories that they mount.
 #[derive(Debug)]
 pub(crate) struct Fixture {
     lures: Lures,
     secret: String,
     image: String,
-    /// The model's API.
+    /// The fake model API.
     api: Ear,
     api_url: String,
-    /// Everybody else.
+    /// All other listeners.
     elsewhere: Ear,
-    /// Where it listens on this machine.
+    /// The address of a listener on the host machine's loopback interface.
     here: SocketAddr,
-    /// Held by the one container that has the host's network.
+    /// Held while a container uses the host machine's network.
     on_the_host: Mutex<()>,
     _neighbour: (DockerRunner, Box<dyn Container>),
     _made: Made,
@@ -52,14 +53,14 @@ pub(crate) struct Fixture {
     dir: TempDir,
 }
 
-/// What one probe came to.
+/// The results of one probe.
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) row: Row,
     pub(crate) problems: Vec<String>,
 }
 
-/// What one probe did in one container.
+/// The result of one probe in one container.
 #[derive(Debug)]
 struct Tried {
     worked: bool,
@@ -67,7 +68,7 @@ struct Tried {
 }
 
 impl Fixture {
-    /// `None` where there is no engine.
+    /// Creates the environment, or returns `None` if no engine is available.
     pub(crate) async fn new() -> Option<Self> {
         if !engine() {
             return None;
@@ -89,7 +90,7 @@ impl Fixture {
         );
         let internal = made.network("internal", &["--internal"]);
         let (mut api, mut elsewhere) = (Ear::default(), Ear::default());
-        // All addresses of the host, of both kinds.
+        // Listens on all IPv4 and IPv6 addresses of the host machine.
         let everywhere = elsewhere.tcp("[::]:0").await;
         elsewhere.tcp(&format!("{}:80", open.gateway)).await;
         elsewhere.dns(&open.gateway).await;
@@ -136,7 +137,8 @@ impl Fixture {
         })
     }
 
-    /// Has the probe get out of the weakened container, and then try ours.
+    /// Runs the probe in the weakened container, where it must succeed, and in the container of a
+    /// run, where it must fail.
     pub(crate) async fn check(&self, n: u32, probe: &Probe) -> Seen {
         let weak = self.tried(n, probe, true).await;
         let ours = self.tried(n, probe, false).await;
@@ -145,32 +147,36 @@ impl Fixture {
         let weak_says = if weak.worked {
             as_it_should
         } else {
-            problems.push(format!("{name}: it proves nothing: {weak:?}"));
-            format!("{}: is held", probe.weak.text)
+            problems.push(format!(
+                "{name}: fails in the weakened container, so it proves nothing: {weak:?}"
+            ));
+            format!("{}: fails", probe.weak.text)
         };
         let ours_says = if ours.worked {
-            problems.push(format!("{name}: IT GETS OUT OF OURS: {ours:?}"));
+            problems.push(format!("{name}: SUCCEEDS IN THE CONTAINER OF A RUN: {ours:?}"));
             probe.harm.text().to_owned()
         } else if probe.wall.says.iter().any(|words| ours.output.contains(words)) {
             wall
         } else {
-            problems.push(format!("{name}: it fails for another reason: {ours:?}"));
+            problems.push(format!("{name}: fails for another reason: {ours:?}"));
             "fails for another reason".to_owned()
         };
         Seen { row: [name.to_string(), weak_says, ours_says], problems }
     }
 
-    /// The probe in one container of its own.
+    /// Runs the probe in a new container.
     async fn tried(&self, n: u32, probe: &Probe, weak: bool) -> Tried {
         let kind = if weak { "weak" } else { "ours" };
         let who = format!("who-{n}-{kind}-{}", std::process::id());
         let (beside, workspace) = self.workspace(&format!("{n}-{kind}"));
         let lures = Lures { beside: beside.to_string_lossy().into_owned(), ..self.lures.clone() };
         let mut rules = Rules::default();
-        // Without the model proxy nothing of ours listens on the host's network.
+        // A container with another request body has no model proxy, so that no listener of ours is
+        // on the host machine's network.
         let mut reach = Reach::ModelProxy;
         let (mut change, mut lacking) = (None, None);
-        // The keeper has its ports on the host's loopback then, and they are there once.
+        // With the host machine's network, the keeper's ports are on its loopback interface. Only
+        // one container at a time can have them.
         let alone = weak && probe.weak.text == HOST_NETWORK.text;
         let _turn = if alone { Some(self.on_the_host.lock().await) } else { None };
         match probe.weak.change {
@@ -198,14 +204,16 @@ impl Fixture {
             .with_network(reach)
             .with_egress(listed());
         let work = async {
-            let container =
-                runner.spawn(run, &spec).await.map_err(|e| format!("no container: {e}"))?;
+            let container = runner
+                .spawn(run, &spec)
+                .await
+                .map_err(|e| format!("cannot create the container: {e}"))?;
             let command = self.command(probe, &*container, &lures, &who, &access);
-            container.output(&command).await.map_err(|e| format!("not run: {e}"))
+            container.output(&command).await.map_err(|e| format!("cannot run the probe: {e}"))
         };
         let done = tokio::select! {
             done = work => done,
-            () = SystemClock.sleep(WITHIN) => Err("it takes too long".to_owned()),
+            () = SystemClock.sleep(WITHIN) => Err("the probe exceeded its time limit".to_owned()),
         };
         let destroyed = runner.destroy(run).await;
         let (output, success) = match done {
@@ -244,7 +252,7 @@ impl Fixture {
             .fold(command, |command, (name, value)| command.with_env(name, EnvValue::Plain(value)))
     }
 
-    /// A workspace with a link out of it, and the secret beside it.
+    /// Creates a workspace with a symlink that leaves it, and the secret next to the workspace.
     fn workspace(&self, name: &str) -> (PathBuf, PathBuf) {
         let beside = self.dir.path().join(name);
         let workspace = beside.join("workspace");
@@ -259,7 +267,8 @@ fn listed() -> Vec<HostPattern> {
     vec![HostPattern::new("*.example.org").unwrap()]
 }
 
-/// A container of another run, which shares a network with whoever joins it, and its address there.
+/// Starts a container of another run, and returns it with its address. It shares a network with
+/// containers that join this network.
 async fn settle(
     dir: &TempDir,
     lures: &Lures,
@@ -271,7 +280,7 @@ async fn settle(
     let open = lures.open.name.clone();
     let runner = DockerRunner::builder(dir.path().join("state"))
         .workspaces(Workspaces::Mounted)
-        .dangerously_altered("to be reached", move |body| join(body, &open))
+        .dangerously_altered("the neighbour must be reachable", move |body| join(body, &open))
         .build()
         .unwrap();
     let run = RunId::new(SystemClock.now()).unwrap();

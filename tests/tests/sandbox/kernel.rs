@@ -1,5 +1,5 @@
-//! Ways into the kernel, and what it does for the powerful. What changes something for the machine is opened
-//! and not written to.
+//! Probes of the kernel and of privileged operations. Files that would change the host machine are
+//! opened, but not written.
 
 use bollard::models::HostConfigCgroupnsModeEnum;
 
@@ -7,21 +7,21 @@ use super::probe::{FILTERED, Harm, NO_POWER, Probe, Wall};
 use super::weak::{NO_FILTER, NO_FILTERS, SYS_ADMIN, host, mount, root, root_with, without};
 
 const ROOTS: Wall = Wall {
-    text: "root's alone, and read-only",
-    // Whose it is comes first where both stand in the way.
+    text: "owned by root and read-only",
+    // If both protections apply, the kernel reports the missing permission first.
     says: &["Permission denied", "Read-only file system"],
 };
 
 pub(crate) const PROBES: &[Probe] = &[
     Probe {
-        name: "mount",
+        name: "mounting a file system",
         script: "mkdir /tmp/m && call 165 40 none /tmp/m tmpfs 0 0",
         harm: Harm::Does("mounts"),
         weak: SYS_ADMIN,
         wall: NO_POWER,
     },
     Probe {
-        name: "the host's disks, by a device node",
+        name: "a disk of the host machine, through a device node",
         script: "for device in /sys/class/block/*/dev; do
                 IFS=: read -r major minor <\"$device\"
                 for directory in /dev /dev/shm /tmp /workspace; do
@@ -38,34 +38,34 @@ pub(crate) const PROBES: &[Probe] = &[
         wall: NO_POWER,
     },
     Probe {
-        name: "the kernel's program for core dumps",
+        name: "the kernel's core dump handler (core_pattern)",
         script: ": >>/proc/sys/kernel/core_pattern",
         harm: Harm::Does("opens it for writing"),
-        weak: without("as root, with the kernel's settings writable", |body, _| {
+        weak: without("as root, with writable kernel settings", |body, _| {
             host(body).readonly_paths = Some(Vec::new());
             root(body);
         }),
         wall: ROOTS,
     },
     Probe {
-        name: "the program of a cgroup's end (release_agent)",
+        name: "the program that a cgroup runs at its end (release_agent)",
         script: "mkdir /tmp/m
             if call 165 40 cgroup /tmp/m cgroup 0 memory; then : >>/tmp/m/release_agent
             else call 165 40 none /tmp/m cgroup2 0 0 && : >>/tmp/m/cgroup.subtree_control; fi",
         harm: Harm::Does("opens it for writing"),
-        weak: without("as root, with SYS_ADMIN and the host's cgroups", |body, _| {
+        weak: without("with --cgroupns=host, as root, with SYS_ADMIN", |body, _| {
             host(body).cgroupns_mode = Some(HostConfigCgroupnsModeEnum::HOST);
             root_with(body, &["SYS_ADMIN"]);
         }),
         wall: NO_POWER,
     },
     Probe {
-        name: "the ceilings of all containers",
+        name: "the resource limits of all containers",
         script: "ceiling=/sys/fs/cgroup/memory/memory.limit_in_bytes
             [ -e $ceiling ] || ceiling=/sys/fs/cgroup/cgroup.subtree_control
             : >>$ceiling",
         harm: Harm::Does("opens them for writing"),
-        weak: without("as root, with the host's cgroups mounted", |body, _| {
+        weak: without("as root, with the host machine's cgroups mounted", |body, _| {
             mount(body, "/sys/fs/cgroup", "/sys/fs/cgroup");
             root(body);
         }),
@@ -87,46 +87,47 @@ pub(crate) const PROBES: &[Probe] = &[
     },
     Probe {
         name: "a vsock socket, which no network namespace confines",
-        // A port of the machine's: whoever else binds it learns of us, in whichever container they are.
+        // The port belongs to the host machine, so a program in any other container that tries to
+        // bind it notices this one.
         script: r#"perl -MSocket -e 'socket my $s, 40, SOCK_STREAM, 0 or die "$!\n";
             bind $s, pack "SxxLLx4", 40, 7777, 0xffffffff or die "$!\n"'"#,
-        harm: Harm::Does("binds a port of the machine"),
+        harm: Harm::Does("binds a port of the host machine"),
         weak: NO_FILTERS,
-        wall: Wall { text: "the system call is filtered", says: &["Address family not supported"] },
+        wall: Wall { text: "system call is filtered", says: &["Address family not supported"] },
     },
     Probe {
-        name: "sockets that no filter sees (io_uring)",
+        name: "sockets opened through io_uring",
         script: "call 425 425 4 hex:00",
-        harm: Harm::Does("makes a ring"),
+        harm: Harm::Does("creates a ring"),
         weak: NO_FILTERS,
-        wall: Wall { text: "the system call is filtered", says: &["Function not implemented"] },
+        wall: Wall { text: "system call is filtered", says: &["Function not implemented"] },
     },
     Probe {
         name: "a program in the kernel (bpf)",
-        // An array of one value.
+        // The argument describes an array of one value.
         script: "call 321 280 0 hex:02000000040000000800000001000000 72",
-        harm: Harm::Does("makes a map for it"),
+        harm: Harm::Does("creates a map"),
         weak: SYS_ADMIN,
         wall: FILTERED,
     },
     Probe {
         name: "root in a user namespace",
         script: r#"[ "$(unshare --user --map-root-user id -u)" = 0 ]"#,
-        harm: Harm::Does("is root there"),
+        harm: Harm::Does("becomes root"),
         weak: NO_FILTER,
         wall: FILTERED,
     },
     Probe {
-        name: "the kernel's keys",
+        name: "the kernel's keyrings",
         script: "call 250 219 0 -3 1",
         harm: Harm::Does("gets a keyring"),
         weak: NO_FILTER,
         wall: FILTERED,
     },
     Probe {
-        name: "page faults to order (userfaultfd)",
+        name: "page fault handling (userfaultfd)",
         script: "call 323 282 1",
-        harm: Harm::Does("handles them"),
+        harm: Harm::Does("creates a userfaultfd"),
         weak: NO_FILTER,
         wall: FILTERED,
     },

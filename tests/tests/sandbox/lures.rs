@@ -1,4 +1,4 @@
-//! What there is to reach and to read.
+//! Targets of the probes on the host machine and in other containers.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -7,31 +7,33 @@ use std::process::{Child, Command as Program, Stdio};
 
 use super::engine::Network;
 
-/// A secret that nobody can have guessed.
+/// Returns a random secret.
 pub(crate) fn secret() -> String {
     let mut random = [0; 16];
     fs::File::open("/dev/urandom").unwrap().read_exact(&mut random).unwrap();
     format!("canary-{}", hex::encode(random))
 }
 
-/// Where everything is. Probes know that: they need no luck, and the secret itself is all they lack.
+/// The locations of all targets. Probes receive them, so only the secret itself is unknown to a
+/// probe.
 #[derive(Clone, Debug)]
 pub(crate) struct Lures {
-    /// A network with the metadata address of clouds as the host's, and IPv6.
+    /// A network with IPv6, in which the host machine has the metadata address of clouds.
     pub(crate) open: Network,
     pub(crate) gateway6: String,
-    /// A network that leads nowhere, as the engine says.
+    /// A network that the engine isolates from other networks (`--internal`).
     pub(crate) internal: Network,
-    /// A port of the host at every one of its addresses.
+    /// A port on which the test listens at all addresses of the host machine.
     pub(crate) port: u16,
     pub(crate) abstract_socket: String,
-    /// A process of the host with the secret in its environment, its memory and an open file.
+    /// A process on the host machine with the secret in its environment, its memory and an open
+    /// file.
     pub(crate) process: u32,
-    /// A file in the host's shared memory.
+    /// A file with the secret in the host machine's shared memory.
     pub(crate) shared_memory: String,
-    /// A directory that is mounted as the host's configuration.
+    /// A directory with the secret that represents the host machine's `/etc`.
     pub(crate) etc: String,
-    /// The directory that holds the workspace, and the secret beside it.
+    /// The directory that contains the workspace and a file with the secret.
     pub(crate) beside: String,
     pub(crate) engine: String,
     /// A container of another run, and its address.
@@ -39,7 +41,7 @@ pub(crate) struct Lures {
 }
 
 impl Lures {
-    /// The environment of every probe.
+    /// Returns the environment variables of every probe.
     pub(crate) fn env(&self) -> [(&'static str, String); 10] {
         [
             ("GATEWAY", self.open.gateway.clone()),
@@ -56,7 +58,7 @@ impl Lures {
     }
 }
 
-/// A process of the host that holds the secret, as long as this lives.
+/// A process on the host machine that holds the secret until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Holder(Child);
 
@@ -64,7 +66,7 @@ impl Holder {
     pub(crate) fn new(secret: &str) -> Self {
         let mut file = tempfile::tempfile().unwrap();
         writeln!(file, "{secret}").unwrap();
-        // It waits for the end of its input, which is ours.
+        // The process waits for the end of its input, which this process holds open.
         let child = Program::new("cat")
             .env("CCC_PROBE_SECRET", secret)
             .stdin(Stdio::piped())
@@ -85,7 +87,7 @@ impl Drop for Holder {
     }
 }
 
-/// A file of the host's shared memory.
+/// A file in the host machine's shared memory.
 #[derive(Debug)]
 pub(crate) struct Shared(pub(crate) String);
 

@@ -1,11 +1,12 @@
-//! Ways out over the model's API: the one thing that a container reaches.
+//! Probes of the model API, the only service that a container reaches by default.
 
 use ccc_runner::Rule;
 
 use super::probe::{Change, Harm, Probe, Wall, Weak};
 use super::weak::HOST_NETWORK;
 
-/// The proxy refuses it for this rule, which the other proxy lacks.
+/// Returns a probe that the proxy refuses because of a rule. In the weakened container the proxy
+/// lacks this rule.
 const fn refused(name: &'static str, script: &'static str, rule: Rule) -> Probe {
     let (weak, wall) = match rule {
         Rule::Paths => (
@@ -39,42 +40,42 @@ const fn refused(name: &'static str, script: &'static str, rule: Rule) -> Probe 
 
 pub(crate) const PROBES: &[Probe] = &[
     Probe {
-        name: "the model's API sends elsewhere",
+        name: "a redirect of the model API",
         script: "ask 'POST /v1/messages' '' $'x-app: elsewhere\\r\\n'",
         harm: Harm::Reaches,
         weak: HOST_NETWORK,
-        wall: Wall { text: "nobody follows", says: &["HTTP/1.1 502 "] },
+        wall: Wall { text: "the proxy follows no redirect", says: &["HTTP/1.1 502 "] },
     },
     refused(
-        "the model's API searches the web",
+        "web search by the model API",
         r#"ask 'POST /v1/messages' ',"tools":[{"type":"web_search_20250305","name":"web_search"}]'"#,
         Rule::ServerTools,
     ),
     refused(
-        "the model's API fetches a page",
+        "page fetch by the model API",
         r#"ask 'POST /v1/messages' ',"tools":[{"type":"web_fetch_20250910","name":"web_fetch"}]'"#,
         Rule::ServerTools,
     ),
     refused(
-        "the model's API runs code",
+        "code execution by the model API",
         r#"ask 'POST /v1/messages' ',"tools":[{"type":"code_execution_20250825","name":"code_execution"}]'"#,
         Rule::ServerTools,
     ),
     refused(
-        "the model's API talks to an MCP server",
+        "an MCP server, through the model API",
         r#"ask 'POST /v1/messages' ',"mcp_servers":[{"type":"url","name":"x","url":"https://x.invalid/"}]'"#,
         Rule::McpServers,
     ),
     refused(
-        "the model's API fetches a picture",
+        "image fetch by the model API",
         r#"ask 'POST /v1/messages' ',"system":[{"type":"image","source":{"type":"url","url":"https://x.invalid/"}}]'"#,
         Rule::RemoteSources,
     ),
     refused(
-        "the model's API does what we do not know yet",
+        "an unknown field in a request to the model API",
         r#"ask 'POST /v1/messages' ',"callback":"https://x.invalid/"'"#,
         Rule::UnknownFields,
     ),
-    refused("the model's batches", "ask 'POST /v1/messages/batches'", Rule::Paths),
-    refused("the model's files", "ask 'POST /v1/files'", Rule::Paths),
+    refused("the model API's batches", "ask 'POST /v1/messages/batches'", Rule::Paths),
+    refused("the model API's files", "ask 'POST /v1/files'", Rule::Paths),
 ];

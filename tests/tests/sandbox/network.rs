@@ -1,45 +1,45 @@
-//! Ways over a network, or over what only looks like one.
+//! Probes of networks and sockets.
 
 use super::probe::{Harm, NO_NETWORK, NOT_THERE, OWN_NETWORK, Probe, Wall};
 use super::weak::{HOST_NETWORK, INTERNAL_NETWORK, OPEN_NETWORK, join, mount, root, without};
 
 pub(crate) const PROBES: &[Probe] = &[
     Probe {
-        name: "the metadata address of clouds",
+        name: "the cloud metadata address",
         script: "tell 169.254.169.254 80",
         harm: Harm::Reaches,
         weak: OPEN_NETWORK,
         wall: NO_NETWORK,
     },
     Probe {
-        name: "a port of the host",
+        name: "a port of the host machine",
         script: r#"tell "$GATEWAY" "$PORT""#,
         harm: Harm::Reaches,
         weak: OPEN_NETWORK,
         wall: NO_NETWORK,
     },
     Probe {
-        name: "a port of the host, by the way that an internal network leaves",
+        name: "a port of the host machine, through an internal network",
         script: r#"tell "$INTERNAL" "$PORT""#,
         harm: Harm::Reaches,
         weak: INTERNAL_NETWORK,
         wall: NO_NETWORK,
     },
     Probe {
-        name: "a port of the host's loopback",
+        name: "a port of the host machine's loopback interface",
         script: r#"tell 127.0.0.1 "$PORT""#,
         harm: Harm::Reaches,
         weak: HOST_NETWORK,
         wall: OWN_NETWORK,
     },
     Probe {
-        name: "a port of the host over IPv6",
+        name: "a port of the host machine over IPv6",
         script: r#"tell "$GATEWAY6" "$PORT""#,
         harm: Harm::Reaches,
         weak: OPEN_NETWORK,
         wall: Wall {
             text: NO_NETWORK.text,
-            // As the kernel says it where there is no address to send from.
+            // The kernel reports the latter if there is no source address.
             says: &["Network is unreachable", "Cannot assign requested address"],
         },
     },
@@ -51,14 +51,14 @@ pub(crate) const PROBES: &[Probe] = &[
         wall: NO_NETWORK,
     },
     Probe {
-        name: "a secret in a DNS query to the engine's own resolver",
+        name: "a secret in a DNS query to the engine's resolver",
         script: "look_up 127.0.0.11",
         harm: Harm::Reaches,
         weak: INTERNAL_NETWORK,
         wall: OWN_NETWORK,
     },
     Probe {
-        name: "an abstract Unix socket of the host",
+        name: "an abstract Unix socket of the host machine",
         script: r#"say_to "@$ABSTRACT" "$WHO;""#,
         harm: Harm::Reaches,
         weak: HOST_NETWORK,
@@ -67,7 +67,7 @@ pub(crate) const PROBES: &[Probe] = &[
     Probe {
         name: "the engine's socket",
         script: r#"say_to "$ENGINE" 'GET /_ping HTTP/1.0' | grep ' 200 '"#,
-        harm: Harm::Does("the engine answers"),
+        harm: Harm::Does("gets an answer"),
         weak: without("mounted, as root", |body, lures| {
             mount(body, &lures.engine, &lures.engine);
             root(body);

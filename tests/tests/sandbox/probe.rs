@@ -1,4 +1,4 @@
-//! What a probe is, and the table that it is a row of.
+//! Probes, and the table that shows them.
 
 use bollard::models::ContainerCreateBody;
 use ccc_runner::{EgressRule, Rule};
@@ -6,32 +6,32 @@ use ccc_tests::page::Row;
 
 use super::lures::Lures;
 
-/// One way to get out of a container, or to get something out of it.
+/// One attempt to escape from a container, or to move data out of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Probe {
     pub(crate) name: &'static str,
-    /// What the agent runs, as a shell script after [`super::script::PRELUDE`], in either container alike.
-    /// The lures are in its environment: see [`Lures::env`].
+    /// The agent's program, as a shell script after [`super::script::PRELUDE`], the same in both
+    /// containers. The locations of the targets are in its environment: see [`Lures::env`].
     pub(crate) script: &'static str,
     pub(crate) harm: Harm,
     pub(crate) weak: Weak,
     pub(crate) wall: Wall,
 }
 
-/// How the test knows that it worked.
+/// The evidence that a probe succeeded.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Harm {
-    /// The secret is in its output, and was in nothing that it got.
+    /// The secret is in its output, and was not in its input.
     Reads,
-    /// A listener of the test heard from it.
+    /// A listener of the test received data from it.
     Reaches,
-    /// The model's API heard from it.
+    /// The model API received a request from it.
     Asks,
-    /// The script ended with 0, which is to say that it does this.
+    /// The script ended with status 0. The text describes its action.
     Does(&'static str),
 }
 
-/// What the weakened container lacks.
+/// The protection that the weakened container lacks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Weak {
     pub(crate) text: &'static str,
@@ -40,39 +40,39 @@ pub(crate) struct Weak {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Change {
-    /// The container is another one.
+    /// The container is created from another request body.
     Container(fn(&mut ContainerCreateBody, &Lures)),
-    /// The container is ours, and its model proxy lacks a rule.
+    /// The container's model proxy lacks a rule.
     ModelProxy(Rule),
-    /// The container is ours, and its way to listed hosts lacks a rule.
+    /// The container's egress proxy lacks a rule.
     Egress(EgressRule),
 }
 
-/// What stands in the way in our container.
+/// The protection that stops a probe in the container of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wall {
     pub(crate) text: &'static str,
-    /// One of these is in the script's output: it failed for this reason and no other.
+    /// Texts in the script's output, of which at least one must occur. It proves that the probe
+    /// failed for this reason.
     pub(crate) says: &'static [&'static str],
 }
 
-pub(crate) const NO_NETWORK: Wall =
-    Wall { text: "no network to reach it by", says: &["Network is unreachable"] };
+pub(crate) const NO_NETWORK: Wall = Wall { text: "no network", says: &["Network is unreachable"] };
 pub(crate) const OWN_NETWORK: Wall =
-    Wall { text: "sockets of its own network alone", says: &["Connection refused"] };
+    Wall { text: "only its own network namespace", says: &["Connection refused"] };
 pub(crate) const OWN_PROCESSES: Wall =
-    Wall { text: "sees its own processes alone", says: &["process 1 is ccc-keeper"] };
+    Wall { text: "sees only its own processes", says: &["process 1 is ccc-keeper"] };
 pub(crate) const NOT_THERE: Wall =
-    Wall { text: "no such file in it", says: &["No such file or directory"] };
+    Wall { text: "no such file in the container", says: &["No such file or directory"] };
 pub(crate) const READ_ONLY: Wall =
-    Wall { text: "the file system is read-only", says: &["Read-only file system"] };
+    Wall { text: "read-only file system", says: &["Read-only file system"] };
 pub(crate) const NO_POWER: Wall =
-    Wall { text: "no capability for it", says: &["Operation not permitted"] };
+    Wall { text: "capability is missing", says: &["Operation not permitted"] };
 pub(crate) const FILTERED: Wall =
-    Wall { text: "the system call is filtered", says: &["Operation not permitted"] };
+    Wall { text: "system call is filtered", says: &["Operation not permitted"] };
 
 impl Probe {
-    /// Its row when all is well.
+    /// Returns the expected row of the table.
     pub(crate) fn row(&self) -> Row {
         let weak = format!("{}: {}", self.weak.text, self.harm.text());
         [self.name.to_owned(), weak, self.wall.text.to_owned()]
@@ -90,7 +90,10 @@ impl Harm {
     }
 }
 
-/// The rows as `SECURITY.md` shows them.
+/// Formats the rows as `SECURITY.md` shows them.
 pub(crate) fn table(rows: &[Row]) -> String {
-    ccc_tests::page::table(["what is tried", "in a weakened container", "in ours"], rows)
+    ccc_tests::page::table(
+        ["attempt", "in a weakened container", "in the container of a run"],
+        rows,
+    )
 }

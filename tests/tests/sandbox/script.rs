@@ -1,8 +1,8 @@
-//! What every probe may use: the image has bash and perl, and no other client.
+//! Shell functions for the probes. The image has bash and perl, but no network clients.
 
-/// Shell functions that come before each probe's script.
+/// The functions, which precede the script of each probe.
 pub(crate) const PRELUDE: &str = r#"
-# Names itself at an address and a port over TCP, and waits until it was heard.
+# Sends the probe's name to an address and a port over TCP, and waits for the answer.
 tell() {
   perl -MIO::Socket::IP -e '
     alarm 10;
@@ -11,7 +11,7 @@ tell() {
     print <$s>' "$@"
 }
 
-# Asks a name server for a name that holds ours, and waits for its answer.
+# Queries a name server for a name that contains the probe's name, and waits for the answer.
 look_up() {
   perl -MIO::Socket::INET -e '
     alarm 10;
@@ -22,7 +22,7 @@ look_up() {
     print length $answer, " bytes of an answer\n"' "$@"
 }
 
-# Says something on a Unix socket, `@` for an abstract one, and prints the first line that comes back.
+# Sends text to a Unix socket and prints the first line of the answer. `@` means an abstract socket.
 say_to() {
   perl -MIO::Socket::UNIX -e '
     alarm 10;
@@ -32,7 +32,7 @@ say_to() {
     print scalar <$s>' "$@"
 }
 
-# One request to the model's API, with our name in its message. Goes where it is sent.
+# Sends a request to the model API, with the probe's name in its message. Follows redirects.
 ask() {
   perl -MIO::Socket::INET -e '
     alarm 20;
@@ -50,7 +50,7 @@ ask() {
     }' "$@"
 }
 
-# Asks the way out for a connection, and names itself to whoever is at its end. `\0` is a NUL.
+# Requests a connection from the egress proxy, and sends the probe's name over it. `\0` is a NUL.
 connect() {
   perl -MIO::Socket::INET -e '
     alarm 20;
@@ -65,7 +65,7 @@ connect() {
     print <$s>' "$@"
 }
 
-# A system call by its numbers for x86-64 and for ARM.
+# Performs a system call, given its numbers on x86-64 and on ARM.
 call() {
   perl -e '
     my ($x86, $arm, @a) = @ARGV;
@@ -74,14 +74,14 @@ call() {
     syscall($n, @a) != -1 or die "$!\n"' "$@"
 }
 
-# Says whose processes there are.
+# Prints the name of the first process, which shows the PID namespace.
 first() {
   local first
   read -r first </proc/1/comm
   echo "process 1 is $first"
 }
 
-# The process that keeps the container.
+# Prints the process id of the keeper.
 keeper() {
   local process
   for process in /proc/[0-9]*; do

@@ -1,5 +1,6 @@
-//! The common suite on the Worker's own store. It runs inside the runtime, opened anew for each request, as the
-//! Worker of `examples/worker` does it; the one of `tests/bound` has a door to it.
+//! The conformance suite on the Worker's own store. The store runs inside the runtime and is opened
+//! for each request, as in the Worker of `examples/worker`. The Worker of `tests/bound` exposes it
+//! over HTTP.
 
 use ccc_core::credential::{CredentialStore, Precondition, StoredSecret, Version};
 use ccc_core::testing::conformance::credential_store::Fixture;
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::runtime::{Runtime, client};
 
-/// What the Worker answers, as a store.
+/// A credential store that sends each call to the Worker over HTTP.
 #[derive(Debug)]
 struct Door {
     client: reqwest::Client,
@@ -32,7 +33,7 @@ impl Door {
                 };
                 Err(Error::new(kind, text))
             }
-            _ => panic!("the Worker answers {status}: {text}"),
+            _ => panic!("the Worker answered {status}: {text}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The Worker's own store, by way of `/config`.
+//! Tests of the Worker's own store through `/config`.
 
 use ccc_core::ErrorKind;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn app() -> String {
 }
 
 #[tokio::test]
-async fn the_workers_own_credentials_are_kept_under_a_key_that_its_object_has_not() {
+async fn the_workers_credentials_are_encrypted_with_a_key_that_its_object_lacks() {
     // spec: S7d, S12b, S12c
     let mut runtime = runtime();
     assert_eq!(
@@ -44,7 +44,7 @@ async fn the_workers_own_credentials_are_kept_under_a_key_that_its_object_has_no
     for (method, token, body, expected, words) in [
         ("POST", "hunter2", app(), 401, "ADMIN_TOKEN"),
         ("POST", "", app(), 401, "ADMIN_TOKEN"),
-        ("POST", TOKEN, "hunter2".to_owned(), 400, "no JSON object"),
+        ("POST", TOKEN, "hunter2".to_owned(), 400, "not a JSON object"),
         ("POST", TOKEN, r#"{"appId": 7}"#.to_owned(), 400, "`privateKey` is missing"),
         ("PUT", TOKEN, String::new(), 405, "GET, POST and DELETE"),
         ("PROPFIND", TOKEN, String::new(), 405, "GET, POST and DELETE"),
@@ -63,12 +63,12 @@ async fn the_workers_own_credentials_are_kept_under_a_key_that_its_object_has_no
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["apps"][0]["appId"], 7, "{shown}");
 
-    // Who has the secret of the stores for those far away does not reach this one.
+    // The secret for remote clients gives no access to the Worker's own store.
     let error = open_named(&runtime, "worker", &[7]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unexpected, "{error}");
     open_named(&runtime, "other", &[7]).await.unwrap();
 
-    // A new key, and then that one alone.
+    // Key rotation: both keys, only the new key, and back to the old key.
     for keys in [format!("{}\n{}", key(9), key(7)), key(9), format!("{}\n{}", key(7), key(9))] {
         runtime.secrets[0].1 = keys;
         runtime.restart();
@@ -78,14 +78,14 @@ async fn the_workers_own_credentials_are_kept_under_a_key_that_its_object_has_no
     let canaries = [HOOK, TOKEN, &key(7), "PRIVATE KEY", "github.com/7", &hex::encode(HOOK)];
     runtime.stop();
     let files = runtime.files();
-    assert!(!files.is_empty(), "nothing is on the disk");
+    assert!(!files.is_empty(), "the disk has no files");
     for (path, contents) in files {
         let text = String::from_utf8_lossy(&contents);
         for canary in canaries {
-            assert!(!text.contains(canary), "{} has {canary}", path.display());
+            assert!(!text.contains(canary), "{} contains {canary}", path.display());
         }
     }
-    // Another key is a clear error, and what is there stays for the right one.
+    // A wrong or missing key is an error and leaves the stored credentials unchanged.
     for (other, status, words) in [(key(8), 500, "CREDENTIALS_KEY"), (String::new(), 503, "keygen")]
     {
         runtime.secrets[0].1 = other;
@@ -98,7 +98,8 @@ async fn the_workers_own_credentials_are_kept_under_a_key_that_its_object_has_no
     runtime.restart();
     assert_eq!(ask(&runtime, "DELETE", TOKEN, String::new()).await.0, 200);
     assert_eq!(ask(&runtime, "DELETE", TOKEN, String::new()).await.0, 404);
-    // Without a token nobody is let in, and neither is who says nothing.
+    // If the Worker's token is missing or too short, every request is refused, even with that
+    // token.
     for short in ["", "hunter2"] {
         runtime.secrets[1].1 = short.to_owned();
         runtime.restart();
@@ -110,7 +111,7 @@ async fn the_workers_own_credentials_are_kept_under_a_key_that_its_object_has_no
 }
 
 #[tokio::test]
-async fn an_object_that_is_handed_the_workers_secrets_does_nothing() {
+async fn an_object_with_the_workers_secrets_refuses_to_work() {
     // spec: S7d
     let entry = include_str!("../../../examples/worker/entry.mjs");
     let mut runtime = runtime();
@@ -124,7 +125,7 @@ async fn an_object_that_is_handed_the_workers_secrets_does_nothing() {
     assert_eq!(status, 503, "{answer}");
     assert!(answer.contains("deploy it with entry.mjs as it is"), "{answer}");
     assert!(open_named(&runtime, "main", &[1]).await.is_err());
-    // What a module may import of them is nothing, and something without that line.
+    // With this flag, a module cannot import the secrets; without it, it can.
     let imports = entry
         .replace("{ DurableObject }", "{ DurableObject, env }")
         .replace("new Stored(state, {})", "new Stored(state, env)");

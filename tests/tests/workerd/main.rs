@@ -1,5 +1,5 @@
-//! The three Workers in workerd, Cloudflare's runtime, and a client of their store outside of it. `.ci/workerd`
-//! builds the Workers and runs these tests.
+//! Tests of the three Workers in workerd, Cloudflare's runtime, and of a client of their store
+//! outside the runtime. `.ci/workerd` builds the Workers and runs these tests.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -56,7 +56,7 @@ fn key(name: &str) -> CredentialKey {
 }
 
 #[tokio::test]
-async fn credentials_outlive_the_runtime_and_its_disk_has_none_of_them() {
+async fn credentials_survive_a_restart_and_are_encrypted_on_disk() {
     // spec: S7a, S4
     const CANARY: &str = "hunter2-canary-in-the-object";
     let name = "app/4711/private-key";
@@ -77,14 +77,14 @@ async fn credentials_outlive_the_runtime_and_its_disk_has_none_of_them() {
         files += 1;
         let text = String::from_utf8_lossy(&contents);
         for secret in [CANARY, name, SECRET, &hex::encode(CANARY), &hex::encode([1; 31])] {
-            assert!(!text.contains(secret), "{} has {secret}", path.display());
+            assert!(!text.contains(secret), "{} contains {secret}", path.display());
         }
     }
-    assert!(files > 0, "nothing is on the disk");
+    assert!(files > 0, "the disk has no files");
 }
 
 #[tokio::test]
-async fn a_worker_that_is_down_is_a_clear_error_and_the_store_goes_on_after_it() {
+async fn an_unreachable_worker_is_an_error_and_the_store_recovers() {
     // spec: S7c
     let mut runtime = Runtime::start();
     let store = open(&runtime, &[1]).await.unwrap();

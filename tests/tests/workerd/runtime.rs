@@ -1,4 +1,4 @@
-//! The runtime with the Worker in it.
+//! The process of the runtime that executes a Worker.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ pub(crate) const SECRET: &str = "a secret of more than thirty-two characters";
 
 #[derive(Debug)]
 pub(crate) struct Runtime {
-    /// The directory in which `.ci/workerd` has built it.
+    /// The directory with the Worker that `.ci/workerd` has built.
     built: &'static str,
-    /// What is bound to the Worker beside the secret of those far away.
+    /// The secrets that are bound to the Worker, in addition to the one for remote clients.
     pub(crate) secrets: Vec<(&'static str, String)>,
-    /// What it loads first, where that is not what is deployed.
+    /// A replacement for the deployed entry module.
     pub(crate) entry: Option<String>,
-    /// Without this line of its configuration.
+    /// A part of the configuration that is removed if `entry` is set.
     pub(crate) without: &'static str,
     process: Option<Child>,
     port: u16,
@@ -41,7 +41,7 @@ impl Runtime {
         runtime
     }
 
-    /// Again, with the same objects and the same port.
+    /// Restarts the runtime with the same objects and the same port.
     pub(crate) fn restart(&mut self) {
         self.stop();
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
@@ -84,7 +84,7 @@ impl Runtime {
             u16::try_from(said["port"].as_u64()?).ok()
         });
         self.process = Some(process);
-        self.port = port.expect("the runtime does not listen");
+        self.port = port.expect("the runtime reported no port");
     }
 
     pub(crate) fn stop(&mut self) {
@@ -98,7 +98,7 @@ impl Runtime {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The status for a request of which only the head comes.
+    /// Sends only the head of a request and returns the status of the response.
     pub(crate) fn status_of_head(&self, request: &str, body_length: usize) -> String {
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let head = format!("{request}\r\nhost: here\r\ncontent-length: {body_length}\r\n\r\n");
@@ -108,7 +108,7 @@ impl Runtime {
         status.split(' ').nth(1).unwrap_or_default().to_owned()
     }
 
-    /// All that is on its disk.
+    /// Returns all files on the runtime's disk.
     pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let (mut found, mut directories) = (Vec::new(), vec![self.objects.path().to_owned()]);
         while let Some(directory) = directories.pop() {
@@ -130,16 +130,17 @@ impl Drop for Runtime {
     }
 }
 
-/// What npm's starter would start: that one is a process more, which a kill would not reach through.
+/// Returns the program that npm's starter would start. The starter is an additional process;
+/// killing it would not end the runtime.
 fn binary(starter: &Path) -> PathBuf {
     let modules = starter.parent().and_then(Path::parent).unwrap();
     let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "64" };
     modules.join(format!("@cloudflare/workerd-linux-{arch}/bin/workerd"))
 }
 
-/// A client without any secret.
+/// Returns an HTTP client without credentials.
 pub(crate) fn client() -> reqwest::Client {
-    // It needs TLS to be set up, as the library does for its own.
+    // Sets up TLS, which the client needs.
     ReqwestHttp::direct().unwrap();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }

@@ -1,4 +1,4 @@
-//! What is meant for Cloudflare's runtime runs in it.
+//! A test of `ccc-github` inside Cloudflare's runtime.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,11 +9,11 @@ use ccc_tests::source::root;
 fn webhooks_jwt_and_tokens_work_in_workerd() {
     // spec: A7
     if !std::env::var("CCC_REQUIRE").unwrap_or_default().contains("workerd") {
-        // Not even when a Worker lies there: it may be older than the code.
-        eprintln!("left out: .ci/workerd builds a Worker, and runs this with it");
+        // Skips the test even if a built Worker exists, because it can be older than the code.
+        eprintln!("skipped: run .ci/workerd, which builds the Worker and then runs this test");
         return;
     }
-    // `target/debug/deps/workerd-…` is beside `target/debug/ccc`.
+    // This program is `target/debug/deps/workerd-…`; `ccc` is `target/debug/ccc`.
     let program: PathBuf = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("ccc");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let worker = target.join("workerd");

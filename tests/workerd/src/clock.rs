@@ -1,4 +1,4 @@
-//! Time from JavaScript.
+//! A clock with JavaScript's time.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ extern "C" {
     fn clear_timeout(timer: &JsValue);
 }
 
-/// `Date` and `setTimeout`.
+/// A clock that uses `Date` and `setTimeout`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JsClock;
 
-/// A timer that stops when nobody waits for it any more.
+/// A timer that is cancelled on drop.
 struct Timer(JsValue);
 
 impl Drop for Timer {
@@ -34,14 +34,14 @@ impl Drop for Timer {
 #[async_trait(?Send)]
 impl Clock for JsClock {
     fn now(&self) -> Timestamp {
-        // Whole milliseconds, and fewer than a timestamp can hold.
+        // Whole milliseconds, which are within the range of a timestamp.
         Timestamp::from_millisecond(js_sys::Date::now() as i64).unwrap_or_default()
     }
 
     async fn sleep(&self, duration: Duration) {
-        // The longest that `setTimeout` takes; more would come back at once.
+        // The maximum delay of `setTimeout`, in milliseconds. A longer delay would end at once.
         const MOST: u128 = i32::MAX as u128;
-        // A sleep must not end early, and a timer may, by less than one of its milliseconds.
+        // A sleep must not end early, but a timer can, by less than a millisecond.
         let mut left = duration.as_micros().div_ceil(1000) + 1;
         while left > 0 {
             let now = left.min(MOST);

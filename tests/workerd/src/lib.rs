@@ -1,8 +1,8 @@
-//! A Worker for one test: it calls `ccc-github` inside Cloudflare's runtime and tells what came
-//! out.
+//! A Worker for one test: it calls `ccc-github` inside Cloudflare's runtime and returns the
+//! results.
 //!
-//! Nothing here is for people to deploy: it takes a private key from whoever asks. `.ci/workerd`
-//! builds it and `check.mjs` asks it; anywhere but on wasm32 this crate is empty.
+//! Never deploy this Worker: it accepts a private key from every caller. `.ci/workerd` builds it,
+//! and `check.mjs` sends it requests. On targets other than wasm32 this crate is empty.
 
 #[cfg(target_arch = "wasm32")]
 mod clock;

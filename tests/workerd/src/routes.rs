@@ -1,4 +1,4 @@
-//! What the check asks for. Each answer is what the library said, and nothing that is made up here.
+//! The routes for the check. Each answer contains the library's result without additions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::clock::JsClock;
 
-/// What the Worker answers.
+/// A response of the Worker.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
@@ -35,7 +35,7 @@ impl From<Result<Value>> for Answer {
     }
 }
 
-/// `POST /webhook`: a delivery, as GitHub sends it.
+/// Handles `POST /webhook`: a delivery, as GitHub sends it.
 pub(crate) fn webhook(secret: &str, headers: &HeaderMap, body: &[u8]) -> Answer {
     let secrets = match Secrets::new([Secret::from(secret)]) {
         Ok(secrets) => secrets,
@@ -57,7 +57,7 @@ pub(crate) fn webhook(secret: &str, headers: &HeaderMap, body: &[u8]) -> Answer 
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| {
-        Error::new(ErrorKind::InvalidInput, "the check asks wrongly").with_source(error)
+        Error::new(ErrorKind::InvalidInput, "the check sent an invalid request").with_source(error)
     })
 }
 
@@ -68,7 +68,7 @@ struct JwtRequest {
     now: Option<Timestamp>,
 }
 
-/// `POST /jwt`: the App's JWT for that time, or for now.
+/// Handles `POST /jwt`: returns the App's JWT for the given time, by default for the current time.
 pub(crate) fn jwt(body: &[u8]) -> Answer {
     let made = || {
         let asked: JwtRequest = read(body)?;
@@ -87,10 +87,10 @@ struct App {
 }
 
 impl App {
-    /// As a Worker would: with the runtime's own `fetch`, which the builder takes by itself.
+    /// Creates the host as a Worker does: the builder uses the runtime's own `fetch` by default.
     fn host(self) -> Result<GitHub> {
         let key = AppKey::from_pem(&Secret::from(self.pem))?;
-        // A Worker's time is short: whoever asked it asks again.
+        // A Worker's time is short, so its caller repeats the request.
         let retry = Retry::default().with_tries(1);
         GitHub::builder(self.app_id, key, Arc::new(JsClock))
             .api_url(self.api_url)
@@ -115,7 +115,8 @@ struct MintRequest {
     grant: Grant,
 }
 
-/// `POST /mint`: a token is asked for and given back. It never leaves this Worker; its digest does.
+/// Handles `POST /mint`: requests a token and revokes it. Only the token's digest leaves this
+/// Worker.
 pub(crate) async fn mint(body: &[u8]) -> Answer {
     let minted = async {
         let MintRequest { app, repo: Named { id, owner, name }, grant } = read(body)?;
@@ -141,7 +142,7 @@ struct RepositoryRequest {
     repo: Named,
 }
 
-/// `POST /repository`: finds it by its name, as the App, and reads it, with a token.
+/// Handles `POST /repository`: finds a repository by name as the App, and reads it with a token.
 pub(crate) async fn repository(body: &[u8]) -> Answer {
     let read = async {
         let asked: RepositoryRequest = read(body)?;
@@ -162,7 +163,7 @@ struct SleepRequest {
     milliseconds: u64,
 }
 
-/// `POST /sleep`: answers after that time, with what the clock said before and after.
+/// Handles `POST /sleep`: sleeps for the given time and returns the clock's time before and after.
 pub(crate) async fn sleep(body: &[u8]) -> Answer {
     let slept = async {
         let asked: SleepRequest = read(body)?;

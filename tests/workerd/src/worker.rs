@@ -1,4 +1,4 @@
-//! From a request of the runtime to a route, and back.
+//! The Worker's entry point: conversion of requests and responses, and routing.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use js_sys::{Array, Reflect, Uint8Array};
@@ -9,7 +9,7 @@ use web_sys::{Request, Response, ResponseInit};
 
 use crate::routes::{self, Answer};
 
-/// Says why, before the runtime says no more than `unreachable`.
+/// Installs a panic hook that logs the reason. Otherwise the runtime reports only `unreachable`.
 #[wasm_bindgen(start)]
 fn start() {
     std::panic::set_hook(Box::new(|info| {
@@ -17,7 +17,7 @@ fn start() {
     }));
 }
 
-/// The Worker's `fetch`.
+/// Handles a request.
 #[wasm_bindgen]
 pub async fn fetch(request: Request, env: JsValue) -> Result<Response, JsValue> {
     let path = url::Url::parse(&request.url()).map(|url| url.path().to_owned()).unwrap_or_default();

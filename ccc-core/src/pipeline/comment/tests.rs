@@ -26,7 +26,7 @@ fn outcomes() -> Vec<Outcome> {
 }
 
 #[test]
-fn no_outcome_lets_untrusted_text_act() {
+fn untrusted_text_has_no_effect_in_any_outcome() {
     // spec: X13a, P5
     let run = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
     let mut report = AgentReport::new(Verdict::Completed, "done");
@@ -44,7 +44,7 @@ fn no_outcome_lets_untrusted_text_act() {
 }
 
 #[test]
-fn a_failure_says_whose_credential_is_meant() {
+fn a_failure_names_the_credential_to_check() {
     for (stage, kind, expected) in [
         (Stage::Work, ErrorKind::Unauthenticated, "the model's credential"),
         (Stage::Work, ErrorKind::PermissionDenied, "the model's credential"),

@@ -1,4 +1,5 @@
-//! Authorize: whether the actor may spend money here, on this issue, now (spec: W10, G9, X11).
+//! Authorize: checks that the actor may start a run, which costs money, and that the issue is open
+//! (spec: W10, G9, X11).
 
 use crate::event::Trigger;
 use crate::pipeline::halt::Halt;
@@ -10,7 +11,7 @@ use crate::{ErrorKind, Stage};
 use super::checkout::READ_TTL;
 
 /// Checks the actor's permission, the runner's isolation, the issue and the repository. Returns the
-/// repository as it is now.
+/// current state of the repository.
 pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repository, Halt> {
     let (host, policy, event) = (&run.parts.host, &run.parts.policy, &run.event);
     let us = host.bot_identity().await?;
@@ -33,7 +34,7 @@ pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repositor
     Ok(repository)
 }
 
-/// Checks that the issue is still there and open to work.
+/// Checks that the issue still exists, is an open issue and is not locked.
 async fn check_issue(run: &RunContext) -> Result<(), Halt> {
     let event = &run.event;
     let issue = match run.parts.host.issue(run.repo(), event.issue.number).await {
@@ -52,38 +53,43 @@ async fn check_issue(run: &RunContext) -> Result<(), Halt> {
         }
     }
     if issue.title != event.issue.title || issue.body != event.issue.body {
-        run.emit_note("the issue was edited since: the run works from the text that was signed");
+        run.emit_note(
+            "the issue was edited after the event: the run uses the text of the signed delivery",
+        );
     }
     Ok(())
 }
 
-/// Refuses a run for an actor whom the operator lets start runs, but only behind isolation.
+/// Refuses a run for an actor who may start runs only on a runner with isolation.
 fn not_isolated(run: &RunContext, runner: &str, permission: Permission) -> Halt {
     if is_unasked(run) {
         return Halt::skipped(SkipReason::NotPermitted);
     }
     let reason = format!(
-        "the {runner} runner isolates nothing, and works for people with write permission alone, not \
-         {permission}: the operator can choose a runner that isolates, add the account to the \
-         policy's allowed actors, or permit runs without isolation"
+        "the {runner} runner has no isolation, so it requires write permission on this \
+         repository, and {} has {permission} permission: the operator can choose a runner with \
+         isolation, add the account to the policy's allowed actors, or permit runs without \
+         isolation",
+        run.event.actor.login
     );
     Halt::refused(Stage::Authorize, reason, Vec::new())
 }
 
-/// Refuses a run for an actor with too little permission. Only an explicit request gets a reply:
-/// opening an issue is everybody's right.
+/// Refuses a run for an actor whose permission is not sufficient. Only an explicit request gets a
+/// reply, because every user may open an issue.
 fn not_permitted(run: &RunContext, least: Permission, permission: Permission) -> Halt {
     if is_unasked(run) {
         return Halt::skipped(SkipReason::NotPermitted);
     }
     let reason = format!(
-        "starting a run takes {least} permission on this repository, and {} has {permission} \
+        "starting a run requires {least} permission on this repository, and {} has {permission} \
          permission",
         run.event.actor.login
     );
     Halt::refused(Stage::Authorize, reason, Vec::new())
 }
 
+/// Returns whether the event only opened an issue, which is not an explicit request for a run.
 fn is_unasked(run: &RunContext) -> bool {
     matches!(run.event.trigger, Trigger::Opened | Trigger::Reopened)
 }

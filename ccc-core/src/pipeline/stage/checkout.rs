@@ -1,4 +1,4 @@
-//! Checkout: a fresh workspace, with a token that can only read.
+//! Checkout: creates a new workspace with a token that can only read.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use crate::pipeline::run_context::RunContext;
 use crate::progress::Base;
 use crate::vcs::{Grant, Repository};
 
-/// The shortest life of a token that reads.
+/// Minimum lifetime of a read token.
 pub(super) const READ_TTL: Duration = Duration::from_secs(5 * 60);
 
-/// The files of a run, and where they come from.
+/// The workspace of a run, and its base.
 #[derive(Debug)]
 pub(in crate::pipeline) struct CheckedOut {
-    /// The host directory with the files.
+    /// The workspace, a directory on the host machine.
     pub(in crate::pipeline) workspace: PathBuf,
-    /// The commit that the files are of.
+    /// The branch and the commit that the files come from.
     pub(in crate::pipeline) base: Base,
 }
 
-/// Fetches the default branch and unpacks it into a fresh workspace.
+/// Fetches the default branch and writes its files to a new workspace.
 pub(in crate::pipeline) async fn checkout(
     run: &RunContext,
     repository: &Repository,

@@ -1,20 +1,21 @@
-//! Cleanup: container, tokens and files of the run, outside what can be cancelled (spec: P3, P4, P8).
+//! Cleanup: removes the container, the tokens and the files of the run. It cannot be cancelled
+//! (spec: P3, P4, P8).
 
 use crate::pipeline::bounded::guarded;
 use crate::pipeline::run_context::RunContext;
 use crate::{Result, Stage};
 
-/// The files of a run that its cleanup leaves.
+/// The files of a run that its cleanup does not remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pipeline) enum Retain {
     /// No files.
     Nothing,
-    /// The run's directory, with the collected objects that a resumed run goes on from.
+    /// The run's directory, with the collected objects from which a resumed run continues.
     Objects,
 }
 
 impl Retain {
-    /// Returns what another worker needs that may go on with the run.
+    /// Returns the files that another worker needs if it continues the run.
     pub(in crate::pipeline) fn for_successor(run: &RunContext) -> Self {
         let resumable = run.is_stored() && run.progress().stage() >= Stage::Collect;
         if resumable { Self::Objects } else { Self::Nothing }
@@ -27,7 +28,8 @@ pub(in crate::pipeline) async fn cleanup(run: &RunContext, retain: Retain) -> Re
     let parts = &run.parts;
     let (clock, limit) = (&*parts.clock, parts.limits.cleanup);
     let container_then_files = async {
-        // A process that lives could still write into the directory.
+        // The container is destroyed first, because a running process could still write to the
+        // directory.
         let destroyed = guarded(clock, limit, parts.runner.destroy(run.id)).await;
         let removed = match retain {
             Retain::Nothing => guarded(clock, limit, parts.git.remove(run.id)).await,

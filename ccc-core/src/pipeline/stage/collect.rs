@@ -1,4 +1,4 @@
-//! Collect: the change that the agent left, and whether it may leave (spec: X6, X7, X10).
+//! Collect: reads the agent's change and checks whether it may be published (spec: X6, X7, X10).
 
 use crate::agent::AgentReport;
 use crate::git::Collected;
@@ -24,7 +24,7 @@ pub(in crate::pipeline) async fn collect(
     Ok(CollectedRun { base, tree, report, denied_hosts: run.comment_data().denied_hosts })
 }
 
-/// Returns the outcome of a run that changed nothing: the agent's closing words are the answer.
+/// Returns the outcome of a run without a change: the agent's final message is the answer.
 pub(in crate::pipeline) fn answer(collected: CollectedRun) -> Outcome {
     let words = collected.report.summary;
     let answer = if words.trim().is_empty() {

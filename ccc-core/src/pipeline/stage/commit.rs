@@ -1,4 +1,4 @@
-//! Commit: the change as a commit, the same one however often the run is resumed (spec: P6).
+//! Commit: creates the commit of the change. A resumed run creates the same commit (spec: P6).
 
 use crate::git::CommitInfo;
 use crate::pipeline::halt::Halt;
@@ -6,7 +6,7 @@ use crate::pipeline::run_context::RunContext;
 use crate::progress::{CollectedRun, CommittedRun};
 use crate::{BranchName, ObjectId};
 
-/// Makes the commit in the run's own git directory, and names the branch for it.
+/// Creates the commit in the run's own git directory, and determines the name of its branch.
 pub(in crate::pipeline) async fn commit(
     run: &RunContext,
     collected: CollectedRun,

@@ -1,4 +1,4 @@
-//! The stages of a run, one file each. [`flow`](super::flow) has their order.
+//! The stages of a run, one file each. [`flow`](super::flow) defines their order.
 //!
 //! Accept, the first stage, is [`Dispatcher::admit`](crate::dispatcher::Dispatcher).
 

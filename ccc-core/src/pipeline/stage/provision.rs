@@ -1,4 +1,5 @@
-//! Provision: a container over the workspace, set up as the repository asks, and the agent's task.
+//! Provision: creates a container over the workspace, runs the repository's setup in it, and
+//! prepares the agent's task.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::prompt;
 use crate::vcs::Grant;
 use crate::{Container, CredentialKey, Error, ErrorKind, Result};
 
-/// The number of times that a container is asked for while the runner asks to wait.
+/// Maximum number of attempts to spawn a container while the runner returns retryable errors.
 const SPAWN_ATTEMPTS: u32 = 3;
 
 /// A container that is ready for the agent.
@@ -24,7 +25,7 @@ pub(in crate::pipeline) struct Provisioned {
     pub(in crate::pipeline) task: Task,
 }
 
-/// Gives the read token back, spawns the container, and runs the repository's setup in it.
+/// Releases the read token, spawns the container, and runs the repository's setup in it.
 pub(in crate::pipeline) async fn provision(
     run: &RunContext,
     checked_out: &CheckedOut,
@@ -36,7 +37,7 @@ pub(in crate::pipeline) async fn provision(
     };
     let needs = agent.needs();
     let task = task(run, &needs.credentials).await?;
-    // From here on the run needs no reading power.
+    // The later stages need no read token.
     if let Err(error) = run.release(Some(Grant::Read)).await {
         run.emit_note(format!("the read token could not be revoked: {error}"));
     }
@@ -58,7 +59,8 @@ async fn spawn(run: &RunContext, spec: &ContainerSpec) -> Result<Box<dyn Contain
     loop {
         match run.parts.runner.spawn(run.id, spec).await {
             Err(error) if error.is_retryable() && attempt < SPAWN_ATTEMPTS => {
-                run.emit_note(format!("no container at attempt {attempt}, trying again: {error}"));
+                let attempts = format!("attempt {attempt} of {SPAWN_ATTEMPTS}");
+                run.emit_note(format!("cannot spawn a container, {attempts}: {error}"));
                 let backoff = Duration::from_secs(2 << attempt);
                 run.parts.clock.sleep(error.retry_after().unwrap_or(backoff)).await;
                 attempt += 1;
@@ -68,7 +70,7 @@ async fn spawn(run: &RunContext, spec: &ContainerSpec) -> Result<Box<dyn Contain
     }
 }
 
-/// Renders the prompt, and gets the credentials that the agent's adapter asks for.
+/// Renders the prompt, and reads the credentials that the agent's adapter needs.
 async fn task(run: &RunContext, credentials: &[CredentialKey]) -> Result<Task> {
     let (event, parts) = (&run.event, &run.parts);
     let written_before = event.issue.updated_at.min(run.accepted_at);
@@ -80,7 +82,10 @@ async fn task(run: &RunContext, credentials: &[CredentialKey]) -> Result<Task> {
             let agent = parts.agent.name();
             Error::new(
                 ErrorKind::Unauthenticated,
-                format!("the agent `{agent}` needs the credential `{key}`, and the store has none"),
+                format!(
+                    "the agent `{agent}` needs the credential `{key}`, which is not in the \
+                     credential store: store it there"
+                ),
             )
         })?;
         run.redactor.add(&stored.secret);

@@ -1,4 +1,4 @@
-//! Publish: one push of one branch, and one pull request (spec: P7, X9).
+//! Publish: pushes one branch and opens one pull request (spec: P7, X9).
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::progress::{CommittedRun, PublishedRun};
 use crate::vcs::{Grant, NewPullRequest, PullRequest};
 use crate::{Error, ErrorKind, Outcome, Result};
 
-/// The shortest life of a token that writes: a push of a large change must not outlive it.
+/// Minimum lifetime of a write token, so that it does not expire during the push of a large change.
 const PUBLISH_TTL: Duration = Duration::from_secs(10 * 60);
 
-/// Gets a token that can write, pushes the branch, finds or opens the pull request, and revokes the
+/// Acquires a write token, pushes the branch, finds or opens the pull request, and releases the
 /// token.
 pub(in crate::pipeline) async fn publish(
     run: &RunContext,
@@ -53,7 +53,8 @@ async fn push_and_open(run: &RunContext, committed: &CommittedRun) -> Result<Pul
         .map_err(|error| error.with_operation("open_pull_request"))
 }
 
-/// Returns the host's explanation of a refused push, with what git printed behind it.
+/// Returns the host's explanation of a refused push, followed by the output of git. Without an
+/// explanation, returns the error itself.
 fn explain(run: &RunContext, failed: PushError) -> Error {
     match run.parts.host.explain_push_refusal(&failed.output) {
         Some(why) => {

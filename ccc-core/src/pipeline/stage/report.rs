@@ -1,4 +1,4 @@
-//! Report: the one comment of a run, which is found again by its marker (spec: P5).
+//! Report: writes the run's only comment, which is found again by its marker (spec: P5).
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use crate::pipeline::run_context::RunContext;
 use crate::vcs::{Grant, ReactionTarget};
 use crate::{Outcome, Result};
 
-/// The time limit of the greeting, which holds up the work that much at most.
+/// Time limit of the greeting, which delays the work by at most this time.
 const GREET_WITHIN: Duration = Duration::from_secs(60);
-/// The shortest life of the token for the last comment.
+/// Minimum lifetime of the token for the final comment.
 const COMMENT_TTL: Duration = Duration::from_secs(60);
 
-/// Reacts to the request, and writes that the run began. Runs beside Checkout; a failure is only noted,
-/// because it is no reason not to work.
+/// Reacts to the request, and writes a comment that the run has started. Runs at the same time as
+/// Checkout. A failure is only noted, because the run can continue without the greeting.
 pub(in crate::pipeline) async fn greet(run: &RunContext) {
     let greeted = guarded(&*run.parts.clock, GREET_WITHIN, react_and_comment(run)).await;
     if let Err(error) = greeted {
-        run.emit_note(format!("could not say on the issue that the run began: {error}"));
+        run.emit_note(format!("cannot write on the issue that the run has started: {error}"));
     }
 }
 
@@ -34,8 +34,8 @@ async fn react_and_comment(run: &RunContext) -> Result<()> {
     upsert(run, &comment::started(run.id, run.parts.agent.name())).await
 }
 
-/// Writes the outcome into the run's comment, within a time limit of its own. A run that was skipped has
-/// no comment.
+/// Writes the outcome to the run's comment, within its own time limit. A skipped run has no
+/// comment.
 pub(in crate::pipeline) async fn report(run: &RunContext, outcome: &Outcome) -> Result<()> {
     let limit = run.parts.limits.report;
     guarded(&*run.parts.clock, limit, comment_outcome(run, outcome)).await

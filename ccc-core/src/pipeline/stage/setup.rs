@@ -8,11 +8,11 @@ use crate::pipeline::run_context::RunContext;
 use crate::untrusted_text::one_line;
 use crate::{Container, Error, ErrorKind, Result};
 
-/// The length of a failed program's output that is shown, from its end, bytes.
+/// Size of the last part of a line's output that is retained for the note, in bytes.
 const LAST_WORDS: usize = 2 << 10;
 
-/// Runs the lines of the repository's setup in the container. A line that fails ends the setup, and
-/// not the run: an agent may do without it.
+/// Runs the lines of the repository's setup in the container. A line that fails ends the setup but
+/// not the run, because the agent can possibly work without it.
 pub(super) async fn set_up(
     run: &RunContext,
     container: &dyn Container,
@@ -27,7 +27,8 @@ pub(super) async fn set_up(
         }
         Ok(())
     };
-    // A program that ran too long still runs: only the end of the container ends it.
+    // After a timeout the program is still running, so the run must end: only the container's end
+    // stops the program.
     within(&*run.parts.clock, limit, lines).await.unwrap_or_else(|| {
         let line = format!("the repository's setup took longer than {} s", limit.as_secs());
         Err(Halt::Error(Error::new(ErrorKind::TimedOut, line)))
@@ -49,7 +50,7 @@ async fn run_line(run: &RunContext, container: &dyn Container, line: &str) -> Re
     if !status.success() {
         let words = one_line(&String::from_utf8_lossy(&words), 600);
         run.emit_note(format!(
-            "setup: `{shown}` ended with {status}, the rest is left out: {words}"
+            "setup: `{shown}` failed ({status}), the remaining lines are skipped: {words}"
         ));
     }
     Ok(status.success())

@@ -1,4 +1,4 @@
-//! Work: the agent edits until it is done or a limit is reached; then its programs are stopped.
+//! Work: runs the agent until it is done or a limit is reached, and then stops its programs.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::pipeline::salvage;
 use crate::progress::Base;
 use crate::{Clock, Error, ErrorKind, Outcome, Result, Stage};
 
-/// Runs the agent and stops the container. Returns the report of an agent that completed; the work of
-/// any other is saved as a patch.
+/// Runs the agent and stops the container. Returns the report if the agent completed its work.
+/// Otherwise saves the work as a patch and fails the run.
 pub(in crate::pipeline) async fn work(
     run: &RunContext,
     provisioned: &Provisioned,
@@ -28,7 +28,7 @@ pub(in crate::pipeline) async fn work(
     if let Ok(report) = &ended {
         run.update_comment_data(|comment| comment.report = Some(report.clone()));
     }
-    // Nothing may move in the workspace while it is read, however the agent ended.
+    // However the agent ended, no process may change the workspace while it is read.
     let (clock, limits) = (&*run.parts.clock, &run.parts.limits);
     guarded(clock, limits.stop_grace + limits.cleanup, container.stop(limits.stop_grace))
         .await
@@ -65,7 +65,8 @@ async fn run_agent(run: &RunContext, provisioned: &Provisioned) -> Result<AgentR
     };
     let ended = tokio::select! {
         biased;
-        // The clocks first: an agent whose output never pauses would leave them no turn.
+        // The limits are polled first: an agent whose output never pauses could otherwise prevent
+        // their polling.
         () = clock.sleep(limits.wall) => Err(timed_out("it worked longer than", limits.wall)),
         () = silence(clock, activity, limits.idle) => {
             Err(timed_out("it was silent for", limits.idle))
@@ -76,14 +77,14 @@ async fn run_agent(run: &RunContext, provisioned: &Provisioned) -> Result<AgentR
     ended
 }
 
-/// Waits until nothing happened for `idle`.
+/// Waits until the agent has emitted no event for `idle`.
 async fn silence(clock: &dyn Clock, mut activity: watch::Receiver<()>, idle: Duration) {
     loop {
         tokio::select! {
             biased;
             changed = activity.changed() => {
                 if changed.is_err() {
-                    // The agent's future is gone, and this one goes with it.
+                    // The agent's future is dropped, and the caller drops this one too.
                     std::future::pending::<()>().await;
                 }
             }

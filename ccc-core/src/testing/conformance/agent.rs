@@ -1,6 +1,7 @@
-//! What every agent must do, in a container of a runner that is trusted to keep its own contract.
+//! Conformance cases for agents. The container runner that they use must conform to its own
+//! contract.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,25 +14,26 @@ use crate::agent::{Agent, AgentEvent, AgentReport, Task, Verdict};
 use crate::container::ContainerSpec;
 use crate::{Container, ContainerRunner, CredentialKey, RunId, Secret};
 
-/// One agent three times, told to do three things, and what it runs in.
+/// One agent in three configurations, and the runner of their containers.
 #[derive(Debug)]
 pub struct Fixture {
-    /// Writes [`file`](Self::file), and is done.
+    /// An agent that writes [`file`](Self::file) and completes.
     pub agent: Arc<dyn Agent>,
-    /// Is run, and fails at its work.
+    /// An agent that runs and reports a failure.
     pub failing: Arc<dyn Agent>,
-    /// Goes on for minutes.
+    /// An agent that works for minutes.
     pub slow: Arc<dyn Agent>,
-    /// What they run in.
+    /// The runner that creates the agents' containers.
     pub runner: Arc<dyn ContainerRunner>,
-    /// Path in the workspace, and content.
+    /// The path in the workspace and the content of the file that [`agent`](Self::agent) writes.
     pub file: (String, Vec<u8>),
     credentials: Vec<(CredentialKey, Secret)>,
     kept: Kept,
 }
 
 impl Fixture {
-    /// The three agents and their runner; `file` is what the first one writes.
+    /// Creates a fixture. The last argument is the path and the content of the file that the first
+    /// agent writes.
     pub fn new(
         [agent, failing, slow]: [Arc<dyn Agent>; 3],
         runner: impl ContainerRunner,
@@ -48,29 +50,30 @@ impl Fixture {
         }
     }
 
-    /// Gives the agents this credential, which they need.
+    /// Adds a credential that the agents need.
     #[must_use]
     pub fn with_credential(mut self, key: CredentialKey, secret: Secret) -> Self {
         self.credentials.push((key, secret));
         self
     }
 
-    /// Keeps something for as long as the fixture is there.
+    /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.
     #[must_use]
     pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
         self.kept.push(thing);
         self
     }
 
-    /// A container as the agent needs it, over an empty workspace.
+    /// Creates a container that meets the agent's needs, over an empty workspace.
     async fn container(&self, agent: &dyn Agent) -> (RunId, Box<dyn Container>, TempDir) {
-        let (run, workspace) = (new_run(), tempfile::tempdir().expect("a directory"));
+        let (run, workspace) = (new_run(), tempfile::tempdir().expect("cannot create a directory"));
         let needs = agent.needs();
         let spec = ContainerSpec::new(workspace.path())
             .with_image(needs.image)
             .with_env(needs.env)
             .with_network(needs.network);
-        let container = bounded("spawn", self.runner.spawn(run, &spec)).await.expect("a spawn");
+        let container =
+            bounded("spawn", self.runner.spawn(run, &spec)).await.expect("`spawn` must succeed");
         (run, container, workspace)
     }
 
@@ -80,20 +83,22 @@ impl Fixture {
         task
     }
 
-    /// Runs the agent to its end; returns its report, its events and the workspace.
+    /// Runs the agent to its end. Returns its report, its events and the workspace.
     async fn work(&self, agent: &dyn Agent) -> (AgentReport, Vec<AgentEvent>, TempDir) {
         let (run, container, workspace) = self.container(agent).await;
         let (task, mut events) = (self.task(run), Vec::new());
         let mut sink = |event| events.push(event);
-        let ran = bounded("the agent", agent.run(&task, &*container, &mut sink)).await;
-        let report = ran.expect("an agent that runs is no error, whatever becomes of its work");
-        bounded("stop", container.stop(Duration::from_secs(1))).await.expect("stop");
-        bounded("destroy", self.runner.destroy(run)).await.expect("destroy");
+        let ran = bounded("the run of the agent", agent.run(&task, &*container, &mut sink)).await;
+        let report =
+            ran.expect("`run` must return `Ok` for an agent that ran, even if its work failed");
+        let stopped = bounded("stop", container.stop(Duration::from_secs(1))).await;
+        stopped.expect("`stop` must succeed");
+        bounded("destroy", self.runner.destroy(run)).await.expect("`destroy` must succeed");
         (report, events, workspace)
     }
 }
 
-/// Makes a test of every case for agents. See [`conformance`](crate::testing::conformance).
+/// Generates a test for every case for agents. See [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! agent_conformance {
     ($make:expr) => {
@@ -114,94 +119,114 @@ macro_rules! agent_conformance {
     };
 }
 
-/// Pure: no I/O, the same answer every time.
+/// Checks that `name` and `needs` return the same value every time. The name must be one line,
+/// because it becomes part of commit messages.
 pub async fn what_it_needs_stays_the_same(fixture: &Fixture) {
     for agent in [&fixture.agent, &fixture.failing, &fixture.slow] {
-        assert!(!agent.name().is_empty(), "an agent has a name");
-        assert!(!agent.name().contains('\n'), "the name is put into commit messages");
+        assert!(!agent.name().is_empty(), "`name` must not be empty");
+        assert!(!agent.name().contains('\n'), "`name` must be one line, for commit messages");
         let before = (agent.name().to_owned(), format!("{:?}", agent.needs()));
         let asked: Vec<_> = agent.needs().credentials;
         let given: Vec<_> = fixture.credentials.iter().map(|(key, _)| key.clone()).collect();
-        assert_eq!(asked, given, "give the fixture the credentials that the agent needs");
+        assert_eq!(asked, given, "`with_credential` must add what the agent needs");
         fixture.work(&*fixture.agent).await;
-        assert_eq!((agent.name().to_owned(), format!("{:?}", agent.needs())), before);
+        let after = (agent.name().to_owned(), format!("{:?}", agent.needs()));
+        assert_eq!(after, before, "`name` and `needs` must return the same value every time");
     }
 }
 
-/// The verdict says so, and the file is there.
+/// Checks that the agent works through the container: after [`Verdict::Completed`], the workspace
+/// holds the file that the agent wrote.
 pub async fn it_works_through_the_container_and_reports(fixture: &Fixture) {
     let (report, _, workspace) = fixture.work(&*fixture.agent).await;
-    assert_eq!(report.verdict, Verdict::Completed);
+    assert_eq!(report.verdict, Verdict::Completed, "an agent that is done must report `Completed`");
     let (path, content) = &fixture.file;
     let found = std::fs::read(workspace.path().join(path));
-    assert_eq!(found.as_ref().ok(), Some(content), "{path}: {found:?}");
+    let expected = Some(content);
+    assert_eq!(found.as_ref().ok(), expected, "the agent must write {path}: {found:?}");
 }
 
-/// People follow the work while it goes on.
+/// Checks that `run` passes events to the sink before it returns.
 pub async fn events_come_before_the_report(fixture: &Fixture) {
     let (_, events, _) = fixture.work(&*fixture.agent).await;
-    assert!(!events.is_empty(), "nothing was seen of the agent's work");
+    assert!(
+        !events.is_empty(),
+        "`run` returned without any event; it must report its work to the sink"
+    );
 }
 
-/// It holds hostile text: it goes to standard input, not to a shell.
+/// Checks that the prompt goes to the agent's standard input and not to a shell, because it
+/// contains hostile text.
 pub async fn the_prompt_is_not_run(fixture: &Fixture) {
     for agent in [&fixture.agent, &fixture.failing] {
         let (_, _, workspace) = fixture.work(&**agent).await;
-        assert!(!workspace.path().join("pwned").exists(), "the prompt was run");
+        assert!(
+            !workspace.path().join("pwned").exists(),
+            "a shell ran the prompt; the prompt must go to standard input"
+        );
     }
 }
 
-/// An error would mean that it could not be run at all.
+/// Checks that an agent that ran and failed returns `Ok` with [`Verdict::Failed`]. An error would
+/// mean that the agent could not be run.
 pub async fn failing_at_the_work_is_a_verdict(fixture: &Fixture) {
     let (report, _, _) = fixture.work(&*fixture.failing).await;
     match report.verdict {
         Verdict::Failed { reason, .. } => {
-            assert!(!reason.is_empty() && !reason.contains('\n'), "not one line: {reason:?}");
+            let one_line = !reason.is_empty() && !reason.contains('\n');
+            assert!(one_line, "the reason of a failure must be one line, not {reason:?}");
         }
-        verdict => panic!("the failing agent ended with {verdict:?}"),
+        verdict => panic!("the failing agent must report `Failed`, not {verdict:?}"),
     }
 }
 
-/// The caller keeps the time limits by dropping the future.
+/// Checks that nothing remains of a run after its `run` future was dropped and its container
+/// stopped and destroyed. The caller enforces time limits in this way.
 pub async fn dropped_midway_it_leaves_nothing_behind(fixture: &Fixture) {
     for polls in 0..6 {
         let (run, container, _workspace) = fixture.container(&*fixture.slow).await;
         let (task, mut sink) = (fixture.task(run), |_: AgentEvent| {});
         drop_after_polls(polls, fixture.slow.run(&task, &*container, &mut sink)).await;
-        bounded("stop", container.stop(Duration::from_millis(100))).await.expect("stop");
-        bounded("destroy", fixture.runner.destroy(run)).await.expect("destroy");
-        assert!(!fixture.runner.orphans().await.unwrap().contains(&run));
+        let stopped = bounded("stop", container.stop(Duration::from_millis(100))).await;
+        stopped.expect("`stop` must succeed after a dropped `run`");
+        let destroyed = bounded("destroy", fixture.runner.destroy(run)).await;
+        destroyed.expect("`destroy` must succeed after a dropped `run`");
+        let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
+        assert!(!orphans.contains(&run), "`orphans` must not list a destroyed run");
     }
 }
 
-/// Each with a container of its own.
+/// Checks that `run` can be called for several runs at once, each with its own container.
 pub async fn it_can_work_for_several_runs_at_once(fixture: &Fixture) {
     let agent = &*fixture.agent;
     let (one, two) = tokio::join!(fixture.work(agent), fixture.work(agent));
     for (report, events, workspace) in [one, two] {
-        assert_eq!(report.verdict, Verdict::Completed);
-        assert!(!events.is_empty());
-        assert!(workspace.path().join(&fixture.file.0).is_file());
+        let path = &fixture.file.0;
+        assert_eq!(report.verdict, Verdict::Completed, "each of two concurrent runs must complete");
+        assert!(!events.is_empty(), "each of two concurrent runs must report events");
+        assert!(workspace.path().join(path).is_file(), "each of two runs must write {path}");
     }
 }
 
-/// With a failure or an error, and never as a success.
+/// Checks that `run` ends when its container is destroyed, with an error or a verdict other than
+/// [`Verdict::Completed`].
 pub async fn the_end_of_its_container_ends_it(fixture: &Fixture) {
     let (run, container, _workspace) = fixture.container(&*fixture.slow).await;
     let (task, mut sink) = (fixture.task(run), |_: AgentEvent| {});
     let work = fixture.slow.run(&task, &*container, &mut sink);
     tokio::pin!(work);
-    let ended = bounded("an agent whose container is destroyed", async {
+    let ended = bounded("the run of an agent whose container is destroyed", async {
         loop {
             tokio::select! {
                 biased;
                 ended = &mut work => break ended,
-                () = super::pause() => fixture.runner.destroy(run).await.expect("destroy"),
+                () = super::pause() => fixture.runner.destroy(run).await.expect("`destroy` failed"),
             }
         }
     });
     if let Ok(report) = ended.await {
-        assert_ne!(report.verdict, Verdict::Completed, "the slow agent was done");
+        let completed = report.verdict == Verdict::Completed;
+        assert!(!completed, "an agent whose container is destroyed must not report `Completed`");
     }
-    fixture.runner.destroy(run).await.unwrap();
+    fixture.runner.destroy(run).await.expect("`destroy` must succeed");
 }

@@ -1,6 +1,6 @@
-//! What every clock must do.
+//! Conformance cases for clocks.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use super::{bounded, pause};
 use crate::Clock;
 
-/// A clock, and what moves it.
+/// A clock, and the function that moves it if it does not move by itself.
 pub struct Fixture {
     /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Moves it; `None` where it moves by itself.
+    /// A function that moves the clock; `None` if the clock moves by itself.
     pub advance: Option<Box<dyn Fn(Duration) + Send + Sync>>,
 }
 
@@ -26,17 +26,17 @@ impl fmt::Debug for Fixture {
 }
 
 impl Fixture {
-    /// A clock that moves by itself.
+    /// Creates a fixture for a clock that moves by itself.
     pub fn new(clock: impl Clock) -> Self {
         Self { clock: Arc::new(clock), advance: None }
     }
 
-    /// A clock that moves when it is told to.
+    /// Creates a fixture for a clock that moves only when `by` is called.
     pub fn moved(clock: impl Clock, by: impl Fn(Duration) + Send + Sync + 'static) -> Self {
         Self { clock: Arc::new(clock), advance: Some(Box::new(by)) }
     }
 
-    /// Sees to it that time passes.
+    /// Lets the given time pass on the clock.
     async fn pass(&self, time: Duration) {
         match &self.advance {
             Some(advance) => advance(time),
@@ -45,7 +45,7 @@ impl Fixture {
     }
 }
 
-/// Makes a test of every case for clocks. See [`conformance`](crate::testing::conformance).
+/// Generates a test for every case for clocks. See [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! clock_conformance {
     ($make:expr) => {
@@ -53,85 +53,90 @@ macro_rules! clock_conformance {
             clock,
             $make,
             [
-                now_is_a_time_of_ours,
+                now_is_a_plausible_time,
                 now_moves_with_time,
                 a_sleep_ends_and_not_too_early,
                 a_sleep_counts_from_its_first_poll,
-                no_time_at_all_is_slept_at_once,
-                a_dropped_sleep_ends_nobody_elses,
+                a_sleep_of_zero_ends_at_once,
+                dropping_a_sleep_does_not_affect_another,
             ]
         );
     };
 }
 
-/// An amount that a case can wait for.
+/// A duration that is short enough for a case to wait.
 const SHORT: Duration = Duration::from_millis(50);
 
-/// After this software was begun, and not far in the future.
-pub async fn now_is_a_time_of_ours(fixture: &Fixture) {
+/// Checks that `now` returns a plausible time: between the years 2020 and 2200.
+pub async fn now_is_a_plausible_time(fixture: &Fixture) {
     let now = fixture.clock.now();
     let begun: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();
     let far: Timestamp = "2200-01-01T00:00:00Z".parse().unwrap();
-    assert!((begun..far).contains(&now), "{now}");
+    assert!((begun..far).contains(&now), "`now` must be between {begun} and {far}, not {now}");
 }
 
-/// By what has passed, or more on a busy machine.
+/// Checks that `now` advances by the time that has passed, or by more on a loaded host machine.
 pub async fn now_moves_with_time(fixture: &Fixture) {
     let before = fixture.clock.now();
     fixture.pass(SHORT).await;
     let passed = fixture.clock.now().duration_since(before);
-    // Two clocks of one machine may tick apart by a little.
+    // `now` and the timer of `sleep` can be two clocks that differ by a few milliseconds.
     let least = SHORT - Duration::from_millis(2);
-    assert!(passed >= least.try_into().unwrap(), "{passed:?} of {SHORT:?}");
+    let enough = passed >= least.try_into().unwrap();
+    assert!(enough, "`now` advanced by {passed:?}; it must advance by {SHORT:?}");
 }
 
-/// Exactly at its time for a clock that is moved, and no earlier for one that moves.
+/// Checks that `sleep` ends no earlier than its duration. On a clock that is moved by hand, it must
+/// end exactly at that time.
 pub async fn a_sleep_ends_and_not_too_early(fixture: &Fixture) {
     let start = tokio::time::Instant::now();
     let sleep = fixture.clock.sleep(SHORT);
     let Some(advance) = &fixture.advance else {
         bounded("a sleep", sleep).await;
-        assert!(start.elapsed() >= SHORT, "slept {:?} of {SHORT:?}", start.elapsed());
+        let slept = start.elapsed();
+        assert!(slept >= SHORT, "`sleep` ended after {slept:?}; it must last {SHORT:?}");
         return;
     };
     tokio::pin!(sleep);
-    assert!(futures_util::poll!(&mut sleep).is_pending(), "time stands still");
+    let early = "`sleep` ended early; it must wait until the clock reaches its time";
+    assert!(futures_util::poll!(&mut sleep).is_pending(), "{early}");
     advance(SHORT - Duration::from_millis(1));
-    assert!(futures_util::poll!(&mut sleep).is_pending(), "woke a millisecond early");
+    assert!(futures_util::poll!(&mut sleep).is_pending(), "{early}: 1 ms was left");
     advance(Duration::from_millis(1));
-    bounded("a sleep whose time has come", sleep).await;
+    bounded("a sleep whose time has been reached", sleep).await;
 }
 
-/// A future that nobody polls does not run.
+/// Checks that the duration of `sleep` starts at the first poll of the future, not at the call.
 pub async fn a_sleep_counts_from_its_first_poll(fixture: &Fixture) {
     let sleep = fixture.clock.sleep(SHORT);
     tokio::pin!(sleep);
     fixture.pass(SHORT * 2).await;
-    assert!(futures_util::poll!(&mut sleep).is_pending(), "it ran before it was polled");
+    let pending = futures_util::poll!(&mut sleep).is_pending();
+    assert!(pending, "`sleep` ended at its first poll; its duration must start there");
     if let Some(advance) = &fixture.advance {
         advance(SHORT);
     }
     bounded("a sleep", sleep).await;
 }
 
-/// Zero needs no other event.
-pub async fn no_time_at_all_is_slept_at_once(fixture: &Fixture) {
-    bounded("a sleep of no time", fixture.clock.sleep(Duration::ZERO)).await;
+/// Checks that a sleep of zero ends without another event, such as a movement of the clock.
+pub async fn a_sleep_of_zero_ends_at_once(fixture: &Fixture) {
+    bounded("a sleep of zero", fixture.clock.sleep(Duration::ZERO)).await;
 }
 
-/// Of two that sleep, the other one wakes.
-pub async fn a_dropped_sleep_ends_nobody_elses(fixture: &Fixture) {
+/// Checks that dropping one sleep does not affect another, which must still end at its time.
+pub async fn dropping_a_sleep_does_not_affect_another(fixture: &Fixture) {
     let kept = fixture.clock.sleep(SHORT);
     tokio::pin!(kept);
     {
         let dropped = fixture.clock.sleep(SHORT);
         tokio::pin!(dropped);
-        assert!(futures_util::poll!(&mut dropped).is_pending());
-        assert!(futures_util::poll!(&mut kept).is_pending());
+        assert!(futures_util::poll!(&mut dropped).is_pending(), "`sleep` ended early");
+        assert!(futures_util::poll!(&mut kept).is_pending(), "`sleep` ended early");
     }
     pause().await;
     if let Some(advance) = &fixture.advance {
         advance(SHORT);
     }
-    bounded("the other sleep", kept).await;
+    bounded("a sleep next to a dropped one", kept).await;
 }

@@ -1,6 +1,6 @@
-//! What every credential store must do.
+//! Conformance cases for credential stores.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use super::refused;
 use crate::credential::{Precondition, Version};
@@ -14,7 +14,8 @@ pub use races::*;
 
 use fixture::name;
 
-/// Makes a test of every case for credential stores. See [`conformance`](crate::testing::conformance).
+/// Generates a test for every case for credential stores. See
+/// [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! credential_store_conformance {
     ($make:expr) => {
@@ -23,19 +24,19 @@ macro_rules! credential_store_conformance {
             $make,
             [
                 an_absent_key_has_no_secret,
-                what_was_put_is_got,
+                get_returns_the_stored_value_and_version,
                 a_put_replaces_and_raises_the_version,
-                each_key_has_versions_of_its_own,
-                absent_holds_only_while_there_is_no_record,
-                a_version_holds_only_while_it_is_the_newest,
-                a_version_never_comes_again_after_a_delete,
-                what_was_deleted_is_absent,
+                each_key_has_its_own_versions,
+                the_precondition_absent_holds_only_without_a_record,
+                a_precondition_version_holds_only_for_the_newest_version,
+                a_version_is_never_used_again_after_a_delete,
+                a_deleted_key_is_absent,
                 a_delete_of_an_absent_key_is_ok,
-                list_gives_the_names_that_are_there_sorted,
+                list_returns_the_keys_of_all_records_sorted,
                 an_empty_secret_is_a_secret,
                 sixty_four_kibibytes_come_back_whole,
-                bytes_that_are_no_text_come_back_as_they_are,
-                odd_keys_are_kept_apart,
+                bytes_that_are_not_text_come_back_unchanged,
+                similar_keys_have_separate_records,
                 concurrent_puts_leave_one_whole_value_and_give_distinct_versions,
                 of_concurrent_writes_with_one_precondition_one_wins,
                 of_concurrent_first_writes_one_wins,
@@ -45,147 +46,174 @@ macro_rules! credential_store_conformance {
     };
 }
 
-/// Absent is an answer and not an error.
+/// Checks that `get` of an absent key returns `None` and no error, and that `list` of an empty
+/// store is empty.
 pub async fn an_absent_key_has_no_secret(fixture: &Fixture) {
-    assert_eq!(fixture.get("absent").await, None);
-    assert_eq!(fixture.store.list().await.unwrap(), []);
+    assert_eq!(fixture.get("absent").await, None, "`get` of an absent key must return `None`");
+    assert_eq!(fixture.list().await, [], "`list` of an empty store must be empty");
 }
 
-/// The same bytes and the version that the put returned.
-pub async fn what_was_put_is_got(fixture: &Fixture) {
+/// Checks that `get` returns the bytes that `put` stored and the version that `put` returned.
+pub async fn get_returns_the_stored_value_and_version(fixture: &Fixture) {
     let version = fixture.put("app/7/key", b"value").await;
-    assert_eq!(version, Version(1), "the first write of a name");
-    assert_eq!(fixture.get("app/7/key").await, Some((b"value".to_vec(), version)));
-    assert_eq!(fixture.get("app/7").await, None, "a prefix of the name is another name");
+    assert_eq!(version, Version(1), "the first write of a key must have version 1");
+    let expected = Some((b"value".to_vec(), version));
+    assert_eq!(fixture.get("app/7/key").await, expected, "`get` must return what `put` stored");
+    assert_eq!(fixture.get("app/7").await, None, "a prefix of a key is another key");
 }
 
-/// One more with each write, and the newest value is there.
+/// Checks that each `put` replaces the value and raises the version by one.
 pub async fn a_put_replaces_and_raises_the_version(fixture: &Fixture) {
     // spec: S9
     for number in 1..=5_u64 {
         let value = format!("value {number}").into_bytes();
-        assert_eq!(fixture.put("key", &value).await, Version(number));
-        assert_eq!(fixture.get("key").await, Some((value, Version(number))));
+        let version = fixture.put("key", &value).await;
+        assert_eq!(version, Version(number), "each `put` must raise the version by one");
+        let expected = Some((value, version));
+        assert_eq!(fixture.get("key").await, expected, "`get` must return the newest value");
     }
 }
 
-/// A write to one name does not raise another's version.
-pub async fn each_key_has_versions_of_its_own(fixture: &Fixture) {
+/// Checks that each key has its own versions: a write of one key does not raise the version of
+/// another.
+pub async fn each_key_has_its_own_versions(fixture: &Fixture) {
     fixture.put("a", b"1").await;
     fixture.put("a", b"2").await;
-    assert_eq!(fixture.put("b", b"3").await, Version(1));
-    assert_eq!(fixture.get("a").await, Some((b"2".to_vec(), Version(2))));
+    let version = fixture.put("b", b"3").await;
+    assert_eq!(version, Version(1), "the first write of a key must have version 1");
+    let expected = Some((b"2".to_vec(), Version(2)));
+    assert_eq!(fixture.get("a").await, expected, "a write must not change another key");
 }
 
-/// Writes the first record, and again after a delete; refuses in between, and writes nothing then.
-pub async fn absent_holds_only_while_there_is_no_record(fixture: &Fixture) {
+/// Checks that `put` with [`Precondition::Absent`] writes a record if there is none, also after a
+/// delete. Otherwise it must fail with [`ErrorKind::Conflict`] and write nothing.
+pub async fn the_precondition_absent_holds_only_without_a_record(fixture: &Fixture) {
     let (store, key) = (&fixture.store, name("key"));
     let put = |value: &'static str| {
         let (key, secret) = (key.clone(), Secret::from(value));
         async move { store.put(&key, &secret, Precondition::Absent).await }
     };
-    let first = put("first").await.expect("there is no record");
-    refused("there is a record", ErrorKind::Conflict, put("second").await);
-    assert_eq!(fixture.get("key").await, Some((b"first".to_vec(), first)));
-    store.delete(&key).await.unwrap();
-    let third = put("third").await.expect("the record was deleted");
-    assert_eq!(fixture.get("key").await, Some((b"third".to_vec(), third)));
+    let first = put("first").await.expect("`Absent` must hold without a record");
+    refused("`put` with `Absent` over a record", ErrorKind::Conflict, put("second").await);
+    let expected = Some((b"first".to_vec(), first));
+    assert_eq!(fixture.get("key").await, expected, "a refused `put` must write nothing");
+    fixture.store.delete(&name("key")).await.expect("`delete` must succeed");
+    let third = put("third").await.expect("`Absent` must hold after a delete");
+    let expected = Some((b"third".to_vec(), third));
+    assert_eq!(fixture.get("key").await, expected, "`get` must return what `put` stored");
 }
 
-/// Any other version is refused, older and newer ones, and writes nothing.
-pub async fn a_version_holds_only_while_it_is_the_newest(fixture: &Fixture) {
+/// Checks that `put` with [`Precondition::Version`] writes only if the record has that version.
+/// With an older or newer version it must fail with [`ErrorKind::Conflict`] and write nothing.
+pub async fn a_precondition_version_holds_only_for_the_newest_version(fixture: &Fixture) {
     // spec: S9
     let (store, key) = (&fixture.store, name("key"));
     let put = |value: &'static str, version| {
         let (key, secret) = (key.clone(), Secret::from(value));
         async move { store.put(&key, &secret, Precondition::Version(version)).await }
     };
-    refused("there is no record", ErrorKind::Conflict, put("none", Version(1)).await);
-    refused("there is no record", ErrorKind::Conflict, put("none", Version(0)).await);
-    assert_eq!(fixture.get("key").await, None, "a refused put wrote");
-    let first = fixture.put("key", b"first").await;
-    let second = put("second", first).await.expect("the version is the newest");
-    assert!(second > first, "{second:?} after {first:?}");
-    for wrong in [first, Version(0), Version(second.0 + 1), Version(u64::MAX)] {
-        refused("not the newest version", ErrorKind::Conflict, put("third", wrong).await);
-        assert_eq!(fixture.get("key").await, Some((b"second".to_vec(), second)));
+    for version in [Version(1), Version(0)] {
+        let refusal = put("none", version).await;
+        refused("`put` with a version and no record", ErrorKind::Conflict, refusal);
     }
-    store.delete(&key).await.unwrap();
-    refused("the record was deleted", ErrorKind::Conflict, put("fourth", second).await);
-    assert_eq!(fixture.get("key").await, None, "a refused put brought the record back");
+    assert_eq!(fixture.get("key").await, None, "a refused `put` must write nothing");
+    let first = fixture.put("key", b"first").await;
+    let second = put("second", first).await.expect("the newest version must be accepted");
+    assert!(second > first, "the version must rise with each write: {second:?} after {first:?}");
+    for wrong in [first, Version(0), Version(second.0 + 1), Version(u64::MAX)] {
+        let what = format!("`put` with {wrong:?} over a record with {second:?}");
+        refused(&what, ErrorKind::Conflict, put("third", wrong).await);
+        let expected = Some((b"second".to_vec(), second));
+        assert_eq!(fixture.get("key").await, expected, "a refused `put` must write nothing");
+    }
+    fixture.store.delete(&name("key")).await.expect("`delete` must succeed");
+    let refusal = put("fourth", second).await;
+    refused("`put` with the version of a deleted record", ErrorKind::Conflict, refusal);
+    assert_eq!(fixture.get("key").await, None, "a refused `put` must write nothing");
 }
 
-/// A reader that holds a version from before the delete must not mistake the new record for it.
-pub async fn a_version_never_comes_again_after_a_delete(fixture: &Fixture) {
+/// Checks that a version is never used twice for the same key, not even after a delete. Otherwise a
+/// reader with an old version would mistake the new record for the old one.
+pub async fn a_version_is_never_used_again_after_a_delete(fixture: &Fixture) {
     // spec: S9
     let mut newest = Version(0);
     for _ in 0..3 {
         for value in [b"one", b"two"] {
             let version = fixture.put("key", value).await;
-            assert!(version > newest, "{version:?} after {newest:?}");
+            assert!(version > newest, "{version:?} must be higher than {newest:?}");
             newest = version;
         }
-        fixture.store.delete(&name("key")).await.unwrap();
-        fixture.store.delete(&name("key")).await.unwrap();
+        fixture.store.delete(&name("key")).await.expect("`delete` must succeed");
+        fixture.store.delete(&name("key")).await.expect("`delete` must succeed");
     }
 }
 
-/// Gone from get and from list; others stay.
-pub async fn what_was_deleted_is_absent(fixture: &Fixture) {
+/// Checks that `delete` removes the record from `get` and `list`, and no other record.
+pub async fn a_deleted_key_is_absent(fixture: &Fixture) {
     fixture.put("gone", b"1").await;
     fixture.put("stays", b"2").await;
-    fixture.store.delete(&name("gone")).await.unwrap();
-    assert_eq!(fixture.get("gone").await, None);
-    assert_eq!(fixture.store.list().await.unwrap(), [name("stays")]);
-    assert!(fixture.get("stays").await.is_some());
+    fixture.store.delete(&name("gone")).await.expect("`delete` must succeed");
+    assert_eq!(fixture.get("gone").await, None, "`get` must not return a deleted record");
+    let listed = fixture.list().await;
+    assert_eq!(listed, [name("stays")], "`list` must return the keys of the other records only");
+    let stays = fixture.get("stays").await;
+    assert!(stays.is_some(), "`delete` must not remove another record");
 }
 
-/// Once, twice, and of what never was.
+/// Checks that `delete` of an absent key succeeds: a key that was never written, or was deleted
+/// before.
 pub async fn a_delete_of_an_absent_key_is_ok(fixture: &Fixture) {
-    fixture.store.delete(&name("never")).await.expect("a delete of what never was");
+    fixture.store.delete(&name("never")).await.expect("`delete` of an absent key must succeed");
     fixture.put("key", b"1").await;
-    fixture.store.delete(&name("key")).await.unwrap();
-    fixture.store.delete(&name("key")).await.expect("a second delete");
-    assert_eq!(fixture.store.list().await.unwrap(), []);
+    fixture.store.delete(&name("key")).await.expect("`delete` must succeed");
+    fixture.store.delete(&name("key")).await.expect("`delete` of a deleted key must succeed");
+    assert_eq!(fixture.list().await, [], "`list` must not return a deleted key");
 }
 
-/// Sorted as `CredentialKey` sorts, each once, and a name that was only deleted is not there.
-pub async fn list_gives_the_names_that_are_there_sorted(fixture: &Fixture) {
+/// Checks that `list` returns the key of each record once, sorted in the order of
+/// [`CredentialKey`], and no deleted key.
+///
+/// [`CredentialKey`]: crate::CredentialKey
+pub async fn list_returns_the_keys_of_all_records_sorted(fixture: &Fixture) {
     let mut expected = Vec::new();
     for key in ["b", "a/b", "a", "B", "a-b", "a.b", "10", "9", "a/b/c", "z"] {
         fixture.put(key, b"value").await;
         fixture.put(key, b"newer value").await;
         expected.push(name(key));
     }
-    fixture.store.delete(&name("z")).await.unwrap();
+    fixture.store.delete(&name("z")).await.expect("`delete` must succeed");
     expected.retain(|key| *key != name("z"));
     expected.sort();
-    assert_eq!(fixture.store.list().await.unwrap(), expected);
+    assert_eq!(fixture.list().await, expected, "`list` must return each key once, sorted");
 }
 
-/// Zero bytes are not the same as no record.
+/// Checks that an empty secret can be stored: a record with zero bytes differs from no record.
 pub async fn an_empty_secret_is_a_secret(fixture: &Fixture) {
     let version = fixture.put("empty", b"").await;
-    assert_eq!(fixture.get("empty").await, Some((Vec::new(), version)));
-    assert_eq!(fixture.store.list().await.unwrap(), [name("empty")]);
+    let expected = Some((Vec::new(), version));
+    assert_eq!(fixture.get("empty").await, expected, "`get` must return the empty secret");
+    assert_eq!(fixture.list().await, [name("empty")], "`list` must return its key");
 }
 
-/// Larger than any key or token.
+/// Checks that `get` returns a secret of 64 KiB unchanged. It is larger than any key or token.
 pub async fn sixty_four_kibibytes_come_back_whole(fixture: &Fixture) {
     let value: Vec<u8> = (0..64 << 10).map(|i: u32| (i % 251) as u8).collect();
     let version = fixture.put("large", &value).await;
-    assert!(fixture.get("large").await == Some((value, version)), "64 KiB came back changed");
+    let unchanged = fixture.get("large").await == Some((value, version));
+    assert!(unchanged, "`get` must return 64 KiB unchanged");
 }
 
-/// All 256 bytes, zeros and line breaks among them.
-pub async fn bytes_that_are_no_text_come_back_as_they_are(fixture: &Fixture) {
+/// Checks that `get` returns all 256 byte values unchanged, including zeros and line breaks.
+pub async fn bytes_that_are_not_text_come_back_unchanged(fixture: &Fixture) {
     let value: Vec<u8> = (0..=255).rev().chain(*b"\r\n\n \0").collect();
     let version = fixture.put("bytes", &value).await;
-    assert_eq!(fixture.get("bytes").await, Some((value, version)));
+    let expected = Some((value, version));
+    assert_eq!(fixture.get("bytes").await, expected, "`get` must return any bytes unchanged");
 }
 
-/// Names that a file system, a URL or a careless encoding could take for each other.
-pub async fn odd_keys_are_kept_apart(fixture: &Fixture) {
+/// Checks that keys have separate records even if a file system, a URL or a careless encoding could
+/// treat them as equal.
+pub async fn similar_keys_have_separate_records(fixture: &Fixture) {
     let long = "x".repeat(200);
     let deep = ["d"; 100].join("/");
     let odd = [
@@ -196,13 +224,17 @@ pub async fn odd_keys_are_kept_apart(fixture: &Fixture) {
         fixture.put(key, format!("value of {key}").as_bytes()).await;
     }
     for key in odd {
-        let (value, version) = fixture.get(key).await.unwrap_or_else(|| panic!("lost {key}"));
-        assert_eq!((String::from_utf8(value).unwrap(), version.0), (format!("value of {key}"), 1));
+        let found = fixture.get(key).await;
+        let (value, version) = found.unwrap_or_else(|| panic!("`get` must find the key {key}"));
+        let found = (String::from_utf8(value).unwrap(), version.0);
+        let expected = (format!("value of {key}"), 1);
+        assert_eq!(found, expected, "a similar key must not change the record of {key}");
     }
-    assert_eq!(fixture.store.list().await.unwrap().len(), odd.len());
+    assert_eq!(fixture.list().await.len(), odd.len(), "`list` must return every key");
 }
 
-/// Neither the store nor what it returns nor a conflict.
+/// Checks that no secret appears in the `Debug` output of the store or of its results, or in an
+/// error.
 pub async fn no_debug_and_no_error_shows_a_secret(fixture: &Fixture) {
     const OLD: &str = "hunter2-old-secret";
     const NEW: &str = "hunter2-new-secret";
@@ -210,10 +242,14 @@ pub async fn no_debug_and_no_error_shows_a_secret(fixture: &Fixture) {
     let check = |shown: String| {
         let bytes = format!("{:?}", "hunter2".as_bytes());
         let bytes = bytes.trim_matches(['[', ']']).to_owned();
-        assert!(!shown.contains("hunter2") && !shown.contains(&bytes), "shown: {shown}");
+        assert!(
+            !shown.contains("hunter2") && !shown.contains(&bytes),
+            "it must not contain a secret: {shown}"
+        );
     };
     fixture.put("key", OLD.as_bytes()).await;
-    let conflict = store.put(&key, &Secret::from(NEW), Precondition::Absent).await.unwrap_err();
+    let conflict = store.put(&key, &Secret::from(NEW), Precondition::Absent).await;
+    let conflict = conflict.expect_err("`put` with `Absent` over a record must fail");
     check(format!("{conflict} {conflict:?} {conflict:#?}"));
     check(format!("{store:?} {store:#?}"));
     check(format!("{:?}", store.get(&key).await));

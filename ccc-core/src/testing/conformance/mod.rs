@@ -1,14 +1,14 @@
-//! What every adapter of a port must do, as cases that any crate can run.
+//! Conformance suites: test cases that every adapter of a port must pass.
 //!
-//! One macro per port makes a `#[tokio::test]` of every case. Its argument is a function without
-//! arguments, or a closure, that gives a future of a fresh fixture; it is called once per case. The
-//! crate that uses a macro has tokio, with `macros` and `rt-multi-thread`, among its
-//! dev-dependencies. Two uses in one file stand in a module each.
+//! Each port has a macro that generates one `#[tokio::test]` per case. The macro's argument is a
+//! function without parameters, or a closure, that returns a future of a new fixture. It is called
+//! once per case. The crate that uses a macro needs tokio as a dev-dependency, with the features
+//! `macros` and `rt-multi-thread`. To use macros twice in one file, put each use in its own module.
 //!
-//! | macro | fixture | for |
+//! | macro | fixture | adapters |
 //! |---|---|---|
 //! | [`credential_store_conformance!`](crate::credential_store_conformance) | [`credential_store::Fixture`] | every credential store |
-//! | [`container_runner_conformance!`](crate::container_runner_conformance) | [`container_runner::Fixture`] | every container runner, fakes too |
+//! | [`container_runner_conformance!`](crate::container_runner_conformance) | [`container_runner::Fixture`] | every container runner, including fakes |
 //! | [`processes_conformance!`](crate::processes_conformance) | [`container_runner::Fixture`] | container runners that run real programs |
 //! | [`agent_conformance!`](crate::agent_conformance) | [`agent::Fixture`] | every agent |
 //! | [`vcs_host_conformance!`](crate::vcs_host_conformance) | [`vcs_host::Fixture`] | every VCS host |
@@ -16,8 +16,8 @@
 //! | [`clock_conformance!`](crate::clock_conformance) | [`clock::Fixture`] | every clock |
 //! | [`observer_conformance!`](crate::observer_conformance) | [`observer::Fixture`] | every observer |
 //!
-//! A case is a public function, so it can also be called by hand. It panics when the contract is
-//! broken, and says how.
+//! A case is a public function and can also be called directly. It panics if the adapter breaks the
+//! contract. The message states what the adapter did and what the contract requires.
 //!
 //! ```
 //! mod fake_runner {
@@ -32,7 +32,7 @@
 //! }
 //! ```
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::any::Any;
 use std::fmt;
@@ -52,7 +52,8 @@ pub mod vcs_host;
 #[cfg(test)]
 mod tests;
 
-/// What has to live as long as an adapter under test: a temporary directory, a server.
+/// Values that must live as long as the adapter under test, such as a temporary directory or a
+/// server.
 #[derive(Default)]
 pub(crate) struct Kept(Vec<Box<dyn Any + Send + Sync>>);
 
@@ -64,11 +65,11 @@ impl Kept {
 
 impl fmt::Debug for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} things kept", self.0.len())
+        write!(f, "{} values kept alive", self.0.len())
     }
 }
 
-/// Makes a test of every case that is named; the macros of the ports are made of this one.
+/// Generates a test for each listed case. The macros of all ports expand to this macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __conformance_tests {
@@ -83,24 +84,28 @@ macro_rules! __conformance_tests {
     };
 }
 
-/// How long anything may take that has no reason to wait. Long: a loaded machine is no defect.
+/// Time limit for an operation that has no reason to wait. It is long because a loaded host machine
+/// is not a defect of the adapter.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
-/// The result of `work`; panics when it takes longer than [`BOUND`].
-#[allow(clippy::disallowed_methods, reason = "a case that hangs must fail, and by real time")]
+/// Returns the result of `work`.
+///
+/// # Panics
+/// If `work` takes longer than [`BOUND`].
+#[allow(clippy::disallowed_methods, reason = "a case that hangs must fail after real time")]
 pub(crate) async fn bounded<T>(what: &str, work: impl Future<Output = T>) -> T {
     match tokio::time::timeout(BOUND, work).await {
         Ok(done) => done,
-        Err(_) => panic!("{what}: not done within {} seconds", BOUND.as_secs()),
+        Err(_) => panic!("{what} did not finish within {} seconds", BOUND.as_secs()),
     }
 }
 
-/// Lets others go on for a moment of real time.
+/// Lets other tasks run for 10 ms of real time.
 pub(crate) async fn pause() {
     SystemClock.sleep(Duration::from_millis(10)).await;
 }
 
-/// Polls the future this often, then drops it wherever it is.
+/// Polls the future at most `polls` times, then drops it in the state that it has reached.
 pub(crate) async fn drop_after_polls<F: Future>(polls: usize, future: F) {
     let mut future = Box::pin(future);
     for _ in 0..polls {
@@ -111,11 +116,11 @@ pub(crate) async fn drop_after_polls<F: Future>(polls: usize, future: F) {
     }
 }
 
-/// Panics unless it failed in this way.
+/// Panics unless the call `what` failed with an error of `kind`.
 #[track_caller]
 pub(crate) fn refused<T>(what: &str, kind: ErrorKind, result: Result<T, Error>) {
     match result {
-        Ok(_) => panic!("{what}: went through, and should be refused as {kind}"),
-        Err(error) => assert_eq!(error.kind(), kind, "{what}: {error}"),
+        Ok(_) => panic!("{what} succeeded; it must fail with the error kind {kind:?}"),
+        Err(error) => assert_eq!(error.kind(), kind, "{what}: wrong error kind: {error}"),
     }
 }

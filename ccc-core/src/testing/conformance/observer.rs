@@ -1,6 +1,6 @@
-//! What every observer must do.
+//! Conformance cases for observers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::observe::{Event, EventKind, Observer};
 use crate::run::SkipReason;
 use crate::{ErrorKind, Outcome, RunId, Stage};
 
-/// An observer that has seen nothing, and what it has seen where that can be asked.
+/// An observer that has received no event, and a function that returns the events it recorded.
 pub struct Fixture {
     /// The observer.
     pub observer: Arc<dyn Observer>,
-    /// What it has seen so far; `None` where it keeps nothing.
+    /// A function that returns the recorded events; `None` if the observer does not record events.
     pub seen: Option<Box<dyn Fn() -> Vec<Event> + Send + Sync>>,
 }
 
@@ -30,12 +30,12 @@ impl fmt::Debug for Fixture {
 }
 
 impl Fixture {
-    /// An observer that nobody can ask.
+    /// Creates a fixture for an observer that does not record events.
     pub fn new(observer: impl Observer) -> Self {
         Self { observer: Arc::new(observer), seen: None }
     }
 
-    /// An observer that tells what it has seen.
+    /// Creates a fixture for an observer whose recorded events `seen` returns.
     pub fn asked(
         observer: impl Observer,
         seen: impl Fn() -> Vec<Event> + Send + Sync + 'static,
@@ -44,7 +44,7 @@ impl Fixture {
     }
 }
 
-/// Makes a test of every case for observers. See [`conformance`](crate::testing::conformance).
+/// Generates a test for every case for observers. See [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! observer_conformance {
     ($make:expr) => {
@@ -52,10 +52,10 @@ macro_rules! observer_conformance {
             observer,
             $make,
             [
-                every_kind_of_event_is_taken,
-                any_text_is_taken,
+                every_kind_of_event_is_accepted,
+                any_text_is_accepted,
                 events_of_one_run_stay_in_order,
-                a_flood_is_taken_at_once,
+                a_burst_of_events_does_not_block,
             ]
         );
     };
@@ -69,18 +69,18 @@ fn note(run: RunId, text: impl Into<String>) -> Event {
     event(run, EventKind::Note { text: text.into() })
 }
 
-/// Shows the events, and compares with what the observer tells.
+/// Sends the events to the observer and compares them with the recorded ones, if it records them.
 fn check(fixture: &Fixture, events: &[Event]) {
     for event in events {
         fixture.observer.on_event(event);
     }
     if let Some(seen) = &fixture.seen {
-        assert_eq!(seen(), events);
+        assert_eq!(seen(), events, "every event must be recorded, unchanged and in order");
     }
 }
 
-/// All that a run can say.
-pub async fn every_kind_of_event_is_taken(fixture: &Fixture) {
+/// Checks that the observer accepts every [`EventKind`].
+pub async fn every_kind_of_event_is_accepted(fixture: &Fixture) {
     let text = || "text".to_owned();
     let agent = [
         AgentEvent::Printed { error_stream: true, text: text() },
@@ -117,8 +117,9 @@ pub async fn every_kind_of_event_is_taken(fixture: &Fixture) {
     check(fixture, &events);
 }
 
-/// It comes from a program that may be hostile: control characters, no characters, very many.
-pub async fn any_text_is_taken(fixture: &Fixture) {
+/// Checks that the observer accepts any text, because text comes from programs that can be hostile:
+/// control characters, an empty text, a text of 1 MiB.
+pub async fn any_text_is_accepted(fixture: &Fixture) {
     let run = new_run();
     let long = "x".repeat(1 << 20);
     let texts =
@@ -127,7 +128,8 @@ pub async fn any_text_is_taken(fixture: &Fixture) {
     check(fixture, &events);
 }
 
-/// Of several runs on several threads, each run's events stay in order and none is lost.
+/// Checks that the events of one run stay in order and that none is lost, while several runs emit
+/// events on several threads.
 pub async fn events_of_one_run_stay_in_order(fixture: &Fixture) {
     let runs: Vec<RunId> = (0..8).map(|_| new_run()).collect();
     let mut threads = JoinSet::new();
@@ -145,17 +147,17 @@ pub async fn events_of_one_run_stay_in_order(fixture: &Fixture) {
     for run in runs {
         let seen: Vec<Event> = seen().into_iter().filter(|event| event.run == run).collect();
         let expected: Vec<Event> = (0..50).map(|number| note(run, number.to_string())).collect();
-        assert_eq!(seen, expected);
+        assert_eq!(seen, expected, "the events of a run must be complete and in order");
     }
 }
 
-/// It is called from within the run, which must not wait for it.
-pub async fn a_flood_is_taken_at_once(fixture: &Fixture) {
+/// Checks that `on_event` returns at once, because it is called from within the run.
+pub async fn a_burst_of_events_does_not_block(fixture: &Fixture) {
     let (observer, run) = (Arc::clone(&fixture.observer), new_run());
     let flood = tokio::task::spawn_blocking(move || {
         for number in 0..10_000 {
             observer.on_event(&note(run, format!("event {number}")));
         }
     });
-    bounded("ten thousand events", flood).await.expect("an observer does not panic");
+    bounded("ten thousand events", flood).await.expect("`on_event` must not panic");
 }

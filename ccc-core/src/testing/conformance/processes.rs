@@ -1,9 +1,9 @@
-//! What every container runner must do that runs real programs.
+//! Conformance cases for container runners that run real programs.
 //!
-//! The cases need `sh`, `cat`, `sleep`, `setsid` and `env` in the container, and the host's view of
-//! the workspace after `stop`.
+//! The cases need `sh`, `cat`, `sleep`, `setsid`, `env`, `awk` and `head` in the container. They
+//! read the workspace on the host after `stop`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub use endings::*;
 
 use shell::sh;
 
-/// Makes a test of every case for runners of real programs, over the fixture of
+/// Generates a test for every case for runners of real programs, with the fixture of
 /// [`container_runner_conformance!`](crate::container_runner_conformance). See
 /// [`conformance`](crate::testing::conformance).
 #[macro_export]
@@ -29,18 +29,18 @@ macro_rules! processes_conformance {
             processes,
             $make,
             [
-                an_exit_code_arrives_as_it_is,
-                a_program_that_a_signal_killed_is_told_from_others,
-                stdout_and_stderr_are_apart_and_each_in_order,
+                an_exit_code_is_reported_unchanged,
+                a_program_killed_by_a_signal_is_reported_as_such,
+                stdout_and_stderr_are_separate_and_each_in_order,
                 output_arrives_while_the_program_runs,
                 a_mebibyte_of_output_is_whole,
-                output_beyond_the_ceiling_is_cut_and_the_cut_reported,
-                ten_gigabytes_of_output_cost_nobody_anything,
-                arguments_arrive_as_they_are,
+                output_beyond_the_limit_is_cut_and_the_cut_is_reported,
+                ten_gigabytes_of_output_block_neither_program_nor_caller,
+                arguments_reach_the_program_unchanged,
                 a_program_starts_in_the_workspace,
-                stdin_that_is_never_read_holds_nothing_up,
+                stdin_that_is_never_read_does_not_block_exec,
                 stdin_ends,
-                a_background_program_that_holds_stdout_does_not_hold_exec_up,
+                a_background_program_that_holds_stdout_does_not_block_exec,
                 a_daemon_is_dead_after_stop,
                 a_daemon_is_dead_after_destroy,
                 a_program_without_an_environment_is_dead_after_stop,
@@ -55,40 +55,46 @@ macro_rules! processes_conformance {
     };
 }
 
-/// Any of the 256.
-pub async fn an_exit_code_arrives_as_it_is(fixture: &Fixture) {
+/// Checks that `exec` returns the exit code of the program unchanged, from 0 to 255.
+pub async fn an_exit_code_is_reported_unchanged(fixture: &Fixture) {
     let running = fixture.container().await;
     for code in [3, 1, 126, 255, 0] {
-        assert_eq!(running.sh(&format!("exit {code}")).await.status, ExitStatus::Code(code));
+        let status = running.sh(&format!("exit {code}")).await.status;
+        assert_eq!(status, ExitStatus::Code(code), "the exit code must be reported unchanged");
     }
     running.destroy().await;
 }
 
-/// As a signal, or as the code that a shell makes of it.
-pub async fn a_program_that_a_signal_killed_is_told_from_others(fixture: &Fixture) {
+/// Checks that a program killed by a signal is reported as [`ExitStatus::Signal`], or with the exit
+/// code that shells use: 128 plus the signal's number.
+pub async fn a_program_killed_by_a_signal_is_reported_as_such(fixture: &Fixture) {
     let running = fixture.container().await;
     for (name, number) in [("KILL", 9), ("TERM", 15)] {
         let status = running.sh(&format!("kill -{name} $$; sleep 300")).await.status;
         let expected = [ExitStatus::Signal(number), ExitStatus::Code(128 + number)];
-        assert!(expected.contains(&status), "SIG{name} was reported as {status}");
+        assert!(expected.contains(&status), "SIG{name} must be one of {expected:?}, not {status}");
     }
     running.destroy().await;
 }
 
-/// Order holds within one stream; nothing is promised between the two.
-pub async fn stdout_and_stderr_are_apart_and_each_in_order(fixture: &Fixture) {
+/// Checks that the chunks of one stream arrive in order and that the two streams are separate. The
+/// order between the streams is not specified.
+pub async fn stdout_and_stderr_are_separate_and_each_in_order(fixture: &Fixture) {
     let running = fixture.container().await;
     let output = running
         .sh("i=0; while test $i -lt 500; do echo out $i; echo err $i >&2; i=$((i+1)); done")
         .await;
     let lines = |word| (0..500).map(|i| format!("{word} {i}\n")).collect::<String>();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), lines("out"));
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), lines("err"));
+    let complete = "every stream must be complete, in order and without output of the other";
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), lines("out"), "{complete}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), lines("err"), "{complete}");
     running.destroy().await;
 }
 
-/// The program goes on when the host has seen its first words, and after four seconds where the
-/// workspace is a copy and it cannot learn of that.
+/// Checks that output reaches the sink while the program still runs.
+///
+/// The program ends after the host has received its first line and created a file in the workspace.
+/// If the workspace is a copy, the program never sees the file and ends after four seconds.
 pub async fn output_arrives_while_the_program_runs(fixture: &Fixture) {
     let running = fixture.container().await;
     let command = sh("echo first; cat >/dev/null; \
@@ -101,26 +107,31 @@ pub async fn output_arrives_while_the_program_runs(fixture: &Fixture) {
             std::fs::write(&go, "").unwrap();
         }
     };
-    bounded("exec", running.container.exec(&command, &mut sink)).await.unwrap();
-    assert_eq!((early, seen), (true, b"first\nlast\n".to_vec()), "output came all at once");
+    bounded("exec", running.container.exec(&command, &mut sink))
+        .await
+        .expect("`exec` must return `Ok`");
+    let expected = (true, b"first\nlast\n".to_vec());
+    assert_eq!((early, seen), expected, "output must reach the sink while the program runs");
     running.destroy().await;
 }
 
-/// Far more than a pipe holds.
+/// Checks that the sink gets all output of a program: 1 MiB, which is far more than a pipe holds.
 pub async fn a_mebibyte_of_output_is_whole(fixture: &Fixture) {
     let running = fixture.container().await;
-    // Numbered blocks of 64 bytes: a loss, a repeat or a swap shows.
+    // Numbered blocks of 64 bytes make a loss, a repetition or a wrong order visible.
     let output = running
         .run(Command::new(["awk", "BEGIN { for (i = 0; i < 16384; i++) printf \"%063d\\n\", i }"]))
         .await;
     let expected: String = (0..16_384).map(|i| format!("{i:063}\n")).collect();
-    assert_eq!(output.stdout.len(), 1 << 20);
-    assert!(output.stdout == expected.into_bytes(), "the output came changed");
+    assert_eq!(output.stdout.len(), 1 << 20, "the sink must get all bytes of the output");
+    assert!(output.stdout == expected.into_bytes(), "the sink must get the output unchanged");
     running.destroy().await;
 }
 
-/// What fits arrives, the rest does not, and something says so; the program is not held up.
-pub async fn output_beyond_the_ceiling_is_cut_and_the_cut_reported(fixture: &Fixture) {
+/// Checks the limit on output, [`Resources::output_bytes`]: the sink gets the bytes within the
+/// limit, and a message on standard error reports that the rest was dropped. The program is not
+/// blocked.
+pub async fn output_beyond_the_limit_is_cut_and_the_cut_is_reported(fixture: &Fixture) {
     const CEILING: usize = 10_000;
     let resources = Resources { output_bytes: CEILING as u64, ..Resources::default() };
     let workspace = fixture.workspace();
@@ -129,18 +140,19 @@ pub async fn output_beyond_the_ceiling_is_cut_and_the_cut_reported(fixture: &Fix
     let output = running
         .sh("i=0; while test $i -lt 4000; do echo 123456789; i=$((i+1)); done; exit 4")
         .await;
-    assert_eq!(output.status, ExitStatus::Code(4), "the program did not end by itself");
+    assert_eq!(output.status, ExitStatus::Code(4), "the limit must not end the program");
     let printed = "123456789\n".repeat(4_000).into_bytes();
-    assert_eq!(output.stdout, printed[..CEILING], "not the first {CEILING} bytes");
+    assert_eq!(output.stdout, printed[..CEILING], "the sink must get the first {CEILING} bytes");
     let report = String::from_utf8_lossy(&output.stderr);
-    assert!(report.contains("dropped"), "nothing says that output was dropped: {report:?}");
-    // The ceiling is for one exec: the next one has all of it.
-    assert_eq!(running.sh("echo again").await.stdout, b"again\n");
+    let reported = report.contains("dropped");
+    assert!(reported, "standard error must report that output was dropped: {report:?}");
+    let next = running.sh("echo again").await.stdout;
+    assert_eq!(next, b"again\n", "the limit must apply to each `exec` separately");
     running.destroy().await;
 }
 
-/// Neither the program nor whoever listens waits for what nobody wants.
-pub async fn ten_gigabytes_of_output_cost_nobody_anything(fixture: &Fixture) {
+/// Checks that 10 GiB of output beyond the limit block neither the program nor the caller.
+pub async fn ten_gigabytes_of_output_block_neither_program_nor_caller(fixture: &Fixture) {
     // spec: X15b
     const CEILING: usize = 1 << 20;
     let resources = Resources { output_bytes: CEILING as u64, ..Resources::default() };
@@ -148,19 +160,23 @@ pub async fn ten_gigabytes_of_output_cost_nobody_anything(fixture: &Fixture) {
     let spec = ContainerSpec::new(workspace.path()).with_resources(resources);
     let running = fixture.container_with(spec, workspace).await;
     let command = sh("head -c 10G /dev/zero; echo done >&2; exit 3");
-    // It takes its time on a machine that has other things to do.
+    // On a loaded host machine this takes long.
     let output = tokio::select! {
         output = running.container.output(&command) => output.unwrap(),
-        () = SystemClock.sleep(BOUND * 15) => panic!("ten gigabytes are still on their way"),
+        () = SystemClock.sleep(BOUND * 15) => panic!("`exec` must not block on 10 GiB of output"),
     };
-    assert_eq!((output.status, output.stdout.len()), (ExitStatus::Code(3), CEILING));
+    let expected = (ExitStatus::Code(3), CEILING);
+    let got = (output.status, output.stdout.len());
+    assert_eq!(got, expected, "the program must end by itself, with its output cut at the limit");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.contains("1073636966") && told.contains("more bytes of output dropped"), "{told}");
+    let reported = told.contains("1073636966") && told.contains("more bytes of output dropped");
+    assert!(reported, "standard error must report the number of dropped bytes: {told:?}");
     running.destroy().await;
 }
 
-/// No shell, no splitting, no expansion, no option parsing on the way.
-pub async fn arguments_arrive_as_they_are(fixture: &Fixture) {
+/// Checks that a program gets its arguments unchanged, without a shell, splitting, expansion or
+/// option parsing in between.
+pub async fn arguments_reach_the_program_unchanged(fixture: &Fixture) {
     let running = fixture.container().await;
     let odd = [
         "two words",
@@ -184,39 +200,51 @@ pub async fn arguments_arrive_as_they_are(fixture: &Fixture) {
     let argv = ["sh", "-c", "for word; do printf '<%s>' \"$word\"; done", "sh"];
     let output = running.run(Command::new(argv.iter().chain(&odd).copied())).await;
     let expected: String = odd.iter().map(|word| format!("<{word}>")).collect();
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    let got = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(got, expected, "the program must get its arguments unchanged");
     running.stop(Duration::from_secs(1)).await;
-    assert_eq!(running.file("pwned"), None, "an argument was run");
+    assert_eq!(running.file("pwned"), None, "a shell must not run an argument");
     running.destroy().await;
 }
 
-/// The directory that the container calls its workspace.
+/// Checks that a program starts in the directory that
+/// [`Container::workspace`](crate::Container::workspace) returns.
 pub async fn a_program_starts_in_the_workspace(fixture: &Fixture) {
     let running = fixture.container().await;
     let output = running.sh("pwd -P; echo here > here").await;
     let printed = String::from_utf8(output.stdout).unwrap();
     let workspace = running.container.workspace();
     let real = workspace.canonicalize().unwrap_or_else(|_| workspace.to_owned());
-    assert_eq!(std::path::Path::new(printed.trim_end()), real);
+    let directory = std::path::Path::new(printed.trim_end());
+    assert_eq!(directory, real, "a program must start in the workspace");
     running.stop(Duration::from_secs(1)).await;
-    assert_eq!(running.file("here").as_deref(), Some("here\n"));
+    let found = running.file("here");
+    assert_eq!(found.as_deref(), Some("here\n"), "a relative path must be in the workspace");
     running.destroy().await;
 }
 
-/// More than a pipe holds, to a program that does not look at it.
-pub async fn stdin_that_is_never_read_holds_nothing_up(fixture: &Fixture) {
+/// Checks that standard input that the program never reads does not block `exec`, even if it is
+/// more than a pipe holds.
+pub async fn stdin_that_is_never_read_does_not_block_exec(fixture: &Fixture) {
     let running = fixture.container().await;
     let unread = vec![b'x'; 4 << 20];
     let output = running.run(sh("echo done; exit 5").with_stdin(unread)).await;
-    assert_eq!((output.status, output.stdout), (ExitStatus::Code(5), b"done\n".to_vec()));
+    let expected = (ExitStatus::Code(5), b"done\n".to_vec());
+    assert_eq!(
+        (output.status, output.stdout),
+        expected,
+        "unread input must not affect the program"
+    );
     running.destroy().await;
 }
 
-/// The end of the file comes after what was given, also after nothing.
+/// Checks that a program reads the end of file after its standard input, also if the input is
+/// empty.
 pub async fn stdin_ends(fixture: &Fixture) {
     let running = fixture.container().await;
-    assert_eq!(running.sh("cat; echo end").await.stdout, b"end\n");
+    let none = running.sh("cat; echo end").await.stdout;
+    assert_eq!(none, b"end\n", "empty standard input must end at once");
     let some = running.run(sh("cat; echo end").with_stdin("some ")).await;
-    assert_eq!(some.stdout, b"some end\n");
+    assert_eq!(some.stdout, b"some end\n", "standard input must end after the given bytes");
     running.destroy().await;
 }

@@ -1,4 +1,4 @@
-//! No case is forgotten.
+//! The macro of each suite lists every case of the suite.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,10 @@ fn check(suite: &str, files: &[&str]) {
     let (list, _) = list.split_once(']').unwrap();
     let listed: BTreeSet<&str> = list.split(',').filter(|case| !case.is_empty()).collect();
     assert!(!cases.is_empty(), "{suite} has no case");
-    assert_eq!(cases, listed, "{suite}: its functions, and what its macro lists");
+    assert_eq!(
+        cases, listed,
+        "{suite}: the public functions and the list in the macro must be the same"
+    );
 }
 
 #[test]

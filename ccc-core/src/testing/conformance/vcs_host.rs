@@ -1,6 +1,6 @@
-//! What every VCS host must do.
+//! Conformance cases for VCS hosts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ mod writes;
 pub use fixture::Fixture;
 pub use writes::*;
 
-/// Makes a test of every case for VCS hosts. See [`conformance`](crate::testing::conformance).
+/// Generates a test for every case for VCS hosts. See [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! vcs_host_conformance {
     ($make:expr) => {
@@ -24,95 +24,125 @@ macro_rules! vcs_host_conformance {
             $make,
             [
                 a_writer_may_write_and_a_stranger_may_not,
-                an_account_that_is_not_there_may_nothing,
-                a_login_that_changed_hands_may_nothing,
-                the_repository_is_as_it_is_now,
-                what_is_not_there_is_not_found,
-                the_issue_is_as_it_is_now,
+                an_unknown_account_has_no_permission,
+                a_login_with_another_account_id_has_no_permission,
+                the_repository_is_returned_in_its_current_state,
+                unknown_repositories_and_issues_are_not_found,
+                the_issue_is_returned_in_its_current_state,
                 a_file_is_read_and_a_missing_one_is_none,
-                who_we_are_stays_the_same,
-                every_grant_has_a_token_of_its_own,
-                releasing_twice_is_ok_and_leaves_other_tokens_alone,
+                the_bot_identity_stays_the_same,
+                every_grant_has_its_own_token,
+                releasing_twice_is_ok_and_does_not_affect_other_tokens,
                 a_reaction_can_be_repeated,
-                a_comment_is_changed_and_not_repeated,
-                markers_are_told_apart,
-                comments_are_those_before_a_moment,
+                a_comment_is_updated_and_not_repeated,
+                similar_markers_are_distinct,
+                comments_are_limited_to_those_before_a_time,
                 a_pull_request_is_opened_once,
-                missed_deliveries_are_told_or_unsupported,
+                missed_deliveries_are_listed_or_unsupported,
             ]
         );
     };
 }
 
-/// By the levels that the port knows.
+/// Checks that `permission` returns at least [`Permission::Write`] for an account that can push,
+/// and less for one that cannot.
 pub async fn a_writer_may_write_and_a_stranger_may_not(fixture: &Fixture) {
-    let writer = fixture.host.permission(&fixture.repo, &fixture.writer).await.unwrap();
-    assert!(writer >= Permission::Write, "the writer may {writer:?}");
-    let stranger = fixture.host.permission(&fixture.repo, &fixture.stranger).await.unwrap();
-    assert!(stranger < Permission::Write, "the stranger may {stranger:?}");
+    let writer = fixture.host.permission(&fixture.repo, &fixture.writer).await;
+    let writer = writer.expect("`permission` must succeed for the writer");
+    assert!(writer >= Permission::Write, "the writer must have `Write` or more, not {writer:?}");
+    let stranger = fixture.host.permission(&fixture.repo, &fixture.stranger).await;
+    let stranger = stranger.expect("`permission` must succeed for the stranger");
+    assert!(stranger < Permission::Write, "the stranger must have less than `Write`: {stranger:?}");
 }
 
-/// An answer and not an error.
-pub async fn an_account_that_is_not_there_may_nothing(fixture: &Fixture) {
+/// Checks that an account that does not exist has [`Permission::None`], and that this is not an
+/// error.
+pub async fn an_unknown_account_has_no_permission(fixture: &Fixture) {
     let nobody = Actor {
         id: fixture.writer.id + 1_000_003,
         login: "an-account-that-is-not-there".to_owned(),
         kind: ActorKind::User,
     };
-    let permission = fixture.host.permission(&fixture.repo, &nobody).await.unwrap();
-    assert_eq!(permission, Permission::None);
+    let permission = fixture.host.permission(&fixture.repo, &nobody).await;
+    let permission = permission.expect("`permission` of an unknown account must not be an error");
+    assert_eq!(permission, Permission::None, "an unknown account must have no permission");
 }
 
-/// The account is its number: whoever took over a writer's login is somebody else.
-pub async fn a_login_that_changed_hands_may_nothing(fixture: &Fixture) {
+/// Checks that `permission` identifies an account by its id: another account that uses a writer's
+/// login has [`Permission::None`].
+pub async fn a_login_with_another_account_id_has_no_permission(fixture: &Fixture) {
     let other = Actor { id: fixture.writer.id + 1_000_003, ..fixture.writer.clone() };
-    let permission = fixture.host.permission(&fixture.repo, &other).await.unwrap();
-    assert_eq!(permission, Permission::None, "a login is no proof");
+    let permission = fixture.host.permission(&fixture.repo, &other).await;
+    let permission = permission.expect("`permission` of an unknown id must not be an error");
+    assert_eq!(permission, Permission::None, "the account's id must decide, not its login");
 }
 
-/// Its number, its branch, and that it can be pushed to.
-pub async fn the_repository_is_as_it_is_now(fixture: &Fixture) {
-    let found = fixture.host.repository(&fixture.repo).await.unwrap();
-    assert_eq!((found.repo.id, &found.repo.host), (fixture.repo.id, &fixture.repo.host));
-    assert!(!found.default_branch.is_empty() && !found.archived, "{found:?}");
-    assert_eq!(fixture.host.repository(&fixture.repo).await.unwrap(), found);
-    assert!(!fixture.host.name().is_empty());
+/// Checks that `repository` returns the current state: the host, the id, the default branch and
+/// that it is not archived.
+pub async fn the_repository_is_returned_in_its_current_state(fixture: &Fixture) {
+    let repository = async || {
+        let found = fixture.host.repository(&fixture.repo).await;
+        found.expect("`repository` must succeed for an existing repository")
+    };
+    let found = repository().await;
+    let identity = (found.repo.id, &found.repo.host);
+    let expected = (fixture.repo.id, &fixture.repo.host);
+    assert_eq!(identity, expected, "`repository` must return the repository that was requested");
+    let usable = !found.default_branch.is_empty() && !found.archived;
+    assert!(usable, "it must have a default branch and must not be archived: {found:?}");
+    assert_eq!(repository().await, found, "an unchanged repository must be returned unchanged");
+    assert!(!fixture.host.name().is_empty(), "`name` must not be empty");
 }
 
-/// Repository and issue, and no token for a repository that is not there.
-pub async fn what_is_not_there_is_not_found(fixture: &Fixture) {
+/// Checks that `repository`, `issue` and `access` fail with [`ErrorKind::NotFound`] for a
+/// repository or an issue that does not exist.
+pub async fn unknown_repositories_and_issues_are_not_found(fixture: &Fixture) {
     let (host, unknown) = (&fixture.host, fixture.unknown_repo());
-    refused("repository", ErrorKind::NotFound, host.repository(&unknown).await);
-    refused("issue", ErrorKind::NotFound, host.issue(&unknown, fixture.issue).await);
+    let repository = host.repository(&unknown).await;
+    refused("`repository` of an unknown repository", ErrorKind::NotFound, repository);
+    let issue = host.issue(&unknown, fixture.issue).await;
+    refused("`issue` of an unknown repository", ErrorKind::NotFound, issue);
     for grant in [Grant::Read, Grant::Discuss, Grant::Publish] {
         let access = host.access(&unknown, grant, Duration::from_secs(60)).await;
-        refused("access", ErrorKind::NotFound, access);
+        refused("`access` to an unknown repository", ErrorKind::NotFound, access);
     }
     let number = fixture.issue + 1_000_003;
-    refused("issue", ErrorKind::NotFound, host.issue(&fixture.repo, number).await);
+    let issue = host.issue(&fixture.repo, number).await;
+    refused("`issue` with an unknown number", ErrorKind::NotFound, issue);
 }
 
-/// Open, and an issue.
-pub async fn the_issue_is_as_it_is_now(fixture: &Fixture) {
-    let issue = fixture.host.issue(&fixture.repo, fixture.issue).await.unwrap();
-    assert_eq!(issue.number, fixture.issue);
-    assert!(issue.open && !issue.locked && !issue.is_pull_request, "{issue:?}");
-    assert!(!issue.title.is_empty() && !issue.author.login.is_empty(), "{issue:?}");
+/// Checks that `issue` returns the current state of an issue that is open, not locked and not a
+/// pull request.
+pub async fn the_issue_is_returned_in_its_current_state(fixture: &Fixture) {
+    let issue = fixture.host.issue(&fixture.repo, fixture.issue).await;
+    let issue = issue.expect("`issue` must succeed for an existing issue");
+    assert_eq!(issue.number, fixture.issue, "`issue` must return the issue that was requested");
+    let plain = issue.open && !issue.locked && !issue.is_pull_request;
+    assert!(plain, "the issue must be open, not locked and not a pull request: {issue:?}");
+    let complete = !issue.title.is_empty() && !issue.author.login.is_empty();
+    assert!(complete, "`issue` must return a title and an author: {issue:?}");
 }
 
-/// The bytes as they are; absent is no error.
+/// Checks that `file_at_default_branch` returns the bytes of a file unchanged, and `None` and no
+/// error for a file that does not exist.
 pub async fn a_file_is_read_and_a_missing_one_is_none(fixture: &Fixture) {
     let (path, content) = &fixture.file;
-    let read = async |path| fixture.host.file_at_default_branch(&fixture.repo, path).await.unwrap();
-    assert_eq!(read(path).await.as_ref(), Some(content));
+    let read = async |path| {
+        let found = fixture.host.file_at_default_branch(&fixture.repo, path).await;
+        found.expect("`file_at_default_branch` must succeed, also for a missing file")
+    };
+    assert_eq!(read(path).await.as_ref(), Some(content), "{path} must be returned unchanged");
     for missing in ["a-file-that-is-not-there", "no/such/directory/file.txt"] {
-        assert_eq!(read(missing).await, None, "{missing}");
+        assert_eq!(read(missing).await, None, "{missing} does not exist; it must be `None`");
     }
 }
 
-/// With an address for commits.
-pub async fn who_we_are_stays_the_same(fixture: &Fixture) {
-    let us = fixture.host.bot_identity().await.unwrap();
-    assert!(!us.login.is_empty() && us.email.contains('@'), "{us:?}");
-    assert_eq!(fixture.host.bot_identity().await.unwrap(), us);
+/// Checks that `bot_identity` returns the same value every time, with a login and an email address
+/// for commits.
+pub async fn the_bot_identity_stays_the_same(fixture: &Fixture) {
+    let us = fixture.host.bot_identity().await.expect("`bot_identity` must succeed");
+    let complete = !us.login.is_empty() && us.email.contains('@');
+    assert!(complete, "`bot_identity` must return a login and an email address: {us:?}");
+    let again = fixture.host.bot_identity().await.expect("`bot_identity` must succeed");
+    assert_eq!(again, us, "`bot_identity` must return the same value every time");
 }

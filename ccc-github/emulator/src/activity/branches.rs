@@ -1,4 +1,4 @@
-//! The effect of moved branches on pull requests.
+//! Updates of pull requests after their branches have moved.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use crate::model::IssueKey;
 use crate::state::Inner;
 use crate::webhooks::deliver_later;
 
-/// Brings the open pull requests of a repository up to date with their branches.
+/// Updates the head commit of a repository's open pull requests to the tip of their branches, and
+/// delivers `synchronize`.
 pub(crate) async fn update_pull_requests(inner: &Arc<Inner>, repo: u64) {
     let git = inner.git(repo);
     let refs = git.refs("refs/heads/").await;

@@ -8,7 +8,7 @@ use crate::model::{Comment, IssueKey};
 use crate::state::{Inner, State};
 use crate::webhooks::PendingDelivery;
 
-/// Adds a comment; returns its id.
+/// Adds a comment; returns its ID and the deliveries.
 pub(crate) fn add_comment(
     inner: &Inner,
     state: &mut State,

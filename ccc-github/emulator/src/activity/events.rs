@@ -93,7 +93,8 @@ pub(crate) fn installation_event(
     vec![PendingDelivery::to_app(found.app, Some(installation), None, "installation", &payload)]
 }
 
-/// Returns the first delivery to a new address (GitHub docs, "Webhook events and payloads": ping).
+/// Returns the `ping`, the first delivery to a new address (GitHub docs, "Webhook events and
+/// payloads": ping).
 pub(crate) fn ping_event(app: &App) -> PendingDelivery {
     let payload = json!({
         "zen": "Keep it logically awesome.",

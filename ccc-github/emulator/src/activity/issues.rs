@@ -9,7 +9,7 @@ use crate::render;
 use crate::state::{Inner, State};
 use crate::webhooks::PendingDelivery;
 
-/// An issue or a pull request that is to be opened.
+/// The content of a new issue or pull request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NewIssue {
     pub(crate) title: String,
@@ -19,7 +19,8 @@ pub(crate) struct NewIssue {
     pub(crate) pull: Option<Pull>,
 }
 
-/// Opens an issue or a pull request; returns `None` when the repository does not exist.
+/// Opens an issue or a pull request. Returns its number and the deliveries, or `None` if the
+/// repository does not exist.
 pub(crate) fn open_issue(
     inner: &Inner,
     state: &mut State,
@@ -60,7 +61,7 @@ pub(crate) fn open_issue(
     found.issues.insert(number, issue);
     let key = IssueKey { repo, number };
     let mut hooks = issue_event(inner, state, key, "opened", sender, json!({}));
-    // Each label and each assignee has an event of its own as well.
+    // Each label and each assignee has an additional event.
     let (issue, found) = (state.issue(key)?, state.repo(repo)?);
     for label in issue.labels.iter().filter_map(|name| found.label(name)) {
         let more = json!({ "label": render::label(inner, found, label) });
@@ -73,7 +74,7 @@ pub(crate) fn open_issue(
     Some((number, hooks))
 }
 
-/// Returns the label of this name, made if the repository does not have it.
+/// Returns the label with this name. Creates it if the repository does not have it.
 pub(crate) fn ensure_label(state: &mut State, repo: u64, name: &str) -> Option<Label> {
     if let Some(label) = state.repo(repo)?.label(name) {
         return Some(label.clone());
@@ -84,7 +85,7 @@ pub(crate) fn ensure_label(state: &mut State, repo: u64, name: &str) -> Option<L
     Some(label)
 }
 
-/// Adds a label to an issue, unless it has it.
+/// Adds a label to an issue, if the issue does not have it yet.
 pub(crate) fn add_label(
     inner: &Inner,
     state: &mut State,
@@ -103,7 +104,7 @@ pub(crate) fn add_label(
     Some(issue_event(inner, state, key, "labeled", sender, json!({ "label": shown })))
 }
 
-/// Removes a label from an issue; returns `None` when the issue does not have it.
+/// Removes a label from an issue; returns `None` if the issue does not have it.
 pub(crate) fn remove_label(
     inner: &Inner,
     state: &mut State,
@@ -120,7 +121,7 @@ pub(crate) fn remove_label(
     Some(issue_event(inner, state, key, "unlabeled", sender, json!({ "label": shown })))
 }
 
-/// Assigns an account to an issue, or unassigns it.
+/// Assigns an account to an issue, or removes the assignment.
 pub(crate) fn set_assigned(
     inner: &Inner,
     state: &mut State,

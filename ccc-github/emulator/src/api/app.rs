@@ -1,4 +1,4 @@
-//! The App itself, and the last step of making one from a manifest.
+//! Apps, and the conversion of a manifest code into credentials.
 
 use axum::http::StatusCode;
 use secrecy::ExposeSecret as _;
@@ -22,8 +22,8 @@ pub(crate) async fn show_by_slug(request: ApiRequest) -> Answer {
     ok(&render::app(&request.inner, &state, app.ok_or_else(Failure::not_found)?))
 }
 
-/// Answers with an App's credentials, once for each code (GitHub docs, "Registering a GitHub App
-/// from a manifest").
+/// Returns an App's credentials, once for each code (GitHub docs, "Registering a GitHub App from a
+/// manifest").
 pub(crate) async fn convert(request: ApiRequest) -> Answer {
     let mut state = request.inner.state();
     let id = state.codes.remove(request.path_param("code")).ok_or_else(Failure::not_found)?;

@@ -15,7 +15,7 @@ use crate::webhooks::deliver_later;
 
 const POWER: &str = "issues|pull_requests";
 
-/// Returns the comment of the path, and its issue.
+/// Returns the comment that the path names, and its issue.
 pub(crate) fn find<'a>(
     request: &ApiRequest,
     access: &'a Authorized<'_>,
@@ -75,7 +75,7 @@ pub(crate) async fn write(request: ApiRequest) -> Answer {
     if access.issue(number)?.locked {
         let repo = access.repo()?;
         let known = repo.permissions.get(&sender.actor.login.to_ascii_lowercase());
-        // Only accounts with push access may comment; an App never counts as a collaborator.
+        // Only accounts with push access may comment. An App never counts as a collaborator.
         if known.is_none_or(|permission| *permission < Permission::Write) {
             return Err(Failure::forbidden("Unable to create comment because issue is locked."));
         }

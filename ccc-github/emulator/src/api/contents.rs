@@ -1,4 +1,4 @@
-//! Files, read and written through the API.
+//! Files: reading and writing.
 
 use axum::http::StatusCode;
 use base64::Engine as _;
@@ -92,7 +92,7 @@ pub(crate) async fn write(request: ApiRequest) -> Answer {
     let info = git.show(&commit).await.ok_or_else(Failure::not_found)?;
     let access = request.authorize("contents", true)?;
     let repo = access.repo()?;
-    // The commit in git's own terms, as this route shows it.
+    // This route returns the commit in the format of the git database API.
     let mut commit = render::commit(&request.inner, repo, &info);
     let mut inner = commit["commit"].take();
     for field in ["sha", "node_id", "html_url", "parents"] {

@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 
-/// The longest text of an issue, a pull request or a comment, in characters.
+/// Maximum length of the body of an issue, a pull request or a comment, in characters.
 const MAX_TEXT: usize = 65_536;
 
-/// Returns the strings of a list. GitHub accepts objects with this field in place of strings.
+/// Returns the strings of a list. As on GitHub, an item can also be an object with the string in
+/// `field`.
 pub(crate) fn strings(list: &Value, field: &str) -> Vec<String> {
     let one = |item: &Value| item.as_str().or_else(|| item[field].as_str()).map(str::to_owned);
     list.as_array().map(|all| all.iter().filter_map(one).collect()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The App's webhook, and the log of its deliveries.
+//! An App's webhook configuration, and the log of its deliveries.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -45,7 +45,7 @@ pub(crate) async fn change_config(request: ApiRequest) -> Answer {
     ok(&body)
 }
 
-/// Answers with the newest deliveries first, in pages that a cursor leads through.
+/// Returns one page of the deliveries, newest first. The next page is requested with a cursor.
 pub(crate) async fn list(request: ApiRequest) -> Answer {
     let app = request.caller.require_app()?;
     let size = request.query_number("per_page", 30).clamp(1, 100);

@@ -1,4 +1,4 @@
-//! Installations.
+//! Installations of Apps.
 
 use std::sync::MutexGuard;
 
@@ -11,7 +11,7 @@ use crate::response::{Answer, nothing, ok, page};
 use crate::state::State;
 use crate::webhooks::deliver_later;
 
-/// Returns the installation of the path, if it is one of the calling App.
+/// Returns the installation that the path names, if it belongs to the calling App.
 pub(crate) fn own_installation(
     request: &ApiRequest,
 ) -> Result<(MutexGuard<'_, State>, Installation), Failure> {

@@ -1,4 +1,4 @@
-//! Issues: opened, read, changed, assigned, locked.
+//! Issues: creation, reading, changes, assignment and locking.
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ pub(crate) async fn show(request: ApiRequest) -> Answer {
 
 pub(crate) async fn change(request: ApiRequest) -> Answer {
     let (mut access, number) = request.authorize_issue(true)?;
-    // The author may edit and close the issue; everything else takes the role Triage.
+    // The author may edit and close the issue. Everything else requires the role Triage.
     let sorts = request.body["labels"].is_array() || request.body["assignees"].is_array();
     if sorts || access.issue(number)?.author.id != access.sender.actor.id {
         access.require(&request, Permission::Triage)?;
@@ -115,7 +115,7 @@ pub(crate) async fn change(request: ApiRequest) -> Answer {
     ok(&body)
 }
 
-/// Changes title and body.
+/// Changes the title and the body.
 pub(crate) fn edit(
     request: &ApiRequest,
     access: &mut Authorized<'_>,

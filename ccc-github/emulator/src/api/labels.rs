@@ -1,4 +1,4 @@
-//! Labels of a repository, and on its issues.
+//! Labels of a repository and of its issues.
 
 use axum::http::StatusCode;
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub(crate) async fn of_issue(request: ApiRequest) -> Answer {
     page(&request, &all)
 }
 
-/// Returns the labels that the body asks for: `{"labels": […]}`, or the list alone.
+/// Returns the labels in the request body, which is `{"labels": […]}` or only the list.
 fn wanted(request: &ApiRequest) -> Result<Vec<String>, Failure> {
     let list = if request.body.is_array() { &request.body } else { &request.body["labels"] };
     let wanted = strings(list, "name");

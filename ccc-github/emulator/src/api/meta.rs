@@ -1,4 +1,4 @@
-//! Rate limits, and facts about the host.
+//! Rate limits, and metadata of the host.
 
 use serde_json::json;
 

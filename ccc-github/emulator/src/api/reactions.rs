@@ -10,7 +10,7 @@ use crate::render::{self, REACTIONS};
 use crate::request::{ApiRequest, Authorized};
 use crate::response::{Answer, nothing, page, reply};
 
-/// The object of a reaction.
+/// The kind of object that a reaction belongs to.
 #[derive(Clone, Copy)]
 enum Target {
     Issue,
@@ -63,8 +63,8 @@ fn list(request: &ApiRequest, target: Target) -> Answer {
     page(request, &all)
 }
 
-/// Answers 201 to a new reaction, and 200 to one that exists (GitHub docs, "Create reaction for an
-/// issue").
+/// Adds a reaction. Returns 201 for a new reaction, and 200 if it already exists (GitHub docs,
+/// "Create reaction for an issue").
 fn add(request: &ApiRequest, target: Target) -> Answer {
     let content = request.text("content").unwrap_or_default();
     if !REACTIONS.contains(&content) {

@@ -10,14 +10,14 @@ use crate::render;
 use crate::request::ApiRequest;
 use crate::response::{Answer, nothing, ok, page, reply};
 
-/// Returns the git repository, once the caller is authorized.
+/// Returns the git repository, if the caller is authorized.
 fn git(request: &ApiRequest, write: bool) -> Result<Git, Failure> {
     request.authorize("contents", write)?;
     Ok(request.git())
 }
 
-/// Returns the git repository as [`git`] does, unless it is empty (GitHub docs, "Get a reference":
-/// 409).
+/// Returns the git repository as [`git`] does. Fails with 409 if the repository is empty (GitHub
+/// docs, "Get a reference").
 async fn git_with_refs(request: &ApiRequest, write: bool) -> Result<Git, Failure> {
     let git = git(request, write)?;
     if git.refs("refs/").await.is_empty() {
@@ -81,7 +81,7 @@ pub(crate) async fn matching(request: ApiRequest) -> Answer {
     ok(&all.into())
 }
 
-/// Returns the object id of the body, if it is a whole one, or else an id that nothing has.
+/// Returns the field `sha` of the body if it is a full object ID, or else the ID of no object.
 fn object_id(request: &ApiRequest) -> String {
     let sha = request.text("sha").unwrap_or_default();
     let whole = sha.len() == 40 && sha.bytes().all(|b| b.is_ascii_hexdigit());

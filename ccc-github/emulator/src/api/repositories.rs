@@ -1,4 +1,4 @@
-//! Repositories and the roles of accounts in them.
+//! Repositories, and the roles of accounts in them.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Installation tokens.
+//! Installation tokens: creation, scope and revocation.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub(crate) async fn revoke(request: ApiRequest) -> Answer {
     nothing()
 }
 
-/// The body of a request for a token.
+/// The body of a token request.
 #[derive(Deserialize, Default)]
 struct TokenRequest {
     repository_ids: Option<Vec<u64>>,
@@ -104,7 +104,8 @@ pub(crate) async fn mint(request: ApiRequest) -> Answer {
     reply(StatusCode::CREATED, &body)
 }
 
-/// Returns the requested repositories, once each is known to be part of the installation.
+/// Returns the IDs of the requested repositories, or `None` for all. Fails if a repository is not
+/// part of the installation.
 fn scope(
     state: &State,
     installation: &Installation,

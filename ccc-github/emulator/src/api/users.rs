@@ -1,4 +1,4 @@
-//! Accounts.
+//! Accounts of users.
 
 use crate::caller::Caller;
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! The `git` program.
+//! Execution of the `git` program.
 
 use std::process::Stdio;
 
@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Returns `git`, without the settings of this machine and this user.
+/// Returns a command that runs `git` without the configuration of the host machine and the user.
 pub(crate) fn program() -> Command {
     let mut command = Command::new("git");
     command
@@ -26,10 +26,10 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// Runs the command; returns its output.
+/// Runs the command; returns its standard output.
 pub(crate) async fn run(command: &mut Command, stdin: Option<&[u8]>) -> Result<Vec<u8>> {
     let failed = |error| {
-        Error::new(ErrorKind::Unavailable, "cannot run git; is it installed?").with_source(error)
+        Error::new(ErrorKind::Unavailable, "cannot run git: is it installed?").with_source(error)
     };
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
@@ -42,11 +42,11 @@ pub(crate) async fn run(command: &mut Command, stdin: Option<&[u8]>) -> Result<V
         return Ok(output.stdout);
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().last().unwrap_or("it does not say why");
+    let said = said.lines().last().unwrap_or("no error message");
     Err(Error::new(ErrorKind::Unavailable, format!("git failed: {said}")))
 }
 
-/// Returns output that is one line.
+/// Returns the output of a command that prints one line.
 pub(crate) fn line(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
 }

@@ -1,6 +1,6 @@
-//! The output of `git diff`, parsed.
+//! Parsing of the output of `git diff`.
 
-/// A file of a change.
+/// A changed file.
 #[derive(Debug)]
 pub(crate) struct Changed {
     pub(crate) status: &'static str,
@@ -25,7 +25,7 @@ pub(crate) fn raw(row: &str) -> Option<Changed> {
     Some(Changed { status, path: path.to_owned(), sha, additions: 0, deletions: 0, patch })
 }
 
-/// Returns the part of a diff that is about one file, from its first hunk on.
+/// Returns the part of a diff for one file, from its first hunk.
 pub(crate) fn patch_of(diff: &str, path: &str) -> String {
     let start = format!("diff --git a/{path} b/{path}\n");
     let Some((_, rest)) = diff.split_once(&start) else { return String::new() };

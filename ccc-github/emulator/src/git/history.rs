@@ -5,11 +5,11 @@ use crate::git::diff::{Changed, patch_of, raw};
 use crate::git::objects::{CommitInfo, Person, Stat};
 use crate::git::repository::Git;
 
-/// The most bytes of a diff that are shown.
+/// Maximum size of a diff, in bytes; the rest is cut off.
 const MAX_DIFF: usize = 1024 * 1024;
 
 impl Git {
-    /// Returns the commit that a revision names.
+    /// Returns the commit that `revision` names.
     pub(crate) async fn show(&self, revision: &str) -> Option<CommitInfo> {
         let sha = self.commit_at(revision).await?;
         let format = "--format=%H%n%T%n%P%n%an%n%ae%n%aI%n%cn%n%ce%n%cI%n%B";
@@ -40,7 +40,7 @@ impl Git {
         }
     }
 
-    /// Returns the files that differ, since `head` left `base`.
+    /// Returns the files that `head` has changed since its merge base with `base`.
     pub(crate) async fn changed(&self, base: &str, head: &str) -> Vec<Changed> {
         let range = format!("{base}...{head}");
         let args = ["diff", "--raw", "--numstat", "--no-renames", "--abbrev=40", &range];
@@ -63,7 +63,7 @@ impl Git {
         files
     }
 
-    /// Returns the change as `git diff` prints it.
+    /// Returns the change since the merge base of `base` and `head`, as `git diff` prints it.
     pub(crate) async fn diff(&self, base: &str, head: &str) -> String {
         let range = format!("{base}...{head}");
         let args = ["diff", "--no-color", "--no-ext-diff", "--no-renames", &range];

@@ -1,4 +1,4 @@
-//! Commits, directories and changes, parsed.
+//! Parsed commits, directory entries and change sizes.
 
 /// A commit.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct CommitInfo {
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) email: String,
-    /// The date of the commit, as RFC 3339 has it.
+    /// The date of the commit, in RFC 3339 format.
     pub(crate) date: String,
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The pushes that GitHub refuses: to protected branches, and of workflow files by an App that may
-# not change them.
+# Refuses the pushes that GitHub refuses: pushes to protected branches, and pushes of workflow files
+# by an App without the permission `workflows`.
 while read -r old new ref; do
   if [ -f "$GIT_DIR/refusals" ]; then
     while read -r prefix message; do

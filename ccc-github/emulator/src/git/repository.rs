@@ -1,4 +1,4 @@
-//! A bare repository, and its refs and files.
+//! A bare repository: refs, commits and files.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,14 @@ use crate::error::Result;
 use crate::git::command::{line, program, run};
 use crate::git::objects::Entry;
 
-/// A repository on disk.
+/// A bare git repository on disk.
 #[derive(Debug)]
 pub(crate) struct Git {
     dir: PathBuf,
 }
 
 impl Git {
-    /// Returns the repository of this number, below the data directory.
+    /// Returns the git repository of the repository with the ID `repo`, in the data directory.
     pub(crate) fn new(data_dir: &Path, repo: u64) -> Self {
         Self { dir: data_dir.join(format!("{repo}.git")) }
     }
@@ -24,7 +24,7 @@ impl Git {
         &self.dir
     }
 
-    /// Runs git in the repository; returns its output.
+    /// Runs git in the repository; returns its standard output.
     pub(crate) async fn run<S: AsRef<OsStr>>(
         &self,
         args: impl IntoIterator<Item = S>,
@@ -32,23 +32,23 @@ impl Git {
         run(program().arg("--git-dir").arg(&self.dir).args(args), None).await
     }
 
-    /// Returns the commit of a branch.
+    /// Returns the ID of the commit at the tip of a branch.
     pub(crate) async fn branch(&self, name: &str) -> Option<String> {
-        // `main~1` and `main@{1}` are no branches.
+        // `main~1` and `main@{1}` are revisions and not branches.
         if name.contains(['~', '^', ':', '@', ' ']) || name.contains("..") {
             return None;
         }
         self.commit_at(&format!("refs/heads/{name}")).await
     }
 
-    /// Returns the id of the commit that a revision names.
+    /// Returns the ID of the commit that a revision names.
     pub(crate) async fn commit_at(&self, revision: &str) -> Option<String> {
         let name = format!("{revision}^{{commit}}");
         let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
         Some(line(&self.run(args).await.ok()?))
     }
 
-    /// Returns name and commit of each ref with this prefix, such as `refs/heads/`.
+    /// Returns the name and the object ID of each ref with this prefix, such as `refs/heads/`.
     pub(crate) async fn refs(&self, prefix: &str) -> Vec<(String, String)> {
         let out = self.run(["for-each-ref", "--format=%(refname) %(objectname)"]).await;
         String::from_utf8_lossy(&out.unwrap_or_default())
@@ -59,7 +59,8 @@ impl Git {
             .collect()
     }
 
-    /// Moves a ref, makes it (`old` is empty) or deletes it (`new` is empty).
+    /// Moves a ref from `old` to `new`. Creates it if `old` is empty, and deletes it if `new` is
+    /// empty.
     pub(crate) async fn move_ref(&self, name: &str, new: &str, old: &str) -> Result<()> {
         let zero = "0".repeat(40);
         let or_zero = |sha: &str| if sha.is_empty() { zero.clone() } else { sha.to_owned() };
@@ -67,17 +68,17 @@ impl Git {
         self.run(args).await.map(drop)
     }
 
-    /// Returns whether a ref may have this name.
+    /// Returns whether this is a valid name of a ref.
     pub(crate) async fn is_ref_name(&self, name: &str) -> bool {
         self.run(["check-ref-format", name]).await.is_ok()
     }
 
-    /// Returns whether `ahead` contains `behind`.
+    /// Returns whether the history of `ahead` contains `behind`.
     pub(crate) async fn contains(&self, ahead: &str, behind: &str) -> bool {
         self.run(["merge-base", "--is-ancestor", behind, ahead]).await.is_ok()
     }
 
-    /// Returns id and content of a file of a revision.
+    /// Returns the ID and the content of a file in a revision.
     pub(crate) async fn file(&self, revision: &str, path: &str) -> Option<(String, Vec<u8>)> {
         let name = format!("{revision}:{path}");
         let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
@@ -85,7 +86,7 @@ impl Git {
         Some((sha.clone(), self.run(["cat-file", "blob", &sha]).await.ok()?))
     }
 
-    /// Returns the entries of a directory of a revision.
+    /// Returns the entries of a directory in a revision.
     pub(crate) async fn list(&self, revision: &str, path: &str) -> Option<Vec<Entry>> {
         let name = format!("{revision}:{path}");
         let out = self.run(["ls-tree", "--end-of-options", &name]).await.ok()?;

@@ -1,4 +1,4 @@
-//! New repositories, and what they refuse.
+//! Creation of git repositories, and the pushes that they refuse.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,16 +8,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::git::command::{line, program, run};
 use crate::git::repository::Git;
 
-/// The hook of every repository.
+/// The pre-receive hook of every repository.
 const PRE_RECEIVE: &str = include_str!("pre-receive.sh");
 
 impl Git {
-    /// Makes the bare repository: a clone of `seed`, or one commit with its files, or without a
-    /// seed an empty one. Returns the name of its default branch.
+    /// Creates the bare repository and returns the name of its default branch. The repository is a
+    /// clone of `seed` if that is a git repository, or else has one commit with the files of
+    /// `seed`. Without a seed it is empty.
     pub(crate) async fn seed(&self, seed: Option<&Path>) -> Result<String> {
         match seed.map(|seed| (seed, seed.join(".git").exists() || seed.join("HEAD").exists())) {
             Some((seed, true)) => {
-                // A seed may belong to another user; cloning runs nothing of it.
+                // The seed can belong to another user. A clone executes no program of the seed.
                 let args = ["-c", "safe.directory=*", "clone", "--bare", "--quiet"];
                 let command = &mut program();
                 command.args(args).args(["--no-hardlinks", "--"]).arg(seed).arg(self.dir());
@@ -46,19 +47,19 @@ impl Git {
         Ok(line(&self.run(["symbolic-ref", "--short", "HEAD"]).await?))
     }
 
-    /// Refuses pushes to branches with this prefix from now on, with this message.
+    /// Makes the hook refuse pushes to branches with this prefix, with this message.
     pub(crate) async fn refuse_push(&self, prefix: &str, message: &str) -> Result<()> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./".contains(&b);
         if prefix.is_empty() || !prefix.bytes().all(plain) || message.contains('\n') {
             let line =
-                "a branch prefix is made of letters, digits and `-_./`, a message of one line";
+                "a branch prefix has only letters, digits and `-_./`, and a message is one line";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         let path = self.dir().join("refusals");
         let mut all = tokio::fs::read_to_string(&path).await.unwrap_or_default();
         all.push_str(&format!("{prefix} {message}\n"));
         tokio::fs::write(&path, all).await.map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "cannot write the refusal").with_source(e)
+            Error::new(ErrorKind::Unavailable, "cannot write the push rule").with_source(e)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Commits made without a work tree.
+//! Creation of commits without a work tree.
 
 use crate::error::Result;
 use crate::git::command::{line, program, run};
@@ -8,9 +8,10 @@ use crate::random::random_hex;
 /// A commit that changes one file.
 #[derive(Debug)]
 pub(crate) struct FileChange<'a> {
-    /// The branch that the commit goes to.
+    /// The branch that receives the commit.
     pub(crate) branch: &'a str,
-    /// The branch that a new branch starts from; if that does not exist either, it starts empty.
+    /// The branch that a new branch starts from. If it does not exist either, the commit has no
+    /// parent.
     pub(crate) start: &'a str,
     pub(crate) path: &'a str,
     pub(crate) content: &'a [u8],
@@ -18,7 +19,7 @@ pub(crate) struct FileChange<'a> {
 }
 
 impl Git {
-    /// Makes a commit that changes one file; returns the ids of the commit and of the file.
+    /// Creates a commit that changes one file; returns the IDs of the commit and of the file.
     pub(crate) async fn write_file(&self, change: &FileChange<'_>) -> Result<(String, String)> {
         let FileChange { branch, start, path, content, message } = *change;
         let tip = self.branch(branch).await;

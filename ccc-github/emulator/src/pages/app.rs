@@ -1,5 +1,5 @@
-//! Apps: made from a manifest, installed, suspended, uninstalled (GitHub docs, "Registering a
-//! GitHub App from a manifest").
+//! Apps: creation from a manifest, installation, suspension and removal (GitHub docs, "Registering
+//! a GitHub App from a manifest").
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::seed;
 use crate::state::Inner;
 use crate::webhooks::deliver_later;
 
-/// The manifest that the form starts with.
+/// The manifest that the form initially contains.
 const EXAMPLE: &str = r#"{"name": "my-app", "url": "https://example.org",
  "hook_attributes": {"url": "http://127.0.0.1:8080/webhook/github"},
  "default_permissions": {"contents": "write", "issues": "write", "pull_requests": "write"},
@@ -28,7 +28,7 @@ pub(crate) fn explain(inner: &Inner) -> Response {
         h1 { "A new GitHub App" }
         form method="post" {
             p { textarea name="manifest" rows="9" required { (EXAMPLE) } }
-            (user_field(inner)) " " button { "Go on" }
+            (user_field(inner)) " " button { "Continue" }
         }
     };
     page("A new App", &body)
@@ -39,8 +39,8 @@ fn wrong(why: &str) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, document("Manifest", &body)).into_response()
 }
 
-/// Shows the manifest and asks for a confirmation; once confirmed on the emulator's own page, makes
-/// the App and redirects with a code.
+/// Shows the manifest and asks for confirmation. After confirmation on the emulator's own page,
+/// creates the App and redirects with a code.
 pub(crate) async fn create(
     inner: &Inner,
     query: &HashMap<String, String>,
@@ -79,7 +79,7 @@ pub(crate) async fn create(
 fn question(inner: &Inner, manifest: &Manifest, text: &str, state: &str) -> Markup {
     html! {
         h1 { "Create the GitHub App " strong { (manifest.name.as_deref().unwrap_or("without a name")) } "?" }
-        p { "It asks for:" }
+        p { "Requested permissions:" }
         ul { @for (name, level) in &manifest.default_permissions { li { (name) ": " (level) } } }
         form method="post" action="/settings/apps/new" {
             input type="hidden" name="manifest" value=(text);

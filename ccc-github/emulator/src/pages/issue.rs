@@ -1,4 +1,4 @@
-//! Issues and pull requests: shown, opened, commented.
+//! Issues and pull requests: pages and user actions.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -113,7 +113,7 @@ fn title(issue: &Issue) -> Markup {
             (labels(issue))
             @if issue.locked { " " span.label { "locked" } }
             @if let Some(pull) = &issue.pull {
-                " " (issue.author.login) " wants " code { (pull.head) } " to go into " code { (pull.base) }
+                " " (issue.author.login) " wants to merge " code { (pull.head) } " into " code { (pull.base) }
                 @if pull.draft { " " span.label { "draft" } }
             }
             @for person in &issue.assignees { " " span.label { "→ " (person.login) } }

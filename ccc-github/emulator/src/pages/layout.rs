@@ -1,4 +1,4 @@
-//! The frame of every page.
+//! The common layout of all pages.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -9,7 +9,7 @@ use crate::state::Inner;
 
 const STYLE: &str = include_str!("style.css");
 
-/// A page or a redirect; `None` when there is nothing at the address.
+/// A page or a redirect; `None` if the address has no page.
 pub(crate) type Page = Option<Response>;
 
 /// Returns whether the caller prefers HTML, as browsers do.
@@ -25,12 +25,13 @@ pub(crate) fn redirect(url: &str) -> Response {
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
-/// Answers with a page.
+/// Returns a response with a page.
 pub(crate) fn page(title: &str, body: &Markup) -> Response {
     document(title, body).into_response()
 }
 
-/// Returns a whole document. It runs no scripts, and shows what people wrote as text.
+/// Returns a complete HTML document. It runs no scripts, and shows the text of users without
+/// interpreting it.
 pub(crate) fn document(title: &str, body: &Markup) -> (HeaderMap, String) {
     let shown = html! {
         (DOCTYPE)
@@ -62,7 +63,7 @@ pub(crate) fn document(title: &str, body: &Markup) -> (HeaderMap, String) {
     (headers, shown.into_string())
 }
 
-/// Returns a form field to choose the acting user.
+/// Returns the form field that selects the acting user.
 pub(crate) fn user_field(inner: &Inner) -> Markup {
     let state = inner.state();
     let people = state.users.iter().filter(|user| !user.login.ends_with("[bot]"));

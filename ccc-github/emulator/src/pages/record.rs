@@ -1,4 +1,4 @@
-//! The first page, and the records of what happened.
+//! The start page, and the records of calls, tokens and deliveries.
 
 use std::fmt::Write as _;
 
@@ -9,10 +9,10 @@ use crate::model::Repo;
 use crate::pages::layout::page;
 use crate::state::Inner;
 
-/// The most rows of a record; the newest are shown.
+/// Maximum number of rows of a record. The newest are shown.
 const MAX_ROWS: usize = 500;
 
-/// Answers with the first page.
+/// Returns the start page.
 pub(crate) fn index(inner: &Inner) -> Response {
     let body = {
         let state = inner.state();
@@ -41,7 +41,7 @@ pub(crate) fn index(inner: &Inner) -> Response {
                     }
                 }
             }
-            p { a href="/settings/apps/new" { "Make another from a manifest" } }
+            p { a href="/settings/apps/new" { "Create another from a manifest" } }
             h2 { "Accounts" }
             p {
                 @for user in &state.users { a href={ "/" (user.login) } { (user.login) } " " }
@@ -51,11 +51,11 @@ pub(crate) fn index(inner: &Inner) -> Response {
     page("Repositories", &body)
 }
 
-/// Returns the first page as text, for `curl`.
+/// Returns the start page as text, for `curl`.
 pub(crate) fn index_as_text(inner: &Inner) -> String {
     let state = inner.state();
     let base = &inner.base_url;
-    let mut text = "A GitHub emulator. In a browser it has pages.\n\nRepositories:\n".to_owned();
+    let mut text = "A GitHub emulator, with pages for browsers.\n\nRepositories:\n".to_owned();
     for repo in &state.repos {
         let _ = writeln!(text, "  git clone {base}/{}.git", repo.full_name());
         for issue in repo.issues.values() {
@@ -72,7 +72,7 @@ pub(crate) fn index_as_text(inner: &Inner) -> String {
     text
 }
 
-/// Answers with a record: tokens, deliveries, or else calls.
+/// Returns the page of a record: tokens, deliveries, or otherwise calls.
 pub(crate) fn record(inner: &Inner, parts: &[&str]) -> Response {
     match parts {
         ["tokens"] => page("Tokens", &tokens(inner)),
@@ -89,7 +89,7 @@ fn status(code: Option<u16>) -> Markup {
 fn calls(inner: &Inner) -> Markup {
     let state = inner.state();
     html! {
-        h1 { "Calls, the newest first" }
+        h1 { "Calls, newest first" }
         table {
             @for call in state.calls.iter().rev().take(MAX_ROWS) {
                 tr {
@@ -106,9 +106,9 @@ fn calls(inner: &Inner) -> Markup {
 fn tokens(inner: &Inner) -> Markup {
     let state = inner.state();
     html! {
-        h1 { "Installation tokens, the newest first" }
+        h1 { "Installation tokens, newest first" }
         table {
-            tr { th { "#" } th { "App" } th { "Repositories" } th { "Power" } th { "Ends" } th { } }
+            tr { th { "#" } th { "App" } th { "Repositories" } th { "Permissions" } th { "Expires" } th { } }
             @for token in state.tokens.iter().rev().take(MAX_ROWS) {
                 @let info = &token.info;
                 tr {
@@ -136,17 +136,17 @@ fn tokens(inner: &Inner) -> Markup {
 fn deliveries(inner: &Inner) -> Markup {
     let state = inner.state();
     html! {
-        h1 { "Webhook deliveries, the newest first" }
+        h1 { "Webhook deliveries, newest first" }
         @for delivery in state.deliveries.iter().rev().take(100) {
             details {
                 summary {
                     (status(Some(delivery.status_code).filter(|code| *code > 0))) " "
                     strong { (delivery.event) @if let Some(action) = &delivery.action { "." (action) } }
-                    " " small { (delivery.delivered_at) " → " (delivery.url) @if delivery.redelivery { " (again)" } }
+                    " " small { (delivery.delivered_at) " → " (delivery.url) @if delivery.redelivery { " (redelivery)" } }
                 }
                 pre { @for (name, value) in &delivery.headers { (name) ": " (value) "\n" } }
                 pre { (String::from_utf8_lossy(&delivery.body)) }
-                p { "Answer:" }
+                p { "Response:" }
                 pre { (delivery.answer) }
             }
         }

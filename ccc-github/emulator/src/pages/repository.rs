@@ -1,4 +1,4 @@
-//! Repositories: files, branches, commits.
+//! Pages of repositories: files, branches and commits.
 
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
@@ -25,10 +25,10 @@ pub(crate) fn of_owner(inner: &Inner, owner: &str) -> Page {
     Some(page(&user.login, &body))
 }
 
-/// The most parts of the name of a branch.
+/// Maximum number of segments in the name of a branch.
 const MAX_DEPTH: usize = 12;
 
-/// Returns the links above every page of a repository.
+/// Returns the heading and the links at the top of every page of a repository.
 pub(crate) fn head(repo: &Repo) -> Markup {
     let name = repo.full_name();
     let open = |pull: bool| {
@@ -54,8 +54,8 @@ pub(crate) fn headed(inner: &Inner, id: u64) -> Option<(Markup, String)> {
     Some((head(repo), repo.full_name()))
 }
 
-/// Returns the revision that a path begins with, and the rest: branches have slashes in their
-/// names.
+/// Splits a path into the revision that it begins with and the rest. The revision can have several
+/// segments, because names of branches can contain slashes.
 async fn split(git: &Git, path: &str) -> Option<(String, String)> {
     let parts: Vec<_> = path.split('/').collect();
     for end in 1..=parts.len().min(MAX_DEPTH) {
@@ -86,7 +86,7 @@ pub(crate) async fn show(inner: &Inner, id: u64, path: Option<&str>) -> Page {
     let body = html! {
         (head)
         p {
-            "Branch " strong { (revision) } " of " (branches.len()) ": "
+            "Branch " strong { (revision) } " of " (branches.len()) " branches: "
             @for (branch, _) in &branches {
                 @let branch = branch.trim_start_matches("refs/heads/");
                 a href={ "/" (name) "/tree/" (branch) } { (branch) } " "
@@ -149,7 +149,7 @@ pub(crate) async fn commit(inner: &Inner, id: u64, sha: &str) -> Page {
     Some(page(&info.sha, &body))
 }
 
-/// Returns a diff in colours.
+/// Returns a coloured diff.
 pub(crate) fn diff(text: &str) -> Markup {
     html! {
         pre {
@@ -166,7 +166,7 @@ pub(crate) fn diff(text: &str) -> Markup {
     }
 }
 
-/// Answers with plain text, for programs.
+/// Returns a response with plain text, for programs.
 pub(crate) fn plain(text: String) -> Response {
     text.into_response()
 }

@@ -1,4 +1,4 @@
-//! Accounts.
+//! JSON of accounts.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::model::Repo;
 use crate::render::json::merge;
 use crate::state::{Inner, State};
 
-/// Renders an account as other objects show it.
+/// Renders an account as it appears in other objects.
 pub(crate) fn user(inner: &Inner, user: &Actor) -> Value {
     let login = &user.login;
     let (api, web) = (inner.api(&format!("/users/{login}")), inner.web(&format!("/{login}")));
@@ -36,7 +36,7 @@ pub(crate) fn user(inner: &Inner, user: &Actor) -> Value {
     })
 }
 
-/// Renders an account as `GET /users/{username}` shows it.
+/// Renders an account as `GET /users/{username}` returns it.
 pub(crate) fn public_user(inner: &Inner, state: &State, shown: &Actor) -> Value {
     let mine = |repo: &&Repo| repo.public && repo.owner.eq_ignore_ascii_case(&shown.login);
     let since = inner.started;
@@ -52,7 +52,7 @@ pub(crate) fn public_user(inner: &Inner, state: &State, shown: &Actor) -> Value 
     )
 }
 
-/// Renders the account of this login; null if it is not there.
+/// Renders the account with this login, or null if it does not exist.
 pub(crate) fn known_user(inner: &Inner, state: &State, login: &str) -> Value {
     state.user(login).map_or(Value::Null, |found| user(inner, found))
 }

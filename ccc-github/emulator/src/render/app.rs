@@ -1,4 +1,4 @@
-//! Apps, installations, deliveries.
+//! JSON of Apps, installations and deliveries.
 
 use serde_json::{Value, json};
 
@@ -35,8 +35,8 @@ pub(crate) fn installation(inner: &Inner, state: &State, found: &Installation) -
     let id = found.id;
     let account = state.user(&found.account);
     let app = state.app(found.app);
-    // Accounts of persons and of enterprises in one: GitHub's description of the list asks for
-    // both.
+    // The JSON is valid for a user and for an enterprise, because GitHub's OpenAPI description of
+    // the list requires the fields of both.
     let shown = account.map(|account| {
         merge(
             user(inner, account),
@@ -74,7 +74,7 @@ fn shown_owner(inner: &Inner, state: &State, app: Option<&App>) -> Option<Value>
     app.map(|app| known_user(inner, state, &app.owner))
 }
 
-/// Renders an attempt to deliver a webhook, as the list shows it.
+/// Renders an attempt to deliver a webhook, as it appears in the list.
 pub(crate) fn delivery(delivery: &HookDelivery) -> Value {
     let ok = (200..300).contains(&delivery.status_code);
     json!({
@@ -93,7 +93,7 @@ pub(crate) fn delivery(delivery: &HookDelivery) -> Value {
     })
 }
 
-/// Renders an attempt to deliver a webhook, with request and answer.
+/// Renders an attempt to deliver a webhook, with its request and response.
 pub(crate) fn delivery_in_full(found: &HookDelivery) -> Value {
     let payload: Value = serde_json::from_slice(&found.body).unwrap_or(Value::Null);
     merge(

@@ -1,4 +1,4 @@
-//! Files, refs and commits.
+//! JSON of files, refs and commits.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -9,8 +9,8 @@ use crate::model::Repo;
 use crate::render::json::merge;
 use crate::state::Inner;
 
-/// Renders a file as `GET …/contents/{path}` shows it; without `bytes`, a directory. GitHub leaves
-/// the content of files above 1 MiB out (GitHub docs, "Get repository content").
+/// Renders a file as `GET …/contents/{path}` returns it, or a directory if `bytes` is `None`.
+/// GitHub omits the content of files above 1 MiB (GitHub docs, "Get repository content").
 pub(crate) fn content(
     inner: &Inner,
     repo: &Repo,
@@ -37,7 +37,7 @@ pub(crate) fn content(
     });
     match bytes {
         Some(bytes) if size <= 1024 * 1024 => {
-            // In lines of 60, as GitHub's encoder writes them.
+            // GitHub's encoder writes lines of 60 characters.
             let text = BASE64_STANDARD.encode(bytes);
             let lines: Vec<_> = text
                 .as_bytes()

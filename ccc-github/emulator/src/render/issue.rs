@@ -1,4 +1,4 @@
-//! Issues, their comments and labels.
+//! JSON of issues, comments and labels.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ fn through(inner: &Inner, state: &State, via: Option<u64>) -> Value {
     via.and_then(|id| state.app(id)).map_or(Value::Null, |found| app(inner, state, found))
 }
 
-/// Returns the relation of an account to the repository, in GitHub's words.
+/// Returns the relation of an account to the repository, as GitHub's `author_association`.
 pub(crate) fn association(repo: &Repo, login: &str) -> &'static str {
     if repo.owner.eq_ignore_ascii_case(login) {
         return "OWNER";
@@ -29,7 +29,7 @@ pub(crate) fn label(inner: &Inner, repo: &Repo, label: &Label) -> Value {
         "node_id": format!("LA_{}", label.id),
         "url": repo_api(inner, repo, &format!("/labels/{}", label.name)),
         "name": label.name,
-        // Not null: GitHub's description of a pull request in a list does not have it so.
+        // Never null: GitHub's OpenAPI description of a listed pull request does not permit null.
         "description": label.description.as_deref().unwrap_or_default(),
         "color": label.color,
         "default": false,

@@ -1,8 +1,8 @@
-//! JSON objects, put together.
+//! Merging of JSON objects.
 
 use serde_json::Value;
 
-/// Adds fields to an object.
+/// Adds the fields of `more` to an object, and replaces fields with the same name.
 pub(crate) fn merge(mut object: Value, more: Value) -> Value {
     if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
         object.extend(more);

@@ -1,4 +1,4 @@
-//! Pull requests.
+//! JSON of pull requests.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::render::json::merge;
 use crate::render::repository::{repo_api, repo_web, repository};
 use crate::state::{Inner, State};
 
-/// Renders a pull request as a list shows it.
+/// Renders a pull request as it appears in a list.
 pub(crate) fn pull(inner: &Inner, state: &State, repo: &Repo, issue: &Issue, pull: &Pull) -> Value {
     let whole = repository(inner, state, repo);
     let owner = known_user(inner, state, &repo.owner);
@@ -81,7 +81,7 @@ pub(crate) fn pull(inner: &Inner, state: &State, repo: &Repo, issue: &Issue, pul
     })
 }
 
-/// Renders a pull request as its own route shows it.
+/// Renders a pull request as its own route returns it.
 pub(crate) fn pull_in_full(
     inner: &Inner,
     state: &State,

@@ -1,4 +1,4 @@
-//! Reactions.
+//! JSON of reactions.
 
 use serde_json::{Map, Value, json};
 
@@ -6,11 +6,11 @@ use crate::model::Reaction;
 use crate::render::account::user;
 use crate::state::Inner;
 
-/// The contents that a reaction can have.
+/// The valid contents of a reaction.
 pub(crate) const REACTIONS: [&str; 8] =
     ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"];
 
-/// Renders the counts of reactions to the object at `url`.
+/// Renders the number of reactions of each kind to the object at `url`.
 pub(crate) fn rollup(reactions: &[Reaction], url: &str) -> Value {
     let mut all = Map::from_iter([
         ("url".to_owned(), Value::from(format!("{url}/reactions"))),

@@ -1,4 +1,4 @@
-//! Repositories.
+//! JSON of repositories.
 
 use serde_json::{Value, json};
 
@@ -7,17 +7,17 @@ use crate::render::account::known_user;
 use crate::render::json::merge;
 use crate::state::{Inner, State};
 
-/// Returns an address of the API below a repository.
+/// Returns the URL of an API path below a repository.
 pub(crate) fn repo_api(inner: &Inner, repo: &Repo, path: &str) -> String {
     inner.api(&format!("/repos/{}{path}", repo.full_name()))
 }
 
-/// Returns the address of a page below a repository.
+/// Returns the URL of a page below a repository.
 pub(crate) fn repo_web(inner: &Inner, repo: &Repo, path: &str) -> String {
     inner.web(&format!("/{}{path}", repo.full_name()))
 }
 
-/// Renders a repository, as GitHub's `full-repository` and `repository` at once.
+/// Renders a repository with the fields of GitHub's schemas `full-repository` and `repository`.
 pub(crate) fn repository(inner: &Inner, state: &State, repo: &Repo) -> Value {
     let name = repo.full_name();
     let (api, web) = (inner.api(&format!("/repos/{name}")), inner.web(&format!("/{name}")));
@@ -66,7 +66,7 @@ pub(crate) fn repository(inner: &Inner, state: &State, repo: &Repo) -> Value {
     merge(merge(whole, more), Value::Object(links(&api)))
 }
 
-/// Returns the addresses below a repository, as templates where GitHub has templates.
+/// Returns the URLs below a repository, as URL templates if the field is one on GitHub.
 fn links(api: &str) -> serde_json::Map<String, Value> {
     const LINKS: &[(&str, &str)] = &[
         ("archive_url", "/{archive_format}{/ref}"),

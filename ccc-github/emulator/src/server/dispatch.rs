@@ -1,4 +1,4 @@
-//! The choice between git, pages and the REST API.
+//! Dispatch of requests to git, the pages or the REST API.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::server::rest;
 use crate::smart_http;
 use crate::state::Inner;
 
-/// The first segments of paths that belong to the API and not to an account.
+/// The first path segments that belong to the API and are not the login of an account.
 const API: [&str; 12] = [
     "app",
     "app-manifests",
@@ -29,7 +29,7 @@ const API: [&str; 12] = [
     "users",
 ];
 
-/// Answers a request by git, a page, or the REST API.
+/// Returns the response of git, a page, or the REST API.
 pub(crate) async fn answer(
     inner: &Arc<Inner>,
     method: &Method,

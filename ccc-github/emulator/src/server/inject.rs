@@ -1,4 +1,4 @@
-//! Faults, put in place of answers.
+//! Injection of faults in place of responses.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -9,17 +9,17 @@ use crate::failure::{Failure, insert};
 use crate::fault::{Fault, FaultEffect};
 use crate::state::Inner;
 
-/// The largest answer that a fault holds back, in bytes.
+/// Maximum size of a response that a fault replaces, in bytes.
 const MAX_DRAINED: usize = 256 * 1024 * 1024;
-/// The largest answer that a fault cuts in the middle, in bytes.
+/// Maximum size of a response that a fault cuts in the middle, in bytes.
 const MAX_HALVED: usize = 4 * 1024 * 1024;
 
-/// The end of a connection without an answer, or within one.
+/// The end of a connection without a response, or in the middle of it.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection is cut, as a fault asked")]
+#[error("the connection was closed because of an injected fault")]
 pub(crate) struct Cut;
 
-/// Answers as the fault has it.
+/// Returns the response that the fault specifies.
 pub(crate) async fn inject(
     inner: &Inner,
     fault: Fault,
@@ -58,14 +58,15 @@ pub(crate) async fn inject(
     }
 }
 
-/// Waits for the whole answer, and with it for the effect: git answers while it works.
+/// Waits for the complete response. Only then is the effect complete, because git starts to respond
+/// while it works.
 async fn whole(answered: Response) -> Response {
     let (head, body) = answered.into_parts();
     let body = axum::body::to_bytes(body, MAX_DRAINED).await.unwrap_or_default();
     Response::from_parts(head, Body::from(body))
 }
 
-/// Cuts the answer: its head promises the whole body, and half of that follows.
+/// Cuts the response: `Content-Length` announces the complete body, and only half of it follows.
 async fn half(answered: Response) -> Response {
     let (mut head, body) = answered.into_parts();
     let whole = axum::body::to_bytes(body, MAX_HALVED).await.unwrap_or_default();

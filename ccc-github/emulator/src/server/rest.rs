@@ -16,13 +16,13 @@ use crate::request::ApiRequest;
 use crate::routes::find;
 use crate::state::Inner;
 
-/// The largest request body, in bytes.
+/// Maximum size of a request body, in bytes.
 const MAX_JSON: usize = 4 * 1024 * 1024;
 const X_MEDIA_TYPE: header::HeaderName = header::HeaderName::from_static("x-github-media-type");
 const X_API_VERSION: header::HeaderName =
     header::HeaderName::from_static("x-github-api-version-selected");
 
-/// Answers a call: counts it, finds its route, runs it.
+/// Returns the response to a call: counts it in the rate limit, finds its route and runs it.
 pub(crate) async fn answer(
     inner: &Arc<Inner>,
     method: &Method,
@@ -36,7 +36,7 @@ pub(crate) async fn answer(
     let (window, within) = {
         let mut state = inner.state();
         let window = state.windows.entry(budget.clone()).or_insert_with(|| Window::new(limit, now));
-        // Reading the limits is free.
+        // A request for the limits does not count.
         let within = parts == ["rate_limit"] || window.count(limit, now);
         (*window, within)
     };
@@ -68,7 +68,7 @@ pub(crate) async fn answer(
 
 /// Runs the route of a call.
 async fn run(mut call: ApiRequest, parts: &[&str], body: Body) -> Response {
-    // An invalid credential is refused everywhere, also where none is needed.
+    // An invalid credential is refused even on routes that need no credential.
     if let Caller::Refused(why) = call.caller {
         return Failure::unauthorized(why).into();
     }
@@ -76,7 +76,7 @@ async fn run(mut call: ApiRequest, parts: &[&str], body: Body) -> Response {
         Ok(body) => body,
         Err(failure) => return failure.into(),
     };
-    // Redirects lead to `/repositories/{id}`, which is not in GitHub's documentation.
+    // Redirects point to `/repositories/{id}`, which is not in GitHub's documentation.
     let mut named;
     let parts = match parts {
         ["repositories", id, rest @ ..] => {

@@ -13,7 +13,7 @@ fn error(status: u16, headers: &[(&'static str, &'static str)], body: &'static s
 }
 
 #[test]
-fn a_status_says_what_to_branch_on() {
+fn each_status_has_an_error_kind() {
     // spec: G6a
     for (status, kind) in [
         (400, ErrorKind::InvalidInput),
@@ -33,7 +33,7 @@ fn a_status_says_what_to_branch_on() {
 }
 
 #[test]
-fn a_limit_says_how_long_to_wait() {
+fn a_rate_limit_error_has_its_wait() {
     // spec: G6a
     let wait = |e: Error| (e.kind(), e.retry_after().map(|d| d.as_secs()));
     let limited = |s| (ErrorKind::RateLimited, Some(s));
@@ -54,7 +54,7 @@ fn a_limit_says_how_long_to_wait() {
 }
 
 #[test]
-fn what_was_sent_is_not_repeated() {
+fn a_repeated_token_is_redacted() {
     // spec: G6c
     let line =
         |headers: &[(&'static str, &'static str)], body| error(400, headers, body).to_string();
@@ -69,7 +69,7 @@ fn what_was_sent_is_not_repeated() {
 }
 
 #[test]
-fn the_line_has_the_call_githubs_words_and_the_request() {
+fn the_message_has_the_call_githubs_message_and_the_request_id() {
     // spec: G6a
     let headers = [("x-github-request-id", "AB:12")];
     let body = r#"{"message":"Validation\nFailed","errors":[{"message":"already exists"},"x"]}"#;

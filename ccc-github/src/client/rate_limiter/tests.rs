@@ -22,10 +22,10 @@ async fn writes_go_one_at_a_time_and_a_second_apart() {
     {
         let second = acquire(&limiter, ONE, true);
         tokio::pin!(second);
-        assert!(futures_util::poll!(&mut second).is_pending(), "one is under way");
+        assert!(futures_util::poll!(&mut second).is_pending(), "a write is in progress");
         let _read = acquire(&limiter, ONE, false).await.unwrap();
         let _other = acquire(&limiter, TWO, true).await.unwrap();
-        assert_eq!(clock.now(), start, "neither reads nor other installations wait");
+        assert_eq!(clock.now(), start, "reads and other installations do not wait");
         drop(first);
         second.await.unwrap();
     }
@@ -36,7 +36,7 @@ async fn writes_go_one_at_a_time_and_a_second_apart() {
 }
 
 #[tokio::test]
-async fn an_hour_has_so_many_writes() {
+async fn writes_per_hour_are_limited() {
     // spec: G5a
     let limits = RateLimits { writes_per_hour: 3, ..RateLimits::default() };
     let limits = limits.with_longest_wait(Duration::from_secs(4_000));
@@ -49,7 +49,7 @@ async fn an_hour_has_so_many_writes() {
 }
 
 #[tokio::test]
-async fn so_many_reads_go_at_once() {
+async fn concurrent_reads_are_limited() {
     // spec: G5a
     let (limiter, _) = limiter(RateLimits { reads_at_once: 2, ..RateLimits::default() });
     let one = acquire(&limiter, ONE, false).await.unwrap();
@@ -69,7 +69,7 @@ async fn nothing_is_sent_while_github_asks_to_wait() {
     limiter.block(ONE, Duration::from_secs(90));
     limiter.block(ONE, Duration::from_secs(30));
     drop(acquire(&limiter, TWO, false).await.unwrap());
-    assert_eq!(clock.now(), start, "the limit is one installation's");
+    assert_eq!(clock.now(), start, "the block applies to one installation");
     drop(acquire(&limiter, ONE, false).await.unwrap());
     assert_eq!(clock.now().duration_since(start), SignedDuration::from_secs(90));
 
@@ -80,7 +80,7 @@ async fn nothing_is_sent_while_github_asks_to_wait() {
 }
 
 #[tokio::test]
-async fn who_waits_for_a_turn_heeds_a_limit_that_was_hit_meanwhile() {
+async fn a_waiting_write_respects_a_block_that_starts_in_the_meantime() {
     // spec: G5b
     let (limiter, clock) = limiter(RateLimits::unlimited());
     let permit = acquire(&limiter, ONE, true).await.unwrap();
@@ -95,7 +95,7 @@ async fn who_waits_for_a_turn_heeds_a_limit_that_was_hit_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_stops_nobody() {
+async fn a_clock_that_is_set_back_does_not_block_writes() {
     let (limiter, clock) = limiter(RateLimits::default());
     drop(acquire(&limiter, ONE, true).await.unwrap());
     clock.set_back(SignedDuration::from_hours(24));

@@ -23,7 +23,8 @@ impl Intake for Scripted {
     }
 }
 
-/// Time passes only when nothing else can happen.
+/// A clock whose sleeps end immediately. A deadline thus passes as soon as nothing else can
+/// proceed.
 #[derive(Debug)]
 struct Hasty;
 
@@ -102,7 +103,7 @@ async fn post(answer: Answer, event: &str, body: &str) -> Got {
 }
 
 #[tokio::test]
-async fn two_hundreds_say_what_became_of_it() {
+async fn successful_responses_describe_the_result() {
     // spec: W4c, W5a, W9a
     let got = post(|| accepted(false), "issues", &issue()).await;
     assert_eq!((got.status, got.admitted), (202, 1));
@@ -119,7 +120,7 @@ async fn two_hundreds_say_what_became_of_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_kept_is_never_answered_with_two_hundred() {
+async fn a_delivery_that_is_not_stored_never_gets_a_2xx_status() {
     // spec: W4b, W5b, W5c
     let full = || Err(Error::new(ErrorKind::Unavailable, "disk full at /secret/place"));
     let got = post(full, "issues", &issue()).await;
@@ -138,7 +139,7 @@ async fn what_is_not_kept_is_never_answered_with_two_hundred() {
 }
 
 #[tokio::test]
-async fn refusals_are_json_and_reach_no_intake() {
+async fn refusals_are_json_and_do_not_reach_the_intake() {
     // spec: W3, W4a, W1c
     let clock = || Arc::new(SystemClock);
     let body = issue();
@@ -182,7 +183,7 @@ async fn a_body_that_is_too_large_or_too_slow_is_cut_off() {
     let length = (MAX_BODY + 1).to_string();
     announced.headers_mut().insert("content-length", length.parse().unwrap());
     assert_eq!(ask(|| panic!(), clock(), announced).await.status, 413);
-    // Chunked, without end: only the limit on the stream can stop it.
+    // The body is chunked and endless, so only the limit on the stream can stop it.
     let mebibyte = Bytes::from(vec![b' '; 1 << 20]);
     let endless = futures_util::stream::repeat(mebibyte).map(Ok::<_, std::io::Error>);
     let endless = request("issues", Body::from_stream(endless), b"");
@@ -196,7 +197,7 @@ async fn a_body_that_is_too_large_or_too_slow_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_webhook_without_secrets_puts_off_and_takes_others_from_the_next_delivery_on() {
+async fn without_secrets_deliveries_get_503_and_new_secrets_apply_to_the_next_delivery() {
     // spec: W2e
     let webhook = Webhook::waiting("github.com");
     let intake: Arc<dyn Intake> = Arc::new(Scripted(|| accepted(false), Mutex::default()));
@@ -212,7 +213,7 @@ async fn a_webhook_without_secrets_puts_off_and_takes_others_from_the_next_deliv
         (put_off.status(), &put_off.headers()["retry-after"]),
         (503.try_into().unwrap(), &"10".parse().unwrap())
     );
-    // Of a body nothing is read that nobody could check.
+    // Without secrets, the body is not read, because its signature cannot be checked.
     let stalled = futures_util::stream::pending::<std::result::Result<Bytes, std::io::Error>>();
     let stalled = app.clone().oneshot(request("issues", Body::from_stream(stalled), b"")).await;
     assert_eq!(stalled.unwrap().status(), 503);
@@ -223,7 +224,7 @@ async fn a_webhook_without_secrets_puts_off_and_takes_others_from_the_next_deliv
 }
 
 #[tokio::test]
-async fn what_strangers_send_takes_a_bounded_room_together() {
+async fn unverified_bodies_share_a_memory_limit() {
     // spec: W4b, W3
     let secrets = Secrets::new([Secret::from("s")]).unwrap();
     let intake = Arc::new(Scripted(|| panic!(), Mutex::default()));
@@ -243,7 +244,8 @@ async fn what_strangers_send_takes_a_bounded_room_together() {
     let response = app.clone().oneshot(request("issues", unfinished(), b"")).await.unwrap();
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()["retry-after"], "10");
-    // A request that its head condemns takes no room, and is not read: its body never ends.
+    // A request that is refused because of its head uses no memory. Its body, which never ends, is
+    // not read.
     let mut headless = request("issues", unfinished(), b"");
     headless.headers_mut().remove("x-hub-signature-256");
     assert_eq!(app.clone().oneshot(headless).await.unwrap().status(), 400);

@@ -1,4 +1,4 @@
-//! Our client asks for nothing that GitHub does not describe, in the way that it describes.
+//! Tests that the client's requests conform to GitHub's OpenAPI description.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,14 +20,14 @@ async fn fresh() -> Fixture {
 ccc_core::vcs_host_conformance!(fresh);
 
 #[tokio::test]
-async fn every_call_of_the_client_is_as_github_describes_it() {
+async fn every_call_of_the_client_conforms_to_githubs_description() {
     // spec: E1
     let Some((judge, world)) = judged().await else {
         return;
     };
     let (github, repo, emulated) = (world.github(), &world.repo, &world.emulated);
     let alice = actor(&world.emulator.add_user("alice", ActorKind::User));
-    // Nobody listens there, so that the delivery is missed.
+    // No server listens at this address, so that the delivery is missed.
     world.emulator.set_webhook_url("http://127.0.0.1:1/");
     let number = world.emulator.open_issue(emulated, "alice", "Crash", "It does.").await.unwrap();
     let comment = world.emulator.comment(emulated, number, "alice", "Again.").await.unwrap();

@@ -1,5 +1,6 @@
-// Signatures by another hand. In: the App's number and key, a JWT, a delivery with its signature. Out:
-// what they are worth to node, and some of our own, good and bad.
+// An independent implementation of the signatures. Input: the App's id and key, a JWT, and a delivery with
+// its signature. Output: whether they are valid, and JWTs and delivery signatures of its own, both valid
+// and invalid.
 import { createHmac, createPrivateKey, createPublicKey, createSign, createVerify } from "node:crypto";
 import { generateKeyPairSync, timingSafeEqual } from "node:crypto";
 import { text } from "node:stream/consumers";
@@ -8,7 +9,7 @@ const given = JSON.parse(await text(process.stdin));
 const key = createPrivateKey(given.key);
 const json = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
-// RFC 7519 by hand.
+// Parses and verifies a JWT (RFC 7519) without a library.
 function read(jwt) {
   const [head, claims, signature] = jwt.split(".");
   const genuine = createVerify("RSA-SHA256")

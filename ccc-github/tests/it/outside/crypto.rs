@@ -1,4 +1,4 @@
-//! Signatures that node made and those that it reads.
+//! Tests that Node accepts the signatures of this crate, and this crate accepts those of Node.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::{has, script, serve};
 use crate::common::{World, world};
 
+/// The output of the script.
 #[derive(Deserialize)]
 struct Said {
     theirs: Value,
@@ -19,7 +20,7 @@ struct Said {
     deliveries: BTreeMap<String, String>,
 }
 
-/// A delivery as it arrived: body and signature.
+/// Receives a delivery. Returns its body and signature.
 async fn delivery(world: &World) -> (String, String) {
     let (sent, mut arrived) = tokio::sync::mpsc::channel(1);
     let app = axum::Router::new().fallback(async move |headers: HeaderMap, body: String| {
@@ -32,7 +33,8 @@ async fn delivery(world: &World) -> (String, String) {
     arrived.recv().await.unwrap()
 }
 
-/// What node thinks of our signatures, and what it signed itself, with the body of the delivery.
+/// Runs the script. Returns Node's verdict on the signatures of this crate and the emulator, Node's
+/// own signatures, and the body of the delivery.
 async fn exchange(world: &World) -> (Said, String) {
     let (body, signature) = delivery(world).await;
     let now = world.clock.now();
@@ -55,7 +57,7 @@ async fn exchange(world: &World) -> (Said, String) {
 }
 
 #[tokio::test]
-async fn node_and_we_take_each_other_s_signatures() {
+async fn node_and_this_crate_accept_each_others_signatures() {
     // spec: E2
     // spec: G1d, W2a
     if !has("node", &[]) {

@@ -1,7 +1,9 @@
-// GitHub's own description, with prism to enforce it. In: one line of JSON, the routes as [method,
-// path], and the names of deliveries, which are taken at /_webhooks/NAME. Out: one line of JSON, where
-// prism listens, and what each route may answer and whether with JSON. Ends when its input does, so
-// that it never outlives who started it.
+// A Prism proxy that validates calls and deliveries against GitHub's OpenAPI description.
+//
+// Input: one line of JSON with the routes as [method, path] and the names of deliveries. A delivery is
+// validated at /_webhooks/NAME. Output: one line of JSON with the URL of Prism and, for each route, its
+// declared statuses and whether their responses are JSON. The process ends when its input is closed, so
+// that it does not outlive the test that started it.
 import { createServer, request } from "node:http";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
@@ -11,11 +13,12 @@ const { createLogger } = require("@stoplight/prism-core");
 const { getHttpOperationsFromSpec } = require("@stoplight/prism-http");
 const { createServer: createPrism } = require("@stoplight/prism-http-server");
 
-// Prism leaves a body unchecked, without a word, when ajv cannot compile its schema. Ajv refuses
-// `nullable` that stands beside `anyOf` without a `type`, as it does in every issue, and an `enum` with
-// `null` in it twice, of which prism adds the second. This says the same in words that compile.
+// Prism silently does not check a body if Ajv cannot compile its schema. Ajv refuses `nullable` beside
+// `anyOf` without a `type`, which is in the schema of every issue. It also refuses an `enum` that contains
+// `null` twice, and Prism adds a second `null`. `usable` returns an equivalent schema that Ajv can
+// compile.
 const nothing = { type: "object", nullable: true, not: { type: "object" } };
-// Every error is both of these, so that none is exactly one of them.
+// Every error matches both of these schemas, so `oneOf` never matches.
 const twins = ["basic-error", "repository-rule-violation-error"].map((name) => `#/components/schemas/${name}`);
 function usable(_, value) {
   if (value?.oneOf?.every(({ $ref }) => twins.includes($ref))) return { anyOf: value.oneOf };
@@ -26,7 +29,7 @@ function usable(_, value) {
   return { anyOf: [rest, nothing] };
 }
 
-// The description of these paths alone, unchanged: prism takes seconds over all of it.
+// Returns the description of only these paths, unchanged. Prism takes seconds to load all of it.
 function cut(whole, paths) {
   const part = { openapi: whole.openapi, info: whole.info, servers: whole.servers, paths: {}, components: {} };
   const keep = (value) =>
@@ -42,8 +45,8 @@ function cut(whole, paths) {
   return part;
 }
 
-// Prism knows one server; a header says which one is meant. It would follow a redirection itself, so
-// that the address is kept from it.
+// Prism supports one upstream server, so a header names the actual one. The header `location` is renamed,
+// because Prism would follow a redirect itself.
 const onward = createServer((from, to) => {
   if (from.url.startsWith("/_webhooks/")) return void from.resume().on("end", () => to.end());
   const { "x-upstream": upstream, host, ...headers } = from.headers;
@@ -80,7 +83,7 @@ async function start(line) {
   const upstream = new URL(`http://127.0.0.1:${onward.address().port}`);
   const prism = createPrism(await getHttpOperationsFromSpec(document), {
     cors: false,
-    // What `prism proxy --errors` sets.
+    // The same settings as `prism proxy --errors`.
     config: {
       isProxy: true,
       upstream,

@@ -1,5 +1,5 @@
-//! What stands between a client and an emulator: every call goes by way of prism, which holds it and
-//! its answer against GitHub's description.
+//! A proxy between a client and an emulator. It sends each call through Prism, which validates the
+//! request and the response against GitHub's OpenAPI description.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -20,12 +20,12 @@ use tokio::task::JoinSet;
 use super::tour::DELIVERIES;
 use super::{has, packages, serve};
 
-/// A method and a path, as GitHub's description has them.
+/// A method and a path template of GitHub's description.
 pub(crate) type Route = (&'static str, &'static str);
 
-/// Parameters that go on to the end of the path. Prism knows them in one piece alone.
+/// Parameters that extend to the end of the path. Prism supports them only as one path segment.
 const LONG: [&str; 3] = ["{path}", "{ref}", "{branch}"];
-/// What belongs to one connection, or tells prism's opinion.
+/// Headers that are not forwarded, because they belong to one connection or report Prism's result.
 const NOT_PASSED_ON: [HeaderName; 5] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
@@ -34,18 +34,18 @@ const NOT_PASSED_ON: [HeaderName; 5] = [
     HeaderName::from_static("sl-violations"),
 ];
 
-/// A running prism, one for all tests.
+/// A running Prism process. All tests share one.
 #[derive(Debug)]
 pub(crate) struct Prism {
     url: String,
-    /// The statuses that each route may answer with, and whether they come with JSON; none for a route
-    /// that GitHub does not describe.
+    /// The declared statuses of each route, and whether their responses are JSON. A route that
+    /// GitHub does not describe has no statuses.
     pub(crate) answers: BTreeMap<Route, BTreeMap<u16, bool>>,
-    /// It ends when its input is closed, as it is when we end.
+    /// The process. It ends when its input is closed, which happens when the test process ends.
     _process: Child,
 }
 
-/// The one prism, if there can be one.
+/// Returns the shared Prism process, or `None` if Prism is not installed.
 pub(crate) async fn prism() -> Option<&'static Prism> {
     static PRISM: LazyLock<Option<Prism>> = LazyLock::new(|| {
         has("prism", &["@octokit/openapi", "@stoplight/prism-cli"]).then(Prism::start)
@@ -80,7 +80,7 @@ impl Prism {
         }
     }
 
-    /// The route of a request, and its path as prism knows it.
+    /// Returns the route of a request, and its path in the form that Prism supports.
     pub(crate) fn route(&self, method: &str, path: &str) -> Option<(Route, String)> {
         let parts: Vec<&str> = path.split('/').collect();
         self.answers.keys().filter(|(verb, _)| *verb == method).find_map(|route| {
@@ -96,19 +96,25 @@ impl Prism {
     }
 }
 
-/// One call, and what prism had to say.
+/// A call, and the result of Prism's validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Judged {
-    /// `None` for what is not of GitHub's REST API, which prism did not see.
+    /// The route of the call. `None` if it is not in GitHub's REST API, so that Prism did not see
+    /// it.
     pub(crate) route: Option<Route>,
     pub(crate) call: String,
     pub(crate) status: u16,
-    /// Whether the description knows that status there. GitHub gives others as well.
+    /// Whether the description declares the status for the route. GitHub also returns undeclared
+    /// ones.
     pub(crate) declared: bool,
     pub(crate) violations: Vec<String>,
 }
 
-/// The place to send calls to. A violation that nobody took panics when this is dropped.
+/// A validating proxy, which clients send their calls to.
+///
+/// # Panics
+/// Dropping it panics if there are violations that [`take_violations`](Self::take_violations) did
+/// not return.
 #[derive(Debug)]
 pub(crate) struct Judge {
     pub(crate) url: String,
@@ -116,6 +122,7 @@ pub(crate) struct Judge {
     _server: JoinSet<()>,
 }
 
+/// The shared state of a proxy.
 #[derive(Debug)]
 struct Way {
     prism: &'static Prism,
@@ -125,7 +132,7 @@ struct Way {
 }
 
 impl Judge {
-    /// `None` where there is no prism.
+    /// Starts a proxy. Returns `None` if Prism is not installed.
     pub(crate) async fn start() -> Option<Self> {
         let (upstream, seen) = (OnceLock::new(), Mutex::default());
         let http = ReqwestHttp::direct().unwrap();
@@ -135,12 +142,12 @@ impl Judge {
         Some(Self { url: format!("http://{address}"), way, _server: server })
     }
 
-    /// The address and port to pass calls on to.
+    /// Sets the address and port that calls are forwarded to.
     pub(crate) fn judge(&self, upstream: impl std::fmt::Display) {
         self.way.upstream.set(format!("http://{upstream}")).unwrap();
     }
 
-    /// Judges a delivery, such as `issues-opened`.
+    /// Validates a delivery. `name` is its event and action, such as `issues-opened`.
     pub(crate) async fn deliver(&self, name: &str, headers: &HeaderMap, body: Bytes) {
         let url = format!("{}/_webhooks/{name}", self.way.prism.url);
         let mut request = axum::http::Request::post(url).body(body).unwrap();
@@ -155,12 +162,13 @@ impl Judge {
         });
     }
 
-    /// Every call so far.
+    /// Returns all calls so far.
     pub(crate) fn seen(&self) -> Vec<Judged> {
         self.way.seen.lock().unwrap().clone()
     }
 
-    /// Takes what violates the description, which is fine then.
+    /// Removes and returns the calls that violate the description, so that dropping the proxy does
+    /// not panic.
     pub(crate) fn take_violations(&self) -> Vec<Judged> {
         let mut seen = self.way.seen.lock().unwrap();
         seen.extract_if(.., |judged| !judged.violations.is_empty()).collect()
@@ -175,9 +183,9 @@ impl Drop for Judge {
         });
         let lines: String = lines.collect();
         if std::thread::panicking() {
-            eprintln!("against GitHub's description:{lines}");
+            eprintln!("violations of GitHub's description:{lines}");
         } else {
-            assert!(found.is_empty(), "against GitHub's description:{lines}");
+            assert!(found.is_empty(), "violations of GitHub's description:{lines}");
         }
     }
 }
@@ -215,7 +223,7 @@ async fn pass(State(way): State<Arc<Way>>, request: Request) -> Response {
         violations: violations(&answer),
     });
     let mut headers = passed_on(answer.headers());
-    // Kept from prism, which would have gone there itself.
+    // The script renamed this header, because Prism would have followed the redirect.
     if let Some(location) = headers.remove("x-location") {
         headers.insert(header::LOCATION, location);
     }
@@ -230,7 +238,7 @@ fn passed_on(headers: &HeaderMap) -> HeaderMap {
     headers
 }
 
-/// What prism found, in its words: it answers itself then.
+/// Returns the violations that Prism reports. If there are any, the response is Prism's own.
 fn violations(answer: &axum::http::Response<Bytes>) -> Vec<String> {
     let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     if !kind.unwrap_or_default().starts_with("application/problem+json") {

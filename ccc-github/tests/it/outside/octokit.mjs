@@ -1,5 +1,6 @@
-// A stock GitHub App, as GitHub's documentation has one written. In: where GitHub is, the App's number,
-// key and webhook secret, and a repository. Out: what it was told, for whoever knows better.
+// A typical GitHub App with Octokit, as in GitHub's documentation. Input: the URL of GitHub's API, the
+// App's id, key and webhook secret, and a repository. Output: the results of its calls, which the Rust
+// test compares with the expected ones.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -13,14 +14,14 @@ const app = new App({
   appId: given.app,
   privateKey: given.key,
   webhooks: { secret: given.secret },
-  // Not used, but the middleware wants it.
+  // OAuth is not used, but the middleware requires it.
   oauth: { clientId: "none", clientSecret: "none" },
-  // The pace of one write a second is for GitHub's sake.
+  // The emulator does not need the limit of one write per second.
   Octokit: Octokit.defaults({ baseUrl: given.url, throttle: { enabled: false } }),
 });
 const out = {};
 
-// Who we are, and where.
+// The App, its repositories and its installation.
 const { data: self } = await app.octokit.rest.apps.getAuthenticated();
 out.app = [self.id, self.slug];
 out.repositories = [];
@@ -29,7 +30,7 @@ const { data: installation } = await app.octokit.rest.apps.getRepoInstallation(h
 const octokit = await app.getInstallationOctokit(installation.id);
 const { issues, git, repos, pulls, reactions } = octokit.rest;
 
-// Deliveries: the middleware checks the signature, the handler answers as the installation.
+// Deliveries: the middleware checks the signature, and the handler comments as the installation.
 const heard = [];
 const failed = [];
 app.webhooks.onAny(({ id, name, payload }) => void heard.push([id, `${name}.${payload.action}`]));
@@ -60,7 +61,7 @@ const opened = await fetch(issuesUrl, json("POST", { title: "By hand", body: "b"
 assert.equal(opened.status, 201);
 out.answered = await answered;
 
-// The log of deliveries, and one of them once more.
+// The log of deliveries, and a redelivery.
 const { data: log } = await app.octokit.rest.apps.listWebhookDeliveries();
 const first = log.find(({ event, action }) => event === "issues" && action === "opened");
 const times = () => heard.filter(([id]) => id === first.guid).length;
@@ -87,7 +88,7 @@ await issues.update({ ...here, issue_number, state: "closed", state_reason: "com
 const { data: closed } = await issues.get({ ...here, issue_number });
 out.issue = [closed.state, closed.state_reason, closed.comments, closed.reactions.eyes, closed.user.login];
 
-// A branch with a commit, and a pull request of it.
+// A branch with a commit, and a pull request from it.
 const { data: start } = await git.getRef({ ...here, ref: "heads/main" });
 const branch = "claude/by-octokit";
 await git.createRef({ ...here, ref: `refs/heads/${branch}`, sha: start.object.sha });
@@ -104,16 +105,16 @@ out.pulls = open.map(({ number }) => number);
 const { data: files } = await pulls.listFiles({ ...here, pull_number: pull.number });
 out.files = files.map(({ filename, status }) => [filename, status]);
 
-// Errors come as the client knows them.
+// Errors have the form that Octokit expects.
 const refused = async (call) => {
-  const error = await call.then(() => assert.fail("it was not refused"), (error) => error);
+  const error = await call.then(() => assert.fail("the call was not refused"), (error) => error);
   assert.ok(error instanceof RequestError, String(error));
   return [error.status, error.response.data.message];
 };
 out.twice = (await refused(pulls.create(asked)))[0];
 out.missing = await refused(issues.get({ ...here, issue_number: 999 }));
 
-// How much is left of the hour.
+// The hourly rate limit.
 const { headers } = await issues.get({ ...here, issue_number });
 const { data: limits } = await octokit.rest.rateLimit.get();
 const left = (name) => Number(headers[`x-ratelimit-${name}`]);
@@ -122,7 +123,7 @@ assert.equal(left("remaining") + left("used"), left("limit"));
 assert.equal(limits.resources.core.limit, left("limit"));
 assert.ok(left("reset") > Date.now() / 1000 - 60);
 
-// A token that was given back is worth nothing.
+// A revoked token is invalid.
 const { token } = await octokit.auth({ type: "installation" });
 const bare = new Octokit({ auth: token, baseUrl: given.url, throttle: { enabled: false } });
 await bare.rest.apps.revokeInstallationAccessToken();

@@ -1,4 +1,4 @@
-//! The client that most GitHub Apps are written with takes the emulator for GitHub.
+//! A test of the emulator with Octokit, the client library of most GitHub Apps.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The judge is not asleep: what is wrong, it reports.
+//! Tests that the validating proxy reports violations of GitHub's description.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use super::judge::{Judged, Prism, Route, prism};
 use super::tour::{self, DELIVERIES, Step};
 use super::{Judge, judged, serve};
 
-/// A server that answers whatever it is told to.
+/// A server with a configurable response.
 #[derive(Clone, Debug, Default)]
 struct Liar(Arc<Mutex<Lie>>);
 
@@ -52,7 +52,7 @@ impl Liar {
     }
 }
 
-/// Sends it, and gives what the judge found.
+/// Sends a request through the proxy. Returns the violations.
 async fn send(judge: &Judge, method: &str, path: &str, body: &str) -> Vec<Judged> {
     let http = ReqwestHttp::direct().unwrap();
     let request = Request::builder().method(method).uri(format!("{}{path}", judge.url));
@@ -61,7 +61,7 @@ async fn send(judge: &Judge, method: &str, path: &str, body: &str) -> Vec<Judged
     judge.take_violations()
 }
 
-/// Path and body for each route, as the tour has them, with a number for every name.
+/// Returns a path and a body for each route, from the tour. Each name is filled with a number.
 fn one_of_each(prism: &Prism) -> BTreeMap<Route, (String, String)> {
     let (steps, _) = tour::read();
     let names = steps.iter().flat_map(|step| step.kept.iter().map(|(name, _)| name.as_str()));
@@ -77,7 +77,7 @@ fn one_of_each(prism: &Prism) -> BTreeMap<Route, (String, String)> {
 }
 
 #[tokio::test]
-async fn a_request_that_lacks_what_is_required_does_not_arrive() {
+async fn an_invalid_request_is_refused_and_not_forwarded() {
     let Some((judge, liar, _server)) = Liar::start().await else {
         return;
     };
@@ -97,9 +97,9 @@ async fn a_request_that_lacks_what_is_required_does_not_arrive() {
     assert_eq!(liar.asked(), 0);
 }
 
-/// Prism says nothing of a schema that it cannot use; so each must show that it is used.
+/// Checks that Prism uses each schema, because it silently ignores a schema that it cannot use.
 #[tokio::test]
-async fn every_answer_and_every_body_is_looked_at() {
+async fn every_response_and_every_body_is_validated() {
     let Some((judge, liar, _server)) = Liar::start().await else {
         return;
     };
@@ -116,7 +116,7 @@ async fn every_answer_and_every_body_is_looked_at() {
             check("the body".to_owned(), "\"nonsense\"", 422).await;
         }
         for (status, _) in prism.answers[&route].iter().filter(|(_, json)| **json) {
-            // Where to go to is what counts in a redirection.
+            // A redirect has a location and no relevant body.
             if !(300..400).contains(status) {
                 liar.answer(*status, "\"nonsense\"");
                 check(format!("answer {status}"), &body, 500).await;
@@ -130,11 +130,11 @@ async fn every_answer_and_every_body_is_looked_at() {
             asleep.push(format!("delivery {name}"));
         }
     }
-    assert!(asleep.is_empty(), "prism does not look at {asleep:#?}");
+    assert!(asleep.is_empty(), "prism does not validate {asleep:#?}");
 }
 
 #[tokio::test]
-async fn each_field_that_must_be_there_is_missed() {
+async fn each_missing_required_field_is_reported() {
     let Some((judge, world)) = judged().await else {
         return;
     };
@@ -163,7 +163,7 @@ async fn each_field_that_must_be_there_is_missed() {
             _ => panic!("{violations:?}"),
         }
     }
-    // What GitHub's description requires of an issue.
+    // The fields of an issue that GitHub's description requires.
     let required = "assignee closed_at comments comments_url created_at events_url html_url id \
                     labels labels_url locked milestone node_id number repository_url state title \
                     updated_at url user";

@@ -1,4 +1,5 @@
-//! Every route of the emulator, by way of prism: well, and wrong in each way that GitHub declares.
+//! A test that calls every route of the emulator through Prism, successfully and with each declared
+//! error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +18,10 @@ use super::judge::prism;
 use super::{Judge, PATIENCE, judged, serve};
 use crate::common::World;
 
-/// The statuses of errors that are looked for wherever they are declared.
+/// The error statuses that must occur on each route that declares them.
 const ERRORS: [u16; 6] = [401, 403, 404, 409, 410, 422];
 
-/// What the tour makes the emulator deliver, in GitHub's words.
+/// The deliveries that the tour causes, by their names in GitHub's description.
 pub(crate) const DELIVERIES: [&str; 22] = [
     "installation-deleted",
     "installation-suspend",
@@ -54,11 +55,11 @@ pub(crate) struct Step {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) body: String,
-    /// Names for parts of the answer.
+    /// The names of stored parts of the response, each with its JSON pointer.
     pub(crate) kept: Vec<(String, String)>,
 }
 
-/// The lines that are calls, and those that say what never comes.
+/// Reads the tour: its calls, and the declared errors that never occur.
 pub(crate) fn read() -> (Vec<Step>, Vec<String>) {
     let lines = include_str!("tour.txt").replace('…', "/repos/{owner}/{repo}");
     let lines = lines.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -87,7 +88,7 @@ pub(crate) fn read() -> (Vec<Step>, Vec<String>) {
     (steps, never)
 }
 
-/// With what is known in place of its `{name}`s.
+/// Replaces each `{name}` in a text with its known value.
 pub(crate) fn filled(known: &BTreeMap<String, String>, text: &str) -> String {
     let fill = |text: String, (name, value): (&String, &String)| {
         text.replace(&format!("{{{name}}}"), value)
@@ -95,7 +96,7 @@ pub(crate) fn filled(known: &BTreeMap<String, String>, text: &str) -> String {
     known.iter().fold(text.to_owned(), fill)
 }
 
-/// What a person gets for an App's manifest, to be converted.
+/// Creates an App from a manifest as a user, and returns the code for its conversion.
 async fn code_of_a_new_app(http: &ReqwestHttp, host: &str) -> String {
     let manifest = r#"{"name": "another", "url": "https://example.org",
         "redirect_url": "https://example.org/made", "default_permissions": {"issues": "write"}}"#;
@@ -142,7 +143,7 @@ impl Tour {
         let code = code_of_a_new_app(&http, emulator.host()).await;
         let known = [
             ("code", code.as_str()),
-            // One more than GitHub takes.
+            // One character more than GitHub permits.
             ("long", &"x".repeat(65_537)),
             ("hook", &hook),
             ("owner", "octo"),
@@ -183,8 +184,8 @@ impl Tour {
         self.http.send(request.body(body.into()).unwrap()).await.unwrap()
     }
 
-    /// The same step in ways that must fail: in a repository that is not there, and with a token that
-    /// may look at metadata alone.
+    /// Returns variants of a step that must fail: with a repository that does not exist, and with a
+    /// token that can only read metadata.
     fn wrong(step: &Step) -> Vec<Step> {
         let step = Step { kept: Vec::new(), ..step.clone() };
         if step.status >= 300 || !step.path.contains("{repo}") {
@@ -202,12 +203,13 @@ impl Tour {
         let answer = self.call(step).await;
         let status = answer.status().as_u16();
         assert_eq!(status, step.status, "{step:?}: {answer:?}");
-        // Whoever is behind something is to be led back to that, and not past it.
+        // Addresses in a response must be those of the proxy, so that the client does not bypass
+        // it.
         let led_past = format!("{:?}{}", answer.headers(), String::from_utf8_lossy(answer.body()));
         assert!(!led_past.contains(self.world.emulator.host()), "{step:?}: {led_past}");
         let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
         if (400..500).contains(&status) {
-            // As every error of GitHub's, whether it is declared or not.
+            // Every error has GitHub's form, whether it is declared or not.
             let text = |name: &str| body[name].as_str().unwrap_or_default();
             let is_error = text("status") == status.to_string()
                 && text("documentation_url").starts_with("https://docs.github.com/rest")
@@ -221,7 +223,7 @@ impl Tour {
         }
     }
 
-    /// Judges what was delivered, until each kind has come.
+    /// Validates the deliveries until each expected kind has arrived.
     async fn deliveries(&mut self) {
         let mut expected = BTreeSet::from(DELIVERIES);
         while !expected.is_empty() {
@@ -240,7 +242,7 @@ impl Tour {
 }
 
 #[tokio::test]
-async fn every_route_answers_as_github_describes_it() {
+async fn every_route_conforms_to_githubs_description() {
     // spec: E1
     let Some(mut tour) = Tour::new().await else {
         return;
@@ -273,6 +275,6 @@ async fn every_route_answers_as_github_describes_it() {
     assert_eq!(
         missing,
         BTreeSet::from_iter(never),
-        "what does not come, and what tour.txt says of it"
+        "declared errors that did not occur, and those that tour.txt lists"
     );
 }

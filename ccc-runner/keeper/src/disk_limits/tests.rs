@@ -13,7 +13,7 @@ fn check(fill: impl FnOnce(&Path), expected: Option<LimitBreach>) {
 }
 
 #[test]
-fn bytes_and_entries_are_counted_wherever_they_lie() {
+fn bytes_and_entries_are_counted_at_every_depth() {
     // spec: X2
     let file = |path: &Path, bytes: usize| fs::write(path, vec![7; bytes]).unwrap();
     check(|_| {}, None);
@@ -27,7 +27,8 @@ fn bytes_and_entries_are_counted_wherever_they_lie() {
         Some(LimitBreach::Bytes),
     );
     check(|at| (0..11).for_each(|i| file(&at.join(i.to_string()), 0)), Some(LimitBreach::Entries));
-    // One file of many names is one file; a link is no way out; holes take no room.
+    // A file with several hard links counts once, a symlink is not followed, and the holes of a
+    // sparse file use no space.
     check(
         |at| {
             file(&at.join("one"), 700 << 10);
@@ -40,7 +41,7 @@ fn bytes_and_entries_are_counted_wherever_they_lie() {
 }
 
 #[test]
-fn a_directory_that_is_shut_hides_nothing() {
+fn a_file_in_a_directory_without_permissions_is_counted() {
     use std::os::unix::fs::PermissionsExt;
     check(
         |at| {
@@ -53,7 +54,7 @@ fn a_directory_that_is_shut_hides_nothing() {
 }
 
 #[test]
-fn deeper_than_a_path_reaches_is_too_deep() {
+fn a_tree_deeper_than_the_longest_path_is_measured() {
     check(
         |at| {
             let name = "d".repeat(250);
@@ -69,8 +70,8 @@ fn deeper_than_a_path_reaches_is_too_deep() {
 }
 
 #[test]
-fn a_directory_that_can_be_listed_and_not_entered_hides_nothing() {
-    // As root this passes: root may enter everything.
+fn a_file_in_a_directory_without_search_permission_is_counted() {
+    // For root, this test proves nothing, because root can search every directory.
     use std::os::unix::fs::PermissionsExt;
     check(
         |at| {
@@ -83,8 +84,8 @@ fn a_directory_that_can_be_listed_and_not_entered_hides_nothing() {
 }
 
 #[test]
-fn a_deep_and_wide_tree_is_measured_at_once() {
-    // As many as take no time to make: 150 in each other, and 2 000 at the end.
+fn a_deep_and_wide_tree_is_measured() {
+    // 150 nested directories and 2 000 in the innermost: few enough to create quickly.
     let directory = tempfile::tempdir().unwrap();
     let deep = directory.path().join("d/".repeat(150));
     fs::create_dir_all(&deep).unwrap();
@@ -95,7 +96,7 @@ fn a_deep_and_wide_tree_is_measured_at_once() {
 }
 
 #[test]
-fn each_breach_has_a_status_of_its_own() {
+fn each_breach_has_its_own_status() {
     for breach in
         [LimitBreach::Bytes, LimitBreach::Entries, LimitBreach::Disk, LimitBreach::Processes]
     {

@@ -9,7 +9,7 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn a_head_and_pieces_come_out_as_they_went_in() {
+fn a_head_and_frames_are_read_as_they_were_written() {
     block_on(async {
         let mut wire = Vec::new();
         let ended = ExecResult { ending: ExecOutcome::Signal(15), dropped: 3 };
@@ -26,7 +26,7 @@ fn a_head_and_pieces_come_out_as_they_went_in() {
 }
 
 #[test]
-fn what_is_too_long_or_of_no_kind_is_refused_before_it_is_read() {
+fn a_long_or_unknown_frame_is_refused_before_memory_is_allocated() {
     let huge = [0xff, 0xff, 0xff, 0xff, 0];
     block_on(async {
         let read = read_head::<ExecResult>(&mut &huge[..]).await;
@@ -35,13 +35,13 @@ fn what_is_too_long_or_of_no_kind_is_refused_before_it_is_read() {
             let mut bytes = Vec::new();
             let read = read_frame(&mut &wire[..], &mut bytes).await;
             assert_eq!(read.unwrap_err().kind(), io::ErrorKind::InvalidData);
-            assert_eq!(bytes.capacity(), 0, "room was made for what was promised");
+            assert_eq!(bytes.capacity(), 0, "memory was allocated for the announced length");
         }
     });
 }
 
 #[test]
-fn an_environment_is_not_shown() {
+fn the_environment_is_not_in_the_debug_output() {
     let env = vec![("KEY".to_owned(), "hunter2".to_owned())];
     let argv = vec!["env".to_owned()];
     let order = ExecRequest { argv, env, directory: String::new(), stdin: 0, output: 0 };

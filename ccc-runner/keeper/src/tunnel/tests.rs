@@ -6,7 +6,7 @@ use tokio::task::JoinSet;
 use super::*;
 
 #[tokio::test]
-async fn a_stream_that_nobody_reads_holds_no_other_up() {
+async fn an_unread_stream_does_not_block_another_stream() {
     let (here, there) = duplex(4 << 10);
     let mut tasks = JoinSet::new();
     let (host, _arrivals, work) = tunnel(here, true);
@@ -34,7 +34,7 @@ async fn a_stream_that_nobody_reads_holds_no_other_up() {
 }
 
 #[tokio::test]
-async fn who_speaks_something_else_loses_the_tunnel_and_no_more() {
+async fn a_peer_that_speaks_another_protocol_ends_the_tunnel() {
     let (here, mut there) = duplex(64 << 10);
     let (tunnel, _arrivals, work) = tunnel(here, false);
     there.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();

@@ -1,4 +1,4 @@
-//! Claude Code as an agent.
+//! The Claude Code agent.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -15,12 +15,12 @@ use crate::lock::lock;
 use crate::model::login::ModelLogin;
 use crate::model::proxy::ModelNotice;
 
-/// Claude Code as an agent. It talks to its model through a [`ModelProxy`](crate::ModelProxy), and
-/// gets that run's secret in place of a credential.
+/// The Claude Code agent. It reaches its model through a [`ModelProxy`](crate::ModelProxy), and
+/// receives a secret of the run instead of a credential.
 ///
-/// The verdict comes from its result line, and never from its exit status. Settings, hooks, MCP
-/// servers and commands that a repository brings are off (spec: X8). What was spent is what the
-/// proxy counted.
+/// The verdict comes from the result line of its output, never from its exit status. Settings,
+/// hooks, MCP servers and commands of the repository are disabled (spec: X8). The reported cost is
+/// the one that the proxy counted.
 #[derive(Clone, Debug)]
 pub struct ClaudeCode {
     login: ModelLogin,
@@ -29,7 +29,8 @@ pub struct ClaudeCode {
 }
 
 impl ClaudeCode {
-    /// `claude` from the container's `PATH`, which may change files and no more.
+    /// Creates an agent that runs `claude` from the container's `PATH`. Its permissions are
+    /// [`Permissions::EditsAnd`] without further rules.
     #[must_use]
     pub fn new(login: ModelLogin) -> Self {
         Self {
@@ -43,29 +44,29 @@ impl ClaudeCode {
         }
     }
 
-    /// The program, as a name in the container's `PATH` or an absolute path in the container.
+    /// Sets the program: a name in the container's `PATH`, or an absolute path in the container.
     #[must_use]
     pub fn with_program(mut self, program: impl Into<String>) -> Self {
         self.launch.program = program.into();
         self
     }
 
-    /// The image that has the program, where runners have images.
+    /// Sets the image that contains the program, for runners that have images.
     #[must_use]
     pub fn with_image(mut self, image: Option<String>) -> Self {
         self.image = image;
         self
     }
 
-    /// What it may do.
+    /// Sets the permissions of the agent's tools.
     #[must_use]
     pub fn with_permissions(mut self, permissions: Permissions) -> Self {
         self.launch.permissions = permissions;
         self
     }
 
-    /// The model, by its name or by an alias that the program knows; without it, the program's own
-    /// choice.
+    /// Sets the model, by its name or by an alias that the program knows. `None` leaves the choice
+    /// to the program.
     #[must_use]
     pub fn with_model(mut self, model: Option<String>) -> Self {
         self.launch.model = model;
@@ -112,13 +113,13 @@ impl Agent for ClaudeCode {
         let work = async {
             tokio::select! {
                 biased;
-                // What comes after it is not waited for: the container's end is its end as well.
+                // Do not wait for the process to exit after the result: it ends with the container.
                 () = result.notified() => Ok(End::Result),
                 status = container.exec(&command, &mut sink) => status.map(End::Exited),
             }
         };
         let report = |event| match event {
-            // What the API refuses, the program tells itself.
+            // Report only refusals by the proxy: the program itself reports failures of the API.
             ProxyEvent::Notice(ModelNotice::Refused(line)) => {
                 lock(&seen).tell(model_session::refused_by_us(&line));
             }

@@ -1,6 +1,6 @@
-//! The command that starts Claude Code: its arguments and its environment. The variables for the
-//! model are those of [`model_session`](crate::agent::model_session), further ones are the
-//! container runner's.
+//! The command that starts Claude Code: its arguments and its environment.
+//! [`model_session`](crate::agent::model_session) adds the variables for the model, and the
+//! container runner adds further variables.
 
 use ccc_core::RunId;
 use ccc_core::agent::AgentLimits;
@@ -10,13 +10,14 @@ use crate::agent::claude_code::version::Version;
 use crate::agent::model_session::dollars;
 use crate::model::login::CredentialKind;
 
-/// What Claude Code may do without asking. Nobody is there to be asked: the rest is denied.
+/// The permissions of Claude Code's tools. Every other use is denied, because the run is not
+/// interactive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Permissions {
-    /// Everything. For containers that are isolated themselves.
+    /// Every use is permitted. Use this only in an isolated container.
     All,
-    /// Change files in the workspace, run programs that only read, and what these rules of Claude
-    /// Code allow: `Bash(cargo test:*)`.
+    /// Claude Code may change files in the workspace, run programs that only read, and do what the
+    /// listed permission rules allow, for example `Bash(cargo test:*)`.
     EditsAnd(Vec<String>),
 }
 
@@ -26,39 +27,41 @@ pub(crate) struct Launch {
     /// The program, as a name in the container's `PATH` or an absolute path in the container.
     pub(crate) program: String,
     pub(crate) permissions: Permissions,
-    /// The model; `None` for the program's own choice.
+    /// The name or alias of the model. `None` leaves the choice to the program.
     pub(crate) model: Option<String>,
 }
 
-/// The tools it has: what work on files takes. Not those that schedule, message, fetch, or manage
-/// worktrees of a git that the host never reads.
+/// The tools that are available to the agent: those for work on files. Tools that schedule tasks,
+/// send messages, fetch from the network or manage git worktrees are excluded. The host machine
+/// never reads the container's git directory.
 const TOOLS: &str = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,Write";
-/// Named once more as forbidden: a list of what there is may be read more widely by a later
-/// version.
+/// Tools that are also denied explicitly, because a later version may interpret the list of
+/// available tools more broadly.
 const NOT_TOOLS: &str = "WebFetch,WebSearch";
 
-/// Arguments that newer versions know, and since when.
+/// Arguments of newer versions, each with the first version that accepts it.
 const SINCE: &[(Version, &[&str])] = &[
-    // Nobody is there to be asked: what would ask is denied.
+    // The run is not interactive: deny every request for permission.
     (Version(2, 1, 330), &["--permission-prompts", "none"]),
 ];
 
-/// Nothing goes out but what the work needs, and nothing changes under it.
+/// Environment variables that disable updates, nonessential traffic, attachments, and a newer form
+/// of the plan.
 const QUIET: &[(&str, &str)] = &[
     ("DISABLE_AUTOUPDATER", "1"),
     ("DISABLE_ERROR_REPORTING", "1"),
     ("DISABLE_TELEMETRY", "1"),
     ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
-    // A word such as `@/etc/passwd` in an issue would be replaced by that file, before the model or
-    // any permission is asked (spec: X12d).
+    // Without this, Claude Code replaces a word such as `@/etc/passwd` in an issue by that file's
+    // content. It does so before it asks the model or checks any permission (spec: X12d).
     ("CLAUDE_CODE_DISABLE_ATTACHMENTS", "1"),
-    // The plan as one list, which newer versions store in another way.
+    // Report the plan as one list. Newer versions store it in another form by default.
     ("CLAUDE_CODE_ENABLE_TASKS", "0"),
 ];
 
-/// The command for one run. The prompt goes to standard input, the run's secret into the
-/// environment, and neither among the arguments, which every process of the machine can read (spec:
-/// X12d).
+/// Builds the command of one run. The caller passes the prompt on standard input and the run's
+/// secret in the environment. Neither may be an argument, because every process on the host machine
+/// can read arguments (spec: X12d).
 pub(crate) fn command(
     launch: &Launch,
     version: Version,
@@ -70,8 +73,8 @@ pub(crate) fn command(
             .map(str::to_owned)
             .into();
     let mut with = |flag: &str, value: &str| argv.extend([flag.to_owned(), value.to_owned()]);
-    // What a repository brings is data: neither its settings and hooks nor its servers and commands
-    // (spec: X8).
+    // The repository's settings, hooks, MCP servers and commands are untrusted data and are not
+    // loaded (spec: X8).
     with("--setting-sources", "");
     with("--tools", TOOLS);
     with("--disallowedTools", NOT_TOOLS);
@@ -103,7 +106,8 @@ pub(crate) fn command(
         command = command.with_env(*name, EnvValue::Plain((*value).to_owned()));
     }
     if launch.permissions == Permissions::All {
-        // Without it, the program refuses to skip its questions as root. The container isolates it.
+        // As root, the program otherwise refuses to skip its permission prompts. The container
+        // isolates it.
         command = command.with_env("IS_SANDBOX", EnvValue::Plain("1".to_owned()));
     }
     command

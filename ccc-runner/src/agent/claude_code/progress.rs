@@ -1,4 +1,4 @@
-//! The progress of a run, read from the program's output.
+//! Progress of a run, read from the program's output.
 
 use ccc_core::Container;
 use ccc_core::agent::{AgentEvent, AgentReport, AgentSink, Verdict};
@@ -9,7 +9,7 @@ use crate::agent::claude_code::transcript::Transcript;
 use crate::agent::model_session;
 use crate::model::proxy::ModelAccess;
 
-/// The most bytes of the end of standard error that are reported when there is no result.
+/// Maximum length of the end of standard error that is reported if there is no result, in bytes.
 const LAST_WORDS: usize = 2 << 10;
 
 /// The reason why the work ended.
@@ -19,7 +19,7 @@ pub(crate) enum End {
     Exited(ExitStatus),
 }
 
-/// The output of a run, as far as it was read.
+/// The output that was read so far.
 pub(crate) struct OutputProgress<'a> {
     transcript: Transcript,
     errors: Vec<u8>,
@@ -54,7 +54,7 @@ impl<'a> OutputProgress<'a> {
         }
     }
 
-    /// The report: how it ended by the result line, what it cost by the proxy's count.
+    /// Returns the report: the verdict from the result line, and the cost from the proxy's count.
     pub(crate) fn report(
         mut self,
         over: &End,
@@ -76,10 +76,10 @@ impl<'a> OutputProgress<'a> {
 
     fn no_result(&self, over: &End) -> Verdict {
         let End::Exited(status) = over else {
-            return Verdict::failed("it was ended before it had a result");
+            return Verdict::failed("it was stopped before it printed a result");
         };
         if *status == ExitStatus::OutOfMemory {
-            return Verdict::Limited { reason: "its container's memory was used up".to_owned() };
+            return Verdict::Limited { reason: "its container ran out of memory".to_owned() };
         }
         let words = one_line(&String::from_utf8_lossy(&self.errors), 300);
         let said = if words.is_empty() { String::new() } else { format!(": {words}") };

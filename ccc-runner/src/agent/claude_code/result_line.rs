@@ -1,14 +1,14 @@
-//! The result line: how it went, what it cost, what was not allowed. Never the exit status: it is 0
-//! when every tool was denied, and 1 after a result that says why.
+//! The result line: verdict, cost and permission denials. The exit status is not used, because it
+//! is 0 when every tool was denied, and 1 after a result that states the reason.
 
 use ccc_core::ErrorKind;
 use ccc_core::agent::{AgentReport, ModelUsage, Verdict};
 use ccc_core::untrusted_text::{one_line, truncate};
 use serde_json::Value;
 
-/// The most bytes of closing words.
+/// Maximum length of the agent's final message, in bytes.
 const MAX_SUMMARY: usize = 64 << 10;
-/// The most denials, and models, that a report lists.
+/// Maximum number of denials, and of models, in a report.
 const MAX_LISTED: usize = 100;
 
 pub(crate) fn report(line: &Value, session: Option<String>) -> AgentReport {
@@ -27,13 +27,13 @@ fn verdict(line: &Value, words: &str) -> Verdict {
     let limited = |what: &str| Verdict::Limited { reason: what.to_owned() };
     match (subtype, line["terminal_reason"].as_str().unwrap_or("")) {
         ("success", "" | "completed") if !is_error => Verdict::Completed,
-        ("error_max_turns", _) | (_, "max_turns") => limited("it took more turns than it may"),
+        ("error_max_turns", _) | (_, "max_turns") => limited("it reached its turn limit"),
         ("error_max_budget_usd", _) | (_, "budget_exhausted") => {
-            limited("it spent more money than it may")
+            limited("it reached its spending limit")
         }
-        (_, "prompt_too_long" | "blocking_limit") => limited("its context is full"),
-        // Some ends that a success names are none of ours to judge: a hook that stopped it, for
-        // one.
+        (_, "prompt_too_long" | "blocking_limit") => limited("its context window is full"),
+        // A success with another terminal reason counts as completed, for example a hook that
+        // stopped the run.
         ("success", _) if !is_error => Verdict::Completed,
         (subtype, terminal) => failed(line, subtype, terminal, words),
     }
@@ -53,7 +53,7 @@ fn failed(line: &Value, subtype: &str, terminal: &str, words: &str) -> Verdict {
     let said = errors.chain(Some(words)).find(|said| !said.is_empty());
     let mut reason = match (subtype, said) {
         ("" | "success", Some(said)) => one_line(said, 500),
-        ("" | "success", None) => "it says that it failed, and not why".to_owned(),
+        ("" | "success", None) => "it reported a failure without a reason".to_owned(),
         (subtype, Some(said)) => format!("{}: {}", one_line(subtype, 60), one_line(said, 500)),
         (subtype, None) => one_line(subtype, 60),
     };
@@ -64,7 +64,7 @@ fn failed(line: &Value, subtype: &str, terminal: &str, words: &str) -> Verdict {
     Verdict::Failed { kind, reason }
 }
 
-/// A number of dollars in millionths. A claim that is no amount of money is none.
+/// Converts US dollars to millionths. Returns `None` if the value is not an amount of money.
 fn micro_usd(dollars: &Value) -> Option<u64> {
     let micro = dollars.as_f64().filter(|dollars| (0.0..1e9).contains(dollars))? * 1e6;
     Some(micro.round() as u64)
@@ -86,7 +86,7 @@ fn usage(models: &Value) -> Vec<ModelUsage> {
     .collect()
 }
 
-/// Each denied use once, written as the rule that would allow it.
+/// Returns each denied use once, written as the permission rule that would allow it.
 fn denials(denied: &Value) -> Vec<String> {
     let mut listed: Vec<String> = Vec::new();
     for denial in denied.as_array().into_iter().flatten() {

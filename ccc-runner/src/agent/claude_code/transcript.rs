@@ -1,5 +1,5 @@
-//! What Claude Code prints, read into events and a report. Tolerant: the program is not ours,
-//! changes every few days, and may be in the hands of whoever wrote the issue.
+//! Parser of Claude Code's output, which becomes events and a report. It tolerates unknown and
+//! malformed lines: Claude Code changes every few days, and the author of the issue may control it.
 
 use std::borrow::Cow;
 
@@ -9,21 +9,22 @@ use serde_json::Value;
 
 use crate::agent::claude_code::result_line;
 
-/// The longest line that is read, bytes. What a longer one says is lost, and that it was there is
-/// told.
+/// Maximum length of a line that is parsed, in bytes. The content of a longer line is dropped, and
+/// an event reports its length.
 const MAX_LINE: usize = 8 << 20;
-/// The most marks of structure in a line: each may become a value of a hundred bytes.
+/// Maximum number of structural characters in a line. Each can become a parsed value of about a
+/// hundred bytes.
 const MAX_MARKS: usize = 500_000;
-/// The most denials that are told one by one.
+/// Maximum number of denials that are reported as events.
 const MAX_TOLD: usize = 1_000;
-/// The most bytes of text in one event.
+/// Maximum length of the text in one event, in bytes.
 const MAX_TEXT: usize = 64 << 10;
 
-/// Reads `--output-format stream-json`: one JSON object in a line, of which the last that counts
-/// has the type `result`.
+/// A parser of `--output-format stream-json`: one JSON object per line, of which the last relevant
+/// one has the type `result`.
 ///
-/// Types, fields and kinds of content that it does not know are skipped; a line that is no JSON is
-/// handed on as it is.
+/// Unknown types, fields and kinds of content are skipped. A line that is not a JSON object becomes
+/// an event with its text.
 ///
 /// ```
 /// use ccc_core::agent::{AgentEvent, Verdict};
@@ -47,25 +48,25 @@ const MAX_TEXT: usize = 64 << 10;
 /// ```
 #[derive(Debug)]
 pub struct Transcript {
-    /// What stands before every path inside the workspace.
+    /// The prefix of every path inside the workspace.
     root: String,
     line: Vec<u8>,
     skipped: usize,
     session: Option<String>,
-    /// Uses of tools whose denial was told when it happened.
+    /// The IDs of tool uses whose denial was already reported.
     told: Vec<String>,
     report: Option<AgentReport>,
 }
 
 impl Transcript {
-    /// Nothing read yet. Paths in events are relative to `workspace`.
+    /// Creates a parser that has read nothing. Paths in events are relative to `workspace`.
     pub fn new(workspace: impl AsRef<std::path::Path>) -> Self {
         let root = format!("{}/", workspace.as_ref().to_string_lossy().trim_end_matches('/'));
         Self { root, line: Vec::new(), skipped: 0, session: None, told: Vec::new(), report: None }
     }
 
-    /// The next bytes of standard output; they may end anywhere. What comes after the result is not
-    /// read.
+    /// Reads the next bytes of standard output, which can end anywhere in a line. Bytes after the
+    /// result line are ignored.
     pub fn read(&mut self, mut bytes: &[u8], events: &mut dyn AgentSink) {
         while let Some(end) = memchr::memchr(b'\n', bytes) {
             self.append(&bytes[..end]);
@@ -75,18 +76,18 @@ impl Transcript {
         self.append(bytes);
     }
 
-    /// There is no more: a last line without an end counts as well.
+    /// Reads a last line without a line break, if there is one. Call it at the end of the output.
     pub fn finish(&mut self, events: &mut dyn AgentSink) {
         self.end_of_line(events);
     }
 
-    /// What the result line says; `None` until it was read.
+    /// Returns the report from the result line, or `None` if that line was not read yet.
     #[must_use]
     pub fn report(&self) -> Option<&AgentReport> {
         self.report.as_ref()
     }
 
-    /// The name under which Claude Code stores the conversation.
+    /// Returns the ID under which Claude Code stores the conversation.
     #[must_use]
     pub fn session(&self) -> Option<&str> {
         self.session.as_deref()
@@ -111,7 +112,9 @@ impl Transcript {
             skipped = line.len();
         }
         if skipped > 0 {
-            events.event(printed(&format!("[a line of {skipped} bytes was not read]")));
+            events.event(printed(&format!(
+                "[skipped a line of {skipped} bytes, which is too large]"
+            )));
         } else if !line.trim_ascii().is_empty() && self.report.is_none() {
             match Head::of(&line) {
                 Some(head) if head.says_something() => match serde_json::from_slice(&line) {
@@ -139,13 +142,12 @@ impl Transcript {
                 let info = &line["rate_limit_info"];
                 if text(info, "status") == Some("rejected") {
                     let which = text(info, "rateLimitType").unwrap_or("a limit");
-                    let reason =
-                        format!("the account's limit is used up ({})", one_line(which, 60));
+                    let reason = format!("the account reached its limit ({})", one_line(which, 60));
                     events.event(AgentEvent::Retrying { reason });
                 }
             }
             (Some("result"), _) => {
-                // Older versions tell it here, and only here.
+                // Older versions report denials only in the result line.
                 for denial in line["permission_denials"].as_array().into_iter().flatten() {
                     let id = text(denial, "tool_use_id").unwrap_or_default();
                     if self.told.len() < MAX_TOLD && !self.told.iter().any(|told| told == id) {
@@ -175,7 +177,7 @@ impl Transcript {
         }
     }
 
-    /// What the use of a tool means to a person who follows.
+    /// Returns the event for a tool use.
     fn used(&self, tool: &str, input: &Value) -> Option<AgentEvent> {
         let path = |field| Some(self.relative(text(input, field)?));
         Some(match tool {
@@ -184,8 +186,7 @@ impl Transcript {
             "NotebookEdit" => AgentEvent::Edited { path: path("notebook_path")? },
             "Bash" => AgentEvent::Ran { command: words(input, "command")? },
             "TodoWrite" => AgentEvent::Planned { steps: steps(&input["todos"]) },
-            // Not an event of its own for every tool there will ever be: its name, and how it was
-            // asked.
+            // Other tools have no dedicated event: report the name and the input.
             tool => {
                 let asked = serde_json::to_string(input).unwrap_or_default();
                 AgentEvent::Ran { command: one_line(&format!("{tool} {asked}"), 200) }
@@ -199,8 +200,8 @@ impl Transcript {
     }
 }
 
-/// What a line is. Most of the bytes are what tools answered, which nobody here reads: no tree is
-/// built of those.
+/// The type of a line. Tool results are most of the output and are never used, so their lines are
+/// not parsed into a tree.
 #[derive(serde::Deserialize)]
 struct Head<'a> {
     #[serde(borrow, default, rename = "type")]
@@ -208,7 +209,7 @@ struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// `None` when the line is no JSON object.
+    /// Parses the type. Returns `None` if the line is not a JSON object.
     fn of(line: &'a [u8]) -> Option<Self> {
         let is_object = line.trim_ascii_start().starts_with(b"{");
         serde_json::from_slice(line).ok().filter(|_| is_object)
@@ -224,7 +225,7 @@ fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
     value.get(field)?.as_str()
 }
 
-/// Text that is there, at a length that can be shown.
+/// Returns the text of a field if it is not empty, truncated to a length that can be shown.
 fn words(value: &Value, field: &str) -> Option<String> {
     text(value, field).filter(|text| !text.is_empty()).map(|text| truncate(text, MAX_TEXT))
 }

@@ -1,4 +1,4 @@
-//! The version of Claude Code, and the oldest that may be used.
+//! The version of Claude Code, and the oldest supported version.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,12 +7,12 @@ use ccc_core::container::{Command, OutputStream};
 use ccc_core::untrusted_text::one_line;
 use ccc_core::{Container, Error, ErrorKind, Result};
 
-/// The oldest that may run. Before it, Claude Code's Read tool could read its own process's
-/// environment, and before 2.1.2 a repository's settings could take more (CVE-2026-21852,
-/// CVE-2026-25725).
+/// The oldest supported version. Before it, Claude Code's Read tool could read the environment of
+/// its own process. Before 2.1.2, a repository's settings could gain further access
+/// (CVE-2026-21852, CVE-2026-25725).
 const OLDEST: Version = Version(2, 1, 128);
 
-/// `2.1.330`.
+/// A version number such as `2.1.330`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version(pub(crate) u32, pub(crate) u32, pub(crate) u32);
 
@@ -33,12 +33,12 @@ impl FromStr for Version {
     }
 }
 
-/// The most bytes of either stream that are read of the version's output.
+/// Maximum number of bytes that are read from each output stream of `--version`.
 const MAX_OUTPUT: usize = 2 << 10;
 
-/// Runs the program to learn its version.
+/// Runs `PROGRAM --version`, and returns the version if it is supported.
 pub(crate) async fn probe(program: &str, container: &dyn Container) -> Result<Version> {
-    // A line is enough of either stream, whatever else the program has to say.
+    // One line of each stream is enough; further output is dropped.
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let mut collect = |stream, bytes: &[u8]| {
         let collected: &mut Vec<u8> =
@@ -64,7 +64,7 @@ pub(crate) async fn probe(program: &str, container: &dyn Container) -> Result<Ve
     judge(String::from_utf8_lossy(&stdout).trim())
 }
 
-/// The version in what `claude --version` prints: `2.1.330 (Claude Code)`.
+/// Parses and checks the output of `claude --version`: `2.1.330 (Claude Code)`.
 fn judge(printed: &str) -> Result<Version> {
     let version = printed
         .strip_suffix("(Claude Code)")

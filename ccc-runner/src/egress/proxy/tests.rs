@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use super::*;
 use crate::egress::rules::Resolver;
 
-/// Everything is at these addresses, as a system's library reads names: to the first NUL.
+/// A resolver that returns these addresses for every known name. Like a C library, it reads a name
+/// only up to the first NUL.
 #[derive(Debug)]
 struct Everywhere(Vec<SocketAddr>);
 
@@ -31,12 +32,12 @@ struct World {
     _listening: JoinSet<()>,
 }
 
-/// A host that answers `reached`, and a way out without these rules.
+/// Creates a host that answers `reached`, and an egress proxy without these rules.
 async fn world(without: &[EgressRule]) -> World {
     world_with(without, None).await
 }
 
-/// One whose host has this address as well.
+/// Does the same as [`world`], with one more address for the host.
 async fn world_with(without: &[EgressRule], also: Option<SocketAddr>) -> World {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -72,7 +73,7 @@ fn connect(target: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn each_trick_is_refused_and_works_when_its_rule_is_taken_out() {
+async fn each_bypass_is_refused_and_works_without_its_rule() {
     // spec: X3e
     use EgressRule::{Listed, Named, Port, Public};
     for (target, rule) in [
@@ -84,13 +85,13 @@ async fn each_trick_is_refused_and_works_when_its_rule_is_taken_out() {
         ("a.example.org:22", Port),
         ("a.example.org:+443", Port),
         ("a.example.org:00443", Port),
-        // It resolves to this machine.
+        // It resolves to this host machine.
         ("a.example.org:443", Public),
     ] {
-        // All others out of the way: it is this one that refuses.
+        // Disable all other rules, so that only this one can refuse.
         let others: Vec<_> =
             [Named, Listed, Port, Public].into_iter().filter(|other| *other != rule).collect();
-        // Without the list everything is reached, by whatever name.
+        // The list stays enabled: without it, every name is permitted.
         let others: Vec<_> = match rule {
             Named => vec![Public],
             _ => others,
@@ -98,7 +99,7 @@ async fn each_trick_is_refused_and_works_when_its_rule_is_taken_out() {
         let strict = world(&others).await;
         let answer = ask(&strict.egress, &connect(target)).await;
         assert!(answer.starts_with("HTTP/1.1 403 "), "{target:?}: {answer}");
-        assert_eq!(strict.egress.denied_hosts().len(), 1, "{target:?} is not noted down");
+        assert_eq!(strict.egress.denied_hosts().len(), 1, "{target:?} is not recorded");
         let all = [others, vec![rule]].concat();
         let answer = ask(&world(&all).await.egress, &connect(target)).await;
         assert!(answer.ends_with("\r\n\r\nreached"), "{target:?} without {rule:?}: {answer}");
@@ -106,7 +107,7 @@ async fn each_trick_is_refused_and_works_when_its_rule_is_taken_out() {
 }
 
 #[tokio::test]
-async fn what_is_no_connect_to_a_name_is_refused() {
+async fn requests_other_than_connect_to_a_host_name_are_refused() {
     let world = world(&[EgressRule::Public]).await;
     for request in [
         &b"GET http://a.example.org/ HTTP/1.1\r\n\r\n"[..],
@@ -126,7 +127,7 @@ async fn what_is_no_connect_to_a_name_is_refused() {
 }
 
 #[tokio::test]
-async fn one_private_address_among_public_ones_is_enough() {
+async fn a_host_with_one_private_address_is_refused() {
     // spec: X3e
     let public = Some(SocketAddr::from(([1, 1, 1, 1], 443)));
     let request = connect("a.example.org:443");
@@ -138,7 +139,7 @@ async fn one_private_address_among_public_ones_is_enough() {
 }
 
 #[tokio::test]
-async fn a_head_has_an_end() {
+async fn a_request_head_has_a_maximum_length() {
     let world = world(&[EgressRule::Public]).await;
     let head = |length: usize| {
         let mut head = b"CONNECT a.example.org:443 HTTP/1.1\r\nx: ".to_vec();
@@ -150,7 +151,7 @@ async fn a_head_has_an_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_does_not_come_is_not_waited_for() {
+async fn an_incomplete_request_head_times_out() {
     let egress = EgressProxy::new(EgressRules::default(), Arc::new(SystemClock), Vec::new());
     let (mut here, there) = duplex(64);
     here.write_all(b"CONNECT ").await.unwrap();
@@ -160,14 +161,14 @@ async fn a_head_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_wider_way_ends_with_the_program_that_has_it() {
+async fn a_temporary_permission_ends_with_its_program() {
     // spec: X3f
     let world = world(&[EgressRule::Public]).await;
     let hosts = [HostPattern::new("evil.example").unwrap()];
     assert!(ask(&world.egress, &connect("evil.example:443")).await.contains(" 403 "));
     let wider = world.egress.permit(&hosts);
     assert!(ask(&world.egress, &connect("evil.example:443")).await.ends_with("reached"));
-    // One that is open when the program ends is cut.
+    // A connection that is open when the permission ends is closed.
     let (mut here, there) = duplex(64 << 10);
     here.write_all(&connect("evil.example:443")).await.unwrap();
     let client = async {

@@ -1,4 +1,4 @@
-//! The access of one run to its model.
+//! Access of one run to its model.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ use crate::model::proxy::budget::Trouble;
 use crate::model::proxy::budget::{Account, ModelNotice};
 use crate::model::proxy::state::{Shared, digest};
 
-/// One run's access. When it is dropped, the secret is worth nothing, and answers that are under
-/// way end.
+/// The access of one run to its model. When it is dropped, the secret becomes invalid, and
+/// responses in progress end.
 #[derive(Debug)]
 pub struct ModelAccess {
     shared: Arc<Shared>,
@@ -36,29 +36,30 @@ impl ModelAccess {
         Self { shared, secret, account, notices }
     }
 
-    /// What the run's programs show to the proxy, as `x-api-key` or `Authorization: Bearer`.
+    /// Returns the secret that the run's programs send to the proxy, as `x-api-key` or
+    /// `Authorization: Bearer`.
     #[must_use]
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
 
-    /// What was spent until now, in millionths of a US dollar, and on which models.
+    /// Returns the money spent so far, in millionths of a US dollar, and the usage of each model.
     #[must_use]
     pub fn spent(&self) -> (u64, Vec<ModelUsage>) {
         self.account.spent()
     }
 
-    /// Whether the money is used up.
+    /// Returns whether the spending limit is reached.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
         self.account.exhausted.is_cancelled()
     }
 
-    /// The next thing that a person who watches should know.
+    /// Waits for the next notice about the run's requests to the model.
     pub async fn notice(&mut self) -> ModelNotice {
         match self.notices.recv().await {
             Some(notice) => notice,
-            // We hold a sender ourselves.
+            // The channel never closes, because the account also has a sender.
             None => std::future::pending().await,
         }
     }
@@ -66,22 +67,22 @@ impl ModelAccess {
 
 #[cfg(any(feature = "claude-code", feature = "command"))]
 impl ModelAccess {
-    /// Ends when the money is used up.
+    /// Returns a token that is cancelled when the spending limit is reached.
     pub(crate) fn exhausted(&self) -> CancellationToken {
         self.account.exhausted.clone()
     }
 
-    /// Ends when the API does not know our credential.
+    /// Returns a token that is cancelled when the API rejects the credential.
     pub(crate) fn refused(&self) -> CancellationToken {
         self.account.refused.clone()
     }
 
-    /// Told of every piece of an answer that goes by.
+    /// Returns a receiver that is notified of every forwarded piece of a response.
     pub(crate) fn alive(&self) -> watch::Receiver<()> {
         self.account.alive.subscribe()
     }
 
-    /// What stood in the way of the last call.
+    /// Returns the failure of the last call to the API, if it failed.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
         self.account.trouble()
     }

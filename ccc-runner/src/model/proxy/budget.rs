@@ -1,4 +1,4 @@
-//! What one run has spent, and whether it may go on.
+//! The account of one run: its spending, its limit, and the failures of its calls.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,47 +9,49 @@ use tokio::sync::{mpsc, watch};
 use crate::lock::lock;
 use crate::model::price::{Price, Tokens};
 
-/// The message to the agent when the run's money is used up.
-pub(super) const MONEY_USED_UP: &str = "the money of this run is used up";
+/// The message to the agent when the run's spending limit is reached.
+pub(super) const MONEY_USED_UP: &str = "the run reached its spending limit";
 
-/// How many notices wait for the agent's adapter; what is beyond is dropped, so that a program
-/// which provokes them without end fills no memory.
+/// Maximum number of notices that wait for the agent's adapter. Further notices are dropped, so
+/// that a program that provokes them continuously cannot fill the memory.
 const NOTICES: usize = 64;
 
-/// Bytes of text per token, where nobody has counted yet: about what models make of prose and code.
+/// Estimated bytes of text per token, used until the API has counted. It is about the ratio for
+/// prose and code.
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// What a person who watches a run should know of its way to the model, in one line each.
+/// A notice about a run's requests to the model, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ModelNotice {
     /// The proxy refused a request.
     Refused(String),
-    /// The model's API did, or could not be asked.
+    /// The model's API refused a request, or could not be reached.
     Trouble(String),
 }
 
-/// What stood in the way of a run's last call.
+/// The failure of a run's last call to the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trouble {
     pub(crate) kind: ErrorKind,
-    /// One line.
+    /// The description of the failure, in one line.
     pub(crate) text: String,
 }
 
 #[derive(Debug)]
 pub(crate) struct Account {
-    /// Millionths of a US dollar.
+    /// The spending limit, in millionths of a US dollar.
     limit: Option<u64>,
     sums: Mutex<Sums>,
     notices: mpsc::Sender<ModelNotice>,
-    /// Told of every piece of an answer that goes by.
+    /// Notified of every forwarded piece of a response.
     pub(crate) alive: watch::Sender<()>,
-    /// Cancelled when the money is used up.
+    /// Cancelled when the spending limit is reached.
     pub(crate) exhausted: CancellationToken,
-    /// Cancelled when the API does not know our credential: to ask again is of no use.
+    /// Cancelled when the API rejects the credential, because further requests would fail too.
     pub(crate) refused: CancellationToken,
-    /// Cancelled when the run is over: nothing more is let through, and what is under way ends.
+    /// Cancelled when the run has ended. Requests in progress then end, and no others are
+    /// forwarded.
     pub(crate) closed: CancellationToken,
 }
 
@@ -57,7 +59,7 @@ pub(crate) struct Account {
 struct Sums {
     micro_usd: u64,
     usage: Vec<ModelUsage>,
-    /// What stood in the way last, and of which model.
+    /// The last failure, and the model of the call.
     trouble: Option<(String, Trouble)>,
 }
 
@@ -76,12 +78,12 @@ impl Account {
         (account, receiver)
     }
 
-    /// Says something to whoever watches the run.
+    /// Sends a notice to the agent's adapter.
     pub(crate) fn notice(&self, notice: ModelNotice) {
         let _ = self.notices.try_send(notice);
     }
 
-    /// A call of that model met this.
+    /// Records the failure of a call of this model.
     pub(crate) fn set_trouble(&self, model: &str, trouble: Trouble) {
         self.notice(ModelNotice::Trouble(trouble.text.clone()));
         let fatal = trouble.kind == ErrorKind::Unauthenticated;
@@ -94,8 +96,9 @@ impl Account {
         }
     }
 
-    /// A call of that model went well. What another model met may be what stands in the way: an
-    /// agent has a small one for small things.
+    /// Clears the failure of this model after a successful call. The failure of another model
+    /// remains: an agent also uses a small model for minor tasks, so the other failure can still be
+    /// the relevant one.
     pub(crate) fn clear_trouble(&self, model: &str) {
         lock(&self.sums)
             .trouble
@@ -107,14 +110,15 @@ impl Account {
         lock(&self.sums).trouble.as_ref().map(|(_, trouble)| trouble.clone())
     }
 
-    /// Everything that was spent, and on what.
+    /// Returns the money spent, and the usage of each model.
     pub(crate) fn spent(&self) -> (u64, Vec<ModelUsage>) {
         let sums = lock(&self.sums);
         (sums.micro_usd, sums.usage.clone())
     }
 
-    /// Books `cost` where `more` still fits, in one go: requests that come together do not all fit
-    /// because each does. An account that is used up stays so.
+    /// Adds `cost` to the money spent if `more` fits under the limit. Both steps happen under one
+    /// lock, so that concurrent requests cannot exceed the limit together. An exhausted account
+    /// remains exhausted.
     fn book_if_affordable(&self, more: u64, cost: u64) -> bool {
         let mut sums = lock(&self.sums);
         let spent = sums.micro_usd;
@@ -131,9 +135,9 @@ impl Account {
         admitted
     }
 
-    /// The money for one call. What cannot be counted before the answer is guessed low, because it
-    /// may come out of a cache; an answer that comes as one piece cannot be cut, so all of it must
-    /// fit.
+    /// Reserves the money for one call. Returns `None` if it does not fit. Input that the API has
+    /// not counted yet is estimated at the low price of a cache read. The whole output of a
+    /// response that is not streamed must fit, because it cannot be cut off.
     pub(crate) fn admit(self: &Arc<Self>, call: &Call) -> Option<Charge> {
         let sent = call.body_bytes / BYTES_PER_TOKEN;
         let mut tokens = Tokens { cache_read: sent, ..Tokens::default() };
@@ -153,7 +157,7 @@ impl Account {
     }
 }
 
-/// What is known of a call before it is made.
+/// The properties of a call that are known before it is made.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) model: String,
@@ -163,7 +167,7 @@ pub(crate) struct Call {
     pub(crate) streams: bool,
 }
 
-/// The money of one call. Booked from the first moment on, corrected with what the API says, and
+/// The cost of one call. It is booked when the call starts, corrected by the API's counts, and
 /// recorded however the call ends.
 #[derive(Debug)]
 pub(crate) struct Charge {
@@ -171,7 +175,7 @@ pub(crate) struct Charge {
     model: String,
     price: Price,
     tokens: Tokens,
-    /// Bytes of the answer's text since the API last counted.
+    /// Bytes of response text since the API's last count.
     text_bytes: u64,
     booked: u64,
     is_counted: bool,
@@ -186,13 +190,13 @@ impl Charge {
         self.booked = cost;
     }
 
-    /// The API has counted.
+    /// Books the tokens that the API has counted.
     pub(crate) fn counted(&mut self, tokens: Tokens) {
         (self.text_bytes, self.is_counted) = (0, true);
         self.book(tokens);
     }
 
-    /// Text of the answer went by, and the API has not counted it yet.
+    /// Books text of the response that the API has not counted yet.
     pub(crate) fn add_text(&mut self, bytes: usize) {
         self.text_bytes += bytes as u64;
         let guessed = self.text_bytes / BYTES_PER_TOKEN;
@@ -208,7 +212,7 @@ impl Charge {
         self.tokens
     }
 
-    /// Whether the run may have more of this answer.
+    /// Returns whether the run may receive more of this response.
     pub(crate) fn may_continue(&self) -> bool {
         let spent = lock(&self.account.sums).micro_usd;
         if self.account.limit.is_some_and(|limit| spent > limit) {
@@ -217,7 +221,7 @@ impl Charge {
         !self.account.exhausted.is_cancelled()
     }
 
-    /// The API refused: it asks no money.
+    /// Cancels the charge, because a call that the API refused is free.
     pub(crate) fn waive(mut self) {
         self.is_counted = true;
         self.book(Tokens::default());
@@ -227,8 +231,8 @@ impl Charge {
 impl Drop for Charge {
     fn drop(&mut self) {
         if !self.is_counted {
-            // Nobody said what it cost, because the agent hung up for one: then nothing came out of
-            // a cache.
+            // The API reported no usage, for example because the agent disconnected. Then charge
+            // the input as if nothing was read from a cache.
             let Tokens { cache_read, .. } = self.tokens;
             self.book(Tokens { input: cache_read, cache_read: 0, ..self.tokens });
         }
@@ -252,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_model_meets_is_not_forgotten_because_another_does_well() {
+    fn a_success_of_one_model_does_not_clear_the_failure_of_another() {
         let (account, _notices) = Account::new(None);
         let trouble = |kind| Trouble { kind, text: "no".to_owned() };
         account.set_trouble("large", trouble(ErrorKind::RateLimited));

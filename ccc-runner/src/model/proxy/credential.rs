@@ -5,14 +5,15 @@ use std::fmt;
 use axum::http::{HeaderName, HeaderValue, header};
 use ccc_core::{Error, ErrorKind, Result, Secret};
 
-/// A credential for the model's API. The value never leaves the host's own process.
+/// A credential for the model's API. Only this process has the value, and sends it only to the API.
 #[derive(Clone)]
 pub enum ModelCredential {
-    /// A key of the API, `ANTHROPIC_API_KEY`: sent as `x-api-key`.
+    /// An API key, `ANTHROPIC_API_KEY`: sent as `x-api-key`.
     ApiKey(Secret),
-    /// A token of a Claude subscription, `CLAUDE_CODE_OAUTH_TOKEN`.
+    /// An OAuth token of a Claude subscription, `CLAUDE_CODE_OAUTH_TOKEN`: sent as
+    /// `Authorization: Bearer`.
     OAuthToken(Secret),
-    /// What a gateway wants, `ANTHROPIC_AUTH_TOKEN`: sent as `Authorization: Bearer`.
+    /// A bearer token of a gateway, `ANTHROPIC_AUTH_TOKEN`: sent as `Authorization: Bearer`.
     BearerToken(Secret),
 }
 
@@ -33,22 +34,24 @@ impl ModelCredential {
         }
     }
 
-    /// The header that carries it.
+    /// Returns the header that carries the credential.
     pub(crate) fn header(&self) -> Result<(HeaderName, HeaderValue)> {
         let text = self.secret().expose_str()?.trim();
         let (name, value) = match self {
             Self::ApiKey(_) => (HeaderName::from_static("x-api-key"), text.to_owned()),
             _ => (header::AUTHORIZATION, format!("Bearer {text}")),
         };
-        let unfit =
-            |_| Error::new(ErrorKind::InvalidInput, "the model's credential fits no header");
+        let unfit = |_| {
+            Error::new(ErrorKind::InvalidInput, "the model's credential cannot be sent in a header")
+        };
         let mut value = HeaderValue::try_from(value).map_err(unfit)?;
         value.set_sensitive(true);
         Ok((name, value))
     }
 
-    /// Whether the bytes show it, as it is sent. One of a few letters, as a gateway may have that
-    /// asks for none, is found in anything, and is no secret.
+    /// Returns whether the bytes contain the credential as it is sent. A value of fewer than 8
+    /// bytes is ignored: it occurs by chance, and is not a secret. A gateway without authentication
+    /// can have one.
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
         let sent = self.secret().expose().trim_ascii();
         sent.len() >= 8 && memchr::memmem::find(bytes, sent).is_some()
@@ -59,7 +62,8 @@ impl ModelCredential {
             return Err(Error::new(ErrorKind::InvalidInput, "the model's credential is empty"));
         }
         if !self.secret().expose().trim_ascii().iter().all(u8::is_ascii_graphic) {
-            let line = "the model's credential holds what no credential has: is the file right?";
+            let line =
+                "the model's credential contains characters that no credential has: check the file";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         self.header().map(drop)

@@ -1,7 +1,7 @@
-//! The fields of a model request that pass without a rule.
+//! Fields of a model request that no rule restricts.
 
-/// The known fields whose values carry no data out. `speed`, `service_tier` and `inference_geo` are not
-/// among them, because they change the price.
+/// The known fields whose values cannot send data to other services. `speed`, `service_tier` and
+/// `inference_geo` are not included, because they change the price.
 pub(super) const HARMLESS_FIELDS: &[&str] = &[
     "cache_control",
     "context_management",

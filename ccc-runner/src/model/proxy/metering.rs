@@ -1,4 +1,4 @@
-//! What an answer says of money, read beside it as it goes by.
+//! Metering of a response's usage while the response is forwarded.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use serde::Deserialize;
 use crate::model::price::Tokens;
 use crate::model::proxy::budget::{Account, Charge, Trouble};
 
-/// The longest line of an answer that is read for what it says of money. Longer ones are text.
+/// Maximum length of a line that is parsed for usage, in bytes. Longer lines count as text.
 const MAX_LINE: usize = 256 << 10;
 
-/// `usage` as the Messages API counts, each number being the sum so far.
+/// The field `usage` of the Messages API. Each number is the total so far.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Usage {
@@ -30,7 +30,7 @@ struct CacheCreation {
 }
 
 impl Usage {
-    /// The tokens, where a number that is not said is as it was.
+    /// Returns the updated token counts. A missing number leaves the count as it was before.
     pub(crate) fn over(self, before: Tokens) -> Tokens {
         let hour = self
             .cache_creation
@@ -47,7 +47,7 @@ impl Usage {
     }
 }
 
-/// The events of a stream that say what was used, or why there is no more.
+/// The stream events that report usage or an error.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum UsageEvent {
@@ -56,7 +56,7 @@ enum UsageEvent {
     Error { error: StreamError },
 }
 
-/// An error that the API has in the middle of an answer.
+/// An error that the API reports in the middle of a response.
 #[derive(Deserialize)]
 struct StreamError {
     #[serde(rename = "type")]
@@ -68,7 +68,7 @@ struct Start {
     usage: Usage,
 }
 
-/// Reads a stream of server-sent events for what it says of money.
+/// A reader of server-sent events that updates the charge of a call.
 #[derive(Debug)]
 pub(crate) struct Meter {
     pub(crate) charge: Charge,
@@ -117,7 +117,10 @@ impl Meter {
                         "rate_limit_error" => ErrorKind::RateLimited,
                         _ => ErrorKind::Unavailable,
                     };
-                    let text = format!("the model's API broke off: {}", one_line(&error.kind, 60));
+                    let text = format!(
+                        "the model's API ended its answer with an error: {}",
+                        one_line(&error.kind, 60)
+                    );
                     self.account.set_trouble(self.charge.model(), Trouble { kind, text });
                 }
                 _ if is_text(data) => self.charge.add_text(data.len()),
@@ -129,8 +132,8 @@ impl Meter {
     }
 }
 
-/// Whether an event carries a piece of the answer. Its frame is counted as text too: a guess that
-/// is high for an instant, until the API counts.
+/// Returns whether an event carries a piece of the response text. The event's JSON also counts as
+/// text, so the estimate is too high until the API counts.
 fn is_text(data: &[u8]) -> bool {
     memchr::memmem::find(&data[..data.len().min(80)], b"content_block_delta").is_some()
 }
@@ -141,7 +144,8 @@ mod tests {
     use crate::model::price::Price;
     use crate::model::proxy::budget::Call;
 
-    /// What a stream costs that comes in pieces of `size` bytes, in millionths of a dollar.
+    /// Returns the cost of a stream that arrives in pieces of `size` bytes, in millionths of a
+    /// dollar.
     fn cost(stream: &str, size: usize) -> u64 {
         let (account, _notices) = Account::new(None);
         let account = Arc::new(account);
@@ -167,11 +171,12 @@ mod tests {
         let end = "data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":50}}\r\n\r\n\
                    data: {\"type\":\"message_stop\"}\n\n";
         for (stream, expected) in [
-            // Nothing was said: the request alone, as if nothing came out of a cache.
+            // No usage was reported: only the request is charged, as if nothing was read from a
+            // cache.
             (String::new(), 40_000),
             (start.to_owned(), 400 + 400 + 20),
             (format!("{start}{text}{end}"), 400 + 400 + 50 * 20),
-            // It was cut off: the text that went by is what is known.
+            // The stream was cut off: only the forwarded text is known.
             (format!("{start}{text}"), 400 + 400 + 1_012 * 20),
             (format!("{start}{start}"), 400 + 400 + 20),
         ] {
@@ -182,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_counted_and_not_kept() {
+    fn an_endless_line_is_counted_and_not_stored() {
         let (account, _notices) = Account::new(None);
         let price = Price::from_dollars(4.0, 20.0);
         let call = Call { model: "m".into(), price, body_bytes: 0, max_tokens: 0, streams: true };

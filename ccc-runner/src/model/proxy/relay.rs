@@ -1,5 +1,5 @@
-//! A streamed answer on its way back. The way to the API has a task of its own: it ends with the
-//! run, whether or not anybody reads.
+//! Forwarding of a streamed response. A dedicated task reads from the API. It ends with the run,
+//! even if the agent does not read.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::model::proxy::budget::{Charge, MONEY_USED_UP, Trouble};
 use crate::model::proxy::metering::Meter;
 use crate::model::proxy::state::Gate;
 
-/// Why a stream ends before its end.
+/// The reason why a stream ends early.
 enum StreamEnd {
     Spent,
     Over,
@@ -26,15 +26,15 @@ enum StreamEnd {
     ShowsCredential,
 }
 
-/// The resources that a request holds until its answer is over.
+/// The resources that a request holds until its response ends.
 pub(crate) struct Hold {
-    /// The request's place among those of the run.
+    /// The request's share of the run's limit on concurrent requests.
     pub(crate) _place: OwnedSemaphorePermit,
-    /// The connection over which the request came.
+    /// The guard of the connection over which the request came.
     pub(crate) _connection: ConnectionGuard,
 }
 
-/// The limit on the time in which the API sends nothing, or the agent reads nothing.
+/// The time limit for an API that sends nothing, and for an agent that reads nothing.
 pub(crate) struct IdleLimit {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limit: Duration,
@@ -45,16 +45,16 @@ struct Flow {
     meter: Meter,
     gate: Arc<Gate>,
     idle: IdleLimit,
-    /// The end of what went by, in which the credential may begin.
+    /// The last bytes of the response, in which a copy of the credential may begin.
     tail: Vec<u8>,
     _hold: Hold,
 }
 
-/// A piece of the answer; `None` at its end.
+/// A piece of the response; `None` at its end.
 type Piece = io::Result<Option<Bytes>>;
 
-/// The answer as a body, which ends when the run is over, when its money is, or when nothing comes
-/// or goes for `silence`.
+/// Returns the response as a body. The body ends when the run ends, when the spending limit is
+/// reached, or when nothing is received or read for the time of `idle`.
 pub(crate) fn relay(
     response: reqwest::Response,
     charge: Charge,
@@ -73,15 +73,15 @@ pub(crate) fn relay(
             Some(Ok(Some(bytes))) => Some((Ok(bytes), Some((arriving, task)))),
             Some(Ok(None)) => None,
             Some(Err(error)) => Some((Err(error), None)),
-            // Ended in the middle: that must not look like the end.
-            None => Some((Err(io::Error::other("the run is over")), None)),
+            // The response is incomplete, and must not look complete.
+            None => Some((Err(io::Error::other("the run has ended")), None)),
         }
     });
     Body::from_stream(body)
 }
 
 impl Flow {
-    /// Hands pieces on until the end.
+    /// Forwards pieces of the response until its end.
     async fn run(mut self, pieces: mpsc::Sender<Piece>) {
         loop {
             let (piece, more) = match self.next().await {
@@ -99,7 +99,7 @@ impl Flow {
         }
     }
 
-    /// Whether somebody took it, in time.
+    /// Sends a piece to the body, and returns whether it was accepted in time.
     async fn hand_on(&self, pieces: &mpsc::Sender<Piece>, piece: Piece) -> bool {
         tokio::select! {
             biased;
@@ -119,7 +119,7 @@ impl Flow {
             () = self.idle.clock.sleep(self.idle.limit) => return Err(StreamEnd::Silent),
         };
         let Some(bytes) = chunk else {
-            // A last line without an end counts as well.
+            // The last line may lack a line break.
             self.meter.end_of_line();
             return Ok(None);
         };
@@ -134,7 +134,8 @@ impl Flow {
         Ok(Some(bytes))
     }
 
-    /// Also when it is cut in two.
+    /// Returns whether the response contains the credential, even if it is split between two
+    /// pieces.
     fn shows_credential(&mut self, bytes: &[u8]) -> bool {
         let credential = &self.gate.credential;
         self.tail.extend_from_slice(bytes);
@@ -144,21 +145,21 @@ impl Flow {
         found
     }
 
-    /// What the agent hears last, and who watches.
+    /// Returns the error that ends the agent's response. Records it as a failure of the API.
     fn last_words(&self, cut: &StreamEnd) -> io::Error {
         let (kind, line) = match cut {
-            StreamEnd::Over | StreamEnd::Spent => return io::Error::other("the run is over"),
+            StreamEnd::Over | StreamEnd::Spent => return io::Error::other("the run has ended"),
             StreamEnd::Silent => {
                 let line =
                     format!("the model's API was silent for {} s", self.idle.limit.as_secs());
                 (ErrorKind::TimedOut, line)
             }
             StreamEnd::Broken => {
-                let line = "the model's API broke off in the middle of an answer";
+                let line = "the model's API closed the connection in the middle of an answer";
                 (ErrorKind::Unavailable, line.to_owned())
             }
             StreamEnd::ShowsCredential => {
-                let line = "the answer of the model's API holds our credential";
+                let line = "the answer of the model's API contains the credential";
                 (ErrorKind::Unexpected, line.to_owned())
             }
         };
@@ -168,7 +169,7 @@ impl Flow {
     }
 }
 
-/// Returns the event that ends a streamed answer when the run's money is used up.
+/// Returns the event that ends a streamed response when the run's spending limit is reached.
 fn used_up() -> Bytes {
     let error = json!({ "type": "billing_error", "message": MONEY_USED_UP });
     let event = json!({ "type": "error", "error": error });

@@ -1,6 +1,6 @@
-//! A request for a message, read as far as it is judged; nothing of it is copied.
+//! A request for a message, parsed only as far as the rules check it. Strings are borrowed.
 //!
-//! A field that is there twice does not read: two readers could take different ones.
+//! A duplicate of a checked field is an error, because two parsers could use different values.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,7 +22,7 @@ pub(crate) struct MessageRequest<'a> {
     pub(crate) tools: Vec<Tool<'a>>,
     pub(crate) messages: Vec<Message<'a>>,
     pub(crate) system: Option<Content<'a>>,
-    /// A field that is not known.
+    /// The name of a field that is not known, if there is one.
     pub(crate) unknown: Option<String>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Tool<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Message<'a> {
     pub(crate) content: Content<'a>,
-    /// A further field that is not known.
+    /// The name of a further field that is not known, if there is one.
     pub(crate) unknown: Option<String>,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Block<'a> {
 /// The source of an image or a document.
 #[derive(Debug)]
 pub(crate) struct Source<'a> {
-    /// `None` for one that is a mere label.
+    /// The type; `None` if the source is only a label.
     pub(crate) kind: Option<Cow<'a, str>>,
     pub(crate) content: Option<Content<'a>>,
 }
@@ -74,7 +74,7 @@ impl<'a> MessageRequest<'a> {
     }
 }
 
-/// One of the fields of a request, once.
+/// Reads the value of a field. Returns an error if the field occurred before.
 fn once<'a, A: MapAccess<'a>, T: Deserialize<'a>>(
     map: &mut A,
     name: &'static str,
@@ -160,7 +160,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
                     if key == "content" {
                         message.content = once(&mut map, "content", &mut seen)?.unwrap_or_default();
                     } else {
-                        // How much the model is to think about this one.
+                        // `output_config` sets how much the model thinks about this message.
                         if key != "role" && key != "output_config" {
                             message.unknown = Some(key.into_owned());
                         }
@@ -174,7 +174,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
     }
 }
 
-/// Text that stays where it is, unless it has escapes in it.
+/// A string that is borrowed unless it contains escapes.
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
 struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -1,4 +1,4 @@
-//! From an agent's request to the API's answer.
+//! Routes of the model proxy, from an agent's request to the API's response.
 
 use std::sync::Arc;
 
@@ -22,19 +22,19 @@ use crate::model::proxy::rules::Rule;
 use crate::model::proxy::state::{Gate, MAX_BODY, Shared};
 use crate::model::proxy::upstream::{betas, meaning, returned};
 
-/// The longest refusal of the API that is handed on, bytes.
+/// Maximum length of an error response that is forwarded, in bytes.
 const MAX_ERROR: usize = 64 << 10;
-/// How long a request's body may take.
+/// Time limit for a request's body.
 const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// What a request asks for, of what is read and paid for.
+/// The kinds of requests whose bodies are checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Asks {
     Message,
     Count,
 }
 
-/// An answer of our own, in the words of the Messages API.
+/// A response of the proxy itself, in the format of the Messages API.
 type Refused = Response;
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -47,12 +47,12 @@ async fn answer(
     request: Request,
 ) -> Response {
     let connection = handle.hold();
-    // What an agent asks first, without a secret: whether anybody is there.
+    // An agent first checks whether the server answers, without a secret.
     if matches!(*request.method(), Method::HEAD | Method::GET) && request.uri().path() == "/" {
         return StatusCode::OK.into_response();
     }
     let Some(gate) = admitted(&shared, request.headers()) else {
-        let line = "this is the model proxy, and that secret is no run's";
+        let line = "the model proxy does not know the secret of this request";
         return refusal(StatusCode::UNAUTHORIZED, "authentication_error", line);
     };
     let account = Arc::clone(&gate.account);
@@ -60,14 +60,15 @@ async fn answer(
     let response = tokio::select! {
         biased;
         () = account.closed.cancelled() => {
-            Err(refusal(StatusCode::UNAUTHORIZED, "authentication_error", "the run is over"))
+            Err(refusal(StatusCode::UNAUTHORIZED, "authentication_error", "the run has ended"))
         }
         response = through => response,
     };
     response.unwrap_or_else(|refused| refused)
 }
 
-/// The run whose secret the request shows. One that shows two different ones shows none.
+/// Returns the gate of the run whose secret the request has. A request with two different secrets
+/// is refused.
 fn admitted(shared: &Shared, headers: &HeaderMap) -> Option<Arc<Gate>> {
     let bearer = headers.get_all(header::AUTHORIZATION).iter().map(|value| {
         let value = value.as_bytes();
@@ -150,7 +151,8 @@ async fn through(
         return Ok(hand_back_error(shared, gate, &model, response).await);
     }
     if response.headers().contains_key(header::CONTENT_ENCODING) {
-        let line = "the model's API packed its answer, which nobody asked for".to_owned();
+        let line =
+            "the model's API compressed its answer, which the request did not accept".to_owned();
         return Err(trouble(gate, &model, StatusCode::BAD_GATEWAY, ErrorKind::Unexpected, line));
     }
     if asks == Some(Asks::Message) {
@@ -160,7 +162,7 @@ async fn through(
     hand_back(shared, gate, &model, response, charge, hold).await
 }
 
-/// The whole body, and the room that it takes. Its length must be said before it comes.
+/// Reads the whole body, and reserves the memory for it. The request must state its length first.
 async fn read_body<'a>(
     shared: &'a Shared,
     gate: &'a Gate,
@@ -168,21 +170,21 @@ async fn read_body<'a>(
     body: Body,
 ) -> Result<(Bytes, [SemaphorePermit<'a>; 2]), Refused> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
-        let line = "a request says its length first".to_owned();
+        let line = "a request must have a content-length".to_owned();
         return Err(refuse(gate, StatusCode::LENGTH_REQUIRED, "invalid_request_error", line));
     }
-    // RFC 9112, 6.3: without either header there is no body. hyper refuses a length that is no
+    // RFC 9112, 6.3: without either header there is no body. hyper rejects a length that is not a
     // number.
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
     if length > MAX_BODY {
-        let line = format!("a request has {} MiB at most", MAX_BODY >> 20);
+        let line = format!("a request must not exceed {} MiB", MAX_BODY >> 20);
         return Err(refuse(gate, StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", line));
     }
-    // Never closed; the length fits, having been compared.
+    // The semaphores are never closed. The length fits, because it is at most `MAX_BODY`.
     let bytes = u32::try_from(length).unwrap_or(u32::MAX);
     let cut_off = || {
-        let line = "the request ended before its end";
+        let line = "the request's body was incomplete or took too long";
         refusal(StatusCode::BAD_REQUEST, "invalid_request_error", line)
     };
     let own = gate.room.acquire_many(bytes).await.map_err(|_| cut_off())?;
@@ -225,12 +227,12 @@ async fn hand_back(
             if let Some(mut charge) = charge
                 && let Ok(Message { usage }) = serde_json::from_slice(&body)
             {
-                // The API has counted all of it: what was guessed to be in a cache is no more.
+                // The API has counted all tokens, so the estimate of cache reads no longer applies.
                 charge.counted(usage.over(Tokens { cache_read: 0, ..charge.tokens() }));
                 charge.may_continue();
             }
             if gate.credential.is_in(&body) {
-                let line = "the answer of the model's API holds our credential".to_owned();
+                let line = "the answer of the model's API contains the credential".to_owned();
                 return Err(trouble(
                     gate,
                     model,
@@ -245,13 +247,13 @@ async fn hand_back(
     Ok((status, headers, body).into_response())
 }
 
-/// An answer that came as one piece.
+/// A response that is not streamed.
 #[derive(Deserialize)]
 struct Message {
     usage: Usage,
 }
 
-/// The rest of an answer, with a bound.
+/// Reads the rest of a response, up to `max` bytes.
 async fn whole(
     shared: &Shared,
     mut response: reqwest::Response,
@@ -261,8 +263,8 @@ async fn whole(
     loop {
         let chunk = tokio::select! {
             biased;
-            chunk = response.chunk() => chunk.map_err(|_| "the model's API broke off its answer")?,
-            () = shared.clock.sleep(shared.silence) => return Err("the model's API fell silent"),
+            chunk = response.chunk() => chunk.map_err(|_| "the model's API cut off its answer")?,
+            () = shared.clock.sleep(shared.silence) => return Err("the model's API stalled"),
         };
         match chunk {
             None => return Ok(body.freeze()),
@@ -274,8 +276,8 @@ async fn whole(
     }
 }
 
-/// A refusal of the API: its words go on, unless they hold the credential; where it leads to, does
-/// not.
+/// Returns the API's error to the agent. Its text is forwarded unless it contains the credential.
+/// The target of a redirect is not forwarded.
 async fn hand_back_error(
     shared: &Shared,
     gate: &Gate,
@@ -300,18 +302,18 @@ fn no_money(gate: &Gate, streams: bool) -> Refused {
     let line = if gate.account.exhausted.is_cancelled() || streams {
         MONEY_USED_UP
     } else {
-        "the money of this run may not be enough for that: ask for less, or for a stream"
+        "the run's spending limit may not cover this request: lower max_tokens, or request a stream"
     };
     refuse(gate, StatusCode::FORBIDDEN, "billing_error", line.to_owned())
 }
 
-/// A refusal of ours that whoever watches the run should know of.
+/// Refuses a request, and sends a notice of the refusal.
 fn refuse(gate: &Gate, status: StatusCode, kind: &str, line: String) -> Refused {
     gate.account.notice(ModelNotice::Refused(line.clone()));
     refusal(status, kind, &line)
 }
 
-/// The API could not be asked.
+/// Records a failure of the API, and returns the response for the agent.
 fn trouble(gate: &Gate, model: &str, status: StatusCode, kind: ErrorKind, text: String) -> Refused {
     let refused = refusal(status, "api_error", &text);
     gate.account.set_trouble(model, Trouble { kind, text });

@@ -1,5 +1,5 @@
-//! What a run may ask the model's API, and what it may not because it would carry data out or cost
-//! what nobody allowed.
+//! Rules for requests to the model's API. They refuse requests that would send data to other
+//! services, or cause costs that the operator did not permit.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,29 +9,31 @@ use serde::Deserialize;
 use crate::model::pattern::ModelPattern;
 use crate::model::proxy::request::{Content, MessageRequest};
 
-/// One reason to refuse a request (spec: X3b, X3c).
+/// A reason to refuse a request (spec: X3b, X3c).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Rule {
-    /// Only the routes that an agent needs: `HEAD` and `GET /`, `POST /v1/messages` and `POST
-    /// /v1/messages/count_tokens`. Others hold files, batches and the account's administration;
-    /// without this rule they are neither read nor paid for.
+    /// Only routes that an agent needs: `HEAD` and `GET /`, `POST /v1/messages` and
+    /// `POST /v1/messages/count_tokens`. Other routes give access to files, batches and the
+    /// account's administration. Without this rule, requests to them are neither checked nor
+    /// charged.
     Paths,
-    /// Only models that are listed.
+    /// Only listed models.
     Models,
-    /// No tool that the API's servers run: they fetch from the web and execute code.
+    /// No tools that run on the API's servers: these fetch from the web and execute code.
     ServerTools,
-    /// No MCP server that the API's servers would talk to.
+    /// No MCP servers that the API's servers would connect to.
     McpServers,
-    /// No picture or document that the API's servers would fetch, or that was uploaded before.
+    /// No images or documents that the API's servers would fetch, or that were uploaded before.
     RemoteSources,
-    /// No field and no kind of content that this version does not know: it cannot say what they do.
+    /// No fields and no kinds of content that this version does not know, because their effects are
+    /// unknown.
     UnknownFields,
 }
 
 impl Rule {
-    /// All of them.
+    /// All rules.
     pub const ALL: [Self; 6] = [
         Self::Paths,
         Self::Models,
@@ -43,7 +45,7 @@ impl Rule {
 }
 
 impl fmt::Display for Rule {
-    /// As the setting spells it.
+    /// Writes the name of the rule in the settings.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Paths => "paths",
@@ -56,7 +58,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The rules, and the models that are listed.
+/// The rules that apply, and the permitted models.
 #[derive(Clone, Debug)]
 pub struct Rules {
     models: Vec<ModelPattern>,
@@ -64,21 +66,21 @@ pub struct Rules {
 }
 
 impl Default for Rules {
-    /// Every rule, and the models that begin with `claude-`.
+    /// Returns every rule, and permits the models whose names begin with `claude-`.
     fn default() -> Self {
         Self { models: vec![ModelPattern::new("claude-*")], without: BTreeSet::new() }
     }
 }
 
 impl Rules {
-    /// These models and no others.
+    /// Permits only these models.
     #[must_use]
     pub fn with_models(mut self, models: impl IntoIterator<Item = ModelPattern>) -> Self {
         self.models = models.into_iter().collect();
         self
     }
 
-    /// Takes a rule out: what it stops is open to every run from then on.
+    /// Disables a rule: every run can then make the requests that the rule refuses.
     #[must_use]
     pub fn dangerously_without(mut self, rule: Rule) -> Self {
         self.without.insert(rule);
@@ -89,12 +91,13 @@ impl Rules {
         !self.without.contains(&rule)
     }
 
-    /// Reads a request's body: what is asked of which model, or the rule that it breaks.
+    /// Checks a request's body. Returns the properties of a permitted request, or the reason for a
+    /// refusal.
     pub(crate) fn read(&self, body: &[u8], betas: &str) -> Result<Asked, Refusal> {
         let request = MessageRequest::read(body).map_err(|e| Refusal {
             rule: None,
-            // Where, and not what: the body is the agent's, and our words go to people.
-            text: format!("the body does not read as a request, at byte {}", e.column()),
+            // Report only the position: the body comes from the agent, and users read this message.
+            text: format!("the body is not a valid request (byte {})", e.column()),
         })?;
         self.judge(&request, betas)?;
         Ok(Asked {
@@ -112,38 +115,47 @@ impl Rules {
             refuse(Rule::Models, format!("the model {} is not listed", name(&request.model)))?;
         }
         if request.mcp_servers {
-            refuse(Rule::McpServers, "MCP servers are not for this API to talk to".to_owned())?;
+            refuse(Rule::McpServers, "the API's servers would connect to MCP servers".to_owned())?;
         }
         if request.container {
             refuse(
                 Rule::ServerTools,
-                "there is no container for code on the API's side".to_owned(),
+                "the API's servers would run code in a container".to_owned(),
             )?;
         }
         for tool in &request.tools {
             match tool.kind.as_deref() {
                 None | Some("custom") => {}
                 Some("mcp_toolset") => {
-                    refuse(Rule::McpServers, "the tools of an MCP server".to_owned())?;
+                    refuse(Rule::McpServers, "the request has tools of an MCP server".to_owned())?;
                 }
                 Some(kind) => {
-                    refuse(Rule::ServerTools, format!("the tool {} runs elsewhere", name(kind)))?;
+                    refuse(
+                        Rule::ServerTools,
+                        format!("the tool {} runs on the API's servers", name(kind)),
+                    )?;
                 }
             }
             if tool.allowed_callers.iter().flatten().any(|caller| caller != "direct") {
-                refuse(Rule::ServerTools, "a tool that code on the API's side calls".to_owned())?;
+                refuse(
+                    Rule::ServerTools,
+                    "code on the API's servers would call a tool".to_owned(),
+                )?;
             }
         }
         for beta in betas.split(',') {
             if let Some((_, rule)) = BETAS.iter().find(|(start, _)| beta.contains(start)) {
-                refuse(*rule, format!("the API's feature {}", name(beta)))?;
+                refuse(*rule, format!("the request enables the beta feature {}", name(beta)))?;
             }
         }
         if let Some(field) = &request.unknown {
-            refuse(Rule::UnknownFields, format!("the field {}", name(field)))?;
+            refuse(Rule::UnknownFields, format!("the field {} is not permitted", name(field)))?;
         }
         if let Some(field) = request.messages.iter().find_map(|message| message.unknown.as_ref()) {
-            refuse(Rule::UnknownFields, format!("a message's field {}", name(field)))?;
+            refuse(
+                Rule::UnknownFields,
+                format!("the message field {} is not permitted", name(field)),
+            )?;
         }
         let messages = request.messages.iter().map(|message| &message.content);
         for content in messages.chain(&request.system) {
@@ -160,7 +172,10 @@ impl Rules {
         let Content::Blocks(blocks) = content else { return Ok(()) };
         for block in blocks {
             if !BLOCKS.contains(&&*block.kind) {
-                refuse(Rule::UnknownFields, format!("content of the kind {}", name(&block.kind)))?;
+                refuse(
+                    Rule::UnknownFields,
+                    format!("content of the type {} is not permitted", name(&block.kind)),
+                )?;
             }
             if let Some(source) = &block.source {
                 let known = match source.kind.as_deref() {
@@ -169,7 +184,7 @@ impl Rules {
                 };
                 if !known {
                     let kind = source.kind.as_deref().unwrap_or("text");
-                    let text = format!("content from a source of the kind {}", name(kind));
+                    let text = format!("content has a source of the type {}", name(kind));
                     refuse(Rule::RemoteSources, text)?;
                 }
                 if let Some(content) = &source.content {
@@ -184,7 +199,7 @@ impl Rules {
     }
 }
 
-/// Kinds of content that only carry what the agent has already.
+/// Kinds of content that carry only data that the agent already has.
 const BLOCKS: &[&str] = &[
     "text",
     "image",
@@ -196,9 +211,9 @@ const BLOCKS: &[&str] = &[
     "tool_result",
     "tool_reference",
 ];
-/// Sources that are in the request itself.
+/// Types of sources whose data is in the request itself.
 const SOURCES: &[&str] = &["base64", "text", "content"];
-/// Betas that switch on what a rule forbids.
+/// Beta features that enable what a rule forbids, by a part of their names.
 const BETAS: &[(&str, Rule)] = &[
     ("mcp-client-", Rule::McpServers),
     ("mcp-servers-", Rule::McpServers),
@@ -207,11 +222,11 @@ const BETAS: &[(&str, Rule)] = &[
     ("skills-", Rule::ServerTools),
     ("web-fetch-", Rule::ServerTools),
     ("files-api-", Rule::RemoteSources),
-    // What it writes on the way is not in the sums of `usage`.
+    // The sums of `usage` do not include the output of a compaction.
     ("compact-", Rule::UnknownFields),
 ];
 
-/// What counts of a request that may go on.
+/// The properties of a permitted request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) model: String,
@@ -219,10 +234,10 @@ pub(crate) struct Asked {
     pub(crate) max_tokens: u64,
 }
 
-/// Why a request does not go on.
+/// The refusal of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// `None` for one that cannot be read: no rule is there to take out.
+    /// The violated rule; `None` if the body cannot be parsed, which no disabled rule would permit.
     rule: Option<Rule>,
     text: String,
 }
@@ -236,7 +251,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// A name out of a request, fit for a line of ours.
+/// Quotes a name from a request, shortened for a one-line message.
 fn name(text: &str) -> String {
     format!("`{}`", ccc_core::untrusted_text::one_line(text, 80))
 }

@@ -1,4 +1,4 @@
-//! The model proxy, its builder, and the access of a run.
+//! The model proxy and its builder.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -18,22 +18,22 @@ use crate::model::proxy::rules::Rules;
 use crate::model::proxy::state::{Gate, Shared, digest};
 use crate::model::proxy::upstream::{self, Upstream};
 
-/// How long the API may take to begin an answer, and how long it may pause in the middle of one.
+/// Time limit for the start of a response, and for each pause in the middle of it.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
-/// The most bytes of the bodies of all requests in progress.
+/// Maximum size of the bodies of all requests in progress, in bytes.
 const MAX_BODIES: usize = 256 << 20;
-/// The most bytes of the bodies of one run's requests: a run cannot exclude the others by
-/// announcing bodies that it does not send.
+/// Maximum size of the bodies of one run's requests in progress, in bytes. A run cannot block the
+/// others by announcing bodies that it does not send.
 const MAX_BODIES_OF_ONE: usize = 64 << 20;
-/// The most requests of one run at once.
+/// Maximum number of concurrent requests of one run.
 const MAX_AT_ONCE: usize = 32;
 
-/// A server on loopback that agents take for their model's API. One serves all runs.
+/// A server on loopback that agents use as their model's API. One proxy serves all runs.
 ///
-/// Each run gets a random secret of its own, and nothing else: the credential is put in here, when
-/// a request leaves for the API. What a request asks for is read before it goes on (see [`Rule`](crate::Rule)),
-/// what the answer costs is counted as it comes back, and a run whose money is used up hears no
-/// more.
+/// Each run receives only a random secret. The proxy adds the credential when it forwards a request
+/// to the API. It checks each request before it forwards it (see [`Rule`](crate::Rule)), and counts
+/// the cost of the response as it arrives. A run that has reached its spending limit receives no
+/// more responses.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ccc_core::Result<()> {
@@ -51,7 +51,7 @@ const MAX_AT_ONCE: usize = 32;
 pub struct ModelProxy {
     shared: Arc<Shared>,
     url: Arc<str>,
-    /// Ends with the last handle.
+    /// Stops with the last handle.
     server: Arc<Server>,
 }
 
@@ -67,55 +67,55 @@ pub struct ModelProxyBuilder {
 }
 
 impl ModelProxyBuilder {
-    /// The API's address, or a gateway's with its path: `https://gateway.example.org/anthropic`.
-    /// Without it, Anthropic's.
+    /// Sets the address of the API, or of a gateway with its path:
+    /// `https://gateway.example.org/anthropic`. The default is Anthropic's API.
     #[must_use]
     pub fn upstream(mut self, url: impl Into<String>) -> Self {
         self.upstream = url.into();
         self
     }
 
-    /// Certificates, PEM, of the authorities that are trusted; without them, the system's.
+    /// Sets the trusted certificate authorities, as PEM. `None` uses the system's.
     #[must_use]
     pub fn ca_pem(mut self, pem: Option<Vec<u8>>) -> Self {
         self.ca_pem = pem;
         self
     }
 
-    /// What runs may ask.
+    /// Sets the rules for requests.
     #[must_use]
     pub fn rules(mut self, rules: Rules) -> Self {
         self.rules = rules;
         self
     }
 
-    /// What it costs.
+    /// Sets the prices of models.
     #[must_use]
     pub fn prices(mut self, prices: PriceTable) -> Self {
         self.prices = prices;
         self
     }
 
-    /// How long the API may be silent, before and within an answer; 10 minutes unless said
-    /// otherwise.
+    /// Sets how long the API may send nothing, before and within a response. The default is 10
+    /// minutes.
     #[must_use]
     pub fn silence(mut self, limit: Duration) -> Self {
         self.silence = limit;
         self
     }
 
-    /// Whose time it is.
+    /// Sets the clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Starts the server, on a free port of 127.0.0.1.
+    /// Starts the server on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when the upstream is no address or the certificates are none;
-    /// [`ErrorKind::Unavailable`] when no port or no TLS can be had.
+    /// [`ErrorKind::InvalidInput`] if the upstream is not a valid address, or the certificates are
+    /// not valid; [`ErrorKind::Unavailable`] if no port is available or TLS cannot be set up.
     pub async fn start(self) -> Result<ModelProxy> {
         let shared = Arc::new(Shared {
             upstream: Upstream::new(&self.upstream, self.ca_pem.as_deref())?,
@@ -133,7 +133,7 @@ impl ModelProxyBuilder {
 }
 
 impl ModelProxy {
-    /// Anthropic's API behind every rule, with list prices.
+    /// Returns a builder for Anthropic's API, with every rule and list prices.
     #[must_use]
     pub fn builder() -> ModelProxyBuilder {
         ModelProxyBuilder {
@@ -146,28 +146,30 @@ impl ModelProxy {
         }
     }
 
-    /// Where it listens, as a URL without a path.
+    /// Returns the proxy's URL, without a path.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where it listens, for runners that lead to it themselves.
+    /// Returns the proxy's address, for runners that connect to it themselves.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.server.address
     }
 
-    /// Lets one run in, with `micro_usd` millionths of a US dollar to spend.
+    /// Opens the access of one run. `micro_usd` is its spending limit in millionths of a US dollar;
+    /// `None` is no limit.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when the credential is empty or fits no header;
-    /// [`ErrorKind::Unavailable`] when the system gives no random bytes.
+    /// [`ErrorKind::InvalidInput`] if the credential is empty or cannot be sent in a header;
+    /// [`ErrorKind::Unavailable`] if the operating system provides no random bytes.
     pub fn open(&self, credential: ModelCredential, micro_usd: Option<u64>) -> Result<ModelAccess> {
         credential.check()?;
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "the system gives no random bytes").with_source(e)
+            Error::new(ErrorKind::Unavailable, "the operating system provides no random bytes")
+                .with_source(e)
         })?;
         let secret = Secret::from(format!("run-{}", hex::encode(random)));
         let (account, notices) = Account::new(micro_usd);

@@ -15,7 +15,7 @@ use crate::model::proxy::credential::ModelCredential;
 use crate::model::proxy::rules::Rules;
 use crate::model::proxy::upstream::Upstream;
 
-/// The largest body of a request, in bytes: the limit of the Messages API.
+/// Maximum size of a request's body, in bytes: the limit of the Messages API.
 pub(crate) const MAX_BODY: usize = 32 << 20;
 
 /// The state of a proxy, shared by its routes.
@@ -26,19 +26,20 @@ pub(crate) struct Shared {
     pub(crate) prices: PriceTable,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) silence: Duration,
-    /// By digest, so that a comparison shows nothing of a secret by the time it takes.
+    /// The gates of the runs, by the digest of the run's secret. The time that a comparison of
+    /// digests takes reveals nothing of a secret.
     pub(crate) gates: Mutex<HashMap<[u8; 32], Arc<Gate>>>,
-    /// One permit for each byte of a body that is being held.
+    /// One permit for each byte of the request bodies in memory.
     pub(crate) room: Arc<Semaphore>,
 }
 
-/// The access of one run, as the routes see it.
+/// The access of one run, as the routes use it.
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) credential: ModelCredential,
     pub(crate) account: Arc<Account>,
     pub(crate) places: Arc<Semaphore>,
-    /// One permit for each byte of a body of this run that is being held.
+    /// One permit for each byte of this run's request bodies in memory.
     pub(crate) room: Semaphore,
 }
 

@@ -1,4 +1,4 @@
-//! The model's API, as it is called with the credential that stays here.
+//! Client of the model's API, which adds the credential to requests.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use ccc_core::{Error, ErrorKind, Result};
 
 use crate::model::proxy::credential::ModelCredential;
 
-/// Anthropic's own API.
+/// The address of Anthropic's API.
 pub(crate) const ANTHROPIC: &str = "https://api.anthropic.com";
-/// What a request with an OAuth token has to name among its betas.
+/// The beta feature that a request with an OAuth token must name.
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// Returns whether a header of a request is forwarded to the API. Both headers for a secret, and
-/// cookies, are not.
+/// Returns whether a request header is forwarded to the API. Headers with a secret and cookies are
+/// not.
 fn is_forwarded(name: &HeaderName) -> bool {
     const NAMES: &[&str] = &[
         "accept",
@@ -29,14 +29,14 @@ fn is_forwarded(name: &HeaderName) -> bool {
     NAMES.contains(&name.as_str()) || name.as_str().starts_with("x-stainless-")
 }
 
-/// Returns whether a header of an answer is forwarded to the agent.
+/// Returns whether a response header is forwarded to the agent.
 fn is_returned(name: &HeaderName) -> bool {
     const NAMES: &[&str] =
         &["content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry"];
     NAMES.contains(&name.as_str()) || name.as_str().starts_with("anthropic-ratelimit-")
 }
 
-/// The headers of an answer that goes back.
+/// Returns the response headers that are forwarded to the agent.
 pub(crate) fn returned(headers: &HeaderMap, credential: &ModelCredential) -> HeaderMap {
     let back = headers
         .iter()
@@ -46,16 +46,17 @@ pub(crate) fn returned(headers: &HeaderMap, credential: &ModelCredential) -> Hea
 
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
-    /// Without a slash at its end.
+    /// The address, without a slash at its end.
     base: String,
     client: reqwest::Client,
 }
 
 impl Upstream {
-    /// `ca_pem`: the authorities that are trusted; without them, the system's.
+    /// Creates a client. `ca_pem` contains the trusted certificate authorities; `None` uses the
+    /// system's.
     pub(crate) fn new(base: &str, ca_pem: Option<&[u8]>) -> Result<Self> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Somebody else may be faster: then theirs is the default.
+            // Another thread may have installed a provider first, which is then the default.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let ends_with_its_path =
@@ -64,26 +65,29 @@ impl Upstream {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && ends_with_its_path(url));
         let Some(address) = address else {
-            return Err(invalid("the model's API is no http or https address without a query"));
+            return Err(invalid(
+                "the address of the model's API must be an http or https URL without a query",
+            ));
         };
         if !address.username().is_empty() || address.password().is_some() {
             return Err(invalid(
-                "the address of the model's API holds a user: a credential is set apart",
+                "the address of the model's API contains a user: set the credential separately",
             ));
         }
         let mut client = reqwest::Client::builder()
-            // To follow one would take the credential to wherever it leads.
+            // A redirect would send the credential to another address.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_WITHIN);
         if address.scheme() == "http" {
-            // A host on this machine or beside it, which a proxy of the environment cannot reach.
+            // The API is on this host machine or in its local network, which a proxy of the
+            // environment cannot reach.
             client = client.no_proxy();
         }
         if let Some(pem) = ca_pem {
             let authorities = reqwest::Certificate::from_pem_bundle(pem)
                 .ok()
                 .filter(|all| !all.is_empty())
-                .ok_or_else(|| invalid("the authority's certificates are no PEM"))?;
+                .ok_or_else(|| invalid("the certificates of the authority are not valid PEM"))?;
             client = client.tls_certs_only(authorities);
         }
         let client = client.build().map_err(|e| {
@@ -92,7 +96,7 @@ impl Upstream {
         Ok(Self { base: base.trim_end_matches('/').to_owned(), client })
     }
 
-    /// Sends a request on; answers when the head of the answer is there.
+    /// Forwards a request. Returns when the head of the response has arrived.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -117,37 +121,38 @@ impl Upstream {
         request.send().await.map_err(|error| {
             let error = error.without_url();
             let line = if error.is_timeout() || error.is_connect() {
-                "cannot reach the model's API; is its address right, and is the way to it open?"
+                "cannot reach the model's API: check its address and the network"
             } else {
-                "the model's API broke the connection before it answered"
+                "the model's API closed the connection before it answered"
             };
             Error::new(ErrorKind::Unavailable, line).with_source(error)
         })
     }
 }
 
-/// Every beta that the headers name, in lower case. Bytes that are no ASCII are not left out: the
-/// API may read what is beside them.
+/// Returns every beta feature that the headers name, in lower case. A value with bytes that are not
+/// UTF-8 is not ignored, because the API may read its other parts.
 pub(crate) fn betas(headers: &HeaderMap) -> String {
     let all = headers.get_all("anthropic-beta").iter();
     let all = all.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
     all.collect::<Vec<_>>().join(",")
 }
 
-/// What an answer that is no success means to whoever runs the agent, and in one line.
+/// Returns the error kind and a one-line message for a response that is not a success.
 pub(crate) fn meaning(status: StatusCode) -> (ErrorKind, String) {
     let (kind, words) = match status.as_u16() {
-        401 => (ErrorKind::Unauthenticated, "the model's API refused our credential"),
-        403 => (ErrorKind::PermissionDenied, "the model's API does not allow that to our account"),
+        401 => (ErrorKind::Unauthenticated, "the model's API rejected the credential"),
+        403 => (ErrorKind::PermissionDenied, "the model's API denied permission to the account"),
         402 => (ErrorKind::LimitExceeded, "the account at the model's API has no money left"),
-        404 => (ErrorKind::NotFound, "the model's API does not know that model or path"),
+        404 => (ErrorKind::NotFound, "the model's API does not know the model or the path"),
         413 => (ErrorKind::LimitExceeded, "the request is too large for the model's API"),
-        429 => (ErrorKind::RateLimited, "the model's API asks us to wait"),
+        429 => (ErrorKind::RateLimited, "the model's API limits the rate of requests"),
         529 => (ErrorKind::Unavailable, "the model's API is overloaded"),
-        300..=399 => {
-            (ErrorKind::Unexpected, "the model's API sends us elsewhere, and we do not go")
-        }
-        500..=599 => (ErrorKind::Unavailable, "the model's API has a fault"),
+        300..=399 => (
+            ErrorKind::Unexpected,
+            "the model's API answered with a redirect, which is not followed",
+        ),
+        500..=599 => (ErrorKind::Unavailable, "the model's API reports an internal error"),
         _ => (ErrorKind::Unexpected, "the model's API refused the request"),
     };
     (kind, format!("{words} ({})", status.as_u16()))

@@ -1,4 +1,4 @@
-//! The scenario of a scripted model, and its form in the Messages API.
+//! The scenario of a scripted model, and its responses in the format of the Messages API.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,7 +28,7 @@ struct Turns {
     turn: Vec<Turn>,
 }
 
-/// One answer.
+/// One response.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Turn {
@@ -41,7 +41,7 @@ pub(super) struct Turn {
     tokens: Tokens,
 }
 
-/// The use of a tool.
+/// A use of a tool.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Use {
@@ -50,7 +50,7 @@ struct Use {
     input: toml::Table,
 }
 
-/// What comes before the answer.
+/// The failures before the response.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fail {
@@ -68,9 +68,9 @@ fn once() -> u32 {
 enum End {
     #[default]
     Whole,
-    /// The connection breaks in the middle.
+    /// The connection breaks in the middle of the response.
     Cut,
-    /// Nothing comes any more.
+    /// The response stops in the middle, and the connection stays open.
     Stall,
 }
 
@@ -97,20 +97,22 @@ impl Scenario {
         let others = scenario.model.values().flat_map(|model| &model.turn);
         for turn in scenario.turn.iter().chain(others) {
             if let Some(seconds) = turn.wait.filter(|s| Duration::try_from_secs_f64(*s).is_err()) {
-                return Err(invalid(format!("the scenario waits {seconds} seconds: no clock can")));
+                return Err(invalid(format!(
+                    "the scenario waits {seconds} seconds, which is not a valid duration"
+                )));
             }
             if let Some(status) = turn.fail.as_ref().map(|fail| fail.status)
                 && !(400..=599).contains(&status)
             {
                 return Err(invalid(format!(
-                    "the scenario fails with {status}, which is no failure"
+                    "the scenario fails with status {status}: use a status from 400 to 599"
                 )));
             }
         }
         Ok(scenario)
     }
 
-    /// The turns of that model.
+    /// Returns the turns of this model.
     pub(super) fn turns(&self, model: &str) -> &[Turn] {
         let other = self.model.iter().find(|(name, _)| ModelPattern::new(*name).matches(model));
         other.map_or(&self.turn, |(_, model)| &model.turn)
@@ -118,7 +120,7 @@ impl Scenario {
 }
 
 impl Turn {
-    /// What is said when nothing is left to say.
+    /// Returns the response after the last turn.
     pub(super) fn done() -> Self {
         Self { say: Some("Done.".to_owned()), ..Self::default() }
     }
@@ -127,7 +129,8 @@ impl Turn {
         Duration::try_from_secs_f64(self.wait?).ok()
     }
 
-    /// With which status this turn fails, having been asked for so often before.
+    /// Returns the status with which this turn fails, or `None` if it succeeds. `asked` is the
+    /// number of earlier requests for this turn.
     pub(super) fn fails(&self, asked: u32) -> Option<StatusCode> {
         let fail = self.fail.as_ref().filter(|fail| asked < fail.times)?;
         StatusCode::from_u16(fail.status).ok()
@@ -137,7 +140,7 @@ impl Turn {
         if self.r#use.is_empty() { "end_turn" } else { "tool_use" }
     }
 
-    /// The answer's content, each piece whole.
+    /// Returns the content blocks of the response.
     fn content(&self, at: usize) -> Vec<Value> {
         let think = self.think.iter().map(
             |text| json!({ "type": "thinking", "thinking": text, "signature": "c2NyaXB0ZWQ=" }),
@@ -150,7 +153,7 @@ impl Turn {
         think.chain(say).chain(uses).collect()
     }
 
-    /// The answer as one piece.
+    /// Returns the response as one message.
     pub(super) fn message(&self, model: &str, at: usize) -> Value {
         let Tokens { input, output } = self.tokens;
         json!({
@@ -160,7 +163,7 @@ impl Turn {
         })
     }
 
-    /// The answer as server-sent events.
+    /// Returns the response as server-sent events.
     pub(super) fn events(
         &self,
         model: &str,
@@ -193,10 +196,10 @@ impl Turn {
             match end {
                 End::Whole => None,
                 End::Cut => {
-                    // What was said so far has to be on its way: else nothing of the answer
+                    // Give the earlier events time to arrive. Otherwise nothing of the response
                     // arrives.
                     SystemClock.sleep(Duration::from_millis(50)).await;
-                    Some(Err(std::io::Error::other("cut, as the scenario says")))
+                    Some(Err(std::io::Error::other("the scenario cuts the connection")))
                 }
                 End::Stall => std::future::pending().await,
             }
@@ -205,7 +208,7 @@ impl Turn {
     }
 }
 
-/// A piece of content as it is streamed: an empty frame, what fills it, its end.
+/// Returns the events of a content block: its start without content, all its content, and its end.
 fn pieces(index: usize, mut piece: Value) -> [Value; 3] {
     let kind = piece["type"].as_str().unwrap_or_default().to_owned();
     let mut take = |field: &str, empty: Value| std::mem::replace(&mut piece[field], empty);

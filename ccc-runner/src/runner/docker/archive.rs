@@ -1,4 +1,4 @@
-//! The workspace as a tar archive: copied into a container at the start, and out of it at the end.
+//! The workspace as a tar archive, copied into a container at the start and out of it at the end.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -19,17 +19,17 @@ use crate::runner::docker::engine_error::Attempt;
 use crate::runner::docker::names::WORKSPACE;
 use crate::runner::docker::unpack::{UnpackLimits, unpack};
 
-/// Pieces that wait between the thread that makes them and the one that takes them.
+/// Number of pieces that are buffered between the two tasks of a copy.
 const WAITING: usize = 4;
 const PIECE: usize = 256 << 10;
-/// What archives are made of, bytes.
+/// Size of a block of an archive, in bytes.
 const BLOCK: usize = 512;
 
 /// Checks that the image has an empty directory for the workspace, owned by the user. A volume
-/// starts as a copy of the image's directory, owner included.
+/// starts as a copy of the image's directory, including its owner.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] when it has not; those of the engine.
+/// [`ErrorKind::InvalidInput`] if it does not, and errors of the engine.
 pub(crate) async fn check_workspace(
     engine: &Engine,
     name: &str,
@@ -53,16 +53,16 @@ pub(crate) async fn check_workspace(
         return Ok(());
     }
     let line = format!(
-        "the image has no empty directory {WORKSPACE} of the user {}:{}: workspaces that are copied need one",
+        "the image has no empty directory {WORKSPACE} owned by {}:{}, which copied workspaces need",
         user.uid, user.gid
     );
     Err(Error::new(ErrorKind::InvalidInput, line))
 }
 
-/// Copies the host directory into a container that was created and not yet started.
+/// Copies the directory of a workspace into a container that was created but not started.
 ///
 /// # Errors
-/// [`ErrorKind::Unavailable`] when the directory cannot be read; those of the engine.
+/// [`ErrorKind::Unavailable`] if the directory cannot be read, and errors of the engine.
 pub(crate) async fn copy_in(
     engine: &Engine,
     name: &str,
@@ -76,16 +76,16 @@ pub(crate) async fn copy_in(
     let body = bollard::body_stream(ReceiverStream::new(body));
     let sent = engine.with_long_timeout().upload_to_container(name, Some(options), body).await;
     let packed = packing.await.map_err(io::Error::other).flatten();
-    // If one side fails, so does the other: the engine's message says more than a broken pipe.
+    // If one side fails, the other fails too. The engine's message says more than a broken pipe.
     sent.attempt("cannot copy the workspace into the container")?;
     packed
         .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot read the workspace").with_source(e))
 }
 
-/// Replaces the content of the host directory with the container's workspace.
+/// Replaces the content of the workspace's directory with the container's workspace.
 ///
 /// # Errors
-/// Those of [`unpack`], and of the engine.
+/// Errors of [`unpack`], and of the engine.
 pub(crate) async fn copy_out(
     engine: &Engine,
     name: &str,
@@ -104,16 +104,17 @@ pub(crate) async fn copy_out(
     while let Some(piece) = stream.next().await {
         let piece = piece.map_err(|refusal| {
             refused = Some(refusal);
-            io::Error::other("the engine broke off")
+            io::Error::other("the engine ended the stream with an error")
         });
         if pieces.send(Some(piece)).await.is_err() {
             break;
         }
     }
-    // The explicit end: without it, the reader reports a truncated stream.
+    // Mark the end explicitly: otherwise the reader reports a truncated stream.
     let _ = pieces.send(None).await;
     let unpacked = unpacking.await.map_err(|e| {
-        Error::new(ErrorKind::Unexpected, "copying the workspace died").with_source(e)
+        Error::new(ErrorKind::Unexpected, "the task that copies the workspace failed")
+            .with_source(e)
     })?;
     match refused {
         Some(refusal) => Err(refusal).attempt("cannot copy the workspace out of the container"),
@@ -121,7 +122,7 @@ pub(crate) async fn copy_out(
     }
 }
 
-/// A writer whose pieces another task takes.
+/// A writer that sends its output in pieces to another task.
 struct PieceWriter {
     to: mpsc::Sender<Bytes>,
     piece: Vec<u8>,
@@ -164,7 +165,7 @@ impl Read for PieceReader {
             match self.pieces.blocking_recv() {
                 Some(Some(piece)) => self.piece = piece?,
                 Some(None) => return Ok(0),
-                // Nobody waits for the rest any more.
+                // The sender was dropped without marking the end.
                 None => return Err(io::ErrorKind::UnexpectedEof.into()),
             }
         }
@@ -174,7 +175,7 @@ impl Read for PieceReader {
     }
 }
 
-/// The directory and all that is in it, as the container's user will own it.
+/// Writes an archive of the directory and its content, owned by the container's user.
 fn pack(workspace: &Path, user: ContainerUser, to: PieceWriter) -> io::Result<()> {
     let mut archive = tar::Builder::new(to);
     let mut open = vec![PathBuf::new()];
@@ -214,6 +215,9 @@ fn append(
         header.set_size(0);
         archive.append_link(&mut header, path, fs::read_link(from)?)
     } else {
-        Err(io::Error::new(io::ErrorKind::InvalidInput, "a pipe, socket or device in a checkout"))
+        Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the checkout contains a pipe, socket or device",
+        ))
     }
 }

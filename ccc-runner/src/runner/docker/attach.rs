@@ -1,4 +1,4 @@
-//! The attachment to a container's standard input and output.
+//! Attachment to a container's standard input and output.
 
 use std::io;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use crate::runner::docker::keeper_connection::{Connection, StderrBuffer};
 use crate::runner::docker::names::container_name;
 use crate::runner::docker::state::Shared;
 
-/// The most bytes of the keeper's standard error that are stored.
+/// Maximum number of bytes of the keeper's standard error that are stored.
 const MAX_STDERR: usize = 4_096;
 
 /// Attaches to the standard input and output of a container that is about to start.
 ///
 /// # Errors
-/// Those of the engine.
+/// Errors of the engine.
 pub(crate) async fn attach(
     shared: &Arc<Shared>,
     engine: &Engine,

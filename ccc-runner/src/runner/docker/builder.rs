@@ -17,10 +17,10 @@ use crate::runner::docker::settings::Alteration;
 use crate::runner::docker::settings::{Settings, Workspaces};
 use crate::runner::docker::state::Shared;
 
-/// The image of runs whose agent names none.
+/// The image of runs whose agent does not name one.
 const IMAGE: &str = "ccc-agent";
-/// The most containers that start at once. An engine starts no more in a second if there are more,
-/// and each takes longer.
+/// Maximum number of containers that start concurrently. More concurrent starts do not increase the
+/// engine's throughput, and each one takes longer.
 const STARTS_AT_ONCE: usize = 3;
 
 /// Settings of a [`DockerRunner`].
@@ -31,62 +31,63 @@ pub struct DockerRunnerBuilder {
 }
 
 impl DockerRunnerBuilder {
-    /// Where the engine is: `unix:///run/user/1000/docker.sock`, `https://engine.example.org:2376`.
-    /// Without it, as for the `docker` program: `DOCKER_HOST`, or `/var/run/docker.sock`.
+    /// Sets the address of the engine: `unix:///run/user/1000/docker.sock`,
+    /// `https://engine.example.org:2376`. `None` uses `DOCKER_HOST` or `/var/run/docker.sock`, as
+    /// the `docker` program does.
     ///
-    /// Over `https`, and over `tcp` where `DOCKER_TLS_VERIFY` is set, `DOCKER_CERT_PATH` has
-    /// `ca.pem`, `cert.pem` and `key.pem`. Plain `tcp` is refused but to this machine itself.
+    /// For `https`, and for `tcp` if `DOCKER_TLS_VERIFY` is set, `DOCKER_CERT_PATH` must contain
+    /// `ca.pem`, `cert.pem` and `key.pem`. Plain `tcp` is refused unless the address is loopback.
     #[must_use]
     pub fn host(mut self, host: Option<String>) -> Self {
         self.settings.host = host;
         self
     }
 
-    /// Lets the way to an engine on another machine be plain: **whoever is on it can be root
-    /// there.**
+    /// Permits an unencrypted connection to an engine on another machine: **an attacker on the
+    /// network path can become root on that machine.**
     #[must_use]
     pub fn dangerously_unencrypted(mut self) -> Self {
         self.settings.unencrypted = true;
         self
     }
 
-    /// The image, where the agent names none; `name@sha256:…` is that one and no other. Without it,
-    /// `ccc-agent`.
+    /// Sets the image of runs whose agent does not name one. `name@sha256:…` selects one exact
+    /// image. `None` uses `ccc-agent`.
     #[must_use]
     pub fn image(mut self, image: Option<String>) -> Self {
         self.settings.image = image.unwrap_or_else(|| IMAGE.to_owned());
         self
     }
 
-    /// Another runtime that the engine knows, such as `runsc`.
+    /// Sets a runtime that the engine knows, such as `runsc`. `None` uses the engine's default.
     #[must_use]
     pub fn runtime(mut self, runtime: Option<String>) -> Self {
         self.settings.runtime = runtime;
         self
     }
 
-    /// How workspaces get into containers.
+    /// Sets how workspaces get into containers.
     #[must_use]
     pub fn workspaces(mut self, workspaces: Workspaces) -> Self {
         self.settings.workspaces = workspaces;
         self
     }
 
-    /// Where the model proxy listens.
+    /// Sets the address of the model proxy.
     #[must_use]
     pub fn model_proxy(mut self, address: Option<SocketAddr>) -> Self {
         self.settings.model_proxy = address;
         self
     }
 
-    /// What the way to listed hosts insists on.
+    /// Sets the rules of the egress proxies.
     #[must_use]
     pub fn egress(mut self, rules: EgressRules) -> Self {
         self.settings.egress = rules;
         self
     }
 
-    /// Whose time it is.
+    /// Sets the clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -97,8 +98,8 @@ impl DockerRunnerBuilder {
     /// Logs a warning with `why` when the runner is built, and at every start.
     ///
     /// The type is bollard's, re-exported as [`ContainerCreateBody`](crate::ContainerCreateBody). A
-    /// new major version of bollard is a breaking change of this method, and of nothing else; hence
-    /// its own feature.
+    /// new major version of bollard is therefore a breaking change of this method only. For this
+    /// reason the method has its own feature.
     #[cfg(feature = "dangerous-container-body")]
     #[must_use]
     pub fn dangerously_altered(
@@ -110,11 +111,11 @@ impl DockerRunnerBuilder {
         self
     }
 
-    /// The runner. Talks to nobody yet.
+    /// Creates the runner, which does not connect to the engine yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when the directory cannot be used, or the system has no random
-    /// bytes.
+    /// [`ErrorKind::Unavailable`] if the state directory cannot be used, or the operating system
+    /// provides no random bytes.
     pub fn build(mut self) -> Result<DockerRunner> {
         let state_dir = &self.settings.state_dir;
         let unusable = |e: std::io::Error| {
@@ -125,10 +126,10 @@ impl DockerRunnerBuilder {
         let owner = owner(state_dir).map_err(unusable)?;
         self.settings.state_dir = fs::canonicalize(state_dir).map_err(unusable)?;
         if self.settings.unencrypted {
-            tracing::warn!("the way to the container engine need not be encrypted");
+            tracing::warn!("unencrypted connections to the container engine are permitted");
         }
         if let Some(alteration) = &self.settings.alteration {
-            tracing::warn!(why = %alteration.why, "containers are not as safe as they could be");
+            tracing::warn!(why = %alteration.why, "the isolation of containers is altered");
         }
         let shared = Shared {
             settings: self.settings,
@@ -144,7 +145,8 @@ impl DockerRunnerBuilder {
 }
 
 impl DockerRunner {
-    /// Returns a builder. The runner stores its state in `state_dir`, a directory of its own.
+    /// Returns a builder. The runner stores its state in `state_dir`, which must be a dedicated
+    /// directory.
     #[must_use]
     pub fn builder(state_dir: impl Into<PathBuf>) -> DockerRunnerBuilder {
         let settings = Settings {

@@ -32,7 +32,7 @@ pub(crate) struct Setup {
     pub(crate) run: RunId,
     pub(crate) spec: ContainerSpec,
     pub(crate) image: Image,
-    /// Whether the workspace is the host's directory itself rather than a copy.
+    /// Whether the workspace is the directory of the host machine itself rather than a copy.
     pub(crate) mounted: bool,
 }
 
@@ -55,7 +55,7 @@ impl DockerContainer {
     fn exec_request(&self, command: &Command) -> Result<ExecRequest> {
         let mut env = self.setup.image.env.clone();
         let proxy = format!("http://127.0.0.1:{EGRESS_PORT}");
-        // In both spellings: programs know one or the other.
+        // In both spellings, because a program may read only one of them.
         let ours = [
             ("HOME", HOME),
             ("TMPDIR", "/tmp"),
@@ -82,7 +82,7 @@ impl DockerContainer {
         })
     }
 
-    /// Requests the program from the keeper, and passes on its output.
+    /// Asks the keeper to start the program, and passes on its output.
     async fn converse(
         &self,
         request: &ExecRequest,
@@ -93,7 +93,7 @@ impl DockerContainer {
         write_head(&mut stream, request).await?;
         let (mut from, mut to) = tokio::io::split(stream);
         let feed = async {
-            // A program need not read all that it is given.
+            // A program need not read all of its input.
             let _ = async {
                 to.write_all(stdin).await?;
                 to.flush().await
@@ -102,7 +102,7 @@ impl DockerContainer {
             std::future::pending().await
         };
         let listen = async {
-            // Counted here as well: the keeper is not trusted.
+            // Count the output here too, because the keeper is not trusted.
             let mut bounded = BoundedOutput::new(request.output, output);
             let mut bytes = Vec::new();
             loop {
@@ -116,7 +116,8 @@ impl DockerContainer {
                     }
                 };
                 bounded.write(stream, &bytes);
-                // Output that never pauses must leave others their turn: the clock of a limit.
+                // Yield, so that continuous output does not starve other tasks, such as the clock
+                // of a limit.
                 tokio::task::yield_now().await;
             }
         };
@@ -161,12 +162,12 @@ impl Container for DockerContainer {
             ExecOutcome::OutOfMemory => Ok(ExitStatus::OutOfMemory),
             ExecOutcome::NotFound => Err(Error::new(
                 ErrorKind::NotFound,
-                format!("there is no program `{program}` in the container"),
+                format!("the container has no program `{program}`"),
             )),
             ExecOutcome::NotStarted(why) => Err(Error::new(
                 ErrorKind::Unavailable,
                 format!(
-                    "`{program}` does not start in the container: {}",
+                    "cannot start `{program}` in the container: {}",
                     ccc_core::untrusted_text::one_line(&why, 200)
                 ),
             )),
@@ -186,9 +187,9 @@ impl Container for DockerContainer {
         {
             Err(refusal)
                 if engine_error::answer(&refusal).is_some_and(|(status, _)| status == 304) => {}
-            // A container that is gone has stopped; but a copied workspace is lost with it.
+            // A missing container has stopped. But a copied workspace is lost with it.
             Err(refusal) if self.setup.mounted && engine_error::is_missing(&refusal) => {}
-            stopped => stopped.attempt("the container does not stop")?,
+            stopped => stopped.attempt("cannot stop the container")?,
         }
         if !self.setup.mounted {
             let resources = &self.setup.spec.resources;

@@ -1,4 +1,4 @@
-//! Diagnostics of the engine, before a run depends on it.
+//! Diagnostics of the engine before the first run.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -20,15 +20,15 @@ use crate::runner::docker::runner::DockerRunner;
 pub enum Finding {
     /// Nothing is wrong.
     Good,
-    /// Runs work, but the operator should know.
+    /// Runs work, but the operator should know about a problem.
     Warning,
-    /// No run can work, or none is isolated.
+    /// No run can work, or runs are not isolated.
     Bad,
 }
 
 impl DockerRunner {
-    /// Checks the engine, the image, and a container of that image whose programs try to reach this
-    /// machine. Returns one line for each, with a solution where something is wrong.
+    /// Checks the engine, the image, and a container of that image that tries to reach this host
+    /// machine. Returns one line for each check, with a solution for each problem.
     pub async fn diagnose(&self) -> Vec<(Finding, String)> {
         let mut findings = Vec::new();
         if let Err(error) = self.check_all(&mut findings).await {
@@ -40,7 +40,10 @@ impl DockerRunner {
     async fn check_all(&self, findings: &mut Vec<(Finding, String)>) -> Result<()> {
         let (shared, mut say) = (&self.shared, |finding, line| findings.push((finding, line)));
         if let Some(alteration) = &shared.settings.alteration {
-            say(Finding::Warning, format!("containers are altered: {}", alteration.why));
+            say(
+                Finding::Warning,
+                format!("the isolation of containers is altered: {}", alteration.why),
+            );
         }
         let engine = shared.engine().await?;
         let version = engine.docker.version().await.attempt("the engine does not answer")?;
@@ -53,13 +56,14 @@ impl DockerRunner {
         let found = engine.image(image).await?;
         say(Finding::Good, format!("image {image} is {}", one_line(&found.id, 80)));
         if engine.swaps {
-            let line =
-                "the engine cannot exclude containers from the machine's swap: turn swap off there";
+            let line = "the engine cannot disable swap for containers: disable swap on its machine";
             say(Finding::Warning, line.to_owned());
         }
         let way = match mounts(engine, &shared.probe(), &found).await? {
-            true => "workspaces are mounted: the engine sees our files",
-            false => "workspaces are copied: the engine does not see our files, or not as our user",
+            true => "workspaces are mounted: the engine sees this machine's files",
+            false => {
+                "workspaces are copied: the engine does not see this machine's files, or maps users"
+            }
         };
         say(Finding::Good, way.to_owned());
 
@@ -69,15 +73,15 @@ impl DockerRunner {
         let (claude, reached) = checked?;
         gone?;
         match claude {
-            Some(version) => say(Finding::Good, format!("Claude Code in it: {version}")),
-            None => say(Finding::Warning, format!("there is no Claude Code in {image}")),
+            Some(version) => say(Finding::Good, format!("Claude Code in the image: {version}")),
+            None => say(Finding::Warning, format!("the image {image} has no Claude Code")),
         }
         match &reached[..] {
             [] if engine.is_remote => {
-                let line = "the engine is elsewhere: whether a container reaches that machine was not looked at";
+                let line = "the engine is remote: access from a container to the engine's machine was not checked";
                 say(Finding::Warning, line.to_owned());
             }
-            [] => say(Finding::Good, "a container reaches nothing of this machine".to_owned()),
+            [] => say(Finding::Good, "a container cannot reach this machine".to_owned()),
             places => {
                 let line = format!("A CONTAINER REACHES THIS MACHINE, at {}", places.join(", "));
                 say(Finding::Bad, line);
@@ -93,8 +97,10 @@ impl DockerRunner {
         run: RunId,
         engine: &Engine,
     ) -> Result<(Option<String>, Vec<String>)> {
-        let unusable =
-            |e| Error::new(ErrorKind::Unavailable, "cannot make a directory").with_source(e);
+        let unusable = |e| {
+            Error::new(ErrorKind::Unavailable, "cannot prepare the check of a container")
+                .with_source(e)
+        };
         let workspace = tempfile::tempdir_in(&self.shared.settings.state_dir).map_err(unusable)?;
         let container = self.spawn(run, &ContainerSpec::new(workspace.path())).await?;
         let claude = match container.output(&Command::new(["claude", "--version"])).await {
@@ -104,21 +110,20 @@ impl DockerRunner {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => None,
         };
-        // A listener that answers at every address of this machine.
+        // A listener at every address of this host machine.
         let canary = match TcpListener::bind(("::", 0)).await {
             Ok(both) => both,
             Err(_) => TcpListener::bind(("0.0.0.0", 0)).await.map_err(unusable)?,
         };
         let port = canary.local_addr().map_err(unusable)?.port();
-        // A listener that cannot be reached would prove nothing.
+        // Check that the listener can be reached: otherwise the result proves nothing.
         tokio::net::TcpStream::connect(("127.0.0.1", port)).await.map_err(unusable)?;
         let mut argv = vec![KEEPER.to_owned(), "reach".to_owned()];
         let addresses = gateways(engine).await?.into_iter().chain(own_addresses());
         argv.extend(addresses.map(|address| SocketAddr::new(address, port).to_string()));
         let output = container.output(&Command::new(argv)).await?;
         if !output.status.success() {
-            let line =
-                format!("the container's ccc-keeper does not look around: {}", output.status);
+            let line = format!("`ccc-keeper reach` failed in the container: {}", output.status);
             return Err(Error::new(ErrorKind::Unexpected, line));
         }
         let reached = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
@@ -129,13 +134,13 @@ impl DockerRunner {
 /// Returns the gateways of the engine's networks, which are addresses of the engine's machine.
 async fn gateways(engine: &Engine) -> Result<Vec<IpAddr>> {
     let networks = engine.docker.list_networks(None).await;
-    let networks = networks.attempt("the engine does not list its networks")?;
+    let networks = networks.attempt("cannot list the engine's networks")?;
     let configs = networks.into_iter().filter_map(|network| network.ipam?.config).flatten();
     Ok(configs.filter_map(|config| config.gateway?.parse().ok()).collect())
 }
 
-/// Returns this machine's addresses, as the kernel lists them, without those of a link: they need
-/// an interface.
+/// Returns the addresses of this host machine from the kernel's lists, except link-local ones,
+/// because they need an interface.
 fn own_addresses() -> Vec<IpAddr> {
     let list = |file| std::fs::read_to_string(file).unwrap_or_default();
     let (trie, six) = (list("/proc/net/fib_trie"), list("/proc/net/if_inet6"));
@@ -157,8 +162,8 @@ fn describe(version: &SystemVersion) -> String {
     format!(
         "{} {}, API {}",
         one_line(&name, 60),
-        version.version.as_deref().unwrap_or("of no version"),
-        version.api_version.as_deref().unwrap_or("of no version")
+        version.version.as_deref().unwrap_or("of unknown version"),
+        version.api_version.as_deref().unwrap_or("of unknown version")
     )
 }
 
@@ -173,8 +178,8 @@ fn runtime(version: &SystemVersion) -> Option<String> {
     let runc = *components.get("runc")?;
     is_vulnerable(runc).then(|| {
         format!(
-            "runc {} lets containers out, by its number (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881; before \
-             1.1.12 CVE-2024-21626 too): update to 1.2.8, 1.3.3 or newer, unless your distribution has patched \
+            "by its version, runc {} lets containers escape (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881; before \
+             1.1.12 also CVE-2024-21626): update to 1.2.8, 1.3.3 or newer, unless your distribution has patched \
              it",
             one_line(runc, 40)
         )
@@ -201,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_runtime_with_known_ways_out_is_known() {
+    fn a_runc_version_with_known_vulnerabilities_is_detected() {
         for (version, expected) in [
             ("1.1.5+ds1", true),
             ("1.1.12", true),

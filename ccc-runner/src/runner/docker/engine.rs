@@ -1,4 +1,4 @@
-//! The engine, and the images on it.
+//! The engine and its images.
 
 use std::time::Duration;
 
@@ -10,33 +10,33 @@ use tokio::sync::OnceCell;
 use crate::runner::docker::engine_error;
 use crate::runner::docker::settings::Workspaces;
 
-/// How long a request may take whose duration depends on the workspace or on the agent's programs.
+/// Time limit for a request whose duration depends on the workspace or on the agent's programs.
 const LONG_TIMEOUT: Duration = Duration::from_secs(15 * 60);
-/// How long a container whose connection was closed may take to end by itself.
+/// Time limit for a container to end by itself after its connection was closed.
 const ENDS_WITHIN: Duration = Duration::from_millis(200);
 
-/// An engine that answered, and is new enough.
+/// A connected engine of a supported version.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) docker: Docker,
     /// Whether the engine may be on another machine.
     pub(crate) is_remote: bool,
-    /// Whether containers may use the machine's swap.
+    /// Whether containers may use the swap of the engine's machine.
     pub(crate) swaps: bool,
     /// The reason why no container may start, if there is one.
     pub(crate) unfit: Option<String>,
-    /// The way of workspaces into containers, as far as it is known before a probe.
+    /// The method by which workspaces get into containers, as far as it is known before a probe.
     pub(crate) workspaces: Workspaces,
-    /// Whether workspaces are mounted, once that is known.
+    /// Whether workspaces are mounted. Determined once.
     pub(crate) mounts: OnceCell<bool>,
-    /// The number of the machine's processors, in thousandths.
+    /// The number of processors of the engine's machine, in thousandths.
     pub(crate) milli_cpus: u32,
 }
 
 /// An image on the engine.
 #[derive(Debug)]
 pub(crate) struct Image {
-    /// The id. Containers are created by id, so that the image that was inspected is the one that
+    /// The ID. Containers are created by ID, so that the image that was inspected is the one that
     /// runs.
     pub(crate) id: String,
     /// The environment that the image defines for programs.
@@ -63,23 +63,22 @@ impl Engine {
     /// Inspects an image. Never pulls one: the operator decides which images run.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when the engine lacks the image; [`ErrorKind::InvalidInput`] when it
-    /// declares volumes; those of the engine.
+    /// [`ErrorKind::NotFound`] if the engine lacks the image; [`ErrorKind::InvalidInput`] if the
+    /// image declares volumes; errors of the engine.
     pub(crate) async fn image(&self, name: &str) -> Result<Image> {
         let inspected = self.docker.inspect_image(name).await.map_err(|refusal| {
             if engine_error::is_missing(&refusal) {
-                let line = format!(
-                    "there is no image `{name}` on the engine: build it there, or pull it to there"
-                );
+                let line =
+                    format!("there is no image `{name}` on the engine: build it or pull it there");
                 return Error::new(ErrorKind::NotFound, line).with_remedy(Remedy::BuildImage);
             }
             engine_error::error(&format!("cannot inspect the image `{name}`"), refusal)
         })?;
         let config = inspected.config.unwrap_or_default();
         if let Some(volumes) = config.volumes.filter(|volumes| !volumes.is_empty()) {
-            // A volume would be space on the engine's disk without a limit.
+            // A volume would use the engine's disk without a limit.
             let line = format!(
-                "the image `{name}` declares volumes ({}), which no ceiling holds: build it without VOLUME",
+                "the image `{name}` declares volumes ({}), which no limit applies to: build it without VOLUME",
                 ccc_core::untrusted_text::one_line(&volumes.join(", "), 100)
             );
             return Err(Error::new(ErrorKind::InvalidInput, line));
@@ -92,8 +91,8 @@ impl Engine {
         })
     }
 
-    /// Waits for a container to end by itself, for as long as that is likely to be faster than to
-    /// kill it.
+    /// Waits for a container to end by itself, but only as long as that is likely to be faster than
+    /// killing it.
     pub(crate) async fn wait_for_end(&self, name: &str, clock: &dyn Clock) {
         let mut ended = self.docker.wait_container(name, None);
         tokio::select! {

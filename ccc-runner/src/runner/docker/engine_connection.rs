@@ -1,4 +1,4 @@
-//! The connection to the engine, and the check of its capabilities.
+//! Connection to the engine, and the check of its capabilities.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,18 +12,18 @@ use crate::runner::docker::engine::Engine;
 use crate::runner::docker::engine_error::Attempt;
 use crate::runner::docker::settings::{Settings, Workspaces};
 
-/// The oldest API that has all that we ask for: that of Docker 20.10.
+/// The oldest supported API version, which is that of Docker 20.10.
 const MIN_API: (usize, usize) = (1, 41);
-/// How long a question may take.
+/// Time limit for a query.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
-/// How long making, starting or removing a container may take.
+/// Time limit for creating, starting or removing a container.
 const WORKS_WITHIN: Duration = Duration::from_secs(60);
 
 /// Connects to the engine, and reads its capabilities.
 ///
 /// # Errors
-/// [`ErrorKind::Refused`] when the connection is not encrypted; [`ErrorKind::Unsupported`] when the
-/// engine's API is too old; those of the engine.
+/// [`ErrorKind::Refused`] if the connection is not encrypted; [`ErrorKind::Unsupported`] if the
+/// engine's API is too old; errors of the engine.
 pub(crate) async fn connect(settings: &Settings) -> Result<Engine> {
     let host = settings.host.clone();
     let shown = host
@@ -41,19 +41,19 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Engine> {
     }
     let connected = Docker::connect_with_host(&shown);
     let silent = format!(
-        "no container engine answers at {shown}: is it running, and may this user talk to it?"
+        "no container engine answers at {shown}: check that it runs, and that this user may access it"
     );
     let docker = connected.attempt(&silent)?.with_timeout(ANSWERS_WITHIN);
     let docker = docker.negotiate_version().await.attempt(&silent)?;
     let version = docker.client_version();
     if (version.major_version, version.minor_version) < MIN_API {
         let line = format!(
-            "the engine at {shown} speaks version {}.{} of the API: {}.{} or newer is needed (Docker 20.10)",
+            "the engine at {shown} supports API version {}.{}: {}.{} or newer is needed (Docker 20.10)",
             version.major_version, version.minor_version, MIN_API.0, MIN_API.1
         );
         return Err(Error::new(ErrorKind::Unsupported, line));
     }
-    let info = docker.info().await.attempt("the engine does not say what it is")?;
+    let info = docker.info().await.attempt("cannot read the engine's properties")?;
     let docker = docker.with_timeout(WORKS_WITHIN);
     let cpus = u32::try_from(info.ncpu.unwrap_or(1)).unwrap_or(1).max(1);
     let is_remote = !shown.starts_with("unix://");
@@ -79,15 +79,15 @@ fn has(info: &SystemInfo, option: &str) -> bool {
     options.iter().any(|found| found.split(',').any(|part| part == option))
 }
 
-/// Returns whether the engine maps users: then a user in a container is another one outside.
+/// Returns whether the engine maps UIDs. A user in a container is then another user outside it.
 fn maps_users(info: &SystemInfo) -> bool {
     has(info, "name=rootless") || has(info, "name=userns")
 }
 
-/// Returns why the engine cannot isolate containers, if it cannot.
+/// Returns the reason why the engine cannot isolate containers, if there is one.
 fn unfit(settings: &Settings, info: &SystemInfo) -> Option<String> {
     if info.os_type.as_deref().is_some_and(|os| os != "linux") {
-        return Some("the engine runs no Linux containers".to_owned());
+        return Some("the engine does not run Linux containers".to_owned());
     }
     if let Some(runtime) = &settings.runtime
         && !info.runtimes.as_ref().is_some_and(|known| known.contains_key(runtime))
@@ -110,10 +110,10 @@ fn unfit(settings: &Settings, info: &SystemInfo) -> Option<String> {
     missing.map(|(_, what)| format!("the engine cannot limit {what}"))
 }
 
-/// Returns whether the connection is unencrypted and may leave this machine.
+/// Returns whether the connection is unencrypted and may leave this host machine.
 fn is_unencrypted(host: &str) -> bool {
     let plain = host.strip_prefix("http://").or_else(|| host.strip_prefix("tcp://"));
-    // With this, as with the `docker` program, `tcp` is encrypted.
+    // If this variable is set, `tcp` is encrypted, as in the `docker` program.
     let plain = plain
         .filter(|_| host.starts_with("http://") || std::env::var_os("DOCKER_TLS_VERIFY").is_none());
     let Some(authority) = plain.and_then(|rest| rest.split('/').next()) else { return false };
@@ -127,7 +127,7 @@ mod tests {
     use super::is_unencrypted;
 
     #[test]
-    fn only_what_stays_on_the_machine_may_be_plain() {
+    fn only_a_local_connection_may_be_unencrypted() {
         // spec: X1
         let cases = [
             ("unix:///var/run/docker.sock", false),

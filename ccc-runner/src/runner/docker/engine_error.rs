@@ -1,9 +1,9 @@
-//! What the engine's refusals mean.
+//! Conversion of the engine's errors.
 
 use bollard::errors::Error as Refusal;
 use ccc_core::{Error, ErrorKind, Result};
 
-/// The engine's answer, when it is one: its status and what it says.
+/// Returns the status and the message of the engine's response, if the error is a response.
 pub(crate) fn answer(error: &Refusal) -> Option<(u16, &str)> {
     match error {
         Refusal::DockerResponseServerError { status_code, message } => {
@@ -13,12 +13,12 @@ pub(crate) fn answer(error: &Refusal) -> Option<(u16, &str)> {
     }
 }
 
-/// Whether the engine says that there is no such thing.
+/// Returns whether the engine reports that the object does not exist.
 pub(crate) fn is_missing(error: &Refusal) -> bool {
     answer(error).is_some_and(|(status, _)| status == 404)
 }
 
-/// The error that a refusal is.
+/// Converts an error of the engine. `what` states what failed.
 pub(crate) fn error(what: &str, refusal: Refusal) -> Error {
     let Some((status, message)) = answer(&refusal) else {
         let kind = match &refusal {
@@ -44,9 +44,9 @@ pub(crate) fn error(what: &str, refusal: Refusal) -> Error {
     Error::new(kind, format!("{what}: {}", ccc_core::untrusted_text::one_line(message, 400)))
 }
 
-/// Turns the engine's answers into ours.
+/// Conversion of the engine's results.
 pub(crate) trait Attempt<T> {
-    /// What stands in the error's place: what was attempted, and failed.
+    /// Converts an error of the engine into this crate's. `what` states what failed.
     fn attempt(self, what: &str) -> Result<T>;
 }
 

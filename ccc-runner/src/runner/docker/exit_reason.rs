@@ -12,17 +12,17 @@ use crate::runner::docker::names::container_name;
 use crate::runner::docker::state::Shared;
 use crate::runner::limit_breach;
 
-/// How long the engine may take to notice that a container has ended.
+/// Time limit for the engine to notice that a container has ended.
 const NOTICES_WITHIN: Duration = Duration::from_secs(10);
 
-/// The end of a container.
+/// The exit of a container.
 struct Exit {
     status: i64,
-    /// Whether the kernel killed the container because its memory was used up.
+    /// Whether the kernel killed the container because it ran out of memory.
     out_of_memory: bool,
 }
 
-/// Returns the error that explains why the stream of a program broke.
+/// Returns the error that explains why the connection to a program broke.
 pub(crate) async fn exit_error(
     shared: &Shared,
     run: RunId,
@@ -36,7 +36,7 @@ pub(crate) async fn exit_error(
     match found {
         Err(error) => error,
         Ok(Some(Exit { out_of_memory: true, .. })) => {
-            let line = format!("the container used up its memory, {} MiB", resources.memory >> 20);
+            let line = format!("the container ran out of memory, {} MiB", resources.memory >> 20);
             Error::new(ErrorKind::LimitExceeded, line)
         }
         Ok(Some(Exit { status, .. })) => match LimitBreach::from_status(status) {
@@ -55,7 +55,7 @@ pub(crate) async fn exit_error(
     }
 }
 
-/// Waits until the container has ended, and returns how.
+/// Waits until the container has ended, and returns its exit status.
 async fn wait_for_exit(shared: &Shared, run: RunId) -> Result<Option<Exit>> {
     let docker = &shared.engine().await?.docker;
     loop {

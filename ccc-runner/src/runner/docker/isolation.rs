@@ -19,7 +19,7 @@ use crate::runner::docker::orphans;
 /// The values that determine the container of a run.
 #[derive(Debug)]
 pub(crate) struct Isolation<'a> {
-    /// The name of the installation.
+    /// The random name of the installation.
     pub(crate) owner: &'a str,
     pub(crate) run: RunId,
     pub(crate) image_id: &'a str,
@@ -36,7 +36,7 @@ pub(crate) struct Isolation<'a> {
 /// Returns the body of the request that creates the container.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] when the workspace is mounted and its path is not UTF-8.
+/// [`ErrorKind::InvalidInput`] if the workspace is mounted and its path is not UTF-8.
 pub(crate) fn container_body(isolation: &Isolation<'_>) -> Result<ContainerCreateBody> {
     let resources = &isolation.spec.resources;
     let keeper = KeeperConfig {
@@ -54,20 +54,20 @@ pub(crate) fn container_body(isolation: &Isolation<'_>) -> Result<ContainerCreat
         image: Some(isolation.image_id.to_owned()),
         entrypoint: Some(vec![KEEPER.to_owned()]),
         cmd: Some(vec!["keep".to_owned(), keeper]),
-        // Each program gets its environment when it starts: the container's own description shows
-        // none.
+        // Each program receives its environment when it starts, so that the engine's description of
+        // the container does not show it.
         env: Some(Vec::new()),
         user: Some(format!("{}:{}", isolation.user.uid, isolation.user.gid)),
         working_dir: Some("/".to_owned()),
         labels: Some(orphans::labels(isolation.owner, isolation.run)),
         open_stdin: Some(true),
-        // When the host disconnects, the input ends, and with it the keeper.
+        // When this process disconnects, standard input ends, and then the keeper ends.
         stdin_once: Some(true),
         attach_stdin: Some(true),
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         tty: Some(false),
-        // Both override the image's.
+        // Both override the image's values.
         stop_signal: Some("SIGTERM".to_owned()),
         healthcheck: Some(HealthConfig {
             test: Some(vec!["NONE".to_owned()]),
@@ -89,8 +89,8 @@ fn host_config(isolation: &Isolation<'_>) -> Result<HostConfig> {
     };
     Ok(HostConfig {
         runtime: isolation.runtime.map(str::to_owned),
-        // The keeper itself is the first process. The engine's would have the agent's user, and
-        // every program could take the connection to the host from it.
+        // The keeper is the first process. The engine's init process would run as the agent's user,
+        // and every program could take over the connection to this process.
         init: Some(false),
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
@@ -100,10 +100,10 @@ fn host_config(isolation: &Isolation<'_>) -> Result<HostConfig> {
         ipc_mode: Some("private".to_owned()),
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         memory: Some(memory),
-        // Memory and swap together: there is no swap.
+        // Memory and swap together, so there is no swap.
         memory_swap: Some(memory),
         oom_kill_disable: Some(false),
-        // An engine refuses more processors than its machine has.
+        // An engine rejects more processors than its machine has.
         nano_cpus: Some(i64::from(milli_cpus.min(isolation.engine_milli_cpus).max(10)) * 1_000_000),
         pids_limit: Some(i64::from(processes.max(8))),
         ulimits: Some(vec![
@@ -117,7 +117,7 @@ fn host_config(isolation: &Isolation<'_>) -> Result<HostConfig> {
         )])),
         shm_size: Some(64 << 20),
         mounts: Some(vec![workspace(isolation)?]),
-        // The output is the tunnel.
+        // Standard output carries the tunnel and must not be logged.
         log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::NO),
@@ -141,7 +141,7 @@ fn workspace(isolation: &Isolation<'_>) -> Result<Mount> {
             ..MountBindOptions::default()
         });
     } else {
-        // A volume without a name is removed with the container.
+        // An anonymous volume is removed with the container.
         mount.typ = Some(MountType::VOLUME);
     }
     Ok(mount)

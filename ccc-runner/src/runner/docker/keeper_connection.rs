@@ -1,4 +1,4 @@
-//! The connection to the keeper of a container.
+//! Connection to the keeper of a container.
 
 use std::io;
 use std::net::SocketAddr;
@@ -45,19 +45,19 @@ impl Connection {
         Self { tunnel, stderr, greeting: Some(greeting), egress, _tasks: tasks }
     }
 
-    /// Waits for the keeper's greeting; returns `None` when the keeper ended without one.
+    /// Waits for the keeper's greeting. Returns `None` if the keeper ended without one.
     pub(crate) async fn hello(&mut self) -> Option<Hello> {
         self.greeting.take()?.await.ok()
     }
 
-    /// Returns what the keeper has written to standard error.
+    /// Returns the keeper's standard error so far.
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&lock(&self.stderr)).into_owned()
     }
 }
 
 /// Answers the streams that the keeper opens: its greeting, and connections to the proxies. Closes
-/// every other one: the keeper is not trusted.
+/// all others, because the keeper is not trusted.
 async fn answer(
     mut incoming: IncomingStreams,
     greet: oneshot::Sender<Hello>,
@@ -69,7 +69,7 @@ async fn answer(
     while let Some(mut stream) = incoming.next().await {
         while streams.try_join_next().is_some() {}
         let greet = greet.take();
-        // The first stream is the greeting: opened before any program runs.
+        // The keeper opens the first stream, its greeting, before any program runs.
         if let Some(greet) = greet {
             if let Ok(hello) = hello(&mut stream).await {
                 let _ = greet.send(hello);
@@ -78,7 +78,7 @@ async fn answer(
         }
         let egress = Arc::clone(&egress);
         streams.spawn(async move {
-            // A connection that breaks is told to both ends by its end.
+            // Both ends notice when a connection breaks.
             let _ = forward(stream, model, &egress).await;
         });
     }
@@ -87,7 +87,7 @@ async fn answer(
 async fn hello(stream: &mut TunnelStream) -> io::Result<Hello> {
     match read_short_head::<StreamKind>(stream).await? {
         StreamKind::Hello => read_short_head(stream).await,
-        _ => Err(io::Error::other("it does not greet first")),
+        _ => Err(io::Error::other("the keeper's first stream is not a greeting")),
     }
 }
 

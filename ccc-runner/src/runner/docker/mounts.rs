@@ -15,18 +15,18 @@ use crate::runner::docker::names::{KEEPER, container_name};
 use crate::runner::docker::orphans;
 use crate::runner::docker::settings::Workspaces;
 
-/// The installation, as the probe of the engine needs it.
+/// The properties of the installation that a probe of the engine needs.
 pub(crate) struct Probe<'a> {
     pub(crate) state_dir: &'a Path,
     pub(crate) owner: &'a str,
     pub(crate) clock: &'a dyn Clock,
 }
 
-/// Returns whether workspaces are mounted rather than copied. Probes the engine if the settings
-/// leave it open.
+/// Returns whether workspaces are mounted rather than copied. Probes the engine if the settings do
+/// not decide it.
 ///
 /// # Errors
-/// Those of the engine, and of the state directory.
+/// Errors of the engine, and of the state directory.
 pub(crate) async fn mounts(engine: &Engine, probe: &Probe<'_>, image: &Image) -> Result<bool> {
     let mounts = engine.mounts.get_or_try_init(|| async {
         match engine.workspaces {
@@ -38,8 +38,8 @@ pub(crate) async fn mounts(engine: &Engine, probe: &Probe<'_>, image: &Image) ->
     mounts.await.copied()
 }
 
-/// Returns whether the engine sees the files of this machine: creates a container that mounts the
-/// state directory, and searches it for a new file. The container never starts.
+/// Returns whether the engine sees the files of this machine. Creates a container that mounts the
+/// state directory, and checks whether a new file is in it. The container never starts.
 async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> Result<bool> {
     let run = RunId::new(probe.clock.now())?;
     let marker = tempfile::Builder::new().prefix("marker-").tempfile_in(probe.state_dir);
@@ -52,8 +52,8 @@ async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> R
         image: Some(image.id.clone()),
         // Never run, but engines require a command.
         cmd: Some(vec![KEEPER.to_owned()]),
-        // Of a run that does not exist: a sweep removes the container if this process ends before
-        // it does.
+        // Labelled with a run that does not exist: cleanup removes the container if this process
+        // ends before it does.
         labels: Some(orphans::labels(probe.owner, run)),
         host_config: Some(HostConfig {
             network_mode: Some("none".to_owned()),
@@ -73,11 +73,11 @@ async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> R
     let created = engine.docker.create_container(Some(options), body).await;
     let container = match created {
         Ok(container) => container,
-        // The engine's own answer: the directory does not exist there.
+        // The engine answered that the directory does not exist there.
         Err(refusal) if engine_error::answer(&refusal).is_some_and(|(status, _)| status == 400) => {
             return Ok(false);
         }
-        Err(refusal) => return Err(engine_error::error("cannot make a container", refusal)),
+        Err(refusal) => return Err(engine_error::error("cannot create a container", refusal)),
     };
     let options =
         ContainerArchiveInfoOptionsBuilder::default().path(&marked.to_string_lossy()).build();

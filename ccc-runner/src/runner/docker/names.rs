@@ -1,12 +1,13 @@
-//! Names that containers and images have in common.
+//! Names that containers and images share.
 
 use ccc_core::RunId;
 
 /// The workspace inside a container.
 pub(crate) const WORKSPACE: &str = "/workspace";
-/// The home of the programs inside a container. It is in memory, and gone with the container.
+/// The home directory of the programs inside a container. It is in memory, and is lost with the
+/// container.
 pub(crate) const HOME: &str = "/tmp/home";
-/// The program with which every container starts.
+/// The first program of every container.
 pub(crate) const KEEPER: &str = "/usr/local/bin/ccc-keeper";
 
 /// Returns the name of a run's container, known before the container exists.

@@ -1,4 +1,4 @@
-//! Containers of runs on the engine: their labels, their search, and their removal.
+//! Containers of runs on the engine: labels, listing and removal.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use jiff::SignedDuration;
 
 use crate::runner::docker::engine_error::{self, Attempt};
 
-/// The label that has the name of the installation.
+/// The label with the name of the installation.
 const OWNER_LABEL: &str = "dev.ccc.owner";
-/// The label that has the run's id.
+/// The label with the run's ID.
 const RUN_LABEL: &str = "dev.ccc.run";
-/// How long the removal of a container is retried.
+/// Time limit for the removal of a container, including retries.
 const GONE_WITHIN: SignedDuration = SignedDuration::from_secs(40);
-/// The interval between two checks whether a container is gone.
+/// Interval between two checks whether a container was removed.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Returns the labels of a run's container.
@@ -27,11 +27,11 @@ pub(crate) fn labels(owner: &str, run: RunId) -> HashMap<String, String> {
     ])
 }
 
-/// Removes a container of this installation with its volumes, and waits until it is gone.
+/// Removes a container of this installation with its volumes, and waits until it is removed.
 ///
 /// # Errors
-/// [`ErrorKind::AlreadyExists`] when the container belongs to another installation;
-/// [`ErrorKind::Unexpected`] when it is not gone in time; those of the engine.
+/// [`ErrorKind::AlreadyExists`] if the container does not belong to this installation;
+/// [`ErrorKind::Unexpected`] if it is not removed in time; errors of the engine.
 pub(crate) async fn remove(
     docker: &Docker,
     name: &str,
@@ -44,20 +44,21 @@ pub(crate) async fn remove(
         let late = clock.now().duration_since(begun) > GONE_WITHIN;
         match docker.inspect_container(name, None).await {
             Err(refusal) if engine_error::is_missing(&refusal) => return Ok(()),
-            Err(refusal) => return Err(engine_error::error("cannot look at a container", refusal)),
+            Err(refusal) => return Err(engine_error::error("cannot inspect a container", refusal)),
             Ok(found) => {
                 let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
                 if labels.get(OWNER_LABEL).is_none_or(|found| found != owner) {
                     let line = format!(
-                        "there is a container `{name}` that is not ours: rename or remove it"
+                        "the container `{name}` does not belong to this installation: rename or remove it"
                     );
                     return Err(Error::new(ErrorKind::AlreadyExists, line));
                 }
             }
         }
-        // Most are gone at the first check after the first request.
+        // Most containers are removed at the first check after the first request.
         if asked && late {
-            let line = format!("the container `{name}` does not go: see to it on the engine");
+            let line =
+                format!("the container `{name}` was not removed in time: remove it on the engine");
             return Err(Error::new(ErrorKind::Unexpected, line));
         }
         if asked {
@@ -68,7 +69,7 @@ pub(crate) async fn remove(
             Ok(()) => {}
             Err(refusal) => match engine_error::answer(&refusal) {
                 Some((404, _)) => return Ok(()),
-                // Another request removes it already, or it is busy for a moment.
+                // Another request is already removing the container, or it is busy.
                 Some((409 | 500, _)) if !late => {}
                 _ => return Err(engine_error::error("cannot remove a container", refusal)),
             },
@@ -76,16 +77,16 @@ pub(crate) async fn remove(
     }
 }
 
-/// Returns the runs of which this installation has a container.
+/// Returns the runs that have a container of this installation.
 ///
 /// # Errors
-/// Those of the engine.
+/// Errors of the engine.
 pub(crate) async fn runs(docker: &Docker, owner: &str) -> Result<Vec<RunId>> {
     let ours = format!("{OWNER_LABEL}={owner}");
     let filters = HashMap::from([("label", vec![ours.as_str()])]);
     let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
     let found = docker.list_containers(Some(options)).await;
-    let found = found.attempt("the engine does not list its containers")?;
+    let found = found.attempt("cannot list the engine's containers")?;
     let runs = found
         .iter()
         .filter_map(|container| container.labels.as_ref()?.get(RUN_LABEL)?.parse::<RunId>().ok());

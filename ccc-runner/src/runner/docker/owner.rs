@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 
 /// Returns the name of this installation: random, created once, and stored in a file. The path of
-/// the directory would not do, because it may be the same on two machines that share an engine.
+/// the directory is not unique, because two machines that share an engine can use the same path.
 ///
 /// # Errors
-/// Those of the file system, and [`InvalidData`](std::io::ErrorKind::InvalidData) when the file is
+/// Errors of the file system, and [`InvalidData`](std::io::ErrorKind::InvalidData) if the file is
 /// damaged.
 pub(crate) fn owner(state_dir: &Path) -> std::io::Result<String> {
     let file = state_dir.join("owner");
@@ -16,7 +16,8 @@ pub(crate) fn owner(state_dir: &Path) -> std::io::Result<String> {
             return Ok(owner);
         }
         Ok(_) => {
-            let line = format!("{} is damaged: remove it when nothing runs", file.display());
+            let line =
+                format!("{} is damaged: remove it when no run is in progress", file.display());
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, line));
         }
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
@@ -27,7 +28,8 @@ pub(crate) fn owner(state_dir: &Path) -> std::io::Result<String> {
     let owner = hex::encode(random);
     let made = state_dir.join(format!("owner-{owner}"));
     fs::write(&made, &owner)?;
-    // The file is complete or absent; the second of two processes reads the file of the first.
+    // The link makes the complete file appear. The slower of two processes reads the other one's
+    // file.
     let linked = fs::hard_link(&made, &file);
     fs::remove_file(&made)?;
     match linked {

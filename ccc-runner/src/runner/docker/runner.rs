@@ -14,21 +14,21 @@ use crate::runner::docker::start;
 use crate::runner::docker::state::{Shared, Start};
 use crate::runner::workspace;
 
-/// Runs the agent's programs in containers of a Docker engine, on this machine or another one.
+/// A runner that creates containers on a Docker engine, on this machine or another one.
 ///
-/// The container has no network, no capability, no privilege to gain, a read-only root, an ordinary
-/// user, the engine's system call filter and one of ours, and ceilings on memory, processors,
-/// processes, open files and the workspace (spec: X1, X2). All that it can reach is the model
-/// proxy, and hosts that the operator listed, over its own standard input and output; nothing of
-/// the host is mounted but the workspace. An image needs `/usr/local/bin/ccc-keeper` in it: see the
-/// crate `ccc-keeper`.
+/// A container has no network, no capabilities, no way to gain privileges, a read-only root file
+/// system and an ordinary user. The engine's system call filter and an additional one apply to it.
+/// Memory, processors, processes, open files and the workspace are limited (spec: X1, X2). Over its
+/// standard input and output, it can reach the model proxy and the hosts that the operator listed,
+/// and nothing else. Only the workspace is mounted from the host machine. The image must contain
+/// `/usr/local/bin/ccc-keeper`: see the crate `ccc-keeper`.
 #[derive(Debug)]
 pub struct DockerRunner {
     pub(crate) shared: Arc<Shared>,
 }
 
 impl DockerRunner {
-    /// Cancels the run's start in progress, and waits for its end.
+    /// Cancels the start of this run that is in progress, and waits for its end.
     async fn end_start(&self, run: RunId) {
         let under_way = lock(&self.shared.starts).runs.get(&run).cloned();
         if let Some(start) = under_way {
@@ -64,12 +64,13 @@ impl ContainerRunner for DockerRunner {
         if spec.network != Network::ModelProxy || self.shared.settings.model_proxy.is_none() {
             spec.network = Network::None;
         }
-        // A caller that is dropped here leaves the queue.
+        // If the caller drops this future, its place in the queue is released.
         let place = Arc::clone(&self.shared.admission).acquire_owned().await;
         let place = place.map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "nothing starts any more").with_source(e)
+            Error::new(ErrorKind::Unexpected, "the runner no longer starts containers")
+                .with_source(e)
         })?;
-        // An earlier attempt whose caller was dropped.
+        // End the start of an earlier attempt whose caller was dropped.
         self.end_start(run).await;
         let (done, started) = oneshot::channel();
         let start = Start::default();
@@ -78,19 +79,22 @@ impl ContainerRunner for DockerRunner {
             while starts.tasks.try_join_next().is_some() {}
             starts.runs.insert(run, start.clone());
             let shared = Arc::clone(&self.shared);
-            // Locked before the task runs: `destroy` waits from now on.
+            // Lock before the task runs, so that `destroy` waits from now on.
             let working = Arc::clone(&start.working).try_lock_owned();
             starts.tasks.spawn(async move {
                 let container = start::start(&shared, run, &spec, &start.cancel).await;
                 lock(&shared.starts).runs.remove(&run);
                 drop((working, place));
-                // Without a receiver the container is dropped, and ends.
+                // If the receiver was dropped, the container is dropped too, and ends.
                 let _ = done.send(container);
             });
         }
         match started.await {
             Ok(container) => Ok(Box::new(container?)),
-            Err(e) => Err(Error::new(ErrorKind::Unexpected, "the start died").with_source(e)),
+            Err(e) => {
+                Err(Error::new(ErrorKind::Unexpected, "the task that starts the container failed")
+                    .with_source(e))
+            }
         }
     }
 

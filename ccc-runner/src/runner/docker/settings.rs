@@ -8,13 +8,13 @@ use bollard::models::ContainerCreateBody;
 
 use crate::egress::rules::EgressRules;
 
-/// The way in which a workspace gets into its container.
+/// The method by which a workspace gets into its container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Workspaces {
-    /// Mounted where the engine sees our files with our users, copied elsewhere.
+    /// Mounted if the engine sees this machine's files with the same users, copied otherwise.
     #[default]
     Auto,
-    /// Mounted.
+    /// Mounted from the host machine.
     Mounted,
     /// Copied in at the start and out at the end, as tar streams.
     Copied,
@@ -31,7 +31,7 @@ pub(crate) struct Settings {
     pub(crate) workspaces: Workspaces,
     pub(crate) model_proxy: Option<SocketAddr>,
     pub(crate) egress: EgressRules,
-    /// The change to every container, if one is set.
+    /// The change to the isolation of every container, if one is set.
     pub(crate) alteration: Option<Alteration>,
 }
 
@@ -41,7 +41,7 @@ type Alter = dyn Fn(&mut ContainerCreateBody) + Send + Sync;
 #[derive(Clone)]
 #[cfg_attr(
     not(feature = "dangerous-container-body"),
-    allow(dead_code, reason = "constructed with that feature alone")
+    allow(dead_code, reason = "constructed only with that feature")
 )]
 pub(crate) struct Alteration {
     pub(crate) why: String,

@@ -1,4 +1,4 @@
-//! The start of a container, from a run's id to the keeper's greeting.
+//! The start of a container, from a run's ID to the keeper's greeting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +21,15 @@ use crate::runner::docker::names::{KEEPER, container_name};
 use crate::runner::docker::orphans;
 use crate::runner::docker::state::Shared;
 
-/// How long a container may take to send its greeting.
+/// Time limit for a container to send its greeting.
 const GREETS_WITHIN: Duration = Duration::from_secs(60);
 
-/// Creates the container, and starts it.
+/// Creates and starts the container.
 ///
 /// # Errors
-/// Those of the engine; [`ErrorKind::Cancelled`] when the run was destroyed meanwhile;
-/// [`ErrorKind::InvalidInput`] and [`ErrorKind::Unsupported`] when the image does not have the
-/// right keeper.
+/// Errors of the engine; [`ErrorKind::Cancelled`] if the run was destroyed meanwhile;
+/// [`ErrorKind::InvalidInput`] or [`ErrorKind::Unsupported`] if the image does not have the right
+/// keeper.
 pub(crate) async fn start(
     shared: &Arc<Shared>,
     run: RunId,
@@ -56,13 +56,13 @@ pub(crate) async fn start(
         spec,
     })?;
     if let Some(alteration) = &shared.settings.alteration {
-        tracing::warn!(why = %alteration.why, %run, "this container is not as safe as it could be");
+        tracing::warn!(why = %alteration.why, %run, "the isolation of this container is altered");
         (alteration.change)(&mut body);
     }
     if cancel.is_cancelled() {
         return Err(given_up());
     }
-    // Not cancelled: `destroy` must find the container.
+    // Not cancellable, because `destroy` must find the container.
     create(engine, &name, body, &shared.owner, &*shared.clock).await?;
     let setup = Setup { run, spec: spec.clone(), image, mounted };
     tokio::select! {
@@ -71,8 +71,8 @@ pub(crate) async fn start(
     }
 }
 
-/// Copies the workspace into the created container, starts it, and waits for its greeting. Can be
-/// dropped at any time: the container's name is known.
+/// Copies the workspace into the created container, starts it, and waits for its greeting. The
+/// future can be dropped at any time, because the container's name is known.
 async fn bring_up(
     shared: &Arc<Shared>,
     engine: &Engine,
@@ -96,10 +96,10 @@ async fn bring_up(
     if hello.protocol != PROTOCOL {
         return Err(other_keeper(&format!("protocol {}, not {PROTOCOL}", hello.protocol)));
     }
-    // The kernel of another runtime may not report it.
+    // The kernel of another runtime may not report its limits.
     let ours = shared.settings.runtime.is_none() && shared.settings.alteration.is_none();
     if ours && !hello.limited {
-        let line = "the engine accepts limits on memory and processes, and does not enforce them: rootless engines \
+        let line = "the engine accepts limits on memory and processes, but does not enforce them: rootless engines \
                     need control groups of version 2, delegated to their user";
         return Err(Error::new(ErrorKind::Unsupported, line));
     }
@@ -115,13 +115,13 @@ fn no_answer(image: &str, words: &str) -> Error {
     if words.starts_with("ccc-keeper: ") {
         return other_keeper(&words);
     }
-    let line = format!("the container started, and its ccc-keeper does not answer: {words}");
+    let line = format!("the container started, but its ccc-keeper does not answer: {words}");
     Error::new(ErrorKind::Unavailable, line)
 }
 
 fn other_keeper(words: &str) -> Error {
     let line = format!(
-        "the image's ccc-keeper is of another version than this program: build the image again ({words})"
+        "the image's ccc-keeper has another version than this program: build the image again ({words})"
     );
     Error::new(ErrorKind::Unsupported, line).with_remedy(Remedy::BuildImage)
 }
@@ -130,11 +130,11 @@ fn not_started(image: &str, refusal: bollard::errors::Error) -> Error {
     if engine_error::answer(&refusal).is_some_and(|(_, message)| lacks_keeper(message)) {
         return no_keeper(image);
     }
-    engine_error::error("the engine does not start the container", refusal)
+    engine_error::error("cannot start the container", refusal)
 }
 
-/// Returns whether the message of an engine, a runtime or a container's first process says that the
-/// keeper is missing.
+/// Returns whether the message of an engine, a runtime or a container's first process reports that
+/// the keeper is missing.
 fn lacks_keeper(words: &str) -> bool {
     let words = words.to_lowercase();
     words.contains("ccc-keeper") && (words.contains("no such file") || words.contains("not found"))
@@ -144,12 +144,12 @@ fn no_keeper(image: &str) -> Error {
     let line = format!(
         "the image {image} has no {KEEPER}: build it FROM ccc-agent, or copy the program from there"
     );
-    // The image is the operator's own: its build is not the program's.
+    // No remedy: the operator built this image, so this program cannot build it.
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Returns the user of a container's programs. A mounted workspace keeps its owner, this process's
-/// user; if that is root, the workspace is given to the agent's user.
+/// Returns the user of a container's programs. A mounted workspace belongs to the user of this
+/// process. If that user is root, the agent's user becomes the owner of the workspace.
 fn container_user(mounted: bool) -> ContainerUser {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     if mounted && !uid.is_root() {
@@ -158,7 +158,8 @@ fn container_user(mounted: bool) -> ContainerUser {
     ContainerUser { uid: AGENT_UID, gid: AGENT_UID }
 }
 
-/// Creates a container of that name. Removes an older one of this installation that has the name.
+/// Creates a container with this name. Removes an older one of this installation with the same
+/// name.
 async fn create(
     engine: &Engine,
     name: &str,
@@ -179,5 +180,5 @@ async fn create(
     } else {
         first
     };
-    created.attempt("the engine makes no container").map(drop)
+    created.attempt("cannot create the container").map(drop)
 }

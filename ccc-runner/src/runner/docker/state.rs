@@ -12,23 +12,23 @@ use crate::runner::docker::engine_connection;
 use crate::runner::docker::mounts::Probe;
 use crate::runner::docker::settings::Settings;
 
-/// The state that runner, containers and tasks share.
+/// The state that the runner, its containers and its tasks share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
-    /// The random name of this installation, in the label of every container.
+    /// The random name of this installation, which is a label of every container.
     pub(crate) owner: String,
     pub(crate) engine: OnceCell<Engine>,
     pub(crate) admission: Arc<Semaphore>,
     pub(crate) starts: Mutex<Starts>,
-    /// Closes the connection to a run's container, which then ends by itself: an engine takes
-    /// longer to kill it.
+    /// For each run, a token that closes the connection to its container. The container then ends
+    /// by itself, which is faster than a kill by the engine.
     pub(crate) connections: Mutex<HashMap<RunId, CancellationToken>>,
 }
 
-/// The starts in progress. They continue when their caller is dropped: a request to an engine
-/// cannot be revoked, and `destroy` must know what it creates.
+/// The starts in progress. They continue when their caller is dropped, because a request to an
+/// engine cannot be revoked, and `destroy` must know what the request creates.
 #[derive(Debug, Default)]
 pub(crate) struct Starts {
     pub(crate) tasks: JoinSet<()>,
@@ -50,7 +50,7 @@ impl Shared {
         Probe { state_dir: &self.settings.state_dir, owner: &self.owner, clock: &*self.clock }
     }
 
-    /// Returns the engine, after a connection at the first call.
+    /// Returns the engine. Connects to it at the first call.
     pub(crate) async fn engine(&self) -> Result<&Engine> {
         self.engine.get_or_try_init(|| engine_connection::connect(&self.settings)).await
     }

@@ -1,4 +1,4 @@
-//! Unpacking of a tar stream whose content is hostile.
+//! Unpacking of untrusted tar streams.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -13,25 +13,26 @@ use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, ResolveFlags, Timespec, Timestamps,
 };
 
-/// The limits on an unpacked tree.
+/// Limits on an unpacked tree.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UnpackLimits {
-    /// The most bytes on the disk.
+    /// Maximum size on the disk, in bytes.
     pub(crate) bytes: u64,
-    /// The most files and directories.
+    /// Maximum number of files and directories.
     pub(crate) entries: u64,
 }
 
-/// Unpacks the archive of a directory, and replaces the workspace with it. The workspace is
-/// unchanged until then.
+/// Unpacks the archive of a directory, and replaces the workspace with it. Until then, the
+/// workspace is unchanged.
 ///
-/// Every entry is created in a new directory, and no path is resolved through a symlink: an archive
-/// with a symlink and an entry behind it is refused, like one with `..` in a path. The result has
-/// the archive's modes, times and links, and belongs to this process's user.
+/// Every entry is created in a new directory, and no path is resolved through a symlink. An archive
+/// is refused if a path contains `..` or leads through a symlink. The result has the archive's
+/// modes, times and links, and belongs to this process's user.
 ///
 /// # Errors
-/// [`ErrorKind::LimitExceeded`] when the tree or the disk is full; [`ErrorKind::Refused`] when the
-/// archive is invalid; [`ErrorKind::Unavailable`] when a file cannot be written.
+/// [`ErrorKind::LimitExceeded`] if the tree exceeds its limits or the disk is full;
+/// [`ErrorKind::Refused`] if the archive is invalid; [`ErrorKind::Unavailable`] if a file cannot be
+/// written.
 pub(crate) fn unpack(workspace: &Path, archive: impl Read, limits: UnpackLimits) -> Result<()> {
     let parent = workspace.parent().unwrap_or(Path::new("/"));
     let failed = |e: io::Error| {
@@ -53,19 +54,18 @@ pub(crate) fn unpack(workspace: &Path, archive: impl Read, limits: UnpackLimits)
         fs::set_permissions(staging.path(), mode)?;
         exchange(staging.path(), workspace)
     });
-    // This is the old tree, or the incomplete new one. Either may have directories that nobody may
-    // read.
+    // This is the old tree, or the incomplete new one. Either can contain unreadable directories.
     let old = staging.keep();
     let gone = ccc_core::remove_tree::remove_tree_blocking(&old);
     made.map_err(failed)?;
     gone
 }
 
-/// Puts each of two directories in the other's place.
+/// Exchanges two directories.
 fn exchange(new: &Path, old: &Path) -> io::Result<()> {
     use rustix::io::Errno;
     match rustix::fs::renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
-        // Not every file system knows how.
+        // Not every file system supports an atomic exchange.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => exchange_in_steps(new, old),
         exchanged => Ok(exchanged?),
     }
@@ -82,17 +82,18 @@ fn exchange_in_steps(new: &Path, old: &Path) -> io::Result<()> {
     fs::rename(&aside, new)
 }
 
-/// The most bytes of the paths of all directories together: they are in memory until the end.
+/// Maximum total length of the paths of all directories, in bytes. They stay in memory until the
+/// end.
 const MAX_PATHS: usize = 64 << 20;
-/// How much longer than its room on the disk all that is in a tree may be: an archive has the holes
-/// of files as zeros, and somebody sends and reads them.
+/// Maximum ratio of the total length of all files to the limit on the disk. An archive contains the
+/// holes of files as zeros, which must be sent and read.
 const MAX_HOLES: u64 = 4;
 /// The size of a block of the disk, in bytes. A block of zeros is a hole.
 const BLOCK: usize = 4 << 10;
-/// What an archive ends with, bytes of zeros.
+/// Number of zero bytes at the end of an archive.
 const END: usize = 1_024;
 
-/// An archive, of which it is known how many zeros it has ended with.
+/// A reader that counts the zeros at the end of an archive.
 struct Whole<R> {
     of: R,
     zeros: usize,
@@ -109,17 +110,17 @@ impl<R: Read> Read for Whole<R> {
     }
 }
 
-/// A tree that is being made.
+/// A tree that is being unpacked.
 struct Tree {
     root: OwnedFd,
-    /// Bytes that may still go to the disk.
+    /// Bytes that may still be written to the disk.
     bytes: u64,
-    /// Bytes that may still come, holes among them.
+    /// Bytes that may still be in files, including holes.
     length: u64,
     entries: u64,
-    /// The bytes of paths that may still be stored.
+    /// Bytes of paths that may still be stored.
     paths: usize,
-    /// Directories, and what they are to be like when nothing more goes into them.
+    /// The directories, with the modes and times that they receive when all entries exist.
     directories: Vec<(PathBuf, Mode, Timestamps)>,
 }
 
@@ -146,7 +147,7 @@ impl Tree {
         for entry in archive.entries()? {
             let mut entry = entry?;
             let path = beneath(&entry.path_bytes())?;
-            // The directory itself: it is there.
+            // The root directory, which already exists.
             let Some(name) = path.file_name().map(OsStr::to_owned) else {
                 rooted = true;
                 continue;
@@ -154,14 +155,15 @@ impl Tree {
             self.entries = self
                 .entries
                 .checked_sub(1)
-                .ok_or_else(|| too_much("it has more files and directories than it may"))?;
+                .ok_or_else(|| too_much("it has too many files and directories"))?;
             let parent = self.open(path.parent().unwrap_or(Path::new("")))?;
             self.make(&mut entry, parent.as_fd(), &name, &path)?;
         }
-        // What is not in it was deleted: half of an archive must not be taken for all of one.
+        // A missing entry counts as deleted, so a truncated archive must not pass as a complete
+        // one.
         io::copy(&mut whole, &mut io::sink())?;
         if !rooted || whole.zeros < END {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive breaks off"));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive is truncated"));
         }
         Ok(())
     }
@@ -172,7 +174,9 @@ impl Tree {
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
         let opened = rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve);
         opened.map_err(|e| match e {
-            rustix::io::Errno::LOOP | rustix::io::Errno::XDEV => refused("a path through a link"),
+            rustix::io::Errno::LOOP | rustix::io::Errno::XDEV => {
+                refused("a path through a symlink")
+            }
             e => e.into(),
         })
     }
@@ -191,17 +195,16 @@ impl Tree {
         match entry.header().entry_type() {
             tar::EntryType::Directory => {
                 rustix::fs::mkdirat(parent, name, Mode::RWXU)?;
-                self.paths = self
-                    .paths
-                    .checked_sub(path.as_os_str().len())
-                    .ok_or_else(|| too_much("its directories have more names than it may"))?;
+                self.paths = self.paths.checked_sub(path.as_os_str().len()).ok_or_else(|| {
+                    too_much("the paths of its directories are too long in total")
+                })?;
                 self.directories.push((path.to_owned(), mode, times));
             }
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
                 self.length = self
                     .length
                     .checked_sub(entry.size())
-                    .ok_or_else(|| too_much("its files are longer than they may be"))?;
+                    .ok_or_else(|| too_much("its files are too long in total"))?;
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
                 let made = rustix::fs::openat(parent, name, flags | OFlags::CLOEXEC, Mode::RWXU)?;
                 let mut file = File::from(made);
@@ -210,11 +213,13 @@ impl Tree {
                 rustix::fs::futimens(&file, &times)?;
             }
             tar::EntryType::Symlink => {
-                let target = entry.link_name_bytes().ok_or_else(|| refused("a link to nothing"))?;
+                let target =
+                    entry.link_name_bytes().ok_or_else(|| refused("a link without a target"))?;
                 rustix::fs::symlinkat(OsStr::from_bytes(&target), parent, name)?;
             }
             tar::EntryType::Link => {
-                let target = entry.link_name_bytes().ok_or_else(|| refused("a link to nothing"))?;
+                let target =
+                    entry.link_name_bytes().ok_or_else(|| refused("a link without a target"))?;
                 let target = beneath(&target)?;
                 let of = target.file_name().ok_or_else(|| refused("a link to a directory"))?;
                 let directory = self.open(target.parent().unwrap_or(Path::new("")))?;
@@ -224,12 +229,12 @@ impl Tree {
                 let kind = FileType::Fifo;
                 rustix::fs::mknodat(parent, name, kind, mode, 0)?;
             }
-            _ => return Err(refused("something that is neither file, directory, link nor pipe")),
+            _ => return Err(refused("an entry that is not a file, directory, link or pipe")),
         }
         Ok(())
     }
 
-    /// Writes what is not a hole.
+    /// Writes a file's content, except its holes.
     fn write(&mut self, from: &mut impl Read, file: &mut File) -> io::Result<()> {
         let (mut piece, mut length) = (vec![0; 16 * BLOCK], 0);
         loop {
@@ -248,7 +253,7 @@ impl Tree {
                     self.bytes = self
                         .bytes
                         .checked_sub(block.len() as u64)
-                        .ok_or_else(|| too_much("it has more bytes than it may"))?;
+                        .ok_or_else(|| too_much("it has too many bytes"))?;
                     file.write_all_at(block, length)?;
                 }
                 length += block.len() as u64;
@@ -256,7 +261,7 @@ impl Tree {
         }
     }
 
-    /// Gives the directories their modes, those within others first.
+    /// Sets the times and modes of the directories, inner directories first.
     fn finish_directories(&mut self) -> io::Result<()> {
         for (path, mode, times) in std::mem::take(&mut self.directories).iter().rev() {
             let directory = self.open(path)?;
@@ -268,7 +273,7 @@ impl Tree {
     }
 }
 
-/// The path within the archived directory, whose own name comes first.
+/// Returns the path within the archived directory, whose own name is the first component.
 fn beneath(path: &[u8]) -> io::Result<PathBuf> {
     let path = PathBuf::from(OsString::from_vec(path.to_vec()));
     let mut names = Vec::new();
@@ -276,7 +281,7 @@ fn beneath(path: &[u8]) -> io::Result<PathBuf> {
         match part {
             Component::Normal(name) => names.push(name.to_owned()),
             Component::CurDir => {}
-            _ => return Err(refused("a path that climbs")),
+            _ => return Err(refused("a path outside the archived directory")),
         }
     }
     Ok(names.into_iter().skip(1).collect())

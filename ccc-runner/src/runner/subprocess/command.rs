@@ -1,4 +1,4 @@
-//! The command line of a program: the program, and the tools that restrict it.
+//! The command line of a program, with the tools that restrict it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,12 +14,12 @@ use crate::runner::subprocess::user_switch::{self, UserSwitch};
 #[derive(Debug)]
 pub(crate) struct Launcher {
     pub(crate) run: RunId,
-    /// The name of the installation, which goes into the environment of every program.
+    /// The name of the installation, which is set in the environment of every program.
     pub(crate) owner: String,
     pub(crate) spec: ContainerSpec,
-    /// The directory that has the run's `home` and `tmp`.
+    /// The directory that contains the run's `home` and `tmp`.
     pub(crate) home: PathBuf,
-    /// The switch to the run's own user, where it has one.
+    /// The switch to the run's dedicated UID, if it has one.
     pub(crate) user_switch: Option<UserSwitch>,
 }
 
@@ -29,7 +29,7 @@ impl Launcher {
         let path = self.variable(command, "PATH");
         let program = command.argv.first().map_or("", String::as_str);
         let mut hidden = None;
-        // A program counts only if the run's user can reach it.
+        // A program that the run's user cannot reach counts as not found.
         let reachable = |file: &Path| {
             let seen = self.user_switch.is_none() || user_switch::is_in_sight(file);
             if !seen {
@@ -49,7 +49,7 @@ impl Launcher {
                 return Err(Error::new(ErrorKind::NotFound, line));
             };
             let line = format!(
-                "the run's own user may not enter the directory of {}: install the program where every user can \
+                "the run's dedicated user cannot enter the directory of {}: install the program where every user can \
                  run it, start the service as an ordinary user, or permit the agent to run as root",
                 file.display()
             );
@@ -57,14 +57,16 @@ impl Launcher {
                 Error::new(ErrorKind::NotFound, line).with_remedy(Remedy::PermitAgentAsRoot)
             );
         };
-        // By the path that was found: a search by name would include other directories.
+        // Use the path that was found: another search by name would include other directories.
         let program = if program.contains('/') { Path::new(program) } else { &found };
         let place =
             self.user_switch.as_ref().map(|switch| switch.mount_namespace(&found)).transpose()?;
         let resources = &self.spec.resources;
-        // The kernel counts all processes of a user: where runs share one, room for a few is left.
+        // The kernel counts all processes of a UID. If runs share a UID, leave room for several
+        // runs.
         let shared = if self.user_switch.is_some() { 1 } else { 8 };
-        // util-linux in front of the program: setting these in the child ourselves takes `unsafe`.
+        // util-linux tools set the restrictions: setting them in the child process would need
+        // `unsafe`.
         let mut child = tokio::process::Command::new(host_tool("setsid")?);
         child
             .args(place.into_iter().flatten())

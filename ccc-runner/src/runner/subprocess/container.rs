@@ -50,7 +50,7 @@ impl Container for SubprocessContainer {
         let stdin = child.stdin.take();
         let write = async {
             if let Some(mut stdin) = stdin {
-                // A program need not read all that it is given.
+                // A program need not read all of its input.
                 let _ = stdin.write_all(&command.stdin).await;
             }
             std::future::pending().await
@@ -74,8 +74,8 @@ impl Container for SubprocessContainer {
         processes::terminate(&*self.clock, &self.ownership, self.launcher.run, grace).await?;
         processes::kill(&*self.clock, &self.ownership, self.launcher.run).await?;
         if self.launcher.user_switch.is_some() {
-            // Another process may hold a directory of it open, and must not change what root reads
-            // from now on.
+            // Another process may have one of its directories open, and must not change what root
+            // reads from now on.
             reclaim_tree(self.launcher.spec.workspace.clone()).await?;
         }
         Ok(())
@@ -83,7 +83,7 @@ impl Container for SubprocessContainer {
 }
 
 impl SubprocessContainer {
-    /// Waits until a limit is exceeded, and returns it. The run's home may be as large as the
+    /// Waits until a limit is exceeded, and returns it. The run's home has the same limits as the
     /// workspace.
     async fn limit_breach(&self) -> LimitBreach {
         let Resources { workspace_bytes: bytes, workspace_entries: entries, .. } =

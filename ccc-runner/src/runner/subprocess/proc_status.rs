@@ -1,26 +1,26 @@
-//! UID and state of processes, read from `/proc`.
+//! UIDs and states of processes, read from `/proc`.
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Returns whether the process, a directory of `/proc`, is alive and has this UID.
+/// Returns whether the process (a directory of `/proc`) is alive and has this UID.
 pub(crate) fn is_alive_as(uid: u32, process: &Path) -> bool {
     uid_of(process) == Some(uid)
 }
 
 /// Returns the UID of a live process. It is read from the status, because the owner of the
-/// directory may differ.
+/// directory can differ.
 pub(crate) fn uid_of(process: &Path) -> Option<u32> {
     let (uid, alive) = status(process)?;
-    // One whose first thread has ended looks dead, and goes on in the others.
+    // A process whose first thread has ended looks dead, but continues in its other threads.
     let alive =
         alive || threads(process).any(|thread| status(&thread).is_some_and(|(_, alive)| alive));
     alive.then_some(uid)
 }
 
-/// Returns the UID of a process or thread, and whether it is alive. The status also has its name,
-/// which may hold anything.
+/// Returns the UID of a process or thread, and whether it is alive. The status also contains its
+/// name, which can be any text.
 fn status(task: &Path) -> Option<(u32, bool)> {
     let text = fs::read(task.join("status")).ok()?;
     let text = String::from_utf8_lossy(&text);
@@ -30,13 +30,13 @@ fn status(task: &Path) -> Option<(u32, bool)> {
     Some((uid, alive))
 }
 
-/// Returns the threads of a process, the first one included.
+/// Returns the threads of a process, including the first one.
 pub(crate) fn threads(process: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = fs::read_dir(process.join("task")).into_iter().flatten().flatten();
     entries.map(|entry| entry.path())
 }
 
-/// Returns the UIDs of all processes, zombies included: those count towards a user's limit.
+/// Returns the UIDs of all processes, including zombies, which count towards a user's limit.
 pub(crate) fn uids_in_use() -> HashSet<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| Some(status(&entry.path())?.0)).collect()
@@ -49,13 +49,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_of_its_user_while_it_lives() {
+    fn a_process_has_its_uid_only_while_it_is_alive() {
         let here = rustix::process::getuid().as_raw();
         assert!(is_alive_as(here, Path::new("/proc/self")));
         assert!(!is_alive_as(here + 1, Path::new("/proc/self")));
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let process = format!("/proc/{}", child.id());
-        // Dead, and not yet buried.
+        // Dead, but not reaped yet.
         assert!((0..100_000).any(|_| !is_alive_as(here, Path::new(&process))));
         assert!(Path::new(&process).exists());
         child.wait().unwrap();

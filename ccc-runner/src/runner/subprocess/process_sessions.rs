@@ -1,4 +1,4 @@
-//! The sessions of processes (setsid(2)) in which a run's programs were started.
+//! Sessions of processes (setsid(2)) in which a run's programs were started.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,8 +11,9 @@ use rustix::process::Pid;
 use crate::lock::lock;
 use crate::runner::subprocess::proc_status::threads;
 
-/// Finds processes without the marks of their run, because their environment was replaced, that are
-/// still in the session of a program that the runner started.
+/// The sessions of each run. They identify processes that have lost the marks of their run, because
+/// their environment was replaced, but are still in the session of a program that the runner
+/// started.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProcessSessions(Arc<Mutex<HashMap<RunId, Vec<Session>>>>);
 
@@ -47,8 +48,8 @@ pub(crate) fn is_in(sessions: &[Session], process: Pid) -> bool {
     let Some(stat) = Stat::of(process).filter(|stat| stat.alive && !sessions.is_empty()) else {
         return false;
     };
-    // The kernel gives a leader's number to nobody else while its session has a member. So when
-    // another process has it by now, this is another session.
+    // The kernel does not reuse the PID of a leader while its session has a member. If another
+    // process has the PID now, this is another session.
     sessions.iter().any(|session| {
         stat.session == session.leader.as_raw_nonzero().get()
             && Stat::of(session.leader).is_none_or(|leader| leader.started == session.started)
@@ -66,7 +67,7 @@ impl Stat {
     fn of(pid: Pid) -> Option<Self> {
         let process = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
         let mut stat = Self::at(&process)?;
-        // One whose first thread has ended looks dead, and goes on in the others.
+        // A process whose first thread has ended looks dead, but continues in its other threads.
         stat.alive = stat.alive
             || threads(&process).any(|thread| Self::at(&thread).is_some_and(|stat| stat.alive));
         Some(stat)
@@ -76,7 +77,7 @@ impl Stat {
         Self::parse(&String::from_utf8_lossy(&fs::read(task.join("stat")).ok()?))
     }
 
-    /// Fields 3, 6 and 22 of proc_pid_stat(5); field 2 is a name that may hold anything.
+    /// Parses fields 3, 6 and 22 of proc_pid_stat(5). Field 2 is a name, which can be any text.
     fn parse(text: &str) -> Option<Self> {
         let (_, fields) = text.rsplit_once(") ")?;
         let mut fields = fields.split(' ');
@@ -92,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_known_by_session_and_start() {
+    fn stat_contains_state_session_and_start_time() {
         let line = "7 (a) b (c) S 1 2 33 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 1900 20\n";
         let stat = Stat::parse(line).unwrap();
         assert_eq!((stat.alive, stat.session, stat.started), (true, 33, 1900));

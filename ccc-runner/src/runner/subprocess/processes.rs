@@ -1,4 +1,4 @@
-//! Finding and terminating every process of a run, also one that tries to hide.
+//! Finding and terminating every process of a run, including processes that try to hide.
 
 use std::collections::HashSet;
 use std::fs;
@@ -12,40 +12,43 @@ use crate::runner::subprocess::proc_status::{is_alive_as, threads};
 use crate::runner::subprocess::process_sessions::{ProcessSessions, is_in};
 use crate::runner::subprocess::uid_pool::UidPool;
 
-/// Set in the environment of every process of a run. A child inherits it through fork and exec,
-/// also when it leaves session and process group; so it finds what a group kill misses.
+/// The environment variable that marks every process of a run. A child inherits it through fork and
+/// exec, even if it leaves its session and process group. The mark therefore identifies processes
+/// that a signal to the group would miss.
 pub(crate) const RUN_MARK: &str = "CCC_RUN";
-/// Set beside it: whose run it is, so that two installations leave each other alone.
+/// The environment variable with the owner of the run, so that two installations do not affect each
+/// other.
 pub(crate) const OWNER_MARK: &str = "CCC_OWNER";
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// How long a killed process may take to be gone.
+/// Maximum number of attempts to kill the processes of a run.
 const GONE_WITHIN: u32 = 1_000;
 
 /// The number of consecutive scans that must find no process.
 const QUIET: u32 = 2;
-/// The most passes of one scan; there is another one after each that found a new process.
+/// Maximum number of passes of one scan. A pass that found a new process is followed by another
+/// one.
 const PASSES: u32 = 100;
-/// How often, and after how long, an empty environment is read again.
+/// The number of times that an empty environment is read again, and the delay before each.
 const READS: u32 = 20;
 const READ_AGAIN: Duration = Duration::from_micros(100);
 
 /// The marks by which an installation recognizes its processes.
 #[derive(Clone, Debug)]
 pub(crate) struct Ownership {
-    /// The state directory's path: two installations that differ in it leave each other alone.
+    /// The path of the state directory. It differs between two installations.
     pub(crate) owner: String,
-    /// Finds processes without the marks in their environment.
+    /// The sessions, which identify processes without marks in their environment.
     pub(crate) sessions: ProcessSessions,
-    /// Finds every process of a run, where runs have UIDs.
+    /// The UIDs, which identify every process of a run that has a dedicated UID.
     pub(crate) uids: UidPool,
 }
 
-/// Shows every process to `seen`, as soon as it is found.
+/// Calls `seen` for every process, as soon as it is found.
 fn each_process(mut seen: impl FnMut(Pid, &Path)) {
     let mut known = HashSet::new();
-    // A process that ended during a pass may have left a child that came too late for it: there is
-    // another pass until one finds nobody new.
+    // A process that ended during a pass may have left a child that the pass did not see. Repeat
+    // until a pass finds no new process.
     for _ in 0..PASSES {
         let before = known.len();
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -65,13 +68,14 @@ fn each_process(mut seen: impl FnMut(Pid, &Path)) {
     }
 }
 
-/// The run whose marks the process carries. Other users' processes cannot be read, and are not
-/// ours; a zombie has no environment any more, and is not alive.
+/// Returns the run whose marks the process has. The environment of another user's process cannot be
+/// read, and such a process does not belong to a run. A zombie has no environment, and is not
+/// alive.
 fn run_of(process: &Path, owner: &str) -> Option<RunId> {
     let owner = format!("{OWNER_MARK}={owner}");
     let environment =
         environment(process).ok().filter(|found| !found.is_empty()).or_else(|| {
-            // One whose first thread has ended has it in the others.
+            // If the first thread has ended, the other threads have the environment.
             let others =
                 threads(process).filter_map(|thread| fs::read(thread.join("environ")).ok());
             others.into_iter().find(|found| !found.is_empty())
@@ -86,12 +90,12 @@ fn run_of(process: &Path, owner: &str) -> Option<RunId> {
     })
 }
 
-/// The environment of one process. While it turns into another program the kernel shows none at
-/// all, for some microseconds: a program that does little else would not be seen.
+/// Reads the environment of a process. During exec, the kernel shows no environment for some
+/// microseconds. Without retries, a program that does little else would not be found.
 fn environment(process: &Path) -> std::io::Result<Vec<u8>> {
     for _ in 0..READS {
         let environment = fs::read(process.join("environ"))?;
-        // Neither the kernel's own threads nor zombies have a program.
+        // Kernel threads and zombies have no executable.
         if !environment.is_empty() || fs::read_link(process.join("exe")).is_err() {
             return Ok(environment);
         }
@@ -100,7 +104,7 @@ fn environment(process: &Path) -> std::io::Result<Vec<u8>> {
     Ok(Vec::new())
 }
 
-/// The runs that have a process.
+/// Returns the runs that have a live process.
 pub(crate) async fn runs_alive(ours: &Ownership) -> Result<Vec<RunId>> {
     let owner = ours.owner.clone();
     blocking(move || {
@@ -111,8 +115,9 @@ pub(crate) async fn runs_alive(ours: &Ownership) -> Result<Vec<RunId>> {
     .await
 }
 
-/// Sends `signals`, one after the other, to every process of the run; returns how many there were.
-/// Each gets them as soon as it is found: one that forks and ends leaves little time.
+/// Sends `signals`, one after the other, to every process of the run, and returns the number of
+/// these processes. It signals each process as soon as it is found, because a process that forks
+/// and ends leaves little time.
 async fn signal_all(ours: &Ownership, run: RunId, signals: &'static [Signal]) -> Result<usize> {
     let (owner, sessions, user) = (ours.owner.clone(), ours.sessions.of(run), ours.uids.of(run));
     let plausible = ours.uids.plausible(run);
@@ -124,7 +129,7 @@ async fn signal_all(ours: &Ownership, run: RunId, signals: &'static [Signal]) ->
             if is_theirs || (is_marked() && plausible(process)) {
                 found += 1;
                 for signal in signals {
-                    // Gone already is as good.
+                    // The process may have ended already.
                     let _ = kill_process(pid, *signal);
                 }
             }
@@ -134,7 +139,7 @@ async fn signal_all(ours: &Ownership, run: RunId, signals: &'static [Signal]) ->
     .await
 }
 
-/// Asks every process of the run to end, and waits `grace` for it.
+/// Asks every process of the run to end, and waits up to `grace` for it.
 pub(crate) async fn terminate(
     clock: &dyn Clock,
     ours: &Ownership,
@@ -155,8 +160,8 @@ pub(crate) async fn terminate(
     Ok(())
 }
 
-/// Kills every process of the run, and looks until none is left. Stops them first: one that forks
-/// faster than we kill would get away otherwise.
+/// Kills every process of the run, and repeats until none is left. It stops the processes first,
+/// because a process that forks faster than it is killed would otherwise escape.
 pub(crate) async fn kill(clock: &dyn Clock, ours: &Ownership, run: RunId) -> Result<()> {
     let mut quiet = 0;
     for _ in 0..GONE_WITHIN {
@@ -173,12 +178,14 @@ pub(crate) async fn kill(clock: &dyn Clock, ours: &Ownership, run: RunId) -> Res
     }
     Err(Error::new(
         ErrorKind::Unexpected,
-        format!("processes of run {run} outlive SIGKILL: look for {RUN_MARK}={run} in /proc"),
+        format!(
+            "processes of run {run} survive SIGKILL: search /proc for processes with {RUN_MARK}={run}"
+        ),
     ))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work)
         .await
-        .map_err(|e| Error::new(ErrorKind::Unexpected, "looking through /proc died").with_source(e))
+        .map_err(|e| Error::new(ErrorKind::Unexpected, "the scan of /proc failed").with_source(e))
 }

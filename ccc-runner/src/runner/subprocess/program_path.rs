@@ -1,14 +1,14 @@
-//! Programs of the host: where they are found.
+//! Search for programs on the host machine.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use ccc_core::{Error, ErrorKind, Result};
 
-/// Returns the path of a program of util-linux on the host.
+/// Returns the path of a util-linux program on the host machine.
 ///
 /// # Errors
-/// [`ErrorKind::Unavailable`] when it is not in `PATH`.
+/// [`ErrorKind::Unavailable`] if it is not in `PATH`.
 pub(crate) fn host_tool(program: &str) -> Result<PathBuf> {
     find_program(program, None, |_| true).ok_or_else(|| {
         let line = format!("`{program}` is not in PATH: install util-linux");
@@ -33,12 +33,12 @@ pub(crate) fn find_program(
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(is_one)
 }
 
-/// Returns the directories that are searched for programs: those of `path`, or of this process.
-/// Relative ones are left out: they would be in the workspace, and the repository would choose the
-/// programs.
+/// Returns the directories in which programs are searched: those of `path`, or of this process's
+/// `PATH`. Relative directories are omitted, because they would be in the workspace, and the
+/// repository would choose the programs.
 pub(crate) fn search_path(path: Option<&str>) -> OsString {
     let path = path.map_or_else(|| std::env::var_os("PATH").unwrap_or_default(), OsString::from);
     let absolute = std::env::split_paths(&path).filter(|dir| dir.is_absolute());
-    // What was split can be joined.
+    // This cannot fail, because the parts were split from a path list.
     std::env::join_paths(absolute).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The output of a child process on its way to a sink: both streams at once.
+//! Forwarding of a child process's output to a sink, both streams at once.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use tokio::process::Child;
 
 use crate::runner::output::BoundedOutput;
 
-/// How long output may still come after the program has ended: something that it left behind may
-/// hold the pipe open for ever.
+/// Time limit for further output after the program has ended. A process that it left behind can
+/// keep the pipe open.
 const AFTERMATH: Duration = Duration::from_millis(500);
 
-/// Passes a child's output to the sink until it ends; returns its status.
+/// Forwards a child's output to the sink until it ends, and returns the exit status.
 pub(crate) async fn pump(
     clock: &dyn Clock,
     child: &mut Child,
@@ -33,7 +33,8 @@ pub(crate) async fn pump(
                 0 => stdout = None,
                 n => {
                     output.write(OutputStream::Stdout, &out[..n]);
-                    // Output that never pauses must leave others their turn: the clock of a limit.
+                    // Yield, so that continuous output does not starve other tasks, such as the
+                    // clock of a limit.
                     tokio::task::yield_now().await;
                 }
             },
@@ -46,7 +47,7 @@ pub(crate) async fn pump(
             },
             ended = child.wait(), if status.is_none() => {
                 status = Some(ended.map_err(|e| {
-                    Error::new(ErrorKind::Unexpected, "lost the process").with_source(e)
+                    Error::new(ErrorKind::Unexpected, "cannot wait for the process").with_source(e)
                 })?);
                 aftermath = clock.sleep(AFTERMATH);
             }
@@ -57,10 +58,10 @@ pub(crate) async fn pump(
     status.ok_or_else(|| Error::new(ErrorKind::Unexpected, "the process has no status"))
 }
 
-/// The next bytes; 0 at the end of the stream; never when there is no stream.
+/// Reads the next bytes. Returns 0 at the end of the stream, and does not return without a stream.
 async fn next(stream: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) -> usize {
     match stream {
-        // An error on a pipe is the end of it.
+        // An error on a pipe counts as its end.
         Some(stream) => stream.read(buffer).await.unwrap_or(0),
         None => std::future::pending().await,
     }

@@ -1,4 +1,4 @@
-//! Reclaiming a workspace from the user of a run.
+//! Reclaiming of a workspace from the user of a run.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use ccc_core::{Error, ErrorKind, Result};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, chownat, fstat, openat};
 
-/// Makes this process's user the owner of every directory of a tree, and removes the others' write
-/// permission. Then no other user can add to a directory, not even through an open descriptor.
-/// Files stay as they are.
+/// Makes this process's user the owner of every directory of a tree, and removes the write
+/// permission of others. Then no other user can add entries to a directory, not even through an
+/// open descriptor. Files are unchanged.
 pub(crate) async fn reclaim_tree(tree: PathBuf) -> Result<()> {
     let reclaimed = tokio::task::spawn_blocking(move || reclaim_tree_blocking(&tree)).await;
     reclaimed.map_err(io::Error::other).flatten().map_err(|e| {
-        Error::new(ErrorKind::Unavailable, "cannot take the workspace back").with_source(e)
+        Error::new(ErrorKind::Unavailable, "cannot reclaim the workspace from the user of the run")
+            .with_source(e)
     })
 }
 
@@ -26,12 +27,12 @@ fn reclaim_tree_blocking(tree: &Path) -> io::Result<()> {
     let reclaim = |place: OwnedFd| -> io::Result<()> {
         chownat(&place, c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
         let mode = fstat(&place)?.st_mode & 0o7755;
-        // By its descriptor: its name may be another's by now.
+        // Use the descriptor: the path may lead to another directory now.
         let this = format!("/proc/self/fd/{}", place.as_raw_fd());
         fs::set_permissions(this, Permissions::from_mode(mode))
     };
     reclaim(openat(CWD, tree, flags, Mode::empty())?)?;
-    // From the top down: what is in a directory is looked at when nobody can change that any more.
+    // From the top down: the entries of a directory are read when no other user can change them.
     let all = ccc_keeper::walk_tree(tree, |directory, name, found| {
         if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
             reclaim(openat(directory, name, flags, Mode::empty())?)?;
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_holds_a_directory_of_a_tree_that_was_taken_back_can_put_nothing_there() {
+    fn another_user_cannot_write_to_a_reclaimed_tree_through_a_descriptor() {
         // spec: X4d
         let root = rustix::process::geteuid().is_root();
         if !ccc_core::testing::has_part("root", root, "run this as root") {
@@ -63,7 +64,7 @@ mod tests {
             fs::set_permissions(path, Permissions::from_mode(0o777)).unwrap();
         }
         std::os::unix::fs::chown(&theirs, Some(10_777), Some(10_777)).unwrap();
-        // Somebody else, by a descriptor that they were handed.
+        // Another user, with a descriptor that it inherited.
         let put = |path: &Path, name: &str| {
             let held = fs::File::open(path).unwrap();
             let line = format!("touch /proc/self/fd/0/{name} 2>/dev/null");

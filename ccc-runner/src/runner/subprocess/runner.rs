@@ -20,43 +20,44 @@ use crate::runner::subprocess::uid_pool::UidPool;
 use crate::runner::subprocess::user_switch::{CanSwitchUser, UserSwitch};
 use crate::runner::workspace;
 
-/// Runs the agent's programs as plain processes of this machine. **Isolates nothing**: a program
-/// can read every file, and reach every address, that its user can.
+/// A runner that starts the agent's programs as ordinary processes of the host machine. **It
+/// isolates nothing**: a program can read every file, and reach every address, that its user can.
 ///
-/// Its user is yours. Where that is root, each run has a user of its own, 10002 or another up to
-/// 10999, which gains no privileges and sees nothing of the directories that only root may enter,
-/// the workspace and its home aside (spec: X4d).
+/// The programs run as the user of this process. If that user is root, each run has a dedicated UID
+/// from 10002 to 10999. It gains no privileges, and cannot see into directories that only root may
+/// enter, except the workspace and the run's home (spec: X4d).
 ///
-/// What it does do: every program gets an environment of its own making, a session of its own, a
-/// home of its own that goes with the run, a ceiling on open files, file sizes, processes and, for
-/// each process, memory (`prlimit`), no core dumps, no way to more privileges, bounded output, and
-/// an end when the workspace grows beyond its ceilings. All processes of a run end together, also
-/// those that left their session or dropped their environment; one that did both gets away, where
-/// the run has no user of its own. Linux only: it needs `/proc`.
+/// Every program has its own environment and session, and each run has its own home, which is
+/// removed with the run. `prlimit` limits open files, file sizes, processes and, for each process,
+/// memory. Core dumps and new privileges are disabled. Output is limited, and a program is ended
+/// when the workspace exceeds its limits. All processes of a run end together, including processes
+/// that left their session or cleared their environment. Without a dedicated UID, a process that
+/// did both escapes. The runner needs `/proc`, and therefore Linux.
 ///
-/// [`Network`] is not enforced, nor the memory of all processes together;
-/// [`capabilities`](ContainerRunner::capabilities) says so.
+/// It enforces neither [`Network`] nor a limit on the memory of all processes together, as
+/// [`capabilities`](ContainerRunner::capabilities) reports.
 #[derive(Debug)]
 pub struct SubprocessRunner {
     clock: Arc<dyn Clock>,
-    /// Set where each run gets a dedicated UID.
+    /// Set if each run has a dedicated UID.
     can_switch_user: Option<CanSwitchUser>,
-    /// One directory per run: `home` and `tmp`.
+    /// Contains one directory per run, with `home` and `tmp`.
     state_dir: PathBuf,
     ownership: Ownership,
     model_proxy: Option<String>,
 }
 
 impl SubprocessRunner {
-    /// A runner that stores the homes of its runs under `state_dir`, a directory of its own. Every
-    /// descriptor that this process has by now, but for the first three, is closed in programs that
-    /// it starts from now on, runs or not.
+    /// Creates a runner that stores the homes of its runs under `state_dir`, which must be a
+    /// dedicated directory. Marks every open descriptor of this process, except the first three, as
+    /// close-on-exec. Programs that this process starts from now on do not inherit them, even
+    /// outside of a run.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when the directory cannot be made.
+    /// [`ErrorKind::Unavailable`] if the directory cannot be created.
     pub fn new(state_dir: impl Into<PathBuf>) -> Result<Self> {
         let state_dir = state_dir.into();
-        // What whoever started this process left open is not for programs that we start.
+        // Descriptors that this process inherited must not reach the programs that it starts.
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
         private_dir(&state_dir)?;
         let state_dir = fs::canonicalize(&state_dir).map_err(|e| unusable(&state_dir, &e))?;
@@ -68,7 +69,7 @@ impl SubprocessRunner {
         Ok(Self { clock, can_switch_user, state_dir, ownership, model_proxy: None })
     }
 
-    /// Lets programs be root where the service is: **they may do everything to the machine.**
+    /// Permits programs to be root if the service is: **they can do anything to the host machine.**
     #[must_use]
     pub fn dangerously_as_root(mut self) -> Self {
         if self.can_switch_user.take().is_some() {
@@ -77,7 +78,7 @@ impl SubprocessRunner {
         self
     }
 
-    /// Where the model proxy is, as a URL without a path.
+    /// Sets the URL of the model proxy, without a path.
     #[must_use]
     pub fn with_model_proxy(mut self, url: impl Into<String>) -> Self {
         self.model_proxy = Some(url.into());
@@ -121,7 +122,7 @@ impl ContainerRunner for SubprocessRunner {
         let mut user_switch = None;
         if let Some(probe) = &self.can_switch_user {
             probe.check(&self.state_dir).await?;
-            // No process of an earlier attempt may be alive: it could interfere with root.
+            // No process of an earlier attempt may be alive, because it could interfere with root.
             self.ownership.uids.restore(run, &state)?;
             processes::kill(&*self.clock, &self.ownership, run).await?;
             let uid = self.ownership.uids.acquire(run)?;
@@ -161,7 +162,7 @@ impl ContainerRunner for SubprocessRunner {
     }
 }
 
-/// Creates a directory that only the present user may enter.
+/// Creates a directory that only the current user may enter.
 fn private_dir(path: &Path) -> Result<()> {
     create_private_dir(path).map_err(|e| unusable(path, &e))
 }

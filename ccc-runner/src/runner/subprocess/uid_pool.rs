@@ -1,4 +1,4 @@
-//! The UIDs of a service that runs as root, one for each run.
+//! Dedicated UIDs for the runs of a service that runs as root.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
@@ -17,15 +17,15 @@ use rustix::io::Errno;
 use crate::lock::lock;
 use crate::runner::subprocess::proc_status::{uid_of, uids_in_use};
 
-/// The UIDs of runs. A user of the host is unlikely to have one of them.
+/// The range of the UIDs. A user of the host machine is unlikely to have one of them.
 const UIDS: RangeInclusive<u32> = 10_002..=10_999;
 
-/// The UIDs of runs. A run's UID identifies all its processes: no process changes its UID without
-/// privileges.
+/// The UIDs of runs. A run's UID identifies all its processes, because a process cannot change its
+/// UID without privileges.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UidPool(Arc<Mutex<HashMap<RunId, UidLock>>>);
 
-/// A UID that no other service on this machine uses meanwhile.
+/// A UID that no other service on this machine uses at the same time.
 #[derive(Debug)]
 struct UidLock {
     uid: u32,
@@ -33,18 +33,19 @@ struct UidLock {
     _file: OwnedFd,
 }
 
-/// The directory of the lock files, by which services agree on their UIDs. Runs cannot write to it.
+/// The directory of the lock files, which prevent two services from using the same UID. Runs cannot
+/// write to it.
 const LOCK_DIR: &str = "/run/ccc-users";
 
 impl UidLock {
-    /// Locks the UID; returns `None` when another service holds it.
+    /// Locks the UID. Returns `None` if another service has locked it.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when the directory of locks is not this user's alone.
+    /// [`ErrorKind::Unavailable`] if another user has access to the directory of locks.
     fn acquire(uid: u32) -> Result<Option<Self>> {
         let failed = |e: io::Error| {
             let line = format!(
-                "cannot record the users of runs in {LOCK_DIR}: make the directory root's, with mode 0700"
+                "cannot lock the UIDs of runs in {LOCK_DIR}: the owner of the directory must be root, and its mode 0700"
             );
             Error::new(ErrorKind::Unavailable, line).with_source(e)
         };
@@ -54,7 +55,7 @@ impl UidLock {
             let place = openat(CWD, LOCK_DIR, flags, Mode::empty())?;
             let found = fstat(&place)?;
             if found.st_uid != rustix::process::geteuid().as_raw() || found.st_mode & 0o077 != 0 {
-                return Err(io::Error::other("others may write there"));
+                return Err(io::Error::other("other users have access to it"));
             }
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = openat(&place, uid.to_string(), flags, Mode::RUSR | Mode::WUSR)?;
@@ -69,10 +70,10 @@ impl UidLock {
 }
 
 impl UidPool {
-    /// Returns the run's UID, and assigns a free one if it has none.
+    /// Returns the run's UID. Assigns a free one if the run has none.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when none is free.
+    /// [`ErrorKind::Unavailable`] if no UID is free.
     pub(crate) fn acquire(&self, run: RunId) -> Result<u32> {
         let mut locks = lock(&self.0);
         if let Some(lock) = locks.get(&run) {
@@ -80,8 +81,8 @@ impl UidPool {
         }
         // Processes that an earlier service left behind must not count as this run's.
         let in_use = uids_in_use();
-        // A random one, seldom the one that was released last: its run may have left files in
-        // shared directories.
+        // Start at a random UID, so that the UID released last is seldom used: its run may have
+        // left files in shared directories.
         let mut users: Vec<u32> = UIDS.collect();
         let first = RandomState::new().hash_one(run) % users.len() as u64;
         users.rotate_left(usize::try_from(first).unwrap_or(0));
@@ -94,15 +95,15 @@ impl UidPool {
                 return Ok(uid);
             }
         }
-        let line = "every user that a run could have is taken: are there processes of the users 10002 to 10999?";
+        let line = "every UID from 10002 to 10999 is in use: check for processes of these users";
         Err(Error::new(ErrorKind::Unavailable, line))
     }
 
-    /// Restores the UID of a run that an earlier service started: the owner of the run's directory,
-    /// unless another service uses that UID by now.
+    /// Restores the UID of a run that an earlier service started: the UID of the owner of the run's
+    /// directory, unless another service uses that UID now.
     ///
     /// # Errors
-    /// As [`acquire`](Self::acquire).
+    /// The errors of [`acquire`](Self::acquire).
     pub(crate) fn restore(&self, run: RunId, directory: &Path) -> Result<()> {
         let mut locks = lock(&self.0);
         let owner = fs::symlink_metadata(directory).map(|found| found.uid());
@@ -119,9 +120,10 @@ impl UidPool {
         lock(&self.0).get(&run).map(|lock| lock.uid)
     }
 
-    /// Returns a check whether a process that carries the run's marks may belong to the run: its
-    /// UID is the run's, or this service's, which the process has at first. If the run has no known
-    /// UID, any UID will do that no other run has. Marks alone prove nothing.
+    /// Returns a check whether a process with the run's marks may belong to the run. Its UID must
+    /// be the run's, or this service's, which the process has at first. If the run's UID is not
+    /// known, it may be any UID that no other run has. The marks prove nothing, because any process
+    /// can set them.
     pub(crate) fn plausible(&self, run: RunId) -> impl Fn(&Path) -> bool + Send + use<> {
         let ours = rustix::process::geteuid().as_raw();
         let locks = lock(&self.0);
@@ -149,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_runs_have_the_same_user_whoever_asks() {
+    fn no_two_runs_have_the_same_uid() {
         // spec: X4d
         let root = rustix::process::geteuid().is_root();
         if !ccc_core::testing::has_part("root", root, "run this as root") {
@@ -164,7 +166,7 @@ mod tests {
         assert!(uids[0] != uids[1] && uids[1] != uids[2] && uids[0] != uids[2], "{uids:?}");
         ours.forget(one);
         assert_eq!(ours.of(one), None);
-        // A program that another test is about to start has the lock as well, until it is another
+        // A process that another test is about to start also has the lock, until it executes its
         // program.
         assert!((0..100_000).any(|_| UidLock::acquire(uids[0]).unwrap().is_some()));
         assert!(UidLock::acquire(uids[1]).unwrap().is_none());

@@ -1,4 +1,4 @@
-//! The switch to a run's own user, for services that run as root.
+//! Switch to a run's dedicated UID, for services that run as root.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,15 +11,16 @@ use tokio::sync::OnceCell;
 use crate::runner::container_user::AGENT_UID;
 use crate::runner::subprocess::program_path::host_tool;
 
-/// Where everybody may write: what one run leaves there another would find. Not `/tmp`, where
-/// people have programs and data that they mean to be seen; programs of a run are told of another
-/// place (`TMPDIR`).
+/// Directories in which every user may write, and where a run would find the files of another run.
+/// `/tmp` is not one of them, because users store programs and data there that runs should see.
+/// `TMPDIR` gives the programs of a run another directory.
 const SHARED: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
 
-/// Takes what only root may enter out of the programs' sight, and what everybody may write to, all
-/// but the workspace (`$1`) and the home (`$2`): as many directories (`$3`) as follow, and the
-/// shared ones (`$4`, a list), are empty in a mount namespace of their own. Workspace and home are
-/// found again by their descriptors, because their paths lead to nothing any more.
+/// A shell script that hides directories from a program in a dedicated mount namespace. It mounts
+/// empty file systems over the directories that only root may enter (the `$3` arguments after `$4`)
+/// and over the shared directories (`$4`, a list). The workspace (`$1`) and the home (`$2`) remain
+/// visible. The script mounts them again by their descriptors, because their paths lead to nothing
+/// any more.
 const OUT_OF_SIGHT: &str = r#"
 set -e
 ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_tops=$3
@@ -43,7 +44,7 @@ ccc_put 8 "$ccc_workspace"
 ccc_put 9 "$ccc_home"
 exec 8<&- 9<&-
 cd "$ccc_workspace"
-# Where memory runs short it goes first, and not the service.
+# If memory runs short, the kernel ends this process before the service.
 echo 500 >/proc/self/oom_score_adj || :
 umask "$ccc_mask"
 PATH=$ccc_path
@@ -51,29 +52,29 @@ unset PWD OLDPWD ccc_path ccc_mask ccc_workspace ccc_home ccc_tops ccc_shared
 exec "$@"
 "#;
 
-/// The switch to a run's user: a mount namespace, and the arguments of `setpriv`.
+/// The switch to a run's UID: a mount namespace, and the arguments of `setpriv`.
 #[derive(Debug)]
 pub(crate) struct UserSwitch {
     workspace: PathBuf,
     home: PathBuf,
-    /// The directories that only root may enter.
+    /// The directories that only root may enter, which are hidden.
     tops: Vec<PathBuf>,
     /// The arguments of `setpriv` that change the user.
     pub(crate) setpriv_arguments: [String; 5],
 }
 
-/// The probe whether a service that runs as root can switch the user of its programs.
+/// The probe whether a service that runs as root can switch the UID of its programs.
 #[derive(Debug, Default)]
 pub(crate) struct CanSwitchUser(OnceCell<()>);
 
 impl CanSwitchUser {
-    /// Tries the switch once, with this directory.
+    /// Tries the switch with this directory, at the first call.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] when the switch fails.
+    /// [`ErrorKind::Unsupported`] if the switch fails.
     pub(crate) async fn check(&self, directory: &Path) -> Result<()> {
         let tried = self.0.get_or_try_init(|| async {
-            // Not the UID of a run: the end of a run terminates all processes of its UID.
+            // Not the UID of a run, because the end of a run terminates all processes of its UID.
             let switch = UserSwitch::new(AGENT_UID, directory, directory);
             let namespace = switch.mount_namespace(&host_tool("true")?)?;
             let mut probe = tokio::process::Command::new(host_tool("setsid")?);
@@ -86,8 +87,8 @@ impl CanSwitchUser {
                 Err(error) => error.to_string(),
             };
             let line = format!(
-                "the service runs as root and cannot give the agent a user of its own (for which it must be allowed \
-                 to mount, CAP_SYS_ADMIN): start it as an ordinary user, or permit the agent to run as root ({})",
+                "the service runs as root and cannot give the agent a dedicated user (this needs CAP_SYS_ADMIN to \
+                 mount): start it as an ordinary user, or permit the agent to run as root ({})",
                 ccc_core::untrusted_text::one_line(&why, 200)
             );
             Err(Error::new(ErrorKind::Unsupported, line).with_remedy(Remedy::PermitAgentAsRoot))
@@ -97,11 +98,11 @@ impl CanSwitchUser {
 }
 
 impl UserSwitch {
-    /// Returns the switch to this UID, for programs that see the workspace and the home.
+    /// Creates the switch to this UID, for programs that see the workspace and the home.
     pub(crate) fn new(user: u32, workspace: &Path, home: &Path) -> Self {
         let mut tops: Vec<PathBuf> = Vec::new();
         for top in [workspace, home].into_iter().filter_map(restricted_ancestor) {
-            // What lies in another's is out of sight with it.
+            // A directory inside another hidden directory is hidden with it.
             if !tops.iter().any(|other| top.starts_with(other)) {
                 tops.retain(|other| !other.starts_with(&top));
                 tops.push(top);
@@ -117,20 +118,21 @@ impl UserSwitch {
         Self { workspace: workspace.to_owned(), home: home.to_owned(), tops, setpriv_arguments }
     }
 
-    /// Returns the command prefix that hides from the program every file but its own and the run's.
+    /// Returns the command prefix that hides the restricted and the shared directories from the
+    /// program.
     pub(crate) fn mount_namespace(&self, program: &Path) -> Result<Vec<OsString>> {
-        // A program that lies where everybody may write, as in a check-out for trying things out,
-        // comes with all that lies there.
+        // If the program is in a shared directory, for example in a checkout under `/var/tmp`, that
+        // directory stays visible with all its content.
         let program = fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
         let within = [&self.workspace, &self.home].iter().any(|place| program.starts_with(place));
         let shared = SHARED.iter().filter(|shared| within || !program.starts_with(shared));
         let shared: Vec<&str> = shared.copied().collect();
-        // What lies in one of those is out of sight with it.
+        // A restricted directory inside a hidden shared directory is hidden with it.
         let hidden = |top: &&PathBuf| !shared.iter().any(|shared| top.starts_with(shared));
         let tops: Vec<&PathBuf> = self.tops.iter().filter(hidden).collect();
         let mut prefix: Vec<OsString> = vec![host_tool("unshare")?.into()];
-        // What a program keeps with the kernel is gone with it: another run may have its user by
-        // then.
+        // `--ipc`: System V IPC objects and POSIX message queues end with the program, because
+        // another run may have its UID later.
         prefix.extend(["--mount", "--ipc", "--propagation", "private", "--"].map(OsString::from));
         prefix.push(host_tool("sh")?.into());
         prefix.extend(["-c", OUT_OF_SIGHT, "ccc"].map(OsString::from));
@@ -181,7 +183,7 @@ pub(crate) fn check_variable(name: &str) -> Result<()> {
         return Ok(());
     }
     let line = format!(
-        "the variable `{}` cannot be given to programs of a service that is root: start it as an ordinary user",
+        "the variable `{}` cannot be set for programs while the service runs as root: start it as an ordinary user",
         ccc_core::untrusted_text::one_line(name, 60)
     );
     Err(Error::new(ErrorKind::InvalidInput, line))

@@ -2,5 +2,5 @@
 
 
 def celsius_to_fahrenheit(celsius: float) -> float:
-    """The temperature in degrees Fahrenheit."""
+    """Convert degrees Celsius to degrees Fahrenheit."""
     return celsius * 5 / 9 + 32

@@ -1,4 +1,4 @@
-//! The GitHub of a configuration.
+//! Construction of the GitHub adapter that the configuration describes.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use ccc_github::{GitHub, RateLimits};
 use crate::config::Config;
 use crate::credentials;
 
-/// Builds the GitHub of the configuration, without an App yet. `tokens` stores the tokens that are
-/// not revoked.
+/// Builds the configured GitHub adapter, without an App yet. `tokens` stores the installation
+/// tokens that are not revoked yet.
 pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Result<GitHub> {
     let holder = credentials::holder(&config.data_dir()?)?;
     let mut builder = GitHub::waiting(Arc::new(SystemClock)).token_ledger(tokens, holder);
@@ -30,7 +30,8 @@ pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Resul
     if github.proxy.is_some() || github.ca_file.is_some() {
         let mut options = HttpOptions::default();
         options.proxy.clone_from(&github.proxy);
-        // A proxy of the environment cannot reach this machine's own hosts.
+        // An API with an `http` URL is on this host machine, and a proxy from the environment cannot
+        // reach it.
         let url = github.api_url.as_deref().unwrap_or_default();
         options.direct = github.proxy.is_none() && url.starts_with("http://");
         options.ca_pem = github.ca_file.as_deref().map(read_ca).transpose()?;
@@ -39,7 +40,7 @@ pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Resul
     builder.build()
 }
 
-/// Reads the certificates of the trusted authorities.
+/// Reads the certificates of the trusted certificate authorities.
 fn read_ca(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).map_err(|e| {
         let line = format!("cannot read {}, which github.ca_file names", file.display());

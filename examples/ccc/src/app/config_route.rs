@@ -1,4 +1,4 @@
-//! `/config`: the stored Apps, for the holder of the admin token.
+//! The route `/config`: access to the stored Apps for the holder of the admin token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,26 +17,26 @@ use zeroize::Zeroizing;
 use crate::app::stored_app::StoredApp;
 use crate::remedy::describe;
 
-/// The most time for a request's body.
+/// Time limit for the body of a request.
 const BODY_DEADLINE: Duration = Duration::from_secs(8);
 
-/// Answers `GET`, `POST` and `DELETE /config`. A change is in use when it is answered, and
-/// `usedAppId` in the answer is the App in use.
+/// Answers `GET`, `POST` and `DELETE /config`. A change is in effect before the response is sent.
+/// `usedAppId` in the response is the ID of the App in use.
 pub(crate) async fn handle_config(
     State(app): State<Arc<StoredApp>>,
     request: Request<Body>,
 ) -> Response {
     let (head, body) = request.into_parts();
-    // Before anything of the body is read: the sender may be anyone.
+    // The token is checked before the body is read, because the sender is not trusted.
     let admitted = match app.admit(&head.headers).await {
         Ok(admitted) => admitted,
         Err(error) => {
-            tracing::error!("cannot look which admin token counts: {}", describe(&error));
+            tracing::error!("cannot load the admin token from the store: {}", describe(&error));
             return refuse(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer: try again");
         }
     };
     let Some(admitted) = admitted else {
-        let line = "send the admin token as `Authorization: Bearer …`; `ccc config admin-token` makes a new one";
+        let line = "send the admin token as `Authorization: Bearer …`; `ccc config admin-token` issues a new one";
         let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
         return (challenge, refuse(StatusCode::UNAUTHORIZED, line)).into_response();
     };
@@ -58,7 +58,7 @@ pub(crate) async fn handle_config(
     };
     let answered = async move {
         let mut answer = app.apps.answer(admitted, &head.method, head.uri.query(), &body).await;
-        // The store may have failed after the write.
+        // The App is reloaded even after a server error: the store may have failed after the write.
         if head.method != Method::GET && !answer.status.is_client_error() {
             app.reload_and_log().await;
         }
@@ -67,17 +67,17 @@ pub(crate) async fn handle_config(
         }
         answer.into_response().map(Body::from)
     };
-    // In a task of its own: a client that hangs up must not leave an App stored and unused.
-    #[allow(clippy::disallowed_methods, reason = "not for a Worker")]
+    // This runs in its own task: if the client disconnects, a stored App must still come into use.
+    #[allow(clippy::disallowed_methods, reason = "this code does not run in a Worker")]
     let answered = tokio::spawn(answered).await;
     answered.unwrap_or_else(|_| {
-        refuse(StatusCode::INTERNAL_SERVER_ERROR, "this went wrong: look at the log")
+        refuse(StatusCode::INTERNAL_SERVER_ERROR, "the request failed: see the log of the service")
     })
 }
 
-/// Reads a body up to the limit.
+/// Reads a body of at most [`MAX_CONFIG`] bytes.
 async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Response> {
-    // With the full capacity: a vector that grows leaves copies of secrets.
+    // The full capacity is allocated at once: a vector that grows leaves copies of secrets in memory.
     let mut whole = Zeroizing::new(Vec::with_capacity(MAX_CONFIG));
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
@@ -92,7 +92,10 @@ async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Response> {
 }
 
 fn too_large() -> Response {
-    refuse(StatusCode::PAYLOAD_TOO_LARGE, "an App's configuration has 64 KiB at most")
+    refuse(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "the body is too large: an App's configuration has at most 64 KiB",
+    )
 }
 
 fn refuse(status: StatusCode, why: &str) -> Response {

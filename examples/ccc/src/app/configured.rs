@@ -1,4 +1,4 @@
-//! The App that the configuration names.
+//! The GitHub App that the configuration names, and its transfer into the credential store.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use ccc_github::{App, AppChange, AppKey, Apps, Endpoints, Secrets};
 
 use crate::config::Config;
 
-/// Returns the Apps of the configured host.
+/// Returns the stored Apps of the configured host.
 pub(crate) fn apps(config: &Config, store: Arc<dyn CredentialStore>) -> Result<Apps> {
     let url = config.github.api_url.as_deref().unwrap_or("https://api.github.com");
     Ok(Apps::new(store, Endpoints::from_api_url(url)?.host()))
 }
 
-/// Returns the App and its key for a run that no webhook began.
+/// Returns the ID and the private key of the App for a run that was not started by a webhook.
 pub(crate) async fn for_run(config: &Config, apps: &Apps) -> Result<(u64, AppKey)> {
     let settings = &config.github;
     let app_id = match (settings.app_id, &apps.list().await?[..]) {
@@ -22,7 +22,7 @@ pub(crate) async fn for_run(config: &Config, apps: &Apps) -> Result<(u64, AppKey
         (None, []) => return Err(unnamed()),
         (None, _) => return Err(several()),
     };
-    // An App is stored with its webhook secret only, and one run needs none.
+    // An App can be stored only with a webhook secret, and a single run does not need one.
     if settings.has_webhook_secret() {
         seed(config, apps).await?;
     }
@@ -33,24 +33,26 @@ pub(crate) async fn for_run(config: &Config, apps: &Apps) -> Result<(u64, AppKey
     Ok((app_id, AppKey::from_pem(&private_key)?))
 }
 
-/// Returns the error for a missing App number.
+/// Returns the error for a missing App ID.
 fn unnamed() -> Error {
-    let line = "set github.app_id, or CCC_GITHUB__APP_ID, or keep an App with `ccc config set`";
+    let line = "no GitHub App is named: set github.app_id or CCC_GITHUB__APP_ID, or store an App with \
+                `ccc config set`";
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Returns the error for a choice between several Apps.
+/// Returns the error for several stored Apps of which none is configured.
 pub(super) fn several() -> Error {
-    let line = "several Apps are kept: set github.app_id, or CCC_GITHUB__APP_ID, to one of `ccc config show`";
+    let line = "several GitHub Apps are stored: set github.app_id or CCC_GITHUB__APP_ID to one of those \
+                that `ccc config show` lists";
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Stores the App of the configuration if the store has none of that number. Without a number, it
-/// is the only App in the store.
+/// Stores the configured App if the store does not have it yet. If no App ID is configured, the
+/// only App in the store is meant.
 ///
 /// # Errors
-/// Those of the store; [`ErrorKind::InvalidInput`] when only a part of an App is configured, and
-/// none is stored.
+/// Those of the store, and [`ErrorKind::InvalidInput`] if the App is not stored and only a part of
+/// it is configured.
 pub(crate) async fn seed(config: &Config, apps: &Apps) -> Result<()> {
     let settings = &config.github;
     if !settings.has_private_key() && !settings.has_webhook_secret() {
@@ -60,20 +62,21 @@ pub(crate) async fn seed(config: &Config, apps: &Apps) -> Result<()> {
         (Some(app_id), _) => app_id,
         (None, [only]) => *only,
         (None, []) => return Err(unnamed()),
-        // The choice is reported when an App is needed.
+        // The missing choice is reported when an App is needed.
         (None, _) => return Ok(()),
     };
     if apps.get(app_id).await?.is_none() {
         let mut change = AppChange::new(app_id).with_private_key(&settings.private_key()?)?;
         let secrets = settings.webhook_secrets()?;
         Secrets::new(secrets.iter().cloned())?;
-        // The oldest first: the last one counts as the newest.
+        // The oldest first: the secret that is added last counts as the newest.
         for secret in secrets.into_iter().rev() {
             change = change.with_webhook_secret(secret)?;
         }
         if apps.make(&change).await? {
             tracing::info!(
-                "the App {app_id} is kept: its private key and webhook secret need no longer be configured"
+                "stored the App {app_id}: its private key and webhook secret can now be removed from \
+                 the configuration"
             );
         }
     }
@@ -83,10 +86,10 @@ pub(crate) async fn seed(config: &Config, apps: &Apps) -> Result<()> {
     Ok(())
 }
 
-/// Logs where the configuration of an App differs from the store.
+/// Logs a warning for each secret of an App that differs between the configuration and the store.
 fn warn_of_differences(config: &Config, app: &App) {
     let settings = &config.github;
-    // A file that is gone is not needed any more.
+    // A configured file can be missing, because the stored value is the one in use.
     let key = settings.has_private_key().then(|| settings.private_key().ok()).flatten();
     let secrets = settings.has_webhook_secret().then(|| settings.webhook_secrets().ok()).flatten();
     let known = |secret: &Secret| app.webhook_secrets.iter().any(|stored| same(stored, secret));
@@ -96,15 +99,18 @@ fn warn_of_differences(config: &Config, app: &App) {
     ] {
         if differs {
             tracing::warn!(
-                "the {what} that is configured is not the one that is kept of the App {}, and is not used: change it \
-                 with `ccc config set`, or make it known anew after `ccc config clear`",
+                "the {what} of the App {} in the configuration differs from the stored one and is not \
+                 used: store it with `ccc config set`, or run `ccc config clear --app-id {}`, and the \
+                 next start stores it",
+                app.app_id,
                 app.app_id
             );
         }
     }
 }
 
-/// Compares two secrets, except for the spelling of line breaks.
+/// Returns whether two secrets are equal apart from surrounding white space and the way in which
+/// line breaks are written.
 fn same(one: &Secret, other: &Secret) -> bool {
     let plain = |secret: &Secret| {
         let text = String::from_utf8_lossy(secret.expose()).replace("\\n", "\n");

@@ -1,4 +1,4 @@
-//! The App that a service acts as, from its store.
+//! The App that a service acts as, loaded from the credential store.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::app::configured::{apps, several};
 use crate::config::Config;
 use crate::remedy::describe;
 
-/// The time between two reloads of a service's App.
+/// The time between two reloads of the App.
 const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The App that a service uses.
+/// The App that the service uses now.
 #[derive(Debug)]
 struct InUse {
     app_id: u64,
@@ -24,23 +24,23 @@ struct InUse {
     private_key: Secret,
 }
 
-/// The App that a service acts as, reloaded from its store, and the admin token for `/config`.
+/// The App that a service acts as and the admin token for `/config`, both reloaded from the store.
 #[derive(Debug)]
 pub(crate) struct StoredApp {
     pub(crate) apps: Apps,
     store: Arc<dyn CredentialStore>,
-    /// The number of the App that is configured.
+    /// The App ID in the configuration.
     configured_id: Option<u64>,
     github: Arc<GitHub>,
     webhook: Arc<Webhook>,
-    /// The lock of a reload.
+    /// A lock that allows one reload at a time.
     reloading: tokio::sync::Mutex<()>,
     in_use: RwLock<Option<InUse>>,
     admin_token: RwLock<Option<AdminToken>>,
 }
 
 impl StoredApp {
-    /// Returns the App of that store, which is not loaded yet.
+    /// Creates the value over a store. The App is not loaded yet.
     pub(crate) fn new(
         config: &Config,
         store: Arc<dyn CredentialStore>,
@@ -64,8 +64,8 @@ impl StoredApp {
         *self.admin_token.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a request with the admin token. The store is asked for each request whose token was
-    /// valid a moment ago, so that a revoked token is refused even if another process revoked it.
+    /// Admits a request if it has the admin token. A token that matches the cached one is checked
+    /// again with the store, so that a token that another process has revoked is refused.
     pub(crate) async fn admit(&self, headers: &HeaderMap) -> Result<Option<Admitted>> {
         if self.admin_token().and_then(|token| token.admits(headers)).is_none() {
             return Ok(None);
@@ -76,9 +76,9 @@ impl StoredApp {
 
     async fn reload_admin_token(&self) -> Result<()> {
         let token = match admin_token::load(&*self.store).await {
-            // A damaged one admits no request, and does not prevent the use of the App.
+            // A damaged token admits no request, and does not prevent the use of the App.
             Err(error) if error.kind() == ErrorKind::Corrupt => {
-                tracing::error!("{}: `ccc config admin-token` makes another", describe(&error));
+                tracing::error!("{}: `ccc config admin-token` issues another", describe(&error));
                 None
             }
             token => token?,
@@ -87,15 +87,15 @@ impl StoredApp {
         Ok(())
     }
 
-    /// Issues the first admin token. Returns `None` if there is one already.
+    /// Issues the first admin token. Returns `None` if a token already exists.
     pub(crate) async fn issue_first_admin_token(&self) -> Result<Option<Secret>> {
         let issued = admin_token::issue(&*self.store, true).await?;
-        // A failure to reload the App is logged only: the token is shown once.
+        // If the reload fails, that is only logged. The token is returned, because it is shown once.
         self.reload_and_log().await;
         Ok(issued)
     }
 
-    /// Reloads each minute, until `shutdown`.
+    /// Reloads the App every minute until `shutdown`.
     pub(crate) async fn poll(&self, clock: &dyn Clock, shutdown: &CancellationToken) {
         while shutdown.run_until_cancelled(clock.sleep(POLL_INTERVAL)).await.is_some() {
             self.reload_and_log().await;
@@ -107,25 +107,27 @@ impl StoredApp {
         match (self.reload().await, self.app_id()) {
             (Ok(false), _) => {}
             (Ok(true), Some(app_id)) => {
-                tracing::info!("what is kept of the App {app_id} is used from now on");
+                tracing::info!("loaded the App {app_id} from the store: it is used from now on");
             }
             (Ok(true), None) => {
                 tracing::warn!(
-                    "there is no App any more: deliveries are put off until there is one"
+                    "the store has no usable GitHub App any more: deliveries are answered with 503 \
+                     until it has one"
                 );
             }
             (Err(error), _) => {
-                tracing::error!("cannot use what is kept of the App: {}", describe(&error));
+                tracing::error!("cannot reload the App from the store: {}", describe(&error));
             }
         }
     }
 
-    /// Uses the App that the store has by now. Returns whether that changed: another App, another
-    /// version of it, or none any more. Among several Apps the present one stays in use; if it is
-    /// gone, none is used until one is configured.
+    /// Loads the App from the store and uses it. Returns whether the App in use changed: another
+    /// App, another version of it, or none. If no App ID is configured and the store has several
+    /// Apps, the present App stays in use. If that was removed, no App is used until one is
+    /// configured or only one is left.
     ///
     /// # Errors
-    /// Those of the store, and of an App that is invalid: the present App stays in use then.
+    /// Those of the store, and those for an App that is invalid. The present App then stays in use.
     pub(crate) async fn reload(&self) -> Result<bool> {
         let _reloading = self.reloading.lock().await;
         let present = self.app_id();
@@ -167,8 +169,7 @@ impl StoredApp {
             secrets = Some(Secrets::new(app.webhook_secrets)?);
             now = Some(InUse { app_id: app.app_id, version, private_key: app.private_key });
         }
-        // What GitHub knows about the App, such as its name, stays cached while its key is the
-        // same.
+        // While the key is the same, the cached data about the App stays valid, such as its name.
         if !same_key {
             self.github.use_app(key);
         }
@@ -177,13 +178,13 @@ impl StoredApp {
         Ok(true)
     }
 
-    /// Returns the number of the App in use.
+    /// Returns the ID of the App in use.
     pub(crate) fn app_id(&self) -> Option<u64> {
         let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
         in_use.as_ref().map(|app| app.app_id)
     }
 
-    /// Returns the host, which acts as this App.
+    /// Returns the GitHub adapter, which acts as this App.
     pub(crate) fn github(&self) -> &GitHub {
         &self.github
     }

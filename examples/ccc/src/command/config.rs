@@ -1,4 +1,4 @@
-//! `ccc config`: what is stored, and under which key.
+//! `ccc config`: showing and changing the stored Apps, the model's credential and the key.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,35 +18,37 @@ use crate::{admin_token, model_credential};
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
     command: ConfigCommand,
-    /// The configuration file. Default: ccc.toml, when there is one.
+    /// The configuration file. Default: ccc.toml in the current directory, if it exists.
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Show the Apps, and which credential of the model there is: fingerprints, and no secret.
+    /// Show the stored Apps and the kind of the model's credential. Secrets appear as fingerprints
+    /// only.
     Show {
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Keep an App, or change one, or keep a credential of the model. What is not said stays as it
-    /// is.
+    /// Store or change an App, or store a credential of the model. Values that are not given stay
+    /// unchanged.
     Set(set::SetArgs),
-    /// Forget an App, or the model's credential. Exit status 1 when there was none.
+    /// Delete an App or the model's credential from the store. The exit status is 1 if there was
+    /// none.
     Clear(ClearArgs),
-    /// Make the token that /config of a service takes, and print it: the one before is none any
-    /// more.
+    /// Issue a new admin token for the service's route /config, and print it. The previous token is
+    /// revoked.
     AdminToken,
-    /// Put everything under a new key, which comes before the old one in the key's file.
+    /// Encrypt all credentials under a new key, which is added before the old one in the key file.
     RotateKey,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true)]
 pub(crate) struct ClearArgs {
-    /// The App's number.
+    /// The ID of the App.
     #[arg(long, value_name = "N")]
     app_id: Option<u64>,
     /// The model's credential.
@@ -54,11 +56,11 @@ pub(crate) struct ClearArgs {
     model: bool,
 }
 
-/// Runs the subcommand. Returns whether it had the result that it is for.
+/// Runs the subcommand. Returns whether it had its intended result.
 pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
     let config = Config::load_for_command(args.config.as_deref())?;
     if config.store.kind == "memory" {
-        let line = "store.kind is memory: nothing of it outlives a process";
+        let line = "store.kind is memory, which does not outlive this process: set it to file or durable-object";
         return Err(Error::new(ErrorKind::InvalidInput, line));
     }
     match &args.command {
@@ -74,14 +76,15 @@ pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
         ConfigCommand::RotateKey => {
             say(&match ReloadingStore::open(&config).await?.rotate().await? {
                 Rotated::New(count) => format!(
-                    "{count} credentials are under a new key, the first in its file; the ones after it are for copies \
-                     of the store that are older: take them out when there are none"
+                    "encrypted {count} credential(s) under a new key, which is now the first in the key file; the keys \
+                     after it are only for older copies of the store: remove them when there are no such copies"
                 ),
-                Rotated::First(0) => "all credentials are under the first key: put a new one before it (`ccc keygen`), \
-                                      and come again"
+                Rotated::First(0) => "all credentials are already under the first key: generate a new key with \
+                                      `ccc keygen`, put it before the first, and run this command again"
                     .to_owned(),
                 Rotated::First(count) => format!(
-                    "{count} credentials were not yet under the first key, and are now; no new one was made"
+                    "encrypted {count} credential(s) under the first key, which were under older keys; no new key was \
+                     generated"
                 ),
             });
             Ok(true)
@@ -89,7 +92,7 @@ pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
     }
 }
 
-/// Removes an App or the model's credential. Returns whether there was one.
+/// Deletes an App or the model's credential from the store. Returns whether it existed.
 async fn clear(config: &Config, args: &ClearArgs) -> Result<bool> {
     let store = open(config).await?;
     let (cleared, what) = match args.app_id {
@@ -97,14 +100,14 @@ async fn clear(config: &Config, args: &ClearArgs) -> Result<bool> {
         None => (model_credential::clear(&*store).await?, "the model's credential".to_owned()),
     };
     say(&if cleared {
-        format!("{what} is no longer kept")
+        format!("deleted {what} from the store")
     } else {
-        format!("{what} was not kept")
+        format!("{what} is not in the store")
     });
     Ok(cleared)
 }
 
-/// Shows everything that is stored, without secrets.
+/// Prints all stored Apps and the kind of the model's credential, without secrets.
 async fn show(config: &Config, json: bool) -> Result<bool> {
     let (mut all, mut model) = (Vec::new(), None);
     if let Some(store) = open_existing(config).await? {
@@ -112,9 +115,10 @@ async fn show(config: &Config, json: bool) -> Result<bool> {
         for app_id in apps.list().await? {
             match apps.view(app_id).await {
                 Ok(view) => all.extend(view),
-                // A damaged one hides no other.
+                // A damaged App must not hide the others.
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    say(&format!("App {app_id}: {} (`ccc config clear`)", error.message()));
+                    let clear = format!("`ccc config clear --app-id {app_id}` deletes it");
+                    say(&format!("App {app_id}: {} ({clear})", error.message()));
                 }
                 Err(error) => return Err(error),
             }
@@ -132,18 +136,18 @@ async fn show(config: &Config, json: bool) -> Result<bool> {
         return Ok(true);
     }
     if let Some(model) = model {
-        print(&format!("The credential of the model is kept: {model}"));
+        print(&format!("The credential of the model is stored: {model}"));
     }
     if all.is_empty() {
         say(
-            "no App is kept: `ccc config set --app-id N --private-key-file F --webhook-secret-file F`",
+            "no App is stored: add one with `ccc config set --app-id N --private-key-file F --webhook-secret-file F`",
         );
     }
     for app in all {
         print(&format!("App {} of {}", app.app_id, app.host));
         print(&format!("  private key      {}", app.private_key));
         for (number, secret) in app.webhook_secrets.iter().enumerate() {
-            let age = if number == 0 { "" } else { "  (from before, still valid)" };
+            let age = if number == 0 { "" } else { "  (previous, still valid)" };
             print(&format!("  webhook secret   {secret}…{age}"));
         }
         for installation in &app.installation_ids {

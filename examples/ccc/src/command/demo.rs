@@ -1,7 +1,8 @@
-//! `ccc demo`: the whole job on this machine.
+//! `ccc demo`: a complete run on this host machine.
 //!
-//! Everything is real but GitHub and, without an account, the agent's mind: HTTP, signature,
-//! tokens, git, processes. The service under test is the one that `ccc serve` runs.
+//! GitHub is emulated. The default agent follows a script. With `--agent claude`, Claude Code is
+//! real, and without an account its model follows a scenario. HTTP, signatures, tokens, git and
+//! processes are real. The service is the same as that of `ccc serve`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ const PERSON: &str = "octocat";
 const ISSUE: &str = include_str!("../../demo/issue.md");
 const SCRIPT: &str = include_str!("../../demo/script.toml");
 const SCENARIO: &str = include_str!("../../demo/scenario.toml");
-/// What Claude Code may run here: the tests of the repository.
+/// The permission rule that lets Claude Code run the tests of the demo's repository.
 const TESTS: &str = "Bash(python3 -m unittest:*)";
 const FILES: [(&str, &str); 4] = [
     (".gitignore", include_str!("../../demo/repository/.gitignore")),
@@ -47,20 +48,20 @@ const FILES: [(&str, &str); 4] = [
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Who edits: scripted, claude, scripted:FILE or command:ARGV….
+    /// The agent: scripted, claude, scripted:FILE or command:ARGV….
     #[arg(long, default_value = "scripted")]
     agent: String,
-    /// What the model answers to the agent claude. Without it: an account's model where a
-    /// credential is set, a scenario of the demo's own where none is.
+    /// The file with the model's answers to the agent claude. Default: a real model if a credential
+    /// is set, otherwise the demo's built-in scenario.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
-    /// What runs the agent: subprocess or docker.
+    /// The runner of the agent: subprocess or docker.
     #[arg(long, default_value = "subprocess")]
     runner: String,
     /// Print one JSON object per event on standard output.
     #[arg(long)]
     json: bool,
-    /// Leave the emulated GitHub up afterwards, until interrupted.
+    /// Keep the emulated GitHub running after the demo, until interrupted.
     #[arg(long)]
     keep: bool,
 }
@@ -68,7 +69,7 @@ pub(crate) struct DemoArgs {
 /// Runs the demo. Returns whether a pull request was opened.
 pub(super) async fn run(args: &DemoArgs) -> Result<bool> {
     let dir = tempfile::Builder::new().prefix("ccc-demo-").tempdir().map_err(|e| {
-        Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
+        Error::new(ErrorKind::Unavailable, "cannot create a temporary directory").with_source(e)
     })?;
     let (config, model) = configure(args, dir.path()).await?;
     let adapters = match args.agent.as_str() {
@@ -85,7 +86,7 @@ pub(super) async fn run(args: &DemoArgs) -> Result<bool> {
 
     let listener = http::bind(([127, 0, 0, 1], 0).into()).await?;
     let address = listener.local_addr().map_err(|e| {
-        Error::new(ErrorKind::Unexpected, "a listener without an address").with_source(e)
+        Error::new(ErrorKind::Unexpected, "cannot get the listener's address").with_source(e)
     })?;
     emulator.set_webhook_url(format!("http://{address}/webhook/github"));
     let shutdown = CancellationToken::new();
@@ -118,9 +119,9 @@ pub(super) async fn run(args: &DemoArgs) -> Result<bool> {
     Ok(solved)
 }
 
-/// Returns the configuration of the demo, and the scripted model if there is no account.
+/// Returns the configuration of the demo, and the scripted model if Claude Code uses one.
 async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<ScriptedModel>)> {
-    // The operator's settings of agent and runner apply: everything else here is emulated.
+    // Only the operator's settings of agent, model and runner apply. The demo sets the others.
     let own = Config::load(None, config::environment()?)?;
     let (agent, model, runner) = (own.agent, own.model, own.runner);
     let data_dir = Some(dir.join("data"));
@@ -132,13 +133,16 @@ async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<Script
         if let Err(why) = checked
             && why.kind() == ErrorKind::Unsupported
         {
-            // Issue and repository are the demo's own: nothing has to be isolated.
-            say(&format!("The agent of this demo runs as root. For others: {}\n", describe(&why)));
+            // The issue and the repository are the demo's own, so the agent needs no isolation.
+            say(&format!(
+                "The agent of this demo runs as root. Outside the demo: {}\n",
+                describe(&why)
+            ));
             config.runner.dangerously_as_root = true;
         }
     }
     if args.runner == "docker" {
-        // The path on this machine says nothing about the path in an image.
+        // The path of the program on this host machine is not its path in the image.
         config.agent.program = None;
     }
     if args.agent != "claude" {
@@ -153,8 +157,8 @@ async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<Script
         None => ScriptedModel::start(SCENARIO).await?,
     };
     config.model.use_scripted(model.url(), model.key());
-    say("The model's answers are scripted; Claude Code is the real one.");
-    say("With ANTHROPIC_API_KEY set, the model is as well.\n");
+    say("Claude Code is real; the model's answers are scripted.");
+    say("To use a real model, set ANTHROPIC_API_KEY and omit --scenario.\n");
     Ok((config, Some(model)))
 }
 
@@ -164,7 +168,10 @@ async fn start_github(dir: &Path) -> Result<(Emulator, RepoRef)> {
     let write = |name: &str, text: &str| std::fs::write(seed.join(name), text);
     std::fs::create_dir(&seed)
         .and_then(|()| FILES.iter().try_for_each(|(name, text)| write(name, text)))
-        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot write the seed").with_source(e))?;
+        .map_err(|e| {
+            Error::new(ErrorKind::Unavailable, "cannot write the files of the demo's repository")
+                .with_source(e)
+        })?;
     let secret = ccc_core::RunId::new(SystemClock.now())?.to_string();
     let config = EmulatorConfig::new(dir.join("github"), secret.into());
     let emulator = Emulator::start(config).await.map_err(emulated::error)?;
@@ -185,7 +192,7 @@ fn start_service(
     let key = AppKey::from_pem(&emulated::secret(&emulator.private_key_pem()))?;
     let github = GitHub::builder(emulator.app_id(), key, Arc::clone(&clock))
         .api_url(emulator.api_url())
-        // The emulator has no limit on new content, and the person watches.
+        // The emulator does not limit new content, so the demo need not wait between writes.
         .rate_limits(RateLimits::unlimited())
         .build()?;
     let secrets = Secrets::new([emulated::secret(&emulator.webhook_secret())])?;
@@ -202,7 +209,10 @@ fn delivery_accepted(emulator: &Emulator) -> Result<()> {
         Some(202) => Ok(()),
         status => Err(Error::new(
             ErrorKind::Unexpected,
-            format!("the delivery was answered {}", status.unwrap_or(0)),
+            format!(
+                "the service answered the delivery with status {}, not 202",
+                status.unwrap_or(0)
+            ),
         )),
     }
 }
@@ -219,7 +229,7 @@ async fn wait_for(
     }
 }
 
-/// Shows the pull request and its diff. Returns whether there is one.
+/// Shows the pull request and its diff. Returns whether the outcome is a pull request.
 async fn show(args: &DemoArgs, dir: &Path, url: &str, outcome: &Outcome) -> bool {
     let Outcome::PullRequest { pull_request } = outcome else {
         return false;
@@ -246,7 +256,7 @@ async fn diff(dir: &Path, url: &str, pull_request: &PullRequest) -> Result<Strin
     git(git_dir.into_iter().chain(diff.map(OsStr::new))).await
 }
 
-/// Replaces the characters that would control a terminal.
+/// Replaces the characters that could control a terminal or reorder its text.
 fn harmless(text: &str) -> String {
     let steers = |c: char| {
         (c.is_control() && !matches!(c, '\n' | '\t'))
@@ -255,11 +265,11 @@ fn harmless(text: &str) -> String {
     text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// Leaves the emulator up until the program is interrupted.
+/// Keeps the emulator running until the program is interrupted.
 async fn serve_until_interrupted(emulator: &Emulator, repo: &RepoRef) {
     let url = emulator.git_url(repo);
     say(&format!(
-        "\nThe emulated GitHub stays up at {}\n  git clone {url}\nInterrupt to end it.",
+        "\nThe emulated GitHub keeps running at {}\n  git clone {url}\nPress Ctrl-C to end it.",
         emulator.api_url()
     ));
     interrupted().await;

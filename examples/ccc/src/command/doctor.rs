@@ -1,4 +1,4 @@
-//! `ccc doctor`: whether this machine can do the work, before a run finds out.
+//! `ccc doctor`: checks that this host machine can execute runs.
 
 use std::path::PathBuf;
 
@@ -15,15 +15,15 @@ use crate::remedy::describe;
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// What runs the agent: subprocess or docker. Default: runner.kind of the configuration.
+    /// The runner of agents: subprocess or docker. Default: runner.kind of the configuration.
     #[arg(long)]
     runner: Option<String>,
-    /// The configuration file. Default: ccc.toml, when there is one.
+    /// The configuration file. Default: ccc.toml in the current directory, if it exists.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
-/// Prints what was checked. Returns whether nothing is wrong.
+/// Prints the result of each check. Returns whether no check failed.
 pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     let mut config = Config::load_for_command(args.config.as_deref())?;
     if let Some(runner) = &args.runner {
@@ -32,12 +32,12 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     let mut findings = Vec::new();
     let data_dir = config.data_dir()?;
     findings.push(match HostGit::open(&data_dir) {
-        // In use by a service: then git works.
+        // Another process uses the data directory, and such a process checks git when it starts.
         Err(error) if error.kind() == ccc_core::ErrorKind::AlreadyExists => {
             (Finding::Warning, format!("{error} (git was not checked)"))
         }
         Err(error) => (Finding::Bad, describe(&error)),
-        Ok(git) => judged(git.check().await, format!("git works, in {}", data_dir.display())),
+        Ok(git) => judged(git.check().await, format!("git works in {}", data_dir.display())),
     });
     findings.extend(match config.runner.kind.as_str() {
         "docker" => match docker_runner(&config, None) {
@@ -48,14 +48,15 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     });
     let mut limits = Limits::default();
     let limits = config.runner.limit(&mut limits).and_then(|()| config.agent.limit(&mut limits));
-    findings.push(judged(limits, "the limits can be kept".to_owned()));
+    findings.push(judged(limits, "the configured limits are valid".to_owned()));
     findings.push(match config.model.credential() {
         Ok(Some(_)) => {
-            let line = "a credential of a model is set; whether it is good, a run tells";
+            let line = "a credential for the model's API is configured; whether the API accepts it is not checked";
             (Finding::Good, line.to_owned())
         }
         Ok(None) => {
-            let line = "no credential of a model is set: only scripted agents work";
+            let line = "no credential for the model's API is configured: the agent claude needs one, unless one is \
+                        stored (`ccc config show`)";
             (Finding::Warning, line.to_owned())
         }
         Err(error) => (Finding::Bad, describe(&error)),
@@ -71,20 +72,20 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     Ok(findings.iter().all(|(finding, _)| *finding != Finding::Bad))
 }
 
-/// Checks plain processes.
+/// Checks the subprocess runner.
 async fn subprocess(config: &Config) -> Vec<(Finding, String)> {
     let checked = match runner(config, None) {
         Ok(runner) => runner.check().await,
         Err(error) => Err(error),
     };
-    let line = "the subprocess runner isolates nothing: runner.kind = \"docker\" does";
+    let line = "the subprocess runner isolates nothing: set runner.kind to docker for isolation";
     vec![
-        judged(checked, "plain processes can be started".to_owned()),
+        judged(checked, "the subprocess runner can start processes".to_owned()),
         (Finding::Warning, line.to_owned()),
     ]
 }
 
-/// Returns the finding of a check, with this line when it passed.
+/// Returns the finding of a check. `good` is its text if the check passed.
 fn judged(checked: Result<()>, good: String) -> (Finding, String) {
     match checked {
         Ok(()) => (Finding::Good, good),

@@ -1,4 +1,4 @@
-//! `ccc github-emulator`: a GitHub for your own integration.
+//! `ccc github-emulator`: an emulated GitHub for developing and testing a GitHub App.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,31 +13,31 @@ use crate::signals::interrupted;
 
 #[derive(Debug, Args)]
 pub(crate) struct EmulatorArgs {
-    /// Where to listen.
+    /// The address to listen on.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// How callers reach it when something stands in front of it: links say so.
+    /// The URL for links to the emulator, if clients reach it through a reverse proxy.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// The App's number.
+    /// The ID of the App.
     #[arg(long, default_value_t = 1)]
     app_id: u64,
-    /// The App's private key, PEM. Without it one is made, and its path printed.
+    /// The file with the App's private key in PEM format. Default: a new key, whose path is printed.
     #[arg(long, value_name = "FILE")]
     private_key: Option<PathBuf>,
-    /// A file with the webhook secret. Without it one is made, and its path printed.
+    /// The file with the webhook secret. Default: a new secret, whose path is printed.
     #[arg(long, value_name = "FILE")]
     webhook_secret: Option<PathBuf>,
-    /// Where deliveries go.
+    /// The URL that deliveries are sent to.
     #[arg(long, value_name = "URL")]
     webhook_url: Option<String>,
-    /// Requests in an hour for each installation.
+    /// The number of requests that each installation can send per hour.
     #[arg(long, default_value_t = 5_000, value_name = "N")]
     rate_limit: u64,
-    /// An account that opens issues and comments, beside the owners of the repositories.
+    /// A user who can open issues and write comments, besides the owners of the repositories.
     #[arg(long, value_name = "LOGIN")]
     user: Vec<String>,
-    /// A repository to start with: OWNER/NAME=PATH of a git repository or a directory of files.
+    /// A repository to create: OWNER/NAME=PATH of a git repository or of a directory of files.
     #[arg(long, value_name = "OWNER/NAME=PATH")]
     seed_repo: Vec<String>,
 }
@@ -45,7 +45,7 @@ pub(crate) struct EmulatorArgs {
 /// Runs the emulator until it is interrupted.
 pub(super) async fn run(args: &EmulatorArgs) -> Result<()> {
     let dir = tempfile::Builder::new().prefix("ccc-github-").tempdir().map_err(|e| {
-        Error::new(ErrorKind::Unavailable, "cannot make a temporary directory").with_source(e)
+        Error::new(ErrorKind::Unavailable, "cannot create a temporary directory").with_source(e)
     })?;
     let secret = match &args.webhook_secret {
         Some(file) => read_line(file)?,
@@ -73,17 +73,17 @@ pub(super) async fn run(args: &EmulatorArgs) -> Result<()> {
         emulator.add_user(login, ActorKind::User);
     }
     say(&format!("GitHub's API is emulated at {}", emulator.api_url()));
-    say("A browser shows what is in it, at the same address");
+    say("Open the same address in a browser to see its contents");
     say(&format!("App {} is installed on every repository", args.app_id));
     if args.private_key.is_none() {
         let path = dir.path().join("app.private-key.pem");
         write(&path, &emulated::secret(&emulator.private_key_pem()))?;
-        say(&format!("its private key: {}", path.display()));
+        say(&format!("the App's private key: {}", path.display()));
     }
     if args.webhook_secret.is_none() {
         let path = dir.path().join("webhook-secret");
         write(&path, &emulated::secret(&emulator.webhook_secret()))?;
-        say(&format!("its webhook secret: {}", path.display()));
+        say(&format!("the App's webhook secret: {}", path.display()));
     }
     interrupted().await;
     emulator.stop().await;

@@ -1,4 +1,4 @@
-//! `ccc run`: one issue now.
+//! `ccc run`: a run for one issue, started by the operator.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,22 +20,22 @@ use crate::{app, credentials, model_credential};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// A git repository on this machine, or OWNER/NAME on GitHub.
+    /// The path of a git repository on this machine, or OWNER/NAME on GitHub.
     #[arg(long)]
     repo: String,
-    /// The issue: text, a file with the text (title in the first line), or #N on GitHub.
+    /// The issue: its text, a file with the text (title in the first line), or #N on GitHub.
     #[arg(long)]
     issue: String,
-    /// Who edits: claude, scripted:FILE or command:ARGV…. Default: agent.kind of the configuration.
+    /// The agent: claude, scripted:FILE or command:ARGV…. Default: agent.kind of the configuration.
     #[arg(long)]
     agent: Option<String>,
-    /// What runs the agent: subprocess or docker. Default: runner.kind of the configuration.
+    /// The runner of the agent: subprocess or docker. Default: runner.kind of the configuration.
     #[arg(long)]
     runner: Option<String>,
     /// Print one JSON object per event on standard output.
     #[arg(long)]
     json: bool,
-    /// The configuration file.
+    /// The configuration file. Default: none; only environment variables are read.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -48,7 +48,8 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
     }
     let kind = args.agent.as_ref().or(config.agent.kind.as_ref()).ok_or_else(|| {
         invalid(
-            "say who edits: --agent claude, --agent scripted:FILE, or --agent command:ARGV…"
+            "no agent is named: pass --agent claude, --agent scripted:FILE or --agent command:ARGV…, or \
+             set agent.kind"
                 .to_owned(),
         )
     })?;
@@ -69,13 +70,13 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
     let Some((owner, name)) = args.repo.split_once('/').filter(|(_, name)| !name.contains('/'))
     else {
         return Err(invalid(format!(
-            "--repo {}: there is no such directory, and it is no OWNER/NAME",
+            "--repo {}: there is no such directory, and it is not of the form OWNER/NAME",
             args.repo
         )));
     };
     let number =
         args.issue.strip_prefix('#').and_then(|number| number.parse().ok()).ok_or_else(|| {
-            invalid("an issue on GitHub is named by its number: --issue '#12'".to_owned())
+            invalid("name the issue on GitHub by its number, such as --issue '#12'".to_owned())
         })?;
     let credentials = credentials::open(&config).await?;
     let apps = app::apps(&config, Arc::clone(&credentials))?;
@@ -84,7 +85,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
     github.use_app(Some(identity));
     let repo = github.find_repository(owner, name).await?;
     let issue = github.issue(&repo, number).await?;
-    // The operator decides: the author's permission does not matter here.
+    // The operator starts this run, so it does not depend on the permission of the issue's author.
     config.policy.allowed_actors.push(issue.author.id);
     let event = IssueEvent {
         repo,
@@ -102,7 +103,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
     drive(&config, Arc::clone(&github) as _, Some(&github), adapters, event, args.json).await
 }
 
-/// Runs the pipeline on an event.
+/// Runs the pipeline for an event. Returns whether the issue was solved or answered.
 async fn drive(
     config: &Config,
     host: Arc<dyn VcsHost>,
@@ -125,14 +126,15 @@ async fn drive(
     pipeline.git().check().await?;
     pipeline.runner().check().await?;
     let taken_over = match github {
-        // The data directory belongs to this process by now, and so do the tokens under its name.
+        // This process has locked the data directory, so tokens that are recorded under the name of
+        // the directory have no other process that uses them.
         Some(github) => github.take_over().await.map(drop),
         None => Ok(()),
     };
     for result in [taken_over, pipeline.sweep(&[]).await.map(drop)] {
         if let Err(error) = result {
             say(&format!(
-                "warning: not all that an earlier run left is gone: {}",
+                "warning: cannot clean up everything that an earlier run left: {}",
                 describe(&error)
             ));
         }
@@ -144,13 +146,13 @@ async fn drive(
         tokio::select! {
             report = &mut running => report?,
             () = interrupted() => {
-                say("cancelling; once more to end at once");
+                say("cancelling the run; interrupt again to end at once");
                 cancel.cancel();
                 tokio::select! {
                     report = &mut running => report?,
                     () = interrupted() => return Err(Error::new(
                         ErrorKind::Cancelled,
-                        "ended at once; what is left of the run is swept at the next start",
+                        "ended before cleanup; the next start cleans up after this run",
                     )),
                 }
             }
@@ -160,15 +162,15 @@ async fn drive(
     if let Some(github) = github {
         github.revoke_idle().await;
     }
-    for (what, result) in [("telling you", &report.report), ("cleaning up", &report.cleanup)] {
+    for (what, result) in [("the report", &report.report), ("the cleanup", &report.cleanup)] {
         if let Err(error) = result {
-            say(&format!("warning: {what} failed: {}", describe(error)));
+            say(&format!("warning: {what} of the run failed: {}", describe(error)));
         }
     }
     Ok(matches!(report.outcome, Outcome::PullRequest { .. } | Outcome::Answered { .. }))
 }
 
-/// Returns the text itself, or the text of the file with that name.
+/// Returns the text of the issue: the argument itself, or the contents of the file that it names.
 fn issue_text(issue: &str) -> Result<String> {
     if !issue.contains('\n') && Path::new(issue).is_file() {
         return std::fs::read_to_string(issue)
@@ -176,7 +178,7 @@ fn issue_text(issue: &str) -> Result<String> {
     }
     if issue.starts_with('#') && issue[1..].parse::<u64>().is_ok() {
         return Err(invalid(format!(
-            "a repository on this machine has no issue {issue}: give the text, or a file with it"
+            "a repository on this machine has no issue {issue}: pass the issue's text, or a file with it"
         )));
     }
     Ok(issue.to_owned())

@@ -24,7 +24,7 @@ const DEFAULT_LISTEN: SocketAddr =
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// The configuration file. Default: ccc.toml, when there is one.
+    /// The configuration file. Default: ccc.toml in the current directory, if it exists.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -33,13 +33,13 @@ pub(crate) struct ServeArgs {
 pub(super) async fn run(args: &ServeArgs) -> Result<()> {
     let config = Config::load_for_command(args.config.as_deref())?;
     init_log();
-    // Before anything that takes time: until then SIGHUP ends the program.
+    // The handler is installed before slow work, because without it SIGHUP ends the program.
     let hangups = hangups();
     let service = Service::with_observer(&config, Arc::new(LogObserver)).await?;
     show_admin_token(&service).await?;
     for rule in &config.model.dangerously_without {
         tracing::warn!(
-            "the model proxy runs without its rule {rule}, as model.dangerously_without says"
+            "the model proxy runs without its rule {rule}, because model.dangerously_without names it"
         );
     }
     let listener = http::bind(config.listen.unwrap_or(DEFAULT_LISTEN)).await?;
@@ -50,29 +50,33 @@ pub(super) async fn run(args: &ServeArgs) -> Result<()> {
         tokio::join!(
             service.serve(shutdown.clone()),
             http::serve(listener, router(service.clone()), shutdown.clone()),
-            // Concurrently: a host that is slow to answer must not delay deliveries.
+            // This runs concurrently, because a slow host must not delay deliveries.
             shutdown.run_until_cancelled(log_identity(&service)),
             shutdown.run_until_cancelled(reload_on_hangup(hangups, &service))
         )
     };
     let signals = async {
         interrupted().await;
-        tracing::info!("asked to end: taking no more deliveries, finishing what runs");
+        tracing::info!(
+            "shutting down: no more deliveries are accepted, and runs have limited time to finish; \
+             interrupt again to end at once"
+        );
         shutdown.cancel();
         interrupted().await;
     };
     tokio::select! {
-        // A signal may come as soon as the log says that the service listens.
+        // The signals are polled first, so that their handlers are installed when the log reports
+        // that the service listens.
         biased;
         () = signals => Err(Error::new(
             ErrorKind::Cancelled,
-            "asked twice: ended at once; what is left of runs is swept at the next start",
+            "interrupted twice: ended before cleanup; the next start cleans up after the runs",
         )),
         _ = work => Ok(()),
     }
 }
 
-/// Logs what the operator should know before the first delivery.
+/// Logs the address of the service, and warnings about its configuration.
 fn announce(service: &Service, listener: &tokio::net::TcpListener) {
     let pipeline = service.dispatcher().pipeline();
     if let Ok(address) = listener.local_addr() {
@@ -80,10 +84,11 @@ fn announce(service: &Service, listener: &tokio::net::TcpListener) {
     }
     if service.is_waiting_for_app() {
         tracing::warn!(
-            "no GitHub App is in use: deliveries are put off until `POST /config` or `ccc config set` brings one"
+            "no GitHub App is in use: deliveries are answered with 503 until `POST /config` or \
+             `ccc config set` stores one"
         );
     }
-    tracing::warn!("runs are kept in memory: what is accepted dies with this process");
+    tracing::warn!("runs are stored in memory: accepted runs are lost when this process ends");
     if !pipeline.runner().capabilities().isolated {
         tracing::warn!(
             "the {} runner isolates nothing: an agent can do whatever its user can",
@@ -92,25 +97,27 @@ fn announce(service: &Service, listener: &tokio::net::TcpListener) {
     }
 }
 
-/// Shows the first admin token, on a terminal only: logs are stored elsewhere.
+/// Shows the first admin token on a terminal. It is never logged, because logs are stored elsewhere.
 async fn show_admin_token(service: &Service) -> Result<()> {
     if !std::io::stderr().is_terminal() {
         if !service.has_admin_token() {
             tracing::info!(
-                "/config answers nobody yet: `ccc config admin-token` makes an admin token"
+                "/config refuses all requests, because there is no admin token: \
+                 `ccc config admin-token` issues one"
             );
         }
         return Ok(());
     }
     if let Some(token) = service.issue_first_admin_token().await? {
-        say("The admin token of this service, for /config. It is shown this once:");
+        say("The admin token of this service, for /config. It is shown only once:");
         say(&format!("\n  {}\n", token.expose_str()?));
     }
     Ok(())
 }
 
-/// Returns the stream of SIGHUP, which reloads the App at once instead of within a minute. On a
-/// terminal the signal means that the terminal is gone, and ends the program.
+/// Returns the stream of SIGHUP signals, each of which reloads the App at once instead of within a
+/// minute. Returns `None` on a terminal: there the signal means that the terminal was closed, and
+/// ends the program.
 fn hangups() -> Option<Signal> {
     if std::io::stderr().is_terminal() { None } else { signal(SignalKind::hangup()).ok() }
 }
@@ -123,14 +130,17 @@ async fn reload_on_hangup(hangups: Option<Signal>, service: &Service) {
     }
 }
 
-/// Logs the account that the host knows this service as.
+/// Logs the name of the account that the service has on the host.
 async fn log_identity(service: &Service) {
     if service.is_waiting_for_app() {
         return;
     }
     match service.dispatcher().pipeline().host().bot_identity().await {
         Ok(bot) => tracing::info!("acting as {}", bot.login),
-        // The host may be down for a minute; a delivery that comes now is answered 503.
-        Err(error) => tracing::error!("the host does not know us yet: {}", describe(&error)),
+        // The service starts anyway, because the host can be down for a short time.
+        Err(error) => tracing::error!(
+            "cannot get the name of the App from the host (deliveries fail until this works): {}",
+            describe(&error)
+        ),
     }
 }

@@ -1,4 +1,4 @@
-//! Who edits, and how much of it.
+//! Settings of the agent, and its limits.
 
 use ccc_core::agent::AgentLimits;
 use ccc_core::{Result, pipeline::Limits};
@@ -6,37 +6,39 @@ use serde::Deserialize;
 
 use crate::config::invalid::invalid;
 
-/// What a run may spend when nobody has said: enough for most issues, and no fortune.
+/// Default limit of the money that a run can spend, in US dollars. It is enough for most issues.
 const MAX_USD: f64 = 10.0;
 
-/// Who edits.
+/// Settings of the agent, and its limits.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct AgentConfig {
-    /// `claude`, `scripted:FILE` or `command:ARGV…`.
+    /// The kind of agent: `claude`, `scripted:FILE` or `command:ARGV…`.
     pub kind: Option<String>,
-    /// The longest that it may work.
+    /// Maximum time that the agent works, in seconds.
     pub wall_seconds: Option<u64>,
-    /// The longest that it may be silent.
+    /// Maximum time without output from the agent, in seconds.
     pub idle_seconds: Option<u64>,
-    /// Claude Code, where it is not `claude` in the `PATH`.
+    /// The program of Claude Code: an absolute path, or a name in `PATH`. Default: `claude`.
     pub program: Option<String>,
-    /// The model that Claude Code is to use.
+    /// The model that Claude Code uses. Default: Claude Code's own choice.
     pub model: Option<String>,
-    /// What Claude Code may do beyond changing files, as rules of its own: `Bash(cargo test:*)`.
+    /// Claude Code's permission rules for actions other than changing files, such as
+    /// `Bash(cargo test:*)`. They apply only with a runner that does not isolate the agent.
     pub allowed_tools: Vec<String>,
-    /// The most turns of the model.
+    /// Maximum number of turns of the model.
     pub max_turns: Option<u32>,
-    /// The most money that one run may spend, US dollars; 10 unless said otherwise.
+    /// Maximum amount of money that one run can spend, in US dollars. Default: 10.
     pub max_usd: Option<f64>,
 }
 
 impl AgentConfig {
-    /// Puts what is set in place of the defaults.
+    /// Replaces the default limits by those that are set. Raises the limit of the whole run if the
+    /// agent's time would not fit into it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for an amount of money that
-    /// is none.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for zero turns, and for an
+    /// amount of money below one cent or above a billion dollars.
     pub fn limit(&self, limits: &mut Limits) -> Result<()> {
         let seconds = std::time::Duration::from_secs;
         let agent: &mut AgentLimits = &mut limits.agent;
@@ -44,13 +46,13 @@ impl AgentConfig {
         agent.idle = self.idle_seconds.map_or(agent.idle, seconds);
         agent.turns = self.max_turns.or(agent.turns);
         if agent.turns == Some(0) {
-            return Err(invalid("agent.max_turns is 0: then nothing can be done".to_owned()));
+            return Err(invalid("agent.max_turns is 0: set it to 1 or more".to_owned()));
         }
         let usd = self.max_usd.unwrap_or(MAX_USD);
-        // Less than a cent buys nothing.
+        // An agent can do nothing for less than a cent.
         if !(0.01..=1e9).contains(&usd) {
             return Err(invalid(format!(
-                "agent.max_usd is {usd}, which is no amount to work with"
+                "agent.max_usd is {usd}: set an amount from 0.01 to 1000000000 US dollars"
             )));
         }
         agent.micro_usd = Some((usd * 1e6).round() as u64);

@@ -9,8 +9,8 @@ use crate::config::setting_names::AS_ELSEWHERE;
 /// Returns the variables of this process's environment that are settings.
 ///
 /// # Errors
-/// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) when one of our own variables is no UTF-8; others may be what they
-/// are.
+/// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if one of these variables is not valid UTF-8.
+/// Other variables are not checked.
 pub fn environment() -> Result<Vec<(String, String)>> {
     let ours = |name: &std::ffi::OsStr| {
         let name = name.to_string_lossy();
@@ -22,14 +22,14 @@ pub fn environment() -> Result<Vec<(String, String)>> {
             let shown = name.to_string_lossy().into_owned();
             match (name.into_string(), value.into_string()) {
                 (Ok(name), Ok(value)) => Ok((name, value)),
-                _ => Err(invalid(format!("the variable {shown} is no UTF-8"))),
+                _ => Err(invalid(format!("the variable {shown} is not valid UTF-8"))),
             }
         })
         .collect()
 }
 
-/// Returns the key that a variable sets: `github.app_id` for `CCC_GITHUB__APP_ID`; `None` for other
-/// variables.
+/// Returns the key that a variable sets, such as `github.app_id` for `CCC_GITHUB__APP_ID`. Returns
+/// `None` for a variable that is not a setting.
 pub(super) fn key_of_variable(name: &str) -> Option<String> {
     match name {
         "CCC_LISTEN" => Some("listen".to_owned()),
@@ -41,7 +41,7 @@ pub(super) fn key_of_variable(name: &str) -> Option<String> {
     }
 }
 
-/// Returns a variable's text in the type that its key has.
+/// Returns the value of a variable in the type of its key.
 pub(super) fn value_of(key: &str, text: String) -> Value {
     let typed = matches!(
         key.rsplit('.').next(),

@@ -8,10 +8,10 @@ use toml::{Table, Value};
 use crate::config::invalid::invalid;
 use crate::config::setting_names::{ENV_ONLY, check_known};
 
-/// Reads the file and checks its keys.
+/// Reads the file, and checks that its keys exist and are not secrets.
 pub(super) fn read_file(path: &Path) -> Result<Table> {
     let text = std::fs::read_to_string(path).map_err(|e| {
-        invalid(format!("cannot read the configuration {}", path.display())).with_source(e)
+        invalid(format!("cannot read the configuration file {}", path.display())).with_source(e)
     })?;
     let table: Table = text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
@@ -27,10 +27,10 @@ pub(super) fn read_file(path: &Path) -> Result<Table> {
             if ENV_ONLY.contains(&key.as_str()) {
                 let instead = match key.as_str() {
                     "github.proxy" => "set CCC_GITHUB__PROXY".to_owned(),
-                    key => format!("put it into a file of its own and name that in `{key}_file`"),
+                    key => format!("put it into a separate file, and set `{key}_file` to its path"),
                 };
                 return Err(invalid(format!(
-                    "{}: `{key}` is a secret and does not belong here: {instead}",
+                    "{}: `{key}` is a secret and must not be in this file: {instead}",
                     path.display()
                 )));
             }
@@ -39,7 +39,7 @@ pub(super) fn read_file(path: &Path) -> Result<Table> {
     Ok(table)
 }
 
-/// Returns the file that is named, or `ccc.toml` if there is one.
+/// Returns the named file, or `ccc.toml` if no file is named and it exists.
 pub(super) fn default_file(named: Option<&Path>) -> Option<&Path> {
     let default = Path::new("ccc.toml");
     named.or_else(|| default.exists().then_some(default))

@@ -1,4 +1,4 @@
-//! The GitHub App.
+//! Settings of the GitHub App, and of the access to GitHub.
 
 use std::path::PathBuf;
 
@@ -7,23 +7,26 @@ use serde::Deserialize;
 
 use crate::config::secret::secret;
 
-/// The GitHub App.
+/// Settings of the GitHub App, and of the access to GitHub.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct GitHubConfig {
-    /// Its number.
+    /// The ID of the App.
     pub app_id: Option<u64>,
-    /// The file with its private key, PEM; line breaks may be written as `\n`.
+    /// The file with the App's private key in PEM format. Line breaks can be written as `\n`.
     pub private_key_file: Option<PathBuf>,
-    /// The file with the webhook secret; a second line is the previous one, still valid.
+    /// The file with the webhook secrets, one per line. The first is the current secret; the others
+    /// are previous ones that are still valid.
     pub webhook_secret_file: Option<PathBuf>,
-    /// `https://api.github.com`, or `https://HOST/api/v3`.
+    /// The URL of the API: `https://api.github.com` (the default), or `https://HOST/api/v3`.
     pub api_url: Option<String>,
-    /// Certificates, PEM, of the authorities that are trusted; without it, the system's.
+    /// The file with the trusted certificate authorities' certificates, in PEM format. Default: those
+    /// of the system.
     pub ca_file: Option<PathBuf>,
-    /// The least time from one write to the next; a second unless the host has no such limit.
+    /// Minimum time from one write to the next, in milliseconds. Default: one second, as GitHub
+    /// recommends. With 0, there is no hourly limit of writes either.
     pub write_spacing_ms: Option<u64>,
-    /// What every request to the host and every transfer goes through; it may hold a password.
+    /// The proxy for every request to the host and every git transfer. It can contain a password.
     #[serde(skip)]
     pub proxy: Option<Secret>,
     #[serde(skip)]
@@ -33,11 +36,11 @@ pub struct GitHubConfig {
 }
 
 impl GitHubConfig {
-    /// The App's private key.
+    /// Returns the App's private key.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) says which setting is missing
-    /// or which file cannot be read.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if no key is set, or its file
+    /// cannot be read.
     pub fn private_key(&self) -> Result<Secret> {
         secret("github", "private_key", &self.private_key, self.private_key_file.as_deref())
     }
@@ -52,10 +55,11 @@ impl GitHubConfig {
         self.webhook_secret.is_some() || self.webhook_secret_file.is_some()
     }
 
-    /// The webhook secrets, the current one first.
+    /// Returns the webhook secrets, the current one first.
     ///
     /// # Errors
-    /// As [`private_key`](Self::private_key).
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if no secret is set, or its
+    /// file cannot be read; [`ErrorKind::Corrupt`](ccc_core::ErrorKind::Corrupt) if it is not UTF-8.
     pub fn webhook_secrets(&self) -> Result<Vec<Secret>> {
         let file = self.webhook_secret_file.as_deref();
         let all = secret("github", "webhook_secret", &self.webhook_secret, file)?;

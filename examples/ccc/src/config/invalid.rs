@@ -1,4 +1,4 @@
-//! The error for a setting that is missing or wrong.
+//! The error for a missing or invalid setting.
 
 use ccc_core::{Error, ErrorKind};
 

@@ -1,4 +1,4 @@
-//! The model's API, and the credential that the model proxy puts in.
+//! Settings of the model's API, and the credential that the model proxy adds to requests.
 
 use std::path::PathBuf;
 
@@ -8,25 +8,26 @@ use serde::Deserialize;
 
 use crate::config::invalid::invalid;
 
-/// The model's API, as the model proxy calls it.
+/// Settings of the model's API, which the model proxy calls.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ModelConfig {
-    /// Anthropic's API unless said otherwise; a gateway with its path.
+    /// The URL of the API or of a gateway, with its path. Default: Anthropic's API.
     pub url: Option<String>,
-    /// Certificates, PEM, of the authorities that are trusted; without it, the system's.
+    /// The file with the trusted certificate authorities' certificates, in PEM format. Default: those
+    /// of the system.
     pub ca_file: Option<PathBuf>,
     /// The file with an API key.
     pub api_key_file: Option<PathBuf>,
-    /// The file with a token of a subscription, as `claude setup-token` makes it.
+    /// The file with the token of a subscription, as printed by `claude setup-token`.
     pub oauth_token_file: Option<PathBuf>,
-    /// The file with what a gateway wants as `Authorization: Bearer`.
+    /// The file with the token that a gateway expects in `Authorization: Bearer`.
     pub bearer_token_file: Option<PathBuf>,
-    /// The models that runs may use: names, or their beginnings followed by `*`.
+    /// The models that runs may use: names, or prefixes of names followed by `*`.
     pub allowed: Option<Vec<String>>,
-    /// Prices that come before the list's.
+    /// Prices that take precedence over the built-in list.
     pub price: Vec<PriceConfig>,
-    /// Rules of the model proxy that are taken out.
+    /// The rules of the model proxy that are turned off.
     pub dangerously_without: Vec<Rule>,
     #[serde(skip)]
     api_key: Option<Secret>,
@@ -36,38 +37,38 @@ pub struct ModelConfig {
     bearer_token: Option<Secret>,
 }
 
-/// What a million tokens of a model cost, US dollars.
+/// The price of one million tokens of a model, in US dollars.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceConfig {
-    /// A name, or its beginning followed by `*`.
+    /// The name of the model, or a prefix of names followed by `*`.
     pub model: String,
-    /// Read.
+    /// The price of a million input tokens.
     pub input: f64,
-    /// Written.
+    /// The price of a million output tokens.
     pub output: f64,
 }
 
 impl ModelConfig {
-    /// Sets the secrets, each by its key.
+    /// Sets the secrets. `take` returns a secret by its key.
     pub(super) fn set_secrets(&mut self, take: impl Fn(&str) -> Option<Secret>) {
-        // A variable that is set to nothing is how many say that it is not set.
+        // An empty variable counts as one that is not set, because it is often used as that.
         let take = |key| take(key).filter(|secret| !secret.expose().trim_ascii().is_empty());
         self.api_key = take("api_key");
         self.oauth_token = take("oauth_token");
         self.bearer_token = take("bearer_token");
     }
 
-    /// An API on this machine and its key, in place of what was configured.
+    /// Replaces all settings by the URL and the key of a scripted model on this host machine.
     pub(crate) fn use_scripted(&mut self, url: &str, key: &Secret) {
         *self = Self { url: Some(url.to_owned()), api_key: Some(key.clone()), ..Self::default() };
     }
 
-    /// The one credential that is set; `None` when none is.
+    /// Returns the credential that is set, or `None`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) when several are, or a file
-    /// cannot be read.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if several credentials are set,
+    /// or the file cannot be read.
     pub fn credential(&self) -> Result<Option<(CredentialKind, Secret)>> {
         let all = [
             (CredentialKind::ApiKey, "api_key", &self.api_key, &self.api_key_file),
@@ -88,7 +89,7 @@ impl ModelConfig {
                 _ => "model.bearer_token (ANTHROPIC_AUTH_TOKEN)",
             };
             return Err(invalid(format!(
-                "both {} and {} are set: leave one",
+                "both {} and {} are set: leave only one",
                 name(*key),
                 name(*other)
             )));
@@ -100,16 +101,17 @@ impl ModelConfig {
             })?;
             Ok(Secret::new(bytes.trim_ascii().to_vec()))
         };
-        // One of the two is there, or this would not have been found.
+        // The value or the file is set, because `set` contains only such entries.
         let secret = (*value).clone().map(Ok).or_else(|| file.as_ref().map(read)).transpose()?;
         Ok(secret.map(|secret| (*kind, secret)))
     }
 
-    /// Starts the proxy.
+    /// Starts the model proxy.
     ///
     /// # Errors
     /// Those of [`ModelProxyBuilder::start`](ccc_runner::ModelProxyBuilder::start), and
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for prices that are none.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for an invalid price or a
+    /// certificate file that cannot be read.
     pub async fn proxy(&self) -> Result<ModelProxy> {
         let mut rules = Rules::default();
         if let Some(models) = &self.allowed {
@@ -121,7 +123,11 @@ impl ModelConfig {
         let mut rows = Vec::new();
         for row in &self.price {
             if !(0.0..=1e6).contains(&row.input) || !(0.0..=1e6).contains(&row.output) {
-                return Err(invalid(format!("model.price of {} is no amount of money", row.model)));
+                let line = format!(
+                    "model.price of {}: set prices from 0 to 1000000 US dollars",
+                    row.model
+                );
+                return Err(invalid(line));
             }
             rows.push((ModelPattern::new(&row.model), Price::from_dollars(row.input, row.output)));
         }

@@ -1,4 +1,4 @@
-//! What runs the agent, and how much of the machine it may have.
+//! Settings of the container runner, and the resource limits of a container.
 
 use ccc_core::container::Resources;
 use ccc_core::{Result, pipeline::Limits};
@@ -7,33 +7,33 @@ use serde::Deserialize;
 
 use crate::config::invalid::invalid;
 
-/// What runs the agent.
+/// Settings of the container runner, and the resource limits of a container.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub struct RunnerConfig {
-    /// `subprocess` or `docker`.
+    /// The kind of runner: `subprocess` or `docker`.
     pub kind: String,
-    /// Where the container engine is, where `DOCKER_HOST` does not say so.
+    /// The address of the container engine. Default: `DOCKER_HOST`, or `/var/run/docker.sock`.
     pub host: Option<String>,
-    /// Lets the way to an engine on another machine be plain.
+    /// Permits an unencrypted connection to an engine on another machine.
     pub dangerously_unencrypted: bool,
-    /// The image that agents run in; `name@sha256:…` for that one and no other.
+    /// The image of agent containers. Write `name@sha256:…` to pin its contents.
     pub image: Option<String>,
-    /// Another runtime of the engine: `runsc`.
+    /// The engine's runtime if it is not the engine's default, such as `runsc`.
     pub runtime: Option<String>,
-    /// `auto`, `mounted` or `copied`.
+    /// The way in which workspaces get into containers: `auto` (the default), `mounted` or `copied`.
     pub workspaces: Option<String>,
-    /// Memory of one container, MiB.
+    /// Maximum memory of one container, in MiB.
     pub memory_mib: Option<u64>,
-    /// Processors of one container; parts of one, too.
+    /// Maximum number of processors of one container. Fractions are possible.
     pub cpus: Option<f64>,
-    /// Processes and threads in one container.
+    /// Maximum number of processes and threads in one container.
     pub processes: Option<u32>,
-    /// What a workspace may hold, MiB.
+    /// Maximum size of a workspace, in MiB.
     pub workspace_mib: Option<u64>,
-    /// Files and directories that a workspace may hold.
+    /// Maximum number of files and directories in a workspace.
     pub workspace_files: Option<u64>,
-    /// Lets plain processes be root where the service is.
+    /// Permits agent processes of the subprocess runner to run as root if the service does.
     pub dangerously_as_root: bool,
 }
 
@@ -57,27 +57,26 @@ impl Default for RunnerConfig {
 }
 
 impl RunnerConfig {
-    /// How workspaces get into containers.
+    /// Returns the way in which workspaces get into containers.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a word that is none of
-    /// the three.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for an unknown value.
     pub fn workspaces(&self) -> Result<Workspaces> {
         match self.workspaces.as_deref().unwrap_or("auto") {
             "auto" => Ok(Workspaces::Auto),
             "mounted" => Ok(Workspaces::Mounted),
             "copied" => Ok(Workspaces::Copied),
             other => Err(invalid(format!(
-                "runner.workspaces is `{other}`: it is auto, mounted or copied"
+                "runner.workspaces is `{other}`: set it to auto, mounted or copied"
             ))),
         }
     }
 
-    /// Puts what is set in place of the defaults.
+    /// Replaces the default resource limits by those that are set.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a ceiling under which
-    /// nothing can be done.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a limit that is too low for
+    /// any run, and for a number of processors outside 0.1 to 1024.
     pub fn limit(&self, limits: &mut Limits) -> Result<()> {
         let resources: &mut Resources = &mut limits.resources;
         let mib =
@@ -88,7 +87,9 @@ impl RunnerConfig {
         resources.processes = self.processes.unwrap_or(resources.processes);
         if let Some(cpus) = self.cpus {
             if !(0.1..=1_024.0).contains(&cpus) {
-                return Err(invalid(format!("runner.cpus is {cpus}: give 0.1 to 1024")));
+                return Err(invalid(format!(
+                    "runner.cpus is {cpus}: set a number from 0.1 to 1024"
+                )));
             }
             resources.milli_cpus = (cpus * 1e3).round() as u32;
         }
@@ -99,7 +100,7 @@ impl RunnerConfig {
             ("processes", resources.processes.into(), 16),
         ] {
             if set < least {
-                let line = format!("runner.{name} is {set}: nothing works with less than {least}");
+                let line = format!("runner.{name} is {set}: set it to {least} or more");
                 return Err(invalid(line));
             }
         }

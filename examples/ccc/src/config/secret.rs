@@ -1,4 +1,4 @@
-//! Secrets from variables or files.
+//! Reading of secrets from variables or files.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use ccc_core::{Result, Secret};
 
 use crate::config::invalid::invalid;
 
-/// Returns a secret as it is set, or from the file that is named.
+/// Returns the secret from the variable, or else from the named file.
 pub(super) fn secret(
     section: &str,
     key: &str,
@@ -18,7 +18,8 @@ pub(super) fn secret(
     }
     let Some(file) = file else {
         let variable = format!("CCC_{}__{}_FILE", section.to_uppercase(), key.to_uppercase());
-        return Err(invalid(format!("set {section}.{key}_file, or {variable}")));
+        let line = format!("{section}.{key} is missing: set {section}.{key}_file or {variable}");
+        return Err(invalid(line));
     };
     let bytes = std::fs::read(file).map_err(|e| {
         let shown = file.display();

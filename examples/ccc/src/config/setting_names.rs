@@ -4,7 +4,7 @@ use ccc_core::Result;
 
 use crate::config::invalid::invalid;
 
-/// All keys. Those of [`ENV_ONLY`] are refused in a file.
+/// All keys. The keys in [`ENV_ONLY`] are refused in a file.
 pub(super) const KEYS: &[&str] = &[
     "listen",
     "data_dir",
@@ -72,7 +72,7 @@ pub(super) const KEYS: &[&str] = &[
     "policy.dangerously_unisolated",
 ];
 
-/// Secrets come from the environment or from files, never from `ccc.toml`.
+/// The keys of secrets, which come from the environment or from separate files, not from `ccc.toml`.
 pub(super) const ENV_ONLY: &[&str] = &[
     "github.private_key",
     "github.webhook_secret",
@@ -85,8 +85,8 @@ pub(super) const ENV_ONLY: &[&str] = &[
     "model.bearer_token",
 ];
 
-/// The variables of Claude Code, and the keys that they set if none of our variables or settings
-/// names a credential of the model.
+/// Claude Code's variables, and the keys that they set. They apply only if no variable or setting of
+/// this program names a credential of the model.
 pub(super) const AS_ELSEWHERE: &[(&str, &str)] = &[
     ("ANTHROPIC_BASE_URL", "model.url"),
     ("ANTHROPIC_API_KEY", "model.api_key"),
@@ -94,7 +94,7 @@ pub(super) const AS_ELSEWHERE: &[(&str, &str)] = &[
     ("ANTHROPIC_AUTH_TOKEN", "model.bearer_token"),
 ];
 
-/// Checks that a key exists. Otherwise the error names the most similar key.
+/// Checks that a key exists. The error for an unknown key names the most similar one.
 pub(super) fn check_known(key: &str, place: &str) -> Result<()> {
     if KEYS.contains(&key) {
         return Ok(());

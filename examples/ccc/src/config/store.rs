@@ -1,4 +1,4 @@
-//! Where credentials rest.
+//! Settings of the credential store and its encryption key.
 
 use std::path::{Path, PathBuf};
 
@@ -8,23 +8,23 @@ use serde::Deserialize;
 use crate::config::invalid::invalid;
 use crate::config::secret::secret;
 
-/// Where credentials rest, and the key that they are encrypted under.
+/// Settings of the credential store and its encryption key.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub struct StoreConfig {
-    /// `file`, `durable-object`, or `memory`, which forgets.
+    /// The kind of store: `file`, `durable-object`, or `memory`, which is lost with the process.
     pub kind: String,
-    /// The directory of `file`; without it, `credentials` in the data directory.
+    /// The directory of a `file` store. Default: `credentials` in the data directory.
     pub directory: Option<PathBuf>,
-    /// The file with the key, newest first where there are several; without it `credentials.key` in
-    /// the data directory, which is made where there is none.
+    /// The file with the key, or with several keys, the newest first. Default: `credentials.key` in
+    /// the data directory, which is created for a new store.
     pub key_file: Option<PathBuf>,
-    /// The file with a passphrase in place of a key.
+    /// The file with a passphrase, which replaces the key.
     pub passphrase_file: Option<PathBuf>,
-    /// The address of a `durable-object`, such as
+    /// The URL of a `durable-object` store, such as
     /// `https://ccc.example.workers.dev/credentials/main`.
     pub url: Option<String>,
-    /// The file with the secret that its Worker has as `CREDENTIALS_SECRET`.
+    /// The file with the secret that signs messages to the Worker, its `CREDENTIALS_SECRET`.
     pub secret_file: Option<PathBuf>,
     #[serde(skip)]
     pub(super) key: Option<Secret>,
@@ -50,19 +50,19 @@ impl Default for StoreConfig {
     }
 }
 
-/// The source of the key.
+/// The source of the encryption key.
 #[derive(Clone, Debug)]
 pub(crate) enum KeySource {
-    /// A key, or several, as they are.
+    /// The text of one or several keys.
     Key(Secret),
     /// A passphrase.
     Passphrase(Secret),
-    /// A file with a key, or several. With `create`, a missing file is created.
+    /// A file with one or several keys. If `create` is set, a missing file is created.
     File { path: PathBuf, create: bool },
 }
 
 impl StoreConfig {
-    /// Returns the source that is set, or else the file in the data directory.
+    /// Returns the configured source of the key, or else the file in the data directory.
     pub(crate) fn key_source(&self, data_dir: &Path) -> Result<KeySource> {
         let given = [
             self.key.is_some(),
@@ -72,7 +72,7 @@ impl StoreConfig {
         ];
         if given.iter().filter(|given| **given).count() > 1 {
             let line = "more than one of store.key, store.key_file, store.passphrase and store.passphrase_file is \
-                        set: leave one";
+                        set: leave only one";
             return Err(invalid(line.to_owned()));
         }
         if let Some(key) = &self.key {
@@ -89,7 +89,7 @@ impl StoreConfig {
         })
     }
 
-    /// Returns the secret that signs the messages to a Durable Object's Worker.
+    /// Returns the secret that signs the messages to the Worker of a Durable Object.
     pub(crate) fn secret(&self) -> Result<Secret> {
         let secret = secret("store", "secret", &self.secret, self.secret_file.as_deref())?;
         Ok(Secret::new(secret.expose().trim_ascii()))

@@ -1,9 +1,9 @@
-//! Settings before they are typed.
+//! Access to settings as TOML values, before they have their types.
 
 use ccc_core::Secret;
 use toml::{Table, Value};
 
-/// Returns whether a credential of the model is among these settings.
+/// Returns whether these settings contain a credential of the model, or the file of one.
 pub(super) fn names_credential(table: &Table) -> bool {
     let names = ["api_key", "oauth_token", "bearer_token"];
     let model = table.get("model").and_then(Value::as_table);

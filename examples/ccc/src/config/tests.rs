@@ -35,12 +35,12 @@ fn the_environment_wins_over_the_file() {
 }
 
 #[test]
-fn mistakes_are_named() {
+fn an_error_names_the_wrong_setting() {
     for (file, variable, expected) in [
         ("listn = 'x'", None, "did you mean `listen`?"),
         ("[github]\nappid = 1", None, "no setting `github.appid`; did you mean `github.app_id`?"),
         ("", Some(("CCC_GITHUB__PRIVATE_KEY_FIL", "x")), "did you mean `github.private_key_file`?"),
-        ("[github]\nwebhook_secret = 'x'", None, "a secret and does not belong here"),
+        ("[github]\nwebhook_secret = 'x'", None, "a secret and must not be in this file"),
         ("[github]\napp_id = 'x'", None, "invalid type"),
         ("", Some(("CCC_LISTEN", "nowhere")), "invalid socket address"),
         ("a = ", None, "line 1"),

@@ -1,4 +1,4 @@
-//! The stores that outlive the process: in files, or in a Durable Object.
+//! The durable credential stores: in files, or in a Durable Object.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use ccc_store::{DurableObjectCredentialStore, FileCredentialStore, Keys};
 
 use crate::config::Config;
 
-/// A store that outlives the process.
+/// A store whose contents survive the end of the process.
 #[derive(Debug)]
 pub(super) enum DurableStore {
     File(FileCredentialStore),
@@ -17,7 +17,7 @@ pub(super) enum DurableStore {
 }
 
 impl DurableStore {
-    /// Opens the store in `directory`, or else the one in the Durable Object.
+    /// Opens the store in `directory`, or the one in the Durable Object if `directory` is `None`.
     pub(super) async fn open(
         config: &Config,
         directory: Option<&Path>,
@@ -27,14 +27,17 @@ impl DurableStore {
             return FileCredentialStore::open(directory, keys).await.map(Self::File);
         }
         let settings = &config.store;
-        let missing = || Error::new(ErrorKind::InvalidInput, "set store.url, or CCC_STORE__URL");
+        let missing = || {
+            let line = "a durable-object store needs its URL: set store.url or CCC_STORE__URL";
+            Error::new(ErrorKind::InvalidInput, line)
+        };
         let url = settings.url.as_deref().ok_or_else(missing)?;
         let clock = Arc::new(SystemClock);
         let channel = HttpsChannel::new(url, &settings.secret()?, Arc::clone(&clock) as _)?;
         DurableObjectCredentialStore::open(channel, clock, keys).await.map(Self::Object)
     }
 
-    /// Returns the store through its port.
+    /// Returns the store as its port.
     pub(super) fn store(&self) -> &dyn CredentialStore {
         match self {
             Self::File(store) => store,
@@ -42,7 +45,7 @@ impl DurableStore {
         }
     }
 
-    /// Reads with these keys too, and writes under the first of them.
+    /// Adds these keys for reading, and writes under the first of them from now on.
     pub(super) async fn adopt(&self, keys: &Keys) -> Result<()> {
         match self {
             Self::File(store) => store.adopt(keys).await,
@@ -50,7 +53,8 @@ impl DurableStore {
         }
     }
 
-    /// Puts every record under the first of these keys. Returns how many were put under it.
+    /// Encrypts every record under the first of these keys. Returns the number of records that were
+    /// under another key.
     pub(super) async fn rotate(&self, keys: &Keys) -> Result<usize> {
         match self {
             Self::File(store) => store.rotate(keys).await,
@@ -59,7 +63,7 @@ impl DurableStore {
     }
 }
 
-/// Returns the file that exists as soon as a store in files has a record.
+/// Returns the path of the index, which exists as soon as a store in files has a record.
 pub(super) fn index_file(config: &Config, data_dir: &Path) -> PathBuf {
     directory(config, data_dir).join("index")
 }

@@ -1,4 +1,4 @@
-//! The name of a data directory, under which its tokens are stored.
+//! The name of a data directory, under which the tokens of its processes are recorded.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +7,10 @@ use ccc_core::{Clock as _, Error, ErrorKind, Result, RunId, SystemClock};
 
 use crate::credentials::key_file;
 
-/// Returns the name of a data directory, which is generated at its first use.
+/// Returns the name of a data directory. The first call for a directory generates it.
 pub(crate) fn holder(data_dir: &Path) -> Result<String> {
     let path = data_dir.join("holder");
-    // A name that was torn counts as missing.
+    // A name that was written only in part counts as missing.
     if let Some(known) =
         fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<RunId>().ok())
     {
@@ -18,7 +18,8 @@ pub(crate) fn holder(data_dir: &Path) -> Result<String> {
     }
     if path.exists() {
         tracing::warn!(
-            "{} does not read: a new one is made, and what an earlier process held is not known any more",
+            "cannot read the name of the data directory in {}: a new one is generated, and the tokens of an earlier \
+             process cannot be revoked",
             path.display()
         );
     }

@@ -1,4 +1,4 @@
-//! The file with the key of the credentials.
+//! The file with the encryption key of the credential store.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -9,44 +9,44 @@ use ccc_core::{Error, ErrorKind, Result, Secret};
 use rustix::fs::FlockOperation;
 use tempfile::NamedTempFile;
 
-/// Reads the key file.
+/// Reads the key file. Logs a warning if other users can read or replace it.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] when that is not possible.
+/// [`ErrorKind::InvalidInput`] if it cannot be read, or is not a regular file.
 pub(super) fn read(path: &Path) -> Result<Secret> {
     let failed = |e: io::Error| {
-        let line = format!("cannot read the key of the credentials from {}", path.display());
+        let line = format!("cannot read the key of the credential store from {}", path.display());
         Error::new(ErrorKind::InvalidInput, line).with_source(e)
     };
     let found = fs::metadata(path).map_err(failed)?;
-    // A file of root is one that was mounted here.
+    // A file that belongs to root is usually one that was mounted into a container.
     if found.uid() != rustix::process::geteuid().as_raw() && found.uid() != 0 {
         tracing::warn!(
-            "the key of the credentials belongs to another user, who can put another in its place: {}",
+            "the key of the credential store belongs to another user, who can replace it: change the owner of {}",
             path.display()
         );
     }
     if !found.is_file() {
-        let line = format!("the key of the credentials at {} is no file", path.display());
+        let line = format!("the key of the credential store at {} is not a file", path.display());
         return Err(Error::new(ErrorKind::InvalidInput, line));
     }
     if found.permissions().mode() & 0o007 != 0 {
         tracing::warn!(
-            "everybody on this machine can read the key of the credentials: chmod 600 {}",
+            "every user of this machine has access to the key of the credential store: run chmod 600 {}",
             path.display()
         );
     }
     fs::read(path).map(Secret::new).map_err(failed)
 }
 
-/// Creates or replaces a file that is no secret, atomically.
+/// Creates or replaces a file atomically. The text is not a secret.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     fs::create_dir_all(directory(path))?;
     prepared(path, &Secret::from(text))?.persist(path).map_err(|e| e.error)?;
     File::open(directory(path))?.sync_all()
 }
 
-/// Creates the key file. Returns `false`, without effect, if there is one by now.
+/// Creates the key file. Returns `false` and changes nothing if it already exists.
 pub(super) fn create(path: &Path, key: &Secret) -> Result<bool> {
     let created = || -> io::Result<bool> {
         fs::create_dir_all(directory(path))?;
@@ -59,7 +59,8 @@ pub(super) fn create(path: &Path, key: &Secret) -> Result<bool> {
     created().map_err(|e| unwritten(path, e))
 }
 
-/// Replaces the key file, or the file that a symlink there leads to, with the same owner and mode.
+/// Replaces the key file, or the target of a symlink at its path. The owner and the mode stay the
+/// same.
 pub(super) fn replace(path: &Path, key: &Secret) -> Result<()> {
     let replaced = || -> io::Result<()> {
         let path = fs::canonicalize(path)?;
@@ -86,14 +87,15 @@ pub(super) fn lock(path: &Path) -> Result<File> {
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => {
-            let line = "somebody else is changing the key of the credentials: wait, and look at it with `ccc config show`";
+            let line = "another process is changing the key of the credential store: wait until it has ended, and try \
+                        again";
             Err(Error::new(ErrorKind::Unavailable, line))
         }
         Err(e) => Err(unwritten(&lock, e.into())),
     }
 }
 
-/// Writes a temporary file beside the path, readable by its owner alone, and syncs it.
+/// Writes and syncs a temporary file in the directory of the path. Only its owner can read it.
 fn prepared(path: &Path, text: &Secret) -> io::Result<NamedTempFile> {
     let mut new = NamedTempFile::new_in(directory(path))?;
     new.write_all(text.expose())?;
@@ -110,7 +112,7 @@ fn directory(path: &Path) -> &Path {
 
 /// Returns the error for a file that cannot be written.
 fn unwritten(path: &Path, e: io::Error) -> Error {
-    let line = format!("cannot write the key of the credentials to {}", path.display());
+    let line = format!("cannot write the key of the credential store to {}", path.display());
     Error::new(ErrorKind::Unavailable, line).with_source(e)
 }
 
@@ -127,13 +129,13 @@ mod tests {
     use super::{create, directory, lock, replace};
 
     #[test]
-    fn a_key_that_is_replaced_keeps_its_place_and_its_rights() {
+    fn a_replaced_key_file_has_the_same_path_and_mode() {
         // spec: S11c
         let dir = tempfile::tempdir().unwrap();
         let (file, link) = (dir.path().join("file"), dir.path().join("link"));
         assert!(create(&file, &Secret::from("one")).unwrap());
         assert_eq!(fs::metadata(&file).unwrap().mode() & 0o777, 0o600);
-        assert!(!create(&file, &Secret::from("two")).unwrap(), "it was there");
+        assert!(!create(&file, &Secret::from("two")).unwrap(), "the file already exists");
         symlink(&file, &link).unwrap();
         assert!(!create(&link, &Secret::from("two")).unwrap());
         fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();

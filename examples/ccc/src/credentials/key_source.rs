@@ -1,4 +1,4 @@
-//! The keys of the credential store, from where the configuration has them.
+//! Reading of the credential store's keys from their configured source.
 
 use ccc_core::{Error, Result, Secret};
 use ccc_store::Keys;
@@ -6,7 +6,7 @@ use ccc_store::Keys;
 use crate::config::KeySource;
 use crate::credentials::key_file;
 
-/// Reads the keys from their source.
+/// Reads the text of the keys from their source.
 pub(super) fn read(source: &KeySource) -> Result<Secret> {
     match source {
         KeySource::Key(secret) | KeySource::Passphrase(secret) => Ok(secret.clone()),
@@ -14,13 +14,13 @@ pub(super) fn read(source: &KeySource) -> Result<Secret> {
     }
 }
 
-/// Parses the keys that were read from that source.
+/// Parses the text of keys that was read from the source.
 pub(super) fn parse(source: &KeySource, read: &Secret) -> Result<Keys> {
     match source {
         KeySource::Passphrase(_) => Keys::passphrase(read),
         KeySource::Key(_) => Keys::parse(read),
         KeySource::File { path, .. } => Keys::parse(read).map_err(|error| {
-            let line = format!("the key in {} does not read", path.display());
+            let line = format!("the key in {} is invalid", path.display());
             Error::new(error.kind(), line).with_source(error)
         }),
     }

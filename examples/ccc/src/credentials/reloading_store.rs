@@ -1,4 +1,4 @@
-//! A store whose keys may be rotated by another process.
+//! A credential store whose keys another process can rotate.
 
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,30 +13,30 @@ use crate::credentials::durable_store::{DurableStore, directory, index_file};
 use crate::credentials::{key_file, key_source};
 use crate::remedy::describe;
 
-/// A store that outlives the process. It reloads its keys when another process has rotated them.
+/// A durable store. It reloads its keys if another process has rotated them.
 #[derive(Debug)]
 pub(crate) struct ReloadingStore {
     store: DurableStore,
     source: KeySource,
-    /// The keys as they were read last.
+    /// The text of the keys that was read last.
     read: tokio::sync::Mutex<Secret>,
-    /// The number of reloads that brought other keys.
+    /// The number of reloads that found other keys.
     reloads: AtomicU64,
 }
 
 /// The result of [`ReloadingStore::rotate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rotated {
-    /// The number of credentials that were put under a new key.
+    /// The number of credentials that were encrypted under a new key.
     New(usize),
-    /// The number of credentials that were put under the first of the present keys. No key was
-    /// generated.
+    /// The number of credentials that were encrypted under the first of the present keys. No key
+    /// was generated.
     First(usize),
 }
 
 impl ReloadingStore {
-    /// Opens the store of the configuration. If its key belongs in the data directory and is
-    /// missing, and the store is new, generates the key.
+    /// Opens the configured store. Generates the key if the store is new, and the key belongs in the
+    /// data directory and is missing.
     pub(crate) async fn open(config: &Config) -> Result<Self> {
         let (settings, data_dir) = (&config.store, config.data_dir()?);
         let directory = directory(config, &data_dir);
@@ -45,9 +45,8 @@ impl ReloadingStore {
             "file" => true,
             "durable-object" => false,
             kind => {
-                let line = format!(
-                    "there is no store `{kind}`: there are file, durable-object and memory"
-                );
+                let line =
+                    format!("store.kind is `{kind}`: set it to file, durable-object or memory");
                 return Err(Error::new(ErrorKind::InvalidInput, line));
             }
         };
@@ -56,15 +55,16 @@ impl ReloadingStore {
         {
             if !is_file || index_file(config, &data_dir).exists() {
                 let line = format!(
-                    "the key of the credentials is not at {}: bring it back, name its place in store.key_file or, for \
-                     a new store, make one with `ccc keygen`",
+                    "the key of the credential store is missing at {}: restore it, set store.key_file to its path or, \
+                     for a new store, generate one with `ccc keygen`",
                     path.display()
                 );
                 return Err(Error::new(ErrorKind::NotFound, line));
             }
             if key_file::create(path, &Keys::generate()?)? {
                 tracing::warn!(
-                    "made a key for the credentials: {}. Keep a copy of it, apart from one of the data directory",
+                    "generated a key for the credential store: {}. Make a copy of it, and store the copy separately \
+                     from copies of the data directory",
                     path.display()
                 );
             }
@@ -75,7 +75,7 @@ impl ReloadingStore {
             match DurableStore::open(config, is_file.then_some(&*directory), &keys).await {
                 Ok(store) => break store,
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    // Another process may have rotated the key since.
+                    // Another process may have rotated the key after it was read.
                     let now = key_source::read(&source)?;
                     if now.expose() == known.expose() {
                         return Err(error);
@@ -88,16 +88,16 @@ impl ReloadingStore {
         Ok(Self { store, source, read: tokio::sync::Mutex::new(known), reloads: AtomicU64::new(0) })
     }
 
-    /// Puts everything under a new key, which is generated where the key is in a file of its own.
-    /// If something is not yet under the first of the present keys, it is put under that one, and
-    /// no key is generated: an earlier rotation was interrupted, or the operator distributed the
-    /// new key before.
+    /// Encrypts all records under a new key, which is generated if the keys are in a file. If some
+    /// records are not yet under the first of the present keys, they are encrypted under that key
+    /// and no key is generated: an earlier rotation was interrupted, or the operator has added the
+    /// new key.
     pub(crate) async fn rotate(&self) -> Result<Rotated> {
         if matches!(self.source, KeySource::Passphrase(_)) {
-            let line = "a store under a passphrase stays under it: make another store, and keep the App there";
+            let line = "the passphrase of a store cannot be changed: create another store, and store the App there";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
-        // No other process changes the file from here on to the end.
+        // The lock prevents other processes from changing the file until this function returns.
         let _lock = match &self.source {
             KeySource::File { path, .. } => Some(key_file::lock(path)?),
             _ => None,
@@ -109,14 +109,15 @@ impl ReloadingStore {
             return Ok(Rotated::First(first));
         }
         let new = Keys::generate()?;
-        // The old key stays behind it: running services need both, and so do copies of the store.
+        // The old key stays after the new one, because running services and copies of the store still
+        // need it.
         let both =
             Secret::from(format!("{}\n{}", new.expose_str()?, before.expose_str()?.trim_end()));
         key_file::replace(path, &both)?;
         self.store.rotate(&key_source::parse(&self.source, &both)?).await.map(Rotated::New)
     }
 
-    /// Calls the store, and once more with reloaded keys if they were rotated.
+    /// Calls the store. If the keys were rotated, reloads them and calls the store again.
     async fn with_reload<'a, T>(
         &'a self,
         call: impl Fn(&'a dyn CredentialStore) -> BoxFuture<'a, Result<T>> + Send + Sync,
@@ -130,12 +131,12 @@ impl ReloadingStore {
         }
     }
 
-    /// Reads the keys again. Returns whether there are other keys than after that number of
-    /// reloads.
+    /// Reads the keys again. Returns whether they differ from the keys after reload number
+    /// `reloads`.
     async fn reload(&self, reloads: u64) -> bool {
         let mut known = self.read.lock().await;
         if self.reloads.load(Ordering::Acquire) != reloads {
-            // Another call reloaded them meanwhile.
+            // A concurrent call has already reloaded them.
             return true;
         }
         let reloaded = async {
@@ -152,7 +153,7 @@ impl ReloadingStore {
             Ok(reloaded) => reloaded,
             Err(error) => {
                 tracing::error!(
-                    "cannot take the key of the credentials anew: {}",
+                    "cannot reload the key of the credential store: {}",
                     describe(&error)
                 );
                 false

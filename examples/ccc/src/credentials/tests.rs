@@ -25,7 +25,7 @@ async fn put(store: &ReloadingStore, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_store_that_is_open_takes_the_key_that_another_process_made() {
+async fn an_open_store_uses_the_key_that_another_process_rotated_to() {
     // spec: S11c
     let (dir, config) = fresh();
     let ours = Arc::new(ReloadingStore::open(&config).await.unwrap());
@@ -33,7 +33,7 @@ async fn a_store_that_is_open_takes_the_key_that_another_process_made() {
     put(&ours, "a").await;
     for turn in 0..3 {
         assert!(matches!(theirs.rotate().await.unwrap(), Rotated::New(_)), "{turn}");
-        // All who meet it go on, not only the first.
+        // All concurrent calls succeed after the rotation, not only the first.
         let mut all = tokio::task::JoinSet::new();
         for _ in 0..16 {
             let ours = Arc::clone(&ours);
@@ -44,14 +44,14 @@ async fn a_store_that_is_open_takes_the_key_that_another_process_made() {
         put(&ours, "b").await;
         assert_eq!(ours.list().await.unwrap().len(), 2, "{turn}");
     }
-    // What is damaged stays damaged.
+    // A damaged index is still reported as corrupt.
     fs::write(dir.path().join("data/credentials/index"), "x").unwrap();
     let error = ours.get(&key("a")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_at_once_have_one_key() {
+async fn concurrent_first_starts_and_rotations_lose_nothing() {
     // spec: S11b, S11c
     for _ in 0..10 {
         let (_dir, config) = fresh();
@@ -61,7 +61,7 @@ async fn several_at_once_have_one_key() {
             all.spawn(async move {
                 let store = ReloadingStore::open(&config).await.unwrap();
                 put(&store, &format!("name/{number}")).await;
-                // One of them at a time; the others are told so, and nothing of theirs is lost.
+                // Only one rotation runs at a time. The others fail, and lose no credential.
                 match store.rotate().await {
                     Ok(_) => {}
                     Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
@@ -79,7 +79,7 @@ async fn several_at_once_have_one_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_just_starts_takes_the_key_that_is_there_by_then() {
+async fn a_store_opens_during_a_rotation() {
     // spec: S11c
     let (_dir, config) = fresh();
     let store = ReloadingStore::open(&config).await.unwrap();
@@ -101,14 +101,14 @@ async fn who_just_starts_takes_the_key_that_is_there_by_then() {
 }
 
 #[tokio::test]
-async fn a_rotation_that_ended_in_the_middle_is_gone_on_with() {
+async fn an_interrupted_rotation_is_resumed() {
     // spec: S11c
     let (dir, config) = fresh();
     let store = ReloadingStore::open(&config).await.unwrap();
     put(&store, "a").await;
     let file = dir.path().join("data/credentials.key");
     let old = fs::read_to_string(&file).unwrap();
-    // The new key is in its place, and nothing is under it yet.
+    // The new key is in the file, and no record is under it yet.
     let new = Keys::generate().unwrap();
     fs::write(&file, format!("{}\n{old}", new.expose_str().unwrap())).unwrap();
     assert_eq!(store.rotate().await.unwrap(), Rotated::First(1));
@@ -119,7 +119,7 @@ async fn a_rotation_that_ended_in_the_middle_is_gone_on_with() {
 }
 
 #[test]
-fn a_data_directory_has_one_name_and_gets_another_when_that_is_torn() {
+fn a_data_directory_has_one_name_until_its_file_is_damaged() {
     // spec: G1f
     let dir = tempfile::tempdir().unwrap();
     let (data, file) = (dir.path().join("data"), dir.path().join("data/holder"));
@@ -133,7 +133,7 @@ fn a_data_directory_has_one_name_and_gets_another_when_that_is_torn() {
         assert_ne!(other, name);
         assert_eq!(holder(&data).unwrap(), other);
     }
-    // What a link leads to is not ours.
+    // The target of a symlink is not part of the data directory, and is not changed.
     fs::remove_file(&file).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
     holder(&data).unwrap();
@@ -141,7 +141,7 @@ fn a_data_directory_has_one_name_and_gets_another_when_that_is_torn() {
 }
 
 #[test]
-fn a_key_is_in_a_file() {
+fn a_key_is_read_from_a_regular_file_only() {
     // spec: S11b
     let dir = tempfile::tempdir().unwrap();
     let key = dir.path().join("key");
@@ -149,5 +149,5 @@ fn a_key_is_in_a_file() {
     fs::write(&key, Keys::generate().unwrap().expose()).unwrap();
     key_source::read(&source).unwrap();
     let source = KeySource::File { path: dir.path().to_owned(), create: false };
-    assert!(key_source::read(&source).unwrap_err().to_string().contains("is no file"));
+    assert!(key_source::read(&source).unwrap_err().to_string().contains("is not a file"));
 }

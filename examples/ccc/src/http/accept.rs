@@ -19,8 +19,8 @@ use crate::http::connection_limits::{
 };
 use crate::http::drain::drain_body;
 
-/// Serves HTTP until `shutdown`, and then finishes the answers under way, for [`SHUTDOWN_DEADLINE`]
-/// at most.
+/// Serves HTTP until `shutdown`. Then finishes the responses in progress, within
+/// [`SHUTDOWN_DEADLINE`].
 pub(crate) async fn serve(listener: TcpListener, app: Router, shutdown: CancellationToken) {
     let app = app.layer(map_request(async |request| drain_body(request)));
     let mut http = http1::Builder::new();
@@ -31,7 +31,7 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, shutdown: Cancella
     loop {
         while connections.try_join_next().is_some() {}
         let accepted = async {
-            // The semaphore is never closed, so this always returns a permit.
+            // This always returns a permit, because the semaphore is never closed.
             let permit = Arc::clone(&permits).acquire_owned().await;
             (listener.accept().await, permit)
         };
@@ -45,7 +45,8 @@ pub(crate) async fn serve(listener: TcpListener, app: Router, shutdown: Cancella
             continue;
         };
         let service = TowerToHyperService::new(app.clone());
-        // A client that reads no answer would occupy its connection for good.
+        // Without a timeout, a client that does not read the response would occupy its connection
+        // forever.
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(WRITE_DEADLINE));
         let stream = TokioIo::new(Box::pin(stream));

@@ -1,21 +1,22 @@
-//! The bounds and deadlines of the HTTP server.
+//! The limits of the HTTP server.
 
 use std::time::Duration;
 
-/// The most connections at once. More wait in the system's queue.
+/// Maximum number of concurrent connections. Further ones wait in the system's queue.
 pub(super) const MAX_CONNECTIONS: usize = 512;
-/// The largest head of a request, in bytes, and the most that is buffered of a body that is not
+/// Maximum size of a request's head, in bytes. It also limits the buffer for a body that is not
 /// read.
 pub(super) const MAX_HEAD: usize = 64 << 10;
-/// The most time for a request's head, and for an idle connection.
+/// Time limit for receiving a request's head. It also limits the idle time of a connection.
 pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// The most time until the client reads some of an answer.
+/// Maximum time without progress while a response is sent to the client.
 pub(super) const WRITE_DEADLINE: Duration = Duration::from_secs(10);
-/// The most time for answers that are under way when the program ends.
+/// Time limit for the responses that are in progress when the program ends.
 pub(super) const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
-/// The pause after the system has refused a connection, such as for want of file descriptors.
+/// The pause after the system could not accept a connection, for example for lack of file
+/// descriptors.
 pub(super) const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
-/// The most time for draining a body that the handler did not read.
+/// Time limit for draining a body that the handler did not read.
 pub(super) const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
-/// The most bytes of a body that are drained: more than any accepted body has.
+/// Maximum number of bytes of a body that are drained. It is larger than any accepted body.
 pub(super) const MAX_DRAINED: usize = 32 << 20;

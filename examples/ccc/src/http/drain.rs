@@ -1,4 +1,4 @@
-//! Drains request bodies that the handler did not read.
+//! Draining of request bodies that the handler did not read.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,9 +13,9 @@ use tokio::runtime::Handle;
 
 use crate::http::connection_limits::{DRAIN_DEADLINE, MAX_DRAINED};
 
-/// Arranges that the rest of the body is read and discarded after the handler. A connection that is
-/// closed with unread bytes is reset, and then the client may never see the answer (spec: W1e; RFC
-/// 9112, 9.6).
+/// Wraps the body of a request, so that the rest is read and discarded after the handler. If a
+/// connection is closed while bytes are unread, it is reset, and the client may not receive the
+/// response (spec: W1e; RFC 9112, 9.6).
 pub(super) fn drain_body(request: Request) -> Request {
     let waits = request.headers().contains_key(header::EXPECT);
     request.map(|body| Body::new(DrainedBody { body: Some(body), waits }))
@@ -23,10 +23,10 @@ pub(super) fn drain_body(request: Request) -> Request {
 
 /// A body whose rest is drained when it is dropped.
 struct DrainedBody {
-    /// The body; `None` at its end.
+    /// The body; `None` after its end or an error.
     body: Option<Body>,
-    /// Whether the client waits for `100 Continue` before it sends the body. Reading the body sends
-    /// that.
+    /// Whether the client waits for `100 Continue` before it sends the body. The server sends that
+    /// when the body is read.
     waits: bool,
 }
 
@@ -59,14 +59,14 @@ impl HttpBody for DrainedBody {
 impl Drop for DrainedBody {
     fn drop(&mut self) {
         let body = self.body.take().filter(|body| !self.waits && !body.is_end_stream());
-        // There is no runtime when the program ends, and nothing is drained then.
+        // When the program ends there is no runtime, and the body is not drained.
         if let (Some(body), Ok(runtime)) = (body, Handle::try_current()) {
             runtime.spawn(discard(body));
         }
     }
 }
 
-/// Reads a body up to its end or the limits.
+/// Reads a body until its end or until a limit is reached.
 async fn discard(body: Body) {
     let mut chunks = body.into_data_stream();
     let all = async {

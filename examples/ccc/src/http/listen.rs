@@ -9,7 +9,7 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener>
     tokio::net::TcpListener::bind(address).await.map_err(|e| {
         Error::new(
             ErrorKind::Unavailable,
-            format!("cannot listen on {address}: choose another address, or end what uses it"),
+            format!("cannot listen on {address}: choose another address, or end the program that uses it"),
         )
         .with_source(e)
     })

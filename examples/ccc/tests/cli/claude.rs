@@ -1,4 +1,4 @@
-//! The program with the real Claude Code, whose model follows a scenario.
+//! Tests of the program with the real Claude Code and a scripted model.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,8 @@ use ccc_runner::ScriptedModel;
 
 use super::fixture::{Site, ccc, text};
 
-/// The real Claude Code, from where `.ci/install` puts it, or from where it is said to be.
+/// Returns the path of the real Claude Code: from `CCC_AGENT__PROGRAM`, or where `.ci/install` puts
+/// it.
 fn program() -> Option<PathBuf> {
     let installed = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../target/npm/node_modules/@anthropic-ai/claude-code-linux-x64/claude");
@@ -38,7 +39,7 @@ fn the_demo_opens_a_pull_request_with_claude_codes_own_edit() {
 }
 
 #[test]
-fn a_demo_of_the_persons_own_scenario_ends_as_the_scenario_says() {
+fn a_demo_with_a_scenario_file_has_the_outcome_of_the_scenario() {
     let Some(program) = program() else { return };
     let dir = tempfile::TempDir::new().unwrap();
     for (scenario, expected) in [
@@ -46,7 +47,7 @@ fn a_demo_of_the_persons_own_scenario_ends_as_the_scenario_says() {
             "[[turn]]\nsay = 'It is right as it is.'",
             "no change; the agent says: It is right as it is.",
         ),
-        ("[[turn]]\nfail = { status = 401, times = 99 }", "refused our credential (401)"),
+        ("[[turn]]\nfail = { status = 401, times = 99 }", "rejected the credential (401)"),
         (
             "[[turn]]\nuse = [{ tool = 'Bash', input = { command = 'rm -rf .' } }]",
             "not allowed to use Bash",
@@ -64,15 +65,15 @@ fn a_demo_of_the_persons_own_scenario_ends_as_the_scenario_says() {
 }
 
 #[test]
-fn a_scenario_is_for_claude_alone() {
+fn a_scenario_without_claude_is_refused() {
     let output = ccc().args(["demo", "--scenario", "/nowhere"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("--scenario is for --agent claude"));
 }
 
-/// A key of ours does not go to an address of theirs, and an agent that asks no model needs no order.
+// A key that was set for this program must not be sent to an address that was set for Claude Code.
 #[tokio::test]
-async fn variables_of_other_programs_count_as_a_whole_or_not_at_all() {
+async fn claude_codes_variables_apply_all_together_or_not_at_all() {
     let load = |settings: &[(&str, &str)]| {
         let all = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         ccc::Config::load(None, all).unwrap().model
@@ -93,12 +94,12 @@ async fn variables_of_other_programs_count_as_a_whole_or_not_at_all() {
 }
 
 #[test]
-fn a_model_that_is_not_set_up_is_told_before_anything_begins() {
+fn invalid_model_settings_are_reported_before_the_run_starts() {
     let dir = tempfile::TempDir::new().unwrap();
     let missing = dir.path().join("no-such-file");
     let missing = missing.to_str().unwrap();
     for (settings, expected) in [
-        (&[][..], "Claude Code needs a model: set ANTHROPIC_API_KEY"),
+        (&[][..], "Claude Code needs a credential for the model's API: set ANTHROPIC_API_KEY"),
         (
             &[("ANTHROPIC_API_KEY", "a"), ("CLAUDE_CODE_OAUTH_TOKEN", "b")],
             "both model.api_key (ANTHROPIC_API_KEY) and model.oauth_token (CLAUDE_CODE_OAUTH_TOKEN)",
@@ -106,18 +107,18 @@ fn a_model_that_is_not_set_up_is_told_before_anything_begins() {
         (&[("CCC_MODEL__API_KEY_FILE", missing)], "which model.api_key_file names"),
         (
             &[("ANTHROPIC_API_KEY", "a"), ("ANTHROPIC_BASE_URL", "nowhere")],
-            "no http or https address",
+            "must be an http or https URL",
         ),
-        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_MODEL__URL", "http://u:p@h/")], "holds a user"),
-        (&[("ANTHROPIC_API_KEY", " ")], "Claude Code needs a model"),
+        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_MODEL__URL", "http://u:p@h/")], "contains a user"),
+        (&[("ANTHROPIC_API_KEY", " ")], "Claude Code needs a credential"),
         (
             &[("ANTHROPIC_API_KEY", "a"), ("CCC_MODEL__CA_FILE", missing)],
             "which model.ca_file names",
         ),
-        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_USD", "-1")], "no amount to work with"),
-        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_TURNS", "0")], "nothing can be done"),
-        (&[("ANTHROPIC_API_KEY", "a\nb")], "holds what no credential has"),
-        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MODEL", "--help")], "which is no model"),
+        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_USD", "-1")], "agent.max_usd is -1"),
+        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_TURNS", "0")], "agent.max_turns is 0"),
+        (&[("ANTHROPIC_API_KEY", "a\nb")], "contains characters that no credential has"),
+        (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MODEL", "--help")], "cannot begin with `-`"),
         (
             &[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__PROGRAM", "./claude")],
             "a file of the repository",
@@ -150,9 +151,8 @@ use = [{ tool = "Bash", input = { command = "env > environment.txt" } }]
 say = "Fixed."
 "#;
 
-/// From a webhook to the pull request, with a credential in the service's environment.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_solves_an_issue_and_shows_its_key_to_nobody() {
+async fn a_service_solves_an_issue_without_disclosing_its_key() {
     // spec: X3b, S6b
     let Some(program) = program() else { return };
     let model = ScriptedModel::start(SCENARIO).await.unwrap();
@@ -174,7 +174,7 @@ async fn a_service_solves_an_issue_and_shows_its_key_to_nobody() {
     let new = &site.github.pull_requests(&site.repo)[0];
     assert!(new.body.contains("Fixed.") && new.body.contains("Cost: $0.0"), "{}", new.body);
     assert_eq!(site.file(&new.head, "sum.txt"), "1 + 1 = 2");
-    // What the agent's own programs had in their environment is in the pull request.
+    // The pull request contains the environment of the agent's programs.
     let environment = site.file(&new.head, "environment.txt");
     assert!(environment.contains("ANTHROPIC_API_KEY=run-"), "{environment}");
     let (log, said) = (site.service.log(), site.comments().join("\n") + &new.body);

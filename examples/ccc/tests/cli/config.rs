@@ -1,4 +1,4 @@
-//! What is stored, and under which key.
+//! Tests of `ccc config`: the stored values and their encryption key.
 
 use std::fs;
 use std::io::Write as _;
@@ -30,12 +30,16 @@ fn set(data: &Path, app_id: u64, settings: &[(&str, &str)]) -> Output {
 }
 
 #[test]
-fn an_app_is_kept_shown_changed_and_forgotten() {
+fn an_app_is_stored_shown_changed_and_deleted() {
     // spec: S10a, S10b, S11b
     let dir = tempfile::tempdir().unwrap();
     let go = |arguments: &[&str], input: &str| run(dir.path(), arguments, input, &[]);
     let empty = go(&["config", "show"], "");
-    assert!(empty.status.success() && said(&empty).contains("no App is kept"), "{}", said(&empty));
+    assert!(
+        empty.status.success() && said(&empty).contains("no App is stored"),
+        "{}",
+        said(&empty)
+    );
     let made = set(dir.path(), 7, &[]);
     assert!(made.status.success(), "{}", said(&made));
     let shown = go(&["config", "show"], "");
@@ -43,7 +47,7 @@ fn an_app_is_kept_shown_changed_and_forgotten() {
     assert!(lines.contains("App 7 of github.com\n  private key      SHA256:0IOfHcvw"), "{lines}");
     assert_eq!(lines.matches("webhook secret").count(), 1, "{lines}");
 
-    // As the configuration has it: the newest first, and one in each line.
+    // The format is that of the configuration: one secret per line, the newest first.
     let new = ["config", "set", "--app-id", "7", "--webhook-secret-file", "-"];
     assert!(go(&new, "another secret\nhunter2-of-the-hook\n").status.success());
     let shown = go(&["config", "show", "--json"], "");
@@ -68,7 +72,7 @@ fn an_app_is_kept_shown_changed_and_forgotten() {
 }
 
 #[test]
-fn mistakes_are_named_and_nothing_of_them_is_shown() {
+fn errors_name_the_wrong_setting_and_show_no_secret() {
     // spec: S10c, S11b
     let dir = tempfile::tempdir().unwrap();
     let short: (&str, &str) = ("CCC_STORE__KEY", "aHVudGVyMg==");
@@ -78,7 +82,7 @@ fn mistakes_are_named_and_nothing_of_them_is_shown() {
     type Case<'a> = (&'a [&'a str], &'a str, &'a [(&'a str, &'a str)], &'a str);
     let cases: [Case<'_>; 11] = [
         (&["config", "set"], "", &[], "--app-id"),
-        (&["config", "set", "--json", "-"], "hunter2", &[], "no JSON object"),
+        (&["config", "set", "--json", "-"], "hunter2", &[], "not a JSON object"),
         (&["config", "set", "--json", "-"], r#"{"appId": 7}"#, &[], "`privateKey` is missing"),
         (
             &["config", "set", "--app-id", "7", "--private-key-file", "-"],
@@ -89,15 +93,15 @@ fn mistakes_are_named_and_nothing_of_them_is_shown() {
         (&["config", "show"], "", &[short], "32 bytes long"),
         (&["config", "show"], "", &[("CCC_STORE__KEY", &zeros)], "same byte"),
         (&["config", "show"], "", &[words], "16 characters"),
-        (&["config", "show"], "", &[("CCC_STORE__KEY", &key), words], "leave one"),
+        (&["config", "show"], "", &[("CCC_STORE__KEY", &key), words], "leave only one"),
         (&["config", "show"], "", &[("CCC_STORE__KEY_FILE", "/nothing")], "cannot read the key"),
         (
             &["config", "show"],
             "",
             &[("CCC_STORE__KIND", "cloud")],
-            "file, durable-object and memory",
+            "file, durable-object or memory",
         ),
-        (&["config", "show"], "", &[("CCC_STORE__KIND", "memory")], "outlives"),
+        (&["config", "show"], "", &[("CCC_STORE__KIND", "memory")], "does not outlive"),
     ];
     for (arguments, input, settings, expected) in cases {
         let output = run(dir.path(), arguments, input, settings);
@@ -109,8 +113,8 @@ fn mistakes_are_named_and_nothing_of_them_is_shown() {
     let key_file = dir.path().join("data/credentials.key");
     fs::rename(&key_file, dir.path().join("aside")).unwrap();
     let output = run(dir.path(), &["config", "show"], "", &[]);
-    assert!(said(&output).contains("bring it back"), "{}", said(&output));
-    assert!(!key_file.exists(), "another key was made");
+    assert!(said(&output).contains("restore it"), "{}", said(&output));
+    assert!(!key_file.exists(), "another key was generated");
     let output = run(dir.path(), &["config", "show"], "", &[("CCC_STORE__KEY", &key)]);
     assert!(said(&output).contains("not among the keys"), "{}", said(&output));
     fs::rename(dir.path().join("aside"), &key_file).unwrap();
@@ -118,14 +122,14 @@ fn mistakes_are_named_and_nothing_of_them_is_shown() {
 }
 
 #[test]
-fn a_new_key_comes_before_the_old_one_which_may_go() {
+fn a_rotation_adds_a_key_before_the_old_one_which_can_be_removed() {
     // spec: S4, S11c
     let dir = tempfile::tempdir().unwrap();
     assert!(set(dir.path(), 7, &[]).status.success());
     let key_file = dir.path().join("data/credentials.key");
     let before = fs::read_to_string(&key_file).unwrap();
     let rotated = run(dir.path(), &["config", "rotate-key"], "", &[]);
-    assert!(said(&rotated).contains("1 credentials are under a new key"), "{}", said(&rotated));
+    assert!(said(&rotated).contains("1 credential(s) under a new key"), "{}", said(&rotated));
     let after = fs::read_to_string(&key_file).unwrap();
     let lines: Vec<&str> = after.lines().filter(|line| !line.is_empty()).collect();
     assert_eq!((lines.len(), lines[1]), (2, before.trim()));
@@ -138,7 +142,7 @@ fn a_new_key_comes_before_the_old_one_which_may_go() {
     let elsewhere = tempfile::tempdir().unwrap();
     let refused = run(elsewhere.path(), &["config", "rotate-key"], "", &words);
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
-    // A name without a directory is one of this directory.
+    // A path without a directory refers to the current directory.
     let named = [("CCC_STORE__KEY_FILE", "ccc.key")];
     fs::write(elsewhere.path().join("ccc.key"), lines[0]).unwrap();
     let elsewhere_too = tempfile::tempdir_in(elsewhere.path()).unwrap();
@@ -151,7 +155,7 @@ fn a_new_key_comes_before_the_old_one_which_may_go() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_goes_on_with_what_it_was_once_told() {
+async fn a_restarted_service_uses_the_stored_app() {
     // spec: S11a
     let mut site = Site::start("command:true").await;
     let data = site.dir.path().join("data");
@@ -173,22 +177,19 @@ async fn a_service_goes_on_with_what_it_was_once_told() {
     let (service, address) = start(&[]);
     assert_eq!(site.ping(address, SECRET).await, 200, "{}", service.log());
     drop(service);
-    // What is configured differs by now: what is kept counts, and that is said.
+    // If the configuration differs, the service uses the stored App and logs a warning.
     let other = site.dir.path().join("other");
     fs::write(&other, "another secret").unwrap();
     let (service, address) = start(&[
         ("CCC_GITHUB__APP_ID", "7"),
-        // It is no longer needed, and may go.
+        // The file of the private key is no longer needed, and can be missing.
         ("CCC_GITHUB__PRIVATE_KEY_FILE", "/nowhere"),
         ("CCC_GITHUB__WEBHOOK_SECRET_FILE", other.to_str().unwrap()),
     ]);
     assert_eq!(site.ping(address, SECRET).await, 200, "{}", service.log());
     assert_eq!(site.ping(address, "another secret").await, 401);
     let log = service.log();
-    assert!(
-        log.contains("the webhook secret that is configured is not the one that is kept"),
-        "{log}"
-    );
+    assert!(log.contains("the webhook secret of the App 7 in the configuration differs"), "{log}");
     drop(service);
     for file in fs::read_dir(data.join("credentials")).unwrap() {
         let contents = fs::read(file.unwrap().path()).unwrap();

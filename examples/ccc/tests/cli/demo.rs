@@ -19,7 +19,7 @@ fn the_demo_opens_a_pull_request() {
 }
 
 #[test]
-fn where_root_may_not_mount_the_demo_alone_goes_on() {
+fn if_root_cannot_mount_only_the_demo_runs() {
     // spec: X4d
     let root = rustix::process::geteuid().is_root();
     if !ccc_core::testing::has_part("root", root, "run this as root") {
@@ -48,7 +48,7 @@ fn where_root_may_not_mount_the_demo_alone_goes_on() {
 }
 
 #[test]
-fn for_programs_every_event_is_a_line_of_json() {
+fn with_json_every_event_is_a_line_of_json() {
     let output = ccc().args(["demo", "--json"]).output().unwrap();
     assert!(output.status.success());
     let shown = text(&output.stdout);
@@ -61,14 +61,14 @@ fn for_programs_every_event_is_a_line_of_json() {
 }
 
 #[test]
-fn a_demo_that_does_not_end_well_says_so() {
+fn a_demo_without_a_pull_request_reports_the_reason() {
     for (agent, expected, status) in [
         ("command:false", "failed at work", 1),
         ("command:true", "no change", 1),
         ("command:/no/such/program", "not in PATH", 1),
         ("gpt", "there is no agent `gpt` in this build", 2),
         ("scripted:/no/such/file", "cannot read the script", 2),
-        ("command:'open", "has an open quote", 2),
+        ("command:'open", "has an unclosed quote", 2),
     ] {
         let output = ccc().args(["demo", "--agent", agent]).output().unwrap();
         let said = text(&output.stderr);
@@ -80,7 +80,7 @@ fn a_demo_that_does_not_end_well_says_so() {
 }
 
 #[test]
-fn a_kept_demo_can_be_cloned_from_outside() {
+fn with_keep_the_repository_can_be_cloned_after_the_demo() {
     let mut command = ccc();
     command.args(["demo", "--keep"]).stdin(Stdio::null());
     let (mut demo, url) =

@@ -1,4 +1,4 @@
-//! The program with agents in containers.
+//! Tests of the program with agents in containers.
 
 use std::process::Command;
 
@@ -6,7 +6,7 @@ use ccc_core::testing::has_part;
 
 use super::fixture::{ccc, text};
 
-/// Whether there is an engine with the image.
+/// Returns whether there is an engine that has the image.
 fn engine() -> bool {
     let there = Command::new("docker").args(["image", "inspect", "ccc-agent"]).output();
     let there = there.is_ok_and(|output| output.status.success());
@@ -34,7 +34,7 @@ fn the_demo_opens_a_pull_request_from_within_a_container() {
 }
 
 #[test]
-fn a_run_that_uses_its_container_up_says_which_ceiling_it_was() {
+fn a_run_that_exceeds_a_resource_limit_reports_which_one() {
     // spec: X1, X2
     if !engine() {
         return;
@@ -42,7 +42,7 @@ fn a_run_that_uses_its_container_up_says_which_ceiling_it_was() {
     let fill = "command:sh -c 'i=1; while :; do head -c 1M /dev/zero > $i; i=$((i+1)); done'";
     let hog = "command:tail /dev/zero";
     for (agent, expected) in
-        [(fill, "the workspace holds more than 32 MiB"), (hog, "memory was used up")]
+        [(fill, "the workspace holds more than 32 MiB"), (hog, "ran out of memory")]
     {
         let mut command = ccc();
         command.args(["demo", "--runner", "docker", "--agent", agent]);
@@ -55,7 +55,7 @@ fn a_run_that_uses_its_container_up_says_which_ceiling_it_was() {
 }
 
 #[test]
-fn the_doctor_says_what_is_wrong() {
+fn the_doctor_reports_failed_checks() {
     let dir = tempfile::TempDir::new().unwrap();
     let doctor = |host: Option<&str>, image: &str| {
         let mut command = ccc();
@@ -79,7 +79,7 @@ fn the_doctor_says_what_is_wrong() {
     let (status, said) = doctor(None, "ccc-agent");
     assert_eq!(status, Some(0), "{said}");
     for line in
-        ["ok      git works", "Claude Code in it: 2.1.330", "reaches nothing of this machine"]
+        ["ok      git works", "Claude Code in the image: 2.1.330", "cannot reach this machine"]
     {
         assert!(said.contains(line), "{line}: {said}");
     }

@@ -1,4 +1,4 @@
-//! The fixture of these tests: the program as a process, and an emulated GitHub.
+//! The fixture of these tests: the program as a process, with an emulated GitHub.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 pub(crate) const SECRET: &str = "It's a Secret to Everybody";
 
-/// The program, with nothing of this process's environment but PATH.
+/// Returns a command for the program, whose environment has only this process's `PATH`.
 pub(crate) fn ccc() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ccc"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
@@ -26,14 +26,14 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Ends the process when the test ends, however it ends.
+/// A running process, which is killed when the value is dropped.
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Running {
-    /// Starts it, and waits for a line of its standard error that `find` takes.
+    /// Starts the process, and waits for a line on standard error for which `find` returns a value.
     pub(crate) fn start<T>(mut command: Command, find: impl Fn(&str) -> Option<T>) -> (Self, T) {
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -42,7 +42,7 @@ impl Running {
         while found.is_none() {
             let line = lines
                 .next()
-                .unwrap_or_else(|| panic!("it ended: {:?}", log.lock().unwrap()))
+                .unwrap_or_else(|| panic!("the process ended: {:?}", log.lock().unwrap()))
                 .unwrap();
             found = find(&line);
             log.lock().unwrap().push(line);
@@ -66,7 +66,7 @@ impl Running {
     }
 }
 
-/// Starts a service, and waits until it says where it listens.
+/// Starts a service, and waits until it logs the address that it listens on.
 pub(crate) fn listening(command: Command) -> (Running, SocketAddr) {
     Running::start(command, |line| {
         let (_, rest) = line.split_once("listening on http://")?;
@@ -81,7 +81,8 @@ impl Drop for Running {
     }
 }
 
-/// A GitHub with one repository and one person, and `ccc serve` in front of it.
+/// An emulated GitHub with one repository and one user with write permission, and a `ccc serve` that
+/// receives its deliveries.
 pub(crate) struct Site {
     pub(crate) github: Emulator,
     pub(crate) repo: RepoRef,
@@ -92,12 +93,12 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// With an agent of this kind.
+    /// Starts the GitHub and a service with an agent of this kind.
     pub(crate) async fn start(agent: &str) -> Self {
         Self::start_with(agent, &[]).await
     }
 
-    /// And with these settings.
+    /// Starts the GitHub and a service with an agent of this kind and these environment variables.
     pub(crate) async fn start_with(agent: &str, settings: &[(&str, &str)]) -> Self {
         let dir = TempDir::new().unwrap();
         let seed = dir.path().join("seed");
@@ -109,7 +110,7 @@ impl Site {
         let repo = github.add_repository("octo", "hello", &seed).await.unwrap();
         github.add_user("writer", ActorKind::User);
         github.set_permission(&repo, "writer", Permission::Write);
-        // As it comes out of some secret stores: one line, with `\n` for line breaks.
+        // Some secret stores return a key like this: in one line, with `\n` for line breaks.
         let pem = github.private_key_pem();
         let pem = pem.expose_secret().replace('\n', "\\n");
         std::fs::write(dir.path().join("key.pem"), pem).unwrap();
@@ -143,24 +144,25 @@ impl Site {
         (answer.status().as_u16(), text(answer.body()))
     }
 
-    /// A file of a branch, as a stranger sees it who clones the repository.
+    /// Returns the contents of a file in a branch, from a fresh clone without credentials.
     pub(crate) fn file(&self, branch: &str, path: &str) -> String {
         let clone = TempDir::new().unwrap();
         git(clone.path(), &["clone", "--quiet", "--bare", &self.github.git_url(&self.repo), "."]);
         git(clone.path(), &["show", &format!("{branch}:{path}")])
     }
 
-    /// What is written under the first issue.
+    /// Returns the texts of the comments on the first issue.
     pub(crate) fn comments(&self) -> Vec<String> {
         self.github.comments(&self.repo, 1).into_iter().map(|comment| comment.body).collect()
     }
 
-    /// The person opens an issue.
+    /// Opens an issue as the user.
     pub(crate) async fn open_issue(&self, title: &str) {
         self.github.open_issue(&self.repo, "writer", title, "It is 2.").await.unwrap();
     }
 
-    /// The person opens an issue while nobody listens; gives what would have been delivered.
+    /// Opens an issue as the user, whose delivery does not reach the service. Returns the body of the
+    /// delivery.
     pub(crate) async fn missed_issue(&self, title: &str) -> Vec<u8> {
         self.github.set_webhook_url("http://127.0.0.1:1/");
         self.open_issue(title).await;
@@ -168,7 +170,7 @@ impl Site {
         self.github.deliveries().last().unwrap().body.clone()
     }
 
-    /// The status of a ping to some service, signed with that.
+    /// Sends a ping that is signed with this secret to a service. Returns the status.
     pub(crate) async fn ping(&self, address: SocketAddr, secret: &str) -> u16 {
         let body = br#"{"zen": "x", "hook_id": 1, "hook": {}}"#;
         let request = http::Request::post(format!("http://{address}/webhook/github"))
@@ -179,7 +181,7 @@ impl Site {
         self.send(request, body.to_vec()).await.0
     }
 
-    /// A signed delivery.
+    /// Sends a signed delivery to the service. Returns the status and the body of the response.
     pub(crate) async fn deliver(&self, event: &str, id: &str, body: &[u8]) -> (u16, String) {
         let request = http::Request::post(self.url("/webhook/github"))
             .header("content-type", "application/json")
@@ -193,7 +195,7 @@ impl Site {
         format!("http://{}{path}", self.address)
     }
 
-    /// Looks until it is so; a bound, not a wait.
+    /// Polls until the condition is true. Panics after two minutes.
     pub(crate) async fn until(&self, what: &str, so: impl Fn(&Self) -> bool) {
         for _ in 0..6_000 {
             if so(self) {
@@ -202,7 +204,7 @@ impl Site {
             ccc_core::Clock::sleep(&ccc_core::SystemClock, std::time::Duration::from_millis(20))
                 .await;
         }
-        panic!("never: {what}\n{}\n{:#?}", self.service.log(), self.github.calls());
+        panic!("timed out: {what}\n{}\n{:#?}", self.service.log(), self.github.calls());
     }
 }
 

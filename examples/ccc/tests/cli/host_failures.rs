@@ -1,4 +1,4 @@
-//! Runs on a host that fails: the comment that people read, and the leftovers.
+//! Tests of runs on a host that fails: the run's comment, and leftovers.
 
 use ccc_core::testing::git;
 use github_emulator::Fault;
@@ -7,7 +7,8 @@ use super::fixture::Site;
 
 const FIX: &str = "command:sed -i s/3/2/ sum.txt";
 
-/// A run for the first issue under this condition, and how its comment must end up.
+/// Starts a run for the first issue after `arrange`. Waits until its comment contains `expected` and
+/// all tokens are revoked.
 async fn check(what: &str, expected: &str, arrange: impl AsyncFn(&Site)) -> Site {
     let site = Site::start(FIX).await;
     arrange(&site).await;
@@ -18,14 +19,14 @@ async fn check(what: &str, expected: &str, arrange: impl AsyncFn(&Site)) -> Site
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_that_is_not_taken_is_told_with_what_to_do() {
+async fn a_refused_write_is_reported_with_the_step_that_resolves_it() {
     // spec: G7c
-    check("a protected branch", "let our account make branches", async |site| {
+    check("a protected branch", "allow the App to create branches", async |site| {
         let words = "error: GH006: Protected branch update failed for refs/heads/claude/x.";
         site.github.refuse_push(&site.repo, "claude/", words).await.unwrap();
     })
     .await;
-    check("a base that is gone", "which the work should go into, is gone", async |site| {
+    check("a base branch that was deleted", "no longer exists", async |site| {
         // Between the push and the pull request.
         let body = r#"{"message":"Validation Failed","errors":[{"resource":"PullRequest","field":"base","code":"invalid"}]}"#;
         site.github.inject(
@@ -33,17 +34,17 @@ async fn a_write_that_is_not_taken_is_told_with_what_to_do() {
         );
     })
     .await;
-    check("no power for pull requests", "Pull requests: write", async |site| {
+    check("no permission for pull requests", "Pull requests: write", async |site| {
         site.github.fail_next("POST", "/repos/octo/hello/pulls", 403, 1);
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_workflow_file_that_our_base_does_not_have_is_not_pushed() {
+async fn a_new_workflow_file_is_not_pushed() {
     // spec: G7c
-    // The host refuses it whatever we think: our own policy would have, but for an App that is told
-    // to let such files through.
+    // The host refuses the push. The service's own policy is turned off for this test, because it
+    // would refuse the file first.
     let dir = tempfile::TempDir::new().unwrap();
     let script = dir.path().join("edit.sh");
     std::fs::write(
@@ -55,7 +56,7 @@ async fn a_workflow_file_that_our_base_does_not_have_is_not_pushed() {
     let site = Site::start_with(&agent, &[("CCC_POLICY__PROTECTED_NAMES", "[]")]).await;
     site.open_issue("Add a workflow").await;
     let told = |site: &Site| site.comments().iter().any(|t| t.contains("changes a workflow file"));
-    site.until("the refusal is told", told).await;
+    site.until("the refusal is reported", told).await;
     assert_eq!(site.github.pull_requests(&site.repo).len(), 0);
 }
 
@@ -63,19 +64,19 @@ async fn a_workflow_file_that_our_base_does_not_have_is_not_pushed() {
 async fn a_repository_that_moved_gets_its_pull_request() {
     // spec: G8c
     let site = Site::start(FIX).await;
-    // The delivery that comes late still has the old name.
+    // The late delivery still contains the old name.
     let late = site.missed_issue("The sum is wrong").await;
     site.github.rename(&site.repo, "renamed");
     let (status, body) = site.deliver("issues", "late", &late).await;
     assert_eq!(status, 202, "{body}");
     let told = |site: &Site| site.comments().iter().any(|text| text.contains("Opened #2"));
-    site.until("the pull request is told of", told).await;
+    site.until("the pull request is reported", told).await;
     let pulls = site.github.pull_requests(&site.repo);
     assert!(pulls[0].url.contains("/octo/renamed/pull/"), "{}", pulls[0].url);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_spent_on_what_cannot_take_the_work() {
+async fn a_run_that_cannot_publish_ends_before_the_checkout() {
     // spec: W10a, G7c
     for (what, arrange) in [
         ("locked", (|site| site.github.set_issue_locked(&site.repo, 1, true)) as fn(&Site)),
@@ -107,7 +108,7 @@ async fn nothing_is_spent_on_what_cannot_take_the_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_goes_well_makes_four_changes_and_the_reads_that_safety_needs() {
+async fn a_successful_run_makes_four_writes_and_only_the_necessary_reads() {
     // spec: G10
     let site = check("a pull request", "Opened #2", async |_| {}).await;
     let calls = site.github.calls();
@@ -123,26 +124,27 @@ async fn a_run_that_goes_well_makes_four_changes_and_the_reads_that_safety_needs
         .collect();
     seen.sort();
     let mut expected = [
-        // The four.
+        // The four writes.
         ("POST /issues/1/reactions", 1),
         ("POST /issues/1/comments", 1),
         ("POST /pulls", 1),
         ("PATCH /issues/comments/N", 1),
-        // Who asks, may they, is it still so, and where is it by now (X11, W10a, G8c).
+        // The actor's permission, the issue's state, and the repository's present name (X11, W10a,
+        // G8c).
         ("GET /collaborators/writer/permission", 1),
         ("GET /issues/1", 1),
         ("GET ", 1),
-        // What was said before the event, for the agent; and whether our comment is there already
-        // (X12b, G7b). It is not looked for again when it is changed.
+        // The earlier comments for the agent, and a search for an existing comment of this run (X12b,
+        // G7b). The search is not repeated when the comment is edited.
         ("GET /issues/1/comments", 2),
-        // Whether the pull request is there already (G7a).
+        // A search for an existing pull request (G7a).
         ("GET /pulls", 1),
-        // A token for each power, none of which outlives its use (G1a). With cached tokens the first
-        // two are not made.
+        // A token for each set of permissions, which is revoked after its use (G1a). If tokens are
+        // cached, the first two are not requested.
         ("GET /installation", 1),
         ("POST /app/installations/N/access_tokens", 3),
         ("DELETE /installation/token", 3),
-        // Who we are, once in the life of the process (G9).
+        // The identity of the App, once in the lifetime of the process (G9).
         ("GET /app", 1),
         ("GET /users/ccc-app[bot]", 1),
     ]
@@ -154,23 +156,26 @@ async fn a_run_that_goes_well_makes_four_changes_and_the_reads_that_safety_needs
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_branch_that_somebody_took_is_left_to_them() {
+async fn a_branch_of_another_user_with_the_runs_name_is_not_changed() {
     // spec: G7c
     let dir = tempfile::TempDir::new().unwrap();
     let go = dir.path().join("go");
     let wait = format!("until [ -e {} ]; do sleep 0.02; done", go.display());
     let site = Site::start(&format!("command:sh -c '{wait}; sed -i s/3/2/ sum.txt'")).await;
     site.open_issue("Wrong").await;
-    // The branch's name is the run's; somebody who learns it from the greeting takes it.
-    site.until("the greeting", |site| site.comments().iter().any(|text| text.contains("Working")))
-        .await;
+    // The name of the branch follows from the run's ID. Another user reads that in the first comment,
+    // and creates the branch.
+    site.until("the first comment", |site| {
+        site.comments().iter().any(|text| text.contains("Working"))
+    })
+    .await;
     let greeting = site.comments()[0].clone();
     let run = greeting.split('`').nth(1).unwrap().to_owned();
     let branch = format!("claude/issue-1-{}", &run[run.len() - 8..]);
     site.github.write_file(&site.repo, &branch, "theirs", b"theirs").await.unwrap();
     std::fs::write(&go, "").unwrap();
-    site.until("the refusal is told", |site| {
-        site.comments().iter().any(|text| text.contains("taken by somebody else"))
+    site.until("the refusal is reported", |site| {
+        site.comments().iter().any(|text| text.contains("already points to another commit"))
     })
     .await;
     assert_eq!(site.file(&branch, "theirs"), "theirs");
@@ -178,7 +183,7 @@ async fn a_branch_that_somebody_took_is_left_to_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_push_that_was_taken_and_not_answered_is_one_branch_and_one_pull_request() {
+async fn lost_responses_to_writes_lead_to_one_branch_and_one_pull_request() {
     // spec: X9, G7a
     let site = check("a pull request", "Opened #2", async |site| {
         let push = Fault::on("POST", "/octo/hello.git/git-receive-pack");
@@ -192,10 +197,10 @@ async fn a_push_that_was_taken_and_not_answered_is_one_branch_and_one_pull_reque
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_log_shows_a_token_however_much_it_shows() {
+async fn no_token_is_in_the_log_at_any_level() {
     // spec: S6b
     let site = Site::start_with(FIX, &[("CCC_LOG", "trace")]).await;
-    // Also when calls fail, and errors are told.
+    // These calls fail, so that errors are logged too.
     site.github.inject(Fault::on("GET", "/repos/octo/hello/issues").status(502));
     site.github.inject(Fault::on("POST", "/repos/octo/hello/pulls").status(500).after_the_effect());
     site.github.inject(Fault::on("DELETE", "/installation/token").status(400));
@@ -206,7 +211,8 @@ async fn no_log_shows_a_token_however_much_it_shows() {
     .await;
     let log = site.service.log();
     assert!(log.contains("TRACE") && log.contains("could not be revoked"), "{log}");
-    // Of a token, a JWT, git's header for a token, the private key, the webhook's secret.
+    // Parts of an installation token, a JWT, git's header for a token, the private key, and the webhook
+    // secret.
     for secret in ["ghs_", "eyJ", "eC1hY2Nlc3MtdG9rZW", "BEGIN RSA", super::fixture::SECRET] {
         let shown = log.lines().find(|line| line.contains(secret));
         assert_eq!(shown, None, "{secret}");

@@ -1,4 +1,5 @@
-//! A host behind a certificate of a private authority, and behind a proxy that wants a password.
+//! Tests with a host that has a certificate of a private authority, behind a proxy that requires a
+//! password.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -11,7 +12,8 @@ use tokio::task::JoinSet;
 
 use super::fixture::{SECRET, ccc, listening};
 
-/// Serves TLS for `localhost`, and passes on what is in it; gives the authority's certificate.
+/// Serves TLS for `localhost`, and forwards the decrypted data. Returns the certificate of the
+/// authority.
 async fn tls(listener: TcpListener, to: SocketAddr, tasks: &mut JoinSet<()>) -> String {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let pem = made.cert.pem();
@@ -29,7 +31,7 @@ async fn tls(listener: TcpListener, to: SocketAddr, tasks: &mut JoinSet<()>) -> 
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = acceptor.clone();
             open.spawn(async move {
-                // Whoever does not trust us ends here.
+                // A client that does not trust the certificate ends the handshake.
                 let Ok(mut stream) = acceptor.accept(stream).await else { return };
                 let mut behind = TcpStream::connect(to).await.unwrap();
                 let _ = copy_bidirectional(&mut stream, &mut behind).await;
@@ -39,7 +41,8 @@ async fn tls(listener: TcpListener, to: SocketAddr, tasks: &mut JoinSet<()>) -> 
     pem
 }
 
-/// A proxy that knows CONNECT and lets nobody through without a password; gives its address, and keeps the heads of what it was asked.
+/// Serves a proxy that supports CONNECT and requires a password. Returns its address and a record of
+/// the requests' heads.
 async fn proxy(tasks: &mut JoinSet<()>) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -75,7 +78,7 @@ async fn proxy(tasks: &mut JoinSet<()>) -> (SocketAddr, Arc<Mutex<Vec<String>>>)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn api_and_git_go_the_way_that_the_operator_names() {
+async fn api_and_git_use_the_configured_proxy_and_authority() {
     // spec: G8d
     let mut tasks = JoinSet::new();
     let dir = tempfile::TempDir::new().unwrap();
@@ -122,14 +125,14 @@ async fn api_and_git_go_the_way_that_the_operator_names() {
             let breath = std::time::Duration::from_millis(20);
             ccc_core::Clock::sleep(&ccc_core::SystemClock, breath).await;
         }
-        panic!("never: {what}: {}", log());
+        panic!("timed out: {what}: {}", log());
     };
 
-    // Whoever was not told of the authority does not trust it.
+    // Without `ca_file`, the service does not trust the authority.
     let (service, _) = serve("a", &[]);
-    let told = || service.log().contains("the host does not know us yet");
+    let told = || service.log().contains("cannot get the name of the App");
     until("the refusal", &told, &|| service.log()).await;
-    assert!(heads.lock().unwrap().is_empty(), "nobody has named the proxy yet");
+    assert!(heads.lock().unwrap().is_empty(), "the proxy was used although it is not configured");
     drop(service);
 
     let ca = path("ca.pem");
@@ -142,15 +145,18 @@ async fn api_and_git_go_the_way_that_the_operator_names() {
 
     let heads = heads.lock().unwrap().clone();
     let by_git = |head: &&String| head.to_lowercase().contains("user-agent: git/");
-    assert!(heads.iter().any(|head| by_git(&head)), "git passed by: {heads:#?}");
-    assert!(heads.iter().any(|head| !by_git(&head)), "the API passed by: {heads:#?}");
+    assert!(heads.iter().any(|head| by_git(&head)), "git did not use the proxy: {heads:#?}");
+    assert!(
+        heads.iter().any(|head| !by_git(&head)),
+        "API requests did not use the proxy: {heads:#?}"
+    );
     // `us:hunter2` (RFC 7617).
     assert!(heads.iter().all(|head| head.contains("Basic dXM6aHVudGVyMg==")), "{heads:#?}");
     assert!(!service.log().contains("hunter2"), "{}", service.log());
 }
 
 #[test]
-fn a_way_that_is_none_is_named_before_the_first_delivery() {
+fn invalid_proxy_and_authority_settings_are_reported_at_the_start() {
     // spec: G8d
     let dir = tempfile::TempDir::new().unwrap();
     let key = dir.path().join("key.pem");
@@ -159,8 +165,12 @@ fn a_way_that_is_none_is_named_before_the_first_delivery() {
     std::fs::write(&not_pem, "hello").unwrap();
     for (name, value, expected) in [
         ("CCC_GITHUB__CA_FILE", "/nowhere", "/nowhere, which github.ca_file names"),
-        ("CCC_GITHUB__CA_FILE", not_pem.to_str().unwrap(), "certificates are no PEM"),
-        ("CCC_GITHUB__PROXY", "http://us:hunter2@", "the proxy is no address"),
+        (
+            "CCC_GITHUB__CA_FILE",
+            not_pem.to_str().unwrap(),
+            "certificates of the authorities are not PEM",
+        ),
+        ("CCC_GITHUB__PROXY", "http://us:hunter2@", "the proxy address is invalid"),
         ("CCC_GITHUB__WRITE_SPACING_MS", "soon", "u64"),
     ] {
         let output = ccc()

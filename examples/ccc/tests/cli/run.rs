@@ -49,14 +49,14 @@ fn a_local_repository_gets_a_branch_and_a_description() {
 }
 
 #[test]
-fn mistakes_are_one_line_that_says_what_to_do() {
+fn errors_are_one_line_that_names_the_next_step() {
     let dir = tempfile::TempDir::new().unwrap();
     repository(dir.path());
     let fresh = dir.path().join("fresh");
     std::fs::create_dir(&fresh).unwrap();
     git(&fresh, &["init", "--quiet"]);
     for (repo, issue, agent, expected, status) in [
-        ("nowhere", "x", "command:true", "no such directory, and it is no OWNER/NAME", 2),
+        ("nowhere", "x", "command:true", "it is not of the form OWNER/NAME", 2),
         ("octo/hello", "x", "command:true", "--issue '#12'", 2),
         ("octo/hello", "#1", "command:true", "set github.app_id", 2),
         (".", "#1", "command:true", "has no issue #1", 2),
@@ -70,7 +70,7 @@ fn mistakes_are_one_line_that_says_what_to_do() {
         assert_eq!(output.status.code(), Some(status), "{said}");
         assert!(!said.contains("panicked"), "{said}");
     }
-    // Without git in PATH.
+    // git is not in PATH.
     let output = ccc()
         .args(["run", "--repo", ".", "--issue", "x", "--agent", "command:true"])
         .env("PATH", "/nonexistent")
@@ -81,9 +81,8 @@ fn mistakes_are_one_line_that_says_what_to_do() {
     assert!(text(&output.stderr).contains("install git"), "{}", text(&output.stderr));
 }
 
-/// Output that never pauses leaves the clocks their turn.
 #[test]
-fn an_agent_that_never_pauses_meets_its_limits() {
+fn an_agent_with_continuous_output_is_stopped_by_its_time_limit() {
     // spec: X14a
     let dir = tempfile::TempDir::new().unwrap();
     let repo = dir.path().join("repo");
@@ -102,6 +101,7 @@ fn an_agent_that_never_pauses_meets_its_limits() {
     let output = output.wait_with_output().unwrap();
     let took = ccc_core::Clock::now(&ccc_core::SystemClock).duration_since(began);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
-    // Not a measure of speed: without a turn for the clocks it goes on for minutes.
+    // This does not measure speed: if the output kept the timers from running, the run would take
+    // minutes.
     assert!(took.as_secs() < 60, "{took}");
 }

@@ -12,13 +12,13 @@ use super::fixture::{Running, SECRET, Site, ccc, text};
 const FIX: &str = "command:sed -i s/3/2/ sum.txt";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_becomes_a_pull_request_with_the_least_of_power() {
+async fn a_delivery_becomes_a_pull_request_with_minimal_permissions() {
     // spec: G1a, X5a, P5, P7, W5c
     let site = Site::start(FIX).await;
     site.open_issue("The sum is wrong").await;
     assert_eq!(site.github.deliveries()[0].status_code, 202);
     let told = |site: &Site| site.comments().iter().any(|text| text.contains("Opened #2"));
-    site.until("the pull request is open and told of", told).await;
+    site.until("the pull request is open and reported", told).await;
     site.until("every token is revoked", |site| site.github.tokens().iter().all(|t| t.revoked))
         .await;
 
@@ -28,7 +28,7 @@ async fn a_delivery_becomes_a_pull_request_with_the_least_of_power() {
     assert_eq!(site.file("main", "sum.txt"), "1 + 1 = 3");
     assert_eq!(site.comments().len(), 1, "one comment");
 
-    // The record: what was asked, by whom, in which order.
+    // The recorded calls, in their order.
     let calls = site.github.calls();
     let seen: Vec<String> = calls
         .iter()
@@ -58,7 +58,7 @@ async fn a_delivery_becomes_a_pull_request_with_the_least_of_power() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_goes_wrong_on_the_host_is_told_where_a_person_waits() {
+async fn a_failure_on_the_host_is_reported_on_the_issue() {
     // spec: P5
     for (what, expected) in
         [("refused push", "branch rules"), ("refused pull request", "failed at *publish*")]
@@ -76,7 +76,7 @@ async fn what_goes_wrong_on_the_host_is_told_where_a_person_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_says_how_it_is_and_ends_when_it_is_told_to() {
+async fn the_service_reports_its_health_and_ends_on_sigterm() {
     let mut site = Site::start("command:true").await;
     let (status, body) = site.send(http::Request::get(site.url("/health")), Vec::new()).await;
     let health: serde_json::Value = serde_json::from_str(&body).unwrap();
@@ -89,14 +89,14 @@ async fn it_says_how_it_is_and_ends_when_it_is_told_to() {
     let (status, _) = site.send(http::Request::get(site.url("/nothing")), Vec::new()).await;
     assert_eq!(status, 404);
     let log = site.service.log();
-    assert!(log.contains("kept in memory") && log.contains("isolates nothing"), "{log}");
+    assert!(log.contains("stored in memory") && log.contains("isolates nothing"), "{log}");
     site.service.signal(rustix::process::Signal::TERM);
     assert!(site.service.child.wait().unwrap().success(), "{}", site.service.log());
     assert!(site.dir.path().join("data/lock").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_does_not_start_with_a_mistake_in_its_settings() {
+async fn the_service_does_not_start_with_an_invalid_setting() {
     // spec: W2d
     let dir = tempfile::TempDir::new().unwrap();
     let file = |name: &str, content: &str| {
@@ -122,7 +122,8 @@ async fn it_does_not_start_with_a_mistake_in_its_settings() {
     let app = ("CCC_GITHUB__APP_ID", "7");
     for (variables, expected) in [
         (vec![], "CCC_AGENT__KIND"),
-        // With nothing at all of an App it waits for one; with a part of it, somebody forgot the rest.
+        // Without any setting of an App the service waits for one. With only a part of the settings,
+        // the rest was forgotten.
         (vec![agent, ("CCC_GITHUB__PRIVATE_KEY_FILE", &key)], "CCC_GITHUB__APP_ID"),
         (
             vec![agent, app, ("CCC_GITHUB__WEBHOOK_SECRET_FILE", &key)],
@@ -135,8 +136,8 @@ async fn it_does_not_start_with_a_mistake_in_its_settings() {
     ] {
         let said = with(&variables);
         assert!(said.contains(expected), "{variables:?}: {said}");
-        // Beside it, the first one says where it made the key of the credentials.
-        let errors = said.lines().filter(|line| !line.contains("made a key"));
+        // The first case also logs that it generated the key of the credential store.
+        let errors = said.lines().filter(|line| !line.contains("generated a key"));
         assert_eq!(errors.filter(|line| !line.is_empty()).count(), 1, "{said}");
     }
     let github = Emulator::start(EmulatorConfig::new(dir.path().join("github"), SECRET.into()))
@@ -152,7 +153,7 @@ async fn it_does_not_start_with_a_mistake_in_its_settings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_who_stops_in_the_middle_holds_nothing_up() {
+async fn an_incomplete_request_is_closed_and_does_not_delay_the_shutdown() {
     // spec: W1d
     let mut site = Site::start("command:true").await;
     let half = || {
@@ -179,7 +180,7 @@ async fn a_stranger_who_stops_in_the_middle_holds_nothing_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_who_reads_nothing_of_the_answers_is_not_waited_for() {
+async fn a_connection_whose_client_reads_no_responses_is_closed() {
     // spec: W1d
     let site = Site::start("command:true").await;
     let mut stream = TcpStream::connect(site.address).unwrap();
@@ -202,10 +203,10 @@ async fn a_stranger_who_reads_nothing_of_the_answers_is_not_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_refused_is_told_so_while_still_sending() {
+async fn a_refused_client_gets_the_response_although_it_is_still_sending() {
     // spec: W1e
     let site = Site::start("command:true").await;
-    // What a request is answered, or the error of whoever sends all of it first.
+    // Returns the response to a request, or the error of a client that sends the whole body first.
     let ask = |head: &str, body: usize| {
         let mut stream = TcpStream::connect(site.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
@@ -227,8 +228,8 @@ async fn who_is_refused_is_told_so_while_still_sending() {
         let answer = ask(head, body).unwrap_or_else(|error| panic!("{head}: {error}"));
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{head}: {answer}");
     }
-    // There is an end to that, in bytes and in time.
-    assert!(ask("/nothing HTTP/1.1", 1 << 30).is_err(), "a gigabyte is read to its end");
+    // Draining has limits of bytes and of time.
+    assert!(ask("/nothing HTTP/1.1", 1 << 30).is_err(), "a gigabyte was read to its end");
     let long = format!("x-a: {}", "b".repeat(64 << 10));
     for (rest, status) in [
         ("content-length: 9", 404),
@@ -237,7 +238,7 @@ async fn who_is_refused_is_told_so_while_still_sending() {
     ] {
         let mut stream = TcpStream::connect(site.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        // It may be answered, and closed, before all of it is written.
+        // The server can respond and close the connection before the whole request is written.
         let _ = write!(stream, "POST /nothing HTTP/1.1\r\nhost: x\r\n{rest}\r\n\r\n");
         let mut answer = [0; 12];
         stream.read_exact(&mut answer).unwrap();
@@ -248,9 +249,8 @@ async fn who_is_refused_is_told_so_while_still_sending() {
     }
 }
 
-/// A program of the same user looks: our processes are shut to it, and any other is open.
 #[test]
-fn the_environment_of_the_program_is_shut_to_others_of_its_user() {
+fn other_processes_of_the_user_cannot_read_the_programs_environment() {
     // spec: S6e
     use std::os::unix::fs::PermissionsExt as _;
     use std::process::Stdio;
@@ -258,11 +258,11 @@ fn the_environment_of_the_program_is_shut_to_others_of_its_user() {
     let everybody = std::fs::Permissions::from_mode(0o777);
     std::fs::set_permissions(dir.path(), everybody).unwrap();
     let program = dir.path().join("ccc");
-    // Not copied by us: a program that another test starts would inherit the open file, and who is open for writing
-    // cannot be started.
+    // The program is copied by `cp`. If this process copied it, a process that another test starts could inherit
+    // the file while it is open for writing, and such a file cannot be executed.
     let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_ccc")).arg(&program).status();
     assert!(copied.unwrap().success());
-    // Root reads everything: then both are somebody else.
+    // Root can read every environment, so as root the processes run under another user.
     let root = rustix::process::getuid().is_root();
     let as_user = |program: &std::path::Path| {
         let mut command = Command::new(if root { "setpriv".as_ref() } else { program.as_os_str() });
@@ -275,7 +275,7 @@ fn the_environment_of_the_program_is_shut_to_others_of_its_user() {
     let mut ours = as_user(&program);
     ours.args(["github-emulator", "--listen", "127.0.0.1:0"]).env("TMPDIR", dir.path());
     let (ours, ()) = Running::start(ours, |line| line.contains("http://").then_some(()));
-    // What has answered is that user's by now.
+    // A process that has answered has already switched to its user.
     let mut other = as_user("cat".as_ref());
     let mut other = other.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     other.stdin.as_mut().unwrap().write_all(b"!").unwrap();
@@ -288,6 +288,6 @@ fn the_environment_of_the_program_is_shut_to_others_of_its_user() {
     let (other_open, ours_open) = (read(other.id()), read(ours.child.id()));
     other.kill().unwrap();
     other.wait().unwrap();
-    assert!(other_open, "no program can be read here: this shows nothing");
-    assert!(!ours_open, "the environment can be read");
+    assert!(other_open, "no environment is readable on this machine, so this test proves nothing");
+    assert!(!ours_open, "the environment of the program is readable");
 }

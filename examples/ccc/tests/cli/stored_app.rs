@@ -1,4 +1,4 @@
-//! The App in the store, while a service runs that uses it.
+//! Tests of changes to the stored App while a service uses it.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -17,7 +17,7 @@ use super::fixture::{Running, SECRET, Site, ccc, listening, text};
 
 const FIX: &str = "command:sed -i s/3/2/ sum.txt";
 
-/// A service beside that of the site, which knows nothing of the site's App.
+/// A second service on the site's GitHub, with its own data directory and without an App.
 struct Waiting {
     site: Site,
     service: Running,
@@ -67,19 +67,19 @@ impl Waiting {
         self.site.ping(self.address, secret).await
     }
 
-    /// The status for a POST with this token and what comes after it, to which nothing is added.
+    /// Sends a POST with this token and the raw rest of the request. Returns the status.
     fn status_of_raw(&self, token: &str, rest: &str) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
         let head =
             format!("POST /config HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n{rest}");
-        // It may be answered, and closed, before all of it is written.
+        // The server can respond and close the connection before the whole request is written.
         let _ = stream.write_all(head.as_bytes());
         let mut status = String::new();
         BufReader::new(stream).read_line(&mut status).unwrap();
         status.split(' ').nth(1).unwrap_or_default().to_owned()
     }
 
-    /// Once somebody else has changed what is kept, and said so.
+    /// Sends SIGHUP to the service after a change of the store, and waits until the condition is true.
     async fn taken(&self, what: &str, so: impl AsyncFn(&Self) -> bool) {
         self.service.signal(Signal::HUP);
         for _ in 0..1_500 {
@@ -88,12 +88,12 @@ impl Waiting {
             }
             SystemClock.sleep(Duration::from_millis(20)).await;
         }
-        panic!("never: {what}\n{}", self.service.log());
+        panic!("timed out: {what}\n{}", self.service.log());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
+async fn a_waiting_service_gets_its_app_over_http_and_uses_it_at_once() {
     // spec: S12a, S12b, S12c, S12d
     let waiting = Waiting::start().await;
     assert_eq!(waiting.deliver(SECRET).await, 503);
@@ -104,7 +104,7 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
         serde_json::from_str::<Value>(&health).unwrap()["app_id"].clone()
     };
     assert_eq!(app_id().await, Value::Null);
-    // Nobody is let in as long as there is no token, with whatever it may be.
+    // While no admin token exists, every request is refused.
     for token in ["", "hunter2"] {
         let (status, body) = waiting.ask("GET", "", token, Vec::new()).await;
         assert_eq!(status, 401, "{body}");
@@ -112,7 +112,7 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
     let token = waiting.ccc(&["config", "admin-token"]);
     let lets_in =
         async |waiting: &Waiting| waiting.ask("GET", "", &token, Vec::new()).await.0 == 200;
-    waiting.taken("the token is taken", lets_in).await;
+    waiting.taken("the token is accepted", lets_in).await;
     let ask = async |method: &str, query: &str, body: &Value| {
         waiting.ask(method, query, &token, body.to_string().into()).await
     };
@@ -131,7 +131,7 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
     for (body, status) in [(vec![b' '; 1 << 20], 413), (b"hunter2".to_vec(), 400)] {
         assert_eq!(waiting.ask("POST", "", &token, body).await.0, status);
     }
-    // Of a body that says that it is too large nothing is waited for, and of another no more than there may be.
+    // A body with a length above the limit is refused unread, and a body without a length is read up to the limit.
     for (rest, status) in [
         ("content-length: 1048576\r\n\r\n".to_owned(), "413"),
         (format!("transfer-encoding: chunked\r\n\r\n10001\r\n{}", " ".repeat(0x10001)), "413"),
@@ -143,7 +143,7 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
     let (status, view) = ask("POST", "", &app).await;
     assert_eq!((status, &view["appId"]), (200, &json!(7)), "{view}");
     assert!(!view.to_string().contains(SECRET) && !view.to_string().contains("PRIVATE"), "{view}");
-    // At once: the very next delivery is taken, and ends as a pull request of this App's.
+    // The next delivery is accepted, and its run opens a pull request as this App.
     assert_eq!(waiting.deliver(SECRET).await, 200);
     assert_eq!(app_id().await, 7);
     waiting.site.open_issue("The sum is wrong").await;
@@ -163,21 +163,21 @@ async fn a_service_that_waits_is_told_its_app_over_http_and_is_it_at_once() {
         (waiting.deliver(SECRET).await, waiting.deliver("hunter2-the-next").await),
         (401, 200)
     );
-    // From another process, too.
+    // A change by another process takes effect too.
     waiting.ccc(&["config", "clear", "--app-id", "7"]);
     let waits = async |waiting: &Waiting| waiting.deliver("hunter2-the-next").await == 503;
-    waiting.taken("it waits again", waits).await;
+    waiting.taken("the service waits for an App again", waits).await;
     assert_eq!(ask("DELETE", "", &json!({})).await.0, 404);
     assert_eq!(waiting.ask("PUT", "", &token, Vec::new()).await.0, 405);
-    // A new token, made elsewhere: from then on the one before is none, whoever may not have heard of it.
+    // Another process issues a new token. The old one is refused at once, even without a reload.
     let new = waiting.ccc(&["config", "admin-token"]);
     assert_eq!(ask("GET", "", &json!({})).await.0, 401);
     assert_eq!(waiting.ask("GET", "", &new, Vec::new()).await.0, 200);
     let log = waiting.service.log();
-    for line in ["no GitHub App is in use", "ccc config admin-token", "there is no App any more"] {
+    for line in ["no GitHub App is in use", "ccc config admin-token", "no usable GitHub App"] {
         assert!(log.contains(line), "{log}");
     }
-    for secret in ["shown this once", "hunter2", SECRET, &token, &new, "PRIVATE"] {
+    for secret in ["shown only once", "hunter2", SECRET, &token, &new, "PRIVATE"] {
         assert!(!log.contains(secret), "{log}");
     }
 }
@@ -206,11 +206,11 @@ async fn a_terminal_shows_the_first_token_and_shows_it_once() {
         text(&all)
     };
     let first = shown("listening on");
-    let (_, rest) = first.split_once("shown this once:").unwrap_or_else(|| panic!("{first}"));
+    let (_, rest) = first.split_once("shown only once:").unwrap_or_else(|| panic!("{first}"));
     let token = rest.split_whitespace().next().unwrap();
     assert_eq!(token.len(), 43, "{first}");
-    assert!(!shown("listening on").contains("admin token"), "once");
-    // It is the one that counts; what is kept of it is not it.
+    assert!(!shown("listening on").contains("admin token"), "the token was shown again");
+    // The shown token is valid, and the store does not contain its text.
     let (_service, address) = listening(serve(&site, &data));
     let request = http::Request::get(format!("http://{address}/config"));
     let (status, _) =
@@ -222,26 +222,27 @@ async fn a_terminal_shows_the_first_token_and_shows_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_killed_service_held_is_revoked_by_the_next_one() {
+async fn the_tokens_of_a_killed_service_are_revoked_by_the_next_one() {
     // spec: G1f
     let mut site = Site::start("command:sleep 600").await;
     site.open_issue("The sum is wrong").await;
     let live = |site: &Site| site.github.tokens().iter().filter(|token| !token.revoked).count();
-    // The comment that it is at work is there, and what may push it not yet.
-    site.until("it holds tokens", |site| !site.comments().is_empty() && live(site) > 0).await;
+    // At this point the run's first comment exists, and the token for the push does not exist yet.
+    site.until("the service has tokens", |site| !site.comments().is_empty() && live(site) > 0)
+        .await;
     site.service.signal(Signal::KILL);
     site.service.child.wait().unwrap();
     assert!(live(&site) > 0);
     let (mut next, _) = listening(serve(&site, &site.dir.path().join("data")));
-    let log = |next: &Running| next.log().contains("took over what an earlier process held");
-    site.until("what was held is known", |_| log(&next)).await;
+    let log = |next: &Running| next.log().contains("took over the tokens of an earlier process");
+    site.until("the tokens are taken over", |_| log(&next)).await;
     next.signal(Signal::TERM);
     assert!(next.child.wait().unwrap().success(), "{}", next.log());
     assert_eq!(live(&site), 0, "{:#?}", site.github.tokens());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_models_credential_is_kept_and_the_environment_brings_it_once() {
+async fn the_models_credential_is_stored_at_the_first_start() {
     // spec: S11d
     const KEY: &str = "hunter2-of-the-model";
     let mut site = Site::start_with("command:true", &[("CCC_MODEL__API_KEY", KEY)]).await;
@@ -258,7 +259,7 @@ async fn the_models_credential_is_kept_and_the_environment_brings_it_once() {
             .clone()
     };
     assert_eq!(stored_kind(), "api-key");
-    // An agent is given a way to the model by what is kept alone.
+    // The stored credential is enough to give an agent access to the model.
     let repository = tempfile::TempDir::new().unwrap();
     std::fs::write(repository.path().join("sum.txt"), "3").unwrap();
     ccc_core::testing::git(repository.path(), &["init", "--quiet"]);
@@ -281,15 +282,18 @@ async fn the_models_credential_is_kept_and_the_environment_brings_it_once() {
     };
     assert_eq!(run(&data), "way");
     assert_eq!(run(&site.dir.path().join("nothing")), "");
-    assert!(!site.dir.path().join("nothing/credentials.key").exists(), "looking makes no store");
+    assert!(
+        !site.dir.path().join("nothing/credentials.key").exists(),
+        "a run created a credential store"
+    );
 
-    // The same is configured still: there is nothing to say.
+    // The configured credential is the same as the stored one, so there is no warning.
     let mut command = serve(&site, &data);
     command.env("CCC_MODEL__API_KEY", KEY);
     let (service, _) = listening(command);
     assert!(!service.log().contains("the model's credential"), "{}", service.log());
     drop(service);
-    // Another kind takes its place.
+    // A credential of another kind replaces it.
     let file = site.dir.path().join("token");
     std::fs::write(&file, "hunter2-of-a-subscription\n").unwrap();
     let set = config(&["set", "--model-oauth-token-file", file.to_str().unwrap()]);
@@ -298,11 +302,11 @@ async fn the_models_credential_is_kept_and_the_environment_brings_it_once() {
     std::fs::write(&file, "two\nlines").unwrap();
     let refused = config(&["set", "--model-bearer-token-file", file.to_str().unwrap()]);
     assert_eq!((refused.status.code(), stored_kind()), (Some(2), json!("oauth-token")));
-    // What is configured differs by now, and that is said.
+    // The configured credential differs from the stored one, so there is a warning.
     let mut command = serve(&site, &data);
     command.env("CCC_MODEL__API_KEY", KEY);
     let (service, _) = listening(command);
-    assert!(service.log().contains("the model's credential that is configured is not the one"));
+    assert!(service.log().contains("the model's credential in the configuration differs"));
     assert!(!service.log().contains("hunter2"));
     drop(service);
     assert_eq!(config(&["clear", "--model"]).status.code(), Some(0));

@@ -1,4 +1,4 @@
-//! What `ccc serve` answers to deliveries, real ones and hostile ones.
+//! Tests of the responses of `ccc serve` to real and hostile deliveries.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -10,12 +10,13 @@ use serde_json::Value;
 
 use super::fixture::{SECRET, Site, sign};
 
-/// A request as raw bytes, for what no client library would send.
+/// Sends a request as raw bytes, because no client library would send some of these. Returns the
+/// status, or 0 if there is no response.
 fn raw(site: &Site, head: &str, body: &[u8]) -> u16 {
     let mut stream = TcpStream::connect(site.address).unwrap();
     stream.set_read_timeout(Some(std::time::Duration::from_secs(30))).unwrap();
     stream.write_all(format!("{head}\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes()).unwrap();
-    // The answer may come, and the connection go, before all is sent.
+    // The server can respond and close the connection before the whole body is sent.
     let _ = stream.write_all(body);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
@@ -56,7 +57,7 @@ fn opened(title: &str) -> Vec<u8> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_good_signature_gets_in() {
+async fn only_a_valid_signature_is_accepted() {
     // spec: W2a, W2b, W3, W4a
     let site = Site::start("command:true").await;
     let published = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
@@ -64,7 +65,7 @@ async fn only_a_good_signature_gets_in() {
     let ping = |signatures: &[&str], body: &[u8]| {
         raw(&site, &head("ping", "p", signatures, body.len()), body)
     };
-    // GitHub's published vector: the signature is good, the body is no JSON.
+    // GitHub's published test vector: the signature is valid, but the body is not JSON.
     assert_eq!(ping(&[published], b"Hello, World!"), 400);
     let good = sign(SECRET, b"{}");
     let sha1 = "sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59";
@@ -81,11 +82,15 @@ async fn only_a_good_signature_gets_in() {
         assert_eq!(ping(&signatures, b"{}"), expected, "{signatures:?}");
     }
     let legacy = head("ping", "p", &[], 2) + "\r\nx-hub-signature: " + sha1;
-    assert_eq!(raw(&site, &legacy, b"{}"), 400, "SHA-1 alone proves nothing");
+    assert_eq!(
+        raw(&site, &legacy, b"{}"),
+        400,
+        "a delivery with only a SHA-1 signature was accepted"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signed_body_that_means_nothing_is_malformed() {
+async fn a_signed_body_that_is_not_a_valid_event_is_refused() {
     // spec: W1a, W4a
     let site = Site::start("command:true").await;
     let event = |body: &[u8]| signed(&site, "issues", "e", body);
@@ -113,7 +118,7 @@ async fn a_signed_body_that_means_nothing_is_malformed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_delivery_gets_its_status() {
+async fn an_unsupported_content_type_or_encoding_is_refused() {
     // spec: W1c, W4a
     let site = Site::start("command:true").await;
     let good = sign(SECRET, b"{}");
@@ -123,7 +128,7 @@ async fn what_is_no_delivery_gets_its_status() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hostile_title_is_only_a_title() {
+async fn a_hostile_title_has_no_effect() {
     // spec: X12d
     let site = Site::start("command:true").await;
     for (id, title) in [
@@ -142,11 +147,11 @@ async fn a_hostile_title_is_only_a_title() {
     }
     let log = site.service.log();
     assert!(!log.contains("panicked"), "{log}");
-    assert_eq!(signed(&site, "ping", "last", b"{}"), 200, "the service is still there");
+    assert_eq!(signed(&site, "ping", "last", b"{}"), 200, "the service does not answer any more");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_delivery_is_the_same_run_and_another_body_is_an_alarm() {
+async fn a_repeated_delivery_is_the_same_run_and_another_body_with_its_id_is_refused() {
     // spec: W5a, W5b, W6
     let site = Site::start("command:sleep 2").await;
     let url = site.url("/webhook/github");
@@ -168,7 +173,8 @@ async fn a_repeated_delivery_is_the_same_run_and_another_body_is_an_alarm() {
     assert_eq!(status, 409, "{other}");
 }
 
-/// What the table of `docs/spec.md` (W4) says to a real payload.
+/// Returns the expected status and response for a real payload, according to the table in
+/// `docs/spec.md` (W4).
 fn expected(event: &str, payload: &Value) -> (u16, &'static str) {
     let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str).unwrap_or("");
     let person = text("/sender/type") == "User";
@@ -186,7 +192,7 @@ fn expected(event: &str, payload: &Value) -> (u16, &'static str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_real_payload_gets_its_answer() {
+async fn every_real_payload_gets_the_expected_response() {
     // spec: W4c, W9a, W9b
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/npm/node_modules");
     let file = root.join("@octokit/webhooks-examples/api.github.com/index.json");

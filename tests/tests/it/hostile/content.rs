@@ -1,9 +1,9 @@
-//! Configuration, index and objects that make git keep something else than lies there.
+//! Configuration, index entries and objects that make git stage other content than the files have.
 
 use super::vector::{Vector, keeps};
 
 pub(crate) const VECTORS: &[Vector] = &[
-    // What is hidden.
+    // Changes that are hidden from git.
     keeps("info/exclude", "echo new > new; mkdir -p .git/info; echo new > .git/info/exclude"),
     keeps(
         "core.excludesFile",
@@ -17,7 +17,7 @@ pub(crate) const VECTORS: &[Vector] = &[
          echo /docs/ > .git/info/sparse-checkout; git update-index --skip-worktree README.md",
     ),
     keeps(
-        "index with a false time",
+        "index with a false timestamp",
         "git config core.trustctime false; git config core.checkStat minimal; \
          touch -r docs/guide.md $AWAY/t; printf 'six\\ntwo\\n' > docs/guide.md; \
          touch -r $AWAY/t docs/guide.md; touch -d 2100-01-01 .git/index",
@@ -28,9 +28,9 @@ pub(crate) const VECTORS: &[Vector] = &[
         "core.symlinks",
         "git config core.symlinks false; rm docs/readme; printf /etc/passwd > docs/readme",
     ),
-    // What is there in git's eyes alone.
+    // Content that only git's metadata shows.
     keeps(
-        "file in the index alone",
+        "file only in the index",
         "x=$(echo forged | git hash-object -w --stdin); \
          git update-index --add --cacheinfo 100644,$x,forged; \
          git update-index --skip-worktree forged",
@@ -44,19 +44,19 @@ pub(crate) const VECTORS: &[Vector] = &[
         "x=$(git hash-object -w README.md); git replace $x $(echo forged | git hash-object -w --stdin)",
     ),
     keeps(
-        "object under a false name",
+        "object stored under a false id",
         "x=$(git hash-object README.md); y=$(echo forged! | git hash-object -w --stdin); \
          cd .git/objects; mkdir -p ${x%${x#??}}; mv ${y%${y#??}}/${y#??} ${x%${x#??}}/${x#??}",
     ),
     keeps(
-        "alternates with an object under a false name",
+        "alternates with an object under a false id",
         "x=$(git hash-object README.md); y=$(echo forged! | git hash-object -w --stdin); \
          mkdir -p $AWAY/o/${x%${x#??}} .git/objects/info; echo $AWAY/o > .git/objects/info/alternates; \
          mv .git/objects/${y%${y#??}}/${y#??} $AWAY/o/${x%${x#??}}/${x#??}",
     ),
-    // What is rewritten.
+    // Content that git rewrites.
     keeps(
-        "filter that rewrites",
+        "clean filter that rewrites content",
         "git config filter.x.clean 'sed s/changed/forged/'; \
          echo '* filter=x' > .git/info/attributes",
     ),

@@ -1,5 +1,5 @@
-//! One emulated GitHub and one host git, and for each vector a repository, a run and an attacker of
-//! its own.
+//! The environment of the tests: one emulated GitHub and one host git; for each vector a separate
+//! repository, run and attacker.
 
 use std::fs;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ use super::plain::{Files, Plain, Refs, as_files, differing, files_below};
 use super::trap::Trap;
 use super::vector::{Entry, Harm, Ours, Row, Vector};
 
-/// A small tree with one of everything.
+/// A small tree with one entry of each kind.
 const TREE: &[Entry] = &[
     ("100644", ".gitignore", b"ignored/\n/docs/.gitattributes\n"),
     ("100644", "README.md", b"hello\n"),
@@ -42,13 +42,13 @@ pub(crate) struct Fixture {
     dir: TempDir,
 }
 
-/// What one vector came to.
+/// The results of one vector.
 pub(crate) struct Seen {
     pub(crate) row: Row,
     pub(crate) problems: Vec<String>,
 }
 
-/// One vector at work.
+/// The state of the test of one vector.
 struct Case<'a> {
     fixture: &'a Fixture,
     vector: &'a Vector,
@@ -81,14 +81,15 @@ impl Fixture {
         self.github.access(repo, grant, Duration::ZERO).await.unwrap()
     }
 
-    /// Lets plain git fall for the vector, and then host git do all that it does.
+    /// Checks that the vector affects plain git, and then that host git performs all its operations
+    /// unaffected.
     pub(crate) async fn check(&self, n: u32, vector: &Vector) -> Seen {
         let mut case = Case::new(self, n, vector).await;
         let plain = case.plain();
         let ours = case.ours().await;
         let row = [vector.name.to_owned(), plain, ours];
         if row != vector.row() {
-            case.problems.push(format!("{row:?} and not {:?}", vector.row()));
+            case.problems.push(format!("the row is {row:?}, not {:?}", vector.row()));
         }
         let named = |problem: String| format!("{}: {problem}", vector.name);
         Seen { row, problems: case.problems.into_iter().map(named).collect() }
@@ -96,7 +97,7 @@ impl Fixture {
 }
 
 impl<'a> Case<'a> {
-    /// A repository, checked out, worked on and planted.
+    /// Creates a repository, checks it out, changes a file and plants the vector.
     async fn new(fixture: &'a Fixture, n: u32, vector: &'a Vector) -> Self {
         let dir = fixture.dir.path().join(n.to_string());
         let seed = dir.join("seed.git");
@@ -115,7 +116,7 @@ impl<'a> Case<'a> {
         let mut problems = Vec::new();
         let differing = differing(&files_below(&at.path), &base);
         if !differing.is_empty() {
-            problems.push(format!("these are laid out otherwise than they are: {differing:?}"));
+            problems.push(format!("the checkout differs from the commit: {differing:?}"));
         }
 
         let publish = fixture.access(&repo, Grant::Publish).await;
@@ -130,7 +131,7 @@ impl<'a> Case<'a> {
         self.publish.authorization.as_ref().unwrap().expose_str().unwrap()
     }
 
-    /// Plain git with the token, anywhere but in the workspace.
+    /// Returns plain git with the token, outside of the workspace.
     fn looker(&self) -> Plain {
         Plain::in_dir(&self.dir).with_token(self.authorization())
     }
@@ -139,7 +140,7 @@ impl<'a> Case<'a> {
         self.looker().remote_refs(&self.publish.clone_url)
     }
 
-    /// What plain git does in a copy of the workspace.
+    /// Runs plain git in a copy of the workspace and returns the text for the table.
     fn plain(&mut self) -> String {
         let copy = self.dir.join("copy");
         let from = self.at.path.to_str().unwrap();
@@ -150,11 +151,11 @@ impl<'a> Case<'a> {
         let said = git.try_shell(self.vector.bait);
         let fell = self.fell(&git, &said, &left, &before);
         if !fell {
-            self.problems.push(format!("plain git does not fall for it: {said:?}"));
+            self.problems.push(format!("the vector does not affect plain git: {said:?}"));
         }
         fs::remove_dir_all(&copy).unwrap();
         self.trap.set();
-        if fell { self.vector.harm.text() } else { "is not impressed" }.to_owned()
+        if fell { self.vector.harm.text() } else { "is not affected" }.to_owned()
     }
 
     fn fell(&self, git: &Plain, said: &Output, left: &Files, before: &Refs) -> bool {
@@ -179,7 +180,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// What host git does in the workspace itself.
+    /// Runs host git in the workspace itself and returns the text for the table.
     async fn ours(&mut self) -> String {
         let left = files_below(&self.at.path);
         let before = self.remote_refs();
@@ -199,7 +200,7 @@ impl<'a> Case<'a> {
                     self.problems.push(format!("{refusal:?}"));
                 }
                 if self.remote_refs() != before {
-                    self.problems.push("the remote got something".to_owned());
+                    self.problems.push("the refs of the remote changed".to_owned());
                 }
                 format!("refuses: {}", refusal.reason)
             }
@@ -209,9 +210,9 @@ impl<'a> Case<'a> {
         let (heard, trap) = (self.trap.heard(), &self.trap);
         for (bad, what) in [
             (trap.ran(), "the attacker's program ran"),
-            (trap.wrote(), "the file outside was written to"),
-            (trap.got_a_push(), "the attacker's repository got a push"),
-            (!heard.is_empty(), "somebody talked to the attacker"),
+            (trap.wrote(), "a file outside the workspace was written"),
+            (trap.got_a_push(), "the attacker's repository received a push"),
+            (!heard.is_empty(), "the attacker's server received a request"),
         ] {
             if bad {
                 self.problems.push(format!("host git: {what} {heard:?}"));
@@ -220,7 +221,7 @@ impl<'a> Case<'a> {
         done
     }
 
-    /// Commits and pushes, and holds what arrived against what was left in the workspace.
+    /// Commits, pushes, and compares the pushed files with the files of the workspace.
     async fn publish(&mut self, set: &ChangeSet, mut left: Files, before: Refs) {
         let (host, base) = (&self.fixture.host, &self.at.base);
         let branch = BranchName::new("claude/x").unwrap();
@@ -236,26 +237,26 @@ impl<'a> Case<'a> {
         let commit = host.commit(self.run, base, &set.tree, &info).await.unwrap();
         let pushes = self.pushes();
         if let Err(error) = host.push(self.run, &commit, &branch, &self.publish).await {
-            self.problems.push(format!("not pushed: {error}"));
+            self.problems.push(format!("the push failed: {error}"));
             return;
         }
         let url = self.publish.clone_url.clone();
 
-        // One branch more, by one push, and nothing else.
+        // Exactly one new branch, created by one push.
         let look = self.looker();
         let pushes = self.pushes() - pushes;
         let mut problem = |what: String| self.problems.push(what);
         if pushes != 1 {
-            problem(format!("the remote took {pushes} pushes"));
+            problem(format!("the remote accepted {pushes} pushes"));
         }
         let mut expected = before;
         expected.insert(format!("refs/heads/{branch}"), commit.to_string());
         let after = look.remote_refs(&url);
         if after != expected {
-            problem(format!("the remote has {after:?}"));
+            problem(format!("the remote has the refs {after:?}"));
         }
 
-        // A child of the base, with exactly the files that were left.
+        // A child of the base with exactly the files of the workspace.
         look.git(&["clone", "-q", "--bare", "--branch", branch.as_str(), &url, "look"], b"");
         let look = Plain::in_dir(&self.dir.join("look"));
         let parents = look.git_text(&["rev-parse", &format!("{commit}^@")], b"");
@@ -266,19 +267,19 @@ impl<'a> Case<'a> {
         let arrived = look.tree(commit.as_str());
         let differing = differing(&arrived, &left);
         if !differing.is_empty() {
-            problem(format!("these arrived otherwise than they were left: {differing:?}"));
+            problem(format!("the pushed files differ from the workspace: {differing:?}"));
         }
 
-        // The patch says the same.
+        // The patch leads to the same tree.
         look.git(&["read-tree", base.as_str()], b"");
         look.git(&["apply", "--cached", "--whitespace=nowarn"], &patch);
         let patched = look.git_text(&["write-tree"], b"");
         if patched != set.tree.as_str() {
-            problem("the patch makes another tree".to_owned());
+            problem("the patch leads to another tree".to_owned());
         }
     }
 
-    /// The pushes that the remote took so far from the holder of a publishing token.
+    /// Returns the number of pushes that the remote has accepted so far.
     fn pushes(&self) -> usize {
         let path = format!("/octo/{}.git/git-receive-pack", self.repo.name);
         let calls = self.fixture.emulator.calls();

@@ -1,11 +1,11 @@
-//! Whatever an agent leaves in a workspace, host git runs none of it, sends the token to nobody
-//! else, and pushes what is there, byte for byte, to the configured remote.
+//! Tests of host git with hostile workspaces. Host git runs no program of a workspace, sends the
+//! token only to the configured remote, and pushes the files to it byte for byte.
 //!
 //! ```sh
 //! cargo test -p ccc-tests --test it hostile -- --nocapture
 //! ```
 //!
-//! prints the table that `SECURITY.md` shows.
+//! This prints the table of `SECURITY.md`.
 
 mod content;
 mod fixture;
@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use fixture::Fixture;
 use vector::{Vector, table};
 
-/// How many vectors are tried at a time.
+/// The number of vectors that are tested at a time.
 const AT_ONCE: usize = 4;
 
 fn vectors() -> Vec<Vector> {
@@ -34,7 +34,7 @@ fn vectors() -> Vec<Vector> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_is_planted_fires_for_the_host() {
+async fn no_vector_affects_host_git() {
     // spec: X6a, X6b, X6e, X9
     let (fixture, turns) = (Arc::new(Fixture::new().await), Arc::new(Semaphore::new(AT_ONCE)));
     let mut tries = JoinSet::new();
@@ -55,14 +55,14 @@ async fn nothing_that_is_planted_fires_for_the_host() {
 }
 
 #[test]
-fn the_page_shows_every_vector_and_what_came_of_it() {
+fn the_page_shows_every_vector_and_its_results() {
     let expected = table(&vectors().iter().map(Vector::row).collect::<Vec<_>>());
     let page = std::fs::read_to_string(ccc_tests::source::root().join("SECURITY.md")).unwrap();
-    assert!(page.contains(&expected), "SECURITY.md is to have this table:\n\n{expected}");
+    assert!(page.contains(&expected), "SECURITY.md must contain this table:\n\n{expected}");
 }
 
 #[test]
-fn there_are_many_vectors_and_each_has_a_name_of_its_own() {
+fn there_are_many_vectors_with_unique_names() {
     let all = vectors();
     let names: BTreeSet<_> = all.iter().map(|vector| vector.name).collect();
     assert_eq!(names.len(), all.len());

@@ -1,4 +1,4 @@
-//! Plain git, which is used to attack, to be attacked, and to see what came of it.
+//! Plain git: it performs the attacks, is their target, and shows the results.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,12 +10,12 @@ use std::process::{Command, Output, Stdio};
 
 use super::vector::Entry;
 
-/// Path, git's mode, bytes.
+/// Files by path: git's mode and the content.
 pub(crate) type Files = BTreeMap<String, (String, Vec<u8>)>;
-/// Name of a ref, and what it points to.
+/// Refs by name: the object that each points to.
 pub(crate) type Refs = BTreeMap<String, String>;
 
-/// A directory to run programs in, and what they have in their environment beside the usual.
+/// A directory in which programs run, with their additional environment variables.
 #[derive(Clone, Debug)]
 pub(crate) struct Plain {
     dir: PathBuf,
@@ -32,7 +32,7 @@ impl Plain {
         self
     }
 
-    /// As most programs do it: the token in a header, for this process only.
+    /// Passes the token to git in a header through the environment, as most programs do.
     pub(crate) fn with_token(self, authorization: &str) -> Self {
         self.with(&[
             ("GIT_CONFIG_COUNT".to_owned(), "1".to_owned()),
@@ -63,39 +63,40 @@ impl Plain {
     }
 
     fn output(&self, program: &str, args: &[&str], stdin: &[u8]) -> Output {
-        // The emulated GitHub has to go on meanwhile.
+        // The emulated GitHub must continue to run during the call.
         tokio::task::block_in_place(|| {
             let mut child = self.command(program, args).spawn().unwrap();
-            // A program may end without reading all of it.
+            // A program can end without reading all its input.
             child.stdin.take().unwrap().write_all(stdin).ok();
             child.wait_with_output().unwrap()
         })
     }
 
-    /// Runs a shell script, whatever comes of it. One that hangs ends after two minutes.
+    /// Runs a shell script and returns its output, whether it succeeds or fails. Ends it after two
+    /// minutes.
     pub(crate) fn try_shell(&self, script: &str) -> Output {
         self.output("timeout", &["120", "/bin/sh", "-c", script], b"")
     }
 
-    /// Runs a shell script; every command of it must work.
+    /// Runs a shell script. Panics if one of its commands fails.
     pub(crate) fn shell(&self, script: &str) {
         let output = self.output("/bin/sh", &["-ec", script], b"");
         assert!(output.status.success(), "{script}: {output:?}");
     }
 
-    /// Runs git, which must work.
+    /// Runs git and returns its standard output. Panics if git fails.
     pub(crate) fn git(&self, args: &[&str], stdin: &[u8]) -> Vec<u8> {
         let output = self.output("git", args, stdin);
         assert!(output.status.success(), "git {args:?}: {output:?}");
         output.stdout
     }
 
-    /// The same as trimmed text.
+    /// Runs git and returns its standard output as trimmed text. Panics if git fails.
     pub(crate) fn git_text(&self, args: &[&str], stdin: &[u8]) -> String {
         String::from_utf8(self.git(args, stdin)).unwrap().trim().to_owned()
     }
 
-    /// All files of a tree; submodules are left out.
+    /// Returns all files of a tree, without submodules.
     pub(crate) fn tree(&self, tree: &str) -> Files {
         let listed = self.git(&["ls-tree", "-r", "-z", "--full-tree", tree], b"");
         let listed = String::from_utf8(listed).unwrap();
@@ -111,19 +112,19 @@ impl Plain {
             .collect()
     }
 
-    /// What plain git would commit: the tree that its index makes.
+    /// Returns the files that plain git would commit: the tree of its index.
     pub(crate) fn staged(&self) -> Files {
         self.tree(&self.git_text(&["write-tree"], b""))
     }
 
-    /// All refs of a remote.
+    /// Returns all refs of a remote.
     pub(crate) fn remote_refs(&self, url: &str) -> Refs {
         let listed = self.git_text(&["ls-remote", "--refs", url], b"");
         let pair = |line: &str| line.split_once('\t').map(|(id, name)| (name.into(), id.into()));
         listed.lines().filter_map(pair).collect()
     }
 
-    /// Makes a bare repository here with one commit, of exactly these bytes.
+    /// Creates a bare repository in this directory, with one commit of exactly these entries.
     pub(crate) fn seed(&self, entries: &[Entry]) {
         self.git(&["init", "--quiet", "--bare", "-b", "main", "."], b"");
         let mut list = Vec::new();
@@ -143,7 +144,7 @@ impl Plain {
     }
 }
 
-/// The entries in the form of [`files_below`].
+/// Converts entries into the form of [`files_below`].
 pub(crate) fn as_files(entries: &[Entry]) -> Files {
     let file = |entry: &&Entry| entry.0 != "160000";
     let pair = |(mode, path, content): &Entry| {
@@ -152,7 +153,7 @@ pub(crate) fn as_files(entries: &[Entry]) -> Files {
     entries.iter().filter(file).map(pair).collect()
 }
 
-/// Everything below a directory but its top `.git`.
+/// Returns all files below a directory except its top `.git`.
 pub(crate) fn files_below(root: &Path) -> Files {
     let (mut found, mut open) = (Files::new(), vec![root.to_owned()]);
     while let Some(directory) = open.pop() {
@@ -178,7 +179,7 @@ pub(crate) fn files_below(root: &Path) -> Files {
     found
 }
 
-/// The first paths in which they differ.
+/// Returns the first five paths whose files differ.
 pub(crate) fn differing(left: &Files, right: &Files) -> Vec<String> {
     let all = left.keys().chain(right.keys()).collect::<std::collections::BTreeSet<_>>();
     let differs = |path: &&&String| left.get(**path) != right.get(**path);

@@ -1,8 +1,8 @@
-//! Configuration, hooks and git directories that make git run a program or write to a file.
+//! Configuration, hooks and git directories that make git run a program or write a file.
 
 use super::vector::{Vector, dies, runs, writes};
 
-const NESTED: &str = "the work holds a git repository of its own";
+const NESTED: &str = "the work contains a nested git repository";
 
 pub(crate) const VECTORS: &[Vector] = &[
     // Settings that name a program.
@@ -68,7 +68,7 @@ pub(crate) const VECTORS: &[Vector] = &[
          echo '* filter=x' > attributes; git config core.attributesFile \"$PWD/attributes\"",
         "git add -A",
     ),
-    // Where settings come from.
+    // Sources of settings.
     runs(
         "include.path",
         "printf '[core]\\n\\tfsmonitor = %s\\n' $EVIL > evil.cfg; \
@@ -98,12 +98,12 @@ pub(crate) const VECTORS: &[Vector] = &[
         "git status",
     ),
     runs(
-        ".git as a link",
+        ".git as a symlink",
         "git config core.fsmonitor $EVIL; mv .git $AWAY/g; ln -s $AWAY/g .git",
         "git status",
     ),
     runs(
-        ".git beside the files",
+        ".git file that points into the workspace",
         "git config core.fsmonitor $EVIL; mv .git store; echo 'gitdir: store' > .git",
         "git status",
     ),
@@ -153,7 +153,7 @@ pub(crate) const VECTORS: &[Vector] = &[
         "mkdir -p .git/hooks; cp $EVIL .git/hooks/pre-push",
         "git push $REMOTE HEAD:refs/heads/bait",
     ),
-    // Repositories in the repository.
+    // Nested repositories.
     runs(
         "nested repository with fsmonitor",
         "git init -q n; cd n; echo x > f; git add f; git commit -qm x; \
@@ -170,7 +170,7 @@ pub(crate) const VECTORS: &[Vector] = &[
     )
     .refused(NESTED, &["n/.git"]),
     runs(
-        "nested repository behind a known gitlink",
+        "nested repository at an existing gitlink",
         "cd n; git init -q .; echo x > f; git add f; git commit -qm x; \
          git config core.fsmonitor $EVIL; rm .git/index",
         "git status",
@@ -189,21 +189,25 @@ pub(crate) const VECTORS: &[Vector] = &[
     ])
     .refused(NESTED, &["n/.git"]),
     runs(
-        "bare repository under a plain name",
+        "bare repository in an ordinary directory",
         "mkdir -p b/objects b/refs; echo 'ref: refs/heads/x' > b/HEAD; \
          printf '[core]\\n\\trepositoryFormatVersion = 0\\n\\tbare = false\\n\\tworktree = ..\\n\\t\
          fsmonitor = %s\\n' $EVIL > b/config",
         "cd b; git status",
     ),
-    // Links in the git directory, and what stands in git's way.
+    // Symlinks in the git directory, and files that make git fail.
     writes(
-        "log as a link",
+        "reflog as a symlink",
         "mkdir -p .git/logs; ln -sf $VICTIM .git/logs/HEAD",
         "git commit -qam x",
     ),
-    writes("FETCH_HEAD as a link", "ln -sf $VICTIM .git/FETCH_HEAD", "git fetch -q $REMOTE"),
-    writes("commit message as a link", "ln -sf $VICTIM .git/COMMIT_EDITMSG", "git commit -qam x"),
+    writes("FETCH_HEAD as a symlink", "ln -sf $VICTIM .git/FETCH_HEAD", "git fetch -q $REMOTE"),
+    writes(
+        "COMMIT_EDITMSG as a symlink",
+        "ln -sf $VICTIM .git/COMMIT_EDITMSG",
+        "git commit -qam x",
+    ),
     dies("broken configuration", "echo '[' > .git/config"),
     dies("broken index", "echo x > .git/index"),
-    dies("index that is locked", ": > .git/index.lock"),
+    dies("locked index", ": > .git/index.lock"),
 ];

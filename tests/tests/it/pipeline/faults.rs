@@ -1,4 +1,4 @@
-//! Every call of every adapter goes wrong once, in every way.
+//! Tests in which each call of each adapter fails once, in each way.
 
 use ccc_core::testing::{Fault, Faults};
 use ccc_core::{ErrorKind, Outcome, Stage};
@@ -13,7 +13,8 @@ const WAYS: [Fault; 5] = [
     Fault::Panic,
 ];
 
-/// Where a run ends when its n-th call goes wrong; `None` when it ends well all the same.
+/// Returns the stage in which a run fails if its n-th call goes wrong, or `None` if it still
+/// succeeds.
 fn expected(calls: &[&str], n: usize, fault: Fault) -> Option<Stage> {
     let earlier = |name: &str| calls[..n].iter().filter(|call| **call == name).count();
     match calls[n] {
@@ -22,7 +23,7 @@ fn expected(calls: &[&str], n: usize, fault: Fault) -> Option<Stage> {
         "vcs_host.bot_identity" => Some(Stage::Commit),
         "vcs_host.access" => match earlier("vcs_host.access") {
             0 => Some(Stage::Authorize),
-            // To greet: nobody's run ends for that.
+            // The token for the first comment. Its failure does not end the run.
             1 => None,
             2 => Some(Stage::Checkout),
             3 => Some(Stage::Publish),
@@ -78,14 +79,14 @@ async fn check(calls: &[&'static str], n: usize, fault: Fault) {
     }
 }
 
-/// Whether the faulted call is one of the releases that Cleanup makes: the last ones.
+/// Checks whether the faulted call is one of the last releases, which Cleanup makes.
 fn cleanup_lost_a_token(calls: &[&str], n: usize, name: &str) -> bool {
     let before = calls[..n].iter().filter(|call| **call == "vcs_host.release").count();
     name == "vcs_host.release" && before >= 3
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whatever_goes_wrong_nothing_is_left() {
+async fn a_failed_call_leaves_nothing_behind() {
     // spec: P2, P3, P4, P5
     let calm = Fixture::new().await;
     let report = calm.run().await;
@@ -110,7 +111,7 @@ async fn whatever_goes_wrong_nothing_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_hangs_runs_into_its_limits() {
+async fn a_hanging_agent_reaches_its_time_limits() {
     // spec: X14a, X14b
     for (wall, idle, words) in [(20, 600, "longer than 20 s"), (600, 20, "silent for 20 s")] {
         let calm = Fixture::new().await;
@@ -133,13 +134,13 @@ async fn an_agent_that_hangs_runs_into_its_limits() {
     }
 }
 
-/// Signs of life are no silence, and nobody is bothered with them.
+/// Checks that signs of life count as activity and are not reported as events.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_is_alive_is_not_silent() {
+async fn signs_of_life_reset_the_idle_limit() {
     // spec: X14b
     let pause = std::time::Duration::from_millis(300);
     let fixture = Fixture::with(fixing_agent().beats(8, pause), Faults::none(), &|limits| {
-        // A second, on the fixture's clock.
+        // One second on the fixture's clock.
         limits.agent.idle = std::time::Duration::from_secs(20);
         limits.agent.wall = std::time::Duration::from_secs(600);
     })

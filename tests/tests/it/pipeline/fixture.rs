@@ -1,4 +1,4 @@
-//! A pipeline over fakes and real git, and checks of what a run left behind.
+//! A pipeline with fakes and real git, and checks for leftovers of runs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use tempfile::TempDir;
 
 pub(crate) const CANARY: &str = "canary_credential_0123456789";
 
-/// Time goes twenty times as fast: limits stay realistic, and a call that hangs costs little.
+/// A clock whose sleeps are twenty times shorter. Limits stay realistic, and a call that hangs
+/// costs little time.
 #[derive(Debug)]
 struct FastClock;
 
@@ -132,13 +133,13 @@ impl Fixture {
         self.pipeline.run(self.event.clone(), &CancellationToken::new()).await.unwrap()
     }
 
-    /// The branches of the remote besides `main`.
+    /// Returns the branches of the remote except `main`.
     pub(crate) fn branches(&self) -> Vec<String> {
         let all = git(&self.remote, &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
         all.lines().filter(|name| *name != "main").map(str::to_owned).collect()
     }
 
-    /// Everything that a run may have left: directories, refs in mirrors, containers, tokens.
+    /// Returns all leftovers of runs: directories, refs in mirrors, tokens.
     pub(crate) fn left_over(&self) -> Vec<String> {
         let mut left = Vec::new();
         for entry in std::fs::read_dir(self.data.join("runs")).unwrap() {

@@ -1,4 +1,4 @@
-//! A run is cancelled, or its future dropped, in each stage.
+//! Tests in which a run is cancelled, or its future dropped, in each stage.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use ccc_core::{CancellationToken, Observer, Outcome, Stage};
 
 use super::fixture::Fixture;
 
-/// Pulls the trigger when a stage begins.
+/// An observer that cancels a token when a given stage begins.
 #[derive(Debug)]
 struct Tripwire {
     stage: Stage,
@@ -34,7 +34,7 @@ async fn fixture(stage: Stage) -> (Fixture, CancellationToken, Arc<Tripwire>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_run_says_where_it_was_and_leaves_nothing() {
+async fn a_cancelled_run_names_its_stage_and_leaves_nothing_behind() {
     // spec: P2, P3, P4, P5
     for stage in &Stage::ALL[1..8] {
         let (fixture, trigger, _) = fixture(*stage).await;
@@ -47,7 +47,7 @@ async fn a_cancelled_run_says_where_it_was_and_leaves_nothing() {
         assert!(comments.iter().all(|text| text.contains("cancelled at")), "{stage}: {comments:?}");
         assert_eq!(comments.len(), 1, "{stage}");
     }
-    // From Report on there is nothing to cancel any more.
+    // From Report on, a run can no longer be cancelled.
     for stage in [Stage::Report, Stage::Cleanup] {
         let (fixture, trigger, _) = fixture(stage).await;
         let report = fixture.pipeline.run(fixture.event.clone(), &trigger).await.unwrap();
@@ -57,7 +57,7 @@ async fn a_cancelled_run_says_where_it_was_and_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dropped_run_leaves_nothing() {
+async fn a_dropped_run_leaves_nothing_behind() {
     // spec: P3
     for stage in &Stage::ALL[1..] {
         let (fixture, trigger, wire) = fixture(*stage).await;
@@ -76,7 +76,7 @@ async fn a_dropped_run_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_killed_process_left_is_swept() {
+async fn leftovers_of_a_killed_process_are_cleaned_up() {
     // spec: P8
     let (fixture, ..) = fixture(Stage::Accept).await;
     let now = fixture.pipeline.clock().now();

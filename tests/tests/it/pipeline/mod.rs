@@ -1,4 +1,4 @@
-//! The pipeline on fakes and real git: every way a run can end, and that nothing is left of it.
+//! Tests of the pipeline with fakes and real git: all outcomes of a run, and complete cleanup.
 
 mod dispatch;
 mod endings;

@@ -1,4 +1,5 @@
-//! What a repository asks for before the agent starts, and who may have a run where nothing is isolated.
+//! Tests of the repository's settings for image and setup, and of the permissions that runs without
+//! isolation require.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -21,7 +22,8 @@ use ccc_store::MemoryCredentialStore;
 
 use super::fixture::{CANARY, Fixture, fixing_agent};
 
-/// A runner that notes what it is asked for; `sh -c "fail"` fails, other lines of a shell do not.
+/// A runner that records its calls. `sh -c fail` fails, `sh -c hang` never ends, and other `sh`
+/// commands succeed.
 #[derive(Debug)]
 struct Noting {
     inner: FakeRunner,
@@ -102,7 +104,7 @@ fn policy() -> TrustPolicy {
         .with_agent_hosts([HostPattern::new("docs.example.org").unwrap()])
 }
 
-/// How the run ends, what the runner saw, and what was told.
+/// The result of a run: its outcome, the calls of the runner, the notes and the comments.
 struct Told {
     outcome: Outcome,
     seen: Vec<String>,
@@ -113,7 +115,7 @@ struct Told {
 async fn run(settings: &str, permission: Permission, isolated: bool, policy: TrustPolicy) -> Told {
     let fixture = Fixture::new().await;
     let mut event = fixture.event.clone();
-    // Somebody who asks in so many words hears why not.
+    // An explicit request gets a reply, also if the run is refused.
     event.trigger = Trigger::Labeled { label: "claude".to_owned() };
     event.actor = fixture.host.add_actor(9, "somebody", permission);
     std::fs::write(fixture.remote.join("settings.toml"), settings).unwrap();
@@ -153,7 +155,7 @@ async fn run(settings: &str, permission: Permission, isolated: bool, policy: Tru
 }
 
 #[tokio::test]
-async fn a_setup_has_a_way_out_that_the_agent_has_not() {
+async fn setup_has_network_access_that_the_agent_does_not_have() {
     // spec: X3f
     let settings = "image = 'ghcr.example/team/tools'\nsetup = ['npm ci', 'make tools']";
     let told = run(settings, Permission::Write, true, policy()).await;
@@ -171,24 +173,24 @@ async fn a_setup_has_a_way_out_that_the_agent_has_not() {
 }
 
 #[tokio::test]
-async fn where_programs_were_kept_from_is_told_without_secrets() {
+async fn denied_hosts_are_reported_without_secrets() {
     // spec: X3g
     let told = run("", Permission::Write, true, policy()).await;
-    let line = told.comment.lines().find(|line| line.contains("kept from reaching")).unwrap();
+    let line = told.comment.lines().find(|line| line.contains("programs were denied")).unwrap();
     assert!(line.contains("evil.example:443"), "{line}");
     assert!(!told.comment.contains(CANARY), "{}", told.comment);
 }
 
 #[tokio::test]
-async fn a_setup_that_fails_is_told_and_the_agent_works_all_the_same() {
+async fn a_failed_setup_is_reported_and_the_agent_still_works() {
     let told = run("setup = ['fail', 'never']", Permission::Write, true, policy()).await;
     assert!(matches!(told.outcome, Outcome::PullRequest { .. }), "{:?}", told.outcome);
-    assert!(told.notes.iter().any(|note| note.contains("`fail` ended with exit status 3")));
+    assert!(told.notes.iter().any(|note| note.contains("`fail` failed (exit status 3)")));
     assert!(!told.seen.iter().any(|line| line.contains("never")));
 }
 
 #[tokio::test]
-async fn a_setup_without_end_ends_the_run_and_names_the_stage() {
+async fn a_hanging_setup_ends_the_run_and_is_named() {
     let told = run("setup = ['hang']", Permission::Write, true, policy()).await;
     let Outcome::Failed { stage, kind, message } = told.outcome else {
         panic!("{:?}", told.outcome)
@@ -198,7 +200,7 @@ async fn a_setup_without_end_ends_the_run_and_names_the_stage() {
 }
 
 #[tokio::test]
-async fn settings_that_cannot_be_heeded_are_refused_by_name() {
+async fn unusable_settings_are_refused_with_their_path() {
     for (settings, expected) in [
         ("image = 'evil/image'", "does not permit: evil/image"),
         ("image = 'ghcr.example/teamevil'", "does not permit"),
@@ -206,7 +208,7 @@ async fn settings_that_cannot_be_heeded_are_refused_by_name() {
         ("setupp = []", "unknown field"),
         ("setup_hosts = ['evil.example']", "unknown field"),
         ("\u{0}", "settings.toml cannot be used"),
-        (&format!("# {}", "x".repeat(70_000)), "it may have 65536"),
+        (&format!("# {}", "x".repeat(70_000)), "the limit is 65536"),
         (&format!("setup = [{}]", "'a',".repeat(101)), "more than 100 lines of setup"),
     ] {
         let told = run(settings, Permission::Write, true, policy()).await;
@@ -216,12 +218,12 @@ async fn settings_that_cannot_be_heeded_are_refused_by_name() {
         assert_eq!(stage, Stage::Provision);
         assert!(reason.contains(expected), "{settings}: {reason}");
         assert_eq!(paths, ["settings.toml"]);
-        assert_eq!(told.seen, [""; 0], "a container was made");
+        assert_eq!(told.seen, [""; 0], "a container was created");
     }
 }
 
 #[tokio::test]
-async fn where_nothing_is_isolated_only_those_who_can_write_have_runs() {
+async fn runs_without_isolation_require_write_permission() {
     // spec: X4c
     let everybody = || policy().with_permission(Permission::Read);
     let named = || policy().with_allowed_actors([9]);
@@ -240,8 +242,8 @@ async fn where_nothing_is_isolated_only_those_who_can_write_have_runs() {
             Outcome::Refused { stage, reason, .. } => {
                 assert!(!expected, "{permission} {isolated}: {reason}");
                 assert_eq!(stage, Stage::Authorize);
-                assert!(reason.contains("isolates nothing"), "{reason}");
-                assert_eq!(told.seen, [""; 0], "a container was made");
+                assert!(reason.contains("has no isolation"), "{reason}");
+                assert_eq!(told.seen, [""; 0], "a container was created");
             }
             other => panic!("{permission} {isolated}: {other:?}"),
         }

@@ -1,6 +1,6 @@
-//! The runner that the cases are about, and its containers.
+//! The container runner under test, and its containers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::container::{Command, ContainerSpec, Output};
 use crate::testing::conformance::{Kept, bounded};
 use crate::{Clock, Container, ContainerExt, ContainerRunner, RunId, SystemClock};
 
-/// A runner that holds nothing yet, and that nobody else uses.
+/// A container runner that holds no run yet and that no other test uses.
 #[derive(Debug)]
 pub struct Fixture {
     /// The runner.
@@ -22,36 +22,37 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// A runner; workspaces are temporary directories where the system has them.
+    /// Creates a fixture whose workspaces are in the system's directory for temporary files.
     pub fn new(runner: impl ContainerRunner) -> Self {
         Self { runner: Arc::new(runner), workspaces: None, kept: Kept::default() }
     }
 
-    /// Makes workspaces in this directory: for runners that do not see every directory.
+    /// Creates workspaces in `directory`, for runners that cannot see every directory of the host
+    /// machine.
     #[must_use]
     pub fn with_workspaces_in(mut self, directory: impl Into<PathBuf>) -> Self {
         self.workspaces = Some(directory.into());
         self
     }
 
-    /// Keeps something for as long as the fixture is there.
+    /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.
     #[must_use]
     pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
         self.kept.push(thing);
         self
     }
 
-    /// An empty directory for a run.
+    /// Creates an empty workspace directory.
     #[must_use]
     pub fn workspace(&self) -> TempDir {
         let made = match &self.workspaces {
             Some(directory) => tempfile::tempdir_in(directory),
             None => tempfile::tempdir(),
         };
-        made.expect("a temporary directory")
+        made.expect("cannot create a temporary directory")
     }
 
-    /// A new run with a container over an empty workspace.
+    /// Creates a new run with a container over an empty workspace.
     pub(in crate::testing::conformance) async fn container(&self) -> Running<'_> {
         let workspace = self.workspace();
         let spec = ContainerSpec::new(workspace.path());
@@ -65,12 +66,14 @@ impl Fixture {
     ) -> Running<'_> {
         let run = new_run();
         let spawn = self.runner.spawn(run, &spec);
-        let container = bounded("spawn", spawn).await.expect("a spawn over a directory");
+        let container = bounded("spawn", spawn)
+            .await
+            .expect("`spawn` must succeed if the workspace is a directory");
         Running { fixture: self, run, container, workspace }
     }
 }
 
-/// A run with its container.
+/// A run and its container.
 pub(in crate::testing::conformance) struct Running<'a> {
     pub(in crate::testing::conformance) fixture: &'a Fixture,
     pub(in crate::testing::conformance) run: RunId,
@@ -81,15 +84,16 @@ pub(in crate::testing::conformance) struct Running<'a> {
 impl Running<'_> {
     pub(in crate::testing::conformance) async fn run(&self, command: Command) -> Output {
         let what = format!("`{}`", command.argv.join(" "));
-        bounded(&what, self.container.output(&command)).await.expect("a program that runs")
+        bounded(&what, self.container.output(&command)).await.expect("`exec` must return `Ok`")
     }
 
     pub(in crate::testing::conformance) async fn stop(&self, grace: Duration) {
-        bounded("stop", self.container.stop(grace)).await.expect("stop");
+        bounded("stop", self.container.stop(grace)).await.expect("`stop` must succeed");
     }
 
     pub(in crate::testing::conformance) async fn destroy(&self) {
-        bounded("destroy", self.fixture.runner.destroy(self.run)).await.expect("destroy");
+        let destroyed = bounded("destroy", self.fixture.runner.destroy(self.run)).await;
+        destroyed.expect("`destroy` must succeed");
     }
 
     pub(in crate::testing::conformance) fn file(&self, name: &str) -> Option<String> {
@@ -98,5 +102,5 @@ impl Running<'_> {
 }
 
 pub(in crate::testing::conformance) fn new_run() -> RunId {
-    RunId::new(SystemClock.now()).expect("random bytes")
+    RunId::new(SystemClock.now()).expect("cannot generate a run id")
 }

@@ -1,6 +1,6 @@
-//! From before spawn to after destroy.
+//! Cases: the life of a container, from before `spawn` to after `destroy`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::time::Duration;
 
@@ -9,66 +9,76 @@ use crate::container::{Command, ContainerSpec, ExitStatus, Network};
 use crate::testing::conformance::{bounded, drop_after_polls, pause, refused};
 use crate::{ContainerExt, ErrorKind};
 
-/// Neither a missing one nor a file; and nothing is left of the attempt after destroy.
+/// Checks that `spawn` fails with [`ErrorKind::InvalidInput`] if the workspace is missing or is a
+/// file, and that nothing remains after `destroy`.
 pub async fn a_workspace_that_is_no_directory_is_invalid_input(fixture: &Fixture) {
     let directory = fixture.workspace();
     std::fs::write(directory.path().join("file"), "").unwrap();
     for name in ["missing", "file"] {
         let (run, spec) = (new_run(), ContainerSpec::new(directory.path().join(name)));
         let spawned = bounded("spawn", fixture.runner.spawn(run, &spec)).await;
-        refused(name, ErrorKind::InvalidInput, spawned);
-        fixture.runner.destroy(run).await.expect("destroy after a failed spawn");
-        assert!(!fixture.runner.orphans().await.unwrap().contains(&run), "{name} left something");
+        let what = format!("`spawn` over a path that is not a directory ({name})");
+        refused(&what, ErrorKind::InvalidInput, spawned);
+        let destroyed = fixture.runner.destroy(run).await;
+        destroyed.expect("`destroy` must succeed after a failed `spawn`");
+        let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
+        assert!(!orphans.contains(&run), "`orphans` must not list a destroyed run");
     }
-    assert!(!directory.path().join("missing").exists(), "the runner made the workspace");
+    let exists = directory.path().join("missing").exists();
+    assert!(!exists, "`spawn` created the missing workspace; it must fail instead");
 }
 
-/// Nobody is led to the model who did not ask; whoever asked gets a URL to which a path can be added,
-/// or nothing.
-pub async fn the_model_proxy_is_for_those_who_asked(fixture: &Fixture) {
+/// Checks that `model_proxy` is `None` unless [`Network::ModelProxy`] was requested. Otherwise it
+/// is `None` or a URL to which a path can be appended.
+pub async fn the_model_proxy_is_present_only_if_requested(fixture: &Fixture) {
     for (network, asked) in [(Network::None, false), (Network::ModelProxy, true)] {
         let workspace = fixture.workspace();
         let spec = ContainerSpec::new(workspace.path()).with_network(network);
         let running = fixture.container_with(spec, workspace).await;
         if let Some(url) = running.container.model_proxy() {
-            assert!(asked, "not asked for, and there at {url}");
+            assert!(asked, "`model_proxy` must be `None` if it was not requested, not {url}");
             let plain = url.starts_with("http://") || url.starts_with("https://");
-            assert!(plain && !url.ends_with('/'), "{url}");
+            let valid = plain && !url.ends_with('/');
+            assert!(valid, "`model_proxy` must be an http or https URL without a path, not {url}");
         }
         running.destroy().await;
     }
 }
 
-/// The same name in two workspaces is two files.
+/// Checks that a container sees only its own workspace: one file name in two runs means two files.
 pub async fn runs_do_not_see_each_others_workspace(fixture: &Fixture) {
     let (one, two) = (fixture.container().await, fixture.container().await);
     let tee = |text: &'static str| Command::new(["tee", "--", "same"]).with_stdin(text);
     let (a, b) = tokio::join!(one.run(tee("one")), two.run(tee("two")));
-    assert_eq!((a.stdout, b.stdout), (b"one".to_vec(), b"two".to_vec()));
+    let expected = (b"one".to_vec(), b"two".to_vec());
+    assert_eq!((a.stdout, b.stdout), expected, "each program must get its own standard input");
     one.run(Command::new(["tee", "--", "only-one"]).with_stdin("1")).await;
     one.stop(Duration::from_secs(1)).await;
     two.stop(Duration::from_secs(1)).await;
-    assert_eq!(
-        (one.file("same").unwrap(), two.file("same").unwrap()),
-        ("one".into(), "two".into())
-    );
-    assert_eq!((one.file("only-one"), two.file("only-one")), (Some("1".into()), None));
+    let separate = "a program's file must be in the workspace of its own run only";
+    let expected = (Some("one".to_owned()), Some("two".to_owned()));
+    assert_eq!((one.file("same"), two.file("same")), expected, "{separate}");
+    let expected = (Some("1".to_owned()), None);
+    assert_eq!((one.file("only-one"), two.file("only-one")), expected, "{separate}");
     one.destroy().await;
     two.destroy().await;
 }
 
-/// Cleaning up needs no knowledge of how far a run came.
+/// Checks that `destroy` is legal before `spawn`, so that cleanup does not depend on how far a run
+/// got. A later `spawn` must work.
 pub async fn destroy_before_spawn_is_ok(fixture: &Fixture) {
     let run = new_run();
-    fixture.runner.destroy(run).await.expect("destroy of a run that never was");
+    let destroyed = fixture.runner.destroy(run).await;
+    destroyed.expect("`destroy` must succeed for a run that was never spawned");
     let workspace = fixture.workspace();
     let spec = ContainerSpec::new(workspace.path());
-    let container = fixture.runner.spawn(run, &spec).await.expect("spawn after destroy");
-    assert!(container.output(&Command::new(["true"])).await.unwrap().status.success());
-    fixture.runner.destroy(run).await.unwrap();
+    let container = fixture.runner.spawn(run, &spec).await.expect("`spawn` must succeed");
+    let output = container.output(&Command::new(["true"])).await.expect("`exec` must return `Ok`");
+    assert!(output.status.success(), "`true` must succeed: {output:?}");
+    fixture.runner.destroy(run).await.expect("`destroy` must succeed");
 }
 
-/// With and without a stop before it.
+/// Checks that `destroy` is idempotent, with and without a `stop` before it.
 pub async fn destroy_twice_is_ok(fixture: &Fixture) {
     for stopped in [true, false] {
         let running = fixture.container().await;
@@ -80,14 +90,14 @@ pub async fn destroy_twice_is_ok(fixture: &Fixture) {
     }
 }
 
-/// The exec comes back, with any result but success.
+/// Checks that `destroy` ends a running `exec`, which returns any result but success.
 pub async fn destroy_ends_an_exec(fixture: &Fixture) {
     let running = fixture.container().await;
     let command = Command::new(["sleep", "300"]);
     let exec = running.container.output(&command);
     tokio::pin!(exec);
-    // Nothing tells from outside that the program has started: destroying goes on until it ends.
-    let ended = bounded("an exec whose container is destroyed", async {
+    // The program's start is not visible from outside, so `destroy` is repeated until `exec` ends.
+    let ended = bounded("an `exec` whose container is destroyed", async {
         loop {
             tokio::select! {
                 biased;
@@ -97,13 +107,14 @@ pub async fn destroy_ends_an_exec(fixture: &Fixture) {
         }
     });
     if let Ok(output) = ended.await {
-        assert!(!output.status.success(), "`sleep 300` ended well");
+        assert!(!output.status.success(), "`exec` must not report success for a killed program");
     }
     running.destroy().await;
-    assert!(!fixture.runner.orphans().await.unwrap().contains(&running.run));
+    let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
+    assert!(!orphans.contains(&running.run), "`orphans` must not list a destroyed run");
 }
 
-/// A neighbour is not hit.
+/// Checks that `destroy` of one run does not affect the containers of other runs.
 pub async fn destroy_of_one_run_leaves_the_others_alone(fixture: &Fixture) {
     let (one, two) = (fixture.container().await, fixture.container().await);
     let command = Command::new(["sleep", "1"]);
@@ -111,40 +122,48 @@ pub async fn destroy_of_one_run_leaves_the_others_alone(fixture: &Fixture) {
         pause().await;
         one.destroy().await;
     });
-    assert_eq!(output.status, ExitStatus::Code(0), "the neighbour's program was ended");
-    assert!(fixture.runner.orphans().await.unwrap().contains(&two.run));
+    assert_eq!(output.status, ExitStatus::Code(0), "`destroy` must not end another run's program");
+    let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
+    assert!(orphans.contains(&two.run), "`destroy` must not remove another run");
     two.destroy().await;
 }
 
-/// The directory belongs to the caller, content included.
+/// Checks that `destroy` leaves the workspace directory and its content, which belong to the
+/// caller.
 pub async fn destroy_leaves_the_workspace_to_the_caller(fixture: &Fixture) {
     let running = fixture.container().await;
     running.run(Command::new(["tee", "--", "kept"]).with_stdin("kept")).await;
     running.stop(Duration::from_secs(1)).await;
     running.destroy().await;
-    assert_eq!(running.file("kept").as_deref(), Some("kept"));
+    assert_eq!(running.file("kept").as_deref(), Some("kept"), "`destroy` must leave the files");
 }
 
-/// Dropped after any number of polls; then destroyed, and spawned again.
-pub async fn a_spawn_that_was_dropped_stands_in_nobodys_way(fixture: &Fixture) {
+/// Checks that a `spawn` whose future was dropped does not prevent `destroy` or a later `spawn` of
+/// the same run. The future is dropped before its first poll and after one to three polls.
+pub async fn a_dropped_spawn_does_not_block_a_later_spawn(fixture: &Fixture) {
     for polls in 0..4 {
         for destroyed in [true, false] {
             let (run, workspace) = (new_run(), fixture.workspace());
             let spec = ContainerSpec::new(workspace.path());
             drop_after_polls(polls, fixture.runner.spawn(run, &spec)).await;
             if destroyed {
-                fixture.runner.destroy(run).await.expect("destroy after a dropped spawn");
-                assert!(!fixture.runner.orphans().await.unwrap().contains(&run));
+                let destroyed = fixture.runner.destroy(run).await;
+                destroyed.expect("`destroy` must succeed after a dropped `spawn`");
+                let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
+                assert!(!orphans.contains(&run), "`orphans` must not list a destroyed run");
             }
             let again = bounded("spawn", fixture.runner.spawn(run, &spec)).await;
-            let container = again.expect("spawn after a dropped spawn");
-            assert!(container.output(&Command::new(["true"])).await.unwrap().status.success());
-            fixture.runner.destroy(run).await.unwrap();
+            let container = again.expect("`spawn` must succeed after a dropped `spawn`");
+            let output = container.output(&Command::new(["true"])).await;
+            let status = output.expect("`exec` must return `Ok`").status;
+            assert!(status.success(), "`true` must succeed: {status}");
+            fixture.runner.destroy(run).await.expect("`destroy` must succeed");
         }
     }
 }
 
-/// The program is abandoned, and stop promises its end.
+/// Checks that `stop` and `destroy` succeed after the future of an `exec` was dropped. The program
+/// is then abandoned, and `stop` must end it.
 pub async fn an_exec_that_was_dropped_is_ended_by_stop(fixture: &Fixture) {
     for polls in 1..4 {
         let running = fixture.container().await;
@@ -154,33 +173,37 @@ pub async fn an_exec_that_was_dropped_is_ended_by_stop(fixture: &Fixture) {
     }
 }
 
-/// Dropping the handle ends nothing.
+/// Checks that a dropped [`Container`](crate::Container) leaves the rest to `destroy`: until then,
+/// `orphans` lists its run.
 pub async fn a_dropped_container_is_still_there_for_destroy(fixture: &Fixture) {
     let Running { run, container, workspace, .. } = fixture.container().await;
     drop(container);
-    assert!(fixture.runner.orphans().await.unwrap().contains(&run), "it went with its handle");
-    fixture.runner.destroy(run).await.unwrap();
-    assert!(!fixture.runner.orphans().await.unwrap().contains(&run));
-    assert!(workspace.path().is_dir());
+    let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
+    assert!(orphans.contains(&run), "`orphans` must list a run whose `Container` was dropped");
+    fixture.runner.destroy(run).await.expect("`destroy` must succeed");
+    let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
+    assert!(!orphans.contains(&run), "`orphans` must not list a destroyed run");
+    assert!(workspace.path().is_dir(), "`destroy` must leave the workspace directory");
 }
 
-/// Each once, stopped ones too, and never what was destroyed.
+/// Checks that `orphans` lists each run that was spawned and not destroyed exactly once, including
+/// stopped runs.
 pub async fn orphans_are_what_was_spawned_and_not_destroyed(fixture: &Fixture) {
     let orphans = async || {
-        let mut runs = fixture.runner.orphans().await.expect("orphans");
+        let mut runs = fixture.runner.orphans().await.expect("`orphans` must succeed");
         runs.sort_unstable();
         runs
     };
-    assert_eq!(orphans().await, [], "before the first spawn");
+    assert_eq!(orphans().await, [], "`orphans` must be empty before the first `spawn`");
     let (one, two) = (fixture.container().await, fixture.container().await);
     let mut both = vec![one.run, two.run];
     both.sort_unstable();
-    assert_eq!(orphans().await, both);
+    assert_eq!(orphans().await, both, "`orphans` must list every spawned run once");
     one.run(Command::new(["true"])).await;
     one.stop(Duration::from_secs(1)).await;
-    assert_eq!(orphans().await, both, "stop removes nothing");
+    assert_eq!(orphans().await, both, "`orphans` must list a stopped run");
     one.destroy().await;
-    assert_eq!(orphans().await, [two.run]);
+    assert_eq!(orphans().await, [two.run], "`orphans` must not list a destroyed run");
     two.destroy().await;
-    assert_eq!(orphans().await, []);
+    assert_eq!(orphans().await, [], "`orphans` must not list a destroyed run");
 }

@@ -1,6 +1,6 @@
-//! What programs get, and what they give.
+//! Cases: the input, output, environment and files of programs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::time::Duration;
 
@@ -13,62 +13,79 @@ fn plain(name: &str, value: &str) -> (String, EnvValue) {
     (name.to_owned(), EnvValue::Plain(value.to_owned()))
 }
 
-/// Plain facts, no I/O.
-pub async fn facts_stay_as_they_are_and_check_changes_nothing(fixture: &Fixture) {
+/// Checks that `name` and `capabilities` return the same value every time, and that `check`
+/// succeeds and changes nothing.
+pub async fn name_and_capabilities_stay_the_same_and_check_changes_nothing(fixture: &Fixture) {
     let runner = &fixture.runner;
     let (name, capabilities) = (runner.name(), runner.capabilities());
-    assert!(!name.is_empty(), "a runner has a name");
-    bounded("check", runner.check()).await.expect("the runner can be used on this machine");
+    assert!(!name.is_empty(), "`name` must not be empty");
+    let checked = bounded("check", runner.check()).await;
+    checked.expect("`check` must succeed on a host machine on which the runner works");
     let running = fixture.container().await;
-    bounded("check", runner.check()).await.expect("a check while a container runs");
-    assert!(running.run(Command::new(["true"])).await.status.success());
-    assert_eq!((runner.name(), runner.capabilities()), (name, capabilities));
-    assert!(running.container.workspace().is_absolute(), "{:?}", running.container.workspace());
+    let checked = bounded("check", runner.check()).await;
+    checked.expect("`check` must succeed while a container runs");
+    let output = running.run(Command::new(["true"])).await;
+    assert!(output.status.success(), "`check` must not affect a container: {output:?}");
+    let after = (runner.name(), runner.capabilities());
+    assert_eq!(after, (name, capabilities), "`name` and `capabilities` must stay the same");
+    let workspace = running.container.workspace();
+    assert!(workspace.is_absolute(), "`workspace` must be an absolute path, not {workspace:?}");
     running.destroy().await;
 }
 
-/// `true`, several times over.
+/// Checks that a program that succeeds has the exit code 0 each time that it runs.
 pub async fn exit_status_0_is_success(fixture: &Fixture) {
     let running = fixture.container().await;
     for _ in 0..3 {
-        assert_eq!(running.run(Command::new(["true"])).await.status, ExitStatus::Code(0));
+        let status = running.run(Command::new(["true"])).await.status;
+        assert_eq!(status, ExitStatus::Code(0), "`true` must have the exit code 0");
     }
     running.destroy().await;
 }
 
-/// The status is a value, and the container goes on.
+/// Checks that `exec` returns `Ok` with the exit code of a program that failed, and that the
+/// container remains usable.
 pub async fn a_program_that_fails_is_no_error(fixture: &Fixture) {
     let running = fixture.container().await;
-    assert_eq!(running.run(Command::new(["false"])).await.status, ExitStatus::Code(1));
-    assert!(running.run(Command::new(["true"])).await.status.success());
+    let status = running.run(Command::new(["false"])).await.status;
+    assert_eq!(status, ExitStatus::Code(1), "`false` must have the exit code 1");
+    let status = running.run(Command::new(["true"])).await.status;
+    assert!(status.success(), "`true` must succeed after a program that failed: {status}");
     running.destroy().await;
 }
 
-/// More than a pipe holds, and no text; on standard output alone.
-pub async fn what_is_given_on_stdin_comes_out_whole(fixture: &Fixture) {
+/// Checks that standard input and standard output are transferred whole. The bytes are not text and
+/// are more than a pipe holds.
+pub async fn stdin_and_stdout_are_transferred_whole(fixture: &Fixture) {
     let running = fixture.container().await;
     let given: Vec<u8> = (0..200_000_u32).map(|i| (i % 251) as u8).collect();
     let output = running.run(Command::new(["cat"]).with_stdin(given.clone())).await;
-    assert_eq!(output.status, ExitStatus::Code(0));
-    assert!(output.stdout == given, "{} of {} bytes", output.stdout.len(), given.len());
-    assert_eq!(output.stderr, b"");
+    assert_eq!(output.status, ExitStatus::Code(0), "`cat` must succeed");
+    let (got, expected) = (output.stdout.len(), given.len());
+    assert!(
+        output.stdout == given,
+        "`cat` must print its input unchanged: {got} of {expected} bytes"
+    );
+    assert_eq!(output.stderr, b"", "standard output must not appear on standard error");
     running.destroy().await;
 }
 
-/// A sink is never called with nothing.
+/// Checks that the sink is never called with an empty chunk.
 pub async fn no_output_is_no_chunk(fixture: &Fixture) {
     let running = fixture.container().await;
     for command in [Command::new(["true"]), Command::new(["cat"])] {
         let mut sink = |stream: OutputStream, bytes: &[u8]| {
-            panic!("{stream:?} got {} bytes where nothing was printed", bytes.len());
+            panic!("the sink got {} bytes on {stream:?}; nothing was printed", bytes.len());
         };
         let exec = running.container.exec(&command, &mut sink);
-        assert!(bounded("exec", exec).await.unwrap().success());
+        let status = bounded("exec", exec).await.expect("`exec` must return `Ok`");
+        assert!(status.success(), "the program must succeed: {status}");
     }
     running.destroy().await;
 }
 
-/// Plain and secret values, spaces and all.
+/// Checks that every program gets the environment of the container: plain and secret values,
+/// unchanged. Secret values must not appear in `Debug` output.
 pub async fn the_environment_of_the_container_reaches_every_program(fixture: &Fixture) {
     let workspace = fixture.workspace();
     let spec = ContainerSpec::new(workspace.path()).with_env(vec![
@@ -76,88 +93,108 @@ pub async fn the_environment_of_the_container_reaches_every_program(fixture: &Fi
         ("CASE_SECRET".to_owned(), EnvValue::Secret(Secret::from("hunter2"))),
     ]);
     let running = fixture.container_with(spec, workspace).await;
+    let unchanged = "a variable of the container must reach every program unchanged";
     for _ in 0..2 {
         let shown = running.run(Command::new(["printenv", "CASE_PLAIN"])).await;
-        assert_eq!(shown.stdout, b"a value = with 'quotes' $HOME\n");
+        assert_eq!(shown.stdout, b"a value = with 'quotes' $HOME\n", "{unchanged}");
         let shown = running.run(Command::new(["printenv", "CASE_SECRET"])).await;
-        assert_eq!(shown.stdout, b"hunter2\n");
+        assert_eq!(shown.stdout, b"hunter2\n", "{unchanged}");
     }
     let debug = format!("{:?} {:?}", running.container, fixture.runner);
-    assert!(!debug.contains("hunter2"), "a secret is shown: {debug}");
+    assert!(!debug.contains("hunter2"), "`Debug` must not show a secret: {debug}");
     running.destroy().await;
 }
 
-/// The next program does not have it any more.
+/// Checks that a variable of a [`Command`] reaches only that program, and not a later one.
 pub async fn the_environment_of_a_command_reaches_that_program_alone(fixture: &Fixture) {
     let running = fixture.container().await;
     let command = Command::new(["printenv", "CASE_ONCE"]);
     let with = command.clone().with_env("CASE_ONCE", EnvValue::Plain("1".to_owned()));
-    assert_eq!(running.run(with).await.stdout, b"1\n");
+    let shown = running.run(with).await.stdout;
+    assert_eq!(shown, b"1\n", "a command's variable must reach its program");
     let without = running.run(command).await;
-    assert_eq!((without.status, without.stdout), (ExitStatus::Code(1), Vec::new()));
+    let (shown, expected) = ((without.status, without.stdout), (ExitStatus::Code(1), Vec::new()));
+    assert_eq!(shown, expected, "a command's variable must not reach a later program");
     running.destroy().await;
 }
 
-/// Cargo sets variables for every test; they are as good as a token.
+/// Checks that no program gets a variable of the host process, which can hold a token. The case
+/// uses a variable that cargo sets for every test.
 pub async fn the_environment_of_the_host_does_not_get_in(fixture: &Fixture) {
     // spec: X4b
     const OURS: &str = "CARGO_MANIFEST_DIR";
-    assert!(std::env::var_os(OURS).is_some(), "run this with cargo: {OURS} is the bait");
+    assert!(std::env::var_os(OURS).is_some(), "run this case with cargo, which sets {OURS}");
     let running = fixture.container().await;
     let shown = running.run(Command::new(["printenv", OURS])).await;
     let words = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert_eq!((shown.status, &*words), (ExitStatus::Code(1), ""), "{OURS} got in");
+    let expected = (ExitStatus::Code(1), "");
+    assert_eq!((shown.status, &*words), expected, "the host's {OURS} must not reach a program");
     running.destroy().await;
 }
 
-/// Whether the workspace is mounted or copied.
+/// Checks that the host directory has the files that a program wrote, after `stop`, whether the
+/// workspace is mounted or copied.
 pub async fn a_file_that_was_written_is_on_the_host_after_stop(fixture: &Fixture) {
     let running = fixture.container().await;
     let tee = Command::new(["tee", "--", "written.txt"]).with_stdin("left behind\n");
     let output = running.run(tee).await;
-    assert_eq!((output.status, output.stdout), (ExitStatus::Code(0), b"left behind\n".to_vec()));
+    let expected = (ExitStatus::Code(0), b"left behind\n".to_vec());
+    assert_eq!((output.status, output.stdout), expected, "`tee` must write and print its input");
     running.stop(Duration::from_secs(1)).await;
-    assert_eq!(running.file("written.txt").as_deref(), Some("left behind\n"));
+    let found = running.file("written.txt");
+    assert_eq!(
+        found.as_deref(),
+        Some("left behind\n"),
+        "after `stop`, the host must have the file"
+    );
     running.destroy().await;
 }
 
-/// Content, and that nothing else came.
-pub async fn host_files_that_nobody_touched_are_the_same_after_stop(fixture: &Fixture) {
+/// Checks that host files that no program changed are the same after `stop`, and that no file was
+/// added.
+pub async fn untouched_host_files_are_the_same_after_stop(fixture: &Fixture) {
     let workspace = fixture.workspace();
     std::fs::create_dir(workspace.path().join("src")).unwrap();
     std::fs::write(workspace.path().join("src/a.txt"), "as it was").unwrap();
     let spec = ContainerSpec::new(workspace.path());
     let running = fixture.container_with(spec, workspace).await;
-    assert!(running.run(Command::new(["true"])).await.status.success());
+    let status = running.run(Command::new(["true"])).await.status;
+    assert!(status.success(), "`true` must succeed: {status}");
     running.stop(Duration::from_secs(1)).await;
-    assert_eq!(running.file("src/a.txt").as_deref(), Some("as it was"));
-    assert_eq!(std::fs::read_dir(running.workspace.path()).unwrap().count(), 1, "there is more");
+    let found = running.file("src/a.txt");
+    assert_eq!(found.as_deref(), Some("as it was"), "`stop` must not change an untouched file");
+    let entries = std::fs::read_dir(running.workspace.path()).unwrap().count();
+    assert_eq!(entries, 1, "the runner must not add files to the workspace");
     running.destroy().await;
 }
 
-/// The second write replaces what the first left.
+/// Checks that programs of one container share the workspace: a second write replaces the first
+/// one.
 pub async fn a_later_program_sees_what_an_earlier_one_left(fixture: &Fixture) {
     let running = fixture.container().await;
     for content in ["a long first version", "short"] {
         running.run(Command::new(["tee", "--", "file"]).with_stdin(content)).await;
     }
     running.stop(Duration::from_secs(1)).await;
-    assert_eq!(running.file("file").as_deref(), Some("short"));
+    let found = running.file("file");
+    assert_eq!(found.as_deref(), Some("short"), "the second write must replace the first one");
     running.destroy().await;
 }
 
-/// An error of the kind not found, or the status with which shells and engines say so.
+/// Checks that `exec` of a program that does not exist fails with [`ErrorKind::NotFound`], or ends
+/// with the exit code 126 or 127, as shells and engines report it.
 pub async fn a_program_that_is_not_there_is_not_run(fixture: &Fixture) {
     let running = fixture.container().await;
     let command = Command::new(["no-such-program-anywhere"]);
     match bounded("exec", running.container.output(&command)).await {
         Ok(output) => assert!(
             matches!(output.status, ExitStatus::Code(126 | 127)),
-            "a program that is not there ended with {}",
+            "a program that does not exist must end with 126 or 127, not {}",
             output.status
         ),
-        Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "wrong error kind: {error}"),
     }
-    assert!(running.run(Command::new(["true"])).await.status.success());
+    let status = running.run(Command::new(["true"])).await.status;
+    assert!(status.success(), "`true` must succeed after a program that does not exist: {status}");
     running.destroy().await;
 }

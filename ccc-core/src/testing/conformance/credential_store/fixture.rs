@@ -1,6 +1,6 @@
-//! The store that the cases are about.
+//! The credential store under test.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::Secret;
 use crate::credential::{CredentialKey, CredentialStore, Precondition, Version};
 use crate::testing::conformance::Kept;
 
-/// A store that is empty and that nobody else uses.
+/// An empty credential store that no other test uses.
 #[derive(Debug)]
 pub struct Fixture {
     /// The store.
@@ -17,12 +17,12 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// An empty store.
+    /// Creates a fixture for an empty store.
     pub fn new(store: impl CredentialStore) -> Self {
         Self { store: Arc::new(store), kept: Kept::default() }
     }
 
-    /// Keeps something for as long as the fixture is there.
+    /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.
     #[must_use]
     pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
         self.kept.push(thing);
@@ -31,15 +31,22 @@ impl Fixture {
 
     pub(super) async fn put(&self, key: &str, secret: &[u8]) -> Version {
         let (key, secret) = (name(key), Secret::new(secret));
-        self.store.put(&key, &secret, Precondition::None).await.expect("an unconditional put")
+        self.store
+            .put(&key, &secret, Precondition::None)
+            .await
+            .expect("an unconditional `put` must succeed")
     }
 
     pub(super) async fn get(&self, key: &str) -> Option<(Vec<u8>, Version)> {
-        let stored = self.store.get(&name(key)).await.expect("a get");
+        let stored = self.store.get(&name(key)).await.expect("`get` must succeed");
         stored.map(|stored| (stored.secret.expose().to_vec(), stored.version))
+    }
+
+    pub(super) async fn list(&self) -> Vec<CredentialKey> {
+        self.store.list().await.expect("`list` must succeed")
     }
 }
 
 pub(super) fn name(key: &str) -> CredentialKey {
-    CredentialKey::new(key).expect("a name that the suite made")
+    CredentialKey::new(key).expect("the suite must use valid keys")
 }

@@ -1,6 +1,6 @@
-//! Writes at the same time.
+//! Cases: concurrent writes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use crate::credential::{Precondition, Version};
 use crate::testing::conformance::bounded;
 use crate::{ErrorKind, Secret};
 
-/// No two halves, no version twice, and what is left is what the newest version wrote.
+/// Checks that of concurrent unconditional writes one whole value wins. Each write must get its own
+/// version, and the record must be that of the newest version.
 pub async fn concurrent_puts_leave_one_whole_value_and_give_distinct_versions(fixture: &Fixture) {
     let mut writers = JoinSet::new();
     for writer in 0..32_u8 {
@@ -21,19 +22,20 @@ pub async fn concurrent_puts_leave_one_whole_value_and_give_distinct_versions(fi
             let value = vec![writer; 4 << 10];
             let secret = Secret::new(value.clone());
             let put = store.put(&name("key"), &secret, Precondition::None).await;
-            (put.expect("an unconditional put"), value)
+            (put.expect("an unconditional `put` must succeed"), value)
         });
     }
     let written = bounded("concurrent puts", writers.join_all()).await;
     let versions: BTreeSet<Version> = written.iter().map(|(version, _)| *version).collect();
-    assert_eq!(versions.len(), written.len(), "a version was given twice");
-    let (value, version) = fixture.get("key").await.expect("a record");
+    assert_eq!(versions.len(), written.len(), "each write must have its own version");
+    let (value, version) = fixture.get("key").await.expect("`get` must find the record");
     let (_, expected) = written.iter().max_by_key(|(version, _)| *version).unwrap();
-    assert_eq!(Some(&version), versions.last(), "the newest version is not the one that is there");
-    assert!(value == *expected, "the record is not what its version wrote");
+    assert_eq!(Some(&version), versions.last(), "the record must have the newest version");
+    assert!(value == *expected, "the record must hold the value that was written with its version");
 }
 
-/// Runs 32 writes with the precondition at once; returns the versions of those that went through.
+/// Runs 32 concurrent writes with the precondition. Returns the versions and the values of those
+/// that succeeded.
 async fn race(fixture: &Fixture, precondition: Precondition) -> Vec<(Version, Vec<u8>)> {
     let mut writers = JoinSet::new();
     for writer in 0..32_u8 {
@@ -49,32 +51,36 @@ async fn race(fixture: &Fixture, precondition: Precondition) -> Vec<(Version, Ve
     for result in results {
         match result {
             Ok(written) => won.push(written),
-            Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "wrong kind: {error}"),
         }
     }
     won
 }
 
-/// Compare and set: all expect the same version.
+/// Checks that of concurrent writes with the same [`Precondition::Version`] one wins and the others
+/// write nothing.
 pub async fn of_concurrent_writes_with_one_precondition_one_wins(fixture: &Fixture) {
     // spec: S9
     for _ in 0..5 {
         let before = fixture.put("key", b"before").await;
         let won = race(fixture, Precondition::Version(before)).await;
-        assert_eq!(won.len(), 1, "writers that won with {before:?}");
+        assert_eq!(won.len(), 1, "exactly one write with {before:?} must succeed");
         let (version, value) = &won[0];
-        assert!(fixture.get("key").await == Some((value.clone(), *version)), "a loser wrote");
+        let unchanged = fixture.get("key").await == Some((value.clone(), *version));
+        assert!(unchanged, "a refused write must not change the record");
     }
 }
 
-/// The same when all expect that there is nothing.
+/// Checks that of concurrent writes with [`Precondition::Absent`] one wins and the others write
+/// nothing.
 pub async fn of_concurrent_first_writes_one_wins(fixture: &Fixture) {
     // spec: S9
     for _ in 0..5 {
         let won = race(fixture, Precondition::Absent).await;
-        assert_eq!(won.len(), 1, "writers that won a first write");
+        assert_eq!(won.len(), 1, "exactly one write with `Absent` must succeed");
         let (version, value) = &won[0];
-        assert!(fixture.get("key").await == Some((value.clone(), *version)), "a loser wrote");
-        fixture.store.delete(&name("key")).await.unwrap();
+        let unchanged = fixture.get("key").await == Some((value.clone(), *version));
+        assert!(unchanged, "a refused write must not change the record");
+        fixture.store.delete(&name("key")).await.expect("`delete` must succeed");
     }
 }

@@ -1,6 +1,6 @@
-//! That everything ends, and how.
+//! Cases: the end of programs by `stop` and `destroy`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::time::Duration;
 
@@ -10,40 +10,45 @@ use crate::testing::conformance::container_runner::{Fixture, Running};
 use crate::testing::conformance::{BOUND, bounded, drop_after_polls, pause};
 use crate::{Clock, ContainerExt, SystemClock};
 
-/// Writes a character to the file `beat` every 20 ms, for ever.
+/// A shell line that appends a character to the file `beat` every 20 ms, without end.
 const BEAT: &str = "while :; do printf . >> beat; sleep 0.02; done";
 
-/// Waits until `beat` grows; in the container, because the workspace may be a copy.
+/// A shell line that waits until `beat` is not empty. It runs in the container, because the
+/// workspace can be a copy.
 const UNTIL_BEATING: &str =
     "i=0; while ! test -s beat; do i=$((i+1)); test $i -lt 500 || exit 9; sleep 0.02; done";
 
 impl Running<'_> {
-    /// Starts something that writes to `beat`, and waits until it does.
+    /// Runs `line`, which starts a program that writes to `beat`, and waits until the program
+    /// writes.
     async fn start_beating(&self, line: &str) {
         let started = self.sh(line).await;
         assert!(started.status.success(), "cannot start `{line}`: {started:?}");
-        assert!(self.sh(UNTIL_BEATING).await.status.success(), "`{line}` never wrote");
+        assert!(self.sh(UNTIL_BEATING).await.status.success(), "`{line}` did not write to `beat`");
     }
 
-    /// Panics when somebody still writes to `beat`.
+    /// Panics if a process still writes to `beat`.
     async fn assert_silent(&self) {
         let length = || self.file("beat").map_or(0, |text| text.len());
         let before = length();
-        // The absence of a heartbeat takes time to see: ten of them.
+        // Ten intervals of 20 ms: a living process would have written several times.
         SystemClock.sleep(Duration::from_millis(200)).await;
-        assert_eq!(length(), before, "a process of the run is alive");
+        assert_eq!(length(), before, "a process of the run is alive; every one must be dead");
     }
 }
 
-/// As a shell that leaves something running does.
-pub async fn a_background_program_that_holds_stdout_does_not_hold_exec_up(fixture: &Fixture) {
+/// Checks that `exec` returns when the program ends, even if a background program that it started
+/// still holds its standard output open.
+pub async fn a_background_program_that_holds_stdout_does_not_block_exec(fixture: &Fixture) {
     let running = fixture.container().await;
     let output = running.sh("sleep 300 & echo started").await;
-    assert_eq!((output.status, output.stdout), (ExitStatus::Code(0), b"started\n".to_vec()));
+    let expected = (ExitStatus::Code(0), b"started\n".to_vec());
+    assert_eq!((output.status, output.stdout), expected, "`exec` must return the program's result");
     running.destroy().await;
 }
 
-/// It left session, process group and parent.
+/// Checks that no program is alive after `stop`, not even a daemon that left its session, its
+/// process group and its parent.
 pub async fn a_daemon_is_dead_after_stop(fixture: &Fixture) {
     // spec: X4b, X14d
     let running = fixture.container().await;
@@ -54,7 +59,7 @@ pub async fn a_daemon_is_dead_after_stop(fixture: &Fixture) {
     running.destroy().await;
 }
 
-/// The same without a stop before it.
+/// Checks that no program is alive after `destroy` without a `stop` before it, not even a daemon.
 pub async fn a_daemon_is_dead_after_destroy(fixture: &Fixture) {
     // spec: X4b
     let running = fixture.container().await;
@@ -64,7 +69,8 @@ pub async fn a_daemon_is_dead_after_destroy(fixture: &Fixture) {
     running.assert_silent().await;
 }
 
-/// Started as `env -i` starts programs: nothing in it says whose it is.
+/// Checks that no program is alive after `stop`, not even one without environment variables that
+/// mark it as part of the run.
 pub async fn a_program_without_an_environment_is_dead_after_stop(fixture: &Fixture) {
     // spec: X4b, X14d
     let running = fixture.container().await;
@@ -75,7 +81,8 @@ pub async fn a_program_without_an_environment_is_dead_after_stop(fixture: &Fixtu
     running.destroy().await;
 }
 
-/// A process is hard to see while it turns into another program.
+/// Checks that no program is alive after `destroy`, not even a process that replaces its program
+/// again and again. Such a process is hard to find.
 pub async fn a_program_that_execs_without_end_is_dead_after_destroy(fixture: &Fixture) {
     // spec: X4b
     for _ in 0..5 {
@@ -88,7 +95,9 @@ pub async fn a_program_that_execs_without_end_is_dead_after_destroy(fixture: &Fi
     }
 }
 
-/// Each process starts its successor and ends: whoever kills what it saw a moment ago is late.
+/// Checks that no program is alive after `destroy`, not even a chain of processes in which each one
+/// starts its successor and ends. A runner that kills only the processes of an earlier listing is
+/// too late.
 pub async fn a_program_that_forks_without_end_is_dead_after_destroy(fixture: &Fixture) {
     // spec: X4b
     for _ in 0..5 {
@@ -101,7 +110,8 @@ pub async fn a_program_that_forks_without_end_is_dead_after_destroy(fixture: &Fi
     }
 }
 
-/// Asks first: a program that tidies up within the grace is not killed.
+/// Checks that `stop` first sends `SIGTERM`, and does not kill a program that handles it and ends
+/// within the grace period.
 pub async fn stop_lets_a_handler_of_term_finish(fixture: &Fixture) {
     // spec: X14d
     let running = fixture.container().await;
@@ -109,14 +119,16 @@ pub async fn stop_lets_a_handler_of_term_finish(fixture: &Fixture) {
         while :; do sleep 0.02; done";
     running.start_beating(&format!("({line}) </dev/null >/dev/null 2>&1 & {BEAT_ONCE}")).await;
     running.stop(BOUND).await;
-    assert_eq!(running.file("tidied").as_deref(), Some("tidy\n"), "the handler was cut off");
+    let found = running.file("tidied");
+    assert_eq!(found.as_deref(), Some("tidy\n"), "`stop` must let a handler of SIGTERM finish");
     running.destroy().await;
 }
 
-/// One character, as soon as the other program is ready.
+/// A shell line that writes one character to `beat` as soon as the other program is ready.
 const BEAT_ONCE: &str = "while ! test -e ready; do sleep 0.02; done; printf . > beat";
 
-/// Asks in vain, waits no longer than it should, kills, and makes sure.
+/// Checks that `stop` kills a program that ignores `SIGTERM`, but not before the grace period has
+/// passed.
 pub async fn stop_kills_what_ignores_term_after_the_grace(fixture: &Fixture) {
     // spec: X14d
     let running = fixture.container().await;
@@ -124,21 +136,23 @@ pub async fn stop_kills_what_ignores_term_after_the_grace(fixture: &Fixture) {
     running.start_beating(&line).await;
     let (grace, start) = (Duration::from_millis(300), tokio::time::Instant::now());
     running.stop(grace).await;
-    assert!(start.elapsed() >= grace, "killed after {:?} of {grace:?}", start.elapsed());
+    let elapsed = start.elapsed();
+    assert!(elapsed >= grace, "`stop` must wait {grace:?} before it kills, not {elapsed:?}");
     running.assert_silent().await;
     running.destroy().await;
 }
 
-/// The grace is for programs; without one there is nothing to wait for.
+/// Checks that `stop` does not wait for the grace period if no program runs.
 pub async fn stop_of_an_idle_container_does_not_wait(fixture: &Fixture) {
     let running = fixture.container().await;
-    assert!(running.sh("true").await.status.success());
-    // `stop` of the suite is bounded by less than this.
+    let status = running.sh("true").await.status;
+    assert!(status.success(), "`true` must succeed: {status}");
+    // The helper fails after `BOUND`, which is shorter than this grace period.
     running.stop(BOUND * 3).await;
     running.destroy().await;
 }
 
-/// Neither processes nor files outside the workspace that a program may write.
+/// Checks that the next run does not see files that the last run wrote outside its workspace.
 pub async fn the_next_run_does_not_see_what_the_last_one_left(fixture: &Fixture) {
     let leave = "for d in \"$HOME\" \"${TMPDIR:-/tmp}\"; do \
         test -n \"$d\" && echo left > \"$d/left-by-the-last-run\"; done; true";
@@ -149,7 +163,9 @@ pub async fn the_next_run_does_not_see_what_the_last_one_left(fixture: &Fixture)
     one.destroy().await;
     let two = fixture.container().await;
     pause().await;
-    let seen = bounded("exec", two.container.output(&sh(look))).await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&seen.stdout), "", "two runs share a home");
+    let seen =
+        bounded("exec", two.container.output(&sh(look))).await.expect("`exec` must return `Ok`");
+    let seen = String::from_utf8_lossy(&seen.stdout);
+    assert_eq!(seen, "", "`$HOME` and the temporary directory must belong to one run");
     two.destroy().await;
 }

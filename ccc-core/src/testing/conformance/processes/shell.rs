@@ -1,9 +1,9 @@
-//! Programs as lines for `sh -c`.
+//! Commands that run a line of shell with `sh -c`.
 
 use crate::container::{Command, Output};
 use crate::testing::conformance::container_runner::Running;
 
-/// Returns the command that runs a line.
+/// Returns the command that runs `line` in a shell.
 pub(super) fn sh(line: &str) -> Command {
     Command::new(["sh", "-c", line])
 }

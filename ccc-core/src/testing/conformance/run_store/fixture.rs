@@ -1,6 +1,6 @@
-//! The store that the cases are about, and what comes into it.
+//! The run store under test, and its deliveries and events.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::run_store::{Accepted, Claim};
 use crate::testing::conformance::Kept;
 use crate::{DeliveryId, Result, RunId, RunStore};
 
-/// A store that is empty and that nobody else uses, with its clock in the suite's hands.
+/// An empty run store that no other test uses, and the function that moves its clock.
 pub struct Fixture {
     /// The store.
     pub store: Arc<dyn RunStore>,
-    /// Moves the store's clock, which does not move otherwise.
+    /// A function that moves the store's clock. The clock must not move otherwise.
     pub advance: Box<dyn Fn(Duration) + Send + Sync>,
     kept: Kept,
 }
@@ -30,21 +30,21 @@ impl fmt::Debug for Fixture {
 }
 
 impl Fixture {
-    /// An empty store, and what moves its clock.
+    /// Creates a fixture for an empty store whose clock `advance` moves.
     pub fn new(store: impl RunStore, advance: impl Fn(Duration) + Send + Sync + 'static) -> Self {
         Self { store: Arc::new(store), advance: Box::new(advance), kept: Kept::default() }
     }
 
-    /// Keeps something for as long as the fixture is there.
+    /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.
     #[must_use]
     pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
         self.kept.push(thing);
         self
     }
 
-    /// A moment later, so that "older" is never a matter of chance.
+    /// Accepts a delivery after moving the clock by 5 ms, so that no two runs have the same age.
     pub(super) async fn accept(&self, id: &str, event: &IssueEvent) -> Accepted {
-        self.try_accept(id, 1, event).await.expect("an accept")
+        self.try_accept(id, 1, event).await.expect("`accept` must succeed")
     }
 
     pub(super) async fn try_accept(
@@ -57,23 +57,29 @@ impl Fixture {
         self.store.accept(&delivery(id, body), event).await
     }
 
-    /// A new run of the issue, by a comment with the issue's number.
+    /// Creates a run from a comment on the issue. The comment's id is the issue's number.
     pub(super) async fn run_of(&self, issue: u64) -> RunId {
         let accepted = self.accept(&format!("run-of-{issue}"), &comment(issue, issue)).await;
-        assert!(!accepted.duplicate, "issue {issue} has no run yet");
+        assert!(!accepted.duplicate, "a new comment on issue {issue} must start a new run");
         accepted.run
     }
 
     pub(super) async fn claim(&self) -> Option<Claim> {
-        self.store.claim(LEASE).await.expect("a claim")
+        self.store.claim(LEASE).await.expect("`claim` must succeed")
     }
 
     pub(super) async fn claim_some(&self) -> Claim {
-        self.claim().await.expect("a run that may be claimed")
+        self.claim().await.expect("`claim` must return the run that can be claimed")
     }
 
     pub(super) async fn record(&self, run: RunId) -> RunRecord {
-        self.store.get(run).await.expect("a get").expect("the run that was accepted")
+        let record = self.store.get(run).await.expect("`get` must succeed");
+        record.expect("`get` must return every accepted run")
+    }
+
+    /// Returns all runs of the case, newest first.
+    pub(super) async fn list(&self) -> Vec<RunRecord> {
+        self.store.list(None, 100).await.expect("`list` must succeed")
     }
 
     pub(super) fn advance(&self, by: Duration) {
@@ -81,14 +87,17 @@ impl Fixture {
     }
 }
 
-/// What the cases claim for.
+/// The message that a case shows if a write fails that must succeed.
+pub(super) const WITHIN_LEASE: &str = "a write with the newest fence within the lease must succeed";
+
+/// The duration of the leases that the cases claim.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
 pub(super) const MILLISECOND: Duration = Duration::from_millis(1);
 
 pub(super) fn delivery(id: &str, body: u8) -> Delivery {
     Delivery {
-        id: DeliveryId::new(id).expect("an id that the suite made"),
+        id: DeliveryId::new(id).expect("the suite must use valid delivery ids"),
         body_sha256: [body; 32],
         received_at: Timestamp::UNIX_EPOCH,
     }

@@ -1,6 +1,6 @@
-//! Who may work on a run, and until when.
+//! Cases: claims, leases, fences and cancellation.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,19 +9,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use super::fixture::{Fixture, LEASE, MILLISECOND, comment, labeled};
+use super::fixture::{Fixture, LEASE, MILLISECOND, WITHIN_LEASE, comment, labeled};
 use crate::progress::Progress;
 use crate::run::{Outcome, RunState};
 use crate::run_store::{Fence, LogEntry};
 use crate::testing::conformance::{bounded, refused};
 use crate::{ErrorKind, RunId, Stage};
 
-/// `None` is an answer and not an error.
+/// Checks that `claim` of an empty store returns `None` and no error.
 pub async fn an_empty_store_has_nothing_to_claim(fixture: &Fixture) {
-    assert!(fixture.claim().await.is_none());
+    assert!(fixture.claim().await.is_none(), "`claim` of an empty store must return `None`");
 }
 
-/// By the time of acceptance, whatever the number of the issue.
+/// Checks that `claim` returns the run that was accepted first, whatever the number of its issue
+/// is.
 pub async fn the_oldest_run_is_claimed_first(fixture: &Fixture) {
     // spec: Q2d
     let mut runs = Vec::new();
@@ -30,30 +31,35 @@ pub async fn the_oldest_run_is_claimed_first(fixture: &Fixture) {
     }
     for run in runs {
         let claim = fixture.claim_some().await;
-        assert_eq!(claim.record.run, run, "an older run waits");
-        assert_eq!(claim.record.state, RunState::Claimed);
-        assert_eq!(fixture.record(run).await, claim.record);
+        assert_eq!(claim.record.run, run, "`claim` must return the oldest waiting run");
+        assert_eq!(claim.record.state, RunState::Claimed, "a claimed run must be `Claimed`");
+        assert_eq!(fixture.record(run).await, claim.record, "`get` must return the same record");
     }
-    assert!(fixture.claim().await.is_none(), "all are claimed");
+    assert!(fixture.claim().await.is_none(), "`claim` must not return a claimed run");
 }
 
-/// The next one of the issue comes when the first is over; other issues do not wait.
+/// Checks that at most one run of an issue is claimed at a time. The next run of the issue can be
+/// claimed after the first one has finished; runs of other issues do not wait.
 pub async fn one_run_of_an_issue_is_claimed_at_a_time(fixture: &Fixture) {
     // spec: Q2d
     let first = fixture.accept("a", &labeled(1)).await.run;
     let second = fixture.accept("b", &comment(1, 5)).await.run;
     let other = fixture.accept("c", &labeled(2)).await.run;
     let claim = fixture.claim_some().await;
-    assert_eq!(claim.record.run, first);
-    assert_eq!(fixture.claim_some().await.record.run, other, "another issue need not wait");
-    assert!(fixture.claim().await.is_none(), "two runs of one issue at a time");
+    assert_eq!(claim.record.run, first, "`claim` must return the oldest waiting run");
+    let next = fixture.claim_some().await.record.run;
+    assert_eq!(next, other, "a run of another issue must not wait");
+    let none = fixture.claim().await.is_none();
+    assert!(none, "`claim` must not return a second run of an issue while the first is claimed");
     let outcome = Outcome::Answered { answer: String::new() };
-    fixture.store.finish(first, claim.fence, &outcome).await.unwrap();
-    assert_eq!(fixture.claim_some().await.record.run, second);
+    fixture.store.finish(first, claim.fence, &outcome).await.expect(WITHIN_LEASE);
+    let next = fixture.claim_some().await.record.run;
+    assert_eq!(next, second, "the issue's next run must be claimable after the first has finished");
 }
 
-/// More workers than runs.
-pub async fn concurrent_claims_hand_each_run_out_once(fixture: &Fixture) {
+/// Checks that concurrent claims return the first run of each issue exactly once, with more claims
+/// than runs.
+pub async fn concurrent_claims_return_each_run_once(fixture: &Fixture) {
     // spec: Q2d
     let mut runs = BTreeSet::new();
     for issue in 1..=8 {
@@ -63,48 +69,54 @@ pub async fn concurrent_claims_hand_each_run_out_once(fixture: &Fixture) {
     let mut claims = JoinSet::new();
     for _ in 0..32 {
         let store = Arc::clone(&fixture.store);
-        claims.spawn(async move { store.claim(LEASE).await.unwrap() });
+        claims.spawn(async move { store.claim(LEASE).await.expect("`claim` must succeed") });
     }
     let claims = bounded("concurrent claims", claims.join_all()).await;
     let claimed: Vec<RunId> = claims.iter().flatten().map(|claim| claim.record.run).collect();
-    assert_eq!(claimed.len(), runs.len(), "one claim for each issue");
-    assert_eq!(claimed.into_iter().collect::<BTreeSet<_>>(), runs, "the first run of each issue");
+    assert_eq!(claimed.len(), runs.len(), "each issue must have exactly one claim");
+    let claimed: BTreeSet<RunId> = claimed.into_iter().collect();
+    assert_eq!(claimed, runs, "`claim` must return the first run of each issue");
 }
 
-/// Not a millisecond before, and with a higher fence each time.
-pub async fn a_run_is_handed_out_again_when_its_lease_has_ended(fixture: &Fixture) {
+/// Checks that a run can be claimed again when its lease has ended by the store's own clock, and
+/// not a millisecond before. Each claim has a higher fence.
+pub async fn a_run_can_be_claimed_again_after_its_lease_has_ended(fixture: &Fixture) {
     // spec: Q2a
     let run = fixture.run_of(1).await;
     let mut fence = fixture.claim_some().await.fence;
     for _ in 0..3 {
         fixture.advance(LEASE - MILLISECOND);
-        assert!(fixture.claim().await.is_none(), "the lease has not ended");
+        assert!(fixture.claim().await.is_none(), "a run must not be claimable within its lease");
         fixture.advance(MILLISECOND);
         let claim = fixture.claim_some().await;
-        assert_eq!(claim.record.run, run);
-        assert!(claim.fence > fence, "{:?} after {fence:?}", claim.fence);
+        assert_eq!(claim.record.run, run, "`claim` must return the run whose lease has ended");
+        assert!(claim.fence > fence, "{:?} must be higher than {fence:?}", claim.fence);
         fence = claim.fence;
     }
 }
 
-/// Makes each write with the fence, and expects every one to be refused and to change nothing.
+/// Checks that each write with the fence fails with a conflict and changes nothing.
 async fn all_writes_refused(fixture: &Fixture, run: RunId, fence: Fence) {
     let store = &fixture.store;
-    let before = (fixture.record(run).await, store.tail_log(run, 0, 100).await.unwrap());
+    let log = async || store.tail_log(run, 0, 100).await.expect("`tail_log` must succeed");
+    let before = (fixture.record(run).await, log().await);
     let progress = Progress::accepted(Stage::Work);
     let outcome = Outcome::Cancelled { stage: Stage::Work };
     let line = LogEntry { at: Timestamp::UNIX_EPOCH, text: "stale".to_owned() };
     let conflict = ErrorKind::Conflict;
-    refused("renew", conflict, store.renew(run, fence, LEASE).await);
-    refused("release", conflict, store.release(run, fence, Duration::ZERO).await);
-    refused("advance", conflict, store.advance(run, fence, &progress).await);
-    refused("append_log", conflict, store.append_log(run, fence, &[line]).await);
-    refused("finish", conflict, store.finish(run, fence, &outcome).await);
-    let after = (fixture.record(run).await, store.tail_log(run, 0, 100).await.unwrap());
-    assert_eq!(before, after, "a refused write changed the run");
+    let with = |call: &str| format!("`{call}` with {fence:?} and without a lease");
+    refused(&with("renew"), conflict, store.renew(run, fence, LEASE).await);
+    refused(&with("release"), conflict, store.release(run, fence, Duration::ZERO).await);
+    refused(&with("advance"), conflict, store.advance(run, fence, &progress).await);
+    refused(&with("append_log"), conflict, store.append_log(run, fence, &[line]).await);
+    refused(&with("finish"), conflict, store.finish(run, fence, &outcome).await);
+    let after = (fixture.record(run).await, log().await);
+    assert_eq!(before, after, "a refused write must not change the run");
 }
 
-/// Neither an old one nor one that was never given; the successor is not disturbed.
+/// Checks that every write with a fence other than the newest one fails with
+/// [`ErrorKind::Conflict`] and changes nothing: older fences and fences that were never issued. The
+/// newest fence stays valid.
 pub async fn a_fence_that_is_not_the_newest_is_refused_on_every_write(fixture: &Fixture) {
     // spec: Q1a
     let run = fixture.run_of(1).await;
@@ -114,112 +126,132 @@ pub async fn a_fence_that_is_not_the_newest_is_refused_on_every_write(fixture: &
     for wrong in [old, Fence(0), Fence(new.0 + 1), Fence(u64::MAX)] {
         all_writes_refused(fixture, run, wrong).await;
     }
-    assert!(fixture.claim().await.is_none(), "a refused release let the run go");
-    fixture.store.advance(run, new, &Progress::default()).await.expect("the newest fence");
+    assert!(fixture.claim().await.is_none(), "a refused `release` must not make the run claimable");
+    fixture.store.advance(run, new, &Progress::default()).await.expect(WITHIN_LEASE);
 }
 
-/// Also when nobody else has claimed the run yet.
+/// Checks that every write after the end of the lease fails with [`ErrorKind::Conflict`], even if
+/// no other worker has claimed the run yet.
 pub async fn a_write_after_the_lease_has_ended_is_refused(fixture: &Fixture) {
     // spec: Q1a, Q2a
     let run = fixture.run_of(1).await;
     let fence = fixture.claim_some().await.fence;
     fixture.advance(LEASE - MILLISECOND);
-    fixture.store.advance(run, fence, &Progress::default()).await.expect("within the lease");
+    fixture.store.advance(run, fence, &Progress::default()).await.expect(WITHIN_LEASE);
     fixture.advance(MILLISECOND);
     all_writes_refused(fixture, run, fence).await;
 }
 
-/// By the lease from now on, as often as it is asked.
+/// Checks that `renew` makes the lease end no earlier than `lease` from now, each time that it is
+/// called.
 pub async fn renewing_extends_the_lease(fixture: &Fixture) {
     // spec: Q2b
     let run = fixture.run_of(1).await;
     let fence = fixture.claim_some().await.fence;
     for _ in 0..5 {
         fixture.advance(LEASE - MILLISECOND);
-        fixture.store.renew(run, fence, LEASE).await.expect("within the lease");
-        assert!(fixture.claim().await.is_none(), "the lease was extended");
+        fixture.store.renew(run, fence, LEASE).await.expect(WITHIN_LEASE);
+        assert!(fixture.claim().await.is_none(), "`renew` must extend the lease");
     }
     fixture.advance(LEASE);
-    assert!(fixture.claim_some().await.fence > fence);
+    let next = fixture.claim_some().await.fence;
+    assert!(next > fence, "{next:?} must be higher than {fence:?}");
 }
 
-/// Asking for less than there is leaves what there is.
+/// Checks that `renew` with a shorter duration does not shorten the lease.
 pub async fn renewing_never_shortens_the_lease(fixture: &Fixture) {
     // spec: Q2b
     let run = fixture.run_of(1).await;
     let fence = fixture.claim_some().await.fence;
     for shorter in [Duration::from_secs(1), Duration::ZERO] {
-        fixture.store.renew(run, fence, shorter).await.unwrap();
+        fixture.store.renew(run, fence, shorter).await.expect(WITHIN_LEASE);
     }
     fixture.advance(LEASE - MILLISECOND);
-    assert!(fixture.claim().await.is_none(), "renewing shortened the lease");
-    fixture.store.advance(run, fence, &Progress::default()).await.expect("within the lease");
+    assert!(fixture.claim().await.is_none(), "`renew` must not shorten the lease");
+    fixture.store.advance(run, fence, &Progress::default()).await.expect(WITHIN_LEASE);
 }
 
-/// At the next renew and at every one after it, and the next worker is told as well.
-pub async fn renewing_tells_of_a_wish_to_cancel(fixture: &Fixture) {
+/// Checks that every `renew` after `request_cancel` reports the requested cancellation, and that
+/// the next claim reports it too.
+pub async fn renewing_reports_a_requested_cancellation(fixture: &Fixture) {
     // spec: Q2b
     let run = fixture.run_of(1).await;
     let fence = fixture.claim_some().await.fence;
-    let renew = async || fixture.store.renew(run, fence, LEASE).await.unwrap().cancel_requested;
-    assert!(!renew().await, "nobody asked");
-    fixture.store.request_cancel(run).await.unwrap();
-    fixture.store.request_cancel(run).await.expect("asking twice");
-    assert!(renew().await && renew().await, "somebody asked");
-    assert!(fixture.record(run).await.cancel_requested);
+    let renew =
+        async || fixture.store.renew(run, fence, LEASE).await.expect(WITHIN_LEASE).cancel_requested;
+    assert!(!renew().await, "`renew` must not report a cancellation that was not requested");
+    fixture.store.request_cancel(run).await.expect("`request_cancel` must succeed");
+    fixture.store.request_cancel(run).await.expect("`request_cancel` must succeed");
+    assert!(renew().await && renew().await, "every `renew` must report the requested cancellation");
+    let stored = fixture.record(run).await.cancel_requested;
+    assert!(stored, "`get` must report the requested cancellation");
     fixture.advance(LEASE);
-    assert!(fixture.claim_some().await.record.cancel_requested, "the wish was lost");
+    let claimed = fixture.claim_some().await.record.cancel_requested;
+    assert!(claimed, "the next claim must report the requested cancellation");
 }
 
-/// The run is still handed out: somebody has to end it.
-pub async fn a_run_that_was_cancelled_before_its_claim_says_so(fixture: &Fixture) {
+/// Checks that a run whose cancellation was requested before its claim can still be claimed,
+/// because a worker must end it. The claim and every `renew` report the cancellation.
+pub async fn a_cancellation_before_the_claim_is_reported(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
-    fixture.store.request_cancel(run).await.unwrap();
+    fixture.store.request_cancel(run).await.expect("`request_cancel` must succeed");
     let claim = fixture.claim_some().await;
-    assert_eq!((claim.record.run, claim.record.cancel_requested), (run, true));
-    let renewal = fixture.store.renew(run, claim.fence, LEASE).await.unwrap();
-    assert!(renewal.cancel_requested);
+    assert_eq!(claim.record.run, run, "`claim` must return a run with a requested cancellation");
+    assert!(claim.record.cancel_requested, "the claim must report the requested cancellation");
+    let renewal = fixture.store.renew(run, claim.fence, LEASE).await.expect(WITHIN_LEASE);
+    assert!(renewal.cancel_requested, "`renew` must report the requested cancellation");
 }
 
-/// Not found, and fine; the outcome stays.
-pub async fn cancelling_what_is_not_there_or_over(fixture: &Fixture) {
+/// Checks that `request_cancel` fails with [`ErrorKind::NotFound`] for an unknown run. For a
+/// finished run it must succeed and leave the outcome unchanged.
+pub async fn cancelling_an_unknown_or_a_finished_run(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
     let unknown = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
     let cancelled = fixture.store.request_cancel(unknown).await;
-    refused("cancel of an unknown run", ErrorKind::NotFound, cancelled);
+    refused("`request_cancel` of an unknown run", ErrorKind::NotFound, cancelled);
     let fence = fixture.claim_some().await.fence;
     let outcome = Outcome::Answered { answer: "done".to_owned() };
-    fixture.store.finish(run, fence, &outcome).await.unwrap();
-    fixture.store.request_cancel(run).await.expect("cancel of a finished run");
-    assert_eq!(fixture.record(run).await.state, RunState::Finished { outcome });
+    fixture.store.finish(run, fence, &outcome).await.expect(WITHIN_LEASE);
+    fixture.store.request_cancel(run).await.expect("`request_cancel` must succeed");
+    let state = fixture.record(run).await.state;
+    assert_eq!(state, RunState::Finished { outcome }, "the outcome must not change");
 }
 
-/// Not a millisecond less; other runs do not wait for it.
+/// Checks that a released run cannot be claimed before its delay has passed, not even a millisecond
+/// before. Other runs do not wait for it.
 pub async fn a_released_run_waits_for_its_delay(fixture: &Fixture) {
     // spec: Q2c
     let run = fixture.run_of(1).await;
     let first = fixture.claim_some().await.fence;
     let delay = Duration::from_secs(10);
-    fixture.store.release(run, first, delay).await.unwrap();
-    assert_eq!(fixture.record(run).await.state, RunState::Waiting);
+    fixture.store.release(run, first, delay).await.expect(WITHIN_LEASE);
+    let state = fixture.record(run).await.state;
+    assert_eq!(state, RunState::Waiting, "a released run must be `Waiting`");
     let other = fixture.run_of(2).await;
-    assert_eq!(fixture.claim_some().await.record.run, other, "a younger run may go first");
+    let claimed = fixture.claim_some().await.record.run;
+    assert_eq!(claimed, other, "another run must not wait for the released run's delay");
+    // `run_of` moved the clock by 5 ms, so that 1 ms of the delay is left.
     fixture.advance(delay - 6 * MILLISECOND);
-    assert!(fixture.claim().await.is_none(), "the delay is not over");
+    assert!(
+        fixture.claim().await.is_none(),
+        "a released run must not be claimable before its delay has passed"
+    );
     fixture.advance(MILLISECOND);
     let again = fixture.claim_some().await;
-    assert_eq!(again.record.run, run);
-    assert!(again.fence > first);
-    fixture.store.release(run, again.fence, Duration::ZERO).await.unwrap();
-    assert_eq!(fixture.claim_some().await.record.run, run, "no delay is no delay");
+    assert_eq!(again.record.run, run, "a released run must be claimable after its delay");
+    assert!(again.fence > first, "{:?} must be higher than {first:?}", again.fence);
+    fixture.store.release(run, again.fence, Duration::ZERO).await.expect(WITHIN_LEASE);
+    let claimed = fixture.claim_some().await.record.run;
+    assert_eq!(claimed, run, "a run released without a delay must be claimable at once");
 }
 
-/// Its fence is worth nothing any more, before and after the next claim.
-pub async fn a_released_run_is_no_longer_the_workers(fixture: &Fixture) {
+/// Checks that every write with the fence of a released run fails with [`ErrorKind::Conflict`],
+/// before and after the next claim.
+pub async fn a_released_run_refuses_the_fence_of_its_worker(fixture: &Fixture) {
     // spec: Q2c
     let run = fixture.run_of(1).await;
     let fence = fixture.claim_some().await.fence;
-    fixture.store.release(run, fence, Duration::ZERO).await.unwrap();
+    fixture.store.release(run, fence, Duration::ZERO).await.expect(WITHIN_LEASE);
     all_writes_refused(fixture, run, fence).await;
     fixture.claim_some().await;
     all_writes_refused(fixture, run, fence).await;

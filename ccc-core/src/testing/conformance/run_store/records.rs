@@ -1,12 +1,12 @@
-//! What is known of a run.
+//! Cases: progress, outcomes, lists and logs of runs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::fixture::{Fixture, LEASE};
+use super::fixture::{Fixture, LEASE, WITHIN_LEASE};
 use crate::agent::{AgentReport, ModelUsage, Verdict};
 use crate::progress::{AcceptedRun, Base, CollectedRun, CommittedRun, Progress, PublishedRun};
 use crate::run::{Outcome, RunState, SkipReason};
@@ -42,7 +42,7 @@ fn full_report() -> AgentReport {
     report
 }
 
-/// Every variant; every field has a value that is not its default.
+/// Returns every variant of [`Progress`]. No field has its default value.
 fn every_progress() -> [Progress; 4] {
     let base = Base { branch: "main".to_owned(), commit: ObjectId::new("a".repeat(40)).unwrap() };
     let (tree, denied_hosts) =
@@ -80,61 +80,71 @@ fn full_progress() -> Progress {
     committed
 }
 
-/// Whole, after a lost lease and after a release; an older one does not come back.
+/// Checks that the next claim returns the newest progress unchanged, after a lost lease and after a
+/// release. Each `advance` replaces the progress before it.
 pub async fn the_newest_progress_comes_with_the_next_claim(fixture: &Fixture) {
     // spec: Q3a
     let run = fixture.run_of(1).await;
     let claim = fixture.claim_some().await;
-    assert_eq!(claim.record.progress, Progress::default());
+    assert_eq!(claim.record.progress, Progress::default(), "a new run must have no progress");
     let early = Progress::accepted(Stage::Checkout);
-    fixture.store.advance(run, claim.fence, &early).await.unwrap();
+    fixture.store.advance(run, claim.fence, &early).await.expect(WITHIN_LEASE);
     for progress in every_progress() {
-        fixture.store.advance(run, claim.fence, &progress).await.unwrap();
-        assert_eq!(fixture.record(run).await.progress, progress);
+        fixture.store.advance(run, claim.fence, &progress).await.expect(WITHIN_LEASE);
+        let stored = fixture.record(run).await.progress;
+        assert_eq!(stored, progress, "`advance` must store the progress unchanged");
     }
     fixture.advance(LEASE);
     let claim = fixture.claim_some().await;
-    assert_eq!(claim.record.progress, full_progress(), "after a lost lease");
-    fixture.store.release(run, claim.fence, Duration::ZERO).await.unwrap();
+    let found = claim.record.progress;
+    assert_eq!(found, full_progress(), "the progress must remain after a lost lease");
+    fixture.store.release(run, claim.fence, Duration::ZERO).await.expect(WITHIN_LEASE);
     let claim = fixture.claim_some().await;
-    assert_eq!(claim.record.progress, full_progress(), "after a release");
-    assert_eq!(fixture.record(run).await.progress, full_progress());
-    // What is kept is what was said last, not a mixture.
-    fixture.store.advance(run, claim.fence, &early).await.unwrap();
-    assert_eq!(fixture.record(run).await.progress, early);
+    let stored = fixture.record(run).await.progress;
+    assert_eq!(claim.record.progress, full_progress(), "the progress must remain after a release");
+    assert_eq!(stored, full_progress(), "`get` must return the progress of the claim");
+    fixture.store.advance(run, claim.fence, &early).await.expect(WITHIN_LEASE);
+    let stored = fixture.record(run).await.progress;
+    assert_eq!(stored, early, "`advance` must replace the progress, not merge it");
 }
 
-/// No write, no claim, ever; event and checkpoint stay with the outcome.
-pub async fn a_finished_run_is_readable_and_nothing_else(fixture: &Fixture) {
+/// Checks that a finished run can be read, with its event, progress, log and outcome. It can never
+/// be claimed again, and every write fails with [`ErrorKind::Conflict`].
+pub async fn a_finished_run_can_be_read_and_not_changed(fixture: &Fixture) {
     // spec: Q3b
     let (run, store) = (fixture.run_of(1).await, &fixture.store);
     let claim = fixture.claim_some().await;
-    store.advance(run, claim.fence, &full_progress()).await.unwrap();
+    store.advance(run, claim.fence, &full_progress()).await.expect(WITHIN_LEASE);
     let line = LogEntry { at: Timestamp::UNIX_EPOCH, text: "a line".to_owned() };
-    store.append_log(run, claim.fence, std::slice::from_ref(&line)).await.unwrap();
+    let appended = store.append_log(run, claim.fence, std::slice::from_ref(&line)).await;
+    appended.expect(WITHIN_LEASE);
     let outcome = Outcome::PullRequest { pull_request: pull_request() };
-    store.finish(run, claim.fence, &outcome).await.unwrap();
+    store.finish(run, claim.fence, &outcome).await.expect(WITHIN_LEASE);
 
     let record = fixture.record(run).await;
-    assert_eq!(record.state, RunState::Finished { outcome: outcome.clone() });
-    assert_eq!((&record.event, &record.progress), (&claim.record.event, &full_progress()));
+    let finished = RunState::Finished { outcome: outcome.clone() };
+    assert_eq!(record.state, finished, "`get` must return the outcome");
+    assert_eq!(record.event, claim.record.event, "`finish` must not change the event");
+    assert_eq!(record.progress, full_progress(), "`finish` must not change the progress");
     let (fence, conflict) = (claim.fence, ErrorKind::Conflict);
-    refused("renew", conflict, store.renew(run, fence, LEASE).await);
-    refused("release", conflict, store.release(run, fence, Duration::ZERO).await);
-    refused("advance", conflict, store.advance(run, fence, &Progress::default()).await);
-    refused("append_log", conflict, store.append_log(run, fence, &[line]).await);
+    let of = |call: &str| format!("`{call}` of a finished run");
+    refused(&of("renew"), conflict, store.renew(run, fence, LEASE).await);
+    refused(&of("release"), conflict, store.release(run, fence, Duration::ZERO).await);
+    refused(&of("advance"), conflict, store.advance(run, fence, &Progress::default()).await);
+    refused(&of("append_log"), conflict, store.append_log(run, fence, &[line]).await);
     let other = Outcome::Cancelled { stage: Stage::Work };
-    refused("finish", conflict, store.finish(run, fence, &other).await);
+    refused(&of("finish"), conflict, store.finish(run, fence, &other).await);
     for _ in 0..3 {
-        assert!(fixture.claim().await.is_none(), "a finished run was handed out");
+        assert!(fixture.claim().await.is_none(), "`claim` must not return a finished run");
         fixture.advance(LEASE * 100);
     }
-    assert_eq!(fixture.record(run).await, record);
-    assert_eq!(store.tail_log(run, 0, 10).await.unwrap().len(), 1);
+    assert_eq!(fixture.record(run).await, record, "a refused write must not change the run");
+    let log = store.tail_log(run, 0, 10).await.expect("`tail_log` must succeed");
+    assert_eq!(log.len(), 1, "a refused write must not change the log");
 }
 
-/// Every kind of ending, fields included.
-pub async fn every_outcome_is_kept_whole(fixture: &Fixture) {
+/// Checks that every kind of outcome is stored with all its fields.
+pub async fn every_outcome_is_stored_whole(fixture: &Fixture) {
     // spec: Q3b
     let outcomes = [
         Outcome::PullRequest { pull_request: PullRequest { number: None, ..pull_request() } },
@@ -155,13 +165,15 @@ pub async fn every_outcome_is_kept_whole(fixture: &Fixture) {
     for (issue, outcome) in (1..).zip(outcomes) {
         let run = fixture.run_of(issue).await;
         let claim = fixture.claim_some().await;
-        fixture.store.finish(run, claim.fence, &outcome).await.unwrap();
-        assert_eq!(fixture.record(run).await.state, RunState::Finished { outcome });
+        fixture.store.finish(run, claim.fence, &outcome).await.expect(WITHIN_LEASE);
+        let state = fixture.record(run).await.state;
+        assert_eq!(state, RunState::Finished { outcome }, "the outcome must be stored unchanged");
     }
 }
 
-/// Not found, or a conflict: never done.
-pub async fn a_write_to_a_run_that_is_not_there_is_refused(fixture: &Fixture) {
+/// Checks that every write to an unknown run fails with [`ErrorKind::NotFound`] or
+/// [`ErrorKind::Conflict`] and creates nothing.
+pub async fn a_write_to_an_unknown_run_is_refused(fixture: &Fixture) {
     let (store, run) = (&fixture.store, RunId::new(Timestamp::UNIX_EPOCH).unwrap());
     let (fence, progress) = (Fence(1), Progress::default());
     let outcome = Outcome::Cancelled { stage: Stage::Work };
@@ -175,38 +187,42 @@ pub async fn a_write_to_a_run_that_is_not_there_is_refused(fixture: &Fixture) {
         let kind = result.map_err(|error| error.kind());
         assert!(
             matches!(kind, Err(ErrorKind::NotFound | ErrorKind::Conflict)),
-            "{what} of a run that is not there: {kind:?}"
+            "`{what}` of an unknown run must fail as not found or as a conflict: {kind:?}"
         );
     }
-    assert_eq!(store.get(run).await.unwrap(), None, "a write made the run");
+    let found = store.get(run).await.expect("`get` must succeed");
+    assert_eq!(found, None, "a refused write must not create a run");
 }
 
-/// At most `limit`, and strictly older than `before`, so that pages neither overlap nor leave gaps.
+/// Checks that `list` returns the newest runs first, at most `limit`, and only runs that are older
+/// than `before`, so that pages neither overlap nor have gaps.
 pub async fn runs_are_listed_newest_first(fixture: &Fixture) {
     let mut newest_first = Vec::new();
     for issue in 1..=5 {
         newest_first.insert(0, fixture.run_of(issue).await);
     }
     let list = async |before, limit| -> Vec<RunId> {
-        let records = fixture.store.list(before, limit).await.expect("a list");
+        let records = fixture.store.list(before, limit).await.expect("`list` must succeed");
         records.iter().map(|record| record.run).collect()
     };
-    assert_eq!(list(None, 100).await, newest_first);
-    assert_eq!(list(None, 2).await, newest_first[..2]);
-    assert_eq!(list(Some(newest_first[1]), 2).await, newest_first[2..4]);
-    assert_eq!(list(Some(newest_first[3]), 2).await, newest_first[4..]);
-    assert_eq!(list(Some(newest_first[4]), 2).await, []);
-    assert_eq!(list(None, 0).await, []);
-    // The state of a run does not move it.
+    assert_eq!(list(None, 100).await, newest_first, "the newest run must come first");
+    assert_eq!(list(None, 2).await, newest_first[..2], "`limit` must limit the list");
+    let older = "`list` must start with the newest run that is older than `before`";
+    assert_eq!(list(Some(newest_first[1]), 2).await, newest_first[2..4], "{older}");
+    assert_eq!(list(Some(newest_first[3]), 2).await, newest_first[4..], "{older}");
+    assert_eq!(list(Some(newest_first[4]), 2).await, [], "{older}");
+    assert_eq!(list(None, 0).await, [], "a `limit` of 0 must give an empty list");
     fixture.claim_some().await;
-    assert_eq!(list(None, usize::MAX).await, newest_first);
+    let all = list(None, usize::MAX).await;
+    assert_eq!(all, newest_first, "a run's state must not change its place in the list");
 }
 
-/// Absent is an answer and not an error.
-pub async fn a_run_that_is_not_there_is_none(fixture: &Fixture) {
+/// Checks that `get` of an unknown run returns `None` and no error.
+pub async fn an_unknown_run_is_none(fixture: &Fixture) {
     fixture.run_of(1).await;
     let unknown = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
-    assert_eq!(fixture.store.get(unknown).await.unwrap(), None);
+    let found = fixture.store.get(unknown).await.expect("`get` must succeed for an unknown run");
+    assert_eq!(found, None, "`get` of an unknown run must return `None`");
 }
 
 fn lines(numbers: std::ops::Range<u64>) -> Vec<LogEntry> {
@@ -214,46 +230,54 @@ fn lines(numbers: std::ops::Range<u64>) -> Vec<LogEntry> {
     numbers.map(line).collect()
 }
 
-/// In the order in which they were added, a batch as a whole; from and limit cut a piece out.
+/// Checks that log lines are numbered from 0 in the order in which they were appended, across
+/// batches. `tail_log` returns the lines from `from` on, at most `limit`.
 pub async fn log_lines_are_numbered_from_zero(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
     let fence = fixture.claim_some().await.fence;
-    let tail = async |from, limit| fixture.store.tail_log(run, from, limit).await.expect("a tail");
-    assert_eq!(tail(0, 10).await, []);
+    let tail = async |from, limit| {
+        fixture.store.tail_log(run, from, limit).await.expect("`tail_log` must succeed")
+    };
+    assert_eq!(tail(0, 10).await, [], "a new run must have an empty log");
     for batch in [0..3, 3..3, 3..4, 4..20] {
-        fixture.store.append_log(run, fence, &lines(batch)).await.unwrap();
+        fixture.store.append_log(run, fence, &lines(batch)).await.expect(WITHIN_LEASE);
     }
     let all: Vec<(u64, LogEntry)> = (0..).zip(lines(0..20)).collect();
-    assert_eq!(tail(0, 100).await, all);
-    assert_eq!(tail(0, 2).await, all[..2]);
-    assert_eq!(tail(5, 4).await, all[5..9]);
-    assert_eq!(tail(18, 100).await, all[18..]);
-    assert_eq!(tail(20, 100).await, []);
-    assert_eq!(tail(u64::MAX, usize::MAX).await, []);
-    assert_eq!(tail(0, 0).await, []);
+    assert_eq!(tail(0, 100).await, all, "`tail_log` must return all lines, numbered from 0");
+    assert_eq!(tail(0, 2).await, all[..2], "`limit` must limit the lines");
+    assert_eq!(tail(5, 4).await, all[5..9], "`tail_log` must start with line `from`");
+    assert_eq!(tail(18, 100).await, all[18..], "`tail_log` must start with line `from`");
+    assert_eq!(tail(20, 100).await, [], "there must be no line beyond the last one");
+    assert_eq!(tail(u64::MAX, usize::MAX).await, [], "there must be no line beyond the last one");
+    assert_eq!(tail(0, 0).await, [], "a `limit` of 0 must give no line");
 }
 
-/// The next worker goes on where the last one ended.
-pub async fn log_lines_stay_when_the_run_changes_hands(fixture: &Fixture) {
+/// Checks that log lines remain when another worker claims the run and when the run is finished.
+/// The next worker's lines continue the numbering.
+pub async fn log_lines_persist_when_another_worker_claims_the_run(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
     let first = fixture.claim_some().await.fence;
-    fixture.store.append_log(run, first, &lines(0..2)).await.unwrap();
+    fixture.store.append_log(run, first, &lines(0..2)).await.expect(WITHIN_LEASE);
     fixture.advance(LEASE);
     let second = fixture.claim_some().await.fence;
-    fixture.store.append_log(run, second, &lines(2..3)).await.unwrap();
+    fixture.store.append_log(run, second, &lines(2..3)).await.expect(WITHIN_LEASE);
     let outcome = Outcome::Answered { answer: String::new() };
-    fixture.store.finish(run, second, &outcome).await.unwrap();
+    fixture.store.finish(run, second, &outcome).await.expect(WITHIN_LEASE);
     let all: Vec<(u64, LogEntry)> = (0..).zip(lines(0..3)).collect();
-    assert_eq!(fixture.store.tail_log(run, 0, 10).await.unwrap(), all);
+    let log = fixture.store.tail_log(run, 0, 10).await.expect("`tail_log` must succeed");
+    assert_eq!(log, all, "the log must have the lines of both workers, numbered in order");
 }
 
-/// Two runs, two numberings.
+/// Checks that each run has its own log with its own numbering.
 pub async fn a_log_belongs_to_its_run(fixture: &Fixture) {
     let (one, two) = (fixture.run_of(1).await, fixture.run_of(2).await);
     let (first, second) = (fixture.claim_some().await, fixture.claim_some().await);
-    assert_eq!((first.record.run, second.record.run), (one, two));
-    fixture.store.append_log(one, first.fence, &lines(0..2)).await.unwrap();
-    fixture.store.append_log(two, second.fence, &lines(0..1)).await.unwrap();
-    assert_eq!(fixture.store.tail_log(one, 0, 10).await.unwrap().len(), 2);
-    assert_eq!(fixture.store.tail_log(two, 0, 10).await.unwrap().len(), 1);
+    let claimed = (first.record.run, second.record.run);
+    assert_eq!(claimed, (one, two), "`claim` must return the oldest waiting run");
+    fixture.store.append_log(one, first.fence, &lines(0..2)).await.expect(WITHIN_LEASE);
+    fixture.store.append_log(two, second.fence, &lines(0..1)).await.expect(WITHIN_LEASE);
+    for (run, lines) in [(one, 2), (two, 1)] {
+        let log = fixture.store.tail_log(run, 0, 10).await.expect("`tail_log` must succeed");
+        assert_eq!(log.len(), lines, "each run must have its own log");
+    }
 }

@@ -1,6 +1,6 @@
-//! The host that the cases are about, and what is on it.
+//! The VCS host under test, and its contents.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::sync::Arc;
 
@@ -11,30 +11,30 @@ use crate::testing::conformance::Kept;
 use crate::vcs::Comment;
 use crate::{BranchName, Clock, SystemClock, VcsHost};
 
-/// A host with a repository that nobody else uses.
+/// A VCS host with a repository that no other test uses.
 #[derive(Debug)]
 pub struct Fixture {
     /// The host.
     pub host: Arc<dyn VcsHost>,
-    /// The clock by which the host's tokens live and its comments are dated.
+    /// The clock that determines the expiry of the host's tokens and the dates of its comments.
     pub clock: Arc<dyn Clock>,
-    /// A repository that we may read, discuss and publish in.
+    /// A repository for which the adapter has all grants: read, discuss and publish.
     pub repo: RepoRef,
-    /// An open issue of it, without a comment.
+    /// The number of an open issue in [`repo`](Self::repo), without comments.
     pub issue: u64,
-    /// May push to it.
+    /// An account that can push to the repository.
     pub writer: Actor,
-    /// Exists, and may not.
+    /// An existing account that cannot push to the repository.
     pub stranger: Actor,
-    /// A branch that is there, one commit ahead of the default branch, without a pull request.
+    /// An existing branch, one commit ahead of the default branch and without a pull request.
     pub branch: BranchName,
-    /// A file of the default branch: path and content.
+    /// The path and the content of a file on the default branch.
     pub file: (String, Vec<u8>),
     kept: Kept,
 }
 
 impl Fixture {
-    /// A host, and what is in it.
+    /// Creates a fixture that uses the system clock. The arguments correspond to the fields.
     pub fn new(
         host: impl VcsHost,
         (repo, issue): (RepoRef, u64),
@@ -55,14 +55,14 @@ impl Fixture {
         }
     }
 
-    /// Sets the clock that the host lives by, where it is not the system's.
+    /// Sets the clock, for a host that does not use the system clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Keeps something for as long as the fixture is there.
+    /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.
     #[must_use]
     pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
         self.kept.push(thing);
@@ -79,11 +79,11 @@ impl Fixture {
 
     pub(super) async fn comments(&self) -> Vec<Comment> {
         let all = self.host.comments(&self.repo, self.issue, Timestamp::MAX).await;
-        all.expect("the comments of the issue")
+        all.expect("`comments` must succeed")
     }
 
     pub(super) async fn upsert(&self, marker: &str, body: &str) {
         let done = self.host.upsert_comment(&self.repo, self.issue, marker, body).await;
-        done.expect("a comment on the issue");
+        done.expect("`upsert_comment` must succeed");
     }
 }

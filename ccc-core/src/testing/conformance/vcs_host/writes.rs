@@ -1,6 +1,6 @@
-//! Tokens, comments, reactions, pull requests.
+//! Cases: tokens, comments, reactions, pull requests and missed deliveries.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract is a panic here")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,84 +11,103 @@ use super::fixture::Fixture;
 use crate::ErrorKind;
 use crate::vcs::{Grant, NewPullRequest, ReactionTarget};
 
-/// Less power is another token; none is spent already, in the URL, or shown.
-pub async fn every_grant_has_a_token_of_its_own(fixture: &Fixture) {
+/// Checks that `access` returns a separate token for each grant, valid for at least `min_ttl`. A
+/// token must not appear in the clone URL or in `Debug` output.
+pub async fn every_grant_has_its_own_token(fixture: &Fixture) {
     let (mut tokens, min_ttl) = (BTreeSet::new(), Duration::from_secs(120));
     let grants = [Grant::Read, Grant::Discuss, Grant::Publish];
     let mut without = 0;
     for grant in grants {
-        let access = fixture.host.access(&fixture.repo, grant, min_ttl).await.unwrap();
-        assert_eq!(access.grant, grant);
+        let access = fixture.host.access(&fixture.repo, grant, min_ttl).await;
+        let access = access.expect("`access` must succeed for every grant");
+        assert_eq!(access.grant, grant, "`access` must return the grant that was requested");
         if let Some(end) = access.expires_at {
-            assert!(end >= fixture.clock.now() + min_ttl, "the token ends too soon: {end}");
+            let long_enough = end >= fixture.clock.now() + min_ttl;
+            assert!(long_enough, "the token must be valid for {min_ttl:?}, but expires at {end}");
         }
         let authority = access.clone_url.split_once("://").map_or("", |(_, rest)| rest);
         let authority = authority.split('/').next().unwrap_or_default();
-        assert!(!authority.contains('@'), "user information in {}", access.clone_url);
+        let plain = !authority.contains('@');
+        assert!(plain, "the clone URL must not have user information: {}", access.clone_url);
         let shown = format!("{access:?} {access:#?} {:?}", fixture.host);
-        assert_eq!(access.token.is_some(), access.authorization.is_some(), "{access:?}");
+        let both = access.token.is_some() == access.authorization.is_some();
+        assert!(both, "`access` must return a token and its header, or neither: {access:?}");
         match (&access.token, &access.authorization) {
             (Some(token), Some(header)) => {
                 for secret in [token, header] {
                     let secret = secret.expose_str().unwrap();
-                    assert!(!secret.is_empty() && !secret.contains(['\r', '\n']));
-                    assert!(!shown.contains(secret), "a token is shown");
-                    assert!(!access.clone_url.contains(secret), "a token is in the URL");
+                    let one_line = !secret.is_empty() && !secret.contains(['\r', '\n']);
+                    assert!(one_line, "a token and its header must be one line each");
+                    assert!(!shown.contains(secret), "`Debug` must not show a token");
+                    let in_url = access.clone_url.contains(secret);
+                    assert!(!in_url, "the clone URL must not contain a token");
                 }
                 tokens.insert(token.expose().to_vec());
             }
             _ => without += 1,
         }
     }
-    assert_eq!(tokens.len() + without, grants.len(), "two grants share a token");
+    assert_eq!(tokens.len() + without, grants.len(), "each grant must have its own token");
 }
 
-/// Somebody else's token goes on, and a new one can be had.
-pub async fn releasing_twice_is_ok_and_leaves_other_tokens_alone(fixture: &Fixture) {
+/// Checks that `release` is idempotent, that the adapter's own calls work after it, and that
+/// `access` then returns a new token.
+pub async fn releasing_twice_is_ok_and_does_not_affect_other_tokens(fixture: &Fixture) {
     let access = async |grant| {
-        fixture.host.access(&fixture.repo, grant, Duration::from_secs(60)).await.expect("access")
+        let access = fixture.host.access(&fixture.repo, grant, Duration::from_secs(60)).await;
+        access.expect("`access` must succeed")
     };
     let (read, publish) = (access(Grant::Read).await, access(Grant::Publish).await);
-    fixture.host.release(read.clone()).await.expect("release");
-    fixture.host.release(read).await.expect("release of what is no longer valid");
-    fixture.host.repository(&fixture.repo).await.expect("the host's own token goes on");
+    fixture.host.release(read.clone()).await.expect("`release` must succeed");
+    let again = fixture.host.release(read).await;
+    again.expect("`release` must succeed for a token that is no longer valid");
+    let repository = fixture.host.repository(&fixture.repo).await;
+    repository.expect("`release` must not revoke the token that the adapter's own calls use");
     let again = access(Grant::Read).await;
-    fixture.host.release(again).await.unwrap();
-    fixture.host.release(publish).await.unwrap();
+    fixture.host.release(again).await.expect("`release` must succeed for a new token");
+    fixture.host.release(publish).await.expect("`release` must succeed for another grant's token");
 }
 
-/// On the issue and on a comment.
+/// Checks that `react` can be repeated, on an issue and on a comment.
 pub async fn a_reaction_can_be_repeated(fixture: &Fixture) {
     fixture.upsert("conformance-reaction", "Something to react to.").await;
-    let comment = fixture.comments().await.pop().expect("the comment");
+    let comment = fixture.comments().await.pop().expect("`comments` must return the new comment");
     for target in [ReactionTarget::Issue(fixture.issue), ReactionTarget::Comment(comment.id)] {
         for _ in 0..2 {
-            fixture.host.react(&fixture.repo, target).await.expect("a reaction");
+            fixture
+                .host
+                .react(&fixture.repo, target)
+                .await
+                .expect("`react` must succeed each time");
         }
     }
 }
 
-/// Three bodies, one comment, of ours, with the last body.
-pub async fn a_comment_is_changed_and_not_repeated(fixture: &Fixture) {
+/// Checks that `upsert_comment` changes the comment that carries the marker instead of writing
+/// another one. The comment has the last body and belongs to the account of `bot_identity`.
+pub async fn a_comment_is_updated_and_not_repeated(fixture: &Fixture) {
     let before = fixture.comments().await.len();
     let mut ids = BTreeSet::new();
     for body in ["The first body.", "The second body.", "The second body.", "The third body."] {
         fixture.upsert("conformance-one", body).await;
         let comments = fixture.comments().await;
-        assert_eq!(comments.len(), before + 1, "one comment for one marker");
+        assert_eq!(comments.len(), before + 1, "one marker must give one comment");
         let ours = comments.last().unwrap();
-        assert!(ours.body.contains(body), "{:?} is not {body:?}", ours.body);
+        assert!(ours.body.contains(body), "the body must be {body:?}, not {:?}", ours.body);
         ids.insert(ours.id);
     }
-    assert_eq!(ids.len(), 1, "the comment was made anew");
+    assert_eq!(ids.len(), 1, "the comment must be changed, not written again");
     let comment = fixture.comments().await.pop().unwrap();
-    assert!(!comment.body.contains("first") && !comment.body.contains("second"));
-    let us = fixture.host.bot_identity().await.unwrap();
-    assert_eq!((comment.author.id, &comment.author.login), (us.id, &us.login));
+    let replaced = !comment.body.contains("first") && !comment.body.contains("second");
+    assert!(replaced, "the last body must replace the earlier ones: {:?}", comment.body);
+    let us = fixture.host.bot_identity().await.expect("`bot_identity` must succeed");
+    let author = (comment.author.id, &comment.author.login);
+    assert_eq!(author, (us.id, &us.login), "the author must be the account of `bot_identity`");
 }
 
-/// Also when one is the beginning of the other, or only mentioned in the other's body.
-pub async fn markers_are_told_apart(fixture: &Fixture) {
+/// Checks that two markers give two comments, even if one marker is a prefix of the other or occurs
+/// in the other comment's body.
+pub async fn similar_markers_are_distinct(fixture: &Fixture) {
     let before = fixture.comments().await.len();
     fixture.upsert("conformance-1", "one").await;
     fixture.upsert("conformance-12", "twelve, and not conformance-2").await;
@@ -96,53 +115,62 @@ pub async fn markers_are_told_apart(fixture: &Fixture) {
     fixture.upsert("conformance-1", "one again").await;
     let comments = fixture.comments().await;
     let new: Vec<&str> = comments[before..].iter().map(|comment| &*comment.body).collect();
-    assert_eq!(new.len(), 3, "three markers, three comments: {new:?}");
+    assert_eq!(new.len(), 3, "three markers must give three comments: {new:?}");
     for (body, expected) in new.iter().zip(["one again", "twelve", "two"]) {
-        assert!(body.contains(expected), "{new:?}: not {expected:?}");
+        assert!(body.contains(expected), "each marker must have its own body: {new:?}");
     }
 }
 
-/// Strictly before; oldest first.
-pub async fn comments_are_those_before_a_moment(fixture: &Fixture) {
+/// Checks that `comments` returns the comments that were last changed strictly before `before`,
+/// oldest first.
+pub async fn comments_are_limited_to_those_before_a_time(fixture: &Fixture) {
     fixture.upsert("conformance-a", "one").await;
     fixture.upsert("conformance-b", "two").await;
     let all = fixture.comments().await;
-    assert!(all.len() >= 2, "{all:?}");
-    assert!(all.is_sorted_by_key(|comment| comment.created_at), "not the oldest first: {all:?}");
+    assert!(all.len() >= 2, "`comments` must return both new comments: {all:?}");
+    let sorted = all.is_sorted_by_key(|comment| comment.created_at);
+    assert!(sorted, "`comments` must return the oldest comment first: {all:?}");
     for before in all.iter().map(|comment| comment.updated_at).chain([Timestamp::UNIX_EPOCH]) {
-        let found = fixture.host.comments(&fixture.repo, fixture.issue, before).await.unwrap();
+        let found = fixture.host.comments(&fixture.repo, fixture.issue, before).await;
+        let found = found.expect("`comments` must succeed");
         let expected: Vec<_> =
             all.iter().filter(|comment| comment.updated_at < before).cloned().collect();
-        assert_eq!(found, expected, "before {before}");
+        assert_eq!(found, expected, "only comments last changed before {before} must be returned");
     }
 }
 
-/// The second call finds what the first one made, whatever title it has.
+/// Checks that `open_pull_request` returns the branch's existing pull request instead of opening a
+/// second one, even if the title differs.
 pub async fn a_pull_request_is_opened_once(fixture: &Fixture) {
-    let base = fixture.host.repository(&fixture.repo).await.unwrap().default_branch;
+    let base = fixture.host.repository(&fixture.repo).await.expect("`repository` must succeed");
     let mut new = NewPullRequest {
         head: fixture.branch.clone(),
-        base,
+        base: base.default_branch,
         title: "A title".to_owned(),
         body: "A body.".to_owned(),
         draft: false,
     };
-    let first = fixture.host.open_pull_request(&fixture.repo, &new).await.expect("opened");
-    assert_eq!(first.head, fixture.branch);
-    assert!(!first.url.is_empty());
+    let first = fixture.host.open_pull_request(&fixture.repo, &new).await;
+    let first = first.expect("`open_pull_request` must open a pull request");
+    assert_eq!(first.head, fixture.branch, "the pull request must have the branch as its head");
+    assert!(!first.url.is_empty(), "the pull request must have a URL");
     new.title = "Another title".to_owned();
-    let second = fixture.host.open_pull_request(&fixture.repo, &new).await.expect("found");
-    assert_eq!(second, first);
+    let second = fixture.host.open_pull_request(&fixture.repo, &new).await;
+    let second = second.expect("`open_pull_request` must find the existing pull request");
+    assert_eq!(second, first, "`open_pull_request` must not open a second one for a branch");
 }
 
-/// Oldest first, where the host keeps a log of them.
-pub async fn missed_deliveries_are_told_or_unsupported(fixture: &Fixture) {
+/// Checks that `missed_deliveries` returns the deliveries since `since`, oldest first, or fails
+/// with [`ErrorKind::Unsupported`] if the host has no delivery log.
+pub async fn missed_deliveries_are_listed_or_unsupported(fixture: &Fixture) {
     let since = fixture.clock.now() - Duration::from_secs(3_600);
     match fixture.host.missed_deliveries(since).await {
         Ok(missed) => {
-            assert!(missed.is_sorted_by_key(|delivery| delivery.delivered_at), "{missed:?}");
-            assert!(missed.iter().all(|delivery| delivery.delivered_at >= since), "{missed:?}");
+            let sorted = missed.is_sorted_by_key(|delivery| delivery.delivered_at);
+            assert!(sorted, "the oldest delivery must come first: {missed:?}");
+            let recent = missed.iter().all(|delivery| delivery.delivered_at >= since);
+            assert!(recent, "only deliveries since {since} must be returned: {missed:?}");
         }
-        Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "wrong error kind: {error}"),
     }
 }

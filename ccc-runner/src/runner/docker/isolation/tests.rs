@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// The body as the engine receives it.
+/// Returns the request body as the engine receives it.
 fn body(change: impl FnOnce(&mut ContainerSpec, &mut Isolation<'_>)) -> Result<Value> {
     let mut spec = ContainerSpec::new("/host/workspace");
     let placeholder = ContainerSpec::new("/");
@@ -123,7 +123,7 @@ fn the_keeper_gets_the_limits_that_the_engine_does_not_enforce() {
 }
 
 #[test]
-fn a_workspace_is_mounted_alone_or_copied_into_a_volume_of_no_name() {
+fn a_workspace_is_mounted_or_copied_into_an_anonymous_volume() {
     // spec: X1
     let mount = "/HostConfig/Mounts/0";
     let bind = json!({
@@ -139,7 +139,7 @@ fn a_workspace_is_mounted_alone_or_copied_into_a_volume_of_no_name() {
 }
 
 #[test]
-fn another_runtime_is_named_and_no_runtime_is_the_engines_own() {
+fn a_runtime_is_passed_on_and_none_is_the_engines_default() {
     check(|_, _| {}, "/HostConfig/Runtime", Value::Null);
     check(|_, isolation| isolation.runtime = Some("runsc"), "/HostConfig/Runtime", "runsc");
 }

@@ -6,7 +6,7 @@ use tar::{Builder, EntryType, Header};
 
 use super::*;
 
-/// One entry of an archive: kind, path, target or contents.
+/// An entry of an archive: type, path, and target or contents.
 type Entry = (EntryType, &'static [u8], &'static [u8]);
 
 fn archive(entries: &[Entry]) -> Vec<u8> {
@@ -35,7 +35,7 @@ struct Place {
     workspace: PathBuf,
 }
 
-/// A workspace with a file in it, beside something that nobody may touch.
+/// Creates a workspace with a file in it, next to a file that must not change.
 fn place() -> Place {
     let parent = tempfile::tempdir().unwrap();
     let workspace = parent.path().join("workspace");
@@ -61,7 +61,7 @@ const L: EntryType = EntryType::Symlink;
 const H: EntryType = EntryType::Link;
 
 #[test]
-fn what_would_leave_the_tree_is_refused_and_the_workspace_stays_as_it_was() {
+fn an_entry_outside_the_tree_is_refused_and_the_workspace_is_unchanged() {
     // spec: X1
     let cases: &[&[Entry]] = &[
         &[(F, b"w/../canary", b"dead")],
@@ -73,7 +73,7 @@ fn what_would_leave_the_tree_is_refused_and_the_workspace_stays_as_it_was() {
         &[(H, b"w/hard", b"../canary")],
         &[(H, b"w/hard", b"/etc/passwd")],
         &[(L, b"w/out", b".."), (H, b"w/hard", b"w/out/canary")],
-        // Twice the same name: what is there is not written through.
+        // The same name twice: the existing entry is not written through.
         &[(L, b"w/f", b"../canary"), (F, b"w/f", b"dead")],
         &[(F, b"w/f", b"one"), (F, b"w/f", b"two")],
         &[(EntryType::Char, b"w/null", b"")],
@@ -84,14 +84,14 @@ fn what_would_leave_the_tree_is_refused_and_the_workspace_stays_as_it_was() {
         let archive = archive(entries);
         let refused =
             unpack(&place.workspace, &archive[..], UnpackLimits { bytes: 1 << 20, entries: 100 });
-        assert!(refused.is_err(), "{entries:?} went through");
+        assert!(refused.is_err(), "{entries:?} was accepted");
         assert_eq!(fs::read_to_string(place.workspace.join("before")).unwrap(), "before");
         place.unharmed();
     }
 }
 
 #[test]
-fn a_tree_comes_out_as_it_was_inside() {
+fn a_tree_is_unpacked_with_its_modes_times_and_links() {
     let place = place();
     let entries: &[Entry] = &[
         (D, b"w/d", b""),
@@ -119,11 +119,11 @@ fn a_tree_comes_out_as_it_was_inside() {
 }
 
 #[test]
-fn holes_stay_holes_and_take_no_room() {
+fn holes_stay_holes_and_use_no_disk_space() {
     // spec: X2
     use std::os::unix::fs::MetadataExt;
     const ROOM: usize = 4 * BLOCK;
-    // Its first and its last byte are something; between them, and behind, nothing is.
+    // Only the first byte and one byte in the middle are not zero.
     let mut long = vec![0; 3 * ROOM + 7];
     long[0] = 1;
     long[2 * ROOM] = 2;
@@ -145,7 +145,7 @@ fn holes_stay_holes_and_take_no_room() {
         UnpackLimits { bytes: 1_024, entries: 100 },
     );
     assert_eq!(error.unwrap_err().kind(), ErrorKind::LimitExceeded);
-    // Nothing but holes, and more of them than anybody should have to read.
+    // Only holes, and more of them than the limit on the total length permits.
     let holes: &'static [u8] = vec![0; 5 * ROOM].leak();
     let error = unpack(
         &place.workspace,
@@ -157,7 +157,7 @@ fn holes_stay_holes_and_take_no_room() {
 }
 
 #[test]
-fn trees_change_places_where_the_file_system_cannot_do_it_at_once() {
+fn trees_are_exchanged_in_steps_without_an_atomic_exchange() {
     let place = place();
     let new = place.parent.path().join("new");
     fs::create_dir(&new).unwrap();
@@ -165,14 +165,14 @@ fn trees_change_places_where_the_file_system_cannot_do_it_at_once() {
     exchange_in_steps(&new, &place.workspace).unwrap();
     assert!(place.workspace.join("after").exists() && new.join("before").exists());
     fs::remove_dir_all(&new).unwrap();
-    // Nothing to put there: what was there is there.
+    // There is no new tree: the old one stays in place.
     exchange_in_steps(&new, &place.workspace).unwrap_err();
     assert!(place.workspace.join("after").exists());
     place.unharmed();
 }
 
 #[test]
-fn more_than_there_may_be_is_too_much() {
+fn a_tree_that_exceeds_its_limits_is_refused() {
     // spec: X2
     let many: Vec<Entry> = vec![(F, b"w/a", b"1"), (F, b"w/b", b"2"), (F, b"w/c", b"3")];
     for (bytes, entries, expected) in [(3, 3, true), (2, 3, false), (3, 2, false)] {
@@ -190,9 +190,9 @@ fn more_than_there_may_be_is_too_much() {
 }
 
 #[test]
-fn a_stream_that_breaks_off_leaves_the_workspace_as_it_was() {
+fn a_truncated_stream_leaves_the_workspace_unchanged() {
     let whole = archive(&[(D, b"w/d", b""), (F, b"w/d/f", &[7; 2_000])]);
-    // In the middle of things, and between them.
+    // In the middle of entries, and between them.
     for cut in [0, 1, 511, 512, 600, 1_024, 1_100, 1_536, 2_000, 3_584, whole.len() - 512] {
         let place = place();
         assert!(
@@ -206,7 +206,7 @@ fn a_stream_that_breaks_off_leaves_the_workspace_as_it_was() {
 }
 
 #[test]
-fn a_link_in_the_workspaces_place_is_not_followed() {
+fn a_symlink_in_place_of_the_workspace_is_not_followed() {
     let place = place();
     fs::rename(&place.workspace, place.parent.path().join("elsewhere")).unwrap();
     symlink("elsewhere", &place.workspace).unwrap();

@@ -36,7 +36,7 @@ fn app(number: u64, secret: &str) -> AppChange {
 }
 
 #[tokio::test]
-async fn what_somebody_else_changes_is_used_within_a_minute() {
+async fn a_change_by_another_process_is_used_within_a_minute() {
     // spec: S12d
     let (_, stored) = stored_app(None);
     let clock = ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap());
@@ -46,7 +46,7 @@ async fn what_somebody_else_changes_is_used_within_a_minute() {
         while clock.sleepers() == 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(stored.app_id(), None, "not before");
+        assert_eq!(stored.app_id(), None, "the App was loaded before the interval");
         clock.advance(POLL_INTERVAL);
         while stored.app_id().is_none() {
             tokio::task::yield_now().await;
@@ -57,16 +57,16 @@ async fn what_somebody_else_changes_is_used_within_a_minute() {
 }
 
 #[tokio::test]
-async fn of_several_apps_it_stays_the_one_that_it_is_or_is_told() {
+async fn of_several_apps_the_one_in_use_or_in_the_configuration_is_used() {
     // spec: S12d, S10a
     let (_, undecided) = stored_app(None);
     undecided.apps.change(&app(7, "1")).await.unwrap();
     assert!(undecided.reload().await.unwrap());
-    assert!(!undecided.reload().await.unwrap(), "nothing else");
+    assert!(!undecided.reload().await.unwrap(), "nothing has changed");
     undecided.apps.change(&app(8, "1")).await.unwrap();
     assert!(!undecided.reload().await.unwrap());
     assert_eq!(undecided.app_id(), Some(7));
-    // The one that it was is gone, and there is one other.
+    // The App in use was removed, and one other App is left.
     undecided.apps.clear(7).await.unwrap();
     assert!(undecided.reload().await.unwrap());
     assert_eq!(undecided.app_id(), Some(8));
@@ -74,7 +74,7 @@ async fn of_several_apps_it_stays_the_one_that_it_is_or_is_told() {
     for number in [5, 6] {
         undecided.apps.change(&app(number, "1")).await.unwrap();
     }
-    // The one that it was is gone, and nobody knows which of the others is meant.
+    // The App in use was removed, and the choice between the two others is ambiguous.
     assert!(undecided.reload().await.unwrap());
     assert_eq!(undecided.app_id(), None);
     undecided.apps.clear(5).await.unwrap();
@@ -90,7 +90,7 @@ async fn of_several_apps_it_stays_the_one_that_it_is_or_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_damaged_changes_nothing() {
+async fn damaged_records_do_not_change_the_app_in_use() {
     // spec: S8, S12b
     let (store, stored) = stored_app(None);
     let first = stored.issue_first_admin_token().await.unwrap().unwrap();
@@ -101,7 +101,7 @@ async fn what_is_damaged_changes_nothing() {
         let name = CredentialKey::new(name).unwrap();
         store.put(&name, &Secret::from(text), Precondition::None).await.unwrap();
     };
-    // A token that does not read lets nobody in, and keeps nobody's App from being used.
+    // A damaged admin token admits no request, and does not prevent the use of the App.
     put("service/admin-token", first.expose_str().unwrap()).await;
     assert!(stored.reload().await.unwrap());
     assert_eq!((stored.admin_token().is_none(), stored.app_id()), (true, Some(7)));
@@ -109,24 +109,25 @@ async fn what_is_damaged_changes_nothing() {
     let error = stored.reload().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     assert!(!error.to_string().contains("hunter2"), "{error}");
-    assert_eq!(stored.app_id(), Some(7), "it stays what it was");
+    assert_eq!(stored.app_id(), Some(7), "the App in use changed");
 }
 
 #[tokio::test]
-async fn a_token_lets_in_that_counts_now_and_not_one_that_did() {
-    // spec: S12a, S12b What the admission asks of the store fails: before it a token is made, and
-    // what is there looked at.
+async fn only_the_current_admin_token_is_admitted() {
+    // spec: S12a, S12b
+    // The fourth call to the store fails, which is the first one of the admission. The three calls
+    // before it issue the token and reload the App.
     let faults = Arc::new(Faults::at(3, Fault::Fail(ErrorKind::Unavailable)));
     let store = Arc::new(Faulty::new(MemoryCredentialStore::default(), &faults));
     let stored = over(Arc::clone(&store) as _, None);
     let token = stored.issue_first_admin_token().await.unwrap().unwrap();
     let mut headers = HeaderMap::new();
     assert!(stored.admit(&headers).await.unwrap().is_none());
-    assert_eq!(faults.calls().len(), 3, "a stranger has the store asked");
+    assert_eq!(faults.calls().len(), 3, "a request without a token led to a call to the store");
     let value = format!("Bearer {}", token.expose_str().unwrap()).parse().unwrap();
     headers.insert(axum::http::header::AUTHORIZATION, value);
     assert_eq!(stored.admit(&headers).await.unwrap_err().kind(), ErrorKind::Unavailable);
     assert!(stored.admit(&headers).await.unwrap().is_some());
     admin_token::issue(&*store, false).await.unwrap();
-    assert!(stored.admit(&headers).await.unwrap().is_none(), "another was made meanwhile");
+    assert!(stored.admit(&headers).await.unwrap().is_none(), "the old token was admitted");
 }

@@ -1,4 +1,4 @@
-//! `ccc config set`: storing an App or the model's credential.
+//! `ccc config set`: storing an App, or the model's credential.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -15,42 +15,43 @@ use crate::credentials::open;
 use crate::model_credential;
 use crate::output::say;
 
-/// When a change takes effect in a running service.
-pub(super) const EFFECTIVE: &str = "a service that runs takes it within a minute";
+/// The message about the time at which a change takes effect in a running service.
+pub(super) const EFFECTIVE: &str = "a running service uses it within a minute";
 
 #[derive(Debug, Args)]
 pub(crate) struct SetArgs {
-    /// The App's number.
+    /// The ID of the App.
     #[arg(long)]
     app_id: Option<u64>,
-    /// The file with its private key, PEM; - for standard input.
+    /// The file with the App's private key in PEM format, or - for standard input.
     #[arg(long, value_name = "FILE")]
     private_key_file: Option<PathBuf>,
-    /// The file with its webhook secret; - for standard input. The one before stays valid.
+    /// The file with the App's webhook secret, or - for standard input. The previous secret stays
+    /// valid.
     #[arg(long, value_name = "FILE")]
     webhook_secret_file: Option<PathBuf>,
-    /// An installation.
+    /// The ID of an installation of the App.
     #[arg(long, value_name = "N")]
     installation_id: Option<u64>,
-    /// No webhook secret is valid but the newest.
+    /// Revoke all webhook secrets except the newest.
     #[arg(long)]
     forget_old_secrets: bool,
-    /// The file with an API key of the model; - for standard input.
+    /// The file with an API key of the model, or - for standard input.
     #[arg(long, value_name = "FILE", group = "model")]
     model_api_key_file: Option<PathBuf>,
-    /// The file with a token of a subscription, as `claude setup-token` makes it.
+    /// The file with the token of a subscription, as printed by `claude setup-token`.
     #[arg(long, value_name = "FILE", group = "model")]
     model_oauth_token_file: Option<PathBuf>,
-    /// The file with what a gateway wants as `Authorization: Bearer`.
+    /// The file with the token that a gateway expects in `Authorization: Bearer`.
     #[arg(long, value_name = "FILE", group = "model")]
     model_bearer_token_file: Option<PathBuf>,
-    /// What is said of the App as a JSON object, as POST /config takes it: a file, or - for
-    /// standard input.
+    /// The file with the App as a JSON object in the format of POST /config, or - for standard
+    /// input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["app_id", "private_key_file", "webhook_secret_file", "installation_id", "forget_old_secrets"])]
     json: Option<PathBuf>,
 }
 
-/// Stores what the arguments name.
+/// Stores the App and the credential that the arguments name.
 pub(super) async fn run(config: &Config, args: &SetArgs) -> Result<bool> {
     let model = [
         (CredentialKind::ApiKey, &args.model_api_key_file),
@@ -63,18 +64,18 @@ pub(super) async fn run(config: &Config, args: &SetArgs) -> Result<bool> {
     if let Some((kind, file)) = model {
         let secret = Secret::new(read(file)?.expose().trim_ascii());
         model_credential::store(&*store, kind, &secret).await?;
-        say("the model's credential is kept; a service that runs takes it at its next start");
+        say("stored the model's credential; a running service uses it after its next start");
     }
     if let Some(app) = app {
         let view = apps(config, store)?.change(&app).await?;
-        say(&format!("the App {} is kept", view.app_id));
+        say(&format!("stored the App {}", view.app_id));
         say(EFFECTIVE);
     }
     Ok(true)
 }
 
-/// Returns the change of an App that the arguments describe; `None` if they describe none, which is
-/// an error unless `other` says that they describe something else.
+/// Returns the change of an App that the arguments describe, or `None` if they describe none. The
+/// latter is an error unless `other` is set, which means that they describe a credential.
 fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
     Ok(Some(match (&args.json, args.app_id) {
         (Some(file), _) => AppChange::from_json(read(file)?.expose())?,
@@ -84,7 +85,7 @@ fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
                 change = change.with_private_key(&read(file)?)?;
             }
             if let Some(file) = &args.webhook_secret_file {
-                // As the configuration has them: the newest in the first line.
+                // The format is that of the configuration: one secret per line, the newest first.
                 let all = read(file)?;
                 let lines =
                     all.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -106,7 +107,7 @@ fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
         }
         (None, None) if other => return Ok(None),
         (None, None) => {
-            let line = "say which App: --app-id N, or --json FILE";
+            let line = "no App is named: pass --app-id N or --json FILE";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
     }))
@@ -116,7 +117,7 @@ fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
 fn read(file: &Path) -> Result<Secret> {
     const MOST: u64 = 1 << 20;
     let too_large = || {
-        let line = format!("{} has more than 1 MiB, and is none of these", file.display());
+        let line = format!("{} is larger than 1 MiB, the limit of such a file", file.display());
         Error::new(ErrorKind::LimitExceeded, line)
     };
     let mut bytes = Vec::new();

@@ -13,14 +13,17 @@ use super::drain_body;
 
 const CHUNK: usize = 1 << 20;
 
-/// A request, how much was read of its body, and whether that is there still.
+/// A request with observation of its body.
 struct Sent {
     request: Request,
+    /// The number of bytes that were read from the body.
     read: Arc<AtomicUsize>,
+    /// Fails when the body is dropped.
     gone: oneshot::Receiver<()>,
 }
 
-/// As many chunks, and then the end, or nothing any more.
+/// Creates a request whose body has this many chunks. Then the body ends if `ends` is set; otherwise
+/// it stays open without more data.
 fn sent(chunks: usize, ends: bool) -> Sent {
     let (read, (there, gone)) = (Arc::new(AtomicUsize::new(0)), oneshot::channel::<()>());
     let counted = Arc::clone(&read);
@@ -29,7 +32,7 @@ fn sent(chunks: usize, ends: bool) -> Sent {
         Ok::<_, axum::Error>(Bytes::from(vec![0; CHUNK]))
     });
     let rest = stream::pending().take(if ends { 0 } else { 1 });
-    // It is gone with the stream.
+    // The closure owns the sender, so that it is dropped with the stream.
     let whole = chunks.chain(rest).map(move |chunk| {
         let _ = &there;
         chunk
@@ -39,7 +42,7 @@ fn sent(chunks: usize, ends: bool) -> Sent {
 }
 
 impl Sent {
-    /// The bytes that are read, with this many chunks by a handler.
+    /// Returns the number of bytes that are read in total, if a handler reads this many chunks.
     async fn read(mut self, expect: bool, by_the_handler: usize) -> usize {
         if expect {
             self.request.headers_mut().insert(header::EXPECT, "100-continue".parse().unwrap());
@@ -55,7 +58,7 @@ impl Sent {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_handler_leaves_is_read_to_its_end() {
+async fn the_rest_of_a_body_is_read_after_the_handler() {
     // spec: W1e
     for by_the_handler in [0, 1, 3] {
         assert_eq!(sent(3, true).read(false, by_the_handler).await, 3 * CHUNK);
@@ -64,17 +67,21 @@ async fn what_a_handler_leaves_is_read_to_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_to_be_asked_is_not_asked_for_nothing() {
+async fn a_client_that_waits_for_100_continue_is_not_drained_before_the_handler_reads() {
     // spec: W1e
     assert_eq!(sent(3, true).read(true, 0).await, 0);
-    // By now it sends, as whoever does not wait.
+    // After the handler has read a chunk, the client sends the body like any other client.
     assert_eq!(sent(3, true).read(true, 1).await, 3 * CHUNK);
 }
 
 #[tokio::test(start_paused = true)]
-async fn there_is_an_end_in_bytes_and_in_time() {
+async fn draining_has_a_limit_of_bytes_and_of_time() {
     // spec: W1e
-    assert_eq!(sent(1_000, true).read(false, 0).await, (32 << 20) + CHUNK, "one too many");
+    assert_eq!(
+        sent(1_000, true).read(false, 0).await,
+        (32 << 20) + CHUNK,
+        "one chunk beyond the limit"
+    );
     let began = tokio::time::Instant::now();
     assert_eq!(sent(3, false).read(false, 0).await, 3 * CHUNK);
     assert_eq!(began.elapsed().as_secs(), 5);
