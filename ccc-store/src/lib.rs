@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
-// The internal feature alone, which no store then uses.
+// If only the internal feature `sealed` is enabled, no store uses its code.
 #![cfg_attr(
     all(feature = "sealed", not(any(feature = "durable-object", all(feature = "file", unix)))),
-    allow(dead_code, unused_imports, reason = "for the stores that are not compiled")
+    allow(dead_code, unused_imports, reason = "used by stores that are not compiled")
 )]
 
 #[cfg(feature = "sealed")]

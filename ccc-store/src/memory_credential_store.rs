@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ccc_core::credential::{Precondition, StoredSecret, Version};
 use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, async_trait};
 
-/// A [`CredentialStore`] in memory, unencrypted and lost when the process ends: for tests, demos,
-/// and secrets that the environment sets at every start.
+/// A [`CredentialStore`] in memory. Credentials are unencrypted, and are lost when the process
+/// ends. The store is meant for tests, demos, and secrets that the environment sets at every start.
 #[derive(Debug, Default)]
 pub struct MemoryCredentialStore {
     records: Mutex<BTreeMap<CredentialKey, Record>>,
@@ -15,7 +15,7 @@ pub struct MemoryCredentialStore {
 
 #[derive(Debug, Default)]
 struct Record {
-    /// Survives a delete: a version is never used twice.
+    /// The newest version. A delete retains it, because a version is never used twice.
     version: u64,
     secret: Option<Secret>,
 }
@@ -54,7 +54,7 @@ impl CredentialStore for MemoryCredentialStore {
         if !holds {
             return Err(Error::new(
                 ErrorKind::Conflict,
-                format!("the credential `{key}` is not as expected: read it again, then write"),
+                format!("the credential `{key}` has changed or already exists: read it again, then retry"),
             )
             .with_operation("credential_store.put"));
         }

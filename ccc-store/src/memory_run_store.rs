@@ -16,7 +16,7 @@ mod limits;
 
 pub use limits::Bounds;
 
-/// A [`RunStore`] in memory. Accepted runs are lost when the process ends; a program that uses it
+/// A [`RunStore`] in memory. Accepted runs are lost when the process ends. A program that uses it
 /// should log a warning when it starts.
 #[derive(Debug)]
 pub struct MemoryRunStore {
@@ -27,7 +27,7 @@ pub struct MemoryRunStore {
 
 #[derive(Debug, Default)]
 struct State {
-    /// A `RunId` starts with a clock, so the order of the keys is the order of acceptance.
+    /// A `RunId` begins with a timestamp, so the order of the keys is the order of acceptance.
     runs: BTreeMap<RunId, Entry>,
     deliveries: HashMap<DeliveryId, ([u8; 32], RunId)>,
     delivery_order: VecDeque<DeliveryId>,
@@ -37,7 +37,7 @@ struct State {
 struct Entry {
     record: RunRecord,
     fence: u64,
-    /// The lease's end while claimed; the earliest claim while waiting.
+    /// The end of the lease if the run is claimed; the earliest time of a claim if it is waiting.
     until: Timestamp,
     log: VecDeque<LogEntry>,
     log_dropped: u64,
@@ -59,7 +59,7 @@ impl MemoryRunStore {
         Self::with_bounds(clock, Bounds::default())
     }
 
-    /// Creates a store with these bounds.
+    /// Creates a store with the given bounds.
     pub fn with_bounds(clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
         Self { clock, bounds, state: Mutex::default() }
     }
@@ -68,7 +68,7 @@ impl MemoryRunStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes a run under the lease with that fence.
+    /// Applies `change` to a run, if the lease with that fence is still valid.
     fn with_lease<T>(
         &self,
         run: RunId,
@@ -94,7 +94,8 @@ fn no_such_run(run: RunId) -> Error {
 }
 
 impl State {
-    /// Drops what is beyond the bounds, oldest first; never a run that is not over.
+    /// Removes the oldest finished runs and delivery ids that exceed the bounds. Unfinished runs
+    /// are never removed.
     fn trim(&mut self, bounds: &Bounds) {
         let finished: Vec<RunId> =
             self.runs.iter().filter(|(_, e)| e.is_finished()).map(|(run, _)| *run).collect();
@@ -119,7 +120,7 @@ impl RunStore for MemoryRunStore {
             if *body != delivery.body_sha256 {
                 return Err(Error::new(
                     ErrorKind::Conflict,
-                    format!("delivery {} came again with another body", delivery.id),
+                    format!("delivery {} arrived again with a different body", delivery.id),
                 )
                 .with_operation("run_store.accept"));
             }
@@ -138,7 +139,7 @@ impl RunStore for MemoryRunStore {
                 if unfinished >= self.bounds.unfinished {
                     return Err(Error::new(
                         ErrorKind::Unavailable,
-                        "too many runs are waiting: send it again later",
+                        "too many runs are waiting: send the delivery again later",
                     )
                     .with_operation("run_store.accept")
                     .with_retry_after(Duration::from_secs(60)));

@@ -3,14 +3,15 @@
 use ccc_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
 
-/// Returns `N` random bytes of the operating system, which are wiped when they are dropped.
+/// Returns `N` random bytes from the operating system. They are wiped from memory when dropped.
 ///
 /// # Errors
-/// [`ErrorKind::Unavailable`] when the operating system has none.
+/// [`ErrorKind::Unavailable`] if the operating system returns no random bytes.
 pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>> {
     let mut bytes = Zeroizing::new([0; N]);
     getrandom::fill(&mut *bytes).map_err(|e| {
-        Error::new(ErrorKind::Unavailable, "the system gives no random bytes").with_source(e)
+        Error::new(ErrorKind::Unavailable, "the operating system returned no random bytes")
+            .with_source(e)
     })?;
     Ok(bytes)
 }

@@ -1,4 +1,4 @@
-//! A credential store over storage that need not be trusted: encryption, versions and the index.
+//! A credential store on untrusted storage: encryption, versions and the index.
 
 mod blob_store;
 #[cfg(any(feature = "file", feature = "durable-object"))]

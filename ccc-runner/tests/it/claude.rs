@@ -1,5 +1,5 @@
-//! Claude Code as an agent: the real program, driven by a model that follows a scenario, and programs
-//! that take its place and misbehave.
+//! Tests of the Claude Code agent: with the real program, whose model follows a scenario, and with
+//! programs that take its place and misbehave.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -28,10 +28,11 @@ mod repository;
 mod secrets;
 mod work;
 
-/// How long anything here may take.
+/// Time limit of each operation in these tests.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// The real Claude Code, from where `.ci/install` puts it, or from where it is said to be.
+/// Returns the path of the real Claude Code: from the environment, or where `.ci/install` installs
+/// it.
 fn program() -> Option<String> {
     let installed = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../target/npm/node_modules/@anthropic-ai/claude-code-linux-x64/claude");
@@ -45,7 +46,7 @@ fn key() -> CredentialKey {
     CredentialKey::new("model/api-key").unwrap()
 }
 
-/// A model with its scenario, the proxy before it, and a runner whose programs know the proxy.
+/// A model with its scenario, a proxy in front of it, and a runner whose programs know the proxy.
 struct Fixture {
     model: ScriptedModel,
     proxy: ModelProxy,
@@ -54,7 +55,7 @@ struct Fixture {
     _state: TempDir,
 }
 
-/// What became of one run.
+/// The result and the events of one run.
 struct Ran {
     result: Result<AgentReport>,
     events: Vec<AgentEvent>,
@@ -93,12 +94,12 @@ impl Fixture {
         ModelLogin::new(self.proxy.clone(), kind, key())
     }
 
-    /// An agent with this program.
+    /// Creates an agent with this program.
     fn agent(&self, program: &str) -> ClaudeCode {
         ClaudeCode::new(self.login(CredentialKind::ApiKey)).with_program(program)
     }
 
-    /// The real one, which may also run what these rules allow.
+    /// Creates an agent with the real program. These rules permit it to run commands.
     fn real(&self, allowed: &[&str]) -> Option<ClaudeCode> {
         let allowed = allowed.iter().map(|&rule| rule.to_owned()).collect();
         Some(self.agent(&program()?).with_permissions(Permissions::EditsAnd(allowed)))
@@ -119,7 +120,7 @@ impl Fixture {
         self.run_task(agent, &self.task()).await
     }
 
-    /// Runs the agent, and ends what it left.
+    /// Runs the agent, and ends the processes that it left.
     async fn run_task(&self, agent: &ClaudeCode, task: &Task) -> Ran {
         let container = self.container(task.run).await;
         let mut events = Vec::new();
@@ -134,18 +135,19 @@ impl Fixture {
 async fn bounded<T>(work: impl Future<Output = T>) -> T {
     tokio::select! {
         done = work => done,
-        () = SystemClock.sleep(PATIENCE) => panic!("it hangs"),
+        () = SystemClock.sleep(PATIENCE) => panic!("it did not end in time"),
     }
 }
 
-/// The real program behind one line of a shell, which `exec`s `$CLAUDE "$@"` in the end.
+/// Creates a shell script that runs `line`. The line starts the real program, as `$CLAUDE "$@"`.
+/// The script reports the version of the real program.
 fn front(dir: &Path, line: &str) -> Option<String> {
     let asked = std::process::Command::new(program()?).arg("--version").output().unwrap();
     let version = String::from_utf8(asked.stdout).unwrap();
     Some(impostor(dir, version.trim(), &format!("CLAUDE='{}'\n{line}", program()?)))
 }
 
-/// A program that says it is Claude Code of that version, and then does this.
+/// Creates a program that reports that version of Claude Code, and otherwise runs `body`.
 fn impostor(dir: &Path, version: &str, body: &str) -> String {
     let path = dir.join("claude");
     let head = format!("if [ \"$1\" = --version ]; then echo '{version}'; exit 0; fi");

@@ -1,4 +1,4 @@
-//! Any program as an agent, with a way to a model.
+//! Tests of an arbitrary program as an agent with access to a model.
 
 use ccc_core::agent::{AgentEvent, Task, Verdict};
 use ccc_core::container::{ContainerSpec, Network};
@@ -8,7 +8,7 @@ use ccc_runner::{
 };
 
 #[tokio::test]
-async fn a_program_reaches_its_model_without_the_key_and_is_paid_for() {
+async fn a_program_reaches_its_model_without_the_key_and_its_cost_is_counted() {
     // spec: X3b, X3d
     let scenario = "[[turn]]\nsay = 'Done.'\ntokens = { input = 100000, output = 0 }";
     let model = ScriptedModel::start(scenario).await.unwrap();
@@ -27,8 +27,9 @@ async fn a_program_reaches_its_model_without_the_key_and_is_paid_for() {
         (
             Some(1_000_000),
             format!("while :; do {ask}; done"),
-            Verdict::Limited { reason: "its money, $1.000000, is used up".into() },
-            // The third is cut when the API has counted what it read, and the token that it began with.
+            Verdict::Limited { reason: "it reached its spending limit of $1.000000".into() },
+            // The third answer is cut off after the API has reported its input tokens and its first
+            // output token.
             3 * 400_000 + 20,
         ),
     ] {

@@ -1,4 +1,4 @@
-//! Every runner and every agent of this crate keeps its port's contract.
+//! The conformance suites of the runners and agents of this crate.
 
 mod subprocess_runner {
     use ccc_core::testing::conformance::container_runner::Fixture;

@@ -1,4 +1,4 @@
-//! Containers of a real engine, with the image of `images/build`.
+//! Tests of the Docker runner with a real engine and the image of `images/build`.
 
 use std::process::Command as Program;
 use std::sync::OnceLock;
@@ -15,7 +15,7 @@ mod limits;
 mod restart;
 mod workspaces;
 
-/// Whether there is an engine with the image.
+/// Returns whether an engine with the image is available.
 fn engine() -> bool {
     static THERE: OnceLock<bool> = OnceLock::new();
     *THERE.get_or_init(|| {
@@ -24,7 +24,7 @@ fn engine() -> bool {
     })
 }
 
-/// What the `docker` program prints; `None` when it fails.
+/// Returns the output of the `docker` program, or `None` if it fails.
 fn docker(arguments: &[&str]) -> Option<String> {
     let output = Program::new("docker").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
@@ -41,7 +41,7 @@ fn new_run() -> RunId {
     RunId::new(SystemClock.now()).unwrap()
 }
 
-/// What comes of it; panics when it takes longer than anything here has a reason to.
+/// Awaits `work`. Panics if it takes longer than a minute.
 async fn patiently<T>(work: impl Future<Output = T>) -> T {
     tokio::select! {
         done = work => done,

@@ -1,10 +1,10 @@
-//! Runners, agents and the way to the model, as their users see them.
+//! Integration tests of the runners, the agents and the model proxy.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
-    reason = "a test's helpers are tests as well"
+    reason = "helper functions of tests"
 )]
 
 mod claude;

@@ -1,5 +1,4 @@
-//! The model proxy from outside, over HTTP: what an agent can say to it, what the API can do to it, and
-//! what either costs.
+//! Tests of the model proxy over HTTP: requests of agents, behaviour of the API, and costs.
 
 mod api;
 mod bodies;
@@ -21,17 +20,18 @@ use ccc_runner::{
 };
 use futures_util::FutureExt as _;
 
-/// The credential that no answer, line or header may show to an agent.
+/// The credential, which no answer, message or header may show to an agent.
 const KEY: &str = "sk-ant-the-real-one-0123456789";
 
-/// A request that breaks no rule.
+/// A request that every rule permits.
 const PLAIN: &str =
     r#"{"model":"claude-a","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}"#;
-/// The same as a stream.
+/// The same request for a stream.
 const STREAM: &str = r#"{"model":"claude-a","max_tokens":10,"stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
 
-/// What they cost, by tables in which a token of `claude-a` costs a micro-dollar, and one that it writes
-/// ten; `claude-b` is the dearest to read and `claude-c` the dearest to write.
+/// Returns the default prices and those of three more models. An input token of `claude-a` costs
+/// one micro-dollar, and an output token costs ten. `claude-b` has the highest input price, and
+/// `claude-c` the highest output price.
 fn prices() -> PriceTable {
     let row = |model: &str, input, output| (ModelPattern::new(model), Price::new(input, output));
     PriceTable::default().with([
@@ -57,7 +57,7 @@ fn shown(access: &ModelAccess) -> &str {
     access.secret().expose_str().unwrap()
 }
 
-/// All that was said to whoever watches, until now.
+/// Returns all notices until now, as text.
 fn notices(access: &mut ModelAccess) -> Vec<String> {
     let lines = std::iter::from_fn(|| access.notice().now_or_never()).map(|notice| match notice {
         ModelNotice::Refused(line) => format!("the model proxy refused a request: {line}"),
@@ -67,15 +67,15 @@ fn notices(access: &mut ModelAccess) -> Vec<String> {
     lines.collect()
 }
 
-/// Waits for something that happens at once where all is well.
+/// Awaits an event that should happen at once. Panics after 30 seconds.
 async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::select! {
         value = what => value,
-        () = SystemClock.sleep(Duration::from_secs(30)) => panic!("it does not happen"),
+        () = SystemClock.sleep(Duration::from_secs(30)) => panic!("it did not happen in time"),
     }
 }
 
-/// A positive number of yields, for what another task does next.
+/// Yields to other tasks until `holds` returns true.
 async fn until(mut holds: impl FnMut() -> bool) {
     soon(async {
         while !holds() {

@@ -1,4 +1,4 @@
-//! What holds for subprocesses alone.
+//! Tests of the behaviour that is specific to subprocesses.
 
 use std::collections::BTreeSet;
 use std::fs::Permissions;
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 mod between;
 
 #[tokio::test]
-async fn a_subprocess_has_the_environment_that_it_is_given_and_no_more() {
+async fn a_subprocess_has_only_the_environment_of_its_specification() {
     // spec: X4b
     let (state, workspace) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let runner = SubprocessRunner::new(state.path()).unwrap();
@@ -37,26 +37,27 @@ async fn a_subprocess_has_the_environment_that_it_is_given_and_no_more() {
 }
 
 #[test]
-fn it_promises_nothing() {
+fn a_subprocess_runner_reports_no_capabilities() {
     // spec: X4a
     let state = tempfile::tempdir().unwrap();
     let runner = SubprocessRunner::new(state.path()).unwrap();
     assert_eq!(runner.capabilities(), Capabilities::none());
 }
 
-/// Whether we may give anybody a user.
+/// Returns whether this process can assign UIDs, which only root can.
 fn root() -> bool {
-    has_part("root", rustix::process::geteuid().is_root(), "run this as root")
+    has_part("root", rustix::process::geteuid().is_root(), "run the tests as root")
 }
 
-/// A directory that only its owner may enter.
+/// Creates a directory that only its owner can enter.
 fn shut() -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     std::fs::set_permissions(directory.path(), Permissions::from_mode(0o700)).unwrap();
     directory
 }
 
-/// What a shell says to `line`, in a workspace that lies, as the state does, where only root may go.
+/// Runs `line` in a shell and returns its output. The workspace and the state are in a directory
+/// that only the owner can enter.
 async fn told(line: &str, resources: Resources, as_root: bool) -> ccc_core::Result<Output> {
     let data = shut();
     std::fs::write(data.path().join("canary"), "a secret of the service").unwrap();
@@ -76,7 +77,7 @@ async fn told(line: &str, resources: Resources, as_root: bool) -> ccc_core::Resu
     let output = container.output(&command).await;
     container.stop(Duration::ZERO).await.unwrap();
     assert!(workspace.join("file").is_file());
-    // What root looks at from now on is nobody's to change.
+    // From now on the service inspects the workspace as root, so only root can change it.
     let left = std::fs::metadata(&workspace).unwrap();
     assert!(as_root || (left.uid(), left.mode() & 0o022) == (0, 0));
     runner.destroy(run).await.unwrap();
@@ -85,7 +86,7 @@ async fn told(line: &str, resources: Resources, as_root: bool) -> ccc_core::Resu
 }
 
 #[tokio::test]
-async fn a_service_that_is_root_gives_its_programs_a_user_of_their_own() {
+async fn a_service_that_is_root_runs_programs_under_a_dedicated_uid() {
     // spec: X4d
     if !root() {
         return;
@@ -123,7 +124,7 @@ async fn a_service_that_is_root_gives_its_programs_a_user_of_their_own() {
 }
 
 #[tokio::test]
-async fn programs_are_those_that_the_user_can_start() {
+async fn only_programs_that_the_dedicated_uid_can_start_are_found() {
     if !root() {
         return;
     }
@@ -137,7 +138,7 @@ async fn programs_are_those_that_the_user_can_start() {
     let remedy = Some(Remedy::PermitAgentAsRoot);
     assert_eq!((error.kind(), error.remedy()), (ErrorKind::NotFound, remedy), "{error}");
     assert!(error.to_string().contains("where every user can run it"), "{error}");
-    // What stands earlier in the path, and out of sight, is passed over.
+    // A program in an earlier directory of `PATH` is skipped if the UID cannot access it.
     let path = EnvValue::Plain(format!("{}:/usr/bin:/bin", place.path().display()));
     let output = container.output(&Command::new(["true"]).with_env("PATH", path)).await.unwrap();
     assert!(output.status.success());
@@ -145,7 +146,7 @@ async fn programs_are_those_that_the_user_can_start() {
 }
 
 #[tokio::test]
-async fn a_repository_does_not_choose_programs() {
+async fn a_repository_cannot_replace_programs() {
     let (state, workspace) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::fs::create_dir(workspace.path().join("bin")).unwrap();
     symlink("/bin/false", workspace.path().join("bin/true")).unwrap();
@@ -158,13 +159,13 @@ async fn a_repository_does_not_choose_programs() {
         container.output(&command).await.unwrap().status
     };
     assert!(status("true").await.success());
-    // Who names it means it.
+    // A program is started if the command names its path.
     assert!(!status("bin/true").await.success());
     runner.destroy(run).await.unwrap();
 }
 
 #[tokio::test]
-async fn no_variable_makes_root_do_anything() {
+async fn variables_that_can_affect_a_program_of_root_are_refused() {
     // spec: X4d
     if !root() {
         return;
@@ -184,7 +185,7 @@ async fn no_variable_makes_root_do_anything() {
     }
 }
 
-/// The number of a process that `line` leaves behind, once it has, and of its user.
+/// Runs `line`, which leaves a process behind. Returns the PID and the UID of that process.
 async fn left_behind(container: &dyn Container, workspace: &Path, line: &str) -> (Pid, u32) {
     let output = container.output(&Command::new(["sh", "-c", line])).await.unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -199,17 +200,17 @@ async fn left_behind(container: &dyn Container, workspace: &Path, line: &str) ->
 
 fn is_alive(pid: Pid) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{}/status", pid.as_raw_nonzero()));
-    // Nobody may have buried it yet.
+    // A zombie that was not reaped yet is not alive.
     status.is_ok_and(|status| !status.contains("State:\tZ"))
 }
 
 #[tokio::test]
-async fn nobody_gets_away_from_a_user_of_its_own() {
+async fn a_detached_process_ends_with_its_run_under_a_dedicated_uid() {
     // spec: X4b, X4d
     if !root() {
         return;
     }
-    // Neither an environment nor a session is left of it.
+    // The process has neither the environment nor the session of its run.
     let line = "env -i setsid sh -c 'echo $$ > pid.new; mv pid.new pid; exec sleep 300' > /dev/null 2>&1 & sleep 0.1";
     for as_root in [false, true] {
         let state = tempfile::tempdir().unwrap();
@@ -225,7 +226,7 @@ async fn nobody_gets_away_from_a_user_of_its_own() {
             let (pid, _) = left_behind(&*container, workspace.path(), line).await;
             assert!(is_alive(pid));
             if restarted {
-                // As after a crash: nobody remembers whose user that is but the directory.
+                // As after a crash: only the state directory still records the UID of the run.
                 drop((container, runner));
                 new().destroy(run).await.unwrap();
             } else {
@@ -280,7 +281,7 @@ async fn two_runs_do_not_see_each_other() {
 }
 
 #[tokio::test]
-async fn ceilings_hold_as_far_as_the_kernel_holds_them() {
+async fn resource_limits_are_enforced_as_far_as_the_kernel_supports_them() {
     // spec: X2
     let few = |change: fn(&mut Resources)| {
         let mut resources = Resources::default();
@@ -309,12 +310,12 @@ async fn ceilings_hold_as_far_as_the_kernel_holds_them() {
 }
 
 #[tokio::test]
-async fn a_home_of_any_depth_goes_with_the_run() {
+async fn a_home_of_any_depth_is_removed_with_the_run() {
     let (state, workspace) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let runner = SubprocessRunner::new(state.path()).unwrap();
     let run = RunId::new(SystemClock.now()).unwrap();
     runner.spawn(run, &ContainerSpec::new(workspace.path())).await.unwrap();
-    // Deeper than a recursion gets with the stack of a thread.
+    // Deeper than a recursive function can go on the stack of a thread.
     let home = state.path().join(run.to_string()).join("home");
     let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
     let mut at = openat(CWD, &home, flags, Mode::empty()).unwrap();

@@ -1,4 +1,4 @@
-//! The client's side: the rows of an object as a [`BlobStore`].
+//! The client side: a [`BlobStore`] that stores its data in an object.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::durable_object::protocol::{
 };
 use crate::sealed::{BlobStore, Change, RecordId, SealedIndex};
 
-/// The pauses before further attempts.
+/// The delays before the repeated attempts.
 const RETRY_DELAYS: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1_600)];
 
-/// The rows of an object, through a channel.
+/// A [`BlobStore`] in an object, which it reaches through a channel.
 #[derive(Debug)]
 pub(super) struct ObjectBlobStore {
     channel: Box<dyn Channel>,
@@ -23,20 +23,21 @@ pub(super) struct ObjectBlobStore {
 }
 
 impl ObjectBlobStore {
-    /// Returns the store behind that channel.
+    /// Creates a store in the object that the channel connects to.
     pub(super) fn new(channel: Box<dyn Channel>, clock: Arc<dyn Clock>) -> Self {
         Self { channel, clock }
     }
 
-    /// Sends a request until it is answered. Every request may be sent twice: the object recognizes
-    /// the writes that it applied last.
+    /// Sends a request, and repeats it after transient errors. A repetition is safe, because the
+    /// object recognizes its most recent writes.
     async fn request(&self, request: &Request) -> Result<Response> {
-        let unexpected =
-            |e| Error::new(ErrorKind::Unexpected, "a message that is no JSON").with_source(e);
+        let unexpected = |e| {
+            Error::new(ErrorKind::Unexpected, "cannot serialize a message to the object")
+                .with_source(e)
+        };
         let message = serde_json::to_vec(request).map_err(unexpected)?;
         if message.len() > MAX_MESSAGE_BYTES {
-            let line =
-                "the credential, or the index of all of them, is larger than an object can store";
+            let line = "the credential, or the index of all credentials, is larger than an object can store";
             return Err(Error::new(ErrorKind::LimitExceeded, line));
         }
         let mut delays = RETRY_DELAYS.into_iter();
@@ -52,30 +53,29 @@ impl ObjectBlobStore {
     }
 }
 
-/// Reads an answer.
+/// Decodes an answer.
 fn read(answer: &[u8]) -> Result<Response> {
     match serde_json::from_slice(answer) {
         Ok(Response::Lost) => {
-            let line = "the index of the credentials is gone, and they are there: bring the object back to an \
-                        earlier point in time";
+            let line = "the index of the credentials is missing, although records exist: restore the object to \
+                        an earlier point in time";
             Err(Error::new(ErrorKind::Corrupt, line))
         }
         Ok(Response::Misunderstood { why }) => {
             let line = format!(
-                "the object does not understand a request ({why}): is the Worker older than this program?"
+                "the object did not understand a request ({why}): check whether the Worker is older than this program"
             );
             Err(Error::new(ErrorKind::Unsupported, line))
         }
         Ok(response) => Ok(response),
-        // The answer may be anything, and is not shown.
+        // The answer can contain anything, so the error does not show it.
         Err(_) => Err(unexpected_answer()),
     }
 }
 
-/// Returns the error for an answer that the object does not give to that request.
+/// Returns the error for an answer that does not match its request.
 fn unexpected_answer() -> Error {
-    let line =
-        "what answers for the credentials is not their object: is the URL that of the Worker?";
+    let line = "the answer is not from an object with credentials: check that the URL is that of the Worker";
     Error::new(ErrorKind::Unexpected, line)
 }
 
@@ -99,7 +99,7 @@ impl BlobStore for ObjectBlobStore {
     async fn write(&self, change: Arc<Change>) -> Result<bool> {
         let put = change.put.as_ref().map_or(0, |(_, record)| record.len());
         if change.index.len().max(put) > MAX_ROW_BYTES {
-            let line = "the credential, or the index of all of them, is larger than an object can store, 2 MB";
+            let line = "the credential, or the index of all credentials, is larger than the 2 MB that an object can store";
             return Err(Error::new(ErrorKind::LimitExceeded, line));
         }
         let request = Request::Write {

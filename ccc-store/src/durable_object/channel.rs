@@ -7,10 +7,10 @@ use ccc_core::{Result, async_trait};
 /// A connection to an object.
 ///
 /// # Contract
-/// Safe to share. Each message has one answer. A call ends within a bounded time.
-/// [`Unavailable`](ccc_core::ErrorKind::Unavailable) and
-/// [`TimedOut`](ccc_core::ErrorKind::TimedOut) may be tried again, whether the message arrived or
-/// not; other errors may not. No error shows the message.
+/// A channel can be used from several tasks at once. Each message has one answer. A call ends
+/// within a bounded time. After [`Unavailable`](ccc_core::ErrorKind::Unavailable) and
+/// [`TimedOut`](ccc_core::ErrorKind::TimedOut) the caller may send the message again, whether it
+/// arrived or not. After other errors it must not. No error shows the message.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Channel: Debug + Send + Sync + 'static {

@@ -1,4 +1,4 @@
-//! The object's side: it stores rows of cipher text, and answers messages.
+//! The object side: storage of rows of cipher text, and answers to messages.
 
 use ccc_core::Result;
 
@@ -11,19 +11,21 @@ const INDEX: &str = "index";
 const DERIVATION: &str = "derivation";
 const RECORDS: &str = "record/";
 const NONCES: &str = "nonce/";
-/// The row with the digests of the indexes written last. A write with one of them was applied
-/// before.
+/// The row with the digests of the most recent indexes. A write of one of these indexes was already
+/// applied.
 const DONE: &str = "done";
-/// The number of those digests, each of 64 hex digits.
+/// The number of digests in the row [`DONE`]. A digest has 64 hex digits.
 const REMEMBERED: usize = 64;
-/// The most nonces that are removed for one message: more than one message adds.
+/// Maximum number of outdated nonces that are removed for one message. Each message adds only one
+/// nonce, so they do not accumulate.
 const PRUNED: usize = 16;
 
-/// Answers a message. A message from outside the Worker has an id, and a time of arrival in
-/// milliseconds since the year 1970. Returns `None`, without effect, if that id came before.
+/// Answers a message. For a message from outside the Worker, `id` has its id and its time of
+/// arrival, in milliseconds since 1970. Returns `None`, without effect, if a message with that id
+/// was already received, or if the message is too old.
 ///
 /// # Errors
-/// Those of the rows.
+/// Errors of the rows.
 pub fn handle_message(
     rows: &dyn Rows,
     message: &[u8],
@@ -36,10 +38,10 @@ pub fn handle_message(
     }
     let response = match serde_json::from_slice(message) {
         Ok(request) => respond(rows, request)?,
-        // The place of the mistake, and nothing of the message.
+        // The answer shows the position of the error, and no part of the message.
         Err(e) => misunderstood(&format!("{:?} in column {}", e.classify(), e.column())),
     };
-    // A response always serializes.
+    // Serializing a response cannot fail.
     Ok(Some(serde_json::to_vec(&response).unwrap_or_default()))
 }
 
@@ -47,10 +49,11 @@ fn misunderstood(why: &str) -> Response {
     Response::Misunderstood { why: why.to_owned() }
 }
 
-/// Remembers the nonce for as long as its message would be accepted. Returns whether it is new.
+/// Stores the nonce for as long as its message would be accepted. Returns whether it is new.
 fn is_new(rows: &dyn Rows, id: &MessageId, now: i64) -> Result<bool> {
     let window = i64::try_from(WINDOW.as_millis()).unwrap_or(i64::MAX);
-    // The Worker's clock may be a moment behind this one: an older nonce may be forgotten already.
+    // The Worker's clock can be slightly behind this one, and the nonce of an older message can
+    // already be removed.
     if id.date < now - window {
         return Ok(false);
     }
@@ -68,7 +71,7 @@ fn is_new(rows: &dyn Rows, id: &MessageId, now: i64) -> Result<bool> {
     Ok(true)
 }
 
-/// Applies a request.
+/// Executes a request.
 fn respond(rows: &dyn Rows, request: Request) -> Result<Response> {
     let row = |id: &str| id.parse::<RecordId>().map(|id| format!("{RECORDS}{id}"));
     let index = rows.get(INDEX)?;
@@ -79,17 +82,17 @@ fn respond(rows: &dyn Rows, request: Request) -> Result<Response> {
         Request::Index {} => Response::Index { index: index.map(Base64) },
         Request::Record { id } => match row(&id) {
             Ok(row) => Response::Record { record: rows.get(&row)?.map(Base64) },
-            Err(()) => misunderstood("a place that is none"),
+            Err(()) => misunderstood("an invalid record id"),
         },
         Request::Write { from, index: next, put, remove } => {
             let put = put.map(|(id, record)| row(&id).map(|row| (row, record))).transpose();
             let remove = remove.map(|id| row(&id)).transpose();
             let (Ok(put), Ok(remove)) = (put, remove) else {
-                return Ok(misunderstood("a place that is none"));
+                return Ok(misunderstood("an invalid record id"));
             };
             let large = |bytes: &Base64| bytes.0.len() > MAX_ROW_BYTES;
             if large(&next) || put.as_ref().is_some_and(|(_, record)| large(record)) {
-                return Ok(misunderstood("more than 2 MB in a row"));
+                return Ok(misunderstood("a row of more than 2 MB"));
             }
             let written = digest(&next.0);
             let mut done = rows.get(DONE)?.unwrap_or_default();
@@ -99,7 +102,8 @@ fn respond(rows: &dyn Rows, request: Request) -> Result<Response> {
             if index.as_deref().map(digest) != from {
                 return Ok(Response::Overtaken);
             }
-            // In this order: if storage fails in between, the index still names records that exist.
+            // The order matters: if storage fails between two steps, the records that the index
+            // names still exist.
             if let Some((row, Base64(record))) = put {
                 rows.put(&row, &record)?;
             }
@@ -127,7 +131,7 @@ fn respond(rows: &dyn Rows, request: Request) -> Result<Response> {
             if stored.is_none() {
                 rows.put(DERIVATION, fresh.as_bytes())?;
             }
-            // The client notices a damaged one.
+            // The client detects a damaged derivation.
             let text = |stored: Vec<u8>| String::from_utf8_lossy(&stored).into_owned();
             Response::Derivation { stored: stored.map_or(fresh, text) }
         }

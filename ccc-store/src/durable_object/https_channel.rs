@@ -14,11 +14,11 @@ use crate::durable_object::signature::{
 };
 use crate::invalid_input::invalid_input;
 
-/// The most time for a message and its answer.
+/// Time limit for a message and its answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A [`Channel`] to an object behind a Worker: signed messages over HTTPS, each of which the object
-/// accepts once.
+/// A [`Channel`] to an object behind a Worker. It sends signed messages over HTTPS, and the object
+/// accepts each of them once.
 #[derive(Debug)]
 pub struct HttpsChannel {
     client: reqwest::Client,
@@ -28,35 +28,35 @@ pub struct HttpsChannel {
 }
 
 impl HttpsChannel {
-    /// Returns a channel to the object at that address, such as
-    /// `https://ccc.example.workers.dev/credentials/main`. `secret` is the one that the Worker has
-    /// as `CREDENTIALS_SECRET`.
+    /// Creates a channel to the object at `url`, such as
+    /// `https://ccc.example.workers.dev/credentials/main`. `secret` is the value of the Worker's
+    /// `CREDENTIALS_SECRET`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for text that is no such address, for an unencrypted address on
-    /// another machine, and for a secret of fewer than 32 characters; [`ErrorKind::Unavailable`]
-    /// when TLS cannot be set up.
+    /// [`ErrorKind::InvalidInput`] for text that is not such an address, for an unencrypted address
+    /// on another machine, and for a secret of fewer than 32 characters; [`ErrorKind::Unavailable`]
+    /// if TLS cannot be set up.
     pub fn new(url: &str, secret: &Secret, clock: Arc<dyn Clock>) -> Result<Self> {
         let url: Url = url.parse().map_err(|_| {
-            invalid_input("the store's address is no URL: such as https://ccc.example.workers.dev/credentials/main")
+            invalid_input("the store's address is not a URL such as https://ccc.example.workers.dev/credentials/main")
         })?;
         let here = match url.host_str() {
             Some(host) => {
                 let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
                 address.map_or(host == "localhost", |address| address.is_loopback())
             }
-            None => return Err(invalid_input("the store's address names no host")),
+            None => return Err(invalid_input("the store's address has no host")),
         };
         if url.scheme() != "https" && !(url.scheme() == "http" && here) {
             return Err(invalid_input("the store's address must begin with https://"));
         }
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
             return Err(invalid_input(
-                "the store's address has a password or a query, which belong elsewhere",
+                "the store's address must not have a user name, a password or a query",
             ));
         }
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Another thread may install one first, which is as good.
+            // The result can be ignored: it fails only if another thread has installed a provider.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let mut client = reqwest::Client::builder()
@@ -80,7 +80,7 @@ impl HttpsChannel {
     fn failed(&self, error: reqwest::Error) -> Error {
         let (host, error) = (self.host(), error.without_url());
         let (kind, line) = match error.is_timeout() {
-            true => (ErrorKind::TimedOut, format!("the Worker at {host} does not answer in time")),
+            true => (ErrorKind::TimedOut, format!("the Worker at {host} did not answer in time")),
             false => (ErrorKind::Unavailable, format!("cannot reach the Worker at {host}")),
         };
         Error::new(kind, line).with_source(error)
@@ -90,7 +90,7 @@ impl HttpsChannel {
 #[async_trait]
 impl Channel for HttpsChannel {
     async fn send(&self, message: Vec<u8>) -> Result<Vec<u8>> {
-        // Each attempt has an id of its own: the object accepts none twice.
+        // Each attempt needs a new id, because the object accepts an id only once.
         let id = MessageId::new(self.clock.now())?;
         let request = self
             .client
@@ -107,19 +107,19 @@ impl Channel for HttpsChannel {
                 StatusCode::UNAUTHORIZED => (
                     ErrorKind::Refused,
                     format!(
-                        "the Worker at {host} does not take our signature: is its secret ours, and is our clock right?"
+                        "the Worker at {host} rejected the signature: check that it has the same secret, and that the clock of this machine is right"
                     ),
                 ),
                 StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => {
-                    (ErrorKind::Unavailable, format!("the Worker at {host} says to come again"))
+                    (ErrorKind::Unavailable, format!("the Worker at {host} asks to try again"))
                 }
                 status if status.is_server_error() => {
-                    (ErrorKind::Unavailable, format!("the Worker at {host} fails: {status}"))
+                    (ErrorKind::Unavailable, format!("the Worker at {host} failed: {status}"))
                 }
                 status => (
                     ErrorKind::Unexpected,
                     format!(
-                        "the Worker at {host} answers {status}: is this the address of a store?"
+                        "the Worker at {host} answered {status}: check that the address is that of a store"
                     ),
                 ),
             };
@@ -128,7 +128,7 @@ impl Channel for HttpsChannel {
         let mut answer = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(e))? {
             if answer.len() + chunk.len() > MAX_MESSAGE_BYTES {
-                let line = format!("the answer of {host} is larger than any of a store");
+                let line = format!("the answer of {host} is larger than any answer of a store");
                 return Err(Error::new(ErrorKind::Unexpected, line));
             }
             answer.extend_from_slice(&chunk);

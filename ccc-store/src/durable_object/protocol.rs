@@ -1,13 +1,14 @@
-//! The messages between client and object: JSON, with bytes as base64.
+//! The messages between client and object, as JSON with bytes in base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
-/// The largest message, in bytes. An object stores 2 MB in a row, and base64 makes four of three.
+/// Maximum size of a message, in bytes. A write contains two rows of at most 2 MB, and base64 turns
+/// three bytes into four.
 pub const MAX_MESSAGE_BYTES: usize = 6 << 20;
-/// The largest row, in bytes.
+/// Maximum size of a row, in bytes.
 pub(super) const MAX_ROW_BYTES: usize = 2_000_000;
 
 /// A message to the object.
@@ -19,7 +20,7 @@ pub(super) enum Request {
         #[serde(rename = "place")]
         id: String,
     },
-    /// Applies all of it; or nothing, if the index is no longer the one with the digest `from`.
+    /// Applies the whole write, or nothing if `from` is not the digest of the stored index.
     Write {
         from: Option<String>,
         index: Base64,
@@ -53,14 +54,14 @@ pub(super) enum Response {
         #[serde(rename = "kept")]
         stored: String,
     },
-    /// There are records and no index.
+    /// Records exist, but no index.
     Lost,
     Misunderstood {
         why: String,
     },
 }
 
-/// Cipher text, in base64.
+/// Bytes that are serialized as base64.
 #[derive(Debug)]
 pub(super) struct Base64(pub(super) Vec<u8>);
 

@@ -5,13 +5,13 @@ use ccc_core::Result;
 /// The rows of an object, by name.
 ///
 /// # Contract
-/// The calls for one message are applied together, or all but the last of them are undone: an
-/// object of Cloudflare's does that where nothing is awaited between the first call and the last.
+/// The calls for one message are applied atomically. A Cloudflare Durable Object does that if
+/// nothing is awaited between the first call and the last.
 pub trait Rows {
     /// Returns the row.
     ///
     /// # Errors
-    /// When storage fails.
+    /// An error if the storage fails.
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>>;
 
     /// Creates or replaces the row.

@@ -12,16 +12,16 @@ use crate::invalid_input::invalid_input;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::random::random;
 
-/// The header with the time, in milliseconds since 1970.
+/// The header with the time of a message, in milliseconds since 1970.
 pub const DATE_HEADER: &str = "ccc-date";
-/// The header with 32 hex digits that no other message has.
+/// The header with the nonce of a message: 32 hex digits that no other message has.
 pub const NONCE_HEADER: &str = "ccc-nonce";
-/// The header with the signature, 64 hex digits.
+/// The header with the signature of a message: 64 hex digits.
 pub const SIGNATURE_HEADER: &str = "ccc-signature";
 
-/// The most time between the clocks of client and Worker.
+/// Maximum difference between the clocks of client and Worker.
 pub(super) const WINDOW: Duration = Duration::from_secs(300);
-/// The shortest secret, in bytes.
+/// Minimum length of a secret, in bytes.
 const MIN_SECRET: usize = 32;
 
 /// The time and the nonce of a message. No two messages share both.
@@ -58,8 +58,10 @@ pub enum VerificationError {
     /// path.
     #[error("the signature is missing, or made with another secret or for another message")]
     Signature,
-    /// The message is too old, or from the future.
-    #[error("the message is older or newer than five minutes: set one of the two clocks")]
+    /// The time of the message is too far in the past or in the future.
+    #[error(
+        "the time of the message differs by more than five minutes: correct the clock of the client or of the Worker"
+    )]
     Clock,
 }
 
@@ -68,11 +70,12 @@ pub enum VerificationError {
 pub struct MessageAuthenticator(Vec<Secret>);
 
 impl MessageAuthenticator {
-    /// Reads the secrets, one in each line: more than one while clients with an older one remain.
+    /// Reads the secrets, one in each line. The first secret signs messages. The others are for
+    /// verifying messages of clients that still have an older secret.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for no secret at all, and for
-    /// one of fewer than 32 characters.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for text without a secret,
+    /// and for a secret of fewer than 32 characters.
     pub fn new(secrets: &Secret) -> Result<Self> {
         let lines = secrets.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
         let secrets: Vec<Secret> = lines.map(Secret::from).collect();
@@ -89,10 +92,11 @@ impl MessageAuthenticator {
         hex::encode(mac(&self.0[0], &signed(path, id, message)).finalize().into_bytes())
     }
 
-    /// Verifies a message that has these headers. Returns its id, for the object to accept it once.
+    /// Verifies a message that has these headers. Returns its id, with which the object accepts the
+    /// message only once.
     ///
     /// # Errors
-    /// The reason why it is not authentic.
+    /// The reason why the message is not authentic.
     pub fn verify<'a>(
         &self,
         path: &str,
@@ -135,9 +139,9 @@ fn matches(secret: &Secret, text: &str, signature: &[u8]) -> bool {
     mac(secret, text).verify_slice(signature).is_ok()
 }
 
-#[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
+#[allow(clippy::expect_used, reason = "HMAC accepts keys of any length")]
 fn mac_of(key: &[u8], text: &[u8]) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC accepts keys of any length");
     mac.update(text);
     mac
 }

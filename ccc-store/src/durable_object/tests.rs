@@ -1,4 +1,4 @@
-//! Objects, and ways to them, that are in the way.
+//! Tests of the object, and of a client whose object or channel fails.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -31,7 +31,7 @@ fn record_id(version: u64) -> String {
 }
 
 #[test]
-fn a_write_that_is_asked_for_again_was_done() {
+fn a_repeated_write_is_answered_as_written() {
     // spec: S7c
     let rows = MemoryRows::default();
     let write = |from: Option<&[u8]>, index: &str, put: u64, remove: Option<u64>| {
@@ -44,13 +44,13 @@ fn a_write_that_is_asked_for_again_was_done() {
     assert_eq!(ask(&rows, first.clone()), json!({"answer": "written"}));
     assert_eq!(ask(&rows, first.clone()), json!({"answer": "written"}));
     assert_eq!(ask(&rows, second.clone()), json!({"answer": "written"}));
-    // It came late, after another was there.
+    // A repeated write that arrives late, after another write.
     for again in [&first, &second, &first] {
         assert_eq!(ask(&rows, again.clone()), json!({"answer": "written"}));
     }
     assert_eq!(rows.get("index").unwrap().unwrap(), b"two");
     assert_eq!(rows.names("record/", 9).unwrap(), [format!("record/{}", record_id(2))]);
-    // Another one, made from what is there no more, was not done and is not.
+    // A new write that is based on an index that was replaced has no effect.
     assert_eq!(ask(&rows, write(Some(b"one"), "c2l4", 2, None)), json!({"answer": "overtaken"}));
     assert_eq!(ask(&rows, write(None, "c2l4", 2, None)), json!({"answer": "overtaken"}));
     let mut before = "two".to_owned();
@@ -65,12 +65,20 @@ fn a_write_that_is_asked_for_again_was_done() {
         before = index;
     }
     assert_eq!(ask(&rows, last), json!({"answer": "written"}));
-    assert_eq!(ask(&rows, first), json!({"answer": "overtaken"}), "it is forgotten");
-    assert_eq!(rows.get("done").unwrap().unwrap().len(), 64 * 64, "it does not grow for ever");
+    assert_eq!(
+        ask(&rows, first),
+        json!({"answer": "overtaken"}),
+        "the first write must be forgotten"
+    );
+    assert_eq!(
+        rows.get("done").unwrap().unwrap().len(),
+        64 * 64,
+        "the row must not grow without limit"
+    );
 }
 
 #[test]
-fn a_message_that_comes_again_does_nothing() {
+fn a_repeated_message_has_no_effect() {
     // spec: S7b
     let rows = MemoryRows::default();
     let message = br#"{"ask": "derivation", "fresh": "x"}"#;
@@ -80,18 +88,18 @@ fn a_message_that_comes_again_does_nothing() {
     assert!(handle_message(&rows, message, Some((&first, now))).unwrap().is_some());
     for later in [0, 1, 300_000, 300_001, 600_000] {
         let again = handle_message(&rows, message, Some((&first, now + later))).unwrap();
-        assert!(again.is_none(), "taken again {later} ms later");
+        assert!(again.is_none(), "accepted again after {later} ms");
     }
     assert!(handle_message(&rows, message, Some((&id(now, 'b'), now))).unwrap().is_some());
     assert!(handle_message(&rows, message, Some((&id(now + 1, 'a'), now))).unwrap().is_some());
-    // What is too old to pass the gate is forgotten, and nothing else.
+    // Only the nonces of messages that are too old to be accepted are removed.
     let late = id(now + 600_001, 'c');
     assert!(handle_message(&rows, message, Some((&late, now + 600_001))).unwrap().is_some());
     assert_eq!(rows.names("nonce/", 9).unwrap().len(), 1);
 }
 
 #[test]
-fn a_sweep_removes_what_is_not_kept_and_nothing_where_the_index_is_another() {
+fn a_sweep_removes_other_records_only_if_the_index_is_unchanged() {
     let rows = MemoryRows::default();
     rows.put("index", b"newest").unwrap();
     for version in [1, 2, 3] {
@@ -112,7 +120,7 @@ fn a_sweep_removes_what_is_not_kept_and_nothing_where_the_index_is_another() {
 }
 
 #[test]
-fn a_derivation_is_the_one_that_was_kept_first() {
+fn the_derivation_that_was_stored_first_is_returned() {
     // spec: S3b
     let rows = MemoryRows::default();
     for fresh in ["first", "second"] {
@@ -132,7 +140,7 @@ fn a_derivation_that_is_damaged_is_not_replaced() {
 }
 
 #[test]
-fn an_object_without_its_index_says_so() {
+fn an_object_with_records_and_no_index_answers_lost() {
     // spec: S8
     let rows = MemoryRows::default();
     rows.put(&format!("record/{}", record_id(1)), b"x").unwrap();
@@ -150,7 +158,7 @@ fn an_object_without_its_index_says_so() {
 }
 
 #[test]
-fn what_is_no_message_changes_nothing() {
+fn an_invalid_message_changes_nothing() {
     let rows = MemoryRows::default();
     let elsewhere = json!({"ask": "record", "place": "../index"});
     let plus = json!({"ask": "record", "place": record_id(1).replace('.', ".+")});
@@ -181,7 +189,7 @@ fn what_is_no_message_changes_nothing() {
     assert!(rows.0.borrow().is_empty());
 }
 
-/// Answers with what it is given, one after the other, and then always with the last.
+/// A channel that gives these answers in order, and then repeats the last one.
 #[derive(Clone, Debug)]
 struct Odd(Arc<Mutex<(usize, Answers)>>);
 
@@ -204,7 +212,7 @@ impl Channel for Odd {
         let (asked, answers) = &mut *held;
         let answer = answers[(*asked).min(answers.len() - 1)];
         *asked += 1;
-        answer.map(|text| text.as_bytes().to_vec()).map_err(|kind| Error::new(kind, "in the way"))
+        answer.map(|text| text.as_bytes().to_vec()).map_err(|kind| Error::new(kind, "injected"))
     }
 }
 
@@ -213,7 +221,7 @@ fn clock() -> Arc<ManualClock> {
 }
 
 #[tokio::test]
-async fn an_object_that_is_down_slow_or_confused_is_a_clear_error() {
+async fn an_object_that_is_unavailable_slow_or_wrong_is_a_clear_error() {
     // spec: S7c
     const NOTHING: &str = r#"{"answer": "index", "index": null}"#;
     const MORE: &str = r#"{"answer": "index", "index": null, "and": "more"}"#;
@@ -255,7 +263,8 @@ async fn an_object_that_is_down_slow_or_confused_is_a_clear_error() {
     }
 }
 
-/// What the write of a record comes to where the object answers so, and how often that was asked.
+/// Writes a record of `record` bytes to an object that gives this answer. Returns the result, and
+/// the number of messages that were sent.
 async fn write(answer: &'static str, record: usize) -> (Result<bool, ErrorKind>, usize) {
     let odd = Odd::new(&[Ok(answer)]);
     let blobs = ObjectBlobStore::new(Box::new(odd.clone()), Arc::new(clock()));
@@ -266,7 +275,7 @@ async fn write(answer: &'static str, record: usize) -> (Result<bool, ErrorKind>,
 }
 
 #[tokio::test]
-async fn a_write_is_done_where_the_object_says_so() {
+async fn a_write_succeeds_if_the_object_answers_written() {
     // spec: S9
     const WRITTEN: &str = r#"{"answer": "written"}"#;
     for (answer, record, expected) in [
@@ -280,7 +289,7 @@ async fn a_write_is_done_where_the_object_says_so() {
 }
 
 #[tokio::test]
-async fn a_message_that_no_object_takes_is_not_sent() {
+async fn a_message_that_is_too_large_is_not_sent() {
     let odd = Odd::new(&[Ok(r#"{"answer": "swept"}"#)]);
     let blobs = ObjectBlobStore::new(Box::new(odd.clone()), Arc::new(clock()));
     let live = |places| (0..places).map(|version| RecordId { name: [7; 32], version }).collect();

@@ -12,7 +12,7 @@ const INDEX: &str = "index";
 /// The file with the costs and the salt of a passphrase.
 const DERIVATION: &str = "derivation";
 
-/// A [`BlobStore`] in a directory. It waits for the disk on other threads.
+/// A [`BlobStore`] in a directory. It accesses the disk on other threads.
 #[derive(Debug)]
 pub(super) struct FileBlobStore {
     directory: Arc<Directory>,
@@ -64,13 +64,13 @@ fn index(directory: &Directory) -> Result<Option<SealedIndex>> {
     if let Some(index) = directory.read(INDEX)? {
         return Ok(Some(index.into()));
     }
-    // The record may belong to the first write of another process, which has written the index by
-    // now.
+    // Another process can have created the index and a first record after the index was read
+    // above.
     if directory.names()?.iter().any(|name| is_record(name)) {
         if let Some(index) = directory.read(INDEX)? {
             return Ok(Some(index.into()));
         }
-        let line = "the index of the credentials is gone, and they are there: bring the directory back from a copy";
+        let line = "the index of the credentials is missing, although records exist: restore the directory from a backup";
         return Err(Error::new(ErrorKind::Corrupt, line));
     }
     Ok(None)
@@ -85,12 +85,13 @@ fn write(directory: &Directory, change: &Change) -> Result<bool> {
         directory.write(&id.to_string(), record)?;
         directory.sync()?;
     }
-    // The write takes effect here: until now the new record is unused, and from now on the old one.
+    // The write takes effect here. Before this line the new record is unused, and after it the old
+    // record is.
     directory.write(INDEX, &change.index)?;
     directory.sync()?;
     if let Some(id) = change.remove {
-        // The credential was written: a record that cannot be removed now stays until the next
-        // start.
+        // The error is ignored, because the credential was written. The next start removes the
+        // record.
         let _ = directory.remove(&id.to_string());
     }
     Ok(true)
@@ -112,7 +113,8 @@ fn sweep(directory: &Directory, from: &SealedIndex, live: &[RecordId]) -> Result
 fn init_derivation(directory: &Directory, fresh: String) -> Result<String> {
     let _lock = directory.lock()?;
     if let Some(stored) = directory.read(DERIVATION)? {
-        let damaged = |_| Error::new(ErrorKind::Corrupt, "the store's costs and salt are damaged");
+        let damaged =
+            |_| Error::new(ErrorKind::Corrupt, "the store's passphrase costs and salt are damaged");
         return String::from_utf8(stored).map_err(damaged);
     }
     directory.write(DERIVATION, fresh.as_bytes())?;

@@ -1,4 +1,4 @@
-//! A directory of the present user alone, whose files are replaced atomically.
+//! A directory that only the current user can access, with files that are replaced atomically.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -10,9 +10,9 @@ use ccc_core::{Error, ErrorKind, Result};
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 
-/// The largest file, in bytes: more than a credential has, or an index of many.
+/// Maximum size of a file, in bytes. No credential needs more, and no index of many credentials.
 const MAX_FILE: u64 = 16 << 20;
-/// The beginning of the names of files that are being written.
+/// The prefix of the names of files that are being written.
 const UNFINISHED: &str = "unfinished-";
 const LOCK_FILE: &str = "lock";
 const OURS: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -23,7 +23,7 @@ pub(super) struct Directory {
     descriptor: OwnedFd,
 }
 
-/// The write lock of a directory, among threads and processes. Dropping it unlocks.
+/// The write lock of a directory, between threads and processes. It is released when dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: OwnedFd,
@@ -46,21 +46,27 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Checks type, owner and mode of what was opened.
+    /// Checks type, owner and mode of an opened file or directory.
     fn check(&self, opened: &OwnedFd, path: &Path, expected: FileType) -> Result<()> {
         let found =
-            rustix::fs::fstat(opened).map_err(|e| self.failed("look at", path, e.into()))?;
+            rustix::fs::fstat(opened).map_err(|e| self.failed("inspect", path, e.into()))?;
         if FileType::from_raw_mode(found.st_mode) != expected {
-            return Err(refused(path, "is not what it should be, but something else of that name"));
+            return Err(refused(
+                path,
+                "is not a regular file: remove it, or restore the file from a backup",
+            ));
         }
         if found.st_uid != rustix::process::geteuid().as_raw() {
-            return Err(refused(path, "belongs to another user: give it to the service's (chown)"));
+            return Err(refused(
+                path,
+                "belongs to another user: change its owner to the service's user (chown)",
+            ));
         }
         let open: RawMode = found.st_mode & 0o077;
         if open != 0 {
             let mode = if expected == FileType::Directory { "700" } else { "600" };
             let line = format!(
-                "is open to others (mode {:o}): `chmod {mode}` it, and take what is in it for known",
+                "is accessible to other users (mode {:o}): run `chmod {mode}` on it, and assume that they know its contents",
                 found.st_mode & 0o777
             );
             return Err(refused(path, &line));
@@ -81,7 +87,7 @@ impl Directory {
     /// Returns a file's contents; `None` if there is no such file.
     pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let path = self.path.join(name);
-        // Not to wait for the other end of what should be a file and is a pipe.
+        // NONBLOCK: opening a named pipe must not wait for a writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
@@ -95,19 +101,18 @@ impl Directory {
         if contents.len() as u64 > MAX_FILE {
             return Err(Error::new(
                 ErrorKind::Corrupt,
-                format!("{} is larger than any file of ours", path.display()),
+                format!("{} is larger than any file of the store, 16 MiB", path.display()),
             ));
         }
         Ok(Some(contents))
     }
 
-    /// Replaces a file atomically. It is on the disk when [`sync`](Self::sync) has returned as
-    /// well.
+    /// Replaces a file atomically. The file is on the disk only when [`sync`](Self::sync) has also
+    /// returned.
     pub(super) fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
         let path = self.path.join(name);
         if contents.len() as u64 > MAX_FILE {
-            let line =
-                format!("{} would be larger than a file of ours may be, 16 MiB", path.display());
+            let line = format!("{} would be larger than the limit of 16 MiB", path.display());
             return Err(Error::new(ErrorKind::LimitExceeded, line));
         }
         let failed = |e: Errno| self.failed("write", &path, e.into());
@@ -116,7 +121,7 @@ impl Directory {
         let open =
             || rustix::fs::openat(&self.descriptor, &unfinished, flags | OFlags::CLOEXEC, OURS);
         let made = match open() {
-            // Of a writer that died: a living one holds the lock.
+            // A dead writer left this file, because the caller holds the lock.
             Err(Errno::EXIST) => {
                 self.remove(&unfinished)?;
                 open()
@@ -134,7 +139,7 @@ impl Directory {
         })
     }
 
-    /// Removes a file. Returns `Ok` if there is none.
+    /// Removes a file, if there is one.
     pub(super) fn remove(&self, name: &str) -> Result<()> {
         match rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -142,12 +147,12 @@ impl Directory {
         }
     }
 
-    /// Syncs the directory: the present names of its files are on the disk when it returns.
+    /// Syncs the directory. The current names of its files are on the disk when this returns.
     pub(super) fn sync(&self) -> Result<()> {
         rustix::fs::fsync(&self.descriptor).map_err(|e| self.failed("write", &self.path, e.into()))
     }
 
-    /// Waits for the write lock.
+    /// Acquires the write lock, and waits until it is free.
     pub(super) fn lock(&self) -> Result<Lock> {
         let path = self.path.join(LOCK_FILE);
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -165,7 +170,7 @@ impl Directory {
         }
     }
 
-    /// Returns the names of all files but the lock.
+    /// Returns the names of all files except the lock.
     pub(super) fn names(&self) -> Result<Vec<String>> {
         let failed = |e: Errno| self.failed("list", &self.path, e.into());
         let mut names = Vec::new();
@@ -179,7 +184,7 @@ impl Directory {
         Ok(names)
     }
 
-    /// Returns whether a file of that name was never finished.
+    /// Returns whether the name is that of an unfinished file.
     pub(super) fn is_unfinished(name: &str) -> bool {
         name.starts_with(UNFINISHED)
     }
@@ -209,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disk_that_is_full_is_a_limit_and_the_file_is_named() {
+    fn a_full_disk_is_an_exceeded_limit_and_the_error_names_the_file() {
         // spec: S5c
         let descriptor = File::open("/").unwrap().into();
         let directory = Directory { path: PathBuf::from("/"), descriptor };

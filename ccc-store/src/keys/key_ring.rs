@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use crate::aead::KEY;
 use crate::invalid_input::invalid_input;
 
-/// The id of a key-encryption key. It is derived from the key itself, so that no registry of ids is
-/// needed, and it reveals nothing of the key.
+/// The id of a key-encryption key. It is derived from the key, so that no registry of ids is
+/// needed. It reveals nothing about the key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId(pub(crate) [u8; 16]);
@@ -42,7 +42,7 @@ impl TryFrom<String> for KeyId {
     fn try_from(text: String) -> Result<Self> {
         let mut id = [0; 16];
         hex::decode_to_slice(&text, &mut id)
-            .map_err(|_| invalid_input("the id of a key is 32 hex digits"))?;
+            .map_err(|_| invalid_input("a key id must be 32 hex digits"))?;
         Ok(Self(id))
     }
 }
@@ -60,7 +60,7 @@ impl fmt::Debug for KeyEncryptionKey {
 }
 
 impl KeyEncryptionKey {
-    /// Expands key and id from an operator's key, each under a label of its own (RFC 5869).
+    /// Expands key and id from an operator's key, under two different labels (RFC 5869).
     fn expand(bytes: &[u8; KEY]) -> Self {
         let (mut key, mut id) = (Zeroizing::new([0; KEY]), [0; 16]);
         expand(None, bytes, b"ccc/v1/kek", &mut *key);
@@ -69,28 +69,29 @@ impl KeyEncryptionKey {
     }
 }
 
-/// Fills `out` by HKDF-SHA256 (RFC 5869). Returns `false`, without effect, for more than 8,160
+/// Fills `out` with HKDF-SHA256 (RFC 5869). Returns `false`, without effect, for more than 8,160
 /// bytes.
 pub(super) fn expand(salt: Option<&[u8]>, secret: &[u8], label: &[u8], out: &mut [u8]) -> bool {
     Hkdf::<Sha256>::new(salt, secret).expand(label, out).is_ok()
 }
 
-/// The keys of a store, the active one first. It is never empty.
+/// The keys of a store, the active key first. A ring is never empty.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyRing(Vec<Arc<KeyEncryptionKey>>);
 
 impl KeyRing {
-    /// Returns the ring of these operator's keys, the active one first. There must be at least one.
+    /// Creates a ring from the operator's keys, the active key first. There must be at least one
+    /// key.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) when a key is there twice.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a duplicate key.
     pub(super) fn new(all: impl IntoIterator<Item = Result<Zeroizing<[u8; KEY]>>>) -> Result<Self> {
         let mut keys: Vec<Arc<KeyEncryptionKey>> = Vec::new();
         for bytes in all {
             let key = KeyEncryptionKey::expand(&*bytes?);
             if keys.iter().any(|known| known.id == key.id) {
                 return Err(invalid_input(
-                    "the same key is there twice: a retired key is another one",
+                    "a key is a duplicate: a retired key must differ from the others",
                 ));
             }
             keys.push(Arc::new(key));
@@ -98,7 +99,7 @@ impl KeyRing {
         Ok(Self(keys))
     }
 
-    /// Returns the key that everything is written under.
+    /// Returns the key that writes use.
     pub(crate) fn active(&self) -> &KeyEncryptionKey {
         &self.0[0]
     }

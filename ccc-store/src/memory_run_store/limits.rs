@@ -1,6 +1,6 @@
-//! The bounds of the runs in memory.
+//! Limits of the run store in memory.
 
-/// The bounds of a [`MemoryRunStore`](crate::MemoryRunStore).
+/// The limits of a [`MemoryRunStore`](crate::MemoryRunStore).
 ///
 /// ```
 /// use ccc_store::Bounds;
@@ -11,39 +11,39 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bounds {
-    /// The most unfinished runs. Further deliveries are refused.
+    /// Maximum number of unfinished runs. Further deliveries are refused.
     pub unfinished: usize,
-    /// The most finished runs. The oldest are dropped first.
+    /// Maximum number of finished runs. The oldest are removed first.
     pub finished: usize,
-    /// The most delivery ids. The oldest are dropped first.
+    /// Maximum number of delivery ids. The oldest are removed first.
     pub deliveries: usize,
-    /// The most lines of one run's log. The oldest are dropped first.
+    /// Maximum number of lines in the log of one run. The oldest are removed first.
     pub log_lines: usize,
 }
 
 impl Bounds {
-    /// Sets the most unfinished runs.
+    /// Sets the maximum number of unfinished runs.
     #[must_use]
     pub fn with_unfinished(mut self, runs: usize) -> Self {
         self.unfinished = runs;
         self
     }
 
-    /// Sets the most finished runs.
+    /// Sets the maximum number of finished runs.
     #[must_use]
     pub fn with_finished(mut self, runs: usize) -> Self {
         self.finished = runs;
         self
     }
 
-    /// Sets the most delivery ids.
+    /// Sets the maximum number of delivery ids.
     #[must_use]
     pub fn with_deliveries(mut self, ids: usize) -> Self {
         self.deliveries = ids;
         self
     }
 
-    /// Sets the most lines of one run's log.
+    /// Sets the maximum number of lines in the log of one run.
     #[must_use]
     pub fn with_log_lines(mut self, lines: usize) -> Self {
         self.log_lines = lines;

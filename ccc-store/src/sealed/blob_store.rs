@@ -14,7 +14,7 @@ pub(crate) struct RecordId {
     pub(crate) version: u64,
 }
 
-/// Writes the id as the name of its file or row.
+/// Formats the id as the name of its file or row.
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", hex::encode(self.name), self.version)
@@ -28,7 +28,7 @@ impl FromStr for RecordId {
         let (digits, number) = text.split_once('.').ok_or(())?;
         let (mut name, version) = ([0; 32], number.parse().map_err(|_| ())?);
         hex::decode_to_slice(digits, &mut name).map_err(|_| ())?;
-        // An id has one spelling: no capitals, no sign, no leading zeros.
+        // Only the canonical spelling is valid: no capitals, no sign, no leading zeros.
         let id = Self { name, version };
         (id.to_string() == text).then_some(id).ok_or(())
     }
@@ -40,8 +40,8 @@ pub(crate) type SealedIndex = Arc<[u8]>;
 /// The effects of one write, which are applied together or not at all.
 #[derive(Debug)]
 pub(crate) struct Change {
-    /// The index that the change was computed from; `None` when the store had none. If another
-    /// index is stored by now, nothing is written.
+    /// The index that the change was computed from; `None` if the store had no index. If a
+    /// different index is stored when the change is applied, nothing is written.
     pub(crate) from: Option<SealedIndex>,
     /// The index that replaces it.
     pub(crate) index: SealedIndex,
@@ -51,24 +51,25 @@ pub(crate) struct Change {
     pub(crate) remove: Option<RecordId>,
 }
 
-/// Storage for encrypted bytes. It knows no names and no keys.
+/// Storage for encrypted bytes. It never receives the names of credentials, nor keys.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub(crate) trait BlobStore: Debug + Send + Sync + 'static {
-    /// Returns the index; `None` only when nothing was ever written.
+    /// Returns the index, or `None` if nothing was written yet.
     async fn index(&self) -> Result<Option<SealedIndex>>;
 
     /// Returns the record with that id.
     async fn record(&self, id: RecordId) -> Result<Option<Vec<u8>>>;
 
     /// Applies `change` durably. Returns `false`, without effect, if the index is no longer
-    /// `change.from`. After an error the change was applied or not: the index tells.
+    /// `change.from`. After an error, the caller must read the index to find out whether the change
+    /// was applied.
     async fn write(&self, change: Arc<Change>) -> Result<bool>;
 
-    /// Removes every record that is not in `live`, provided that the index is still `from`.
+    /// Removes every record that is not in `live`, if the index is still `from`.
     async fn sweep(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()>;
 
-    /// Stores `fresh`, a text that is no secret, unless one is stored. Returns the text that is
-    /// stored.
+    /// Stores the [`Derivation`](crate::keys::Derivation) `fresh`, unless one is already stored.
+    /// Returns the stored derivation. It is not secret.
     async fn init_derivation(&self, fresh: String) -> Result<String>;
 }

@@ -1,4 +1,4 @@
-//! The `CredentialStore` port of the public stores.
+//! The `CredentialStore` implementation of the public stores.
 
 /// Implements `CredentialStore` for a type that delegates to its field `sealed`.
 macro_rules! impl_credential_store {

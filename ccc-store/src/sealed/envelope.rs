@@ -1,6 +1,7 @@
-//! One record as it rests: encrypted under a key of its own, which is encrypted under the store's.
+//! The stored form of one record: the data is encrypted under a data key of the record, and the
+//! data key is encrypted under a key of the store.
 //!
-//! docs/envelope.md has every byte.
+//! `docs/envelope.md` specifies every byte.
 
 use ccc_core::Secret;
 use sha2::{Digest as _, Sha256};
@@ -11,17 +12,17 @@ use crate::keys::{KeyId, KeyRing};
 use crate::random::random;
 
 const MAGIC: &[u8; 4] = b"CCC1";
-/// AES-256-GCM for the data and for its key.
+/// The algorithm number of AES-256-GCM, for the data and for the data key.
 const ALGORITHM: u8 = 1;
 const WRAPPED: usize = KEY + TAG;
-/// Magic, algorithm, key id.
+/// Length of the unencrypted part of the header: magic number, algorithm and key id.
 const OPEN: usize = MAGIC.len() + 1 + 16;
-/// Where what rotation leaves as it is begins: the data's nonce, and the data.
+/// Offset of the part that rotation leaves unchanged: the nonce of the data, and the data.
 const DATA: usize = OPEN + NONCE + WRAPPED;
-/// A record of nothing at all.
+/// Length of the shortest record, which has empty data.
 const SHORTEST: usize = DATA + NONCE + TAG;
 
-/// What a record is, beside its contents. It does not decrypt as anything else.
+/// The identity of a record. The record does not decrypt under another identity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) namespace: &'a str,
@@ -30,7 +31,7 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// As additional data, for the layer that `label` names.
+    /// Returns the additional data of the layer that `label` names.
     fn bytes(&self, label: &[u8]) -> Vec<u8> {
         let mut bytes = label.to_vec();
         for part in [self.namespace, self.name] {
@@ -41,12 +42,12 @@ impl Context<'_> {
         bytes
     }
 
-    /// For the data, which keys come and go around.
+    /// Returns the additional data of the secret. It has no key id, so that keys can be rotated.
     fn of_data(&self) -> Vec<u8> {
         self.bytes(b"ccc/v1/data")
     }
 
-    /// For the data's key, under the key-encryption key of that id.
+    /// Returns the additional data of the data key, under the key-encryption key with that id.
     fn of_key(&self, id: KeyId) -> Vec<u8> {
         let mut bytes = self.bytes(b"ccc/v1/key");
         bytes.push(ALGORITHM);
@@ -55,20 +56,24 @@ impl Context<'_> {
     }
 }
 
-/// Why a record does not open. Nothing says more than this.
+/// The reason why a record cannot be opened. Errors reveal no other detail.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
-    #[error("it has not the form of a record: it was cut off, or written by a newer version")]
+    #[error(
+        "it does not have the form of a record: it was truncated, or written by a newer version"
+    )]
     Form,
     #[error(
-        "it was written under the key {0}, which is not among the keys: add that as a retired one"
+        "it was written under the key {0}, which is not among the keys: add it as a retired key"
     )]
     UnknownKey(KeyId),
-    #[error("its authentication failed: it was changed, belongs elsewhere, or is an older one")]
+    #[error(
+        "its authentication failed: it was changed, belongs to another record, or is an older version"
+    )]
     Authentication,
-    #[error("it is gone")]
+    #[error("it is missing")]
     Gone,
-    #[error("the system gives no random bytes")]
+    #[error("the operating system returned no random bytes")]
     Random,
 }
 
@@ -78,7 +83,7 @@ impl From<aead::Refused> for Fault {
     }
 }
 
-/// Encrypts under a fresh data key.
+/// Encrypts `plain` under a fresh data key.
 pub(crate) fn seal(ring: &KeyRing, context: &Context<'_>, plain: &[u8]) -> Result<Vec<u8>, Fault> {
     let data_key = fresh()?;
     let nonce: Zeroizing<[u8; NONCE]> = fresh()?;
@@ -89,7 +94,7 @@ pub(crate) fn seal(ring: &KeyRing, context: &Context<'_>, plain: &[u8]) -> Resul
     Ok(record)
 }
 
-/// Decrypts what was sealed with that context.
+/// Decrypts a record that was sealed with that context.
 pub(crate) fn open(ring: &KeyRing, context: &Context<'_>, record: &[u8]) -> Result<Secret, Fault> {
     let data_key = unlock(ring, context, record)?;
     let (nonce, data) = record[DATA..].split_first_chunk::<NONCE>().ok_or(Fault::Form)?;
@@ -97,7 +102,7 @@ pub(crate) fn open(ring: &KeyRing, context: &Context<'_>, record: &[u8]) -> Resu
     Ok(Secret::new(std::mem::take(&mut *plain)))
 }
 
-/// The same record with its data key under the active key; nothing where it is that already.
+/// Returns the record with its data key encrypted under the active key, or `None` if it already is.
 pub(crate) fn rewrap(
     ring: &KeyRing,
     context: &Context<'_>,
@@ -112,7 +117,7 @@ pub(crate) fn rewrap(
     Ok(Some(again))
 }
 
-/// The id of the key that a record is under.
+/// Returns the id of the key that encrypts the data key of a record.
 pub(crate) fn key_id(record: &[u8]) -> Result<KeyId, Fault> {
     let rest = record.strip_prefix(MAGIC).ok_or(Fault::Form)?;
     match rest.split_first_chunk::<17>() {
@@ -121,12 +126,12 @@ pub(crate) fn key_id(record: &[u8]) -> Result<KeyId, Fault> {
     }
 }
 
-/// What tells one record from every other one, however often its key was rotated.
+/// Returns a digest that differs for any two records. Rotation does not change it.
 pub(crate) fn fingerprint(record: &[u8]) -> [u8; 32] {
     Sha256::digest(record.get(DATA..).unwrap_or_default()).into()
 }
 
-/// The header of a record: all up to its data.
+/// Returns the header of a record: everything before its data.
 fn lock(ring: &KeyRing, context: &Context<'_>, data_key: &[u8; KEY]) -> Result<Vec<u8>, Fault> {
     let kek = ring.active();
     let nonce: Zeroizing<[u8; NONCE]> = fresh()?;

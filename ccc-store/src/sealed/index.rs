@@ -1,4 +1,4 @@
-//! The index: the credentials of a store, and which record of each is the newest.
+//! The index: the credentials of a store, and the newest record of each.
 
 use std::collections::BTreeMap;
 
@@ -8,42 +8,41 @@ use serde::{Deserialize, Serialize};
 use crate::keys::{KeyId, KeyRing};
 use crate::sealed::envelope::{self, Context, Fault};
 
-/// Encryptions under one key after which it is out of use. With nonces of 96 random bits a key is
-/// good for 2^32 (NIST SP 800-38D §8.3); half of that leaves room for those that were made and
-/// never counted.
+/// Maximum number of encryptions under one key. With random nonces of 96 bits, NIST SP 800-38D §8.3
+/// allows 2^32. Half of that leaves a margin for encryptions that were never counted.
 const MAX_USES: u64 = 1 << 31;
 
-/// The index of a store. It rests as a record with no name, under keys as the others do.
+/// The index of a store. It is stored like the other records, but with an empty name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Index {
-    /// How often it was written.
+    /// The number of times that the index was written.
     pub(crate) counter: u64,
-    /// The highest version of any name that was deleted. A name that is not there begins above it,
-    /// so that no version comes twice and nothing has to be kept of what is gone.
+    /// The highest version of any deleted name. A name that is not in the index begins above it, so
+    /// that no version is used twice and no deleted name has to be stored.
     #[serde(default)]
     pub(crate) floor: u64,
     pub(crate) records: BTreeMap<CredentialKey, Entry>,
-    /// How often each key encrypted something.
+    /// The number of encryptions under each key.
     pub(crate) uses: BTreeMap<KeyId, u64>,
 }
 
-/// One name.
+/// The newest record of one name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
-    /// The newest version.
+    /// The version of the record.
     pub(crate) version: u64,
-    /// Which record it is.
+    /// The fingerprint of the record.
     #[serde(with = "fingerprint")]
     pub(crate) fingerprint: [u8; 32],
 }
 
 impl Index {
-    /// The version of the next write of a name.
+    /// Returns the version of the next write of a name.
     pub(crate) fn next_version(&self, key: &CredentialKey) -> u64 {
         self.records.get(key).map_or(self.floor, |entry| entry.version) + 1
     }
 
-    /// Puts a name's newest record in; or, without one, takes the name out.
+    /// Sets the newest record of a name, or removes the name if `entry` is `None`.
     pub(crate) fn set(&mut self, key: CredentialKey, entry: Option<Entry>) {
         match entry {
             Some(entry) => {
@@ -57,14 +56,15 @@ impl Index {
     }
 
     pub(crate) fn open(ring: &KeyRing, namespace: &str, record: &[u8]) -> Result<Self, Fault> {
-        // Its counter is within it, and bound by nothing else: it is the newest by being there.
+        // The version is always 0: the stored index is the newest one, and contains its own
+        // counter.
         let context = Context { namespace, name: "", version: 0 };
         let opened = envelope::open(ring, &context, record)?;
         serde_json::from_slice(opened.expose()).map_err(|_| Fault::Form)
     }
 
-    /// The record of this index as the one after it, with so many encryptions counted, its own
-    /// among them.
+    /// Increments the counter of the index, counts `encryptions` more uses of the active key, and
+    /// encrypts the index. `encryptions` includes the encryption of the index itself.
     pub(crate) fn seal_next(
         &mut self,
         ring: &KeyRing,
@@ -76,14 +76,14 @@ impl Index {
         *uses += encryptions;
         if *uses > MAX_USES {
             let line = format!(
-                "the key {id} has encrypted as much as is safe: put a new key before it, and encrypt all records again"
+                "the key {id} has reached its limit of encryptions: add a new key before it, and rotate all records to it"
             );
             let error = Error::new(ErrorKind::LimitExceeded, line);
             return Err(error.with_remedy(Remedy::RotateKey));
         }
         self.counter += 1;
         let unexpected =
-            |e| Error::new(ErrorKind::Unexpected, "an index that is no JSON").with_source(e);
+            |e| Error::new(ErrorKind::Unexpected, "cannot serialize the index").with_source(e);
         let plain = serde_json::to_vec(self).map_err(unexpected)?;
         let context = Context { namespace, name: "", version: 0 };
         envelope::seal(ring, &context, &plain)
@@ -91,7 +91,7 @@ impl Index {
     }
 }
 
-/// A fingerprint as hex.
+/// Serialization of a fingerprint as hex.
 mod fingerprint {
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
@@ -114,7 +114,7 @@ mod tests {
     use crate::Keys;
 
     #[test]
-    fn nothing_is_kept_of_a_name_that_is_gone_but_that_its_versions_were() {
+    fn no_version_of_a_deleted_name_is_used_again() {
         // spec: S9
         let name = |text: &str| CredentialKey::new(text).unwrap();
         let mut index = Index::default();
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_out_of_use_before_a_nonce_is_likely_to_repeat() {
+    fn a_key_stops_encrypting_before_a_nonce_is_likely_to_repeat() {
         // spec: S1b
         let ring = Keys::parse(&Keys::generate().unwrap()).unwrap().ring(None).unwrap();
         let mut index = Index::default();

@@ -13,11 +13,11 @@ use crate::sealed::envelope::{self, Context, Fault};
 use crate::sealed::error::{INDEX, corrupt, corrupt_record, overtaken};
 use crate::sealed::index::{Entry, Index};
 
-/// The number of attempts at one operation while other writers win. Storage that refuses more often
-/// than that is broken.
+/// Maximum number of attempts at one operation that other writers overtake. Storage that rejects
+/// more attempts is considered broken.
 pub(super) const TRIES: usize = 1_000;
 
-/// A credential store that encrypts everything it hands to its [`BlobStore`].
+/// A credential store that encrypts all data before it passes the data to its [`BlobStore`].
 #[derive(Debug)]
 pub(crate) struct Sealed<S> {
     blobs: S,
@@ -25,14 +25,13 @@ pub(crate) struct Sealed<S> {
     ring: RwLock<Arc<KeyRing>>,
     /// The newest index that was read, encrypted and decrypted.
     newest: Mutex<Option<(SealedIndex, Arc<Index>)>>,
-    /// The lock of the one writer at a time, which spares the others lost races. It holds the
-    /// number of encryptions that no index has counted yet.
+    /// A lock that admits one writer of this process at a time, so that writers do not overtake
+    /// each other. It holds the number of encryptions that no index has counted yet.
     pub(super) writing: tokio::sync::Mutex<u64>,
 }
 
 impl<S: BlobStore> Sealed<S> {
-    /// Opens the store, checks that the keys open it, and removes the leftovers of writers that
-    /// died.
+    /// Opens the store, checks that the keys open it, and removes records that dead writers left.
     pub(crate) async fn open(blobs: S, namespace: &str, keys: &Keys) -> Result<Self> {
         let ring = ring(&blobs, keys).await?;
         let sealed = Self {
@@ -42,7 +41,7 @@ impl<S: BlobStore> Sealed<S> {
             newest: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
         };
-        // From the first record on there is an index: where none is, nothing was lost.
+        // Creates the index of a new store. Storage has no index only if nothing was written yet.
         sealed.change(|index, _, _| Ok((index.counter == 0).then(Plan::default))).await?;
         if let (Some(sealed_index), index) = sealed.index().await? {
             let entries = index.records.iter();
@@ -52,33 +51,32 @@ impl<S: BlobStore> Sealed<S> {
         Ok(sealed)
     }
 
-    /// Adds `keys` to the keys that the store reads with, and writes with the first of them from
-    /// now on.
+    /// Adds `keys` to the keys that the store reads with. Later writes use the first of them.
     pub(crate) async fn adopt(&self, keys: &Keys) -> Result<()> {
         self.adopt_checked(keys).await.map(drop)
     }
 
-    /// Adopts `keys` as [`adopt`](Self::adopt) does. Returns the ring of `keys` alone.
+    /// Adopts `keys` as [`adopt`](Self::adopt) does. Returns a ring of only `keys`.
     pub(super) async fn adopt_checked(&self, keys: &Keys) -> Result<KeyRing> {
         let new = ring(&self.blobs, keys).await?;
         if let Some(sealed_index) = self.blobs.index().await? {
             Index::open(&new, &self.namespace, &sealed_index)
                 .map_err(|fault| corrupt(INDEX, &fault))?;
         }
-        // Some records may be under keys that are not among the new ones.
+        // Some records can still be under previous keys.
         let both = new.and(&self.ring());
         self.set_ring(both).await;
         Ok(new)
     }
 
-    /// Replaces the keys, between two writes.
+    /// Replaces the keys when no write is in progress.
     pub(super) async fn set_ring(&self, ring: KeyRing) {
-        // A write uses one ring from its beginning to its end.
+        // A write must use the same ring from its beginning to its end.
         let _writing = self.writing.lock().await;
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
     }
 
-    /// Returns the keys of the moment.
+    /// Returns the current keys.
     pub(super) fn ring(&self) -> Arc<KeyRing> {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -98,9 +96,10 @@ impl<S: BlobStore> Sealed<S> {
         Context { namespace: &self.namespace, name: key.as_str(), version }
     }
 
-    /// Returns the present index, encrypted and decrypted.
+    /// Returns the current index, encrypted and decrypted.
     pub(super) async fn index(&self) -> Result<(Option<SealedIndex>, Arc<Index>)> {
-        // A faster read may learn of a newer index meanwhile, which says nothing about this one.
+        // The known counter is read before the index: a concurrent read can learn of a newer index
+        // in the meantime, and that does not make this one outdated.
         let known = self.newest().as_ref().map(|(_, index)| index.counter);
         let Some(sealed_index) = self.blobs.index().await? else {
             return match known {
@@ -140,7 +139,7 @@ impl<S: BlobStore> Sealed<S> {
                 Some(record) => envelope::key_id(&record).err().unwrap_or(Fault::Authentication),
                 None => Fault::Gone,
             };
-            // It may have been replaced since the index was read.
+            // The record can have been replaced since the index was read.
             if self.blobs.index().await? == sealed_index {
                 return Err(corrupt_record(key, &fault));
             }
@@ -148,8 +147,8 @@ impl<S: BlobStore> Sealed<S> {
         Err(overtaken())
     }
 
-    /// Applies what `plan` returns for the decrypted index, the encrypted one, and the keys.
-    /// Returns `false`, without effect, if `plan` returns `None`.
+    /// Applies the change that `plan` returns for the decrypted index, the encrypted index and the
+    /// keys. Returns `false`, without effect, if `plan` returns `None`.
     pub(super) async fn change(
         &self,
         mut plan: impl FnMut(&Index, Option<&[u8]>, &KeyRing) -> Result<Option<Plan>> + Send,
@@ -194,7 +193,7 @@ fn learn(
 pub(super) struct Plan {
     pub(super) put: Option<(RecordId, Vec<u8>)>,
     pub(super) remove: Option<RecordId>,
-    /// The new entry of a name in the index; `None` inside when the name is deleted.
+    /// The new entry of a name in the index. An inner `None` deletes the name.
     pub(super) entry: Option<(CredentialKey, Option<Entry>)>,
 }
 
@@ -226,7 +225,7 @@ impl<S: BlobStore> CredentialStore for Sealed<S> {
             };
             if !holds {
                 let line =
-                    format!("the credential `{key}` is not as expected: read it again, then write");
+                    format!("the credential `{key}` has changed or already exists: read it again, then retry");
                 return Err(Error::new(ErrorKind::Conflict, line));
             }
             version = index.next_version(key);

@@ -1,4 +1,4 @@
-//! Storage that gets in the way.
+//! Tests of a sealed store with storage that fails, or that other writers change.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -17,12 +17,12 @@ use crate::keys::tests::keys;
 use crate::sealed::store::{Sealed, TRIES};
 use crate::sealed::{BlobStore, Change, RecordId, SealedIndex};
 
-/// What a write meets.
+/// An injected failure of a write.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
-    /// It is done, and the answer is lost.
+    /// The write is applied, but its answer is lost.
     AnswerLost,
-    /// It is not done.
+    /// The write is not applied.
     Refused,
 }
 
@@ -31,8 +31,8 @@ struct Stored {
     index: Option<SealedIndex>,
     records: BTreeMap<([u8; 32], u64), Vec<u8>>,
     fates: VecDeque<Fate>,
-    /// What another process does before the next record is read or the next write is done, and
-    /// before those after it.
+    /// Actions of another process. One is removed and executed before each read of a record and
+    /// before each write.
     meanwhile: VecDeque<Option<Act>>,
 }
 
@@ -123,12 +123,12 @@ fn get(store: &Sealed<OddBlobs>, name: &str) -> Option<(String, u64)> {
     Some((stored.secret.expose_str().unwrap().to_owned(), stored.version.0))
 }
 
-/// Another writer is quicker.
+/// Writes in place of another process, so that the current write is overtaken.
 fn overtake(blobs: &OddBlobs) {
     put(&store(blobs), "other", "x").unwrap();
 }
 
-/// One that does not write with the new key of a rotation yet.
+/// Writes in place of a process that does not use the new key of a rotation yet.
 fn write_with_the_old_key(blobs: &OddBlobs) {
     put(&open(blobs, &[7, 8]), "b", "late").unwrap();
 }
@@ -142,7 +142,7 @@ fn rotate(store: &Sealed<OddBlobs>) -> Result<usize> {
 }
 
 #[test]
-fn a_writer_that_was_overtaken_writes_after_the_other() {
+fn a_write_that_was_overtaken_is_repeated() {
     // spec: S9
     let blobs = OddBlobs::default();
     let store = store(&blobs);
@@ -151,8 +151,8 @@ fn a_writer_that_was_overtaken_writes_after_the_other() {
     assert_eq!(put(&store, "name", "second").unwrap(), Version(2));
     assert_eq!(get(&store, "name"), Some(("second".to_owned(), 2)));
     assert_eq!(get(&store, "other"), Some(("x".to_owned(), 3)));
-    // The index of the start; a record and an index for each put, those that came to nothing as
-    // well.
+    // One index when the store was opened, and a record and an index for each put, including the
+    // puts that were overtaken.
     let (_, index) = store.index().now_or_never().unwrap().unwrap();
     let uses: u64 = index.uses.values().sum();
     assert_eq!(uses, 1 + 2 + 3 * 2 + 4 * 2);
@@ -166,7 +166,7 @@ fn a_writer_that_was_overtaken_writes_after_the_other() {
 }
 
 #[test]
-fn a_write_without_an_answer_happened_or_did_not() {
+fn a_write_without_an_answer_was_applied_completely_or_not_at_all() {
     // spec: S9
     let blobs = OddBlobs::default();
     let store = store(&blobs);
@@ -177,11 +177,11 @@ fn a_write_without_an_answer_happened_or_did_not() {
         assert_eq!(get(&store, "name"), Some((expected.0.to_owned(), expected.1)), "{fate:?}");
     }
     assert_eq!(put(&store, "name", "third").unwrap(), Version(3));
-    assert_eq!(blobs.stored().records.len(), 1, "what was replaced is still there");
+    assert_eq!(blobs.stored().records.len(), 1, "the replaced record is still stored");
 }
 
 #[test]
-fn storage_that_is_never_written_to_is_reported() {
+fn storage_that_accepts_no_write_is_reported() {
     let blobs = OddBlobs::default();
     let store = store(&blobs);
     blobs.stored().meanwhile.extend([Some(overtake as Act); TRIES]);
@@ -191,7 +191,7 @@ fn storage_that_is_never_written_to_is_reported() {
 }
 
 #[test]
-fn a_record_that_is_replaced_while_it_is_looked_for_is_read_again() {
+fn a_record_that_is_replaced_during_a_read_is_read_again() {
     let blobs = OddBlobs::default();
     let store = store(&blobs);
     put(&store, "other", "first").unwrap();
@@ -200,7 +200,7 @@ fn a_record_that_is_replaced_while_it_is_looked_for_is_read_again() {
 }
 
 #[test]
-fn no_record_stays_of_a_credential_that_is_deleted() {
+fn deleting_a_credential_removes_its_record() {
     let blobs = OddBlobs::default();
     let store = store(&blobs);
     put(&store, "name", "value").unwrap();
@@ -209,7 +209,7 @@ fn no_record_stays_of_a_credential_that_is_deleted() {
 }
 
 #[test]
-fn storage_that_is_emptied_is_corrupt_for_a_process_that_knows_what_was_on_it() {
+fn emptied_storage_is_corrupt_for_a_process_that_read_its_index() {
     // spec: S8
     let blobs = OddBlobs::default();
     let store = store(&blobs);
@@ -222,13 +222,14 @@ fn storage_that_is_emptied_is_corrupt_for_a_process_that_knows_what_was_on_it() 
     ];
     let kinds = found.map(|found| found.unwrap_err().kind());
     assert_eq!(kinds, [ErrorKind::Corrupt; 3]);
-    assert!(blobs.stored().index.is_none(), "it was begun anew");
+    assert!(blobs.stored().index.is_none(), "a new index was written");
 }
 
 #[test]
-fn what_others_write_at_any_moment_of_a_rotation_is_under_the_new_key_after_it() {
-    // spec: S4 How many are put under the new key when it comes too late, in the middle, and how
-    // many at least.
+fn records_written_during_a_rotation_are_under_the_new_key_after_it() {
+    // spec: S4
+    // In each case: the action, the number of rotated records if it comes after the rotation, and
+    // the minimum number if it comes during the rotation.
     for (act, late, least) in
         [(write_with_the_old_key as Act, 2, 3), (delete_with_the_old_key, 2, 1)]
     {
@@ -242,10 +243,10 @@ fn what_others_write_at_any_moment_of_a_rotation_is_under_the_new_key_after_it()
             let rotated = rotate(&store).unwrap();
             let over = !std::mem::take(&mut blobs.stored().meanwhile).is_empty();
             let expected = if over { late..=late } else { least..=least.max(late) };
-            assert!(expected.contains(&rotated), "{rotated}, before call {at}");
+            assert!(expected.contains(&rotated), "{rotated} rotated, action before call {at}");
             let alone = open(&blobs, &[8]);
             for name in alone.list().now_or_never().unwrap().unwrap() {
-                assert!(get(&alone, name.as_str()).is_some(), "{name}, before call {at}");
+                assert!(get(&alone, name.as_str()).is_some(), "{name}, action before call {at}");
             }
             if over {
                 assert!(at > 5, "a rotation of two records makes more calls than {at}");
@@ -256,27 +257,31 @@ fn what_others_write_at_any_moment_of_a_rotation_is_under_the_new_key_after_it()
 }
 
 #[test]
-fn a_rotation_brings_back_no_record_that_was_replaced_meanwhile() {
+fn a_rotation_does_not_restore_a_record_that_was_replaced_in_the_meantime() {
     // spec: S4
     let blobs = OddBlobs::default();
     let store = store(&blobs);
     put(&store, "b", "first").unwrap();
-    // The index, and the record as it is read: it is replaced before it is written.
+    // The other process does nothing before the index is written and the record is read. It
+    // replaces the record before the rotation writes it.
     blobs.stored().meanwhile.extend([None, None, Some(write_with_the_old_key as Act)]);
     assert_eq!(rotate(&store).unwrap(), 1);
     assert_eq!(get(&store, "b"), Some(("late".to_owned(), 2)));
-    assert_eq!(blobs.stored().records.len(), 1, "what was replaced is back");
+    assert_eq!(blobs.stored().records.len(), 1, "the replaced record was restored");
 }
 
 #[test]
-fn keys_change_between_two_writes_and_not_in_one() {
+fn keys_do_not_change_during_a_write() {
     let blobs = OddBlobs::default();
     let store = store(&blobs);
     let before = store.ring().active().id;
     let new = keys(&[8, 7]);
     let mut adopting = pin!(store.adopt(&new));
     let writing = store.writing.try_lock().unwrap();
-    assert!(adopting.as_mut().now_or_never().is_none(), "nobody waits for the write");
+    assert!(
+        adopting.as_mut().now_or_never().is_none(),
+        "the change of keys does not wait for the write"
+    );
     assert_eq!(store.ring().active().id, before);
     drop(writing);
     adopting.now_or_never().unwrap().unwrap();

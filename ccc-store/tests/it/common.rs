@@ -10,7 +10,7 @@ mod object;
 #[cfg(feature = "durable-object")]
 pub(crate) use object::Object;
 
-/// A secret that must not be seen anywhere.
+/// A secret that must not appear anywhere.
 pub(crate) const CANARY: &str = "hunter2-canary-in-the-store";
 
 #[cfg(feature = "file")]
@@ -20,7 +20,7 @@ pub(crate) fn directory() -> tempfile::TempDir {
     tempfile::Builder::new().permissions(Permissions::from_mode(0o700)).tempdir().unwrap()
 }
 
-/// A key for each number, the active one first.
+/// Returns one key for each number, the active key first.
 pub(crate) fn keys(numbers: &[u8]) -> Keys {
     let key = |number: &u8| hex::encode([&[*number; 31][..], &[0]].concat());
     let lines: Vec<String> = numbers.iter().map(key).collect();
@@ -40,7 +40,7 @@ pub(crate) async fn get(store: &impl CredentialStore, name: &str) -> Option<Stri
     stored.map(|stored| stored.secret.expose_str().unwrap().to_owned())
 }
 
-/// Two stores on one thing, as two processes have them, and each call goes to the other one in turn.
+/// Two stores on the same storage, as in two processes. The calls alternate between them.
 #[derive(Debug)]
 pub(crate) struct Turns<S> {
     stores: [S; 2],

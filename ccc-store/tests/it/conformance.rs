@@ -1,4 +1,4 @@
-//! Every store of this crate keeps its port's contract.
+//! The conformance suites of all stores of this crate.
 
 mod memory_credential_store {
     use ccc_core::testing::conformance::credential_store::Fixture;
@@ -93,7 +93,7 @@ mod memory_run_store {
 }
 
 #[test]
-fn every_store_has_its_suite_here() {
+fn every_store_runs_its_conformance_suite() {
     // spec: Q10a
     let (mut stores, here) = (Vec::new(), include_str!("conformance.rs"));
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
@@ -117,7 +117,7 @@ fn every_store_has_its_suite_here() {
         let module = here.split("\nmod ").find(|module| module.contains(&format!("{store}::")));
         assert!(
             module.is_some_and(|module| module.contains(suite)),
-            "{store} is not put to the test"
+            "{store} does not run {suite}"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Files that somebody changed, swapped or brought back.
+//! Tests with files that were changed, swapped or restored.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -21,13 +21,14 @@ fn files(path: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
-/// Records with that version.
+/// Returns the files of the records with that version.
 fn records(path: &Path, version: &str) -> Vec<PathBuf> {
     let all = files(path).into_keys();
     all.filter(|path| path.extension().is_some_and(|end| end == version)).collect()
 }
 
-/// `one` and `two`, both written twice; and how all was between the two writes of `one`.
+/// Creates a store with the credentials `one` and `two`, each written twice. Also returns the files
+/// as they were between the two writes of `one`.
 async fn seeded() -> (TempDir, BTreeMap<PathBuf, Vec<u8>>) {
     let directory = directory();
     let store = open(directory.path(), &[1]).await.unwrap();
@@ -50,7 +51,8 @@ fn write(path: &Path, contents: impl AsRef<[u8]>) {
     fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
 }
 
-/// The fault in its three words, whatever was done: never absent, never plain text, and the files stay.
+/// Checks that reading the store fails with the expected fault. No credential may be reported
+/// absent, no plain text may be shown, and the files must not change.
 async fn check(what: &str, path: &Path, numbers: &[u8], expected: &str) {
     let before = files(path);
     let read = async {
@@ -71,14 +73,14 @@ async fn check(what: &str, path: &Path, numbers: &[u8], expected: &str) {
     assert!(shown.contains(expected), "{what}: {shown}");
     assert!(!shown.contains(CANARY), "{what}: {shown}");
     for (path, contents) in before {
-        assert_eq!(fs::read(&path).ok(), Some(contents), "{what}: {} was touched", path.display());
+        assert_eq!(fs::read(&path).ok(), Some(contents), "{what}: {} was changed", path.display());
     }
 }
 
 #[tokio::test]
-async fn what_was_tampered_with_is_corrupt_and_stays() {
+async fn files_that_were_tampered_with_are_corrupt_and_are_not_removed() {
     // spec: S2b, S8
-    const FORM: &str = "not the form of a record";
+    const FORM: &str = "not have the form of a record";
     const AUTHENTICATION: &str = "its authentication failed";
     type Harm = fn(&Path, &BTreeMap<PathBuf, Vec<u8>>);
     let cases: [(&str, Harm, &str); 12] = [
@@ -93,7 +95,7 @@ async fn what_was_tampered_with_is_corrupt_and_stays() {
             AUTHENTICATION,
         ),
         (
-            "the one before is brought back under the newest one's name",
+            "the previous record is restored under the name of the newest one",
             |_, before| {
                 let (old, contents) = before
                     .iter()
@@ -105,7 +107,7 @@ async fn what_was_tampered_with_is_corrupt_and_stays() {
             AUTHENTICATION,
         ),
         (
-            "the newest one is gone, and the one before is back",
+            "the newest record is missing, and the previous one is restored",
             |_, before| {
                 let old = before
                     .keys()
@@ -114,15 +116,15 @@ async fn what_was_tampered_with_is_corrupt_and_stays() {
                 restore(before, |path| path == old);
                 fs::remove_file(old.with_extension("2")).unwrap();
             },
-            // The start sweeps the older one up: what counts is that it is not taken.
-            "it is gone",
+            // The start removes the older record. It must not be accepted as the newest.
+            "it is missing",
         ),
         (
-            "an index from before is brought back",
+            "an index that is outdated is restored",
             |_, before| restore(before, |path| path.ends_with("index")),
-            "it is gone",
+            "it is missing",
         ),
-        ("a record is cut off", |path, _| cut(&records(path, "2")[0], 100), FORM),
+        ("a record is truncated", |path, _| cut(&records(path, "2")[0], 100), FORM),
         ("a record is empty", |path, _| cut(&records(path, "2")[0], 0), FORM),
         (
             "a record lost its last byte",
@@ -130,15 +132,15 @@ async fn what_was_tampered_with_is_corrupt_and_stays() {
             AUTHENTICATION,
         ),
         (
-            "a record is gone",
+            "a record is missing",
             |path, _| fs::remove_file(&records(path, "2")[0]).unwrap(),
-            "it is gone",
+            "it is missing",
         ),
         ("a record is plain text", |path, _| write(&records(path, "2")[0], CANARY), FORM),
-        ("the index is cut off", |path, _| cut(&path.join("index"), 50), FORM),
+        ("the index is truncated", |path, _| cut(&path.join("index"), 50), FORM),
         ("the index is JSON", |path, _| write(&path.join("index"), "{}"), FORM),
         (
-            "a record is the index",
+            "a record replaces the index",
             |path, _| {
                 fs::copy(&records(path, "2")[0], path.join("index")).unwrap();
             },
@@ -149,7 +151,7 @@ async fn what_was_tampered_with_is_corrupt_and_stays() {
         let (directory, before) = seeded().await;
         harm(directory.path(), &before);
         if what.starts_with("the newest") || what.starts_with("an index") {
-            // What is swept is no longer what it was.
+            // `check` does not apply, because opening the store removes unused records.
             let store = open(directory.path(), &[1]).await.unwrap();
             let error = store.get(&key("one")).await.expect_err(what);
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}");
@@ -161,12 +163,12 @@ async fn what_was_tampered_with_is_corrupt_and_stays() {
 }
 
 #[tokio::test]
-async fn a_record_from_a_history_that_was_undone_is_corrupt() {
+async fn a_record_from_an_abandoned_history_is_corrupt() {
     // spec: S8
     let (directory, before) = seeded().await;
     let undone = files(directory.path());
     restore(&before, |_| true);
-    // The same name, as the same version, once more.
+    // Writes the same version of the same name again.
     put(&open(directory.path(), &[1]).await.unwrap(), "one", CANARY).await;
     restore(&undone, |path| !path.ends_with("index"));
     check("another version 2", directory.path(), &[1], "its authentication failed").await;
@@ -179,7 +181,7 @@ fn cut(path: &Path, length: usize) {
 }
 
 #[tokio::test]
-async fn an_index_that_is_gone_does_not_make_an_empty_store() {
+async fn a_store_whose_index_is_missing_is_not_an_empty_store() {
     // spec: S8
     let (directory, _) = seeded().await;
     fs::remove_file(directory.path().join("index")).unwrap();
@@ -206,7 +208,7 @@ async fn a_process_notices_an_index_that_is_older_than_one_it_knows() {
         let written = store.put(&key("name"), &Secret::from("x"), Precondition::None).await;
         assert_eq!(written.unwrap_err().kind(), ErrorKind::Corrupt);
     }
-    // One that starts now cannot: docs/envelope.md says so.
+    // A process that starts now cannot notice it. docs/envelope.md documents this limit.
     assert_eq!(get(&open(directory.path(), &[1]).await.unwrap(), "name").await.unwrap(), "old");
     restore(&newest, |_| true);
     assert_eq!(get(&store, "name").await.unwrap(), "new");
@@ -218,14 +220,14 @@ async fn a_process_notices_an_index_that_is_older_than_one_it_knows() {
 async fn the_wrong_key_is_named_and_changes_nothing() {
     // spec: S2a, S8
     let (directory, _) = seeded().await;
-    check("another key", directory.path(), &[2], "add that as a retired one").await;
+    check("another key", directory.path(), &[2], "add it as a retired key").await;
     check("other keys", directory.path(), &[2, 3], "not among the keys").await;
     let store = open(directory.path(), &[2, 1]).await.unwrap();
     assert_eq!(get(&store, "one").await.as_deref(), Some(CANARY));
 }
 
 #[tokio::test]
-async fn a_passphrase_opens_what_it_closed() {
+async fn a_store_opens_only_with_its_passphrase_and_valid_costs() {
     // spec: S3b
     let directory = directory();
     let keys = |text: &str| Keys::passphrase(&Secret::from(text)).unwrap();
@@ -245,7 +247,7 @@ async fn a_passphrase_opens_what_it_closed() {
 }
 
 #[tokio::test]
-async fn no_file_has_a_secret_or_a_name_in_it() {
+async fn no_file_contains_a_secret_or_a_name() {
     // spec: S1a
     let directory = directory();
     let store = open(directory.path(), &[1]).await.unwrap();
@@ -257,7 +259,7 @@ async fn no_file_has_a_secret_or_a_name_in_it() {
     for secret in [CANARY, name, &hex::encode(CANARY), &reversed, &hex::encode([1; 31])] {
         for (path, contents) in files(directory.path()) {
             let shown = format!("{} {}", path.display(), String::from_utf8_lossy(&contents));
-            assert!(!shown.contains(secret), "{} has {secret}", path.display());
+            assert!(!shown.contains(secret), "{} contains {secret}", path.display());
         }
         assert!(!held.contains(secret) || secret == name, "{held}");
     }

@@ -1,4 +1,4 @@
-//! A store in an object, and the names of its records.
+//! Tests of a store in an object, and of the names of its records.
 
 use ccc_core::credential::Precondition;
 use ccc_core::{CredentialStore as _, ErrorKind, Secret};
@@ -7,7 +7,7 @@ use ccc_store::Keys;
 use crate::common::{CANARY, Object, get, key, keys, put};
 
 #[tokio::test]
-async fn a_passphrase_opens_again_what_it_put_into_an_object() {
+async fn a_passphrase_opens_a_store_in_an_object_again() {
     // spec: S3b
     let keys = Keys::passphrase(&Secret::from("hunter2 hunter2 hunter2")).unwrap();
     let object = Object::default();
@@ -16,7 +16,7 @@ async fn a_passphrase_opens_again_what_it_put_into_an_object() {
 }
 
 #[tokio::test]
-async fn what_is_larger_than_an_object_keeps_is_not_written() {
+async fn a_credential_that_is_too_large_for_an_object_is_not_written() {
     let store = Object::default().store(&keys(&[1])).await;
     put(&store, "name", "before").await;
     let large = Secret::new(vec![0; 2_000_000]);
@@ -27,12 +27,12 @@ async fn what_is_larger_than_an_object_keeps_is_not_written() {
 
 #[cfg(feature = "file")]
 #[tokio::test]
-async fn a_record_is_where_the_page_says() {
+async fn a_record_has_the_name_that_the_specification_defines() {
     use ccc_store::FileCredentialStore;
 
     use crate::common::directory;
 
-    // By Python's hashlib, of what docs/envelope.md says.
+    // Computed with Python's hashlib, as docs/envelope.md specifies.
     let place = "11c0eaac1ebbb5137a8bc0dfce62c45971cc15a7e9354b8391ce90916a98aa47.1";
     let (directory, object, keys) = (directory(), Object::default(), keys(&[1]));
     let files = FileCredentialStore::open(directory.path(), &keys).await.unwrap();
@@ -43,7 +43,7 @@ async fn a_record_is_where_the_page_says() {
 }
 
 #[tokio::test]
-async fn an_object_has_no_secret_and_no_name() {
+async fn an_object_receives_no_secret_and_no_name() {
     // spec: S7a
     let object = Object::default();
     let store = object.store(&keys(&[1])).await;

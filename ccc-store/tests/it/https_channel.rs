@@ -1,4 +1,4 @@
-//! The way to an object over HTTP, to a server on this machine.
+//! Tests of the channel over HTTP to a server on this machine.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ fn channel(address: &str) -> ccc_core::Result<HttpsChannel> {
 }
 
 #[test]
-fn an_address_is_encrypted_or_here_and_has_no_secret_in_it() {
+fn an_address_is_encrypted_or_local_and_has_no_secret_in_it() {
     let cases = [
         ("https://ccc.example/credentials/main", None),
         ("http://127.0.0.1:8787/credentials/main", None),
@@ -26,7 +26,7 @@ fn an_address_is_encrypted_or_here_and_has_no_secret_in_it() {
         ("https://hunter2@ccc.example/credentials/main", Some("password")),
         ("https://:hunter2@ccc.example/credentials/main", Some("password")),
         ("https://ccc.example/credentials/main?hunter2", Some("query")),
-        ("ccc.example/credentials/main", Some("no URL")),
+        ("ccc.example/credentials/main", Some("not a URL")),
         ("data:hunter2", Some("no host")),
     ];
     for (case, (address, expected)) in (1..).zip(cases) {
@@ -41,7 +41,8 @@ fn an_address_is_encrypted_or_here_and_has_no_secret_in_it() {
     }
 }
 
-/// What comes back from a server that answers the first message so, and a second one with 200 and another body.
+/// Sends a message to a server that answers it with `status` and `body`. The server answers a
+/// second message with 200 and another body. Returns the answer that the channel returns.
 async fn sent(status: &str, body: Vec<u8>) -> Result<Vec<u8>, ErrorKind> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}/credentials/main", listener.local_addr().unwrap());
@@ -62,7 +63,8 @@ async fn sent(status: &str, body: Vec<u8>) -> Result<Vec<u8>, ErrorKind> {
                 asked.extend_from_slice(&buffer[..read]);
             }
             let answer = [head.as_bytes(), b"connection: close\r\n\r\n", &body].concat();
-            // Who has read enough does not wait for the rest.
+            // The write fails if the channel has closed the connection before the end of the
+            // answer.
             let _ = stream.write_all(&answer).await;
         }
     });
@@ -71,7 +73,7 @@ async fn sent(status: &str, body: Vec<u8>) -> Result<Vec<u8>, ErrorKind> {
 }
 
 #[tokio::test]
-async fn what_a_worker_answers_says_whether_to_try_again() {
+async fn the_status_of_an_answer_decides_whether_to_try_again() {
     // spec: S7c
     for (status, expected) in [
         ("200 OK", Ok(b"answer".to_vec())),
@@ -90,7 +92,7 @@ async fn what_a_worker_answers_says_whether_to_try_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_no_object_gives_is_not_read_to_its_end() {
+async fn an_answer_that_is_too_large_is_refused() {
     for (length, expected) in [(6 << 20, Ok(6 << 20)), ((6 << 20) + 1, Err(ErrorKind::Unexpected))]
     {
         let answer = sent("200 OK", vec![b'x'; length]).await;

@@ -1,6 +1,6 @@
-//! The stores, from outside.
+//! Integration tests of the stores.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers are tests as well")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helper functions of tests")]
 
 #[cfg(all(any(feature = "durable-object", feature = "file"), unix))]
 mod common;

@@ -1,4 +1,4 @@
-//! A directory that is not ours alone is refused.
+//! Tests of the permissions, owners and types of the files of a store.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
@@ -24,7 +24,7 @@ fn record(directory: &Path) -> PathBuf {
 }
 
 #[tokio::test]
-async fn everything_is_made_for_the_owner_alone() {
+async fn directories_and_files_are_created_for_the_owner_only() {
     // spec: S5a
     let parent = directory();
     let path = parent.path().join("a/b");
@@ -42,7 +42,7 @@ async fn everything_is_made_for_the_owner_alone() {
     assert_eq!(files, 3, "index, lock and the record");
 }
 
-/// Harms a store with one credential; what opening it and reading the credential then say.
+/// Creates a store with one credential, applies `harm` to it, and opens it again.
 async fn harmed(harm: impl FnOnce(&Path)) -> (Result<FileCredentialStore, Error>, PathBuf) {
     let parent = directory().keep();
     let path = parent.join("store");
@@ -88,22 +88,22 @@ async fn wider_rights_links_and_other_owners_are_refused() {
         ("the index is a link", moved(|path| path.join("index")), "symbolic link"),
         ("the lock is a link", moved(|path| path.join("lock")), "symbolic link"),
         ("the record is a link", moved(record), "symbolic link"),
-        ("the index is a pipe", instead("index", pipe), "something else"),
+        ("the index is a pipe", instead("index", pipe), "not a regular file"),
         (
             "the index is a directory",
             instead("index", |path| fs::create_dir(path).unwrap()),
-            "something else",
+            "not a regular file",
         ),
-        ("the lock is a pipe", instead("lock", pipe), "something else"),
+        ("the lock is a pipe", instead("lock", pipe), "not a regular file"),
         ("the lock is a socket", instead("lock", socket), "cannot open"),
     ];
     if has_part("root", rustix::process::geteuid().is_root(), "run as root") {
         let given = |name: fn(&Path) -> PathBuf| -> Harm {
             Box::new(move |path| chown(name(path), Some(1234), Some(1234)).unwrap())
         };
-        cases.push(("the directory is somebody's", given(Path::to_owned), "chown"));
-        cases.push(("the index is somebody's", given(|path| path.join("index")), "chown"));
-        cases.push(("the record is somebody's", given(record), "chown"));
+        cases.push(("the directory has another owner", given(Path::to_owned), "chown"));
+        cases.push(("the index has another owner", given(|path| path.join("index")), "chown"));
+        cases.push(("the record has another owner", given(record), "chown"));
     }
     for (what, harm, expected) in cases {
         let (opened, parent) = harmed(harm).await;
@@ -120,7 +120,7 @@ async fn wider_rights_links_and_other_owners_are_refused() {
 }
 
 #[tokio::test]
-async fn what_no_writer_finished_is_removed_and_what_is_not_ours_stays() {
+async fn unfinished_files_are_removed_and_unknown_files_stay() {
     // spec: S5b
     let directory = directory();
     let path = directory.path();
@@ -143,7 +143,7 @@ async fn what_no_writer_finished_is_removed_and_what_is_not_ours_stays() {
 }
 
 #[tokio::test]
-async fn what_no_writer_finished_is_in_nobody_s_way() {
+async fn unfinished_files_do_not_prevent_a_write() {
     // spec: S5b
     for linked in [false, true] {
         let (directory, outside) = (directory(), tempfile::NamedTempFile::new().unwrap());
@@ -156,7 +156,7 @@ async fn what_no_writer_finished_is_in_nobody_s_way() {
             if linked {
                 symlink(outside.path(), unfinished).unwrap();
             } else {
-                // Longer than what is written there next.
+                // Longer than the file that is written next.
                 fs::write(&unfinished, [b'x'; 10_000]).unwrap();
                 mode(&unfinished, 0o600);
             }
@@ -165,12 +165,12 @@ async fn what_no_writer_finished_is_in_nobody_s_way() {
         for store in [store, open(path).await.unwrap()] {
             assert_eq!(get(&store, "name").await.as_deref(), Some("second"), "{linked}");
         }
-        assert_eq!(fs::read(outside.path()).unwrap(), b"", "it was written through the link");
+        assert_eq!(fs::read(outside.path()).unwrap(), b"", "the file was written through the link");
     }
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_removed_is_in_no_write_s_way() {
+async fn a_record_that_cannot_be_removed_does_not_prevent_a_write() {
     let directory = directory();
     let store = open(directory.path()).await.unwrap();
     put(&store, "name", "first").await;
@@ -182,7 +182,7 @@ async fn a_record_that_cannot_be_removed_is_in_no_write_s_way() {
 }
 
 #[tokio::test]
-async fn a_place_that_is_no_directory_is_a_clear_error() {
+async fn a_path_that_is_not_a_directory_is_a_clear_error() {
     let directory = directory();
     let file = directory.path().join("file");
     fs::write(&file, "x").unwrap();
@@ -194,7 +194,7 @@ async fn a_place_that_is_no_directory_is_a_clear_error() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_to_be_read_again_is_not_written() {
+async fn a_credential_that_is_too_large_to_be_read_is_not_written() {
     // spec: S5c
     let directory = directory();
     let store = open(directory.path()).await.unwrap();
@@ -206,7 +206,7 @@ async fn what_is_too_large_to_be_read_again_is_not_written() {
 }
 
 #[tokio::test]
-async fn many_may_be_the_first() {
+async fn several_processes_can_create_a_store_at_once() {
     // spec: S5b
     for _ in 0..20 {
         let parent = directory();

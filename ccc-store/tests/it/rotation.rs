@@ -1,4 +1,4 @@
-//! Other keys, while everybody reads and writes.
+//! Tests of key rotation while other processes read and write.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,14 +14,14 @@ const NAMES: usize = 40;
 const ROTATIONS: u8 = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_waits_for_a_rotation_and_no_read_fails() {
+async fn no_read_waits_for_a_rotation_or_fails() {
     // spec: S4
     let directory = directory();
     let store = Arc::new(FileCredentialStore::open(directory.path(), &keys(&[1])).await.unwrap());
     for number in 0..NAMES {
         put(&*store, &format!("name/{number}"), &format!("value {number}")).await;
     }
-    // Another process, which has all the keys from the start.
+    // Stands for another process, which has all keys from the start.
     let every: Vec<u8> = (1..=ROTATIONS + 1).collect();
     let other = FileCredentialStore::open(directory.path(), &keys(&every)).await.unwrap();
     let readers = [Arc::clone(&store), Arc::clone(&store), Arc::new(other)];
@@ -40,7 +40,7 @@ async fn nobody_waits_for_a_rotation_and_no_read_fails() {
             }
         });
     }
-    // Names that are new at every moment of a rotation: none may be left under the old key.
+    // Creates and deletes names during the rotations: none may be left under an old key.
     let (writer, stop) = (Arc::clone(&store), Arc::clone(&over));
     running.spawn(async move {
         for number in (0..20).cycle() {
@@ -61,13 +61,13 @@ async fn nobody_waits_for_a_rotation_and_no_read_fails() {
             written += 1;
         }
     });
-    #[allow(clippy::disallowed_methods, reason = "a figure for the reader")]
+    #[allow(clippy::disallowed_methods, reason = "printed for information")]
     let start = Instant::now();
     for number in 2..=ROTATIONS + 1 {
         let before = reads.load(Ordering::Relaxed);
         let rotated = store.rotate(&keys(&[number, number - 1])).await.unwrap();
         assert!((NAMES..=NAMES + 2).contains(&rotated), "{rotated} records");
-        assert!(reads.load(Ordering::Relaxed) > before, "nobody read during the rotation");
+        assert!(reads.load(Ordering::Relaxed) > before, "no read completed during the rotation");
     }
     over.store(true, Ordering::Relaxed);
     let took = start.elapsed();
@@ -75,7 +75,7 @@ async fn nobody_waits_for_a_rotation_and_no_read_fails() {
         ended.unwrap();
     }
     let reads = reads.load(Ordering::Relaxed);
-    #[allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "a figure for the reader")]
+    #[allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "printed for information")]
     {
         println!(
             "{reads} reads, {:.0} a second, during {ROTATIONS} rotations of {NAMES} records: none failed",
@@ -84,14 +84,14 @@ async fn nobody_waits_for_a_rotation_and_no_read_fails() {
     }
     let alone = FileCredentialStore::open(directory.path(), &keys(&[ROTATIONS + 1])).await.unwrap();
     for name in alone.list().await.unwrap() {
-        alone.get(&name).await.unwrap().expect("it is listed");
+        alone.get(&name).await.unwrap().expect("a listed credential");
     }
     let old = FileCredentialStore::open(directory.path(), &keys(&[ROTATIONS])).await.unwrap_err();
     assert_eq!(old.kind(), ErrorKind::Corrupt, "{old}");
 }
 
 #[tokio::test]
-async fn keys_that_do_not_open_what_is_there_are_not_taken() {
+async fn keys_that_do_not_open_the_store_are_not_adopted() {
     // spec: S4
     let directory = directory();
     let store = FileCredentialStore::open(directory.path(), &keys(&[1])).await.unwrap();
@@ -99,18 +99,18 @@ async fn keys_that_do_not_open_what_is_there_are_not_taken() {
     let error = store.rotate(&keys(&[2, 3])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     put(&store, "name", "newer").await;
-    assert_eq!(store.rotate(&keys(&[1])).await.unwrap(), 0, "nothing is under another key");
+    assert_eq!(store.rotate(&keys(&[1])).await.unwrap(), 0, "every record is under the active key");
     assert_eq!(store.rotate(&keys(&[2, 1])).await.unwrap(), 1);
     assert_eq!(store.rotate(&keys(&[2, 1])).await.unwrap(), 0);
     assert_eq!(get(&store, "name").await.as_deref(), Some("newer"));
     assert_eq!(get(&store, "none").await, None);
-    assert_eq!(store.rotate(&keys(&[2])).await.unwrap(), 0, "the old key is not needed any more");
+    assert_eq!(store.rotate(&keys(&[2])).await.unwrap(), 0, "the old key is no longer needed");
     let error = store.adopt(&keys(&[3])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
 }
 
 #[tokio::test]
-async fn a_record_that_another_process_wrote_under_the_old_key_is_put_under_the_new_one() {
+async fn a_record_that_another_process_wrote_under_the_old_key_is_rotated_too() {
     // spec: S4
     let directory = directory();
     let open = async |numbers: &[u8]| {
@@ -119,7 +119,8 @@ async fn a_record_that_another_process_wrote_under_the_old_key_is_put_under_the_
     let (ours, theirs) = (open(&[1]).await, open(&[1, 2]).await);
     put(&ours, "ours", "1").await;
     assert_eq!(ours.rotate(&keys(&[2, 1])).await.unwrap(), 1);
-    // It knows the new key, and does not write with it yet: the index itself is under the old one then.
+    // This store has the new key, but does not write with it yet. Its write puts the index under
+    // the old key again.
     put(&theirs, "theirs", "2").await;
     assert_eq!(get(&ours, "theirs").await.as_deref(), Some("2"));
     theirs.adopt(&keys(&[2, 1])).await.unwrap();
@@ -128,7 +129,7 @@ async fn a_record_that_another_process_wrote_under_the_old_key_is_put_under_the_
 }
 
 #[tokio::test]
-async fn what_cannot_be_put_under_the_new_key_is_told_of_and_holds_nothing_else_up() {
+async fn a_damaged_record_is_reported_and_does_not_stop_a_rotation() {
     // spec: S4, S8
     let directory = directory();
     let store = FileCredentialStore::open(directory.path(), &keys(&[1])).await.unwrap();
@@ -147,7 +148,8 @@ async fn what_cannot_be_put_under_the_new_key_is_told_of_and_holds_nothing_else_
     let error = store.rotate(&keys(&[2, 1])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
     assert!(error.to_string().contains("`b`"), "{error}");
-    // What was readable is readable, and what is mended as well: the old key is not forgotten.
+    // The other records are still readable, and so is the damaged one when it is restored, because
+    // the store still has the old key.
     assert_eq!(get(&store, "a").await.as_deref(), Some("a"));
     std::fs::write(&damaged, whole).unwrap();
     assert_eq!(get(&store, "b").await.as_deref(), Some("newer"));
@@ -159,7 +161,7 @@ async fn what_cannot_be_put_under_the_new_key_is_told_of_and_holds_nothing_else_
 }
 
 #[tokio::test]
-async fn a_store_under_a_new_key_is_read_with_the_older_ones_until_a_rotation_is_over() {
+async fn older_keys_are_used_for_reading_until_a_rotation_has_ended() {
     // spec: S4
     let directory = directory();
     let open = async |numbers: &[u8]| {
@@ -167,7 +169,7 @@ async fn a_store_under_a_new_key_is_read_with_the_older_ones_until_a_rotation_is
     };
     let ours = open(&[1]).await;
     put(&ours, "old", "1").await;
-    // Now the index alone is under the new key.
+    // Now only the index and the new record are under the new key.
     put(&open(&[2, 1]).await, "new", "2").await;
     ours.adopt(&keys(&[2])).await.unwrap();
     assert_eq!(get(&ours, "old").await.as_deref(), Some("1"));
@@ -179,7 +181,7 @@ async fn a_store_under_a_new_key_is_read_with_the_older_ones_until_a_rotation_is
 }
 
 #[tokio::test]
-async fn an_empty_store_is_put_under_a_new_key_as_well() {
+async fn an_empty_store_is_rotated_too() {
     // spec: S4
     let directory = directory();
     let open =

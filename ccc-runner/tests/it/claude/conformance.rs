@@ -1,4 +1,4 @@
-//! The real program keeps the agent's contract; where there is none, one that takes its place.
+//! The conformance suite of the agent, with the real program or, if it is missing, a substitute.
 
 use std::sync::Arc;
 

@@ -1,7 +1,9 @@
-//! What Claude Code printed in earlier versions reads today as it read then.
+//! Recorded output of earlier versions of Claude Code, which must still be read with the same
+//! result.
 //!
-//! `corpus/NAME.jsonl` is what the real program printed, `corpus/NAME.json` what became of it. To record
-//! them again: `CCC_RECORD=1 cargo test -p ccc-runner --all-features make_recordings`.
+//! `corpus/NAME.jsonl` is the output of the real program, and `corpus/NAME.json` the events and the
+//! report that were read from it. To record them again, run
+//! `CCC_RECORD=1 cargo test -p ccc-runner --all-features make_recordings`.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +29,7 @@ use = [{ tool = "Bash", input = { command = "rm -rf / # no" } }, { tool = "Bash"
 say = "Fixed.\nIt was three."
 "#;
 
-/// Name, scenario, and the turns that it may have.
+/// The recordings: name, scenario, and turn limit.
 const RECORDED: &[(&str, &str, Option<u32>)] = &[
     ("works", WORKS, None),
     ("too-many-turns", WORKS, Some(2)),
@@ -39,7 +41,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/claude/corpus")
 }
 
-/// What a recording means, as JSON.
+/// Reads a recording in pieces of `piece` bytes. Returns its events and its report as JSON.
 fn meaning(recording: &[u8], piece: usize) -> Value {
     let (mut transcript, mut events) = (Transcript::new("/workspace"), Vec::new());
     let mut sink = |event: AgentEvent| events.push(event);
@@ -69,7 +71,7 @@ pub(super) fn lines() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn recordings_read_as_they_read_when_they_were_made() {
+fn recordings_are_read_with_the_same_result_as_before() {
     let all = recordings();
     assert!(all.len() >= 8, "{} recordings", all.len());
     for (name, recording) in all {
@@ -82,7 +84,7 @@ fn recordings_read_as_they_read_when_they_were_made() {
 }
 
 #[test]
-fn recordings_hold_every_kind_of_event_and_of_end() {
+fn recordings_contain_every_kind_of_event_and_of_verdict() {
     let (mut did, mut ends) = (std::collections::BTreeSet::new(), Vec::new());
     for (_, recording) in recordings() {
         let meaning = meaning(&recording, usize::MAX);
@@ -101,13 +103,13 @@ fn recordings_hold_every_kind_of_event_and_of_end() {
     assert!(ends.iter().any(|end| matches!(end, Verdict::Failed { .. })));
 }
 
-/// Makes the recordings anew with the program that is there, when it is asked to.
+/// Makes the recordings again with the installed program, if `CCC_RECORD` is set.
 #[tokio::test(flavor = "multi_thread")]
 async fn make_recordings() {
     if std::env::var_os("CCC_RECORD").is_none() {
         return;
     }
-    let program = program().expect("recording takes Claude Code");
+    let program = program().expect("recording needs Claude Code");
     let asked = std::process::Command::new(&program).arg("--version").output().unwrap();
     let version = String::from_utf8(asked.stdout).unwrap();
     let number = version.split(' ').next().unwrap();
@@ -132,7 +134,8 @@ async fn make_recordings() {
     }
 }
 
-/// The first line, without long lists and without the places of a machine.
+/// Shortens the lists of the `init` line, and removes the paths of the machine from it. Returns
+/// other lines unchanged.
 fn shorten(line: &str) -> String {
     let Ok(Value::Object(mut fields)) = serde_json::from_str(line) else { return line.to_owned() };
     if fields.get("subtype").is_none_or(|subtype| subtype != "init") {

@@ -1,5 +1,5 @@
-//! The reader, fed with what no program should print. `CCC_FUZZ_SECONDS=600` goes on for ten minutes;
-//! `CCC_FUZZ_SEED` starts where a failure was.
+//! A fuzz test of the transcript reader with damaged output. `CCC_FUZZ_SECONDS=600` makes it run
+//! for ten minutes. `CCC_FUZZ_SEED` makes it start with the case that failed.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use ccc_runner::Transcript;
 
 use super::corpus;
 
-/// Numbers that come again with their seed (xorshift, Marsaglia 2003).
+/// Random numbers that can be reproduced from their seed (xorshift, Marsaglia 2003).
 struct Random(u64);
 
 impl Random {
@@ -29,7 +29,7 @@ impl Random {
     }
 }
 
-/// Pieces that mean something where they are put.
+/// Fragments that have a special meaning for the reader.
 const PIECES: &[&[u8]] = &[
     b"\n",
     b"\r\n",
@@ -61,7 +61,7 @@ const PIECES: &[&[u8]] = &[
     "\u{202e}\u{200b}".as_bytes(),
 ];
 
-/// A few lines of the corpus, spoilt.
+/// Returns a few damaged lines of the corpus.
 fn input(random: &mut Random, lines: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..=random.below(6) {
@@ -109,7 +109,7 @@ fn read(bytes: &[u8], mut piece: impl FnMut() -> usize) -> (Vec<AgentEvent>, Opt
 }
 
 #[test]
-fn spoilt_output_never_breaks_the_reader() {
+fn damaged_output_never_breaks_the_reader() {
     // spec: X15b
     let variable =
         |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
@@ -124,7 +124,7 @@ fn spoilt_output_never_breaks_the_reader() {
         next = random.next().max(1);
         let whole = read(&bytes, || usize::MAX);
         let pieces = read(&bytes, || random.below(50));
-        assert_eq!(whole, pieces, "CCC_FUZZ_SEED={seed}: it matters how it is cut");
+        assert_eq!(whole, pieces, "CCC_FUZZ_SEED={seed}: the pieces change the result");
         for event in &whole.0 {
             let size = format!("{event:?}").len();
             assert!(size < 1 << 20, "CCC_FUZZ_SEED={seed}: an event of {size} bytes");

@@ -1,4 +1,4 @@
-//! Programs in the place of Claude Code, each with one thing wrong: every one has a typed end.
+//! Tests with programs in place of Claude Code, each with one fault that must have a typed result.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::{Fixture, bounded, impostor};
 const VERSION: &str = "2.1.330 (Claude Code)";
 const DONE: &str = r#"{"type":"result","subtype":"success","is_error":false,"result":"Done."}"#;
 
-/// A result line with these fields.
+/// Returns a script that prints a result line with these fields.
 fn result(fields: &str) -> String {
     format!("cat > /dev/null; echo '{{\"type\":\"result\",{fields}}}'")
 }
@@ -37,9 +37,9 @@ async fn the_verdict_comes_from_the_result_line_and_never_from_the_exit_status()
         (format!("{done}; exit 1"), Verdict::Completed),
         (format!("{done}; kill -9 $$"), Verdict::Completed),
         (format!("printf '%s' '{DONE}'"), Verdict::Completed),
-        // It hangs after its result.
+        // The program hangs after its result.
         (format!("{done}; sleep 300"), Verdict::Completed),
-        // Or something that it left holds its output open.
+        // A process that the program left holds its output open.
         (format!("sleep 300 & {done}"), Verdict::Completed),
         ("exit 0".to_owned(), said("exit status 0")),
         ("echo 'no such model' >&2; exit 1".to_owned(), said("exit status 1: no such model")),
@@ -55,16 +55,16 @@ async fn the_verdict_comes_from_the_result_line_and_never_from_the_exit_status()
         ),
         (
             result(r#""subtype":"success","is_error":true,"api_error_status":401"#),
-            failed(ErrorKind::Unauthenticated, "it says that it failed, and not why"),
+            failed(ErrorKind::Unauthenticated, "it reported a failure without a reason"),
         ),
         (
             result(r#""subtype":"error_max_turns","is_error":true"#),
-            limited("it took more turns than it may"),
+            limited("it reached its turn limit"),
         ),
-        (result(r#""subtype":"error_max_budget_usd""#), limited("it spent more money than it may")),
+        (result(r#""subtype":"error_max_budget_usd""#), limited("it reached its spending limit")),
         (
             result(r#""subtype":"success","is_error":true,"terminal_reason":"prompt_too_long""#),
-            limited("its context is full"),
+            limited("its context window is full"),
         ),
         (
             result(r#""subtype":"error_during_execution","errors":["","it broke"]"#),
@@ -79,7 +79,7 @@ async fn the_verdict_comes_from_the_result_line_and_never_from_the_exit_status()
             failed(broke, "error_during_execution (bypass_root)"),
         ),
         (result(r#""subtype":"error_of_next_year""#), failed(broke, "error_of_next_year")),
-        (result(r#""result":7"#), failed(broke, "it says that it failed, and not why")),
+        (result(r#""result":7"#), failed(broke, "it reported a failure without a reason")),
         (result(r#""result":"what now""#), failed(broke, "what now")),
     ] {
         let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
@@ -89,7 +89,7 @@ async fn the_verdict_comes_from_the_result_line_and_never_from_the_exit_status()
 }
 
 #[tokio::test]
-async fn a_program_that_cannot_be_used_is_an_error_that_says_what_to_do() {
+async fn a_program_that_cannot_be_used_is_an_error_with_a_remedy() {
     // spec: X8
     let dir = TempDir::new().unwrap();
     for (program, kind, expected) in [
@@ -110,7 +110,7 @@ async fn a_program_that_cannot_be_used_is_an_error_that_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_container_without_a_way_to_the_proxy_or_a_task_without_a_credential_is_told() {
+async fn a_container_without_the_proxy_and_a_task_without_a_credential_are_errors() {
     let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
     let agent = fixture.agent(&impostor(dir.path(), VERSION, ""));
     let mut task = fixture.task();
@@ -133,7 +133,7 @@ const CLAIMS: &str = r#""subtype":"success","is_error":false,"result":" Done. ",
     {"tool_name":"Bash","tool_input":{"command":"rm -rf /"}},{"tool_name":"WebFetch"}]"#;
 
 #[test]
-fn what_is_denied_spent_and_kept_is_read() {
+fn denials_usage_and_session_are_read() {
     // spec: X15a
     let line = format!("{{\"type\":\"result\",{CLAIMS}}}").replace('\n', " ");
     let mut transcript = Transcript::new("/workspace");
@@ -149,9 +149,10 @@ fn what_is_denied_spent_and_kept_is_read() {
     assert_eq!((&*used.model, tokens, used.micro_usd), ("claude-a", [5, 6, 7, 8], Some(10_000)));
 }
 
-/// A program that the agent runs can write a result line: what it costs is not for it to say.
+/// Checks that the cost in a result line is not trusted, because a program that the agent runs can
+/// also write such a line.
 #[tokio::test]
-async fn what_was_spent_is_what_the_proxy_counted() {
+async fn the_cost_is_the_one_that_the_proxy_counted() {
     // spec: X3d
     let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
     let line = result(&CLAIMS.replace('\n', " "));
@@ -162,7 +163,7 @@ async fn what_was_spent_is_what_the_proxy_counted() {
 }
 
 #[tokio::test]
-async fn lines_that_make_no_sense_are_shown_and_stop_nothing() {
+async fn invalid_lines_are_shown_and_do_not_end_the_run() {
     // spec: X15b
     let body = format!(
         "echo 'warning: old'; echo '{{\"type\":'; echo '[1]'; echo '{{\"type\":\"new\"}}'; echo; \
@@ -182,23 +183,23 @@ async fn lines_that_make_no_sense_are_shown_and_stop_nothing() {
 }
 
 #[tokio::test]
-async fn more_output_than_there_may_be_is_told() {
+async fn output_beyond_the_limit_is_reported() {
     // spec: X15b
     let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
-    // The result is lost with what is too much.
+    // The result line is among the output that is dropped.
     let body = format!("head -c 300000000 /dev/zero; echo '{DONE}'");
     let ran = fixture.run(&fixture.agent(&impostor(dir.path(), VERSION, &body))).await;
     let Verdict::Failed { reason, .. } = &ran.report().verdict else { panic!("{:?}", ran.result) };
     assert!(reason.contains("exit status 0: [") && reason.contains("output dropped"), "{reason}");
 }
 
-/// Looked at while it is read: afterwards it would be free again.
+/// Measures the memory during reading, because it is free again afterwards.
 #[test]
-fn a_gigabyte_takes_no_memory() {
+fn reading_a_gigabyte_needs_little_memory() {
     // spec: X15b
     if std::env::var_os("CCC_ALONE").is_none() {
-        // In a process of its own: other tests take memory too.
-        let name = "claude::impostors::a_gigabyte_takes_no_memory";
+        // Runs in a separate process, because other tests also use memory.
+        let name = "claude::impostors::reading_a_gigabyte_needs_little_memory";
         let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
         let output = alone.args(["--exact", name]).env("CCC_ALONE", "1").output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
@@ -210,7 +211,7 @@ fn a_gigabyte_takes_no_memory() {
         ("one line", "x".repeat(1 << 20), 1_000),
         ("lines of nothing", many("[1\n"), 10),
         ("lines of an unknown type", many("{\"type\":\"user\",\"a\":[[0],[0],{}]}\n"), 30),
-        ("a line that would become a hundred times as much", deep, 3),
+        ("a line that would need a hundred times its size", deep, 3),
     ] {
         let (mut transcript, before) = (Transcript::new("/workspace"), rss());
         let (mut events, mut most) = (0_u64, 0);
@@ -222,7 +223,7 @@ fn a_gigabyte_takes_no_memory() {
     }
 }
 
-/// Memory of this process, KiB.
+/// Returns the memory of this process, in KiB.
 fn rss() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
@@ -230,7 +231,7 @@ fn rss() -> u64 {
 }
 
 #[tokio::test]
-async fn what_a_tool_left_running_ends_with_the_run() {
+async fn a_process_that_a_tool_left_running_ends_with_the_run() {
     // spec: X14d
     let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
     let body = format!(
@@ -245,7 +246,7 @@ async fn what_a_tool_left_running_ends_with_the_run() {
     let daemon = format!("/proc/{}", fixture.read("daemon").unwrap().trim());
     assert!(
         std::path::Path::new(&daemon).exists(),
-        "the daemon is gone already: this shows nothing"
+        "the daemon ended early, so the test proves nothing"
     );
     bounded(container.stop(Duration::from_secs(1))).await.unwrap();
     let state = std::fs::read_to_string(format!("{daemon}/stat")).unwrap_or_default();
@@ -254,7 +255,7 @@ async fn what_a_tool_left_running_ends_with_the_run() {
 }
 
 #[tokio::test]
-async fn neither_prompt_nor_secret_is_among_the_arguments() {
+async fn neither_the_prompt_nor_the_secret_is_among_the_arguments() {
     // spec: X12d
     let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
     let body = format!("printf '%s\\n' \"$@\" > args; env > env; cat > stdin; echo '{DONE}'");
@@ -272,7 +273,7 @@ async fn neither_prompt_nor_secret_is_among_the_arguments() {
 }
 
 #[tokio::test]
-async fn flags_follow_limits_permissions_and_what_the_version_knows() {
+async fn flags_follow_from_limits_permissions_and_version() {
     use ccc_runner::Permissions;
     let rules = Permissions::EditsAnd(vec!["Bash(cargo test:*)".into(), "Bash(make)".into()]);
     for (version, permissions, expected, absent) in [

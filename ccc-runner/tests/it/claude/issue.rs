@@ -1,4 +1,4 @@
-//! What an issue says is data for the model, and no command to the program.
+//! The text of an issue is data for the model, and not a command to the program.
 
 use ccc_core::agent::Verdict;
 
@@ -7,7 +7,7 @@ use super::{Fixture, program};
 
 const SECRET: &str = "a-secret-of-the-host-4711";
 
-/// Whether the model was shown the file.
+/// Returns whether the contents of the file reached the model.
 fn shown(fixture: &Fixture) -> bool {
     fixture
         .model
@@ -16,9 +16,10 @@ fn shown(fixture: &Fixture) -> bool {
         .any(|request| String::from_utf8_lossy(&request.body).contains(SECRET))
 }
 
-/// Claude Code puts files in the place of such words, before it asks the model or any permission.
+/// Checks that `@PATH` in an issue has no effect. Claude Code replaces it by the contents of the
+/// file, before it calls the model or checks a permission.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_an_issue_names_is_not_read_for_it() {
+async fn a_file_that_an_issue_mentions_is_not_read() {
     // spec: X12d
     let Some(program) = program() else { return };
     let outside = tempfile::TempDir::new().unwrap();
@@ -30,13 +31,16 @@ async fn a_file_that_an_issue_names_is_not_read_for_it() {
     for prompt in [absolute, relative] {
         let fixture = Fixture::new("[[turn]]\nsay = 'Done.'").await;
         plain(&fixture, &program, &prompt, || shown(&fixture)).await;
-        assert!(shown(&fixture), "plain Claude Code does not read it: {prompt}");
+        assert!(shown(&fixture), "plain Claude Code did not read the file: {prompt}");
 
         let fixture = Fixture::new("[[turn]]\nsay = 'Done.'").await;
         let mut task = fixture.task();
         task.prompt.clone_from(&prompt);
         let ran = fixture.run_task(&fixture.real(&[]).unwrap(), &task).await;
         assert_eq!(ran.report().verdict, Verdict::Completed);
-        assert!(!fixture.model.seen().is_empty() && !shown(&fixture), "ours reads it: {prompt}");
+        assert!(
+            !fixture.model.seen().is_empty() && !shown(&fixture),
+            "the agent read it: {prompt}"
+        );
     }
 }

@@ -1,13 +1,13 @@
-//! The key is not where the agent is: looked for from inside, by the agent itself.
+//! Tests that the agent has no access to the key: the agent itself searches for it.
 
 use ccc_core::agent::Verdict;
 use sha2::Digest as _;
 
 use super::{Fixture, front};
 
-/// Looks for the key wherever a program of the agent can look: at every process of its own tree, in its
-/// environment, arguments, open files and memory, and into every file that the run has. The key is
-/// named by its digest, so that the search does not find itself.
+/// A program that searches for the key everywhere that a program of the agent can access: in the
+/// environment, arguments, open files and memory of each process of its tree, and in every file of
+/// the run. It knows only the digest of the key, so that it does not find its own copy.
 const LOOK: &str = r##"
 import glob, hashlib, json, os, re
 digest, length = open("arguments").read().split()
@@ -15,7 +15,7 @@ length = int(length)
 found, looked = [], {"processes": 0, "files": 0, "memory": 0}
 
 def holds(data):
-    # Everything that has the shape of the key, at its length.
+    # Checks all text that has the form and the length of the key.
     for match in re.finditer(rb"(?=(scripted-[0-9a-f]{%d}))" % (length - 9), data):
         if hashlib.sha256(match.group(1)).hexdigest() == digest:
             return True
@@ -72,7 +72,8 @@ const SCENARIO: &str = r#"
 use = [{ tool = "Bash", input = { command = "python3 look.py" } }]
 "#;
 
-/// A run in which the agent looks; what it found. `leak`: the program's environment has the key.
+/// Runs the agent with the search. Returns what it found. If `leak` is set, the environment of the
+/// program contains the key.
 async fn look(leak: bool) -> Option<serde_json::Value> {
     let fixture = Fixture::new(SCENARIO).await;
     let mut agent = fixture.real(&["Bash(python3 look.py:*)"])?;
@@ -88,8 +89,10 @@ async fn look(leak: bool) -> Option<serde_json::Value> {
     let ran = fixture.run(&agent).await;
     assert_eq!(ran.report().verdict, Verdict::Completed, "{:?}", ran.events);
     let told = format!("{:?} {:?} {agent:?} {:?}", ran.events, ran.result, fixture.proxy);
-    assert!(!told.contains(shown), "an event, the report or a Debug shows it");
-    Some(serde_json::from_str(&fixture.read("found.json").expect("it did not look")).unwrap())
+    assert!(!told.contains(shown), "an event, the report or a `Debug` output shows the key");
+    Some(
+        serde_json::from_str(&fixture.read("found.json").expect("the search did not run")).unwrap(),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,7 +106,7 @@ async fn the_key_is_in_no_process_and_no_file_of_the_agent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_the_agent_had_would_be_found() {
+async fn the_search_finds_a_key_that_leaked() {
     let Some(found) = look(true).await else { return };
     let found: Vec<&str> =
         found["found"].as_array().unwrap().iter().filter_map(|each| each.as_str()).collect();

@@ -1,4 +1,4 @@
-//! The real program at work: what it does is seen, limited and paid.
+//! Tests of events, limits and costs of the real program.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ tokens = { input = 2000, output = 50 }
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_real_claude_code_edits_and_every_step_is_seen() {
+async fn the_real_claude_code_edits_and_reports_every_step() {
     // spec: X12d
     let fixture = Fixture::new(SCENARIO).await;
     let Some(agent) = fixture.real(&["Bash(test:*)"]) else { return };
@@ -50,7 +50,7 @@ async fn the_real_claude_code_edits_and_every_step_is_seen() {
     assert_eq!(fixture.read("sum.txt").unwrap(), "1 + 1 = 2\n");
     assert_eq!(fixture.read("why.txt").unwrap(), "because\n");
     assert_eq!(report.denials, ["Bash(curl http://127.0.0.1:1/)"]);
-    // Paid is what the proxy counted: five answers, by its own prices.
+    // The proxy counts the cost: five answers, at its own prices.
     assert_eq!(report.usage.len(), 1, "{:?}", report.usage);
     assert_eq!((report.usage[0].input_tokens, report.usage[0].output_tokens), (6_000, 450));
     assert_eq!(report.micro_usd, report.usage[0].micro_usd);
@@ -76,9 +76,9 @@ async fn the_real_claude_code_edits_and_every_step_is_seen() {
     assert!(ran.events.iter().any(|event| waits(&event)), "{:?}", ran.events);
 
     let refused = |event: &&AgentEvent| matches!(event, AgentEvent::Printed { text, .. } if text.contains("proxy refused"));
-    assert_eq!(ran.events.iter().find(refused), None, "the program asks what it may not");
+    assert_eq!(ran.events.iter().find(refused), None, "the proxy refused a request of the program");
 
-    // The prompt reached the model, and the model saw our key and not the run's secret.
+    // The prompt reached the model. The model received the key, and not the secret of the run.
     let seen = fixture.model.seen();
     let asked: Vec<_> =
         seen.iter().filter(|request| request.path.starts_with("/v1/messages")).collect();
@@ -99,7 +99,7 @@ say = "I wrote it."
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_a_container_of_its_own_it_may_do_everything() {
+async fn with_all_permissions_the_agent_can_run_any_command() {
     let scenario =
         "[[turn]]\nuse = [{ tool = 'Bash', input = { command = 'echo free > free.txt' } }]";
     let fixture = Fixture::new(scenario).await;
@@ -113,7 +113,7 @@ async fn in_a_container_of_its_own_it_may_do_everything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_subagents_do_is_seen_and_paid_as_well() {
+async fn actions_and_costs_of_subagents_are_reported() {
     // spec: X3d
     let fixture = Fixture::new(SUBAGENT).await;
     let Some(agent) = fixture.real(&[]) else { return };
@@ -131,7 +131,7 @@ async fn what_subagents_do_is_seen_and_paid_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscription_and_a_gateway_serve_as_well_as_a_key() {
+async fn a_subscription_and_a_gateway_work_like_an_api_key() {
     // spec: X3b
     for kind in [CredentialKind::ApiKey, CredentialKind::OAuthToken, CredentialKind::BearerToken] {
         let fixture = Fixture::new("[[turn]]\nsay = 'Done.'").await;
@@ -155,12 +155,12 @@ async fn a_subscription_and_a_gateway_serve_as_well_as_a_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_stands_in_the_models_way_ends_the_run_with_its_kind() {
+async fn an_error_of_the_api_ends_the_run_with_its_kind() {
     for (scenario, kind, reason) in [
         (
             "fail = { status = 401, times = 99 }",
             ErrorKind::Unauthenticated,
-            "refused our credential (401)",
+            "rejected the credential (401)",
         ),
         ("fail = { status = 403, times = 99 }", ErrorKind::PermissionDenied, "our account (403)"),
         ("fail = { status = 400, times = 99 }", ErrorKind::Unexpected, "refused the request (400)"),
@@ -185,8 +185,8 @@ async fn the_turns_and_the_money_of_a_run_are_limited() {
                 tokens = { input = 100000, output = 10000 }\n"
         .repeat(30);
     for (turns, micro_usd, expected) in [
-        (Some(3), None, "it took more turns than it may"),
-        (None, Some(1_000_000), "its money, $1.000000, is used up"),
+        (Some(3), None, "it reached its turn limit"),
+        (None, Some(1_000_000), "it reached its spending limit of $1.000000"),
     ] {
         let fixture = Fixture::new(&more).await;
         let Some(agent) = fixture.real(&["Bash(true)"]) else { return };
@@ -195,8 +195,8 @@ async fn the_turns_and_the_money_of_a_run_are_limited() {
         let ran = fixture.run_task(&agent, &task).await;
         let report = ran.report();
         let Verdict::Limited { reason } = &report.verdict else { panic!("{report:?}") };
-        // The program counts money too, by prices of its own: whoever is first ends it.
-        let known = [expected, "it spent more money than it may"];
+        // The program also counts its cost, at its own prices. The first of the two limits ends it.
+        let known = [expected, "it reached its spending limit"];
         assert!(known.contains(&reason.as_str()), "{reason}");
         if let Some(limit) = micro_usd {
             let one_answer = 1_200_000;
@@ -206,9 +206,10 @@ async fn the_turns_and_the_money_of_a_run_are_limited() {
     }
 }
 
-/// The program has a limit of its own, and an agent may do without the program.
+/// Checks the spending limit of the proxy. The program has its own limit, but an agent can send
+/// requests without the program.
 #[tokio::test]
-async fn the_proxy_ends_the_money_of_an_agent_that_does_not_count() {
+async fn the_proxy_stops_an_agent_that_ignores_its_spending_limit() {
     // spec: X3d, X14c
     let more = "[[turn]]\nsay = 'More.'\ntokens = { input = 100000, output = 10000 }\n".repeat(2);
     let fixture = Fixture::new(&more).await;
@@ -223,9 +224,10 @@ async fn the_proxy_ends_the_money_of_an_agent_that_does_not_count() {
     task.limits.micro_usd = Some(5_000_000);
     let ran = fixture.run_task(&agent, &task).await;
     let Verdict::Limited { reason } = &ran.report().verdict else { panic!("{:?}", ran.result) };
-    assert_eq!(reason, "its money, $5.000000, is used up");
-    // 100 000 tokens at $15 and 10 000 at $75 for a million: $2.25 each. The third is cut when the API
-    // has counted what it read, and the first token that it wrote.
+    assert_eq!(reason, "it reached its spending limit of $5.000000");
+    // An answer costs $2.25: 100 000 tokens at $15 per million, and 10 000 at $75 per million. The
+    // third answer is cut off after the API has reported its input tokens and its first output
+    // token.
     assert_eq!(ran.report().micro_usd, Some(2 * 2_250_000 + 1_500_075));
 }
 
@@ -253,6 +255,6 @@ async fn one_proxy_serves_many_runs_of_the_real_program() {
     let (a, b, c) = tokio::join!(one("a".into()), one("b".into()), one("c".into()));
     for (report, sum) in [a, b, c] {
         assert_eq!((report.verdict, sum.as_str()), (Verdict::Completed, "1 + 1 = 2\n"));
-        assert_eq!(report.usage[0].input_tokens, 6_000, "one run's tokens, and no other's");
+        assert_eq!(report.usage[0].input_tokens, 6_000, "the tokens must be those of one run");
     }
 }

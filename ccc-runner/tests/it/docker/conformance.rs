@@ -1,5 +1,5 @@
-//! The runner keeps its port's contract, whichever way workspaces take. Where there is no engine, plain
-//! processes take its place: the suite is left out with a word, and never silently.
+//! The conformance suites of the Docker runner, with mounted and with copied workspaces. If the
+//! engine is missing, `has_part` reports it and the suites run with subprocesses instead.
 
 use ccc_core::testing::conformance::container_runner::Fixture;
 use ccc_runner::{SubprocessRunner, Workspaces};

@@ -1,4 +1,4 @@
-//! Engines that are not there, not ready, or not ours alone.
+//! Tests with engines that are missing or incomplete, and engines that other installations share.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use tokio::task::JoinSet;
 use super::{docker, engine, new_run, patiently, runner};
 
 #[tokio::test]
-async fn an_engine_that_is_not_there_is_named() {
+async fn an_engine_that_cannot_be_reached_is_named() {
     let state = tempfile::tempdir().unwrap();
     let file = state.path().join("no-socket");
     std::fs::write(&file, "").unwrap();
     for (host, kind, expected) in [
-        ("unix:///nowhere/docker.sock".to_owned(), ErrorKind::Unavailable, "is it running"),
-        (format!("unix://{}", file.display()), ErrorKind::Unavailable, "is it running"),
-        ("tcp://127.0.0.1:1".to_owned(), ErrorKind::Unavailable, "is it running"),
+        ("unix:///nowhere/docker.sock".to_owned(), ErrorKind::Unavailable, "check that it runs"),
+        (format!("unix://{}", file.display()), ErrorKind::Unavailable, "check that it runs"),
+        ("tcp://127.0.0.1:1".to_owned(), ErrorKind::Unavailable, "check that it runs"),
         ("gopher://engine".to_owned(), ErrorKind::InvalidInput, "gopher://engine"),
     ] {
         let runner = DockerRunner::builder(state.path().join("state"));
@@ -65,7 +65,7 @@ async fn an_image_that_is_missing_or_has_no_keeper_is_named() {
 }
 
 #[tokio::test]
-async fn a_look_at_a_container_with_a_network_finds_what_it_reaches() {
+async fn a_diagnosis_finds_what_a_container_with_a_network_can_reach() {
     // spec: X3a
     if !engine() {
         return;
@@ -74,7 +74,7 @@ async fn a_look_at_a_container_with_a_network_finds_what_it_reaches() {
     let builder = || DockerRunner::builder(state.path());
     let safe = builder().build().unwrap().diagnose().await;
     assert!(safe.iter().all(|(finding, _)| *finding != Finding::Bad), "{safe:#?}");
-    assert!(safe.iter().any(|(_, line)| line.contains("reaches nothing")), "{safe:#?}");
+    assert!(safe.iter().any(|(_, line)| line.contains("cannot reach this machine")), "{safe:#?}");
     let weak = builder().dangerously_altered("to be reached", |body| {
         body.host_config.get_or_insert_default().network_mode = Some("host".to_owned());
     });
@@ -85,7 +85,7 @@ async fn a_look_at_a_container_with_a_network_finds_what_it_reaches() {
     assert!(weak.iter().any(reached), "{weak:#?}");
 }
 
-/// An image of ours with this changed, and its end.
+/// A modified copy of the image, which is removed when it is dropped.
 struct Odd(String);
 
 impl Odd {
@@ -114,7 +114,7 @@ impl Drop for Odd {
 }
 
 #[tokio::test]
-async fn an_image_changes_nothing_of_the_walls() {
+async fn an_image_cannot_change_the_isolation_settings() {
     // spec: X1, X2
     if !engine() {
         return;
@@ -144,14 +144,14 @@ async fn an_image_changes_nothing_of_the_walls() {
         runner.destroy(run).await.unwrap();
         for name in ["tidied", "ready"] {
             std::fs::remove_file(workspace.path().join(name)).unwrap_or_else(|e| {
-                panic!("{change}: nobody left {name}: {e}");
+                panic!("{change}: the file {name} is missing: {e}");
             });
         }
     }
 }
 
 #[tokio::test]
-async fn a_runtime_that_is_missing_is_named_and_stands_in_nobodys_way_who_cleans_up() {
+async fn a_runtime_that_is_missing_is_named_and_does_not_prevent_cleanup() {
     if !engine() {
         return;
     }
@@ -176,7 +176,7 @@ async fn a_runtime_that_is_missing_is_named_and_stands_in_nobodys_way_who_cleans
 }
 
 #[tokio::test]
-async fn a_name_that_is_taken_makes_room_when_it_is_ours_and_no_other() {
+async fn a_container_of_the_same_name_is_replaced_only_if_it_belongs_to_the_installation() {
     if !engine() {
         return;
     }
@@ -185,12 +185,12 @@ async fn a_name_that_is_taken_makes_room_when_it_is_ours_and_no_other() {
     let (theirs, _state) = runner(Workspaces::Mounted);
     let (run, spec) = (new_run(), ContainerSpec::new(workspace.path()));
     let container = ours.spawn(run, &spec).await.unwrap();
-    // As a process would find it that was killed and started again.
+    // The container still exists, as it would after the service was killed and started again.
     let error = patiently(theirs.spawn(run, &spec)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
     let error = patiently(theirs.destroy(run)).await.unwrap_err();
-    assert!(error.to_string().contains("not ours"), "{error}");
-    assert_eq!(theirs.orphans().await.unwrap(), [], "another installation's is none of ours");
+    assert!(error.to_string().contains("does not belong to this installation"), "{error}");
+    assert_eq!(theirs.orphans().await.unwrap(), [], "listed a container of another installation");
     assert!(container.output(&Command::new(["true"])).await.unwrap().status.success());
     let again = patiently(ours.spawn(run, &spec)).await.unwrap();
     assert!(again.output(&Command::new(["true"])).await.unwrap().status.success());
@@ -198,7 +198,7 @@ async fn a_name_that_is_taken_makes_room_when_it_is_ours_and_no_other() {
     ours.destroy(run).await.unwrap();
 }
 
-/// A socket before the engine's that can be taken away.
+/// Creates a socket that forwards to the engine until `cut` is cancelled.
 async fn between(path: &Path, cut: CancellationToken) -> JoinSet<()> {
     let listener = UnixListener::bind(path).unwrap();
     let mut tasks = JoinSet::new();
@@ -220,7 +220,7 @@ async fn between(path: &Path, cut: CancellationToken) -> JoinSet<()> {
 use futures_util::FutureExt as _;
 
 #[tokio::test]
-async fn an_engine_that_goes_in_the_middle_ends_the_program_and_is_cleaned_up_when_it_is_back() {
+async fn an_engine_that_disappears_ends_the_program_and_is_cleaned_up_when_it_returns() {
     if !engine() || !Path::new("/var/run/docker.sock").exists() {
         return;
     }
@@ -250,7 +250,7 @@ async fn an_engine_that_goes_in_the_middle_ends_the_program_and_is_cleaned_up_wh
 }
 
 #[tokio::test]
-async fn a_container_whose_host_is_gone_ends_by_itself() {
+async fn a_container_whose_service_has_ended_ends_by_itself() {
     // spec: X14e
     if !engine() {
         return;
@@ -267,7 +267,7 @@ async fn a_container_whose_host_is_gone_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn a_container_is_as_hard_as_it_is_said_to_be() {
+async fn a_container_has_the_documented_isolation_settings() {
     // spec: X1, X3a
     if !engine() {
         return;
@@ -310,7 +310,7 @@ async fn a_container_is_as_hard_as_it_is_said_to_be() {
         ("/Mounts/1", ""),
     ] {
         let found = host.pointer(path).map(|value| match value {
-            // An engine that has nothing to say says so in two ways.
+            // Engines report an empty value either as null or as an empty list or object.
             Value::Array(list) if list.is_empty() => "null".to_owned(),
             Value::Object(map) if map.is_empty() => "null".to_owned(),
             value => value.to_string(),
@@ -324,14 +324,14 @@ async fn a_container_is_as_hard_as_it_is_said_to_be() {
 }
 
 #[tokio::test]
-async fn a_plain_way_to_an_engine_elsewhere_takes_a_loud_name() {
+async fn an_unencrypted_connection_to_a_remote_engine_must_be_permitted_explicitly() {
     // spec: X1
     let state = tempfile::tempdir().unwrap();
     let builder = || DockerRunner::builder(state.path()).host(Some("tcp://0.0.0.0:1".to_owned()));
     let refused = builder().build().unwrap().check().await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
     assert_eq!(refused.remedy(), Some(Remedy::PermitUnencryptedEngine), "{refused}");
-    // Nobody listens there: but it was tried.
+    // The connection was attempted, although no engine listens there.
     let tried = builder().dangerously_unencrypted().build().unwrap().check().await.unwrap_err();
     assert_eq!(tried.kind(), ErrorKind::Unavailable, "{tried}");
 }

@@ -1,4 +1,4 @@
-//! Programs that take all they can get.
+//! Tests with programs that exceed their resource limits.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ impl Running {
         patiently(self.container.output(&Command::new(["sh", "-c", line]))).await
     }
 
-    /// Ends it, whatever came before, and sees that nothing is left.
+    /// Ends the run, and checks that nothing is left of it.
     async fn over(self) {
         patiently(self.container.stop(Duration::ZERO)).await.unwrap();
         patiently(self.runner.destroy(self.run)).await.unwrap();
@@ -40,7 +40,8 @@ impl Running {
     }
 }
 
-/// A program that goes beyond one ceiling ends the container, and what is said names the ceiling.
+/// Checks that a program that exceeds one limit ends the container, with an error that names the
+/// limit.
 async fn check(change: impl Fn(&mut Resources), line: &str, expected: &str) {
     if !engine() {
         return;
@@ -52,15 +53,16 @@ async fn check(change: impl Fn(&mut Resources), line: &str, expected: &str) {
         let error = running.sh(line).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
         assert!(error.to_string().contains(expected), "{error}");
-        // Whoever asks again hears the same.
+        // Later calls return the same error.
         let again = running.sh("true").await.unwrap_err();
         assert_eq!(again.to_string(), error.to_string());
         if workspaces == Workspaces::Mounted {
             running.over().await;
         } else {
-            // More than may come out, where it was not the processes that were too many.
+            // Copying the workspace out also exceeds the limit, unless the limit was the number of
+            // processes.
             match running.container.stop(Duration::ZERO).await {
-                Ok(()) => assert!(expected.contains("processes"), "it came out"),
+                Ok(()) => assert!(expected.contains("processes"), "the workspace was copied out"),
                 Err(error) => assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}"),
             }
             running.runner.destroy(running.run).await.unwrap();
@@ -77,21 +79,21 @@ async fn a_workspace_that_grows_without_end_ends_the_container() {
 }
 
 #[tokio::test]
-async fn who_watches_the_workspace_cannot_be_blinded_or_held_up() {
+async fn a_program_cannot_stop_the_measurement_of_the_workspace() {
     // spec: X2
     let line = "prlimit --pid 1 --nofile=3:3; kill -STOP 1; kill -KILL 1; renice 19 1; \
         while :; do yes | head -c 1M >> a$((i % 8)); i=$((i+1)); done";
     check(|resources| resources.workspace_bytes = 16 << 20, line, "more than 16 MiB").await;
 }
 
-/// A small file system, for as long as it lives.
+/// A small file system, which is unmounted when it is dropped.
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    /// `None` for who may not mount.
+    /// Mounts a file system. Returns `None` without the permission to mount.
     fn new(options: &str) -> Option<Self> {
         let root = rustix::process::geteuid().is_root();
-        if !has_part("root", root, "run this as root, who mounts file systems") {
+        if !has_part("root", root, "run the tests as root, which can mount file systems") {
             return None;
         }
         let at = tempfile::tempdir().unwrap();
@@ -119,7 +121,7 @@ async fn a_disk_that_fills_up_ends_the_container() {
     }
     for (options, line) in [
         ("size=100m", "head -c 60M /dev/zero > a; sleep 60"),
-        // Open and deleted: no name is left to be counted.
+        // The file is deleted while it is open, so it cannot be counted by its name.
         ("size=100m", "exec 3> a; rm a; head -c 60M /dev/zero >&3; sleep 60"),
         ("size=100m,nr_inodes=2000", "(i=0; while : > $i; do i=$((i+1)); done); sleep 60"),
     ] {
@@ -139,14 +141,14 @@ async fn a_disk_that_fills_up_ends_the_container() {
 }
 
 #[tokio::test]
-async fn nobody_slows_down_who_keeps_the_container() {
+async fn a_program_cannot_slow_down_the_keeper() {
     // spec: X14d
     if !engine() {
         return;
     }
     let running = Running::with(Workspaces::Auto, Resources::default()).await;
-    // By system call, for every thread of it: as little of a processor as there is. A process that never gets
-    // to run cannot be killed.
+    // The script uses system calls to reduce the processor time of each thread of the keeper as far
+    // as possible. A process that is never scheduled cannot be killed.
     let script = "my $bad = 0; for (glob '/proc/1/task/*') { my ($t) = /(\\d+)$/; $t += 0; \
         my $p = pack('i', 0); my $m = pack('Q', 1); \
         $bad++ if syscall(144, $t, 5, $p) == 0; $bad++ if syscall(203, $t, 8, $m) == 0; \
@@ -154,7 +156,7 @@ async fn nobody_slows_down_who_keeps_the_container() {
         $bad++ if syscall(141, 2, 0, 19) == 0; $bad++ if syscall(141, 1, 0, 19) == 0; exit $bad";
     let output = patiently(running.container.output(&Command::new(["perl", "-e", script]))).await;
     assert_eq!(output.unwrap().status, ExitStatus::Code(0));
-    // What a program does to itself is its own affair.
+    // A program can still reduce its own priority and limits.
     let output =
         running.sh("nice -n 5 taskset 1 true && prlimit --nofile=100:100 true").await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -162,7 +164,7 @@ async fn nobody_slows_down_who_keeps_the_container() {
 }
 
 #[tokio::test]
-async fn a_directory_that_is_listed_and_not_entered_hides_nothing() {
+async fn files_in_a_directory_that_cannot_be_entered_are_counted() {
     // spec: X2
     let line = "mkdir h; exec 3>h/a 4>h/b 5>h/c; chmod 400 h; for i in 3 4 5; do \
         yes | head -c 15M >&$i; done; sleep 60";
@@ -170,21 +172,21 @@ async fn a_directory_that_is_listed_and_not_entered_hides_nothing() {
 }
 
 #[tokio::test]
-async fn files_without_end_end_the_container() {
+async fn too_many_files_end_the_container() {
     // spec: X2
     let line = "i=1; while :; do mkdir $i; cd $i; : > a; : > b; i=$((i+1)); done";
     check(|resources| resources.workspace_entries = 500, line, "more than 500 files").await;
 }
 
 #[tokio::test]
-async fn processes_without_end_end_the_container() {
+async fn too_many_processes_end_the_container() {
     // spec: X1
     let line = "exec perl -e 'fork while 1' 2>/dev/null";
-    check(|resources| resources.processes = 40, line, "as many processes as it may have, 40").await;
+    check(|resources| resources.processes = 40, line, "at its limit of 40 processes").await;
 }
 
 #[tokio::test]
-async fn memory_without_end_ends_the_program_and_says_so() {
+async fn too_much_memory_ends_the_program_and_is_reported() {
     // spec: X1
     if !engine() {
         return;
@@ -198,17 +200,17 @@ async fn memory_without_end_ends_the_program_and_says_so() {
     let hog = Command::new(["tail", "/dev/zero"]);
     let output = patiently(running.container.output(&hog)).await.unwrap();
     assert_eq!(output.status, ExitStatus::OutOfMemory);
-    // Below a shell as well, and in files of memory.
+    // The same in a child process of a shell.
     let output = running.sh("tail /dev/zero; exit $?").await.unwrap();
     assert_eq!(output.status, ExitStatus::OutOfMemory);
-    // The container and what else is in it live on, and other endings are what they are.
+    // The container continues to run, and other exit statuses are reported unchanged.
     assert_eq!(running.sh("exit 137").await.unwrap().status, ExitStatus::Code(137));
     assert_eq!(running.sh("kill -9 $$").await.unwrap().status, ExitStatus::Signal(9));
     running.over().await;
 }
 
 #[tokio::test]
-async fn files_in_memory_are_memory() {
+async fn files_in_memory_count_as_memory() {
     // spec: X1
     if !engine() {
         return;
@@ -226,7 +228,7 @@ async fn files_in_memory_are_memory() {
 }
 
 #[tokio::test]
-async fn one_file_too_large_and_too_many_open_ones_are_refused_by_the_kernel() {
+async fn the_kernel_refuses_a_file_that_is_too_large_and_too_many_open_files() {
     // spec: X1
     if !engine() {
         return;
@@ -245,7 +247,7 @@ async fn one_file_too_large_and_too_many_open_ones_are_refused_by_the_kernel() {
 }
 
 #[tokio::test]
-async fn the_dead_without_parents_are_buried() {
+async fn zombies_without_parents_are_reaped() {
     // spec: X1
     if !engine() {
         return;
@@ -253,12 +255,12 @@ async fn the_dead_without_parents_are_buried() {
     let mut resources = Resources::default();
     resources.processes = 48;
     let running = Running::with(Workspaces::Auto, resources).await;
-    // More than there may be at once, one after the other, each left by its parent.
+    // Starts more processes than the limit, one after the other, and each is left by its parent.
     let orphans = "i=0; while [ $i -lt 100 ]; do (true &) || exit 1; i=$((i+1)); sleep 0.01; done";
     let output = running.sh(orphans).await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let none_dead = "i=0; while grep -qs ' Z 1 ' /proc/[0-9]*/stat; do
         i=$((i+1)); [ $i -lt 100 ] || exit 1; sleep 0.05; done";
-    assert!(running.sh(none_dead).await.unwrap().status.success(), "somebody is not buried");
+    assert!(running.sh(none_dead).await.unwrap().status.success(), "a zombie was not reaped");
     running.over().await;
 }

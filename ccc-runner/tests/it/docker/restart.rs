@@ -1,4 +1,5 @@
-//! An engine that is not there all the time: one of our own, so that nobody else's containers go with it.
+//! Tests with an engine that restarts. It is a dedicated engine, so that no other containers are
+//! affected.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -14,7 +15,8 @@ use tempfile::TempDir;
 
 use super::{engine, new_run, patiently};
 
-/// The keeper and a few programs, as the image of `images/build` has them: megabytes, where that one has hundreds.
+/// A command that imports a small image with the keeper and a few programs of the image of
+/// `images/build`. It has a few megabytes instead of hundreds.
 const SMALL: &str = "docker run --rm --network none --entrypoint tar ccc-agent -C / -ch --no-recursion \
     usr usr/local usr/local/bin bin lib lib/x86_64-linux-gnu lib64 usr/local/bin/ccc-keeper bin/sh bin/sleep \
     bin/true lib64/ld-linux-x86-64.so.2 lib/x86_64-linux-gnu/libc.so.6 \
@@ -30,7 +32,7 @@ impl OwnEngine {
         let able = rustix::process::geteuid().is_root()
             && Program::new("dockerd").arg("--version").output().is_ok()
             && cfg!(target_arch = "x86_64");
-        if !engine() || !has_part("docker", able, "run .ci/engine, and this as root") {
+        if !engine() || !has_part("docker", able, "run .ci/engine, and run the tests as root") {
             return None;
         }
         let dir = tempfile::tempdir().unwrap();
@@ -41,7 +43,8 @@ impl OwnEngine {
     fn start(dir: &TempDir) -> Child {
         let at = |name: &str| dir.path().join(name);
         let log = File::options().create(true).append(true).open(at("log")).unwrap();
-        // In a network of its own: without a bridge it would take away the bridge of the machine's engine.
+        // The daemon needs a separate network namespace: with `--bridge=none` it would otherwise
+        // remove the bridge of the host machine's engine.
         Program::new("unshare")
             .args(["--net", "dockerd"])
             .args(["--storage-driver=vfs", "--bridge=none", "--iptables=false"])
@@ -138,7 +141,7 @@ async fn an_engine_that_restarts_in_the_middle_of_a_run_ends_that_run_and_no_oth
     patiently(own.again()).await;
     patiently(runner.destroy(run)).await.unwrap();
     assert_eq!(runner.orphans().await.unwrap(), []);
-    // Nobody of that run is alive.
+    // No process of that run is alive.
     std::fs::remove_file(workspace.path().join("alive")).unwrap();
     SystemClock.sleep(Duration::from_millis(100)).await;
     assert!(!workspace.path().join("alive").exists());

@@ -1,4 +1,4 @@
-//! What comes out of a container, mounted or copied.
+//! Tests of the workspace after a run, mounted or copied.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use ccc_runner::Workspaces;
 
 use super::{engine, new_run, patiently, runner};
 
-/// Every path with its kind, mode, size and what it points to.
+/// Returns every path with its mode, its number of links, and its contents or target.
 fn tree(root: &Path) -> BTreeMap<String, String> {
     let (mut found, mut open) = (BTreeMap::new(), vec![root.to_owned()]);
     while let Some(directory) = open.pop() {
@@ -24,7 +24,7 @@ fn tree(root: &Path) -> BTreeMap<String, String> {
             let more = match () {
                 () if kind.is_dir() => "directory".to_owned(),
                 () if kind.is_symlink() => format!("to {:?}", fs::read_link(&path).unwrap()),
-                () if metadata.blocks() == 0 => format!("{} bytes of nothing", metadata.len()),
+                () if metadata.blocks() == 0 => format!("{} bytes without blocks", metadata.len()),
                 () if kind.is_file() => format!("{:?}", fs::read(&path).unwrap()),
                 () => "something else".to_owned(),
             };
@@ -49,7 +49,7 @@ mkdir shut; echo s > shut/s; chmod 000 shut; echo t > secret; chmod 000 secret
 "#;
 
 #[tokio::test]
-async fn what_comes_out_is_the_same_whether_it_was_mounted_or_copied() {
+async fn a_workspace_is_the_same_after_a_run_whether_mounted_or_copied() {
     if !engine() {
         return;
     }
@@ -84,7 +84,7 @@ async fn what_comes_out_is_the_same_whether_it_was_mounted_or_copied() {
         }
         trees.push(tree(&workspace));
         ccc_core::remove_tree::remove_tree(workspace).await.unwrap();
-        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0, "something was left beside it");
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0, "files were left beside it");
     }
     assert_eq!(trees[0], trees[1]);
     assert_eq!(trees[0].len(), 19, "{:#?}", trees[0]);

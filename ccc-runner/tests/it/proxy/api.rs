@@ -1,4 +1,4 @@
-//! An API that misbehaves.
+//! A fake API that can misbehave.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,24 +7,24 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-/// What it says to one request.
+/// The answer to one request.
 #[derive(Debug)]
 pub(super) struct Reply {
     bytes: Vec<u8>,
-    /// More that it says as it is told to; the connection ends when the sender is gone.
+    /// Further bytes, which the test sends. The connection ends when the sender is dropped.
     more: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
 }
 
 impl Reply {
-    /// These bytes, and the end of the connection.
+    /// Creates an answer of these bytes, after which the connection ends.
     pub(super) fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self { bytes: bytes.into(), more: None }
     }
 
-    /// An answer as one piece. `headers` are whole lines.
+    /// Creates a whole answer. `headers` are whole lines.
     pub(super) fn of(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
-        // It says that it closes: nobody takes the connection for one that stays.
+        // The header `connection: close` prevents the client from using the connection again.
         let length = body.len();
         let mut all =
             format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n");
@@ -32,7 +32,7 @@ impl Reply {
         Self::bytes([all.as_bytes(), b"\r\n", body].concat())
     }
 
-    /// A message of so many tokens.
+    /// Creates a message with these token counts.
     pub(super) fn message(input: u64, output: u64) -> Self {
         let usage = format!(r#"{{"input_tokens":{input},"output_tokens":{output}}}"#);
         Self::json(&format!(r#"{{"type":"message","usage":{usage}}}"#))
@@ -42,12 +42,12 @@ impl Reply {
         Self::of(200, &["content-type: application/json"], body)
     }
 
-    /// Server-sent events, until the connection ends.
+    /// Creates server-sent events, which end with the connection.
     pub(super) fn events(body: &str) -> Self {
         Self::bytes(format!("{STREAM_HEAD}{body}"))
     }
 
-    /// Goes on as it is told to.
+    /// Lets the test continue the answer. Returns the sender for its further bytes.
     pub(super) fn then(mut self) -> (Self, mpsc::UnboundedSender<Vec<u8>>) {
         let (sender, receiver) = mpsc::unbounded_channel();
         self.more = Some(receiver);
@@ -58,7 +58,7 @@ impl Reply {
 const STREAM_HEAD: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
 
-/// The event at the beginning of a stream.
+/// Returns the event at the beginning of a stream.
 pub(super) fn start(input: u64) -> String {
     let usage = format!(r#"{{"input_tokens":{input},"output_tokens":1}}"#);
     format!(
@@ -66,7 +66,7 @@ pub(super) fn start(input: u64) -> String {
     )
 }
 
-/// A piece of text.
+/// Returns an event with a piece of text.
 pub(super) fn text(text: &str) -> String {
     let delta = format!(r#"{{"type":"text_delta","text":"{text}"}}"#);
     format!(
@@ -74,7 +74,7 @@ pub(super) fn text(text: &str) -> String {
     )
 }
 
-/// The events at its end.
+/// Returns the events at the end of a stream.
 pub(super) fn end(output: u64) -> String {
     format!(
         "event: message_delta\ndata: {{\"type\":\"message_delta\",\"usage\":{{\"output_tokens\":{output}}}}}\n\n\
@@ -86,18 +86,18 @@ pub(super) fn end(output: u64) -> String {
 pub(super) struct Api {
     pub(super) url: String,
     seen: Arc<Mutex<Vec<String>>>,
-    /// A permit for each connection that ended on the other side before it did here.
+    /// A permit for each connection that the client ended first.
     pub(super) left: Arc<Semaphore>,
     _task: JoinSet<()>,
 }
 
 impl Api {
-    /// Says the same to everybody.
+    /// Starts an API that gives the same answer to all requests.
     pub(super) async fn saying(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Self {
         Self::start(move |_| reply()).await
     }
 
-    /// Says what fits the request.
+    /// Starts an API whose answer depends on the request.
     pub(super) async fn start(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -123,13 +123,13 @@ impl Api {
         Self { url, seen, left, _task: task }
     }
 
-    /// The requests until now.
+    /// Returns all requests until now.
     pub(super) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 }
 
-/// One request, with its head in lower case.
+/// Reads one request. Returns it with its head in lower case.
 async fn read(stream: &mut TcpStream) -> Option<String> {
     let mut got = Vec::new();
     loop {
@@ -146,7 +146,7 @@ async fn read(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-/// Whether the other side left first.
+/// Sends an answer. Returns whether the client ended the connection first.
 async fn say(stream: TcpStream, reply: Reply) -> bool {
     let (mut reader, mut writer) = stream.into_split();
     let speak = async {

@@ -1,4 +1,4 @@
-//! What a request may ask for.
+//! Tests of the rules for the bodies of requests.
 
 mod cases;
 
@@ -11,7 +11,8 @@ use super::api::{Api, Reply};
 use super::wire::{Answer, ask, request};
 use super::{PLAIN, notices, open, shown, start};
 
-/// The header's value and the body; a block stands in four places by turns.
+/// Puts `text` into a request. Returns the value of the beta header, and the body. `place` selects
+/// one of four places for a block.
 fn put(at: At, text: &str, place: usize) -> (String, String) {
     let (mut beta, mut model, mut fields) = (String::new(), "claude-a", String::new());
     let (mut content, mut beside) = (r#""hi""#.to_owned(), String::new());
@@ -41,7 +42,7 @@ fn put(at: At, text: &str, place: usize) -> (String, String) {
     (beta, model)
 }
 
-/// An API, and the way to it by some rules.
+/// An API, and a proxy with some rules in front of it.
 struct Gate {
     api: Api,
     proxy: ModelProxy,
@@ -61,7 +62,7 @@ impl Gate {
             headers.push(format!("anthropic-beta: {beta}"));
         }
         let mut bytes = request(path, &headers, body);
-        // As a byte of Latin-1.
+        // Sends this character as one byte of Latin-1.
         if let Some(at) = memchr::memmem::find(&bytes, "\u{ff}".as_bytes()) {
             bytes.splice(at..at + 2, [0xff]);
         }
@@ -72,7 +73,7 @@ impl Gate {
         (answer, notices(&mut access))
     }
 
-    /// Refused as `rule`, or passed on as it is.
+    /// Checks that a request is refused by `rule`, or is forwarded unchanged if there is no rule.
     async fn check(&self, path: &str, (beta, body): &(String, String), rule: Option<Rule>) {
         let before = self.api.seen().len();
         let (answer, said) = self.send(path, beta, body).await;
@@ -98,7 +99,7 @@ fn places(at: At) -> std::ops::Range<usize> {
 }
 
 #[tokio::test]
-async fn what_carries_data_out_is_refused_by_reading_the_request() {
+async fn requests_that_can_carry_data_out_are_refused() {
     // spec: X3c
     let gate = Gate::with(Rules::default()).await;
     for &(rule, at, text) in REFUSED {
@@ -111,7 +112,7 @@ async fn what_carries_data_out_is_refused_by_reading_the_request() {
 }
 
 #[tokio::test]
-async fn each_of_them_goes_on_when_its_rule_is_taken_out_and_only_then() {
+async fn each_refused_request_passes_only_without_its_rule() {
     // spec: X3c
     for rule in Rule::ALL {
         let without = Gate::with(Rules::default().dangerously_without(rule)).await;
@@ -126,7 +127,7 @@ async fn each_of_them_goes_on_when_its_rule_is_taken_out_and_only_then() {
 }
 
 #[tokio::test]
-async fn what_an_agent_needs_goes_on_unchanged() {
+async fn requests_that_an_agent_needs_are_forwarded_unchanged() {
     let gate = Gate::with(Rules::default()).await;
     gate.check(PATHS[0], &(String::new(), PLAIN.to_owned()), None).await;
     for &(at, text) in ALLOWED {
@@ -137,7 +138,7 @@ async fn what_an_agent_needs_goes_on_unchanged() {
 }
 
 #[tokio::test]
-async fn models_are_those_that_the_operator_lists() {
+async fn only_the_models_that_the_operator_lists_are_permitted() {
     // spec: X3c
     let listed = ["claude-opus-4-8", "house-*"].map(ModelPattern::new);
     let gate = Gate::with(Rules::default().with_models(listed)).await;

@@ -1,4 +1,4 @@
-//! What answers cost, and where they end.
+//! Tests of costs and spending limits.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ fn for_model(body: &str, model: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_answer_costs_what_the_operators_table_says() {
+async fn an_answer_costs_the_price_of_the_operators_table() {
     // spec: X3d
     let cached = format!("{MINUTES}\n")
         .replace("{\"usage\"", "data: {\"type\":\"message_start\",\"message\":{\"usage\"");
@@ -27,14 +27,14 @@ async fn an_answer_costs_what_the_operators_table_says() {
     let api = Api::saying(move || said.lock().unwrap().take().unwrap()).await;
     let proxy = start(&api.url, |builder| builder).await;
     for (model, reply, expected) in [
-        // A token of `claude-a` costs a millionth, one that it writes ten of them.
+        // An input token of `claude-a` costs one micro-dollar, and an output token costs ten.
         ("claude-a", (PLAIN, Reply::message(100, 5)), 100 + 50),
         ("claude-a", (PLAIN, Reply::message(0, 0)), 0),
         ("claude-a", (PLAIN, Reply::json(MINUTES)), 100 + 50 + 100 + 75),
         ("claude-a", (PLAIN, Reply::json(HOURS)), 100 + 50 + 100 + 25 + 80),
         ("claude-a", (STREAM, Reply::events(&format!("{}{}", start_of(100), end(5)))), 100 + 50),
         ("claude-a", (STREAM, Reply::events(&format!("{cached}{}", end(7)))), 100 + 70 + 100 + 75),
-        // The API's count stands in place of what went by.
+        // The token count of the API replaces the estimate from the forwarded text.
         (
             "claude-a",
             (
@@ -43,22 +43,22 @@ async fn an_answer_costs_what_the_operators_table_says() {
             ),
             150,
         ),
-        // It counts up: the last number is the sum.
+        // The counts of the API are cumulative: the last number is the total.
         (
             "claude-a",
             (STREAM, Reply::events(&format!("{}{}{}", start_of(100), end(3), end(5)))),
             150,
         ),
-        // Who asks for a stream and gets a message, and the other way round.
+        // A request for a stream that is answered with a message, and the reverse.
         ("claude-a", (STREAM, Reply::message(100, 5)), 150),
         ("claude-a", (PLAIN, Reply::events(&format!("{}{}", start_of(100), end(5)))), 150),
         ("claude-b", (PLAIN, Reply::message(100, 5)), 10_000 + 1_000),
         ("claude-c", (PLAIN, Reply::message(100, 5)), 5_000 + 2_500),
-        // A list price: 4 and 20 dollars for a million.
+        // Default prices: $4 per million input tokens, and $20 per million output tokens.
         ("claude-opus-5-5", (PLAIN, Reply::message(1_000, 100)), 4_000 + 2_000),
         ("claude-opus-5-5", (PLAIN, Reply::message(1, 0)), 4),
         ("claude-haiku-5-5", (PLAIN, Reply::message(1, 0)), 1),
-        // Nobody knows it: as dear to read as the one, and to write as the other.
+        // A model without a price costs the highest input price and the highest output price.
         ("claude-unknown", (PLAIN, Reply::message(100, 5)), 10_000 + 2_500),
         ("claude-ab", (PLAIN, Reply::message(100, 5)), 10_000 + 2_500),
     ] {
@@ -78,7 +78,7 @@ async fn an_answer_costs_what_the_operators_table_says() {
 }
 
 #[tokio::test]
-async fn what_was_used_is_told_by_model() {
+async fn usage_is_reported_for_each_model() {
     // spec: X3d
     let api = Api::saying(|| Reply::json(HOURS)).await;
     let proxy = start(&api.url, |builder| builder).await;
@@ -99,16 +99,16 @@ async fn what_was_used_is_told_by_model() {
 }
 
 #[tokio::test]
-async fn a_broken_stream_costs_what_went_by() {
+async fn a_broken_stream_costs_the_tokens_that_were_forwarded() {
     // spec: X3d
     let price = |tokens: usize| u64::try_from(tokens).unwrap() * 10;
     let piece = text(&"x".repeat(4_000));
-    // What is after `data: `, without the ends of lines, at four bytes for a token.
+    // The text after `data: `, without line ends, at four bytes per token.
     let data = piece.split_once("data: ").unwrap().1.trim_end().len() / 4;
     let error =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 1000000\r\n\r\n";
     for (said, expected) in [
-        // Nothing was counted: what was sent, as if nothing of it came out of a cache.
+        // The API reported no count: the request costs its size, as if no token came from a cache.
         (String::new(), STREAM.len() as u64 / 4),
         (start_of(100), 100 + 10),
         (format!("{}{piece}", start_of(100)), 100 + price(data)),
@@ -132,7 +132,7 @@ async fn a_broken_stream_costs_what_went_by() {
     }
 }
 
-/// An API that streams a thousand pieces, each after the one before has gone by.
+/// Starts an API that streams a thousand pieces of text.
 async fn flood() -> Api {
     let all: String = (0..1_000).map(|n| text(&format!("{n:0400}"))).collect();
     Api::saying(move || Reply::events(&format!("{}{all}{}", start_of(100), end(100_000)))).await
@@ -151,7 +151,7 @@ async fn a_limit_cuts_the_answer_in_the_middle_and_refuses_the_next() {
         let billed = answer.body.contains("\"billing_error\"");
         let ended = answer.body.contains("message_stop");
         assert_eq!((answer.status, billed, ended), (200, cut, !cut), "{limit:?}");
-        assert!(answer.whole, "an event says why");
+        assert!(answer.whole, "the stream must end with an event that gives the reason");
         assert_eq!(access.is_exhausted(), cut);
         let before = api.seen().len();
         for body in [STREAM, PLAIN] {
@@ -165,7 +165,7 @@ async fn a_limit_cuts_the_answer_in_the_middle_and_refuses_the_next() {
         assert_eq!(api.seen().len() == before, cut);
         let said = notices(&mut access);
         assert_eq!(
-            said.iter().filter(|line| line.contains("is used up")).count(),
+            said.iter().filter(|line| line.contains("reached its spending limit")).count(),
             if cut { 2 } else { 0 }
         );
         assert!(bystander.spent().0 == 0 && !bystander.is_exhausted());
@@ -173,12 +173,12 @@ async fn a_limit_cuts_the_answer_in_the_middle_and_refuses_the_next() {
 }
 
 #[tokio::test]
-async fn the_limit_itself_may_be_spent_and_no_more() {
+async fn the_whole_limit_can_be_spent_and_no_more() {
     // spec: X3c
     let api = Api::saying(|| Reply::message(900, 10)).await;
     let proxy = start(&api.url, |builder| builder).await;
     let sent = (PLAIN.len() as u64 / 4).div_ceil(10);
-    // `PLAIN` asks for ten tokens at most, as one piece: all of them have to fit.
+    // `PLAIN` requests a whole answer of at most ten tokens. The limit must cover all of them.
     for (limit, expected) in [(0, 403), (1, 403), (99 + sent, 403), (100 + sent, 200), (1_000, 200)]
     {
         let access = open(&proxy, Some(limit));
@@ -186,12 +186,12 @@ async fn the_limit_itself_may_be_spent_and_no_more() {
         assert_eq!((answer.status, access.spent().0 > 0), (expected, expected == 200), "{limit}");
         let next = ask(proxy.url(), &message(shown(&access), PLAIN)).await;
         assert_eq!(next.status, 403, "{limit}");
-        // What does not fit as one piece may as a stream, while there is any money.
+        // A stream is permitted while any money is left, even if a whole answer is not.
         let left = limit > access.spent().0;
         let stream = ask(proxy.url(), &message(shown(&access), STREAM)).await;
         assert_eq!(stream.status, if left { 200 } else { 403 }, "{limit}");
     }
-    // Used up to the last: not even a stream begins.
+    // When the limit is spent completely, a stream is refused too.
     let access = open(&proxy, Some(1_000));
     for (body, expected) in [(PLAIN, 200), (STREAM, 403)] {
         assert_eq!(ask(proxy.url(), &message(shown(&access), body)).await.status, expected);
@@ -203,13 +203,13 @@ async fn the_limit_itself_may_be_spent_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn requests_at_once_are_not_each_given_the_last_of_the_money() {
+async fn concurrent_requests_do_not_exceed_the_limit_together() {
     // spec: X3c
     let api = Api::saying(|| Reply::message(0, 10)).await;
     let proxy = start(&api.url, |builder| builder).await;
     let sent = (PLAIN.len() as u64 / 4).div_ceil(10);
     for _ in 0..10 {
-        // Three fit, each being booked with all that it may cost.
+        // Three requests fit, because each reserves its maximum cost.
         let access = open(&proxy, Some(3 * (100 + sent)));
         let all = (0..16).map(|_| ask_apart(proxy.url(), message(shown(&access), PLAIN)));
         let answers = join_all(all).await;
@@ -227,9 +227,9 @@ async fn ask_apart(url: &str, bytes: Vec<u8>) -> Answer {
 }
 
 #[tokio::test]
-async fn one_piece_is_booked_before_it_is_asked_for() {
+async fn the_maximum_cost_of_an_answer_is_reserved_before_it_is_requested() {
     // spec: X3c
-    // All of them are at the API before any of them has its answer.
+    // All requests reach the API before any of them is answered.
     let (hand, over) = std::sync::mpsc::channel();
     let hand = Mutex::new(hand);
     let api = Api::saying(move || {
@@ -257,7 +257,7 @@ async fn one_piece_is_booked_before_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn streams_at_once_all_end_when_the_money_does() {
+async fn all_concurrent_streams_of_a_run_end_at_its_limit() {
     // spec: X3c
     let (hand, over) = std::sync::mpsc::channel();
     let hand = Mutex::new(hand);
@@ -277,7 +277,7 @@ async fn streams_at_once_all_end_when_the_money_does() {
     }
     let (theirs, say_theirs) = streams.pop().unwrap();
     assert!(!access.is_exhausted());
-    // One of them writes more than is left.
+    // One of the streams exceeds the rest of the limit.
     streams[4].1.send(text(&"x".repeat(8_000)).into_bytes()).unwrap();
     let mut says = Vec::new();
     for (wire, say) in streams {
@@ -294,7 +294,7 @@ async fn streams_at_once_all_end_when_the_money_does() {
 }
 
 #[tokio::test]
-async fn counting_tokens_is_free_and_ends_with_the_money() {
+async fn counting_tokens_is_free_and_is_refused_after_the_limit() {
     // spec: X3d
     let api = Api::start(|seen| {
         if seen.contains("count_tokens") {
@@ -319,7 +319,7 @@ async fn counting_tokens_is_free_and_ends_with_the_money() {
 }
 
 #[tokio::test]
-async fn no_more_than_32_requests_of_a_run_are_under_way() {
+async fn a_run_has_at_most_32_requests_in_progress() {
     // spec: X3d
     let (hand, over) = std::sync::mpsc::channel();
     let hand = Mutex::new(hand);
@@ -342,7 +342,7 @@ async fn no_more_than_32_requests_of_a_run_are_under_way() {
     assert_eq!(answer.header("retry-after"), Some("1"));
     let mut wire = Wire::send(proxy.url(), &message(shown(&other), STREAM)).await;
     wire.until("message_start").await;
-    // One that ends makes room for another.
+    // When one request ends, another is accepted.
     drop(over.recv().unwrap());
     assert!(streams.remove(0).rest().await.whole);
     let mut wire = Wire::send(proxy.url(), &message(shown(&access), STREAM)).await;

@@ -1,4 +1,4 @@
-//! Where a request may go.
+//! Tests of the paths and headers that the proxy forwards.
 
 use ccc_runner::{ModelProxy, Rule, Rules};
 
@@ -6,13 +6,13 @@ use super::api::{Api, Reply};
 use super::wire::{Answer, ask, request};
 use super::{PLAIN, notices, open, shown, start};
 
-/// `None`: it is refused.
+/// Request lines, with the start of the request that the API receives, or `None` if it is refused.
 const CASES: &[(&str, Option<&str>)] = &[
     ("POST /v1/messages", Some("post /v1/messages ")),
     ("POST /v1/messages?beta=true", Some("post /v1/messages?beta=true ")),
     ("POST /v1/messages/count_tokens", Some("post /v1/messages/count_tokens ")),
     ("POST /v1/messages/count_tokens?beta=true", Some("post /v1/messages/count_tokens?beta=true ")),
-    // Whatever host an absolute target names, it is our API that is asked.
+    // The host of an absolute target is ignored. The request goes to the configured API.
     ("POST http://elsewhere.example/v1/messages", Some("post /v1/messages ")),
     ("POST http://user:word@elsewhere.example/v1/messages", Some("post /v1/messages ")),
     ("POST /v1/messages/", None),
@@ -71,7 +71,7 @@ async fn target(proxy: &ModelProxy, target: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn four_targets_reach_the_api_and_no_others() {
+async fn only_four_targets_reach_the_api() {
     // spec: X3b
     let api = Api::saying(|| Reply::json(r#"{"input_tokens":1}"#)).await;
     let proxy = start(&api.url, |builder| builder).await;
@@ -94,14 +94,14 @@ async fn four_targets_reach_the_api_and_no_others() {
 }
 
 #[tokio::test]
-async fn without_their_rule_the_others_reach_it_as_well() {
+async fn without_the_rule_for_paths_other_targets_reach_the_api() {
     // spec: X3b
     let api = Api::saying(|| Reply::json("{}")).await;
     let rules = Rules::default().dangerously_without(Rule::Paths);
     let proxy = start(&api.url, |builder| builder.rules(rules)).await;
     for (line, expected) in CASES {
         let (method, path) = line.split_once(' ').unwrap();
-        // The two that name no path have none to go to, and what answers HEAD has no body.
+        // Skips targets that are not paths, and HEAD, whose answers have no body.
         if expected.is_some() || !path.starts_with('/') || method == "HEAD" {
             continue;
         }
@@ -113,7 +113,7 @@ async fn without_their_rule_the_others_reach_it_as_well() {
 }
 
 #[tokio::test]
-async fn whether_anybody_is_there_is_told_to_everybody_and_nothing_else_is() {
+async fn only_the_health_check_is_answered_without_a_secret() {
     // spec: X3b
     let api = Api::saying(|| Reply::json("{}")).await;
     let proxy = start(&api.url, |builder| builder).await;
@@ -131,7 +131,7 @@ async fn whether_anybody_is_there_is_told_to_everybody_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn no_header_of_an_agent_leads_elsewhere_or_carries_what_is_not_the_apis() {
+async fn headers_of_an_agent_do_not_redirect_a_request_and_only_known_ones_are_forwarded() {
     // spec: X3b
     let api = Api::saying(|| Reply::message(1, 1)).await;
     let elsewhere = Api::saying(|| Reply::message(1, 1)).await;

@@ -1,4 +1,4 @@
-//! Many runs, one process.
+//! Tests of several runs that share one proxy.
 
 use std::sync::Arc;
 
@@ -12,11 +12,12 @@ use super::wire::{Wire, ask, message, request};
 use super::{KEY, PLAIN, STREAM, open, shown, soon, start, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_conversations_at_once_see_their_own_money_and_words_alone() {
+async fn fifty_concurrent_conversations_see_only_their_own_costs_and_answers() {
     // spec: X3b
     // spec: X3d
     let api = Api::start(|seen| {
-        // As many tokens as the request says, and its own name in the answer.
+        // The answer contains the name from the request. The name is also its number of input
+        // tokens.
         let name: u64 = seen.split("name-").nth(1).unwrap()[..3].parse().unwrap();
         if seen.contains("\"stream\":true") {
             Reply::events(&format!(
@@ -64,12 +65,12 @@ async fn each_run_has_its_own_credential() {
     let mut theirs = open(&proxy, None);
     assert_eq!(ask(proxy.url(), &message(shown(&ours), PLAIN)).await.status, 200);
     assert_eq!(ask(proxy.url(), &message(shown(&theirs), PLAIN)).await.status, 401);
-    assert_eq!(super::notices(&mut theirs), ["the model's API refused our credential (401)"]);
+    assert_eq!(super::notices(&mut theirs), ["the model's API rejected the credential (401)"]);
     assert_eq!((ours.spent().0 > 0, theirs.spent().0), (true, 0));
 }
 
 #[tokio::test]
-async fn bodies_of_one_run_that_do_not_come_hold_up_no_other() {
+async fn incomplete_bodies_of_one_run_do_not_delay_another() {
     // spec: X3b
     let api = Api::saying(|| Reply::message(1, 1)).await;
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
@@ -85,7 +86,8 @@ async fn bodies_of_one_run_that_do_not_come_hold_up_no_other() {
     for _ in 0..16 {
         wires.push(Wire::send(proxy.url(), claim.as_bytes()).await);
     }
-    // They wait for the rest of it before anybody else asks: what comes first is taken first.
+    // Waits until the proxy awaits the rest of these bodies, because requests are processed in the
+    // order of their arrival.
     until(|| clock.sleepers() >= 2).await;
     for _ in 0..3 {
         assert_eq!(ask(proxy.url(), &request("GET /", &[], "")).await.status, 200);
@@ -94,7 +96,7 @@ async fn bodies_of_one_run_that_do_not_come_hold_up_no_other() {
 }
 
 #[tokio::test]
-async fn with_its_last_handle_the_server_ends() {
+async fn the_server_ends_with_its_last_handle() {
     let api = Api::saying(|| Reply::message(1, 1)).await;
     let proxy = start(&api.url, |builder| builder).await;
     let (access, address) = (open(&proxy, None), proxy.url()["http://".len()..].to_owned());
@@ -105,7 +107,8 @@ async fn with_its_last_handle_the_server_ends() {
     until(|| std::net::TcpStream::connect(&address).is_err()).await;
 }
 
-/// A gateway that shows what it was sent shows it to nobody.
+/// Checks that the agent does not see the credential if a gateway repeats the request in its
+/// answer.
 #[tokio::test]
 async fn a_stream_that_shows_the_credential_is_cut() {
     // spec: X3b
@@ -119,9 +122,10 @@ async fn a_stream_that_shows_the_credential_is_cut() {
     }
 }
 
-/// Nobody needs a secret to open connections, and so nobody shuts others out by opening them.
+/// Checks that idle connections do not block other clients, because opening a connection needs no
+/// secret.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_say_nothing_shut_nobody_out() {
+async fn idle_connections_do_not_block_other_clients() {
     // spec: X3b
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut files = getrlimit(Resource::Nofile);
@@ -141,10 +145,10 @@ async fn connections_that_say_nothing_shut_nobody_out() {
     drop(silent);
 }
 
-/// An answer ends with its run also when nobody takes it: what is asked with our credential is not held
-/// open by a program that outlives its run.
+/// Checks that an answer ends with its run even if the client does not read it. A program that
+/// outlives its run must not hold a request open that uses the credential.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_nobody_reads_ends_with_the_run() {
+async fn an_answer_that_is_not_read_ends_with_the_run() {
     // spec: X3b
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -160,7 +164,7 @@ async fn an_answer_that_nobody_reads_ends_with_the_run() {
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 9000000000\r\n\r\n";
     api.write_all(head.as_bytes()).await.unwrap();
-    // More than fits into what lies between us and one that does not read.
+    // Writes until the buffers between the API and the client are full.
     let piece = text(&"x".repeat(60_000)).into_bytes();
     let stuck = async {
         while tokio::select! {
@@ -170,7 +174,8 @@ async fn an_answer_that_nobody_reads_ends_with_the_run() {
     };
     soon(stuck).await;
     drop(access);
-    // The way to the API is closed; the client has not gone, and has not read.
+    // The proxy closes its connection to the API, although the client is connected and does not
+    // read.
     let closed = async { while api.write_all(&piece).await.is_ok() {} };
     soon(closed).await;
     drop(client);

@@ -1,4 +1,4 @@
-//! Who is let in.
+//! Tests of the secrets with which runs authenticate to the proxy.
 
 use ccc_core::Secret;
 use ccc_runner::{ModelCredential, ModelProxy, Rules, ScriptedModel};
@@ -6,7 +6,8 @@ use ccc_runner::{ModelCredential, ModelProxy, Rules, ScriptedModel};
 use super::wire::{ask, request};
 use super::{PLAIN, open, shown, start};
 
-/// What a request shows: `A` stands for one run's secret, `B` for another's, `OLD` for one that is over.
+/// Headers of a request, with the run that it authenticates. `A` and `B` stand for the secrets of
+/// two runs, `OLD` for the secret of a run that has ended, and `KEY` for the credential.
 const CASES: &[(&[&str], Option<char>)] = &[
     (&["x-api-key: A"], Some('A')),
     (&["authorization: Bearer A"], Some('A')),
@@ -54,7 +55,8 @@ async fn check(
     let old = shown(&over).to_owned();
     drop(over);
     let secret = model.key().expose_str().unwrap();
-    // Longest first: no secret of hexadecimal digits has these letters in upper case.
+    // The longer words are replaced first, because some of them contain `A` or `B`. The secrets
+    // contain neither letter, because their hexadecimal digits are in lower case.
     let put = |line: &&str| {
         let (name, value) = line.split_once(": ").unwrap();
         let value =
@@ -72,9 +74,13 @@ async fn check(
     assert_eq!(let_in, [expected == Some('A'), expected == Some('B')], "{headers:?}: {answer:?}");
     let (status, kind) = if expected.is_some() { (200, "") } else { (401, "authentication_error") };
     assert_eq!((answer.status, &*answer.error()), (status, kind), "{headers:?}: {answer:?}");
-    // A run that is over is not known any more, and its credential is not kept.
-    assert_eq!(answer.body.contains("no run's"), expected.is_none(), "{headers:?}: {answer:?}");
-    // The API hears of those alone who are let in, and never a run's secret.
+    // The secret of a run that has ended is unknown, and its credential was removed.
+    assert_eq!(
+        answer.body.contains("does not know the secret"),
+        expected.is_none(),
+        "{headers:?}: {answer:?}"
+    );
+    // Only authenticated requests reach the API, and never the secret of a run.
     assert_eq!(model.seen().len() - before, usize::from(expected.is_some()), "{headers:?}");
     for seen in &model.seen()[before..] {
         assert_eq!(seen.headers["x-api-key"], secret);
@@ -83,7 +89,7 @@ async fn check(
 }
 
 #[tokio::test]
-async fn a_run_is_let_in_by_its_own_secret_and_counted_on_its_own_account() {
+async fn a_request_with_the_secret_of_a_run_is_accepted_and_charged_to_that_run() {
     // spec: X3b
     let model = ScriptedModel::start("").await.unwrap();
     let proxy = start(model.url(), |builder| builder).await;
@@ -93,7 +99,7 @@ async fn a_run_is_let_in_by_its_own_secret_and_counted_on_its_own_account() {
 }
 
 #[tokio::test]
-async fn every_run_has_another_secret_and_the_credential_is_none() {
+async fn every_run_has_a_different_secret_that_does_not_contain_the_credential() {
     // spec: X3b
     let proxy = start("http://127.0.0.1:9", |builder| builder).await;
     let all: Vec<_> = (0..100).map(|_| open(&proxy, None)).collect();
@@ -103,7 +109,7 @@ async fn every_run_has_another_secret_and_the_credential_is_none() {
 }
 
 #[tokio::test]
-async fn what_is_printed_for_developers_shows_no_secret() {
+async fn debug_output_shows_no_secret() {
     let model = ScriptedModel::start("").await.unwrap();
     let proxy = start(model.url(), |builder| builder).await;
     let key = model.key().expose_str().unwrap().to_owned();
@@ -131,7 +137,7 @@ async fn what_is_printed_for_developers_shows_no_secret() {
 }
 
 #[tokio::test]
-async fn a_credential_that_fits_no_header_opens_nothing() {
+async fn a_credential_that_is_not_a_valid_header_value_is_refused() {
     let proxy = start("http://127.0.0.1:9", |builder| builder).await;
     for text in ["", " ", "\n", "a\nb", "a\r\nx-other: b", "a\0b"] {
         let error = proxy.open(ModelCredential::ApiKey(Secret::from(text)), None).unwrap_err();

@@ -1,4 +1,4 @@
-//! Requests that two readers could read in two ways, or that cost more to read than to send.
+//! Tests with ambiguous requests, and with requests that cost more to read than to send.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::api::{Api, Reply};
 use super::wire::{Wire, ask, message, request};
 use super::{PLAIN, notices, open, shown, start, until};
 
-/// Inside a request that is good otherwise: beside its fields, in a message, as a block, as a tool.
+/// Requests with duplicate keys: in the request, in a message, in a block, or in a tool.
 const TWICE: &[&str] = &[
     r#"{"model":"claude-a","model":"gpt-5","messages":[]}"#,
     r#"{"model":"gpt-5","messages":[],"mod\u0065l":"claude-a"}"#,
@@ -33,7 +33,7 @@ const TWICE: &[&str] = &[
     r#"{"model":"claude-a","messages":[{"role":"user","content":[{"type":"tool_result","content":"a","content":"b"}]}]}"#,
 ];
 
-/// No request in JSON, or one of other types than those that are known.
+/// Bodies that are not JSON requests, or that have fields of a wrong type.
 const UNREADABLE: &[&str] = &[
     "",
     " ",
@@ -82,15 +82,15 @@ async fn refused(proxy: &ModelProxy, access: &mut ModelAccess, api: &Api, body: 
         "{shown}: {answer:?}"
     );
     let said = notices(access);
-    assert!(said.len() == 1 && said[0].contains("does not read"), "{shown}: {said:?}");
+    assert!(said.len() == 1 && said[0].contains("not a valid request"), "{shown}: {said:?}");
     assert_eq!(api.seen(), [""; 0], "{shown}");
 }
 
 #[tokio::test]
-async fn what_two_readers_could_read_in_two_ways_is_refused() {
+async fn ambiguous_requests_are_refused() {
     // spec: X3c
     let api = Api::saying(|| Reply::message(1, 1)).await;
-    // What does not read cannot be judged, whatever rules there are.
+    // A request that cannot be read is refused independently of the rules.
     for rules in
         [Rules::default(), Rule::ALL.into_iter().fold(Rules::default(), Rules::dangerously_without)]
     {
@@ -114,12 +114,12 @@ async fn what_two_readers_could_read_in_two_ways_is_refused() {
 }
 
 #[tokio::test]
-async fn packed_requests_are_refused() {
+async fn compressed_requests_are_refused() {
     // spec: X3c
     let api = Api::saying(|| Reply::message(1, 1)).await;
     let proxy = start(&api.url, |builder| builder).await;
     let mut access = open(&proxy, None);
-    // `PLAIN`, stored in gzip without being made smaller: its words are there, and it is no JSON.
+    // `PLAIN` in an uncompressed gzip block: its text is present, but the body is not JSON.
     let length = u16::try_from(PLAIN.len()).unwrap();
     let head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
     let packed =
@@ -134,7 +134,8 @@ async fn packed_requests_are_refused() {
     assert_eq!((api.seen().len(), notices(&mut access).len()), (0, 4));
 }
 
-/// Blocks within blocks, so deep, with this one inside.
+/// Returns a request with blocks that are nested `depth` levels deep, and with `inside` in the
+/// innermost.
 fn deep(depth: usize, inside: &str) -> String {
     let (open, close) = (r#"[{"type":"tool_result","content":"#, "}]");
     let content = format!("{}[{inside}]{}", open.repeat(depth), close.repeat(depth));
@@ -142,7 +143,7 @@ fn deep(depth: usize, inside: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_deep_request_is_read_to_its_ground_or_refused() {
+async fn a_deeply_nested_request_is_read_completely_or_refused() {
     // spec: X3c
     let api = Api::saying(|| Reply::message(1, 1)).await;
     let proxy = start(&api.url, |builder| builder).await;
@@ -162,7 +163,7 @@ async fn a_deep_request_is_read_to_its_ground_or_refused() {
         assert_eq!(answer.status, expected, "{depth} {inside}: {answer:?}");
     }
     assert_eq!((api.seen().len(), notices(&mut access).len()), (2, 5));
-    // Where nothing is looked for, depth costs nothing.
+    // A field whose contents no rule checks can have any depth.
     let nest = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let body = format!(r#"{{"model":"claude-a","messages":[],"metadata":{}}}"#, nest(100_000));
     assert_eq!(ask(proxy.url(), &message(shown(&access), body)).await.status, 200);
@@ -185,7 +186,7 @@ async fn a_body_has_32_mib_at_most() {
 }
 
 #[tokio::test]
-async fn a_body_says_its_length_first_and_keeps_to_it() {
+async fn a_body_must_have_the_length_that_its_header_declares() {
     // spec: X3c
     let api = Api::saying(|| Reply::message(1, 1)).await;
     let proxy = start(&api.url, |builder| builder).await;
@@ -219,7 +220,7 @@ async fn a_body_says_its_length_first_and_keeps_to_it() {
 }
 
 #[tokio::test]
-async fn what_follows_a_body_is_another_request_without_a_secret() {
+async fn bytes_after_a_body_are_another_request_without_a_secret() {
     // spec: X3b
     let api = Api::saying(|| Reply::message(1, 1)).await;
     let proxy = start(&api.url, |builder| builder).await;
@@ -233,7 +234,7 @@ async fn what_follows_a_body_is_another_request_without_a_secret() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_holds_nobody_up_for_long() {
+async fn a_body_that_does_not_arrive_is_given_up_after_a_minute() {
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let api = Api::saying(|| Reply::message(1, 1)).await;
     let same = Arc::clone(&clock);

@@ -1,4 +1,4 @@
-//! Answers that come in pieces.
+//! Tests of streamed answers.
 
 use ccc_core::Secret;
 use ccc_runner::ModelCredential;
@@ -7,7 +7,7 @@ use super::api::{Api, Reply, end, start as start_of, text};
 use super::wire::{Wire, ask, message};
 use super::{STREAM, notices, open, shown, soon, start, until};
 
-/// An API that begins a stream and goes on as it is told.
+/// Starts an API that begins a stream, which the test continues.
 async fn held(begin: &str) -> (Api, std::sync::mpsc::Receiver<Say>) {
     let (hand, over) = std::sync::mpsc::channel();
     let (hand, begin) = (std::sync::Mutex::new(hand), begin.to_owned());
@@ -23,7 +23,7 @@ async fn held(begin: &str) -> (Api, std::sync::mpsc::Receiver<Say>) {
 type Say = tokio::sync::mpsc::UnboundedSender<Vec<u8>>;
 
 #[tokio::test]
-async fn an_event_is_there_before_the_next_is_said() {
+async fn an_event_is_forwarded_before_the_next_is_sent() {
     let (api, over) = held(&start_of(7)).await;
     let proxy = start(&api.url, |builder| builder).await;
     let access = open(&proxy, None);
@@ -34,7 +34,7 @@ async fn an_event_is_there_before_the_next_is_said() {
         say.send(text(&format!("piece {n}.")).into_bytes()).unwrap();
         wire.until(&format!("piece {n}.")).await;
     }
-    // Even half an event, and half a character.
+    // Half an event and half a character are forwarded too.
     say.send(b"event: content_block_delta\ndata: half \xc3".to_vec()).unwrap();
     wire.until("data: half ").await;
     say.send(b"\xa4 of it\n\n".to_vec()).unwrap();
@@ -47,7 +47,7 @@ async fn an_event_is_there_before_the_next_is_said() {
 }
 
 #[tokio::test]
-async fn a_streams_bytes_are_as_the_api_sent_them() {
+async fn the_bytes_of_a_stream_are_forwarded_unchanged() {
     let odd = ": a comment\r\n\r\nevent: ping\rdata: {\"type\": \"ping\"}\n\ndata:\ndata: x\nid: 1\nretry: 5\n\n";
     let long = text(&"x".repeat(600_000));
     for said in [
@@ -68,14 +68,14 @@ async fn a_streams_bytes_are_as_the_api_sent_them() {
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_is_broken_for_the_agent_and_reported() {
+async fn a_stream_that_is_cut_off_is_cut_off_for_the_agent_and_reported() {
     // spec: X3b
     let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let cut = format!("{head}{}{}", chunk(&start_of(5)), chunk(&text("half")));
     let whole = format!("{cut}{}0\r\n\r\n", chunk(&end(5)));
-    let broken = "the model's API broke off in the middle of an answer";
+    let broken = "the model's API closed the connection in the middle of an answer";
     for (bytes, is_whole, expected) in [(cut, false, vec![broken]), (whole, true, vec![])] {
         let api = Api::saying(move || Reply::bytes(bytes.clone())).await;
         let proxy = start(&api.url, |builder| builder).await;
@@ -87,7 +87,7 @@ async fn a_stream_that_breaks_is_broken_for_the_agent_and_reported() {
 }
 
 #[tokio::test]
-async fn an_error_within_a_stream_goes_by_and_is_reported() {
+async fn an_error_in_a_stream_is_forwarded_and_reported() {
     // spec: X3b
     for kind in ["overloaded_error", "rate_limit_error", "api_error"] {
         let error = format!(
@@ -100,12 +100,15 @@ async fn an_error_within_a_stream_goes_by_and_is_reported() {
         let mut access = open(&proxy, None);
         let answer = ask(proxy.url(), &message(shown(&access), STREAM)).await;
         assert_eq!(answer.body, said);
-        assert_eq!(notices(&mut access), [format!("the model's API broke off: {kind}")]);
+        assert_eq!(
+            notices(&mut access),
+            [format!("the model's API ended its answer with an error: {kind}")]
+        );
     }
 }
 
 #[tokio::test]
-async fn a_run_that_is_over_ends_what_is_under_way() {
+async fn the_end_of_a_run_ends_its_streams() {
     // spec: X3b
     let (api, over) = held(&start_of(7)).await;
     let proxy = start(&api.url, |builder| builder).await;
@@ -123,7 +126,7 @@ async fn a_run_that_is_over_ends_what_is_under_way() {
     assert!(answer.status == 200 && !answer.whole, "{answer:?}");
     soon(api.left.acquire()).await.unwrap().forget();
     assert_eq!(ask(proxy.url(), &message(&secret, STREAM)).await.status, 401);
-    // The other run's goes on.
+    // The stream of the other run continues.
     say.send(end(1).into_bytes()).unwrap();
     drop(say);
     assert!(theirs.rest().await.whole);
@@ -131,7 +134,7 @@ async fn a_run_that_is_over_ends_what_is_under_way() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_over_ends_what_has_not_begun() {
+async fn the_end_of_a_run_ends_requests_that_were_not_answered_yet() {
     // spec: X3b
     let (hand, over) = std::sync::mpsc::channel();
     let hand = std::sync::Mutex::new(hand);
@@ -153,7 +156,7 @@ async fn a_run_that_is_over_ends_what_has_not_begun() {
 }
 
 #[tokio::test]
-async fn an_agent_that_leaves_ends_its_call_and_pays_for_it() {
+async fn a_request_ends_when_the_agent_disconnects_and_its_cost_is_counted() {
     // spec: X3d
     let (api, over) = held(&format!("{}{}", start_of(7), text("x"))).await;
     let proxy = start(&api.url, |builder| builder).await;

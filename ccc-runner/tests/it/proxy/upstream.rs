@@ -1,4 +1,4 @@
-//! What the API does, and what becomes of it.
+//! Tests of answers and faults of the API.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::api::{Api, Reply, start as start_of, text};
 use super::wire::{Answer, Wire, ask, message, request};
 use super::{KEY, PLAIN, STREAM, notices, open, shown, soon, start, until};
 
-/// One request for one answer: what the agent got, what was said, and what it cost.
+/// Sends one request. Returns the answer that the agent receives, the notices, and the cost.
 async fn outcome(api: &Api, body: &str) -> (Answer, Vec<String>, u64) {
     outcome_by(&start(&api.url, |builder| builder).await, body).await
 }
@@ -26,7 +26,7 @@ async fn outcome_by(proxy: &ModelProxy, body: &str) -> (Answer, Vec<String>, u64
 }
 
 #[tokio::test]
-async fn what_the_api_refuses_is_handed_on_reported_and_free() {
+async fn an_error_of_the_api_is_forwarded_and_reported_and_costs_nothing() {
     // spec: X3b
     let json = r#"{"type":"error","error":{"type":"some_error","message":"words of the API"}}"#;
     let html = "<html><body>Bad gateway</body></html>";
@@ -40,14 +40,14 @@ async fn what_the_api_refuses_is_handed_on_reported_and_free() {
     let proxy = start(&api.url, |builder| builder).await;
     for (status, expected) in [
         (400, "the model's API refused the request (400)"),
-        (401, "the model's API refused our credential (401)"),
+        (401, "the model's API rejected the credential (401)"),
         (402, "the account at the model's API has no money left (402)"),
-        (403, "the model's API does not allow that to our account (403)"),
-        (404, "the model's API does not know that model or path (404)"),
+        (403, "the model's API denied permission to the account (403)"),
+        (404, "the model's API does not know the model or the path (404)"),
         (413, "the request is too large for the model's API (413)"),
-        (429, "the model's API asks us to wait (429)"),
-        (500, "the model's API has a fault (500)"),
-        (503, "the model's API has a fault (503)"),
+        (429, "the model's API limits the rate of requests (429)"),
+        (500, "the model's API reports an internal error (500)"),
+        (503, "the model's API reports an internal error (503)"),
         (529, "the model's API is overloaded (529)"),
     ] {
         for (kind, words) in [("application/json", json), ("text/html", html)] {
@@ -64,7 +64,7 @@ async fn what_the_api_refuses_is_handed_on_reported_and_free() {
 }
 
 #[tokio::test]
-async fn of_an_answers_headers_those_go_back_that_an_agent_needs() {
+async fn only_the_headers_that_an_agent_needs_are_returned() {
     // spec: X3b
     let echo = format!("request-id: {KEY}");
     for status in [200, 429] {
@@ -108,13 +108,13 @@ async fn of_an_answers_headers_those_go_back_that_an_agent_needs() {
             "{status}"
         );
     }
-    // The header that showed the credential is one that goes back otherwise.
+    // The same header is returned if it does not contain the credential.
     let api = Api::saying(|| Reply::of(200, &["request-id: r1"], "{}")).await;
     assert_eq!(outcome(&api, PLAIN).await.0.header("request-id"), Some("r1"));
 }
 
 #[tokio::test]
-async fn an_answer_that_shows_the_credential_is_not_handed_on() {
+async fn an_answer_that_shows_the_credential_is_not_forwarded() {
     // spec: X3b
     for status in [200, 401, 500] {
         for words in [
@@ -127,7 +127,7 @@ async fn an_answer_that_shows_the_credential_is_not_handed_on() {
             assert_eq!(answer.status, if status == 200 { 502 } else { status });
             assert_eq!((&*answer.error(), said.len()), ("api_error", 1), "{answer:?} {said:?}");
         }
-        // It is sent without the space around it, and known without.
+        // The white space around a credential is neither sent nor necessary to recognize it.
         let words = format!("invalid key {KEY}");
         let api = Api::saying(move || Reply::of(status, &[], &words)).await;
         let proxy = start(&api.url, |builder| builder).await;
@@ -140,7 +140,7 @@ async fn an_answer_that_shows_the_credential_is_not_handed_on() {
 }
 
 #[tokio::test]
-async fn the_credential_follows_no_redirect() {
+async fn the_credential_is_not_sent_to_the_target_of_a_redirect() {
     // spec: X3b
     for status in [300, 301, 302, 303, 304, 307, 308] {
         let elsewhere = Api::saying(|| Reply::message(1, 1)).await;
@@ -150,11 +150,11 @@ async fn the_credential_follows_no_redirect() {
         assert_eq!((answer.status, &*answer.error(), spent), (502, "api_error", 0), "{answer:?}");
         assert_eq!(
             said,
-            [format!("the model's API sends us elsewhere, and we do not go ({status})")]
+            [format!("the model's API answered with a redirect, which is not followed ({status})")]
         );
         assert!(!format!("{answer:?}").contains(&elsewhere.url), "{answer:?}");
         assert_eq!(elsewhere.seen(), [""; 0]);
-        // A client that follows them does take it there, unless the status makes it a stop.
+        // A client that follows redirects does send it there, except for these two statuses.
         let client = reqwest::Client::new().post(&api.url).header("x-api-key", KEY).body(PLAIN);
         let _ = client.send().await;
         let taken = elsewhere.seen().iter().any(|seen| seen.contains(KEY));
@@ -163,10 +163,10 @@ async fn the_credential_follows_no_redirect() {
 }
 
 #[tokio::test]
-async fn an_api_that_is_not_there_or_speaks_no_http_is_told_from_one_that_refuses() {
+async fn an_unreachable_api_and_one_without_http_are_reported_differently() {
     let unreachable = Api::saying(|| Reply::bytes("")).await.url.clone();
-    let cannot = "cannot reach the model's API; is its address right, and is the way to it open?";
-    let broke = "the model's API broke the connection before it answered";
+    let cannot = "cannot reach the model's API: check its address and the network";
+    let broke = "the model's API closed the connection before it answered";
     let proxy = start(&unreachable, |builder| builder).await;
     let mut access = open(&proxy, Some(1_000));
     let answer = ask(proxy.url(), &message(shown(&access), PLAIN)).await;
@@ -182,16 +182,16 @@ async fn an_api_that_is_not_there_or_speaks_no_http_is_told_from_one_that_refuse
 }
 
 #[tokio::test]
-async fn packed_endless_and_cut_answers_are_not_handed_on_as_whole() {
+async fn compressed_oversized_and_truncated_answers_are_not_forwarded() {
     let long = vec![b' '; (32 << 20) + 1];
     for (reply, expected) in [
-        (Reply::of(200, &["content-encoding: gzip"], "x"), "packed its answer"),
+        (Reply::of(200, &["content-encoding: gzip"], "x"), "compressed its answer"),
         (
             Reply::of(200, &["content-type: text/event-stream", "content-encoding: br"], "x"),
-            "packed",
+            "compressed",
         ),
         (Reply::of(200, &["content-type: application/json"], long), "too large"),
-        (Reply::bytes("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{"), "broke off its answer"),
+        (Reply::bytes("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{"), "cut off its answer"),
     ] {
         let reply = Mutex::new(Some(reply));
         let api = Api::saying(move || reply.lock().unwrap().take().unwrap()).await;
@@ -199,13 +199,14 @@ async fn packed_endless_and_cut_answers_are_not_handed_on_as_whole() {
         assert_eq!((answer.status, &*answer.error()), (502, "api_error"), "{answer:?}");
         assert!(said.len() == 1 && said[0].contains(expected), "{said:?}");
     }
-    // A refusal without end keeps its status and loses its words.
+    // An error answer that is too large is forwarded with its status but without its text.
     let api = Api::saying(|| Reply::of(500, &[], vec![b'x'; (64 << 10) + 1])).await;
     let (answer, said, _) = outcome(&api, PLAIN).await;
     assert_eq!((answer.status, &*answer.error(), said.len()), (500, "api_error", 1));
 }
 
-/// An API that says this and then nothing, to which the clock is moved.
+/// Sends a request to an API that sends `begin` and then nothing, and advances the clock until the
+/// proxy answers. Returns the answer and the notices.
 async fn stalled(begin: String, body: &str) -> (Answer, Vec<String>) {
     let clock = Arc::new(ManualClock::new(SystemClock.now()));
     let (hold, held) = std::sync::mpsc::channel();
@@ -221,7 +222,7 @@ async fn stalled(begin: String, body: &str) -> (Answer, Vec<String>) {
     let mut access = open(&proxy, None);
     let wire = Wire::send(proxy.url(), &message(shown(&access), body)).await;
     let rest = wire.rest();
-    // Whoever sleeps now or later wakes up, until there is an answer.
+    // Wakes all sleeping tasks until there is an answer.
     let answer = tokio::select! {
         answer = rest => answer,
         () = async {
@@ -232,14 +233,14 @@ async fn stalled(begin: String, body: &str) -> (Answer, Vec<String>) {
             }
         } => unreachable!("a loop"),
     };
-    // It is we who leave, and not the API.
+    // The proxy has closed the connection, and not the API.
     drop(soon(api.left.acquire()).await);
     drop(held);
     (answer, notices(&mut access))
 }
 
 #[tokio::test]
-async fn an_api_that_falls_silent_is_left() {
+async fn a_connection_to_an_api_that_stops_sending_is_closed() {
     // spec: X3b
     let head = "HTTP/1.1 200 OK\r\ncontent-type: ";
     let chunked = "transfer-encoding: chunked";
@@ -249,12 +250,12 @@ async fn an_api_that_falls_silent_is_left() {
         (
             format!("{head}application/json\r\n{chunked}\r\n\r\n1\r\n{{\r\n"),
             502,
-            "the model's API fell silent",
+            "the model's API stalled",
         ),
         (
             format!("HTTP/1.1 500 X\r\n{chunked}\r\n\r\n1\r\n{{\r\n"),
             500,
-            "the model's API has a fault (500)",
+            "the model's API reports an internal error (500)",
         ),
     ] {
         let (answer, said) = stalled(begin.clone(), PLAIN).await;
@@ -271,7 +272,7 @@ async fn an_api_that_falls_silent_is_left() {
 }
 
 #[tokio::test]
-async fn each_kind_of_credential_goes_where_its_kind_goes() {
+async fn each_kind_of_credential_is_sent_in_its_header() {
     // spec: X3b
     let api = Api::saying(|| Reply::message(1, 1)).await;
     let secret = || Secret::from(KEY);
@@ -294,7 +295,7 @@ async fn each_kind_of_credential_goes_where_its_kind_goes() {
     ] {
         let proxy = start(&format!("{}/gate/way/", api.url), |builder| builder).await;
         let access = proxy.open(credential.clone(), None).unwrap();
-        // Both ways to say who one is: neither goes on.
+        // The agent authenticates with both headers, and neither is forwarded.
         let mut headers = vec![
             format!("x-api-key: {}", shown(&access)),
             format!("authorization: Bearer {}", shown(&access)),
@@ -323,7 +324,7 @@ async fn each_kind_of_credential_goes_where_its_kind_goes() {
 }
 
 #[tokio::test]
-async fn an_address_that_cannot_be_the_apis_is_refused_at_the_start() {
+async fn an_invalid_address_or_certificate_of_the_api_is_refused_at_start() {
     for address in [
         "",
         "api.anthropic.com",

@@ -1,11 +1,11 @@
-//! HTTP as bytes: a client that can say anything.
+//! An HTTP client that can send arbitrary bytes.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::soon;
 
-/// A request's bytes, with a length. `headers` are whole lines.
+/// Returns the bytes of a request. `headers` are whole lines. Adds a length if they have none.
 pub(super) fn request(target: &str, headers: &[String], body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let mut bytes =
@@ -26,7 +26,7 @@ fn is_length(line: &str) -> bool {
     ["content-length", "transfer-encoding"].iter().any(|name| line.starts_with(name))
 }
 
-/// A request for a message with a run's secret.
+/// Returns a request for a message with the secret of a run.
 pub(super) fn message(secret: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     request("POST /v1/messages", &[format!("x-api-key: {secret}")], body)
 }
@@ -34,15 +34,15 @@ pub(super) fn message(secret: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// In lower case, as it came.
+    /// The status line and the headers, in lower case.
     pub(super) head: String,
     pub(super) body: String,
-    /// Whether it came to its end.
+    /// Whether the answer is complete.
     pub(super) whole: bool,
 }
 
 impl Answer {
-    /// The `type` of an error's body.
+    /// Returns the `type` of the error in the body.
     pub(super) fn error(&self) -> String {
         let body: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_default();
         body["error"]["type"].as_str().unwrap_or_default().to_owned()
@@ -73,12 +73,12 @@ impl Wire {
         Self { stream: TcpStream::connect(address).await.unwrap(), got: Vec::new() }
     }
 
-    /// Reads until these bytes have come.
+    /// Reads until this text has arrived.
     pub(super) async fn until(&mut self, text: &str) {
         soon(async {
             while memchr::memmem::find(&self.got, text.as_bytes()).is_none() {
                 let n = self.stream.read_buf(&mut self.got).await.unwrap();
-                assert_ne!(n, 0, "it ended before {text}: {}", String::from_utf8_lossy(&self.got));
+                assert_ne!(n, 0, "ended before {text}: {}", String::from_utf8_lossy(&self.got));
             }
         })
         .await;
@@ -86,14 +86,14 @@ impl Wire {
 
     /// Reads until the connection ends.
     pub(super) async fn rest(mut self) -> Answer {
-        // A server that does not want the rest of a request resets the connection.
+        // A server that does not read the rest of a request resets the connection.
         soon(async { while self.stream.read_buf(&mut self.got).await.is_ok_and(|n| n > 0) {} })
             .await;
         parse(&self.got)
     }
 }
 
-/// One request, and what comes back.
+/// Sends one request. Returns the answer.
 pub(super) async fn ask(url: &str, bytes: &[u8]) -> Answer {
     let mut wire = Wire::connect(url).await;
     let (mut reader, mut writer) = wire.stream.split();

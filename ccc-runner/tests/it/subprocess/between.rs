@@ -1,8 +1,9 @@
-//! What one run could do to the next, to another, and to the service.
+//! Tests of the isolation of a run from later runs, from concurrent runs, and from the service.
 
 use super::*;
 
-/// Without environment, in a session of its own, and its parent gone.
+/// A program that hides: it discards its environment, starts a new session, and its parent process
+/// ends.
 const UNSEEN: &str = r#"
 import ctypes, os, sys, threading, time
 if "HIDDEN" not in os.environ:
@@ -22,7 +23,7 @@ if sys.argv[1] == "name":
     c.prctl(15, b"\xff\xfe) Z", 0, 0, 0)
 if sys.argv[1] == "thread":
     threading.Thread(target=work).start()
-    # SYS_exit: of this thread alone.
+    # SYS_exit ends only this thread.
     c.syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
 if sys.argv[1] == "stopped":
     threading.Timer(0.2, lambda: os.kill(os.getpid(), 19)).start()
@@ -30,7 +31,7 @@ work()
 "#;
 
 #[tokio::test]
-async fn no_process_of_a_run_hides_from_its_end() {
+async fn no_process_outlives_its_run() {
     // spec: X4b, X4d
     if !root() || !has_part("python3", python().is_some(), "install python3") {
         return;
@@ -48,7 +49,7 @@ async fn no_process_of_a_run_hides_from_its_end() {
         assert!(ended.status.success(), "{way}: {}", String::from_utf8_lossy(&ended.stderr));
         let pid = std::fs::read_to_string(workspace.join("pid")).unwrap();
         let process = Path::new("/proc").join(&pid);
-        assert!(process.exists(), "{way}: it did not stay");
+        assert!(process.exists(), "{way}: the process ended early");
         runner.destroy(run).await.unwrap();
         let task = process.join("task");
         let threads = std::fs::read_dir(task).into_iter().flatten().flatten().map(|t| t.path());
@@ -57,7 +58,7 @@ async fn no_process_of_a_run_hides_from_its_end() {
             let status = String::from_utf8_lossy(&status).into_owned();
             status.contains("State:") && !status.contains("State:\tZ")
         });
-        assert_eq!(alive.count(), 0, "{way}: {pid} lives on");
+        assert_eq!(alive.count(), 0, "{way}: process {pid} is still alive");
     }
 }
 
@@ -67,7 +68,7 @@ fn python() -> Option<String> {
 }
 
 #[tokio::test]
-async fn runs_of_a_root_service_find_nothing_of_each_other() {
+async fn runs_of_a_root_service_find_no_files_or_ipc_objects_of_each_other() {
     // spec: X4d
     if !root() {
         return;
@@ -95,10 +96,10 @@ async fn runs_of_a_root_service_find_nothing_of_each_other() {
 }
 
 #[tokio::test]
-async fn no_program_gets_a_descriptor_of_the_service() {
+async fn no_program_inherits_a_descriptor_of_the_service() {
     // spec: X4b
     let (state, workspace) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    // As whoever starts a service may leave one open.
+    // The parent of a service can leave descriptors open like these.
     let open = || openat(CWD, "/etc/passwd", OFlags::RDONLY, Mode::empty()).unwrap();
     let kept: Vec<_> = std::iter::repeat_with(open).take(60).collect();
     let number = kept.iter().map(std::os::fd::AsRawFd::as_raw_fd).max().unwrap();
@@ -114,7 +115,7 @@ async fn no_program_gets_a_descriptor_of_the_service() {
 }
 
 #[tokio::test]
-async fn what_a_run_keeps_in_its_home_counts_too() {
+async fn files_in_the_home_of_a_run_count_towards_its_limit() {
     // spec: X4d
     if !root() {
         return;
@@ -127,7 +128,7 @@ async fn what_a_run_keeps_in_its_home_counts_too() {
 }
 
 #[tokio::test]
-async fn a_run_that_pretends_to_be_another_is_let_live_and_holds_nobody_up() {
+async fn a_process_that_imitates_another_run_is_not_ended_and_does_not_delay_cleanup() {
     // spec: X4d
     if !root() {
         return;
@@ -151,11 +152,11 @@ async fn a_run_that_pretends_to_be_another_is_let_live_and_holds_nobody_up() {
     runner.destroy(one).await.unwrap();
     assert!(pretender.join("exe").exists(), "a program of another run was ended");
     runner.destroy(two).await.unwrap();
-    assert!(!pretender.join("exe").exists(), "{pid} lives on");
+    assert!(!pretender.join("exe").exists(), "process {pid} is still alive");
 }
 
 #[tokio::test]
-async fn a_program_that_lies_where_everybody_may_write_can_be_started() {
+async fn a_program_below_a_world_writable_directory_can_be_started() {
     if !root() {
         return;
     }

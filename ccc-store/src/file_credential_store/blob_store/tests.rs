@@ -1,5 +1,5 @@
-//! Writers that die. Each is a process of its own: this test binary again, which runs the one test
-//! that is ignored otherwise.
+//! Tests with writers that die. Each writer is a separate process: the test binary, which runs only
+//! the test that is otherwise ignored.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
@@ -25,7 +25,7 @@ fn strace_is_there() -> bool {
     has_part("strace", asked.is_ok(), "install strace")
 }
 
-/// The system calls that a writer makes, in their order, until it says that it is done.
+/// Returns the system calls that a writer makes, in order, until it reports its result.
 fn calls(seed: &Path, act: Act) -> Vec<String> {
     let mut scene = Scene::new(seed, act, None);
     let log = NamedTempFile::new().unwrap();
@@ -36,8 +36,9 @@ fn calls(seed: &Path, act: Act) -> Vec<String> {
     names.filter(|name| *name != WAITS).map(str::to_owned).collect()
 }
 
-/// Harms the writer at each of its system calls, or of those with these names: once at the first,
-/// once at the second, and so on. At how many, and what it said.
+/// Injects `harm` into one system call of a writer: in the first scene into its first call, in the
+/// second scene into its second call, and so on. If there are `names`, only calls with these names
+/// are used. Returns the number of scenes, and what the writers reported.
 fn at_every_call(act: Act, names: &[&str], harm: &str) -> (usize, BTreeSet<Option<bool>>) {
     let (seed, mut said, mut made) = (seed(), BTreeSet::new(), BTreeMap::<_, usize>::new());
     for name in calls(seed.path(), act) {
@@ -56,7 +57,7 @@ fn at_every_call(act: Act, names: &[&str], harm: &str) -> (usize, BTreeSet<Optio
 }
 
 #[test]
-fn a_writer_that_is_killed_at_any_system_call_leaves_the_old_or_the_new() {
+fn a_writer_that_is_killed_at_any_system_call_leaves_the_old_or_the_new_value() {
     // spec: S5b
     if !strace_is_there() {
         return;
@@ -64,13 +65,13 @@ fn a_writer_that_is_killed_at_any_system_call_leaves_the_old_or_the_new() {
     for act in ACTS {
         let (calls, said) = at_every_call(act, &[], "signal=SIGKILL");
         println!("{act:?}: killed at each of {calls} system calls");
-        assert!(calls >= 20, "{act:?} makes more calls than {calls}");
-        assert_eq!(said, BTreeSet::from([None]), "{act:?}: not every call was its last");
+        assert!(calls >= 20, "{act:?} made only {calls} calls");
+        assert_eq!(said, BTreeSet::from([None]), "{act:?}: a writer survived");
     }
 }
 
 #[test]
-fn a_disk_that_is_full_or_broken_at_any_call_leaves_the_old_or_the_new() {
+fn a_disk_that_is_full_or_broken_at_any_call_leaves_the_old_or_the_new_value() {
     // spec: S5b, S5c
     const TO_DISK: [&str; 7] =
         ["openat", "write", "fsync", "renameat", "renameat2", "unlinkat", "flock"];
@@ -86,34 +87,34 @@ fn a_disk_that_is_full_or_broken_at_any_call_leaves_the_old_or_the_new() {
     ] {
         let (calls, said) = at_every_call(act, &TO_DISK, &format!("error={error}"));
         println!("{act:?}: {error} at each of {calls} system calls");
-        assert!(said.contains(&Some(false)), "{act:?}: {error} goes unnoticed");
-        assert!(!said.contains(&None), "{act:?}: {error} ends the process");
+        assert!(said.contains(&Some(false)), "{act:?}: {error} was never reported");
+        assert!(!said.contains(&None), "{act:?}: {error} ended the process");
     }
 }
 
 #[test]
-fn a_write_that_is_torn_at_any_byte_leaves_the_old_or_the_new() {
+fn a_write_that_is_cut_off_at_any_byte_leaves_the_old_or_the_new_value() {
     // spec: S5b
     for act in ACTS {
         let (seed, mut torn) = (seed(), 0);
-        // The kernel ends who writes past the limit, with as many bytes written as it allows.
+        // The kernel writes as many bytes as the limit allows, and then ends the process.
         for bytes in 0.. {
             let mut scene = Scene::new(seed.path(), act, Some(bytes));
             let said = scene.go();
-            scene.judge(said, &format!("torn at byte {bytes}"));
+            scene.judge(said, &format!("cut off at byte {bytes}"));
             if said.is_some() {
                 assert_eq!(said, Some(true));
                 break;
             }
             torn += 1;
         }
-        println!("{act:?}: torn at each of {torn} bytes");
-        assert!(torn > 300, "{act:?}: the index has more bytes than {torn}");
+        println!("{act:?}: cut off at each of {torn} bytes");
+        assert!(torn > 300, "{act:?}: only {torn} bytes were written, less than the index has");
     }
 }
 
 #[test]
-fn bytes_are_on_the_disk_before_their_name_and_the_record_before_the_index() {
+fn contents_are_synced_before_a_rename_and_the_record_before_the_index() {
     // spec: S5b
     if !strace_is_there() {
         return;
@@ -149,8 +150,8 @@ fn bytes_are_on_the_disk_before_their_name_and_the_record_before_the_index() {
     }
 }
 
-/// A line of strace in words: the call and the files that it is about; none for what is not about
-/// the directory.
+/// Returns the call and the kinds of files in a line of strace, or `None` if the line does not
+/// mention the directory.
 fn call(line: &str, directory: &str) -> Option<String> {
     let (name, rest) = line.split_once('(')?;
     let name = match name {
@@ -178,7 +179,7 @@ fn call(line: &str, directory: &str) -> Option<String> {
 }
 
 #[test]
-fn a_sweep_with_an_index_from_before_removes_nothing() {
+fn a_sweep_with_an_outdated_index_removes_nothing() {
     // spec: S5b
     let seed = seed();
     let directory = Directory::open(seed.path()).unwrap();
@@ -191,7 +192,7 @@ fn a_sweep_with_an_index_from_before_removes_nothing() {
 }
 
 #[test]
-fn of_many_first_derivations_one_is_kept() {
+fn of_concurrent_first_derivations_one_is_stored() {
     // spec: S3b
     for _ in 0..20 {
         let (shared, start) = (fresh(), Barrier::new(8));

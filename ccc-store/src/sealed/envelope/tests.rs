@@ -26,11 +26,11 @@ fn vectors() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn the_page_s_vectors_open() {
+fn the_vectors_of_the_specification_open() {
     // spec: S1a, S2a, S2b
     let ring = published();
     for part in [hex::encode(*ring.active().key), ring.active().id.to_string()] {
-        assert!(PAGE.contains(&format!("  {part}\n")), "{part} is not on the page");
+        assert!(PAGE.contains(&format!("  {part}\n")), "{part} is not in docs/envelope.md");
     }
     let expected: [(Context<'_>, &[u8]); 3] = [
         (HERE, b"a secret\n"),
@@ -47,14 +47,14 @@ fn the_page_s_vectors_open() {
 }
 
 #[test]
-fn a_fingerprint_is_that_of_all_that_rotation_leaves() {
-    // The SHA-256 of the page's first record from byte 81 on, by Python's hashlib.
+fn a_fingerprint_covers_the_bytes_that_rotation_leaves_unchanged() {
+    // The SHA-256 of the first vector from offset 81, computed with Python's hashlib.
     let expected = "db17f32b32ac95200e676a08eb5bbd47934b7c3b016cccc85861c85a7d73239f";
     assert_eq!(hex::encode(fingerprint(&vectors()[0])), expected);
 }
 
 #[test]
-fn nothing_opens_as_something_else() {
+fn a_record_does_not_open_in_another_context() {
     // spec: S2b
     let (ring, record) = (published(), &vectors()[0]);
     open(&ring, &HERE, record).unwrap();
@@ -63,7 +63,7 @@ fn nothing_opens_as_something_else() {
         Context { name: "app/8/private-key", ..HERE },
         Context { version: 2, ..HERE },
         Context { version: 4, ..HERE },
-        // The same bytes in a row, cut elsewhere.
+        // The same bytes in sequence, but divided differently.
         Context { namespace: "credentialsapp", name: "/7/private-key", ..HERE },
         Context { namespace: "", name: "credentialsapp/7/private-key", ..HERE },
     ];
@@ -74,7 +74,7 @@ fn nothing_opens_as_something_else() {
 }
 
 #[test]
-fn every_bit_counts() {
+fn a_change_of_any_bit_is_detected() {
     // spec: S2a, S8
     let (ring, record) = (published(), &vectors()[0]);
     for bit in 0..record.len() * 8 {
@@ -91,7 +91,7 @@ fn every_bit_counts() {
 }
 
 #[test]
-fn no_part_of_a_record_is_one() {
+fn a_truncated_record_and_plain_text_do_not_open() {
     // spec: S2a, S8
     let (ring, record) = (published(), &vectors()[0]);
     for length in 0..record.len() {
@@ -110,7 +110,7 @@ fn no_part_of_a_record_is_one() {
 }
 
 #[test]
-fn each_write_has_keys_and_nonces_of_its_own() {
+fn each_write_has_a_fresh_key_and_fresh_nonces() {
     // spec: S1a
     let ring = published();
     let (one, two) = (seal(&ring, &HERE, b"same").unwrap(), seal(&ring, &HERE, b"same").unwrap());
@@ -131,7 +131,7 @@ fn each_write_has_keys_and_nonces_of_its_own() {
 }
 
 #[test]
-fn rotation_replaces_the_header_alone() {
+fn rotation_replaces_only_the_header() {
     // spec: S4
     let (mut old, mut new) = ([7; KEY], [9; KEY]);
     (old[0], new[0]) = (1, 1);
@@ -141,11 +141,15 @@ fn rotation_replaces_the_header_alone() {
     assert_eq!(again[DATA..], record[DATA..]);
     assert_ne!(again[..DATA], record[..DATA]);
     assert_eq!(fingerprint(&again), fingerprint(&record));
-    assert_eq!(rewrap(&both, &HERE, &again).unwrap(), None, "it is under the active key");
+    assert_eq!(
+        rewrap(&both, &HERE, &again).unwrap(),
+        None,
+        "the record is already under the active key"
+    );
     assert_eq!(open(&ring(&[&new]), &HERE, &again).unwrap().expose(), b"secret");
     let unknown = Fault::UnknownKey(key_id(&again).unwrap());
     assert_eq!(open(&ring(&[&old]), &HERE, &again).unwrap_err(), unknown);
-    // A header of one record on the data of another.
+    // The header of one record with the data of another.
     let other = seal(&both, &HERE, b"secret").unwrap();
     let mixed = [&other[..DATA], &record[DATA..]].concat();
     assert_eq!(open(&both, &HERE, &mixed).unwrap_err(), Fault::Authentication);
@@ -155,7 +159,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_was_sealed_opens(name: String, version: u64, plain: Vec<u8>) {
+    fn a_sealed_record_opens(name: String, version: u64, plain: Vec<u8>) {
         let ring = published();
         let context = Context { name: &name, version, ..HERE };
         let record = seal(&ring, &context, &plain).unwrap();
@@ -165,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_an_error_and_no_panic(bytes: Vec<u8>, known in 0..5_usize) {
+    fn arbitrary_bytes_are_an_error_and_no_panic(bytes: Vec<u8>, known in 0..5_usize) {
         let ring = published();
         let header = [&MAGIC[..], &[ALGORITHM], &ring.active().id.0].concat();
         let bytes = [&header[..header.len().min(known * 6)], &bytes].concat();

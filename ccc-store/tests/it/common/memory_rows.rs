@@ -1,4 +1,4 @@
-//! The rows of an object, for tests inside of the crate and outside.
+//! The rows of an object in memory, for unit tests and integration tests.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

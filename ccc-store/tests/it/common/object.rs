@@ -11,7 +11,7 @@ mod memory_rows;
 
 use memory_rows::MemoryRows;
 
-/// An object as Cloudflare hosts it: the effects of a message are applied together.
+/// An object that applies the effects of a message together, as one at Cloudflare does.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Object(Arc<Mutex<MemoryRows>>);
 
@@ -21,7 +21,7 @@ impl Object {
         DurableObjectCredentialStore::open(self.clone(), clock, keys).await.unwrap()
     }
 
-    /// Returns everything that it stores, as text.
+    /// Returns all stored rows as text.
     pub(crate) fn shown(&self) -> String {
         let stored = self.0.lock().unwrap();
         let rows = stored.0.borrow();

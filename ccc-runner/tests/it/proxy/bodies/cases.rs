@@ -1,26 +1,26 @@
-//! Requests as data.
+//! Parts of requests, with the rules that they break.
 
 use ccc_runner::Rule;
 use ccc_runner::Rule::{McpServers, Models, RemoteSources, ServerTools, UnknownFields};
 
-/// Where a case's text stands in a request that breaks no rule otherwise.
+/// The place of a case's text in a request that breaks no other rule.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum At {
-    /// A field beside the others.
+    /// A field of the request.
     Field,
     /// One of the tools.
     Tool,
-    /// A block of what the user says; in the result of a tool; in a document; of the system's words.
+    /// A block in a user message, in a tool result, in a document, or in the system prompt.
     Block,
     Model,
-    /// A header's value.
+    /// The value of the header `anthropic-beta`.
     Beta,
     /// A field of a message.
     Message,
 }
 use At::{Beta, Block, Field, Message, Model, Tool};
 
-/// Each with the rule that it breaks, and it alone.
+/// Cases that break exactly one rule, with that rule.
 pub(super) const REFUSED: &[(Rule, At, &str)] = &[
     (ServerTools, Tool, r#"{"type":"web_search_20250305","name":"web_search","max_uses":5}"#),
     (ServerTools, Tool, r#"{"name":"web_search","max_uses":5,"type":"web_search_20260209"}"#),
@@ -175,7 +175,7 @@ pub(super) const REFUSED: &[(Rule, At, &str)] = &[
     (Models, Model, r"\u0067pt-5"),
 ];
 
-/// What breaks none.
+/// Cases that break no rule.
 pub(super) const ALLOWED: &[(At, &str)] = &[
     (Message, r#""output_config":{"effort":"high"}"#),
     (Beta, "per-turn-control-2026-07-01"),

@@ -1,4 +1,4 @@
-//! A store, and a writer that does not live to see the end.
+//! A store, and a writer process that is interrupted.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -24,7 +24,7 @@ use crate::sealed::{BlobStore, Change, RecordId, Sealed, SealedIndex};
 const OLD: &[u8] = b"the value before";
 const NEW: &[u8] = b"a value that is longer than that before";
 
-/// Does all of it on the thread that asks.
+/// A [`BlobStore`] that does all its work on the calling thread.
 #[derive(Debug)]
 struct Inline(Directory);
 
@@ -52,7 +52,7 @@ impl BlobStore for Inline {
 }
 
 fn now<T>(future: impl Future<Output = T>) -> T {
-    future.now_or_never().expect("nothing is waited for")
+    future.now_or_never().expect("a future that is ready at once")
 }
 
 fn open(directory: &Path, numbers: &[u8]) -> Sealed<Inline> {
@@ -72,19 +72,19 @@ fn put(store: &Sealed<Inline>, name: &str, value: &[u8]) -> Result<()> {
     now(store.put(&key(name), &Secret::new(value), Precondition::None)).map(drop)
 }
 
-/// How the writer waits for its word. It makes this call at no other time: strace counts from the
-/// call that the writer is in when strace comes to it, and must not harm that one in place of one
-/// of the same name.
+/// The system call in which the writer waits for the start signal. The writer makes it at no other
+/// time: strace also counts the call that is in progress when it attaches, and must not inject a
+/// fault there instead of into a later call of the same name.
 pub(super) const WAITS: &str = "recvfrom";
 
-/// What a writer is at when it dies.
+/// The operation in which a writer is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Act {
     First,
     Put,
     Delete,
     Rotate,
-    /// A first start with a passphrase. It leaves one file more than the others.
+    /// The first start with a passphrase. It leaves one file more than the other operations.
     Passphrase,
 }
 
@@ -106,7 +106,7 @@ impl Act {
             Self::Rotate => now(store.rotate(&keys(self.keys()))).map(drop),
             Self::Passphrase => {
                 let passphrase = Keys::passphrase(&Secret::from("hunter2 hunter2 hunter2"))?;
-                // Where the key is made is another thread, which is waited for.
+                // The key is derived on another thread, so the future is not ready at once.
                 let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
                 runtime.block_on(store.adopt(&passphrase.and_retired(keys(self.keys()))))
             }
@@ -127,7 +127,7 @@ impl Act {
 }
 
 #[test]
-#[ignore = "the others start it, in a process of its own"]
+#[ignore = "the other tests start it in a separate process"]
 fn victim() {
     let variable = |name| std::env::var(name).unwrap();
     let mut acts = ACTS.into_iter().chain([Act::Passphrase]);
@@ -145,7 +145,7 @@ fn victim() {
     println!("\ndone {}", done.is_ok());
 }
 
-/// A store as it was before, and the writer that waits for a word.
+/// A copy of a store, and a writer that waits for the start signal.
 pub(super) struct Scene {
     act: Act,
     pub(super) directory: TempDir,
@@ -160,7 +160,7 @@ pub(super) fn fresh() -> TempDir {
     tempfile::Builder::new().permissions(ours).tempdir().unwrap()
 }
 
-/// Two credentials that nobody touches and one that is written.
+/// Creates a store with two credentials that no writer changes and one that is written.
 pub(super) fn seed() -> TempDir {
     let directory = fresh();
     let store = open(directory.path(), &[1]);
@@ -198,14 +198,14 @@ impl Scene {
         scene
     }
 
-    /// What it says after that word; none when it ends without.
+    /// Returns what the writer prints after `word`, or `None` if it ends before.
     fn said(&mut self, word: &str) -> Option<String> {
         let lines = self.stdout.by_ref().lines().map_while(std::io::Result::ok);
         lines.filter_map(|line| Some(line.strip_prefix(word)?.to_owned())).next()
     }
 
-    /// Lets it write, and waits for its end. Whether it said that it wrote; none when it died
-    /// before.
+    /// Starts the operation, and waits until the writer ends. Returns whether the writer reported
+    /// success, or `None` if it died before.
     pub(super) fn go(&mut self) -> Option<bool> {
         self.word.write_all(b"!").unwrap();
         let said = self.said("done ").map(|said| said == "true");
@@ -213,7 +213,7 @@ impl Scene {
         said
     }
 
-    /// Lets it write with strace at it. As above.
+    /// Does the same as [`go`](Self::go) with strace attached to the writer.
     pub(super) fn go_with(&mut self, arguments: &[&str]) -> Option<bool> {
         let mut strace = Command::new("strace")
             .args(["-p", &self.thread])
@@ -226,36 +226,40 @@ impl Scene {
         let mut line = String::new();
         while !line.contains("attached") {
             line.clear();
-            assert!(stderr.read_line(&mut line).unwrap() > 0, "strace does not attach");
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "strace did not attach");
         }
         let said = self.go();
-        // It ends with the one it looks at.
+        // strace ends when the writer ends.
         std::io::copy(&mut stderr, &mut std::io::sink()).unwrap();
         strace.wait().unwrap();
         said
     }
 
-    /// Old or new, and new where it said so; nothing else is touched, nothing is left, and it can
-    /// go on.
+    /// Checks the store after the operation. The value is the old or the new one, and the new one
+    /// if the writer reported success. Nothing else has changed, no files are left over, and the
+    /// operation can be repeated.
     pub(super) fn judge(&self, said: Option<bool>, at: &str) {
         let (path, act) = (self.directory.path(), self.act);
         if said == Some(false) {
             let names = fs::read_dir(path).unwrap().map(|file| file.unwrap().file_name());
             let mut names = names.filter_map(|name| name.into_string().ok());
             let left = names.find(|name| Directory::is_unfinished(name));
-            assert_eq!(left, None, "{act:?}, {at}: it lived, and left something");
+            assert_eq!(
+                left, None,
+                "{act:?}, {at}: the writer survived, and left an unfinished file"
+            );
         }
         let store = open(path, act.keys());
         let found = get(&store, act.name());
         let found = found.as_deref();
         let fine = found == act.after() || (said != Some(true) && found == act.before());
-        assert!(fine, "{act:?}, {at}, said {said:?}: {found:?}");
+        assert!(fine, "{act:?}, {at}, reported {said:?}: {found:?}");
         assert_eq!(get(&store, "a").as_deref(), Some(&b"another"[..]), "{act:?}, {at}");
         assert_eq!(get(&store, "z").as_deref(), Some(&b"one more"[..]), "{act:?}, {at}");
         let records = now(store.list()).unwrap().len();
         let files = fs::read_dir(path).unwrap().count();
-        assert_eq!(files, records + 2, "{act:?}, {at}: something is left");
+        assert_eq!(files, records + 2, "{act:?}, {at}: a file is left over");
         act.of(&store).unwrap();
-        assert_eq!(get(&store, act.name()).as_deref(), act.after(), "{act:?}, {at}, again");
+        assert_eq!(get(&store, act.name()).as_deref(), act.after(), "{act:?}, {at}, repeated");
     }
 }
