@@ -248,8 +248,11 @@ pub trait Agent: Debug + Send + Sync + 'static {
     /// break.
     fn name(&self) -> &str;
 
-    /// Returns the agent's requirements. Performs no I/O and always returns the same value.
-    fn needs(&self) -> AgentNeeds;
+    /// Returns the agent's requirements. Performs no I/O and always returns the same value. By
+    /// default, the agent requires nothing.
+    fn needs(&self) -> AgentNeeds {
+        AgentNeeds::default()
+    }
 
     /// Runs the agent until it is done. Passes all events to the sink before it returns.
     ///

@@ -138,7 +138,7 @@ impl Dispatcher {
             () = clock.sleep(self.config.drain) => running.shutdown().await,
         }
         self.release_all().await;
-        self.pipeline.settled().await;
+        self.pipeline.wait_for_cleanups().await;
     }
 
     async fn claim(&self) -> Option<Claim> {
@@ -258,7 +258,7 @@ impl Intake for Dispatcher {
         // answer.
         let host = self.pipeline.host();
         let us = guarded(&**self.pipeline.clock(), ANSWER_WITHIN, host.bot_identity()).await?;
-        if let Err(reason) = self.pipeline.policy().wants(event, &us) {
+        if let Err(reason) = self.pipeline.policy().check_event(event, &us) {
             return Ok(Admission::Ignored(reason));
         }
         let accepted = self.store.accept(delivery, event).await?;

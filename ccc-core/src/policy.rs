@@ -114,7 +114,7 @@ impl TrustPolicy {
     /// # Errors
     /// The reason why the event requests no run. An action of the service itself never starts a
     /// run. Another bot's action starts one only if the bot is an allowed actor (spec: G9).
-    pub fn wants(&self, event: &IssueEvent, us: &BotIdentity) -> Result<(), SkipReason> {
+    pub fn check_event(&self, event: &IssueEvent, us: &BotIdentity) -> Result<(), SkipReason> {
         if event.actor.id == us.id || (event.via_app.is_some() && event.via_app == us.app) {
             return Err(SkipReason::OwnEvent);
         }

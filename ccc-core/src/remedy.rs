@@ -18,6 +18,8 @@ pub enum Remedy {
     PermitAgentAsRoot,
     /// Encrypt the connection to the container engine, or permit an unencrypted one.
     PermitUnencryptedEngine,
+    /// Replace the stored credential by the configured one, or remove the configured one.
+    ReplaceStored,
     /// List the runs in the run store.
     ListRuns,
 }

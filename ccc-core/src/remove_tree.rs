@@ -25,7 +25,7 @@ use crate::{Error, ErrorKind, Result};
 /// # Errors
 /// [`ErrorKind::Unavailable`] when an entry cannot be removed.
 pub async fn remove_tree(path: PathBuf) -> Result<()> {
-    let given_up = GivenUp(Arc::default());
+    let given_up = AbandonOnDrop(Arc::default());
     let flag = Arc::clone(&given_up.0);
     tokio::task::spawn_blocking(move || {
         // A process that was killed immediately before can still complete a last write.
@@ -55,9 +55,9 @@ pub fn remove_tree_blocking(path: &Path) -> Result<()> {
 }
 
 /// A guard whose drop tells the removing thread that its caller no longer waits.
-struct GivenUp(Arc<AtomicBool>);
+struct AbandonOnDrop(Arc<AtomicBool>);
 
-impl Drop for GivenUp {
+impl Drop for AbandonOnDrop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }

@@ -86,7 +86,7 @@ pub fn one_line(text: &str, max_chars: usize) -> String {
 /// inactive: `@a`, `#7`, `GH-7`, `https://…`, `www.…`. The function inserts zero-width spaces, so
 /// the text looks the same.
 #[must_use]
-pub fn quiet(text: &str) -> String {
+pub fn deactivate_references(text: &str) -> String {
     let mut quiet = String::with_capacity(text.len() + 16);
     let before = |at: usize, word: &str| {
         at >= word.len()
@@ -112,10 +112,10 @@ pub fn quiet(text: &str) -> String {
 /// image and hides no text (spec: X13).
 ///
 /// The text is displayed as it is written: characters with a meaning in Markdown are escaped, and
-/// mentions, references and addresses are made [inactive](quiet).
+/// mentions, references and addresses are made [inactive](deactivate_references).
 #[must_use]
 pub fn markdown_escape(text: &str) -> String {
-    let visible = quiet(&normalise(text, usize::MAX));
+    let visible = deactivate_references(&normalise(text, usize::MAX));
     let mut escaped = String::with_capacity(visible.len() + 16);
     for c in visible.chars() {
         match c {
@@ -187,7 +187,7 @@ mod tests {
             ("a-b: c.d", "a-b: c.d"),
             ("ä-1", "ä-1"),
         ] {
-            assert_eq!(quiet(text), expected);
+            assert_eq!(deactivate_references(text), expected);
         }
         assert_eq!(markdown_escape("$x$ ==="), "\\$x\\$ \\=\\=\\=");
     }

@@ -6,124 +6,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use crate::Result;
-use crate::branch_name::BranchName;
 use crate::event::{Actor, RepoRef};
-use crate::id::DeliveryId;
+use crate::{Error, ErrorKind, Result};
 
 mod access;
+mod records;
 
 pub use access::{Access, Grant, Permission};
-
-/// The current state of a repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Repository {
-    /// The current identity. After a rename, the name differs from the requested one.
-    pub repo: RepoRef,
-    /// The branch that work starts from.
-    pub default_branch: String,
-    /// Whether the repository is archived. An archived repository accepts no push.
-    pub archived: bool,
-}
-
-/// The current state of an issue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issue {
-    /// The issue's number.
-    pub number: u64,
-    /// The title: untrusted text.
-    pub title: String,
-    /// The description: untrusted text.
-    pub body: String,
-    /// The account that wrote the issue.
-    pub author: Actor,
-    /// Whether the issue is open.
-    pub open: bool,
-    /// Whether the issue is locked, so that only members may comment.
-    pub locked: bool,
-    /// Whether this is a pull request, on hosts where issues and pull requests share their numbers.
-    pub is_pull_request: bool,
-    /// The time of the last change.
-    pub updated_at: Timestamp,
-}
-
-/// A comment on an issue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Comment {
-    /// The host's id of the comment.
-    pub id: u64,
-    /// The account that wrote the comment.
-    pub author: Actor,
-    /// The text: untrusted.
-    pub body: String,
-    /// The time of creation.
-    pub created_at: Timestamp,
-    /// The time of the last change.
-    pub updated_at: Timestamp,
-}
-
-/// The service's own identity on the host: its account and the author of its commits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BotIdentity {
-    /// The host's id of the service's account.
-    pub id: u64,
-    /// The account's login, such as `my-app[bot]`.
-    pub login: String,
-    /// The id of the App that the service acts through, on hosts that have Apps.
-    pub app: Option<u64>,
-    /// The email address by which the host recognises the service's commits.
-    pub email: String,
-}
-
-/// The content of a pull request that is to be opened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewPullRequest {
-    /// The branch with the change.
-    pub head: BranchName,
-    /// The branch that the change is to be merged into.
-    pub base: String,
-    /// The title, one line.
-    pub title: String,
-    /// The description, in Markdown.
-    pub body: String,
-    /// Whether the pull request starts as a draft.
-    pub draft: bool,
-}
-
-/// An existing pull request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PullRequest {
-    /// The number; `None` if the host has no pull requests and the result is only a branch.
-    #[serde(deserialize_with = "crate::json::nullable")]
-    pub number: Option<u64>,
-    /// The URL of the page that shows the pull request.
-    pub url: String,
-    /// The branch with the change.
-    pub head: BranchName,
-}
-
-/// The target of a reaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ReactionTarget {
-    /// The issue with this number.
-    Issue(u64),
-    /// The comment with this id.
-    Comment(u64),
-}
-
-/// A delivery that did not reach the service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissedDelivery {
-    /// The id that the redelivery will carry.
-    pub delivery: DeliveryId,
-    /// The host's own id of the delivery, for [`VcsHost::redeliver`].
-    pub handle: u64,
-    /// The time of the host's attempt.
-    pub delivered_at: Timestamp,
-}
+pub use records::{
+    BotIdentity, Comment, Issue, MissedDelivery, NewPullRequest, PullRequest, ReactionTarget,
+    Repository,
+};
 
 /// A host of repositories, issues and pull requests, such as GitHub.
 ///
@@ -219,17 +113,34 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
 
     /// Returns one clause that explains why the host refused a push and how to resolve it, or
     /// `None` when `output` names no rule that the adapter knows. `output` is the output of git
-    /// without secrets: untrusted text.
-    fn explain_push_refusal(&self, output: &str) -> Option<String>;
+    /// without secrets: untrusted text. By default, the adapter knows no rule.
+    fn explain_push_refusal(&self, output: &str) -> Option<String> {
+        let _ = output;
+        None
+    }
 
     /// Returns the deliveries since `since` that did not reach the service, the oldest first.
     ///
     /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) when the host has no log of deliveries.
-    async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>>;
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) when the host has no log of deliveries, which
+    /// is the default.
+    async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
+        let _ = since;
+        Err(no_delivery_log(self.name()))
+    }
 
     /// Asks the host to send a missed delivery again.
-    async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()>;
+    ///
+    /// # Errors
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) as [`missed_deliveries`](Self::missed_deliveries).
+    async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()> {
+        let _ = delivery;
+        Err(no_delivery_log(self.name()))
+    }
+}
+
+fn no_delivery_log(host: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("the host {host} has no log of deliveries"))
 }
 
 #[deny(clippy::missing_trait_methods)]

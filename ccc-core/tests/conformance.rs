@@ -72,3 +72,20 @@ mod fake_host {
 
     ccc_core::vcs_host_conformance!(fresh);
 }
+
+mod fake_credential_store {
+    use ccc_core::testing::FakeCredentialStore;
+    use ccc_core::testing::conformance::credential_store::Fixture;
+
+    ccc_core::credential_store_conformance!(async || Fixture::new(FakeCredentialStore::default()));
+}
+
+mod fake_agent {
+    use ccc_core::testing::conformance::agent::Fixture;
+    use ccc_core::testing::{FakeAgent, FakeRunner};
+
+    ccc_core::agent_conformance!(async || {
+        let agent = FakeAgent::default().writes("why.txt", "why\n");
+        Fixture::new(agent, FakeRunner::default(), ("why.txt", b"why\n"))
+    });
+}

@@ -18,7 +18,7 @@ pub mod webhook;
 use getrandom_02 as _;
 
 /// The crate `http` in the version that this crate uses. Its types are in the signatures of
-/// [`http::Http`], [`webhook`], [`AdminToken`] and [`ConfigAnswer`].
+/// [`http::Http`], [`webhook`], [`AdminToken`] and [`ConfigResponse`].
 pub use ::http as http_types;
 /// The crate `axum` in the version that this crate uses. [`webhook::router`] returns its router
 /// type.
@@ -29,7 +29,7 @@ pub use axum;
 pub use {bytes, jiff};
 
 pub use app_config::{
-    AdminToken, Admitted, App, AppChange, AppView, Apps, ConfigAnswer, MAX_CONFIG,
+    AdminToken, Admitted, App, AppChange, AppView, Apps, ConfigResponse, MAX_CONFIG,
 };
 pub use app_key::AppKey;
 pub use client::{RateLimits, Retry};

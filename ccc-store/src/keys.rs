@@ -25,7 +25,7 @@ use crate::random::random;
 /// use ccc_store::Keys;
 ///
 /// let (old, new) = (Keys::generate()?, Keys::generate()?);
-/// let keys = Keys::parse(&new)?.and_retired(Keys::parse(&old)?);
+/// let keys = Keys::parse(&new)?.with_retired(Keys::parse(&old)?);
 /// # Ok::<(), ccc_core::Error>(())
 /// ```
 #[derive(Clone)]
@@ -101,7 +101,7 @@ impl Keys {
 
     /// Adds older keys, which are used only for reading.
     #[must_use]
-    pub fn and_retired(mut self, older: Self) -> Self {
+    pub fn with_retired(mut self, older: Self) -> Self {
         self.0.extend(older.0);
         self
     }

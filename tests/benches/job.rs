@@ -12,14 +12,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ccc::{Service, router};
-use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
+use ccc::{Config, Service, router};
 use ccc_core::observe::{Event, EventKind};
-use ccc_core::pipeline::Pipeline;
-use ccc_core::{CancellationToken, Clock, Observer, Outcome, Stage, SystemClock};
+use ccc_core::{CancellationToken, Observer, Outcome, Stage, SystemClock};
 use ccc_github::{AppKey, GitHub, RateLimits, Secrets, Webhook};
 use ccc_runner::{ScriptedAgent, SubprocessRunner};
-use ccc_store::{MemoryCredentialStore, MemoryRunStore};
+use ccc_store::MemoryCredentialStore;
 use github_emulator::secrecy::ExposeSecret as _;
 use github_emulator::{ActorKind, Emulator, EmulatorConfig, Permission, RepoRef};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -57,7 +55,7 @@ async fn main() -> Result<ExitCode> {
     let dir = scratch(&report)?;
     let (emulator, repo) = github(dir.path()).await?;
     let (told, mut events) = unbounded_channel();
-    let service = service(dir.path(), &emulator, told)?;
+    let service = service(dir.path(), &emulator, told).await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     emulator.set_webhook_url(format!("http://{}/webhook/github", listener.local_addr()?));
     let shutdown = CancellationToken::new();
@@ -181,10 +179,9 @@ async fn github(dir: &Path) -> Result<(Emulator, RepoRef)> {
     Ok((emulator, repo))
 }
 
-fn service(dir: &Path, emulator: &Emulator, told: UnboundedSender<Event>) -> Result<Service> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+async fn service(dir: &Path, emulator: &Emulator, told: UnboundedSender<Event>) -> Result<Service> {
     let key = AppKey::from_pem(&emulator.private_key_pem().expose_secret().into())?;
-    let github = GitHub::builder(emulator.app_id(), key, Arc::clone(&clock))
+    let github = GitHub::builder(emulator.app_id(), key, Arc::new(SystemClock))
         .api_url(emulator.api_url())
         .rate_limits(RateLimits::unlimited())
         .build()?;
@@ -192,15 +189,16 @@ fn service(dir: &Path, emulator: &Emulator, told: UnboundedSender<Event>) -> Res
         Secrets::new([emulator.webhook_secret().expose_secret().into()])?,
         github.host(),
     );
-    let pipeline = Pipeline::builder()
-        .host(Arc::new(github))
-        .runner(Arc::new(SubprocessRunner::new(dir.join("data/subprocess"))?))
-        .agent(Arc::new(ScriptedAgent::parse(AGENT)?))
-        .credentials(Arc::new(MemoryCredentialStore::default()))
-        .observer(Arc::new(Told(told)))
-        .data_dir(dir.join("data"))
-        .build()?;
-    let store = Arc::new(MemoryRunStore::new(clock));
-    let dispatcher = Dispatcher::new(pipeline, store, DispatcherConfig::default());
-    Ok(Service::new(Arc::new(dispatcher), Arc::new(webhook)))
+    let mut config = Config::default();
+    config.data_dir = Some(dir.join("data"));
+    let service = Service::builder(&config)
+        .github(github, webhook)
+        .runner(SubprocessRunner::new(dir.join("data/subprocess"))?)
+        .agent(ScriptedAgent::parse(AGENT)?)
+        .credentials(MemoryCredentialStore::default())
+        .observer(Told(told))
+        .without_log()
+        .build()
+        .await?;
+    Ok(service)
 }

@@ -45,8 +45,7 @@ async fn main() -> Result<ExitCode> {
 
     let host = HostGit::open(dir.path().join("data"))?;
     let access = Access::open(Grant::Read, emulator.git_url(&repo));
-    let repository =
-        Repository { repo: repo_ref(&repo), default_branch: "main".to_owned(), archived: false };
+    let repository = Repository::new(repo_ref(&repo), "main");
     let clone = dir.path().join("clone");
     let mut ours = Side::new("workspace from a warm mirror");
     let mut theirs = Side::new("git clone --depth 1");

@@ -52,7 +52,7 @@ impl HostGit {
             return Ok(Collected::Refused(Refusal::new(reason, paths, redactor)));
         }
         // Before anything is stored, because a change over the limits is too large to hash.
-        if let Some(Finding { reason, paths: names }) = self.too_much(run, policy).await? {
+        if let Some(Finding { reason, paths: names }) = self.check_limits(run, policy).await? {
             return Ok(Collected::Refused(Refusal::new(reason, names, redactor)));
         }
         if let Some(Finding { reason, paths: names }) = self.add(run).await? {
@@ -85,7 +85,7 @@ impl HostGit {
     }
 
     /// Returns a finding if the changed files exceed the policy's limits.
-    async fn too_much(&self, run: RunId, policy: &TrustPolicy) -> Result<Option<Finding>> {
+    async fn check_limits(&self, run: RunId, policy: &TrustPolicy) -> Result<Option<Finding>> {
         let paths = self.paths(run);
         let listed = self
             .git("ls-files")

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::RunId;
 use crate::event::IssueEvent;
-use crate::untrusted_text::{one_line, quiet};
+use crate::untrusted_text::{deactivate_references, one_line};
 use crate::vcs::BotIdentity;
 
 /// The message, the author and the date of a commit.
@@ -32,7 +32,7 @@ impl CommitInfo {
     ) -> Self {
         let number = event.issue.number;
         // In a commit on the default branch, a title such as "fixes #7" would close issue 7.
-        let title = quiet(&one_line(&event.issue.title, 60));
+        let title = deactivate_references(&one_line(&event.issue.title, 60));
         let message = format!(
             "Solve issue {number}: {title}\n\nIssue: {}#{number}\nRun: {run}\nAgent: {}\n",
             event.repo,

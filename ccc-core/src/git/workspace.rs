@@ -49,7 +49,7 @@ impl HostGit {
             remove_tree(paths.workspace.clone()).await?;
             private_dir(&paths.workspace)?;
             self.init_borrowing(&paths.git_dir, &mirror).await?;
-            self.init_throw_away(&paths.workspace, &repository.default_branch).await
+            self.init_disposable(&paths.workspace, &repository.default_branch).await
         };
         // Prepare the directories while the fetch waits for the host.
         let (fetched, prepared) =
@@ -59,7 +59,7 @@ impl HostGit {
         // In parallel, because writing files and reading objects wait for different resources.
         tokio::try_join!(
             self.unpack(&paths.git_dir, &paths.workspace, &base),
-            self.fill_throw_away(&mirror, &paths.git_dir, &paths.workspace, &base)
+            self.fill_disposable(&mirror, &paths.git_dir, &paths.workspace, &base)
         )?;
         // The index matches the same files with the same times. With a copy of it, the agent's
         // first `git status` does not read the whole tree again.
@@ -126,7 +126,7 @@ impl HostGit {
             .map(drop)
     }
 
-    async fn init_throw_away(&self, workspace: &Path, branch: &str) -> Result<()> {
+    async fn init_disposable(&self, workspace: &Path, branch: &str) -> Result<()> {
         self.git("init")
             .args(["--quiet", "--template=", &format!("--initial-branch={branch}"), "--"])
             .arg(workspace)
@@ -137,14 +137,14 @@ impl HostGit {
     }
 
     /// Creates the agent's only commit: its objects, without its parents, and the branch.
-    async fn fill_throw_away(
+    async fn fill_disposable(
         &self,
         mirror: &Path,
         git_dir: &Path,
         workspace: &Path,
         base: &ObjectId,
     ) -> Result<()> {
-        self.pack_throw_away(mirror, git_dir, workspace, base).await?;
+        self.pack_disposable(mirror, git_dir, workspace, base).await?;
         let throw_away = workspace.join(".git");
         write_into(&throw_away, "shallow", &format!("{base}\n"))?;
         let at = ["HEAD", base.as_str()];
@@ -154,7 +154,7 @@ impl HostGit {
     /// Adds the objects of the agent's only commit to its `.git`, in packed form: a fetch would
     /// unpack and check each of them. The mirror stores the pack for the next run. The next run
     /// gets a copy and not a hard link, because an agent can change its files.
-    async fn pack_throw_away(
+    async fn pack_disposable(
         &self,
         mirror: &Path,
         git_dir: &Path,

@@ -36,43 +36,43 @@ pub struct PipelineBuilder {
 impl PipelineBuilder {
     /// Sets the VCS host.
     #[must_use]
-    pub fn host(mut self, host: Arc<dyn VcsHost>) -> Self {
-        self.host = Some(host);
+    pub fn host(mut self, host: impl VcsHost) -> Self {
+        self.host = Some(Arc::new(host));
         self
     }
 
     /// Sets the container runner.
     #[must_use]
-    pub fn runner(mut self, runner: Arc<dyn ContainerRunner>) -> Self {
-        self.runner = Some(runner);
+    pub fn runner(mut self, runner: impl ContainerRunner) -> Self {
+        self.runner = Some(Arc::new(runner));
         self
     }
 
     /// Sets the agent.
     #[must_use]
-    pub fn agent(mut self, agent: Arc<dyn Agent>) -> Self {
-        self.agent = Some(agent);
+    pub fn agent(mut self, agent: impl Agent) -> Self {
+        self.agent = Some(Arc::new(agent));
         self
     }
 
     /// Sets the store of the agent's credentials.
     #[must_use]
-    pub fn credentials(mut self, credentials: Arc<dyn CredentialStore>) -> Self {
-        self.credentials = Some(credentials);
+    pub fn credentials(mut self, credentials: impl CredentialStore) -> Self {
+        self.credentials = Some(Arc::new(credentials));
         self
     }
 
     /// Sets the clock. The default is the system's clock.
     #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Some(Arc::new(clock));
         self
     }
 
     /// Sets the observer. The default ignores every event.
     #[must_use]
-    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observer = Some(observer);
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 

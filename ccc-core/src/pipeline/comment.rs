@@ -6,7 +6,7 @@ use crate::untrusted_text::{markdown_escape, markdown_fence, markdown_quote, one
 use crate::{BranchName, ErrorKind, Outcome, RunId, Stage};
 
 /// Maximum size of the agent's text in one comment or pull request, in bytes before escaping.
-pub(super) const MAX_WORDS: usize = 16_000;
+pub(super) const MAX_AGENT_TEXT: usize = 16_000;
 /// Maximum size of a body without the signature and other additions, in bytes. GitHub accepts
 /// 65 536 characters in total.
 pub(super) const MAX_BODY: usize = 60_000;
@@ -57,7 +57,7 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
         },
         Outcome::Answered { answer } => format!(
             "No change was needed, or none could be made. The agent says:\n\n{}",
-            markdown_quote(answer, MAX_WORDS)
+            markdown_quote(answer, MAX_AGENT_TEXT)
         ),
         Outcome::Refused { reason, paths, .. } => {
             let mut text = format!("The run was refused: {}.", markdown_escape(reason));

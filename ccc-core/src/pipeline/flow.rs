@@ -13,7 +13,9 @@ use super::postponement::postponed_by_report;
 use super::run_context::RunContext;
 use super::run_report::RunReport;
 use super::salvage::save_unpublished;
-use super::stage::{Retain, answer, authorize, checkout, cleanup, collect, commit, greet, opened};
+use super::stage::{
+    Retain, announce, answer, authorize, checkout, cleanup, collect, commit, opened,
+};
 use super::stage::{provision, publish, report, work};
 use crate::event::IssueEvent;
 use crate::observe::EventKind::{Finished, StageFinished, StageStarted};
@@ -30,7 +32,7 @@ impl Pipeline {
     ///
     /// # Cancellation
     /// Cancelling `cancel` ends the run with [`Outcome::Cancelled`]. Dropping the future also ends
-    /// the run; a separate task then cleans up, and [`settled`](Self::settled) waits for it.
+    /// the run; a separate task then cleans up, and [`wait_for_cleanups`](Self::wait_for_cleanups) waits for it.
     pub async fn run(&self, event: IssueEvent, cancel: &CancellationToken) -> Result<RunReport> {
         let run = RunContext::unstored(Arc::clone(&self.parts), event)?;
         Ok(drive(Arc::new(run), cancel).await)
@@ -51,7 +53,7 @@ impl Pipeline {
 /// Executes the stages of a run from its progress to Cleanup.
 async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
     let guard = CleanupGuard::arm(&run, |run, retain| {
-        Box::pin(async move { outside(&run, Stage::Cleanup, cleanup(&run, retain)).await })
+        Box::pin(async move { after_outcome(&run, Stage::Cleanup, cleanup(&run, retain)).await })
     });
     let limit = run.parts.limits.run;
     let ended = interruptible(&*run.parts.clock, limit, cancel, Box::pin(stages(&run))).await;
@@ -60,7 +62,7 @@ async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
     if postponed.is_none() {
         save_unpublished(&run, &outcome).await;
         if !run.is_fenced_out() {
-            reported = outside(&run, Stage::Report, report(&run, &outcome)).await;
+            reported = after_outcome(&run, Stage::Report, report(&run, &outcome)).await;
         }
         postponed = postponed_by_report(&run, &outcome, &reported);
     }
@@ -93,7 +95,7 @@ async fn from_authorize(run: &RunContext) -> Result<Outcome, Halt> {
     // Both at the same time: the adapter can delay writes to the host, and the checkout need not
     // wait for them.
     let ((), checked_out) = tokio::join!(
-        greet(run),
+        announce(run),
         stage(run, Stage::Checkout, checkout(run, &repository), |_| run.accepted()),
     );
     let checked_out = checked_out?;
@@ -144,7 +146,7 @@ async fn stage<T>(
 }
 
 /// Executes Report or Cleanup, which follow the outcome and do not change it.
-async fn outside(
+async fn after_outcome(
     run: &RunContext,
     stage: Stage,
     work: impl Future<Output = Result<()>>,

@@ -111,7 +111,7 @@ impl Pipeline {
 
     /// Waits until every cleanup that has started has ended. The caller calls it before the program
     /// ends.
-    pub async fn settled(&self) {
+    pub async fn wait_for_cleanups(&self) {
         self.parts.cleanups.close();
         self.parts.cleanups.wait().await;
         self.parts.cleanups.reopen();

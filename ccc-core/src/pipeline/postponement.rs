@@ -36,6 +36,6 @@ pub(super) fn postponed_by_report(
     outcome: &Outcome,
     report: &Result<()>,
 ) -> Option<Duration> {
-    let told_again = matches!(outcome, Outcome::PullRequest { .. } | Outcome::Answered { .. });
-    report.as_ref().err().filter(|_| told_again).and_then(|error| postponement(run, error))
+    let is_repeatable = matches!(outcome, Outcome::PullRequest { .. } | Outcome::Answered { .. });
+    report.as_ref().err().filter(|_| is_repeatable).and_then(|error| postponement(run, error))
 }

@@ -1,14 +1,14 @@
 //! The title and the text of a pull request. This module renders them, never the model (spec: X13).
 
-use super::comment::{CommentData, MAX_BODY, MAX_WORDS, denied_hosts, signature, spent};
+use super::comment::{CommentData, MAX_AGENT_TEXT, MAX_BODY, denied_hosts, signature, spent};
 use crate::RunId;
 use crate::event::IssueEvent;
-use crate::untrusted_text::{markdown_quote, one_line, quiet, truncate};
+use crate::untrusted_text::{deactivate_references, markdown_quote, one_line, truncate};
 
 /// Returns the title of the pull request.
 pub(super) fn title(event: &IssueEvent) -> String {
     let title = one_line(&event.issue.title, 180);
-    format!("Solve #{}: {}", event.issue.number, quiet(&title))
+    format!("Solve #{}: {}", event.issue.number, deactivate_references(&title))
 }
 
 /// Returns the text of the pull request.
@@ -19,7 +19,7 @@ pub(super) fn body(run: RunId, event: &IssueEvent, agent: &str, data: &CommentDa
     let said = if words.is_empty() {
         "The agent gave no summary.".to_owned()
     } else {
-        format!("The agent says:\n\n{}", markdown_quote(words, MAX_WORDS))
+        format!("The agent says:\n\n{}", markdown_quote(words, MAX_AGENT_TEXT))
     };
     let spent = report.map(spent).unwrap_or_default();
     let kept = denied_hosts(&data.denied_hosts);

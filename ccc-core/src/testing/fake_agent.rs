@@ -64,7 +64,7 @@ impl FakeAgent {
     /// Makes the agent wait for `pause` and emit [`AgentEvent::Alive`], `times` times, before it
     /// ends.
     #[must_use]
-    pub fn beats(mut self, times: u32, pause: Duration) -> Self {
+    pub fn with_heartbeats(mut self, times: u32, pause: Duration) -> Self {
         self.beats = (times, pause);
         self
     }

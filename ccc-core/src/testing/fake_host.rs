@@ -6,11 +6,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use super::git::try_git;
 use super::lock;
-use crate::event::{Actor, ActorKind, RepoRef};
+use crate::event::{Actor, ActorKind, IssueEvent, IssueSnapshot, RepoRef, Trigger};
 use crate::vcs::{
-    Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
-    PullRequest, ReactionTarget, Repository,
+    Access, BotIdentity, Comment, Grant, Issue, NewPullRequest, Permission, PullRequest,
+    ReactionTarget, Repository,
 };
 use crate::{BranchName, Error, ErrorKind, Result, Secret, VcsHost};
 
@@ -36,6 +37,9 @@ struct State {
 }
 
 impl FakeHost {
+    /// The id of the account that [`open_issue`](Self::open_issue) uses.
+    pub const WRITER: u64 = 1_000;
+
     /// Creates a host whose only repository is the git repository at `git`. Its default branch is
     /// `main`.
     #[must_use]
@@ -70,18 +74,48 @@ impl FakeHost {
         author: &Actor,
         open: bool,
     ) -> Issue {
-        let issue = Issue {
-            number,
-            title: title.to_owned(),
-            body: body.to_owned(),
-            author: author.clone(),
-            open,
-            locked: false,
-            is_pull_request: false,
-            updated_at: Timestamp::UNIX_EPOCH,
-        };
+        let issue = Issue::new(number, title, author.clone()).with_body(body).with_open(open);
         lock(&self.state).issues.insert(number, issue.clone());
         issue
+    }
+
+    /// Opens an issue with the next free number, as an account with write permission, and returns
+    /// the event of its delivery.
+    pub fn open_issue(&self, title: &str, body: &str) -> IssueEvent {
+        let author = self.add_actor(Self::WRITER, "writer", Permission::Write);
+        let number = lock(&self.state).issues.keys().last().map_or(1, |last| last + 1);
+        let issue = self.set_issue(number, title, body, &author, true);
+        self.opened(&issue)
+    }
+
+    /// Returns the event of the delivery that reports the opening of an issue. The actor is the
+    /// author of the issue. Returns `None` if there is no such issue.
+    #[must_use]
+    pub fn event(&self, number: u64) -> Option<IssueEvent> {
+        lock(&self.state).issues.get(&number).map(|issue| self.opened(issue))
+    }
+
+    fn opened(&self, issue: &Issue) -> IssueEvent {
+        IssueEvent {
+            repo: self.repo.clone(),
+            issue: IssueSnapshot {
+                number: issue.number,
+                title: issue.title.clone(),
+                body: issue.body.clone(),
+                author: issue.author.clone(),
+                updated_at: issue.updated_at,
+            },
+            trigger: Trigger::Opened,
+            actor: issue.author.clone(),
+            via_app: None,
+        }
+    }
+
+    /// Returns the text of a file on a branch of the git repository, or `None` if the branch or the
+    /// file does not exist.
+    #[must_use]
+    pub fn file(&self, branch: &BranchName, path: &str) -> Option<String> {
+        try_git(&self.git, &["show", &format!("{branch}:{path}")])
     }
 
     /// Adds or replaces a file that `file_at_default_branch` returns.
@@ -92,13 +126,8 @@ impl FakeHost {
     /// Adds a comment of `author`, written at the time `at`.
     pub fn add_comment(&self, number: u64, author: &Actor, body: &str, at: Timestamp) {
         let mut state = lock(&self.state);
-        let comment = Comment {
-            id: state.comments.len() as u64 + 1,
-            author: author.clone(),
-            body: body.to_owned(),
-            created_at: at,
-            updated_at: at,
-        };
+        let id = state.comments.len() as u64 + 1;
+        let comment = Comment::new(id, author.clone(), body, at);
         state.comments.push((number, None, comment));
     }
 
@@ -135,12 +164,7 @@ impl FakeHost {
     }
 
     fn us() -> BotIdentity {
-        BotIdentity {
-            id: 99,
-            login: "helper[bot]".to_owned(),
-            app: Some(5),
-            email: "99+helper[bot]@users.noreply.host.example".to_owned(),
-        }
+        BotIdentity::new(99, "helper[bot]", "99+helper[bot]@users.noreply.host.example").with_app(5)
     }
 }
 
@@ -239,14 +263,8 @@ impl VcsHost for FakeHost {
             body.clone_into(&mut comment.body);
             return Ok(());
         }
-        let us = Self::us();
-        let comment = Comment {
-            id: state.comments.len() as u64 + 1,
-            author: Actor { id: us.id, login: us.login, kind: ActorKind::Bot },
-            body: body.to_owned(),
-            created_at: Timestamp::UNIX_EPOCH,
-            updated_at: Timestamp::UNIX_EPOCH,
-        };
+        let id = state.comments.len() as u64 + 1;
+        let comment = Comment::new(id, Self::us().account(), body, Timestamp::UNIX_EPOCH);
         state.comments.push((number, Some(marker.to_owned()), comment));
         Ok(())
     }
@@ -258,24 +276,9 @@ impl VcsHost for FakeHost {
             return Ok(there.clone());
         }
         let number = 100 + state.pull_requests.len() as u64;
-        let pull_request = PullRequest {
-            number: Some(number),
-            url: format!("https://host.example/octo/hello/pull/{number}"),
-            head: BranchName::new(new.head.as_str())?,
-        };
+        let url = format!("https://host.example/octo/hello/pull/{number}");
+        let pull_request = PullRequest::new(url, new.head.clone()).with_number(number);
         state.pull_requests.push((new.clone(), pull_request.clone()));
         Ok(pull_request)
-    }
-
-    fn explain_push_refusal(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    async fn missed_deliveries(&self, _: Timestamp) -> Result<Vec<MissedDelivery>> {
-        Err(Error::new(ErrorKind::Unsupported, "the fake host has no delivery log"))
-    }
-
-    async fn redeliver(&self, _: &MissedDelivery) -> Result<()> {
-        Err(Error::new(ErrorKind::Unsupported, "the fake host has no delivery log"))
     }
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -12,8 +13,9 @@ use crate::container::{
 };
 use crate::{Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, SystemClock};
 
-/// A container runner that starts no process. It simulates a few programs: `true`, `false`, `cat`,
-/// `tee -- PATH`, `printenv NAME` and `sleep SECONDS`.
+/// A container runner that starts no process. It simulates the programs of
+/// [`PROGRAMS`](Self::PROGRAMS) on the files of the workspace. Any other command line ends with
+/// status 127 and a message on standard error.
 #[derive(Debug, Default)]
 pub struct FakeRunner {
     live: Mutex<BTreeMap<RunId, CancellationToken>>,
@@ -23,6 +25,10 @@ pub struct FakeRunner {
 impl FakeRunner {
     /// The URL of the model proxy for its containers. No server listens at this address.
     pub const MODEL_PROXY: &'static str = "http://127.0.0.1:1";
+
+    /// The command lines that its containers understand.
+    pub const PROGRAMS: &'static str = "true, false, cat, cat -- PATH, ls -- PATH, tee -- PATH, \
+                                        printenv NAME and sleep SECONDS";
 
     /// Returns the runs for which `destroy` was called, in the order of the calls and with repeats.
     #[must_use]
@@ -109,35 +115,38 @@ impl Container for FakeContainer {
 impl FakeContainer {
     async fn perform(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
         let argv: Vec<&str> = command.argv.iter().map(String::as_str).collect();
-        let mut print = |bytes: &[u8]| {
-            if !bytes.is_empty() {
-                output.chunk(OutputStream::Stdout, bytes);
-            }
-        };
-        match argv[..] {
-            ["true"] => Ok(ExitStatus::Code(0)),
-            ["cat"] => {
-                print(&command.stdin);
-                Ok(ExitStatus::Code(0))
-            }
+        let done = match argv[..] {
+            ["true"] => Ok(Vec::new()),
+            ["false"] => Err((1, String::new())),
+            ["cat"] => Ok(command.stdin.clone()),
+            ["cat", "--", path] => named(path, tokio::fs::read(self.workspace.join(path)).await),
+            ["ls", "--", path] => named(path, list(&self.workspace.join(path)).await),
             ["tee", "--", path] => {
-                print(&command.stdin);
                 let written = tokio::fs::write(self.workspace.join(path), &command.stdin).await;
-                Ok(ExitStatus::Code(i32::from(written.is_err())))
+                named(path, written.map(|()| command.stdin.clone()))
             }
             ["printenv", name] => {
-                Ok(self.variable(command, name).map_or(ExitStatus::Code(1), |value| {
-                    print(&[value.as_slice(), b"\n"].concat());
-                    ExitStatus::Code(0)
-                }))
+                let value = self.variable(command, name);
+                value.map(|value| [&*value, b"\n"].concat()).ok_or((1, String::new()))
             }
             ["sleep", seconds] => {
                 SystemClock.sleep(Duration::from_secs(seconds.parse().unwrap_or(0))).await;
-                Ok(ExitStatus::Code(0))
+                Ok(Vec::new())
             }
-            ["false"] => Ok(ExitStatus::Code(1)),
-            _ => Ok(ExitStatus::Code(127)),
+            _ => Err((
+                127,
+                format!("FakeRunner cannot run {argv:?}: it has only {}", FakeRunner::PROGRAMS),
+            )),
+        };
+        let (code, stream, bytes) = match done {
+            Ok(bytes) => (0, OutputStream::Stdout, bytes),
+            Err((code, line)) if line.is_empty() => (code, OutputStream::Stderr, Vec::new()),
+            Err((code, line)) => (code, OutputStream::Stderr, format!("{line}\n").into_bytes()),
+        };
+        if !bytes.is_empty() {
+            output.chunk(stream, &bytes);
         }
+        Ok(ExitStatus::Code(code))
     }
 
     fn variable(&self, command: &Command, wanted: &str) -> Option<Vec<u8>> {
@@ -148,4 +157,20 @@ impl FakeContainer {
             EnvValue::Secret(secret) => secret.expose().to_vec(),
         })
     }
+}
+
+/// Returns the output of a program, or its status and message, for an operation on a file.
+fn named(path: &str, done: io::Result<Vec<u8>>) -> std::result::Result<Vec<u8>, (i32, String)> {
+    done.map_err(|e| (1, format!("{path}: {e}")))
+}
+
+/// Returns the names of the entries of a directory, one per line and sorted.
+async fn list(directory: &Path) -> io::Result<Vec<u8>> {
+    let mut entries = tokio::fs::read_dir(directory).await?;
+    let mut names = Vec::new();
+    while let Some(entry) = entries.next_entry().await? {
+        names.push(format!("{}\n", entry.file_name().to_string_lossy()));
+    }
+    names.sort_unstable();
+    Ok(names.concat().into_bytes())
 }

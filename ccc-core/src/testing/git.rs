@@ -1,7 +1,8 @@
 //! The installed git, for tests.
 
+use std::io;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// Runs `git` in `dir` and returns its trimmed output.
 ///
@@ -12,7 +13,27 @@ use std::process::Command;
 /// If git cannot be started, fails, or prints text that is not UTF-8.
 #[track_caller]
 pub fn git(dir: &Path, args: &[&str]) -> String {
-    let output = Command::new("git")
+    let output = match run(dir, args) {
+        Ok(output) => output,
+        Err(e) => panic!("cannot start git: {e}"),
+    };
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "git {args:?} failed: {errors}");
+    match String::from_utf8(output.stdout) {
+        Ok(text) => text.trim().to_owned(),
+        Err(e) => panic!("git {args:?} printed text that is not UTF-8: {e}"),
+    }
+}
+
+/// Runs `git` as [`git`] does. Returns its output, or `None` if it fails or prints text that is not
+/// UTF-8.
+pub(super) fn try_git(dir: &Path, args: &[&str]) -> Option<String> {
+    let output = run(dir, args).ok().filter(|output| output.status.success())?;
+    String::from_utf8(output.stdout).ok()
+}
+
+fn run(dir: &Path, args: &[&str]) -> io::Result<Output> {
+    Command::new("git")
         .args(["-c", "user.name=t", "-c", "user.email=t@example.org"])
         .args(["-c", "init.defaultBranch=main"])
         .args(args)
@@ -23,15 +44,5 @@ pub fn git(dir: &Path, args: &[&str]) -> String {
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_INDEX_FILE")
-        .output();
-    let output = match output {
-        Ok(output) => output,
-        Err(e) => panic!("cannot start git: {e}"),
-    };
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "git {args:?} failed: {errors}");
-    match String::from_utf8(output.stdout) {
-        Ok(text) => text.trim().to_owned(),
-        Err(e) => panic!("git {args:?} printed text that is not UTF-8: {e}"),
-    }
+        .output()
 }

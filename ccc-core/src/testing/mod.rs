@@ -4,7 +4,8 @@
 //!
 //! | to test | use |
 //! |---|---|
-//! | the behaviour if every call succeeds | [`FakeHost`], [`FakeRunner`], [`FakeAgent`] |
+//! | an agent or an observer in a whole pipeline | [`Fakes`] |
+//! | the behaviour if every call succeeds | [`FakeHost`], [`FakeRunner`], [`FakeAgent`], [`FakeCredentialStore`] |
 //! | the behaviour if call number `n` fails, hangs or panics | a fake wrapped in [`Faulty`] |
 //! | the number and the arguments of calls | the `Mock…` types next to the ports |
 //! | an adapter against the contract of its port | [`conformance`] |
@@ -13,8 +14,10 @@
 
 pub mod conformance;
 mod fake_agent;
+mod fake_credential_store;
 mod fake_host;
 mod fake_runner;
+mod fakes;
 mod faults;
 mod faulty;
 mod git;
@@ -22,8 +25,10 @@ mod parts;
 mod time;
 
 pub use fake_agent::FakeAgent;
+pub use fake_credential_store::FakeCredentialStore;
 pub use fake_host::FakeHost;
 pub use fake_runner::FakeRunner;
+pub use fakes::Fakes;
 pub use faults::{Fault, Faults};
 pub use faulty::Faulty;
 pub use git::git;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ccc_core::ErrorKind;
 use ccc_core::git::HostGit;
-use ccc_core::vcs::{Access, Grant, Repository};
+use ccc_core::vcs::{Access, Grant};
 
 use crate::support::{
     ELSEWHERE, Entry, TREE, World, as_files, chmod, commit_tree, files_below, git, git_text,
@@ -215,7 +215,7 @@ async fn a_missing_or_empty_repository_is_not_found() {
     commit_tree(&world.remote, "trunk", TREE);
     let error = world.checkout(run(1)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-    let trunk = Repository { default_branch: "trunk".to_owned(), ..repository() };
+    let trunk = repository().with_default_branch("trunk");
     let at = world.host.checkout(run(1), &trunk, &world.access()).await.unwrap();
     assert_eq!(git_text(&at.path, &["branch", "--show-current"]), "trunk");
     for n in [1, 1, 2] {
@@ -229,7 +229,7 @@ async fn a_missing_or_empty_repository_is_not_found() {
 async fn the_default_branch_can_have_any_name() {
     for branch in ["main", "master", "a/b.c", "HEAD", "x@y"] {
         let world = World::new(&[]);
-        let named = Repository { default_branch: branch.to_owned(), ..repository() };
+        let named = repository().with_default_branch(branch);
         for n in 1..=3 {
             let entry: Entry = ("100644", "n", &[n]);
             let tip = commit_tree(&world.remote, branch, &[entry]);

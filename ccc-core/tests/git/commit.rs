@@ -9,12 +9,7 @@ use jiff::Timestamp;
 use crate::support::{TREE, World, git, git_text, plain_git, reopen, repository, run, write};
 
 pub(crate) fn bot() -> BotIdentity {
-    BotIdentity {
-        id: 9,
-        login: "our-app[bot]".to_owned(),
-        app: Some(3),
-        email: "9+our-app[bot]@users.example.com".to_owned(),
-    }
+    BotIdentity::new(9, "our-app[bot]", "9+our-app[bot]@users.example.com").with_app(3)
 }
 
 fn at(second: i64) -> Timestamp {

@@ -192,16 +192,13 @@ impl World {
 
 /// Returns the repository of a [`World`].
 pub(crate) fn repository() -> Repository {
-    Repository {
-        repo: RepoRef {
-            host: "example.com".to_owned(),
-            id: 7,
-            owner: "o".to_owned(),
-            name: "r".to_owned(),
-        },
-        default_branch: "main".to_owned(),
-        archived: false,
-    }
+    let repo = RepoRef {
+        host: "example.com".to_owned(),
+        id: 7,
+        owner: "o".to_owned(),
+        name: "r".to_owned(),
+    };
+    Repository::new(repo, "main")
 }
 
 /// Returns the run id with this number.

@@ -29,7 +29,7 @@ pub(crate) struct App {
 }
 
 /// Returns the permissions of an App that is created without a manifest.
-pub(crate) fn usual_permissions() -> BTreeMap<String, String> {
+pub(crate) fn default_permissions() -> BTreeMap<String, String> {
     [("contents", "write"), ("issues", "write"), ("metadata", "read"), ("pull_requests", "write")]
         .map(|(name, level)| (name.to_owned(), level.to_owned()))
         .into()

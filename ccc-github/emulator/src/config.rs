@@ -8,6 +8,9 @@ use secrecy::SecretString;
 
 use crate::clock::{Clock, SystemClock};
 
+/// A private key for tests. It is public, so it protects nothing.
+const TEST_KEY: &str = include_str!("../test-key.pem");
+
 /// The configuration of an emulator, for [`Emulator::start`](crate::Emulator::start).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -82,6 +85,13 @@ impl EmulatorConfig {
     pub fn with_private_key(mut self, pem: SecretString) -> Self {
         self.private_key = Some(pem);
         self
+    }
+
+    /// Sets [`private_key`](Self::private_key) to a key that is part of this crate and therefore
+    /// public. Creating a key takes seconds in a debug build; with this key, tests start at once.
+    #[must_use]
+    pub fn with_test_key(self) -> Self {
+        self.with_private_key(TEST_KEY.into())
     }
 
     /// Sets [`webhook_url`](Self::webhook_url).

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::account::{Actor, ActorKind};
-use crate::app::{App, usual_events, usual_permissions};
+use crate::app::{App, default_permissions, usual_events};
 use crate::clock::whole_seconds;
 use crate::config::EmulatorConfig;
 use crate::error::{Error, ErrorKind, Result};
@@ -150,7 +150,7 @@ fn first_state(config: EmulatorConfig, key: KeyPair, now: Timestamp) -> State {
         key,
         webhook_secret: config.webhook_secret,
         webhook_url: config.webhook_url,
-        permissions: usual_permissions(),
+        permissions: default_permissions(),
         events: usual_events(),
         created_at: now,
     });

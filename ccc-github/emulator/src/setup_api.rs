@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use crate::account::{ActorKind, Permission};
 use crate::activity;
-use crate::app::{Manifest, usual_events, usual_permissions};
+use crate::app::{Manifest, default_permissions, usual_events};
 use crate::emulator::Emulator;
 use crate::error::{Error, Result};
 use crate::fault::Fault;
@@ -179,7 +179,7 @@ impl Emulator {
             description: None,
             redirect_url: None,
             hook_attributes: None,
-            default_permissions: usual_permissions(),
+            default_permissions: default_permissions(),
             default_events: usual_events(),
         };
         let id = seed::add_app(&self.inner, manifest, "app-owner").await?;

@@ -13,4 +13,4 @@ pub use admin_token::{AdminToken, Admitted};
 pub use apps::Apps;
 pub use record::{App, AppView};
 pub use request::{AppChange, MAX_CONFIG};
-pub use route::ConfigAnswer;
+pub use route::ConfigResponse;

@@ -14,13 +14,13 @@ use crate::errors::{invalid_input, not_found};
 /// A response of `/config`: a status and a JSON object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct ConfigAnswer {
+pub struct ConfigResponse {
     /// The HTTP status.
     pub status: StatusCode,
     pub(super) body: Value,
 }
 
-impl ConfigAnswer {
+impl ConfigResponse {
     fn ok(body: Value) -> Self {
         Self { status: StatusCode::OK, body }
     }
@@ -70,25 +70,25 @@ impl Apps {
         method: &Method,
         query: Option<&str>,
         body: &[u8],
-    ) -> ConfigAnswer {
+    ) -> ConfigResponse {
         let done = match *method {
             Method::GET => self.all().await,
             Method::POST => match AppChange::from_json(body) {
                 Ok(change) => self.change(&change).await.map(|view| json!(view)),
                 Err(error) if error.kind() == ErrorKind::LimitExceeded => {
-                    return ConfigAnswer::error(StatusCode::PAYLOAD_TOO_LARGE, error.message());
+                    return ConfigResponse::error(StatusCode::PAYLOAD_TOO_LARGE, error.message());
                 }
                 Err(error) => Err(error),
             },
             Method::DELETE => self.remove(query).await,
             _ => {
                 let line = "method not allowed: only GET, POST and DELETE are supported";
-                return ConfigAnswer::error(StatusCode::METHOD_NOT_ALLOWED, line);
+                return ConfigResponse::error(StatusCode::METHOD_NOT_ALLOWED, line);
             }
         };
         match done {
-            Ok(body) => ConfigAnswer::ok(body),
-            Err(failed) => ConfigAnswer::error(status(&failed), failed.message()),
+            Ok(body) => ConfigResponse::ok(body),
+            Err(failed) => ConfigResponse::error(status(&failed), failed.message()),
         }
     }
 

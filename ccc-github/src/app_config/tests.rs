@@ -14,7 +14,7 @@ use super::apps::MAX_ATTEMPTS;
 use super::record::digits;
 use super::*;
 
-const KEY: &str = include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem");
+const KEY: &str = include_str!("../../emulator/test-key.pem");
 /// The fingerprint of [`KEY`], computed with
 /// `openssl rsa -pubout -outform DER | openssl sha256 -binary | openssl base64`.
 const FINGERPRINT: &str = "SHA256:0IOfHcvwR9OYtZLv12/PZfWk/gM0IyUsc38D0ccwdf8=";

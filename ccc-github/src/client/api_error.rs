@@ -131,7 +131,7 @@ impl ApiError {
     }
 
     /// Returns whether the call was not sent, because it would have had to wait for a rate limit.
-    pub(crate) fn is_held_back(&self) -> bool {
+    pub(crate) fn was_not_sent(&self) -> bool {
         matches!(self, Self::Http(error) if error.kind() == ErrorKind::RateLimited)
     }
 

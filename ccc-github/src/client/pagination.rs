@@ -5,7 +5,7 @@ use http::Response;
 use url::Url;
 
 use crate::client::headers;
-use crate::client::redirect::{is_about, same_place};
+use crate::client::redirect::{is_about, same_origin};
 
 /// Returns the address of a page, such as `next` or `last`, from the header `Link` (GitHub docs,
 /// "Using pagination in the REST API"). The address must be on the same host, and belong to the
@@ -24,5 +24,5 @@ pub(crate) fn page(
     let target = target.strip_prefix('<')?.strip_suffix('>')?;
     let target = of.join(target).ok()?;
     let stays = of.path() == target.path() || repo.is_some_and(|repo| is_about(&target, repo));
-    (same_place(of, &target) && stays).then_some(target)
+    (same_origin(of, &target) && stays).then_some(target)
 }

@@ -34,7 +34,7 @@ pub(super) fn target(
     }
     let target = from.join(headers::text(response.headers(), "location")?).ok()?;
     let stays = repo.is_none_or(|repo| is_about(&target, repo));
-    (same_place(from, &target) && stays).then_some(target)
+    (same_origin(from, &target) && stays).then_some(target)
 }
 
 /// Returns whether the address names the repository by its id. A name is not sufficient, because it
@@ -50,6 +50,6 @@ pub(super) fn is_about(url: &Url, repo: u64) -> bool {
 }
 
 /// Returns whether both addresses have the same origin, and `b` contains no user information.
-pub(super) fn same_place(a: &Url, b: &Url) -> bool {
+pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin() && b.username().is_empty() && b.password().is_none()
 }

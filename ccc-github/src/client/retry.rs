@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 use crate::client::api_error::ApiError;
 
 /// The age up to which some of GitHub's servers might not know a token yet.
-pub(crate) const YOUNG_TOKEN: SignedDuration = SignedDuration::from_secs(10);
+pub(crate) const NEW_TOKEN_AGE: SignedDuration = SignedDuration::from_secs(10);
 /// The maximum number of repetitions of a call with such a new token (spec: G2b).
 pub(crate) const YOUNG_TOKEN_TRIES: u32 = 3;
 

@@ -88,7 +88,7 @@ impl Client {
             drop(permit);
             let error = match answer {
                 Ok(response) => {
-                    self.heed_budget(caller, &response);
+                    self.block_if_exhausted(caller, &response);
                     return Ok(response);
                 }
                 Err(error) => error,
@@ -128,7 +128,7 @@ impl Client {
     }
 
     /// Blocks the caller if the response reports that the hourly limit is exhausted.
-    fn heed_budget(&self, caller: Caller, response: &Response<Bytes>) {
+    fn block_if_exhausted(&self, caller: Caller, response: &Response<Bytes>) {
         if let Some(wait) = headers::exhausted(response.headers(), self.now()) {
             self.limiter.block(caller, wait);
         }

@@ -28,12 +28,8 @@ impl GitHub {
         let shown: App = parse(&call, &self.tokens.send_as(app, &call).await?)?;
         let login = format!("{}[bot]", shown.slug);
         let call = Call::get(endpoints.api(&["users", &login]));
-        let account: User = parse(&call, &self.tokens.send_anywhere(&call).await?)?;
-        Ok(BotIdentity {
-            id: account.id,
-            email: format!("{}+{login}@{}", account.id, endpoints.noreply_domain()),
-            login,
-            app: Some(shown.id),
-        })
+        let account: User = parse(&call, &self.tokens.send_public(&call).await?)?;
+        let email = format!("{}+{login}@{}", account.id, endpoints.noreply_domain());
+        Ok(BotIdentity::new(account.id, login, email).with_app(shown.id))
     }
 }

@@ -110,12 +110,12 @@ impl GitHub {
     /// Creates a builder with the id and the private key of an App, both from the App's settings
     /// page.
     pub fn builder(app_id: u64, key: AppKey, clock: Arc<dyn Clock>) -> GitHubBuilder {
-        GitHubBuilder { app: Some((app_id, key)), ..Self::waiting(clock) }
+        GitHubBuilder { app: Some((app_id, key)), ..Self::builder_without_app(clock) }
     }
 
     /// Creates a builder without an App. Calls that need an App fail until
     /// [`use_app`](Self::use_app) sets one.
-    pub fn waiting(clock: Arc<dyn Clock>) -> GitHubBuilder {
+    pub fn builder_without_app(clock: Arc<dyn Clock>) -> GitHubBuilder {
         GitHubBuilder {
             app: None,
             clock,

@@ -45,12 +45,11 @@ impl GitHub {
         Ok(all
             .into_iter()
             .filter(|comment| comment.created_at < before && comment.updated_at < before)
-            .map(|comment| Comment {
-                id: comment.id,
-                author: comment.user.map_or_else(ghost, Actor::from),
-                body: comment.body.unwrap_or_default(),
-                created_at: comment.created_at,
-                updated_at: comment.updated_at,
+            .map(|comment| {
+                let author = comment.user.map_or_else(ghost, Actor::from);
+                let body = comment.body.unwrap_or_default();
+                Comment::new(comment.id, author, body, comment.created_at)
+                    .with_updated_at(comment.updated_at)
             })
             .collect())
     }

@@ -79,11 +79,8 @@ fn missed(attempts: Vec<Attempt>) -> Vec<MissedDelivery> {
     let mut missed: Vec<_> = newest
         .into_values()
         .filter_map(|attempt| {
-            Some(MissedDelivery {
-                delivery: DeliveryId::new(attempt.guid).ok()?,
-                handle: attempt.id,
-                delivered_at: attempt.delivered_at,
-            })
+            let delivery = DeliveryId::new(attempt.guid).ok()?;
+            Some(MissedDelivery::new(delivery, attempt.id, attempt.delivered_at))
         })
         .collect();
     missed.sort_by_key(|missed| (missed.delivered_at, missed.handle));

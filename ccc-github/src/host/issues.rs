@@ -31,15 +31,12 @@ impl GitHub {
         let call = Call::get(self.url(repo, &["issues", &number.to_string()])?);
         let issue = self.call::<RestIssue>(repo, Grant::Read, &call).await;
         let issue = issue.map_err(|error| issue_error::explain(error, repo, number))?;
-        Ok(Issue {
-            number: issue.number,
-            title: issue.title,
-            body: issue.body.unwrap_or_default(),
-            author: issue.user.map_or_else(ghost, Actor::from),
-            open: issue.state == "open",
-            locked: issue.locked,
-            is_pull_request: issue.pull_request.is_some(),
-            updated_at: issue.updated_at,
-        })
+        let author = issue.user.map_or_else(ghost, Actor::from);
+        Ok(Issue::new(issue.number, issue.title, author)
+            .with_body(issue.body.unwrap_or_default())
+            .with_open(issue.state == "open")
+            .with_locked(issue.locked)
+            .with_is_pull_request(issue.pull_request.is_some())
+            .with_updated_at(issue.updated_at))
     }
 }

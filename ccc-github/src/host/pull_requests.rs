@@ -104,7 +104,7 @@ impl GitHub {
 
 /// Converts a pull request to the type of the port.
 fn pull_request(pull: RestPull, head: &BranchName) -> PullRequest {
-    PullRequest { number: Some(pull.number), url: pull.html_url, head: head.clone() }
+    PullRequest::new(pull.html_url, head.clone()).with_number(pull.number)
 }
 
 /// Returns the error for a pull request that cannot be opened, with instructions for the user

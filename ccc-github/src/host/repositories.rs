@@ -37,16 +37,13 @@ impl GitHub {
             return Err(not_found(format!("GitHub returned an invalid name for {repo}")));
         }
         self.tokens.learn_name(repo, &found.owner.login, &found.name);
-        Ok(Repository {
-            repo: RepoRef {
-                host: repo.host.clone(),
-                id: found.id,
-                owner: found.owner.login,
-                name: found.name,
-            },
-            default_branch: found.default_branch,
-            archived: found.archived,
-        })
+        let current = RepoRef {
+            host: repo.host.clone(),
+            id: found.id,
+            owner: found.owner.login,
+            name: found.name,
+        };
+        Ok(Repository::new(current, found.default_branch).with_archived(found.archived))
     }
 
     /// Finds the repository that the leased token is for, independently of its name.

@@ -128,7 +128,7 @@ impl Tokens {
         };
         let body = json!({ "permissions": { "metadata": "read" } });
         let answer = self.request(app, found.id, &body).await?;
-        Ok(Some(self.metadata_alone(answer, found.id).await?))
+        Ok(Some(self.check_metadata_only(answer, found.id).await?))
     }
 
     /// Mints a token that can only read metadata of the repository with this name.
@@ -140,12 +140,16 @@ impl Tokens {
         let found = self.find_installation(app, repo).await?;
         let body = json!({ "repositories": [repo.name], "permissions": { "metadata": "read" } });
         let answer = self.request(app, found.id, &body).await?;
-        Ok(self.metadata_alone(answer, found.id).await?)
+        Ok(self.check_metadata_only(answer, found.id).await?)
     }
 
     /// Returns the token if it can only read metadata (spec: G4). Otherwise revokes it and returns
     /// an error.
-    async fn metadata_alone(&self, answer: Answer, installation: u64) -> Result<MetadataToken> {
+    async fn check_metadata_only(
+        &self,
+        answer: Answer,
+        installation: u64,
+    ) -> Result<MetadataToken> {
         let (secret, caller) = (Secret::from(answer.token), Caller::Installation(installation));
         let granted = answer.permissions;
         if granted.iter().all(|(name, level)| name == "metadata" && level == "read") {

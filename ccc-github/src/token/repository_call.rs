@@ -7,7 +7,7 @@ use ccc_core::event::RepoRef;
 use ccc_core::vcs::Grant;
 use http::StatusCode;
 
-use crate::client::{ApiError, Authorization, Call, YOUNG_TOKEN, YOUNG_TOKEN_TRIES};
+use crate::client::{ApiError, Authorization, Call, NEW_TOKEN_AGE, YOUNG_TOKEN_TRIES};
 use crate::token::installation::{is_suspended, suspended};
 use crate::token::mint::MetadataToken;
 use crate::token::tokens::Tokens;
@@ -30,7 +30,7 @@ impl Tokens {
                 answer => return answer,
             };
             let age = self.client.now().duration_since(token.minted_at);
-            if age < YOUNG_TOKEN && waited < YOUNG_TOKEN_TRIES {
+            if age < NEW_TOKEN_AGE && waited < YOUNG_TOKEN_TRIES {
                 self.client.sleep(Duration::from_secs(1 << waited)).await;
                 waited += 1;
                 continue;
@@ -47,7 +47,7 @@ impl Tokens {
     /// refuses that, the call is repeated with a token that can only read metadata and is revoked
     /// afterwards. A private Enterprise Server requires authorization, and the rate limit of the
     /// client's IP address can be exhausted.
-    pub(crate) async fn send_anywhere(&self, call: &Call) -> Sent {
+    pub(crate) async fn send_public(&self, call: &Call) -> Sent {
         let refused = |error: &ApiError| {
             error.rate_limit_wait().is_some()
                 || error.has_status(StatusCode::UNAUTHORIZED)

@@ -40,7 +40,7 @@ impl Tokens {
         let revoked = self.revoke(&token.secret, token.caller()).await;
         if revoked
             .as_ref()
-            .is_err_and(|error| error.rate_limit_wait().is_some() || error.is_held_back())
+            .is_err_and(|error| error.rate_limit_wait().is_some() || error.was_not_sent())
         {
             lock(&self.owners).insert(id, key);
             // At the start, so that a newer token remains the last. Only the last token is leased.

@@ -28,7 +28,7 @@ impl Webhook {
     /// [`GitHub::host`](crate::GitHub::host) returns it.
     #[must_use]
     pub fn new(secrets: Secrets, host: impl Into<String>) -> Self {
-        let webhook = Self::waiting(host);
+        let webhook = Self::without_secrets(host);
         webhook.use_secrets(Some(secrets));
         webhook
     }
@@ -36,12 +36,12 @@ impl Webhook {
     /// Creates a verifier that accepts no delivery until [`use_secrets`](Self::use_secrets) is
     /// called.
     #[must_use]
-    pub fn waiting(host: impl Into<String>) -> Self {
+    pub fn without_secrets(host: impl Into<String>) -> Self {
         Self { secrets: Arc::default(), host: host.into() }
     }
 
     /// Replaces the secrets. The change applies from the next delivery on. `None` rejects
-    /// deliveries with [`Rejection::Waiting`], so that GitHub can send them again later.
+    /// deliveries with [`Rejection::NotConfigured`], so that GitHub can send them again later.
     pub fn use_secrets(&self, secrets: Option<Secrets>) {
         let secrets = secrets.map(Arc::new);
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
@@ -49,7 +49,7 @@ impl Webhook {
 
     /// Returns whether no secrets are set.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
+    pub fn lacks_secrets(&self) -> bool {
         self.secrets().is_none()
     }
 
@@ -88,7 +88,7 @@ impl Webhook {
             return Err(Rejection::TooLarge);
         }
         let (event, id, signature) = raw.headers()?;
-        let secrets = self.secrets().ok_or(Rejection::Waiting)?;
+        let secrets = self.secrets().ok_or(Rejection::NotConfigured)?;
         if !verify(&secrets, raw.body, signature) {
             return Err(Rejection::Signature);
         }

@@ -26,7 +26,7 @@ pub enum Rejection {
     TooLarge,
     /// No webhook secret is configured yet.
     #[error("no GitHub App is configured yet: send the delivery again later")]
-    Waiting,
+    NotConfigured,
 }
 
 impl Rejection {
@@ -38,7 +38,7 @@ impl Rejection {
             Self::Signature => http::StatusCode::UNAUTHORIZED,
             Self::MediaType(_) => http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Waiting => http::StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotConfigured => http::StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

@@ -70,8 +70,8 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
     if let Err(rejection) = RawDelivery::new(&head.headers, &[]).check_headers() {
         return refuse(rejection.status(), &rejection.to_string());
     }
-    if parts.webhook.is_waiting() {
-        return busy(&Rejection::Waiting.to_string(), RETRY_AFTER);
+    if parts.webhook.lacks_secrets() {
+        return busy(&Rejection::NotConfigured.to_string(), RETRY_AFTER);
     }
     let (body, _memory) = match read(body, &parts).await {
         Ok(read) => read,
@@ -82,7 +82,9 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
         Ok(Received::Ping) => return answer(StatusCode::OK, &json!({ "pong": true })),
         Ok(Received::Ignored { reason, .. }) => return ignored(reason),
         Ok(Received::Event { delivery, event }) => (delivery, event),
-        Err(Rejection::Waiting) => return busy(&Rejection::Waiting.to_string(), RETRY_AFTER),
+        Err(Rejection::NotConfigured) => {
+            return busy(&Rejection::NotConfigured.to_string(), RETRY_AFTER);
+        }
         Err(rejection) => return refuse(rejection.status(), &rejection.to_string()),
     };
     match parts.intake.admit(&delivery, &event).await {

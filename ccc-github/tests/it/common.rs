@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::emulated::{EmulatorClock, repo_ref, secret};
 
 /// The private key of all tests. Generating a key for each test would be slow.
-pub(crate) const KEY: &str = include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem");
+pub(crate) const KEY: &str = include_str!("../../emulator/test-key.pem");
 
 /// A clock with an adjustable difference from the system clock.
 #[derive(Debug, Default)]

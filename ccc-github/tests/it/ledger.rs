@@ -155,7 +155,7 @@ async fn tokens_that_cannot_be_used_again_are_revoked_or_removed() {
     let access = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap();
     github.release(access).await.unwrap();
     let clock = Arc::new(Leaping(Arc::clone(&world.clock)));
-    let nameless = GitHub::waiting(clock).token_ledger(store(&records, false), "a b");
+    let nameless = GitHub::builder_without_app(clock).token_ledger(store(&records, false), "a b");
     assert_eq!(nameless.build().unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
@@ -164,7 +164,8 @@ async fn the_app_is_replaced_while_tokens_are_leased() {
     // spec: S12d
     let world = world().await;
     let clock = Arc::new(Leaping(Arc::clone(&world.clock)));
-    let github = GitHub::waiting(clock).api_url(world.emulator.api_url()).build().unwrap();
+    let github =
+        GitHub::builder_without_app(clock).api_url(world.emulator.api_url()).build().unwrap();
     let nobody = async || {
         let error = github.access(&world.repo, Grant::Read, MINUTE).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unauthenticated);

@@ -14,7 +14,7 @@ const FREE_BYTES: u64 = 64 << 20;
 /// Minimum number of free entries (inodes) on the workspace's disk, if its file system limits them.
 const FREE_ENTRIES: u64 = 1_000;
 /// The number of entries that are counted between two checks of the free space.
-const OFTEN: u64 = 10_000;
+const DISK_CHECK_INTERVAL: u64 = 10_000;
 
 /// Returns the first limit that the workspace exceeds. `bytes` limits the space that is allocated
 /// on the disk, `entries` the number of entries of every kind. A tree that [`walk_tree`] cannot
@@ -24,7 +24,7 @@ pub fn measure(workspace: &Path, bytes: u64, entries: u64) -> Option<LimitBreach
     let (mut held, mut there) = (0_u64, 0_u64);
     let mut linked = HashSet::new();
     let counted = walk_tree(workspace, |_, _, found| {
-        if there.is_multiple_of(OFTEN) && is_full(workspace) {
+        if there.is_multiple_of(DISK_CHECK_INTERVAL) && is_full(workspace) {
             return Ok(ControlFlow::Break(LimitBreach::Disk));
         }
         there += 1;

@@ -17,7 +17,7 @@ use crate::reaper::OwnChildren;
 
 /// How long output is still read after the program has ended. A process that it left behind can
 /// hold the pipe open forever.
-const AFTERMATH: Duration = Duration::from_millis(500);
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 const SIGKILL: i32 = 9;
 
 /// Runs one program and writes its result to the stream. The result is discarded if the runner has
@@ -83,7 +83,7 @@ async fn drive(
         std::future::pending::<()>().await;
     };
     tokio::pin!(feed);
-    let mut room = Room { left: order.output, dropped: 0, to: Some(to) };
+    let mut room = OutputSink { left: order.output, dropped: 0, to: Some(to) };
     let mut status: Option<ExitStatus> = None;
     let aftermath = sleep(Duration::MAX);
     tokio::pin!(aftermath);
@@ -91,15 +91,15 @@ async fn drive(
         tokio::select! {
             read = next(&mut stdout, &mut out) => match read {
                 0 => stdout = None,
-                n => room.hand_on(FrameKind::Stdout, &out[..n]).await,
+                n => room.forward(FrameKind::Stdout, &out[..n]).await,
             },
             read = next(&mut stderr, &mut err) => match read {
                 0 => stderr = None,
-                n => room.hand_on(FrameKind::Stderr, &err[..n]).await,
+                n => room.forward(FrameKind::Stderr, &err[..n]).await,
             },
             ended = child.wait(), if status.is_none() => {
                 status = Some(ended?);
-                aftermath.as_mut().reset(tokio::time::Instant::now() + AFTERMATH);
+                aftermath.as_mut().reset(tokio::time::Instant::now() + DRAIN_TIMEOUT);
             }
             () = &mut aftermath, if status.is_some() => break,
             () = &mut feed => {}
@@ -128,14 +128,14 @@ async fn next(stream: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) ->
 
 /// The destination of the program's output. Output above the limit, or after the runner has closed
 /// the stream, is read and discarded, so that it does not block the program.
-struct Room<'a> {
+struct OutputSink<'a> {
     left: u64,
     dropped: u64,
     to: Option<&'a mut WriteHalf<TunnelStream>>,
 }
 
-impl Room<'_> {
-    async fn hand_on(&mut self, kind: FrameKind, bytes: &[u8]) {
+impl OutputSink<'_> {
+    async fn forward(&mut self, kind: FrameKind, bytes: &[u8]) {
         let fits = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
         self.left -= fits as u64;
         self.dropped += (bytes.len() - fits) as u64;

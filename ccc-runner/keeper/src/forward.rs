@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 /// Maximum number of concurrent connections through one port; further connections wait. Both ports
 /// together leave enough streams of the tunnel to the programs.
-const AT_ONCE: usize = 24;
+const MAX_CONNECTIONS: usize = 24;
 
 /// Listens on the port of this kind and forwards every connection to the runner.
 pub(crate) async fn listen(
@@ -22,7 +22,7 @@ pub(crate) async fn listen(
 ) -> io::Result<()> {
     let port = if kind == StreamKind::Model { MODEL_PORT } else { EGRESS_PORT };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-    let (tunnel, places) = (tunnel.clone(), Arc::new(Semaphore::new(AT_ONCE)));
+    let (tunnel, places) = (tunnel.clone(), Arc::new(Semaphore::new(MAX_CONNECTIONS)));
     tasks.spawn(async move {
         let mut connections = JoinSet::new();
         loop {

@@ -19,7 +19,7 @@ mod seccomp;
 mod serve;
 
 /// Timeout of a connection attempt to an address.
-const REACH_WITHIN: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     // The programs of the agent have the same UID and must not control the keeper through /proc.
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 /// Returns whether the address accepts a connection.
 fn answers(address: &str) -> bool {
     let address = address.parse::<std::net::SocketAddr>();
-    address.is_ok_and(|address| TcpStream::connect_timeout(&address, REACH_WITHIN).is_ok())
+    address.is_ok_and(|address| TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).is_ok())
 }
 
 fn start(json: &str) -> io::Result<u8> {

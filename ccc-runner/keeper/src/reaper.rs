@@ -9,7 +9,7 @@ use rustix::process::{Pid, WaitOptions, waitpid};
 use tokio::signal::unix::Signal;
 
 /// The delay between the end of a child and the scan of `/proc`, so that one scan reaps several.
-const GATHER: Duration = Duration::from_millis(20);
+const REAP_DELAY: Duration = Duration::from_millis(20);
 
 /// The children that the keeper started itself. Their exit status is collected elsewhere.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +43,7 @@ impl Drop for ChildGuard {
 /// Reaps all orphaned zombies each time a child ends.
 pub(crate) async fn reap(mut ended: Signal, own: OwnChildren) {
     while ended.recv().await.is_some() {
-        tokio::time::sleep(GATHER).await;
+        tokio::time::sleep(REAP_DELAY).await;
         for (pid, process) in processes() {
             if process.is_dead && process.parent == 1 && !own.has(pid) {
                 let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);

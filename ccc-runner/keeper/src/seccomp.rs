@@ -20,9 +20,9 @@ const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::
 /// Offsets of the system call numbers. On x86-64, programs of the x32 ABI use the same numbers plus
 /// `0x4000_0000`.
 #[cfg(target_arch = "x86_64")]
-const AGAIN: &[i64] = &[0, 0x4000_0000];
+const SYSCALL_OFFSETS: &[i64] = &[0, 0x4000_0000];
 #[cfg(not(target_arch = "x86_64"))]
-const AGAIN: &[i64] = &[0];
+const SYSCALL_OFFSETS: &[i64] = &[0];
 
 /// Installs the filter for this thread, and for all threads and programs that it starts.
 pub(crate) fn install() -> io::Result<()> {
@@ -81,7 +81,7 @@ fn refuse(
     calls: BTreeMap<i64, Vec<SeccompRule>>,
     errno: i32,
 ) -> io::Result<seccompiler::BpfProgram> {
-    let all = AGAIN
+    let all = SYSCALL_OFFSETS
         .iter()
         .flat_map(|more| calls.iter().map(move |(call, rules)| (call + more, rules.clone())));
     let filter = SeccompFilter::new(

@@ -52,8 +52,8 @@ pub(crate) async fn serve(config: KeeperConfig) -> io::Result<u8> {
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = work => Ok(exit::HOST_GONE),
-        () = serve => Ok(exit::HOST_GONE),
+        () = work => Ok(exit::CONNECTION_LOST),
+        () = serve => Ok(exit::CONNECTION_LOST),
         breach = breach => Ok(breach.map_or(exit::BAD_START, LimitBreach::status)),
         _ = terminate.recv() => {
             terminate_all().await;

@@ -13,13 +13,13 @@ pub type TunnelStream = Compat<yamux::Stream>;
 
 /// Maximum number of concurrent streams, of both sides together. yamux ends the
 /// connection if either side opens another stream.
-const STREAMS: usize = 64;
+const MAX_STREAMS: usize = 64;
 /// Maximum size of received and unread data of all streams together, in bytes. yamux requires
 /// 256 KiB for each stream.
-const WINDOW: usize = STREAMS * (256 << 10);
+const RECEIVE_WINDOW: usize = MAX_STREAMS * (256 << 10);
 /// Maximum number of incoming streams that wait to be accepted; further streams are closed. Also
 /// the maximum number of waiting requests to open a stream.
-const WAITING: usize = 64;
+const QUEUE_LENGTH: usize = 64;
 
 /// A handle that opens streams. Clones open streams in the same tunnel.
 #[derive(Clone, Debug)]
@@ -63,12 +63,12 @@ where
     T: AsyncRead + AsyncWrite + Send + Unpin,
 {
     let mut config = yamux::Config::default();
-    config.set_max_num_streams(STREAMS);
-    config.set_max_connection_receive_window(Some(WINDOW));
+    config.set_max_num_streams(MAX_STREAMS);
+    config.set_max_connection_receive_window(Some(RECEIVE_WINDOW));
     let mode = if host { yamux::Mode::Client } else { yamux::Mode::Server };
     let mut connection = yamux::Connection::new(socket.compat(), config, mode);
-    let (requests, mut received) = mpsc::channel::<OpenRequest>(WAITING);
-    let (arrived, arrivals) = mpsc::channel(WAITING);
+    let (requests, mut received) = mpsc::channel::<OpenRequest>(QUEUE_LENGTH);
+    let (arrived, arrivals) = mpsc::channel(QUEUE_LENGTH);
     let work = async move {
         let mut request: Option<OpenRequest> = None;
         poll_fn(|cx| {

@@ -86,7 +86,9 @@ impl Agent for CommandAgent {
                 ProxyEvent::Notice(ModelNotice::Refused(line)) => {
                     model_session::refused_by_us(&line)
                 }
-                ProxyEvent::Notice(ModelNotice::Trouble(reason)) => AgentEvent::Retrying { reason },
+                ProxyEvent::Notice(ModelNotice::CallFailed(reason)) => {
+                    AgentEvent::Retrying { reason }
+                }
                 ProxyEvent::Alive => AgentEvent::Alive,
             });
         };

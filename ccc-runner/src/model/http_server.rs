@@ -24,7 +24,7 @@ const MAX_CONNECTIONS: usize = 512;
 /// Time limit for a request's head, and for the idle time of a connection between two requests.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
 /// Delay after the system failed to accept a connection.
-const BREATHE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// A running server, which stops when this value is dropped.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ async fn accept(listener: TcpListener, app: Router) {
     let mut open: VecDeque<Connection> = VecDeque::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            SystemClock.sleep(BREATHE).await;
+            SystemClock.sleep(ACCEPT_RETRY_DELAY).await;
             continue;
         };
         while tasks.try_join_next().is_some() {}

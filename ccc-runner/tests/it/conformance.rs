@@ -32,7 +32,8 @@ mod scripted_agent {
         );
         let failing = script("[[step]]\nrun = ['sh', '-c', 'exit 3']");
         let slow = script("[[step]]\nsay = 'Hm.'\n[[step]]\nrun = ['sleep', '300']");
-        Fixture::new([agent, failing, slow], runner, ("notes/why.md", b"Because.\n")).keeping(state)
+        Fixture::with_agents([agent, failing, slow], runner, ("notes/why.md", b"Because.\n"))
+            .keeping(state)
     }
 
     ccc_core::agent_conformance!(fresh);
@@ -55,7 +56,7 @@ mod command_agent {
         let agent = command("cat > prompt && rm prompt && echo why > why.txt && echo Done.");
         let failing = command("cat > /dev/null; echo No. >&2; exit 3");
         let slow = command("echo Hm.; sleep 300");
-        Fixture::new([agent, failing, slow], runner, ("why.txt", b"why\n")).keeping(state)
+        Fixture::with_agents([agent, failing, slow], runner, ("why.txt", b"why\n")).keeping(state)
     }
 
     ccc_core::agent_conformance!(fresh);

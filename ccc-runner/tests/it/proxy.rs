@@ -61,7 +61,7 @@ fn shown(access: &ModelAccess) -> &str {
 fn notices(access: &mut ModelAccess) -> Vec<String> {
     let lines = std::iter::from_fn(|| access.notice().now_or_never()).map(|notice| match notice {
         ModelNotice::Refused(line) => format!("the model proxy refused a request: {line}"),
-        ModelNotice::Trouble(line) => line,
+        ModelNotice::CallFailed(line) => line,
         notice => panic!("{notice:?}"),
     });
     lines.collect()

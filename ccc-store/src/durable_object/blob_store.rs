@@ -115,7 +115,7 @@ impl BlobStore for ObjectBlobStore {
         }
     }
 
-    async fn sweep(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()> {
+    async fn remove_unlisted(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()> {
         let live = live.iter().map(ToString::to_string).collect();
         match self.request(&Request::Sweep { from: digest(&from), live }).await? {
             Response::Swept => Ok(()),

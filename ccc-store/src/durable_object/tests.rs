@@ -293,8 +293,8 @@ async fn a_message_that_is_too_large_is_not_sent() {
     let odd = Odd::new(&[Ok(r#"{"answer": "swept"}"#)]);
     let blobs = ObjectBlobStore::new(Box::new(odd.clone()), Arc::new(clock()));
     let live = |places| (0..places).map(|version| RecordId { name: [7; 32], version }).collect();
-    blobs.sweep(Arc::default(), live(10)).await.unwrap();
-    let error = blobs.sweep(Arc::default(), live(100_000)).await.unwrap_err();
+    blobs.remove_unlisted(Arc::default(), live(10)).await.unwrap();
+    let error = blobs.remove_unlisted(Arc::default(), live(100_000)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LimitExceeded, "{error}");
     assert_eq!(odd.asked(), 1);
 }

@@ -46,8 +46,8 @@ impl BlobStore for FileBlobStore {
         self.with(move |directory| write(directory, &change)).await
     }
 
-    async fn sweep(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()> {
-        self.with(move |directory| sweep(directory, &from, &live)).await
+    async fn remove_unlisted(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()> {
+        self.with(move |directory| remove_unlisted(directory, &from, &live)).await
     }
 
     async fn init_derivation(&self, fresh: String) -> Result<String> {
@@ -97,7 +97,7 @@ fn write(directory: &Directory, change: &Change) -> Result<bool> {
     Ok(true)
 }
 
-fn sweep(directory: &Directory, from: &SealedIndex, live: &[RecordId]) -> Result<()> {
+fn remove_unlisted(directory: &Directory, from: &SealedIndex, live: &[RecordId]) -> Result<()> {
     let _lock = directory.lock()?;
     if index(directory)?.as_ref() != Some(from) {
         return Ok(());

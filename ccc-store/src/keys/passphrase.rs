@@ -16,9 +16,9 @@ const MIN_PASSPHRASE: usize = 16;
 const SALT: usize = 16;
 /// Lowest accepted costs: memory in KiB, passes, lanes. New stores use them. They are the second
 /// recommendation of RFC 9106 §4, with one lane because every machine has that.
-const FLOOR: [u32; 3] = [64 << 10, 3, 1];
+const MIN_COSTS: [u32; 3] = [64 << 10, 3, 1];
 /// Highest accepted costs. A manipulated file must not exhaust the host machine.
-const CEILING: [u32; 3] = [1 << 20, 32, 16];
+const MAX_COSTS: [u32; 3] = [1 << 20, 32, 16];
 
 /// Returns the passphrase without the white space around it.
 ///
@@ -45,7 +45,7 @@ pub(crate) struct Derivation {
 impl Derivation {
     /// Creates a derivation with the lowest costs and a fresh salt.
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self { costs: FLOOR, salt: *random()? })
+        Ok(Self { costs: MIN_COSTS, salt: *random()? })
     }
 
     /// Derives the key of a passphrase.
@@ -93,12 +93,12 @@ impl FromStr for Derivation {
             return Err(damaged());
         }
         let costs = [memory, passes, lanes];
-        let within = (0..3).all(|i| (FLOOR[i]..=CEILING[i]).contains(&costs[i]));
+        let within = (0..3).all(|i| (MIN_COSTS[i]..=MAX_COSTS[i]).contains(&costs[i]));
         if !within {
             let line = format!(
                 "the passphrase costs m={memory} t={passes} p={lanes} are refused: they must be at least m={} t={} \
                  p={} and at most m={} t={} p={}",
-                FLOOR[0], FLOOR[1], FLOOR[2], CEILING[0], CEILING[1], CEILING[2]
+                MIN_COSTS[0], MIN_COSTS[1], MIN_COSTS[2], MAX_COSTS[0], MAX_COSTS[1], MAX_COSTS[2]
             );
             return Err(Error::new(ErrorKind::Refused, line));
         }

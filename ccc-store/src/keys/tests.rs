@@ -69,11 +69,11 @@ fn generated_keys_are_valid_and_differ() {
     assert_ne!(one.expose(), two.expose());
     let ring = |key| Keys::parse(key).unwrap().ring(None).unwrap();
     assert_ne!(ring(&one).active().id, ring(&two).active().id);
-    let both = Keys::parse(&two).unwrap().and_retired(Keys::parse(&one).unwrap());
+    let both = Keys::parse(&two).unwrap().with_retired(Keys::parse(&one).unwrap());
     let both = both.ring(None).unwrap();
     assert_eq!(both.active().id, ring(&two).active().id);
     assert!(both.get(ring(&one).active().id).is_some());
-    let twice = Keys::parse(&one).unwrap().and_retired(Keys::parse(&one).unwrap());
+    let twice = Keys::parse(&one).unwrap().with_retired(Keys::parse(&one).unwrap());
     assert_eq!(twice.ring(None).unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 

@@ -67,7 +67,7 @@ pub(crate) trait BlobStore: Debug + Send + Sync + 'static {
     async fn write(&self, change: Arc<Change>) -> Result<bool>;
 
     /// Removes every record that is not in `live`, if the index is still `from`.
-    async fn sweep(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()>;
+    async fn remove_unlisted(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()>;
 
     /// Stores the [`Derivation`](crate::keys::Derivation) `fresh`, unless one is already stored.
     /// Returns the stored derivation. It is not secret.

@@ -14,13 +14,13 @@ use crate::random::random;
 const MAGIC: &[u8; 4] = b"CCC1";
 /// The algorithm number of AES-256-GCM, for the data and for the data key.
 const ALGORITHM: u8 = 1;
-const WRAPPED: usize = KEY + TAG;
+const WRAPPED_KEY_LEN: usize = KEY + TAG;
 /// Length of the unencrypted part of the header: magic number, algorithm and key id.
 const OPEN: usize = MAGIC.len() + 1 + 16;
 /// Offset of the part that rotation leaves unchanged: the nonce of the data, and the data.
-const DATA: usize = OPEN + NONCE + WRAPPED;
+const DATA: usize = OPEN + NONCE + WRAPPED_KEY_LEN;
 /// Length of the shortest record, which has empty data.
-const SHORTEST: usize = DATA + NONCE + TAG;
+const MIN_LEN: usize = DATA + NONCE + TAG;
 
 /// The identity of a record. The record does not decrypt under another identity.
 #[derive(Clone, Copy, Debug)]
@@ -121,7 +121,7 @@ pub(crate) fn rewrap(
 pub(crate) fn key_id(record: &[u8]) -> Result<KeyId, Fault> {
     let rest = record.strip_prefix(MAGIC).ok_or(Fault::Form)?;
     match rest.split_first_chunk::<17>() {
-        Some(([ALGORITHM, id @ ..], _)) if record.len() >= SHORTEST => Ok(KeyId(*id)),
+        Some(([ALGORITHM, id @ ..], _)) if record.len() >= MIN_LEN => Ok(KeyId(*id)),
         _ => Err(Fault::Form),
     }
 }

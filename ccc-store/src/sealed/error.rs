@@ -23,7 +23,7 @@ pub(super) fn corrupt(what: &str, fault: &Fault) -> Error {
 }
 
 /// Returns the error for an operation that other writers overtook too often.
-pub(super) fn overtaken() -> Error {
+pub(super) fn too_many_conflicts() -> Error {
     let line = "other processes write to this store all the time, or its storage accepts no write: check the storage";
     Error::new(ErrorKind::Unavailable, line)
 }

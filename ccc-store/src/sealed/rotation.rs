@@ -5,8 +5,8 @@ use ccc_core::{CredentialKey, CredentialStore as _, Error, ErrorKind, Result};
 use crate::keys::Keys;
 use crate::sealed::blob_store::BlobStore;
 use crate::sealed::envelope;
-use crate::sealed::error::{corrupt_record, overtaken};
-use crate::sealed::store::{Plan, Sealed, TRIES};
+use crate::sealed::error::{corrupt_record, too_many_conflicts};
+use crate::sealed::store::{MAX_ATTEMPTS, Plan, Sealed};
 
 /// Maximum number of passes over all records in one rotation.
 const PASSES: usize = 100;
@@ -49,7 +49,7 @@ impl<S: BlobStore> Sealed<S> {
     /// Moves one record to the active key. Returns whether it was under another key.
     async fn rewrap(&self, key: &CredentialKey) -> Result<bool> {
         let ring = self.ring();
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let Some((entry, record)) = self.read(key).await? else { return Ok(false) };
             let again = envelope::rewrap(&ring, &self.context(key, entry.version), &record);
             let Some(again) = again.map_err(|fault| corrupt_record(key, &fault))? else {
@@ -66,6 +66,6 @@ impl<S: BlobStore> Sealed<S> {
                 return Ok(true);
             }
         }
-        Err(overtaken())
+        Err(too_many_conflicts())
     }
 }

@@ -10,12 +10,12 @@ use crate::blocking::spawn_blocking;
 use crate::keys::{Derivation, KeyRing, Keys};
 use crate::sealed::blob_store::{BlobStore, Change, RecordId, SealedIndex};
 use crate::sealed::envelope::{self, Context, Fault};
-use crate::sealed::error::{INDEX, corrupt, corrupt_record, overtaken};
+use crate::sealed::error::{INDEX, corrupt, corrupt_record, too_many_conflicts};
 use crate::sealed::index::{Entry, Index};
 
 /// Maximum number of attempts at one operation that other writers overtake. Storage that rejects
 /// more attempts is considered broken.
-pub(super) const TRIES: usize = 1_000;
+pub(super) const MAX_ATTEMPTS: usize = 1_000;
 
 /// A credential store that encrypts all data before it passes the data to its [`BlobStore`].
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl<S: BlobStore> Sealed<S> {
         if let (Some(sealed_index), index) = sealed.index().await? {
             let entries = index.records.iter();
             let live = entries.map(|(key, entry)| sealed.record_id(key, entry.version)).collect();
-            sealed.blobs.sweep(sealed_index, live).await?;
+            sealed.blobs.remove_unlisted(sealed_index, live).await?;
         }
         Ok(sealed)
     }
@@ -128,7 +128,7 @@ impl<S: BlobStore> Sealed<S> {
 
     /// Returns the newest record of a credential, encrypted.
     pub(super) async fn read(&self, key: &CredentialKey) -> Result<Option<(Entry, Vec<u8>)>> {
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let (sealed_index, index) = self.index().await?;
             let Some(entry) = index.records.get(key) else { return Ok(None) };
             let record = self.blobs.record(self.record_id(key, entry.version)).await?;
@@ -144,7 +144,7 @@ impl<S: BlobStore> Sealed<S> {
                 return Err(corrupt_record(key, &fault));
             }
         }
-        Err(overtaken())
+        Err(too_many_conflicts())
     }
 
     /// Applies the change that `plan` returns for the decrypted index, the encrypted index and the
@@ -155,7 +155,7 @@ impl<S: BlobStore> Sealed<S> {
     ) -> Result<bool> {
         let mut uncounted = self.writing.lock().await;
         let ring = self.ring();
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let (from, index) = self.index().await?;
             let Some(plan) = plan(&index, from.as_deref(), &ring)? else { return Ok(false) };
             *uncounted += 1 + u64::from(plan.put.is_some());
@@ -173,7 +173,7 @@ impl<S: BlobStore> Sealed<S> {
                 return Ok(true);
             }
         }
-        Err(overtaken())
+        Err(too_many_conflicts())
     }
 }
 

@@ -14,7 +14,7 @@ use ccc_core::{
 };
 
 use crate::keys::tests::keys;
-use crate::sealed::store::{Sealed, TRIES};
+use crate::sealed::store::{MAX_ATTEMPTS, Sealed};
 use crate::sealed::{BlobStore, Change, RecordId, SealedIndex};
 
 /// An injected failure of a write.
@@ -89,7 +89,7 @@ impl BlobStore for OddBlobs {
         }
     }
 
-    async fn sweep(&self, _: SealedIndex, live: Vec<RecordId>) -> Result<()> {
+    async fn remove_unlisted(&self, _: SealedIndex, live: Vec<RecordId>) -> Result<()> {
         let is_live = |(name, version): &([u8; 32], u64)| {
             live.contains(&RecordId { name: *name, version: *version })
         };
@@ -184,7 +184,7 @@ fn a_write_without_an_answer_was_applied_completely_or_not_at_all() {
 fn storage_that_accepts_no_write_is_reported() {
     let blobs = OddBlobs::default();
     let store = store(&blobs);
-    blobs.stored().meanwhile.extend([Some(overtake as Act); TRIES]);
+    blobs.stored().meanwhile.extend([Some(overtake as Act); MAX_ATTEMPTS]);
     let error = put(&store, "name", "value").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.to_string().contains("all the time"), "{error}");

@@ -4,17 +4,27 @@ use std::sync::Arc;
 
 use ccc_core::{Agent, ContainerRunner, CredentialStore, Error, ErrorKind, Result};
 use ccc_runner::{
-    ClaudeCode, CommandAgent, DockerRunner, ModelLogin, ModelProxy, Permissions, ScriptedAgent,
-    SubprocessRunner,
+    ClaudeCode, CommandAgent, ModelLogin, ModelProxy, Permissions, ScriptedAgent, SubprocessRunner,
 };
 use ccc_store::MemoryCredentialStore;
 
+mod agent_command;
+#[cfg(feature = "docker")]
+mod docker;
 mod github;
 
+#[cfg(feature = "docker")]
+pub(crate) use docker::docker_runner;
 pub(crate) use github::github;
 
 use crate::config::Config;
 use crate::model_credential::ModelCredential;
+
+/// The runners of this build.
+#[cfg(feature = "docker")]
+const RUNNERS: &str = "subprocess and docker";
+#[cfg(not(feature = "docker"))]
+const RUNNERS: &str = "subprocess (docker needs the feature `docker`)";
 
 /// The adapters of a pipeline, without its VCS host.
 #[derive(Debug)]
@@ -26,28 +36,42 @@ pub(crate) struct Adapters {
 
 impl Adapters {
     /// Builds the agent of the given kind and everything that it needs. `credential` is the model's
-    /// credential, if there is one.
+    /// credential, if there is one. `own_runner` replaces the configured runner.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a runner of the embedder and an agent that uses a model,
+    /// because the runner must forward connections to the model proxy that is built here.
     pub(crate) async fn from_config(
         config: &Config,
         kind: &str,
         credential: Option<ModelCredential>,
+        own_runner: Option<Arc<dyn ContainerRunner>>,
     ) -> Result<Self> {
         // A scripted agent uses no model, even if a model is configured.
         let Some(credential) = credential.filter(|_| !kind.starts_with("scripted:")) else {
-            return Self::with_agent(config, agent(config, kind, None)?);
+            let agent = agent(config, kind, None)?;
+            let runner = own_runner.map_or_else(|| runner(config, None), Ok)?;
+            return Ok(Self {
+                runner,
+                agent,
+                credentials: Arc::<MemoryCredentialStore>::default(),
+            });
         };
+        if own_runner.is_some() {
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!(
+                    "the agent `{kind}` uses a model, so it needs the configured runner: set an agent \
+                     of your own too, or remove the runner"
+                ),
+            ));
+        }
         let ModelCredential { kind: login, name, store } = credential;
         let login = ModelLogin::new(config.model.proxy().await?, login, name);
         let runner = runner(config, Some(login.proxy()))?;
         let isolated = runner.capabilities().isolated;
         let agent = agent(config, kind, Some(AgentModel { login, isolated }))?;
         Ok(Self { runner, agent, credentials: store })
-    }
-
-    /// Builds the adapters for an agent that needs neither a credential nor network access.
-    pub(crate) fn with_agent(config: &Config, agent: Arc<dyn Agent>) -> Result<Self> {
-        let credentials = Arc::new(MemoryCredentialStore::default());
-        Ok(Self { runner: runner(config, None)?, agent, credentials })
     }
 }
 
@@ -67,25 +91,10 @@ pub(crate) fn runner(
             }
             Ok(Arc::new(runner))
         }
+        #[cfg(feature = "docker")]
         "docker" => Ok(Arc::new(docker_runner(config, proxy)?)),
-        kind => Err(unknown("runner", kind, "subprocess and docker")),
+        kind => Err(unknown("runner", kind, RUNNERS)),
     }
-}
-
-/// Builds the Docker runner.
-pub(crate) fn docker_runner(config: &Config, proxy: Option<&ModelProxy>) -> Result<DockerRunner> {
-    let settings = &config.runner;
-    let mut builder = DockerRunner::builder(config.data_dir()?.join("docker"));
-    if settings.dangerously_unencrypted {
-        builder = builder.dangerously_unencrypted();
-    }
-    builder
-        .host(set(&settings.host).map(str::to_owned))
-        .image(set(&settings.image).map(str::to_owned))
-        .runtime(set(&settings.runtime).map(str::to_owned))
-        .workspaces(settings.workspaces()?)
-        .model_proxy(proxy.map(ModelProxy::address))
-        .build()
 }
 
 /// An agent's access to its model.
@@ -101,11 +110,7 @@ fn agent(config: &Config, kind: &str, model: Option<AgentModel>) -> Result<Arc<d
         return Ok(Arc::new(ScriptedAgent::from_file(file)?));
     }
     if let Some(line) = kind.strip_prefix("command:") {
-        let argv = shlex::split(line).ok_or_else(|| {
-            let message = format!("the agent's command `{line}` has an unclosed quote");
-            Error::new(ErrorKind::InvalidInput, message)
-        })?;
-        let agent = CommandAgent::new(argv)?;
+        let agent = CommandAgent::new(agent_command::parse(line, &config.runner.kind)?)?;
         return Ok(Arc::new(match model {
             Some(model) => agent.with_model(model.login),
             None => agent,

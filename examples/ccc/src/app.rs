@@ -6,5 +6,5 @@ mod configured;
 mod stored_app;
 
 pub(crate) use config_route::handle_config;
-pub(crate) use configured::{apps, for_run, seed};
-pub(crate) use stored_app::StoredApp;
+pub(crate) use configured::{apps, for_run, store_configured_app};
+pub(crate) use stored_app::{StoredApp, WAITING_FOR_APP};

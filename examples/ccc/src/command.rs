@@ -9,8 +9,11 @@ use crate::exit_code;
 use crate::output::say;
 
 mod config;
+#[cfg(feature = "emulator")]
 mod demo;
+#[cfg(feature = "docker")]
 mod doctor;
+#[cfg(feature = "emulator")]
 mod github_emulator;
 mod keygen;
 mod run;
@@ -52,18 +55,21 @@ impl Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a complete example on this machine: emulated GitHub, signed webhook, agent, pull request.
+    #[cfg(feature = "emulator")]
     Demo(demo::DemoArgs),
     /// Solve one issue now.
     Run(run::RunArgs),
     /// Run the self-hosted service.
     Serve(serve::ServeArgs),
     /// Check that this machine can execute runs: git, the container engine, its image and isolation.
+    #[cfg(feature = "docker")]
     Doctor(doctor::DoctorArgs),
     /// Generate a random key and print it: for the credential store, or as a secret of the Worker.
     Keygen,
     /// Show and change the stored GitHub Apps, the model's credential, and their encryption key.
     Config(config::ConfigArgs),
     /// Run an emulated GitHub, to develop and test your own GitHub App.
+    #[cfg(feature = "emulator")]
     GithubEmulator(github_emulator::EmulatorArgs),
 }
 
@@ -71,12 +77,15 @@ impl Command {
     /// Runs the command. Returns whether it had its intended result.
     pub(crate) async fn run(&self) -> Result<bool> {
         match self {
+            #[cfg(feature = "emulator")]
             Self::Demo(args) => demo::run(args).await,
             Self::Run(args) => run::run(args).await,
             Self::Serve(args) => serve::run(args).await.map(|()| true),
+            #[cfg(feature = "docker")]
             Self::Doctor(args) => doctor::run(args).await,
             Self::Keygen => keygen::run().map(|()| true),
             Self::Config(args) => config::run(args).await,
+            #[cfg(feature = "emulator")]
             Self::GithubEmulator(args) => github_emulator::run(args).await.map(|()| true),
         }
     }

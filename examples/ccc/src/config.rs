@@ -29,15 +29,33 @@ pub use runner::RunnerConfig;
 pub(crate) use store::KeySource;
 pub use store::StoreConfig;
 
-use environment::{key_of_variable, value_of};
+use environment::{key_of_variable, unknown_variable, value_of};
 use file::{default_file, read_file};
 use invalid::invalid;
-use setting_names::{AS_ELSEWHERE, ENV_ONLY, check_known};
+use setting_names::{CLAUDE_CODE_VARIABLES, ENV_ONLY, check_known};
 use table::{insert, names_credential, take};
 
 /// The whole configuration.
+///
+/// [`load`](Self::load) reads it from a file and the environment, as the program does. To configure
+/// a service in code, start from the default and set fields:
+///
+/// ```
+/// use ccc::Config;
+///
+/// let mut config = Config::default();
+/// config.data_dir = Some("/var/lib/my-service".into());
+/// config.agent.kind = Some("command:my-agent --fast".to_owned());
+/// config.policy.label = "help wanted".to_owned();
+/// ```
+///
+/// Secrets are in files that the fields `…_file` name. Only variables can contain them directly, such
+/// as `CCC_GITHUB__PRIVATE_KEY` and `CCC_GITHUB__WEBHOOK_SECRET`.
+///
+/// `github.api_url` accepts unencrypted `http://` on loopback, for the emulated GitHub.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Config {
     /// The address that the service listens on; `None` is 127.0.0.1:8080.
     pub listen: Option<SocketAddr>,
@@ -58,6 +76,9 @@ pub struct Config {
     pub runs: RunsConfig,
     /// The rules for the actors that may start runs, and for the changes that may be published.
     pub policy: TrustPolicy,
+    /// The variables that look like settings and are none, each with a hint.
+    #[serde(skip)]
+    unknown_variables: Vec<String>,
 }
 
 /// The limits of concurrency.
@@ -85,6 +106,8 @@ impl Config {
         };
         let mut secrets = Table::new();
         let environment: Vec<(String, String)> = environment.into_iter().collect();
+        let names = environment.iter().map(|(name, _)| name.as_str());
+        let unknown_variables = names.filter_map(unknown_variable).collect();
         for (name, value) in &environment {
             if let Some(key) = key_of_variable(name) {
                 check_known(&key, &format!("the variable {name}"))?;
@@ -96,7 +119,7 @@ impl Config {
         // Claude Code's variables apply all together or not at all: a credential that was set for
         // this program must not be sent to an address that was set for Claude Code.
         if !names_credential(&table) && !names_credential(&secrets) {
-            for (name, key) in AS_ELSEWHERE {
+            for (name, key) in CLAUDE_CODE_VARIABLES {
                 let set =
                     environment.iter().find(|(set, value)| set == name && !value.trim().is_empty());
                 let Some((_, value)) = set else { continue };
@@ -110,6 +133,7 @@ impl Config {
         let mut config: Self = Value::Table(table).try_into().map_err(|e: toml::de::Error| {
             invalid(format!("the configuration is invalid: {}", e.message()))
         })?;
+        config.unknown_variables = unknown_variables;
         config.github.private_key = take(&secrets, "github", "private_key");
         config.github.webhook_secret = take(&secrets, "github", "webhook_secret");
         config.github.proxy = take(&secrets, "github", "proxy");
@@ -124,6 +148,16 @@ impl Config {
     /// this process.
     pub(crate) fn load_for_command(file: Option<&Path>) -> Result<Self> {
         Self::load(default_file(file), environment()?)
+    }
+
+    /// Returns the warnings about this configuration, in one line each: variables that look like
+    /// settings and are none, and removed rules of the model proxy.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let without = self.model.dangerously_without.iter().map(|rule| {
+            format!("the model proxy runs without its rule {rule}, because model.dangerously_without names it")
+        });
+        self.unknown_variables.iter().cloned().chain(without).collect()
     }
 
     /// Returns the data directory: the configured one, or `ccc` in the user's directory for

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::remedy::describe;
-use crate::service::Inner;
+use crate::service::{Inner, NOT_SERVING};
 
 /// Minimum free space, in bytes. With less, a repository cannot be checked out.
 const MIN_FREE_BYTES: u64 = 100 << 20;
@@ -15,7 +15,10 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
     let runner = pipeline.runner().check().await;
     let disk = free_bytes(pipeline.git().root());
     let enough = disk.is_none_or(|free| free >= MIN_FREE_BYTES);
-    let healthy = store.is_ok() && runner.is_ok() && enough;
+    let serving = inner.is_serving();
+    let healthy = store.is_ok() && runner.is_ok() && enough && serving;
+    let mut warnings = inner.warnings.clone();
+    warnings.extend(inner.app.iter().flat_map(|app| app.warnings()));
     let word =
         |result: &ccc_core::Result<()>| result.as_ref().map_or_else(describe, |()| "ok".to_owned());
     let app_id = inner.app.as_ref().and_then(|app| app.app_id());
@@ -31,7 +34,9 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
             "store": word(&store),
             "runner": word(&runner),
             "disk": if enough { "ok" } else { "less than 100 MiB free" },
+            "runs": if serving { "ok" } else { NOT_SERVING },
         },
+        "warnings": warnings,
         "disk_free_bytes": disk,
         "memory_bytes": resident_bytes(),
         "cpu_seconds": cpu_seconds(),

@@ -3,18 +3,23 @@
 mod adapters;
 mod admin_token;
 mod app;
+#[cfg(feature = "cli")]
 mod command;
 pub mod config;
 mod credentials;
+#[cfg(feature = "emulator")]
 mod emulated;
+#[cfg(feature = "cli")]
 mod exit_code;
 mod git;
 mod health;
 mod http;
 mod local_host;
+#[cfg(feature = "cli")]
 mod logging;
 mod model_credential;
 mod observers;
+#[cfg(feature = "cli")]
 mod output;
 mod pipeline;
 mod remedy;
@@ -22,9 +27,15 @@ mod repository_settings;
 mod routes;
 mod service;
 mod signals;
+mod stored_credentials;
 
+/// The crate `axum` in the version that this crate uses. [`router`] returns its router type.
+pub use axum;
+#[cfg(feature = "cli")]
 pub use command::Cli;
 pub use config::Config;
 pub use local_host::LocalHost;
 pub use routes::router;
-pub use service::Service;
+pub use service::{Service, ServiceBuilder};
+pub use signals::shutdown_signal;
+pub use stored_credentials::StoredCredentials;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use ccc_core::event::{Actor, ActorKind, IssueEvent, IssueSnapshot, RepoRef, Trigger};
 use ccc_core::vcs::{
-    Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
-    PullRequest, ReactionTarget, Repository,
+    Access, BotIdentity, Comment, Grant, Issue, NewPullRequest, Permission, PullRequest,
+    ReactionTarget, Repository,
 };
 use ccc_core::{Error, ErrorKind, Result, VcsHost, async_trait};
 use jiff::Timestamp;
@@ -60,7 +60,7 @@ impl LocalHost {
             number: 1,
             title: title.to_owned(),
             body: body.trim().to_owned(),
-            author: you(),
+            author: operator_account(),
             updated_at: now,
         };
         let default_branch = current_branch(&path).await?;
@@ -74,7 +74,7 @@ impl LocalHost {
             repo: self.repo.clone(),
             issue: self.issue.clone(),
             trigger: Trigger::Opened,
-            actor: you(),
+            actor: operator_account(),
             via_app: None,
         }
     }
@@ -87,7 +87,7 @@ impl LocalHost {
 }
 
 /// Returns the account that stands for the operator.
-fn you() -> Actor {
+fn operator_account() -> Actor {
     Actor { id: 1, login: "you".to_owned(), kind: ActorKind::User }
 }
 
@@ -119,25 +119,14 @@ impl VcsHost for LocalHost {
     }
 
     async fn repository(&self, _: &RepoRef) -> Result<Repository> {
-        Ok(Repository {
-            repo: self.repo.clone(),
-            default_branch: self.default_branch.clone(),
-            archived: false,
-        })
+        Ok(Repository::new(self.repo.clone(), &self.default_branch))
     }
 
     async fn issue(&self, _: &RepoRef, number: u64) -> Result<Issue> {
         let issue = &self.issue;
-        Ok(Issue {
-            number,
-            title: issue.title.clone(),
-            body: issue.body.clone(),
-            author: issue.author.clone(),
-            open: true,
-            locked: false,
-            is_pull_request: false,
-            updated_at: issue.updated_at,
-        })
+        Ok(Issue::new(number, &issue.title, issue.author.clone())
+            .with_body(&issue.body)
+            .with_updated_at(issue.updated_at))
     }
 
     async fn comments(&self, _: &RepoRef, _: u64, _: Timestamp) -> Result<Vec<Comment>> {
@@ -149,12 +138,7 @@ impl VcsHost for LocalHost {
     }
 
     async fn bot_identity(&self) -> Result<BotIdentity> {
-        Ok(BotIdentity {
-            id: 0,
-            login: "ccc".to_owned(),
-            app: None,
-            email: "ccc@localhost".to_owned(),
-        })
+        Ok(BotIdentity::new(0, "ccc", "ccc@localhost"))
     }
 
     async fn access(&self, _: &RepoRef, grant: Grant, _: Duration) -> Result<Access> {
@@ -177,18 +161,6 @@ impl VcsHost for LocalHost {
     async fn open_pull_request(&self, _: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
         *lock(&self.pull_request) = Some(new.clone());
         let url = format!("branch {} in {}", new.head, self.path.display());
-        Ok(PullRequest { number: None, url, head: new.head.clone() })
-    }
-
-    fn explain_push_refusal(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    async fn missed_deliveries(&self, _: Timestamp) -> Result<Vec<MissedDelivery>> {
-        Err(Error::new(ErrorKind::Unsupported, "a repository on this machine sends no deliveries"))
-    }
-
-    async fn redeliver(&self, _: &MissedDelivery) -> Result<()> {
-        Err(Error::new(ErrorKind::Unsupported, "a repository on this machine sends no deliveries"))
+        Ok(PullRequest::new(url, new.head.clone()))
     }
 }

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::config::Config;
 use crate::credentials;
+use crate::stored_credentials::{StoredCredentials, difference};
 
 /// The kinds of credentials with their names, which are stored and used as credential keys.
 const KINDS: [(CredentialKind, &str); 3] = [
@@ -100,30 +101,36 @@ pub(crate) async fn for_run(config: &Config) -> Result<Option<ModelCredential>> 
     }
 }
 
-/// Returns the stored credential. If there is none, stores the configured one first.
+/// Returns the stored credential, and a warning if the configured one differs. If there is no stored
+/// one, or if `policy` permits to replace it, stores the configured one first.
 pub(crate) async fn for_service(
     config: &Config,
     store: &dyn CredentialStore,
-) -> Result<Option<ModelCredential>> {
+    policy: StoredCredentials,
+) -> Result<(Option<ModelCredential>, Option<String>)> {
     let configured = config.model.credential();
+    let mut precondition = Precondition::Absent;
     if let Some(record) = stored(store).await? {
         // The configured file can be missing, because the stored credential is the one in use.
-        if let Ok(Some((_, secret))) = configured
-            && secret.expose() != record.secret.as_bytes()
-        {
-            tracing::warn!(
-                "the model's credential in the configuration differs from the stored one and is not used: store it \
-                 with `ccc config set`, or run `ccc config clear --model`, and the next start stores it"
-            );
+        let differs = match &configured {
+            Ok(Some((_, secret))) => secret.expose() != record.secret.as_bytes(),
+            _ => false,
+        };
+        if !differs {
+            return Ok((Some(record.into_memory().await?), None));
         }
-        return record.into_memory().await.map(Some);
+        if policy != StoredCredentials::Replace {
+            let warning = difference("the model's credential", policy)?;
+            return Ok((Some(record.into_memory().await?), Some(warning)));
+        }
+        precondition = Precondition::None;
     }
-    let Some((kind, secret)) = configured? else { return Ok(None) };
+    let Some((kind, secret)) = configured? else { return Ok((None, None)) };
     let record = Record::new(kind, &secret)?;
-    match store.put(&name()?, &record.write()?, Precondition::Absent).await {
+    match store.put(&name()?, &record.write()?, precondition).await {
         // Another process has stored a credential first.
         Err(error) if error.kind() == ErrorKind::Conflict => match stored(store).await? {
-            Some(theirs) => theirs.into_memory().await.map(Some),
+            Some(theirs) => Ok((Some(theirs.into_memory().await?), None)),
             None => Err(error),
         },
         Err(error) => Err(error),
@@ -131,7 +138,7 @@ pub(crate) async fn for_service(
             tracing::info!(
                 "stored the model's credential: it can now be removed from the configuration"
             );
-            record.into_memory().await.map(Some)
+            Ok((Some(record.into_memory().await?), None))
         }
     }
 }

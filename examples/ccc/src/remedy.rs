@@ -18,6 +18,9 @@ pub(crate) fn fix(error: &Error) -> Option<&'static str> {
             "use https://… with DOCKER_CERT_PATH, use a tunnel that ends on this machine, or set \
              runner.dangerously_unencrypted"
         }
+        Remedy::ReplaceStored => {
+            "run `ccc serve --use-configured` once, or remove the credential from the configuration"
+        }
         _ => return None,
     })
 }
@@ -53,6 +56,7 @@ mod tests {
             (Remedy::BuildImage, "images/build"),
             (Remedy::PermitAgentAsRoot, "runner.dangerously_as_root"),
             (Remedy::PermitUnencryptedEngine, "runner.dangerously_unencrypted"),
+            (Remedy::ReplaceStored, "ccc serve --use-configured"),
         ] {
             let error = Error::new(ErrorKind::InvalidInput, "it is wrong").with_remedy(remedy);
             // The remedy of a cause is found too.

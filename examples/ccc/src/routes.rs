@@ -7,7 +7,6 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use ccc_core::Intake;
 use serde_json::json;
 
 use crate::app;
@@ -15,10 +14,29 @@ use crate::health::check;
 use crate::service::Service;
 
 /// Returns a router with every route of the service.
+///
+/// | route | answer |
+/// |---|---|
+/// | `GET /` | name, version and routes, as JSON |
+/// | `GET /health` | 200, or 503 with the failed checks |
+/// | `POST /webhook/github` | 202 with the id of the run, or 200 for an ignored delivery |
+/// | `GET`, `POST`, `DELETE /config` | the stored Apps, for the holder of the admin token |
+/// | other paths | 404 |
+///
+/// The webhook is missing if the service has a VCS host other than GitHub. `/config` is missing if
+/// the service does not store its App.
+///
+/// Mount it with [`Router::nest`] at a path of its own: `Router::new().nest("/claude", router(service))`.
+/// GitHub then sends deliveries to `/claude/webhook/github`. [`Router::merge`] panics if both routers
+/// have a fallback or the same route.
+///
+/// The routes limit the size and the time of bodies. [`Service::serve_http`] also limits connections
+/// and heads of requests; other HTTP servers need limits of their own.
 pub fn router(service: Service) -> Router {
     let inner = &service.inner;
-    let intake = Arc::clone(&inner.dispatcher) as Arc<dyn Intake>;
-    let webhook = ccc_github::router(Arc::clone(&inner.webhook), intake, Arc::clone(&inner.clock));
+    let webhook = inner.webhook.as_ref().map(|webhook| {
+        ccc_github::router(Arc::clone(webhook), service.intake(), Arc::clone(&inner.clock))
+    });
     let config = inner.app.as_ref().map(|app| {
         Router::new().route("/config", any(app::handle_config)).with_state(Arc::clone(app))
     });
@@ -27,7 +45,7 @@ pub fn router(service: Service) -> Router {
         .route("/health", get(health))
         .with_state(service)
         .merge(config.unwrap_or_default())
-        .merge(webhook)
+        .merge(webhook.unwrap_or_default())
         .fallback(|| async {
             (StatusCode::NOT_FOUND, Json(json!({ "error": "there is nothing at this path" })))
         })
@@ -36,7 +54,10 @@ pub fn router(service: Service) -> Router {
 /// Answers `GET /` with information about the service.
 async fn information(State(service): State<Service>) -> impl IntoResponse {
     let pipeline = service.inner.dispatcher.pipeline();
-    let mut routes = vec!["GET /", "GET /health", "POST /webhook/github"];
+    let mut routes = vec!["GET /", "GET /health"];
+    if service.inner.webhook.is_some() {
+        routes.push("POST /webhook/github");
+    }
     if service.inner.app.is_some() {
         routes.extend(["GET /config", "POST /config", "DELETE /config"]);
     }

@@ -1,23 +1,33 @@
-//! The self-hosted service.
+//! The service: all parts of the system in one value.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
-use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
-use ccc_core::observe::NoObserver;
-use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Observer, Result, Secret};
+use ccc_core::dispatcher::Dispatcher;
+use ccc_core::{Clock, Intake, Result, Secret};
 use ccc_github::Webhook;
-use ccc_store::MemoryRunStore;
 use jiff::Timestamp;
 
-use crate::adapters::{Adapters, github};
-use crate::app::{self, StoredApp};
+use crate::app::StoredApp;
 use crate::config::Config;
-use crate::pipeline::pipeline;
-use crate::remedy::describe;
-use crate::{credentials, model_credential};
 
-/// The self-hosted service: it accepts deliveries, executes runs, and reports its health. Clones are
-/// cheap and refer to the same service.
+mod builder;
+mod intake;
+mod life_cycle;
+
+pub use builder::ServiceBuilder;
+pub(crate) use intake::NOT_SERVING;
+
+/// The whole system in one value: it accepts deliveries, executes runs, and reports its health.
+/// Clones are cheap and share one service.
+///
+/// # Order of calls
+/// [`builder`](Self::builder) → [`router`](crate::router) → [`serve_http`](Self::serve_http). With
+/// an HTTP server of your own, call [`serve`](Self::serve) before the server accepts connections,
+/// and cancel its token after the server has stopped.
+///
+/// While `serve` does not run, deliveries are answered with 503, and `/health` reports that the
+/// service is unhealthy.
 #[derive(Clone, Debug)]
 pub struct Service {
     pub(crate) inner: Arc<Inner>,
@@ -26,99 +36,29 @@ pub struct Service {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) dispatcher: Arc<Dispatcher>,
-    pub(crate) webhook: Arc<Webhook>,
+    /// The webhook of GitHub, unless the VCS host is another one.
+    pub(crate) webhook: Option<Arc<Webhook>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started: Timestamp,
-    /// The App, if the service loads it from a credential store.
+    /// The App, if it comes from a credential store.
     pub(crate) app: Option<Arc<StoredApp>>,
+    /// What the operator should know, in one line each.
+    pub(crate) warnings: Vec<String>,
+    /// The number of calls of [`Service::serve`] that run.
+    pub(crate) serving: AtomicUsize,
 }
 
 impl Service {
-    /// Creates a service from a dispatcher and a webhook. It has no route `/config`.
+    /// Returns the builder of the service that a configuration describes.
+    pub fn builder(config: &Config) -> ServiceBuilder {
+        ServiceBuilder::new(config)
+    }
+
+    /// Returns the port for events of a VCS host other than GitHub. [`router`](crate::router)
+    /// contains the webhook of GitHub.
     #[must_use]
-    pub fn new(dispatcher: Arc<Dispatcher>, webhook: Arc<Webhook>) -> Self {
-        Self::with_app(dispatcher, webhook, None)
-    }
-
-    fn with_app(
-        dispatcher: Arc<Dispatcher>,
-        webhook: Arc<Webhook>,
-        app: Option<Arc<StoredApp>>,
-    ) -> Self {
-        let clock = Arc::clone(dispatcher.pipeline().clock());
-        let started = clock.now();
-        Self { inner: Arc::new(Inner { dispatcher, webhook, clock, started, app }) }
-    }
-
-    /// Creates the service that a configuration describes. Its runs are stored in memory and are
-    /// lost with the process. If neither the configuration nor the store has a GitHub App, the
-    /// service waits for one: deliveries are answered with 503 until `POST /config` or
-    /// `ccc config set` stores an App.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a missing or invalid setting, and the errors of the adapters.
-    pub async fn from_config(config: &Config) -> Result<Self> {
-        Self::with_observer(config, Arc::new(NoObserver)).await
-    }
-
-    /// Creates the service that a configuration describes, with an observer of its runs.
-    pub(crate) async fn with_observer(
-        config: &Config,
-        observer: Arc<dyn Observer>,
-    ) -> Result<Self> {
-        let kind = config.agent.kind.as_deref().ok_or_else(|| {
-            Error::new(
-                ErrorKind::InvalidInput,
-                "no agent is configured: set agent.kind or CCC_AGENT__KIND to `claude`, `scripted:FILE` or \
-                 `command:ARGV…`",
-            )
-        })?;
-        let credentials = credentials::open(config).await?;
-        let apps = app::apps(config, Arc::clone(&credentials))?;
-        app::seed(config, &apps).await?;
-        let github = Arc::new(github(config, Arc::clone(&credentials))?);
-        let webhook = Arc::new(Webhook::waiting(github.host()));
-        let model = model_credential::for_service(config, &*credentials).await?;
-        let app = StoredApp::new(config, credentials, Arc::clone(&github), Arc::clone(&webhook))?;
-        app.reload().await?;
-        let adapters = Adapters::from_config(config, kind, model).await?;
-        // The pipeline locks the data directory.
-        let pipeline = pipeline(config, github, adapters, observer)?;
-        pipeline.git().check().await?;
-        pipeline.runner().check().await?;
-        let clock = Arc::clone(pipeline.clock());
-        let store = Arc::new(MemoryRunStore::new(clock));
-        let mut dispatching = DispatcherConfig::default();
-        dispatching.concurrency = config.runs.concurrency.unwrap_or(dispatching.concurrency);
-        let dispatcher = Dispatcher::new(pipeline, store, dispatching);
-        Ok(Self::with_app(Arc::new(dispatcher), webhook, Some(Arc::new(app))))
-    }
-
-    /// Cleans up the leftovers of a killed process, and then executes accepted runs until
-    /// `shutdown`. A leftover that cannot be cleaned up is logged, and does not stop the service.
-    pub async fn serve(&self, shutdown: CancellationToken) {
-        let dispatcher = &self.inner.dispatcher;
-        // Runs are stored in memory, so no run of an earlier process is alive.
-        match dispatcher.pipeline().sweep(&[]).await {
-            Ok(swept) if swept.is_empty() => {}
-            Ok(swept) => tracing::info!(runs = swept.len(), "cleaned up after an earlier process"),
-            Err(error) => {
-                let error = describe(&error);
-                tracing::error!("cannot clean up everything that an earlier process left: {error}");
-            }
-        }
-        let Some(app) = &self.inner.app else { return dispatcher.serve(shutdown).await };
-        match app.github().take_over().await {
-            Ok(0) => {}
-            Ok(tokens) => tracing::info!(tokens, "took over the tokens of an earlier process"),
-            Err(error) => {
-                let error = describe(&error);
-                tracing::error!("cannot take over the tokens of an earlier process: {error}");
-            }
-        }
-        let polling = app.poll(&*self.inner.clock, &shutdown);
-        tokio::join!(dispatcher.serve(shutdown.clone()), polling);
-        app.github().revoke_idle().await;
+    pub fn intake(&self) -> Arc<dyn Intake> {
+        Arc::new(intake::ServingIntake(Arc::clone(&self.inner)))
     }
 
     /// Reloads the App and the admin token from the store. While [`serve`](Self::serve) runs, the
@@ -129,14 +69,14 @@ impl Service {
         }
     }
 
-    /// Returns whether the service waits for an App, because its store has no App that it can use.
+    /// Returns whether the service waits for an App because its store has none.
     #[must_use]
     pub fn is_waiting_for_app(&self) -> bool {
         self.inner.app.as_ref().is_some_and(|app| app.app_id().is_none())
     }
 
-    /// Issues the first admin token, which only the operator may see. Returns `None` if a token
-    /// already exists, or the service has no credential store.
+    /// Issues the first admin token, for the operator. Returns `None` if there is a token already,
+    /// or if the service has no credential store.
     ///
     /// # Errors
     /// Those of the store.

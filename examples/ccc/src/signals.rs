@@ -1,5 +1,6 @@
 //! The signals that end the program.
 
+use ccc_core::CancellationToken;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Waits for the next SIGINT or SIGTERM.
@@ -15,4 +16,17 @@ pub(crate) async fn interrupted() {
             let _ = tokio::signal::ctrl_c().await;
         }
     }
+}
+
+/// Returns a token that is cancelled at the next SIGINT or SIGTERM, for
+/// [`Service::serve_http`](crate::Service::serve_http). Call it in a tokio runtime.
+#[allow(clippy::disallowed_methods, reason = "a program of an operating system, not a Worker")]
+pub fn shutdown_signal() -> CancellationToken {
+    let shutdown = CancellationToken::new();
+    let signalled = shutdown.clone();
+    tokio::spawn(async move {
+        interrupted().await;
+        signalled.cancel();
+    });
+    shutdown
 }

@@ -11,7 +11,7 @@ use crate::object_channel::{ObjectChannel, unreachable};
 use crate::secret::secret;
 
 /// The name of the object of the Worker's own store. Requests from outside cannot reach this object.
-pub(crate) const OWN: &str = "worker";
+pub(crate) const OWN_OBJECT: &str = "worker";
 
 /// Opens the store of this Worker with the key in its secret `CREDENTIALS_KEY`.
 ///
@@ -23,7 +23,7 @@ pub(crate) async fn open(env: &Env) -> Result<DurableObjectCredentialStore> {
                 `ccc keygen | npx wrangler secret put CREDENTIALS_KEY`";
     let key =
         secret(env, "CREDENTIALS_KEY").ok_or_else(|| Error::new(ErrorKind::InvalidInput, line))?;
-    let object = env.durable_object("CREDENTIALS").and_then(|all| all.get_by_name(OWN));
+    let object = env.durable_object("CREDENTIALS").and_then(|all| all.get_by_name(OWN_OBJECT));
     let object = object.map_err(unreachable)?;
     let keys = Keys::parse(&key)?;
     let clock = Arc::new(WorkerClock);

@@ -8,7 +8,7 @@ use worker::{Context, Env, Method, Request, Response, Result, event};
 
 use crate::clock::WorkerClock;
 use crate::config_route::config;
-use crate::credentials::OWN;
+use crate::credentials::OWN_OBJECT;
 use crate::object_channel::post;
 use crate::secret::secret;
 
@@ -19,14 +19,14 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
         (Method::Get, "/health") => Response::from_json(&serde_json::json!({ "ok": true })),
         (_, "/config") => config(request, &env).await,
         (Method::Post, path) if let Some(name) = path.strip_prefix("/credentials/") => {
-            pass_on(name.to_owned(), request, &env).await
+            forward(name.to_owned(), request, &env).await
         }
         _ => Response::error("there is nothing at this path", 404),
     }
 }
 
 /// Verifies a message from outside and passes it on to the object of that name.
-async fn pass_on(name: String, mut request: Request, env: &Env) -> Result<Response> {
+async fn forward(name: String, mut request: Request, env: &Env) -> Result<Response> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
         return Response::error(
@@ -34,7 +34,7 @@ async fn pass_on(name: String, mut request: Request, env: &Env) -> Result<Respon
             404,
         );
     }
-    if name == OWN {
+    if name == OWN_OBJECT {
         return Response::error("this name is reserved for the Worker's own store", 404);
     }
     let header = |name| request.headers().get(name).ok().flatten();

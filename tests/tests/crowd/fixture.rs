@@ -71,10 +71,10 @@ impl Fixture {
         let runner = Arc::new(runner.build().unwrap());
         let owner = std::fs::read_to_string(state.join("owner")).unwrap();
         let pipeline = Pipeline::builder()
-            .host(Arc::clone(&host) as _)
-            .runner(Arc::clone(&runner) as _)
-            .agent(Arc::new(ScriptedAgent::parse(AGENT).unwrap()))
-            .credentials(Arc::new(MemoryCredentialStore::default()))
+            .host(Arc::clone(&host))
+            .runner(Arc::clone(&runner))
+            .agent(ScriptedAgent::parse(AGENT).unwrap())
+            .credentials(MemoryCredentialStore::default())
             .data_dir(&data)
             .build()
             .unwrap();
@@ -126,7 +126,7 @@ impl Fixture {
                 println!("{} runs after {seconds} s", reports.len());
             }
         }
-        self.pipeline.settled().await;
+        self.pipeline.wait_for_cleanups().await;
         (reports, SystemClock.now().duration_since(began).unsigned_abs())
     }
 

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use ccc_runner::{EgressRule, EgressRules, Resolver};
 use futures_util::future::BoxFuture;
 
-use super::probe::{Change, Harm, Probe, Wall, Weak};
+use super::probe::{Change, Harm, Probe, Protection, Weak};
 
 /// A resolver that returns the same address for every name.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ const fn held(name: &'static str, script: &'static str, rule: EgressRule) -> Pro
         ),
     };
     let weak = Weak { text: weak, change: Change::Egress(rule) };
-    Probe { name, script, harm: Harm::Reaches, weak, wall: Wall { text, says } }
+    Probe { name, script, harm: Harm::Reaches, weak, wall: Protection { text, says } }
 }
 
 pub(crate) const PROBES: &[Probe] = &[

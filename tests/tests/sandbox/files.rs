@@ -1,6 +1,6 @@
 //! Probes of files outside the workspace, and of files that would outlive the run.
 
-use super::probe::{Harm, NOT_THERE, Probe, READ_ONLY, Wall};
+use super::probe::{Harm, NOT_THERE, Probe, Protection, READ_ONLY};
 use super::weak::{host, mount, own_filter_off, root, without};
 
 const BESIDE: super::probe::Weak =
@@ -28,7 +28,7 @@ pub(crate) const PROBES: &[Probe] = &[
         weak: without("with a directory of the host machine as /etc", |body, lures| {
             mount(body, &lures.etc, "/etc");
         }),
-        wall: Wall { text: "shows the container's /etc", says: &["agent:x:10001:"] },
+        wall: Protection { text: "shows the container's /etc", says: &["agent:x:10001:"] },
     },
     Probe {
         name: "shared memory of the host machine",
@@ -59,6 +59,6 @@ pub(crate) const PROBES: &[Probe] = &[
             // Without no-new-privileges, an unprivileged process cannot install a seccomp filter.
             own_filter_off(body);
         }),
-        wall: Wall { text: "setuid has no effect", says: &["user 10001"] },
+        wall: Protection { text: "setuid has no effect", says: &["user 10001"] },
     },
 ];

@@ -3,10 +3,10 @@
 
 use bollard::models::HostConfigCgroupnsModeEnum;
 
-use super::probe::{FILTERED, Harm, NO_POWER, Probe, Wall};
+use super::probe::{FILTERED, Harm, NO_CAPABILITY, Probe, Protection};
 use super::weak::{NO_FILTER, NO_FILTERS, SYS_ADMIN, host, mount, root, root_with, without};
 
-const ROOTS: Wall = Wall {
+const ROOTS: Protection = Protection {
     text: "owned by root and read-only",
     // If both protections apply, the kernel reports the missing permission first.
     says: &["Permission denied", "Read-only file system"],
@@ -18,7 +18,7 @@ pub(crate) const PROBES: &[Probe] = &[
         script: "mkdir /tmp/m && call 165 40 none /tmp/m tmpfs 0 0",
         harm: Harm::Does("mounts"),
         weak: SYS_ADMIN,
-        wall: NO_POWER,
+        wall: NO_CAPABILITY,
     },
     Probe {
         name: "a disk of the host machine, through a device node",
@@ -35,7 +35,7 @@ pub(crate) const PROBES: &[Probe] = &[
             host(body).device_cgroup_rules = Some(vec!["b *:* rwm".to_owned()]);
             root_with(body, &["MKNOD"]);
         }),
-        wall: NO_POWER,
+        wall: NO_CAPABILITY,
     },
     Probe {
         name: "the kernel's core dump handler (core_pattern)",
@@ -57,7 +57,7 @@ pub(crate) const PROBES: &[Probe] = &[
             host(body).cgroupns_mode = Some(HostConfigCgroupnsModeEnum::HOST);
             root_with(body, &["SYS_ADMIN"]);
         }),
-        wall: NO_POWER,
+        wall: NO_CAPABILITY,
     },
     Probe {
         name: "the resource limits of all containers",
@@ -76,14 +76,14 @@ pub(crate) const PROBES: &[Probe] = &[
         script: "call 103 116 10 0 0",
         harm: Harm::Does("reads it"),
         weak: without("as root, with SYSLOG", |body, _| root_with(body, &["SYSLOG"])),
-        wall: NO_POWER,
+        wall: NO_CAPABILITY,
     },
     Probe {
         name: "a raw socket",
         script: r#"perl -MSocket -e 'socket my $s, PF_INET, SOCK_RAW, 1 or die "$!\n"'"#,
         harm: Harm::Does("opens it"),
         weak: without("as root, with NET_RAW", |body, _| root_with(body, &["NET_RAW"])),
-        wall: NO_POWER,
+        wall: NO_CAPABILITY,
     },
     Probe {
         name: "a vsock socket, which no network namespace confines",
@@ -93,14 +93,17 @@ pub(crate) const PROBES: &[Probe] = &[
             bind $s, pack "SxxLLx4", 40, 7777, 0xffffffff or die "$!\n"'"#,
         harm: Harm::Does("binds a port of the host machine"),
         weak: NO_FILTERS,
-        wall: Wall { text: "system call is filtered", says: &["Address family not supported"] },
+        wall: Protection {
+            text: "system call is filtered",
+            says: &["Address family not supported"],
+        },
     },
     Probe {
         name: "sockets opened through io_uring",
         script: "call 425 425 4 hex:00",
         harm: Harm::Does("creates a ring"),
         weak: NO_FILTERS,
-        wall: Wall { text: "system call is filtered", says: &["Function not implemented"] },
+        wall: Protection { text: "system call is filtered", says: &["Function not implemented"] },
     },
     Probe {
         name: "a program in the kernel (bpf)",

@@ -2,7 +2,7 @@
 
 use ccc_runner::Rule;
 
-use super::probe::{Change, Harm, Probe, Wall, Weak};
+use super::probe::{Change, Harm, Probe, Protection, Weak};
 use super::weak::HOST_NETWORK;
 
 /// Returns a probe that the proxy refuses because of a rule. In the weakened container the proxy
@@ -11,27 +11,27 @@ const fn refused(name: &'static str, script: &'static str, rule: Rule) -> Probe 
     let (weak, wall) = match rule {
         Rule::Paths => (
             "a proxy without the rule `paths`",
-            Wall { text: "refused: not for agents", says: &["is not for agents"] },
+            Protection { text: "refused: not for agents", says: &["is not for agents"] },
         ),
         Rule::ServerTools => (
             "a proxy without the rule `server_tools`",
-            Wall { text: "refused: server_tools", says: &["not allowed (server_tools)"] },
+            Protection { text: "refused: server_tools", says: &["not allowed (server_tools)"] },
         ),
         Rule::McpServers => (
             "a proxy without the rule `mcp_servers`",
-            Wall { text: "refused: mcp_servers", says: &["not allowed (mcp_servers)"] },
+            Protection { text: "refused: mcp_servers", says: &["not allowed (mcp_servers)"] },
         ),
         Rule::RemoteSources => (
             "a proxy without the rule `remote_sources`",
-            Wall { text: "refused: remote_sources", says: &["not allowed (remote_sources)"] },
+            Protection { text: "refused: remote_sources", says: &["not allowed (remote_sources)"] },
         ),
         Rule::Models => (
             "a proxy without the rule `models`",
-            Wall { text: "refused: models", says: &["not allowed (models)"] },
+            Protection { text: "refused: models", says: &["not allowed (models)"] },
         ),
         _ => (
             "a proxy without the rule `unknown_fields`",
-            Wall { text: "refused: unknown_fields", says: &["not allowed (unknown_fields)"] },
+            Protection { text: "refused: unknown_fields", says: &["not allowed (unknown_fields)"] },
         ),
     };
     let weak = Weak { text: weak, change: Change::ModelProxy(rule) };
@@ -44,7 +44,7 @@ pub(crate) const PROBES: &[Probe] = &[
         script: "ask 'POST /v1/messages' '' $'x-app: elsewhere\\r\\n'",
         harm: Harm::Reaches,
         weak: HOST_NETWORK,
-        wall: Wall { text: "the proxy follows no redirect", says: &["HTTP/1.1 502 "] },
+        wall: Protection { text: "the proxy follows no redirect", says: &["HTTP/1.1 502 "] },
     },
     refused(
         "web search by the model API",

@@ -1,6 +1,6 @@
 //! Probes of networks and sockets.
 
-use super::probe::{Harm, NO_NETWORK, NOT_THERE, OWN_NETWORK, Probe, Wall};
+use super::probe::{Harm, NO_NETWORK, NOT_THERE, OWN_NETWORK, Probe, Protection};
 use super::weak::{HOST_NETWORK, INTERNAL_NETWORK, OPEN_NETWORK, join, mount, root, without};
 
 pub(crate) const PROBES: &[Probe] = &[
@@ -37,7 +37,7 @@ pub(crate) const PROBES: &[Probe] = &[
         script: r#"tell "$GATEWAY6" "$PORT""#,
         harm: Harm::Reaches,
         weak: OPEN_NETWORK,
-        wall: Wall {
+        wall: Protection {
             text: NO_NETWORK.text,
             // The kernel reports the latter if there is no source address.
             says: &["Network is unreachable", "Cannot assign requested address"],

@@ -15,7 +15,7 @@ pub(crate) struct Probe {
     pub(crate) script: &'static str,
     pub(crate) harm: Harm,
     pub(crate) weak: Weak,
-    pub(crate) wall: Wall,
+    pub(crate) wall: Protection,
 }
 
 /// The evidence that a probe succeeded.
@@ -50,26 +50,27 @@ pub(crate) enum Change {
 
 /// The protection that stops a probe in the container of a run.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wall {
+pub(crate) struct Protection {
     pub(crate) text: &'static str,
     /// Texts in the script's output, of which at least one must occur. It proves that the probe
     /// failed for this reason.
     pub(crate) says: &'static [&'static str],
 }
 
-pub(crate) const NO_NETWORK: Wall = Wall { text: "no network", says: &["Network is unreachable"] };
-pub(crate) const OWN_NETWORK: Wall =
-    Wall { text: "only its own network namespace", says: &["Connection refused"] };
-pub(crate) const OWN_PROCESSES: Wall =
-    Wall { text: "sees only its own processes", says: &["process 1 is ccc-keeper"] };
-pub(crate) const NOT_THERE: Wall =
-    Wall { text: "no such file in the container", says: &["No such file or directory"] };
-pub(crate) const READ_ONLY: Wall =
-    Wall { text: "read-only file system", says: &["Read-only file system"] };
-pub(crate) const NO_POWER: Wall =
-    Wall { text: "capability is missing", says: &["Operation not permitted"] };
-pub(crate) const FILTERED: Wall =
-    Wall { text: "system call is filtered", says: &["Operation not permitted"] };
+pub(crate) const NO_NETWORK: Protection =
+    Protection { text: "no network", says: &["Network is unreachable"] };
+pub(crate) const OWN_NETWORK: Protection =
+    Protection { text: "only its own network namespace", says: &["Connection refused"] };
+pub(crate) const OWN_PROCESSES: Protection =
+    Protection { text: "sees only its own processes", says: &["process 1 is ccc-keeper"] };
+pub(crate) const NOT_THERE: Protection =
+    Protection { text: "no such file in the container", says: &["No such file or directory"] };
+pub(crate) const READ_ONLY: Protection =
+    Protection { text: "read-only file system", says: &["Read-only file system"] };
+pub(crate) const NO_CAPABILITY: Protection =
+    Protection { text: "capability is missing", says: &["Operation not permitted"] };
+pub(crate) const FILTERED: Protection =
+    Protection { text: "system call is filtered", says: &["Operation not permitted"] };
 
 impl Probe {
     /// Returns the expected row of the table.

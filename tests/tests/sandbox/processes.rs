@@ -1,6 +1,6 @@
 //! Probes of other processes: those of the host machine, those of another run, and the keeper.
 
-use super::probe::{Harm, NO_POWER, OWN_PROCESSES, Probe, Wall};
+use super::probe::{Harm, NO_CAPABILITY, OWN_PROCESSES, Probe, Protection};
 use super::weak::{HOST_PROCESSES, host, root_with, without};
 
 const NEIGHBOUR: super::probe::Weak =
@@ -19,7 +19,7 @@ pub(crate) const PROBES: &[Probe] = &[
         script: ": </proc/1/fd/0 && : >/proc/1/fd/1",
         harm: Harm::Does("opens both ends"),
         weak: ENGINES_INIT,
-        wall: Wall { text: "denied to the container's user", says: &["Permission denied"] },
+        wall: Protection { text: "denied to the container's user", says: &["Permission denied"] },
     },
     Probe {
         name: "the environment of processes on the host machine",
@@ -74,7 +74,7 @@ pub(crate) const PROBES: &[Probe] = &[
         script: r#"keeper=$(keeper) && : <"/proc/$keeper/mem""#,
         harm: Harm::Does("opens it"),
         weak: PTRACE,
-        wall: Wall { text: "denied to the container's user", says: &["Permission denied"] },
+        wall: Protection { text: "denied to the container's user", says: &["Permission denied"] },
     },
     Probe {
         name: "a debugger on the keeper",
@@ -82,6 +82,6 @@ pub(crate) const PROBES: &[Probe] = &[
         script: r#"keeper=$(keeper) && call 101 117 16902 "$keeper" 0 0"#,
         harm: Harm::Does("attaches"),
         weak: PTRACE,
-        wall: NO_POWER,
+        wall: NO_CAPABILITY,
     },
 ];

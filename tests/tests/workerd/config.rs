@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::open_named;
 use super::runtime::{Runtime, client};
 
-const KEY: &str = include_str!("../../../examples/ccc/tests/cli/key-for-tests.pem");
+const KEY: &str = include_str!("../../../ccc-github/emulator/test-key.pem");
 const TOKEN: &str = "hunter2-the-admin-token-of-the-worker";
 const HOOK: &str = "hunter2-canary-of-the-hook";
 

@@ -15,7 +15,7 @@ use super::checkout::READ_TTL;
 pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repository, Halt> {
     let (host, policy, event) = (&run.parts.host, &run.parts.policy, &run.event);
     let us = host.bot_identity().await?;
-    policy.wants(event, &us).map_err(Halt::skipped)?;
+    policy.check_event(event, &us).map_err(Halt::skipped)?;
     run.access(Grant::Read, READ_TTL).await?;
     let permission = host.permission(run.repo(), &event.actor).await?;
     if !policy.permits(event, permission) {
@@ -43,12 +43,12 @@ async fn check_issue(run: &RunContext) -> Result<(), Halt> {
         }
         issue => issue?,
     };
-    for (stands_in_the_way, reason) in [
+    for (applies, reason) in [
         (issue.is_pull_request, SkipReason::PullRequest),
         (!issue.open, SkipReason::IssueClosed),
         (issue.locked, SkipReason::IssueLocked),
     ] {
-        if stands_in_the_way {
+        if applies {
             return Err(Halt::skipped(reason));
         }
     }
@@ -62,7 +62,7 @@ async fn check_issue(run: &RunContext) -> Result<(), Halt> {
 
 /// Refuses a run for an actor who may start runs only on a runner with isolation.
 fn not_isolated(run: &RunContext, runner: &str, permission: Permission) -> Halt {
-    if is_unasked(run) {
+    if is_implicit_request(run) {
         return Halt::skipped(SkipReason::NotPermitted);
     }
     let reason = format!(
@@ -78,7 +78,7 @@ fn not_isolated(run: &RunContext, runner: &str, permission: Permission) -> Halt 
 /// Refuses a run for an actor whose permission is not sufficient. Only an explicit request gets a
 /// reply, because every user may open an issue.
 fn not_permitted(run: &RunContext, least: Permission, permission: Permission) -> Halt {
-    if is_unasked(run) {
+    if is_implicit_request(run) {
         return Halt::skipped(SkipReason::NotPermitted);
     }
     let reason = format!(
@@ -90,6 +90,6 @@ fn not_permitted(run: &RunContext, least: Permission, permission: Permission) ->
 }
 
 /// Returns whether the event only opened an issue, which is not an explicit request for a run.
-fn is_unasked(run: &RunContext) -> bool {
+fn is_implicit_request(run: &RunContext) -> bool {
     matches!(run.event.trigger, Trigger::Opened | Trigger::Reopened)
 }

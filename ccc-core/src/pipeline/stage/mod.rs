@@ -20,5 +20,5 @@ pub(super) use collect::{answer, collect};
 pub(super) use commit::commit;
 pub(super) use provision::provision;
 pub(super) use publish::{opened, publish};
-pub(super) use report::{greet, report};
+pub(super) use report::{announce, report};
 pub(super) use work::work;

@@ -17,7 +17,7 @@ const COMMENT_TTL: Duration = Duration::from_secs(60);
 
 /// Reacts to the request, and writes a comment that the run has started. Runs at the same time as
 /// Checkout. A failure is only noted, because the run can continue without the greeting.
-pub(in crate::pipeline) async fn greet(run: &RunContext) {
+pub(in crate::pipeline) async fn announce(run: &RunContext) {
     let greeted = guarded(&*run.parts.clock, GREET_WITHIN, react_and_comment(run)).await;
     if let Err(error) = greeted {
         run.emit_note(format!("cannot write on the issue that the run has started: {error}"));

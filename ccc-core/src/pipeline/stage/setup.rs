@@ -9,7 +9,7 @@ use crate::untrusted_text::one_line;
 use crate::{Container, Error, ErrorKind, Result};
 
 /// Size of the last part of a line's output that is retained for the note, in bytes.
-const LAST_WORDS: usize = 2 << 10;
+const OUTPUT_TAIL: usize = 2 << 10;
 
 /// Runs the lines of the repository's setup in the container. A line that fails ends the setup but
 /// not the run, because the agent can possibly work without it.
@@ -42,7 +42,7 @@ async fn run_line(run: &RunContext, container: &dyn Container, line: &str) -> Re
     let mut words = Vec::new();
     let mut sink = |_: OutputStream, bytes: &[u8]| {
         words.extend_from_slice(bytes);
-        words.drain(..words.len().saturating_sub(LAST_WORDS));
+        words.drain(..words.len().saturating_sub(OUTPUT_TAIL));
     };
     let command =
         Command::new(["sh", "-c", line]).with_egress(run.parts.policy.setup_hosts.clone());

@@ -3,100 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
+use super::{bounded, drop_after_polls};
+use crate::agent::{AgentEvent, Verdict};
 
-use super::container_runner::new_run;
-use super::{Kept, bounded, drop_after_polls};
-use crate::agent::{Agent, AgentEvent, AgentReport, Task, Verdict};
-use crate::container::ContainerSpec;
-use crate::{Container, ContainerRunner, CredentialKey, RunId, Secret};
+mod altered;
+mod fixture;
 
-/// One agent in three configurations, and the runner of their containers.
-#[derive(Debug)]
-pub struct Fixture {
-    /// An agent that writes [`file`](Self::file) and completes.
-    pub agent: Arc<dyn Agent>,
-    /// An agent that runs and reports a failure.
-    pub failing: Arc<dyn Agent>,
-    /// An agent that works for minutes.
-    pub slow: Arc<dyn Agent>,
-    /// The runner that creates the agents' containers.
-    pub runner: Arc<dyn ContainerRunner>,
-    /// The path in the workspace and the content of the file that [`agent`](Self::agent) writes.
-    pub file: (String, Vec<u8>),
-    credentials: Vec<(CredentialKey, Secret)>,
-    kept: Kept,
-}
-
-impl Fixture {
-    /// Creates a fixture. The last argument is the path and the content of the file that the first
-    /// agent writes.
-    pub fn new(
-        [agent, failing, slow]: [Arc<dyn Agent>; 3],
-        runner: impl ContainerRunner,
-        (path, content): (&str, &[u8]),
-    ) -> Self {
-        Self {
-            agent,
-            failing,
-            slow,
-            runner: Arc::new(runner),
-            file: (path.to_owned(), content.to_vec()),
-            credentials: Vec::new(),
-            kept: Kept::default(),
-        }
-    }
-
-    /// Adds a credential that the agents need.
-    #[must_use]
-    pub fn with_credential(mut self, key: CredentialKey, secret: Secret) -> Self {
-        self.credentials.push((key, secret));
-        self
-    }
-
-    /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.
-    #[must_use]
-    pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
-        self.kept.push(thing);
-        self
-    }
-
-    /// Creates a container that meets the agent's needs, over an empty workspace.
-    async fn container(&self, agent: &dyn Agent) -> (RunId, Box<dyn Container>, TempDir) {
-        let (run, workspace) = (new_run(), tempfile::tempdir().expect("cannot create a directory"));
-        let needs = agent.needs();
-        let spec = ContainerSpec::new(workspace.path())
-            .with_image(needs.image)
-            .with_env(needs.env)
-            .with_network(needs.network);
-        let container =
-            bounded("spawn", self.runner.spawn(run, &spec)).await.expect("`spawn` must succeed");
-        (run, container, workspace)
-    }
-
-    fn task(&self, run: RunId) -> Task {
-        let mut task = Task::new(run, "Solve this: `$(touch pwned)` \"; touch pwned; ä ☃\n");
-        task.credentials.clone_from(&self.credentials);
-        task
-    }
-
-    /// Runs the agent to its end. Returns its report, its events and the workspace.
-    async fn work(&self, agent: &dyn Agent) -> (AgentReport, Vec<AgentEvent>, TempDir) {
-        let (run, container, workspace) = self.container(agent).await;
-        let (task, mut events) = (self.task(run), Vec::new());
-        let mut sink = |event| events.push(event);
-        let ran = bounded("the run of the agent", agent.run(&task, &*container, &mut sink)).await;
-        let report =
-            ran.expect("`run` must return `Ok` for an agent that ran, even if its work failed");
-        let stopped = bounded("stop", container.stop(Duration::from_secs(1))).await;
-        stopped.expect("`stop` must succeed");
-        bounded("destroy", self.runner.destroy(run)).await.expect("`destroy` must succeed");
-        (report, events, workspace)
-    }
-}
+pub use fixture::Fixture;
 
 /// Generates a test for every case for agents. See [`conformance`](crate::testing::conformance).
 #[macro_export]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
 
-use super::refused;
+use super::assert_fails_with;
 use crate::credential::{Precondition, Version};
 use crate::{ErrorKind, Secret};
 
@@ -94,7 +94,11 @@ pub async fn the_precondition_absent_holds_only_without_a_record(fixture: &Fixtu
         async move { store.put(&key, &secret, Precondition::Absent).await }
     };
     let first = put("first").await.expect("`Absent` must hold without a record");
-    refused("`put` with `Absent` over a record", ErrorKind::Conflict, put("second").await);
+    assert_fails_with(
+        "`put` with `Absent` over a record",
+        ErrorKind::Conflict,
+        put("second").await,
+    );
     let expected = Some((b"first".to_vec(), first));
     assert_eq!(fixture.get("key").await, expected, "a refused `put` must write nothing");
     fixture.store.delete(&name("key")).await.expect("`delete` must succeed");
@@ -114,7 +118,7 @@ pub async fn a_precondition_version_holds_only_for_the_newest_version(fixture: &
     };
     for version in [Version(1), Version(0)] {
         let refusal = put("none", version).await;
-        refused("`put` with a version and no record", ErrorKind::Conflict, refusal);
+        assert_fails_with("`put` with a version and no record", ErrorKind::Conflict, refusal);
     }
     assert_eq!(fixture.get("key").await, None, "a refused `put` must write nothing");
     let first = fixture.put("key", b"first").await;
@@ -122,13 +126,13 @@ pub async fn a_precondition_version_holds_only_for_the_newest_version(fixture: &
     assert!(second > first, "the version must rise with each write: {second:?} after {first:?}");
     for wrong in [first, Version(0), Version(second.0 + 1), Version(u64::MAX)] {
         let what = format!("`put` with {wrong:?} over a record with {second:?}");
-        refused(&what, ErrorKind::Conflict, put("third", wrong).await);
+        assert_fails_with(&what, ErrorKind::Conflict, put("third", wrong).await);
         let expected = Some((b"second".to_vec(), second));
         assert_eq!(fixture.get("key").await, expected, "a refused `put` must write nothing");
     }
     fixture.store.delete(&name("key")).await.expect("`delete` must succeed");
     let refusal = put("fourth", second).await;
-    refused("`put` with the version of a deleted record", ErrorKind::Conflict, refusal);
+    assert_fails_with("`put` with the version of a deleted record", ErrorKind::Conflict, refusal);
     assert_eq!(fixture.get("key").await, None, "a refused `put` must write nothing");
 }
 

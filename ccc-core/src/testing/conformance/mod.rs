@@ -55,15 +55,15 @@ mod tests;
 /// Values that must live as long as the adapter under test, such as a temporary directory or a
 /// server.
 #[derive(Default)]
-pub(crate) struct Kept(Vec<Box<dyn Any + Send + Sync>>);
+pub(crate) struct KeepAlive(Vec<Box<dyn Any + Send + Sync>>);
 
-impl Kept {
+impl KeepAlive {
     pub(crate) fn push(&mut self, thing: impl Send + Sync + 'static) {
         self.0.push(Box::new(thing));
     }
 }
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for KeepAlive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} values kept alive", self.0.len())
     }
@@ -118,7 +118,7 @@ pub(crate) async fn drop_after_polls<F: Future>(polls: usize, future: F) {
 
 /// Panics unless the call `what` failed with an error of `kind`.
 #[track_caller]
-pub(crate) fn refused<T>(what: &str, kind: ErrorKind, result: Result<T, Error>) {
+pub(crate) fn assert_fails_with<T>(what: &str, kind: ErrorKind, result: Result<T, Error>) {
     match result {
         Ok(_) => panic!("{what} succeeded; it must fail with the error kind {kind:?}"),
         Err(error) => assert_eq!(error.kind(), kind, "{what}: wrong error kind: {error}"),

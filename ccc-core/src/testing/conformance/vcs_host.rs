@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::refused;
+use super::assert_fails_with;
 use crate::ErrorKind;
 use crate::event::{Actor, ActorKind};
 use crate::vcs::{Grant, Permission};
@@ -99,16 +99,16 @@ pub async fn the_repository_is_returned_in_its_current_state(fixture: &Fixture) 
 pub async fn unknown_repositories_and_issues_are_not_found(fixture: &Fixture) {
     let (host, unknown) = (&fixture.host, fixture.unknown_repo());
     let repository = host.repository(&unknown).await;
-    refused("`repository` of an unknown repository", ErrorKind::NotFound, repository);
+    assert_fails_with("`repository` of an unknown repository", ErrorKind::NotFound, repository);
     let issue = host.issue(&unknown, fixture.issue).await;
-    refused("`issue` of an unknown repository", ErrorKind::NotFound, issue);
+    assert_fails_with("`issue` of an unknown repository", ErrorKind::NotFound, issue);
     for grant in [Grant::Read, Grant::Discuss, Grant::Publish] {
         let access = host.access(&unknown, grant, Duration::from_secs(60)).await;
-        refused("`access` to an unknown repository", ErrorKind::NotFound, access);
+        assert_fails_with("`access` to an unknown repository", ErrorKind::NotFound, access);
     }
     let number = fixture.issue + 1_000_003;
     let issue = host.issue(&fixture.repo, number).await;
-    refused("`issue` with an unknown number", ErrorKind::NotFound, issue);
+    assert_fails_with("`issue` with an unknown number", ErrorKind::NotFound, issue);
 }
 
 /// Checks that `issue` returns the current state of an issue that is open, not locked and not a

@@ -13,7 +13,7 @@ use crate::request::{ApiRequest, Authorized};
 use crate::response::{Answer, nothing, ok, page, reply};
 use crate::webhooks::deliver_later;
 
-const POWER: &str = "issues|pull_requests";
+const REQUIRED_PERMISSION: &str = "issues|pull_requests";
 
 /// Returns the comment that the path names, and its issue.
 pub(crate) fn find<'a>(
@@ -43,7 +43,7 @@ pub(crate) async fn list(request: ApiRequest) -> Answer {
 
 pub(crate) async fn of_repository(request: ApiRequest) -> Answer {
     let all = {
-        let access = request.authorize(POWER, false)?;
+        let access = request.authorize(REQUIRED_PERMISSION, false)?;
         of(&request, &access, &access.repo()?.issues.values().collect::<Vec<_>>())?
     };
     page(&request, &all)
@@ -93,14 +93,14 @@ pub(crate) async fn write(request: ApiRequest) -> Answer {
 }
 
 pub(crate) async fn show(request: ApiRequest) -> Answer {
-    let access = request.authorize(POWER, false)?;
+    let access = request.authorize(REQUIRED_PERMISSION, false)?;
     ok(&shown(&request, &access)?)
 }
 
 pub(crate) async fn change(request: ApiRequest) -> Answer {
     let text = request.text("body").unwrap_or_default();
     check_text("IssueComment", "body", text)?;
-    let mut access = request.authorize(POWER, true)?;
+    let mut access = request.authorize(REQUIRED_PERMISSION, true)?;
     let (number, id, before) = {
         let (issue, comment) = find(&request, &access)?;
         (issue.number, comment.id, comment.body.clone())
@@ -121,7 +121,7 @@ pub(crate) async fn change(request: ApiRequest) -> Answer {
 }
 
 pub(crate) async fn delete(request: ApiRequest) -> Answer {
-    let mut access = request.authorize(POWER, true)?;
+    let mut access = request.authorize(REQUIRED_PERMISSION, true)?;
     let (number, id) = {
         let (issue, comment) = find(&request, &access)?;
         (issue.number, comment.id)

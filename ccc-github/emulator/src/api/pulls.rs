@@ -14,11 +14,11 @@ use crate::request::{ApiRequest, Authorized};
 use crate::response::{Answer, ok, page, reply};
 use crate::webhooks::deliver_later;
 
-const POWER: &str = "pull_requests";
+const REQUIRED_PERMISSION: &str = "pull_requests";
 
 pub(crate) async fn list(request: ApiRequest) -> Answer {
     let all: Vec<Value> = {
-        let access = request.authorize(POWER, false)?;
+        let access = request.authorize(REQUIRED_PERMISSION, false)?;
         let repo = access.repo()?;
         let state = request.query_param("state").unwrap_or("open");
         let head = request.query_param("head").and_then(|head| head.split_once(':'));
@@ -49,7 +49,7 @@ fn branch_of(head: &str, owner: &str) -> Option<String> {
 
 pub(crate) async fn open(request: ApiRequest) -> Answer {
     let owner = {
-        let access = request.authorize(POWER, true)?;
+        let access = request.authorize(REQUIRED_PERMISSION, true)?;
         access.repo()?.owner.clone()
     };
     let invalid = |field: &str| Failure::field("PullRequest", field, "invalid");
@@ -67,7 +67,7 @@ pub(crate) async fn open(request: ApiRequest) -> Answer {
         let why = format!("No commits between {base} and {head}");
         return Err(Failure::custom("PullRequest", &why));
     }
-    let mut access = request.authorize(POWER, true)?;
+    let mut access = request.authorize(REQUIRED_PERMISSION, true)?;
     let same = |issue: &Issue| {
         let pull = issue.pull.as_ref();
         issue.open && pull.is_some_and(|pull| pull.head == head && pull.base == base)
@@ -107,7 +107,7 @@ fn in_full(
 /// Returns the number, the base commit and the head commit of the pull request that the path names,
 /// if the caller is authorized.
 fn ends(request: &ApiRequest, write: bool) -> Result<(u64, String, String), Failure> {
-    let access = request.authorize(POWER, write)?;
+    let access = request.authorize(REQUIRED_PERMISSION, write)?;
     let number = request.id("pull_number");
     let pull = access.issue(number)?.pull.as_ref().ok_or_else(Failure::not_found)?;
     Ok((number, pull.base_sha.clone(), pull.head_sha.clone()))
@@ -116,7 +116,7 @@ fn ends(request: &ApiRequest, write: bool) -> Result<(u64, String, String), Fail
 pub(crate) async fn show(request: ApiRequest) -> Answer {
     let (number, base, head) = ends(&request, false)?;
     let stat = request.git().stat(&base, &head).await;
-    let access = request.authorize(POWER, false)?;
+    let access = request.authorize(REQUIRED_PERMISSION, false)?;
     ok(&in_full(&request, &access, number, &stat)?)
 }
 
@@ -128,7 +128,7 @@ pub(crate) async fn change(request: ApiRequest) -> Answer {
         }
     }
     let stat = request.git().stat(&base, &head).await;
-    let mut access = request.authorize(POWER, true)?;
+    let mut access = request.authorize(REQUIRED_PERMISSION, true)?;
     let mut hooks = edit(&request, &mut access, number)?;
     if let Some(state) = request.text("state") {
         let (sender, key) = (access.sender.clone(), request.issue_key(number));
@@ -147,7 +147,7 @@ pub(crate) async fn files(request: ApiRequest) -> Answer {
     let (_, base, head) = ends(&request, false)?;
     let changed = request.git().changed(&base, &head).await;
     let all: Vec<Value> = {
-        let access = request.authorize(POWER, false)?;
+        let access = request.authorize(REQUIRED_PERMISSION, false)?;
         let name = access.repo()?.full_name();
         let file = |path: &str| request.inner.web(&format!("/{name}/blob/{head}/{path}"));
         changed

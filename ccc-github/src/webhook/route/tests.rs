@@ -199,7 +199,7 @@ async fn a_body_that_is_too_large_or_too_slow_is_cut_off() {
 #[tokio::test]
 async fn without_secrets_deliveries_get_503_and_new_secrets_apply_to_the_next_delivery() {
     // spec: W2e
-    let webhook = Webhook::waiting("github.com");
+    let webhook = Webhook::without_secrets("github.com");
     let intake: Arc<dyn Intake> = Arc::new(Scripted(|| accepted(false), Mutex::default()));
     let app = router(Arc::new(webhook.clone()), intake, Arc::new(SystemClock));
     let deliver = async || {

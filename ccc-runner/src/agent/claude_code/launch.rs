@@ -37,17 +37,17 @@ pub(crate) struct Launch {
 const TOOLS: &str = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,Write";
 /// Tools that are also denied explicitly, because a later version may interpret the list of
 /// available tools more broadly.
-const NOT_TOOLS: &str = "WebFetch,WebSearch";
+const DENIED_TOOLS: &str = "WebFetch,WebSearch";
 
 /// Arguments of newer versions, each with the first version that accepts it.
-const SINCE: &[(Version, &[&str])] = &[
+const VERSIONED_ARGUMENTS: &[(Version, &[&str])] = &[
     // The run is not interactive: deny every request for permission.
     (Version(2, 1, 330), &["--permission-prompts", "none"]),
 ];
 
 /// Environment variables that disable updates, nonessential traffic, attachments, and a newer form
 /// of the plan.
-const QUIET: &[(&str, &str)] = &[
+const ENVIRONMENT: &[(&str, &str)] = &[
     ("DISABLE_AUTOUPDATER", "1"),
     ("DISABLE_ERROR_REPORTING", "1"),
     ("DISABLE_TELEMETRY", "1"),
@@ -77,7 +77,7 @@ pub(crate) fn command(
     // loaded (spec: X8).
     with("--setting-sources", "");
     with("--tools", TOOLS);
-    with("--disallowedTools", NOT_TOOLS);
+    with("--disallowedTools", DENIED_TOOLS);
     with("--session-id", &run.to_string());
     match &launch.permissions {
         Permissions::All => with("--permission-mode", "bypassPermissions"),
@@ -98,11 +98,11 @@ pub(crate) fn command(
         with("--max-budget-usd", &dollars(micro_usd));
     }
     argv.extend(["--strict-mcp-config", "--disable-slash-commands"].map(str::to_owned));
-    for (_, newer) in SINCE.iter().filter(|(since, _)| version >= *since) {
+    for (_, newer) in VERSIONED_ARGUMENTS.iter().filter(|(since, _)| version >= *since) {
         argv.extend(newer.iter().map(|&argument| argument.to_owned()));
     }
     let mut command = Command::new(argv);
-    for (name, value) in QUIET {
+    for (name, value) in ENVIRONMENT {
         command = command.with_env(*name, EnvValue::Plain((*value).to_owned()));
     }
     if launch.permissions == Permissions::All {

@@ -10,7 +10,7 @@ use crate::agent::model_session;
 use crate::model::proxy::ModelAccess;
 
 /// Maximum length of the end of standard error that is reported if there is no result, in bytes.
-const LAST_WORDS: usize = 2 << 10;
+const MAX_STDERR_TAIL: usize = 2 << 10;
 
 /// The reason why the work ended.
 pub(crate) enum End {
@@ -48,7 +48,7 @@ impl<'a> OutputProgress<'a> {
             }
             OutputStream::Stderr => {
                 self.errors.extend_from_slice(bytes);
-                self.errors.drain(..self.errors.len().saturating_sub(LAST_WORDS));
+                self.errors.drain(..self.errors.len().saturating_sub(MAX_STDERR_TAIL));
                 self.tell(AgentEvent::printed(stream, bytes));
             }
         }

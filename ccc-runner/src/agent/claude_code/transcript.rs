@@ -16,7 +16,7 @@ const MAX_LINE: usize = 8 << 20;
 /// hundred bytes.
 const MAX_MARKS: usize = 500_000;
 /// Maximum number of denials that are reported as events.
-const MAX_TOLD: usize = 1_000;
+const MAX_REPORTED: usize = 1_000;
 /// Maximum length of the text in one event, in bytes.
 const MAX_TEXT: usize = 64 << 10;
 
@@ -134,7 +134,7 @@ impl Transcript {
         match (text(line, "type"), text(line, "subtype")) {
             (Some("assistant"), _) => self.said(line, events),
             (Some("system"), Some("api_retry")) => events.event(retrying(line)),
-            (Some("system"), Some("permission_denied")) if self.told.len() < MAX_TOLD => {
+            (Some("system"), Some("permission_denied")) if self.told.len() < MAX_REPORTED => {
                 self.told.push(text(line, "tool_use_id").unwrap_or_default().to_owned());
                 events.event(denied(line));
             }
@@ -150,7 +150,7 @@ impl Transcript {
                 // Older versions report denials only in the result line.
                 for denial in line["permission_denials"].as_array().into_iter().flatten() {
                     let id = text(denial, "tool_use_id").unwrap_or_default();
-                    if self.told.len() < MAX_TOLD && !self.told.iter().any(|told| told == id) {
+                    if self.told.len() < MAX_REPORTED && !self.told.iter().any(|told| told == id) {
                         self.told.push(id.to_owned());
                         events.event(denied(denial));
                     }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use crate::lock::lock;
 #[cfg(any(feature = "claude-code", feature = "command"))]
-use crate::model::proxy::budget::Trouble;
+use crate::model::proxy::budget::CallFailure;
 use crate::model::proxy::budget::{Account, ModelNotice};
 use crate::model::proxy::state::{Shared, digest};
 
@@ -83,7 +83,7 @@ impl ModelAccess {
     }
 
     /// Returns the failure of the last call to the API, if it failed.
-    pub(crate) fn trouble(&self) -> Option<Trouble> {
+    pub(crate) fn trouble(&self) -> Option<CallFailure> {
         self.account.trouble()
     }
 }

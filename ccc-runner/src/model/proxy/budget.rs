@@ -10,7 +10,7 @@ use crate::lock::lock;
 use crate::model::price::{Price, Tokens};
 
 /// The message to the agent when the run's spending limit is reached.
-pub(super) const MONEY_USED_UP: &str = "the run reached its spending limit";
+pub(super) const SPENDING_LIMIT_REACHED: &str = "the run reached its spending limit";
 
 /// Maximum number of notices that wait for the agent's adapter. Further notices are dropped, so
 /// that a program that provokes them continuously cannot fill the memory.
@@ -27,12 +27,12 @@ pub enum ModelNotice {
     /// The proxy refused a request.
     Refused(String),
     /// The model's API refused a request, or could not be reached.
-    Trouble(String),
+    CallFailed(String),
 }
 
 /// The failure of a run's last call to the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Trouble {
+pub(crate) struct CallFailure {
     pub(crate) kind: ErrorKind,
     /// The description of the failure, in one line.
     pub(crate) text: String,
@@ -60,7 +60,7 @@ struct Sums {
     micro_usd: u64,
     usage: Vec<ModelUsage>,
     /// The last failure, and the model of the call.
-    trouble: Option<(String, Trouble)>,
+    trouble: Option<(String, CallFailure)>,
 }
 
 impl Account {
@@ -84,8 +84,8 @@ impl Account {
     }
 
     /// Records the failure of a call of this model.
-    pub(crate) fn set_trouble(&self, model: &str, trouble: Trouble) {
-        self.notice(ModelNotice::Trouble(trouble.text.clone()));
+    pub(crate) fn set_trouble(&self, model: &str, trouble: CallFailure) {
+        self.notice(ModelNotice::CallFailed(trouble.text.clone()));
         let fatal = trouble.kind == ErrorKind::Unauthenticated;
         let mut sums = lock(&self.sums);
         if !self.refused.is_cancelled() {
@@ -106,7 +106,7 @@ impl Account {
     }
 
     #[cfg(any(feature = "claude-code", feature = "command", test))]
-    pub(crate) fn trouble(&self) -> Option<Trouble> {
+    pub(crate) fn trouble(&self) -> Option<CallFailure> {
         lock(&self.sums).trouble.as_ref().map(|(_, trouble)| trouble.clone())
     }
 
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn a_success_of_one_model_does_not_clear_the_failure_of_another() {
         let (account, _notices) = Account::new(None);
-        let trouble = |kind| Trouble { kind, text: "no".to_owned() };
+        let trouble = |kind| CallFailure { kind, text: "no".to_owned() };
         account.set_trouble("large", trouble(ErrorKind::RateLimited));
         account.clear_trouble("small");
         assert_eq!(account.trouble(), Some(trouble(ErrorKind::RateLimited)));

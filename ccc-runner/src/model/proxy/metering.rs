@@ -7,7 +7,7 @@ use ccc_core::untrusted_text::one_line;
 use serde::Deserialize;
 
 use crate::model::price::Tokens;
-use crate::model::proxy::budget::{Account, Charge, Trouble};
+use crate::model::proxy::budget::{Account, CallFailure, Charge};
 
 /// Maximum length of a line that is parsed for usage, in bytes. Longer lines count as text.
 const MAX_LINE: usize = 256 << 10;
@@ -121,7 +121,7 @@ impl Meter {
                         "the model's API ended its answer with an error: {}",
                         one_line(&error.kind, 60)
                     );
-                    self.account.set_trouble(self.charge.model(), Trouble { kind, text });
+                    self.account.set_trouble(self.charge.model(), CallFailure { kind, text });
                 }
                 _ if is_text(data) => self.charge.add_text(data.len()),
                 _ => {}

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::JoinSet;
 
 use crate::model::http_server::ConnectionGuard;
-use crate::model::proxy::budget::{Charge, MONEY_USED_UP, Trouble};
+use crate::model::proxy::budget::{CallFailure, Charge, SPENDING_LIMIT_REACHED};
 use crate::model::proxy::metering::Meter;
 use crate::model::proxy::state::Gate;
 
@@ -91,7 +91,7 @@ impl Flow {
                     self.hand_on(&pieces, Ok(Some(used_up()))).await;
                     (Ok(None), false)
                 }
-                Err(cut) => (Err(self.last_words(&cut)), false),
+                Err(cut) => (Err(self.record_failure(&cut)), false),
             };
             if !self.hand_on(&pieces, piece).await || !more {
                 return;
@@ -146,7 +146,7 @@ impl Flow {
     }
 
     /// Returns the error that ends the agent's response. Records it as a failure of the API.
-    fn last_words(&self, cut: &StreamEnd) -> io::Error {
+    fn record_failure(&self, cut: &StreamEnd) -> io::Error {
         let (kind, line) = match cut {
             StreamEnd::Over | StreamEnd::Spent => return io::Error::other("the run has ended"),
             StreamEnd::Silent => {
@@ -163,7 +163,7 @@ impl Flow {
                 (ErrorKind::Unexpected, line.to_owned())
             }
         };
-        let trouble = Trouble { kind, text: line.clone() };
+        let trouble = CallFailure { kind, text: line.clone() };
         self.gate.account.set_trouble(self.meter.charge.model(), trouble);
         io::Error::other(line)
     }
@@ -171,7 +171,7 @@ impl Flow {
 
 /// Returns the event that ends a streamed response when the run's spending limit is reached.
 fn used_up() -> Bytes {
-    let error = json!({ "type": "billing_error", "message": MONEY_USED_UP });
+    let error = json!({ "type": "billing_error", "message": SPENDING_LIMIT_REACHED });
     let event = json!({ "type": "error", "error": error });
     format!("\n\nevent: error\ndata: {event}\n\n").into()
 }

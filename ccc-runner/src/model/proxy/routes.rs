@@ -15,7 +15,7 @@ use tokio::sync::SemaphorePermit;
 
 use crate::model::http_server::{ConnectionGuard, ConnectionHandle};
 use crate::model::price::Tokens;
-use crate::model::proxy::budget::{Call, Charge, MONEY_USED_UP, ModelNotice, Trouble};
+use crate::model::proxy::budget::{Call, CallFailure, Charge, ModelNotice, SPENDING_LIMIT_REACHED};
 use crate::model::proxy::metering::Usage;
 use crate::model::proxy::relay::{Hold, IdleLimit, relay};
 use crate::model::proxy::rules::Rule;
@@ -29,7 +29,7 @@ const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The kinds of requests whose bodies are checked.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asks {
+enum RequestKind {
     Message,
     Count,
 }
@@ -99,8 +99,8 @@ async fn through(
     let path_and_query = parts.uri.path_and_query().map_or("/", |all| all.as_str());
     let (path, query) = (parts.uri.path(), parts.uri.query());
     let asks = match (&parts.method, path) {
-        (&Method::POST, "/v1/messages") => Some(Asks::Message),
-        (&Method::POST, "/v1/messages/count_tokens") => Some(Asks::Count),
+        (&Method::POST, "/v1/messages") => Some(RequestKind::Message),
+        (&Method::POST, "/v1/messages/count_tokens") => Some(RequestKind::Count),
         _ => None,
     };
     let expected = asks.is_some() && matches!(query, None | Some("beta=true"));
@@ -109,7 +109,7 @@ async fn through(
         return Err(refuse(gate, StatusCode::NOT_FOUND, "not_found_error", line));
     }
     if gate.account.exhausted.is_cancelled() {
-        return Err(no_money(gate, true));
+        return Err(spending_limit_refusal(gate, true));
     }
     let (body, _room) = read_body(shared, gate, &parts.headers, body).await?;
     let (mut charge, mut model) = (None, String::new());
@@ -118,7 +118,7 @@ async fn through(
             refuse(gate, StatusCode::BAD_REQUEST, "invalid_request_error", refusal.to_string())
         })?;
         model.clone_from(&asked.model);
-        if asks == Asks::Message {
+        if asks == RequestKind::Message {
             let call = Call {
                 price: shared.prices.price(&asked.model),
                 model: asked.model,
@@ -126,7 +126,11 @@ async fn through(
                 max_tokens: asked.max_tokens,
                 streams: asked.streams,
             };
-            charge = Some(gate.account.admit(&call).ok_or_else(|| no_money(gate, call.streams))?);
+            charge = Some(
+                gate.account
+                    .admit(&call)
+                    .ok_or_else(|| spending_limit_refusal(gate, call.streams))?,
+            );
         }
     }
     let sent =
@@ -155,11 +159,11 @@ async fn through(
             "the model's API compressed its answer, which the request did not accept".to_owned();
         return Err(trouble(gate, &model, StatusCode::BAD_GATEWAY, ErrorKind::Unexpected, line));
     }
-    if asks == Some(Asks::Message) {
+    if asks == Some(RequestKind::Message) {
         gate.account.clear_trouble(&model);
     }
     let hold = Hold { _place: place, _connection: connection };
-    hand_back(shared, gate, &model, response, charge, hold).await
+    return_response(shared, gate, &model, response, charge, hold).await
 }
 
 /// Reads the whole body, and reserves the memory for it. The request must state its length first.
@@ -197,7 +201,7 @@ async fn read_body<'a>(
     Ok((read.map_err(|_| cut_off())?, [own, room]))
 }
 
-async fn hand_back(
+async fn return_response(
     shared: &Shared,
     gate: &Arc<Gate>,
     model: &str,
@@ -290,7 +294,7 @@ async fn hand_back_error(
         return trouble(gate, model, StatusCode::BAD_GATEWAY, kind, line);
     }
     let headers = returned(response.headers(), &gate.credential);
-    gate.account.set_trouble(model, Trouble { kind, text: line.clone() });
+    gate.account.set_trouble(model, CallFailure { kind, text: line.clone() });
     let words = whole(shared, response, MAX_ERROR).await.unwrap_or_default();
     if words.is_empty() || gate.credential.is_in(&words) {
         return refusal(status, "api_error", &line);
@@ -298,9 +302,9 @@ async fn hand_back_error(
     (status, headers, words).into_response()
 }
 
-fn no_money(gate: &Gate, streams: bool) -> Refused {
+fn spending_limit_refusal(gate: &Gate, streams: bool) -> Refused {
     let line = if gate.account.exhausted.is_cancelled() || streams {
-        MONEY_USED_UP
+        SPENDING_LIMIT_REACHED
     } else {
         "the run's spending limit may not cover this request: lower max_tokens, or request a stream"
     };
@@ -316,7 +320,7 @@ fn refuse(gate: &Gate, status: StatusCode, kind: &str, line: String) -> Refused 
 /// Records a failure of the API, and returns the response for the agent.
 fn trouble(gate: &Gate, model: &str, status: StatusCode, kind: ErrorKind, text: String) -> Refused {
     let refused = refusal(status, "api_error", &text);
-    gate.account.set_trouble(model, Trouble { kind, text });
+    gate.account.set_trouble(model, CallFailure { kind, text });
     refused
 }
 

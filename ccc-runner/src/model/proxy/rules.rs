@@ -93,14 +93,14 @@ impl Rules {
 
     /// Checks a request's body. Returns the properties of a permitted request, or the reason for a
     /// refusal.
-    pub(crate) fn read(&self, body: &[u8], betas: &str) -> Result<Asked, Refusal> {
+    pub(crate) fn read(&self, body: &[u8], betas: &str) -> Result<PermittedRequest, Refusal> {
         let request = MessageRequest::read(body).map_err(|e| Refusal {
             rule: None,
             // Report only the position: the body comes from the agent, and users read this message.
             text: format!("the body is not a valid request (byte {})", e.column()),
         })?;
         self.judge(&request, betas)?;
-        Ok(Asked {
+        Ok(PermittedRequest {
             model: request.model.into_owned(),
             streams: request.stream.unwrap_or(false),
             max_tokens: request.max_tokens.unwrap_or(0),
@@ -228,7 +228,7 @@ const BETAS: &[(&str, Rule)] = &[
 
 /// The properties of a permitted request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Asked {
+pub(crate) struct PermittedRequest {
     pub(crate) model: String,
     pub(crate) streams: bool,
     pub(crate) max_tokens: u64,

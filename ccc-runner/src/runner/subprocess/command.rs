@@ -31,7 +31,7 @@ impl Launcher {
         let mut hidden = None;
         // A program that the run's user cannot reach counts as not found.
         let reachable = |file: &Path| {
-            let seen = self.user_switch.is_none() || user_switch::is_in_sight(file);
+            let seen = self.user_switch.is_none() || user_switch::is_reachable(file);
             if !seen {
                 hidden = Some(file.to_owned());
             }

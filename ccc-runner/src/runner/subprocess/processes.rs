@@ -22,7 +22,7 @@ pub(crate) const OWNER_MARK: &str = "CCC_OWNER";
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Maximum number of attempts to kill the processes of a run.
-const GONE_WITHIN: u32 = 1_000;
+const MAX_KILL_ATTEMPTS: u32 = 1_000;
 
 /// The number of consecutive scans that must find no process.
 const QUIET: u32 = 2;
@@ -164,7 +164,7 @@ pub(crate) async fn terminate(
 /// because a process that forks faster than it is killed would otherwise escape.
 pub(crate) async fn kill(clock: &dyn Clock, ours: &Ownership, run: RunId) -> Result<()> {
     let mut quiet = 0;
-    for _ in 0..GONE_WITHIN {
+    for _ in 0..MAX_KILL_ATTEMPTS {
         if signal_all(ours, run, &[Signal::STOP, Signal::KILL]).await? > 0 {
             quiet = 0;
             clock.sleep(POLL_INTERVAL).await;

@@ -11,7 +11,7 @@ use crate::runner::output::BoundedOutput;
 
 /// Time limit for further output after the program has ended. A process that it left behind can
 /// keep the pipe open.
-const AFTERMATH: Duration = Duration::from_millis(500);
+const OUTPUT_GRACE: Duration = Duration::from_millis(500);
 
 /// Forwards a child's output to the sink until it ends, and returns the exit status.
 pub(crate) async fn pump(
@@ -49,7 +49,7 @@ pub(crate) async fn pump(
                 status = Some(ended.map_err(|e| {
                     Error::new(ErrorKind::Unexpected, "cannot wait for the process").with_source(e)
                 })?);
-                aftermath = clock.sleep(AFTERMATH);
+                aftermath = clock.sleep(OUTPUT_GRACE);
             }
             () = &mut aftermath => break,
         }

@@ -21,7 +21,7 @@ const SHARED: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
 /// and over the shared directories (`$4`, a list). The workspace (`$1`) and the home (`$2`) remain
 /// visible. The script mounts them again by their descriptors, because their paths lead to nothing
 /// any more.
-const OUT_OF_SIGHT: &str = r#"
+const HIDE_SCRIPT: &str = r#"
 set -e
 ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_tops=$3
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -135,7 +135,7 @@ impl UserSwitch {
         // another run may have its UID later.
         prefix.extend(["--mount", "--ipc", "--propagation", "private", "--"].map(OsString::from));
         prefix.push(host_tool("sh")?.into());
-        prefix.extend(["-c", OUT_OF_SIGHT, "ccc"].map(OsString::from));
+        prefix.extend(["-c", HIDE_SCRIPT, "ccc"].map(OsString::from));
         prefix.extend([self.workspace.clone().into(), self.home.clone().into()]);
         prefix.extend([tops.len().to_string().into(), shared.join(" ").into()]);
         prefix.extend(tops.into_iter().map(OsString::from));
@@ -152,7 +152,7 @@ fn restricted_ancestor(path: &Path) -> Option<PathBuf> {
 }
 
 /// Returns whether a run's user can reach this program.
-pub(crate) fn is_in_sight(program: &Path) -> bool {
+pub(crate) fn is_reachable(program: &Path) -> bool {
     fs::canonicalize(program).is_ok_and(|program| restricted_ancestor(&program).is_none())
 }
 

@@ -42,7 +42,7 @@ async fn fresh() -> Fixture {
     let runner = SubprocessRunner::new(state.path().join("runner")).unwrap();
     let runner = runner.with_model_proxy(fixture.proxy.url());
     let secret = fixture.model.key().clone();
-    Fixture::new(agents, runner, ("why.txt", b"why\n"))
+    Fixture::with_agents(agents, runner, ("why.txt", b"why\n"))
         .with_credential(key(), secret)
         .keeping((state, fixture))
 }

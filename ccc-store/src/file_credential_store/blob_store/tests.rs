@@ -12,7 +12,7 @@ use std::sync::Barrier;
 use ccc_core::testing::has_part;
 use tempfile::NamedTempFile;
 
-use super::{DERIVATION, INDEX, index, init_derivation, is_record, sweep};
+use super::{DERIVATION, INDEX, index, init_derivation, is_record, remove_unlisted};
 use crate::file_credential_store::directory::Directory;
 use crate::sealed::SealedIndex;
 
@@ -185,9 +185,9 @@ fn a_sweep_with_an_outdated_index_removes_nothing() {
     let directory = Directory::open(seed.path()).unwrap();
     let names = || directory.names().unwrap().into_iter().collect::<BTreeSet<_>>();
     let (newest, before) = (index(&directory).unwrap().unwrap(), names());
-    sweep(&directory, &SealedIndex::from(&b"older"[..]), &[]).unwrap();
+    remove_unlisted(&directory, &SealedIndex::from(&b"older"[..]), &[]).unwrap();
     assert_eq!(names(), before);
-    sweep(&directory, &newest, &[]).unwrap();
+    remove_unlisted(&directory, &newest, &[]).unwrap();
     assert_eq!(names(), BTreeSet::from([INDEX.to_owned()]));
 }
 

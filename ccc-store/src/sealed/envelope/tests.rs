@@ -97,7 +97,7 @@ fn a_truncated_record_and_plain_text_do_not_open() {
     for length in 0..record.len() {
         let fault = open(&ring, &HERE, &record[..length]).unwrap_err();
         let expected = match length {
-            0..SHORTEST => Fault::Form,
+            0..MIN_LEN => Fault::Form,
             _ => Fault::Authentication,
         };
         assert_eq!(fault, expected, "the first {length} bytes");
@@ -165,7 +165,7 @@ proptest! {
         let record = seal(&ring, &context, &plain).unwrap();
         let opened = open(&ring, &context, &record).unwrap();
         prop_assert_eq!(opened.expose(), &plain);
-        prop_assert_eq!(record.len(), SHORTEST + plain.len());
+        prop_assert_eq!(record.len(), MIN_LEN + plain.len());
     }
 
     #[test]

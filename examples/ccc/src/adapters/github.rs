@@ -15,7 +15,8 @@ use crate::credentials;
 /// tokens that are not revoked yet.
 pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Result<GitHub> {
     let holder = credentials::holder(&config.data_dir()?)?;
-    let mut builder = GitHub::waiting(Arc::new(SystemClock)).token_ledger(tokens, holder);
+    let mut builder =
+        GitHub::builder_without_app(Arc::new(SystemClock)).token_ledger(tokens, holder);
     let github = &config.github;
     if let Some(url) = &github.api_url {
         builder = builder.api_url(url.clone());

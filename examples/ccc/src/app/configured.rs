@@ -5,7 +5,8 @@ use std::sync::Arc;
 use ccc_core::{CredentialStore, Error, ErrorKind, Result, Secret};
 use ccc_github::{App, AppChange, AppKey, Apps, Endpoints, Secrets};
 
-use crate::config::Config;
+use crate::config::{Config, GitHubConfig};
+use crate::stored_credentials::{StoredCredentials, difference};
 
 /// Returns the stored Apps of the configured host.
 pub(crate) fn apps(config: &Config, store: Arc<dyn CredentialStore>) -> Result<Apps> {
@@ -24,7 +25,7 @@ pub(crate) async fn for_run(config: &Config, apps: &Apps) -> Result<(u64, AppKey
     };
     // An App can be stored only with a webhook secret, and a single run does not need one.
     if settings.has_webhook_secret() {
-        seed(config, apps).await?;
+        store_configured_app(config, apps, StoredCredentials::Prefer).await?;
     }
     let private_key = match apps.get(app_id).await? {
         Some(app) => app.private_key,
@@ -47,13 +48,18 @@ pub(super) fn several() -> Error {
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Stores the configured App if the store does not have it yet. If no App ID is configured, the
-/// only App in the store is meant.
+/// Stores the configured App if the store does not have it yet, or if `stored` permits to replace the
+/// stored one. If no App ID is configured, the only App in the store is meant.
 ///
 /// # Errors
-/// Those of the store, and [`ErrorKind::InvalidInput`] if the App is not stored and only a part of
-/// it is configured.
-pub(crate) async fn seed(config: &Config, apps: &Apps) -> Result<()> {
+/// - Those of the store.
+/// - [`ErrorKind::InvalidInput`] if the App is not stored and only a part of it is configured.
+/// - [`ErrorKind::Conflict`] under [`StoredCredentials::Refuse`] if the two differ.
+pub(crate) async fn store_configured_app(
+    config: &Config,
+    apps: &Apps,
+    stored: StoredCredentials,
+) -> Result<()> {
     let settings = &config.github;
     if !settings.has_private_key() && !settings.has_webhook_secret() {
         return Ok(());
@@ -80,33 +86,53 @@ pub(crate) async fn seed(config: &Config, apps: &Apps) -> Result<()> {
             );
         }
     }
-    if let Some(app) = apps.get(app_id).await? {
-        warn_of_differences(config, &app);
+    let Some(app) = apps.get(app_id).await? else { return Ok(()) };
+    let names = differences(settings, &app);
+    if names.is_empty() {
+        return Ok(());
+    }
+    if stored == StoredCredentials::Replace {
+        replace(settings, &app, apps).await?;
+        tracing::info!("replaced {} by the configured one", names.join(" and "));
+        return Ok(());
+    }
+    for name in names {
+        let warning = difference(&name, stored)?;
+        tracing::warn!(
+            "{warning}: store the configured one with `ccc config set` or `ccc serve --use-configured`"
+        );
     }
     Ok(())
 }
 
-/// Logs a warning for each secret of an App that differs between the configuration and the store.
-fn warn_of_differences(config: &Config, app: &App) {
-    let settings = &config.github;
+/// Replaces the stored key by the configured one, and adds the configured webhook secrets.
+async fn replace(settings: &GitHubConfig, app: &App, apps: &Apps) -> Result<()> {
+    let mut change = AppChange::new(app.app_id);
+    if settings.has_private_key() {
+        change = change.with_private_key(&settings.private_key()?)?;
+    }
+    if settings.has_webhook_secret() {
+        let secrets = settings.webhook_secrets()?;
+        Secrets::new(secrets.iter().cloned())?;
+        for secret in secrets.into_iter().rev() {
+            change = change.with_webhook_secret(secret)?;
+        }
+    }
+    apps.change(&change).await.map(drop)
+}
+
+/// Returns the names of the configured secrets of an App that differ from the stored ones.
+pub(crate) fn differences(settings: &GitHubConfig, app: &App) -> Vec<String> {
     // A configured file can be missing, because the stored value is the one in use.
     let key = settings.has_private_key().then(|| settings.private_key().ok()).flatten();
     let secrets = settings.has_webhook_secret().then(|| settings.webhook_secrets().ok()).flatten();
     let known = |secret: &Secret| app.webhook_secrets.iter().any(|stored| same(stored, secret));
-    for (differs, what) in [
+    let all = [
         (key.is_some_and(|key| !same(&key, &app.private_key)), "private key"),
         (secrets.is_some_and(|all| !all.iter().all(known)), "webhook secret"),
-    ] {
-        if differs {
-            tracing::warn!(
-                "the {what} of the App {} in the configuration differs from the stored one and is not \
-                 used: store it with `ccc config set`, or run `ccc config clear --app-id {}`, and the \
-                 next start stores it",
-                app.app_id,
-                app.app_id
-            );
-        }
-    }
+    ];
+    let differing = all.into_iter().filter(|(differs, _)| *differs);
+    differing.map(|(_, what)| format!("the {what} of the App {}", app.app_id)).collect()
 }
 
 /// Returns whether two secrets are equal apart from surrounding white space and the way in which

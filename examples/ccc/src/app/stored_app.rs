@@ -9,16 +9,20 @@ use ccc_core::{CancellationToken, Clock, CredentialStore, ErrorKind, Result, Sec
 use ccc_github::{Admitted, AppKey, Apps, GitHub, Secrets, Webhook};
 
 use crate::admin_token::{self, AdminToken};
-use crate::app::configured::{apps, several};
-use crate::config::Config;
+use crate::app::configured::{apps, differences, several};
+use crate::config::{Config, GitHubConfig};
 use crate::remedy::describe;
 
 /// The time between two reloads of the App.
 const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
+/// The warning of a service without an App.
+pub(crate) const WAITING_FOR_APP: &str = "no GitHub App is in use: deliveries are answered with 503 \
+                                          until `POST /config` or `ccc config set` stores one";
+
 /// The App that the service uses now.
 #[derive(Debug)]
-struct InUse {
+struct AppInUse {
     app_id: u64,
     version: Version,
     private_key: Secret,
@@ -29,13 +33,15 @@ struct InUse {
 pub(crate) struct StoredApp {
     pub(crate) apps: Apps,
     store: Arc<dyn CredentialStore>,
-    /// The App ID in the configuration.
-    configured_id: Option<u64>,
+    /// The App in the configuration.
+    configured: GitHubConfig,
+    /// The configured secrets that differ from the stored ones.
+    differences: RwLock<Vec<String>>,
     github: Arc<GitHub>,
     webhook: Arc<Webhook>,
     /// A lock that allows one reload at a time.
     reloading: tokio::sync::Mutex<()>,
-    in_use: RwLock<Option<InUse>>,
+    in_use: RwLock<Option<AppInUse>>,
     admin_token: RwLock<Option<AdminToken>>,
 }
 
@@ -50,13 +56,24 @@ impl StoredApp {
         Ok(Self {
             apps: apps(config, Arc::clone(&store))?,
             store,
-            configured_id: config.github.app_id,
+            configured: config.github.clone(),
+            differences: RwLock::default(),
             github,
             webhook,
             reloading: tokio::sync::Mutex::default(),
             in_use: RwLock::default(),
             admin_token: RwLock::default(),
         })
+    }
+
+    /// Returns what the operator should know about the App, in one line each.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let differences = self.differences.read().unwrap_or_else(PoisonError::into_inner);
+        let differ = differences.iter().map(|name| {
+            format!("{name} in the configuration differs from the stored one, which is used")
+        });
+        let waiting = self.app_id().is_none().then(|| WAITING_FOR_APP.to_owned());
+        differ.chain(waiting).collect()
     }
 
     /// Returns the admin token, if one was issued.
@@ -132,7 +149,7 @@ impl StoredApp {
         let _reloading = self.reloading.lock().await;
         let present = self.app_id();
         self.reload_admin_token().await?;
-        let app_id = match self.configured_id {
+        let app_id = match self.configured.app_id {
             Some(configured) => Some(configured),
             None => match (&self.apps.list().await?[..], present) {
                 ([], _) => None,
@@ -163,11 +180,13 @@ impl StoredApp {
         if same {
             return Ok(false);
         }
+        *self.differences.write().unwrap_or_else(PoisonError::into_inner) =
+            found.as_ref().map(|(app, _)| differences(&self.configured, app)).unwrap_or_default();
         let (mut key, mut secrets, mut now) = (None, None, None);
         if let Some((app, version)) = found {
             key = Some((app.app_id, AppKey::from_pem(&app.private_key)?));
             secrets = Some(Secrets::new(app.webhook_secrets)?);
-            now = Some(InUse { app_id: app.app_id, version, private_key: app.private_key });
+            now = Some(AppInUse { app_id: app.app_id, version, private_key: app.private_key });
         }
         // While the key is the same, the cached data about the App stays valid, such as its name.
         if !same_key {

@@ -8,28 +8,25 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
-use ccc_core::observe::Observers;
 use ccc_core::vcs::PullRequest;
-use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Outcome, Result, SystemClock};
+use ccc_core::{CancellationToken, Clock as _, Error, ErrorKind, Outcome, Result, SystemClock};
 use ccc_github::{AppKey, GitHub, RateLimits, Secrets, Webhook};
 use ccc_runner::{ScriptedAgent, ScriptedModel};
-use ccc_store::MemoryRunStore;
+use ccc_store::MemoryCredentialStore;
 use clap::Args;
 use github_emulator::{ActorKind, Emulator, EmulatorConfig, Permission, RepoRef};
 
-use crate::adapters::{self, Adapters};
+use crate::adapters;
 use crate::config::{self, Config};
 use crate::emulated;
 use crate::git::git;
+use crate::http;
 use crate::observers::{OutcomeSender, progress_observer};
 use crate::output::{print, say};
-use crate::pipeline::pipeline;
 use crate::remedy::describe;
 use crate::routes::router;
-use crate::service::Service;
+use crate::service::{Service, ServiceBuilder};
 use crate::signals::interrupted;
-use crate::{http, model_credential};
 
 const OWNER: &str = "octo-org";
 const NAME: &str = "temperature";
@@ -72,17 +69,14 @@ pub(super) async fn run(args: &DemoArgs) -> Result<bool> {
         Error::new(ErrorKind::Unavailable, "cannot create a temporary directory").with_source(e)
     })?;
     let (config, model) = configure(args, dir.path()).await?;
-    let adapters = match args.agent.as_str() {
-        "scripted" => Adapters::with_agent(&config, Arc::new(ScriptedAgent::parse(SCRIPT)?))?,
-        kind => {
-            let model = model_credential::configured(&config).await?;
-            Adapters::from_config(&config, kind, model).await?
-        }
-    };
     let (emulator, repo) = start_github(dir.path()).await?;
     let (sender, mut outcomes) = OutcomeSender::channel();
-    let observer = Observers(vec![progress_observer(args.json), Arc::new(sender)]);
-    let service = start_service(&config, &emulator, adapters, Arc::new(observer))?;
+    let service = service(&config, &emulator).await?.observer(progress_observer(args.json));
+    let service = match args.agent.as_str() {
+        "scripted" => service.agent(ScriptedAgent::parse(SCRIPT)?),
+        _ => service,
+    };
+    let service = service.observer(sender).build().await?;
 
     let listener = http::bind(([127, 0, 0, 1], 0).into()).await?;
     let address = listener.local_addr().map_err(|e| {
@@ -105,9 +99,8 @@ pub(super) async fn run(args: &DemoArgs) -> Result<bool> {
         shutdown.cancel();
         outcome
     };
-    let ((), (), outcome) = tokio::join!(
-        service.serve(shutdown.clone()),
-        http::serve(listener, router(service.clone()), shutdown.clone()),
+    let ((), outcome) = tokio::join!(
+        service.serve_http(listener, router(service.clone()), shutdown.clone()),
         story
     );
     let solved = show(args, dir.path(), &emulator.git_url(&repo), &outcome?).await;
@@ -123,9 +116,10 @@ pub(super) async fn run(args: &DemoArgs) -> Result<bool> {
 async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<ScriptedModel>)> {
     // Only the operator's settings of agent, model and runner apply. The demo sets the others.
     let own = Config::load(None, config::environment()?)?;
-    let (agent, model, runner) = (own.agent, own.model, own.runner);
-    let data_dir = Some(dir.join("data"));
-    let mut config = Config { data_dir, agent, model, runner, ..Config::default() };
+    let mut config = Config::default();
+    config.data_dir = Some(dir.join("data"));
+    (config.agent, config.model, config.runner) = (own.agent, own.model, own.runner);
+    config.agent.kind = Some(args.agent.clone());
     config.runner.kind.clone_from(&args.runner);
     config.agent.allowed_tools.push(TESTS.to_owned());
     if args.runner == "subprocess" && !config.runner.dangerously_as_root {
@@ -181,26 +175,18 @@ async fn start_github(dir: &Path) -> Result<(Emulator, RepoRef)> {
     Ok((emulator, repo))
 }
 
-/// Creates the service over the emulated GitHub.
-fn start_service(
-    config: &Config,
-    emulator: &Emulator,
-    adapters: Adapters,
-    observer: Arc<dyn ccc_core::Observer>,
-) -> Result<Service> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+/// Returns the builder of a service over the emulated GitHub. Nothing is stored on disk.
+async fn service(config: &Config, emulator: &Emulator) -> Result<ServiceBuilder> {
     let key = AppKey::from_pem(&emulated::secret(&emulator.private_key_pem()))?;
-    let github = GitHub::builder(emulator.app_id(), key, Arc::clone(&clock))
+    let github = GitHub::builder(emulator.app_id(), key, Arc::new(SystemClock))
         .api_url(emulator.api_url())
         // The emulator does not limit new content, so the demo need not wait between writes.
         .rate_limits(RateLimits::unlimited())
         .build()?;
     let secrets = Secrets::new([emulated::secret(&emulator.webhook_secret())])?;
     let webhook = Webhook::new(secrets, github.host());
-    let pipeline = pipeline(config, Arc::new(github), adapters, observer)?;
-    let store = Arc::new(MemoryRunStore::new(clock));
-    let dispatcher = Dispatcher::new(pipeline, store, DispatcherConfig::default());
-    Ok(Service::new(Arc::new(dispatcher), Arc::new(webhook)))
+    let credentials = MemoryCredentialStore::default();
+    Ok(Service::builder(config).github(github, webhook).credentials(credentials).without_log())
 }
 
 /// Checks that the service accepted the delivery.

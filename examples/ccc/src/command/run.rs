@@ -54,7 +54,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
         )
     })?;
     let model = model_credential::for_run(&config).await?;
-    let adapters = Adapters::from_config(&config, kind, model).await?;
+    let adapters = Adapters::from_config(&config, kind, model, None).await?;
 
     let path = Path::new(&args.repo);
     if path.exists() {
@@ -158,7 +158,7 @@ async fn drive(
             }
         }
     };
-    pipeline.settled().await;
+    pipeline.wait_for_cleanups().await;
     if let Some(github) = github {
         github.revoke_idle().await;
     }

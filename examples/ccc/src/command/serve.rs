@@ -3,7 +3,6 @@
 use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use ccc_core::{CancellationToken, Error, ErrorKind, Result};
 use clap::Args;
@@ -12,12 +11,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::config::Config;
 use crate::http;
 use crate::logging::init_log;
-use crate::observers::LogObserver;
 use crate::output::say;
 use crate::remedy::describe;
 use crate::routes::router;
 use crate::service::Service;
 use crate::signals::interrupted;
+use crate::stored_credentials::StoredCredentials;
 
 const DEFAULT_LISTEN: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -27,6 +26,9 @@ pub(crate) struct ServeArgs {
     /// The configuration file. Default: ccc.toml in the current directory, if it exists.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Replace stored credentials by the configured ones if they differ.
+    #[arg(long)]
+    use_configured: bool,
 }
 
 /// Runs the service until it is interrupted.
@@ -35,21 +37,21 @@ pub(super) async fn run(args: &ServeArgs) -> Result<()> {
     init_log();
     // The handler is installed before slow work, because without it SIGHUP ends the program.
     let hangups = hangups();
-    let service = Service::with_observer(&config, Arc::new(LogObserver)).await?;
+    let stored = match args.use_configured {
+        true => StoredCredentials::Replace,
+        false => StoredCredentials::Prefer,
+    };
+    let service = Service::builder(&config).stored_credentials(stored).build().await?;
     show_admin_token(&service).await?;
-    for rule in &config.model.dangerously_without {
-        tracing::warn!(
-            "the model proxy runs without its rule {rule}, because model.dangerously_without names it"
-        );
-    }
     let listener = http::bind(config.listen.unwrap_or(DEFAULT_LISTEN)).await?;
 
     let shutdown = CancellationToken::new();
     let work = async {
-        announce(&service, &listener);
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!("listening on http://{address}, deliveries go to /webhook/github");
+        }
         tokio::join!(
-            service.serve(shutdown.clone()),
-            http::serve(listener, router(service.clone()), shutdown.clone()),
+            service.serve_http(listener, router(service.clone()), shutdown.clone()),
             // This runs concurrently, because a slow host must not delay deliveries.
             shutdown.run_until_cancelled(log_identity(&service)),
             shutdown.run_until_cancelled(reload_on_hangup(hangups, &service))
@@ -73,27 +75,6 @@ pub(super) async fn run(args: &ServeArgs) -> Result<()> {
             "interrupted twice: ended before cleanup; the next start cleans up after the runs",
         )),
         _ = work => Ok(()),
-    }
-}
-
-/// Logs the address of the service, and warnings about its configuration.
-fn announce(service: &Service, listener: &tokio::net::TcpListener) {
-    let pipeline = service.dispatcher().pipeline();
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!("listening on http://{address}, deliveries go to /webhook/github");
-    }
-    if service.is_waiting_for_app() {
-        tracing::warn!(
-            "no GitHub App is in use: deliveries are answered with 503 until `POST /config` or \
-             `ccc config set` stores one"
-        );
-    }
-    tracing::warn!("runs are stored in memory: accepted runs are lost when this process ends");
-    if !pipeline.runner().capabilities().isolated {
-        tracing::warn!(
-            "the {} runner isolates nothing: an agent can do whatever its user can",
-            pipeline.runner().name()
-        );
     }
 }
 

@@ -33,6 +33,20 @@ pub struct AgentConfig {
 }
 
 impl AgentConfig {
+    /// Returns the kind of agent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if it is not set.
+    pub(crate) fn required_kind(&self) -> Result<&str> {
+        self.kind.as_deref().ok_or_else(|| {
+            invalid(
+                "no agent is configured: set agent.kind or CCC_AGENT__KIND to `claude`, `scripted:FILE` or \
+                 `command:ARGV…`"
+                    .to_owned(),
+            )
+        })
+    }
+
     /// Replaces the default limits by those that are set. Raises the limit of the whole run if the
     /// agent's time would not fit into it.
     ///

@@ -4,7 +4,7 @@ use ccc_core::Result;
 use toml::{Table, Value};
 
 use crate::config::invalid::invalid;
-use crate::config::setting_names::AS_ELSEWHERE;
+use crate::config::setting_names::{CLAUDE_CODE_VARIABLES, KEYS};
 
 /// Returns the variables of this process's environment that are settings.
 ///
@@ -14,7 +14,7 @@ use crate::config::setting_names::AS_ELSEWHERE;
 pub fn environment() -> Result<Vec<(String, String)>> {
     let ours = |name: &std::ffi::OsStr| {
         let name = name.to_string_lossy();
-        name.starts_with("CCC_") || AS_ELSEWHERE.iter().any(|(known, _)| *known == name)
+        name.starts_with("CCC_") || CLAUDE_CODE_VARIABLES.iter().any(|(known, _)| *known == name)
     };
     std::env::vars_os()
         .filter(|(name, _)| ours(name))
@@ -40,6 +40,31 @@ pub(super) fn key_of_variable(name: &str) -> Option<String> {
         }
     }
 }
+
+/// Returns a warning for a variable of this program's prefix that is no setting. Such a variable is
+/// not an error, because Kubernetes sets variables named after the services of a namespace, such as
+/// `CCC_SERVICE_HOST`.
+pub(super) fn unknown_variable(name: &str) -> Option<String> {
+    let rest = name.strip_prefix("CCC_")?;
+    if key_of_variable(name).is_some() || NOT_SETTINGS.contains(&name) || rest.is_empty() {
+        return None;
+    }
+    let distance = |variable: &String| strsim::damerau_levenshtein(variable, name);
+    let nearest = KEYS.iter().map(|key| variable_of_key(key)).min_by_key(distance)?;
+    let hint = match distance(&nearest) {
+        0..=3 => format!("; did you mean {nearest}?"),
+        _ => String::new(),
+    };
+    Some(format!("the variable {name} is not a setting and is ignored{hint}"))
+}
+
+/// Returns the variable that sets a key.
+fn variable_of_key(key: &str) -> String {
+    format!("CCC_{}", key.replace('.', "__").to_uppercase())
+}
+
+/// Variables of this program that are not settings: the filter of the log.
+const NOT_SETTINGS: &[&str] = &["CCC_LOG"];
 
 /// Returns the value of a variable in the type of its key.
 pub(super) fn value_of(key: &str, text: String) -> Value {

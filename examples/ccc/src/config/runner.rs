@@ -2,6 +2,7 @@
 
 use ccc_core::container::Resources;
 use ccc_core::{Result, pipeline::Limits};
+#[cfg(feature = "docker")]
 use ccc_runner::Workspaces;
 use serde::Deserialize;
 
@@ -61,6 +62,7 @@ impl RunnerConfig {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for an unknown value.
+    #[cfg(feature = "docker")]
     pub fn workspaces(&self) -> Result<Workspaces> {
         match self.workspaces.as_deref().unwrap_or("auto") {
             "auto" => Ok(Workspaces::Auto),

@@ -87,7 +87,7 @@ pub(super) const ENV_ONLY: &[&str] = &[
 
 /// Claude Code's variables, and the keys that they set. They apply only if no variable or setting of
 /// this program names a credential of the model.
-pub(super) const AS_ELSEWHERE: &[(&str, &str)] = &[
+pub(super) const CLAUDE_CODE_VARIABLES: &[(&str, &str)] = &[
     ("ANTHROPIC_BASE_URL", "model.url"),
     ("ANTHROPIC_API_KEY", "model.api_key"),
     ("CLAUDE_CODE_OAUTH_TOKEN", "model.oauth_token"),

@@ -12,7 +12,8 @@ use crate::config::{Config, KeySource};
 
 fn fresh() -> (tempfile::TempDir, Config) {
     let dir = tempfile::tempdir().unwrap();
-    let config = Config { data_dir: Some(dir.path().join("data")), ..Config::default() };
+    let mut config = Config::default();
+    config.data_dir = Some(dir.path().join("data"));
     (dir, config)
 }
 

@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 
 use super::fixture::{SECRET, Site, ccc, listening, text};
 
-const KEY: &str = include_str!("key-for-tests.pem");
+const KEY: &str = include_str!("../../../../ccc-github/emulator/test-key.pem");
 const CANARY: &str = "hunter2-of-the-hook";
 
 fn run(data: &Path, arguments: &[&str], input: &str, settings: &[(&str, &str)]) -> Output {

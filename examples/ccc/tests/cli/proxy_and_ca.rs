@@ -160,7 +160,7 @@ fn invalid_proxy_and_authority_settings_are_reported_at_the_start() {
     // spec: G8d
     let dir = tempfile::TempDir::new().unwrap();
     let key = dir.path().join("key.pem");
-    std::fs::write(&key, include_str!("key-for-tests.pem")).unwrap();
+    std::fs::write(&key, include_str!("../../../../ccc-github/emulator/test-key.pem")).unwrap();
     let not_pem = dir.path().join("not.pem");
     std::fs::write(&not_pem, "hello").unwrap();
     for (name, value, expected) in [

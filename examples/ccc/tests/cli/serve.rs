@@ -89,7 +89,7 @@ async fn the_service_reports_its_health_and_ends_on_sigterm() {
     let (status, _) = site.send(http::Request::get(site.url("/nothing")), Vec::new()).await;
     assert_eq!(status, 404);
     let log = site.service.log();
-    assert!(log.contains("stored in memory") && log.contains("isolates nothing"), "{log}");
+    assert!(log.contains("stored in memory") && log.contains("has no isolation"), "{log}");
     site.service.signal(rustix::process::Signal::TERM);
     assert!(site.service.child.wait().unwrap().success(), "{}", site.service.log());
     assert!(site.dir.path().join("data/lock").exists());

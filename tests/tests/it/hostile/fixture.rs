@@ -226,12 +226,8 @@ impl<'a> Case<'a> {
         let (host, base) = (&self.fixture.host, &self.at.base);
         let branch = BranchName::new("claude/x").unwrap();
         let patch = host.patch(self.run, set).await.unwrap();
-        let author = BotIdentity {
-            id: 9,
-            login: "ccc-app[bot]".to_owned(),
-            app: Some(self.fixture.emulator.app_id()),
-            email: "9+ccc-app[bot]@users.example.com".to_owned(),
-        };
+        let author = BotIdentity::new(9, "ccc-app[bot]", "9+ccc-app[bot]@users.example.com")
+            .with_app(self.fixture.emulator.app_id());
         let date = Timestamp::from_second(1_700_000_000).unwrap();
         let info = CommitInfo { author, date, message: "t\n".to_owned() };
         let commit = host.commit(self.run, base, &set.tree, &info).await.unwrap();

@@ -104,7 +104,7 @@ async fn a_resumed_run_does_not_run_the_agent_again() {
         _ = fixture.pipeline.resume(claim, Arc::clone(&store) as _, &cancel) => panic!("run ended"),
         () = pushed => {}
     }
-    fixture.pipeline.settled().await;
+    fixture.pipeline.wait_for_cleanups().await;
     let branches = fixture.branches();
     store.release(accepted.run, fence, Duration::ZERO).await.unwrap();
 

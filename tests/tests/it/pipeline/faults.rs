@@ -49,7 +49,7 @@ async fn check(calls: &[&'static str], n: usize, fault: Fault) {
     let name = calls[n];
     let fixture = Fixture::with(fixing_agent(), Faults::at(n, fault), &|_| {}).await;
     let report = fixture.run().await;
-    fixture.pipeline.settled().await;
+    fixture.pipeline.wait_for_cleanups().await;
     let what = format!("call {n} {name} {fault:?}: {report:?}");
     let stage = match &report.outcome {
         Outcome::Failed { stage, .. } => Some(*stage),
@@ -139,12 +139,13 @@ async fn a_hanging_agent_reaches_its_time_limits() {
 async fn signs_of_life_reset_the_idle_limit() {
     // spec: X14b
     let pause = std::time::Duration::from_millis(300);
-    let fixture = Fixture::with(fixing_agent().beats(8, pause), Faults::none(), &|limits| {
-        // One second on the fixture's clock.
-        limits.agent.idle = std::time::Duration::from_secs(20);
-        limits.agent.wall = std::time::Duration::from_secs(600);
-    })
-    .await;
+    let fixture =
+        Fixture::with(fixing_agent().with_heartbeats(8, pause), Faults::none(), &|limits| {
+            // One second on the fixture's clock.
+            limits.agent.idle = std::time::Duration::from_secs(20);
+            limits.agent.wall = std::time::Duration::from_secs(600);
+        })
+        .await;
     let report = fixture.run().await;
     assert!(matches!(report.outcome, Outcome::PullRequest { .. }), "{report:?}");
     let shown = format!("{:?}", fixture.observer.events());

@@ -116,10 +116,10 @@ impl Fixture {
         limits.report = Duration::from_secs(60);
         change(&mut limits);
         let pipeline = Pipeline::builder()
-            .host(Arc::new(Faulty::new(Arc::clone(&host), &faults)))
-            .runner(Arc::new(Faulty::new(Arc::clone(&runner), &faults)))
-            .agent(Arc::new(Faulty::new(agent, &faults)))
-            .credentials(Arc::new(Faulty::new(credentials, &faults)))
+            .host(Faulty::new(Arc::clone(&host), &faults))
+            .runner(Faulty::new(Arc::clone(&runner), &faults))
+            .agent(Faulty::new(agent, &faults))
+            .credentials(Faulty::new(credentials, &faults))
             .clock(Arc::new(FastClock))
             .observer(watcher.unwrap_or_else(|| Arc::clone(&observer) as _))
             .data_dir(&data)

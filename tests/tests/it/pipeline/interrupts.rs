@@ -67,7 +67,7 @@ async fn a_dropped_run_leaves_nothing_behind() {
             () = trigger.cancelled() => {}
             _ = fixture.pipeline.run(fixture.event.clone(), &never) => {}
         }
-        fixture.pipeline.settled().await;
+        fixture.pipeline.wait_for_cleanups().await;
         assert_eq!(fixture.faults.count("container_runner.destroy"), 1, "{stage}");
         assert_eq!(fixture.left_over(), Vec::<String>::new(), "{stage}");
         let cleanups = wire.seen.lock().unwrap().iter().filter(|s| **s == Stage::Cleanup).count();

@@ -131,11 +131,11 @@ async fn run(settings: &str, permission: Permission, isolated: bool, policy: Tru
     let mut limits = ccc_core::pipeline::Limits::default();
     limits.setup = Duration::from_millis(50);
     let pipeline = Pipeline::builder()
-        .host(Arc::clone(&fixture.host) as _)
-        .runner(Arc::new(runner))
-        .agent(Arc::new(fixing_agent().needs_credential(key)))
-        .credentials(Arc::new(credentials))
-        .observer(Arc::clone(&fixture.observer) as _)
+        .host(Arc::clone(&fixture.host))
+        .runner(runner)
+        .agent(fixing_agent().needs_credential(key))
+        .credentials(credentials)
+        .observer(Arc::clone(&fixture.observer))
         .data_dir(fixture.data.with_file_name("other"))
         .policy(policy)
         .limits(limits)

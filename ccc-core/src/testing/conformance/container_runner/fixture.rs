@@ -9,7 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::container::{Command, ContainerSpec, Output};
-use crate::testing::conformance::{Kept, bounded};
+use crate::testing::conformance::{KeepAlive, bounded};
 use crate::{Clock, Container, ContainerExt, ContainerRunner, RunId, SystemClock};
 
 /// A container runner that holds no run yet and that no other test uses.
@@ -18,13 +18,13 @@ pub struct Fixture {
     /// The runner.
     pub runner: Arc<dyn ContainerRunner>,
     workspaces: Option<PathBuf>,
-    kept: Kept,
+    kept: KeepAlive,
 }
 
 impl Fixture {
     /// Creates a fixture whose workspaces are in the system's directory for temporary files.
     pub fn new(runner: impl ContainerRunner) -> Self {
-        Self { runner: Arc::new(runner), workspaces: None, kept: Kept::default() }
+        Self { runner: Arc::new(runner), workspaces: None, kept: KeepAlive::default() }
     }
 
     /// Creates workspaces in `directory`, for runners that cannot see every directory of the host

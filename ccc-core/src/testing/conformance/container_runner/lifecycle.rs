@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::fixture::{Fixture, Running, new_run};
 use crate::container::{Command, ContainerSpec, ExitStatus, Network};
-use crate::testing::conformance::{bounded, drop_after_polls, pause, refused};
+use crate::testing::conformance::{assert_fails_with, bounded, drop_after_polls, pause};
 use crate::{ContainerExt, ErrorKind};
 
 /// Checks that `spawn` fails with [`ErrorKind::InvalidInput`] if the workspace is missing or is a
@@ -18,7 +18,7 @@ pub async fn a_workspace_that_is_no_directory_is_invalid_input(fixture: &Fixture
         let (run, spec) = (new_run(), ContainerSpec::new(directory.path().join(name)));
         let spawned = bounded("spawn", fixture.runner.spawn(run, &spec)).await;
         let what = format!("`spawn` over a path that is not a directory ({name})");
-        refused(&what, ErrorKind::InvalidInput, spawned);
+        assert_fails_with(&what, ErrorKind::InvalidInput, spawned);
         let destroyed = fixture.runner.destroy(run).await;
         destroyed.expect("`destroy` must succeed after a failed `spawn`");
         let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");

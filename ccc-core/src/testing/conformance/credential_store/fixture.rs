@@ -6,20 +6,20 @@ use std::sync::Arc;
 
 use crate::Secret;
 use crate::credential::{CredentialKey, CredentialStore, Precondition, Version};
-use crate::testing::conformance::Kept;
+use crate::testing::conformance::KeepAlive;
 
 /// An empty credential store that no other test uses.
 #[derive(Debug)]
 pub struct Fixture {
     /// The store.
     pub store: Arc<dyn CredentialStore>,
-    kept: Kept,
+    kept: KeepAlive,
 }
 
 impl Fixture {
     /// Creates a fixture for an empty store.
     pub fn new(store: impl CredentialStore) -> Self {
-        Self { store: Arc::new(store), kept: Kept::default() }
+        Self { store: Arc::new(store), kept: KeepAlive::default() }
     }
 
     /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.

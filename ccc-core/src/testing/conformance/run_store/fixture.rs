@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::event::{Actor, ActorKind, Delivery, IssueEvent, IssueSnapshot, RepoRef, Trigger};
 use crate::run::RunRecord;
 use crate::run_store::{Accepted, Claim};
-use crate::testing::conformance::Kept;
+use crate::testing::conformance::KeepAlive;
 use crate::{DeliveryId, Result, RunId, RunStore};
 
 /// An empty run store that no other test uses, and the function that moves its clock.
@@ -20,7 +20,7 @@ pub struct Fixture {
     pub store: Arc<dyn RunStore>,
     /// A function that moves the store's clock. The clock must not move otherwise.
     pub advance: Box<dyn Fn(Duration) + Send + Sync>,
-    kept: Kept,
+    kept: KeepAlive,
 }
 
 impl fmt::Debug for Fixture {
@@ -32,7 +32,7 @@ impl fmt::Debug for Fixture {
 impl Fixture {
     /// Creates a fixture for an empty store whose clock `advance` moves.
     pub fn new(store: impl RunStore, advance: impl Fn(Duration) + Send + Sync + 'static) -> Self {
-        Self { store: Arc::new(store), advance: Box::new(advance), kept: Kept::default() }
+        Self { store: Arc::new(store), advance: Box::new(advance), kept: KeepAlive::default() }
     }
 
     /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.

@@ -11,7 +11,7 @@ use super::fixture::{Fixture, WITHIN_LEASE, comment, delivery, event, labeled};
 use crate::event::Trigger;
 use crate::progress::Progress;
 use crate::run::{Outcome, RunState};
-use crate::testing::conformance::{bounded, refused};
+use crate::testing::conformance::{assert_fails_with, bounded};
 use crate::{ErrorKind, IssueEvent, RunId};
 
 /// Checks that a new waiting run is stored when `accept` returns, with its event unchanged.
@@ -57,7 +57,11 @@ pub async fn a_known_delivery_with_another_body_is_a_conflict(fixture: &Fixture)
     let before = fixture.record(first.run).await;
     for event in [labeled(1), labeled(2), comment(1, 5)] {
         let accepted = fixture.try_accept("same", 2, &event).await;
-        refused("`accept` of a known id with another body", ErrorKind::Conflict, accepted);
+        assert_fails_with(
+            "`accept` of a known id with another body",
+            ErrorKind::Conflict,
+            accepted,
+        );
     }
     assert_eq!(fixture.list().await, [before], "a refused delivery must not change any run");
     let again = fixture.accept("same", &labeled(1)).await;

@@ -13,7 +13,7 @@ use super::fixture::{Fixture, LEASE, MILLISECOND, WITHIN_LEASE, comment, labeled
 use crate::progress::Progress;
 use crate::run::{Outcome, RunState};
 use crate::run_store::{Fence, LogEntry};
-use crate::testing::conformance::{bounded, refused};
+use crate::testing::conformance::{assert_fails_with, bounded};
 use crate::{ErrorKind, RunId, Stage};
 
 /// Checks that `claim` of an empty store returns `None` and no error.
@@ -105,11 +105,11 @@ async fn all_writes_refused(fixture: &Fixture, run: RunId, fence: Fence) {
     let line = LogEntry { at: Timestamp::UNIX_EPOCH, text: "stale".to_owned() };
     let conflict = ErrorKind::Conflict;
     let with = |call: &str| format!("`{call}` with {fence:?} and without a lease");
-    refused(&with("renew"), conflict, store.renew(run, fence, LEASE).await);
-    refused(&with("release"), conflict, store.release(run, fence, Duration::ZERO).await);
-    refused(&with("advance"), conflict, store.advance(run, fence, &progress).await);
-    refused(&with("append_log"), conflict, store.append_log(run, fence, &[line]).await);
-    refused(&with("finish"), conflict, store.finish(run, fence, &outcome).await);
+    assert_fails_with(&with("renew"), conflict, store.renew(run, fence, LEASE).await);
+    assert_fails_with(&with("release"), conflict, store.release(run, fence, Duration::ZERO).await);
+    assert_fails_with(&with("advance"), conflict, store.advance(run, fence, &progress).await);
+    assert_fails_with(&with("append_log"), conflict, store.append_log(run, fence, &[line]).await);
+    assert_fails_with(&with("finish"), conflict, store.finish(run, fence, &outcome).await);
     let after = (fixture.record(run).await, log().await);
     assert_eq!(before, after, "a refused write must not change the run");
 }
@@ -208,7 +208,7 @@ pub async fn cancelling_an_unknown_or_a_finished_run(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
     let unknown = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
     let cancelled = fixture.store.request_cancel(unknown).await;
-    refused("`request_cancel` of an unknown run", ErrorKind::NotFound, cancelled);
+    assert_fails_with("`request_cancel` of an unknown run", ErrorKind::NotFound, cancelled);
     let fence = fixture.claim_some().await.fence;
     let outcome = Outcome::Answered { answer: "done".to_owned() };
     fixture.store.finish(run, fence, &outcome).await.expect(WITHIN_LEASE);

@@ -11,7 +11,7 @@ use crate::agent::{AgentReport, ModelUsage, Verdict};
 use crate::progress::{AcceptedRun, Base, CollectedRun, CommittedRun, Progress, PublishedRun};
 use crate::run::{Outcome, RunState, SkipReason};
 use crate::run_store::{Fence, LogEntry};
-use crate::testing::conformance::refused;
+use crate::testing::conformance::assert_fails_with;
 use crate::vcs::PullRequest;
 use crate::{BranchName, ErrorKind, ObjectId, RunId, Stage};
 
@@ -128,12 +128,16 @@ pub async fn a_finished_run_can_be_read_and_not_changed(fixture: &Fixture) {
     assert_eq!(record.progress, full_progress(), "`finish` must not change the progress");
     let (fence, conflict) = (claim.fence, ErrorKind::Conflict);
     let of = |call: &str| format!("`{call}` of a finished run");
-    refused(&of("renew"), conflict, store.renew(run, fence, LEASE).await);
-    refused(&of("release"), conflict, store.release(run, fence, Duration::ZERO).await);
-    refused(&of("advance"), conflict, store.advance(run, fence, &Progress::default()).await);
-    refused(&of("append_log"), conflict, store.append_log(run, fence, &[line]).await);
+    assert_fails_with(&of("renew"), conflict, store.renew(run, fence, LEASE).await);
+    assert_fails_with(&of("release"), conflict, store.release(run, fence, Duration::ZERO).await);
+    assert_fails_with(
+        &of("advance"),
+        conflict,
+        store.advance(run, fence, &Progress::default()).await,
+    );
+    assert_fails_with(&of("append_log"), conflict, store.append_log(run, fence, &[line]).await);
     let other = Outcome::Cancelled { stage: Stage::Work };
-    refused(&of("finish"), conflict, store.finish(run, fence, &other).await);
+    assert_fails_with(&of("finish"), conflict, store.finish(run, fence, &other).await);
     for _ in 0..3 {
         assert!(fixture.claim().await.is_none(), "`claim` must not return a finished run");
         fixture.advance(LEASE * 100);

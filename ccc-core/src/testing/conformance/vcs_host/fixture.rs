@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::event::{Actor, RepoRef};
-use crate::testing::conformance::Kept;
+use crate::testing::conformance::KeepAlive;
 use crate::vcs::Comment;
 use crate::{BranchName, Clock, SystemClock, VcsHost};
 
@@ -30,7 +30,7 @@ pub struct Fixture {
     pub branch: BranchName,
     /// The path and the content of a file on the default branch.
     pub file: (String, Vec<u8>),
-    kept: Kept,
+    kept: KeepAlive,
 }
 
 impl Fixture {
@@ -51,7 +51,7 @@ impl Fixture {
             stranger,
             branch,
             file: (path.to_owned(), content.to_vec()),
-            kept: Kept::default(),
+            kept: KeepAlive::default(),
         }
     }
 

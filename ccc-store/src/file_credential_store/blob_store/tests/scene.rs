@@ -15,7 +15,7 @@ use futures_util::FutureExt as _;
 use rustix::process::{Resource, Rlimit};
 use tempfile::TempDir;
 
-use super::super::{index, init_derivation, sweep, write};
+use super::super::{index, init_derivation, remove_unlisted, write};
 use crate::Keys;
 use crate::file_credential_store::directory::Directory;
 use crate::keys::tests::keys;
@@ -42,8 +42,8 @@ impl BlobStore for Inline {
         write(&self.0, &change)
     }
 
-    async fn sweep(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()> {
-        sweep(&self.0, &from, &live)
+    async fn remove_unlisted(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()> {
+        remove_unlisted(&self.0, &from, &live)
     }
 
     async fn init_derivation(&self, fresh: String) -> Result<String> {
@@ -108,7 +108,7 @@ impl Act {
                 let passphrase = Keys::passphrase(&Secret::from("hunter2 hunter2 hunter2"))?;
                 // The key is derived on another thread, so the future is not ready at once.
                 let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-                runtime.block_on(store.adopt(&passphrase.and_retired(keys(self.keys()))))
+                runtime.block_on(store.adopt(&passphrase.with_retired(keys(self.keys()))))
             }
         }
     }

@@ -13,7 +13,7 @@ use super::{POLL_INTERVAL, StoredApp};
 use crate::admin_token;
 use crate::config::Config;
 
-const KEY: &str = include_str!("../../../tests/cli/key-for-tests.pem");
+const KEY: &str = include_str!("../../../../../ccc-github/emulator/test-key.pem");
 
 fn stored_app(configured_id: Option<u64>) -> (Arc<MemoryCredentialStore>, StoredApp) {
     let store = Arc::new(MemoryCredentialStore::default());
@@ -24,9 +24,10 @@ fn over(store: Arc<dyn CredentialStore>, configured_id: Option<u64>) -> StoredAp
     let mut config = Config::default();
     config.github.app_id = configured_id;
     config.github.api_url = Some("http://127.0.0.1:1".to_owned());
-    let github = GitHub::waiting(Arc::new(ccc_core::SystemClock)).api_url("http://127.0.0.1:1");
+    let github =
+        GitHub::builder_without_app(Arc::new(ccc_core::SystemClock)).api_url("http://127.0.0.1:1");
     let github = github.build().unwrap();
-    let webhook = Arc::new(Webhook::waiting(github.host()));
+    let webhook = Arc::new(Webhook::without_secrets(github.host()));
     StoredApp::new(&config, store, Arc::new(github), webhook).unwrap()
 }
 

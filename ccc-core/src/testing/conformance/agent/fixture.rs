@@ -1,0 +1,128 @@
+//! The agents under test, and their containers.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::altered::{AlteredAgent, Programs};
+use crate::agent::{Agent, AgentEvent, AgentReport, Task};
+use crate::container::ContainerSpec;
+use crate::testing::conformance::container_runner::new_run;
+use crate::testing::conformance::{KeepAlive, bounded};
+use crate::{Container, ContainerRunner, CredentialKey, RunId, Secret};
+
+/// One agent in three configurations, and the runner of their containers.
+#[derive(Debug)]
+pub struct Fixture {
+    /// An agent that writes [`file`](Self::file) and completes.
+    pub agent: Arc<dyn Agent>,
+    /// An agent that runs and reports a failure.
+    pub failing: Arc<dyn Agent>,
+    /// An agent that works for minutes.
+    pub slow: Arc<dyn Agent>,
+    /// The runner that creates the agents' containers.
+    pub runner: Arc<dyn ContainerRunner>,
+    /// The path in the workspace and the content of the file that [`agent`](Self::agent) writes.
+    pub file: (String, Vec<u8>),
+    workspace: Vec<(String, Vec<u8>)>,
+    pub(super) credentials: Vec<(CredentialKey, Secret)>,
+    kept: KeepAlive,
+}
+
+impl Fixture {
+    /// Creates a fixture of one agent that does its work with programs in its container. The suite
+    /// makes these programs fail for the second agent, and hang for the third. `file` is the path and
+    /// the content of the file that the agent writes.
+    pub fn new(agent: impl Agent, runner: impl ContainerRunner, file: (&str, &[u8])) -> Self {
+        let agent: Arc<dyn Agent> = Arc::new(agent);
+        let altered = |programs| -> Arc<dyn Agent> {
+            Arc::new(AlteredAgent { agent: Arc::clone(&agent), programs })
+        };
+        let (failing, slow) = (altered(Programs::Fail), altered(Programs::Hang));
+        Self::with_agents([agent, failing, slow], runner, file)
+    }
+
+    /// Creates a fixture of three agents: one that writes `file`, one that fails, and one that works
+    /// for minutes.
+    pub fn with_agents(
+        [agent, failing, slow]: [Arc<dyn Agent>; 3],
+        runner: impl ContainerRunner,
+        (path, content): (&str, &[u8]),
+    ) -> Self {
+        Self {
+            agent,
+            failing,
+            slow,
+            runner: Arc::new(runner),
+            file: (path.to_owned(), content.to_vec()),
+            workspace: Vec::new(),
+            credentials: Vec::new(),
+            kept: KeepAlive::default(),
+        }
+    }
+
+    /// Adds a file to each workspace, which is empty otherwise.
+    #[must_use]
+    pub fn with_file(mut self, path: &str, content: &[u8]) -> Self {
+        self.workspace.push((path.to_owned(), content.to_vec()));
+        self
+    }
+
+    /// Adds a credential that the agents need.
+    #[must_use]
+    pub fn with_credential(mut self, key: CredentialKey, secret: Secret) -> Self {
+        self.credentials.push((key, secret));
+        self
+    }
+
+    /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.
+    #[must_use]
+    pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
+        self.kept.push(thing);
+        self
+    }
+
+    /// Creates a container that meets the agent's needs, over a new workspace.
+    pub(super) async fn container(
+        &self,
+        agent: &dyn Agent,
+    ) -> (RunId, Box<dyn Container>, TempDir) {
+        let (run, workspace) = (new_run(), tempfile::tempdir().expect("cannot create a directory"));
+        for (path, content) in &self.workspace {
+            let file = workspace.path().join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).expect("cannot create a directory");
+            std::fs::write(file, content).expect("cannot write a file");
+        }
+        let needs = agent.needs();
+        let spec = ContainerSpec::new(workspace.path())
+            .with_image(needs.image)
+            .with_env(needs.env)
+            .with_network(needs.network);
+        let container =
+            bounded("spawn", self.runner.spawn(run, &spec)).await.expect("`spawn` must succeed");
+        (run, container, workspace)
+    }
+
+    pub(super) fn task(&self, run: RunId) -> Task {
+        let mut task = Task::new(run, "Solve this: `$(touch pwned)` \"; touch pwned; ä ☃\n");
+        task.credentials.clone_from(&self.credentials);
+        task
+    }
+
+    /// Runs the agent to its end. Returns its report, its events and the workspace.
+    pub(super) async fn work(&self, agent: &dyn Agent) -> (AgentReport, Vec<AgentEvent>, TempDir) {
+        let (run, container, workspace) = self.container(agent).await;
+        let (task, mut events) = (self.task(run), Vec::new());
+        let mut sink = |event| events.push(event);
+        let ran = bounded("the run of the agent", agent.run(&task, &*container, &mut sink)).await;
+        let report =
+            ran.expect("`run` must return `Ok` for an agent that ran, even if its work failed");
+        let stopped = bounded("stop", container.stop(Duration::from_secs(1))).await;
+        stopped.expect("`stop` must succeed");
+        bounded("destroy", self.runner.destroy(run)).await.expect("`destroy` must succeed");
+        (report, events, workspace)
+    }
+}

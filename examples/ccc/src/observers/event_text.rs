@@ -1,0 +1,37 @@
+//! Events of a run as lines of text.
+
+use ccc_core::Outcome;
+use ccc_core::agent::AgentEvent;
+use ccc_core::untrusted_text::one_line;
+
+/// Returns one line about an agent's action, of at most 100 characters.
+pub(super) fn action(event: &AgentEvent) -> Option<String> {
+    let text = match event {
+        AgentEvent::Said { text } | AgentEvent::Printed { text, .. } => text.trim().to_owned(),
+        AgentEvent::Read { path } => format!("reads {path}"),
+        AgentEvent::Edited { path } => format!("edits {path}"),
+        AgentEvent::Ran { command } => format!("runs {command}"),
+        AgentEvent::Retrying { reason } => format!("waits: {reason}"),
+        AgentEvent::Denied { tool } => format!("was not allowed to use {tool}"),
+        _ => return None,
+    };
+    let line = one_line(&text, 100);
+    (!line.is_empty()).then_some(line)
+}
+
+/// Returns one line about an outcome.
+pub(super) fn summary(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::PullRequest { pull_request } => format!("pull request: {}", pull_request.url),
+        Outcome::Answered { answer } => {
+            format!("no change; the agent says: {}", one_line(answer, 500))
+        }
+        Outcome::Skipped { reason } => format!("skipped: {}", reason.as_str()),
+        Outcome::Refused { stage, reason, paths } => {
+            format!("refused at {stage}: {reason} {}", paths.join(", "))
+        }
+        Outcome::Failed { stage, message, .. } => format!("failed at {stage}: {message}"),
+        Outcome::Cancelled { stage } => format!("cancelled at {stage}"),
+        _ => outcome.name().to_owned(),
+    }
+}

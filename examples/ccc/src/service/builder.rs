@@ -1,0 +1,226 @@
+//! The builder of a service.
+
+use std::sync::Arc;
+
+use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
+use ccc_core::observe::Observers;
+use ccc_core::{Agent, ContainerRunner, CredentialStore, Observer, Result, RunStore, VcsHost};
+use ccc_github::Webhook;
+use ccc_store::MemoryRunStore;
+
+use crate::adapters::{Adapters, github};
+use crate::app::{self, StoredApp};
+use crate::config::Config;
+use crate::observers::LogObserver;
+use crate::pipeline::pipeline;
+use crate::service::{Inner, Service};
+use crate::stored_credentials::StoredCredentials;
+use crate::{adapters, credentials, model_credential};
+
+/// A builder of a [`Service`].
+///
+/// The configuration describes every part. Each setter replaces one of them.
+///
+/// ```no_run
+/// # #[derive(Debug)] struct MyAgent;
+/// # #[ccc_core::async_trait] impl ccc_core::Agent for MyAgent {
+/// #     fn name(&self) -> &str { "my-agent" }
+/// #     fn needs(&self) -> ccc_core::agent::AgentNeeds { Default::default() }
+/// #     async fn run(&self, _: &ccc_core::agent::Task, _: &dyn ccc_core::Container,
+/// #         _: &mut dyn ccc_core::agent::AgentSink) -> ccc_core::Result<ccc_core::agent::AgentReport> {
+/// #         unimplemented!()
+/// #     }
+/// # }
+/// use ccc::{Config, Service};
+///
+/// # async fn example() -> ccc_core::Result<()> {
+/// let mut config = Config::default();
+/// config.data_dir = Some("/var/lib/my-service".into());
+/// config.github.app_id = Some(123456);
+/// config.github.private_key_file = Some("/etc/my-service/app.pem".into());
+/// config.github.webhook_secret_file = Some("/etc/my-service/webhook-secret".into());
+/// let service = Service::builder(&config).agent(MyAgent).build().await?;
+/// # drop(service); Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct ServiceBuilder {
+    config: Config,
+    agent: Option<Arc<dyn Agent>>,
+    runner: Option<Arc<dyn ContainerRunner>>,
+    host: Option<OwnHost>,
+    credentials: Option<Arc<dyn CredentialStore>>,
+    runs: Option<Arc<dyn RunStore>>,
+    observers: Vec<Arc<dyn Observer>>,
+    log: bool,
+    stored: StoredCredentials,
+}
+
+/// A VCS host of the embedder, and its webhook if it is a GitHub.
+#[derive(Debug)]
+struct OwnHost {
+    host: Arc<dyn VcsHost>,
+    webhook: Option<Arc<Webhook>>,
+}
+
+impl ServiceBuilder {
+    pub(super) fn new(config: &Config) -> Self {
+        Self {
+            config: config.clone(),
+            agent: None,
+            runner: None,
+            host: None,
+            credentials: None,
+            runs: None,
+            observers: Vec::new(),
+            log: true,
+            stored: StoredCredentials::default(),
+        }
+    }
+
+    /// Sets the agent, instead of the one that `agent.kind` names. Its credentials come from the
+    /// credential store of the service.
+    pub fn agent(mut self, agent: impl Agent) -> Self {
+        self.agent = Some(Arc::new(agent));
+        self
+    }
+
+    /// Sets the container runner, instead of the one that `runner.kind` names. An agent of the
+    /// configuration that uses a model needs a runner of the configuration.
+    pub fn runner(mut self, runner: impl ContainerRunner) -> Self {
+        self.runner = Some(Arc::new(runner));
+        self
+    }
+
+    /// Sets the VCS host, instead of the configured GitHub. The service then neither needs nor
+    /// stores a GitHub App. [`Service::intake`] accepts the host's events.
+    pub fn host(mut self, host: impl VcsHost) -> Self {
+        self.host = Some(OwnHost { host: Arc::new(host), webhook: None });
+        self
+    }
+
+    /// Sets a GitHub with its webhook, instead of the configured one.
+    pub fn github(mut self, github: impl VcsHost, webhook: Webhook) -> Self {
+        self.host = Some(OwnHost { host: Arc::new(github), webhook: Some(Arc::new(webhook)) });
+        self
+    }
+
+    /// Sets the credential store, instead of the one that `store.kind` names.
+    pub fn credentials(mut self, credentials: impl CredentialStore) -> Self {
+        self.credentials = Some(Arc::new(credentials));
+        self
+    }
+
+    /// Sets the run store, instead of one in memory.
+    pub fn runs(mut self, runs: impl RunStore) -> Self {
+        self.runs = Some(Arc::new(runs));
+        self
+    }
+
+    /// Adds an observer. The service also logs the events of runs with `tracing`, as `INFO` and
+    /// `WARN` of the target `ccc`, and the output of agents as `DEBUG`.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Does not log the events of runs.
+    pub fn without_log(mut self) -> Self {
+        self.log = false;
+        self
+    }
+
+    /// Sets the treatment of configured credentials that differ from the stored ones. By default,
+    /// the stored ones are used.
+    pub fn stored_credentials(mut self, stored: StoredCredentials) -> Self {
+        self.stored = stored;
+        self
+    }
+
+    /// Builds the service: opens the stores, locks the data directory, and checks git and the
+    /// container runner. The service executes no run before [`Service::serve`].
+    ///
+    /// # Errors
+    /// - [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a missing or invalid setting.
+    /// - [`ErrorKind::Conflict`](ccc_core::ErrorKind::Conflict) with [`Remedy::ReplaceStored`](ccc_core::Remedy) for a configured
+    ///   credential that differs from the stored one, under [`StoredCredentials::Refuse`].
+    /// - The errors of the adapters.
+    pub async fn build(self) -> Result<Service> {
+        let config = &self.config;
+        let credentials = match &self.credentials {
+            Some(credentials) => Arc::clone(credentials),
+            None => credentials::open(config).await?,
+        };
+        let mut warnings = config.warnings();
+        let (host, webhook, app) = match self.host {
+            Some(OwnHost { host, webhook }) => (host, webhook, None),
+            None => {
+                let (github, webhook, app) = stored_app(config, &credentials, self.stored).await?;
+                (github as Arc<dyn VcsHost>, Some(webhook), Some(app))
+            }
+        };
+        let adapters = match (self.agent, self.runner) {
+            (Some(agent), Some(runner)) => Adapters { runner, agent, credentials },
+            (Some(agent), None) => {
+                Adapters { runner: adapters::runner(config, None)?, agent, credentials }
+            }
+            (None, runner) => {
+                let kind = config.agent.required_kind()?;
+                let (model, warning) =
+                    model_credential::for_service(config, &*credentials, self.stored).await?;
+                warnings.extend(warning);
+                Adapters::from_config(config, kind, model, runner).await?
+            }
+        };
+        if !adapters.runner.capabilities().isolated {
+            warnings.push(format!(
+                "the {} runner has no isolation: an agent can do everything that its user can",
+                adapters.runner.name()
+            ));
+        }
+        let mut observers = self.observers;
+        if self.log {
+            observers.push(Arc::new(LogObserver));
+        }
+        // The pipeline locks the data directory.
+        let pipeline = pipeline(config, host, adapters, Arc::new(Observers(observers)))?;
+        pipeline.git().check().await?;
+        pipeline.runner().check().await?;
+        let clock = Arc::clone(pipeline.clock());
+        let runs = self.runs.unwrap_or_else(|| {
+            warnings.push(
+                "runs are stored in memory: accepted runs are lost when this process ends"
+                    .to_owned(),
+            );
+            Arc::new(MemoryRunStore::new(Arc::clone(&clock)))
+        });
+        let mut dispatching = DispatcherConfig::default();
+        dispatching.concurrency = config.runs.concurrency.unwrap_or(dispatching.concurrency);
+        let dispatcher = Arc::new(Dispatcher::new(pipeline, runs, dispatching));
+        let started = clock.now();
+        let serving = Default::default();
+        let inner = Inner { dispatcher, webhook, clock, started, app, warnings, serving };
+        Ok(Service { inner: Arc::new(inner) })
+    }
+}
+
+/// The GitHub of the configuration, its webhook, and the App that both use.
+type GitHubParts = (Arc<ccc_github::GitHub>, Arc<Webhook>, Arc<StoredApp>);
+
+/// Builds the GitHub of the configuration. Its App is in the credential store, to which a configured
+/// App is added.
+async fn stored_app(
+    config: &Config,
+    credentials: &Arc<dyn CredentialStore>,
+    stored: StoredCredentials,
+) -> Result<GitHubParts> {
+    let apps = app::apps(config, Arc::clone(credentials))?;
+    app::store_configured_app(config, &apps, stored).await?;
+    let github = Arc::new(github(config, Arc::clone(credentials))?);
+    let webhook = Arc::new(Webhook::without_secrets(github.host()));
+    let (host, store) = (Arc::clone(&github), Arc::clone(credentials));
+    let app = StoredApp::new(config, store, host, Arc::clone(&webhook))?;
+    app.reload().await?;
+    Ok((github, webhook, Arc::new(app)))
+}

@@ -1,0 +1,89 @@
+//! The life cycle of a service: warnings, takeover, cleanup, runs, and revocation of tokens.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use axum::Router;
+use ccc_core::CancellationToken;
+use tokio::net::TcpListener;
+
+use crate::app::WAITING_FOR_APP;
+use crate::http;
+use crate::remedy::describe;
+use crate::service::Service;
+
+/// Counts a call of [`Service::serve`] while it runs, also if its future is dropped.
+struct Serving<'a>(&'a AtomicUsize);
+
+impl<'a> Serving<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(count)
+    }
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Service {
+    /// Executes accepted runs until `shutdown` is cancelled, in this order:
+    ///
+    /// 1. Logs the warnings about the configuration.
+    /// 2. Cleans up what a killed process left: containers, directories and tokens. An error is
+    ///    logged and does not stop the service.
+    /// 3. Executes runs, and reloads the App from the store every minute.
+    /// 4. After `shutdown`, lets active runs finish for
+    ///    [`DispatcherConfig::drain`](ccc_core::dispatcher::DispatcherConfig).
+    /// 5. Revokes the access tokens that are left.
+    pub async fn serve(&self, shutdown: CancellationToken) {
+        let _serving = Serving::begin(&self.inner.serving);
+        let waiting = self.is_waiting_for_app().then_some(WAITING_FOR_APP);
+        for warning in self.inner.warnings.iter().map(String::as_str).chain(waiting) {
+            tracing::warn!("{warning}");
+        }
+        self.clean_up_after_earlier_process().await;
+        let dispatcher = &self.inner.dispatcher;
+        let Some(app) = &self.inner.app else { return dispatcher.serve(shutdown).await };
+        match app.github().take_over().await {
+            Ok(0) => {}
+            Ok(tokens) => tracing::info!(tokens, "took over the tokens of an earlier process"),
+            Err(error) => {
+                let error = describe(&error);
+                tracing::error!("cannot take over the tokens of an earlier process: {error}");
+            }
+        }
+        let polling = app.poll(&*self.inner.clock, &shutdown);
+        tokio::join!(dispatcher.serve(shutdown.clone()), polling);
+        app.github().revoke_idle().await;
+    }
+
+    async fn clean_up_after_earlier_process(&self) {
+        // Runs are stored in memory, so no run of an earlier process is alive.
+        match self.inner.dispatcher.pipeline().sweep(&[]).await {
+            Ok(swept) if swept.is_empty() => {}
+            Ok(swept) => tracing::info!(runs = swept.len(), "cleaned up after an earlier process"),
+            Err(error) => {
+                let error = describe(&error);
+                tracing::error!("cannot clean up everything that an earlier process left: {error}");
+            }
+        }
+    }
+
+    /// Serves `app`, which contains [`router`](crate::router), over HTTP and executes runs until
+    /// `shutdown` is cancelled. Returns after active answers and runs have ended.
+    ///
+    /// The server limits untrusted clients as `ccc serve` does: the time and size of a request's
+    /// head, the time to read an answer, and the number of connections (spec: W1d). It reads the
+    /// rest of a refused request's body, so that the client receives the answer (spec: W1e).
+    pub async fn serve_http(
+        &self,
+        listener: TcpListener,
+        app: Router,
+        shutdown: CancellationToken,
+    ) {
+        // `serve` is polled first, so deliveries are accepted from the first connection on.
+        tokio::join!(self.serve(shutdown.clone()), http::serve(listener, app, shutdown.clone()));
+    }
+}

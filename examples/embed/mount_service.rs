@@ -1,0 +1,26 @@
+//! The whole system beside routes of your own.
+//!
+//! ```sh
+//! CCC_AGENT__KIND=command:true cargo run -p ccc-embed --bin mount_service
+//! ```
+//!
+//! It reads the variables `CCC_*`, as `ccc serve` does. Without a GitHub App it starts, and answers
+//! deliveries with 503 until `POST /claude/config` stores one.
+use axum::{Router, routing::get};
+use ccc::{Config, Service, router, shutdown_signal};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    tracing_subscriber::fmt::init();
+    let config = Config::load(None, ccc::config::environment()?)?;
+    let service = Service::builder(&config).build().await?;
+    let app = Router::new()
+        .route("/hello", get(async || "hello"))
+        .nest("/claude", router(service.clone()));
+    let address = config.listen.unwrap_or(([127, 0, 0, 1], 8080).into());
+    let listener = TcpListener::bind(address).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    service.serve_http(listener, app, shutdown_signal()).await;
+    Ok(())
+}
