@@ -54,6 +54,8 @@ pub use intake::Intake;
 /// The crate that provides the timestamps of the ports, so that adapters can use the same version.
 pub use jiff;
 pub use observe::Observer;
+#[cfg(feature = "git")]
+pub use pipeline::Pipeline;
 pub use progress::Progress;
 pub use remedy::Remedy;
 pub use run::Outcome;

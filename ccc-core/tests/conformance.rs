@@ -1,6 +1,16 @@
 //! Conformance tests of this crate's own port implementations, fakes included.
 
-#![allow(clippy::unwrap_used, reason = "helpers panic to fail their test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "helpers panic to fail their test, and start tasks"
+)]
+
+#[path = "conformance/broken.rs"]
+mod broken;
+#[path = "conformance/broken_host.rs"]
+mod broken_host;
 
 mod system_clock {
     use ccc_core::SystemClock;

@@ -5,77 +5,55 @@
 //! cargo run -p ccc-embed --bin custom_host
 //! cargo test -p ccc-embed custom_host
 //! ```
-use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ccc_core::event::{Actor, IssueEvent, RepoRef};
 use ccc_core::testing::{FakeAgent, Fakes};
-use ccc_core::vcs::{
-    Access, BotIdentity, Comment, Grant, Issue, NewPullRequest, Permission, PullRequest,
-    ReactionTarget, Repository,
-};
-use ccc_core::{
-    CancellationToken, Clock, Error, ErrorKind, Result, SystemClock, VcsHost, async_trait,
-};
+use ccc_core::vcs::{Access, BotIdentity, Comment, Grant, Issue, NewPullRequest, Permission};
+use ccc_core::vcs::{PullRequest, ReactionTarget, Repository};
+use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Result, SystemClock, VcsHost};
 use jiff::Timestamp;
 
+/// A host with one repository and one issue.
 #[derive(Debug)]
 struct LocalHost {
-    repo: RepoRef,
-    path: String,
-    issue: Issue,
-    comments: Mutex<Vec<(String, Comment)>>,
+    path: PathBuf,
+    event: IssueEvent,
+    comments: tokio::sync::Mutex<Vec<(String, Comment)>>,
 }
 
-impl LocalHost {
-    fn new(path: &Path, event: &IssueEvent) -> Self {
-        let (repo, path) = (event.repo.clone(), path.display().to_string());
-        let issue = Issue::new(event.issue.number, &event.issue.title, event.actor.clone());
-        Self { repo, path, issue, comments: Mutex::default() }
-    }
-
-    fn check(&self, repo: &RepoRef) -> Result<()> {
-        let found = repo.id == self.repo.id;
-        found.then_some(()).ok_or_else(|| Error::new(ErrorKind::NotFound, "unknown repository"))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<(String, Comment)>> {
-        self.comments.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[async_trait]
+#[ccc_core::async_trait]
 impl VcsHost for LocalHost {
     fn name(&self) -> &'static str {
         "local"
     }
 
-    async fn permission(&self, repo: &RepoRef, actor: &Actor) -> Result<Permission> {
-        self.check(repo)?;
-        let is_author = actor.id == self.issue.author.id;
-        Ok(if is_author { Permission::Write } else { Permission::None })
+    async fn permission(&self, _: &RepoRef, actor: &Actor) -> Result<Permission> {
+        Ok(if actor.id == self.event.actor.id { Permission::Write } else { Permission::None })
     }
 
     async fn repository(&self, repo: &RepoRef) -> Result<Repository> {
-        self.check(repo).map(|()| Repository::new(self.repo.clone(), "main"))
+        let found = (repo.id == self.event.repo.id).then(|| Repository::new(repo.clone(), "main"));
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound, "unknown repository"))
     }
 
     async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
-        self.check(repo)?;
-        let found = number == self.issue.number;
-        let issue = found.then(|| self.issue.clone());
-        issue.ok_or_else(|| Error::new(ErrorKind::NotFound, "unknown issue"))
+        self.repository(repo).await?;
+        let issue = &self.event.issue;
+        let found = (number == issue.number)
+            .then(|| Issue::new(number, &issue.title, issue.author.clone()));
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound, "unknown issue"))
     }
 
     async fn comments(&self, _: &RepoRef, _: u64, before: Timestamp) -> Result<Vec<Comment>> {
-        let comments = self.lock();
-        let earlier = comments.iter().filter(|(_, comment)| comment.updated_at < before);
-        Ok(earlier.map(|(_, comment)| comment.clone()).collect())
+        let mut comments = self.comments.lock().await.clone();
+        comments.retain(|(_, comment)| comment.updated_at < before);
+        Ok(comments.into_iter().map(|(_, comment)| comment).collect())
     }
 
     async fn file_at_default_branch(&self, _: &RepoRef, path: &str) -> Result<Option<Vec<u8>>> {
-        Ok(std::fs::read(format!("{}/{path}", self.path)).ok())
+        Ok(std::fs::read(self.path.join(path)).ok())
     }
 
     async fn bot_identity(&self) -> Result<BotIdentity> {
@@ -84,7 +62,7 @@ impl VcsHost for LocalHost {
 
     async fn access(&self, repo: &RepoRef, grant: Grant, _: Duration) -> Result<Access> {
         // A repository on this machine needs no token.
-        self.check(repo).map(|()| Access::open(grant, &self.path))
+        self.repository(repo).await.map(|_| Access::open(grant, self.path.to_string_lossy()))
     }
 
     async fn release(&self, _: Access) -> Result<()> {
@@ -96,19 +74,19 @@ impl VcsHost for LocalHost {
     }
 
     async fn upsert_comment(&self, _: &RepoRef, _: u64, marker: &str, body: &str) -> Result<()> {
-        let us = self.bot_identity().await?.account();
-        let mut comments = self.lock();
+        let (mut comments, us) = (self.comments.lock().await, self.bot_identity().await?);
         if let Some((_, comment)) = comments.iter_mut().find(|(known, _)| known == marker) {
             body.clone_into(&mut comment.body);
             return Ok(());
         }
-        let comment = Comment::new(comments.len() as u64, us, body, SystemClock.now());
-        comments.push((marker.to_owned(), comment));
+        let (id, now) = (comments.len() as u64, SystemClock.now());
+        comments.push((marker.to_owned(), Comment::new(id, us.account(), body, now)));
         Ok(())
     }
 
     async fn open_pull_request(&self, _: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
-        Ok(PullRequest::new(format!("branch {} in {}", new.head, self.path), new.head.clone()))
+        let url = format!("branch {} in {}", new.head, self.path.display());
+        Ok(PullRequest::new(url, new.head.clone()))
     }
 }
 
@@ -116,9 +94,10 @@ impl VcsHost for LocalHost {
 async fn main() -> Result<()> {
     let fakes = Fakes::new(&[("README.md", "hello\n")]);
     let event = fakes.host.open_issue("Greet politely", "");
-    let host = LocalHost::new(&fakes.repository(), &event);
+    let path = fakes.repository();
+    let host = LocalHost { path, event: event.clone(), comments: Default::default() };
     let agent = FakeAgent::default().writes("README.md", "Hello.\n");
-    let pipeline = fakes.pipeline().agent(agent).host(host).build()?;
+    let pipeline = fakes.pipeline().host(host).agent(agent).build()?;
     let report = pipeline.run(event, &CancellationToken::new()).await?;
     println!("{:?}", report.outcome);
     report.cleanup
@@ -133,7 +112,8 @@ mod tests {
     ccc_core::vcs_host_conformance!(async || {
         let fakes = Fakes::new(&[("README.md", "hello\n")]);
         let event = fakes.host.open_issue("A title", "");
-        let host = LocalHost::new(&fakes.repository(), &event);
+        let path = fakes.repository();
+        let host = LocalHost { path, event: event.clone(), comments: Default::default() };
         let stranger = Actor { id: 4, login: "stranger".to_owned(), kind: ActorKind::User };
         let (branch, file) = (BranchName::new("work/1").unwrap(), ("README.md", &b"hello\n"[..]));
         Fixture::new(host, (event.repo, 1), (event.actor, stranger), branch, file).keeping(fakes)

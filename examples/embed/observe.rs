@@ -15,7 +15,7 @@ use ccc_core::{CancellationToken, Observer, Result, RunId, Stage};
 struct Stopwatch(Mutex<BTreeMap<(RunId, Stage), jiff::Timestamp>>);
 
 impl Observer for Stopwatch {
-    /// Must return at once: the run waits for it.
+    /// Returns at once, because the run waits for it.
     fn on_event(&self, event: &Event) {
         let mut started = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.kind {

@@ -7,8 +7,6 @@ use crate::branch_name::BranchName;
 use crate::event::{Actor, ActorKind, RepoRef};
 use crate::id::DeliveryId;
 use crate::setters::setters;
-#[cfg(doc)]
-use crate::vcs::VcsHost;
 
 /// The current state of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,7 +201,7 @@ pub enum ReactionTarget {
 pub struct MissedDelivery {
     /// The id that the redelivery will carry.
     pub delivery: DeliveryId,
-    /// The host's own id of the delivery, for [`VcsHost::redeliver`].
+    /// The host's own id of the delivery, for [`VcsHost::redeliver`](crate::VcsHost::redeliver).
     pub handle: u64,
     /// The time of the host's attempt.
     pub delivered_at: Timestamp,

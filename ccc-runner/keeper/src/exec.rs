@@ -1,7 +1,9 @@
 //! Execution of the programs that the runner requests.
 
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -43,9 +45,13 @@ fn start(order: &ExecRequest) -> Result<Child, ExecOutcome> {
     let Some((program, arguments)) = order.argv.split_first() else {
         return Err(ExecOutcome::NotFound);
     };
-    let path = order.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, path)| path);
-    let mut command = Command::new(program);
+    let path = order.env.iter().rev().find(|(name, _)| name == "PATH").map(|(_, path)| &**path);
+    let Some(file) = find_program(program, path.unwrap_or_default()) else {
+        return Err(ExecOutcome::NotFound);
+    };
+    let mut command = Command::new(file);
     command
+        .arg0(program)
         .args(arguments)
         .env_clear()
         .envs(order.env.iter().map(|(name, value)| (name, value)))
@@ -53,14 +59,23 @@ fn start(order: &ExecRequest) -> Result<Child, ExecOutcome> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    if path.is_none() {
-        // Without `PATH`, the C library would search its default path. With an empty `PATH`, it
-        // searches only `order.directory`.
-        command.env("PATH", "");
-    }
     command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => ExecOutcome::NotFound,
         _ => ExecOutcome::NotStarted(error.to_string()),
+    })
+}
+
+/// Returns the file of a program: the program itself if its name contains a slash, otherwise the first
+/// executable file of this name in the absolute directories of `path`. The system would also search
+/// relative and empty entries, in the workspace, where the repository and the agent place files.
+fn find_program(program: &str, path: &str) -> Option<PathBuf> {
+    if program.contains('/') {
+        return Some(PathBuf::from(program));
+    }
+    let directories = path.split(':').map(Path::new).filter(|directory| directory.is_absolute());
+    directories.map(|directory| directory.join(program)).find(|file| {
+        let found = std::fs::metadata(file);
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
     })
 }
 
@@ -143,6 +158,41 @@ impl OutputSink<'_> {
             && write_frame(to, kind, &bytes[..fits]).await.is_err()
         {
             self.to = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::find_program;
+
+    #[test]
+    fn only_absolute_directories_of_the_path_are_searched() {
+        let found = |program, path| find_program(program, path);
+        assert_eq!(found("sh", "/nonexistent:/bin").as_deref(), Some(Path::new("/bin/sh")));
+        assert_eq!(found("./sh", "").as_deref(), Some(Path::new("./sh")));
+        let here = std::env::current_dir().unwrap();
+        let up = "../".repeat(here.components().count());
+        let relative = format!("{up}bin");
+        for path in ["", ".", ":", "bin:.", &relative] {
+            assert_eq!(found("sh", path), None, "{path:?}");
+        }
+        // `/etc/passwd` is not executable.
+        assert_eq!(found("passwd", "/etc"), None);
+    }
+
+    /// Shows that the system runs a file of the current directory for these values of `PATH`.
+    #[test]
+    fn the_system_searches_the_current_directory() {
+        for path in ["", "."] {
+            let mut run = Command::new("sh");
+            run.env("PATH", path).current_dir("/bin").args(["-c", ":"]);
+            assert!(run.status().unwrap().success(), "{path:?}");
         }
     }
 }

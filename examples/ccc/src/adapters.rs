@@ -12,11 +12,13 @@ mod agent_command;
 #[cfg(feature = "docker")]
 mod docker;
 mod github;
+mod setting;
 
 #[cfg(feature = "docker")]
 pub(crate) use docker::docker_runner;
 pub(crate) use github::github;
 
+use crate::adapters::setting::set;
 use crate::config::Config;
 use crate::model_credential::ModelCredential;
 
@@ -149,11 +151,6 @@ fn agent(config: &Config, kind: &str, model: Option<AgentModel>) -> Result<Arc<d
         agent = agent.with_program(program);
     }
     Ok(Arc::new(agent))
-}
-
-/// Returns a setting without surrounding white space, or `None` if it is empty.
-fn set(setting: &Option<String>) -> Option<&str> {
-    setting.as_deref().map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// Returns the error for an unknown kind.

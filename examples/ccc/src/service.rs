@@ -1,22 +1,19 @@
 //! The service: all parts of the system in one value.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use ccc_core::dispatcher::Dispatcher;
-use ccc_core::{Clock, Intake, Result, Secret};
-use ccc_github::Webhook;
-use jiff::Timestamp;
+use ccc_core::{Intake, Result, Secret};
 
-use crate::app::StoredApp;
 use crate::config::Config;
 
 mod builder;
+mod inner;
 mod intake;
 mod life_cycle;
 
 pub use builder::ServiceBuilder;
-pub(crate) use intake::NOT_SERVING;
+pub(crate) use inner::{Inner, NOT_SERVING};
 
 /// The whole system in one value: it accepts deliveries, executes runs, and reports its health.
 /// Clones are cheap and share one service.
@@ -31,21 +28,6 @@ pub(crate) use intake::NOT_SERVING;
 #[derive(Clone, Debug)]
 pub struct Service {
     pub(crate) inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) dispatcher: Arc<Dispatcher>,
-    /// The webhook of GitHub, unless the VCS host is another one.
-    pub(crate) webhook: Option<Arc<Webhook>>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) started: Timestamp,
-    /// The App, if it comes from a credential store.
-    pub(crate) app: Option<Arc<StoredApp>>,
-    /// What the operator should know, in one line each.
-    pub(crate) warnings: Vec<String>,
-    /// The number of calls of [`Service::serve`] that run.
-    pub(crate) serving: AtomicUsize,
 }
 
 impl Service {
@@ -99,3 +81,22 @@ impl Service {
         &self.inner.dispatcher
     }
 }
+
+impl ServiceBuilder {
+    /// Builds the service: opens the stores, locks the data directory, and checks git and the
+    /// container runner. The service executes no run before [`Service::serve`].
+    ///
+    /// # Errors
+    /// - [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a missing or invalid
+    ///   setting.
+    /// - [`ErrorKind::Conflict`](ccc_core::ErrorKind::Conflict) with
+    ///   [`Remedy::ReplaceStored`](ccc_core::Remedy) for a configured credential that differs from
+    ///   the stored one, under [`StoredCredentials::Refuse`](crate::StoredCredentials::Refuse).
+    /// - The errors of the adapters.
+    pub async fn build(self) -> Result<Service> {
+        Ok(Service { inner: Arc::new(self.build_inner().await?) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

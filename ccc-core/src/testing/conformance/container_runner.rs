@@ -44,6 +44,7 @@ macro_rules! container_runner_conformance {
                 a_dropped_spawn_does_not_block_a_later_spawn,
                 an_exec_that_was_dropped_is_ended_by_stop,
                 a_dropped_container_is_still_there_for_destroy,
+                dropping_a_container_does_not_panic,
                 orphans_are_what_was_spawned_and_not_destroyed,
             ]
         );

@@ -144,7 +144,8 @@ pub async fn a_version_is_never_used_again_after_a_delete(fixture: &Fixture) {
     for _ in 0..3 {
         for value in [b"one", b"two"] {
             let version = fixture.put("key", value).await;
-            assert!(version > newest, "{version:?} must be higher than {newest:?}");
+            let rule = "a version must be higher than all before it, also after a delete";
+            assert!(version > newest, "{rule}: {version:?} after {newest:?}");
             newest = version;
         }
         fixture.store.delete(&name("key")).await.expect("`delete` must succeed");

@@ -36,7 +36,10 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
+
+use futures_util::FutureExt as _;
 
 use crate::{Clock, Error, ErrorKind, SystemClock};
 
@@ -91,13 +94,20 @@ pub(crate) const BOUND: Duration = Duration::from_secs(20);
 /// Returns the result of `work`.
 ///
 /// # Panics
-/// If `work` takes longer than [`BOUND`].
+/// If `work` panics or takes longer than [`BOUND`].
 #[allow(clippy::disallowed_methods, reason = "a case that hangs must fail after real time")]
 pub(crate) async fn bounded<T>(what: &str, work: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(BOUND, work).await {
-        Ok(done) => done,
+    match tokio::time::timeout(BOUND, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(panic)) => panic!("{what} panicked: {}", panic_text(&*panic)),
         Err(_) => panic!("{what} did not finish within {} seconds", BOUND.as_secs()),
     }
+}
+
+/// Returns the message of a panic.
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
 /// Lets other tasks run for 10 ms of real time.

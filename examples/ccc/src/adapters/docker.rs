@@ -3,7 +3,7 @@
 use ccc_core::Result;
 use ccc_runner::{DockerRunner, ModelProxy};
 
-use crate::adapters::set;
+use crate::adapters::setting::set;
 use crate::config::Config;
 
 /// Builds the Docker runner.

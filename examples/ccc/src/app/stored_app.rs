@@ -66,7 +66,7 @@ impl StoredApp {
         })
     }
 
-    /// Returns what the operator should know about the App, in one line each.
+    /// Returns the warnings about the App, in one line each.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let differences = self.differences.read().unwrap_or_else(PoisonError::into_inner);
         let differ = differences.iter().map(|name| {

@@ -47,9 +47,6 @@ pub(super) async fn run(args: &ServeArgs) -> Result<()> {
 
     let shutdown = CancellationToken::new();
     let work = async {
-        if let Ok(address) = listener.local_addr() {
-            tracing::info!("listening on http://{address}, deliveries go to /webhook/github");
-        }
         tokio::join!(
             service.serve_http(listener, router(service.clone()), shutdown.clone()),
             // This runs concurrently, because a slow host must not delay deliveries.

@@ -60,6 +60,7 @@ impl ModelConfig {
     }
 
     /// Replaces all settings by the URL and the key of a scripted model on this host machine.
+    #[cfg(feature = "emulator")]
     pub(crate) fn use_scripted(&mut self, url: &str, key: &Secret) {
         *self = Self { url: Some(url.to_owned()), api_key: Some(key.clone()), ..Self::default() };
     }

@@ -13,11 +13,11 @@ use crate::app::{self, StoredApp};
 use crate::config::Config;
 use crate::observers::LogObserver;
 use crate::pipeline::pipeline;
-use crate::service::{Inner, Service};
+use crate::service::inner::Inner;
 use crate::stored_credentials::StoredCredentials;
 use crate::{adapters, credentials, model_credential};
 
-/// A builder of a [`Service`].
+/// A builder of a [`Service`](crate::Service).
 ///
 /// The configuration describes every part. Each setter replaces one of them.
 ///
@@ -94,7 +94,7 @@ impl ServiceBuilder {
     }
 
     /// Sets the VCS host, instead of the configured GitHub. The service then neither needs nor
-    /// stores a GitHub App. [`Service::intake`] accepts the host's events.
+    /// stores a GitHub App. [`Service::intake`](crate::Service::intake) accepts the host's events.
     pub fn host(mut self, host: impl VcsHost) -> Self {
         self.host = Some(OwnHost { host: Arc::new(host), webhook: None });
         self
@@ -138,15 +138,8 @@ impl ServiceBuilder {
         self
     }
 
-    /// Builds the service: opens the stores, locks the data directory, and checks git and the
-    /// container runner. The service executes no run before [`Service::serve`].
-    ///
-    /// # Errors
-    /// - [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a missing or invalid setting.
-    /// - [`ErrorKind::Conflict`](ccc_core::ErrorKind::Conflict) with [`Remedy::ReplaceStored`](ccc_core::Remedy) for a configured
-    ///   credential that differs from the stored one, under [`StoredCredentials::Refuse`].
-    /// - The errors of the adapters.
-    pub async fn build(self) -> Result<Service> {
+    /// Builds the parts of the service.
+    pub(super) async fn build_inner(self) -> Result<Inner> {
         let config = &self.config;
         let credentials = match &self.credentials {
             Some(credentials) => Arc::clone(credentials),
@@ -200,8 +193,7 @@ impl ServiceBuilder {
         let dispatcher = Arc::new(Dispatcher::new(pipeline, runs, dispatching));
         let started = clock.now();
         let serving = Default::default();
-        let inner = Inner { dispatcher, webhook, clock, started, app, warnings, serving };
-        Ok(Service { inner: Arc::new(inner) })
+        Ok(Inner { dispatcher, webhook, clock, started, app, warnings, serving })
     }
 }
 

@@ -1,13 +1,12 @@
 //! The intake of a service, which accepts events only while the service executes runs.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use ccc_core::event::{Delivery, IssueEvent};
 use ccc_core::intake::Admission;
 use ccc_core::{Error, ErrorKind, Intake, Result, async_trait};
 
-use crate::service::Inner;
+use crate::service::inner::{Inner, NOT_SERVING};
 
 /// The intake of a service.
 #[derive(Debug)]
@@ -22,16 +21,5 @@ impl Intake for ServingIntake {
             return Err(Error::new(ErrorKind::Unavailable, NOT_SERVING));
         }
         self.0.dispatcher.admit(delivery, event).await
-    }
-}
-
-/// The reason for a 503 while no run is executed.
-pub(crate) const NOT_SERVING: &str =
-    "the service executes no runs: its program must call `Service::serve` or `serve_http`";
-
-impl Inner {
-    /// Returns whether a call of [`Service::serve`](crate::Service::serve) runs.
-    pub(crate) fn is_serving(&self) -> bool {
-        self.serving.load(Ordering::Acquire) > 0
     }
 }

@@ -38,11 +38,19 @@ impl Service {
     ///    [`DispatcherConfig::drain`](ccc_core::dispatcher::DispatcherConfig).
     /// 5. Revokes the access tokens that are left.
     pub async fn serve(&self, shutdown: CancellationToken) {
-        let _serving = Serving::begin(&self.inner.serving);
+        self.log_warnings();
+        self.execute(shutdown).await;
+    }
+
+    fn log_warnings(&self) {
         let waiting = self.is_waiting_for_app().then_some(WAITING_FOR_APP);
         for warning in self.inner.warnings.iter().map(String::as_str).chain(waiting) {
             tracing::warn!("{warning}");
         }
+    }
+
+    async fn execute(&self, shutdown: CancellationToken) {
+        let _serving = Serving::begin(&self.inner.serving);
         self.clean_up_after_earlier_process().await;
         let dispatcher = &self.inner.dispatcher;
         let Some(app) = &self.inner.app else { return dispatcher.serve(shutdown).await };
@@ -71,8 +79,8 @@ impl Service {
         }
     }
 
-    /// Serves `app`, which contains [`router`](crate::router), over HTTP and executes runs until
-    /// `shutdown` is cancelled. Returns after active answers and runs have ended.
+    /// Serves `app`, which contains [`router`](crate::router), over HTTP and executes runs as
+    /// [`serve`](Self::serve) does, until `shutdown` is cancelled. Returns after active answers and runs have ended.
     ///
     /// The server limits untrusted clients as `ccc serve` does: the time and size of a request's
     /// head, the time to read an answer, and the number of connections (spec: W1d). It reads the
@@ -83,7 +91,11 @@ impl Service {
         app: Router,
         shutdown: CancellationToken,
     ) {
-        // `serve` is polled first, so deliveries are accepted from the first connection on.
-        tokio::join!(self.serve(shutdown.clone()), http::serve(listener, app, shutdown.clone()));
+        self.log_warnings();
+        if let Ok(address) = listener.local_addr() {
+            tracing::info!("listening on http://{address}");
+        }
+        // The runs are polled first, so deliveries are accepted from the first connection on.
+        tokio::join!(self.execute(shutdown.clone()), http::serve(listener, app, shutdown.clone()));
     }
 }

@@ -65,7 +65,7 @@ fn a_demo_without_a_pull_request_reports_the_reason() {
     for (agent, expected, status) in [
         ("command:false", "failed at work", 1),
         ("command:true", "no change", 1),
-        ("command:/no/such/program", "not in PATH", 1),
+        ("command:/no/such/program", "/no/such/program cannot be found", 2),
         ("gpt", "there is no agent `gpt` in this build", 2),
         ("scripted:/no/such/file", "cannot read the script", 2),
         ("command:'open", "has an unclosed quote", 2),

@@ -70,7 +70,7 @@ impl Running {
 pub(crate) fn listening(command: Command) -> (Running, SocketAddr) {
     Running::start(command, |line| {
         let (_, rest) = line.split_once("listening on http://")?;
-        rest.split(',').next()?.parse().ok()
+        rest.split([',', '"']).next()?.parse().ok()
     })
 }
 

@@ -72,7 +72,7 @@ fn errors_are_one_line_that_names_the_next_step() {
     }
     // git is not in PATH.
     let output = ccc()
-        .args(["run", "--repo", ".", "--issue", "x", "--agent", "command:true"])
+        .args(["run", "--repo", ".", "--issue", "x", "--agent", "command:/bin/true"])
         .env("PATH", "/nonexistent")
         .env("CCC_DATA_DIR", dir.path().join("data"))
         .current_dir(dir.path())

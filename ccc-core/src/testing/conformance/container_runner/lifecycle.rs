@@ -207,3 +207,12 @@ pub async fn orphans_are_what_was_spawned_and_not_destroyed(fixture: &Fixture) {
     two.destroy().await;
     assert_eq!(orphans().await, [], "`orphans` must not list a destroyed run");
 }
+
+/// Checks that dropping a container does not panic, because a run drops its container wherever it
+/// ends.
+pub async fn dropping_a_container_does_not_panic(fixture: &Fixture) {
+    let Running { run, container, .. } = fixture.container().await;
+    let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(container)));
+    fixture.runner.destroy(run).await.expect("`destroy` must succeed after a dropped container");
+    assert!(dropped.is_ok(), "dropping a container must not panic");
+}

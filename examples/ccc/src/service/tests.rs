@@ -1,0 +1,229 @@
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::Router;
+use ccc_core::credential::CredentialStore;
+use ccc_core::run::RunState;
+use ccc_core::testing::{FakeAgent, FakeCredentialStore, FakeRunner, Fakes};
+use ccc_core::{CancellationToken, ErrorKind, Intake, Outcome, Remedy, RunStore as _, Secret};
+use ccc_github::{Secrets, Webhook};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::config::Config;
+use crate::routes::router;
+use crate::service::Service;
+use crate::stored_credentials::StoredCredentials;
+
+const SECRET: &str = "It's a Secret to Everybody";
+const KEY: &str = include_str!("../../../../ccc-github/emulator/test-key.pem");
+
+fn config(directory: &Path) -> Config {
+    let mut config = Config::default();
+    config.data_dir = Some(directory.join("service"));
+    config
+}
+
+/// Creates a service over fakes, whose webhook has the secret [`SECRET`].
+async fn service(fakes: &Fakes, directory: &Path) -> Service {
+    let webhook = Webhook::new(Secrets::new([Secret::from(SECRET)]).unwrap(), "host.example");
+    Service::builder(&config(directory))
+        .github(Arc::clone(&fakes.host), webhook)
+        .runner(Arc::clone(&fakes.runner))
+        .credentials(Arc::clone(&fakes.credentials))
+        .agent(FakeAgent::default().writes("README.md", "Hello.\n"))
+        .build()
+        .await
+        .unwrap()
+}
+
+/// Sends a request to a router over HTTP. Returns the whole response.
+async fn send(app: Router, head: &str, body: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let end = CancellationToken::new();
+    let server = crate::http::serve(listener, app, end.clone());
+    let client = async {
+        let length = body.len();
+        let head =
+            format!("{head}host: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");
+        stream.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        end.cancel();
+        response
+    };
+    tokio::join!(server, client).1
+}
+
+/// Delivers the opening of issue 1 to a service. Returns the response.
+async fn deliver(service: &Service, id: &str) -> String {
+    deliver_to(router(service.clone()), id).await
+}
+
+async fn deliver_to(app: Router, id: &str) -> String {
+    let user = json!({ "id": 1_000, "login": "writer", "type": "User" });
+    let body = json!({
+        "action": "opened",
+        "issue": {
+            "id": 1, "number": 1, "title": "Greet", "body": null, "user": user, "state": "open",
+            "created_at": "1970-01-01T00:00:00Z", "updated_at": "1970-01-01T00:00:00Z",
+        },
+        "repository": {
+            "id": 7, "name": "hello", "full_name": "octo/hello",
+            "owner": { "id": 2, "login": "octo", "type": "User" },
+        },
+        "sender": user,
+    })
+    .to_string();
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    let signature = hex::encode(mac.finalize().into_bytes());
+    let head = format!(
+        "POST /webhook/github HTTP/1.1\r\ncontent-type: application/json\r\nx-github-event: issues\r\n\
+         x-github-delivery: {id}\r\nx-hub-signature-256: sha256={signature}\r\n"
+    );
+    send(app, &head, &body).await
+}
+
+async fn health(service: &Service) -> (String, Value) {
+    let response = send(router(service.clone()), "GET /health HTTP/1.1\r\n", "").await;
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), serde_json::from_str(body).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_are_accepted_only_while_the_service_executes_runs() {
+    // spec: W4d
+    let (fakes, directory) =
+        (Fakes::new(&[("README.md", "hello\n")]), tempfile::tempdir().unwrap());
+    fakes.host.open_issue("Greet", "");
+    let service = service(&fakes, directory.path()).await;
+    let refused = deliver(&service, "d-1").await;
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+    assert!(refused.to_lowercase().contains("retry-after: "), "{refused}");
+    assert!(service.dispatcher().store().list(None, 10).await.unwrap().is_empty());
+    let (head, body) = health(&service).await;
+    assert!(head.starts_with("HTTP/1.1 503"), "{head}");
+    assert!(body["checks"]["runs"].as_str().unwrap().contains("Service::serve"), "{body}");
+
+    let shutdown = CancellationToken::new();
+    let serving = tokio::spawn({
+        let (service, shutdown) = (service.clone(), shutdown.clone());
+        async move { service.serve(shutdown).await }
+    });
+    while health(&service).await.0.starts_with("HTTP/1.1 503") {}
+    let accepted = deliver(&service, "d-2").await;
+    assert!(accepted.starts_with("HTTP/1.1 202"), "{accepted}");
+    let outcome = loop {
+        let runs = service.dispatcher().store().list(None, 10).await.unwrap();
+        if let RunState::Finished { outcome } = &runs[0].state {
+            break outcome.clone();
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(matches!(outcome, Outcome::PullRequest { .. }), "{outcome:?}");
+    shutdown.cancel();
+    serving.await.unwrap();
+    let refused = deliver(&service, "d-3").await;
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
+
+    // Counter-proof: without the check, the delivery is accepted although its run never starts.
+    let unchecked = Arc::clone(service.dispatcher()) as Arc<dyn Intake>;
+    let webhook = Arc::clone(service.inner.webhook.as_ref().unwrap());
+    let app = ccc_github::router(webhook, unchecked, Arc::clone(&service.inner.clock));
+    let accepted = deliver_to(app, "d-4").await;
+    assert!(accepted.starts_with("HTTP/1.1 202"), "{accepted}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_serve_ends_the_acceptance_of_deliveries() {
+    let (fakes, directory) = (Fakes::new(&[]), tempfile::tempdir().unwrap());
+    let service = service(&fakes, directory.path()).await;
+    let serve = tokio::spawn({
+        let service = service.clone();
+        async move { service.serve(CancellationToken::new()).await }
+    });
+    while !service.inner.is_serving() {
+        tokio::task::yield_now().await;
+    }
+    serve.abort();
+    assert!(serve.await.unwrap_err().is_cancelled());
+    assert!(!service.inner.is_serving());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn configured_credentials_replace_stored_ones_only_on_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(FakeCredentialStore::default());
+    let build = async |secret: &str, stored: StoredCredentials| {
+        let mut config = config(directory.path());
+        let write = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            Some(path)
+        };
+        config.github.app_id = Some(7);
+        config.github.private_key_file = write("key", KEY);
+        config.github.webhook_secret_file = write("secret", secret);
+        Service::builder(&config)
+            .runner(FakeRunner::default())
+            .agent(FakeAgent::default())
+            .credentials(Arc::clone(&store))
+            .stored_credentials(stored)
+            .build()
+            .await
+    };
+    let differs = "the webhook secret of the App 7 in the configuration differs";
+    for (secret, stored, expected) in [
+        ("first secret", StoredCredentials::Refuse, Ok(None)),
+        ("second secret", StoredCredentials::Prefer, Ok(Some(differs))),
+        ("second secret", StoredCredentials::Refuse, Err(Some(Remedy::ReplaceStored))),
+        ("second secret", StoredCredentials::Replace, Ok(None)),
+        ("second secret", StoredCredentials::Refuse, Ok(None)),
+        ("first secret", StoredCredentials::Prefer, Ok(None)),
+    ] {
+        match (build(secret, stored).await, expected) {
+            (Ok(service), Ok(warning)) => {
+                let (_, body) = health(&service).await;
+                let warnings = body["warnings"].to_string();
+                let found = warnings.contains("differs from the stored one");
+                assert_eq!(found, warning.is_some(), "{secret} {stored:?}: {warnings}");
+                assert!(warning.is_none_or(|text| warnings.contains(text)), "{warnings}");
+                assert!(!warnings.contains("secret\""), "{warnings}");
+            }
+            (Err(error), Err(remedy)) => {
+                assert_eq!(
+                    (error.kind(), error.remedy()),
+                    (ErrorKind::Conflict, remedy),
+                    "{error}"
+                );
+            }
+            (result, expected) => panic!("{secret} {stored:?}: {result:?}, not {expected:?}"),
+        }
+    }
+    assert_eq!(store.list().await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_of_the_embedder_needs_an_agent_without_a_model() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = config(directory.path());
+    let key = directory.path().join("key");
+    std::fs::write(&key, "sk-ant-a-key").unwrap();
+    config.agent.kind = Some("claude".to_owned());
+    config.model.api_key_file = Some(key);
+    let built = Service::builder(&config)
+        .host(Arc::clone(&Fakes::new(&[]).host))
+        .runner(FakeRunner::default())
+        .credentials(FakeCredentialStore::default())
+        .build()
+        .await;
+    let error = built.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    assert!(error.to_string().contains("needs the configured runner"), "{error}");
+}
