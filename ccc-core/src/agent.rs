@@ -241,6 +241,55 @@ impl AgentReport {
 /// # Deadlines and cancellation
 /// The caller enforces the time limits of [`Task::limits`]. To end `run`, it drops the future.
 /// After that it stops the container, which ends all programs that are still running.
+///
+/// # Examples
+///
+/// An agent that runs one program. The suite also runs it in containers whose programs fail or hang.
+///
+/// ```
+/// use ccc_core::agent::{AgentEvent, AgentReport, AgentSink, Task, Verdict};
+/// use ccc_core::container::{Command, Container, ContainerExt};
+/// use ccc_core::{Agent, Result, async_trait};
+///
+/// /// An agent that saves the prompt in a file.
+/// #[derive(Debug)]
+/// struct Scribe;
+///
+/// #[async_trait]
+/// impl Agent for Scribe {
+///     fn name(&self) -> &str {
+///         "scribe"
+///     }
+///
+///     async fn run(
+///         &self,
+///         task: &Task,
+///         container: &dyn Container,
+///         events: &mut dyn AgentSink,
+///     ) -> Result<AgentReport> {
+///         events.event(AgentEvent::Edited { path: "PROMPT.md".to_owned() });
+///         // Untrusted text is passed on standard input, never in an argument.
+///         let tee = Command::new(["tee", "--", "PROMPT.md"]).with_stdin(task.prompt.as_bytes());
+///         let output = container.output(&tee).await?;
+///         let verdict = match output.status.success() {
+///             true => Verdict::Completed,
+///             false => Verdict::failed(format!("tee failed: {}", output.status)),
+///         };
+///         Ok(AgentReport::new(verdict, "The prompt is in PROMPT.md."))
+///     }
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// use ccc_core::testing::FakeRunner;
+/// use ccc_core::testing::conformance::agent::{Fixture, PROMPT};
+///
+/// ccc_core::agent_conformance!(@run async || {
+///     Fixture::new(Scribe, FakeRunner::default(), ("PROMPT.md", PROMPT.as_bytes()))
+/// })
+/// .await;
+/// # }
+/// ```
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Agent: Debug + Send + Sync + 'static {

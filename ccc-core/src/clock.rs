@@ -14,6 +14,39 @@ use jiff::Timestamp;
 ///
 /// # Cancellation
 /// Dropping the future of `sleep` ends the wait. Other calls of `sleep` are not affected.
+///
+/// # Examples
+///
+/// A clock that is ahead of another one.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ccc_core::{Clock, SystemClock, async_trait};
+/// use jiff::Timestamp;
+///
+/// #[derive(Debug)]
+/// struct Ahead<C>(C, Duration);
+///
+/// #[async_trait]
+/// impl<C: Clock> Clock for Ahead<C> {
+///     fn now(&self) -> Timestamp {
+///         self.0.now() + self.1
+///     }
+///
+///     async fn sleep(&self, duration: Duration) {
+///         self.0.sleep(duration).await;
+///     }
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// use ccc_core::testing::conformance::clock::Fixture;
+///
+/// let hour = Duration::from_secs(3_600);
+/// ccc_core::clock_conformance!(@run async || Fixture::new(Ahead(SystemClock, hour))).await;
+/// # }
+/// ```
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]

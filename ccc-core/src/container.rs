@@ -83,6 +83,58 @@ impl<F: FnMut(OutputStream, &[u8]) + Send> OutputSink for F {
 /// # Deadlines and cancellation
 /// The caller enforces the time limits by dropping the future of a call. A later `destroy` removes
 /// the remains of the dropped call.
+///
+/// # Examples
+///
+/// A runner that adds a variable to every container of another one.
+///
+/// ```
+/// use ccc_core::container::{Capabilities, Container, ContainerSpec, EnvValue};
+/// use ccc_core::{ContainerRunner, Result, RunId, async_trait};
+///
+/// #[derive(Debug)]
+/// struct WithTimeZone<R>(R);
+///
+/// #[async_trait]
+/// impl<R: ContainerRunner> ContainerRunner for WithTimeZone<R> {
+///     fn name(&self) -> &'static str {
+///         self.0.name()
+///     }
+///
+///     fn capabilities(&self) -> Capabilities {
+///         self.0.capabilities()
+///     }
+///
+///     async fn check(&self) -> Result<()> {
+///         self.0.check().await
+///     }
+///
+///     async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>> {
+///         let mut env = spec.env.clone();
+///         env.push(("TZ".to_owned(), EnvValue::Plain("UTC".to_owned())));
+///         self.0.spawn(run, &spec.clone().with_env(env)).await
+///     }
+///
+///     async fn destroy(&self, run: RunId) -> Result<()> {
+///         self.0.destroy(run).await
+///     }
+///
+///     async fn orphans(&self) -> Result<Vec<RunId>> {
+///         self.0.orphans().await
+///     }
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// use ccc_core::testing::FakeRunner;
+/// use ccc_core::testing::conformance::container_runner::Fixture;
+///
+/// ccc_core::container_runner_conformance!(@run async || {
+///     Fixture::new(WithTimeZone(FakeRunner::default()))
+/// })
+/// .await;
+/// # }
+/// ```
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]

@@ -58,6 +58,72 @@ pub struct StoredSecret {
 /// # Cancellation
 /// The caller can drop the future of any call. A dropped write has happened completely or not at
 /// all.
+///
+/// # Examples
+///
+/// A store in memory. Its test is the conformance suite.
+///
+/// ```
+/// use std::collections::BTreeMap;
+///
+/// use ccc_core::credential::{Precondition, StoredSecret, Version};
+/// use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, async_trait};
+/// use tokio::sync::Mutex;
+///
+/// /// The newest version of each key, and its secret unless it was deleted.
+/// #[derive(Debug, Default)]
+/// struct MapStore(Mutex<BTreeMap<CredentialKey, (u64, Option<Secret>)>>);
+///
+/// #[async_trait]
+/// impl CredentialStore for MapStore {
+///     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>> {
+///         let (version, secret) = self.0.lock().await.get(key).cloned().unwrap_or_default();
+///         Ok(secret.map(|secret| StoredSecret { secret, version: Version(version) }))
+///     }
+///
+///     async fn put(
+///         &self,
+///         key: &CredentialKey,
+///         new: &Secret,
+///         precondition: Precondition,
+///     ) -> Result<Version> {
+///         let mut records = self.0.lock().await;
+///         let (version, secret) = records.entry(key.clone()).or_default();
+///         let holds = match precondition {
+///             Precondition::None => true,
+///             Precondition::Absent => secret.is_none(),
+///             Precondition::Version(expected) => secret.is_some() && expected.0 == *version,
+///         };
+///         if !holds {
+///             return Err(Error::new(ErrorKind::Conflict, format!("`{key}` has changed")));
+///         }
+///         (*version, *secret) = (*version + 1, Some(new.clone()));
+///         Ok(Version(*version))
+///     }
+///
+///     async fn delete(&self, key: &CredentialKey) -> Result<()> {
+///         // The version stays, because it must not be used again.
+///         if let Some((_, secret)) = self.0.lock().await.get_mut(key) {
+///             *secret = None;
+///         }
+///         Ok(())
+///     }
+///
+///     async fn list(&self) -> Result<Vec<CredentialKey>> {
+///         let records = self.0.lock().await;
+///         let present = records.iter().filter(|(_, (_, secret))| secret.is_some());
+///         Ok(present.map(|(key, _)| key.clone()).collect())
+///     }
+/// }
+///
+/// # #[cfg(feature = "testing")]
+/// # #[tokio::main]
+/// # async fn main() {
+/// use ccc_core::testing::conformance::credential_store::Fixture;
+///
+/// ccc_core::credential_store_conformance!(@run async || Fixture::new(MapStore::default())).await;
+/// # }
+/// ```
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]

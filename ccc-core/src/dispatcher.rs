@@ -135,9 +135,12 @@ impl Dispatcher {
         tokio::select! {
             biased;
             () = drained => {}
-            () = clock.sleep(self.config.drain) => running.shutdown().await,
+            () = clock.sleep(self.config.drain) => {
+                let left = lock(&self.in_flight).clone();
+                running.shutdown().await;
+                self.release(left).await;
+            }
         }
-        self.release_all().await;
         self.pipeline.wait_for_cleanups().await;
     }
 
@@ -178,6 +181,8 @@ impl Dispatcher {
         let (run, fence) = (claim.record.run, claim.fence);
         lock(&in_flight).insert(run, fence);
         async move {
+            // Also when this future is dropped: a later call of `serve` must not wait for this worker.
+            let _in_flight = InFlight { runs: in_flight, run };
             let cancel = CancellationToken::new();
             if claim.record.cancel_requested {
                 cancel.cancel();
@@ -195,17 +200,27 @@ impl Dispatcher {
                 // Another worker may hold the run now. Dropping this future starts its cleanup.
                 () = lease.renew_until_lost(&cancel) => {}
             }
-            lock(&in_flight).remove(&run);
         }
     }
 
     /// Releases the runs that were still active when the drain time ended.
-    async fn release_all(&self) {
-        let left: Vec<(RunId, Fence)> = lock(&self.in_flight).drain().collect();
+    async fn release(&self, left: HashMap<RunId, Fence>) {
         for (run, fence) in left {
             // If the release fails, the run can be claimed again when its lease ends.
             let _ = self.call_store(self.store.release(run, fence, Duration::ZERO)).await;
         }
+    }
+}
+
+/// The entry of a run that a worker executes. Dropping the value removes the entry.
+struct InFlight {
+    runs: Arc<Mutex<HashMap<RunId, Fence>>>,
+    run: RunId,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        lock(&self.runs).remove(&self.run);
     }
 }
 

@@ -28,6 +28,29 @@ pub enum Admission {
 ///
 /// # Deadline
 /// `admit` must answer quickly, because the VCS host waits ten seconds for the confirmation.
+///
+/// # Examples
+///
+/// An intake that stores nothing and prints each event. [`Dispatcher`](crate::dispatcher::Dispatcher)
+/// is the intake that stores runs.
+///
+/// ```
+/// use ccc_core::event::{Delivery, IssueEvent};
+/// use ccc_core::intake::{Admission, Intake};
+/// use ccc_core::run::SkipReason;
+/// use ccc_core::{Result, async_trait};
+///
+/// #[derive(Debug)]
+/// struct PrintEvents;
+///
+/// #[async_trait]
+/// impl Intake for PrintEvents {
+///     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission> {
+///         println!("{}: {}#{}", delivery.id, event.repo, event.issue.number);
+///         Ok(Admission::Ignored(SkipReason::NotForUs))
+///     }
+/// }
+/// ```
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]

@@ -67,6 +67,35 @@ pub enum EventKind {
 /// # Call order
 /// Events of one run arrive in order. Events of different runs can be mixed. All texts in the
 /// events are already redacted.
+///
+/// # Examples
+///
+/// An observer that sends outcomes to a task.
+///
+/// ```
+/// use ccc_core::Observer;
+/// use ccc_core::observe::{Event, EventKind};
+/// use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+///
+/// #[derive(Debug)]
+/// struct Outcomes(UnboundedSender<String>);
+///
+/// impl Observer for Outcomes {
+///     fn on_event(&self, event: &Event) {
+///         if let EventKind::Finished { outcome } = &event.kind {
+///             // The channel is not bounded, so this does not block.
+///             let _ = self.0.send(format!("{} {}", event.run, outcome.name()));
+///         }
+///     }
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// use ccc_core::testing::conformance::observer::Fixture;
+///
+/// ccc_core::observer_conformance!(@run async || Fixture::new(Outcomes(unbounded_channel().0))).await;
+/// # }
+/// ```
 #[cfg_attr(feature = "testing", mockall::automock)]
 pub trait Observer: Debug + Send + Sync + 'static {
     /// Receives the next event.

@@ -48,6 +48,87 @@ pub use records::{
 /// # Cancellation
 /// The caller can drop the future of any call. The host has then performed the call completely or
 /// not at all.
+///
+/// # Examples
+///
+/// A host that marks the pull requests of another one as drafts. The other methods call the same method of
+/// the other host and are not shown; `examples/embed/custom_host.rs` in the repository has a whole host.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ccc_core::event::{Actor, RepoRef};
+/// use ccc_core::vcs::{
+///     Access, BotIdentity, Comment, Grant, Issue, NewPullRequest, Permission, PullRequest,
+///     ReactionTarget, Repository,
+/// };
+/// use ccc_core::{Result, VcsHost, async_trait};
+/// use jiff::Timestamp;
+///
+/// #[derive(Debug)]
+/// struct Drafts<H>(H);
+///
+/// #[async_trait]
+/// impl<H: VcsHost> VcsHost for Drafts<H> {
+///     fn name(&self) -> &'static str {
+///         self.0.name()
+///     }
+///
+///     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest> {
+///         let new = NewPullRequest { draft: true, ..new.clone() };
+///         self.0.open_pull_request(repo, &new).await
+///     }
+///
+///     async fn access(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access> {
+///         self.0.access(repo, grant, min_ttl).await
+///     }
+/// #     async fn permission(&self, repo: &RepoRef, actor: &Actor) -> Result<Permission> {
+/// #         self.0.permission(repo, actor).await
+/// #     }
+/// #     async fn repository(&self, repo: &RepoRef) -> Result<Repository> {
+/// #         self.0.repository(repo).await
+/// #     }
+/// #     async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
+/// #         self.0.issue(repo, number).await
+/// #     }
+/// #     async fn comments(&self, repo: &RepoRef, number: u64, before: Timestamp) -> Result<Vec<Comment>> {
+/// #         self.0.comments(repo, number, before).await
+/// #     }
+/// #     async fn file_at_default_branch(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>> {
+/// #         self.0.file_at_default_branch(repo, path).await
+/// #     }
+/// #     async fn bot_identity(&self) -> Result<BotIdentity> {
+/// #         self.0.bot_identity().await
+/// #     }
+/// #     async fn release(&self, access: Access) -> Result<()> {
+/// #         self.0.release(access).await
+/// #     }
+/// #     async fn react(&self, repo: &RepoRef, target: ReactionTarget) -> Result<()> {
+/// #         self.0.react(repo, target).await
+/// #     }
+/// #     async fn upsert_comment(&self, repo: &RepoRef, number: u64, marker: &str, body: &str) -> Result<()> {
+/// #         self.0.upsert_comment(repo, number, marker, body).await
+/// #     }
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() {
+/// use ccc_core::event::ActorKind;
+/// use ccc_core::testing::conformance::vcs_host::Fixture;
+/// use ccc_core::testing::{FakeHost, Fakes};
+///
+/// ccc_core::vcs_host_conformance!(@run async || {
+///     let host = FakeHost::new("/srv/git/hello.git");
+///     let event = host.open_issue("A title", "A body.");
+///     host.set_file("README.md", b"hello");
+///     let stranger = Actor { id: 4, login: "stranger".to_owned(), kind: ActorKind::User };
+///     let branch = "work/1".parse().unwrap();
+///     let (issue, actors) = ((event.repo, 1), (event.actor, stranger));
+///     Fixture::new(Drafts(host), issue, actors, branch, ("README.md", b"hello"))
+/// })
+/// .await;
+/// # }
+/// ```
 #[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]

@@ -42,7 +42,7 @@ impl VcsHost for LocalHost {
         self.repository(repo).await?;
         let issue = &self.event.issue;
         let found = (number == issue.number)
-            .then(|| Issue::new(number, &issue.title, issue.author.clone()));
+            .then(|| Issue::new(number, &issue.title, issue.author.clone()).with_body(&issue.body));
         found.ok_or_else(|| Error::new(ErrorKind::NotFound, "unknown issue"))
     }
 

@@ -97,7 +97,8 @@ impl HostGit {
             Error::new(
                 ErrorKind::AlreadyExists,
                 format!(
-                    "another process uses the data directory {}: stop it, or choose another directory",
+                    "the data directory {} is in use: stop the other process, drop the other service of this \
+                     process, or choose another directory",
                     root.display()
                 ),
             )

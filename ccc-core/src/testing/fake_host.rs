@@ -40,8 +40,8 @@ impl FakeHost {
     /// The id of the account that [`open_issue`](Self::open_issue) uses.
     pub const WRITER: u64 = 1_000;
 
-    /// Creates a host whose only repository is the git repository at `git`. Its default branch is
-    /// `main`.
+    /// Creates a host whose only repository is the git repository at `git`, with or without a working
+    /// tree. Its default branch is `main`, which must have a commit before a pipeline uses the host.
     #[must_use]
     pub fn new(git: impl Into<PathBuf>) -> Self {
         let repo = RepoRef {
@@ -83,8 +83,10 @@ impl FakeHost {
     /// the event of its delivery.
     pub fn open_issue(&self, title: &str, body: &str) -> IssueEvent {
         let author = self.add_actor(Self::WRITER, "writer", Permission::Write);
-        let number = lock(&self.state).issues.keys().last().map_or(1, |last| last + 1);
-        let issue = self.set_issue(number, title, body, &author, true);
+        let mut state = lock(&self.state);
+        let number = state.issues.keys().last().map_or(1, |last| last + 1);
+        let issue = Issue::new(number, title, author).with_body(body);
+        state.issues.insert(number, issue.clone());
         self.opened(&issue)
     }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -119,6 +119,9 @@ impl FakeContainer {
             ["true"] => Ok(Vec::new()),
             ["false"] => Err((1, String::new())),
             ["cat"] => Ok(command.stdin.clone()),
+            ["cat" | "ls" | "tee", "--", path] if !is_inside(path) => {
+                Err((1, format!("{path}: the path is outside the workspace")))
+            }
             ["cat", "--", path] => named(path, tokio::fs::read(self.workspace.join(path)).await),
             ["ls", "--", path] => named(path, list(&self.workspace.join(path)).await),
             ["tee", "--", path] => {
@@ -129,8 +132,8 @@ impl FakeContainer {
                 let value = self.variable(command, name);
                 value.map(|value| [&*value, b"\n"].concat()).ok_or((1, String::new()))
             }
-            ["sleep", seconds] => {
-                SystemClock.sleep(Duration::from_secs(seconds.parse().unwrap_or(0))).await;
+            ["sleep", seconds] if let Ok(seconds) = seconds.parse() => {
+                SystemClock.sleep(Duration::from_secs(seconds)).await;
                 Ok(Vec::new())
             }
             _ => Err((
@@ -157,6 +160,13 @@ impl FakeContainer {
             EnvValue::Secret(secret) => secret.expose().to_vec(),
         })
     }
+}
+
+/// Returns whether a path names an entry of the workspace.
+fn is_inside(path: &str) -> bool {
+    Path::new(path)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 /// Returns the output of a program, or its status and message, for an operation on a file.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ccc_core::agent::{AgentNeeds, AgentReport, AgentSink, Task};
+use ccc_core::agent::{AgentNeeds, AgentReport, AgentSink, Task, Verdict};
 use ccc_core::container::{
     Capabilities, Command, Container, ContainerSpec, ExitStatus, OutputSink, OutputStream,
 };
@@ -205,6 +205,11 @@ impl Agent for BrokenAgent {
     ) -> Result<AgentReport> {
         match self.1 {
             AgentIgnoresTheEndOfItsContainer => std::future::pending().await,
+            ProgramsSucceedAfterDestroy => {
+                let mut ignored = |_: OutputStream, _: &[u8]| {};
+                container.exec(&Command::new(["sleep", "300"]), &mut ignored).await?;
+                Ok(AgentReport::new(Verdict::Completed, "it ended"))
+            }
             AgentPanics => panic!("a defect in run"),
             AgentReturnsItsFailureAsError => {
                 let mut ignored = |_: OutputStream, _: &[u8]| {};
@@ -321,40 +326,67 @@ async fn the_suite_names_the_rule_that_a_broken_adapter_breaks() {
     }
 }
 
-/// Returns the builder of a pipeline with one broken adapter.
-fn pipeline(fakes: &Fakes, defect: Defect) -> PipelineBuilder {
+/// Returns the builder of a pipeline with one broken adapter. The agent needs a credential, so that
+/// the store is used.
+async fn pipeline(fakes: &Fakes, defect: Defect) -> PipelineBuilder {
     let short = Duration::from_millis(300);
     let mut limits = Limits::default().with_cleanup(short).with_stop_grace(short);
     limits.agent.idle = short;
-    let builder = fakes.pipeline().limits(limits).agent(BrokenAgent(agent_that_writes(), defect));
-    let builder = builder.credentials(BrokenStore::new(defect));
+    let store = BrokenStore::new(defect);
+    let key = CredentialKey::new("model/api-key").unwrap();
+    if defect != StoreReportsAbsentKeysAsErrors {
+        store.put(&key, &Secret::from("a secret"), Precondition::None).await.unwrap();
+    }
+    let agent = BrokenAgent(agent_that_writes().needs_credential(key), defect);
+    let builder = fakes.pipeline().limits(limits).agent(agent).credentials(store);
     let builder = builder.runner(BrokenRunner(Arc::clone(&fakes.runner), defect));
     let builder = builder.host(BrokenHost::new(Arc::clone(&fakes.host), defect));
     if defect == ObserverPanics { builder.observer(BrokenObserver) } else { builder }
+}
+
+/// Returns the outcome of a run with the defect.
+fn outcome_with(defect: Defect) -> &'static str {
+    match defect {
+        StoreReturnsOneVersion
+        | StoreReusesVersionsAfterDelete
+        | StoreIgnoresPreconditions
+        | RunnerHangsInDestroy
+        | RunnerReportsAnotherErrorKind
+        | RunnerForgetsItsContainers
+        | HostRepeatsComments
+        | ObserverPanics => "pull_request",
+        StoreReportsAbsentKeysAsErrors
+        | ContainerPanicsInDrop
+        | ProgramsSucceedAfterDestroy
+        | AgentIgnoresTheEndOfItsContainer
+        | AgentPanics
+        | AgentReturnsItsFailureAsError
+        | HostReportsAnotherErrorKind => "failed",
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_with_a_broken_adapter_ends_its_run_and_cleans_up() {
     for (defect, _) in SENTENCES {
         let fakes = Fakes::new(&[("README.md", "hello\n")]);
-        let pipeline = pipeline(&fakes, defect).build().unwrap();
-        let event = fakes.host.open_issue("Greet", "");
+        let pipeline = pipeline(&fakes, defect).await.build().unwrap();
+        let mut event = fakes.host.open_issue("Greet", "");
+        if defect == HostReportsAnotherErrorKind {
+            // The issue was deleted, and the host does not say that.
+            event.issue.number = 99;
+        }
+        let issue = event.issue.number;
         let report = pipeline.run(event, &CancellationToken::new()).await.unwrap();
-        let works = !matches!(
-            defect,
-            ContainerPanicsInDrop
-                | AgentIgnoresTheEndOfItsContainer
-                | AgentPanics
-                | AgentReturnsItsFailureAsError
-        );
-        let expected = if works { "pull_request" } else { "failed" };
-        assert_eq!(report.outcome.name(), expected, "{defect:?}: {report:?}");
+        assert_eq!(report.outcome.name(), outcome_with(defect), "{defect:?}: {report:?}");
         let hangs = defect == RunnerHangsInDestroy;
         assert_eq!(report.cleanup.is_err(), hangs, "{defect:?}: {report:?}");
         assert_eq!(fakes.runner.destroyed().is_empty(), hangs, "{defect:?}");
         assert_eq!(fakes.host.held(), [], "{defect:?}: access tokens are left");
         assert_eq!(pipeline.git().runs().unwrap(), [], "{defect:?}: directories are left");
-        let comments = fakes.host.comment_bodies(1);
+        let comments = fakes.host.comment_bodies(issue);
         assert!(!comments.is_empty(), "{defect:?}: the outcome is not reported");
+        if !hangs {
+            assert_eq!(pipeline.sweep(&[]).await.unwrap(), [], "{defect:?}: containers are left");
+        }
     }
 }

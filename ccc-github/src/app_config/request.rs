@@ -23,6 +23,8 @@ pub struct AppChange {
     webhook_secrets: Vec<Secret>,
     installation_ids: Installations,
     forget_old_secrets: bool,
+    /// Whether the stored webhook secrets are removed before the new ones are added.
+    replace_secrets: bool,
 }
 
 /// A requested change to the installation ids of an App.
@@ -67,6 +69,7 @@ impl AppChange {
             webhook_secrets: Vec::new(),
             installation_ids: Installations::Same,
             forget_old_secrets: false,
+            replace_secrets: false,
         }
     }
 
@@ -165,6 +168,23 @@ impl AppChange {
         Ok(self)
     }
 
+    /// Replaces all webhook secrets. `secrets` begins with the newest one.
+    ///
+    /// # Errors
+    /// Those of [`with_webhook_secret`](Self::with_webhook_secret).
+    pub fn with_only_webhook_secrets(
+        mut self,
+        secrets: impl IntoIterator<Item = Secret>,
+    ) -> Result<Self> {
+        self.webhook_secrets.clear();
+        let secrets: Vec<Secret> = secrets.into_iter().collect();
+        for secret in secrets.into_iter().rev() {
+            self = self.with_webhook_secret(secret)?;
+        }
+        self.replace_secrets = true;
+        Ok(self)
+    }
+
     /// Adds the id of an installation.
     #[must_use]
     pub fn with_installation_id(mut self, id: u64) -> Self {
@@ -198,6 +218,9 @@ impl AppChange {
         };
         if let Some(key) = &self.private_key {
             app.private_key = key.clone();
+        }
+        if self.replace_secrets {
+            app.webhook_secrets.clear();
         }
         for secret in self.webhook_secrets.iter().rev() {
             app.webhook_secrets.retain(|known| known.expose() != secret.expose());

@@ -51,7 +51,8 @@ impl Adapters {
     ) -> Result<Self> {
         // A scripted agent uses no model, even if a model is configured.
         let Some(credential) = credential.filter(|_| !kind.starts_with("scripted:")) else {
-            let agent = agent(config, kind, None)?;
+            let starts_here = own_runner.is_none() && config.runner.kind == "subprocess";
+            let agent = agent(config, kind, None, starts_here)?;
             let runner = own_runner.map_or_else(|| runner(config, None), Ok)?;
             return Ok(Self {
                 runner,
@@ -72,7 +73,9 @@ impl Adapters {
         let login = ModelLogin::new(config.model.proxy().await?, login, name);
         let runner = runner(config, Some(login.proxy()))?;
         let isolated = runner.capabilities().isolated;
-        let agent = agent(config, kind, Some(AgentModel { login, isolated }))?;
+        let starts_here = config.runner.kind == "subprocess";
+        let model = AgentModel { login, isolated };
+        let agent = agent(config, kind, Some(model), starts_here)?;
         Ok(Self { runner, agent, credentials: store })
     }
 }
@@ -106,13 +109,19 @@ struct AgentModel {
     isolated: bool,
 }
 
-/// Builds the agent of the given kind.
-fn agent(config: &Config, kind: &str, model: Option<AgentModel>) -> Result<Arc<dyn Agent>> {
+/// Builds the agent of the given kind. `starts_here` states whether the agent's programs are programs
+/// of this machine.
+fn agent(
+    config: &Config,
+    kind: &str,
+    model: Option<AgentModel>,
+    starts_here: bool,
+) -> Result<Arc<dyn Agent>> {
     if let Some(file) = kind.strip_prefix("scripted:") {
         return Ok(Arc::new(ScriptedAgent::from_file(file)?));
     }
     if let Some(line) = kind.strip_prefix("command:") {
-        let agent = CommandAgent::new(agent_command::parse(line, &config.runner.kind)?)?;
+        let agent = CommandAgent::new(agent_command::parse(line, starts_here)?)?;
         return Ok(Arc::new(match model {
             Some(model) => agent.with_model(model.login),
             None => agent,

@@ -44,6 +44,12 @@ impl Record {
         Ok(Self { kind: kind.to_owned(), secret })
     }
 
+    /// Returns whether this is the credential `secret` of the kind `kind`.
+    fn is(&self, kind: CredentialKind, secret: &Secret) -> bool {
+        let same_kind = KINDS.iter().any(|(known, name)| *known == kind && *name == self.kind);
+        same_kind && self.secret.as_bytes() == secret.expose()
+    }
+
     fn read(stored: &Secret) -> Result<Self> {
         serde_json::from_slice(stored.expose()).map_err(|_| {
             let line = "the stored credential of the model is damaged: delete it with `ccc config clear --model`, and \
@@ -111,10 +117,12 @@ pub(crate) async fn for_service(
     let configured = config.model.credential();
     let mut precondition = Precondition::Absent;
     if let Some(record) = stored(store).await? {
-        // The configured file can be missing, because the stored credential is the one in use.
         let differs = match &configured {
-            Ok(Some((_, secret))) => secret.expose() != record.secret.as_bytes(),
-            _ => false,
+            Ok(Some((kind, secret))) => !record.is(*kind, secret),
+            Ok(None) => false,
+            // The configured file can be missing, if the stored credential is the one in use.
+            Err(_) if policy == StoredCredentials::Prefer => false,
+            Err(_) => return configured.map(|_| (None, None)),
         };
         if !differs {
             return Ok((Some(record.into_memory().await?), None));

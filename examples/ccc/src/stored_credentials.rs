@@ -9,7 +9,8 @@ pub enum StoredCredentials {
     /// The stored credentials are used. A warning is logged, and `/health` reports it.
     #[default]
     Prefer,
-    /// The configured credentials replace the stored ones. Previous webhook secrets stay valid.
+    /// The configured credentials replace the stored ones. A stored webhook secret that is not
+    /// configured becomes invalid.
     Replace,
     /// Building the service fails with [`ErrorKind::Conflict`] and [`Remedy::ReplaceStored`].
     Refuse,

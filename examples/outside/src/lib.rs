@@ -70,7 +70,8 @@ impl CredentialStore for EnvCredentialStore {
     }
 
     async fn list(&self) -> Result<Vec<CredentialKey>> {
-        let present = |(key, record): (&CredentialKey, &Record)| record.1.as_ref().map(|_| key.clone());
+        let present =
+            |(key, record): (&CredentialKey, &Record)| record.1.as_ref().map(|_| key.clone());
         Ok(self.lock().iter().filter_map(present).collect())
     }
 }

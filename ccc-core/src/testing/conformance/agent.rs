@@ -11,13 +11,16 @@ use crate::agent::{AgentEvent, Verdict};
 mod altered;
 mod fixture;
 
-pub use fixture::Fixture;
+pub use fixture::{Fixture, PROMPT};
 
 /// Generates a test for every case for agents. See [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! agent_conformance {
-    ($make:expr) => {
-        $crate::__conformance_tests!(
+    (@run $make:expr) => {
+        $crate::agent_conformance!(@cases __conformance_run, $make)
+    };
+    (@cases $callback:ident, $make:expr) => {
+        $crate::$callback!(
             agent,
             $make,
             [
@@ -32,6 +35,9 @@ macro_rules! agent_conformance {
             ]
         );
     };
+    ($make:expr) => {
+        $crate::agent_conformance!(@cases __conformance_tests, $make);
+    };
 }
 
 /// Checks that `name` and `needs` return the same value every time. The name must be one line,
@@ -44,7 +50,10 @@ pub async fn what_it_needs_stays_the_same(fixture: &Fixture) {
         let asked: Vec<_> = agent.needs().credentials;
         let given: Vec<_> = fixture.credentials.iter().map(|(key, _)| key.clone()).collect();
         assert_eq!(asked, given, "`with_credential` must add what the agent needs");
-        fixture.work(&*fixture.agent).await;
+        let (run, container, _workspace) = fixture.container(&**agent).await;
+        drop_after_polls(3, agent.run(&fixture.task(run), &*container, &mut |_: AgentEvent| {}))
+            .await;
+        fixture.runner.destroy(run).await.expect("`destroy` must succeed");
         let after = (agent.name().to_owned(), format!("{:?}", agent.needs()));
         assert_eq!(after, before, "`name` and `needs` must return the same value every time");
     }

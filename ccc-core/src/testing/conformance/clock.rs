@@ -48,8 +48,11 @@ impl Fixture {
 /// Generates a test for every case for clocks. See [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! clock_conformance {
-    ($make:expr) => {
-        $crate::__conformance_tests!(
+    (@run $make:expr) => {
+        $crate::clock_conformance!(@cases __conformance_run, $make)
+    };
+    (@cases $callback:ident, $make:expr) => {
+        $crate::$callback!(
             clock,
             $make,
             [
@@ -61,6 +64,9 @@ macro_rules! clock_conformance {
                 dropping_a_sleep_does_not_affect_another,
             ]
         );
+    };
+    ($make:expr) => {
+        $crate::clock_conformance!(@cases __conformance_tests, $make);
     };
 }
 

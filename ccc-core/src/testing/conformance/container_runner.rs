@@ -16,8 +16,11 @@ pub use programs::*;
 /// [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! container_runner_conformance {
-    ($make:expr) => {
-        $crate::__conformance_tests!(
+    (@run $make:expr) => {
+        $crate::container_runner_conformance!(@cases __conformance_run, $make)
+    };
+    (@cases $callback:ident, $make:expr) => {
+        $crate::$callback!(
             container_runner,
             $make,
             [
@@ -48,5 +51,8 @@ macro_rules! container_runner_conformance {
                 orphans_are_what_was_spawned_and_not_destroyed,
             ]
         );
+    };
+    ($make:expr) => {
+        $crate::container_runner_conformance!(@cases __conformance_tests, $make);
     };
 }

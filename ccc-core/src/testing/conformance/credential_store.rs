@@ -18,8 +18,11 @@ use fixture::name;
 /// [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! credential_store_conformance {
-    ($make:expr) => {
-        $crate::__conformance_tests!(
+    (@run $make:expr) => {
+        $crate::credential_store_conformance!(@cases __conformance_run, $make)
+    };
+    (@cases $callback:ident, $make:expr) => {
+        $crate::$callback!(
             credential_store,
             $make,
             [
@@ -43,6 +46,9 @@ macro_rules! credential_store_conformance {
                 no_debug_and_no_error_shows_a_secret,
             ]
         );
+    };
+    ($make:expr) => {
+        $crate::credential_store_conformance!(@cases __conformance_tests, $make);
     };
 }
 

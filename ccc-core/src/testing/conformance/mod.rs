@@ -16,6 +16,9 @@
 //! | [`clock_conformance!`](crate::clock_conformance) | [`clock::Fixture`] | every clock |
 //! | [`observer_conformance!`](crate::observer_conformance) | [`observer::Fixture`] | every observer |
 //!
+//! With `@run`, a macro evaluates to a future that runs all cases, without the test attribute:
+//! `credential_store_conformance!(@run fresh).await`.
+//!
 //! A case is a public function and can also be called directly. It panics if the adapter breaks the
 //! contract. The message states what the adapter did and what the contract requires.
 //!
@@ -84,6 +87,20 @@ macro_rules! __conformance_tests {
                 $crate::testing::conformance::$suite::$case(&fixture).await;
             }
         )*
+    };
+}
+
+/// Evaluates to a future that runs each listed case. The macros of all ports expand to this macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __conformance_run {
+    ($suite:ident, $make:expr, [$($case:ident),* $(,)?]) => {
+        async {
+            $(
+                let fixture = ($make)().await;
+                $crate::testing::conformance::$suite::$case(&fixture).await;
+            )*
+        }
     };
 }
 

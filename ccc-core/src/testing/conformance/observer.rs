@@ -47,8 +47,11 @@ impl Fixture {
 /// Generates a test for every case for observers. See [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! observer_conformance {
-    ($make:expr) => {
-        $crate::__conformance_tests!(
+    (@run $make:expr) => {
+        $crate::observer_conformance!(@cases __conformance_run, $make)
+    };
+    (@cases $callback:ident, $make:expr) => {
+        $crate::$callback!(
             observer,
             $make,
             [
@@ -58,6 +61,9 @@ macro_rules! observer_conformance {
                 a_burst_of_events_does_not_block,
             ]
         );
+    };
+    ($make:expr) => {
+        $crate::observer_conformance!(@cases __conformance_tests, $make);
     };
 }
 

@@ -24,8 +24,11 @@ use shell::sh;
 /// [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! processes_conformance {
-    ($make:expr) => {
-        $crate::__conformance_tests!(
+    (@run $make:expr) => {
+        $crate::processes_conformance!(@cases __conformance_run, $make)
+    };
+    (@cases $callback:ident, $make:expr) => {
+        $crate::$callback!(
             processes,
             $make,
             [
@@ -52,6 +55,9 @@ macro_rules! processes_conformance {
                 the_next_run_does_not_see_what_the_last_one_left,
             ]
         );
+    };
+    ($make:expr) => {
+        $crate::processes_conformance!(@cases __conformance_tests, $make);
     };
 }
 

@@ -14,8 +14,11 @@ pub use records::*;
 /// [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! run_store_conformance {
-    ($make:expr) => {
-        $crate::__conformance_tests!(
+    (@run $make:expr) => {
+        $crate::run_store_conformance!(@cases __conformance_run, $make)
+    };
+    (@cases $callback:ident, $make:expr) => {
+        $crate::$callback!(
             run_store,
             $make,
             [
@@ -53,5 +56,8 @@ macro_rules! run_store_conformance {
                 a_log_belongs_to_its_run,
             ]
         );
+    };
+    ($make:expr) => {
+        $crate::run_store_conformance!(@cases __conformance_tests, $make);
     };
 }

@@ -18,8 +18,11 @@ pub use writes::*;
 /// Generates a test for every case for VCS hosts. See [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! vcs_host_conformance {
-    ($make:expr) => {
-        $crate::__conformance_tests!(
+    (@run $make:expr) => {
+        $crate::vcs_host_conformance!(@cases __conformance_run, $make)
+    };
+    (@cases $callback:ident, $make:expr) => {
+        $crate::$callback!(
             vcs_host,
             $make,
             [
@@ -41,6 +44,9 @@ macro_rules! vcs_host_conformance {
                 missed_deliveries_are_listed_or_unsupported,
             ]
         );
+    };
+    ($make:expr) => {
+        $crate::vcs_host_conformance!(@cases __conformance_tests, $make);
     };
 }
 

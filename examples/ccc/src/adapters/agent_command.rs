@@ -5,21 +5,20 @@ use std::path::{Path, PathBuf};
 
 use ccc_core::{Error, ErrorKind, Result};
 
-/// Splits a command line into words, as a POSIX shell does, but without variables and globs. Checks
-/// the program, the first word, as far as the runner permits.
+/// Splits a command line into words, as a POSIX shell does, but without variables and globs, and
+/// checks the first word, which names the program.
 ///
-/// The subprocess runner starts programs of this machine: a relative path is made absolute, because
-/// the current directory of the agent is the workspace. In a container, a relative path would be a
-/// file of the repository.
+/// If the program is started on this machine, a relative path is made absolute, because the current
+/// directory of the agent is the workspace. In a container, a relative path would name a file of the
+/// repository.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] for an unclosed quote, and for a program that does not exist or cannot
 /// be executed.
-pub(super) fn parse(line: &str, runner: &str) -> Result<Vec<String>> {
+pub(super) fn parse(line: &str, on_this_machine: bool) -> Result<Vec<String>> {
     let mut argv = shlex::split(line)
         .ok_or_else(|| invalid(format!("the agent's command `{line}` has an unclosed quote")))?;
     let Some(program) = argv.first_mut() else { return Ok(argv) };
-    let on_this_machine = runner == "subprocess";
     if !program.contains('/') {
         if on_this_machine && find_in_path(program).is_none() {
             return Err(invalid(format!(
@@ -59,6 +58,8 @@ pub(super) fn parse(line: &str, runner: &str) -> Result<Vec<String>> {
 fn find_in_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
+        // Relative entries would be searched in the workspace, so the runner ignores them.
+        .filter(|directory| directory.is_absolute())
         .map(|directory| directory.join(program))
         .find(|file| is_executable(file))
 }
@@ -98,7 +99,7 @@ mod tests {
             ("only-in-the-image", "docker", words(&["only-in-the-image"])),
         ];
         for (line, runner, expected) in cases {
-            match (parse(line, runner), expected) {
+            match (parse(line, *runner == "subprocess"), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(&found, expected, "{line}"),
                 (Err(error), Err(expected)) => {
                     assert!(error.to_string().contains(expected), "{line}: {error}");
@@ -114,7 +115,7 @@ mod tests {
         let here = std::env::current_dir().unwrap();
         let up = "../".repeat(here.components().count());
         let relative = format!("./{up}{}", program.strip_prefix("/").unwrap().display());
-        let argv = parse(&relative, "subprocess").unwrap();
+        let argv = parse(&relative, true).unwrap();
         assert!(argv[0].starts_with('/'), "{argv:?}");
     }
 }

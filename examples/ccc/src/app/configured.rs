@@ -87,7 +87,11 @@ pub(crate) async fn store_configured_app(
         }
     }
     let Some(app) = apps.get(app_id).await? else { return Ok(()) };
-    let names = differences(settings, &app);
+    // If the stored credentials are used, an unreadable setting does no harm.
+    let names = match stored {
+        StoredCredentials::Prefer => readable_differences(settings, &app),
+        _ => differences(settings, &app)?,
+    };
     if names.is_empty() {
         return Ok(());
     }
@@ -105,7 +109,7 @@ pub(crate) async fn store_configured_app(
     Ok(())
 }
 
-/// Replaces the stored key by the configured one, and adds the configured webhook secrets.
+/// Replaces the stored key and the stored webhook secrets by the configured ones.
 async fn replace(settings: &GitHubConfig, app: &App, apps: &Apps) -> Result<()> {
     let mut change = AppChange::new(app.app_id);
     if settings.has_private_key() {
@@ -114,25 +118,41 @@ async fn replace(settings: &GitHubConfig, app: &App, apps: &Apps) -> Result<()> 
     if settings.has_webhook_secret() {
         let secrets = settings.webhook_secrets()?;
         Secrets::new(secrets.iter().cloned())?;
-        for secret in secrets.into_iter().rev() {
-            change = change.with_webhook_secret(secret)?;
-        }
+        change = change.with_only_webhook_secrets(secrets)?;
     }
     apps.change(&change).await.map(drop)
 }
 
 /// Returns the names of the configured secrets of an App that differ from the stored ones.
-pub(crate) fn differences(settings: &GitHubConfig, app: &App) -> Vec<String> {
-    // A configured file can be missing, because the stored value is the one in use.
-    let key = settings.has_private_key().then(|| settings.private_key().ok()).flatten();
-    let secrets = settings.has_webhook_secret().then(|| settings.webhook_secrets().ok()).flatten();
-    let known = |secret: &Secret| app.webhook_secrets.iter().any(|stored| same(stored, secret));
-    let all = [
-        (key.is_some_and(|key| !same(&key, &app.private_key)), "private key"),
-        (secrets.is_some_and(|all| !all.iter().all(known)), "webhook secret"),
-    ];
-    let differing = all.into_iter().filter(|(differs, _)| *differs);
-    differing.map(|(_, what)| format!("the {what} of the App {}", app.app_id)).collect()
+///
+/// # Errors
+/// [`ErrorKind::InvalidInput`] if a configured secret cannot be read.
+fn differences(settings: &GitHubConfig, app: &App) -> Result<Vec<String>> {
+    let mut differing = Vec::new();
+    if settings.has_private_key() && !same(&settings.private_key()?, &app.private_key) {
+        differing.push(format!("the private key of the App {}", app.app_id));
+    }
+    if settings.has_webhook_secret() {
+        let known = |secret: &Secret| app.webhook_secrets.iter().any(|stored| same(stored, secret));
+        if !settings.webhook_secrets()?.iter().all(known) {
+            differing.push(format!("the webhook secret of the App {}", app.app_id));
+        }
+    }
+    Ok(differing)
+}
+
+/// Returns the differences that are in readable settings. The file of a setting can be missing,
+/// because the stored secret is the one in use.
+pub(super) fn readable_differences(settings: &GitHubConfig, app: &App) -> Vec<String> {
+    let only = |key: bool| {
+        let mut one = settings.clone();
+        match key {
+            true => one.clear_webhook_secret(),
+            false => one.clear_private_key(),
+        }
+        differences(&one, app).unwrap_or_default()
+    };
+    [only(true), only(false)].concat()
 }
 
 /// Returns whether two secrets are equal apart from surrounding white space and the way in which

@@ -9,7 +9,7 @@ use ccc_core::{CancellationToken, Clock, CredentialStore, ErrorKind, Result, Sec
 use ccc_github::{Admitted, AppKey, Apps, GitHub, Secrets, Webhook};
 
 use crate::admin_token::{self, AdminToken};
-use crate::app::configured::{apps, differences, several};
+use crate::app::configured::{apps, readable_differences, several};
 use crate::config::{Config, GitHubConfig};
 use crate::remedy::describe;
 
@@ -180,8 +180,10 @@ impl StoredApp {
         if same {
             return Ok(false);
         }
-        *self.differences.write().unwrap_or_else(PoisonError::into_inner) =
-            found.as_ref().map(|(app, _)| differences(&self.configured, app)).unwrap_or_default();
+        *self.differences.write().unwrap_or_else(PoisonError::into_inner) = found
+            .as_ref()
+            .map(|(app, _)| readable_differences(&self.configured, app))
+            .unwrap_or_default();
         let (mut key, mut secrets, mut now) = (None, None, None);
         if let Some((app, version)) = found {
             key = Some((app.app_id, AppKey::from_pem(&app.private_key)?));
@@ -201,11 +203,6 @@ impl StoredApp {
     pub(crate) fn app_id(&self) -> Option<u64> {
         let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
         in_use.as_ref().map(|app| app.app_id)
-    }
-
-    /// Returns the GitHub adapter, which acts as this App.
-    pub(crate) fn github(&self) -> &GitHub {
-        &self.github
     }
 }
 

@@ -59,6 +59,9 @@ pub(crate) struct ClearArgs {
 /// Runs the subcommand. Returns whether it had its intended result.
 pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
     let config = Config::load_for_command(args.config.as_deref())?;
+    for warning in config.warnings() {
+        say(&format!("warning: {warning}"));
+    }
     if config.store.kind == "memory" {
         let line = "store.kind is memory, which does not outlive this process: set it to file or durable-object";
         return Err(Error::new(ErrorKind::InvalidInput, line));

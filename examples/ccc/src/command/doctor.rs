@@ -10,7 +10,7 @@ use clap::Args;
 
 use crate::adapters::{docker_runner, runner};
 use crate::config::Config;
-use crate::output::print;
+use crate::output::{print, say};
 use crate::remedy::describe;
 
 #[derive(Debug, Args)]
@@ -26,6 +26,9 @@ pub(crate) struct DoctorArgs {
 /// Prints the result of each check. Returns whether no check failed.
 pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     let mut config = Config::load_for_command(args.config.as_deref())?;
+    for warning in config.warnings() {
+        say(&format!("warning: {warning}"));
+    }
     if let Some(runner) = &args.runner {
         config.runner.kind.clone_from(runner);
     }

@@ -46,6 +46,9 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
     if let Some(runner) = &args.runner {
         config.runner.kind.clone_from(runner);
     }
+    for warning in config.warnings() {
+        say(&format!("warning: {warning}"));
+    }
     let kind = args.agent.as_ref().or(config.agent.kind.as_ref()).ok_or_else(|| {
         invalid(
             "no agent is named: pass --agent claude, --agent scripted:FILE or --agent command:ARGV…, or \

@@ -55,6 +55,16 @@ impl GitHubConfig {
         self.webhook_secret.is_some() || self.webhook_secret_file.is_some()
     }
 
+    /// Removes the private key.
+    pub(crate) fn clear_private_key(&mut self) {
+        (self.private_key, self.private_key_file) = (None, None);
+    }
+
+    /// Removes the webhook secrets.
+    pub(crate) fn clear_webhook_secret(&mut self) {
+        (self.webhook_secret, self.webhook_secret_file) = (None, None);
+    }
+
     /// Returns the webhook secrets, the current one first.
     ///
     /// # Errors

@@ -14,6 +14,28 @@ fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config> {
 }
 
 #[test]
+fn variables_that_look_like_settings_are_reported() {
+    for (name, expected) in [
+        ("CCC_AGENT_KIND", Some("did you mean CCC_AGENT__KIND?")),
+        ("CCC_DATADIR", Some("did you mean CCC_DATA_DIR?")),
+        ("CCC_SERVICE_HOST", Some("is not a setting and is ignored")),
+        ("CCC_LOG", None),
+        ("CCC_AGENT__KIND", None),
+        ("PATH", None),
+    ] {
+        let config = Config::load(None, [(name.to_owned(), "command:true".to_owned())]).unwrap();
+        let warnings = config.warnings();
+        assert_eq!(warnings.len(), usize::from(expected.is_some()), "{name}: {warnings:?}");
+        if let Some(expected) = expected {
+            assert!(warnings[0].contains(name) && warnings[0].contains(expected), "{warnings:?}");
+        }
+    }
+    // With two underscores, an unknown name is an error.
+    let error = Config::load(None, [("CCC_AGENT__KND".to_owned(), "x".to_owned())]).unwrap_err();
+    assert!(error.to_string().contains("agent.kind"), "{error}");
+}
+
+#[test]
 fn the_environment_wins_over_the_file() {
     let file = "listen = '127.0.0.1:1'\n[github]\napp_id = 1\n[policy]\nlabel = 'ai'\n";
     let config = load(

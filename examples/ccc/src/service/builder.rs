@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
+use ccc_core::git::HostGit;
 use ccc_core::observe::Observers;
 use ccc_core::{Agent, ContainerRunner, CredentialStore, Observer, Result, RunStore, VcsHost};
-use ccc_github::Webhook;
+use ccc_github::{GitHub, Webhook};
 use ccc_store::MemoryRunStore;
 
 use crate::adapters::{Adapters, github};
@@ -57,11 +58,11 @@ pub struct ServiceBuilder {
     stored: StoredCredentials,
 }
 
-/// A VCS host of the embedder, and its webhook if it is a GitHub.
+/// A VCS host of the embedder.
 #[derive(Debug)]
-struct OwnHost {
-    host: Arc<dyn VcsHost>,
-    webhook: Option<Arc<Webhook>>,
+enum OwnHost {
+    Other { host: Arc<dyn VcsHost>, webhook: Option<Arc<Webhook>> },
+    GitHub { github: Arc<GitHub>, webhook: Arc<Webhook> },
 }
 
 impl ServiceBuilder {
@@ -96,13 +97,23 @@ impl ServiceBuilder {
     /// Sets the VCS host, instead of the configured GitHub. The service then neither needs nor
     /// stores a GitHub App. [`Service::intake`](crate::Service::intake) accepts the host's events.
     pub fn host(mut self, host: impl VcsHost) -> Self {
-        self.host = Some(OwnHost { host: Arc::new(host), webhook: None });
+        self.host = Some(OwnHost::Other { host: Arc::new(host), webhook: None });
         self
     }
 
-    /// Sets a GitHub with its webhook, instead of the configured one.
-    pub fn github(mut self, github: impl VcsHost, webhook: Webhook) -> Self {
-        self.host = Some(OwnHost { host: Arc::new(github), webhook: Some(Arc::new(webhook)) });
+    /// Sets a GitHub with its webhook, instead of the configured one. The service takes over and
+    /// revokes the access tokens of `github`.
+    pub fn github(mut self, github: impl Into<Arc<GitHub>>, webhook: Webhook) -> Self {
+        let (github, webhook) = (github.into(), Arc::new(webhook));
+        self.host = Some(OwnHost::GitHub { github, webhook });
+        self
+    }
+
+    /// Sets a fake host with a webhook.
+    #[cfg(test)]
+    pub(crate) fn fake_host(mut self, host: impl VcsHost, webhook: Webhook) -> Self {
+        let webhook = Some(Arc::new(webhook));
+        self.host = Some(OwnHost::Other { host: Arc::new(host), webhook });
         self
     }
 
@@ -118,8 +129,8 @@ impl ServiceBuilder {
         self
     }
 
-    /// Adds an observer. The service also logs the events of runs with `tracing`, as `INFO` and
-    /// `WARN` of the target `ccc`, and the output of agents as `DEBUG`.
+    /// Adds an observer. The service also logs the events of runs with `tracing`: stages and outcomes
+    /// as `INFO`, failed stages and failed or refused runs as `WARN`, the output of agents as `DEBUG`.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observers.push(Arc::new(observer));
         self
@@ -141,16 +152,27 @@ impl ServiceBuilder {
     /// Builds the parts of the service.
     pub(super) async fn build_inner(self) -> Result<Inner> {
         let config = &self.config;
+        let kind = match &self.agent {
+            Some(_) => None,
+            None => Some(config.agent.required_kind()?),
+        };
+        // Before anything is stored: if another process uses the data directory, its credentials must
+        // not change.
+        HostGit::open(config.data_dir()?)?.check().await?;
         let credentials = match &self.credentials {
             Some(credentials) => Arc::clone(credentials),
             None => credentials::open(config).await?,
         };
         let mut warnings = config.warnings();
-        let (host, webhook, app) = match self.host {
-            Some(OwnHost { host, webhook }) => (host, webhook, None),
+        let (host, github, webhook, app) = match self.host {
+            Some(OwnHost::Other { host, webhook }) => (host, None, webhook, None),
+            Some(OwnHost::GitHub { github, webhook }) => {
+                (Arc::clone(&github) as Arc<dyn VcsHost>, Some(github), Some(webhook), None)
+            }
             None => {
                 let (github, webhook, app) = stored_app(config, &credentials, self.stored).await?;
-                (github as Arc<dyn VcsHost>, Some(webhook), Some(app))
+                let host = Arc::clone(&github) as Arc<dyn VcsHost>;
+                (host, Some(github), Some(webhook), Some(app))
             }
         };
         let adapters = match (self.agent, self.runner) {
@@ -159,7 +181,7 @@ impl ServiceBuilder {
                 Adapters { runner: adapters::runner(config, None)?, agent, credentials }
             }
             (None, runner) => {
-                let kind = config.agent.required_kind()?;
+                let kind = kind.unwrap_or_default();
                 let (model, warning) =
                     model_credential::for_service(config, &*credentials, self.stored).await?;
                 warnings.extend(warning);
@@ -174,7 +196,7 @@ impl ServiceBuilder {
         }
         let mut observers = self.observers;
         if self.log {
-            observers.push(Arc::new(LogObserver));
+            observers.push(Arc::new(LogObserver::default()));
         }
         // The pipeline locks the data directory.
         let pipeline = pipeline(config, host, adapters, Arc::new(Observers(observers)))?;
@@ -192,13 +214,23 @@ impl ServiceBuilder {
         dispatching.concurrency = config.runs.concurrency.unwrap_or(dispatching.concurrency);
         let dispatcher = Arc::new(Dispatcher::new(pipeline, runs, dispatching));
         let started = clock.now();
-        let serving = Default::default();
-        Ok(Inner { dispatcher, webhook, clock, started, app, warnings, serving })
+        let (serving, cleaned_up) = Default::default();
+        Ok(Inner {
+            dispatcher,
+            webhook,
+            clock,
+            started,
+            app,
+            github,
+            warnings,
+            serving,
+            cleaned_up,
+        })
     }
 }
 
 /// The GitHub of the configuration, its webhook, and the App that both use.
-type GitHubParts = (Arc<ccc_github::GitHub>, Arc<Webhook>, Arc<StoredApp>);
+type GitHubParts = (Arc<GitHub>, Arc<Webhook>, Arc<StoredApp>);
 
 /// Builds the GitHub of the configuration. Its App is in the credential store, to which a configured
 /// App is added.

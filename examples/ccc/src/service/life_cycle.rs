@@ -1,9 +1,10 @@
-//! The life cycle of a service: warnings, takeover, cleanup, runs, and revocation of tokens.
+//! The life cycle of a service: warnings, cleanup after an earlier process, runs, shutdown.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use axum::Router;
-use ccc_core::CancellationToken;
+use ccc_core::run::RunState;
+use ccc_core::{CancellationToken, Result, RunId};
 use tokio::net::TcpListener;
 
 use crate::app::WAITING_FOR_APP;
@@ -11,19 +12,22 @@ use crate::http;
 use crate::remedy::describe;
 use crate::service::Service;
 
-/// Counts a call of [`Service::serve`] while it runs, also if its future is dropped.
-struct Serving<'a>(&'a AtomicUsize);
+/// Number of runs that are read from the run store at a time.
+const PAGE: usize = 100;
+
+/// Marks the service as serving until the value is dropped.
+struct Serving<'a>(&'a Mutex<Option<CancellationToken>>);
 
 impl<'a> Serving<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(count)
+    fn begin(serving: &'a Mutex<Option<CancellationToken>>, shutdown: &CancellationToken) -> Self {
+        *serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(shutdown.clone());
+        Self(serving)
     }
 }
 
 impl Drop for Serving<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -31,12 +35,16 @@ impl Service {
     /// Executes accepted runs until `shutdown` is cancelled, in this order:
     ///
     /// 1. Logs the warnings about the configuration.
-    /// 2. Cleans up what a killed process left: containers, directories and tokens. An error is
-    ///    logged and does not stop the service.
+    /// 2. At the first call, takes over the access tokens of a killed process, and removes its
+    ///    containers and directories. Runs in the run store that have not finished keep theirs. An
+    ///    error is logged and does not stop the service.
     /// 3. Executes runs, and reloads the App from the store every minute.
-    /// 4. After `shutdown`, lets active runs finish for
+    /// 4. After `shutdown`, accepts no more deliveries, and lets active runs finish for
     ///    [`DispatcherConfig::drain`](ccc_core::dispatcher::DispatcherConfig).
     /// 5. Revokes the access tokens that are left.
+    ///
+    /// Steps 2 and 5 concern tokens only if the VCS host is GitHub. While a call is in progress,
+    /// another call waits until it has ended.
     pub async fn serve(&self, shutdown: CancellationToken) {
         self.log_warnings();
         self.execute(shutdown).await;
@@ -50,11 +58,29 @@ impl Service {
     }
 
     async fn execute(&self, shutdown: CancellationToken) {
-        let _serving = Serving::begin(&self.inner.serving);
-        self.clean_up_after_earlier_process().await;
+        let mut cleaned_up = self.inner.cleaned_up.lock().await;
+        let _serving = Serving::begin(&self.inner.serving, &shutdown);
+        if !*cleaned_up {
+            self.take_over_tokens().await;
+            self.clean_up_after_earlier_process().await;
+            *cleaned_up = true;
+        }
         let dispatcher = &self.inner.dispatcher;
-        let Some(app) = &self.inner.app else { return dispatcher.serve(shutdown).await };
-        match app.github().take_over().await {
+        match &self.inner.app {
+            Some(app) => {
+                let polling = app.poll(&*self.inner.clock, &shutdown);
+                tokio::join!(dispatcher.serve(shutdown.clone()), polling);
+            }
+            None => dispatcher.serve(shutdown).await,
+        }
+        if let Some(github) = &self.inner.github {
+            github.revoke_idle().await;
+        }
+    }
+
+    async fn take_over_tokens(&self) {
+        let Some(github) = &self.inner.github else { return };
+        match github.take_over().await {
             Ok(0) => {}
             Ok(tokens) => tracing::info!(tokens, "took over the tokens of an earlier process"),
             Err(error) => {
@@ -62,14 +88,14 @@ impl Service {
                 tracing::error!("cannot take over the tokens of an earlier process: {error}");
             }
         }
-        let polling = app.poll(&*self.inner.clock, &shutdown);
-        tokio::join!(dispatcher.serve(shutdown.clone()), polling);
-        app.github().revoke_idle().await;
     }
 
     async fn clean_up_after_earlier_process(&self) {
-        // Runs are stored in memory, so no run of an earlier process is alive.
-        match self.inner.dispatcher.pipeline().sweep(&[]).await {
+        let swept = match self.unfinished_runs().await {
+            Ok(keep) => self.inner.dispatcher.pipeline().sweep(&keep).await,
+            Err(error) => Err(error),
+        };
+        match swept {
             Ok(swept) if swept.is_empty() => {}
             Ok(swept) => tracing::info!(runs = swept.len(), "cleaned up after an earlier process"),
             Err(error) => {
@@ -79,12 +105,27 @@ impl Service {
         }
     }
 
+    /// Returns the runs in the run store that have not finished. Their directories contain work that
+    /// a worker can continue.
+    async fn unfinished_runs(&self) -> Result<Vec<RunId>> {
+        let store = self.inner.dispatcher.store();
+        let (mut unfinished, mut before) = (Vec::new(), None);
+        loop {
+            let page = store.list(before, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(unfinished) };
+            before = Some(last.run);
+            let active = page.iter().filter(|run| !matches!(run.state, RunState::Finished { .. }));
+            unfinished.extend(active.map(|run| run.run));
+        }
+    }
+
     /// Serves `app`, which contains [`router`](crate::router), over HTTP and executes runs as
-    /// [`serve`](Self::serve) does, until `shutdown` is cancelled. Returns after active answers and runs have ended.
+    /// [`serve`](Self::serve) does, until `shutdown` is cancelled. Returns after active responses and
+    /// runs have ended.
     ///
     /// The server limits untrusted clients as `ccc serve` does: the time and size of a request's
-    /// head, the time to read an answer, and the number of connections (spec: W1d). It reads the
-    /// rest of a refused request's body, so that the client receives the answer (spec: W1e).
+    /// head, the time to read a response, and the number of connections (spec: W1d). It reads the
+    /// rest of a refused request's body, so that the client receives the response (spec: W1e).
     pub async fn serve_http(
         &self,
         listener: TcpListener,

@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::config::Config;
+use crate::model_credential::for_service;
 use crate::routes::router;
 use crate::service::Service;
 use crate::stored_credentials::StoredCredentials;
@@ -32,7 +33,7 @@ fn config(directory: &Path) -> Config {
 async fn service(fakes: &Fakes, directory: &Path) -> Service {
     let webhook = Webhook::new(Secrets::new([Secret::from(SECRET)]).unwrap(), "host.example");
     Service::builder(&config(directory))
-        .github(Arc::clone(&fakes.host), webhook)
+        .fake_host(Arc::clone(&fakes.host), webhook)
         .runner(Arc::clone(&fakes.runner))
         .credentials(Arc::clone(&fakes.credentials))
         .agent(FakeAgent::default().writes("README.md", "Hello.\n"))
@@ -128,6 +129,9 @@ async fn deliveries_are_accepted_only_while_the_service_executes_runs() {
     };
     assert!(matches!(outcome, Outcome::PullRequest { .. }), "{outcome:?}");
     shutdown.cancel();
+    // At once, while active runs still finish.
+    let refused = deliver(&service, "d-3").await;
+    assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
     serving.await.unwrap();
     let refused = deliver(&service, "d-3").await;
     assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
@@ -207,6 +211,42 @@ async fn configured_credentials_replace_stored_ones_only_on_request() {
         }
     }
     assert_eq!(store.list().await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configured_model_credential_replaces_the_stored_one_only_on_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = FakeCredentialStore::default();
+    let of = async |secret: &str, bearer: bool, policy: StoredCredentials| {
+        let mut config = config(directory.path());
+        let file = directory.path().join("credential");
+        std::fs::write(&file, secret).unwrap();
+        match bearer {
+            true => config.model.bearer_token_file = Some(file),
+            false => config.model.api_key_file = Some(file),
+        }
+        for_service(&config, &store, policy).await
+    };
+    use StoredCredentials::{Prefer, Refuse, Replace};
+    for (secret, bearer, policy, expected) in [
+        ("one", false, Refuse, Some(false)),
+        ("two", false, Prefer, Some(true)),
+        // The same secret as a credential of another kind.
+        ("one", true, Prefer, Some(true)),
+        ("one", true, Refuse, None),
+        ("one", true, Replace, Some(false)),
+        ("one", true, Refuse, Some(false)),
+        ("one", false, Refuse, None),
+    ] {
+        let result = of(secret, bearer, policy).await;
+        let warned = result.as_ref().ok().map(|(_, warning)| warning.is_some());
+        assert_eq!(warned, expected, "{secret} {bearer} {policy:?}: {result:?}");
+    }
+    // An unreadable setting is an error unless the stored credential is used.
+    let mut config = config(directory.path());
+    config.model.api_key_file = Some(directory.path().join("missing"));
+    assert!(for_service(&config, &store, Prefer).await.is_ok());
+    assert!(for_service(&config, &store, Replace).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,6 +14,9 @@ use crate::testing::conformance::container_runner::new_run;
 use crate::testing::conformance::{KeepAlive, bounded};
 use crate::{Container, ContainerRunner, CredentialKey, RunId, Secret};
 
+/// The prompt of every task of the suite. A shell that executes it creates the file `pwned`.
+pub const PROMPT: &str = "Solve this: `$(touch pwned)` \"; touch pwned; ä ☃\n";
+
 /// One agent in three configurations, and the runner of their containers.
 #[derive(Debug)]
 pub struct Fixture {
@@ -107,7 +110,7 @@ impl Fixture {
     }
 
     pub(super) fn task(&self, run: RunId) -> Task {
-        let mut task = Task::new(run, "Solve this: `$(touch pwned)` \"; touch pwned; ä ☃\n");
+        let mut task = Task::new(run, PROMPT);
         task.credentials.clone_from(&self.credentials);
         task
     }
