@@ -9,7 +9,7 @@ fn check(suite: &str, files: &[&str]) {
         .map(|rest| rest.split('(').next().unwrap())
         .collect();
     let dense: String = files[0].chars().filter(|c| !c.is_whitespace()).collect();
-    let (_, list) = dense.split_once(&format!("__conformance_tests!({suite},$make,[")).unwrap();
+    let (_, list) = dense.split_once(&format!("$crate::$callback!({suite},$make,[")).unwrap();
     let (list, _) = list.split_once(']').unwrap();
     let listed: BTreeSet<&str> = list.split(',').filter(|case| !case.is_empty()).collect();
     assert!(!cases.is_empty(), "{suite} has no case");

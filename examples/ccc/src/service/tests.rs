@@ -189,7 +189,8 @@ async fn configured_credentials_replace_stored_ones_only_on_request() {
         ("second secret", StoredCredentials::Refuse, Err(Some(Remedy::ReplaceStored))),
         ("second secret", StoredCredentials::Replace, Ok(None)),
         ("second secret", StoredCredentials::Refuse, Ok(None)),
-        ("first secret", StoredCredentials::Prefer, Ok(None)),
+        // The replaced secret is no longer valid.
+        ("first secret", StoredCredentials::Prefer, Ok(Some(differs))),
     ] {
         match (build(secret, stored).await, expected) {
             (Ok(service), Ok(warning)) => {
