@@ -21,13 +21,13 @@ pub struct Task {
     /// The run that the task belongs to.
     pub run: RunId,
     /// The instructions, and the issue as a delimited block of data. The prompt contains untrusted
-    /// text. The adapter must pass it to the agent's standard input, never in an argument, a shell
-    /// command or a file of the workspace.
+    /// text. The adapter must pass the prompt on the agent's standard input, never in an argument,
+    /// a shell command or a file of the workspace.
     pub prompt: String,
-    /// The limits of the agent's work. The adapter enforces those of them that it can measure; the
-    /// pipeline enforces the time limits itself.
+    /// The limits of the agent's work. The pipeline enforces the time limits. The adapter enforces
+    /// the limits on turns and money if it can measure them.
     pub limits: AgentLimits,
-    /// The secrets for [`AgentNeeds::credentials`], in the same order.
+    /// The secrets under the keys of [`AgentNeeds::credentials`], in the order of the keys.
     pub credentials: Vec<(CredentialKey, Secret)>,
 }
 
@@ -42,29 +42,31 @@ impl Task {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct AgentNeeds {
-    /// The image, for runners that use images.
+    /// The container image, for runners that use images; `None` is the runner's default image.
     pub image: Option<String>,
-    /// Environment variables that are neither secret nor specific to one task.
+    /// Environment variables of the agent's programs. They are neither secret nor specific to one
+    /// task.
     pub env: Vec<(String, EnvValue)>,
     /// Keys of the secrets to read from the credential store. The agent's adapter on the host
     /// machine receives them, and must not pass them into the container.
     pub credentials: Vec<CredentialKey>,
-    /// The network access that the agent needs.
+    /// The network access that the agent's programs need.
     pub network: Network,
 }
 
 setters!(AgentNeeds {
-    /// Sets the image, for runners that use images.
+    /// Sets the container image, for runners that use images.
     with_image: image: impl Into<Option<String>>,
     /// Sets the environment variables that are neither secret nor specific to one task.
     with_env: env: impl Into<Vec<(String, EnvValue)>>,
     /// Sets the keys of the secrets that the agent's adapter needs on the host machine.
     with_credentials: credentials: impl Into<Vec<CredentialKey>>,
-    /// Sets the network access that the agent needs.
+    /// Sets the network access that the agent's programs need.
     with_network: network: Network,
 });
 
-/// An observed action of an agent, for display. A verdict must not depend on these events.
+/// An action of an agent, for display. The pipeline also uses the events to detect a silent agent.
+/// An adapter must not derive a [`Verdict`] from them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "did")]
 #[non_exhaustive]
@@ -81,7 +83,7 @@ pub enum AgentEvent {
         /// The text of the message.
         text: String,
     },
-    /// The agent reasoned.
+    /// The agent wrote down its reasoning.
     Thought {
         /// The text of the reasoning.
         text: String,
@@ -96,22 +98,23 @@ pub enum AgentEvent {
         /// The path of the file, as the agent named it.
         path: String,
     },
-    /// The agent ran a program.
+    /// The agent executed a program.
     Ran {
         /// The command line, as the agent gave it.
         command: String,
     },
     /// The agent made or changed its plan.
     Planned {
-        /// The steps, each with whether it is done.
+        /// The text of each step of the plan, and whether the step is done.
         steps: Vec<(String, bool)>,
     },
     /// The agent waits before it sends a request to the model again.
     Retrying {
-        /// The reason, in one line.
+        /// The reason for the wait, in one line.
         reason: String,
     },
-    /// The agent is working and has nothing to show. The event resets the idle limit.
+    /// The agent is working but has no action to show. Like every event, this one restarts the time
+    /// that [`AgentLimits::idle`] limits.
     Alive,
     /// The agent was not allowed to use a tool.
     Denied {
@@ -121,7 +124,8 @@ pub enum AgentEvent {
 }
 
 impl AgentEvent {
-    /// Returns the [`Printed`](Self::Printed) event for a chunk of a container's output.
+    /// Returns the [`Printed`](Self::Printed) event for `bytes`, a part of the output that a
+    /// program in the container wrote to `stream`.
     #[must_use]
     pub fn printed(stream: OutputStream, bytes: &[u8]) -> Self {
         Self::Printed {
@@ -134,7 +138,7 @@ impl AgentEvent {
 /// A receiver of agent events, which is called while the agent works. Implementations must not
 /// block.
 pub trait AgentSink: Send {
-    /// Receives the next event.
+    /// Receives the agent's next event.
     fn event(&mut self, event: AgentEvent);
 }
 
@@ -144,16 +148,17 @@ impl<F: FnMut(AgentEvent) + Send> AgentSink for F {
     }
 }
 
-/// The end of an agent's work, as the agent's own protocol reports it.
+/// The result of an agent's work, as the agent itself reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// The agent reported that it is done.
+    /// The agent reported that its task is done.
     Completed,
-    /// The agent stopped at a limit of turns, money or context.
+    /// The agent stopped because it reached a limit on turns, money or the context size of the
+    /// model.
     Limited {
-        /// The limit, in one line.
+        /// The limit that the agent reached, in one line.
         reason: String,
     },
     /// The agent failed.
@@ -161,55 +166,58 @@ pub enum Verdict {
         /// The kind of failure, if the adapter knows it, for example from the response of the
         /// model's API. Otherwise [`ErrorKind::Unexpected`].
         kind: ErrorKind,
-        /// The reason, in one line.
+        /// The reason for the failure, in one line.
         reason: String,
     },
 }
 
 impl Verdict {
-    /// Returns a failure of the agent itself, with the kind [`ErrorKind::Unexpected`].
+    /// Returns [`Failed`](Self::Failed) with the kind [`ErrorKind::Unexpected`]. `reason` is one
+    /// line.
     pub fn failed(reason: impl Into<String>) -> Self {
         Self::Failed { kind: ErrorKind::Unexpected, reason: reason.into() }
     }
 }
 
-/// The tokens and the money that the agent used for one model.
+/// The number of tokens that the agent used with one model, and their cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelUsage {
     /// The model's name.
     pub model: String,
-    /// Input tokens, without those that were read from a cache.
+    /// Number of input tokens, without those that were read from a cache.
     pub input_tokens: u64,
-    /// Output tokens.
+    /// Number of output tokens.
     pub output_tokens: u64,
-    /// Input tokens that were read from a cache.
+    /// Number of input tokens that were read from a cache.
     pub cache_read_tokens: u64,
-    /// Input tokens that were written to a cache.
+    /// Number of input tokens that were written to a cache.
     pub cache_write_tokens: u64,
     /// The cost, in millionths of a US dollar; `None` if it is unknown.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub micro_usd: Option<u64>,
 }
 
-/// The agent's own account of its work. The pipeline treats all of it as claims, and reads the
-/// actual change from the workspace.
+/// The agent's own report on its work. The pipeline does not trust the report: it reads the actual
+/// change from the workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AgentReport {
-    /// The end of the work.
+    /// The result of the work.
     pub verdict: Verdict,
     /// The agent's final message: untrusted text.
     pub summary: String,
-    /// The usage, one entry per model.
+    /// The tokens and their cost, one entry per model.
     pub usage: Vec<ModelUsage>,
-    /// The cost, in millionths of a US dollar; `None` if the agent does not know it.
+    /// The cost of all models together, in millionths of a US dollar; `None` if the agent does not
+    /// know the cost.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub micro_usd: Option<u64>,
     /// The tools that the agent was not allowed to use.
     pub denials: Vec<String>,
-    /// The id of a session that the agent can resume later.
+    /// The id of the agent's session, which the agent can resume later; `None` if the agent has no
+    /// sessions.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub session: Option<String>,
 }
@@ -231,16 +239,17 @@ impl AgentReport {
 /// The AI that analyses the issue and edits the workspace.
 ///
 /// # Contract
-/// Implementations are safe to share. The caller can call `run` for many runs at the same time,
-/// each with its own container. The agent executes programs only through the container.
+/// Implementations are safe to share between tasks. The caller can call `run` for many runs at the
+/// same time, each with its own container. The agent executes programs only through the container.
 ///
 /// # Call order
 /// [`needs`](Self::needs) → [`ContainerRunner::spawn`](crate::ContainerRunner::spawn) →
 /// [`run`](Self::run), once per container.
 ///
 /// # Deadlines and cancellation
-/// The caller enforces the time limits of [`Task::limits`]. To end `run`, it drops the future.
-/// After that it stops the container, which ends all programs that are still running.
+/// The caller enforces the time limits of [`Task::limits`]. To end a call of `run`, the caller
+/// drops its future. Then the caller stops the container, which ends all programs that are still
+/// running in it.
 ///
 /// # Examples
 ///
@@ -293,22 +302,23 @@ impl AgentReport {
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Agent: Debug + Send + Sync + 'static {
-    /// Returns a non-empty name for logs and commit trailers, such as `claude`. It has no line
-    /// break.
+    /// Returns a non-empty name for logs and commit trailers, such as `claude`. The name has no
+    /// line break.
     fn name(&self) -> &str;
 
-    /// Returns the agent's requirements. Performs no I/O and always returns the same value. By
-    /// default, the agent requires nothing.
+    /// Returns the agent's requirements. Performs no I/O and always returns the same value. The
+    /// default implementation returns no requirements.
     fn needs(&self) -> AgentNeeds {
         AgentNeeds::default()
     }
 
-    /// Runs the agent until it is done. Passes all events to the sink before it returns.
+    /// Executes the agent in `container` until the agent has finished `task`. Before this method
+    /// returns, it passes all events to `events`.
     ///
     /// # Errors
-    /// Returns an error if the agent could not be run. If it ran and failed, the result is `Ok`
-    /// with [`Verdict::Failed`]. If the container is destroyed meanwhile, the result is an error or
-    /// a verdict other than [`Verdict::Completed`].
+    /// Returns an error if the agent could not be executed. If the agent was executed and failed,
+    /// the result is `Ok` with [`Verdict::Failed`]. If the container is destroyed during the call,
+    /// the result is an error or a verdict other than [`Verdict::Completed`].
     async fn run(
         &self,
         task: &Task,

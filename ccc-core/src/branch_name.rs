@@ -15,11 +15,11 @@ pub struct BranchName(String);
 checked_text!(
     BranchName,
     "branch name",
-    "letters, digits and `-_./` in a form that `git check-ref-format --branch` accepts, at most \
-     200 bytes",
+    "at most 200 letters, digits and `-_./`, in a form that `git check-ref-format --branch` \
+     accepts, with no part that begins with `-` or `.` or ends with `.` or `.lock`",
     |text| {
-        // A subset of git's own rule (git-check-ref-format(1)). It also excludes all characters
-        // with a meaning in a shell, a refspec or a command line.
+        // These names are a subset of the names that git permits (git-check-ref-format(1)). They
+        // contain none of the characters with a meaning in a shell, a refspec or a command line.
         (1..=200).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b))
             && text.split('/').all(|part| {
@@ -37,10 +37,11 @@ impl BranchName {
     /// The prefix of every branch that a run creates.
     pub const RUN_PREFIX: &str = "claude/";
 
-    /// Returns the branch of a run: `claude/issue-<number>-<run8>`.
+    /// Returns the name of the branch of `run`: `claude/issue-<issue>-<digits>`, with the digits of
+    /// [`RunId::short`].
     ///
     /// # Errors
-    /// None in practice, because a run id and a number always form a valid name.
+    /// None in practice, because an issue number and a run id always form a valid name.
     pub fn for_run(issue: u64, run: RunId) -> Result<Self> {
         Self::new(format!("{}issue-{issue}-{}", Self::RUN_PREFIX, run.short()))
     }

@@ -1,4 +1,4 @@
-//! The container port: isolated environments in which the agent's programs run.
+//! The container port: isolated environments in which the agent's programs are executed.
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -13,27 +13,28 @@ pub use spec::{Command, ContainerSpec, EnvValue, ExitStatus, Network, Resources}
 
 use crate::{Result, RunId};
 
-/// The guarantees of a runner.
+/// The protections that a runner enforces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
     /// Whether a hostile program in a container cannot reach the host machine's files, processes
     /// and network.
     pub isolated: bool,
-    /// Whether [`Network::None`] and [`Network::ModelProxy`] are enforced, and not only requested.
+    /// Whether the runner enforces the [`Network`] of a container. If not, programs in the
+    /// container can reach other network hosts too.
     pub network: bool,
-    /// Whether the limits of [`Resources`] are enforced.
+    /// Whether the runner enforces the limits of [`Resources`].
     pub resources: bool,
 }
 
 impl Capabilities {
-    /// Returns capabilities that guarantee nothing.
+    /// Returns the capabilities of a runner that enforces nothing.
     #[must_use]
     pub const fn none() -> Self {
         Self { isolated: false, network: false, resources: false }
     }
 
-    /// Returns capabilities that guarantee everything.
+    /// Returns the capabilities of a runner that enforces every protection.
     #[must_use]
     pub const fn all() -> Self {
         Self { isolated: true, network: true, resources: true }
@@ -49,11 +50,11 @@ pub enum OutputStream {
     Stderr,
 }
 
-/// A receiver of a program's output, which is called while the program runs. Chunks of one stream
-/// arrive in order. A chunk can end in the middle of a line or of a character. Implementations must
-/// not block.
+/// A receiver of a program's output, which is called while the program is running. Chunks of one
+/// stream arrive in order. A chunk can end in the middle of a line or of a character.
+/// Implementations must not block.
 pub trait OutputSink: Send {
-    /// Receives the next bytes of one stream. They are never empty.
+    /// Receives the next bytes that the program wrote to `stream`. `bytes` is never empty.
     fn chunk(&mut self, stream: OutputStream, bytes: &[u8]);
 }
 
@@ -63,14 +64,14 @@ impl<F: FnMut(OutputStream, &[u8]) + Send> OutputSink for F {
     }
 }
 
-/// A runner of containers.
+/// An adapter that creates and removes containers.
 ///
 /// # Contract
 /// Implementations are safe to share. Calls for different runs can overlap. The caller makes the
-/// calls for one run one after the other, with one exception: it can call `destroy` at any time.
+/// calls for one run one after the other, with one exception: `destroy` can be called at any time.
 ///
-/// Everything that a runner creates for a run carries the [`RunId`]. The id exists before anything
-/// else of the run, so `destroy` needs no handle.
+/// A runner labels everything that it creates for a run with the [`RunId`], so that `destroy` can
+/// find everything by this id. The id exists before the runner creates anything.
 ///
 /// # Call order
 /// [`spawn`](Self::spawn) → any number of [`Container::exec`] → [`Container::stop`] →
@@ -142,41 +143,43 @@ pub trait ContainerRunner: Debug + Send + Sync + 'static {
     /// Returns a non-empty name for logs, such as `docker`.
     fn name(&self) -> &'static str;
 
-    /// Returns the runner's guarantees. Performs no I/O and always returns the same value.
+    /// Returns the protections that the runner enforces. Performs no I/O and always returns the
+    /// same value.
     fn capabilities(&self) -> Capabilities;
 
-    /// Checks that `spawn` can succeed now: for example, that the engine is reachable and the
-    /// required programs are installed. Changes nothing.
+    /// Checks that a call of `spawn` can succeed now: for example, that the container engine is
+    /// reachable and the required programs are installed. Changes nothing.
     ///
     /// # Errors
     /// The reason why `spawn` would fail.
     async fn check(&self) -> Result<()>;
 
-    /// Creates the container of a run.
+    /// Creates and starts the container of `run`, as `spec` describes.
     ///
-    /// The caller can repeat the call for the same run after a retryable error, and after it
-    /// dropped the future. The remains of such an earlier call must not make the new call fail.
+    /// The caller can call `spawn` again for the same run after a retryable error, or after it
+    /// dropped the future of an earlier call. The remains of the earlier call must not make the new
+    /// call fail.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the workspace is not a directory.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the workspace is not a directory.
     async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>>;
 
-    /// Ends and removes everything that the runner created for `run`, in any state.
+    /// Ends all processes of `run`, and removes everything that the runner created for it.
     ///
-    /// The call is idempotent. The caller can make it before, during and after a `spawn`, whether
-    /// that call succeeded, failed or was dropped. After `Ok`, no process of the run is alive. The
-    /// workspace directory belongs to the caller and is not removed.
+    /// The call is idempotent. The caller can call `destroy` before, during and after a call of
+    /// `spawn`, whether `spawn` succeeded, failed or was dropped. After `Ok`, no process of the run
+    /// is alive. The workspace directory belongs to the caller and is not removed.
     async fn destroy(&self, run: RunId) -> Result<()>;
 
-    /// Returns the runs for which this installation still holds resources, each once. Runs of other
-    /// installations are never included.
+    /// Returns the runs for which this installation of the service still has containers or other
+    /// resources, each run once. Runs of other installations are never included.
     async fn orphans(&self) -> Result<Vec<RunId>>;
 }
 
 /// A running container.
 ///
-/// An implementation may end the container's programs when the handle is dropped. Everything else
-/// remains until [`ContainerRunner::destroy`].
+/// An implementation may end the container's programs when the `Container` is dropped. Everything
+/// else remains until [`ContainerRunner::destroy`] removes it.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Container: Debug + Send + Sync {
@@ -190,30 +193,31 @@ pub trait Container: Debug + Send + Sync {
     /// with a model proxy.
     fn model_proxy(&self) -> Option<&str>;
 
-    /// Returns the hosts that the egress proxy denied to programs in the container, each once, as
-    /// the programs named them. The names are untrusted text, and their number is bounded. A runner
-    /// without an egress proxy returns an empty list.
+    /// Returns the hosts that the egress proxy denied to programs in the container, each once, in
+    /// the form in which the programs named them. The names are untrusted text. The number of names
+    /// is limited. A runner without an egress proxy returns an empty list.
     fn denied_hosts(&self) -> Vec<String>;
 
-    /// Runs a program in the workspace until it ends, and returns its exit status. All output of
-    /// the program has reached the sink when this method returns. The caller runs one program at a
-    /// time.
+    /// Executes the program of `command` in the workspace directory, and returns the exit status
+    /// when the program has ended. Before this method returns, it passes all output of the program
+    /// to `output`. The caller executes only one program at a time.
     ///
     /// # Errors
-    /// A program that runs and fails is not an error, because its status is a value. A program that
-    /// does not exist is [`NotFound`](crate::ErrorKind::NotFound), or has the exit status 126 or
-    /// 127. If the container is destroyed meanwhile, the result is an error or a status other than
-    /// 0.
+    /// A program that was started and failed is not an error: the method returns its exit status.
+    /// For a program that does not exist, the result is [`NotFound`](crate::ErrorKind::NotFound),
+    /// or the exit status 126 or 127. If the container is destroyed during the call, the result is
+    /// an error or a status other than 0.
     ///
     /// # Cancellation
-    /// Dropping the future abandons the program, which can continue to run. Only `stop` and
-    /// [`ContainerRunner::destroy`] guarantee its end.
+    /// If the caller drops the future, the program can continue to execute. Only `stop` and
+    /// [`ContainerRunner::destroy`] end the program reliably.
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus>;
 
-    /// Ends every program in the container: requests termination, waits for `grace`, then kills.
+    /// Ends every program in the container: requests their termination, waits for at most `grace`,
+    /// and kills the remaining ones.
     ///
     /// After `Ok`, no program is alive, and the workspace directory on the host machine has the
-    /// content of the container's workspace, whether that was mounted or copied.
+    /// content of the container's workspace, whether the runner mounted or copied it.
     async fn stop(&self, grace: Duration) -> Result<()>;
 }
 
@@ -249,7 +253,7 @@ impl<T: ContainerRunner + ?Sized> ContainerRunner for Arc<T> {
 /// The exit status and the output of a finished program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// The exit status.
+    /// The exit status of the program.
     pub status: ExitStatus,
     /// The bytes that the program wrote to standard output.
     pub stdout: Vec<u8>,
@@ -257,13 +261,13 @@ pub struct Output {
     pub stderr: Vec<u8>,
 }
 
-/// Convenience methods for callers. A blanket implementation covers every [`Container`].
+/// Convenience methods of every [`Container`], for callers.
 pub trait ContainerExt: Container {
-    /// Runs a program and returns its output, which is collected in memory. Intended for short
-    /// outputs.
+    /// Executes the program of `command`, and returns its exit status and all its output. The
+    /// output is collected in memory, so this method is only for short outputs.
     ///
     /// # Errors
-    /// The errors of [`Container::exec`].
+    /// The same errors as [`Container::exec`].
     fn output(&self, command: &Command) -> impl Future<Output = Result<Output>> {
         async move {
             let (mut stdout, mut stderr) = (Vec::new(), Vec::new());

@@ -8,11 +8,11 @@ use async_trait::async_trait;
 pub use crate::id::CredentialKey;
 use crate::{Result, Secret};
 
-/// The version of one record.
+/// The version of one record in a credential store.
 ///
 /// The first write of a key has version 1, or a higher version if records of the store were deleted
-/// before. Each further write increases it by 1. A version is never used twice for the same key,
-/// not even after a delete.
+/// before. Each further write increases the version by 1. A version is never used twice for the
+/// same key, not even after the record was deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
 
@@ -30,7 +30,7 @@ pub enum Precondition {
 /// A secret and the version of its record.
 #[derive(Clone, Debug)]
 pub struct StoredSecret {
-    /// The secret.
+    /// The stored secret.
     pub secret: Secret,
     /// The record's version, for a later [`Precondition::Version`].
     pub version: Version,
@@ -39,12 +39,13 @@ pub struct StoredSecret {
 /// A store of secrets, each under a key.
 ///
 /// # Contract
-/// Implementations are safe to share and to call from many tasks at once. Of two concurrent writes
-/// to one key, one complete value wins. A write that returned `Ok` is as durable as the adapter's
-/// documentation states.
+/// Implementations are safe to share and to call from many tasks at once. After two concurrent
+/// writes to one key, the store has one of the two complete values. A write that returned `Ok` is
+/// as durable as the adapter's documentation states.
 ///
 /// A record that exists but cannot be read is [`Corrupt`](crate::ErrorKind::Corrupt). The store
-/// never reports it as absent, never deletes it, and never replaces it by a guess.
+/// never reports such a record as absent, never deletes it by itself, and never returns a guessed
+/// value for it.
 ///
 /// No `Debug` output, error message or log line of an adapter contains a secret.
 ///
@@ -56,8 +57,8 @@ pub struct StoredSecret {
 /// read, and [`Unavailable`](crate::ErrorKind::Unavailable) if the same call can succeed later.
 ///
 /// # Cancellation
-/// The caller can drop the future of any call. A dropped write has happened completely or not at
-/// all.
+/// The caller can drop the future of any call. A write whose future was dropped has happened
+/// completely or not at all.
 ///
 /// # Examples
 ///
@@ -128,14 +129,15 @@ pub struct StoredSecret {
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait CredentialStore: Debug + Send + Sync + 'static {
-    /// Returns the secret under `key`, or `None` when there is no record.
+    /// Returns the secret under `key` and its version, or `None` if there is no record.
     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>>;
 
-    /// Writes the secret under `key`, and returns the new version of the record.
+    /// Stores `secret` under `key`, if the present record meets `precondition`. Returns the new
+    /// version of the record.
     ///
     /// # Errors
-    /// [`Conflict`](crate::ErrorKind::Conflict) when `precondition` is not met. Nothing was written
-    /// then.
+    /// [`Conflict`](crate::ErrorKind::Conflict) if the present record does not meet `precondition`.
+    /// Nothing was written then.
     async fn put(
         &self,
         key: &CredentialKey,
@@ -143,11 +145,11 @@ pub trait CredentialStore: Debug + Send + Sync + 'static {
         precondition: Precondition,
     ) -> Result<Version>;
 
-    /// Deletes the record. Returns `Ok` when there is no record. The caller can repeat the call
-    /// after an error.
+    /// Deletes the record under `key`. Returns `Ok` if there is no such record, so that the caller
+    /// can repeat the call after an error.
     async fn delete(&self, key: &CredentialKey) -> Result<()>;
 
-    /// Returns the keys of all records, sorted and without values.
+    /// Returns the keys of all records in sorted order, without the secrets.
     async fn list(&self) -> Result<Vec<CredentialKey>>;
 }
 

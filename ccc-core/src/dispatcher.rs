@@ -14,21 +14,23 @@ use crate::pipeline::{Pipeline, guarded};
 use crate::run_store::{Claim, Fence};
 use crate::{CancellationToken, Clock, ErrorKind, Result, RunId, RunStore};
 
-/// Time limit for the VCS host to return the bot identity, while a delivery waits for it.
+/// Time limit of the call of `bot_identity` in `admit`, because the VCS host waits only ten seconds
+/// for the response to a delivery.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
-/// Concurrency and times of a [`Dispatcher`].
+/// The settings of a [`Dispatcher`]: the number of concurrent runs, and durations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DispatcherConfig {
     /// Maximum number of concurrent runs.
     pub concurrency: usize,
-    /// Duration of a claim without a renewal. The dispatcher renews it after a third of this time.
+    /// Duration of the lease on a claimed run. The dispatcher renews the lease each time a third of
+    /// this duration has passed.
     pub lease: Duration,
-    /// Maximum interval between two searches of the store for runs. Runs that this dispatcher
-    /// accepts itself do not wait for the interval.
+    /// Maximum time between two searches of the run store for waiting runs. When this dispatcher
+    /// accepts a run itself, it searches without this delay.
     pub poll: Duration,
-    /// Time that active runs may continue after a shutdown was requested.
+    /// Time for which active runs may continue after a shutdown was requested.
     pub drain: Duration,
 }
 
@@ -40,21 +42,21 @@ impl DispatcherConfig {
         self
     }
 
-    /// Sets the duration of a claim without a renewal.
+    /// Sets the duration of the lease on a claimed run.
     #[must_use]
     pub fn with_lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Sets the maximum interval between two searches of the store for runs.
+    /// Sets the maximum time between two searches of the run store for waiting runs.
     #[must_use]
     pub fn with_poll(mut self, poll: Duration) -> Self {
         self.poll = poll;
         self
     }
 
-    /// Sets the time that active runs may continue after a shutdown was requested.
+    /// Sets the time for which active runs may continue after a shutdown was requested.
     #[must_use]
     pub fn with_drain(mut self, drain: Duration) -> Self {
         self.drain = drain;
@@ -94,7 +96,7 @@ impl Dispatcher {
         Self { pipeline, store, config, accepted: Notify::new(), in_flight: Arc::default() }
     }
 
-    /// Returns the run store.
+    /// Returns the run store from which this dispatcher claims runs.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn RunStore> {
         &self.store
@@ -106,17 +108,20 @@ impl Dispatcher {
         lock(&self.in_flight).len()
     }
 
-    /// Returns the pipeline.
+    /// Returns the pipeline with which this dispatcher executes runs.
     #[must_use]
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
     }
 
-    /// Executes accepted runs until `shutdown` is cancelled. After that it claims no further run,
-    /// and active runs may continue for [`DispatcherConfig::drain`]. Then it drops the remaining
-    /// runs, releases them to the store, and returns when their cleanup has ended.
+    /// Claims runs from the run store and executes them until `shutdown` is cancelled. After the
+    /// cancellation, this method claims no further run, and active runs may continue for
+    /// [`DispatcherConfig::drain`]. Then it stops the runs that are still active, and releases
+    /// them, so that they can be claimed again. It returns when the cleanup of these runs has
+    /// ended.
     ///
-    /// An error of the store does not end this method: it calls the store again later.
+    /// An error of the run store does not end this method: it calls the store again after
+    /// [`DispatcherConfig::poll`] at the latest.
     pub async fn serve(&self, shutdown: CancellationToken) {
         let mut running: JoinSet<()> = JoinSet::new();
         while !shutdown.is_cancelled() {
@@ -145,20 +150,21 @@ impl Dispatcher {
     }
 
     async fn claim(&self) -> Option<Claim> {
-        // The error is dropped because the next round repeats the call. A health check can ask the
-        // store itself.
+        // The error is ignored, because the loop in `serve` repeats the call. A health check
+        // detects a failed store with a call of its own.
         let claim = self.call_store(self.store.claim(self.config.lease)).await.ok().flatten()?;
         let run = claim.record.run;
         if !lock(&self.in_flight).contains_key(&run) {
             return Some(claim);
         }
-        // A worker of this dispatcher lost its lease and has not detected it yet. It must end and
-        // clean up before the run starts again.
+        // A worker of this dispatcher still executes the run, because it has not yet detected that
+        // its lease was lost. That worker must end and clean up before the run is executed again.
         let _ = self.call_store(self.store.release(run, claim.fence, self.config.lease)).await;
         None
     }
 
-    /// Calls the store with a time limit, and returns a panic as an error.
+    /// Waits for `call`, a call of the run store, for at most the duration of a lease. Returns a
+    /// timeout or a panic as an error.
     async fn call_store<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         guarded(&**self.pipeline.clock(), self.config.lease, call).await
     }
@@ -173,8 +179,8 @@ impl Dispatcher {
         }
     }
 
-    /// Returns a future that executes one claimed run to its end. The future owns all that it
-    /// needs, so that it can be spawned as a task.
+    /// Returns a future that executes one claimed run until the run ends or its lease is lost. The
+    /// future borrows nothing, so that it can be spawned as a task.
     fn work(&self, claim: Claim) -> impl Future<Output = ()> + Send + 'static {
         let (pipeline, store) = (self.pipeline.clone(), Arc::clone(&self.store));
         let (config, in_flight) = (self.config, Arc::clone(&self.in_flight));
@@ -197,7 +203,8 @@ impl Dispatcher {
                         let _ = guarded(&**pipeline.clock(), config.lease, release).await;
                     }
                 }
-                // Another worker may hold the run now. Dropping this future starts its cleanup.
+                // Another worker may have claimed the run. `select!` drops the future of `resume`,
+                // and the drop starts the run's cleanup.
                 () = lease.renew_until_lost(&cancel) => {}
             }
         }
@@ -224,7 +231,7 @@ impl Drop for InFlight {
     }
 }
 
-/// A lease on one run.
+/// The lease that a worker has on one run.
 struct Lease<'a> {
     store: &'a dyn RunStore,
     clock: &'a dyn Clock,
@@ -234,8 +241,8 @@ struct Lease<'a> {
 }
 
 impl Lease<'_> {
-    /// Renews the lease until it is lost. Cancels `cancel` when the store reports a cancellation
-    /// request.
+    /// Renews the lease repeatedly, and returns when the lease is lost. Cancels `cancel` when the
+    /// store reports that the cancellation of the run was requested.
     async fn renew_until_lost(&self, cancel: &CancellationToken) {
         let mut renewed_at = self.clock.now();
         loop {
@@ -251,7 +258,8 @@ impl Lease<'_> {
                 Err(error) if error.kind() == ErrorKind::Conflict => return,
                 Err(_) => {
                     let silent = self.clock.now().duration_since(renewed_at);
-                    // From here on another worker may hold the run, so this worker must stop.
+                    // The lease has expired and another worker can claim the run, so this worker
+                    // must stop.
                     if silent.unsigned_abs() >= self.config.lease {
                         return;
                     }
@@ -269,8 +277,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 impl Intake for Dispatcher {
     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission> {
-        // The VCS host waits ten seconds for the answer. A retryable error is better than no
-        // answer.
+        // The VCS host waits ten seconds for the response. An error response is better than none,
+        // because it marks the delivery as failed, so that the delivery can be sent again.
         let host = self.pipeline.host();
         let us = guarded(&**self.pipeline.clock(), ANSWER_WITHIN, host.bot_identity()).await?;
         if let Err(reason) = self.pipeline.policy().check_event(event, &us) {

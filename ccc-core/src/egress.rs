@@ -4,16 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Result};
 
-/// Maximum length of a name, in bytes (RFC 1035).
+/// Maximum length of a host name, in bytes (RFC 1035).
 const MAX_NAME: usize = 253;
 /// Maximum length of a label, the part between two dots, in bytes (RFC 1035).
 const MAX_LABEL: usize = 63;
 
 /// The DNS name of a network host, in lower case.
 ///
-/// It has at least two labels of ASCII letters, digits and hyphens, and its last label does not
-/// begin with a digit. Therefore it is not an IP address in any notation. It also contains no
-/// character at which one program ends the name and another continues it (spec: X3e).
+/// The name has at least two labels of ASCII letters, digits and hyphens, and the last label does
+/// not begin with a digit. Therefore the name is not an IP address in any notation. It contains no
+/// character, such as a zero byte, at which some programs end a name and others continue
+/// (spec: X3e).
 ///
 /// ```
 /// use ccc_core::egress::HostName;
@@ -27,10 +28,11 @@ const MAX_LABEL: usize = 63;
 pub struct HostName(String);
 
 impl HostName {
-    /// Validates a name and converts it to lower case.
+    /// Checks that `text` is a host name as described at [`HostName`], and converts it to lower
+    /// case.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when the text is not such a name.
+    /// [`ErrorKind::InvalidInput`] if `text` is not such a host name.
     pub fn new(text: &str) -> Result<Self> {
         let labels: Vec<&str> = text.split('.').collect();
         let plain = |label: &&str| {
@@ -40,17 +42,21 @@ impl HostName {
                 && !label.ends_with('-')
         };
         let last = labels.last().copied().unwrap_or_default();
-        // Some programs also read `0x7f` and `017` as numbers.
+        // Some programs read `0x7f` and `017` as numbers too, so no last label may begin with a
+        // digit.
         let number = last.starts_with(|c: char| c.is_ascii_digit());
         if text.len() > MAX_NAME || labels.len() < 2 || number || !labels.iter().all(plain) {
             let shown = crate::untrusted_text::one_line(text, 100);
-            let line = format!("`{shown}` is not a host name, such as `registry.example.org`");
+            let line = format!(
+                "`{shown}` is not a valid host name: expected a DNS name, such as \
+                 `registry.example.org`"
+            );
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         Ok(Self(text.to_ascii_lowercase()))
     }
 
-    /// Returns the name.
+    /// Returns the host name, in lower case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -58,7 +64,7 @@ impl HostName {
 }
 
 /// A pattern of host names: one host, as in `registry.example.org`, or all subdomains of a name, as
-/// in `*.example.org`. The latter does not match `example.org` itself.
+/// in `*.example.org`. `*.example.org` does not match `example.org` itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct HostPattern {
@@ -67,11 +73,11 @@ pub struct HostPattern {
 }
 
 impl HostPattern {
-    /// Validates a pattern. `*` matches one or more labels. It is only permitted as the first
-    /// label, before at least two others.
+    /// Checks that `text` is a pattern. `*` matches one or more labels. It is permitted only as the
+    /// first label, and at least two labels must follow it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when the text is not such a pattern.
+    /// [`ErrorKind::InvalidInput`] if `text` is not such a pattern.
     pub fn new(text: &str) -> Result<Self> {
         let (under, name) = match text.strip_prefix("*.") {
             Some(name) => (true, name),
@@ -80,7 +86,7 @@ impl HostPattern {
         Ok(Self { under, name: HostName::new(name)?.0 })
     }
 
-    /// Returns whether the pattern matches the host.
+    /// Returns whether `host` matches this pattern.
     #[must_use]
     pub fn matches(&self, host: &HostName) -> bool {
         if !self.under {

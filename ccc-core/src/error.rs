@@ -6,36 +6,38 @@ use std::time::Duration;
 
 use crate::Remedy;
 
-/// The kind of an [`Error`], for programs to branch on. The message is for people.
+/// The kind of an [`Error`]. Programs can branch on the kind; the message of the error is only for
+/// people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The requested object does not exist, or the caller may not see it.
+    /// The requested item does not exist, or the caller has no permission to see it.
     NotFound,
-    /// Another object already has that name.
+    /// An item with the requested name already exists.
     AlreadyExists,
-    /// The stored state is not the one that the caller expected, or the caller's fence is stale.
+    /// The stored state differs from the state that the caller expected, or a newer claim has
+    /// replaced the caller's [`Fence`](crate::run_store::Fence).
     Conflict,
     /// The caller's input is invalid. The same call cannot succeed later.
     InvalidInput,
-    /// The credential is missing, expired or revoked.
+    /// The credential for the called service is missing, expired or revoked.
     Unauthenticated,
-    /// The credential is valid, but its permissions are not sufficient.
+    /// The credential for the called service is valid, but its permissions are not sufficient.
     PermissionDenied,
-    /// A policy of this software refused the action. Nothing failed.
+    /// A policy of this software forbids the action. The action was not tried.
     Refused,
     /// The called service asks the caller to wait; see [`Error::retry_after`].
     RateLimited,
     /// The called service is not reachable or not ready. The same call can succeed later.
     Unavailable,
-    /// A deadline of this software has passed.
+    /// The operation did not end within a time limit of this software.
     TimedOut,
     /// A limit on space, processes, output or money was reached.
     LimitExceeded,
     /// The request was cancelled.
     Cancelled,
-    /// Stored data cannot be read. It is not changed or deleted.
+    /// Stored data cannot be read. The data is neither changed nor deleted.
     Corrupt,
     /// The adapter does not support the operation.
     Unsupported,
@@ -65,12 +67,12 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// The error type of every port: a kind for programs to branch on, and a message of one line that
-/// says what to do next.
+/// The error type of every port: a kind on which programs can branch, and a message of one line
+/// that says what to do next.
 ///
-/// Adapters have their own private error enums and convert them to this type. It is one pointer
-/// wide, so that `Result<(), Error>` is small. The message and the source are printed, so they must
-/// not contain a secret or a URL with user information.
+/// Adapters convert their private error types to this type. An `Error` has the size of one pointer,
+/// so that `Result<(), Error>` is small. The message and the source are printed, so they must not
+/// contain a secret or a URL with a user name or password.
 ///
 /// ```
 /// use ccc_core::{Error, ErrorKind};
@@ -94,7 +96,7 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// A `Result` whose default error is the error of the ports.
+/// A `Result` with [`Error`] as its default error type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
@@ -111,15 +113,15 @@ impl Error {
         }))
     }
 
-    /// Sets the name of the port operation, such as `"credential_store.get"`, unless a name is set
-    /// already. Therefore the name of the innermost operation remains.
+    /// Sets the name of the failed operation, such as `"credential_store.get"`, unless the error
+    /// already has one. Therefore an error retains the name of the innermost operation.
     #[must_use]
     pub fn with_operation(mut self, operation: &'static str) -> Self {
         self.0.operation.get_or_insert(operation);
         self
     }
 
-    /// Sets the cause. It is printed after the message.
+    /// Sets the error that caused this error. `Display` prints the cause after the message.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
@@ -140,19 +142,20 @@ impl Error {
         self
     }
 
-    /// Returns the kind of the error.
+    /// Returns the kind of the error, on which programs can branch.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Returns the name of the port operation that failed, if it is known.
+    /// Returns the name of the operation that failed, if [`with_operation`](Self::with_operation)
+    /// set one.
     #[must_use]
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
 
-    /// Returns the message without the operation and the cause.
+    /// Returns the message, without the name of the operation and without the cause.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
@@ -164,15 +167,16 @@ impl Error {
         self.0.retry_after
     }
 
-    /// Returns the step that resolves the error, if the library knows one. This is the remedy of
-    /// the error itself, or else of the nearest cause that is also an [`Error`]. The program
-    /// describes it in its own terms; [`Display`](fmt::Display) does not print it.
+    /// Returns the step that resolves the error, if the library knows one. If this error has no
+    /// remedy and its source is also an [`Error`], this method returns the remedy of the source.
+    /// [`Display`](fmt::Display) does not print the remedy: the program that prints the error
+    /// describes the step in its own terms.
     #[must_use]
     pub fn remedy(&self) -> Option<Remedy> {
         self.0.remedy.or_else(|| self.0.source.as_deref()?.downcast_ref::<Self>()?.remedy())
     }
 
-    /// Returns whether the same call can succeed later without a change.
+    /// Returns whether the kind of the error means that the same call can succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self.0.kind, ErrorKind::RateLimited | ErrorKind::Unavailable)

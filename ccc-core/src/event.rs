@@ -7,13 +7,13 @@ use crate::id::DeliveryId;
 
 /// A repository on a VCS host.
 ///
-/// The host and the numeric id identify it. Owner and name change when a repository is renamed or
-/// transferred.
+/// `host` and `id` identify the repository. `owner` and `name` change when a repository is renamed
+/// or transferred.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RepoRef {
     /// The host's DNS name, such as `github.com`.
     pub host: String,
-    /// The host's id of the repository.
+    /// The id of the repository on the host.
     pub id: u64,
     /// The account that owns the repository.
     pub owner: String,
@@ -28,7 +28,7 @@ impl std::fmt::Display for RepoRef {
     }
 }
 
-/// The kind of an account.
+/// The kind of an account: whether the account belongs to a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
@@ -41,7 +41,7 @@ pub enum ActorKind {
 /// An account on the VCS host, usually the user whose action caused an event.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Actor {
-    /// The host's id of the account. A login can move to another account; the id cannot.
+    /// The id of the account on the host. A login can move to another account, but an id cannot.
     pub id: u64,
     /// The login, for display.
     pub login: String,
@@ -49,7 +49,7 @@ pub struct Actor {
     pub kind: ActorKind,
 }
 
-/// The action that an event reports, which can start a run.
+/// The action on an issue that an event reports, and that can start a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 #[non_exhaustive]
@@ -63,14 +63,14 @@ pub enum Trigger {
         /// The label's name.
         label: String,
     },
-    /// The issue was assigned.
+    /// The issue was assigned to an account.
     Assigned {
         /// The account that the issue was assigned to.
         assignee: Actor,
     },
     /// A comment was written on the issue.
     Commented {
-        /// The host's id of the comment.
+        /// The id of the comment on the host.
         comment: u64,
         /// The text of the comment in the signed delivery: untrusted.
         body: String,
@@ -83,35 +83,34 @@ pub enum Trigger {
 pub struct IssueSnapshot {
     /// The issue's number, unique in its repository.
     pub number: u64,
-    /// The title: untrusted text.
+    /// The issue's title: untrusted text.
     pub title: String,
-    /// The description: untrusted text. Empty when the issue has none.
+    /// The issue's description: untrusted text. Empty if the issue has no description.
     pub body: String,
     /// The account that wrote the issue.
     pub author: Actor,
-    /// The time of the last change.
+    /// The time at which the issue was last changed.
     pub updated_at: Timestamp,
 }
 
 /// An action on an issue, as a verified delivery reports it. Every run starts from one such event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssueEvent {
-    /// The issue's repository.
+    /// The repository of the issue.
     pub repo: RepoRef,
-    /// The issue.
+    /// The issue, as it was in the delivery.
     pub issue: IssueSnapshot,
-    /// The action.
+    /// The action on the issue.
     pub trigger: Trigger,
     /// The user whose action caused the event.
     pub actor: Actor,
-    /// The id of the App through which the actor acted; `None` for an action without an App.
+    /// The id of the GitHub App through which the actor acted; `None` for an action without an App.
     pub via_app: Option<u64>,
 }
 
 impl IssueEvent {
-    /// Returns the key of the request. Deliveries with the same key request the same run
-    /// (spec: W6). Opening, labelling and assigning an issue are one request; each comment is a
-    /// separate request.
+    /// Returns a key that is equal for all events that request the same run (spec: W6). Opening,
+    /// labelling and assigning one issue give the same key. Each comment gives a different key.
     #[must_use]
     pub fn trigger_key(&self) -> String {
         let (repo, issue) = (&self.repo, self.issue.number);
@@ -123,8 +122,8 @@ impl IssueEvent {
         }
     }
 
-    /// Returns the key of the issue. Runs with the same key must not overlap: at most one run works
-    /// on an issue at a time.
+    /// Returns a key that is equal for all events of the same issue. Runs with the same key must
+    /// not overlap, because at most one run may work on an issue at a time.
     #[must_use]
     pub fn issue_key(&self) -> String {
         format!("{}/{}#{}", self.repo.host, self.repo.id, self.issue.number)
@@ -136,8 +135,8 @@ impl IssueEvent {
 pub struct Delivery {
     /// The delivery's id. A redelivery has the same id.
     pub id: DeliveryId,
-    /// The SHA-256 digest of the raw body. A known id with another body is not a redelivery but an
-    /// error (spec: W5).
+    /// The SHA-256 digest of the raw body. A delivery with the id of an earlier one but a different
+    /// body is refused as an error (spec: W5).
     pub body_sha256: [u8; 32],
     /// The time at which the service received the delivery.
     pub received_at: Timestamp,

@@ -1,4 +1,5 @@
-//! Identifiers, validated when they are constructed.
+//! Identifiers of runs, deliveries, git objects and credentials. Their text is validated on
+//! construction.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,8 +10,8 @@ use uuid::Uuid;
 
 use crate::{Error, ErrorKind, Remedy, Result};
 
-/// The id of a run, which is one attempt to solve one issue: a `UUIDv7`. It is chosen before
-/// anything else of the run exists, so that cleanup needs only the id.
+/// The id of a run (one attempt at one issue): a `UUIDv7`. The id is chosen before anything is
+/// created for the run, so that a cleanup can find everything by the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(Uuid);
@@ -19,7 +20,7 @@ impl RunId {
     /// Returns a new id whose first 48 bits are `now` in milliseconds since the Unix epoch.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when the operating system returns no random bytes.
+    /// [`ErrorKind::Unavailable`] if the operating system returns no random bytes.
     pub fn new(now: Timestamp) -> Result<Self> {
         let mut random = [0_u8; 10];
         getrandom::fill(&mut random).map_err(|e| {
@@ -30,8 +31,9 @@ impl RunId {
         Ok(Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()))
     }
 
-    /// Returns the last eight hex digits, which are random. The first digits are the time, and are
-    /// equal for runs that start at the same time.
+    /// Returns the last eight hex digits of the id as a short name of the run. These digits are
+    /// random. The first digits encode the time, and are equal for runs that start at the same
+    /// time.
     #[must_use]
     pub fn short(&self) -> String {
         let text = self.0.simple().to_string();
@@ -78,11 +80,11 @@ pub(crate) fn invalid(what: &str, text: &str, rule: &str) -> Error {
 macro_rules! checked_text {
     ($name:ident, $what:literal, $rule:literal, $check:expr) => {
         impl $name {
-            /// Validates and wraps the text.
+            /// Creates the value from `text`, if `text` has the format of this type.
             ///
             /// # Errors
-            /// [`InvalidInput`](crate::ErrorKind::InvalidInput) when the text breaks the rule for
-            /// this type. The message states the rule.
+            /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `text` does not have the format
+            /// of this type. The message states the format.
             pub fn new(text: impl Into<String>) -> Result<Self> {
                 let text = text.into();
                 let check: fn(&str) -> bool = $check;
@@ -93,7 +95,7 @@ macro_rules! checked_text {
                 }
             }
 
-            /// Returns the text.
+            /// Returns the validated text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -136,7 +138,7 @@ checked_text!(ObjectId, "object id", "40 or 64 lower-case hex digits", |text| {
 checked_text!(
     CredentialKey,
     "credential key",
-    "letters, digits and `-_.` in parts separated by `/`, no part `.` or `..`, 200 bytes at most",
+    "parts of letters, digits and `-_.`, separated by `/`, no part `.` or `..`, at most 200 bytes",
     |text| {
         (1..=200).contains(&text.len())
             && text.split('/').all(|part| {

@@ -9,25 +9,27 @@ use crate::event::{Delivery, IssueEvent};
 use crate::run::SkipReason;
 use crate::run_store::Accepted;
 
-/// The decision on a delivery.
+/// The decision whether a delivery starts a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// The delivery is stored, and a run handles it.
     Accepted(Accepted),
-    /// The delivery requests no run, for this reason.
+    /// The delivery requests no run, for the contained reason.
     Ignored(SkipReason),
 }
 
-/// A receiver of verified deliveries. A webhook route calls it; the usual implementation is the
+/// A receiver of verified deliveries, which a webhook route calls. The usual implementation is the
 /// [`Dispatcher`](crate::dispatcher::Dispatcher).
 ///
 /// # Contract
-/// Implementations are safe to share. When `admit` returns [`Admission::Accepted`], the run is
-/// stored as durably as the run store guarantees. Only then may the caller confirm the delivery to
-/// the VCS host.
+/// Implementations are safe to share and to call from many tasks at once. `admit` returns
+/// [`Admission::Accepted`] only after the run is stored, as durably as the documentation of the run
+/// store states. The caller must not confirm the delivery to the VCS host earlier, because the host
+/// does not send a confirmed delivery again.
 ///
 /// # Deadline
-/// `admit` must answer quickly, because the VCS host waits ten seconds for the confirmation.
+/// `admit` must answer quickly, because a VCS host such as GitHub waits only ten seconds for the
+/// confirmation.
 ///
 /// # Examples
 ///
@@ -55,12 +57,13 @@ pub enum Admission {
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Intake: Debug + Send + Sync + 'static {
-    /// Decides from the event's content alone whether it requests a run, and stores it if it does.
+    /// Decides whether `event` requests a run, only from the content of `event`. If it requests
+    /// one, stores `delivery` and the new run.
     ///
     /// # Errors
-    /// [`Conflict`](crate::ErrorKind::Conflict) when the delivery's id is already known with
-    /// another body. After any other error, such as those of
+    /// [`Conflict`](crate::ErrorKind::Conflict) if a delivery with the same id but a different body
+    /// is already stored. After any other error, such as those of
     /// [`RunStore::accept`](crate::RunStore::accept), the caller cannot assume that the delivery is
-    /// stored. It must ask the VCS host to send the delivery again.
+    /// stored. The caller must then ask the VCS host to send the delivery again.
     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission>;
 }

@@ -39,7 +39,8 @@ pub mod remove_tree;
 pub mod testing;
 
 pub use agent::Agent;
-/// The attribute that implementations of the ports need.
+/// The attribute macro with which the asynchronous port traits are defined. Every `impl` of such a
+/// trait needs it too.
 pub use async_trait::async_trait;
 pub use branch_name::BranchName;
 pub use clock::Clock;
@@ -51,7 +52,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::IssueEvent;
 pub use id::{DeliveryId, ObjectId, RunId};
 pub use intake::Intake;
-/// The crate that provides the timestamps of the ports, so that adapters can use the same version.
+/// The crate that defines `Timestamp`, which the ports use. An adapter that imports `jiff` from
+/// here always has the version of the ports.
 pub use jiff;
 pub use observe::Observer;
 #[cfg(feature = "git")]
@@ -62,7 +64,7 @@ pub use run::Outcome;
 pub use run_store::RunStore;
 pub use secret::Secret;
 pub use stage::Stage;
-/// The token that cancels a run.
+/// The token with which the caller of a pipeline cancels a run.
 #[doc(no_inline)]
 pub use tokio_util::sync::CancellationToken;
 pub use vcs::VcsHost;

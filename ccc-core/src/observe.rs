@@ -10,14 +10,14 @@ use crate::agent::{AgentEvent, AgentReport, Verdict};
 use crate::run::Outcome;
 use crate::{RunId, Secret, Stage};
 
-/// An event of a run.
+/// An event of a run, as an observer receives it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// The run.
+    /// The run in which the event occurred.
     pub run: RunId,
-    /// The time of the event.
+    /// The time at which the event occurred.
     pub at: Timestamp,
-    /// The kind of the event.
+    /// The kind of the event, with its data.
     #[serde(flatten)]
     pub kind: EventKind,
 }
@@ -29,44 +29,45 @@ pub struct Event {
 pub enum EventKind {
     /// A stage began.
     StageStarted {
-        /// The stage.
+        /// The stage that began.
         stage: Stage,
     },
     /// A stage ended.
     StageFinished {
-        /// The stage.
+        /// The stage that ended.
         stage: Stage,
         /// The error that ended the stage, in one line; `None` if there was none.
         error: Option<String>,
     },
-    /// The agent did something.
+    /// The agent performed an action.
     Agent {
         /// The agent's action.
         agent: AgentEvent,
     },
-    /// A fact that the operator should know and that does not end the run.
+    /// A fact that the operator should know. A note does not end the run.
     Note {
         /// The text, in one line.
         text: String,
     },
     /// The run ended.
     Finished {
-        /// The outcome.
+        /// The outcome of the run.
         #[serde(flatten)]
         outcome: Outcome,
     },
 }
 
-/// A receiver of all events of all runs. It cannot change a run, and it cannot fail.
+/// A receiver of all events of all runs. An observer cannot change a run, and its methods return no
+/// error.
 ///
 /// # Contract
-/// Implementations are safe to share and to call from many tasks at once. `on_event` is called from
-/// within the run, so it must return immediately and must not block. The pipeline catches a panic
-/// of `on_event` and continues the run.
+/// Implementations are safe to share and to call from many tasks at once. The run waits while
+/// `on_event` is executed, so `on_event` must return immediately and must not block. The pipeline
+/// catches a panic of `on_event` and continues the run.
 ///
 /// # Call order
-/// Events of one run arrive in order. Events of different runs can be mixed. All texts in the
-/// events are already redacted.
+/// Events of one run arrive in order. Events of different runs can be mixed. The secrets in all
+/// texts of the events are already replaced.
 ///
 /// # Examples
 ///
@@ -98,7 +99,7 @@ pub enum EventKind {
 /// ```
 #[cfg_attr(feature = "testing", mockall::automock)]
 pub trait Observer: Debug + Send + Sync + 'static {
-    /// Receives the next event.
+    /// Receives the next event of any run.
     fn on_event(&self, event: &Event);
 }
 
@@ -129,11 +130,11 @@ impl Observer for Observers {
     }
 }
 
-/// A redactor that replaces the live secrets of a run in text.
+/// A redactor that replaces the secrets of a run in text.
 ///
-/// It searches for the secrets by value, so that it does not depend on the format of a token.
-/// Secrets shorter than [`MIN_SECRET`](Self::MIN_SECRET) bytes are ignored, because they could
-/// match parts of ordinary words.
+/// The redactor searches for the values of the secrets, so it does not depend on the formats of
+/// tokens. Secrets shorter than [`MIN_SECRET`](Self::MIN_SECRET) bytes are ignored, because they
+/// could match parts of ordinary words.
 #[derive(Debug, Default)]
 pub struct Redactor {
     secrets: RwLock<Vec<Secret>>,
@@ -143,7 +144,8 @@ impl Redactor {
     /// Minimum length of a secret that is redacted, in bytes.
     pub const MIN_SECRET: usize = 8;
 
-    /// Adds a secret, which is redacted from now on.
+    /// Adds a secret, which later calls replace in texts. Ignores a secret that is shorter than
+    /// [`MIN_SECRET`](Self::MIN_SECRET) bytes.
     pub fn add(&self, secret: &Secret) {
         if secret.expose().len() < Self::MIN_SECRET {
             return;
@@ -154,7 +156,7 @@ impl Redactor {
         }
     }
 
-    /// Returns the text with every secret replaced by `[REDACTED]`.
+    /// Returns `text` with every secret replaced by `[REDACTED]`.
     #[must_use]
     pub fn clean(&self, text: &str) -> String {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
@@ -169,14 +171,14 @@ impl Redactor {
         cleaned
     }
 
-    /// Returns whether the bytes contain one of the secrets.
+    /// Returns whether `bytes` contains one of the secrets.
     #[must_use]
     pub fn finds_in(&self, bytes: &[u8]) -> bool {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
         secrets.iter().any(|secret| crate::secret_scan::contains(bytes, secret.expose()))
     }
 
-    /// Returns the event without the secrets.
+    /// Returns `kind` with every secret in its texts replaced by `[REDACTED]`.
     #[must_use]
     pub fn clean_kind(&self, kind: EventKind) -> EventKind {
         let clean = |text: String| self.clean(&text);
@@ -193,8 +195,8 @@ impl Redactor {
         }
     }
 
-    /// Returns the outcome without the secrets. An outcome is displayed, written to the run's
-    /// comment and stored.
+    /// Returns `outcome` with every secret in its texts replaced by `[REDACTED]`, because an
+    /// outcome is displayed, written to the run's comment and stored.
     #[must_use]
     pub fn clean_outcome(&self, outcome: Outcome) -> Outcome {
         match outcome {
@@ -213,8 +215,8 @@ impl Redactor {
         }
     }
 
-    /// Returns the report without the secrets. Its texts are published, and persisted in the
-    /// progress.
+    /// Returns `report` with every secret in its texts replaced by `[REDACTED]`, because these
+    /// texts are published, and persisted in the progress.
     #[must_use]
     pub fn clean_report(&self, mut report: AgentReport) -> AgentReport {
         report.summary = self.clean(&report.summary);

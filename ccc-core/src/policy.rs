@@ -9,14 +9,14 @@ use crate::setters::setters;
 use crate::untrusted_text::file_system_name;
 use crate::vcs::{BotIdentity, Permission};
 
-/// The operator's rules. The defaults are strict.
+/// The operator's rules for starting runs and publishing changes. The default rules are strict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct TrustPolicy {
     /// The minimum permission on the repository that an actor needs to start a run.
     pub permission: Permission,
-    /// The ids of the accounts that may start runs with any permission.
+    /// The ids of the accounts that may start runs, whatever their permission on the repository is.
     pub allowed_actors: Vec<u64>,
     /// The label that starts a run, compared without regard to case.
     pub label: String,
@@ -25,20 +25,21 @@ pub struct TrustPolicy {
     pub mention: String,
     /// Whether opening or reopening an issue starts a run.
     pub on_opened: bool,
-    /// Names of files and directories that a change must not touch, at any depth and in any case.
-    /// Such files make programs run, on computers of users or of services, outside the review of
-    /// the change.
+    /// Names of files and directories that a change must not touch, at any depth and in upper or
+    /// lower case. Such files can make the tools of users or services execute programs before the
+    /// change is reviewed.
     pub protected_names: Vec<String>,
     /// Maximum number of files in a change.
     pub max_files: usize,
     /// Maximum size of all files of a change together, in bytes.
     pub max_bytes: u64,
-    /// The images that a repository may choose: complete names, or prefixes that end with `*`.
+    /// The container images that a repository's settings may choose: complete names, or prefixes
+    /// that end with `*`.
     pub images: Vec<String>,
-    /// The hosts that a repository's setup may reach.
+    /// The network hosts that a repository's setup commands may reach.
     pub setup_hosts: Vec<HostPattern>,
-    /// The hosts that the agent's programs may reach. The agent can send the repository's contents
-    /// to each of them.
+    /// The network hosts that the agent's programs may reach. The agent can send the repository's
+    /// contents to each of these hosts.
     pub agent_hosts: Vec<HostPattern>,
     /// Whether actors without write permission may start runs on a runner without isolation.
     pub dangerously_unisolated: bool,
@@ -47,7 +48,8 @@ pub struct TrustPolicy {
 setters!(TrustPolicy {
     /// Sets the minimum permission that an actor needs to start a run.
     with_permission: permission: Permission,
-    /// Sets the ids of the accounts that may start runs with any permission.
+    /// Sets the ids of the accounts that may start runs, whatever their permission on the
+    /// repository is.
     with_allowed_actors: allowed_actors: impl Into<Vec<u64>>,
     /// Sets the label that starts a run.
     with_label: label: impl Into<String>,
@@ -61,12 +63,13 @@ setters!(TrustPolicy {
     with_max_files: max_files: usize,
     /// Sets the maximum size of all files of a change together, in bytes.
     with_max_bytes: max_bytes: u64,
-    /// Sets the images that a repository may choose: complete names, or prefixes that end with `*`.
+    /// Sets the container images that a repository's settings may choose: complete names, or
+    /// prefixes that end with `*`.
     with_images: images: impl Into<Vec<String>>,
-    /// Sets the hosts that a repository's setup may reach.
+    /// Sets the network hosts that a repository's setup commands may reach.
     with_setup_hosts: setup_hosts: impl Into<Vec<HostPattern>>,
-    /// Sets the hosts that the agent's programs may reach. The agent can send the repository's
-    /// contents to each of them.
+    /// Sets the network hosts that the agent's programs may reach. The agent can send the
+    /// repository's contents to each of these hosts.
     with_agent_hosts: agent_hosts: impl Into<Vec<HostPattern>>,
     /// Sets whether actors without write permission may start runs on a runner without isolation.
     dangerously_unisolated: dangerously_unisolated: bool,
@@ -108,12 +111,13 @@ impl Default for TrustPolicy {
 }
 
 impl TrustPolicy {
-    /// Checks from the event's content alone whether it requests a run. `us` is the service's own
-    /// identity.
+    /// Checks whether `event` requests a run, only from the content of `event`. `us` is the
+    /// service's own identity on the VCS host.
     ///
     /// # Errors
     /// The reason why the event requests no run. An action of the service itself never starts a
-    /// run. Another bot's action starts one only if the bot is an allowed actor (spec: G9).
+    /// run. The action of any other bot starts a run only if `allowed_actors` contains the bot
+    /// (spec: G9).
     pub fn check_event(&self, event: &IssueEvent, us: &BotIdentity) -> Result<(), SkipReason> {
         if event.actor.id == us.id || (event.via_app.is_some() && event.via_app == us.app) {
             return Err(SkipReason::OwnEvent);
@@ -130,17 +134,18 @@ impl TrustPolicy {
         if wanted { Ok(()) } else { Err(SkipReason::NotForUs) }
     }
 
-    /// Returns whether the actor may start a run, which costs money. `permission` is the actor's
-    /// permission on the repository.
+    /// Returns whether the actor of `event` may start a run, which costs money. `permission` is the
+    /// actor's permission on the repository.
     #[must_use]
     pub fn permits(&self, event: &IssueEvent, permission: Permission) -> bool {
         permission >= self.permission || self.allowed_actors.contains(&event.actor.id)
     }
 
-    /// Returns whether the actor may start a run on a runner without isolation (spec: X4c).
+    /// Returns whether the actor of `event` may start a run on a runner without isolation.
+    /// `permission` is the actor's permission on the repository (spec: X4c).
     ///
     /// Write permission is sufficient, because an actor with write permission can already make the
-    /// repository's tests run any program.
+    /// repository's tests execute any program.
     #[must_use]
     pub fn permits_unisolated(&self, event: &IssueEvent, permission: Permission) -> bool {
         permission >= Permission::Write
@@ -148,7 +153,7 @@ impl TrustPolicy {
             || self.dangerously_unisolated
     }
 
-    /// Returns whether a repository may choose this image.
+    /// Returns whether a repository's settings may choose the container image `image`.
     #[must_use]
     pub fn permits_image(&self, image: &str) -> bool {
         self.images.iter().any(|known| match known.strip_suffix('*') {
@@ -157,8 +162,8 @@ impl TrustPolicy {
         })
     }
 
-    /// Returns whether a change must not touch this path. The path is relative to the repository's
-    /// root, and separated by `/`.
+    /// Returns whether a change must not touch `path`, because a part of the path is a protected
+    /// name. `path` is relative to the repository's root, and has `/` as its separator.
     #[must_use]
     pub fn protects(&self, path: &str) -> bool {
         path.split('/').any(|part| {

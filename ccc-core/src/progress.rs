@@ -8,92 +8,95 @@ use crate::id::ObjectId;
 use crate::vcs::PullRequest;
 use crate::{Error, ErrorKind, Result, Stage};
 
-/// The version of the JSON that [`Progress::to_json`] writes. It changes with every change of a
-/// variant's fields.
+/// The version of the JSON that [`Progress::to_json`] writes. Every change to the fields of a
+/// variant of [`Progress`] requires a new version.
 pub const PROGRESS_VERSION: u32 = 1;
 
 /// The durable progress of a run. Each variant contains all data that the later stages need.
-/// Therefore a run that is resumed after Collect does not run the agent, which costs money, again.
+/// Therefore a run that is resumed after Collect does not start the agent, which costs money, a
+/// second time.
 ///
-/// Every form that serde writes or reads carries the version.
+/// The serialized form always contains [`PROGRESS_VERSION`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Versioned", into = "Versioned")]
 pub enum Progress {
-    /// No work is saved yet: a resumed run starts again with [`Stage::Authorize`].
+    /// No change of the agent is stored yet: a resumed run starts again with [`Stage::Authorize`].
     Accepted(AcceptedRun),
-    /// The agent's change is a tree: a resumed run continues with [`Stage::Commit`].
+    /// The agent's change is stored as a git tree: a resumed run continues with [`Stage::Commit`].
     Collected(CollectedRun),
-    /// The change is a commit: a resumed run continues with [`Stage::Publish`].
+    /// The agent's change is stored as a git commit: a resumed run continues with
+    /// [`Stage::Publish`].
     Committed(CommittedRun),
     /// The pull request is open: a resumed run continues with [`Stage::Report`].
     Published(PublishedRun),
 }
 
-/// A run whose work is not collected yet.
+/// The progress of a run that has not ended the stage Collect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptedRun {
-    /// The last stage that ended, [`Stage::Accept`] to [`Stage::Work`], for display only.
+    /// The last stage that the run has ended, from [`Stage::Accept`] to [`Stage::Work`], for
+    /// display only.
     pub finished: Stage,
-    /// The report of an agent whose work was lost, for the run's comment.
+    /// The report of the agent, for the run's comment; `None` if the agent has not ended yet.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub report: Option<AgentReport>,
-    /// The hosts that an egress proxy denied to the run's programs; for the run's comment.
+    /// The hosts that an egress proxy denied to the run's programs, for the run's comment.
     pub denied_hosts: Vec<String>,
 }
 
-/// A run whose work is in the run's own git directory.
+/// The progress of a run whose change is stored as a tree in the run's own git directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CollectedRun {
-    /// The commit that the work starts from.
+    /// The branch and the commit that the change is based on.
     pub base: Base,
-    /// The tree with the change; `None` when the agent changed nothing.
+    /// The git tree that contains the change; `None` if the agent changed nothing.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub tree: Option<ObjectId>,
-    /// The agent's report.
+    /// The report that the agent returned.
     pub report: AgentReport,
-    /// The hosts that an egress proxy denied to the run's programs.
+    /// The hosts that an egress proxy denied to the run's programs, for the run's comment.
     pub denied_hosts: Vec<String>,
 }
 
-/// A run whose commit is in the run's own git directory.
+/// The progress of a run whose change is stored as a commit in the run's own git directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CommittedRun {
-    /// The commit that the work starts from.
+    /// The branch and the commit that the change is based on.
     pub base: Base,
-    /// The tree of the commit.
+    /// The git tree of `commit`.
     pub tree: ObjectId,
-    /// The commit.
+    /// The commit that contains the change.
     pub commit: ObjectId,
     /// The branch to push the commit to.
     pub branch: BranchName,
-    /// The agent's report.
+    /// The report that the agent returned.
     pub report: AgentReport,
-    /// The hosts that an egress proxy denied to the run's programs.
+    /// The hosts that an egress proxy denied to the run's programs, for the run's comment.
     pub denied_hosts: Vec<String>,
 }
 
-/// A run whose pull request is open.
+/// The progress of a run whose pull request is open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedRun {
-    /// The pull request.
+    /// The pull request that contains the change.
     pub pull_request: PullRequest,
-    /// The agent's report.
+    /// The report that the agent returned.
     pub report: AgentReport,
-    /// The hosts that an egress proxy denied to the run's programs.
+    /// The hosts that an egress proxy denied to the run's programs, for the run's comment.
     pub denied_hosts: Vec<String>,
 }
 
-/// The starting point of a run's work.
+/// The branch and the commit that a run's change is based on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Base {
-    /// The branch that the pull request goes into.
+    /// The name of the branch that the pull request is to be merged into.
     pub branch: String,
-    /// The commit of that branch at the time of Checkout.
+    /// The newest commit of `branch` at the time of the stage Checkout.
     pub commit: ObjectId,
 }
 
@@ -105,14 +108,14 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Returns the progress of a run whose last ended stage is `finished` and that has no report
-    /// yet.
+    /// Returns the progress of a run without an agent's report. `finished` is the last stage that
+    /// the run has ended; it must not be later than [`Stage::Work`].
     #[must_use]
     pub fn accepted(finished: Stage) -> Self {
         Self::Accepted(AcceptedRun { finished, report: None, denied_hosts: Vec::new() })
     }
 
-    /// Returns the last stage that ended.
+    /// Returns the last stage that the run has ended.
     #[must_use]
     pub fn stage(&self) -> Stage {
         match self {
@@ -129,16 +132,17 @@ impl Progress {
     /// None in practice, because every field can be written as JSON.
     pub fn to_json(&self) -> Result<String> {
         serde_json::to_string(self).map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "cannot write a run's progress").with_source(e)
+            Error::new(ErrorKind::Unexpected, "cannot write the progress of a run as JSON")
+                .with_source(e)
         })
     }
 
     /// Reads the JSON that [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] for another version, for a field that is missing, unknown or of
-    /// another type, and for a stage that does not exist. The message names the problem. The caller
-    /// must neither execute that run nor delete any of its data.
+    /// [`ErrorKind::Corrupt`] if the version is not [`PROGRESS_VERSION`], if a field is missing,
+    /// unknown or of the wrong type, or if a stage is unknown or not possible. The message names
+    /// the problem. The caller must then neither execute the run nor delete any of its data.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         // The version is checked first, because the fields of another version are unknown.
         let Version { version } = parse(json)?;
@@ -205,7 +209,7 @@ impl TryFrom<Versioned> for Progress {
         check_version(stored.version)?;
         Ok(match stored.progress {
             Variant::Accepted(AcceptedRun { finished, .. }) if finished > Stage::Work => {
-                let why = format!("an accepted run cannot have ended the stage {finished}");
+                let why = format!("`finished` of an accepted run cannot be the stage `{finished}`");
                 return Err(corrupt(why));
             }
             Variant::Accepted(run) => Self::Accepted(run),
@@ -221,8 +225,8 @@ fn check_version(version: u32) -> Result<()> {
         return Ok(());
     }
     Err(corrupt(format!(
-        "it has version {version}, and this program reads version {PROGRESS_VERSION}: use the program \
-         that wrote it"
+        "the stored progress has version {version}, but this program reads only version \
+         {PROGRESS_VERSION}: use the version of the program that wrote the progress"
     )))
 }
 
@@ -231,7 +235,7 @@ fn parse<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T> {
 }
 
 fn corrupt(why: String) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("the progress of the run cannot be read: {why}"))
+    Error::new(ErrorKind::Corrupt, format!("cannot read the progress of the run: {why}"))
 }
 
 #[cfg(test)]

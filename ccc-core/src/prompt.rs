@@ -1,20 +1,21 @@
-//! The agent's prompt. Its rendering is a pure function, so that it can be reviewed and tested.
+//! The agent's prompt. A pure function renders it, so that its text can be reviewed and tested.
 
 use crate::RunId;
 use crate::event::{IssueEvent, Trigger};
 use crate::untrusted_text::{normalise, one_line};
 use crate::vcs::Comment;
 
-/// Maximum size of one piece of untrusted text, in bytes.
+/// Maximum size of the issue's description or of one comment in the prompt, in bytes.
 pub const MAX_TEXT: usize = 64 * 1024;
-/// Maximum size of all comments together, in bytes.
+/// Maximum size of all comments in the prompt together, in bytes.
 pub const MAX_COMMENTS: usize = 128 * 1024;
 
-/// Returns the prompt of a run: first the instructions, then all untrusted text between two marks.
-/// The mark contains the run's id, which the authors of the text could not know.
+/// Returns the prompt of `run`: first the instructions, then all untrusted text between two lines
+/// with the same mark. The mark contains the run's id, which the authors of the untrusted text
+/// could not know.
 ///
-/// The issue's text is the snapshot of the signed delivery. `comments` must only contain comments
-/// that were written before it (spec: X12).
+/// The text of the issue is the snapshot in the signed delivery. `comments` must contain only
+/// comments that were written before that snapshot (spec: X12).
 #[must_use]
 pub fn render(run: RunId, event: &IssueEvent, comments: &[Comment]) -> String {
     let mark = format!("DATA-{}", run.to_string().replace('-', ""));
@@ -61,7 +62,7 @@ pub fn render(run: RunId, event: &IssueEvent, comments: &[Comment]) -> String {
 }
 
 /// Replaces the mark in untrusted text, so that the text cannot end the data block early. This is a
-/// second protection: the authors cannot know the mark.
+/// second protection. The first one is that the authors of the text cannot know the mark.
 fn without_mark(text: &str, mark: &str) -> String {
     text.replace(mark, "[mark]")
 }

@@ -10,15 +10,18 @@
 pub enum Remedy {
     /// Generate a random secret of 32 bytes, for use as an encryption key or as a token.
     GenerateKey,
-    /// Put a new encryption key before the current one, and rotate the credential store to it.
+    /// Configure a new encryption key before the current one, and encrypt the stored credentials
+    /// again with the new key.
     RotateKey,
-    /// Build the image with the program's own script, or pull it into the container engine.
+    /// Build the container image with the script of the program, or pull the image into the
+    /// container engine.
     BuildImage,
     /// Start the service as an ordinary user, or permit the agent to run as root.
     PermitAgentAsRoot,
-    /// Encrypt the connection to the container engine, or permit an unencrypted one.
+    /// Encrypt the connection to the container engine, or permit an unencrypted connection.
     PermitUnencryptedEngine,
-    /// Replace the stored credential by the configured one, or remove the configured one.
+    /// Replace the stored credential by the configured one, or remove the credential from the
+    /// configuration.
     ReplaceStored,
     /// List the runs in the run store.
     ListRuns,

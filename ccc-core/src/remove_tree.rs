@@ -1,4 +1,5 @@
-//! Removal of directory trees, also of those that an agent made difficult to remove.
+//! Removal of directory trees, including trees that an agent made difficult to remove, for example
+//! by their depth or file modes.
 
 use std::ffi::CString;
 use std::fs;
@@ -17,18 +18,20 @@ use rustix::path::Arg;
 
 use crate::{Error, ErrorKind, Result};
 
-/// Removes a file, or a directory tree of any depth and with any file modes, without following
-/// symlinks. Returns `Ok` if the path does not exist.
+/// Removes the file or directory tree at `path`, without following symlinks. A tree can have any
+/// depth and any file modes. Returns `Ok` if `path` does not exist.
 ///
-/// Dropping the future stops the removal before its end. The caller can then start it again.
+/// If the caller drops the future, the removal stops before its end. The caller can then call this
+/// function again.
 ///
 /// # Errors
-/// [`ErrorKind::Unavailable`] when an entry cannot be removed.
+/// [`ErrorKind::Unavailable`] if an entry cannot be removed.
 pub async fn remove_tree(path: PathBuf) -> Result<()> {
     let given_up = AbandonOnDrop(Arc::default());
     let flag = Arc::clone(&given_up.0);
     tokio::task::spawn_blocking(move || {
-        // A process that was killed immediately before can still complete a last write.
+        // A process that was killed immediately before can still complete a last write, so the
+        // removal is tried several times.
         let mut last = Ok(());
         for _ in 0..20 {
             last = remove_tree_now(&path, &flag);
@@ -41,20 +44,22 @@ pub async fn remove_tree(path: PathBuf) -> Result<()> {
     })
     .await
     .unwrap_or_else(|e| {
-        let line = "the removal task ended without a result";
+        let line = "the task that removes a directory tree ended without a result";
         Err(Error::new(ErrorKind::Unexpected, line).with_source(e))
     })
 }
 
-/// Removes the same as [`remove_tree`], but on the calling thread.
+/// Removes the file or directory tree at `path` as [`remove_tree`] does, but on the calling thread
+/// and in one attempt.
 ///
 /// # Errors
-/// [`ErrorKind::Unavailable`] when an entry cannot be removed.
+/// [`ErrorKind::Unavailable`] if an entry cannot be removed.
 pub fn remove_tree_blocking(path: &Path) -> Result<()> {
     remove_tree_now(path, &AtomicBool::new(false))
 }
 
-/// A guard whose drop tells the removing thread that its caller no longer waits.
+/// A guard that sets its flag when it is dropped. The flag stops the thread that removes a tree,
+/// because the caller no longer waits for the result.
 struct AbandonOnDrop(Arc<AtomicBool>);
 
 impl Drop for AbandonOnDrop {
@@ -63,7 +68,8 @@ impl Drop for AbandonOnDrop {
     }
 }
 
-/// Removes the same as [`remove_tree`], but on the calling thread, until the flag is set.
+/// Removes the file or directory tree at `path` as [`remove_tree_blocking`] does. Stops with an
+/// error when `give_up` is set.
 pub(crate) fn remove_tree_now(path: &Path, give_up: &AtomicBool) -> Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => remove_directory(path, give_up),
@@ -79,13 +85,13 @@ pub(crate) fn remove_tree_now(path: &Path, give_up: &AtomicBool) -> Result<()> {
     }
 }
 
-/// Removes a directory of any depth.
+/// Removes the directory `path` and everything in it, at any depth.
 ///
-/// Deep directories are moved up. Therefore the depth does not increase the stack, the number of
-/// open files or the length of paths. An agent can create trees that exceed the limits of all
-/// three.
+/// Nested directories are first moved to the top directory. Therefore the depth of the tree
+/// increases neither the stack, nor the number of open files, nor the length of paths. An agent can
+/// create a tree whose depth exceeds the limits of all three.
 ///
-/// Every name is resolved relative to an open directory. A process that still runs in the tree
+/// Every name is resolved relative to an open directory. Therefore a process that is still running
 /// cannot redirect the removal by replacing a directory with a symlink.
 fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
     let top = enter(CWD, path)?;
@@ -101,7 +107,10 @@ fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
         let mut empty = true;
         for entry in Dir::read_from(&top)? {
             if give_up.load(Ordering::Relaxed) {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long"));
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the caller no longer waits for the removal",
+                ));
             }
             let Some((name, is_directory)) = named(&top, &entry?)? else { continue };
             empty = false;
@@ -113,7 +122,7 @@ fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
             for inner in Dir::read_from(&outer)? {
                 match named(&outer, &inner?)? {
                     Some((inner, true)) => {
-                        // A moved directory must be writable, because its `..` entry changes.
+                        // Makes the directory writable, because a move changes its `..` entry.
                         enter(&outer, &inner)?;
                         renameat(&outer, &inner, &top, free_name())?;
                     }
@@ -129,7 +138,7 @@ fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
     }
 }
 
-/// Returns the name of an entry and whether it is a directory, or `None` for `.` and `..`.
+/// Returns the name of `entry` and whether it is a directory, or `None` for `.` and `..`.
 fn named(directory: &OwnedFd, entry: &DirEntry) -> io::Result<Option<(CString, bool)>> {
     let name = entry.file_name();
     if matches!(name.to_bytes(), b"." | b"..") {
@@ -145,8 +154,8 @@ fn named(directory: &OwnedFd, entry: &DirEntry) -> io::Result<Option<(CString, b
     Ok(Some((name.to_owned(), kind == FileType::Directory)))
 }
 
-/// Opens a directory and sets its mode to 0700, because a directory without permissions hides its
-/// entries even from its owner.
+/// Opens the directory `name` in `at`, and sets its mode to 0700, because even the owner cannot
+/// list a directory without read permission.
 fn enter(at: impl AsFd, name: impl Arg + Copy) -> io::Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let at = at.as_fd();
@@ -159,14 +168,14 @@ fn enter(at: impl AsFd, name: impl Arg + Copy) -> io::Result<OwnedFd> {
         }
         opened => opened?,
     };
-    // If this fails, the next operation on the directory reports the reason.
+    // If `fchmod` fails, the next operation on the directory reports the reason.
     let _ = fchmod(&opened, Mode::RWXU);
     Ok(opened)
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test")]
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
     use std::os::unix::fs::symlink;
 
@@ -186,8 +195,8 @@ mod tests {
                 let (top, link) = (tree.path().join("top"), tree.path().join("link"));
                 symlink(victim.path(), &link).unwrap();
                 while !over.load(Ordering::Relaxed) {
-                    // The rename fails while the removal has removed a directory and the main loop
-                    // has not created it again.
+                    // The rename fails between the removal of the directory and its next creation
+                    // in the main loop.
                     for name in ["a", "a/b"] {
                         let (name, aside) = (top.join(name), tree.path().join("aside"));
                         if fs::rename(&name, &aside).is_ok() {
@@ -206,7 +215,7 @@ mod tests {
             }
             over.store(true, Ordering::Relaxed);
         });
-        assert!(swaps.load(Ordering::Relaxed) > 0);
+        assert!(swaps.load(Ordering::Relaxed) > 0, "no directory was replaced by a symlink");
         assert!(file.exists(), "the removal followed a symlink");
         assert_eq!(fs::metadata(victim.path()).unwrap().permissions(), mode);
     }

@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::vcs::PullRequest;
 use crate::{Error, ErrorKind, RunId, Stage};
 
-/// The reason why an event starts no run, or why its run ends without work.
+/// The reason why an event starts no run, or why the run of an event ends before the agent starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -17,23 +17,23 @@ pub enum SkipReason {
     OwnEvent,
     /// A bot's action caused the event.
     Bot,
-    /// The action does not start a run: for example another label, or a comment without the
-    /// mention.
+    /// The action is not one that starts a run: for example, a comment does not contain the
+    /// mention, or the added label is not the policy's label.
     NotForUs,
-    /// The actor may not start runs in this repository.
+    /// The actor's permission is not sufficient to start runs in this repository.
     NotPermitted,
     /// The issue is closed.
     IssueClosed,
-    /// The issue is locked: only members may comment.
+    /// The issue is locked: only collaborators of the repository may comment.
     IssueLocked,
-    /// The issue is a pull request.
+    /// The number of the issue belongs to a pull request.
     PullRequest,
     /// The issue no longer exists.
     IssueGone,
 }
 
 impl SkipReason {
-    /// Returns the text of the reason in webhook responses and logs.
+    /// Returns the text of the reason in webhook responses and logs, such as `issue closed`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,7 +56,7 @@ impl SkipReason {
 pub enum Outcome {
     /// The change is published as a pull request.
     PullRequest {
-        /// The pull request.
+        /// The pull request that contains the change.
         pull_request: PullRequest,
     },
     /// The run made no change; the agent's final message answers the issue.
@@ -64,16 +64,16 @@ pub enum Outcome {
         /// The agent's final message: untrusted text.
         answer: String,
     },
-    /// The run ended without work, and no comment was written.
+    /// The run ended before the agent started, and no comment was written.
     Skipped {
-        /// The reason.
+        /// The reason why the run was skipped.
         reason: SkipReason,
     },
-    /// The policy refused the run.
+    /// The policy refused the run or its change.
     Refused {
         /// The stage in which the run was refused.
         stage: Stage,
-        /// The reason for the actor, in one line.
+        /// The reason of the refusal, in one line, for the actor to read.
         reason: String,
         /// The paths that caused the refusal.
         paths: Vec<String>,
@@ -84,7 +84,7 @@ pub enum Outcome {
         stage: Stage,
         /// The kind of the failure.
         kind: ErrorKind,
-        /// The message, in one line.
+        /// The error message, in one line.
         message: String,
     },
     /// The run was cancelled.
@@ -95,7 +95,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Returns the outcome of a run that an error in `stage` ended.
+    /// Returns the outcome of a run that ended with `error` in `stage`:
+    /// [`Cancelled`](Self::Cancelled) for [`ErrorKind::Cancelled`], and [`Failed`](Self::Failed)
+    /// for any other kind.
     #[must_use]
     pub fn from_error(stage: Stage, error: &Error) -> Self {
         match error.kind() {
@@ -104,7 +106,7 @@ impl Outcome {
         }
     }
 
-    /// Returns the outcome's name in JSON and logs.
+    /// Returns the name of the outcome in JSON and logs, such as `pull_request`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -118,17 +120,17 @@ impl Outcome {
     }
 }
 
-/// The state of a run.
+/// The state of a run in a run store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum RunState {
-    /// The run waits for a worker.
+    /// The run waits until a worker claims it.
     Waiting,
-    /// A worker claimed the run.
+    /// A worker has claimed the run.
     Claimed,
     /// The run has ended.
     Finished {
-        /// The outcome.
+        /// The outcome of the run.
         outcome: Outcome,
     },
 }
@@ -140,19 +142,19 @@ pub struct RunRecord {
     pub run: RunId,
     /// The event that started the run.
     pub event: IssueEvent,
-    /// The time at which the run was accepted. It is also the date of the run's commit, so that a
-    /// resumed run creates the same commit.
+    /// The time at which the run was accepted. This time is also the date of the run's commit, so
+    /// that a resumed run creates the same commit.
     pub accepted_at: Timestamp,
     /// The state of the run.
     pub state: RunState,
-    /// The progress from which a worker continues.
+    /// The progress from which the next worker continues the run.
     pub progress: Progress,
     /// Whether the cancellation of the run was requested.
     pub cancel_requested: bool,
 }
 
 impl RunRecord {
-    /// Returns the repository.
+    /// Returns the repository of the issue that the run works on.
     #[must_use]
     pub fn repo(&self) -> &RepoRef {
         &self.event.repo

@@ -18,38 +18,38 @@ use crate::{Result, RunId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fence(pub u64);
 
-/// The result of accepting a delivery.
+/// The result of [`RunStore::accept`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
     /// The run that handles the delivery.
     pub run: RunId,
-    /// Whether the run existed before. Then the delivery is a redelivery, or another delivery of
-    /// the same request.
+    /// Whether the run existed before the call. If so, the delivery is a redelivery, or a different
+    /// delivery that requests the same run.
     pub duplicate: bool,
 }
 
 /// The right to work on a run until the lease ends.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// The run, with the progress from which the worker continues.
+    /// The record of the run, with the progress from which the worker continues.
     pub record: RunRecord,
-    /// The fence, which the worker passes with every write.
+    /// The fence of this claim, which the worker passes to every write.
     pub fence: Fence,
 }
 
-/// The result of renewing a lease.
+/// The result of [`RunStore::renew`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Renewal {
     /// Whether the cancellation of the run was requested.
     pub cancel_requested: bool,
 }
 
-/// One line of a run's log. The caller redacts it first.
+/// One line of a run's log. The caller has already replaced the secrets in the text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
-    /// The time of the entry.
+    /// The time at which the entry was written.
     pub at: Timestamp,
-    /// The text, one line.
+    /// The text of the entry, in one line.
     pub text: String,
 }
 
@@ -59,12 +59,12 @@ pub struct LogEntry {
 /// Implementations are safe to share and to call from many tasks at once. An adapter's
 /// documentation states whether many processes can use one store.
 ///
-/// Every call is one transaction. Lease times are measured by the store's own clock, never by the
-/// caller's.
+/// Every call is one transaction. Lease times are measured by the clock of the store, never by the
+/// clock of the caller.
 ///
 /// A write that returned `Ok` is as durable as the adapter's documentation states. If the store
-/// cannot make a write that durable, it returns a retryable error. It never holds the write in
-/// memory instead, unless its documentation states that it holds everything in memory.
+/// cannot make a write durable, it returns a retryable error. A store must not hold a write only in
+/// memory, unless its documentation states that it holds everything in memory.
 ///
 /// # Call order
 /// [`accept`](Self::accept) creates a run. [`claim`](Self::claim) gives a worker a lease on a run
@@ -74,13 +74,14 @@ pub struct LogEntry {
 /// any time.
 ///
 /// # Errors
-/// A call with a fence is refused with [`Conflict`](crate::ErrorKind::Conflict) if the run's newest
-/// claim has another fence, or if the lease or the run has ended. The caller must then stop working
-/// on the run. If the run does not exist, such a call is refused with `Conflict` or
-/// [`NotFound`](crate::ErrorKind::NotFound). A refused call changes nothing.
+/// A method that takes a [`Fence`] returns [`Conflict`](crate::ErrorKind::Conflict) if the run's
+/// newest claim has a different fence, or if the lease or the run has ended. The caller must then
+/// stop its work on the run. If the run does not exist, such a method returns `Conflict` or
+/// [`NotFound`](crate::ErrorKind::NotFound). A call that returns one of these errors changes
+/// nothing.
 ///
-/// A run whose progress cannot be read is [`Corrupt`](crate::ErrorKind::Corrupt). It is neither
-/// claimed nor deleted.
+/// For a run whose progress cannot be read, the methods return
+/// [`Corrupt`](crate::ErrorKind::Corrupt). Such a run is neither claimed nor deleted.
 ///
 /// # Cancellation
 /// The caller can drop the future of any call. The call has then happened completely or not at all.
@@ -88,55 +89,58 @@ pub struct LogEntry {
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait RunStore: Debug + Send + Sync + 'static {
-    /// Stores the delivery and a new run for it.
+    /// Stores `delivery` and a new run for `event`.
     ///
-    /// Returns the existing run as a duplicate in two cases: if the delivery's id is already known,
-    /// or if the event has the [`trigger_key`](IssueEvent::trigger_key) of a run that has not
+    /// Returns an existing run as a duplicate in two cases: if the id of `delivery` is already
+    /// known, or if `event` has the [`trigger_key`](IssueEvent::trigger_key) of a run that has not
     /// ended.
     ///
     /// # Errors
-    /// [`Conflict`](crate::ErrorKind::Conflict) when the delivery's id is known with another body;
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the store is full.
+    /// [`Conflict`](crate::ErrorKind::Conflict) if the id of `delivery` is known with a different
+    /// body. [`Unavailable`](crate::ErrorKind::Unavailable) if the store is full.
     async fn accept(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Accepted>;
 
-    /// Claims the oldest run that waits or whose lease has ended, for the duration of `lease`.
-    /// Never claims a run while another run of the same issue is claimed. Returns `None` when no
-    /// run can be claimed.
+    /// Claims the oldest run that waits or whose lease has ended, and gives the caller a lease of
+    /// the duration `lease`. Never claims a run while another run of the same issue is claimed.
+    /// Returns `None` if no run can be claimed.
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>>;
 
-    /// Extends the lease, so that it ends no earlier than `lease` from now. Never shortens it.
+    /// Extends the caller's lease on `run`, so that the lease ends no earlier than `lease` from
+    /// now. Never shortens the lease.
     async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal>;
 
-    /// Releases the run. It can be claimed again when `delay` has passed.
+    /// Ends the caller's lease on `run`. The run can be claimed again when `delay` has passed.
     async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()>;
 
-    /// Persists the progress of the run in the form of [`Progress::to_json`]. Replaces the earlier
+    /// Persists the progress of `run` in the form of [`Progress::to_json`]. Replaces the earlier
     /// progress.
     async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()>;
 
-    /// Ends the run with `outcome`. The run can still be read, but not be claimed or changed.
+    /// Ends `run` with `outcome`. The run can still be read, but can no longer be claimed or
+    /// changed.
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()>;
 
-    /// Requests the cancellation of the run. Its worker receives the request at the next
-    /// [`renew`](Self::renew) or [`claim`](Self::claim). Returns `Ok` if the run has already ended.
+    /// Requests the cancellation of `run`. The worker of the run receives the request with the
+    /// result of the next [`renew`](Self::renew) or [`claim`](Self::claim). Returns `Ok` if the run
+    /// has already ended.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when the run does not exist.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the run does not exist.
     async fn request_cancel(&self, run: RunId) -> Result<()>;
 
-    /// Returns the run, or `None` when it does not exist.
+    /// Returns the record of `run`, or `None` if the run does not exist.
     async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
 
     /// Returns at most `limit` runs, the newest first. If `before` is given, returns only runs that
-    /// are older than it.
+    /// are older than the run `before`.
     async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>>;
 
-    /// Appends lines to the run's log.
+    /// Appends `entries` to the log of `run`.
     async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()>;
 
-    /// Returns at most `limit` lines of the run's log with their numbers, beginning with the number
-    /// `from`. Lines are numbered from 0. A bounded store can have dropped the oldest lines; the
-    /// first returned line then has a higher number than `from`.
+    /// Returns at most `limit` lines of the log of `run` with their line numbers, beginning with
+    /// the line `from`. Lines are numbered from 0. A store with a size limit can have deleted the
+    /// oldest lines. In this case, the first returned line has a higher number than `from`.
     async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>>;
 }
 

@@ -19,19 +19,19 @@ impl Secret {
         Self(SecretSlice::from(bytes.into()))
     }
 
-    /// Returns the bytes.
+    /// Returns the secret bytes. The caller must not print or log them.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         self.0.expose_secret()
     }
 
-    /// Returns the bytes as text.
+    /// Returns the secret bytes as text. The caller must not print or log the text.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] when the bytes are not UTF-8. The error does not contain them.
+    /// [`ErrorKind::Corrupt`] if the bytes are not UTF-8. The error does not contain the bytes.
     pub fn expose_str(&self) -> Result<&str> {
         std::str::from_utf8(self.expose()).map_err(|_| {
-            Error::new(ErrorKind::Corrupt, "a credential that must be text is not UTF-8")
+            Error::new(ErrorKind::Corrupt, "a credential is not UTF-8 text: store it again as text")
         })
     }
 }

@@ -1,13 +1,14 @@
 //! Detection of secrets by the formats of well-known credentials (spec: X10b).
 
-/// A detector of well-known credential formats, by their prefixes.
+/// A detector of credentials, by the prefixes of well-known credential formats.
 ///
-/// [`Redactor`](crate::observe::Redactor) finds the live secrets of a run by their values. This
-/// second check finds secrets that the service never had.
+/// [`Redactor`](crate::observe::Redactor) finds the secrets of a run by their values.
+/// `SecretShapes` finds secrets that the service does not know.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretShapes;
 
-/// Prefixes, each with the minimum number of token characters that must follow it.
+/// Prefixes of credentials, each with the minimum number of token characters that must follow the
+/// prefix.
 const SHAPES: &[(&[u8], usize)] = &[
     (b"ghp_", 30),
     (b"gho_", 30),
@@ -43,7 +44,7 @@ impl SecretShapes {
         let keys = positions(bytes, PRIVATE_KEY).filter_map(move |at| {
             let line = bytes[..at].iter().rposition(|b| *b == b'\n').map_or(0, |i| i + 1);
             // The match includes the bytes after the header, so that two keys with the same header
-            // are two different secrets.
+            // count as two different secrets.
             let end = bytes.len().min(at + PRIVATE_KEY.len() + 80);
             contains(&bytes[line..at], b"-----BEGIN ").then(|| &bytes[line..end])
         });

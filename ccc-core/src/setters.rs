@@ -1,6 +1,7 @@
-//! The `with_*` methods of non-exhaustive settings types, which can gain fields later.
+//! A macro for the `with_*` methods of non-exhaustive types. With these methods, a type can get new
+//! fields without a breaking change.
 
-/// Defines methods that each set one field and return the value.
+/// Defines methods that each set one field of `$type` and return the changed value.
 macro_rules! setters {
     ($type:ty { $($(#[$doc:meta])+ $name:ident: $field:ident: $value:ty,)+ }) => {
         impl $type {

@@ -10,27 +10,28 @@ pub enum Stage {
     Accept,
     /// The actor's permission and the state are checked.
     Authorize,
-    /// The files of the default branch are written to a new workspace, without the run's own git
-    /// directory.
+    /// The files of the default branch are written to a new workspace. The run's own git directory
+    /// is outside the workspace.
     Checkout,
-    /// A container over the workspace is created.
+    /// A container with the workspace is created, and the repository's setup commands are executed
+    /// in it.
     Provision,
-    /// The agent edits the workspace.
+    /// The agent edits the files in the workspace.
     Work,
-    /// The change is read and checked against the policy.
+    /// The agent's change is read from the workspace and checked against the policy.
     Collect,
-    /// The change becomes a commit.
+    /// A git commit of the change is created.
     Commit,
-    /// One branch is pushed, and one pull request is opened.
+    /// The commit is pushed to one new branch, and one pull request is opened.
     Publish,
     /// The outcome is written to the run's comment.
     Report,
-    /// The container, the tokens and the files of the run are removed.
+    /// The container and the files of the run are removed, and its access tokens are revoked.
     Cleanup,
 }
 
 impl Stage {
-    /// All ten stages, in order.
+    /// All ten stages, in the order in which a run passes through them.
     pub const ALL: [Self; 10] = [
         Self::Accept,
         Self::Authorize,

@@ -1,7 +1,7 @@
 //! Sanitising of untrusted text before an agent or a person reads it.
 
-/// Returns whether a character is invisible to people but not to a model, or reorders the visible
-/// text.
+/// Returns whether `c` is a character that is not displayed but that a model reads, or a character
+/// that changes the order of the displayed text.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         // C0 and C1 controls except tab and line feed
@@ -21,8 +21,9 @@ fn is_invisible(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Returns the text in the form for an agent's prompt: without invisible characters and HTML
-/// comments, with line feeds only, and at most `max` bytes long (spec: X12).
+/// Returns `text` in the form that an agent's prompt contains: without invisible characters and
+/// HTML comments, with `\n` as the only line break, and [truncated](truncate) to `max` bytes
+/// (spec: X12).
 #[must_use]
 pub fn normalise(text: &str, max: usize) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -35,16 +36,17 @@ fn without_html_comments(text: &str) -> String {
     let mut rest = text;
     while let Some(start) = rest.find("<!--") {
         kept.push_str(&rest[..start]);
-        // In a browser, an unclosed comment hides the rest of the text, so the rest is removed
-        // here.
+        // In a browser, an unclosed comment hides the rest of the text, so this function removes
+        // the rest too.
         rest = rest[start..].find("-->").map_or("", |end| &rest[start + end + 3..]);
     }
     kept.push_str(rest);
     kept
 }
 
-/// Returns the text if it has at most `max` bytes. Otherwise cuts it between two characters and
-/// appends `[truncated]`, so that both together have at most `max` bytes.
+/// Returns `text` unchanged if it has at most `max` bytes. Otherwise cuts the text between two
+/// characters and appends the line `[truncated]`, so that the result has at most `max` bytes. If
+/// `max` is less than the 12 bytes of that line, the result is the line alone.
 #[must_use]
 pub fn truncate(text: &str, max: usize) -> String {
     const MARK: &str = "\n[truncated]";
@@ -56,9 +58,9 @@ pub fn truncate(text: &str, max: usize) -> String {
     format!("{}{MARK}", &text[..end])
 }
 
-/// Returns the name in a normal form, in which names are equal if a file system can treat them as
-/// the same file. The form is in lower case. It has neither the dots and spaces at the end nor the
-/// stream after `:` that NTFS ignores, and none of the code points that HFS+ ignores.
+/// Returns `name` in a form for comparisons, because a file system can treat two different names as
+/// the same file. The result is in lower case. It omits the code points that HFS+ ignores, and the
+/// parts of a name that NTFS ignores: a `:` with the text after it, and dots and spaces at the end.
 #[must_use]
 pub fn file_system_name(name: &str) -> String {
     let ignored = |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');
@@ -68,8 +70,9 @@ pub fn file_system_name(name: &str) -> String {
     stem.trim_end_matches(['.', ' ']).to_owned()
 }
 
-/// Returns the text as one line of at most `max_chars` characters. Each sequence of white space,
-/// line breaks and invisible characters becomes one space. A text that is cut ends with `…`.
+/// Returns `text` as one line of at most `max_chars` characters. Each sequence of white space, line
+/// breaks and invisible characters becomes one space. If the line is too long, it is cut and ends
+/// with `…`.
 #[must_use]
 pub fn one_line(text: &str, max_chars: usize) -> String {
     let visible: String = text.chars().map(|c| if is_invisible(c) { ' ' } else { c }).collect();
@@ -82,9 +85,9 @@ pub fn one_line(text: &str, max_chars: usize) -> String {
     cut
 }
 
-/// Returns the text with all mentions of accounts, references to issues and addresses made
-/// inactive: `@a`, `#7`, `GH-7`, `https://…`, `www.…`. The function inserts zero-width spaces, so
-/// the text looks the same.
+/// Returns `text` in a form in which a VCS host turns no part of it into a notification or a link.
+/// The function inserts a zero-width space into each mention (`@a`), issue reference (`#7`, `GH-7`)
+/// and URL (`https://…`, `www.…`). The displayed text looks the same.
 #[must_use]
 pub fn deactivate_references(text: &str) -> String {
     let mut quiet = String::with_capacity(text.len() + 16);
@@ -111,8 +114,9 @@ pub fn deactivate_references(text: &str) -> String {
 /// Escapes untrusted text for Markdown. The result notifies no account, closes no issue, loads no
 /// image and hides no text (spec: X13).
 ///
-/// The text is displayed as it is written: characters with a meaning in Markdown are escaped, and
-/// mentions, references and addresses are made [inactive](deactivate_references).
+/// Invisible characters and HTML comments are removed. Characters that format text in Markdown are
+/// escaped, so that they are displayed. Mentions, issue references and URLs are made
+/// [inactive](deactivate_references).
 #[must_use]
 pub fn markdown_escape(text: &str) -> String {
     let visible = deactivate_references(&normalise(text, usize::MAX));
@@ -132,7 +136,8 @@ pub fn markdown_escape(text: &str) -> String {
     escaped
 }
 
-/// Returns the text as a Markdown quotation, escaped and at most `max` bytes long before escaping.
+/// Returns `text` as a Markdown block quote. The text is [truncated](truncate) to `max` bytes first
+/// and [escaped](markdown_escape) afterwards.
 #[must_use]
 pub fn markdown_quote(text: &str, max: usize) -> String {
     markdown_escape(&truncate(text.trim(), max))
@@ -142,7 +147,8 @@ pub fn markdown_quote(text: &str, max: usize) -> String {
         .join("\n")
 }
 
-/// Returns the text in a Markdown code fence that the text itself cannot close.
+/// Returns `text` as a Markdown code block in `language`. The fence has more backticks than any
+/// sequence of backticks in `text`, so that `text` cannot end the block.
 #[must_use]
 pub fn markdown_fence(language: &str, text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0).max(2);

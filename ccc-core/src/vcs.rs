@@ -24,25 +24,26 @@ pub use records::{
 /// # Contract
 /// Implementations are safe to share and to call from many tasks at once.
 ///
-/// The adapter creates, caches and uses the tokens for its own calls. Each token has the least
-/// permissions that the call needs. A call for one repository never uses the token of another
+/// The adapter itself creates and caches the tokens that its calls need. Each token has only the
+/// permissions that the call needs. A call for one repository never uses a token of another
 /// repository.
 ///
-/// Writes are safe to repeat: a repeated write finds the result of an earlier attempt.
+/// Writes are safe to repeat: a repeated write finds the result of the earlier attempt and creates
+/// nothing twice.
 ///
 /// # Call order
 /// The methods can be called in any order, with one exception: [`release`](Self::release) follows
-/// [`access`](Self::access).
+/// the call of [`access`](Self::access) whose token it revokes.
 ///
 /// # Errors
-/// - [`NotFound`](crate::ErrorKind::NotFound): the object does not exist, or the service may not
-///   see it.
+/// - [`NotFound`](crate::ErrorKind::NotFound): the repository, issue or other item does not exist,
+///   or the service has no permission to see it.
 /// - [`Unauthenticated`](crate::ErrorKind::Unauthenticated): the host refused the service's
 ///   credential.
 /// - [`PermissionDenied`](crate::ErrorKind::PermissionDenied): the credential is valid, but its
 ///   permissions are not sufficient.
-/// - [`RateLimited`](crate::ErrorKind::RateLimited): the host asks the caller to wait for
-///   [`retry_after`](crate::Error::retry_after).
+/// - [`RateLimited`](crate::ErrorKind::RateLimited): the host asks the caller to wait, for the time
+///   in [`retry_after`](crate::Error::retry_after).
 /// - [`Unavailable`](crate::ErrorKind::Unavailable): the same call can succeed later.
 ///
 /// # Cancellation
@@ -136,18 +137,19 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
     /// Returns a non-empty name for logs, such as `github`.
     fn name(&self) -> &'static str;
 
-    /// Returns the permission of `actor` in the repository. The account's id identifies the actor,
-    /// because a login can move to another account. An account that does not exist has
-    /// [`Permission::None`].
+    /// Returns the permission of `actor` in `repo`. The adapter identifies the account by
+    /// [`Actor::id`], because a login can move to another account. For an account that does not
+    /// exist, returns [`Permission::None`].
     async fn permission(&self, repo: &RepoRef, actor: &Actor) -> Result<Permission>;
 
-    /// Returns the current state of the repository.
+    /// Asks the host for the current name, default branch and archive state of `repo`.
     async fn repository(&self, repo: &RepoRef) -> Result<Repository>;
 
-    /// Returns the current state of the issue.
+    /// Asks the host for the current state of the issue `number` of `repo`.
     async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue>;
 
-    /// Returns the comments that were written, and last changed, before `before`; the oldest first.
+    /// Returns the comments on the issue `number` of `repo` that were both created and last changed
+    /// before `before`, the oldest first.
     async fn comments(
         &self,
         repo: &RepoRef,
@@ -155,31 +157,34 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
         before: Timestamp,
     ) -> Result<Vec<Comment>>;
 
-    /// Returns the content of a file on the default branch, or `None` when the branch has no such
-    /// file.
+    /// Returns the content of the file `path` on the default branch of `repo`, or `None` if the
+    /// branch has no such file.
     ///
     /// # Errors
-    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) when the file is larger than 1 MiB.
+    /// [`LimitExceeded`](crate::ErrorKind::LimitExceeded) if the file is larger than 1 MiB.
     async fn file_at_default_branch(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>>;
 
-    /// Returns the service's own identity on the host. The answer stays the same while the same App
-    /// is configured, so the adapter may ask the host only once.
+    /// Returns the account with which the service acts on the host. The result does not change
+    /// while the same GitHub App (or account) is configured, so the adapter may ask the host once
+    /// and cache the answer.
     async fn bot_identity(&self) -> Result<BotIdentity>;
 
-    /// Returns access to `repo` with the permissions of `grant` only. It is valid for at least
-    /// `min_ttl`.
+    /// Returns a clone URL and a token for `repo`. The token has only the permissions of `grant`,
+    /// and is valid for at least `min_ttl`.
     async fn access(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access>;
 
-    /// Revokes the token that [`access`](Self::access) returned, unless another caller still holds
-    /// the same token. Returns `Ok` if the token is already invalid.
+    /// Revokes the token of `access`, which [`access`](Self::access) returned, unless another
+    /// caller received the same token and has not released it yet. Returns `Ok` if the token is
+    /// already invalid.
     async fn release(&self, access: Access) -> Result<()>;
 
-    /// Adds the service's reaction to `target`, to show that it saw the request. A repeated call
-    /// changes nothing.
+    /// Adds the service's reaction (emoji) to `target`, to show that the service received the
+    /// request. A repeated call changes nothing.
     async fn react(&self, repo: &RepoRef, target: ReactionTarget) -> Result<()>;
 
-    /// Creates the service's comment that carries `marker`, or replaces its text if the comment
-    /// exists. `marker` is a short token without white space.
+    /// Writes `body` to the service's comment with this `marker` on the issue `number` of `repo`.
+    /// Creates the comment if it does not exist, and replaces its text if it exists. `marker` is a
+    /// short text without white space, by which the adapter finds the comment again.
     async fn upsert_comment(
         &self,
         repo: &RepoRef,
@@ -188,23 +193,26 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
         body: &str,
     ) -> Result<()>;
 
-    /// Returns the pull request of the branch in any state, open or closed, or opens one if there
-    /// is none.
+    /// Returns the pull request of the branch `new.head`, whether it is open or closed. If the
+    /// branch has no pull request, opens one with the content of `new`.
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest>;
 
-    /// Returns one clause that explains why the host refused a push and how to resolve it, or
-    /// `None` when `output` names no rule that the adapter knows. `output` is the output of git
-    /// without secrets: untrusted text. By default, the adapter knows no rule.
+    /// Returns one clause that explains why the host refused a push and how to resolve the refusal.
+    /// Returns `None` if `output` names no rule that the adapter knows. `output` is the output of
+    /// git without secrets: untrusted text.
+    ///
+    /// The default implementation always returns `None`.
     fn explain_push_refusal(&self, output: &str) -> Option<String> {
         let _ = output;
         None
     }
 
-    /// Returns the deliveries since `since` that did not reach the service, the oldest first.
+    /// Returns the deliveries that the host has sent since `since` and that did not reach the
+    /// service, the oldest first.
     ///
     /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) when the host has no log of deliveries, which
-    /// is the default.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the host has no log of deliveries. The
+    /// default implementation always returns this error.
     async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
         let _ = since;
         Err(no_delivery_log(self.name()))
@@ -213,7 +221,8 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
     /// Asks the host to send a missed delivery again.
     ///
     /// # Errors
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) as [`missed_deliveries`](Self::missed_deliveries).
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the host has no log of deliveries. The
+    /// default implementation always returns this error.
     async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()> {
         let _ = delivery;
         Err(no_delivery_log(self.name()))
@@ -221,7 +230,10 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
 }
 
 fn no_delivery_log(host: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("the host {host} has no log of deliveries"))
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("the VCS host {host} has no log in which missed deliveries can be found"),
+    )
 }
 
 #[deny(clippy::missing_trait_methods)]

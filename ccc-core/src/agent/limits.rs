@@ -8,18 +8,18 @@ use crate::setters::setters;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AgentLimits {
-    /// Maximum duration of the work, by the wall clock.
+    /// Maximum duration of the agent's work, by the wall clock.
     pub wall: Duration,
     /// Maximum time without an event from the agent.
     pub idle: Duration,
-    /// Maximum number of model turns; `None` leaves the limit to the agent.
+    /// Maximum number of model turns; with `None`, only the agent's own limit applies.
     pub turns: Option<u32>,
-    /// Maximum cost, in millionths of a US dollar; `None` leaves the limit to the agent.
+    /// Maximum cost, in millionths of a US dollar; with `None`, only the agent's own limit applies.
     pub micro_usd: Option<u64>,
 }
 
 setters!(AgentLimits {
-    /// Sets the maximum duration of the work.
+    /// Sets the maximum duration of the agent's work.
     with_wall: wall: Duration,
     /// Sets the maximum time without an event from the agent.
     with_idle: idle: Duration,

@@ -1,4 +1,4 @@
-//! Specifications of containers, and of the programs that run in them.
+//! Specifications of containers, and of the programs that are executed in them.
 
 use std::path::PathBuf;
 
@@ -6,15 +6,15 @@ use crate::Secret;
 use crate::egress::HostPattern;
 use crate::setters::setters;
 
-/// The network access of the programs in a container. [`ContainerSpec::egress`] can add hosts to
-/// it.
+/// The network access of the programs in a container. [`ContainerSpec::egress`] can permit further
+/// hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Network {
     /// No network access.
     #[default]
     None,
-    /// Access only to the model proxy that the runner was built with.
+    /// Access only to the model proxy that the runner is configured with.
     ModelProxy,
 }
 
@@ -22,9 +22,9 @@ pub enum Network {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resources {
-    /// Maximum memory, in bytes. Swap is not added to it.
+    /// Maximum memory, in bytes. No swap space is available in addition.
     pub memory: u64,
-    /// Maximum processor time, in thousandths of a processor.
+    /// Maximum processor time, in milli-CPUs: 1000 milli-CPUs are one whole processor.
     pub milli_cpus: u32,
     /// Maximum number of processes and threads.
     pub processes: u32,
@@ -34,15 +34,15 @@ pub struct Resources {
     pub workspace_bytes: u64,
     /// Maximum number of files and directories in the workspace.
     pub workspace_entries: u64,
-    /// Maximum output that one `exec` passes on, in bytes. Further output is dropped, and the drop
-    /// is reported.
+    /// Maximum output of one program that [`Container::exec`](crate::Container::exec) passes on, in
+    /// bytes. Further output is discarded, and a note at the end of the output says how much.
     pub output_bytes: u64,
 }
 
 setters!(Resources {
     /// Sets the maximum memory, in bytes.
     with_memory: memory: u64,
-    /// Sets the maximum processor time, in thousandths of a processor.
+    /// Sets the maximum processor time, in milli-CPUs.
     with_milli_cpus: milli_cpus: u32,
     /// Sets the maximum number of processes and threads.
     with_processes: processes: u32,
@@ -52,7 +52,8 @@ setters!(Resources {
     with_workspace_bytes: workspace_bytes: u64,
     /// Sets the maximum number of files and directories in the workspace.
     with_workspace_entries: workspace_entries: u64,
-    /// Sets the maximum output that one `exec` passes on, in bytes.
+    /// Sets the maximum output of one program that [`Container::exec`](crate::Container::exec)
+    /// passes on, in bytes.
     with_output_bytes: output_bytes: u64,
 });
 
@@ -73,9 +74,9 @@ impl Default for Resources {
 /// The value of one environment variable.
 #[derive(Clone, Debug)]
 pub enum EnvValue {
-    /// A value that may be shown.
+    /// A value that may appear in logs and `Debug` output.
     Plain(String),
-    /// A value that must not be shown.
+    /// A value that must not appear in logs or `Debug` output.
     Secret(Secret),
 }
 
@@ -84,7 +85,7 @@ pub enum EnvValue {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ContainerSpec {
-    /// The image, for runners that use images; `None` is the runner's default image.
+    /// The container image, for runners that use images; `None` is the runner's default image.
     pub image: Option<String>,
     /// The directory on the host machine that is the container's workspace.
     pub workspace: PathBuf,
@@ -94,16 +95,16 @@ pub struct ContainerSpec {
     /// The network access of the container's programs.
     pub network: Network,
     /// Hosts that the programs may reach in addition to `network`, over HTTPS and through the
-    /// runner's egress proxy. Programs find the proxy in `HTTPS_PROXY`. The field has no effect on
-    /// runners without an egress proxy.
+    /// runner's egress proxy. Programs find the URL of the proxy in the environment variable
+    /// `HTTPS_PROXY`. Runners without an egress proxy ignore this field.
     pub egress: Vec<HostPattern>,
-    /// The resource limits.
+    /// The resource limits of the container.
     pub resources: Resources,
 }
 
 impl ContainerSpec {
-    /// Returns a specification over `workspace` with no network, default resource limits and an
-    /// empty environment.
+    /// Creates a specification with the workspace directory `workspace`, no network access, the
+    /// default image and resource limits, and no environment variables.
     pub fn new(workspace: impl Into<PathBuf>) -> Self {
         Self {
             image: None,
@@ -115,35 +116,35 @@ impl ContainerSpec {
         }
     }
 
-    /// Sets the image.
+    /// Sets the container image; `None` is the runner's default image.
     #[must_use]
     pub fn with_image(mut self, image: Option<String>) -> Self {
         self.image = image;
         self
     }
 
-    /// Sets the environment.
+    /// Sets the environment variables of every program in the container.
     #[must_use]
     pub fn with_env(mut self, env: Vec<(String, EnvValue)>) -> Self {
         self.env = env;
         self
     }
 
-    /// Sets the network access.
+    /// Sets the network access of the container's programs.
     #[must_use]
     pub fn with_network(mut self, network: Network) -> Self {
         self.network = network;
         self
     }
 
-    /// Sets the hosts that the container's programs may reach in addition.
+    /// Sets the hosts that the container's programs may reach in addition to `network`.
     #[must_use]
     pub fn with_egress(mut self, hosts: Vec<HostPattern>) -> Self {
         self.egress = hosts;
         self
     }
 
-    /// Sets the resource limits.
+    /// Sets the resource limits of the container.
     #[must_use]
     pub fn with_resources(mut self, resources: Resources) -> Self {
         self.resources = resources;
@@ -151,24 +152,25 @@ impl ContainerSpec {
     }
 }
 
-/// A program to run, as an argument vector. No shell interprets it.
+/// A program to execute, and its arguments. No shell interprets them.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Command {
     /// The program and its arguments. They must contain no secret and no untrusted text, because
-    /// every process on the machine can see them.
+    /// every process on the host machine can see them.
     pub argv: Vec<String>,
     /// Additional environment variables for this program only.
     pub env: Vec<(String, EnvValue)>,
-    /// The program's standard input. End of file follows it.
+    /// The bytes that the program reads from standard input, before it reads the end of the file.
     pub stdin: Vec<u8>,
-    /// Hosts that may be reached while this program runs, in addition to the container's.
+    /// Hosts that programs in the container may reach while this program is running, in addition to
+    /// [`ContainerSpec::egress`].
     pub egress: Vec<HostPattern>,
 }
 
 impl Command {
-    /// Returns a command with these arguments, an empty standard input and no additional
-    /// environment.
+    /// Creates a command from the program and its arguments, with an empty standard input and no
+    /// additional environment variables.
     pub fn new(argv: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self {
             argv: argv.into_iter().map(Into::into).collect(),
@@ -178,21 +180,21 @@ impl Command {
         }
     }
 
-    /// Sets the program's standard input.
+    /// Sets the bytes that the program reads from standard input.
     #[must_use]
     pub fn with_stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
         self
     }
 
-    /// Sets the hosts that may be reached while the program runs.
+    /// Sets the hosts that programs in the container may reach while this program is running.
     #[must_use]
     pub fn with_egress(mut self, hosts: Vec<HostPattern>) -> Self {
         self.egress = hosts;
         self
     }
 
-    /// Adds one environment variable.
+    /// Adds an environment variable for this program only.
     #[must_use]
     pub fn with_env(mut self, name: impl Into<String>, value: EnvValue) -> Self {
         self.env.push((name.into(), value));
@@ -200,7 +202,7 @@ impl Command {
     }
 }
 
-/// The end of a program. A failed program is a value, not an error of the runner.
+/// The way in which a program ended. A program that fails is not an error of the runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExitStatus {
@@ -208,7 +210,7 @@ pub enum ExitStatus {
     Code(i32),
     /// This signal ended the program.
     Signal(i32),
-    /// The kernel ended the program because no memory was left.
+    /// The kernel killed the program because the container had no memory left.
     OutOfMemory,
 }
 

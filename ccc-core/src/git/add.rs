@@ -1,13 +1,14 @@
-//! Adding a workspace to the index of a run.
+//! Adding the files of a workspace to the git index of a run.
 
 use super::HostGit;
 use super::inspect::Finding;
 use crate::{Result, RunId};
 
 impl HostGit {
-    /// Adds the whole workspace of the run to its index. Returns a finding if git rejects a file
-    /// name, such as a symlink `.gitmodules` or the name `a\.git`. Such a name is a fault of the
-    /// work and not an error. Git decides, because it knows more such names than this module.
+    /// Adds all files in the workspace of `run` to the git index of `run`. Returns a finding if git
+    /// rejects a file name, such as a symlink `.gitmodules` or the name `a\.git`. Such a name is a
+    /// fault of the agent's changes and not an error. Git decides, because git knows more such
+    /// names than this module.
     pub(super) async fn add(&self, run: RunId) -> Result<Option<Finding>> {
         let paths = self.paths(run);
         let call = self
@@ -23,13 +24,13 @@ impl HostGit {
         let Some(name) = refused_name(&stderr) else {
             return Err(call.failure(&stderr));
         };
-        let reason = "the work has a file name that git rejects";
+        let reason = "the agent's changes contain a file name that git rejects";
         Ok(Some(Finding::new(reason, vec![name.to_owned()])))
     }
 }
 
-/// Returns the name in `error: invalid path 'NAME'` at the end of a line. The name can contain any
-/// bytes.
+/// Extracts `NAME` from the line `error: invalid path 'NAME'` of git's standard error. `NAME` can
+/// contain any bytes, also quotes.
 fn refused_name(stderr: &[u8]) -> Option<&[u8]> {
     let mark = b"error: invalid path '";
     let start = stderr.windows(mark.len()).position(|window| window == mark)? + mark.len();

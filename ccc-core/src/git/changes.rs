@@ -18,7 +18,7 @@ pub enum ChangeKind {
     Deleted,
 }
 
-/// A changed path.
+/// One changed path of a [`ChangeSet`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// The path relative to the root of the repository, separated by `/`.
@@ -34,19 +34,21 @@ pub struct Change {
 pub struct ChangeSet {
     /// The commit that the changes are relative to.
     pub base: ObjectId,
-    /// The tree with the changes, in the run's own git directory and synced to disk.
+    /// The id of the git tree that contains the changed files. The tree is in the run's git
+    /// directory and is synced to disk.
     pub tree: ObjectId,
-    /// The changes; never empty.
+    /// The changes, one for each path; never empty.
     pub changes: Vec<Change>,
 }
 
-/// The reason why a change set must not be published.
+/// The reason why the changes in a workspace must not be published, and the affected paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The reason, in one line.
     pub reason: String,
-    /// The affected paths, made printable and without secrets, at most
-    /// [`MAX_PATHS`](Self::MAX_PATHS).
+    /// At most [`MAX_PATHS`](Self::MAX_PATHS) affected paths, relative to the root of the
+    /// repository. Quotes, backslashes, and characters other than printable ASCII are escaped.
+    /// Secrets are redacted.
     pub paths: Vec<String>,
 }
 
@@ -63,7 +65,8 @@ impl Refusal {
             .into_iter()
             .take(Self::MAX_PATHS)
             .map(|path| {
-                // Before splitting and escaping, because a cut or escaped secret is not found.
+                // Redact before splitting and escaping, because a split or escaped secret is not
+                // found.
                 let text = redactor.clean(&String::from_utf8_lossy(path.as_ref()));
                 let parts: Vec<&str> = text
                     .split('/')

@@ -18,19 +18,23 @@ const MAX_ENTRIES: u64 = 2_000_000;
 /// The result of collecting the changes in a workspace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Collected {
-    /// Nothing changed.
+    /// The workspace has no changes.
     Nothing,
-    /// The changes, which may be published.
+    /// The changes, which passed all checks and may be published.
     Changes(ChangeSet),
-    /// The workspace has a state that must not be published.
+    /// The workspace must not be published, for the reason in the [`Refusal`].
     Refused(Refusal),
 }
 
 impl HostGit {
-    /// Reads the changes in the run's workspace since `base` and checks them against `policy`.
+    /// Reads the changes in the workspace of `run` since the commit `base`, and checks whether they
+    /// may be published. Refuses changes that
+    /// - break the limits or the protected names of `policy`,
+    /// - contain a secret that `redactor` knows, or data with the shape of a secret, or
+    /// - contain nested repositories, special files, or symlinks that leave the repository.
     ///
-    /// No program of the run may be running. Deletes the agent's disposable `.git`. When this
-    /// returns, the objects are synced to disk.
+    /// The caller must first end all programs of the run. Deletes the disposable `.git` of the
+    /// workspace. When this method returns, the git objects of the changes are synced to disk.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] or [`ErrorKind::LimitExceeded`] if the host machine's disk fails
@@ -44,14 +48,15 @@ impl HostGit {
     ) -> Result<Collected> {
         let paths = self.paths(run);
         let root = paths.workspace.clone();
-        let inspected =
-            tokio::task::spawn_blocking(move || inspect(&root, MAX_ENTRIES)).await.map_err(
-                |e| Error::new(ErrorKind::Unexpected, "the inspection was aborted").with_source(e),
-            )??;
+        let line = "the task that inspects the workspace was aborted";
+        let inspected = tokio::task::spawn_blocking(move || inspect(&root, MAX_ENTRIES))
+            .await
+            .map_err(|e| Error::new(ErrorKind::Unexpected, line).with_source(e))??;
         if let Some(Finding { reason, paths }) = inspected {
             return Ok(Collected::Refused(Refusal::new(reason, paths, redactor)));
         }
-        // Before anything is stored, because a change over the limits is too large to hash.
+        // Check the limits before git stores objects, because a change over the limits can be too
+        // large to hash.
         if let Some(Finding { reason, paths: names }) = self.check_limits(run, policy).await? {
             return Ok(Collected::Refused(Refusal::new(reason, names, redactor)));
         }
@@ -66,7 +71,8 @@ impl HostGit {
             return Ok(Collected::Refused(refusal));
         }
         let sizes = self.sizes(run, &records).await?;
-        // The stored sizes decide, because they can differ from the sizes measured before.
+        // Check the size again: the sizes that git stored can differ from those that `check_limits`
+        // measured.
         if let Some(reason) = too_large(sizes.iter().copied(), policy) {
             return Ok(Collected::Refused(Refusal::new(reason, paths_of(&records), redactor)));
         }
@@ -84,7 +90,8 @@ impl HostGit {
         }))
     }
 
-    /// Returns a finding if the changed files exceed the policy's limits.
+    /// Returns a finding if the number or the total size of the changed files exceeds the limits of
+    /// `policy`.
     async fn check_limits(&self, run: RunId, policy: &TrustPolicy) -> Result<Option<Finding>> {
         let paths = self.paths(run);
         let listed = self
@@ -99,7 +106,7 @@ impl HostGit {
         names.sort();
         if names.len() > policy.max_files {
             let reason = format!(
-                "the work changes {} files; the limit is {}",
+                "the agent changed {} files; the trust policy allows at most {}",
                 names.len(),
                 policy.max_files
             );
@@ -140,8 +147,8 @@ impl HostGit {
             .collect()
     }
 
-    /// Checks the new contents: symlinks must stay inside the tree, and secrets must not be
-    /// published.
+    /// Checks the new contents of the files in `records`. Returns a refusal if a file or a path
+    /// contains a secret, or if a symlink points outside the repository or into a `.git`.
     async fn check_contents(
         &self,
         run: RunId,
@@ -162,12 +169,12 @@ impl HostGit {
             if record.new_mode == "120000" && escapes(&record.path, &new) {
                 escaping.push(&record.path);
             }
-            // A secret that was already committed was not added by the agent.
+            // The agent did not add a secret that was already in the old contents.
             let old = match record.old_object.as_str() {
                 NO_OBJECT => Vec::new(),
-                // Nothing in the new contents looks like a secret.
+                // No text in the new contents looks like a secret, so the old ones are not needed.
                 _ if !SecretShapes::adds(b"", &new) => Vec::new(),
-                // The commit of a submodule, which is not in this repository.
+                // The old object is the commit of a submodule, which is not in this repository.
                 _ if record.old_mode == "160000" => Vec::new(),
                 object => self.blob(run, object).await?,
             };
@@ -176,10 +183,14 @@ impl HostGit {
             }
         }
         Ok(if !leaking.is_empty() {
-            Some(Refusal::new("the work contains data that looks like a secret", leaking, redactor))
+            Some(Refusal::new(
+                "the agent's changes contain data that looks like a secret",
+                leaking,
+                redactor,
+            ))
         } else if !escaping.is_empty() {
             Some(Refusal::new(
-                "the work contains symlinks that point outside the repository or into .git",
+                "the agent's changes contain symlinks that point outside the repository or into .git",
                 escaping,
                 redactor,
             ))
@@ -197,15 +208,19 @@ fn too_large(sizes: impl Iterator<Item = u64>, policy: &TrustPolicy) -> Option<S
     let most = policy.max_bytes;
     // Sparse files can have any size, and the sum of their sizes can exceed a `u64`.
     let total = sizes.fold(0, u64::saturating_add);
-    (total > most)
-        .then(|| format!("the work has {total} bytes in changed files; the limit is {most}"))
+    (total > most).then(|| {
+        format!(
+            "the changed files have {total} bytes; the trust policy allows at most {most} bytes"
+        )
+    })
 }
 
 fn paths_of(records: &[Record]) -> impl Iterator<Item = &Vec<u8>> {
     records.iter().map(|record| &record.path)
 }
 
-/// Checks the rules that depend only on paths and modes.
+/// Checks the rules that depend only on the paths and the file modes in `records`. Returns a
+/// refusal for the first violated rule.
 fn check_records(records: &[Record], policy: &TrustPolicy, redactor: &Redactor) -> Option<Refusal> {
     let matching = |test: &dyn Fn(&Record) -> bool| -> Vec<&Vec<u8>> {
         records.iter().filter(|r| test(r)).map(|r| &r.path).collect()
@@ -214,14 +229,14 @@ fn check_records(records: &[Record], policy: &TrustPolicy, redactor: &Redactor) 
         let paths = matching(test);
         (!paths.is_empty()).then(|| Refusal::new(reason, paths, redactor))
     };
-    refuse("the work adds or changes a submodule", &|r| r.new_mode == "160000")
+    refuse("the agent added or changed a submodule", &|r| r.new_mode == "160000")
         .or_else(|| {
-            refuse("the work has file names that are not printable UTF-8", &|r| {
+            refuse("the agent's changes contain file names that are not printable UTF-8", &|r| {
                 std::str::from_utf8(&r.path).map_or(true, |path| path.chars().any(char::is_control))
             })
         })
         .or_else(|| {
-            refuse("the work changes files that configure tools or reviews", &|r| {
+            refuse("the agent changed protected files that configure tools or reviews", &|r| {
                 policy.protects(&String::from_utf8_lossy(&r.path))
             })
         })

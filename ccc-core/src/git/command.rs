@@ -1,4 +1,4 @@
-//! Calls of the `git` program that depend only on their arguments, not on other configuration.
+//! Calls of the `git` program, which ignore the git configuration of the system and of the user.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -13,13 +13,16 @@ use crate::observe::Redactor;
 use crate::vcs::Access;
 use crate::{Error, ErrorKind, Result, Secret};
 
-/// Maximum size of standard output, in bytes. More is an error; output is never truncated.
+/// Maximum size of git's standard output, in bytes. A call of git that prints more fails; output is
+/// never truncated.
 const MAX_STDOUT: u64 = 256 << 20;
-/// Maximum size of standard error, in bytes. More is an error. Messages show only its last lines.
+/// Maximum size of git's standard error, in bytes. A call of git that prints more fails. Error
+/// messages contain only the last lines of standard error.
 const MAX_STDERR: u64 = 256 << 10;
 
-/// Settings of every call. They disable features that a hostile tree could enable, override the
-/// configuration of the system and the user, and forbid transports that the call does not allow.
+/// Git settings that every call passes with `-c`. They disable features that a hostile tree could
+/// enable, override the configuration of the system and of the user, and forbid every transport.
+/// [`Call::remote`] allows the one transport that a call needs.
 const SETTINGS: &[&str] = &[
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -42,7 +45,7 @@ const SETTINGS: &[&str] = &[
     "maintenance.auto=false",
     "credential.helper=",
     "http.followRedirects=false",
-    // A transfer of less than 1000 bytes per second for 60 seconds has stalled.
+    // Git aborts a transfer that is slower than 1000 bytes per second for 60 seconds.
     "http.lowSpeedLimit=1000",
     "http.lowSpeedTime=60",
     "protocol.allow=never",
@@ -54,17 +57,19 @@ pub(super) struct Call {
     subcommand: &'static str,
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
-    /// Settings with secret values, which are passed in the environment of this process only.
+    /// Names and values of git settings that contain secrets. They are passed in the environment of
+    /// the git process, because every process on the host machine could read arguments.
     secret_settings: Vec<(String, OsString)>,
     cwd: PathBuf,
     stdin: Vec<u8>,
     transport: Transport,
-    /// The secrets that must not appear in messages.
+    /// The secrets that must not appear in error messages.
     redactor: Redactor,
 }
 
 impl HostGit {
-    /// Returns a call without a repository.
+    /// Returns a call of `git <subcommand>` in the data directory. The call has no repository until
+    /// [`dir`](Call::dir) sets one.
     pub(super) fn git(&self, subcommand: &'static str) -> Call {
         Call {
             settings: Vec::new(),
@@ -88,8 +93,8 @@ impl Call {
 
     pub(super) fn work_tree(mut self, path: &Path) -> Self {
         self.env.push(("GIT_WORK_TREE".to_owned(), path.into()));
-        // Only for this call: git refuses to fetch into the branch that `HEAD` names in a
-        // repository that is not bare.
+        // Set for this call and not in the repository, because git refuses to fetch into the branch
+        // that `HEAD` names in a repository that is not bare.
         self.settings.push("core.bare=false".to_owned());
         path.clone_into(&mut self.cwd);
         self
@@ -120,11 +125,17 @@ impl Call {
         self
     }
 
-    /// Allows this call to connect to the URL of `access`, and to no other, with its token.
+    /// Allows this call to connect to the clone URL of `access`, through the configured proxy and
+    /// with the token of `access`. Only the transport of this URL is allowed: `https`, `http` or
+    /// `file`.
     ///
-    /// The token is passed in the environment of this process, because other processes could read
-    /// an argument, a URL or a file. The setting is scoped to the URL, so that no other host gets
-    /// it.
+    /// The token is passed in the environment of the git process, because other processes could
+    /// read the token in an argument, a URL or a file. Git sends the token only to the clone URL,
+    /// because the setting with the token is scoped to this URL.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] if the clone URL has another transport or contains user
+    /// information.
     pub(super) fn remote(mut self, access: &Access) -> Result<Self> {
         if let Some(proxy) = &self.transport.proxy {
             self.redactor.add(proxy);
@@ -132,7 +143,7 @@ impl Call {
             for name in ["http_proxy", "https_proxy"] {
                 self.env.push((name.to_owned(), proxy.clone().into()));
             }
-            // The operator's proxy applies to every host.
+            // Clear the exceptions: the operator's proxy applies to every host.
             for name in ["no_proxy", "NO_PROXY"] {
                 self.env.push((name.to_owned(), OsString::new()));
             }
@@ -143,14 +154,15 @@ impl Call {
         let url = access.clone_url.as_str();
         let scheme = match url.split_once("://") {
             Some((scheme, _)) => scheme,
-            // `host:path` and `helper::address` are not paths.
+            // Git reads `host:path` and `helper::address` as other transports, not as paths.
             None if Path::new(url).is_absolute() => "file",
             None => "",
         };
         if !matches!(scheme, "https" | "http" | "file") || scheme != "file" && url.contains('@') {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                "a clone URL must be https, http or an absolute path, without user information",
+                "the clone URL must be an https or http URL without user information, or an \
+                 absolute path",
             ));
         }
         self.settings.push(format!("protocol.{scheme}.allow=always"));
@@ -160,7 +172,8 @@ impl Call {
         if let Some(authorization) = &access.authorization {
             let value = authorization.expose_str()?;
             let header = format!("Authorization: {value}");
-            // A server can repeat the header in its output, with or without the scheme.
+            // A server can repeat the header in a message, with or without the scheme before the
+            // token.
             self.redactor.add(&Secret::from(value.rsplit(' ').next().unwrap_or(value)));
             self.secret_settings.push((format!("http.{url}.extraHeader"), header.into()));
         }
@@ -173,7 +186,7 @@ impl Call {
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
-        // The operator can set a private CA or a proxy in the environment.
+        // The operator can set a private certificate authority or a proxy in these variables.
         for name in [
             "SSL_CERT_FILE",
             "GIT_SSL_CAINFO",
@@ -195,7 +208,7 @@ impl Call {
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ASKPASS", "/bin/false")
             .env("GIT_LFS_SKIP_SMUDGE", "1")
-            // Git 3 has other defaults, with which a repository cannot fetch from current hosts.
+            // With the other defaults of git 3, a new repository cannot fetch from current hosts.
             .env("GIT_DEFAULT_HASH", "sha1")
             .env("GIT_DEFAULT_REF_FORMAT", "files")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
@@ -223,7 +236,8 @@ impl Call {
         command
     }
 
-    /// Runs git and returns its standard output. Dropping the future kills git and its children.
+    /// Executes git and returns the standard output. Fails if the exit status of git is not 0.
+    /// Dropping the future kills git and the processes that git started.
     pub(super) async fn run(self) -> Result<Vec<u8>> {
         let (status, stdout, stderr) = self.run_raw().await?;
         if status.success() {
@@ -232,8 +246,9 @@ impl Call {
         Err(self.failure(&stderr))
     }
 
-    /// Runs a command that reports on standard output why it was refused. An error contains that
-    /// output.
+    /// Executes a git command, such as `git push --porcelain`, that prints on standard output why
+    /// the remote refused it. The returned error contains the standard output and the standard
+    /// error.
     pub(super) async fn run_porcelain(self) -> Result<(), PushError> {
         let (status, mut output, stderr) = self.run_raw().await?;
         if status.success() {
@@ -249,7 +264,7 @@ impl Call {
         failure(self.subcommand, &self.redactor.clean(&String::from_utf8_lossy(said)))
     }
 
-    /// Runs git and returns its exit status, standard output and standard error.
+    /// Executes git and returns the exit status, the standard output and the standard error.
     pub(super) async fn run_raw(&self) -> Result<(std::process::ExitStatus, Vec<u8>, Vec<u8>)> {
         let mut child = self.command().spawn().map_err(|e| {
             let kind = e.kind();
@@ -264,7 +279,8 @@ impl Call {
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let write = async {
             if let Some(mut stdin) = stdin {
-                // git can end without reading all its input; the exit status shows if it failed.
+                // A write can fail because git ended without reading all input. The exit status
+                // shows whether git failed.
                 let _ = stdin.write_all(&self.stdin).await;
             }
         };
@@ -272,7 +288,8 @@ impl Call {
             tokio::join!(write, read(stdout, MAX_STDOUT), read(stderr, MAX_STDERR));
         let (stdout, stderr) = (stdout?, stderr?);
         let status = child.wait().await.map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "cannot wait for git to end").with_source(e)
+            Error::new(ErrorKind::Unexpected, "cannot wait for the end of the git process")
+                .with_source(e)
         })?;
         group.disarm();
         Ok((status, stdout, stderr))
@@ -289,13 +306,14 @@ async fn read(from: Option<impl AsyncRead + Unpin>, max: u64) -> Result<Vec<u8>>
     if bytes.len() as u64 > max {
         return Err(Error::new(
             ErrorKind::LimitExceeded,
-            format!("git printed more than {max} bytes"),
+            format!("the output of git exceeds the limit of {max} bytes"),
         ));
     }
     Ok(bytes)
 }
 
-/// A process group that is killed on drop, so that git's helpers also end if a call is cancelled.
+/// The process group of one call of git. Dropping this value kills the group, so that git's helper
+/// processes also end if the call is cancelled.
 struct Group(Option<Pid>);
 
 impl Group {

@@ -1,15 +1,17 @@
-//! Commits and patches. The same base, tree and run give the same commit (spec: P6).
+//! Commits and patches of a run. The same base, tree and run give the same commit (spec: P6).
 
 use super::commit_message::CommitInfo;
 use super::{ChangeSet, HostGit};
 use crate::{ObjectId, Result, RunId};
 
 impl HostGit {
-    /// Creates the commit in the run's own git directory. The commit depends only on the arguments,
-    /// so that a resumed run creates the same one.
+    /// Creates a commit of `tree` with the parent `base` in the git directory of `run`. Returns the
+    /// id of the commit. The id depends only on the arguments, so that a resumed run creates the
+    /// same commit again.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if the run's objects do not exist.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if `base` or `tree` does not exist in the git
+    /// directory of `run`.
     pub async fn commit(
         &self,
         run: RunId,
@@ -35,10 +37,11 @@ impl HostGit {
         ObjectId::new(String::from_utf8_lossy(&commit).trim())
     }
 
-    /// Returns the changes as a patch that `git apply` accepts.
+    /// Returns `changes` as a patch that `git apply` accepts.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) if the run's objects do not exist.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the base or the tree of `changes` does not exist
+    /// in the git directory of `run`.
     pub async fn patch(&self, run: RunId, changes: &ChangeSet) -> Result<Vec<u8>> {
         self.git("diff-tree")
             .dir(&self.paths(run).git_dir)

@@ -14,14 +14,14 @@ pub struct CommitInfo {
     pub author: BotIdentity,
     /// The author date and committer date: the time when the run was accepted.
     pub date: Timestamp,
-    /// The message, including its trailers.
+    /// The whole commit message, including the trailers `Issue`, `Run` and `Agent`.
     pub message: String,
 }
 
 impl CommitInfo {
-    /// Returns the information for the commit of a run. The message contains no text of the agent.
-    /// Of the issue's text it contains only the title, with mentions and references made
-    /// ineffective.
+    /// Returns the author, the date and the message for the commit of `run`. The message contains
+    /// no text that the agent wrote. The only text of the issue in the message is the title, in
+    /// which mentions and references have no effect. `agent` is the name of the agent.
     #[must_use]
     pub fn for_run(
         run: RunId,

@@ -3,10 +3,11 @@
 use super::{Change, ChangeKind, HostGit};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
-/// The object id of a side without a file.
+/// The object id that git prints for a path that does not exist: as the old object of an added
+/// path, and as the new object of a deleted path.
 pub(super) const NO_OBJECT: &str = "0000000000000000000000000000000000000000";
 
-/// One record of `git diff-index --raw -z`.
+/// One changed path, as `git diff-index --raw -z` prints it.
 pub(super) struct Record {
     pub(super) old_mode: String,
     pub(super) new_mode: String,
@@ -17,7 +18,7 @@ pub(super) struct Record {
 }
 
 impl HostGit {
-    /// Returns the differences between `base` and the run's index.
+    /// Returns the differences between the commit `base` and the git index of `run`.
     pub(super) async fn records(&self, run: RunId, base: &ObjectId) -> Result<Vec<Record>> {
         let raw = self
             .git("diff-index")
@@ -32,7 +33,8 @@ impl HostGit {
 }
 
 impl Record {
-    /// Returns the change. `bytes` is the size of the new contents.
+    /// Converts this record to a [`Change`]. `bytes` is the size of the file after the change, in
+    /// bytes.
     pub(super) fn change(&self, bytes: u64) -> Change {
         Change {
             path: String::from_utf8_lossy(&self.path).into_owned(),
@@ -47,10 +49,11 @@ impl Record {
 }
 
 pub(super) fn malformed() -> Error {
-    Error::new(ErrorKind::Unexpected, "cannot parse the change list that git printed")
+    Error::new(ErrorKind::Unexpected, "cannot parse the list of changed files that git printed")
 }
 
-/// Parses `:<mode> <mode> <object> <object> <status>NUL<path>NUL`, repeated.
+/// Parses the output of `git diff-index --raw -z`. Each record has the form `:<old mode> <new mode>
+/// <old object> <new object> <status>NUL<path>NUL`.
 fn parse(raw: &[u8]) -> Result<Vec<Record>> {
     let mut fields = raw.split(|byte| *byte == 0);
     let mut records = Vec::new();

@@ -3,7 +3,8 @@
 use crate::untrusted_text::one_line;
 use crate::{Error, ErrorKind};
 
-/// Returns the error that git's standard error describes.
+/// Returns the error of a failed call of `git <subcommand>`. Known phrases in git's output `stderr`
+/// determine the error kind. The message contains the last three lines of the output.
 pub(super) fn failure(subcommand: &str, stderr: &str) -> Error {
     let said = |what: &str| stderr.contains(what);
     let kind = if said("Authentication failed")
@@ -42,7 +43,7 @@ pub(super) fn failure(subcommand: &str, stderr: &str) -> Error {
         .filter(|line| !line.is_empty() && !line.starts_with("hint:"))
         .collect();
     let last = lines[lines.len().saturating_sub(3)..].join("; ");
-    let words = format!("git {subcommand}: {}", one_line(&last, 500));
+    let words = format!("`git {subcommand}` failed: {}", one_line(&last, 500));
     Error::new(kind, words)
 }
 

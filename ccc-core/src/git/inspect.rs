@@ -12,13 +12,15 @@ use crate::Result;
 use crate::remove_tree::remove_tree_now;
 use crate::untrusted_text::file_system_name;
 
-/// Number of found paths after which the inspection stops, because a person does not read more.
+/// Number of affected paths after which the inspection stops, because a refusal shows only the
+/// first few paths.
 const MAX_FOUND: usize = 1_000;
-/// Maximum total length of the paths of directories that are still to be read, in bytes. An agent
-/// can create a million of them, each with the maximum length of a path.
+/// Maximum total length, in bytes, of the paths of directories that the inspection has found and
+/// not yet read. The limit bounds memory: an agent can create a million directories, each with a
+/// path of the maximum length.
 const MAX_WAITING: usize = 64 << 20;
 
-/// The reason for refusing a workspace.
+/// A reason to refuse a workspace, and the affected paths.
 #[derive(Debug)]
 pub(super) struct Finding {
     /// The reason, in one line.
@@ -33,13 +35,15 @@ impl Finding {
     }
 }
 
-/// Deletes the workspace's `.git` without reading it and inspects the other entries. Returns a
-/// finding for entries that git on the host machine would follow or fail on: nested repositories
-/// under any name that a file system treats as `.git`, special files such as pipes, and unreadable
-/// entries.
+/// Deletes the `.git` of `workspace` without reading it, and inspects all other entries. Returns a
+/// finding if `workspace` contains one of these:
+/// - a nested repository, under any name that a file system can treat as `.git`;
+/// - a special file, such as a pipe;
+/// - an entry that cannot be read;
+/// - more than `max_entries` entries.
 ///
-/// Follows no symlink, not even one in place of the workspace. An error is a failure of the host
-/// machine.
+/// Follows no symlink, not even a symlink in place of the workspace. Returns an error only if the
+/// host machine fails, for example because of a disk error.
 pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Finding>> {
     let (mut nested, mut special, mut unreadable) = (Vec::new(), Vec::new(), Vec::new());
     let relative = |path: &Path| {
@@ -54,7 +58,10 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Findi
         return Ok(Some(Finding::new("the workspace is no longer a directory", paths)));
     }
     if accessat(CWD, workspace, Access::READ_OK | Access::EXEC_OK, AtFlags::empty()).is_err() {
-        return Ok(Some(Finding::new("the workspace cannot be read", vec![b".".to_vec()])));
+        return Ok(Some(Finding::new(
+            "the workspace directory cannot be read",
+            vec![b".".to_vec()],
+        )));
     }
     remove_tree_now(&workspace.join(".git"), &AtomicBool::new(false))?;
     let (mut entries, mut waiting) = (0_u64, 0);
@@ -101,25 +108,29 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Findi
         }
     }
     Ok(if !nested.is_empty() {
-        Some(Finding::new("the work contains a nested git repository", nested))
+        Some(Finding::new("the workspace contains a nested git repository", nested))
     } else if !special.is_empty() {
-        Some(Finding::new("the work contains pipes, sockets or devices", special))
+        Some(Finding::new("the workspace contains pipes, sockets or devices", special))
     } else if !unreadable.is_empty() {
-        Some(Finding::new("the work contains files or directories that cannot be read", unreadable))
+        Some(Finding::new(
+            "the workspace contains files or directories that cannot be read",
+            unreadable,
+        ))
     } else {
         None
     })
 }
 
-/// Returns whether an agent can cause the error: a missing permission, or a path that is too long
-/// for a system call.
+/// Returns whether an agent can have caused `error`: a missing permission, or a path that is too
+/// long for a system call.
 fn is_inaccessible(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidFilename)
 }
 
-/// Returns whether a file system treats the name as `.git`: in any case, with NTFS's short name,
-/// trailing dots, spaces or streams, or with code points that HFS+ ignores.
+/// Returns whether a file system can treat `name` as `.git`. Such names include `.GIT`, the short
+/// name `git~1` of NTFS, names with trailing dots, trailing spaces or an NTFS stream, and names
+/// with code points that HFS+ ignores.
 pub(super) fn is_dot_git(name: &[u8]) -> bool {
     let name = file_system_name(&String::from_utf8_lossy(name));
     matches!(name.as_str(), ".git" | "git~1")

@@ -13,14 +13,19 @@ use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 const MAX_PACKS: usize = 50;
 
 impl HostGit {
-    /// Returns the path of a repository's mirror. It contains the repository's id instead of its
-    /// name, because a name can pass to another repository.
+    /// Returns the path of the mirror of `repo`, and creates the parent directory of the mirror.
+    /// The path contains the id and not the name of the repository, because a later repository can
+    /// have the same name.
     pub(super) fn mirror_path(&self, repo: &RepoRef) -> Result<PathBuf> {
         let clean = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '_');
         if repo.host.is_empty() || repo.host.starts_with('.') || !repo.host.chars().all(clean) {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                "the host's name contains characters that are not valid in a host name",
+                format!(
+                    "the name of the VCS host, {:?}, is not valid: it may contain only ASCII \
+                     letters, digits and `.`, `-`, `:`, `_`, and must not start with `.`",
+                    repo.host
+                ),
             ));
         }
         let host = self.root.join("mirrors").join(&repo.host);
@@ -28,8 +33,9 @@ impl HostGit {
         Ok(host.join(format!("{}.git", repo.id)))
     }
 
-    /// Updates the mirror and creates a ref of `run` at the tip of the default branch, so that the
-    /// commit remains if the branch moves. Returns the tip.
+    /// Updates the mirror from the remote, and returns the newest commit of the default branch.
+    /// Creates a ref for `run` at this commit, so that the commit remains reachable if the branch
+    /// moves.
     pub(super) async fn fetch(
         &self,
         run: RunId,
@@ -42,7 +48,8 @@ impl HostGit {
         if mirror.exists() {
             remove_stale_locks(mirror);
         } else {
-            // Create it under another name first: an interrupted init leaves a partial repository.
+            // Create the mirror under a temporary name first, because an interrupted `git init`
+            // leaves a partial repository.
             let new = mirror.with_extension("new");
             remove_tree(new.clone()).await?;
             self.git("init").args(["--quiet", "--bare", "--template="]).arg(&new).run().await?;
@@ -71,8 +78,8 @@ impl HostGit {
                 Error::new(
                     ErrorKind::NotFound,
                     format!(
-                        "{} has no commit on its default branch `{branch}`: push a first commit, or \
-                         change the default branch",
+                        "the repository {} has no commit on its default branch `{branch}`: push a \
+                         first commit, or change the default branch",
                         repository.repo
                     ),
                 )
@@ -82,26 +89,27 @@ impl HostGit {
         Ok(tip)
     }
 
-    /// Deletes the ref that [`fetch`](Self::fetch) created for the run. Succeeds if there is none.
+    /// Deletes the ref that [`fetch`](Self::fetch) created for `run`. Succeeds if the ref does not
+    /// exist.
     pub(super) async fn release_ref(&self, run: RunId) -> Result<()> {
         for mirror in self.mirrors()? {
             let name = held(run);
             let packed = std::fs::read_to_string(mirror.join("packed-refs")).unwrap_or_default();
             if mirror.join(&name).exists() || packed.contains(&name) {
-                // A fetch lists all refs, then reads their objects. It fails if a ref is deleted in
-                // between.
+                // Wait for a fetch: a fetch lists all refs, then reads their objects, and fails if
+                // a ref is deleted in between.
                 let fetching = self.fetching(&mirror);
                 let _alone = fetching.lock().await;
                 self.git("update-ref").dir(&mirror).args(["-d", name.as_str()]).run().await?;
-                // Without the repack, the mirror is only slower.
+                // A failed repack is ignored, because the mirror is then only slower.
                 let _ = self.repack(&mirror).await;
             }
         }
         Ok(())
     }
 
-    /// Combines a mirror's packs, if there are many, and its refs. No object is deleted: other runs
-    /// read objects that no ref of the mirror may reach any more.
+    /// Combines the packs and the refs of `mirror` if it has more than [`MAX_PACKS`] packs. Deletes
+    /// no object, because other runs can read objects that no ref of the mirror reaches.
     async fn repack(&self, mirror: &Path) -> Result<()> {
         if packs(mirror) <= MAX_PACKS {
             return Ok(());
@@ -129,8 +137,8 @@ impl HostGit {
     }
 }
 
-/// Returns the name of the ref that retains a run's base commit. It is outside `refs/heads`, so
-/// that pruning does not delete it.
+/// Returns the name of the ref that makes the base commit of `run` reachable in a mirror. The ref
+/// is outside `refs/heads`, so that a fetch with `--prune` does not delete it.
 fn held(run: RunId) -> String {
     format!("refs/runs/{run}")
 }
@@ -140,11 +148,11 @@ fn packs(mirror: &Path) -> usize {
     found.filter(|entry| entry.path().extension() == Some("pack".as_ref())).count()
 }
 
-/// Removes the files of a killed git that block later calls: locks and unfinished packs. No other
-/// git uses the mirror, because only this process uses the data directory and the caller holds the
-/// mirror's lock.
+/// Removes the lock files and unfinished packs that a killed git process left in `mirror`, because
+/// a lock file makes later calls of git fail. No other git process uses the mirror: only this
+/// process uses the data directory, and the caller has locked the mirror.
 fn remove_stale_locks(mirror: &Path) {
-    // A repack creates `.tmp-` files, a fetch the others.
+    // The names of unfinished packs start with `tmp_` (fetch) or `.tmp-` (repack).
     let unfinished = ["tmp_", ".tmp-"];
     let stale =
         |name: &str| name.ends_with(".lock") || unfinished.iter().any(|of| name.starts_with(of));
@@ -159,7 +167,7 @@ fn remove_stale_locks(mirror: &Path) {
     }
     for path in found {
         if path.file_name().and_then(|name| name.to_str()).is_some_and(stale) {
-            // If a file cannot be removed, git reports it.
+            // An error is ignored: if the file still exists, the next call of git reports it.
             let _ = std::fs::remove_file(path);
         }
     }
@@ -167,7 +175,7 @@ fn remove_stale_locks(mirror: &Path) {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test")]
+    #![allow(clippy::unwrap_used, reason = "a failed expectation fails the test")]
 
     use super::*;
     use crate::{Clock, SystemClock};

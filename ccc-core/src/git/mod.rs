@@ -1,16 +1,17 @@
 //! Git on the host machine: the trust boundary to the agent (spec: X5, X6, X9).
 //!
-//! The agent gets only files. Git on the host machine opens only git directories that it created
-//! itself, outside the workspace. The `.git` in the workspace is a disposable copy that the agent
-//! can change in any way; the host deletes it without reading it. Therefore no file that an agent
-//! writes can choose a program that git on the host machine runs, or the URL that it pushes to.
+//! The agent gets only files. Git on the host machine opens only git directories that [`HostGit`]
+//! created outside the workspace. The `.git` in the workspace is a disposable copy that the agent
+//! can change in any way; [`HostGit`] deletes this copy without reading it. Therefore no file that
+//! an agent writes can choose a program that git on the host machine executes, or the URL that git
+//! pushes to.
 //!
 //! ```text
-//! <root>/lock                      locked while this process runs
+//! <root>/lock                      lock file: locked while a process uses <root>
 //! <root>/mirrors/<host>/<id>.git   bare mirror of a repository's branches
-//! <root>/runs/<run>/git            the run's own git directory; uses the mirror's objects
-//! <root>/runs/<run>/workspace      the files that the container gets
-//! <root>/patches/<run>.patch       the patch of work that could not be published
+//! <root>/runs/<run>/git            git directory of a run; uses the mirror's objects
+//! <root>/runs/<run>/workspace      the files that the agent edits
+//! <root>/patches/<run>.patch       changes of a run that could not be published
 //! ```
 
 mod add;
@@ -48,26 +49,28 @@ pub use workspace::Workspace;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Transport {
-    /// The URL of the proxy for every transfer: `http://[USER:PASSWORD@]HOST:PORT`. If `None`, the
-    /// variables of the environment apply.
+    /// The URL of the proxy for every connection to a remote: `http://[USER:PASSWORD@]HOST:PORT`.
+    /// If `None`, the environment variables `https_proxy`, `HTTPS_PROXY`, `no_proxy` and `NO_PROXY`
+    /// of this process apply.
     pub proxy: Option<Secret>,
-    /// A PEM file with the certificates of the trusted authorities. If `None`, those of the
-    /// environment or of the system apply.
+    /// The path of a PEM file with the certificates of the trusted certificate authorities. If
+    /// `None`, the environment variables `GIT_SSL_CAINFO` and `SSL_CERT_FILE` of this process, or
+    /// the certificates of the system, apply.
     pub ca_file: Option<PathBuf>,
 }
 
-/// Git on the host machine, in one directory that only this process uses.
+/// Git operations on the host machine, in one data directory that only this process uses.
 #[derive(Debug)]
 pub struct HostGit {
     root: PathBuf,
-    /// Locks that allow one fetch at a time per mirror. Runs of one repository wait for each other
-    /// only here.
+    /// One lock for each mirror, by the path of the mirror. The lock allows one fetch at a time, so
+    /// concurrent runs of one repository wait for each other only at this lock.
     fetching: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
     transport: Transport,
     _lock: File,
 }
 
-/// The directories of one run.
+/// The paths of the directories of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct RunPaths {
     pub(crate) root: PathBuf,
@@ -76,11 +79,12 @@ pub(crate) struct RunPaths {
 }
 
 impl HostGit {
-    /// Locks `root` for this process. Creates it, with mode 0700, if it does not exist.
+    /// Opens the data directory `root` and locks it for this process. Creates `root` with mode 0700
+    /// if `root` does not exist.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] if another process has locked it, [`ErrorKind::Unavailable`] if
-    /// it cannot be created or written.
+    /// [`ErrorKind::AlreadyExists`] if another process has locked `root`,
+    /// [`ErrorKind::Unavailable`] if `root` cannot be created or written.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let root = root.into();
         for sub in ["", "mirrors", "runs", "patches"] {
@@ -88,7 +92,8 @@ impl HostGit {
         }
         // Alternates and the environment variables of git need absolute paths.
         let root = fs::canonicalize(&root).map_err(|e| unusable(&root, &e))?;
-        // Only this user may open the file: another user could lock it and prevent the start.
+        // Only this user may open the file: another user could lock the file and so prevent this
+        // process from starting.
         let mut options = File::options();
         let options = options.write(true).create(true).truncate(false).mode(0o600);
         let lock = options.open(root.join("lock")).map_err(|e| unusable(&root, &e))?;
@@ -107,30 +112,32 @@ impl HostGit {
         Ok(Self { root, fetching: Mutex::default(), transport, _lock: lock })
     }
 
-    /// Sets the transport for connections to remotes.
+    /// Sets the proxy and the certificates for connections to remotes.
     #[must_use]
     pub fn with_transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
         self
     }
 
-    /// Returns the root directory.
+    /// Returns the absolute path of the data directory, which [`open`](Self::open) locked.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Returns the runs that still have a directory, for the cleanup after a crash.
+    /// Returns the runs that have files in the data directory. After a crash, the caller passes
+    /// these runs to [`remove`](Self::remove).
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] if the directory cannot be read.
+    /// [`ErrorKind::Unavailable`] if the data directory cannot be read.
     pub fn runs(&self) -> Result<Vec<RunId>> {
         let runs = self.root.join("runs");
         let entries = fs::read_dir(&runs).map_err(|e| unusable(&runs, &e))?;
         Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
     }
 
-    /// Returns the path of the patch that stores a run's work if it cannot be published.
+    /// Returns the path for a patch file with the changes of `run`. The caller writes the file if
+    /// the changes cannot be published.
     #[must_use]
     pub fn patch_path(&self, run: RunId) -> PathBuf {
         self.root.join("patches").join(format!("{run}.patch"))
@@ -152,5 +159,6 @@ fn private_dir(path: &Path) -> Result<()> {
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("cannot use {}: {error}", path.display()))
+    let line = format!("cannot read or write {}: {error}", path.display());
+    Error::new(ErrorKind::Unavailable, line)
 }

@@ -1,16 +1,19 @@
-//! Pushing one ref, and checking that the remote has it (spec: X9, P7).
+//! Pushes of one branch, and the check that the remote has the branch afterwards (spec: X9, P7).
 
 use super::HostGit;
 use crate::vcs::Access;
 use crate::{BranchName, Error, ErrorKind, ObjectId, Result, RunId};
 
-/// A failed push and its output, which can name the host's rule that refused the push.
+/// The error of a failed push, and the output of git, which can name the rule of the VCS host that
+/// refused the push.
 #[derive(Debug)]
 pub struct PushError {
-    /// The failure, as git reports it.
+    /// The error. [`HostGit::push`] lists the kinds.
     pub error: Error,
-    /// The output of git and the remote, without secrets: untrusted text. Empty if git did not run.
-    /// [`VcsHost::explain_push_refusal`](crate::VcsHost::explain_push_refusal) interprets it.
+    /// The output of the command `git push`, including messages of the remote. The output is
+    /// untrusted text with secrets redacted, and is empty if another step of the push failed.
+    /// [`VcsHost::explain_push_refusal`](crate::VcsHost::explain_push_refusal) interprets this
+    /// text.
     pub output: String,
 }
 
@@ -47,13 +50,13 @@ impl std::error::Error for PushError {
 }
 
 impl HostGit {
-    /// Creates `branch` at `commit` on the remote. Succeeds if an earlier push did the same. Never
-    /// moves an existing branch.
+    /// Creates `branch` at `commit` on the remote. Succeeds without a push if the remote already
+    /// has `branch` at `commit`. Never moves an existing branch.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] if the branch points to another commit,
-    /// [`ErrorKind::PermissionDenied`] if the remote refuses, [`ErrorKind::Unavailable`] if it does
-    /// not answer.
+    /// [`ErrorKind::AlreadyExists`] if the remote has `branch` at a commit other than `commit`,
+    /// [`ErrorKind::PermissionDenied`] if the remote refuses the push, [`ErrorKind::Unavailable`]
+    /// if the remote does not answer.
     pub async fn push(
         &self,
         run: RunId,
@@ -69,14 +72,16 @@ impl HostGit {
             .dir(&self.paths(run).git_dir)
             .remote(access)?
             .args(["--porcelain", "--quiet", "--no-verify", "--no-follow-tags"])
-            // An empty value means "must not exist". Only this lease cannot overwrite other work.
+            // The empty value after the colon means that the branch must not exist. With any other
+            // value, the push could overwrite an existing branch.
             .arg(format!("--force-with-lease=refs/heads/{branch}:"))
             .arg("--")
             .arg(&access.clone_url)
             .arg(format!("{commit}:refs/heads/{branch}"))
             .run_porcelain()
             .await;
-        // The answer can be lost after the remote has accepted the push, so its refs decide.
+        // Check the refs of the remote, because its answer can be lost after it has accepted the
+        // push.
         match (self.is_there(run, commit, branch, access).await, pushed) {
             (Ok(true), _) => Ok(()),
             // Another push came first. This error is clearer than that of the failed push.
@@ -85,7 +90,9 @@ impl HostGit {
             (Err(error), Ok(())) => Err(error.into()),
             (Ok(false), Ok(())) => Err(Error::new(
                 ErrorKind::Unexpected,
-                format!("the remote accepted the push of `{branch}` but does not list the branch"),
+                format!(
+                    "the remote accepted the push of `{branch}`, but does not list this branch"
+                ),
             )
             .into()),
         }

@@ -1,12 +1,13 @@
-//! Symlinks that leave the tree (spec: X6c).
+//! The check for symlinks that leave the repository's tree (spec: X6c).
 
 use super::inspect::is_dot_git;
 
-/// Returns whether a symlink at `path` to `target` leaves the tree or points into a `.git`.
+/// Returns whether a symlink at `path` to `target` leaves the repository's tree or points into a
+/// `.git`.
 ///
-/// `..` is allowed only at the start of the target. After a name, it is resolved from the place
-/// that the name points to. The name can be a symlink itself, and two symlinks that each stay
-/// inside the tree can leave it together.
+/// `..` is allowed only at the start of `target`. A name before `..` can itself be a symlink, and
+/// `..` is then resolved from the target of that symlink. Two symlinks that each stay inside the
+/// tree could thus leave the tree together.
 pub(super) fn escapes(path: &[u8], target: &[u8]) -> bool {
     let mut above = path.split(|b| *b == b'/').count() - 1;
     let mut named = false;

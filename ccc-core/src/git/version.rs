@@ -7,7 +7,7 @@ use crate::{Error, ErrorKind, Result};
 pub const MIN_GIT: (u32, u32) = (2, 39);
 
 impl HostGit {
-    /// Checks that git is installed and its version is supported.
+    /// Checks that git is installed in version [`MIN_GIT`] or newer.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if git is missing or too old. The message states what to install.

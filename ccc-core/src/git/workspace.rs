@@ -8,32 +8,35 @@ use super::{HostGit, private_dir, unusable};
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
-/// Attributes that override every `.gitattributes` of the tree, for checkout and add. File contents
-/// are treated as bytes, so that no program or encoding named by a hostile tree is applied to them.
+/// Git attributes that override every `.gitattributes` of the tree, for `git read-tree` and `git
+/// add`. With these attributes, git treats file contents as bytes and applies no program, encoding
+/// or line-ending conversion that a hostile tree names.
 const ATTRIBUTES: &str = "* -text !eol -ident !filter !working-tree-encoding !diff !merge\n";
 
-/// Number of processes that write files in parallel. Git starts them only for 100 files or more.
+/// Number of git processes that write the files of a checkout in parallel. Git starts these
+/// processes only for 100 files or more.
 const WORKERS: usize = 2;
 
-/// A checkout that an agent can edit.
+/// The checked-out files of a run, which the agent edits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workspace {
-    /// The host directory with the files.
+    /// The absolute path of the directory on the host machine that contains the files.
     pub path: PathBuf,
     /// The commit that was checked out.
     pub base: ObjectId,
 }
 
 impl HostGit {
-    /// Fetches the repository and checks out its default branch for `run`.
+    /// Fetches `repository` into its mirror, and checks out the default branch into the workspace
+    /// of `run`.
     ///
     /// The workspace gets a disposable `.git` with one commit, so that `git status`, `git diff` and
-    /// `git log` work for the agent. The host never reads it.
+    /// `git log` work for the agent. Git on the host machine never reads this `.git`.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if the repository does not exist or is empty,
-    /// [`ErrorKind::Unauthenticated`] or [`ErrorKind::PermissionDenied`] if the host rejects the
-    /// token, [`ErrorKind::Unavailable`] if the host does not answer.
+    /// [`ErrorKind::NotFound`] if the repository does not exist or has no commit on the default
+    /// branch, [`ErrorKind::Unauthenticated`] or [`ErrorKind::PermissionDenied`] if the VCS host
+    /// rejects the token, [`ErrorKind::Unavailable`] if the VCS host does not answer.
     pub async fn checkout(
         &self,
         run: RunId,
@@ -44,7 +47,7 @@ impl HostGit {
         let paths = self.paths(run);
         let prepared = async {
             private_dir(&paths.root)?;
-            // Remove the files of an interrupted checkout.
+            // Remove the files of an earlier, interrupted checkout of this run.
             remove_tree(paths.git_dir.clone()).await?;
             remove_tree(paths.workspace.clone()).await?;
             private_dir(&paths.workspace)?;
@@ -61,14 +64,15 @@ impl HostGit {
             self.unpack(&paths.git_dir, &paths.workspace, &base),
             self.fill_disposable(&mirror, &paths.git_dir, &paths.workspace, &base)
         )?;
-        // The index matches the same files with the same times. With a copy of it, the agent's
-        // first `git status` does not read the whole tree again.
+        // The run's index matches the files in the workspace and their times. With a copy of this
+        // index, the agent's first `git status` does not read the whole tree again.
         let index = paths.workspace.join(".git/index");
         fs::copy(paths.git_dir.join("index"), &index).map_err(|e| unusable(&index, &e))?;
         Ok(Workspace { path: paths.workspace, base })
     }
 
-    /// Returns a file of the commit `base`; `None` if it does not exist or is not a regular file.
+    /// Returns the contents of the file at `path` in the commit `base`, or `None` if the commit has
+    /// no regular file at `path`. Reads the commit from the git directory of `run`.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] if the file has more than `most` bytes.
@@ -94,27 +98,29 @@ impl HostGit {
             return Ok(None);
         };
         if size.parse::<u64>().map_or(true, |size| size > most) {
-            let line = format!("{path} has {size} bytes; the limit is {most}");
+            let line = format!("the file {path} has {size} bytes; the limit is {most} bytes");
             return Err(Error::new(ErrorKind::LimitExceeded, line));
         }
         self.git("cat-file").dir(&git_dir).args(["blob", object]).run().await.map(Some)
     }
 
-    /// Creates the run's own git directory, which uses the mirror's objects.
+    /// Creates the git directory of a run. The directory uses the objects of `mirror` as
+    /// alternates, so that no object is copied.
     async fn init_borrowing(&self, git_dir: &Path, mirror: &Path) -> Result<()> {
         self.git("init").args(["--quiet", "--bare", "--template="]).arg(git_dir).run().await?;
         let objects = mirror.join("objects");
         let objects = objects.to_str().filter(|path| !path.contains('\n')).ok_or_else(|| {
             Error::new(
                 ErrorKind::InvalidInput,
-                "the data directory's path must be UTF-8 without line breaks",
+                "the path of the data directory must be UTF-8 without line breaks: choose another \
+                 data directory",
             )
         })?;
         write_into(git_dir, "objects/info/alternates", &format!("{objects}\n"))?;
         write_into(git_dir, "info/attributes", ATTRIBUTES)
     }
 
-    /// Writes the files of `base` and an index that matches them.
+    /// Writes the files of the commit `base` to `workspace`, and a matching index to `git_dir`.
     async fn unpack(&self, git_dir: &Path, workspace: &Path, base: &ObjectId) -> Result<()> {
         self.git("read-tree")
             .dir(git_dir)
@@ -132,11 +138,13 @@ impl HostGit {
             .arg(workspace)
             .run()
             .await?;
-        // Without these, attributes of the tree make unchanged files appear as modified.
+        // Without these attributes, a `.gitattributes` of the tree can make unchanged files appear
+        // as modified.
         write_into(&workspace.join(".git"), "info/attributes", ATTRIBUTES)
     }
 
-    /// Creates the agent's only commit: its objects, without its parents, and the branch.
+    /// Adds the commit `base` to the disposable `.git` of `workspace`, as a shallow commit without
+    /// its parents, and sets the branch to this commit.
     async fn fill_disposable(
         &self,
         mirror: &Path,
@@ -151,9 +159,10 @@ impl HostGit {
         self.git("update-ref").dir(&throw_away).args(at).run().await.map(drop)
     }
 
-    /// Adds the objects of the agent's only commit to its `.git`, in packed form: a fetch would
-    /// unpack and check each of them. The mirror stores the pack for the next run. The next run
-    /// gets a copy and not a hard link, because an agent can change its files.
+    /// Adds the objects of the commit `base` to the disposable `.git` of `workspace`, as one pack,
+    /// because a fetch would unpack and check each object. The mirror caches the pack for the next
+    /// run of the same commit. Each run gets a copy of the pack and not a hard link, because an
+    /// agent can change the files in its workspace.
     async fn pack_disposable(
         &self,
         mirror: &Path,
@@ -175,12 +184,12 @@ impl HostGit {
             .setting("core.fsync=none")
             .args(["-q", "--revs", "--delta-base-offset", "--window=0"])
             .arg(packs.join("pack"))
-            // Without its parents, because the agent does not get the history.
+            // Pack the commit without its parents, because the agent does not get the history.
             .stdin(format!("--shallow {base}\n{base}\n"))
             .run()
             .await?;
-        // No agent has had access to the pack yet. If it cannot be stored, the next run packs
-        // again.
+        // Cache the pack now, before the agent can change it. If this fails, the next run creates
+        // the pack again.
         let new = git_dir.join("snapshot");
         if copy_pack(packs, new.clone()).await.is_ok() {
             remove_tree(mirror.join("snapshots")).await?;
@@ -189,10 +198,11 @@ impl HostGit {
         remove_tree(new).await
     }
 
-    /// Removes all files of `run` except its patch. Succeeds if there are none.
+    /// Removes all files of `run`, except the patch at [`patch_path`](Self::patch_path), and the
+    /// ref of `run` in the mirror. Succeeds if `run` has no files.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] if a file cannot be removed; the call can be repeated.
+    /// [`ErrorKind::Unavailable`] if a file cannot be removed; the caller can then repeat the call.
     pub async fn remove(&self, run: RunId) -> Result<()> {
         let removed = remove_tree(self.paths(run).root).await;
         self.release_ref(run).await?;
@@ -200,7 +210,8 @@ impl HostGit {
     }
 }
 
-/// Copies a directory with a pack and its index. Another run can remove it at the same time.
+/// Copies the directory `from`, which contains a pack and the index of the pack, to `to`. Fails if
+/// a file is missing, for example because another run removes `from` at the same time.
 async fn copy_pack(from: PathBuf, to: PathBuf) -> Result<()> {
     let copy = move || {
         let files: Vec<_> = fs::read_dir(&from)?.collect::<std::io::Result<_>>()?;

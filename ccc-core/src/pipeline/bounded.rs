@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 
 use crate::{CancellationToken, Clock, Error, ErrorKind, Result};
 
-/// Returns the future's output, or `None` if `limit` passed first.
+/// Returns the output of `work`, or `None` if `work` took longer than `limit`.
 pub(super) async fn within<T>(
     clock: &dyn Clock,
     limit: Duration,
@@ -21,19 +21,26 @@ pub(super) async fn within<T>(
     }
 }
 
-/// Calls a port with a time limit, and returns a panic as an error.
+/// Waits for `call`, a call of a port or of git, for at most `limit`. Returns a timeout or a panic
+/// as an error.
 pub(crate) async fn guarded<T>(
     clock: &dyn Clock,
     limit: Duration,
     call: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     within(clock, limit, catch_panic(call)).await.unwrap_or_else(|| {
-        Err(Error::new(ErrorKind::TimedOut, format!("no answer within {} s", limit.as_secs())))
+        Err(Error::new(
+            ErrorKind::TimedOut,
+            format!(
+                "a call to an adapter or to git exceeded its time limit of {} s",
+                limit.as_secs()
+            ),
+        ))
     })
 }
 
-/// Returns the work's result, or an error if it panicked or took longer than `limit`. `name` is the
-/// subject of the message.
+/// Returns the result of `work`, or an error if `work` panicked or took longer than `limit`. `name`
+/// is the subject of the error message, such as `the run`.
 pub(super) async fn bounded<T, E: From<Error>>(
     clock: &dyn Clock,
     name: &str,
@@ -41,12 +48,12 @@ pub(super) async fn bounded<T, E: From<Error>>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     within(clock, limit, catch_panic(work)).await.unwrap_or_else(|| {
-        let line = format!("{name} took longer than {} s", limit.as_secs());
+        let line = format!("{name} exceeded its time limit of {} s", limit.as_secs());
         Err(Error::new(ErrorKind::TimedOut, line).into())
     })
 }
 
-/// Returns the work's result as [`bounded`] does, or an error as soon as the run is cancelled.
+/// Returns the result of `work` as [`bounded`] does, or an error as soon as `cancel` is cancelled.
 pub(super) async fn interruptible<T, E: From<Error>>(
     clock: &dyn Clock,
     limit: Duration,
@@ -62,7 +69,7 @@ pub(super) async fn interruptible<T, E: From<Error>>(
     }
 }
 
-/// Returns the future's result, or its panic as an error of the same type.
+/// Returns the result of `work`. If `work` panics, returns the panic as an error.
 pub(super) async fn catch_panic<T, E: From<Error>>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
@@ -79,7 +86,7 @@ fn panicked(panic: &(dyn Any + Send)) -> Error {
     Error::new(
         ErrorKind::Unexpected,
         format!(
-            "an adapter panicked, which is a defect in it: {}",
+            "a defect in this software or in an adapter caused a panic: {}",
             crate::untrusted_text::one_line(&words, 200)
         ),
     )

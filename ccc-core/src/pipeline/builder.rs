@@ -16,8 +16,9 @@ use crate::{
 
 /// A builder of a [`Pipeline`](super::Pipeline).
 ///
-/// The host, the runner, the agent, the credentials and the data directory have no default. If one
-/// of them is missing, the error of [`build`](Self::build) names it.
+/// The VCS host, the container runner, the agent, the credential store and the data directory have
+/// no default. If one of these parts is missing, [`build`](Self::build) returns an error that names
+/// the part.
 #[derive(Debug, Default)]
 pub struct PipelineBuilder {
     host: Option<Arc<dyn VcsHost>>,
@@ -34,50 +35,51 @@ pub struct PipelineBuilder {
 }
 
 impl PipelineBuilder {
-    /// Sets the VCS host.
+    /// Sets the VCS host of the issues and repositories.
     #[must_use]
     pub fn host(mut self, host: impl VcsHost) -> Self {
         self.host = Some(Arc::new(host));
         self
     }
 
-    /// Sets the container runner.
+    /// Sets the runner that creates the containers of runs.
     #[must_use]
     pub fn runner(mut self, runner: impl ContainerRunner) -> Self {
         self.runner = Some(Arc::new(runner));
         self
     }
 
-    /// Sets the agent.
+    /// Sets the agent that works on the issues.
     #[must_use]
     pub fn agent(mut self, agent: impl Agent) -> Self {
         self.agent = Some(Arc::new(agent));
         self
     }
 
-    /// Sets the store of the agent's credentials.
+    /// Sets the store from which the credentials in [`AgentNeeds`](crate::agent::AgentNeeds) are
+    /// read.
     #[must_use]
     pub fn credentials(mut self, credentials: impl CredentialStore) -> Self {
         self.credentials = Some(Arc::new(credentials));
         self
     }
 
-    /// Sets the clock. The default is the system's clock.
+    /// Sets the clock that measures the time limits. The default is [`SystemClock`].
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Some(Arc::new(clock));
         self
     }
 
-    /// Sets the observer. The default ignores every event.
+    /// Sets the observer that receives the events of all runs. By default, the events are ignored.
     #[must_use]
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observer = Some(Arc::new(observer));
         self
     }
 
-    /// Sets the directory for mirrors and workspaces. [`build`](Self::build) locks it for this
-    /// process.
+    /// Sets the directory for the mirrors of repositories and the workspaces of runs.
+    /// [`build`](Self::build) locks the directory, so that no other process can use it.
     #[must_use]
     pub fn data_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.data_dir = Some(path.into());
@@ -85,14 +87,15 @@ impl PipelineBuilder {
     }
 
     /// Sets the proxy and the certificate authorities of git's connections. By default, git uses
-    /// those of the environment and the system.
+    /// the proxy in the environment variables, and the authorities that the environment variables
+    /// or the system define.
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = transport;
         self
     }
 
-    /// Sets the operator's trust policy. The default is strict.
+    /// Sets the operator's trust policy. The default policy is strict.
     #[must_use]
     pub fn policy(mut self, policy: TrustPolicy) -> Self {
         self.policy = policy;
@@ -106,8 +109,8 @@ impl PipelineBuilder {
         self
     }
 
-    /// Applies each repository's own settings, from the file at `path` of its default branch.
-    /// `read` parses the file. Without this call, the settings of repositories are ignored.
+    /// Makes each run apply the settings of its repository, from the file `path` on the default
+    /// branch. `read` parses the file. Without this call, the settings of repositories are ignored.
     #[must_use]
     pub fn repository_settings(
         mut self,
@@ -124,22 +127,22 @@ impl PipelineBuilder {
             part.ok_or_else(|| {
                 Error::new(
                     ErrorKind::InvalidInput,
-                    format!("a pipeline needs {name}: set it before build"),
+                    format!("a pipeline needs {name} before `build`"),
                 )
             })
         }
         let runtime = tokio::runtime::Handle::try_current().map_err(|e| {
-            Error::new(ErrorKind::InvalidInput, "build a pipeline inside a tokio runtime")
+            Error::new(ErrorKind::InvalidInput, "`build` must be called in a tokio runtime")
                 .with_source(e)
         })?;
         Ok(Parts {
-            host: required(self.host, "a host")?,
-            runner: required(self.runner, "a runner")?,
-            agent: required(self.agent, "an agent")?,
-            credentials: required(self.credentials, "credentials")?,
+            host: required(self.host, "a VCS host: call `host`")?,
+            runner: required(self.runner, "a container runner: call `runner`")?,
+            agent: required(self.agent, "an agent: call `agent`")?,
+            credentials: required(self.credentials, "a credential store: call `credentials`")?,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
             observer: self.observer.unwrap_or_else(|| Arc::new(NoObserver)),
-            git: HostGit::open(required(self.data_dir, "a data_dir")?)?
+            git: HostGit::open(required(self.data_dir, "a data directory: call `data_dir`")?)?
                 .with_transport(self.transport),
             policy: self.policy,
             limits: self.limits,

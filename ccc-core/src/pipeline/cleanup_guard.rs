@@ -8,11 +8,11 @@ use super::run_context::RunContext;
 use super::stage::Retain;
 use crate::{Error, ErrorKind, Result};
 
-/// A function that starts the cleanup of a run.
+/// A function that returns the future of a run's cleanup.
 pub(super) type Cleanup = fn(Arc<RunContext>, Retain) -> BoxFuture<'static, Result<()>>;
 
 /// A guard that starts the cleanup of a run once: in [`clean_up`](Self::clean_up), or when it is
-/// dropped. It is armed before the run creates anything.
+/// dropped. The guard is armed before the run creates anything.
 pub(super) struct CleanupGuard {
     cleanup: Cleanup,
     armed: Option<Arc<RunContext>>,
@@ -23,15 +23,15 @@ impl CleanupGuard {
         Self { cleanup, armed: Some(Arc::clone(run)) }
     }
 
-    /// Cleans up and returns the result. The cleanup is a separate task, so that it continues if
-    /// this future is dropped.
+    /// Starts the cleanup and returns its result. The cleanup is a separate task, so that it
+    /// continues if the future of this method is dropped.
     pub(super) async fn clean_up(mut self, retain: Retain) -> Result<()> {
         let Some(run) = self.armed.take() else {
             return Ok(());
         };
         let (tracker, runtime) = (run.parts.cleanups.clone(), run.parts.runtime.clone());
         tracker.spawn_on((self.cleanup)(run, retain), &runtime).await.unwrap_or_else(|e| {
-            let line = "the cleanup task ended without a result";
+            let line = "the task that cleans up the run ended without a result";
             Err(Error::new(ErrorKind::Unexpected, line).with_source(e))
         })
     }

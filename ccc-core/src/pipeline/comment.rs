@@ -1,4 +1,5 @@
-//! The text of the run's comment. This module renders it, never the model (spec: P5, X13).
+//! The text of the run's comment on the issue. The service renders the text, never the model
+//! (spec: P5, X13).
 
 use crate::agent::AgentReport;
 use crate::progress::Progress;
@@ -7,8 +8,8 @@ use crate::{BranchName, ErrorKind, Outcome, RunId, Stage};
 
 /// Maximum size of the agent's text in one comment or pull request, in bytes before escaping.
 pub(super) const MAX_AGENT_TEXT: usize = 16_000;
-/// Maximum size of a body without the signature and other additions, in bytes. GitHub accepts
-/// 65 536 characters in total.
+/// Maximum size of the text of a comment or pull request without the signature and other additions,
+/// in bytes. GitHub accepts 65 536 characters in total.
 pub(super) const MAX_BODY: usize = 60_000;
 
 /// The details that a comment or a pull request shows in addition to the outcome.
@@ -18,9 +19,10 @@ pub(super) struct CommentData {
     pub(super) report: Option<AgentReport>,
     /// The hosts that an egress proxy denied to the run's programs.
     pub(super) denied_hosts: Vec<String>,
-    /// The branch of the run, which can be pushed already.
+    /// The name of the run's branch, if it is determined. The branch can already be on the VCS
+    /// host.
     pub(super) branch: Option<BranchName>,
-    /// The work that was not published, as a patch.
+    /// The agent's unpublished change, as a patch.
     pub(super) patch: Option<String>,
 }
 
@@ -40,7 +42,7 @@ impl From<&Progress> for CommentData {
 
 /// Returns the comment of a run that has started.
 pub(super) fn started(run: RunId, agent: &str) -> String {
-    format!("Working on it.\n\n{}", signature(run, agent))
+    format!("Working on this issue.\n\n{}", signature(run, agent))
 }
 
 /// Returns the last line of a comment or a pull request, which names the run and the agent.
@@ -53,10 +55,10 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
     let mut body = match outcome {
         Outcome::PullRequest { pull_request } => match pull_request.number {
             Some(number) => format!("Opened #{number}, ready for review."),
-            None => format!("The work is on the branch `{}`.", pull_request.head),
+            None => format!("The change is on the branch `{}`.", pull_request.head),
         },
         Outcome::Answered { answer } => format!(
-            "No change was needed, or none could be made. The agent says:\n\n{}",
+            "The agent made no change. This is the agent's final message:\n\n{}",
             markdown_quote(answer, MAX_AGENT_TEXT)
         ),
         Outcome::Refused { reason, paths, .. } => {
@@ -67,21 +69,21 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
             text
         }
         Outcome::Failed { stage, kind, message } => format!(
-            "The run failed at *{stage}* ({kind}): {}.\n\n{}",
+            "The run failed in the stage *{stage}* ({kind}): {}.\n\n{}",
             markdown_escape(&one_line(message, 600)),
             next_step(*stage, *kind)
         ),
         Outcome::Cancelled { stage } => {
             let branch = match &data.branch {
-                Some(branch) => format!(" The branch `{branch}` may exist already."),
+                Some(branch) => format!(" The branch `{branch}` may already exist."),
                 None => String::new(),
             };
-            format!("The run was cancelled at *{stage}*.{branch}")
+            format!("The run was cancelled in the stage *{stage}*.{branch}")
         }
         Outcome::Skipped { .. } => String::new(),
     };
     if let Some(patch) = &data.patch {
-        body.push_str("\n\n<details><summary>The work so far, as a patch</summary>\n\n");
+        body.push_str("\n\n<details><summary>The agent's changes so far, as a patch</summary>\n\n");
         body.push_str(&markdown_fence("diff", patch));
         body.push_str("\n</details>");
     }
@@ -96,26 +98,35 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
 fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
     match (stage, kind) {
         (Stage::Work, ErrorKind::Unauthenticated | ErrorKind::PermissionDenied) => {
-            "The operator should check the model's credential, and the permissions of its account."
+            "The operator should check the model's credential, and the permissions of the account \
+             that the credential belongs to."
         }
         (_, ErrorKind::Unauthenticated) => {
-            "The operator should check the credentials of this installation."
+            "The operator should check whether a credential of this service is missing, expired or \
+             revoked."
         }
         (Stage::Publish, ErrorKind::PermissionDenied) => {
-            "The repository rejects the push: check its branch rules and the App's permissions."
+            "Check the branch rules of the repository, and the App's permissions."
         }
-        (Stage::Publish, ErrorKind::AlreadyExists) => "Delete that branch, and request a new run.",
+        (Stage::Publish, ErrorKind::AlreadyExists) => {
+            "Delete the branch that this message names, and request a new run."
+        }
         (_, ErrorKind::PermissionDenied) => "Check the App's permissions on this repository.",
         (_, ErrorKind::Unavailable | ErrorKind::RateLimited | ErrorKind::TimedOut) => {
             "The failure may be temporary: request a new run later."
         }
-        (Stage::Checkout, ErrorKind::NotFound) => "Push a first commit, and request a new run.",
-        (Stage::Work, ErrorKind::LimitExceeded) => "A smaller issue may fit into the limits.",
+        (Stage::Checkout, ErrorKind::NotFound) => {
+            "If the repository has no commit yet, push a first commit. Then request a new run."
+        }
+        (Stage::Work, ErrorKind::LimitExceeded) => {
+            "Request a smaller change, or ask the operator to raise the limits of a run."
+        }
         _ => "The operator can find details in the service's log.",
     }
 }
 
-/// Returns the cost and the denied tools, or an empty text.
+/// Returns one paragraph about the cost and one about the denied tools. Omits a paragraph for which
+/// `report` has no data.
 pub(super) fn spent(report: &AgentReport) -> String {
     let mut text = String::new();
     if let Some(micro_usd) = report.micro_usd {
@@ -138,7 +149,7 @@ pub(super) fn spent(report: &AgentReport) -> String {
     text
 }
 
-/// Returns the list of denied hosts, or an empty text.
+/// Returns a paragraph that lists the denied hosts, or an empty text if there are none.
 pub(super) fn denied_hosts(places: &[String]) -> String {
     if places.is_empty() {
         return String::new();

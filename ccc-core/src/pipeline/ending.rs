@@ -7,18 +7,19 @@ use super::postponement::postponement;
 use super::run_context::RunContext;
 use crate::{Outcome, Result};
 
-/// The end of a run's stages.
+/// The result of the stages of a run: an outcome, and a postponement if there is one.
 #[derive(Debug)]
 pub(super) struct Ending {
-    /// The outcome, without secrets. For a postponed run, it is the outcome that the run would have
-    /// without the postponement.
+    /// The outcome, without secrets. For a postponed run, this is the outcome that the run would
+    /// have without the postponement.
     pub(super) outcome: Outcome,
     /// The duration of the postponement, if the run is postponed.
     pub(super) postponed: Option<Duration>,
 }
 
 impl Ending {
-    /// Returns the ending for the result of the stages.
+    /// Converts `ended`, the result of the stages. `cancelled` is whether the cancellation of the
+    /// run was requested.
     pub(super) fn new(run: &RunContext, ended: Result<Outcome, Halt>, cancelled: bool) -> Self {
         let stage = run.stage();
         let postponed = match &ended {
@@ -27,7 +28,7 @@ impl Ending {
         };
         let outcome = match ended {
             Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,
-            // After a cancellation, every error is treated as its consequence.
+            // After a cancellation, every error is treated as a consequence of the cancellation.
             Err(Halt::Error(_)) if cancelled => Outcome::Cancelled { stage },
             Err(Halt::Error(error)) => Outcome::from_error(stage, &error),
         };

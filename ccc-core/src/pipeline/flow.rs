@@ -1,6 +1,6 @@
-//! The flow of one run from start to end. Only this file knows the order of the ten stages, and
-//! emits their events. The first stage, Accept, is in the dispatcher: it stores the run, and a
-//! worker that claims the run continues it here.
+//! The flow of one run from start to end. Only this module knows the order of the ten stages and
+//! emits their events. The dispatcher performs the first stage, Accept: it stores the run. A worker
+//! that claims the run continues it with this flow.
 
 use std::sync::Arc;
 
@@ -24,21 +24,25 @@ use crate::run_store::Claim;
 use crate::{CancellationToken, Outcome, Result, RunStore, Stage};
 
 impl Pipeline {
-    /// Executes a run for one event. A failure of the run is part of the report, not an error.
+    /// Executes a new run for `event` without a run store. A failure of the run is part of the
+    /// returned report, not an error.
     ///
     /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) when the operating system returns no random
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the operating system returns no random
     /// bytes for a [`RunId`](crate::RunId). The run has not started then.
     ///
     /// # Cancellation
     /// Cancelling `cancel` ends the run with [`Outcome::Cancelled`]. Dropping the future also ends
-    /// the run; a separate task then cleans up, and [`wait_for_cleanups`](Self::wait_for_cleanups) waits for it.
+    /// the run. A separate task then cleans up, and [`wait_for_cleanups`](Self::wait_for_cleanups)
+    /// waits for this task.
     pub async fn run(&self, event: IssueEvent, cancel: &CancellationToken) -> Result<RunReport> {
         let run = RunContext::unstored(Arc::clone(&self.parts), event)?;
         Ok(drive(Arc::new(run), cancel).await)
     }
 
-    /// Continues a claimed run from its progress. Persists its progress with the claim's fence.
+    /// Continues the run of `claim` from its stored progress. Writes the further progress and the
+    /// outcome to `store`, with the fence of `claim`. Cancelling `cancel` ends the run with
+    /// [`Outcome::Cancelled`].
     pub async fn resume(
         &self,
         claim: Claim,
@@ -50,7 +54,7 @@ impl Pipeline {
     }
 }
 
-/// Executes the stages of a run from its progress to Cleanup.
+/// Executes the remaining stages of a run, from its progress to Cleanup.
 async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
     let guard = CleanupGuard::arm(&run, |run, retain| {
         Box::pin(async move { after_outcome(&run, Stage::Cleanup, cleanup(&run, retain)).await })
@@ -68,7 +72,7 @@ async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
     }
     if let Some(wait) = postponed {
         run.emit_note(format!(
-            "the VCS host asks to wait: the run is postponed for {} s",
+            "the VCS host asked the service to wait: the run is postponed for {} s",
             wait.as_secs()
         ));
         let cleanup = guard.clean_up(Retain::for_successor(&run)).await;
@@ -92,8 +96,8 @@ async fn stages(run: &RunContext) -> Result<Outcome, Halt> {
 
 async fn from_authorize(run: &RunContext) -> Result<Outcome, Halt> {
     let repository = stage(run, Stage::Authorize, authorize(run), |_| run.accepted()).await?;
-    // Both at the same time: the adapter can delay writes to the host, and the checkout need not
-    // wait for them.
+    // `announce` and `checkout` are executed at the same time, because the adapter can delay writes
+    // to the host and the checkout does not depend on these writes.
     let ((), checked_out) = tokio::join!(
         announce(run),
         stage(run, Stage::Checkout, checkout(run, &repository), |_| run.accepted()),
@@ -121,8 +125,8 @@ async fn from_publish(run: &RunContext, committed: CommittedRun) -> Result<Outco
     stage(run, Stage::Publish, publish(run, &committed), |it| it.clone().into()).await.map(opened)
 }
 
-/// Executes one of the stages up to Publish with its time limit, catches panics, and persists the
-/// progress.
+/// Executes `work`, a stage up to Publish, with the time limit of the stage. Returns a panic as an
+/// error. Persists the progress that `reached` returns.
 async fn stage<T>(
     run: &RunContext,
     stage: Stage,
@@ -131,11 +135,13 @@ async fn stage<T>(
 ) -> Result<T, Halt> {
     run.enter(stage);
     run.emit(StageStarted { stage });
-    // A cancellation takes effect at the start of a stage, even if no call of the stages waits.
+    // The yield lets a cancellation take effect at the start of a stage, even if no call in the
+    // earlier stages waited.
     tokio::task::yield_now().await;
-    // On the heap, because each wrapper around a future would otherwise contain a copy of it.
+    // The future is on the heap, because otherwise each wrapper around the future would contain a
+    // copy of it.
     let (limit, work) = (run.parts.limits.of(stage), Box::pin(work));
-    let mut ended = bounded(&*run.parts.clock, &stage.to_string(), limit, work).await;
+    let mut ended = bounded(&*run.parts.clock, &format!("the stage {stage}"), limit, work).await;
     if let Ok(value) = &ended
         && let Err(error) = run.advance(reached(value)).await
     {

@@ -1,9 +1,9 @@
-//! Reasons for which a run ends before its last stage.
+//! The reasons for which a stage ends a run early.
 
 use crate::run::SkipReason;
 use crate::{Error, Outcome, Stage};
 
-/// The reason for which a stage ended the run.
+/// The reason for which a stage ended the run early.
 #[derive(Debug)]
 pub(super) enum Halt {
     /// The run ends with this outcome, which the stage itself determined.
@@ -13,12 +13,13 @@ pub(super) enum Halt {
 }
 
 impl Halt {
-    /// Returns the halt of a run that is skipped, which writes no comment.
+    /// Returns the halt of a run that is skipped. A skipped run writes no comment.
     pub(super) fn skipped(reason: SkipReason) -> Self {
         Self::Outcome(Outcome::Skipped { reason })
     }
 
-    /// Returns the halt of a run that the policy refused in `stage`.
+    /// Returns the halt of a run that the policy refused in `stage`. `paths` are the paths that
+    /// caused the refusal.
     pub(super) fn refused(stage: Stage, reason: impl Into<String>, paths: Vec<String>) -> Self {
         Self::Outcome(Outcome::Refused { stage, reason: reason.into(), paths })
     }

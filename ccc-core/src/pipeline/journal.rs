@@ -9,17 +9,17 @@ use crate::progress::Progress;
 use crate::run_store::Fence;
 use crate::{Clock, ErrorKind, Outcome, Result, RunId, RunStore};
 
-/// The maximum number of attempts of one write while the store returns retryable errors.
+/// The maximum number of attempts at one write while the run store returns retryable errors.
 const ATTEMPTS: u32 = 3;
 
-/// The writer for one claimed run.
+/// The writer of the progress and the outcome of one claimed run.
 #[derive(Debug)]
 pub(super) struct Journal {
     run: RunId,
     store: Arc<dyn RunStore>,
     fence: Fence,
     clock: Arc<dyn Clock>,
-    /// The time limit of one attempt.
+    /// The time limit of one attempt at a write.
     limit: Duration,
     /// Whether the store refused a write because this worker lost the claim.
     fenced_out: AtomicBool,
@@ -47,7 +47,7 @@ impl Journal {
         self.write(Entry::Progress(progress)).await
     }
 
-    /// Persists the outcome and so ends the run.
+    /// Persists the outcome of the run, which ends the run.
     pub(super) async fn finish(&self, outcome: &Outcome) -> Result<()> {
         self.write(Entry::Outcome(outcome)).await
     }

@@ -1,4 +1,5 @@
-//! The access tokens that a run holds. Cleanup releases those that are not released earlier.
+//! The access tokens that a run has acquired. Cleanup releases the tokens that no earlier stage has
+//! released.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use crate::observe::Redactor;
 use crate::vcs::{Access, Grant};
 use crate::{Result, VcsHost};
 
-/// The tokens of one run for its repository.
+/// The access tokens that one run has acquired for its repository.
 #[derive(Debug)]
 pub(super) struct TokenLeases {
     host: Arc<dyn VcsHost>,
@@ -21,8 +22,8 @@ impl TokenLeases {
         Self { host, held: Mutex::default() }
     }
 
-    /// Acquires a token for `grant` that is valid for at least `min_ttl`, and adds it to the
-    /// redactor.
+    /// Acquires a token for `grant` that is valid for at least `min_ttl`, and adds the token to
+    /// `redactor`.
     pub(super) async fn acquire(
         &self,
         repo: &RepoRef,
@@ -38,13 +39,13 @@ impl TokenLeases {
         Ok(access)
     }
 
-    /// Releases the tokens that were acquired for `grant`, or all tokens. Tries each of them, and
-    /// returns the first error.
+    /// Releases the tokens that were acquired for `grant`, or all tokens if `grant` is `None`.
+    /// Tries to release each token, and returns the first error.
     pub(super) async fn release(&self, grant: Option<Grant>) -> Result<()> {
         let mut result = Ok(());
         loop {
-            // The token is removed only after the host has answered, so that a dropped release is
-            // repeated.
+            // The token is removed only after the host has answered. Therefore, if the future of a
+            // release is dropped, the next call releases the token again.
             let next = self
                 .lock()
                 .iter()

@@ -7,49 +7,53 @@ use crate::container::Resources;
 use crate::setters::setters;
 use crate::stage::Stage;
 
-/// The limits of one run.
+/// The time and resource limits of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Maximum duration of a run, without Report and Cleanup.
+    /// Maximum duration of a run, without the stages Report and Cleanup.
     pub run: Duration,
-    /// Maximum duration of each stage except Work, Report and Cleanup.
+    /// Maximum duration of each stage except Work, Report and Cleanup, which have their own limits.
     pub stage: Duration,
-    /// Maximum duration of a repository's setup, before the agent starts.
+    /// Maximum duration of all setup commands of a repository together.
     pub setup: Duration,
-    /// The agent's limits in Work.
+    /// The limits of the agent in the stage Work.
     pub agent: AgentLimits,
-    /// Time in which the agent's programs can end by themselves before they are killed.
+    /// Time that the agent's programs have to end after a request to terminate, before they are
+    /// killed.
     pub stop_grace: Duration,
-    /// Maximum duration of Report.
+    /// Maximum duration of the stage Report.
     pub report: Duration,
-    /// Maximum duration of each part of Cleanup: container, tokens, files.
+    /// Maximum duration of each part of Cleanup: destroying the container, revoking the tokens,
+    /// removing the files.
     pub cleanup: Duration,
     /// Resource limits of a container.
     pub resources: Resources,
 }
 
 setters!(Limits {
-    /// Sets the maximum duration of a run, without Report and Cleanup.
+    /// Sets the maximum duration of a run, without the stages Report and Cleanup.
     with_run: run: Duration,
     /// Sets the maximum duration of each stage except Work, Report and Cleanup.
     with_stage: stage: Duration,
-    /// Sets the maximum duration of a repository's setup.
+    /// Sets the maximum duration of all setup commands of a repository together.
     with_setup: setup: Duration,
-    /// Sets the agent's limits in Work.
+    /// Sets the limits of the agent in the stage Work.
     with_agent: agent: AgentLimits,
-    /// Sets the time in which the agent's programs can end by themselves before they are killed.
+    /// Sets the time that the agent's programs have to end after a request to terminate, before
+    /// they are killed.
     with_stop_grace: stop_grace: Duration,
-    /// Sets the maximum duration of Report.
+    /// Sets the maximum duration of the stage Report.
     with_report: report: Duration,
-    /// Sets the maximum duration of each part of Cleanup: container, tokens, files.
+    /// Sets the maximum duration of each part of Cleanup: destroying the container, revoking the
+    /// tokens, removing the files.
     with_cleanup: cleanup: Duration,
     /// Sets the resource limits of a container.
     with_resources: resources: Resources,
 });
 
 impl Limits {
-    /// Returns the time limit of `stage`, which is one of those up to Publish.
+    /// Returns the time limit of `stage`, which must be Publish or an earlier stage.
     pub(super) fn of(&self, stage: Stage) -> Duration {
         if stage == Stage::Work { self.run } else { self.stage }
     }

@@ -6,14 +6,15 @@ use crate::agent::AgentEvent;
 /// Maximum length of a line, in bytes. A longer line is shown in parts.
 const MAX_LINE: usize = 64 << 10;
 
-/// The incomplete last line of each output stream.
+/// A buffer that contains the incomplete last line of each output stream.
 #[derive(Debug, Default)]
 pub(super) struct LineBuffer {
     held: [String; 2],
 }
 
 impl LineBuffer {
-    /// Returns the part of the event that can be shown now.
+    /// Adds the output in `event` to the buffer, and returns the complete lines as one event, or
+    /// `None` if no line is complete. Returns an event without output unchanged.
     pub(super) fn next(&mut self, event: AgentEvent) -> Option<AgentEvent> {
         let AgentEvent::Printed { error_stream, text } = event else { return Some(event) };
         let held = &mut self.held[usize::from(error_stream)];
@@ -26,7 +27,7 @@ impl LineBuffer {
         Some(AgentEvent::Printed { error_stream, text: whole })
     }
 
-    /// Returns the incomplete lines.
+    /// Returns the incomplete last lines, after the agent has ended.
     pub(super) fn rest(self) -> impl Iterator<Item = AgentEvent> {
         let [out, err] = self.held;
         [(false, out), (true, err)]

@@ -4,7 +4,7 @@
 //! Accept → Authorize → Checkout → Provision → Work → Collect → Commit → Publish → Report → Cleanup
 //! ```
 //!
-//! `flow.rs` defines the order of the stages, and `stage/` has a file for each of them. Each stage
+//! `flow.rs` defines the order of the stages, and `stage/` has one file for each stage. Each stage
 //! receives the output of the previous one:
 //!
 //! - Authorize returns the repository.
@@ -21,10 +21,10 @@
 //!
 //! Three mechanisms start the cleanup of a run (spec: P3, P4, P8):
 //!
-//! - *Structural*: the cleanup follows the stages, however they end. It is outside the cancelled
-//!   scope and has its own time limits.
-//! - *Drop guard*: if the future of the run is dropped, the same cleanup runs as a separate task.
-//! - *Sweep*: at start, [`Pipeline::sweep`] destroys the remains of a killed process.
+//! - *Structural*: the cleanup follows the stages, however they end. A cancellation of the run does
+//!   not affect the cleanup, which has its own time limits.
+//! - *Drop guard*: if the future of the run is dropped, a separate task performs the same cleanup.
+//! - *Sweep*: when the program starts, [`Pipeline::sweep`] removes what a killed process left.
 
 mod bounded;
 mod builder;
@@ -60,8 +60,8 @@ use crate::git::HostGit;
 use crate::policy::TrustPolicy;
 use crate::{Clock, ContainerRunner, Result, RunId, VcsHost};
 
-/// The pipeline over one set of adapters. It is cheap to clone, and can execute any number of runs
-/// at the same time.
+/// A pipeline that executes runs with one set of adapters. A pipeline is cheap to clone, because
+/// clones share the adapters. It can execute any number of runs at the same time.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     parts: Arc<Parts>,
@@ -71,27 +71,28 @@ impl PipelineBuilder {
     /// Builds the pipeline, and locks its data directory for this process.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) when a required part is missing,
-    /// which the message names, or outside a tokio runtime; and the errors of [`HostGit::open`].
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if a required part is missing,
+    /// or if the caller is outside a tokio runtime. The message names the missing part. This method
+    /// also returns the errors of [`HostGit::open`].
     pub fn build(self) -> Result<Pipeline> {
         Ok(Pipeline { parts: Arc::new(self.into_parts()?) })
     }
 }
 
 impl Pipeline {
-    /// Returns an empty builder.
+    /// Returns a builder in which no part is set.
     #[must_use]
     pub fn builder() -> PipelineBuilder {
         PipelineBuilder::default()
     }
 
-    /// Destroys the remains of a killed process: the containers and directories of every run that
-    /// is not in `keep`. The caller calls it at start, before the first run. Returns the destroyed
-    /// runs.
+    /// Removes what a killed process left: the containers and directories of every run that is not
+    /// in `keep`. The program must call this method when it starts, before the first run. Returns
+    /// the ids of the removed runs.
     ///
     /// # Errors
-    /// The error of the search for runs. Otherwise, the first error of a removal, after all
-    /// removals were tried.
+    /// The error of the search for such runs. If the search succeeds, the first error of a removal,
+    /// after all removals were tried.
     pub async fn sweep(&self, keep: &[RunId]) -> Result<Vec<RunId>> {
         let Parts { runner, git, clock, limits, .. } = &*self.parts;
         let (clock, limit) = (&**clock, limits.cleanup);
@@ -109,39 +110,39 @@ impl Pipeline {
         result.map(|()| left)
     }
 
-    /// Waits until every cleanup that has started has ended. The caller calls it before the program
-    /// ends.
+    /// Waits until every cleanup that has started has ended. The program must call this method
+    /// before it ends, so that no cleanup is interrupted.
     pub async fn wait_for_cleanups(&self) {
         self.parts.cleanups.close();
         self.parts.cleanups.wait().await;
         self.parts.cleanups.reopen();
     }
 
-    /// Returns the operator's trust policy.
+    /// Returns the operator's trust policy for the runs of this pipeline.
     #[must_use]
     pub fn policy(&self) -> &TrustPolicy {
         &self.parts.policy
     }
 
-    /// Returns the VCS host.
+    /// Returns the VCS host of the issues and repositories.
     #[must_use]
     pub fn host(&self) -> &Arc<dyn VcsHost> {
         &self.parts.host
     }
 
-    /// Returns the container runner.
+    /// Returns the runner that creates the containers of runs.
     #[must_use]
     pub fn runner(&self) -> &Arc<dyn ContainerRunner> {
         &self.parts.runner
     }
 
-    /// Returns the clock.
+    /// Returns the clock that measures the time limits.
     #[must_use]
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.parts.clock
     }
 
-    /// Returns the host-side git.
+    /// Returns git on the host machine, with the mirrors and workspaces in the data directory.
     #[must_use]
     pub fn git(&self) -> &HostGit {
         &self.parts.git

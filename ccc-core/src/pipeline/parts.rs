@@ -22,7 +22,7 @@ pub(super) struct Parts {
     pub(super) policy: TrustPolicy,
     pub(super) limits: Limits,
     pub(super) settings: Option<SettingsFile>,
-    /// The active cleanups, for which the program waits before it ends.
+    /// The cleanups that are in progress. The program waits for them before it ends.
     pub(super) cleanups: TaskTracker,
     pub(super) runtime: tokio::runtime::Handle,
 }

@@ -13,12 +13,14 @@ const LONGEST_POSTPONEMENT: SignedDuration = SignedDuration::from_hours(24);
 /// The minimum duration of a postponement.
 const SHORTEST_POSTPONEMENT: Duration = Duration::from_secs(60);
 
-/// Returns the time to postpone the run, or `None` if it must not be postponed.
+/// Returns for how long `run` is postponed because of `error`, or `None` if it is not postponed.
 ///
-/// A run is postponed if a store has it and the only problem is that the VCS host asks to wait. It
-/// is never postponed in Work, because the agent costs money, and never beyond an age of 24 hours.
+/// A run is postponed if it is in a run store and `error` only means that the VCS host asks to
+/// wait. A run is never postponed in the stage Work, because the resumed run would start the agent,
+/// which costs money, again. A run is never postponed beyond an age of 24 hours.
 pub(super) fn postponement(run: &RunContext, error: &Error) -> Option<Duration> {
-    // A minimum, because a host can ask for a very short wait and then refuse the call again.
+    // The minimum exists because a host can ask for a very short wait and then refuse the call
+    // again.
     let wait = error.retry_after()?.max(SHORTEST_POSTPONEMENT);
     let age = run.parts.clock.now().duration_since(run.accepted_at);
     let over = age.checked_add(SignedDuration::try_from(wait).ok()?)?;
@@ -29,8 +31,9 @@ pub(super) fn postponement(run: &RunContext, error: &Error) -> Option<Duration> 
     may.then_some(wait)
 }
 
-/// Returns the time to postpone a run whose report failed. A resumed run can compute its outcome
-/// again from its progress, and report it then.
+/// Returns for how long `run` is postponed because its `outcome` could not be reported, or `None`
+/// if it is not postponed. Only an outcome that the resumed run can compute again from its progress
+/// is reported later.
 pub(super) fn postponed_by_report(
     run: &RunContext,
     outcome: &Outcome,

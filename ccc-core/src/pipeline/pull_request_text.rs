@@ -1,31 +1,34 @@
-//! The title and the text of a pull request. This module renders them, never the model (spec: X13).
+//! The title and the description of a pull request. The service renders both, never the model
+//! (spec: X13).
 
 use super::comment::{CommentData, MAX_AGENT_TEXT, MAX_BODY, denied_hosts, signature, spent};
 use crate::RunId;
 use crate::event::IssueEvent;
 use crate::untrusted_text::{deactivate_references, markdown_quote, one_line, truncate};
 
-/// Returns the title of the pull request.
+/// Returns the title of the pull request that solves the issue of `event`.
 pub(super) fn title(event: &IssueEvent) -> String {
     let title = one_line(&event.issue.title, 180);
     format!("Solve #{}: {}", event.issue.number, deactivate_references(&title))
 }
 
-/// Returns the text of the pull request.
+/// Returns the description of the pull request of `run`: the agent's summary, the cost, and the
+/// denied tools and hosts.
 pub(super) fn body(run: RunId, event: &IssueEvent, agent: &str, data: &CommentData) -> String {
     let number = event.issue.number;
     let report = data.report.as_ref();
     let words = report.map_or("", |report| report.summary.trim());
     let said = if words.is_empty() {
-        "The agent gave no summary.".to_owned()
+        "The agent wrote no summary of the change.".to_owned()
     } else {
-        format!("The agent says:\n\n{}", markdown_quote(words, MAX_AGENT_TEXT))
+        format!("The agent's summary:\n\n{}", markdown_quote(words, MAX_AGENT_TEXT))
     };
     let spent = report.map(spent).unwrap_or_default();
     let kept = denied_hosts(&data.denied_hosts);
     let text = truncate(&format!("Closes #{number}.\n\n{said}"), MAX_BODY);
     format!(
-        "{text}{spent}{kept}\n\nWritten by an AI agent: review it as you would a stranger's work.\n\n{}",
+        "{text}{spent}{kept}\n\nAn AI agent wrote this change: review it as you review a \
+         change by an unknown author.\n\n{}",
         signature(run, agent)
     )
 }

@@ -27,7 +27,7 @@ pub(super) struct RunContext {
     pub(super) accepted_at: Timestamp,
     pub(super) redactor: Redactor,
     pub(super) parts: Arc<Parts>,
-    /// The writer to the run store; `None` for a run that is in no store.
+    /// The writer to the run store; `None` for a run that is in no run store.
     journal: Option<Journal>,
     leases: TokenLeases,
     state: Mutex<State>,
@@ -41,17 +41,16 @@ struct State {
 }
 
 impl RunContext {
-    /// Returns the context of a new run that is in no store.
+    /// Returns the context of a new run that is in no run store.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] when the operating system returns no random bytes for a
-    /// [`RunId`].
+    /// [`ErrorKind::Unavailable`] if the operating system returns no random bytes for a [`RunId`].
     pub(super) fn unstored(parts: Arc<Parts>, event: IssueEvent) -> Result<Self> {
         let now = parts.clock.now();
         Ok(Self::new(parts, RunId::new(now)?, event, now, Progress::default(), None))
     }
 
-    /// Returns the context of a claimed run, which continues from its progress.
+    /// Returns the context of the run of `claim`, which continues from its stored progress.
     pub(super) fn claimed(parts: Arc<Parts>, claim: Claim, store: Arc<dyn RunStore>) -> Self {
         let RunRecord { run, event, accepted_at, progress, .. } = claim.record;
         let (clock, limit) = (Arc::clone(&parts.clock), parts.limits.cleanup);
@@ -95,7 +94,7 @@ impl RunContext {
         self.state().progress.clone()
     }
 
-    /// Returns the progress after the current stage, for the stages before Collect.
+    /// Returns the progress to persist after the current stage, which must be earlier than Collect.
     pub(super) fn accepted(&self) -> Progress {
         let state = self.state();
         let CommentData { report, denied_hosts, .. } = state.comment.clone();
@@ -111,8 +110,8 @@ impl RunContext {
         change(&mut self.state().comment);
     }
 
-    /// Records the hosts that the container's programs were denied. The comment shows them, however
-    /// the run ends (spec: X3g).
+    /// Records the hosts that the container's programs were denied. The run's comment shows these
+    /// hosts, however the run ends (spec: X3g).
     pub(super) fn record_denied_hosts(&self, container: &dyn Container) {
         let hosts = container.denied_hosts();
         let hosts = hosts.iter().map(|host| self.redactor.clean(host)).collect();
@@ -133,27 +132,33 @@ impl RunContext {
         self.emit(EventKind::Note { text: text.into() });
     }
 
-    /// Persists the progress of the run. If the store returns an error, the run ends with it. After
-    /// Publish, the run continues instead, unless this worker lost its claim. The pull request is
-    /// already open then, and another attempt at the run would open it a second time.
+    /// Persists the progress of the run. If the run store returns an error, the run ends with this
+    /// error. After Publish, the pull request is already open, and a further attempt at the run
+    /// would open it a second time. Therefore the run then continues despite the error, unless this
+    /// worker lost its claim.
     pub(super) async fn advance(&self, progress: Progress) -> Result<()> {
         self.state().progress = progress.clone();
         let Some(journal) = &self.journal else { return Ok(()) };
         match journal.checkpoint(&progress).await {
             Err(error) if progress.stage() == Stage::Publish && !journal.is_fenced_out() => {
-                self.emit_note(format!("the run store did not persist the last progress: {error}"));
+                self.emit_note(format!(
+                    "the run store did not persist the progress after Publish: {error}"
+                ));
                 Ok(())
             }
             written => written,
         }
     }
 
-    /// Persists the outcome of the run. Returns whether the run has ended with it.
+    /// Persists the outcome of the run, if the run is in a run store. Returns whether the run has
+    /// ended, which is not so if the store returned an error.
     pub(super) async fn finish(&self, outcome: &Outcome) -> bool {
         let Some(journal) = &self.journal else { return true };
         let finished = journal.finish(outcome).await;
         if let Err(error) = &finished {
-            self.emit_note(format!("the run store did not persist the outcome: {error}"));
+            self.emit_note(format!(
+                "the run store did not persist the outcome of the run: {error}"
+            ));
         }
         finished.is_ok()
     }
@@ -163,17 +168,19 @@ impl RunContext {
         self.journal.is_some()
     }
 
-    /// Returns whether this worker lost its claim. It must then publish and report nothing more.
+    /// Returns whether this worker lost its claim on the run. The worker must then publish and
+    /// report nothing more.
     pub(super) fn is_fenced_out(&self) -> bool {
         self.journal.as_ref().is_some_and(Journal::is_fenced_out)
     }
 
-    /// Acquires a token for the run's repository. Cleanup releases it if no earlier stage does.
+    /// Acquires a token for the run's repository. Cleanup releases the token if no earlier stage
+    /// does.
     pub(super) async fn access(&self, grant: Grant, min_ttl: Duration) -> Result<Access> {
         self.leases.acquire(self.repo(), grant, min_ttl, &self.redactor).await
     }
 
-    /// Releases the tokens for `grant`, or all tokens.
+    /// Releases the run's tokens for `grant`, or all its tokens if `grant` is `None`.
     pub(super) async fn release(&self, grant: Option<Grant>) -> Result<()> {
         self.leases.release(grant).await
     }

@@ -8,16 +8,16 @@ use crate::{Outcome, Result, RunId};
 #[derive(Debug)]
 #[must_use]
 pub struct RunReport {
-    /// The run.
+    /// The id of the run.
     pub run: RunId,
-    /// The outcome. For a postponed run, it is the outcome that the run would have without the
-    /// postponement.
+    /// The outcome of the run. For a postponed run, this is the outcome that the run would have
+    /// without the postponement.
     pub outcome: Outcome,
     /// The time to wait before a worker continues the run, if the VCS host asked to wait. The
     /// outcome of such a run is not reported yet.
     pub postponed: Option<Duration>,
-    /// The result of reporting the outcome on the issue.
+    /// An error if the outcome could not be written to the run's comment on the issue.
     pub report: Result<()>,
-    /// The result of the cleanup.
+    /// An error if something that the run created could not be removed.
     pub cleanup: Result<()>,
 }

@@ -1,4 +1,4 @@
-//! Patches that save the agent's work, which cost money, when it cannot be published.
+//! Patches that save the agent's changes, which cost money, if they cannot be published.
 
 use super::bounded::{guarded, within};
 use super::run_context::RunContext;
@@ -14,8 +14,8 @@ pub(super) async fn read_changes(run: &RunContext, base: &ObjectId) -> Result<Co
     run.parts.git.collect(run.id, base, &run.parts.policy, &run.redactor).await
 }
 
-/// Saves the work of an agent that did not finish. An error here is only noted, because the agent's
-/// failure determines the outcome.
+/// Saves, as a patch, the changes of an agent that did not finish. An error only emits a note,
+/// because the agent's failure determines the outcome of the run.
 pub(super) async fn save_unfinished(run: &RunContext, base: &ObjectId) {
     let saved = async {
         match read_changes(run, base).await? {
@@ -25,14 +25,17 @@ pub(super) async fn save_unfinished(run: &RunContext, base: &ObjectId) {
     };
     match within(&*run.parts.clock, run.parts.limits.stage, saved).await {
         Some(Err(error)) => {
-            run.emit_note(format!("the unfinished work could not be saved: {error}"));
+            run.emit_note(format!("the agent's changes could not be saved as a patch: {error}"));
         }
-        None => run.emit_note("the unfinished work could not be saved: it took too long"),
+        None => run.emit_note(
+            "the agent's changes could not be saved as a patch within the time limit of a stage",
+        ),
         Some(Ok(())) => {}
     }
 }
 
-/// Saves work that was collected but not published.
+/// Saves, as a patch, the collected changes of a run that failed or was cancelled before its pull
+/// request was open.
 pub(super) async fn save_unpublished(run: &RunContext, outcome: &Outcome) {
     let (base, tree) = match run.progress() {
         Progress::Collected(CollectedRun { base, tree: Some(tree), .. })
@@ -46,11 +49,12 @@ pub(super) async fn save_unpublished(run: &RunContext, outcome: &Outcome) {
     let changes = ChangeSet { base, tree, changes: Vec::new() };
     let saved = save_patch(run, &changes);
     if let Err(error) = guarded(&*run.parts.clock, run.parts.limits.report, saved).await {
-        run.emit_note(format!("the work could not be saved: {error}"));
+        run.emit_note(format!("the agent's changes could not be saved as a patch: {error}"));
     }
 }
 
-/// Writes the patch to disk, and adds it to the comment if it is short.
+/// Writes the changes to a patch file on the host machine, and adds the patch to the run's comment
+/// if it is short.
 async fn save_patch(run: &RunContext, changes: &ChangeSet) -> Result<()> {
     let patch = run.parts.git.patch(run.id, changes).await?;
     let path = run.parts.git.patch_path(run.id);
@@ -58,7 +62,7 @@ async fn save_patch(run: &RunContext, changes: &ChangeSet) -> Result<()> {
         Error::new(ErrorKind::Unavailable, format!("cannot write {}", path.display()))
             .with_source(e)
     })?;
-    run.emit_note(format!("the work is saved in {}", path.display()));
+    run.emit_note(format!("the agent's changes are saved as a patch in {}", path.display()));
     if let Ok(text) = String::from_utf8(patch)
         && text.len() <= MAX_SHOWN_PATCH
     {

@@ -22,7 +22,7 @@ fn base() -> Base {
     Base { branch: "main".to_owned(), commit: ObjectId::new("a".repeat(40)).unwrap() }
 }
 
-/// Returns every variant with the name of its golden file.
+/// Returns a progress of every variant, with the name of its golden file.
 fn variants() -> [(&'static str, Progress); 5] {
     let denied_hosts = vec!["evil.example:443".to_owned()];
     let branch = BranchName::new("claude/issue-1-0a1b2c3d").unwrap();
@@ -79,16 +79,22 @@ fn as_value(json: &str) -> serde_json::Value {
     serde_json::from_str(json).unwrap()
 }
 
-// A change to these files requires a new version.
+// A change to the golden files requires a new `PROGRESS_VERSION`.
 #[test]
 fn every_variant_has_the_json_of_its_golden_file() {
     // spec: Q3d
     for (name, progress) in variants() {
         let written = as_value(&progress.to_json().unwrap());
         let stored = std::fs::read_to_string(golden(name)).unwrap_or_else(|error| {
-            panic!("{name}: {error}; written today: {written:#}");
+            panic!(
+                "cannot read the golden file `{name}`: {error}; the present JSON is {written:#}"
+            );
         });
-        assert_eq!(written, as_value(&stored), "{name}: written today: {written:#}");
+        assert_eq!(
+            written,
+            as_value(&stored),
+            "`{name}` must be written as in its golden file, not as {written:#}"
+        );
         assert_eq!(Progress::from_json(stored.as_bytes()).unwrap(), progress, "{name}");
     }
 }
@@ -99,11 +105,12 @@ fn every_golden_file_has_a_variant() {
     let folder = golden("x").parent().unwrap().to_owned();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        assert!(names.contains(&path), "{}", path.display());
+        assert!(names.contains(&path), "no variant has the golden file {}", path.display());
     }
 }
 
-/// Checks the error for the JSON of a golden file after `change`.
+/// Checks that the JSON of the golden file `name` is refused after `change`, with a message that
+/// contains `expected`.
 fn check(name: &str, change: &dyn Fn(&mut serde_json::Value), expected: &str) {
     let mut json = as_value(&std::fs::read_to_string(golden(name)).unwrap());
     change(&mut json);
@@ -138,8 +145,8 @@ fn is_corrupt(json: &serde_json::Value) -> bool {
     read.is_err_and(|error| error.kind() == ErrorKind::Corrupt)
 }
 
-/// Removes each field in turn, and adds an unknown one, at every depth. Collects the places where
-/// the progress can still be read.
+/// Removes each field of `whole` in turn, and adds an unknown field at every depth. Adds to `found`
+/// the path of each such change after which the progress can still be read.
 fn missed(
     json: &serde_json::Value,
     path: &str,

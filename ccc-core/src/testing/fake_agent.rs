@@ -9,7 +9,8 @@ use crate::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict
 use crate::container::{Command, ContainerExt};
 use crate::{Agent, Clock, Container, CredentialKey, Result, SystemClock};
 
-/// An agent that writes configured files through the container and then reports its verdict.
+/// An agent for tests. It writes the configured files through the container, and then reports the
+/// configured verdict and summary.
 #[derive(Clone, Debug)]
 pub struct FakeAgent {
     files: Vec<(String, String)>,
@@ -34,21 +35,21 @@ impl Default for FakeAgent {
 }
 
 impl FakeAgent {
-    /// Adds a file that the agent writes.
+    /// Makes the agent write `content` to the file at `path`, relative to the workspace.
     #[must_use]
     pub fn writes(mut self, path: &str, content: &str) -> Self {
         self.files.push((path.to_owned(), content.to_owned()));
         self
     }
 
-    /// Adds a credential that the agent needs.
+    /// Adds `key` to the credentials that the agent needs.
     #[must_use]
     pub fn needs_credential(mut self, key: CredentialKey) -> Self {
         self.credentials.push(key);
         self
     }
 
-    /// Sets the summary of the report.
+    /// Sets the summary of the report that the agent returns.
     #[must_use]
     pub fn says(mut self, summary: &str) -> Self {
         summary.clone_into(&mut self.summary);
@@ -61,15 +62,15 @@ impl FakeAgent {
         lock(&self.prompts).clone()
     }
 
-    /// Makes the agent wait for `pause` and emit [`AgentEvent::Alive`], `times` times, before it
-    /// ends.
+    /// Makes the agent emit `times` events [`AgentEvent::Alive`] before it ends, and wait for
+    /// `pause` before each of these events.
     #[must_use]
     pub fn with_heartbeats(mut self, times: u32, pause: Duration) -> Self {
         self.beats = (times, pause);
         self
     }
 
-    /// Sets the verdict of the report.
+    /// Sets the verdict of the report that the agent returns.
     #[must_use]
     pub fn ends(mut self, verdict: Verdict) -> Self {
         self.verdict = verdict;
@@ -100,7 +101,7 @@ impl Agent for FakeAgent {
             let tee = Command::new(["tee", "--", path]).with_stdin(content.as_bytes());
             let written = container.output(&tee).await?;
             if !written.status.success() {
-                let reason = format!("cannot write {path}: {}", written.status);
+                let reason = format!("cannot write {path}: `tee` ended with {}", written.status);
                 return Ok(AgentReport::new(Verdict::failed(reason), ""));
             }
         }

@@ -10,7 +10,7 @@ use crate::{CredentialStore, Error, ErrorKind, Result, Secret};
 /// A credential store in memory.
 #[derive(Debug, Default)]
 pub struct FakeCredentialStore {
-    /// The newest version of each key, and its secret unless it was deleted.
+    /// For each key, the newest version, and the secret unless the record was deleted.
     records: Mutex<BTreeMap<CredentialKey, (u64, Option<Secret>)>>,
 }
 
@@ -39,7 +39,9 @@ impl CredentialStore for FakeCredentialStore {
             Precondition::Version(expected) => stored.is_some() && expected.0 == *version,
         };
         if !holds {
-            let line = format!("the credential `{key}` has changed or already exists");
+            let line = format!(
+                "the credential `{key}` has changed or already exists: read it again, then retry"
+            );
             return Err(Error::new(ErrorKind::Conflict, line));
         }
         *version += 1;
@@ -48,7 +50,7 @@ impl CredentialStore for FakeCredentialStore {
     }
 
     async fn delete(&self, key: &CredentialKey) -> Result<()> {
-        // The version stays, because the contract forbids using it again.
+        // Retain the version, because the contract forbids using a version twice.
         if let Some((_, stored)) = lock(&self.records).get_mut(key) {
             *stored = None;
         }

@@ -15,7 +15,8 @@ use crate::vcs::{
 };
 use crate::{BranchName, Error, ErrorKind, Result, Secret, VcsHost};
 
-/// An in-memory VCS host with one repository, which is a git repository on the host machine.
+/// A VCS host in memory with one repository. The contents of the repository are a git repository on
+/// the host machine.
 #[derive(Debug)]
 pub struct FakeHost {
     repo: RepoRef,
@@ -37,7 +38,8 @@ struct State {
 }
 
 impl FakeHost {
-    /// The id of the account that [`open_issue`](Self::open_issue) uses.
+    /// The id of the account, with write permission, that [`open_issue`](Self::open_issue) makes
+    /// the author of an issue.
     pub const WRITER: u64 = 1_000;
 
     /// Creates a host whose only repository is the git repository at `git`, with or without a working
@@ -53,19 +55,21 @@ impl FakeHost {
         Self { repo, git: git.into(), state: Mutex::default() }
     }
 
-    /// Returns the repository.
+    /// Returns the reference to the only repository, which is `octo/hello` on `host.example`.
     #[must_use]
     pub fn repo(&self) -> &RepoRef {
         &self.repo
     }
 
-    /// Adds an account with this permission.
+    /// Adds an account with `permission` in the repository, and returns this account. An account
+    /// that was added with the same `id` gets the new permission.
     pub fn add_actor(&self, id: u64, login: &str, permission: Permission) -> Actor {
         lock(&self.state).permissions.insert(id, permission);
         Actor { id, login: login.to_owned(), kind: ActorKind::User }
     }
 
-    /// Creates or replaces an issue.
+    /// Creates or replaces the issue with the number `number`, and returns it. The issue is open if
+    /// `open` is `true`, else closed.
     pub fn set_issue(
         &self,
         number: u64,
@@ -79,8 +83,8 @@ impl FakeHost {
         issue
     }
 
-    /// Opens an issue with the next free number, as an account with write permission, and returns
-    /// the event of its delivery.
+    /// Opens an issue with the next free number, whose author has write permission. Returns the
+    /// event that the VCS host reports when this issue is opened.
     pub fn open_issue(&self, title: &str, body: &str) -> IssueEvent {
         let author = self.add_actor(Self::WRITER, "writer", Permission::Write);
         let mut state = lock(&self.state);
@@ -90,8 +94,8 @@ impl FakeHost {
         self.opened(&issue)
     }
 
-    /// Returns the event of the delivery that reports the opening of an issue. The actor is the
-    /// author of the issue. Returns `None` if there is no such issue.
+    /// Returns the event that the VCS host reports when issue `number` is opened, or `None` if the
+    /// issue does not exist. The actor of the event is the author of the issue.
     #[must_use]
     pub fn event(&self, number: u64) -> Option<IssueEvent> {
         lock(&self.state).issues.get(&number).map(|issue| self.opened(issue))
@@ -113,19 +117,20 @@ impl FakeHost {
         }
     }
 
-    /// Returns the text of a file on a branch of the git repository, or `None` if the branch or the
-    /// file does not exist.
+    /// Returns the text of the file at `path` on `branch` of the git repository. Returns `None` if
+    /// the branch or the file does not exist, or if the file is not UTF-8.
     #[must_use]
     pub fn file(&self, branch: &BranchName, path: &str) -> Option<String> {
         try_git(&self.git, &["show", &format!("{branch}:{path}")])
     }
 
-    /// Adds or replaces a file that `file_at_default_branch` returns.
+    /// Sets the content that [`file_at_default_branch`](VcsHost::file_at_default_branch) returns
+    /// for `path`. Does not change the git repository.
     pub fn set_file(&self, path: &str, content: &[u8]) {
         lock(&self.state).files.insert(path.to_owned(), content.to_vec());
     }
 
-    /// Adds a comment of `author`, written at the time `at`.
+    /// Adds a comment of `author` to issue `number`, written at the time `at`.
     pub fn add_comment(&self, number: u64, author: &Actor, body: &str, at: Timestamp) {
         let mut state = lock(&self.state);
         let id = state.comments.len() as u64 + 1;
@@ -133,12 +138,12 @@ impl FakeHost {
         state.comments.push((number, None, comment));
     }
 
-    /// Archives the repository.
+    /// Marks the repository as archived.
     pub fn archive(&self) {
         lock(&self.state).archived = true;
     }
 
-    /// Returns the bodies of the comments on an issue, in the order in which they were added.
+    /// Returns the bodies of the comments on issue `number`, in the order in which they were added.
     #[must_use]
     pub fn comment_bodies(&self, number: u64) -> Vec<String> {
         let state = lock(&self.state);
@@ -152,7 +157,7 @@ impl FakeHost {
         lock(&self.state).pull_requests.iter().map(|(new, _)| new.clone()).collect()
     }
 
-    /// Returns the grants of the tokens that are valid now.
+    /// Returns the grants of the access tokens that were issued and not yet revoked.
     #[must_use]
     pub fn held(&self) -> Vec<Grant> {
         lock(&self.state).held.iter().map(|(grant, _)| *grant).collect()

@@ -13,9 +13,9 @@ use crate::container::{
 };
 use crate::{Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, SystemClock};
 
-/// A container runner that starts no process. It simulates the programs of
+/// A container runner that starts no process. Its containers simulate the programs of
 /// [`PROGRAMS`](Self::PROGRAMS) on the files of the workspace. Any other command line ends with
-/// status 127 and a message on standard error.
+/// exit status 127 and a message on standard error.
 #[derive(Debug, Default)]
 pub struct FakeRunner {
     live: Mutex<BTreeMap<RunId, CancellationToken>>,
@@ -23,14 +23,16 @@ pub struct FakeRunner {
 }
 
 impl FakeRunner {
-    /// The URL of the model proxy for its containers. No server listens at this address.
+    /// The URL that containers report for the model proxy if they have [`Network::ModelProxy`]. No
+    /// server listens at this address.
     pub const MODEL_PROXY: &'static str = "http://127.0.0.1:1";
 
-    /// The command lines that its containers understand.
+    /// The command lines that the containers of this runner can execute.
     pub const PROGRAMS: &'static str = "true, false, cat, cat -- PATH, ls -- PATH, tee -- PATH, \
                                         printenv NAME and sleep SECONDS";
 
-    /// Returns the runs for which `destroy` was called, in the order of the calls and with repeats.
+    /// Returns the run of each call of [`destroy`](ContainerRunner::destroy), in the order of the
+    /// calls.
     #[must_use]
     pub fn destroyed(&self) -> Vec<RunId> {
         lock(&self.destroyed).clone()
@@ -41,7 +43,8 @@ impl FakeRunner {
 struct FakeContainer {
     spec: ContainerSpec,
     workspace: PathBuf,
-    /// A token that is cancelled when no program may run any more.
+    /// A token that `stop`, `destroy` or a later `spawn` of the same run cancels. The cancellation
+    /// ends the program that is executed in the container.
     ended: CancellationToken,
 }
 
@@ -61,7 +64,8 @@ impl ContainerRunner for FakeRunner {
 
     async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>> {
         if !spec.workspace.is_dir() {
-            return Err(Error::new(ErrorKind::InvalidInput, "the workspace is not a directory"));
+            let line = format!("the workspace {} is not a directory", spec.workspace.display());
+            return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         let ended = CancellationToken::new();
         if let Some(earlier) = lock(&self.live).insert(run, ended.clone()) {
@@ -138,7 +142,10 @@ impl FakeContainer {
             }
             _ => Err((
                 127,
-                format!("FakeRunner cannot run {argv:?}: it has only {}", FakeRunner::PROGRAMS),
+                format!(
+                    "FakeRunner cannot execute {argv:?}: it supports only {}",
+                    FakeRunner::PROGRAMS
+                ),
             )),
         };
         let (code, stream, bytes) = match done {
@@ -169,12 +176,13 @@ fn is_inside(path: &str) -> bool {
         .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
-/// Returns the output of a program, or its status and message, for an operation on a file.
+/// Converts the result of a file operation on `path` to the result of a simulated program: the
+/// standard output, or the exit status and the error message.
 fn named(path: &str, done: io::Result<Vec<u8>>) -> std::result::Result<Vec<u8>, (i32, String)> {
     done.map_err(|e| (1, format!("{path}: {e}")))
 }
 
-/// Returns the names of the entries of a directory, one per line and sorted.
+/// Returns the names of the entries of `directory`, one per line and sorted.
 async fn list(directory: &Path) -> io::Result<Vec<u8>> {
     let mut entries = tokio::fs::read_dir(directory).await?;
     let mut names = Vec::new();

@@ -6,7 +6,8 @@ use tempfile::TempDir;
 use super::{FakeCredentialStore, FakeHost, FakeRunner, git};
 use crate::pipeline::{Pipeline, PipelineBuilder};
 
-/// Fakes for everything that a pipeline needs except its agent, in a temporary directory.
+/// Test doubles of all parts that a pipeline needs except the agent. Their files are in a temporary
+/// directory, which is deleted when this value is dropped.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ccc_core::Result<()> {
@@ -25,30 +26,31 @@ use crate::pipeline::{Pipeline, PipelineBuilder};
 pub struct Fakes {
     /// The VCS host, with one repository.
     pub host: Arc<FakeHost>,
-    /// The container runner.
+    /// The container runner, which starts no process.
     pub runner: Arc<FakeRunner>,
-    /// The credential store, which is empty.
+    /// The credential store, which is empty at first.
     pub credentials: Arc<FakeCredentialStore>,
     directory: TempDir,
 }
 
 impl Fakes {
-    /// Creates the fakes. The repository has one commit with `files`, each a path and a text.
+    /// Creates the test doubles. The VCS host's repository has one commit with `files`, which are
+    /// pairs of a path and a text.
     ///
     /// # Panics
-    /// If git, or a file operation in the temporary directory, fails.
+    /// If a call of git or a file operation in the temporary directory fails.
     #[must_use]
     #[track_caller]
-    #[allow(clippy::expect_used, reason = "a test cannot go on without its repository")]
+    #[allow(clippy::expect_used, reason = "a test cannot continue without its repository")]
     pub fn new(files: &[(&str, &str)]) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory must be created");
+        let directory = tempfile::tempdir().expect("cannot create a temporary directory");
         let repository = directory.path().join("repository");
-        std::fs::create_dir(&repository).expect("the repository's directory must be created");
+        std::fs::create_dir(&repository).expect("cannot create the directory of the repository");
         for (path, text) in files {
             let path = repository.join(path);
-            let parent = path.parent().expect("a file has a directory");
-            std::fs::create_dir_all(parent).expect("the file's directory must be created");
-            std::fs::write(path, text).expect("the file must be written");
+            let parent = path.parent().expect("the path of a file must have a parent directory");
+            std::fs::create_dir_all(parent).expect("cannot create the directory of a file");
+            std::fs::write(path, text).expect("cannot write a file of the repository");
         }
         git(&repository, &["init", "--quiet"]);
         git(&repository, &["add", "--all"]);
@@ -61,14 +63,14 @@ impl Fakes {
         }
     }
 
-    /// Returns the directory of the repository. The pipeline pushes to it.
+    /// Returns the path of the VCS host's git repository, to which a pipeline pushes.
     #[must_use]
     pub fn repository(&self) -> PathBuf {
         self.directory.path().join("repository")
     }
 
-    /// Returns the builder of a pipeline over these fakes. Set at least the agent, and replace any
-    /// other part.
+    /// Returns a builder of a pipeline that uses these test doubles. The caller must set the agent,
+    /// and can replace any other part.
     #[must_use]
     pub fn pipeline(&self) -> PipelineBuilder {
         Pipeline::builder()

@@ -7,19 +7,22 @@ use crate::{Error, ErrorKind, Result};
 /// A fault that [`Faults`] injects into a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The call fails.
+    /// The call has no effect and fails with an error of this kind.
     Fail(ErrorKind),
-    /// The call fails with [`ErrorKind::RateLimited`] and asks the caller to wait this long.
+    /// The call has no effect and fails with [`ErrorKind::RateLimited`]. The error asks the caller
+    /// to wait for this duration.
     Limit(Duration),
-    /// The call never ends.
+    /// The call has no effect and never returns.
     Hang,
-    /// The call panics.
+    /// The call has no effect and panics.
     Panic,
-    /// The call takes effect but fails, as if its answer was lost.
+    /// The call takes effect and then fails with an error of this kind, as if the response was
+    /// lost.
     FailAfter(ErrorKind),
 }
 
-/// A plan of at most one injected fault, and a record of the calls of all adapters that share it.
+/// A plan of at most one injected fault, and a record of the calls of all adapters that share the
+/// plan.
 #[derive(Debug, Default)]
 pub struct Faults {
     state: Mutex<State>,
@@ -32,31 +35,34 @@ struct State {
 }
 
 impl Faults {
-    /// Returns a plan without a fault.
+    /// Returns a plan that injects no fault.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Returns a plan that injects `fault` into call number `n`, counted from 0 over all adapters.
+    /// Returns a plan that injects `fault` into call number `n`, counted from 0 over the calls of
+    /// all adapters that share the plan.
     #[must_use]
     pub fn at(n: usize, fault: Fault) -> Self {
         Self { state: Mutex::new(State { calls: Vec::new(), plan: Some((n, fault)) }) }
     }
 
-    /// Returns the names of the calls so far, such as `vcs_host.permission`, in order.
+    /// Returns the names of all recorded calls, such as `vcs_host.permission`, in the order of the
+    /// calls.
     #[must_use]
     pub fn calls(&self) -> Vec<&'static str> {
         lock(&self.state).calls.clone()
     }
 
-    /// Returns the number of calls of `name`.
+    /// Returns how many recorded calls have the name `name`, such as `vcs_host.permission`.
     #[must_use]
     pub fn count(&self, name: &str) -> usize {
         lock(&self.state).calls.iter().filter(|call| **call == name).count()
     }
 
-    /// Records the call and runs it with the fault that is planned for it, if any.
+    /// Records the call named `name` and awaits `call`, or injects the fault that is planned for
+    /// this call number.
     pub(super) async fn around<T>(
         &self,
         name: &'static str,
@@ -68,13 +74,13 @@ impl Faults {
             state.calls.push(name);
             state.plan.filter(|(at, _)| *at == n).map(|(_, fault)| fault)
         };
-        let failed = |kind| Error::new(kind, format!("injected fault: {name} fails"));
+        let failed = |kind| Error::new(kind, format!("injected fault: the call {name} fails"));
         match fault {
             None => call.await,
             Some(Fault::Fail(kind)) => Err(failed(kind)),
             Some(Fault::Limit(wait)) => Err(failed(ErrorKind::RateLimited).with_retry_after(wait)),
             Some(Fault::Hang) => std::future::pending().await,
-            Some(Fault::Panic) => panic!("injected fault: {name} panics"),
+            Some(Fault::Panic) => panic!("injected fault: the call {name} panics"),
             Some(Fault::FailAfter(kind)) => call.await.and(Err(failed(kind))),
         }
     }

@@ -22,8 +22,8 @@ use crate::{
     RunStore, Secret, VcsHost,
 };
 
-/// An adapter with injected faults. If all adapters of a pipeline are wrapped with the same
-/// [`Faults`], call number `n` is counted over the calls of all of them.
+/// A wrapper of an adapter that injects the fault of a [`Faults`] into one call. If several
+/// adapters are wrapped with one [`Faults`], the calls of all these adapters are counted together.
 #[derive(Debug)]
 pub struct Faulty<T> {
     inner: T,
@@ -31,7 +31,8 @@ pub struct Faulty<T> {
 }
 
 impl<T> Faulty<T> {
-    /// Wraps an adapter. Its calls are counted and fail as `faults` plans.
+    /// Wraps the adapter `inner`. `faults` records every asynchronous call of the adapter and
+    /// injects the planned fault.
     pub fn new(inner: T, faults: &Arc<Faults>) -> Self {
         Self { inner, faults: Arc::clone(faults) }
     }

@@ -1,13 +1,14 @@
-//! The installed git, for tests.
+//! Calls of the installed `git` program in tests.
 
 use std::io;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Runs `git` in `dir` and returns its trimmed output.
+/// Executes `git` with `args` in the directory `dir`. Returns the standard output, without white
+/// space at the start and the end.
 ///
-/// The configuration of the user and of the system is ignored. Commits have a fixed author. The
-/// branch of a new repository is `main`.
+/// Git ignores the configuration of the user and of the system. Commits have a fixed author. The
+/// default branch of a new repository is `main`.
 ///
 /// # Panics
 /// If git cannot be started, fails, or prints text that is not UTF-8.
@@ -25,8 +26,8 @@ pub fn git(dir: &Path, args: &[&str]) -> String {
     }
 }
 
-/// Runs `git` as [`git`] does. Returns its output, or `None` if it fails or prints text that is not
-/// UTF-8.
+/// Executes `git` as [`git`] does. Returns the standard output, or `None` if git fails or prints
+/// text that is not UTF-8.
 pub(super) fn try_git(dir: &Path, args: &[&str]) -> Option<String> {
     let output = run(dir, args).ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()

@@ -10,7 +10,7 @@
 //! | the number and the arguments of calls | the `Mock…` types next to the ports |
 //! | an adapter against the contract of its port | [`conformance`] |
 //! | the contents of a repository | [`git`] |
-//! | a part that a host machine may lack, such as an engine | [`has_part`] |
+//! | code that needs an optional part of the host machine, such as a container engine | [`has_part`] |
 
 pub mod conformance;
 mod fake_agent;

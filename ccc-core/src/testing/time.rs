@@ -17,18 +17,19 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// Creates a clock that shows `start`.
+    /// Creates a clock whose current time is `start`.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
         Self { now: watch::Sender::new(start) }
     }
 
-    /// Moves the clock. Every sleep whose time has been reached ends.
+    /// Moves the clock forward by the duration `by`. Every sleep whose end the clock has then
+    /// reached ends.
     pub fn advance(&self, by: Duration) {
         self.now.send_modify(|now| *now += by);
     }
 
-    /// Returns the number of sleeps that are waiting.
+    /// Returns the number of calls to [`sleep`](Clock::sleep) that are in progress.
     #[must_use]
     pub fn sleepers(&self) -> usize {
         self.now.receiver_count()
@@ -62,7 +63,8 @@ impl RecordingObserver {
         lock(&self.events).clone()
     }
 
-    /// Returns the stages that started, in order.
+    /// Returns the stages that have started, in the order of their [`EventKind::StageStarted`]
+    /// events.
     #[must_use]
     pub fn stages(&self) -> Vec<Stage> {
         self.stages_where(|what| match what {
@@ -71,7 +73,8 @@ impl RecordingObserver {
         })
     }
 
-    /// Returns the stages that ended, with or without an error, in order.
+    /// Returns the stages that have ended, with or without an error, in the order of their
+    /// [`EventKind::StageFinished`] events.
     #[must_use]
     pub fn finished_stages(&self) -> Vec<Stage> {
         self.stages_where(|what| match what {

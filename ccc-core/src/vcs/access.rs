@@ -11,13 +11,13 @@ use crate::Secret;
 pub enum Permission {
     /// No access.
     None,
-    /// Read the repository.
+    /// Permission to read the repository.
     Read,
-    /// Manage issues.
+    /// Permission to manage issues.
     Triage,
-    /// Push commits.
+    /// Permission to push commits.
     Write,
-    /// Manage the repository, except for sensitive and destructive actions.
+    /// Permission to manage the repository, except for sensitive and destructive actions.
     Maintain,
     /// Full access.
     Admin,
@@ -36,37 +36,40 @@ impl std::fmt::Display for Permission {
     }
 }
 
-/// The purpose of a token. Each token is created for one repository, with only these permissions.
+/// The permissions of an access token, named by their purpose. Each token is valid for one
+/// repository only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grant {
-    /// Read contents, issues and metadata.
+    /// Permission to read the repository's contents, issues and metadata.
     Read,
-    /// Write comments and reactions on issues.
+    /// Permission to write comments and reactions on issues.
     Discuss,
-    /// Write contents and pull requests.
+    /// Permission to write the repository's contents and pull requests.
     Publish,
 }
 
-/// Short-lived access to one repository.
+/// Short-lived access to one repository: its clone URL, and a token if the URL needs one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Access {
-    /// The purpose of the token.
+    /// The permissions of the token.
     pub grant: Grant,
-    /// The URL that git fetches from and pushes to. It comes from the configuration, never from a
-    /// webhook payload, and contains no user information.
+    /// The URL that git fetches from and pushes to. The URL comes from the configuration, never
+    /// from a webhook payload, and contains no user name or password.
     pub clone_url: String,
     /// The value of git's HTTP `Authorization` header; `None` if the URL needs no credential.
     pub authorization: Option<Secret>,
-    /// The token itself, for redaction and for [`VcsHost::release`](crate::VcsHost::release).
+    /// The token that `authorization` contains, for redaction and for
+    /// [`VcsHost::release`](crate::VcsHost::release).
     pub token: Option<Secret>,
     /// The time at which the token expires; `None` if it does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Access {
-    /// Returns an access that needs no credential, such as to a path on the host machine.
+    /// Creates an access without a token, for a `clone_url` that needs no credential, such as a
+    /// path on the host machine.
     pub fn open(grant: Grant, clone_url: impl Into<String>) -> Self {
         Self {
             grant,
@@ -77,14 +80,15 @@ impl Access {
         }
     }
 
-    /// Returns whether both are the same grant of the same token.
+    /// Returns whether `self` and `other` have the same token and the same grant.
     #[cfg(feature = "git")]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         let value = |access: &Self| access.token.as_ref().map(|token| token.expose().to_vec());
         self.grant == other.grant && value(self) == value(other)
     }
 
-    /// Sets the token, the header value in which git sends it, and its expiry.
+    /// Sets the token, the time at which the token expires, and `authorization`: the value of the
+    /// HTTP header in which git sends the token.
     #[must_use]
     pub fn with_token(
         mut self,

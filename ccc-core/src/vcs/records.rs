@@ -8,13 +8,14 @@ use crate::event::{Actor, ActorKind, RepoRef};
 use crate::id::DeliveryId;
 use crate::setters::setters;
 
-/// The current state of a repository.
+/// The current state of a repository on the VCS host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repository {
-    /// The current identity. After a rename, the name differs from the requested one.
+    /// The repository with its current owner and name. After a rename, these differ from the
+    /// requested ones.
     pub repo: RepoRef,
-    /// The branch that work starts from.
+    /// The name of the default branch. Runs start from the newest commit of this branch.
     pub default_branch: String,
     /// Whether the repository is archived. An archived repository accepts no push.
     pub archived: bool,
@@ -28,31 +29,32 @@ impl Repository {
 }
 
 setters!(Repository {
-    /// Sets the default branch.
+    /// Sets the name of the default branch.
     with_default_branch: default_branch: impl Into<String>,
     /// Sets whether the repository is archived.
     with_archived: archived: bool,
 });
 
-/// The current state of an issue.
+/// The current state of an issue on the VCS host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Issue {
-    /// The issue's number.
+    /// The issue's number in its repository.
     pub number: u64,
-    /// The title: untrusted text.
+    /// The issue's title: untrusted text.
     pub title: String,
-    /// The description: untrusted text.
+    /// The issue's description: untrusted text.
     pub body: String,
     /// The account that wrote the issue.
     pub author: Actor,
     /// Whether the issue is open.
     pub open: bool,
-    /// Whether the issue is locked, so that only members may comment.
+    /// Whether the issue is locked, so that only collaborators of the repository may comment.
     pub locked: bool,
-    /// Whether this is a pull request, on hosts where issues and pull requests share their numbers.
+    /// Whether the number belongs to a pull request instead of an issue. This is possible on hosts
+    /// that number both in one sequence.
     pub is_pull_request: bool,
-    /// The time of the last change.
+    /// The time at which the issue was last changed.
     pub updated_at: Timestamp,
 }
 
@@ -73,15 +75,15 @@ impl Issue {
 }
 
 setters!(Issue {
-    /// Sets the description.
+    /// Sets the issue's description.
     with_body: body: impl Into<String>,
     /// Sets whether the issue is open.
     with_open: open: bool,
     /// Sets whether the issue is locked.
     with_locked: locked: bool,
-    /// Sets whether this is a pull request.
+    /// Sets whether the number belongs to a pull request instead of an issue.
     with_is_pull_request: is_pull_request: bool,
-    /// Sets the time of the last change.
+    /// Sets the time at which the issue was last changed.
     with_updated_at: updated_at: Timestamp,
 });
 
@@ -89,51 +91,52 @@ setters!(Issue {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Comment {
-    /// The host's id of the comment.
+    /// The id of the comment on the host.
     pub id: u64,
     /// The account that wrote the comment.
     pub author: Actor,
-    /// The text: untrusted.
+    /// The text of the comment: untrusted.
     pub body: String,
-    /// The time of creation.
+    /// The time at which the comment was created.
     pub created_at: Timestamp,
-    /// The time of the last change.
+    /// The time at which the comment was last changed.
     pub updated_at: Timestamp,
 }
 
 impl Comment {
-    /// Creates a comment that was not changed since its creation.
+    /// Creates a comment that was created at `created_at` and not changed since.
     pub fn new(id: u64, author: Actor, body: impl Into<String>, created_at: Timestamp) -> Self {
         Self { id, author, body: body.into(), created_at, updated_at: created_at }
     }
 }
 
 setters!(Comment {
-    /// Sets the time of the last change.
+    /// Sets the time at which the comment was last changed.
     with_updated_at: updated_at: Timestamp,
 });
 
-/// The service's own identity on the host: its account and the author of its commits.
+/// The account with which the service acts on the VCS host, and the author of its commits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BotIdentity {
-    /// The host's id of the service's account.
+    /// The id of the service's account on the host.
     pub id: u64,
-    /// The account's login, such as `my-app[bot]`.
+    /// The login of the service's account, such as `my-app[bot]`.
     pub login: String,
-    /// The id of the App that the service acts through, on hosts that have Apps.
+    /// The id of the GitHub App through which the service acts; `None` if it acts without one.
     pub app: Option<u64>,
-    /// The email address by which the host recognises the service's commits.
+    /// The email address in the service's commits. By this address, the host shows the service's
+    /// account as the author.
     pub email: String,
 }
 
 impl BotIdentity {
-    /// Creates the identity of an account that acts through no App.
+    /// Creates the identity of a service that acts with the account `id` and without a GitHub App.
     pub fn new(id: u64, login: impl Into<String>, email: impl Into<String>) -> Self {
         Self { id, login: login.into(), app: None, email: email.into() }
     }
 
-    /// Returns the account, as the author of the service's comments.
+    /// Returns the service's account as an [`Actor`] of the kind [`ActorKind::Bot`].
     #[must_use]
     pub fn account(&self) -> Actor {
         Actor { id: self.id, login: self.login.clone(), kind: ActorKind::Bot }
@@ -141,22 +144,22 @@ impl BotIdentity {
 }
 
 setters!(BotIdentity {
-    /// Sets the id of the App that the service acts through.
+    /// Sets the id of the GitHub App through which the service acts.
     with_app: app: impl Into<Option<u64>>,
 });
 
 /// The content of a pull request that is to be opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewPullRequest {
-    /// The branch with the change.
+    /// The name of the branch that contains the change.
     pub head: BranchName,
-    /// The branch that the change is to be merged into.
+    /// The name of the branch that the change is to be merged into.
     pub base: String,
-    /// The title, one line.
+    /// The title of the pull request, in one line.
     pub title: String,
-    /// The description, in Markdown.
+    /// The description of the pull request, in Markdown.
     pub body: String,
-    /// Whether the pull request starts as a draft.
+    /// Whether the pull request is opened as a draft.
     pub draft: bool,
 }
 
@@ -165,50 +168,54 @@ pub struct NewPullRequest {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PullRequest {
-    /// The number; `None` if the host has no pull requests and the result is only a branch.
+    /// The pull request's number; `None` if the host has no pull requests, so that the change is
+    /// only on a branch.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub number: Option<u64>,
     /// The URL of the page that shows the pull request.
     pub url: String,
-    /// The branch with the change.
+    /// The name of the branch that contains the change.
     pub head: BranchName,
 }
 
 impl PullRequest {
-    /// Creates a pull request without a number.
+    /// Creates a value for an existing pull request with the page `url`, the branch `head` and no
+    /// number.
     pub fn new(url: impl Into<String>, head: BranchName) -> Self {
         Self { number: None, url: url.into(), head }
     }
 }
 
 setters!(PullRequest {
-    /// Sets the number.
+    /// Sets the pull request's number.
     with_number: number: impl Into<Option<u64>>,
 });
 
-/// The target of a reaction.
+/// The issue or comment to which a reaction is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReactionTarget {
     /// The issue with this number.
     Issue(u64),
-    /// The comment with this id.
+    /// The comment with this id on the VCS host.
     Comment(u64),
 }
 
-/// A delivery that did not reach the service.
+/// A delivery that the VCS host sent but that did not reach the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissedDelivery {
-    /// The id that the redelivery will carry.
+    /// The id of the delivery. The redelivery has the same id.
     pub delivery: DeliveryId,
-    /// The host's own id of the delivery, for [`VcsHost::redeliver`](crate::VcsHost::redeliver).
+    /// The id of the delivery in the host's log of deliveries, for
+    /// [`VcsHost::redeliver`](crate::VcsHost::redeliver).
     pub handle: u64,
-    /// The time of the host's attempt.
+    /// The time at which the host tried to send the delivery.
     pub delivered_at: Timestamp,
 }
 
 impl MissedDelivery {
-    /// Creates a missed delivery.
+    /// Creates a missed delivery that the host tried to send at `delivered_at`. `handle` is the id
+    /// of the delivery in the host's log of deliveries.
     #[must_use]
     pub fn new(delivery: DeliveryId, handle: u64, delivered_at: Timestamp) -> Self {
         Self { delivery, handle, delivered_at }

@@ -302,19 +302,22 @@ async fn message_of_suite(defect: Defect) -> String {
 /// The broken rule, as the failing case reports it.
 const SENTENCES: [(Defect, &str); 15] = [
     (StoreReturnsOneVersion, "version"),
-    (StoreReusesVersionsAfterDelete, "must be higher than all before it, also after a delete"),
+    (
+        StoreReusesVersionsAfterDelete,
+        "must return a higher version than all `put` before, also after a delete",
+    ),
     (StoreIgnoresPreconditions, "must fail with the error kind Conflict"),
     (StoreReportsAbsentKeysAsErrors, "`get` must"),
-    (RunnerHangsInDestroy, "destroy did not finish within 20 seconds"),
-    (RunnerReportsAnotherErrorKind, "wrong error kind"),
+    (RunnerHangsInDestroy, "`destroy` must finish within 20 seconds"),
+    (RunnerReportsAnotherErrorKind, "must fail with the error kind InvalidInput"),
     (RunnerForgetsItsContainers, "`orphans` must list"),
     (ContainerPanicsInDrop, "dropping a container must not panic"),
     (ProgramsSucceedAfterDestroy, "must not report success for a killed program"),
-    (AgentIgnoresTheEndOfItsContainer, "whose container is destroyed did not finish"),
-    (AgentPanics, "the run of the agent panicked: a defect in run"),
-    (AgentReturnsItsFailureAsError, "`run` must return `Ok` for an agent that ran"),
+    (AgentIgnoresTheEndOfItsContainer, "whose container is destroyed must finish"),
+    (AgentPanics, "`run` must not panic: a defect in run"),
+    (AgentReturnsItsFailureAsError, "`run` must return `Ok` for an agent that started"),
     (HostRepeatsComments, "one comment"),
-    (HostReportsAnotherErrorKind, "wrong error kind"),
+    (HostReportsAnotherErrorKind, "must fail with the error kind NotFound"),
     (ObserverPanics, "`on_event` must not panic"),
 ];
 

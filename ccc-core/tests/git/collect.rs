@@ -359,16 +359,19 @@ async fn changes_over_the_limits_are_refused() {
             ("echo x > a; echo x > b; echo x > c", Changes(&[('A', "a"), ('A', "b"), ('A', "c")])),
             (
                 "echo x > a; echo x > b; echo x > c; echo x > d",
-                Refused("changes 4 files; the limit is 3", &["a", "b", "c", "d"]),
+                Refused(
+                    "changed 4 files; the trust policy allows at most 3",
+                    &["a", "b", "c", "d"],
+                ),
             ),
             (
                 "echo x > a; rm README.md docs/guide.md data.bin",
-                Refused("changes 4 files", &["README.md", "a", "data.bin", "docs/guide.md"]),
+                Refused("changed 4 files", &["README.md", "a", "data.bin", "docs/guide.md"]),
             ),
             ("printf %0100d 0 > a", Changes(&[('A', "a")])),
             (
                 "printf %0101d 0 > a",
-                Refused("101 bytes in changed files; the limit is 100", &["a"]),
+                Refused("101 bytes; the trust policy allows at most 100 bytes", &["a"]),
             ),
             ("printf %050d 0 > a; printf %051d 0 > b", Refused("101 bytes", &["a", "b"])),
             // Identical content in two files counts twice.
@@ -399,7 +402,7 @@ async fn sparse_files_are_counted_without_reading_them() {
         }
         let collected = within(30, world.collect(run(1), &at.base)).await.unwrap();
         let Collected::Refused(refusal) = collected else { panic!("{collected:?}") };
-        assert!(refusal.reason.contains("bytes in changed files"), "{refusal:?}");
+        assert!(refusal.reason.contains("the changed files have"), "{refusal:?}");
         assert_eq!(refusal.paths.len(), sizes.len());
     }
 }

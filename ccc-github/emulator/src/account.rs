@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
-    /// A person.
+    /// The account of a person.
     User,
-    /// An App or another program.
+    /// The account of a GitHub App or of another program.
     Bot,
 }
 
-/// An account.
+/// An account on the emulated GitHub.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Actor {
     /// The account's ID, which never changes.
@@ -24,33 +24,34 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Returns the account that replaces a deleted one (GitHub docs, "Deleting your personal
-    /// account").
+    /// Returns the account `ghost`, which GitHub shows in place of a deleted account (GitHub docs,
+    /// "Deleting your personal account").
     pub(crate) fn ghost() -> Self {
         Self { id: 10_137, login: "ghost".to_owned(), kind: ActorKind::Bot }
     }
 }
 
-/// The role of an account in a repository. Each role includes the roles before it.
+/// The role of an account in a repository. Each role includes the permissions of the roles before
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
-    /// No access.
+    /// No access to the repository.
     None,
-    /// Read access.
+    /// Read access to the repository.
     Read,
     /// Read access, and management of issues and pull requests.
     Triage,
-    /// Permission to push.
+    /// Permission to push to the repository.
     Write,
     /// Permission to manage the repository, except for destructive actions.
     Maintain,
-    /// Full access.
+    /// Full access to the repository.
     Admin,
 }
 
 impl std::fmt::Display for Permission {
-    /// Writes GitHub's name of the role.
+    /// Writes GitHub's name of the role, such as `maintain`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::None => "none",

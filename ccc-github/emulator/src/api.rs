@@ -1,4 +1,4 @@
-//! The handlers of the REST API's routes, one module for each kind of object.
+//! The handlers of the REST API's routes, with one module for each kind of object.
 
 pub(crate) mod app;
 pub(crate) mod comments;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::key_pair::KeyPair;
 use crate::random::random_hex;
 
-/// A registered App.
+/// A registered GitHub App.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) id: u64,
@@ -28,14 +28,14 @@ pub(crate) struct App {
     pub(crate) created_at: Timestamp,
 }
 
-/// Returns the permissions of an App that is created without a manifest.
+/// Returns the permissions of a GitHub App that is created without a manifest.
 pub(crate) fn default_permissions() -> BTreeMap<String, String> {
     [("contents", "write"), ("issues", "write"), ("metadata", "read"), ("pull_requests", "write")]
         .map(|(name, level)| (name.to_owned(), level.to_owned()))
         .into()
 }
 
-/// Returns the events of an App that is created without a manifest.
+/// Returns the webhook events that a GitHub App without a manifest is subscribed to.
 pub(crate) fn usual_events() -> Vec<String> {
     ["issues", "issue_comment", "pull_request"].map(str::to_owned).to_vec()
 }
@@ -55,7 +55,7 @@ pub(crate) struct Manifest {
     pub(crate) default_events: Vec<String>,
 }
 
-/// The webhook of a [`Manifest`].
+/// The webhook in the [`Manifest`] of a GitHub App.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct HookAttributes {
     pub(crate) url: String,
@@ -68,7 +68,8 @@ fn yes() -> bool {
 }
 
 impl Manifest {
-    /// Returns the App's name as it appears in URLs.
+    /// Returns the App's name as it appears in URLs: in lower case, with `-` in place of other
+    /// characters than letters and digits. An App without a name is called `app-ID`.
     pub(crate) fn slug(&self, id: u64) -> String {
         let name = self.name.clone().unwrap_or_else(|| format!("app-{id}"));
         let slug: String = name
@@ -79,7 +80,8 @@ impl Manifest {
         slug.trim_matches('-').to_owned()
     }
 
-    /// Returns the App, with new secrets.
+    /// Creates the GitHub App with the ID `id` from this manifest. The client secret and the
+    /// webhook secret are new.
     pub(crate) fn into_app(self, id: u64, owner: &str, key: KeyPair, now: Timestamp) -> App {
         let slug = self.slug(id);
         let hook = self.hook_attributes.filter(|hook| hook.active);

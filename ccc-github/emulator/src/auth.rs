@@ -18,17 +18,22 @@ struct Claims {
     iss: serde_json::Value,
 }
 
-/// Identifies the caller by the headers of its request.
+/// Returns the caller that the credential in `headers` belongs to. A credential that is not valid
+/// results in [`Caller::Refused`].
 pub(crate) fn identify(inner: &Inner, headers: &HeaderMap) -> Caller {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(login) = text("x-emulator-user") {
-        // Otherwise a page of another origin could send the header by DNS rebinding.
+        // Without this check, a page of another origin could send the header by DNS rebinding.
         if !is_from_here(inner, headers) {
-            return Caller::Refused("X-Emulator-User is accepted only at the emulator's address");
+            return Caller::Refused(
+                "X-Emulator-User is accepted only in requests to the emulator's own address",
+            );
         }
         return match inner.state().user(login) {
             Some(user) => Caller::Person(user.clone()),
-            None => Caller::Refused("The user of X-Emulator-User does not exist: add it first"),
+            None => Caller::Refused(
+                "The user in X-Emulator-User does not exist: add it with POST /_emulator/users",
+            ),
         };
     }
     let Some(value) = text(header::AUTHORIZATION.as_str()) else {
@@ -58,8 +63,8 @@ pub(crate) fn identify(inner: &Inner, headers: &HeaderMap) -> Caller {
     found.map_or(Caller::Refused("Bad credentials"), Caller::Token)
 }
 
-/// Checks an App's JWT by GitHub's rules (GitHub docs, "Generating a JSON Web Token (JWT)"). The
-/// issuer can be the App's ID or its client ID.
+/// Verifies the signature, the issuer and the times of an App's JWT by GitHub's rules (GitHub docs,
+/// "Generating a JSON Web Token (JWT)"). The issuer can be the App's ID or its client ID.
 fn jwt(inner: &Inner, token: &str) -> Caller {
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_exp = false;

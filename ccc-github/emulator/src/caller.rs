@@ -1,4 +1,4 @@
-//! The caller of a route, and its authorization.
+//! The caller of a route, and the authorization of the caller.
 
 use crate::account::{Actor, Permission};
 use crate::failure::Failure;
@@ -6,22 +6,23 @@ use crate::model::{Repo, Token};
 use crate::rate_limit::UNAUTHENTICATED_LIMIT;
 use crate::state::State;
 
-/// The caller of a route, identified by its credential.
+/// The caller of a route, identified by the credential in the request.
 #[derive(Clone, Debug)]
 pub(crate) enum Caller {
-    /// A caller without credentials.
+    /// A caller that sent no credential.
     Nobody,
-    /// The App with this ID, identified by a JWT.
+    /// The GitHub App with this ID, which sent a valid JWT.
     App(u64),
-    /// An installation, identified by the token at this index in the state's list.
+    /// An installation, which sent the token at this index in the state's list of tokens.
     Token(usize),
-    /// A signed-in user.
+    /// A signed-in user of the emulator.
     Person(Actor),
-    /// A refused credential, with the message of the response.
+    /// A caller whose credential was refused, with the message of the error response.
     Refused(&'static str),
 }
 
-/// The account that an action is attributed to, and the ID of the App that performs it.
+/// The account that an action is attributed to, and the ID of the GitHub App that performs the
+/// action.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     pub(crate) actor: Actor,
@@ -29,7 +30,8 @@ pub(crate) struct Sender {
 }
 
 impl Caller {
-    /// Returns the caller's name in the record of calls.
+    /// Returns the text that describes the caller in
+    /// [`Call::caller`](crate::records::Call::caller).
     pub(crate) fn describe(&self, state: &State) -> String {
         match self {
             Self::Nobody => "nobody".to_owned(),
@@ -54,8 +56,9 @@ impl Caller {
         }
     }
 
-    /// Returns the name and the size of the hourly budget that counts a request of the caller
-    /// (GitHub docs, "Rate limits for the REST API").
+    /// Returns the name and the size (in requests per hour) of the budget that counts the caller's
+    /// requests (GitHub docs, "Rate limits for the REST API"). `limit` is the size for callers with
+    /// credentials.
     pub(crate) fn budget(&self, state: &State, limit: u64) -> (String, u64) {
         match self {
             Self::Nobody | Self::Refused(_) => {
@@ -69,7 +72,7 @@ impl Caller {
         }
     }
 
-    /// Returns the ID of the calling App. Fails for any other caller.
+    /// Returns the ID of the calling GitHub App. Fails if the caller did not use an App's JWT.
     pub(crate) fn require_app(&self) -> Result<u64, Failure> {
         match self {
             Self::App(id) => Ok(*id),
@@ -78,20 +81,21 @@ impl Caller {
         }
     }
 
-    /// Returns the caller's installation token. Fails for any other caller.
+    /// Returns the caller's installation token. Fails if the caller did not use an installation
+    /// token, or if the installation was removed or is suspended.
     pub(crate) fn require_token<'a>(&self, state: &'a State) -> Result<&'a Token, Failure> {
         match self {
             Self::Token(at) => standing(state, *at),
             Self::Refused(why) => Err(Failure::unauthorized(why)),
             Self::Nobody => Err(Failure::unauthorized("Requires authentication")),
             Self::App(_) | Self::Person(_) => {
-                Err(Failure::forbidden("Resource not accessible: an installation's token is"))
+                Err(Failure::forbidden("Resource not accessible: use an installation access token"))
             }
         }
     }
 
-    /// Checks that the caller has the permission `power` in the repository. Returns the account
-    /// that actions are attributed to.
+    /// Checks that the caller has the permission `power` in the repository `repo`, with write
+    /// access if `write` is true. Returns the account that the caller's actions are attributed to.
     pub(crate) fn require(
         &self,
         state: &State,
@@ -119,7 +123,8 @@ impl Caller {
     }
 }
 
-/// Returns the token. Fails if its installation was removed or is suspended.
+/// Returns the installation token at the index `at` in the state's list. Fails if the token's
+/// installation was removed or is suspended.
 fn standing(state: &State, at: usize) -> Result<&Token, Failure> {
     let token = &state.tokens[at];
     match state.installation(token.info.installation) {
@@ -129,13 +134,14 @@ fn standing(state: &State, at: usize) -> Result<&Token, Failure> {
     }
 }
 
-/// Returns the error for a token of a suspended installation.
+/// Returns the error response to a request with a token of a suspended installation.
 pub(crate) fn suspended() -> Failure {
     Failure::forbidden("This installation has been suspended")
 }
 
-/// Checks the scope and the permissions of a token. `power` can name alternatives, separated by
-/// `|`: either `issues` or `pull_requests` is enough for the conversation of a pull request.
+/// Checks that the scope of `token` includes `repo`, and that its permissions include `power`.
+/// Returns the bot account of the token's App. `power` can name alternatives, separated by `|`:
+/// either `issues` or `pull_requests` is enough for the conversation of a pull request.
 fn installed(
     state: &State,
     token: &Token,
@@ -169,8 +175,8 @@ fn installed(
     Ok(Sender { actor: actor.ok_or_else(Failure::not_found)?, via: Some(app.id) })
 }
 
-/// Checks the role of a signed-in user. Every user may write issues; other changes require push
-/// access.
+/// Checks that the signed-in user `user` may read or write in `repo`. A private repository requires
+/// at least read access. Every user may write issues; other changes require push access.
 fn person(user: &Actor, repo: &Repo, power: &str, write: bool) -> Result<Actor, Failure> {
     let known = repo.permissions.get(&user.login.to_ascii_lowercase()).copied();
     let known = known.unwrap_or(Permission::None);

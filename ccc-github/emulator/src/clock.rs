@@ -33,7 +33,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// Returns the time in whole seconds, the precision of dates on GitHub.
+/// Returns `time` without fractions of a second, because dates on GitHub have whole seconds.
 pub(crate) fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

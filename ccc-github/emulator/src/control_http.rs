@@ -1,4 +1,4 @@
-//! The setup interface: JSON below `/_emulator/`, for programs in any language.
+//! The setup interface: JSON requests below `/_emulator/`, for programs in any language.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,13 +23,14 @@ use crate::routes::ROUTES;
 use crate::seed;
 use crate::state::Inner;
 
-/// Maximum size of a request body, in bytes.
+/// Maximum size of the body of a setup request, in bytes.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
-/// The body of a response, or the status and the message of an error.
+/// The body of a response to a setup request, or the status and the message of an error.
 type Outcome = Result<Value, (StatusCode, String)>;
 
-/// Returns the response to a request whose path is `/_emulator/` followed by `path`.
+/// Returns the response to a setup request whose path is `/_emulator/` followed by `path`. Refuses
+/// requests from pages of other origins.
 pub(crate) async fn answer(inner: &Arc<Inner>, path: &str, request: Request<Body>) -> Response {
     if !is_from_here(inner, request.headers()) {
         return refused();

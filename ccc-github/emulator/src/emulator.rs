@@ -22,35 +22,38 @@ use crate::server;
 use crate::state::{Inner, State};
 use crate::webhook_client::WebhookClient;
 
-/// A running emulator. It stops when it is dropped. [`stop`](Self::stop) also waits until it has
-/// stopped.
+/// An emulator that listens for requests. It stops when this value is dropped. [`stop`](Self::stop)
+/// also waits until the emulator has stopped.
 #[derive(Debug)]
 pub struct Emulator {
     pub(crate) inner: Arc<Inner>,
 }
 
 impl Emulator {
-    /// Starts an emulator. It requires a tokio runtime, and `git` on the `PATH`.
+    /// Starts an emulator. The caller must be inside a tokio runtime, and `git` must be on the
+    /// `PATH`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the key does not parse; [`ErrorKind::Unavailable`] if the
-    /// address is already used or the data directory cannot be created.
+    /// [`ErrorKind::InvalidInput`] if the private key does not parse; [`ErrorKind::Unavailable`] if
+    /// the listen address is already used or the data directory cannot be created.
     pub async fn start(config: EmulatorConfig) -> Result<Self> {
         let key = KeyPair::new(config.private_key.clone()).await?;
         let unavailable = |what: String| {
             move |error: std::io::Error| Error::new(ErrorKind::Unavailable, what).with_source(error)
         };
         let shown = config.data_dir.display();
-        tokio::fs::create_dir_all(&config.data_dir)
-            .await
-            .map_err(unavailable(format!("cannot create {shown}: choose another directory")))?;
-        let data_dir = std::path::absolute(&config.data_dir)
-            .map_err(unavailable(format!("cannot resolve {shown}")))?;
+        tokio::fs::create_dir_all(&config.data_dir).await.map_err(unavailable(format!(
+            "cannot create the data directory {shown} (choose another directory)"
+        )))?;
+        let data_dir = std::path::absolute(&config.data_dir).map_err(unavailable(format!(
+            "cannot resolve the path of the data directory {shown}"
+        )))?;
         let listener = tokio::net::TcpListener::bind(config.listen).await.map_err(unavailable(
-            format!("cannot listen on {}: choose another address", config.listen),
+            format!("cannot listen on {} (choose another address)", config.listen),
         ))?;
-        let address =
-            listener.local_addr().map_err(unavailable("the listener has no address".to_owned()))?;
+        let address = listener
+            .local_addr()
+            .map_err(unavailable("cannot read the address of the listening socket".to_owned()))?;
         let base_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
         let started = whole_seconds(config.clock.now());
         let inner = Arc::new(Inner {
@@ -70,49 +73,50 @@ impl Emulator {
         Ok(Self { inner })
     }
 
-    /// Returns the base URL of the API. A browser uses the same URL.
+    /// Returns the base URL of the REST API. The pages for a browser have the same base URL.
     #[must_use]
     pub fn api_url(&self) -> &str {
         &self.inner.base_url
     }
 
-    /// Returns the address and port that the emulator listens on, as in [`RepoRef::host`].
+    /// Returns the address and port that the emulator listens on, such as `127.0.0.1:8080`.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.inner.host
     }
 
-    /// Returns the URL of a repository for git. Public repositories can be cloned without
-    /// credentials.
+    /// Returns the URL from which git clones a repository. A public repository can be cloned
+    /// without credentials.
     #[must_use]
     pub fn git_url(&self, repo: &RepoRef) -> String {
         format!("{}/{}/{}.git", self.inner.base_url, repo.owner, repo.name)
     }
 
-    /// Returns the method and the path of every route of the REST API. Paths are written as in
-    /// GitHub's OpenAPI description.
+    /// Returns the method and the path of every route of the REST API. The paths are written as in
+    /// GitHub's OpenAPI description, such as `/repos/{owner}/{repo}`.
     #[must_use]
     pub fn routes() -> Vec<(&'static str, &'static str)> {
         ROUTES.iter().map(|route| (route.method, route.path)).collect()
     }
 
-    /// Returns the account with this login. Adds it with this kind if it does not exist.
+    /// Returns the account `login`. Adds an account of the kind `kind` if it does not exist.
     pub fn add_user(&self, login: &str, kind: ActorKind) -> Actor {
         self.inner.state().add_user(login, kind)
     }
 
-    /// Creates a public repository, and installs the first App on its owner. The repository is a
-    /// clone of `seed` if that is a git repository, or else has one commit with the files of that
-    /// directory.
+    /// Creates the public repository `owner/name`, and installs the first GitHub App on the account
+    /// `owner`. If `seed` is a git repository, the new repository is a clone of it. Otherwise the
+    /// new repository has one commit with the files of the directory `seed`.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] if a repository has this name; [`ErrorKind::InvalidInput`] if
-    /// the owner or the name is not valid; [`ErrorKind::Unavailable`] if git fails.
+    /// [`ErrorKind::AlreadyExists`] if the repository already exists; [`ErrorKind::InvalidInput`]
+    /// if `owner` or `name` is not valid; [`ErrorKind::Unavailable`] if git fails.
     pub async fn add_repository(&self, owner: &str, name: &str, seed: &Path) -> Result<RepoRef> {
         seed::add_repository(&self.inner, owner, name, Some(seed)).await
     }
 
-    /// Creates a repository as [`add_repository`](Self::add_repository) does, without a commit.
+    /// Creates the repository `owner/name` as [`add_repository`](Self::add_repository) does, but
+    /// without a commit.
     ///
     /// # Errors
     /// The same errors as [`add_repository`](Self::add_repository).
@@ -120,8 +124,9 @@ impl Emulator {
         seed::add_repository(&self.inner, owner, name, None).await
     }
 
-    /// Stops listening and waits at most five seconds until requests and deliveries have ended.
-    #[allow(clippy::disallowed_methods, reason = "the emulator never runs on wasm")]
+    /// Stops listening, and waits at most five seconds until all open requests and webhook
+    /// deliveries have ended.
+    #[allow(clippy::disallowed_methods, reason = "never compiled for wasm32")]
     pub async fn stop(self) {
         self.inner.stop.cancel();
         self.inner.tasks.close();
@@ -135,7 +140,8 @@ impl Drop for Emulator {
     }
 }
 
-/// Returns the state of a new emulator: one App, its account and the account of its owner.
+/// Returns the state of a new emulator: the first GitHub App, the App's account, and the account of
+/// the App's owner.
 fn first_state(config: EmulatorConfig, key: KeyPair, now: Timestamp) -> State {
     let owner = "app-owner";
     let mut state = State::new(App {

@@ -8,18 +8,18 @@ use std::error::Error as StdError;
 pub enum ErrorKind {
     /// The account, repository, issue or branch does not exist.
     NotFound,
-    /// The name is already used.
+    /// The emulator already has a repository with this name.
     AlreadyExists,
-    /// The input is invalid, such as a key that does not parse.
+    /// A parameter is invalid, such as a private key that does not parse.
     InvalidInput,
-    /// The address is already used, the data directory cannot be used, or git failed.
+    /// The listen address is already used, the data directory cannot be used, or git failed.
     Unavailable,
     /// A bug in the emulator.
     Unexpected,
 }
 
-/// The error of a failed call. Programs check its [`kind`](Self::kind); its message is one line and
-/// includes the causes.
+/// The error of a failed call to the emulator. Programs check its [`kind`](Self::kind). The message
+/// is one line and includes the causes.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}{}", causes(.source.as_deref()))]
 pub struct Error {
@@ -28,7 +28,7 @@ pub struct Error {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// A [`Result`](std::result::Result) with the emulator's error.
+/// A [`Result`](std::result::Result) whose error is the emulator's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 fn causes(source: Option<&(dyn StdError + Send + Sync + 'static)>) -> String {
@@ -56,7 +56,10 @@ impl Error {
 
     /// Returns the error for a repository, an issue or a branch that does not exist.
     pub(crate) fn not_found() -> Self {
-        Self::new(ErrorKind::NotFound, "the emulator has no such repository, issue or branch")
+        Self::new(
+            ErrorKind::NotFound,
+            "the repository, issue or branch does not exist in the emulator",
+        )
     }
 
     /// Returns the kind of the error.

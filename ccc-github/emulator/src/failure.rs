@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const DOCUMENTATION: &str = "https://docs.github.com/rest";
 
-/// An error response with the message that GitHub uses.
+/// An error response of the REST API, with the message that GitHub uses.
 #[derive(Debug)]
 pub(crate) struct Failure {
     status: StatusCode,
@@ -32,8 +32,8 @@ impl Failure {
         Self::new(StatusCode::FORBIDDEN, message)
     }
 
-    /// Returns a 422 about a field, with a code such as `missing_field`, `invalid` or
-    /// `already_exists`.
+    /// Returns an error response with the status 422 for the field `field` of a `resource`. `code`
+    /// is GitHub's error code, such as `missing_field`, `invalid` or `already_exists`.
     pub(crate) fn field(resource: &str, field: &str, code: &str) -> Self {
         Self {
             error: Some(json!({ "resource": resource, "field": field, "code": code })),
@@ -41,7 +41,8 @@ impl Failure {
         }
     }
 
-    /// Returns a 422 with the code `custom` and a message.
+    /// Returns an error response with the status 422, the error code `custom` and the text
+    /// `message`.
     pub(crate) fn custom(resource: &str, message: &str) -> Self {
         let error = json!({ "resource": resource, "code": "custom", "message": message });
         Self {
@@ -76,7 +77,7 @@ impl From<Failure> for Response {
     }
 }
 
-/// Sets a header, unless the value is not a valid header value.
+/// Sets the header `name` to `value`. Does nothing if `value` is not a valid header value.
 pub(crate) fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// // The second and third pull request are opened, but the responses are lost.
 /// let lost = Fault::on("POST", "/repos/octo/hello/pulls").cut().after_the_effect();
 /// let lost = lost.skip(1).times(2);
-/// // One response is late, and all responses of another route are HTML.
+/// // One response is delayed by 3 seconds, and all responses of another route are HTML.
 /// let late = Fault::on("GET", "/repos/*/*").delay(Duration::from_secs(3));
 /// let html = Fault::on("*", "/app").body(200, "text/html", "<html>").times(usize::MAX);
 /// # let _ = (lost, late, html);
@@ -23,12 +23,12 @@ pub struct Fault {
     path: String,
     skip: usize,
     left: usize,
-    /// Whether the request has its effect before it fails.
+    /// Whether a matching request has the ordinary effect before the fault changes the response.
     pub(crate) after: bool,
     pub(crate) effect: FaultEffect,
 }
 
-/// The effect of a [`Fault`].
+/// The way in which a [`Fault`] changes the response to a request.
 #[derive(Clone, Debug)]
 pub(crate) enum FaultEffect {
     Status {
@@ -43,14 +43,14 @@ pub(crate) enum FaultEffect {
     Delay(Duration),
     /// The connection is closed without a response.
     Cut,
-    /// The connection is closed after the response's head and half of its body.
+    /// The connection is closed after the headers and half of the body of the response.
     CutInTheMiddle,
 }
 
 impl Fault {
-    /// Creates a fault for requests with this method (`*` matches any method) and a path that
-    /// starts with these segments (`*` matches any segment). The next such request has no effect
-    /// and its response is a 500.
+    /// Creates a fault for the next request with the method `method` and a path that starts with
+    /// the segments of `path`. `*` as method or as segment matches any value. The request has no
+    /// effect, and the response has the status 500.
     pub fn on(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),
@@ -62,20 +62,22 @@ impl Fault {
         }
     }
 
-    /// Applies the fault to requests with this method and path instead.
+    /// Makes the fault apply to requests with `method` and `path` instead of those passed to
+    /// [`on`](Self::on).
     pub fn at(mut self, method: &str, path: &str) -> Self {
         method.clone_into(&mut self.method);
         path.clone_into(&mut self.path);
         self
     }
 
-    /// Responds with this status and an error in GitHub's format.
+    /// Makes the response an error in GitHub's JSON format with the status `status`.
     pub fn status(mut self, status: u16) -> Self {
         self.effect = FaultEffect::Status { status, headers: Vec::new() };
         self
     }
 
-    /// Adds a header to the response of [`status`](Self::status), such as `retry-after`.
+    /// Adds a header, such as `retry-after`, to the error response that [`status`](Self::status)
+    /// sets. Has no effect on other kinds of faults.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let FaultEffect::Status { headers, .. } = &mut self.effect {
             headers.push((name.to_owned(), value.to_owned()));
@@ -83,45 +85,48 @@ impl Fault {
         self
     }
 
-    /// Responds with this status, content type and body. The body does not have to be valid JSON.
+    /// Makes the response consist of `status`, `content_type` and `body`. `body` does not have to
+    /// be valid JSON.
     pub fn body(mut self, status: u16, content_type: &str, body: &str) -> Self {
         let (content_type, body) = (content_type.to_owned(), body.to_owned());
         self.effect = FaultEffect::Body { status, content_type, body };
         self
     }
 
-    /// Waits this long before the request has its effect and its ordinary response.
+    /// Makes the emulator wait for the duration `by` before it processes the request as usual.
     pub fn delay(mut self, by: Duration) -> Self {
         self.effect = FaultEffect::Delay(by);
         self
     }
 
-    /// Closes the connection without a response.
+    /// Makes the emulator close the connection without a response.
     pub fn cut(mut self) -> Self {
         self.effect = FaultEffect::Cut;
         self
     }
 
-    /// Closes the connection in the middle of the response.
+    /// Makes the emulator process the request as usual, but close the connection after half of the
+    /// response.
     pub fn cut_in_the_middle(mut self) -> Self {
         self.effect = FaultEffect::CutInTheMiddle;
         self.after = true;
         self
     }
 
-    /// Lets the request have its effect first, so that only the response is lost.
+    /// Makes the emulator process the request as usual before the fault applies, so that only the
+    /// ordinary response is lost.
     pub fn after_the_effect(mut self) -> Self {
         self.after = true;
         self
     }
 
-    /// Lets this many matching requests pass first.
+    /// Makes the fault ignore the first `requests` matching requests.
     pub fn skip(mut self, requests: usize) -> Self {
         self.skip = requests;
         self
     }
 
-    /// Applies the fault to this many requests.
+    /// Makes the fault apply to `requests` matching requests. The default is one request.
     pub fn times(mut self, requests: usize) -> Self {
         self.left = requests;
         self
@@ -137,7 +142,8 @@ impl Fault {
     }
 }
 
-/// Returns the fault that is due for this request.
+/// Returns the first fault that applies to a request with `method` and `path`, and counts the
+/// request in that fault.
 pub(crate) fn due(faults: &mut [Fault], method: &str, path: &str) -> Option<Fault> {
     for fault in faults.iter_mut().filter(|fault| fault.left > 0) {
         if !fault.matches(method, path) {

@@ -1,4 +1,4 @@
-//! Bare repositories, which the `git` program reads and changes.
+//! Bare git repositories, which the `git` program reads and changes.
 
 mod command;
 mod diff;

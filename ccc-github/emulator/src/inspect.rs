@@ -24,7 +24,8 @@ fn comment(comment: &model::Comment) -> Comment {
 }
 
 impl Emulator {
-    /// Returns the ID of the first App.
+    /// Returns the ID of the first GitHub App, as configured with
+    /// [`EmulatorConfig::with_app`](crate::EmulatorConfig::with_app).
     #[must_use]
     pub fn app_id(&self) -> u64 {
         self.inner.app_id
@@ -34,31 +35,32 @@ impl Emulator {
         self.inner.state().app(self.inner.app_id).map(read)
     }
 
-    /// Returns the private key of the first App, as PEM (PKCS#1, as GitHub issues it).
+    /// Returns the private key of the first GitHub App, as PEM (PKCS#1, as GitHub issues it).
     #[must_use]
     pub fn private_key_pem(&self) -> SecretString {
         self.app(|app| app.key.pem.clone()).unwrap_or_else(nothing)
     }
 
-    /// Returns the secret that signs the webhooks of the first App.
+    /// Returns the secret that signs the webhooks of the first GitHub App.
     #[must_use]
     pub fn webhook_secret(&self) -> SecretString {
         self.app(|app| app.webhook_secret.clone()).unwrap_or_else(nothing)
     }
 
-    /// Returns the requests so far, oldest first. At most the last 20 000 are recorded.
+    /// Returns the requests that the emulator has received, oldest first. Only the last 20 000
+    /// requests are recorded, and none below `/_emulator/`.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.inner.state().calls.iter().cloned().collect()
     }
 
-    /// Returns the issued tokens, without their secrets.
+    /// Returns all installation tokens that have been issued, without their secrets.
     #[must_use]
     pub fn tokens(&self) -> Vec<TokenInfo> {
         self.inner.state().tokens.iter().map(|token| token.info.clone()).collect()
     }
 
-    /// Returns the pull requests of a repository, by number.
+    /// Returns the pull requests of a repository, sorted by number.
     #[must_use]
     pub fn pull_requests(&self, repo: &RepoRef) -> Vec<PullRequest> {
         let state = self.inner.state();
@@ -80,7 +82,7 @@ impl Emulator {
             .collect()
     }
 
-    /// Returns the comments of an issue or a pull request, oldest first.
+    /// Returns the comments on the issue or pull request `number`, oldest first.
     #[must_use]
     pub fn comments(&self, repo: &RepoRef, number: u64) -> Vec<Comment> {
         let state = self.inner.state();
@@ -88,7 +90,8 @@ impl Emulator {
         issue.map(|issue| issue.comments.iter().map(comment).collect()).unwrap_or_default()
     }
 
-    /// Returns the login and the content of each reaction to an issue.
+    /// Returns each reaction to the issue `number`: the login of the account, and the content, such
+    /// as `eyes`.
     #[must_use]
     pub fn reactions(&self, repo: &RepoRef, number: u64) -> Vec<(String, String)> {
         let state = self.inner.state();
@@ -98,7 +101,7 @@ impl Emulator {
             .unwrap_or_default()
     }
 
-    /// Returns the attempts to deliver a webhook, oldest first. At most the last 20 000 are
+    /// Returns the attempts to deliver a webhook, oldest first. Only the last 20 000 attempts are
     /// recorded.
     #[must_use]
     pub fn deliveries(&self) -> Vec<HookDelivery> {
@@ -106,7 +109,8 @@ impl Emulator {
     }
 }
 
-/// Returns an empty secret for a missing App. The first App always exists.
+/// Returns an empty secret. It replaces a secret of the first GitHub App if that App does not
+/// exist, which cannot happen.
 fn nothing() -> SecretString {
     SecretString::default()
 }

@@ -1,4 +1,4 @@
-//! The key pair of an App.
+//! The key pair of a GitHub App.
 
 use jsonwebtoken::DecodingKey;
 use rsa::RsaPrivateKey;
@@ -9,7 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// A private key as PEM, and the public key that verifies its signatures.
+/// The private key of a GitHub App as PEM, and the public key that verifies signatures of the
+/// private key.
 #[derive(Clone)]
 pub(crate) struct KeyPair {
     pub(crate) pem: SecretString,
@@ -23,12 +24,13 @@ impl std::fmt::Debug for KeyPair {
 }
 
 impl KeyPair {
-    /// Reads the private key, or creates a key. Runs on a thread for blocking tasks, because both
-    /// take a noticeable time.
+    /// Reads the private key `given`, or creates a new key if `given` is `None`. Works on a thread
+    /// for blocking tasks, because both take a noticeable time.
     pub(crate) async fn new(given: Option<SecretString>) -> Result<Self> {
-        tokio::task::spawn_blocking(move || key_pair(given.as_ref()))
-            .await
-            .map_err(|e| Error::new(ErrorKind::Unexpected, "cannot create a key").with_source(e))?
+        tokio::task::spawn_blocking(move || key_pair(given.as_ref())).await.map_err(|e| {
+            Error::new(ErrorKind::Unexpected, "the task that creates the key of the App failed")
+                .with_source(e)
+        })?
     }
 }
 
@@ -40,7 +42,7 @@ fn key_pair(given: Option<&SecretString>) -> Result<KeyPair> {
     let key = match given {
         Some(pem) => read(pem)?,
         None => RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 2048)
-            .map_err(|_| invalid("cannot create an RSA key"))?,
+            .map_err(|_| invalid("cannot create an RSA key for the App"))?,
     };
     let pem = key
         .to_pkcs1_pem(LineEnding::LF)
@@ -48,12 +50,13 @@ fn key_pair(given: Option<&SecretString>) -> Result<KeyPair> {
     let public = key
         .to_public_key()
         .to_pkcs1_der()
-        .map_err(|_| invalid("the public key cannot be encoded"))?;
+        .map_err(|_| invalid("cannot encode the public key as DER"))?;
     let public = DecodingKey::from_rsa_der(public.as_bytes());
     Ok(KeyPair { pem: SecretString::from(pem.as_str()), public })
 }
 
-/// Reads a private key as PKCS#1 or PKCS#8. The two characters `\n` count as a line break.
+/// Reads an RSA private key of 2048 to 8192 bits from PEM text in the format PKCS#1 or PKCS#8. The
+/// two characters `\n` count as a line break.
 fn read(pem: &SecretString) -> Result<RsaPrivateKey> {
     let text = SecretString::from(pem.expose_secret().replace("\\n", "\n"));
     let text = text.expose_secret().trim();
@@ -61,15 +64,17 @@ fn read(pem: &SecretString) -> Result<RsaPrivateKey> {
         .or_else(|_| RsaPrivateKey::from_pkcs8_pem(text))
         .map_err(|_| {
             invalid(
-                "the private key does not parse as an RSA private key: pass the content of the \
-                 PEM file, PKCS#1 or PKCS#8 without a passphrase",
+                "the private key is not an RSA private key in PEM format: pass the content of the \
+                 PEM file (PKCS#1 or PKCS#8, without a passphrase)",
             )
         })?;
     let bits = key.size() * 8;
     if !(2_048..=8_192).contains(&bits) {
-        return Err(invalid(format!("the private key has {bits} bits: GitHub's have 2048")));
+        return Err(invalid(format!("the private key has {bits} bits: use a key with 2048 bits")));
     }
-    key.validate().map_err(|_| invalid("the private key is not a valid RSA key"))?;
+    key.validate().map_err(|_| {
+        invalid("the numbers in the private key are not a valid RSA key: create a new key")
+    })?;
     Ok(key)
 }
 

@@ -16,7 +16,7 @@ pub(crate) struct Token {
     pub(crate) info: TokenInfo,
 }
 
-/// An installation of an App on an account.
+/// An installation of a GitHub App on an account.
 #[derive(Clone, Debug)]
 pub(crate) struct Installation {
     pub(crate) id: u64,
@@ -42,7 +42,7 @@ pub(crate) struct Reaction {
 pub(crate) struct Comment {
     pub(crate) id: u64,
     pub(crate) author: Actor,
-    /// The ID of the App that wrote the comment.
+    /// The ID of the GitHub App that wrote the comment; `None` if a user wrote it.
     pub(crate) via: Option<u64>,
     pub(crate) body: String,
     pub(crate) created_at: Timestamp,
@@ -50,14 +50,14 @@ pub(crate) struct Comment {
     pub(crate) reactions: Vec<Reaction>,
 }
 
-/// The part of a pull request that an issue does not have.
+/// The data of a pull request that an ordinary issue does not have.
 #[derive(Clone, Debug)]
 pub(crate) struct Pull {
     pub(crate) head: String,
     pub(crate) head_sha: String,
     pub(crate) base: String,
     pub(crate) base_sha: String,
-    /// The size of the change from `base_sha` to `head_sha`.
+    /// The number of commits, files and lines that changed from `base_sha` to `head_sha`.
     pub(crate) stat: Stat,
     pub(crate) draft: bool,
 }
@@ -69,18 +69,19 @@ pub(crate) struct IssueKey {
     pub(crate) number: u64,
 }
 
-/// The location of an issue.
+/// Whether an issue is still in its repository, was deleted, or was transferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// The issue is in this repository.
+    /// The issue was neither deleted nor transferred.
     Here,
-    /// The issue was deleted. Requests for it fail with 410.
+    /// The issue was deleted. Requests for the issue fail with the status 410.
     Deleted,
-    /// The issue was transferred to another repository, under another number.
+    /// The issue was transferred to the repository and the number in this key.
     Moved(IssueKey),
 }
 
-/// An issue or a pull request. Both share their numbers and their comments API on GitHub.
+/// An issue or a pull request. On GitHub, both are numbered in one sequence and share the API for
+/// comments.
 #[derive(Clone, Debug)]
 pub(crate) struct Issue {
     pub(crate) id: u64,
@@ -119,7 +120,7 @@ pub(crate) struct Repo {
     pub(crate) id: u64,
     pub(crate) owner: String,
     pub(crate) name: String,
-    /// The former names, as `owner/name` in lower case.
+    /// The former names of the repository, as `owner/name` in lower case.
     pub(crate) former: Vec<String>,
     pub(crate) public: bool,
     pub(crate) archived: bool,
@@ -132,14 +133,15 @@ pub(crate) struct Repo {
 }
 
 impl Token {
-    /// Returns whether the token may change workflow files.
+    /// Returns whether the token has the permission `workflows: write`, which is required to change
+    /// workflow files.
     pub(crate) fn may_change_workflows(&self) -> bool {
         self.info.permissions.get("workflows").is_some_and(|level| level == "write")
     }
 }
 
 impl Repo {
-    /// Returns `owner/name`.
+    /// Returns the name of the repository as `owner/name`.
     pub(crate) fn full_name(&self) -> String {
         format!("{}/{}", self.owner, self.name)
     }

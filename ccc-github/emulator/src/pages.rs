@@ -23,10 +23,11 @@ pub(crate) use record::record;
 
 use layout::{Page, document, redirect};
 
-/// Maximum size of a form, in bytes.
+/// Maximum size of a submitted form, in bytes.
 const MAX_FORM: usize = 1024 * 1024;
 
-/// Returns the response to a request for a page.
+/// Returns the response to a request for a page, or to a submitted form. `parts` are the segments
+/// of the path.
 pub(crate) async fn answer(inner: &Arc<Inner>, parts: &[&str], request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
     if !is_by_our_name(inner, &head.headers) {

@@ -4,10 +4,10 @@ use axum::http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// Maximum number of requests per hour without credentials.
+/// Maximum number of requests per hour by callers without credentials.
 pub(crate) const UNAUTHENTICATED_LIMIT: u64 = 60;
 
-/// A caller's request budget for one hour.
+/// The request budget of one caller for one hour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     limit: u64,
@@ -20,7 +20,8 @@ impl Window {
         Self { limit, used: 0, reset: now + SignedDuration::from_hours(1) }
     }
 
-    /// Counts one request; returns whether it is within the limit.
+    /// Counts one request. Returns whether the request is within `limit`, in requests per hour.
+    /// Begins a new hour if the previous one has ended.
     pub(crate) fn count(&mut self, limit: u64, now: Timestamp) -> bool {
         if now >= self.reset {
             *self = Self::new(limit, now);
@@ -33,7 +34,7 @@ impl Window {
         within
     }
 
-    /// Adds the headers of the budget.
+    /// Adds the `X-RateLimit-…` headers that describe this budget to `headers`.
     pub(crate) fn headers(&self, headers: &mut HeaderMap) {
         for (name, value) in [
             ("x-ratelimit-limit", self.limit),
@@ -46,7 +47,7 @@ impl Window {
         headers.insert("x-ratelimit-resource", HeaderValue::from_static("core"));
     }
 
-    /// Renders the budget as `GET /rate_limit` returns it.
+    /// Renders this budget as JSON, in the format of `GET /rate_limit`.
     pub(crate) fn json(&self) -> Value {
         json!({
             "limit": self.limit,

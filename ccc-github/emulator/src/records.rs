@@ -7,23 +7,23 @@ use serde::Serialize;
 
 use crate::account::Actor;
 
-/// A received request.
+/// A request that the emulator has received.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Call {
-    /// The method, such as `GET`.
+    /// The method of the request, such as `GET`.
     pub method: String,
-    /// The path as it was sent.
+    /// The path of the request as it was sent, with percent-encoding.
     pub path: String,
-    /// The query as it was sent, without `?`.
+    /// The query of the request as it was sent, without `?`.
     pub query: String,
-    /// The status of the response; `None` before the response, and if the connection was cut
-    /// without one.
+    /// The status of the response. `None` before the response, and if the connection was closed
+    /// without a response.
     pub status: Option<u16>,
-    /// The caller: `nobody`, `app jwt`, `token #3 octo/hello contents:read …`, `user alice`, or
-    /// `refused: ` and the reason why the credential was refused.
+    /// A description of the caller: `nobody`, `app jwt`, `token #3 octo/hello contents:read …`,
+    /// `user alice`, or `refused: ` and the reason why the credential was refused.
     pub caller: String,
-    /// The time of the request.
+    /// The time at which the request arrived.
     pub at: Timestamp,
 }
 
@@ -31,15 +31,16 @@ pub struct Call {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TokenInfo {
-    /// The sequence number of the token, which starts at 1.
+    /// The sequence number of the token. The emulator's first token has the number 1.
     pub number: usize,
-    /// The ID of the App that requested the token.
+    /// The ID of the GitHub App that requested the token.
     pub app: u64,
-    /// The ID of the installation.
+    /// The ID of the installation that the token belongs to.
     pub installation: u64,
-    /// The IDs of the repositories in its scope; `None` for all repositories of the installation.
+    /// The IDs of the repositories that the token gives access to; `None` for all repositories of
+    /// the installation.
     pub repositories: Option<Vec<u64>>,
-    /// The permissions, such as `contents` → `read`.
+    /// The permissions of the token: names with levels, such as `contents` with `read`.
     pub permissions: BTreeMap<String, String>,
     /// The time at which the token expires.
     pub expires_at: Timestamp,
@@ -47,11 +48,11 @@ pub struct TokenInfo {
     pub revoked: bool,
 }
 
-/// A pull request.
+/// A pull request on the emulated GitHub.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct PullRequest {
-    /// The number in the repository.
+    /// The number of the pull request in the repository.
     pub number: u64,
     /// The title of the pull request.
     pub title: String,
@@ -69,7 +70,7 @@ pub struct PullRequest {
     pub open: bool,
     /// The login of the author of the pull request.
     pub author: String,
-    /// The URL of its page.
+    /// The URL of the page that shows the pull request.
     pub url: String,
 }
 
@@ -87,7 +88,7 @@ pub struct Comment {
     pub created_at: Timestamp,
     /// The time at which the comment was last changed.
     pub updated_at: Timestamp,
-    /// The login and the content of each reaction.
+    /// The login of the account and the content (such as `eyes`) of each reaction to the comment.
     pub reactions: Vec<(String, String)>,
 }
 
@@ -97,31 +98,32 @@ pub struct Comment {
 pub struct HookDelivery {
     /// The ID of the attempt.
     pub id: u64,
-    /// The ID of the App that receives the delivery.
+    /// The ID of the GitHub App that the webhook was sent to.
     pub app: u64,
-    /// The ID of the installation that the delivery concerns.
+    /// The ID of the installation that the delivery is about; `None` for `ping`.
     pub installation: Option<u64>,
-    /// The ID of the repository that the delivery concerns.
+    /// The ID of the repository that the delivery is about, if it is about one.
     pub repository: Option<u64>,
-    /// The header `X-GitHub-Delivery`, which is the same for every attempt of one delivery.
+    /// The value of the header `X-GitHub-Delivery`, which is the same for every attempt to send the
+    /// same delivery.
     pub guid: String,
     /// The time of the attempt.
     pub delivered_at: Timestamp,
     /// Whether the attempt is a requested redelivery.
     pub redelivery: bool,
-    /// The status of the response; 0 if there was none.
+    /// The status of the receiver's response; 0 if there was no response.
     pub status_code: u16,
-    /// The header `X-GitHub-Event`.
+    /// The value of the header `X-GitHub-Event`, such as `issues`.
     pub event: String,
-    /// The payload's `action`; `None` if the payload has none.
+    /// The value of the payload's field `action`; `None` if the payload has no such field.
     pub action: Option<String>,
     /// The address that the delivery was sent to.
     pub url: String,
-    /// The headers of the request.
+    /// The headers of the request to the receiver.
     pub headers: BTreeMap<String, String>,
-    /// The payload as it was sent.
+    /// The payload, byte for byte as it was sent.
     #[serde(skip)]
     pub body: Vec<u8>,
-    /// The body of the response, or the reason why there is none.
+    /// The body of the receiver's response, or a text that says why there is no response.
     pub answer: String,
 }

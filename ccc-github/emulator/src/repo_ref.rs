@@ -1,20 +1,20 @@
-//! The reference to a repository.
+//! References to repositories.
 
 use serde::{Deserialize, Serialize};
 
 /// A reference to a repository of the emulator.
 ///
-/// The ID identifies the repository. `owner` and `name` are those at its creation; after a rename
-/// or a transfer, they differ from the current ones.
+/// The ID identifies the repository. `owner` and `name` do not change when the repository is
+/// renamed or transferred.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RepoRef {
-    /// The emulator's address and port.
+    /// The address and port of the emulator, such as `127.0.0.1:8080`.
     pub host: String,
-    /// The repository's ID.
+    /// The ID of the repository, which never changes.
     pub id: u64,
     /// The login of the account that owned the repository at its creation.
     pub owner: String,
-    /// The repository's name at its creation.
+    /// The name of the repository at its creation.
     pub name: String,
 }
 
@@ -25,8 +25,8 @@ impl std::fmt::Display for RepoRef {
     }
 }
 
-/// Returns whether this is a valid name of an account or a repository. A valid name is one segment
-/// of a URL or a path.
+/// Returns whether `name` is a valid name of an account or a repository: 1 to 100 letters, digits,
+/// `-`, `_` and `.`, but not `.` or `..`. A valid name is one segment of a URL or a path.
 pub(crate) fn is_name(name: &str) -> bool {
     (1..=100).contains(&name.len())
         && !matches!(name, "." | "..")

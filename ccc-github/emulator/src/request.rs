@@ -23,13 +23,14 @@ pub(crate) struct ApiRequest {
     pub(crate) params: HashMap<&'static str, String>,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) body: Value,
-    /// The path without `/api/v3`, for links.
+    /// The path of the request without `/api/v3`. Links to other pages of a list contain this path.
     pub(crate) path: String,
-    /// The ID of the repository that the path names; 0 if it names none.
+    /// The ID of the repository that the path names; 0 if the path names no repository.
     pub(crate) repo: u64,
 }
 
-/// The locked state, as proof that the caller is authorized to act in the request's repository.
+/// The locked state of the emulator. A value proves that the caller is authorized to act in the
+/// repository of the request.
 pub(crate) struct Authorized<'a> {
     pub(crate) state: MutexGuard<'a, State>,
     pub(crate) sender: Sender,
@@ -37,7 +38,8 @@ pub(crate) struct Authorized<'a> {
 }
 
 impl Authorized<'_> {
-    /// Returns the repository.
+    /// Returns the repository of the request. Fails with the status 404 if the repository was
+    /// deleted.
     pub(crate) fn repo(&self) -> Result<&Repo, Failure> {
         self.state.repo(self.id).ok_or_else(Failure::not_found)
     }
@@ -46,8 +48,8 @@ impl Authorized<'_> {
         self.state.repo_mut(self.id).ok_or_else(Failure::not_found)
     }
 
-    /// Checks that a signed-in user has at least this role. An App passes, because its rights are
-    /// in its token.
+    /// Checks that a signed-in user has at least the role `least` in the repository. Other callers
+    /// pass, because an App's permissions are in its token.
     pub(crate) fn require(&self, request: &ApiRequest, least: Permission) -> Result<(), Failure> {
         let Caller::Person(person) = &request.caller else { return Ok(()) };
         let known = self.repo()?.permissions.get(&person.login.to_ascii_lowercase());
@@ -67,32 +69,35 @@ impl Authorized<'_> {
 }
 
 impl ApiRequest {
-    /// Returns whether the call only reads.
+    /// Returns whether the method of the call is GET or HEAD.
     pub(crate) fn is_read(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD)
     }
 
-    /// Returns a parameter of the path.
+    /// Returns the value of the path parameter `name`, or an empty string if the route has no such
+    /// parameter.
     pub(crate) fn path_param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
     }
 
-    /// Returns a numeric parameter of the path, or 0, which is never used, if it is not a number.
+    /// Returns the path parameter `name` as a number. Returns 0, which is never used as an ID, if
+    /// the parameter is not a number.
     pub(crate) fn id(&self, name: &str) -> u64 {
         self.path_param(name).parse().unwrap_or(0)
     }
 
-    /// Returns a parameter of the query.
+    /// Returns the value of the query parameter `name`.
     pub(crate) fn query_param(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Returns a numeric parameter of the query, or `or` if it is missing or not a number.
+    /// Returns the query parameter `name` as a number, or `or` if the parameter is missing or not a
+    /// number.
     pub(crate) fn query_number(&self, name: &str, or: usize) -> usize {
         self.query_param(name).and_then(|value| value.parse().ok()).unwrap_or(or)
     }
 
-    /// Returns the query with some parameters replaced.
+    /// Returns the query string of the request, with the parameters in `fields` added or replaced.
     pub(crate) fn query_with(&self, fields: &[(&str, &str)]) -> String {
         let kept = self.query.iter().filter(|(key, _)| fields.iter().all(|(name, _)| key != name));
         url::form_urlencoded::Serializer::new(String::new())
@@ -101,12 +106,14 @@ impl ApiRequest {
             .finish()
     }
 
-    /// Returns a string field of the body.
+    /// Returns the field `name` of the request body, if the field is a string.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.body[name].as_str()
     }
 
-    /// Locks the state, if the caller has the permission `power` in the repository of the path.
+    /// Locks the emulator's state if the caller has the permission `power` in the repository of the
+    /// path. `write` requires write access and not only read access. `power` can name alternatives,
+    /// such as `issues|pull_requests`.
     pub(crate) fn authorize(&self, power: &str, write: bool) -> Result<Authorized<'_>, Failure> {
         let state = self.inner.state();
         let found = state.repo(self.repo).ok_or_else(Failure::not_found)?;
@@ -114,30 +121,32 @@ impl ApiRequest {
         Ok(Authorized { state, sender, id: self.repo })
     }
 
-    /// Returns whether the caller may change workflow files.
+    /// Returns whether the caller may change workflow files. Only installation tokens without the
+    /// permission `workflows: write` may not.
     pub(crate) fn may_change_workflows(&self) -> bool {
         let state = self.inner.state();
         self.caller.require_token(&state).ok().is_none_or(Token::may_change_workflows)
     }
 
-    /// Returns whether the time `changed` is not before the query's `since`.
+    /// Returns whether the time `changed` is not before the query parameter `since`. Returns `true`
+    /// if the query has no valid `since`.
     pub(crate) fn is_since(&self, changed: Timestamp) -> bool {
         let since = self.query_param("since").and_then(|since| since.parse::<Timestamp>().ok());
         since.is_none_or(|since| changed >= since)
     }
 
-    /// Returns the git repository of the path.
+    /// Returns the git repository of the repository that the path names.
     pub(crate) fn git(&self) -> Git {
         self.inner.git(self.repo)
     }
 
-    /// Returns the key of an issue in the repository of the path.
+    /// Returns the key of the issue `number` in the repository that the path names.
     pub(crate) fn issue_key(&self, number: u64) -> IssueKey {
         IssueKey { repo: self.repo, number }
     }
 
-    /// Returns GitHub's redirect from a former name: 301 for a read, 307 for a write (GitHub docs,
-    /// "Best practices for using the REST API").
+    /// Returns GitHub's redirect from a former name to the URL `target`. The status is 301 for a
+    /// read and 307 for a write (GitHub docs, "Best practices for using the REST API").
     pub(crate) fn moved(&self, target: &str) -> Failure {
         let status = if self.is_read() {
             StatusCode::MOVED_PERMANENTLY
@@ -147,8 +156,9 @@ impl ApiRequest {
         Failure::new(status, "Moved Permanently").header("location", target)
     }
 
-    /// Locks the state as [`authorize`](Self::authorize) does, for the conversation of the issue or
-    /// pull request that the path names. Also returns its number.
+    /// Locks the state as [`authorize`](Self::authorize) does, for the issue or pull request that
+    /// the path names. Also returns the number of the issue. Fails with the status 410 for a
+    /// deleted issue, and with a redirect for a transferred issue.
     pub(crate) fn authorize_issue(&self, write: bool) -> Result<(Authorized<'_>, u64), Failure> {
         let number = self.id("issue_number");
         let is_pull = self

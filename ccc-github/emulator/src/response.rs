@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use crate::failure::{Failure, insert};
 use crate::request::ApiRequest;
 
-/// The response of a route, or an error response.
+/// The response of a route's handler, or an error response.
 pub(crate) type Answer = Result<Response, Failure>;
 
-/// Returns a response with a JSON object. A 201 also has the object's `url` as its `Location`.
+/// Returns a response with the JSON object `body`. With the status 201, the header `Location`
+/// contains the object's `url`.
 pub(crate) fn reply(status: StatusCode, body: &Value) -> Answer {
     let mut headers = HeaderMap::new();
     insert(&mut headers, header::CONTENT_TYPE, "application/json; charset=utf-8");
@@ -22,25 +23,26 @@ pub(crate) fn reply(status: StatusCode, body: &Value) -> Answer {
     Ok((status, headers, body.to_string()).into_response())
 }
 
-/// Returns a 200 response with a JSON object.
+/// Returns a response with the status 200 and the JSON object `body`.
 pub(crate) fn ok(body: &Value) -> Answer {
     reply(StatusCode::OK, body)
 }
 
-/// Returns a 204 response.
+/// Returns a response with the status 204 and without a body.
 pub(crate) fn nothing() -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// Returns one page of a list, with links to the others (GitHub docs, "Using pagination in the REST
-/// API").
+/// Returns the page of the list `all` that `request` selects, with links to the other pages (GitHub
+/// docs, "Using pagination in the REST API").
 pub(crate) fn page(request: &ApiRequest, all: &[Value]) -> Answer {
     let (shown, headers) = cut(request, all);
     let body = Value::from(shown.to_vec());
     Ok((headers, body.to_string()).into_response())
 }
 
-/// Returns one page of a list as [`page`] does, as the field `name` of an object.
+/// Returns one page of the list `all` as [`page`] does, but in the field `name` of an object that
+/// also has the field `total_count`.
 pub(crate) fn page_in(request: &ApiRequest, name: &str, all: &[Value]) -> Answer {
     let (shown, headers) = cut(request, all);
     let mut body = json!({ "total_count": all.len() });

@@ -1,4 +1,5 @@
-//! The table of routes, with the paths and parameter names of GitHub's OpenAPI description.
+//! The table of the REST API's routes, with the paths and parameter names of GitHub's OpenAPI
+//! description.
 
 use std::collections::HashMap;
 
@@ -29,7 +30,7 @@ macro_rules! routes {
     };
 }
 
-/// The routes of the REST API. The first match wins.
+/// The routes of the REST API. A request uses the first route that matches.
 pub(crate) const ROUTES: &[Route] = routes! {
     GET "/app" app::show;
     GET "/apps/{app_slug}" app::show_by_slug;
@@ -100,11 +101,12 @@ pub(crate) const ROUTES: &[Route] = routes! {
     GET "/repos/{owner}/{repo}/pulls/{pull_number}/files" pulls::files;
 };
 
-/// The parameters that extend to the end of the path, because names of files and refs can contain
-/// slashes.
+/// The names of path parameters that extend to the end of the path, because names of files and refs
+/// can contain slashes.
 const LONG: [&str; 3] = ["path", "ref", "branch"];
 
-/// Returns the parameters of a path, or `None` if the path does not match the pattern.
+/// Returns the values of the parameters in `pattern`, such as `/repos/{owner}/{repo}`. Returns
+/// `None` if `path` does not match `pattern`.
 fn params(pattern: &'static str, path: &[&str]) -> Option<HashMap<&'static str, String>> {
     let mut found = HashMap::new();
     let mut actual = path.iter();
@@ -128,7 +130,8 @@ fn params(pattern: &'static str, path: &[&str]) -> Option<HashMap<&'static str, 
     actual.next().is_none().then_some(found)
 }
 
-/// Returns the route of a request, and the parameters of its path.
+/// Returns the route that matches `method` and the segments of `path`, and the values of the path
+/// parameters. A HEAD request uses the route for GET.
 pub(crate) fn find(
     method: &Method,
     path: &[&str],

@@ -11,8 +11,8 @@ use crate::model::Repo;
 use crate::repo_ref::{RepoRef, is_name};
 use crate::state::Inner;
 
-/// Creates a public repository, and installs the first App on its owner. The repository is empty
-/// without a seed.
+/// Creates the public repository `owner/name` with the content of `seed`, and installs the first
+/// GitHub App on the account `owner`. The repository is empty if `seed` is `None`.
 pub(crate) async fn add_repository(
     inner: &Inner,
     owner: &str,
@@ -26,7 +26,7 @@ pub(crate) async fn add_repository(
         return Err(Error::new(ErrorKind::InvalidInput, line.escape_default().to_string()));
     }
     let taken = || {
-        let line = format!("the repository {owner}/{name} already exists");
+        let line = format!("the repository {owner}/{name} already exists: choose another name");
         Error::new(ErrorKind::AlreadyExists, line)
     };
     let id = {
@@ -60,17 +60,19 @@ pub(crate) async fn add_repository(
     Ok(RepoRef { host: inner.host.clone(), id, owner: owner.to_owned(), name: name.to_owned() })
 }
 
-/// Registers an App with a new key and new secrets; returns its ID.
+/// Registers a GitHub App of the account `owner` from `manifest`, with a new key and new secrets.
+/// Returns the App's ID.
 pub(crate) async fn add_app(inner: &Inner, manifest: Manifest, owner: &str) -> Result<u64> {
-    // The key takes a noticeable time, so it is created before the state is locked. GitHub creates
-    // it later.
+    // The creation of a key takes a noticeable time, so it happens before the state is locked.
+    // GitHub creates the key later.
     let key = KeyPair::new(None).await?;
     let mut state = inner.state();
     let id = state.next_id();
     let slug = manifest.slug(id);
     let taken = state.apps.iter().any(|app| app.slug == slug);
     if slug.is_empty() || slug.len() > 34 || taken {
-        let line = "an App needs an unused name with a letter or digit and at most 34 characters";
+        let line = "the name of the App is invalid or already used: choose another name of at \
+                    most 34 characters";
         return Err(Error::new(ErrorKind::InvalidInput, line));
     }
     state.add_user(owner, ActorKind::User);

@@ -1,7 +1,7 @@
 //! The HTTP server: accepts connections, records requests, and dispatches them.
 //!
-//! `axum::serve` is not used because its services cannot fail, and a fault can end a connection
-//! without a response.
+//! `axum::serve` is not used because its services must always return a response, but a fault can
+//! end a connection without a response.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,8 @@ mod dispatch;
 mod inject;
 mod rest;
 
-/// Accepts connections until the emulator stops, then waits until open requests are complete.
+/// Accepts connections at `listener` until the emulator stops. Then refuses new connections, and
+/// waits until the responses to all open requests are complete.
 pub(crate) async fn serve(listener: TcpListener, inner: Arc<Inner>) {
     let graceful = GracefulShutdown::new();
     loop {
@@ -53,7 +54,9 @@ pub(crate) async fn serve(listener: TcpListener, inner: Arc<Inner>) {
     graceful.shutdown().await;
 }
 
-/// Returns the response to a request: records the call, applies the due fault, and adds a date.
+/// Returns the response to `request`. Records the request, applies a fault that is due for it, and
+/// adds the headers `Date` and `X-GitHub-Request-Id`. Returns [`Cut`] if the fault closes the
+/// connection.
 async fn entry(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response, Cut> {
     let request = request.map(Body::new);
     let (method, uri) = (request.method().clone(), request.uri().clone());

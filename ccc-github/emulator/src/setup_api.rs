@@ -13,20 +13,21 @@ use crate::model::{Issue, IssueKey, Place, Repo};
 use crate::repo_ref::RepoRef;
 use crate::seed;
 
-/// A new App, with its credentials.
+/// A GitHub App that [`Emulator::add_app`] has registered, with its credentials.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NewApp {
     /// The App's ID.
     pub id: u64,
-    /// The private key, as PEM.
+    /// The App's private key, as PEM.
     pub private_key: SecretString,
-    /// The secret that signs its webhooks.
+    /// The secret that signs the App's webhooks.
     pub webhook_secret: SecretString,
 }
 
 impl Emulator {
-    /// Closes or reopens an issue or a pull request. Delivers no webhook.
+    /// Reopens the issue or pull request `number` if `open` is true, and otherwise closes it.
+    /// Delivers no webhook.
     pub fn set_issue_open(&self, repo: &RepoRef, number: u64, open: bool) {
         let now = self.inner.now();
         self.change_issue(repo, number, |issue| {
@@ -35,18 +36,19 @@ impl Emulator {
         });
     }
 
-    /// Locks an issue, so that only accounts with push access can comment, or unlocks it.
+    /// Locks the issue `number` if `locked` is true, and otherwise unlocks it. Only accounts with
+    /// push access can comment on a locked issue.
     pub fn set_issue_locked(&self, repo: &RepoRef, number: u64, locked: bool) {
         self.change_issue(repo, number, |issue| issue.locked = locked);
     }
 
-    /// Deletes an issue. Requests for it return 410 afterwards.
+    /// Deletes the issue `number`. Later requests for the issue fail with the status 410.
     pub fn delete_issue(&self, repo: &RepoRef, number: u64) {
         self.change_issue(repo, number, |issue| issue.place = Place::Deleted);
     }
 
-    /// Moves an issue to another repository; returns its number there. The former address
-    /// redirects.
+    /// Transfers the issue `number` from the repository `repo` to the repository `to`. Returns the
+    /// number of the issue in `to`. The former URL of the issue redirects to the new one.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if the issue or one of the repositories does not
@@ -66,29 +68,30 @@ impl Emulator {
         Ok(moved)
     }
 
-    /// Sets the role of an account in a repository.
+    /// Sets the role of the account `login` in the repository `repo`.
     pub fn set_permission(&self, repo: &RepoRef, login: &str, permission: Permission) {
         self.change(repo, |found| {
             found.permissions.insert(login.to_ascii_lowercase(), permission);
         });
     }
 
-    /// Makes a repository read-only or writable.
+    /// Makes a repository read-only if `archived` is true, and otherwise writable.
     pub fn set_archived(&self, repo: &RepoRef, archived: bool) {
         self.change(repo, |found| found.archived = archived);
     }
 
-    /// Makes a repository public or private.
+    /// Makes a repository public if `public` is true, and otherwise private.
     pub fn set_public(&self, repo: &RepoRef, public: bool) {
         self.change(repo, |found| found.public = public);
     }
 
-    /// Sets the default branch. The branch does not have to exist.
+    /// Sets the default branch of a repository to `branch`, which does not have to exist.
     pub fn set_default_branch(&self, repo: &RepoRef, branch: &str) {
         self.change(repo, |found| branch.clone_into(&mut found.default_branch));
     }
 
-    /// Adds a repository to the first App's installation on its owner, or removes it.
+    /// Adds a repository to the first GitHub App's installation on the repository's owner if
+    /// `installed` is true, and otherwise removes the repository from this installation.
     pub fn set_installed(&self, repo: &RepoRef, installed: bool) {
         let (app, mut state) = (self.inner.app_id, self.inner.state());
         let id = state.installed_on(app, &repo.owner).map_or(0, |found| found.id);
@@ -101,7 +104,8 @@ impl Emulator {
         }
     }
 
-    /// Renames a repository. The former address redirects, as on GitHub.
+    /// Changes the name of a repository to `name`. URLs with the former name redirect, as on
+    /// GitHub.
     pub fn rename(&self, repo: &RepoRef, name: &str) {
         self.change(repo, |found| {
             found.former.push(found.full_name().to_ascii_lowercase());
@@ -109,8 +113,9 @@ impl Emulator {
         });
     }
 
-    /// Transfers a repository to another account. The former address redirects. The App has access
-    /// only if it is also installed on that account.
+    /// Transfers a repository to the account `owner`, which is added if it does not exist. URLs
+    /// with the former owner redirect. The first GitHub App retains access only if it is also
+    /// installed on `owner`.
     pub fn transfer(&self, repo: &RepoRef, owner: &str) {
         self.add_user(owner, ActorKind::User);
         self.change(repo, |found| {
@@ -119,7 +124,8 @@ impl Emulator {
         });
     }
 
-    /// Deletes a repository.
+    /// Deletes a repository with its issues and pull requests. The git repository on the disk is
+    /// not removed.
     pub fn delete_repository(&self, repo: &RepoRef) {
         self.inner.state().repos.retain(|found| found.id != repo.id);
     }
@@ -136,7 +142,8 @@ impl Emulator {
         }
     }
 
-    /// Uninstalls the first App from an account and revokes its tokens.
+    /// Uninstalls the first GitHub App from the account `owner`, and revokes the tokens of the
+    /// installation.
     pub fn uninstall(&self, owner: &str) {
         let mut state = self.inner.state();
         if let Some(id) = state.installed_on(self.inner.app_id, owner).map(|found| found.id) {
@@ -144,22 +151,23 @@ impl Emulator {
         }
     }
 
-    /// Uninstalls the first App from an account and installs it again. The ID of the installation
-    /// changes, and its tokens are revoked.
+    /// Uninstalls the first GitHub App from the account `owner` and installs it again. The new
+    /// installation has another ID, and the tokens of the old installation are revoked.
     pub fn reinstall(&self, owner: &str) {
         self.uninstall(owner);
         let now = self.inner.now();
         self.inner.state().install(self.inner.app_id, owner, now);
     }
 
-    /// Revokes all tokens that have been issued so far.
+    /// Revokes all installation tokens that have been issued so far.
     pub fn revoke_tokens(&self) {
         for token in &mut self.inner.state().tokens {
             token.info.revoked = true;
         }
     }
 
-    /// Suspends or resumes the first App's installation on an account.
+    /// Suspends the first GitHub App's installation on the account `owner` if `suspended` is true,
+    /// and otherwise ends the suspension.
     pub fn set_suspended(&self, owner: &str, suspended: bool) {
         let (now, mut state) = (self.inner.now(), self.inner.state());
         let id = state.installed_on(self.inner.app_id, owner).map_or(0, |found| found.id);
@@ -168,7 +176,8 @@ impl Emulator {
         }
     }
 
-    /// Registers another App with the permissions of the first App, and installs it on `account`.
+    /// Registers a GitHub App called `name` with the permissions of the first App, and installs the
+    /// new App on `account`.
     ///
     /// # Errors
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the name is already used or is invalid.
@@ -194,8 +203,8 @@ impl Emulator {
         })
     }
 
-    /// Commits a file to a branch; returns the ID of the commit. A missing branch is created from
-    /// the default branch.
+    /// Creates a commit on `branch` that sets the file `path` to `content`. Returns the ID of the
+    /// commit. A branch that does not exist is created from the default branch.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable) if git fails.
@@ -214,7 +223,7 @@ impl Emulator {
         Ok(commit)
     }
 
-    /// Deletes a branch.
+    /// Deletes the branch `branch` of a repository.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if the branch does not exist, and
@@ -225,18 +234,19 @@ impl Emulator {
         git.move_ref(&format!("refs/heads/{branch}"), "", &old).await
     }
 
-    /// Refuses pushes to branches that start with `prefix`, as for a protected branch. The push
-    /// fails with `message`.
+    /// Refuses later pushes to branches whose name starts with `prefix`, as GitHub does for a
+    /// protected branch. git prints `message` when such a push fails.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the prefix contains other characters
-    /// than letters, digits and `-_./`, or the message has several lines;
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the rule cannot be written.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `prefix` is empty or contains other
+    /// characters than letters, digits and `-_./`, or if `message` has several lines;
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the rule cannot be written to the disk.
     pub async fn refuse_push(&self, repo: &RepoRef, prefix: &str, message: &str) -> Result<()> {
         self.inner.git(repo.id).refuse_push(prefix, message).await
     }
 
-    /// Sets the address that webhooks are sent to. Without an address, no webhooks are sent.
+    /// Sets the URL that the first GitHub App's webhooks are sent to. Without a URL, no webhooks
+    /// are sent.
     pub fn set_webhook_url(&self, url: impl Into<String>) {
         let (app, mut state) = (self.inner.app_id, self.inner.state());
         if let Some(app) = state.apps.iter_mut().find(|found| found.id == app) {
@@ -244,7 +254,7 @@ impl Emulator {
         }
     }
 
-    /// Adds a fault.
+    /// Adds `fault`, which then changes the responses to matching requests.
     pub fn inject(&self, fault: Fault) {
         self.inner.state().faults.push(fault);
     }
@@ -254,20 +264,20 @@ impl Emulator {
         self.inner.state().faults.clear();
     }
 
-    /// Fails the next `count` requests that have this method and a path that starts with `path`.
-    /// They have no effect, and their response has the status `status`.
+    /// Makes the next `count` requests fail that have the method `method` and a path that starts
+    /// with `path`. These requests have no effect, and their responses have the status `status`.
     pub fn fail_next(&self, method: &str, path: &str, status: u16, count: usize) {
         self.inject(Fault::on(method, path).status(status).times(count));
     }
 
-    /// Fails requests as [`fail_next`](Self::fail_next) does, but after they have had their effect:
-    /// only the response is lost.
+    /// Makes requests fail as [`fail_next`](Self::fail_next) does, but after the requests have had
+    /// their effect. Only the ordinary responses are lost.
     pub fn lose_next(&self, method: &str, path: &str, status: u16, count: usize) {
         self.inject(Fault::on(method, path).status(status).times(count).after_the_effect());
     }
 
-    /// Sets whether new tokens have more permissions than were requested, as with a broken or
-    /// hostile host.
+    /// Sets whether new installation tokens also have the permission `administration: write`, which
+    /// was not requested. This imitates a broken or hostile host.
     pub fn grant_too_much(&self, too_much: bool) {
         self.inner.state().grant_too_much = too_much;
     }

@@ -19,15 +19,16 @@ use crate::git;
 use crate::model::Token;
 use crate::state::Inner;
 
-/// The account that pushes or fetches, and its permission to change workflow files.
+/// The account that fetches or pushes, the repository, and whether the account may change workflow
+/// files.
 struct Pusher {
     repo: u64,
     login: String,
     workflows: bool,
 }
 
-/// Returns the response to `OWNER/NAME.git/…`: checks access and forwards the request to git
-/// (gitprotocol-http(5), git-http-backend(1)).
+/// Returns the response to a git request for `/OWNER/NAME.git/REST`. Checks the caller's access,
+/// and forwards the request to `git http-backend` (gitprotocol-http(5), git-http-backend(1)).
 pub(crate) async fn answer(
     inner: &Arc<Inner>,
     caller: &Caller,
@@ -111,7 +112,8 @@ async fn backend(
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn()?;
-    let missing = || std::io::Error::other("no pipe");
+    let missing =
+        || std::io::Error::other("git http-backend was started without standard input or output");
     let mut stdin = child.stdin.take().ok_or_else(missing)?;
     let stdout = child.stdout.take().ok_or_else(missing)?;
     let mut chunks = body.into_data_stream();
@@ -130,7 +132,7 @@ async fn backend(
     Ok((status, headers, Body::from_stream(body)).into_response())
 }
 
-/// Reads the status and the headers of a CGI response (RFC 3875, section 6).
+/// Reads the status and the headers of the CGI response that git prints (RFC 3875, section 6).
 async fn cgi_head(out: &mut BufReader<ChildStdout>) -> std::io::Result<(StatusCode, HeaderMap)> {
     let (mut status, mut headers) = (StatusCode::OK, HeaderMap::new());
     loop {
@@ -152,12 +154,13 @@ async fn cgi_head(out: &mut BufReader<ChildStdout>) -> std::io::Result<(StatusCo
     }
 }
 
-/// The rest of a response: output, child process, and the ID of the repository after a push.
+/// The part of a response that was not sent yet: git's output, the git process, and the ID of the
+/// repository if the request is a push.
 type Rest = (BufReader<ChildStdout>, Child, Option<(Arc<Inner>, u64)>);
 
-/// Reads the next part of the response. The child process is part of the stream, so that it is
-/// killed when the response is dropped. After a push, pull requests are updated before the response
-/// ends, so that the client sees their new state.
+/// Reads the next part of a response from git. The git process is a part of the stream, so that the
+/// process is killed when the response is dropped. After a push, pull requests are updated before
+/// the response ends, so that the client sees their new state.
 async fn next_chunk((mut out, mut child, pushed): Rest) -> Option<(std::io::Result<Bytes>, Rest)> {
     let mut chunk = bytes::BytesMut::with_capacity(64 * 1024);
     match out.read_buf(&mut chunk).await {

@@ -19,8 +19,8 @@ use crate::rate_limit::Window;
 use crate::records::{Call, HookDelivery};
 use crate::webhook_client::WebhookClient;
 
-/// Maximum number of recorded calls, and of recorded deliveries. Without a limit, an emulator that
-/// runs for weeks would use ever more memory.
+/// Maximum number of recorded calls, and maximum number of recorded deliveries. Without this limit,
+/// the memory use of an emulator would grow with every request.
 const MAX_RECORDS: usize = 20_000;
 
 /// The complete state of the emulator except the git repositories.
@@ -28,7 +28,8 @@ const MAX_RECORDS: usize = 20_000;
 pub(crate) struct State {
     last_id: u64,
     pub(crate) apps: Vec<App>,
-    /// The IDs of Apps whose manifest was accepted and not yet converted, by code.
+    /// The manifest codes that were not yet exchanged for credentials, each with the ID of its
+    /// GitHub App.
     pub(crate) codes: BTreeMap<String, u64>,
     pub(crate) users: Vec<Actor>,
     pub(crate) repos: Vec<Repo>,
@@ -36,18 +37,19 @@ pub(crate) struct State {
     pub(crate) tokens: Vec<Token>,
     pub(crate) deliveries: Vec<HookDelivery>,
     pub(crate) calls: VecDeque<Call>,
-    /// The number of calls that were removed from `calls`.
+    /// The count of old calls that were removed from `calls`.
     forgotten: usize,
     pub(crate) faults: Vec<Fault>,
     pub(crate) windows: BTreeMap<String, Window>,
-    /// Whether issued tokens have more permissions than were requested.
+    /// Whether issued tokens also have a permission that was not requested.
     pub(crate) grant_too_much: bool,
 }
 
 impl State {
     pub(crate) fn new(app: App) -> Self {
         Self {
-            // IDs are unique across all kinds of objects, so that code that mixes them up fails.
+            // IDs are unique across all kinds of objects, so that a program that confuses two IDs
+            // fails.
             last_id: 1_000,
             apps: vec![app],
             codes: BTreeMap::new(),
@@ -69,7 +71,8 @@ impl State {
         self.last_id
     }
 
-    /// Records a call; returns its number.
+    /// Records a received request. Returns the number of the record, for
+    /// [`record_answer`](Self::record_answer).
     pub(crate) fn record_call(&mut self, call: Call) -> usize {
         self.calls.push_back(call);
         if self.calls.len() > MAX_RECORDS {
@@ -79,7 +82,7 @@ impl State {
         self.forgotten + self.calls.len() - 1
     }
 
-    /// Records the status of the response to a call.
+    /// Records `status` as the status of the response to the call `number`.
     pub(crate) fn record_answer(&mut self, number: usize, status: u16) {
         let index = number.checked_sub(self.forgotten);
         if let Some(call) = index.and_then(|index| self.calls.get_mut(index)) {
@@ -87,7 +90,8 @@ impl State {
         }
     }
 
-    /// Records an attempt to deliver a webhook.
+    /// Records an attempt to deliver a webhook. Removes the oldest record if there are more than
+    /// [`MAX_RECORDS`].
     pub(crate) fn record_delivery(&mut self, delivery: HookDelivery) {
         self.deliveries.push(delivery);
         if self.deliveries.len() > MAX_RECORDS {
@@ -99,7 +103,7 @@ impl State {
         self.apps.iter().find(|app| app.id == id)
     }
 
-    /// Returns the account with this login. Adds it with this kind if it does not exist.
+    /// Returns the account `login`. Adds an account of the kind `kind` if it does not exist.
     pub(crate) fn add_user(&mut self, login: &str, kind: ActorKind) -> Actor {
         if let Some(user) = self.user(login) {
             return user.clone();
@@ -129,7 +133,8 @@ impl State {
         self.repo_mut(key.repo)?.issues.get_mut(&key.number)
     }
 
-    /// Returns the repository that has this name, or else the last one that had it before.
+    /// Returns the repository `owner/name`. If no repository has this name, returns the newest
+    /// repository that had it before a rename or a transfer.
     pub(crate) fn repo_named(&self, owner: &str, name: &str) -> Option<&Repo> {
         let former = format!("{owner}/{name}").to_ascii_lowercase();
         self.repos
@@ -146,19 +151,21 @@ impl State {
         self.installations.iter_mut().find(|installation| installation.id == id)
     }
 
-    /// Returns the installation of the App on the account.
+    /// Returns the installation of the GitHub App with the ID `app` on `account`.
     pub(crate) fn installed_on(&self, app: u64, account: &str) -> Option<&Installation> {
         self.installations
             .iter()
             .find(|found| found.app == app && found.account.eq_ignore_ascii_case(account))
     }
 
-    /// Returns the App's installation that includes the repository.
+    /// Returns the installation of the GitHub App with the ID `app` that includes the repository
+    /// `repo`.
     pub(crate) fn installed_at(&self, app: u64, repo: &Repo) -> Option<&Installation> {
         self.installed_on(app, &repo.owner).filter(|found| !found.without.contains(&repo.id))
     }
 
-    /// Returns the ID of the App's installation on the account. Installs the App if necessary.
+    /// Returns the ID of the installation of the GitHub App with the ID `app` on `account`.
+    /// Installs the App if necessary.
     pub(crate) fn install(&mut self, app: u64, account: &str, now: Timestamp) -> u64 {
         if let Some(found) = self.installed_on(app, account) {
             return found.id;
@@ -175,7 +182,7 @@ impl State {
         id
     }
 
-    /// Removes an installation and revokes its tokens.
+    /// Removes the installation `id` and revokes the tokens of this installation.
     pub(crate) fn uninstall(&mut self, id: u64) {
         self.installations.retain(|installation| installation.id != id);
         for token in &mut self.tokens {
@@ -184,8 +191,8 @@ impl State {
     }
 }
 
-/// The characters that a URL cannot contain. `?`, `#` and `%` are not among them, because they have
-/// a meaning in URLs.
+/// The characters that are percent-encoded in URLs, because a URL cannot contain them. `?`, `#` and
+/// `%` are not encoded, because they have a meaning in URLs.
 const NOT_IN_URLS: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
     .add(b' ')
     .add(b'"')
@@ -200,10 +207,11 @@ const NOT_IN_URLS: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
     .add(b'}')
     .add(b'\\');
 
-/// The context of every route.
+/// The state, the configuration and the tasks of an emulator, which all routes share.
 #[derive(Debug)]
 pub(crate) struct Inner {
-    /// The ID of the first App, which the methods of [`Emulator`](crate::Emulator) act on.
+    /// The ID of the first GitHub App. The methods of [`Emulator`](crate::Emulator) act on this
+    /// App.
     pub(crate) app_id: u64,
     pub(crate) base_url: String,
     /// The address and port that the emulator listens on.
@@ -219,27 +227,27 @@ pub(crate) struct Inner {
 }
 
 impl Inner {
-    /// Locks the state.
+    /// Locks the emulator's state, and returns the guard.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the time in whole seconds, for the dates of objects.
+    /// Returns the current time in whole seconds, the precision of dates in GitHub's API.
     pub(crate) fn now(&self) -> Timestamp {
         whole_seconds(self.clock.now())
     }
 
-    /// Returns the git repository of the repository with this ID.
+    /// Returns the bare git repository of the emulated repository with the ID `repo`.
     pub(crate) fn git(&self, repo: u64) -> Git {
         Git::new(&self.data_dir, repo)
     }
 
-    /// Returns the URL of a path of the API.
+    /// Returns the URL of `path`, which is a path of the REST API, such as `/app`.
     pub(crate) fn api(&self, path: &str) -> String {
         format!("{}{}", self.base_url, utf8_percent_encode(path, NOT_IN_URLS))
     }
 
-    /// Returns the URL of a page.
+    /// Returns the URL of `path`, which is the path of a page, such as `/octo/hello`.
     pub(crate) fn web(&self, path: &str) -> String {
         format!("{}{}", self.base_url, utf8_percent_encode(path, NOT_IN_URLS))
     }

@@ -12,21 +12,24 @@ use crate::repo_ref::RepoRef;
 use crate::state::State;
 use crate::webhooks::{PendingDelivery, deliver_all};
 
-/// Returns the account with this login.
+/// Returns the account `login`. Fails with [`ErrorKind::NotFound`] if it does not exist.
 fn known(state: &State, login: &str) -> Result<Actor> {
     state.user(login).cloned().ok_or_else(|| {
-        let line = format!("the emulator has no user {}: add it first", login.escape_default());
+        let line = format!(
+            "the emulator has no user {}: call `Emulator::add_user` first",
+            login.escape_default()
+        );
         Error::new(ErrorKind::NotFound, line)
     })
 }
 
 impl Emulator {
-    /// Opens an issue and delivers `issues.opened`. Returns the issue's number after the
-    /// attempt to deliver.
+    /// Opens an issue as the user `login`, and delivers the webhook event `issues.opened`. Returns
+    /// the issue's number after the delivery has succeeded or failed.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if the account or the repository does not exist. A failed delivery
-    /// is not an error; its result is in [`deliveries`](Self::deliveries).
+    /// [`ErrorKind::NotFound`] if the user or the repository does not exist. A failed delivery is
+    /// not an error; [`deliveries`](Self::deliveries) contains the result of the delivery.
     pub async fn open_issue(
         &self,
         repo: &RepoRef,
@@ -47,10 +50,11 @@ impl Emulator {
         Ok(number)
     }
 
-    /// Adds a label to an issue and delivers `issues.labeled`.
+    /// Adds `label` to the issue `number` as the user `login`, and delivers the webhook event
+    /// `issues.labeled`. A label that the repository does not have is created.
     ///
     /// # Errors
-    /// The same errors as [`open_issue`](Self::open_issue).
+    /// [`ErrorKind::NotFound`] if the user, the repository or the issue does not exist.
     pub async fn label_issue(
         &self,
         repo: &RepoRef,
@@ -66,10 +70,11 @@ impl Emulator {
         Ok(())
     }
 
-    /// Adds a comment and delivers `issue_comment.created`; returns the ID of the comment.
+    /// Adds a comment to the issue or pull request `number` as the user `login`, and delivers the
+    /// webhook event `issue_comment.created`. Returns the ID of the comment.
     ///
     /// # Errors
-    /// The same errors as [`open_issue`](Self::open_issue).
+    /// [`ErrorKind::NotFound`] if the user, the repository or the issue does not exist.
     pub async fn comment(
         &self,
         repo: &RepoRef,
@@ -95,13 +100,15 @@ impl Emulator {
         act(&mut state, &sender).ok_or_else(Error::not_found)
     }
 
-    /// Delivers an event with any name and payload to the App.
+    /// Delivers a webhook with the event name `event` and the payload `payload` to the first GitHub
+    /// App, even if the App is not subscribed to this event.
     pub async fn deliver(&self, event: &str, payload: &serde_json::Value) {
         let hook = PendingDelivery::to_app(self.inner.app_id, None, None, event, payload);
         deliver_all(&self.inner, vec![hook]).await;
     }
 
-    /// Delivers a `ping`.
+    /// Delivers the webhook event `ping`, with which GitHub tests a webhook URL, to the first
+    /// GitHub App.
     pub async fn ping(&self) {
         self.deliver("ping", &json!({ "zen": "Keep it logically awesome.", "hook_id": 1 })).await;
     }

@@ -8,12 +8,14 @@ use reqwest::header::HeaderMap;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Timeout of the response to a delivery (GitHub docs, "Best practices for using webhooks").
+/// How long a webhook delivery waits for a response (GitHub docs, "Best practices for using
+/// webhooks").
 pub(crate) const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
-/// Maximum size of a response, in bytes.
+/// Maximum size of the response to a webhook delivery, in bytes.
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
 
-/// A client that follows no redirects and uses no proxy, because receivers run on the host machine.
+/// The HTTP client for webhook deliveries. It follows no redirects. It uses no proxy, because the
+/// receivers are on the host machine.
 #[derive(Clone, Debug)]
 pub(crate) struct WebhookClient(reqwest::Client);
 
@@ -31,12 +33,13 @@ impl WebhookClient {
             .map(Self)
             .map_err(|error| {
                 let error = error.without_url();
-                Error::new(ErrorKind::Unavailable, "cannot set up HTTPS").with_source(error)
+                Error::new(ErrorKind::Unavailable, "cannot create the HTTP client for webhooks")
+                    .with_source(error)
             })
     }
 
-    /// Posts the body. Returns the status and the body of the response, or the reason why there is
-    /// none.
+    /// Sends a POST request with `headers` and `body` to `url`. Returns the status and the body of
+    /// the response, or a text that says why there is no response.
     pub(crate) async fn post(
         &self,
         url: &str,
@@ -65,7 +68,8 @@ async fn read(mut answer: Response, host: &str) -> std::result::Result<String, S
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-/// Returns the error with its causes, without the URL, which can contain a credential.
+/// Returns the text of `error` and its causes. The text does not contain the URL, which can contain
+/// a credential.
 fn unreachable(error: reqwest::Error, host: &str) -> String {
     let error = error.without_url();
     let mut line = format!("cannot reach {host}: {error}");

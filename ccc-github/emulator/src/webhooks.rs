@@ -15,7 +15,7 @@ use crate::render::merge;
 use crate::state::{Inner, State};
 use crate::webhook_client::ANSWER_DEADLINE;
 
-/// A delivery to one App that has not been sent yet.
+/// A webhook delivery to one GitHub App that has not been sent yet.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingDelivery {
     app: u64,
@@ -29,8 +29,9 @@ pub(crate) struct PendingDelivery {
 }
 
 impl PendingDelivery {
-    /// Creates a delivery to an App. The App does not have to be subscribed to the event, as for
-    /// `ping` and `installation`.
+    /// Creates a delivery of `event` with `payload` to the GitHub App with the ID `app`. Does not
+    /// check whether the App is subscribed to the event, because Apps receive `ping` and
+    /// `installation` without a subscription.
     pub(crate) fn to_app(
         app: u64,
         installation: Option<u64>,
@@ -50,7 +51,7 @@ impl PendingDelivery {
         }
     }
 
-    /// Creates the repetition of a delivery, with the same ID and the same bytes.
+    /// Creates a redelivery of `earlier`, with the same delivery ID and the same payload.
     pub(crate) fn again(earlier: &HookDelivery) -> Self {
         Self {
             app: earlier.app,
@@ -65,8 +66,8 @@ impl PendingDelivery {
     }
 }
 
-/// Returns a delivery for each App that is subscribed to the event and has an installation on the
-/// repository that is not suspended.
+/// Returns a delivery of `event` for each GitHub App that is subscribed to the event and has an
+/// installation that includes the repository `repo` and is not suspended.
 pub(crate) fn to_apps(
     state: &State,
     repo: u64,
@@ -92,7 +93,7 @@ pub(crate) fn to_apps(
         .collect()
 }
 
-/// Delivers webhooks in the background, as GitHub does after an API call.
+/// Sends webhook deliveries in background tasks, as GitHub does after an API call.
 pub(crate) fn deliver_later(inner: &Arc<Inner>, hooks: Vec<PendingDelivery>) {
     for hook in hooks {
         let (inner, tasks) = (Arc::clone(inner), inner.tasks.clone());
@@ -100,14 +101,15 @@ pub(crate) fn deliver_later(inner: &Arc<Inner>, hooks: Vec<PendingDelivery>) {
     }
 }
 
-/// Delivers webhooks one after the other; returns after the last attempt.
+/// Sends webhook deliveries one after the other. Returns after the last attempt.
 pub(crate) async fn deliver_all(inner: &Inner, hooks: Vec<PendingDelivery>) {
     for hook in hooks {
         deliver(inner, hook).await;
     }
 }
 
-/// Sends a delivery and records the response.
+/// Sends a webhook delivery and records the response, or why there is no response. Does nothing if
+/// the App has no webhook URL.
 async fn deliver(inner: &Inner, hook: PendingDelivery) {
     let Some((url, headers)) = signed(inner, &hook) else {
         return;
@@ -116,7 +118,7 @@ async fn deliver(inner: &Inner, hook: PendingDelivery) {
     let sent = inner.webhook_client.post(&url, as_headers(&headers), hook.body.clone());
     let answer = tokio::select! {
         answer = sent => answer,
-        () = inner.clock.sleep(ANSWER_DEADLINE) => Err("timed out".to_owned()),
+        () = inner.clock.sleep(ANSWER_DEADLINE) => Err("no response within 10 seconds".to_owned()),
     };
     let (status_code, answer) = answer.unwrap_or_else(|why| (0, why));
     let mut state = inner.state();
@@ -146,8 +148,9 @@ fn as_headers(headers: &BTreeMap<String, String>) -> HeaderMap {
     parsed.collect()
 }
 
-/// Returns the address and the headers of a delivery (GitHub docs, "Webhook events and payloads":
-/// delivery headers). The SHA-1 signature is included because GitHub still sends it.
+/// Returns the URL and the headers of a delivery, with the signatures of its body (GitHub docs,
+/// "Webhook events and payloads": delivery headers). The SHA-1 signature is included because GitHub
+/// still sends it. Returns `None` if the App has no webhook URL.
 fn signed(inner: &Inner, hook: &PendingDelivery) -> Option<(String, BTreeMap<String, String>)> {
     let state = inner.state();
     let app = state.app(hook.app)?;

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-/// Returns how many processes of this container the kernel has killed because memory ran out.
+/// Returns the number of processes of this container that the kernel has killed because memory ran
+/// out. Returns 0 if the kernel does not report the number.
 pub(crate) fn oom_kills() -> u64 {
     let count = |path, name| {
         let text = fs::read_to_string(path).ok()?;
@@ -14,11 +15,11 @@ pub(crate) fn oom_kills() -> u64 {
         .unwrap_or(0)
 }
 
-/// Returns whether the kernel limits the memory and the processes of the container.
+/// Returns whether the kernel limits both the memory and the number of processes of the container.
 pub(crate) fn has_limits() -> bool {
     let any = |paths: [&str; 2], is_one: fn(u64) -> bool| {
         let read = paths.iter().find_map(|path| fs::read_to_string(path).ok());
-        // Without a limit, the file contains `max` or more bytes than any machine has.
+        // Without a limit, the file contains `max`, or a number of bytes larger than any memory.
         read.and_then(|text| text.trim().parse().ok()).is_some_and(is_one)
     };
     any(["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"], |bytes| {
@@ -26,7 +27,8 @@ pub(crate) fn has_limits() -> bool {
     }) && any(["/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"], |_| true)
 }
 
-/// Returns whether the number of processes and threads is at the limit, or one below it.
+/// Returns whether the container can create at most one more process or thread before it reaches
+/// its limit. Returns `false` if the container has no such limit.
 pub(crate) fn is_at_process_limit() -> bool {
     let number = |name: &str| {
         let new = fs::read_to_string(format!("/sys/fs/cgroup/{name}"));

@@ -9,16 +9,19 @@ use rustix::fs::{FileType, statvfs};
 use crate::limit_breach::LimitBreach;
 use crate::tree_walk::walk_tree;
 
-/// Minimum free space on the workspace's disk, in bytes. The disk has other users too.
+/// Minimum free space on the workspace's disk, in bytes. The reserve exists because other programs
+/// use the disk too.
 const FREE_BYTES: u64 = 64 << 20;
 /// Minimum number of free entries (inodes) on the workspace's disk, if its file system limits them.
 const FREE_ENTRIES: u64 = 1_000;
-/// The number of entries that are counted between two checks of the free space.
+/// The number of entries that [`measure`] counts between two checks of the disk's free space.
 const DISK_CHECK_INTERVAL: u64 = 10_000;
 
-/// Returns the first limit that the workspace exceeds. `bytes` limits the space that is allocated
-/// on the disk, `entries` the number of entries of every kind. A tree that [`walk_tree`] cannot
-/// read completely is reported as [`LimitBreach::Entries`].
+/// Returns the first limit that the directory `workspace` exceeds, or `None`. `bytes` limits the
+/// space that the directory uses on the disk, in bytes. `entries` limits the number of files,
+/// directories and other entries. Returns [`LimitBreach::Disk`] if less than 64 MiB or fewer than
+/// 1,000 inodes of the disk are free, and [`LimitBreach::Entries`] if [`walk_tree`] cannot read the
+/// directory completely.
 #[must_use]
 pub fn measure(workspace: &Path, bytes: u64, entries: u64) -> Option<LimitBreach> {
     let (mut held, mut there) = (0_u64, 0_u64);
@@ -46,7 +49,8 @@ pub fn measure(workspace: &Path, bytes: u64, entries: u64) -> Option<LimitBreach
     }
 }
 
-/// Returns whether the disk is nearly full. Deleted files that are still open count as used space.
+/// Returns whether less than [`FREE_BYTES`] or fewer than [`FREE_ENTRIES`] are free on the disk of
+/// `workspace`. The space of deleted files that are still open counts as used.
 fn is_full(workspace: &Path) -> bool {
     statvfs(workspace).is_ok_and(|disk| {
         // File systems without a limit on entries report a total of 0.

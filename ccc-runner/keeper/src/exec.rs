@@ -17,13 +17,14 @@ use tokio::time::sleep;
 use crate::cgroup;
 use crate::reaper::OwnChildren;
 
-/// How long output is still read after the program has ended. A process that it left behind can
-/// hold the pipe open forever.
+/// How long output is still read after a program has ended. A background process that the program
+/// has started can keep the pipe open forever.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 const SIGKILL: i32 = 9;
 
-/// Runs one program and writes its result to the stream. The result is discarded if the runner has
-/// closed the stream.
+/// Executes the program that the [`ExecRequest`] at the beginning of `stream` names. Writes the
+/// program's output and its [`ExecResult`] to `stream`. Both are discarded if the runner has closed
+/// `stream`.
 pub(crate) async fn run(stream: TunnelStream, own: OwnChildren) {
     let (mut from, mut to) = tokio::io::split(stream);
     let Ok(order) = read_head::<ExecRequest>(&mut from).await else { return };
@@ -65,9 +66,10 @@ fn start(order: &ExecRequest) -> Result<Child, ExecOutcome> {
     })
 }
 
-/// Returns the file of a program: the program itself if its name contains a slash, otherwise the first
-/// executable file of this name in the absolute directories of `path`. The system would also search
-/// relative and empty entries, in the workspace, where the repository and the agent place files.
+/// Returns the file of `program`: `program` itself if it contains a slash, otherwise the first
+/// executable file of this name in the absolute directories of `path` (the value of `PATH`).
+/// Relative and empty entries of `path` are skipped, although the system would search them, because
+/// they lead into the workspace, where the repository and the agent place files.
 fn find_program(program: &str, path: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(PathBuf::from(program));
@@ -79,7 +81,8 @@ fn find_program(program: &str, path: &str) -> Option<PathBuf> {
     })
 }
 
-/// Forwards standard input and output until the program has ended.
+/// Forwards standard input from the stream `from` to the program `child`, and the program's output
+/// to the stream `to`. Returns the result after the program has ended.
 async fn drive(
     mut child: Child,
     order: &ExecRequest,
@@ -92,7 +95,7 @@ async fn drive(
     let stdin = child.stdin.take();
     let feed = async {
         if let Some(mut stdin) = stdin {
-            // The write fails if the program ends without reading all of its input.
+            // The write fails if the program ends without reading all of the input.
             let _ = tokio::io::copy(&mut from.take(order.stdin), &mut stdin).await;
         }
         std::future::pending::<()>().await;
@@ -120,9 +123,10 @@ async fn drive(
             () = &mut feed => {}
         }
     }
-    let status = status.ok_or_else(|| io::Error::other("it has no status"))?;
+    let status =
+        status.ok_or_else(|| io::Error::other("the program ended without an exit status"))?;
     let ending = match (status.code(), status.signal()) {
-        // A shell exits with 137 if SIGKILL ended the program that it ran.
+        // A shell exits with 137 if SIGKILL ended the program that the shell executed.
         (_, Some(SIGKILL)) | (Some(137), _) if cgroup::oom_kills() > kills => {
             ExecOutcome::OutOfMemory
         }
@@ -132,17 +136,18 @@ async fn drive(
     Ok(ExecResult { ending, dropped: room.dropped })
 }
 
-/// Reads the next bytes. Returns 0 at the end of the stream, and never returns without a stream.
+/// Reads bytes from `stream` into `buffer` and returns their number, which is 0 at the end of
+/// `stream`. If `stream` is `None`, the future never completes.
 async fn next(stream: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) -> usize {
     match stream {
-        // An error on a pipe counts as its end.
+        // A read error counts as the end of the pipe.
         Some(stream) => stream.read(buffer).await.unwrap_or(0),
         None => std::future::pending().await,
     }
 }
 
-/// The destination of the program's output. Output above the limit, or after the runner has closed
-/// the stream, is read and discarded, so that it does not block the program.
+/// The destination of a program's output. Output above the limit, or after the runner has closed
+/// the stream, is read and discarded, because unread output would block the program.
 struct OutputSink<'a> {
     left: u64,
     dropped: u64,
@@ -164,7 +169,7 @@ impl OutputSink<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use std::path::Path;
     use std::process::Command;
@@ -186,7 +191,8 @@ mod tests {
         assert_eq!(found("passwd", "/etc"), None);
     }
 
-    /// Shows that the system runs a file of the current directory for these values of `PATH`.
+    /// Shows why [`find_program`] skips relative and empty entries: for these values of `PATH`, the
+    /// system executes a file in the current directory.
     #[test]
     fn the_system_searches_the_current_directory() {
         for path in ["", "."] {

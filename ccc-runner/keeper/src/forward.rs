@@ -10,11 +10,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Maximum number of concurrent connections through one port; further connections wait. Both ports
-/// together leave enough streams of the tunnel to the programs.
+/// Maximum number of concurrent connections through one forwarded port. Further connections wait.
+/// Two such ports use at most 48 streams of the tunnel, which leaves streams for the programs.
 const MAX_CONNECTIONS: usize = 24;
 
-/// Listens on the port of this kind and forwards every connection to the runner.
+/// Listens on the loopback port of `kind` and forwards every connection through `tunnel` to the
+/// runner. The work is a task in `tasks`.
 pub(crate) async fn listen(
     tasks: &mut JoinSet<()>,
     kind: StreamKind,
@@ -31,7 +32,7 @@ pub(crate) async fn listen(
             let Ok((connection, _)) = listener.accept().await else { continue };
             let tunnel = tunnel.clone();
             connections.spawn(async move {
-                // After an error, both ends see that their connection is closed.
+                // After an error, both the client and the runner see a closed connection.
                 let _ = carry(connection, kind, &tunnel).await;
                 drop(place);
             });

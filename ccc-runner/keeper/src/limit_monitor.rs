@@ -9,15 +9,18 @@ use tokio::sync::oneshot;
 
 use crate::cgroup;
 
-/// The bounds of the interval between two checks. Within them, the interval is ten times the
-/// duration of a check.
+/// Minimum interval between two checks of the limits. Between this minimum and [`LONGEST`], the
+/// interval is ten times the duration of the previous check.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// Maximum interval between two checks of the limits.
 const LONGEST: Duration = Duration::from_secs(5);
-/// The number of consecutive checks at the process limit that count as a breach.
+/// The number of consecutive checks that find the container at its process limit before the limit
+/// counts as exceeded.
 const CROWDED_CHECKS: u32 = 3;
 
-/// Starts the monitor and returns a channel that receives the first exceeded limit. The monitor's
-/// thread is created at the start, because no thread can be created at the process limit.
+/// Starts a thread that checks the limits of `config`, and returns a channel that receives the
+/// first exceeded limit. The thread is created before any program starts, because no thread can be
+/// created at the process limit.
 pub(crate) fn breach(config: KeeperConfig) -> io::Result<oneshot::Receiver<LimitBreach>> {
     let (tell, told) = oneshot::channel();
     thread::Builder::new().name("limits".to_owned()).spawn(move || {

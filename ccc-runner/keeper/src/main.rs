@@ -1,6 +1,7 @@
-//! The first process of a container. See the crate's documentation.
+//! The program `ccc-keeper`, the first process of a container. The documentation of the crate
+//! describes its tasks.
 
-#![allow(clippy::disallowed_methods, reason = "the program runs only in containers")]
+#![allow(clippy::disallowed_methods, reason = "a native program: never compiled for wasm32")]
 
 use std::io;
 use std::net::TcpStream;
@@ -18,7 +19,7 @@ mod reaper;
 mod seccomp;
 mod serve;
 
-/// Timeout of a connection attempt to an address.
+/// Timeout of each connection attempt of the command `ccc-keeper reach`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
@@ -41,7 +42,8 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         _ => {
-            let line = "usage: ccc-keeper keep JSON, reach ADDRESS… or --version";
+            let line =
+                "usage: ccc-keeper keep JSON | ccc-keeper reach ADDRESS… | ccc-keeper --version";
             Err(io::Error::new(io::ErrorKind::InvalidInput, line))
         }
     };
@@ -51,7 +53,8 @@ fn main() -> ExitCode {
     }))
 }
 
-/// Returns whether the address accepts a connection.
+/// Returns whether `address`, such as `127.0.0.1:80`, accepts a TCP connection within
+/// [`CONNECT_TIMEOUT`].
 fn answers(address: &str) -> bool {
     let address = address.parse::<std::net::SocketAddr>();
     address.is_ok_and(|address| TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).is_ok())
@@ -66,7 +69,7 @@ fn start(json: &str) -> io::Result<u8> {
     status
 }
 
-/// Writes a line to standard error, because standard output carries the tunnel.
+/// Writes a line to standard error. Standard output carries the tunnel to the runner.
 fn say(line: &str) {
     use std::io::Write;
     let _ = writeln!(io::stderr(), "{line}");

@@ -4,8 +4,8 @@
 //! stream that the runner opens has an [`ExecRequest`] as its head, followed by the program's
 //! standard input. The keeper responds with frames: a kind (1 byte), a length (4 bytes,
 //! big-endian), and that many bytes. A stream that the keeper opens has a [`StreamKind`] as its
-//! head, followed by the unmodified bytes of the connection; only [`StreamKind::Hello`] is followed
-//! by a second head.
+//! head. The unmodified bytes of a connection follow, or, after [`StreamKind::Hello`], a second
+//! head.
 
 use std::io;
 
@@ -13,49 +13,52 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The version of this protocol. Both sides must use the same version.
+/// The version of the protocol between the runner and the keeper. Both must use the same version.
 pub const PROTOCOL: u32 = 1;
 /// The container's loopback port that is forwarded to the model proxy.
 pub const MODEL_PORT: u16 = 7811;
 /// The container's loopback port that is forwarded to the egress proxy.
 pub const EGRESS_PORT: u16 = 7812;
 
-/// Maximum size of a head, in bytes. The longest heads hold a program's arguments and environment.
+/// Maximum size of the JSON at the beginning of a stream (the head), in bytes. The longest heads
+/// contain a program's arguments and environment.
 const MAX_HEAD: usize = 4 << 20;
-/// Maximum size of a head that [`read_short_head`] accepts, in bytes.
+/// Maximum size of the JSON that [`read_short_head`] accepts at the beginning of a stream, in
+/// bytes.
 const MAX_SHORT_HEAD: usize = 64;
-/// Maximum size of a frame that is accepted, in bytes.
+/// Maximum size of the content of a frame that [`read_frame`] accepts, in bytes.
 const MAX_FRAME: usize = 1 << 20;
 
-/// The configuration of a keeper, passed as JSON on its command line.
+/// The configuration of a keeper, which the runner passes as JSON on the keeper's command line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeeperConfig {
-    /// The directory whose size is limited.
+    /// The path of the workspace, whose size is limited.
     pub workspace: String,
     /// Maximum size of the workspace, in bytes.
     pub bytes: u64,
-    /// Maximum number of entries in the workspace, of every kind.
+    /// Maximum number of files, directories and other entries in the workspace.
     pub entries: u64,
-    /// Directories to create before any program runs.
+    /// Directories that the keeper creates before it executes programs.
     pub directories: Vec<String>,
-    /// Whether to install the system call filter.
+    /// Whether the keeper installs a system call filter (seccomp) for itself and its programs.
     pub filter: bool,
-    /// Whether to listen on [`MODEL_PORT`].
+    /// Whether the keeper listens on [`MODEL_PORT`] and forwards connections to the model proxy.
     pub model: bool,
 }
 
-/// A request to run a program.
+/// The runner's request that the keeper executes a program.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct ExecRequest {
-    /// The program and its arguments.
+    /// The program, as a name or a path, and its arguments.
     pub argv: Vec<String>,
-    /// The complete environment of the program.
+    /// The complete environment of the program, as names and values.
     pub env: Vec<(String, String)>,
-    /// The directory in which the program starts.
+    /// The working directory of the program.
     pub directory: String,
-    /// Size of the standard input that follows, in bytes.
+    /// Size of the program's standard input, which follows this request on the stream, in bytes.
     pub stdin: u64,
-    /// Maximum size of standard output and standard error together, in bytes.
+    /// Maximum size of standard output and standard error together, in bytes. Output above this
+    /// limit is dropped.
     pub output: u64,
 }
 
@@ -70,7 +73,7 @@ impl std::fmt::Debug for ExecRequest {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamKind {
-    /// The greeting. A [`Hello`] follows as a second head.
+    /// The keeper's greeting. A [`Hello`] follows as a second head.
     Hello,
     /// A connection to the model proxy.
     Model,
@@ -98,29 +101,29 @@ pub enum ExecOutcome {
     Signal(i32),
     /// The kernel killed the program because the container ran out of memory.
     OutOfMemory,
-    /// The program does not exist.
+    /// The program does not exist in the container.
     NotFound,
-    /// The program could not be started, for this reason.
+    /// The program could not be started, for the reason in this text.
     NotStarted(String),
 }
 
-/// The content of a program's last frame.
+/// The result of a program: the content of the last frame that the keeper sends about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecResult {
     /// The outcome of the program.
     pub ending: ExecOutcome,
-    /// Size of the output above the limit, which was dropped, in bytes.
+    /// Size of the output that was dropped because it exceeded [`ExecRequest::output`], in bytes.
     pub dropped: u64,
 }
 
-/// The kind of a frame.
+/// The kind of a frame that the keeper sends about a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
-    /// Bytes of standard output.
+    /// The frame contains bytes of the program's standard output.
     Stdout,
-    /// Bytes of standard error.
+    /// The frame contains bytes of the program's standard error.
     Stderr,
-    /// An [`ExecResult`] as JSON: the last frame.
+    /// The frame is the last one, and contains an [`ExecResult`] as JSON.
     Ended,
 }
 
@@ -138,7 +141,7 @@ impl FrameKind {
             1 => Ok(Self::Stdout),
             2 => Ok(Self::Stderr),
             3 => Ok(Self::Ended),
-            _ => Err(malformed("the kind of the frame is unknown")),
+            _ => Err(malformed("the frame from the keeper has an unknown kind")),
         }
     }
 }
@@ -147,10 +150,11 @@ fn malformed(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// Writes a head.
+/// Writes `head` as JSON to the beginning of a stream, preceded by the JSON's length.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidInput`] if the head is longer than 4 MiB, and the errors of the stream.
+/// [`io::ErrorKind::InvalidInput`] if the JSON of `head` is longer than 4 MiB, and the errors of
+/// `stream`.
 pub async fn write_head<T: Serialize>(
     stream: &mut (impl AsyncWrite + Unpin),
     head: &T,
@@ -158,28 +162,32 @@ pub async fn write_head<T: Serialize>(
     let json = serde_json::to_vec(head)?;
     let length = u32::try_from(json.len()).ok().filter(|length| *length as usize <= MAX_HEAD);
     let length = length.ok_or_else(|| {
-        io::Error::new(io::ErrorKind::InvalidInput, "arguments and environment exceed 4 MiB")
+        io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the arguments and the environment of the program exceed 4 MiB",
+        )
     })?;
     stream.write_all(&length.to_be_bytes()).await?;
     stream.write_all(&json).await?;
     stream.flush().await
 }
 
-/// Reads a head.
+/// Reads the head of a stream: a length, and a `T` as JSON of at most 4 MiB.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidData`] if the head is too long or is not the JSON of a `T`,
-/// [`io::ErrorKind::UnexpectedEof`] if the JSON is incomplete, and the errors of the stream.
+/// [`io::ErrorKind::InvalidData`] if the head is longer than 4 MiB or is not the JSON of a `T`,
+/// [`io::ErrorKind::UnexpectedEof`] if the JSON is incomplete, and the errors of `stream`.
 pub async fn read_head<T: DeserializeOwned>(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<T> {
     read_within(stream, MAX_HEAD).await
 }
 
-/// Reads a head of at most 64 bytes from an untrusted peer.
+/// Reads the head of a stream as [`read_head`] does, but refuses a head of more than 64 bytes,
+/// because the peer is not trusted.
 ///
 /// # Errors
-/// The same errors as [`read_head`].
+/// The same errors as [`read_head`], with a limit of 64 bytes.
 pub async fn read_short_head<T: DeserializeOwned>(
     stream: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<T> {
@@ -192,24 +200,25 @@ async fn read_within<T: DeserializeOwned>(
 ) -> io::Result<T> {
     let length = stream.read_u32().await? as usize;
     if length > most {
-        return Err(malformed("the head is too long"));
+        return Err(malformed("the head of the stream is longer than permitted"));
     }
     let mut json = vec![0; length];
     stream.read_exact(&mut json).await?;
     Ok(serde_json::from_slice(&json)?)
 }
 
-/// Writes a frame.
+/// Writes `bytes` to `stream` as one frame of the kind `kind`.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidData`] if the length does not fit into 4 bytes, and the errors of the
-/// stream.
+/// [`io::ErrorKind::InvalidData`] if the length of `bytes` does not fit into 4 bytes, and the
+/// errors of `stream`.
 pub async fn write_frame(
     stream: &mut (impl AsyncWrite + Unpin),
     kind: FrameKind,
     bytes: &[u8],
 ) -> io::Result<()> {
-    let length = u32::try_from(bytes.len()).map_err(|_| malformed("the frame is too long"))?;
+    let length =
+        u32::try_from(bytes.len()).map_err(|_| malformed("a frame must be shorter than 4 GiB"))?;
     let mut head = [kind.byte(), 0, 0, 0, 0];
     head[1..].copy_from_slice(&length.to_be_bytes());
     stream.write_all(&head).await?;
@@ -217,11 +226,12 @@ pub async fn write_frame(
     stream.flush().await
 }
 
-/// Reads a frame and replaces the content of `buffer` with its bytes. Not cancel safe.
+/// Reads a frame, replaces the content of `buffer` with the content of the frame, and returns the
+/// frame's kind. Not cancel safe: if the future is dropped, a part of the frame can be lost.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidData`] if the kind is unknown or the frame is longer than 1 MiB, and the
-/// errors of the stream.
+/// [`io::ErrorKind::InvalidData`] if the frame's kind is unknown or its content is longer than 1
+/// MiB, and the errors of `stream`.
 pub async fn read_frame(
     stream: &mut (impl AsyncRead + Unpin),
     buffer: &mut Vec<u8>,
@@ -231,7 +241,7 @@ pub async fn read_frame(
     let kind = FrameKind::of(head[0])?;
     let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
     if length > MAX_FRAME {
-        return Err(malformed("the frame is too long"));
+        return Err(malformed("the frame from the keeper is longer than 1 MiB"));
     }
     buffer.resize(length, 0);
     stream.read_exact(buffer).await?;

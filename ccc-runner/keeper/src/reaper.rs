@@ -1,4 +1,5 @@
-//! Reaping of orphaned processes, which is the task of a container's first process.
+//! Reaping of orphaned processes (collecting their exit statuses), which is the task of a
+//! container's first process.
 
 use std::collections::HashSet;
 use std::fs;
@@ -8,19 +9,23 @@ use std::time::Duration;
 use rustix::process::{Pid, WaitOptions, waitpid};
 use tokio::signal::unix::Signal;
 
-/// The delay between the end of a child and the scan of `/proc`, so that one scan reaps several.
+/// The delay between the end of a child process and the scan of `/proc`. With the delay, one scan
+/// can reap several processes.
 const REAP_DELAY: Duration = Duration::from_millis(20);
 
-/// The children that the keeper started itself. Their exit status is collected elsewhere.
+/// The PIDs of the child processes that the keeper started itself. [`reap`] skips these processes,
+/// because the tasks that started them collect their exit statuses.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OwnChildren(Arc<Mutex<HashSet<u32>>>);
 
-/// The registration of a child, which ends when the guard is dropped.
+/// The registration of a child process in [`OwnChildren`]. The registration ends when this guard is
+/// dropped.
 pub(crate) struct ChildGuard(OwnChildren, Option<u32>);
 
 impl OwnChildren {
-    /// Registers a child. Must be called before another task can run on this thread; otherwise
-    /// [`reap`] could collect the child's exit status.
+    /// Registers the child process `pid` until the returned guard is dropped. Must be called after
+    /// the start of the child without an `.await` in between, because [`reap`] could otherwise
+    /// collect the child's exit status.
     pub(crate) fn add(&self, pid: Option<u32>) -> ChildGuard {
         let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         own.extend(pid);
@@ -40,7 +45,8 @@ impl Drop for ChildGuard {
     }
 }
 
-/// Reaps all orphaned zombies each time a child ends.
+/// Waits for `ended` (SIGCHLD), and each time reaps all ended processes whose parent has ended.
+/// Skips the processes in `own`.
 pub(crate) async fn reap(mut ended: Signal, own: OwnChildren) {
     while ended.recv().await.is_some() {
         tokio::time::sleep(REAP_DELAY).await;
@@ -53,13 +59,13 @@ pub(crate) async fn reap(mut ended: Signal, own: OwnChildren) {
     }
 }
 
-/// The fields of `/proc/PID/stat` that the keeper uses (proc_pid_stat(5)).
+/// The fields of `/proc/PID/stat` that the keeper reads (proc_pid_stat(5)).
 pub(crate) struct Process {
     pub(crate) is_dead: bool,
     pub(crate) parent: u32,
 }
 
-/// Returns every process with its PID.
+/// Returns the PID and the state of every process in `/proc`.
 pub(crate) fn processes() -> impl Iterator<Item = (u32, Process)> {
     fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
@@ -68,8 +74,8 @@ pub(crate) fn processes() -> impl Iterator<Item = (u32, Process)> {
     })
 }
 
-/// Parses the content of `/proc/PID/stat`. The second field is a name in parentheses that can
-/// contain any character, so the fields after its last `) ` are used.
+/// Parses `stat`, the content of `/proc/PID/stat`. The second field is a name in parentheses that
+/// can contain any character, so parsing starts after the last `) `.
 fn parse(stat: &str) -> Option<Process> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
@@ -79,7 +85,7 @@ fn parse(stat: &str) -> Option<Process> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test")]
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use super::*;
 

@@ -1,9 +1,9 @@
-//! The system call filter, which blocks calls that reach outside the container although it has no
-//! network (spec: X3a).
+//! The system call filter, which blocks calls that could reach outside the container although the
+//! container has no network (spec: X3a).
 //!
-//! The filter applies in addition to the engine's own filter, which permits different calls from
-//! one version to the next. It applies to every program that is started under it, and cannot be
-//! removed.
+//! The filter applies in addition to the engine's own filter, because the engine's filter permits
+//! different calls in different versions of the engine. It applies to every program that is started
+//! under it, and cannot be removed.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,22 +13,25 @@ use seccompiler::{
     apply_filter,
 };
 
-/// The socket address families that are confined to the container's network namespace. All others
-/// are refused, because some, such as `AF_VSOCK` of virtual machines, ignore network namespaces.
+/// The socket address families that are confined to the container's network namespace. Sockets of
+/// all other families are refused, because some, such as `AF_VSOCK` of virtual machines, ignore
+/// network namespaces.
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
-/// Offsets of the system call numbers. On x86-64, programs of the x32 ABI use the same numbers plus
-/// `0x4000_0000`.
+/// The offsets that are added to each system call number to block all forms of the call. On x86-64,
+/// programs of the x32 ABI use the same numbers plus `0x4000_0000`.
 #[cfg(target_arch = "x86_64")]
 const SYSCALL_OFFSETS: &[i64] = &[0, 0x4000_0000];
 #[cfg(not(target_arch = "x86_64"))]
 const SYSCALL_OFFSETS: &[i64] = &[0];
 
-/// Installs the filter for this thread, and for all threads and programs that it starts.
+/// Installs the filter for this thread, and for all threads and programs that this thread starts.
+/// The filter blocks sockets outside [`FAMILIES`], `io_uring`, and changes to the limits and the
+/// scheduling of other processes.
 pub(crate) fn install() -> io::Result<()> {
     let families = refuse(socket_rules().map_err(io::Error::other)?, libc::EAFNOSUPPORT)?;
-    // io_uring can create sockets without a call that a filter sees. Programs continue without
-    // io_uring if it fails with `ENOSYS`.
+    // io_uring can create sockets without a system call that a filter sees. Programs continue
+    // without io_uring if its calls fail with `ENOSYS`.
     let rings = [libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register];
     let rings = refuse(rings.map(|call| (call, Vec::new())).into(), libc::ENOSYS)?;
     let others = refuse(other_process_rules().map_err(io::Error::other)?, libc::EPERM)?;
@@ -47,9 +50,10 @@ fn socket_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::Backen
     Ok([libc::SYS_socket, libc::SYS_socketpair].map(|call| (call, vec![rule.clone()])).into())
 }
 
-/// Returns rules against changes to the limits and the scheduling of another process. With such
-/// changes to the keeper, a program could stop the monitoring, or delay the keeper so much that the
-/// container cannot be ended, because a process must run once to be killed.
+/// Returns rules that block changes to the limits and the scheduling of other processes. With such
+/// changes to the keeper, a program could stop the monitoring of the limits. It could also delay
+/// the keeper so much that the container cannot be ended, because a process must be scheduled once
+/// to be killed.
 fn other_process_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
     let unless = |argument: u8, value: u64| {
         let dword = SeccompCmpArgLen::Dword;
@@ -75,8 +79,8 @@ fn other_process_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler:
     Ok(rules)
 }
 
-/// Returns a filter that fails these calls with `errno`. It kills programs of another architecture,
-/// because their calls have other numbers.
+/// Returns a filter that makes the system calls `calls` fail with `errno`. The filter kills
+/// programs of another CPU architecture, because the same calls have other numbers there.
 fn refuse(
     calls: BTreeMap<i64, Vec<SeccompRule>>,
     errno: i32,

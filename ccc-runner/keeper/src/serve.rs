@@ -1,5 +1,5 @@
-//! The main loop: serves the runner until the connection ends, SIGTERM arrives, or a limit is
-//! exceeded.
+//! The keeper's main loop, which serves the runner until the connection ends, SIGTERM arrives, or a
+//! limit is exceeded.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -17,10 +17,11 @@ use tokio::task::JoinSet;
 use crate::reaper::{self, OwnChildren, processes};
 use crate::{cgroup, exec, forward, limit_monitor, seccomp};
 
-/// The interval between two checks whether all processes have ended.
+/// The interval at which [`terminate_all`] checks whether all processes have ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Serves the runner; returns the exit status.
+/// Executes programs for the runner until the connection ends, SIGTERM arrives, or a limit is
+/// exceeded. Returns the exit status of the keeper.
 pub(crate) async fn serve(config: KeeperConfig) -> io::Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
     for directory in &config.directories {
@@ -48,7 +49,7 @@ pub(crate) async fn serve(config: KeeperConfig) -> io::Result<u8> {
         while let Some(stream) = arrivals.next().await {
             tasks.spawn(exec::run(stream, own.clone()));
         }
-        // The tunnel has ended, and with it `work`, which ends the keeper.
+        // The tunnel has ended. `work` ends with the tunnel, and then the keeper ends.
         std::future::pending::<()>().await;
     };
     tokio::select! {
@@ -73,15 +74,16 @@ async fn hello(tunnel: &Tunnel) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// Sends SIGTERM to every other process and waits until all have ended. The engine kills the
-/// container if a process does not end in time.
+/// Sends SIGTERM to every other process in the container and waits until all of these processes
+/// have ended. Has no timeout, because the engine kills the container if a process does not end in
+/// time.
 async fn terminate_all() {
-    // As the first process, the keeper has a PID namespace of its own, and the signal stays in the
-    // container. Otherwise it could reach the whole host machine.
+    // The signal stays in the container only if the keeper is the first process of a PID namespace.
+    // Otherwise the signal could reach every process of the host machine.
     if std::process::id() != 1 {
         return;
     }
-    // This calls `kill(-1, …)`, which signals every process: kill(2).
+    // This calls `kill(-1, …)`, which sends the signal to every process: kill(2).
     let _ = kill_process_group(Pid::INIT, Signal::TERM);
     let _ = kill_process_group(Pid::INIT, Signal::CONT);
     while others_alive() {
@@ -89,7 +91,7 @@ async fn terminate_all() {
     }
 }
 
-/// Returns whether another process is alive.
+/// Returns whether a process other than the keeper is alive.
 fn others_alive() -> bool {
     processes().any(|(pid, process)| pid != std::process::id() && !process.is_dead)
 }

@@ -11,20 +11,22 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, openat, statat};
 use rustix::io::Errno;
 
-/// Maximum depth of nested directories. Each level uses a file descriptor, and only a tree that is
-/// meant to hide something is deeper.
+/// Maximum depth of nested directories in a walk. Each level uses a file descriptor. A deeper tree
+/// is probably meant to hide files from the walk.
 const MAX_DEPTH: usize = 200;
 
 const OPEN: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Calls `visit` for every entry below `top`, with the entry's directory, its name, and its
-/// metadata. Stops when `visit` breaks, and returns the value that it breaks with.
+/// metadata. Stops when `visit` returns [`ControlFlow::Break`], and returns the value of that
+/// `Break`.
 ///
-/// The walk never leaves the tree, whatever other processes change. Each directory is opened
-/// relative to its parent, and an entry that was removed or has changed its type is skipped. A
-/// directory without read permission for its owner is made readable if this process owns it. Memory
-/// use grows only with the depth of the tree.
+/// The walk never leaves the tree, even if other processes change the tree at the same time. Each
+/// directory is opened relative to its parent, and symlinks below `top` are not followed. An entry
+/// that was removed or has changed its type is skipped. If access to a directory is denied, the
+/// walk sets the directory's permissions to `0o700`, which succeeds if this process owns the
+/// directory. Memory use grows only with the depth of the tree.
 ///
 /// # Errors
 /// Returns an error if an entry cannot be read, or if directories are nested more than 200 deep.
@@ -32,7 +34,7 @@ pub fn walk_tree<B>(
     top: &Path,
     mut visit: impl FnMut(BorrowedFd<'_>, &CStr, &Stat) -> io::Result<ControlFlow<B>>,
 ) -> io::Result<Option<B>> {
-    // The path of `top` is trusted, so it may lead through symlinks.
+    // The path `top` is trusted, so it may contain symlinks.
     let mut open =
         vec![Dir::new(openat(CWD, top, OPEN.difference(OFlags::NOFOLLOW), Mode::empty())?)?];
     while let Some(directory) = open.last_mut() {
@@ -61,7 +63,7 @@ pub fn walk_tree<B>(
     Ok(None)
 }
 
-/// Returns `None` for an entry that was removed or is no longer a directory.
+/// Converts the error of an entry that was removed or is no longer a directory to `None`.
 fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -72,7 +74,8 @@ fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Opens a directory for reading, but never the target of a symlink.
+/// Opens the directory `name` in the directory `at` for reading, without following a symlink. If
+/// access is denied, sets the directory's permissions to `0o700` first.
 fn enter(at: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     match openat(at, name, OPEN, Mode::empty()) {
         Err(Errno::ACCESS) => {
@@ -87,7 +90,8 @@ fn enter(at: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     }
 }
 
-/// Calls `act` on a directory. If permission is denied, changes the permissions and tries again.
+/// Calls `act`, which accesses the directory `at`. If access is denied, sets the permissions of
+/// `at` to `0o700` and calls `act` again.
 fn entered<T>(at: BorrowedFd<'_>, act: impl Fn() -> Result<T, Errno>) -> io::Result<T> {
     match act() {
         Err(Errno::ACCESS) => {
@@ -98,8 +102,8 @@ fn entered<T>(at: BorrowedFd<'_>, act: impl Fn() -> Result<T, Errno>) -> io::Res
     }
 }
 
-/// Gives the owner full access to a directory. Uses its descriptor, because its name can
-/// meanwhile refer to another file.
+/// Sets the permissions of a directory to `0o700`, which gives only its owner full access. Uses the
+/// descriptor of the directory, because another process can replace the directory at its path.
 fn open_up(directory: &impl AsRawFd) -> io::Result<()> {
     let this = format!("/proc/self/fd/{}", directory.as_raw_fd());
     fs::set_permissions(this, Permissions::from_mode(0o700))
@@ -107,7 +111,7 @@ fn open_up(directory: &impl AsRawFd) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test")]
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use std::os::unix::fs::symlink;
 
@@ -123,7 +127,7 @@ mod tests {
         let mut names = Vec::new();
         let gone = walk_tree(inside.path(), |_, name, _| {
             names.push(name.to_str().unwrap().to_owned());
-            // A directory when its metadata is read, and a symlink when it is opened.
+            // `race` is a directory when its metadata is read, and a symlink when it is opened.
             if name == c"race" {
                 fs::remove_dir(inside.path().join("race")).unwrap();
                 symlink(outside.path(), inside.path().join("race")).unwrap();
@@ -134,6 +138,9 @@ mod tests {
         names.sort_unstable();
         assert_eq!(names, ["link", "race"]);
         let led = fs::read_dir(inside.path().join("race")).unwrap().count();
-        assert_eq!(led, 1, "an ordinary path does not follow the symlink");
+        assert_eq!(
+            led, 1,
+            "the symlink `race` must lead out of the tree, or this test proves nothing"
+        );
     }
 }

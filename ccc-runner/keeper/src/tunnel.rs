@@ -11,50 +11,56 @@ use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt, TokioAsyncReadCompat
 /// A stream of a tunnel: a yamux stream that implements tokio's traits.
 pub type TunnelStream = Compat<yamux::Stream>;
 
-/// Maximum number of concurrent streams, of both sides together. yamux ends the
+/// Maximum number of concurrent streams in a tunnel, opened by both sides together. yamux ends the
 /// connection if either side opens another stream.
 const MAX_STREAMS: usize = 64;
-/// Maximum size of received and unread data of all streams together, in bytes. yamux requires
-/// 256 KiB for each stream.
+/// Maximum size of data in all streams of a tunnel that was received and not yet read, in bytes.
+/// yamux requires 256 KiB for each stream.
 const RECEIVE_WINDOW: usize = MAX_STREAMS * (256 << 10);
-/// Maximum number of incoming streams that wait to be accepted; further streams are closed. Also
-/// the maximum number of waiting requests to open a stream.
+/// Maximum number of incoming streams that wait to be accepted. Further incoming streams are
+/// closed. Also the maximum number of waiting requests to open a stream.
 const QUEUE_LENGTH: usize = 64;
 
-/// A handle that opens streams. Clones open streams in the same tunnel.
+/// A handle that opens streams in a tunnel. Clones of a handle open streams in the same tunnel.
 #[derive(Clone, Debug)]
 pub struct Tunnel(mpsc::Sender<OpenRequest>);
 
 type OpenRequest = oneshot::Sender<io::Result<TunnelStream>>;
 
-/// The streams that the other side opened.
+/// The streams of a tunnel that the other side opens.
 #[derive(Debug)]
 pub struct IncomingStreams(mpsc::Receiver<TunnelStream>);
 
 impl Tunnel {
-    /// Opens a stream.
+    /// Opens a stream, which the other side receives from [`IncomingStreams::next`].
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotConnected`] if the tunnel has ended, and [`io::ErrorKind::Other`] if it
-    /// ends because yamux refuses the stream, for example because 64 streams are open.
+    /// [`io::ErrorKind::NotConnected`] if the tunnel has ended. [`io::ErrorKind::Other`] if the
+    /// tunnel ends because yamux refuses the stream, for example because 64 streams are open.
     pub async fn open(&self) -> io::Result<TunnelStream> {
         let (request, granted) = oneshot::channel();
-        let gone = || io::Error::new(io::ErrorKind::NotConnected, "the tunnel has ended");
+        let gone = || {
+            io::Error::new(
+                io::ErrorKind::NotConnected,
+                "the connection between the runner and the keeper has ended",
+            )
+        };
         self.0.send(request).await.map_err(|_| gone())?;
         granted.await.map_err(|_| gone())?
     }
 }
 
 impl IncomingStreams {
-    /// Waits for the next stream; returns `None` when the tunnel has ended.
+    /// Waits for the next stream that the other side opens. Returns `None` when the tunnel has
+    /// ended.
     pub async fn next(&mut self) -> Option<TunnelStream> {
         self.0.recv().await
     }
 }
 
-/// Creates a tunnel over `socket`. The tunnel works only while the returned future is polled. The
-/// future completes when either side ends the connection or violates the protocol. `host` must be
-/// `true` on exactly one side.
+/// Creates a tunnel over the connection `socket`. The tunnel works only while the returned future
+/// is polled. The future completes when either side ends the connection or violates the protocol.
+/// `host` must be `true` on exactly one side of the connection.
 pub fn tunnel<T>(
     socket: T,
     host: bool,

@@ -50,7 +50,7 @@ fn a_failure_names_the_credential_to_check() {
         (Stage::Work, ErrorKind::PermissionDenied, "the model's credential"),
         (Stage::Publish, ErrorKind::PermissionDenied, "branch rules"),
         (Stage::Checkout, ErrorKind::PermissionDenied, "the App's permissions"),
-        (Stage::Checkout, ErrorKind::Unauthenticated, "credentials of this installation"),
+        (Stage::Checkout, ErrorKind::Unauthenticated, "a credential of this service"),
     ] {
         assert!(next_step(stage, kind).contains(expected), "{stage} {kind}");
     }

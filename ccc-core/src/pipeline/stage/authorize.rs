@@ -28,7 +28,8 @@ pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repositor
     check_issue(run).await?;
     let repository = host.repository(run.repo()).await?;
     if repository.archived {
-        let reason = "the repository is archived: nothing can be pushed to it";
+        let reason =
+            "the repository is archived, so nothing can be pushed to it: unarchive it first";
         return Err(Halt::refused(Stage::Authorize, reason, Vec::new()));
     }
     Ok(repository)
@@ -60,36 +61,36 @@ async fn check_issue(run: &RunContext) -> Result<(), Halt> {
     Ok(())
 }
 
-/// Refuses a run for an actor who may start runs only on a runner with isolation.
+/// Returns the refusal of a run whose actor may start runs only on a runner with isolation.
 fn not_isolated(run: &RunContext, runner: &str, permission: Permission) -> Halt {
     if is_implicit_request(run) {
         return Halt::skipped(SkipReason::NotPermitted);
     }
     let reason = format!(
-        "the {runner} runner has no isolation, so it requires write permission on this \
-         repository, and {} has {permission} permission: the operator can choose a runner with \
-         isolation, add the account to the policy's allowed actors, or permit runs without \
-         isolation",
+        "the {runner} runner has no isolation, so starting a run requires write permission, but {} \
+         has {permission} permission: the operator can choose a runner with isolation, or add the \
+         account to the policy's allowed actors, or permit runs without isolation",
         run.event.actor.login
     );
     Halt::refused(Stage::Authorize, reason, Vec::new())
 }
 
-/// Refuses a run for an actor whose permission is not sufficient. Only an explicit request gets a
-/// reply, because every user may open an issue.
+/// Returns the refusal of a run whose actor does not have the permission `least`. Only an explicit
+/// request gets a reply, because every user may open an issue.
 fn not_permitted(run: &RunContext, least: Permission, permission: Permission) -> Halt {
     if is_implicit_request(run) {
         return Halt::skipped(SkipReason::NotPermitted);
     }
     let reason = format!(
-        "starting a run requires {least} permission on this repository, and {} has {permission} \
-         permission",
+        "starting a run requires {least} permission on this repository, but {} has {permission} \
+         permission: ask a user with {least} permission to request the run",
         run.event.actor.login
     );
     Halt::refused(Stage::Authorize, reason, Vec::new())
 }
 
-/// Returns whether the event only opened an issue, which is not an explicit request for a run.
+/// Returns whether the event only opened or reopened an issue, which is not an explicit request for
+/// a run.
 fn is_implicit_request(run: &RunContext) -> bool {
     matches!(run.event.trigger, Trigger::Opened | Trigger::Reopened)
 }

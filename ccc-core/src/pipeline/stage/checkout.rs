@@ -8,10 +8,10 @@ use crate::pipeline::run_context::RunContext;
 use crate::progress::Base;
 use crate::vcs::{Grant, Repository};
 
-/// Minimum lifetime of a read token.
+/// Minimum remaining lifetime of a token for the stages before Publish.
 pub(super) const READ_TTL: Duration = Duration::from_secs(5 * 60);
 
-/// The workspace of a run, and its base.
+/// The workspace of a run, and the commit that its files come from.
 #[derive(Debug)]
 pub(in crate::pipeline) struct CheckedOut {
     /// The workspace, a directory on the host machine.

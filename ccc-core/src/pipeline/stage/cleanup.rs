@@ -1,5 +1,5 @@
-//! Cleanup: removes the container, the tokens and the files of the run. It cannot be cancelled
-//! (spec: P3, P4, P8).
+//! Cleanup: removes the container and the files of the run, and revokes its tokens. The cleanup
+//! cannot be cancelled (spec: P3, P4, P8).
 
 use crate::pipeline::bounded::guarded;
 use crate::pipeline::run_context::RunContext;
@@ -10,7 +10,7 @@ use crate::{Result, Stage};
 pub(in crate::pipeline) enum Retain {
     /// No files.
     Nothing,
-    /// The run's directory, with the collected objects from which a resumed run continues.
+    /// The run's directory, with the git objects from which a resumed run continues.
     Objects,
 }
 
@@ -22,8 +22,8 @@ impl Retain {
     }
 }
 
-/// Destroys the container, deletes the files and revokes the tokens, each with its own time limit.
-/// Returns the first error, after everything was tried.
+/// Destroys the container, deletes the files and revokes the tokens, each with a separate time
+/// limit. If one of these fails, still tries the others, and returns the first error.
 pub(in crate::pipeline) async fn cleanup(run: &RunContext, retain: Retain) -> Result<()> {
     let parts = &run.parts;
     let (clock, limit) = (&*parts.clock, parts.limits.cleanup);

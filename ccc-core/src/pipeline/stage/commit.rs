@@ -6,7 +6,8 @@ use crate::pipeline::run_context::RunContext;
 use crate::progress::{CollectedRun, CommittedRun};
 use crate::{BranchName, ObjectId};
 
-/// Creates the commit in the run's own git directory, and determines the name of its branch.
+/// Creates the commit in the run's own git directory, and determines the name of the branch to
+/// push.
 pub(in crate::pipeline) async fn commit(
     run: &RunContext,
     collected: CollectedRun,

@@ -1,6 +1,7 @@
 //! The stages of a run, one file each. [`flow`](super::flow) defines their order.
 //!
-//! Accept, the first stage, is [`Dispatcher::admit`](crate::dispatcher::Dispatcher).
+//! The first stage, Accept, is in the method `admit` of the
+//! [`Dispatcher`](crate::dispatcher::Dispatcher).
 
 mod authorize;
 mod checkout;

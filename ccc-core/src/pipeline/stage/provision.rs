@@ -1,5 +1,5 @@
-//! Provision: creates a container over the workspace, runs the repository's setup in it, and
-//! prepares the agent's task.
+//! Provision: creates a container with the workspace, executes the repository's setup commands in
+//! it, and prepares the agent's task.
 
 use std::time::Duration;
 
@@ -18,14 +18,15 @@ use crate::{Container, CredentialKey, Error, ErrorKind, Result};
 /// Maximum number of attempts to spawn a container while the runner returns retryable errors.
 const SPAWN_ATTEMPTS: u32 = 3;
 
-/// A container that is ready for the agent.
+/// A container that is ready for the agent, and the agent's task.
 #[derive(Debug)]
 pub(in crate::pipeline) struct Provisioned {
     pub(in crate::pipeline) container: Box<dyn Container>,
     pub(in crate::pipeline) task: Task,
 }
 
-/// Releases the read token, spawns the container, and runs the repository's setup in it.
+/// Prepares the agent's task, releases the read token, creates the container, and executes the
+/// repository's setup commands in it.
 pub(in crate::pipeline) async fn provision(
     run: &RunContext,
     checked_out: &CheckedOut,
@@ -39,7 +40,9 @@ pub(in crate::pipeline) async fn provision(
     let task = task(run, &needs.credentials).await?;
     // The later stages need no read token.
     if let Err(error) = run.release(Some(Grant::Read)).await {
-        run.emit_note(format!("the read token could not be revoked: {error}"));
+        run.emit_note(format!(
+            "the read token could not be revoked, and may stay valid until it expires: {error}"
+        ));
     }
     let spec = ContainerSpec::new(&checked_out.workspace)
         .with_image(settings.image.clone().or(needs.image))
@@ -59,8 +62,10 @@ async fn spawn(run: &RunContext, spec: &ContainerSpec) -> Result<Box<dyn Contain
     loop {
         match run.parts.runner.spawn(run.id, spec).await {
             Err(error) if error.is_retryable() && attempt < SPAWN_ATTEMPTS => {
-                let attempts = format!("attempt {attempt} of {SPAWN_ATTEMPTS}");
-                run.emit_note(format!("cannot spawn a container, {attempts}: {error}"));
+                let attempts = format!("(attempt {attempt} of {SPAWN_ATTEMPTS})");
+                run.emit_note(format!(
+                    "cannot create the container of the run {attempts}: {error}"
+                ));
                 let backoff = Duration::from_secs(2 << attempt);
                 run.parts.clock.sleep(error.retry_after().unwrap_or(backoff)).await;
                 attempt += 1;

@@ -10,7 +10,8 @@ use crate::progress::{CommittedRun, PublishedRun};
 use crate::vcs::{Grant, NewPullRequest, PullRequest};
 use crate::{Error, ErrorKind, Outcome, Result};
 
-/// Minimum lifetime of a write token, so that it does not expire during the push of a large change.
+/// Minimum remaining lifetime of a write token, so that the token does not expire during the push
+/// of a large change.
 const PUBLISH_TTL: Duration = Duration::from_secs(10 * 60);
 
 /// Acquires a write token, pushes the branch, finds or opens the pull request, and releases the
@@ -21,7 +22,9 @@ pub(in crate::pipeline) async fn publish(
 ) -> Result<PublishedRun, Halt> {
     let published = push_and_open(run, committed).await;
     if let Err(error) = run.release(Some(Grant::Publish)).await {
-        run.emit_note(format!("the write token could not be revoked: {error}"));
+        run.emit_note(format!(
+            "the write token could not be revoked, and may stay valid until it expires: {error}"
+        ));
     }
     let CommittedRun { report, denied_hosts, .. } = committed.clone();
     Ok(PublishedRun { pull_request: published?, report, denied_hosts })
@@ -53,8 +56,8 @@ async fn push_and_open(run: &RunContext, committed: &CommittedRun) -> Result<Pul
         .map_err(|error| error.with_operation("open_pull_request"))
 }
 
-/// Returns the host's explanation of a refused push, followed by the output of git. Without an
-/// explanation, returns the error itself.
+/// Converts a failed push to an error with the host's explanation of the refusal, followed by the
+/// message of git. If the host has no explanation, returns the error of git.
 fn explain(run: &RunContext, failed: PushError) -> Error {
     match run.parts.host.explain_push_refusal(&failed.output) {
         Some(why) => {

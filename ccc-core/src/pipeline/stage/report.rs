@@ -10,17 +10,18 @@ use crate::pipeline::run_context::RunContext;
 use crate::vcs::{Grant, ReactionTarget};
 use crate::{Outcome, Result};
 
-/// Time limit of the greeting, which delays the work by at most this time.
+/// Time limit of [`announce`], which can delay the agent by at most this time.
 const GREET_WITHIN: Duration = Duration::from_secs(60);
-/// Minimum lifetime of the token for the final comment.
+/// Minimum remaining lifetime of the token for the final comment.
 const COMMENT_TTL: Duration = Duration::from_secs(60);
 
-/// Reacts to the request, and writes a comment that the run has started. Runs at the same time as
-/// Checkout. A failure is only noted, because the run can continue without the greeting.
+/// Adds a reaction to the request, and writes a comment that the run has started. The flow calls
+/// this function at the same time as Checkout. A failure only emits a note, because the run can
+/// continue without the reaction and the comment.
 pub(in crate::pipeline) async fn announce(run: &RunContext) {
     let greeted = guarded(&*run.parts.clock, GREET_WITHIN, react_and_comment(run)).await;
     if let Err(error) = greeted {
-        run.emit_note(format!("cannot write on the issue that the run has started: {error}"));
+        run.emit_note(format!("cannot announce the start of the run on the issue: {error}"));
     }
 }
 
@@ -34,8 +35,8 @@ async fn react_and_comment(run: &RunContext) -> Result<()> {
     upsert(run, &comment::started(run.id, run.parts.agent.name())).await
 }
 
-/// Writes the outcome to the run's comment, within its own time limit. A skipped run has no
-/// comment.
+/// Writes the outcome to the run's comment, within the time limit of the stage Report. Writes
+/// nothing for a skipped run, because such a run has no comment.
 pub(in crate::pipeline) async fn report(run: &RunContext, outcome: &Outcome) -> Result<()> {
     let limit = run.parts.limits.report;
     guarded(&*run.parts.clock, limit, comment_outcome(run, outcome)).await

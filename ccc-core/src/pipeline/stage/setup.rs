@@ -1,4 +1,5 @@
-//! The repository's setup, which Provision runs in the container before the agent starts.
+//! The repository's setup commands, which Provision executes in the container before the agent
+//! starts.
 
 use crate::container::{Command, OutputStream};
 use crate::pipeline::bounded::within;
@@ -8,11 +9,11 @@ use crate::pipeline::run_context::RunContext;
 use crate::untrusted_text::one_line;
 use crate::{Container, Error, ErrorKind, Result};
 
-/// Size of the last part of a line's output that is retained for the note, in bytes.
+/// Maximum size of the end of a setup command's output that is retained for the note, in bytes.
 const OUTPUT_TAIL: usize = 2 << 10;
 
-/// Runs the lines of the repository's setup in the container. A line that fails ends the setup but
-/// not the run, because the agent can possibly work without it.
+/// Executes the repository's setup commands in the container. If a command fails, the remaining
+/// commands are skipped. The run continues, because the agent can possibly work without them.
 pub(super) async fn set_up(
     run: &RunContext,
     container: &dyn Container,
@@ -27,18 +28,18 @@ pub(super) async fn set_up(
         }
         Ok(())
     };
-    // After a timeout the program is still running, so the run must end: only the container's end
-    // stops the program.
+    // After a timeout, the setup command is still running. The run must end, because only the end
+    // of the container stops the command.
     within(&*run.parts.clock, limit, lines).await.unwrap_or_else(|| {
-        let line = format!("the repository's setup took longer than {} s", limit.as_secs());
+        let line = format!("the setup commands exceeded their time limit of {} s", limit.as_secs());
         Err(Halt::Error(Error::new(ErrorKind::TimedOut, line)))
     })
 }
 
-/// Runs one line. Returns whether it succeeded.
+/// Executes one setup command. Returns whether the command succeeded.
 async fn run_line(run: &RunContext, container: &dyn Container, line: &str) -> Result<bool> {
     let shown = one_line(line, 100);
-    run.emit_note(format!("setup: {shown}"));
+    run.emit_note(format!("executing the setup command `{shown}`"));
     let mut words = Vec::new();
     let mut sink = |_: OutputStream, bytes: &[u8]| {
         words.extend_from_slice(bytes);
@@ -50,7 +51,8 @@ async fn run_line(run: &RunContext, container: &dyn Container, line: &str) -> Re
     if !status.success() {
         let words = one_line(&String::from_utf8_lossy(&words), 600);
         run.emit_note(format!(
-            "setup: `{shown}` failed ({status}), the remaining lines are skipped: {words}"
+            "the setup command `{shown}` failed ({status}), so the remaining setup commands are \
+             skipped; the end of the output is: {words}"
         ));
     }
     Ok(status.success())

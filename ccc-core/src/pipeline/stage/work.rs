@@ -1,4 +1,4 @@
-//! Work: runs the agent until it is done or a limit is reached, and then stops its programs.
+//! Work: executes the agent until it is done or reaches a limit, and then stops its programs.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::pipeline::salvage;
 use crate::progress::Base;
 use crate::{Clock, Error, ErrorKind, Outcome, Result, Stage};
 
-/// Runs the agent and stops the container. Returns the report if the agent completed its work.
-/// Otherwise saves the work as a patch and fails the run.
+/// Executes the agent, and then stops the container. Returns the report if the agent completed its
+/// work. Otherwise saves the agent's changes as a patch and fails the run.
 pub(in crate::pipeline) async fn work(
     run: &RunContext,
     provisioned: &Provisioned,
@@ -67,9 +67,11 @@ async fn run_agent(run: &RunContext, provisioned: &Provisioned) -> Result<AgentR
         biased;
         // The limits are polled first: an agent whose output never pauses could otherwise prevent
         // their polling.
-        () = clock.sleep(limits.wall) => Err(timed_out("it worked longer than", limits.wall)),
+        () = clock.sleep(limits.wall) => {
+            Err(timed_out("the work exceeded the time limit of", limits.wall))
+        }
         () = silence(clock, activity, limits.idle) => {
-            Err(timed_out("it was silent for", limits.idle))
+            Err(timed_out("no event came from the agent for", limits.idle))
         }
         report = run.parts.agent.run(task, &**container, &mut sink) => report,
     };
@@ -84,7 +86,7 @@ async fn silence(clock: &dyn Clock, mut activity: watch::Receiver<()>, idle: Dur
             biased;
             changed = activity.changed() => {
                 if changed.is_err() {
-                    // The agent's future is dropped, and the caller drops this one too.
+                    // The agent's future has been dropped, and the caller drops this future too.
                     std::future::pending::<()>().await;
                 }
             }

@@ -1,7 +1,7 @@
-//! Conformance cases for agents. The container runner that they use must conform to its own
-//! contract.
+//! Conformance cases for agents. The cases need a container runner that passes the cases of
+//! [`container_runner`](super::container_runner).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::time::Duration;
 
@@ -13,7 +13,9 @@ mod fixture;
 
 pub use fixture::{Fixture, PROMPT};
 
-/// Generates a test for every case for agents. See [`conformance`](crate::testing::conformance).
+/// Generates one test for each conformance case of the agent port. The macro's argument is a
+/// function that returns a future of a new [fixture](crate::testing::conformance::agent::Fixture).
+/// See [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! agent_conformance {
     (@run $make:expr) => {
@@ -41,15 +43,21 @@ macro_rules! agent_conformance {
 }
 
 /// Checks that `name` and `needs` return the same value every time. The name must be one line,
-/// because it becomes part of commit messages.
+/// because commit messages contain the name.
 pub async fn what_it_needs_stays_the_same(fixture: &Fixture) {
     for agent in [&fixture.agent, &fixture.failing, &fixture.slow] {
         assert!(!agent.name().is_empty(), "`name` must not be empty");
-        assert!(!agent.name().contains('\n'), "`name` must be one line, for commit messages");
+        assert!(
+            !agent.name().contains('\n'),
+            "`name` must be one line, because commit messages contain it"
+        );
         let before = (agent.name().to_owned(), format!("{:?}", agent.needs()));
         let asked: Vec<_> = agent.needs().credentials;
         let given: Vec<_> = fixture.credentials.iter().map(|(key, _)| key.clone()).collect();
-        assert_eq!(asked, given, "`with_credential` must add what the agent needs");
+        assert_eq!(
+            asked, given,
+            "`with_credential` must add exactly the keys that `needs` returns"
+        );
         let (run, container, _workspace) = fixture.container(&**agent).await;
         drop_after_polls(3, agent.run(&fixture.task(run), &*container, &mut |_: AgentEvent| {}))
             .await;
@@ -59,15 +67,15 @@ pub async fn what_it_needs_stays_the_same(fixture: &Fixture) {
     }
 }
 
-/// Checks that the agent works through the container: after [`Verdict::Completed`], the workspace
-/// holds the file that the agent wrote.
+/// Checks that the agent works through the container and reports [`Verdict::Completed`]: the
+/// workspace then contains the file that the agent must write.
 pub async fn it_works_through_the_container_and_reports(fixture: &Fixture) {
     let (report, _, workspace) = fixture.work(&*fixture.agent).await;
-    assert_eq!(report.verdict, Verdict::Completed, "an agent that is done must report `Completed`");
+    assert_eq!(report.verdict, Verdict::Completed, "`run` of the agent must report `Completed`");
     let (path, content) = &fixture.file;
     let found = std::fs::read(workspace.path().join(path));
     let expected = Some(content);
-    assert_eq!(found.as_ref().ok(), expected, "the agent must write {path}: {found:?}");
+    assert_eq!(found.as_ref().ok(), expected, "`run` must write the expected {path}: {found:?}");
 }
 
 /// Checks that `run` passes events to the sink before it returns.
@@ -75,45 +83,46 @@ pub async fn events_come_before_the_report(fixture: &Fixture) {
     let (_, events, _) = fixture.work(&*fixture.agent).await;
     assert!(
         !events.is_empty(),
-        "`run` returned without any event; it must report its work to the sink"
+        "`run` must pass at least one event to the sink before `run` returns"
     );
 }
 
-/// Checks that the prompt goes to the agent's standard input and not to a shell, because it
-/// contains hostile text.
+/// Checks that no shell executes a part of the prompt. The agent must get the prompt on standard
+/// input, because the prompt can contain hostile text.
 pub async fn the_prompt_is_not_run(fixture: &Fixture) {
     for agent in [&fixture.agent, &fixture.failing] {
         let (_, _, workspace) = fixture.work(&**agent).await;
         assert!(
             !workspace.path().join("pwned").exists(),
-            "a shell ran the prompt; the prompt must go to standard input"
+            "`run` must pass the prompt on standard input, but a shell executed a part of it"
         );
     }
 }
 
-/// Checks that an agent that ran and failed returns `Ok` with [`Verdict::Failed`]. An error would
-/// mean that the agent could not be run.
+/// Checks that `run` returns `Ok` with [`Verdict::Failed`] if the agent started and failed. An
+/// error would mean that the agent could not be started.
 pub async fn failing_at_the_work_is_a_verdict(fixture: &Fixture) {
     let (report, _, _) = fixture.work(&*fixture.failing).await;
     match report.verdict {
         Verdict::Failed { reason, .. } => {
             let one_line = !reason.is_empty() && !reason.contains('\n');
-            assert!(one_line, "the reason of a failure must be one line, not {reason:?}");
+            assert!(one_line, "`run` must report a reason of one line, not {reason:?}");
         }
-        verdict => panic!("the failing agent must report `Failed`, not {verdict:?}"),
+        verdict => panic!("`run` of the failing agent must report `Failed`, not {verdict:?}"),
     }
 }
 
-/// Checks that nothing remains of a run after its `run` future was dropped and its container
-/// stopped and destroyed. The caller enforces time limits in this way.
+/// Checks that `stop` and `destroy` succeed after the future of `run` was dropped, and that
+/// `orphans` does not list the run afterwards. The pipeline enforces time limits by dropping this
+/// future.
 pub async fn dropped_midway_it_leaves_nothing_behind(fixture: &Fixture) {
     for polls in 0..6 {
         let (run, container, _workspace) = fixture.container(&*fixture.slow).await;
         let (task, mut sink) = (fixture.task(run), |_: AgentEvent| {});
         drop_after_polls(polls, fixture.slow.run(&task, &*container, &mut sink)).await;
-        let stopped = bounded("stop", container.stop(Duration::from_millis(100))).await;
+        let stopped = bounded("`stop`", container.stop(Duration::from_millis(100))).await;
         stopped.expect("`stop` must succeed after a dropped `run`");
-        let destroyed = bounded("destroy", fixture.runner.destroy(run)).await;
+        let destroyed = bounded("`destroy`", fixture.runner.destroy(run)).await;
         destroyed.expect("`destroy` must succeed after a dropped `run`");
         let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
         assert!(!orphans.contains(&run), "`orphans` must not list a destroyed run");
@@ -126,31 +135,35 @@ pub async fn it_can_work_for_several_runs_at_once(fixture: &Fixture) {
     let (one, two) = tokio::join!(fixture.work(agent), fixture.work(agent));
     for (report, events, workspace) in [one, two] {
         let path = &fixture.file.0;
-        assert_eq!(report.verdict, Verdict::Completed, "each of two concurrent runs must complete");
-        assert!(!events.is_empty(), "each of two concurrent runs must report events");
-        assert!(workspace.path().join(path).is_file(), "each of two runs must write {path}");
+        let completed = report.verdict == Verdict::Completed;
+        assert!(completed, "`run` must report `Completed` in each of two concurrent calls");
+        assert!(!events.is_empty(), "`run` must report events in each of two concurrent calls");
+        let written = workspace.path().join(path).is_file();
+        assert!(written, "`run` must write {path} in each of two concurrent calls");
     }
 }
 
-/// Checks that `run` ends when its container is destroyed, with an error or a verdict other than
-/// [`Verdict::Completed`].
+/// Checks that `run` returns if the agent's container is destroyed, with an error or a verdict
+/// other than [`Verdict::Completed`].
 pub async fn the_end_of_its_container_ends_it(fixture: &Fixture) {
     let (run, container, _workspace) = fixture.container(&*fixture.slow).await;
     let (task, mut sink) = (fixture.task(run), |_: AgentEvent| {});
     let work = fixture.slow.run(&task, &*container, &mut sink);
     tokio::pin!(work);
-    let ended = bounded("the run of an agent whose container is destroyed", async {
+    let ended = bounded("`run` of an agent whose container is destroyed", async {
         loop {
             tokio::select! {
                 biased;
                 ended = &mut work => break ended,
-                () = super::pause() => fixture.runner.destroy(run).await.expect("`destroy` failed"),
+                () = super::pause() => {
+                    fixture.runner.destroy(run).await.expect("`destroy` must succeed");
+                }
             }
         }
     });
     if let Ok(report) = ended.await {
         let completed = report.verdict == Verdict::Completed;
-        assert!(!completed, "an agent whose container is destroyed must not report `Completed`");
+        assert!(!completed, "`run` must not report `Completed` if the container is destroyed");
     }
     fixture.runner.destroy(run).await.expect("`destroy` must succeed");
 }

@@ -1,6 +1,6 @@
 //! Conformance cases for clocks.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use super::{bounded, pause};
 use crate::Clock;
 
-/// A clock, and the function that moves it if it does not move by itself.
+/// The clock under test, and a function that moves the clock if the clock does not move by itself.
 pub struct Fixture {
-    /// The clock.
+    /// The clock under test.
     pub clock: Arc<dyn Clock>,
     /// A function that moves the clock; `None` if the clock moves by itself.
     pub advance: Option<Box<dyn Fn(Duration) + Send + Sync>>,
@@ -31,12 +31,12 @@ impl Fixture {
         Self { clock: Arc::new(clock), advance: None }
     }
 
-    /// Creates a fixture for a clock that moves only when `by` is called.
+    /// Creates a fixture for a clock that moves only when the function `by` is called.
     pub fn moved(clock: impl Clock, by: impl Fn(Duration) + Send + Sync + 'static) -> Self {
         Self { clock: Arc::new(clock), advance: Some(Box::new(by)) }
     }
 
-    /// Lets the given time pass on the clock.
+    /// Moves the clock by `time`, or waits for `time` if the clock moves by itself.
     async fn pass(&self, time: Duration) {
         match &self.advance {
             Some(advance) => advance(time),
@@ -45,7 +45,9 @@ impl Fixture {
     }
 }
 
-/// Generates a test for every case for clocks. See [`conformance`](crate::testing::conformance).
+/// Generates one test for each conformance case of the clock port. The macro's argument is a
+/// function that returns a future of a new [fixture](crate::testing::conformance::clock::Fixture).
+/// See [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! clock_conformance {
     (@run $make:expr) => {
@@ -70,7 +72,7 @@ macro_rules! clock_conformance {
     };
 }
 
-/// A duration that is short enough for a case to wait.
+/// The duration of the sleeps in the cases. It is short, because the cases wait for the sleeps.
 const SHORT: Duration = Duration::from_millis(50);
 
 /// Checks that `now` returns a plausible time: between the years 2020 and 2200.
@@ -89,60 +91,63 @@ pub async fn now_moves_with_time(fixture: &Fixture) {
     // `now` and the timer of `sleep` can be two clocks that differ by a few milliseconds.
     let least = SHORT - Duration::from_millis(2);
     let enough = passed >= least.try_into().unwrap();
-    assert!(enough, "`now` advanced by {passed:?}; it must advance by {SHORT:?}");
+    assert!(enough, "`now` must advance by at least {SHORT:?}, not by {passed:?}");
 }
 
-/// Checks that `sleep` ends no earlier than its duration. On a clock that is moved by hand, it must
-/// end exactly at that time.
+/// Checks that `sleep` lasts at least its duration. If a function moves the clock, `sleep` must end
+/// when the clock reaches the end of the duration.
 pub async fn a_sleep_ends_and_not_too_early(fixture: &Fixture) {
     let start = tokio::time::Instant::now();
     let sleep = fixture.clock.sleep(SHORT);
     let Some(advance) = &fixture.advance else {
-        bounded("a sleep", sleep).await;
+        bounded("`sleep`", sleep).await;
         let slept = start.elapsed();
-        assert!(slept >= SHORT, "`sleep` ended after {slept:?}; it must last {SHORT:?}");
+        assert!(slept >= SHORT, "`sleep` must last at least {SHORT:?}, not {slept:?}");
         return;
     };
     tokio::pin!(sleep);
-    let early = "`sleep` ended early; it must wait until the clock reaches its time";
+    let early = "`sleep` must not end before its duration has passed";
     assert!(futures_util::poll!(&mut sleep).is_pending(), "{early}");
     advance(SHORT - Duration::from_millis(1));
     assert!(futures_util::poll!(&mut sleep).is_pending(), "{early}: 1 ms was left");
     advance(Duration::from_millis(1));
-    bounded("a sleep whose time has been reached", sleep).await;
+    bounded("a `sleep` whose duration has passed", sleep).await;
 }
 
-/// Checks that the duration of `sleep` starts at the first poll of the future, not at the call.
+/// Checks that the duration of `sleep` starts at the first poll of the future, not at the call of
+/// `sleep`.
 pub async fn a_sleep_counts_from_its_first_poll(fixture: &Fixture) {
     let sleep = fixture.clock.sleep(SHORT);
     tokio::pin!(sleep);
     fixture.pass(SHORT * 2).await;
     let pending = futures_util::poll!(&mut sleep).is_pending();
-    assert!(pending, "`sleep` ended at its first poll; its duration must start there");
+    assert!(pending, "`sleep` must count its duration from the first poll, not from the call");
     if let Some(advance) = &fixture.advance {
         advance(SHORT);
     }
-    bounded("a sleep", sleep).await;
+    bounded("`sleep`", sleep).await;
 }
 
-/// Checks that a sleep of zero ends without another event, such as a movement of the clock.
+/// Checks that a `sleep` with a duration of zero ends at once, also if the clock does not move.
 pub async fn a_sleep_of_zero_ends_at_once(fixture: &Fixture) {
-    bounded("a sleep of zero", fixture.clock.sleep(Duration::ZERO)).await;
+    bounded("a `sleep` of zero", fixture.clock.sleep(Duration::ZERO)).await;
 }
 
-/// Checks that dropping one sleep does not affect another, which must still end at its time.
+/// Checks that dropping the future of one `sleep` does not affect a second `sleep`, which must
+/// still end after its duration.
 pub async fn dropping_a_sleep_does_not_affect_another(fixture: &Fixture) {
     let kept = fixture.clock.sleep(SHORT);
     tokio::pin!(kept);
     {
+        let early = "`sleep` must not end before its duration has passed";
         let dropped = fixture.clock.sleep(SHORT);
         tokio::pin!(dropped);
-        assert!(futures_util::poll!(&mut dropped).is_pending(), "`sleep` ended early");
-        assert!(futures_util::poll!(&mut kept).is_pending(), "`sleep` ended early");
+        assert!(futures_util::poll!(&mut dropped).is_pending(), "{early}");
+        assert!(futures_util::poll!(&mut kept).is_pending(), "{early}");
     }
     pause().await;
     if let Some(advance) = &fixture.advance {
         advance(SHORT);
     }
-    bounded("a sleep next to a dropped one", kept).await;
+    bounded("a `sleep` next to a dropped `sleep`", kept).await;
 }

@@ -1,7 +1,7 @@
 //! Conformance cases for container runners, including fakes.
 //!
-//! The cases run only the programs `true`, `false`, `cat`, `tee -- PATH`, `printenv NAME` and
-//! `sleep SECONDS`, so that a fake can implement them.
+//! The cases execute only the programs `true`, `false`, `cat`, `tee -- PATH`, `printenv NAME` and
+//! `sleep SECONDS`, so that a fake can simulate these programs.
 
 mod fixture;
 mod lifecycle;
@@ -12,7 +12,9 @@ pub(super) use fixture::{Running, new_run};
 pub use lifecycle::*;
 pub use programs::*;
 
-/// Generates a test for every case for container runners. See
+/// Generates one test for each conformance case of the container runner port. The macro's argument
+/// is a function that returns a future of a new
+/// [fixture](crate::testing::conformance::container_runner::Fixture). See
 /// [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! container_runner_conformance {

@@ -1,6 +1,6 @@
 //! Conformance cases for credential stores.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use super::assert_fails_with;
 use crate::credential::{Precondition, Version};
@@ -14,7 +14,9 @@ pub use races::*;
 
 use fixture::name;
 
-/// Generates a test for every case for credential stores. See
+/// Generates one test for each conformance case of the credential store port. The macro's argument
+/// is a function that returns a future of a new
+/// [fixture](crate::testing::conformance::credential_store::Fixture). See
 /// [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! credential_store_conformance {
@@ -62,10 +64,14 @@ pub async fn an_absent_key_has_no_secret(fixture: &Fixture) {
 /// Checks that `get` returns the bytes that `put` stored and the version that `put` returned.
 pub async fn get_returns_the_stored_value_and_version(fixture: &Fixture) {
     let version = fixture.put("app/7/key", b"value").await;
-    assert_eq!(version, Version(1), "the first write of a key must have version 1");
+    assert_eq!(version, Version(1), "the first `put` of a key must return version 1");
     let expected = Some((b"value".to_vec(), version));
     assert_eq!(fixture.get("app/7/key").await, expected, "`get` must return what `put` stored");
-    assert_eq!(fixture.get("app/7").await, None, "a prefix of a key is another key");
+    assert_eq!(
+        fixture.get("app/7").await,
+        None,
+        "`get` must not treat a prefix of a key as the key"
+    );
 }
 
 /// Checks that each `put` replaces the value and raises the version by one.
@@ -80,26 +86,26 @@ pub async fn a_put_replaces_and_raises_the_version(fixture: &Fixture) {
     }
 }
 
-/// Checks that each key has its own versions: a write of one key does not raise the version of
-/// another.
+/// Checks that each key has its own versions: a `put` of one key does not raise the version of
+/// another key.
 pub async fn each_key_has_its_own_versions(fixture: &Fixture) {
     fixture.put("a", b"1").await;
     fixture.put("a", b"2").await;
     let version = fixture.put("b", b"3").await;
-    assert_eq!(version, Version(1), "the first write of a key must have version 1");
+    assert_eq!(version, Version(1), "the first `put` of a key must return version 1");
     let expected = Some((b"2".to_vec(), Version(2)));
-    assert_eq!(fixture.get("a").await, expected, "a write must not change another key");
+    assert_eq!(fixture.get("a").await, expected, "`put` must not change the record of another key");
 }
 
-/// Checks that `put` with [`Precondition::Absent`] writes a record if there is none, also after a
-/// delete. Otherwise it must fail with [`ErrorKind::Conflict`] and write nothing.
+/// Checks that `put` with [`Precondition::Absent`] succeeds if the key has no record, also after a
+/// delete. If the key has a record, `put` must fail with [`ErrorKind::Conflict`] and write nothing.
 pub async fn the_precondition_absent_holds_only_without_a_record(fixture: &Fixture) {
     let (store, key) = (&fixture.store, name("key"));
     let put = |value: &'static str| {
         let (key, secret) = (key.clone(), Secret::from(value));
         async move { store.put(&key, &secret, Precondition::Absent).await }
     };
-    let first = put("first").await.expect("`Absent` must hold without a record");
+    let first = put("first").await.expect("`put` with `Absent` must succeed without a record");
     assert_fails_with(
         "`put` with `Absent` over a record",
         ErrorKind::Conflict,
@@ -108,13 +114,13 @@ pub async fn the_precondition_absent_holds_only_without_a_record(fixture: &Fixtu
     let expected = Some((b"first".to_vec(), first));
     assert_eq!(fixture.get("key").await, expected, "a refused `put` must write nothing");
     fixture.store.delete(&name("key")).await.expect("`delete` must succeed");
-    let third = put("third").await.expect("`Absent` must hold after a delete");
+    let third = put("third").await.expect("`put` with `Absent` must succeed after a delete");
     let expected = Some((b"third".to_vec(), third));
     assert_eq!(fixture.get("key").await, expected, "`get` must return what `put` stored");
 }
 
-/// Checks that `put` with [`Precondition::Version`] writes only if the record has that version.
-/// With an older or newer version it must fail with [`ErrorKind::Conflict`] and write nothing.
+/// Checks that `put` with [`Precondition::Version`] succeeds only if the key has a record with this
+/// version. Otherwise `put` must fail with [`ErrorKind::Conflict`] and write nothing.
 pub async fn a_precondition_version_holds_only_for_the_newest_version(fixture: &Fixture) {
     // spec: S9
     let (store, key) = (&fixture.store, name("key"));
@@ -124,12 +130,16 @@ pub async fn a_precondition_version_holds_only_for_the_newest_version(fixture: &
     };
     for version in [Version(1), Version(0)] {
         let refusal = put("none", version).await;
-        assert_fails_with("`put` with a version and no record", ErrorKind::Conflict, refusal);
+        assert_fails_with(
+            "`put` with a version for a key without a record",
+            ErrorKind::Conflict,
+            refusal,
+        );
     }
     assert_eq!(fixture.get("key").await, None, "a refused `put` must write nothing");
     let first = fixture.put("key", b"first").await;
-    let second = put("second", first).await.expect("the newest version must be accepted");
-    assert!(second > first, "the version must rise with each write: {second:?} after {first:?}");
+    let second = put("second", first).await.expect("`put` with the newest version must succeed");
+    assert!(second > first, "each `put` must raise the version: {second:?} after {first:?}");
     for wrong in [first, Version(0), Version(second.0 + 1), Version(u64::MAX)] {
         let what = format!("`put` with {wrong:?} over a record with {second:?}");
         assert_fails_with(&what, ErrorKind::Conflict, put("third", wrong).await);
@@ -142,15 +152,16 @@ pub async fn a_precondition_version_holds_only_for_the_newest_version(fixture: &
     assert_eq!(fixture.get("key").await, None, "a refused `put` must write nothing");
 }
 
-/// Checks that a version is never used twice for the same key, not even after a delete. Otherwise a
-/// reader with an old version would mistake the new record for the old one.
+/// Checks that `put` never returns a version twice for the same key, not even after a delete.
+/// Otherwise a caller with an old version would mistake a new record for the deleted one.
 pub async fn a_version_is_never_used_again_after_a_delete(fixture: &Fixture) {
     // spec: S9
     let mut newest = Version(0);
     for _ in 0..3 {
         for value in [b"one", b"two"] {
             let version = fixture.put("key", value).await;
-            let rule = "a version must be higher than all before it, also after a delete";
+            let rule =
+                "`put` must return a higher version than all `put` before, also after a delete";
             assert!(version > newest, "{rule}: {version:?} after {newest:?}");
             newest = version;
         }
@@ -159,7 +170,8 @@ pub async fn a_version_is_never_used_again_after_a_delete(fixture: &Fixture) {
     }
 }
 
-/// Checks that `delete` removes the record from `get` and `list`, and no other record.
+/// Checks that `get` and `list` do not return a deleted record, and that `delete` removes no other
+/// record.
 pub async fn a_deleted_key_is_absent(fixture: &Fixture) {
     fixture.put("gone", b"1").await;
     fixture.put("stays", b"2").await;
@@ -181,8 +193,8 @@ pub async fn a_delete_of_an_absent_key_is_ok(fixture: &Fixture) {
     assert_eq!(fixture.list().await, [], "`list` must not return a deleted key");
 }
 
-/// Checks that `list` returns the key of each record once, sorted in the order of
-/// [`CredentialKey`], and no deleted key.
+/// Checks that `list` returns the key of each record once, in the order of [`CredentialKey`], and
+/// does not return deleted keys.
 ///
 /// [`CredentialKey`]: crate::CredentialKey
 pub async fn list_returns_the_keys_of_all_records_sorted(fixture: &Fixture) {
@@ -198,15 +210,19 @@ pub async fn list_returns_the_keys_of_all_records_sorted(fixture: &Fixture) {
     assert_eq!(fixture.list().await, expected, "`list` must return each key once, sorted");
 }
 
-/// Checks that an empty secret can be stored: a record with zero bytes differs from no record.
+/// Checks that an empty secret can be stored, and that its record differs from an absent record.
 pub async fn an_empty_secret_is_a_secret(fixture: &Fixture) {
     let version = fixture.put("empty", b"").await;
     let expected = Some((Vec::new(), version));
     assert_eq!(fixture.get("empty").await, expected, "`get` must return the empty secret");
-    assert_eq!(fixture.list().await, [name("empty")], "`list` must return its key");
+    assert_eq!(
+        fixture.list().await,
+        [name("empty")],
+        "`list` must return the key of an empty secret"
+    );
 }
 
-/// Checks that `get` returns a secret of 64 KiB unchanged. It is larger than any key or token.
+/// Checks that `get` returns a secret of 64 KiB unchanged, which is larger than any key or token.
 pub async fn sixty_four_kibibytes_come_back_whole(fixture: &Fixture) {
     let value: Vec<u8> = (0..64 << 10).map(|i: u32| (i % 251) as u8).collect();
     let version = fixture.put("large", &value).await;
@@ -239,7 +255,7 @@ pub async fn similar_keys_have_separate_records(fixture: &Fixture) {
         let (value, version) = found.unwrap_or_else(|| panic!("`get` must find the key {key}"));
         let found = (String::from_utf8(value).unwrap(), version.0);
         let expected = (format!("value of {key}"), 1);
-        assert_eq!(found, expected, "a similar key must not change the record of {key}");
+        assert_eq!(found, expected, "`put` of a similar key must not change the record of {key}");
     }
     assert_eq!(fixture.list().await.len(), odd.len(), "`list` must return every key");
 }
@@ -255,7 +271,7 @@ pub async fn no_debug_and_no_error_shows_a_secret(fixture: &Fixture) {
         let bytes = bytes.trim_matches(['[', ']']).to_owned();
         assert!(
             !shown.contains("hunter2") && !shown.contains(&bytes),
-            "it must not contain a secret: {shown}"
+            "`Debug` output and errors must not contain a secret: {shown}"
         );
     };
     fixture.put("key", OLD.as_bytes()).await;

@@ -1,15 +1,16 @@
 //! Conformance suites: test cases that every adapter of a port must pass.
 //!
 //! Each port has a macro that generates one `#[tokio::test]` per case. The macro's argument is a
-//! function without parameters, or a closure, that returns a future of a new fixture. It is called
-//! once per case. The crate that uses a macro needs tokio as a dev-dependency, with the features
-//! `macros` and `rt-multi-thread`. To use macros twice in one file, put each use in its own module.
+//! function without parameters, or a closure, that returns a future of a new fixture. Each case
+//! calls this function once. The crate that uses a macro needs tokio as a dev-dependency, with the
+//! features `macros` and `rt-multi-thread`. If one file uses several of these macros, put each use
+//! in its own module, because the names of the tests can be equal.
 //!
 //! | macro | fixture | adapters |
 //! |---|---|---|
 //! | [`credential_store_conformance!`](crate::credential_store_conformance) | [`credential_store::Fixture`] | every credential store |
 //! | [`container_runner_conformance!`](crate::container_runner_conformance) | [`container_runner::Fixture`] | every container runner, including fakes |
-//! | [`processes_conformance!`](crate::processes_conformance) | [`container_runner::Fixture`] | container runners that run real programs |
+//! | [`processes_conformance!`](crate::processes_conformance) | [`container_runner::Fixture`] | container runners that execute real programs |
 //! | [`agent_conformance!`](crate::agent_conformance) | [`agent::Fixture`] | every agent |
 //! | [`vcs_host_conformance!`](crate::vcs_host_conformance) | [`vcs_host::Fixture`] | every VCS host |
 //! | [`run_store_conformance!`](crate::run_store_conformance) | [`run_store::Fixture`] | every run store |
@@ -19,8 +20,8 @@
 //! With `@run`, a macro evaluates to a future that runs all cases, without the test attribute:
 //! `credential_store_conformance!(@run fresh).await`.
 //!
-//! A case is a public function and can also be called directly. It panics if the adapter breaks the
-//! contract. The message states what the adapter did and what the contract requires.
+//! A case is a public function and can also be called directly. A case panics if the adapter breaks
+//! the contract. The panic message states the broken rule and the adapter's behaviour.
 //!
 //! ```
 //! mod fake_runner {
@@ -35,7 +36,7 @@
 //! }
 //! ```
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::any::Any;
 use std::fmt;
@@ -104,20 +105,24 @@ macro_rules! __conformance_run {
     };
 }
 
-/// Time limit for an operation that has no reason to wait. It is long because a loaded host machine
-/// is not a defect of the adapter.
+/// Time limit for an operation that has no reason to wait. The limit is long, because slowness of a
+/// loaded host machine is not a defect of the adapter.
 pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
-/// Returns the result of `work`.
+/// Awaits `work`, an operation of the adapter, and returns its result. `what` names the operation
+/// in the panic message.
 ///
 /// # Panics
 /// If `work` panics or takes longer than [`BOUND`].
-#[allow(clippy::disallowed_methods, reason = "a case that hangs must fail after real time")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a case that hangs must fail, whatever clock the adapter uses"
+)]
 pub(crate) async fn bounded<T>(what: &str, work: impl Future<Output = T>) -> T {
     match tokio::time::timeout(BOUND, AssertUnwindSafe(work).catch_unwind()).await {
         Ok(Ok(done)) => done,
-        Ok(Err(panic)) => panic!("{what} panicked: {}", panic_text(&*panic)),
-        Err(_) => panic!("{what} did not finish within {} seconds", BOUND.as_secs()),
+        Ok(Err(panic)) => panic!("{what} must not panic: {}", panic_text(&*panic)),
+        Err(_) => panic!("{what} must finish within {} seconds", BOUND.as_secs()),
     }
 }
 
@@ -127,12 +132,13 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
-/// Lets other tasks run for 10 ms of real time.
+/// Waits for 10 ms, so that other tasks can continue.
 pub(crate) async fn pause() {
     SystemClock.sleep(Duration::from_millis(10)).await;
 }
 
-/// Polls the future at most `polls` times, then drops it in the state that it has reached.
+/// Polls `future` at most `polls` times, with a pause of 10 ms after each poll, and then drops
+/// `future`, even if it has not completed.
 pub(crate) async fn drop_after_polls<F: Future>(polls: usize, future: F) {
     let mut future = Box::pin(future);
     for _ in 0..polls {
@@ -147,7 +153,11 @@ pub(crate) async fn drop_after_polls<F: Future>(polls: usize, future: F) {
 #[track_caller]
 pub(crate) fn assert_fails_with<T>(what: &str, kind: ErrorKind, result: Result<T, Error>) {
     match result {
-        Ok(_) => panic!("{what} succeeded; it must fail with the error kind {kind:?}"),
-        Err(error) => assert_eq!(error.kind(), kind, "{what}: wrong error kind: {error}"),
+        Ok(_) => panic!("{what} must fail with the error kind {kind:?}, but succeeded"),
+        Err(error) => assert_eq!(
+            error.kind(),
+            kind,
+            "{what} must fail with the error kind {kind:?}, not with: {error}"
+        ),
     }
 }

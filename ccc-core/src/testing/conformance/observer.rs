@@ -1,6 +1,6 @@
 //! Conformance cases for observers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,9 +15,10 @@ use crate::observe::{Event, EventKind, Observer};
 use crate::run::SkipReason;
 use crate::{ErrorKind, Outcome, RunId, Stage};
 
-/// An observer that has received no event, and a function that returns the events it recorded.
+/// The observer under test, which has received no event yet, and a function that returns the events
+/// that the observer has recorded.
 pub struct Fixture {
-    /// The observer.
+    /// The observer under test.
     pub observer: Arc<dyn Observer>,
     /// A function that returns the recorded events; `None` if the observer does not record events.
     pub seen: Option<Box<dyn Fn() -> Vec<Event> + Send + Sync>>,
@@ -35,7 +36,7 @@ impl Fixture {
         Self { observer: Arc::new(observer), seen: None }
     }
 
-    /// Creates a fixture for an observer whose recorded events `seen` returns.
+    /// Creates a fixture for an observer that records events. `seen` returns the recorded events.
     pub fn asked(
         observer: impl Observer,
         seen: impl Fn() -> Vec<Event> + Send + Sync + 'static,
@@ -44,7 +45,10 @@ impl Fixture {
     }
 }
 
-/// Generates a test for every case for observers. See [`conformance`](crate::testing::conformance).
+/// Generates one test for each conformance case of the observer port. The macro's argument is a
+/// function that returns a future of a new
+/// [fixture](crate::testing::conformance::observer::Fixture). See
+/// [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! observer_conformance {
     (@run $make:expr) => {
@@ -75,13 +79,14 @@ fn note(run: RunId, text: impl Into<String>) -> Event {
     event(run, EventKind::Note { text: text.into() })
 }
 
-/// Sends the events to the observer and compares them with the recorded ones, if it records them.
+/// Sends `events` to the observer. If the observer records events, checks that it has recorded
+/// exactly `events`.
 fn check(fixture: &Fixture, events: &[Event]) {
     for event in events {
         fixture.observer.on_event(event);
     }
     if let Some(seen) = &fixture.seen {
-        assert_eq!(seen(), events, "every event must be recorded, unchanged and in order");
+        assert_eq!(seen(), events, "`on_event` must record every event, unchanged and in order");
     }
 }
 
@@ -123,8 +128,8 @@ pub async fn every_kind_of_event_is_accepted(fixture: &Fixture) {
     check(fixture, &events);
 }
 
-/// Checks that the observer accepts any text, because text comes from programs that can be hostile:
-/// control characters, an empty text, a text of 1 MiB.
+/// Checks that the observer accepts any text, such as control characters, an empty text and a text
+/// of 1 MiB. The texts of events come from programs that can be hostile.
 pub async fn any_text_is_accepted(fixture: &Fixture) {
     let run = new_run();
     let long = "x".repeat(1 << 20);
@@ -134,8 +139,8 @@ pub async fn any_text_is_accepted(fixture: &Fixture) {
     check(fixture, &events);
 }
 
-/// Checks that the events of one run stay in order and that none is lost, while several runs emit
-/// events on several threads.
+/// Checks that an observer that records events records all events of a run in order, while several
+/// runs emit events on several threads.
 pub async fn events_of_one_run_stay_in_order(fixture: &Fixture) {
     let runs: Vec<RunId> = (0..8).map(|_| new_run()).collect();
     let mut threads = JoinSet::new();
@@ -148,16 +153,17 @@ pub async fn events_of_one_run_stay_in_order(fixture: &Fixture) {
             }
         });
     }
-    bounded("observing", threads.join_all()).await;
+    bounded("concurrent calls of `on_event`", threads.join_all()).await;
     let Some(seen) = &fixture.seen else { return };
     for run in runs {
         let seen: Vec<Event> = seen().into_iter().filter(|event| event.run == run).collect();
         let expected: Vec<Event> = (0..50).map(|number| note(run, number.to_string())).collect();
-        assert_eq!(seen, expected, "the events of a run must be complete and in order");
+        assert_eq!(seen, expected, "`on_event` must record all events of a run in order");
     }
 }
 
-/// Checks that `on_event` returns at once, because it is called from within the run.
+/// Checks that 10,000 calls of `on_event` return within 20 seconds, because the run waits for each
+/// call.
 pub async fn a_burst_of_events_does_not_block(fixture: &Fixture) {
     let (observer, run) = (Arc::clone(&fixture.observer), new_run());
     let flood = tokio::task::spawn_blocking(move || {
@@ -165,5 +171,5 @@ pub async fn a_burst_of_events_does_not_block(fixture: &Fixture) {
             observer.on_event(&note(run, format!("event {number}")));
         }
     });
-    bounded("ten thousand events", flood).await.expect("`on_event` must not panic");
+    bounded("10,000 calls of `on_event`", flood).await.expect("`on_event` must not panic");
 }

@@ -1,9 +1,9 @@
-//! Conformance cases for container runners that run real programs.
+//! Conformance cases for container runners that execute real programs.
 //!
-//! The cases need `sh`, `cat`, `sleep`, `setsid`, `env`, `awk` and `head` in the container. They
-//! read the workspace on the host after `stop`.
+//! The cases need `sh`, `cat`, `sleep`, `setsid`, `env`, `awk` and `head` in the container. After
+//! `stop`, the cases read the workspace directory on the host machine.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::time::Duration;
 
@@ -19,8 +19,9 @@ pub use endings::*;
 
 use shell::sh;
 
-/// Generates a test for every case for runners of real programs, with the fixture of
-/// [`container_runner_conformance!`](crate::container_runner_conformance). See
+/// Generates one test for each conformance case of container runners that execute real programs.
+/// The macro's argument is a function that returns a future of a new
+/// [fixture](crate::testing::conformance::container_runner::Fixture). See
 /// [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! processes_conformance {
@@ -66,41 +67,43 @@ pub async fn an_exit_code_is_reported_unchanged(fixture: &Fixture) {
     let running = fixture.container().await;
     for code in [3, 1, 126, 255, 0] {
         let status = running.sh(&format!("exit {code}")).await.status;
-        assert_eq!(status, ExitStatus::Code(code), "the exit code must be reported unchanged");
+        assert_eq!(status, ExitStatus::Code(code), "`exec` must return the exit code unchanged");
     }
     running.destroy().await;
 }
 
-/// Checks that a program killed by a signal is reported as [`ExitStatus::Signal`], or with the exit
-/// code that shells use: 128 plus the signal's number.
+/// Checks that `exec` of a program that a signal kills returns [`ExitStatus::Signal`], or the exit
+/// code that shells use: 128 plus the number of the signal.
 pub async fn a_program_killed_by_a_signal_is_reported_as_such(fixture: &Fixture) {
     let running = fixture.container().await;
     for (name, number) in [("KILL", 9), ("TERM", 15)] {
         let status = running.sh(&format!("kill -{name} $$; sleep 300")).await.status;
         let expected = [ExitStatus::Signal(number), ExitStatus::Code(128 + number)];
-        assert!(expected.contains(&status), "SIG{name} must be one of {expected:?}, not {status}");
+        let rule = "`exec` must report a program killed by";
+        assert!(expected.contains(&status), "{rule} SIG{name} as one of {expected:?}: {status}");
     }
     running.destroy().await;
 }
 
-/// Checks that the chunks of one stream arrive in order and that the two streams are separate. The
-/// order between the streams is not specified.
+/// Checks that the sink gets standard output and standard error separately, each complete and in
+/// order. The order of chunks of different streams is not specified.
 pub async fn stdout_and_stderr_are_separate_and_each_in_order(fixture: &Fixture) {
     let running = fixture.container().await;
     let output = running
         .sh("i=0; while test $i -lt 500; do echo out $i; echo err $i >&2; i=$((i+1)); done")
         .await;
     let lines = |word| (0..500).map(|i| format!("{word} {i}\n")).collect::<String>();
-    let complete = "every stream must be complete, in order and without output of the other";
+    let complete = "`exec` must pass each stream completely, in order and separately";
     assert_eq!(String::from_utf8(output.stdout).unwrap(), lines("out"), "{complete}");
     assert_eq!(String::from_utf8(output.stderr).unwrap(), lines("err"), "{complete}");
     running.destroy().await;
 }
 
-/// Checks that output reaches the sink while the program still runs.
+/// Checks that output reaches the sink while the program is still running.
 ///
-/// The program ends after the host has received its first line and created a file in the workspace.
-/// If the workspace is a copy, the program never sees the file and ends after four seconds.
+/// The program ends after the case has received the program's first line and created a file in the
+/// workspace directory. If the container uses a copy of this directory, the program never sees the
+/// file and ends after 4 seconds.
 pub async fn output_arrives_while_the_program_runs(fixture: &Fixture) {
     let running = fixture.container().await;
     let command = sh("echo first; cat >/dev/null; \
@@ -113,15 +116,15 @@ pub async fn output_arrives_while_the_program_runs(fixture: &Fixture) {
             std::fs::write(&go, "").unwrap();
         }
     };
-    bounded("exec", running.container.exec(&command, &mut sink))
+    bounded("`exec`", running.container.exec(&command, &mut sink))
         .await
         .expect("`exec` must return `Ok`");
     let expected = (true, b"first\nlast\n".to_vec());
-    assert_eq!((early, seen), expected, "output must reach the sink while the program runs");
+    assert_eq!((early, seen), expected, "`exec` must pass output on while the program is running");
     running.destroy().await;
 }
 
-/// Checks that the sink gets all output of a program: 1 MiB, which is far more than a pipe holds.
+/// Checks that the sink gets all output of a program: 1 MiB, far more than a pipe can buffer.
 pub async fn a_mebibyte_of_output_is_whole(fixture: &Fixture) {
     let running = fixture.container().await;
     // Numbered blocks of 64 bytes make a loss, a repetition or a wrong order visible.
@@ -129,14 +132,13 @@ pub async fn a_mebibyte_of_output_is_whole(fixture: &Fixture) {
         .run(Command::new(["awk", "BEGIN { for (i = 0; i < 16384; i++) printf \"%063d\\n\", i }"]))
         .await;
     let expected: String = (0..16_384).map(|i| format!("{i:063}\n")).collect();
-    assert_eq!(output.stdout.len(), 1 << 20, "the sink must get all bytes of the output");
-    assert!(output.stdout == expected.into_bytes(), "the sink must get the output unchanged");
+    assert_eq!(output.stdout.len(), 1 << 20, "`exec` must pass all bytes of the output on");
+    assert!(output.stdout == expected.into_bytes(), "`exec` must pass the output on unchanged");
     running.destroy().await;
 }
 
-/// Checks the limit on output, [`Resources::output_bytes`]: the sink gets the bytes within the
-/// limit, and a message on standard error reports that the rest was dropped. The program is not
-/// blocked.
+/// Checks the limit on output, [`Resources::output_bytes`]. The sink must get the bytes up to the
+/// limit, and a message on standard error that output was dropped. The program must not be blocked.
 pub async fn output_beyond_the_limit_is_cut_and_the_cut_is_reported(fixture: &Fixture) {
     const CEILING: usize = 10_000;
     let resources = Resources { output_bytes: CEILING as u64, ..Resources::default() };
@@ -146,14 +148,14 @@ pub async fn output_beyond_the_limit_is_cut_and_the_cut_is_reported(fixture: &Fi
     let output = running
         .sh("i=0; while test $i -lt 4000; do echo 123456789; i=$((i+1)); done; exit 4")
         .await;
-    assert_eq!(output.status, ExitStatus::Code(4), "the limit must not end the program");
+    assert_eq!(output.status, ExitStatus::Code(4), "the output limit must not end the program");
     let printed = "123456789\n".repeat(4_000).into_bytes();
-    assert_eq!(output.stdout, printed[..CEILING], "the sink must get the first {CEILING} bytes");
+    assert_eq!(output.stdout, printed[..CEILING], "`exec` must pass the first {CEILING} bytes");
     let report = String::from_utf8_lossy(&output.stderr);
     let reported = report.contains("dropped");
-    assert!(reported, "standard error must report that output was dropped: {report:?}");
+    assert!(reported, "`exec` must report on standard error that output was dropped: {report:?}");
     let next = running.sh("echo again").await.stdout;
-    assert_eq!(next, b"again\n", "the limit must apply to each `exec` separately");
+    assert_eq!(next, b"again\n", "the output limit must apply to each `exec` separately");
     running.destroy().await;
 }
 
@@ -166,17 +168,18 @@ pub async fn ten_gigabytes_of_output_block_neither_program_nor_caller(fixture: &
     let spec = ContainerSpec::new(workspace.path()).with_resources(resources);
     let running = fixture.container_with(spec, workspace).await;
     let command = sh("head -c 10G /dev/zero; echo done >&2; exit 3");
-    // On a loaded host machine this takes long.
+    // The time limit is long, because 10 GiB take long on a loaded host machine.
     let output = tokio::select! {
         output = running.container.output(&command) => output.unwrap(),
         () = SystemClock.sleep(BOUND * 15) => panic!("`exec` must not block on 10 GiB of output"),
     };
     let expected = (ExitStatus::Code(3), CEILING);
     let got = (output.status, output.stdout.len());
-    assert_eq!(got, expected, "the program must end by itself, with its output cut at the limit");
+    assert_eq!(got, expected, "the program must end, and `exec` must pass output up to the limit");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     let reported = told.contains("1073636966") && told.contains("more bytes of output dropped");
-    assert!(reported, "standard error must report the number of dropped bytes: {told:?}");
+    let rule = "`exec` must report the number of dropped bytes on standard error";
+    assert!(reported, "{rule}: {told:?}");
     running.destroy().await;
 }
 
@@ -207,9 +210,9 @@ pub async fn arguments_reach_the_program_unchanged(fixture: &Fixture) {
     let output = running.run(Command::new(argv.iter().chain(&odd).copied())).await;
     let expected: String = odd.iter().map(|word| format!("<{word}>")).collect();
     let got = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(got, expected, "the program must get its arguments unchanged");
+    assert_eq!(got, expected, "`exec` must pass the arguments unchanged");
     running.stop(Duration::from_secs(1)).await;
-    assert_eq!(running.file("pwned"), None, "a shell must not run an argument");
+    assert_eq!(running.file("pwned"), None, "`exec` must not let a shell execute an argument");
     running.destroy().await;
 }
 
@@ -222,15 +225,16 @@ pub async fn a_program_starts_in_the_workspace(fixture: &Fixture) {
     let workspace = running.container.workspace();
     let real = workspace.canonicalize().unwrap_or_else(|_| workspace.to_owned());
     let directory = std::path::Path::new(printed.trim_end());
-    assert_eq!(directory, real, "a program must start in the workspace");
+    assert_eq!(directory, real, "`exec` must start a program in the workspace");
     running.stop(Duration::from_secs(1)).await;
     let found = running.file("here");
-    assert_eq!(found.as_deref(), Some("here\n"), "a relative path must be in the workspace");
+    let rule = "a program's relative path must refer to the workspace";
+    assert_eq!(found.as_deref(), Some("here\n"), "{rule}");
     running.destroy().await;
 }
 
-/// Checks that standard input that the program never reads does not block `exec`, even if it is
-/// more than a pipe holds.
+/// Checks that standard input that the program never reads does not block `exec`, even if the input
+/// is 4 MiB, which is more than a pipe can buffer.
 pub async fn stdin_that_is_never_read_does_not_block_exec(fixture: &Fixture) {
     let running = fixture.container().await;
     let unread = vec![b'x'; 4 << 20];
@@ -239,18 +243,17 @@ pub async fn stdin_that_is_never_read_does_not_block_exec(fixture: &Fixture) {
     assert_eq!(
         (output.status, output.stdout),
         expected,
-        "unread input must not affect the program"
+        "`exec` must ignore input that the program does not read"
     );
     running.destroy().await;
 }
 
-/// Checks that a program reads the end of file after its standard input, also if the input is
-/// empty.
+/// Checks that a program reads end of file after its standard input, also if the input is empty.
 pub async fn stdin_ends(fixture: &Fixture) {
     let running = fixture.container().await;
     let none = running.sh("cat; echo end").await.stdout;
-    assert_eq!(none, b"end\n", "empty standard input must end at once");
+    assert_eq!(none, b"end\n", "`exec` must end empty standard input at once");
     let some = running.run(sh("cat; echo end").with_stdin("some ")).await;
-    assert_eq!(some.stdout, b"some end\n", "standard input must end after the given bytes");
+    assert_eq!(some.stdout, b"some end\n", "`exec` must end standard input after the bytes");
     running.destroy().await;
 }

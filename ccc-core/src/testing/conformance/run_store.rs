@@ -10,7 +10,9 @@ pub use intake::*;
 pub use leases::*;
 pub use records::*;
 
-/// Generates a test for every case for run stores. See
+/// Generates one test for each conformance case of the run store port. The macro's argument is a
+/// function that returns a future of a new
+/// [fixture](crate::testing::conformance::run_store::Fixture). See
 /// [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! run_store_conformance {

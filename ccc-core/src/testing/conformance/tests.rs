@@ -1,4 +1,4 @@
-//! The macro of each suite lists every case of the suite.
+//! A test that the macro of each suite lists every case of the suite.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +12,10 @@ fn check(suite: &str, files: &[&str]) {
     let (_, list) = dense.split_once(&format!("$crate::$callback!({suite},$make,[")).unwrap();
     let (list, _) = list.split_once(']').unwrap();
     let listed: BTreeSet<&str> = list.split(',').filter(|case| !case.is_empty()).collect();
-    assert!(!cases.is_empty(), "{suite} has no case");
+    assert!(!cases.is_empty(), "the suite {suite} must have at least one case");
     assert_eq!(
         cases, listed,
-        "{suite}: the public functions and the list in the macro must be the same"
+        "the macro of the suite {suite} must list exactly the suite's public functions"
     );
 }
 

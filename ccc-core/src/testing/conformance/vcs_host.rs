@@ -1,6 +1,6 @@
 //! Conformance cases for VCS hosts.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::time::Duration;
 
@@ -15,7 +15,10 @@ mod writes;
 pub use fixture::Fixture;
 pub use writes::*;
 
-/// Generates a test for every case for VCS hosts. See [`conformance`](crate::testing::conformance).
+/// Generates one test for each conformance case of the VCS host port. The macro's argument is a
+/// function that returns a future of a new
+/// [fixture](crate::testing::conformance::vcs_host::Fixture). See
+/// [`conformance`](crate::testing::conformance).
 #[macro_export]
 macro_rules! vcs_host_conformance {
     (@run $make:expr) => {
@@ -50,19 +53,21 @@ macro_rules! vcs_host_conformance {
     };
 }
 
-/// Checks that `permission` returns at least [`Permission::Write`] for an account that can push,
-/// and less for one that cannot.
+/// Checks that `permission` returns [`Permission::Write`] or more for an account that can push, and
+/// less for an account that cannot push.
 pub async fn a_writer_may_write_and_a_stranger_may_not(fixture: &Fixture) {
     let writer = fixture.host.permission(&fixture.repo, &fixture.writer).await;
     let writer = writer.expect("`permission` must succeed for the writer");
-    assert!(writer >= Permission::Write, "the writer must have `Write` or more, not {writer:?}");
+    let enough = writer >= Permission::Write;
+    assert!(enough, "`permission` must be `Write` or more for the writer, not {writer:?}");
     let stranger = fixture.host.permission(&fixture.repo, &fixture.stranger).await;
     let stranger = stranger.expect("`permission` must succeed for the stranger");
-    assert!(stranger < Permission::Write, "the stranger must have less than `Write`: {stranger:?}");
+    let less = stranger < Permission::Write;
+    assert!(less, "`permission` must be less than `Write` for the stranger, not {stranger:?}");
 }
 
-/// Checks that an account that does not exist has [`Permission::None`], and that this is not an
-/// error.
+/// Checks that `permission` returns [`Permission::None`], and no error, for an account that does
+/// not exist.
 pub async fn an_unknown_account_has_no_permission(fixture: &Fixture) {
     let nobody = Actor {
         id: fixture.writer.id + 1_000_003,
@@ -71,7 +76,7 @@ pub async fn an_unknown_account_has_no_permission(fixture: &Fixture) {
     };
     let permission = fixture.host.permission(&fixture.repo, &nobody).await;
     let permission = permission.expect("`permission` of an unknown account must not be an error");
-    assert_eq!(permission, Permission::None, "an unknown account must have no permission");
+    assert_eq!(permission, Permission::None, "`permission` of an unknown account must be `None`");
 }
 
 /// Checks that `permission` identifies an account by its id: another account that uses a writer's
@@ -80,11 +85,15 @@ pub async fn a_login_with_another_account_id_has_no_permission(fixture: &Fixture
     let other = Actor { id: fixture.writer.id + 1_000_003, ..fixture.writer.clone() };
     let permission = fixture.host.permission(&fixture.repo, &other).await;
     let permission = permission.expect("`permission` of an unknown id must not be an error");
-    assert_eq!(permission, Permission::None, "the account's id must decide, not its login");
+    assert_eq!(
+        permission,
+        Permission::None,
+        "`permission` must check an account's id, not its login"
+    );
 }
 
-/// Checks that `repository` returns the current state: the host, the id, the default branch and
-/// that it is not archived.
+/// Checks that `repository` returns the current state of a repository: the host name, the id, a
+/// default branch, and that the repository is not archived.
 pub async fn the_repository_is_returned_in_its_current_state(fixture: &Fixture) {
     let repository = async || {
         let found = fixture.host.repository(&fixture.repo).await;
@@ -95,8 +104,10 @@ pub async fn the_repository_is_returned_in_its_current_state(fixture: &Fixture) 
     let expected = (fixture.repo.id, &fixture.repo.host);
     assert_eq!(identity, expected, "`repository` must return the repository that was requested");
     let usable = !found.default_branch.is_empty() && !found.archived;
-    assert!(usable, "it must have a default branch and must not be archived: {found:?}");
-    assert_eq!(repository().await, found, "an unchanged repository must be returned unchanged");
+    let rule = "`repository` must return a default branch, and `archived` must be `false`";
+    assert!(usable, "{rule}: {found:?}");
+    let rule = "`repository` must return the same value again for an unchanged repository";
+    assert_eq!(repository().await, found, "{rule}");
     assert!(!fixture.host.name().is_empty(), "`name` must not be empty");
 }
 
@@ -124,22 +135,25 @@ pub async fn the_issue_is_returned_in_its_current_state(fixture: &Fixture) {
     let issue = issue.expect("`issue` must succeed for an existing issue");
     assert_eq!(issue.number, fixture.issue, "`issue` must return the issue that was requested");
     let plain = issue.open && !issue.locked && !issue.is_pull_request;
-    assert!(plain, "the issue must be open, not locked and not a pull request: {issue:?}");
+    let rule = "`issue` must return an issue that is open, not locked and not a pull request";
+    assert!(plain, "{rule}: {issue:?}");
     let complete = !issue.title.is_empty() && !issue.author.login.is_empty();
     assert!(complete, "`issue` must return a title and an author: {issue:?}");
 }
 
-/// Checks that `file_at_default_branch` returns the bytes of a file unchanged, and `None` and no
-/// error for a file that does not exist.
+/// Checks that `file_at_default_branch` returns the bytes of a file unchanged. For a file that does
+/// not exist, it must return `None` and no error.
 pub async fn a_file_is_read_and_a_missing_one_is_none(fixture: &Fixture) {
     let (path, content) = &fixture.file;
     let read = async |path| {
         let found = fixture.host.file_at_default_branch(&fixture.repo, path).await;
         found.expect("`file_at_default_branch` must succeed, also for a missing file")
     };
-    assert_eq!(read(path).await.as_ref(), Some(content), "{path} must be returned unchanged");
+    let unchanged = "`file_at_default_branch` must return the file unchanged";
+    assert_eq!(read(path).await.as_ref(), Some(content), "{unchanged}: {path}");
     for missing in ["a-file-that-is-not-there", "no/such/directory/file.txt"] {
-        assert_eq!(read(missing).await, None, "{missing} does not exist; it must be `None`");
+        let none = "`file_at_default_branch` must return `None` for a missing file";
+        assert_eq!(read(missing).await, None, "{none}: {missing}");
     }
 }
 

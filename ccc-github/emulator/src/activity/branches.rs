@@ -10,8 +10,8 @@ use crate::model::IssueKey;
 use crate::state::Inner;
 use crate::webhooks::deliver_later;
 
-/// Updates the head commit of a repository's open pull requests to the tip of their branches, and
-/// delivers `synchronize`.
+/// Sets the head commit of each open pull request of the repository `repo` to the tip of its
+/// branch. Delivers the webhook event `pull_request.synchronize` for each head that changed.
 pub(crate) async fn update_pull_requests(inner: &Arc<Inner>, repo: u64) {
     let git = inner.git(repo);
     let refs = git.refs("refs/heads/").await;

@@ -8,7 +8,8 @@ use crate::model::{Comment, IssueKey};
 use crate::state::{Inner, State};
 use crate::webhooks::PendingDelivery;
 
-/// Adds a comment; returns its ID and the deliveries.
+/// Adds a comment to the issue or pull request `key`. Returns the comment's ID and the webhook
+/// deliveries to send, or `None` if the issue does not exist.
 pub(crate) fn add_comment(
     inner: &Inner,
     state: &mut State,

@@ -9,8 +9,8 @@ use crate::render::{self, merge};
 use crate::state::{Inner, State};
 use crate::webhooks::{PendingDelivery, to_apps};
 
-/// Returns the deliveries of `issues` or `pull_request` for an action on an issue or a pull
-/// request.
+/// Returns the webhook deliveries for `action` on the issue or pull request `key`. The event is
+/// `issues` or `pull_request`, and the payload also contains the fields of `more`.
 pub(crate) fn issue_event(
     inner: &Inner,
     state: &State,
@@ -41,7 +41,8 @@ pub(crate) fn issue_event(
     }
 }
 
-/// Returns the deliveries of `issue_comment` for an action on a comment.
+/// Returns the deliveries of the webhook event `issue_comment` for `action` on the comment `id`.
+/// The payload also contains the fields of `more`.
 pub(crate) fn comment_event(
     inner: &Inner,
     state: &State,
@@ -67,7 +68,8 @@ pub(crate) fn comment_event(
     to_apps(state, key.repo, "issue_comment", &merge(whole, more))
 }
 
-/// Returns the delivery of `installation` for an action on an installation.
+/// Returns the delivery of the webhook event `installation` for `action` on the installation with
+/// the ID `installation`. Returns no delivery if the installation does not exist.
 pub(crate) fn installation_event(
     inner: &Inner,
     state: &State,
@@ -93,8 +95,8 @@ pub(crate) fn installation_event(
     vec![PendingDelivery::to_app(found.app, Some(installation), None, "installation", &payload)]
 }
 
-/// Returns the `ping`, the first delivery to a new address (GitHub docs, "Webhook events and
-/// payloads": ping).
+/// Returns the delivery of the event `ping`, which GitHub sends first to a new webhook URL (GitHub
+/// docs, "Webhook events and payloads": ping).
 pub(crate) fn ping_event(app: &App) -> PendingDelivery {
     let payload = json!({
         "zen": "Keep it logically awesome.",

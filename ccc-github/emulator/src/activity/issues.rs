@@ -19,8 +19,8 @@ pub(crate) struct NewIssue {
     pub(crate) pull: Option<Pull>,
 }
 
-/// Opens an issue or a pull request. Returns its number and the deliveries, or `None` if the
-/// repository does not exist.
+/// Opens an issue or a pull request in the repository `repo`. Returns its number and the webhook
+/// deliveries to send, or `None` if the repository does not exist.
 pub(crate) fn open_issue(
     inner: &Inner,
     state: &mut State,
@@ -61,7 +61,7 @@ pub(crate) fn open_issue(
     found.issues.insert(number, issue);
     let key = IssueKey { repo, number };
     let mut hooks = issue_event(inner, state, key, "opened", sender, json!({}));
-    // Each label and each assignee has an additional event.
+    // GitHub delivers an additional event for each label and each assignee.
     let (issue, found) = (state.issue(key)?, state.repo(repo)?);
     for label in issue.labels.iter().filter_map(|name| found.label(name)) {
         let more = json!({ "label": render::label(inner, found, label) });
@@ -74,7 +74,8 @@ pub(crate) fn open_issue(
     Some((number, hooks))
 }
 
-/// Returns the label with this name. Creates it if the repository does not have it.
+/// Returns the label `name` of the repository `repo`. Creates the label if necessary. Returns
+/// `None` if the repository does not exist.
 pub(crate) fn ensure_label(state: &mut State, repo: u64, name: &str) -> Option<Label> {
     if let Some(label) = state.repo(repo)?.label(name) {
         return Some(label.clone());
@@ -85,7 +86,8 @@ pub(crate) fn ensure_label(state: &mut State, repo: u64, name: &str) -> Option<L
     Some(label)
 }
 
-/// Adds a label to an issue, if the issue does not have it yet.
+/// Adds the label `name` to the issue `key`, unless the issue already has this label. Returns the
+/// webhook deliveries to send, or `None` if the issue does not exist.
 pub(crate) fn add_label(
     inner: &Inner,
     state: &mut State,
@@ -104,7 +106,8 @@ pub(crate) fn add_label(
     Some(issue_event(inner, state, key, "labeled", sender, json!({ "label": shown })))
 }
 
-/// Removes a label from an issue; returns `None` if the issue does not have it.
+/// Removes the label `name` from the issue `key`. Returns the webhook deliveries to send, or `None`
+/// if the issue does not exist or does not have the label.
 pub(crate) fn remove_label(
     inner: &Inner,
     state: &mut State,
@@ -121,7 +124,9 @@ pub(crate) fn remove_label(
     Some(issue_event(inner, state, key, "unlabeled", sender, json!({ "label": shown })))
 }
 
-/// Assigns an account to an issue, or removes the assignment.
+/// Assigns the account `login` to the issue `key` if `on` is true, and otherwise removes the
+/// assignment. Returns the webhook deliveries to send, or `None` if the account or the issue does
+/// not exist.
 pub(crate) fn set_assigned(
     inner: &Inner,
     state: &mut State,
@@ -144,7 +149,9 @@ pub(crate) fn set_assigned(
     Some(issue_event(inner, state, key, action, sender, more))
 }
 
-/// Closes an issue, or reopens it.
+/// Reopens the issue or pull request `key` if `open` is true, and otherwise closes it. `reason` is
+/// GitHub's `state_reason`. Returns the webhook deliveries to send, or `None` if the issue does not
+/// exist.
 pub(crate) fn set_open(
     inner: &Inner,
     state: &mut State,

@@ -1,4 +1,4 @@
-//! Apps, and the conversion of a manifest code into credentials.
+//! GitHub Apps, and the conversion of a manifest code into credentials.
 
 use axum::http::StatusCode;
 use secrecy::ExposeSecret as _;
@@ -22,8 +22,8 @@ pub(crate) async fn show_by_slug(request: ApiRequest) -> Answer {
     ok(&render::app(&request.inner, &state, app.ok_or_else(Failure::not_found)?))
 }
 
-/// Returns an App's credentials, once for each code (GitHub docs, "Registering a GitHub App from a
-/// manifest").
+/// Responds with the credentials of the GitHub App that the manifest code in the path belongs to.
+/// Each code is valid only once (GitHub docs, "Registering a GitHub App from a manifest").
 pub(crate) async fn convert(request: ApiRequest) -> Answer {
     let mut state = request.inner.state();
     let id = state.codes.remove(request.path_param("code")).ok_or_else(Failure::not_found)?;

@@ -15,7 +15,8 @@ use crate::webhooks::deliver_later;
 
 const REQUIRED_PERMISSION: &str = "issues|pull_requests";
 
-/// Returns the comment that the path names, and its issue.
+/// Returns the comment with the ID `comment_id` from the path, and the issue that the comment
+/// belongs to.
 pub(crate) fn find<'a>(
     request: &ApiRequest,
     access: &'a Authorized<'_>,
@@ -75,7 +76,8 @@ pub(crate) async fn write(request: ApiRequest) -> Answer {
     if access.issue(number)?.locked {
         let repo = access.repo()?;
         let known = repo.permissions.get(&sender.actor.login.to_ascii_lowercase());
-        // Only accounts with push access may comment. An App never counts as a collaborator.
+        // Only accounts with push access may comment on a locked issue. An App never counts as a
+        // collaborator.
         if known.is_none_or(|permission| *permission < Permission::Write) {
             return Err(Failure::forbidden("Unable to create comment because issue is locked."));
         }

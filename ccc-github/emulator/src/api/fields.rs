@@ -7,14 +7,15 @@ use crate::failure::Failure;
 /// Maximum length of the body of an issue, a pull request or a comment, in characters.
 const MAX_TEXT: usize = 65_536;
 
-/// Returns the strings of a list. As on GitHub, an item can also be an object with the string in
-/// `field`.
+/// Returns the strings in the JSON array `list`. As on GitHub, an item can also be an object that
+/// contains the string in the field `field`.
 pub(crate) fn strings(list: &Value, field: &str) -> Vec<String> {
     let one = |item: &Value| item.as_str().or_else(|| item[field].as_str()).map(str::to_owned);
     list.as_array().map(|all| all.iter().filter_map(one).collect()).unwrap_or_default()
 }
 
-/// Checks the length of a title or a body.
+/// Checks the length of `text`, the field `field` of a request body. A title has 1 to 256
+/// characters, any other text at most 65,536 characters.
 pub(crate) fn check_text(resource: &str, field: &str, text: &str) -> Result<(), Failure> {
     if field == "title" && (text.is_empty() || text.chars().count() > 256) {
         let code = if text.is_empty() { "missing_field" } else { "too_long" };

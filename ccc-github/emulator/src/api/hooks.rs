@@ -1,4 +1,4 @@
-//! An App's webhook configuration, and the log of its deliveries.
+//! The webhook configuration of a GitHub App, and the log of its deliveries.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
@@ -45,7 +45,8 @@ pub(crate) async fn change_config(request: ApiRequest) -> Answer {
     ok(&body)
 }
 
-/// Returns one page of the deliveries, newest first. The next page is requested with a cursor.
+/// Responds with one page of the webhook deliveries to the calling App, newest first. The header
+/// `Link` contains the URL of the next page, with a cursor.
 pub(crate) async fn list(request: ApiRequest) -> Answer {
     let app = request.caller.require_app()?;
     let size = request.query_number("per_page", 30).clamp(1, 100);

@@ -1,4 +1,4 @@
-//! Installations of Apps.
+//! Installations of GitHub Apps.
 
 use std::sync::MutexGuard;
 
@@ -11,7 +11,8 @@ use crate::response::{Answer, nothing, ok, page};
 use crate::state::State;
 use crate::webhooks::deliver_later;
 
-/// Returns the installation that the path names, if it belongs to the calling App.
+/// Returns the locked state, and the installation with the ID `installation_id` from the path.
+/// Fails if the caller is not the App that the installation belongs to.
 pub(crate) fn own_installation(
     request: &ApiRequest,
 ) -> Result<(MutexGuard<'_, State>, Installation), Failure> {

@@ -78,7 +78,7 @@ pub(crate) async fn show(request: ApiRequest) -> Answer {
 
 pub(crate) async fn change(request: ApiRequest) -> Answer {
     let (mut access, number) = request.authorize_issue(true)?;
-    // The author may edit and close the issue. Everything else requires the role Triage.
+    // The author may edit and close the issue. All other changes require the role Triage.
     let sorts = request.body["labels"].is_array() || request.body["assignees"].is_array();
     if sorts || access.issue(number)?.author.id != access.sender.actor.id {
         access.require(&request, Permission::Triage)?;
@@ -115,7 +115,8 @@ pub(crate) async fn change(request: ApiRequest) -> Answer {
     ok(&body)
 }
 
-/// Changes the title and the body.
+/// Changes the title and the body of the issue `number` to the texts in the request body. Returns
+/// the webhook deliveries to send.
 pub(crate) fn edit(
     request: &ApiRequest,
     access: &mut Authorized<'_>,

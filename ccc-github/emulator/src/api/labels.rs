@@ -31,7 +31,8 @@ pub(crate) async fn of_issue(request: ApiRequest) -> Answer {
     page(&request, &all)
 }
 
-/// Returns the labels in the request body, which is `{"labels": […]}` or only the list.
+/// Returns the names of the labels in the request body, which is `{"labels": […]}` or only the
+/// array. Fails if a name is empty.
 fn wanted(request: &ApiRequest) -> Result<Vec<String>, Failure> {
     let list = if request.body.is_array() { &request.body } else { &request.body["labels"] };
     let wanted = strings(list, "name");
@@ -41,7 +42,7 @@ fn wanted(request: &ApiRequest) -> Result<Vec<String>, Failure> {
     Ok(wanted)
 }
 
-/// Replaces the labels of the issue.
+/// Replaces the labels of the issue `number` with `wanted`. Returns the webhook deliveries to send.
 pub(crate) fn replace(
     request: &ApiRequest,
     access: &mut Authorized<'_>,

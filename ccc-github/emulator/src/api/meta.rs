@@ -1,4 +1,4 @@
-//! Rate limits, and metadata of the host.
+//! Rate limits of the caller, and the metadata of the emulated GitHub.
 
 use serde_json::json;
 

@@ -39,7 +39,8 @@ pub(crate) async fn list(request: ApiRequest) -> Answer {
     page(&request, &all)
 }
 
-/// Returns the branch of `head`, which can begin with the owner. Returns `None` for another owner.
+/// Returns the branch in `head`, which has the form `BRANCH` or `OWNER:BRANCH`. Returns `None` if
+/// `OWNER` is not `owner`.
 fn branch_of(head: &str, owner: &str) -> Option<String> {
     match head.split_once(':') {
         Some((named, branch)) => named.eq_ignore_ascii_case(owner).then(|| branch.to_owned()),
@@ -104,8 +105,8 @@ fn in_full(
     Ok(render::pull_in_full(&request.inner, &access.state, access.repo()?, issue, pull, stat))
 }
 
-/// Returns the number, the base commit and the head commit of the pull request that the path names,
-/// if the caller is authorized.
+/// Returns the number, the base commit and the head commit of the pull request with the number
+/// `pull_number` from the path. Fails if the caller is not authorized.
 fn ends(request: &ApiRequest, write: bool) -> Result<(u64, String, String), Failure> {
     let access = request.authorize(REQUIRED_PERMISSION, write)?;
     let number = request.id("pull_number");

@@ -10,7 +10,7 @@ use crate::render::{self, REACTIONS};
 use crate::request::{ApiRequest, Authorized};
 use crate::response::{Answer, nothing, page, reply};
 
-/// The kind of object that a reaction belongs to.
+/// The kind of object that a reaction belongs to: an issue (or pull request) or a comment.
 #[derive(Clone, Copy)]
 enum Target {
     Issue,
@@ -63,8 +63,8 @@ fn list(request: &ApiRequest, target: Target) -> Answer {
     page(request, &all)
 }
 
-/// Adds a reaction. Returns 201 for a new reaction, and 200 if it already exists (GitHub docs,
-/// "Create reaction for an issue").
+/// Adds the caller's reaction. Responds with the status 201, or with 200 if the caller had already
+/// added this reaction (GitHub docs, "Create reaction for an issue").
 fn add(request: &ApiRequest, target: Target) -> Answer {
     let content = request.text("content").unwrap_or_default();
     if !REACTIONS.contains(&content) {

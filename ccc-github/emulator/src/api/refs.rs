@@ -10,14 +10,15 @@ use crate::render;
 use crate::request::ApiRequest;
 use crate::response::{Answer, nothing, ok, page, reply};
 
-/// Returns the git repository, if the caller is authorized.
+/// Returns the git repository that the path names. Fails if the caller may not read it, or may not
+/// write to it and `write` is true.
 fn git(request: &ApiRequest, write: bool) -> Result<Git, Failure> {
     request.authorize("contents", write)?;
     Ok(request.git())
 }
 
-/// Returns the git repository as [`git`] does. Fails with 409 if the repository is empty (GitHub
-/// docs, "Get a reference").
+/// Returns the git repository as [`git`] does, but fails with the status 409 if the repository is
+/// empty (GitHub docs, "Get a reference").
 async fn git_with_refs(request: &ApiRequest, write: bool) -> Result<Git, Failure> {
     let git = git(request, write)?;
     if git.refs("refs/").await.is_empty() {
@@ -81,7 +82,8 @@ pub(crate) async fn matching(request: ApiRequest) -> Answer {
     ok(&all.into())
 }
 
-/// Returns the field `sha` of the body if it is a full object ID, or else the ID of no object.
+/// Returns the field `sha` of the request body if it consists of 40 hexadecimal digits. Otherwise
+/// returns 40 zeros, which are the ID of no object.
 fn object_id(request: &ApiRequest) -> String {
     let sha = request.text("sha").unwrap_or_default();
     let whole = sha.len() == 40 && sha.bytes().all(|b| b.is_ascii_hexdigit());

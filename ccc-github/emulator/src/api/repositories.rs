@@ -29,7 +29,7 @@ pub(crate) async fn is_collaborator(request: ApiRequest) -> Answer {
 }
 
 pub(crate) async fn permission(request: ApiRequest) -> Answer {
-    // Roles are not public, even if the repository is.
+    // Roles are not public, even if the repository is public.
     if matches!(request.caller, Caller::Nobody) {
         return Err(Failure::unauthorized("Requires authentication"));
     }

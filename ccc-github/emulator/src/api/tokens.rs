@@ -43,7 +43,7 @@ pub(crate) async fn revoke(request: ApiRequest) -> Answer {
     nothing()
 }
 
-/// The body of a token request.
+/// The body of a request for an installation token.
 #[derive(Deserialize, Default)]
 struct TokenRequest {
     repository_ids: Option<Vec<u64>>,
@@ -104,8 +104,8 @@ pub(crate) async fn mint(request: ApiRequest) -> Answer {
     reply(StatusCode::CREATED, &body)
 }
 
-/// Returns the IDs of the requested repositories, or `None` for all. Fails if a repository is not
-/// part of the installation.
+/// Returns the IDs of the repositories that the token is requested for, or `None` if it is
+/// requested for all. Fails if a repository is not part of the installation.
 fn scope(
     state: &State,
     installation: &Installation,

@@ -7,7 +7,8 @@ use tokio::process::Command;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Returns a command that runs `git` without the configuration of the host machine and the user.
+/// Returns a command that executes `git` without the git configuration of the host machine and of
+/// the user. The environment of git contains only `PATH` and git's own variables.
 pub(crate) fn program() -> Command {
     let mut command = Command::new("git");
     command
@@ -26,10 +27,12 @@ pub(crate) fn program() -> Command {
     command
 }
 
-/// Runs the command; returns its standard output.
+/// Executes `command` with `stdin` as standard input. Returns the command's standard output. Fails
+/// if the exit status is not 0.
 pub(crate) async fn run(command: &mut Command, stdin: Option<&[u8]>) -> Result<Vec<u8>> {
     let failed = |error| {
-        Error::new(ErrorKind::Unavailable, "cannot run git: is it installed?").with_source(error)
+        Error::new(ErrorKind::Unavailable, "cannot execute git (check that it is on the PATH)")
+            .with_source(error)
     };
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command.stdin(if stdin.is_some() { Stdio::piped() } else { Stdio::null() });
@@ -42,11 +45,11 @@ pub(crate) async fn run(command: &mut Command, stdin: Option<&[u8]>) -> Result<V
         return Ok(output.stdout);
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.lines().last().unwrap_or("no error message");
-    Err(Error::new(ErrorKind::Unavailable, format!("git failed: {said}")))
+    let said = said.lines().last().unwrap_or("git printed no error message");
+    Err(Error::new(ErrorKind::Unavailable, format!("a git command failed: {said}")))
 }
 
-/// Returns the output of a command that prints one line.
+/// Converts the output of a command that prints one line to a string without the line break.
 pub(crate) fn line(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
 }

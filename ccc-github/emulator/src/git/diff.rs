@@ -1,6 +1,6 @@
 //! Parsing of the output of `git diff`.
 
-/// A changed file.
+/// A file that was added, removed or modified between two commits.
 #[derive(Debug)]
 pub(crate) struct Changed {
     pub(crate) status: &'static str,
@@ -11,7 +11,8 @@ pub(crate) struct Changed {
     pub(crate) patch: String,
 }
 
-/// Parses a row of `git diff --raw`.
+/// Parses one row of `git diff --raw`. The counts of lines and the patch are not in this output and
+/// stay empty. Returns `None` for any other row.
 pub(crate) fn raw(row: &str) -> Option<Changed> {
     let (head, path) = row.strip_prefix(':')?.split_once('\t')?;
     let columns: Vec<_> = head.split(' ').collect();
@@ -25,7 +26,8 @@ pub(crate) fn raw(row: &str) -> Option<Changed> {
     Some(Changed { status, path: path.to_owned(), sha, additions: 0, deletions: 0, patch })
 }
 
-/// Returns the part of a diff for one file, from its first hunk.
+/// Returns the hunks of the file `path` in `diff`, or an empty string if `diff` does not contain
+/// the file.
 pub(crate) fn patch_of(diff: &str, path: &str) -> String {
     let start = format!("diff --git a/{path} b/{path}\n");
     let Some((_, rest)) = diff.split_once(&start) else { return String::new() };

@@ -5,11 +5,11 @@ use crate::git::diff::{Changed, patch_of, raw};
 use crate::git::objects::{CommitInfo, Person, Stat};
 use crate::git::repository::Git;
 
-/// Maximum size of a diff, in bytes; the rest is cut off.
+/// Maximum size of a diff, in bytes. The rest of a longer diff is cut off.
 const MAX_DIFF: usize = 1024 * 1024;
 
 impl Git {
-    /// Returns the commit that `revision` names.
+    /// Returns the commit that `revision` names, or `None` if it does not exist.
     pub(crate) async fn show(&self, revision: &str) -> Option<CommitInfo> {
         let sha = self.commit_at(revision).await?;
         let format = "--format=%H%n%T%n%P%n%an%n%ae%n%aI%n%cn%n%ce%n%cI%n%B";
@@ -27,7 +27,8 @@ impl Git {
         })
     }
 
-    /// Returns the size of the change from `base` to `head`.
+    /// Returns the number of commits, files and lines that changed from the commit `base` to the
+    /// commit `head`.
     pub(crate) async fn stat(&self, base: &str, head: &str) -> Stat {
         let changed = self.changed(base, head).await;
         let range = format!("{base}..{head}");
@@ -40,7 +41,7 @@ impl Git {
         }
     }
 
-    /// Returns the files that `head` has changed since its merge base with `base`.
+    /// Returns the files that changed from the merge base of `base` and `head` to `head`.
     pub(crate) async fn changed(&self, base: &str, head: &str) -> Vec<Changed> {
         let range = format!("{base}...{head}");
         let args = ["diff", "--raw", "--numstat", "--no-renames", "--abbrev=40", &range];
@@ -63,7 +64,8 @@ impl Git {
         files
     }
 
-    /// Returns the change since the merge base of `base` and `head`, as `git diff` prints it.
+    /// Returns the output of `git diff` from the merge base of `base` and `head` to `head`, at most
+    /// 1 MiB.
     pub(crate) async fn diff(&self, base: &str, head: &str) -> String {
         let range = format!("{base}...{head}");
         let args = ["diff", "--no-color", "--no-ext-diff", "--no-renames", &range];

@@ -1,6 +1,6 @@
-//! Parsed commits, directory entries and change sizes.
+//! Parsed commits, directory entries and sizes of changes.
 
-/// A commit.
+/// A commit, parsed from the output of `git show`.
 #[derive(Debug)]
 pub(crate) struct CommitInfo {
     pub(crate) sha: String,
@@ -16,11 +16,11 @@ pub(crate) struct CommitInfo {
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) email: String,
-    /// The date of the commit, in RFC 3339 format.
+    /// The time at which this person wrote or committed the change, in RFC 3339 format.
     pub(crate) date: String,
 }
 
-/// The size of a change.
+/// The size of a change: its numbers of commits, added lines, deleted lines and files.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stat {
     pub(crate) commits: usize,
@@ -29,7 +29,7 @@ pub(crate) struct Stat {
     pub(crate) files: usize,
 }
 
-/// An entry of a directory.
+/// An entry of a directory in a commit.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) is_directory: bool,

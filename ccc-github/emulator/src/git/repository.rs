@@ -14,17 +14,19 @@ pub(crate) struct Git {
 }
 
 impl Git {
-    /// Returns the git repository of the repository with the ID `repo`, in the data directory.
+    /// Returns the git repository of the emulated repository with the ID `repo`. Its directory is
+    /// `REPO.git` in `data_dir`.
     pub(crate) fn new(data_dir: &Path, repo: u64) -> Self {
         Self { dir: data_dir.join(format!("{repo}.git")) }
     }
 
-    /// Returns the git directory.
+    /// Returns the path of the git repository's directory.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Runs git in the repository; returns its standard output.
+    /// Executes git with `args` in the repository. Returns git's standard output. Fails if the exit
+    /// status is not 0.
     pub(crate) async fn run<S: AsRef<OsStr>>(
         &self,
         args: impl IntoIterator<Item = S>,
@@ -32,7 +34,8 @@ impl Git {
         run(program().arg("--git-dir").arg(&self.dir).args(args), None).await
     }
 
-    /// Returns the ID of the commit at the tip of a branch.
+    /// Returns the ID of the commit at the tip of the branch `name`, or `None` if the branch does
+    /// not exist.
     pub(crate) async fn branch(&self, name: &str) -> Option<String> {
         // `main~1` and `main@{1}` are revisions and not branches.
         if name.contains(['~', '^', ':', '@', ' ']) || name.contains("..") {
@@ -41,14 +44,15 @@ impl Git {
         self.commit_at(&format!("refs/heads/{name}")).await
     }
 
-    /// Returns the ID of the commit that a revision names.
+    /// Returns the ID of the commit that `revision` names, or `None` if it does not exist.
     pub(crate) async fn commit_at(&self, revision: &str) -> Option<String> {
         let name = format!("{revision}^{{commit}}");
         let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
         Some(line(&self.run(args).await.ok()?))
     }
 
-    /// Returns the name and the object ID of each ref with this prefix, such as `refs/heads/`.
+    /// Returns the name and the object ID of each ref whose name starts with `prefix`, such as
+    /// `refs/heads/`.
     pub(crate) async fn refs(&self, prefix: &str) -> Vec<(String, String)> {
         let out = self.run(["for-each-ref", "--format=%(refname) %(objectname)"]).await;
         String::from_utf8_lossy(&out.unwrap_or_default())
@@ -59,8 +63,8 @@ impl Git {
             .collect()
     }
 
-    /// Moves a ref from `old` to `new`. Creates it if `old` is empty, and deletes it if `new` is
-    /// empty.
+    /// Moves the ref `name` from the commit `old` to the commit `new`. Creates the ref if `old` is
+    /// empty, and deletes the ref if `new` is empty. Fails if the ref does not point to `old`.
     pub(crate) async fn move_ref(&self, name: &str, new: &str, old: &str) -> Result<()> {
         let zero = "0".repeat(40);
         let or_zero = |sha: &str| if sha.is_empty() { zero.clone() } else { sha.to_owned() };
@@ -68,17 +72,17 @@ impl Git {
         self.run(args).await.map(drop)
     }
 
-    /// Returns whether this is a valid name of a ref.
+    /// Returns whether `name` is valid as the name of a ref.
     pub(crate) async fn is_ref_name(&self, name: &str) -> bool {
         self.run(["check-ref-format", name]).await.is_ok()
     }
 
-    /// Returns whether the history of `ahead` contains `behind`.
+    /// Returns whether the history of the commit `ahead` contains the commit `behind`.
     pub(crate) async fn contains(&self, ahead: &str, behind: &str) -> bool {
         self.run(["merge-base", "--is-ancestor", behind, ahead]).await.is_ok()
     }
 
-    /// Returns the ID and the content of a file in a revision.
+    /// Returns the object ID and the content of the file `path` in the commit `revision`.
     pub(crate) async fn file(&self, revision: &str, path: &str) -> Option<(String, Vec<u8>)> {
         let name = format!("{revision}:{path}");
         let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
@@ -86,7 +90,7 @@ impl Git {
         Some((sha.clone(), self.run(["cat-file", "blob", &sha]).await.ok()?))
     }
 
-    /// Returns the entries of a directory in a revision.
+    /// Returns the entries of the directory `path` in the commit `revision`.
     pub(crate) async fn list(&self, revision: &str, path: &str) -> Option<Vec<Entry>> {
         let name = format!("{revision}:{path}");
         let out = self.run(["ls-tree", "--end-of-options", &name]).await.ok()?;

@@ -1,4 +1,4 @@
-//! Creation of git repositories, and the pushes that they refuse.
+//! Creation of git repositories, and rules for the pushes that the repositories refuse.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,17 +8,18 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::git::command::{line, program, run};
 use crate::git::repository::Git;
 
-/// The pre-receive hook of every repository.
+/// The script of the pre-receive hook in every repository, which refuses pushes.
 const PRE_RECEIVE: &str = include_str!("pre-receive.sh");
 
 impl Git {
-    /// Creates the bare repository and returns the name of its default branch. The repository is a
-    /// clone of `seed` if that is a git repository, or else has one commit with the files of
-    /// `seed`. Without a seed it is empty.
+    /// Creates the bare repository and returns the name of its default branch. If `seed` is a git
+    /// repository, the new repository is a clone of it. Otherwise the new repository has one commit
+    /// with the files of the directory `seed`. The new repository is empty if `seed` is `None`.
     pub(crate) async fn seed(&self, seed: Option<&Path>) -> Result<String> {
         match seed.map(|seed| (seed, seed.join(".git").exists() || seed.join("HEAD").exists())) {
             Some((seed, true)) => {
-                // The seed can belong to another user. A clone executes no program of the seed.
+                // `safe.directory=*` is necessary because the seed can belong to another user. It
+                // is safe because a clone executes no program of the seed.
                 let args = ["-c", "safe.directory=*", "clone", "--bare", "--quiet"];
                 let command = &mut program();
                 command.args(args).args(["--no-hardlinks", "--"]).arg(seed).arg(self.dir());
@@ -40,26 +41,30 @@ impl Git {
         let hooks = self.dir().join("hooks");
         let hook = hooks.join("pre-receive");
         let executable = std::fs::Permissions::from_mode(0o755);
-        let failed = |e| Error::new(ErrorKind::Unavailable, "cannot write the hook").with_source(e);
+        let failed = |e| {
+            Error::new(ErrorKind::Unavailable, "cannot write the pre-receive hook").with_source(e)
+        };
         tokio::fs::create_dir_all(&hooks).await.map_err(failed)?;
         tokio::fs::write(&hook, PRE_RECEIVE).await.map_err(failed)?;
         tokio::fs::set_permissions(&hook, executable).await.map_err(failed)?;
         Ok(line(&self.run(["symbolic-ref", "--short", "HEAD"]).await?))
     }
 
-    /// Makes the hook refuse pushes to branches with this prefix, with this message.
+    /// Makes the pre-receive hook refuse pushes to branches whose name starts with `prefix`, and
+    /// print `message`.
     pub(crate) async fn refuse_push(&self, prefix: &str, message: &str) -> Result<()> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./".contains(&b);
         if prefix.is_empty() || !prefix.bytes().all(plain) || message.contains('\n') {
-            let line =
-                "a branch prefix has only letters, digits and `-_./`, and a message is one line";
+            let line = "the branch prefix must consist of letters, digits and `-_./`, and the \
+                        message of one line";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         let path = self.dir().join("refusals");
         let mut all = tokio::fs::read_to_string(&path).await.unwrap_or_default();
         all.push_str(&format!("{prefix} {message}\n"));
         tokio::fs::write(&path, all).await.map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "cannot write the push rule").with_source(e)
+            Error::new(ErrorKind::Unavailable, "cannot write the rule that refuses pushes")
+                .with_source(e)
         })
     }
 }

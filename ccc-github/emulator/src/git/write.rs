@@ -5,13 +5,13 @@ use crate::git::command::{line, program, run};
 use crate::git::repository::Git;
 use crate::random::random_hex;
 
-/// A commit that changes one file.
+/// A new commit on a branch that changes one file.
 #[derive(Debug)]
 pub(crate) struct FileChange<'a> {
     /// The branch that receives the commit.
     pub(crate) branch: &'a str,
-    /// The branch that a new branch starts from. If it does not exist either, the commit has no
-    /// parent.
+    /// The branch from which `branch` is created if `branch` does not exist. If neither of them
+    /// exists, the commit has no parent.
     pub(crate) start: &'a str,
     pub(crate) path: &'a str,
     pub(crate) content: &'a [u8],
@@ -19,7 +19,8 @@ pub(crate) struct FileChange<'a> {
 }
 
 impl Git {
-    /// Creates a commit that changes one file; returns the IDs of the commit and of the file.
+    /// Creates a commit that changes one file, and moves the branch to the commit. Returns the
+    /// object IDs of the commit and of the file's content.
     pub(crate) async fn write_file(&self, change: &FileChange<'_>) -> Result<(String, String)> {
         let FileChange { branch, start, path, content, message } = *change;
         let tip = self.branch(branch).await;

@@ -17,7 +17,7 @@ use crate::seed;
 use crate::state::Inner;
 use crate::webhooks::deliver_later;
 
-/// The manifest that the form initially contains.
+/// The example manifest in the form that creates a GitHub App.
 const EXAMPLE: &str = r#"{"name": "my-app", "url": "https://example.org",
  "hook_attributes": {"url": "http://127.0.0.1:8080/webhook/github"},
  "default_permissions": {"contents": "write", "issues": "write", "pull_requests": "write"},
@@ -39,8 +39,8 @@ fn wrong(why: &str) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, document("Manifest", &body)).into_response()
 }
 
-/// Shows the manifest and asks for confirmation. After confirmation on the emulator's own page,
-/// creates the App and redirects with a code.
+/// Shows the manifest in `form` and asks for confirmation. If `form` is the confirmation from the
+/// emulator's own page, creates the GitHub App and redirects with a manifest code.
 pub(crate) async fn create(
     inner: &Inner,
     query: &HashMap<String, String>,

@@ -9,29 +9,29 @@ use crate::state::Inner;
 
 const STYLE: &str = include_str!("style.css");
 
-/// A page or a redirect; `None` if the address has no page.
+/// The response with a page or a redirect, or `None` if the address has no page.
 pub(crate) type Page = Option<Response>;
 
-/// Returns whether the caller prefers HTML, as browsers do.
+/// Returns whether the header `Accept` contains `text/html`, as in the requests of browsers.
 pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
 }
 
-/// Redirects to another page.
+/// Returns a redirect (status 303) to the page at `url`.
 pub(crate) fn redirect(url: &str) -> Response {
     let mut headers = HeaderMap::new();
     insert(&mut headers, header::LOCATION, url);
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 
-/// Returns a response with a page.
+/// Returns a response with an HTML page that has the title `title` and the content `body`.
 pub(crate) fn page(title: &str, body: &Markup) -> Response {
     document(title, body).into_response()
 }
 
-/// Returns a complete HTML document. It runs no scripts, and shows the text of users without
-/// interpreting it.
+/// Returns a complete HTML document, and the headers of its response. The headers forbid scripts.
+/// Text from users is shown unchanged, and not interpreted as HTML or Markdown.
 pub(crate) fn document(title: &str, body: &Markup) -> (HeaderMap, String) {
     let shown = html! {
         (DOCTYPE)
@@ -63,7 +63,7 @@ pub(crate) fn document(title: &str, body: &Markup) -> (HeaderMap, String) {
     (headers, shown.into_string())
 }
 
-/// Returns the form field that selects the acting user.
+/// Returns the form field that selects the account that performs the action of the form.
 pub(crate) fn user_field(inner: &Inner) -> Markup {
     let state = inner.state();
     let people = state.users.iter().filter(|user| !user.login.ends_with("[bot]"));

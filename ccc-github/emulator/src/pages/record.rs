@@ -9,10 +9,10 @@ use crate::model::Repo;
 use crate::pages::layout::page;
 use crate::state::Inner;
 
-/// Maximum number of rows of a record. The newest are shown.
+/// Maximum number of rows on a page that lists calls or tokens. The page shows the newest rows.
 const MAX_ROWS: usize = 500;
 
-/// Returns the start page.
+/// Returns the start page, which lists repositories, GitHub Apps and accounts.
 pub(crate) fn index(inner: &Inner) -> Response {
     let body = {
         let state = inner.state();
@@ -30,7 +30,7 @@ pub(crate) fn index(inner: &Inner) -> Response {
                     }
                 }
             }
-            @if state.repos.is_empty() { p { "None yet." } }
+            @if state.repos.is_empty() { p { "There are no repositories yet." } }
             h2 { "Apps" }
             table {
                 @for app in &state.apps {
@@ -41,7 +41,7 @@ pub(crate) fn index(inner: &Inner) -> Response {
                     }
                 }
             }
-            p { a href="/settings/apps/new" { "Create another from a manifest" } }
+            p { a href="/settings/apps/new" { "Create another App from a manifest" } }
             h2 { "Accounts" }
             p {
                 @for user in &state.users { a href={ "/" (user.login) } { (user.login) } " " }
@@ -51,7 +51,7 @@ pub(crate) fn index(inner: &Inner) -> Response {
     page("Repositories", &body)
 }
 
-/// Returns the start page as text, for `curl`.
+/// Returns the content of the start page as plain text, for `curl`.
 pub(crate) fn index_as_text(inner: &Inner) -> String {
     let state = inner.state();
     let base = &inner.base_url;
@@ -72,7 +72,7 @@ pub(crate) fn index_as_text(inner: &Inner) -> String {
     text
 }
 
-/// Returns the page of a record: tokens, deliveries, or otherwise calls.
+/// Returns the page that lists tokens, deliveries or, for all other values of `parts`, calls.
 pub(crate) fn record(inner: &Inner, parts: &[&str]) -> Response {
     match parts {
         ["tokens"] => page("Tokens", &tokens(inner)),
@@ -150,6 +150,6 @@ fn deliveries(inner: &Inner) -> Markup {
                 pre { (delivery.answer) }
             }
         }
-        @if state.deliveries.is_empty() { p { "None yet." } }
+        @if state.deliveries.is_empty() { p { "There are no deliveries yet." } }
     }
 }

@@ -25,10 +25,10 @@ pub(crate) fn of_owner(inner: &Inner, owner: &str) -> Page {
     Some(page(&user.login, &body))
 }
 
-/// Maximum number of segments in the name of a branch.
+/// Maximum number of `/`-separated segments in a branch name that the pages recognize.
 const MAX_DEPTH: usize = 12;
 
-/// Returns the heading and the links at the top of every page of a repository.
+/// Returns the heading and the links at the top of every page of the repository `repo`.
 pub(crate) fn head(repo: &Repo) -> Markup {
     let name = repo.full_name();
     let open = |pull: bool| {
@@ -54,8 +54,8 @@ pub(crate) fn headed(inner: &Inner, id: u64) -> Option<(Markup, String)> {
     Some((head(repo), repo.full_name()))
 }
 
-/// Splits a path into the revision that it begins with and the rest. The revision can have several
-/// segments, because names of branches can contain slashes.
+/// Splits `path` into the revision that it begins with and the path of a file or directory. The
+/// revision can have several segments, because branch names can contain slashes.
 async fn split(git: &Git, path: &str) -> Option<(String, String)> {
     let parts: Vec<_> = path.split('/').collect();
     for end in 1..=parts.len().min(MAX_DEPTH) {
@@ -149,7 +149,7 @@ pub(crate) async fn commit(inner: &Inner, id: u64, sha: &str) -> Page {
     Some(page(&info.sha, &body))
 }
 
-/// Returns a coloured diff.
+/// Returns the diff `text` as HTML with colours.
 pub(crate) fn diff(text: &str) -> Markup {
     html! {
         pre {
@@ -166,7 +166,7 @@ pub(crate) fn diff(text: &str) -> Markup {
     }
 }
 
-/// Returns a response with plain text, for programs.
+/// Returns a response that contains `text` as plain text, for programs.
 pub(crate) fn plain(text: String) -> Response {
     text.into_response()
 }

@@ -1,4 +1,4 @@
-//! JSON of accounts.
+//! JSON of accounts, in the format of GitHub's API.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,8 @@ use crate::model::Repo;
 use crate::render::json::merge;
 use crate::state::{Inner, State};
 
-/// Renders an account as it appears in other objects.
+/// Renders the account `user` as JSON for a field of another object, such as the author of an
+/// issue.
 pub(crate) fn user(inner: &Inner, user: &Actor) -> Value {
     let login = &user.login;
     let (api, web) = (inner.api(&format!("/users/{login}")), inner.web(&format!("/{login}")));
@@ -36,7 +37,7 @@ pub(crate) fn user(inner: &Inner, user: &Actor) -> Value {
     })
 }
 
-/// Renders an account as `GET /users/{username}` returns it.
+/// Renders the account `shown` as JSON, as `GET /users/{username}` returns it.
 pub(crate) fn public_user(inner: &Inner, state: &State, shown: &Actor) -> Value {
     let mine = |repo: &&Repo| repo.public && repo.owner.eq_ignore_ascii_case(&shown.login);
     let since = inner.started;
@@ -52,7 +53,8 @@ pub(crate) fn public_user(inner: &Inner, state: &State, shown: &Actor) -> Value 
     )
 }
 
-/// Renders the account with this login, or null if it does not exist.
+/// Renders the account `login` as JSON for a field of another object. Returns null if the account
+/// does not exist.
 pub(crate) fn known_user(inner: &Inner, state: &State, login: &str) -> Value {
     state.user(login).map_or(Value::Null, |found| user(inner, found))
 }

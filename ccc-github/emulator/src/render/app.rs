@@ -1,4 +1,4 @@
-//! JSON of Apps, installations and deliveries.
+//! JSON of GitHub Apps, installations and deliveries, in the format of GitHub's API.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::render::account::{known_user, user};
 use crate::render::json::merge;
 use crate::state::{Inner, State};
 
-/// Renders an App.
+/// Renders a GitHub App as JSON, as `GET /app` returns it.
 pub(crate) fn app(inner: &Inner, state: &State, app: &App) -> Value {
     let installed = state.installations.iter().filter(|found| found.app == app.id).count();
     json!({
@@ -30,7 +30,8 @@ pub(crate) fn app(inner: &Inner, state: &State, app: &App) -> Value {
     })
 }
 
-/// Renders an installation.
+/// Renders an installation of a GitHub App as JSON, as `GET /app/installations/{installation_id}`
+/// returns it.
 pub(crate) fn installation(inner: &Inner, state: &State, found: &Installation) -> Value {
     let id = found.id;
     let account = state.user(&found.account);
@@ -74,7 +75,7 @@ fn shown_owner(inner: &Inner, state: &State, app: Option<&App>) -> Option<Value>
     app.map(|app| known_user(inner, state, &app.owner))
 }
 
-/// Renders an attempt to deliver a webhook, as it appears in the list.
+/// Renders an attempt to deliver a webhook as JSON, as `GET /app/hook/deliveries` lists it.
 pub(crate) fn delivery(delivery: &HookDelivery) -> Value {
     let ok = (200..300).contains(&delivery.status_code);
     json!({
@@ -93,7 +94,8 @@ pub(crate) fn delivery(delivery: &HookDelivery) -> Value {
     })
 }
 
-/// Renders an attempt to deliver a webhook, with its request and response.
+/// Renders an attempt to deliver a webhook as JSON, with the request to the receiver and the
+/// receiver's response.
 pub(crate) fn delivery_in_full(found: &HookDelivery) -> Value {
     let payload: Value = serde_json::from_slice(&found.body).unwrap_or(Value::Null);
     merge(

@@ -1,4 +1,4 @@
-//! JSON of files, refs and commits.
+//! JSON of files, refs and commits, in the format of GitHub's API.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -9,8 +9,9 @@ use crate::model::Repo;
 use crate::render::json::merge;
 use crate::state::Inner;
 
-/// Renders a file as `GET …/contents/{path}` returns it, or a directory if `bytes` is `None`.
-/// GitHub omits the content of files above 1 MiB (GitHub docs, "Get repository content").
+/// Renders a file as JSON, as `GET …/contents/{path}` returns it, or a directory if `bytes` is
+/// `None`. As on GitHub, the content of a file above 1 MiB is omitted (GitHub docs, "Get repository
+/// content").
 pub(crate) fn content(
     inner: &Inner,
     repo: &Repo,
@@ -51,7 +52,7 @@ pub(crate) fn content(
     }
 }
 
-/// Renders a ref.
+/// Renders the ref `name`, which points to the commit `sha`, as JSON in the format of GitHub's API.
 pub(crate) fn git_ref(inner: &Inner, repo: &Repo, name: &str, sha: &str) -> Value {
     let api = inner.api(&format!("/repos/{}/git", repo.full_name()));
     json!({
@@ -62,7 +63,7 @@ pub(crate) fn git_ref(inner: &Inner, repo: &Repo, name: &str, sha: &str) -> Valu
     })
 }
 
-/// Renders a branch.
+/// Renders the branch `name`, whose tip is the commit `sha`, as JSON in the format of GitHub's API.
 pub(crate) fn branch(inner: &Inner, repo: &Repo, name: &str, sha: &str) -> Value {
     let api = inner.api(&format!("/repos/{}", repo.full_name()));
     json!({
@@ -78,7 +79,7 @@ pub(crate) fn branch(inner: &Inner, repo: &Repo, name: &str, sha: &str) -> Value
     })
 }
 
-/// Renders a commit.
+/// Renders a commit as JSON, as `GET …/commits/{ref}` returns it.
 pub(crate) fn commit(inner: &Inner, repo: &Repo, commit: &CommitInfo) -> Value {
     let name = repo.full_name();
     let (api, web) = (inner.api(&format!("/repos/{name}")), inner.web(&format!("/{name}")));

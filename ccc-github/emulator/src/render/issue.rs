@@ -1,4 +1,4 @@
-//! JSON of issues, comments and labels.
+//! JSON of issues, comments and labels, in the format of GitHub's API.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,8 @@ fn through(inner: &Inner, state: &State, via: Option<u64>) -> Value {
     via.and_then(|id| state.app(id)).map_or(Value::Null, |found| app(inner, state, found))
 }
 
-/// Returns the relation of an account to the repository, as GitHub's `author_association`.
+/// Returns the relation of the account `login` to the repository, as the value of GitHub's field
+/// `author_association`.
 pub(crate) fn association(repo: &Repo, login: &str) -> &'static str {
     if repo.owner.eq_ignore_ascii_case(login) {
         return "OWNER";
@@ -22,7 +23,7 @@ pub(crate) fn association(repo: &Repo, login: &str) -> &'static str {
     if known { "COLLABORATOR" } else { "NONE" }
 }
 
-/// Renders a label.
+/// Renders a label as JSON in the format of GitHub's API.
 pub(crate) fn label(inner: &Inner, repo: &Repo, label: &Label) -> Value {
     json!({
         "id": label.id,
@@ -36,13 +37,13 @@ pub(crate) fn label(inner: &Inner, repo: &Repo, label: &Label) -> Value {
     })
 }
 
-/// Renders the labels of an issue.
+/// Renders the labels of an issue as a JSON array in the format of GitHub's API.
 pub(crate) fn labels(inner: &Inner, repo: &Repo, issue: &Issue) -> Value {
     let all = issue.labels.iter().filter_map(|name| repo.label(name));
     all.map(|found| label(inner, repo, found)).collect()
 }
 
-/// Renders an issue.
+/// Renders an issue as JSON in the format of GitHub's API.
 pub(crate) fn issue(inner: &Inner, state: &State, repo: &Repo, issue: &Issue) -> Value {
     let number = issue.number;
     let url = repo_api(inner, repo, &format!("/issues/{number}"));
@@ -92,7 +93,7 @@ pub(crate) fn issue(inner: &Inner, state: &State, repo: &Repo, issue: &Issue) ->
     shown
 }
 
-/// Renders a comment.
+/// Renders a comment on an issue or a pull request as JSON in the format of GitHub's API.
 pub(crate) fn comment(
     inner: &Inner,
     state: &State,

@@ -1,4 +1,4 @@
-//! JSON of reactions.
+//! JSON of reactions, in the format of GitHub's API.
 
 use serde_json::{Map, Value, json};
 
@@ -6,11 +6,12 @@ use crate::model::Reaction;
 use crate::render::account::user;
 use crate::state::Inner;
 
-/// The valid contents of a reaction.
+/// The contents that a reaction can have, as GitHub's API names them.
 pub(crate) const REACTIONS: [&str; 8] =
     ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"];
 
-/// Renders the number of reactions of each kind to the object at `url`.
+/// Renders the counts of `reactions` by content as JSON. `url` is the API URL of the issue or
+/// comment.
 pub(crate) fn rollup(reactions: &[Reaction], url: &str) -> Value {
     let mut all = Map::from_iter([
         ("url".to_owned(), Value::from(format!("{url}/reactions"))),
@@ -23,7 +24,7 @@ pub(crate) fn rollup(reactions: &[Reaction], url: &str) -> Value {
     Value::Object(all)
 }
 
-/// Renders a reaction.
+/// Renders a reaction as JSON in the format of GitHub's API.
 pub(crate) fn reaction(inner: &Inner, reaction: &Reaction) -> Value {
     json!({
         "id": reaction.id,

@@ -1,4 +1,4 @@
-//! JSON of repositories.
+//! JSON of repositories, in the format of GitHub's API.
 
 use serde_json::{Value, json};
 
@@ -7,17 +7,19 @@ use crate::render::account::known_user;
 use crate::render::json::merge;
 use crate::state::{Inner, State};
 
-/// Returns the URL of an API path below a repository.
+/// Returns the URL of `path` below the repository in the REST API. `path` starts with `/` or is
+/// empty.
 pub(crate) fn repo_api(inner: &Inner, repo: &Repo, path: &str) -> String {
     inner.api(&format!("/repos/{}{path}", repo.full_name()))
 }
 
-/// Returns the URL of a page below a repository.
+/// Returns the URL of `path` below the page of the repository. `path` starts with `/` or is empty.
 pub(crate) fn repo_web(inner: &Inner, repo: &Repo, path: &str) -> String {
     inner.web(&format!("/{}{path}", repo.full_name()))
 }
 
-/// Renders a repository with the fields of GitHub's schemas `full-repository` and `repository`.
+/// Renders a repository as JSON with the fields of GitHub's schemas `full-repository` and
+/// `repository`.
 pub(crate) fn repository(inner: &Inner, state: &State, repo: &Repo) -> Value {
     let name = repo.full_name();
     let (api, web) = (inner.api(&format!("/repos/{name}")), inner.web(&format!("/{name}")));
@@ -66,7 +68,8 @@ pub(crate) fn repository(inner: &Inner, state: &State, repo: &Repo) -> Value {
     merge(merge(whole, more), Value::Object(links(&api)))
 }
 
-/// Returns the URLs below a repository, as URL templates if the field is one on GitHub.
+/// Returns the fields with URLs below `api`, the API URL of a repository. A field that is a URL
+/// template on GitHub is also one here.
 fn links(api: &str) -> serde_json::Map<String, Value> {
     const LINKS: &[(&str, &str)] = &[
         ("archive_url", "/{archive_format}{/ref}"),

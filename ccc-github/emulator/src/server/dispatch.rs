@@ -1,4 +1,4 @@
-//! Dispatch of requests to git, the pages or the REST API.
+//! Dispatch of requests to git, to the pages, or to the REST API.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::server::rest;
 use crate::smart_http;
 use crate::state::Inner;
 
-/// The first path segments that belong to the API and are not the login of an account.
+/// First path segments of the REST API's routes. All other first segments belong to pages, such as
+/// the login of an account.
 const API: [&str; 12] = [
     "app",
     "app-manifests",
@@ -29,7 +30,8 @@ const API: [&str; 12] = [
     "users",
 ];
 
-/// Returns the response of git, a page, or the REST API.
+/// Returns the response to a request from git, from a page, or from the REST API. The path and the
+/// `Accept` header select one of them.
 pub(crate) async fn answer(
     inner: &Arc<Inner>,
     method: &Method,

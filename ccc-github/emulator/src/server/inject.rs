@@ -1,4 +1,4 @@
-//! Injection of faults in place of responses.
+//! Injection of faults into responses.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -9,17 +9,18 @@ use crate::failure::{Failure, insert};
 use crate::fault::{Fault, FaultEffect};
 use crate::state::Inner;
 
-/// Maximum size of a response that a fault replaces, in bytes.
+/// Maximum size of a response body that is read before a fault replaces the response, in bytes.
 const MAX_DRAINED: usize = 256 * 1024 * 1024;
-/// Maximum size of a response that a fault cuts in the middle, in bytes.
+/// Maximum size of the body of a response that a fault cuts in the middle, in bytes.
 const MAX_HALVED: usize = 4 * 1024 * 1024;
 
-/// The end of a connection without a response, or in the middle of it.
+/// The error that closes a connection without a response, or in the middle of a response.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection was closed because of an injected fault")]
 pub(crate) struct Cut;
 
-/// Returns the response that the fault specifies.
+/// Applies `fault` to a request whose ordinary response is `answered`. Returns the response that
+/// the client receives, or [`Cut`] if the fault closes the connection.
 pub(crate) async fn inject(
     inner: &Inner,
     fault: Fault,
@@ -36,7 +37,8 @@ pub(crate) async fn inject(
     match fault.effect {
         FaultEffect::Status { status, headers } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let mut response = Response::from(Failure::new(status, "injected failure"));
+            let mut response =
+                Response::from(Failure::new(status, "the emulator injected this failure"));
             for (name, value) in headers {
                 if let Ok(name) = name.parse::<header::HeaderName>() {
                     insert(response.headers_mut(), name, &value);
@@ -58,15 +60,16 @@ pub(crate) async fn inject(
     }
 }
 
-/// Waits for the complete response. Only then is the effect complete, because git starts to respond
-/// while it works.
+/// Waits for the complete body of `answered` and returns the response. The effect of a request is
+/// complete only then, because git starts to respond while it still works.
 async fn whole(answered: Response) -> Response {
     let (head, body) = answered.into_parts();
     let body = axum::body::to_bytes(body, MAX_DRAINED).await.unwrap_or_default();
     Response::from_parts(head, Body::from(body))
 }
 
-/// Cuts the response: `Content-Length` announces the complete body, and only half of it follows.
+/// Returns `answered` with half of its body. The header `Content-Length` announces the complete
+/// body, and the connection is closed after the half.
 async fn half(answered: Response) -> Response {
     let (mut head, body) = answered.into_parts();
     let whole = axum::body::to_bytes(body, MAX_HALVED).await.unwrap_or_default();

@@ -16,13 +16,14 @@ use crate::request::ApiRequest;
 use crate::routes::find;
 use crate::state::Inner;
 
-/// Maximum size of a request body, in bytes.
+/// Maximum size of the body of a request to the REST API, in bytes.
 const MAX_JSON: usize = 4 * 1024 * 1024;
 const X_MEDIA_TYPE: header::HeaderName = header::HeaderName::from_static("x-github-media-type");
 const X_API_VERSION: header::HeaderName =
     header::HeaderName::from_static("x-github-api-version-selected");
 
-/// Returns the response to a call: counts it in the rate limit, finds its route and runs it.
+/// Returns the response to a call of the REST API. Counts the call in the caller's rate limit, and
+/// calls the handler of the route that matches `parts`, the segments of `path`.
 pub(crate) async fn answer(
     inner: &Arc<Inner>,
     method: &Method,
@@ -36,7 +37,7 @@ pub(crate) async fn answer(
     let (window, within) = {
         let mut state = inner.state();
         let window = state.windows.entry(budget.clone()).or_insert_with(|| Window::new(limit, now));
-        // A request for the limits does not count.
+        // A request for the rate limits does not count.
         let within = parts == ["rate_limit"] || window.count(limit, now);
         (*window, within)
     };
@@ -66,7 +67,8 @@ pub(crate) async fn answer(
     response
 }
 
-/// Runs the route of a call.
+/// Returns the response of the route that matches the call. Checks the credential and reads `body`
+/// first.
 async fn run(mut call: ApiRequest, parts: &[&str], body: Body) -> Response {
     // An invalid credential is refused even on routes that need no credential.
     if let Caller::Refused(why) = call.caller {
@@ -112,11 +114,11 @@ async fn run(mut call: ApiRequest, parts: &[&str], body: Body) -> Response {
     (route.run)(call).await.unwrap_or_else(Response::from)
 }
 
-/// Reads the body of a call.
+/// Reads the body of a call as JSON. Returns null for an empty body and for GET requests.
 async fn read(body: Body, method: &Method) -> Result<Value, Failure> {
-    let bytes = axum::body::to_bytes(body, MAX_JSON)
-        .await
-        .map_err(|_| Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "too large"))?;
+    let bytes = axum::body::to_bytes(body, MAX_JSON).await.map_err(|_| {
+        Failure::new(StatusCode::PAYLOAD_TOO_LARGE, "the request body is larger than 4 MiB")
+    })?;
     if bytes.is_empty() || method == Method::GET {
         return Ok(Value::Null);
     }

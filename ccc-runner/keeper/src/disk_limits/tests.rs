@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 
@@ -71,7 +71,7 @@ fn a_tree_deeper_than_the_longest_path_is_measured() {
 
 #[test]
 fn a_file_in_a_directory_without_search_permission_is_counted() {
-    // For root, this test proves nothing, because root can search every directory.
+    // As root, this test proves nothing, because root can search every directory.
     use std::os::unix::fs::PermissionsExt;
     check(
         |at| {
@@ -85,7 +85,8 @@ fn a_file_in_a_directory_without_search_permission_is_counted() {
 
 #[test]
 fn a_deep_and_wide_tree_is_measured() {
-    // 150 nested directories and 2 000 in the innermost: few enough to create quickly.
+    // 150 nested directories, and 2 000 directories in the innermost one: few enough to create
+    // quickly.
     let directory = tempfile::tempdir().unwrap();
     let deep = directory.path().join("d/".repeat(150));
     fs::create_dir_all(&deep).unwrap();

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use proptest::prelude::*;
 
@@ -35,7 +35,11 @@ fn a_long_or_unknown_frame_is_refused_before_memory_is_allocated() {
             let mut bytes = Vec::new();
             let read = read_frame(&mut &wire[..], &mut bytes).await;
             assert_eq!(read.unwrap_err().kind(), io::ErrorKind::InvalidData);
-            assert_eq!(bytes.capacity(), 0, "memory was allocated for the announced length");
+            assert_eq!(
+                bytes.capacity(),
+                0,
+                "`read_frame` must check the announced length before it allocates memory"
+            );
         }
     });
 }

@@ -1,4 +1,4 @@
-//! An agent whose programs fail, or do not end, whatever it runs.
+//! A wrapper of an agent that makes every program of the agent fail or hang.
 
 use std::fmt;
 use std::path::Path;
@@ -14,13 +14,13 @@ use crate::{Agent, Container, Result};
 /// The result of every program of an [`AlteredAgent`].
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Programs {
-    /// It ends with status 1.
+    /// Every program ends with exit status 1.
     Fail,
-    /// It runs for minutes.
+    /// Every program sleeps for 300 seconds.
     Hang,
 }
 
-/// An agent in a container whose programs all fail or hang.
+/// A wrapper of an agent that makes every program of the agent fail or hang.
 #[derive(Debug)]
 pub(super) struct AlteredAgent {
     pub(super) agent: Arc<dyn Agent>,

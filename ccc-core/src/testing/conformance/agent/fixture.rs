@@ -1,6 +1,6 @@
 //! The agents under test, and their containers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +17,15 @@ use crate::{Container, ContainerRunner, CredentialKey, RunId, Secret};
 /// The prompt of every task of the suite. A shell that executes it creates the file `pwned`.
 pub const PROMPT: &str = "Solve this: `$(touch pwned)` \"; touch pwned; ä ☃\n";
 
-/// One agent in three configurations, and the runner of their containers.
+/// The agent under test in three variants, and the container runner for these agents.
 #[derive(Debug)]
 pub struct Fixture {
-    /// An agent that writes [`file`](Self::file) and completes.
+    /// An agent that writes [`file`](Self::file) and reports
+    /// [`Verdict::Completed`](crate::agent::Verdict::Completed).
     pub agent: Arc<dyn Agent>,
-    /// An agent that runs and reports a failure.
+    /// An agent that starts and then reports [`Verdict::Failed`](crate::agent::Verdict::Failed).
     pub failing: Arc<dyn Agent>,
-    /// An agent that works for minutes.
+    /// An agent that works for several minutes.
     pub slow: Arc<dyn Agent>,
     /// The runner that creates the agents' containers.
     pub runner: Arc<dyn ContainerRunner>,
@@ -36,9 +37,10 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// Creates a fixture of one agent that does its work with programs in its container. The suite
-    /// makes these programs fail for the second agent, and hang for the third. `file` is the path and
-    /// the content of the file that the agent writes.
+    /// Creates a fixture from one agent, which must work by executing programs in its container.
+    /// The fixture derives [`failing`](Self::failing) and [`slow`](Self::slow) from `agent`: it
+    /// makes the programs of the former fail, and the programs of the latter hang. `file` is the
+    /// path and the content of the file that `agent` writes.
     pub fn new(agent: impl Agent, runner: impl ContainerRunner, file: (&str, &[u8])) -> Self {
         let agent: Arc<dyn Agent> = Arc::new(agent);
         let altered = |programs| -> Arc<dyn Agent> {
@@ -48,8 +50,9 @@ impl Fixture {
         Self::with_agents([agent, failing, slow], runner, file)
     }
 
-    /// Creates a fixture of three agents: one that writes `file`, one that fails, and one that works
-    /// for minutes.
+    /// Creates a fixture from three agents, which become [`agent`](Self::agent),
+    /// [`failing`](Self::failing) and [`slow`](Self::slow). The last argument is the path and the
+    /// content of the file that `agent` writes.
     pub fn with_agents(
         [agent, failing, slow]: [Arc<dyn Agent>; 3],
         runner: impl ContainerRunner,
@@ -67,28 +70,31 @@ impl Fixture {
         }
     }
 
-    /// Adds a file to each workspace, which is empty otherwise.
+    /// Adds a file with `content` at `path` to the workspace of every run. Without such files, the
+    /// workspaces are empty.
     #[must_use]
     pub fn with_file(mut self, path: &str, content: &[u8]) -> Self {
         self.workspace.push((path.to_owned(), content.to_vec()));
         self
     }
 
-    /// Adds a credential that the agents need.
+    /// Adds a secret that every task passes to the agents. The calls must add exactly the keys of
+    /// [`AgentNeeds::credentials`](crate::agent::AgentNeeds::credentials), in the same order.
     #[must_use]
     pub fn with_credential(mut self, key: CredentialKey, secret: Secret) -> Self {
         self.credentials.push((key, secret));
         self
     }
 
-    /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.
+    /// Makes `thing`, such as a temporary directory or a server, live as long as the fixture.
     #[must_use]
     pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
         self.kept.push(thing);
         self
     }
 
-    /// Creates a container that meets the agent's needs, over a new workspace.
+    /// Creates a container with a new workspace, and with the image, environment and network that
+    /// `agent` needs.
     pub(super) async fn container(
         &self,
         agent: &dyn Agent,
@@ -105,7 +111,7 @@ impl Fixture {
             .with_env(needs.env)
             .with_network(needs.network);
         let container =
-            bounded("spawn", self.runner.spawn(run, &spec)).await.expect("`spawn` must succeed");
+            bounded("`spawn`", self.runner.spawn(run, &spec)).await.expect("`spawn` must succeed");
         (run, container, workspace)
     }
 
@@ -115,17 +121,18 @@ impl Fixture {
         task
     }
 
-    /// Runs the agent to its end. Returns its report, its events and the workspace.
+    /// Calls `run` of `agent` with a new container. Returns the agent's report, the events and the
+    /// workspace.
     pub(super) async fn work(&self, agent: &dyn Agent) -> (AgentReport, Vec<AgentEvent>, TempDir) {
         let (run, container, workspace) = self.container(agent).await;
         let (task, mut events) = (self.task(run), Vec::new());
         let mut sink = |event| events.push(event);
-        let ran = bounded("the run of the agent", agent.run(&task, &*container, &mut sink)).await;
+        let ran = bounded("`run`", agent.run(&task, &*container, &mut sink)).await;
         let report =
-            ran.expect("`run` must return `Ok` for an agent that ran, even if its work failed");
-        let stopped = bounded("stop", container.stop(Duration::from_secs(1))).await;
+            ran.expect("`run` must return `Ok` for an agent that started, even if its work failed");
+        let stopped = bounded("`stop`", container.stop(Duration::from_secs(1))).await;
         stopped.expect("`stop` must succeed");
-        bounded("destroy", self.runner.destroy(run)).await.expect("`destroy` must succeed");
+        bounded("`destroy`", self.runner.destroy(run)).await.expect("`destroy` must succeed");
         (report, events, workspace)
     }
 }

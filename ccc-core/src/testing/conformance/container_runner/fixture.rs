@@ -1,6 +1,6 @@
 //! The container runner under test, and its containers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,37 +12,39 @@ use crate::container::{Command, ContainerSpec, Output};
 use crate::testing::conformance::{KeepAlive, bounded};
 use crate::{Clock, Container, ContainerExt, ContainerRunner, RunId, SystemClock};
 
-/// A container runner that holds no run yet and that no other test uses.
+/// The container runner under test, which has created no container yet and which no other test
+/// uses.
 #[derive(Debug)]
 pub struct Fixture {
-    /// The runner.
+    /// The container runner under test.
     pub runner: Arc<dyn ContainerRunner>,
     workspaces: Option<PathBuf>,
     kept: KeepAlive,
 }
 
 impl Fixture {
-    /// Creates a fixture whose workspaces are in the system's directory for temporary files.
+    /// Creates a fixture for `runner` whose workspaces are in the system's directory for temporary
+    /// files.
     pub fn new(runner: impl ContainerRunner) -> Self {
         Self { runner: Arc::new(runner), workspaces: None, kept: KeepAlive::default() }
     }
 
-    /// Creates workspaces in `directory`, for runners that cannot see every directory of the host
-    /// machine.
+    /// Sets the directory in which the fixture creates workspaces, for runners that can access only
+    /// some directories of the host machine.
     #[must_use]
     pub fn with_workspaces_in(mut self, directory: impl Into<PathBuf>) -> Self {
         self.workspaces = Some(directory.into());
         self
     }
 
-    /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.
+    /// Makes `thing`, such as a temporary directory or a server, live as long as the fixture.
     #[must_use]
     pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
         self.kept.push(thing);
         self
     }
 
-    /// Creates an empty workspace directory.
+    /// Creates an empty workspace directory, which is deleted when the returned value is dropped.
     #[must_use]
     pub fn workspace(&self) -> TempDir {
         let made = match &self.workspaces {
@@ -52,7 +54,7 @@ impl Fixture {
         made.expect("cannot create a temporary directory")
     }
 
-    /// Creates a new run with a container over an empty workspace.
+    /// Creates a container with an empty workspace, for a new run.
     pub(in crate::testing::conformance) async fn container(&self) -> Running<'_> {
         let workspace = self.workspace();
         let spec = ContainerSpec::new(workspace.path());
@@ -66,7 +68,7 @@ impl Fixture {
     ) -> Running<'_> {
         let run = new_run();
         let spawn = self.runner.spawn(run, &spec);
-        let container = bounded("spawn", spawn)
+        let container = bounded("`spawn`", spawn)
             .await
             .expect("`spawn` must succeed if the workspace is a directory");
         Running { fixture: self, run, container, workspace }
@@ -83,16 +85,16 @@ pub(in crate::testing::conformance) struct Running<'a> {
 
 impl Running<'_> {
     pub(in crate::testing::conformance) async fn run(&self, command: Command) -> Output {
-        let what = format!("`{}`", command.argv.join(" "));
+        let what = format!("`exec` of `{}`", command.argv.join(" "));
         bounded(&what, self.container.output(&command)).await.expect("`exec` must return `Ok`")
     }
 
     pub(in crate::testing::conformance) async fn stop(&self, grace: Duration) {
-        bounded("stop", self.container.stop(grace)).await.expect("`stop` must succeed");
+        bounded("`stop`", self.container.stop(grace)).await.expect("`stop` must succeed");
     }
 
     pub(in crate::testing::conformance) async fn destroy(&self) {
-        let destroyed = bounded("destroy", self.fixture.runner.destroy(self.run)).await;
+        let destroyed = bounded("`destroy`", self.fixture.runner.destroy(self.run)).await;
         destroyed.expect("`destroy` must succeed");
     }
 

@@ -1,6 +1,7 @@
-//! Cases: the life of a container, from before `spawn` to after `destroy`.
+//! Conformance cases for container runners: the life of a container, from before `spawn` to after
+//! `destroy`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::time::Duration;
 
@@ -10,14 +11,14 @@ use crate::testing::conformance::{assert_fails_with, bounded, drop_after_polls, 
 use crate::{ContainerExt, ErrorKind};
 
 /// Checks that `spawn` fails with [`ErrorKind::InvalidInput`] if the workspace is missing or is a
-/// file, and that nothing remains after `destroy`.
+/// file, and that `orphans` does not list the run after `destroy`.
 pub async fn a_workspace_that_is_no_directory_is_invalid_input(fixture: &Fixture) {
     let directory = fixture.workspace();
     std::fs::write(directory.path().join("file"), "").unwrap();
     for name in ["missing", "file"] {
         let (run, spec) = (new_run(), ContainerSpec::new(directory.path().join(name)));
-        let spawned = bounded("spawn", fixture.runner.spawn(run, &spec)).await;
-        let what = format!("`spawn` over a path that is not a directory ({name})");
+        let spawned = bounded("`spawn`", fixture.runner.spawn(run, &spec)).await;
+        let what = format!("`spawn` with a workspace that is not a directory ({name})");
         assert_fails_with(&what, ErrorKind::InvalidInput, spawned);
         let destroyed = fixture.runner.destroy(run).await;
         destroyed.expect("`destroy` must succeed after a failed `spawn`");
@@ -25,37 +26,42 @@ pub async fn a_workspace_that_is_no_directory_is_invalid_input(fixture: &Fixture
         assert!(!orphans.contains(&run), "`orphans` must not list a destroyed run");
     }
     let exists = directory.path().join("missing").exists();
-    assert!(!exists, "`spawn` created the missing workspace; it must fail instead");
+    assert!(!exists, "`spawn` must not create a missing workspace");
 }
 
-/// Checks that `model_proxy` is `None` unless [`Network::ModelProxy`] was requested. Otherwise it
-/// is `None` or a URL to which a path can be appended.
+/// Checks that `model_proxy` returns `None` if [`Network::ModelProxy`] was not requested. If it was
+/// requested, `model_proxy` must return `None` or a URL without a path.
 pub async fn the_model_proxy_is_present_only_if_requested(fixture: &Fixture) {
     for (network, asked) in [(Network::None, false), (Network::ModelProxy, true)] {
         let workspace = fixture.workspace();
         let spec = ContainerSpec::new(workspace.path()).with_network(network);
         let running = fixture.container_with(spec, workspace).await;
         if let Some(url) = running.container.model_proxy() {
-            assert!(asked, "`model_proxy` must be `None` if it was not requested, not {url}");
+            assert!(asked, "`model_proxy` must be `None` without `Network::ModelProxy`, not {url}");
             let plain = url.starts_with("http://") || url.starts_with("https://");
             let valid = plain && !url.ends_with('/');
-            assert!(valid, "`model_proxy` must be an http or https URL without a path, not {url}");
+            assert!(valid, "`model_proxy` must return an http or https URL without a path: {url}");
         }
         running.destroy().await;
     }
 }
 
-/// Checks that a container sees only its own workspace: one file name in two runs means two files.
+/// Checks that each container has its own workspace: the same file name in two runs refers to two
+/// files.
 pub async fn runs_do_not_see_each_others_workspace(fixture: &Fixture) {
     let (one, two) = (fixture.container().await, fixture.container().await);
     let tee = |text: &'static str| Command::new(["tee", "--", "same"]).with_stdin(text);
     let (a, b) = tokio::join!(one.run(tee("one")), two.run(tee("two")));
     let expected = (b"one".to_vec(), b"two".to_vec());
-    assert_eq!((a.stdout, b.stdout), expected, "each program must get its own standard input");
+    assert_eq!(
+        (a.stdout, b.stdout),
+        expected,
+        "`exec` must pass each program its own standard input"
+    );
     one.run(Command::new(["tee", "--", "only-one"]).with_stdin("1")).await;
     one.stop(Duration::from_secs(1)).await;
     two.stop(Duration::from_secs(1)).await;
-    let separate = "a program's file must be in the workspace of its own run only";
+    let separate = "a program's file must be only in the workspace of the program's run";
     let expected = (Some("one".to_owned()), Some("two".to_owned()));
     assert_eq!((one.file("same"), two.file("same")), expected, "{separate}");
     let expected = (Some("1".to_owned()), None);
@@ -64,8 +70,8 @@ pub async fn runs_do_not_see_each_others_workspace(fixture: &Fixture) {
     two.destroy().await;
 }
 
-/// Checks that `destroy` is legal before `spawn`, so that cleanup does not depend on how far a run
-/// got. A later `spawn` must work.
+/// Checks that `destroy` of a run before `spawn` succeeds, and that a later `spawn` of the run also
+/// succeeds. Cleanup can thus call `destroy` without knowing whether the run has a container.
 pub async fn destroy_before_spawn_is_ok(fixture: &Fixture) {
     let run = new_run();
     let destroyed = fixture.runner.destroy(run).await;
@@ -78,7 +84,8 @@ pub async fn destroy_before_spawn_is_ok(fixture: &Fixture) {
     fixture.runner.destroy(run).await.expect("`destroy` must succeed");
 }
 
-/// Checks that `destroy` is idempotent, with and without a `stop` before it.
+/// Checks that a second `destroy` of a run succeeds, with and without a `stop` before the first
+/// one.
 pub async fn destroy_twice_is_ok(fixture: &Fixture) {
     for stopped in [true, false] {
         let running = fixture.container().await;
@@ -90,13 +97,15 @@ pub async fn destroy_twice_is_ok(fixture: &Fixture) {
     }
 }
 
-/// Checks that `destroy` ends a running `exec`, which returns any result but success.
+/// Checks that `destroy` ends an `exec` that is in progress. The `exec` must return an error or a
+/// status other than success.
 pub async fn destroy_ends_an_exec(fixture: &Fixture) {
     let running = fixture.container().await;
     let command = Command::new(["sleep", "300"]);
     let exec = running.container.output(&command);
     tokio::pin!(exec);
-    // The program's start is not visible from outside, so `destroy` is repeated until `exec` ends.
+    // The case cannot detect when the program has started, so it repeats `destroy` until `exec`
+    // ends.
     let ended = bounded("an `exec` whose container is destroyed", async {
         loop {
             tokio::select! {
@@ -124,18 +133,23 @@ pub async fn destroy_of_one_run_leaves_the_others_alone(fixture: &Fixture) {
     });
     assert_eq!(output.status, ExitStatus::Code(0), "`destroy` must not end another run's program");
     let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
-    assert!(orphans.contains(&two.run), "`destroy` must not remove another run");
+    let rule = "`orphans` must list a run after `destroy` of another run";
+    assert!(orphans.contains(&two.run), "{rule}");
     two.destroy().await;
 }
 
-/// Checks that `destroy` leaves the workspace directory and its content, which belong to the
-/// caller.
+/// Checks that `destroy` does not delete the workspace directory and the files in it, which belong
+/// to the caller.
 pub async fn destroy_leaves_the_workspace_to_the_caller(fixture: &Fixture) {
     let running = fixture.container().await;
     running.run(Command::new(["tee", "--", "kept"]).with_stdin("kept")).await;
     running.stop(Duration::from_secs(1)).await;
     running.destroy().await;
-    assert_eq!(running.file("kept").as_deref(), Some("kept"), "`destroy` must leave the files");
+    assert_eq!(
+        running.file("kept").as_deref(),
+        Some("kept"),
+        "`destroy` must not delete the files"
+    );
 }
 
 /// Checks that a `spawn` whose future was dropped does not prevent `destroy` or a later `spawn` of
@@ -152,7 +166,7 @@ pub async fn a_dropped_spawn_does_not_block_a_later_spawn(fixture: &Fixture) {
                 let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
                 assert!(!orphans.contains(&run), "`orphans` must not list a destroyed run");
             }
-            let again = bounded("spawn", fixture.runner.spawn(run, &spec)).await;
+            let again = bounded("`spawn`", fixture.runner.spawn(run, &spec)).await;
             let container = again.expect("`spawn` must succeed after a dropped `spawn`");
             let output = container.output(&Command::new(["true"])).await;
             let status = output.expect("`exec` must return `Ok`").status;
@@ -162,8 +176,8 @@ pub async fn a_dropped_spawn_does_not_block_a_later_spawn(fixture: &Fixture) {
     }
 }
 
-/// Checks that `stop` and `destroy` succeed after the future of an `exec` was dropped. The program
-/// is then abandoned, and `stop` must end it.
+/// Checks that `stop` and `destroy` succeed after the future of an `exec` was dropped. The dropped
+/// `exec` can leave its program running, and `stop` must end this program.
 pub async fn an_exec_that_was_dropped_is_ended_by_stop(fixture: &Fixture) {
     for polls in 1..4 {
         let running = fixture.container().await;
@@ -173,8 +187,8 @@ pub async fn an_exec_that_was_dropped_is_ended_by_stop(fixture: &Fixture) {
     }
 }
 
-/// Checks that a dropped [`Container`](crate::Container) leaves the rest to `destroy`: until then,
-/// `orphans` lists its run.
+/// Checks that dropping a [`Container`](crate::Container) does not replace `destroy`: until
+/// `destroy`, `orphans` must list the run of the dropped container.
 pub async fn a_dropped_container_is_still_there_for_destroy(fixture: &Fixture) {
     let Running { run, container, workspace, .. } = fixture.container().await;
     drop(container);
@@ -183,7 +197,7 @@ pub async fn a_dropped_container_is_still_there_for_destroy(fixture: &Fixture) {
     fixture.runner.destroy(run).await.expect("`destroy` must succeed");
     let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
     assert!(!orphans.contains(&run), "`orphans` must not list a destroyed run");
-    assert!(workspace.path().is_dir(), "`destroy` must leave the workspace directory");
+    assert!(workspace.path().is_dir(), "`destroy` must not delete the workspace directory");
 }
 
 /// Checks that `orphans` lists each run that was spawned and not destroyed exactly once, including
@@ -208,8 +222,8 @@ pub async fn orphans_are_what_was_spawned_and_not_destroyed(fixture: &Fixture) {
     assert_eq!(orphans().await, [], "`orphans` must not list a destroyed run");
 }
 
-/// Checks that dropping a container does not panic, because a run drops its container wherever it
-/// ends.
+/// Checks that dropping a container does not panic. The pipeline drops the container at the end of
+/// a run, also if the run failed or was cancelled.
 pub async fn dropping_a_container_does_not_panic(fixture: &Fixture) {
     let Running { run, container, .. } = fixture.container().await;
     let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(container)));

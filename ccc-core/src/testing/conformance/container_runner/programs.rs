@@ -1,6 +1,6 @@
-//! Cases: the input, output, environment and files of programs.
+//! Conformance cases for container runners: the input, output, environment and files of programs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ pub async fn name_and_capabilities_stay_the_same_and_check_changes_nothing(fixtu
     let runner = &fixture.runner;
     let (name, capabilities) = (runner.name(), runner.capabilities());
     assert!(!name.is_empty(), "`name` must not be empty");
-    let checked = bounded("check", runner.check()).await;
+    let checked = bounded("`check`", runner.check()).await;
     checked.expect("`check` must succeed on a host machine on which the runner works");
     let running = fixture.container().await;
-    let checked = bounded("check", runner.check()).await;
-    checked.expect("`check` must succeed while a container runs");
+    let checked = bounded("`check`", runner.check()).await;
+    checked.expect("`check` must succeed while a container is running");
     let output = running.run(Command::new(["true"])).await;
     assert!(output.status.success(), "`check` must not affect a container: {output:?}");
     let after = (runner.name(), runner.capabilities());
@@ -33,12 +33,12 @@ pub async fn name_and_capabilities_stay_the_same_and_check_changes_nothing(fixtu
     running.destroy().await;
 }
 
-/// Checks that a program that succeeds has the exit code 0 each time that it runs.
+/// Checks that each `exec` of a program that succeeds returns the exit code 0.
 pub async fn exit_status_0_is_success(fixture: &Fixture) {
     let running = fixture.container().await;
     for _ in 0..3 {
         let status = running.run(Command::new(["true"])).await.status;
-        assert_eq!(status, ExitStatus::Code(0), "`true` must have the exit code 0");
+        assert_eq!(status, ExitStatus::Code(0), "`exec` of `true` must return the exit code 0");
     }
     running.destroy().await;
 }
@@ -48,14 +48,14 @@ pub async fn exit_status_0_is_success(fixture: &Fixture) {
 pub async fn a_program_that_fails_is_no_error(fixture: &Fixture) {
     let running = fixture.container().await;
     let status = running.run(Command::new(["false"])).await.status;
-    assert_eq!(status, ExitStatus::Code(1), "`false` must have the exit code 1");
+    assert_eq!(status, ExitStatus::Code(1), "`exec` of `false` must return the exit code 1");
     let status = running.run(Command::new(["true"])).await.status;
     assert!(status.success(), "`true` must succeed after a program that failed: {status}");
     running.destroy().await;
 }
 
-/// Checks that standard input and standard output are transferred whole. The bytes are not text and
-/// are more than a pipe holds.
+/// Checks that `exec` transfers standard input and standard output unchanged. The case transfers
+/// 200,000 bytes, which are not text and are more than a pipe can buffer.
 pub async fn stdin_and_stdout_are_transferred_whole(fixture: &Fixture) {
     let running = fixture.container().await;
     let given: Vec<u8> = (0..200_000_u32).map(|i| (i % 251) as u8).collect();
@@ -64,28 +64,29 @@ pub async fn stdin_and_stdout_are_transferred_whole(fixture: &Fixture) {
     let (got, expected) = (output.stdout.len(), given.len());
     assert!(
         output.stdout == given,
-        "`cat` must print its input unchanged: {got} of {expected} bytes"
+        "`exec` must transfer input and output unchanged: {got} of {expected} bytes arrived"
     );
-    assert_eq!(output.stderr, b"", "standard output must not appear on standard error");
+    assert_eq!(output.stderr, b"", "`exec` must not pass standard output as standard error");
     running.destroy().await;
 }
 
-/// Checks that the sink is never called with an empty chunk.
+/// Checks that `exec` does not call the sink if the program prints nothing.
 pub async fn no_output_is_no_chunk(fixture: &Fixture) {
     let running = fixture.container().await;
     for command in [Command::new(["true"]), Command::new(["cat"])] {
         let mut sink = |stream: OutputStream, bytes: &[u8]| {
-            panic!("the sink got {} bytes on {stream:?}; nothing was printed", bytes.len());
+            let count = bytes.len();
+            panic!("`exec` must not call the sink without output: {count} bytes on {stream:?}");
         };
         let exec = running.container.exec(&command, &mut sink);
-        let status = bounded("exec", exec).await.expect("`exec` must return `Ok`");
+        let status = bounded("`exec`", exec).await.expect("`exec` must return `Ok`");
         assert!(status.success(), "the program must succeed: {status}");
     }
     running.destroy().await;
 }
 
-/// Checks that every program gets the environment of the container: plain and secret values,
-/// unchanged. Secret values must not appear in `Debug` output.
+/// Checks that every program gets the environment variables of the container, plain and secret
+/// ones, with unchanged values. Secret values must not appear in `Debug` output.
 pub async fn the_environment_of_the_container_reaches_every_program(fixture: &Fixture) {
     let workspace = fixture.workspace();
     let spec = ContainerSpec::new(workspace.path()).with_env(vec![
@@ -93,7 +94,7 @@ pub async fn the_environment_of_the_container_reaches_every_program(fixture: &Fi
         ("CASE_SECRET".to_owned(), EnvValue::Secret(Secret::from("hunter2"))),
     ]);
     let running = fixture.container_with(spec, workspace).await;
-    let unchanged = "a variable of the container must reach every program unchanged";
+    let unchanged = "`exec` must pass the container's environment variables unchanged";
     for _ in 0..2 {
         let shown = running.run(Command::new(["printenv", "CASE_PLAIN"])).await;
         assert_eq!(shown.stdout, b"a value = with 'quotes' $HOME\n", "{unchanged}");
@@ -101,57 +102,61 @@ pub async fn the_environment_of_the_container_reaches_every_program(fixture: &Fi
         assert_eq!(shown.stdout, b"hunter2\n", "{unchanged}");
     }
     let debug = format!("{:?} {:?}", running.container, fixture.runner);
-    assert!(!debug.contains("hunter2"), "`Debug` must not show a secret: {debug}");
+    assert!(!debug.contains("hunter2"), "`Debug` output must not contain a secret: {debug}");
     running.destroy().await;
 }
 
-/// Checks that a variable of a [`Command`] reaches only that program, and not a later one.
+/// Checks that the environment variables of a [`Command`] reach the program of this command, and
+/// not a later program.
 pub async fn the_environment_of_a_command_reaches_that_program_alone(fixture: &Fixture) {
     let running = fixture.container().await;
     let command = Command::new(["printenv", "CASE_ONCE"]);
     let with = command.clone().with_env("CASE_ONCE", EnvValue::Plain("1".to_owned()));
     let shown = running.run(with).await.stdout;
-    assert_eq!(shown, b"1\n", "a command's variable must reach its program");
+    let rule = "`exec` must pass a command's environment variables to the program";
+    assert_eq!(shown, b"1\n", "{rule}");
     let without = running.run(command).await;
     let (shown, expected) = ((without.status, without.stdout), (ExitStatus::Code(1), Vec::new()));
-    assert_eq!(shown, expected, "a command's variable must not reach a later program");
+    let rule = "`exec` must not pass a command's environment variables to a later program";
+    assert_eq!(shown, expected, "{rule}");
     running.destroy().await;
 }
 
-/// Checks that no program gets a variable of the host process, which can hold a token. The case
-/// uses a variable that cargo sets for every test.
+/// Checks that no program gets an environment variable of the test process, because such a variable
+/// can contain a token. The case uses `CARGO_MANIFEST_DIR`, which cargo sets for every test.
 pub async fn the_environment_of_the_host_does_not_get_in(fixture: &Fixture) {
     // spec: X4b
     const OURS: &str = "CARGO_MANIFEST_DIR";
-    assert!(std::env::var_os(OURS).is_some(), "run this case with cargo, which sets {OURS}");
+    assert!(std::env::var_os(OURS).is_some(), "the case needs {OURS}: run it with `cargo test`");
     let running = fixture.container().await;
     let shown = running.run(Command::new(["printenv", OURS])).await;
     let words = String::from_utf8_lossy(&shown.stdout).into_owned();
     let expected = (ExitStatus::Code(1), "");
-    assert_eq!((shown.status, &*words), expected, "the host's {OURS} must not reach a program");
+    let rule = "`exec` must not pass environment variables of the host machine to a program";
+    assert_eq!((shown.status, &*words), expected, "{rule}: {OURS}");
     running.destroy().await;
 }
 
-/// Checks that the host directory has the files that a program wrote, after `stop`, whether the
-/// workspace is mounted or copied.
+/// Checks that the workspace directory on the host machine contains the files that a program wrote,
+/// after `stop`, whether the container mounts this directory or copies it.
 pub async fn a_file_that_was_written_is_on_the_host_after_stop(fixture: &Fixture) {
     let running = fixture.container().await;
     let tee = Command::new(["tee", "--", "written.txt"]).with_stdin("left behind\n");
     let output = running.run(tee).await;
     let expected = (ExitStatus::Code(0), b"left behind\n".to_vec());
-    assert_eq!((output.status, output.stdout), expected, "`tee` must write and print its input");
+    assert_eq!((output.status, output.stdout), expected, "`exec` of `tee` must print the input");
     running.stop(Duration::from_secs(1)).await;
     let found = running.file("written.txt");
     assert_eq!(
         found.as_deref(),
         Some("left behind\n"),
-        "after `stop`, the host must have the file"
+        "after `stop`, the workspace directory must have the file"
     );
     running.destroy().await;
 }
 
-/// Checks that host files that no program changed are the same after `stop`, and that no file was
-/// added.
+/// Checks that files of the workspace directory that no program changed are the same after `stop`,
+/// and that the runner has added no file.
 pub async fn untouched_host_files_are_the_same_after_stop(fixture: &Fixture) {
     let workspace = fixture.workspace();
     std::fs::create_dir(workspace.path().join("src")).unwrap();
@@ -168,8 +173,8 @@ pub async fn untouched_host_files_are_the_same_after_stop(fixture: &Fixture) {
     running.destroy().await;
 }
 
-/// Checks that programs of one container share the workspace: a second write replaces the first
-/// one.
+/// Checks that the programs of one container share the workspace: the file that a second program
+/// writes replaces the file of the first program.
 pub async fn a_later_program_sees_what_an_earlier_one_left(fixture: &Fixture) {
     let running = fixture.container().await;
     for content in ["a long first version", "short"] {
@@ -177,7 +182,11 @@ pub async fn a_later_program_sees_what_an_earlier_one_left(fixture: &Fixture) {
     }
     running.stop(Duration::from_secs(1)).await;
     let found = running.file("file");
-    assert_eq!(found.as_deref(), Some("short"), "the second write must replace the first one");
+    assert_eq!(
+        found.as_deref(),
+        Some("short"),
+        "a later program must replace an earlier program's file"
+    );
     running.destroy().await;
 }
 
@@ -186,13 +195,17 @@ pub async fn a_later_program_sees_what_an_earlier_one_left(fixture: &Fixture) {
 pub async fn a_program_that_is_not_there_is_not_run(fixture: &Fixture) {
     let running = fixture.container().await;
     let command = Command::new(["no-such-program-anywhere"]);
-    match bounded("exec", running.container.output(&command)).await {
+    match bounded("`exec`", running.container.output(&command)).await {
         Ok(output) => assert!(
             matches!(output.status, ExitStatus::Code(126 | 127)),
-            "a program that does not exist must end with 126 or 127, not {}",
+            "`exec` of a program that does not exist must return the exit code 126 or 127, not: {}",
             output.status
         ),
-        Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "wrong error kind: {error}"),
+        Err(error) => assert_eq!(
+            error.kind(),
+            ErrorKind::NotFound,
+            "`exec` of a program that does not exist must fail with the error kind NotFound: {error}"
+        ),
     }
     let status = running.run(Command::new(["true"])).await.status;
     assert!(status.success(), "`true` must succeed after a program that does not exist: {status}");

@@ -1,6 +1,6 @@
 //! The credential store under test.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use crate::Secret;
 use crate::credential::{CredentialKey, CredentialStore, Precondition, Version};
 use crate::testing::conformance::KeepAlive;
 
-/// An empty credential store that no other test uses.
+/// The credential store under test, which is empty and which no other test uses.
 #[derive(Debug)]
 pub struct Fixture {
-    /// The store.
+    /// The store under test.
     pub store: Arc<dyn CredentialStore>,
     kept: KeepAlive,
 }
@@ -22,7 +22,7 @@ impl Fixture {
         Self { store: Arc::new(store), kept: KeepAlive::default() }
     }
 
-    /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.
+    /// Makes `thing`, such as a temporary directory or a server, live as long as the fixture.
     #[must_use]
     pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
         self.kept.push(thing);

@@ -1,6 +1,7 @@
-//! Cases: the end of programs by `stop` and `destroy`.
+//! Conformance cases for container runners that execute real programs: the end of programs by
+//! `stop` and `destroy`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::time::Duration;
 
@@ -10,40 +11,44 @@ use crate::testing::conformance::container_runner::{Fixture, Running};
 use crate::testing::conformance::{BOUND, bounded, drop_after_polls, pause};
 use crate::{Clock, ContainerExt, SystemClock};
 
-/// A shell line that appends a character to the file `beat` every 20 ms, without end.
+/// A shell command line that appends a character to the file `beat` every 20 ms, without end.
 const BEAT: &str = "while :; do printf . >> beat; sleep 0.02; done";
 
-/// A shell line that waits until `beat` is not empty. It runs in the container, because the
-/// workspace can be a copy.
+/// A shell command line that waits for up to 10 seconds until the file `beat` is not empty. The
+/// command line is executed in the container, because the container can have a copy of the
+/// workspace directory.
 const UNTIL_BEATING: &str =
     "i=0; while ! test -s beat; do i=$((i+1)); test $i -lt 500 || exit 9; sleep 0.02; done";
 
 impl Running<'_> {
-    /// Runs `line`, which starts a program that writes to `beat`, and waits until the program
-    /// writes.
+    /// Executes the shell command line `line`, which must start a program that writes to the file
+    /// `beat`, and waits until the program has written.
     async fn start_beating(&self, line: &str) {
         let started = self.sh(line).await;
         assert!(started.status.success(), "cannot start `{line}`: {started:?}");
-        assert!(self.sh(UNTIL_BEATING).await.status.success(), "`{line}` did not write to `beat`");
+        assert!(self.sh(UNTIL_BEATING).await.status.success(), "`{line}` must write to `beat`");
     }
 
-    /// Panics if a process still writes to `beat`.
+    /// Panics if the file `beat` in the workspace directory grows within 200 ms, because a process
+    /// of the run is then still alive.
     async fn assert_silent(&self) {
         let length = || self.file("beat").map_or(0, |text| text.len());
         let before = length();
         // Ten intervals of 20 ms: a living process would have written several times.
         SystemClock.sleep(Duration::from_millis(200)).await;
-        assert_eq!(length(), before, "a process of the run is alive; every one must be dead");
+        let rule = "`stop` and `destroy` must end every process of the run, but one still writes";
+        assert_eq!(length(), before, "{rule}");
     }
 }
 
-/// Checks that `exec` returns when the program ends, even if a background program that it started
-/// still holds its standard output open.
+/// Checks that `exec` returns when the program ends, even if the program has started a background
+/// program that still has the standard output open.
 pub async fn a_background_program_that_holds_stdout_does_not_block_exec(fixture: &Fixture) {
     let running = fixture.container().await;
     let output = running.sh("sleep 300 & echo started").await;
     let expected = (ExitStatus::Code(0), b"started\n".to_vec());
-    assert_eq!((output.status, output.stdout), expected, "`exec` must return the program's result");
+    let rule = "`exec` must return when the program ends";
+    assert_eq!((output.status, output.stdout), expected, "{rule}");
     running.destroy().await;
 }
 
@@ -69,8 +74,8 @@ pub async fn a_daemon_is_dead_after_destroy(fixture: &Fixture) {
     running.assert_silent().await;
 }
 
-/// Checks that no program is alive after `stop`, not even one without environment variables that
-/// mark it as part of the run.
+/// Checks that no program is alive after `stop`, not even a program with an empty environment. Such
+/// a program has no environment variable that marks it as a part of the run.
 pub async fn a_program_without_an_environment_is_dead_after_stop(fixture: &Fixture) {
     // spec: X4b, X14d
     let running = fixture.container().await;
@@ -81,8 +86,8 @@ pub async fn a_program_without_an_environment_is_dead_after_stop(fixture: &Fixtu
     running.destroy().await;
 }
 
-/// Checks that no program is alive after `destroy`, not even a process that replaces its program
-/// again and again. Such a process is hard to find.
+/// Checks that no program is alive after `destroy`, not even a process that replaces its program by
+/// `exec` without end. A runner that inspects processes can miss such a process.
 pub async fn a_program_that_execs_without_end_is_dead_after_destroy(fixture: &Fixture) {
     // spec: X4b
     for _ in 0..5 {
@@ -95,9 +100,9 @@ pub async fn a_program_that_execs_without_end_is_dead_after_destroy(fixture: &Fi
     }
 }
 
-/// Checks that no program is alive after `destroy`, not even a chain of processes in which each one
-/// starts its successor and ends. A runner that kills only the processes of an earlier listing is
-/// too late.
+/// Checks that no program is alive after `destroy`, not even a chain of processes in which each
+/// process starts its successor and ends. A runner that lists the processes and then kills the
+/// listed ones misses the successors.
 pub async fn a_program_that_forks_without_end_is_dead_after_destroy(fixture: &Fixture) {
     // spec: X4b
     for _ in 0..5 {
@@ -110,8 +115,8 @@ pub async fn a_program_that_forks_without_end_is_dead_after_destroy(fixture: &Fi
     }
 }
 
-/// Checks that `stop` first sends `SIGTERM`, and does not kill a program that handles it and ends
-/// within the grace period.
+/// Checks that `stop` first sends `SIGTERM`, and does not kill a program that handles this signal
+/// and ends within the grace period.
 pub async fn stop_lets_a_handler_of_term_finish(fixture: &Fixture) {
     // spec: X14d
     let running = fixture.container().await;
@@ -124,7 +129,8 @@ pub async fn stop_lets_a_handler_of_term_finish(fixture: &Fixture) {
     running.destroy().await;
 }
 
-/// A shell line that writes one character to `beat` as soon as the other program is ready.
+/// A shell command line that waits until the file `ready` exists, and then writes one character to
+/// the file `beat`.
 const BEAT_ONCE: &str = "while ! test -e ready; do sleep 0.02; done; printf . > beat";
 
 /// Checks that `stop` kills a program that ignores `SIGTERM`, but not before the grace period has
@@ -142,12 +148,12 @@ pub async fn stop_kills_what_ignores_term_after_the_grace(fixture: &Fixture) {
     running.destroy().await;
 }
 
-/// Checks that `stop` does not wait for the grace period if no program runs.
+/// Checks that `stop` does not wait for the grace period if no program is running.
 pub async fn stop_of_an_idle_container_does_not_wait(fixture: &Fixture) {
     let running = fixture.container().await;
     let status = running.sh("true").await.status;
     assert!(status.success(), "`true` must succeed: {status}");
-    // The helper fails after `BOUND`, which is shorter than this grace period.
+    // `Running::stop` panics after `BOUND`, which is shorter than this grace period.
     running.stop(BOUND * 3).await;
     running.destroy().await;
 }
@@ -164,8 +170,9 @@ pub async fn the_next_run_does_not_see_what_the_last_one_left(fixture: &Fixture)
     let two = fixture.container().await;
     pause().await;
     let seen =
-        bounded("exec", two.container.output(&sh(look))).await.expect("`exec` must return `Ok`");
+        bounded("`exec`", two.container.output(&sh(look))).await.expect("`exec` must return `Ok`");
     let seen = String::from_utf8_lossy(&seen.stdout);
-    assert_eq!(seen, "", "`$HOME` and the temporary directory must belong to one run");
+    let rule = "each run must have its own `$HOME` and its own directory for temporary files";
+    assert_eq!(seen, "", "{rule}");
     two.destroy().await;
 }

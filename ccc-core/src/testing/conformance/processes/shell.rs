@@ -1,9 +1,9 @@
-//! Commands that run a line of shell with `sh -c`.
+//! Commands that execute a shell command line with `sh -c`.
 
 use crate::container::{Command, Output};
 use crate::testing::conformance::container_runner::Running;
 
-/// Returns the command that runs `line` in a shell.
+/// Returns the command that executes `line` with `sh -c`.
 pub(super) fn sh(line: &str) -> Command {
     Command::new(["sh", "-c", line])
 }

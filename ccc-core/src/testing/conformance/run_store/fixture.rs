@@ -1,6 +1,6 @@
 //! The run store under test, and its deliveries and events.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,11 +14,12 @@ use crate::run_store::{Accepted, Claim};
 use crate::testing::conformance::KeepAlive;
 use crate::{DeliveryId, Result, RunId, RunStore};
 
-/// An empty run store that no other test uses, and the function that moves its clock.
+/// The run store under test, which is empty and which no other test uses, and a function that moves
+/// the clock of the store.
 pub struct Fixture {
-    /// The store.
+    /// The store under test.
     pub store: Arc<dyn RunStore>,
-    /// A function that moves the store's clock. The clock must not move otherwise.
+    /// A function that moves the store's clock. Only calls of this function may move the clock.
     pub advance: Box<dyn Fn(Duration) + Send + Sync>,
     kept: KeepAlive,
 }
@@ -30,19 +31,20 @@ impl fmt::Debug for Fixture {
 }
 
 impl Fixture {
-    /// Creates a fixture for an empty store whose clock `advance` moves.
+    /// Creates a fixture for an empty store. The function `advance` moves the clock of the store.
     pub fn new(store: impl RunStore, advance: impl Fn(Duration) + Send + Sync + 'static) -> Self {
         Self { store: Arc::new(store), advance: Box::new(advance), kept: KeepAlive::default() }
     }
 
-    /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.
+    /// Makes `thing`, such as a temporary directory or a server, live as long as the fixture.
     #[must_use]
     pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
         self.kept.push(thing);
         self
     }
 
-    /// Accepts a delivery after moving the clock by 5 ms, so that no two runs have the same age.
+    /// Accepts a delivery with this `id` and `event`. Moves the store's clock by 5 ms first, so
+    /// that no two runs have the same age.
     pub(super) async fn accept(&self, id: &str, event: &IssueEvent) -> Accepted {
         self.try_accept(id, 1, event).await.expect("`accept` must succeed")
     }
@@ -57,10 +59,14 @@ impl Fixture {
         self.store.accept(&delivery(id, body), event).await
     }
 
-    /// Creates a run from a comment on the issue. The comment's id is the issue's number.
+    /// Creates a run by accepting a comment on the issue number `issue`. The id of the comment is
+    /// also `issue`.
     pub(super) async fn run_of(&self, issue: u64) -> RunId {
         let accepted = self.accept(&format!("run-of-{issue}"), &comment(issue, issue)).await;
-        assert!(!accepted.duplicate, "a new comment on issue {issue} must start a new run");
+        assert!(
+            !accepted.duplicate,
+            "`accept` of a new comment on issue {issue} must create a run"
+        );
         accepted.run
     }
 
@@ -77,7 +83,7 @@ impl Fixture {
         record.expect("`get` must return every accepted run")
     }
 
-    /// Returns all runs of the case, newest first.
+    /// Returns the records of all runs of the case, newest first.
     pub(super) async fn list(&self) -> Vec<RunRecord> {
         self.store.list(None, 100).await.expect("`list` must succeed")
     }
@@ -87,7 +93,7 @@ impl Fixture {
     }
 }
 
-/// The message that a case shows if a write fails that must succeed.
+/// The panic message of a case for a write that failed although the fence and the lease were valid.
 pub(super) const WITHIN_LEASE: &str = "a write with the newest fence within the lease must succeed";
 
 /// The duration of the leases that the cases claim.

@@ -1,6 +1,6 @@
-//! Cases: deliveries and the runs that they start.
+//! Conformance cases for run stores: deliveries, and the runs that deliveries start.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,31 +14,46 @@ use crate::run::{Outcome, RunState};
 use crate::testing::conformance::{assert_fails_with, bounded};
 use crate::{ErrorKind, IssueEvent, RunId};
 
-/// Checks that a new waiting run is stored when `accept` returns, with its event unchanged.
+/// Checks that `accept` of a new delivery stores a waiting run, with the event unchanged, before
+/// `accept` returns.
 pub async fn a_new_delivery_is_stored_with_a_waiting_run(fixture: &Fixture) {
     // spec: W5c, Q10a
     let event = labeled(1);
     let accepted = fixture.accept("first", &event).await;
-    assert!(!accepted.duplicate, "a new delivery must not be a duplicate");
+    assert!(!accepted.duplicate, "`accept` must not report a new delivery as a duplicate");
     let record = fixture.record(accepted.run).await;
     assert_eq!(record.run, accepted.run, "`get` must return the requested run");
-    assert_eq!(record.event, event, "the event must be stored unchanged");
-    assert_eq!(record.state, RunState::Waiting, "a new run must wait for a worker");
-    assert_eq!(record.progress, Progress::default(), "a new run must have no progress");
-    assert!(!record.cancel_requested, "a new run must not have a requested cancellation");
-    assert_eq!(fixture.list().await, [record], "`list` must return the record of `get`");
+    assert_eq!(record.event, event, "`accept` must store the event unchanged");
+    assert_eq!(
+        record.state,
+        RunState::Waiting,
+        "`accept` must create a run in the state `Waiting`"
+    );
+    assert_eq!(record.progress, Progress::default(), "`accept` must create a run without progress");
+    assert!(
+        !record.cancel_requested,
+        "`accept` must create a run without a requested cancellation"
+    );
+    assert_eq!(fixture.list().await, [record], "`list` must return the same record as `get`");
 }
 
-/// Checks that a repeated delivery returns the first run as a duplicate: while the run waits, while
-/// it is claimed, and after it has finished.
+/// Checks that `accept` of a repeated delivery returns the first run as a duplicate: while the run
+/// waits, while the run is claimed, and after the run has finished.
 pub async fn a_repeated_delivery_returns_the_first_run(fixture: &Fixture) {
     // spec: W5a
     let first = fixture.accept("same", &labeled(1)).await;
     let check = async || {
         let again = fixture.accept("same", &labeled(1)).await;
-        assert_eq!(again.run, first.run, "a repeated delivery must return the first run");
-        assert!(again.duplicate, "a repeated delivery must be a duplicate");
-        assert_eq!(fixture.list().await.len(), 1, "a repeated delivery must not start a run");
+        assert_eq!(
+            again.run, first.run,
+            "`accept` of a repeated delivery must return the first run"
+        );
+        assert!(again.duplicate, "`accept` must report a repeated delivery as a duplicate");
+        assert_eq!(
+            fixture.list().await.len(),
+            1,
+            "`accept` of a repeated delivery must not create a run"
+        );
     };
     check().await;
     let claim = fixture.claim_some().await;
@@ -46,11 +61,14 @@ pub async fn a_repeated_delivery_returns_the_first_run(fixture: &Fixture) {
     let outcome = Outcome::Answered { answer: "done".to_owned() };
     fixture.store.finish(first.run, claim.fence, &outcome).await.expect(WITHIN_LEASE);
     check().await;
-    assert!(fixture.claim().await.is_none(), "a repeated delivery must not make a run claimable");
+    assert!(
+        fixture.claim().await.is_none(),
+        "`accept` of a repeated delivery must not make a run claimable"
+    );
 }
 
-/// Checks that a known delivery id with another body is not treated as a repeat: it fails with
-/// [`ErrorKind::Conflict`], no run starts, and the first run does not change.
+/// Checks that `accept` of a known delivery id with a different body fails with
+/// [`ErrorKind::Conflict`], creates no run and does not change the first run.
 pub async fn a_known_delivery_with_another_body_is_a_conflict(fixture: &Fixture) {
     // spec: W5b
     let first = fixture.accept("same", &labeled(1)).await;
@@ -58,49 +76,65 @@ pub async fn a_known_delivery_with_another_body_is_a_conflict(fixture: &Fixture)
     for event in [labeled(1), labeled(2), comment(1, 5)] {
         let accepted = fixture.try_accept("same", 2, &event).await;
         assert_fails_with(
-            "`accept` of a known id with another body",
+            "`accept` of a known delivery id with a different body",
             ErrorKind::Conflict,
             accepted,
         );
     }
-    assert_eq!(fixture.list().await, [before], "a refused delivery must not change any run");
+    assert_eq!(fixture.list().await, [before], "a refused `accept` must not change any run");
     let again = fixture.accept("same", &labeled(1)).await;
     let expected = (first.run, true);
-    assert_eq!((again.run, again.duplicate), expected, "the first body must still be a duplicate");
+    assert_eq!(
+        (again.run, again.duplicate),
+        expected,
+        "`accept` of the first body must return the first run"
+    );
 }
 
-/// Checks that deliveries with the same [`trigger_key`](IssueEvent::trigger_key) give one run until
-/// that run has finished. A host sends one delivery for opening an issue and one for its label.
+/// Checks that deliveries with the same [`trigger_key`](IssueEvent::trigger_key) return the same
+/// run until this run has finished. For example, a VCS host sends one delivery when an issue is
+/// opened, and one more when the issue gets a label.
 pub async fn opening_and_labelling_an_issue_starts_one_run(fixture: &Fixture) {
     // spec: W6
     let opened = fixture.accept("opened", &event(1, Trigger::Opened)).await;
-    assert!(!opened.duplicate, "the first delivery must not be a duplicate");
+    assert!(!opened.duplicate, "`accept` must not report the first delivery as a duplicate");
     let labeled = fixture.accept("labeled", &labeled(1)).await;
     let expected = (opened.run, true);
-    assert_eq!((labeled.run, labeled.duplicate), expected, "a label must return the waiting run");
+    assert_eq!(
+        (labeled.run, labeled.duplicate),
+        expected,
+        "`accept` of a label must return the waiting run"
+    );
     fixture.claim_some().await;
     let reopened = fixture.accept("reopened", &event(1, Trigger::Reopened)).await;
     let found = (reopened.run, reopened.duplicate);
-    assert_eq!(found, expected, "a reopened issue must return the claimed run");
+    assert_eq!(found, expected, "`accept` of a reopened issue must return the claimed run");
     let trigger = fixture.record(opened.run).await.event.trigger;
-    assert_eq!(trigger, Trigger::Opened, "a duplicate must not change the run's event");
-    assert_eq!(fixture.list().await.len(), 1, "a duplicate must not start a run");
+    assert_eq!(trigger, Trigger::Opened, "`accept` of a duplicate must not change the run's event");
+    assert_eq!(fixture.list().await.len(), 1, "`accept` of a duplicate must not create a run");
 }
 
-/// Checks that each comment starts its own run, and that a second delivery of a comment does not
-/// start another one.
+/// Checks that each comment starts its own run, and that a second delivery of the same comment
+/// returns the run of the first one.
 pub async fn every_comment_starts_its_own_run(fixture: &Fixture) {
     // spec: W6
     let labeled = fixture.accept("labeled", &labeled(1)).await;
     let one = fixture.accept("one", &comment(1, 51)).await;
     let two = fixture.accept("two", &comment(1, 52)).await;
     let duplicates = [labeled.duplicate, one.duplicate, two.duplicate];
-    assert_eq!(duplicates, [false; 3], "a label and two comments must not be duplicates");
+    assert_eq!(
+        duplicates, [false; 3],
+        "`accept` must not report a label and two comments as duplicates"
+    );
     let runs = BTreeSet::from([labeled.run, one.run, two.run]);
-    assert_eq!(runs.len(), 3, "a label and two comments must start three runs");
+    assert_eq!(runs.len(), 3, "`accept` of a label and two comments must create three runs");
     let again = fixture.accept("one-again", &comment(1, 51)).await;
     let expected = (one.run, true);
-    assert_eq!((again.run, again.duplicate), expected, "one comment must start one run");
+    assert_eq!(
+        (again.run, again.duplicate),
+        expected,
+        "`accept` of a known comment must return the comment's run"
+    );
 }
 
 /// Checks that a trigger starts a new run after the earlier run of the same trigger has finished.
@@ -112,13 +146,16 @@ pub async fn a_trigger_starts_a_new_run_after_its_run_finished(fixture: &Fixture
     fixture.store.finish(first.run, claim.fence, &outcome).await.expect(WITHIN_LEASE);
     let second = fixture.accept("second", &labeled(1)).await;
     let new = !second.duplicate && second.run != first.run;
-    assert!(new, "a trigger must start a new run after its run has finished: {second:?}");
+    assert!(
+        new,
+        "`accept` must create a new run after the trigger's first run has finished: {second:?}"
+    );
     let claimed = fixture.claim_some().await.record.run;
     assert_eq!(claimed, second.run, "`claim` must return the new run");
 }
 
-/// Checks that an issue is identified by the host's name, the repository's id and its number. The
-/// name of the repository does not matter.
+/// Checks that the name of the VCS host, the id of the repository and the number of the issue
+/// identify an issue, and that the name of the repository does not.
 pub async fn the_same_number_in_another_repository_is_another_issue(fixture: &Fixture) {
     // spec: W6
     let mut other_repository = labeled(1);
@@ -133,11 +170,15 @@ pub async fn the_same_number_in_another_repository_is_another_issue(fixture: &Fi
     {
         let accepted = fixture.accept(id, &event).await;
         let found = (accepted.duplicate, accepted.run == first.run);
-        assert_eq!(found, (same, same), "host and repository id must identify: {event:?}");
+        assert_eq!(
+            found,
+            (same, same),
+            "`accept` must identify a repository by host and id: {event:?}"
+        );
     }
 }
 
-/// Accepts the event in concurrent deliveries with these ids. Returns the distinct runs.
+/// Accepts `event` in concurrent deliveries, one with each of `ids`. Returns the distinct runs.
 async fn race(fixture: &Fixture, ids: Vec<String>, event: IssueEvent) -> BTreeSet<RunId> {
     let mut accepts = JoinSet::new();
     let count = ids.len();
@@ -148,26 +189,30 @@ async fn race(fixture: &Fixture, ids: Vec<String>, event: IssueEvent) -> BTreeSe
             accepted.expect("`accept` must succeed")
         });
     }
-    let accepted = bounded("concurrent accepts", accepts.join_all()).await;
+    let accepted = bounded("concurrent calls of `accept`", accepts.join_all()).await;
     let duplicates = accepted.iter().filter(|accepted| accepted.duplicate).count();
-    assert_eq!(duplicates, count - 1, "all accepts but one must be duplicates");
-    assert_eq!(fixture.list().await.len(), 1, "concurrent accepts must start one run");
+    assert_eq!(
+        duplicates,
+        count - 1,
+        "all concurrent calls of `accept` but one must return a duplicate"
+    );
+    assert_eq!(fixture.list().await.len(), 1, "concurrent calls of `accept` must create one run");
     accepted.iter().map(|accepted| accepted.run).collect()
 }
 
-/// Checks that concurrent accepts of one delivery return the same run, and that exactly one of them
-/// is not a duplicate.
+/// Checks that concurrent calls of `accept` with one delivery return the same run, and that exactly
+/// one of these calls does not report a duplicate.
 pub async fn concurrent_accepts_of_one_delivery_make_one_run(fixture: &Fixture) {
     // spec: W5a
     let runs = race(fixture, vec!["same".to_owned(); 16], labeled(1)).await;
-    assert_eq!(runs.len(), 1, "concurrent accepts must return the same run");
+    assert_eq!(runs.len(), 1, "concurrent calls of `accept` must return the same run");
 }
 
-/// Checks that concurrent accepts of different deliveries with the same trigger return the same
-/// run, and that exactly one of them is not a duplicate.
+/// Checks that concurrent calls of `accept` with different deliveries of one trigger return the
+/// same run, and that exactly one of these calls does not report a duplicate.
 pub async fn concurrent_accepts_of_one_trigger_make_one_run(fixture: &Fixture) {
     // spec: W6
     let ids = (0..16).map(|number| format!("delivery-{number}")).collect();
     let runs = race(fixture, ids, labeled(1)).await;
-    assert_eq!(runs.len(), 1, "concurrent accepts must return the same run");
+    assert_eq!(runs.len(), 1, "concurrent calls of `accept` must return the same run");
 }

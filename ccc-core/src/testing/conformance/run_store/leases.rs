@@ -1,6 +1,6 @@
-//! Cases: claims, leases, fences and cancellation.
+//! Conformance cases for run stores: claims, leases, fences and cancellation.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ pub async fn an_empty_store_has_nothing_to_claim(fixture: &Fixture) {
     assert!(fixture.claim().await.is_none(), "`claim` of an empty store must return `None`");
 }
 
-/// Checks that `claim` returns the run that was accepted first, whatever the number of its issue
-/// is.
+/// Checks that `claim` returns runs in the order in which they were accepted, not in the order of
+/// the issue numbers.
 pub async fn the_oldest_run_is_claimed_first(fixture: &Fixture) {
     // spec: Q2d
     let mut runs = Vec::new();
@@ -32,14 +32,23 @@ pub async fn the_oldest_run_is_claimed_first(fixture: &Fixture) {
     for run in runs {
         let claim = fixture.claim_some().await;
         assert_eq!(claim.record.run, run, "`claim` must return the oldest waiting run");
-        assert_eq!(claim.record.state, RunState::Claimed, "a claimed run must be `Claimed`");
-        assert_eq!(fixture.record(run).await, claim.record, "`get` must return the same record");
+        assert_eq!(
+            claim.record.state,
+            RunState::Claimed,
+            "`claim` must return a run in the state `Claimed`"
+        );
+        assert_eq!(
+            fixture.record(run).await,
+            claim.record,
+            "`get` must return the same record as `claim`"
+        );
     }
     assert!(fixture.claim().await.is_none(), "`claim` must not return a claimed run");
 }
 
-/// Checks that at most one run of an issue is claimed at a time. The next run of the issue can be
-/// claimed after the first one has finished; runs of other issues do not wait.
+/// Checks that `claim` returns no second run of an issue while a run of the same issue is claimed.
+/// The second run can be claimed after the first run has finished. Runs of other issues can be
+/// claimed at any time.
 pub async fn one_run_of_an_issue_is_claimed_at_a_time(fixture: &Fixture) {
     // spec: Q2d
     let first = fixture.accept("a", &labeled(1)).await.run;
@@ -48,17 +57,20 @@ pub async fn one_run_of_an_issue_is_claimed_at_a_time(fixture: &Fixture) {
     let claim = fixture.claim_some().await;
     assert_eq!(claim.record.run, first, "`claim` must return the oldest waiting run");
     let next = fixture.claim_some().await.record.run;
-    assert_eq!(next, other, "a run of another issue must not wait");
+    assert_eq!(next, other, "`claim` must return a run of another issue");
     let none = fixture.claim().await.is_none();
     assert!(none, "`claim` must not return a second run of an issue while the first is claimed");
     let outcome = Outcome::Answered { answer: String::new() };
     fixture.store.finish(first, claim.fence, &outcome).await.expect(WITHIN_LEASE);
     let next = fixture.claim_some().await.record.run;
-    assert_eq!(next, second, "the issue's next run must be claimable after the first has finished");
+    assert_eq!(
+        next, second,
+        "`claim` must return the issue's next run after the first has finished"
+    );
 }
 
-/// Checks that concurrent claims return the first run of each issue exactly once, with more claims
-/// than runs.
+/// Checks that concurrent calls of `claim` return the first run of each issue exactly once, even if
+/// there are more calls than runs.
 pub async fn concurrent_claims_return_each_run_once(fixture: &Fixture) {
     // spec: Q2d
     let mut runs = BTreeSet::new();
@@ -71,31 +83,37 @@ pub async fn concurrent_claims_return_each_run_once(fixture: &Fixture) {
         let store = Arc::clone(&fixture.store);
         claims.spawn(async move { store.claim(LEASE).await.expect("`claim` must succeed") });
     }
-    let claims = bounded("concurrent claims", claims.join_all()).await;
+    let claims = bounded("concurrent calls of `claim`", claims.join_all()).await;
     let claimed: Vec<RunId> = claims.iter().flatten().map(|claim| claim.record.run).collect();
-    assert_eq!(claimed.len(), runs.len(), "each issue must have exactly one claim");
+    assert_eq!(
+        claimed.len(),
+        runs.len(),
+        "concurrent calls of `claim` must return one run of each issue"
+    );
     let claimed: BTreeSet<RunId> = claimed.into_iter().collect();
     assert_eq!(claimed, runs, "`claim` must return the first run of each issue");
 }
 
-/// Checks that a run can be claimed again when its lease has ended by the store's own clock, and
-/// not a millisecond before. Each claim has a higher fence.
+/// Checks that a run can be claimed again at the end of its lease, measured by the store's clock,
+/// and not one millisecond earlier. Each claim must have a higher fence than the claim before.
 pub async fn a_run_can_be_claimed_again_after_its_lease_has_ended(fixture: &Fixture) {
     // spec: Q2a
     let run = fixture.run_of(1).await;
     let mut fence = fixture.claim_some().await.fence;
     for _ in 0..3 {
         fixture.advance(LEASE - MILLISECOND);
-        assert!(fixture.claim().await.is_none(), "a run must not be claimable within its lease");
+        assert!(fixture.claim().await.is_none(), "`claim` must not return a run within its lease");
         fixture.advance(MILLISECOND);
         let claim = fixture.claim_some().await;
         assert_eq!(claim.record.run, run, "`claim` must return the run whose lease has ended");
-        assert!(claim.fence > fence, "{:?} must be higher than {fence:?}", claim.fence);
+        let higher = "`claim` must return a higher fence than the claim before";
+        assert!(claim.fence > fence, "{higher}: {:?} after {fence:?}", claim.fence);
         fence = claim.fence;
     }
 }
 
-/// Checks that each write with the fence fails with a conflict and changes nothing.
+/// Checks that every write to `run` with `fence` fails with [`ErrorKind::Conflict`] and does not
+/// change the run or its log.
 async fn all_writes_refused(fixture: &Fixture, run: RunId, fence: Fence) {
     let store = &fixture.store;
     let log = async || store.tail_log(run, 0, 100).await.expect("`tail_log` must succeed");
@@ -104,19 +122,18 @@ async fn all_writes_refused(fixture: &Fixture, run: RunId, fence: Fence) {
     let outcome = Outcome::Cancelled { stage: Stage::Work };
     let line = LogEntry { at: Timestamp::UNIX_EPOCH, text: "stale".to_owned() };
     let conflict = ErrorKind::Conflict;
-    let with = |call: &str| format!("`{call}` with {fence:?} and without a lease");
+    let with = |call: &str| format!("`{call}` with {fence:?}, which has no valid lease,");
     assert_fails_with(&with("renew"), conflict, store.renew(run, fence, LEASE).await);
     assert_fails_with(&with("release"), conflict, store.release(run, fence, Duration::ZERO).await);
     assert_fails_with(&with("advance"), conflict, store.advance(run, fence, &progress).await);
     assert_fails_with(&with("append_log"), conflict, store.append_log(run, fence, &[line]).await);
     assert_fails_with(&with("finish"), conflict, store.finish(run, fence, &outcome).await);
     let after = (fixture.record(run).await, log().await);
-    assert_eq!(before, after, "a refused write must not change the run");
+    assert_eq!(before, after, "a refused write must not change the run or its log");
 }
 
-/// Checks that every write with a fence other than the newest one fails with
-/// [`ErrorKind::Conflict`] and changes nothing: older fences and fences that were never issued. The
-/// newest fence stays valid.
+/// Checks that every write with an older fence, or with a fence that was never issued, fails with
+/// [`ErrorKind::Conflict`] and changes nothing. The newest fence must remain valid.
 pub async fn a_fence_that_is_not_the_newest_is_refused_on_every_write(fixture: &Fixture) {
     // spec: Q1a
     let run = fixture.run_of(1).await;
@@ -142,8 +159,8 @@ pub async fn a_write_after_the_lease_has_ended_is_refused(fixture: &Fixture) {
     all_writes_refused(fixture, run, fence).await;
 }
 
-/// Checks that `renew` makes the lease end no earlier than `lease` from now, each time that it is
-/// called.
+/// Checks that each call of `renew` extends the lease, which then ends no earlier than the duration
+/// `lease` after the call.
 pub async fn renewing_extends_the_lease(fixture: &Fixture) {
     // spec: Q2b
     let run = fixture.run_of(1).await;
@@ -155,7 +172,8 @@ pub async fn renewing_extends_the_lease(fixture: &Fixture) {
     }
     fixture.advance(LEASE);
     let next = fixture.claim_some().await.fence;
-    assert!(next > fence, "{next:?} must be higher than {fence:?}");
+    let higher = "`claim` must return a higher fence than the claim before";
+    assert!(next > fence, "{higher}: {next:?} after {fence:?}");
 }
 
 /// Checks that `renew` with a shorter duration does not shorten the lease.
@@ -172,7 +190,7 @@ pub async fn renewing_never_shortens_the_lease(fixture: &Fixture) {
 }
 
 /// Checks that every `renew` after `request_cancel` reports the requested cancellation, and that
-/// the next claim reports it too.
+/// the next `claim` also reports the cancellation.
 pub async fn renewing_reports_a_requested_cancellation(fixture: &Fixture) {
     // spec: Q2b
     let run = fixture.run_of(1).await;
@@ -187,23 +205,23 @@ pub async fn renewing_reports_a_requested_cancellation(fixture: &Fixture) {
     assert!(stored, "`get` must report the requested cancellation");
     fixture.advance(LEASE);
     let claimed = fixture.claim_some().await.record.cancel_requested;
-    assert!(claimed, "the next claim must report the requested cancellation");
+    assert!(claimed, "`claim` must report the requested cancellation");
 }
 
-/// Checks that a run whose cancellation was requested before its claim can still be claimed,
-/// because a worker must end it. The claim and every `renew` report the cancellation.
+/// Checks that a run whose cancellation was requested before the first claim can still be claimed,
+/// because a worker must end the run. `claim` and every `renew` must report the cancellation.
 pub async fn a_cancellation_before_the_claim_is_reported(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
     fixture.store.request_cancel(run).await.expect("`request_cancel` must succeed");
     let claim = fixture.claim_some().await;
     assert_eq!(claim.record.run, run, "`claim` must return a run with a requested cancellation");
-    assert!(claim.record.cancel_requested, "the claim must report the requested cancellation");
+    assert!(claim.record.cancel_requested, "`claim` must report the requested cancellation");
     let renewal = fixture.store.renew(run, claim.fence, LEASE).await.expect(WITHIN_LEASE);
     assert!(renewal.cancel_requested, "`renew` must report the requested cancellation");
 }
 
 /// Checks that `request_cancel` fails with [`ErrorKind::NotFound`] for an unknown run. For a
-/// finished run it must succeed and leave the outcome unchanged.
+/// finished run, `request_cancel` must succeed and not change the outcome.
 pub async fn cancelling_an_unknown_or_a_finished_run(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
     let unknown = RunId::new(Timestamp::UNIX_EPOCH).unwrap();
@@ -212,13 +230,18 @@ pub async fn cancelling_an_unknown_or_a_finished_run(fixture: &Fixture) {
     let fence = fixture.claim_some().await.fence;
     let outcome = Outcome::Answered { answer: "done".to_owned() };
     fixture.store.finish(run, fence, &outcome).await.expect(WITHIN_LEASE);
-    fixture.store.request_cancel(run).await.expect("`request_cancel` must succeed");
+    let cancelled = fixture.store.request_cancel(run).await;
+    cancelled.expect("`request_cancel` of a finished run must succeed");
     let state = fixture.record(run).await.state;
-    assert_eq!(state, RunState::Finished { outcome }, "the outcome must not change");
+    assert_eq!(
+        state,
+        RunState::Finished { outcome },
+        "`request_cancel` must not change the outcome"
+    );
 }
 
-/// Checks that a released run cannot be claimed before its delay has passed, not even a millisecond
-/// before. Other runs do not wait for it.
+/// Checks that a released run can be claimed when its delay has passed, and not one millisecond
+/// earlier. Other runs can be claimed during the delay.
 pub async fn a_released_run_waits_for_its_delay(fixture: &Fixture) {
     // spec: Q2c
     let run = fixture.run_of(1).await;
@@ -226,27 +249,28 @@ pub async fn a_released_run_waits_for_its_delay(fixture: &Fixture) {
     let delay = Duration::from_secs(10);
     fixture.store.release(run, first, delay).await.expect(WITHIN_LEASE);
     let state = fixture.record(run).await.state;
-    assert_eq!(state, RunState::Waiting, "a released run must be `Waiting`");
+    assert_eq!(state, RunState::Waiting, "`release` must return the run to the state `Waiting`");
     let other = fixture.run_of(2).await;
     let claimed = fixture.claim_some().await.record.run;
-    assert_eq!(claimed, other, "another run must not wait for the released run's delay");
+    assert_eq!(claimed, other, "`claim` must return another run during a released run's delay");
     // `run_of` moved the clock by 5 ms, so that 1 ms of the delay is left.
     fixture.advance(delay - 6 * MILLISECOND);
     assert!(
         fixture.claim().await.is_none(),
-        "a released run must not be claimable before its delay has passed"
+        "`claim` must not return a released run before its delay has passed"
     );
     fixture.advance(MILLISECOND);
     let again = fixture.claim_some().await;
-    assert_eq!(again.record.run, run, "a released run must be claimable after its delay");
-    assert!(again.fence > first, "{:?} must be higher than {first:?}", again.fence);
+    assert_eq!(again.record.run, run, "`claim` must return a released run after its delay");
+    let higher = "`claim` must return a higher fence than the claim before";
+    assert!(again.fence > first, "{higher}: {:?} after {first:?}", again.fence);
     fixture.store.release(run, again.fence, Duration::ZERO).await.expect(WITHIN_LEASE);
     let claimed = fixture.claim_some().await.record.run;
-    assert_eq!(claimed, run, "a run released without a delay must be claimable at once");
+    assert_eq!(claimed, run, "`claim` must return a run that was released without a delay");
 }
 
-/// Checks that every write with the fence of a released run fails with [`ErrorKind::Conflict`],
-/// before and after the next claim.
+/// Checks that every write with the fence of a worker that has released the run fails with
+/// [`ErrorKind::Conflict`], before and after the next claim of the run.
 pub async fn a_released_run_refuses_the_fence_of_its_worker(fixture: &Fixture) {
     // spec: Q2c
     let run = fixture.run_of(1).await;

@@ -1,6 +1,6 @@
-//! Cases: progress, outcomes, lists and logs of runs.
+//! Conformance cases for run stores: progress, outcomes, lists and logs of runs.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ fn full_report() -> AgentReport {
     report
 }
 
-/// Returns every variant of [`Progress`]. No field has its default value.
+/// Returns one value of each variant of [`Progress`], in which no field has its default value.
 fn every_progress() -> [Progress; 4] {
     let base = Base { branch: "main".to_owned(), commit: ObjectId::new("a".repeat(40)).unwrap() };
     let (tree, denied_hosts) =
@@ -80,13 +80,17 @@ fn full_progress() -> Progress {
     committed
 }
 
-/// Checks that the next claim returns the newest progress unchanged, after a lost lease and after a
-/// release. Each `advance` replaces the progress before it.
+/// Checks that each `advance` replaces the progress of the run, and that the next `claim` returns
+/// the newest progress unchanged, after a lost lease and after a release.
 pub async fn the_newest_progress_comes_with_the_next_claim(fixture: &Fixture) {
     // spec: Q3a
     let run = fixture.run_of(1).await;
     let claim = fixture.claim_some().await;
-    assert_eq!(claim.record.progress, Progress::default(), "a new run must have no progress");
+    assert_eq!(
+        claim.record.progress,
+        Progress::default(),
+        "`claim` must return a new run without progress"
+    );
     let early = Progress::accepted(Stage::Checkout);
     fixture.store.advance(run, claim.fence, &early).await.expect(WITHIN_LEASE);
     for progress in every_progress() {
@@ -97,19 +101,23 @@ pub async fn the_newest_progress_comes_with_the_next_claim(fixture: &Fixture) {
     fixture.advance(LEASE);
     let claim = fixture.claim_some().await;
     let found = claim.record.progress;
-    assert_eq!(found, full_progress(), "the progress must remain after a lost lease");
+    assert_eq!(found, full_progress(), "`claim` must return the progress after a lost lease");
     fixture.store.release(run, claim.fence, Duration::ZERO).await.expect(WITHIN_LEASE);
     let claim = fixture.claim_some().await;
     let stored = fixture.record(run).await.progress;
-    assert_eq!(claim.record.progress, full_progress(), "the progress must remain after a release");
-    assert_eq!(stored, full_progress(), "`get` must return the progress of the claim");
+    assert_eq!(
+        claim.record.progress,
+        full_progress(),
+        "`claim` must return the progress after a release"
+    );
+    assert_eq!(stored, full_progress(), "`get` must return the same progress as `claim`");
     fixture.store.advance(run, claim.fence, &early).await.expect(WITHIN_LEASE);
     let stored = fixture.record(run).await.progress;
     assert_eq!(stored, early, "`advance` must replace the progress, not merge it");
 }
 
-/// Checks that a finished run can be read, with its event, progress, log and outcome. It can never
-/// be claimed again, and every write fails with [`ErrorKind::Conflict`].
+/// Checks that a finished run can be read, with its event, progress, log and outcome. The run can
+/// never be claimed again, and every write to the run fails with [`ErrorKind::Conflict`].
 pub async fn a_finished_run_can_be_read_and_not_changed(fixture: &Fixture) {
     // spec: Q3b
     let (run, store) = (fixture.run_of(1).await, &fixture.store);
@@ -147,7 +155,7 @@ pub async fn a_finished_run_can_be_read_and_not_changed(fixture: &Fixture) {
     assert_eq!(log.len(), 1, "a refused write must not change the log");
 }
 
-/// Checks that every kind of outcome is stored with all its fields.
+/// Checks that `finish` stores every kind of outcome with all fields unchanged.
 pub async fn every_outcome_is_stored_whole(fixture: &Fixture) {
     // spec: Q3b
     let outcomes = [
@@ -171,7 +179,11 @@ pub async fn every_outcome_is_stored_whole(fixture: &Fixture) {
         let claim = fixture.claim_some().await;
         fixture.store.finish(run, claim.fence, &outcome).await.expect(WITHIN_LEASE);
         let state = fixture.record(run).await.state;
-        assert_eq!(state, RunState::Finished { outcome }, "the outcome must be stored unchanged");
+        assert_eq!(
+            state,
+            RunState::Finished { outcome },
+            "`finish` must store the outcome unchanged"
+        );
     }
 }
 
@@ -191,15 +203,15 @@ pub async fn a_write_to_an_unknown_run_is_refused(fixture: &Fixture) {
         let kind = result.map_err(|error| error.kind());
         assert!(
             matches!(kind, Err(ErrorKind::NotFound | ErrorKind::Conflict)),
-            "`{what}` of an unknown run must fail as not found or as a conflict: {kind:?}"
+            "`{what}` of an unknown run must fail with `NotFound` or `Conflict`, not {kind:?}"
         );
     }
     let found = store.get(run).await.expect("`get` must succeed");
-    assert_eq!(found, None, "a refused write must not create a run");
+    assert_eq!(found, None, "a refused write to an unknown run must not create the run");
 }
 
-/// Checks that `list` returns the newest runs first, at most `limit`, and only runs that are older
-/// than `before`, so that pages neither overlap nor have gaps.
+/// Checks that `list` returns at most `limit` runs, the newest first, and only runs that are older
+/// than the run `before`. Successive pages of the list thus neither overlap nor have gaps.
 pub async fn runs_are_listed_newest_first(fixture: &Fixture) {
     let mut newest_first = Vec::new();
     for issue in 1..=5 {
@@ -209,16 +221,16 @@ pub async fn runs_are_listed_newest_first(fixture: &Fixture) {
         let records = fixture.store.list(before, limit).await.expect("`list` must succeed");
         records.iter().map(|record| record.run).collect()
     };
-    assert_eq!(list(None, 100).await, newest_first, "the newest run must come first");
-    assert_eq!(list(None, 2).await, newest_first[..2], "`limit` must limit the list");
+    assert_eq!(list(None, 100).await, newest_first, "`list` must return the newest run first");
+    assert_eq!(list(None, 2).await, newest_first[..2], "`list` must return at most `limit` runs");
     let older = "`list` must start with the newest run that is older than `before`";
     assert_eq!(list(Some(newest_first[1]), 2).await, newest_first[2..4], "{older}");
     assert_eq!(list(Some(newest_first[3]), 2).await, newest_first[4..], "{older}");
     assert_eq!(list(Some(newest_first[4]), 2).await, [], "{older}");
-    assert_eq!(list(None, 0).await, [], "a `limit` of 0 must give an empty list");
+    assert_eq!(list(None, 0).await, [], "`list` with a `limit` of 0 must return no run");
     fixture.claim_some().await;
     let all = list(None, usize::MAX).await;
-    assert_eq!(all, newest_first, "a run's state must not change its place in the list");
+    assert_eq!(all, newest_first, "`list` must not order runs by their state");
 }
 
 /// Checks that `get` of an unknown run returns `None` and no error.
@@ -235,29 +247,34 @@ fn lines(numbers: std::ops::Range<u64>) -> Vec<LogEntry> {
 }
 
 /// Checks that log lines are numbered from 0 in the order in which they were appended, across
-/// batches. `tail_log` returns the lines from `from` on, at most `limit`.
+/// several calls of `append_log`. `tail_log` must return at most `limit` lines, beginning with line
+/// number `from`.
 pub async fn log_lines_are_numbered_from_zero(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
     let fence = fixture.claim_some().await.fence;
     let tail = async |from, limit| {
         fixture.store.tail_log(run, from, limit).await.expect("`tail_log` must succeed")
     };
-    assert_eq!(tail(0, 10).await, [], "a new run must have an empty log");
+    assert_eq!(tail(0, 10).await, [], "`tail_log` of a new run must return no line");
     for batch in [0..3, 3..3, 3..4, 4..20] {
         fixture.store.append_log(run, fence, &lines(batch)).await.expect(WITHIN_LEASE);
     }
     let all: Vec<(u64, LogEntry)> = (0..).zip(lines(0..20)).collect();
     assert_eq!(tail(0, 100).await, all, "`tail_log` must return all lines, numbered from 0");
-    assert_eq!(tail(0, 2).await, all[..2], "`limit` must limit the lines");
+    assert_eq!(tail(0, 2).await, all[..2], "`tail_log` must return at most `limit` lines");
     assert_eq!(tail(5, 4).await, all[5..9], "`tail_log` must start with line `from`");
     assert_eq!(tail(18, 100).await, all[18..], "`tail_log` must start with line `from`");
-    assert_eq!(tail(20, 100).await, [], "there must be no line beyond the last one");
-    assert_eq!(tail(u64::MAX, usize::MAX).await, [], "there must be no line beyond the last one");
-    assert_eq!(tail(0, 0).await, [], "a `limit` of 0 must give no line");
+    assert_eq!(tail(20, 100).await, [], "`tail_log` must return no line after the last one");
+    assert_eq!(
+        tail(u64::MAX, usize::MAX).await,
+        [],
+        "`tail_log` must return no line after the last one"
+    );
+    assert_eq!(tail(0, 0).await, [], "`tail_log` with a `limit` of 0 must return no line");
 }
 
-/// Checks that log lines remain when another worker claims the run and when the run is finished.
-/// The next worker's lines continue the numbering.
+/// Checks that a run's log lines persist when another worker claims the run, and when the run is
+/// finished. The lines of the second worker must continue the numbering of the first.
 pub async fn log_lines_persist_when_another_worker_claims_the_run(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
     let first = fixture.claim_some().await.fence;
@@ -269,10 +286,10 @@ pub async fn log_lines_persist_when_another_worker_claims_the_run(fixture: &Fixt
     fixture.store.finish(run, second, &outcome).await.expect(WITHIN_LEASE);
     let all: Vec<(u64, LogEntry)> = (0..).zip(lines(0..3)).collect();
     let log = fixture.store.tail_log(run, 0, 10).await.expect("`tail_log` must succeed");
-    assert_eq!(log, all, "the log must have the lines of both workers, numbered in order");
+    assert_eq!(log, all, "`tail_log` must return the lines of both workers, numbered in order");
 }
 
-/// Checks that each run has its own log with its own numbering.
+/// Checks that each run has its own log, whose lines are numbered from 0.
 pub async fn a_log_belongs_to_its_run(fixture: &Fixture) {
     let (one, two) = (fixture.run_of(1).await, fixture.run_of(2).await);
     let (first, second) = (fixture.claim_some().await, fixture.claim_some().await);
@@ -282,6 +299,6 @@ pub async fn a_log_belongs_to_its_run(fixture: &Fixture) {
     fixture.store.append_log(two, second.fence, &lines(0..1)).await.expect(WITHIN_LEASE);
     for (run, lines) in [(one, 2), (two, 1)] {
         let log = fixture.store.tail_log(run, 0, 10).await.expect("`tail_log` must succeed");
-        assert_eq!(log.len(), lines, "each run must have its own log");
+        assert_eq!(log.len(), lines, "`tail_log` must return the lines of one run only");
     }
 }

@@ -1,6 +1,6 @@
 //! The VCS host under test, and its contents.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::sync::Arc;
 
@@ -11,30 +11,33 @@ use crate::testing::conformance::KeepAlive;
 use crate::vcs::Comment;
 use crate::{BranchName, Clock, SystemClock, VcsHost};
 
-/// A VCS host with a repository that no other test uses.
+/// The VCS host under test, and its repository, accounts and other contents that the cases use. No
+/// other test uses this repository.
 #[derive(Debug)]
 pub struct Fixture {
-    /// The host.
+    /// The VCS host under test.
     pub host: Arc<dyn VcsHost>,
-    /// The clock that determines the expiry of the host's tokens and the dates of its comments.
+    /// The clock that determines the expiry of the VCS host's tokens and the dates of comments.
     pub clock: Arc<dyn Clock>,
-    /// A repository for which the adapter has all grants: read, discuss and publish.
+    /// A repository for which the adapter can issue tokens with every [`Grant`](crate::vcs::Grant).
     pub repo: RepoRef,
-    /// The number of an open issue in [`repo`](Self::repo), without comments.
+    /// The number of an open issue without comments in [`repo`](Self::repo).
     pub issue: u64,
-    /// An account that can push to the repository.
+    /// An account that can push to [`repo`](Self::repo).
     pub writer: Actor,
-    /// An existing account that cannot push to the repository.
+    /// An existing account that cannot push to [`repo`](Self::repo).
     pub stranger: Actor,
-    /// An existing branch, one commit ahead of the default branch and without a pull request.
+    /// An existing branch of [`repo`](Self::repo), one commit ahead of the default branch and
+    /// without a pull request.
     pub branch: BranchName,
-    /// The path and the content of a file on the default branch.
+    /// The path and the content of a file on the default branch of [`repo`](Self::repo).
     pub file: (String, Vec<u8>),
     kept: KeepAlive,
 }
 
 impl Fixture {
-    /// Creates a fixture that uses the system clock. The arguments correspond to the fields.
+    /// Creates a fixture that uses the system clock. The arguments are the values of the fields
+    /// with the same names; the last argument is [`file`](Self::file).
     pub fn new(
         host: impl VcsHost,
         (repo, issue): (RepoRef, u64),
@@ -55,14 +58,14 @@ impl Fixture {
         }
     }
 
-    /// Sets the clock, for a host that does not use the system clock.
+    /// Sets the clock, for a VCS host that does not use the system clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Keeps a value alive as long as the fixture, such as a temporary directory or a server.
+    /// Makes `thing`, such as a temporary directory or a server, live as long as the fixture.
     #[must_use]
     pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
         self.kept.push(thing);

@@ -1,6 +1,7 @@
-//! Cases: tokens, comments, reactions, pull requests and missed deliveries.
+//! Conformance cases for VCS hosts: tokens, comments, reactions, pull requests and missed
+//! deliveries.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a broken contract must panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,8 +12,8 @@ use super::fixture::Fixture;
 use crate::ErrorKind;
 use crate::vcs::{Grant, NewPullRequest, ReactionTarget};
 
-/// Checks that `access` returns a separate token for each grant, valid for at least `min_ttl`. A
-/// token must not appear in the clone URL or in `Debug` output.
+/// Checks that `access` returns a different token for each grant, which is valid for at least
+/// `min_ttl`. A token must not appear in the clone URL or in `Debug` output.
 pub async fn every_grant_has_its_own_token(fixture: &Fixture) {
     let (mut tokens, min_ttl) = (BTreeSet::new(), Duration::from_secs(120));
     let grants = [Grant::Read, Grant::Discuss, Grant::Publish];
@@ -23,35 +24,42 @@ pub async fn every_grant_has_its_own_token(fixture: &Fixture) {
         assert_eq!(access.grant, grant, "`access` must return the grant that was requested");
         if let Some(end) = access.expires_at {
             let long_enough = end >= fixture.clock.now() + min_ttl;
-            assert!(long_enough, "the token must be valid for {min_ttl:?}, but expires at {end}");
+            let rule = "`access` must return a token that is valid for at least `min_ttl`";
+            assert!(long_enough, "{rule}, {min_ttl:?}, but the token expires at {end}");
         }
         let authority = access.clone_url.split_once("://").map_or("", |(_, rest)| rest);
         let authority = authority.split('/').next().unwrap_or_default();
         let plain = !authority.contains('@');
-        assert!(plain, "the clone URL must not have user information: {}", access.clone_url);
+        let rule = "`access` must return a clone URL without user information";
+        assert!(plain, "{rule}: {}", access.clone_url);
         let shown = format!("{access:?} {access:#?} {:?}", fixture.host);
         let both = access.token.is_some() == access.authorization.is_some();
-        assert!(both, "`access` must return a token and its header, or neither: {access:?}");
+        let rule = "`access` must return both a token and an authorization header, or neither";
+        assert!(both, "{rule}: {access:?}");
         match (&access.token, &access.authorization) {
             (Some(token), Some(header)) => {
                 for secret in [token, header] {
                     let secret = secret.expose_str().unwrap();
                     let one_line = !secret.is_empty() && !secret.contains(['\r', '\n']);
-                    assert!(one_line, "a token and its header must be one line each");
-                    assert!(!shown.contains(secret), "`Debug` must not show a token");
+                    assert!(one_line, "`access` must return a token and a header of one line");
+                    assert!(!shown.contains(secret), "`Debug` output must not contain a token");
                     let in_url = access.clone_url.contains(secret);
-                    assert!(!in_url, "the clone URL must not contain a token");
+                    assert!(!in_url, "`access` must return a clone URL without a token");
                 }
                 tokens.insert(token.expose().to_vec());
             }
             _ => without += 1,
         }
     }
-    assert_eq!(tokens.len() + without, grants.len(), "each grant must have its own token");
+    assert_eq!(
+        tokens.len() + without,
+        grants.len(),
+        "`access` must return a different token for each grant"
+    );
 }
 
-/// Checks that `release` is idempotent, that the adapter's own calls work after it, and that
-/// `access` then returns a new token.
+/// Checks that `release` succeeds twice for one token and revokes no other token: afterwards, the
+/// adapter's own calls, `access` and a `release` of other tokens must succeed.
 pub async fn releasing_twice_is_ok_and_does_not_affect_other_tokens(fixture: &Fixture) {
     let access = async |grant| {
         let access = fixture.host.access(&fixture.repo, grant, Duration::from_secs(60)).await;
@@ -68,7 +76,7 @@ pub async fn releasing_twice_is_ok_and_does_not_affect_other_tokens(fixture: &Fi
     fixture.host.release(publish).await.expect("`release` must succeed for another grant's token");
 }
 
-/// Checks that `react` can be repeated, on an issue and on a comment.
+/// Checks that a repeated `react` succeeds, on an issue and on a comment.
 pub async fn a_reaction_can_be_repeated(fixture: &Fixture) {
     fixture.upsert("conformance-reaction", "Something to react to.").await;
     let comment = fixture.comments().await.pop().expect("`comments` must return the new comment");
@@ -83,30 +91,38 @@ pub async fn a_reaction_can_be_repeated(fixture: &Fixture) {
     }
 }
 
-/// Checks that `upsert_comment` changes the comment that carries the marker instead of writing
-/// another one. The comment has the last body and belongs to the account of `bot_identity`.
+/// Checks that repeated calls of `upsert_comment` with one marker change one comment and create no
+/// second one. The comment must have the last body, and the account of `bot_identity` as its
+/// author.
 pub async fn a_comment_is_updated_and_not_repeated(fixture: &Fixture) {
     let before = fixture.comments().await.len();
     let mut ids = BTreeSet::new();
     for body in ["The first body.", "The second body.", "The second body.", "The third body."] {
         fixture.upsert("conformance-one", body).await;
         let comments = fixture.comments().await;
-        assert_eq!(comments.len(), before + 1, "one marker must give one comment");
+        assert_eq!(
+            comments.len(),
+            before + 1,
+            "`upsert_comment` must create one comment for one marker"
+        );
         let ours = comments.last().unwrap();
-        assert!(ours.body.contains(body), "the body must be {body:?}, not {:?}", ours.body);
+        let rule = "`upsert_comment` must set the body of the comment";
+        assert!(ours.body.contains(body), "{rule} to {body:?}, not {:?}", ours.body);
         ids.insert(ours.id);
     }
-    assert_eq!(ids.len(), 1, "the comment must be changed, not written again");
+    assert_eq!(ids.len(), 1, "`upsert_comment` must change the comment, not create a new one");
     let comment = fixture.comments().await.pop().unwrap();
     let replaced = !comment.body.contains("first") && !comment.body.contains("second");
-    assert!(replaced, "the last body must replace the earlier ones: {:?}", comment.body);
+    let rule = "`upsert_comment` must replace the earlier body completely";
+    assert!(replaced, "{rule}: {:?}", comment.body);
     let us = fixture.host.bot_identity().await.expect("`bot_identity` must succeed");
     let author = (comment.author.id, &comment.author.login);
-    assert_eq!(author, (us.id, &us.login), "the author must be the account of `bot_identity`");
+    let rule = "`upsert_comment` must write as the account of `bot_identity`";
+    assert_eq!(author, (us.id, &us.login), "{rule}");
 }
 
-/// Checks that two markers give two comments, even if one marker is a prefix of the other or occurs
-/// in the other comment's body.
+/// Checks that `upsert_comment` creates one comment for each marker, even if one marker is a prefix
+/// of a second marker or occurs in the body of the second marker's comment.
 pub async fn similar_markers_are_distinct(fixture: &Fixture) {
     let before = fixture.comments().await.len();
     fixture.upsert("conformance-1", "one").await;
@@ -115,9 +131,11 @@ pub async fn similar_markers_are_distinct(fixture: &Fixture) {
     fixture.upsert("conformance-1", "one again").await;
     let comments = fixture.comments().await;
     let new: Vec<&str> = comments[before..].iter().map(|comment| &*comment.body).collect();
-    assert_eq!(new.len(), 3, "three markers must give three comments: {new:?}");
+    let rule = "`upsert_comment` must create one comment for each marker";
+    assert_eq!(new.len(), 3, "{rule}: {new:?}");
     for (body, expected) in new.iter().zip(["one again", "twelve", "two"]) {
-        assert!(body.contains(expected), "each marker must have its own body: {new:?}");
+        let rule = "`upsert_comment` must change only the comment with the given marker";
+        assert!(body.contains(expected), "{rule}: {new:?}");
     }
 }
 
@@ -135,7 +153,8 @@ pub async fn comments_are_limited_to_those_before_a_time(fixture: &Fixture) {
         let found = found.expect("`comments` must succeed");
         let expected: Vec<_> =
             all.iter().filter(|comment| comment.updated_at < before).cloned().collect();
-        assert_eq!(found, expected, "only comments last changed before {before} must be returned");
+        let rule = "`comments` must return exactly the comments last changed before";
+        assert_eq!(found, expected, "{rule} {before}");
     }
 }
 
@@ -152,25 +171,33 @@ pub async fn a_pull_request_is_opened_once(fixture: &Fixture) {
     };
     let first = fixture.host.open_pull_request(&fixture.repo, &new).await;
     let first = first.expect("`open_pull_request` must open a pull request");
-    assert_eq!(first.head, fixture.branch, "the pull request must have the branch as its head");
-    assert!(!first.url.is_empty(), "the pull request must have a URL");
+    assert_eq!(first.head, fixture.branch, "`open_pull_request` must use the branch as the head");
+    assert!(!first.url.is_empty(), "`open_pull_request` must return a URL");
     new.title = "Another title".to_owned();
     let second = fixture.host.open_pull_request(&fixture.repo, &new).await;
-    let second = second.expect("`open_pull_request` must find the existing pull request");
-    assert_eq!(second, first, "`open_pull_request` must not open a second one for a branch");
+    let second = second.expect("`open_pull_request` must succeed for a branch with a pull request");
+    assert_eq!(second, first, "`open_pull_request` must return the existing pull request");
 }
 
-/// Checks that `missed_deliveries` returns the deliveries since `since`, oldest first, or fails
-/// with [`ErrorKind::Unsupported`] if the host has no delivery log.
+/// Checks that `missed_deliveries` returns only deliveries since the time `since`, the oldest
+/// first. If the VCS host has no delivery log, `missed_deliveries` must fail with
+/// [`ErrorKind::Unsupported`].
 pub async fn missed_deliveries_are_listed_or_unsupported(fixture: &Fixture) {
     let since = fixture.clock.now() - Duration::from_secs(3_600);
     match fixture.host.missed_deliveries(since).await {
         Ok(missed) => {
             let sorted = missed.is_sorted_by_key(|delivery| delivery.delivered_at);
-            assert!(sorted, "the oldest delivery must come first: {missed:?}");
+            let rule = "`missed_deliveries` must return the oldest delivery first";
+            assert!(sorted, "{rule}: {missed:?}");
             let recent = missed.iter().all(|delivery| delivery.delivered_at >= since);
-            assert!(recent, "only deliveries since {since} must be returned: {missed:?}");
+            let rule = "`missed_deliveries` must return only deliveries since";
+            assert!(recent, "{rule} {since}: {missed:?}");
         }
-        Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported, "wrong error kind: {error}"),
+        Err(error) => assert_eq!(
+            error.kind(),
+            ErrorKind::Unsupported,
+            "`missed_deliveries` must succeed, or fail with the error kind Unsupported, not with: \
+             {error}"
+        ),
     }
 }
