@@ -8,6 +8,16 @@ use crate::id::checked_text;
 use crate::{Error, Result, RunId};
 
 /// The name of a branch, such as `claude/issue-42-1a2b3c4d`.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::BranchName;
+///
+/// assert!(BranchName::new("feature/greeting").is_ok());
+/// // Git could take this for an option.
+/// assert!(BranchName::new("--force").is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct BranchName(String);

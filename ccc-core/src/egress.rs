@@ -65,6 +65,17 @@ impl HostName {
 
 /// A pattern of host names: one host, as in `registry.example.org`, or all subdomains of a name, as
 /// in `*.example.org`. `*.example.org` does not match `example.org` itself.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::egress::{HostName, HostPattern};
+///
+/// let pattern = HostPattern::new("*.example.org")?;
+/// assert!(pattern.matches(&HostName::new("registry.example.org")?));
+/// assert!(!pattern.matches(&HostName::new("example.org")?));
+/// # Ok::<(), ccc_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct HostPattern {

@@ -85,6 +85,20 @@ impl fmt::Display for ErrorKind {
 ///     "vcs_host.issue: no answer from api.example.com; is it up?"
 /// );
 /// ```
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ccc_core::{Error, ErrorKind};
+///
+/// let error = Error::new(ErrorKind::RateLimited, "the host limits requests")
+///     .with_retry_after(Duration::from_secs(60));
+/// assert!(error.is_retryable());
+/// assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
+/// assert_eq!(error.to_string(), "the host limits requests");
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {

@@ -68,6 +68,15 @@ pub struct DeliveryId(String);
 pub struct ObjectId(String);
 
 /// The key of one record in a credential store, such as `github/github.com/7`.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::CredentialKey;
+///
+/// assert!(CredentialKey::new("model/api-key").is_ok());
+/// assert!(CredentialKey::new("../api-key").is_err());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CredentialKey(String);

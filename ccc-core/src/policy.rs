@@ -154,6 +154,16 @@ impl TrustPolicy {
     }
 
     /// Returns whether a repository's settings may choose the container image `image`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ccc_core::policy::TrustPolicy;
+    ///
+    /// let policy = TrustPolicy::default().with_images(vec!["ghcr.io/octo/*".to_owned()]);
+    /// assert!(policy.permits_image("ghcr.io/octo/agent:7"));
+    /// assert!(!policy.permits_image("docker.io/library/debian"));
+    /// ```
     #[must_use]
     pub fn permits_image(&self, image: &str) -> bool {
         self.images.iter().any(|known| match known.strip_suffix('*') {
@@ -164,6 +174,16 @@ impl TrustPolicy {
 
     /// Returns whether a change must not touch `path`, because a part of the path is a protected
     /// name. `path` is relative to the repository's root, and has `/` as its separator.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ccc_core::policy::TrustPolicy;
+    ///
+    /// let policy = TrustPolicy::default();
+    /// assert!(policy.protects("packages/web/.github/workflows/release.yml"));
+    /// assert!(!policy.protects("src/main.rs"));
+    /// ```
     #[must_use]
     pub fn protects(&self, path: &str) -> bool {
         path.split('/').any(|part| {

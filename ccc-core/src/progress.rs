@@ -143,6 +143,20 @@ impl Progress {
     /// [`ErrorKind::Corrupt`] if the version is not [`PROGRESS_VERSION`], if a field is missing,
     /// unknown or of the wrong type, or if a stage is unknown or not possible. The message names
     /// the problem. The caller must then neither execute the run nor delete any of its data.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ccc_core::{ErrorKind, Progress, Stage};
+    ///
+    /// let json = Progress::accepted(Stage::Accept).to_json()?;
+    /// assert_eq!(Progress::from_json(json.as_bytes())?.stage(), Stage::Accept);
+    ///
+    /// // An unknown version is never guessed.
+    /// let error = Progress::from_json(br#"{"version":99,"accepted":{}}"#).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::Corrupt);
+    /// # Ok::<(), ccc_core::Error>(())
+    /// ```
     pub fn from_json(json: &[u8]) -> Result<Self> {
         // The version is checked first, because the fields of another version are unknown.
         let Version { version } = parse(json)?;

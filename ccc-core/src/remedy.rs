@@ -5,6 +5,23 @@
 /// The libraries know neither the commands nor the configuration keys of the program that embeds
 /// them. They attach a remedy with [`Error::with_remedy`](crate::Error::with_remedy), and the
 /// program describes it in its own terms when it prints the error.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::{Error, ErrorKind, Remedy};
+///
+/// /// Words a remedy for the users of one program.
+/// fn advice(error: &Error) -> Option<&'static str> {
+///     match error.remedy()? {
+///         Remedy::BuildImage => Some("run `make image`"),
+///         _ => None,
+///     }
+/// }
+///
+/// let error = Error::new(ErrorKind::NotFound, "there is no image").with_remedy(Remedy::BuildImage);
+/// assert_eq!(advice(&error), Some("run `make image`"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Remedy {

@@ -10,6 +10,16 @@ use crate::{Error, ErrorKind, Result};
 ///
 /// The type has no `Serialize`, `Display` or `PartialEq`. Code that needs the bytes calls
 /// [`expose`](Self::expose), so that a reviewer can search for every use.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::Secret;
+///
+/// let secret = Secret::from("hunter2");
+/// assert!(!format!("{secret:?}").contains("hunter2"));
+/// assert_eq!(secret.expose(), b"hunter2");
+/// ```
 #[derive(Clone)]
 pub struct Secret(SecretSlice<u8>);
 

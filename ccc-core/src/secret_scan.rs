@@ -27,6 +27,17 @@ const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
 
 impl SecretShapes {
     /// Returns whether `new` contains a credential of a known format that `old` does not contain.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ccc_core::secret_scan::SecretShapes;
+    ///
+    /// let key = b"-----BEGIN PRIVATE KEY-----";
+    /// assert!(SecretShapes::adds(b"", key));
+    /// // The secret was there before.
+    /// assert!(!SecretShapes::adds(key, key));
+    /// ```
     #[must_use]
     pub fn adds(old: &[u8], new: &[u8]) -> bool {
         Self::find(new).any(|found| !contains(old, found))

@@ -24,6 +24,15 @@ fn is_invisible(c: char) -> bool {
 /// Returns `text` in the form that an agent's prompt contains: without invisible characters and
 /// HTML comments, with `\n` as the only line break, and [truncated](truncate) to `max` bytes
 /// (spec: X12).
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::untrusted_text::normalise;
+///
+/// // Characters that reorder or hide text are removed.
+/// assert_eq!(normalise("sum\u{202e}<!-- hidden -->", 100), "sum");
+/// ```
 #[must_use]
 pub fn normalise(text: &str, max: usize) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -73,6 +82,14 @@ pub fn file_system_name(name: &str) -> String {
 /// Returns `text` as one line of at most `max_chars` characters. Each sequence of white space, line
 /// breaks and invisible characters becomes one space. If the line is too long, it is cut and ends
 /// with `…`.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::untrusted_text::one_line;
+///
+/// assert_eq!(one_line("first\nsecond", 100), "first second");
+/// ```
 #[must_use]
 pub fn one_line(text: &str, max_chars: usize) -> String {
     let visible: String = text.chars().map(|c| if is_invisible(c) { ' ' } else { c }).collect();
@@ -117,6 +134,15 @@ pub fn deactivate_references(text: &str) -> String {
 /// Invisible characters and HTML comments are removed. Characters that format text in Markdown are
 /// escaped, so that they are displayed. Mentions, issue references and URLs are made
 /// [inactive](deactivate_references).
+///
+/// # Examples
+///
+/// ```
+/// use ccc_core::untrusted_text::markdown_escape;
+///
+/// let escaped = markdown_escape("@octocat ![x](https://example.org)");
+/// assert!(!escaped.contains("@octocat") && !escaped.contains("!["));
+/// ```
 #[must_use]
 pub fn markdown_escape(text: &str) -> String {
     let visible = deactivate_references(&normalise(text, usize::MAX));

@@ -3,7 +3,7 @@
 use ccc_core::event::{Actor, ActorKind};
 use serde::Deserialize;
 
-/// An account in a REST API response.
+/// A GitHub account in a REST API response.
 #[derive(Deserialize)]
 pub(crate) struct User {
     pub(crate) id: u64,
@@ -18,8 +18,8 @@ impl From<User> for Actor {
     }
 }
 
-/// Returns the kind of an account. Only the account type `User` is a user; all others are bots
-/// (spec: G9).
+/// Converts GitHub's account type `kind` to an [`ActorKind`]. Only the type `User` is a user. Every
+/// other type, or a missing type, counts as a bot (spec: G9).
 pub(crate) fn actor_kind(kind: Option<&str>) -> ActorKind {
     match kind {
         Some("User") => ActorKind::User,
@@ -27,14 +27,15 @@ pub(crate) fn actor_kind(kind: Option<&str>) -> ActorKind {
     }
 }
 
-/// Returns the account that GitHub shows in place of a deleted account (GitHub docs, "Deleting your
-/// personal account").
+/// Returns the account `ghost`, which GitHub shows in place of a deleted account (GitHub docs,
+/// "Deleting your personal account").
 pub(crate) fn ghost() -> Actor {
     Actor { id: 10_137, login: "ghost".to_owned(), kind: ActorKind::Bot }
 }
 
-/// Checks that the text is a valid name of an account or a repository. Such a name cannot change
-/// the structure of a URL or a path.
+/// Returns whether `name` is a valid name of an account or a repository: 1 to 100 ASCII letters,
+/// digits, `-`, `_` and `.`, but neither `.` nor `..`. Such a name cannot change the structure of a
+/// URL or path that contains it.
 pub(crate) fn is_name(name: &str) -> bool {
     (1..=100).contains(&name.len())
         && !matches!(name, "." | "..")

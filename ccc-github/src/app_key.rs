@@ -17,7 +17,8 @@ use crate::errors::invalid_input;
 #[cfg(test)]
 mod tests;
 
-/// The maximum size of a PEM text, in bytes. A key of 8,192 bits has about 6,500.
+/// The maximum size of a PEM text, in bytes. The PEM text of a key with 8,192 bits has about 6,500
+/// bytes.
 const MAX_PEM: usize = 8 << 10;
 /// The accepted key sizes, in bits.
 const BITS: RangeInclusive<usize> = 2_048..=8_192;
@@ -27,27 +28,29 @@ const BITS: RangeInclusive<usize> = 2_048..=8_192;
 pub struct AppKey(pub(crate) EncodingKey);
 
 impl AppKey {
-    /// Parses a PEM text in the format PKCS#1, which GitHub issues, or PKCS#8.
+    /// Parses a private key from `pem`, a PEM text in the format PKCS#1, which GitHub issues, or
+    /// PKCS#8.
     ///
     /// The key must have 2,048 to 8,192 bits. RS256 requires at least 2,048 (RFC 7518 §3.3), and
-    /// signing with a larger key takes too much processor time. A line break can also be written as
-    /// the two characters `\n`, as in environment files.
+    /// signing with a larger key takes too much processor time. A line break in `pem` can also be
+    /// written as the two characters `\n`, as in environment files.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the text is not such a key. The
-    /// message says what it is instead, and never contains a part of it.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `pem` is not the PEM text of a
+    /// private key with an accepted size. The message says what `pem` contains instead, such as a
+    /// public key, but never quotes a part of `pem`.
     pub fn from_pem(pem: &Secret) -> Result<Self> {
         let text = plain(pem)?;
         let text = text.expose_str()?;
         let problem = if text.is_empty() {
             "is empty: set it to the content of the PEM file that you downloaded from GitHub"
         } else if !text.contains("-----BEGIN ") {
-            "is not PEM: it must start with `-----BEGIN RSA PRIVATE KEY-----`; check that it is \
-             the file's content and not its path"
+            "is not PEM: use the content of the PEM file, which starts with \
+             `-----BEGIN RSA PRIVATE KEY-----`, and not the path of the file"
         } else if text.contains("-----BEGIN PUBLIC KEY") || text.contains("-----BEGIN RSA PUBLIC") {
-            "is a public key: use the private key from the App's settings page"
+            "is a public key: use the private key from the GitHub App's settings page"
         } else if text.contains("-----BEGIN CERTIFICATE") {
-            "is a certificate: use the private key from the App's settings page"
+            "is a certificate: use the private key from the GitHub App's settings page"
         } else if text.contains("ENCRYPTED") {
             "is encrypted with a passphrase: decrypt it with `openssl rsa -in key.pem`"
         } else {
@@ -58,17 +61,21 @@ impl AppKey {
             return Err(unusable());
         }
         if text.len() > MAX_PEM {
-            let line = "the private key has more than 8 KiB: a key from GitHub has about 2 KiB";
+            let line =
+                "the private key has more than 8 KiB: use a key from GitHub, which has about 2 KiB";
             return Err(invalid_input(line));
         }
         let numbers = rsa_key(text).ok_or_else(unusable)?;
         let bits = numbers.size() * 8;
         if !BITS.contains(&bits) {
-            let line = format!("the private key has {bits} bits: a key from GitHub has 2048 bits");
+            let line = format!(
+                "the private key has {bits} bits, but must have 2048 to 8192: use a key from \
+                 GitHub, which has 2048 bits"
+            );
             return Err(invalid_input(line));
         }
-        // Some numbers parse as a key but cannot sign. jsonwebtoken would panic when it signs with
-        // them.
+        // The numbers of a PEM text can parse as a key that cannot sign. jsonwebtoken would panic
+        // when it signs with such a key.
         numbers.sign(Pkcs1v15Sign::new_unprefixed(), &[0; 32]).map_err(|_| unusable())?;
         EncodingKey::from_rsa_pem(text.as_bytes()).map(Self).map_err(|_| unusable())
     }
@@ -80,29 +87,36 @@ impl std::fmt::Debug for AppKey {
     }
 }
 
-/// Returns the PEM text with line breaks in place of the two characters `\n`, which environment
-/// files use.
+/// Returns `pem` without surrounding white space, and with each sequence of the two characters `\n`
+/// replaced by a line break. Environment files use this sequence.
 pub(crate) fn plain(pem: &Secret) -> Result<Secret> {
     Ok(Secret::from(Zeroizing::new(pem.expose_str()?.replace("\\n", "\n")).trim()))
 }
 
-/// Parses the key's numbers from a PEM text with lines of any length.
+/// Parses an RSA private key from a PEM text, whose lines can have any length. Returns `None` if
+/// the text contains no such key.
 fn rsa_key(text: &str) -> Option<RsaPrivateKey> {
     let der = Zeroizing::new(pem::parse(text).ok()?.into_contents());
     let plain = RsaPrivateKey::from_pkcs1_der(&der).ok();
     plain.or_else(|| RsaPrivateKey::from_pkcs8_der(&der).ok())
 }
 
-/// Returns `SHA256:` and the digest of the public key, as the App's settings page shows it for each
-/// key (GitHub docs, "Managing private keys for GitHub Apps").
+/// Returns the fingerprint of the public key that belongs to the private key `pem`: `SHA256:` and a
+/// digest in Base64. The settings page of a GitHub App shows the same text for each key (GitHub
+/// docs, "Managing private keys for GitHub Apps").
 ///
 /// # Errors
-/// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the text does not parse as an RSA key.
+/// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `pem` does not parse as an RSA private
+/// key.
 pub(crate) fn fingerprint(pem: &Secret) -> Result<String> {
     let text = plain(pem)?;
     let text = text.expose_str()?;
     let public = rsa_key(text).and_then(|key| key.to_public_key().to_public_key_der().ok());
-    let public = public
-        .ok_or_else(|| invalid_input("the private key does not parse as an RSA private key"))?;
+    let public = public.ok_or_else(|| {
+        invalid_input(
+            "the private key does not parse as an RSA private key: check that the PEM text is \
+             complete",
+        )
+    })?;
     Ok(format!("SHA256:{}", BASE64_STANDARD.encode(Sha256::digest(public.as_bytes()))))
 }

@@ -7,7 +7,19 @@ use url::{Host, Url};
 use crate::accounts::is_name;
 use crate::errors::invalid_input;
 
-/// The addresses of one GitHub host (spec: G8a).
+/// The API, web and git addresses of one GitHub host (spec: G8a).
+///
+/// # Examples
+///
+/// ```
+/// use ccc_github::Endpoints;
+///
+/// let endpoints = Endpoints::from_api_url("https://github.example.org/api/v3")?;
+/// assert_eq!(endpoints.host(), "github.example.org");
+/// // A token must not be sent without encryption.
+/// assert!(Endpoints::from_api_url("http://github.example.org/api/v3").is_err());
+/// # Ok::<(), ccc_core::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
     api: Url,
@@ -16,20 +28,21 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Derives all addresses from the API URL: `https://api.github.com`, `https://HOST/api/v3` of a
-    /// GitHub Enterprise Server, `https://api.SUBDOMAIN.ghe.com`, or `http://127.0.0.1:PORT` of an
-    /// emulator.
+    /// Derives all addresses of a GitHub host from `api_url`, such as `https://api.github.com`,
+    /// `https://HOST/api/v3` of a GitHub Enterprise Server, `https://api.SUBDOMAIN.ghe.com`, or
+    /// `http://127.0.0.1:PORT` of an emulator.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for any other URL. Plain HTTP is
-    /// accepted only for loopback addresses, because tokens are sent over the connection.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `api_url` does not use HTTPS, has a
+    /// path other than `/api/v3`, or contains a user name, a password, a query or a fragment. Plain
+    /// HTTP is accepted only for loopback addresses, because tokens are sent over the connection.
     pub fn from_api_url(api_url: &str) -> Result<Self> {
         let invalid = |problem: &str| {
             invalid_input(format!(
                 "the GitHub API URL {problem}: use a URL such as https://api.github.com or https://HOST/api/v3"
             ))
         };
-        let mut api = Url::parse(api_url).map_err(|_| invalid("is not a URL"))?;
+        let mut api = Url::parse(api_url).map_err(|_| invalid("is not a valid URL"))?;
         if !api.username().is_empty() || api.password().is_some() {
             return Err(invalid("must not contain a user name or password"));
         }
@@ -40,17 +53,19 @@ impl Endpoints {
             Some(Host::Domain(name)) => name == "localhost",
             Some(Host::Ipv4(ip)) => ip.is_loopback(),
             Some(Host::Ipv6(ip)) => ip.is_loopback(),
-            None => return Err(invalid("names no host")),
+            None => return Err(invalid("contains no host")),
         };
         match api.scheme() {
             "https" => {}
             "http" if loopback => {}
-            "http" => return Err(invalid("must be https, because tokens are sent over it")),
-            _ => return Err(invalid("must be https")),
+            "http" => {
+                return Err(invalid("must use https, because tokens are sent over the connection"));
+            }
+            _ => return Err(invalid("must use https")),
         }
         let path = api.path().trim_end_matches('/').to_owned();
         if !matches!(path.as_str(), "" | "/api/v3") {
-            return Err(invalid("has an unknown path"));
+            return Err(invalid("has a path other than /api/v3"));
         }
         api.set_path(&path);
         let mut web = api.clone();
@@ -60,7 +75,7 @@ impl Endpoints {
             && (name == "github.com" || name.ends_with(".ghe.com"))
         {
             let name = name.to_owned();
-            web.set_host(Some(&name)).map_err(|_| invalid("names no host"))?;
+            web.set_host(Some(&name)).map_err(|_| invalid("contains no host"))?;
         }
         let host = web.host_str().unwrap_or_default();
         let host = match web.port() {
@@ -70,14 +85,15 @@ impl Endpoints {
         Ok(Self { api, web, host })
     }
 
-    /// Returns the host as [`RepoRef::host`] contains it, for example `github.com`. A port is
-    /// included if it is not the default port of the scheme.
+    /// Returns the name of the GitHub host as [`RepoRef::host`] must contain it, for example
+    /// `github.com`. The name includes the port if the port is not the default of the scheme.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Returns the address of the web interface, without a trailing slash.
+    /// Returns the address of the host's web interface, such as `https://github.com`, without a
+    /// trailing slash.
     #[must_use]
     pub fn web_url(&self) -> &str {
         self.web.as_str().trim_end_matches('/')
@@ -89,20 +105,21 @@ impl Endpoints {
         self.api.scheme() == "http"
     }
 
-    /// Returns the domain of GitHub's noreply addresses, which commits use in place of the author's
-    /// email address (GitHub docs, "Setting your commit email address").
+    /// Returns the domain of GitHub's noreply addresses, such as `users.noreply.github.com`.
+    /// Commits use such an address in place of the author's email address (GitHub docs, "Setting
+    /// your commit email address").
     pub(crate) fn noreply_domain(&self) -> String {
         format!("users.noreply.{}", self.web.host_str().unwrap_or_default())
     }
 
-    /// Returns the address that git fetches from and pushes to.
+    /// Returns the address from which git fetches `repo` and to which git pushes.
     pub(crate) fn clone_url(&self, repo: &RepoRef) -> Result<String> {
         self.check(repo)?;
         let (owner, name) = (&repo.owner, &repo.name);
         Ok(format!("{}/{owner}/{name}.git", self.web_url()))
     }
 
-    /// Returns the API address with these path segments. Each segment is percent-encoded.
+    /// Returns the API address with the path segments `parts`, each of which is percent-encoded.
     pub(crate) fn api(&self, parts: &[&str]) -> Url {
         let mut url = self.api.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -111,7 +128,7 @@ impl Endpoints {
         url
     }
 
-    /// Returns the API address with these path segments below a repository.
+    /// Returns the API address with the path segments `parts` below the address of `repo`.
     pub(crate) fn repo(&self, repo: &RepoRef, parts: &[&str]) -> Result<Url> {
         self.check(repo)?;
         let mut all = vec!["repos", repo.owner.as_str(), repo.name.as_str()];
@@ -121,12 +138,15 @@ impl Endpoints {
 
     fn check(&self, repo: &RepoRef) -> Result<()> {
         if repo.host != self.host {
-            let line =
-                format!("{repo} is on {}, but the configured host is {}", repo.host, self.host);
+            let line = format!(
+                "the repository {repo} is on the host {}, but the configured GitHub host is {}: \
+                 check the API URL",
+                repo.host, self.host
+            );
             return Err(invalid_input(line));
         }
         if !is_name(&repo.owner) || !is_name(&repo.name) {
-            let line = format!("`{}` is not a repository: use OWNER/NAME", {
+            let line = format!("`{}` is not a valid repository name: use OWNER/NAME", {
                 let shown: String = repo.to_string().chars().take(60).collect();
                 shown.escape_default().to_string()
             });

@@ -2,17 +2,17 @@
 
 use ccc_core::{Error, ErrorKind};
 
-/// Returns an error of kind [`ErrorKind::InvalidInput`].
+/// Creates an error of the kind [`ErrorKind::InvalidInput`] with the message `line`.
 pub(crate) fn invalid_input(line: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Returns an error of kind [`ErrorKind::NotFound`].
+/// Creates an error of the kind [`ErrorKind::NotFound`] with the message `line`.
 pub(crate) fn not_found(line: impl Into<String>) -> Error {
     Error::new(ErrorKind::NotFound, line)
 }
 
-/// Returns an error of kind [`ErrorKind::PermissionDenied`].
+/// Creates an error of the kind [`ErrorKind::PermissionDenied`] with the message `line`.
 pub(crate) fn permission_denied(line: impl Into<String>) -> Error {
     Error::new(ErrorKind::PermissionDenied, line)
 }

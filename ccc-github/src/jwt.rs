@@ -1,5 +1,5 @@
-//! The short-lived JWT that authenticates an App (GitHub docs, "Generating a JSON Web Token (JWT)
-//! for a GitHub App").
+//! The short-lived JWT that authenticates a GitHub App (GitHub docs, "Generating a JSON Web Token
+//! (JWT) for a GitHub App").
 
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use jiff::Timestamp;
@@ -15,17 +15,21 @@ struct Claims {
     iss: String,
 }
 
-/// Creates the App's JWT. It is dated one minute before `now`, because GitHub refuses a JWT from
-/// the future. It expires nine minutes after `now`, because GitHub refuses a lifetime of more than
-/// ten.
+/// Creates the JWT with which the GitHub App `app_id` authenticates, and signs it with `key`. The
+/// JWT is dated one minute before `now`, because GitHub refuses a JWT with a future date, and
+/// clocks can differ. It expires nine minutes after `now`, because GitHub refuses a JWT that is
+/// valid for more than ten minutes.
 ///
 /// # Errors
-/// [`ErrorKind::Unexpected`] if signing fails. [`AppKey::from_pem`] accepts only keys that can
-/// sign.
+/// [`ErrorKind::Unexpected`] if signing fails. This is not expected, because [`AppKey::from_pem`]
+/// accepts only keys that can sign.
 pub fn app_jwt(app_id: u64, key: &AppKey, now: Timestamp) -> Result<Secret> {
     let claims =
         Claims { iat: now.as_second() - 60, exp: now.as_second() + 540, iss: app_id.to_string() };
     jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key.0).map(Secret::from).map_err(
-        |error| Error::new(ErrorKind::Unexpected, "cannot sign the App's JWT").with_source(error),
+        |error| {
+            Error::new(ErrorKind::Unexpected, "cannot sign the JWT of the GitHub App")
+                .with_source(error)
+        },
     )
 }

@@ -13,19 +13,20 @@ mod secret_record;
 mod token;
 pub mod webhook;
 
-// Named only to enable its source of random bytes.
+// `getrandom` 0.2 is a dependency only because `jsonwebtoken` gets its random bytes from it. This
+// crate sets its feature `js` for wasm.
 #[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 use getrandom_02 as _;
 
-/// The crate `http` in the version that this crate uses. Its types are in the signatures of
-/// [`http::Http`], [`webhook`], [`AdminToken`] and [`ConfigResponse`].
+/// The crate `http`, re-exported in the version that this crate uses. Its types are in the
+/// signatures of [`http::Http`], [`webhook`], [`AdminToken`] and [`ConfigResponse`].
 pub use ::http as http_types;
-/// The crate `axum` in the version that this crate uses. [`webhook::router`] returns its router
-/// type.
+/// The crate `axum`, re-exported in the version that this crate uses. [`webhook::router`] returns
+/// an axum `Router`.
 #[cfg(feature = "axum")]
 pub use axum;
-/// The crates `bytes` and `jiff` in the versions that this crate uses. Bodies of [`http::Http`] are
-/// `bytes`, and times are `jiff` timestamps.
+/// The crates `bytes` and `jiff`, re-exported in the versions that this crate uses. The bodies of
+/// [`http::Http`] are `bytes::Bytes`, and times are `jiff::Timestamp`s.
 pub use {bytes, jiff};
 
 pub use app_config::{

@@ -95,6 +95,16 @@ impl Keys {
     /// # Errors
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the passphrase has fewer
     /// than 16 bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use ccc_core::Secret;
+    /// use ccc_store::Keys;
+    ///
+    /// assert!(Keys::passphrase(&Secret::from("a long and secret sentence")).is_ok());
+    /// assert!(Keys::passphrase(&Secret::from("too short")).is_err());
+    /// ```
     pub fn passphrase(passphrase: &Secret) -> Result<Self> {
         Ok(Self(vec![Source::Passphrase(passphrase::checked(passphrase)?)]))
     }

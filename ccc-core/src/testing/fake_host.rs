@@ -17,6 +17,20 @@ use crate::{BranchName, Error, ErrorKind, Result, Secret, VcsHost};
 
 /// A VCS host in memory with one repository. The contents of the repository are a git repository on
 /// the host machine.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ccc_core::Result<()> {
+/// use ccc_core::VcsHost;
+/// use ccc_core::testing::FakeHost;
+///
+/// let host = FakeHost::new("/srv/git/hello.git");
+/// let event = host.open_issue("Greet politely", "");
+/// assert_eq!(host.issue(&event.repo, event.issue.number).await?.title, "Greet politely");
+/// assert_eq!(host.event(event.issue.number), Some(event));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct FakeHost {
     repo: RepoRef,

@@ -16,6 +16,25 @@ use crate::{Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, 
 /// A container runner that starts no process. Its containers simulate the programs of
 /// [`PROGRAMS`](Self::PROGRAMS) on the files of the workspace. Any other command line ends with
 /// exit status 127 and a message on standard error.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ccc_core::Result<()> {
+/// use ccc_core::container::{Command, ContainerExt, ContainerSpec};
+/// use ccc_core::testing::FakeRunner;
+/// use ccc_core::{ContainerRunner, RunId, SystemClock, Clock};
+///
+/// let (runner, workspace) = (FakeRunner::default(), std::env::temp_dir());
+/// let run = RunId::new(SystemClock.now())?;
+/// let container = runner.spawn(run, &ContainerSpec::new(workspace)).await?;
+/// let output = container.output(&Command::new(["cat"]).with_stdin("hello")).await?;
+/// assert_eq!(output.stdout, b"hello");
+/// let output = container.output(&Command::new(["make"])).await?;
+/// assert!(String::from_utf8_lossy(&output.stderr).contains("FakeRunner cannot run"));
+/// runner.destroy(run).await
+/// # }
+/// ```
 #[derive(Debug, Default)]
 pub struct FakeRunner {
     live: Mutex<BTreeMap<RunId, CancellationToken>>,

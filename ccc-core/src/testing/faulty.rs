@@ -24,6 +24,20 @@ use crate::{
 
 /// A wrapper of an adapter that injects the fault of a [`Faults`] into one call. If several
 /// adapters are wrapped with one [`Faults`], the calls of all these adapters are counted together.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ccc_core::Result<()> {
+/// use ccc_core::testing::{FakeRunner, Fault, Faults, Faulty};
+/// use ccc_core::{ContainerRunner, ErrorKind};
+///
+/// let faults = Faults::at(1, Fault::Fail(ErrorKind::Unavailable));
+/// let runner = Faulty::new(FakeRunner::default(), &faults);
+/// assert!(runner.check().await.is_ok());
+/// assert!(runner.check().await.is_err());
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Faulty<T> {
     inner: T,

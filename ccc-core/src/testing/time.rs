@@ -11,6 +11,24 @@ use crate::stage::Stage;
 use crate::{Clock, Observer};
 
 /// A clock that moves only when [`advance`](Self::advance) is called.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::time::Duration;
+///
+/// use ccc_core::Clock;
+/// use ccc_core::testing::ManualClock;
+///
+/// let clock = ManualClock::new(jiff::Timestamp::UNIX_EPOCH);
+/// let hour = Duration::from_secs(3_600);
+/// let sleep = clock.sleep(hour);
+/// let advance = async { clock.advance(hour) };
+/// tokio::join!(sleep, advance);
+/// assert_eq!(clock.now().as_second(), 3_600);
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ManualClock {
     now: watch::Sender<Timestamp>,
@@ -51,6 +69,23 @@ impl Clock for ManualClock {
 }
 
 /// An observer that records every event.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> ccc_core::Result<()> {
+/// use std::sync::Arc;
+///
+/// use ccc_core::testing::{FakeAgent, Fakes, RecordingObserver};
+/// use ccc_core::{CancellationToken, Stage};
+///
+/// let (fakes, observer) = (Fakes::new(&[]), Arc::new(RecordingObserver::default()));
+/// let pipeline = fakes.pipeline().agent(FakeAgent::default()).observer(Arc::clone(&observer));
+/// let event = fakes.host.open_issue("What is this?", "");
+/// let _report = pipeline.build()?.run(event, &CancellationToken::new()).await?;
+/// assert_eq!(observer.stages().last(), Some(&Stage::Cleanup));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Default)]
 pub struct RecordingObserver {
     events: Mutex<Vec<Event>>,

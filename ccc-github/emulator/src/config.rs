@@ -12,6 +12,20 @@ use crate::clock::{Clock, SystemClock};
 const TEST_KEY: &str = include_str!("../test-key.pem");
 
 /// The configuration of an emulator, for [`Emulator::start`](crate::Emulator::start).
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> github_emulator::Result<()> {
+/// use github_emulator::{Emulator, EmulatorConfig};
+///
+/// # let directory = tempfile::tempdir().unwrap();
+/// let config = EmulatorConfig::new(directory.path(), "webhook secret".into()).with_test_key();
+/// let github = Emulator::start(config).await?;
+/// assert!(github.api_url().starts_with("http://127.0.0.1:"));
+/// github.stop().await;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EmulatorConfig {

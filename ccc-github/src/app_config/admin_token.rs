@@ -9,15 +9,16 @@ use http::{HeaderMap, header};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-/// The minimum length of a token, in bytes. A shorter token could be guessed from its digest.
+/// The minimum length of an admin token, in bytes. A shorter token could be guessed from its
+/// digest.
 const MIN_LENGTH: usize = 32;
 
-/// Proof that a request was authorized. Only [`AdminToken::admits`] creates it.
+/// Proof that a request contained the admin token. Only [`AdminToken::admits`] creates this proof.
 #[derive(Clone, Copy, Debug)]
 pub struct Admitted(());
 
-/// The digest of the admin token, which the operator sends as `Authorization: Bearer …`. The token
-/// cannot be computed from the digest.
+/// The digest of the admin token. The operator sends the token itself in the header `Authorization:
+/// Bearer …` of a request to `/config`. The token cannot be computed from the digest.
 ///
 /// ```
 /// use ccc_github::AdminToken;
@@ -31,6 +32,21 @@ pub struct Admitted(());
 /// assert!(known.admits(&headers).is_some());
 /// # Ok::<(), ccc_core::Error>(())
 /// ```
+///
+/// # Examples
+///
+/// ```
+/// use ccc_github::AdminToken;
+/// use ccc_github::http_types::HeaderMap;
+///
+/// let (secret, token) = AdminToken::generate()?;
+/// let mut headers = HeaderMap::new();
+/// assert!(token.admits(&headers).is_none());
+/// let value = format!("Bearer {}", secret.expose_str()?);
+/// headers.insert("authorization", value.parse().unwrap());
+/// assert!(token.admits(&headers).is_some());
+/// # Ok::<(), ccc_core::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AdminToken([u8; 32]);
 
@@ -41,60 +57,69 @@ impl fmt::Debug for AdminToken {
 }
 
 impl AdminToken {
-    /// Generates a token. Returns its text, for the operator, and its digest, which is stored.
+    /// Generates a random token. Returns the token, for the operator, and the digest of the token,
+    /// which the service stores.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if the system provides no random bytes.
     pub fn generate() -> Result<(Secret, Self)> {
         let mut bytes = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *bytes).map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "the operating system provides no random bytes")
-                .with_source(e)
+            Error::new(
+                ErrorKind::Unavailable,
+                "cannot generate an admin token: the operating system provides no random bytes",
+            )
+            .with_source(e)
         })?;
         let text = Secret::from(BASE64_URL_SAFE_NO_PAD.encode(bytes.as_slice()));
         let token = Self::new(&text)?;
         Ok((text, token))
     }
 
-    /// Creates the digest of an existing token.
+    /// Computes the digest of the existing token `token`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the token has fewer than 32 bytes.
+    /// [`ErrorKind::InvalidInput`] if `token` has fewer than 32 bytes.
     pub fn new(token: &Secret) -> Result<Self> {
         if token.expose().len() < MIN_LENGTH {
-            let line = "an admin token must have at least 32 characters: generate one";
+            let line = "an admin token must have at least 32 characters";
             let error = Error::new(ErrorKind::InvalidInput, line);
             return Err(error.with_remedy(Remedy::GenerateKey));
         }
         Ok(Self(digest(token.expose()).finalize().into_bytes().into()))
     }
 
-    /// Returns the digest as a record for the store, with 64 hex digits.
+    /// Returns the digest as a record for a credential store: a text of 64 hex digits.
     #[must_use]
     pub fn to_record(self) -> Secret {
         Secret::from(hex::encode(self.0))
     }
 
-    /// Parses the digest from a stored record.
+    /// Parses the digest from a record of a credential store.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`] if the record is not a digest.
+    /// [`ErrorKind::Corrupt`] if `record` is not a text of 64 hex digits.
     pub fn from_record(record: &Secret) -> Result<Self> {
         let mut digest = [0; 32];
         hex::decode_to_slice(record.expose(), &mut digest).map_err(|_| {
-            Error::new(ErrorKind::Corrupt, "the stored record of the admin token is not a digest")
+            Error::new(
+                ErrorKind::Corrupt,
+                "the stored record of the admin token is not a digest: create a new admin token",
+            )
         })?;
         Ok(Self(digest))
     }
 
-    /// Checks the `Authorization` header of a request. The comparison takes constant time.
+    /// Returns a proof if the token in the `Authorization` header of a request has this digest, or
+    /// `None` otherwise. The comparison takes constant time.
     #[must_use]
     pub fn admits(&self, headers: &HeaderMap) -> Option<Admitted> {
         digest(bearer(headers)?).verify_slice(&self.0).ok().map(|()| Admitted(()))
     }
 }
 
-/// Returns the token of the only `Authorization` header, if its scheme is `Bearer`.
+/// Returns the token in the `Authorization` header. Returns `None` if the header is missing or
+/// repeated, or if its scheme is not `Bearer`.
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else { return None };
@@ -103,8 +128,9 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     split.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer ")).map(|(_, token)| token)
 }
 
-/// Starts the digest of a token. One round is enough, because a generated token has 256 random
-/// bits. The digest is a MAC, because its library compares MACs in constant time.
+/// Starts the computation of a token's digest. One round of hashing is enough, because a generated
+/// token has 256 random bits. The digest is a MAC, because the library compares MACs in constant
+/// time.
 fn digest(token: &[u8]) -> Hmac<Sha256> {
     // The default key is used, because the digest needs no secret key.
     let mut mac = Hmac::<Sha256>::new(&Default::default());

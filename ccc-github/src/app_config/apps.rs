@@ -1,4 +1,4 @@
-//! The Apps of one host in a credential store.
+//! The GitHub Apps of one host, as records of a credential store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +10,12 @@ use crate::app_config::record::{App, AppView};
 use crate::app_config::request::AppChange;
 use crate::secret_record::prefix;
 
-/// The maximum number of attempts of a change that conflicts with other changes of the same App.
+/// The maximum number of attempts to write a change that conflicts with other changes of the same
+/// GitHub App.
 pub(super) const MAX_ATTEMPTS: usize = 20;
 
-/// The Apps of one host in a credential store. Each App is a record `github/HOST/APP_ID`.
+/// The GitHub Apps of one host, as records of a credential store. The record of an App has the name
+/// `github/HOST/APP_ID`.
 #[derive(Clone)]
 pub struct Apps {
     store: Arc<dyn CredentialStore>,
@@ -27,8 +29,8 @@ impl fmt::Debug for Apps {
 }
 
 impl Apps {
-    /// Creates a view of the Apps of a host. [`Endpoints::host`](crate::Endpoints::host) returns
-    /// the host's name.
+    /// Creates a handle to the GitHub Apps of `host` in `store`. `host` is the name that
+    /// [`Endpoints::host`](crate::Endpoints::host) returns, such as `github.com`.
     pub fn new(store: Arc<dyn CredentialStore>, host: impl Into<String>) -> Self {
         Self { store, host: host.into() }
     }
@@ -37,10 +39,10 @@ impl Apps {
         CredentialKey::new(format!("{}{app_id}", prefix(&self.host)))
     }
 
-    /// Lists the ids of all Apps in ascending order.
+    /// Lists the ids of all stored GitHub Apps of the host, in ascending order.
     ///
     /// # Errors
-    /// Those of the store.
+    /// The errors of the credential store.
     pub async fn list(&self) -> Result<Vec<u64>> {
         let prefix = prefix(&self.host);
         let number = |key: &CredentialKey| key.as_str().strip_prefix(&prefix)?.parse().ok();
@@ -49,47 +51,53 @@ impl Apps {
         Ok(all)
     }
 
-    /// Returns an App with its secrets.
+    /// Returns the stored GitHub App `app_id` with its secrets, or `None` if the App is not stored.
     ///
     /// # Errors
-    /// Those of the store, and [`ErrorKind::Corrupt`] if the record is not a valid App record.
+    /// The errors of the credential store, and [`ErrorKind::Corrupt`] if the record is not a valid
+    /// App record.
     pub async fn get(&self, app_id: u64) -> Result<Option<App>> {
         Ok(self.get_versioned(app_id).await?.map(|(app, _)| app))
     }
 
-    /// Returns an App with its secrets, and its version, which changes with each change of the App.
+    /// Returns the stored GitHub App `app_id` with its secrets, and the version of its record, or
+    /// `None` if the App is not stored. Each change of the App changes the version.
     ///
     /// # Errors
-    /// Those of [`get`](Self::get).
+    /// The errors of [`get`](Self::get).
     pub async fn get_versioned(&self, app_id: u64) -> Result<Option<(App, Version)>> {
         let key = self.key(app_id)?;
         let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
         let app = App::from_record(app_id, &stored.secret).ok_or_else(|| {
             let line = format!(
-                "the credential `{key}` is not a valid App record, and stays unchanged until it is \
-                 cleared"
+                "the stored credential `{key}` is not a valid record of a GitHub App: clear this \
+                 App, and configure it again"
             );
             Error::new(ErrorKind::Corrupt, line)
         })?;
         Ok(Some((app, stored.version)))
     }
 
-    /// Returns the public view of an App.
+    /// Returns the public view of the stored GitHub App `app_id`, which contains no secrets, or
+    /// `None` if the App is not stored.
     ///
     /// # Errors
-    /// Those of [`get`](Self::get).
+    /// The errors of [`get`](Self::get).
     pub async fn view(&self, app_id: u64) -> Result<Option<AppView>> {
         self.get(app_id).await?.map(|app| app.view(&self.host)).transpose()
     }
 
-    /// Creates or changes an App. Fields that the change does not set keep their values. Up to two
-    /// previous webhook secrets stay valid until [`AppChange::without_old_secrets`].
+    /// Creates or changes the GitHub App that `change` names, and returns the App's public view.
+    /// Fields that `change` does not set keep their stored values. A new webhook secret becomes the
+    /// newest one, but deliveries signed with one of up to two previous secrets are still accepted.
+    /// [`AppChange::without_old_secrets`] removes the previous secrets.
     ///
     /// # Errors
-    /// - [`ErrorKind::InvalidInput`] for a new App without a private key or webhook secret, and for
-    ///   a third previous secret.
-    /// - [`ErrorKind::Unavailable`] if other changes of the App conflict with all attempts.
-    /// - Those of [`get`](Self::get).
+    /// - [`ErrorKind::InvalidInput`] if a new App lacks a private key or a webhook secret, or if
+    ///   the App would have more than two previous webhook secrets.
+    /// - [`ErrorKind::Unavailable`] if every attempt conflicts with a change that another client
+    ///   makes to the App.
+    /// - The errors of [`get`](Self::get).
     pub async fn change(&self, change: &AppChange) -> Result<AppView> {
         let key = self.key(change.app_id)?;
         for _ in 0..MAX_ATTEMPTS {
@@ -98,23 +106,27 @@ impl Apps {
                 None => (None, Precondition::Absent),
             };
             let app = change.apply(before)?;
-            // Created before the write, so that an App without a valid view is not stored.
+            // The view is created before the write, so that an App without a valid view is not
+            // stored.
             let view = app.view(&self.host)?;
             match self.store.put(&key, &app.to_record()?, precondition).await {
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
                 done => return done.map(|_| view),
             }
         }
-        Err(Error::new(
-            ErrorKind::Unavailable,
-            "other clients change this App at the same time: try again",
-        ))
+        let line = format!(
+            "other clients change the GitHub App {} at the same time: try again",
+            change.app_id
+        );
+        Err(Error::new(ErrorKind::Unavailable, line))
     }
 
-    /// Creates an App. Returns `false` and changes nothing if the App already exists.
+    /// Creates the GitHub App that `change` names, and returns `true`. If the App is already
+    /// stored, changes nothing and returns `false`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] as for [`change`](Self::change), and those of the store.
+    /// [`ErrorKind::InvalidInput`] if `change` lacks a private key or a webhook secret, or has more
+    /// than three webhook secrets, and the errors of the credential store.
     pub async fn make(&self, change: &AppChange) -> Result<bool> {
         let app = change.apply(None)?;
         let key = self.key(change.app_id)?;
@@ -124,13 +136,14 @@ impl Apps {
         }
     }
 
-    /// Removes an App. Returns whether it existed.
+    /// Deletes the GitHub App `app_id` from the credential store. Returns whether the App was
+    /// stored.
     ///
     /// # Errors
-    /// Those of the store.
+    /// The errors of the credential store.
     pub async fn clear(&self, app_id: u64) -> Result<bool> {
         let key = self.key(app_id)?;
-        // An unreadable record counts as existing, and is also removed.
+        // An unreadable record counts as a stored App and is deleted.
         let existed = !matches!(self.store.get(&key).await, Ok(None));
         self.store.delete(&key).await.map(|()| existed)
     }

@@ -1,4 +1,4 @@
-//! A stored App: its record in the credential store and its public view.
+//! A stored GitHub App: its record in the credential store and its public view.
 
 use ccc_core::{Result, Secret};
 use serde::{Deserialize, Serialize};
@@ -7,39 +7,41 @@ use sha2::{Digest as _, Sha256};
 use crate::app_key::fingerprint;
 use crate::secret_record::{self, SecretText};
 
-/// A stored App with its secrets.
+/// A stored GitHub App with its secrets.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct App {
-    /// The App ID.
+    /// The App ID of the GitHub App.
     pub app_id: u64,
-    /// The private key, as a valid PEM text.
+    /// The private key of the GitHub App, as a valid PEM text.
     pub private_key: Secret,
-    /// The one to three webhook secrets, with the newest first.
+    /// The one to three webhook secrets of the GitHub App, with the newest first.
     pub webhook_secrets: Vec<Secret>,
-    /// The configured installation ids.
+    /// The installation ids that the operator has configured for the GitHub App.
     pub installation_ids: Vec<u64>,
 }
 
-/// The public view of a stored App, without secrets.
+/// The public view of a stored GitHub App, without secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct AppView {
-    /// The host that the App is registered on.
+    /// The GitHub host on which the App is registered, such as `github.com`.
     pub host: String,
-    /// The App ID.
+    /// The App ID of the GitHub App.
     pub app_id: u64,
-    /// The fingerprint `SHA256:…` of the public key, as the App's settings page shows it.
+    /// The fingerprint `SHA256:…` of the App's public key, as the settings page of the GitHub App
+    /// shows it.
     pub private_key: String,
-    /// Four hex digits of a SHA-256 digest of each webhook secret, with the newest first.
+    /// Four hex digits of a SHA-256 digest of each webhook secret, with the newest secret first.
     pub webhook_secrets: Vec<String>,
-    /// The configured installation ids.
+    /// The installation ids that the operator has configured for the GitHub App.
     pub installation_ids: Vec<u64>,
 }
 
 impl App {
-    /// Returns the public view of the App.
+    /// Returns the public view of this App, which contains no secrets. `host` is the GitHub host of
+    /// the App.
     ///
     /// # Errors
     /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the private key does not parse.
@@ -53,7 +55,7 @@ impl App {
         })
     }
 
-    /// Serializes the App as a record of the store.
+    /// Serializes the App as a record for the credential store.
     pub(super) fn to_record(&self) -> Result<Secret> {
         let secrets = self.webhook_secrets.iter().map(SecretText::from_secret);
         let record = Record {
@@ -61,10 +63,11 @@ impl App {
             webhook_secrets: secrets.collect::<Result<_>>()?,
             installation_ids: self.installation_ids.clone(),
         };
-        secret_record::write("an App", &record)
+        secret_record::write("an App record", &record)
     }
 
-    /// Parses a record of the store, or returns `None` if it is not a valid App record.
+    /// Parses the App `app_id` from a record of the credential store, or returns `None` if the
+    /// record is not a valid App record.
     pub(super) fn from_record(app_id: u64, record: &Secret) -> Option<Self> {
         let record: Record = secret_record::read(record)?;
         Some(Self {
@@ -85,8 +88,8 @@ struct Record {
     installation_ids: Vec<u64>,
 }
 
-/// Returns four hex digits of a digest of the secret. They are enough to distinguish a few secrets,
-/// and too few to confirm a guess.
+/// Returns four hex digits of a digest of `secret`. Four digits are enough to distinguish a few
+/// secrets, and too few to confirm a guessed secret.
 pub(super) fn digits(secret: &Secret) -> String {
     let mut digest = Sha256::new();
     digest.update(b"ccc/v1/fingerprint");

@@ -1,4 +1,5 @@
-//! A requested change to a stored App, and its JSON format, which is the body of `POST /config`.
+//! A requested change to a stored GitHub App, and its JSON format, which is the body of `POST
+//! /config`.
 
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use serde_json::{Map, Value};
@@ -8,18 +9,20 @@ use crate::app_config::record::App;
 use crate::app_key::{AppKey, plain};
 use crate::errors::invalid_input;
 
-/// The maximum size of the body of a request to `/config`, and of each secret in it, in bytes.
+/// The maximum size of the body of a request to `/config`, and of each secret in the body, in
+/// bytes.
 pub const MAX_CONFIG: usize = 64 << 10;
 
 const FIELDS: [&str; 5] =
     ["appId", "privateKey", "webhookSecret", "installationId", "forgetOldSecrets"];
 
-/// A requested change to a stored App, or a new App. Its private key is already validated.
+/// A requested change to a stored GitHub App, or a new App. The private key in a change is already
+/// validated.
 #[derive(Clone, Debug)]
 pub struct AppChange {
     pub(super) app_id: u64,
     private_key: Option<Secret>,
-    /// The added secrets, with the newest first.
+    /// The webhook secrets to add, with the newest first.
     webhook_secrets: Vec<Secret>,
     installation_ids: Installations,
     forget_old_secrets: bool,
@@ -27,18 +30,19 @@ pub struct AppChange {
     replace_secrets: bool,
 }
 
-/// A requested change to the installation ids of an App.
+/// A requested change to the stored installation ids of a GitHub App.
 #[derive(Clone, Debug)]
 enum Installations {
-    /// The ids stay unchanged.
+    /// The stored installation ids stay unchanged.
     Same,
-    /// The id is added.
+    /// The id is added to the stored installation ids.
     Also(u64),
-    /// The ids replace the stored ones.
+    /// The ids replace the stored installation ids.
     These(Vec<u64>),
 }
 
-/// The fields of a request. The memory of their strings is wiped when it is dropped.
+/// The JSON fields of a request. The memory of the fields' texts is wiped when this value is
+/// dropped.
 struct Wiped(Map<String, Value>);
 
 impl Drop for Wiped {
@@ -60,7 +64,8 @@ fn bounded(what: &str, secret: &Secret) -> Result<()> {
 }
 
 impl AppChange {
-    /// Creates a change to the App with this id. It initially changes nothing.
+    /// Creates a change to the GitHub App with the id `app_id`. The change is empty until other
+    /// methods add to it.
     #[must_use]
     pub fn new(app_id: u64) -> Self {
         Self {
@@ -76,8 +81,9 @@ impl AppChange {
     /// Parses a change from a JSON object with the fields `appId`, `privateKey`, `webhookSecret`,
     /// `installationId` and `forgetOldSecrets`.
     ///
-    /// Only `appId` is required. Numbers can be strings, as in forms. A list as `installationId`
-    /// replaces the stored ids.
+    /// Only `appId` is required, and for a new App also `privateKey` and `webhookSecret`. Numbers
+    /// can be strings, as in forms. A number as `installationId` is added to the stored ids, and a
+    /// list as `installationId` replaces the stored ids.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] with the name of an invalid field, and
@@ -87,13 +93,14 @@ impl AppChange {
         if json.len() > MAX_CONFIG {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
-                "an App's configuration must not be larger than 64 KiB",
+                "the configuration of a GitHub App must not be larger than 64 KiB",
             ));
         }
         let fields = serde_json::from_slice(json).map(Wiped).map_err(|e| {
-            // The message has only the place of the error, because the text contains secrets.
+            // The message has only the position of the error, because the JSON text contains
+            // secrets.
             invalid_input(format!(
-                "the configuration is not a JSON object (line {}, column {})",
+                "the configuration of the GitHub App is not a JSON object (line {}, column {})",
                 e.line(),
                 e.column()
             ))
@@ -102,7 +109,7 @@ impl AppChange {
         if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
             let name = ccc_core::untrusted_text::one_line(unknown, 40);
             return Err(invalid_input(format!(
-                "unknown field `{name}`: the fields are {}",
+                "unknown field `{name}`: the supported fields are {}",
                 FIELDS.join(", ")
             )));
         }
@@ -138,10 +145,11 @@ impl AppChange {
         Ok(change)
     }
 
-    /// Sets the private key.
+    /// Sets the private key of the GitHub App to the PEM text `pem`, after validation.
     ///
     /// # Errors
-    /// Those of [`AppKey::from_pem`], and [`ErrorKind::LimitExceeded`] for more than 64 KiB.
+    /// The errors of [`AppKey::from_pem`], and [`ErrorKind::LimitExceeded`] if `pem` has more than
+    /// 64 KiB.
     pub fn with_private_key(mut self, pem: &Secret) -> Result<Self> {
         bounded("private key", pem)?;
         AppKey::from_pem(pem)?;
@@ -149,15 +157,17 @@ impl AppChange {
         Ok(self)
     }
 
-    /// Adds a webhook secret as the newest one.
+    /// Adds `secret` as the newest webhook secret of the GitHub App.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for an empty secret and for a secret with a line break, and
-    /// [`ErrorKind::LimitExceeded`] for more than 64 KiB.
+    /// [`ErrorKind::InvalidInput`] if `secret` is empty or contains a line break, and
+    /// [`ErrorKind::LimitExceeded`] if `secret` has more than 64 KiB.
     pub fn with_webhook_secret(mut self, secret: Secret) -> Result<Self> {
         bounded("webhook secret", &secret)?;
         if secret.expose().trim_ascii().is_empty() {
-            return Err(invalid_input("the webhook secret is empty"));
+            return Err(invalid_input(
+                "the webhook secret is empty: use the secret from the GitHub App's settings page",
+            ));
         }
         if secret.expose().iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
             return Err(invalid_input(
@@ -185,24 +195,29 @@ impl AppChange {
         Ok(self)
     }
 
-    /// Adds the id of an installation.
+    /// Adds `id` to the stored installation ids of the GitHub App. Only the last call of this
+    /// method has an effect.
     #[must_use]
     pub fn with_installation_id(mut self, id: u64) -> Self {
         self.installation_ids = Installations::Also(id);
         self
     }
 
-    /// Removes all webhook secrets except the newest.
+    /// Removes all webhook secrets of the GitHub App except the newest one. If the change adds a
+    /// webhook secret, the added secret is the newest one.
     #[must_use]
     pub fn without_old_secrets(mut self) -> Self {
         self.forget_old_secrets = true;
         self
     }
 
-    /// Applies the change to an App, or creates a new App.
+    /// Returns the App `before` with the change applied, or a new App if `before` is `None`.
     pub(super) fn apply(&self, before: Option<App>) -> Result<App> {
         let missing = |field: &str| {
-            invalid_input(format!("the App {} is new: the field `{field}` is missing", self.app_id))
+            invalid_input(format!(
+                "the GitHub App {} is new: the field `{field}` is missing",
+                self.app_id
+            ))
         };
         let mut app = match before {
             Some(app) => app,
@@ -231,8 +246,8 @@ impl AppChange {
         }
         if app.webhook_secrets.len() > 3 {
             return Err(invalid_input(
-                "two previous webhook secrets are still valid: remove them first \
-                 (forgetOldSecrets)",
+                "the GitHub App already has two previous webhook secrets, which are still valid: \
+                 remove them first (forgetOldSecrets)",
             ));
         }
         match &self.installation_ids {
@@ -252,7 +267,8 @@ fn number(name: &str, value: &Value) -> Result<u64> {
     };
     number.filter(|number| *number > 0).ok_or_else(|| {
         invalid_input(format!(
-            "the field `{name}` must be a whole number, as the App's settings page shows it"
+            "the field `{name}` must be a whole number greater than 0, as GitHub's settings pages \
+             show it"
         ))
     })
 }

@@ -1,4 +1,5 @@
-//! The route `/config`, which manages the Apps over HTTP. It works with any server.
+//! The route `/config`, which manages the stored GitHub Apps over HTTP. It works with any HTTP
+//! server.
 
 use ccc_core::{Error, ErrorKind, Result};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
@@ -11,11 +12,11 @@ use crate::app_config::apps::Apps;
 use crate::app_config::request::AppChange;
 use crate::errors::{invalid_input, not_found};
 
-/// A response of `/config`: a status and a JSON object.
+/// A response of the route `/config`: a status and a JSON object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigResponse {
-    /// The HTTP status.
+    /// The HTTP status of the response.
     pub status: StatusCode,
     pub(super) body: Value,
 }
@@ -29,14 +30,16 @@ impl ConfigResponse {
         Self { status, body: json!({ "error": why }) }
     }
 
-    /// Adds a field to the body. A value that cannot be serialized as JSON becomes `null`.
+    /// Adds the field `name` to the JSON body. A value that cannot be serialized as JSON becomes
+    /// `null`.
     #[must_use]
     pub fn with_field(mut self, name: &str, value: impl Serialize) -> Self {
         self.body[name] = serde_json::to_value(value).unwrap_or_default();
         self
     }
 
-    /// Converts the value into an HTTP response with its headers.
+    /// Converts this value to an HTTP response with a JSON body and with headers that forbid
+    /// caching.
     #[must_use]
     pub fn into_response(self) -> Response<String> {
         let mut response = Response::new(self.body.to_string());
@@ -53,17 +56,19 @@ impl ConfigResponse {
 }
 
 impl Apps {
-    /// Handles a request to `/config` that an [`AdminToken`](crate::AdminToken) has authorized.
+    /// Answers a request to `/config` that contained the [`AdminToken`](crate::AdminToken).
+    /// [`Admitted`] is the proof of this.
     ///
     /// | request | response |
     /// |---|---|
     /// | `GET` | 200, `{"apps": […]}` with an [`AppView`](crate::AppView) for each App, or `{"appId": …, "error": …}` for a corrupt record |
-    /// | `POST` with the JSON of [`AppChange::from_json`] | 200, the App as an [`AppView`](crate::AppView) |
-    /// | `DELETE`, with `?appId=N` if several are stored | 200, `{"cleared": N}`; 404 without such an App |
+    /// | `POST` with the JSON of [`AppChange::from_json`] | 200, the App after the change as an [`AppView`](crate::AppView) |
+    /// | `DELETE`, with `?appId=N` if several Apps are stored | 200, `{"cleared": N}`; 404 if no such App is stored |
     ///
-    /// Errors are `{"error": "…"}`, and contain no value of the request. The status is 400 for an
-    /// invalid request, 413 for more than [`MAX_CONFIG`](crate::MAX_CONFIG) bytes, 405 for another
-    /// method, 503 if the store is not available, 507 if it is full, and 500 for a corrupt record.
+    /// An error response has the body `{"error": "…"}`, which contains no value of the request. The
+    /// status is 400 for an invalid request, 413 for a body of more than
+    /// [`MAX_CONFIG`](crate::MAX_CONFIG) bytes, 405 for another method, 503 if the credential store
+    /// is not available, 507 if the store is full, and 500 for a corrupt record.
     pub async fn answer(
         &self,
         _: Admitted,
@@ -111,22 +116,24 @@ impl Apps {
     async fn remove(&self, query: Option<&str>) -> Result<Value> {
         let mut named = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         let app_id = match (named.next(), named.next()) {
-            (Some((name, value)), None) if name == "appId" => {
-                value.parse().map_err(|_| invalid_input("appId must be a number"))?
-            }
+            (Some((name, value)), None) if name == "appId" => value
+                .parse()
+                .map_err(|_| invalid_input("the query parameter `appId` must be a number"))?,
             (Some(_), _) => return Err(invalid_input("the only supported query is ?appId=N")),
             (None, _) => match self.list().await?[..] {
-                [] => return Err(not_found("no App is stored")),
+                [] => return Err(not_found("no GitHub App is stored")),
                 [only] => only,
                 _ => {
-                    return Err(invalid_input("several Apps are stored: select one with ?appId=N"));
+                    return Err(invalid_input(
+                        "several GitHub Apps are stored: select one with ?appId=N",
+                    ));
                 }
             },
         };
         if self.clear(app_id).await? {
             return Ok(json!({ "cleared": app_id }));
         }
-        Err(not_found(format!("no App {app_id} is stored")))
+        Err(not_found(format!("no GitHub App with the id {app_id} is stored")))
     }
 }
 
@@ -134,7 +141,7 @@ fn status(failed: &Error) -> StatusCode {
     match failed.kind() {
         ErrorKind::InvalidInput => StatusCode::BAD_REQUEST,
         ErrorKind::NotFound => StatusCode::NOT_FOUND,
-        // The size of the request was checked before, so the limit is that of the store.
+        // The size of the request was checked before, so this is a limit of the credential store.
         ErrorKind::LimitExceeded => StatusCode::INSUFFICIENT_STORAGE,
         ErrorKind::Unavailable | ErrorKind::TimedOut | ErrorKind::RateLimited => {
             StatusCode::SERVICE_UNAVAILABLE

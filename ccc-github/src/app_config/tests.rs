@@ -24,9 +24,9 @@ const NEW: &str = "hunter2-new-hook";
 #[derive(Debug, Default)]
 struct FakeStore {
     records: Mutex<BTreeMap<CredentialKey, (u64, Secret)>>,
-    /// The number of next writes that fail with a conflict, as if another client had written first.
+    /// How many of the next writes fail with a conflict, as if another client had written first.
     quicker: AtomicUsize,
-    /// The kind of error with which writes fail.
+    /// The kind of error with which writes fail, or `None` if they succeed.
     fails: Mutex<Option<ErrorKind>>,
 }
 
@@ -248,7 +248,7 @@ async fn apps_are_shown_changed_and_cleared_over_http() {
     let megabyte = json!({"appId": 7, "webhookSecret": "hunter2".repeat(150_000)}).to_string();
     let cases: [(&str, Option<&str>, &str, u16, &str); 20] = [
         ("GET", None, "", 200, r#"{"apps":[]}"#),
-        ("DELETE", None, "", 404, "no App is stored"),
+        ("DELETE", None, "", 404, "no GitHub App is stored"),
         ("POST", None, "", 400, "not a JSON object"),
         ("POST", None, "hunter2", 400, "not a JSON object"),
         ("POST", None, "{}", 400, "`appId` is missing"),
@@ -269,7 +269,7 @@ async fn apps_are_shown_changed_and_cleared_over_http() {
         ("DELETE", Some("appId=x"), "", 400, "must be a number"),
         ("DELETE", Some("app_id=7"), "", 400, "?appId=N"),
         ("DELETE", Some("appId=7&appId=8"), "", 400, "?appId=N"),
-        ("DELETE", Some("appId=9"), "", 404, "no App 9"),
+        ("DELETE", Some("appId=9"), "", 404, "no GitHub App with the id 9"),
         ("DELETE", Some("appId=7"), "", 200, r#"{"cleared":7}"#),
         ("DELETE", None, "", 200, r#"{"cleared":8}"#),
         ("PUT", None, &made, 405, "GET, POST and DELETE"),
@@ -311,7 +311,7 @@ async fn failures_of_the_store_have_their_own_statuses() {
     let shown = apps.answer(admitted(), &http::Method::GET, None, b"").await;
     assert_eq!((shown.status.as_u16(), &shown.body["apps"][0]["appId"]), (200, &json!(7)));
     let error = shown.body["apps"][1]["error"].as_str().unwrap();
-    assert!(error.contains("until it is cleared") && !error.contains("hunter2"), "{error}");
+    assert!(error.contains("clear this App") && !error.contains("hunter2"), "{error}");
     let cleared = apps.answer(admitted(), &http::Method::DELETE, Some("appId=8"), b"").await;
     assert_eq!(cleared.body, json!({ "cleared": 8 }));
 }

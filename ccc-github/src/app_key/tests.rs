@@ -65,7 +65,8 @@ fn keys_that_cannot_sign_are_refused() {
     // spec: S10c
     let small = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, 1024).unwrap();
     let small = small.to_pkcs1_pem(LineEnding::LF).unwrap();
-    // n = 3 · 5 and e = d = 3: the key is too short for any signature.
+    // The modulus is 15 = 3 · 5, and both exponents are 3, so the key is too short for any
+    // signature.
     let tiny =
         [48, 27, 2, 1, 0, 2, 1, 15, 2, 1, 3, 2, 1, 3, 2, 1, 3, 2, 1, 5, 2, 1, 1, 2, 1, 3, 2, 1, 2];
     let tiny = pem::encode(&pem::Pem::new("RSA PRIVATE KEY", tiny));

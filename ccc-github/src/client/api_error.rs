@@ -8,44 +8,47 @@ use http::StatusCode;
 /// The error of an API call.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// The response has a status of 400 or more, or it is a redirect that is not followed.
+    /// GitHub returned an error status, or a redirect that is not followed.
     #[error("GitHub answered {status} to {call}: {message}{request_id}")]
     Status {
         /// The status of the response.
         status: StatusCode,
-        /// The method and path, without the query.
+        /// The method and the path of the call, without the query.
         call: String,
         /// GitHub's message in one line.
         message: String,
         /// ` (request ID)` for GitHub's support, or an empty string.
         request_id: String,
-        /// The wait after which the call can succeed.
+        /// The time after which the call can succeed, if GitHub limited the call or specified a
+        /// time.
         retry_after: Option<Duration>,
-        /// Whether a header of the response specifies that wait.
+        /// Whether a header of the response specifies `retry_after`. Otherwise `retry_after` is a
+        /// default.
         named: bool,
-        /// The field and the error code of each validation error.
+        /// The field and the error code of each validation error in the response.
         problems: Vec<(String, String)>,
     },
-    /// The body of the response does not parse.
+    /// The body of the response is not the JSON that GitHub documents.
     #[error(
-        "GitHub's response to {call} does not match its documentation (line {line}, column {column}): \
-         check that the API URL is that of a GitHub server"
+        "GitHub's response to {call} does not match GitHub's documentation (line {line}, column \
+         {column}): check that the API URL belongs to a GitHub server"
     )]
     Body {
-        /// The method and path, without the query.
+        /// The method and the path of the call, without the query.
         call: String,
-        /// The line of the first parse error. The content is omitted, because it can be a token.
+        /// The line of the first parse error in the body. The content of the line is omitted,
+        /// because it can be a token.
         line: usize,
-        /// The column of the first parse error.
+        /// The column of the first parse error in the body.
         column: usize,
     },
-    /// There is no response, for the reason in the error.
+    /// The call got no response, for the reason in the error.
     #[error("{0}")]
     Http(Error),
 }
 
 impl ApiError {
-    /// Returns the status of the response, or `None` for other errors.
+    /// Returns the HTTP status of the response, or `None` if the error is not about a status.
     pub(crate) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status { status, .. } => Some(*status),
@@ -53,12 +56,12 @@ impl ApiError {
         }
     }
 
-    /// Returns whether the response had this status.
+    /// Returns whether the response had the HTTP status `status`.
     pub(crate) fn has_status(&self, status: StatusCode) -> bool {
         self.status() == Some(status)
     }
 
-    /// Returns whether GitHub's message contains this text. ASCII case is ignored.
+    /// Returns whether GitHub's message contains `text`. ASCII case is ignored.
     pub(crate) fn message_contains(&self, text: &str) -> bool {
         let message = match self {
             Self::Status { message, .. } => message.to_ascii_lowercase(),
@@ -67,7 +70,7 @@ impl ApiError {
         message.contains(&text.to_ascii_lowercase())
     }
 
-    /// Returns whether GitHub reported this validation error code for this field.
+    /// Returns whether GitHub reported the validation error `code` for the field `field`.
     pub(crate) fn has_problem(&self, field: &str, code: &str) -> bool {
         match self {
             Self::Status { problems, .. } => {
@@ -88,8 +91,8 @@ impl ApiError {
             Self::Status { status, .. } => status.is_server_error(),
             Self::Body { .. } => true,
             Self::Http(error) => {
-                // Other kinds mean that the call was not sent, for example because there is no
-                // token.
+                // The other error kinds mean that the call was not sent, for example because there
+                // is no token.
                 matches!(
                     error.kind(),
                     ErrorKind::TimedOut
@@ -117,7 +120,8 @@ impl ApiError {
         matches!(self, Self::Http(error) if error.kind() == ErrorKind::TimedOut)
     }
 
-    /// Returns the wait that GitHub's rate limits require, if the call was rate limited.
+    /// Returns the wait that GitHub's rate limits require before the next attempt, or `None` if the
+    /// call was not rate limited.
     pub(crate) fn rate_limit_wait(&self) -> Option<Duration> {
         match self {
             Self::Status { status, retry_after, .. } if !status.is_server_error() => *retry_after,
@@ -125,17 +129,19 @@ impl ApiError {
         }
     }
 
-    /// Returns whether the wait is a default, because the response specifies none.
+    /// Returns whether the required wait is a default, because the response specifies no wait.
     pub(crate) fn is_wait_assumed(&self) -> bool {
         matches!(self, Self::Status { named: false, .. })
     }
 
-    /// Returns whether the call was not sent, because it would have had to wait for a rate limit.
+    /// Returns whether the call was not sent, because it would have had to wait too long for a rate
+    /// limit.
     pub(crate) fn was_not_sent(&self) -> bool {
         matches!(self, Self::Http(error) if error.kind() == ErrorKind::RateLimited)
     }
 
-    /// Returns the wait that GitHub requires, for a rate limit or another reason.
+    /// Returns the wait that GitHub requires before the next attempt, for a rate limit or another
+    /// reason, or `None` if GitHub requires no wait.
     pub(crate) fn asked_wait(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,

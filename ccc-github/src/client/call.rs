@@ -1,4 +1,4 @@
-//! A call of the REST API and its authorization.
+//! Calls to GitHub's REST API, and their authorization.
 
 use bytes::Bytes;
 use ccc_core::{Error, ErrorKind, Secret};
@@ -10,50 +10,52 @@ use url::Url;
 use crate::client::api_error::ApiError;
 use crate::client::retry::is_repeatable;
 
-/// The version of the REST API (GitHub docs, "API Versions").
+/// The version of the REST API that each call requests (GitHub docs, "API Versions").
 const API_VERSION: &str = "2022-11-28";
 
-/// The API caller whose rate limits a call counts toward.
+/// The identity that makes a call. GitHub's rate limits apply to each caller separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Caller {
-    /// An App that authenticates with its JWT. The value is the App ID.
+    /// A GitHub App that authenticates with its JWT. The value is the App ID.
     App(u64),
-    /// A caller without authorization.
+    /// A caller that sends no token.
     Anonymous,
-    /// An installation that authenticates with one of its tokens. The value is the installation id.
+    /// An installation of a GitHub App that authenticates with an installation token. The value is
+    /// the installation id.
     Installation(u64),
 }
 
-/// The authorization of a call.
+/// The authorization of a call: the caller and its token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Authorization<'a> {
     pub(crate) caller: Caller,
     pub(crate) token: Option<&'a Secret>,
-    /// The id of the only repository that the token is for, if there is one. The token is not sent
-    /// to another repository (spec: G8c).
+    /// The id of the repository that the token is for, or `None` if the token is not for one
+    /// repository. Redirects that lead to another repository are not followed with the token (spec:
+    /// G8c).
     pub(crate) repo: Option<u64>,
 }
 
 impl Authorization<'_> {
-    /// A call without authorization.
+    /// The authorization of a call without a token.
     pub(crate) const ANONYMOUS: Self = Self { caller: Caller::Anonymous, token: None, repo: None };
 }
 
-/// A call of the REST API.
+/// A call to GitHub's REST API.
 pub(crate) struct Call {
     pub(super) method: Method,
     pub(super) url: Url,
     body: Bytes,
     /// Whether the call can safely be repeated.
     pub(super) idempotent: bool,
-    /// Whether the limits for writes apply to the call.
+    /// Whether the limits for writes, such as the time between two writes, apply to the call.
     pub(super) paced: bool,
-    /// Whether the call fails instead of waiting for GitHub's rate limits.
+    /// Whether the call fails immediately if a rate limit of GitHub would delay it.
     pub(super) prompt: bool,
 }
 
 impl Call {
-    /// Creates a call without a body. Its method determines whether it can be repeated; see
+    /// Creates a call without a body. `method` determines whether the call can be repeated; see
     /// [`retry`](crate::client::retry).
     pub(crate) fn new(method: Method, url: Url) -> Self {
         let idempotent = is_repeatable(&method);
@@ -61,49 +63,52 @@ impl Call {
         Self { method, url, body: Bytes::new(), idempotent, paced, prompt: false }
     }
 
-    /// Creates a GET call.
+    /// Creates a GET call to `url`.
     pub(crate) fn get(url: Url) -> Self {
         Self::new(Method::GET, url)
     }
 
-    /// Creates a call with a JSON body.
+    /// Creates a call with `body` as a JSON body.
     ///
     /// # Errors
-    /// [`ErrorKind::Unexpected`] if the body cannot be serialized as JSON.
+    /// [`ErrorKind::Unexpected`] if `body` cannot be serialized as JSON.
     pub(crate) fn json(method: Method, url: Url, body: &impl Serialize) -> Result<Self, Error> {
         let body = serde_json::to_vec(body).map_err(|error| {
-            Error::new(ErrorKind::Unexpected, "cannot serialize the body as JSON")
-                .with_source(error)
+            Error::new(
+                ErrorKind::Unexpected,
+                "cannot serialize the body of a call to GitHub as JSON",
+            )
+            .with_source(error)
         })?;
         Ok(Self { body: body.into(), ..Self::new(method, url) })
     }
 
-    /// Marks the call as idempotent.
+    /// Marks the call as idempotent, so that it is repeated after a temporary failure.
     pub(crate) fn idempotent(mut self) -> Self {
         self.idempotent = true;
         self
     }
 
-    /// Exempts the call from the limits for writes, because it creates no content.
+    /// Exempts the call from the limits for writes. This is for writes that create no content.
     pub(crate) fn unpaced(mut self) -> Self {
         self.paced = false;
         self
     }
 
-    /// Makes the call fail instead of waiting for GitHub's rate limits.
+    /// Makes the call fail immediately if a rate limit of GitHub would delay it.
     pub(crate) fn prompt(mut self) -> Self {
         self.prompt = true;
         self
     }
 
-    /// Returns the method and path for error messages. The query is omitted, because it can contain
-    /// text that users wrote.
+    /// Returns the method and the path of the call for error messages. The query is omitted,
+    /// because it can contain text that users wrote.
     pub(super) fn name(&self) -> String {
         format!("{} {}", self.method, self.url.path())
     }
 }
 
-/// Parses the JSON body of a response.
+/// Parses the JSON body of `response`, the response to `call`.
 pub(crate) fn parse<T: DeserializeOwned>(
     call: &Call,
     response: &Response<Bytes>,
@@ -115,11 +120,11 @@ pub(crate) fn parse<T: DeserializeOwned>(
     })
 }
 
-/// Creates the HTTP request of a call.
+/// Creates the HTTP request of `call`. `url` is the URL of the call, or the target of a redirect.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if the address is not a URI, and [`ErrorKind::Unexpected`] if the
-/// token is not a valid header value.
+/// [`ErrorKind::InvalidInput`] if `url` is not a URI, and [`ErrorKind::Unexpected`] if `token` is
+/// not a valid header value.
 pub(super) fn request(
     call: &Call,
     url: &Url,
@@ -134,7 +139,10 @@ pub(super) fn request(
     if let Some(token) = token {
         let bearer = Secret::new([b"Bearer ", token.expose()].concat());
         let mut bearer = HeaderValue::from_bytes(bearer.expose()).map_err(|_| {
-            Error::new(ErrorKind::Unexpected, "the token is not a valid header value")
+            Error::new(
+                ErrorKind::Unexpected,
+                "the token of a call to GitHub is not a valid header value",
+            )
         })?;
         bearer.set_sensitive(true);
         request = request.header(header::AUTHORIZATION, bearer);
@@ -143,7 +151,7 @@ pub(super) fn request(
         request = request.header(header::CONTENT_TYPE, "application/json");
     }
     request.body(call.body.clone()).map_err(|error| {
-        let line = format!("cannot create the request for {}", call.name());
+        let line = format!("cannot create the HTTP request for {}", call.name());
         Error::new(ErrorKind::InvalidInput, line).with_source(error)
     })
 }

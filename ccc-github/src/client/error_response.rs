@@ -11,9 +11,10 @@ use serde_json::Value;
 use crate::client::api_error::ApiError;
 use crate::client::headers::{MAX_ASKED_WAIT, exhausted, text};
 
-/// Converts an error response into an error (GitHub docs, "Rate limits for the REST API",
-/// "Troubleshooting the REST API"). `sent` is the token of the call, which is redacted in GitHub's
-/// message.
+/// Converts GitHub's error response to an [`ApiError`] (GitHub docs, "Rate limits for the REST
+/// API", "Troubleshooting the REST API"). `call` is the method and the path of the call. `now` is
+/// the current time by GitHub's clock. `sent` is the token of the call, which is redacted in
+/// GitHub's message.
 pub(super) fn from_response(
     call: String,
     response: &Response<Bytes>,
@@ -52,8 +53,8 @@ pub(super) fn from_response(
     }
 }
 
-/// Returns the text of one validation error of a 422 response (GitHub docs, "Troubleshooting the
-/// REST API": validation failed).
+/// Returns the text of one validation error of a 422 response, or `None` if it has neither a text
+/// nor a code (GitHub docs, "Troubleshooting the REST API": validation failed).
 fn detail(error: &Value) -> Option<String> {
     if let Some(message) = error.as_str().or_else(|| error["message"].as_str()) {
         return Some(message.to_owned());
@@ -67,7 +68,8 @@ fn detail(error: &Value) -> Option<String> {
     })
 }
 
-/// Returns the wait after which the call can succeed.
+/// Returns the time after which the call can succeed, or `None` if the response neither specifies a
+/// time nor reports a rate limit.
 fn retry_after(
     status: StatusCode,
     headers: &HeaderMap,
@@ -88,18 +90,18 @@ fn retry_after(
     if let Some(wait) = exhausted(headers, now) {
         return Some(wait);
     }
-    // A response for a secondary rate limit can lack both headers. GitHub then requires a wait of
-    // one minute.
+    // A response that reports a secondary rate limit can lack both headers. GitHub then requires a
+    // wait of one minute.
     let limited = status == StatusCode::TOO_MANY_REQUESTS
         || message.to_ascii_lowercase().contains("secondary rate limit");
     limited.then_some(Duration::from_secs(60))
 }
 
-/// Returns GitHub's message as one line of at most 300 characters.
+/// Returns GitHub's message `text` as one line of at most 300 characters.
 fn one_line(text: &str) -> String {
     let line: String =
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect();
-    if line.is_empty() { "no reason given".to_owned() } else { line }
+    if line.is_empty() { "GitHub gave no reason".to_owned() } else { line }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Calls of GitHub's REST API: rate limits, redirects, retries and error responses.
+//! Calls to GitHub's REST API: rate limits, redirects, retries and error responses.
 
 mod api_error;
 mod call;

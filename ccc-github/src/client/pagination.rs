@@ -1,4 +1,4 @@
-//! Pagination of lists.
+//! Pagination of lists in REST API responses.
 
 use bytes::Bytes;
 use http::Response;
@@ -7,9 +7,13 @@ use url::Url;
 use crate::client::headers;
 use crate::client::redirect::{is_about, same_origin};
 
-/// Returns the address of a page, such as `next` or `last`, from the header `Link` (GitHub docs,
-/// "Using pagination in the REST API"). The address must be on the same host, and belong to the
-/// same list or the same repository. Otherwise the result is `None`.
+/// Returns the address of another page of the list `of`, from the header `Link` of `response`
+/// (GitHub docs, "Using pagination in the REST API"). `rel` selects the page, such as `next` or
+/// `last`. Returns `None` if there is no such page.
+///
+/// Also returns `None` if the address is on another host, or if the address has neither the path of
+/// the list nor belongs to the repository with the id `repo`. The token must not be sent to such an
+/// address.
 pub(crate) fn page(
     rel: &str,
     of: &Url,

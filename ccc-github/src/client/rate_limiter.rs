@@ -1,6 +1,6 @@
-//! The rate limiter: delays calls to stay below GitHub's limits, and blocks them as long as GitHub
-//! requests (GitHub docs, "Rate limits for the REST API", "Best practices for using the REST API";
-//! spec: G5).
+//! The rate limiter. It delays calls to stay below GitHub's limits, and blocks calls for as long as
+//! GitHub requests (GitHub docs, "Rate limits for the REST API", "Best practices for using the REST
+//! API"; spec: G5).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ mod tests;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// The state of the limits of one caller.
+/// The state of the rate limits of one [`Caller`].
 #[derive(Debug)]
 struct Lane {
     /// The start times of the writes of the last hour. The mutex is locked during a write.
@@ -27,14 +27,20 @@ struct Lane {
     blocked_until: Mutex<Option<Timestamp>>,
 }
 
-/// Permission to make one call. It ends when it is dropped.
+/// Permission to make one call. The permission ends when this value is dropped.
 #[derive(Debug)]
 pub(crate) enum Permit {
     Write(OwnedMutexGuard<VecDeque<Timestamp>>),
-    Read(#[allow(dead_code, reason = "held, not read")] OwnedSemaphorePermit),
+    Read(
+        #[allow(
+            dead_code,
+            reason = "the permit is never read, but must exist until the call ends"
+        )]
+        OwnedSemaphorePermit,
+    ),
 }
 
-/// The rate limiter, with one lane for each caller.
+/// The rate limiter. Each [`Caller`] has its own limits.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     clock: Arc<dyn Clock>,
@@ -63,11 +69,12 @@ impl RateLimiter {
         Arc::clone(lane)
     }
 
-    /// Waits until the caller can make a call. `budget` is reduced by waits for GitHub's limits and
-    /// for the hourly limit of writes, but not by the time between two writes.
+    /// Waits until `caller` can make a call. `write` specifies whether the call is a write. Each
+    /// wait for a rate limit of GitHub, or for the hourly limit of writes, is subtracted from
+    /// `budget`. The minimum time between two writes is not subtracted.
     ///
     /// # Errors
-    /// [`ErrorKind::RateLimited`] if such a wait is longer than `budget`.
+    /// [`ErrorKind::RateLimited`] if the wait for a rate limit is longer than `budget`.
     pub(crate) async fn acquire(
         &self,
         caller: Caller,
@@ -85,12 +92,15 @@ impl RateLimiter {
                 Permit::Write(writes)
             } else {
                 let read = Arc::clone(&lane.reads).acquire_owned().await.map_err(|e| {
-                    Error::new(ErrorKind::Unexpected, "the semaphore for reads was closed")
-                        .with_source(e)
+                    Error::new(
+                        ErrorKind::Unexpected,
+                        "the semaphore that limits concurrent reads was closed",
+                    )
+                    .with_source(e)
                 })?;
                 Permit::Read(read)
             };
-            // GitHub can have blocked the caller because of another call in the meantime.
+            // In the meantime, GitHub can have blocked the caller because of another call.
             if self.left(&lane).is_none() {
                 if let Permit::Write(writes) = &mut permit {
                     writes.push_back(self.clock.now());
@@ -100,7 +110,8 @@ impl RateLimiter {
         }
     }
 
-    /// Returns the remaining time for which GitHub blocks the caller.
+    /// Returns the remaining time for which GitHub blocks the caller of `lane`, or `None` if GitHub
+    /// does not block the caller.
     fn left(&self, lane: &Lane) -> Option<Duration> {
         let mut blocked = lane.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
         let left = until(self.clock.now(), (*blocked)?);
@@ -113,7 +124,8 @@ impl RateLimiter {
     async fn wait(&self, left: Duration, budget: &mut Duration, why: &str) -> Result<()> {
         let Some(rest) = budget.checked_sub(left) else {
             let line = format!(
-                "{why} blocks this call for another {} s, which is longer than it can wait",
+                "{why} blocks this call to GitHub for another {} seconds, which is longer than a \
+                 call may wait: try again after that time",
                 left.as_secs().max(1)
             );
             return Err(Error::new(ErrorKind::RateLimited, line).with_retry_after(left));
@@ -123,12 +135,12 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// Waits until the next write is within the limits.
+    /// Waits until a write is allowed by the minimum time between writes and by the hourly limit.
     async fn space(&self, writes: &mut VecDeque<Timestamp>, budget: &mut Duration) -> Result<()> {
         loop {
             let now = self.clock.now();
-            // If the clock was set back, entries lie in the future. Without their removal, the wait
-            // would be too long.
+            // If the clock was set back, the queue contains times in the future. These times are
+            // removed, because the wait would otherwise be too long.
             while writes.front().is_some_and(|at| now.duration_since(*at) >= HOUR || *at > now) {
                 writes.pop_front();
             }
@@ -148,7 +160,8 @@ impl RateLimiter {
         }
     }
 
-    /// Blocks all calls of the caller for the given time.
+    /// Blocks all calls of `caller` for the time `wait`, or until an earlier block ends, whichever
+    /// is later.
     pub(crate) fn block(&self, caller: Caller, wait: Duration) {
         let Ok(until) = self.clock.now().checked_add(signed(wait)) else { return };
         let lane = self.lane(caller);

@@ -3,21 +3,34 @@
 
 use std::time::Duration;
 
-/// The rate limits for calls of one installation of an App.
+/// The rate limits that the client observes for each installation of a GitHub App.
 ///
-/// The default stays below github.com's limits. An Enterprise Server has no limits unless its
-/// operator sets some. For such a server, and for an emulator, use [`unlimited`](Self::unlimited).
+/// The default limits are lower than those of github.com. A GitHub Enterprise Server has no limits
+/// unless its operator sets some. For such a server, and for an emulator, use
+/// [`unlimited`](Self::unlimited).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use ccc_github::RateLimits;
+///
+/// let limits = RateLimits::default().with_write_spacing(Duration::from_secs(2));
+/// # let _ = limits;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimits {
-    /// Minimum time from one write to the next. GitHub recommends one second.
+    /// Minimum time from the start of one write to the start of the next. GitHub recommends one
+    /// second.
     pub write_spacing: Duration,
-    /// Maximum number of writes in an hour. GitHub permits 500 that create content.
+    /// Maximum number of writes in an hour. GitHub permits 500 writes that create content.
     pub writes_per_hour: usize,
     /// Maximum number of concurrent reads. GitHub permits 100 concurrent requests of all kinds.
     pub reads_at_once: usize,
-    /// Maximum total time that a call waits for rate limits. A call that would have to wait longer
-    /// fails.
+    /// Maximum total time for which one call waits for rate limits. A call that would have to wait
+    /// longer fails with [`RateLimited`](ccc_core::ErrorKind::RateLimited).
     pub longest_wait: Duration,
 }
 
@@ -34,13 +47,13 @@ impl Default for RateLimits {
 
 impl RateLimits {
     /// Returns limits without a minimum time between writes and without an hourly limit. Writes are
-    /// still sent one at a time, and limits that the host reports are still respected.
+    /// still sent one at a time. If the host reports a rate limit, the client still waits.
     #[must_use]
     pub fn unlimited() -> Self {
         Self { write_spacing: Duration::ZERO, writes_per_hour: usize::MAX, ..Self::default() }
     }
 
-    /// Sets the minimum time from one write to the next.
+    /// Sets the minimum time from the start of one write to the start of the next.
     #[must_use]
     pub fn with_write_spacing(mut self, spacing: Duration) -> Self {
         self.write_spacing = spacing;
@@ -54,14 +67,14 @@ impl RateLimits {
         self
     }
 
-    /// Sets the maximum number of concurrent reads, at least 1.
+    /// Sets the maximum number of concurrent reads. 0 counts as 1.
     #[must_use]
     pub fn with_reads_at_once(mut self, reads: usize) -> Self {
         self.reads_at_once = reads.max(1);
         self
     }
 
-    /// Sets the maximum total wait of a call.
+    /// Sets the maximum total time for which one call waits for rate limits.
     #[must_use]
     pub fn with_longest_wait(mut self, wait: Duration) -> Self {
         self.longest_wait = wait;

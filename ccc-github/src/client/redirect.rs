@@ -1,4 +1,4 @@
-//! Redirects: which targets are followed with the token.
+//! Redirects: the rules for targets that are followed with the token.
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
@@ -8,14 +8,14 @@ use crate::client::headers;
 
 /// Returns the target of a redirect, or `None` if the redirect must not be followed.
 ///
-/// The target must be on the same host, because the token is sent to it (spec: G8b). If the token
-/// is for one repository, the target must be in that repository (spec: G8c). GitHub sends redirects
-/// for renamed repositories and transferred issues (GitHub docs, "Best practices for using the REST
-/// API").
+/// The target must be on the same host as `from`, because the token is sent to the target (spec:
+/// G8b). If the token is for one repository, whose id is `repo`, the target must be in that
+/// repository (spec: G8c). GitHub sends redirects for renamed repositories and transferred issues
+/// (GitHub docs, "Best practices for using the REST API").
 ///
-/// 301 and 302 are followed only for safe methods. 307 and 308 require that the same request is
-/// repeated (RFC 9110, section 15.4). They are followed for writes only if the token is for one
-/// repository.
+/// The statuses 301 and 302 are followed only for safe methods. The statuses 307 and 308 require
+/// that the client repeats the same request (RFC 9110, section 15.4), so they can repeat a write.
+/// Writes are repeated only if the token is for one repository.
 pub(super) fn target(
     method: &Method,
     from: &Url,
@@ -37,8 +37,8 @@ pub(super) fn target(
     (same_origin(from, &target) && stays).then_some(target)
 }
 
-/// Returns whether the address names the repository by its id. A name is not sufficient, because it
-/// can belong to another repository now.
+/// Returns whether `url` names the repository by its id `repo`. The name of the repository in `url`
+/// is not sufficient, because the name can belong to another repository now.
 pub(super) fn is_about(url: &Url, repo: u64) -> bool {
     let path = url.path().strip_prefix("/api/v3").unwrap_or(url.path());
     let escaped = path.to_ascii_lowercase();
@@ -49,7 +49,8 @@ pub(super) fn is_about(url: &Url, repo: u64) -> bool {
     id.flatten().is_some_and(|id| id == repo.to_string())
 }
 
-/// Returns whether both addresses have the same origin, and `b` contains no user information.
+/// Returns whether `a` and `b` have the same scheme, host and port, and `b` contains no user name
+/// or password.
 pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
     a.origin() == b.origin() && b.username().is_empty() && b.password().is_none()
 }

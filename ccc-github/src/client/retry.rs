@@ -1,8 +1,8 @@
-//! Retries: the repeatable calls, the number of attempts, and the waits between them.
+//! Retries of calls: the conditions, the number of attempts, and the waits between them.
 //!
-//! All methods except POST are repeated, because a second execution has the same effect (RFC 9110,
-//! section 9.2.2). This includes PATCH, which this crate uses only to set a value. A POST is
-//! repeated only if its [`Call`](crate::client::Call) is marked as idempotent.
+//! Calls with any method except POST are repeated, because a second execution has the same effect
+//! (RFC 9110, section 9.2.2). This includes PATCH, which this crate uses only to set a value. A
+//! POST is repeated only if its [`Call`](crate::client::Call) is marked as idempotent.
 
 use std::time::Duration;
 
@@ -11,22 +11,24 @@ use jiff::SignedDuration;
 
 use crate::client::api_error::ApiError;
 
-/// The age up to which some of GitHub's servers might not know a token yet.
+/// The age of a token up to which some of GitHub's servers might not know the token yet.
 pub(crate) const NEW_TOKEN_AGE: SignedDuration = SignedDuration::from_secs(10);
-/// The maximum number of repetitions of a call with such a new token (spec: G2b).
+/// The maximum number of times that a call is repeated with a token that is younger than
+/// [`NEW_TOKEN_AGE`] (spec: G2b).
 pub(crate) const YOUNG_TOKEN_TRIES: u32 = 3;
 
-/// The retries of calls that fail temporarily, for example because there is no connection or the
-/// status is 502.
+/// The limits of retries. A call is retried if it fails temporarily, for example because there is
+/// no connection or the status is 502.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retry {
     /// Maximum number of attempts of a call, including the first one.
     pub tries: u32,
-    /// Maximum number of attempts of a call that times out. Each of them takes
-    /// [`TIMEOUT`](crate::http::TIMEOUT).
+    /// Maximum number of attempts of a call that times out. Lower than `tries` by default, because
+    /// each such attempt takes the whole [`TIMEOUT`](crate::http::TIMEOUT).
     pub late_tries: u32,
-    /// Maximum wait between two attempts, unless GitHub requires a longer one.
+    /// Maximum wait between two attempts. If GitHub requires a longer wait, the longer wait
+    /// applies.
     pub max_backoff: Duration,
 }
 
@@ -39,14 +41,14 @@ impl Default for Retry {
 }
 
 impl Retry {
-    /// Sets the maximum number of attempts of a call, at least 1.
+    /// Sets the maximum number of attempts of a call, including the first one. 0 counts as 1.
     #[must_use]
     pub fn with_tries(mut self, tries: u32) -> Self {
         self.tries = tries.max(1);
         self
     }
 
-    /// Sets the maximum number of attempts of a call that times out, at least 1.
+    /// Sets the maximum number of attempts of a call that times out. 0 counts as 1.
     #[must_use]
     pub fn with_late_tries(mut self, tries: u32) -> Self {
         self.late_tries = tries.max(1);
@@ -60,26 +62,27 @@ impl Retry {
         self
     }
 
-    /// Returns the maximum number of attempts of a call that failed with this error (spec: G6b).
+    /// Returns the maximum number of attempts of a call that failed with `error` (spec: G6b).
     pub(super) fn tries_after(&self, error: &ApiError) -> u32 {
         if error.is_timeout() { self.tries.min(self.late_tries) } else { self.tries }
     }
 
-    /// Returns the wait before the next attempt. It is a random part of a bound that doubles with
-    /// each attempt, and at least the wait that GitHub requires.
+    /// Returns the wait after attempt number `attempt`, which failed with `error`. The wait is a
+    /// random part of a bound that doubles with each attempt, but not less than the wait that
+    /// GitHub requires.
     pub(super) fn backoff(&self, error: &ApiError, attempt: u32) -> Duration {
         let bound = Duration::from_secs(1 << attempt.min(6)).min(self.max_backoff);
         error.asked_wait().unwrap_or_default().max(bound.mul_f64(random_part()))
     }
 }
 
-/// Returns whether a call with this method can safely be repeated.
+/// Returns whether a call with the method `method` can safely be repeated.
 pub(super) fn is_repeatable(method: &Method) -> bool {
     method != Method::POST
 }
 
-/// Returns a random number from 0 to 1, so that callers that failed at the same time do not retry
-/// at the same time.
+/// Returns a random number from 0 to 1. Random waits ensure that callers that failed at the same
+/// time do not all retry at the same time.
 fn random_part() -> f64 {
     let mut bytes = [0_u8; 4];
     match getrandom::fill(&mut bytes) {

@@ -1,4 +1,5 @@
-//! The client: sends a call, follows its redirects, and repeats it if that is safe.
+//! The client of GitHub's REST API. It sends calls, follows redirects, and repeats a call if that
+//! is safe.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,7 +20,7 @@ use crate::client::redirect;
 use crate::client::retry::Retry;
 use crate::http::Http;
 
-/// The maximum number of redirects of a call.
+/// The maximum number of redirects that are followed for one call.
 pub(super) const MAX_REDIRECTS: usize = 3;
 /// The clock difference, in seconds, up to which two clocks count as equal.
 const SKEW_NOISE: i64 = 5;
@@ -57,20 +58,22 @@ impl Client {
         time.checked_sub(self.skew()).unwrap_or(time)
     }
 
-    /// Returns GitHub's clock minus the local clock.
+    /// Returns the difference between GitHub's clock and the local clock. The difference is
+    /// positive if GitHub's clock is ahead.
     pub(crate) fn skew(&self) -> SignedDuration {
         SignedDuration::from_secs(self.skew.load(Ordering::Relaxed))
     }
 
-    /// Waits by the local clock.
+    /// Waits for `duration` by the local clock.
     pub(crate) async fn sleep(&self, duration: Duration) {
         self.clock.sleep(duration).await;
     }
 
-    /// Sends a call and returns its response, which has a 2xx status.
+    /// Sends `call` and returns its response, which has a 2xx status.
     ///
-    /// Repeats the call after a temporary failure if that is safe. Always repeats it after the wait
-    /// for a rate limit, because a call that was rate limited had no effect.
+    /// Repeats the call after a temporary failure if that is safe. A call that GitHub rate limited
+    /// had no effect, so it is always repeated after the required wait. [`Retry`] limits the
+    /// attempts, and [`RateLimits::longest_wait`] the waits.
     pub(crate) async fn send(
         &self,
         call: &Call,
@@ -93,8 +96,8 @@ impl Client {
                 }
                 Err(error) => error,
             };
-            // Without a header, GitHub requires a wait of one minute, and a longer wait after each
-            // further failure (GitHub docs, "Rate limits for the REST API": exceeding the rate
+            // If no header specifies a wait, GitHub requires one minute, and a longer wait after
+            // each further failure (GitHub docs, "Rate limits for the REST API": exceeding the rate
             // limit).
             let limited = error.rate_limit_wait();
             if let Some(wait) = limited {
@@ -115,26 +118,26 @@ impl Client {
         }
     }
 
-    /// Returns the maximum number of attempts of a call that failed with this error (spec: G6b).
+    /// Returns the maximum number of attempts of a call that failed with `error` (spec: G6b).
     pub(crate) fn tries(&self, error: &ApiError) -> u32 {
         self.retry.tries_after(error)
     }
 
-    /// Returns the wait before the next attempt, or `None` if GitHub requires a longer wait than
-    /// [`RateLimits::longest_wait`].
+    /// Returns the wait after attempt number `attempt`, which failed with `error`, or `None` if
+    /// GitHub requires a longer wait than [`RateLimits::longest_wait`].
     pub(crate) fn backoff(&self, error: &ApiError, attempt: u32) -> Option<Duration> {
         let wait = self.retry.backoff(error, attempt);
         (wait <= self.limiter.limits().longest_wait).then_some(wait)
     }
 
-    /// Blocks the caller if the response reports that the hourly limit is exhausted.
+    /// Blocks `caller` if `response` reports that the hourly limit is exhausted.
     fn block_if_exhausted(&self, caller: Caller, response: &Response<Bytes>) {
         if let Some(wait) = headers::exhausted(response.headers(), self.now()) {
             self.limiter.block(caller, wait);
         }
     }
 
-    /// Sends a call once, without the rate limiter and without retries. Follows redirects.
+    /// Sends `call` once, without the rate limiter and without retries. Follows redirects.
     pub(crate) async fn once(
         &self,
         call: &Call,
@@ -156,11 +159,15 @@ impl Client {
                 }
             }
         }
-        let line = format!("GitHub redirects {} more than {MAX_REDIRECTS} times", call.name());
+        let line = format!(
+            "GitHub redirects {} more than {MAX_REDIRECTS} times: check the API URL",
+            call.name()
+        );
         Err(Error::new(ErrorKind::Unexpected, line).into())
     }
 
-    /// Sets the clock difference from the date of a response.
+    /// Sets the difference between GitHub's clock and the local clock from the header `Date` of
+    /// `response`.
     fn learn_skew(&self, response: &Response<Bytes>) {
         let Some(date) = headers::text(response.headers(), "date") else {
             return;

@@ -12,7 +12,8 @@ use super::send::MAX_REDIRECTS;
 use super::*;
 use crate::http::Http;
 
-/// A clock that a sleep advances immediately. It records the sleeps.
+/// A clock whose `sleep` advances the time and returns immediately. The clock records each
+/// duration.
 #[derive(Debug)]
 pub(crate) struct Leaping {
     now: Mutex<Timestamp>,
@@ -72,7 +73,7 @@ struct Exchange {
     slept: Vec<Duration>,
 }
 
-/// Makes one call of this method. The client receives the responses in order.
+/// Sends one call with the method `method`. The client receives `answers` in order.
 async fn exchange(
     method: Method,
     repo: Option<u64>,

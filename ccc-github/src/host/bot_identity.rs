@@ -1,4 +1,4 @@
-//! The bot account of the App, which writes its comments and commits.
+//! The bot account of the GitHub App, which writes the App's comments and commits.
 
 use ccc_core::Result;
 use ccc_core::vcs::BotIdentity;
@@ -10,13 +10,14 @@ use crate::host::github::GitHub;
 use crate::token::AppIdentity;
 
 impl GitHub {
-    /// Returns the account of the current App. It is requested once and then cached.
+    /// Returns the bot account of the current GitHub App. The account is requested from GitHub once
+    /// and then cached.
     pub(super) async fn bot(&self) -> Result<BotIdentity> {
         let app = self.tokens.app()?;
         app.bot.get_or_try_init(|| self.identity(&app)).await.cloned()
     }
 
-    /// Requests the account of an App from GitHub.
+    /// Requests the bot account of `app` from GitHub.
     async fn identity(&self, app: &AppIdentity) -> Result<BotIdentity> {
         #[derive(Deserialize)]
         struct App {

@@ -43,25 +43,26 @@ impl GitHubBuilder {
         self
     }
 
-    /// Sets the rate limits. The default stays below github.com's limits.
+    /// Sets the rate limits that the client observes. The default limits are lower than those of
+    /// github.com.
     pub fn rate_limits(mut self, limits: RateLimits) -> Self {
         self.rate_limits = limits;
         self
     }
 
-    /// Sets the retries of calls that fail temporarily.
+    /// Sets the limits of retries of calls that fail temporarily.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
     }
 
-    /// Sets a credential store in which unrevoked tokens are recorded. After a process is killed,
-    /// the next process can reuse and revoke its tokens; see [`GitHub::take_over`]. Without a
-    /// ledger, the tokens of a killed process stay valid until they expire, one hour after they
-    /// were minted.
+    /// Sets the credential store in which unrevoked installation tokens are recorded. If the
+    /// process is killed, the next process can reuse and revoke these tokens; see
+    /// [`GitHub::take_over`]. Without a credential store, the tokens of a killed process stay valid
+    /// until they expire, one hour after they were minted.
     ///
-    /// `holder` is a name for the owner of the tokens, for example the data directory of a service.
-    /// At most one process may use a name at a time.
+    /// `holder` is a name for the process that owns the tokens, for example the data directory of a
+    /// service. At most one process at a time may use the same `holder`.
     pub fn token_ledger(
         mut self,
         store: Arc<dyn CredentialStore>,
@@ -71,13 +72,13 @@ impl GitHubBuilder {
         self
     }
 
-    /// Creates the host. This sends no request.
+    /// Creates the [`GitHub`] value. This sends no request.
     ///
     /// # Errors
-    /// - Those of [`Endpoints::from_api_url`].
+    /// - The errors of [`Endpoints::from_api_url`].
     /// - [`Unavailable`](ccc_core::ErrorKind::Unavailable) if TLS cannot be set up.
-    /// - [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the holder cannot be part of a
-    ///   record name.
+    /// - [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the `holder` of
+    ///   [`token_ledger`](Self::token_ledger) cannot be part of a record name.
     pub fn build(self) -> Result<GitHub> {
         let endpoints = Endpoints::from_api_url(&self.api_url)?;
         let http = match self.http {
@@ -101,19 +102,19 @@ fn default_http(endpoints: &Endpoints) -> Result<Arc<dyn Http>> {
 }
 
 #[cfg(target_arch = "wasm32")]
-#[allow(clippy::unnecessary_wraps, reason = "on other targets it can fail")]
+#[allow(clippy::unnecessary_wraps, reason = "on other targets, this function can fail")]
 fn default_http(_endpoints: &Endpoints) -> Result<Arc<dyn Http>> {
     Ok(Arc::new(FetchHttp))
 }
 
 impl GitHub {
-    /// Creates a builder with the id and the private key of an App, both from the App's settings
-    /// page.
+    /// Creates a builder for the GitHub App with the id `app_id` and the private key `key`. Both
+    /// come from the App's settings page.
     pub fn builder(app_id: u64, key: AppKey, clock: Arc<dyn Clock>) -> GitHubBuilder {
         GitHubBuilder { app: Some((app_id, key)), ..Self::builder_without_app(clock) }
     }
 
-    /// Creates a builder without an App. Calls that need an App fail until
+    /// Creates a builder without a GitHub App. Calls that need an App fail until
     /// [`use_app`](Self::use_app) sets one.
     pub fn builder_without_app(clock: Arc<dyn Clock>) -> GitHubBuilder {
         GitHubBuilder {

@@ -1,4 +1,4 @@
-//! Reading and writing of comments.
+//! Reading and writing of issue comments.
 
 use ccc_core::Result;
 use ccc_core::event::{Actor, RepoRef};
@@ -28,10 +28,10 @@ struct RestComment {
 }
 
 impl GitHub {
-    /// Reads the oldest 1,000 comments of an issue, with the oldest first.
+    /// Reads the oldest 1,000 comments of the issue `number`, with the oldest first.
     ///
-    /// Comments that were written or edited at or after `before` are omitted, because text that is
-    /// added after the run was requested must not reach the run. The former text of an edited
+    /// Comments that were written or edited at or after `before` are omitted, because the agent
+    /// must not read text that was added after the run was requested. The former text of an edited
     /// comment is not available.
     pub(super) async fn read_comments(
         &self,
@@ -54,8 +54,10 @@ impl GitHub {
             .collect())
     }
 
-    /// Writes the comment with this marker. The marker is an HTML comment at the end of the text.
-    /// It counts only in comments of the App's own account, because any user can copy it.
+    /// Creates the GitHub App's comment with `marker` on the issue `number`, or replaces the text
+    /// of the existing comment by `body`. The marker is written as an HTML comment at the end of
+    /// the text. A marker counts only in comments of the App's bot account, because any user can
+    /// copy a marker.
     pub(super) async fn write_comment(
         &self,
         repo: &RepoRef,
@@ -67,7 +69,8 @@ impl GitHub {
             || marker.contains("--")
             || !marker.bytes().all(|b| b.is_ascii_graphic())
         {
-            let line = "a marker must be printable ASCII without white space and without `--`";
+            let line = "the marker of a comment must be printable ASCII without white space and \
+                        without `--`";
             return Err(invalid_input(line));
         }
         let tail = tail(marker);
@@ -82,8 +85,9 @@ impl GitHub {
         Ok(())
     }
 
-    /// Changes or creates the comment, and returns its id. If it is unclear whether the comment was
-    /// created, searches for it again, so that a marker has only one comment (spec: G7b).
+    /// Changes the comment with `marker`, or creates it, and returns the comment's id. If it is
+    /// unclear whether a request created the comment, searches again before the next request, so
+    /// that only one comment has the marker (spec: G7b).
     async fn settle_comment(
         &self,
         repo: &RepoRef,
@@ -121,7 +125,9 @@ impl GitHub {
         }
     }
 
-    /// Finds the comment with this marker. Reads the first page, and then the last pages backwards.
+    /// Finds the GitHub App's comment with `marker` on the issue `number`, and returns the
+    /// comment's id. Reads the first page of comments, and then at most [`MAX_PAGES`] pages from
+    /// the last page backwards.
     async fn find_comment(
         &self,
         repo: &RepoRef,
@@ -146,7 +152,7 @@ impl GitHub {
         };
         let (found, last) = read(&url).await?;
         let Some(last) = last.filter(|_| found.is_none()) else { return Ok(found) };
-        // The search starts at the last page, because the comment is newer than the event.
+        // The search continues at the last page, because the comment is newer than the event.
         let number_of = |url: &Url| -> Option<usize> {
             url.query_pairs().find(|(name, _)| name == "page")?.1.parse().ok()
         };
@@ -166,7 +172,7 @@ impl GitHub {
         Ok(None)
     }
 
-    /// Replaces the text of a comment.
+    /// Replaces the text of the comment with the id `id`. `body` is the JSON of the request.
     async fn change_comment(
         &self,
         repo: &RepoRef,
@@ -179,7 +185,7 @@ impl GitHub {
     }
 }
 
-/// Returns the end of the text of a comment with this marker.
+/// Returns the end of the text of a comment with `marker`: the marker in an HTML comment.
 fn tail(marker: &str) -> String {
     format!("\n\n<!-- ccc:{marker} -->")
 }

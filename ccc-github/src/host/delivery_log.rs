@@ -1,5 +1,5 @@
-//! GitHub's log of attempted deliveries, and redelivery. GitHub repeats a delivery only on request
-//! (GitHub docs, "Handling failed webhook deliveries").
+//! GitHub's log of attempted webhook deliveries, and redelivery. GitHub repeats a delivery only on
+//! request (GitHub docs, "Handling failed webhook deliveries").
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,7 +14,7 @@ use crate::host::github::GitHub;
 use crate::webhook::payload::is_wanted;
 
 /// The maximum number of log pages that are read, with 100 attempts each. The log covers three
-/// days, in which a busy App can have many deliveries.
+/// days, in which a busy GitHub App can have many deliveries.
 const MAX_LOG_PAGES: usize = 50;
 
 #[derive(Deserialize)]
@@ -28,7 +28,8 @@ struct Attempt {
 }
 
 impl GitHub {
-    /// Reads the relevant deliveries since a time of which no attempt succeeded.
+    /// Reads the deliveries since `since` whose events can start a run, and of which no attempt
+    /// succeeded.
     pub(super) async fn read_missed(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
         let mut url = self.tokens.endpoints.api(&["app", "hook", "deliveries"]);
         url.query_pairs_mut().append_pair("per_page", "100");
@@ -48,17 +49,18 @@ impl GitHub {
         Ok(missed(attempts))
     }
 
-    /// Requests that GitHub repeats a delivery.
+    /// Asks GitHub to send `delivery` again.
     pub(super) async fn send_again(&self, delivery: &MissedDelivery) -> Result<()> {
         let id = delivery.handle.to_string();
         let url = self.tokens.endpoints.api(&["app", "hook", "deliveries", &id, "attempts"]);
-        // Repeating this call is safe, because the receiver detects repeated deliveries.
+        // The call can safely be repeated, because the receiver detects repeated deliveries.
         self.tokens.send_as_app(&Call::new(Method::POST, url).idempotent().unpaced()).await?;
         Ok(())
     }
 }
 
-/// Returns the relevant deliveries of which no attempt succeeded, with the oldest first.
+/// Returns the deliveries in `attempts` whose events can start a run, and of which no attempt
+/// succeeded, with the oldest first.
 fn missed(attempts: Vec<Attempt>) -> Vec<MissedDelivery> {
     let delivered: HashSet<String> = attempts
         .iter()

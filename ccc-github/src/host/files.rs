@@ -1,4 +1,4 @@
-//! Reading of files from the default branch.
+//! Reading of files from a repository's default branch.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -17,13 +17,17 @@ use crate::host::github::GitHub;
 const MAX_FILE: u64 = 1024 * 1024;
 
 impl GitHub {
-    /// Reads a file, or returns `None` if there is no file at the path.
+    /// Reads the file at `path` on the default branch of `repo`. Returns `None` if there is no file
+    /// at `path`.
     pub(super) async fn read_file(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>> {
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Answer {
             File(File),
-            Directory(#[allow(dead_code, reason = "only its shape is used")] Vec<IgnoredAny>),
+            Directory(
+                #[allow(dead_code, reason = "only the fact that the response is a list is used")]
+                Vec<IgnoredAny>,
+            ),
         }
         #[derive(Deserialize)]
         struct File {
@@ -35,7 +39,8 @@ impl GitHub {
         }
         let parts: Vec<_> = ["contents"].into_iter().chain(path.split('/')).collect();
         if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
-            let line = "a path in a repository must be relative, without empty, `.` and `..` parts";
+            let line = "the path of a file must be relative to the repository, without empty, `.` \
+                        and `..` parts";
             return Err(invalid_input(line));
         }
         let call = Call::get(self.url(repo, &parts)?);
@@ -48,7 +53,10 @@ impl GitHub {
         if file.size > MAX_FILE {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
-                format!("a file of {repo} has {} bytes, but the limit is 1 MiB", file.size),
+                format!(
+                    "the file `{path}` of {repo} has {} bytes, but the limit is 1 MiB",
+                    file.size
+                ),
             ));
         }
         let mut text = file.content.unwrap_or_default();
@@ -57,7 +65,7 @@ impl GitHub {
             (Some("base64"), Ok(bytes)) => Ok(Some(bytes)),
             _ => Err(Error::new(
                 ErrorKind::Unexpected,
-                format!("GitHub returned a file of {repo} in an undocumented encoding"),
+                format!("GitHub returned the file `{path}` of {repo} in an undocumented encoding"),
             )),
         }
     }

@@ -1,4 +1,4 @@
-//! The type [`GitHub`], and the helper methods that its modules share.
+//! The type [`GitHub`], and methods that several of its implementation files use.
 
 use bytes::Bytes;
 use ccc_core::Result;
@@ -20,13 +20,13 @@ pub(super) const MAX_PAGES: usize = 10;
 /// The [`VcsHost`](ccc_core::VcsHost) for github.com and GitHub Enterprise Server, which
 /// authenticates as a GitHub App.
 ///
-/// Each token is for one repository and one [`Grant`], and is cached until it expires. When
-/// [`release`](ccc_core::VcsHost::release) ends the last lease on a repository, all its tokens are
-/// revoked.
+/// Each installation token is for one repository and one [`Grant`], and is cached until it expires
+/// or is revoked. When [`release`](ccc_core::VcsHost::release) ends the last lease on a repository,
+/// all tokens of this repository are revoked.
 ///
-/// A value uses one host and, at a time, one App. It contains the tokens, the state of the rate
-/// limits and the known repository names, so create one value and share it. Values for different
-/// Apps or hosts are independent.
+/// A `GitHub` value uses one host and, at a time, one App. The value contains the tokens, the state
+/// of the rate limits and the known repository names. Therefore create one value and share it.
+/// Values for different Apps or hosts are independent.
 #[derive(Debug)]
 pub struct GitHub {
     pub(super) tokens: Tokens,
@@ -38,58 +38,63 @@ impl GitHub {
         Self { tokens, written_comments: WrittenComments::default() }
     }
 
-    /// Replaces the App, given by its id and key, from the next call on. `None` removes it. Active
-    /// runs continue with the tokens that they have leased. Cached tokens of another App are not
-    /// leased again.
+    /// Replaces the GitHub App, from the next call on. `app` is the id and the private key of the
+    /// new App, or `None` to use no App. Active runs continue with the tokens that they have
+    /// leased. Cached tokens of another App are not leased again.
     pub fn use_app(&self, app: Option<(u64, AppKey)>) {
         self.tokens.use_app(app);
     }
 
     /// Takes over the tokens that an earlier process with the same
-    /// [holder](crate::GitHubBuilder::token_ledger) left when it was killed, and returns their
-    /// number. They are used again, and revoked after use. Tokens of another App are revoked
-    /// immediately, and expired tokens are removed.
+    /// [holder](crate::GitHubBuilder::token_ledger) left when it was killed. Tokens of the current
+    /// GitHub App are used again, and revoked after use. Tokens of other Apps are revoked
+    /// immediately, and expired tokens are removed. Returns how many tokens are used again.
     ///
-    /// Call it once, before the first run, and only if no other process uses that holder.
+    /// Call this method once, before the first run, and only if no other process uses the same
+    /// holder.
     ///
     /// # Errors
-    /// Those of the credential store.
+    /// The errors of the credential store.
     pub async fn take_over(&self) -> Result<usize> {
         self.tokens.take_over().await
     }
 
-    /// Revokes the tokens of all repositories without leases. Call it when the service ends.
+    /// Revokes the cached tokens of each repository that has no leased token. Call this method when
+    /// the service ends.
     pub async fn revoke_idle(&self) {
         self.tokens.revoke_idle().await;
     }
 
-    /// Returns the name of the host, as it must be in [`RepoRef::host`].
+    /// Returns the name of the GitHub host, such as `github.com`, in the form that
+    /// [`RepoRef::host`] must have.
     #[must_use]
     pub fn host(&self) -> &str {
         self.tokens.endpoints.host()
     }
 
-    /// Returns the addresses of the host.
+    /// Returns the addresses of the GitHub host.
     #[must_use]
     pub fn endpoints(&self) -> &Endpoints {
         &self.tokens.endpoints
     }
 
-    /// Finds a repository by its name, for callers without an event that contains its id.
+    /// Finds the repository `owner`/`name`, for callers without an event that contains the
+    /// repository's id.
     ///
     /// # Errors
-    /// [`NotFound`](ccc_core::ErrorKind::NotFound) if the repository does not exist or the App is
-    /// not installed on it.
+    /// [`NotFound`](ccc_core::ErrorKind::NotFound) if the repository does not exist or the GitHub
+    /// App is not installed on the repository.
     pub async fn find_repository(&self, owner: &str, name: &str) -> Result<RepoRef> {
         self.find(owner, name).await
     }
 
-    /// Returns an API address below the repository, with the repository's current name.
+    /// Returns the API address with the path segments `parts` below `repo`, with the repository's
+    /// current name.
     pub(super) fn url(&self, repo: &RepoRef, parts: &[&str]) -> Result<Url> {
         self.tokens.endpoints.repo(&self.tokens.current(repo), parts)
     }
 
-    /// Calls for a repository with a leased token, and parses the response.
+    /// Sends `call` with a leased token for `repo` and `grant`, and parses the response.
     pub(super) async fn call<T: DeserializeOwned>(
         &self,
         repo: &RepoRef,
@@ -99,7 +104,7 @@ impl GitHub {
         parse(call, &self.tokens.send(repo, grant, call).await?)
     }
 
-    /// Reads a list of at most [`MAX_PAGES`] pages.
+    /// Reads the entries of the list at `url`, from at most [`MAX_PAGES`] pages.
     pub(super) async fn pages<T: DeserializeOwned>(
         &self,
         repo: &RepoRef,

@@ -1,4 +1,4 @@
-//! Errors of calls for an issue, with GitHub's reasons for the refusal.
+//! Errors of calls about an issue, with GitHub's reasons for the refusal.
 
 use ccc_core::Error;
 use ccc_core::event::RepoRef;
@@ -7,8 +7,9 @@ use http::StatusCode;
 use crate::client::ApiError;
 use crate::errors::{not_found, permission_denied};
 
-/// Returns the error for a failed call for an issue (GitHub docs, "Locking conversations",
-/// "Deleting an issue", "Transferring an issue to another repository").
+/// Converts the error of a call about the issue `number` of `repo` to an error that says why GitHub
+/// refused the call (GitHub docs, "Locking conversations", "Deleting an issue", "Transferring an
+/// issue to another repository").
 pub(super) fn explain(error: ApiError, repo: &RepoRef, number: u64) -> Error {
     let issue = format!("issue #{number} of {repo}");
     if error.is_redirect() {
@@ -18,10 +19,12 @@ pub(super) fn explain(error: ApiError, repo: &RepoRef, number: u64) -> Error {
         Some(StatusCode::GONE) => not_found(format!("{issue} was deleted ({error})")),
         Some(StatusCode::NOT_FOUND) => not_found(format!("{issue} does not exist ({error})")),
         Some(StatusCode::FORBIDDEN) if error.message_contains("locked") => permission_denied(
-            format!("{issue} is locked: unlock the conversation, and ask again ({error})"),
+            format!("{issue} is locked: unlock the conversation, and request a new run ({error})"),
         ),
         Some(StatusCode::FORBIDDEN) if error.message_contains("archived") => {
-            permission_denied(format!("{repo} is archived: unarchive it, and ask again ({error})"))
+            permission_denied(format!(
+                "the repository {repo} is archived: unarchive it, and request a new run ({error})"
+            ))
         }
         _ => error.into(),
     }

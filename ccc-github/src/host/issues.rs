@@ -26,7 +26,7 @@ struct RestIssue {
 }
 
 impl GitHub {
-    /// Reads the current state of an issue.
+    /// Reads the current state of the issue `number` of `repo`.
     pub(super) async fn read_issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
         let call = Call::get(self.url(repo, &["issues", &number.to_string()])?);
         let issue = self.call::<RestIssue>(repo, Grant::Read, &call).await;

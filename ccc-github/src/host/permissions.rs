@@ -11,9 +11,10 @@ use crate::client::Call;
 use crate::host::github::GitHub;
 
 impl GitHub {
-    /// Reads the permission of an account from `role_name`, which also has the values `triage` and
-    /// `maintain`. For a custom role of an organization, the less detailed `permission` is used
-    /// (GitHub docs, "Get repository permissions for a user").
+    /// Reads the permission of `actor` in `repo`. The response's field `role_name` is used, because
+    /// this field also has the values `triage` and `maintain`. For a custom role of an
+    /// organization, the less detailed field `permission` is used (GitHub docs, "Get repository
+    /// permissions for a user").
     pub(super) async fn read_permission(
         &self,
         repo: &RepoRef,
@@ -35,7 +36,7 @@ impl GitHub {
             }
             answer => answer?,
         };
-        // A login can pass to another account, so the id identifies the account.
+        // A login can move to another account, so only the id identifies the account.
         if answer.user.map(|user| user.id) != Some(actor.id) {
             return Ok(Permission::None);
         }
@@ -44,7 +45,7 @@ impl GitHub {
     }
 }
 
-/// Returns the permission of a role, or `None` for a custom role.
+/// Returns the permission of the role `role`, or `None` for a custom role.
 fn level(role: &str) -> Option<Permission> {
     Some(match role {
         "admin" => Permission::Admin,

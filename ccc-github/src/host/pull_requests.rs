@@ -10,9 +10,9 @@ use crate::client::{ApiError, Call};
 use crate::host::github::GitHub;
 use crate::host::truncate::truncated;
 
-/// The maximum length of a title on GitHub, in characters.
+/// The maximum length of a pull request's title on GitHub, in characters.
 const MAX_TITLE: usize = 256;
-/// The maximum length of a body on GitHub, in characters.
+/// The maximum length of a pull request's body on GitHub, in characters.
 const MAX_BODY: usize = 65_536;
 
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ struct RestPull {
 struct Head {
     #[serde(rename = "ref")]
     branch: String,
-    /// The repository of the branch, or `None` if it was a fork that is deleted.
+    /// The repository of the branch, or `None` if the branch is from a fork that was deleted.
     repo: Option<HeadRepository>,
 }
 
@@ -37,8 +37,9 @@ struct HeadRepository {
 }
 
 impl GitHub {
-    /// Finds the pull request of the branch, or opens it. Searches again if GitHub reports that it
-    /// already exists, or if it is unclear whether the request succeeded (spec: G7a).
+    /// Finds the pull request of the branch `new.head`, or opens a pull request. Searches again if
+    /// GitHub reports that the pull request already exists, or if it is unclear whether a request
+    /// opened the pull request (spec: G7a).
     pub(super) async fn find_or_open(
         &self,
         repo: &RepoRef,
@@ -79,8 +80,8 @@ impl GitHub {
         }
     }
 
-    /// Finds the pull request of the branch. An open one is preferred to a closed one, and a newer
-    /// one to an older one.
+    /// Finds the pull request of the branch `head`. Prefers an open pull request to a closed one,
+    /// and a newer pull request to an older one.
     async fn find_pull(
         &self,
         repo: &RepoRef,
@@ -102,13 +103,13 @@ impl GitHub {
     }
 }
 
-/// Converts a pull request to the type of the port.
+/// Converts a pull request of the REST API to a [`PullRequest`] of the port.
 fn pull_request(pull: RestPull, head: &BranchName) -> PullRequest {
     PullRequest::new(pull.html_url, head.clone()).with_number(pull.number)
 }
 
-/// Returns the error for a pull request that cannot be opened, with instructions for the user
-/// (GitHub docs, "Create a pull request").
+/// Converts the error of a pull request that cannot be opened to an error with instructions for the
+/// user (GitHub docs, "Create a pull request").
 fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
     let (base, head) = (&new.base, &new.head);
     let kind_and_line = match error.status() {
@@ -121,14 +122,14 @@ fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
         )),
         Some(StatusCode::UNPROCESSABLE_ENTITY) if error.has_problem("head", "invalid") => Some((
             ErrorKind::NotFound,
-            format!("the branch `{head}` no longer exists on GitHub: ask again ({error})"),
+            format!("the branch `{head}` no longer exists on GitHub: request a new run ({error})"),
         )),
         Some(StatusCode::UNPROCESSABLE_ENTITY) if error.message_contains("no commits between") => {
             Some((
                 ErrorKind::Conflict,
                 format!(
-                    "`{base}` already contains all commits of `{head}`: nothing is left to review \
-                     ({error})"
+                    "the base branch `{base}` already contains all commits of `{head}`: nothing \
+                     is left to review ({error})"
                 ),
             ))
         }
@@ -143,21 +144,23 @@ fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
         }
         Some(StatusCode::FORBIDDEN) if error.message_contains("archived") => Some((
             ErrorKind::PermissionDenied,
-            format!("{repo} was archived: unarchive it, and ask again ({error})"),
+            format!(
+                "the repository {repo} was archived: unarchive it, and request a new run ({error})"
+            ),
         )),
         Some(StatusCode::FORBIDDEN) if error.rate_limit_wait().is_none() => Some((
             ErrorKind::PermissionDenied,
             format!(
-                "the App is not allowed to open pull requests on {repo}: give it the permission \
-                 *Pull requests: write*, and accept it on the installation; the work is on \
-                 `{head}` ({error})"
+                "the GitHub App is not allowed to open pull requests on {repo}, so the change is \
+                 only on the branch `{head}`: give the App the permission `Pull requests: write`, \
+                 and accept this permission on the installation ({error})"
             ),
         )),
         Some(StatusCode::NOT_FOUND) => Some((
             ErrorKind::NotFound,
             format!(
-                "{repo} no longer exists, or allows no pull requests; the work is on `{head}` \
-                 ({error})"
+                "the repository {repo} no longer exists, or does not allow pull requests: the \
+                 change is only on the branch `{head}` ({error})"
             ),
         )),
         _ => None,

@@ -2,23 +2,23 @@
 
 use ccc_core::BranchName;
 
-/// Returns why GitHub refused a push and what the user can do about it, or `None` if the output of
-/// git names no known reason.
+/// Returns why GitHub refused a push and what the user can do about it. `output` is the output of
+/// git. Returns `None` if `output` names no known reason.
 pub(super) fn explain(output: &str) -> Option<String> {
     let output = output.to_lowercase();
     let says = |text: &str| output.contains(text);
     if says("refusing to allow") && says("workflow") {
         return Some(
-            "the work changes a workflow file, which the App is not allowed to push: a person must \
-             make that part of the change"
+            "the run changes a workflow file, which the GitHub App is not allowed to push: a \
+             person must commit the changes of workflow files"
                 .to_owned(),
         );
     }
     let rules = ["protected branch", "branch protection", "rule violations", "repository rules"];
     rules.into_iter().any(says).then(|| {
         format!(
-            "the repository's rules reject this branch: allow the App to create branches that \
-             begin with `{}`",
+            "the rules of the repository reject the run's branch: allow the App to create \
+             branches that begin with `{}`",
             BranchName::RUN_PREFIX
         )
     })

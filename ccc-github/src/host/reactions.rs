@@ -1,4 +1,4 @@
-//! Creation of reactions.
+//! Creation of reactions on issues and comments.
 
 use ccc_core::Result;
 use ccc_core::event::RepoRef;
@@ -10,7 +10,8 @@ use crate::host::github::GitHub;
 use crate::host::issue_error;
 
 impl GitHub {
-    /// Adds a reaction. For an existing reaction, GitHub returns 200 and does not add it again.
+    /// Adds the reaction `eyes` to `target`. If the GitHub App already reacted, GitHub returns 200
+    /// and adds no second reaction.
     pub(super) async fn write_reaction(
         &self,
         repo: &RepoRef,

@@ -22,8 +22,9 @@ struct RestRepository {
 }
 
 impl GitHub {
-    /// Reads a repository, and checks its id, because GitHub redirects from former names. If the
-    /// name now belongs to another repository or to none, the repository is found with its token.
+    /// Reads the current state of `repo`. Checks the id in the response, because GitHub redirects
+    /// from former names. If the name now belongs to another repository or to none, finds the
+    /// repository by its id.
     pub(super) async fn read_repository(&self, repo: &RepoRef) -> Result<Repository> {
         let call = Call::get(self.url(repo, &[])?);
         let found = match self.call::<RestRepository>(repo, Grant::Read, &call).await {
@@ -34,7 +35,9 @@ impl GitHub {
             _ => self.find_by_number(repo).await?,
         };
         if !is_name(&found.owner.login) || !is_name(&found.name) {
-            return Err(not_found(format!("GitHub returned an invalid name for {repo}")));
+            return Err(not_found(format!(
+                "GitHub returned an invalid owner or name of the repository {repo}"
+            )));
         }
         self.tokens.learn_name(repo, &found.owner.login, &found.name);
         let current = RepoRef {
@@ -46,7 +49,7 @@ impl GitHub {
         Ok(Repository::new(current, found.default_branch).with_archived(found.archived))
     }
 
-    /// Finds the repository that the leased token is for, independently of its name.
+    /// Finds `repo` by its id, in the list of repositories that the leased token is for.
     async fn find_by_number(&self, repo: &RepoRef) -> Result<RestRepository> {
         #[derive(Deserialize)]
         struct Answer {
@@ -56,14 +59,15 @@ impl GitHub {
         let answer: Answer = self.call(repo, Grant::Read, &call).await?;
         answer.repositories.into_iter().find(|found| found.id == repo.id).ok_or_else(|| {
             not_found(format!(
-                "{repo} (id {}) is not accessible: it was deleted, or removed from the App's \
-                 installation",
+                "the repository {repo} (id {}) is not accessible: it was deleted, or removed from \
+                 the GitHub App's installation",
                 repo.id
             ))
         })
     }
 
-    /// Finds a repository by its name.
+    /// Finds the repository `owner`/`name` on this host, and returns the repository's id and
+    /// current name.
     pub(super) async fn find(&self, owner: &str, name: &str) -> Result<RepoRef> {
         let mut repo = RepoRef {
             host: self.host().to_owned(),

@@ -1,7 +1,7 @@
 //! Truncation of texts that are longer than GitHub permits.
 
-/// Returns the text with at most `limit` characters. A longer text is cut, and a note is added
-/// (GitHub permits 65 536 characters; spec: X13b).
+/// Returns `text` with at most `limit` characters. A longer text is cut, and a note about this is
+/// added at the end (GitHub permits 65,536 characters; spec: X13b).
 pub(super) fn truncated(text: &str, limit: usize) -> String {
     const CUT: &str = "\n\n*The rest did not fit here.*";
     if text.chars().count() <= limit {

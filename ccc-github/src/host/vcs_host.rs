@@ -1,4 +1,5 @@
-//! The methods of the port [`VcsHost`]. Each of them adds its name to its errors.
+//! The implementation of the port [`VcsHost`] for [`GitHub`]. Each method adds its own name to its
+//! errors.
 
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ use crate::host::push_refusal;
 
 impl GitHub {
     async fn lease(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access> {
-        // Detects an invalid name before the lease. After it, an error would leave a lease that the
-        // caller cannot end.
+        // An invalid repository name is detected before the lease. An error after the lease would
+        // leave a lease that the caller cannot end.
         self.tokens.endpoints.clone_url(repo)?;
         let (token, expires_at) = self.tokens.lease(repo, grant, min_ttl).await?;
         let clone_url = self.tokens.endpoints.clone_url(&self.tokens.current(repo))?;

@@ -1,12 +1,12 @@
-//! The recently written comments: a cache of their ids, and a lock for each comment.
+//! The comments that were written most recently: a cache of their ids, and a lock for each comment.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// The maximum number of cached ids.
+/// The maximum number of cached comment ids.
 const MAX_WRITTEN: usize = 1_000;
 
-/// The repository id and the marker of the comment.
+/// The repository id and the marker of a comment.
 type Key = (u64, String);
 
 /// The comments that were written most recently. With a cached id, a comment can be changed without
@@ -19,7 +19,8 @@ pub(super) struct WrittenComments {
 }
 
 impl WrittenComments {
-    /// Returns the lock that must be held while a comment is written.
+    /// Returns the lock that the caller must hold while writing the comment with `marker` in the
+    /// repository with the id `repo`.
     pub(super) fn lock(&self, repo: u64, marker: &str) -> Arc<tokio::sync::Mutex<()>> {
         let mut all = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, lock| lock.strong_count() > 0);
@@ -32,14 +33,16 @@ impl WrittenComments {
         })
     }
 
-    /// Returns the id of a comment, if it is cached.
+    /// Returns the cached id of the comment with `marker` in the repository with the id `repo`, or
+    /// `None` if no id is cached.
     pub(super) fn id(&self, repo: u64, marker: &str) -> Option<u64> {
         let ids = self.ids();
         let found = ids.iter().find(|((of, known), _)| *of == repo && known == marker);
         found.map(|(_, id)| *id)
     }
 
-    /// Stores the id of a comment. Removes the oldest id if there are more than [`MAX_WRITTEN`].
+    /// Caches `id`, the id of the comment with `marker` in the repository with the id `repo`.
+    /// Removes the oldest id if there are more than [`MAX_WRITTEN`].
     pub(super) fn insert(&self, repo: u64, marker: &str, id: u64) {
         let mut ids = self.ids();
         ids.retain(|((of, known), _)| *of != repo || known != marker);

@@ -1,4 +1,4 @@
-//! The HTTP client that uses `fetch` of a JavaScript runtime.
+//! An HTTP client over the function `fetch` of a JavaScript runtime.
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -12,8 +12,9 @@ use web_sys::{
 
 use crate::http::transport::{Http, MAX_RESPONSE, TIMEOUT};
 
-/// An implementation of [`Http`] with the runtime's `fetch`, which it sets to manual redirects. By
-/// default `fetch` follows redirects, in some runtimes with the `Authorization` header (spec: G8b).
+/// An implementation of [`Http`] over the function `fetch` of the JavaScript runtime. Redirects are
+/// returned and not followed, because some runtimes would send the `Authorization` header to the
+/// new host (spec: G8b).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FetchHttp;
 
@@ -31,7 +32,8 @@ impl Http for FetchHttp {
         let body = read(&response, &host).await?;
         answer.body(body).map_err(|error| {
             let line = format!(
-                "invalid response from {host}: it can be a redirect that the runtime hides"
+                "the response from {host} is invalid, possibly because the runtime hides a \
+                 redirect: check the API URL"
             );
             Error::new(ErrorKind::Unexpected, line).with_source(error)
         })
@@ -72,7 +74,11 @@ async fn read(response: &Response, host: &str) -> Result<Bytes> {
     let mut body = BytesMut::new();
     let Some(stream) = response.body() else { return Ok(Bytes::new()) };
     let reader: ReadableStreamDefaultReader = stream.get_reader().dyn_into().map_err(|_| {
-        Error::new(ErrorKind::Unexpected, "the response body has an unexpected kind of reader")
+        Error::new(
+            ErrorKind::Unexpected,
+            "cannot read the response body: the JavaScript runtime returned an unexpected kind of \
+             reader",
+        )
     })?;
     loop {
         let chunk = JsFuture::from(reader.read()).await.map_err(failed)?;
@@ -82,21 +88,23 @@ async fn read(response: &Response, host: &str) -> Result<Bytes> {
         let bytes = Reflect::get(&chunk, &"value".into()).map_err(failed)?;
         let bytes: Uint8Array = bytes.dyn_into().map_err(failed)?;
         if body.len() + bytes.length() as usize > MAX_RESPONSE {
-            // The rest is not read, and the end of the cancellation does not matter.
+            // The rest of the body is not needed, so the result of the cancellation does not
+            // matter.
             let _ = reader.cancel();
-            let line = format!("the response of {host} is larger than 8 MiB");
+            let line = format!("the response from {host} is larger than 8 MiB");
             return Err(Error::new(ErrorKind::LimitExceeded, line));
         }
         body.extend_from_slice(&bytes.to_vec());
     }
 }
 
-/// Converts the runtime's error, whose message becomes one line. Only the error's text tells a
-/// timeout from other failures.
+/// Converts an error of the JavaScript runtime to an [`Error`] with a message of one line. A
+/// timeout can only be recognized by the text of the runtime's error.
 fn failure(error: &JsValue, host: &str) -> Error {
     let text = format!("{error:?}").replace(['\n', '\r'], " ");
     if text.contains("TimeoutError") || text.contains("due to timeout") {
-        let line = format!("no answer from {host} in time: check that it is up and reachable");
+        let line =
+            format!("no answer from {host} in time: check that the host is up and reachable");
         return Error::new(ErrorKind::TimedOut, line);
     }
     let text: String = text.chars().take(200).collect();

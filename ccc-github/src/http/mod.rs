@@ -1,7 +1,7 @@
-//! The HTTP client, the only code of this crate that uses the network.
+//! The HTTP client. No other code of this crate uses the network.
 //!
-//! Requests and responses are types of the crates `http` and `bytes`. This crate re-exports them as
-//! [`http_types`](crate::http_types) and [`bytes`].
+//! Requests and responses are types of the crates `http` and `bytes`, which this crate re-exports
+//! as [`http_types`](crate::http_types) and [`bytes`].
 
 #[cfg(target_arch = "wasm32")]
 mod fetch;

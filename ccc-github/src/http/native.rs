@@ -1,4 +1,4 @@
-//! The HTTP client for operating systems with sockets.
+//! An HTTP client over reqwest and rustls, for all targets except wasm.
 
 use std::time::Duration;
 
@@ -9,41 +9,42 @@ use ccc_core::{Error, ErrorKind, Result};
 use crate::errors::invalid_input;
 use crate::http::transport::{Http, MAX_RESPONSE, TIMEOUT};
 
-/// An implementation of [`Http`] with reqwest and rustls.
+/// An implementation of [`Http`] over reqwest and rustls.
 #[derive(Clone, Debug)]
 pub struct ReqwestHttp(reqwest::Client);
 
-/// Connection options: the proxy and the trusted certificate authorities.
+/// Connection options of a [`ReqwestHttp`]: the proxy and the trusted certificate authorities.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct HttpOptions {
-    /// The proxy of all requests, `http://[USER:PASSWORD@]HOST:PORT`. `None` selects the proxy that
-    /// the environment variables name (`HTTPS_PROXY`, `NO_PROXY`).
+    /// The proxy of all requests, `http://[USER:PASSWORD@]HOST:PORT`. With `None`, environment
+    /// variables such as `HTTPS_PROXY` and `NO_PROXY` select the proxy.
     pub proxy: Option<ccc_core::Secret>,
-    /// The certificates of the trusted authorities, in PEM format. `None` selects the authorities
-    /// of the system.
+    /// The certificates of the only trusted certificate authorities, in PEM format. With `None`,
+    /// the certificate authorities of the system are trusted.
     pub ca_pem: Option<Vec<u8>>,
-    /// Whether requests use no proxy, even if the environment names one. This is for servers on the
-    /// host machine itself, which a proxy cannot reach.
+    /// Whether requests use no proxy, even if [`proxy`](Self::proxy) or an environment variable
+    /// specifies a proxy. This option is for servers on the host machine, which a proxy cannot
+    /// reach.
     pub direct: bool,
 }
 
 impl HttpOptions {
-    /// Sets the proxy of all requests.
+    /// Sets the proxy of all requests; see [`proxy`](Self::proxy).
     #[must_use]
     pub fn with_proxy(mut self, proxy: ccc_core::Secret) -> Self {
         self.proxy = Some(proxy);
         self
     }
 
-    /// Sets the certificates of the trusted authorities.
+    /// Sets the certificates of the only trusted certificate authorities, in PEM format.
     #[must_use]
     pub fn with_ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_pem = Some(pem.into());
         self
     }
 
-    /// Sets whether requests use no proxy.
+    /// Sets whether requests use no proxy; see [`direct`](Self::direct).
     #[must_use]
     pub fn with_direct(mut self, direct: bool) -> Self {
         self.direct = direct;
@@ -52,11 +53,11 @@ impl HttpOptions {
 }
 
 impl ReqwestHttp {
-    /// Creates a client with its own pool of connections.
+    /// Creates a client with default options and its own connection pool.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] if TLS cannot be set up, for example without any root
-    /// certificate.
+    /// [`ErrorKind::Unavailable`] if TLS cannot be set up, for example because the system has no
+    /// root certificates.
     pub fn new() -> Result<Self> {
         Self::with(&HttpOptions::default())
     }
@@ -64,19 +65,19 @@ impl ReqwestHttp {
     /// Creates a client that uses no proxy; see [`HttpOptions::direct`].
     ///
     /// # Errors
-    /// Those of [`new`](Self::new).
+    /// The errors of [`new`](Self::new).
     pub fn direct() -> Result<Self> {
         Self::with(&HttpOptions { direct: true, ..HttpOptions::default() })
     }
 
-    /// Creates a client with these options.
+    /// Creates a client with `options` and its own connection pool.
     ///
     /// # Errors
-    /// Those of [`new`](Self::new), and [`ErrorKind::InvalidInput`] if the proxy address or the
-    /// certificates do not parse.
+    /// The errors of [`new`](Self::new), and [`ErrorKind::InvalidInput`] if the proxy address or
+    /// the certificates do not parse.
     pub fn with(options: &HttpOptions) -> Result<Self> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // An error means that another thread has just installed a provider.
+            // An error means that another thread has just installed a provider, which is then used.
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let mut client = reqwest::Client::builder()
@@ -86,7 +87,8 @@ impl ReqwestHttp {
         if options.direct {
             client = client.no_proxy();
         } else if let Some(proxy) = &options.proxy {
-            // The original error would show the address, which can contain a password.
+            // The error of reqwest is discarded, because it shows the address, which can contain a
+            // password.
             let proxy = reqwest::Proxy::all(proxy.expose_str()?).map_err(|_| {
                 invalid_input(
                     "the proxy address is invalid: use a URL such as http://proxy.example.org:3128",
@@ -98,12 +100,18 @@ impl ReqwestHttp {
             let authorities = reqwest::Certificate::from_pem_bundle(pem)
                 .ok()
                 .filter(|all| !all.is_empty())
-                .ok_or_else(|| invalid_input("the certificates of the authorities are not PEM"))?;
+                .ok_or_else(|| {
+                    invalid_input(
+                        "the certificates of the authorities are not PEM: use a file with at \
+                         least one certificate in PEM format",
+                    )
+                })?;
             client = client.tls_certs_only(authorities);
         }
         client.build().map(Self).map_err(|error| {
             let error = error.without_url();
-            Error::new(ErrorKind::Unavailable, "cannot set up HTTPS").with_source(error)
+            Error::new(ErrorKind::Unavailable, "cannot set up TLS for HTTPS requests")
+                .with_source(error)
         })
     }
 }
@@ -124,14 +132,14 @@ impl Http for ReqwestHttp {
         }
         let body = read(response, &host).await?;
         answer.body(body).map_err(|error| {
-            Error::new(ErrorKind::Unexpected, format!("invalid response from {host}"))
+            Error::new(ErrorKind::Unexpected, format!("the response from {host} is invalid"))
                 .with_source(error)
         })
     }
 }
 
 fn too_large(host: &str) -> Error {
-    Error::new(ErrorKind::LimitExceeded, format!("the response of {host} is larger than 8 MiB"))
+    Error::new(ErrorKind::LimitExceeded, format!("the response from {host} is larger than 8 MiB"))
 }
 
 async fn read(mut response: reqwest::Response, host: &str) -> Result<Bytes> {
@@ -146,16 +154,18 @@ async fn read(mut response: reqwest::Response, host: &str) -> Result<Bytes> {
 }
 
 fn failure(error: reqwest::Error, host: &str) -> Error {
-    // The message already names the host, and a URL can contain a credential.
+    // The URL is removed from the error, because it can contain a credential. The message names the
+    // host.
     let error = error.without_url();
     if error.is_timeout() {
-        let line = format!("no answer from {host} in time: check that it is up and reachable");
+        let line =
+            format!("no answer from {host} in time: check that the host is up and reachable");
         return Error::new(ErrorKind::TimedOut, line).with_source(error);
     }
     if is_distrusted(&error) {
         let line = format!(
-            "the certificate of {host} is invalid or not trusted: if its authority is private, \
-             configure the authority's certificate"
+            "the certificate of {host} is invalid or not trusted: if a private authority issued \
+             it, configure the certificate of this authority"
         );
         return Error::new(ErrorKind::Refused, line).with_source(error);
     }
@@ -163,11 +173,13 @@ fn failure(error: reqwest::Error, host: &str) -> Error {
     Error::new(ErrorKind::Unavailable, line).with_source(error)
 }
 
-/// Returns whether the server's certificate was rejected. A retry would not help.
+/// Returns whether `error` means that the server's certificate was rejected. A retry would fail
+/// too.
 fn is_distrusted(error: &reqwest::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        // The `source` of an I/O error skips its inner error.
+        // `source` of an I/O error skips the inner error, so the inner error is read with
+        // `get_ref`.
         let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         let tls = inside.and_then(|inside| inside.downcast_ref::<rustls::Error>());
         if matches!(

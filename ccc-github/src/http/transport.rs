@@ -1,4 +1,4 @@
-//! The contract of an HTTP client.
+//! The contract of the HTTP client.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -7,19 +7,19 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use ccc_core::Result;
 
-/// The maximum size of a response body, in bytes.
+/// The maximum size of a response body that an [`Http`] client accepts, in bytes.
 pub const MAX_RESPONSE: usize = 8 * 1024 * 1024;
 
-/// The time limit of a request, from its first byte to the last byte of the response.
+/// The time limit of an HTTP request, from its first byte to the last byte of the response.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An HTTP client.
 ///
 /// # Contract
-/// It is safe to share. It sends one request and returns one response. A redirect is returned and
-/// not followed, because following it would send the `Authorization` header to the host that the
-/// response names (spec: G8b). A request ends within [`TIMEOUT`]. Error messages contain no
-/// headers.
+/// A client is safe to share. For each request, the client returns one response. A redirect is
+/// returned as a response and not followed, because following a redirect would send the
+/// `Authorization` header to the host that the redirect names (spec: G8b). A request ends within
+/// [`TIMEOUT`]. Error messages contain no headers.
 ///
 /// | error | condition |
 /// |---|---|

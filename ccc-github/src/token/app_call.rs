@@ -1,4 +1,4 @@
-//! Calls as the App itself, with its JWT.
+//! API calls that authenticate as the GitHub App itself, with a JWT.
 
 use ccc_core::{Error, ErrorKind};
 use http::StatusCode;
@@ -12,13 +12,14 @@ use crate::token::tokens::Tokens;
 type Sent = Result<http::Response<bytes::Bytes>, ApiError>;
 
 impl Tokens {
-    /// Calls as the current App; see [`send_as`](Self::send_as).
+    /// Sends `call` as the current GitHub App; see [`send_as`](Self::send_as).
     pub(crate) async fn send_as_app(&self, call: &Call) -> Sent {
         self.send_as(&*self.app()?, call).await
     }
 
-    /// Calls as an App, with a new JWT. Repeats the call once if the first response shows that the
-    /// local clock is wrong (spec: G3).
+    /// Sends `call` as the GitHub App `app`, with a new JWT. If GitHub refuses the JWT, and the
+    /// response shows that the local clock is wrong, sends the call again with a corrected JWT
+    /// (spec: G3).
     pub(crate) async fn send_as(&self, app: &AppIdentity, call: &Call) -> Sent {
         let skew = self.client.skew();
         let mut corrected = false;
@@ -36,15 +37,15 @@ impl Tokens {
                 continue;
             }
             let line = format!(
-                "GitHub does not accept the App's JWT: check that app id {} belongs to this \
-                 private key, and that the clock is right ({error})",
+                "GitHub does not accept the App's JWT: check that App ID {} belongs to this \
+                 private key, and that the clock of the host machine is right ({error})",
                 app.app_id,
             );
             return Err(Error::new(ErrorKind::Unauthenticated, line).into());
         }
     }
 
-    /// Calls as an App, and parses the response.
+    /// Sends `call` as the GitHub App `app`, and parses the response.
     pub(super) async fn ask_as<T>(&self, app: &AppIdentity, call: &Call) -> Result<T, ApiError>
     where
         T: serde::de::DeserializeOwned,

@@ -1,4 +1,4 @@
-//! The cached tokens and their leases.
+//! The cached installation tokens and their leases.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,23 +11,23 @@ use sha2::{Digest as _, Sha256};
 
 use crate::client::{Authorization, Caller};
 
-/// The repository id and the grant.
+/// The key of a cache entry: the id of the repository, and the grant.
 pub(super) type Key = (u64, Grant);
 
-/// The SHA-256 digest of a token.
+/// The SHA-256 digest of a token, which identifies the token in the cache.
 pub(super) type TokenId = [u8; 32];
 
-/// The minimum remaining validity of a leased token (spec: G1b).
+/// The minimum time for which a token must still be valid when it is leased (spec: G1b).
 pub(super) const MIN_VALIDITY: Duration = Duration::from_secs(300);
 
-/// A minted token.
+/// A minted installation token.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) secret: Secret,
-    /// The time of its expiry by GitHub's clock.
+    /// The time at which the token expires, by GitHub's clock.
     pub(super) expires_at: Timestamp,
     pub(super) minted_at: Timestamp,
-    /// The id of the App that it was minted for.
+    /// The id of the GitHub App for which the token was minted.
     pub(super) app_id: u64,
     pub(super) installation: u64,
     /// Whether GitHub refused the token. A refused token is not leased again.
@@ -37,12 +37,12 @@ pub(super) struct Token {
 }
 
 impl Token {
-    /// Returns the API caller whose rate limits the token's calls count toward.
+    /// Returns the [`Caller`] whose rate limits apply to calls with this token.
     pub(super) fn caller(&self) -> Caller {
         Caller::Installation(self.installation)
     }
 
-    /// Returns the authorization of a call for the repository with this id.
+    /// Returns the authorization of a call with this token for the repository with the id `repo`.
     pub(super) fn authorization(&self, repo: u64) -> Authorization<'_> {
         Authorization { caller: self.caller(), token: Some(&self.secret), repo: Some(repo) }
     }
@@ -51,7 +51,7 @@ impl Token {
 /// A failed attempt to mint a token.
 #[derive(Debug)]
 pub(super) struct MintFailure {
-    /// The number of the attempt.
+    /// The number of the attempt, counted from 1 in each [`Entry`].
     pub(super) attempt: u64,
     kind: ErrorKind,
     line: String,
@@ -59,13 +59,14 @@ pub(super) struct MintFailure {
 }
 
 impl MintFailure {
-    /// Copies the parts of an error that other callers need.
+    /// Copies the kind, the message and the wait of `error`, so that other callers that waited for
+    /// the same attempt can get the same error.
     pub(super) fn new(attempt: u64, error: &Error) -> Self {
         let line = error.message().to_owned();
         Self { attempt, kind: error.kind(), line, retry_after: error.retry_after() }
     }
 
-    /// Recreates the error.
+    /// Creates an error with the stored kind, message and wait.
     pub(super) fn to_error(&self) -> Error {
         let error = Error::new(self.kind, self.line.clone());
         match self.retry_after {
@@ -75,23 +76,24 @@ impl MintFailure {
     }
 }
 
-/// The tokens of one repository and grant. New leases use only the newest token. The other tokens
-/// stay until their last leases end.
+/// The tokens of one repository and grant. New leases use only the newest token. Older tokens stay
+/// in the cache until their last leases end.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     pub(super) tokens: Mutex<Vec<Token>>,
-    /// The failure of the last mint, which is returned to the callers that waited for it. The mutex
-    /// is locked during a mint.
+    /// The failure of the last attempt to mint a token, or `None` if that attempt succeeded.
+    /// Callers that waited for this attempt return the failure. The mutex is locked during an
+    /// attempt.
     pub(super) minting: tokio::sync::Mutex<Option<MintFailure>>,
-    /// The number of completed mints, successful or not.
+    /// The count of completed attempts to mint a token, successful or not.
     pub(super) attempts: AtomicU64,
-    /// The lock for a write to the ledger, which ensures that the last write contains the current
-    /// tokens.
+    /// The lock that each write of this entry to the ledger holds, so that the last write contains
+    /// the current tokens.
     pub(super) recording: tokio::sync::Mutex<()>,
 }
 
 impl Entry {
-    /// Ends one lease of a token.
+    /// Ends one lease of the token `id`.
     pub(super) fn end_lease(&self, id: &TokenId) {
         let mut tokens = lock(&self.tokens);
         if let Some(token) = tokens.iter_mut().find(|token| digest(&token.secret) == *id) {
@@ -99,7 +101,8 @@ impl Entry {
         }
     }
 
-    /// Adds a new token, and removes and returns the expired tokens, including leased ones.
+    /// Adds `token`. Removes and returns the tokens that have expired at the time `now`, even if
+    /// they are leased.
     pub(super) fn add(&self, token: Token, now: Timestamp) -> Vec<Token> {
         let mut tokens = lock(&self.tokens);
         let expired = tokens.extract_if(.., |token| token.expires_at <= now).collect();
@@ -107,8 +110,8 @@ impl Entry {
         expired
     }
 
-    /// Removes and returns a token that has no leases. Both happen under one lock, so that the
-    /// token cannot be leased in between.
+    /// Removes and returns the token `id` if it has no leases. The check and the removal happen
+    /// under one lock, so that the token cannot be leased in between.
     pub(super) fn remove_idle(&self, id: &TokenId) -> Option<Token> {
         let mut tokens = lock(&self.tokens);
         let idle = |token: &Token| token.leases == 0 && digest(&token.secret) == *id;
@@ -116,7 +119,8 @@ impl Entry {
         Some(tokens.remove(at))
     }
 
-    /// Marks a token as refused, so that it is not leased again. Its existing leases continue.
+    /// Marks the token `secret` as refused by GitHub, so that it is not leased again. Existing
+    /// leases of the token continue.
     pub(super) fn refuse(&self, secret: &Secret) {
         let id = digest(secret);
         let mut tokens = lock(&self.tokens);
@@ -125,13 +129,14 @@ impl Entry {
         }
     }
 
-    /// Returns whether any of the tokens is leased.
+    /// Returns whether any token of this entry is leased.
     pub(super) fn is_leased(&self) -> bool {
         lock(&self.tokens).iter().any(|token| token.leases > 0)
     }
 }
 
-/// A lease that ends when it is dropped. It ensures that the token is not revoked during a call.
+/// The lease of one token, which ends when this value is dropped. A leased token is not revoked, so
+/// a call can use the token safely.
 pub(super) struct LeasedToken {
     pub(super) entry: Arc<Entry>,
     pub(super) token: Token,
@@ -139,12 +144,14 @@ pub(super) struct LeasedToken {
 }
 
 impl LeasedToken {
-    /// Creates the guard of one lease. The caller has already counted it in [`Token::leases`].
+    /// Creates the guard of one lease of `token`. The caller has already counted this lease in
+    /// [`Token::leases`].
     pub(super) fn new(entry: &Arc<Entry>, token: Token) -> Self {
         Self { entry: Arc::clone(entry), token, transferred: false }
     }
 
-    /// Returns the token without ending the lease. The caller must end it.
+    /// Returns the token without ending the lease. The caller must later end the lease with
+    /// [`Entry::end_lease`].
     pub(super) fn into_token(mut self) -> Token {
         self.transferred = true;
         self.token.clone()
@@ -159,13 +166,13 @@ impl Drop for LeasedToken {
     }
 }
 
-/// Locks a mutex, even if it is poisoned. The data is consistent after each critical section, also
-/// if another thread panicked.
+/// Locks `mutex`, even if another thread panicked while holding the lock. This is safe, because the
+/// data is consistent at every point where a thread can panic.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns the id of a token.
+/// Returns the id of the token `secret`: the SHA-256 digest of the token.
 pub(super) fn digest(secret: &Secret) -> TokenId {
     Sha256::digest(secret.expose()).into()
 }

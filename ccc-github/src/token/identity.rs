@@ -1,4 +1,4 @@
-//! The App that authenticates the calls. It can be replaced during runs.
+//! The GitHub App that authenticates API calls. The App can be replaced while runs are in progress.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -8,25 +8,25 @@ use ccc_core::{Error, ErrorKind, Result};
 
 use crate::app_key::AppKey;
 
-/// An App with its key and the cached data that GitHub returned for it. A call holds the `Arc`, so
-/// that it uses the same App until it ends.
+/// A GitHub App with its private key, and cached data from GitHub about the App. Each call keeps an
+/// `Arc` of this value, so that the call uses the same App until it ends.
 #[derive(Debug)]
 pub(crate) struct AppIdentity {
     pub(crate) app_id: u64,
     pub(super) key: AppKey,
-    /// The account of the App, which writes its comments.
+    /// The bot account of the App, which writes comments and commits.
     pub(crate) bot: tokio::sync::OnceCell<BotIdentity>,
-    /// The known ids of its installations by repository id. A token of another installation is not
-    /// used.
+    /// The known ids of the App's installations, by repository id. A cached token is used only if
+    /// it belongs to the known installation.
     pub(super) installations: Mutex<HashMap<u64, u64>>,
 }
 
-/// The current App, if there is one.
+/// The GitHub App that new calls use, if one is configured.
 #[derive(Debug, Default)]
 pub(super) struct CurrentApp(RwLock<Option<Arc<AppIdentity>>>);
 
 impl CurrentApp {
-    /// Replaces the App.
+    /// Replaces the current GitHub App by the App with this id and key. `None` removes the App.
     pub(super) fn set(&self, app: Option<(u64, AppKey)>) {
         let app = app.map(|(app_id, key)| {
             let (bot, installations) = Default::default();
@@ -35,7 +35,7 @@ impl CurrentApp {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = app;
     }
 
-    /// Returns the App.
+    /// Returns the current GitHub App.
     ///
     /// # Errors
     /// [`ErrorKind::Unauthenticated`] if no App is set.
@@ -44,7 +44,7 @@ impl CurrentApp {
         app.ok_or_else(|| {
             Error::new(
                 ErrorKind::Unauthenticated,
-                "no GitHub App is configured: configure an App to call GitHub",
+                "no GitHub App is configured: configure the id and the private key of an App",
             )
         })
     }

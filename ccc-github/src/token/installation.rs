@@ -1,4 +1,4 @@
-//! The installations of the App.
+//! Lookup of the GitHub App's installations.
 
 use ccc_core::event::RepoRef;
 use ccc_core::{Error, Result};
@@ -12,7 +12,7 @@ use crate::token::cache::lock;
 use crate::token::identity::AppIdentity;
 use crate::token::tokens::Tokens;
 
-/// An installation in a REST API response.
+/// An installation of a GitHub App in a REST API response.
 #[derive(Deserialize)]
 pub(super) struct Installation {
     pub(super) id: u64,
@@ -27,7 +27,7 @@ struct Account {
 }
 
 impl Tokens {
-    /// Returns the id of the App's installation on the repository, and whether it was already
+    /// Returns the id of the installation of `app` on `repo`, and whether the id was already
     /// cached.
     pub(super) async fn installation(
         &self,
@@ -42,11 +42,11 @@ impl Tokens {
         Ok((found.id, false))
     }
 
-    /// Requests the App's installation on the repository from GitHub.
+    /// Requests the installation of `app` on `repo` from GitHub.
     ///
     /// # Errors
-    /// [`NotFound`](ccc_core::ErrorKind::NotFound) if the App is not installed there, and
-    /// [`PermissionDenied`](ccc_core::ErrorKind::PermissionDenied) if the installation is
+    /// [`NotFound`](ccc_core::ErrorKind::NotFound) if the App is not installed on the repository,
+    /// and [`PermissionDenied`](ccc_core::ErrorKind::PermissionDenied) if the installation is
     /// suspended.
     pub(super) async fn find_installation(
         &self,
@@ -57,9 +57,9 @@ impl Tokens {
         let found: Installation = self.ask_as(app, &call).await.map_err(|error| {
             if error.has_status(StatusCode::NOT_FOUND) {
                 return not_found(format!(
-                    "the App is not installed on {repo}, or there is no such repository: install \
-                         it on {}, under Settings > GitHub Apps > Install App, and select that \
-                         repository ({error})",
+                    "the GitHub App is not installed on {repo}, or there is no such repository: \
+                     install the App on {}, under Settings > GitHub Apps > Install App, and \
+                     select this repository ({error})",
                     self.endpoints.web_url()
                 ));
             }
@@ -73,15 +73,17 @@ impl Tokens {
     }
 }
 
-/// Returns whether GitHub refused a call because the installation is suspended.
+/// Returns whether `error` means that GitHub refused a call because the App's installation is
+/// suspended.
 pub(super) fn is_suspended(error: &ApiError) -> bool {
     error.has_status(StatusCode::FORBIDDEN) && error.message_contains("suspended")
 }
 
-/// Returns the error for a suspended installation.
+/// Creates the error for an installation that is suspended on `account`. `why` is shown in
+/// parentheses.
 pub(super) fn suspended(account: &str, why: &impl std::fmt::Display) -> Error {
     permission_denied(format!(
-        "the App is suspended on {account}: an owner of the account can unsuspend it under \
-             Settings > GitHub Apps > Configure ({why})"
+        "the GitHub App is suspended on {account}: an owner of this account can unsuspend the App \
+         under Settings > GitHub Apps > Configure ({why})"
     ))
 }

@@ -1,4 +1,4 @@
-//! Token leases, on a cached or a new token.
+//! Leases of installation tokens. A lease uses the cached token, or mints a token.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,8 +14,8 @@ use crate::token::ledger::BEFORE_USE;
 use crate::token::tokens::Tokens;
 
 impl Tokens {
-    /// Leases a token until [`release`](Self::release). Returns it with its expiry by the local
-    /// clock.
+    /// Leases a token for `repo` and `grant` that is valid for at least `min_ttl`. The lease ends
+    /// with [`release`](Self::release). Returns the token and its expiry by the local clock.
     pub(crate) async fn lease(
         &self,
         repo: &RepoRef,
@@ -26,12 +26,13 @@ impl Tokens {
         Ok((token.secret, self.client.to_local(token.expires_at)))
     }
 
-    /// Leases a token for a call, until the lease is dropped.
+    /// Leases a token for one call. The lease ends when the returned value is dropped.
     pub(super) async fn lease_for_call(&self, repo: &RepoRef, grant: Grant) -> Result<LeasedToken> {
         self.get(repo, grant, MIN_VALIDITY).await
     }
 
-    /// Leases the cached token, if it is usable.
+    /// Leases the newest cached token of `entry`, unless GitHub has refused the token, the token
+    /// does not belong to the current App and installation, or the token expires within `min_ttl`.
     fn cached(&self, entry: &Arc<Entry>, repo: &RepoRef, min_ttl: Duration) -> Option<LeasedToken> {
         let mut tokens = lock(&entry.tokens);
         let token = tokens.last_mut()?;
@@ -43,7 +44,8 @@ impl Tokens {
         Some(LeasedToken::new(entry, token.clone()))
     }
 
-    /// Leases a token that is valid for `min_ttl`: the cached one, or else a new one.
+    /// Leases a token that is valid for at least `min_ttl`: the cached token if possible, otherwise
+    /// a new token.
     async fn get(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<LeasedToken> {
         let key = (repo.id, grant);
         let entry = self.entry(key);
@@ -76,8 +78,8 @@ impl Tokens {
         for expired in entry.add(token.clone(), now) {
             lock(&self.owners).remove(&digest(&expired.secret));
         }
-        // Created before the next `await`, so that the lease also ends if this future is dropped
-        // there.
+        // The guard is created before the next `await`, so that the lease ends even if this future
+        // is dropped there.
         let leased = lasts.then(|| LeasedToken::new(&entry, token.clone()));
         self.record(key, &entry, BEFORE_USE).await;
         if let Some(leased) = leased {
@@ -86,14 +88,15 @@ impl Tokens {
         if token.expires_at <= now {
             return Err(Error::new(
                 ErrorKind::Unexpected,
-                "GitHub issued a token that had already expired: check its clock and the API URL",
+                "GitHub issued a token that had already expired: check the clock of the GitHub \
+                 server and the API URL",
             ));
         }
         Err(Error::new(
             ErrorKind::InvalidInput,
             format!(
-                "a token that is valid for {} s was requested, but GitHub's tokens are valid for \
-                 one hour: request it later in the run",
+                "a token that is valid for {} seconds was requested, but GitHub's tokens are \
+                 valid for one hour: request a shorter time",
                 min_ttl.as_secs()
             ),
         ))

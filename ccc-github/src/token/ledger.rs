@@ -1,5 +1,5 @@
-//! The token ledger: records of unrevoked tokens in a credential store. After a process is killed,
-//! the next process finds its tokens there.
+//! The token ledger: records of unrevoked installation tokens in a credential store. If a process
+//! is killed, the next process finds the tokens of the killed process there.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,19 @@ use serde::{Deserialize, Serialize};
 use crate::secret_record::{self, SecretText};
 use crate::token::cache::{Entry, Key, Token, lock};
 
-/// The maximum wait for the store before a new token is used.
+/// The maximum time to wait for the credential store to record a new token, before the token is
+/// used.
 pub(super) const BEFORE_USE: Duration = Duration::from_secs(2);
-/// The maximum wait for the store after tokens were revoked or taken over.
+/// The maximum time to wait for the credential store to record that tokens were revoked or taken
+/// over.
 pub(super) const AFTER_USE: Duration = Duration::from_secs(10);
-/// The time after its expiry at which a token of another holder is removed. The clocks of holders
-/// can differ.
+/// The minimum time between the expiry of another holder's token and the removal of its record. The
+/// clocks of the holders can differ.
 const REMOVED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// The records of one holder, `github/HOST/tokens/HOLDER/REPOSITORY/GRANT`. A record contains all
-/// tokens of its repository and grant.
+/// The token ledger of one holder. The name of a record is
+/// `github/HOST/tokens/HOLDER/REPOSITORY/GRANT`. A record contains all unrevoked tokens of its
+/// repository and grant.
 pub(crate) struct TokenLedger {
     store: Arc<dyn CredentialStore>,
     /// The prefix of the record names of all holders.
@@ -38,7 +41,7 @@ impl std::fmt::Debug for TokenLedger {
     }
 }
 
-/// A token in the JSON of a record.
+/// A token in the JSON of a ledger record.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Row {
@@ -77,14 +80,14 @@ const GRANTS: [(Grant, &str); 3] =
     [(Grant::Read, "read"), (Grant::Discuss, "discuss"), (Grant::Publish, "publish")];
 
 impl TokenLedger {
-    /// Creates the ledger of a holder.
+    /// Creates the ledger of `holder` for the GitHub host `host`. The records are in `store`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the holder cannot be part of a record name.
+    /// [`ErrorKind::InvalidInput`] if `holder` cannot be part of a record name.
     pub(crate) fn new(store: Arc<dyn CredentialStore>, host: &str, holder: &str) -> Result<Self> {
         let all_holders = format!("{}tokens/", crate::secret_record::prefix(host));
         let ledger = Self { store, prefix: format!("{all_holders}{holder}/"), all_holders };
-        // Detects an invalid holder now and not at the first token.
+        // This detects an invalid holder before the first token is recorded.
         ledger.name((u64::MAX, Grant::Publish))?;
         Ok(ledger)
     }
@@ -94,23 +97,26 @@ impl TokenLedger {
         CredentialKey::new(format!("{}{repo}/{grant}", self.prefix))
     }
 
-    /// Returns the repository and grant of a record, or `None` for a record of another holder.
+    /// Returns the repository id and the grant of the record `name`, or `None` if the record does
+    /// not belong to this holder.
     pub(super) fn key(&self, name: &CredentialKey) -> Option<Key> {
         let (repo, grant) = name.as_str().strip_prefix(&self.prefix)?.split_once('/')?;
         let (grant, _) = GRANTS.iter().find(|(_, known)| *known == grant)?;
         Some((repo.parse().ok()?, *grant))
     }
 
-    /// Reads the rows of a record, with the newest token last.
+    /// Reads the tokens of the record `name`, with the newest token last. A missing record contains
+    /// no tokens.
     async fn read_rows(&self, name: &CredentialKey) -> Result<Vec<Row>> {
         let Some(stored) = self.store.get(name).await? else { return Ok(Vec::new()) };
         secret_record::read(&stored.secret).ok_or_else(|| {
-            let line = format!("the credential `{name}` is not a valid token record");
+            let line = format!("the stored credential `{name}` is not a valid token record");
             Error::new(ErrorKind::Corrupt, line)
         })
     }
 
-    /// Removes records of other holders in which all tokens expired at least [`REMOVED_AFTER`] ago.
+    /// Removes the records among `names` that belong to other holders, if all their tokens expired
+    /// at least [`REMOVED_AFTER`] before `now`.
     pub(super) async fn remove_expired(
         &self,
         names: &[CredentialKey],
@@ -138,22 +144,24 @@ impl TokenLedger {
             return self.store.delete(&name).await;
         }
         let rows: Vec<Row> = tokens.iter().map(Row::from_token).collect::<Result<_>>()?;
-        let record = secret_record::write("tokens", &rows)?;
+        let record = secret_record::write("a token record", &rows)?;
         self.store.put(&name, &record, Precondition::None).await.map(drop)
     }
 
-    /// Lists the names of the records of all holders.
+    /// Lists the names of all records in the credential store, including records that are not in a
+    /// ledger.
     pub(super) async fn names(&self) -> Result<Vec<CredentialKey>> {
         self.store.list().await
     }
 
-    /// Reads the tokens of a record, with the newest token last.
+    /// Reads the tokens of the record `name`, with the newest token last.
     pub(super) async fn read(&self, name: &CredentialKey) -> Result<Vec<Token>> {
         Ok(self.read_rows(name).await?.iter().map(Row::to_token).collect())
     }
 
-    /// Writes the current tokens of an entry, and gives up at `deadline`. A failure is only logged,
-    /// because a missing record matters only after a crash.
+    /// Writes the current tokens of `entry` to the record of `key`, and gives up when the future
+    /// `deadline` ends. A failure is only logged, because a missing record matters only after a
+    /// crash.
     pub(super) async fn record(&self, key: Key, entry: &Entry, deadline: impl Future<Output = ()>) {
         let written = Box::pin(async {
             let _one_by_one = entry.recording.lock().await;
@@ -163,8 +171,14 @@ impl TokenLedger {
         let error = match select(written, Box::pin(deadline)).await {
             Either::Left((Ok(()), _)) => return,
             Either::Left((Err(error), _)) => error,
-            Either::Right(_) => Error::new(ErrorKind::TimedOut, "the store did not answer in time"),
+            Either::Right(_) => {
+                Error::new(ErrorKind::TimedOut, "the credential store did not answer in time")
+            }
         };
-        tracing::warn!(%error, "cannot store the record of unrevoked tokens");
+        tracing::warn!(
+            %error,
+            "cannot record the unrevoked tokens in the credential store: if this process is \
+             killed, the tokens stay valid until they expire"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Minting of tokens, including the check of their scope before use.
+//! Minting of installation tokens, including the check of each token's scope before its first use.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::token::installation::{Installation, is_suspended, suspended};
 use crate::token::scope::{Repository, Scope, mismatch, permissions};
 use crate::token::tokens::Tokens;
 
-/// A token for one call that can only read metadata.
+/// An installation token for one call, which can only read metadata.
 pub(super) struct MetadataToken {
     pub(super) secret: Secret,
     pub(super) caller: Caller,
@@ -43,12 +43,13 @@ struct Answer {
 }
 
 impl Tokens {
-    /// Mints a token for a repository and a grant.
+    /// Mints a token for `repo` with the permissions of `grant`. If GitHub issues a token with a
+    /// different scope, revokes that token and returns an error.
     pub(super) async fn mint(&self, repo: &RepoRef, grant: Grant) -> Result<Token> {
         let app = &self.app()?;
         let (mut installation, cached) = self.installation(app, repo).await?;
         let answer = match self.request_for(app, installation, repo, grant).await {
-            // The App was reinstalled, which changed the installation id (spec: G2c).
+            // The App was reinstalled, which changed the id of its installation (spec: G2c).
             Err(error) if cached && error.has_status(StatusCode::NOT_FOUND) => {
                 lock(&app.installations).remove(&repo.id);
                 installation = self.installation(app, repo).await?.0;
@@ -57,7 +58,7 @@ impl Tokens {
             answer => answer,
         };
         let answer = answer.map_err(|error| {
-            // The next mint requests the installation again.
+            // The cached installation id can be wrong, so the next mint requests it again.
             lock(&app.installations).remove(&repo.id);
             explain(error, repo, grant)
         })?;
@@ -72,8 +73,8 @@ impl Tokens {
             return Err(Error::new(
                 ErrorKind::Refused,
                 format!(
-                    "GitHub issued a token for {repo} that {what}; it was revoked unused: check \
-                     that the API URL is that of a GitHub server"
+                    "GitHub issued a token for {repo} that {what}, and the token was revoked \
+                     unused: check that the API URL belongs to a GitHub server"
                 ),
             ));
         }
@@ -93,8 +94,8 @@ impl Tokens {
         self.endpoints.api(&["app", "installations", &id, "access_tokens"])
     }
 
-    /// Requests a token. The request can safely be repeated, because a token whose response is lost
-    /// is never used.
+    /// Requests a token of `installation` from GitHub, with the JSON of `body`. The request can
+    /// safely be repeated, because a token whose response is lost is never used.
     async fn request(
         &self,
         app: &AppIdentity,
@@ -116,8 +117,8 @@ impl Tokens {
         self.request(app, installation, &body).await
     }
 
-    /// Mints a token that can only read metadata, for the App's first active installation. Returns
-    /// `None` if there is no active installation.
+    /// Mints a token that can only read metadata, for the first installation of the GitHub App that
+    /// is not suspended. Returns `None` if there is no such installation.
     pub(super) async fn mint_metadata_token(&self) -> Result<Option<MetadataToken>, ApiError> {
         let mut url = self.endpoints.api(&["app", "installations"]);
         url.query_pairs_mut().append_pair("per_page", "100");
@@ -131,7 +132,8 @@ impl Tokens {
         Ok(Some(self.check_metadata_only(answer, found.id).await?))
     }
 
-    /// Mints a token that can only read metadata of the repository with this name.
+    /// Mints a token that can only read the metadata of `repo`. Only the owner and the name in
+    /// `repo` are used, so the id can be unknown.
     pub(super) async fn mint_metadata_token_by_name(
         &self,
         repo: &RepoRef,
@@ -143,8 +145,8 @@ impl Tokens {
         Ok(self.check_metadata_only(answer, found.id).await?)
     }
 
-    /// Returns the token if it can only read metadata (spec: G4). Otherwise revokes it and returns
-    /// an error.
+    /// Returns the token of `answer` if it can only read metadata (spec: G4). Otherwise revokes the
+    /// token and returns an error.
     async fn check_metadata_only(
         &self,
         answer: Answer,
@@ -158,13 +160,14 @@ impl Tokens {
         self.revoke_or_warn(&secret, caller).await;
         Err(Error::new(
             ErrorKind::Refused,
-            "GitHub issued a token that can do more than read metadata; it was revoked unused: \
-             check that the API URL is that of a GitHub server",
+            "GitHub issued a token with more permissions than `metadata: read`, and the token was \
+             revoked unused: check that the API URL belongs to a GitHub server",
         ))
     }
 }
 
-/// Returns the error of a failed mint, with instructions for the operator.
+/// Converts the error of a failed request for a token to an error with instructions for the
+/// operator.
 fn explain(error: ApiError, repo: &RepoRef, grant: Grant) -> Error {
     if is_suspended(&error) {
         return suspended(&repo.owner, &error);
@@ -172,21 +175,23 @@ fn explain(error: ApiError, repo: &RepoRef, grant: Grant) -> Error {
     match error.status() {
         Some(StatusCode::UNPROCESSABLE_ENTITY) if error.message_contains("does not exist") => {
             not_found(format!(
-                "{repo} was deleted, or the App's installation does not include it: select it \
-                 under Settings > GitHub Apps > Configure ({error})"
+                "the repository {repo} was deleted, or the GitHub App's installation does not \
+                 include it: select the repository under Settings > GitHub Apps > Configure \
+                 ({error})"
             ))
         }
         Some(StatusCode::UNPROCESSABLE_ENTITY) => {
             let wanted: Vec<_> =
                 permissions(grant).iter().map(|(name, level)| format!("{name}: {level}")).collect();
             permission_denied(format!(
-                "the App's installation lacks permissions for {repo} ({}): add them under the \
-                 App's Permissions, and accept them on the installation ({error})",
+                "the GitHub App's installation lacks some of these permissions for {repo} ({}): \
+                 add the missing ones on the App's settings page, and accept them on the \
+                 installation ({error})",
                 wanted.join(", ")
             ))
         }
         Some(StatusCode::NOT_FOUND) => not_found(format!(
-            "the App is no longer installed on {repo}: install it again ({error})"
+            "the GitHub App is no longer installed on {repo}: install the App again ({error})"
         )),
         _ => error.into(),
     }

@@ -5,11 +5,11 @@
 //! Each module uses only modules that are listed before it:
 //!
 //! - `cache`, `identity`, `ledger` and `scope` define the parts of [`Tokens`].
-//! - `app_call` calls the API as the App.
+//! - `app_call` calls GitHub's API as the GitHub App itself.
 //! - `installation`, `revoke` and `mint` use such calls.
 //! - `lease` leases a cached token, or mints a token if none is usable.
-//! - `repository_call` calls the API with a leased token.
-//! - `take_over` reads the ledger of an earlier process.
+//! - `repository_call` calls GitHub's API with a leased token.
+//! - `take_over` reuses or revokes the tokens in the ledger of an earlier process.
 
 mod app_call;
 mod cache;

@@ -1,5 +1,5 @@
-//! Calls for a repository with an installation token, and calls for public data without a
-//! repository.
+//! API calls for a repository with an installation token, and API calls for public data that
+//! belongs to no repository.
 
 use std::time::Duration;
 
@@ -15,8 +15,10 @@ use crate::token::tokens::Tokens;
 type Sent = Result<http::Response<bytes::Bytes>, ApiError>;
 
 impl Tokens {
-    /// Calls with a leased token. A token that GitHub no longer accepts is replaced once. If the
-    /// token is new, the call is first repeated with it (spec: G2a, G2b).
+    /// Sends `call` with a leased token for `repo` and `grant`. If GitHub refuses the token, the
+    /// call is repeated once with a new token. If the token was minted a few seconds ago, the call
+    /// is first repeated with the same token, because some of GitHub's servers might not know the
+    /// token yet (spec: G2a, G2b).
     pub(crate) async fn send(&self, repo: &RepoRef, grant: Grant, call: &Call) -> Sent {
         let (mut replaced, mut waited) = (false, 0);
         loop {
@@ -43,10 +45,10 @@ impl Tokens {
         }
     }
 
-    /// Calls for public data that belongs to no repository, without authorization. If GitHub
-    /// refuses that, the call is repeated with a token that can only read metadata and is revoked
-    /// afterwards. A private Enterprise Server requires authorization, and the rate limit of the
-    /// client's IP address can be exhausted.
+    /// Sends `call`, which reads public data that belongs to no repository, without authorization.
+    /// If GitHub refuses this, the call is repeated with a token that can only read metadata, and
+    /// this token is then revoked. GitHub can refuse because a private Enterprise Server requires
+    /// authorization, or because the rate limit of the client's IP address is exhausted.
     pub(crate) async fn send_public(&self, call: &Call) -> Sent {
         let refused = |error: &ApiError| {
             error.rate_limit_wait().is_some()
@@ -66,8 +68,8 @@ impl Tokens {
         }
     }
 
-    /// Calls for a repository of which only the name is known. The token for it can only read
-    /// metadata of that repository, and is revoked afterwards.
+    /// Sends `call` for `repo`, whose id can be unknown. The call uses a token that can only read
+    /// the metadata of that repository, and this token is then revoked.
     pub(crate) async fn send_by_name(&self, repo: &RepoRef, call: &Call) -> Sent {
         let token = self.mint_metadata_token_by_name(repo).await?;
         self.send_and_revoke(call, token).await

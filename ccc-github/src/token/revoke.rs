@@ -1,4 +1,4 @@
-//! Token revocation.
+//! Revocation of installation tokens.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,17 +12,20 @@ use crate::token::cache::{Entry, Key, TokenId, digest, lock};
 use crate::token::ledger::AFTER_USE;
 use crate::token::tokens::Tokens;
 
-/// The warning that a token was not revoked.
-const NOT_REVOKED: &str = "a token could not be revoked; it expires within the hour";
+/// The text of the warning that an installation token was not revoked.
+const NOT_REVOKED: &str =
+    "an installation token could not be revoked: it stays valid until it expires within one hour";
 
 impl Tokens {
-    /// Ends a lease. Revokes the token if this was its last lease, and all tokens of the repository
-    /// if none of them is leased.
+    /// Ends one lease of the token `secret`. Revokes the token if this was its last lease. If no
+    /// token of the repository is leased after that, also revokes all other tokens of the
+    /// repository.
     pub(crate) async fn release(&self, secret: &Secret) -> Result<()> {
         let id = digest(secret);
         let key = lock(&self.owners).get(&id).copied();
         let Some(key) = key else {
-            // The token was released before and its revocation failed, or it was not leased here.
+            // The token is not in the cache: an earlier call revoked the token or tried to, the
+            // token expired, or this process did not lease the token.
             return self.revoke(secret, Caller::Anonymous).await.map_err(Error::from);
         };
         let entry = self.entry(key);
@@ -32,8 +35,9 @@ impl Tokens {
         revoked
     }
 
-    /// Removes a token without leases from the cache and revokes it. If GitHub's rate limits
-    /// prevent the revocation, the token returns to the cache and is used again.
+    /// Removes the token `id` from the cache and revokes the token, unless it is leased. If a rate
+    /// limit of GitHub prevents the revocation, the token returns to the cache, so that it can be
+    /// leased or revoked later.
     async fn revoke_if_idle(&self, key: Key, entry: &Entry, id: TokenId) -> Result<(), ApiError> {
         let Some(token) = entry.remove_idle(&id) else { return Ok(()) };
         lock(&self.owners).remove(&id);
@@ -43,14 +47,15 @@ impl Tokens {
             .is_err_and(|error| error.rate_limit_wait().is_some() || error.was_not_sent())
         {
             lock(&self.owners).insert(id, key);
-            // At the start, so that a newer token remains the last. Only the last token is leased.
+            // The token is inserted at the start, so that a newer token remains the last one. Only
+            // the last token is leased.
             lock(&entry.tokens).insert(0, token);
         }
         self.record(key, entry, AFTER_USE).await;
         revoked
     }
 
-    /// Revokes all tokens of each repository of which no token is leased.
+    /// Revokes all tokens of each repository that has no leased token.
     pub(crate) async fn revoke_idle(&self) {
         let repos: BTreeSet<u64> = lock(&self.entries).keys().map(|(repo, _)| *repo).collect();
         for repo in repos {
@@ -58,7 +63,8 @@ impl Tokens {
         }
     }
 
-    /// Revokes all tokens of a repository, unless one of them is leased.
+    /// Revokes all tokens of the repository with the id `repo`, unless one of these tokens is
+    /// leased.
     async fn revoke_idle_of(&self, repo: u64) {
         let entries: Vec<_> = [Grant::Read, Grant::Discuss, Grant::Publish]
             .into_iter()
@@ -81,7 +87,8 @@ impl Tokens {
         }
     }
 
-    /// Revokes a token with `DELETE /installation/token`. An invalid token counts as revoked.
+    /// Revokes the token `secret` with `DELETE /installation/token`. A token that GitHub no longer
+    /// accepts counts as revoked.
     async fn revoke(&self, secret: &Secret, caller: Caller) -> Result<(), ApiError> {
         let url = self.endpoints.api(&["installation", "token"]);
         let call = Call::new(Method::DELETE, url).unpaced().prompt();
@@ -100,7 +107,7 @@ impl Tokens {
         }
     }
 
-    /// Revokes a token, and logs a warning if that fails.
+    /// Revokes the token `secret`, and logs a warning if the revocation fails.
     pub(super) async fn revoke_or_warn(&self, secret: &Secret, caller: Caller) {
         if let Err(error) = self.revoke(secret, caller).await {
             tracing::warn!(%error, "{NOT_REVOKED}");

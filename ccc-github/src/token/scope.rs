@@ -1,15 +1,16 @@
-//! The scope of a token: its permissions and repositories.
+//! The scope of an installation token: its permissions and repositories.
 
 use std::collections::BTreeMap;
 
 use ccc_core::vcs::Grant;
 use serde::Deserialize;
 
-/// The scope of a token in GitHub's response.
+/// The scope of an installation token in GitHub's response.
 pub(super) struct Scope {
-    /// The access levels, by permission name.
+    /// The access level of each permission, such as `read`, by the name of the permission.
     pub(super) permissions: BTreeMap<String, String>,
-    /// `all` or `selected`.
+    /// `all` if the token is for all repositories of the installation, or `selected` if the token
+    /// is only for [`repositories`](Self::repositories).
     pub(super) repository_selection: Option<String>,
     pub(super) repositories: Vec<Repository>,
 }
@@ -20,8 +21,8 @@ pub(super) struct Repository {
     id: u64,
 }
 
-/// Returns the permissions that a grant requests from GitHub (GitHub docs, "Permissions required
-/// for GitHub Apps").
+/// Returns the permissions that are requested from GitHub for `grant`, with their access levels
+/// (GitHub docs, "Permissions required for GitHub Apps").
 pub(super) fn permissions(grant: Grant) -> BTreeMap<&'static str, &'static str> {
     let power: &[(&str, &str)] = match grant {
         Grant::Read => &[("contents", "read"), ("issues", "read")],
@@ -31,14 +32,15 @@ pub(super) fn permissions(grant: Grant) -> BTreeMap<&'static str, &'static str> 
     power.iter().copied().chain([("metadata", "read")]).collect()
 }
 
-/// Returns a description of the difference between a token's scope and the requested scope, or
-/// `None` if they are equal (spec: G4).
+/// Returns how the scope of a token differs from the scope that was requested for `repo` and
+/// `grant`, or `None` if both are equal (spec: G4). The result completes the sentence "the token
+/// …".
 pub(super) fn mismatch(repo: u64, grant: Grant, scope: &Scope) -> Option<String> {
     if scope.repository_selection.as_deref() != Some("selected") {
         return Some("is not limited to selected repositories".to_owned());
     }
     if !matches!(&scope.repositories[..], [only] if only.id == repo) {
-        return Some("is not only for that repository".to_owned());
+        return Some("is not only for this repository".to_owned());
     }
     let asked = permissions(grant);
     let wider = scope.permissions.iter().find_map(|(name, level)| {
@@ -77,9 +79,9 @@ mod tests {
             (&publish[..], selected, vec![7], None),
             (&publish[..], Some("all"), vec![7], Some("is not limited")),
             (&publish[..], None, vec![7], Some("is not limited")),
-            (&publish[..], selected, vec![8], Some("only for that repository")),
-            (&publish[..], selected, vec![7, 8], Some("only for that repository")),
-            (&publish[..], selected, vec![], Some("only for that repository")),
+            (&publish[..], selected, vec![8], Some("only for this repository")),
+            (&publish[..], selected, vec![7, 8], Some("only for this repository")),
+            (&publish[..], selected, vec![], Some("only for this repository")),
             (&publish[..2], selected, vec![7], Some("lacks a requested permission (pull_requests")),
             (
                 &[("contents", "read"), publish[1], publish[2]],

@@ -7,9 +7,9 @@ use crate::token::ledger::AFTER_USE;
 use crate::token::tokens::Tokens;
 
 impl Tokens {
-    /// Reads the holder's records. Tokens of the current App are used again, tokens of other Apps
-    /// are revoked, and expired tokens are removed. Returns the number of tokens that are used
-    /// again.
+    /// Reads the token records of this holder. Adds the tokens of the current GitHub App to the
+    /// cache, revokes the tokens of other Apps, and removes the expired tokens. Returns the count
+    /// of tokens that were added to the cache.
     pub(crate) async fn take_over(&self) -> Result<usize> {
         let Some(ledger) = &self.ledger else { return Ok(0) };
         let (mut used, now) = (0, self.client.now());
@@ -18,15 +18,20 @@ impl Tokens {
             let Some(key) = ledger.key(name) else { continue };
             let tokens = match ledger.read(name).await {
                 Ok(tokens) => tokens,
-                // An unreadable record is not changed. It does no harm.
+                // An unreadable record is left unchanged. This does no harm, because its tokens
+                // expire.
                 Err(error) => {
-                    tracing::warn!(%error, "cannot read a token record of an earlier process");
+                    tracing::warn!(
+                        %error,
+                        "cannot read a token record of an earlier process: the tokens in it stay \
+                         valid until they expire"
+                    );
                     continue;
                 }
             };
             let entry = self.entry(key);
-            // The reverse order and the insertion at the start keep the newest token last. Only the
-            // last token is leased.
+            // The reverse order and the insertion at the start preserve the order, with the newest
+            // token last. Only the last token is leased.
             for token in tokens.into_iter().rev().filter(|token| token.expires_at > now) {
                 if self.app().is_ok_and(|app| app.app_id == token.app_id) {
                     lock(&self.owners).insert(digest(&token.secret), key);

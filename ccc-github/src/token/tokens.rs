@@ -1,4 +1,4 @@
-//! The state of all tokens on one host.
+//! The state of all installation tokens on one GitHub host.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,19 +15,19 @@ use crate::token::cache::{Entry, Key, Token, TokenId, lock};
 use crate::token::identity::{AppIdentity, CurrentApp};
 use crate::token::ledger::TokenLedger;
 
-/// The tokens on one host. Only tokens of the current App are leased. The cache never contains a
-/// token of another host.
+/// The installation tokens on one GitHub host. Only tokens of the current GitHub App are leased.
+/// The cache never contains a token of another host.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     app: CurrentApp,
     pub(crate) client: Client,
     pub(crate) endpoints: Endpoints,
     pub(super) ledger: Option<TokenLedger>,
-    /// The current owner and name of renamed repositories, by repository id.
+    /// The current owner and name of each repository that is known to be renamed, by repository id.
     names: Mutex<HashMap<u64, (String, String)>>,
     pub(super) entries: Mutex<HashMap<Key, Arc<Entry>>>,
-    /// The repository and grant of each token. [`release`](Self::release) uses it to find the entry
-    /// of a token.
+    /// The cache key of each token, by the token's id. [`release`](Self::release) uses the cache
+    /// key to find the cache entry of a token.
     pub(super) owners: Mutex<HashMap<TokenId, Key>>,
 }
 
@@ -44,12 +44,13 @@ impl Tokens {
         }
     }
 
-    /// Replaces the App. The change applies from the next call on.
+    /// Replaces the current GitHub App by the App with this id and key, from the next call on.
+    /// `None` removes the App.
     pub(crate) fn use_app(&self, app: Option<(u64, AppKey)>) {
         self.app.set(app);
     }
 
-    /// Returns the current App.
+    /// Returns the current GitHub App.
     ///
     /// # Errors
     /// [`Unauthenticated`](ccc_core::ErrorKind::Unauthenticated) if no App is set.
@@ -57,7 +58,8 @@ impl Tokens {
         self.app.get()
     }
 
-    /// Returns the repository with its current owner and name, as far as they are known.
+    /// Returns `repo` with its current owner and name. The result differs from `repo` only if the
+    /// repository is known to be renamed.
     pub(crate) fn current(&self, repo: &RepoRef) -> RepoRef {
         let mut repo = repo.clone();
         if let Some((owner, name)) = lock(&self.names).get(&repo.id) {
@@ -67,8 +69,9 @@ impl Tokens {
         repo
     }
 
-    /// Stores the current name of a repository. GitHub redirects from a former name only until
-    /// another repository gets that name.
+    /// Stores the current owner and name of the repository `asked`. Later calls use the current
+    /// name, because GitHub redirects from a former name only until another repository gets that
+    /// name.
     pub(crate) fn learn_name(&self, asked: &RepoRef, owner: &str, name: &str) {
         let mut names = lock(&self.names);
         if (asked.owner.as_str(), asked.name.as_str()) == (owner, name) {
@@ -78,13 +81,14 @@ impl Tokens {
         }
     }
 
-    /// Returns the entry of a repository and grant. Creates it if it is missing.
+    /// Returns the cache entry of `key`. Creates the entry if it is missing.
     pub(super) fn entry(&self, key: Key) -> Arc<Entry> {
         Arc::clone(lock(&self.entries).entry(key).or_default())
     }
 
-    /// Returns whether the token belongs to the current App and to its current installation. An
-    /// unknown installation counts as current.
+    /// Returns whether `token` belongs to the current GitHub App and to the App's current
+    /// installation on `repo`. If the current installation is unknown, every installation counts as
+    /// current.
     pub(super) fn is_current(&self, repo: &RepoRef, token: &Token) -> bool {
         let current = |id: &u64| *id == token.installation;
         self.app().is_ok_and(|app| {
@@ -92,7 +96,8 @@ impl Tokens {
         })
     }
 
-    /// Returns whether at least `min_ttl` is left until `expires_at`.
+    /// Returns whether a token that expires at `expires_at`, by GitHub's clock, is still valid for
+    /// at least `min_ttl`.
     pub(super) fn lasts(&self, expires_at: Timestamp, min_ttl: Duration) -> bool {
         SignedDuration::try_from(min_ttl)
             .ok()
@@ -100,7 +105,8 @@ impl Tokens {
             .is_some_and(|until| until <= expires_at)
     }
 
-    /// Writes the tokens of an entry to the ledger, if there is one. Waits at most `within`.
+    /// Writes the tokens of `entry` to the token ledger, if one is configured. Waits at most
+    /// `within` for the credential store.
     pub(super) async fn record(&self, key: Key, entry: &Entry, within: Duration) {
         if let Some(ledger) = &self.ledger {
             ledger.record(key, entry, self.client.sleep(within)).await;

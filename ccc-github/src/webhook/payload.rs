@@ -1,5 +1,6 @@
 //! The JSON payload of a delivery (GitHub docs, "Webhook events and payloads": `issues`,
-//! `issue_comment`). Only the used fields are parsed, and they borrow from the body if possible.
+//! `issue_comment`). Only the fields that this crate uses are parsed. Parsed texts borrow from the
+//! body if possible.
 
 use std::borrow::Cow;
 
@@ -9,21 +10,23 @@ use serde::Deserialize;
 
 use crate::accounts::{actor_kind, ghost, is_name};
 
-/// A description of how a payload differs from GitHub's documentation. It names the place and never
-/// contains a value of the payload.
+/// A description of how a payload differs from GitHub's documentation. The description names the
+/// field or the position, and never contains a value of the payload.
 #[derive(Debug)]
 pub(crate) struct Malformed(pub(crate) String);
 
-/// The classification of a payload.
+/// The classification of a payload by whether its event can start a run.
 #[derive(Debug)]
 pub(crate) enum Classified {
     /// An event that can start a run.
     Relevant(Box<IssueEvent>),
-    /// An event that starts no run, with the part that makes it irrelevant, such as `action`.
+    /// An event that starts no run. The value names the part of the delivery that makes the event
+    /// irrelevant: `event`, `action` or `pull request`.
     Irrelevant(&'static str),
 }
 
-/// Returns whether a delivery of this event and action can become an [`IssueEvent`].
+/// Returns whether a delivery with the event name `event` and the payload's action `action` can
+/// become an [`IssueEvent`].
 pub(crate) fn is_wanted(event: &str, action: Option<&str>) -> bool {
     matches!(
         (event, action),
@@ -32,7 +35,8 @@ pub(crate) fn is_wanted(event: &str, action: Option<&str>) -> bool {
     )
 }
 
-/// Returns the `action` of a payload of any event. Most events have an action.
+/// Returns the field `action` of the payload `json`, which can belong to any event. The result is
+/// `None` if the payload has no action.
 pub(crate) fn action(json: &str) -> Result<Option<Cow<'_, str>>, Malformed> {
     #[derive(Deserialize)]
     struct Any<'a> {
@@ -42,12 +46,14 @@ pub(crate) fn action(json: &str) -> Result<Option<Cow<'_, str>>, Malformed> {
     parse::<Any<'_>>(json).map(|any| any.action)
 }
 
-/// Converts a payload into an event, or returns the reason why it starts no run.
+/// Converts the payload `json` of an event with the name `event` to an [`IssueEvent`], or returns
+/// the reason why the event starts no run. `host` becomes the host of the repository.
 pub(crate) fn issue_event(event: &str, json: &str, host: &str) -> Result<Classified, Malformed> {
     if !matches!(event, "issues" | "issue_comment") {
         return action(json).map(|_| Classified::Irrelevant("event"));
     }
-    // The payload is parsed in one pass, because parsing the action first would parse it twice.
+    // The whole payload is parsed at once, because parsing the action first would parse the text
+    // twice.
     let payload: Payload<'_> = match parse(json) {
         Ok(payload) => payload,
         // An invalid payload is an error only if its event and action are relevant.
@@ -68,8 +74,8 @@ pub(crate) fn issue_event(event: &str, json: &str, host: &str) -> Result<Classif
         return Ok(Classified::Irrelevant("pull request"));
     }
     let opened_via = via(&payload.issue.performed_via_github_app);
-    // In later events, `issue.performed_via_github_app` still names the App that opened the issue.
-    // It is not the App of the current action.
+    // In later events, `issue.performed_via_github_app` still names the GitHub App that opened the
+    // issue, which is not the App of the current action.
     let (trigger, via_app) = match (event, action, payload.comment) {
         ("issues", Some("opened"), _) => (Trigger::Opened, opened_via),
         ("issues", Some("reopened"), _) => (Trigger::Reopened, None),
@@ -101,23 +107,24 @@ pub(crate) fn issue_event(event: &str, json: &str, host: &str) -> Result<Classif
 }
 
 fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Malformed> {
-    // The message has only the category and the place, because serde's error can quote a value.
+    // The message has only the category and the position of the error, because serde's message can
+    // quote a value.
     serde_json::from_str(json).map_err(|error| {
         let what = match error.classify() {
             serde_json::error::Category::Data => "a field is missing or has the wrong type",
-            _ => "not JSON",
+            _ => "the text is not JSON",
         };
         let (line, column) = (error.line(), error.column());
-        Malformed(format!("{what}, line {line} column {column}"))
+        Malformed(format!("{what} (line {line}, column {column})"))
     })
 }
 
 fn missing(field: &str) -> Malformed {
-    Malformed(format!("`{field}` is missing or invalid"))
+    Malformed(format!("the field `{field}` is missing or invalid"))
 }
 
-/// Returns the text, or an error if it contains NUL. GitHub refuses NUL in texts, and databases and
-/// command lines cannot represent it.
+/// Returns `text`, or an error that names `field` if the text contains NUL. GitHub refuses NUL in
+/// texts, and databases and command lines cannot represent it.
 fn text(text: Cow<'_, str>, field: &str) -> Result<String, Malformed> {
     if text.contains('\0') {
         return Err(missing(field));

@@ -1,4 +1,4 @@
-//! The checks of a delivery in their order, from its size to the meaning of its payload.
+//! The checks of a webhook delivery, from the size of its body to the meaning of its payload.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -12,9 +12,10 @@ use crate::webhook::payload::{self, Classified};
 use crate::webhook::rejection::Rejection;
 use crate::webhook::signature::{Secrets, verify};
 
-/// A verifier that converts deliveries into events.
+/// A verifier of webhook deliveries, which converts them to events.
 ///
-/// It performs no I/O and is safe to share. Clones share their secrets.
+/// A `Webhook` performs no I/O and is safe to share. Its clones share the secrets:
+/// [`use_secrets`](Self::use_secrets) on one clone applies to all.
 #[derive(Clone, Debug)]
 pub struct Webhook {
     secrets: Arc<RwLock<Option<Arc<Secrets>>>>,
@@ -22,10 +23,10 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// Creates a verifier. `host`, such as `github.com`, becomes
-    /// [`RepoRef::host`](ccc_core::event::RepoRef::host) of each event. It comes from the
-    /// operator's configuration and never from the payload (spec: G8a).
-    /// [`GitHub::host`](crate::GitHub::host) returns it.
+    /// Creates a verifier that accepts signatures with any of `secrets`. `host`, such as
+    /// `github.com`, becomes [`RepoRef::host`](ccc_core::event::RepoRef::host) of each event.
+    /// `host` must come from the operator's configuration, for example from
+    /// [`GitHub::host`](crate::GitHub::host), and never from a payload (spec: G8a).
     #[must_use]
     pub fn new(secrets: Secrets, host: impl Into<String>) -> Self {
         let webhook = Self::without_secrets(host);
@@ -33,21 +34,22 @@ impl Webhook {
         webhook
     }
 
-    /// Creates a verifier that accepts no delivery until [`use_secrets`](Self::use_secrets) is
-    /// called.
+    /// Creates a verifier without secrets, which rejects all deliveries until
+    /// [`use_secrets`](Self::use_secrets) sets secrets. For `host`, see [`new`](Self::new).
     #[must_use]
     pub fn without_secrets(host: impl Into<String>) -> Self {
         Self { secrets: Arc::default(), host: host.into() }
     }
 
-    /// Replaces the secrets. The change applies from the next delivery on. `None` rejects
-    /// deliveries with [`Rejection::NotConfigured`], so that GitHub can send them again later.
+    /// Replaces the secrets, from the next delivery on. With `None`, deliveries are rejected with
+    /// [`Rejection::NotConfigured`]. GitHub then records them as failed, so that they can be sent
+    /// again later.
     pub fn use_secrets(&self, secrets: Option<Secrets>) {
         let secrets = secrets.map(Arc::new);
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
     }
 
-    /// Returns whether no secrets are set.
+    /// Returns whether no secrets are set, so that all deliveries are rejected.
     #[must_use]
     pub fn lacks_secrets(&self) -> bool {
         self.secrets().is_none()
@@ -57,12 +59,13 @@ impl Webhook {
         self.secrets.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Checks a delivery, and returns its meaning together with its id, digest and time. `now` is
-    /// the time of its arrival.
+    /// Checks the delivery `raw`, and returns its meaning together with its id, the digest of its
+    /// body and its arrival time `now`.
     ///
     /// # Errors
-    /// A [`Rejection`], which has an HTTP status. The requirements define the order of the checks
-    /// (spec: W3).
+    /// The [`Rejection`] of the first check that fails. The checks follow this order (spec: W3):
+    /// size of the body, required headers, presence of secrets, signature, encoding and type of the
+    /// body, payload.
     pub fn receive(&self, raw: &RawDelivery<'_>, now: Timestamp) -> Result<Received, Rejection> {
         let (id, meaning) = self.checked(raw)?;
         let delivery =
@@ -74,11 +77,12 @@ impl Webhook {
         })
     }
 
-    /// Checks a delivery, and returns only its meaning, without a digest of the body. The digest
-    /// costs as much time as the signature.
+    /// Checks the delivery `raw`, and returns only its meaning. Unlike [`receive`](Self::receive),
+    /// this method computes no digest of the body, which would take as long as the check of the
+    /// signature.
     ///
     /// # Errors
-    /// Those of [`receive`](Self::receive).
+    /// The errors of [`receive`](Self::receive).
     pub fn meaning(&self, raw: &RawDelivery<'_>) -> Result<Meaning, Rejection> {
         self.checked(raw).map(|(_, meaning)| meaning)
     }
@@ -105,17 +109,21 @@ impl Webhook {
     }
 }
 
-/// Returns the JSON of the body. GitHub can also send it as a field of a form (GitHub docs,
-/// "Creating webhooks": content type).
+/// Returns the JSON text in the body of `raw`. GitHub sends the text as the whole body, or as the
+/// field `payload` of a form, depending on the webhook's content type (GitHub docs, "Creating
+/// webhooks": content type).
 fn json_text<'a>(raw: &RawDelivery<'a>) -> Result<std::borrow::Cow<'a, str>, Rejection> {
     if raw
         .content_encoding
         .is_some_and(|encoding| !encoding.trim().eq_ignore_ascii_case("identity"))
     {
-        return Err(Rejection::MediaType("compressed bodies are not supported"));
+        return Err(Rejection::MediaType(
+            "the Content-Encoding of the delivery is not supported: send the body uncompressed",
+        ));
     }
     let text = |bytes: &'a [u8]| {
-        std::str::from_utf8(bytes).map_err(|_| Rejection::Malformed("not UTF-8".to_owned()))
+        std::str::from_utf8(bytes)
+            .map_err(|_| Rejection::Malformed("the body is not UTF-8".to_owned()))
     };
     let media_type = raw.content_type.unwrap_or_default();
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
@@ -131,6 +139,6 @@ fn json_text<'a>(raw: &RawDelivery<'a>) -> Result<std::borrow::Cow<'a, str>, Rej
         .filter_map(|(key, value)| (key == "payload").then_some(value));
     match (payloads.next(), payloads.next()) {
         (Some(payload), None) => Ok(payload),
-        _ => Err(Rejection::Malformed("the form must have one field `payload`".to_owned())),
+        _ => Err(Rejection::Malformed("the form must have exactly one field `payload`".to_owned())),
     }
 }

@@ -1,36 +1,41 @@
-//! The reasons to refuse a delivery, each with its HTTP status.
+//! The reasons to refuse a webhook delivery, each with its HTTP status.
 
 use crate::webhook::payload::Malformed;
 
-/// The reason why a delivery is refused. It contains nothing from a body whose signature is not
-/// verified.
+/// The reason why a webhook delivery is refused. If the signature is not verified, the message
+/// contains nothing from the body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// A header is missing, repeated or unreadable.
-    #[error("missing, repeated or unreadable header {0}")]
+    /// A required header is missing, repeated or malformed. The value is the header's name.
+    #[error("the header {0} is missing, repeated or malformed")]
     Header(&'static str),
-    /// The signature is malformed, or was computed with another secret or from other bytes.
+    /// The signature is malformed, or was computed with a secret that is not configured, or from
+    /// different bytes.
     #[error(
-        "bad signature: check that the webhook secret is the one on the GitHub App's settings page"
+        "the signature is not valid: check that the webhook secret is the one on the GitHub App's \
+         settings page"
     )]
     Signature,
-    /// The content type or the content encoding is not supported.
+    /// The content type or the content encoding is not supported. The value is the message.
     #[error("{0}")]
     MediaType(&'static str),
-    /// The signature is valid, but the payload differs from GitHub's documentation.
+    /// The signature is valid, but the payload differs from GitHub's documentation. The value
+    /// describes the difference.
     #[error("malformed payload: {0}")]
     Malformed(String),
     /// The body has more than [`MAX_BODY`](crate::webhook::MAX_BODY) bytes.
-    #[error("the body is larger than 25 MiB")]
+    #[error("the body of the delivery is larger than 25 MiB")]
     TooLarge,
     /// No webhook secret is configured yet.
-    #[error("no GitHub App is configured yet: send the delivery again later")]
+    #[error(
+        "no webhook secret is configured yet: configure the GitHub App, and send the delivery again"
+    )]
     NotConfigured,
 }
 
 impl Rejection {
-    /// Returns the HTTP status of the response (spec: W4a).
+    /// Returns the HTTP status with which the delivery must be answered (spec: W4a).
     #[must_use]
     pub fn status(&self) -> http::StatusCode {
         match self {

@@ -24,21 +24,24 @@ use crate::webhook::rejection::Rejection;
 #[cfg(test)]
 mod tests;
 
-/// The time limit for the arrival of the whole body (spec: W1b). GitHub's own limit is ten seconds.
+/// The time limit within which the whole body must arrive (spec: W1b). This is lower than GitHub's
+/// own limit for a response, which is ten seconds.
 const BODY_DEADLINE: Duration = Duration::from_secs(8);
-/// The value of `Retry-After` in a 503 response if the intake returns none.
+/// The default value of the header `Retry-After` in a 503 response. This value is used if the
+/// intake's error specifies no wait.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
-/// The maximum total size of bodies that are not verified yet, in bytes. Any client can send such
-/// bodies, in any number.
+/// The maximum total size of all bodies whose signatures are not verified yet, in bytes. Without
+/// this limit, a client without a secret could use up the memory.
 const MAX_UNVERIFIED: usize = 256 << 20;
-/// The unit in which [`MAX_UNVERIFIED`] is allotted, in bytes.
+/// The size of one permit of the semaphore that enforces [`MAX_UNVERIFIED`], in bytes.
 const MEMORY_UNIT: usize = 256 << 10;
 
-/// Creates a router with the route `POST /webhook/github`.
+/// Creates an axum router with the route `POST /webhook/github`.
 ///
-/// It verifies a delivery and passes the event to `intake`. If an event can start a run, the
-/// response is 2xx only after the intake has accepted or ignored it (spec: W1a–W5c). Errors are
-/// `{"error": "…"}`.
+/// The route verifies each delivery with `webhook`, and passes its event to `intake`. If an event
+/// can start a run, the response is 2xx only after the intake has accepted or ignored the event
+/// (spec: W1a–W5c). Error responses have the body `{"error": "…"}`. `clock` measures the time limit
+/// for the body.
 pub fn router(webhook: Arc<Webhook>, intake: Arc<dyn Intake>, clock: Arc<dyn Clock>) -> Router {
     let memory = Arc::new(Semaphore::new(MAX_UNVERIFIED / MEMORY_UNIT));
     let parts = Parts { webhook, intake, clock, memory };
@@ -50,7 +53,7 @@ struct Parts {
     webhook: Arc<Webhook>,
     intake: Arc<dyn Intake>,
     clock: Arc<dyn Clock>,
-    /// The memory for bodies that are not verified yet, in units of [`MEMORY_UNIT`].
+    /// The memory for bodies whose signatures are not verified yet, in units of [`MEMORY_UNIT`].
     memory: Arc<Semaphore>,
 }
 
@@ -63,7 +66,7 @@ async fn wrong_method() -> Response {
 
 async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
-    // Requests that can be refused because of their head use no memory for a body.
+    // A request that can be refused because of its headers is refused before its body uses memory.
     if let Some(refusal) = too_large_by_head(&head.headers) {
         return refusal;
     }
@@ -94,13 +97,24 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
         ),
         Ok(Admission::Ignored(reason)) => ignored(reason.as_str()),
         Err(error) if error.kind() == ErrorKind::Conflict => {
-            tracing::error!(delivery = %delivery.id, %error, "a known delivery id came with another body");
-            refuse(StatusCode::CONFLICT, "this delivery id was used before, with another body")
+            tracing::error!(
+                delivery = %delivery.id,
+                %error,
+                "a delivery has the id of an earlier delivery, but a different body"
+            );
+            refuse(
+                StatusCode::CONFLICT,
+                "the delivery has the id of an earlier delivery, but a different body",
+            )
         }
         // The event is not stored. The error status marks the delivery as failed in GitHub's log,
-        // so that it can be sent again.
+        // so that the delivery can be sent again.
         Err(error) => {
-            tracing::error!(delivery = %delivery.id, %error, "cannot store a delivery");
+            tracing::error!(
+                delivery = %delivery.id,
+                %error,
+                "cannot store a delivery: GitHub must send it again"
+            );
             busy(
                 "the delivery cannot be stored now: send it again later",
                 error.retry_after().unwrap_or(RETRY_AFTER),
@@ -120,14 +134,20 @@ fn too_large_by_head(headers: &HeaderMap) -> Option<Response> {
     announced.is_some_and(|length| length > MAX_BODY as u64).then(too_large)
 }
 
-/// Reads the whole body, within the limits of its size, its time, and the total size of all bodies.
+/// Reads the whole body. Returns an error response if the body is larger than [`MAX_BODY`], does
+/// not arrive within [`BODY_DEADLINE`], or exceeds the rest of [`MAX_UNVERIFIED`]. The body counts
+/// toward [`MAX_UNVERIFIED`] until the returned permits are dropped.
 async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Response> {
     let whole = std::pin::pin!(async {
         let mut chunks = body.into_data_stream();
         let (mut whole, mut memory) = (BytesMut::new(), Vec::new());
         while let Some(chunk) = chunks.next().await {
-            let chunk =
-                chunk.map_err(|_| refuse(StatusCode::BAD_REQUEST, "the body could not be read"))?;
+            let chunk = chunk.map_err(|_| {
+                refuse(
+                    StatusCode::BAD_REQUEST,
+                    "the body of the delivery could not be read: send it again",
+                )
+            })?;
             if whole.len() + chunk.len() > MAX_BODY {
                 return Err(too_large());
             }
@@ -135,17 +155,23 @@ async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePer
             while memory.len() * MEMORY_UNIT < whole.len() {
                 let unit = Arc::clone(&parts.memory).try_acquire_owned();
                 memory.push(unit.map_err(|_| {
-                    busy("too many deliveries at once: send it again later", RETRY_AFTER)
+                    busy(
+                        "too many deliveries arrive at the same time: send this one again later",
+                        RETRY_AFTER,
+                    )
                 })?);
             }
         }
         Ok((whole.freeze(), memory))
     });
-    // `select` polls its first argument first, so a body that has already arrived is never late.
+    // `select` polls its first argument first, so a body that has already arrived never times out.
     match select(whole, parts.clock.sleep(BODY_DEADLINE)).await {
         Either::Left((whole, _)) => whole,
         Either::Right(_) => {
-            let line = format!("the body took longer than {} seconds", BODY_DEADLINE.as_secs());
+            let line = format!(
+                "the body of the delivery did not arrive within {} seconds",
+                BODY_DEADLINE.as_secs()
+            );
             Err(refuse(StatusCode::REQUEST_TIMEOUT, &line))
         }
     }

@@ -12,11 +12,11 @@ use crate::errors::invalid_input;
 pub struct Secrets(Vec<Secret>);
 
 impl Secrets {
-    /// Creates a set of one to three secrets.
+    /// Creates a set of one to three webhook secrets.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for no secret, for more than three, and
-    /// for an empty secret, because anybody can sign with it.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `secrets` is empty, has more than
+    /// three secrets, or contains an empty secret, with which any client could sign.
     pub fn new(secrets: impl IntoIterator<Item = Secret>) -> Result<Self> {
         let secrets: Vec<_> = secrets.into_iter().collect();
         if !(1..=3).contains(&secrets.len()) {
@@ -28,15 +28,17 @@ impl Secrets {
         }
         if secrets.iter().any(|secret| secret.expose().is_empty()) {
             return Err(invalid_input(
-                "a webhook secret is empty: set the one from the GitHub App's settings page",
+                "a webhook secret is empty: configure the secret from the GitHub App's settings \
+                 page",
             ));
         }
         Ok(Self(secrets))
     }
 }
 
-/// Checks that `signature`, the value of `X-Hub-Signature-256`, was computed from exactly these
-/// bytes with one of the secrets (GitHub docs, "Validating webhook deliveries"; spec: W2a).
+/// Returns whether `signature`, the value of the header `X-Hub-Signature-256`, was computed from
+/// exactly the bytes of `body` with one of `secrets` (GitHub docs, "Validating webhook deliveries";
+/// spec: W2a).
 ///
 /// The duration does not depend on which secret matches: every secret is tried, and each comparison
 /// takes constant time.
@@ -51,7 +53,8 @@ pub fn verify(secrets: &Secrets, body: &[u8], signature: &str) -> bool {
     }
     let mut genuine = false;
     for secret in &secrets.0 {
-        // HMAC accepts a key of any length. The error type exists for other algorithms.
+        // This never fails, because HMAC accepts a key of any length. The error type exists for
+        // other algorithms.
         if let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose()) {
             mac.update(body);
             genuine |= mac.verify_slice(&claimed).is_ok();

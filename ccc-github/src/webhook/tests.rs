@@ -158,7 +158,8 @@ fn the_checks_come_in_order() {
     });
     check(415, &|d| d.content_encoding = Some("gzip"));
     check(200, &|d| d.content_encoding = Some("identity"));
-    // With a bad signature, the response does not depend on the other headers or the body.
+    // If the signature is not valid, the response depends neither on the other headers nor on the
+    // body.
     for (content_type, content_encoding, body) in [
         (Some("text/plain"), None, &b"{}"[..]),
         (Some("application/json"), Some("gzip"), b"{}"),

@@ -42,7 +42,7 @@ async fn an_invalid_response_is_an_error_and_not_retried() {
     ] {
         world.emulator.inject(Fault::on("GET", ISSUES).body(200, "text/html", body));
         let got = github.issue(&world.repo, number).await;
-        let words = "does not match its documentation";
+        let words = "does not match GitHub's documentation";
         check(what, got, ErrorKind::Unexpected, words);
         github.issue(&world.repo, number).await.unwrap();
     }
@@ -58,7 +58,7 @@ async fn each_read_refuses_an_invalid_response() {
     let now = world.clock_now();
     github.repository(&world.repo).await.unwrap();
     for body in ["{}", "\"x\"", "{\"type\":\"file\"}", "[{}]", "<html>"] {
-        let words = "does not match its documentation";
+        let words = "does not match GitHub's documentation";
         let next = |path: &str| {
             let at = format!("/repos/octo/hello{path}");
             world.emulator.inject(Fault::on("GET", &at).body(200, "application/json", body));
@@ -230,7 +230,7 @@ async fn a_transferred_repository_needs_the_app_at_its_new_owner() {
     // spec: G2c
     let (world, github, _) = start().await;
     world.emulator.transfer(&world.emulated, "acme");
-    let words = "the App is not installed on octo/hello";
+    let words = "the GitHub App is not installed on octo/hello";
     check("not there", github.repository(&world.repo).await, ErrorKind::NotFound, words);
     let seed = world.dir.path().join("seed");
     world.emulator.add_repository("acme", "another", &seed).await.unwrap();
@@ -361,7 +361,7 @@ async fn errors_say_why_a_pull_request_cannot_be_opened() {
     let itself = NewPullRequest { base: "claude/1".to_owned(), ..new.clone() };
     check("nothing new", open(&itself).await, ErrorKind::Conflict, "nothing is left to review");
     world.emulator.fail_next("POST", PULLS, 403, 1);
-    let words = "*Pull requests: write*";
+    let words = "`Pull requests: write`";
     check("no permission", open(&new).await, ErrorKind::PermissionDenied, words);
     world.emulator.delete_branch(&world.emulated, "claude/1").await.unwrap();
     check("head gone", open(&new).await, ErrorKind::NotFound, "`claude/1` no longer exists");

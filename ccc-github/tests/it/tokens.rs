@@ -244,7 +244,7 @@ async fn uninstalled_and_suspended_installations_have_their_own_errors() {
     for github in [&github, &world.github()] {
         let (kind, line) = fails(github).await;
         assert_eq!(kind, ErrorKind::PermissionDenied);
-        assert!(line.contains("the App is suspended on octo"), "{line}");
+        assert!(line.contains("the GitHub App is suspended on octo"), "{line}");
     }
     let asked = world.count("POST", "/access_tokens");
     fails(&world.github()).await;
@@ -316,9 +316,9 @@ async fn errors_say_what_the_operator_must_fix() {
     let error = world.github().repository(&world.repo).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(
-        error
-            .to_string()
-            .contains("not installed on octo/hello, or there is no such repository: install it"),
+        error.to_string().contains(
+            "not installed on octo/hello, or there is no such repository: install the App"
+        ),
         "{error}"
     );
 
@@ -330,7 +330,7 @@ async fn errors_say_what_the_operator_must_fix() {
     let error = github(1, world.emulator.api_url()).bot_identity().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert!(
-        error.to_string().contains("check that app id 1 belongs to this private key"),
+        error.to_string().contains("check that App ID 1 belongs to this private key"),
         "{error}"
     );
 

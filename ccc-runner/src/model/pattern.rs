@@ -1,6 +1,15 @@
 //! Patterns of model names.
 
 /// A model's name, or the beginning of model names followed by `*`.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_runner::ModelPattern;
+///
+/// assert!(ModelPattern::new("claude-opus-*").matches("claude-opus-4-8"));
+/// assert!(!ModelPattern::new("claude-opus-*").matches("claude-haiku-4-5"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelPattern(String);
 

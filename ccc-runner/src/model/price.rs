@@ -73,6 +73,16 @@ impl Tokens {
 
 /// Prices by model. A model without a row has the highest prices of the table, so that a spending
 /// limit is reached too early rather than too late.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_runner::{ModelPattern, Price, PriceTable};
+///
+/// let own = (ModelPattern::new("claude-opus-*"), Price::from_dollars(5.0, 25.0));
+/// let table = PriceTable::default().with([own]);
+/// assert_eq!(table.price("claude-opus-4-8"), Price::from_dollars(5.0, 25.0));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceTable(Vec<(ModelPattern, Price)>);
 

@@ -4,6 +4,16 @@ use ccc_core::{Error, ErrorKind, Remedy};
 
 /// The treatment of configured credentials that differ from the stored ones. It applies to the key
 /// and the webhook secrets of the GitHub App, and to the credential of the model.
+///
+/// # Examples
+///
+/// ```
+/// use ccc::{Config, Service, StoredCredentials};
+///
+/// let config = Config::default();
+/// let builder = Service::builder(&config).stored_credentials(StoredCredentials::Replace);
+/// # let _ = builder;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StoredCredentials {
     /// The stored credentials are used. A warning is logged, and `/health` reports it.

@@ -23,7 +23,7 @@ impl Intake for Scripted {
     }
 }
 
-/// A clock whose sleeps end immediately. A deadline thus passes as soon as nothing else can
+/// A clock whose sleeps end immediately. A deadline thus passes as soon as no other future can
 /// proceed.
 #[derive(Debug)]
 struct Hasty;
@@ -244,8 +244,8 @@ async fn unverified_bodies_share_a_memory_limit() {
     let response = app.clone().oneshot(request("issues", unfinished(), b"")).await.unwrap();
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()["retry-after"], "10");
-    // A request that is refused because of its head uses no memory. Its body, which never ends, is
-    // not read.
+    // A request that is refused because of its headers uses no memory. Its body, which never ends,
+    // is not read.
     let mut headless = request("issues", unfinished(), b"");
     headless.headers_mut().remove("x-hub-signature-256");
     assert_eq!(app.clone().oneshot(headless).await.unwrap().status(), 400);

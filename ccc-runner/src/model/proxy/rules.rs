@@ -59,6 +59,15 @@ impl fmt::Display for Rule {
 }
 
 /// The rules that apply, and the permitted models.
+///
+/// # Examples
+///
+/// ```
+/// use ccc_runner::{ModelPattern, Rules};
+///
+/// let rules = Rules::default().with_models([ModelPattern::new("claude-haiku-*")]);
+/// # let _ = rules;
+/// ```
 #[derive(Clone, Debug)]
 pub struct Rules {
     models: Vec<ModelPattern>,
