@@ -116,14 +116,14 @@ pub use records::{
 /// # async fn main() {
 /// use ccc_core::event::ActorKind;
 /// use ccc_core::testing::conformance::vcs_host::Fixture;
-/// use ccc_core::testing::{FakeHost, Fakes};
+/// use ccc_core::testing::FakeHost;
 ///
 /// ccc_core::vcs_host_conformance!(@run async || {
 ///     let host = FakeHost::new("/srv/git/hello.git");
 ///     let event = host.open_issue("A title", "A body.");
 ///     host.set_file("README.md", b"hello");
 ///     let stranger = Actor { id: 4, login: "stranger".to_owned(), kind: ActorKind::User };
-///     let branch = "work/1".parse().unwrap();
+///     let branch = ccc_core::BranchName::new("work/1").unwrap();
 ///     let (issue, actors) = ((event.repo, 1), (event.actor, stranger));
 ///     Fixture::new(Drafts(host), issue, actors, branch, ("README.md", b"hello"))
 /// })

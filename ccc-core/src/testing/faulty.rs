@@ -32,7 +32,7 @@ use crate::{
 /// use ccc_core::testing::{FakeRunner, Fault, Faults, Faulty};
 /// use ccc_core::{ContainerRunner, ErrorKind};
 ///
-/// let faults = Faults::at(1, Fault::Fail(ErrorKind::Unavailable));
+/// let faults = std::sync::Arc::new(Faults::at(1, Fault::Fail(ErrorKind::Unavailable)));
 /// let runner = Faulty::new(FakeRunner::default(), &faults);
 /// assert!(runner.check().await.is_ok());
 /// assert!(runner.check().await.is_err());

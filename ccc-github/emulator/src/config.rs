@@ -19,11 +19,12 @@ const TEST_KEY: &str = include_str!("../test-key.pem");
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> github_emulator::Result<()> {
 /// use github_emulator::{Emulator, EmulatorConfig};
 ///
-/// # let directory = tempfile::tempdir().unwrap();
-/// let config = EmulatorConfig::new(directory.path(), "webhook secret".into()).with_test_key();
+/// let directory = std::env::temp_dir().join(format!("github-{}", std::process::id()));
+/// let config = EmulatorConfig::new(&directory, "webhook secret".into()).with_test_key();
 /// let github = Emulator::start(config).await?;
 /// assert!(github.api_url().starts_with("http://127.0.0.1:"));
 /// github.stop().await;
+/// # std::fs::remove_dir_all(&directory).unwrap();
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
