@@ -1,28 +1,29 @@
-//! The treatment of configured credentials that differ from the stored ones.
+//! The rule for configured credentials that differ from the stored ones.
 
 use ccc_core::{Error, ErrorKind, Remedy};
 
-/// The treatment of configured credentials that differ from the stored ones. It applies to the key
-/// and the webhook secrets of the GitHub App, and to the credential of the model.
+/// The rule for configured credentials that differ from the stored ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StoredCredentials {
-    /// The stored credentials are used. A warning is logged, and `/health` reports it.
+    /// The service uses the stored credentials. A warning is logged, and `/health` reports it.
     #[default]
     Prefer,
-    /// The configured credentials replace the stored ones. Previous webhook secrets stay valid.
+    /// The configured credentials replace the stored ones, except that deliveries signed with a
+    /// previous webhook secret are still accepted.
     Replace,
-    /// Building the service fails with [`ErrorKind::Conflict`] and [`Remedy::ReplaceStored`].
+    /// [`ServiceBuilder::build`](crate::ServiceBuilder::build) fails with [`ErrorKind::Conflict`]
+    /// and [`Remedy::ReplaceStored`].
     Refuse,
 }
 
-/// Returns the warning, or under [`StoredCredentials::Refuse`] the error, for a configured
-/// credential that is not used.
+/// Returns the warning that the configured credential `name` is not used, because it differs from
+/// the stored one. Under [`StoredCredentials::Refuse`], returns an error instead.
 pub(crate) fn difference(name: &str, stored: StoredCredentials) -> Result<String, Error> {
-    let line = format!("{name} in the configuration differs from the stored one, which is used");
+    let line = format!("{name} in the configuration differs from the stored one");
     match stored {
         StoredCredentials::Refuse => {
             Err(Error::new(ErrorKind::Conflict, line).with_remedy(Remedy::ReplaceStored))
         }
-        _ => Ok(line),
+        _ => Ok(format!("{line}, which is used")),
     }
 }

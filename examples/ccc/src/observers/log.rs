@@ -6,7 +6,7 @@ use ccc_core::observe::{Event, EventKind};
 
 use crate::observers::event_text::{action, summary};
 
-/// An observer that writes to the program's log.
+/// An observer that logs the events of runs with `tracing`.
 #[derive(Debug, Default)]
 pub(crate) struct LogObserver;
 
@@ -19,7 +19,7 @@ impl Observer for LogObserver {
                 tracing::warn!(%run, %stage, error, "failed");
             }
             EventKind::Agent { agent: AgentEvent::Printed { error_stream: true, text } } => {
-                tracing::debug!(%run, "agent, standard error: {}", text.trim_end());
+                tracing::debug!(%run, "standard error of the agent: {}", text.trim_end());
             }
             EventKind::Agent { agent } => {
                 if let Some(action) = action(agent) {

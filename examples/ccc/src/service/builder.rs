@@ -19,7 +19,7 @@ use crate::{adapters, credentials, model_credential};
 
 /// A builder of a [`Service`](crate::Service).
 ///
-/// The configuration describes every part. Each setter replaces one of them.
+/// The configuration describes every part of the service. Each setter replaces one part.
 ///
 /// ```no_run
 /// # #[derive(Debug)] struct MyAgent;
@@ -57,7 +57,7 @@ pub struct ServiceBuilder {
     stored: StoredCredentials,
 }
 
-/// A VCS host of the embedder, and its webhook if it is a GitHub.
+/// The VCS host of the embedder. `webhook` is set if the host is a GitHub.
 #[derive(Debug)]
 struct OwnHost {
     host: Arc<dyn VcsHost>,
@@ -79,60 +79,62 @@ impl ServiceBuilder {
         }
     }
 
-    /// Sets the agent, instead of the one that `agent.kind` names. Its credentials come from the
-    /// credential store of the service.
+    /// Sets the agent, which replaces the agent that `agent.kind` names. The agent's credentials
+    /// come from the credential store of the service.
     pub fn agent(mut self, agent: impl Agent) -> Self {
         self.agent = Some(Arc::new(agent));
         self
     }
 
-    /// Sets the container runner, instead of the one that `runner.kind` names. An agent of the
-    /// configuration that uses a model needs a runner of the configuration.
+    /// Sets the container runner, which replaces the runner that `runner.kind` names. If the
+    /// configured agent uses a model, [`build`](Self::build) fails: such an agent needs the
+    /// configured runner.
     pub fn runner(mut self, runner: impl ContainerRunner) -> Self {
         self.runner = Some(Arc::new(runner));
         self
     }
 
-    /// Sets the VCS host, instead of the configured GitHub. The service then neither needs nor
-    /// stores a GitHub App. [`Service::intake`](crate::Service::intake) accepts the host's events.
+    /// Sets the VCS host, which replaces the configured GitHub. The service then neither needs nor
+    /// stores a GitHub App. [`Service::intake`](crate::Service::intake) accepts the events of the
+    /// host.
     pub fn host(mut self, host: impl VcsHost) -> Self {
         self.host = Some(OwnHost { host: Arc::new(host), webhook: None });
         self
     }
 
-    /// Sets a GitHub with its webhook, instead of the configured one.
+    /// Sets a GitHub and its webhook, which replace the configured GitHub.
     pub fn github(mut self, github: impl VcsHost, webhook: Webhook) -> Self {
         self.host = Some(OwnHost { host: Arc::new(github), webhook: Some(Arc::new(webhook)) });
         self
     }
 
-    /// Sets the credential store, instead of the one that `store.kind` names.
+    /// Sets the credential store, which replaces the store that `store.kind` names.
     pub fn credentials(mut self, credentials: impl CredentialStore) -> Self {
         self.credentials = Some(Arc::new(credentials));
         self
     }
 
-    /// Sets the run store, instead of one in memory.
+    /// Sets the run store. Without this call, runs are stored in memory.
     pub fn runs(mut self, runs: impl RunStore) -> Self {
         self.runs = Some(Arc::new(runs));
         self
     }
 
-    /// Adds an observer. The service also logs the events of runs with `tracing`, as `INFO` and
-    /// `WARN` of the target `ccc`, and the output of agents as `DEBUG`.
+    /// Adds an observer of runs. The service also logs the events of runs with `tracing` under the
+    /// target `ccc`: stages and outcomes as `INFO` and `WARN`, and the output of agents as `DEBUG`.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observers.push(Arc::new(observer));
         self
     }
 
-    /// Does not log the events of runs.
+    /// Turns off the log of the events of runs.
     pub fn without_log(mut self) -> Self {
         self.log = false;
         self
     }
 
-    /// Sets the treatment of configured credentials that differ from the stored ones. By default,
-    /// the stored ones are used.
+    /// Sets the rule for configured credentials that differ from the stored ones. By default, the
+    /// service uses the stored credentials.
     pub fn stored_credentials(mut self, stored: StoredCredentials) -> Self {
         self.stored = stored;
         self
@@ -168,7 +170,7 @@ impl ServiceBuilder {
         };
         if !adapters.runner.capabilities().isolated {
             warnings.push(format!(
-                "the {} runner has no isolation: an agent can do everything that its user can",
+                "the {} runner does not isolate the agent: the agent can do everything that the agent's user can do",
                 adapters.runner.name()
             ));
         }
@@ -197,10 +199,10 @@ impl ServiceBuilder {
     }
 }
 
-/// The GitHub of the configuration, its webhook, and the App that both use.
+/// The configured GitHub, its webhook, and the GitHub App that both use.
 type GitHubParts = (Arc<ccc_github::GitHub>, Arc<Webhook>, Arc<StoredApp>);
 
-/// Builds the GitHub of the configuration. Its App is in the credential store, to which a configured
+/// Builds the configured GitHub. The GitHub App is in the credential store, to which a configured
 /// App is added.
 async fn stored_app(
     config: &Config,

@@ -11,7 +11,8 @@ use crate::http;
 use crate::remedy::describe;
 use crate::service::Service;
 
-/// Counts a call of [`Service::serve`] while it runs, also if its future is dropped.
+/// A guard that counts a call to [`Service::serve`] while the call is in progress, even if the
+/// future of the call is dropped.
 struct Serving<'a>(&'a AtomicUsize);
 
 impl<'a> Serving<'a> {
@@ -28,15 +29,15 @@ impl Drop for Serving<'_> {
 }
 
 impl Service {
-    /// Executes accepted runs until `shutdown` is cancelled, in this order:
+    /// Executes accepted runs until `shutdown` is cancelled. Works in this order:
     ///
     /// 1. Logs the warnings about the configuration.
-    /// 2. Cleans up what a killed process left: containers, directories and tokens. An error is
+    /// 2. Removes containers, directories and tokens that an earlier process left. An error is
     ///    logged and does not stop the service.
-    /// 3. Executes runs, and reloads the App from the store every minute.
-    /// 4. After `shutdown`, lets active runs finish for
+    /// 3. Executes runs, and reloads the GitHub App from the credential store every minute.
+    /// 4. After `shutdown` is cancelled, waits for active runs, for at most
     ///    [`DispatcherConfig::drain`](ccc_core::dispatcher::DispatcherConfig).
-    /// 5. Revokes the access tokens that are left.
+    /// 5. Revokes all access tokens that are still valid.
     pub async fn serve(&self, shutdown: CancellationToken) {
         self.log_warnings();
         self.execute(shutdown).await;
@@ -56,10 +57,12 @@ impl Service {
         let Some(app) = &self.inner.app else { return dispatcher.serve(shutdown).await };
         match app.github().take_over().await {
             Ok(0) => {}
-            Ok(tokens) => tracing::info!(tokens, "took over the tokens of an earlier process"),
+            Ok(tokens) => tracing::info!(tokens, "took over access tokens of an earlier process"),
             Err(error) => {
                 let error = describe(&error);
-                tracing::error!("cannot take over the tokens of an earlier process: {error}");
+                tracing::error!(
+                    "cannot take over the access tokens of an earlier process, which expire later: {error}"
+                );
             }
         }
         let polling = app.poll(&*self.inner.clock, &shutdown);
@@ -68,7 +71,7 @@ impl Service {
     }
 
     async fn clean_up_after_earlier_process(&self) {
-        // Runs are stored in memory, so no run of an earlier process is alive.
+        // By default runs are stored in memory, so no run of an earlier process is alive.
         match self.inner.dispatcher.pipeline().sweep(&[]).await {
             Ok(swept) if swept.is_empty() => {}
             Ok(swept) => tracing::info!(runs = swept.len(), "cleaned up after an earlier process"),
@@ -79,12 +82,14 @@ impl Service {
         }
     }
 
-    /// Serves `app`, which contains [`router`](crate::router), over HTTP and executes runs as
-    /// [`serve`](Self::serve) does, until `shutdown` is cancelled. Returns after active answers and runs have ended.
+    /// Serves `app`, which contains [`router`](crate::router), over HTTP, and executes runs as
+    /// [`serve`](Self::serve) does, until `shutdown` is cancelled. Returns when all active responses and runs
+    /// have ended.
     ///
-    /// The server limits untrusted clients as `ccc serve` does: the time and size of a request's
-    /// head, the time to read an answer, and the number of connections (spec: W1d). It reads the
-    /// rest of a refused request's body, so that the client receives the answer (spec: W1e).
+    /// The server limits untrusted clients as `ccc serve` does: the time and the size of a
+    /// request's head, the time in which a client must read a response, and the number of
+    /// connections (spec: W1d). The server reads the rest of a refused request's body, so that the
+    /// client receives the response (spec: W1e).
     pub async fn serve_http(
         &self,
         listener: TcpListener,
@@ -95,7 +100,8 @@ impl Service {
         if let Ok(address) = listener.local_addr() {
             tracing::info!("listening on http://{address}");
         }
-        // The runs are polled first, so deliveries are accepted from the first connection on.
+        // The execution of runs is polled first, so that deliveries are accepted from the first
+        // connection on.
         tokio::join!(self.execute(shutdown.clone()), http::serve(listener, app, shutdown.clone()));
     }
 }
