@@ -1,4 +1,4 @@
-//! Agents: the programs that edit the workspace.
+//! Agents: adapters for the programs that edit the workspace.
 
 #[cfg(feature = "claude-code")]
 pub(crate) mod claude_code;

@@ -16,8 +16,8 @@
         feature = "scripted-agent",
         feature = "subprocess"
     )),
-    doc = "Container runners, and the agents that run in them. With every feature enabled, this page documents the \
-           whole crate."
+    doc = "Container runners, and agents that work in containers. With every feature enabled, this page documents \
+           the whole crate."
 )]
 
 mod agent;
@@ -58,8 +58,8 @@ pub use runner::docker::{DockerRunner, DockerRunnerBuilder, Finding, Workspaces}
 #[cfg(feature = "subprocess")]
 pub use runner::subprocess::SubprocessRunner;
 
-/// The body of a container creation request to the Docker engine, re-exported from `bollard` for
-/// [`DockerRunnerBuilder::dangerously_altered`].
+/// The body of the request with which the Docker engine creates a container, re-exported from
+/// `bollard` for [`DockerRunnerBuilder::dangerously_altered`].
 #[cfg(feature = "dangerous-container-body")]
 pub use bollard::models::ContainerCreateBody;
 /// The types of the headers and the body of a [`SeenRequest`], re-exported from the crates `http`

@@ -1,4 +1,4 @@
-//! Container runners, which isolate the agent's processes from the host machine.
+//! Container runners, which start and end the agent's processes.
 
 #[cfg(any(feature = "docker", feature = "subprocess"))]
 mod container_user;

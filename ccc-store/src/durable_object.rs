@@ -1,9 +1,10 @@
 //! Encrypted credentials in a Cloudflare Durable Object.
 //!
-//! The object stores rows of cipher text and compares digests. Its client encrypts the records and
-//! manages versions and the index. The client is either a program on any machine, which uses an
-//! [`HttpsChannel`], or the Worker in front of the object, which uses another [`Channel`].
-//! `examples/worker` hosts the object with [`handle_message`] and [`MessageAuthenticator`].
+//! The Durable Object (object for short) stores rows of cipher text and compares digests. The
+//! client of the object encrypts the records, and manages versions and the index. The client is
+//! either a program on any machine, which uses an [`HttpsChannel`], or the Worker in front of the
+//! object, which uses a different [`Channel`]. `examples/worker` hosts the object with
+//! [`handle_message`] and [`MessageAuthenticator`].
 
 use std::sync::Arc;
 
@@ -32,45 +33,51 @@ pub use signature::{
 use crate::keys::Keys;
 use crate::sealed::Sealed;
 
-/// A [`CredentialStore`](ccc_core::CredentialStore) in a Durable Object. Credentials are encrypted
-/// before they are sent to the object.
+/// A [`CredentialStore`](ccc_core::CredentialStore) in a Cloudflare Durable Object. Credentials are
+/// encrypted before they are sent to the Durable Object.
 ///
-/// A write is in the object's storage when it returns. An attacker with access to that storage sees
-/// only cipher text. The attacker can delete it, or restore the whole storage to an earlier state.
-/// With an [`HttpsChannel`], the key is never at Cloudflare. In a Worker, the key is one of the
-/// Worker's secrets, which the object's class does not receive.
+/// A write is in the storage of the Durable Object when the call returns. An attacker with access
+/// to that storage sees only cipher text, but can delete it, or restore the whole storage to an
+/// earlier state. With an [`HttpsChannel`], Cloudflare never receives the key. In a Worker, the key
+/// is a secret of the Worker, which the class of the Durable Object does not receive.
 #[derive(Debug)]
 pub struct DurableObjectCredentialStore {
     sealed: Sealed<ObjectBlobStore>,
 }
 
 impl DurableObjectCredentialStore {
-    /// Opens the store in the object that the channel connects to.
+    /// Opens the store in the Durable Object that `channel` connects to.
     ///
     /// # Errors
-    /// [`Corrupt`](ccc_core::ErrorKind::Corrupt) if the keys are not those of the store, or if the
-    /// index is damaged. Errors of the channel.
+    /// [`Corrupt`](ccc_core::ErrorKind::Corrupt) if `keys` are not the keys of the store, or if the
+    /// index is damaged; the errors of [`Channel::send`].
     pub async fn open(channel: impl Channel, clock: Arc<dyn Clock>, keys: &Keys) -> Result<Self> {
         let blobs = ObjectBlobStore::new(Box::new(channel), clock);
         Ok(Self { sealed: Sealed::open(blobs, "credentials", keys).await? })
     }
 
-    /// Adds `keys` to the keys that the store reads with. Later writes use the first of them.
+    /// Adds `keys` to the keys of the store. Later writes use the first key of `keys`. All other
+    /// keys only decrypt.
     ///
     /// # Errors
-    /// [`Corrupt`](ccc_core::ErrorKind::Corrupt) if the keys do not open the index; the store then
-    /// continues to use its previous keys. Errors of the channel.
+    /// [`Corrupt`](ccc_core::ErrorKind::Corrupt) if `keys` do not decrypt the index; the errors of
+    /// [`Channel::send`]. After an error, the store continues to use its previous keys.
     pub async fn adopt(&self, keys: &Keys) -> Result<()> {
         self.sealed.adopt(keys).await
     }
 
-    /// Adopts `keys` and moves every record to the first of them, as `FileCredentialStore::rotate`
-    /// does. Returns the number of records that were moved.
+    /// Adds `keys` as [`adopt`](Self::adopt) does, encrypts every record under the first key of
+    /// `keys`, and then removes all keys that are not in `keys`. Reads continue in the meantime.
+    /// Returns the number of records that were under a different key.
+    ///
+    /// If several processes use the Durable Object, each of them must first [`adopt`](Self::adopt)
+    /// the new key as the first of its keys.
     ///
     /// # Errors
-    /// Those of [`adopt`](Self::adopt), and an error for a record that is damaged or encrypted
-    /// under an unknown key. The other records are then under the new key. The call can be
-    /// repeated.
+    /// The errors of [`adopt`](Self::adopt). [`Corrupt`](ccc_core::ErrorKind::Corrupt) if a record
+    /// is damaged or encrypted under an unknown key; all other records are then under the new key.
+    /// [`Unavailable`](ccc_core::ErrorKind::Unavailable) if another process continues to write
+    /// under an old key. After an error, the call can be repeated.
     pub async fn rotate(&self, keys: &Keys) -> Result<usize> {
         self.sealed.rotate(keys).await
     }

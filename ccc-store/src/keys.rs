@@ -1,4 +1,4 @@
-//! The keys that credentials are encrypted under.
+//! The keys under which credentials are encrypted.
 
 use std::fmt;
 
@@ -18,8 +18,8 @@ use crate::aead::KEY;
 use crate::invalid_input::invalid_input;
 use crate::random::random;
 
-/// The operator's keys. The first key is the newest, and all writes use it. The other keys only
-/// read older records.
+/// The operator's keys for the encryption of a credential store. New records are encrypted under
+/// the first key, which is the newest. The other keys (retired keys) only decrypt older records.
 ///
 /// ```
 /// use ccc_store::Keys;
@@ -39,12 +39,13 @@ enum Source {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Keys({} of them)", self.0.len())
+        write!(f, "Keys(count: {})", self.0.len())
     }
 }
 
 impl Keys {
-    /// Generates a key. Returns it as text that [`parse`](Self::parse) accepts.
+    /// Generates a random key of 32 bytes. Returns the key as base64, which [`parse`](Self::parse)
+    /// accepts.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`](ccc_core::ErrorKind::Unavailable) if the operating system returns
@@ -54,23 +55,26 @@ impl Keys {
         Ok(Secret::from(STANDARD.encode(bytes.as_slice())))
     }
 
-    /// Reads keys, one in each line, the newest first. A key is 32 bytes, as base64 or as 64 hex
-    /// digits. Empty lines and comments are skipped; a comment goes from a `#` to the end of its
-    /// line.
+    /// Reads keys from `text`, one in each line, the newest first. A key is 32 bytes, written as
+    /// base64 or as 64 hex digits. Empty lines are skipped. A comment goes from a `#` to the end of
+    /// the line.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for text that is not a key,
-    /// for a key of the same byte 32 times, for a duplicate key, and for text without a key. No
-    /// error shows any of the text.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a line that is not a key,
+    /// for a key of the same byte 32 times, for a duplicate key, and for a `text` without a key. No
+    /// error message contains any part of `text`.
     pub fn parse(text: &Secret) -> Result<Self> {
-        let text = text.expose_str().map_err(|_| invalid_input("the keys are not UTF-8 text"))?;
+        let text = text
+            .expose_str()
+            .map_err(|_| invalid_input("the text with the encryption keys is not UTF-8"))?;
         let mut sources = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.split('#').next().unwrap_or_default().trim();
             if line.is_empty() {
                 continue;
             }
-            let wrong = |why: &str| invalid_input(format!("the key in line {number} {why}"));
+            let wrong =
+                |why: &str| invalid_input(format!("the encryption key in line {number} {why}"));
             let bytes = decode_key(line).map_err(wrong)?;
             if bytes.iter().all(|byte| *byte == bytes[0]) {
                 let error = wrong("is the same byte 32 times: generate a random key");
@@ -78,23 +82,24 @@ impl Keys {
             }
             let same = |known: &Source| matches!(known, Source::Bytes(known) if *known == bytes);
             if sources.iter().any(same) {
-                return Err(wrong("is a duplicate: a retired key must differ from the others"));
+                return Err(wrong("is a duplicate of an earlier key: remove one of the two"));
             }
             sources.push(Source::Bytes(bytes));
         }
         if sources.is_empty() {
-            let error = invalid_input("there is no key: generate one");
+            let error =
+                invalid_input("there is no key in the text with the encryption keys: generate one");
             return Err(error.with_remedy(Remedy::GenerateKey));
         }
         Ok(Self(sources))
     }
 
-    /// Returns a key that is derived from a passphrase. White space around the passphrase is
+    /// Returns a single key that is derived from `passphrase`. White space around `passphrase` is
     /// ignored.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the passphrase has fewer
-    /// than 16 bytes.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `passphrase`, without the
+    /// white space around it, has fewer than 16 bytes.
     ///
     /// # Examples
     ///
@@ -109,38 +114,40 @@ impl Keys {
         Ok(Self(vec![Source::Passphrase(passphrase::checked(passphrase)?)]))
     }
 
-    /// Adds older keys, which are used only for reading.
+    /// Adds the keys of `older` after the present keys, as retired keys that only decrypt.
     #[must_use]
     pub fn with_retired(mut self, older: Self) -> Self {
         self.0.extend(older.0);
         self
     }
 
-    /// Returns whether there are retired keys: keys after the first.
+    /// Returns whether there is more than one key. All keys after the first are retired keys.
     #[must_use]
     pub fn has_retired(&self) -> bool {
         self.0.len() > 1
     }
 
-    /// Returns whether a passphrase is among the keys. It needs the store's [`Derivation`].
+    /// Returns whether at least one of the keys is a passphrase. [`ring`](Self::ring) then needs
+    /// the [`Derivation`] of the store.
     pub(crate) fn need_derivation(&self) -> bool {
         self.0.iter().any(|source| matches!(source, Source::Passphrase(_)))
     }
 
-    /// Returns the key-encryption keys. If a passphrase is among the keys, this takes seconds and
-    /// much memory.
+    /// Derives the key-encryption keys. For each passphrase, this can take seconds, and takes from
+    /// 64 MiB to 1 GiB of memory, as `derivation` specifies.
     pub(crate) fn ring(&self, derivation: Option<&Derivation>) -> Result<KeyRing> {
         KeyRing::new(self.0.iter().map(|source| match (source, derivation) {
             (Source::Bytes(bytes), _) => Ok(bytes.clone()),
             (Source::Passphrase(passphrase), Some(derivation)) => derivation.derive(passphrase),
-            (Source::Passphrase(_), None) => {
-                Err(invalid_input("a passphrase needs the salt of the store"))
-            }
+            (Source::Passphrase(_), None) => Err(invalid_input(
+                "a key cannot be derived from the passphrase without the salt of the store",
+            )),
         }))
     }
 }
 
-/// Decodes a key. The error is the reason why the text is not a key.
+/// Decodes a key from base64 or hex. The error is the end of a sentence that begins with "the
+/// encryption key in line 1".
 fn decode_key(line: &str) -> Result<Zeroizing<[u8; KEY]>, &'static str> {
     let decoded = match line.len() {
         64 => hex::decode(line).ok(),

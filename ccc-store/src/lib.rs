@@ -2,7 +2,7 @@
 // If only the internal feature `sealed` is enabled, no store uses its code.
 #![cfg_attr(
     all(feature = "sealed", not(any(feature = "durable-object", all(feature = "file", unix)))),
-    allow(dead_code, unused_imports, reason = "used by stores that are not compiled")
+    allow(dead_code, unused_imports, reason = "only stores that are not compiled use this code")
 )]
 
 #[cfg(feature = "sealed")]

@@ -1,4 +1,4 @@
-//! Credentials in memory.
+//! A credential store in memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,8 @@ use ccc_core::credential::{Precondition, StoredSecret, Version};
 use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, async_trait};
 
 /// A [`CredentialStore`] in memory. Credentials are unencrypted, and are lost when the process
-/// ends. The store is meant for tests, demos, and secrets that the environment sets at every start.
+/// ends. The store is meant for tests, for demos, and for secrets that environment variables set at
+/// every start.
 #[derive(Debug, Default)]
 pub struct MemoryCredentialStore {
     records: Mutex<BTreeMap<CredentialKey, Record>>,
@@ -15,7 +16,8 @@ pub struct MemoryCredentialStore {
 
 #[derive(Debug, Default)]
 struct Record {
-    /// The newest version. A delete retains it, because a version is never used twice.
+    /// The version of the newest write. A deletion does not reset this number, because no version
+    /// may be used twice.
     version: u64,
     secret: Option<Secret>,
 }
@@ -54,7 +56,9 @@ impl CredentialStore for MemoryCredentialStore {
         if !holds {
             return Err(Error::new(
                 ErrorKind::Conflict,
-                format!("the credential `{key}` has changed or already exists: read it again, then retry"),
+                format!(
+                    "the credential `{key}` was created, changed or deleted in the meantime: read the credential again, then retry"
+                ),
             )
             .with_operation("credential_store.put"));
         }

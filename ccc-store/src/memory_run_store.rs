@@ -1,4 +1,4 @@
-//! Runs in memory.
+//! A run store in memory.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,8 +16,8 @@ mod limits;
 
 pub use limits::Bounds;
 
-/// A [`RunStore`] in memory. Accepted runs are lost when the process ends. A program that uses it
-/// should log a warning when it starts.
+/// A [`RunStore`] in memory. All accepted runs are lost when the process ends, so a program that
+/// uses this store should log a warning when it starts.
 #[derive(Debug)]
 pub struct MemoryRunStore {
     clock: Arc<dyn Clock>,
@@ -37,7 +37,8 @@ struct State {
 struct Entry {
     record: RunRecord,
     fence: u64,
-    /// The end of the lease if the run is claimed; the earliest time of a claim if it is waiting.
+    /// If the run is claimed, the end of the lease. If the run is waiting, the earliest time of the
+    /// next claim.
     until: Timestamp,
     log: VecDeque<LogEntry>,
     log_dropped: u64,
@@ -54,12 +55,12 @@ impl Entry {
 }
 
 impl MemoryRunStore {
-    /// Creates a store with the default bounds.
+    /// Creates a store with the default limits.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self::with_bounds(clock, Bounds::default())
     }
 
-    /// Creates a store with the given bounds.
+    /// Creates a store with the limits `bounds`.
     pub fn with_bounds(clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
         Self { clock, bounds, state: Mutex::default() }
     }
@@ -68,7 +69,8 @@ impl MemoryRunStore {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Applies `change` to a run, if the lease with that fence is still valid.
+    /// Applies `change` to `run`, if `fence` belongs to the current lease on `run` and this lease
+    /// has not expired. Otherwise fails with [`ErrorKind::Conflict`].
     fn with_lease<T>(
         &self,
         run: RunId,
@@ -81,7 +83,9 @@ impl MemoryRunStore {
         if entry.fence != fence.0 || !entry.is_held(now) {
             return Err(Error::new(
                 ErrorKind::Conflict,
-                format!("the lease on run {run} is lost: stop working on it"),
+                format!(
+                    "the lease on run {run} has expired or was replaced: stop the work on this run"
+                ),
             )
             .with_operation("run_store"));
         }
@@ -90,12 +94,13 @@ impl MemoryRunStore {
 }
 
 fn no_such_run(run: RunId) -> Error {
-    Error::new(ErrorKind::NotFound, format!("there is no run {run}")).with_operation("run_store")
+    Error::new(ErrorKind::NotFound, format!("the run store does not contain run {run}"))
+        .with_operation("run_store")
 }
 
 impl State {
-    /// Removes the oldest finished runs and delivery ids that exceed the bounds. Unfinished runs
-    /// are never removed.
+    /// Removes the oldest finished runs and the oldest delivery ids, until their counts are within
+    /// `bounds`. Unfinished runs are never removed.
     fn trim(&mut self, bounds: &Bounds) {
         let finished: Vec<RunId> =
             self.runs.iter().filter(|(_, e)| e.is_finished()).map(|(run, _)| *run).collect();
@@ -120,7 +125,7 @@ impl RunStore for MemoryRunStore {
             if *body != delivery.body_sha256 {
                 return Err(Error::new(
                     ErrorKind::Conflict,
-                    format!("delivery {} arrived again with a different body", delivery.id),
+                    format!("delivery {} was already received with a different body", delivery.id),
                 )
                 .with_operation("run_store.accept"));
             }
@@ -139,7 +144,7 @@ impl RunStore for MemoryRunStore {
                 if unfinished >= self.bounds.unfinished {
                     return Err(Error::new(
                         ErrorKind::Unavailable,
-                        "too many runs are waiting: send the delivery again later",
+                        "the run store has reached its limit of unfinished runs: send the delivery again later",
                     )
                     .with_operation("run_store.accept")
                     .with_retry_after(Duration::from_secs(60)));

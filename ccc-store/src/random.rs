@@ -3,7 +3,8 @@
 use ccc_core::{Error, ErrorKind, Result};
 use zeroize::Zeroizing;
 
-/// Returns `N` random bytes from the operating system. They are wiped from memory when dropped.
+/// Returns `N` random bytes from the operating system. The bytes are wiped from memory when the
+/// returned value is dropped.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] if the operating system returns no random bytes.

@@ -1,4 +1,5 @@
-//! An agent of your own, in a pipeline on fakes: no network, no container engine, no account.
+//! A program with its own agent, in a pipeline on fakes: it needs no network, no container engine
+//! and no account.
 //!
 //! ```sh
 //! cargo run -p ccc-embed --bin custom_agent

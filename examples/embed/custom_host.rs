@@ -1,5 +1,5 @@
-//! A VCS host of your own, with its conformance suite. Issues and comments are in memory, and pull
-//! requests are branches of a git repository on this machine.
+//! A program with its own VCS host, which passes the conformance suite. Issues and comments are in
+//! memory, and pull requests are branches of a git repository on this machine.
 //!
 //! ```sh
 //! cargo run -p ccc-embed --bin custom_host
@@ -15,7 +15,7 @@ use ccc_core::vcs::{PullRequest, ReactionTarget, Repository};
 use ccc_core::{CancellationToken, Clock, Error, ErrorKind, Result, SystemClock, VcsHost};
 use jiff::Timestamp;
 
-/// A host with one repository and one issue.
+/// A VCS host with one repository and one issue.
 #[derive(Debug)]
 struct LocalHost {
     path: PathBuf,
@@ -35,7 +35,7 @@ impl VcsHost for LocalHost {
 
     async fn repository(&self, repo: &RepoRef) -> Result<Repository> {
         let found = (repo.id == self.event.repo.id).then(|| Repository::new(repo.clone(), "main"));
-        found.ok_or_else(|| Error::new(ErrorKind::NotFound, "unknown repository"))
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such repository"))
     }
 
     async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {

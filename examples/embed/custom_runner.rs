@@ -1,5 +1,5 @@
-//! A container runner that limits the number of containers of another one, with its conformance
-//! suite.
+//! A container runner that limits the number of concurrent containers of the runner that it wraps.
+//! It passes the conformance suite.
 //!
 //! ```sh
 //! cargo run -p ccc-embed --bin custom_runner
@@ -13,7 +13,8 @@ use ccc_core::testing::{FakeAgent, FakeRunner, Fakes};
 use ccc_core::{CancellationToken, Container, ContainerRunner, Result, RunId, async_trait};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
-/// Runs containers in `R`, a limited number at a time.
+/// A runner that creates containers with the runner `R`, but only a limited number at the same
+/// time.
 #[derive(Debug)]
 struct LimitedRunner<R> {
     inner: R,
@@ -42,7 +43,7 @@ impl<R: ContainerRunner> ContainerRunner for LimitedRunner<R> {
     }
 
     async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>> {
-        // `spawn` is repeated after an error. A run uses one permit all the same.
+        // A caller can call `spawn` again after an error. All calls for one run share one permit.
         if !self.used.lock().await.contains_key(&run) {
             let permit = Arc::clone(&self.free).acquire_owned().await.ok();
             self.used.lock().await.insert(run, permit);
@@ -52,7 +53,8 @@ impl<R: ContainerRunner> ContainerRunner for LimitedRunner<R> {
 
     async fn destroy(&self, run: RunId) -> Result<()> {
         self.inner.destroy(run).await?;
-        // After a failure the container may still exist, and `destroy` is called again.
+        // If `destroy` fails, the container may still exist, and the caller calls `destroy` again.
+        // Until then the run keeps its permit.
         self.used.lock().await.remove(&run);
         Ok(())
     }

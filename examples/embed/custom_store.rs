@@ -1,4 +1,4 @@
-//! A credential store of your own, with its conformance suite.
+//! A program with its own credential store, which passes the conformance suite.
 //!
 //! ```sh
 //! cargo run -p ccc-embed --bin custom_store
@@ -10,8 +10,8 @@ use ccc_core::credential::{Precondition, StoredSecret, Version};
 use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, async_trait};
 use tokio::sync::Mutex;
 
-/// Credentials in memory. A deleted record stays as a version without a secret, because the
-/// contract forbids using a version again.
+/// A credential store in memory. A deleted credential stays in the map as a version without a
+/// secret, because the contract forbids using a version twice.
 #[derive(Debug, Default)]
 struct MapStore(Mutex<BTreeMap<CredentialKey, (u64, Option<Secret>)>>);
 
@@ -31,7 +31,10 @@ impl CredentialStore for MapStore {
             Precondition::Version(expected) => secret.is_some() && expected.0 == *version,
         };
         if !holds {
-            return Err(Error::new(ErrorKind::Conflict, format!("`{key}` has changed")));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("the credential `{key}` has changed"),
+            ));
         }
         (*version, *secret) = (*version + 1, Some(new.clone()));
         Ok(Version(*version))

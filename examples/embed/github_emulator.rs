@@ -1,5 +1,5 @@
-//! A GitHub in this process, for the tests of any GitHub App: it delivers webhooks, and injects
-//! faults.
+//! An emulated GitHub in this process, for tests of any GitHub App. It sends webhook deliveries and
+//! injects faults.
 //!
 //! ```sh
 //! cargo run -p ccc-embed --bin github_emulator
@@ -14,19 +14,21 @@ use github_emulator::{Emulator, EmulatorConfig, Fault};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let directory = tempfile::tempdir()?;
-    // Without this public key, the emulator creates an RSA key, which takes seconds in a debug build.
+    // Without this published test key, the emulator generates an RSA key, which takes seconds in a
+    // debug build.
     let config = EmulatorConfig::new(directory.path(), "webhook secret".into()).with_test_key();
     let github = Emulator::start(config).await?;
     let repo = github.add_empty_repository("octo-org", "hello").await?;
     let issue = github.open_issue(&repo, "octo-org", "It crashes", "Always.").await?;
 
-    // Your App: here it is the one of this project.
+    // Replace this with your own GitHub App. Here it is the GitHub adapter of this project.
     let key = AppKey::from_pem(&github.private_key_pem().expose_secret().into())?;
     let app = GitHub::builder(github.app_id(), key, Arc::new(SystemClock))
         .api_url(github.api_url())
         .build()?;
 
-    // GitHub fails once, after it has stored the comment. The App must not write it twice.
+    // The emulator answers one request with an error after it has stored the comment. The App must
+    // not write the comment twice.
     let path = format!("/repos/octo-org/hello/issues/{issue}/comments");
     github.inject(Fault::on("POST", &path).status(502).after_the_effect());
     let (owner, name) = (repo.owner.clone(), repo.name.clone());

@@ -1,11 +1,11 @@
-//! The whole system beside routes of your own.
+//! A program that mounts the whole service next to its own routes.
 //!
 //! ```sh
 //! CCC_AGENT__KIND=command:true cargo run -p ccc-embed --bin mount_service
 //! ```
 //!
-//! It reads the variables `CCC_*`, as `ccc serve` does. Without a GitHub App it starts, and answers
-//! deliveries with 503 until `POST /claude/config` stores one.
+//! The program reads the environment variables `CCC_*`, as `ccc serve` does. It also starts without
+//! a GitHub App. Deliveries are then answered with 503 until `POST /claude/config` stores an App.
 use axum::{Router, routing::get};
 use ccc::{Config, Service, router, shutdown_signal};
 use tokio::net::TcpListener;

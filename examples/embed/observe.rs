@@ -1,4 +1,4 @@
-//! An observer that counts the seconds of each stage.
+//! A program with an observer that measures the duration of each stage.
 //!
 //! ```sh
 //! cargo run -p ccc-embed --bin observe
@@ -10,12 +10,12 @@ use ccc_core::observe::{Event, EventKind};
 use ccc_core::testing::{FakeAgent, Fakes};
 use ccc_core::{CancellationToken, Observer, Result, RunId, Stage};
 
-/// The start of the stages that are under way.
+/// The start time of each stage that is in progress.
 #[derive(Debug, Default)]
 struct Stopwatch(Mutex<BTreeMap<(RunId, Stage), jiff::Timestamp>>);
 
 impl Observer for Stopwatch {
-    /// Returns at once, because the run waits for it.
+    /// Returns quickly, because the run waits for this method.
     fn on_event(&self, event: &Event) {
         let mut started = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.kind {

@@ -1,4 +1,4 @@
-//! Verified deliveries as events, without the pipeline: a bot of your own.
+//! A program that receives verified webhook deliveries as events, without the pipeline.
 //!
 //! ```sh
 //! WEBHOOK_SECRET=secret cargo run -p ccc-embed --bin webhook_only
@@ -11,7 +11,7 @@ use ccc_core::run::SkipReason;
 use ccc_core::{Result, Secret, SystemClock, async_trait};
 use ccc_github::{Secrets, Webhook, router};
 
-/// An intake that prints events.
+/// An intake that prints each event.
 #[derive(Debug)]
 struct PrintEvents;
 
@@ -20,7 +20,8 @@ impl Intake for PrintEvents {
     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission> {
         let (actor, issue) = (&event.actor.login, &event.issue);
         println!("{}: {actor} on {}#{} {:?}", delivery.id, event.repo, issue.number, issue.title);
-        // `Accepted` promises that the event is stored. This program stores nothing.
+        // The answer `Accepted` would promise that the event is stored. This program stores
+        // nothing.
         Ok(Admission::Ignored(SkipReason::NotForUs))
     }
 }

@@ -31,7 +31,7 @@ use crate::{Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, 
 /// let output = container.output(&Command::new(["cat"]).with_stdin("hello")).await?;
 /// assert_eq!(output.stdout, b"hello");
 /// let output = container.output(&Command::new(["make"])).await?;
-/// assert!(String::from_utf8_lossy(&output.stderr).contains("FakeRunner cannot run"));
+/// assert!(String::from_utf8_lossy(&output.stderr).contains("FakeRunner cannot execute"));
 /// runner.destroy(run).await
 /// # }
 /// ```

@@ -1,4 +1,4 @@
-//! An agent that runs any program.
+//! An agent that executes any program.
 
 use std::sync::Mutex;
 
@@ -11,12 +11,13 @@ use crate::lock::lock;
 use crate::model::login::ModelLogin;
 use crate::model::proxy::ModelNotice;
 
-/// Maximum length of the report's summary, in bytes: the end of the program's standard output.
+/// Maximum length of the report's summary, in bytes. The summary is the end of the program's
+/// standard output.
 const MAX_SUMMARY: usize = 8 << 10;
 
-/// An agent that runs any program. The program starts in the workspace with the prompt on its
-/// standard input. Exit status 0 means success. The end of its standard output is the summary of
-/// the report.
+/// An agent that executes any program. The program starts in the workspace and receives the prompt
+/// on its standard input. Exit status 0 means success. The end of the program's standard output is
+/// the summary of the report.
 #[derive(Clone, Debug)]
 pub struct CommandAgent {
     name: String,
@@ -25,25 +26,27 @@ pub struct CommandAgent {
 }
 
 impl CommandAgent {
-    /// Creates an agent from a program and its arguments, which are not passed to a shell.
+    /// Creates an agent that executes the program `argv[0]`. The other elements of `argv` are the
+    /// program's arguments. No shell interprets them.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the program is missing or empty.
+    /// [`ErrorKind::InvalidInput`] if `argv` is empty, or if the program is an empty string.
     pub fn new(argv: impl IntoIterator<Item = impl Into<String>>) -> Result<Self> {
         let argv: Vec<String> = argv.into_iter().map(Into::into).collect();
         let Some(program) = argv.first().filter(|program| !program.is_empty()) else {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                "a command agent needs a program: `command:my-agent --flag`",
+                "the command agent has no program: give a program and its arguments",
             ));
         };
         let base = program.rsplit('/').next().unwrap_or(program);
         Ok(Self { name: format!("command:{base}"), argv, login: None })
     }
 
-    /// Gives the program access to a model through the proxy. The proxy's address and a secret of
-    /// the run are in the variables of Anthropic's clients, `ANTHROPIC_BASE_URL` and
-    /// `ANTHROPIC_API_KEY`. The names do not depend on the kind of credential that the proxy adds.
+    /// Gives the program access to a model through the proxy of `login`. The program finds the
+    /// proxy's address in the environment variable `ANTHROPIC_BASE_URL`, and the run's secret in
+    /// `ANTHROPIC_API_KEY`. Anthropic's clients read these variables. The names do not depend on
+    /// the kind of credential that the proxy adds to requests.
     #[must_use]
     pub fn with_model(mut self, login: ModelLogin) -> Self {
         self.login = Some(login);
@@ -101,21 +104,22 @@ impl Agent for CommandAgent {
 }
 
 impl CommandAgent {
-    /// Returns the report. `status` is `None` if the program was stopped.
+    /// Creates the report. `status` is the program's exit status, or `None` if this agent stopped
+    /// the program. `printed` is the end of the program's standard output.
     fn report(&self, status: Option<ExitStatus>, printed: &[u8]) -> AgentReport {
         let verdict = match status {
             Some(ExitStatus::Code(0)) => Verdict::Completed,
             Some(ExitStatus::OutOfMemory) => {
-                Verdict::Limited { reason: "its container ran out of memory".to_owned() }
+                Verdict::Limited { reason: "the container ran out of memory".to_owned() }
             }
-            Some(status) => Verdict::failed(format!("`{}` ended with {status}", self.argv[0])),
-            None => Verdict::failed("it was stopped before it finished"),
+            Some(status) => Verdict::failed(format!("`{}` failed: {status}", self.argv[0])),
+            None => Verdict::failed("the program was stopped before it finished"),
         };
         AgentReport::new(verdict, String::from_utf8_lossy(printed).trim())
     }
 }
 
-/// The end of a program's standard output, and the receiver of its events.
+/// The end of the program's standard output, and the receiver of the agent's events.
 struct Output<'a> {
     end: Vec<u8>,
     events: &'a mut dyn AgentSink,

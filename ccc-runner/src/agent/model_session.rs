@@ -1,4 +1,4 @@
-//! Model access of an agent's program, through the proxy.
+//! Model access of an agent's program, through the model proxy.
 
 use ccc_core::agent::{AgentEvent, AgentReport, Task, Verdict};
 use ccc_core::container::{Command, EnvValue};
@@ -7,20 +7,25 @@ use ccc_core::{Container, Error, ErrorKind, Result};
 use crate::model::login::ModelLogin;
 use crate::model::proxy::{ModelAccess, ModelNotice};
 
-/// Opens the task's access to the model, with its spending limit.
+/// Opens access to the model for the run of `task`, with the task's credential and spending limit.
 ///
 /// # Errors
-/// [`ErrorKind::Unauthenticated`] if the task lacks the credential.
+/// [`ErrorKind::Unauthenticated`] if `task` has no credential under the key of `login`; the errors
+/// of `ModelProxy::open`.
 pub(crate) fn open(login: &ModelLogin, task: &Task) -> Result<ModelAccess> {
     let held = task.credentials.iter().find(|(key, _)| key == login.credential());
     let (_, secret) = held.ok_or_else(|| {
-        let line = format!("the run has no credential `{}` for the model", login.credential());
+        let line = format!(
+            "the run has no credential for the model: store one under the key `{}`",
+            login.credential()
+        );
         Error::new(ErrorKind::Unauthenticated, line)
     })?;
     login.proxy().open(login.kind().of(secret.clone()), task.limits.micro_usd)
 }
 
-/// Adds the proxy's address and, in `variable`, the run's secret to the command's environment.
+/// Adds two environment variables to `command`: the address of the model proxy in
+/// `ANTHROPIC_BASE_URL`, and the run's secret in `variable`.
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] if the container has no access to a model proxy.
@@ -31,7 +36,7 @@ pub(crate) fn configure(
     access: &ModelAccess,
 ) -> Result<Command> {
     let proxy = container.model_proxy().ok_or_else(|| {
-        let line = "the container has no access to a model proxy: build its runner with one";
+        let line = "the container has no model proxy: give its runner the address of one";
         Error::new(ErrorKind::Unsupported, line)
     })?;
     Ok(command
@@ -39,15 +44,16 @@ pub(crate) fn configure(
         .with_env(variable, EnvValue::Secret(access.secret().clone())))
 }
 
-/// An event that the proxy reports while a program runs.
+/// An event that the model proxy reports while the agent's program is executing.
 pub(crate) enum ProxyEvent {
     Notice(ModelNotice),
-    /// A part of a response was forwarded.
+    /// The proxy forwarded a part of a response from the model.
     Alive,
 }
 
-/// Waits for the work, and reports the proxy's events meanwhile. Returns `None` if the work can no
-/// longer succeed: the spending limit is reached, or the API rejected the credential.
+/// Waits for `work`, and passes the events of the model proxy to `report` meanwhile. Returns `None`
+/// as soon as `work` can no longer succeed: the run reached its spending limit, or the model's API
+/// rejected the credential.
 pub(crate) async fn watch<T>(
     access: &mut ModelAccess,
     work: impl Future<Output = T>,
@@ -67,14 +73,16 @@ pub(crate) async fn watch<T>(
     }
 }
 
-/// Returns the event for a request that the proxy refused.
+/// Returns the agent event for a request that the model proxy refused. `line` is the reason.
 pub(crate) fn refused_by_us(line: &str) -> AgentEvent {
     let text = format!("the model proxy refused a request: {line}\n");
     AgentEvent::Printed { error_stream: true, text }
 }
 
-/// Replaces the usage that the agent reported with the proxy's measurement, and adds the API's
-/// failure to a failed verdict.
+/// Corrects `report` with the measurements of the model proxy. Replaces the cost and the usage that
+/// the agent reported, and adds the failure of the model's API to a failed verdict. If the run
+/// reached its spending limit, the verdict is that `limit`, in millionths of a US dollar, was
+/// reached.
 pub(crate) fn apply_account(report: &mut AgentReport, access: &ModelAccess, limit: Option<u64>) {
     if let Verdict::Failed { reason, .. } = &report.verdict
         && let Some(trouble) = access.trouble()
@@ -84,15 +92,15 @@ pub(crate) fn apply_account(report: &mut AgentReport, access: &ModelAccess, limi
     }
     if access.is_exhausted() && report.verdict != Verdict::Completed {
         let limit = dollars(limit.unwrap_or(0));
-        report.verdict =
-            Verdict::Limited { reason: format!("it reached its spending limit of ${limit}") };
+        let reason = format!("the run reached its spending limit of ${limit}");
+        report.verdict = Verdict::Limited { reason };
     }
-    // A process of the agent can forge the agent's own count.
+    // Use only the proxy's numbers: a process that the agent started can forge the agent's numbers.
     let (micro_usd, usage) = access.spent();
     (report.micro_usd, report.usage) = (Some(micro_usd), usage);
 }
 
-/// Formats an amount in US dollars.
+/// Formats an amount in millionths of a US dollar as US dollars, such as `5.000000`.
 pub(crate) fn dollars(micro_usd: u64) -> String {
     format!("{}.{:06}", micro_usd / 1_000_000, micro_usd % 1_000_000)
 }

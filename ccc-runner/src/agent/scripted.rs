@@ -10,8 +10,8 @@ use ccc_core::{
 };
 use serde::Deserialize;
 
-/// An agent that follows a script, for demos and tests. It acts through the container as every
-/// agent does, costs nothing, needs no account, and always does the same.
+/// An agent that follows a script, for demos and tests. Like every agent, it acts only through the
+/// container. It costs nothing, needs no account, and performs the same steps in every run.
 ///
 /// ```toml
 /// summary = "What the agent says at the end."
@@ -58,7 +58,7 @@ enum Step {
 }
 
 impl ScriptedAgent {
-    /// Reads the steps from a file.
+    /// Reads a script from the TOML file `path`.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the file cannot be read, and the errors of
@@ -66,23 +66,23 @@ impl ScriptedAgent {
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|e| {
-            Error::new(ErrorKind::NotFound, format!("cannot read the script {}", path.display()))
-                .with_source(e)
+            let line = format!("cannot read the script {} of the scripted agent", path.display());
+            Error::new(ErrorKind::NotFound, line).with_source(e)
         })?;
         Self::parse(&text)
     }
 
-    /// Reads the steps from TOML.
+    /// Parses a script in TOML.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for invalid TOML, with the line number, and for a wait that is
-    /// not a valid duration.
+    /// [`ErrorKind::InvalidInput`] if `text` is not a valid script, with the line number, or if a
+    /// `wait` is not a valid duration.
     pub fn parse(text: &str) -> Result<Self> {
         let script: Script = toml::from_str(text).map_err(|e| {
             let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
             Error::new(
                 ErrorKind::InvalidInput,
-                format!("the agent's script has a mistake in line {line}: {}", e.message()),
+                format!("line {line} of the scripted agent's script is invalid: {}", e.message()),
             )
         })?;
         for step in &script.step {
@@ -92,7 +92,8 @@ impl ScriptedAgent {
                 return Err(Error::new(
                     ErrorKind::InvalidInput,
                     format!(
-                        "the agent's script waits {seconds} seconds, which is not a valid duration"
+                        "the scripted agent's script contains `wait = {seconds}`, which is not a \
+                         valid duration in seconds"
                     ),
                 ));
             }
@@ -127,7 +128,8 @@ impl Agent for ScriptedAgent {
     }
 }
 
-/// Performs a step. The inner error is a failure of the agent, the outer one of the container.
+/// Performs `step`. The outer error is a failure of the container. The inner error is the reason
+/// why the agent failed.
 async fn perform(
     step: &Step,
     container: &dyn Container,
@@ -144,9 +146,9 @@ async fn perform(
             let output = container.output(&Command::new(["cat", "--", path])).await?;
             let text = String::from_utf8_lossy(&output.stdout);
             if !output.status.success() {
-                Err(format!("cannot read {path}"))
+                Err(format!("the script cannot read `{path}`"))
             } else if !text.contains(from.as_str()) {
-                Err(format!("{path} does not contain the text to replace"))
+                Err(format!("`{path}` does not contain the text that the script replaces"))
             } else {
                 write(container, events, path, &text.replace(from.as_str(), to)).await?
             }
@@ -159,7 +161,11 @@ async fn perform(
             events.event(AgentEvent::Ran { command: argv.join(" ") });
             let mut sink = |stream, bytes: &[u8]| events.event(AgentEvent::printed(stream, bytes));
             let status = container.exec(&Command::new(argv), &mut sink).await?;
-            if status.success() { Ok(()) } else { Err(format!("`{}`: {status}", argv.join(" "))) }
+            if status.success() {
+                Ok(())
+            } else {
+                Err(format!("`{}` failed: {status}", argv.join(" ")))
+            }
         }
         Step::Wait(seconds) => {
             SystemClock.sleep(Duration::try_from_secs_f64(*seconds).unwrap_or_default()).await;
@@ -194,5 +200,5 @@ fn done(output: &Output) -> std::result::Result<(), String> {
         return Ok(());
     }
     let words = String::from_utf8_lossy(&output.stderr);
-    Err(format!("{}: {}", output.status, words.trim()))
+    Err(format!("the script cannot change a file: {}: {}", output.status, words.trim()))
 }

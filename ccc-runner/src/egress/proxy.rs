@@ -15,13 +15,14 @@ use crate::egress::public_address::is_public;
 use crate::egress::rules::{EgressRule, EgressRules};
 use crate::lock::lock;
 
-/// Maximum length of a request head, in bytes.
+/// Maximum length of a request head (request line and headers), in bytes.
 const MAX_HEAD: usize = 8 << 10;
-/// Time limit for a request head, and for the connection to a host.
+/// Time limit for receiving a request head. The same limit applies to the lookup of a host together
+/// with the connection to the host.
 const WITHIN: Duration = Duration::from_secs(30);
-/// The only permitted port.
+/// The only port of hosts that containers may reach: HTTPS.
 const PORT: u16 = 443;
-/// Maximum number of denied hosts that are recorded.
+/// Maximum number of denied targets that are recorded for one container.
 const MAX_DENIED: usize = 100;
 
 /// The egress proxy of one container.
@@ -31,19 +32,21 @@ pub(crate) struct EgressProxy {
     clock: Arc<dyn Clock>,
     /// The hosts that every program of the container may reach.
     always: Vec<HostPattern>,
-    /// The additional hosts that the running program may reach.
+    /// The additional hosts that the program in progress may reach.
     temporary: Mutex<Temporary>,
     denied: Mutex<Vec<String>>,
 }
 
-/// The hosts that one program may reach, and the end of that permission.
+/// The additional hosts that one program may reach, and a token that is cancelled when this
+/// permission ends.
 #[derive(Debug, Default)]
 struct Temporary {
     hosts: Vec<HostPattern>,
     ended: CancellationToken,
 }
 
-/// A permission to reach further hosts. When it is dropped, the connections that depend on it end.
+/// A permission to reach additional hosts. When this value is dropped, the permission ends, and the
+/// connections that depend on the permission are closed.
 pub(crate) struct TemporaryPermission<'a>(&'a EgressProxy);
 
 impl Drop for TemporaryPermission<'_> {
@@ -54,7 +57,7 @@ impl Drop for TemporaryPermission<'_> {
     }
 }
 
-/// The refusal of a request: the HTTP status, and a message for the client.
+/// The refusal of a client's request: the HTTP status, and a message for the client.
 struct Refusal(&'static str, String);
 
 impl EgressProxy {
@@ -62,14 +65,16 @@ impl EgressProxy {
         Self { rules, clock, always, temporary: Mutex::default(), denied: Mutex::default() }
     }
 
-    /// Permits these additional hosts until the returned permission is dropped.
+    /// Permits connections to `hosts`, in addition to the hosts that are always permitted, until
+    /// the returned value is dropped.
     pub(crate) fn permit(&self, hosts: &[HostPattern]) -> TemporaryPermission<'_> {
         *lock(&self.temporary) =
             Temporary { hosts: hosts.to_vec(), ended: CancellationToken::new() };
         TemporaryPermission(self)
     }
 
-    /// Returns the targets to which a connection was denied.
+    /// Returns the targets, such as `example.org:443`, to which this proxy refused to connect. Only
+    /// the first [`MAX_DENIED`] targets are recorded.
     pub(crate) fn denied_hosts(&self) -> Vec<String> {
         lock(&self.denied).clone()
     }
@@ -82,7 +87,8 @@ impl EgressProxy {
         }
     }
 
-    /// Serves one connection.
+    /// Serves one client connection: reads a `CONNECT` request, connects to the target if it is
+    /// permitted, and forwards bytes in both directions.
     pub(crate) async fn serve(
         &self,
         mut stream: impl AsyncRead + AsyncWrite + Unpin,
@@ -94,9 +100,10 @@ impl EgressProxy {
         let target = target(&head);
         let opened = match target {
             Some(target) => self.open(target).await,
-            None => {
-                Err(Refusal("405 Method Not Allowed", "this proxy supports only CONNECT".into()))
-            }
+            None => Err(Refusal(
+                "405 Method Not Allowed",
+                "the egress proxy supports only CONNECT".into(),
+            )),
         };
         match opened {
             Ok((mut host, until)) => {
@@ -122,7 +129,8 @@ impl EgressProxy {
         }
     }
 
-    /// Connects to the target if every enabled rule permits it.
+    /// Connects to `target`, such as `example.org:443`, if every enabled rule permits the
+    /// connection. Returns the connection, and a token that is cancelled when the permission ends.
     async fn open(&self, target: &[u8]) -> Result<(TcpStream, CancellationToken), Refusal> {
         let shown = one_line(&String::from_utf8_lossy(target), 100);
         let gone =
@@ -149,27 +157,28 @@ impl EgressProxy {
         };
         let found = async {
             let addresses = self.rules.resolver().addresses(host, port).await;
-            let addresses = addresses.map_err(|_| gone("the host has no address"))?;
+            let addresses = addresses.map_err(|_| gone("the host name cannot be resolved"))?;
             let private = |address: &SocketAddr| !is_public(address.ip());
             if self.rules.insist_on(EgressRule::Public) && addresses.iter().any(private) {
                 return Err(no("the host has an address that is not public"));
             }
             let host = TcpStream::connect(&addresses[..]).await;
-            host.map_err(|_| Refusal("502 Bad Gateway", format!("{shown} does not answer")))
+            host.map_err(|_| gone("the host is not reachable, or refused the connection"))
         };
         let host = tokio::select! {
             found = found => found?,
             () = self.clock.sleep(WITHIN) => {
-                return Err(Refusal("504 Gateway Timeout", format!("{shown} does not answer")));
+                let line = format!("{shown} did not answer within {} s", WITHIN.as_secs());
+                return Err(Refusal("504 Gateway Timeout", line));
             }
-            () = until.cancelled() => return Err(no("the permission has ended")),
+            () = until.cancelled() => return Err(no("the permission to reach the host has ended")),
         };
         let _ = host.set_nodelay(true);
         Ok((host, until))
     }
 
-    /// Checks whether the host is listed. Returns a token that is cancelled when its permission
-    /// ends.
+    /// Returns a token that is cancelled when the permission to reach the host `name` ends, or
+    /// `None` if the host is not listed.
     fn listed(&self, name: &HostName) -> Option<CancellationToken> {
         let listed =
             |patterns: &[HostPattern]| patterns.iter().any(|pattern| pattern.matches(name));
@@ -186,14 +195,15 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>>
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         if head.len() == MAX_HEAD {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the head is too long"));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the request head is too long"));
         }
         head.push(stream.read_u8().await?);
     }
     Ok(head)
 }
 
-/// Returns the target of a `CONNECT` request. The other lines of the head are ignored.
+/// Returns the target of a `CONNECT` request, or `None` for any other request. Only the request
+/// line is examined.
 fn target(head: &[u8]) -> Option<&[u8]> {
     let line = head.split(|byte| *byte == b'\r').next()?;
     let rest = line.strip_prefix(b"CONNECT ")?;

@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Returns whether the address is globally reachable according to IANA's registries of
+/// Returns whether `address` is globally reachable according to IANA's registries of
 /// special-purpose addresses (RFC 6890 and its successors). An IPv6 address that embeds an IPv4
-/// address is public only if the embedded address is.
+/// address is public only if the embedded IPv4 address is public.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),

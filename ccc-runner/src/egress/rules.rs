@@ -8,32 +8,33 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 
-/// A check that the egress proxy makes before it connects.
+/// A check that the egress proxy makes before it connects to a host for a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EgressRule {
-    /// The host is given as a name, in the strict grammar of
+    /// The target is a host name, not an IP address, and follows the strict grammar of
     /// [`HostName`](ccc_core::egress::HostName).
     Named,
     /// The host is on the list of permitted hosts.
     Listed,
     /// The port is 443.
     Port,
-    /// All addresses of the host are public: none belongs to a private network or to a cloud's
+    /// All IP addresses of the host are public: none belongs to a private network or to a cloud's
     /// metadata service.
     Public,
 }
 
-/// The rules of the egress proxies, and their resolver.
+/// The rules that the egress proxies of all containers enforce, and the resolver of host names.
 #[derive(Clone, Debug)]
 pub struct EgressRules {
     without: Vec<EgressRule>,
     resolver: Arc<dyn Resolver>,
 }
 
-/// A resolver of host names. The proxy resolves a name once for each connection, checks the
-/// addresses, and connects only to them. A later change of the name's addresses has no effect.
+/// A resolver of host names. The egress proxy resolves a name once for each connection, checks the
+/// addresses, and connects only to the checked addresses. A later change of the name's addresses
+/// has no effect on the connection.
 pub trait Resolver: Debug + Send + Sync + 'static {
-    /// Returns the addresses of `host`, each with `port`.
+    /// Resolves `host`, and returns each of the host's IP addresses together with `port`.
     fn addresses<'a>(
         &'a self,
         host: &'a str,
@@ -41,12 +42,13 @@ pub trait Resolver: Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
 }
 
-/// The operating system's resolver, which blocks one thread for each lookup.
+/// The operating system's resolver, which blocks one thread for each lookup. The semaphore limits
+/// the number of concurrent lookups.
 #[derive(Debug)]
 struct SystemResolver(Arc<Semaphore>);
 
-/// Maximum number of concurrent lookups, of all containers together. Lookups share their threads
-/// with file operations.
+/// Maximum number of concurrent lookups for all containers together. More lookups would block file
+/// operations, because both use the same pool of threads.
 const QUESTIONS: usize = 32;
 
 impl Resolver for SystemResolver {
@@ -78,14 +80,14 @@ impl Default for EgressRules {
 }
 
 impl EgressRules {
-    /// Sets the resolver.
+    /// Sets the resolver of host names. The default is the operating system's resolver.
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolver>) -> Self {
         self.resolver = resolver;
         self
     }
 
-    /// Disables a rule: **containers can then reach hosts that they must not reach.**
+    /// Disables `rule`: **containers can then reach hosts that they must not reach.**
     #[must_use]
     pub fn dangerously_without(mut self, rule: EgressRule) -> Self {
         tracing::warn!(
@@ -96,7 +98,7 @@ impl EgressRules {
         self
     }
 
-    /// Returns whether the rule applies.
+    /// Returns whether `rule` is enabled.
     pub(crate) fn insist_on(&self, rule: EgressRule) -> bool {
         !self.without.contains(&rule)
     }

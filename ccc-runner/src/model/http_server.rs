@@ -1,8 +1,8 @@
 //! An HTTP server on loopback for untrusted programs. It limits the number of connections, and the
 //! time in which a request's head must arrive.
 //!
-//! `axum::serve` has neither limit, and a full server could not close an idle connection. Therefore
-//! this module accepts connections itself.
+//! `axum::serve` has neither limit, and cannot close an idle connection to make room for a new one.
+//! Therefore this module accepts connections itself.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,13 +17,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 
-/// Maximum number of connections. If there are more, the oldest connection without a request in
-/// progress is closed. A client therefore cannot exclude others by opening connections that it does
-/// not use.
+/// Maximum number of connections. When a client opens one more, the oldest connection without a
+/// request in progress is closed. A client therefore cannot exclude other clients by opening
+/// connections that it does not use.
 const MAX_CONNECTIONS: usize = 512;
-/// Time limit for a request's head, and for the idle time of a connection between two requests.
+/// Time limit for receiving the head of a request. The same limit applies to the idle time of a
+/// connection between two requests.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
-/// Delay after the system failed to accept a connection.
+/// Delay before the next attempt after the system failed to accept a connection.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// A running server, which stops when this value is dropped.
@@ -33,7 +34,10 @@ pub(crate) struct Server {
     _task: JoinSet<()>,
 }
 
-/// Serves `app` on a free port of 127.0.0.1.
+/// Starts a server that serves `app` on a free port of 127.0.0.1.
+///
+/// # Errors
+/// [`ErrorKind::Unavailable`] if no port is available.
 pub(crate) async fn on_loopback(app: Router) -> Result<Server> {
     let unusable = |e| {
         Error::new(ErrorKind::Unavailable, "cannot listen on a port of 127.0.0.1").with_source(e)
@@ -45,11 +49,13 @@ pub(crate) async fn on_loopback(app: Router) -> Result<Server> {
     Ok(Server { address, _task: task })
 }
 
-/// The connection of a request, from which a handler acquires a [`ConnectionGuard`].
+/// A handle to the connection over which a request arrived. With this handle, the request's handler
+/// acquires a [`ConnectionGuard`].
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionHandle(Weak<()>);
 
-/// A guard that prevents its connection from being closed as idle.
+/// A guard that prevents the server from closing the connection as idle. `None` if the connection
+/// is already closed.
 pub(crate) type ConnectionGuard = Option<Arc<()>>;
 
 #[cfg_attr(
@@ -62,13 +68,15 @@ impl ConnectionHandle {
     }
 }
 
-/// An open connection, and the mark that its guards share.
+/// An open connection. `mark` is shared with the connection's guards: a reference count above 1
+/// means that a request is in progress.
 struct Connection {
     mark: Arc<()>,
     task: AbortHandle,
 }
 
-/// Accepts connections for as long as it is polled. When it is dropped, the connections are closed.
+/// Accepts connections and serves `app` on them. The future never completes. When it is dropped,
+/// all connections are closed.
 async fn accept(listener: TcpListener, app: Router) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
@@ -87,13 +95,14 @@ async fn accept(listener: TcpListener, app: Router) {
             let Some(idle) = idle.and_then(|at| open.remove(at)) else { continue };
             idle.task.abort();
         }
-        // Events of a stream are small, and the client waits for each of them.
+        // Send at once: events of a streamed response are small, and the client waits for each
+        // event.
         let _ = stream.set_nodelay(true);
         let mark = Arc::new(());
         let app = app.clone().layer(Extension(ConnectionHandle(Arc::downgrade(&mark))));
         let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
         let task = tasks.spawn(async move {
-            // A broken connection affects only its client.
+            // Ignore errors: a broken connection affects only its client.
             let _ = connection.await;
         });
         open.push_back(Connection { mark, task });

@@ -7,25 +7,27 @@ use crate::model::proxy::{ModelCredential, ModelProxy};
 /// The kind of credential that the model proxy adds to requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialKind {
-    /// An API key: `ANTHROPIC_API_KEY`.
+    /// An API key, as Claude Code reads it from the environment variable `ANTHROPIC_API_KEY`.
     ApiKey,
-    /// An OAuth token of a subscription: `CLAUDE_CODE_OAUTH_TOKEN`.
+    /// An OAuth token of a Claude subscription, as Claude Code reads it from the environment
+    /// variable `CLAUDE_CODE_OAUTH_TOKEN`.
     OAuthToken,
-    /// A bearer token of a gateway: `ANTHROPIC_AUTH_TOKEN`.
+    /// A bearer token of a gateway to the API, as Claude Code reads it from the environment
+    /// variable `ANTHROPIC_AUTH_TOKEN`.
     BearerToken,
 }
 
 impl CredentialKind {
-    /// Checks that the secret can be sent as a credential of this kind.
+    /// Checks that `secret` can be sent as a credential of this kind.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if it is empty or cannot be sent in a
-    /// header.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `secret` is empty, or contains a
+    /// character that cannot be part of a credential.
     pub fn check(self, secret: &Secret) -> Result<()> {
         self.of(secret.clone()).check()
     }
 
-    /// Returns the secret as a credential of this kind.
+    /// Returns `secret` as a credential of this kind.
     pub(crate) fn of(self, secret: Secret) -> ModelCredential {
         match self {
             Self::ApiKey => ModelCredential::ApiKey(secret),
@@ -45,25 +47,27 @@ pub struct ModelLogin {
 }
 
 impl ModelLogin {
-    /// Creates a login with the credential that is stored under the key `credential`.
+    /// Creates the model access of an agent. `proxy` adds a credential of the kind `kind` to the
+    /// agent's requests. `credential` is the key under which the credential is stored in the
+    /// credential store.
     #[must_use]
     pub fn new(proxy: ModelProxy, kind: CredentialKind, credential: CredentialKey) -> Self {
         Self { proxy, kind, credential }
     }
 
-    /// Returns the credential's key in the credential store.
+    /// Returns the key of the credential in the credential store.
     #[must_use]
     pub fn credential(&self) -> &CredentialKey {
         &self.credential
     }
 
-    /// Returns the proxy.
+    /// Returns the model proxy that the agent uses.
     #[must_use]
     pub fn proxy(&self) -> &ModelProxy {
         &self.proxy
     }
 
-    /// Returns the kind of the credential.
+    /// Returns the kind of the credential that the proxy adds to requests.
     #[must_use]
     pub fn kind(&self) -> CredentialKind {
         self.kind

@@ -1,6 +1,6 @@
 //! Patterns of model names.
 
-/// A model's name, or the beginning of model names followed by `*`.
+/// A pattern of model names: a complete name, or a prefix followed by `*`.
 ///
 /// # Examples
 ///
@@ -20,7 +20,7 @@ impl ModelPattern {
         Self(pattern.into())
     }
 
-    /// Returns whether the name matches.
+    /// Returns whether the model name `model` matches this pattern.
     #[must_use]
     pub fn matches(&self, model: &str) -> bool {
         match self.0.strip_suffix('*') {

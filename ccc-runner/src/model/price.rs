@@ -6,35 +6,37 @@ use crate::model::pattern::ModelPattern;
 
 /// The price of a million tokens, in millionths of a US dollar.
 ///
-/// Tokens of a cache cost a share of the input price, according to Anthropic's pages on prompt
-/// caching: 5/4 for a write that lasts five minutes, 2 for a write that lasts an hour, and 1/10 for
-/// a read.
+/// The price of cached tokens is a multiple of the input price, according to Anthropic's
+/// documentation of prompt caching: 5/4 for a cache write that lasts five minutes, 2 for a cache
+/// write that lasts an hour, and 1/10 for a cache read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Price {
-    /// The price of input tokens.
+    /// The price of a million input tokens, in millionths of a US dollar.
     pub input: u64,
-    /// The price of output tokens.
+    /// The price of a million output tokens, in millionths of a US dollar.
     pub output: u64,
 }
 
 impl Price {
-    /// Creates a price. Both values are for a million tokens, in millionths of a US dollar.
+    /// Creates a price. `input` and `output` are the prices of a million tokens, in millionths of a
+    /// US dollar.
     #[must_use]
     pub const fn new(input: u64, output: u64) -> Self {
         Self { input, output }
     }
 
-    /// Creates a price from US dollars for a million tokens, rounded up to a millionth.
+    /// Creates a price. `input` and `output` are the prices of a million tokens, in US dollars.
+    /// They are rounded up to a millionth of a US dollar.
     #[must_use]
     pub fn from_dollars(input: f64, output: f64) -> Self {
-        // The cast converts a negative price and NaN to 0. A spending limit cannot depend on such a
+        // The cast converts a negative price and NaN to 0. No spending limit is reached with such a
         // price.
         let micro = |dollars: f64| (dollars * 1e6).ceil() as u64;
         Self { input: micro(input), output: micro(output) }
     }
 
-    /// Returns the price of these tokens, in millionths of a US dollar, rounded up.
+    /// Returns the cost of `tokens`, in millionths of a US dollar, rounded up.
     #[must_use]
     pub(crate) fn of(&self, tokens: &Tokens) -> u64 {
         let input = u128::from(self.input);
@@ -47,7 +49,7 @@ impl Price {
     }
 }
 
-/// The tokens of one response.
+/// The token counts of one call to the model's API: request and response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tokens {
     pub(crate) input: u64,
@@ -71,8 +73,8 @@ impl Tokens {
     }
 }
 
-/// Prices by model. A model without a row has the highest prices of the table, so that a spending
-/// limit is reached too early rather than too late.
+/// Prices of models. A model without a row has the highest input price and the highest output price
+/// of the table, so that a spending limit is reached too early rather than too late.
 ///
 /// # Examples
 ///
@@ -86,7 +88,8 @@ impl Tokens {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PriceTable(Vec<(ModelPattern, Price)>);
 
-/// List prices according to Claude Code 2.1.330, in US dollars for a million tokens: input, output.
+/// List prices according to Claude Code 2.1.330, in US dollars for a million tokens: model pattern,
+/// input price, output price.
 const LISTED: &[(&str, f64, f64)] = &[
     ("claude-fable-*", 8.0, 40.0),
     ("claude-opus-5*", 4.0, 20.0),
@@ -103,8 +106,8 @@ const LISTED: &[(&str, f64, f64)] = &[
 ];
 
 impl Default for PriceTable {
-    /// Returns list prices. They change: an operator who sets a spending limit should set the
-    /// prices of their contract.
+    /// Returns Anthropic's list prices according to Claude Code 2.1.330. Prices change: an operator
+    /// who sets a spending limit should also set the prices of their own contract.
     fn default() -> Self {
         let row = |(model, input, output): &(&str, f64, f64)| {
             (ModelPattern::new(*model), Price::from_dollars(*input, *output))
@@ -114,13 +117,15 @@ impl Default for PriceTable {
 }
 
 impl PriceTable {
-    /// Adds rows before the existing ones. The first row that matches a model applies.
+    /// Adds `rows` before the existing rows. The price of a model is in the first row whose pattern
+    /// matches the model.
     #[must_use]
     pub fn with(self, rows: impl IntoIterator<Item = (ModelPattern, Price)>) -> Self {
         Self(rows.into_iter().chain(self.0).collect())
     }
 
-    /// Returns the price of a model.
+    /// Returns the price of `model` from the first matching row. If no row matches, returns the
+    /// highest input price and the highest output price of the table.
     #[must_use]
     pub fn price(&self, model: &str) -> Price {
         let row = self.0.iter().find(|(pattern, _)| pattern.matches(model));

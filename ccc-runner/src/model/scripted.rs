@@ -27,13 +27,14 @@ const SECRET: &[&str] = &["authorization", "x-api-key"];
 /// Maximum number of recorded requests.
 const MAX_SEEN: usize = 1_000;
 
-/// A fake of the model's API that follows a scenario file, for demos and tests. It drives a real
-/// agent, with its tools and edits. It needs no account, costs nothing, and always does the same.
+/// A fake of the model's API for demos and tests, which answers as a scenario specifies. A real
+/// agent that uses this fake executes real tools and edits real files. The fake needs no account,
+/// costs nothing, and always gives the same answers.
 ///
-/// It is a server on loopback that implements the Messages API. The number of model messages in the
-/// conversation selects the turn that answers. A request that offers no tools (for a title or a
-/// summary) receives a fixed answer and uses no turn. After the last turn, the model says that it
-/// is done.
+/// The fake is a server on loopback that implements the Messages API. It answers a request with one
+/// turn of the scenario. If the conversation contains n messages of the model, the answer is the
+/// turn with the number n + 1. A request without tools, for example for a title or a summary, receives a fixed answer and
+/// uses no turn. After the last turn, the answer is `Done.`
 ///
 /// ```toml
 /// [[turn]]
@@ -48,7 +49,7 @@ const MAX_SEEN: usize = 1_000;
 /// tokens = { input = 1200, output = 80 }
 ///
 /// [[turn]]
-/// end = "cut"                          # breaks off in the middle, once; "stall" never ends
+/// end = "cut"                          # the connection breaks, once; "stall" never ends it
 /// say = "I was going to say"
 ///
 /// [[model."claude-haiku-*".turn]]      # separate turns for these models
@@ -71,25 +72,26 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Memory {
     seen: Vec<SeenRequest>,
-    /// The number of requests for a turn, by conversation and turn.
+    /// The number of requests so far, by the ID of the conversation and the index of the turn.
     asked: HashMap<(String, usize), u32>,
 }
 
-/// A recorded request.
+/// A request that a [`ScriptedModel`] received and recorded.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SeenRequest {
-    /// The path and the query.
+    /// The path and the query of the request's URL.
     pub path: String,
-    /// All headers, including the credential.
+    /// All headers of the request, including those that contain the credential. `Debug` hides the
+    /// credential.
     pub headers: HeaderMap,
-    /// The body.
+    /// The body of the request.
     pub body: Bytes,
 }
 
 impl ScriptedModel {
-    /// Reads the file, and starts the server on a free port of 127.0.0.1. The server stops when the
-    /// value is dropped.
+    /// Reads a scenario from the TOML file `path`, and starts the server on a free port of
+    /// 127.0.0.1. The server stops when the returned value is dropped.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the file cannot be read, and the errors of
@@ -97,13 +99,14 @@ impl ScriptedModel {
     pub async fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|e| {
-            Error::new(ErrorKind::NotFound, format!("cannot read the scenario {}", path.display()))
-                .with_source(e)
+            let line = format!("cannot read the scenario {} of the scripted model", path.display());
+            Error::new(ErrorKind::NotFound, line).with_source(e)
         })?;
         Self::start(&text).await
     }
 
-    /// Starts the server with a scenario in TOML.
+    /// Starts the server on a free port of 127.0.0.1. `scenario` is the text of a scenario in TOML.
+    /// The server stops when the returned value is dropped.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] for an invalid scenario, with the line;
@@ -129,7 +132,8 @@ impl ScriptedModel {
         &self.url
     }
 
-    /// Returns the only key that the server accepts, as `x-api-key` or `Authorization: Bearer`.
+    /// Returns the only API key that the server accepts, in the header `x-api-key` or as
+    /// `Authorization: Bearer`.
     #[must_use]
     pub fn key(&self) -> &Secret {
         &self.inner.key
@@ -151,8 +155,8 @@ impl Inner {
         is("x-api-key", self.key.expose()) || is("authorization", &bearer)
     }
 
-    /// Records a request for this turn. Returns the number of earlier requests in this
-    /// conversation.
+    /// Counts a request for the turn with the index `at` in `conversation`. Returns the number of
+    /// earlier requests for the same turn of the same conversation.
     fn asked_before(&self, conversation: String, at: usize) -> u32 {
         let mut memory = lock(&self.state);
         let asked = memory.asked.entry((conversation, at)).or_default();

@@ -9,21 +9,22 @@ use ccc_core::{Error, ErrorKind, Result};
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, openat};
 
 /// The UID of the agent's user in the images of this project. A user of the host machine is
-/// unlikely to have it.
+/// unlikely to have this UID.
 pub(crate) const AGENT_UID: u32 = 10_001;
 
-/// The UID and GID of the agent's processes. Never root.
+/// The UID and GID of the agent's processes, which are never those of root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ContainerUser {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
 }
 
-/// Makes the user the owner of a whole tree. Does not follow symlinks that leave the tree, even if
-/// the tree changes at the same time.
+/// Makes `user` the owner of the directory `tree` and of everything in it. Does not follow symlinks
+/// inside the tree, even if another process changes the tree at the same time.
 ///
 /// # Errors
-/// [`ErrorKind::Unavailable`] if an entry cannot be changed, or a file has more than one hard link.
+/// [`ErrorKind::Unavailable`] if the owner of an entry cannot be changed, or if a file of another
+/// user has more than one hard link.
 pub(crate) async fn chown_tree(tree: PathBuf, user: ContainerUser) -> Result<()> {
     let changed = tokio::task::spawn_blocking(move || chown_tree_blocking(&tree, user)).await;
     changed.map_err(io::Error::other).flatten().map_err(|e| {
@@ -41,14 +42,14 @@ fn chown_tree_blocking(tree: &Path, user: ContainerUser) -> io::Result<()> {
     let place = OFlags::PATH | OFlags::CLOEXEC;
     chown(&openat(CWD, tree, place, Mode::empty())?)?;
     let all = ccc_keeper::walk_tree(tree, |directory, name, _| {
-        // Use a descriptor: the entry that was checked is the one that is changed.
+        // Use a descriptor, so that the entry that was checked is the entry that is changed.
         let place = openat(directory, name, place | OFlags::NOFOLLOW, Mode::empty())?;
         let found = fstat(&place)?;
         let theirs = found.st_uid == uid.as_raw() && found.st_gid == gid.as_raw();
         let is_directory = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
         if !theirs && !is_directory && found.st_nlink > 1 {
-            // The other name can be outside the tree, where the owner must not change.
-            return Err(io::Error::other("a file has more than one hard link"));
+            // Another name of the file can be outside the tree, where the owner must not change.
+            return Err(io::Error::other("a file in the tree has more than one hard link"));
         }
         if !theirs {
             chown(&place)?;
@@ -60,7 +61,7 @@ fn chown_tree_blocking(tree: &Path, user: ContainerUser) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test")]
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use std::fs;
     use std::os::unix::fs::{MetadataExt, symlink};

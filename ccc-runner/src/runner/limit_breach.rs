@@ -4,14 +4,15 @@ use ccc_core::container::Resources;
 use ccc_core::{Error, ErrorKind};
 use ccc_keeper::LimitBreach;
 
-/// Returns the error that names the limit.
+/// Converts `breach` to an error that names the exceeded limit. `resources` are the limits of the
+/// container.
 pub(crate) fn error(breach: LimitBreach, resources: &Resources) -> Error {
     let line = match breach {
         LimitBreach::Bytes => {
-            format!("the workspace holds more than {} MiB", resources.workspace_bytes >> 20)
+            format!("the workspace contains more than {} MiB", resources.workspace_bytes >> 20)
         }
         LimitBreach::Entries => format!(
-            "the workspace holds more than {} files and directories, or paths that are too long",
+            "the workspace contains more than {} files and directories, or paths that are too long",
             resources.workspace_entries
         ),
         LimitBreach::Disk => {

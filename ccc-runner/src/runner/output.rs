@@ -2,7 +2,7 @@
 
 use ccc_core::container::{OutputSink, OutputStream};
 
-/// A sink for output, limited in bytes.
+/// A sink that forwards the output of a program to another sink, up to a number of bytes.
 pub(crate) struct BoundedOutput<'a> {
     left: u64,
     dropped: u64,
@@ -14,7 +14,7 @@ impl<'a> BoundedOutput<'a> {
         Self { left: max, dropped: 0, sink }
     }
 
-    /// Passes on output up to the limit, and counts the dropped bytes.
+    /// Forwards `bytes` up to the limit, and counts the bytes beyond the limit as dropped.
     pub(crate) fn write(&mut self, stream: OutputStream, bytes: &[u8]) {
         let fits = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
         if fits > 0 {
@@ -24,8 +24,8 @@ impl<'a> BoundedOutput<'a> {
         self.dropped += (bytes.len() - fits) as u64;
     }
 
-    /// Reports the number of dropped bytes to the sink. `before` is the number that was dropped
-    /// earlier.
+    /// Writes a line with the number of dropped bytes to the sink, if bytes were dropped. `before`
+    /// is the number of bytes that were dropped before they reached this value.
     pub(crate) fn report(&mut self, before: u64) {
         let dropped = self.dropped.saturating_add(before);
         if dropped > 0 {

@@ -1,14 +1,14 @@
-//! The workspace path of a run's specification.
+//! Resolution of the workspace's path in a container specification.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ccc_core::{Error, ErrorKind, Result};
 
-/// Returns the absolute path of a workspace, free of symlinks.
+/// Returns the absolute path of the directory `workspace`, in which no component is a symlink.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if the path is not a directory.
+/// [`ErrorKind::InvalidInput`] if `workspace` is not a directory.
 pub(crate) fn resolve(workspace: &Path) -> Result<PathBuf> {
     let resolved = fs::canonicalize(workspace).ok().filter(|path| path.is_dir());
     resolved.ok_or_else(|| {

@@ -27,7 +27,7 @@ async fn a_program_reaches_its_model_without_the_key_and_its_cost_is_counted() {
         (
             Some(1_000_000),
             format!("while :; do {ask}; done"),
-            Verdict::Limited { reason: "it reached its spending limit of $1.000000".into() },
+            Verdict::Limited { reason: "the run reached its spending limit of $1.000000".into() },
             // The third answer is cut off after the API has reported its input tokens and its first
             // output token.
             3 * 400_000 + 20,

@@ -137,7 +137,7 @@ async fn only_programs_that_the_dedicated_uid_can_start_are_found() {
     let error = container.output(&Command::new([program.to_str().unwrap()])).await.unwrap_err();
     let remedy = Some(Remedy::PermitAgentAsRoot);
     assert_eq!((error.kind(), error.remedy()), (ErrorKind::NotFound, remedy), "{error}");
-    assert!(error.to_string().contains("where every user can run it"), "{error}");
+    assert!(error.to_string().contains("every user may enter"), "{error}");
     // A program in an earlier directory of `PATH` is skipped if the UID cannot access it.
     let path = EnvValue::Plain(format!("{}:/usr/bin:/bin", place.path().display()));
     let output = container.output(&Command::new(["true"]).with_env("PATH", path)).await.unwrap();

@@ -1,4 +1,4 @@
-//! The client side: a [`BlobStore`] that stores its data in an object.
+//! The client of a Durable Object: a [`BlobStore`] that stores its data in the Durable Object.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::durable_object::protocol::{
 };
 use crate::sealed::{BlobStore, Change, RecordId, SealedIndex};
 
-/// The delays before the repeated attempts.
+/// The delays before the second, third and fourth attempt to send a request.
 const RETRY_DELAYS: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1_600)];
 
-/// A [`BlobStore`] in an object, which it reaches through a channel.
+/// A [`BlobStore`] in a Durable Object, with which it communicates through a channel.
 #[derive(Debug)]
 pub(super) struct ObjectBlobStore {
     channel: Box<dyn Channel>,
@@ -23,21 +23,22 @@ pub(super) struct ObjectBlobStore {
 }
 
 impl ObjectBlobStore {
-    /// Creates a store in the object that the channel connects to.
+    /// Creates a store in the Durable Object that `channel` connects to.
     pub(super) fn new(channel: Box<dyn Channel>, clock: Arc<dyn Clock>) -> Self {
         Self { channel, clock }
     }
 
-    /// Sends a request, and repeats it after transient errors. A repetition is safe, because the
-    /// object recognizes its most recent writes.
+    /// Sends `request`, and repeats it up to three times after transient errors. A repetition is
+    /// safe, because the Durable Object recognizes its most recent writes.
     async fn request(&self, request: &Request) -> Result<Response> {
         let unexpected = |e| {
-            Error::new(ErrorKind::Unexpected, "cannot serialize a message to the object")
+            Error::new(ErrorKind::Unexpected, "cannot serialize a message to the Durable Object")
                 .with_source(e)
         };
         let message = serde_json::to_vec(request).map_err(unexpected)?;
         if message.len() > MAX_MESSAGE_BYTES {
-            let line = "the credential, or the index of all credentials, is larger than an object can store";
+            let line = "the credential, or the index of all credentials, is too large for a Durable Object: store a smaller \
+                        credential, or delete unused credentials";
             return Err(Error::new(ErrorKind::LimitExceeded, line));
         }
         let mut delays = RETRY_DELAYS.into_iter();
@@ -53,29 +54,29 @@ impl ObjectBlobStore {
     }
 }
 
-/// Decodes an answer.
+/// Decodes an answer of the Durable Object.
 fn read(answer: &[u8]) -> Result<Response> {
     match serde_json::from_slice(answer) {
         Ok(Response::Lost) => {
-            let line = "the index of the credentials is missing, although records exist: restore the object to \
-                        an earlier point in time";
+            let line = "the index of the credential store is missing, although records exist: restore the Durable Object \
+                        to an earlier point in time";
             Err(Error::new(ErrorKind::Corrupt, line))
         }
         Ok(Response::Misunderstood { why }) => {
             let line = format!(
-                "the object did not understand a request ({why}): check whether the Worker is older than this program"
+                "the Durable Object did not understand a request ({why}): check whether the Worker is older than this program"
             );
             Err(Error::new(ErrorKind::Unsupported, line))
         }
         Ok(response) => Ok(response),
-        // The answer can contain anything, so the error does not show it.
+        // An unknown answer can contain any text, so the error does not show it.
         Err(_) => Err(unexpected_answer()),
     }
 }
 
 /// Returns the error for an answer that does not match its request.
 fn unexpected_answer() -> Error {
-    let line = "the answer is not from an object with credentials: check that the URL is that of the Worker";
+    let line = "the server did not answer as a credential store does: check that the store's URL is the URL of the Worker";
     Error::new(ErrorKind::Unexpected, line)
 }
 
@@ -99,7 +100,8 @@ impl BlobStore for ObjectBlobStore {
     async fn write(&self, change: Arc<Change>) -> Result<bool> {
         let put = change.put.as_ref().map_or(0, |(_, record)| record.len());
         if change.index.len().max(put) > MAX_ROW_BYTES {
-            let line = "the credential, or the index of all credentials, is larger than the 2 MB that an object can store";
+            let line = "the credential, or the index of all credentials, is larger than 2 MB, the limit of a Durable Object: \
+                        store a smaller credential, or delete unused credentials";
             return Err(Error::new(ErrorKind::LimitExceeded, line));
         }
         let request = Request::Write {

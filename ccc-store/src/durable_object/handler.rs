@@ -1,4 +1,4 @@
-//! The object side: storage of rows of cipher text, and answers to messages.
+//! The Durable Object: it stores rows of cipher text, and answers messages.
 
 use ccc_core::Result;
 
@@ -11,21 +11,22 @@ const INDEX: &str = "index";
 const DERIVATION: &str = "derivation";
 const RECORDS: &str = "record/";
 const NONCES: &str = "nonce/";
-/// The row with the digests of the most recent indexes. A write of one of these indexes was already
-/// applied.
+/// The name of the row with the digests of the most recently written indexes. If an index in a
+/// write request has one of these digests, the write was already applied.
 const DONE: &str = "done";
-/// The number of digests in the row [`DONE`]. A digest has 64 hex digits.
+/// Maximum number of digests in the row [`DONE`]. A digest has 64 hex digits.
 const REMEMBERED: usize = 64;
-/// Maximum number of outdated nonces that are removed for one message. Each message adds only one
-/// nonce, so they do not accumulate.
+/// Maximum number of outdated nonces that are removed for each message. Each message adds only one
+/// nonce, so outdated nonces do not accumulate.
 const PRUNED: usize = 16;
 
-/// Answers a message. For a message from outside the Worker, `id` has its id and its time of
-/// arrival, in milliseconds since 1970. Returns `None`, without effect, if a message with that id
-/// was already received, or if the message is too old.
+/// Executes the request in `message`, and returns the answer. If the message comes from outside the
+/// Worker, `id` contains the id of the message and its time of arrival, in milliseconds since 1970.
+/// Returns `None`, without effect, if a message with the same id was already received, or if the
+/// message is too old.
 ///
 /// # Errors
-/// Errors of the rows.
+/// The errors of `rows`.
 pub fn handle_message(
     rows: &dyn Rows,
     message: &[u8],
@@ -38,8 +39,12 @@ pub fn handle_message(
     }
     let response = match serde_json::from_slice(message) {
         Ok(request) => respond(rows, request)?,
-        // The answer shows the position of the error, and no part of the message.
-        Err(e) => misunderstood(&format!("{:?} in column {}", e.classify(), e.column())),
+        // The answer contains the position of the error, but no part of the message.
+        Err(e) => misunderstood(&format!(
+            "a JSON error of the kind {:?} in column {}",
+            e.classify(),
+            e.column()
+        )),
     };
     // Serializing a response cannot fail.
     Ok(Some(serde_json::to_vec(&response).unwrap_or_default()))
@@ -49,11 +54,12 @@ fn misunderstood(why: &str) -> Response {
     Response::Misunderstood { why: why.to_owned() }
 }
 
-/// Stores the nonce for as long as its message would be accepted. Returns whether it is new.
+/// Stores the nonce of the message for as long as the signature of the message is accepted. Returns
+/// whether the nonce is new.
 fn is_new(rows: &dyn Rows, id: &MessageId, now: i64) -> Result<bool> {
     let window = i64::try_from(WINDOW.as_millis()).unwrap_or(i64::MAX);
-    // The Worker's clock can be slightly behind this one, and the nonce of an older message can
-    // already be removed.
+    // The clock of the Worker can be slightly behind the clock of the Durable Object. The nonce of
+    // an older message can already be removed, so an older message is refused.
     if id.date < now - window {
         return Ok(false);
     }
@@ -71,7 +77,7 @@ fn is_new(rows: &dyn Rows, id: &MessageId, now: i64) -> Result<bool> {
     Ok(true)
 }
 
-/// Executes a request.
+/// Executes `request`, and returns its response.
 fn respond(rows: &dyn Rows, request: Request) -> Result<Response> {
     let row = |id: &str| id.parse::<RecordId>().map(|id| format!("{RECORDS}{id}"));
     let index = rows.get(INDEX)?;
@@ -102,7 +108,7 @@ fn respond(rows: &dyn Rows, request: Request) -> Result<Response> {
             if index.as_deref().map(digest) != from {
                 return Ok(Response::Overtaken);
             }
-            // The order matters: if storage fails between two steps, the records that the index
+            // The order matters: if the storage fails between two steps, all records that the index
             // names still exist.
             if let Some((row, Base64(record))) = put {
                 rows.put(&row, &record)?;

@@ -1,17 +1,17 @@
-//! The messages between client and object, as JSON with bytes in base64.
+//! The messages between a client and a Durable Object, in JSON. Bytes are encoded as base64.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest as _, Sha256};
 
-/// Maximum size of a message, in bytes. A write contains two rows of at most 2 MB, and base64 turns
-/// three bytes into four.
+/// Maximum size of a message, in bytes. A write request contains two rows of at most 2 MB each, and
+/// base64 encodes three bytes as four.
 pub const MAX_MESSAGE_BYTES: usize = 6 << 20;
-/// Maximum size of a row, in bytes.
+/// Maximum size of one row of a Durable Object, in bytes.
 pub(super) const MAX_ROW_BYTES: usize = 2_000_000;
 
-/// A message to the object.
+/// A message from the client to the Durable Object.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Request {
@@ -20,7 +20,7 @@ pub(super) enum Request {
         #[serde(rename = "place")]
         id: String,
     },
-    /// Applies the whole write, or nothing if `from` is not the digest of the stored index.
+    /// Applies the whole write. Has no effect if `from` is not the digest of the stored index.
     Write {
         from: Option<String>,
         index: Base64,
@@ -37,7 +37,7 @@ pub(super) enum Request {
     },
 }
 
-/// The object's answer.
+/// The answer of the Durable Object to a [`Request`].
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Response {
@@ -54,14 +54,14 @@ pub(super) enum Response {
         #[serde(rename = "kept")]
         stored: String,
     },
-    /// Records exist, but no index.
+    /// The storage contains records, but no index.
     Lost,
     Misunderstood {
         why: String,
     },
 }
 
-/// Bytes that are serialized as base64.
+/// Bytes that are serialized as a string in base64.
 #[derive(Debug)]
 pub(super) struct Base64(pub(super) Vec<u8>);
 
@@ -78,7 +78,7 @@ impl<'de> Deserialize<'de> for Base64 {
     }
 }
 
-/// Returns the digest that identifies an index.
+/// Returns the SHA-256 digest of `index` in hex, which identifies a version of the index.
 pub(super) fn digest(index: &[u8]) -> String {
     hex::encode(Sha256::digest(index))
 }

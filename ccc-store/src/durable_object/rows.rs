@@ -1,34 +1,35 @@
-//! The storage of an object.
+//! The storage of a Durable Object.
 
 use ccc_core::Result;
 
-/// The rows of an object, by name.
+/// The named rows in the storage of a Durable Object.
 ///
 /// # Contract
-/// The calls for one message are applied atomically. A Cloudflare Durable Object does that if
-/// nothing is awaited between the first call and the last.
+/// All calls for one message must take effect together or not at all. The storage of a Cloudflare
+/// Durable Object works in this way if nothing is awaited between the first call and the last.
 pub trait Rows {
-    /// Returns the row.
+    /// Returns the value of the row `name`, or `None` if there is no such row.
     ///
     /// # Errors
     /// An error if the storage fails.
     fn get(&self, name: &str) -> Result<Option<Vec<u8>>>;
 
-    /// Creates or replaces the row.
+    /// Sets the row `name` to `value`. Creates the row if it does not exist.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// An error if the storage fails.
     fn put(&self, name: &str, value: &[u8]) -> Result<()>;
 
-    /// Removes the row, if there is one.
+    /// Removes the row `name`, if it exists.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// An error if the storage fails.
     fn remove(&self, name: &str) -> Result<()>;
 
-    /// Returns the first `most` names that begin with `prefix`, in the order of their bytes.
+    /// Returns the first `most` names of rows that begin with `prefix`, in the order of their
+    /// bytes.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// An error if the storage fails.
     fn names(&self, prefix: &str, most: usize) -> Result<Vec<String>>;
 }

@@ -1,5 +1,5 @@
-//! Signatures of messages from outside the Worker: HMAC-SHA256 (RFC 2104) over path, time, nonce
-//! and body.
+//! Signatures of messages from outside the Worker: HMAC-SHA256 (RFC 2104) over the path, the time,
+//! the nonce and the digest of the body.
 
 use std::time::Duration;
 
@@ -12,19 +12,20 @@ use crate::invalid_input::invalid_input;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::random::random;
 
-/// The header with the time of a message, in milliseconds since 1970.
+/// The name of the HTTP header with the time of a message, in milliseconds since 1970.
 pub const DATE_HEADER: &str = "ccc-date";
-/// The header with the nonce of a message: 32 hex digits that no other message has.
+/// The name of the HTTP header with the nonce of a message: 32 hex digits, which differ for each
+/// message.
 pub const NONCE_HEADER: &str = "ccc-nonce";
-/// The header with the signature of a message: 64 hex digits.
+/// The name of the HTTP header with the signature of a message: 64 hex digits.
 pub const SIGNATURE_HEADER: &str = "ccc-signature";
 
-/// Maximum difference between the clocks of client and Worker.
+/// Maximum difference between the time of a message and the clock of the Worker.
 pub(super) const WINDOW: Duration = Duration::from_secs(300);
-/// Minimum length of a secret, in bytes.
+/// Minimum length of a secret between client and Worker, in bytes.
 const MIN_SECRET: usize = 32;
 
-/// The time and the nonce of a message. No two messages share both.
+/// The id of a message: its time and its nonce. No two messages have the same id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageId {
     pub(super) date: i64,
@@ -32,15 +33,16 @@ pub struct MessageId {
 }
 
 impl MessageId {
-    /// Returns the id of a new message.
+    /// Creates the id of a new message, which is sent at `now`.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn new(now: Timestamp) -> Result<Self> {
         let nonce: zeroize::Zeroizing<[u8; 16]> = random()?;
         Ok(Self { date: now.as_millisecond(), nonce: hex::encode(*nonce) })
     }
 
-    /// Reads the headers [`DATE_HEADER`] and [`NONCE_HEADER`] of a message that the
-    /// [`MessageAuthenticator`] verified.
+    /// Parses the values of the headers [`DATE_HEADER`] and [`NONCE_HEADER`]. Returns `None` if one
+    /// of the values is invalid. The id is trustworthy only if a [`MessageAuthenticator`] has
+    /// verified the message.
     #[must_use]
     pub fn from_headers(date: &str, nonce: &str) -> Option<Self> {
         let plain = nonce.len() == 32
@@ -54,49 +56,56 @@ impl MessageId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerificationError {
-    /// The signature is missing, or made with another secret, for another message or for another
+    /// The signature is missing, or was not made with a known secret for this message and this
     /// path.
-    #[error("the signature is missing, or made with another secret or for another message")]
-    Signature,
-    /// The time of the message is too far in the past or in the future.
     #[error(
-        "the time of the message differs by more than five minutes: correct the clock of the client or of the Worker"
+        "the signature of the message is missing or wrong: check that client and Worker have the same secret"
+    )]
+    Signature,
+    /// The time of the message differs from the clock of the Worker by more than five minutes.
+    #[error(
+        "the time of the message differs from the clock of the Worker by more than five minutes: correct the clock of the client"
     )]
     Clock,
 }
 
-/// The shared secrets between client and Worker, which sign and verify messages.
+/// The shared secrets between client and Worker, with which the client signs messages and the
+/// Worker verifies them.
 #[derive(Clone, Debug)]
 pub struct MessageAuthenticator(Vec<Secret>);
 
 impl MessageAuthenticator {
-    /// Reads the secrets, one in each line. The first secret signs messages. The others are for
-    /// verifying messages of clients that still have an older secret.
+    /// Reads `secrets`, one in each line. The first secret signs messages. The other secrets only
+    /// verify messages of clients that still have an older secret.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for text without a secret,
-    /// and for a secret of fewer than 32 characters.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `secrets` contains no
+    /// secret, or a secret of fewer than 32 characters.
     pub fn new(secrets: &Secret) -> Result<Self> {
         let lines = secrets.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
         let secrets: Vec<Secret> = lines.map(Secret::from).collect();
         if secrets.is_empty() || secrets.iter().any(|secret| secret.expose().len() < MIN_SECRET) {
-            let line = "the secret between client and Worker must have at least 32 characters: generate one";
+            let line = "the shared secret of client and Worker must have at least 32 characters: generate a secret";
             return Err(invalid_input(line).with_remedy(Remedy::GenerateKey));
         }
         Ok(Self(secrets))
     }
 
-    /// Returns the signature of a message to the object at that path.
+    /// Returns the signature of `message`, which is sent to the Durable Object at the URL path
+    /// `path`, in hex.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn sign(&self, path: &str, id: &MessageId, message: &[u8]) -> String {
         hex::encode(mac(&self.0[0], &signed(path, id, message)).finalize().into_bytes())
     }
 
-    /// Verifies a message that has these headers. Returns its id, with which the object accepts the
-    /// message only once.
+    /// Checks the signature and the time of `message`, which was sent to the URL path `path`.
+    /// `header` returns the value of an HTTP header by name. Returns the id of the message, which
+    /// [`handle_message`](super::handle_message) needs in order to accept the message only once.
     ///
     /// # Errors
-    /// The reason why the message is not authentic.
+    /// [`VerificationError::Signature`] if the signature is missing or wrong;
+    /// [`VerificationError::Clock`] if the time of the message differs from `now` by more than five
+    /// minutes.
     pub fn verify<'a>(
         &self,
         path: &str,
@@ -124,7 +133,7 @@ impl MessageAuthenticator {
     }
 }
 
-/// Returns the text that is signed.
+/// Returns the text that is signed for `message`.
 fn signed(path: &str, id: &MessageId, message: &[u8]) -> String {
     let what = hex::encode(Sha256::digest(message));
     format!("ccc/v1/ask\n{path}\n{}\n{}\n{what}", id.date, id.nonce)
@@ -134,7 +143,8 @@ fn mac(secret: &Secret, text: &str) -> Hmac<Sha256> {
     mac_of(secret.expose(), text.as_bytes())
 }
 
-/// Compares a signature in constant time.
+/// Returns whether `signature` is the HMAC of `text` under `secret`. The comparison takes constant
+/// time.
 fn matches(secret: &Secret, text: &str, signature: &[u8]) -> bool {
     mac(secret, text).verify_slice(signature).is_ok()
 }

@@ -1,6 +1,6 @@
-//! Tests of the object, and of a client whose object or channel fails.
+//! Tests of the Durable Object, and of a client whose Durable Object or channel fails.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,13 +44,13 @@ fn a_repeated_write_is_answered_as_written() {
     assert_eq!(ask(&rows, first.clone()), json!({"answer": "written"}));
     assert_eq!(ask(&rows, first.clone()), json!({"answer": "written"}));
     assert_eq!(ask(&rows, second.clone()), json!({"answer": "written"}));
-    // A repeated write that arrives late, after another write.
+    // A repeated write can arrive after a later write.
     for again in [&first, &second, &first] {
         assert_eq!(ask(&rows, again.clone()), json!({"answer": "written"}));
     }
     assert_eq!(rows.get("index").unwrap().unwrap(), b"two");
     assert_eq!(rows.names("record/", 9).unwrap(), [format!("record/{}", record_id(2))]);
-    // A new write that is based on an index that was replaced has no effect.
+    // A new write has no effect if the index on which it is based was replaced.
     assert_eq!(ask(&rows, write(Some(b"one"), "c2l4", 2, None)), json!({"answer": "overtaken"}));
     assert_eq!(ask(&rows, write(None, "c2l4", 2, None)), json!({"answer": "overtaken"}));
     let mut before = "two".to_owned();
@@ -189,7 +189,7 @@ fn an_invalid_message_changes_nothing() {
     assert!(rows.0.borrow().is_empty());
 }
 
-/// A channel that gives these answers in order, and then repeats the last one.
+/// A channel that returns the given answers in order, and then repeats the last answer.
 #[derive(Clone, Debug)]
 struct Odd(Arc<Mutex<(usize, Answers)>>);
 
@@ -263,8 +263,8 @@ async fn an_object_that_is_unavailable_slow_or_wrong_is_a_clear_error() {
     }
 }
 
-/// Writes a record of `record` bytes to an object that gives this answer. Returns the result, and
-/// the number of messages that were sent.
+/// Writes a record of `record` bytes to a Durable Object that always answers `answer`. Returns the
+/// result of the write, and the number of messages that were sent.
 async fn write(answer: &'static str, record: usize) -> (Result<bool, ErrorKind>, usize) {
     let odd = Odd::new(&[Ok(answer)]);
     let blobs = ObjectBlobStore::new(Box::new(odd.clone()), Arc::new(clock()));

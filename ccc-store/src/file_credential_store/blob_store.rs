@@ -9,10 +9,11 @@ use crate::file_credential_store::directory::Directory;
 use crate::sealed::{BlobStore, Change, RecordId, SealedIndex};
 
 const INDEX: &str = "index";
-/// The file with the costs and the salt of a passphrase.
+/// The name of the file with the salt and the key-derivation parameters for a passphrase.
 const DERIVATION: &str = "derivation";
 
-/// A [`BlobStore`] in a directory. It accesses the disk on other threads.
+/// A [`BlobStore`] in a directory. The disk is accessed on threads where blocking calls are
+/// permitted.
 #[derive(Debug)]
 pub(super) struct FileBlobStore {
     directory: Arc<Directory>,
@@ -55,7 +56,7 @@ impl BlobStore for FileBlobStore {
     }
 }
 
-/// Returns whether a file of that name is a record.
+/// Returns whether `name` is the name of a file that contains a record.
 fn is_record(name: &str) -> bool {
     name.parse::<RecordId>().is_ok()
 }
@@ -64,13 +65,12 @@ fn index(directory: &Directory) -> Result<Option<SealedIndex>> {
     if let Some(index) = directory.read(INDEX)? {
         return Ok(Some(index.into()));
     }
-    // Another process can have created the index and a first record after the index was read
-    // above.
+    // Another process can have created the index and a first record after the first read.
     if directory.names()?.iter().any(|name| is_record(name)) {
         if let Some(index) = directory.read(INDEX)? {
             return Ok(Some(index.into()));
         }
-        let line = "the index of the credentials is missing, although records exist: restore the directory from a backup";
+        let line = "the index of the credential store is missing, although records exist: restore the directory of the store from a backup";
         return Err(Error::new(ErrorKind::Corrupt, line));
     }
     Ok(None)
@@ -85,13 +85,13 @@ fn write(directory: &Directory, change: &Change) -> Result<bool> {
         directory.write(&id.to_string(), record)?;
         directory.sync()?;
     }
-    // The write takes effect here. Before this line the new record is unused, and after it the old
-    // record is.
+    // The write takes effect here. Before this line, the index does not name the new record. After
+    // this line, the index does not name the old record.
     directory.write(INDEX, &change.index)?;
     directory.sync()?;
     if let Some(id) = change.remove {
-        // The error is ignored, because the credential was written. The next start removes the
-        // record.
+        // The error is ignored, because the credential was already written. The next start of a
+        // process removes the old record.
         let _ = directory.remove(&id.to_string());
     }
     Ok(true)
@@ -113,8 +113,12 @@ fn remove_unlisted(directory: &Directory, from: &SealedIndex, live: &[RecordId])
 fn init_derivation(directory: &Directory, fresh: String) -> Result<String> {
     let _lock = directory.lock()?;
     if let Some(stored) = directory.read(DERIVATION)? {
-        let damaged =
-            |_| Error::new(ErrorKind::Corrupt, "the store's passphrase costs and salt are damaged");
+        let damaged = |_| {
+            Error::new(
+                ErrorKind::Corrupt,
+                "the salt and the key-derivation parameters of the credential store are damaged: restore the store from a backup",
+            )
+        };
         return String::from_utf8(stored).map_err(damaged);
     }
     directory.write(DERIVATION, fresh.as_bytes())?;

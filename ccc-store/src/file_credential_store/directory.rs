@@ -10,11 +10,13 @@ use ccc_core::{Error, ErrorKind, Result};
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 
-/// Maximum size of a file, in bytes. No credential needs more, and no index of many credentials.
+/// Maximum size of a file, in bytes. It is larger than any credential, and than an index of many
+/// thousand credentials.
 const MAX_FILE: u64 = 16 << 20;
 /// The prefix of the names of files that are being written.
 const UNFINISHED: &str = "unfinished-";
 const LOCK_FILE: &str = "lock";
+/// The mode of new files: only the owner can read and write them.
 const OURS: Mode = Mode::RUSR.union(Mode::WUSR);
 
 #[derive(Debug)]
@@ -23,7 +25,8 @@ pub(super) struct Directory {
     descriptor: OwnedFd,
 }
 
-/// The write lock of a directory, between threads and processes. It is released when dropped.
+/// The write lock of a directory. It excludes all other threads and processes, and is released when
+/// dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: OwnedFd,
@@ -32,13 +35,15 @@ pub(super) struct Lock {
 impl Directory {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let failed = |e: io::Error| {
-            let line = format!("cannot use the directory {}", path.display());
+            let line = format!("cannot create or open the directory {}", path.display());
             Error::new(ErrorKind::Unavailable, line).with_source(e)
         };
         create(path).map_err(failed)?;
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let descriptor = match rustix::fs::open(path, flags, Mode::empty()) {
-            Err(Errno::LOOP | Errno::NOTDIR) => return Err(refused(path, "is a symbolic link")),
+            Err(Errno::LOOP | Errno::NOTDIR) => {
+                return Err(refused(path, "is a symbolic link: replace it with its target"));
+            }
             opened => opened.map_err(|e| failed(e.into()))?,
         };
         let directory = Self { path: path.to_owned(), descriptor };
@@ -46,7 +51,8 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Checks type, owner and mode of an opened file or directory.
+    /// Fails with [`ErrorKind::Refused`] unless the opened file or directory has the type
+    /// `expected`, belongs to the user of this process, and is accessible to this user only.
     fn check(&self, opened: &OwnedFd, path: &Path, expected: FileType) -> Result<()> {
         let found =
             rustix::fs::fstat(opened).map_err(|e| self.failed("inspect", path, e.into()))?;
@@ -59,14 +65,14 @@ impl Directory {
         if found.st_uid != rustix::process::geteuid().as_raw() {
             return Err(refused(
                 path,
-                "belongs to another user: change its owner to the service's user (chown)",
+                "belongs to another user: change the owner to the user of the service with `chown`",
             ));
         }
         let open: RawMode = found.st_mode & 0o077;
         if open != 0 {
             let mode = if expected == FileType::Directory { "700" } else { "600" };
             let line = format!(
-                "is accessible to other users (mode {:o}): run `chmod {mode}` on it, and assume that they know its contents",
+                "is accessible to other users (mode {:o}): restrict it with `chmod {mode}`, and assume that other users know the contents",
                 found.st_mode & 0o777
             );
             return Err(refused(path, &line));
@@ -84,14 +90,16 @@ impl Directory {
         Error::new(kind, format!("cannot {what} {}", path.display())).with_source(e)
     }
 
-    /// Returns a file's contents; `None` if there is no such file.
+    /// Returns the contents of the file `name`, or `None` if there is no such file.
     pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let path = self.path.join(name);
         // NONBLOCK: opening a named pipe must not wait for a writer.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
-            Err(Errno::LOOP) => return Err(refused(&path, "is a symbolic link")),
+            Err(Errno::LOOP) => {
+                return Err(refused(&path, "is a symbolic link: replace it with its target"));
+            }
             opened => opened.map_err(|e| self.failed("read", &path, e.into()))?,
         };
         self.check(&file, &path, FileType::RegularFile)?;
@@ -101,18 +109,24 @@ impl Directory {
         if contents.len() as u64 > MAX_FILE {
             return Err(Error::new(
                 ErrorKind::Corrupt,
-                format!("{} is larger than any file of the store, 16 MiB", path.display()),
+                format!(
+                    "{} is larger than 16 MiB, the limit for files of the credential store: restore it from a backup",
+                    path.display()
+                ),
             ));
         }
         Ok(Some(contents))
     }
 
-    /// Replaces a file atomically. The file is on the disk only when [`sync`](Self::sync) has also
-    /// returned.
+    /// Replaces the file `name` atomically. The new contents are certainly on the disk only after a
+    /// later call to [`sync`](Self::sync) has returned.
     pub(super) fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
         let path = self.path.join(name);
         if contents.len() as u64 > MAX_FILE {
-            let line = format!("{} would be larger than the limit of 16 MiB", path.display());
+            let line = format!(
+                "cannot write {}: it would be larger than the limit of 16 MiB",
+                path.display()
+            );
             return Err(Error::new(ErrorKind::LimitExceeded, line));
         }
         let failed = |e: Errno| self.failed("write", &path, e.into());
@@ -121,7 +135,7 @@ impl Directory {
         let open =
             || rustix::fs::openat(&self.descriptor, &unfinished, flags | OFlags::CLOEXEC, OURS);
         let made = match open() {
-            // A dead writer left this file, because the caller holds the lock.
+            // The caller holds the lock, so this file was left by a writer that was interrupted.
             Err(Errno::EXIST) => {
                 self.remove(&unfinished)?;
                 open()
@@ -139,7 +153,7 @@ impl Directory {
         })
     }
 
-    /// Removes a file, if there is one.
+    /// Removes the file `name`, if it exists.
     pub(super) fn remove(&self, name: &str) -> Result<()> {
         match rustix::fs::unlinkat(&self.descriptor, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -147,17 +161,19 @@ impl Directory {
         }
     }
 
-    /// Syncs the directory. The current names of its files are on the disk when this returns.
+    /// Writes the names of the files in the directory to the disk (fsync).
     pub(super) fn sync(&self) -> Result<()> {
         rustix::fs::fsync(&self.descriptor).map_err(|e| self.failed("write", &self.path, e.into()))
     }
 
-    /// Acquires the write lock, and waits until it is free.
+    /// Waits until no other thread or process holds the write lock, and acquires it.
     pub(super) fn lock(&self) -> Result<Lock> {
         let path = self.path.join(LOCK_FILE);
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&self.descriptor, LOCK_FILE, flags, OURS) {
-            Err(Errno::LOOP) => return Err(refused(&path, "is a symbolic link")),
+            Err(Errno::LOOP) => {
+                return Err(refused(&path, "is a symbolic link: replace it with its target"));
+            }
             opened => opened.map_err(|e| self.failed("open", &path, e.into()))?,
         };
         self.check(&file, &path, FileType::RegularFile)?;
@@ -170,7 +186,7 @@ impl Directory {
         }
     }
 
-    /// Returns the names of all files except the lock.
+    /// Returns the names of all files in the directory, except the lock file.
     pub(super) fn names(&self) -> Result<Vec<String>> {
         let failed = |e: Errno| self.failed("list", &self.path, e.into());
         let mut names = Vec::new();
@@ -184,13 +200,14 @@ impl Directory {
         Ok(names)
     }
 
-    /// Returns whether the name is that of an unfinished file.
+    /// Returns whether `name` is the name of a file that was not completely written.
     pub(super) fn is_unfinished(name: &str) -> bool {
         name.starts_with(UNFINISHED)
     }
 }
 
-/// Creates the directory and its missing parents, and syncs their names to the disk.
+/// Creates the directory `path` and its missing parents, each with mode 0700. Syncs the names of
+/// the new directories to the disk.
 fn create(path: &Path) -> io::Result<()> {
     let missing =
         path.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists());
@@ -209,7 +226,7 @@ fn refused(path: &Path, why: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use super::*;
 

@@ -1,4 +1,4 @@
-//! Key-encryption keys and their ids, expanded from the operator's keys.
+//! Key-encryption keys and their ids, which are derived from the operator's keys.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use crate::aead::KEY;
 use crate::invalid_input::invalid_input;
 
-/// The id of a key-encryption key. It is derived from the key, so that no registry of ids is
-/// needed. It reveals nothing about the key.
+/// The id of a key-encryption key. The id is derived from the operator's key, so that no list of
+/// ids must be stored. The id does not reveal the key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId(pub(crate) [u8; 16]);
@@ -47,7 +47,7 @@ impl TryFrom<String> for KeyId {
     }
 }
 
-/// A key-encryption key and its id.
+/// A key that encrypts the data keys of records, with the id of the key.
 pub(crate) struct KeyEncryptionKey {
     pub(crate) id: KeyId,
     pub(crate) key: Zeroizing<[u8; KEY]>,
@@ -60,7 +60,8 @@ impl fmt::Debug for KeyEncryptionKey {
 }
 
 impl KeyEncryptionKey {
-    /// Expands key and id from an operator's key, under two different labels (RFC 5869).
+    /// Derives a key-encryption key and its id from the operator's key `bytes`, with HKDF under two
+    /// different labels (RFC 5869).
     fn expand(bytes: &[u8; KEY]) -> Self {
         let (mut key, mut id) = (Zeroizing::new([0; KEY]), [0; 16]);
         expand(None, bytes, b"ccc/v1/kek", &mut *key);
@@ -69,29 +70,30 @@ impl KeyEncryptionKey {
     }
 }
 
-/// Fills `out` with HKDF-SHA256 (RFC 5869). Returns `false`, without effect, for more than 8,160
-/// bytes.
+/// Fills `out` with the HKDF-SHA256 of `secret`, `salt` and `label` (RFC 5869). Returns `false`,
+/// without effect, if `out` is longer than 8,160 bytes.
 pub(super) fn expand(salt: Option<&[u8]>, secret: &[u8], label: &[u8], out: &mut [u8]) -> bool {
     Hkdf::<Sha256>::new(salt, secret).expand(label, out).is_ok()
 }
 
-/// The keys of a store, the active key first. A ring is never empty.
+/// The key-encryption keys of a store, the active key first. A ring contains at least one key.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyRing(Vec<Arc<KeyEncryptionKey>>);
 
 impl KeyRing {
-    /// Creates a ring from the operator's keys, the active key first. There must be at least one
-    /// key.
+    /// Creates a ring from the operator's keys `all`, the active key first. `all` must contain at
+    /// least one key.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a duplicate key.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `all` contains a key
+    /// twice.
     pub(super) fn new(all: impl IntoIterator<Item = Result<Zeroizing<[u8; KEY]>>>) -> Result<Self> {
         let mut keys: Vec<Arc<KeyEncryptionKey>> = Vec::new();
         for bytes in all {
             let key = KeyEncryptionKey::expand(&*bytes?);
             if keys.iter().any(|known| known.id == key.id) {
                 return Err(invalid_input(
-                    "a key is a duplicate: a retired key must differ from the others",
+                    "the same encryption key is given twice: a retired key must differ from all other keys",
                 ));
             }
             keys.push(Arc::new(key));
@@ -99,17 +101,18 @@ impl KeyRing {
         Ok(Self(keys))
     }
 
-    /// Returns the key that writes use.
+    /// Returns the active key, under which all new records are encrypted.
     pub(crate) fn active(&self) -> &KeyEncryptionKey {
         &self.0[0]
     }
 
-    /// Returns the key with that id.
+    /// Returns the key whose id is `id`, or `None` if the ring does not contain such a key.
     pub(crate) fn get(&self, id: KeyId) -> Option<&KeyEncryptionKey> {
         self.0.iter().map(AsRef::as_ref).find(|key| key.id == id)
     }
 
-    /// Returns this ring with the keys of `other` added for reading.
+    /// Returns a ring with the keys of this ring, followed by the keys of `other`. The active key
+    /// remains the active key, and the keys of `other` only decrypt.
     pub(crate) fn and(&self, other: &Self) -> Self {
         let more = other.0.iter().filter(|key| self.get(key.id).is_none());
         Self(self.0.iter().chain(more).cloned().collect())

@@ -11,19 +11,23 @@ use crate::aead::KEY;
 use crate::invalid_input::invalid_input;
 use crate::random::random;
 
-/// Minimum length of a passphrase, in bytes. Shorter passphrases can be guessed by a machine.
+/// Minimum length of a passphrase, in bytes. A computer can find a shorter passphrase by trying all
+/// candidates.
 const MIN_PASSPHRASE: usize = 16;
+/// Length of a salt, in bytes.
 const SALT: usize = 16;
-/// Lowest accepted costs: memory in KiB, passes, lanes. New stores use them. They are the second
-/// recommendation of RFC 9106 §4, with one lane because every machine has that.
+/// Lowest accepted key-derivation parameters: memory in KiB, number of passes, number of lanes. New
+/// stores use these values. They are the second recommendation of RFC 9106 §4, but with one lane,
+/// because even a machine with one processor can compute that.
 const MIN_COSTS: [u32; 3] = [64 << 10, 3, 1];
-/// Highest accepted costs. A manipulated file must not exhaust the host machine.
+/// Highest accepted key-derivation parameters. They limit the memory and the time that a
+/// manipulated file can make this process spend.
 const MAX_COSTS: [u32; 3] = [1 << 20, 32, 16];
 
-/// Returns the passphrase without the white space around it.
+/// Returns `passphrase` without the white space around it.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if it has fewer than 16 bytes.
+/// [`ErrorKind::InvalidInput`] if fewer than 16 bytes remain.
 pub(super) fn checked(passphrase: &Secret) -> Result<Secret> {
     let trimmed = passphrase.expose().trim_ascii();
     if trimmed.len() < MIN_PASSPHRASE {
@@ -35,7 +39,8 @@ pub(super) fn checked(passphrase: &Secret) -> Result<Secret> {
     Ok(Secret::new(trimmed))
 }
 
-/// The costs and the salt with which a key is derived from a passphrase. They are not secret.
+/// The parameters (memory, passes, lanes) and the salt with which Argon2id derives a key from a
+/// passphrase. These values are not secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Derivation {
     costs: [u32; 3],
@@ -43,12 +48,12 @@ pub(crate) struct Derivation {
 }
 
 impl Derivation {
-    /// Creates a derivation with the lowest costs and a fresh salt.
+    /// Creates a derivation with the lowest accepted parameters and a fresh random salt.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self { costs: MIN_COSTS, salt: *random()? })
     }
 
-    /// Derives the key of a passphrase.
+    /// Derives a key from `passphrase`. The same `passphrase` always results in the same key.
     pub(crate) fn derive(&self, passphrase: &Secret) -> Result<Zeroizing<[u8; KEY]>> {
         let [memory, passes, lanes] = self.costs;
         let failed = |e| Error::new(ErrorKind::Unexpected, format!("Argon2id failed: {e}"));
@@ -75,7 +80,7 @@ impl FromStr for Derivation {
         let damaged = || {
             Error::new(
                 ErrorKind::Corrupt,
-                "the store's passphrase costs and salt are damaged: restore them from a backup, because no passphrase works without them",
+                "the salt and the key-derivation parameters of the credential store are damaged: restore the store from a backup",
             )
         };
         let mut parts = text.trim_end_matches('\n').split(' ');
@@ -96,8 +101,8 @@ impl FromStr for Derivation {
         let within = (0..3).all(|i| (MIN_COSTS[i]..=MAX_COSTS[i]).contains(&costs[i]));
         if !within {
             let line = format!(
-                "the passphrase costs m={memory} t={passes} p={lanes} are refused: they must be at least m={} t={} \
-                 p={} and at most m={} t={} p={}",
+                "the store's key-derivation parameters m={memory} t={passes} p={lanes} are outside the permitted range \
+                 m={} t={} p={} to m={} t={} p={}: restore the store from a backup",
                 MIN_COSTS[0], MIN_COSTS[1], MIN_COSTS[2], MAX_COSTS[0], MAX_COSTS[1], MAX_COSTS[2]
             );
             return Err(Error::new(ErrorKind::Refused, line));

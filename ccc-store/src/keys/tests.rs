@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -55,7 +55,8 @@ fn a_key_in_base64_and_in_hex_has_the_same_id() {
     let (base64, hex) = (ring(STANDARD.encode(&bytes)), ring(hex::encode(&bytes)));
     assert_eq!(base64.active().id, hex.active().id);
     assert_eq!(base64.active().key, hex.active().key);
-    // The expected id is from another implementation of HKDF. docs/envelope.md has the same id.
+    // The expected id was computed with a different implementation of HKDF. docs/envelope.md has
+    // the same id.
     assert_eq!(base64.active().id.to_string(), ID);
     assert!(!format!("{base64:?}").contains(&hex::encode(*base64.active().key)));
 }
@@ -127,8 +128,8 @@ fn a_passphrase_and_a_salt_determine_the_key() {
 fn a_derived_key_matches_the_argon2_reference_implementation() {
     // spec: S3b
     let keys = Keys::passphrase(&Secret::from(" hunter2 hunter2 hunter2\n")).unwrap();
-    // The expected keys are from argon2-cffi 25.1.0, which wraps the reference implementation. Its
-    // input was the passphrase without the white space around it.
+    // The expected keys were computed with argon2-cffi 25.1.0, which wraps the reference
+    // implementation, from the passphrase without the white space around it.
     for (costs, expected) in [
         ("m=65536 t=3 p=1", "c572e94f79ce367957465bfda212dae434169a345a823a6db5ea9a6658d7fccd"),
         ("m=65544 t=4 p=2", "a308fb3e5975c3b5acf5d2c675c88257a070fd2c8b7ada6f44443e76c05a0584"),

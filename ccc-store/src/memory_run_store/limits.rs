@@ -1,6 +1,6 @@
-//! Limits of the run store in memory.
+//! The limits of a `MemoryRunStore`.
 
-/// The limits of a [`MemoryRunStore`](crate::MemoryRunStore).
+/// The limits of a [`MemoryRunStore`](crate::MemoryRunStore), which keep its memory small.
 ///
 /// ```
 /// use ccc_store::Bounds;
@@ -11,39 +11,41 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Bounds {
-    /// Maximum number of unfinished runs. Further deliveries are refused.
+    /// Maximum number of unfinished runs. Once the store has reached this number, it refuses
+    /// deliveries.
     pub unfinished: usize,
-    /// Maximum number of finished runs. The oldest are removed first.
+    /// Maximum number of finished runs. If there are more, the oldest are removed.
     pub finished: usize,
-    /// Maximum number of delivery ids. The oldest are removed first.
+    /// Maximum number of stored delivery ids, by which repeated deliveries are recognized. If there
+    /// are more, the oldest are removed.
     pub deliveries: usize,
-    /// Maximum number of lines in the log of one run. The oldest are removed first.
+    /// Maximum number of lines in the log of one run. If there are more, the oldest are removed.
     pub log_lines: usize,
 }
 
 impl Bounds {
-    /// Sets the maximum number of unfinished runs.
+    /// Sets the maximum number of unfinished runs to `runs`.
     #[must_use]
     pub fn with_unfinished(mut self, runs: usize) -> Self {
         self.unfinished = runs;
         self
     }
 
-    /// Sets the maximum number of finished runs.
+    /// Sets the maximum number of finished runs to `runs`.
     #[must_use]
     pub fn with_finished(mut self, runs: usize) -> Self {
         self.finished = runs;
         self
     }
 
-    /// Sets the maximum number of delivery ids.
+    /// Sets the maximum number of stored delivery ids to `ids`.
     #[must_use]
     pub fn with_deliveries(mut self, ids: usize) -> Self {
         self.deliveries = ids;
         self
     }
 
-    /// Sets the maximum number of lines in the log of one run.
+    /// Sets the maximum number of lines in the log of one run to `lines`.
     #[must_use]
     pub fn with_log_lines(mut self, lines: usize) -> Self {
         self.log_lines = lines;

@@ -1,4 +1,5 @@
-//! The storage under a sealed store: bytes by id, and one index that is replaced atomically.
+//! The storage that a sealed store uses: encrypted records by id, and one index that is replaced
+//! atomically.
 
 use std::fmt::{self, Debug};
 use std::str::FromStr;
@@ -6,7 +7,8 @@ use std::sync::Arc;
 
 use ccc_core::{Result, async_trait};
 
-/// The id of one version of one record. It does not reveal the credential's name.
+/// The id of one version of one record. The id contains a digest of the credential's name instead
+/// of the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RecordId {
     /// The digest of the credential's name.
@@ -14,7 +16,7 @@ pub(crate) struct RecordId {
     pub(crate) version: u64,
 }
 
-/// Formats the id as the name of its file or row.
+/// Formats the id as the name of the file or row that contains the record.
 impl fmt::Display for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", hex::encode(self.name), self.version)
@@ -34,7 +36,7 @@ impl FromStr for RecordId {
     }
 }
 
-/// The encrypted index, as it is stored.
+/// The encrypted index of a sealed store, in the form in which it is stored.
 pub(crate) type SealedIndex = Arc<[u8]>;
 
 /// The effects of one write, which are applied together or not at all.
@@ -43,33 +45,35 @@ pub(crate) struct Change {
     /// The index that the change was computed from; `None` if the store had no index. If a
     /// different index is stored when the change is applied, nothing is written.
     pub(crate) from: Option<SealedIndex>,
-    /// The index that replaces it.
+    /// The index that replaces `from`.
     pub(crate) index: SealedIndex,
-    /// The record to add.
+    /// The id and the encrypted bytes of the record to add, if there is one.
     pub(crate) put: Option<(RecordId, Vec<u8>)>,
-    /// The record to remove.
+    /// The id of the record to remove, if there is one.
     pub(crate) remove: Option<RecordId>,
 }
 
-/// Storage for encrypted bytes. It never receives the names of credentials, nor keys.
+/// Storage for encrypted bytes. A `BlobStore` receives neither the names of credentials nor keys.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub(crate) trait BlobStore: Debug + Send + Sync + 'static {
-    /// Returns the index, or `None` if nothing was written yet.
+    /// Returns the encrypted index, or `None` if nothing was written to this storage yet.
     async fn index(&self) -> Result<Option<SealedIndex>>;
 
-    /// Returns the record with that id.
+    /// Returns the encrypted record with the id `id`, or `None` if there is no such record.
     async fn record(&self, id: RecordId) -> Result<Option<Vec<u8>>>;
 
-    /// Applies `change` durably. Returns `false`, without effect, if the index is no longer
-    /// `change.from`. After an error, the caller must read the index to find out whether the change
+    /// Applies `change` durably. Returns `false`, without effect, if the stored index is not
+    /// `change.from`. After an error, the caller must read the index to find out whether `change`
     /// was applied.
     async fn write(&self, change: Arc<Change>) -> Result<bool>;
 
-    /// Removes every record that is not in `live`, if the index is still `from`.
+    /// Removes every record whose id is not in `live`. Does nothing if the stored index is not
+    /// `from`.
     async fn remove_unlisted(&self, from: SealedIndex, live: Vec<RecordId>) -> Result<()>;
 
-    /// Stores the [`Derivation`](crate::keys::Derivation) `fresh`, unless one is already stored.
-    /// Returns the stored derivation. It is not secret.
+    /// Stores `fresh`, the text of a [`Derivation`](crate::keys::Derivation), unless the storage
+    /// already contains a derivation. Returns the text of the stored derivation, which is not
+    /// secret.
     async fn init_derivation(&self, fresh: String) -> Result<String>;
 }

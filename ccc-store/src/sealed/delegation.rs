@@ -1,6 +1,7 @@
-//! The `CredentialStore` implementation of the public stores.
+//! A macro that implements `CredentialStore` for the public stores.
 
-/// Implements `CredentialStore` for a type that delegates to its field `sealed`.
+/// Implements `CredentialStore` for the type `$store`. Each method calls the same method of the
+/// field `sealed`.
 macro_rules! impl_credential_store {
     ($store:ident) => {
         #[cfg_attr(not(target_arch = "wasm32"), ccc_core::async_trait)]

@@ -1,5 +1,5 @@
-//! The stored form of one record: the data is encrypted under a data key of the record, and the
-//! data key is encrypted under a key of the store.
+//! The stored form of one record: the secret is encrypted under a data key of this record, and the
+//! data key is encrypted under a key-encryption key of the store.
 //!
 //! `docs/envelope.md` specifies every byte.
 
@@ -12,17 +12,20 @@ use crate::keys::{KeyId, KeyRing};
 use crate::random::random;
 
 const MAGIC: &[u8; 4] = b"CCC1";
-/// The algorithm number of AES-256-GCM, for the data and for the data key.
+/// The number that stands for AES-256-GCM in a record. The data and the data key are encrypted with
+/// it.
 const ALGORITHM: u8 = 1;
 const WRAPPED_KEY_LEN: usize = KEY + TAG;
 /// Length of the unencrypted part of the header: magic number, algorithm and key id.
 const OPEN: usize = MAGIC.len() + 1 + 16;
-/// Offset of the part that rotation leaves unchanged: the nonce of the data, and the data.
+/// Offset of the part of a record that a rotation leaves unchanged: the nonce of the data, and the
+/// encrypted data.
 const DATA: usize = OPEN + NONCE + WRAPPED_KEY_LEN;
-/// Length of the shortest record, which has empty data.
+/// Length of the shortest record, which contains an empty secret.
 const MIN_LEN: usize = DATA + NONCE + TAG;
 
-/// The identity of a record. The record does not decrypt under another identity.
+/// The identity of a record. A record that was sealed with one identity cannot be opened with a
+/// different one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) namespace: &'a str,
@@ -31,7 +34,7 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Returns the additional data of the layer that `label` names.
+    /// Returns the additional authenticated data of the encryption layer that `label` names.
     fn bytes(&self, label: &[u8]) -> Vec<u8> {
         let mut bytes = label.to_vec();
         for part in [self.namespace, self.name] {
@@ -42,12 +45,14 @@ impl Context<'_> {
         bytes
     }
 
-    /// Returns the additional data of the secret. It has no key id, so that keys can be rotated.
+    /// Returns the additional authenticated data for the encryption of the secret. A key id is not
+    /// part of it, so that a rotation of keys does not change the encrypted secret.
     fn of_data(&self) -> Vec<u8> {
         self.bytes(b"ccc/v1/data")
     }
 
-    /// Returns the additional data of the data key, under the key-encryption key with that id.
+    /// Returns the additional authenticated data for the encryption of the data key under the
+    /// key-encryption key whose id is `id`.
     fn of_key(&self, id: KeyId) -> Vec<u8> {
         let mut bytes = self.bytes(b"ccc/v1/key");
         bytes.push(ALGORITHM);
@@ -56,22 +61,22 @@ impl Context<'_> {
     }
 }
 
-/// The reason why a record cannot be opened. Errors reveal no other detail.
+/// The reason why a record or the index cannot be opened. Error messages contain no other detail.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
     #[error(
-        "it does not have the form of a record: it was truncated, or written by a newer version"
+        "the stored data does not have the expected form: it was truncated, or written by a newer version"
     )]
     Form,
     #[error(
-        "it was written under the key {0}, which is not among the keys: add it as a retired key"
+        "the stored data is encrypted under the key {0}, which is not among the keys of this process: add the key as a retired key"
     )]
     UnknownKey(KeyId),
     #[error(
-        "its authentication failed: it was changed, belongs to another record, or is an older version"
+        "the stored data is not authentic: it was changed, belongs to another record, or is an older version"
     )]
     Authentication,
-    #[error("it is missing")]
+    #[error("the stored data is missing")]
     Gone,
     #[error("the operating system returned no random bytes")]
     Random,
@@ -83,7 +88,8 @@ impl From<aead::Refused> for Fault {
     }
 }
 
-/// Encrypts `plain` under a fresh data key.
+/// Encrypts `plain` under a fresh data key, and the data key under the active key of `ring`.
+/// Returns the record.
 pub(crate) fn seal(ring: &KeyRing, context: &Context<'_>, plain: &[u8]) -> Result<Vec<u8>, Fault> {
     let data_key = fresh()?;
     let nonce: Zeroizing<[u8; NONCE]> = fresh()?;
@@ -94,7 +100,7 @@ pub(crate) fn seal(ring: &KeyRing, context: &Context<'_>, plain: &[u8]) -> Resul
     Ok(record)
 }
 
-/// Decrypts a record that was sealed with that context.
+/// Decrypts `record`, which must have been sealed with the same `context`.
 pub(crate) fn open(ring: &KeyRing, context: &Context<'_>, record: &[u8]) -> Result<Secret, Fault> {
     let data_key = unlock(ring, context, record)?;
     let (nonce, data) = record[DATA..].split_first_chunk::<NONCE>().ok_or(Fault::Form)?;
@@ -102,7 +108,8 @@ pub(crate) fn open(ring: &KeyRing, context: &Context<'_>, record: &[u8]) -> Resu
     Ok(Secret::new(std::mem::take(&mut *plain)))
 }
 
-/// Returns the record with its data key encrypted under the active key, or `None` if it already is.
+/// Returns `record` with the data key encrypted under the active key, or `None` if the data key is
+/// already encrypted under the active key.
 pub(crate) fn rewrap(
     ring: &KeyRing,
     context: &Context<'_>,
@@ -117,7 +124,7 @@ pub(crate) fn rewrap(
     Ok(Some(again))
 }
 
-/// Returns the id of the key that encrypts the data key of a record.
+/// Returns the id of the key-encryption key under which the data key of `record` is encrypted.
 pub(crate) fn key_id(record: &[u8]) -> Result<KeyId, Fault> {
     let rest = record.strip_prefix(MAGIC).ok_or(Fault::Form)?;
     match rest.split_first_chunk::<17>() {
@@ -126,12 +133,14 @@ pub(crate) fn key_id(record: &[u8]) -> Result<KeyId, Fault> {
     }
 }
 
-/// Returns a digest that differs for any two records. Rotation does not change it.
+/// Returns the SHA-256 digest of the part of `record` that a rotation leaves unchanged. Any two
+/// writes have different digests, even of the same secret.
 pub(crate) fn fingerprint(record: &[u8]) -> [u8; 32] {
     Sha256::digest(record.get(DATA..).unwrap_or_default()).into()
 }
 
-/// Returns the header of a record: everything before its data.
+/// Returns the header of a new record, which contains the encrypted `data_key`: all bytes before
+/// the nonce of the data.
 fn lock(ring: &KeyRing, context: &Context<'_>, data_key: &[u8; KEY]) -> Result<Vec<u8>, Fault> {
     let kek = ring.active();
     let nonce: Zeroizing<[u8; NONCE]> = fresh()?;

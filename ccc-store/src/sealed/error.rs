@@ -7,13 +7,13 @@ use crate::sealed::envelope::Fault;
 /// The name of the index in error messages.
 pub(super) const INDEX: &str = "the index of the credentials";
 
-/// Returns the error for a credential that cannot be opened.
+/// Returns the error for the credential `key`, whose record cannot be opened because of `fault`.
 pub(super) fn corrupt_record(key: &CredentialKey, fault: &Fault) -> Error {
     corrupt(&format!("the credential `{key}`"), fault)
 }
 
-/// Returns the error for a record that cannot be opened. It reveals no more than requirement S8 of
-/// `docs/spec.md` permits.
+/// Returns the error for `what`, a record or the index, which cannot be opened because of `fault`.
+/// The message reveals no more than requirement S8 of `docs/spec.md` permits.
 pub(super) fn corrupt(what: &str, fault: &Fault) -> Error {
     let kind = match fault {
         Fault::Random => ErrorKind::Unavailable,
@@ -22,8 +22,10 @@ pub(super) fn corrupt(what: &str, fault: &Fault) -> Error {
     Error::new(kind, format!("cannot read {what}, which is left unchanged: {fault}"))
 }
 
-/// Returns the error for an operation that other writers overtook too often.
+/// Returns the error for an operation that was abandoned because other writers changed the index
+/// during each attempt.
 pub(super) fn too_many_conflicts() -> Error {
-    let line = "other processes write to this store all the time, or its storage accepts no write: check the storage";
+    let line = "every attempt to use the credential store collided with a write: check whether another process writes \
+                continuously, and whether the storage works";
     Error::new(ErrorKind::Unavailable, line)
 }

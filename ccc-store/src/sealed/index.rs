@@ -1,4 +1,5 @@
-//! The index: the credentials of a store, and the newest record of each.
+//! The index of a store: the names of all credentials, and the version and fingerprint of each
+//! newest record.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +10,18 @@ use crate::keys::{KeyId, KeyRing};
 use crate::sealed::envelope::{self, Context, Fault};
 
 /// Maximum number of encryptions under one key. With random nonces of 96 bits, NIST SP 800-38D §8.3
-/// allows 2^32. Half of that leaves a margin for encryptions that were never counted.
+/// allows 2^32 encryptions. Half of that number leaves a margin for encryptions that were never
+/// counted, because a writer was interrupted.
 const MAX_USES: u64 = 1 << 31;
 
-/// The index of a store. It is stored like the other records, but with an empty name.
+/// The index of a store. It is encrypted and stored like a record, but with an empty name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Index {
     /// The number of times that the index was written.
     pub(crate) counter: u64,
-    /// The highest version of any deleted name. A name that is not in the index begins above it, so
-    /// that no version is used twice and no deleted name has to be stored.
+    /// The highest version of all deleted names. The versions of a name that is not in the index
+    /// begin above this value. Therefore no version is used twice, and deleted names need not be
+    /// stored.
     #[serde(default)]
     pub(crate) floor: u64,
     pub(crate) records: BTreeMap<CredentialKey, Entry>,
@@ -26,23 +29,23 @@ pub(crate) struct Index {
     pub(crate) uses: BTreeMap<KeyId, u64>,
 }
 
-/// The newest record of one name.
+/// The index entry of one name, which identifies the newest record of the name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Entry {
-    /// The version of the record.
+    /// The version of the newest record.
     pub(crate) version: u64,
-    /// The fingerprint of the record.
+    /// The fingerprint of the newest record.
     #[serde(with = "fingerprint")]
     pub(crate) fingerprint: [u8; 32],
 }
 
 impl Index {
-    /// Returns the version of the next write of a name.
+    /// Returns the version that the next write of `key` gets.
     pub(crate) fn next_version(&self, key: &CredentialKey) -> u64 {
         self.records.get(key).map_or(self.floor, |entry| entry.version) + 1
     }
 
-    /// Sets the newest record of a name, or removes the name if `entry` is `None`.
+    /// Sets the entry of `key` to `entry`, or removes `key` from the index if `entry` is `None`.
     pub(crate) fn set(&mut self, key: CredentialKey, entry: Option<Entry>) {
         match entry {
             Some(entry) => {
@@ -56,15 +59,15 @@ impl Index {
     }
 
     pub(crate) fn open(ring: &KeyRing, namespace: &str, record: &[u8]) -> Result<Self, Fault> {
-        // The version is always 0: the stored index is the newest one, and contains its own
-        // counter.
+        // The index needs no version, so the version is always 0. The counter in the index
+        // distinguishes a newer index from an older one.
         let context = Context { namespace, name: "", version: 0 };
         let opened = envelope::open(ring, &context, record)?;
         serde_json::from_slice(opened.expose()).map_err(|_| Fault::Form)
     }
 
-    /// Increments the counter of the index, counts `encryptions` more uses of the active key, and
-    /// encrypts the index. `encryptions` includes the encryption of the index itself.
+    /// Increments the counter of the index, adds `encryptions` to the number of uses of the active
+    /// key, and encrypts the index. `encryptions` includes the encryption of the index itself.
     pub(crate) fn seal_next(
         &mut self,
         ring: &KeyRing,
@@ -76,14 +79,16 @@ impl Index {
         *uses += encryptions;
         if *uses > MAX_USES {
             let line = format!(
-                "the key {id} has reached its limit of encryptions: add a new key before it, and rotate all records to it"
+                "the key {id} has reached the limit of 2^31 encryptions: put a new key before it, and rotate all records to the new key"
             );
             let error = Error::new(ErrorKind::LimitExceeded, line);
             return Err(error.with_remedy(Remedy::RotateKey));
         }
         self.counter += 1;
-        let unexpected =
-            |e| Error::new(ErrorKind::Unexpected, "cannot serialize the index").with_source(e);
+        let unexpected = |e| {
+            Error::new(ErrorKind::Unexpected, "cannot serialize the index of the credentials")
+                .with_source(e)
+        };
         let plain = serde_json::to_vec(self).map_err(unexpected)?;
         let context = Context { namespace, name: "", version: 0 };
         envelope::seal(ring, &context, &plain)
@@ -108,7 +113,7 @@ mod fingerprint {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use super::*;
     use crate::Keys;

@@ -12,8 +12,9 @@ use crate::sealed::store::{MAX_ATTEMPTS, Plan, Sealed};
 const PASSES: usize = 100;
 
 impl<S: BlobStore> Sealed<S> {
-    /// Adopts `keys`, moves every record to the first of them, and drops all keys that are not in
-    /// `keys`. No read waits for it. Returns the number of records that were moved.
+    /// Adds `keys` to the keys of the store, encrypts the data key of every record under the first
+    /// key of `keys`, and then removes all keys that are not in `keys`. Reads continue in the
+    /// meantime. Returns the number of records that were under a different key.
     pub(crate) async fn rotate(&self, keys: &Keys) -> Result<usize> {
         let new = self.adopt_checked(keys).await?;
         let id = Some(Ok(new.active().id));
@@ -21,14 +22,15 @@ impl<S: BlobStore> Sealed<S> {
         let mut rotated = 0;
         for _ in 0..PASSES {
             // The index is rewritten first: a process that has only older keys can then no longer
-            // open it, and writes nothing more under them. It is rewritten in each pass, because a
-            // process that only deletes credentials writes only the index.
+            // open the index, and therefore writes nothing more under these keys. Each pass
+            // rewrites the index again if necessary, because a process that only deletes
+            // credentials writes only the index.
             self.change(|_, sealed_index, _| Ok(other(sealed_index).then(Plan::default))).await?;
             let (mut more, mut damaged) = (0, None);
             for key in self.list().await? {
                 match self.rewrap(&key).await {
                     Ok(done) => more += usize::from(done),
-                    // The other records are still moved to the new key.
+                    // This error does not stop the rotation of the other records.
                     Err(error) => damaged = damaged.or(Some(error)),
                 }
             }
@@ -36,17 +38,19 @@ impl<S: BlobStore> Sealed<S> {
             if let Some(error) = damaged {
                 return Err(error);
             }
-            // Another process can have written with an older key in the meantime.
+            // Another process can have written under an older key in the meantime.
             if more == 0 && !other(self.index().await?.0.as_deref()) {
                 self.set_ring(new).await;
                 return Ok(rotated);
             }
         }
-        let line = "other processes still write under an older key: add the new key to them, and rotate again";
+        let line = "other processes still write to the credential store under an older key: add the new key to their \
+                    configuration, and rotate again";
         Err(Error::new(ErrorKind::Unavailable, line))
     }
 
-    /// Moves one record to the active key. Returns whether it was under another key.
+    /// Encrypts the data key of the newest record of `key` under the active key. Returns `false` if
+    /// the data key is already under the active key, or if `key` does not exist.
     async fn rewrap(&self, key: &CredentialKey) -> Result<bool> {
         let ring = self.ring();
         for _ in 0..MAX_ATTEMPTS {
@@ -56,7 +60,8 @@ impl<S: BlobStore> Sealed<S> {
                 return Ok(false);
             };
             let id = self.record_id(key, entry.version);
-            // If the name was written in the meantime, the next attempt reads its new record.
+            // If another writer has replaced the record in the meantime, the next attempt reads the
+            // new record.
             let done = self.change(|index, _, _| {
                 let same = index.records.get(key) == Some(&entry);
                 let put = Some((id, again.clone()));

@@ -13,8 +13,8 @@ use crate::sealed::envelope::{self, Context, Fault};
 use crate::sealed::error::{INDEX, corrupt, corrupt_record, too_many_conflicts};
 use crate::sealed::index::{Entry, Index};
 
-/// Maximum number of attempts at one operation that other writers overtake. Storage that rejects
-/// more attempts is considered broken.
+/// Maximum number of attempts at one operation, each of which failed because another writer changed
+/// the index in the meantime. Storage that rejects even the last attempt is considered broken.
 pub(super) const MAX_ATTEMPTS: usize = 1_000;
 
 /// A credential store that encrypts all data before it passes the data to its [`BlobStore`].
@@ -23,15 +23,17 @@ pub(crate) struct Sealed<S> {
     blobs: S,
     namespace: String,
     ring: RwLock<Arc<KeyRing>>,
-    /// The newest index that was read, encrypted and decrypted.
+    /// The newest index that was read, in its encrypted and its decrypted form.
     newest: Mutex<Option<(SealedIndex, Arc<Index>)>>,
-    /// A lock that admits one writer of this process at a time, so that writers do not overtake
-    /// each other. It holds the number of encryptions that no index has counted yet.
+    /// A lock that admits one writer of this process at a time, because concurrent writes would
+    /// make each other fail and start again. The locked value is the number of encryptions that no
+    /// stored index has counted yet.
     pub(super) writing: tokio::sync::Mutex<u64>,
 }
 
 impl<S: BlobStore> Sealed<S> {
-    /// Opens the store, checks that the keys open it, and removes records that dead writers left.
+    /// Opens the store in `blobs`: checks that `keys` decrypt the index, and removes records that
+    /// interrupted writers left.
     pub(crate) async fn open(blobs: S, namespace: &str, keys: &Keys) -> Result<Self> {
         let ring = ring(&blobs, keys).await?;
         let sealed = Self {
@@ -41,7 +43,8 @@ impl<S: BlobStore> Sealed<S> {
             newest: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
         };
-        // Creates the index of a new store. Storage has no index only if nothing was written yet.
+        // A counter of 0 means that the storage has no index. It never had one, because an index is
+        // never removed: the store is new, and this write creates its index.
         sealed.change(|index, _, _| Ok((index.counter == 0).then(Plan::default))).await?;
         if let (Some(sealed_index), index) = sealed.index().await? {
             let entries = index.records.iter();
@@ -51,12 +54,13 @@ impl<S: BlobStore> Sealed<S> {
         Ok(sealed)
     }
 
-    /// Adds `keys` to the keys that the store reads with. Later writes use the first of them.
+    /// Adds `keys` to the keys of the store, if they decrypt the index. Later writes use the first
+    /// key of `keys`. All other keys only decrypt.
     pub(crate) async fn adopt(&self, keys: &Keys) -> Result<()> {
         self.adopt_checked(keys).await.map(drop)
     }
 
-    /// Adopts `keys` as [`adopt`](Self::adopt) does. Returns a ring of only `keys`.
+    /// Does the same as [`adopt`](Self::adopt). Returns a ring that contains only `keys`.
     pub(super) async fn adopt_checked(&self, keys: &Keys) -> Result<KeyRing> {
         let new = ring(&self.blobs, keys).await?;
         if let Some(sealed_index) = self.blobs.index().await? {
@@ -69,19 +73,19 @@ impl<S: BlobStore> Sealed<S> {
         Ok(new)
     }
 
-    /// Replaces the keys when no write is in progress.
+    /// Waits until no write is in progress, and then replaces the keys of the store with `ring`.
     pub(super) async fn set_ring(&self, ring: KeyRing) {
         // A write must use the same ring from its beginning to its end.
         let _writing = self.writing.lock().await;
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
     }
 
-    /// Returns the current keys.
+    /// Returns the current keys of the store.
     pub(super) fn ring(&self) -> Arc<KeyRing> {
         Arc::clone(&self.ring.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Returns the id under which a version of a credential is stored.
+    /// Returns the id under which the version `version` of the credential `key` is stored.
     pub(super) fn record_id(&self, key: &CredentialKey, version: u64) -> RecordId {
         let mut name = Sha256::new();
         for part in ["ccc/v1/place", &self.namespace, key.as_str()] {
@@ -91,15 +95,15 @@ impl<S: BlobStore> Sealed<S> {
         RecordId { name: name.finalize().into(), version }
     }
 
-    /// Returns the context that a version of a credential is sealed with.
+    /// Returns the encryption context of the version `version` of the credential `key`.
     pub(super) fn context<'a>(&'a self, key: &'a CredentialKey, version: u64) -> Context<'a> {
         Context { namespace: &self.namespace, name: key.as_str(), version }
     }
 
-    /// Returns the current index, encrypted and decrypted.
+    /// Reads the current index. Returns it in its encrypted and its decrypted form.
     pub(super) async fn index(&self) -> Result<(Option<SealedIndex>, Arc<Index>)> {
-        // The known counter is read before the index: a concurrent read can learn of a newer index
-        // in the meantime, and that does not make this one outdated.
+        // The known counter must be read before the index. Otherwise a concurrent call could read a
+        // newer index in between, and this valid index would be reported as outdated.
         let known = self.newest().as_ref().map(|(_, index)| index.counter);
         let Some(sealed_index) = self.blobs.index().await? else {
             return match known {
@@ -126,7 +130,8 @@ impl<S: BlobStore> Sealed<S> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the newest record of a credential, encrypted.
+    /// Returns the index entry and the encrypted newest record of the credential `key`, or `None`
+    /// if the credential does not exist.
     pub(super) async fn read(&self, key: &CredentialKey) -> Result<Option<(Entry, Vec<u8>)>> {
         for _ in 0..MAX_ATTEMPTS {
             let (sealed_index, index) = self.index().await?;
@@ -139,7 +144,7 @@ impl<S: BlobStore> Sealed<S> {
                 Some(record) => envelope::key_id(&record).err().unwrap_or(Fault::Authentication),
                 None => Fault::Gone,
             };
-            // The record can have been replaced since the index was read.
+            // Another writer can have replaced the record after the index was read.
             if self.blobs.index().await? == sealed_index {
                 return Err(corrupt_record(key, &fault));
             }
@@ -147,8 +152,9 @@ impl<S: BlobStore> Sealed<S> {
         Err(too_many_conflicts())
     }
 
-    /// Applies the change that `plan` returns for the decrypted index, the encrypted index and the
-    /// keys. Returns `false`, without effect, if `plan` returns `None`.
+    /// Calls `plan` with the decrypted index, the encrypted index and the keys, and writes the
+    /// change that `plan` returns. Calls `plan` again if another writer has changed the index in
+    /// the meantime. Returns `false`, without effect, if `plan` returns `None`.
     pub(super) async fn change(
         &self,
         mut plan: impl FnMut(&Index, Option<&[u8]>, &KeyRing) -> Result<Option<Plan>> + Send,
@@ -177,7 +183,7 @@ impl<S: BlobStore> Sealed<S> {
     }
 }
 
-/// Remembers an index if it is newer than the known one.
+/// Replaces `newest` with `index` if `index` is newer.
 fn learn(
     newest: &mut Option<(SealedIndex, Arc<Index>)>,
     sealed_index: &SealedIndex,
@@ -188,12 +194,13 @@ fn learn(
     }
 }
 
-/// The part of a write that depends on the index.
+/// A planned write: the record to add, the record to remove, and the change of the index.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) put: Option<(RecordId, Vec<u8>)>,
     pub(super) remove: Option<RecordId>,
-    /// The new entry of a name in the index. An inner `None` deletes the name.
+    /// The name of a credential and its new entry in the index. If the entry is `None`, the name is
+    /// deleted from the index.
     pub(super) entry: Option<(CredentialKey, Option<Entry>)>,
 }
 
@@ -225,7 +232,7 @@ impl<S: BlobStore> CredentialStore for Sealed<S> {
             };
             if !holds {
                 let line =
-                    format!("the credential `{key}` has changed or already exists: read it again, then retry");
+                    format!("the credential `{key}` was created, changed or deleted in the meantime: read the credential again, then retry");
                 return Err(Error::new(ErrorKind::Conflict, line));
             }
             version = index.next_version(key);
@@ -259,7 +266,8 @@ impl<S: BlobStore> CredentialStore for Sealed<S> {
     }
 }
 
-/// Derives the ring of `keys`, with the salt of the store if there is a passphrase among them.
+/// Derives the ring of `keys`. If a passphrase is among them, the salt is read from `blobs`, or
+/// created there.
 async fn ring(blobs: &impl BlobStore, keys: &Keys) -> Result<KeyRing> {
     if !keys.need_derivation() {
         return keys.ring(None);

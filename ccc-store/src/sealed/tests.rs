@@ -1,6 +1,6 @@
 //! Tests of a sealed store with storage that fails, or that other writers change.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
@@ -31,8 +31,8 @@ struct Stored {
     index: Option<SealedIndex>,
     records: BTreeMap<([u8; 32], u64), Vec<u8>>,
     fates: VecDeque<Fate>,
-    /// Actions of another process. One is removed and executed before each read of a record and
-    /// before each write.
+    /// Actions that simulate another process. Before each read of a record and before each write,
+    /// the first action is removed from this queue and executed.
     meanwhile: VecDeque<Option<Act>>,
 }
 
@@ -123,12 +123,12 @@ fn get(store: &Sealed<OddBlobs>, name: &str) -> Option<(String, u64)> {
     Some((stored.secret.expose_str().unwrap().to_owned(), stored.version.0))
 }
 
-/// Writes in place of another process, so that the current write is overtaken.
+/// Simulates a write by another process, so that the write in progress must be repeated.
 fn overtake(blobs: &OddBlobs) {
     put(&store(blobs), "other", "x").unwrap();
 }
 
-/// Writes in place of a process that does not use the new key of a rotation yet.
+/// Simulates a write by a process that does not use the new key of a rotation yet.
 fn write_with_the_old_key(blobs: &OddBlobs) {
     put(&open(blobs, &[7, 8]), "b", "late").unwrap();
 }
@@ -151,8 +151,8 @@ fn a_write_that_was_overtaken_is_repeated() {
     assert_eq!(put(&store, "name", "second").unwrap(), Version(2));
     assert_eq!(get(&store, "name"), Some(("second".to_owned(), 2)));
     assert_eq!(get(&store, "other"), Some(("x".to_owned(), 3)));
-    // One index when the store was opened, and a record and an index for each put, including the
-    // puts that were overtaken.
+    // The store has encrypted one index when it was opened, and a record and an index for each put,
+    // including the puts that were repeated.
     let (_, index) = store.index().now_or_never().unwrap().unwrap();
     let uses: u64 = index.uses.values().sum();
     assert_eq!(uses, 1 + 2 + 3 * 2 + 4 * 2);
@@ -187,7 +187,7 @@ fn storage_that_accepts_no_write_is_reported() {
     blobs.stored().meanwhile.extend([Some(overtake as Act); MAX_ATTEMPTS]);
     let error = put(&store, "name", "value").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert!(error.to_string().contains("all the time"), "{error}");
+    assert!(error.to_string().contains("collided with a write"), "{error}");
 }
 
 #[test]
@@ -227,9 +227,8 @@ fn emptied_storage_is_corrupt_for_a_process_that_read_its_index() {
 
 #[test]
 fn records_written_during_a_rotation_are_under_the_new_key_after_it() {
-    // spec: S4
-    // In each case: the action, the number of rotated records if it comes after the rotation, and
-    // the minimum number if it comes during the rotation.
+    // In each case: the action, the number of rotated records if the action comes after the
+    // rotation, and the minimum number of rotated records if the action comes during the rotation.
     for (act, late, least) in
         [(write_with_the_old_key as Act, 2, 3), (delete_with_the_old_key, 2, 1)]
     {
@@ -262,8 +261,8 @@ fn a_rotation_does_not_restore_a_record_that_was_replaced_in_the_meantime() {
     let blobs = OddBlobs::default();
     let store = store(&blobs);
     put(&store, "b", "first").unwrap();
-    // The other process does nothing before the index is written and the record is read. It
-    // replaces the record before the rotation writes it.
+    // The simulated process does nothing before the index is written and before the record is read.
+    // It replaces the record before the rotation writes the record.
     blobs.stored().meanwhile.extend([None, None, Some(write_with_the_old_key as Act)]);
     assert_eq!(rotate(&store).unwrap(), 1);
     assert_eq!(get(&store, "b"), Some(("late".to_owned(), 2)));

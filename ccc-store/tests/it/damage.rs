@@ -80,8 +80,8 @@ async fn check(what: &str, path: &Path, numbers: &[u8], expected: &str) {
 #[tokio::test]
 async fn files_that_were_tampered_with_are_corrupt_and_are_not_removed() {
     // spec: S2b, S8
-    const FORM: &str = "not have the form of a record";
-    const AUTHENTICATION: &str = "its authentication failed";
+    const FORM: &str = "not have the expected form";
+    const AUTHENTICATION: &str = "is not authentic";
     type Harm = fn(&Path, &BTreeMap<PathBuf, Vec<u8>>);
     let cases: [(&str, Harm, &str); 12] = [
         (
@@ -117,12 +117,12 @@ async fn files_that_were_tampered_with_are_corrupt_and_are_not_removed() {
                 fs::remove_file(old.with_extension("2")).unwrap();
             },
             // The start removes the older record. It must not be accepted as the newest.
-            "it is missing",
+            "the stored data is missing",
         ),
         (
             "an index that is outdated is restored",
             |_, before| restore(before, |path| path.ends_with("index")),
-            "it is missing",
+            "the stored data is missing",
         ),
         ("a record is truncated", |path, _| cut(&records(path, "2")[0], 100), FORM),
         ("a record is empty", |path, _| cut(&records(path, "2")[0], 0), FORM),
@@ -134,7 +134,7 @@ async fn files_that_were_tampered_with_are_corrupt_and_are_not_removed() {
         (
             "a record is missing",
             |path, _| fs::remove_file(&records(path, "2")[0]).unwrap(),
-            "it is missing",
+            "the stored data is missing",
         ),
         ("a record is plain text", |path, _| write(&records(path, "2")[0], CANARY), FORM),
         ("the index is truncated", |path, _| cut(&path.join("index"), 50), FORM),
@@ -171,7 +171,7 @@ async fn a_record_from_an_abandoned_history_is_corrupt() {
     // Writes the same version of the same name again.
     put(&open(directory.path(), &[1]).await.unwrap(), "one", CANARY).await;
     restore(&undone, |path| !path.ends_with("index"));
-    check("another version 2", directory.path(), &[1], "its authentication failed").await;
+    check("another version 2", directory.path(), &[1], "is not authentic").await;
 }
 
 fn cut(path: &Path, length: usize) {
@@ -220,7 +220,7 @@ async fn a_process_notices_an_index_that_is_older_than_one_it_knows() {
 async fn the_wrong_key_is_named_and_changes_nothing() {
     // spec: S2a, S8
     let (directory, _) = seeded().await;
-    check("another key", directory.path(), &[2], "add it as a retired key").await;
+    check("another key", directory.path(), &[2], "add the key as a retired key").await;
     check("other keys", directory.path(), &[2, 3], "not among the keys").await;
     let store = open(directory.path(), &[2, 1]).await.unwrap();
     assert_eq!(get(&store, "one").await.as_deref(), Some(CANARY));

@@ -22,13 +22,13 @@ use crate::adapters::setting::set;
 use crate::config::Config;
 use crate::model_credential::ModelCredential;
 
-/// The runners of this build.
+/// The kinds of runners that this build supports, for error messages.
 #[cfg(feature = "docker")]
 const RUNNERS: &str = "subprocess and docker";
 #[cfg(not(feature = "docker"))]
 const RUNNERS: &str = "subprocess (docker needs the feature `docker`)";
 
-/// The adapters of a pipeline, without its VCS host.
+/// The adapters of a pipeline, except the VCS host.
 #[derive(Debug)]
 pub(crate) struct Adapters {
     pub(crate) runner: Arc<dyn ContainerRunner>,
@@ -37,12 +37,14 @@ pub(crate) struct Adapters {
 }
 
 impl Adapters {
-    /// Builds the agent of the given kind and everything that it needs. `credential` is the model's
-    /// credential, if there is one. `own_runner` replaces the configured runner.
+    /// Builds the agent of the kind `kind`, and the runner and the credential store for this agent.
+    /// `credential` is the credential for the model's API, if there is one. `own_runner` replaces
+    /// the configured runner.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a runner of the embedder and an agent that uses a model,
-    /// because the runner must forward connections to the model proxy that is built here.
+    /// [`ErrorKind::InvalidInput`] if `own_runner` is given and the agent uses a model. The runner
+    /// must forward connections to the model proxy that is built here, and `own_runner` cannot do
+    /// that.
     pub(crate) async fn from_config(
         config: &Config,
         kind: &str,
@@ -64,8 +66,8 @@ impl Adapters {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!(
-                    "the agent `{kind}` uses a model, so it needs the configured runner: set an agent \
-                     of your own too, or remove the runner"
+                    "the agent `{kind}` uses a model, so it needs the configured runner: also call \
+                     `ServiceBuilder::agent`, or do not call `ServiceBuilder::runner`"
                 ),
             ));
         }
@@ -80,7 +82,8 @@ impl Adapters {
     }
 }
 
-/// Builds the configured runner, with its own directory in the data directory.
+/// Builds the configured runner, which gets a dedicated directory in the data directory. If `proxy`
+/// is given, containers can connect to this model proxy.
 pub(crate) fn runner(
     config: &Config,
     proxy: Option<&ModelProxy>,
@@ -102,7 +105,7 @@ pub(crate) fn runner(
     }
 }
 
-/// An agent's access to its model.
+/// The access of an agent to its model.
 struct AgentModel {
     login: ModelLogin,
     /// Whether the runner isolates the agent.
@@ -162,10 +165,10 @@ fn agent(
     Ok(Arc::new(agent))
 }
 
-/// Returns the error for an unknown kind.
+/// Returns the error for the unknown kind `kind` of a runner or an agent.
 fn unknown(what: &str, kind: &str, known: &str) -> Error {
     Error::new(
         ErrorKind::InvalidInput,
-        format!("there is no {what} `{kind}` in this build: it has {known}"),
+        format!("there is no {what} `{kind}` in this build, which supports {known}"),
     )
 }

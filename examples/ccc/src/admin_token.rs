@@ -1,4 +1,5 @@
-//! The admin token: issuing it, and storing its digest in the credential store.
+//! The admin token for the route `/config`: how it is issued, and how its digest is stored in the
+//! credential store.
 
 use ccc_core::credential::Precondition;
 use ccc_core::{CredentialKey, CredentialStore, ErrorKind, Result, Secret};
@@ -8,8 +9,8 @@ fn name() -> Result<CredentialKey> {
     CredentialKey::new("service/admin-token")
 }
 
-/// Issues a token and revokes the previous one. If `first` is set and a token already exists,
-/// returns `None`, and the existing token stays valid.
+/// Issues a new admin token and revokes the previous admin token. If `first` is true and an admin
+/// token already exists, returns `None` instead, and the existing token stays valid.
 pub(crate) async fn issue(store: &dyn CredentialStore, first: bool) -> Result<Option<Secret>> {
     let (text, token) = AdminToken::generate()?;
     let precondition = if first { Precondition::Absent } else { Precondition::None };
@@ -19,7 +20,7 @@ pub(crate) async fn issue(store: &dyn CredentialStore, first: bool) -> Result<Op
     }
 }
 
-/// Loads the digest of the valid token, if a token was issued.
+/// Loads the digest of the valid admin token. Returns `None` if no admin token was issued.
 pub(crate) async fn load(store: &dyn CredentialStore) -> Result<Option<AdminToken>> {
     let stored = store.get(&name()?).await?;
     stored.map(|stored| AdminToken::from_record(&stored.secret)).transpose()

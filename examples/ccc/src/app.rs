@@ -1,5 +1,5 @@
-//! The GitHub App of the service. It is in the credential store, to which a configured App is added
-//! at the first start.
+//! The GitHub App of the service. The App is stored in the credential store. A configured App is
+//! added to the store at the first start.
 
 mod config_route;
 mod configured;

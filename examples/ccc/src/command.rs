@@ -20,7 +20,7 @@ mod run;
 mod serve;
 
 /// Solve GitHub issues with an AI coding agent. The result is a pull request, or a comment that
-/// gives the reason why there is none.
+/// explains why there is no pull request.
 #[derive(Debug, Parser)]
 #[command(name = "ccc", version)]
 pub struct Cli {
@@ -29,12 +29,13 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// Runs the command and returns the exit code of the program.
+    /// Executes the command, and returns the exit code of the program: 0 for success, 1 if the
+    /// command did not have its intended result, and 2 for an error.
     #[must_use]
     pub fn run(self) -> ExitCode {
-        // An agent's programs can run under the same user. They must not read the environment and
-        // the memory of this process in /proc, because these contain credentials. Root still can.
-        // This also disables core dumps (spec: S6e).
+        // The programs of an agent can have the same user as this process. They must not read the
+        // environment and the memory of this process in /proc, because these contain credentials.
+        // Root can still read them. The call also disables core dumps (spec: S6e).
         let _ =
             rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -45,7 +46,8 @@ impl Cli {
             }
         };
         let done = runtime.block_on(self.command.run());
-        // A thread that hangs in a system call must not keep the program alive.
+        // The wait is limited, because a thread that hangs in a system call would otherwise keep
+        // the program alive.
         runtime.shutdown_timeout(std::time::Duration::from_secs(2));
         exit_code::of(done)
     }
@@ -54,27 +56,28 @@ impl Cli {
 /// A subcommand with its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a complete example on this machine: emulated GitHub, signed webhook, agent, pull request.
+    /// Show a complete run on this machine: emulated GitHub, signed webhook, agent, pull request.
     #[cfg(feature = "emulator")]
     Demo(demo::DemoArgs),
     /// Solve one issue now.
     Run(run::RunArgs),
-    /// Run the self-hosted service.
+    /// Start the self-hosted service, which solves the issues that GitHub reports by webhook.
     Serve(serve::ServeArgs),
     /// Check that this machine can execute runs: git, the container engine, its image and isolation.
     #[cfg(feature = "docker")]
     Doctor(doctor::DoctorArgs),
     /// Generate a random key and print it: for the credential store, or as a secret of the Worker.
     Keygen,
-    /// Show and change the stored GitHub Apps, the model's credential, and their encryption key.
+    /// Show and change the stored GitHub Apps, the stored credential of the model, and the
+    /// encryption key.
     Config(config::ConfigArgs),
-    /// Run an emulated GitHub, to develop and test your own GitHub App.
+    /// Start an emulated GitHub, to develop and test your own GitHub App.
     #[cfg(feature = "emulator")]
     GithubEmulator(github_emulator::EmulatorArgs),
 }
 
 impl Command {
-    /// Runs the command. Returns whether it had its intended result.
+    /// Executes the command. Returns whether the command had its intended result.
     pub(crate) async fn run(&self) -> Result<bool> {
         match self {
             #[cfg(feature = "emulator")]

@@ -1,5 +1,5 @@
-//! Configuration: the file `ccc.toml`, and the environment variables `CCC_<SECTION>__<KEY>` for its
-//! keys.
+//! The configuration of the program, from the file `ccc.toml` and from environment variables
+//! `CCC_<SECTION>__<KEY>`.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -37,8 +37,8 @@ use table::{insert, names_credential, take};
 
 /// The whole configuration.
 ///
-/// [`load`](Self::load) reads it from a file and the environment, as the program does. To configure
-/// a service in code, start from the default and set fields:
+/// [`load`](Self::load) reads the configuration from a file and from environment variables, as the
+/// program does. To configure a service in code, start from the default and set fields:
 ///
 /// ```
 /// use ccc::Config;
@@ -49,53 +49,54 @@ use table::{insert, names_credential, take};
 /// config.policy.label = "help wanted".to_owned();
 /// ```
 ///
-/// Secrets are in files that the fields `…_file` name. Only variables can contain them directly, such
-/// as `CCC_GITHUB__PRIVATE_KEY` and `CCC_GITHUB__WEBHOOK_SECRET`.
+/// A field `…_file` contains the path of a file with a secret. A secret itself can be given only as
+/// an environment variable, such as `CCC_GITHUB__PRIVATE_KEY` and `CCC_GITHUB__WEBHOOK_SECRET`.
 ///
-/// `github.api_url` accepts unencrypted `http://` on loopback, for the emulated GitHub.
+/// `github.api_url` can be an unencrypted `http://` URL only on loopback, for the emulated GitHub.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Config {
-    /// The address that the service listens on; `None` is 127.0.0.1:8080.
+    /// The address on which the service listens. Default: 127.0.0.1:8080.
     pub listen: Option<SocketAddr>,
-    /// The directory of mirrors, workspaces and runs. See [`data_dir`](Self::data_dir()) for the
-    /// default.
+    /// The data directory, which contains mirrors, workspaces and runs. See
+    /// [`data_dir`](Self::data_dir()) for the default.
     pub data_dir: Option<PathBuf>,
-    /// The GitHub App, and the access to GitHub.
+    /// The settings of the GitHub App, and of the access to GitHub.
     pub github: GitHubConfig,
-    /// The credential store.
+    /// The settings of the credential store.
     pub store: StoreConfig,
-    /// The container runner, and the resource limits of a container.
+    /// The settings of the container runner, and the resource limits of a container.
     pub runner: RunnerConfig,
-    /// The agent, and its limits.
+    /// The settings of the agent, and the limits of the agent.
     pub agent: AgentConfig,
-    /// The model's API, for agents that use a model.
+    /// The settings of the model's API, for agents that use a model.
     pub model: ModelConfig,
-    /// The limits of concurrency.
+    /// The limits for concurrent runs.
     pub runs: RunsConfig,
     /// The rules for the actors that may start runs, and for the changes that may be published.
     pub policy: TrustPolicy,
-    /// The variables that look like settings and are none, each with a hint.
+    /// Warnings about environment variables that look like settings but are not settings.
     #[serde(skip)]
     unknown_variables: Vec<String>,
 }
 
-/// The limits of concurrency.
+/// The limits for concurrent runs.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RunsConfig {
-    /// Maximum number of runs at the same time.
+    /// Maximum number of runs that the service executes at the same time.
     pub concurrency: Option<usize>,
 }
 
 impl Config {
-    /// Reads the file, if one is named, and then the environment, which takes precedence.
+    /// Reads the settings from `file`, if it is given, and from `environment`. The settings in
+    /// `environment` take precedence.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a file that cannot be read, a key that
-    /// does not exist, or an invalid value. For an unknown key, the message suggests the most similar
-    /// key.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a file that cannot be read, an unknown
+    /// setting, or an invalid value. For an unknown setting, the message suggests the most similar
+    /// one.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -110,14 +111,14 @@ impl Config {
         let unknown_variables = names.filter_map(unknown_variable).collect();
         for (name, value) in &environment {
             if let Some(key) = key_of_variable(name) {
-                check_known(&key, &format!("the variable {name}"))?;
+                check_known(&key, &format!("the environment variable {name}"))?;
                 let target =
                     if ENV_ONLY.contains(&key.as_str()) { &mut secrets } else { &mut table };
                 insert(target, &key, value_of(&key, value.clone()));
             }
         }
-        // Claude Code's variables apply all together or not at all: a credential that was set for
-        // this program must not be sent to an address that was set for Claude Code.
+        // Claude Code's environment variables apply all together or not at all: a credential that
+        // was set for this program must not be sent to a URL that was set for Claude Code.
         if !names_credential(&table) && !names_credential(&secrets) {
             for (name, key) in CLAUDE_CODE_VARIABLES {
                 let set =
@@ -144,23 +145,23 @@ impl Config {
         Ok(config)
     }
 
-    /// Loads the named file, or `ccc.toml` if no file is named and it exists, and the environment of
-    /// this process.
+    /// Loads the settings from `file` and from the environment variables of this process. If `file`
+    /// is `None` and the current directory contains `ccc.toml`, loads that file.
     pub(crate) fn load_for_command(file: Option<&Path>) -> Result<Self> {
         Self::load(default_file(file), environment()?)
     }
 
-    /// Returns the warnings about this configuration, in one line each: variables that look like
-    /// settings and are none, and removed rules of the model proxy.
+    /// Returns the warnings about this configuration, each in one line: environment variables that
+    /// look like settings but are not settings, and rules of the model proxy that are turned off.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let without = self.model.dangerously_without.iter().map(|rule| {
-            format!("the model proxy runs without its rule {rule}, because model.dangerously_without names it")
+            format!("the model proxy does not enforce its rule {rule}, because model.dangerously_without names it")
         });
         self.unknown_variables.iter().cloned().chain(without).collect()
     }
 
-    /// Returns the data directory: the configured one, or `ccc` in the user's directory for
+    /// Returns the data directory: the configured one, or else `ccc` in the user's directory for
     /// application data (`XDG_DATA_HOME` or `~/.local/share`).
     ///
     /// # Errors
@@ -176,7 +177,7 @@ impl Config {
             .or_else(|| home.map(|home| home.join(".local/share")))
             .map(|base| base.join("ccc"))
             .ok_or_else(|| {
-                invalid("there is no home directory: set data_dir or CCC_DATA_DIR".to_owned())
+                invalid("the data directory has no default, because HOME and XDG_DATA_HOME are not set: set data_dir or CCC_DATA_DIR".to_owned())
             })
     }
 }

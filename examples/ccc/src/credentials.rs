@@ -18,7 +18,7 @@ pub(crate) use reloading_store::{ReloadingStore, Rotated};
 use crate::config::{Config, KeySource};
 use crate::credentials::durable_store::index_file;
 
-/// Opens the configured credential store, and creates it if it does not exist.
+/// Opens the configured credential store. Creates the store if it does not exist.
 ///
 /// # Errors
 /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a missing or invalid setting, and the
@@ -30,10 +30,11 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<dyn CredentialStore>> {
     }
 }
 
-/// Opens the configured credential store if it exists. Never creates one.
+/// Opens the configured credential store if it exists. Returns `None` if it does not exist, or is
+/// in memory.
 ///
 /// # Errors
-/// Those of [`open`].
+/// The errors of [`open`].
 pub(crate) async fn open_existing(config: &Config) -> Result<Option<Arc<dyn CredentialStore>>> {
     let data_dir = config.data_dir()?;
     let source = config.store.key_source(&data_dir)?;

@@ -3,7 +3,7 @@
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use github_emulator::secrecy::{ExposeSecret as _, SecretString};
 
-/// Converts an error of the emulator to an error of the core of the same kind.
+/// Converts an error of the emulator to a `ccc-core` error of the same kind.
 pub(crate) fn error(error: github_emulator::Error) -> Error {
     let kind = match error.kind() {
         github_emulator::ErrorKind::NotFound => ErrorKind::NotFound,
@@ -15,15 +15,15 @@ pub(crate) fn error(error: github_emulator::Error) -> Error {
     Error::new(kind, error.to_string())
 }
 
-/// Converts a secret of the emulator to a secret of the core.
+/// Converts a secret of the emulator to a `ccc-core` secret.
 pub(crate) fn secret(secret: &SecretString) -> Secret {
     Secret::from(secret.expose_secret())
 }
 
-/// Converts a secret of the core to a secret of the emulator.
+/// Converts a `ccc-core` secret to a secret of the emulator.
 ///
 /// # Errors
-/// [`ErrorKind::Corrupt`] if it is not UTF-8.
+/// [`ErrorKind::Corrupt`] if `secret` is not UTF-8.
 pub(crate) fn secret_string(secret: &Secret) -> Result<SecretString> {
     Ok(SecretString::from(secret.expose_str()?))
 }

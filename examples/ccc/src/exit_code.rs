@@ -7,13 +7,14 @@ use ccc_core::Result;
 use crate::output::say;
 use crate::remedy::describe_in_lines;
 
-/// The command ran, but did not have its intended result.
+/// The exit code of a command that ended without an error, but also without its intended result.
 pub(crate) const NO_RESULT: u8 = 1;
 
-/// The command failed with an error.
+/// The exit code of a command that failed with an error.
 pub(crate) const ERROR: u8 = 2;
 
-/// Returns the exit code for the result of a command, and prints its error.
+/// Returns the exit code for `done`, the result of a command. If `done` is an error, prints the
+/// error to standard error.
 pub(crate) fn of(done: Result<bool>) -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,16 +1,17 @@
-//! Calls of `git` by the program itself. The pipeline's calls are in `ccc-core`.
+//! Calls of `git` by the `ccc` program. The pipeline's calls of `git` are in `ccc-core`.
 
 use std::ffi::OsStr;
 
 use ccc_core::{Error, ErrorKind, Result};
 use tokio::process::Command;
 
-/// Runs `git` and returns its output. The configuration of the system and the user is ignored. Git
-/// does not inherit this process's environment, because that can contain credentials, and other
-/// processes of the user can read git's environment.
+/// Executes `git` with the arguments `args`, and returns its standard output. Git ignores the
+/// configuration of the system and of the user. Git does not inherit the environment of this
+/// process, which can contain credentials: other processes of the user could read them from git's
+/// environment.
 pub(crate) async fn git(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    // A relative directory would be resolved in the repository.
+    // Git would search a relative directory of PATH inside the repository.
     let absolute = std::env::split_paths(&path).filter(|dir| dir.is_absolute());
     let output = Command::new("git")
         .args(args)
@@ -29,5 +30,6 @@ pub(crate) async fn git(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Re
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let words = String::from_utf8_lossy(&output.stderr);
-    Err(Error::new(ErrorKind::Unexpected, ccc_core::untrusted_text::one_line(&words, 300)))
+    let line = format!("git failed: {}", ccc_core::untrusted_text::one_line(&words, 300));
+    Err(Error::new(ErrorKind::Unexpected, line))
 }

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use crate::remedy::describe;
 use crate::service::{Inner, NOT_SERVING};
 
-/// Minimum free space, in bytes. With less, a repository cannot be checked out.
+/// Minimum free disk space of a healthy service, in bytes. With less space, a repository cannot be
+/// checked out.
 const MIN_FREE_BYTES: u64 = 100 << 20;
 
-/// Returns whether the service can work now, and the body of `GET /health`.
+/// Returns whether the service is healthy, and the body of the response to `GET /health`.
 pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
     let pipeline = inner.dispatcher.pipeline();
     let store = inner.dispatcher.store().list(None, 1).await.map(drop);
@@ -27,13 +28,13 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
         "status": if healthy { "ok" } else { "unhealthy" },
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": uptime,
-        // `null` while the service waits for its App.
+        // `null` while the service has no GitHub App.
         "app_id": app_id,
         "runs_in_flight": inner.dispatcher.in_flight(),
         "checks": {
             "store": word(&store),
             "runner": word(&runner),
-            "disk": if enough { "ok" } else { "less than 100 MiB free" },
+            "disk": if enough { "ok" } else { "less than 100 MiB of disk space is free in the data directory" },
             "runs": if serving { "ok" } else { NOT_SERVING },
         },
         "warnings": warnings,
@@ -44,21 +45,22 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
     (healthy, body)
 }
 
-/// Returns the free space of the file system that contains the path, in bytes.
+/// Returns the free space of the file system that contains `path`, in bytes.
 fn free_bytes(path: &std::path::Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(path).ok()?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// Returns the resident memory of this process, in bytes (proc(5): `statm` counts pages).
+/// Returns the resident memory of this process, in bytes. The file `statm` contains numbers of
+/// pages (proc(5)).
 fn resident_bytes() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
 
-/// Returns the processor time of this process, in seconds (proc(5): fields 14 and 15 of `stat` count
-/// clock ticks).
+/// Returns the processor time that this process has used, in seconds. Fields 14 and 15 of the file
+/// `stat` contain numbers of clock ticks (proc(5)).
 fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // The name of the program is in parentheses and can contain spaces.

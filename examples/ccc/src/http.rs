@@ -1,4 +1,5 @@
-//! An HTTP server for untrusted clients, with limits for connections, sizes and times.
+//! An HTTP server for untrusted clients, with limits for the number of connections, for sizes and
+//! for times.
 
 mod accept;
 mod connection_limits;

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
     not(feature = "cli"),
-    allow(dead_code, unused_imports, reason = "parts that only the commands use")
+    allow(dead_code, unused_imports, reason = "only the commands use this code")
 )]
 
 mod adapters;
@@ -33,7 +33,8 @@ mod service;
 mod signals;
 mod stored_credentials;
 
-/// The crate `axum` in the version that this crate uses. [`router`] returns its router type.
+/// The crate `axum` in the version that this crate uses. [`router`] returns a router of this
+/// version.
 pub use axum;
 #[cfg(feature = "cli")]
 pub use command::Cli;

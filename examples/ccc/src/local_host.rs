@@ -16,8 +16,8 @@ use jiff::Timestamp;
 
 use crate::git::git;
 
-/// A [`VcsHost`] for a git repository on this host machine, with one issue and without network and
-/// tokens. A pull request is a branch in that repository and a description.
+/// A [`VcsHost`] for a git repository on this host machine, with one issue, and without network
+/// access and tokens. A pull request consists of a branch in the repository and a description.
 #[derive(Debug)]
 pub struct LocalHost {
     repo: RepoRef,
@@ -27,27 +27,31 @@ pub struct LocalHost {
     pull_request: Mutex<Option<NewPullRequest>>,
 }
 
-/// Locks a mutex. A poisoned mutex is locked as well.
+/// Locks `mutex`, even if it is poisoned.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LocalHost {
-    /// Opens the repository at `path`, with one issue. The first line of `text` is the issue's
-    /// title. The branch that is checked out counts as the default branch.
+    /// Opens the git repository at `path` as a VCS host with one issue. The issue consists of
+    /// `text`, whose first line is the title. The checked-out branch is the default branch. `now`
+    /// is the time at which the issue was last changed.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] if there is no git repository at the path, or no branch is checked
-    /// out; [`ErrorKind::InvalidInput`] for an empty issue.
+    /// [`ErrorKind::NotFound`] if there is no git repository at `path`, or if no branch is checked
+    /// out; [`ErrorKind::InvalidInput`] if `text` is empty.
     pub async fn open(path: &Path, text: &str, now: Timestamp) -> Result<Self> {
         let path = std::fs::canonicalize(path).map_err(|e| {
-            Error::new(ErrorKind::NotFound, format!("there is no directory {}", path.display()))
+            Error::new(ErrorKind::NotFound, format!("cannot find the directory {}", path.display()))
                 .with_source(e)
         })?;
         let inode = std::fs::metadata(&path).map(|found| found.ino()).unwrap_or_default();
         let (title, body) = text.trim().split_once('\n').unwrap_or((text.trim(), ""));
         if title.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidInput, "the issue is empty"));
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "the text of the issue is empty: its first line must contain the title",
+            ));
         }
         let name = path.file_name().map_or("repository".into(), |name| name.to_string_lossy());
         let repo = RepoRef {
@@ -67,7 +71,7 @@ impl LocalHost {
         Ok(Self { repo, path, default_branch, issue, pull_request: Mutex::default() })
     }
 
-    /// Returns the event that starts the run: the issue was opened.
+    /// Returns the event that starts the run: the operator opened the issue.
     #[must_use]
     pub fn event(&self) -> IssueEvent {
         IssueEvent {
@@ -79,20 +83,21 @@ impl LocalHost {
         }
     }
 
-    /// Returns the pull request of the run, if there is one.
+    /// Returns the branch, the title and the description of the pull request, or `None` if the run
+    /// opened no pull request.
     #[must_use]
     pub fn description(&self) -> Option<NewPullRequest> {
         lock(&self.pull_request).clone()
     }
 }
 
-/// Returns the account that stands for the operator.
+/// Returns the account that represents the operator.
 fn operator_account() -> Actor {
     Actor { id: 1, login: "you".to_owned(), kind: ActorKind::User }
 }
 
-/// Returns the branch that HEAD names. `core.fsmonitor` is off, so that the repository's
-/// configuration cannot make git start another program.
+/// Returns the branch that HEAD of the repository at `path` names. `core.fsmonitor` is off, so that
+/// the configuration of the repository cannot make git start a program.
 async fn current_branch(path: &Path) -> Result<String> {
     let head = ["-c", "core.fsmonitor=false", "-C"].map(OsStr::new);
     let asked = head.into_iter().chain([path.as_os_str()]);
@@ -153,7 +158,7 @@ impl VcsHost for LocalHost {
         Ok(())
     }
 
-    /// Does nothing, because the program shows the outcome to the operator.
+    /// Does nothing, because the program prints the outcome for the operator.
     async fn upsert_comment(&self, _: &RepoRef, _: u64, _: &str, _: &str) -> Result<()> {
         Ok(())
     }

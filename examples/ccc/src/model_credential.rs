@@ -13,14 +13,15 @@ use crate::config::Config;
 use crate::credentials;
 use crate::stored_credentials::{StoredCredentials, difference};
 
-/// The kinds of credentials with their names, which are stored and used as credential keys.
+/// The kinds of credentials and their names. The names are stored, and are part of credential keys.
 const KINDS: [(CredentialKind, &str); 3] = [
     (CredentialKind::ApiKey, "api-key"),
     (CredentialKind::OAuthToken, "oauth-token"),
     (CredentialKind::BearerToken, "bearer-token"),
 ];
 
-/// The credential of the model: its kind, and the store and the key under which it is available.
+/// The credential for the model's API: its kind, and the store and the key under which the secret
+/// is available.
 #[derive(Debug)]
 pub(crate) struct ModelCredential {
     pub(crate) kind: CredentialKind,
@@ -28,7 +29,8 @@ pub(crate) struct ModelCredential {
     pub(crate) store: Arc<dyn CredentialStore>,
 }
 
-/// The stored form of the credential. It contains the kind, so that one write changes both.
+/// The stored form of the credential. The kind is in the same record as the secret, so that one
+/// write changes both.
 #[derive(Serialize, Deserialize)]
 struct Record {
     kind: String,
@@ -37,7 +39,8 @@ struct Record {
 
 impl Record {
     fn new(kind: CredentialKind, secret: &Secret) -> Result<Self> {
-        // The check is here, so that an invalid credential is reported before the first run.
+        // The credential is checked here, so that an invalid credential is reported before the
+        // first run.
         kind.check(secret)?;
         let kind = KINDS.iter().find(|(known, _)| *known == kind).map_or("", |(_, name)| name);
         let secret = secret.expose_str()?.to_owned().into();
@@ -65,14 +68,14 @@ impl Record {
         })
     }
 
-    /// Copies the credential into a store in memory, so that later changes of the record do not
-    /// affect it.
+    /// Copies the credential into a store in memory, so that a later change of the stored record
+    /// does not affect the copy.
     async fn into_memory(self) -> Result<ModelCredential> {
         let kind = KINDS.iter().find(|(_, name)| *name == self.kind).map(|(kind, _)| *kind);
         let kind = kind.ok_or_else(|| {
             let line = format!(
-                "the stored credential of the model has the kind `{}`, which this version does not support: replace it \
-                 with `ccc config set`",
+                "the stored credential of the model has the kind `{}`, which this version does not support: replace the \
+                 credential with `ccc config set`",
                 self.kind
             );
             Error::new(ErrorKind::Corrupt, line)
@@ -89,13 +92,13 @@ fn name() -> Result<CredentialKey> {
     CredentialKey::new("model/credential")
 }
 
-/// Returns the configured credential, and does not store it.
+/// Returns the configured credential for the model's API, without storing it.
 pub(crate) async fn configured(config: &Config) -> Result<Option<ModelCredential>> {
     let Some((kind, secret)) = config.model.credential()? else { return Ok(None) };
     Record::new(kind, &secret)?.into_memory().await.map(Some)
 }
 
-/// Returns the configured credential, or else the stored one.
+/// Returns the configured credential for the model's API, or else the stored one, for a single run.
 pub(crate) async fn for_run(config: &Config) -> Result<Option<ModelCredential>> {
     if let Some(configured) = configured(config).await? {
         return Ok(Some(configured));
@@ -107,8 +110,9 @@ pub(crate) async fn for_run(config: &Config) -> Result<Option<ModelCredential>> 
     }
 }
 
-/// Returns the stored credential, and a warning if the configured one differs. If there is no stored
-/// one, or if `policy` permits to replace it, stores the configured one first.
+/// Returns the stored credential for the model's API, and a warning if the configured credential
+/// differs. If no credential is stored, or if `policy` permits its replacement, the configured
+/// credential is stored first.
 pub(crate) async fn for_service(
     config: &Config,
     store: &dyn CredentialStore,
@@ -144,18 +148,19 @@ pub(crate) async fn for_service(
         Err(error) => Err(error),
         Ok(_) => {
             tracing::info!(
-                "stored the model's credential: it can now be removed from the configuration"
+                "stored the model's credential in the credential store: it can now be removed from the configuration"
             );
             Ok((Some(record.into_memory().await?), None))
         }
     }
 }
 
-/// Reads the stored credential.
+/// Reads the stored credential for the model's API from `store`.
 async fn stored(store: &dyn CredentialStore) -> Result<Option<Record>> {
     let stored = store.get(&name()?).await.map_err(|error| match error.kind() {
         ErrorKind::Corrupt => {
-            let line = format!("{}: `ccc config clear --model` deletes it", error.message());
+            let line =
+                format!("{}: `ccc config clear --model` deletes this credential", error.message());
             Error::new(ErrorKind::Corrupt, line)
         }
         _ => error,
@@ -163,12 +168,13 @@ async fn stored(store: &dyn CredentialStore) -> Result<Option<Record>> {
     stored.map(|stored| Record::read(&stored.secret)).transpose()
 }
 
-/// Returns the kind of the stored credential.
+/// Returns the kind of the stored credential for the model's API, or `None` if no credential is
+/// stored.
 pub(crate) async fn stored_kind(store: &dyn CredentialStore) -> Result<Option<String>> {
     Ok(stored(store).await?.map(|record| record.kind))
 }
 
-/// Stores a credential, and replaces the present one.
+/// Stores `secret` as the credential for the model's API, and replaces the present credential.
 pub(crate) async fn store(
     store: &dyn CredentialStore,
     kind: CredentialKind,
@@ -178,10 +184,10 @@ pub(crate) async fn store(
     store.put(&name()?, &record, Precondition::None).await.map(drop)
 }
 
-/// Deletes the stored credential. Returns whether there was one.
+/// Deletes the stored credential for the model's API. Returns whether a credential was stored.
 pub(crate) async fn clear(store: &dyn CredentialStore) -> Result<bool> {
     let name = name()?;
-    // A damaged credential can be deleted too.
+    // `get` fails for a damaged credential, which must be deleted as well.
     let there = !matches!(store.get(&name).await, Ok(None));
     store.delete(&name).await.map(|()| there)
 }

@@ -1,4 +1,4 @@
-//! The observers of runs: the service's log, and the output of commands.
+//! The observers of runs: for the log of the service, and for the output of commands.
 
 mod event_text;
 mod log;

@@ -2,12 +2,13 @@
 
 use std::io::Write as _;
 
-/// Writes a line to standard error. Ignores errors, such as a closed pipe.
+/// Writes `line` to standard error. Write errors, such as a closed pipe, are ignored.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Writes a line of a result to standard output. Ignores errors, such as a closed pipe.
+/// Writes `line`, a part of the command's result, to standard output. Write errors, such as a
+/// closed pipe, are ignored.
 pub(crate) fn print(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

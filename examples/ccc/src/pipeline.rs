@@ -10,7 +10,8 @@ use crate::adapters::Adapters;
 use crate::config::Config;
 use crate::repository_settings;
 
-/// Builds a pipeline with these adapters and the configured limits and policy.
+/// Builds a pipeline from `host`, `adapters`, `observer`, and the limits and the policy in
+/// `config`.
 pub(crate) fn pipeline(
     config: &Config,
     host: Arc<dyn VcsHost>,

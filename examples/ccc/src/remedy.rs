@@ -1,31 +1,34 @@
-//! The texts of remedies, in terms of the program's commands and settings.
+//! The texts of remedies, which name the commands and settings of the program.
 
 use ccc_core::{Error, Remedy};
 
-/// Returns the step with which the operator resolves an error, or `None` if the program has no
-/// command or setting for it.
+/// Returns the text of the remedy of `error`: the step with which the operator resolves the error.
+/// Returns `None` if `error` has no remedy, or if the program has no command or setting for it.
 pub(crate) fn fix(error: &Error) -> Option<&'static str> {
     Some(match error.remedy()? {
-        Remedy::GenerateKey => "generate one with `ccc keygen`",
+        Remedy::GenerateKey => "`ccc keygen` prints a new random key",
         Remedy::RotateKey => {
-            "put a new key from `ccc keygen` before the present one, and run `ccc config rotate-key`"
+            "put a new key from `ccc keygen` before the first key, then rotate with `ccc config rotate-key`"
         }
-        Remedy::BuildImage => "build it with images/build, or pull it to the engine",
+        Remedy::BuildImage => {
+            "build the image with images/build, or pull it into the container engine"
+        }
         Remedy::PermitAgentAsRoot => {
-            "start the service as an ordinary user, or set runner.dangerously_as_root"
+            "start `ccc` as an ordinary user, or set runner.dangerously_as_root to true"
         }
         Remedy::PermitUnencryptedEngine => {
-            "use https://… with DOCKER_CERT_PATH, use a tunnel that ends on this machine, or set \
-             runner.dangerously_unencrypted"
+            "use an https:// address and DOCKER_CERT_PATH, use a tunnel that ends on this machine, or set \
+             runner.dangerously_unencrypted to true"
         }
         Remedy::ReplaceStored => {
-            "run `ccc serve --use-configured` once, or remove the credential from the configuration"
+            "start `ccc serve --use-configured` once, which stores the configured credential, or remove the credential \
+             from the configuration"
         }
         _ => return None,
     })
 }
 
-/// Returns an error and its fix in one line, for logs and lists.
+/// Returns `error` and the text of its remedy in one line, for logs and lists.
 pub(crate) fn describe(error: &Error) -> String {
     match fix(error) {
         Some(fix) => format!("{error}: {fix}"),
@@ -33,7 +36,7 @@ pub(crate) fn describe(error: &Error) -> String {
     }
 }
 
-/// Returns an error and its fix in two lines, for a terminal.
+/// Returns `error` and the text of its remedy in two lines, for a terminal.
 pub(crate) fn describe_in_lines(error: &Error) -> String {
     match fix(error) {
         Some(fix) => format!("error: {error}\n  fix: {fix}"),
@@ -59,7 +62,7 @@ mod tests {
             (Remedy::ReplaceStored, "ccc serve --use-configured"),
         ] {
             let error = Error::new(ErrorKind::InvalidInput, "it is wrong").with_remedy(remedy);
-            // The remedy of a cause is found too.
+            // The remedy of the error's cause is also found.
             let outer = Error::new(ErrorKind::Unavailable, "cannot start").with_source(error);
             let line = describe(&outer);
             assert!(line.starts_with("cannot start: it is wrong: "), "{line}");

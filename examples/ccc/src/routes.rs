@@ -23,15 +23,16 @@ use crate::service::Service;
 /// | `GET`, `POST`, `DELETE /config` | the stored Apps, for the holder of the admin token |
 /// | other paths | 404 |
 ///
-/// The webhook is missing if the service has a VCS host other than GitHub. `/config` is missing if
-/// the service does not store its App.
+/// The webhook route is missing if the service has a VCS host other than GitHub. `/config` is
+/// missing if the service does not store its GitHub App.
 ///
-/// Mount it with [`Router::nest`] at a path of its own: `Router::new().nest("/claude", router(service))`.
-/// GitHub then sends deliveries to `/claude/webhook/github`. [`Router::merge`] panics if both routers
-/// have a fallback or the same route.
+/// Mount this router with [`Router::nest`] under a dedicated path: `Router::new().nest("/claude",
+/// router(service))`. GitHub then sends deliveries to `/claude/webhook/github`. Do not use
+/// [`Router::merge`], which panics if both routers have a fallback or the same route.
 ///
-/// The routes limit the size and the time of bodies. [`Service::serve_http`] also limits connections
-/// and heads of requests; other HTTP servers need limits of their own.
+/// The routes limit the size of a request body and the time to receive it. [`Service::serve_http`]
+/// also limits the number of connections and the size of request heads. With a different HTTP
+/// server, set such limits in that server.
 pub fn router(service: Service) -> Router {
     let inner = &service.inner;
     let webhook = inner.webhook.as_ref().map(|webhook| {
@@ -47,11 +48,14 @@ pub fn router(service: Service) -> Router {
         .merge(config.unwrap_or_default())
         .merge(webhook.unwrap_or_default())
         .fallback(|| async {
-            (StatusCode::NOT_FOUND, Json(json!({ "error": "there is nothing at this path" })))
+            (
+                StatusCode::NOT_FOUND,
+                Json(json!({ "error": "the service has no route with this path" })),
+            )
         })
 }
 
-/// Answers `GET /` with information about the service.
+/// Answers `GET /` with the name, the version, the adapters and the routes of the service.
 async fn information(State(service): State<Service>) -> impl IntoResponse {
     let pipeline = service.inner.dispatcher.pipeline();
     let mut routes = vec!["GET /", "GET /health"];

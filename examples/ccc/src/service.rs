@@ -20,48 +20,49 @@ pub(crate) use inner::{Inner, NOT_SERVING};
 ///
 /// # Order of calls
 /// [`builder`](Self::builder) → [`router`](crate::router) → [`serve_http`](Self::serve_http). With
-/// an HTTP server of your own, call [`serve`](Self::serve) before the server accepts connections,
-/// and cancel its token after the server has stopped.
+/// your own HTTP server, call [`serve`](Self::serve) before the server accepts connections, and
+/// cancel the token of `serve` after the server has stopped.
 ///
-/// While `serve` does not run, deliveries are answered with 503, and `/health` reports that the
-/// service is unhealthy.
+/// While no call to `serve` or `serve_http` is in progress, deliveries are answered with 503, and
+/// `/health` reports that the service is unhealthy.
 #[derive(Clone, Debug)]
 pub struct Service {
     pub(crate) inner: Arc<Inner>,
 }
 
 impl Service {
-    /// Returns the builder of the service that a configuration describes.
+    /// Returns a builder of the service that `config` describes.
     pub fn builder(config: &Config) -> ServiceBuilder {
         ServiceBuilder::new(config)
     }
 
-    /// Returns the port for events of a VCS host other than GitHub. [`router`](crate::router)
-    /// contains the webhook of GitHub.
+    /// Returns the port that accepts events of a VCS host other than GitHub. Events of GitHub
+    /// arrive through the webhook of [`router`](crate::router).
     #[must_use]
     pub fn intake(&self) -> Arc<dyn Intake> {
         Arc::new(intake::ServingIntake(Arc::clone(&self.inner)))
     }
 
-    /// Reloads the App and the admin token from the store. While [`serve`](Self::serve) runs, the
-    /// service also does this every minute.
+    /// Reloads the GitHub App and the admin token from the credential store. While a call to
+    /// [`serve`](Self::serve) is in progress, the service also reloads them every minute.
     pub async fn reload(&self) {
         if let Some(app) = &self.inner.app {
             app.reload_and_log().await;
         }
     }
 
-    /// Returns whether the service waits for an App because its store has none.
+    /// Returns whether the service has no GitHub App in use, and waits until one is stored in its
+    /// credential store.
     #[must_use]
     pub fn is_waiting_for_app(&self) -> bool {
         self.inner.app.as_ref().is_some_and(|app| app.app_id().is_none())
     }
 
-    /// Issues the first admin token, for the operator. Returns `None` if there is a token already,
-    /// or if the service has no credential store.
+    /// Issues the first admin token for `/config`. Returns `None` if an admin token already exists,
+    /// or if the service does not store its GitHub App.
     ///
     /// # Errors
-    /// Those of the store.
+    /// The errors of the credential store.
     pub async fn issue_first_admin_token(&self) -> Result<Option<Secret>> {
         match &self.inner.app {
             Some(app) => app.issue_first_admin_token().await,
@@ -69,13 +70,13 @@ impl Service {
         }
     }
 
-    /// Returns whether there is an admin token for `/config`.
+    /// Returns whether an admin token for `/config` exists.
     #[must_use]
     pub fn has_admin_token(&self) -> bool {
         self.inner.app.as_ref().is_some_and(|app| app.admin_token().is_some())
     }
 
-    /// Returns the dispatcher of the service.
+    /// Returns the dispatcher, which accepts deliveries and executes runs.
     #[must_use]
     pub fn dispatcher(&self) -> &Arc<Dispatcher> {
         &self.inner.dispatcher
@@ -84,7 +85,8 @@ impl Service {
 
 impl ServiceBuilder {
     /// Builds the service: opens the stores, locks the data directory, and checks git and the
-    /// container runner. The service executes no run before [`Service::serve`].
+    /// container runner. The service executes no runs before [`Service::serve`] or
+    /// [`Service::serve_http`] is called.
     ///
     /// # Errors
     /// - [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a missing or invalid

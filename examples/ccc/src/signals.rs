@@ -19,8 +19,9 @@ pub(crate) async fn interrupted() {
 }
 
 /// Returns a token that is cancelled at the next SIGINT or SIGTERM, for
-/// [`Service::serve_http`](crate::Service::serve_http). Call it in a tokio runtime.
-#[allow(clippy::disallowed_methods, reason = "a program of an operating system, not a Worker")]
+/// [`Service::serve_http`](crate::Service::serve_http). This function must be called in a tokio
+/// runtime.
+#[allow(clippy::disallowed_methods, reason = "this code is never part of a Worker")]
 pub fn shutdown_signal() -> CancellationToken {
     let shutdown = CancellationToken::new();
     let signalled = shutdown.clone();

@@ -1,4 +1,4 @@
-//! The treatment of configured credentials that differ from the stored ones.
+//! The rule for configured credentials that differ from the stored ones.
 
 use ccc_core::{Error, ErrorKind, Remedy};
 
@@ -16,24 +16,25 @@ use ccc_core::{Error, ErrorKind, Remedy};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StoredCredentials {
-    /// The stored credentials are used. A warning is logged, and `/health` reports it.
+    /// The service uses the stored credentials. A warning is logged, and `/health` reports it.
     #[default]
     Prefer,
     /// The configured credentials replace the stored ones. A stored webhook secret that is not
     /// configured becomes invalid.
     Replace,
-    /// Building the service fails with [`ErrorKind::Conflict`] and [`Remedy::ReplaceStored`].
+    /// [`ServiceBuilder::build`](crate::ServiceBuilder::build) fails with [`ErrorKind::Conflict`]
+    /// and [`Remedy::ReplaceStored`].
     Refuse,
 }
 
-/// Returns the warning, or under [`StoredCredentials::Refuse`] the error, for a configured
-/// credential that is not used.
+/// Returns the warning that the configured credential `name` is not used, because it differs from
+/// the stored one. Under [`StoredCredentials::Refuse`], returns an error instead.
 pub(crate) fn difference(name: &str, stored: StoredCredentials) -> Result<String, Error> {
-    let line = format!("{name} in the configuration differs from the stored one, which is used");
+    let line = format!("{name} in the configuration differs from the stored one");
     match stored {
         StoredCredentials::Refuse => {
             Err(Error::new(ErrorKind::Conflict, line).with_remedy(Remedy::ReplaceStored))
         }
-        _ => Ok(line),
+        _ => Ok(format!("{line}, which is used")),
     }
 }

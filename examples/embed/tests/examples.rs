@@ -1,10 +1,10 @@
-//! The examples' own tests, and a run of each program as its first lines say.
+//! The tests of the example programs, and tests that execute each program.
 
 #![allow(
     dead_code,
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "tests, and programs as modules"
+    reason = "a panic fails the test, and the programs are included as modules"
 )]
 
 #[path = "../custom_agent.rs"]

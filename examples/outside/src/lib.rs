@@ -1,4 +1,5 @@
-//! A credential store over environment variables that are read once, with changes in memory.
+//! A credential store that reads credentials from environment variables once. Later changes are
+//! stored in memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,19 +7,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ccc_core::credential::{Precondition, StoredSecret, Version};
 use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, async_trait};
 
-/// The newest version of a credential, and its secret unless the credential was deleted.
+/// The newest version of a credential, and its secret, or `None` if the credential was deleted.
 type Record = (u64, Option<Secret>);
 
-/// A credential store in memory.
+/// A credential store in memory, which can be filled from environment variables.
 #[derive(Debug, Default)]
 pub struct EnvCredentialStore(Mutex<BTreeMap<CredentialKey, Record>>);
 
 impl EnvCredentialStore {
-    /// Reads credentials from variables: `(key, variable)`, such as
-    /// `("model/api-key", "ANTHROPIC_API_KEY")`. Variables that are not set are left out.
+    /// Creates a store with the values of environment variables. Each element of `variables` is a
+    /// pair `(key, variable)`, such as `("model/api-key", "ANTHROPIC_API_KEY")`. A variable that is
+    /// not set is ignored.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for an invalid key.
+    /// [`ErrorKind::InvalidInput`] for an invalid credential key.
     pub fn from_env(variables: &[(&str, &str)]) -> Result<Self> {
         let store = Self::default();
         for (key, variable) in variables {
@@ -55,14 +57,17 @@ impl CredentialStore for EnvCredentialStore {
             Precondition::Version(expected) => stored.is_some() && expected.0 == *version,
         };
         if !holds {
-            return Err(Error::new(ErrorKind::Conflict, format!("`{key}` has changed")));
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                format!("the credential `{key}` has changed"),
+            ));
         }
         (*version, *stored) = (*version + 1, Some(secret.clone()));
         Ok(Version(*version))
     }
 
     async fn delete(&self, key: &CredentialKey) -> Result<()> {
-        // The version stays, because it must not be used again.
+        // The version is not removed, because no version may be used twice.
         if let Some((_, stored)) = self.lock().get_mut(key) {
             *stored = None;
         }

@@ -1,4 +1,4 @@
-//! The conformance suite of the port.
+//! The conformance suite of the port `CredentialStore`.
 
 use ccc_core::testing::conformance::credential_store::Fixture;
 use my_credential_store::EnvCredentialStore;

@@ -18,7 +18,7 @@ impl Clock for WorkerClock {
     }
 
     async fn sleep(&self, duration: Duration) {
-        // A timer can fire up to a millisecond too early.
+        // A timer of the runtime can fire up to a millisecond too early.
         Delay::from(duration + Duration::from_millis(1)).await;
     }
 }

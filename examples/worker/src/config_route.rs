@@ -1,4 +1,5 @@
-//! The route `/config`: access to the Apps in the Worker's own store for the holder of the admin token.
+//! The route `/config`: access to the GitHub Apps in the Worker's own credential store for the holder
+//! of the admin token.
 
 use std::sync::Arc;
 
@@ -13,11 +14,15 @@ use crate::credentials;
 use crate::remedy::describe;
 use crate::secret::secret;
 
-/// Answers `GET`, `POST` and `DELETE /config` with the response of `Apps::answer`.
+/// Checks the admin token, and answers `GET`, `POST` and `DELETE /config` with the response of
+/// `Apps::answer`.
 pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Response> {
     let token = secret(env, "ADMIN_TOKEN").map(|token| AdminToken::new(&token));
     let Some(Ok(token)) = token else {
-        return refuse(503, "the Worker needs a secret ADMIN_TOKEN of at least 32 characters");
+        return refuse(
+            503,
+            "the Worker has no secret ADMIN_TOKEN of at least 32 characters: set it with `npx wrangler secret put ADMIN_TOKEN`",
+        );
     };
     // The token is checked before the body is read, because the sender is not trusted.
     let Some(admitted) = admit(&request, token) else {
@@ -30,10 +35,10 @@ pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Re
     let body = match length {
         None if request.method() != worker::Method::Post => Vec::new(),
         Some(Ok(length)) if length <= MAX_CONFIG => request.bytes().await?,
-        _ => return refuse(413, "send a Content-Length of at most 64 KiB with the body"),
+        _ => return refuse(413, "send the body with a Content-Length of at most 64 KiB"),
     };
-    // The method is read as it was sent, because the type of the `worker` crate replaces an unknown
-    // method by GET.
+    // The method is read from the original request, because the type of the `worker` crate replaces
+    // an unknown method by GET.
     let Ok(method) = Method::from_bytes(request.inner().method().as_bytes()) else {
         return refuse(405, "use GET, POST or DELETE");
     };
@@ -76,7 +81,7 @@ fn refuse(status: u16, why: &str) -> worker::Result<Response> {
     Ok(Response::from_json(&json!({ "error": why }))?.with_status(status))
 }
 
-/// Converts a response to the runtime's type.
+/// Converts `response` to the response type of the Workers runtime.
 fn respond(response: http::Response<String>) -> worker::Result<Response> {
     let (head, body) = response.into_parts();
     let mut response = Response::ok(body)?.with_status(head.status.as_u16());

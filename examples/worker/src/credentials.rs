@@ -1,4 +1,5 @@
-//! The Worker's own credential store: its object, and the key, which is not passed to the object.
+//! The Worker's own credential store: its Durable Object, and its key, which the Durable Object
+//! does not receive.
 
 use std::sync::Arc;
 
@@ -10,14 +11,16 @@ use crate::clock::WorkerClock;
 use crate::object_channel::{ObjectChannel, unreachable};
 use crate::secret::secret;
 
-/// The name of the object of the Worker's own store. Requests from outside cannot reach this object.
+/// The name of the Durable Object of the Worker's own credential store. Requests from outside cannot
+/// reach this Durable Object.
 pub(crate) const OWN_OBJECT: &str = "worker";
 
-/// Opens the store of this Worker with the key in its secret `CREDENTIALS_KEY`.
+/// Opens the credential store of this Worker, with the keys in the Worker's secret
+/// `CREDENTIALS_KEY`.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] for a missing or invalid key; [`ErrorKind::Corrupt`] if the key is not
-/// that of the store; the errors of the object.
+/// [`ErrorKind::InvalidInput`] if `CREDENTIALS_KEY` is missing or invalid; [`ErrorKind::Corrupt`] if
+/// `CREDENTIALS_KEY` does not contain the key of the store; the errors of the Durable Object.
 pub(crate) async fn open(env: &Env) -> Result<DurableObjectCredentialStore> {
     let line = "the Worker has no secret CREDENTIALS_KEY: set it with \
                 `ccc keygen | npx wrangler secret put CREDENTIALS_KEY`";
@@ -28,13 +31,13 @@ pub(crate) async fn open(env: &Env) -> Result<DurableObjectCredentialStore> {
     let keys = Keys::parse(&key)?;
     let clock = Arc::new(WorkerClock);
     let store = DurableObjectCredentialStore::open(ObjectChannel(object), clock, &keys).await?;
-    // The rotation makes the retired keys unnecessary, so that they can be removed. If it fails for
-    // one record, the store still opens for the others.
+    // After the rotation, the retired keys are not needed, and the operator can remove them. If one
+    // record cannot be rotated, the store is still usable for all other records.
     if keys.has_retired()
         && let Err(error) = store.rotate(&keys).await
     {
         worker::console_error!(
-            "cannot encrypt all credentials under the first key of CREDENTIALS_KEY, keep the others: {error}"
+            "cannot encrypt all credentials under the first key of CREDENTIALS_KEY (do not remove the other keys): {error}"
         );
     }
     Ok(store)

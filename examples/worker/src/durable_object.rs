@@ -1,4 +1,5 @@
-//! The Durable Object that stores credentials. It has only cipher text, and no secret of the Worker.
+//! The Durable Object that stores credentials. It receives only cipher text, and no secret of the
+//! Worker.
 
 use ccc_core::{Error, ErrorKind, Result};
 use ccc_store::durable_object::{DATE_HEADER, MessageId, NONCE_HEADER, Rows, handle_message};
@@ -7,23 +8,26 @@ use worker::{
     DurableObject, Env, Request, Response, SqlStorage, SqlStorageValue, State, durable_object,
 };
 
-/// The Durable Object that stores credentials. Only its Worker can call it.
+/// The Durable Object that stores credentials. Only the Worker that has the binding `CREDENTIALS`
+/// can call it.
 #[durable_object]
 pub struct Credentials {
     sql: SqlStorage,
-    /// Whether the Worker's bindings were passed to the object.
+    /// Whether the Durable Object received bindings of the Worker.
     has_bindings: bool,
 }
 
 impl DurableObject for Credentials {
-    // `env` must be empty: `entry.mjs` passes none of the Worker's bindings to the object.
+    // `env` must be empty, because `entry.mjs` passes none of the Worker's bindings to the Durable
+    // Object.
     fn new(state: State, env: Env) -> Self {
         let has_bindings = {
             let bound: &js_sys::Object = env.unchecked_ref();
             js_sys::Object::keys(bound).length() > 0
         };
         let sql = state.storage().sql();
-        // An error can be ignored: the first message then fails too, and its response has the reason.
+        // This error can be ignored: the first message then also fails, and its response contains the
+        // reason.
         let table = "CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, row BLOB NOT NULL)";
         let _ = sql.exec(table, None);
         Self { sql, has_bindings }
@@ -32,7 +36,7 @@ impl DurableObject for Credentials {
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
         if self.has_bindings {
             return Response::error(
-                "the object received the Worker's bindings: deploy it with an unchanged entry.mjs",
+                "the Durable Object received the Worker's bindings: deploy the Worker with an unchanged entry.mjs",
                 500,
             );
         }
@@ -40,16 +44,19 @@ impl DurableObject for Credentials {
         let header = |name| request.headers().get(name).ok().flatten().unwrap_or_default();
         let id = MessageId::from_headers(&header(DATE_HEADER), &header(NONCE_HEADER));
         let now = i64::try_from(worker::Date::now().as_millis()).unwrap_or(i64::MAX);
-        // There is no await from here on, so that the storage applies all writes or none.
+        // Nothing is awaited from here on, so that the storage applies all writes or none.
         match handle_message(&Table(&self.sql), &message, id.as_ref().map(|id| (id, now))) {
             Ok(Some(answer)) => Response::from_bytes(answer),
-            Ok(None) => Response::error("this message was already received", 409),
+            Ok(None) => Response::error(
+                "the Durable Object has already received this message, or the message is too old",
+                409,
+            ),
             Err(error) => Response::error(error.to_string(), 503),
         }
     }
 }
 
-/// The table of the object's SQLite database.
+/// The table in the SQLite database of the Durable Object.
 struct Table<'a>(&'a SqlStorage);
 
 impl Table<'_> {
@@ -72,9 +79,10 @@ impl Rows for Table<'_> {
         match rows.into_iter().next() {
             None => Ok(None),
             Some(SqlStorageValue::Blob(row)) => Ok(Some(row)),
-            Some(_) => {
-                Err(Error::new(ErrorKind::Corrupt, "a row of the object's table is not a blob"))
-            }
+            Some(_) => Err(Error::new(
+                ErrorKind::Corrupt,
+                "a row in the table of the Durable Object is not a blob",
+            )),
         }
     }
 
@@ -89,18 +97,22 @@ impl Rows for Table<'_> {
 
     fn names(&self, prefix: &str, most: usize) -> Result<Vec<String>> {
         let query = "SELECT name FROM kept WHERE name >= ? AND name < ? ORDER BY name LIMIT ?";
-        // Names are ASCII and are compared by their bytes, so U+007F sorts after all of them.
+        // Names are ASCII and are compared by their bytes, so U+007F sorts after all other
+        // characters of a name.
         let end = format!("{prefix}\u{7f}");
         let most = i64::from(u32::try_from(most).unwrap_or(u32::MAX));
         let rows = self.first_column(query, vec![prefix.into(), end.into(), most.into()])?;
         let text = |value| match value {
             SqlStorageValue::String(name) => Ok(name),
-            _ => Err(Error::new(ErrorKind::Corrupt, "a name in the object's table is not text")),
+            _ => Err(Error::new(
+                ErrorKind::Corrupt,
+                "the table of the Durable Object contains a name that is not text",
+            )),
         };
         rows.into_iter().map(text).collect()
     }
 }
 
 fn failed(error: worker::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("the object's storage failed: {error}"))
+    Error::new(ErrorKind::Unavailable, format!("the storage of the Durable Object failed: {error}"))
 }

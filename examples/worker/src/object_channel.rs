@@ -9,11 +9,11 @@ use worker::{Method, Request, RequestInit, Stub};
 
 use crate::clock::WorkerClock;
 
-/// Time limit for the response of an object.
+/// Time limit for the response of a Durable Object.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A channel over the Worker's binding. Messages are not signed, because only this Worker has the
-/// binding.
+/// A channel to a Durable Object over the Worker's binding. Messages are not signed, because only
+/// this Worker has the binding.
 #[derive(Debug)]
 pub(crate) struct ObjectChannel(pub(crate) Stub);
 
@@ -26,7 +26,7 @@ impl Channel for ObjectChannel {
         };
         let answered = select(Box::pin(asked), WorkerClock.sleep(TIMEOUT)).await;
         let Either::Left((answered, _)) = answered else {
-            let line = "the Durable Object did not answer in time: try again";
+            let line = "the Durable Object did not answer within 20 seconds: try again";
             return Err(Error::new(ErrorKind::TimedOut, line));
         };
         match answered.map_err(unreachable)? {
@@ -40,14 +40,14 @@ impl Channel for ObjectChannel {
     }
 }
 
-/// Returns the request that carries a message.
+/// Returns a request to a Durable Object with `message` as its body.
 pub(crate) fn post(message: Vec<u8>) -> worker::Result<Request> {
     let mut init = RequestInit::new();
     init.with_method(Method::Post).with_body(Some(message.into()));
     Request::new_with_init("https://object/", &init)
 }
 
-/// Returns the error for an object that cannot be reached.
+/// Returns the error for a Durable Object that cannot be reached because of `error`.
 pub(crate) fn unreachable(error: worker::Error) -> Error {
     Error::new(ErrorKind::Unavailable, format!("cannot reach the Durable Object: {error}"))
 }

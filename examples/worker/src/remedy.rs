@@ -1,11 +1,11 @@
-//! The texts of remedies, in terms of the Worker's secrets.
+//! The texts of remedies, which name the secrets of the Worker.
 
 use ccc_core::{Error, Remedy};
 
-/// Returns the message of an error and, if it has a remedy, the step that resolves it.
+/// Returns the message of `error`, followed by the text of its remedy, if it has one.
 pub(crate) fn describe(error: &Error) -> String {
     let remedy = match error.remedy() {
-        Some(Remedy::GenerateKey) => "`ccc keygen` generates a key",
+        Some(Remedy::GenerateKey) => "`ccc keygen` prints a new random key",
         Some(Remedy::RotateKey) => {
             "put a new key from `ccc keygen` in a line before the first key of CREDENTIALS_KEY"
         }

@@ -21,35 +21,40 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
         (Method::Post, path) if let Some(name) = path.strip_prefix("/credentials/") => {
             forward(name.to_owned(), request, &env).await
         }
-        _ => Response::error("there is nothing at this path", 404),
+        _ => Response::error("the Worker has no route with this path and method", 404),
     }
 }
 
-/// Verifies a message from outside and passes it on to the object of that name.
+/// Verifies the signature of a message from outside, and forwards the message to the Durable Object
+/// with the name `name`.
 async fn forward(name: String, mut request: Request, env: &Env) -> Result<Response> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
         return Response::error(
-            "the name of a store must have 1 to 64 lower-case letters, digits and hyphens",
+            "the name of a credential store must have 1 to 64 lower-case letters, digits and hyphens",
             404,
         );
     }
     if name == OWN_OBJECT {
-        return Response::error("this name is reserved for the Worker's own store", 404);
+        return Response::error(
+            "the name `worker` is reserved for the Worker's own credential store",
+            404,
+        );
     }
     let header = |name| request.headers().get(name).ok().flatten();
     let headers = [DATE_HEADER, NONCE_HEADER, SIGNATURE_HEADER].map(|name| (name, header(name)));
     let length = header("content-length").and_then(|length| length.parse::<usize>().ok());
-    // A client knows the length of its message, so a message without a length is refused unread.
+    // Every client knows the length of its message. A message without a length is therefore
+    // refused, and is not read.
     if length.is_none_or(|length| length > MAX_MESSAGE_BYTES) {
-        return Response::error("the message has no Content-Length, or is too long", 413);
+        return Response::error("the message has no Content-Length, or is larger than 6 MiB", 413);
     }
     let message = request.bytes().await?;
     let secret = secret(env, "CREDENTIALS_SECRET");
     let authenticator = secret.and_then(|secret| MessageAuthenticator::new(&secret).ok());
     let Some(authenticator) = authenticator else {
         return Response::error(
-            "the Worker needs a secret CREDENTIALS_SECRET of at least 32 characters",
+            "the Worker has no secret CREDENTIALS_SECRET of at least 32 characters: set it with `npx wrangler secret put CREDENTIALS_SECRET`",
             500,
         );
     };

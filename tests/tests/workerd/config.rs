@@ -123,7 +123,7 @@ async fn an_object_with_the_workers_secrets_refuses_to_work() {
     runtime.restart();
     let (status, answer) = ask(&runtime, "POST", TOKEN, app()).await;
     assert_eq!(status, 503, "{answer}");
-    assert!(answer.contains("deploy it with entry.mjs as it is"), "{answer}");
+    assert!(answer.contains("deploy the Worker with an unchanged entry.mjs"), "{answer}");
     assert!(open_named(&runtime, "main", &[1]).await.is_err());
     // With this flag, a module cannot import the secrets; without it, it can.
     let imports = entry

@@ -15,12 +15,13 @@ use crate::lock::lock;
 use crate::model::login::ModelLogin;
 use crate::model::proxy::ModelNotice;
 
-/// The Claude Code agent. It reaches its model through a [`ModelProxy`](crate::ModelProxy), and
-/// receives a secret of the run instead of a credential.
+/// The Claude Code agent. Claude Code reaches the model through a
+/// [`ModelProxy`](crate::ModelProxy), and receives a secret that is valid only for the run instead
+/// of the credential.
 ///
-/// The verdict comes from the result line of its output, never from its exit status. Settings,
-/// hooks, MCP servers and commands of the repository are disabled (spec: X8). The reported cost is
-/// the one that the proxy counted.
+/// The verdict comes from the result line that Claude Code prints, never from the exit status.
+/// Settings, hooks, MCP servers and commands of the repository are disabled (spec: X8). The
+/// reported cost is the cost that the proxy counted.
 #[derive(Clone, Debug)]
 pub struct ClaudeCode {
     login: ModelLogin,
@@ -29,8 +30,9 @@ pub struct ClaudeCode {
 }
 
 impl ClaudeCode {
-    /// Creates an agent that runs `claude` from the container's `PATH`. Its permissions are
-    /// [`Permissions::EditsAnd`] without further rules.
+    /// Creates an agent that executes `claude` from the container's `PATH`. `login` gives Claude
+    /// Code access to the model. The permissions are [`Permissions::EditsAnd`] without further
+    /// rules.
     #[must_use]
     pub fn new(login: ModelLogin) -> Self {
         Self {
@@ -44,29 +46,31 @@ impl ClaudeCode {
         }
     }
 
-    /// Sets the program: a name in the container's `PATH`, or an absolute path in the container.
+    /// Sets the program to execute instead of `claude`: a name in the container's `PATH`, or an
+    /// absolute path in the container.
     #[must_use]
     pub fn with_program(mut self, program: impl Into<String>) -> Self {
         self.launch.program = program.into();
         self
     }
 
-    /// Sets the image that contains the program, for runners that have images.
+    /// Sets the container image that contains Claude Code. `None` is the runner's default image.
+    /// Runners without images ignore it.
     #[must_use]
     pub fn with_image(mut self, image: Option<String>) -> Self {
         self.image = image;
         self
     }
 
-    /// Sets the permissions of the agent's tools.
+    /// Sets the permissions of Claude Code's tools.
     #[must_use]
     pub fn with_permissions(mut self, permissions: Permissions) -> Self {
         self.launch.permissions = permissions;
         self
     }
 
-    /// Sets the model, by its name or by an alias that the program knows. `None` leaves the choice
-    /// to the program.
+    /// Sets the model: a model name, or an alias that Claude Code knows. `None` lets Claude Code
+    /// choose the model.
     #[must_use]
     pub fn with_model(mut self, model: Option<String>) -> Self {
         self.launch.model = model;
@@ -113,13 +117,14 @@ impl Agent for ClaudeCode {
         let work = async {
             tokio::select! {
                 biased;
-                // Do not wait for the process to exit after the result: it ends with the container.
+                // Do not wait until the process exits after its result: the process ends with the
+                // container.
                 () = result.notified() => Ok(End::Result),
                 status = container.exec(&command, &mut sink) => status.map(End::Exited),
             }
         };
         let report = |event| match event {
-            // Report only refusals by the proxy: the program itself reports failures of the API.
+            // Report only refusals by the proxy: Claude Code itself reports failures of the API.
             ProxyEvent::Notice(ModelNotice::Refused(line)) => {
                 lock(&seen).tell(model_session::refused_by_us(&line));
             }

@@ -1,6 +1,6 @@
-//! The command that starts Claude Code: its arguments and its environment.
-//! [`model_session`](crate::agent::model_session) adds the variables for the model, and the
-//! container runner adds further variables.
+//! The command that starts Claude Code: arguments and environment variables.
+//! [`model_session`](crate::agent::model_session) adds the variables for access to the model, and
+//! the container runner adds variables such as `HOME`.
 
 use ccc_core::RunId;
 use ccc_core::agent::AgentLimits;
@@ -10,43 +10,44 @@ use crate::agent::claude_code::version::Version;
 use crate::agent::model_session::dollars;
 use crate::model::login::CredentialKind;
 
-/// The permissions of Claude Code's tools. Every other use is denied, because the run is not
-/// interactive.
+/// The tool uses that Claude Code may perform. Every other tool use is denied, because no user is
+/// present to answer a request for permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Permissions {
-    /// Every use is permitted. Use this only in an isolated container.
+    /// Every tool use is permitted. Choose this only for an isolated container.
     All,
-    /// Claude Code may change files in the workspace, run programs that only read, and do what the
-    /// listed permission rules allow, for example `Bash(cargo test:*)`.
+    /// Claude Code may change files in the workspace, execute programs that only read, and use
+    /// tools as the listed permission rules allow. An example of a rule is `Bash(cargo test:*)`.
     EditsAnd(Vec<String>),
 }
 
-/// The settings of the command.
+/// The settings from which the command of Claude Code is built.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
     /// The program, as a name in the container's `PATH` or an absolute path in the container.
     pub(crate) program: String,
     pub(crate) permissions: Permissions,
-    /// The name or alias of the model. `None` leaves the choice to the program.
+    /// The name or alias of the model. `None` lets Claude Code choose the model.
     pub(crate) model: Option<String>,
 }
 
-/// The tools that are available to the agent: those for work on files. Tools that schedule tasks,
-/// send messages, fetch from the network or manage git worktrees are excluded. The host machine
-/// never reads the container's git directory.
+/// The tools that are available to Claude Code: tools that work on files and execute commands.
+/// Tools that schedule tasks, send messages, fetch from the network or manage git worktrees are
+/// excluded. (Worktrees have no use, because the host machine never reads the container's git
+/// directory.)
 const TOOLS: &str = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,Write";
 /// Tools that are also denied explicitly, because a later version may interpret the list of
 /// available tools more broadly.
 const DENIED_TOOLS: &str = "WebFetch,WebSearch";
 
-/// Arguments of newer versions, each with the first version that accepts it.
+/// Arguments that only newer versions of Claude Code accept, each list with the first such version.
 const VERSIONED_ARGUMENTS: &[(Version, &[&str])] = &[
     // The run is not interactive: deny every request for permission.
     (Version(2, 1, 330), &["--permission-prompts", "none"]),
 ];
 
-/// Environment variables that disable updates, nonessential traffic, attachments, and a newer form
-/// of the plan.
+/// Environment variables that disable updates, nonessential traffic, attachments, and a newer
+/// format of the agent's plan.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("DISABLE_AUTOUPDATER", "1"),
     ("DISABLE_ERROR_REPORTING", "1"),
@@ -55,13 +56,14 @@ const ENVIRONMENT: &[(&str, &str)] = &[
     // Without this, Claude Code replaces a word such as `@/etc/passwd` in an issue by that file's
     // content. It does so before it asks the model or checks any permission (spec: X12d).
     ("CLAUDE_CODE_DISABLE_ATTACHMENTS", "1"),
-    // Report the plan as one list. Newer versions store it in another form by default.
+    // Report the agent's plan as one list. By default, newer versions of Claude Code use another
+    // format.
     ("CLAUDE_CODE_ENABLE_TASKS", "0"),
 ];
 
-/// Builds the command of one run. The caller passes the prompt on standard input and the run's
-/// secret in the environment. Neither may be an argument, because every process on the host machine
-/// can read arguments (spec: X12d).
+/// Builds the command that starts Claude Code for `run`. The caller adds the prompt as standard
+/// input, and the run's secret as an environment variable. The prompt and the secret must not be
+/// arguments, because every process on the host machine can read arguments (spec: X12d).
 pub(crate) fn command(
     launch: &Launch,
     version: Version,
@@ -106,15 +108,15 @@ pub(crate) fn command(
         command = command.with_env(*name, EnvValue::Plain((*value).to_owned()));
     }
     if launch.permissions == Permissions::All {
-        // As root, the program otherwise refuses to skip its permission prompts. The container
-        // isolates it.
+        // Without this variable, Claude Code refuses to skip permission prompts if its user is
+        // root. The container isolates Claude Code.
         command = command.with_env("IS_SANDBOX", EnvValue::Plain("1".to_owned()));
     }
     command
 }
 
-/// Returns the environment variable in which Claude Code expects a credential of this kind. The
-/// variable also decides how the program addresses the API.
+/// Returns the environment variable from which Claude Code reads a credential of `kind`. The
+/// variable also determines how Claude Code authenticates its requests to the API.
 pub(crate) fn credential_variable(kind: CredentialKind) -> &'static str {
     match kind {
         CredentialKind::ApiKey => "ANTHROPIC_API_KEY",

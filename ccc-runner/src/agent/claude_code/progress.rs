@@ -1,4 +1,4 @@
-//! Progress of a run, read from the program's output.
+//! Progress of Claude Code, read from its output.
 
 use ccc_core::Container;
 use ccc_core::agent::{AgentEvent, AgentReport, AgentSink, Verdict};
@@ -9,17 +9,21 @@ use crate::agent::claude_code::transcript::Transcript;
 use crate::agent::model_session;
 use crate::model::proxy::ModelAccess;
 
-/// Maximum length of the end of standard error that is reported if there is no result, in bytes.
+/// Maximum length, in bytes, of the end of Claude Code's standard error, which is reported if
+/// Claude Code printed no result.
 const MAX_STDERR_TAIL: usize = 2 << 10;
 
-/// The reason why the work ended.
+/// The reason why this process no longer waits for Claude Code.
 pub(crate) enum End {
+    /// Claude Code printed its result line.
     Result,
+    /// The run reached its spending limit, or the model's API rejected the credential.
     Ended,
+    /// Claude Code exited.
     Exited(ExitStatus),
 }
 
-/// The output that was read so far.
+/// The state after the output of Claude Code that was read so far.
 pub(crate) struct OutputProgress<'a> {
     transcript: Transcript,
     errors: Vec<u8>,
@@ -31,7 +35,7 @@ impl<'a> OutputProgress<'a> {
         Self { transcript: Transcript::new(container.workspace()), errors: Vec::new(), events }
     }
 
-    /// Returns whether the result line was read.
+    /// Returns whether the result line of Claude Code was read.
     pub(crate) fn has_result(&self) -> bool {
         self.transcript.report().is_some()
     }
@@ -54,7 +58,9 @@ impl<'a> OutputProgress<'a> {
         }
     }
 
-    /// Returns the report: the verdict from the result line, and the cost from the proxy's count.
+    /// Creates the report. The verdict comes from the result line, or from `over` if there is no
+    /// result line. The cost comes from `access`, because the model proxy counts it. `limit` is the
+    /// spending limit, in millionths of a US dollar.
     pub(crate) fn report(
         mut self,
         over: &End,
@@ -76,13 +82,13 @@ impl<'a> OutputProgress<'a> {
 
     fn no_result(&self, over: &End) -> Verdict {
         let End::Exited(status) = over else {
-            return Verdict::failed("it was stopped before it printed a result");
+            return Verdict::failed("Claude Code was stopped before it printed a result");
         };
         if *status == ExitStatus::OutOfMemory {
-            return Verdict::Limited { reason: "its container ran out of memory".to_owned() };
+            return Verdict::Limited { reason: "the container ran out of memory".to_owned() };
         }
         let words = one_line(&String::from_utf8_lossy(&self.errors), 300);
         let said = if words.is_empty() { String::new() } else { format!(": {words}") };
-        Verdict::failed(format!("Claude Code ended without a result, with {status}{said}"))
+        Verdict::failed(format!("Claude Code ended without a result: {status}{said}"))
     }
 }

@@ -1,5 +1,6 @@
-//! The result line: verdict, cost and permission denials. The exit status is not used, because it
-//! is 0 when every tool was denied, and 1 after a result that states the reason.
+//! The result line of Claude Code's output: verdict, cost and permission denials. The exit status
+//! of Claude Code is not used. It is 0 even if every tool use was denied, and 1 after a result that
+//! already states the reason of a failure.
 
 use ccc_core::ErrorKind;
 use ccc_core::agent::{AgentReport, ModelUsage, Verdict};
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 /// Maximum length of the agent's final message, in bytes.
 const MAX_SUMMARY: usize = 64 << 10;
-/// Maximum number of denials, and of models, in a report.
+/// Maximum number of denied tool uses in a report, and maximum number of models.
 const MAX_LISTED: usize = 100;
 
 pub(crate) fn report(line: &Value, session: Option<String>) -> AgentReport {
@@ -27,12 +28,14 @@ fn verdict(line: &Value, words: &str) -> Verdict {
     let limited = |what: &str| Verdict::Limited { reason: what.to_owned() };
     match (subtype, line["terminal_reason"].as_str().unwrap_or("")) {
         ("success", "" | "completed") if !is_error => Verdict::Completed,
-        ("error_max_turns", _) | (_, "max_turns") => limited("it reached its turn limit"),
+        ("error_max_turns", _) | (_, "max_turns") => limited("the run reached its turn limit"),
         ("error_max_budget_usd", _) | (_, "budget_exhausted") => {
-            limited("it reached its spending limit")
+            limited("the run reached its spending limit")
         }
-        (_, "prompt_too_long" | "blocking_limit") => limited("its context window is full"),
-        // A success with another terminal reason counts as completed, for example a hook that
+        (_, "prompt_too_long" | "blocking_limit") => {
+            limited("the context window of the model is full")
+        }
+        // A success with any other terminal reason counts as completed, for example if a hook
         // stopped the run.
         ("success", _) if !is_error => Verdict::Completed,
         (subtype, terminal) => failed(line, subtype, terminal, words),
@@ -53,7 +56,7 @@ fn failed(line: &Value, subtype: &str, terminal: &str, words: &str) -> Verdict {
     let said = errors.chain(Some(words)).find(|said| !said.is_empty());
     let mut reason = match (subtype, said) {
         ("" | "success", Some(said)) => one_line(said, 500),
-        ("" | "success", None) => "it reported a failure without a reason".to_owned(),
+        ("" | "success", None) => "Claude Code reported a failure without a reason".to_owned(),
         (subtype, Some(said)) => format!("{}: {}", one_line(subtype, 60), one_line(said, 500)),
         (subtype, None) => one_line(subtype, 60),
     };
@@ -64,7 +67,8 @@ fn failed(line: &Value, subtype: &str, terminal: &str, words: &str) -> Verdict {
     Verdict::Failed { kind, reason }
 }
 
-/// Converts US dollars to millionths. Returns `None` if the value is not an amount of money.
+/// Converts US dollars to millionths of a US dollar. Returns `None` if `dollars` is not a number,
+/// is negative, or is a billion or more.
 fn micro_usd(dollars: &Value) -> Option<u64> {
     let micro = dollars.as_f64().filter(|dollars| (0.0..1e9).contains(dollars))? * 1e6;
     Some(micro.round() as u64)
@@ -86,7 +90,8 @@ fn usage(models: &Value) -> Vec<ModelUsage> {
     .collect()
 }
 
-/// Returns each denied use once, written as the permission rule that would allow it.
+/// Converts the denied tool uses to the permission rules that would allow them, such as
+/// `Bash(make)`. Each rule occurs once.
 fn denials(denied: &Value) -> Vec<String> {
     let mut listed: Vec<String> = Vec::new();
     for denial in denied.as_array().into_iter().flatten() {

@@ -1,5 +1,6 @@
-//! Parser of Claude Code's output, which becomes events and a report. It tolerates unknown and
-//! malformed lines: Claude Code changes every few days, and the author of the issue may control it.
+//! Parser that converts Claude Code's output to events and a report. The parser tolerates unknown
+//! and malformed lines: Claude Code changes every few days, and the author of the issue can
+//! influence the output.
 
 use std::borrow::Cow;
 
@@ -9,22 +10,22 @@ use serde_json::Value;
 
 use crate::agent::claude_code::result_line;
 
-/// Maximum length of a line that is parsed, in bytes. The content of a longer line is dropped, and
-/// an event reports its length.
+/// Maximum length of a line that is parsed, in bytes. A longer line is dropped, and an event
+/// reports the length of the line.
 const MAX_LINE: usize = 8 << 20;
-/// Maximum number of structural characters in a line. Each can become a parsed value of about a
-/// hundred bytes.
+/// Maximum number of the JSON characters `,`, `:`, `[` and `{` in a line that is parsed. The limit
+/// bounds memory: each of these characters can become a parsed value of about a hundred bytes.
 const MAX_MARKS: usize = 500_000;
-/// Maximum number of denials that are reported as events.
+/// Maximum number of denied tool uses that are reported as events.
 const MAX_REPORTED: usize = 1_000;
 /// Maximum length of the text in one event, in bytes.
 const MAX_TEXT: usize = 64 << 10;
 
-/// A parser of `--output-format stream-json`: one JSON object per line, of which the last relevant
-/// one has the type `result`.
+/// A parser of Claude Code's output with `--output-format stream-json`: one JSON object per line.
+/// The object of the type `result` contains the verdict. Later lines are ignored.
 ///
-/// Unknown types, fields and kinds of content are skipped. A line that is not a JSON object becomes
-/// an event with its text.
+/// Objects of unknown types, unknown fields and unknown kinds of content are skipped. A line that
+/// is not a JSON object becomes an event with the text of the line.
 ///
 /// ```
 /// use ccc_core::agent::{AgentEvent, Verdict};
@@ -59,14 +60,14 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// Creates a parser that has read nothing. Paths in events are relative to `workspace`.
+    /// Creates a parser. In events, paths inside `workspace` are relative to `workspace`.
     pub fn new(workspace: impl AsRef<std::path::Path>) -> Self {
         let root = format!("{}/", workspace.as_ref().to_string_lossy().trim_end_matches('/'));
         Self { root, line: Vec::new(), skipped: 0, session: None, told: Vec::new(), report: None }
     }
 
-    /// Reads the next bytes of standard output, which can end anywhere in a line. Bytes after the
-    /// result line are ignored.
+    /// Parses the next bytes of Claude Code's standard output, and sends the resulting events to
+    /// `events`. `bytes` can end in the middle of a line. Bytes after the result line are ignored.
     pub fn read(&mut self, mut bytes: &[u8], events: &mut dyn AgentSink) {
         while let Some(end) = memchr::memchr(b'\n', bytes) {
             self.append(&bytes[..end]);
@@ -76,7 +77,7 @@ impl Transcript {
         self.append(bytes);
     }
 
-    /// Reads a last line without a line break, if there is one. Call it at the end of the output.
+    /// Parses the last line if it has no line break. Call this method at the end of the output.
     pub fn finish(&mut self, events: &mut dyn AgentSink) {
         self.end_of_line(events);
     }
@@ -87,7 +88,8 @@ impl Transcript {
         self.report.as_ref()
     }
 
-    /// Returns the ID under which Claude Code stores the conversation.
+    /// Returns the ID under which Claude Code stores the conversation, or `None` if no line
+    /// contained it yet.
     #[must_use]
     pub fn session(&self) -> Option<&str> {
         self.session.as_deref()
@@ -141,8 +143,8 @@ impl Transcript {
             (Some("rate_limit_event"), _) => {
                 let info = &line["rate_limit_info"];
                 if text(info, "status") == Some("rejected") {
-                    let which = text(info, "rateLimitType").unwrap_or("a limit");
-                    let reason = format!("the account reached its limit ({})", one_line(which, 60));
+                    let which = one_line(text(info, "rateLimitType").unwrap_or("unknown"), 60);
+                    let reason = format!("the model account reached the rate limit `{which}`");
                     events.event(AgentEvent::Retrying { reason });
                 }
             }
@@ -177,7 +179,7 @@ impl Transcript {
         }
     }
 
-    /// Returns the event for a tool use.
+    /// Returns the event for a use of `tool`, or `None` if `input` lacks a necessary field.
     fn used(&self, tool: &str, input: &Value) -> Option<AgentEvent> {
         let path = |field| Some(self.relative(text(input, field)?));
         Some(match tool {
@@ -186,7 +188,7 @@ impl Transcript {
             "NotebookEdit" => AgentEvent::Edited { path: path("notebook_path")? },
             "Bash" => AgentEvent::Ran { command: words(input, "command")? },
             "TodoWrite" => AgentEvent::Planned { steps: steps(&input["todos"]) },
-            // Other tools have no dedicated event: report the name and the input.
+            // Other tools have no dedicated event: report the name of the tool and its input.
             tool => {
                 let asked = serde_json::to_string(input).unwrap_or_default();
                 AgentEvent::Ran { command: one_line(&format!("{tool} {asked}"), 200) }
@@ -200,8 +202,8 @@ impl Transcript {
     }
 }
 
-/// The type of a line. Tool results are most of the output and are never used, so their lines are
-/// not parsed into a tree.
+/// The type of a line of output. The type is parsed first, because most of the output consists of
+/// tool results, which are never used and need not be parsed completely.
 #[derive(serde::Deserialize)]
 struct Head<'a> {
     #[serde(borrow, default, rename = "type")]
@@ -209,7 +211,7 @@ struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Parses the type. Returns `None` if the line is not a JSON object.
+    /// Parses the type of `line`. Returns `None` if `line` is not a JSON object.
     fn of(line: &'a [u8]) -> Option<Self> {
         let is_object = line.trim_ascii_start().starts_with(b"{");
         serde_json::from_slice(line).ok().filter(|_| is_object)
@@ -225,7 +227,8 @@ fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
     value.get(field)?.as_str()
 }
 
-/// Returns the text of a field if it is not empty, truncated to a length that can be shown.
+/// Returns the text of `field` in `value`, truncated to [`MAX_TEXT`] bytes, or `None` if there is
+/// no text.
 fn words(value: &Value, field: &str) -> Option<String> {
     text(value, field).filter(|text| !text.is_empty()).map(|text| truncate(text, MAX_TEXT))
 }
@@ -250,11 +253,11 @@ fn steps(todos: &Value) -> Vec<(String, bool)> {
 fn retrying(line: &Value) -> AgentEvent {
     let number = |field: &str| line[field].as_f64().unwrap_or(0.0);
     let why = match (line["error_status"].as_u64(), text(line, "error")) {
-        (Some(status), _) => format!("the model's API answered {status}"),
-        (None, Some(error)) => format!("the model's API was not reached ({})", one_line(error, 60)),
-        (None, None) => "the model's API was not reached".to_owned(),
+        (Some(status), _) => format!("the model's API answered with status {status}"),
+        (None, Some(error)) => format!("cannot reach the model's API ({})", one_line(error, 60)),
+        (None, None) => "cannot reach the model's API".to_owned(),
     };
     let (attempt, of) = (number("attempt"), number("max_retries"));
     let seconds = number("retry_delay_ms") / 1_000.0;
-    AgentEvent::Retrying { reason: format!("{why}; attempt {attempt} of {of} in {seconds:.0} s") }
+    AgentEvent::Retrying { reason: format!("{why}: retry {attempt} of {of} in {seconds:.0} s") }
 }

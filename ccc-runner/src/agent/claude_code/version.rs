@@ -1,4 +1,4 @@
-//! The version of Claude Code, and the oldest supported version.
+//! The version of Claude Code: detection, and the check that it is supported.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +7,9 @@ use ccc_core::container::{Command, OutputStream};
 use ccc_core::untrusted_text::one_line;
 use ccc_core::{Container, Error, ErrorKind, Result};
 
-/// The oldest supported version. Before it, Claude Code's Read tool could read the environment of
-/// its own process. Before 2.1.2, a repository's settings could gain further access
-/// (CVE-2026-21852, CVE-2026-25725).
+/// The oldest supported version of Claude Code. In older versions, the Read tool could read the
+/// environment of the Claude Code process. Before 2.1.2, the settings in a repository could also
+/// gain further access (CVE-2026-21852, CVE-2026-25725).
 const OLDEST: Version = Version(2, 1, 128);
 
 /// A version number such as `2.1.330`.
@@ -33,10 +33,15 @@ impl FromStr for Version {
     }
 }
 
-/// Maximum number of bytes that are read from each output stream of `--version`.
+/// Maximum number of bytes that are read from each output stream of `PROGRAM --version`.
 const MAX_OUTPUT: usize = 2 << 10;
 
-/// Runs `PROGRAM --version`, and returns the version if it is supported.
+/// Executes `program --version` in `container`, and returns the version of Claude Code.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] if the container has no such program; [`ErrorKind::Unavailable`] if the
+/// program fails; [`ErrorKind::Unsupported`] if it is not Claude Code, or is older than [`OLDEST`];
+/// errors of the container.
 pub(crate) async fn probe(program: &str, container: &dyn Container) -> Result<Version> {
     // One line of each stream is enough; further output is dropped.
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
@@ -49,8 +54,8 @@ pub(crate) async fn probe(program: &str, container: &dyn Container) -> Result<Ve
     let status = asked.map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
             let line = format!(
-                "there is no `{program}` where the agent runs: install Claude Code \
-                 (npm install -g @anthropic-ai/claude-code), or say where it is"
+                "the agent's container has no program `{program}`: install Claude Code there (npm \
+                 install -g @anthropic-ai/claude-code), or set the path of the program"
             );
             Error::new(ErrorKind::NotFound, line).with_source(error)
         }
@@ -58,20 +63,24 @@ pub(crate) async fn probe(program: &str, container: &dyn Container) -> Result<Ve
     })?;
     if !status.success() {
         let words = one_line(&String::from_utf8_lossy(&stderr), 200);
-        let line = format!("`{program} --version` ended with {status}: {words}");
+        let line = format!("`{program} --version` failed: {status}, error output: \"{words}\"");
         return Err(Error::new(ErrorKind::Unavailable, line));
     }
     judge(String::from_utf8_lossy(&stdout).trim())
 }
 
-/// Parses and checks the output of `claude --version`: `2.1.330 (Claude Code)`.
+/// Parses `printed`, the output of `claude --version` such as `2.1.330 (Claude Code)`, and checks
+/// that the version is supported.
 fn judge(printed: &str) -> Result<Version> {
     let version = printed
         .strip_suffix("(Claude Code)")
         .and_then(|version| version.trim().parse::<Version>().ok())
         .ok_or_else(|| {
             let shown = one_line(printed, 100);
-            let line = format!("this is not Claude Code: its version is `{shown}`");
+            let line = format!(
+                "the agent's program is not Claude Code: `--version` printed \"{shown}\" instead of \
+                 a text such as \"{OLDEST} (Claude Code)\""
+            );
             Error::new(ErrorKind::Unsupported, line)
         })?;
     if version < OLDEST {
@@ -86,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_known_and_new_enough() {
+    fn versions_of_other_programs_and_old_versions_are_rejected() {
         // spec: X8
         for (printed, expected) in [
             ("2.1.330 (Claude Code)", Ok("2.1.330")),

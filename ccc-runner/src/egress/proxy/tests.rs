@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use ccc_core::SystemClock;
 use futures_util::future::BoxFuture;
@@ -32,12 +32,13 @@ struct World {
     _listening: JoinSet<()>,
 }
 
-/// Creates a host that answers `reached`, and an egress proxy without these rules.
+/// Starts a server that answers `reached`, and creates an egress proxy in which the rules `without`
+/// are disabled.
 async fn world(without: &[EgressRule]) -> World {
     world_with(without, None).await
 }
 
-/// Does the same as [`world`], with one more address for the host.
+/// Does the same as [`world`], but the resolver also returns the address `also` for every name.
 async fn world_with(without: &[EgressRule], also: Option<SocketAddr>) -> World {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -85,7 +86,7 @@ async fn each_bypass_is_refused_and_works_without_its_rule() {
         ("a.example.org:22", Port),
         ("a.example.org:+443", Port),
         ("a.example.org:00443", Port),
-        // It resolves to this host machine.
+        // The name resolves to this host machine.
         ("a.example.org:443", Public),
     ] {
         // Disable all other rules, so that only this one can refuse.
@@ -99,7 +100,11 @@ async fn each_bypass_is_refused_and_works_without_its_rule() {
         let strict = world(&others).await;
         let answer = ask(&strict.egress, &connect(target)).await;
         assert!(answer.starts_with("HTTP/1.1 403 "), "{target:?}: {answer}");
-        assert_eq!(strict.egress.denied_hosts().len(), 1, "{target:?} is not recorded");
+        assert_eq!(
+            strict.egress.denied_hosts().len(),
+            1,
+            "the denial of {target:?} is not recorded"
+        );
         let all = [others, vec![rule]].concat();
         let answer = ask(&world(&all).await.egress, &connect(target)).await;
         assert!(answer.ends_with("\r\n\r\nreached"), "{target:?} without {rule:?}: {answer}");

@@ -16,8 +16,8 @@ use crate::model::proxy::budget::CallFailure;
 use crate::model::proxy::budget::{Account, ModelNotice};
 use crate::model::proxy::state::{Shared, digest};
 
-/// The access of one run to its model. When it is dropped, the secret becomes invalid, and
-/// responses in progress end.
+/// The access of one run to the model through a [`ModelProxy`](crate::ModelProxy). When this value
+/// is dropped, the run's secret becomes invalid, and responses in progress end.
 #[derive(Debug)]
 pub struct ModelAccess {
     shared: Arc<Shared>,
@@ -43,13 +43,14 @@ impl ModelAccess {
         &self.secret
     }
 
-    /// Returns the money spent so far, in millionths of a US dollar, and the usage of each model.
+    /// Returns the money that the run has spent so far, in millionths of a US dollar, and the usage
+    /// of each model.
     #[must_use]
     pub fn spent(&self) -> (u64, Vec<ModelUsage>) {
         self.account.spent()
     }
 
-    /// Returns whether the spending limit is reached.
+    /// Returns whether the run has reached its spending limit.
     #[must_use]
     pub fn is_exhausted(&self) -> bool {
         self.account.exhausted.is_cancelled()
@@ -67,7 +68,7 @@ impl ModelAccess {
 
 #[cfg(any(feature = "claude-code", feature = "command"))]
 impl ModelAccess {
-    /// Returns a token that is cancelled when the spending limit is reached.
+    /// Returns a token that is cancelled when the run reaches its spending limit.
     pub(crate) fn exhausted(&self) -> CancellationToken {
         self.account.exhausted.clone()
     }
@@ -82,7 +83,8 @@ impl ModelAccess {
         self.account.alive.subscribe()
     }
 
-    /// Returns the failure of the last call to the API, if it failed.
+    /// Returns the last failure of a call to the API, unless a later call to the same model
+    /// succeeded.
     pub(crate) fn trouble(&self) -> Option<CallFailure> {
         self.account.trouble()
     }

@@ -16,21 +16,21 @@ pub(super) const SPENDING_LIMIT_REACHED: &str = "the run reached its spending li
 /// that a program that provokes them continuously cannot fill the memory.
 const NOTICES: usize = 64;
 
-/// Estimated bytes of text per token, used until the API has counted. It is about the ratio for
-/// prose and code.
+/// Estimated number of bytes of text per token, used until the API has counted the tokens. Prose
+/// and code have about this ratio.
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// A notice about a run's requests to the model, in one line.
+/// A notice about one of a run's requests to the model. Contains the reason, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ModelNotice {
-    /// The proxy refused a request.
+    /// The model proxy refused a request.
     Refused(String),
     /// The model's API refused a request, or could not be reached.
     CallFailed(String),
 }
 
-/// The failure of a run's last call to the API.
+/// The failure of a call to the model's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CallFailure {
     pub(crate) kind: ErrorKind,
@@ -38,6 +38,7 @@ pub(crate) struct CallFailure {
     pub(crate) text: String,
 }
 
+/// The account of one run.
 #[derive(Debug)]
 pub(crate) struct Account {
     /// The spending limit, in millionths of a US dollar.
@@ -46,11 +47,11 @@ pub(crate) struct Account {
     notices: mpsc::Sender<ModelNotice>,
     /// Notified of every forwarded piece of a response.
     pub(crate) alive: watch::Sender<()>,
-    /// Cancelled when the spending limit is reached.
+    /// Cancelled when the run reaches its spending limit.
     pub(crate) exhausted: CancellationToken,
-    /// Cancelled when the API rejects the credential, because further requests would fail too.
+    /// Cancelled when the API rejects the credential, because all further requests would also fail.
     pub(crate) refused: CancellationToken,
-    /// Cancelled when the run has ended. Requests in progress then end, and no others are
+    /// Cancelled when the run has ended. Requests in progress then end, and no further requests are
     /// forwarded.
     pub(crate) closed: CancellationToken,
 }
@@ -59,7 +60,7 @@ pub(crate) struct Account {
 struct Sums {
     micro_usd: u64,
     usage: Vec<ModelUsage>,
-    /// The last failure, and the model of the call.
+    /// The last failure of a call, and the model of that call.
     trouble: Option<(String, CallFailure)>,
 }
 
@@ -83,7 +84,8 @@ impl Account {
         let _ = self.notices.try_send(notice);
     }
 
-    /// Records the failure of a call of this model.
+    /// Records the failure `trouble` of a call to `model`, and notifies the agent's adapter. After
+    /// the API has rejected the credential, no later failure is recorded.
     pub(crate) fn set_trouble(&self, model: &str, trouble: CallFailure) {
         self.notice(ModelNotice::CallFailed(trouble.text.clone()));
         let fatal = trouble.kind == ErrorKind::Unauthenticated;
@@ -96,9 +98,9 @@ impl Account {
         }
     }
 
-    /// Clears the failure of this model after a successful call. The failure of another model
-    /// remains: an agent also uses a small model for minor tasks, so the other failure can still be
-    /// the relevant one.
+    /// Clears the recorded failure after a successful call to `model`, if the failed call was to
+    /// the same model. The failure of another model remains, because agents also use a small model
+    /// for minor tasks: a success of the small model does not resolve a failure of the main model.
     pub(crate) fn clear_trouble(&self, model: &str) {
         lock(&self.sums)
             .trouble
@@ -110,15 +112,16 @@ impl Account {
         lock(&self.sums).trouble.as_ref().map(|(_, trouble)| trouble.clone())
     }
 
-    /// Returns the money spent, and the usage of each model.
+    /// Returns the money spent so far, in millionths of a US dollar, and the usage of each model.
     pub(crate) fn spent(&self) -> (u64, Vec<ModelUsage>) {
         let sums = lock(&self.sums);
         (sums.micro_usd, sums.usage.clone())
     }
 
-    /// Adds `cost` to the money spent if `more` fits under the limit. Both steps happen under one
-    /// lock, so that concurrent requests cannot exceed the limit together. An exhausted account
-    /// remains exhausted.
+    /// Adds `cost` to the money spent if `more` still fits under the spending limit. Returns
+    /// whether `cost` was added. Both amounts are in millionths of a US dollar. The check and the
+    /// addition happen under one lock, so that concurrent requests cannot exceed the limit
+    /// together. Once the limit is reached, no further cost is added by this method.
     fn book_if_affordable(&self, more: u64, cost: u64) -> bool {
         let mut sums = lock(&self.sums);
         let spent = sums.micro_usd;
@@ -135,9 +138,10 @@ impl Account {
         admitted
     }
 
-    /// Reserves the money for one call. Returns `None` if it does not fit. Input that the API has
-    /// not counted yet is estimated at the low price of a cache read. The whole output of a
-    /// response that is not streamed must fit, because it cannot be cut off.
+    /// Books the estimated cost of `call`. Returns `None` if the spending limit does not permit the
+    /// call. Input that the API has not counted yet is estimated at the low price of a cache read.
+    /// If the response is not streamed, the limit must cover the maximum output, because such a
+    /// response cannot be cut off.
     pub(crate) fn admit(self: &Arc<Self>, call: &Call) -> Option<Charge> {
         let sent = call.body_bytes / BYTES_PER_TOKEN;
         let mut tokens = Tokens { cache_read: sent, ..Tokens::default() };
@@ -167,15 +171,16 @@ pub(crate) struct Call {
     pub(crate) streams: bool,
 }
 
-/// The cost of one call. It is booked when the call starts, corrected by the API's counts, and
-/// recorded however the call ends.
+/// The cost of one call, booked on the account of the run. The cost is estimated when the call
+/// starts, and corrected when the API reports its counts. However the call ends, the cost and the
+/// tokens are added to the usage of the model when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Charge {
     account: Arc<Account>,
     model: String,
     price: Price,
     tokens: Tokens,
-    /// Bytes of response text since the API's last count.
+    /// Number of bytes of response text since the API's last count.
     text_bytes: u64,
     booked: u64,
     is_counted: bool,
@@ -190,13 +195,14 @@ impl Charge {
         self.booked = cost;
     }
 
-    /// Books the tokens that the API has counted.
+    /// Replaces the booked cost by the cost of `tokens`, which the API has counted.
     pub(crate) fn counted(&mut self, tokens: Tokens) {
         (self.text_bytes, self.is_counted) = (0, true);
         self.book(tokens);
     }
 
-    /// Books text of the response that the API has not counted yet.
+    /// Books the estimated cost of `bytes` more bytes of response text that the API has not counted
+    /// yet.
     pub(crate) fn add_text(&mut self, bytes: usize) {
         self.text_bytes += bytes as u64;
         let guessed = self.text_bytes / BYTES_PER_TOKEN;
@@ -212,7 +218,8 @@ impl Charge {
         self.tokens
     }
 
-    /// Returns whether the run may receive more of this response.
+    /// Returns whether the run may receive more of this response: whether its spending limit is not
+    /// exceeded.
     pub(crate) fn may_continue(&self) -> bool {
         let spent = lock(&self.account.sums).micro_usd;
         if self.account.limit.is_some_and(|limit| spent > limit) {
@@ -221,7 +228,7 @@ impl Charge {
         !self.account.exhausted.is_cancelled()
     }
 
-    /// Cancels the charge, because a call that the API refused is free.
+    /// Removes the cost of this call from the account, because a call that the API refused is free.
     pub(crate) fn waive(mut self) {
         self.is_counted = true;
         self.book(Tokens::default());

@@ -5,7 +5,8 @@ use std::fmt;
 use axum::http::{HeaderName, HeaderValue, header};
 use ccc_core::{Error, ErrorKind, Result, Secret};
 
-/// A credential for the model's API. Only this process has the value, and sends it only to the API.
+/// A credential for the model's API. Only this process has the value, and sends the value only to
+/// the API.
 #[derive(Clone)]
 pub enum ModelCredential {
     /// An API key, `ANTHROPIC_API_KEY`: sent as `x-api-key`.
@@ -34,7 +35,7 @@ impl ModelCredential {
         }
     }
 
-    /// Returns the header that carries the credential.
+    /// Returns the name and the value of the request header that carries the credential.
     pub(crate) fn header(&self) -> Result<(HeaderName, HeaderValue)> {
         let text = self.secret().expose_str()?.trim();
         let (name, value) = match self {
@@ -42,16 +43,19 @@ impl ModelCredential {
             _ => (header::AUTHORIZATION, format!("Bearer {text}")),
         };
         let unfit = |_| {
-            Error::new(ErrorKind::InvalidInput, "the model's credential cannot be sent in a header")
+            Error::new(
+                ErrorKind::InvalidInput,
+                "the model's credential cannot be sent in an HTTP header",
+            )
         };
         let mut value = HeaderValue::try_from(value).map_err(unfit)?;
         value.set_sensitive(true);
         Ok((name, value))
     }
 
-    /// Returns whether the bytes contain the credential as it is sent. A value of fewer than 8
-    /// bytes is ignored: it occurs by chance, and is not a secret. A gateway without authentication
-    /// can have one.
+    /// Returns whether `bytes` contain the credential as it is sent. A credential of fewer than 8
+    /// bytes is ignored, because it would occur in `bytes` by chance. Such a value is not a secret,
+    /// but a placeholder for a gateway without authentication.
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
         let sent = self.secret().expose().trim_ascii();
         sent.len() >= 8 && memchr::memmem::find(bytes, sent).is_some()
@@ -59,11 +63,14 @@ impl ModelCredential {
 
     pub(crate) fn check(&self) -> Result<()> {
         if self.secret().expose_str()?.trim().is_empty() {
-            return Err(Error::new(ErrorKind::InvalidInput, "the model's credential is empty"));
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                "the model's credential is empty: set or store one",
+            ));
         }
         if !self.secret().expose().trim_ascii().iter().all(u8::is_ascii_graphic) {
-            let line =
-                "the model's credential contains characters that no credential has: check the file";
+            let line = "the model's credential contains characters that no credential has, such as white \
+                        space: check the file or variable that contains it";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         self.header().map(drop)

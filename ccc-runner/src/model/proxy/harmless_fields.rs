@@ -1,7 +1,7 @@
 //! Fields of a model request that no rule restricts.
 
-/// The known fields whose values cannot send data to other services. `speed`, `service_tier` and
-/// `inference_geo` are not included, because they change the price.
+/// The known fields of a request whose values cannot send data to other services. `speed`,
+/// `service_tier` and `inference_geo` are not included, because they change the price.
 pub(super) const HARMLESS_FIELDS: &[&str] = &[
     "cache_control",
     "context_management",

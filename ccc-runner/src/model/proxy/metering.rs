@@ -1,4 +1,4 @@
-//! Metering of a response's usage while the response is forwarded.
+//! Metering of the tokens of a response while the response is forwarded.
 
 use std::sync::Arc;
 
@@ -9,10 +9,11 @@ use serde::Deserialize;
 use crate::model::price::Tokens;
 use crate::model::proxy::budget::{Account, CallFailure, Charge};
 
-/// Maximum length of a line that is parsed for usage, in bytes. Longer lines count as text.
+/// Maximum length of a line that is parsed for usage, in bytes. A longer line counts as text of the
+/// response.
 const MAX_LINE: usize = 256 << 10;
 
-/// The field `usage` of the Messages API. Each number is the total so far.
+/// The field `usage` of the Messages API. Each number is the total since the start of the response.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Usage {
@@ -30,7 +31,8 @@ struct CacheCreation {
 }
 
 impl Usage {
-    /// Returns the updated token counts. A missing number leaves the count as it was before.
+    /// Returns the token counts of this usage. A count that this usage lacks is copied from
+    /// `before`.
     pub(crate) fn over(self, before: Tokens) -> Tokens {
         let hour = self
             .cache_creation
@@ -68,7 +70,7 @@ struct Start {
     usage: Usage,
 }
 
-/// A reader of server-sent events that updates the charge of a call.
+/// A reader of the server-sent events of a response, which updates the charge of the call.
 #[derive(Debug)]
 pub(crate) struct Meter {
     pub(crate) charge: Charge,
@@ -132,8 +134,9 @@ impl Meter {
     }
 }
 
-/// Returns whether an event carries a piece of the response text. The event's JSON also counts as
-/// text, so the estimate is too high until the API counts.
+/// Returns whether `data`, the JSON of a stream event, carries a piece of the response text. The
+/// whole JSON then counts as text, so the estimated cost is too high until the API reports its
+/// count.
 fn is_text(data: &[u8]) -> bool {
     memchr::memmem::find(&data[..data.len().min(80)], b"content_block_delta").is_some()
 }

@@ -1,5 +1,5 @@
-//! Forwarding of a streamed response. A dedicated task reads from the API. It ends with the run,
-//! even if the agent does not read.
+//! Forwarding of a streamed response. A dedicated task reads from the API. The task ends when the
+//! run ends, even if the agent does not read the response.
 
 use std::io;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::model::proxy::budget::{CallFailure, Charge, SPENDING_LIMIT_REACHED};
 use crate::model::proxy::metering::Meter;
 use crate::model::proxy::state::Gate;
 
-/// The reason why a stream ends early.
+/// The reason why a response ends before the API has sent all of it.
 enum StreamEnd {
     Spent,
     Over,
@@ -26,15 +26,16 @@ enum StreamEnd {
     ShowsCredential,
 }
 
-/// The resources that a request holds until its response ends.
+/// The resources that a request occupies until its response ends.
 pub(crate) struct Hold {
-    /// The request's share of the run's limit on concurrent requests.
+    /// The permit for one of the concurrent requests of the run.
     pub(crate) _place: OwnedSemaphorePermit,
-    /// The guard of the connection over which the request came.
+    /// The guard of the connection over which the request arrived.
     pub(crate) _connection: ConnectionGuard,
 }
 
-/// The time limit for an API that sends nothing, and for an agent that reads nothing.
+/// The maximum time in which the API may send nothing or the agent may read nothing, and the clock
+/// that measures the time.
 pub(crate) struct IdleLimit {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limit: Duration,
@@ -45,16 +46,18 @@ struct Flow {
     meter: Meter,
     gate: Arc<Gate>,
     idle: IdleLimit,
-    /// The last bytes of the response, in which a copy of the credential may begin.
+    /// The last bytes that the API sent. A copy of the credential can begin in these bytes and end
+    /// in the next piece of the response.
     tail: Vec<u8>,
     _hold: Hold,
 }
 
-/// A piece of the response; `None` at its end.
+/// A piece of the response, or `None` at the end of the response.
 type Piece = io::Result<Option<Bytes>>;
 
-/// Returns the response as a body. The body ends when the run ends, when the spending limit is
-/// reached, or when nothing is received or read for the time of `idle`.
+/// Returns a body that forwards `response` to the agent, and books the cost on `charge`. The body
+/// ends early when the run ends, when the run reaches its spending limit, or when the API sends
+/// nothing or the agent reads nothing for the time of `idle`.
 pub(crate) fn relay(
     response: reqwest::Response,
     charge: Charge,
@@ -73,7 +76,8 @@ pub(crate) fn relay(
             Some(Ok(Some(bytes))) => Some((Ok(bytes), Some((arriving, task)))),
             Some(Ok(None)) => None,
             Some(Err(error)) => Some((Err(error), None)),
-            // The response is incomplete, and must not look complete.
+            // End the body with an error, because the response is incomplete and must not look
+            // complete.
             None => Some((Err(io::Error::other("the run has ended")), None)),
         }
     });
@@ -81,7 +85,7 @@ pub(crate) fn relay(
 }
 
 impl Flow {
-    /// Forwards pieces of the response until its end.
+    /// Forwards the response to `pieces`, piece by piece, until the response ends.
     async fn run(mut self, pieces: mpsc::Sender<Piece>) {
         loop {
             let (piece, more) = match self.next().await {
@@ -99,7 +103,8 @@ impl Flow {
         }
     }
 
-    /// Sends a piece to the body, and returns whether it was accepted in time.
+    /// Sends `piece` to the body. Returns whether the agent read the piece before the run ended and
+    /// before the idle limit was reached.
     async fn hand_on(&self, pieces: &mpsc::Sender<Piece>, piece: Piece) -> bool {
         tokio::select! {
             biased;
@@ -134,8 +139,8 @@ impl Flow {
         Ok(Some(bytes))
     }
 
-    /// Returns whether the response contains the credential, even if it is split between two
-    /// pieces.
+    /// Returns whether `bytes`, together with the end of the previous pieces, contain the
+    /// credential.
     fn shows_credential(&mut self, bytes: &[u8]) -> bool {
         let credential = &self.gate.credential;
         self.tail.extend_from_slice(bytes);
@@ -145,13 +150,14 @@ impl Flow {
         found
     }
 
-    /// Returns the error that ends the agent's response. Records it as a failure of the API.
+    /// Returns the error that ends the response to the agent. Records the error as a failure of the
+    /// API, unless the run caused the end.
     fn record_failure(&self, cut: &StreamEnd) -> io::Error {
         let (kind, line) = match cut {
             StreamEnd::Over | StreamEnd::Spent => return io::Error::other("the run has ended"),
             StreamEnd::Silent => {
                 let line =
-                    format!("the model's API was silent for {} s", self.idle.limit.as_secs());
+                    format!("the model's API sent nothing for {} s", self.idle.limit.as_secs());
                 (ErrorKind::TimedOut, line)
             }
             StreamEnd::Broken => {
@@ -159,7 +165,7 @@ impl Flow {
                 (ErrorKind::Unavailable, line.to_owned())
             }
             StreamEnd::ShowsCredential => {
-                let line = "the answer of the model's API contains the credential";
+                let line = "the answer of the model's API contains the credential, and was cut off";
                 (ErrorKind::Unexpected, line.to_owned())
             }
         };

@@ -1,6 +1,8 @@
-//! A request for a message, parsed only as far as the rules check it. Strings are borrowed.
+//! A request for a message of the model, parsed only as far as the rules check it. Strings are
+//! borrowed.
 //!
-//! A duplicate of a checked field is an error, because two parsers could use different values.
+//! A duplicate of a checked field is an error, because the proxy and the API could use different
+//! values.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,7 +24,7 @@ pub(crate) struct MessageRequest<'a> {
     pub(crate) tools: Vec<Tool<'a>>,
     pub(crate) messages: Vec<Message<'a>>,
     pub(crate) system: Option<Content<'a>>,
-    /// The name of a field that is not known, if there is one.
+    /// The name of a field that the proxy does not know, if the request has such a field.
     pub(crate) unknown: Option<String>,
 }
 
@@ -38,7 +40,7 @@ pub(crate) struct Tool<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Message<'a> {
     pub(crate) content: Content<'a>,
-    /// The name of a further field that is not known, if there is one.
+    /// The name of a field that the proxy does not know, if the message has such a field.
     pub(crate) unknown: Option<String>,
 }
 
@@ -63,7 +65,7 @@ pub(crate) struct Block<'a> {
 /// The source of an image or a document.
 #[derive(Debug)]
 pub(crate) struct Source<'a> {
-    /// The type; `None` if the source is only a label.
+    /// The type of the source. `None` if the source is plain text, as in a search result.
     pub(crate) kind: Option<Cow<'a, str>>,
     pub(crate) content: Option<Content<'a>>,
 }
@@ -74,7 +76,8 @@ impl<'a> MessageRequest<'a> {
     }
 }
 
-/// Reads the value of a field. Returns an error if the field occurred before.
+/// Reads the value of the field `name` from `map`. Returns an error if `seen` already contains the
+/// field.
 fn once<'a, A: MapAccess<'a>, T: Deserialize<'a>>(
     map: &mut A,
     name: &'static str,
@@ -174,7 +177,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Message<'a> {
     }
 }
 
-/// A string that is borrowed unless it contains escapes.
+/// A string that is borrowed from the input unless it contains escape sequences.
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
 struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);

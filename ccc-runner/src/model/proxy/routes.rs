@@ -27,14 +27,14 @@ const MAX_ERROR: usize = 64 << 10;
 /// Time limit for a request's body.
 const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// The kinds of requests whose bodies are checked.
+/// The kind of a request whose body the rules check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RequestKind {
     Message,
     Count,
 }
 
-/// A response of the proxy itself, in the format of the Messages API.
+/// An error response that the proxy itself creates, in the format of the Messages API.
 type Refused = Response;
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
@@ -47,12 +47,13 @@ async fn answer(
     request: Request,
 ) -> Response {
     let connection = handle.hold();
-    // An agent first checks whether the server answers, without a secret.
+    // An agent first checks without a secret whether the server answers.
     if matches!(*request.method(), Method::HEAD | Method::GET) && request.uri().path() == "/" {
         return StatusCode::OK.into_response();
     }
     let Some(gate) = admitted(&shared, request.headers()) else {
-        let line = "the model proxy does not know the secret of this request";
+        let line = "the model proxy does not know the secret of this request: the secret is wrong, or the \
+                    run has ended";
         return refusal(StatusCode::UNAUTHORIZED, "authentication_error", line);
     };
     let account = Arc::clone(&gate.account);
@@ -67,8 +68,8 @@ async fn answer(
     response.unwrap_or_else(|refused| refused)
 }
 
-/// Returns the gate of the run whose secret the request has. A request with two different secrets
-/// is refused.
+/// Returns the gate of the run whose secret is in `headers`. Returns `None` if the secret is
+/// missing or unknown, or if `headers` contain two different secrets.
 fn admitted(shared: &Shared, headers: &HeaderMap) -> Option<Arc<Gate>> {
     let bearer = headers.get_all(header::AUTHORIZATION).iter().map(|value| {
         let value = value.as_bytes();
@@ -90,8 +91,8 @@ async fn through(
     connection: ConnectionGuard,
 ) -> Result<Response, Refused> {
     let Ok(place) = Arc::clone(&gate.places).try_acquire_owned() else {
-        let mut refused =
-            refusal(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", "too many requests at once");
+        let line = "too many model requests of this run are in progress: retry in 1 s";
+        let mut refused = refusal(StatusCode::TOO_MANY_REQUESTS, "rate_limit_error", line);
         refused.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         return Err(refused);
     };
@@ -105,7 +106,11 @@ async fn through(
     };
     let expected = asks.is_some() && matches!(query, None | Some("beta=true"));
     if !expected && (shared.rules.hold(Rule::Paths) || !path.starts_with('/')) {
-        let line = format!("{} {} is not for agents", parts.method, one_line(path, 100));
+        let line = format!(
+            "{} {} is not for agents: the model proxy forwards only requests for messages",
+            parts.method,
+            one_line(path, 100)
+        );
         return Err(refuse(gate, StatusCode::NOT_FOUND, "not_found_error", line));
     }
     if gate.account.exhausted.is_cancelled() {
@@ -126,11 +131,8 @@ async fn through(
                 max_tokens: asked.max_tokens,
                 streams: asked.streams,
             };
-            charge = Some(
-                gate.account
-                    .admit(&call)
-                    .ok_or_else(|| spending_limit_refusal(gate, call.streams))?,
-            );
+            let admitted = gate.account.admit(&call);
+            charge = Some(admitted.ok_or_else(|| spending_limit_refusal(gate, call.streams))?);
         }
     }
     let sent =
@@ -156,7 +158,7 @@ async fn through(
     }
     if response.headers().contains_key(header::CONTENT_ENCODING) {
         let line =
-            "the model's API compressed its answer, which the request did not accept".to_owned();
+            "the model's API compressed its answer, but the request did not accept that".to_owned();
         return Err(trouble(gate, &model, StatusCode::BAD_GATEWAY, ErrorKind::Unexpected, line));
     }
     if asks == Some(RequestKind::Message) {
@@ -166,7 +168,8 @@ async fn through(
     return_response(shared, gate, &model, response, charge, hold).await
 }
 
-/// Reads the whole body, and reserves the memory for it. The request must state its length first.
+/// Reads the whole body of a request. Before that, reserves as many bytes of memory as the header
+/// `content-length` states. The memory is released when the returned permits are dropped.
 async fn read_body<'a>(
     shared: &'a Shared,
     gate: &'a Gate,
@@ -174,21 +177,21 @@ async fn read_body<'a>(
     body: Body,
 ) -> Result<(Bytes, [SemaphorePermit<'a>; 2]), Refused> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
-        let line = "a request must have a content-length".to_owned();
+        let line = "a model request must have the header content-length".to_owned();
         return Err(refuse(gate, StatusCode::LENGTH_REQUIRED, "invalid_request_error", line));
     }
-    // RFC 9112, 6.3: without either header there is no body. hyper rejects a length that is not a
-    // number.
+    // RFC 9112, 6.3: without `transfer-encoding` and `content-length`, a request has no body. hyper
+    // rejects a length that is not a number.
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
     if length > MAX_BODY {
-        let line = format!("a request must not exceed {} MiB", MAX_BODY >> 20);
+        let line = format!("the body of a model request must not exceed {} MiB", MAX_BODY >> 20);
         return Err(refuse(gate, StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", line));
     }
     // The semaphores are never closed. The length fits, because it is at most `MAX_BODY`.
     let bytes = u32::try_from(length).unwrap_or(u32::MAX);
     let cut_off = || {
-        let line = "the request's body was incomplete or took too long";
+        let line = "the body of the model request was incomplete, or took too long to arrive";
         refusal(StatusCode::BAD_REQUEST, "invalid_request_error", line)
     };
     let own = gate.room.acquire_many(bytes).await.map_err(|_| cut_off())?;
@@ -236,7 +239,9 @@ async fn return_response(
                 charge.may_continue();
             }
             if gate.credential.is_in(&body) {
-                let line = "the answer of the model's API contains the credential".to_owned();
+                let line =
+                    "the answer of the model's API contains the credential, and was not forwarded"
+                        .to_owned();
                 return Err(trouble(
                     gate,
                     model,
@@ -257,7 +262,7 @@ struct Message {
     usage: Usage,
 }
 
-/// Reads the rest of a response, up to `max` bytes.
+/// Reads the whole body of `response`, of at most `max` bytes. The error is a one-line reason.
 async fn whole(
     shared: &Shared,
     mut response: reqwest::Response,
@@ -268,20 +273,23 @@ async fn whole(
         let chunk = tokio::select! {
             biased;
             chunk = response.chunk() => chunk.map_err(|_| "the model's API cut off its answer")?,
-            () = shared.clock.sleep(shared.silence) => return Err("the model's API stalled"),
+            () = shared.clock.sleep(shared.silence) => {
+                return Err("the model's API stopped sending in the middle of its answer");
+            }
         };
         match chunk {
             None => return Ok(body.freeze()),
             Some(chunk) if body.len() + chunk.len() > max => {
-                return Err("the answer of the model's API is too large");
+                return Err("the answer of the model's API is too large to forward");
             }
             Some(chunk) => body.extend_from_slice(&chunk),
         }
     }
 }
 
-/// Returns the API's error to the agent. Its text is forwarded unless it contains the credential.
-/// The target of a redirect is not forwarded.
+/// Records an error response of the API as a failure, and returns the response for the agent. The
+/// API's text is forwarded unless it contains the credential. A redirect is returned as an error,
+/// without the target.
 async fn hand_back_error(
     shared: &Shared,
     gate: &Gate,
@@ -306,18 +314,19 @@ fn spending_limit_refusal(gate: &Gate, streams: bool) -> Refused {
     let line = if gate.account.exhausted.is_cancelled() || streams {
         SPENDING_LIMIT_REACHED
     } else {
-        "the run's spending limit may not cover this request: lower max_tokens, or request a stream"
+        "the run's spending limit may not cover this request: request a stream, or lower max_tokens"
     };
     refuse(gate, StatusCode::FORBIDDEN, "billing_error", line.to_owned())
 }
 
-/// Refuses a request, and sends a notice of the refusal.
+/// Returns the response that refuses a request, and sends the agent's adapter a notice with the
+/// reason `line`.
 fn refuse(gate: &Gate, status: StatusCode, kind: &str, line: String) -> Refused {
     gate.account.notice(ModelNotice::Refused(line.clone()));
     refusal(status, kind, &line)
 }
 
-/// Records a failure of the API, and returns the response for the agent.
+/// Records the failure `text` of a call to `model`, and returns the error response for the agent.
 fn trouble(gate: &Gate, model: &str, status: StatusCode, kind: ErrorKind, text: String) -> Refused {
     let refused = refusal(status, "api_error", &text);
     gate.account.set_trouble(model, CallFailure { kind, text });

@@ -9,26 +9,29 @@ use serde::Deserialize;
 use crate::model::pattern::ModelPattern;
 use crate::model::proxy::request::{Content, MessageRequest};
 
-/// A reason to refuse a request (spec: X3b, X3c).
+/// A rule for requests to the model's API. The proxy refuses a request that breaks an enabled rule
+/// (spec: X3b, X3c).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Rule {
-    /// Only routes that an agent needs: `HEAD` and `GET /`, `POST /v1/messages` and
+    /// Permits only the routes that an agent needs: `HEAD` and `GET /`, `POST /v1/messages` and
     /// `POST /v1/messages/count_tokens`. Other routes give access to files, batches and the
-    /// account's administration. Without this rule, requests to them are neither checked nor
-    /// charged.
+    /// account's administration. Without this rule, requests to other routes are neither checked
+    /// nor charged to the run.
     Paths,
-    /// Only listed models.
+    /// Permits only the models on the list of [`Rules::with_models`].
     Models,
-    /// No tools that run on the API's servers: these fetch from the web and execute code.
+    /// Forbids tools that the API's servers execute, because such tools fetch from the web and
+    /// execute code.
     ServerTools,
-    /// No MCP servers that the API's servers would connect to.
+    /// Forbids MCP servers, because the API's servers would connect to them.
     McpServers,
-    /// No images or documents that the API's servers would fetch, or that were uploaded before.
+    /// Forbids images and documents that the API's servers would fetch, or that were uploaded
+    /// earlier.
     RemoteSources,
-    /// No fields and no kinds of content that this version does not know, because their effects are
-    /// unknown.
+    /// Forbids fields and kinds of content that this version of the proxy does not know, because
+    /// their effects are unknown.
     UnknownFields,
 }
 
@@ -45,7 +48,7 @@ impl Rule {
 }
 
 impl fmt::Display for Rule {
-    /// Writes the name of the rule in the settings.
+    /// Writes the name of the rule as in the settings, such as `server_tools`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Paths => "paths",
@@ -58,7 +61,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The rules that apply, and the permitted models.
+/// The enabled rules for requests to the model's API, and the list of permitted models.
 ///
 /// # Examples
 ///
@@ -75,21 +78,21 @@ pub struct Rules {
 }
 
 impl Default for Rules {
-    /// Returns every rule, and permits the models whose names begin with `claude-`.
+    /// Enables every rule, and permits the models whose names begin with `claude-`.
     fn default() -> Self {
         Self { models: vec![ModelPattern::new("claude-*")], without: BTreeSet::new() }
     }
 }
 
 impl Rules {
-    /// Permits only these models.
+    /// Replaces the list of permitted models by `models`.
     #[must_use]
     pub fn with_models(mut self, models: impl IntoIterator<Item = ModelPattern>) -> Self {
         self.models = models.into_iter().collect();
         self
     }
 
-    /// Disables a rule: every run can then make the requests that the rule refuses.
+    /// Disables `rule`: every run can then make the requests that the rule forbids.
     #[must_use]
     pub fn dangerously_without(mut self, rule: Rule) -> Self {
         self.without.insert(rule);
@@ -100,13 +103,17 @@ impl Rules {
         !self.without.contains(&rule)
     }
 
-    /// Checks a request's body. Returns the properties of a permitted request, or the reason for a
+    /// Checks the body of a request. `betas` are the beta features that the request enables,
+    /// separated by commas. Returns the properties of a permitted request, or the reason for a
     /// refusal.
     pub(crate) fn read(&self, body: &[u8], betas: &str) -> Result<PermittedRequest, Refusal> {
         let request = MessageRequest::read(body).map_err(|e| Refusal {
             rule: None,
             // Report only the position: the body comes from the agent, and users read this message.
-            text: format!("the body is not a valid request (byte {})", e.column()),
+            text: format!(
+                "the body is not a valid request for a message (error at byte {})",
+                e.column()
+            ),
         })?;
         self.judge(&request, betas)?;
         Ok(PermittedRequest {
@@ -121,15 +128,15 @@ impl Rules {
             if self.hold(rule) { Err(Refusal { rule: Some(rule), text }) } else { Ok(()) }
         };
         if !self.models.iter().any(|pattern| pattern.matches(&request.model)) {
-            refuse(Rule::Models, format!("the model {} is not listed", name(&request.model)))?;
+            refuse(Rule::Models, format!("the model {} is not permitted", name(&request.model)))?;
         }
         if request.mcp_servers {
-            refuse(Rule::McpServers, "the API's servers would connect to MCP servers".to_owned())?;
+            refuse(Rule::McpServers, "the request names MCP servers".to_owned())?;
         }
         if request.container {
             refuse(
                 Rule::ServerTools,
-                "the API's servers would run code in a container".to_owned(),
+                "the request names a container of the API's servers".to_owned(),
             )?;
         }
         for tool in &request.tools {
@@ -141,14 +148,14 @@ impl Rules {
                 Some(kind) => {
                     refuse(
                         Rule::ServerTools,
-                        format!("the tool {} runs on the API's servers", name(kind)),
+                        format!("the API's servers would execute the tool {}", name(kind)),
                     )?;
                 }
             }
             if tool.allowed_callers.iter().flatten().any(|caller| caller != "direct") {
                 refuse(
                     Rule::ServerTools,
-                    "code on the API's servers would call a tool".to_owned(),
+                    "code on the API's servers may call a tool of the request".to_owned(),
                 )?;
             }
         }
@@ -158,7 +165,10 @@ impl Rules {
             }
         }
         if let Some(field) = &request.unknown {
-            refuse(Rule::UnknownFields, format!("the field {} is not permitted", name(field)))?;
+            refuse(
+                Rule::UnknownFields,
+                format!("the request field {} is not permitted", name(field)),
+            )?;
         }
         if let Some(field) = request.messages.iter().find_map(|message| message.unknown.as_ref()) {
             refuse(
@@ -193,7 +203,10 @@ impl Rules {
                 };
                 if !known {
                     let kind = source.kind.as_deref().unwrap_or("text");
-                    let text = format!("content has a source of the type {}", name(kind));
+                    let text = format!(
+                        "content with a source of the type {} is not permitted",
+                        name(kind)
+                    );
                     refuse(Rule::RemoteSources, text)?;
                 }
                 if let Some(content) = &source.content {
@@ -208,7 +221,7 @@ impl Rules {
     }
 }
 
-/// Kinds of content that carry only data that the agent already has.
+/// Types of content blocks that carry only data that the agent already has.
 const BLOCKS: &[&str] = &[
     "text",
     "image",
@@ -220,9 +233,9 @@ const BLOCKS: &[&str] = &[
     "tool_result",
     "tool_reference",
 ];
-/// Types of sources whose data is in the request itself.
+/// Types of sources of images and documents whose data is in the request itself.
 const SOURCES: &[&str] = &["base64", "text", "content"];
-/// Beta features that enable what a rule forbids, by a part of their names.
+/// Parts of the names of beta features, each with the rule that forbids what the feature enables.
 const BETAS: &[(&str, Rule)] = &[
     ("mcp-client-", Rule::McpServers),
     ("mcp-servers-", Rule::McpServers),
@@ -231,7 +244,8 @@ const BETAS: &[(&str, Rule)] = &[
     ("skills-", Rule::ServerTools),
     ("web-fetch-", Rule::ServerTools),
     ("files-api-", Rule::RemoteSources),
-    // The sums of `usage` do not include the output of a compaction.
+    // The sums of `usage` do not include the output of a compaction, so its cost would not be
+    // counted.
     ("compact-", Rule::UnknownFields),
 ];
 
@@ -246,7 +260,8 @@ pub(crate) struct PermittedRequest {
 /// The refusal of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    /// The violated rule; `None` if the body cannot be parsed, which no disabled rule would permit.
+    /// The rule that the request breaks. `None` if the body cannot be parsed: such a request is
+    /// refused even if all rules are disabled.
     rule: Option<Rule>,
     text: String,
 }
@@ -254,7 +269,7 @@ pub(crate) struct Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.rule {
-            Some(rule) => write!(f, "not allowed ({rule}): {}", self.text),
+            Some(rule) => write!(f, "the request is not allowed ({rule}): {}", self.text),
             None => f.write_str(&self.text),
         }
     }

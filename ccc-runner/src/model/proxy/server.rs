@@ -18,22 +18,22 @@ use crate::model::proxy::rules::Rules;
 use crate::model::proxy::state::{Gate, Shared, digest};
 use crate::model::proxy::upstream::{self, Upstream};
 
-/// Time limit for the start of a response, and for each pause in the middle of it.
+/// Default time limit for the start of a response, and for each pause in the middle of a response.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
-/// Maximum size of the bodies of all requests in progress, in bytes.
+/// Maximum total size of the request bodies of all runs in memory, in bytes.
 const MAX_BODIES: usize = 256 << 20;
-/// Maximum size of the bodies of one run's requests in progress, in bytes. A run cannot block the
-/// others by announcing bodies that it does not send.
+/// Maximum total size of the request bodies of one run in memory, in bytes. With this limit, a run
+/// cannot block other runs by announcing bodies that it does not send.
 const MAX_BODIES_OF_ONE: usize = 64 << 20;
 /// Maximum number of concurrent requests of one run.
 const MAX_AT_ONCE: usize = 32;
 
-/// A server on loopback that agents use as their model's API. One proxy serves all runs.
+/// A server on loopback that agents use in place of the model's API. One proxy serves all runs.
 ///
-/// Each run receives only a random secret. The proxy adds the credential when it forwards a request
-/// to the API. It checks each request before it forwards it (see [`Rule`](crate::Rule)), and counts
-/// the cost of the response as it arrives. A run that has reached its spending limit receives no
-/// more responses.
+/// Each run receives only a random secret. The proxy checks each request (see
+/// [`Rule`](crate::Rule)), replaces the secret by the credential, and forwards the request to the
+/// API. The proxy counts the cost of a response while the response arrives. A run that has reached
+/// its spending limit receives no more responses.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ccc_core::Result<()> {
@@ -51,7 +51,7 @@ const MAX_AT_ONCE: usize = 32;
 pub struct ModelProxy {
     shared: Arc<Shared>,
     url: Arc<str>,
-    /// Stops with the last handle.
+    /// The server, which stops when the last clone of this proxy is dropped.
     server: Arc<Server>,
 }
 
@@ -75,36 +75,38 @@ impl ModelProxyBuilder {
         self
     }
 
-    /// Sets the trusted certificate authorities, as PEM. `None` uses the system's.
+    /// Sets the certificate authorities that the proxy trusts, in PEM format. `None` selects the
+    /// authorities of the operating system.
     #[must_use]
     pub fn ca_pem(mut self, pem: Option<Vec<u8>>) -> Self {
         self.ca_pem = pem;
         self
     }
 
-    /// Sets the rules for requests.
+    /// Sets the rules that requests must satisfy. The default is [`Rules::default`].
     #[must_use]
     pub fn rules(mut self, rules: Rules) -> Self {
         self.rules = rules;
         self
     }
 
-    /// Sets the prices of models.
+    /// Sets the prices from which the proxy calculates the cost of responses. The default is
+    /// [`PriceTable::default`].
     #[must_use]
     pub fn prices(mut self, prices: PriceTable) -> Self {
         self.prices = prices;
         self
     }
 
-    /// Sets how long the API may send nothing, before and within a response. The default is 10
-    /// minutes.
+    /// Sets the maximum time in which the API may send nothing, before a response and in the middle
+    /// of a response. A call with a longer pause fails. The default is 10 minutes.
     #[must_use]
     pub fn silence(mut self, limit: Duration) -> Self {
         self.silence = limit;
         self
     }
 
-    /// Sets the clock.
+    /// Sets the clock that measures time limits. The default is the system's clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -114,8 +116,8 @@ impl ModelProxyBuilder {
     /// Starts the server on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the upstream is not a valid address, or the certificates are
-    /// not valid; [`ErrorKind::Unavailable`] if no port is available or TLS cannot be set up.
+    /// [`ErrorKind::InvalidInput`] if the address of the API or the certificates are not valid;
+    /// [`ErrorKind::Unavailable`] if no port is available or TLS cannot be set up.
     pub async fn start(self) -> Result<ModelProxy> {
         let shared = Arc::new(Shared {
             upstream: Upstream::new(&self.upstream, self.ca_pem.as_deref())?,
@@ -133,7 +135,8 @@ impl ModelProxyBuilder {
 }
 
 impl ModelProxy {
-    /// Returns a builder for Anthropic's API, with every rule and list prices.
+    /// Returns a builder of a proxy to Anthropic's API, with every rule enabled and with list
+    /// prices.
     #[must_use]
     pub fn builder() -> ModelProxyBuilder {
         ModelProxyBuilder {
@@ -152,17 +155,19 @@ impl ModelProxy {
         &self.url
     }
 
-    /// Returns the proxy's address, for runners that connect to it themselves.
+    /// Returns the proxy's IP address and port, for runners that connect to the proxy for their
+    /// containers.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.server.address
     }
 
-    /// Opens the access of one run. `micro_usd` is its spending limit in millionths of a US dollar;
-    /// `None` is no limit.
+    /// Opens access to the model for one run. The proxy adds `credential` to the requests of the
+    /// run. `micro_usd` is the spending limit of the run, in millionths of a US dollar; `None` is
+    /// no limit.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the credential is empty or cannot be sent in a header;
+    /// [`ErrorKind::InvalidInput`] if `credential` is empty or cannot be sent in a header;
     /// [`ErrorKind::Unavailable`] if the operating system provides no random bytes.
     pub fn open(&self, credential: ModelCredential, micro_usd: Option<u64>) -> Result<ModelAccess> {
         credential.check()?;

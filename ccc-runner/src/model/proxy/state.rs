@@ -18,7 +18,7 @@ use crate::model::proxy::upstream::Upstream;
 /// Maximum size of a request's body, in bytes: the limit of the Messages API.
 pub(crate) const MAX_BODY: usize = 32 << 20;
 
-/// The state of a proxy, shared by its routes.
+/// The state of a model proxy, which the handlers of all requests share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) upstream: Upstream,
@@ -26,25 +26,26 @@ pub(crate) struct Shared {
     pub(crate) prices: PriceTable,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) silence: Duration,
-    /// The gates of the runs, by the digest of the run's secret. The time that a comparison of
-    /// digests takes reveals nothing of a secret.
+    /// The gates of the runs, by the SHA-256 digest of the run's secret. The keys are digests,
+    /// because the time that a comparison of digests takes reveals nothing about a secret.
     pub(crate) gates: Mutex<HashMap<[u8; 32], Arc<Gate>>>,
-    /// One permit for each byte of the request bodies in memory.
+    /// One permit for each byte that the request bodies of all runs may use in memory.
     pub(crate) room: Arc<Semaphore>,
 }
 
-/// The access of one run, as the routes use it.
+/// The data of one run that the handlers of requests need: the credential, the account, and the
+/// limits on requests in progress.
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) credential: ModelCredential,
     pub(crate) account: Arc<Account>,
     pub(crate) places: Arc<Semaphore>,
-    /// One permit for each byte of this run's request bodies in memory.
+    /// One permit for each byte that the request bodies of this run may use in memory.
     pub(crate) room: Semaphore,
 }
 
 impl Shared {
-    /// Returns the gate of the run that has this secret.
+    /// Returns the gate of the run whose secret is `secret`, or `None` if there is no such run.
     pub(crate) fn gate(&self, secret: &[u8]) -> Option<Arc<Gate>> {
         lock(&self.gates).get(&digest(secret)).cloned()
     }

@@ -10,12 +10,12 @@ use crate::model::proxy::credential::ModelCredential;
 
 /// The address of Anthropic's API.
 pub(crate) const ANTHROPIC: &str = "https://api.anthropic.com";
-/// The beta feature that a request with an OAuth token must name.
+/// The beta feature that a request with an OAuth token must name in the header `anthropic-beta`.
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// Returns whether a request header is forwarded to the API. Headers with a secret and cookies are
-/// not.
+/// Returns whether the request header `name` is forwarded to the API. Headers with a secret and
+/// cookies are not forwarded.
 fn is_forwarded(name: &HeaderName) -> bool {
     const NAMES: &[&str] = &[
         "accept",
@@ -29,14 +29,15 @@ fn is_forwarded(name: &HeaderName) -> bool {
     NAMES.contains(&name.as_str()) || name.as_str().starts_with("x-stainless-")
 }
 
-/// Returns whether a response header is forwarded to the agent.
+/// Returns whether the response header `name` is forwarded to the agent.
 fn is_returned(name: &HeaderName) -> bool {
     const NAMES: &[&str] =
         &["content-type", "request-id", "retry-after", "retry-after-ms", "x-should-retry"];
     NAMES.contains(&name.as_str()) || name.as_str().starts_with("anthropic-ratelimit-")
 }
 
-/// Returns the response headers that are forwarded to the agent.
+/// Returns the response headers that are forwarded to the agent. A header that contains
+/// `credential` is not forwarded.
 pub(crate) fn returned(headers: &HeaderMap, credential: &ModelCredential) -> HeaderMap {
     let back = headers
         .iter()
@@ -46,14 +47,14 @@ pub(crate) fn returned(headers: &HeaderMap, credential: &ModelCredential) -> Hea
 
 #[derive(Clone, Debug)]
 pub(crate) struct Upstream {
-    /// The address, without a slash at its end.
+    /// The address of the API, without a slash at the end.
     base: String,
     client: reqwest::Client,
 }
 
 impl Upstream {
-    /// Creates a client. `ca_pem` contains the trusted certificate authorities; `None` uses the
-    /// system's.
+    /// Creates a client of the API at the address `base`. `ca_pem` contains the trusted certificate
+    /// authorities; `None` selects those of the operating system.
     pub(crate) fn new(base: &str, ca_pem: Option<&[u8]>) -> Result<Self> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             // Another thread may have installed a provider first, which is then the default.
@@ -71,11 +72,12 @@ impl Upstream {
         };
         if !address.username().is_empty() || address.password().is_some() {
             return Err(invalid(
-                "the address of the model's API contains a user: set the credential separately",
+                "the address of the model's API contains a user name or a password: set the \
+                 credential separately",
             ));
         }
         let mut client = reqwest::Client::builder()
-            // A redirect would send the credential to another address.
+            // Do not follow redirects: a redirect would send the credential to another address.
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_WITHIN);
         if address.scheme() == "http" {
@@ -87,16 +89,20 @@ impl Upstream {
             let authorities = reqwest::Certificate::from_pem_bundle(pem)
                 .ok()
                 .filter(|all| !all.is_empty())
-                .ok_or_else(|| invalid("the certificates of the authority are not valid PEM"))?;
+                .ok_or_else(|| {
+                    invalid("the certificate authorities of the model's API are not valid PEM")
+                })?;
             client = client.tls_certs_only(authorities);
         }
         let client = client.build().map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "cannot set up HTTPS").with_source(e.without_url())
+            let line = "cannot set up HTTPS for the model's API";
+            Error::new(ErrorKind::Unavailable, line).with_source(e.without_url())
         })?;
         Ok(Self { base: base.trim_end_matches('/').to_owned(), client })
     }
 
-    /// Forwards a request. Returns when the head of the response has arrived.
+    /// Forwards a request to the API with `credential`. Returns when the head of the response has
+    /// arrived.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -130,15 +136,15 @@ impl Upstream {
     }
 }
 
-/// Returns every beta feature that the headers name, in lower case. A value with bytes that are not
-/// UTF-8 is not ignored, because the API may read its other parts.
+/// Returns every beta feature that `headers` name, in lower case and separated by commas. A header
+/// value with bytes that are not UTF-8 is included, because the API may read the valid parts.
 pub(crate) fn betas(headers: &HeaderMap) -> String {
     let all = headers.get_all("anthropic-beta").iter();
     let all = all.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());
     all.collect::<Vec<_>>().join(",")
 }
 
-/// Returns the error kind and a one-line message for a response that is not a success.
+/// Returns the error kind and a one-line message for `status`, which is not a success.
 pub(crate) fn meaning(status: StatusCode) -> (ErrorKind, String) {
     let (kind, words) = match status.as_u16() {
         401 => (ErrorKind::Unauthenticated, "the model's API rejected the credential"),

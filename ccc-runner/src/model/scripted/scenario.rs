@@ -21,14 +21,14 @@ pub(super) struct Scenario {
     model: BTreeMap<String, Turns>,
 }
 
-/// The turns of one model.
+/// The turns for the models whose names match one pattern.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Turns {
     turn: Vec<Turn>,
 }
 
-/// One response.
+/// One turn of a scenario: failures, and then a response.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Turn {
@@ -41,7 +41,7 @@ pub(super) struct Turn {
     tokens: Tokens,
 }
 
-/// A use of a tool.
+/// A tool use in a response.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Use {
@@ -50,7 +50,8 @@ struct Use {
     input: toml::Table,
 }
 
-/// The failures before the response.
+/// The failures before a response: the first `times` requests for the turn receive the HTTP status
+/// `status`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fail {
@@ -92,27 +93,30 @@ impl Scenario {
         let invalid = |line: String| Error::new(ErrorKind::InvalidInput, line);
         let scenario: Self = toml::from_str(text).map_err(|e| {
             let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-            invalid(format!("the scenario has a mistake in line {line}: {}", e.message()))
+            invalid(format!("line {line} of the model's scenario is invalid: {}", e.message()))
         })?;
         let others = scenario.model.values().flat_map(|model| &model.turn);
         for turn in scenario.turn.iter().chain(others) {
             if let Some(seconds) = turn.wait.filter(|s| Duration::try_from_secs_f64(*s).is_err()) {
                 return Err(invalid(format!(
-                    "the scenario waits {seconds} seconds, which is not a valid duration"
+                    "the model's scenario contains `wait = {seconds}`, which is not a valid duration \
+                     in seconds"
                 )));
             }
             if let Some(status) = turn.fail.as_ref().map(|fail| fail.status)
                 && !(400..=599).contains(&status)
             {
                 return Err(invalid(format!(
-                    "the scenario fails with status {status}: use a status from 400 to 599"
+                    "the model's scenario contains a failure with status {status}: use an HTTP status \
+                     from 400 to 599"
                 )));
             }
         }
         Ok(scenario)
     }
 
-    /// Returns the turns of this model.
+    /// Returns the turns for `model`: those of the first pattern that matches, or the general turns
+    /// of the scenario.
     pub(super) fn turns(&self, model: &str) -> &[Turn] {
         let other = self.model.iter().find(|(name, _)| ModelPattern::new(*name).matches(model));
         other.map_or(&self.turn, |(_, model)| &model.turn)
@@ -120,7 +124,7 @@ impl Scenario {
 }
 
 impl Turn {
-    /// Returns the response after the last turn.
+    /// Returns the turn that answers every request after the last turn of a scenario.
     pub(super) fn done() -> Self {
         Self { say: Some("Done.".to_owned()), ..Self::default() }
     }
@@ -129,8 +133,8 @@ impl Turn {
         Duration::try_from_secs_f64(self.wait?).ok()
     }
 
-    /// Returns the status with which this turn fails, or `None` if it succeeds. `asked` is the
-    /// number of earlier requests for this turn.
+    /// Returns the HTTP status with which a request for this turn fails, or `None` if the request
+    /// succeeds. `asked` is the number of earlier requests for this turn.
     pub(super) fn fails(&self, asked: u32) -> Option<StatusCode> {
         let fail = self.fail.as_ref().filter(|fail| asked < fail.times)?;
         StatusCode::from_u16(fail.status).ok()
@@ -140,7 +144,7 @@ impl Turn {
         if self.r#use.is_empty() { "end_turn" } else { "tool_use" }
     }
 
-    /// Returns the content blocks of the response.
+    /// Returns the content blocks of the response. `at` is the index of this turn in the scenario.
     fn content(&self, at: usize) -> Vec<Value> {
         let think = self.think.iter().map(
             |text| json!({ "type": "thinking", "thinking": text, "signature": "c2NyaXB0ZWQ=" }),
@@ -153,7 +157,7 @@ impl Turn {
         think.chain(say).chain(uses).collect()
     }
 
-    /// Returns the response as one message.
+    /// Returns the response as one JSON message. `at` is the index of this turn in the scenario.
     pub(super) fn message(&self, model: &str, at: usize) -> Value {
         let Tokens { input, output } = self.tokens;
         json!({
@@ -163,7 +167,8 @@ impl Turn {
         })
     }
 
-    /// Returns the response as server-sent events.
+    /// Returns the response as server-sent events. `at` is the index of this turn in the scenario,
+    /// and `asked` the number of earlier requests for this turn.
     pub(super) fn events(
         &self,
         model: &str,
@@ -196,8 +201,8 @@ impl Turn {
             match end {
                 End::Whole => None,
                 End::Cut => {
-                    // Give the earlier events time to arrive. Otherwise nothing of the response
-                    // arrives.
+                    // Give the earlier events time to arrive. Otherwise the client would receive no
+                    // part of the response.
                     SystemClock.sleep(Duration::from_millis(50)).await;
                     Some(Err(std::io::Error::other("the scenario cuts the connection")))
                 }
@@ -208,7 +213,8 @@ impl Turn {
     }
 }
 
-/// Returns the events of a content block: its start without content, all its content, and its end.
+/// Converts the content block `piece` to three stream events: the start of the block, all content
+/// of the block, and the end of the block. `index` is the position of the block in the message.
 fn pieces(index: usize, mut piece: Value) -> [Value; 3] {
     let kind = piece["type"].as_str().unwrap_or_default().to_owned();
     let mut take = |field: &str, empty: Value| std::mem::replace(&mut piece[field], empty);

@@ -1,4 +1,5 @@
-//! The workspace as a tar archive, copied into a container at the start and out of it at the end.
+//! The workspace as a tar archive, copied into a container before the container starts, and out of
+//! the container at the end.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -25,11 +26,13 @@ const PIECE: usize = 256 << 10;
 /// Size of a block of an archive, in bytes.
 const BLOCK: usize = 512;
 
-/// Checks that the image has an empty directory for the workspace, owned by the user. A volume
-/// starts as a copy of the image's directory, including its owner.
+/// Checks that the image of the container `name` has an empty directory for the workspace, owned by
+/// `user`. This matters because a new volume is a copy of the image's directory, including the
+/// owner.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if it does not, and errors of the engine.
+/// [`ErrorKind::InvalidInput`] if the directory is missing, has another owner or is not empty;
+/// errors of the engine.
 pub(crate) async fn check_workspace(
     engine: &Engine,
     name: &str,
@@ -53,13 +56,15 @@ pub(crate) async fn check_workspace(
         return Ok(());
     }
     let line = format!(
-        "the image has no empty directory {WORKSPACE} owned by {}:{}, which copied workspaces need",
+        "the image has no empty directory {WORKSPACE} owned by {}:{}, which copied workspaces need: \
+         add the directory to the image",
         user.uid, user.gid
     );
     Err(Error::new(ErrorKind::InvalidInput, line))
 }
 
-/// Copies the directory of a workspace into a container that was created but not started.
+/// Copies the directory `workspace` into the container `name`, which was created but not started.
+/// In the container, `user` owns the files.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] if the directory cannot be read, and errors of the engine.
@@ -76,13 +81,16 @@ pub(crate) async fn copy_in(
     let body = bollard::body_stream(ReceiverStream::new(body));
     let sent = engine.with_long_timeout().upload_to_container(name, Some(options), body).await;
     let packed = packing.await.map_err(io::Error::other).flatten();
-    // If one side fails, the other fails too. The engine's message says more than a broken pipe.
+    // If the engine fails, the packing task also fails, with a broken pipe. The engine's message is
+    // the useful one.
     sent.attempt("cannot copy the workspace into the container")?;
-    packed
-        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot read the workspace").with_source(e))
+    packed.map_err(|e| {
+        let line = format!("cannot read the workspace {}", workspace.display());
+        Error::new(ErrorKind::Unavailable, line).with_source(e)
+    })
 }
 
-/// Replaces the content of the workspace's directory with the container's workspace.
+/// Replaces the directory `workspace` by a copy of the workspace in the container `name`.
 ///
 /// # Errors
 /// Errors of [`unpack`], and of the engine.
@@ -104,7 +112,7 @@ pub(crate) async fn copy_out(
     while let Some(piece) = stream.next().await {
         let piece = piece.map_err(|refusal| {
             refused = Some(refusal);
-            io::Error::other("the engine ended the stream with an error")
+            io::Error::other("the engine ended the archive with an error")
         });
         if pieces.send(Some(piece)).await.is_err() {
             break;
@@ -113,7 +121,7 @@ pub(crate) async fn copy_out(
     // Mark the end explicitly: otherwise the reader reports a truncated stream.
     let _ = pieces.send(None).await;
     let unpacked = unpacking.await.map_err(|e| {
-        Error::new(ErrorKind::Unexpected, "the task that copies the workspace failed")
+        Error::new(ErrorKind::Unexpected, "the task that unpacks the workspace failed")
             .with_source(e)
     })?;
     match refused {
@@ -122,7 +130,7 @@ pub(crate) async fn copy_out(
     }
 }
 
-/// A writer that sends its output in pieces to another task.
+/// A writer that sends the written bytes in pieces to another task.
 struct PieceWriter {
     to: mpsc::Sender<Bytes>,
     piece: Vec<u8>,
@@ -175,7 +183,8 @@ impl Read for PieceReader {
     }
 }
 
-/// Writes an archive of the directory and its content, owned by the container's user.
+/// Writes a tar archive of the directory `workspace` and its content. In the archive, `user` owns
+/// all entries.
 fn pack(workspace: &Path, user: ContainerUser, to: PieceWriter) -> io::Result<()> {
     let mut archive = tar::Builder::new(to);
     let mut open = vec![PathBuf::new()];
@@ -217,7 +226,7 @@ fn append(
     } else {
         Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "the checkout contains a pipe, socket or device",
+            "the workspace contains a pipe, socket or device, which cannot be copied",
         ))
     }
 }

@@ -22,7 +22,8 @@ use crate::runner::docker::state::Shared;
 /// Maximum number of bytes of the keeper's standard error that are stored.
 const MAX_STDERR: usize = 4_096;
 
-/// Attaches to the standard input and output of a container that is about to start.
+/// Attaches to the standard input and output of the container of `run`, which is created but not
+/// started.
 ///
 /// # Errors
 /// Errors of the engine.
@@ -38,8 +39,9 @@ pub(crate) async fn attach(
         .stdout(true)
         .stderr(true)
         .build();
-    let attached = engine.docker.attach_container(&container_name(run), Some(options)).await;
-    let attached = attached.attempt("cannot attach to the container")?;
+    let name = container_name(run);
+    let attached = engine.docker.attach_container(&name, Some(options)).await;
+    let attached = attached.attempt(&format!("cannot attach to the container `{name}`"))?;
     let stderr = StderrBuffer::default();
     let collected = Arc::clone(&stderr);
     let output = attached.output.filter_map(move |piece| {

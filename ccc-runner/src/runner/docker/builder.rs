@@ -20,7 +20,7 @@ use crate::runner::docker::state::Shared;
 /// The image of runs whose agent does not name one.
 const IMAGE: &str = "ccc-agent";
 /// Maximum number of containers that start concurrently. More concurrent starts do not increase the
-/// engine's throughput, and each one takes longer.
+/// engine's throughput, and make each start slower.
 const STARTS_AT_ONCE: usize = 3;
 
 /// Settings of a [`DockerRunner`].
@@ -32,11 +32,13 @@ pub struct DockerRunnerBuilder {
 
 impl DockerRunnerBuilder {
     /// Sets the address of the engine: `unix:///run/user/1000/docker.sock`,
-    /// `https://engine.example.org:2376`. `None` uses `DOCKER_HOST` or `/var/run/docker.sock`, as
-    /// the `docker` program does.
+    /// `https://engine.example.org:2376`. `None` uses the environment variable `DOCKER_HOST`, or
+    /// else `/var/run/docker.sock`, as the `docker` program does.
     ///
-    /// For `https`, and for `tcp` if `DOCKER_TLS_VERIFY` is set, `DOCKER_CERT_PATH` must contain
-    /// `ca.pem`, `cert.pem` and `key.pem`. Plain `tcp` is refused unless the address is loopback.
+    /// For `https`, and for `tcp` if the environment variable `DOCKER_TLS_VERIFY` is set, the
+    /// environment variable `DOCKER_CERT_PATH` must name a directory with `ca.pem`, `cert.pem` and
+    /// `key.pem`. An unencrypted connection is refused unless the address is loopback, or
+    /// [`dangerously_unencrypted`](Self::dangerously_unencrypted) permits it.
     #[must_use]
     pub fn host(mut self, host: Option<String>) -> Self {
         self.settings.host = host;
@@ -59,35 +61,39 @@ impl DockerRunnerBuilder {
         self
     }
 
-    /// Sets a runtime that the engine knows, such as `runsc`. `None` uses the engine's default.
+    /// Sets the container runtime by a name that the engine knows, such as `runsc`. `None` uses the
+    /// engine's default runtime.
     #[must_use]
     pub fn runtime(mut self, runtime: Option<String>) -> Self {
         self.settings.runtime = runtime;
         self
     }
 
-    /// Sets how workspaces get into containers.
+    /// Sets the method by which workspaces get into containers. The default is
+    /// [`Workspaces::Auto`].
     #[must_use]
     pub fn workspaces(mut self, workspaces: Workspaces) -> Self {
         self.settings.workspaces = workspaces;
         self
     }
 
-    /// Sets the address of the model proxy.
+    /// Sets the address of the model proxy. With `None`, the default, containers have no access to
+    /// a model.
     #[must_use]
     pub fn model_proxy(mut self, address: Option<SocketAddr>) -> Self {
         self.settings.model_proxy = address;
         self
     }
 
-    /// Sets the rules of the egress proxies.
+    /// Sets the rules that the egress proxies of containers enforce. By default, all rules are
+    /// enabled.
     #[must_use]
     pub fn egress(mut self, rules: EgressRules) -> Self {
         self.settings.egress = rules;
         self
     }
 
-    /// Sets the clock.
+    /// Sets the clock that measures time limits. The default is the system's clock.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -95,11 +101,13 @@ impl DockerRunnerBuilder {
     }
 
     /// Applies `change` to the request that creates a container: **it can remove any isolation.**
-    /// Logs a warning with `why` when the runner is built, and at every start.
+    /// Logs a warning with the reason `why` when the runner is built, and at every start of a
+    /// container.
     ///
-    /// The type is bollard's, re-exported as [`ContainerCreateBody`](crate::ContainerCreateBody). A
-    /// new major version of bollard is therefore a breaking change of this method only. For this
-    /// reason the method has its own feature.
+    /// The type of the request is bollard's, re-exported as
+    /// [`ContainerCreateBody`](crate::ContainerCreateBody). A new major version of bollard is
+    /// therefore a breaking change of this method only. For this reason the method has its own
+    /// feature.
     #[cfg(feature = "dangerous-container-body")]
     #[must_use]
     pub fn dangerously_altered(
@@ -111,7 +119,7 @@ impl DockerRunnerBuilder {
         self
     }
 
-    /// Creates the runner, which does not connect to the engine yet.
+    /// Creates the runner. The runner connects to the engine when it is first used.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if the state directory cannot be used, or the operating system
@@ -119,7 +127,7 @@ impl DockerRunnerBuilder {
     pub fn build(mut self) -> Result<DockerRunner> {
         let state_dir = &self.settings.state_dir;
         let unusable = |e: std::io::Error| {
-            let line = format!("cannot use {}: {e}", state_dir.display());
+            let line = format!("cannot use the state directory {}: {e}", state_dir.display());
             Error::new(ErrorKind::Unavailable, line)
         };
         create_private_dir(state_dir).map_err(unusable)?;
@@ -145,8 +153,8 @@ impl DockerRunnerBuilder {
 }
 
 impl DockerRunner {
-    /// Returns a builder. The runner stores its state in `state_dir`, which must be a dedicated
-    /// directory.
+    /// Returns a builder of a runner. The runner stores its state in the directory `state_dir`,
+    /// which nothing else may use.
     #[must_use]
     pub fn builder(state_dir: impl Into<PathBuf>) -> DockerRunnerBuilder {
         let settings = Settings {

@@ -1,4 +1,4 @@
-//! A running container.
+//! A container on a Docker engine, in which programs are executed.
 
 use std::io;
 use std::path::Path;
@@ -26,17 +26,17 @@ use crate::runner::docker::state::Shared;
 use crate::runner::docker::unpack::UnpackLimits;
 use crate::runner::output::BoundedOutput;
 
-/// The properties of a container that are decided before it starts.
+/// The properties of a container that are decided before the container starts.
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) run: RunId,
     pub(crate) spec: ContainerSpec,
     pub(crate) image: Image,
-    /// Whether the workspace is the directory of the host machine itself rather than a copy.
+    /// Whether the workspace is mounted from the host machine rather than copied.
     pub(crate) mounted: bool,
 }
 
-/// A container of a run.
+/// The container of a run on a Docker engine.
 #[derive(Debug)]
 pub(crate) struct DockerContainer {
     shared: Arc<Shared>,
@@ -55,7 +55,7 @@ impl DockerContainer {
     fn exec_request(&self, command: &Command) -> Result<ExecRequest> {
         let mut env = self.setup.image.env.clone();
         let proxy = format!("http://127.0.0.1:{EGRESS_PORT}");
-        // In both spellings, because a program may read only one of them.
+        // Set the variables in both spellings, because a program may read only one spelling.
         let ours = [
             ("HOME", HOME),
             ("TMPDIR", "/tmp"),
@@ -82,7 +82,8 @@ impl DockerContainer {
         })
     }
 
-    /// Asks the keeper to start the program, and passes on its output.
+    /// Asks the keeper to start the program of `request`, writes `stdin` to the program, and
+    /// forwards the program's output to `output`. Returns the keeper's report of the program's end.
     async fn converse(
         &self,
         request: &ExecRequest,
@@ -93,7 +94,7 @@ impl DockerContainer {
         write_head(&mut stream, request).await?;
         let (mut from, mut to) = tokio::io::split(stream);
         let feed = async {
-            // A program need not read all of its input.
+            // Ignore errors, because a program need not read all of its input.
             let _ = async {
                 to.write_all(stdin).await?;
                 to.flush().await
@@ -187,9 +188,13 @@ impl Container for DockerContainer {
         {
             Err(refusal)
                 if engine_error::answer(&refusal).is_some_and(|(status, _)| status == 304) => {}
-            // A missing container has stopped. But a copied workspace is lost with it.
+            // A container that no longer exists has stopped. But a copied workspace is lost with
+            // the container, which is an error.
             Err(refusal) if self.setup.mounted && engine_error::is_missing(&refusal) => {}
-            stopped => stopped.attempt("cannot stop the container")?,
+            stopped => {
+                let name = container_name(self.setup.run);
+                stopped.attempt(&format!("cannot stop the container `{name}`"))?;
+            }
         }
         if !self.setup.mounted {
             let resources = &self.setup.spec.resources;

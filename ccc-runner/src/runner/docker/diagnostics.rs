@@ -18,11 +18,11 @@ use crate::runner::docker::runner::DockerRunner;
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
-    /// Nothing is wrong.
+    /// The check found no problem.
     Good,
-    /// Runs work, but the operator should know about a problem.
+    /// Runs are possible, but the operator should know about a problem.
     Warning,
-    /// No run can work, or runs are not isolated.
+    /// No run is possible, or runs are not isolated.
     Bad,
 }
 
@@ -46,7 +46,8 @@ impl DockerRunner {
             );
         }
         let engine = shared.engine().await?;
-        let version = engine.docker.version().await.attempt("the engine does not answer")?;
+        let version =
+            engine.docker.version().await.attempt("the container engine does not answer")?;
         say(Finding::Good, describe(&version));
         engine.check_fit()?;
         if shared.settings.runtime.is_none() {
@@ -54,15 +55,16 @@ impl DockerRunner {
         }
         let image = &shared.settings.image;
         let found = engine.image(image).await?;
-        say(Finding::Good, format!("image {image} is {}", one_line(&found.id, 80)));
+        say(Finding::Good, format!("the image {image} has the ID {}", one_line(&found.id, 80)));
         if engine.swaps {
-            let line = "the engine cannot disable swap for containers: disable swap on its machine";
+            let line = "the container engine cannot disable swap for containers: disable swap on the engine's machine";
             say(Finding::Warning, line.to_owned());
         }
         let way = match mounts(engine, &shared.probe(), &found).await? {
-            true => "workspaces are mounted: the engine sees this machine's files",
+            true => "workspaces are mounted into containers",
             false => {
-                "workspaces are copied: the engine does not see this machine's files, or maps users"
+                "workspaces are copied, because of the settings, or because the engine does not see this machine's \
+                 files or maps UIDs"
             }
         };
         say(Finding::Good, way.to_owned());
@@ -74,32 +76,44 @@ impl DockerRunner {
         gone?;
         match claude {
             Some(version) => say(Finding::Good, format!("Claude Code in the image: {version}")),
-            None => say(Finding::Warning, format!("the image {image} has no Claude Code")),
+            None => {
+                let line = format!(
+                    "the image {image} has no Claude Code: this is a problem only if Claude Code is the agent"
+                );
+                say(Finding::Warning, line);
+            }
         }
         match &reached[..] {
             [] if engine.is_remote => {
-                let line = "the engine is remote: access from a container to the engine's machine was not checked";
+                let line = "the container engine is on another machine: whether a container can reach that machine was \
+                            not checked";
                 say(Finding::Warning, line.to_owned());
             }
             [] => say(Finding::Good, "a container cannot reach this machine".to_owned()),
             places => {
-                let line = format!("A CONTAINER REACHES THIS MACHINE, at {}", places.join(", "));
+                let line = format!(
+                    "A CONTAINER REACHES THIS MACHINE, at {}: do not start runs before this is fixed",
+                    places.join(", ")
+                );
                 say(Finding::Bad, line);
             }
         }
         Ok(())
     }
 
-    /// Returns the version of Claude Code in a container, and the addresses that the container can
-    /// reach.
+    /// Starts the container of `run`. Returns the version of Claude Code in the container, and the
+    /// addresses of this host machine and of the engine's machine that the container can reach.
     async fn check_container(
         &self,
         run: RunId,
         engine: &Engine,
     ) -> Result<(Option<String>, Vec<String>)> {
         let unusable = |e| {
-            Error::new(ErrorKind::Unavailable, "cannot prepare the check of a container")
-                .with_source(e)
+            Error::new(
+                ErrorKind::Unavailable,
+                "cannot prepare the check whether a container reaches this machine",
+            )
+            .with_source(e)
         };
         let workspace = tempfile::tempdir_in(&self.shared.settings.state_dir).map_err(unusable)?;
         let container = self.spawn(run, &ContainerSpec::new(workspace.path())).await?;
@@ -139,8 +153,8 @@ async fn gateways(engine: &Engine) -> Result<Vec<IpAddr>> {
     Ok(configs.filter_map(|config| config.gateway?.parse().ok()).collect())
 }
 
-/// Returns the addresses of this host machine from the kernel's lists, except link-local ones,
-/// because they need an interface.
+/// Returns the addresses of this host machine from the kernel's lists. Omits link-local addresses,
+/// because a connection to them must name an interface.
 fn own_addresses() -> Vec<IpAddr> {
     let list = |file| std::fs::read_to_string(file).unwrap_or_default();
     let (trie, six) = (list("/proc/net/fib_trie"), list("/proc/net/if_inet6"));
@@ -158,16 +172,17 @@ fn own_addresses() -> Vec<IpAddr> {
 
 fn describe(version: &SystemVersion) -> String {
     let platform = version.platform.as_ref().map(|platform| platform.name.clone());
-    let name = platform.filter(|name| !name.is_empty()).unwrap_or_else(|| "engine".to_owned());
+    let name =
+        platform.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown engine".to_owned());
     format!(
-        "{} {}, API {}",
+        "the container engine is {} {}, API {}",
         one_line(&name, 60),
         version.version.as_deref().unwrap_or("of unknown version"),
         version.api_version.as_deref().unwrap_or("of unknown version")
     )
 }
 
-/// Returns a warning about known vulnerabilities of the runtime.
+/// Returns a warning if the version of runc on the engine has known vulnerabilities.
 fn runtime(version: &SystemVersion) -> Option<String> {
     let components: HashMap<_, _> = version
         .components
@@ -178,9 +193,9 @@ fn runtime(version: &SystemVersion) -> Option<String> {
     let runc = *components.get("runc")?;
     is_vulnerable(runc).then(|| {
         format!(
-            "by its version, runc {} lets containers escape (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881; before \
-             1.1.12 also CVE-2024-21626): update to 1.2.8, 1.3.3 or newer, unless your distribution has patched \
-             it",
+            "according to its version, runc {} lets programs escape from containers (CVE-2025-31133, CVE-2025-52565, \
+             CVE-2025-52881; before 1.1.12 also CVE-2024-21626): update runc to 1.2.8, 1.3.3 or newer, unless your \
+             distribution has patched it",
             one_line(runc, 40)
         )
     })

@@ -12,10 +12,10 @@ use crate::runner::docker::settings::Workspaces;
 
 /// Time limit for a request whose duration depends on the workspace or on the agent's programs.
 const LONG_TIMEOUT: Duration = Duration::from_secs(15 * 60);
-/// Time limit for a container to end by itself after its connection was closed.
+/// Maximum wait for a container to end by itself after the connection to its keeper was closed.
 const ENDS_WITHIN: Duration = Duration::from_millis(200);
 
-/// A connected engine of a supported version.
+/// A connection to a container engine of a supported version, and the properties of the engine.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) docker: Docker,
@@ -23,36 +23,39 @@ pub(crate) struct Engine {
     pub(crate) is_remote: bool,
     /// Whether containers may use the swap of the engine's machine.
     pub(crate) swaps: bool,
-    /// The reason why no container may start, if there is one.
+    /// The reason why no container may start on this engine, or `None`.
     pub(crate) unfit: Option<String>,
-    /// The method by which workspaces get into containers, as far as it is known before a probe.
+    /// The method by which workspaces get into containers. `Auto` if a probe of the engine must
+    /// decide.
     pub(crate) workspaces: Workspaces,
-    /// Whether workspaces are mounted. Determined once.
+    /// Whether workspaces are mounted rather than copied. Determined at the first start of a
+    /// container.
     pub(crate) mounts: OnceCell<bool>,
-    /// The number of processors of the engine's machine, in thousandths.
+    /// The processors of the engine's machine, in milli-CPUs (1,000 for each processor).
     pub(crate) milli_cpus: u32,
 }
 
 /// An image on the engine.
 #[derive(Debug)]
 pub(crate) struct Image {
-    /// The ID. Containers are created by ID, so that the image that was inspected is the one that
-    /// runs.
+    /// The ID of the image. Containers are created by this ID, so that they use exactly the image
+    /// that was inspected.
     pub(crate) id: String,
-    /// The environment that the image defines for programs.
+    /// The environment variables that the image defines for programs.
     pub(crate) env: Vec<(String, String)>,
 }
 
 impl Engine {
-    /// Returns the engine with a timeout for long requests.
+    /// Returns a client of the engine whose requests time out after [`LONG_TIMEOUT`].
     pub(crate) fn with_long_timeout(&self) -> Docker {
         self.docker.clone().with_timeout(LONG_TIMEOUT)
     }
 
-    /// Checks that containers may start. Their removal is always permitted.
+    /// Checks that containers may start on this engine. Containers may be removed even if this
+    /// check fails.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`], with the reason.
+    /// [`ErrorKind::Unsupported`] if the engine cannot isolate containers.
     pub(crate) fn check_fit(&self) -> Result<()> {
         match &self.unfit {
             None => Ok(()),
@@ -60,7 +63,8 @@ impl Engine {
         }
     }
 
-    /// Inspects an image. Never pulls one: the operator decides which images run.
+    /// Inspects the image `name`. Never pulls an image, because the operator decides which images
+    /// are used.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the engine lacks the image; [`ErrorKind::InvalidInput`] if the
@@ -68,8 +72,9 @@ impl Engine {
     pub(crate) async fn image(&self, name: &str) -> Result<Image> {
         let inspected = self.docker.inspect_image(name).await.map_err(|refusal| {
             if engine_error::is_missing(&refusal) {
-                let line =
-                    format!("there is no image `{name}` on the engine: build it or pull it there");
+                let line = format!(
+                    "there is no image `{name}` on the container engine: build it or pull it there"
+                );
                 return Error::new(ErrorKind::NotFound, line).with_remedy(Remedy::BuildImage);
             }
             engine_error::error(&format!("cannot inspect the image `{name}`"), refusal)
@@ -78,7 +83,7 @@ impl Engine {
         if let Some(volumes) = config.volumes.filter(|volumes| !volumes.is_empty()) {
             // A volume would use the engine's disk without a limit.
             let line = format!(
-                "the image `{name}` declares volumes ({}), which no limit applies to: build it without VOLUME",
+                "the image `{name}` declares volumes ({}), whose size is not limited: build the image without VOLUME",
                 ccc_core::untrusted_text::one_line(&volumes.join(", "), 100)
             );
             return Err(Error::new(ErrorKind::InvalidInput, line));
@@ -91,8 +96,8 @@ impl Engine {
         })
     }
 
-    /// Waits for a container to end by itself, but only as long as that is likely to be faster than
-    /// killing it.
+    /// Waits for the container `name` to end by itself, for at most [`ENDS_WITHIN`]. Up to that
+    /// time, waiting is likely to be faster than killing the container.
     pub(crate) async fn wait_for_end(&self, name: &str, clock: &dyn Clock) {
         let mut ended = self.docker.wait_container(name, None);
         tokio::select! {

@@ -14,16 +14,17 @@ use crate::runner::docker::settings::{Settings, Workspaces};
 
 /// The oldest supported API version, which is that of Docker 20.10.
 const MIN_API: (usize, usize) = (1, 41);
-/// Time limit for a query.
+/// Time limit for a request that only reads properties of the engine.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// Time limit for creating, starting or removing a container.
 const WORKS_WITHIN: Duration = Duration::from_secs(60);
 
-/// Connects to the engine, and reads its capabilities.
+/// Connects to the engine that `settings` name, and reads the engine's capabilities.
 ///
 /// # Errors
-/// [`ErrorKind::Refused`] if the connection is not encrypted; [`ErrorKind::Unsupported`] if the
-/// engine's API is too old; errors of the engine.
+/// [`ErrorKind::Refused`] if the connection to another machine is not encrypted and `settings` do
+/// not permit that; [`ErrorKind::Unsupported`] if the engine's API is too old; errors of the
+/// engine.
 pub(crate) async fn connect(settings: &Settings) -> Result<Engine> {
     let host = settings.host.clone();
     let shown = host
@@ -32,28 +33,30 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Engine> {
         .unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned());
     if !settings.unencrypted && is_unencrypted(&shown) {
         let line = format!(
-            "the connection to the engine at {shown} is not encrypted, and gives root on its machine to anyone on the \
-             network path: use https://… with DOCKER_CERT_PATH, or the local end of a tunnel, or permit an \
-             unencrypted connection"
+            "the connection to the container engine at {shown} is not encrypted, so an attacker on the network path \
+             can become root on the engine's machine: use https://… with DOCKER_CERT_PATH, use the local end of a \
+             tunnel, or permit an unencrypted connection"
         );
         let refused = Error::new(ErrorKind::Refused, line);
         return Err(refused.with_remedy(Remedy::PermitUnencryptedEngine));
     }
     let connected = Docker::connect_with_host(&shown);
     let silent = format!(
-        "no container engine answers at {shown}: check that it runs, and that this user may access it"
+        "no container engine answers at {shown}: check that the engine is started, and that the user of this \
+         process may access it"
     );
     let docker = connected.attempt(&silent)?.with_timeout(ANSWERS_WITHIN);
     let docker = docker.negotiate_version().await.attempt(&silent)?;
     let version = docker.client_version();
     if (version.major_version, version.minor_version) < MIN_API {
         let line = format!(
-            "the engine at {shown} supports API version {}.{}: {}.{} or newer is needed (Docker 20.10)",
+            "the container engine at {shown} supports only API version {}.{}: update it to API version {}.{} \
+             (Docker 20.10) or newer",
             version.major_version, version.minor_version, MIN_API.0, MIN_API.1
         );
         return Err(Error::new(ErrorKind::Unsupported, line));
     }
-    let info = docker.info().await.attempt("cannot read the engine's properties")?;
+    let info = docker.info().await.attempt("cannot read the properties of the container engine")?;
     let docker = docker.with_timeout(WORKS_WITHIN);
     let cpus = u32::try_from(info.ncpu.unwrap_or(1)).unwrap_or(1).max(1);
     let is_remote = !shown.starts_with("unix://");
@@ -79,26 +82,30 @@ fn has(info: &SystemInfo, option: &str) -> bool {
     options.iter().any(|found| found.split(',').any(|part| part == option))
 }
 
-/// Returns whether the engine maps UIDs. A user in a container is then another user outside it.
+/// Returns whether the engine maps UIDs: a user in a container then has another UID outside the
+/// container.
 fn maps_users(info: &SystemInfo) -> bool {
     has(info, "name=rootless") || has(info, "name=userns")
 }
 
-/// Returns the reason why the engine cannot isolate containers, if there is one.
+/// Returns the reason why the engine cannot isolate containers, or `None` if it can.
 fn unfit(settings: &Settings, info: &SystemInfo) -> Option<String> {
     if info.os_type.as_deref().is_some_and(|os| os != "linux") {
-        return Some("the engine does not run Linux containers".to_owned());
+        return Some("the container engine does not support Linux containers".to_owned());
     }
     if let Some(runtime) = &settings.runtime
         && !info.runtimes.as_ref().is_some_and(|known| known.contains_key(runtime))
     {
-        return Some(format!("the engine has no runtime `{runtime}`: configure it there"));
+        return Some(format!(
+            "the container engine has no runtime `{runtime}`: add the runtime to the engine's configuration"
+        ));
     }
     if settings.alteration.is_some() {
         return None;
     }
     if !has(info, "name=seccomp") || has(info, "profile=unconfined") {
-        let line = "the engine has no system call filter (seccomp), which the isolation depends on";
+        let line = "the container engine applies no system call filter (seccomp), without which containers are not \
+                    isolated: enable the engine's default seccomp profile";
         return Some(line.to_owned());
     }
     let ceilings = [
@@ -107,13 +114,19 @@ fn unfit(settings: &Settings, info: &SystemInfo) -> Option<String> {
         (info.cpu_cfs_quota, "processors"),
     ];
     let missing = ceilings.iter().find(|(there, _)| *there == Some(false));
-    missing.map(|(_, what)| format!("the engine cannot limit {what}"))
+    missing.map(|(_, what)| {
+        format!(
+            "the container engine cannot limit the {what} of containers: enable this control group (cgroup) on the \
+             engine's machine"
+        )
+    })
 }
 
-/// Returns whether the connection is unencrypted and may leave this host machine.
+/// Returns whether a connection to the engine at `host` is unencrypted and may leave this host
+/// machine.
 fn is_unencrypted(host: &str) -> bool {
     let plain = host.strip_prefix("http://").or_else(|| host.strip_prefix("tcp://"));
-    // If this variable is set, `tcp` is encrypted, as in the `docker` program.
+    // If `DOCKER_TLS_VERIFY` is set, `tcp` is encrypted, as in the `docker` program.
     let plain = plain
         .filter(|_| host.starts_with("http://") || std::env::var_os("DOCKER_TLS_VERIFY").is_none());
     let Some(authority) = plain.and_then(|rest| rest.split('/').next()) else { return false };

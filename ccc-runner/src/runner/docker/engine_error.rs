@@ -3,7 +3,8 @@
 use bollard::errors::Error as Refusal;
 use ccc_core::{Error, ErrorKind, Result};
 
-/// Returns the status and the message of the engine's response, if the error is a response.
+/// Returns the HTTP status and the message of an error response of the engine. Returns `None` if
+/// the call failed without a response.
 pub(crate) fn answer(error: &Refusal) -> Option<(u16, &str)> {
     match error {
         Refusal::DockerResponseServerError { status_code, message } => {
@@ -13,12 +14,13 @@ pub(crate) fn answer(error: &Refusal) -> Option<(u16, &str)> {
     }
 }
 
-/// Returns whether the engine reports that the object does not exist.
+/// Returns whether the engine reports that the container, image or file of the request does not
+/// exist.
 pub(crate) fn is_missing(error: &Refusal) -> bool {
     answer(error).is_some_and(|(status, _)| status == 404)
 }
 
-/// Converts an error of the engine. `what` states what failed.
+/// Converts an error of a call to the engine. `what` states what failed.
 pub(crate) fn error(what: &str, refusal: Refusal) -> Error {
     let Some((status, message)) = answer(&refusal) else {
         let kind = match &refusal {
@@ -44,9 +46,9 @@ pub(crate) fn error(what: &str, refusal: Refusal) -> Error {
     Error::new(kind, format!("{what}: {}", ccc_core::untrusted_text::one_line(message, 400)))
 }
 
-/// Conversion of the engine's results.
+/// Conversion of the results of calls to the engine.
 pub(crate) trait Attempt<T> {
-    /// Converts an error of the engine into this crate's. `what` states what failed.
+    /// Converts an error of a call to the engine to an [`Error`]. `what` states what failed.
     fn attempt(self, what: &str) -> Result<T>;
 }
 

@@ -22,7 +22,8 @@ struct Exit {
     out_of_memory: bool,
 }
 
-/// Returns the error that explains why the connection to a program broke.
+/// Returns the error that explains why the connection to a program in the container of `run` broke.
+/// `broken` is the error of that connection.
 pub(crate) async fn exit_error(
     shared: &Shared,
     run: RunId,
@@ -36,7 +37,8 @@ pub(crate) async fn exit_error(
     match found {
         Err(error) => error,
         Ok(Some(Exit { out_of_memory: true, .. })) => {
-            let line = format!("the container ran out of memory, {} MiB", resources.memory >> 20);
+            let line =
+                format!("the container ran out of memory (limit: {} MiB)", resources.memory >> 20);
             Error::new(ErrorKind::LimitExceeded, line)
         }
         Ok(Some(Exit { status, .. })) => match LimitBreach::from_status(status) {
@@ -44,7 +46,7 @@ pub(crate) async fn exit_error(
             None => Error::new(
                 ErrorKind::Unavailable,
                 format!(
-                    "the container ended, with exit status {status}, while a program ran in it"
+                    "the container ended with exit status {status} during the execution of a program"
                 ),
             ),
         },
@@ -55,16 +57,19 @@ pub(crate) async fn exit_error(
     }
 }
 
-/// Waits until the container has ended, and returns its exit status.
+/// Waits until the container of `run` has ended, and returns its exit status.
 async fn wait_for_exit(shared: &Shared, run: RunId) -> Result<Option<Exit>> {
     let docker = &shared.engine().await?.docker;
     loop {
         let found = match docker.inspect_container(&container_name(run), None).await {
             Err(refusal) if engine_error::is_missing(&refusal) => {
-                let line = "the container was removed while a program ran in it";
+                let line = "the container was removed during the execution of a program";
                 return Err(Error::new(ErrorKind::Unavailable, line));
             }
-            found => found.attempt("lost the container")?,
+            found => {
+                let name = container_name(run);
+                found.attempt(&format!("cannot inspect the container `{name}`"))?
+            }
         };
         let state = found.state.unwrap_or_default();
         if state.running != Some(true) {

@@ -26,14 +26,14 @@ pub(crate) struct Isolation<'a> {
     pub(crate) user: ContainerUser,
     /// Whether the workspace is mounted rather than copied.
     pub(crate) mounted: bool,
-    /// The engine's runtime; `None` for its default.
+    /// The name of the container runtime; `None` selects the engine's default runtime.
     pub(crate) runtime: Option<&'a str>,
-    /// The number of the engine's processors, in thousandths.
+    /// The processors of the engine's machine, in milli-CPUs (1,000 for each processor).
     pub(crate) engine_milli_cpus: u32,
     pub(crate) spec: &'a ContainerSpec,
 }
 
-/// Returns the body of the request that creates the container.
+/// Returns the body of the request with which the engine creates the container.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if the workspace is mounted and its path is not UTF-8.
@@ -48,7 +48,8 @@ pub(crate) fn container_body(isolation: &Isolation<'_>) -> Result<ContainerCreat
         model: isolation.spec.network == Network::ModelProxy,
     };
     let keeper = serde_json::to_string(&keeper).map_err(|e| {
-        Error::new(ErrorKind::Unexpected, "cannot write the keeper's configuration").with_source(e)
+        Error::new(ErrorKind::Unexpected, "cannot convert the keeper's configuration to JSON")
+            .with_source(e)
     })?;
     Ok(ContainerCreateBody {
         image: Some(isolation.image_id.to_owned()),
@@ -67,7 +68,7 @@ pub(crate) fn container_body(isolation: &Isolation<'_>) -> Result<ContainerCreat
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         tty: Some(false),
-        // Both override the image's values.
+        // The stop signal and the health check override the image's values.
         stop_signal: Some("SIGTERM".to_owned()),
         healthcheck: Some(HealthConfig {
             test: Some(vec!["NONE".to_owned()]),
@@ -89,8 +90,9 @@ fn host_config(isolation: &Isolation<'_>) -> Result<HostConfig> {
     };
     Ok(HostConfig {
         runtime: isolation.runtime.map(str::to_owned),
-        // The keeper is the first process. The engine's init process would run as the agent's user,
-        // and every program could take over the connection to this process.
+        // The keeper is the first process. The engine's init process would have the agent's user,
+        // and every program could take over the connection between the init process and this
+        // process.
         init: Some(false),
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges".to_owned()]),
@@ -100,7 +102,7 @@ fn host_config(isolation: &Isolation<'_>) -> Result<HostConfig> {
         ipc_mode: Some("private".to_owned()),
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
         memory: Some(memory),
-        // Memory and swap together, so there is no swap.
+        // This limits memory and swap together, so containers have no swap.
         memory_swap: Some(memory),
         oom_kill_disable: Some(false),
         // An engine rejects more processors than its machine has.
@@ -131,7 +133,7 @@ fn workspace(isolation: &Isolation<'_>) -> Result<Mount> {
     let mut mount = Mount { target: Some(WORKSPACE.to_owned()), ..Mount::default() };
     if isolation.mounted {
         let source = isolation.spec.workspace.to_str().ok_or_else(|| {
-            let line = "the engine accepts only paths in UTF-8";
+            let line = "the path of the workspace is not UTF-8, but the container engine accepts only UTF-8";
             Error::new(ErrorKind::InvalidInput, line)
         })?;
         mount.typ = Some(MountType::BIND);

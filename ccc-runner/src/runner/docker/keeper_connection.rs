@@ -17,7 +17,8 @@ use crate::lock::lock;
 /// The beginning of the keeper's standard error.
 pub(crate) type StderrBuffer = Arc<Mutex<Vec<u8>>>;
 
-/// The connection to a keeper. When it is dropped, the keeper ends its container.
+/// The connection to the keeper of a container. When this value is dropped, the keeper ends the
+/// container.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) tunnel: Tunnel,
@@ -50,14 +51,14 @@ impl Connection {
         self.greeting.take()?.await.ok()
     }
 
-    /// Returns the keeper's standard error so far.
+    /// Returns the beginning of the keeper's standard error, as far as it has arrived.
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&lock(&self.stderr)).into_owned()
     }
 }
 
-/// Answers the streams that the keeper opens: its greeting, and connections to the proxies. Closes
-/// all others, because the keeper is not trusted.
+/// Answers the streams that the keeper opens: the greeting, and connections to the model proxy and
+/// the egress proxy. Closes all other streams, because the keeper is not trusted.
 async fn answer(
     mut incoming: IncomingStreams,
     greet: oneshot::Sender<Hello>,
@@ -69,7 +70,7 @@ async fn answer(
     while let Some(mut stream) = incoming.next().await {
         while streams.try_join_next().is_some() {}
         let greet = greet.take();
-        // The keeper opens the first stream, its greeting, before any program runs.
+        // The first stream is the greeting: the keeper opens it before any program starts.
         if let Some(greet) = greet {
             if let Ok(hello) = hello(&mut stream).await {
                 let _ = greet.send(hello);
@@ -78,7 +79,7 @@ async fn answer(
         }
         let egress = Arc::clone(&egress);
         streams.spawn(async move {
-            // Both ends notice when a connection breaks.
+            // Ignore errors, because both ends notice when a connection breaks.
             let _ = forward(stream, model, &egress).await;
         });
     }

@@ -22,11 +22,12 @@ pub(crate) struct Probe<'a> {
     pub(crate) clock: &'a dyn Clock,
 }
 
-/// Returns whether workspaces are mounted rather than copied. Probes the engine if the settings do
-/// not decide it.
+/// Returns whether workspaces are mounted rather than copied. The first call probes the engine with
+/// a container of `image`, unless the settings or the properties of the engine decide the method.
 ///
 /// # Errors
-/// Errors of the engine, and of the state directory.
+/// [`ErrorKind::Unavailable`] if no file can be created in the state directory; errors of the
+/// engine.
 pub(crate) async fn mounts(engine: &Engine, probe: &Probe<'_>, image: &Image) -> Result<bool> {
     let mounts = engine.mounts.get_or_try_init(|| async {
         match engine.workspaces {
@@ -38,22 +39,26 @@ pub(crate) async fn mounts(engine: &Engine, probe: &Probe<'_>, image: &Image) ->
     mounts.await.copied()
 }
 
-/// Returns whether the engine sees the files of this machine. Creates a container that mounts the
-/// state directory, and checks whether a new file is in it. The container never starts.
+/// Returns whether the engine sees the files of this host machine. Creates a container that mounts
+/// the state directory, and checks whether the container has a new file of that directory. The
+/// container never starts.
 async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> Result<bool> {
     let run = RunId::new(probe.clock.now())?;
     let marker = tempfile::Builder::new().prefix("marker-").tempfile_in(probe.state_dir);
     let marker = marker.map_err(|e| {
-        let line = format!("cannot write into {}: {e}", probe.state_dir.display());
+        let line = format!(
+            "cannot create a file in the state directory {}: {e}",
+            probe.state_dir.display()
+        );
         Error::new(ErrorKind::Unavailable, line)
     })?;
     let marked = Path::new("/ours").join(marker.path().file_name().unwrap_or_default());
     let body = ContainerCreateBody {
         image: Some(image.id.clone()),
-        // Never run, but engines require a command.
+        // This command is never executed, but engines require a command.
         cmd: Some(vec![KEEPER.to_owned()]),
-        // Labelled with a run that does not exist: cleanup removes the container if this process
-        // ends before it does.
+        // The labels name a run that does not exist. Therefore cleanup removes the container if
+        // this process ends before it removes the container.
         labels: Some(orphans::labels(probe.owner, run)),
         host_config: Some(HostConfig {
             network_mode: Some("none".to_owned()),
@@ -77,17 +82,24 @@ async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> R
         Err(refusal) if engine_error::answer(&refusal).is_some_and(|(status, _)| status == 400) => {
             return Ok(false);
         }
-        Err(refusal) => return Err(engine_error::error("cannot create a container", refusal)),
+        Err(refusal) => {
+            return Err(engine_error::error(
+                "cannot create a container that probes the engine",
+                refusal,
+            ));
+        }
     };
     let options =
         ContainerArchiveInfoOptionsBuilder::default().path(&marked.to_string_lossy()).build();
     let seen = engine.docker.get_container_archive_info(&container.id, Some(options)).await;
     let remove = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
     let removed = engine.docker.remove_container(&container.id, Some(remove)).await;
-    removed.attempt("cannot remove a container")?;
+    removed.attempt("cannot remove the container that probed the engine")?;
     match seen {
         Ok(_) => Ok(true),
         Err(refusal) if engine_error::is_missing(&refusal) => Ok(false),
-        Err(refusal) => Err(engine_error::error("cannot inspect a container", refusal)),
+        Err(refusal) => {
+            Err(engine_error::error("cannot inspect the container that probes the engine", refusal))
+        }
     }
 }

@@ -10,16 +10,16 @@ use jiff::SignedDuration;
 
 use crate::runner::docker::engine_error::{self, Attempt};
 
-/// The label with the name of the installation.
+/// The label whose value is the random name of the installation that created the container.
 const OWNER_LABEL: &str = "dev.ccc.owner";
-/// The label with the run's ID.
+/// The label whose value is the ID of the container's run.
 const RUN_LABEL: &str = "dev.ccc.run";
 /// Time limit for the removal of a container, including retries.
 const GONE_WITHIN: SignedDuration = SignedDuration::from_secs(40);
 /// Interval between two checks whether a container was removed.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Returns the labels of a run's container.
+/// Returns the labels of the container of `run`. `owner` is the name of this installation.
 pub(crate) fn labels(owner: &str, run: RunId) -> HashMap<String, String> {
     HashMap::from([
         (OWNER_LABEL.to_owned(), owner.to_owned()),
@@ -27,11 +27,13 @@ pub(crate) fn labels(owner: &str, run: RunId) -> HashMap<String, String> {
     ])
 }
 
-/// Removes a container of this installation with its volumes, and waits until it is removed.
+/// Removes the container `name` and its anonymous volumes, and waits until the engine has removed
+/// them. Does nothing if there is no such container. `owner` is the name of this installation.
 ///
 /// # Errors
 /// [`ErrorKind::AlreadyExists`] if the container does not belong to this installation;
-/// [`ErrorKind::Unexpected`] if it is not removed in time; errors of the engine.
+/// [`ErrorKind::Unexpected`] if the container is not removed within [`GONE_WITHIN`]; errors of the
+/// engine.
 pub(crate) async fn remove(
     docker: &Docker,
     name: &str,
@@ -44,21 +46,27 @@ pub(crate) async fn remove(
         let late = clock.now().duration_since(begun) > GONE_WITHIN;
         match docker.inspect_container(name, None).await {
             Err(refusal) if engine_error::is_missing(&refusal) => return Ok(()),
-            Err(refusal) => return Err(engine_error::error("cannot inspect a container", refusal)),
+            Err(refusal) => {
+                let line = format!("cannot inspect the container `{name}`");
+                return Err(engine_error::error(&line, refusal));
+            }
             Ok(found) => {
                 let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
                 if labels.get(OWNER_LABEL).is_none_or(|found| found != owner) {
                     let line = format!(
-                        "the container `{name}` does not belong to this installation: rename or remove it"
+                        "the container `{name}` does not belong to this installation: rename or remove the container"
                     );
                     return Err(Error::new(ErrorKind::AlreadyExists, line));
                 }
             }
         }
-        // Most containers are removed at the first check after the first request.
+        // The first check after the request does not wait, because the container is usually removed
+        // by the time of that check.
         if asked && late {
-            let line =
-                format!("the container `{name}` was not removed in time: remove it on the engine");
+            let line = format!(
+                "the engine did not remove the container `{name}` within {} s: remove it on the engine",
+                GONE_WITHIN.as_secs()
+            );
             return Err(Error::new(ErrorKind::Unexpected, line));
         }
         if asked {
@@ -69,15 +77,19 @@ pub(crate) async fn remove(
             Ok(()) => {}
             Err(refusal) => match engine_error::answer(&refusal) {
                 Some((404, _)) => return Ok(()),
-                // Another request is already removing the container, or it is busy.
+                // Another request is already removing the container, or the container is busy.
                 Some((409 | 500, _)) if !late => {}
-                _ => return Err(engine_error::error("cannot remove a container", refusal)),
+                _ => {
+                    let line = format!("cannot remove the container `{name}`");
+                    return Err(engine_error::error(&line, refusal));
+                }
             },
         }
     }
 }
 
-/// Returns the runs that have a container of this installation.
+/// Returns the runs whose containers belong to the installation `owner`, sorted and without
+/// duplicates.
 ///
 /// # Errors
 /// Errors of the engine.

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-/// Returns the name of this installation: random, created once, and stored in a file. The path of
-/// the directory is not unique, because two machines that share an engine can use the same path.
+/// Returns the name of this installation: 32 random hexadecimal digits, created at the first call
+/// and stored in a file in `state_dir`. The path of `state_dir` would not be unique, because two
+/// machines that share an engine can use the same path.
 ///
 /// # Errors
 /// Errors of the file system, and [`InvalidData`](std::io::ErrorKind::InvalidData) if the file is
@@ -16,8 +17,10 @@ pub(crate) fn owner(state_dir: &Path) -> std::io::Result<String> {
             return Ok(owner);
         }
         Ok(_) => {
-            let line =
-                format!("{} is damaged: remove it when no run is in progress", file.display());
+            let line = format!(
+                "the file {} is damaged: remove it when no run is in progress",
+                file.display()
+            );
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, line));
         }
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e),
@@ -28,8 +31,8 @@ pub(crate) fn owner(state_dir: &Path) -> std::io::Result<String> {
     let owner = hex::encode(random);
     let made = state_dir.join(format!("owner-{owner}"));
     fs::write(&made, &owner)?;
-    // The link makes the complete file appear. The slower of two processes reads the other one's
-    // file.
+    // The hard link makes the complete file appear at once. If two processes create the file at the
+    // same time, the slower process reads the file of the other process.
     let linked = fs::hard_link(&made, &file);
     fs::remove_file(&made)?;
     match linked {

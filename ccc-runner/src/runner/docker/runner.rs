@@ -14,21 +14,24 @@ use crate::runner::docker::start;
 use crate::runner::docker::state::{Shared, Start};
 use crate::runner::workspace;
 
-/// A runner that creates containers on a Docker engine, on this machine or another one.
+/// A runner that creates containers on a Docker engine, which is on this host machine or another
+/// machine.
 ///
 /// A container has no network, no capabilities, no way to gain privileges, a read-only root file
-/// system and an ordinary user. The engine's system call filter and an additional one apply to it.
-/// Memory, processors, processes, open files and the workspace are limited (spec: X1, X2). Over its
-/// standard input and output, it can reach the model proxy and the hosts that the operator listed,
-/// and nothing else. Only the workspace is mounted from the host machine. The image must contain
-/// `/usr/local/bin/ccc-keeper`: see the crate `ccc-keeper`.
+/// system and an ordinary user. The engine's system call filter and an additional filter apply to
+/// all programs. Memory, processors, processes, open files and the workspace are limited
+/// (spec: X1, X2). Over the container's standard input and output, programs can reach the model
+/// proxy and the hosts that the operator listed, and nothing else. Only the workspace is mounted
+/// from the host machine. The image must contain `/usr/local/bin/ccc-keeper`: see the crate
+/// `ccc-keeper`.
 #[derive(Debug)]
 pub struct DockerRunner {
     pub(crate) shared: Arc<Shared>,
 }
 
 impl DockerRunner {
-    /// Cancels the start of this run that is in progress, and waits for its end.
+    /// Stops the task that starts the container of `run`, if there is such a task, and waits until
+    /// the task has ended.
     async fn end_start(&self, run: RunId) {
         let under_way = lock(&self.shared.starts).runs.get(&run).cloned();
         if let Some(start) = under_way {
@@ -53,7 +56,7 @@ impl ContainerRunner for DockerRunner {
 
     async fn check(&self) -> Result<()> {
         let engine = self.shared.engine().await?;
-        engine.docker.ping().await.attempt("the engine does not answer")?;
+        engine.docker.ping().await.attempt("the container engine does not answer")?;
         engine.check_fit()?;
         engine.image(&self.shared.settings.image).await.map(drop)
     }
@@ -64,13 +67,13 @@ impl ContainerRunner for DockerRunner {
         if spec.network != Network::ModelProxy || self.shared.settings.model_proxy.is_none() {
             spec.network = Network::None;
         }
-        // If the caller drops this future, its place in the queue is released.
+        // If the caller drops this future, the place in the queue is released.
         let place = Arc::clone(&self.shared.admission).acquire_owned().await;
         let place = place.map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "the runner no longer starts containers")
+            Error::new(ErrorKind::Unexpected, "the Docker runner no longer starts containers")
                 .with_source(e)
         })?;
-        // End the start of an earlier attempt whose caller was dropped.
+        // Stop the task of an earlier call of `spawn` whose future was dropped.
         self.end_start(run).await;
         let (done, started) = oneshot::channel();
         let start = Start::default();
@@ -79,7 +82,7 @@ impl ContainerRunner for DockerRunner {
             while starts.tasks.try_join_next().is_some() {}
             starts.runs.insert(run, start.clone());
             let shared = Arc::clone(&self.shared);
-            // Lock before the task runs, so that `destroy` waits from now on.
+            // Lock before the task starts, so that `destroy` waits from now on.
             let working = Arc::clone(&start.working).try_lock_owned();
             starts.tasks.spawn(async move {
                 let container = start::start(&shared, run, &spec, &start.cancel).await;

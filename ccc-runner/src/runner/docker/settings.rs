@@ -11,16 +11,18 @@ use crate::egress::rules::EgressRules;
 /// The method by which a workspace gets into its container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Workspaces {
-    /// Mounted if the engine sees this machine's files with the same users, copied otherwise.
+    /// Mounted if the engine sees the files of this host machine and does not map UIDs. Otherwise
+    /// copied.
     #[default]
     Auto,
     /// Mounted from the host machine.
     Mounted,
-    /// Copied in at the start and out at the end, as tar streams.
+    /// Copied into the container before it starts and out of the container at the end, as tar
+    /// archives.
     Copied,
 }
 
-/// The settings of a runner.
+/// The settings of a [`DockerRunner`](crate::DockerRunner).
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) state_dir: PathBuf,
@@ -41,7 +43,7 @@ type Alter = dyn Fn(&mut ContainerCreateBody) + Send + Sync;
 #[derive(Clone)]
 #[cfg_attr(
     not(feature = "dangerous-container-body"),
-    allow(dead_code, reason = "constructed only with that feature")
+    allow(dead_code, reason = "only this feature constructs the type")
 )]
 pub(crate) struct Alteration {
     pub(crate) why: String,

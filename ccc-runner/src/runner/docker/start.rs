@@ -1,4 +1,4 @@
-//! The start of a container, from a run's ID to the keeper's greeting.
+//! Creation and start of a container, up to the keeper's greeting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,22 +21,25 @@ use crate::runner::docker::names::{KEEPER, container_name};
 use crate::runner::docker::orphans;
 use crate::runner::docker::state::Shared;
 
-/// Time limit for a container to send its greeting.
+/// Time limit for the keeper of a started container to send its greeting.
 const GREETS_WITHIN: Duration = Duration::from_secs(60);
 
-/// Creates and starts the container.
+/// Creates and starts the container of `run` as `spec` specifies. Stops early when `cancel` is
+/// cancelled.
 ///
 /// # Errors
 /// Errors of the engine; [`ErrorKind::Cancelled`] if the run was destroyed meanwhile;
-/// [`ErrorKind::InvalidInput`] or [`ErrorKind::Unsupported`] if the image does not have the right
-/// keeper.
+/// [`ErrorKind::InvalidInput`] or [`ErrorKind::Unsupported`] if the image has no keeper, or a
+/// keeper of another version.
 pub(crate) async fn start(
     shared: &Arc<Shared>,
     run: RunId,
     spec: &ContainerSpec,
     cancel: &CancellationToken,
 ) -> Result<DockerContainer> {
-    let given_up = || Error::new(ErrorKind::Cancelled, "the run was destroyed while it started");
+    let given_up = || {
+        Error::new(ErrorKind::Cancelled, "the run was destroyed while its container was starting")
+    };
     let (engine, name) = (shared.engine().await?, container_name(run));
     engine.check_fit()?;
     let image = engine.image(spec.image.as_deref().unwrap_or(&shared.settings.image)).await?;
@@ -72,7 +75,7 @@ pub(crate) async fn start(
 }
 
 /// Copies the workspace into the created container, starts it, and waits for its greeting. The
-/// future can be dropped at any time, because the container's name is known.
+/// future can be dropped at any time, because `destroy` finds the container by its name.
 async fn bring_up(
     shared: &Arc<Shared>,
     engine: &Engine,
@@ -94,19 +97,22 @@ async fn bring_up(
     };
     let hello = greeted.ok_or_else(|| no_answer(&image.id, &connection.stderr()))?;
     if hello.protocol != PROTOCOL {
-        return Err(other_keeper(&format!("protocol {}, not {PROTOCOL}", hello.protocol)));
+        return Err(other_keeper(&format!(
+            "it uses protocol {} instead of {PROTOCOL}",
+            hello.protocol
+        )));
     }
-    // The kernel of another runtime may not report its limits.
+    // The kernel of another container runtime may not report the limits.
     let ours = shared.settings.runtime.is_none() && shared.settings.alteration.is_none();
     if ours && !hello.limited {
-        let line = "the engine accepts limits on memory and processes, but does not enforce them: rootless engines \
-                    need control groups of version 2, delegated to their user";
+        let line = "the container engine accepts limits on memory and processes, but does not enforce them: a rootless \
+                    engine needs control groups (cgroups) of version 2, delegated to the engine's user";
         return Err(Error::new(ErrorKind::Unsupported, line));
     }
     Ok(DockerContainer::new(Arc::clone(shared), setup, connection))
 }
 
-/// Returns the error for a container that sent no greeting.
+/// Returns the error for a container that sent no greeting. `words` is the keeper's standard error.
 fn no_answer(image: &str, words: &str) -> Error {
     let words = ccc_core::untrusted_text::one_line(words, 300);
     if lacks_keeper(&words) {
@@ -115,13 +121,15 @@ fn no_answer(image: &str, words: &str) -> Error {
     if words.starts_with("ccc-keeper: ") {
         return other_keeper(&words);
     }
-    let line = format!("the container started, but its ccc-keeper does not answer: {words}");
+    let line = format!(
+        "the container started, but its ccc-keeper sent no greeting; error output: \"{words}\""
+    );
     Error::new(ErrorKind::Unavailable, line)
 }
 
 fn other_keeper(words: &str) -> Error {
     let line = format!(
-        "the image's ccc-keeper has another version than this program: build the image again ({words})"
+        "the ccc-keeper in the image does not fit the version of this program ({words}): build the image again"
     );
     Error::new(ErrorKind::Unsupported, line).with_remedy(Remedy::BuildImage)
 }
@@ -130,7 +138,7 @@ fn not_started(image: &str, refusal: bollard::errors::Error) -> Error {
     if engine_error::answer(&refusal).is_some_and(|(_, message)| lacks_keeper(message)) {
         return no_keeper(image);
     }
-    engine_error::error("cannot start the container", refusal)
+    engine_error::error(&format!("cannot start a container of the image {image}"), refusal)
 }
 
 /// Returns whether the message of an engine, a runtime or a container's first process reports that
@@ -142,14 +150,15 @@ fn lacks_keeper(words: &str) -> bool {
 
 fn no_keeper(image: &str) -> Error {
     let line = format!(
-        "the image {image} has no {KEEPER}: build it FROM ccc-agent, or copy the program from there"
+        "the image {image} has no {KEEPER}: build the image FROM ccc-agent, or copy the program from ccc-agent"
     );
     // No remedy: the operator built this image, so this program cannot build it.
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Returns the user of a container's programs. A mounted workspace belongs to the user of this
-/// process. If that user is root, the agent's user becomes the owner of the workspace.
+/// Returns the user of a container's programs. If the workspace is mounted, this is the user of
+/// this process, who owns the workspace. For root, and for a copied workspace, this is the agent's
+/// user, who becomes the owner of the workspace.
 fn container_user(mounted: bool) -> ContainerUser {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     if mounted && !uid.is_root() {
@@ -158,8 +167,8 @@ fn container_user(mounted: bool) -> ContainerUser {
     ContainerUser { uid: AGENT_UID, gid: AGENT_UID }
 }
 
-/// Creates a container with this name. Removes an older one of this installation with the same
-/// name.
+/// Creates the container `name`. If this installation already has a container with the same name,
+/// removes that container first.
 async fn create(
     engine: &Engine,
     name: &str,
@@ -168,7 +177,8 @@ async fn create(
     clock: &dyn Clock,
 ) -> Result<()> {
     let options = || Some(CreateContainerOptionsBuilder::default().name(name).build());
-    // The engine's disk may be slow, and a second request would find the name in use.
+    // Use a long timeout: the engine's disk may be slow, and a second request would find the name
+    // in use.
     let docker = engine.with_long_timeout();
     let first = docker.create_container(options(), body.clone()).await;
     let taken = first.as_ref().is_err_and(|refusal| {
@@ -180,5 +190,5 @@ async fn create(
     } else {
         first
     };
-    created.attempt("cannot create the container").map(drop)
+    created.attempt(&format!("cannot create the container `{name}`")).map(drop)
 }

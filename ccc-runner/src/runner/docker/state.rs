@@ -17,30 +17,31 @@ use crate::runner::docker::settings::Settings;
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) clock: Arc<dyn Clock>,
-    /// The random name of this installation, which is a label of every container.
+    /// The random name of this installation. Every container has a label with this name.
     pub(crate) owner: String,
     pub(crate) engine: OnceCell<Engine>,
     pub(crate) admission: Arc<Semaphore>,
     pub(crate) starts: Mutex<Starts>,
-    /// For each run, a token that closes the connection to its container. The container then ends
-    /// by itself, which is faster than a kill by the engine.
+    /// For each run, a token that closes the connection to the run's container. The container then
+    /// ends by itself, which is faster than a kill by the engine.
     pub(crate) connections: Mutex<HashMap<RunId, CancellationToken>>,
 }
 
-/// The starts in progress. They continue when their caller is dropped, because a request to an
-/// engine cannot be revoked, and `destroy` must know what the request creates.
+/// The tasks that start containers. A task continues when the future of its caller is dropped,
+/// because a request to an engine cannot be revoked, and `destroy` must know which container the
+/// request creates.
 #[derive(Debug, Default)]
 pub(crate) struct Starts {
     pub(crate) tasks: JoinSet<()>,
     pub(crate) runs: HashMap<RunId, Start>,
 }
 
-/// One start in progress.
+/// A task that starts a container.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Start {
-    /// Cancels the start at its next step.
+    /// Stops the task before its next step.
     pub(crate) cancel: CancellationToken,
-    /// Locked while the start is in progress.
+    /// Locked while the task works.
     pub(crate) working: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -50,7 +51,7 @@ impl Shared {
         Probe { state_dir: &self.settings.state_dir, owner: &self.owner, clock: &*self.clock }
     }
 
-    /// Returns the engine. Connects to it at the first call.
+    /// Returns the engine. The first call connects to the engine.
     pub(crate) async fn engine(&self) -> Result<&Engine> {
         self.engine.get_or_try_init(|| engine_connection::connect(&self.settings)).await
     }

@@ -22,12 +22,12 @@ pub(crate) struct UnpackLimits {
     pub(crate) entries: u64,
 }
 
-/// Unpacks the archive of a directory, and replaces the workspace with it. Until then, the
-/// workspace is unchanged.
+/// Unpacks `archive`, a tar archive of a directory, and replaces the directory `workspace` by the
+/// result. If unpacking fails, the workspace is unchanged.
 ///
 /// Every entry is created in a new directory, and no path is resolved through a symlink. An archive
 /// is refused if a path contains `..` or leads through a symlink. The result has the archive's
-/// modes, times and links, and belongs to this process's user.
+/// permission bits (`0o777`), times and links, and belongs to the user of this process.
 ///
 /// # Errors
 /// [`ErrorKind::LimitExceeded`] if the tree exceeds its limits or the disk is full;
@@ -54,14 +54,15 @@ pub(crate) fn unpack(workspace: &Path, archive: impl Read, limits: UnpackLimits)
         fs::set_permissions(staging.path(), mode)?;
         exchange(staging.path(), workspace)
     });
-    // This is the old tree, or the incomplete new one. Either can contain unreadable directories.
+    // This directory is now the old tree, or an incomplete new tree. Both can contain unreadable
+    // directories.
     let old = staging.keep();
     let gone = ccc_core::remove_tree::remove_tree_blocking(&old);
     made.map_err(failed)?;
     gone
 }
 
-/// Exchanges two directories.
+/// Exchanges the directories `new` and `old`, atomically if the file system supports that.
 fn exchange(new: &Path, old: &Path) -> io::Result<()> {
     use rustix::io::Errno;
     match rustix::fs::renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
@@ -82,18 +83,18 @@ fn exchange_in_steps(new: &Path, old: &Path) -> io::Result<()> {
     fs::rename(&aside, new)
 }
 
-/// Maximum total length of the paths of all directories, in bytes. They stay in memory until the
-/// end.
+/// Maximum total length of the paths of all directories, in bytes. The paths stay in memory until
+/// the whole archive is unpacked.
 const MAX_PATHS: usize = 64 << 20;
-/// Maximum ratio of the total length of all files to the limit on the disk. An archive contains the
-/// holes of files as zeros, which must be sent and read.
+/// Maximum ratio of the total length of all files, including holes, to the limit on disk space.
+/// Holes use no disk space, but the archive contains them as zeros, which must be sent and read.
 const MAX_HOLES: u64 = 4;
-/// The size of a block of the disk, in bytes. A block of zeros is a hole.
+/// The size of a block of the disk, in bytes. A block of zeros becomes a hole.
 const BLOCK: usize = 4 << 10;
-/// Number of zero bytes at the end of an archive.
+/// Number of zero bytes that mark the end of a tar archive.
 const END: usize = 1_024;
 
-/// A reader that counts the zeros at the end of an archive.
+/// A reader that counts the zero bytes at the end of the bytes read so far.
 struct Whole<R> {
     of: R,
     zeros: usize,
@@ -115,7 +116,7 @@ struct Tree {
     root: OwnedFd,
     /// Bytes that may still be written to the disk.
     bytes: u64,
-    /// Bytes that may still be in files, including holes.
+    /// Bytes that further files may still contain, including holes.
     length: u64,
     entries: u64,
     /// Bytes of paths that may still be stored.
@@ -152,10 +153,9 @@ impl Tree {
                 rooted = true;
                 continue;
             };
-            self.entries = self
-                .entries
-                .checked_sub(1)
-                .ok_or_else(|| too_much("it has too many files and directories"))?;
+            self.entries = self.entries.checked_sub(1).ok_or_else(|| {
+                too_much("the workspace exceeds its limit of files and directories")
+            })?;
             let parent = self.open(path.parent().unwrap_or(Path::new("")))?;
             self.make(&mut entry, parent.as_fd(), &name, &path)?;
         }
@@ -175,7 +175,7 @@ impl Tree {
         let opened = rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve);
         opened.map_err(|e| match e {
             rustix::io::Errno::LOOP | rustix::io::Errno::XDEV => {
-                refused("a path through a symlink")
+                refused("the archive contains a path through a symlink")
             }
             e => e.into(),
         })
@@ -196,15 +196,14 @@ impl Tree {
             tar::EntryType::Directory => {
                 rustix::fs::mkdirat(parent, name, Mode::RWXU)?;
                 self.paths = self.paths.checked_sub(path.as_os_str().len()).ok_or_else(|| {
-                    too_much("the paths of its directories are too long in total")
+                    too_much("the paths of all directories in the workspace are too long in total")
                 })?;
                 self.directories.push((path.to_owned(), mode, times));
             }
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
-                self.length = self
-                    .length
-                    .checked_sub(entry.size())
-                    .ok_or_else(|| too_much("its files are too long in total"))?;
+                self.length = self.length.checked_sub(entry.size()).ok_or_else(|| {
+                    too_much("the files in the workspace are too long in total, including holes")
+                })?;
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
                 let made = rustix::fs::openat(parent, name, flags | OFlags::CLOEXEC, Mode::RWXU)?;
                 let mut file = File::from(made);
@@ -213,15 +212,19 @@ impl Tree {
                 rustix::fs::futimens(&file, &times)?;
             }
             tar::EntryType::Symlink => {
-                let target =
-                    entry.link_name_bytes().ok_or_else(|| refused("a link without a target"))?;
+                let target = entry
+                    .link_name_bytes()
+                    .ok_or_else(|| refused("the archive contains a link without a target"))?;
                 rustix::fs::symlinkat(OsStr::from_bytes(&target), parent, name)?;
             }
             tar::EntryType::Link => {
-                let target =
-                    entry.link_name_bytes().ok_or_else(|| refused("a link without a target"))?;
+                let target = entry
+                    .link_name_bytes()
+                    .ok_or_else(|| refused("the archive contains a link without a target"))?;
                 let target = beneath(&target)?;
-                let of = target.file_name().ok_or_else(|| refused("a link to a directory"))?;
+                let of = target.file_name().ok_or_else(|| {
+                    refused("the archive contains a hard link to the archived directory")
+                })?;
                 let directory = self.open(target.parent().unwrap_or(Path::new("")))?;
                 rustix::fs::linkat(directory, of, parent, name, AtFlags::empty())?;
             }
@@ -229,12 +232,16 @@ impl Tree {
                 let kind = FileType::Fifo;
                 rustix::fs::mknodat(parent, name, kind, mode, 0)?;
             }
-            _ => return Err(refused("an entry that is not a file, directory, link or pipe")),
+            _ => {
+                return Err(refused(
+                    "the archive contains an entry that is not a file, directory, link or pipe",
+                ));
+            }
         }
         Ok(())
     }
 
-    /// Writes a file's content, except its holes.
+    /// Writes the content `from` to `file`. Blocks of zeros become holes.
     fn write(&mut self, from: &mut impl Read, file: &mut File) -> io::Result<()> {
         let (mut piece, mut length) = (vec![0; 16 * BLOCK], 0);
         loop {
@@ -253,7 +260,7 @@ impl Tree {
                     self.bytes = self
                         .bytes
                         .checked_sub(block.len() as u64)
-                        .ok_or_else(|| too_much("it has too many bytes"))?;
+                        .ok_or_else(|| too_much("the workspace exceeds its limit of bytes"))?;
                     file.write_all_at(block, length)?;
                 }
                 length += block.len() as u64;
@@ -273,7 +280,8 @@ impl Tree {
     }
 }
 
-/// Returns the path within the archived directory, whose own name is the first component.
+/// Converts `path`, a path in the archive, to a path relative to the archived directory. Removes
+/// the first component, which is the name of the archived directory.
 fn beneath(path: &[u8]) -> io::Result<PathBuf> {
     let path = PathBuf::from(OsString::from_vec(path.to_vec()));
     let mut names = Vec::new();
@@ -281,7 +289,7 @@ fn beneath(path: &[u8]) -> io::Result<PathBuf> {
         match part {
             Component::Normal(name) => names.push(name.to_owned()),
             Component::CurDir => {}
-            _ => return Err(refused("a path outside the archived directory")),
+            _ => return Err(refused("the archive contains a path outside the archived directory")),
         }
     }
     Ok(names.into_iter().skip(1).collect())

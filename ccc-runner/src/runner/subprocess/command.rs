@@ -24,12 +24,18 @@ pub(crate) struct Launcher {
 }
 
 impl Launcher {
-    /// Returns the command that starts the program with every restriction.
+    /// Returns the command that starts the program of `command` with the run's resource limits,
+    /// environment and UID.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] if the program does not exist, or if the run's dedicated user cannot
+    /// reach it; [`ErrorKind::InvalidInput`] if an environment variable is not permitted;
+    /// [`ErrorKind::Unavailable`] if a tool of util-linux is missing.
     pub(crate) fn command(&self, command: &Command) -> Result<tokio::process::Command> {
         let path = self.variable(command, "PATH");
         let program = command.argv.first().map_or("", String::as_str);
         let mut hidden = None;
-        // A program that the run's user cannot reach counts as not found.
+        // A program that the run's dedicated user cannot reach counts as not found.
         let reachable = |file: &Path| {
             let seen = self.user_switch.is_none() || user_switch::is_reachable(file);
             if !seen {
@@ -38,19 +44,21 @@ impl Launcher {
             seen
         };
         let found = find_program(program, path.as_deref(), reachable).or_else(|| {
-            // Relative to the workspace, where the program starts.
+            // A relative path is relative to the workspace, in which the program starts.
             let local = self.spec.workspace.join(program);
             let relative = program.contains('/') && !program.starts_with('/');
             (relative && local.is_file()).then_some(local)
         });
         let Some(found) = found else {
             let Some(file) = hidden else {
-                let line = format!("the program `{program}` is not in PATH");
+                let line = format!(
+                    "there is no program `{program}`: install it, or check its path and PATH"
+                );
                 return Err(Error::new(ErrorKind::NotFound, line));
             };
             let line = format!(
-                "the run's dedicated user cannot enter the directory of {}: install the program where every user can \
-                 run it, start the service as an ordinary user, or permit the agent to run as root",
+                "the run's dedicated user cannot reach {}: install the program in a directory that every user may \
+                 enter, start the service as an ordinary user, or permit the agent to be root",
                 file.display()
             );
             return Err(
@@ -62,8 +70,8 @@ impl Launcher {
         let place =
             self.user_switch.as_ref().map(|switch| switch.mount_namespace(&found)).transpose()?;
         let resources = &self.spec.resources;
-        // The kernel counts all processes of a UID. If runs share a UID, leave room for several
-        // runs.
+        // The kernel limits the number of all processes of a UID together. If runs share a UID,
+        // leave room for several runs.
         let shared = if self.user_switch.is_some() { 1 } else { 8 };
         // util-linux tools set the restrictions: setting them in the child process would need
         // `unsafe`.

@@ -16,7 +16,7 @@ use crate::runner::subprocess::processes::{self, Ownership};
 use crate::runner::subprocess::pump;
 use crate::runner::subprocess::reclaim::reclaim_tree;
 
-/// The interval between two measurements of the workspace.
+/// The interval between two measurements of the size of the workspace.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The processes of one run.
@@ -44,13 +44,15 @@ impl Container for SubprocessContainer {
 
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus> {
         let mut child = self.launcher.command(command)?.spawn().map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "cannot start a process").with_source(e)
+            let program = command.argv.first().map_or("", String::as_str);
+            let line = format!("cannot start the program `{program}`");
+            Error::new(ErrorKind::Unavailable, line).with_source(e)
         })?;
         self.ownership.sessions.add(self.launcher.run, child.id());
         let stdin = child.stdin.take();
         let write = async {
             if let Some(mut stdin) = stdin {
-                // A program need not read all of its input.
+                // Ignore errors, because a program need not read all of its input.
                 let _ = stdin.write_all(&command.stdin).await;
             }
             std::future::pending().await
@@ -74,8 +76,8 @@ impl Container for SubprocessContainer {
         processes::terminate(&*self.clock, &self.ownership, self.launcher.run, grace).await?;
         processes::kill(&*self.clock, &self.ownership, self.launcher.run).await?;
         if self.launcher.user_switch.is_some() {
-            // Another process may have one of its directories open, and must not change what root
-            // reads from now on.
+            // A process that is not of this run may have a directory of the workspace open. It must
+            // not change the files that root reads from now on.
             reclaim_tree(self.launcher.spec.workspace.clone()).await?;
         }
         Ok(())
@@ -83,8 +85,8 @@ impl Container for SubprocessContainer {
 }
 
 impl SubprocessContainer {
-    /// Waits until a limit is exceeded, and returns it. The run's home has the same limits as the
-    /// workspace.
+    /// Waits until the workspace or the run's home exceeds a limit, and returns the exceeded limit.
+    /// The home has the same limits as the workspace.
     async fn limit_breach(&self) -> LimitBreach {
         let Resources { workspace_bytes: bytes, workspace_entries: entries, .. } =
             self.launcher.spec.resources;

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Returns whether the process (a directory of `/proc`) is alive and has this UID.
+/// Returns whether `process`, a directory of `/proc`, is a live process with the UID `uid`.
 pub(crate) fn is_alive_as(uid: u32, process: &Path) -> bool {
     uid_of(process) == Some(uid)
 }
 
-/// Returns the UID of a live process. It is read from the status, because the owner of the
-/// directory can differ.
+/// Returns the UID of `process`, a directory of `/proc`, if the process is alive. The UID is read
+/// from the file `status`, because the owner of the directory can be another user.
 pub(crate) fn uid_of(process: &Path) -> Option<u32> {
     let (uid, alive) = status(process)?;
     // A process whose first thread has ended looks dead, but continues in its other threads.
@@ -19,8 +19,8 @@ pub(crate) fn uid_of(process: &Path) -> Option<u32> {
     alive.then_some(uid)
 }
 
-/// Returns the UID of a process or thread, and whether it is alive. The status also contains its
-/// name, which can be any text.
+/// Returns the UID of a process or thread, and whether the process or thread is alive. The file
+/// `status` also contains the name of the process, which can be any bytes.
 fn status(task: &Path) -> Option<(u32, bool)> {
     let text = fs::read(task.join("status")).ok()?;
     let text = String::from_utf8_lossy(&text);
@@ -30,13 +30,14 @@ fn status(task: &Path) -> Option<(u32, bool)> {
     Some((uid, alive))
 }
 
-/// Returns the threads of a process, including the first one.
+/// Returns the `/proc` directories of the threads of `process`, including the first thread.
 pub(crate) fn threads(process: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = fs::read_dir(process.join("task")).into_iter().flatten().flatten();
     entries.map(|entry| entry.path())
 }
 
-/// Returns the UIDs of all processes, including zombies, which count towards a user's limit.
+/// Returns the UIDs of all processes on the host machine. Zombies are included, because they count
+/// towards the process limit of a UID.
 pub(crate) fn uids_in_use() -> HashSet<u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| Some(status(&entry.path())?.0)).collect()
@@ -44,7 +45,7 @@ pub(crate) fn uids_in_use() -> HashSet<u32> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test")]
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use super::*;
 

@@ -25,7 +25,7 @@ pub(crate) struct Session {
 }
 
 impl ProcessSessions {
-    /// Records the session that this child leads, or is about to lead.
+    /// Records the session that the process `child` of `run` leads, or is about to lead.
     pub(crate) fn add(&self, run: RunId, child: Option<u32>) {
         let leader = child.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
         if let Some((leader, stat)) = leader.and_then(|pid| Some((pid, Stat::of(pid)?))) {
@@ -43,13 +43,13 @@ impl ProcessSessions {
     }
 }
 
-/// Returns whether the process is alive and in one of the sessions.
+/// Returns whether `process` is alive and belongs to one of `sessions`.
 pub(crate) fn is_in(sessions: &[Session], process: Pid) -> bool {
     let Some(stat) = Stat::of(process).filter(|stat| stat.alive && !sessions.is_empty()) else {
         return false;
     };
     // The kernel does not reuse the PID of a leader while its session has a member. If another
-    // process has the PID now, this is another session.
+    // process has the PID now, the recorded session has ended.
     sessions.iter().any(|session| {
         stat.session == session.leader.as_raw_nonzero().get()
             && Stat::of(session.leader).is_none_or(|leader| leader.started == session.started)

@@ -14,29 +14,32 @@ use crate::runner::subprocess::uid_pool::UidPool;
 
 /// The environment variable that marks every process of a run. A child inherits it through fork and
 /// exec, even if it leaves its session and process group. The mark therefore identifies processes
-/// that a signal to the group would miss.
+/// that a signal to the process group would miss.
 pub(crate) const RUN_MARK: &str = "CCC_RUN";
-/// The environment variable with the owner of the run, so that two installations do not affect each
-/// other.
+/// The environment variable that names the installation to which a process belongs, so that two
+/// installations do not affect each other.
 pub(crate) const OWNER_MARK: &str = "CCC_OWNER";
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// Maximum number of attempts to kill the processes of a run.
 const MAX_KILL_ATTEMPTS: u32 = 1_000;
 
-/// The number of consecutive scans that must find no process.
+/// The number of consecutive scans of `/proc` that must find no process of a run before the run
+/// counts as ended.
 const QUIET: u32 = 2;
-/// Maximum number of passes of one scan. A pass that found a new process is followed by another
-/// one.
+/// Maximum number of passes of one scan of `/proc`. After a pass that found a new process, the scan
+/// makes another pass.
 const PASSES: u32 = 100;
-/// The number of times that an empty environment is read again, and the delay before each.
+/// Maximum number of attempts to read an environment that is empty.
 const READS: u32 = 20;
+/// Delay after each attempt to read an environment that is empty.
 const READ_AGAIN: Duration = Duration::from_micros(100);
 
-/// The marks by which an installation recognizes its processes.
+/// The data by which an installation recognizes the processes of its runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Ownership {
-    /// The path of the state directory. It differs between two installations.
+    /// The path of the state directory, which is different for each installation on this host
+    /// machine.
     pub(crate) owner: String,
     /// The sessions, which identify processes without marks in their environment.
     pub(crate) sessions: ProcessSessions,
@@ -44,7 +47,8 @@ pub(crate) struct Ownership {
     pub(crate) uids: UidPool,
 }
 
-/// Calls `seen` for every process, as soon as it is found.
+/// Calls `seen` with the PID and the `/proc` directory of every process, as soon as the process is
+/// found.
 fn each_process(mut seen: impl FnMut(Pid, &Path)) {
     let mut known = HashSet::new();
     // A process that ended during a pass may have left a child that the pass did not see. Repeat
@@ -68,9 +72,9 @@ fn each_process(mut seen: impl FnMut(Pid, &Path)) {
     }
 }
 
-/// Returns the run whose marks the process has. The environment of another user's process cannot be
-/// read, and such a process does not belong to a run. A zombie has no environment, and is not
-/// alive.
+/// Returns the run whose marks are in the environment of `process`, a directory of `/proc`. `owner`
+/// is the name of this installation. Returns `None` if the environment cannot be read: the process
+/// then belongs to another user and not to a run, or is a zombie.
 fn run_of(process: &Path, owner: &str) -> Option<RunId> {
     let owner = format!("{OWNER_MARK}={owner}");
     let environment =
@@ -90,8 +94,8 @@ fn run_of(process: &Path, owner: &str) -> Option<RunId> {
     })
 }
 
-/// Reads the environment of a process. During exec, the kernel shows no environment for some
-/// microseconds. Without retries, a program that does little else would not be found.
+/// Reads the environment of `process`. During exec, the kernel shows an empty environment for some
+/// microseconds. Without retries, a process that calls exec all the time would not be found.
 fn environment(process: &Path) -> std::io::Result<Vec<u8>> {
     for _ in 0..READS {
         let environment = fs::read(process.join("environ"))?;
@@ -104,7 +108,7 @@ fn environment(process: &Path) -> std::io::Result<Vec<u8>> {
     Ok(Vec::new())
 }
 
-/// Returns the runs that have a live process.
+/// Returns the runs of this installation that have a live process. A run can occur several times.
 pub(crate) async fn runs_alive(ours: &Ownership) -> Result<Vec<RunId>> {
     let owner = ours.owner.clone();
     blocking(move || {
@@ -115,9 +119,9 @@ pub(crate) async fn runs_alive(ours: &Ownership) -> Result<Vec<RunId>> {
     .await
 }
 
-/// Sends `signals`, one after the other, to every process of the run, and returns the number of
-/// these processes. It signals each process as soon as it is found, because a process that forks
-/// and ends leaves little time.
+/// Sends `signals`, one after the other, to every process of `run`, and returns the number of these
+/// processes. Each process is signaled as soon as it is found, because a process that forks and
+/// ends leaves little time.
 async fn signal_all(ours: &Ownership, run: RunId, signals: &'static [Signal]) -> Result<usize> {
     let (owner, sessions, user) = (ours.owner.clone(), ours.sessions.of(run), ours.uids.of(run));
     let plausible = ours.uids.plausible(run);
@@ -139,7 +143,7 @@ async fn signal_all(ours: &Ownership, run: RunId, signals: &'static [Signal]) ->
     .await
 }
 
-/// Asks every process of the run to end, and waits up to `grace` for it.
+/// Sends SIGTERM to every process of `run`, and waits up to `grace` until no process is left.
 pub(crate) async fn terminate(
     clock: &dyn Clock,
     ours: &Ownership,
@@ -160,8 +164,12 @@ pub(crate) async fn terminate(
     Ok(())
 }
 
-/// Kills every process of the run, and repeats until none is left. It stops the processes first,
-/// because a process that forks faster than it is killed would otherwise escape.
+/// Kills every process of `run`, and repeats this until no process is left. Each process is stopped
+/// before it is killed, because processes that fork faster than they are killed would otherwise
+/// escape.
+///
+/// # Errors
+/// [`ErrorKind::Unexpected`] if processes are left after [`MAX_KILL_ATTEMPTS`].
 pub(crate) async fn kill(clock: &dyn Clock, ours: &Ownership, run: RunId) -> Result<()> {
     let mut quiet = 0;
     for _ in 0..MAX_KILL_ATTEMPTS {
@@ -179,13 +187,14 @@ pub(crate) async fn kill(clock: &dyn Clock, ours: &Ownership, run: RunId) -> Res
     Err(Error::new(
         ErrorKind::Unexpected,
         format!(
-            "processes of run {run} survive SIGKILL: search /proc for processes with {RUN_MARK}={run}"
+            "processes of run {run} survive SIGKILL: find and end the processes whose environment contains \
+             {RUN_MARK}={run}"
         ),
     ))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|e| Error::new(ErrorKind::Unexpected, "the scan of /proc failed").with_source(e))
+    tokio::task::spawn_blocking(work).await.map_err(|e| {
+        Error::new(ErrorKind::Unexpected, "the task that scans /proc failed").with_source(e)
+    })
 }

@@ -5,18 +5,21 @@ use std::path::{Path, PathBuf};
 
 use ccc_core::{Error, ErrorKind, Result};
 
-/// Returns the path of a util-linux program on the host machine.
+/// Returns the path of the tool `program` on the host machine. Most of these tools are in
+/// util-linux.
 ///
 /// # Errors
-/// [`ErrorKind::Unavailable`] if it is not in `PATH`.
+/// [`ErrorKind::Unavailable`] if the tool is not in `PATH`.
 pub(crate) fn host_tool(program: &str) -> Result<PathBuf> {
     find_program(program, None, |_| true).ok_or_else(|| {
-        let line = format!("`{program}` is not in PATH: install util-linux");
+        let line = format!("the tool `{program}` is not in PATH: install util-linux");
         Error::new(ErrorKind::Unavailable, line)
     })
 }
 
-/// Returns the first file of that name in `path` that `accept` accepts.
+/// Returns the first file with the name `program` in the directories of `path` that `accept`
+/// accepts. An absolute path is returned if `accept` accepts it. A relative path with a `/` is
+/// never found.
 pub(crate) fn find_program(
     program: &str,
     path: Option<&str>,
@@ -33,9 +36,9 @@ pub(crate) fn find_program(
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(is_one)
 }
 
-/// Returns the directories in which programs are searched: those of `path`, or of this process's
-/// `PATH`. Relative directories are omitted, because they would be in the workspace, and the
-/// repository would choose the programs.
+/// Returns the directories in which programs are searched: the directories of `path`, or of the
+/// environment variable `PATH` of this process. Relative directories are omitted, because they
+/// would be in the workspace, and the repository could then choose the programs.
 pub(crate) fn search_path(path: Option<&str>) -> OsString {
     let path = path.map_or_else(|| std::env::var_os("PATH").unwrap_or_default(), OsString::from);
     let absolute = std::env::split_paths(&path).filter(|dir| dir.is_absolute());

@@ -9,11 +9,12 @@ use tokio::process::Child;
 
 use crate::runner::output::BoundedOutput;
 
-/// Time limit for further output after the program has ended. A process that it left behind can
-/// keep the pipe open.
+/// Time limit for further output after the program has ended. A process that the program left
+/// behind can keep the pipe open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);
 
-/// Forwards a child's output to the sink until it ends, and returns the exit status.
+/// Forwards the output of `child` to `sink`, up to `max` bytes, until the output and the child end.
+/// Returns the exit status of the child.
 pub(crate) async fn pump(
     clock: &dyn Clock,
     child: &mut Child,
@@ -47,7 +48,8 @@ pub(crate) async fn pump(
             },
             ended = child.wait(), if status.is_none() => {
                 status = Some(ended.map_err(|e| {
-                    Error::new(ErrorKind::Unexpected, "cannot wait for the process").with_source(e)
+                    Error::new(ErrorKind::Unexpected, "cannot wait for the end of the program")
+                        .with_source(e)
                 })?);
                 aftermath = clock.sleep(OUTPUT_GRACE);
             }
@@ -55,10 +57,13 @@ pub(crate) async fn pump(
         }
     }
     output.report(0);
-    status.ok_or_else(|| Error::new(ErrorKind::Unexpected, "the process has no status"))
+    status.ok_or_else(|| {
+        Error::new(ErrorKind::Unexpected, "the program ended without an exit status")
+    })
 }
 
-/// Reads the next bytes. Returns 0 at the end of the stream, and does not return without a stream.
+/// Reads the next bytes of `stream` into `buffer`, and returns their number. Returns 0 at the end
+/// of the stream. If `stream` is `None`, the future never completes.
 async fn next(stream: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) -> usize {
     match stream {
         // An error on a pipe counts as its end.

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use ccc_core::{Error, ErrorKind, Result};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, chownat, fstat, openat};
 
-/// Makes this process's user the owner of every directory of a tree, and removes the write
-/// permission of others. Then no other user can add entries to a directory, not even through an
-/// open descriptor. Files are unchanged.
+/// Makes the user of this process the owner of every directory in `tree`, including `tree` itself,
+/// and removes the write permission of the group and of others. Then no other user can add entries
+/// to a directory, not even through an open descriptor. Files are unchanged.
 pub(crate) async fn reclaim_tree(tree: PathBuf) -> Result<()> {
     let reclaimed = tokio::task::spawn_blocking(move || reclaim_tree_blocking(&tree)).await;
     reclaimed.map_err(io::Error::other).flatten().map_err(|e| {
@@ -27,12 +27,13 @@ fn reclaim_tree_blocking(tree: &Path) -> io::Result<()> {
     let reclaim = |place: OwnedFd| -> io::Result<()> {
         chownat(&place, c"", Some(uid), Some(gid), AtFlags::EMPTY_PATH)?;
         let mode = fstat(&place)?.st_mode & 0o7755;
-        // Use the descriptor: the path may lead to another directory now.
+        // Use the descriptor, because the path may now lead to another directory.
         let this = format!("/proc/self/fd/{}", place.as_raw_fd());
         fs::set_permissions(this, Permissions::from_mode(mode))
     };
     reclaim(openat(CWD, tree, flags, Mode::empty())?)?;
-    // From the top down: the entries of a directory are read when no other user can change them.
+    // Walk from the top down: the entries of a directory are read after the directory was
+    // reclaimed, when no other user can change them.
     let all = ccc_keeper::walk_tree(tree, |directory, name, found| {
         if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
             reclaim(openat(directory, name, flags, Mode::empty())?)?;
@@ -44,7 +45,7 @@ fn reclaim_tree_blocking(tree: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test")]
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use super::*;
 

@@ -24,15 +24,16 @@ use crate::runner::workspace;
 /// isolates nothing**: a program can read every file, and reach every address, that its user can.
 ///
 /// The programs run as the user of this process. If that user is root, each run has a dedicated UID
-/// from 10002 to 10999. It gains no privileges, and cannot see into directories that only root may
-/// enter, except the workspace and the run's home (spec: X4d).
+/// from 10002 to 10999. Programs with such a UID gain no privileges, and cannot see into
+/// directories that only root may enter, except the workspace and the run's home (spec: X4d).
 ///
 /// Every program has its own environment and session, and each run has its own home, which is
 /// removed with the run. `prlimit` limits open files, file sizes, processes and, for each process,
-/// memory. Core dumps and new privileges are disabled. Output is limited, and a program is ended
-/// when the workspace exceeds its limits. All processes of a run end together, including processes
-/// that left their session or cleared their environment. Without a dedicated UID, a process that
-/// did both escapes. The runner needs `/proc`, and therefore Linux.
+/// memory. Core dumps and new privileges are disabled. The amount of output is limited, and the
+/// run's processes are killed when the workspace or the home exceeds a limit. All processes of a
+/// run end together, including processes that left their session or cleared their environment.
+/// Without a dedicated UID, a process that left its session and cleared its environment escapes.
+/// The runner needs `/proc`, and therefore Linux.
 ///
 /// It enforces neither [`Network`] nor a limit on the memory of all processes together, as
 /// [`capabilities`](ContainerRunner::capabilities) reports.
@@ -48,13 +49,13 @@ pub struct SubprocessRunner {
 }
 
 impl SubprocessRunner {
-    /// Creates a runner that stores the homes of its runs under `state_dir`, which must be a
-    /// dedicated directory. Marks every open descriptor of this process, except the first three, as
-    /// close-on-exec. Programs that this process starts from now on do not inherit them, even
-    /// outside of a run.
+    /// Creates a runner that stores the homes of its runs in the directory `state_dir`, which
+    /// nothing else may use. Marks every open file descriptor of this process, except the first
+    /// three, as close-on-exec. Programs that this process starts from now on do not inherit these
+    /// descriptors, even programs that do not belong to a run.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] if the directory cannot be created.
+    /// [`ErrorKind::Unavailable`] if `state_dir` cannot be created.
     pub fn new(state_dir: impl Into<PathBuf>) -> Result<Self> {
         let state_dir = state_dir.into();
         // Descriptors that this process inherited must not reach the programs that it starts.
@@ -69,16 +70,20 @@ impl SubprocessRunner {
         Ok(Self { clock, can_switch_user, state_dir, ownership, model_proxy: None })
     }
 
-    /// Permits programs to be root if the service is: **they can do anything to the host machine.**
+    /// Permits the agent's programs to be root if this service is root: **they can then do anything
+    /// to the host machine.**
     #[must_use]
     pub fn dangerously_as_root(mut self) -> Self {
         if self.can_switch_user.take().is_some() {
-            tracing::warn!("the agent's programs run as root");
+            tracing::warn!(
+                "the agent's programs are root, and can do anything to the host machine"
+            );
         }
         self
     }
 
-    /// Sets the URL of the model proxy, without a path.
+    /// Sets the URL of the model proxy, without a path. By default, programs have no access to a
+    /// model.
     #[must_use]
     pub fn with_model_proxy(mut self, url: impl Into<String>) -> Self {
         self.model_proxy = Some(url.into());
@@ -122,7 +127,8 @@ impl ContainerRunner for SubprocessRunner {
         let mut user_switch = None;
         if let Some(probe) = &self.can_switch_user {
             probe.check(&self.state_dir).await?;
-            // No process of an earlier attempt may be alive, because it could interfere with root.
+            // Kill the processes of an earlier attempt at this run, because they could interfere
+            // with the work of root below.
             self.ownership.uids.restore(run, &state)?;
             processes::kill(&*self.clock, &self.ownership, run).await?;
             let uid = self.ownership.uids.acquire(run)?;
@@ -168,5 +174,8 @@ fn private_dir(path: &Path) -> Result<()> {
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("cannot use {}: {error}", path.display()))
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("cannot use the directory {}: {error}", path.display()),
+    )
 }

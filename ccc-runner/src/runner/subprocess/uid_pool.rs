@@ -17,31 +17,34 @@ use rustix::io::Errno;
 use crate::lock::lock;
 use crate::runner::subprocess::proc_status::{uid_of, uids_in_use};
 
-/// The range of the UIDs. A user of the host machine is unlikely to have one of them.
+/// The range of the UIDs for runs. A user of the host machine is unlikely to have one of these
+/// UIDs.
 const UIDS: RangeInclusive<u32> = 10_002..=10_999;
 
-/// The UIDs of runs. A run's UID identifies all its processes, because a process cannot change its
-/// UID without privileges.
+/// The UIDs that are assigned to runs. A run's UID identifies all processes of the run, because a
+/// process cannot change its UID without privileges.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct UidPool(Arc<Mutex<HashMap<RunId, UidLock>>>);
 
-/// A UID that no other service on this machine uses at the same time.
+/// A locked UID. No other service on this host machine can assign this UID to a run at the same
+/// time.
 #[derive(Debug)]
 struct UidLock {
     uid: u32,
-    /// Locked; the kernel releases the lock when this process ends.
+    /// The locked file. The kernel releases the lock when this process ends.
     _file: OwnedFd,
 }
 
-/// The directory of the lock files, which prevent two services from using the same UID. Runs cannot
-/// write to it.
+/// The directory of the lock files, which prevent two services from using the same UID. Only root
+/// can write to this directory.
 const LOCK_DIR: &str = "/run/ccc-users";
 
 impl UidLock {
-    /// Locks the UID. Returns `None` if another service has locked it.
+    /// Locks `uid`. Returns `None` if another service has locked it.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] if another user has access to the directory of locks.
+    /// [`ErrorKind::Unavailable`] if the directory of the lock files cannot be used, or another
+    /// user has access to it.
     fn acquire(uid: u32) -> Result<Option<Self>> {
         let failed = |e: io::Error| {
             let line = format!(
@@ -55,7 +58,7 @@ impl UidLock {
             let place = openat(CWD, LOCK_DIR, flags, Mode::empty())?;
             let found = fstat(&place)?;
             if found.st_uid != rustix::process::geteuid().as_raw() || found.st_mode & 0o077 != 0 {
-                return Err(io::Error::other("other users have access to it"));
+                return Err(io::Error::other("other users have access to the directory"));
             }
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = openat(&place, uid.to_string(), flags, Mode::RUSR | Mode::WUSR)?;
@@ -70,19 +73,20 @@ impl UidLock {
 }
 
 impl UidPool {
-    /// Returns the run's UID. Assigns a free one if the run has none.
+    /// Returns the UID of `run`. Assigns a free UID if the run has none.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] if no UID is free.
+    /// [`ErrorKind::Unavailable`] if no UID is free, or if the directory of the lock files cannot
+    /// be used.
     pub(crate) fn acquire(&self, run: RunId) -> Result<u32> {
         let mut locks = lock(&self.0);
         if let Some(lock) = locks.get(&run) {
             return Ok(lock.uid);
         }
-        // Processes that an earlier service left behind must not count as this run's.
+        // Processes that an earlier service left behind must not count as processes of this run.
         let in_use = uids_in_use();
-        // Start at a random UID, so that the UID released last is seldom used: its run may have
-        // left files in shared directories.
+        // Start at a random UID, so that the UID released last is seldom assigned again: the run
+        // that had it may have left files in shared directories.
         let mut users: Vec<u32> = UIDS.collect();
         let first = RandomState::new().hash_one(run) % users.len() as u64;
         users.rotate_left(usize::try_from(first).unwrap_or(0));
@@ -95,12 +99,14 @@ impl UidPool {
                 return Ok(uid);
             }
         }
-        let line = "every UID from 10002 to 10999 is in use: check for processes of these users";
+        let line =
+            "no UID from 10002 to 10999 is free for the run: end leftover processes of these users";
         Err(Error::new(ErrorKind::Unavailable, line))
     }
 
-    /// Restores the UID of a run that an earlier service started: the UID of the owner of the run's
-    /// directory, unless another service uses that UID now.
+    /// Restores the UID of `run`, which an earlier process of this service started. The UID is the
+    /// owner of `directory`, the run's directory. Does nothing if another service now uses that
+    /// UID.
     ///
     /// # Errors
     /// The errors of [`acquire`](Self::acquire).
@@ -120,10 +126,10 @@ impl UidPool {
         lock(&self.0).get(&run).map(|lock| lock.uid)
     }
 
-    /// Returns a check whether a process with the run's marks may belong to the run. Its UID must
-    /// be the run's, or this service's, which the process has at first. If the run's UID is not
-    /// known, it may be any UID that no other run has. The marks prove nothing, because any process
-    /// can set them.
+    /// Returns a check whether the UID of a process with the marks of `run` fits the run. The marks
+    /// alone prove nothing, because any process can set them. The UID must be the UID of the run,
+    /// or of this service, which a new process has at first. If the run has no known UID, every UID
+    /// that no other run has is accepted.
     pub(crate) fn plausible(&self, run: RunId) -> impl Fn(&Path) -> bool + Send + use<> {
         let ours = rustix::process::geteuid().as_raw();
         let locks = lock(&self.0);
@@ -144,7 +150,7 @@ impl UidPool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test")]
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use ccc_core::{Clock as _, SystemClock};
 

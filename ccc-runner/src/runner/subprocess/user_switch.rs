@@ -11,16 +11,17 @@ use tokio::sync::OnceCell;
 use crate::runner::container_user::AGENT_UID;
 use crate::runner::subprocess::program_path::host_tool;
 
-/// Directories in which every user may write, and where a run would find the files of another run.
-/// `/tmp` is not one of them, because users store programs and data there that runs should see.
-/// `TMPDIR` gives the programs of a run another directory.
+/// Directories that are hidden from runs, because every user may write to them, and a run would
+/// find the files of another run there. `/tmp` is not hidden, because users store programs and data
+/// there that runs should see. For temporary files, the environment variable `TMPDIR` gives the
+/// programs of a run their own directory.
 const SHARED: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
 
 /// A shell script that hides directories from a program in a dedicated mount namespace. It mounts
 /// empty file systems over the directories that only root may enter (the `$3` arguments after `$4`)
 /// and over the shared directories (`$4`, a list). The workspace (`$1`) and the home (`$2`) remain
-/// visible. The script mounts them again by their descriptors, because their paths lead to nothing
-/// any more.
+/// visible. The script mounts the workspace and the home again by their descriptors, because the
+/// empty file systems hide their paths.
 const HIDE_SCRIPT: &str = r#"
 set -e
 ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_tops=$3
@@ -52,29 +53,31 @@ unset PWD OLDPWD ccc_path ccc_mask ccc_workspace ccc_home ccc_tops ccc_shared
 exec "$@"
 "#;
 
-/// The switch to a run's UID: a mount namespace, and the arguments of `setpriv`.
+/// The switch of a program to the UID of a run: a mount namespace, and the arguments of `setpriv`.
 #[derive(Debug)]
 pub(crate) struct UserSwitch {
     workspace: PathBuf,
     home: PathBuf,
-    /// The directories that only root may enter, which are hidden.
+    /// The directories that only root may enter, and that are hidden from programs.
     tops: Vec<PathBuf>,
     /// The arguments of `setpriv` that change the user.
     pub(crate) setpriv_arguments: [String; 5],
 }
 
-/// The probe whether a service that runs as root can switch the UID of its programs.
+/// A check whether a service that is root can switch the UID of programs. Remembers a success.
 #[derive(Debug, Default)]
 pub(crate) struct CanSwitchUser(OnceCell<()>);
 
 impl CanSwitchUser {
-    /// Tries the switch with this directory, at the first call.
+    /// Starts a program with another UID, with `directory` as the workspace and the home. Does
+    /// nothing if an earlier call succeeded.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the switch fails.
     pub(crate) async fn check(&self, directory: &Path) -> Result<()> {
         let tried = self.0.get_or_try_init(|| async {
-            // Not the UID of a run, because the end of a run terminates all processes of its UID.
+            // Do not use the UID of a run, because the end of a run terminates all processes of
+            // that UID.
             let switch = UserSwitch::new(AGENT_UID, directory, directory);
             let namespace = switch.mount_namespace(&host_tool("true")?)?;
             let mut probe = tokio::process::Command::new(host_tool("setsid")?);
@@ -87,8 +90,8 @@ impl CanSwitchUser {
                 Err(error) => error.to_string(),
             };
             let line = format!(
-                "the service runs as root and cannot give the agent a dedicated user (this needs CAP_SYS_ADMIN to \
-                 mount): start it as an ordinary user, or permit the agent to run as root ({})",
+                "the service is root but cannot switch the agent to a dedicated user, which needs CAP_SYS_ADMIN ({}): \
+                 start the service as an ordinary user, or permit the agent to be root",
                 ccc_core::untrusted_text::one_line(&why, 200)
             );
             Err(Error::new(ErrorKind::Unsupported, line).with_remedy(Remedy::PermitAgentAsRoot))
@@ -98,7 +101,8 @@ impl CanSwitchUser {
 }
 
 impl UserSwitch {
-    /// Creates the switch to this UID, for programs that see the workspace and the home.
+    /// Creates the switch to the UID `user`, for programs that see the directories `workspace` and
+    /// `home`.
     pub(crate) fn new(user: u32, workspace: &Path, home: &Path) -> Self {
         let mut tops: Vec<PathBuf> = Vec::new();
         for top in [workspace, home].into_iter().filter_map(restricted_ancestor) {
@@ -118,8 +122,8 @@ impl UserSwitch {
         Self { workspace: workspace.to_owned(), home: home.to_owned(), tops, setpriv_arguments }
     }
 
-    /// Returns the command prefix that hides the restricted and the shared directories from the
-    /// program.
+    /// Returns the arguments that start `program` in a mount namespace, which hides the restricted
+    /// and the shared directories. The caller appends the program's command.
     pub(crate) fn mount_namespace(&self, program: &Path) -> Result<Vec<OsString>> {
         // If the program is in a shared directory, for example in a checkout under `/var/tmp`, that
         // directory stays visible with all its content.
@@ -151,16 +155,17 @@ fn restricted_ancestor(path: &Path) -> Option<PathBuf> {
     above.iter().rev().find(restricted).map(|path| path.to_path_buf())
 }
 
-/// Returns whether a run's user can reach this program.
+/// Returns whether a run's dedicated user can reach the file `program`.
 pub(crate) fn is_reachable(program: &Path) -> bool {
     fs::canonicalize(program).is_ok_and(|program| restricted_ancestor(&program).is_none())
 }
 
-/// Rejects variables that could affect the programs that still run as root, and names that a shell
-/// does not pass on.
+/// Checks that the environment variable `name` may be set for a program whose UID is switched.
+/// Rejects variables that could affect the tools that switch the UID, because these tools are root.
+/// Also rejects names that a shell does not pass on.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] for such a variable.
+/// [`ErrorKind::InvalidInput`] if the variable is rejected.
 pub(crate) fn check_variable(name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let is_name = name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit());
@@ -183,7 +188,8 @@ pub(crate) fn check_variable(name: &str) -> Result<()> {
         return Ok(());
     }
     let line = format!(
-        "the variable `{}` cannot be set for programs while the service runs as root: start it as an ordinary user",
+        "the environment variable `{}` cannot be set for programs if the service is root: start the service as an \
+         ordinary user",
         ccc_core::untrusted_text::one_line(name, 60)
     );
     Err(Error::new(ErrorKind::InvalidInput, line))

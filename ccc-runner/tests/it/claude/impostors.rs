@@ -29,7 +29,7 @@ fn limited(reason: &str) -> Verdict {
 async fn the_verdict_comes_from_the_result_line_and_never_from_the_exit_status() {
     // spec: X15a
     let broke = ErrorKind::Unexpected;
-    let no_result = "Claude Code ended without a result, with ";
+    let no_result = "Claude Code ended without a result: ";
     let said = |rest: &str| failed(broke, &format!("{no_result}{rest}"));
     let done = format!("echo '{DONE}'");
     for (body, expected) in [
@@ -55,16 +55,19 @@ async fn the_verdict_comes_from_the_result_line_and_never_from_the_exit_status()
         ),
         (
             result(r#""subtype":"success","is_error":true,"api_error_status":401"#),
-            failed(ErrorKind::Unauthenticated, "it reported a failure without a reason"),
+            failed(ErrorKind::Unauthenticated, "Claude Code reported a failure without a reason"),
         ),
         (
             result(r#""subtype":"error_max_turns","is_error":true"#),
-            limited("it reached its turn limit"),
+            limited("the run reached its turn limit"),
         ),
-        (result(r#""subtype":"error_max_budget_usd""#), limited("it reached its spending limit")),
+        (
+            result(r#""subtype":"error_max_budget_usd""#),
+            limited("the run reached its spending limit"),
+        ),
         (
             result(r#""subtype":"success","is_error":true,"terminal_reason":"prompt_too_long""#),
-            limited("its context window is full"),
+            limited("the context window of the model is full"),
         ),
         (
             result(r#""subtype":"error_during_execution","errors":["","it broke"]"#),
@@ -79,7 +82,7 @@ async fn the_verdict_comes_from_the_result_line_and_never_from_the_exit_status()
             failed(broke, "error_during_execution (bypass_root)"),
         ),
         (result(r#""subtype":"error_of_next_year""#), failed(broke, "error_of_next_year")),
-        (result(r#""result":7"#), failed(broke, "it reported a failure without a reason")),
+        (result(r#""result":7"#), failed(broke, "Claude Code reported a failure without a reason")),
         (result(r#""result":"what now""#), failed(broke, "what now")),
     ] {
         let (fixture, dir) = (Fixture::new("").await, TempDir::new().unwrap());
@@ -100,7 +103,7 @@ async fn a_program_that_cannot_be_used_is_an_error_with_a_remedy() {
             "2.1.127 is too old: install 2.1.128 or newer",
         ),
         ("true".to_owned(), ErrorKind::Unsupported, "not Claude Code"),
-        ("false".to_owned(), ErrorKind::Unavailable, "ended with exit status 1"),
+        ("false".to_owned(), ErrorKind::Unavailable, "failed: exit status 1"),
     ] {
         let fixture = Fixture::new("").await;
         let error = fixture.run(&fixture.agent(&program)).await.result.unwrap_err();

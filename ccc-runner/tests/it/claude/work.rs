@@ -185,8 +185,8 @@ async fn the_turns_and_the_money_of_a_run_are_limited() {
                 tokens = { input = 100000, output = 10000 }\n"
         .repeat(30);
     for (turns, micro_usd, expected) in [
-        (Some(3), None, "it reached its turn limit"),
-        (None, Some(1_000_000), "it reached its spending limit of $1.000000"),
+        (Some(3), None, "the run reached its turn limit"),
+        (None, Some(1_000_000), "the run reached its spending limit of $1.000000"),
     ] {
         let fixture = Fixture::new(&more).await;
         let Some(agent) = fixture.real(&["Bash(true)"]) else { return };
@@ -196,7 +196,7 @@ async fn the_turns_and_the_money_of_a_run_are_limited() {
         let report = ran.report();
         let Verdict::Limited { reason } = &report.verdict else { panic!("{report:?}") };
         // The program also counts its cost, at its own prices. The first of the two limits ends it.
-        let known = [expected, "it reached its spending limit"];
+        let known = [expected, "the run reached its spending limit"];
         assert!(known.contains(&reason.as_str()), "{reason}");
         if let Some(limit) = micro_usd {
             let one_answer = 1_200_000;
@@ -224,7 +224,7 @@ async fn the_proxy_stops_an_agent_that_ignores_its_spending_limit() {
     task.limits.micro_usd = Some(5_000_000);
     let ran = fixture.run_task(&agent, &task).await;
     let Verdict::Limited { reason } = &ran.report().verdict else { panic!("{:?}", ran.result) };
-    assert_eq!(reason, "it reached its spending limit of $5.000000");
+    assert_eq!(reason, "the run reached its spending limit of $5.000000");
     // An answer costs $2.25: 100 000 tokens at $15 per million, and 10 000 at $75 per million. The
     // third answer is cut off after the API has reported its input tokens and its first output
     // token.

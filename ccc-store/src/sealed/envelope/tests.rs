@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use proptest::prelude::*;
 
@@ -63,7 +63,7 @@ fn a_record_does_not_open_in_another_context() {
         Context { name: "app/8/private-key", ..HERE },
         Context { version: 2, ..HERE },
         Context { version: 4, ..HERE },
-        // The same bytes in sequence, but divided differently.
+        // Namespace and name are the same bytes in sequence, but divided differently.
         Context { namespace: "credentialsapp", name: "/7/private-key", ..HERE },
         Context { namespace: "", name: "credentialsapp/7/private-key", ..HERE },
     ];
@@ -120,13 +120,13 @@ fn each_write_has_a_fresh_key_and_fresh_nonces() {
         ("nonce", DATA..DATA + NONCE),
         ("secret", DATA + NONCE..one.len()),
     ] {
-        assert_ne!(one[part.clone()], two[part], "the same {what}");
+        assert_ne!(one[part.clone()], two[part], "both records have the same {what}");
     }
     assert_ne!(fingerprint(&one), fingerprint(&two));
     assert_ne!(
         *unlock(&ring, &HERE, &one).unwrap(),
         *unlock(&ring, &HERE, &two).unwrap(),
-        "the same data key"
+        "both records have the same data key"
     );
 }
 
@@ -149,7 +149,7 @@ fn rotation_replaces_only_the_header() {
     assert_eq!(open(&ring(&[&new]), &HERE, &again).unwrap().expose(), b"secret");
     let unknown = Fault::UnknownKey(key_id(&again).unwrap());
     assert_eq!(open(&ring(&[&old]), &HERE, &again).unwrap_err(), unknown);
-    // The header of one record with the data of another.
+    // A combination of the header of one record with the data of a different record.
     let other = seal(&both, &HERE, b"secret").unwrap();
     let mixed = [&other[..DATA], &record[DATA..]].concat();
     assert_eq!(open(&both, &HERE, &mixed).unwrap_err(), Fault::Authentication);

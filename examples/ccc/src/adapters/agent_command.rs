@@ -1,4 +1,4 @@
-//! The command line of an agent of kind `command:`.
+//! The command line of an agent whose kind begins with `command:`.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -22,8 +22,8 @@ pub(super) fn parse(line: &str, on_this_machine: bool) -> Result<Vec<String>> {
     if !program.contains('/') {
         if on_this_machine && find_in_path(program).is_none() {
             return Err(invalid(format!(
-                "the agent's program `{program}` is not in PATH: install it, or write its path, such \
-                 as `./{program}`"
+                "the agent's program `{program}` is not in PATH: install the program, or set its path, \
+                 such as `./{program}`"
             )));
         }
         return Ok(argv);
@@ -38,13 +38,14 @@ pub(super) fn parse(line: &str, on_this_machine: bool) -> Result<Vec<String>> {
         return Ok(argv);
     }
     let path = std::path::absolute(&*program).map_err(|e| {
-        invalid(format!("the agent's program `{program}` has no path")).with_source(e)
+        invalid(format!("cannot get the absolute path of the agent's program `{program}`"))
+            .with_source(e)
     })?;
     let problem = match std::fs::metadata(&path) {
         Err(e) => format!("cannot be found: {e}"),
         Ok(found) if !found.is_file() => "is not a file".to_owned(),
         Ok(found) if found.permissions().mode() & 0o111 == 0 => {
-            "is not executable: run `chmod +x` on it".to_owned()
+            "is not executable: make it executable with `chmod +x`".to_owned()
         }
         Ok(_) => {
             *program = path.to_string_lossy().into_owned();
@@ -54,7 +55,7 @@ pub(super) fn parse(line: &str, on_this_machine: bool) -> Result<Vec<String>> {
     Err(invalid(format!("the agent's program {} {problem}", path.display())))
 }
 
-/// Returns the first file of this name in the directories of `PATH`.
+/// Returns the first executable file with the name `program` in the directories of `PATH`.
 fn find_in_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
@@ -75,11 +76,11 @@ fn invalid(line: String) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use super::parse;
 
-    /// The words, or a part of the error.
+    /// The expected words, or a part of the expected error message.
     type Expected = std::result::Result<Vec<String>, &'static str>;
 
     #[test]

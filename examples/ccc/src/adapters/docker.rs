@@ -1,4 +1,4 @@
-//! The Docker runner of a configuration.
+//! Construction of the Docker runner that the configuration describes.
 
 use ccc_core::Result;
 use ccc_runner::{DockerRunner, ModelProxy};
@@ -6,7 +6,8 @@ use ccc_runner::{DockerRunner, ModelProxy};
 use crate::adapters::setting::set;
 use crate::config::Config;
 
-/// Builds the Docker runner.
+/// Builds the configured Docker runner. If `proxy` is given, containers can connect to this model
+/// proxy.
 pub(crate) fn docker_runner(config: &Config, proxy: Option<&ModelProxy>) -> Result<DockerRunner> {
     let settings = &config.runner;
     let mut builder = DockerRunner::builder(config.data_dir()?.join("docker"));

@@ -11,8 +11,8 @@ use ccc_github::{GitHub, RateLimits};
 use crate::config::Config;
 use crate::credentials;
 
-/// Builds the configured GitHub adapter, without an App yet. `tokens` stores the installation
-/// tokens that are not revoked yet.
+/// Builds the configured GitHub adapter, which has no GitHub App yet. `tokens` stores the
+/// installation tokens that are not revoked yet.
 pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Result<GitHub> {
     let holder = credentials::holder(&config.data_dir()?)?;
     let mut builder =
@@ -31,8 +31,8 @@ pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Resul
     if github.proxy.is_some() || github.ca_file.is_some() {
         let mut options = HttpOptions::default();
         options.proxy.clone_from(&github.proxy);
-        // An API with an `http` URL is on this host machine, and a proxy from the environment cannot
-        // reach it.
+        // An API with an `http` URL is on this host machine. A proxy from the environment variables
+        // cannot reach it.
         let url = github.api_url.as_deref().unwrap_or_default();
         options.direct = github.proxy.is_none() && url.starts_with("http://");
         options.ca_pem = github.ca_file.as_deref().map(read_ca).transpose()?;
@@ -41,7 +41,7 @@ pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Resul
     builder.build()
 }
 
-/// Reads the certificates of the trusted certificate authorities.
+/// Reads the certificates of the trusted certificate authorities from `file`.
 fn read_ca(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).map_err(|e| {
         let line = format!("cannot read {}, which github.ca_file names", file.display());

@@ -1,4 +1,4 @@
-//! The route `/config`: access to the stored Apps for the holder of the admin token.
+//! The route `/config`: access to the stored GitHub Apps for the holder of the admin token.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use zeroize::Zeroizing;
 use crate::app::stored_app::StoredApp;
 use crate::remedy::describe;
 
-/// Time limit for the body of a request.
+/// Time limit for receiving the body of a request.
 const BODY_DEADLINE: Duration = Duration::from_secs(8);
 
-/// Answers `GET`, `POST` and `DELETE /config`. A change is in effect before the response is sent.
-/// `usedAppId` in the response is the ID of the App in use.
+/// Answers `GET`, `POST` and `DELETE /config`. A change takes effect before the response is sent.
+/// `usedAppId` in the response is the ID of the GitHub App that the service uses.
 pub(crate) async fn handle_config(
     State(app): State<Arc<StoredApp>>,
     request: Request<Body>,
@@ -31,12 +31,18 @@ pub(crate) async fn handle_config(
     let admitted = match app.admit(&head.headers).await {
         Ok(admitted) => admitted,
         Err(error) => {
-            tracing::error!("cannot load the admin token from the store: {}", describe(&error));
-            return refuse(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer: try again");
+            tracing::error!(
+                "cannot load the admin token from the credential store: {}",
+                describe(&error)
+            );
+            return refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the credential store of the service does not answer: try again",
+            );
         }
     };
     let Some(admitted) = admitted else {
-        let line = "send the admin token as `Authorization: Bearer …`; `ccc config admin-token` issues a new one";
+        let line = "send the admin token as `Authorization: Bearer …`; `ccc config admin-token` issues a new token";
         let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
         return (challenge, refuse(StatusCode::UNAUTHORIZED, line)).into_response();
     };
@@ -48,7 +54,7 @@ pub(crate) async fn handle_config(
     let body = tokio::select! {
         body = read(body) => body,
         () = SystemClock.sleep(BODY_DEADLINE) => {
-            let line = format!("the body took longer than {} seconds", BODY_DEADLINE.as_secs());
+            let line = format!("the body was not received within {} seconds", BODY_DEADLINE.as_secs());
             Err(refuse(StatusCode::REQUEST_TIMEOUT, &line))
         }
     };
@@ -58,7 +64,8 @@ pub(crate) async fn handle_config(
     };
     let answered = async move {
         let mut answer = app.apps.answer(admitted, &head.method, head.uri.query(), &body).await;
-        // The App is reloaded even after a server error: the store may have failed after the write.
+        // The App is reloaded even after a server error, because the store can have failed after it
+        // had applied the change.
         if head.method != Method::GET && !answer.status.is_client_error() {
             app.reload_and_log().await;
         }
@@ -67,22 +74,25 @@ pub(crate) async fn handle_config(
         }
         answer.into_response().map(Body::from)
     };
-    // This runs in its own task: if the client disconnects, a stored App must still come into use.
-    #[allow(clippy::disallowed_methods, reason = "this code does not run in a Worker")]
+    // The request is executed in a separate task: if the client disconnects, a stored App must
+    // still take effect.
+    #[allow(clippy::disallowed_methods, reason = "this code is never part of a Worker")]
     let answered = tokio::spawn(answered).await;
     answered.unwrap_or_else(|_| {
         refuse(StatusCode::INTERNAL_SERVER_ERROR, "the request failed: see the log of the service")
     })
 }
 
-/// Reads a body of at most [`MAX_CONFIG`] bytes.
+/// Reads the whole `body`, or returns the response that refuses it. The limit is [`MAX_CONFIG`]
+/// bytes.
 async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Response> {
     // The full capacity is allocated at once: a vector that grows leaves copies of secrets in memory.
     let mut whole = Zeroizing::new(Vec::with_capacity(MAX_CONFIG));
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
-        let chunk =
-            chunk.map_err(|_| refuse(StatusCode::BAD_REQUEST, "the body could not be read"))?;
+        let chunk = chunk.map_err(|_| {
+            refuse(StatusCode::BAD_REQUEST, "the body of the request could not be read")
+        })?;
         if whole.len() + chunk.len() > MAX_CONFIG {
             return Err(too_large());
         }
@@ -94,7 +104,7 @@ async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Response> {
 fn too_large() -> Response {
     refuse(
         StatusCode::PAYLOAD_TOO_LARGE,
-        "the body is too large: an App's configuration has at most 64 KiB",
+        "the body of the request is larger than 64 KiB, the limit for the configuration of an App",
     )
 }
 

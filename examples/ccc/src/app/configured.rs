@@ -8,13 +8,14 @@ use ccc_github::{App, AppChange, AppKey, Apps, Endpoints, Secrets};
 use crate::config::{Config, GitHubConfig};
 use crate::stored_credentials::{StoredCredentials, difference};
 
-/// Returns the stored Apps of the configured host.
+/// Returns access to the GitHub Apps in `store` that belong to the configured host.
 pub(crate) fn apps(config: &Config, store: Arc<dyn CredentialStore>) -> Result<Apps> {
     let url = config.github.api_url.as_deref().unwrap_or("https://api.github.com");
     Ok(Apps::new(store, Endpoints::from_api_url(url)?.host()))
 }
 
-/// Returns the ID and the private key of the App for a run that was not started by a webhook.
+/// Returns the ID and the private key of the GitHub App for a run that was not started by a
+/// webhook.
 pub(crate) async fn for_run(config: &Config, apps: &Apps) -> Result<(u64, AppKey)> {
     let settings = &config.github;
     let app_id = match (settings.app_id, &apps.list().await?[..]) {
@@ -23,7 +24,8 @@ pub(crate) async fn for_run(config: &Config, apps: &Apps) -> Result<(u64, AppKey
         (None, []) => return Err(unnamed()),
         (None, _) => return Err(several()),
     };
-    // An App can be stored only with a webhook secret, and a single run does not need one.
+    // The configured App can be stored only with a webhook secret. Without one, this single run
+    // uses the App without storing it.
     if settings.has_webhook_secret() {
         store_configured_app(config, apps, StoredCredentials::Prefer).await?;
     }
@@ -41,20 +43,22 @@ fn unnamed() -> Error {
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Returns the error for several stored Apps of which none is configured.
+/// Returns the error for a store with several Apps, if no App ID is configured.
 pub(super) fn several() -> Error {
-    let line = "several GitHub Apps are stored: set github.app_id or CCC_GITHUB__APP_ID to one of those \
+    let line = "several GitHub Apps are stored: set github.app_id or CCC_GITHUB__APP_ID to the ID of one of the Apps \
                 that `ccc config show` lists";
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Stores the configured App if the store does not have it yet, or if `stored` permits to replace the
-/// stored one. If no App ID is configured, the only App in the store is meant.
+/// Stores the configured GitHub App if `apps` does not contain it yet. If a stored secret of the App
+/// differs from the configured one, `stored` decides what happens. If no App ID is configured, the
+/// configured secrets belong to the only App in the store.
 ///
 /// # Errors
 /// - Those of the store.
 /// - [`ErrorKind::InvalidInput`] if the App is not stored and only a part of it is configured.
-/// - [`ErrorKind::Conflict`] under [`StoredCredentials::Refuse`] if the two differ.
+/// - [`ErrorKind::Conflict`] under [`StoredCredentials::Refuse`] if a stored secret differs from
+///   the configured one.
 pub(crate) async fn store_configured_app(
     config: &Config,
     apps: &Apps,
@@ -68,21 +72,22 @@ pub(crate) async fn store_configured_app(
         (Some(app_id), _) => app_id,
         (None, [only]) => *only,
         (None, []) => return Err(unnamed()),
-        // The missing choice is reported when an App is needed.
+        // This ambiguity is reported later, when the App is needed.
         (None, _) => return Ok(()),
     };
     if apps.get(app_id).await?.is_none() {
         let mut change = AppChange::new(app_id).with_private_key(&settings.private_key()?)?;
         let secrets = settings.webhook_secrets()?;
         Secrets::new(secrets.iter().cloned())?;
-        // The oldest first: the secret that is added last counts as the newest.
+        // The oldest secret is added first, because the secret that is added last counts as the
+        // newest.
         for secret in secrets.into_iter().rev() {
             change = change.with_webhook_secret(secret)?;
         }
         if apps.make(&change).await? {
             tracing::info!(
-                "stored the App {app_id}: its private key and webhook secret can now be removed from \
-                 the configuration"
+                "stored the App {app_id} in the credential store: its private key and webhook secret can now be removed \
+                 from the configuration"
             );
         }
     }
@@ -97,13 +102,16 @@ pub(crate) async fn store_configured_app(
     }
     if stored == StoredCredentials::Replace {
         replace(settings, &app, apps).await?;
-        tracing::info!("replaced {} by the configured one", names.join(" and "));
+        tracing::info!(
+            "replaced {} in the credential store by the configured value",
+            names.join(" and ")
+        );
         return Ok(());
     }
     for name in names {
         let warning = difference(&name, stored)?;
         tracing::warn!(
-            "{warning}: store the configured one with `ccc config set` or `ccc serve --use-configured`"
+            "{warning}: to use the configured value, store it with `ccc config set` or `ccc serve --use-configured`"
         );
     }
     Ok(())
@@ -155,8 +163,8 @@ pub(super) fn readable_differences(settings: &GitHubConfig, app: &App) -> Vec<St
     [only(true), only(false)].concat()
 }
 
-/// Returns whether two secrets are equal apart from surrounding white space and the way in which
-/// line breaks are written.
+/// Returns whether two secrets are equal. White space around them, and whether line breaks are
+/// written as `\n`, do not count.
 fn same(one: &Secret, other: &Secret) -> bool {
     let plain = |secret: &Secret| {
         let text = String::from_utf8_lossy(secret.expose()).replace("\\n", "\n");

@@ -1,4 +1,4 @@
-//! The App that a service acts as, loaded from the credential store.
+//! The GitHub App of the service, which is loaded from the credential store.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::app::configured::{apps, readable_differences, several};
 use crate::config::{Config, GitHubConfig};
 use crate::remedy::describe;
 
-/// The time between two reloads of the App.
+/// The time between two reloads of the GitHub App.
 const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The warning of a service without an App.
+/// The warning of a service that has no GitHub App.
 pub(crate) const WAITING_FOR_APP: &str = "no GitHub App is in use: deliveries are answered with 503 \
-                                          until `POST /config` or `ccc config set` stores one";
+                                          until `POST /config` or `ccc config set` stores an App";
 
-/// The App that the service uses now.
+/// The GitHub App that the service uses now.
 #[derive(Debug)]
 struct AppInUse {
     app_id: u64,
@@ -28,14 +28,15 @@ struct AppInUse {
     private_key: Secret,
 }
 
-/// The App that a service acts as and the admin token for `/config`, both reloaded from the store.
+/// The GitHub App of the service and the admin token for `/config`. Both are reloaded from the
+/// credential store.
 #[derive(Debug)]
 pub(crate) struct StoredApp {
     pub(crate) apps: Apps,
     store: Arc<dyn CredentialStore>,
-    /// The App in the configuration.
+    /// The settings of the GitHub App in the configuration.
     configured: GitHubConfig,
-    /// The configured secrets that differ from the stored ones.
+    /// The names of the configured secrets that differ from the stored ones.
     differences: RwLock<Vec<String>>,
     github: Arc<GitHub>,
     webhook: Arc<Webhook>,
@@ -46,7 +47,8 @@ pub(crate) struct StoredApp {
 }
 
 impl StoredApp {
-    /// Creates the value over a store. The App is not loaded yet.
+    /// Creates the value with the credential store `store`. The App is loaded by the first
+    /// [`reload`](Self::reload).
     pub(crate) fn new(
         config: &Config,
         store: Arc<dyn CredentialStore>,
@@ -66,7 +68,7 @@ impl StoredApp {
         })
     }
 
-    /// Returns the warnings about the App, in one line each.
+    /// Returns the warnings about the App, each in one line.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let differences = self.differences.read().unwrap_or_else(PoisonError::into_inner);
         let differ = differences.iter().map(|name| {
@@ -76,13 +78,13 @@ impl StoredApp {
         differ.chain(waiting).collect()
     }
 
-    /// Returns the admin token, if one was issued.
+    /// Returns the cached admin token, or `None` if no admin token was issued.
     pub(crate) fn admin_token(&self) -> Option<AdminToken> {
         *self.admin_token.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a request if it has the admin token. A token that matches the cached one is checked
-    /// again with the store, so that a token that another process has revoked is refused.
+    /// Admits a request if its `headers` contain the admin token. If the token matches the cached
+    /// token, it is also checked against the store, because another process can have revoked it.
     pub(crate) async fn admit(&self, headers: &HeaderMap) -> Result<Option<Admitted>> {
         if self.admin_token().and_then(|token| token.admits(headers)).is_none() {
             return Ok(None);
@@ -93,9 +95,12 @@ impl StoredApp {
 
     async fn reload_admin_token(&self) -> Result<()> {
         let token = match admin_token::load(&*self.store).await {
-            // A damaged token admits no request, and does not prevent the use of the App.
+            // A damaged token admits no request, but does not prevent the use of the App.
             Err(error) if error.kind() == ErrorKind::Corrupt => {
-                tracing::error!("{}: `ccc config admin-token` issues another", describe(&error));
+                tracing::error!(
+                    "{}: issue a new admin token with `ccc config admin-token`",
+                    describe(&error)
+                );
                 None
             }
             token => token?,
@@ -107,44 +112,52 @@ impl StoredApp {
     /// Issues the first admin token. Returns `None` if a token already exists.
     pub(crate) async fn issue_first_admin_token(&self) -> Result<Option<Secret>> {
         let issued = admin_token::issue(&*self.store, true).await?;
-        // If the reload fails, that is only logged. The token is returned, because it is shown once.
+        // A failure of the reload is only logged. The token must be returned, because it cannot be
+        // shown later.
         self.reload_and_log().await;
         Ok(issued)
     }
 
-    /// Reloads the App every minute until `shutdown`.
+    /// Reloads the App every minute until `shutdown` is cancelled.
     pub(crate) async fn poll(&self, clock: &dyn Clock, shutdown: &CancellationToken) {
         while shutdown.run_until_cancelled(clock.sleep(POLL_INTERVAL)).await.is_some() {
             self.reload_and_log().await;
         }
     }
 
-    /// Reloads as [`reload`](Self::reload) does, and logs what changed.
+    /// Does the same as [`reload`](Self::reload), and logs the change or the error.
     pub(crate) async fn reload_and_log(&self) {
         match (self.reload().await, self.app_id()) {
             (Ok(false), _) => {}
             (Ok(true), Some(app_id)) => {
-                tracing::info!("loaded the App {app_id} from the store: it is used from now on");
+                tracing::info!(
+                    "loaded the App {app_id} from the credential store: the service uses this App from now on"
+                );
             }
             (Ok(true), None) => {
                 tracing::warn!(
-                    "the store has no usable GitHub App any more: deliveries are answered with 503 \
-                     until it has one"
+                    "the credential store no longer contains a usable GitHub App: deliveries are answered with 503 \
+                     until an App is stored"
                 );
             }
             (Err(error), _) => {
-                tracing::error!("cannot reload the App from the store: {}", describe(&error));
+                tracing::error!(
+                    "cannot reload the App from the credential store: {}",
+                    describe(&error)
+                );
             }
         }
     }
 
-    /// Loads the App from the store and uses it. Returns whether the App in use changed: another
-    /// App, another version of it, or none. If no App ID is configured and the store has several
-    /// Apps, the present App stays in use. If that was removed, no App is used until one is
-    /// configured or only one is left.
+    /// Loads the App from the store and uses it from now on. Returns whether the App in use
+    /// changed: to a different App, to a different version of the same App, or to none. If no App
+    /// ID is configured and the store contains several Apps, the present App stays in use. If the
+    /// present App was removed from the store, no App is used until an App ID is configured or the
+    /// store contains only one App.
     ///
     /// # Errors
-    /// Those of the store, and those for an App that is invalid. The present App then stays in use.
+    /// The errors of the store, and an error if the App in the store is invalid. The present App
+    /// then stays in use.
     pub(crate) async fn reload(&self) -> Result<bool> {
         let _reloading = self.reloading.lock().await;
         let present = self.app_id();
@@ -190,7 +203,8 @@ impl StoredApp {
             secrets = Some(Secrets::new(app.webhook_secrets)?);
             now = Some(AppInUse { app_id: app.app_id, version, private_key: app.private_key });
         }
-        // While the key is the same, the cached data about the App stays valid, such as its name.
+        // As long as the private key is the same, cached data about the App, such as its name,
+        // stays valid.
         if !same_key {
             self.github.use_app(key);
         }
@@ -199,7 +213,7 @@ impl StoredApp {
         Ok(true)
     }
 
-    /// Returns the ID of the App in use.
+    /// Returns the ID of the App in use, or `None` if no App is in use.
     pub(crate) fn app_id(&self) -> Option<u64> {
         let in_use = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
         in_use.as_ref().map(|app| app.app_id)

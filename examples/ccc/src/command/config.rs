@@ -1,4 +1,5 @@
-//! `ccc config`: showing and changing the stored Apps, the model's credential and the key.
+//! `ccc config`: commands that show and change the stored GitHub Apps, the model's credential and
+//! the encryption key.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,45 +26,45 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Show the stored Apps and the kind of the model's credential. Secrets appear as fingerprints
-    /// only.
+    /// Show the stored GitHub Apps and the kind of the model's credential. Secrets appear as
+    /// fingerprints only.
     Show {
-        /// Print JSON.
+        /// Print the result as JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Store or change an App, or store a credential of the model. Values that are not given stay
-    /// unchanged.
+    /// Store or change a GitHub App, or store a credential of the model. Values that are not given
+    /// stay unchanged.
     Set(set::SetArgs),
-    /// Delete an App or the model's credential from the store. The exit status is 1 if there was
-    /// none.
+    /// Delete a GitHub App or the model's credential from the store. The exit status is 1 if the
+    /// store does not contain it.
     Clear(ClearArgs),
     /// Issue a new admin token for the service's route /config, and print it. The previous token is
     /// revoked.
     AdminToken,
-    /// Encrypt all credentials under a new key, which is added before the old one in the key file.
+    /// Encrypt all credentials under a new key, which is added before the old key in the key file.
     RotateKey,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true)]
 pub(crate) struct ClearArgs {
-    /// The ID of the App.
+    /// Delete the GitHub App with this ID.
     #[arg(long, value_name = "N")]
     app_id: Option<u64>,
-    /// The model's credential.
+    /// Delete the model's credential.
     #[arg(long)]
     model: bool,
 }
 
-/// Runs the subcommand. Returns whether it had its intended result.
+/// Executes the subcommand. Returns whether the subcommand had its intended result.
 pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
     let config = Config::load_for_command(args.config.as_deref())?;
     for warning in config.warnings() {
         say(&format!("warning: {warning}"));
     }
     if config.store.kind == "memory" {
-        let line = "store.kind is memory, which does not outlive this process: set it to file or durable-object";
+        let line = "store.kind is memory, so nothing is stored after this command ends: set store.kind to file or durable-object";
         return Err(Error::new(ErrorKind::InvalidInput, line));
     }
     match &args.command {
@@ -79,14 +80,14 @@ pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
         ConfigCommand::RotateKey => {
             say(&match ReloadingStore::open(&config).await?.rotate().await? {
                 Rotated::New(count) => format!(
-                    "encrypted {count} credential(s) under a new key, which is now the first in the key file; the keys \
-                     after it are only for older copies of the store: remove them when there are no such copies"
+                    "encrypted {count} credential(s) under a new key, which is now the first key in the key file; only \
+                     older copies of the store need the other keys: remove these keys when no such copy exists"
                 ),
                 Rotated::First(0) => "all credentials are already under the first key: generate a new key with \
-                                      `ccc keygen`, put it before the first, and run this command again"
+                                      `ccc keygen`, put it before the first key, and repeat this command"
                     .to_owned(),
                 Rotated::First(count) => format!(
-                    "encrypted {count} credential(s) under the first key, which were under older keys; no new key was \
+                    "encrypted {count} credential(s), which were under older keys, under the first key; no new key was \
                      generated"
                 ),
             });
@@ -95,7 +96,8 @@ pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
     }
 }
 
-/// Deletes an App or the model's credential from the store. Returns whether it existed.
+/// Deletes the GitHub App or the model's credential that `args` name from the store. Returns
+/// whether the store contained it.
 async fn clear(config: &Config, args: &ClearArgs) -> Result<bool> {
     let store = open(config).await?;
     let (cleared, what) = match args.app_id {
@@ -118,9 +120,9 @@ async fn show(config: &Config, json: bool) -> Result<bool> {
         for app_id in apps.list().await? {
             match apps.view(app_id).await {
                 Ok(view) => all.extend(view),
-                // A damaged App must not hide the others.
+                // One damaged App must not prevent the display of the other Apps.
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    let clear = format!("`ccc config clear --app-id {app_id}` deletes it");
+                    let clear = format!("`ccc config clear --app-id {app_id}` deletes this App");
                     say(&format!("App {app_id}: {} ({clear})", error.message()));
                 }
                 Err(error) => return Err(error),
@@ -139,11 +141,11 @@ async fn show(config: &Config, json: bool) -> Result<bool> {
         return Ok(true);
     }
     if let Some(model) = model {
-        print(&format!("The credential of the model is stored: {model}"));
+        print(&format!("A credential of the model is stored, of the kind {model}"));
     }
     if all.is_empty() {
         say(
-            "no App is stored: add one with `ccc config set --app-id N --private-key-file F --webhook-secret-file F`",
+            "no GitHub App is stored: add an App with `ccc config set --app-id N --private-key-file F --webhook-secret-file F`",
         );
     }
     for app in all {

@@ -1,8 +1,8 @@
 //! `ccc demo`: a complete run on this host machine.
 //!
-//! GitHub is emulated. The default agent follows a script. With `--agent claude`, Claude Code is
-//! real, and without an account its model follows a scenario. HTTP, signatures, tokens, git and
-//! processes are real. The service is the same as that of `ccc serve`.
+//! GitHub is emulated. The default agent follows a script. With `--agent claude`, the agent is the
+//! real Claude Code. Without an account, the answers of the model come from a scenario file. HTTP,
+//! signatures, tokens, git and processes are real. The service is the same as that of `ccc serve`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ const PERSON: &str = "octocat";
 const ISSUE: &str = include_str!("../../demo/issue.md");
 const SCRIPT: &str = include_str!("../../demo/script.toml");
 const SCENARIO: &str = include_str!("../../demo/scenario.toml");
-/// The permission rule that lets Claude Code run the tests of the demo's repository.
+/// The permission rule with which Claude Code may execute the tests of the demo's repository.
 const TESTS: &str = "Bash(python3 -m unittest:*)";
 const FILES: [(&str, &str); 4] = [
     (".gitignore", include_str!("../../demo/repository/.gitignore")),
@@ -48,8 +48,8 @@ pub(crate) struct DemoArgs {
     /// The agent: scripted, claude, scripted:FILE or command:ARGV….
     #[arg(long, default_value = "scripted")]
     agent: String,
-    /// The file with the model's answers to the agent claude. Default: a real model if a credential
-    /// is set, otherwise the demo's built-in scenario.
+    /// The file with the model's answers for --agent claude. Default: a real model if a credential
+    /// is set, otherwise the built-in scenario of the demo.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// The runner of the agent: subprocess or docker.
@@ -58,12 +58,12 @@ pub(crate) struct DemoArgs {
     /// Print one JSON object per event on standard output.
     #[arg(long)]
     json: bool,
-    /// Keep the emulated GitHub running after the demo, until interrupted.
+    /// Keep the emulated GitHub available after the demo, until the program is interrupted.
     #[arg(long)]
     keep: bool,
 }
 
-/// Runs the demo. Returns whether a pull request was opened.
+/// Executes the demo. Returns whether a pull request was opened.
 pub(super) async fn run(args: &DemoArgs) -> Result<bool> {
     let dir = tempfile::Builder::new().prefix("ccc-demo-").tempdir().map_err(|e| {
         Error::new(ErrorKind::Unavailable, "cannot create a temporary directory").with_source(e)
@@ -80,7 +80,8 @@ pub(super) async fn run(args: &DemoArgs) -> Result<bool> {
 
     let listener = http::bind(([127, 0, 0, 1], 0).into()).await?;
     let address = listener.local_addr().map_err(|e| {
-        Error::new(ErrorKind::Unexpected, "cannot get the listener's address").with_source(e)
+        Error::new(ErrorKind::Unexpected, "cannot get the address of the HTTP listener")
+            .with_source(e)
     })?;
     emulator.set_webhook_url(format!("http://{address}/webhook/github"));
     let shutdown = CancellationToken::new();
@@ -114,7 +115,8 @@ pub(super) async fn run(args: &DemoArgs) -> Result<bool> {
 
 /// Returns the configuration of the demo, and the scripted model if Claude Code uses one.
 async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<ScriptedModel>)> {
-    // Only the operator's settings of agent, model and runner apply. The demo sets the others.
+    // Only the operator's settings of the agent, the model and the runner apply. The demo sets all
+    // other settings.
     let own = Config::load(None, config::environment()?)?;
     let mut config = Config::default();
     config.data_dir = Some(dir.join("data"));
@@ -127,21 +129,23 @@ async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<Script
         if let Err(why) = checked
             && why.kind() == ErrorKind::Unsupported
         {
-            // The issue and the repository are the demo's own, so the agent needs no isolation.
+            // The issue and the repository come from this program, so the agent needs no isolation.
             say(&format!(
-                "The agent of this demo runs as root. Outside the demo: {}\n",
+                "The agent of this demo runs as root. Outside the demo, this is refused: {}\n",
                 describe(&why)
             ));
             config.runner.dangerously_as_root = true;
         }
     }
     if args.runner == "docker" {
-        // The path of the program on this host machine is not its path in the image.
+        // The path of the agent's program on this host machine is not valid in the image.
         config.agent.program = None;
     }
     if args.agent != "claude" {
         return match &args.scenario {
-            Some(_) => Err(Error::new(ErrorKind::InvalidInput, "--scenario is for --agent claude")),
+            Some(_) => {
+                Err(Error::new(ErrorKind::InvalidInput, "--scenario requires --agent claude"))
+            }
             None => Ok((config, None)),
         };
     }
@@ -156,7 +160,8 @@ async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<Script
     Ok((config, Some(model)))
 }
 
-/// Starts a GitHub with one repository, one user with write permission, and the App installed.
+/// Starts an emulated GitHub with one repository and one user with write permission. The GitHub App
+/// is installed.
 async fn start_github(dir: &Path) -> Result<(Emulator, RepoRef)> {
     let seed = dir.join("seed");
     let write = |name: &str, text: &str| std::fs::write(seed.join(name), text);
@@ -175,7 +180,8 @@ async fn start_github(dir: &Path) -> Result<(Emulator, RepoRef)> {
     Ok((emulator, repo))
 }
 
-/// Returns the builder of a service over the emulated GitHub. Nothing is stored on disk.
+/// Returns the builder of a service that uses the emulated GitHub. The service stores no credential
+/// on disk.
 async fn service(config: &Config, emulator: &Emulator) -> Result<ServiceBuilder> {
     let key = AppKey::from_pem(&emulated::secret(&emulator.private_key_pem()))?;
     let github = GitHub::builder(emulator.app_id(), key, Arc::new(SystemClock))
@@ -189,7 +195,7 @@ async fn service(config: &Config, emulator: &Emulator) -> Result<ServiceBuilder>
     Ok(Service::builder(config).github(github, webhook).credentials(credentials).without_log())
 }
 
-/// Checks that the service accepted the delivery.
+/// Fails unless the service has accepted the last delivery.
 fn delivery_accepted(emulator: &Emulator) -> Result<()> {
     match emulator.deliveries().last().map(|delivery| delivery.status_code) {
         Some(202) => Ok(()),
@@ -211,11 +217,11 @@ async fn wait_for(
         outcome = outcomes.recv() => outcome
             .map(|(_, outcome)| outcome)
             .ok_or_else(|| Error::new(ErrorKind::Unexpected, "the run ended without an outcome")),
-        () = interrupted() => Err(Error::new(ErrorKind::Cancelled, "interrupted")),
+        () = interrupted() => Err(Error::new(ErrorKind::Cancelled, "the demo was interrupted")),
     }
 }
 
-/// Shows the pull request and its diff. Returns whether the outcome is a pull request.
+/// Prints the pull request and its diff. Returns whether the outcome is a pull request.
 async fn show(args: &DemoArgs, dir: &Path, url: &str, outcome: &Outcome) -> bool {
     let Outcome::PullRequest { pull_request } = outcome else {
         return false;
@@ -223,13 +229,15 @@ async fn show(args: &DemoArgs, dir: &Path, url: &str, outcome: &Outcome) -> bool
     if !args.json {
         match diff(dir, url, pull_request).await {
             Ok(diff) => print(&format!("\n{}\n{}", pull_request.url, harmless(&diff))),
-            Err(error) => say(&format!("cannot show the diff: {}", describe(&error))),
+            Err(error) => {
+                say(&format!("cannot show the diff of the pull request: {}", describe(&error)));
+            }
         }
     }
     true
 }
 
-/// Returns the diff of the pull request, from a fresh clone.
+/// Returns the diff of `pull_request`, from a new clone of the repository at `url`.
 async fn diff(dir: &Path, url: &str, pull_request: &PullRequest) -> Result<String> {
     let clone = dir.join("clone");
     git(["clone", "--quiet", "--bare", "--", url]
@@ -242,7 +250,7 @@ async fn diff(dir: &Path, url: &str, pull_request: &PullRequest) -> Result<Strin
     git(git_dir.into_iter().chain(diff.map(OsStr::new))).await
 }
 
-/// Replaces the characters that could control a terminal or reorder its text.
+/// Replaces all characters of `text` that could control a terminal or reorder the displayed text.
 fn harmless(text: &str) -> String {
     let steers = |c: char| {
         (c.is_control() && !matches!(c, '\n' | '\t'))
@@ -251,11 +259,11 @@ fn harmless(text: &str) -> String {
     text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// Keeps the emulator running until the program is interrupted.
+/// Waits until the program is interrupted. In the meantime the emulator answers requests.
 async fn serve_until_interrupted(emulator: &Emulator, repo: &RepoRef) {
     let url = emulator.git_url(repo);
     say(&format!(
-        "\nThe emulated GitHub keeps running at {}\n  git clone {url}\nPress Ctrl-C to end it.",
+        "\nThe emulated GitHub is still available at {}\n  git clone {url}\nPress Ctrl-C to end the emulator.",
         emulator.api_url()
     ));
     interrupted().await;

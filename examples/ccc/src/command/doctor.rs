@@ -15,7 +15,7 @@ use crate::remedy::describe;
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// The runner of agents: subprocess or docker. Default: runner.kind of the configuration.
+    /// The runner to check: subprocess or docker. Default: runner.kind of the configuration.
     #[arg(long)]
     runner: Option<String>,
     /// The configuration file. Default: ccc.toml in the current directory, if it exists.
@@ -23,7 +23,7 @@ pub(crate) struct DoctorArgs {
     config: Option<PathBuf>,
 }
 
-/// Prints the result of each check. Returns whether no check failed.
+/// Prints the finding of each check. Returns whether no check failed.
 pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     let mut config = Config::load_for_command(args.config.as_deref())?;
     for warning in config.warnings() {
@@ -35,7 +35,8 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     let mut findings = Vec::new();
     let data_dir = config.data_dir()?;
     findings.push(match HostGit::open(&data_dir) {
-        // Another process uses the data directory, and such a process checks git when it starts.
+        // Another process uses the data directory. That process checked git when it started, so a
+        // warning is sufficient.
         Err(error) if error.kind() == ccc_core::ErrorKind::AlreadyExists => {
             (Finding::Warning, format!("{error} (git was not checked)"))
         }
@@ -54,12 +55,12 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     findings.push(judged(limits, "the configured limits are valid".to_owned()));
     findings.push(match config.model.credential() {
         Ok(Some(_)) => {
-            let line = "a credential for the model's API is configured; whether the API accepts it is not checked";
+            let line = "a credential for the model's API is configured; it was not checked whether the API accepts the credential";
             (Finding::Good, line.to_owned())
         }
         Ok(None) => {
-            let line = "no credential for the model's API is configured: the agent claude needs one, unless one is \
-                        stored (`ccc config show`)";
+            let line = "no credential for the model's API is configured: before you use the agent claude, check with \
+                        `ccc config show` that a credential is stored";
             (Finding::Warning, line.to_owned())
         }
         Err(error) => (Finding::Bad, describe(&error)),
@@ -75,20 +76,21 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     Ok(findings.iter().all(|(finding, _)| *finding != Finding::Bad))
 }
 
-/// Checks the subprocess runner.
+/// Returns the findings about the subprocess runner.
 async fn subprocess(config: &Config) -> Vec<(Finding, String)> {
     let checked = match runner(config, None) {
         Ok(runner) => runner.check().await,
         Err(error) => Err(error),
     };
-    let line = "the subprocess runner isolates nothing: set runner.kind to docker for isolation";
+    let line = "the subprocess runner does not isolate the agent from this machine: set runner.kind to docker for isolation";
     vec![
         judged(checked, "the subprocess runner can start processes".to_owned()),
         (Finding::Warning, line.to_owned()),
     ]
 }
 
-/// Returns the finding of a check. `good` is its text if the check passed.
+/// Returns the finding of a check whose result is `checked`. `good` is the text of the finding if
+/// the check passed.
 fn judged(checked: Result<()>, good: String) -> (Finding, String) {
     match checked {
         Ok(()) => (Finding::Good, good),

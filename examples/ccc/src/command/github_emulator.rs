@@ -13,13 +13,14 @@ use crate::signals::interrupted;
 
 #[derive(Debug, Args)]
 pub(crate) struct EmulatorArgs {
-    /// The address to listen on.
+    /// The address on which the emulator listens.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// The URL for links to the emulator, if clients reach it through a reverse proxy.
+    /// The URL with which links to the emulator begin, if clients connect to the emulator through a
+    /// reverse proxy.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// The ID of the App.
+    /// The ID of the GitHub App.
     #[arg(long, default_value_t = 1)]
     app_id: u64,
     /// The file with the App's private key in PEM format. Default: a new key, whose path is printed.
@@ -28,21 +29,22 @@ pub(crate) struct EmulatorArgs {
     /// The file with the webhook secret. Default: a new secret, whose path is printed.
     #[arg(long, value_name = "FILE")]
     webhook_secret: Option<PathBuf>,
-    /// The URL that deliveries are sent to.
+    /// The URL to which webhook deliveries are sent.
     #[arg(long, value_name = "URL")]
     webhook_url: Option<String>,
-    /// The number of requests that each installation can send per hour.
+    /// Maximum number of requests per hour for each installation of the App.
     #[arg(long, default_value_t = 5_000, value_name = "N")]
     rate_limit: u64,
-    /// A user who can open issues and write comments, besides the owners of the repositories.
+    /// The login of a user who can open issues and write comments, in addition to the owners of the
+    /// repositories.
     #[arg(long, value_name = "LOGIN")]
     user: Vec<String>,
-    /// A repository to create: OWNER/NAME=PATH of a git repository or of a directory of files.
+    /// A repository to create: OWNER/NAME=PATH. PATH is a git repository or a directory of files.
     #[arg(long, value_name = "OWNER/NAME=PATH")]
     seed_repo: Vec<String>,
 }
 
-/// Runs the emulator until it is interrupted.
+/// Starts the emulator, and stops it when the program is interrupted.
 pub(super) async fn run(args: &EmulatorArgs) -> Result<()> {
     let dir = tempfile::Builder::new().prefix("ccc-github-").tempdir().map_err(|e| {
         Error::new(ErrorKind::Unavailable, "cannot create a temporary directory").with_source(e)
@@ -73,31 +75,34 @@ pub(super) async fn run(args: &EmulatorArgs) -> Result<()> {
         emulator.add_user(login, ActorKind::User);
     }
     say(&format!("GitHub's API is emulated at {}", emulator.api_url()));
-    say("Open the same address in a browser to see its contents");
+    say(&format!("Open {} in a browser to see the emulated repositories", emulator.api_url()));
     say(&format!("App {} is installed on every repository", args.app_id));
     if args.private_key.is_none() {
         let path = dir.path().join("app.private-key.pem");
         write(&path, &emulated::secret(&emulator.private_key_pem()))?;
-        say(&format!("the App's private key: {}", path.display()));
+        say(&format!("the App's private key is in {}", path.display()));
     }
     if args.webhook_secret.is_none() {
         let path = dir.path().join("webhook-secret");
         write(&path, &emulated::secret(&emulator.webhook_secret()))?;
-        say(&format!("the App's webhook secret: {}", path.display()));
+        say(&format!("the App's webhook secret is in {}", path.display()));
     }
     interrupted().await;
     emulator.stop().await;
     Ok(())
 }
 
-/// Parses OWNER/NAME=PATH.
+/// Parses `seed`, which has the form OWNER/NAME=PATH, into owner, name and path.
 fn parse_seed(seed: &str) -> Result<(&str, &str, &str)> {
     let parsed = seed.split_once('=').and_then(|(repo, path)| {
         let (owner, name) = repo.split_once('/')?;
         Some((owner, name, path))
     });
     parsed.ok_or_else(|| {
-        Error::new(ErrorKind::InvalidInput, format!("--seed-repo {seed}: expected OWNER/NAME=PATH"))
+        Error::new(
+            ErrorKind::InvalidInput,
+            format!("--seed-repo {seed} does not have the form OWNER/NAME=PATH"),
+        )
     })
 }
 
@@ -112,7 +117,7 @@ fn read_line(path: &Path) -> Result<Secret> {
     Ok(Secret::from(read(path)?.expose_str()?.trim()))
 }
 
-/// Writes a secret to a new file that only this user can read.
+/// Writes `secret` to a new file with mode 0600, which only the user of this process can read.
 fn write(path: &Path, secret: &Secret) -> Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;

@@ -40,7 +40,7 @@ pub(crate) struct RunArgs {
     config: Option<PathBuf>,
 }
 
-/// Runs the pipeline for one issue. Returns whether the issue was solved or answered.
+/// Executes a run for one issue. Returns whether the issue was solved or answered.
 pub(super) async fn run(args: &RunArgs) -> Result<bool> {
     let mut config = Config::load(args.config.as_deref(), config::environment()?)?;
     if let Some(runner) = &args.runner {
@@ -73,13 +73,16 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
     let Some((owner, name)) = args.repo.split_once('/').filter(|(_, name)| !name.contains('/'))
     else {
         return Err(invalid(format!(
-            "--repo {}: there is no such directory, and it is not of the form OWNER/NAME",
+            "--repo {} is neither an existing directory nor a repository on GitHub of the form OWNER/NAME",
             args.repo
         )));
     };
     let number =
         args.issue.strip_prefix('#').and_then(|number| number.parse().ok()).ok_or_else(|| {
-            invalid("name the issue on GitHub by its number, such as --issue '#12'".to_owned())
+            invalid(
+                "--issue must be the number of an issue on GitHub, such as --issue '#12'"
+                    .to_owned(),
+            )
         })?;
     let credentials = credentials::open(&config).await?;
     let apps = app::apps(&config, Arc::clone(&credentials))?;
@@ -88,7 +91,8 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
     github.use_app(Some(identity));
     let repo = github.find_repository(owner, name).await?;
     let issue = github.issue(&repo, number).await?;
-    // The operator starts this run, so it does not depend on the permission of the issue's author.
+    // The operator starts this run, so the run does not depend on the permission of the issue's
+    // author.
     config.policy.allowed_actors.push(issue.author.id);
     let event = IssueEvent {
         repo,
@@ -106,7 +110,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
     drive(&config, Arc::clone(&github) as _, Some(&github), adapters, event, args.json).await
 }
 
-/// Runs the pipeline for an event. Returns whether the issue was solved or answered.
+/// Executes a run for `event`. Returns whether the issue was solved or answered.
 async fn drive(
     config: &Config,
     host: Arc<dyn VcsHost>,
@@ -116,12 +120,14 @@ async fn drive(
     json: bool,
 ) -> Result<bool> {
     for rule in &config.model.dangerously_without {
-        say(&format!("warning: the model proxy runs without its rule {rule}"));
+        say(&format!(
+            "warning: the model proxy does not enforce its rule {rule}, because model.dangerously_without names it"
+        ));
     }
     let runner = &adapters.runner;
     if !runner.capabilities().isolated {
         say(&format!(
-            "note: the {} runner isolates nothing: the agent can do whatever its user can",
+            "note: the {} runner does not isolate the agent: the agent can do everything that your user can do",
             runner.name()
         ));
     }
@@ -129,8 +135,8 @@ async fn drive(
     pipeline.git().check().await?;
     pipeline.runner().check().await?;
     let taken_over = match github {
-        // This process has locked the data directory, so tokens that are recorded under the name of
-        // the directory have no other process that uses them.
+        // This process has locked the data directory, so no other process uses the tokens that are
+        // recorded under the name of this directory.
         Some(github) => github.take_over().await.map(drop),
         None => Ok(()),
     };
@@ -149,13 +155,13 @@ async fn drive(
         tokio::select! {
             report = &mut running => report?,
             () = interrupted() => {
-                say("cancelling the run; interrupt again to end at once");
+                say("cancelling the run; interrupt again to end the program at once");
                 cancel.cancel();
                 tokio::select! {
                     report = &mut running => report?,
                     () = interrupted() => return Err(Error::new(
                         ErrorKind::Cancelled,
-                        "ended before cleanup; the next start cleans up after this run",
+                        "the program ended before the cleanup of its run; the next run with this data directory cleans up",
                     )),
                 }
             }
@@ -173,7 +179,7 @@ async fn drive(
     Ok(matches!(report.outcome, Outcome::PullRequest { .. } | Outcome::Answered { .. }))
 }
 
-/// Returns the text of the issue: the argument itself, or the contents of the file that it names.
+/// Returns the text of the issue: `issue` itself, or the contents of the file that `issue` names.
 fn issue_text(issue: &str) -> Result<String> {
     if !issue.contains('\n') && Path::new(issue).is_file() {
         return std::fs::read_to_string(issue)
@@ -181,7 +187,7 @@ fn issue_text(issue: &str) -> Result<String> {
     }
     if issue.starts_with('#') && issue[1..].parse::<u64>().is_ok() {
         return Err(invalid(format!(
-            "a repository on this machine has no issue {issue}: pass the issue's text, or a file with it"
+            "a repository on this machine has no issue {issue}: pass the text of the issue, or a file with the text"
         )));
     }
     Ok(issue.to_owned())

@@ -26,16 +26,17 @@ pub(crate) struct ServeArgs {
     /// The configuration file. Default: ccc.toml in the current directory, if it exists.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Replace stored credentials by the configured ones if they differ.
+    /// If a configured credential differs from the stored one, store the configured one.
     #[arg(long)]
     use_configured: bool,
 }
 
-/// Runs the service until it is interrupted.
+/// Starts the service, and stops it when the program is interrupted.
 pub(super) async fn run(args: &ServeArgs) -> Result<()> {
     let config = Config::load_for_command(args.config.as_deref())?;
     init_log();
-    // The handler is installed before slow work, because without it SIGHUP ends the program.
+    // The handler of SIGHUP is installed before slow work, because without a handler the signal
+    // ends the program.
     let hangups = hangups();
     let stored = match args.use_configured {
         true => StoredCredentials::Replace,
@@ -49,7 +50,8 @@ pub(super) async fn run(args: &ServeArgs) -> Result<()> {
     let work = async {
         tokio::join!(
             service.serve_http(listener, router(service.clone()), shutdown.clone()),
-            // This runs concurrently, because a slow host must not delay deliveries.
+            // The account is requested concurrently, because a slow VCS host must not delay
+            // deliveries.
             shutdown.run_until_cancelled(log_identity(&service)),
             shutdown.run_until_cancelled(reload_on_hangup(hangups, &service))
         )
@@ -58,49 +60,50 @@ pub(super) async fn run(args: &ServeArgs) -> Result<()> {
         interrupted().await;
         tracing::info!(
             "shutting down: no more deliveries are accepted, and runs have limited time to finish; \
-             interrupt again to end at once"
+             interrupt again to end the program at once"
         );
         shutdown.cancel();
         interrupted().await;
     };
     tokio::select! {
-        // The signals are polled first, so that their handlers are installed when the log reports
-        // that the service listens.
+        // `signals` is polled first, so that the signal handlers are installed before the log
+        // reports that the service listens.
         biased;
         () = signals => Err(Error::new(
             ErrorKind::Cancelled,
-            "interrupted twice: ended before cleanup; the next start cleans up after the runs",
+            "the program was interrupted twice and ended before the cleanup of its runs; the next start cleans up",
         )),
         _ = work => Ok(()),
     }
 }
 
-/// Shows the first admin token on a terminal. It is never logged, because logs are stored elsewhere.
+/// Issues the first admin token and prints it, if standard error is a terminal. The token is never
+/// logged, because logs are stored elsewhere.
 async fn show_admin_token(service: &Service) -> Result<()> {
     if !std::io::stderr().is_terminal() {
         if !service.has_admin_token() {
             tracing::info!(
-                "/config refuses all requests, because there is no admin token: \
-                 `ccc config admin-token` issues one"
+                "the route /config refuses all requests, because there is no admin token: \
+                 `ccc config admin-token` issues a token"
             );
         }
         return Ok(());
     }
     if let Some(token) = service.issue_first_admin_token().await? {
-        say("The admin token of this service, for /config. It is shown only once:");
+        say("The admin token for the route /config of this service, which is shown only once:");
         say(&format!("\n  {}\n", token.expose_str()?));
     }
     Ok(())
 }
 
-/// Returns the stream of SIGHUP signals, each of which reloads the App at once instead of within a
-/// minute. Returns `None` on a terminal: there the signal means that the terminal was closed, and
-/// ends the program.
+/// Returns the stream of SIGHUP signals. Each of these signals reloads the GitHub App at once
+/// instead of within a minute. Returns `None` if standard error is a terminal: the signal then
+/// means that the terminal was closed, and ends the program.
 fn hangups() -> Option<Signal> {
     if std::io::stderr().is_terminal() { None } else { signal(SignalKind::hangup()).ok() }
 }
 
-/// Reloads the App at each SIGHUP.
+/// Reloads the GitHub App at each SIGHUP.
 async fn reload_on_hangup(hangups: Option<Signal>, service: &Service) {
     let Some(mut hangups) = hangups else { return };
     while hangups.recv().await.is_some() {
@@ -108,16 +111,16 @@ async fn reload_on_hangup(hangups: Option<Signal>, service: &Service) {
     }
 }
 
-/// Logs the name of the account that the service has on the host.
+/// Logs the name of the service's account on the VCS host.
 async fn log_identity(service: &Service) {
     if service.is_waiting_for_app() {
         return;
     }
     match service.dispatcher().pipeline().host().bot_identity().await {
-        Ok(bot) => tracing::info!("acting as {}", bot.login),
-        // The service starts anyway, because the host can be down for a short time.
+        Ok(bot) => tracing::info!("the account of the service on the VCS host is {}", bot.login),
+        // This error does not stop the service, because the VCS host can be down for a short time.
         Err(error) => tracing::error!(
-            "cannot get the name of the App from the host (deliveries fail until this works): {}",
+            "cannot get the name of the App from the VCS host (deliveries fail until the host answers): {}",
             describe(&error)
         ),
     }

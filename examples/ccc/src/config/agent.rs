@@ -1,4 +1,4 @@
-//! Settings of the agent, and its limits.
+//! Settings of the agent, and the limits of the agent.
 
 use ccc_core::agent::AgentLimits;
 use ccc_core::{Result, pipeline::Limits};
@@ -6,37 +6,38 @@ use serde::Deserialize;
 
 use crate::config::invalid::invalid;
 
-/// Default limit of the money that a run can spend, in US dollars. It is enough for most issues.
+/// Default limit of the amount of money that a run can spend, in US dollars. It is enough for most
+/// issues.
 const MAX_USD: f64 = 10.0;
 
-/// Settings of the agent, and its limits.
+/// Settings of the agent, and the limits of the agent.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct AgentConfig {
     /// The kind of agent: `claude`, `scripted:FILE` or `command:ARGV…`.
     pub kind: Option<String>,
-    /// Maximum time that the agent works, in seconds.
+    /// Maximum time that the agent works on one issue, in seconds.
     pub wall_seconds: Option<u64>,
     /// Maximum time without output from the agent, in seconds.
     pub idle_seconds: Option<u64>,
     /// The program of Claude Code: an absolute path, or a name in `PATH`. Default: `claude`.
     pub program: Option<String>,
-    /// The model that Claude Code uses. Default: Claude Code's own choice.
+    /// The name of the model that Claude Code uses. Default: Claude Code selects the model.
     pub model: Option<String>,
-    /// Claude Code's permission rules for actions other than changing files, such as
-    /// `Bash(cargo test:*)`. They apply only with a runner that does not isolate the agent.
+    /// Claude Code's permission rules for actions other than changing files, such as `Bash(cargo
+    /// test:*)`. The rules apply only with a runner that does not isolate the agent.
     pub allowed_tools: Vec<String>,
-    /// Maximum number of turns of the model.
+    /// Maximum number of turns of the model in one run.
     pub max_turns: Option<u32>,
     /// Maximum amount of money that one run can spend, in US dollars. Default: 10.
     pub max_usd: Option<f64>,
 }
 
 impl AgentConfig {
-    /// Returns the kind of agent.
+    /// Returns the kind of the agent.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if it is not set.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `agent.kind` is not set.
     pub(crate) fn required_kind(&self) -> Result<&str> {
         self.kind.as_deref().ok_or_else(|| {
             invalid(
@@ -47,8 +48,8 @@ impl AgentConfig {
         })
     }
 
-    /// Replaces the default limits by those that are set. Raises the limit of the whole run if the
-    /// agent's time would not fit into it.
+    /// Sets in `limits` all limits that are set in this configuration. Raises the time limit of the
+    /// whole run if it is too short for the agent's time limit.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for zero turns, and for an
@@ -63,7 +64,7 @@ impl AgentConfig {
             return Err(invalid("agent.max_turns is 0: set it to 1 or more".to_owned()));
         }
         let usd = self.max_usd.unwrap_or(MAX_USD);
-        // An agent can do nothing for less than a cent.
+        // An agent cannot do any work for less than a cent.
         if !(0.01..=1e9).contains(&usd) {
             return Err(invalid(format!(
                 "agent.max_usd is {usd}: set an amount from 0.01 to 1000000000 US dollars"

@@ -1,4 +1,4 @@
-//! Settings from the environment.
+//! Settings from environment variables.
 
 use ccc_core::Result;
 use toml::{Table, Value};
@@ -6,11 +6,12 @@ use toml::{Table, Value};
 use crate::config::invalid::invalid;
 use crate::config::setting_names::{CLAUDE_CODE_VARIABLES, KEYS};
 
-/// Returns the variables of this process's environment that are settings.
+/// Returns the environment variables of this process that can be settings: those with the prefix
+/// `CCC_`, and the variables of Claude Code that this program uses.
 ///
 /// # Errors
 /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if one of these variables is not valid UTF-8.
-/// Other variables are not checked.
+/// All other variables are ignored.
 pub fn environment() -> Result<Vec<(String, String)>> {
     let ours = |name: &std::ffi::OsStr| {
         let name = name.to_string_lossy();
@@ -22,14 +23,14 @@ pub fn environment() -> Result<Vec<(String, String)>> {
             let shown = name.to_string_lossy().into_owned();
             match (name.into_string(), value.into_string()) {
                 (Ok(name), Ok(value)) => Ok((name, value)),
-                _ => Err(invalid(format!("the variable {shown} is not valid UTF-8"))),
+                _ => Err(invalid(format!("the environment variable {shown} is not valid UTF-8"))),
             }
         })
         .collect()
 }
 
-/// Returns the key that a variable sets, such as `github.app_id` for `CCC_GITHUB__APP_ID`. Returns
-/// `None` for a variable that is not a setting.
+/// Returns the setting that the environment variable `name` sets, such as `github.app_id` for
+/// `CCC_GITHUB__APP_ID`. Returns `None` for a variable that is not a setting.
 pub(super) fn key_of_variable(name: &str) -> Option<String> {
     match name {
         "CCC_LISTEN" => Some("listen".to_owned()),
@@ -41,9 +42,9 @@ pub(super) fn key_of_variable(name: &str) -> Option<String> {
     }
 }
 
-/// Returns a warning for a variable of this program's prefix that is no setting. Such a variable is
-/// not an error, because Kubernetes sets variables named after the services of a namespace, such as
-/// `CCC_SERVICE_HOST`.
+/// Returns a warning if the environment variable `name` begins with `CCC_` but is not a setting.
+/// Such a variable is not an error, because Kubernetes sets variables named after the services of a
+/// namespace, such as `CCC_SERVICE_HOST`.
 pub(super) fn unknown_variable(name: &str) -> Option<String> {
     let rest = name.strip_prefix("CCC_")?;
     if key_of_variable(name).is_some() || NOT_SETTINGS.contains(&name) || rest.is_empty() {
@@ -55,18 +56,18 @@ pub(super) fn unknown_variable(name: &str) -> Option<String> {
         0..=3 => format!("; did you mean {nearest}?"),
         _ => String::new(),
     };
-    Some(format!("the variable {name} is not a setting and is ignored{hint}"))
+    Some(format!("the environment variable {name} is not a setting and is ignored{hint}"))
 }
 
-/// Returns the variable that sets a key.
+/// Returns the name of the environment variable that sets the setting `key`.
 fn variable_of_key(key: &str) -> String {
     format!("CCC_{}", key.replace('.', "__").to_uppercase())
 }
 
-/// Variables of this program that are not settings: the filter of the log.
+/// Environment variables of this program that are not settings: `CCC_LOG` is the filter of the log.
 const NOT_SETTINGS: &[&str] = &["CCC_LOG"];
 
-/// Returns the value of a variable in the type of its key.
+/// Converts `text`, the value of an environment variable, to the type of the setting `key`.
 pub(super) fn value_of(key: &str, text: String) -> Value {
     let typed = matches!(
         key.rsplit('.').next(),

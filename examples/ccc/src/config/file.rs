@@ -8,14 +8,14 @@ use toml::{Table, Value};
 use crate::config::invalid::invalid;
 use crate::config::setting_names::{ENV_ONLY, check_known};
 
-/// Reads the file, and checks that its keys exist and are not secrets.
+/// Reads the configuration file `path`. Fails if the file contains an unknown setting or a secret.
 pub(super) fn read_file(path: &Path) -> Result<Table> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         invalid(format!("cannot read the configuration file {}", path.display())).with_source(e)
     })?;
     let table: Table = text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-        invalid(format!("{} line {line}: {}", path.display(), e.message()))
+        invalid(format!("cannot parse {}, line {line}: {}", path.display(), e.message()))
     })?;
     for (name, value) in &table {
         let keys: Vec<String> = match value {
@@ -27,7 +27,9 @@ pub(super) fn read_file(path: &Path) -> Result<Table> {
             if ENV_ONLY.contains(&key.as_str()) {
                 let instead = match key.as_str() {
                     "github.proxy" => "set CCC_GITHUB__PROXY".to_owned(),
-                    key => format!("put it into a separate file, and set `{key}_file` to its path"),
+                    key => format!(
+                        "put the secret into a separate file, and set `{key}_file` to the path of that file"
+                    ),
                 };
                 return Err(invalid(format!(
                     "{}: `{key}` is a secret and must not be in this file: {instead}",
@@ -39,7 +41,7 @@ pub(super) fn read_file(path: &Path) -> Result<Table> {
     Ok(table)
 }
 
-/// Returns the named file, or `ccc.toml` if no file is named and it exists.
+/// Returns `named`, or else `ccc.toml` if this file exists in the current directory.
 pub(super) fn default_file(named: Option<&Path>) -> Option<&Path> {
     let default = Path::new("ccc.toml");
     named.or_else(|| default.exists().then_some(default))

@@ -11,22 +11,23 @@ use crate::config::secret::secret;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct GitHubConfig {
-    /// The ID of the App.
+    /// The ID of the GitHub App.
     pub app_id: Option<u64>,
     /// The file with the App's private key in PEM format. Line breaks can be written as `\n`.
     pub private_key_file: Option<PathBuf>,
-    /// The file with the webhook secrets, one per line. The first is the current secret; the others
-    /// are previous ones that are still valid.
+    /// The file with the webhook secrets, one per line. The first line is the current secret. The
+    /// other lines are previous secrets that are still accepted.
     pub webhook_secret_file: Option<PathBuf>,
-    /// The URL of the API: `https://api.github.com` (the default), or `https://HOST/api/v3`.
+    /// The URL of GitHub's API: `https://api.github.com` (the default), or `https://HOST/api/v3`.
     pub api_url: Option<String>,
-    /// The file with the trusted certificate authorities' certificates, in PEM format. Default: those
-    /// of the system.
+    /// The file with the certificates of the trusted certificate authorities, in PEM format. Default:
+    /// the certificates of the system.
     pub ca_file: Option<PathBuf>,
-    /// Minimum time from one write to the next, in milliseconds. Default: one second, as GitHub
-    /// recommends. With 0, there is no hourly limit of writes either.
+    /// Minimum time between two writes to GitHub, in milliseconds. Default: one second, as GitHub
+    /// recommends. 0 also turns off the hourly limit of writes.
     pub write_spacing_ms: Option<u64>,
-    /// The proxy for every request to the host and every git transfer. It can contain a password.
+    /// The URL of the proxy for every request to the VCS host and every git transfer. The URL can
+    /// contain a password.
     #[serde(skip)]
     pub proxy: Option<Secret>,
     #[serde(skip)]
@@ -39,8 +40,8 @@ impl GitHubConfig {
     /// Returns the App's private key.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if no key is set, or its file
-    /// cannot be read.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if no private key is
+    /// configured, or if the file with the key cannot be read.
     pub fn private_key(&self) -> Result<Secret> {
         secret("github", "private_key", &self.private_key, self.private_key_file.as_deref())
     }
@@ -68,8 +69,9 @@ impl GitHubConfig {
     /// Returns the webhook secrets, the current one first.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if no secret is set, or its
-    /// file cannot be read; [`ErrorKind::Corrupt`](ccc_core::ErrorKind::Corrupt) if it is not UTF-8.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if no webhook secret is
+    /// configured, or if the file with the secrets cannot be read;
+    /// [`ErrorKind::Corrupt`](ccc_core::ErrorKind::Corrupt) if the secrets are not UTF-8.
     pub fn webhook_secrets(&self) -> Result<Vec<Secret>> {
         let file = self.webhook_secret_file.as_deref();
         let all = secret("github", "webhook_secret", &self.webhook_secret, file)?;

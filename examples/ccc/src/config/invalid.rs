@@ -2,7 +2,7 @@
 
 use ccc_core::{Error, ErrorKind};
 
-/// Returns an error of kind [`ErrorKind::InvalidInput`].
+/// Returns an error of kind [`ErrorKind::InvalidInput`] with the message `message`.
 pub(super) fn invalid(message: String) -> Error {
     Error::new(ErrorKind::InvalidInput, message)
 }

@@ -1,4 +1,4 @@
-//! Settings of the model's API, and the credential that the model proxy adds to requests.
+//! Settings of the model's API, and of the credential that the model proxy adds to requests.
 
 use std::path::PathBuf;
 
@@ -12,20 +12,22 @@ use crate::config::invalid::invalid;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ModelConfig {
-    /// The URL of the API or of a gateway, with its path. Default: Anthropic's API.
+    /// The URL of the model's API, or of a gateway for this API, including the path. Default:
+    /// Anthropic's API.
     pub url: Option<String>,
-    /// The file with the trusted certificate authorities' certificates, in PEM format. Default: those
-    /// of the system.
+    /// The file with the certificates of the trusted certificate authorities, in PEM format. Default:
+    /// the certificates of the system.
     pub ca_file: Option<PathBuf>,
-    /// The file with an API key.
+    /// The file with an API key for the model's API.
     pub api_key_file: Option<PathBuf>,
-    /// The file with the token of a subscription, as printed by `claude setup-token`.
+    /// The file with the OAuth token of a Claude subscription, which `claude setup-token` prints.
     pub oauth_token_file: Option<PathBuf>,
-    /// The file with the token that a gateway expects in `Authorization: Bearer`.
+    /// The file with the token that a gateway for the model's API expects in `Authorization:
+    /// Bearer`.
     pub bearer_token_file: Option<PathBuf>,
     /// The models that runs may use: names, or prefixes of names followed by `*`.
     pub allowed: Option<Vec<String>>,
-    /// Prices that take precedence over the built-in list.
+    /// Prices of models. They take precedence over the built-in price list.
     pub price: Vec<PriceConfig>,
     /// The rules of the model proxy that are turned off.
     pub dangerously_without: Vec<Rule>,
@@ -37,39 +39,43 @@ pub struct ModelConfig {
     bearer_token: Option<Secret>,
 }
 
-/// The price of one million tokens of a model, in US dollars.
+/// The prices of a model, in US dollars per million tokens.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriceConfig {
     /// The name of the model, or a prefix of names followed by `*`.
     pub model: String,
-    /// The price of a million input tokens.
+    /// The price of a million input tokens, in US dollars.
     pub input: f64,
-    /// The price of a million output tokens.
+    /// The price of a million output tokens, in US dollars.
     pub output: f64,
 }
 
 impl ModelConfig {
-    /// Sets the secrets. `take` returns a secret by its key.
+    /// Sets the secrets of this section. `take` returns the value of a secret by the name of its
+    /// setting.
     pub(super) fn set_secrets(&mut self, take: impl Fn(&str) -> Option<Secret>) {
-        // An empty variable counts as one that is not set, because it is often used as that.
+        // An empty environment variable counts as not set, because empty variables are often used
+        // with this meaning.
         let take = |key| take(key).filter(|secret| !secret.expose().trim_ascii().is_empty());
         self.api_key = take("api_key");
         self.oauth_token = take("oauth_token");
         self.bearer_token = take("bearer_token");
     }
 
-    /// Replaces all settings by the URL and the key of a scripted model on this host machine.
+    /// Replaces all settings of the model's API by `url` and `key`, the URL and the API key of a
+    /// scripted model on this host machine.
     #[cfg(feature = "emulator")]
     pub(crate) fn use_scripted(&mut self, url: &str, key: &Secret) {
         *self = Self { url: Some(url.to_owned()), api_key: Some(key.clone()), ..Self::default() };
     }
 
-    /// Returns the credential that is set, or `None`.
+    /// Returns the configured credential for the model's API, or `None` if no credential is
+    /// configured.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if several credentials are set,
-    /// or the file cannot be read.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if several credentials are
+    /// configured, or if the file with the credential cannot be read.
     pub fn credential(&self) -> Result<Option<(CredentialKind, Secret)>> {
         let all = [
             (CredentialKind::ApiKey, "api_key", &self.api_key, &self.api_key_file),
@@ -90,7 +96,7 @@ impl ModelConfig {
                 _ => "model.bearer_token (ANTHROPIC_AUTH_TOKEN)",
             };
             return Err(invalid(format!(
-                "both {} and {} are set: leave only one",
+                "both {} and {} are set: remove one of these settings",
                 name(*key),
                 name(*other)
             )));
@@ -102,12 +108,12 @@ impl ModelConfig {
             })?;
             Ok(Secret::new(bytes.trim_ascii().to_vec()))
         };
-        // The value or the file is set, because `set` contains only such entries.
+        // Here the value or the file is set, because `set` contains only such entries.
         let secret = (*value).clone().map(Ok).or_else(|| file.as_ref().map(read)).transpose()?;
         Ok(secret.map(|secret| (*kind, secret)))
     }
 
-    /// Starts the model proxy.
+    /// Starts a model proxy with these settings.
     ///
     /// # Errors
     /// Those of [`ModelProxyBuilder::start`](ccc_runner::ModelProxyBuilder::start), and
@@ -125,7 +131,7 @@ impl ModelConfig {
         for row in &self.price {
             if !(0.0..=1e6).contains(&row.input) || !(0.0..=1e6).contains(&row.output) {
                 let line = format!(
-                    "model.price of {}: set prices from 0 to 1000000 US dollars",
+                    "model.price of the model {} is invalid: set prices from 0 to 1000000 US dollars",
                     row.model
                 );
                 return Err(invalid(line));

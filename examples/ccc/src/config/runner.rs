@@ -14,19 +14,21 @@ use crate::config::invalid::invalid;
 pub struct RunnerConfig {
     /// The kind of runner: `subprocess` or `docker`.
     pub kind: String,
-    /// The address of the container engine. Default: `DOCKER_HOST`, or `/var/run/docker.sock`.
+    /// The address of the container engine. Default: the environment variable `DOCKER_HOST`, or
+    /// else `/var/run/docker.sock`.
     pub host: Option<String>,
-    /// Permits an unencrypted connection to an engine on another machine.
+    /// Whether an unencrypted connection to a container engine on a remote machine is permitted.
     pub dangerously_unencrypted: bool,
-    /// The image of agent containers. Write `name@sha256:…` to pin its contents.
+    /// The image of agent containers. The form `name@sha256:…` pins the contents of the image.
     pub image: Option<String>,
-    /// The engine's runtime if it is not the engine's default, such as `runsc`.
+    /// The container runtime of the engine, such as `runsc`. Default: the engine's default runtime.
     pub runtime: Option<String>,
-    /// The way in which workspaces get into containers: `auto` (the default), `mounted` or `copied`.
+    /// The way in which workspaces are transferred into containers: `auto` (the default), `mounted`
+    /// or `copied`.
     pub workspaces: Option<String>,
     /// Maximum memory of one container, in MiB.
     pub memory_mib: Option<u64>,
-    /// Maximum number of processors of one container. Fractions are possible.
+    /// Maximum number of processors that one container can use. Fractions such as 0.5 are possible.
     pub cpus: Option<f64>,
     /// Maximum number of processes and threads in one container.
     pub processes: Option<u32>,
@@ -34,7 +36,7 @@ pub struct RunnerConfig {
     pub workspace_mib: Option<u64>,
     /// Maximum number of files and directories in a workspace.
     pub workspace_files: Option<u64>,
-    /// Permits agent processes of the subprocess runner to run as root if the service does.
+    /// Whether the agent may run as root with the subprocess runner, if the service runs as root.
     pub dangerously_as_root: bool,
 }
 
@@ -58,10 +60,11 @@ impl Default for RunnerConfig {
 }
 
 impl RunnerConfig {
-    /// Returns the way in which workspaces get into containers.
+    /// Returns the way in which workspaces are transferred into containers.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for an unknown value.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for an unknown value of
+    /// `runner.workspaces`.
     #[cfg(feature = "docker")]
     pub fn workspaces(&self) -> Result<Workspaces> {
         match self.workspaces.as_deref().unwrap_or("auto") {
@@ -74,7 +77,7 @@ impl RunnerConfig {
         }
     }
 
-    /// Replaces the default resource limits by those that are set.
+    /// Sets in `limits` all resource limits that are set in this configuration.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a limit that is too low for

@@ -1,4 +1,4 @@
-//! Reading of secrets from variables or files.
+//! Reading of secrets from environment variables or files.
 
 use std::path::Path;
 
@@ -6,7 +6,8 @@ use ccc_core::{Result, Secret};
 
 use crate::config::invalid::invalid;
 
-/// Returns the secret from the variable, or else from the named file.
+/// Returns the secret `value`, or else the contents of `file`. `section` and `key` are the name of
+/// the setting, for error messages.
 pub(super) fn secret(
     section: &str,
     key: &str,

@@ -4,7 +4,7 @@ use ccc_core::Result;
 
 use crate::config::invalid::invalid;
 
-/// All keys. The keys in [`ENV_ONLY`] are refused in a file.
+/// The names of all settings. The settings in [`ENV_ONLY`] are refused in the configuration file.
 pub(super) const KEYS: &[&str] = &[
     "listen",
     "data_dir",
@@ -72,7 +72,8 @@ pub(super) const KEYS: &[&str] = &[
     "policy.dangerously_unisolated",
 ];
 
-/// The keys of secrets, which come from the environment or from separate files, not from `ccc.toml`.
+/// The names of all settings that are secrets. Their values come from environment variables or from
+/// separate files, not from `ccc.toml`.
 pub(super) const ENV_ONLY: &[&str] = &[
     "github.private_key",
     "github.webhook_secret",
@@ -85,8 +86,8 @@ pub(super) const ENV_ONLY: &[&str] = &[
     "model.bearer_token",
 ];
 
-/// Claude Code's variables, and the keys that they set. They apply only if no variable or setting of
-/// this program names a credential of the model.
+/// Claude Code's environment variables, and the settings that these variables set. They apply only
+/// if no environment variable or setting of this program names a credential of the model.
 pub(super) const CLAUDE_CODE_VARIABLES: &[(&str, &str)] = &[
     ("ANTHROPIC_BASE_URL", "model.url"),
     ("ANTHROPIC_API_KEY", "model.api_key"),
@@ -94,7 +95,8 @@ pub(super) const CLAUDE_CODE_VARIABLES: &[(&str, &str)] = &[
     ("ANTHROPIC_AUTH_TOKEN", "model.bearer_token"),
 ];
 
-/// Checks that a key exists. The error for an unknown key names the most similar one.
+/// Fails if there is no setting with the name `key`. The error begins with `place`, where `key` was
+/// found, and suggests the most similar setting.
 pub(super) fn check_known(key: &str, place: &str) -> Result<()> {
     if KEYS.contains(&key) {
         return Ok(());

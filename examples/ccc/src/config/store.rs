@@ -12,19 +12,21 @@ use crate::config::secret::secret;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub struct StoreConfig {
-    /// The kind of store: `file`, `durable-object`, or `memory`, which is lost with the process.
+    /// The kind of credential store: `file`, `durable-object`, or `memory`, whose contents are lost
+    /// when the process ends.
     pub kind: String,
     /// The directory of a `file` store. Default: `credentials` in the data directory.
     pub directory: Option<PathBuf>,
-    /// The file with the key, or with several keys, the newest first. Default: `credentials.key` in
-    /// the data directory, which is created for a new store.
+    /// The file with the encryption key, or with several keys, the newest first. Default:
+    /// `credentials.key` in the data directory, which is created for a new store.
     pub key_file: Option<PathBuf>,
-    /// The file with a passphrase, which replaces the key.
+    /// The file with a passphrase, which is used instead of a key.
     pub passphrase_file: Option<PathBuf>,
     /// The URL of a `durable-object` store, such as
     /// `https://ccc.example.workers.dev/credentials/main`.
     pub url: Option<String>,
-    /// The file with the secret that signs messages to the Worker, its `CREDENTIALS_SECRET`.
+    /// The file with the secret that signs messages to the Worker. It is the Worker's secret
+    /// `CREDENTIALS_SECRET`.
     pub secret_file: Option<PathBuf>,
     #[serde(skip)]
     pub(super) key: Option<Secret>,
@@ -50,19 +52,21 @@ impl Default for StoreConfig {
     }
 }
 
-/// The source of the encryption key.
+/// The source of the encryption key of the credential store.
 #[derive(Clone, Debug)]
 pub(crate) enum KeySource {
     /// The text of one or several keys.
     Key(Secret),
-    /// A passphrase.
+    /// A passphrase from which the key is derived.
     Passphrase(Secret),
-    /// A file with one or several keys. If `create` is set, a missing file is created.
+    /// The file `path` with one or several keys. If `create` is true and the store is new, a
+    /// missing file is created.
     File { path: PathBuf, create: bool },
 }
 
 impl StoreConfig {
-    /// Returns the configured source of the key, or else the file in the data directory.
+    /// Returns the configured source of the encryption key, or else the file `credentials.key` in
+    /// `data_dir`.
     pub(crate) fn key_source(&self, data_dir: &Path) -> Result<KeySource> {
         let given = [
             self.key.is_some(),
@@ -72,7 +76,7 @@ impl StoreConfig {
         ];
         if given.iter().filter(|given| **given).count() > 1 {
             let line = "more than one of store.key, store.key_file, store.passphrase and store.passphrase_file is \
-                        set: leave only one";
+                        set: remove all but one of these settings";
             return Err(invalid(line.to_owned()));
         }
         if let Some(key) = &self.key {
@@ -89,7 +93,7 @@ impl StoreConfig {
         })
     }
 
-    /// Returns the secret that signs the messages to the Worker of a Durable Object.
+    /// Returns the secret that signs messages to the Worker in front of a Durable Object.
     pub(crate) fn secret(&self) -> Result<Secret> {
         let secret = secret("store", "secret", &self.secret, self.secret_file.as_deref())?;
         Ok(Secret::new(secret.expose().trim_ascii()))

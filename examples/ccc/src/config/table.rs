@@ -1,9 +1,10 @@
-//! Access to settings as TOML values, before they have their types.
+//! Access to settings as TOML values, before they are converted to their types.
 
 use ccc_core::Secret;
 use toml::{Table, Value};
 
-/// Returns whether these settings contain a credential of the model, or the file of one.
+/// Returns whether the settings in `table` contain a credential of the model, or the path of a file
+/// with such a credential.
 pub(super) fn names_credential(table: &Table) -> bool {
     let names = ["api_key", "oauth_token", "bearer_token"];
     let model = table.get("model").and_then(Value::as_table);
@@ -14,12 +15,12 @@ pub(super) fn names_credential(table: &Table) -> bool {
     })
 }
 
-/// Returns a secret by its section and key.
+/// Returns the secret `key` of the section `section`, or `None` if `secrets` does not contain it.
 pub(super) fn take(secrets: &Table, section: &str, key: &str) -> Option<Secret> {
     secrets.get(section)?.get(key)?.as_str().map(Secret::from)
 }
 
-/// Sets `SECTION.KEY`, or `KEY`, to a value.
+/// Sets the setting `key`, which has the form `SECTION.KEY` or `KEY`, to `value`.
 pub(super) fn insert(table: &mut Table, key: &str, value: Value) {
     match key.split_once('.') {
         None => {

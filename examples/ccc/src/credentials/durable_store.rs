@@ -17,7 +17,8 @@ pub(super) enum DurableStore {
 }
 
 impl DurableStore {
-    /// Opens the store in `directory`, or the one in the Durable Object if `directory` is `None`.
+    /// Opens the store in `directory`. If `directory` is `None`, opens the store in the configured
+    /// Durable Object.
     pub(super) async fn open(
         config: &Config,
         directory: Option<&Path>,
@@ -28,7 +29,8 @@ impl DurableStore {
         }
         let settings = &config.store;
         let missing = || {
-            let line = "a durable-object store needs its URL: set store.url or CCC_STORE__URL";
+            let line =
+                "the URL of the durable-object store is missing: set store.url or CCC_STORE__URL";
             Error::new(ErrorKind::InvalidInput, line)
         };
         let url = settings.url.as_deref().ok_or_else(missing)?;
@@ -37,7 +39,7 @@ impl DurableStore {
         DurableObjectCredentialStore::open(channel, clock, keys).await.map(Self::Object)
     }
 
-    /// Returns the store as its port.
+    /// Returns the store as a [`CredentialStore`].
     pub(super) fn store(&self) -> &dyn CredentialStore {
         match self {
             Self::File(store) => store,
@@ -45,7 +47,8 @@ impl DurableStore {
         }
     }
 
-    /// Adds these keys for reading, and writes under the first of them from now on.
+    /// Adds `keys` to the keys of the store. Later writes use the first key of `keys`. All other
+    /// keys only decrypt.
     pub(super) async fn adopt(&self, keys: &Keys) -> Result<()> {
         match self {
             Self::File(store) => store.adopt(keys).await,
@@ -53,8 +56,8 @@ impl DurableStore {
         }
     }
 
-    /// Encrypts every record under the first of these keys. Returns the number of records that were
-    /// under another key.
+    /// Encrypts every record under the first key of `keys`. Returns the number of records that were
+    /// under a different key.
     pub(super) async fn rotate(&self, keys: &Keys) -> Result<usize> {
         match self {
             Self::File(store) => store.rotate(keys).await,
@@ -63,12 +66,14 @@ impl DurableStore {
     }
 }
 
-/// Returns the path of the index, which exists as soon as a store in files has a record.
+/// Returns the path of the index of a store in files. The index exists as soon as the store
+/// contains a record.
 pub(super) fn index_file(config: &Config, data_dir: &Path) -> PathBuf {
     directory(config, data_dir).join("index")
 }
 
-/// Returns the directory of a store in files.
+/// Returns the directory of a store in files: the configured one, or else `credentials` in
+/// `data_dir`.
 pub(super) fn directory(config: &Config, data_dir: &Path) -> PathBuf {
     config.store.directory.clone().unwrap_or_else(|| data_dir.join("credentials"))
 }

@@ -9,20 +9,22 @@ use ccc_core::{Error, ErrorKind, Result, Secret};
 use rustix::fs::FlockOperation;
 use tempfile::NamedTempFile;
 
-/// Reads the key file. Logs a warning if other users can read or replace it.
+/// Reads the key file `path`. Logs a warning if every user of this machine has access to the file,
+/// or if the file belongs to a user other than root and the user of this process.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] if it cannot be read, or is not a regular file.
+/// [`ErrorKind::InvalidInput`] if `path` cannot be read, or is not a regular file.
 pub(super) fn read(path: &Path) -> Result<Secret> {
     let failed = |e: io::Error| {
         let line = format!("cannot read the key of the credential store from {}", path.display());
         Error::new(ErrorKind::InvalidInput, line).with_source(e)
     };
     let found = fs::metadata(path).map_err(failed)?;
-    // A file that belongs to root is usually one that was mounted into a container.
+    // A key file that belongs to root was usually mounted into a container, so this is not
+    // reported.
     if found.uid() != rustix::process::geteuid().as_raw() && found.uid() != 0 {
         tracing::warn!(
-            "the key of the credential store belongs to another user, who can replace it: change the owner of {}",
+            "the key file of the credential store belongs to another user, who can replace the key: change the owner of {} with chown",
             path.display()
         );
     }
@@ -32,21 +34,22 @@ pub(super) fn read(path: &Path) -> Result<Secret> {
     }
     if found.permissions().mode() & 0o007 != 0 {
         tracing::warn!(
-            "every user of this machine has access to the key of the credential store: run chmod 600 {}",
+            "every user of this machine has access to the key of the credential store: restrict the access with `chmod 600 {}`",
             path.display()
         );
     }
     fs::read(path).map(Secret::new).map_err(failed)
 }
 
-/// Creates or replaces a file atomically. The text is not a secret.
+/// Creates or replaces the file `path` atomically. `text` is not a secret.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     fs::create_dir_all(directory(path))?;
     prepared(path, &Secret::from(text))?.persist(path).map_err(|e| e.error)?;
     File::open(directory(path))?.sync_all()
 }
 
-/// Creates the key file. Returns `false` and changes nothing if it already exists.
+/// Creates the key file `path` with mode 0600. Returns `false`, without effect, if the file already
+/// exists.
 pub(super) fn create(path: &Path, key: &Secret) -> Result<bool> {
     let created = || -> io::Result<bool> {
         fs::create_dir_all(directory(path))?;
@@ -59,8 +62,8 @@ pub(super) fn create(path: &Path, key: &Secret) -> Result<bool> {
     created().map_err(|e| unwritten(path, e))
 }
 
-/// Replaces the key file, or the target of a symlink at its path. The owner and the mode stay the
-/// same.
+/// Replaces the contents of the key file `path` atomically. If `path` is a symlink, replaces its
+/// target. The owner and the mode of the file stay the same.
 pub(super) fn replace(path: &Path, key: &Secret) -> Result<()> {
     let replaced = || -> io::Result<()> {
         let path = fs::canonicalize(path)?;
@@ -74,7 +77,8 @@ pub(super) fn replace(path: &Path, key: &Secret) -> Result<()> {
     replaced().map_err(|e| unwritten(path, e))
 }
 
-/// Locks the key file against other processes until the returned file is dropped.
+/// Acquires the lock of the key file `path`, which excludes other processes until the returned file
+/// is dropped.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] while another process holds the lock.
@@ -87,15 +91,16 @@ pub(super) fn lock(path: &Path) -> Result<File> {
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => {
-            let line = "another process is changing the key of the credential store: wait until it has ended, and try \
-                        again";
+            let line = "another process is changing the key of the credential store: wait until that process has ended, and \
+                        try again";
             Err(Error::new(ErrorKind::Unavailable, line))
         }
         Err(e) => Err(unwritten(&lock, e.into())),
     }
 }
 
-/// Writes and syncs a temporary file in the directory of the path. Only its owner can read it.
+/// Writes `text` to a temporary file in the directory of `path`, with mode 0600, and syncs the file
+/// to the disk.
 fn prepared(path: &Path, text: &Secret) -> io::Result<NamedTempFile> {
     let mut new = NamedTempFile::new_in(directory(path))?;
     new.write_all(text.expose())?;
@@ -104,13 +109,13 @@ fn prepared(path: &Path, text: &Secret) -> io::Result<NamedTempFile> {
     Ok(new)
 }
 
-/// Returns the directory of a path.
+/// Returns the directory that contains `path`.
 fn directory(path: &Path) -> &Path {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or(Path::new("."))
 }
 
-/// Returns the error for a file that cannot be written.
+/// Returns the error for the key file or lock file `path`, which cannot be written.
 fn unwritten(path: &Path, e: io::Error) -> Error {
     let line = format!("cannot write the key of the credential store to {}", path.display());
     Error::new(ErrorKind::Unavailable, line).with_source(e)
@@ -118,7 +123,7 @@ fn unwritten(path: &Path, e: io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
     use std::fs;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};

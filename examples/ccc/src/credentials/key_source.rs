@@ -6,7 +6,7 @@ use ccc_store::Keys;
 use crate::config::KeySource;
 use crate::credentials::key_file;
 
-/// Reads the text of the keys from their source.
+/// Reads the text of the keys, or the passphrase, from `source`.
 pub(super) fn read(source: &KeySource) -> Result<Secret> {
     match source {
         KeySource::Key(secret) | KeySource::Passphrase(secret) => Ok(secret.clone()),
@@ -14,7 +14,7 @@ pub(super) fn read(source: &KeySource) -> Result<Secret> {
     }
 }
 
-/// Parses the text of keys that was read from the source.
+/// Parses `read`, the text that was read from `source`.
 pub(super) fn parse(source: &KeySource, read: &Secret) -> Result<Keys> {
     match source {
         KeySource::Passphrase(_) => Keys::passphrase(read),

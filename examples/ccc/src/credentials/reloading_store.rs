@@ -13,14 +13,14 @@ use crate::credentials::durable_store::{DurableStore, directory, index_file};
 use crate::credentials::{key_file, key_source};
 use crate::remedy::describe;
 
-/// A durable store. It reloads its keys if another process has rotated them.
+/// A durable credential store. If another process has rotated the keys, the store reloads the keys.
 #[derive(Debug)]
 pub(crate) struct ReloadingStore {
     store: DurableStore,
     source: KeySource,
-    /// The text of the keys that was read last.
+    /// The text of the keys, as it was last read from `source`.
     read: tokio::sync::Mutex<Secret>,
-    /// The number of reloads that found other keys.
+    /// The number of reloads that found changed keys.
     reloads: AtomicU64,
 }
 
@@ -35,8 +35,8 @@ pub(crate) enum Rotated {
 }
 
 impl ReloadingStore {
-    /// Opens the configured store. Generates the key if the store is new, and the key belongs in the
-    /// data directory and is missing.
+    /// Opens the configured store. Generates the key if the store is new, and the missing key file
+    /// is in the data directory, where the default path is.
     pub(crate) async fn open(config: &Config) -> Result<Self> {
         let (settings, data_dir) = (&config.store, config.data_dir()?);
         let directory = directory(config, &data_dir);
@@ -55,16 +55,16 @@ impl ReloadingStore {
         {
             if !is_file || index_file(config, &data_dir).exists() {
                 let line = format!(
-                    "the key of the credential store is missing at {}: restore it, set store.key_file to its path or, \
-                     for a new store, generate one with `ccc keygen`",
+                    "the key file of the credential store is missing at {}: restore the file, set store.key_file to its path \
+                     or, for a new store, generate a key with `ccc keygen`",
                     path.display()
                 );
                 return Err(Error::new(ErrorKind::NotFound, line));
             }
             if key_file::create(path, &Keys::generate()?)? {
                 tracing::warn!(
-                    "generated a key for the credential store: {}. Make a copy of it, and store the copy separately \
-                     from copies of the data directory",
+                    "generated the key of the credential store in {}: make a copy of the key, and store the copy \
+                     separately from copies of the data directory",
                     path.display()
                 );
             }
@@ -75,7 +75,7 @@ impl ReloadingStore {
             match DurableStore::open(config, is_file.then_some(&*directory), &keys).await {
                 Ok(store) => break store,
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    // Another process may have rotated the key after it was read.
+                    // Another process can have rotated the key after this process read it.
                     let now = key_source::read(&source)?;
                     if now.expose() == known.expose() {
                         return Err(error);
@@ -89,12 +89,12 @@ impl ReloadingStore {
     }
 
     /// Encrypts all records under a new key, which is generated if the keys are in a file. If some
-    /// records are not yet under the first of the present keys, they are encrypted under that key
-    /// and no key is generated: an earlier rotation was interrupted, or the operator has added the
-    /// new key.
+    /// records are not yet under the first of the present keys, these records are encrypted under
+    /// that key and no key is generated. The reason is then that an earlier rotation was
+    /// interrupted, or that the operator has added the new key.
     pub(crate) async fn rotate(&self) -> Result<Rotated> {
         if matches!(self.source, KeySource::Passphrase(_)) {
-            let line = "the passphrase of a store cannot be changed: create another store, and store the App there";
+            let line = "the passphrase of a credential store cannot be changed: create a new store, and store all credentials there";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         // The lock prevents other processes from changing the file until this function returns.
@@ -109,15 +109,16 @@ impl ReloadingStore {
             return Ok(Rotated::First(first));
         }
         let new = Keys::generate()?;
-        // The old key stays after the new one, because running services and copies of the store still
-        // need it.
+        // The old key stays in the file after the new key, because running services and copies of the
+        // store still need the old key.
         let both =
             Secret::from(format!("{}\n{}", new.expose_str()?, before.expose_str()?.trim_end()));
         key_file::replace(path, &both)?;
         self.store.rotate(&key_source::parse(&self.source, &both)?).await.map(Rotated::New)
     }
 
-    /// Calls the store. If the keys were rotated, reloads them and calls the store again.
+    /// Calls `call` with the store. If another process has rotated the keys, reloads the keys and
+    /// repeats the call.
     async fn with_reload<'a, T>(
         &'a self,
         call: impl Fn(&'a dyn CredentialStore) -> BoxFuture<'a, Result<T>> + Send + Sync,
@@ -131,12 +132,12 @@ impl ReloadingStore {
         }
     }
 
-    /// Reads the keys again. Returns whether they differ from the keys after reload number
-    /// `reloads`.
+    /// Reads the keys again. Returns whether they differ from the keys that the store used after
+    /// the first `reloads` reloads.
     async fn reload(&self, reloads: u64) -> bool {
         let mut known = self.read.lock().await;
         if self.reloads.load(Ordering::Acquire) != reloads {
-            // A concurrent call has already reloaded them.
+            // A concurrent call has already reloaded the keys.
             return true;
         }
         let reloaded = async {

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 use std::sync::Arc;
@@ -62,7 +62,8 @@ async fn concurrent_first_starts_and_rotations_lose_nothing() {
             all.spawn(async move {
                 let store = ReloadingStore::open(&config).await.unwrap();
                 put(&store, &format!("name/{number}")).await;
-                // Only one rotation runs at a time. The others fail, and lose no credential.
+                // Only one rotation is permitted at a time. All other rotations fail, and lose no
+                // credential.
                 match store.rotate().await {
                     Ok(_) => {}
                     Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}"),
@@ -114,7 +115,7 @@ async fn an_interrupted_rotation_is_resumed() {
     put(&store, "a").await;
     let file = dir.path().join("data/credentials.key");
     let old = fs::read_to_string(&file).unwrap();
-    // The new key is in the file, and no record is under it yet.
+    // The new key is in the key file, but no record is encrypted under the new key yet.
     let new = Keys::generate().unwrap();
     fs::write(&file, format!("{}\n{old}", new.expose_str().unwrap())).unwrap();
     assert_eq!(store.rotate().await.unwrap(), Rotated::First(1));

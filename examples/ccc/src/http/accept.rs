@@ -1,4 +1,4 @@
-//! The accept loop.
+//! The loop that accepts connections.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ use crate::http::connection_limits::{
 };
 use crate::http::drain::drain_body;
 
-/// Serves HTTP until `shutdown`. Then finishes the responses in progress, within
-/// [`SHUTDOWN_DEADLINE`].
+/// Serves `app` over HTTP until `shutdown` is cancelled. Then accepts no more connections, and
+/// finishes the responses in progress within [`SHUTDOWN_DEADLINE`].
 pub(crate) async fn serve(listener: TcpListener, app: Router, shutdown: CancellationToken) {
     let app = app.layer(map_request(async |request| drain_body(request)));
     let mut http = http1::Builder::new();

@@ -2,21 +2,24 @@
 
 use std::time::Duration;
 
-/// Maximum number of concurrent connections. Further ones wait in the system's queue.
+/// Maximum number of concurrent connections. Further connections wait in the queue of the operating
+/// system.
 pub(super) const MAX_CONNECTIONS: usize = 512;
-/// Maximum size of a request's head, in bytes. It also limits the buffer for a body that is not
-/// read.
+/// Maximum size of the head of a request, in bytes. It also limits the size of the buffer for a
+/// body that is not read.
 pub(super) const MAX_HEAD: usize = 64 << 10;
-/// Time limit for receiving a request's head. It also limits the idle time of a connection.
+/// Time limit for receiving the head of a request. It also limits the time that a connection can be
+/// idle between two requests.
 pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-/// Maximum time without progress while a response is sent to the client.
+/// Maximum time without progress when a response is sent to the client.
 pub(super) const WRITE_DEADLINE: Duration = Duration::from_secs(10);
-/// Time limit for the responses that are in progress when the program ends.
+/// Time limit for responses that are in progress when the server shuts down.
 pub(super) const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
-/// The pause after the system could not accept a connection, for example for lack of file
-/// descriptors.
+/// The pause after the operating system could not accept a connection, for example because too many
+/// file descriptors are open.
 pub(super) const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
-/// Time limit for draining a body that the handler did not read.
+/// Time limit for reading and discarding the rest of a body that the handler did not read.
 pub(super) const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
-/// Maximum number of bytes of a body that are drained. It is larger than any accepted body.
+/// Maximum number of bytes of a body that are read and discarded. It is larger than any body that a
+/// route accepts.
 pub(super) const MAX_DRAINED: usize = 32 << 20;

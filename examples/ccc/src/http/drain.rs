@@ -13,20 +13,21 @@ use tokio::runtime::Handle;
 
 use crate::http::connection_limits::{DRAIN_DEADLINE, MAX_DRAINED};
 
-/// Wraps the body of a request, so that the rest is read and discarded after the handler. If a
-/// connection is closed while bytes are unread, it is reset, and the client may not receive the
-/// response (spec: W1e; RFC 9112, 9.6).
+/// Wraps the body of `request`, so that the rest of the body is read and discarded after the
+/// handler. Otherwise the connection would be closed while bytes are unread. The operating system
+/// then resets the connection, and the client may not receive the response (spec: W1e; RFC 9112,
+/// 9.6).
 pub(super) fn drain_body(request: Request) -> Request {
     let waits = request.headers().contains_key(header::EXPECT);
     request.map(|body| Body::new(DrainedBody { body: Some(body), waits }))
 }
 
-/// A body whose rest is drained when it is dropped.
+/// A body whose rest is read and discarded when the value is dropped.
 struct DrainedBody {
-    /// The body; `None` after its end or an error.
+    /// The wrapped body, or `None` after its end or after an error.
     body: Option<Body>,
-    /// Whether the client waits for `100 Continue` before it sends the body. The server sends that
-    /// when the body is read.
+    /// Whether the client waits for `100 Continue` before it sends the body. The server sends `100
+    /// Continue` when the body is first read.
     waits: bool,
 }
 
@@ -59,14 +60,14 @@ impl HttpBody for DrainedBody {
 impl Drop for DrainedBody {
     fn drop(&mut self) {
         let body = self.body.take().filter(|body| !self.waits && !body.is_end_stream());
-        // When the program ends there is no runtime, and the body is not drained.
+        // There is no runtime when the program ends. The body is then not drained.
         if let (Some(body), Ok(runtime)) = (body, Handle::try_current()) {
             runtime.spawn(discard(body));
         }
     }
 }
 
-/// Reads a body until its end or until a limit is reached.
+/// Reads `body` until its end, or until the limit of bytes or of time is reached.
 async fn discard(body: Body) {
     let mut chunks = body.into_data_stream();
     let all = async {

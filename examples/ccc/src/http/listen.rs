@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 
 use ccc_core::{Error, ErrorKind, Result};
 
-/// Binds a listener to an address.
+/// Binds a TCP listener to `address`.
 pub(crate) async fn bind(address: SocketAddr) -> Result<tokio::net::TcpListener> {
     tokio::net::TcpListener::bind(address).await.map_err(|e| {
         Error::new(
             ErrorKind::Unavailable,
-            format!("cannot listen on {address}: choose another address, or end the program that uses it"),
+            format!("cannot listen on {address}: choose a different address, or end the program that uses this address"),
         )
         .with_source(e)
     })

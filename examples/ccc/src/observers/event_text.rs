@@ -4,14 +4,15 @@ use ccc_core::Outcome;
 use ccc_core::agent::AgentEvent;
 use ccc_core::untrusted_text::one_line;
 
-/// Returns one line about an agent's action, of at most 100 characters.
+/// Returns one line of at most 100 characters about an action of the agent, or `None` if the event
+/// is not worth a line.
 pub(super) fn action(event: &AgentEvent) -> Option<String> {
     let text = match event {
         AgentEvent::Said { text } | AgentEvent::Printed { text, .. } => text.trim().to_owned(),
         AgentEvent::Read { path } => format!("reads {path}"),
         AgentEvent::Edited { path } => format!("edits {path}"),
         AgentEvent::Ran { command } => format!("runs {command}"),
-        AgentEvent::Retrying { reason } => format!("waits: {reason}"),
+        AgentEvent::Retrying { reason } => format!("waits before a retry: {reason}"),
         AgentEvent::Denied { tool } => format!("was not allowed to use {tool}"),
         _ => return None,
     };
@@ -19,7 +20,7 @@ pub(super) fn action(event: &AgentEvent) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-/// Returns one line about an outcome.
+/// Returns one line about the outcome of a run.
 pub(super) fn summary(outcome: &Outcome) -> String {
     match outcome {
         Outcome::PullRequest { pull_request } => format!("pull request: {}", pull_request.url),

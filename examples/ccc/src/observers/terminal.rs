@@ -20,7 +20,7 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// Creates a timeline, with a spinner on a terminal.
+    /// Creates a timeline. If standard error is a terminal, the timeline has a spinner.
     pub(crate) fn new() -> Self {
         let bar = if std::io::stderr().is_terminal() {
             let bar = ProgressBar::new_spinner();
@@ -83,7 +83,7 @@ impl Observer for JsonLines {
     }
 }
 
-/// Returns the observer for a command: JSON lines if `json` is set, otherwise a timeline.
+/// Returns the observer for a command: JSON lines if `json` is true, otherwise a timeline.
 pub(crate) fn progress_observer(json: bool) -> std::sync::Arc<dyn Observer> {
     if json { std::sync::Arc::new(JsonLines) } else { std::sync::Arc::new(Timeline::new()) }
 }

@@ -20,7 +20,7 @@ use crate::{adapters, credentials, model_credential};
 
 /// A builder of a [`Service`](crate::Service).
 ///
-/// The configuration describes every part. Each setter replaces one of them.
+/// The configuration describes every part of the service. Each setter replaces one part.
 ///
 /// ```no_run
 /// # #[derive(Debug)] struct MyAgent;
@@ -80,22 +80,24 @@ impl ServiceBuilder {
         }
     }
 
-    /// Sets the agent, instead of the one that `agent.kind` names. Its credentials come from the
-    /// credential store of the service.
+    /// Sets the agent, which replaces the agent that `agent.kind` names. The agent's credentials
+    /// come from the credential store of the service.
     pub fn agent(mut self, agent: impl Agent) -> Self {
         self.agent = Some(Arc::new(agent));
         self
     }
 
-    /// Sets the container runner, instead of the one that `runner.kind` names. An agent of the
-    /// configuration that uses a model needs a runner of the configuration.
+    /// Sets the container runner, which replaces the runner that `runner.kind` names. If the
+    /// configured agent uses a model, [`build`](Self::build) fails: such an agent needs the
+    /// configured runner.
     pub fn runner(mut self, runner: impl ContainerRunner) -> Self {
         self.runner = Some(Arc::new(runner));
         self
     }
 
-    /// Sets the VCS host, instead of the configured GitHub. The service then neither needs nor
-    /// stores a GitHub App. [`Service::intake`](crate::Service::intake) accepts the host's events.
+    /// Sets the VCS host, which replaces the configured GitHub. The service then neither needs nor
+    /// stores a GitHub App. [`Service::intake`](crate::Service::intake) accepts the events of the
+    /// host.
     pub fn host(mut self, host: impl VcsHost) -> Self {
         self.host = Some(OwnHost::Other { host: Arc::new(host), webhook: None });
         self
@@ -117,13 +119,13 @@ impl ServiceBuilder {
         self
     }
 
-    /// Sets the credential store, instead of the one that `store.kind` names.
+    /// Sets the credential store, which replaces the store that `store.kind` names.
     pub fn credentials(mut self, credentials: impl CredentialStore) -> Self {
         self.credentials = Some(Arc::new(credentials));
         self
     }
 
-    /// Sets the run store, instead of one in memory.
+    /// Sets the run store. Without this call, runs are stored in memory.
     pub fn runs(mut self, runs: impl RunStore) -> Self {
         self.runs = Some(Arc::new(runs));
         self
@@ -136,14 +138,14 @@ impl ServiceBuilder {
         self
     }
 
-    /// Does not log the events of runs.
+    /// Turns off the log of the events of runs.
     pub fn without_log(mut self) -> Self {
         self.log = false;
         self
     }
 
-    /// Sets the treatment of configured credentials that differ from the stored ones. By default,
-    /// the stored ones are used.
+    /// Sets the rule for configured credentials that differ from the stored ones. By default, the
+    /// service uses the stored credentials.
     pub fn stored_credentials(mut self, stored: StoredCredentials) -> Self {
         self.stored = stored;
         self
@@ -190,7 +192,7 @@ impl ServiceBuilder {
         };
         if !adapters.runner.capabilities().isolated {
             warnings.push(format!(
-                "the {} runner has no isolation: an agent can do everything that its user can",
+                "the {} runner does not isolate the agent: the agent can do everything that the agent's user can do",
                 adapters.runner.name()
             ));
         }
@@ -232,7 +234,7 @@ impl ServiceBuilder {
 /// The GitHub of the configuration, its webhook, and the App that both use.
 type GitHubParts = (Arc<GitHub>, Arc<Webhook>, Arc<StoredApp>);
 
-/// Builds the GitHub of the configuration. Its App is in the credential store, to which a configured
+/// Builds the configured GitHub. The GitHub App is in the credential store, to which a configured
 /// App is added.
 async fn stored_app(
     config: &Config,

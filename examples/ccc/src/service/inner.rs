@@ -13,15 +13,16 @@ use crate::app::StoredApp;
 pub(crate) const NOT_SERVING: &str = "the service executes no runs: it shuts down, or its program has not called `Service::serve` or \
      `Service::serve_http`";
 
-/// The parts of a service.
+/// The parts of a service, which all clones of the service share.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) dispatcher: Arc<Dispatcher>,
-    /// The webhook of GitHub, unless the VCS host is another one.
+    /// The webhook of GitHub; `None` if the VCS host is not a GitHub.
     pub(crate) webhook: Option<Arc<Webhook>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started: Timestamp,
-    /// The App, if it comes from a credential store.
+    /// The GitHub App, if it is in the credential store; `None` if the embedder has set the VCS
+    /// host.
     pub(crate) app: Option<Arc<StoredApp>>,
     /// The GitHub whose access tokens the service manages, if its VCS host is a GitHub.
     pub(crate) github: Option<Arc<GitHub>>,

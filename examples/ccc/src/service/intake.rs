@@ -1,4 +1,4 @@
-//! The intake of a service, which accepts events only while the service executes runs.
+//! The intake of a service. It accepts events only while the service executes runs.
 
 use std::sync::Arc;
 
@@ -8,14 +8,15 @@ use ccc_core::{Error, ErrorKind, Intake, Result, async_trait};
 
 use crate::service::inner::{Inner, NOT_SERVING};
 
-/// The intake of a service.
+/// An intake that accepts events only while the service executes runs.
 #[derive(Debug)]
 pub(crate) struct ServingIntake(pub(crate) Arc<Inner>);
 
 #[async_trait]
 impl Intake for ServingIntake {
-    /// Refuses events while [`Service::serve`](crate::Service::serve) does not run: an accepted
-    /// event would stay in the run store, and GitHub would not send it again (spec: W4d).
+    /// Refuses events while no call to [`Service::serve`](crate::Service::serve) is in progress:
+    /// the run of an accepted event would stay in the run store without being executed, and GitHub
+    /// would not send the event again (spec: W4d).
     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission> {
         if !self.0.is_serving() {
             return Err(Error::new(ErrorKind::Unavailable, NOT_SERVING));

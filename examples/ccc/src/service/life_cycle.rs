@@ -32,7 +32,7 @@ impl Drop for Serving<'_> {
 }
 
 impl Service {
-    /// Executes accepted runs until `shutdown` is cancelled, in this order:
+    /// Executes accepted runs until `shutdown` is cancelled. Works in this order:
     ///
     /// 1. Logs the warnings about the configuration.
     /// 2. At the first call, takes over the access tokens of a killed process, and removes its
@@ -82,10 +82,12 @@ impl Service {
         let Some(github) = &self.inner.github else { return };
         match github.take_over().await {
             Ok(0) => {}
-            Ok(tokens) => tracing::info!(tokens, "took over the tokens of an earlier process"),
+            Ok(tokens) => tracing::info!(tokens, "took over access tokens of an earlier process"),
             Err(error) => {
                 let error = describe(&error);
-                tracing::error!("cannot take over the tokens of an earlier process: {error}");
+                tracing::error!(
+                    "cannot take over the access tokens of an earlier process, which expire later: {error}"
+                );
             }
         }
     }
@@ -136,7 +138,8 @@ impl Service {
         if let Ok(address) = listener.local_addr() {
             tracing::info!("listening on http://{address}");
         }
-        // The runs are polled first, so deliveries are accepted from the first connection on.
+        // The execution of runs is polled first, so that deliveries are accepted from the first
+        // connection on.
         tokio::join!(self.execute(shutdown.clone()), http::serve(listener, app, shutdown.clone()));
     }
 }

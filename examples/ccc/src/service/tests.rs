@@ -1,4 +1,8 @@
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a panic fails the test, and tests are never part of a Worker"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -61,7 +65,7 @@ async fn send(app: Router, head: &str, body: &str) -> String {
     tokio::join!(server, client).1
 }
 
-/// Delivers the opening of issue 1 to a service. Returns the response.
+/// Sends the delivery `id` to `service`, which says that issue 1 was opened. Returns the response.
 async fn deliver(service: &Service, id: &str) -> String {
     deliver_to(router(service.clone()), id).await
 }
@@ -136,7 +140,8 @@ async fn deliveries_are_accepted_only_while_the_service_executes_runs() {
     let refused = deliver(&service, "d-3").await;
     assert!(refused.starts_with("HTTP/1.1 503"), "{refused}");
 
-    // Counter-proof: without the check, the delivery is accepted although its run never starts.
+    // Proof that the check matters: without it, the delivery is accepted although its run never
+    // starts.
     let unchecked = Arc::clone(service.dispatcher()) as Arc<dyn Intake>;
     let webhook = Arc::clone(service.inner.webhook.as_ref().unwrap());
     let app = ccc_github::router(webhook, unchecked, Arc::clone(&service.inner.clock));

@@ -68,7 +68,7 @@ fn a_demo_with_a_scenario_file_has_the_outcome_of_the_scenario() {
 fn a_scenario_without_claude_is_refused() {
     let output = ccc().args(["demo", "--scenario", "/nowhere"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("--scenario is for --agent claude"));
+    assert!(text(&output.stderr).contains("--scenario requires --agent claude"));
 }
 
 // A key that was set for this program must not be sent to an address that was set for Claude Code.

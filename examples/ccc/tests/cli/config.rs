@@ -36,7 +36,7 @@ fn an_app_is_stored_shown_changed_and_deleted() {
     let go = |arguments: &[&str], input: &str| run(dir.path(), arguments, input, &[]);
     let empty = go(&["config", "show"], "");
     assert!(
-        empty.status.success() && said(&empty).contains("no App is stored"),
+        empty.status.success() && said(&empty).contains("no GitHub App is stored"),
         "{}",
         said(&empty)
     );
@@ -93,7 +93,7 @@ fn errors_name_the_wrong_setting_and_show_no_secret() {
         (&["config", "show"], "", &[short], "32 bytes long"),
         (&["config", "show"], "", &[("CCC_STORE__KEY", &zeros)], "same byte"),
         (&["config", "show"], "", &[words], "16 characters"),
-        (&["config", "show"], "", &[("CCC_STORE__KEY", &key), words], "leave only one"),
+        (&["config", "show"], "", &[("CCC_STORE__KEY", &key), words], "remove all but one"),
         (&["config", "show"], "", &[("CCC_STORE__KEY_FILE", "/nothing")], "cannot read the key"),
         (
             &["config", "show"],
@@ -101,7 +101,12 @@ fn errors_name_the_wrong_setting_and_show_no_secret() {
             &[("CCC_STORE__KIND", "cloud")],
             "file, durable-object or memory",
         ),
-        (&["config", "show"], "", &[("CCC_STORE__KIND", "memory")], "does not outlive"),
+        (
+            &["config", "show"],
+            "",
+            &[("CCC_STORE__KIND", "memory")],
+            "nothing is stored after this command",
+        ),
     ];
     for (arguments, input, settings, expected) in cases {
         let output = run(dir.path(), arguments, input, settings);

@@ -42,7 +42,7 @@ fn a_run_that_exceeds_a_resource_limit_reports_which_one() {
     let fill = "command:sh -c 'i=1; while :; do head -c 1M /dev/zero > $i; i=$((i+1)); done'";
     let hog = "command:tail /dev/zero";
     for (agent, expected) in
-        [(fill, "the workspace holds more than 32 MiB"), (hog, "ran out of memory")]
+        [(fill, "the workspace contains more than 32 MiB"), (hog, "ran out of memory")]
     {
         let mut command = ccc();
         command.args(["demo", "--runner", "docker", "--agent", agent]);

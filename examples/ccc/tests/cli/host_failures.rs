@@ -100,8 +100,8 @@ async fn a_run_that_cannot_publish_ends_before_the_checkout() {
             "locked" => "skipped: issue locked",
             "deleted" => "skipped: issue gone",
             "archived" => "the repository is archived",
-            "suspended" => "the App is suspended on octo",
-            _ => "the App is not installed on octo/hello, or there is no such repository",
+            "suspended" => "the GitHub App is suspended on octo",
+            _ => "the GitHub App is not installed on octo/hello, or there is no such repository",
         };
         assert!(log.contains(words), "{what}: {log}");
     }

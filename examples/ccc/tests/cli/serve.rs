@@ -89,7 +89,10 @@ async fn the_service_reports_its_health_and_ends_on_sigterm() {
     let (status, _) = site.send(http::Request::get(site.url("/nothing")), Vec::new()).await;
     assert_eq!(status, 404);
     let log = site.service.log();
-    assert!(log.contains("stored in memory") && log.contains("has no isolation"), "{log}");
+    assert!(
+        log.contains("stored in memory") && log.contains("does not isolate the agent"),
+        "{log}"
+    );
     site.service.signal(rustix::process::Signal::TERM);
     assert!(site.service.child.wait().unwrap().success(), "{}", site.service.log());
     assert!(site.dir.path().join("data/lock").exists());
@@ -137,7 +140,7 @@ async fn the_service_does_not_start_with_an_invalid_setting() {
         let said = with(&variables);
         assert!(said.contains(expected), "{variables:?}: {said}");
         // The first case also logs that it generated the key of the credential store.
-        let errors = said.lines().filter(|line| !line.contains("generated a key"));
+        let errors = said.lines().filter(|line| !line.contains("generated the key"));
         assert_eq!(errors.filter(|line| !line.is_empty()).count(), 1, "{said}");
     }
     let github = Emulator::start(EmulatorConfig::new(dir.path().join("github"), SECRET.into()))

@@ -174,7 +174,7 @@ async fn a_waiting_service_gets_its_app_over_http_and_uses_it_at_once() {
     assert_eq!(ask("GET", "", &json!({})).await.0, 401);
     assert_eq!(waiting.ask("GET", "", &new, Vec::new()).await.0, 200);
     let log = waiting.service.log();
-    for line in ["no GitHub App is in use", "ccc config admin-token", "no usable GitHub App"] {
+    for line in ["no GitHub App is in use", "ccc config admin-token", "no longer contains"] {
         assert!(log.contains(line), "{log}");
     }
     for secret in ["shown only once", "hunter2", SECRET, &token, &new, "PRIVATE"] {
@@ -234,7 +234,7 @@ async fn the_tokens_of_a_killed_service_are_revoked_by_the_next_one() {
     site.service.child.wait().unwrap();
     assert!(live(&site) > 0);
     let (mut next, _) = listening(serve(&site, &site.dir.path().join("data")));
-    let log = |next: &Running| next.log().contains("took over the tokens of an earlier process");
+    let log = |next: &Running| next.log().contains("took over access tokens of an earlier process");
     site.until("the tokens are taken over", |_| log(&next)).await;
     next.signal(Signal::TERM);
     assert!(next.child.wait().unwrap().success(), "{}", next.log());

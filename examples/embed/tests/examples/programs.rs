@@ -1,10 +1,11 @@
-//! Runs the programs, and checks what they print.
+//! Tests that execute the example programs and check their output.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-/// Returns a command without the variables of this process, except for `PATH`.
+/// Returns a command that starts `program` without the environment variables of this process,
+/// except `PATH`.
 fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
@@ -30,11 +31,11 @@ fn programs_that_end_print_their_result() {
     }
 }
 
-/// A server, which is killed when the value is dropped.
+/// A server process and its address. The process is killed when the value is dropped.
 struct Server(Child, String);
 
 impl Server {
-    /// Starts a program, and waits for the line with its address.
+    /// Starts the program, and waits until it prints a line with its address.
     fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -45,7 +46,7 @@ impl Server {
         Self(child, address.unwrap())
     }
 
-    /// Sends a request, and returns the status line and the body of the response.
+    /// Sends `request` without a body, and returns the whole response.
     fn send(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(&self.1).unwrap();
         let head = format!("{request}Host: {}\r\nConnection: close\r\n\r\n", self.1);

@@ -1,8 +1,10 @@
-//! The sizes of the examples, in lines of code: neither blank lines nor comments, and without tests.
+//! Limits for the size of the example programs, in lines of code. Blank lines, comments and tests do
+//! not count.
 
 use std::path::Path;
 
-/// Returns the number of lines of code of a file. Without `tests`, the test module does not count.
+/// Returns the number of lines of code of the example `name`. The test module counts only if
+/// `tests` is true.
 fn lines_of_code(name: &str, tests: bool) -> usize {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{name}.rs"));
     let text = std::fs::read_to_string(path).unwrap();

@@ -2,7 +2,7 @@
 
 use super::vector::{Vector, dies, runs, writes};
 
-const NESTED: &str = "the work contains a nested git repository";
+const NESTED: &str = "the workspace contains a nested git repository";
 
 pub(crate) const VECTORS: &[Vector] = &[
     // Settings that name a program.

@@ -4,8 +4,8 @@
 use super::vector::{Vector, dies, keeps, lays_out, runs, shows};
 
 const CLONE: &str = "git clone -q $REMOTE $AWAY/clone";
-const NAMES: &str = "the work has a file name that git rejects";
-const CONFIGURES: &str = "the work changes files that configure tools or reviews";
+const NAMES: &str = "the agent's changes contain a file name that git rejects";
+const CONFIGURES: &str = "the agent changed protected files that configure tools or reviews";
 
 pub(crate) const VECTORS: &[Vector] = &[
     // Attributes of the repository, for a git whose configuration defines such a program.

@@ -44,7 +44,7 @@ async fn a_cancelled_run_names_its_stage_and_leaves_nothing_behind() {
         assert_eq!(fixture.faults.count("container_runner.destroy"), 1, "{stage}");
         assert_eq!(fixture.left_over(), Vec::<String>::new(), "{stage}");
         let comments = fixture.host.comment_bodies(42);
-        assert!(comments.iter().all(|text| text.contains("cancelled at")), "{stage}: {comments:?}");
+        assert!(comments.iter().all(|text| text.contains("cancelled in")), "{stage}: {comments:?}");
         assert_eq!(comments.len(), 1, "{stage}");
     }
     // From Report on, a run can no longer be cancelled.

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// Returns the request body as the engine receives it.
+/// Returns the body of the request that creates a container, as JSON. `change` modifies the inputs.
 fn body(change: impl FnOnce(&mut ContainerSpec, &mut Isolation<'_>)) -> Result<Value> {
     let mut spec = ContainerSpec::new("/host/workspace");
     let placeholder = ContainerSpec::new("/");
@@ -81,7 +81,7 @@ fn every_container_has_every_isolation_setting() {
 fn limits_are_those_of_the_specification_and_no_more_than_the_engine_has() {
     // spec: X2
     check(|spec, _| spec.resources.memory = 5 << 20, "/HostConfig/Memory", 5 << 20);
-    // Memory and swap together.
+    // The value limits memory and swap together.
     check(|spec, _| spec.resources.memory = 5 << 20, "/HostConfig/MemorySwap", 5 << 20);
     let cpus = "/HostConfig/NanoCpus";
     check(|spec, _| spec.resources.milli_cpus = 1_500, cpus, 1_500_000_000_i64);

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -50,7 +50,11 @@ impl Place {
         let mut names: Vec<_> =
             fs::read_dir(self.parent.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         names.sort();
-        assert_eq!(names, ["canary", "workspace"], "something was left beside the workspace");
+        assert_eq!(
+            names,
+            ["canary", "workspace"],
+            "the directory beside the workspace contains other files"
+        );
         assert_eq!(fs::read_to_string(self.parent.path().join("canary")).unwrap(), "alive");
     }
 }
@@ -137,7 +141,7 @@ fn holes_stay_holes_and_use_no_disk_space() {
     .unwrap();
     let laid = place.workspace.join("long");
     assert_eq!(fs::read(&laid).unwrap(), long);
-    assert!(fs::metadata(&laid).unwrap().blocks() * 512 <= ROOM as u64, "it has no holes");
+    assert!(fs::metadata(&laid).unwrap().blocks() * 512 <= ROOM as u64, "the file has no holes");
     place.unharmed();
     let error = unpack(
         &place.workspace,
@@ -145,7 +149,7 @@ fn holes_stay_holes_and_use_no_disk_space() {
         UnpackLimits { bytes: 1_024, entries: 100 },
     );
     assert_eq!(error.unwrap_err().kind(), ErrorKind::LimitExceeded);
-    // Only holes, and more of them than the limit on the total length permits.
+    // The file has only holes, and is longer than the limit on the total length permits.
     let holes: &'static [u8] = vec![0; 5 * ROOM].leak();
     let error = unpack(
         &place.workspace,

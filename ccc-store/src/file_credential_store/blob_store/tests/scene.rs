@@ -1,4 +1,4 @@
-//! A store, and a writer process that is interrupted.
+//! A credential store, and a process that is interrupted while it writes to the store.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -52,7 +52,7 @@ impl BlobStore for Inline {
 }
 
 fn now<T>(future: impl Future<Output = T>) -> T {
-    future.now_or_never().expect("a future that is ready at once")
+    future.now_or_never().expect("the future must be ready at once")
 }
 
 fn open(directory: &Path, numbers: &[u8]) -> Sealed<Inline> {
@@ -72,9 +72,9 @@ fn put(store: &Sealed<Inline>, name: &str, value: &[u8]) -> Result<()> {
     now(store.put(&key(name), &Secret::new(value), Precondition::None)).map(drop)
 }
 
-/// The system call in which the writer waits for the start signal. The writer makes it at no other
-/// time: strace also counts the call that is in progress when it attaches, and must not inject a
-/// fault there instead of into a later call of the same name.
+/// The system call in which the writer waits for the start signal. The writer makes this call at no
+/// other time: strace also counts the call that is in progress when strace attaches, and would
+/// inject the fault too early if the same call came again later.
 pub(super) const WAITS: &str = "recvfrom";
 
 /// The operation in which a writer is interrupted.
@@ -84,7 +84,7 @@ pub(super) enum Act {
     Put,
     Delete,
     Rotate,
-    /// The first start with a passphrase. It leaves one file more than the other operations.
+    /// The first start with a passphrase. It creates one more file than the other operations.
     Passphrase,
 }
 
@@ -127,7 +127,7 @@ impl Act {
 }
 
 #[test]
-#[ignore = "the other tests start it in a separate process"]
+#[ignore = "the other tests start this test in a separate process"]
 fn victim() {
     let variable = |name| std::env::var(name).unwrap();
     let mut acts = ACTS.into_iter().chain([Act::Passphrase]);
@@ -145,7 +145,7 @@ fn victim() {
     println!("\ndone {}", done.is_ok());
 }
 
-/// A copy of a store, and a writer that waits for the start signal.
+/// A copy of a store, and a writer process that waits for the start signal.
 pub(super) struct Scene {
     act: Act,
     pub(super) directory: TempDir,
@@ -160,7 +160,8 @@ pub(super) fn fresh() -> TempDir {
     tempfile::Builder::new().permissions(ours).tempdir().unwrap()
 }
 
-/// Creates a store with two credentials that no writer changes and one that is written.
+/// Creates a store with three credentials: `a` and `z`, which no writer changes, and `name`, which
+/// the writers change.
 pub(super) fn seed() -> TempDir {
     let directory = fresh();
     let store = open(directory.path(), &[1]);
@@ -194,18 +195,19 @@ impl Scene {
         let stdout = BufReader::new(victim.stdout.take().unwrap());
         let thread = String::new();
         let mut scene = Self { act, directory, victim, word, stdout, thread };
-        scene.thread = scene.said("ready ").expect("a writer that is ready");
+        scene.thread = scene.said("ready ").expect("the writer must report that it is ready");
         scene
     }
 
-    /// Returns what the writer prints after `word`, or `None` if it ends before.
+    /// Waits for a line of the writer's output that begins with `word`, and returns the rest of the
+    /// line. Returns `None` if the writer ends before it prints such a line.
     fn said(&mut self, word: &str) -> Option<String> {
         let lines = self.stdout.by_ref().lines().map_while(std::io::Result::ok);
         lines.filter_map(|line| Some(line.strip_prefix(word)?.to_owned())).next()
     }
 
-    /// Starts the operation, and waits until the writer ends. Returns whether the writer reported
-    /// success, or `None` if it died before.
+    /// Starts the operation of the writer, and waits until the writer ends. Returns whether the
+    /// writer reported success, or `None` if the writer ended without a report.
     pub(super) fn go(&mut self) -> Option<bool> {
         self.word.write_all(b"!").unwrap();
         let said = self.said("done ").map(|said| said == "true");
@@ -213,7 +215,8 @@ impl Scene {
         said
     }
 
-    /// Does the same as [`go`](Self::go) with strace attached to the writer.
+    /// Does the same as [`go`](Self::go), while strace with the arguments `arguments` is attached
+    /// to the writer.
     pub(super) fn go_with(&mut self, arguments: &[&str]) -> Option<bool> {
         let mut strace = Command::new("strace")
             .args(["-p", &self.thread])
@@ -235,9 +238,9 @@ impl Scene {
         said
     }
 
-    /// Checks the store after the operation. The value is the old or the new one, and the new one
-    /// if the writer reported success. Nothing else has changed, no files are left over, and the
-    /// operation can be repeated.
+    /// Checks the store after the operation. The credential must have the old or the new value, and
+    /// must have the new value if the writer reported success. Nothing else may have changed, no
+    /// file may be left over, and the operation must succeed when it is repeated.
     pub(super) fn judge(&self, said: Option<bool>, at: &str) {
         let (path, act) = (self.directory.path(), self.act);
         if said == Some(false) {
@@ -253,7 +256,7 @@ impl Scene {
         let found = get(&store, act.name());
         let found = found.as_deref();
         let fine = found == act.after() || (said != Some(true) && found == act.before());
-        assert!(fine, "{act:?}, {at}, reported {said:?}: {found:?}");
+        assert!(fine, "{act:?}, {at}: the writer reported {said:?}, but the value is {found:?}");
         assert_eq!(get(&store, "a").as_deref(), Some(&b"another"[..]), "{act:?}, {at}");
         assert_eq!(get(&store, "z").as_deref(), Some(&b"one more"[..]), "{act:?}, {at}");
         let records = now(store.list()).unwrap().len();

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::sync::Arc;
 
@@ -115,9 +115,8 @@ async fn damaged_records_do_not_change_the_app_in_use() {
 
 #[tokio::test]
 async fn only_the_current_admin_token_is_admitted() {
-    // spec: S12a, S12b
-    // The fourth call to the store fails, which is the first one of the admission. The three calls
-    // before it issue the token and reload the App.
+    // The fourth call to the store fails, which is the first call of the admission. The three calls
+    // before issue the token and reload the App.
     let faults = Arc::new(Faults::at(3, Fault::Fail(ErrorKind::Unavailable)));
     let store = Arc::new(Faulty::new(MemoryCredentialStore::default(), &faults));
     let stored = over(Arc::clone(&store) as _, None);

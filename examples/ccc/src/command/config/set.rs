@@ -1,4 +1,4 @@
-//! `ccc config set`: storing an App, or the model's credential.
+//! `ccc config set`: a command that stores a GitHub App or the model's credential.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -15,19 +15,20 @@ use crate::credentials::open;
 use crate::model_credential;
 use crate::output::say;
 
-/// The message about the time at which a change takes effect in a running service.
-pub(super) const EFFECTIVE: &str = "a running service uses it within a minute";
+/// The message that says when a change of an App or of the admin token takes effect in a running
+/// service.
+pub(super) const EFFECTIVE: &str = "the change takes effect in a running service within a minute";
 
 #[derive(Debug, Args)]
 pub(crate) struct SetArgs {
-    /// The ID of the App.
+    /// The ID of the GitHub App.
     #[arg(long)]
     app_id: Option<u64>,
     /// The file with the App's private key in PEM format, or - for standard input.
     #[arg(long, value_name = "FILE")]
     private_key_file: Option<PathBuf>,
-    /// The file with the App's webhook secret, or - for standard input. The previous secret stays
-    /// valid.
+    /// The file with the App's webhook secret, or - for standard input. Deliveries that are signed
+    /// with the previous secret are still accepted.
     #[arg(long, value_name = "FILE")]
     webhook_secret_file: Option<PathBuf>,
     /// The ID of an installation of the App.
@@ -36,13 +37,14 @@ pub(crate) struct SetArgs {
     /// Revoke all webhook secrets except the newest.
     #[arg(long)]
     forget_old_secrets: bool,
-    /// The file with an API key of the model, or - for standard input.
+    /// The file with an API key for the model's API, or - for standard input.
     #[arg(long, value_name = "FILE", group = "model")]
     model_api_key_file: Option<PathBuf>,
-    /// The file with the token of a subscription, as printed by `claude setup-token`.
+    /// The file with the OAuth token of a Claude subscription, which `claude setup-token` prints.
     #[arg(long, value_name = "FILE", group = "model")]
     model_oauth_token_file: Option<PathBuf>,
-    /// The file with the token that a gateway expects in `Authorization: Bearer`.
+    /// The file with the token that a gateway for the model's API expects in `Authorization:
+    /// Bearer`.
     #[arg(long, value_name = "FILE", group = "model")]
     model_bearer_token_file: Option<PathBuf>,
     /// The file with the App as a JSON object in the format of POST /config, or - for standard
@@ -51,7 +53,7 @@ pub(crate) struct SetArgs {
     json: Option<PathBuf>,
 }
 
-/// Stores the App and the credential that the arguments name.
+/// Stores the GitHub App and the credential that `args` contain.
 pub(super) async fn run(config: &Config, args: &SetArgs) -> Result<bool> {
     let model = [
         (CredentialKind::ApiKey, &args.model_api_key_file),
@@ -64,7 +66,9 @@ pub(super) async fn run(config: &Config, args: &SetArgs) -> Result<bool> {
     if let Some((kind, file)) = model {
         let secret = Secret::new(read(file)?.expose().trim_ascii());
         model_credential::store(&*store, kind, &secret).await?;
-        say("stored the model's credential; a running service uses it after its next start");
+        say(
+            "stored the model's credential; a running service uses the new credential after its next start",
+        );
     }
     if let Some(app) = app {
         let view = apps(config, store)?.change(&app).await?;
@@ -74,8 +78,9 @@ pub(super) async fn run(config: &Config, args: &SetArgs) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns the change of an App that the arguments describe, or `None` if they describe none. The
-/// latter is an error unless `other` is set, which means that they describe a credential.
+/// Returns the change of a GitHub App that `args` describe. If `args` describe no App, returns
+/// `None` if `other` is true, and an error otherwise. `other` says whether `args` contain a
+/// credential of the model.
 fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
     Ok(Some(match (&args.json, args.app_id) {
         (Some(file), _) => AppChange::from_json(read(file)?.expose())?,
@@ -85,7 +90,8 @@ fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
                 change = change.with_private_key(&read(file)?)?;
             }
             if let Some(file) = &args.webhook_secret_file {
-                // The format is that of the configuration: one secret per line, the newest first.
+                // The file has the format of the configured webhook secrets: one secret per line,
+                // the newest first.
                 let all = read(file)?;
                 let lines =
                     all.expose_str()?.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -107,17 +113,17 @@ fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
         }
         (None, None) if other => return Ok(None),
         (None, None) => {
-            let line = "no App is named: pass --app-id N or --json FILE";
+            let line = "no GitHub App and no credential of the model is named: pass --app-id N, --json FILE or --model-api-key-file FILE";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
     }))
 }
 
-/// Reads a file, or standard input for `-`, up to 1 MiB.
+/// Reads `file`, or standard input if `file` is `-`. The limit is 1 MiB.
 fn read(file: &Path) -> Result<Secret> {
     const MOST: u64 = 1 << 20;
     let too_large = || {
-        let line = format!("{} is larger than 1 MiB, the limit of such a file", file.display());
+        let line = format!("{} is larger than 1 MiB, the limit for this file", file.display());
         Error::new(ErrorKind::LimitExceeded, line)
     };
     let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,17 +13,17 @@ use super::drain_body;
 
 const CHUNK: usize = 1 << 20;
 
-/// A request with observation of its body.
+/// A request, and how its body is used.
 struct Sent {
     request: Request,
     /// The number of bytes that were read from the body.
     read: Arc<AtomicUsize>,
-    /// Fails when the body is dropped.
+    /// A receiver that returns an error when the body is dropped.
     gone: oneshot::Receiver<()>,
 }
 
-/// Creates a request whose body has this many chunks. Then the body ends if `ends` is set; otherwise
-/// it stays open without more data.
+/// Creates a request whose body has `chunks` chunks of [`CHUNK`] bytes. If `ends` is true, the body
+/// then ends. Otherwise the body stays open, and no more data arrives.
 fn sent(chunks: usize, ends: bool) -> Sent {
     let (read, (there, gone)) = (Arc::new(AtomicUsize::new(0)), oneshot::channel::<()>());
     let counted = Arc::clone(&read);
@@ -42,7 +42,8 @@ fn sent(chunks: usize, ends: bool) -> Sent {
 }
 
 impl Sent {
-    /// Returns the number of bytes that are read in total, if a handler reads this many chunks.
+    /// Returns the number of bytes that are read in total, if the handler reads `by_the_handler`
+    /// chunks. If `expect` is true, the client waits for `100 Continue`.
     async fn read(mut self, expect: bool, by_the_handler: usize) -> usize {
         if expect {
             self.request.headers_mut().insert(header::EXPECT, "100-continue".parse().unwrap());
