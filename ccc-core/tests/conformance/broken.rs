@@ -333,7 +333,9 @@ async fn the_suite_names_the_rule_that_a_broken_adapter_breaks() {
 /// the store is used.
 async fn pipeline(fakes: &Fakes, defect: Defect) -> PipelineBuilder {
     let short = Duration::from_millis(300);
-    let mut limits = Limits::default().with_cleanup(short).with_stop_grace(short);
+    // Long enough for the removal of files on a loaded machine.
+    let cleanup = Duration::from_secs(5);
+    let mut limits = Limits::default().with_cleanup(cleanup).with_stop_grace(short);
     limits.agent.idle = short;
     let store = BrokenStore::new(defect);
     let key = CredentialKey::new("model/api-key").unwrap();
