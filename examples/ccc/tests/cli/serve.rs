@@ -60,9 +60,10 @@ async fn a_delivery_becomes_a_pull_request_with_minimal_permissions() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_on_the_host_is_reported_on_the_issue() {
     // spec: P5
-    for (what, expected) in
-        [("refused push", "branch rules"), ("refused pull request", "failed in the stage *publish*")]
-    {
+    for (what, expected) in [
+        ("refused push", "branch rules"),
+        ("refused pull request", "failed in the stage *publish*"),
+    ] {
         let site = Site::start(FIX).await;
         match what {
             "refused push" => {
