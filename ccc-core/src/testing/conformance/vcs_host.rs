@@ -69,12 +69,12 @@ pub async fn a_writer_may_write_and_a_stranger_may_not(fixture: &Fixture) {
 /// Checks that `permission` returns [`Permission::None`], and no error, for an account that does
 /// not exist.
 pub async fn an_unknown_account_has_no_permission(fixture: &Fixture) {
-    let nobody = Actor {
+    let unknown = Actor {
         id: fixture.writer.id + 1_000_003,
         login: "an-account-that-is-not-there".to_owned(),
         kind: ActorKind::User,
     };
-    let permission = fixture.host.permission(&fixture.repo, &nobody).await;
+    let permission = fixture.host.permission(&fixture.repo, &unknown).await;
     let permission = permission.expect("`permission` of an unknown account must not be an error");
     assert_eq!(permission, Permission::None, "`permission` of an unknown account must be `None`");
 }
