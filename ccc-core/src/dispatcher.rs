@@ -7,73 +7,25 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tokio_util::sync::DropGuard;
 
 use crate::event::{Delivery, IssueEvent};
 use crate::intake::{Admission, Intake};
 use crate::pipeline::{Pipeline, guarded};
 use crate::run_store::{Claim, Fence};
-use crate::{CancellationToken, Clock, ErrorKind, Result, RunId, RunStore};
+use crate::{CancellationToken, Clock, Error, ErrorKind, Result, RunId, RunStore};
+
+mod config;
+
+pub use config::DispatcherConfig;
 
 /// Time limit of the call of `bot_identity` in `admit`, because the VCS host waits only ten seconds
 /// for the response to a delivery.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
-/// The settings of a [`Dispatcher`]: the number of concurrent runs, and durations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DispatcherConfig {
-    /// Maximum number of concurrent runs.
-    pub concurrency: usize,
-    /// Duration of the lease on a claimed run. The dispatcher renews the lease each time a third of
-    /// this duration has passed.
-    pub lease: Duration,
-    /// Maximum time between two searches of the run store for waiting runs. When this dispatcher
-    /// accepts a run itself, it searches without this delay.
-    pub poll: Duration,
-    /// Time for which active runs may continue after a shutdown was requested.
-    pub drain: Duration,
-}
-
-impl DispatcherConfig {
-    /// Sets the maximum number of concurrent runs. 0 is replaced by 1.
-    #[must_use]
-    pub fn with_concurrency(mut self, runs: usize) -> Self {
-        self.concurrency = runs.max(1);
-        self
-    }
-
-    /// Sets the duration of the lease on a claimed run.
-    #[must_use]
-    pub fn with_lease(mut self, lease: Duration) -> Self {
-        self.lease = lease;
-        self
-    }
-
-    /// Sets the maximum time between two searches of the run store for waiting runs.
-    #[must_use]
-    pub fn with_poll(mut self, poll: Duration) -> Self {
-        self.poll = poll;
-        self
-    }
-
-    /// Sets the time for which active runs may continue after a shutdown was requested.
-    #[must_use]
-    pub fn with_drain(mut self, drain: Duration) -> Self {
-        self.drain = drain;
-        self
-    }
-}
-
-impl Default for DispatcherConfig {
-    fn default() -> Self {
-        Self {
-            concurrency: 4,
-            lease: Duration::from_secs(30),
-            poll: Duration::from_secs(5),
-            drain: Duration::from_secs(25),
-        }
-    }
-}
+/// The reason for which an event is refused under [`DispatcherConfig::refuse_unless_serving`].
+const NOT_SERVING: &str = "events are not accepted, because this dispatcher executes no runs: it shuts down, or \
+     `Dispatcher::serve` has not been called";
 
 /// A dispatcher that stores accepted deliveries as runs in a [`RunStore`], and executes these runs.
 ///
@@ -88,12 +40,23 @@ pub struct Dispatcher {
     config: DispatcherConfig,
     accepted: Notify,
     in_flight: Arc<Mutex<HashMap<RunId, Fence>>>,
+    /// A token for each [`Serving`], which is cancelled when the shutdown is requested or the value
+    /// is dropped.
+    serving: Mutex<Vec<CancellationToken>>,
+}
+
+/// A mark that a dispatcher executes runs. Dropping the value removes the mark.
+#[derive(Debug)]
+#[must_use]
+pub struct Serving {
+    _cancels_token: DropGuard,
 }
 
 impl Dispatcher {
     /// Creates a dispatcher. It executes no run before [`serve`](Self::serve) is called.
     pub fn new(pipeline: Pipeline, store: Arc<dyn RunStore>, config: DispatcherConfig) -> Self {
-        Self { pipeline, store, config, accepted: Notify::new(), in_flight: Arc::default() }
+        let (accepted, in_flight, serving) = Default::default();
+        Self { pipeline, store, config, accepted, in_flight, serving }
     }
 
     /// Returns the run store from which this dispatcher claims runs.
@@ -114,6 +77,24 @@ impl Dispatcher {
         &self.pipeline
     }
 
+    /// Marks this dispatcher as serving until `shutdown` is cancelled or the returned value is
+    /// dropped. [`serve`](Self::serve) does this itself. Call this method for work that precedes
+    /// `serve`, if events must be accepted during this work.
+    pub fn begin_serving(&self, shutdown: &CancellationToken) -> Serving {
+        let token = shutdown.child_token();
+        let mut serving = lock(&self.serving);
+        serving.retain(|token| !token.is_cancelled());
+        serving.push(token.clone());
+        Serving { _cancels_token: token.drop_guard() }
+    }
+
+    /// Returns whether accepted runs are executed: a [`Serving`] exists, and its shutdown token is
+    /// not cancelled.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        lock(&self.serving).iter().any(|token| !token.is_cancelled())
+    }
+
     /// Claims runs from the run store and executes them until `shutdown` is cancelled. After the
     /// cancellation, this method claims no further run, and active runs may continue for
     /// [`DispatcherConfig::drain`]. Then it stops the runs that are still active, and releases
@@ -123,6 +104,7 @@ impl Dispatcher {
     /// An error of the run store does not end this method: it calls the store again after
     /// [`DispatcherConfig::poll`] at the latest.
     pub async fn serve(&self, shutdown: CancellationToken) {
+        let _serving = self.begin_serving(&shutdown);
         let mut running: JoinSet<()> = JoinSet::new();
         while !shutdown.is_cancelled() {
             while running.try_join_next().is_some() {}
@@ -277,6 +259,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 impl Intake for Dispatcher {
     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission> {
+        if self.config.refuse_unless_serving && !self.is_serving() {
+            return Err(Error::new(ErrorKind::Unavailable, NOT_SERVING));
+        }
         // The VCS host waits ten seconds for the response. An error response is better than none,
         // because it marks the delivery as failed, so that the delivery can be sent again.
         let host = self.pipeline.host();

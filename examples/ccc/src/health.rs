@@ -3,11 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::remedy::describe;
-use crate::service::{Inner, NOT_SERVING};
+use crate::service::Inner;
 
 /// Minimum free disk space of a healthy service, in bytes. With less space, a repository cannot be
 /// checked out.
 const MIN_FREE_BYTES: u64 = 100 << 20;
+
+/// The entry for a service that executes no runs and therefore refuses deliveries (spec: W4d).
+const NOT_SERVING: &str = "the service executes no runs: it shuts down, or its program has not called `Service::serve` or \
+     `Service::serve_http`";
 
 /// Returns whether the service is healthy, and the body of the response to `GET /health`.
 pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
@@ -16,7 +20,7 @@ pub(crate) async fn check(inner: &Inner) -> (bool, Value) {
     let runner = pipeline.runner().check().await;
     let disk = free_bytes(pipeline.git().root());
     let enough = disk.is_none_or(|free| free >= MIN_FREE_BYTES);
-    let serving = inner.is_serving();
+    let serving = inner.dispatcher.is_serving();
     let healthy = store.is_ok() && runner.is_ok() && enough && serving;
     let mut warnings = inner.warnings.clone();
     warnings.extend(inner.app.iter().flat_map(|app| app.warnings()));

@@ -9,11 +9,10 @@ use crate::config::Config;
 
 mod builder;
 mod inner;
-mod intake;
 mod life_cycle;
 
 pub use builder::ServiceBuilder;
-pub(crate) use inner::{Inner, NOT_SERVING};
+pub(crate) use inner::Inner;
 
 /// The whole system in one value: it accepts deliveries, executes runs, and reports its health.
 /// Clones are cheap and share one service.
@@ -40,7 +39,7 @@ impl Service {
     /// arrive through the webhook of [`router`](crate::router).
     #[must_use]
     pub fn intake(&self) -> Arc<dyn Intake> {
-        Arc::new(intake::ServingIntake(Arc::clone(&self.inner)))
+        Arc::<Dispatcher>::clone(&self.inner.dispatcher)
     }
 
     /// Reloads the GitHub App and the admin token from the credential store. While a call to

@@ -30,11 +30,16 @@ pub enum StoredCredentials {
 /// Returns the warning that the configured credential `name` is not used, because it differs from
 /// the stored one. Under [`StoredCredentials::Refuse`], returns an error instead.
 pub(crate) fn difference(name: &str, stored: StoredCredentials) -> Result<String, Error> {
-    let line = format!("{name} in the configuration differs from the stored one");
     match stored {
         StoredCredentials::Refuse => {
-            Err(Error::new(ErrorKind::Conflict, line).with_remedy(Remedy::ReplaceStored))
+            let text = format!("{name} in the configuration differs from the stored one");
+            Err(Error::new(ErrorKind::Conflict, text).with_remedy(Remedy::ReplaceStored))
         }
-        _ => Ok(format!("{line}, which is used")),
+        _ => Ok(warning(name)),
     }
+}
+
+/// Returns the warning that the configured credential `name` is not used.
+pub(crate) fn warning(name: &str) -> String {
+    format!("{name} in the configuration differs from the stored one, which is used")
 }

@@ -12,6 +12,7 @@ use crate::admin_token::{self, AdminToken};
 use crate::app::configured::{apps, readable_differences, several};
 use crate::config::{Config, GitHubConfig};
 use crate::remedy::describe;
+use crate::stored_credentials;
 
 /// The time between two reloads of the GitHub App.
 const POLL_INTERVAL: Duration = Duration::from_secs(60);
@@ -71,9 +72,7 @@ impl StoredApp {
     /// Returns the warnings about the App, each in one line.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let differences = self.differences.read().unwrap_or_else(PoisonError::into_inner);
-        let differ = differences.iter().map(|name| {
-            format!("{name} in the configuration differs from the stored one, which is used")
-        });
+        let differ = differences.iter().map(|name| stored_credentials::warning(name));
         let waiting = self.app_id().is_none().then(|| WAITING_FOR_APP.to_owned());
         differ.chain(waiting).collect()
     }

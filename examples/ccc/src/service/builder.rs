@@ -212,11 +212,10 @@ impl ServiceBuilder {
             );
             Arc::new(MemoryRunStore::new(Arc::clone(&clock)))
         });
-        let mut dispatching = DispatcherConfig::default();
+        let mut dispatching = DispatcherConfig::default().with_refuse_unless_serving(true);
         dispatching.concurrency = config.runs.concurrency.unwrap_or(dispatching.concurrency);
         let dispatcher = Arc::new(Dispatcher::new(pipeline, runs, dispatching));
         let started = clock.now();
-        let (serving, cleaned_up) = Default::default();
         Ok(Inner {
             dispatcher,
             webhook,
@@ -225,8 +224,7 @@ impl ServiceBuilder {
             app,
             github,
             warnings,
-            serving,
-            cleaned_up,
+            cleaned_up: tokio::sync::Mutex::default(),
         })
     }
 }

@@ -1,7 +1,5 @@
 //! The life cycle of a service: warnings, cleanup after an earlier process, runs, shutdown.
 
-use std::sync::{Mutex, PoisonError};
-
 use axum::Router;
 use ccc_core::run::RunState;
 use ccc_core::{CancellationToken, Result, RunId};
@@ -14,22 +12,6 @@ use crate::service::Service;
 
 /// Number of runs that are read from the run store at a time.
 const PAGE: usize = 100;
-
-/// Marks the service as serving until the value is dropped.
-struct Serving<'a>(&'a Mutex<Option<CancellationToken>>);
-
-impl<'a> Serving<'a> {
-    fn begin(serving: &'a Mutex<Option<CancellationToken>>, shutdown: &CancellationToken) -> Self {
-        *serving.lock().unwrap_or_else(PoisonError::into_inner) = Some(shutdown.clone());
-        Self(serving)
-    }
-}
-
-impl Drop for Serving<'_> {
-    fn drop(&mut self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
 
 impl Service {
     /// Executes accepted runs until `shutdown` is cancelled. Works in this order:
@@ -59,7 +41,8 @@ impl Service {
 
     async fn execute(&self, shutdown: CancellationToken) {
         let mut cleaned_up = self.inner.cleaned_up.lock().await;
-        let _serving = Serving::begin(&self.inner.serving, &shutdown);
+        // Deliveries are accepted during the cleanup too.
+        let _serving = self.inner.dispatcher.begin_serving(&shutdown);
         if !*cleaned_up {
             self.take_over_tokens().await;
             self.clean_up_after_earlier_process().await;

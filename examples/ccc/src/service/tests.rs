@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use ccc_core::credential::CredentialStore;
+use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::run::RunState;
 use ccc_core::testing::{FakeAgent, FakeCredentialStore, FakeRunner, Fakes};
 use ccc_core::{CancellationToken, ErrorKind, Intake, Outcome, Remedy, RunStore as _, Secret};
@@ -142,7 +143,10 @@ async fn deliveries_are_accepted_only_while_the_service_executes_runs() {
 
     // Proof that the check matters: without it, the delivery is accepted although its run never
     // starts.
-    let unchecked = Arc::clone(service.dispatcher()) as Arc<dyn Intake>;
+    let dispatcher = service.dispatcher();
+    let (pipeline, store) = (dispatcher.pipeline().clone(), Arc::clone(dispatcher.store()));
+    let unchecked: Arc<dyn Intake> =
+        Arc::new(Dispatcher::new(pipeline, store, DispatcherConfig::default()));
     let webhook = Arc::clone(service.inner.webhook.as_ref().unwrap());
     let app = ccc_github::router(webhook, unchecked, Arc::clone(&service.inner.clock));
     let accepted = deliver_to(app, "d-4").await;
@@ -157,12 +161,12 @@ async fn a_dropped_serve_ends_the_acceptance_of_deliveries() {
         let service = service.clone();
         async move { service.serve(CancellationToken::new()).await }
     });
-    while !service.inner.is_serving() {
+    while !service.dispatcher().is_serving() {
         tokio::task::yield_now().await;
     }
     serve.abort();
     assert!(serve.await.unwrap_err().is_cancelled());
-    assert!(!service.inner.is_serving());
+    assert!(!service.dispatcher().is_serving());
 }
 
 #[tokio::test(flavor = "multi_thread")]
