@@ -1,4 +1,4 @@
-//! The agent port: the AI that edits the workspace.
+//! The agent port: the interface to the AI that edits the workspace.
 
 mod limits;
 
@@ -27,7 +27,7 @@ pub struct Task {
     /// The limits of the agent's work. The pipeline enforces the time limits. The adapter enforces
     /// the limits on turns and money if it can measure them.
     pub limits: AgentLimits,
-    /// The secrets under the keys of [`AgentNeeds::credentials`], in the order of the keys.
+    /// The secrets that [`AgentNeeds::credentials`] requests, each with its key, in the same order.
     pub credentials: Vec<(CredentialKey, Secret)>,
 }
 
@@ -48,7 +48,7 @@ pub struct AgentNeeds {
     /// task.
     pub env: Vec<(String, EnvValue)>,
     /// Keys of the secrets to read from the credential store. The agent's adapter on the host
-    /// machine receives them, and must not pass them into the container.
+    /// machine receives these secrets, and must not pass them into the container.
     pub credentials: Vec<CredentialKey>,
     /// The network access that the agent's programs need.
     pub network: Network,
@@ -65,8 +65,8 @@ setters!(AgentNeeds {
     with_network: network: Network,
 });
 
-/// An action of an agent, for display. The pipeline also uses the events to detect a silent agent.
-/// An adapter must not derive a [`Verdict`] from them.
+/// An action that the agent reports while it works. Events are for display, and the pipeline uses
+/// them to detect a silent agent. An adapter must not derive a [`Verdict`] from events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "did")]
 #[non_exhaustive]
@@ -172,8 +172,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Returns [`Failed`](Self::Failed) with the kind [`ErrorKind::Unexpected`]. `reason` is one
-    /// line.
+    /// Returns [`Failed`](Self::Failed) with the kind [`ErrorKind::Unexpected`]. `reason` must be
+    /// one line.
     pub fn failed(reason: impl Into<String>) -> Self {
         Self::Failed { kind: ErrorKind::Unexpected, reason: reason.into() }
     }
@@ -185,7 +185,7 @@ impl Verdict {
 pub struct ModelUsage {
     /// The model's name.
     pub model: String,
-    /// Number of input tokens, without those that were read from a cache.
+    /// Number of input tokens, without those that were read from a cache or written to a cache.
     pub input_tokens: u64,
     /// Number of output tokens.
     pub output_tokens: u64,
@@ -208,7 +208,7 @@ pub struct AgentReport {
     pub verdict: Verdict,
     /// The agent's final message: untrusted text.
     pub summary: String,
-    /// The tokens and their cost, one entry per model.
+    /// The tokens that the agent used and their cost, one entry per model.
     pub usage: Vec<ModelUsage>,
     /// The cost of all models together, in millionths of a US dollar; `None` if the agent does not
     /// know the cost.
@@ -248,12 +248,13 @@ impl AgentReport {
 ///
 /// # Deadlines and cancellation
 /// The caller enforces the time limits of [`Task::limits`]. To end a call of `run`, the caller
-/// drops its future. Then the caller stops the container, which ends all programs that are still
-/// running in it.
+/// drops the future of the call and stops the container. The stop ends all programs that are still
+/// running in the container.
 ///
 /// # Examples
 ///
-/// An agent that runs one program. The suite also runs it in containers whose programs fail or hang.
+/// An agent that runs one program. The conformance suite also runs this agent in containers whose
+/// programs fail or hang.
 ///
 /// ```
 /// use ccc_core::agent::{AgentEvent, AgentReport, AgentSink, Task, Verdict};

@@ -26,7 +26,8 @@ checked_text!(
     BranchName,
     "branch name",
     "at most 200 letters, digits and `-_./`, in a form that `git check-ref-format --branch` \
-     accepts, with no part that begins with `-` or `.` or ends with `.` or `.lock`",
+     accepts; the parts that `/` separates must not begin with `-` or `.`, and must not end with \
+     `.` or `.lock`",
     |text| {
         // These names are a subset of the names that git permits (git-check-ref-format(1)). They
         // contain none of the characters with a meaning in a shell, a refspec or a command line.
@@ -47,8 +48,8 @@ impl BranchName {
     /// The prefix of every branch that a run creates.
     pub const RUN_PREFIX: &str = "claude/";
 
-    /// Returns the name of the branch of `run`: `claude/issue-<issue>-<digits>`, with the digits of
-    /// [`RunId::short`].
+    /// Returns the name of the branch that `run` creates for `issue`:
+    /// `claude/issue-<issue>-<digits>`, where `<digits>` is the result of [`RunId::short`].
     ///
     /// # Errors
     /// None in practice, because an issue number and a run id always form a valid name.

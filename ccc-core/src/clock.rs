@@ -1,4 +1,5 @@
-//! The clock port. Time is a port because `SystemTime::now` compiles for wasm32 but panics there.
+//! The clock port: the interface through which this crate reads the time. It exists because
+//! `SystemTime::now` compiles for wasm32 but panics there.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use jiff::Timestamp;
 ///
 /// # Examples
 ///
-/// A clock that is ahead of another one.
+/// A clock that is one hour ahead of the system's clock.
 ///
 /// ```
 /// use std::time::Duration;

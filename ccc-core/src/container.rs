@@ -17,11 +17,11 @@ use crate::{Result, RunId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// Whether a hostile program in a container cannot reach the host machine's files, processes
-    /// and network.
+    /// Whether the runner protects the host machine's files, processes and network from a hostile
+    /// program in a container.
     pub isolated: bool,
-    /// Whether the runner enforces the [`Network`] of a container. If not, programs in the
-    /// container can reach other network hosts too.
+    /// Whether the runner enforces the [`Network`] of a container. If false, programs in the
+    /// container can also reach network hosts that the `Network` does not permit.
     pub network: bool,
     /// Whether the runner enforces the limits of [`Resources`].
     pub resources: bool,
@@ -70,8 +70,8 @@ impl<F: FnMut(OutputStream, &[u8]) + Send> OutputSink for F {
 /// Implementations are safe to share. Calls for different runs can overlap. The caller makes the
 /// calls for one run one after the other, with one exception: `destroy` can be called at any time.
 ///
-/// A runner labels everything that it creates for a run with the [`RunId`], so that `destroy` can
-/// find everything by this id. The id exists before the runner creates anything.
+/// A runner labels everything that it creates for a run with the [`RunId`]. Therefore `destroy` can
+/// find everything by this id, even after a `spawn` that failed or was dropped.
 ///
 /// # Call order
 /// [`spawn`](Self::spawn) → any number of [`Container::exec`] → [`Container::stop`] →
@@ -87,7 +87,7 @@ impl<F: FnMut(OutputStream, &[u8]) + Send> OutputSink for F {
 ///
 /// # Examples
 ///
-/// A runner that adds a variable to every container of another one.
+/// A runner that wraps another runner and adds an environment variable to every container.
 ///
 /// ```
 /// use ccc_core::container::{Capabilities, Container, ContainerSpec, EnvValue};
@@ -178,8 +178,8 @@ pub trait ContainerRunner: Debug + Send + Sync + 'static {
 
 /// A running container.
 ///
-/// An implementation may end the container's programs when the `Container` is dropped. Everything
-/// else remains until [`ContainerRunner::destroy`] removes it.
+/// An implementation may end the container's programs when the `Container` is dropped. The
+/// container itself remains until [`ContainerRunner::destroy`] removes it.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Container: Debug + Send + Sync {
@@ -189,8 +189,8 @@ pub trait Container: Debug + Send + Sync {
     fn workspace(&self) -> &Path;
 
     /// Returns the URL, without a path, at which programs in the container reach the model proxy.
-    /// Returns `None` unless the specification has [`Network::ModelProxy`] and the runner was built
-    /// with a model proxy.
+    /// The URL exists only if the specification of the container has [`Network::ModelProxy`] and
+    /// the runner was built with a model proxy. Otherwise returns `None`.
     fn model_proxy(&self) -> Option<&str>;
 
     /// Returns the hosts that the egress proxy denied to programs in the container, each once, in
@@ -214,10 +214,10 @@ pub trait Container: Debug + Send + Sync {
     async fn exec(&self, command: &Command, output: &mut dyn OutputSink) -> Result<ExitStatus>;
 
     /// Ends every program in the container: requests their termination, waits for at most `grace`,
-    /// and kills the remaining ones.
+    /// and kills the programs that are still running.
     ///
-    /// After `Ok`, no program is alive, and the workspace directory on the host machine has the
-    /// content of the container's workspace, whether the runner mounted or copied it.
+    /// After `Ok`, no program is alive. The workspace directory on the host machine has the content
+    /// of the container's workspace, whether the runner mounted or copied this directory.
     async fn stop(&self, grace: Duration) -> Result<()>;
 }
 

@@ -10,20 +10,20 @@ use crate::{Result, Secret};
 
 /// The version of one record in a credential store.
 ///
-/// The first write of a key has version 1, or a higher version if records of the store were deleted
-/// before. Each further write increases the version by 1. A version is never used twice for the
-/// same key, not even after the record was deleted.
+/// The first write under a key creates version 1, or a higher version if records of the store were
+/// deleted before. Each further write under the key increases the version by 1. A key never gets
+/// the same version twice, even if its record is deleted and written again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
 
-/// The condition that a stored record must meet before a `put` replaces it.
+/// The condition under which [`CredentialStore::put`] writes a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precondition {
-    /// No condition: any existing record is replaced.
+    /// No condition: an existing record is replaced, whatever its version is.
     None,
-    /// There must be no record under the key.
+    /// The store must have no record under the key.
     Absent,
-    /// The record must have this version.
+    /// The stored record must have this version.
     Version(Version),
 }
 
@@ -32,7 +32,8 @@ pub enum Precondition {
 pub struct StoredSecret {
     /// The stored secret.
     pub secret: Secret,
-    /// The record's version, for a later [`Precondition::Version`].
+    /// The record's version. In a [`Precondition::Version`], it makes a later `put` fail if the
+    /// record has changed.
     pub version: Version,
 }
 
@@ -57,8 +58,8 @@ pub struct StoredSecret {
 /// read, and [`Unavailable`](crate::ErrorKind::Unavailable) if the same call can succeed later.
 ///
 /// # Cancellation
-/// The caller can drop the future of any call. A write whose future was dropped has happened
-/// completely or not at all.
+/// The caller can drop the future of any call. A write whose future is dropped then has either its
+/// full effect or no effect.
 ///
 /// # Examples
 ///
@@ -71,7 +72,7 @@ pub struct StoredSecret {
 /// use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, async_trait};
 /// use tokio::sync::Mutex;
 ///
-/// /// The newest version of each key, and its secret unless it was deleted.
+/// /// The newest version of each key, and the secret, which is `None` after a deletion.
 /// #[derive(Debug, Default)]
 /// struct MapStore(Mutex<BTreeMap<CredentialKey, (u64, Option<Secret>)>>);
 ///
@@ -132,12 +133,12 @@ pub trait CredentialStore: Debug + Send + Sync + 'static {
     /// Returns the secret under `key` and its version, or `None` if there is no record.
     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>>;
 
-    /// Stores `secret` under `key`, if the present record meets `precondition`. Returns the new
-    /// version of the record.
+    /// Stores `secret` under `key`, if `precondition` is true for the stored record. Returns the
+    /// new version of the record.
     ///
     /// # Errors
-    /// [`Conflict`](crate::ErrorKind::Conflict) if the present record does not meet `precondition`.
-    /// Nothing was written then.
+    /// [`Conflict`](crate::ErrorKind::Conflict) if `precondition` is false. In this case, nothing
+    /// is written.
     async fn put(
         &self,
         key: &CredentialKey,

@@ -1,4 +1,4 @@
-//! The dispatcher: acceptance of deliveries, and concurrency, leases and shutdown of runs.
+//! The dispatcher: it accepts deliveries, and manages the concurrency, leases and shutdown of runs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,12 +19,12 @@ mod config;
 
 pub use config::DispatcherConfig;
 
-/// Time limit of the call of `bot_identity` in `admit`, because the VCS host waits only ten seconds
-/// for the response to a delivery.
+/// Time limit of the call of `bot_identity` in `admit`. The limit is short, because the VCS host
+/// waits only ten seconds for the response to a delivery.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
-/// The reason for which an event is refused under [`DispatcherConfig::refuse_unless_serving`].
-const NOT_SERVING: &str = "events are not accepted, because this dispatcher executes no runs: it shuts down, or \
+/// The error message for an event that [`DispatcherConfig::refuse_unless_serving`] refuses.
+const NOT_SERVING: &str = "events are not accepted, because this dispatcher executes no runs: it is shutting down, or \
      `Dispatcher::serve` has not been called";
 
 /// A dispatcher that stores accepted deliveries as runs in a [`RunStore`], and executes these runs.
@@ -40,12 +40,12 @@ pub struct Dispatcher {
     config: DispatcherConfig,
     accepted: Notify,
     in_flight: Arc<Mutex<HashMap<RunId, Fence>>>,
-    /// A token for each [`Serving`], which is cancelled when the shutdown is requested or the value
-    /// is dropped.
+    /// One token for each [`Serving`]. The token is cancelled when the shutdown is requested or the
+    /// `Serving` is dropped.
     serving: Mutex<Vec<CancellationToken>>,
 }
 
-/// A mark that a dispatcher executes runs. Dropping the value removes the mark.
+/// A guard that marks a dispatcher as executing runs. Dropping the guard removes the mark.
 #[derive(Debug)]
 #[must_use]
 pub struct Serving {
@@ -77,9 +77,9 @@ impl Dispatcher {
         &self.pipeline
     }
 
-    /// Marks this dispatcher as serving until `shutdown` is cancelled or the returned value is
-    /// dropped. [`serve`](Self::serve) does this itself. Call this method for work that precedes
-    /// `serve`, if events must be accepted during this work.
+    /// Marks this dispatcher as serving until `shutdown` is cancelled or the returned guard is
+    /// dropped. [`serve`](Self::serve) also sets this mark. Call this method only if the dispatcher
+    /// must accept events earlier, while the program still prepares the call of `serve`.
     pub fn begin_serving(&self, shutdown: &CancellationToken) -> Serving {
         let token = shutdown.child_token();
         let mut serving = lock(&self.serving);
@@ -97,9 +97,8 @@ impl Dispatcher {
 
     /// Claims runs from the run store and executes them until `shutdown` is cancelled. After the
     /// cancellation, this method claims no further run, and active runs may continue for
-    /// [`DispatcherConfig::drain`]. Then it stops the runs that are still active, and releases
-    /// them, so that they can be claimed again. It returns when the cleanup of these runs has
-    /// ended.
+    /// [`DispatcherConfig::drain`]. Then this method stops the runs that are still active, and
+    /// releases them, so that they can be claimed again. It returns when all cleanups have ended.
     ///
     /// An error of the run store does not end this method: it calls the store again after
     /// [`DispatcherConfig::poll`] at the latest.

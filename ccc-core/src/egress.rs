@@ -12,9 +12,9 @@ const MAX_LABEL: usize = 63;
 /// The DNS name of a network host, in lower case.
 ///
 /// The name has at least two labels of ASCII letters, digits and hyphens, and the last label does
-/// not begin with a digit. Therefore the name is not an IP address in any notation. It contains no
-/// character, such as a zero byte, at which some programs end a name and others continue
-/// (spec: X3e).
+/// not begin with a digit. Therefore the name is not an IP address in any notation. Other
+/// characters are not permitted, because programs can disagree about the host that they name: for
+/// example, some programs ignore all text after a zero byte (spec: X3e).
 ///
 /// ```
 /// use ccc_core::egress::HostName;
@@ -48,8 +48,8 @@ impl HostName {
         if text.len() > MAX_NAME || labels.len() < 2 || number || !labels.iter().all(plain) {
             let shown = crate::untrusted_text::one_line(text, 100);
             let line = format!(
-                "`{shown}` is not a valid host name: expected a DNS name, such as \
-                 `registry.example.org`"
+                "`{shown}` is not a valid host name: expected a DNS name with at least one dot, \
+                 such as `registry.example.org`, and not an IP address"
             );
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }

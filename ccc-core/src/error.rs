@@ -16,8 +16,8 @@ pub enum ErrorKind {
     NotFound,
     /// An item with the requested name already exists.
     AlreadyExists,
-    /// The stored state differs from the state that the caller expected, or a newer claim has
-    /// replaced the caller's [`Fence`](crate::run_store::Fence).
+    /// The stored state differs from the state that the caller expected. For example, the run was
+    /// claimed again, so that the caller's [`Fence`](crate::run_store::Fence) is outdated.
     Conflict,
     /// The caller's input is invalid. The same call cannot succeed later.
     InvalidInput,
@@ -127,8 +127,8 @@ impl Error {
         }))
     }
 
-    /// Sets the name of the failed operation, such as `"credential_store.get"`, unless the error
-    /// already has one. Therefore an error retains the name of the innermost operation.
+    /// Sets the name of the failed operation, such as `"credential_store.get"`. If the error
+    /// already has a name, it does not change, so that an error names the innermost operation.
     #[must_use]
     pub fn with_operation(mut self, operation: &'static str) -> Self {
         self.0.operation.get_or_insert(operation);

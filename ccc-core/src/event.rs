@@ -72,7 +72,7 @@ pub enum Trigger {
     Commented {
         /// The id of the comment on the host.
         comment: u64,
-        /// The text of the comment in the signed delivery: untrusted.
+        /// The text of the comment, as it was in the signed delivery: untrusted text.
         body: String,
     },
 }
@@ -109,8 +109,9 @@ pub struct IssueEvent {
 }
 
 impl IssueEvent {
-    /// Returns a key that is equal for all events that request the same run (spec: W6). Opening,
-    /// labelling and assigning one issue give the same key. Each comment gives a different key.
+    /// Returns a key that is equal for all events that request the same run (spec: W6). Each
+    /// comment gives a different key. All other actions on one issue, such as opening and
+    /// labelling it, give the same key.
     #[must_use]
     pub fn trigger_key(&self) -> String {
         let (repo, issue) = (&self.repo, self.issue.number);
@@ -135,8 +136,8 @@ impl IssueEvent {
 pub struct Delivery {
     /// The delivery's id. A redelivery has the same id.
     pub id: DeliveryId,
-    /// The SHA-256 digest of the raw body. A delivery with the id of an earlier one but a different
-    /// body is refused as an error (spec: W5).
+    /// The SHA-256 digest of the raw body. If a delivery has the id of an earlier delivery but a
+    /// different body, it is refused with an error (spec: W5).
     pub body_sha256: [u8; 32],
     /// The time at which the service received the delivery.
     pub received_at: Timestamp,

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::{Error, ErrorKind, Remedy, Result};
 
-/// The id of a run (one attempt at one issue): a `UUIDv7`. The id is chosen before anything is
-/// created for the run, so that a cleanup can find everything by the id.
+/// The id of a run (one attempt at one issue): a `UUIDv7`. The id is chosen first, and everything
+/// that is created for the run is labelled with it, so that a cleanup can find everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(Uuid);
@@ -57,7 +57,8 @@ impl FromStr for RunId {
     }
 }
 
-/// The id of one webhook POST. It stays the same when the VCS host sends the delivery again.
+/// The id of one delivery, a webhook POST. The id stays the same when the VCS host sends the
+/// delivery again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DeliveryId(String);
@@ -147,7 +148,8 @@ checked_text!(ObjectId, "object id", "40 or 64 lower-case hex digits", |text| {
 checked_text!(
     CredentialKey,
     "credential key",
-    "parts of letters, digits and `-_.`, separated by `/`, no part `.` or `..`, at most 200 bytes",
+    "at most 200 letters, digits and `-_./`; the parts that `/` separates must not be empty, `.` \
+     or `..`",
     |text| {
         (1..=200).contains(&text.len())
             && text.split('/').all(|part| {

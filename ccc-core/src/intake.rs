@@ -1,4 +1,4 @@
-//! The intake port: acceptance of verified deliveries.
+//! The intake port: the interface that accepts verified deliveries.
 
 use std::fmt::Debug;
 
@@ -14,7 +14,7 @@ use crate::run_store::Accepted;
 pub enum Admission {
     /// The delivery is stored, and a run handles it.
     Accepted(Accepted),
-    /// The delivery requests no run, for the contained reason.
+    /// The delivery requests no run. The field is the reason.
     Ignored(SkipReason),
 }
 
@@ -57,8 +57,8 @@ pub enum Admission {
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Intake: Debug + Send + Sync + 'static {
-    /// Decides whether `event` requests a run, only from the content of `event`. If it requests
-    /// one, stores `delivery` and the new run.
+    /// Decides whether `event` requests a run. The decision depends only on the content of `event`.
+    /// If `event` requests a run, stores `delivery` and the new run.
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if a delivery with the same id but a different body

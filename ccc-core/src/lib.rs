@@ -39,8 +39,8 @@ pub mod remove_tree;
 pub mod testing;
 
 pub use agent::Agent;
-/// The attribute macro with which the asynchronous port traits are defined. Every `impl` of such a
-/// trait needs it too.
+/// The attribute macro that the asynchronous port traits are defined with. Every `impl` of one of
+/// these traits also needs this macro.
 pub use async_trait::async_trait;
 pub use branch_name::BranchName;
 pub use clock::Clock;
@@ -53,7 +53,7 @@ pub use event::IssueEvent;
 pub use id::{DeliveryId, ObjectId, RunId};
 pub use intake::Intake;
 /// The crate that defines `Timestamp`, which the ports use. An adapter that imports `jiff` from
-/// here always has the version of the ports.
+/// here always has the version that the ports use.
 pub use jiff;
 pub use observe::Observer;
 #[cfg(feature = "git")]

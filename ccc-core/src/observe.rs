@@ -1,4 +1,4 @@
-//! The observer port: redacted events of runs.
+//! The observer port: the interface that receives the redacted events of runs.
 
 use std::fmt::Debug;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -36,7 +36,7 @@ pub enum EventKind {
     StageFinished {
         /// The stage that ended.
         stage: Stage,
-        /// The error that ended the stage, in one line; `None` if there was none.
+        /// The error that ended the stage, in one line; `None` if the stage ended without an error.
         error: Option<String>,
     },
     /// The agent performed an action.
@@ -71,7 +71,7 @@ pub enum EventKind {
 ///
 /// # Examples
 ///
-/// An observer that sends outcomes to a task.
+/// An observer that sends the outcome of each run to a channel.
 ///
 /// ```
 /// use ccc_core::Observer;
@@ -144,8 +144,8 @@ impl Redactor {
     /// Minimum length of a secret that is redacted, in bytes.
     pub const MIN_SECRET: usize = 8;
 
-    /// Adds a secret, which later calls replace in texts. Ignores a secret that is shorter than
-    /// [`MIN_SECRET`](Self::MIN_SECRET) bytes.
+    /// Adds a secret, so that later calls of the other methods find or replace it. Ignores a secret
+    /// that is shorter than [`MIN_SECRET`](Self::MIN_SECRET) bytes.
     pub fn add(&self, secret: &Secret) {
         if secret.expose().len() < Self::MIN_SECRET {
             return;

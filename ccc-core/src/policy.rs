@@ -16,17 +16,17 @@ use crate::vcs::{BotIdentity, Permission};
 pub struct TrustPolicy {
     /// The minimum permission on the repository that an actor needs to start a run.
     pub permission: Permission,
-    /// The ids of the accounts that may start runs, whatever their permission on the repository is.
+    /// The ids of the accounts that may start runs even without the minimum `permission`.
     pub allowed_actors: Vec<u64>,
-    /// The label that starts a run, compared without regard to case.
+    /// The label that starts a run when it is added to an issue. Case is ignored.
     pub label: String,
-    /// The mention that starts a run if it is a separate word in a comment, compared without regard
-    /// to case.
+    /// The mention, such as `@claude`, that starts a run if a comment contains it as a separate
+    /// word. Case is ignored.
     pub mention: String,
     /// Whether opening or reopening an issue starts a run.
     pub on_opened: bool,
-    /// Names of files and directories that a change must not touch, at any depth and in upper or
-    /// lower case. Such files can make the tools of users or services execute programs before the
+    /// Names of files and directories that a change must not touch, at any depth. Case is ignored.
+    /// Files with these names can make the tools of users or services execute programs before the
     /// change is reviewed.
     pub protected_names: Vec<String>,
     /// Maximum number of files in a change.
@@ -48,8 +48,7 @@ pub struct TrustPolicy {
 setters!(TrustPolicy {
     /// Sets the minimum permission that an actor needs to start a run.
     with_permission: permission: Permission,
-    /// Sets the ids of the accounts that may start runs, whatever their permission on the
-    /// repository is.
+    /// Sets the ids of the accounts that may start runs even without the minimum permission.
     with_allowed_actors: allowed_actors: impl Into<Vec<u64>>,
     /// Sets the label that starts a run.
     with_label: label: impl Into<String>,
@@ -111,8 +110,8 @@ impl Default for TrustPolicy {
 }
 
 impl TrustPolicy {
-    /// Checks whether `event` requests a run, only from the content of `event`. `us` is the
-    /// service's own identity on the VCS host.
+    /// Checks whether `event` requests a run, without a call to the VCS host. `us` is the service's
+    /// own identity on the VCS host.
     ///
     /// # Errors
     /// The reason why the event requests no run. An action of the service itself never starts a

@@ -13,8 +13,8 @@ use crate::{Error, ErrorKind, Result, Stage};
 pub const PROGRESS_VERSION: u32 = 1;
 
 /// The durable progress of a run. Each variant contains all data that the later stages need.
-/// Therefore a run that is resumed after Collect does not start the agent, which costs money, a
-/// second time.
+/// Therefore a run that is resumed after Collect does not start the agent a second time, which
+/// would cost money.
 ///
 /// The serialized form always contains [`PROGRESS_VERSION`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,11 +31,11 @@ pub enum Progress {
     Published(PublishedRun),
 }
 
-/// The progress of a run that has not ended the stage Collect.
+/// The progress of a run that has not yet completed the stage Collect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptedRun {
-    /// The last stage that the run has ended, from [`Stage::Accept`] to [`Stage::Work`], for
+    /// The last stage that the run has completed, from [`Stage::Accept`] to [`Stage::Work`], for
     /// display only.
     pub finished: Stage,
     /// The report of the agent, for the run's comment; `None` if the agent has not ended yet.
@@ -109,13 +109,13 @@ impl Default for Progress {
 
 impl Progress {
     /// Returns the progress of a run without an agent's report. `finished` is the last stage that
-    /// the run has ended; it must not be later than [`Stage::Work`].
+    /// the run has completed, and must not be later than [`Stage::Work`].
     #[must_use]
     pub fn accepted(finished: Stage) -> Self {
         Self::Accepted(AcceptedRun { finished, report: None, denied_hosts: Vec::new() })
     }
 
-    /// Returns the last stage that the run has ended.
+    /// Returns the last stage that the run has completed.
     #[must_use]
     pub fn stage(&self) -> Stage {
         match self {
@@ -152,7 +152,7 @@ impl Progress {
     /// let json = Progress::accepted(Stage::Accept).to_json()?;
     /// assert_eq!(Progress::from_json(json.as_bytes())?.stage(), Stage::Accept);
     ///
-    /// // An unknown version is never guessed.
+    /// // JSON with an unknown version is rejected.
     /// let error = Progress::from_json(br#"{"version":99,"accepted":{}}"#).unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::Corrupt);
     /// # Ok::<(), ccc_core::Error>(())
@@ -223,7 +223,9 @@ impl TryFrom<Versioned> for Progress {
         check_version(stored.version)?;
         Ok(match stored.progress {
             Variant::Accepted(AcceptedRun { finished, .. }) if finished > Stage::Work => {
-                let why = format!("`finished` of an accepted run cannot be the stage `{finished}`");
+                let why = format!(
+                    "the field `finished` must not be a stage after Work, but is `{finished}`"
+                );
                 return Err(corrupt(why));
             }
             Variant::Accepted(run) => Self::Accepted(run),

@@ -1,17 +1,19 @@
-//! Steps that resolve an error, independent of the program that reports it.
+//! Steps with which an operator can resolve an error. The steps do not name the commands of a
+//! specific program.
 
 /// A step that an operator can take to resolve an [`Error`](crate::Error).
 ///
-/// The libraries know neither the commands nor the configuration keys of the program that embeds
-/// them. They attach a remedy with [`Error::with_remedy`](crate::Error::with_remedy), and the
-/// program describes it in its own terms when it prints the error.
+/// The libraries do not know the commands and configuration keys of the program that embeds them.
+/// Therefore a library only attaches a remedy with
+/// [`Error::with_remedy`](crate::Error::with_remedy). The program that prints the error names the
+/// command or key for this remedy.
 ///
 /// # Examples
 ///
 /// ```
 /// use ccc_core::{Error, ErrorKind, Remedy};
 ///
-/// /// Words a remedy for the users of one program.
+/// /// Describes a remedy for the users of one program.
 /// fn advice(error: &Error) -> Option<&'static str> {
 ///     match error.remedy()? {
 ///         Remedy::BuildImage => Some("run `make image`"),
@@ -27,8 +29,8 @@
 pub enum Remedy {
     /// Generate a random secret of 32 bytes, for use as an encryption key or as a token.
     GenerateKey,
-    /// Configure a new encryption key before the current one, and encrypt the stored credentials
-    /// again with the new key.
+    /// Add a new encryption key as the first of the configured keys, and encrypt the stored
+    /// credentials again with the new key.
     RotateKey,
     /// Build the container image with the script of the program, or pull the image into the
     /// container engine.

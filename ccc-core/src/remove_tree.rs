@@ -1,5 +1,5 @@
 //! Removal of directory trees, including trees that an agent made difficult to remove, for example
-//! by their depth or file modes.
+//! with deep nesting or with directories without write permission.
 
 use std::ffi::CString;
 use std::fs;
@@ -87,9 +87,9 @@ pub(crate) fn remove_tree_now(path: &Path, give_up: &AtomicBool) -> Result<()> {
 
 /// Removes the directory `path` and everything in it, at any depth.
 ///
-/// Nested directories are first moved to the top directory. Therefore the depth of the tree
-/// increases neither the stack, nor the number of open files, nor the length of paths. An agent can
-/// create a tree whose depth exceeds the limits of all three.
+/// Nested directories are first moved to the top directory. Therefore the stack size, the number of
+/// open files and the length of paths do not depend on the tree's depth. An agent can create a tree
+/// that is too deep for a recursive removal.
 ///
 /// Every name is resolved relative to an open directory. Therefore a process that is still running
 /// cannot redirect the removal by replacing a directory with a symlink.

@@ -15,10 +15,10 @@ use crate::{Error, ErrorKind, RunId, Stage};
 pub enum SkipReason {
     /// The service's own action caused the event.
     OwnEvent,
-    /// A bot's action caused the event.
+    /// The action of a bot caused the event, and the policy does not allow this bot to start runs.
     Bot,
-    /// The action is not one that starts a run: for example, a comment does not contain the
-    /// mention, or the added label is not the policy's label.
+    /// The action does not request a run: for example, a comment does not contain the mention, or
+    /// the added label is not the policy's label.
     NotForUs,
     /// The actor's permission is not sufficient to start runs in this repository.
     NotPermitted,
@@ -33,7 +33,7 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
-    /// Returns the text of the reason in webhook responses and logs, such as `issue closed`.
+    /// Returns the text for this reason in webhook responses and logs, such as `issue closed`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -143,7 +143,7 @@ pub struct RunRecord {
     /// The event that started the run.
     pub event: IssueEvent,
     /// The time at which the run was accepted. This time is also the date of the run's commit, so
-    /// that a resumed run creates the same commit.
+    /// that a resumed run creates a commit with the same id.
     pub accepted_at: Timestamp,
     /// The state of the run.
     pub state: RunState,

@@ -71,7 +71,7 @@ fn positions<'a>(bytes: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usiz
     memchr::memmem::find_iter(bytes, needle)
 }
 
-/// Returns whether `bytes` contains `needle`.
+/// Returns whether `needle` occurs in `bytes` as one consecutive sequence.
 pub(crate) fn contains(bytes: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(bytes, needle).is_some()
 }

@@ -14,7 +14,7 @@ pub enum Stage {
     /// is outside the workspace.
     Checkout,
     /// A container with the workspace is created, and the repository's setup commands are executed
-    /// in it.
+    /// in the container.
     Provision,
     /// The agent edits the files in the workspace.
     Work,
@@ -26,7 +26,7 @@ pub enum Stage {
     Publish,
     /// The outcome is written to the run's comment.
     Report,
-    /// The container and the files of the run are removed, and its access tokens are revoked.
+    /// The container and the files of the run are removed, and the run's access tokens are revoked.
     Cleanup,
 }
 

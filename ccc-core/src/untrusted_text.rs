@@ -21,9 +21,9 @@ fn is_invisible(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Returns `text` in the form that an agent's prompt contains: without invisible characters and
-/// HTML comments, with `\n` as the only line break, and [truncated](truncate) to `max` bytes
-/// (spec: X12).
+/// Returns `text` in the form for an agent's prompt (spec: X12). Removes invisible characters and
+/// HTML comments, replaces every line break by `\n`, and [truncates](truncate) the result to `max`
+/// bytes.
 ///
 /// # Examples
 ///
@@ -55,7 +55,7 @@ fn without_html_comments(text: &str) -> String {
 
 /// Returns `text` unchanged if it has at most `max` bytes. Otherwise cuts the text between two
 /// characters and appends the line `[truncated]`, so that the result has at most `max` bytes. If
-/// `max` is less than the 12 bytes of that line, the result is the line alone.
+/// `max` is less than 12, the result is only this line and its line break, which have 12 bytes.
 #[must_use]
 pub fn truncate(text: &str, max: usize) -> String {
     const MARK: &str = "\n[truncated]";
@@ -102,9 +102,9 @@ pub fn one_line(text: &str, max_chars: usize) -> String {
     cut
 }
 
-/// Returns `text` in a form in which a VCS host turns no part of it into a notification or a link.
-/// The function inserts a zero-width space into each mention (`@a`), issue reference (`#7`, `GH-7`)
-/// and URL (`https://…`, `www.…`). The displayed text looks the same.
+/// Returns `text` in a form that prevents notifications and links on a VCS host. The function
+/// inserts a zero-width space into each mention (`@a`), issue reference (`#7`, `GH-7`) and URL
+/// (`https://…`, `www.…`). The displayed text looks the same.
 #[must_use]
 pub fn deactivate_references(text: &str) -> String {
     let mut quiet = String::with_capacity(text.len() + 16);

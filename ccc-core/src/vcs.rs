@@ -32,8 +32,8 @@ pub use records::{
 /// nothing twice.
 ///
 /// # Call order
-/// The methods can be called in any order, with one exception: [`release`](Self::release) follows
-/// the call of [`access`](Self::access) whose token it revokes.
+/// The methods can be called in any order, with one exception: [`release`](Self::release) needs a
+/// value that an earlier call of [`access`](Self::access) has returned.
 ///
 /// # Errors
 /// - [`NotFound`](crate::ErrorKind::NotFound): the repository, issue or other item does not exist,
@@ -52,8 +52,9 @@ pub use records::{
 ///
 /// # Examples
 ///
-/// A host that marks the pull requests of another one as drafts. The other methods call the same method of
-/// the other host and are not shown; `examples/embed/custom_host.rs` in the repository has a whole host.
+/// A wrapper of a host, which opens every pull request as a draft. The methods that are not shown
+/// call the same method of the wrapped host. A complete host is in the file
+/// `examples/embed/custom_host.rs` of the repository.
 ///
 /// ```
 /// use std::time::Duration;
@@ -169,13 +170,13 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
     /// and cache the answer.
     async fn bot_identity(&self) -> Result<BotIdentity>;
 
-    /// Returns a clone URL and a token for `repo`. The token has only the permissions of `grant`,
-    /// and is valid for at least `min_ttl`.
+    /// Returns a clone URL for `repo`, and a token if the URL needs one. The token has only the
+    /// permissions of `grant`, and is valid for at least `min_ttl`.
     async fn access(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access>;
 
-    /// Revokes the token of `access`, which [`access`](Self::access) returned, unless another
-    /// caller received the same token and has not released it yet. Returns `Ok` if the token is
-    /// already invalid.
+    /// Revokes the token of `access`, a value that [`access`](Self::access) returned. If a second
+    /// caller has received the same token and has not released it yet, the token remains valid.
+    /// Returns `Ok` if the token is already invalid.
     async fn release(&self, access: Access) -> Result<()>;
 
     /// Adds the service's reaction (emoji) to `target`, to show that the service received the
@@ -199,7 +200,7 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
 
     /// Returns one clause that explains why the host refused a push and how to resolve the refusal.
     /// Returns `None` if `output` names no rule that the adapter knows. `output` is the output of
-    /// git without secrets: untrusted text.
+    /// git, in which the secrets are redacted. The output is untrusted text.
     ///
     /// The default implementation always returns `None`.
     fn explain_push_refusal(&self, output: &str) -> Option<String> {
@@ -207,7 +208,7 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
         None
     }
 
-    /// Returns the deliveries that the host has sent since `since` and that did not reach the
+    /// Returns the deliveries that the host sent at or after `since`, but that did not reach the
     /// service, the oldest first.
     ///
     /// # Errors
@@ -232,7 +233,9 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
 fn no_delivery_log(host: &str) -> Error {
     Error::new(
         ErrorKind::Unsupported,
-        format!("the VCS host {host} has no log in which missed deliveries can be found"),
+        format!(
+            "the VCS host {host} has no delivery log: missed deliveries cannot be listed or resent"
+        ),
     )
 }
 

@@ -28,7 +28,7 @@ const BITS: RangeInclusive<usize> = 2_048..=8_192;
 pub struct AppKey(pub(crate) EncodingKey);
 
 impl AppKey {
-    /// Parses a private key from `pem`, a PEM text in the format PKCS#1, which GitHub issues, or
+    /// Parses a private key from the PEM text `pem`. The format is PKCS#1, which GitHub uses, or
     /// PKCS#8.
     ///
     /// The key must have 2,048 to 8,192 bits. RS256 requires at least 2,048 (RFC 7518 §3.3), and

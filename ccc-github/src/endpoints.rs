@@ -99,27 +99,29 @@ impl Endpoints {
         self.web.as_str().trim_end_matches('/')
     }
 
-    /// Returns whether the API URL uses plain HTTP, which is accepted only for loopback addresses.
+    /// Returns whether the API URL uses plain HTTP. Such a URL always has a loopback address,
+    /// because other addresses require HTTPS.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn is_loopback(&self) -> bool {
         self.api.scheme() == "http"
     }
 
-    /// Returns the domain of GitHub's noreply addresses, such as `users.noreply.github.com`.
+    /// Returns the domain of GitHub's noreply email addresses, such as `users.noreply.github.com`.
     /// Commits use such an address in place of the author's email address (GitHub docs, "Setting
     /// your commit email address").
     pub(crate) fn noreply_domain(&self) -> String {
         format!("users.noreply.{}", self.web.host_str().unwrap_or_default())
     }
 
-    /// Returns the address from which git fetches `repo` and to which git pushes.
+    /// Returns the URL that git uses to fetch from `repo` and to push to it.
     pub(crate) fn clone_url(&self, repo: &RepoRef) -> Result<String> {
         self.check(repo)?;
         let (owner, name) = (&repo.owner, &repo.name);
         Ok(format!("{}/{owner}/{name}.git", self.web_url()))
     }
 
-    /// Returns the API address with the path segments `parts`, each of which is percent-encoded.
+    /// Returns the URL of an API endpoint. `parts` are the segments of the endpoint's path. This
+    /// method percent-encodes each segment.
     pub(crate) fn api(&self, parts: &[&str]) -> Url {
         let mut url = self.api.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -128,7 +130,8 @@ impl Endpoints {
         url
     }
 
-    /// Returns the API address with the path segments `parts` below the address of `repo`.
+    /// Returns the URL of an API endpoint of `repo`, such as `…/repos/OWNER/NAME/issues`. `parts`
+    /// are the path segments after the repository's name, such as `issues`.
     pub(crate) fn repo(&self, repo: &RepoRef, parts: &[&str]) -> Result<Url> {
         self.check(repo)?;
         let mut all = vec!["repos", repo.owner.as_str(), repo.name.as_str()];

@@ -1,4 +1,4 @@
-//! Short constructors of [`Error`] for the kinds that many modules return.
+//! Functions that create an [`Error`] of a kind that many modules return.
 
 use ccc_core::{Error, ErrorKind};
 

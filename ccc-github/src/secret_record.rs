@@ -1,11 +1,12 @@
-//! Records of a credential store: names, and JSON that contains secrets.
+//! Records in a credential store: the prefix of their names, and their JSON, which contains
+//! secrets.
 
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// A secret in a field of a JSON record. The memory of the secret is wiped when this value is
+/// A secret in a field of a JSON record. The secret is erased from memory when this value is
 /// dropped.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
@@ -37,8 +38,8 @@ pub(crate) fn write(name: &str, record: &impl Serialize) -> Result<Secret> {
     })
 }
 
-/// Parses `record` from JSON, or returns `None` if the JSON is not a valid `T`. The parser's error
-/// is discarded, because its text could quote a secret.
+/// Parses the JSON in `record`, or returns `None` if the JSON is not a valid `T`. The parser's
+/// error is discarded, because the error's text could quote a secret.
 pub(crate) fn read<T: DeserializeOwned>(record: &Secret) -> Option<T> {
     serde_json::from_slice(record.expose()).ok()
 }

@@ -58,7 +58,7 @@ pub use runner::docker::{DockerRunner, DockerRunnerBuilder, Finding, Workspaces}
 #[cfg(feature = "subprocess")]
 pub use runner::subprocess::SubprocessRunner;
 
-/// The body of the request with which the Docker engine creates a container, re-exported from
+/// The body of the request that asks the Docker engine to create a container, re-exported from
 /// `bollard` for [`DockerRunnerBuilder::dangerously_altered`].
 #[cfg(feature = "dangerous-container-body")]
 pub use bollard::models::ContainerCreateBody;

@@ -1,4 +1,5 @@
-//! Container runners, which start and end the agent's processes.
+//! Container runners, which execute the agent's programs in Docker containers or as ordinary
+//! processes.
 
 #[cfg(any(feature = "docker", feature = "subprocess"))]
 mod container_user;

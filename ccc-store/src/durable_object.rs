@@ -1,10 +1,10 @@
 //! Encrypted credentials in a Cloudflare Durable Object.
 //!
-//! The Durable Object (object for short) stores rows of cipher text and compares digests. The
-//! client of the object encrypts the records, and manages versions and the index. The client is
-//! either a program on any machine, which uses an [`HttpsChannel`], or the Worker in front of the
-//! object, which uses a different [`Channel`]. `examples/worker` hosts the object with
-//! [`handle_message`] and [`MessageAuthenticator`].
+//! The Durable Object (object for short) stores rows of cipher text, and compares digests of the
+//! index to detect concurrent writes. The client of the object encrypts the records, and manages
+//! versions and the index. The client is either a program on any machine, which uses an
+//! [`HttpsChannel`], or the Worker in front of the object, which uses a different [`Channel`].
+//! `examples/worker` hosts the object with [`handle_message`] and [`MessageAuthenticator`].
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ use crate::sealed::Sealed;
 /// A write is in the storage of the Durable Object when the call returns. An attacker with access
 /// to that storage sees only cipher text, but can delete it, or restore the whole storage to an
 /// earlier state. With an [`HttpsChannel`], Cloudflare never receives the key. In a Worker, the key
-/// is a secret of the Worker, which the class of the Durable Object does not receive.
+/// is a secret of the Worker, and the class of the Durable Object does not receive the key.
 #[derive(Debug)]
 pub struct DurableObjectCredentialStore {
     sealed: Sealed<ObjectBlobStore>,

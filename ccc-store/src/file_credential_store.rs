@@ -35,10 +35,10 @@ impl FileCredentialStore {
     ///
     /// # Errors
     /// [`Refused`](ccc_core::ErrorKind::Refused) if other users have access to the directory or to
-    /// one of its files, if the directory or one of its files belongs to another user, or if it is
-    /// a symbolic link; [`Corrupt`](ccc_core::ErrorKind::Corrupt) if `keys` are not the keys of the
-    /// store, or if the index is damaged; [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the
-    /// directory cannot be created, read or written.
+    /// one of its files, or if one of these belongs to another user or is a symbolic link;
+    /// [`Corrupt`](ccc_core::ErrorKind::Corrupt) if `keys` are not the keys of the store, or if the
+    /// index is damaged; [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the directory cannot
+    /// be created, read or written.
     pub async fn open(directory: impl Into<PathBuf>, keys: &Keys) -> Result<Self> {
         let directory = directory.into();
         let blobs = FileBlobStore::new(spawn_blocking(move || Directory::open(&directory)).await?);

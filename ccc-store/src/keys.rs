@@ -60,9 +60,9 @@ impl Keys {
     /// the line.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a line that is not a key,
-    /// for a key of the same byte 32 times, for a duplicate key, and for a `text` without a key. No
-    /// error message contains any part of `text`.
+    /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if a line is not a key, if a
+    /// key consists of the same byte 32 times, if two keys are equal, or if `text` contains no key.
+    /// No error message contains any part of `text`.
     pub fn parse(text: &Secret) -> Result<Self> {
         let text = text
             .expose_str()
@@ -77,7 +77,7 @@ impl Keys {
                 |why: &str| invalid_input(format!("the encryption key in line {number} {why}"));
             let bytes = decode_key(line).map_err(wrong)?;
             if bytes.iter().all(|byte| *byte == bytes[0]) {
-                let error = wrong("is the same byte 32 times: generate a random key");
+                let error = wrong("consists of the same byte 32 times: generate a random key");
                 return Err(error.with_remedy(Remedy::GenerateKey));
             }
             let same = |known: &Source| matches!(known, Source::Bytes(known) if *known == bytes);
@@ -87,8 +87,9 @@ impl Keys {
             sources.push(Source::Bytes(bytes));
         }
         if sources.is_empty() {
-            let error =
-                invalid_input("there is no key in the text with the encryption keys: generate one");
+            let error = invalid_input(
+                "the text that must contain the encryption keys has no key: generate one",
+            );
             return Err(error.with_remedy(Remedy::GenerateKey));
         }
         Ok(Self(sources))
@@ -133,8 +134,8 @@ impl Keys {
         self.0.iter().any(|source| matches!(source, Source::Passphrase(_)))
     }
 
-    /// Derives the key-encryption keys. For each passphrase, this can take seconds, and takes from
-    /// 64 MiB to 1 GiB of memory, as `derivation` specifies.
+    /// Derives the key-encryption keys. The derivation from a passphrase can take seconds. It uses
+    /// from 64 MiB to 1 GiB of memory, as `derivation` specifies.
     pub(crate) fn ring(&self, derivation: Option<&Derivation>) -> Result<KeyRing> {
         KeyRing::new(self.0.iter().map(|source| match (source, derivation) {
             (Source::Bytes(bytes), _) => Ok(bytes.clone()),

@@ -27,7 +27,8 @@ pub struct MemoryRunStore {
 
 #[derive(Debug, Default)]
 struct State {
-    /// A `RunId` begins with a timestamp, so the order of the keys is the order of acceptance.
+    /// The runs in the order in which they were accepted, because a `RunId` begins with a
+    /// timestamp.
     runs: BTreeMap<RunId, Entry>,
     deliveries: HashMap<DeliveryId, ([u8; 32], RunId)>,
     delivery_order: VecDeque<DeliveryId>,

@@ -1,5 +1,5 @@
-//! A program with its own agent, in a pipeline on fakes: it needs no network, no container engine
-//! and no account.
+//! A program with its own agent. The agent runs in a pipeline of test doubles, so the program needs
+//! no network, no container engine and no account.
 //!
 //! ```sh
 //! cargo run -p ccc-embed --bin custom_agent

@@ -35,7 +35,9 @@ impl VcsHost for LocalHost {
 
     async fn repository(&self, repo: &RepoRef) -> Result<Repository> {
         let found = (repo.id == self.event.repo.id).then(|| Repository::new(repo.clone(), "main"));
-        found.ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such repository"))
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "the VCS host does not have the requested repository")
+        })
     }
 
     async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {

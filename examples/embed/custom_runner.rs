@@ -1,5 +1,5 @@
-//! A container runner that limits the number of concurrent containers of the runner that it wraps.
-//! It passes the conformance suite.
+//! A container runner that wraps another runner, and limits the number of concurrent containers.
+//! The wrapper passes the conformance suite.
 //!
 //! ```sh
 //! cargo run -p ccc-embed --bin custom_runner

@@ -11,7 +11,7 @@ use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret,
 use tokio::sync::Mutex;
 
 /// A credential store in memory. A deleted credential stays in the map as a version without a
-/// secret, because the contract forbids using a version twice.
+/// secret, because a store must not use the same version number twice for a credential.
 #[derive(Debug, Default)]
 struct MapStore(Mutex<BTreeMap<CredentialKey, (u64, Option<Secret>)>>);
 
@@ -33,7 +33,7 @@ impl CredentialStore for MapStore {
         if !holds {
             return Err(Error::new(
                 ErrorKind::Conflict,
-                format!("the credential `{key}` has changed"),
+                format!("the credential `{key}` was changed by another write"),
             ));
         }
         (*version, *secret) = (*version + 1, Some(new.clone()));

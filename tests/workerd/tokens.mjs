@@ -65,7 +65,7 @@ describe('tokens', () => {
     const answer = await mint('read', app(newKey()));
     assert.equal(answer.status, 422);
     assert.equal(answer.body.kind, 'Unauthenticated');
-    const words = /does not accept the App's JWT: check that App ID 7 belongs to this private key/;
+    const words = /does not accept the App's JWT: check that App ID 7 belongs to the configured private key/;
     assert.match(answer.body.error, words);
     assert.deepEqual(site.wire.calls.map(name), ['GET /repos/octo/hello/installation']);
   });

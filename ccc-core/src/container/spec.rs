@@ -6,8 +6,8 @@ use crate::Secret;
 use crate::egress::HostPattern;
 use crate::setters::setters;
 
-/// The network access of the programs in a container. [`ContainerSpec::egress`] can permit further
-/// hosts.
+/// The network access of the programs in a container. [`ContainerSpec::egress`] can permit
+/// additional hosts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Network {
@@ -34,8 +34,9 @@ pub struct Resources {
     pub workspace_bytes: u64,
     /// Maximum number of files and directories in the workspace.
     pub workspace_entries: u64,
-    /// Maximum output of one program that [`Container::exec`](crate::Container::exec) passes on, in
-    /// bytes. Further output is discarded, and a note at the end of the output says how much.
+    /// Maximum output of one program, in bytes, that [`Container::exec`](crate::Container::exec)
+    /// passes to its caller. The rest of the output is discarded. A note at the end of the output
+    /// states the number of discarded bytes.
     pub output_bytes: u64,
 }
 
@@ -52,8 +53,8 @@ setters!(Resources {
     with_workspace_bytes: workspace_bytes: u64,
     /// Sets the maximum number of files and directories in the workspace.
     with_workspace_entries: workspace_entries: u64,
-    /// Sets the maximum output of one program that [`Container::exec`](crate::Container::exec)
-    /// passes on, in bytes.
+    /// Sets the maximum output of one program, in bytes, that
+    /// [`Container::exec`](crate::Container::exec) passes to its caller.
     with_output_bytes: output_bytes: u64,
 });
 
@@ -94,8 +95,8 @@ pub struct ContainerSpec {
     pub env: Vec<(String, EnvValue)>,
     /// The network access of the container's programs.
     pub network: Network,
-    /// Hosts that the programs may reach in addition to `network`, over HTTPS and through the
-    /// runner's egress proxy. Programs find the URL of the proxy in the environment variable
+    /// Hosts that the programs may reach in addition to those of `network`, over HTTPS and through
+    /// the runner's egress proxy. Programs find the URL of the proxy in the environment variable
     /// `HTTPS_PROXY`. Runners without an egress proxy ignore this field.
     pub egress: Vec<HostPattern>,
     /// The resource limits of the container.
@@ -137,7 +138,7 @@ impl ContainerSpec {
         self
     }
 
-    /// Sets the hosts that the container's programs may reach in addition to `network`.
+    /// Sets the hosts that the container's programs may reach in addition to those of `network`.
     #[must_use]
     pub fn with_egress(mut self, hosts: Vec<HostPattern>) -> Self {
         self.egress = hosts;
@@ -161,7 +162,8 @@ pub struct Command {
     pub argv: Vec<String>,
     /// Additional environment variables for this program only.
     pub env: Vec<(String, EnvValue)>,
-    /// The bytes that the program reads from standard input, before it reads the end of the file.
+    /// The complete standard input of the program. After these bytes, the program reads the end of
+    /// the file.
     pub stdin: Vec<u8>,
     /// Hosts that programs in the container may reach while this program is running, in addition to
     /// [`ContainerSpec::egress`].

@@ -7,8 +7,8 @@ use crate::{Result, RunId};
 impl HostGit {
     /// Adds all files in the workspace of `run` to the git index of `run`. Returns a finding if git
     /// rejects a file name, such as a symlink `.gitmodules` or the name `a\.git`. Such a name is a
-    /// fault of the agent's changes and not an error. Git decides, because git knows more such
-    /// names than this module.
+    /// fault of the agent's changes and not an error of this method. The method leaves this check
+    /// to git, because git knows more invalid names than this crate.
     pub(super) async fn add(&self, run: RunId) -> Result<Option<Finding>> {
         let paths = self.paths(run);
         let call = self
@@ -30,7 +30,7 @@ impl HostGit {
 }
 
 /// Extracts `NAME` from the line `error: invalid path 'NAME'` of git's standard error. `NAME` can
-/// contain any bytes, also quotes.
+/// contain any bytes, including quotes.
 fn refused_name(stderr: &[u8]) -> Option<&[u8]> {
     let mark = b"error: invalid path '";
     let start = stderr.windows(mark.len()).position(|window| window == mark)? + mark.len();

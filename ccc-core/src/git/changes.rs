@@ -21,7 +21,7 @@ pub enum ChangeKind {
 /// One changed path of a [`ChangeSet`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// The path relative to the root of the repository, separated by `/`.
+    /// The path relative to the root of the repository, with `/` as the separator.
     pub path: String,
     /// The kind of change.
     pub kind: ChangeKind,
@@ -34,7 +34,7 @@ pub struct Change {
 pub struct ChangeSet {
     /// The commit that the changes are relative to.
     pub base: ObjectId,
-    /// The id of the git tree that contains the changed files. The tree is in the run's git
+    /// The id of the repository's git tree after the changes. The tree is in the run's git
     /// directory and is synced to disk.
     pub tree: ObjectId,
     /// The changes, one for each path; never empty.

@@ -28,9 +28,9 @@ pub enum Collected {
 
 impl HostGit {
     /// Reads the changes in the workspace of `run` since the commit `base`, and checks whether they
-    /// may be published. Refuses changes that
-    /// - break the limits or the protected names of `policy`,
-    /// - contain a secret that `redactor` knows, or data with the shape of a secret, or
+    /// may be published. For example, refuses changes that
+    /// - exceed the limits of `policy`, or affect files that `policy` protects,
+    /// - contain a secret that `redactor` knows, or data that looks like a secret, or
     /// - contain nested repositories, special files, or symlinks that leave the repository.
     ///
     /// The caller must first end all programs of the run. Deletes the disposable `.git` of the
@@ -48,7 +48,7 @@ impl HostGit {
     ) -> Result<Collected> {
         let paths = self.paths(run);
         let root = paths.workspace.clone();
-        let line = "the task that inspects the workspace was aborted";
+        let line = "the inspection of the workspace was aborted";
         let inspected = tokio::task::spawn_blocking(move || inspect(&root, MAX_ENTRIES))
             .await
             .map_err(|e| Error::new(ErrorKind::Unexpected, line).with_source(e))??;

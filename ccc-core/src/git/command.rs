@@ -20,9 +20,9 @@ const MAX_STDOUT: u64 = 256 << 20;
 /// messages contain only the last lines of standard error.
 const MAX_STDERR: u64 = 256 << 10;
 
-/// Git settings that every call passes with `-c`. They disable features that a hostile tree could
-/// enable, override the configuration of the system and of the user, and forbid every transport.
-/// [`Call::remote`] allows the one transport that a call needs.
+/// Git settings that every call passes with `-c`. They disable features that a hostile repository
+/// could enable, override the configuration of the system and of the user, and forbid every
+/// transport. [`Call::remote`] allows the one transport that a call needs.
 const SETTINGS: &[&str] = &[
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -58,7 +58,7 @@ pub(super) struct Call {
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
     /// Names and values of git settings that contain secrets. They are passed in the environment of
-    /// the git process, because every process on the host machine could read arguments.
+    /// the git process, because every process on the host machine could read its arguments.
     secret_settings: Vec<(String, OsString)>,
     cwd: PathBuf,
     stdin: Vec<u8>,
@@ -134,8 +134,8 @@ impl Call {
     /// because the setting with the token is scoped to this URL.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the clone URL has another transport or contains user
-    /// information.
+    /// [`ErrorKind::InvalidInput`] if the clone URL has another transport or contains a user name
+    /// or password.
     pub(super) fn remote(mut self, access: &Access) -> Result<Self> {
         if let Some(proxy) = &self.transport.proxy {
             self.redactor.add(proxy);
@@ -161,8 +161,8 @@ impl Call {
         if !matches!(scheme, "https" | "http" | "file") || scheme != "file" && url.contains('@') {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                "the clone URL must be an https or http URL without user information, or an \
-                 absolute path",
+                "the clone URL must be an https or http URL without a user name or password, or \
+                 an absolute path",
             ));
         }
         self.settings.push(format!("protocol.{scheme}.allow=always"));
@@ -246,9 +246,9 @@ impl Call {
         Err(self.failure(&stderr))
     }
 
-    /// Executes a git command, such as `git push --porcelain`, that prints on standard output why
-    /// the remote refused it. The returned error contains the standard output and the standard
-    /// error.
+    /// Executes a git command that prints the reason for a refusal by the remote on standard
+    /// output, as `git push --porcelain` does. The returned error contains the standard output and
+    /// the standard error.
     pub(super) async fn run_porcelain(self) -> Result<(), PushError> {
         let (status, mut output, stderr) = self.run_raw().await?;
         if status.success() {

@@ -9,13 +9,13 @@ use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
 /// Maximum number of packs in a mirror before they are combined. Each fetch adds a pack and
-/// searches all packs.
+/// searches all packs, so many packs make a fetch slow.
 const MAX_PACKS: usize = 50;
 
 impl HostGit {
     /// Returns the path of the mirror of `repo`, and creates the parent directory of the mirror.
-    /// The path contains the id and not the name of the repository, because a later repository can
-    /// have the same name.
+    /// The path contains the id and not the name of the repository, because another repository can
+    /// get the same name later.
     pub(super) fn mirror_path(&self, repo: &RepoRef) -> Result<PathBuf> {
         let clean = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '_');
         if repo.host.is_empty() || repo.host.starts_with('.') || !repo.host.chars().all(clean) {

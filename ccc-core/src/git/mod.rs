@@ -63,8 +63,8 @@ pub struct Transport {
 #[derive(Debug)]
 pub struct HostGit {
     root: PathBuf,
-    /// One lock for each mirror, by the path of the mirror. The lock allows one fetch at a time, so
-    /// concurrent runs of one repository wait for each other only at this lock.
+    /// One lock for each mirror, by the path of the mirror. The lock allows one fetch at a time. It
+    /// is the only lock at which concurrent runs of one repository wait for each other.
     fetching: Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
     transport: Transport,
     _lock: File,
@@ -83,8 +83,8 @@ impl HostGit {
     /// if `root` does not exist.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`] if another process has locked `root`,
-    /// [`ErrorKind::Unavailable`] if `root` cannot be created or written.
+    /// [`ErrorKind::AlreadyExists`] if another process or another `HostGit` of this process has
+    /// locked `root`, [`ErrorKind::Unavailable`] if `root` cannot be created or written.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self> {
         let root = root.into();
         for sub in ["", "mirrors", "runs", "patches"] {
@@ -102,8 +102,8 @@ impl HostGit {
             Error::new(
                 ErrorKind::AlreadyExists,
                 format!(
-                    "the data directory {} is in use: stop the other process, drop the other service of this \
-                     process, or choose another directory",
+                    "the data directory {} is in use by another process, or by another service in this \
+                     process: stop the other process or service, or choose another data directory",
                     root.display()
                 ),
             )
@@ -159,6 +159,6 @@ fn private_dir(path: &Path) -> Result<()> {
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> Error {
-    let line = format!("cannot read or write {}: {error}", path.display());
+    let line = format!("cannot read or write the path {}: {error}", path.display());
     Error::new(ErrorKind::Unavailable, line)
 }

@@ -11,7 +11,7 @@ pub struct PushError {
     /// The error. [`HostGit::push`] lists the kinds.
     pub error: Error,
     /// The output of the command `git push`, including messages of the remote. The output is
-    /// untrusted text with secrets redacted, and is empty if another step of the push failed.
+    /// untrusted text with secrets redacted. It is empty if a step other than `git push` failed.
     /// [`VcsHost::explain_push_refusal`](crate::VcsHost::explain_push_refusal) interprets this
     /// text.
     pub output: String,

@@ -8,9 +8,9 @@ use super::{HostGit, private_dir, unusable};
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
-/// Git attributes that override every `.gitattributes` of the tree, for `git read-tree` and `git
-/// add`. With these attributes, git treats file contents as bytes and applies no program, encoding
-/// or line-ending conversion that a hostile tree names.
+/// Git attributes for `git read-tree` and `git add`, which override every `.gitattributes` of the
+/// repository. With these attributes, git treats file contents as bytes. A hostile repository
+/// cannot make git execute a program, or convert encodings or line endings.
 const ATTRIBUTES: &str = "* -text !eol -ident !filter !working-tree-encoding !diff !merge\n";
 
 /// Number of git processes that write the files of a checkout in parallel. Git starts these
@@ -104,7 +104,7 @@ impl HostGit {
         self.git("cat-file").dir(&git_dir).args(["blob", object]).run().await.map(Some)
     }
 
-    /// Creates the git directory of a run. The directory uses the objects of `mirror` as
+    /// Creates the git directory of a run. The directory reads the objects of `mirror` as git
     /// alternates, so that no object is copied.
     async fn init_borrowing(&self, git_dir: &Path, mirror: &Path) -> Result<()> {
         self.git("init").args(["--quiet", "--bare", "--template="]).arg(git_dir).run().await?;
@@ -144,7 +144,7 @@ impl HostGit {
     }
 
     /// Adds the commit `base` to the disposable `.git` of `workspace`, as a shallow commit without
-    /// its parents, and sets the branch to this commit.
+    /// its parents, and sets the branch at `HEAD` to this commit.
     async fn fill_disposable(
         &self,
         mirror: &Path,
@@ -159,10 +159,10 @@ impl HostGit {
         self.git("update-ref").dir(&throw_away).args(at).run().await.map(drop)
     }
 
-    /// Adds the objects of the commit `base` to the disposable `.git` of `workspace`, as one pack,
-    /// because a fetch would unpack and check each object. The mirror caches the pack for the next
-    /// run of the same commit. Each run gets a copy of the pack and not a hard link, because an
-    /// agent can change the files in its workspace.
+    /// Adds the objects of the commit `base` to the disposable `.git` of `workspace`, as one pack.
+    /// This is faster than a fetch, which would unpack and check each object. The mirror caches the
+    /// pack for the next run that starts from the same commit. Each run gets a copy of the pack and
+    /// not a hard link, because an agent can change the files in its workspace.
     async fn pack_disposable(
         &self,
         mirror: &Path,
@@ -198,8 +198,8 @@ impl HostGit {
         remove_tree(new).await
     }
 
-    /// Removes all files of `run`, except the patch at [`patch_path`](Self::patch_path), and the
-    /// ref of `run` in the mirror. Succeeds if `run` has no files.
+    /// Removes the git directory and the workspace of `run`, and the ref of `run` in the mirror.
+    /// The patch at [`patch_path`](Self::patch_path) remains. Succeeds if `run` has no files.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if a file cannot be removed; the caller can then repeat the call.
@@ -225,10 +225,9 @@ async fn copy_pack(from: PathBuf, to: PathBuf) -> Result<()> {
     tokio::task::spawn_blocking(copy)
         .await
         .map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "the task that copies a pack was aborted")
-                .with_source(e)
+            Error::new(ErrorKind::Unexpected, "the copy of a git pack was aborted").with_source(e)
         })?
-        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot copy a pack").with_source(e))
+        .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot copy a git pack").with_source(e))
 }
 
 fn write_into(git_dir: &Path, name: &str, text: &str) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Time limits of calls, and conversion of their panics into errors.
+//! Functions that limit the time of a call, and convert a panic in the call into an error.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;

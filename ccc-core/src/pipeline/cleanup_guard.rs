@@ -11,8 +11,8 @@ use crate::{Error, ErrorKind, Result};
 /// A function that returns the future of a run's cleanup.
 pub(super) type Cleanup = fn(Arc<RunContext>, Retain) -> BoxFuture<'static, Result<()>>;
 
-/// A guard that starts the cleanup of a run once: in [`clean_up`](Self::clean_up), or when it is
-/// dropped. The guard is armed before the run creates anything.
+/// A guard that starts the cleanup of a run once: in [`clean_up`](Self::clean_up), or when the
+/// guard is dropped. The guard exists before the run creates anything that needs a cleanup.
 pub(super) struct CleanupGuard {
     cleanup: Cleanup,
     armed: Option<Arc<RunContext>>,
@@ -31,7 +31,7 @@ impl CleanupGuard {
         };
         let (tracker, runtime) = (run.parts.cleanups.clone(), run.parts.runtime.clone());
         tracker.spawn_on((self.cleanup)(run, retain), &runtime).await.unwrap_or_else(|e| {
-            let line = "the task that cleans up the run ended without a result";
+            let line = "the cleanup of the run was aborted";
             Err(Error::new(ErrorKind::Unexpected, line).with_source(e))
         })
     }

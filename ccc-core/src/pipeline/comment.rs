@@ -8,8 +8,8 @@ use crate::{BranchName, ErrorKind, Outcome, RunId, Stage};
 
 /// Maximum size of the agent's text in one comment or pull request, in bytes before escaping.
 pub(super) const MAX_AGENT_TEXT: usize = 16_000;
-/// Maximum size of the text of a comment or pull request without the signature and other additions,
-/// in bytes. GitHub accepts 65 536 characters in total.
+/// Maximum size of the text of a comment or pull request, in bytes, without the signature and other
+/// additions. GitHub accepts 65 536 characters in total.
 pub(super) const MAX_BODY: usize = 60_000;
 
 /// The details that a comment or a pull request shows in addition to the outcome.
@@ -19,8 +19,8 @@ pub(super) struct CommentData {
     pub(super) report: Option<AgentReport>,
     /// The hosts that an egress proxy denied to the run's programs.
     pub(super) denied_hosts: Vec<String>,
-    /// The name of the run's branch, if it is determined. The branch can already be on the VCS
-    /// host.
+    /// The name of the run's branch, if the run has chosen the name. The branch can already exist
+    /// on the VCS host.
     pub(super) branch: Option<BranchName>,
     /// The agent's unpublished change, as a patch.
     pub(super) patch: Option<String>,
@@ -54,7 +54,7 @@ pub(super) fn signature(run: RunId, agent: &str) -> String {
 pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentData) -> String {
     let mut body = match outcome {
         Outcome::PullRequest { pull_request } => match pull_request.number {
-            Some(number) => format!("Opened #{number}, ready for review."),
+            Some(number) => format!("Opened #{number}: the pull request is ready for review."),
             None => format!("The change is on the branch `{}`.", pull_request.head),
         },
         Outcome::Answered { answer } => format!(
@@ -75,7 +75,7 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
         ),
         Outcome::Cancelled { stage } => {
             let branch = match &data.branch {
-                Some(branch) => format!(" The branch `{branch}` may already exist."),
+                Some(branch) => format!(" The branch of the run, `{branch}`, may already exist."),
                 None => String::new(),
             };
             format!("The run was cancelled in the stage *{stage}*.{branch}")
@@ -125,8 +125,8 @@ fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
     }
 }
 
-/// Returns one paragraph about the cost and one about the denied tools. Omits a paragraph for which
-/// `report` has no data.
+/// Returns one paragraph about the cost and one paragraph about the denied tools. Omits a paragraph
+/// if `report` has no data for it.
 pub(super) fn spent(report: &AgentReport) -> String {
     let mut text = String::new();
     if let Some(micro_usd) = report.micro_usd {

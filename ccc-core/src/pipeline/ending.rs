@@ -1,4 +1,4 @@
-//! Conversion of the stages' result into an outcome or a postponement.
+//! Conversion of the result of a run's stages into an outcome or a postponement.
 
 use std::time::Duration;
 

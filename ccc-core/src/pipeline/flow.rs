@@ -1,6 +1,6 @@
 //! The flow of one run from start to end. Only this module knows the order of the ten stages and
-//! emits their events. The dispatcher performs the first stage, Accept: it stores the run. A worker
-//! that claims the run continues it with this flow.
+//! emits the events of the stages. The dispatcher performs the first stage, Accept, when it stores
+//! the run. A worker that claims the run executes the other stages with this flow.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable) if the operating system returns no random
-    /// bytes for a [`RunId`](crate::RunId). The run has not started then.
+    /// bytes for a [`RunId`](crate::RunId). In this case, the run has not started.
     ///
     /// # Cancellation
     /// Cancelling `cancel` ends the run with [`Outcome::Cancelled`]. Dropping the future also ends
@@ -40,9 +40,9 @@ impl Pipeline {
         Ok(drive(Arc::new(run), cancel).await)
     }
 
-    /// Continues the run of `claim` from its stored progress. Writes the further progress and the
-    /// outcome to `store`, with the fence of `claim`. Cancelling `cancel` ends the run with
-    /// [`Outcome::Cancelled`].
+    /// Continues the run of `claim` from its stored progress. Writes the new progress and the
+    /// outcome of the run to `store`, with the fence of `claim`. Cancelling `cancel` ends the run
+    /// with [`Outcome::Cancelled`].
     pub async fn resume(
         &self,
         claim: Claim,
@@ -54,7 +54,7 @@ impl Pipeline {
     }
 }
 
-/// Executes the remaining stages of a run, from its progress to Cleanup.
+/// Executes the stages of a run that follow its stored progress, up to and including Cleanup.
 async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
     let guard = CleanupGuard::arm(&run, |run, retain| {
         Box::pin(async move { after_outcome(&run, Stage::Cleanup, cleanup(&run, retain)).await })
@@ -125,8 +125,8 @@ async fn from_publish(run: &RunContext, committed: CommittedRun) -> Result<Outco
     stage(run, Stage::Publish, publish(run, &committed), |it| it.clone().into()).await.map(opened)
 }
 
-/// Executes `work`, a stage up to Publish, with the time limit of the stage. Returns a panic as an
-/// error. Persists the progress that `reached` returns.
+/// Executes `work`, which is Publish or an earlier stage, with the time limit of the stage. Returns
+/// a panic as an error. If `work` succeeds, persists the progress that `reached` returns.
 async fn stage<T>(
     run: &RunContext,
     stage: Stage,

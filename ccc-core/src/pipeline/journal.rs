@@ -1,4 +1,5 @@
-//! A run's writes to the run store, each with the fence of its claim.
+//! The writes of a claimed run to the run store. Each write contains the fence of the claim, so
+//! that the store can refuse the write of a worker that lost the claim.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

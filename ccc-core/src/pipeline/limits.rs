@@ -11,16 +11,17 @@ use crate::stage::Stage;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Maximum duration of a run, without the stages Report and Cleanup.
+    /// Maximum duration of all stages of a run together, except Report and Cleanup.
     pub run: Duration,
-    /// Maximum duration of each stage except Work, Report and Cleanup, which have their own limits.
+    /// Maximum duration of each stage, except Work, Report and Cleanup. Other fields limit these
+    /// three stages.
     pub stage: Duration,
     /// Maximum duration of all setup commands of a repository together.
     pub setup: Duration,
     /// The limits of the agent in the stage Work.
     pub agent: AgentLimits,
-    /// Time that the agent's programs have to end after a request to terminate, before they are
-    /// killed.
+    /// Maximum time that the agent's programs may take to end after a request to terminate. After
+    /// this time, they are killed.
     pub stop_grace: Duration,
     /// Maximum duration of the stage Report.
     pub report: Duration,
@@ -32,7 +33,7 @@ pub struct Limits {
 }
 
 setters!(Limits {
-    /// Sets the maximum duration of a run, without the stages Report and Cleanup.
+    /// Sets the maximum duration of all stages of a run together, except Report and Cleanup.
     with_run: run: Duration,
     /// Sets the maximum duration of each stage except Work, Report and Cleanup.
     with_stage: stage: Duration,
@@ -40,8 +41,8 @@ setters!(Limits {
     with_setup: setup: Duration,
     /// Sets the limits of the agent in the stage Work.
     with_agent: agent: AgentLimits,
-    /// Sets the time that the agent's programs have to end after a request to terminate, before
-    /// they are killed.
+    /// Sets the maximum time that the agent's programs may take to end after a request to
+    /// terminate. After this time, they are killed.
     with_stop_grace: stop_grace: Duration,
     /// Sets the maximum duration of the stage Report.
     with_report: report: Duration,

@@ -14,7 +14,8 @@ pub(super) struct LineBuffer {
 
 impl LineBuffer {
     /// Adds the output in `event` to the buffer, and returns the complete lines as one event, or
-    /// `None` if no line is complete. Returns an event without output unchanged.
+    /// `None` if no line is complete. An event other than [`AgentEvent::Printed`] is returned
+    /// unchanged.
     pub(super) fn next(&mut self, event: AgentEvent) -> Option<AgentEvent> {
         let AgentEvent::Printed { error_stream, text } = event else { return Some(event) };
         let held = &mut self.held[usize::from(error_stream)];
@@ -27,7 +28,8 @@ impl LineBuffer {
         Some(AgentEvent::Printed { error_stream, text: whole })
     }
 
-    /// Returns the incomplete last lines, after the agent has ended.
+    /// Returns the incomplete last line of each stream. The caller calls this method after the
+    /// agent has ended.
     pub(super) fn rest(self) -> impl Iterator<Item = AgentEvent> {
         let [out, err] = self.held;
         [(false, out), (true, err)]

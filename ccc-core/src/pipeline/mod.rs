@@ -16,15 +16,17 @@
 //! - Report writes the outcome to the run's only comment.
 //! - Cleanup removes everything that the run created.
 //!
-//! [`Pipeline::run`] can be used without the [`Dispatcher`](crate::dispatcher::Dispatcher), which
-//! adds acceptance, the [`RunStore`](crate::RunStore), concurrency and shutdown.
+//! [`Pipeline::run`] can be used without the [`Dispatcher`](crate::dispatcher::Dispatcher). The
+//! dispatcher accepts deliveries, stores runs in the [`RunStore`](crate::RunStore), and manages
+//! concurrency and shutdown.
 //!
 //! Three mechanisms start the cleanup of a run (spec: P3, P4, P8):
 //!
 //! - *Structural*: the cleanup follows the stages, however they end. A cancellation of the run does
 //!   not affect the cleanup, which has its own time limits.
 //! - *Drop guard*: if the future of the run is dropped, a separate task performs the same cleanup.
-//! - *Sweep*: when the program starts, [`Pipeline::sweep`] removes what a killed process left.
+//! - *Sweep*: when the program starts, [`Pipeline::sweep`] removes the containers and files that a
+//!   killed process left.
 
 mod bounded;
 mod builder;
@@ -60,8 +62,8 @@ use crate::git::HostGit;
 use crate::policy::TrustPolicy;
 use crate::{Clock, ContainerRunner, Result, RunId, VcsHost};
 
-/// A pipeline that executes runs with one set of adapters. A pipeline is cheap to clone, because
-/// clones share the adapters. It can execute any number of runs at the same time.
+/// A pipeline that executes runs with one set of adapters. A pipeline can execute any number of
+/// runs at the same time. It is cheap to clone, because clones share the adapters.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     parts: Arc<Parts>,
@@ -86,13 +88,13 @@ impl Pipeline {
         PipelineBuilder::default()
     }
 
-    /// Removes what a killed process left: the containers and directories of every run that is not
+    /// Removes the containers and directories that a killed process left, except those of the runs
     /// in `keep`. The program must call this method when it starts, before the first run. Returns
     /// the ids of the removed runs.
     ///
     /// # Errors
-    /// The error of the search for such runs. If the search succeeds, the first error of a removal,
-    /// after all removals were tried.
+    /// Returns an error if the search for such runs fails. If a removal fails, the method tries the
+    /// other removals, and then returns the first error.
     pub async fn sweep(&self, keep: &[RunId]) -> Result<Vec<RunId>> {
         let Parts { runner, git, clock, limits, .. } = &*self.parts;
         let (clock, limit) = (&**clock, limits.cleanup);

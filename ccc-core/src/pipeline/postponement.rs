@@ -16,8 +16,8 @@ const SHORTEST_POSTPONEMENT: Duration = Duration::from_secs(60);
 /// Returns for how long `run` is postponed because of `error`, or `None` if it is not postponed.
 ///
 /// A run is postponed if it is in a run store and `error` only means that the VCS host asks to
-/// wait. A run is never postponed in the stage Work, because the resumed run would start the agent,
-/// which costs money, again. A run is never postponed beyond an age of 24 hours.
+/// wait. A run is never postponed in the stage Work, because the resumed run would start the agent
+/// again, which costs money. A run is never postponed beyond an age of 24 hours.
 pub(super) fn postponement(run: &RunContext, error: &Error) -> Option<Duration> {
     // The minimum exists because a host can ask for a very short wait and then refuse the call
     // again.
@@ -32,8 +32,8 @@ pub(super) fn postponement(run: &RunContext, error: &Error) -> Option<Duration> 
 }
 
 /// Returns for how long `run` is postponed because its `outcome` could not be reported, or `None`
-/// if it is not postponed. Only an outcome that the resumed run can compute again from its progress
-/// is reported later.
+/// if it is not postponed. A run is postponed only for an outcome that the resumed run can compute
+/// again from its stored progress.
 pub(super) fn postponed_by_report(
     run: &RunContext,
     outcome: &Outcome,

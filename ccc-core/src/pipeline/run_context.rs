@@ -110,8 +110,8 @@ impl RunContext {
         change(&mut self.state().comment);
     }
 
-    /// Records the hosts that the container's programs were denied. The run's comment shows these
-    /// hosts, however the run ends (spec: X3g).
+    /// Records the hosts that an egress proxy denied to the container's programs. The run's comment
+    /// shows these hosts, however the run ends (spec: X3g).
     pub(super) fn record_denied_hosts(&self, container: &dyn Container) {
         let hosts = container.denied_hosts();
         let hosts = hosts.iter().map(|host| self.redactor.clean(host)).collect();
@@ -133,9 +133,9 @@ impl RunContext {
     }
 
     /// Persists the progress of the run. If the run store returns an error, the run ends with this
-    /// error. After Publish, the pull request is already open, and a further attempt at the run
-    /// would open it a second time. Therefore the run then continues despite the error, unless this
-    /// worker lost its claim.
+    /// error. There is one exception: after Publish, the pull request is already open. A new run
+    /// would open a second pull request, so the run continues despite the error. But a worker that
+    /// lost its claim always stops.
     pub(super) async fn advance(&self, progress: Progress) -> Result<()> {
         self.state().progress = progress.clone();
         let Some(journal) = &self.journal else { return Ok(()) };
@@ -151,7 +151,7 @@ impl RunContext {
     }
 
     /// Persists the outcome of the run, if the run is in a run store. Returns whether the run has
-    /// ended, which is not so if the store returned an error.
+    /// ended: if the store returned an error, the run has not ended.
     pub(super) async fn finish(&self, outcome: &Outcome) -> bool {
         let Some(journal) = &self.journal else { return true };
         let finished = journal.finish(outcome).await;
@@ -174,8 +174,8 @@ impl RunContext {
         self.journal.as_ref().is_some_and(Journal::is_fenced_out)
     }
 
-    /// Acquires a token for the run's repository. Cleanup releases the token if no earlier stage
-    /// does.
+    /// Acquires a token for the run's repository. Cleanup releases the token, if no earlier stage
+    /// has released it.
     pub(super) async fn access(&self, grant: Grant, min_ttl: Duration) -> Result<Access> {
         self.leases.acquire(self.repo(), grant, min_ttl, &self.redactor).await
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{Outcome, Result, RunId};
 
-/// The result of a run. Outcome, reporting and cleanup succeed or fail independently.
+/// The result of a run. The run, its report and its cleanup succeed or fail independently.
 #[derive(Debug)]
 #[must_use]
 pub struct RunReport {
@@ -18,6 +18,6 @@ pub struct RunReport {
     pub postponed: Option<Duration>,
     /// An error if the outcome could not be written to the run's comment on the issue.
     pub report: Result<()>,
-    /// An error if something that the run created could not be removed.
+    /// An error if the cleanup could not remove everything that the run created.
     pub cleanup: Result<()>,
 }

@@ -1,4 +1,5 @@
-//! Patches that save the agent's changes, which cost money, if they cannot be published.
+//! Patch files that save the agent's changes if a run ends without a pull request. The agent's work
+//! cost money, so the changes are not discarded.
 
 use super::bounded::{guarded, within};
 use super::run_context::RunContext;
@@ -6,16 +7,17 @@ use crate::git::{ChangeSet, Collected};
 use crate::progress::{CollectedRun, CommittedRun, Progress};
 use crate::{Error, ErrorKind, ObjectId, Outcome, Result};
 
-/// Maximum size of a patch that the comment shows, in bytes.
+/// Maximum size of a patch that is shown in the run's comment, in bytes.
 const MAX_SHOWN_PATCH: usize = 30_000;
 
-/// Reads the changes in the workspace since `base`.
+/// Reads the changes that were made in the workspace since the commit `base`, and checks them
+/// against the policy.
 pub(super) async fn read_changes(run: &RunContext, base: &ObjectId) -> Result<Collected> {
     run.parts.git.collect(run.id, base, &run.parts.policy, &run.redactor).await
 }
 
-/// Saves, as a patch, the changes of an agent that did not finish. An error only emits a note,
-/// because the agent's failure determines the outcome of the run.
+/// Saves a patch with the changes of an agent that did not finish. If this fails, only a note is
+/// emitted, because the agent's failure already determines the outcome of the run.
 pub(super) async fn save_unfinished(run: &RunContext, base: &ObjectId) {
     let saved = async {
         match read_changes(run, base).await? {
@@ -34,7 +36,7 @@ pub(super) async fn save_unfinished(run: &RunContext, base: &ObjectId) {
     }
 }
 
-/// Saves, as a patch, the collected changes of a run that failed or was cancelled before its pull
+/// Saves a patch with the collected changes if the run failed or was cancelled before its pull
 /// request was open.
 pub(super) async fn save_unpublished(run: &RunContext, outcome: &Outcome) {
     let (base, tree) = match run.progress() {
@@ -59,7 +61,7 @@ async fn save_patch(run: &RunContext, changes: &ChangeSet) -> Result<()> {
     let patch = run.parts.git.patch(run.id, changes).await?;
     let path = run.parts.git.patch_path(run.id);
     tokio::fs::write(&path, &patch).await.map_err(|e| {
-        Error::new(ErrorKind::Unavailable, format!("cannot write {}", path.display()))
+        Error::new(ErrorKind::Unavailable, format!("cannot write the patch {}", path.display()))
             .with_source(e)
     })?;
     run.emit_note(format!("the agent's changes are saved as a patch in {}", path.display()));

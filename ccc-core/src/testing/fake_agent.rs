@@ -62,8 +62,8 @@ impl FakeAgent {
         lock(&self.prompts).clone()
     }
 
-    /// Makes the agent emit `times` events [`AgentEvent::Alive`] before it ends, and wait for
-    /// `pause` before each of these events.
+    /// Makes the agent emit the event [`AgentEvent::Alive`] `times` times before it ends. The agent
+    /// waits for `pause` before each of these events.
     #[must_use]
     pub fn with_heartbeats(mut self, times: u32, pause: Duration) -> Self {
         self.beats = (times, pause);

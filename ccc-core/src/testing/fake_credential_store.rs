@@ -10,7 +10,7 @@ use crate::{CredentialStore, Error, ErrorKind, Result, Secret};
 /// A credential store in memory.
 #[derive(Debug, Default)]
 pub struct FakeCredentialStore {
-    /// For each key, the newest version, and the secret unless the record was deleted.
+    /// The newest version and the secret of each key. The secret of a deleted record is `None`.
     records: Mutex<BTreeMap<CredentialKey, (u64, Option<Secret>)>>,
 }
 

@@ -15,8 +15,8 @@ use crate::vcs::{
 };
 use crate::{BranchName, Error, ErrorKind, Result, Secret, VcsHost};
 
-/// A VCS host in memory with one repository. The contents of the repository are a git repository on
-/// the host machine.
+/// A VCS host with one repository. Issues, comments and pull requests are in memory. Branches and
+/// commits are in a git repository on the host machine.
 ///
 /// # Examples
 ///
@@ -52,12 +52,13 @@ struct State {
 }
 
 impl FakeHost {
-    /// The id of the account, with write permission, that [`open_issue`](Self::open_issue) makes
-    /// the author of an issue.
+    /// The account id of the author of every issue that [`open_issue`](Self::open_issue) opens.
+    /// This account has write permission.
     pub const WRITER: u64 = 1_000;
 
-    /// Creates a host whose only repository is the git repository at `git`, with or without a working
-    /// tree. Its default branch is `main`, which must have a commit before a pipeline uses the host.
+    /// Creates a host with one repository: the git repository at the path `git`, which can be bare.
+    /// The default branch is `main`. This branch must have a commit before a pipeline uses the
+    /// host.
     #[must_use]
     pub fn new(git: impl Into<PathBuf>) -> Self {
         let repo = RepoRef {
@@ -75,15 +76,15 @@ impl FakeHost {
         &self.repo
     }
 
-    /// Adds an account with `permission` in the repository, and returns this account. An account
-    /// that was added with the same `id` gets the new permission.
+    /// Adds an account with `permission` in the repository, and returns this account. If an account
+    /// with this `id` exists, replaces its permission.
     pub fn add_actor(&self, id: u64, login: &str, permission: Permission) -> Actor {
         lock(&self.state).permissions.insert(id, permission);
         Actor { id, login: login.to_owned(), kind: ActorKind::User }
     }
 
-    /// Creates or replaces the issue with the number `number`, and returns it. The issue is open if
-    /// `open` is `true`, else closed.
+    /// Creates or replaces the issue with the number `number`, and returns the issue. The issue is
+    /// open if `open` is `true`, else closed.
     pub fn set_issue(
         &self,
         number: u64,
@@ -97,8 +98,8 @@ impl FakeHost {
         issue
     }
 
-    /// Opens an issue with the next free number, whose author has write permission. Returns the
-    /// event that the VCS host reports when this issue is opened.
+    /// Opens an issue with the next free number. The author of the issue has write permission.
+    /// Returns the event that the VCS host reports when this issue is opened.
     pub fn open_issue(&self, title: &str, body: &str) -> IssueEvent {
         let author = self.add_actor(Self::WRITER, "writer", Permission::Write);
         let mut state = lock(&self.state);
@@ -181,7 +182,7 @@ impl FakeHost {
         if repo.id == self.repo.id {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::NotFound, format!("there is no repository {repo}")))
+        Err(Error::new(ErrorKind::NotFound, format!("the fake VCS host has no repository {repo}")))
     }
 
     fn us() -> BotIdentity {
@@ -212,7 +213,7 @@ impl VcsHost for FakeHost {
             .issues
             .get(&number)
             .cloned()
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no issue {number}")))
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("{repo} has no issue {number}")))
     }
 
     async fn comments(

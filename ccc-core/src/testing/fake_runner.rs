@@ -13,9 +13,9 @@ use crate::container::{
 };
 use crate::{Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, SystemClock};
 
-/// A container runner that starts no process. Its containers simulate the programs of
-/// [`PROGRAMS`](Self::PROGRAMS) on the files of the workspace. Any other command line ends with
-/// exit status 127 and a message on standard error.
+/// A container runner that starts no process. Its containers simulate the command lines in
+/// [`PROGRAMS`](Self::PROGRAMS), which work on the files of the workspace. Any other command line
+/// ends with exit status 127 and a message on standard error.
 ///
 /// # Examples
 ///
@@ -42,16 +42,16 @@ pub struct FakeRunner {
 }
 
 impl FakeRunner {
-    /// The URL that containers report for the model proxy if they have [`Network::ModelProxy`]. No
-    /// server listens at this address.
+    /// The model proxy URL that each container with [`Network::ModelProxy`] reports. No server
+    /// listens at this address.
     pub const MODEL_PROXY: &'static str = "http://127.0.0.1:1";
 
     /// The command lines that the containers of this runner can execute.
     pub const PROGRAMS: &'static str = "true, false, cat, cat -- PATH, ls -- PATH, tee -- PATH, \
                                         printenv NAME and sleep SECONDS";
 
-    /// Returns the run of each call of [`destroy`](ContainerRunner::destroy), in the order of the
-    /// calls.
+    /// Returns the runs for which [`destroy`](ContainerRunner::destroy) was called, in the order of
+    /// the calls.
     #[must_use]
     pub fn destroyed(&self) -> Vec<RunId> {
         lock(&self.destroyed).clone()
@@ -188,15 +188,15 @@ impl FakeContainer {
     }
 }
 
-/// Returns whether a path names an entry of the workspace.
+/// Returns whether `path` is relative and has no `..`, so that it cannot leave the workspace.
 fn is_inside(path: &str) -> bool {
     Path::new(path)
         .components()
         .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
-/// Converts the result of a file operation on `path` to the result of a simulated program: the
-/// standard output, or the exit status and the error message.
+/// Converts the result of a file operation to the result of a simulated program. An error becomes
+/// the exit status 1 and an error message that contains `path`.
 fn named(path: &str, done: io::Result<Vec<u8>>) -> std::result::Result<Vec<u8>, (i32, String)> {
     done.map_err(|e| (1, format!("{path}: {e}")))
 }

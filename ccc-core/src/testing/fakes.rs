@@ -34,8 +34,8 @@ pub struct Fakes {
 }
 
 impl Fakes {
-    /// Creates the test doubles. The VCS host's repository has one commit with `files`, which are
-    /// pairs of a path and a text.
+    /// Creates the test doubles. The VCS host's repository has one commit with `files`. Each
+    /// element of `files` is the path and the text of a file.
     ///
     /// # Panics
     /// If a call of git or a file operation in the temporary directory fails.
@@ -49,7 +49,7 @@ impl Fakes {
         for (path, text) in files {
             let path = repository.join(path);
             let parent = path.parent().expect("the path of a file must have a parent directory");
-            std::fs::create_dir_all(parent).expect("cannot create the directory of a file");
+            std::fs::create_dir_all(parent).expect("cannot create the parent directory of a file");
             std::fs::write(path, text).expect("cannot write a file of the repository");
         }
         git(&repository, &["init", "--quiet"]);

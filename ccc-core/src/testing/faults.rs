@@ -61,8 +61,8 @@ impl Faults {
         lock(&self.state).calls.iter().filter(|call| **call == name).count()
     }
 
-    /// Records the call named `name` and awaits `call`, or injects the fault that is planned for
-    /// this call number.
+    /// Records a call with the name `name`, and awaits `call`. If a fault is planned for this call
+    /// number, injects the fault.
     pub(super) async fn around<T>(
         &self,
         name: &'static str,

@@ -22,8 +22,9 @@ use crate::{
     RunStore, Secret, VcsHost,
 };
 
-/// A wrapper of an adapter that injects the fault of a [`Faults`] into one call. If several
-/// adapters are wrapped with one [`Faults`], the calls of all these adapters are counted together.
+/// A wrapper of an adapter, which injects the fault that a [`Faults`] plans into one call of the
+/// adapter. If several wrappers share one [`Faults`], the calls of all their adapters are counted
+/// together.
 ///
 /// # Examples
 ///

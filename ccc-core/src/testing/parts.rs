@@ -1,10 +1,9 @@
 //! Checks for optional parts of the host machine, such as a container engine, that some tests need.
 
-/// Returns `there`, which states whether `part`, such as a container engine, is present on the host
-/// machine.
+/// Returns `there`: whether `part`, such as a container engine, is present on the host machine.
 ///
-/// If `there` is `false`, prints on standard error that a test is skipped, and `how`: the
-/// instructions for getting the part. The caller must then skip the test that needs the part.
+/// If `there` is `false`, prints on standard error that a test is skipped, and prints `how`: the
+/// instructions to install the part. The caller must then skip the test that needs the part.
 ///
 /// # Panics
 /// If `there` is `false` and the environment variable `CCC_REQUIRE`, a comma-separated list of

@@ -41,8 +41,8 @@ impl ManualClock {
         Self { now: watch::Sender::new(start) }
     }
 
-    /// Moves the clock forward by the duration `by`. Every sleep whose end the clock has then
-    /// reached ends.
+    /// Moves the clock forward by the duration `by`. Each pending [`sleep`](Clock::sleep) returns
+    /// if the clock has reached the end of the sleep.
     pub fn advance(&self, by: Duration) {
         self.now.send_modify(|now| *now += by);
     }

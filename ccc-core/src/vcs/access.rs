@@ -36,8 +36,8 @@ impl std::fmt::Display for Permission {
     }
 }
 
-/// The permissions of an access token, named by their purpose. Each token is valid for one
-/// repository only.
+/// The permissions of an access token. Each variant is named after the purpose of the token. Each
+/// token is valid for one repository only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Grant {
@@ -60,10 +60,10 @@ pub struct Access {
     pub clone_url: String,
     /// The value of git's HTTP `Authorization` header; `None` if the URL needs no credential.
     pub authorization: Option<Secret>,
-    /// The token that `authorization` contains, for redaction and for
-    /// [`VcsHost::release`](crate::VcsHost::release).
+    /// The token that `authorization` contains. The caller needs this value to redact the token and
+    /// to call [`VcsHost::release`](crate::VcsHost::release).
     pub token: Option<Secret>,
-    /// The time at which the token expires; `None` if it does not expire.
+    /// The time at which the token expires; `None` if the token does not expire.
     pub expires_at: Option<Timestamp>,
 }
 

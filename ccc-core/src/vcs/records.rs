@@ -12,8 +12,8 @@ use crate::setters::setters;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repository {
-    /// The repository with its current owner and name. After a rename, these differ from the
-    /// requested ones.
+    /// The repository with its current owner and name. After a rename, they differ from the owner
+    /// and name in the request.
     pub repo: RepoRef,
     /// The name of the default branch. Runs start from the newest commit of this branch.
     pub default_branch: String,
@@ -115,7 +115,8 @@ setters!(Comment {
     with_updated_at: updated_at: Timestamp,
 });
 
-/// The account with which the service acts on the VCS host, and the author of its commits.
+/// The account with which the service acts on the VCS host. It is also the author of the service's
+/// commits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BotIdentity {
@@ -123,9 +124,10 @@ pub struct BotIdentity {
     pub id: u64,
     /// The login of the service's account, such as `my-app[bot]`.
     pub login: String,
-    /// The id of the GitHub App through which the service acts; `None` if it acts without one.
+    /// The id of the GitHub App through which the service acts; `None` if the service acts without
+    /// an App.
     pub app: Option<u64>,
-    /// The email address in the service's commits. By this address, the host shows the service's
+    /// The email address in the service's commits. The host uses this address to show the service's
     /// account as the author.
     pub email: String,
 }
@@ -168,8 +170,8 @@ pub struct NewPullRequest {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PullRequest {
-    /// The pull request's number; `None` if the host has no pull requests, so that the change is
-    /// only on a branch.
+    /// The pull request's number; `None` if the host has no pull requests. The change is then only
+    /// on the branch `head`.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub number: Option<u64>,
     /// The URL of the page that shows the pull request.
@@ -206,8 +208,8 @@ pub enum ReactionTarget {
 pub struct MissedDelivery {
     /// The id of the delivery. The redelivery has the same id.
     pub delivery: DeliveryId,
-    /// The id of the delivery in the host's log of deliveries, for
-    /// [`VcsHost::redeliver`](crate::VcsHost::redeliver).
+    /// The id of the delivery in the host's log of deliveries.
+    /// [`VcsHost::redeliver`](crate::VcsHost::redeliver) uses this id.
     pub handle: u64,
     /// The time at which the host tried to send the delivery.
     pub delivered_at: Timestamp,

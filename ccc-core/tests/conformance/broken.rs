@@ -304,7 +304,7 @@ const SENTENCES: [(Defect, &str); 15] = [
     (StoreReturnsOneVersion, "version"),
     (
         StoreReusesVersionsAfterDelete,
-        "must return a higher version than all `put` before, also after a delete",
+        "must return a higher version than every earlier `put`, even after a delete",
     ),
     (StoreIgnoresPreconditions, "must fail with the error kind Conflict"),
     (StoreReportsAbsentKeysAsErrors, "`get` must"),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The kind of an account.
+/// The kind of an [`Actor`]: a person or a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
@@ -19,7 +19,7 @@ pub struct Actor {
     pub id: u64,
     /// The account's name in URLs.
     pub login: String,
-    /// The account's kind.
+    /// Whether the account belongs to a person or to a program.
     pub kind: ActorKind,
 }
 
@@ -31,8 +31,8 @@ impl Actor {
     }
 }
 
-/// The role of an account in a repository. Each role includes the permissions of the roles before
-/// it.
+/// The permission level of an account in a repository, which GitHub also calls a role. Each level
+/// includes the permissions of the previous variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
@@ -51,7 +51,7 @@ pub enum Permission {
 }
 
 impl std::fmt::Display for Permission {
-    /// Writes GitHub's name of the role, such as `maintain`.
+    /// Writes GitHub's name of the permission level, such as `maintain`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::None => "none",

@@ -1,4 +1,4 @@
-//! Actions of users and Apps, and the webhook events that they cause.
+//! Actions of users and Apps, and the webhook events that these actions cause.
 
 mod branches;
 mod comments;

@@ -68,8 +68,9 @@ fn yes() -> bool {
 }
 
 impl Manifest {
-    /// Returns the App's name as it appears in URLs: in lower case, with `-` in place of other
-    /// characters than letters and digits. An App without a name is called `app-ID`.
+    /// Returns the App's name in the form that URLs contain. The name is in lower case, and `-`
+    /// replaces each character that is not an ASCII letter or digit. An App without a name is
+    /// called `app-ID`, for example `app-7`.
     pub(crate) fn slug(&self, id: u64) -> String {
         let name = self.name.clone().unwrap_or_else(|| format!("app-{id}"));
         let slug: String = name
@@ -80,8 +81,8 @@ impl Manifest {
         slug.trim_matches('-').to_owned()
     }
 
-    /// Creates the GitHub App with the ID `id` from this manifest. The client secret and the
-    /// webhook secret are new.
+    /// Creates the GitHub App with the ID `id` from this manifest. Generates the client ID, the
+    /// client secret and the webhook secret.
     pub(crate) fn into_app(self, id: u64, owner: &str, key: KeyPair, now: Timestamp) -> App {
         let slug = self.slug(id);
         let hook = self.hook_attributes.filter(|hook| hook.active);

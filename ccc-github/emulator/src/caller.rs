@@ -13,16 +13,16 @@ pub(crate) enum Caller {
     Nobody,
     /// The GitHub App with this ID, which sent a valid JWT.
     App(u64),
-    /// An installation, which sent the token at this index in the state's list of tokens.
+    /// An installation, identified by the index of its token in the state's list of tokens.
     Token(usize),
     /// A signed-in user of the emulator.
     Person(Actor),
-    /// A caller whose credential was refused, with the message of the error response.
+    /// A caller whose credential was refused. The text is the message of the error response.
     Refused(&'static str),
 }
 
-/// The account that an action is attributed to, and the ID of the GitHub App that performs the
-/// action.
+/// The account that an action is attributed to. `via` is the ID of the GitHub App that performs the
+/// action, or `None` if no App performs the action.
 #[derive(Clone, Debug)]
 pub(crate) struct Sender {
     pub(crate) actor: Actor,
@@ -56,9 +56,9 @@ impl Caller {
         }
     }
 
-    /// Returns the name and the size (in requests per hour) of the budget that counts the caller's
-    /// requests (GitHub docs, "Rate limits for the REST API"). `limit` is the size for callers with
-    /// credentials.
+    /// Returns the name and the size of the rate limit budget that counts the caller's requests
+    /// (GitHub docs, "Rate limits for the REST API"). The size is in requests per hour. `limit` is
+    /// the size for callers with credentials.
     pub(crate) fn budget(&self, state: &State, limit: u64) -> (String, u64) {
         match self {
             Self::Nobody | Self::Refused(_) => {
@@ -94,8 +94,9 @@ impl Caller {
         }
     }
 
-    /// Checks that the caller has the permission `power` in the repository `repo`, with write
-    /// access if `write` is true. Returns the account that the caller's actions are attributed to.
+    /// Checks that the caller has the permission `power`, such as `contents`, in the repository
+    /// `repo`. Requires write access if `write` is true. Returns the account that the caller's
+    /// actions are attributed to.
     pub(crate) fn require(
         &self,
         state: &State,
@@ -107,7 +108,8 @@ impl Caller {
         let sender = match self {
             Self::Refused(why) => return Err(Failure::unauthorized(why)),
             Self::App(_) => {
-                let why = "A JSON web token is for the App's own routes";
+                let why = "A JSON web token is valid only for the App's own routes: use an \
+                           installation access token";
                 return Err(Failure::unauthorized(why));
             }
             Self::Nobody if write => return Err(Failure::unauthorized("Requires authentication")),
@@ -139,9 +141,9 @@ pub(crate) fn suspended() -> Failure {
     Failure::forbidden("This installation has been suspended")
 }
 
-/// Checks that the scope of `token` includes `repo`, and that its permissions include `power`.
-/// Returns the bot account of the token's App. `power` can name alternatives, separated by `|`:
-/// either `issues` or `pull_requests` is enough for the conversation of a pull request.
+/// Checks that the scope of `token` includes `repo`, and that the token's permissions include
+/// `power`. Returns the bot account of the token's App. `power` can name alternatives, separated by
+/// `|`. For example, `issues|pull_requests` requires only one of these two permissions.
 fn installed(
     state: &State,
     token: &Token,
@@ -175,8 +177,9 @@ fn installed(
     Ok(Sender { actor: actor.ok_or_else(Failure::not_found)?, via: Some(app.id) })
 }
 
-/// Checks that the signed-in user `user` may read or write in `repo`. A private repository requires
-/// at least read access. Every user may write issues; other changes require push access.
+/// Checks that the signed-in user `user` may read `repo`, and may change it if `write` is true. To
+/// read a private repository, the user needs read access. Every user may write issues. Other
+/// changes require push access.
 fn person(user: &Actor, repo: &Repo, power: &str, write: bool) -> Result<Actor, Failure> {
     let known = repo.permissions.get(&user.login.to_ascii_lowercase()).copied();
     let known = known.unwrap_or(Permission::None);

@@ -30,7 +30,7 @@ const MAX_BODY: usize = 4 * 1024 * 1024;
 type Outcome = Result<Value, (StatusCode, String)>;
 
 /// Returns the response to a setup request whose path is `/_emulator/` followed by `path`. Refuses
-/// requests from pages of other origins.
+/// requests from web pages of other origins.
 pub(crate) async fn answer(inner: &Arc<Inner>, path: &str, request: Request<Body>) -> Response {
     if !is_from_here(inner, request.headers()) {
         return refused();
@@ -120,7 +120,7 @@ struct NewFault {
     content_type: Option<String>,
     delay_ms: Option<u64>,
     cut: Option<CutPoint>,
-    /// Whether the request has its effect before it fails.
+    /// Whether the emulator processes the request as usual before the fault changes the response.
     #[serde(default)]
     after: bool,
 }

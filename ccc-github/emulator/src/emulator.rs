@@ -22,8 +22,8 @@ use crate::server;
 use crate::state::{Inner, State};
 use crate::webhook_client::WebhookClient;
 
-/// An emulator that listens for requests. It stops when this value is dropped. [`stop`](Self::stop)
-/// also waits until the emulator has stopped.
+/// An emulator that listens for requests. It stops when this value is dropped. Use
+/// [`stop`](Self::stop) to stop it and to wait until it has stopped.
 #[derive(Debug)]
 pub struct Emulator {
     pub(crate) inner: Arc<Inner>,
@@ -99,7 +99,7 @@ impl Emulator {
         ROUTES.iter().map(|route| (route.method, route.path)).collect()
     }
 
-    /// Returns the account `login`. Adds an account of the kind `kind` if it does not exist.
+    /// Returns the account `login`. If the account does not exist, creates it with the kind `kind`.
     pub fn add_user(&self, login: &str, kind: ActorKind) -> Actor {
         self.inner.state().add_user(login, kind)
     }

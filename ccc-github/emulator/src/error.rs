@@ -18,8 +18,8 @@ pub enum ErrorKind {
     Unexpected,
 }
 
-/// The error of a failed call to the emulator. Programs check its [`kind`](Self::kind). The message
-/// is one line and includes the causes.
+/// The error of a failed call to the emulator. Callers can distinguish errors by
+/// [`kind`](Self::kind). The message is one line and includes the causes.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}{}", causes(.source.as_deref()))]
 pub struct Error {

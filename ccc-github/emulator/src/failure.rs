@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 const DOCUMENTATION: &str = "https://docs.github.com/rest";
 
-/// An error response of the REST API, with the message that GitHub uses.
+/// An error response of the REST API, in GitHub's JSON format.
 #[derive(Debug)]
 pub(crate) struct Failure {
     status: StatusCode,
@@ -32,8 +32,9 @@ impl Failure {
         Self::new(StatusCode::FORBIDDEN, message)
     }
 
-    /// Returns an error response with the status 422 for the field `field` of a `resource`. `code`
-    /// is GitHub's error code, such as `missing_field`, `invalid` or `already_exists`.
+    /// Returns an error response with the status 422 for the field `field` of an object of the type
+    /// `resource`, such as `Issue`. `code` is GitHub's error code, such as `missing_field`,
+    /// `invalid` or `already_exists`.
     pub(crate) fn field(resource: &str, field: &str, code: &str) -> Self {
         Self {
             error: Some(json!({ "resource": resource, "field": field, "code": code })),
@@ -42,7 +43,7 @@ impl Failure {
     }
 
     /// Returns an error response with the status 422, the error code `custom` and the text
-    /// `message`.
+    /// `message` for an object of the type `resource`.
     pub(crate) fn custom(resource: &str, message: &str) -> Self {
         let error = json!({ "resource": resource, "code": "custom", "message": message });
         Self {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A failure that replaces the response to some requests.
+/// A rule that makes the emulator delay, replace or cut off the responses to some requests.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,7 +23,8 @@ pub struct Fault {
     path: String,
     skip: usize,
     left: usize,
-    /// Whether a matching request has the ordinary effect before the fault changes the response.
+    /// Whether the emulator processes a matching request as usual before the fault changes the
+    /// response.
     pub(crate) after: bool,
     pub(crate) effect: FaultEffect,
 }
@@ -49,8 +50,8 @@ pub(crate) enum FaultEffect {
 
 impl Fault {
     /// Creates a fault for the next request with the method `method` and a path that starts with
-    /// the segments of `path`. `*` as method or as segment matches any value. The request has no
-    /// effect, and the response has the status 500.
+    /// the segments of `path`. `*` as method or as segment matches any value. By default, the
+    /// request has no effect, and the response has the status 500.
     pub fn on(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),
@@ -62,8 +63,8 @@ impl Fault {
         }
     }
 
-    /// Makes the fault apply to requests with `method` and `path` instead of those passed to
-    /// [`on`](Self::on).
+    /// Makes the fault apply to requests with `method` and `path` instead of the values that were
+    /// passed to [`on`](Self::on).
     pub fn at(mut self, method: &str, path: &str) -> Self {
         method.clone_into(&mut self.method);
         path.clone_into(&mut self.path);
@@ -142,8 +143,8 @@ impl Fault {
     }
 }
 
-/// Returns the first fault that applies to a request with `method` and `path`, and counts the
-/// request in that fault.
+/// Returns the first fault that applies to a request with `method` and `path`. Counts the request
+/// for [`Fault::skip`] and [`Fault::times`].
 pub(crate) fn due(faults: &mut [Fault], method: &str, path: &str) -> Option<Fault> {
     for fault in faults.iter_mut().filter(|fault| fault.left > 0) {
         if !fault.matches(method, path) {

@@ -35,7 +35,8 @@ impl Emulator {
         self.inner.state().app(self.inner.app_id).map(read)
     }
 
-    /// Returns the private key of the first GitHub App, as PEM (PKCS#1, as GitHub issues it).
+    /// Returns the private key of the first GitHub App in PEM format (PKCS#1, which GitHub also
+    /// uses).
     #[must_use]
     pub fn private_key_pem(&self) -> SecretString {
         self.app(|app| app.key.pem.clone()).unwrap_or_else(nothing)
@@ -48,7 +49,7 @@ impl Emulator {
     }
 
     /// Returns the requests that the emulator has received, oldest first. Only the last 20 000
-    /// requests are recorded, and none below `/_emulator/`.
+    /// requests are recorded. Requests for paths below `/_emulator/` are not recorded.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.inner.state().calls.iter().cloned().collect()
@@ -109,8 +110,8 @@ impl Emulator {
     }
 }
 
-/// Returns an empty secret. It replaces a secret of the first GitHub App if that App does not
-/// exist, which cannot happen.
+/// Returns an empty secret, for the case that the first GitHub App does not exist. This case cannot
+/// happen, because Apps are never removed.
 fn nothing() -> SecretString {
     SecretString::default()
 }

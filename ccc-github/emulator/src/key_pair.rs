@@ -9,8 +9,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The private key of a GitHub App as PEM, and the public key that verifies signatures of the
-/// private key.
+/// The private key of a GitHub App in PEM format, and the matching public key, which verifies the
+/// App's signatures.
 #[derive(Clone)]
 pub(crate) struct KeyPair {
     pub(crate) pem: SecretString,
@@ -24,8 +24,8 @@ impl std::fmt::Debug for KeyPair {
 }
 
 impl KeyPair {
-    /// Reads the private key `given`, or creates a new key if `given` is `None`. Works on a thread
-    /// for blocking tasks, because both take a noticeable time.
+    /// Reads the private key `given`, or creates a new key if `given` is `None`. Runs on a thread
+    /// for blocking tasks, because reading and creating a key both take a noticeable time.
     pub(crate) async fn new(given: Option<SecretString>) -> Result<Self> {
         tokio::task::spawn_blocking(move || key_pair(given.as_ref())).await.map_err(|e| {
             Error::new(ErrorKind::Unexpected, "the task that creates the key of the App failed")
@@ -56,7 +56,7 @@ fn key_pair(given: Option<&SecretString>) -> Result<KeyPair> {
 }
 
 /// Reads an RSA private key of 2048 to 8192 bits from PEM text in the format PKCS#1 or PKCS#8. The
-/// two characters `\n` count as a line break.
+/// two characters `\n` count as a line break, so that the key can be passed on one line.
 fn read(pem: &SecretString) -> Result<RsaPrivateKey> {
     let text = SecretString::from(pem.expose_secret().replace("\\n", "\n"));
     let text = text.expose_secret().trim();
@@ -70,7 +70,9 @@ fn read(pem: &SecretString) -> Result<RsaPrivateKey> {
         })?;
     let bits = key.size() * 8;
     if !(2_048..=8_192).contains(&bits) {
-        return Err(invalid(format!("the private key has {bits} bits: use a key with 2048 bits")));
+        return Err(invalid(format!(
+            "the private key has {bits} bits: use a key with 2048 to 8192 bits"
+        )));
     }
     key.validate().map_err(|_| {
         invalid("the numbers in the private key are not a valid RSA key: create a new key")

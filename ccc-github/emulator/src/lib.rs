@@ -36,7 +36,7 @@ mod user_actions;
 mod webhook_client;
 mod webhooks;
 
-/// Re-exported for implementations of [`Clock`].
+/// Re-exported because implementations of [`Clock`] need this attribute.
 pub use async_trait::async_trait;
 /// Re-exported because times in the public interface are [`jiff::Timestamp`]s.
 pub use jiff;

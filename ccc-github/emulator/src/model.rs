@@ -57,7 +57,7 @@ pub(crate) struct Pull {
     pub(crate) head_sha: String,
     pub(crate) base: String,
     pub(crate) base_sha: String,
-    /// The number of commits, files and lines that changed from `base_sha` to `head_sha`.
+    /// The numbers of commits, files and lines in the change from `base_sha` to `head_sha`.
     pub(crate) stat: Stat,
     pub(crate) draft: bool,
 }

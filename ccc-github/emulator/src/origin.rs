@@ -5,8 +5,8 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::state::Inner;
 
-/// Returns whether the headers `Host` and (if present) `Origin` of a request name the emulator.
-/// Other requests can come from a web page of another origin.
+/// Returns whether the headers `Host` and (if present) `Origin` of a request name the emulator. A
+/// request with other values can come from a web page of another origin.
 pub(crate) fn is_from_here(inner: &Inner, headers: &HeaderMap) -> bool {
     let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or_default());
     let place = |origin: &str| origin.split("://").nth(1).unwrap_or_default().to_owned();

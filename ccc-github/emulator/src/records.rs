@@ -17,8 +17,8 @@ pub struct Call {
     pub path: String,
     /// The query of the request as it was sent, without `?`.
     pub query: String,
-    /// The status of the response. `None` before the response, and if the connection was closed
-    /// without a response.
+    /// The status of the response. `None` if the response is not yet complete, or if the connection
+    /// was closed without a response.
     pub status: Option<u16>,
     /// A description of the caller: `nobody`, `app jwt`, `token #3 octo/hello contents:read …`,
     /// `user alice`, or `refused: ` and the reason why the credential was refused.
@@ -109,7 +109,8 @@ pub struct HookDelivery {
     pub guid: String,
     /// The time of the attempt.
     pub delivered_at: Timestamp,
-    /// Whether the attempt is a requested redelivery.
+    /// Whether the attempt repeats an earlier attempt, as `POST
+    /// /app/hook/deliveries/{delivery_id}/attempts` requests.
     pub redelivery: bool,
     /// The status of the receiver's response; 0 if there was no response.
     pub status_code: u16,

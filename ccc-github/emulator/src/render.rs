@@ -1,5 +1,5 @@
-//! The JSON of objects in GitHub's API and webhooks. It has every field that GitHub's OpenAPI
-//! description requires, and further fields that programs read.
+//! The JSON of objects in GitHub's API and webhooks. It contains every field that GitHub's OpenAPI
+//! description requires, and some optional fields that programs read.
 
 mod account;
 mod app;

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// A reference to a repository of the emulator.
 ///
-/// The ID identifies the repository. `owner` and `name` do not change when the repository is
-/// renamed or transferred.
+/// The ID identifies the repository. `owner` and `name` are the names at its creation, so they can
+/// be outdated after a rename or a transfer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RepoRef {
     /// The address and port of the emulator, such as `127.0.0.1:8080`.

@@ -29,8 +29,8 @@ pub(crate) struct ApiRequest {
     pub(crate) repo: u64,
 }
 
-/// The locked state of the emulator. A value proves that the caller is authorized to act in the
-/// repository of the request.
+/// The locked state of the emulator. A value of this type proves that the caller is authorized to
+/// act in the repository of the request.
 pub(crate) struct Authorized<'a> {
     pub(crate) state: MutexGuard<'a, State>,
     pub(crate) sender: Sender,
@@ -48,8 +48,9 @@ impl Authorized<'_> {
         self.state.repo_mut(self.id).ok_or_else(Failure::not_found)
     }
 
-    /// Checks that a signed-in user has at least the role `least` in the repository. Other callers
-    /// pass, because an App's permissions are in its token.
+    /// Checks that a signed-in user has at least the permission level `least` in the repository.
+    /// Other callers always pass this check, because [`ApiRequest::authorize`] has already checked
+    /// their permissions.
     pub(crate) fn require(&self, request: &ApiRequest, least: Permission) -> Result<(), Failure> {
         let Caller::Person(person) = &request.caller else { return Ok(()) };
         let known = self.repo()?.permissions.get(&person.login.to_ascii_lowercase());
@@ -111,9 +112,9 @@ impl ApiRequest {
         self.body[name].as_str()
     }
 
-    /// Locks the emulator's state if the caller has the permission `power` in the repository of the
-    /// path. `write` requires write access and not only read access. `power` can name alternatives,
-    /// such as `issues|pull_requests`.
+    /// Locks the emulator's state if the caller has the permission `power` in the repository that
+    /// the path names. If `write` is true, requires write access instead of read access. `power`
+    /// can name alternatives, such as `issues|pull_requests`.
     pub(crate) fn authorize(&self, power: &str, write: bool) -> Result<Authorized<'_>, Failure> {
         let state = self.inner.state();
         let found = state.repo(self.repo).ok_or_else(Failure::not_found)?;
@@ -121,15 +122,15 @@ impl ApiRequest {
         Ok(Authorized { state, sender, id: self.repo })
     }
 
-    /// Returns whether the caller may change workflow files. Only installation tokens without the
-    /// permission `workflows: write` may not.
+    /// Returns whether the caller may change workflow files. Every caller may do this, except an
+    /// installation token without the permission `workflows: write`.
     pub(crate) fn may_change_workflows(&self) -> bool {
         let state = self.inner.state();
         self.caller.require_token(&state).ok().is_none_or(Token::may_change_workflows)
     }
 
-    /// Returns whether the time `changed` is not before the query parameter `since`. Returns `true`
-    /// if the query has no valid `since`.
+    /// Returns whether the time `changed` is at or after the time in the query parameter `since`.
+    /// Returns `true` if the query has no valid `since`.
     pub(crate) fn is_since(&self, changed: Timestamp) -> bool {
         let since = self.query_param("since").and_then(|since| since.parse::<Timestamp>().ok());
         since.is_none_or(|since| changed >= since)
@@ -145,8 +146,9 @@ impl ApiRequest {
         IssueKey { repo: self.repo, number }
     }
 
-    /// Returns GitHub's redirect from a former name to the URL `target`. The status is 301 for a
-    /// read and 307 for a write (GitHub docs, "Best practices for using the REST API").
+    /// Returns GitHub's redirect from the former name of a repository or an issue to the URL
+    /// `target`. The status is 301 for a read and 307 for a write (GitHub docs, "Best practices for
+    /// using the REST API").
     pub(crate) fn moved(&self, target: &str) -> Failure {
         let status = if self.is_read() {
             StatusCode::MOVED_PERMANENTLY

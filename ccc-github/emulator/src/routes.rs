@@ -101,8 +101,8 @@ pub(crate) const ROUTES: &[Route] = routes! {
     GET "/repos/{owner}/{repo}/pulls/{pull_number}/files" pulls::files;
 };
 
-/// The names of path parameters that extend to the end of the path, because names of files and refs
-/// can contain slashes.
+/// The names of the path parameters that can contain slashes, because they name files or refs. As
+/// the last part of a route, such a parameter extends to the end of the path.
 const LONG: [&str; 3] = ["path", "ref", "branch"];
 
 /// Returns the values of the parameters in `pattern`, such as `/repos/{owner}/{repo}`. Returns

@@ -54,9 +54,9 @@ pub(crate) async fn serve(listener: TcpListener, inner: Arc<Inner>) {
     graceful.shutdown().await;
 }
 
-/// Returns the response to `request`. Records the request, applies a fault that is due for it, and
-/// adds the headers `Date` and `X-GitHub-Request-Id`. Returns [`Cut`] if the fault closes the
-/// connection.
+/// Returns the response to `request`. Records the request, applies the injected fault if one is
+/// due, and adds the headers `Date` and `X-GitHub-Request-Id`. Returns [`Cut`] if the fault closes
+/// the connection.
 async fn entry(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response, Cut> {
     let request = request.map(Body::new);
     let (method, uri) = (request.method().clone(), request.uri().clone());

@@ -48,7 +48,7 @@ impl Emulator {
     }
 
     /// Transfers the issue `number` from the repository `repo` to the repository `to`. Returns the
-    /// number of the issue in `to`. The former URL of the issue redirects to the new one.
+    /// number of the issue in `to`. The former URL of the issue redirects to the new URL.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if the issue or one of the repositories does not
@@ -68,7 +68,7 @@ impl Emulator {
         Ok(moved)
     }
 
-    /// Sets the role of the account `login` in the repository `repo`.
+    /// Sets the permission level of the account `login` in the repository `repo`.
     pub fn set_permission(&self, repo: &RepoRef, login: &str, permission: Permission) {
         self.change(repo, |found| {
             found.permissions.insert(login.to_ascii_lowercase(), permission);
@@ -91,7 +91,7 @@ impl Emulator {
     }
 
     /// Adds a repository to the first GitHub App's installation on the repository's owner if
-    /// `installed` is true, and otherwise removes the repository from this installation.
+    /// `installed` is true. Otherwise removes the repository from this installation.
     pub fn set_installed(&self, repo: &RepoRef, installed: bool) {
         let (app, mut state) = (self.inner.app_id, self.inner.state());
         let id = state.installed_on(app, &repo.owner).map_or(0, |found| found.id);
@@ -113,8 +113,8 @@ impl Emulator {
         });
     }
 
-    /// Transfers a repository to the account `owner`, which is added if it does not exist. URLs
-    /// with the former owner redirect. The first GitHub App retains access only if it is also
+    /// Transfers a repository to the account `owner`. Creates this account if it does not exist.
+    /// URLs with the former owner redirect. The first GitHub App retains access only if it is also
     /// installed on `owner`.
     pub fn transfer(&self, repo: &RepoRef, owner: &str) {
         self.add_user(owner, ActorKind::User);
@@ -152,7 +152,7 @@ impl Emulator {
     }
 
     /// Uninstalls the first GitHub App from the account `owner` and installs it again. The new
-    /// installation has another ID, and the tokens of the old installation are revoked.
+    /// installation has a different ID, and the tokens of the old installation are revoked.
     pub fn reinstall(&self, owner: &str) {
         self.uninstall(owner);
         let now = self.inner.now();
@@ -238,15 +238,15 @@ impl Emulator {
     /// protected branch. git prints `message` when such a push fails.
     ///
     /// # Errors
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `prefix` is empty or contains other
-    /// characters than letters, digits and `-_./`, or if `message` has several lines;
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if `prefix` is empty or contains characters
+    /// other than letters, digits and `-_./`, or if `message` has several lines;
     /// [`Unavailable`](crate::ErrorKind::Unavailable) if the rule cannot be written to the disk.
     pub async fn refuse_push(&self, repo: &RepoRef, prefix: &str, message: &str) -> Result<()> {
         self.inner.git(repo.id).refuse_push(prefix, message).await
     }
 
-    /// Sets the URL that the first GitHub App's webhooks are sent to. Without a URL, no webhooks
-    /// are sent.
+    /// Sets the URL that the first GitHub App's webhooks are sent to. No webhooks are sent before a
+    /// URL is set here or in the configuration.
     pub fn set_webhook_url(&self, url: impl Into<String>) {
         let (app, mut state) = (self.inner.app_id, self.inner.state());
         if let Some(app) = state.apps.iter_mut().find(|found| found.id == app) {
@@ -264,20 +264,21 @@ impl Emulator {
         self.inner.state().faults.clear();
     }
 
-    /// Makes the next `count` requests fail that have the method `method` and a path that starts
-    /// with `path`. These requests have no effect, and their responses have the status `status`.
+    /// Injects a fault into the next `count` requests that have the method `method` and a path that
+    /// starts with `path`. These requests have no effect, and their responses have the status
+    /// `status`.
     pub fn fail_next(&self, method: &str, path: &str, status: u16, count: usize) {
         self.inject(Fault::on(method, path).status(status).times(count));
     }
 
-    /// Makes requests fail as [`fail_next`](Self::fail_next) does, but after the requests have had
-    /// their effect. Only the ordinary responses are lost.
+    /// Injects a fault as [`fail_next`](Self::fail_next) does, but processes the requests as usual
+    /// first. Only the ordinary responses are lost.
     pub fn lose_next(&self, method: &str, path: &str, status: u16, count: usize) {
         self.inject(Fault::on(method, path).status(status).times(count).after_the_effect());
     }
 
-    /// Sets whether new installation tokens also have the permission `administration: write`, which
-    /// was not requested. This imitates a broken or hostile host.
+    /// Sets whether new installation tokens also have the permission `administration: write`,
+    /// although it was not requested. This imitates a faulty or hostile GitHub.
     pub fn grant_too_much(&self, too_much: bool) {
         self.inner.state().grant_too_much = too_much;
     }

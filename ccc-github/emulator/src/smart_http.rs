@@ -1,4 +1,4 @@
-//! Git over HTTP: `git http-backend`, behind GitHub's access rules.
+//! Git over HTTP: access checks as on GitHub, and the program `git http-backend`.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::git;
 use crate::model::Token;
 use crate::state::Inner;
 
-/// The account that fetches or pushes, the repository, and whether the account may change workflow
-/// files.
+/// A caller that fetches or pushes: the repository, the account, and whether the account may change
+/// workflow files.
 struct Pusher {
     repo: u64,
     login: String,
@@ -154,13 +154,13 @@ async fn cgi_head(out: &mut BufReader<ChildStdout>) -> std::io::Result<(StatusCo
     }
 }
 
-/// The part of a response that was not sent yet: git's output, the git process, and the ID of the
-/// repository if the request is a push.
+/// The part of a response that has not been sent yet: git's output, the git process, and the ID of
+/// the repository if the request is a push.
 type Rest = (BufReader<ChildStdout>, Child, Option<(Arc<Inner>, u64)>);
 
 /// Reads the next part of a response from git. The git process is a part of the stream, so that the
 /// process is killed when the response is dropped. After a push, pull requests are updated before
-/// the response ends, so that the client sees their new state.
+/// the response ends, so that the client then sees their new head commits.
 async fn next_chunk((mut out, mut child, pushed): Rest) -> Option<(std::io::Result<Bytes>, Rest)> {
     let mut chunk = bytes::BytesMut::with_capacity(64 * 1024);
     match out.read_buf(&mut chunk).await {

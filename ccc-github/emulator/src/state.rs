@@ -37,7 +37,7 @@ pub(crate) struct State {
     pub(crate) tokens: Vec<Token>,
     pub(crate) deliveries: Vec<HookDelivery>,
     pub(crate) calls: VecDeque<Call>,
-    /// The count of old calls that were removed from `calls`.
+    /// The number of old calls that were removed from `calls`.
     forgotten: usize,
     pub(crate) faults: Vec<Fault>,
     pub(crate) windows: BTreeMap<String, Window>,
@@ -91,7 +91,7 @@ impl State {
     }
 
     /// Records an attempt to deliver a webhook. Removes the oldest record if there are more than
-    /// [`MAX_RECORDS`].
+    /// [`MAX_RECORDS`] records.
     pub(crate) fn record_delivery(&mut self, delivery: HookDelivery) {
         self.deliveries.push(delivery);
         if self.deliveries.len() > MAX_RECORDS {
@@ -103,7 +103,7 @@ impl State {
         self.apps.iter().find(|app| app.id == id)
     }
 
-    /// Returns the account `login`. Adds an account of the kind `kind` if it does not exist.
+    /// Returns the account `login`. If the account does not exist, creates it with the kind `kind`.
     pub(crate) fn add_user(&mut self, login: &str, kind: ActorKind) -> Actor {
         if let Some(user) = self.user(login) {
             return user.clone();
@@ -134,7 +134,7 @@ impl State {
     }
 
     /// Returns the repository `owner/name`. If no repository has this name, returns the newest
-    /// repository that had it before a rename or a transfer.
+    /// repository that had this name before a rename or a transfer.
     pub(crate) fn repo_named(&self, owner: &str, name: &str) -> Option<&Repo> {
         let former = format!("{owner}/{name}").to_ascii_lowercase();
         self.repos
@@ -164,8 +164,8 @@ impl State {
         self.installed_on(app, &repo.owner).filter(|found| !found.without.contains(&repo.id))
     }
 
-    /// Returns the ID of the installation of the GitHub App with the ID `app` on `account`.
-    /// Installs the App if necessary.
+    /// Returns the ID of the installation of the GitHub App with the ID `app` on `account`. First
+    /// installs the App if it is not yet installed there.
     pub(crate) fn install(&mut self, app: u64, account: &str, now: Timestamp) -> u64 {
         if let Some(found) = self.installed_on(app, account) {
             return found.id;

@@ -12,7 +12,7 @@ use crate::repo_ref::RepoRef;
 use crate::state::State;
 use crate::webhooks::{PendingDelivery, deliver_all};
 
-/// Returns the account `login`. Fails with [`ErrorKind::NotFound`] if it does not exist.
+/// Returns the account `login`. Fails with [`ErrorKind::NotFound`] if the account does not exist.
 fn known(state: &State, login: &str) -> Result<Actor> {
     state.user(login).cloned().ok_or_else(|| {
         let line = format!(
@@ -51,7 +51,7 @@ impl Emulator {
     }
 
     /// Adds `label` to the issue `number` as the user `login`, and delivers the webhook event
-    /// `issues.labeled`. A label that the repository does not have is created.
+    /// `issues.labeled`. Creates the label if the repository does not have it.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the user, the repository or the issue does not exist.

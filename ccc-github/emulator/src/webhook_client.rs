@@ -8,8 +8,8 @@ use reqwest::header::HeaderMap;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long a webhook delivery waits for a response (GitHub docs, "Best practices for using
-/// webhooks").
+/// Maximum time that a webhook delivery waits for a response (GitHub docs, "Best practices for
+/// using webhooks").
 pub(crate) const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 /// Maximum size of the response to a webhook delivery, in bytes.
 const MAX_ANSWER: usize = 8 * 1024 * 1024;
@@ -68,8 +68,8 @@ async fn read(mut answer: Response, host: &str) -> std::result::Result<String, S
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-/// Returns the text of `error` and its causes. The text does not contain the URL, which can contain
-/// a credential.
+/// Returns a message with `host`, the text of `error` and the causes of `error`. The message does
+/// not contain the URL, which can contain a credential.
 fn unreachable(error: reqwest::Error, host: &str) -> String {
     let error = error.without_url();
     let mut line = format!("cannot reach {host}: {error}");

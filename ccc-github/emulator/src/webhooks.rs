@@ -15,7 +15,7 @@ use crate::render::merge;
 use crate::state::{Inner, State};
 use crate::webhook_client::ANSWER_DEADLINE;
 
-/// A webhook delivery to one GitHub App that has not been sent yet.
+/// A webhook delivery that has not been sent yet. Its receiver is one GitHub App.
 #[derive(Clone, Debug)]
 pub(crate) struct PendingDelivery {
     app: u64,
@@ -66,8 +66,8 @@ impl PendingDelivery {
     }
 }
 
-/// Returns a delivery of `event` for each GitHub App that is subscribed to the event and has an
-/// installation that includes the repository `repo` and is not suspended.
+/// Returns a delivery of `event` for each GitHub App that is subscribed to the event. The App must
+/// also have an installation that includes the repository `repo` and is not suspended.
 pub(crate) fn to_apps(
     state: &State,
     repo: u64,
@@ -108,8 +108,8 @@ pub(crate) async fn deliver_all(inner: &Inner, hooks: Vec<PendingDelivery>) {
     }
 }
 
-/// Sends a webhook delivery and records the response, or why there is no response. Does nothing if
-/// the App has no webhook URL.
+/// Sends a webhook delivery. Records the response, or the reason why there is no response. Does
+/// nothing if the App has no webhook URL.
 async fn deliver(inner: &Inner, hook: PendingDelivery) {
     let Some((url, headers)) = signed(inner, &hook) else {
         return;

@@ -20,19 +20,6 @@ pub struct Admitted(());
 /// The digest of the admin token. The operator sends the token itself in the header `Authorization:
 /// Bearer …` of a request to `/config`. The token cannot be computed from the digest.
 ///
-/// ```
-/// use ccc_github::AdminToken;
-/// use http::{HeaderMap, header::AUTHORIZATION};
-///
-/// let (token, known) = AdminToken::generate()?;
-/// let mut headers = HeaderMap::new();
-/// assert!(known.admits(&headers).is_none());
-/// let value = format!("Bearer {}", token.expose_str()?).parse().unwrap();
-/// headers.insert(AUTHORIZATION, value);
-/// assert!(known.admits(&headers).is_some());
-/// # Ok::<(), ccc_core::Error>(())
-/// ```
-///
 /// # Examples
 ///
 /// ```

@@ -60,8 +60,8 @@ impl Apps {
         Ok(self.get_versioned(app_id).await?.map(|(app, _)| app))
     }
 
-    /// Returns the stored GitHub App `app_id` with its secrets, and the version of its record, or
-    /// `None` if the App is not stored. Each change of the App changes the version.
+    /// Returns the stored GitHub App `app_id` with its secrets, and the version of the App's
+    /// record. Returns `None` if the App is not stored. Each change of the App changes the version.
     ///
     /// # Errors
     /// The errors of [`get`](Self::get).
@@ -78,8 +78,8 @@ impl Apps {
         Ok(Some((app, stored.version)))
     }
 
-    /// Returns the public view of the stored GitHub App `app_id`, which contains no secrets, or
-    /// `None` if the App is not stored.
+    /// Returns the public view of the stored GitHub App `app_id`, or `None` if the App is not
+    /// stored. The view contains no secrets.
     ///
     /// # Errors
     /// The errors of [`get`](Self::get).
@@ -89,8 +89,8 @@ impl Apps {
 
     /// Creates or changes the GitHub App that `change` names, and returns the App's public view.
     /// Fields that `change` does not set keep their stored values. A new webhook secret becomes the
-    /// newest one, but deliveries signed with one of up to two previous secrets are still accepted.
-    /// [`AppChange::without_old_secrets`] removes the previous secrets.
+    /// newest secret. Up to two previous secrets stay valid, so deliveries that are signed with
+    /// them are still accepted. [`AppChange::without_old_secrets`] removes the previous secrets.
     ///
     /// # Errors
     /// - [`ErrorKind::InvalidInput`] if a new App lacks a private key or a webhook secret, or if
@@ -115,7 +115,8 @@ impl Apps {
             }
         }
         let line = format!(
-            "other clients change the GitHub App {} at the same time: try again",
+            "cannot change the GitHub App {}, because other clients change it at the same time: try \
+             again",
             change.app_id
         );
         Err(Error::new(ErrorKind::Unavailable, line))

@@ -30,18 +30,19 @@ pub struct AppView {
     pub host: String,
     /// The App ID of the GitHub App.
     pub app_id: u64,
-    /// The fingerprint `SHA256:…` of the App's public key, as the settings page of the GitHub App
-    /// shows it.
+    /// The fingerprint `SHA256:…` that identifies the App's private key, as the settings page of
+    /// the GitHub App shows it. It is a digest of the public key.
     pub private_key: String,
     /// Four hex digits of a SHA-256 digest of each webhook secret, with the newest secret first.
+    /// The digits distinguish the secrets and do not reveal them.
     pub webhook_secrets: Vec<String>,
     /// The installation ids that the operator has configured for the GitHub App.
     pub installation_ids: Vec<u64>,
 }
 
 impl App {
-    /// Returns the public view of this App, which contains no secrets. `host` is the GitHub host of
-    /// the App.
+    /// Returns the public view of this App. The view contains no secrets. `host` is the GitHub host
+    /// of the App.
     ///
     /// # Errors
     /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if the private key does not parse.

@@ -16,8 +16,8 @@ pub const MAX_CONFIG: usize = 64 << 10;
 const FIELDS: [&str; 5] =
     ["appId", "privateKey", "webhookSecret", "installationId", "forgetOldSecrets"];
 
-/// A requested change to a stored GitHub App, or a new App. The private key in a change is already
-/// validated.
+/// A requested change to a stored GitHub App, or the data of a new App. A private key in the change
+/// has already been validated.
 #[derive(Clone, Debug)]
 pub struct AppChange {
     pub(super) app_id: u64,
@@ -64,8 +64,8 @@ fn bounded(what: &str, secret: &Secret) -> Result<()> {
 }
 
 impl AppChange {
-    /// Creates a change to the GitHub App with the id `app_id`. The change is empty until other
-    /// methods add to it.
+    /// Creates an empty change to the GitHub App with the id `app_id`. The other methods, such as
+    /// [`with_private_key`](Self::with_private_key), add to the change.
     #[must_use]
     pub fn new(app_id: u64) -> Self {
         Self {
@@ -81,14 +81,14 @@ impl AppChange {
     /// Parses a change from a JSON object with the fields `appId`, `privateKey`, `webhookSecret`,
     /// `installationId` and `forgetOldSecrets`.
     ///
-    /// Only `appId` is required, and for a new App also `privateKey` and `webhookSecret`. Numbers
-    /// can be strings, as in forms. A number as `installationId` is added to the stored ids, and a
-    /// list as `installationId` replaces the stored ids.
+    /// `appId` is required. A new App also requires `privateKey` and `webhookSecret`. Numbers can
+    /// be strings, as in forms. A number as `installationId` is added to the stored ids, and a list
+    /// as `installationId` replaces the stored ids.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`] with the name of an invalid field, and
-    /// [`ErrorKind::LimitExceeded`] with the name of a part that is larger than [`MAX_CONFIG`].
-    /// Error messages contain no values.
+    /// [`ErrorKind::LimitExceeded`] if the JSON or a secret in it is larger than [`MAX_CONFIG`].
+    /// Error messages contain no field values.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         if json.len() > MAX_CONFIG {
             return Err(Error::new(
@@ -178,7 +178,8 @@ impl AppChange {
         Ok(self)
     }
 
-    /// Replaces all webhook secrets. `secrets` begins with the newest one.
+    /// Replaces all stored webhook secrets of the GitHub App with `secrets`, in order from the
+    /// newest to the oldest.
     ///
     /// # Errors
     /// Those of [`with_webhook_secret`](Self::with_webhook_secret).
@@ -215,7 +216,8 @@ impl AppChange {
     pub(super) fn apply(&self, before: Option<App>) -> Result<App> {
         let missing = |field: &str| {
             invalid_input(format!(
-                "the GitHub App {} is new: the field `{field}` is missing",
+                "the GitHub App {} is not stored yet: add the field `{field}`, which a new App \
+                 requires",
                 self.app_id
             ))
         };

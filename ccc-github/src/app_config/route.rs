@@ -1,5 +1,5 @@
-//! The route `/config`, which manages the stored GitHub Apps over HTTP. It works with any HTTP
-//! server.
+//! The route `/config`, which manages the stored GitHub Apps over HTTP. It can be called from any
+//! HTTP server.
 
 use ccc_core::{Error, ErrorKind, Result};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
@@ -56,8 +56,8 @@ impl ConfigResponse {
 }
 
 impl Apps {
-    /// Answers a request to `/config` that contained the [`AdminToken`](crate::AdminToken).
-    /// [`Admitted`] is the proof of this.
+    /// Answers a request to `/config`. The argument of the type [`Admitted`] proves that the
+    /// request contained the admin token.
     ///
     /// | request | response |
     /// |---|---|
@@ -119,7 +119,11 @@ impl Apps {
             (Some((name, value)), None) if name == "appId" => value
                 .parse()
                 .map_err(|_| invalid_input("the query parameter `appId` must be a number"))?,
-            (Some(_), _) => return Err(invalid_input("the only supported query is ?appId=N")),
+            (Some(_), _) => {
+                return Err(invalid_input(
+                    "the only supported query parameter is appId: use ?appId=N",
+                ));
+            }
             (None, _) => match self.list().await?[..] {
                 [] => return Err(not_found("no GitHub App is stored")),
                 [only] => only,

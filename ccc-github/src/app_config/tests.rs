@@ -176,9 +176,12 @@ async fn errors_name_the_field_and_show_no_value() {
         (json!({"appId": 7, "webhookSecret": large}), "64 KiB"),
         (
             json!({"appId": 7, "webhookSecret": "hunter2"}),
-            "is new: the field `privateKey` is missing",
+            "is not stored yet: add the field `privateKey`",
         ),
-        (json!({"appId": 7, "privateKey": KEY}), "is new: the field `webhookSecret` is missing"),
+        (
+            json!({"appId": 7, "privateKey": KEY}),
+            "is not stored yet: add the field `webhookSecret`",
+        ),
     ];
     for (json, expected) in cases {
         let (store, apps) = apps();

@@ -1,29 +1,30 @@
-//! Errors of API calls, and their classification.
+//! The error type of API calls, with methods that classify an error, for example as temporary.
 
 use std::time::Duration;
 
 use ccc_core::{Error, ErrorKind};
 use http::StatusCode;
 
-/// The error of an API call.
+/// An error of a call to GitHub's REST API.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// GitHub returned an error status, or a redirect that is not followed.
+    /// GitHub returned an error status, or a redirect that the client did not follow.
     #[error("GitHub answered {status} to {call}: {message}{request_id}")]
     Status {
         /// The status of the response.
         status: StatusCode,
         /// The method and the path of the call, without the query.
         call: String,
-        /// GitHub's message in one line.
+        /// GitHub's error message, shortened to one line.
         message: String,
-        /// ` (request ID)` for GitHub's support, or an empty string.
+        /// The text ` (request ID)`, which GitHub's support needs to find the call. Empty if the
+        /// response has no valid request id.
         request_id: String,
-        /// The time after which the call can succeed, if GitHub limited the call or specified a
-        /// time.
+        /// The wait after which a repeated call can succeed. `None` if GitHub neither reported a
+        /// rate limit nor specified a wait.
         retry_after: Option<Duration>,
-        /// Whether a header of the response specifies `retry_after`. Otherwise `retry_after` is a
-        /// default.
+        /// Whether a header of the response specifies a wait. If `false`, a wait in `retry_after`
+        /// is the default of one minute.
         named: bool,
         /// The field and the error code of each validation error in the response.
         problems: Vec<(String, String)>,
@@ -36,19 +37,20 @@ pub(crate) enum ApiError {
     Body {
         /// The method and the path of the call, without the query.
         call: String,
-        /// The line of the first parse error in the body. The content of the line is omitted,
-        /// because it can be a token.
+        /// The line of the first parse error in the body. This error omits the content of the line,
+        /// because the content can be a token.
         line: usize,
         /// The column of the first parse error in the body.
         column: usize,
     },
-    /// The call got no response, for the reason in the error.
+    /// The call was not sent, or its response could not be read. The value is the reason.
     #[error("{0}")]
     Http(Error),
 }
 
 impl ApiError {
-    /// Returns the HTTP status of the response, or `None` if the error is not about a status.
+    /// Returns the HTTP status of the response, or `None` if this error is not
+    /// [`Status`](Self::Status).
     pub(crate) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status { status, .. } => Some(*status),
@@ -85,7 +87,7 @@ impl ApiError {
         self.status().is_some_and(|status| status.is_redirection())
     }
 
-    /// Returns whether a write can have succeeded in spite of this error.
+    /// Returns whether GitHub can have executed a write although the call failed with this error.
     pub(crate) fn is_outcome_unclear(&self) -> bool {
         match self {
             Self::Status { status, .. } => status.is_server_error(),
@@ -104,7 +106,8 @@ impl ApiError {
         }
     }
 
-    /// Returns whether the same call can succeed a moment later (spec: G6b).
+    /// Returns whether the error is temporary, so that a repeated call can succeed a moment later
+    /// (spec: G6b).
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Status { status, .. } => matches!(status.as_u16(), 500 | 502..=504),
@@ -115,7 +118,7 @@ impl ApiError {
         }
     }
 
-    /// Returns whether there was no response within the time limit.
+    /// Returns whether the call got no response within the time limit.
     pub(crate) fn is_timeout(&self) -> bool {
         matches!(self, Self::Http(error) if error.kind() == ErrorKind::TimedOut)
     }
@@ -129,19 +132,20 @@ impl ApiError {
         }
     }
 
-    /// Returns whether the required wait is a default, because the response specifies no wait.
+    /// Returns whether the response specifies no wait, so that
+    /// [`rate_limit_wait`](Self::rate_limit_wait) is a default.
     pub(crate) fn is_wait_assumed(&self) -> bool {
         matches!(self, Self::Status { named: false, .. })
     }
 
-    /// Returns whether the call was not sent, because it would have had to wait too long for a rate
-    /// limit.
+    /// Returns whether the rate limiter did not send the call, because the required wait was too
+    /// long.
     pub(crate) fn was_not_sent(&self) -> bool {
         matches!(self, Self::Http(error) if error.kind() == ErrorKind::RateLimited)
     }
 
-    /// Returns the wait that GitHub requires before the next attempt, for a rate limit or another
-    /// reason, or `None` if GitHub requires no wait.
+    /// Returns the wait that GitHub requires before the next attempt, for example because of a rate
+    /// limit or a server error. Returns `None` if GitHub requires no wait.
     pub(crate) fn asked_wait(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,

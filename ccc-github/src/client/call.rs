@@ -30,9 +30,9 @@ pub(crate) enum Caller {
 pub(crate) struct Authorization<'a> {
     pub(crate) caller: Caller,
     pub(crate) token: Option<&'a Secret>,
-    /// The id of the repository that the token is for, or `None` if the token is not for one
-    /// repository. Redirects that lead to another repository are not followed with the token (spec:
-    /// G8c).
+    /// The id of the only repository that the token can access, or `None` if the token is not
+    /// limited to one repository. The client does not follow redirects from this repository to
+    /// another one (spec: G8c).
     pub(crate) repo: Option<u64>,
 }
 
@@ -48,7 +48,8 @@ pub(crate) struct Call {
     body: Bytes,
     /// Whether the call can safely be repeated.
     pub(super) idempotent: bool,
-    /// Whether the limits for writes, such as the time between two writes, apply to the call.
+    /// Whether the limits for writes, such as the minimum time between two writes, apply to the
+    /// call.
     pub(super) paced: bool,
     /// Whether the call fails immediately if a rate limit of GitHub would delay it.
     pub(super) prompt: bool,
@@ -89,7 +90,8 @@ impl Call {
         self
     }
 
-    /// Exempts the call from the limits for writes. This is for writes that create no content.
+    /// Exempts the call from the limits for writes. This is for writes that create no content on
+    /// GitHub, such as the revocation of a token.
     pub(crate) fn unpaced(mut self) -> Self {
         self.paced = false;
         self
@@ -141,7 +143,7 @@ pub(super) fn request(
         let mut bearer = HeaderValue::from_bytes(bearer.expose()).map_err(|_| {
             Error::new(
                 ErrorKind::Unexpected,
-                "the token of a call to GitHub is not a valid header value",
+                "the token for a call to GitHub contains bytes that an HTTP header cannot contain",
             )
         })?;
         bearer.set_sensitive(true);
@@ -151,7 +153,7 @@ pub(super) fn request(
         request = request.header(header::CONTENT_TYPE, "application/json");
     }
     request.body(call.body.clone()).map_err(|error| {
-        let line = format!("cannot create the HTTP request for {}", call.name());
+        let line = format!("cannot create the HTTP request for the call {}", call.name());
         Error::new(ErrorKind::InvalidInput, line).with_source(error)
     })
 }

@@ -1,4 +1,4 @@
-//! Interpretation of GitHub's error responses.
+//! Conversion of GitHub's error responses to [`ApiError`]s.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::client::headers::{MAX_ASKED_WAIT, exhausted, text};
 
 /// Converts GitHub's error response to an [`ApiError`] (GitHub docs, "Rate limits for the REST
 /// API", "Troubleshooting the REST API"). `call` is the method and the path of the call. `now` is
-/// the current time by GitHub's clock. `sent` is the token of the call, which is redacted in
-/// GitHub's message.
+/// the current time by GitHub's clock. `sent` is the token of the call. If GitHub's message
+/// contains the token, the token is redacted.
 pub(super) fn from_response(
     call: String,
     response: &Response<Bytes>,
@@ -53,8 +53,9 @@ pub(super) fn from_response(
     }
 }
 
-/// Returns the text of one validation error of a 422 response, or `None` if it has neither a text
-/// nor a code (GitHub docs, "Troubleshooting the REST API": validation failed).
+/// Returns the text of one validation error of a 422 response, or `None` if `error` contains
+/// neither a message nor a field with a code (GitHub docs, "Troubleshooting the REST API":
+/// validation failed).
 fn detail(error: &Value) -> Option<String> {
     if let Some(message) = error.as_str().or_else(|| error["message"].as_str()) {
         return Some(message.to_owned());
@@ -68,8 +69,8 @@ fn detail(error: &Value) -> Option<String> {
     })
 }
 
-/// Returns the time after which the call can succeed, or `None` if the response neither specifies a
-/// time nor reports a rate limit.
+/// Returns the wait after which a repeated call can succeed, or `None` if the response neither
+/// specifies a wait nor reports a rate limit.
 fn retry_after(
     status: StatusCode,
     headers: &HeaderMap,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::HeaderMap;
 use jiff::Timestamp;
 
-/// The maximum wait that is accepted from a response, in seconds. A longer wait is shortened to
-/// this value. GitHub's own rate limits are reset after one hour.
+/// The maximum wait that a response can require, in seconds. A longer wait is shortened to this
+/// value. A legitimate wait is much shorter, because GitHub resets its rate limits every hour.
 pub(super) const MAX_ASKED_WAIT: u64 = 24 * 60 * 60;
 
 /// Returns the value of the header `name`, or `None` if the header is missing or not text.
@@ -14,8 +14,8 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Returns the time until the hourly rate limit is reset, or `None` if `headers` do not report that
-/// the limit is exhausted. `now` is the current time by GitHub's clock.
+/// Returns the time until GitHub resets its hourly rate limit, or `None` if `headers` do not report
+/// that this limit is exhausted. `now` is the current time by GitHub's clock.
 pub(super) fn exhausted(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     if text(headers, "x-ratelimit-remaining") != Some("0") {
         return None;

@@ -7,13 +7,13 @@ use url::Url;
 use crate::client::headers;
 use crate::client::redirect::{is_about, same_origin};
 
-/// Returns the address of another page of the list `of`, from the header `Link` of `response`
-/// (GitHub docs, "Using pagination in the REST API"). `rel` selects the page, such as `next` or
-/// `last`. Returns `None` if there is no such page.
+/// Returns the URL of another page of a list, from the header `Link` of `response` (GitHub docs,
+/// "Using pagination in the REST API"). `of` is the URL of the list. `rel` selects the page, such
+/// as `next` or `last`. Returns `None` if the header has no link to this page.
 ///
-/// Also returns `None` if the address is on another host, or if the address has neither the path of
-/// the list nor belongs to the repository with the id `repo`. The token must not be sent to such an
-/// address.
+/// Also returns `None` if the token must not be sent to the URL of the page. This URL must be on
+/// the same host as `of`. It must also have the same path as `of`, or belong to the repository with
+/// the id `repo`.
 pub(crate) fn page(
     rel: &str,
     of: &Url,

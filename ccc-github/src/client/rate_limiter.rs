@@ -1,6 +1,6 @@
-//! The rate limiter. It delays calls to stay below GitHub's limits, and blocks calls for as long as
-//! GitHub requests (GitHub docs, "Rate limits for the REST API", "Best practices for using the REST
-//! API"; spec: G5).
+//! The rate limiter. It delays calls so that they stay below GitHub's limits. If a response of
+//! GitHub requires a wait, the rate limiter blocks further calls for this time (GitHub docs, "Rate
+//! limits for the REST API", "Best practices for using the REST API"; spec: G5).
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,13 +21,15 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// The state of the rate limits of one [`Caller`].
 #[derive(Debug)]
 struct Lane {
-    /// The start times of the writes of the last hour. The mutex is locked during a write.
+    /// The start times of the writes of the last hour. The mutex is locked during a write, so that
+    /// writes are sent one at a time.
     writes: Arc<tokio::sync::Mutex<VecDeque<Timestamp>>>,
     reads: Arc<Semaphore>,
     blocked_until: Mutex<Option<Timestamp>>,
 }
 
-/// Permission to make one call. The permission ends when this value is dropped.
+/// Permission to make one call. The caller drops this value when the call ends, so that the next
+/// call can start.
 #[derive(Debug)]
 pub(crate) enum Permit {
     Write(OwnedMutexGuard<VecDeque<Timestamp>>),
@@ -69,9 +71,10 @@ impl RateLimiter {
         Arc::clone(lane)
     }
 
-    /// Waits until `caller` can make a call. `write` specifies whether the call is a write. Each
-    /// wait for a rate limit of GitHub, or for the hourly limit of writes, is subtracted from
-    /// `budget`. The minimum time between two writes is not subtracted.
+    /// Waits until `caller` can make a call. `write` specifies whether the call is a write.
+    /// `budget` is the time that the call can still wait. Waits for a rate limit of GitHub or for
+    /// the hourly limit of writes are subtracted from `budget`. The minimum time between two writes
+    /// is not subtracted.
     ///
     /// # Errors
     /// [`ErrorKind::RateLimited`] if the wait for a rate limit is longer than `budget`.
@@ -135,7 +138,7 @@ impl RateLimiter {
         Ok(())
     }
 
-    /// Waits until a write is allowed by the minimum time between writes and by the hourly limit.
+    /// Waits until the minimum time between writes and the hourly limit allow another write.
     async fn space(&self, writes: &mut VecDeque<Timestamp>, budget: &mut Duration) -> Result<()> {
         loop {
             let now = self.clock.now();
@@ -160,8 +163,8 @@ impl RateLimiter {
         }
     }
 
-    /// Blocks all calls of `caller` for the time `wait`, or until an earlier block ends, whichever
-    /// is later.
+    /// Blocks all calls of `caller` for the time `wait`. If an existing block ends later, the
+    /// existing block is not changed.
     pub(crate) fn block(&self, caller: Caller, wait: Duration) {
         let Ok(until) = self.clock.now().checked_add(signed(wait)) else { return };
         let lane = self.lane(caller);

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-/// The rate limits that the client observes for each installation of a GitHub App.
+/// The limits that the client applies to its calls, separately for each installation of a GitHub
+/// App.
 ///
-/// The default limits are lower than those of github.com. A GitHub Enterprise Server has no limits
-/// unless its operator sets some. For such a server, and for an emulator, use
-/// [`unlimited`](Self::unlimited).
+/// The default limits are lower than those of github.com. A GitHub Enterprise Server has rate
+/// limits only if its administrator enables them. For a server without limits, and for an emulator,
+/// use [`unlimited`](Self::unlimited).
 ///
 /// # Examples
 ///
@@ -25,7 +26,7 @@ pub struct RateLimits {
     /// Minimum time from the start of one write to the start of the next. GitHub recommends one
     /// second.
     pub write_spacing: Duration,
-    /// Maximum number of writes in an hour. GitHub permits 500 writes that create content.
+    /// Maximum number of writes in an hour. GitHub permits 500 writes per hour that create content.
     pub writes_per_hour: usize,
     /// Maximum number of concurrent reads. GitHub permits 100 concurrent requests of all kinds.
     pub reads_at_once: usize,

@@ -1,4 +1,4 @@
-//! Redirects: the rules for targets that are followed with the token.
+//! Redirects: the rules that decide which redirects the client follows.
 
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
@@ -8,14 +8,14 @@ use crate::client::headers;
 
 /// Returns the target of a redirect, or `None` if the redirect must not be followed.
 ///
-/// The target must be on the same host as `from`, because the token is sent to the target (spec:
-/// G8b). If the token is for one repository, whose id is `repo`, the target must be in that
-/// repository (spec: G8c). GitHub sends redirects for renamed repositories and transferred issues
-/// (GitHub docs, "Best practices for using the REST API").
+/// The token is sent to the target. Therefore, the target must be on the same host as `from` (spec:
+/// G8b). If the token is for only one repository, `repo` is the id of this repository, and the
+/// target must be in this repository (spec: G8c). GitHub sends redirects for renamed repositories
+/// and transferred issues (GitHub docs, "Best practices for using the REST API").
 ///
-/// The statuses 301 and 302 are followed only for safe methods. The statuses 307 and 308 require
-/// that the client repeats the same request (RFC 9110, section 15.4), so they can repeat a write.
-/// Writes are repeated only if the token is for one repository.
+/// The statuses 301 and 302 are followed only for safe methods, such as GET. After the statuses 307
+/// and 308, the client must send the same request again (RFC 9110, section 15.4), even if the
+/// request is a write. A write is sent again only if the token is for one repository.
 pub(super) fn target(
     method: &Method,
     from: &Url,
@@ -37,8 +37,9 @@ pub(super) fn target(
     (same_origin(from, &target) && stays).then_some(target)
 }
 
-/// Returns whether `url` names the repository by its id `repo`. The name of the repository in `url`
-/// is not sufficient, because the name can belong to another repository now.
+/// Returns whether the path of `url` contains the repository id `repo`, as in
+/// `/repositories/1/issues`. A repository name in the path is not sufficient, because the name can
+/// belong to another repository now.
 pub(super) fn is_about(url: &Url, repo: u64) -> bool {
     let path = url.path().strip_prefix("/api/v3").unwrap_or(url.path());
     let escaped = path.to_ascii_lowercase();

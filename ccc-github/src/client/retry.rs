@@ -1,8 +1,9 @@
 //! Retries of calls: the conditions, the number of attempts, and the waits between them.
 //!
-//! Calls with any method except POST are repeated, because a second execution has the same effect
-//! (RFC 9110, section 9.2.2). This includes PATCH, which this crate uses only to set a value. A
-//! POST is repeated only if its [`Call`](crate::client::Call) is marked as idempotent.
+//! A call that fails temporarily is repeated if its method is not POST, because executing the call
+//! twice has the same effect as executing the call once (RFC 9110, section 9.2.2). This includes
+//! PATCH, which this crate uses only to set a value. A POST is repeated only if its
+//! [`Call`](crate::client::Call) is marked as idempotent.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use jiff::SignedDuration;
 
 use crate::client::api_error::ApiError;
 
-/// The age of a token up to which some of GitHub's servers might not know the token yet.
+/// The time after its creation in which a token might not be known to all of GitHub's servers yet.
 pub(crate) const NEW_TOKEN_AGE: SignedDuration = SignedDuration::from_secs(10);
 /// The maximum number of times that a call is repeated with a token that is younger than
 /// [`NEW_TOKEN_AGE`] (spec: G2b).
@@ -25,7 +26,7 @@ pub struct Retry {
     /// Maximum number of attempts of a call, including the first one.
     pub tries: u32,
     /// Maximum number of attempts of a call that times out. Lower than `tries` by default, because
-    /// each such attempt takes the whole [`TIMEOUT`](crate::http::TIMEOUT).
+    /// each attempt that times out takes the whole [`TIMEOUT`](crate::http::TIMEOUT).
     pub late_tries: u32,
     /// Maximum wait between two attempts. If GitHub requires a longer wait, the longer wait
     /// applies.
@@ -67,9 +68,9 @@ impl Retry {
         if error.is_timeout() { self.tries.min(self.late_tries) } else { self.tries }
     }
 
-    /// Returns the wait after attempt number `attempt`, which failed with `error`. The wait is a
-    /// random part of a bound that doubles with each attempt, but not less than the wait that
-    /// GitHub requires.
+    /// Returns the wait after attempt number `attempt`, which failed with `error`. The wait is
+    /// random, from zero to a bound that doubles with each attempt. If GitHub requires a longer
+    /// wait, the longer wait is returned.
     pub(super) fn backoff(&self, error: &ApiError, attempt: u32) -> Duration {
         let bound = Duration::from_secs(1 << attempt.min(6)).min(self.max_backoff);
         error.asked_wait().unwrap_or_default().max(bound.mul_f64(random_part()))

@@ -22,7 +22,8 @@ use crate::http::Http;
 
 /// The maximum number of redirects that are followed for one call.
 pub(super) const MAX_REDIRECTS: usize = 3;
-/// The clock difference, in seconds, up to which two clocks count as equal.
+/// The maximum clock difference that is ignored, in seconds. The header `Date` has a resolution of
+/// one second, and the response takes time to arrive.
 const SKEW_NOISE: i64 = 5;
 
 /// A client of GitHub's REST API.
@@ -130,7 +131,8 @@ impl Client {
         (wait <= self.limiter.limits().longest_wait).then_some(wait)
     }
 
-    /// Blocks `caller` if `response` reports that the hourly limit is exhausted.
+    /// Blocks further calls of `caller` until GitHub resets the hourly rate limit, if `response`
+    /// reports that this limit is exhausted.
     fn block_if_exhausted(&self, caller: Caller, response: &Response<Bytes>) {
         if let Some(wait) = headers::exhausted(response.headers(), self.now()) {
             self.limiter.block(caller, wait);
@@ -160,7 +162,7 @@ impl Client {
             }
         }
         let line = format!(
-            "GitHub redirects {} more than {MAX_REDIRECTS} times: check the API URL",
+            "GitHub redirected the call {} more than {MAX_REDIRECTS} times: check the API URL",
             call.name()
         );
         Err(Error::new(ErrorKind::Unexpected, line).into())

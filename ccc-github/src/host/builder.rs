@@ -25,7 +25,7 @@ pub struct GitHubBuilder {
     http: Option<Arc<dyn Http>>,
     rate_limits: RateLimits,
     retry: Retry,
-    /// The store and the holder of the token ledger.
+    /// The arguments of [`token_ledger`](Self::token_ledger): the credential store and the holder.
     ledger: Option<(Arc<dyn CredentialStore>, String)>,
 }
 
@@ -43,8 +43,8 @@ impl GitHubBuilder {
         self
     }
 
-    /// Sets the rate limits that the client observes. The default limits are lower than those of
-    /// github.com.
+    /// Sets the limits that the client applies to its calls. The default limits are lower than
+    /// those of github.com.
     pub fn rate_limits(mut self, limits: RateLimits) -> Self {
         self.rate_limits = limits;
         self
@@ -59,7 +59,7 @@ impl GitHubBuilder {
     /// Sets the credential store in which unrevoked installation tokens are recorded. If the
     /// process is killed, the next process can reuse and revoke these tokens; see
     /// [`GitHub::take_over`]. Without a credential store, the tokens of a killed process stay valid
-    /// until they expire, one hour after they were minted.
+    /// until they expire, which is one hour after their creation.
     ///
     /// `holder` is a name for the process that owns the tokens, for example the data directory of a
     /// service. At most one process at a time may use the same `holder`.

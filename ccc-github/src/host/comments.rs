@@ -31,8 +31,8 @@ impl GitHub {
     /// Reads the oldest 1,000 comments of the issue `number`, with the oldest first.
     ///
     /// Comments that were written or edited at or after `before` are omitted, because the agent
-    /// must not read text that was added after the run was requested. The former text of an edited
-    /// comment is not available.
+    /// must not read text that was added after the run was requested. An edited comment is omitted
+    /// entirely, because GitHub does not return its former text.
     pub(super) async fn read_comments(
         &self,
         repo: &RepoRef,
@@ -55,9 +55,9 @@ impl GitHub {
     }
 
     /// Creates the GitHub App's comment with `marker` on the issue `number`, or replaces the text
-    /// of the existing comment by `body`. The marker is written as an HTML comment at the end of
-    /// the text. A marker counts only in comments of the App's bot account, because any user can
-    /// copy a marker.
+    /// of the existing comment by `body`. The marker is an HTML comment at the end of the text,
+    /// which identifies the comment in a later call. Only comments of the App's bot account are
+    /// searched for the marker, because any user can copy a marker.
     pub(super) async fn write_comment(
         &self,
         repo: &RepoRef,
@@ -85,9 +85,9 @@ impl GitHub {
         Ok(())
     }
 
-    /// Changes the comment with `marker`, or creates it, and returns the comment's id. If it is
-    /// unclear whether a request created the comment, searches again before the next request, so
-    /// that only one comment has the marker (spec: G7b).
+    /// Changes the comment with `marker`, or creates it, and returns the comment's id. If a request
+    /// fails but GitHub can have created the comment, searches for the comment before the next
+    /// request. This prevents a second comment with the same marker (spec: G7b).
     async fn settle_comment(
         &self,
         repo: &RepoRef,
@@ -185,7 +185,7 @@ impl GitHub {
     }
 }
 
-/// Returns the end of the text of a comment with `marker`: the marker in an HTML comment.
+/// Returns the text that ends each comment with `marker`: an HTML comment that contains the marker.
 fn tail(marker: &str) -> String {
     format!("\n\n<!-- ccc:{marker} -->")
 }

@@ -13,8 +13,9 @@ use crate::client::{Call, page, parse};
 use crate::host::github::GitHub;
 use crate::webhook::payload::is_wanted;
 
-/// The maximum number of log pages that are read, with 100 attempts each. The log covers three
-/// days, in which a busy GitHub App can have many deliveries.
+/// The maximum number of log pages that are read. Each page contains 100 delivery attempts. The
+/// limit is necessary because the log covers three days, in which a busy GitHub App can have many
+/// deliveries.
 const MAX_LOG_PAGES: usize = 50;
 
 #[derive(Deserialize)]
@@ -28,8 +29,8 @@ struct Attempt {
 }
 
 impl GitHub {
-    /// Reads the deliveries since `since` whose events can start a run, and of which no attempt
-    /// succeeded.
+    /// Reads the deliveries that the service missed since `since`. A delivery is missed if its
+    /// event can start a run and none of its attempts succeeded.
     pub(super) async fn read_missed(&self, since: Timestamp) -> Result<Vec<MissedDelivery>> {
         let mut url = self.tokens.endpoints.api(&["app", "hook", "deliveries"]);
         url.query_pairs_mut().append_pair("per_page", "100");
@@ -59,8 +60,8 @@ impl GitHub {
     }
 }
 
-/// Returns the deliveries in `attempts` whose events can start a run, and of which no attempt
-/// succeeded, with the oldest first.
+/// Returns the missed deliveries, with the oldest first. A delivery is missed if its event can
+/// start a run and none of its attempts in `attempts` succeeded.
 fn missed(attempts: Vec<Attempt>) -> Vec<MissedDelivery> {
     let delivered: HashSet<String> = attempts
         .iter()

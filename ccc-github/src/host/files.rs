@@ -39,8 +39,8 @@ impl GitHub {
         }
         let parts: Vec<_> = ["contents"].into_iter().chain(path.split('/')).collect();
         if parts.iter().any(|part| matches!(*part, "" | "." | "..")) {
-            let line = "the path of a file must be relative to the repository, without empty, `.` \
-                        and `..` parts";
+            let line = "the path of a file in a repository must be relative, and must not contain \
+                        empty parts, `.` or `..`";
             return Err(invalid_input(line));
         }
         let call = Call::get(self.url(repo, &parts)?);
@@ -65,7 +65,7 @@ impl GitHub {
             (Some("base64"), Ok(bytes)) => Ok(Some(bytes)),
             _ => Err(Error::new(
                 ErrorKind::Unexpected,
-                format!("GitHub returned the file `{path}` of {repo} in an undocumented encoding"),
+                format!("GitHub did not return the file `{path}` of {repo} as valid base64"),
             )),
         }
     }

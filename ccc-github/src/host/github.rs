@@ -1,4 +1,4 @@
-//! The type [`GitHub`], and methods that several of its implementation files use.
+//! The type [`GitHub`], and methods that several modules of this directory use.
 
 use bytes::Bytes;
 use ccc_core::Result;
@@ -24,9 +24,9 @@ pub(super) const MAX_PAGES: usize = 10;
 /// or is revoked. When [`release`](ccc_core::VcsHost::release) ends the last lease on a repository,
 /// all tokens of this repository are revoked.
 ///
-/// A `GitHub` value uses one host and, at a time, one App. The value contains the tokens, the state
-/// of the rate limits and the known repository names. Therefore create one value and share it.
-/// Values for different Apps or hosts are independent.
+/// A `GitHub` value uses one host and one App, which [`use_app`](Self::use_app) can replace. The
+/// value contains the tokens, the state of the rate limits and the known repository names.
+/// Therefore create one value and share it. Values for different Apps or hosts are independent.
 #[derive(Debug)]
 pub struct GitHub {
     pub(super) tokens: Tokens,
@@ -38,17 +38,17 @@ impl GitHub {
         Self { tokens, written_comments: WrittenComments::default() }
     }
 
-    /// Replaces the GitHub App, from the next call on. `app` is the id and the private key of the
-    /// new App, or `None` to use no App. Active runs continue with the tokens that they have
-    /// leased. Cached tokens of another App are not leased again.
+    /// Replaces the GitHub App. The next call uses the new App. `app` is the id and the private key
+    /// of the new App, or `None` to use no App. Active runs continue with the tokens that they have
+    /// leased. Cached tokens of other Apps are not leased.
     pub fn use_app(&self, app: Option<(u64, AppKey)>) {
         self.tokens.use_app(app);
     }
 
-    /// Takes over the tokens that an earlier process with the same
-    /// [holder](crate::GitHubBuilder::token_ledger) left when it was killed. Tokens of the current
-    /// GitHub App are used again, and revoked after use. Tokens of other Apps are revoked
-    /// immediately, and expired tokens are removed. Returns how many tokens are used again.
+    /// Takes over the unrevoked tokens of a killed process that had the same
+    /// [holder](crate::GitHubBuilder::token_ledger). Tokens of the current GitHub App are used
+    /// again, and revoked after use. Tokens of other Apps are revoked immediately, and expired
+    /// tokens are removed. Returns the number of tokens that are used again.
     ///
     /// Call this method once, before the first run, and only if no other process uses the same
     /// holder.
@@ -78,8 +78,8 @@ impl GitHub {
         &self.tokens.endpoints
     }
 
-    /// Finds the repository `owner`/`name`, for callers without an event that contains the
-    /// repository's id.
+    /// Finds the repository `owner`/`name`. Use this method if no event supplies the repository's
+    /// id.
     ///
     /// # Errors
     /// [`NotFound`](ccc_core::ErrorKind::NotFound) if the repository does not exist or the GitHub
@@ -88,8 +88,8 @@ impl GitHub {
         self.find(owner, name).await
     }
 
-    /// Returns the API address with the path segments `parts` below `repo`, with the repository's
-    /// current name.
+    /// Returns the URL of an API endpoint of `repo`, with the repository's current name. `parts`
+    /// are the path segments after the name, such as `issues`.
     pub(super) fn url(&self, repo: &RepoRef, parts: &[&str]) -> Result<Url> {
         self.tokens.endpoints.repo(&self.tokens.current(repo), parts)
     }

@@ -11,10 +11,10 @@ use crate::client::Call;
 use crate::host::github::GitHub;
 
 impl GitHub {
-    /// Reads the permission of `actor` in `repo`. The response's field `role_name` is used, because
-    /// this field also has the values `triage` and `maintain`. For a custom role of an
-    /// organization, the less detailed field `permission` is used (GitHub docs, "Get repository
-    /// permissions for a user").
+    /// Reads the permission of `actor` in `repo`. The field `role_name` of the response is used,
+    /// because only this field distinguishes the roles `triage` and `maintain`. If `role_name`
+    /// contains a custom role of an organization, the less detailed field `permission` is used
+    /// (GitHub docs, "Get repository permissions for a user").
     pub(super) async fn read_permission(
         &self,
         repo: &RepoRef,
@@ -45,7 +45,7 @@ impl GitHub {
     }
 }
 
-/// Returns the permission of the role `role`, or `None` for a custom role.
+/// Returns the permission of the predefined role `role`, or `None` if `role` is a custom role.
 fn level(role: &str) -> Option<Permission> {
     Some(match role {
         "admin" => Permission::Admin,

@@ -37,9 +37,9 @@ struct HeadRepository {
 }
 
 impl GitHub {
-    /// Finds the pull request of the branch `new.head`, or opens a pull request. Searches again if
-    /// GitHub reports that the pull request already exists, or if it is unclear whether a request
-    /// opened the pull request (spec: G7a).
+    /// Finds the pull request of the branch `new.head`, or opens one if none exists. Searches again
+    /// if GitHub reports that the pull request already exists, or if it is unclear whether a
+    /// request opened the pull request (spec: G7a).
     pub(super) async fn find_or_open(
         &self,
         repo: &RepoRef,
@@ -103,21 +103,21 @@ impl GitHub {
     }
 }
 
-/// Converts a pull request of the REST API to a [`PullRequest`] of the port.
+/// Converts a pull request in a REST API response to a [`PullRequest`] of the branch `head`.
 fn pull_request(pull: RestPull, head: &BranchName) -> PullRequest {
     PullRequest::new(pull.html_url, head.clone()).with_number(pull.number)
 }
 
-/// Converts the error of a pull request that cannot be opened to an error with instructions for the
-/// user (GitHub docs, "Create a pull request").
+/// Converts `error`, because of which the pull request `new` was not opened, to an error that tells
+/// the user what to do (GitHub docs, "Create a pull request").
 fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
     let (base, head) = (&new.base, &new.head);
     let kind_and_line = match error.status() {
         Some(StatusCode::UNPROCESSABLE_ENTITY) if error.has_problem("base", "invalid") => Some((
             ErrorKind::NotFound,
             format!(
-                "the base branch `{base}` no longer exists: restore it, or choose another default \
-                 branch, and open a pull request from `{head}` ({error})"
+                "the base branch `{base}` no longer exists: restore it or choose another default \
+                 branch, then open a pull request from the branch `{head}` ({error})"
             ),
         )),
         Some(StatusCode::UNPROCESSABLE_ENTITY) if error.has_problem("head", "invalid") => Some((
@@ -128,8 +128,8 @@ fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
             Some((
                 ErrorKind::Conflict,
                 format!(
-                    "the base branch `{base}` already contains all commits of `{head}`: nothing \
-                     is left to review ({error})"
+                    "the base branch `{base}` already contains all commits of the branch `{head}`: \
+                     nothing is left to review ({error})"
                 ),
             ))
         }
@@ -137,8 +137,8 @@ fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
             Some((
                 ErrorKind::AlreadyExists,
                 format!(
-                    "a pull request from `{head}` already exists, but GitHub does not list it \
-                     ({error})"
+                    "a pull request from the branch `{head}` already exists, but GitHub's list of \
+                     pull requests does not contain it: open the branch on GitHub ({error})"
                 ),
             ))
         }

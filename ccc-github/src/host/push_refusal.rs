@@ -3,21 +3,21 @@
 use ccc_core::BranchName;
 
 /// Returns why GitHub refused a push and what the user can do about it. `output` is the output of
-/// git. Returns `None` if `output` names no known reason.
+/// git. Returns `None` if `output` contains no known reason.
 pub(super) fn explain(output: &str) -> Option<String> {
     let output = output.to_lowercase();
     let says = |text: &str| output.contains(text);
     if says("refusing to allow") && says("workflow") {
         return Some(
-            "the run changes a workflow file, which the GitHub App is not allowed to push: a \
-             person must commit the changes of workflow files"
+            "the run changes a workflow file, but the GitHub App is not allowed to push such a \
+             change: a person must change the workflow files"
                 .to_owned(),
         );
     }
     let rules = ["protected branch", "branch protection", "rule violations", "repository rules"];
     rules.into_iter().any(says).then(|| {
         format!(
-            "the rules of the repository reject the run's branch: allow the App to create \
+            "the branch rules of the repository reject the run's branch: allow the App to create \
              branches that begin with `{}`",
             BranchName::RUN_PREFIX
         )

@@ -22,9 +22,9 @@ struct RestRepository {
 }
 
 impl GitHub {
-    /// Reads the current state of `repo`. Checks the id in the response, because GitHub redirects
-    /// from former names. If the name now belongs to another repository or to none, finds the
-    /// repository by its id.
+    /// Reads the current state of `repo`. The request contains the repository's name, which can now
+    /// belong to another repository. Therefore, the id in the response is checked. If the id
+    /// differs, or if no repository has this name, the repository is found by its id.
     pub(super) async fn read_repository(&self, repo: &RepoRef) -> Result<Repository> {
         let call = Call::get(self.url(repo, &[])?);
         let found = match self.call::<RestRepository>(repo, Grant::Read, &call).await {
@@ -36,7 +36,7 @@ impl GitHub {
         };
         if !is_name(&found.owner.login) || !is_name(&found.name) {
             return Err(not_found(format!(
-                "GitHub returned an invalid owner or name of the repository {repo}"
+                "GitHub returned an invalid owner or an invalid name for the repository {repo}"
             )));
         }
         self.tokens.learn_name(repo, &found.owner.login, &found.name);
@@ -49,7 +49,7 @@ impl GitHub {
         Ok(Repository::new(current, found.default_branch).with_archived(found.archived))
     }
 
-    /// Finds `repo` by its id, in the list of repositories that the leased token is for.
+    /// Finds `repo` by its id, in the list of repositories that the leased token can access.
     async fn find_by_number(&self, repo: &RepoRef) -> Result<RestRepository> {
         #[derive(Deserialize)]
         struct Answer {

@@ -3,7 +3,7 @@
 /// Returns `text` with at most `limit` characters. A longer text is cut, and a note about this is
 /// added at the end (GitHub permits 65,536 characters; spec: X13b).
 pub(super) fn truncated(text: &str, limit: usize) -> String {
-    const CUT: &str = "\n\n*The rest did not fit here.*";
+    const CUT: &str = "\n\n*GitHub limits the length of this text. The rest did not fit here.*";
     if text.chars().count() <= limit {
         return text.to_owned();
     }

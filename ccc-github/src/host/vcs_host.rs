@@ -1,5 +1,5 @@
-//! The implementation of the port [`VcsHost`] for [`GitHub`]. Each method adds its own name to its
-//! errors.
+//! The implementation of the port [`VcsHost`] for [`GitHub`]. Each method adds its own name to the
+//! errors that it returns.
 
 use std::time::Duration;
 

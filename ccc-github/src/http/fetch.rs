@@ -14,7 +14,7 @@ use crate::http::transport::{Http, MAX_RESPONSE, TIMEOUT};
 
 /// An implementation of [`Http`] over the function `fetch` of the JavaScript runtime. Redirects are
 /// returned and not followed, because some runtimes would send the `Authorization` header to the
-/// new host (spec: G8b).
+/// host that the redirect names (spec: G8b).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FetchHttp;
 
@@ -32,8 +32,8 @@ impl Http for FetchHttp {
         let body = read(&response, &host).await?;
         answer.body(body).map_err(|error| {
             let line = format!(
-                "the response from {host} is invalid, possibly because the runtime hides a \
-                 redirect: check the API URL"
+                "the response from {host} is invalid, possibly because the JavaScript runtime \
+                 hides a redirect: check the API URL"
             );
             Error::new(ErrorKind::Unexpected, line).with_source(error)
         })
@@ -91,7 +91,7 @@ async fn read(response: &Response, host: &str) -> Result<Bytes> {
             // The rest of the body is not needed, so the result of the cancellation does not
             // matter.
             let _ = reader.cancel();
-            let line = format!("the response from {host} is larger than 8 MiB");
+            let line = format!("the response from {host} is larger than the limit of 8 MiB");
             return Err(Error::new(ErrorKind::LimitExceeded, line));
         }
         body.extend_from_slice(&bytes.to_vec());

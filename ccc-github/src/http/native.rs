@@ -17,11 +17,11 @@ pub struct ReqwestHttp(reqwest::Client);
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct HttpOptions {
-    /// The proxy of all requests, `http://[USER:PASSWORD@]HOST:PORT`. With `None`, environment
-    /// variables such as `HTTPS_PROXY` and `NO_PROXY` select the proxy.
+    /// The URL of the proxy for all requests, `http://[USER:PASSWORD@]HOST:PORT`. With `None`,
+    /// environment variables such as `HTTPS_PROXY` and `NO_PROXY` select the proxy.
     pub proxy: Option<ccc_core::Secret>,
-    /// The certificates of the only trusted certificate authorities, in PEM format. With `None`,
-    /// the certificate authorities of the system are trusted.
+    /// The certificates of the trusted certificate authorities, in PEM format. No other authorities
+    /// are trusted. With `None`, the certificate authorities of the system are trusted.
     pub ca_pem: Option<Vec<u8>>,
     /// Whether requests use no proxy, even if [`proxy`](Self::proxy) or an environment variable
     /// specifies a proxy. This option is for servers on the host machine, which a proxy cannot
@@ -30,14 +30,14 @@ pub struct HttpOptions {
 }
 
 impl HttpOptions {
-    /// Sets the proxy of all requests; see [`proxy`](Self::proxy).
+    /// Sets the URL of the proxy for all requests; see [`proxy`](Self::proxy).
     #[must_use]
     pub fn with_proxy(mut self, proxy: ccc_core::Secret) -> Self {
         self.proxy = Some(proxy);
         self
     }
 
-    /// Sets the certificates of the only trusted certificate authorities, in PEM format.
+    /// Sets the certificates of the trusted certificate authorities; see [`ca_pem`](Self::ca_pem).
     #[must_use]
     pub fn with_ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_pem = Some(pem.into());
@@ -74,7 +74,7 @@ impl ReqwestHttp {
     ///
     /// # Errors
     /// The errors of [`new`](Self::new), and [`ErrorKind::InvalidInput`] if the proxy address or
-    /// the certificates do not parse.
+    /// the certificates are invalid.
     pub fn with(options: &HttpOptions) -> Result<Self> {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             // An error means that another thread has just installed a provider, which is then used.
@@ -102,8 +102,8 @@ impl ReqwestHttp {
                 .filter(|all| !all.is_empty())
                 .ok_or_else(|| {
                     invalid_input(
-                        "the certificates of the authorities are not PEM: use a file with at \
-                         least one certificate in PEM format",
+                        "the certificates of the authorities are not in PEM format: use a file \
+                         with at least one certificate in PEM format",
                     )
                 })?;
             client = client.tls_certs_only(authorities);
@@ -139,7 +139,10 @@ impl Http for ReqwestHttp {
 }
 
 fn too_large(host: &str) -> Error {
-    Error::new(ErrorKind::LimitExceeded, format!("the response from {host} is larger than 8 MiB"))
+    Error::new(
+        ErrorKind::LimitExceeded,
+        format!("the response from {host} is larger than the limit of 8 MiB"),
+    )
 }
 
 async fn read(mut response: reqwest::Response, host: &str) -> Result<Bytes> {
@@ -173,8 +176,8 @@ fn failure(error: reqwest::Error, host: &str) -> Error {
     Error::new(ErrorKind::Unavailable, line).with_source(error)
 }
 
-/// Returns whether `error` means that the server's certificate was rejected. A retry would fail
-/// too.
+/// Returns whether `error` means that the server's certificate was rejected. In this case, a retry
+/// would also fail.
 fn is_distrusted(error: &reqwest::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {

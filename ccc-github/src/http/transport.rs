@@ -1,4 +1,4 @@
-//! The contract of the HTTP client.
+//! The trait [`Http`] of an HTTP client, and the limits of requests and responses.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -16,10 +16,10 @@ pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// An HTTP client.
 ///
 /// # Contract
-/// A client is safe to share. For each request, the client returns one response. A redirect is
-/// returned as a response and not followed, because following a redirect would send the
-/// `Authorization` header to the host that the redirect names (spec: G8b). A request ends within
-/// [`TIMEOUT`]. Error messages contain no headers.
+/// A client can be shared and used concurrently. For each request, the client returns one response.
+/// A redirect is returned as a response and not followed, because following a redirect would send
+/// the `Authorization` header to the host that the redirect names (spec: G8b). A request ends
+/// within [`TIMEOUT`]. Error messages contain no headers.
 ///
 /// | error | condition |
 /// |---|---|

@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::client::{Authorization, Caller};
 
-/// The key of a cache entry: the id of the repository, and the grant.
+/// The key of a cache entry: the id of the repository, and the grant, which determines the
+/// permissions of the token.
 pub(super) type Key = (u64, Grant);
 
 /// The SHA-256 digest of a token, which identifies the token in the cache.
@@ -59,8 +60,8 @@ pub(super) struct MintFailure {
 }
 
 impl MintFailure {
-    /// Copies the kind, the message and the wait of `error`, so that other callers that waited for
-    /// the same attempt can get the same error.
+    /// Copies the kind, the message and the wait of `error`. The callers that waited for the same
+    /// attempt can then return an equal error.
     pub(super) fn new(attempt: u64, error: &Error) -> Self {
         let line = error.message().to_owned();
         Self { attempt, kind: error.kind(), line, retry_after: error.retry_after() }
@@ -85,10 +86,10 @@ pub(super) struct Entry {
     /// Callers that waited for this attempt return the failure. The mutex is locked during an
     /// attempt.
     pub(super) minting: tokio::sync::Mutex<Option<MintFailure>>,
-    /// The count of completed attempts to mint a token, successful or not.
+    /// The number of completed attempts to mint a token, including failed attempts.
     pub(super) attempts: AtomicU64,
-    /// The lock that each write of this entry to the ledger holds, so that the last write contains
-    /// the current tokens.
+    /// The lock for writes of this entry to the token ledger. Only one write runs at a time, so
+    /// that the last write contains the current tokens.
     pub(super) recording: tokio::sync::Mutex<()>,
 }
 
@@ -136,7 +137,7 @@ impl Entry {
 }
 
 /// The lease of one token, which ends when this value is dropped. A leased token is not revoked, so
-/// a call can use the token safely.
+/// the holder of this value can use the token safely.
 pub(super) struct LeasedToken {
     pub(super) entry: Arc<Entry>,
     pub(super) token: Token,
@@ -144,8 +145,8 @@ pub(super) struct LeasedToken {
 }
 
 impl LeasedToken {
-    /// Creates the guard of one lease of `token`. The caller has already counted this lease in
-    /// [`Token::leases`].
+    /// Creates the value that ends one lease of `token` when dropped. The caller must already have
+    /// counted this lease in [`Token::leases`].
     pub(super) fn new(entry: &Arc<Entry>, token: Token) -> Self {
         Self { entry: Arc::clone(entry), token, transferred: false }
     }

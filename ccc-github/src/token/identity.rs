@@ -16,8 +16,8 @@ pub(crate) struct AppIdentity {
     pub(super) key: AppKey,
     /// The bot account of the App, which writes comments and commits.
     pub(crate) bot: tokio::sync::OnceCell<BotIdentity>,
-    /// The known ids of the App's installations, by repository id. A cached token is used only if
-    /// it belongs to the known installation.
+    /// The id of the App's installation for each repository id, if known. For such a repository, a
+    /// cached token is used only if it belongs to this installation.
     pub(super) installations: Mutex<HashMap<u64, u64>>,
 }
 
@@ -26,7 +26,8 @@ pub(crate) struct AppIdentity {
 pub(super) struct CurrentApp(RwLock<Option<Arc<AppIdentity>>>);
 
 impl CurrentApp {
-    /// Replaces the current GitHub App by the App with this id and key. `None` removes the App.
+    /// Replaces the current GitHub App by the App with the id and the key in `app`. `None` removes
+    /// the App.
     pub(super) fn set(&self, app: Option<(u64, AppKey)>) {
         let app = app.map(|(app_id, key)| {
             let (bot, installations) = Default::default();

@@ -79,8 +79,8 @@ pub(super) fn is_suspended(error: &ApiError) -> bool {
     error.has_status(StatusCode::FORBIDDEN) && error.message_contains("suspended")
 }
 
-/// Creates the error for an installation that is suspended on `account`. `why` is shown in
-/// parentheses.
+/// Creates the error for an installation that is suspended on `account`. The message shows `why` in
+/// parentheses, for example the time of the suspension.
 pub(super) fn suspended(account: &str, why: &impl std::fmt::Display) -> Error {
     permission_denied(format!(
         "the GitHub App is suspended on {account}: an owner of this account can unsuspend the App \

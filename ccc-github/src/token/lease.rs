@@ -1,4 +1,5 @@
-//! Leases of installation tokens. A lease uses the cached token, or mints a token.
+//! Leases of installation tokens. A leased token is not revoked until its leases end. A lease uses
+//! a cached token if possible, and otherwise a new token.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,8 +32,9 @@ impl Tokens {
         self.get(repo, grant, MIN_VALIDITY).await
     }
 
-    /// Leases the newest cached token of `entry`, unless GitHub has refused the token, the token
-    /// does not belong to the current App and installation, or the token expires within `min_ttl`.
+    /// Leases the newest cached token of `entry`. Returns `None` if GitHub has refused this token,
+    /// the token expires within `min_ttl`, or the token does not belong to the current App and
+    /// installation.
     fn cached(&self, entry: &Arc<Entry>, repo: &RepoRef, min_ttl: Duration) -> Option<LeasedToken> {
         let mut tokens = lock(&entry.tokens);
         let token = tokens.last_mut()?;
@@ -44,8 +46,8 @@ impl Tokens {
         Some(LeasedToken::new(entry, token.clone()))
     }
 
-    /// Leases a token that is valid for at least `min_ttl`: the cached token if possible, otherwise
-    /// a new token.
+    /// Leases a token that is valid for at least `min_ttl`: a cached token if possible, otherwise a
+    /// new token.
     async fn get(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<LeasedToken> {
         let key = (repo.id, grant);
         let entry = self.entry(key);

@@ -1,5 +1,5 @@
 //! The token ledger: records of unrevoked installation tokens in a credential store. If a process
-//! is killed, the next process finds the tokens of the killed process there.
+//! is killed, the next process finds the tokens of the killed process in the ledger.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,12 @@ pub(super) const BEFORE_USE: Duration = Duration::from_secs(2);
 /// over.
 pub(super) const AFTER_USE: Duration = Duration::from_secs(10);
 /// The minimum time between the expiry of another holder's token and the removal of its record. The
-/// clocks of the holders can differ.
+/// time is long because the clocks of the holders can differ.
 const REMOVED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// The token ledger of one holder. The name of a record is
-/// `github/HOST/tokens/HOLDER/REPOSITORY/GRANT`. A record contains all unrevoked tokens of its
-/// repository and grant.
+/// The token ledger of one holder. A holder is the name of the process that owns the tokens. The
+/// name of a record is `github/HOST/tokens/HOLDER/REPOSITORY/GRANT`. A record contains all
+/// unrevoked tokens of its repository and grant.
 pub(crate) struct TokenLedger {
     store: Arc<dyn CredentialStore>,
     /// The prefix of the record names of all holders.
@@ -105,8 +105,8 @@ impl TokenLedger {
         Some((repo.parse().ok()?, *grant))
     }
 
-    /// Reads the tokens of the record `name`, with the newest token last. A missing record contains
-    /// no tokens.
+    /// Reads the tokens of the record `name`, with the newest token last. Returns no tokens if the
+    /// record does not exist.
     async fn read_rows(&self, name: &CredentialKey) -> Result<Vec<Row>> {
         let Some(stored) = self.store.get(name).await? else { return Ok(Vec::new()) };
         secret_record::read(&stored.secret).ok_or_else(|| {
@@ -148,8 +148,8 @@ impl TokenLedger {
         self.store.put(&name, &record, Precondition::None).await.map(drop)
     }
 
-    /// Lists the names of all records in the credential store, including records that are not in a
-    /// ledger.
+    /// Lists the names of all records in the credential store, including records that do not belong
+    /// to a token ledger.
     pub(super) async fn names(&self) -> Result<Vec<CredentialKey>> {
         self.store.list().await
     }
@@ -159,9 +159,9 @@ impl TokenLedger {
         Ok(self.read_rows(name).await?.iter().map(Row::to_token).collect())
     }
 
-    /// Writes the current tokens of `entry` to the record of `key`, and gives up when the future
-    /// `deadline` ends. A failure is only logged, because a missing record matters only after a
-    /// crash.
+    /// Writes the current tokens of `entry` to the record of `key`. The attempt ends when the
+    /// future `deadline` completes. A failure is only logged, because a missing record matters only
+    /// after a crash.
     pub(super) async fn record(&self, key: Key, entry: &Entry, deadline: impl Future<Output = ()>) {
         let written = Box::pin(async {
             let _one_by_one = entry.recording.lock().await;

@@ -19,7 +19,7 @@ use crate::token::installation::{Installation, is_suspended, suspended};
 use crate::token::scope::{Repository, Scope, mismatch, permissions};
 use crate::token::tokens::Tokens;
 
-/// An installation token for one call, which can only read metadata.
+/// An installation token that is used for one call and can only read repository metadata.
 pub(super) struct MetadataToken {
     pub(super) secret: Secret,
     pub(super) caller: Caller,
@@ -74,7 +74,7 @@ impl Tokens {
                 ErrorKind::Refused,
                 format!(
                     "GitHub issued a token for {repo} that {what}, and the token was revoked \
-                     unused: check that the API URL belongs to a GitHub server"
+                     before its first use: check that the API URL belongs to a GitHub server"
                 ),
             ));
         }
@@ -94,8 +94,9 @@ impl Tokens {
         self.endpoints.api(&["app", "installations", &id, "access_tokens"])
     }
 
-    /// Requests a token of `installation` from GitHub, with the JSON of `body`. The request can
-    /// safely be repeated, because a token whose response is lost is never used.
+    /// Requests a token of `installation` from GitHub. `body` is sent as JSON. If a response is
+    /// lost, the token in the response is never used. Therefore, the request can safely be
+    /// repeated.
     async fn request(
         &self,
         app: &AppIdentity,
@@ -161,7 +162,7 @@ impl Tokens {
         Err(Error::new(
             ErrorKind::Refused,
             "GitHub issued a token with more permissions than `metadata: read`, and the token was \
-             revoked unused: check that the API URL belongs to a GitHub server",
+             revoked before its first use: check that the API URL belongs to a GitHub server",
         ))
     }
 }
@@ -185,8 +186,8 @@ fn explain(error: ApiError, repo: &RepoRef, grant: Grant) -> Error {
                 permissions(grant).iter().map(|(name, level)| format!("{name}: {level}")).collect();
             permission_denied(format!(
                 "the GitHub App's installation lacks some of these permissions for {repo} ({}): \
-                 add the missing ones on the App's settings page, and accept them on the \
-                 installation ({error})",
+                 add the missing permissions on the App's settings page, and accept them on the \
+                 installation's page ({error})",
                 wanted.join(", ")
             ))
         }

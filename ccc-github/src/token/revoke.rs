@@ -18,7 +18,7 @@ const NOT_REVOKED: &str =
 
 impl Tokens {
     /// Ends one lease of the token `secret`. Revokes the token if this was its last lease. If no
-    /// token of the repository is leased after that, also revokes all other tokens of the
+    /// other token of the repository is leased, also revokes all other cached tokens of the
     /// repository.
     pub(crate) async fn release(&self, secret: &Secret) -> Result<()> {
         let id = digest(secret);
@@ -35,9 +35,9 @@ impl Tokens {
         revoked
     }
 
-    /// Removes the token `id` from the cache and revokes the token, unless it is leased. If a rate
-    /// limit of GitHub prevents the revocation, the token returns to the cache, so that it can be
-    /// leased or revoked later.
+    /// Removes the token `id` from the cache and revokes the token. Does nothing if the token is
+    /// leased. If a rate limit of GitHub prevents the revocation, the token returns to the cache,
+    /// so that it can be leased or revoked later.
     async fn revoke_if_idle(&self, key: Key, entry: &Entry, id: TokenId) -> Result<(), ApiError> {
         let Some(token) = entry.remove_idle(&id) else { return Ok(()) };
         lock(&self.owners).remove(&id);

@@ -33,8 +33,8 @@ pub(super) fn permissions(grant: Grant) -> BTreeMap<&'static str, &'static str> 
 }
 
 /// Returns how the scope of a token differs from the scope that was requested for `repo` and
-/// `grant`, or `None` if both are equal (spec: G4). The result completes the sentence "the token
-/// …".
+/// `grant`, or `None` if both are equal (spec: G4). The result is the end of a sentence that begins
+/// with "the token".
 pub(super) fn mismatch(repo: u64, grant: Grant, scope: &Scope) -> Option<String> {
     if scope.repository_selection.as_deref() != Some("selected") {
         return Some("is not limited to selected repositories".to_owned());

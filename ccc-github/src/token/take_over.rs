@@ -1,4 +1,5 @@
-//! Reuse and revocation of the tokens that an earlier process with the same holder name left.
+//! Reuse and revocation of the unrevoked tokens of an earlier process that used the same holder
+//! name.
 
 use ccc_core::Result;
 

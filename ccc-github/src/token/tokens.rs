@@ -44,8 +44,8 @@ impl Tokens {
         }
     }
 
-    /// Replaces the current GitHub App by the App with this id and key, from the next call on.
-    /// `None` removes the App.
+    /// Replaces the current GitHub App by the App with the id and the key in `app`. The next call
+    /// uses the new App. `None` removes the App.
     pub(crate) fn use_app(&self, app: Option<(u64, AppKey)>) {
         self.app.set(app);
     }
@@ -69,9 +69,9 @@ impl Tokens {
         repo
     }
 
-    /// Stores the current owner and name of the repository `asked`. Later calls use the current
-    /// name, because GitHub redirects from a former name only until another repository gets that
-    /// name.
+    /// Stores `owner` and `name` as the current owner and name of the repository `asked`. Later
+    /// calls use the current name, because GitHub redirects from a former name only until another
+    /// repository gets that name.
     pub(crate) fn learn_name(&self, asked: &RepoRef, owner: &str, name: &str) {
         let mut names = lock(&self.names);
         if (asked.owner.as_str(), asked.name.as_str()) == (owner, name) {

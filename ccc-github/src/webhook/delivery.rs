@@ -166,8 +166,8 @@ pub enum Received {
     Ignored {
         /// The delivery's id, the digest of its body, and the time of its arrival.
         delivery: Delivery,
-        /// The part of the delivery that makes the event irrelevant: `event`, `action` or `pull
-        /// request`.
+        /// The reason: `event` if events with this name start no runs, `action` if events with this
+        /// action start no runs, or `pull request` if the issue is a pull request.
         reason: &'static str,
     },
 }
@@ -179,7 +179,8 @@ pub enum Meaning {
     Ping,
     /// An event of an issue that can start a run.
     Event(Box<IssueEvent>),
-    /// An event that starts no run. The value names the part of the delivery that makes the event
-    /// irrelevant: `event`, `action` or `pull request`.
+    /// An event that starts no run. The value is the reason: `event` if events with this name start
+    /// no runs, `action` if events with this action start no runs, or `pull request` if the issue
+    /// is a pull request.
     Ignored(&'static str),
 }

@@ -15,13 +15,14 @@ use crate::accounts::{actor_kind, ghost, is_name};
 #[derive(Debug)]
 pub(crate) struct Malformed(pub(crate) String);
 
-/// The classification of a payload by whether its event can start a run.
+/// The result of the check whether a payload's event can start a run.
 #[derive(Debug)]
 pub(crate) enum Classified {
     /// An event that can start a run.
     Relevant(Box<IssueEvent>),
-    /// An event that starts no run. The value names the part of the delivery that makes the event
-    /// irrelevant: `event`, `action` or `pull request`.
+    /// An event that starts no run. The value is the reason: `event` if events with this name start
+    /// no runs, `action` if events with this action start no runs, or `pull request` if the issue
+    /// is a pull request.
     Irrelevant(&'static str),
 }
 
@@ -35,8 +36,8 @@ pub(crate) fn is_wanted(event: &str, action: Option<&str>) -> bool {
     )
 }
 
-/// Returns the field `action` of the payload `json`, which can belong to any event. The result is
-/// `None` if the payload has no action.
+/// Returns the field `action` of the payload `json`, or `None` if the payload has no such field.
+/// The payload can belong to any event.
 pub(crate) fn action(json: &str) -> Result<Option<Cow<'_, str>>, Malformed> {
     #[derive(Deserialize)]
     struct Any<'a> {
@@ -124,7 +125,7 @@ fn missing(field: &str) -> Malformed {
 }
 
 /// Returns `text`, or an error that names `field` if the text contains NUL. GitHub refuses NUL in
-/// texts, and databases and command lines cannot represent it.
+/// texts, and databases and command lines cannot represent NUL.
 fn text(text: Cow<'_, str>, field: &str) -> Result<String, Malformed> {
     if text.contains('\0') {
         return Err(missing(field));

@@ -15,7 +15,7 @@ use crate::webhook::signature::{Secrets, verify};
 /// A verifier of webhook deliveries, which converts them to events.
 ///
 /// A `Webhook` performs no I/O and is safe to share. Its clones share the secrets:
-/// [`use_secrets`](Self::use_secrets) on one clone applies to all.
+/// [`use_secrets`](Self::use_secrets) on one clone applies to all clones.
 #[derive(Clone, Debug)]
 pub struct Webhook {
     secrets: Arc<RwLock<Option<Arc<Secrets>>>>,
@@ -41,15 +41,15 @@ impl Webhook {
         Self { secrets: Arc::default(), host: host.into() }
     }
 
-    /// Replaces the secrets, from the next delivery on. With `None`, deliveries are rejected with
-    /// [`Rejection::NotConfigured`]. GitHub then records them as failed, so that they can be sent
-    /// again later.
+    /// Replaces the secrets. The next delivery is checked with the new secrets. With `None`,
+    /// deliveries are rejected with [`Rejection::NotConfigured`]. GitHub then records them as
+    /// failed, so that they can be sent again later.
     pub fn use_secrets(&self, secrets: Option<Secrets>) {
         let secrets = secrets.map(Arc::new);
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets;
     }
 
-    /// Returns whether no secrets are set, so that all deliveries are rejected.
+    /// Returns `true` if no secrets are set. All deliveries are then rejected.
     #[must_use]
     pub fn lacks_secrets(&self) -> bool {
         self.secrets().is_none()

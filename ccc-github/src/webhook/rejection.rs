@@ -10,14 +10,14 @@ pub enum Rejection {
     /// A required header is missing, repeated or malformed. The value is the header's name.
     #[error("the header {0} is missing, repeated or malformed")]
     Header(&'static str),
-    /// The signature is malformed, or was computed with a secret that is not configured, or from
-    /// different bytes.
+    /// The signature is malformed, was computed with a secret that is not configured, or does not
+    /// match the body.
     #[error(
-        "the signature is not valid: check that the webhook secret is the one on the GitHub App's \
-         settings page"
+        "the signature is not valid: check that the GitHub App's settings page has the same \
+         webhook secret as the service"
     )]
     Signature,
-    /// The content type or the content encoding is not supported. The value is the message.
+    /// The content type or the content encoding is not supported. The value is the error message.
     #[error("{0}")]
     MediaType(&'static str),
     /// The signature is valid, but the payload differs from GitHub's documentation. The value

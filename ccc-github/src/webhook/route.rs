@@ -27,8 +27,8 @@ mod tests;
 /// The time limit within which the whole body must arrive (spec: W1b). This is lower than GitHub's
 /// own limit for a response, which is ten seconds.
 const BODY_DEADLINE: Duration = Duration::from_secs(8);
-/// The default value of the header `Retry-After` in a 503 response. This value is used if the
-/// intake's error specifies no wait.
+/// The default value of the header `Retry-After` in a 503 response. This value is used if the error
+/// of the [`Intake`] specifies no wait.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// The maximum total size of all bodies whose signatures are not verified yet, in bytes. Without
 /// this limit, a client without a secret could use up the memory.
@@ -53,7 +53,8 @@ struct Parts {
     webhook: Arc<Webhook>,
     intake: Arc<dyn Intake>,
     clock: Arc<dyn Clock>,
-    /// The memory for bodies whose signatures are not verified yet, in units of [`MEMORY_UNIT`].
+    /// The free memory for bodies whose signatures are not verified yet, in units of
+    /// [`MEMORY_UNIT`].
     memory: Arc<Semaphore>,
 }
 
@@ -113,7 +114,7 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
             tracing::error!(
                 delivery = %delivery.id,
                 %error,
-                "cannot store a delivery: GitHub must send it again"
+                "cannot store a delivery: it is processed only if GitHub sends it again"
             );
             busy(
                 "the delivery cannot be stored now: send it again later",
@@ -134,9 +135,10 @@ fn too_large_by_head(headers: &HeaderMap) -> Option<Response> {
     announced.is_some_and(|length| length > MAX_BODY as u64).then(too_large)
 }
 
-/// Reads the whole body. Returns an error response if the body is larger than [`MAX_BODY`], does
-/// not arrive within [`BODY_DEADLINE`], or exceeds the rest of [`MAX_UNVERIFIED`]. The body counts
-/// toward [`MAX_UNVERIFIED`] until the returned permits are dropped.
+/// Reads the whole body. Returns an error response if the body is larger than [`MAX_BODY`] or does
+/// not arrive within [`BODY_DEADLINE`]. Also returns an error response if all unverified bodies
+/// together would exceed [`MAX_UNVERIFIED`]. The body counts toward this limit until the returned
+/// permits are dropped.
 async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Response> {
     let whole = std::pin::pin!(async {
         let mut chunks = body.into_data_stream();

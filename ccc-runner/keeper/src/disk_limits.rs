@@ -1,4 +1,4 @@
-//! Measurement of a workspace that untrusted programs write to at the same time.
+//! Measurement of the size of a workspace, while untrusted programs can write to the workspace.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -17,11 +17,11 @@ const FREE_ENTRIES: u64 = 1_000;
 /// The number of entries that [`measure`] counts between two checks of the disk's free space.
 const DISK_CHECK_INTERVAL: u64 = 10_000;
 
-/// Returns the first limit that the directory `workspace` exceeds, or `None`. `bytes` limits the
-/// space that the directory uses on the disk, in bytes. `entries` limits the number of files,
-/// directories and other entries. Returns [`LimitBreach::Disk`] if less than 64 MiB or fewer than
-/// 1,000 inodes of the disk are free, and [`LimitBreach::Entries`] if [`walk_tree`] cannot read the
-/// directory completely.
+/// Returns the first limit that the directory `workspace` exceeds, or `None` if the directory
+/// exceeds no limit. `bytes` limits the space that the directory uses on the disk, in bytes.
+/// `entries` limits the number of files, directories and other entries. Returns
+/// [`LimitBreach::Disk`] if less than 64 MiB or fewer than 1,000 inodes of the disk are free, and
+/// [`LimitBreach::Entries`] if [`walk_tree`] cannot read the directory completely.
 #[must_use]
 pub fn measure(workspace: &Path, bytes: u64, entries: u64) -> Option<LimitBreach> {
     let (mut held, mut there) = (0_u64, 0_u64);

@@ -17,8 +17,8 @@ use tokio::time::sleep;
 use crate::cgroup;
 use crate::reaper::OwnChildren;
 
-/// How long output is still read after a program has ended. A background process that the program
-/// has started can keep the pipe open forever.
+/// Maximum time for which output is still read after a program has ended. The limit is necessary
+/// because a background process of the program can keep the output pipe open forever.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 const SIGKILL: i32 = 9;
 
@@ -68,8 +68,8 @@ fn start(order: &ExecRequest) -> Result<Child, ExecOutcome> {
 
 /// Returns the file of `program`: `program` itself if it contains a slash, otherwise the first
 /// executable file of this name in the absolute directories of `path` (the value of `PATH`).
-/// Relative and empty entries of `path` are skipped, although the system would search them, because
-/// they lead into the workspace, where the repository and the agent place files.
+/// Relative and empty entries of `path` are skipped, unlike in the system's own search. Such
+/// entries can name directories in the workspace, where the repository and the agent place files.
 fn find_program(program: &str, path: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(PathBuf::from(program));
@@ -146,8 +146,8 @@ async fn next(stream: &mut Option<impl AsyncRead + Unpin>, buffer: &mut [u8]) ->
     }
 }
 
-/// The destination of a program's output. Output above the limit, or after the runner has closed
-/// the stream, is read and discarded, because unread output would block the program.
+/// The destination of a program's output. Output is read but discarded if it exceeds the limit or
+/// if the runner has closed the stream, because unread output would block the program.
 struct OutputSink<'a> {
     left: u64,
     dropped: u64,

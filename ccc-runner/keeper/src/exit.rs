@@ -1,4 +1,5 @@
-//! Exit statuses of the keeper for reasons other than an exceeded limit.
+//! Exit statuses of the keeper. [`LimitBreach`](crate::LimitBreach) defines the statuses for
+//! exceeded limits.
 
 /// The exit status of the keeper after its connection to the runner has ended.
 pub const CONNECTION_LOST: u8 = 74;

@@ -11,11 +11,12 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// Maximum number of concurrent connections through one forwarded port. Further connections wait.
-/// Two such ports use at most 48 streams of the tunnel, which leaves streams for the programs.
+/// The two forwarded ports use at most 48 of the 64 streams of the tunnel. The other streams are
+/// for the execution of programs.
 const MAX_CONNECTIONS: usize = 24;
 
-/// Listens on the loopback port of `kind` and forwards every connection through `tunnel` to the
-/// runner. The work is a task in `tasks`.
+/// Listens on the loopback port of `kind`, and starts a task in `tasks` that forwards every
+/// connection through `tunnel` to the runner.
 pub(crate) async fn listen(
     tasks: &mut JoinSet<()>,
     kind: StreamKind,

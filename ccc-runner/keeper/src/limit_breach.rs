@@ -1,4 +1,5 @@
-//! Limits of a container that the engine does not enforce.
+//! The limits of a container that the keeper enforces because the engine does not, and the exit
+//! status for each exceeded limit.
 
 use crate::exit;
 

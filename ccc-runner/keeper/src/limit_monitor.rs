@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 
 use crate::cgroup;
 
-/// Minimum interval between two checks of the limits. Between this minimum and [`LONGEST`], the
-/// interval is ten times the duration of the previous check.
+/// Minimum interval between two checks of the limits. The interval is ten times the duration of the
+/// previous check, but at least this value and at most [`LONGEST`].
 const SHORTEST: Duration = Duration::from_secs(1);
 /// Maximum interval between two checks of the limits.
 const LONGEST: Duration = Duration::from_secs(5);

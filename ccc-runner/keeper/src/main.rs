@@ -1,5 +1,5 @@
 //! The program `ccc-keeper`, the first process of a container. The documentation of the crate
-//! describes its tasks.
+//! `ccc_keeper` describes the tasks of the program.
 
 #![allow(clippy::disallowed_methods, reason = "a native program: never compiled for wasm32")]
 
@@ -69,7 +69,7 @@ fn start(json: &str) -> io::Result<u8> {
     status
 }
 
-/// Writes a line to standard error. Standard output carries the tunnel to the runner.
+/// Writes a line to standard error, because standard output carries the tunnel to the runner.
 fn say(line: &str) {
     use std::io::Write;
     let _ = writeln!(io::stderr(), "{line}");

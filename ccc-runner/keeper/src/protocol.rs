@@ -4,8 +4,8 @@
 //! stream that the runner opens has an [`ExecRequest`] as its head, followed by the program's
 //! standard input. The keeper responds with frames: a kind (1 byte), a length (4 bytes,
 //! big-endian), and that many bytes. A stream that the keeper opens has a [`StreamKind`] as its
-//! head. The unmodified bytes of a connection follow, or, after [`StreamKind::Hello`], a second
-//! head.
+//! head. After [`StreamKind::Hello`], a second head follows. After any other kind, the unmodified
+//! bytes of a connection follow.
 
 use std::io;
 
@@ -49,7 +49,7 @@ pub struct KeeperConfig {
 /// The runner's request that the keeper executes a program.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct ExecRequest {
-    /// The program, as a name or a path, and its arguments.
+    /// The name or the path of the program, followed by its arguments.
     pub argv: Vec<String>,
     /// The complete environment of the program, as names and values.
     pub env: Vec<(String, String)>,
@@ -107,7 +107,7 @@ pub enum ExecOutcome {
     NotStarted(String),
 }
 
-/// The result of a program: the content of the last frame that the keeper sends about it.
+/// The result of a program: the content of the last frame that the keeper sends about the program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecResult {
     /// The outcome of the program.

@@ -23,9 +23,9 @@ pub(crate) struct OwnChildren(Arc<Mutex<HashSet<u32>>>);
 pub(crate) struct ChildGuard(OwnChildren, Option<u32>);
 
 impl OwnChildren {
-    /// Registers the child process `pid` until the returned guard is dropped. Must be called after
-    /// the start of the child without an `.await` in between, because [`reap`] could otherwise
-    /// collect the child's exit status.
+    /// Registers the child process `pid` until the returned guard is dropped. The caller must call
+    /// this method directly after the start of the child. If an `.await` is in between, [`reap`]
+    /// can collect the child's exit status first.
     pub(crate) fn add(&self, pid: Option<u32>) -> ChildGuard {
         let mut own = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         own.extend(pid);
@@ -45,8 +45,8 @@ impl Drop for ChildGuard {
     }
 }
 
-/// Waits for `ended` (SIGCHLD), and each time reaps all ended processes whose parent has ended.
-/// Skips the processes in `own`.
+/// Reaps all ended processes whose parent has also ended, each time the signal `ended` (SIGCHLD)
+/// arrives. Skips the processes in `own`.
 pub(crate) async fn reap(mut ended: Signal, own: OwnChildren) {
     while ended.recv().await.is_some() {
         tokio::time::sleep(REAP_DELAY).await;

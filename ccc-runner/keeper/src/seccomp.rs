@@ -1,9 +1,9 @@
 //! The system call filter, which blocks calls that could reach outside the container although the
 //! container has no network (spec: X3a).
 //!
-//! The filter applies in addition to the engine's own filter, because the engine's filter permits
-//! different calls in different versions of the engine. It applies to every program that is started
-//! under it, and cannot be removed.
+//! This filter applies in addition to the engine's own filter, because the engine's filter permits
+//! different calls in different versions of the engine. After installation, this filter applies to
+//! every program that the keeper starts, and cannot be removed.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,8 +14,8 @@ use seccompiler::{
 };
 
 /// The socket address families that are confined to the container's network namespace. Sockets of
-/// all other families are refused, because some, such as `AF_VSOCK` of virtual machines, ignore
-/// network namespaces.
+/// all other families are refused, because some families ignore network namespaces, for example
+/// `AF_VSOCK` in virtual machines.
 const FAMILIES: [i32; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 /// The offsets that are added to each system call number to block all forms of the call. On x86-64,
@@ -50,10 +50,10 @@ fn socket_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::Backen
     Ok([libc::SYS_socket, libc::SYS_socketpair].map(|call| (call, vec![rule.clone()])).into())
 }
 
-/// Returns rules that block changes to the limits and the scheduling of other processes. With such
-/// changes to the keeper, a program could stop the monitoring of the limits. It could also delay
-/// the keeper so much that the container cannot be ended, because a process must be scheduled once
-/// to be killed.
+/// Returns rules that block changes to the limits and the scheduling of other processes. If a
+/// program could change the keeper's limits or scheduling, the program could stop the keeper's
+/// limit checks. The program could also prevent the end of the container, because the kernel must
+/// schedule a killed process once before the process ends.
 fn other_process_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
     let unless = |argument: u8, value: u64| {
         let dword = SeccompCmpArgLen::Dword;
@@ -80,7 +80,8 @@ fn other_process_rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler:
 }
 
 /// Returns a filter that makes the system calls `calls` fail with `errno`. The filter kills
-/// programs of another CPU architecture, because the same calls have other numbers there.
+/// programs of other CPU architectures, because system calls have other numbers on those
+/// architectures.
 fn refuse(
     calls: BTreeMap<i64, Vec<SeccompRule>>,
     errno: i32,

@@ -20,7 +20,7 @@ const OPEN: OFlags =
 
 /// Calls `visit` for every entry below `top`, with the entry's directory, its name, and its
 /// metadata. Stops when `visit` returns [`ControlFlow::Break`], and returns the value of that
-/// `Break`.
+/// `Break`. Returns `None` after a complete walk.
 ///
 /// The walk never leaves the tree, even if other processes change the tree at the same time. Each
 /// directory is opened relative to its parent, and symlinks below `top` are not followed. An entry
@@ -29,7 +29,8 @@ const OPEN: OFlags =
 /// directory. Memory use grows only with the depth of the tree.
 ///
 /// # Errors
-/// Returns an error if an entry cannot be read, or if directories are nested more than 200 deep.
+/// Returns an error if an entry cannot be read, or if directories are nested more than 200 levels
+/// deep. Also returns the errors of `visit`.
 pub fn walk_tree<B>(
     top: &Path,
     mut visit: impl FnMut(BorrowedFd<'_>, &CStr, &Stat) -> io::Result<ControlFlow<B>>,
@@ -55,7 +56,7 @@ pub fn walk_tree<B>(
         if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
             let Some(inner) = present(enter(at, name))? else { continue };
             if open.len() == MAX_DEPTH {
-                return Err(io::Error::other("directories are nested more than 200 deep"));
+                return Err(io::Error::other("directories are nested more than 200 levels deep"));
             }
             open.push(Dir::new(inner)?);
         }
@@ -63,7 +64,7 @@ pub fn walk_tree<B>(
     Ok(None)
 }
 
-/// Converts the error of an entry that was removed or is no longer a directory to `None`.
+/// Converts an error to `None` if the entry was removed or is no longer a directory.
 fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
@@ -75,7 +76,7 @@ fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 /// Opens the directory `name` in the directory `at` for reading, without following a symlink. If
-/// access is denied, sets the directory's permissions to `0o700` first.
+/// access is denied, sets the permissions of `name` to `0o700` and tries again.
 fn enter(at: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     match openat(at, name, OPEN, Mode::empty()) {
         Err(Errno::ACCESS) => {

@@ -8,14 +8,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt, TokioAsyncReadCompatExt};
 
-/// A stream of a tunnel: a yamux stream that implements tokio's traits.
+/// A stream of a tunnel: a yamux stream that implements tokio's `AsyncRead` and `AsyncWrite`.
 pub type TunnelStream = Compat<yamux::Stream>;
 
-/// Maximum number of concurrent streams in a tunnel, opened by both sides together. yamux ends the
-/// connection if either side opens another stream.
+/// Maximum number of concurrent streams in a tunnel. The streams of both sides count. If a side
+/// opens a stream beyond this number, yamux ends the connection.
 const MAX_STREAMS: usize = 64;
-/// Maximum size of data in all streams of a tunnel that was received and not yet read, in bytes.
-/// yamux requires 256 KiB for each stream.
+/// Maximum size of received data that is not yet read, in all streams of a tunnel together, in
+/// bytes. yamux requires 256 KiB for each stream.
 const RECEIVE_WINDOW: usize = MAX_STREAMS * (256 << 10);
 /// Maximum number of incoming streams that wait to be accepted. Further incoming streams are
 /// closed. Also the maximum number of waiting requests to open a stream.
@@ -60,7 +60,8 @@ impl IncomingStreams {
 
 /// Creates a tunnel over the connection `socket`. The tunnel works only while the returned future
 /// is polled. The future completes when either side ends the connection or violates the protocol.
-/// `host` must be `true` on exactly one side of the connection.
+/// `host` selects one of the two roles in yamux. It must be `true` on exactly one side of the
+/// connection.
 pub fn tunnel<T>(
     socket: T,
     host: bool,

@@ -113,7 +113,7 @@ impl CommandAgent {
                 Verdict::Limited { reason: "the container ran out of memory".to_owned() }
             }
             Some(status) => Verdict::failed(format!("`{}` failed: {status}", self.argv[0])),
-            None => Verdict::failed("the program was stopped before it finished"),
+            None => Verdict::failed("the agent's program was stopped before it finished"),
         };
         AgentReport::new(verdict, String::from_utf8_lossy(printed).trim())
     }

@@ -36,7 +36,8 @@ pub(crate) fn configure(
     access: &ModelAccess,
 ) -> Result<Command> {
     let proxy = container.model_proxy().ok_or_else(|| {
-        let line = "the container has no model proxy: give its runner the address of one";
+        let line = "the container cannot reach a model proxy: configure the address of a model \
+                    proxy for the runner that creates the container";
         Error::new(ErrorKind::Unsupported, line)
     })?;
     Ok(command
@@ -44,7 +45,7 @@ pub(crate) fn configure(
         .with_env(variable, EnvValue::Secret(access.secret().clone())))
 }
 
-/// An event that the model proxy reports while the agent's program is executing.
+/// An event that the model proxy reports during the execution of the agent's program.
 pub(crate) enum ProxyEvent {
     Notice(ModelNotice),
     /// The proxy forwarded a part of a response from the model.
@@ -81,8 +82,8 @@ pub(crate) fn refused_by_us(line: &str) -> AgentEvent {
 
 /// Corrects `report` with the measurements of the model proxy. Replaces the cost and the usage that
 /// the agent reported, and adds the failure of the model's API to a failed verdict. If the run
-/// reached its spending limit, the verdict is that `limit`, in millionths of a US dollar, was
-/// reached.
+/// reached its spending limit, a verdict other than [`Verdict::Completed`] becomes
+/// [`Verdict::Limited`]. `limit` is the spending limit, in millionths of a US dollar.
 pub(crate) fn apply_account(report: &mut AgentReport, access: &ModelAccess, limit: Option<u64>) {
     if let Verdict::Failed { reason, .. } = &report.verdict
         && let Some(trouble) = access.trouble()

@@ -75,8 +75,8 @@ impl ScriptedAgent {
     /// Parses a script in TOML.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if `text` is not a valid script, with the line number, or if a
-    /// `wait` is not a valid duration.
+    /// [`ErrorKind::InvalidInput`] if `text` is not a valid script (the message contains the line
+    /// number), or if a `wait` is not a valid duration.
     pub fn parse(text: &str) -> Result<Self> {
         let script: Script = toml::from_str(text).map_err(|e| {
             let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
@@ -146,9 +146,9 @@ async fn perform(
             let output = container.output(&Command::new(["cat", "--", path])).await?;
             let text = String::from_utf8_lossy(&output.stdout);
             if !output.status.success() {
-                Err(format!("the script cannot read `{path}`"))
+                Err(format!("the script cannot read the file `{path}`"))
             } else if !text.contains(from.as_str()) {
-                Err(format!("`{path}` does not contain the text that the script replaces"))
+                Err(format!("the file `{path}` does not contain the text that the script replaces"))
             } else {
                 write(container, events, path, &text.replace(from.as_str(), to)).await?
             }

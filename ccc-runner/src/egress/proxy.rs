@@ -17,10 +17,10 @@ use crate::lock::lock;
 
 /// Maximum length of a request head (request line and headers), in bytes.
 const MAX_HEAD: usize = 8 << 10;
-/// Time limit for receiving a request head. The same limit applies to the lookup of a host together
-/// with the connection to the host.
+/// Time limit for receiving a request head. Also the time limit for resolving a host name and
+/// connecting to the host, together.
 const WITHIN: Duration = Duration::from_secs(30);
-/// The only port of hosts that containers may reach: HTTPS.
+/// The only port that containers may connect to on a host: the port of HTTPS.
 const PORT: u16 = 443;
 /// Maximum number of denied targets that are recorded for one container.
 const MAX_DENIED: usize = 100;
@@ -30,15 +30,15 @@ const MAX_DENIED: usize = 100;
 pub(crate) struct EgressProxy {
     rules: EgressRules,
     clock: Arc<dyn Clock>,
-    /// The hosts that every program of the container may reach.
+    /// The hosts that every program in the container may reach.
     always: Vec<HostPattern>,
-    /// The additional hosts that the program in progress may reach.
+    /// The additional hosts that the currently executing program may reach.
     temporary: Mutex<Temporary>,
     denied: Mutex<Vec<String>>,
 }
 
-/// The additional hosts that one program may reach, and a token that is cancelled when this
-/// permission ends.
+/// The additional hosts that one program may reach, and a token. The token is cancelled when the
+/// permission to reach these hosts ends.
 #[derive(Debug, Default)]
 struct Temporary {
     hosts: Vec<HostPattern>,
@@ -102,7 +102,7 @@ impl EgressProxy {
             Some(target) => self.open(target).await,
             None => Err(Refusal(
                 "405 Method Not Allowed",
-                "the egress proxy supports only CONNECT".into(),
+                "the egress proxy supports only CONNECT requests: use an https:// URL".into(),
             )),
         };
         match opened {
@@ -130,7 +130,8 @@ impl EgressProxy {
     }
 
     /// Connects to `target`, such as `example.org:443`, if every enabled rule permits the
-    /// connection. Returns the connection, and a token that is cancelled when the permission ends.
+    /// connection. Returns the connection and a token. The token is cancelled when the permission
+    /// to reach the host ends.
     async fn open(&self, target: &[u8]) -> Result<(TcpStream, CancellationToken), Refusal> {
         let shown = one_line(&String::from_utf8_lossy(target), 100);
         let gone =
@@ -141,7 +142,7 @@ impl EgressProxy {
         let port: u16 = port.parse().map_err(|_| no("the port is not a number"))?;
         let name = HostName::new(host);
         if self.rules.insist_on(EgressRule::Named) && name.is_err() {
-            return Err(no("the host is not a valid name"));
+            return Err(no("the host is not a valid host name"));
         }
         if self.rules.insist_on(EgressRule::Port) && (port != PORT || !text.ends_with(":443")) {
             return Err(no("only port 443 is permitted"));
@@ -160,7 +161,7 @@ impl EgressProxy {
             let addresses = addresses.map_err(|_| gone("the host name cannot be resolved"))?;
             let private = |address: &SocketAddr| !is_public(address.ip());
             if self.rules.insist_on(EgressRule::Public) && addresses.iter().any(private) {
-                return Err(no("the host has an address that is not public"));
+                return Err(no("the host has an IP address that is not public"));
             }
             let host = TcpStream::connect(&addresses[..]).await;
             host.map_err(|_| gone("the host is not reachable, or refused the connection"))
@@ -178,7 +179,7 @@ impl EgressProxy {
     }
 
     /// Returns a token that is cancelled when the permission to reach the host `name` ends, or
-    /// `None` if the host is not listed.
+    /// `None` if no list of permitted hosts contains the host.
     fn listed(&self, name: &HostName) -> Option<CancellationToken> {
         let listed =
             |patterns: &[HostPattern]| patterns.iter().any(|pattern| pattern.matches(name));
@@ -190,7 +191,7 @@ impl EgressProxy {
     }
 }
 
-/// Reads the request head byte by byte, because the bytes after it belong to the tunnel.
+/// Reads the request head byte by byte, because the bytes after the head are meant for the target.
 async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

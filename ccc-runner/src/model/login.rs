@@ -22,7 +22,7 @@ impl CredentialKind {
     ///
     /// # Errors
     /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `secret` is empty, or contains a
-    /// character that cannot be part of a credential.
+    /// character that cannot be part of a credential, such as a space.
     pub fn check(self, secret: &Secret) -> Result<()> {
         self.of(secret.clone()).check()
     }

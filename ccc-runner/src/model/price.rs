@@ -54,9 +54,9 @@ impl Price {
 pub(crate) struct Tokens {
     pub(crate) input: u64,
     pub(crate) output: u64,
-    /// Tokens written to a cache for five minutes.
+    /// Number of tokens that the API stores in its prompt cache for five minutes.
     pub(crate) cache_write: u64,
-    /// Tokens written to a cache for an hour.
+    /// Number of tokens that the API stores in its prompt cache for an hour.
     pub(crate) cache_write_hour: u64,
     pub(crate) cache_read: u64,
 }

@@ -33,8 +33,8 @@ const MAX_SEEN: usize = 1_000;
 ///
 /// The fake is a server on loopback that implements the Messages API. It answers a request with one
 /// turn of the scenario. If the conversation contains n messages of the model, the answer is the
-/// turn with the number n + 1. A request without tools, for example for a title or a summary, receives a fixed answer and
-/// uses no turn. After the last turn, the answer is `Done.`
+/// turn with the number n + 1. A request without tools, for example for a title, receives a fixed
+/// answer and uses no turn. After the last turn, the answer is `Done.`
 ///
 /// ```toml
 /// [[turn]]
@@ -49,7 +49,7 @@ const MAX_SEEN: usize = 1_000;
 /// tokens = { input = 1200, output = 80 }
 ///
 /// [[turn]]
-/// end = "cut"                          # the connection breaks, once; "stall" never ends it
+/// end = "cut"                          # the connection breaks once; "stall": it stays open
 /// say = "I was going to say"
 ///
 /// [[model."claude-haiku-*".turn]]      # separate turns for these models
@@ -109,9 +109,9 @@ impl ScriptedModel {
     /// The server stops when the returned value is dropped.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for an invalid scenario, with the line;
-    /// [`ErrorKind::Unavailable`] if no port is available or the operating system provides no
-    /// random bytes.
+    /// [`ErrorKind::InvalidInput`] if the scenario is invalid (the message contains the line
+    /// number); [`ErrorKind::Unavailable`] if no port is available or the operating system provides
+    /// no random bytes.
     pub async fn start(scenario: &str) -> Result<Self> {
         let scenario = Scenario::parse(scenario)?;
         let mut random = [0; 16];

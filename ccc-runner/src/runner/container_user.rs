@@ -49,7 +49,10 @@ fn chown_tree_blocking(tree: &Path, user: ContainerUser) -> io::Result<()> {
         let is_directory = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
         if !theirs && !is_directory && found.st_nlink > 1 {
             // Another name of the file can be outside the tree, where the owner must not change.
-            return Err(io::Error::other("a file in the tree has more than one hard link"));
+            return Err(io::Error::other(
+                "a file in the workspace has more than one hard link: the owner of the file is not \
+                 changed, because another link can be outside the workspace",
+            ));
         }
         if !theirs {
             chown(&place)?;

@@ -25,7 +25,7 @@ impl<'a> BoundedOutput<'a> {
     }
 
     /// Writes a line with the number of dropped bytes to the sink, if bytes were dropped. `before`
-    /// is the number of bytes that were dropped before they reached this value.
+    /// is the number of bytes that were dropped before they reached this sink.
     pub(crate) fn report(&mut self, before: u64) {
         let dropped = self.dropped.saturating_add(before);
         if dropped > 0 {

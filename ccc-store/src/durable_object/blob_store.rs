@@ -15,7 +15,8 @@ use crate::sealed::{BlobStore, Change, RecordId, SealedIndex};
 const RETRY_DELAYS: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1_600)];
 
-/// A [`BlobStore`] in a Durable Object, with which it communicates through a channel.
+/// A [`BlobStore`] that stores its data in a Durable Object, to which it sends requests through a
+/// channel.
 #[derive(Debug)]
 pub(super) struct ObjectBlobStore {
     channel: Box<dyn Channel>,
@@ -29,7 +30,7 @@ impl ObjectBlobStore {
     }
 
     /// Sends `request`, and repeats it up to three times after transient errors. A repetition is
-    /// safe, because the Durable Object recognizes its most recent writes.
+    /// safe, because the Durable Object recognizes a recent write that it receives again.
     async fn request(&self, request: &Request) -> Result<Response> {
         let unexpected = |e| {
             Error::new(ErrorKind::Unexpected, "cannot serialize a message to the Durable Object")
@@ -64,7 +65,7 @@ fn read(answer: &[u8]) -> Result<Response> {
         }
         Ok(Response::Misunderstood { why }) => {
             let line = format!(
-                "the Durable Object did not understand a request ({why}): check whether the Worker is older than this program"
+                "the Durable Object did not understand a request ({why}): if the Worker is older than this program, deploy the current Worker"
             );
             Err(Error::new(ErrorKind::Unsupported, line))
         }

@@ -1,4 +1,4 @@
-//! The Durable Object: it stores rows of cipher text, and answers messages.
+//! The code of the Durable Object, which stores rows of cipher text and answers messages.
 
 use ccc_core::Result;
 

@@ -33,8 +33,8 @@ impl HttpsChannel {
     /// secret `CREDENTIALS_SECRET`. An `http` URL is accepted only for this machine (loopback).
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] for a `url` that is invalid, unencrypted and not on loopback, or
-    /// that has a user name, a password or a query, and for a `secret` of fewer than 32 characters;
+    /// [`ErrorKind::InvalidInput`] if `url` is invalid, has a user name, a password or a query, or
+    /// is an `http` URL of another machine, or if `secret` has fewer than 32 characters;
     /// [`ErrorKind::Unavailable`] if TLS cannot be set up.
     pub fn new(url: &str, secret: &Secret, clock: Arc<dyn Clock>) -> Result<Self> {
         let url: Url = url.parse().map_err(|_| {
@@ -124,7 +124,7 @@ impl Channel for HttpsChannel {
                     format!("the Worker at {host} answered {status}: try again"),
                 ),
                 status if status.is_server_error() => {
-                    (ErrorKind::Unavailable, format!("the Worker at {host} failed: {status}"))
+                    (ErrorKind::Unavailable, format!("the Worker at {host} failed with {status}"))
                 }
                 status => (
                     ErrorKind::Unexpected,

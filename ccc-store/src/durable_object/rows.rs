@@ -26,8 +26,8 @@ pub trait Rows {
     /// An error if the storage fails.
     fn remove(&self, name: &str) -> Result<()>;
 
-    /// Returns the first `most` names of rows that begin with `prefix`, in the order of their
-    /// bytes.
+    /// Returns the names of the rows that begin with `prefix`, sorted by their bytes. Returns only
+    /// the first `most` names.
     ///
     /// # Errors
     /// An error if the storage fails.

@@ -22,7 +22,7 @@ pub const SIGNATURE_HEADER: &str = "ccc-signature";
 
 /// Maximum difference between the time of a message and the clock of the Worker.
 pub(super) const WINDOW: Duration = Duration::from_secs(300);
-/// Minimum length of a secret between client and Worker, in bytes.
+/// Minimum length of a secret that client and Worker share, in bytes.
 const MIN_SECRET: usize = 32;
 
 /// The id of a message: its time and its nonce. No two messages have the same id.
@@ -56,8 +56,8 @@ impl MessageId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerificationError {
-    /// The signature is missing, or was not made with a known secret for this message and this
-    /// path.
+    /// The signature is missing or wrong. It must be the signature of this message and this path,
+    /// made with a secret that the Worker has.
     #[error(
         "the signature of the message is missing or wrong: check that client and Worker have the same secret"
     )]
@@ -75,8 +75,8 @@ pub enum VerificationError {
 pub struct MessageAuthenticator(Vec<Secret>);
 
 impl MessageAuthenticator {
-    /// Reads `secrets`, one in each line. The first secret signs messages. The other secrets only
-    /// verify messages of clients that still have an older secret.
+    /// Parses `secrets`, which contains one secret per line. The first secret signs messages. The
+    /// other secrets only verify messages of clients that still have an older secret.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `secrets` contains no
@@ -91,8 +91,7 @@ impl MessageAuthenticator {
         Ok(Self(secrets))
     }
 
-    /// Returns the signature of `message`, which is sent to the Durable Object at the URL path
-    /// `path`, in hex.
+    /// Returns the signature, in hex, of a `message` that is sent to the URL path `path`.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn sign(&self, path: &str, id: &MessageId, message: &[u8]) -> String {
         hex::encode(mac(&self.0[0], &signed(path, id, message)).finalize().into_bytes())

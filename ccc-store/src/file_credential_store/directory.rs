@@ -10,8 +10,8 @@ use ccc_core::{Error, ErrorKind, Result};
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, RawMode};
 use rustix::io::Errno;
 
-/// Maximum size of a file, in bytes. It is larger than any credential, and than an index of many
-/// thousand credentials.
+/// Maximum size of a file, in bytes. The limit is larger than any credential, and larger than an
+/// index of many thousand credentials.
 const MAX_FILE: u64 = 16 << 20;
 /// The prefix of the names of files that are being written.
 const UNFINISHED: &str = "unfinished-";
@@ -51,8 +51,9 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Fails with [`ErrorKind::Refused`] unless the opened file or directory has the type
-    /// `expected`, belongs to the user of this process, and is accessible to this user only.
+    /// Checks that the opened file or directory has the type `expected`, belongs to the user of
+    /// this process, and is accessible only to this user. Otherwise fails with
+    /// [`ErrorKind::Refused`].
     fn check(&self, opened: &OwnedFd, path: &Path, expected: FileType) -> Result<()> {
         let found =
             rustix::fs::fstat(opened).map_err(|e| self.failed("inspect", path, e.into()))?;
@@ -110,7 +111,7 @@ impl Directory {
             return Err(Error::new(
                 ErrorKind::Corrupt,
                 format!(
-                    "{} is larger than 16 MiB, the limit for files of the credential store: restore it from a backup",
+                    "the file {} is larger than 16 MiB, the limit for files of the credential store: restore it from a backup",
                     path.display()
                 ),
             ));
@@ -118,13 +119,13 @@ impl Directory {
         Ok(Some(contents))
     }
 
-    /// Replaces the file `name` atomically. The new contents are certainly on the disk only after a
-    /// later call to [`sync`](Self::sync) has returned.
+    /// Replaces the file `name` atomically. The new contents survive a crash of the machine only
+    /// after a later call to [`sync`](Self::sync) has returned.
     pub(super) fn write(&self, name: &str, contents: &[u8]) -> Result<()> {
         let path = self.path.join(name);
         if contents.len() as u64 > MAX_FILE {
             let line = format!(
-                "cannot write {}: it would be larger than the limit of 16 MiB",
+                "cannot write the file {}: it would be larger than the limit of 16 MiB",
                 path.display()
             );
             return Err(Error::new(ErrorKind::LimitExceeded, line));

@@ -60,8 +60,8 @@ impl fmt::Debug for KeyEncryptionKey {
 }
 
 impl KeyEncryptionKey {
-    /// Derives a key-encryption key and its id from the operator's key `bytes`, with HKDF under two
-    /// different labels (RFC 5869).
+    /// Derives a key-encryption key and its id from the operator's key `bytes` with HKDF (RFC
+    /// 5869). The two derivations use different labels.
     fn expand(bytes: &[u8; KEY]) -> Self {
         let (mut key, mut id) = (Zeroizing::new([0; KEY]), [0; 16]);
         expand(None, bytes, b"ccc/v1/kek", &mut *key);

@@ -17,8 +17,8 @@ const MIN_PASSPHRASE: usize = 16;
 /// Length of a salt, in bytes.
 const SALT: usize = 16;
 /// Lowest accepted key-derivation parameters: memory in KiB, number of passes, number of lanes. New
-/// stores use these values. They are the second recommendation of RFC 9106 §4, but with one lane,
-/// because even a machine with one processor can compute that.
+/// stores use these values. They are the second recommendation of RFC 9106 §4, but with one lane
+/// instead of four, because a machine can have only one processor.
 const MIN_COSTS: [u32; 3] = [64 << 10, 3, 1];
 /// Highest accepted key-derivation parameters. They limit the memory and the time that a
 /// manipulated file can make this process spend.

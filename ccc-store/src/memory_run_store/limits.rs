@@ -1,6 +1,7 @@
 //! The limits of a `MemoryRunStore`.
 
-/// The limits of a [`MemoryRunStore`](crate::MemoryRunStore), which keep its memory small.
+/// The limits of a [`MemoryRunStore`](crate::MemoryRunStore), which keep the store's use of memory
+/// small.
 ///
 /// ```
 /// use ccc_store::Bounds;

@@ -13,7 +13,7 @@ use crate::random::random;
 
 const MAGIC: &[u8; 4] = b"CCC1";
 /// The number that stands for AES-256-GCM in a record. The data and the data key are encrypted with
-/// it.
+/// this algorithm.
 const ALGORITHM: u8 = 1;
 const WRAPPED_KEY_LEN: usize = KEY + TAG;
 /// Length of the unencrypted part of the header: magic number, algorithm and key id.
@@ -24,8 +24,8 @@ const DATA: usize = OPEN + NONCE + WRAPPED_KEY_LEN;
 /// Length of the shortest record, which contains an empty secret.
 const MIN_LEN: usize = DATA + NONCE + TAG;
 
-/// The identity of a record. A record that was sealed with one identity cannot be opened with a
-/// different one.
+/// The identity of a record. A record that was encrypted with one identity cannot be decrypted with
+/// a different identity.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) namespace: &'a str,
@@ -34,7 +34,8 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Returns the additional authenticated data of the encryption layer that `label` names.
+    /// Returns the additional authenticated data for one of the two encryptions: of the secret, or
+    /// of the data key. `label` selects the encryption.
     fn bytes(&self, label: &[u8]) -> Vec<u8> {
         let mut bytes = label.to_vec();
         for part in [self.namespace, self.name] {
@@ -45,8 +46,8 @@ impl Context<'_> {
         bytes
     }
 
-    /// Returns the additional authenticated data for the encryption of the secret. A key id is not
-    /// part of it, so that a rotation of keys does not change the encrypted secret.
+    /// Returns the additional authenticated data for the encryption of the secret. This data
+    /// contains no key id, so that a rotation of keys does not change the encrypted secret.
     fn of_data(&self) -> Vec<u8> {
         self.bytes(b"ccc/v1/data")
     }
@@ -100,7 +101,7 @@ pub(crate) fn seal(ring: &KeyRing, context: &Context<'_>, plain: &[u8]) -> Resul
     Ok(record)
 }
 
-/// Decrypts `record`, which must have been sealed with the same `context`.
+/// Decrypts `record`, which must have been encrypted with the same `context`.
 pub(crate) fn open(ring: &KeyRing, context: &Context<'_>, record: &[u8]) -> Result<Secret, Fault> {
     let data_key = unlock(ring, context, record)?;
     let (nonce, data) = record[DATA..].split_first_chunk::<NONCE>().ok_or(Fault::Form)?;
@@ -134,13 +135,13 @@ pub(crate) fn key_id(record: &[u8]) -> Result<KeyId, Fault> {
 }
 
 /// Returns the SHA-256 digest of the part of `record` that a rotation leaves unchanged. Any two
-/// writes have different digests, even of the same secret.
+/// writes have different digests, even if both write the same secret.
 pub(crate) fn fingerprint(record: &[u8]) -> [u8; 32] {
     Sha256::digest(record.get(DATA..).unwrap_or_default()).into()
 }
 
-/// Returns the header of a new record, which contains the encrypted `data_key`: all bytes before
-/// the nonce of the data.
+/// Returns the header of a new record: all bytes before the nonce of the data. The header contains
+/// the encrypted `data_key`.
 fn lock(ring: &KeyRing, context: &Context<'_>, data_key: &[u8; KEY]) -> Result<Vec<u8>, Fault> {
     let kek = ring.active();
     let nonce: Zeroizing<[u8; NONCE]> = fresh()?;

@@ -1,5 +1,5 @@
-//! The index of a store: the names of all credentials, and the version and fingerprint of each
-//! newest record.
+//! The index of a store: the names of all credentials, and for each name the version and
+//! fingerprint of the newest record.
 
 use std::collections::BTreeMap;
 

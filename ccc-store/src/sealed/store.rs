@@ -1,4 +1,4 @@
-//! The sealed store: index, envelope and keys over a [`BlobStore`].
+//! A credential store that stores encrypted records and an encrypted index in a [`BlobStore`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -13,8 +13,8 @@ use crate::sealed::envelope::{self, Context, Fault};
 use crate::sealed::error::{INDEX, corrupt, corrupt_record, too_many_conflicts};
 use crate::sealed::index::{Entry, Index};
 
-/// Maximum number of attempts at one operation, each of which failed because another writer changed
-/// the index in the meantime. Storage that rejects even the last attempt is considered broken.
+/// Maximum number of attempts at one operation. An attempt fails if another writer changes the
+/// index in the meantime. If even the last attempt fails, the storage is considered broken.
 pub(super) const MAX_ATTEMPTS: usize = 1_000;
 
 /// A credential store that encrypts all data before it passes the data to its [`BlobStore`].
@@ -54,8 +54,8 @@ impl<S: BlobStore> Sealed<S> {
         Ok(sealed)
     }
 
-    /// Adds `keys` to the keys of the store, if they decrypt the index. Later writes use the first
-    /// key of `keys`. All other keys only decrypt.
+    /// Adds `keys` to the keys of the store, if `keys` decrypt the index. Later writes use the
+    /// first key of `keys`. All other keys only decrypt.
     pub(crate) async fn adopt(&self, keys: &Keys) -> Result<()> {
         self.adopt_checked(keys).await.map(drop)
     }
@@ -266,8 +266,8 @@ impl<S: BlobStore> CredentialStore for Sealed<S> {
     }
 }
 
-/// Derives the ring of `keys`. If a passphrase is among them, the salt is read from `blobs`, or
-/// created there.
+/// Derives the ring of `keys`. If one of the keys is a passphrase, reads the salt from `blobs`, or
+/// creates it there.
 async fn ring(blobs: &impl BlobStore, keys: &Keys) -> Result<KeyRing> {
     if !keys.need_derivation() {
         return keys.ring(None);

@@ -112,8 +112,8 @@ struct AgentModel {
     isolated: bool,
 }
 
-/// Builds the agent of the given kind. `starts_here` states whether the agent's programs are programs
-/// of this machine.
+/// Builds the agent of the given kind. `starts_here` states whether the agent's programs are
+/// started on this machine, and not in a container.
 fn agent(
     config: &Config,
     kind: &str,

@@ -1,5 +1,5 @@
-//! The admin token for the route `/config`: how it is issued, and how its digest is stored in the
-//! credential store.
+//! The admin token for the route `/config`: issuing it, and storing its digest in the credential
+//! store.
 
 use ccc_core::credential::Precondition;
 use ccc_core::{CredentialKey, CredentialStore, ErrorKind, Result, Secret};

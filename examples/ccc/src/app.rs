@@ -1,5 +1,5 @@
-//! The GitHub App of the service. The App is stored in the credential store. A configured App is
-//! added to the store at the first start.
+//! The GitHub App of the service. The App is stored in the credential store. At its start, the
+//! service adds the configured App to the store if the store does not contain it.
 
 mod config_route;
 mod configured;

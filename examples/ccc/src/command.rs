@@ -1,4 +1,5 @@
-//! The command line. The subcommand `ccc NAME` and its flags are in `command/NAME.rs`.
+//! The command line of the program `ccc`. The subcommand `ccc NAME` and its flags are in
+//! `command/NAME.rs`.
 
 use std::process::ExitCode;
 
@@ -30,7 +31,8 @@ pub struct Cli {
 
 impl Cli {
     /// Executes the command, and returns the exit code of the program: 0 for success, 1 if the
-    /// command did not have its intended result, and 2 for an error.
+    /// command did not have its intended result (for example, `ccc doctor` found a problem), and 2
+    /// for an error.
     #[must_use]
     pub fn run(self) -> ExitCode {
         // The programs of an agent can have the same user as this process. They must not read the
@@ -63,10 +65,12 @@ pub(crate) enum Command {
     Run(run::RunArgs),
     /// Start the self-hosted service, which solves the issues that GitHub reports by webhook.
     Serve(serve::ServeArgs),
-    /// Check that this machine can execute runs: git, the container engine, its image and isolation.
+    /// Check whether this machine can execute runs: check git, the container engine, the container
+    /// image and the isolation.
     #[cfg(feature = "docker")]
     Doctor(doctor::DoctorArgs),
-    /// Generate a random key and print it: for the credential store, or as a secret of the Worker.
+    /// Print a new random key. Use the key for the credential store, or as a secret of the
+    /// Cloudflare Worker.
     Keygen,
     /// Show and change the stored GitHub Apps, the stored credential of the model, and the
     /// encryption key.

@@ -94,9 +94,9 @@ impl Config {
     /// `environment` take precedence.
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a file that cannot be read, an unknown
-    /// setting, or an invalid value. For an unknown setting, the message suggests the most similar
-    /// one.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a file that cannot be read, an
+    /// unknown setting, or an invalid value. For an unknown setting, the message suggests the most
+    /// similar name of a setting.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -156,17 +156,20 @@ impl Config {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let without = self.model.dangerously_without.iter().map(|rule| {
-            format!("the model proxy does not enforce its rule {rule}, because model.dangerously_without names it")
+            format!(
+                "the model proxy does not enforce its rule {rule}, because the setting \
+                 model.dangerously_without turns this rule off"
+            )
         });
         self.unknown_variables.iter().cloned().chain(without).collect()
     }
 
-    /// Returns the data directory: the configured one, or else `ccc` in the user's directory for
-    /// application data (`XDG_DATA_HOME` or `~/.local/share`).
+    /// Returns the configured data directory. The default is the directory `ccc` in the user's
+    /// directory for application data (`XDG_DATA_HOME` or `~/.local/share`).
     ///
     /// # Errors
-    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if no data directory is configured and
-    /// there is no home directory.
+    /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if no data directory is configured, and
+    /// neither `XDG_DATA_HOME` nor `HOME` is set.
     pub fn data_dir(&self) -> Result<PathBuf> {
         if let Some(path) = &self.data_dir {
             return Ok(path.clone());

@@ -30,8 +30,8 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<dyn CredentialStore>> {
     }
 }
 
-/// Opens the configured credential store if it exists. Returns `None` if it does not exist, or is
-/// in memory.
+/// Opens the configured credential store if it exists. Returns `None` if the store does not exist,
+/// or is of the kind `memory`.
 ///
 /// # Errors
 /// The errors of [`open`].

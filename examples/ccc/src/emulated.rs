@@ -1,4 +1,4 @@
-//! Conversions between the types of the emulator and those of `ccc-core`.
+//! Conversions between the types of the emulator and the types of `ccc-core`.
 
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use github_emulator::secrecy::{ExposeSecret as _, SecretString};

@@ -7,8 +7,8 @@ use tokio::process::Command;
 
 /// Executes `git` with the arguments `args`, and returns its standard output. Git ignores the
 /// configuration of the system and of the user. Git does not inherit the environment of this
-/// process, which can contain credentials: other processes of the user could read them from git's
-/// environment.
+/// process, which can contain credentials: other processes of the user could read these credentials
+/// from git's environment.
 pub(crate) async fn git(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Git would search a relative directory of PATH inside the repository.
@@ -23,8 +23,11 @@ pub(crate) async fn git(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Re
         .output()
         .await
         .map_err(|e| {
-            Error::new(ErrorKind::Unavailable, "git is not installed, or not in PATH: install git")
-                .with_source(e)
+            Error::new(
+                ErrorKind::Unavailable,
+                "cannot start git, because git is not installed or not in PATH: install git",
+            )
+            .with_source(e)
         })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

@@ -9,9 +9,10 @@ use crate::service::Inner;
 /// checked out.
 const MIN_FREE_BYTES: u64 = 100 << 20;
 
-/// The entry for a service that executes no runs and therefore refuses deliveries (spec: W4d).
-const NOT_SERVING: &str = "the service executes no runs: it shuts down, or its program has not called `Service::serve` or \
-     `Service::serve_http`";
+/// The result of the check `runs` if the service executes no runs and therefore refuses deliveries
+/// (spec: W4d).
+const NOT_SERVING: &str = "the service executes no runs: either the service is shutting down, or the program has \
+                           not called `Service::serve` or `Service::serve_http`";
 
 /// Returns whether the service is healthy, and the body of the response to `GET /health`.
 pub(crate) async fn check(inner: &Inner) -> (bool, Value) {

@@ -105,7 +105,8 @@ async fn current_branch(path: &Path) -> Result<String> {
     let branch = git(asked).await.map_err(|error| match error.kind() {
         ErrorKind::Unexpected => {
             let shown = path.display();
-            let line = format!("{shown} is not a git repository with a checked-out branch");
+            let line =
+                format!("the directory {shown} is not a git repository with a checked-out branch");
             Error::new(ErrorKind::NotFound, line).with_source(error)
         }
         _ => error,

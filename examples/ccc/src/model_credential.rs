@@ -13,7 +13,8 @@ use crate::config::Config;
 use crate::credentials;
 use crate::stored_credentials::{StoredCredentials, difference};
 
-/// The kinds of credentials and their names. The names are stored, and are part of credential keys.
+/// The kinds of credentials and their names. Stored records and credential keys contain these
+/// names.
 const KINDS: [(CredentialKind, &str); 3] = [
     (CredentialKind::ApiKey, "api-key"),
     (CredentialKind::OAuthToken, "oauth-token"),
@@ -47,7 +48,7 @@ impl Record {
         Ok(Self { kind: kind.to_owned(), secret })
     }
 
-    /// Returns whether this is the credential `secret` of the kind `kind`.
+    /// Returns whether this record contains the secret `secret` with the kind `kind`.
     fn is(&self, kind: CredentialKind, secret: &Secret) -> bool {
         let same_kind = KINDS.iter().any(|(known, name)| *known == kind && *name == self.kind);
         same_kind && self.secret.as_bytes() == secret.expose()
@@ -55,8 +56,8 @@ impl Record {
 
     fn read(stored: &Secret) -> Result<Self> {
         serde_json::from_slice(stored.expose()).map_err(|_| {
-            let line = "the stored credential of the model is damaged: delete it with `ccc config clear --model`, and \
-                        set it again";
+            let line = "the stored credential of the model is damaged: delete the credential with \
+                        `ccc config clear --model`, and store it again with `ccc config set`";
             Error::new(ErrorKind::Corrupt, line)
         })
     }
@@ -98,7 +99,8 @@ pub(crate) async fn configured(config: &Config) -> Result<Option<ModelCredential
     Record::new(kind, &secret)?.into_memory().await.map(Some)
 }
 
-/// Returns the configured credential for the model's API, or else the stored one, for a single run.
+/// Returns the credential for the model's API for a single run: the configured credential, or the
+/// stored credential if no credential is configured.
 pub(crate) async fn for_run(config: &Config) -> Result<Option<ModelCredential>> {
     if let Some(configured) = configured(config).await? {
         return Ok(Some(configured));
@@ -111,8 +113,8 @@ pub(crate) async fn for_run(config: &Config) -> Result<Option<ModelCredential>> 
 }
 
 /// Returns the stored credential for the model's API, and a warning if the configured credential
-/// differs. If no credential is stored, or if `policy` permits its replacement, the configured
-/// credential is stored first.
+/// differs. If no credential is stored, or if `policy` is [`StoredCredentials::Replace`], the
+/// configured credential is stored first.
 pub(crate) async fn for_service(
     config: &Config,
     store: &dyn CredentialStore,
@@ -148,7 +150,8 @@ pub(crate) async fn for_service(
         Err(error) => Err(error),
         Ok(_) => {
             tracing::info!(
-                "stored the model's credential in the credential store: it can now be removed from the configuration"
+                "stored the model's credential in the credential store: you can now remove the credential from the \
+                 configuration"
             );
             Ok((Some(record.into_memory().await?), None))
         }

@@ -8,7 +8,8 @@ pub(crate) fn fix(error: &Error) -> Option<&'static str> {
     Some(match error.remedy()? {
         Remedy::GenerateKey => "`ccc keygen` prints a new random key",
         Remedy::RotateKey => {
-            "put a new key from `ccc keygen` before the first key, then rotate with `ccc config rotate-key`"
+            "generate a new key with `ccc keygen`, put the new key before the first key, and run \
+             `ccc config rotate-key`"
         }
         Remedy::BuildImage => {
             "build the image with images/build, or pull it into the container engine"
@@ -21,7 +22,7 @@ pub(crate) fn fix(error: &Error) -> Option<&'static str> {
              runner.dangerously_unencrypted to true"
         }
         Remedy::ReplaceStored => {
-            "start `ccc serve --use-configured` once, which stores the configured credential, or remove the credential \
+            "start `ccc serve --use-configured` once to store the configured credential, or remove the credential \
              from the configuration"
         }
         _ => return None,

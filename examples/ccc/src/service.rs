@@ -35,7 +35,7 @@ impl Service {
         ServiceBuilder::new(config)
     }
 
-    /// Returns the port that accepts events of a VCS host other than GitHub. Events of GitHub
+    /// Returns the [`Intake`] that accepts events of a VCS host other than GitHub. Events of GitHub
     /// arrive through the webhook of [`router`](crate::router).
     #[must_use]
     pub fn intake(&self) -> Arc<dyn Intake> {
@@ -43,15 +43,16 @@ impl Service {
     }
 
     /// Reloads the GitHub App and the admin token from the credential store. While a call to
-    /// [`serve`](Self::serve) is in progress, the service also reloads them every minute.
+    /// [`serve`](Self::serve) is in progress, the service also reloads the App and the token every
+    /// minute.
     pub async fn reload(&self) {
         if let Some(app) = &self.inner.app {
             app.reload_and_log().await;
         }
     }
 
-    /// Returns whether the service has no GitHub App in use, and waits until one is stored in its
-    /// credential store.
+    /// Returns whether the service has no GitHub App in use, and waits until an App is stored in
+    /// its credential store.
     #[must_use]
     pub fn is_waiting_for_app(&self) -> bool {
         self.inner.app.as_ref().is_some_and(|app| app.app_id().is_none())
@@ -92,7 +93,8 @@ impl ServiceBuilder {
     ///   setting.
     /// - [`ErrorKind::Conflict`](ccc_core::ErrorKind::Conflict) with
     ///   [`Remedy::ReplaceStored`](ccc_core::Remedy) for a configured credential that differs from
-    ///   the stored one, under [`StoredCredentials::Refuse`](crate::StoredCredentials::Refuse).
+    ///   the stored credential, with the rule
+    ///   [`StoredCredentials::Refuse`](crate::StoredCredentials::Refuse).
     /// - The errors of the adapters.
     pub async fn build(self) -> Result<Service> {
         Ok(Service { inner: Arc::new(self.build_inner().await?) })

@@ -18,7 +18,7 @@ pub(crate) async fn interrupted() {
     }
 }
 
-/// Returns a token that is cancelled at the next SIGINT or SIGTERM, for
+/// Returns a token that is cancelled at the next SIGINT or SIGTERM. Pass the token to
 /// [`Service::serve_http`](crate::Service::serve_http). This function must be called in a tokio
 /// runtime.
 #[allow(clippy::disallowed_methods, reason = "this code is never part of a Worker")]

@@ -1,9 +1,10 @@
-//! The rule for configured credentials that differ from the stored ones.
+//! The rule for a configured credential that differs from the stored credential.
 
 use ccc_core::{Error, ErrorKind, Remedy};
 
-/// The treatment of configured credentials that differ from the stored ones. It applies to the key
-/// and the webhook secrets of the GitHub App, and to the credential of the model.
+/// The rule for a configured credential that differs from the stored credential. The rule applies
+/// to the private key and the webhook secrets of the GitHub App, and to the credential of the
+/// model.
 ///
 /// # Examples
 ///
@@ -16,23 +17,25 @@ use ccc_core::{Error, ErrorKind, Remedy};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StoredCredentials {
-    /// The service uses the stored credentials. A warning is logged, and `/health` reports it.
+    /// The service uses the stored credentials. The service logs a warning, and `/health` reports
+    /// this warning.
     #[default]
     Prefer,
-    /// The configured credentials replace the stored ones. A stored webhook secret that is not
-    /// configured becomes invalid.
+    /// The configured credentials replace the stored credentials. A stored webhook secret that is
+    /// not configured becomes invalid.
     Replace,
     /// [`ServiceBuilder::build`](crate::ServiceBuilder::build) fails with [`ErrorKind::Conflict`]
     /// and [`Remedy::ReplaceStored`].
     Refuse,
 }
 
-/// Returns the warning that the configured credential `name` is not used, because it differs from
-/// the stored one. Under [`StoredCredentials::Refuse`], returns an error instead.
+/// Returns the warning that the configured credential `name` is not used, because the credential
+/// differs from the stored credential. If `stored` is [`StoredCredentials::Refuse`], returns an
+/// error instead.
 pub(crate) fn difference(name: &str, stored: StoredCredentials) -> Result<String, Error> {
     match stored {
         StoredCredentials::Refuse => {
-            let text = format!("{name} in the configuration differs from the stored one");
+            let text = format!("{name} in the configuration differs from the stored value");
             Err(Error::new(ErrorKind::Conflict, text).with_remedy(Remedy::ReplaceStored))
         }
         _ => Ok(warning(name)),
@@ -41,5 +44,5 @@ pub(crate) fn difference(name: &str, stored: StoredCredentials) -> Result<String
 
 /// Returns the warning that the configured credential `name` is not used.
 pub(crate) fn warning(name: &str) -> String {
-    format!("{name} in the configuration differs from the stored one, which is used")
+    format!("{name} in the configuration differs from the stored value; the stored value is used")
 }

@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ccc_core::credential::{Precondition, StoredSecret, Version};
 use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, async_trait};
 
-/// The newest version of a credential, and its secret, or `None` if the credential was deleted.
+/// The newest version number of a credential, and the secret. The secret is `None` if the
+/// credential was deleted.
 type Record = (u64, Option<Secret>);
 
 /// A credential store in memory, which can be filled from environment variables.
@@ -59,7 +60,7 @@ impl CredentialStore for EnvCredentialStore {
         if !holds {
             return Err(Error::new(
                 ErrorKind::Conflict,
-                format!("the credential `{key}` has changed"),
+                format!("the credential `{key}` was changed by another write"),
             ));
         }
         (*version, *stored) = (*version + 1, Some(secret.clone()));

@@ -1,5 +1,5 @@
-//! The route `/config`: access to the GitHub Apps in the Worker's own credential store for the holder
-//! of the admin token.
+//! The route `/config`: with the admin token, a client can read and change the GitHub Apps in the
+//! Worker's own credential store.
 
 use std::sync::Arc;
 
@@ -26,8 +26,10 @@ pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Re
     };
     // The token is checked before the body is read, because the sender is not trusted.
     let Some(admitted) = admit(&request, token) else {
-        let mut response =
-            refuse(401, "send the Worker's secret ADMIN_TOKEN as `Authorization: Bearer …`")?;
+        let mut response = refuse(
+            401,
+            "send the Worker's secret ADMIN_TOKEN in the header `Authorization: Bearer …`",
+        )?;
         response.headers_mut().set("www-authenticate", "Bearer")?;
         return Ok(response);
     };
@@ -68,7 +70,7 @@ async fn apps(env: &Env) -> Result<Apps> {
         ErrorKind::Corrupt => Error::new(
             ErrorKind::Corrupt,
             format!(
-                "{}: check that CREDENTIALS_KEY is the key with which the store was created",
+                "{}: check that the Worker's secret CREDENTIALS_KEY contains the key of the credential store",
                 error.message()
             ),
         ),

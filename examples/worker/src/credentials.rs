@@ -1,5 +1,5 @@
-//! The Worker's own credential store: its Durable Object, and its key, which the Durable Object
-//! does not receive.
+//! The Worker's own credential store. The credentials are in a Durable Object, which never receives
+//! the encryption key.
 
 use std::sync::Arc;
 

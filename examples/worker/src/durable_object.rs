@@ -13,7 +13,7 @@ use worker::{
 #[durable_object]
 pub struct Credentials {
     sql: SqlStorage,
-    /// Whether the Durable Object received bindings of the Worker.
+    /// Whether the Durable Object received bindings of the Worker. If so, all messages are refused.
     has_bindings: bool,
 }
 

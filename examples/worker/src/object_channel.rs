@@ -33,7 +33,7 @@ impl Channel for ObjectChannel {
             (200, answer) => Ok(answer),
             (status, why) => {
                 let why: String = String::from_utf8_lossy(&why).chars().take(200).collect();
-                let line = format!("the Durable Object answered {status}: {why}");
+                let line = format!("the Durable Object answered with the status {status}: {why}");
                 Err(Error::new(ErrorKind::Unavailable, line))
             }
         }

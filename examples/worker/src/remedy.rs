@@ -2,7 +2,7 @@
 
 use ccc_core::{Error, Remedy};
 
-/// Returns the message of `error`, followed by the text of its remedy, if it has one.
+/// Returns the message of `error`, followed by the text of the remedy if the error has a remedy.
 pub(crate) fn describe(error: &Error) -> String {
     let remedy = match error.remedy() {
         Some(Remedy::GenerateKey) => "`ccc keygen` prints a new random key",

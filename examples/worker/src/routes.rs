@@ -31,7 +31,7 @@ async fn forward(name: String, mut request: Request, env: &Env) -> Result<Respon
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
         return Response::error(
-            "the name of a credential store must have 1 to 64 lower-case letters, digits and hyphens",
+            "the name of a credential store must consist of 1 to 64 lower-case letters, digits and hyphens",
             404,
         );
     }

@@ -34,7 +34,7 @@ const fn held(name: &'static str, script: &'static str, rule: EgressRule) -> Pro
         EgressRule::Named => (
             "an egress proxy that accepts any name",
             "refused: invalid name",
-            &["the host is not a valid name"],
+            &["the host is not a valid host name"],
         ),
         EgressRule::Listed => (
             "an egress proxy without the host list",
@@ -49,7 +49,7 @@ const fn held(name: &'static str, script: &'static str, rule: EgressRule) -> Pro
         EgressRule::Public => (
             "an egress proxy that accepts any address",
             "refused: address",
-            &["an address that is not public"],
+            &["an IP address that is not public"],
         ),
     };
     let weak = Weak { text: weak, change: Change::Egress(rule) };

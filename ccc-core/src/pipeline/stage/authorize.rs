@@ -55,13 +55,14 @@ async fn check_issue(run: &RunContext) -> Result<(), Halt> {
     }
     if issue.title != event.issue.title || issue.body != event.issue.body {
         run.emit_note(
-            "the issue was edited after the event: the run uses the text of the signed delivery",
+            "the issue was edited after the event: the run uses the older text, from the delivery",
         );
     }
     Ok(())
 }
 
-/// Returns the refusal of a run whose actor may start runs only on a runner with isolation.
+/// Returns the refusal of a run whose `runner` has no isolation and whose actor has only
+/// `permission`, which is lower than write permission.
 fn not_isolated(run: &RunContext, runner: &str, permission: Permission) -> Halt {
     if is_implicit_request(run) {
         return Halt::skipped(SkipReason::NotPermitted);
@@ -75,8 +76,9 @@ fn not_isolated(run: &RunContext, runner: &str, permission: Permission) -> Halt 
     Halt::refused(Stage::Authorize, reason, Vec::new())
 }
 
-/// Returns the refusal of a run whose actor does not have the permission `least`. Only an explicit
-/// request gets a reply, because every user may open an issue.
+/// Returns the refusal of a run whose actor has only `permission`, which is lower than the required
+/// permission `least`. Opening or reopening an issue gets no reply, because every user may open
+/// issues.
 fn not_permitted(run: &RunContext, least: Permission, permission: Permission) -> Halt {
     if is_implicit_request(run) {
         return Halt::skipped(SkipReason::NotPermitted);

@@ -1,4 +1,4 @@
-//! Checkout: creates a new workspace with a token that can only read.
+//! Checkout: fetches the repository with a read-only token, and creates a new workspace.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -15,7 +15,7 @@ pub(in crate::pipeline) enum Retain {
 }
 
 impl Retain {
-    /// Returns the files that another worker needs if it continues the run.
+    /// Returns the files that another worker needs to continue the run.
     pub(in crate::pipeline) fn for_successor(run: &RunContext) -> Self {
         let resumable = run.is_stored() && run.progress().stage() >= Stage::Collect;
         if resumable { Self::Objects } else { Self::Nothing }

@@ -8,7 +8,8 @@ use crate::pipeline::salvage::read_changes;
 use crate::progress::{Base, CollectedRun};
 use crate::{Outcome, Stage};
 
-/// Reads the change into the run's own git directory, and checks it against the policy.
+/// Reads the agent's change from the workspace, checks the change against the policy, and stores it
+/// as a git tree in the run's own git directory.
 pub(in crate::pipeline) async fn collect(
     run: &RunContext,
     base: Base,

@@ -1,4 +1,5 @@
-//! Commit: creates the commit of the change. A resumed run creates the same commit (spec: P6).
+//! Commit: creates a git commit from the agent's change. A resumed run that repeats this stage
+//! creates an identical commit (spec: P6).
 
 use crate::git::CommitInfo;
 use crate::pipeline::halt::Halt;

@@ -1,5 +1,5 @@
-//! Provision: creates a container with the workspace, executes the repository's setup commands in
-//! it, and prepares the agent's task.
+//! Provision: prepares the agent's task, creates a container with the workspace, and executes the
+//! repository's setup commands in the container.
 
 use std::time::Duration;
 
@@ -25,8 +25,8 @@ pub(in crate::pipeline) struct Provisioned {
     pub(in crate::pipeline) task: Task,
 }
 
-/// Prepares the agent's task, releases the read token, creates the container, and executes the
-/// repository's setup commands in it.
+/// Prepares the agent's task, revokes the read token, creates the container, and executes the
+/// repository's setup commands in the container.
 pub(in crate::pipeline) async fn provision(
     run: &RunContext,
     checked_out: &CheckedOut,
@@ -41,7 +41,7 @@ pub(in crate::pipeline) async fn provision(
     // The later stages need no read token.
     if let Err(error) = run.release(Some(Grant::Read)).await {
         run.emit_note(format!(
-            "the read token could not be revoked, and may stay valid until it expires: {error}"
+            "cannot revoke the run's read token, which can stay valid until it expires: {error}"
         ));
     }
     let spec = ContainerSpec::new(&checked_out.workspace)
@@ -64,7 +64,7 @@ async fn spawn(run: &RunContext, spec: &ContainerSpec) -> Result<Box<dyn Contain
             Err(error) if error.is_retryable() && attempt < SPAWN_ATTEMPTS => {
                 let attempts = format!("(attempt {attempt} of {SPAWN_ATTEMPTS})");
                 run.emit_note(format!(
-                    "cannot create the container of the run {attempts}: {error}"
+                    "cannot create the container of the run {attempts}, will try again: {error}"
                 ));
                 let backoff = Duration::from_secs(2 << attempt);
                 run.parts.clock.sleep(error.retry_after().unwrap_or(backoff)).await;

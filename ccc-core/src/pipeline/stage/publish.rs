@@ -23,7 +23,7 @@ pub(in crate::pipeline) async fn publish(
     let published = push_and_open(run, committed).await;
     if let Err(error) = run.release(Some(Grant::Publish)).await {
         run.emit_note(format!(
-            "the write token could not be revoked, and may stay valid until it expires: {error}"
+            "cannot revoke the run's write token, which can stay valid until it expires: {error}"
         ));
     }
     let CommittedRun { report, denied_hosts, .. } = committed.clone();

@@ -1,4 +1,5 @@
-//! Report: writes the run's only comment, which is found again by its marker (spec: P5).
+//! Report: writes the run's comment on the issue. A run has only one comment. The comment contains
+//! a marker, so that later updates find and edit it (spec: P5).
 
 use std::time::Duration;
 
@@ -15,9 +16,9 @@ const GREET_WITHIN: Duration = Duration::from_secs(60);
 /// Minimum remaining lifetime of the token for the final comment.
 const COMMENT_TTL: Duration = Duration::from_secs(60);
 
-/// Adds a reaction to the request, and writes a comment that the run has started. The flow calls
-/// this function at the same time as Checkout. A failure only emits a note, because the run can
-/// continue without the reaction and the comment.
+/// Adds a reaction to the issue or comment that requested the run, and writes a comment that the
+/// run has started. The flow calls this function at the same time as Checkout. A failure only emits
+/// a note, because the run can continue without the reaction and the comment.
 pub(in crate::pipeline) async fn announce(run: &RunContext) {
     let greeted = guarded(&*run.parts.clock, GREET_WITHIN, react_and_comment(run)).await;
     if let Err(error) = greeted {

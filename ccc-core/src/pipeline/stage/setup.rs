@@ -9,11 +9,13 @@ use crate::pipeline::run_context::RunContext;
 use crate::untrusted_text::one_line;
 use crate::{Container, Error, ErrorKind, Result};
 
-/// Maximum size of the end of a setup command's output that is retained for the note, in bytes.
+/// Maximum size of the retained end of a setup command's output, in bytes. If the command fails, a
+/// note shows this end.
 const OUTPUT_TAIL: usize = 2 << 10;
 
 /// Executes the repository's setup commands in the container. If a command fails, the remaining
-/// commands are skipped. The run continues, because the agent can possibly work without them.
+/// commands are skipped. The run still continues, because the agent can possibly work without a
+/// complete setup.
 pub(super) async fn set_up(
     run: &RunContext,
     container: &dyn Container,

@@ -1,4 +1,4 @@
-//! Work: executes the agent until it is done or reaches a limit, and then stops its programs.
+//! Work: executes the agent until the agent ends or reaches a limit, and then stops the container.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::pipeline::salvage;
 use crate::progress::Base;
 use crate::{Clock, Error, ErrorKind, Outcome, Result, Stage};
 
-/// Executes the agent, and then stops the container. Returns the report if the agent completed its
-/// work. Otherwise saves the agent's changes as a patch and fails the run.
+/// Executes the agent, and then stops the container. Returns the agent's report if the agent
+/// completed its work. Otherwise saves the agent's changes as a patch and fails the run.
 pub(in crate::pipeline) async fn work(
     run: &RunContext,
     provisioned: &Provisioned,
@@ -68,10 +68,10 @@ async fn run_agent(run: &RunContext, provisioned: &Provisioned) -> Result<AgentR
         // The limits are polled first: an agent whose output never pauses could otherwise prevent
         // their polling.
         () = clock.sleep(limits.wall) => {
-            Err(timed_out("the work exceeded the time limit of", limits.wall))
+            Err(timed_out("the agent exceeded the time limit of", limits.wall))
         }
         () = silence(clock, activity, limits.idle) => {
-            Err(timed_out("no event came from the agent for", limits.idle))
+            Err(timed_out("the agent emitted no event for", limits.idle))
         }
         report = run.parts.agent.run(task, &**container, &mut sink) => report,
     };

@@ -56,7 +56,7 @@ pub async fn what_it_needs_stays_the_same(fixture: &Fixture) {
         let given: Vec<_> = fixture.credentials.iter().map(|(key, _)| key.clone()).collect();
         assert_eq!(
             asked, given,
-            "`with_credential` must add exactly the keys that `needs` returns"
+            "`with_credential` must be called for exactly the keys that `needs` returns"
         );
         let (run, container, _workspace) = fixture.container(&**agent).await;
         drop_after_polls(3, agent.run(&fixture.task(run), &*container, &mut |_: AgentEvent| {}))
@@ -67,15 +67,19 @@ pub async fn what_it_needs_stays_the_same(fixture: &Fixture) {
     }
 }
 
-/// Checks that the agent works through the container and reports [`Verdict::Completed`]: the
-/// workspace then contains the file that the agent must write.
+/// Checks that `run` reports [`Verdict::Completed`], and that the agent has written the expected
+/// file to the container's workspace.
 pub async fn it_works_through_the_container_and_reports(fixture: &Fixture) {
     let (report, _, workspace) = fixture.work(&*fixture.agent).await;
     assert_eq!(report.verdict, Verdict::Completed, "`run` of the agent must report `Completed`");
     let (path, content) = &fixture.file;
     let found = std::fs::read(workspace.path().join(path));
     let expected = Some(content);
-    assert_eq!(found.as_ref().ok(), expected, "`run` must write the expected {path}: {found:?}");
+    assert_eq!(
+        found.as_ref().ok(),
+        expected,
+        "`run` must write the expected content to the file {path}, but reading it gave {found:?}"
+    );
 }
 
 /// Checks that `run` passes events to the sink before it returns.
@@ -121,9 +125,9 @@ pub async fn dropped_midway_it_leaves_nothing_behind(fixture: &Fixture) {
         let (task, mut sink) = (fixture.task(run), |_: AgentEvent| {});
         drop_after_polls(polls, fixture.slow.run(&task, &*container, &mut sink)).await;
         let stopped = bounded("`stop`", container.stop(Duration::from_millis(100))).await;
-        stopped.expect("`stop` must succeed after a dropped `run`");
+        stopped.expect("`stop` must succeed after the future of `run` was dropped");
         let destroyed = bounded("`destroy`", fixture.runner.destroy(run)).await;
-        destroyed.expect("`destroy` must succeed after a dropped `run`");
+        destroyed.expect("`destroy` must succeed after the future of `run` was dropped");
         let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
         assert!(!orphans.contains(&run), "`orphans` must not list a destroyed run");
     }
@@ -143,8 +147,8 @@ pub async fn it_can_work_for_several_runs_at_once(fixture: &Fixture) {
     }
 }
 
-/// Checks that `run` returns if the agent's container is destroyed, with an error or a verdict
-/// other than [`Verdict::Completed`].
+/// Checks that `run` returns after the agent's container was destroyed. The result must be an
+/// error, or a verdict other than [`Verdict::Completed`].
 pub async fn the_end_of_its_container_ends_it(fixture: &Fixture) {
     let (run, container, _workspace) = fixture.container(&*fixture.slow).await;
     let (task, mut sink) = (fixture.task(run), |_: AgentEvent| {});

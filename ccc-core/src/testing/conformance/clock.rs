@@ -91,7 +91,7 @@ pub async fn now_moves_with_time(fixture: &Fixture) {
     // `now` and the timer of `sleep` can be two clocks that differ by a few milliseconds.
     let least = SHORT - Duration::from_millis(2);
     let enough = passed >= least.try_into().unwrap();
-    assert!(enough, "`now` must advance by at least {SHORT:?}, not by {passed:?}");
+    assert!(enough, "after {SHORT:?}, `now` must be at least {least:?} later, not {passed:?}");
 }
 
 /// Checks that `sleep` lasts at least its duration. If a function moves the clock, `sleep` must end
@@ -128,7 +128,7 @@ pub async fn a_sleep_counts_from_its_first_poll(fixture: &Fixture) {
     bounded("`sleep`", sleep).await;
 }
 
-/// Checks that a `sleep` with a duration of zero ends at once, also if the clock does not move.
+/// Checks that a `sleep` with a duration of zero ends at once, even if the clock does not move.
 pub async fn a_sleep_of_zero_ends_at_once(fixture: &Fixture) {
     bounded("a `sleep` of zero", fixture.clock.sleep(Duration::ZERO)).await;
 }
@@ -149,5 +149,5 @@ pub async fn dropping_a_sleep_does_not_affect_another(fixture: &Fixture) {
     if let Some(advance) = &fixture.advance {
         advance(SHORT);
     }
-    bounded("a `sleep` next to a dropped `sleep`", kept).await;
+    bounded("a `sleep` that continues after another `sleep` was dropped", kept).await;
 }

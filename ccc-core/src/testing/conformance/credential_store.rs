@@ -70,7 +70,7 @@ pub async fn get_returns_the_stored_value_and_version(fixture: &Fixture) {
     assert_eq!(
         fixture.get("app/7").await,
         None,
-        "`get` must not treat a prefix of a key as the key"
+        "`get` of a prefix of a stored key must return `None`"
     );
 }
 
@@ -97,17 +97,18 @@ pub async fn each_key_has_its_own_versions(fixture: &Fixture) {
     assert_eq!(fixture.get("a").await, expected, "`put` must not change the record of another key");
 }
 
-/// Checks that `put` with [`Precondition::Absent`] succeeds if the key has no record, also after a
-/// delete. If the key has a record, `put` must fail with [`ErrorKind::Conflict`] and write nothing.
+/// Checks that `put` with [`Precondition::Absent`] succeeds if the key has no record, because the
+/// key is new or its record was deleted. If the key has a record, `put` must fail with
+/// [`ErrorKind::Conflict`] and write nothing.
 pub async fn the_precondition_absent_holds_only_without_a_record(fixture: &Fixture) {
     let (store, key) = (&fixture.store, name("key"));
     let put = |value: &'static str| {
         let (key, secret) = (key.clone(), Secret::from(value));
         async move { store.put(&key, &secret, Precondition::Absent).await }
     };
-    let first = put("first").await.expect("`put` with `Absent` must succeed without a record");
+    let first = put("first").await.expect("`put` with `Absent` must succeed for a new key");
     assert_fails_with(
-        "`put` with `Absent` over a record",
+        "`put` with `Absent` for a key that has a record",
         ErrorKind::Conflict,
         put("second").await,
     );
@@ -141,7 +142,7 @@ pub async fn a_precondition_version_holds_only_for_the_newest_version(fixture: &
     let second = put("second", first).await.expect("`put` with the newest version must succeed");
     assert!(second > first, "each `put` must raise the version: {second:?} after {first:?}");
     for wrong in [first, Version(0), Version(second.0 + 1), Version(u64::MAX)] {
-        let what = format!("`put` with {wrong:?} over a record with {second:?}");
+        let what = format!("`put` with {wrong:?} for a record that has {second:?}");
         assert_fails_with(&what, ErrorKind::Conflict, put("third", wrong).await);
         let expected = Some((b"second".to_vec(), second));
         assert_eq!(fixture.get("key").await, expected, "a refused `put` must write nothing");
@@ -153,7 +154,7 @@ pub async fn a_precondition_version_holds_only_for_the_newest_version(fixture: &
 }
 
 /// Checks that `put` never returns a version twice for the same key, not even after a delete.
-/// Otherwise a caller with an old version would mistake a new record for the deleted one.
+/// Otherwise a caller with an old version would mistake a new record for the deleted record.
 pub async fn a_version_is_never_used_again_after_a_delete(fixture: &Fixture) {
     // spec: S9
     let mut newest = Version(0);
@@ -161,7 +162,7 @@ pub async fn a_version_is_never_used_again_after_a_delete(fixture: &Fixture) {
         for value in [b"one", b"two"] {
             let version = fixture.put("key", value).await;
             let rule =
-                "`put` must return a higher version than all `put` before, also after a delete";
+                "`put` must return a higher version than every earlier `put`, even after a delete";
             assert!(version > newest, "{rule}: {version:?} after {newest:?}");
             newest = version;
         }
@@ -178,9 +179,9 @@ pub async fn a_deleted_key_is_absent(fixture: &Fixture) {
     fixture.store.delete(&name("gone")).await.expect("`delete` must succeed");
     assert_eq!(fixture.get("gone").await, None, "`get` must not return a deleted record");
     let listed = fixture.list().await;
-    assert_eq!(listed, [name("stays")], "`list` must return the keys of the other records only");
+    assert_eq!(listed, [name("stays")], "`list` must return only keys that are not deleted");
     let stays = fixture.get("stays").await;
-    assert!(stays.is_some(), "`delete` must not remove another record");
+    assert!(stays.is_some(), "`delete` must not remove the record of another key");
 }
 
 /// Checks that `delete` of an absent key succeeds: a key that was never written, or was deleted
@@ -210,7 +211,7 @@ pub async fn list_returns_the_keys_of_all_records_sorted(fixture: &Fixture) {
     assert_eq!(fixture.list().await, expected, "`list` must return each key once, sorted");
 }
 
-/// Checks that an empty secret can be stored, and that its record differs from an absent record.
+/// Checks that an empty secret can be stored: `get` must return the empty secret, not `None`.
 pub async fn an_empty_secret_is_a_secret(fixture: &Fixture) {
     let version = fixture.put("empty", b"").await;
     let expected = Some((Vec::new(), version));
@@ -227,7 +228,7 @@ pub async fn sixty_four_kibibytes_come_back_whole(fixture: &Fixture) {
     let value: Vec<u8> = (0..64 << 10).map(|i: u32| (i % 251) as u8).collect();
     let version = fixture.put("large", &value).await;
     let unchanged = fixture.get("large").await == Some((value, version));
-    assert!(unchanged, "`get` must return 64 KiB unchanged");
+    assert!(unchanged, "`get` must return a secret of 64 KiB unchanged");
 }
 
 /// Checks that `get` returns all 256 byte values unchanged, including zeros and line breaks.
@@ -238,8 +239,8 @@ pub async fn bytes_that_are_not_text_come_back_unchanged(fixture: &Fixture) {
     assert_eq!(fixture.get("bytes").await, expected, "`get` must return any bytes unchanged");
 }
 
-/// Checks that keys have separate records even if a file system, a URL or a careless encoding could
-/// treat them as equal.
+/// Checks that similar keys have separate records, for example keys that a file system, a URL or a
+/// careless encoding could treat as equal.
 pub async fn similar_keys_have_separate_records(fixture: &Fixture) {
     let long = "x".repeat(200);
     let deep = ["d"; 100].join("/");
@@ -276,7 +277,7 @@ pub async fn no_debug_and_no_error_shows_a_secret(fixture: &Fixture) {
     };
     fixture.put("key", OLD.as_bytes()).await;
     let conflict = store.put(&key, &Secret::from(NEW), Precondition::Absent).await;
-    let conflict = conflict.expect_err("`put` with `Absent` over a record must fail");
+    let conflict = conflict.expect_err("`put` with `Absent` must fail if the key has a record");
     check(format!("{conflict} {conflict:?} {conflict:#?}"));
     check(format!("{store:?} {store:#?}"));
     check(format!("{:?}", store.get(&key).await));

@@ -126,7 +126,7 @@ pub(crate) async fn bounded<T>(what: &str, work: impl Future<Output = T>) -> T {
     }
 }
 
-/// Returns the message of a panic.
+/// Returns the message of a caught panic, or `no message` if the panic value is not a string.
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
@@ -149,7 +149,7 @@ pub(crate) async fn drop_after_polls<F: Future>(polls: usize, future: F) {
     }
 }
 
-/// Panics unless the call `what` failed with an error of `kind`.
+/// Panics if `result` is not an error of `kind`. `what` names the failed call in the panic message.
 #[track_caller]
 pub(crate) fn assert_fails_with<T>(what: &str, kind: ErrorKind, result: Result<T, Error>) {
     match result {

@@ -90,7 +90,8 @@ fn check(fixture: &Fixture, events: &[Event]) {
     }
 }
 
-/// Checks that the observer accepts every [`EventKind`].
+/// Checks that `on_event` does not panic for any [`EventKind`]. An observer that records events
+/// must record each of them.
 pub async fn every_kind_of_event_is_accepted(fixture: &Fixture) {
     let text = || "text".to_owned();
     let agent = [
@@ -128,8 +129,8 @@ pub async fn every_kind_of_event_is_accepted(fixture: &Fixture) {
     check(fixture, &events);
 }
 
-/// Checks that the observer accepts any text, such as control characters, an empty text and a text
-/// of 1 MiB. The texts of events come from programs that can be hostile.
+/// Checks that `on_event` accepts any text, such as control characters, an empty text and a text of
+/// 1 MiB. The texts of events come from programs that can be hostile.
 pub async fn any_text_is_accepted(fixture: &Fixture) {
     let run = new_run();
     let long = "x".repeat(1 << 20);
@@ -162,8 +163,8 @@ pub async fn events_of_one_run_stay_in_order(fixture: &Fixture) {
     }
 }
 
-/// Checks that 10,000 calls of `on_event` return within 20 seconds, because the run waits for each
-/// call.
+/// Checks that 10,000 calls of `on_event` return within 20 seconds. A slow observer would delay the
+/// run, because the run waits for each call.
 pub async fn a_burst_of_events_does_not_block(fixture: &Fixture) {
     let (observer, run) = (Arc::clone(&fixture.observer), new_run());
     let flood = tokio::task::spawn_blocking(move || {

@@ -80,7 +80,10 @@ pub async fn a_program_killed_by_a_signal_is_reported_as_such(fixture: &Fixture)
         let status = running.sh(&format!("kill -{name} $$; sleep 300")).await.status;
         let expected = [ExitStatus::Signal(number), ExitStatus::Code(128 + number)];
         let rule = "`exec` must report a program killed by";
-        assert!(expected.contains(&status), "{rule} SIG{name} as one of {expected:?}: {status}");
+        assert!(
+            expected.contains(&status),
+            "{rule} SIG{name} as one of {expected:?}, not as {status:?}"
+        );
     }
     running.destroy().await;
 }
@@ -120,7 +123,11 @@ pub async fn output_arrives_while_the_program_runs(fixture: &Fixture) {
         .await
         .expect("`exec` must return `Ok`");
     let expected = (true, b"first\nlast\n".to_vec());
-    assert_eq!((early, seen), expected, "`exec` must pass output on while the program is running");
+    assert_eq!(
+        (early, seen),
+        expected,
+        "`exec` must pass output to the sink while the program is running"
+    );
     running.destroy().await;
 }
 
@@ -132,8 +139,11 @@ pub async fn a_mebibyte_of_output_is_whole(fixture: &Fixture) {
         .run(Command::new(["awk", "BEGIN { for (i = 0; i < 16384; i++) printf \"%063d\\n\", i }"]))
         .await;
     let expected: String = (0..16_384).map(|i| format!("{i:063}\n")).collect();
-    assert_eq!(output.stdout.len(), 1 << 20, "`exec` must pass all bytes of the output on");
-    assert!(output.stdout == expected.into_bytes(), "`exec` must pass the output on unchanged");
+    assert_eq!(output.stdout.len(), 1 << 20, "`exec` must pass all output to the sink");
+    assert!(
+        output.stdout == expected.into_bytes(),
+        "`exec` must pass the output to the sink unchanged"
+    );
     running.destroy().await;
 }
 
@@ -150,7 +160,11 @@ pub async fn output_beyond_the_limit_is_cut_and_the_cut_is_reported(fixture: &Fi
         .await;
     assert_eq!(output.status, ExitStatus::Code(4), "the output limit must not end the program");
     let printed = "123456789\n".repeat(4_000).into_bytes();
-    assert_eq!(output.stdout, printed[..CEILING], "`exec` must pass the first {CEILING} bytes");
+    assert_eq!(
+        output.stdout,
+        printed[..CEILING],
+        "`exec` must pass the first {CEILING} bytes to the sink"
+    );
     let report = String::from_utf8_lossy(&output.stderr);
     let reported = report.contains("dropped");
     assert!(reported, "`exec` must report on standard error that output was dropped: {report:?}");
@@ -183,8 +197,8 @@ pub async fn ten_gigabytes_of_output_block_neither_program_nor_caller(fixture: &
     running.destroy().await;
 }
 
-/// Checks that a program gets its arguments unchanged, without a shell, splitting, expansion or
-/// option parsing in between.
+/// Checks that a program gets its arguments unchanged: they must not be executed by a shell, split,
+/// expanded or parsed as options.
 pub async fn arguments_reach_the_program_unchanged(fixture: &Fixture) {
     let running = fixture.container().await;
     let odd = [
@@ -228,13 +242,13 @@ pub async fn a_program_starts_in_the_workspace(fixture: &Fixture) {
     assert_eq!(directory, real, "`exec` must start a program in the workspace");
     running.stop(Duration::from_secs(1)).await;
     let found = running.file("here");
-    let rule = "a program's relative path must refer to the workspace";
+    let rule = "a relative path of a program must refer to a file in the workspace";
     assert_eq!(found.as_deref(), Some("here\n"), "{rule}");
     running.destroy().await;
 }
 
-/// Checks that standard input that the program never reads does not block `exec`, even if the input
-/// is 4 MiB, which is more than a pipe can buffer.
+/// Checks that `exec` does not block if the program never reads its standard input. An input of 4
+/// MiB is more than a pipe can buffer.
 pub async fn stdin_that_is_never_read_does_not_block_exec(fixture: &Fixture) {
     let running = fixture.container().await;
     let unread = vec![b'x'; 4 << 20];
@@ -252,8 +266,8 @@ pub async fn stdin_that_is_never_read_does_not_block_exec(fixture: &Fixture) {
 pub async fn stdin_ends(fixture: &Fixture) {
     let running = fixture.container().await;
     let none = running.sh("cat; echo end").await.stdout;
-    assert_eq!(none, b"end\n", "`exec` must end empty standard input at once");
+    assert_eq!(none, b"end\n", "`exec` must close empty standard input at once");
     let some = running.run(sh("cat; echo end").with_stdin("some ")).await;
-    assert_eq!(some.stdout, b"some end\n", "`exec` must end standard input after the bytes");
+    assert_eq!(some.stdout, b"some end\n", "`exec` must close standard input after the last byte");
     running.destroy().await;
 }

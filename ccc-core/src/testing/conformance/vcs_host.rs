@@ -53,17 +53,17 @@ macro_rules! vcs_host_conformance {
     };
 }
 
-/// Checks that `permission` returns [`Permission::Write`] or more for an account that can push, and
-/// less for an account that cannot push.
+/// Checks that `permission` returns at least [`Permission::Write`] for an account that can push,
+/// and a lower permission for an account that cannot push.
 pub async fn a_writer_may_write_and_a_stranger_may_not(fixture: &Fixture) {
     let writer = fixture.host.permission(&fixture.repo, &fixture.writer).await;
-    let writer = writer.expect("`permission` must succeed for the writer");
+    let writer = writer.expect("`permission` must succeed for the account `writer`");
     let enough = writer >= Permission::Write;
-    assert!(enough, "`permission` must be `Write` or more for the writer, not {writer:?}");
+    assert!(enough, "the permission of `writer` must be at least `Write`, not {writer:?}");
     let stranger = fixture.host.permission(&fixture.repo, &fixture.stranger).await;
-    let stranger = stranger.expect("`permission` must succeed for the stranger");
+    let stranger = stranger.expect("`permission` must succeed for the account `stranger`");
     let less = stranger < Permission::Write;
-    assert!(less, "`permission` must be less than `Write` for the stranger, not {stranger:?}");
+    assert!(less, "the permission of `stranger` must be lower than `Write`, not {stranger:?}");
 }
 
 /// Checks that `permission` returns [`Permission::None`], and no error, for an account that does
@@ -75,16 +75,20 @@ pub async fn an_unknown_account_has_no_permission(fixture: &Fixture) {
         kind: ActorKind::User,
     };
     let permission = fixture.host.permission(&fixture.repo, &unknown).await;
-    let permission = permission.expect("`permission` of an unknown account must not be an error");
-    assert_eq!(permission, Permission::None, "`permission` of an unknown account must be `None`");
+    let permission = permission.expect("`permission` must not fail for an unknown account");
+    assert_eq!(
+        permission,
+        Permission::None,
+        "`permission` must return `None` for an unknown account"
+    );
 }
 
-/// Checks that `permission` identifies an account by its id: another account that uses a writer's
-/// login has [`Permission::None`].
+/// Checks that `permission` identifies an account by its id, not by its login. For an unknown id
+/// with the login of a writer, `permission` must return [`Permission::None`].
 pub async fn a_login_with_another_account_id_has_no_permission(fixture: &Fixture) {
     let other = Actor { id: fixture.writer.id + 1_000_003, ..fixture.writer.clone() };
     let permission = fixture.host.permission(&fixture.repo, &other).await;
-    let permission = permission.expect("`permission` of an unknown id must not be an error");
+    let permission = permission.expect("`permission` must not fail for an unknown account id");
     assert_eq!(
         permission,
         Permission::None,
@@ -92,8 +96,8 @@ pub async fn a_login_with_another_account_id_has_no_permission(fixture: &Fixture
     );
 }
 
-/// Checks that `repository` returns the current state of a repository: the host name, the id, a
-/// default branch, and that the repository is not archived.
+/// Checks that `repository` returns the VCS host, id and default branch of the given repository,
+/// and reports that the repository is not archived.
 pub async fn the_repository_is_returned_in_its_current_state(fixture: &Fixture) {
     let repository = async || {
         let found = fixture.host.repository(&fixture.repo).await;
@@ -108,7 +112,7 @@ pub async fn the_repository_is_returned_in_its_current_state(fixture: &Fixture) 
     assert!(usable, "{rule}: {found:?}");
     let rule = "`repository` must return the same value again for an unchanged repository";
     assert_eq!(repository().await, found, "{rule}");
-    assert!(!fixture.host.name().is_empty(), "`name` must not be empty");
+    assert!(!fixture.host.name().is_empty(), "`name` of the VCS host must not be empty");
 }
 
 /// Checks that `repository`, `issue` and `access` fail with [`ErrorKind::NotFound`] for a
@@ -135,14 +139,14 @@ pub async fn the_issue_is_returned_in_its_current_state(fixture: &Fixture) {
     let issue = issue.expect("`issue` must succeed for an existing issue");
     assert_eq!(issue.number, fixture.issue, "`issue` must return the issue that was requested");
     let plain = issue.open && !issue.locked && !issue.is_pull_request;
-    let rule = "`issue` must return an issue that is open, not locked and not a pull request";
+    let rule = "`issue` must report that the issue is open, not locked and not a pull request";
     assert!(plain, "{rule}: {issue:?}");
     let complete = !issue.title.is_empty() && !issue.author.login.is_empty();
     assert!(complete, "`issue` must return a title and an author: {issue:?}");
 }
 
 /// Checks that `file_at_default_branch` returns the bytes of a file unchanged. For a file that does
-/// not exist, it must return `None` and no error.
+/// not exist, the method must return `None` and no error.
 pub async fn a_file_is_read_and_a_missing_one_is_none(fixture: &Fixture) {
     let (path, content) = &fixture.file;
     let read = async |path| {
@@ -157,8 +161,8 @@ pub async fn a_file_is_read_and_a_missing_one_is_none(fixture: &Fixture) {
     }
 }
 
-/// Checks that `bot_identity` returns the same value every time, with a login and an email address
-/// for commits.
+/// Checks that `bot_identity` returns a login and an email address for commits, and returns the
+/// same value every time.
 pub async fn the_bot_identity_stays_the_same(fixture: &Fixture) {
     let us = fixture.host.bot_identity().await.expect("`bot_identity` must succeed");
     let complete = !us.login.is_empty() && us.email.contains('@');

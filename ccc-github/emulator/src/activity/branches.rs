@@ -10,8 +10,9 @@ use crate::model::IssueKey;
 use crate::state::Inner;
 use crate::webhooks::deliver_later;
 
-/// Sets the head commit of each open pull request of the repository `repo` to the tip of its
-/// branch. Delivers the webhook event `pull_request.synchronize` for each head that changed.
+/// Sets the head commit of each open pull request in the repository `repo` to the newest commit of
+/// the pull request's branch. For each changed pull request, delivers the webhook event
+/// `pull_request` with the action `synchronize`.
 pub(crate) async fn update_pull_requests(inner: &Arc<Inner>, repo: u64) {
     let git = inner.git(repo);
     let refs = git.refs("refs/heads/").await;

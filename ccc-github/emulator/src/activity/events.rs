@@ -9,8 +9,9 @@ use crate::render::{self, merge};
 use crate::state::{Inner, State};
 use crate::webhooks::{PendingDelivery, to_apps};
 
-/// Returns the webhook deliveries for `action` on the issue or pull request `key`. The event is
-/// `issues` or `pull_request`, and the payload also contains the fields of `more`.
+/// Returns the webhook deliveries for the action `action`, such as `labeled`, on the issue or pull
+/// request `key`. The event is `issues` for an issue, and `pull_request` for a pull request. The
+/// payload also contains the fields of `more`.
 pub(crate) fn issue_event(
     inner: &Inner,
     state: &State,
@@ -41,8 +42,8 @@ pub(crate) fn issue_event(
     }
 }
 
-/// Returns the deliveries of the webhook event `issue_comment` for `action` on the comment `id`.
-/// The payload also contains the fields of `more`.
+/// Returns the deliveries of the webhook event `issue_comment` for the action `action`, such as
+/// `edited`, on the comment `id`. The payload also contains the fields of `more`.
 pub(crate) fn comment_event(
     inner: &Inner,
     state: &State,
@@ -68,8 +69,9 @@ pub(crate) fn comment_event(
     to_apps(state, key.repo, "issue_comment", &merge(whole, more))
 }
 
-/// Returns the delivery of the webhook event `installation` for `action` on the installation with
-/// the ID `installation`. Returns no delivery if the installation does not exist.
+/// Returns the delivery of the webhook event `installation` for the action `action`, such as
+/// `deleted`, on the installation with the ID `installation`. Returns no delivery if the
+/// installation does not exist.
 pub(crate) fn installation_event(
     inner: &Inner,
     state: &State,

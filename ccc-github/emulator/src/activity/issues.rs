@@ -19,8 +19,8 @@ pub(crate) struct NewIssue {
     pub(crate) pull: Option<Pull>,
 }
 
-/// Opens an issue or a pull request in the repository `repo`. Returns its number and the webhook
-/// deliveries to send, or `None` if the repository does not exist.
+/// Opens an issue or a pull request in the repository `repo`. Returns the new number and the
+/// webhook deliveries to send, or `None` if the repository does not exist.
 pub(crate) fn open_issue(
     inner: &Inner,
     state: &mut State,
@@ -74,8 +74,8 @@ pub(crate) fn open_issue(
     Some((number, hooks))
 }
 
-/// Returns the label `name` of the repository `repo`. Creates the label if necessary. Returns
-/// `None` if the repository does not exist.
+/// Returns the label `name` of the repository `repo`. Creates the label if the repository does not
+/// have it. Returns `None` if the repository does not exist.
 pub(crate) fn ensure_label(state: &mut State, repo: u64, name: &str) -> Option<Label> {
     if let Some(label) = state.repo(repo)?.label(name) {
         return Some(label.clone());
@@ -150,8 +150,8 @@ pub(crate) fn set_assigned(
 }
 
 /// Reopens the issue or pull request `key` if `open` is true, and otherwise closes it. `reason` is
-/// GitHub's `state_reason`. Returns the webhook deliveries to send, or `None` if the issue does not
-/// exist.
+/// the value of GitHub's field `state_reason`, such as `completed`. Returns the webhook deliveries
+/// to send, or `None` if the issue does not exist.
 pub(crate) fn set_open(
     inner: &Inner,
     state: &mut State,

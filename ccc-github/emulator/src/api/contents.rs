@@ -87,7 +87,13 @@ pub(crate) async fn write(request: ApiRequest) -> Answer {
             message,
         })
         .await
-        .map_err(|_| Failure::new(StatusCode::CONFLICT, "the branch could not be changed"))?;
+        .map_err(|_| {
+            let why = format!(
+                "cannot change the branch {branch}: check that {path} is a valid path, then try \
+                 again"
+            );
+            Failure::new(StatusCode::CONFLICT, why)
+        })?;
     activity::update_pull_requests(&request.inner, request.repo).await;
     let info = git.show(&commit).await.ok_or_else(Failure::not_found)?;
     let access = request.authorize("contents", true)?;

@@ -14,8 +14,8 @@ pub(crate) fn strings(list: &Value, field: &str) -> Vec<String> {
     list.as_array().map(|all| all.iter().filter_map(one).collect()).unwrap_or_default()
 }
 
-/// Checks the length of `text`, the field `field` of a request body. A title has 1 to 256
-/// characters, any other text at most 65,536 characters.
+/// Checks the length of `text`, which is the value of the field `field` in a request body. A title
+/// must have 1 to 256 characters. Any other text can have at most 65,536 characters.
 pub(crate) fn check_text(resource: &str, field: &str, text: &str) -> Result<(), Failure> {
     if field == "title" && (text.is_empty() || text.chars().count() > 256) {
         let code = if text.is_empty() { "missing_field" } else { "too_long" };

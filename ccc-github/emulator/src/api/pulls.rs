@@ -105,8 +105,8 @@ fn in_full(
     Ok(render::pull_in_full(&request.inner, &access.state, access.repo()?, issue, pull, stat))
 }
 
-/// Returns the number, the base commit and the head commit of the pull request with the number
-/// `pull_number` from the path. Fails if the caller is not authorized.
+/// Returns the number, the base commit and the head commit of the pull request that `pull_number`
+/// in the path names. Fails if the caller is not authorized or the pull request does not exist.
 fn ends(request: &ApiRequest, write: bool) -> Result<(u64, String, String), Failure> {
     let access = request.authorize(REQUIRED_PERMISSION, write)?;
     let number = request.id("pull_number");

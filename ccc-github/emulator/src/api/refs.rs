@@ -10,8 +10,8 @@ use crate::render;
 use crate::request::ApiRequest;
 use crate::response::{Answer, nothing, ok, page, reply};
 
-/// Returns the git repository that the path names. Fails if the caller may not read it, or may not
-/// write to it and `write` is true.
+/// Returns the git repository that the path names. Fails if the caller does not have read access,
+/// or if `write` is true and the caller does not have write access.
 fn git(request: &ApiRequest, write: bool) -> Result<Git, Failure> {
     request.authorize("contents", write)?;
     Ok(request.git())
@@ -83,7 +83,7 @@ pub(crate) async fn matching(request: ApiRequest) -> Answer {
 }
 
 /// Returns the field `sha` of the request body if it consists of 40 hexadecimal digits. Otherwise
-/// returns 40 zeros, which are the ID of no object.
+/// returns 40 zeros. No object has this ID, so the request fails.
 fn object_id(request: &ApiRequest) -> String {
     let sha = request.text("sha").unwrap_or_default();
     let whole = sha.len() == 40 && sha.bytes().all(|b| b.is_ascii_hexdigit());

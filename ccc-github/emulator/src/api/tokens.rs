@@ -105,7 +105,8 @@ pub(crate) async fn mint(request: ApiRequest) -> Answer {
 }
 
 /// Returns the IDs of the repositories that the token is requested for, or `None` if it is
-/// requested for all. Fails if a repository is not part of the installation.
+/// requested for all repositories of the installation. Fails if a requested repository is not part
+/// of the installation.
 fn scope(
     state: &State,
     installation: &Installation,

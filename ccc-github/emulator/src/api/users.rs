@@ -8,7 +8,9 @@ use crate::response::{Answer, ok};
 
 pub(crate) async fn show(request: ApiRequest) -> Answer {
     if matches!(request.caller, Caller::App(_)) {
-        return Err(Failure::unauthorized("A JSON web token is for the App's own routes"));
+        let why = "A JSON web token is valid only for the App's own routes: use an installation \
+                   access token";
+        return Err(Failure::unauthorized(why));
     }
     let state = request.inner.state();
     let user = state.user(request.path_param("username")).ok_or_else(Failure::not_found)?;

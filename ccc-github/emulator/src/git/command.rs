@@ -8,7 +8,7 @@ use tokio::process::Command;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Returns a command that executes `git` without the git configuration of the host machine and of
-/// the user. The environment of git contains only `PATH` and git's own variables.
+/// the user. The environment of git contains only `PATH`, `LC_ALL` and git's own variables.
 pub(crate) fn program() -> Command {
     let mut command = Command::new("git");
     command

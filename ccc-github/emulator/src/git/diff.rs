@@ -11,8 +11,8 @@ pub(crate) struct Changed {
     pub(crate) patch: String,
 }
 
-/// Parses one row of `git diff --raw`. The counts of lines and the patch are not in this output and
-/// stay empty. Returns `None` for any other row.
+/// Parses one row of `git diff --raw`. The row contains neither line counts nor the patch, so the
+/// counts are 0 and the patch is empty. Returns `None` if the row has another format.
 pub(crate) fn raw(row: &str) -> Option<Changed> {
     let (head, path) = row.strip_prefix(':')?.split_once('\t')?;
     let columns: Vec<_> = head.split(' ').collect();

@@ -5,7 +5,7 @@ use crate::git::diff::{Changed, patch_of, raw};
 use crate::git::objects::{CommitInfo, Person, Stat};
 use crate::git::repository::Git;
 
-/// Maximum size of a diff, in bytes. The rest of a longer diff is cut off.
+/// Maximum size of a diff, in bytes. A longer diff is truncated to this size.
 const MAX_DIFF: usize = 1024 * 1024;
 
 impl Git {
@@ -27,8 +27,8 @@ impl Git {
         })
     }
 
-    /// Returns the number of commits, files and lines that changed from the commit `base` to the
-    /// commit `head`.
+    /// Returns the number of commits in `base..head`, and the numbers of files and lines that
+    /// changed from the merge base of `base` and `head` to `head`.
     pub(crate) async fn stat(&self, base: &str, head: &str) -> Stat {
         let changed = self.changed(base, head).await;
         let range = format!("{base}..{head}");
@@ -64,8 +64,8 @@ impl Git {
         files
     }
 
-    /// Returns the output of `git diff` from the merge base of `base` and `head` to `head`, at most
-    /// 1 MiB.
+    /// Returns the output of `git diff base...head`, which is the diff from the merge base to
+    /// `head`. The output is at most 1 MiB long.
     pub(crate) async fn diff(&self, base: &str, head: &str) -> String {
         let range = format!("{base}...{head}");
         let args = ["diff", "--no-color", "--no-ext-diff", "--no-renames", &range];

@@ -8,13 +8,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::git::command::{line, program, run};
 use crate::git::repository::Git;
 
-/// The script of the pre-receive hook in every repository, which refuses pushes.
+/// The script of the pre-receive hook in every repository. The hook refuses pushes to protected
+/// branches, and pushes of workflow files without the permission `workflows`, as GitHub does.
 const PRE_RECEIVE: &str = include_str!("pre-receive.sh");
 
 impl Git {
-    /// Creates the bare repository and returns the name of its default branch. If `seed` is a git
-    /// repository, the new repository is a clone of it. Otherwise the new repository has one commit
-    /// with the files of the directory `seed`. The new repository is empty if `seed` is `None`.
+    /// Creates the bare repository and returns the name of its default branch. If `seed` is `None`,
+    /// the new repository is empty. If `seed` is a git repository, the new repository is a clone of
+    /// it. If `seed` is any other directory, the new repository has one commit with the files of
+    /// the directory.
     pub(crate) async fn seed(&self, seed: Option<&Path>) -> Result<String> {
         match seed.map(|seed| (seed, seed.join(".git").exists() || seed.join("HEAD").exists())) {
             Some((seed, true)) => {
@@ -50,13 +52,13 @@ impl Git {
         Ok(line(&self.run(["symbolic-ref", "--short", "HEAD"]).await?))
     }
 
-    /// Makes the pre-receive hook refuse pushes to branches whose name starts with `prefix`, and
-    /// print `message`.
+    /// Makes the pre-receive hook refuse pushes to branches whose names start with `prefix`. The
+    /// hook prints `message` for each refused push.
     pub(crate) async fn refuse_push(&self, prefix: &str, message: &str) -> Result<()> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./".contains(&b);
         if prefix.is_empty() || !prefix.bytes().all(plain) || message.contains('\n') {
-            let line = "the branch prefix must consist of letters, digits and `-_./`, and the \
-                        message of one line";
+            let line = "the branch prefix must consist of letters, digits and the characters \
+                        `-_./`, and the message must not have a line break";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         let path = self.dir().join("refusals");

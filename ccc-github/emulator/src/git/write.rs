@@ -5,7 +5,7 @@ use crate::git::command::{line, program, run};
 use crate::git::repository::Git;
 use crate::random::random_hex;
 
-/// A new commit on a branch that changes one file.
+/// A new commit that changes one file of a branch.
 #[derive(Debug)]
 pub(crate) struct FileChange<'a> {
     /// The branch that receives the commit.

@@ -40,7 +40,8 @@ fn wrong(why: &str) -> Response {
 }
 
 /// Shows the manifest in `form` and asks for confirmation. If `form` is the confirmation from the
-/// emulator's own page, creates the GitHub App and redirects with a manifest code.
+/// emulator's own page, creates the GitHub App. Then redirects to the manifest's `redirect_url`
+/// with a manifest code, or to the App's page if the manifest has no `redirect_url`.
 pub(crate) async fn create(
     inner: &Inner,
     query: &HashMap<String, String>,

@@ -63,7 +63,8 @@ pub(crate) fn document(title: &str, body: &Markup) -> (HeaderMap, String) {
     (headers, shown.into_string())
 }
 
-/// Returns the form field that selects the account that performs the action of the form.
+/// Returns the form field that selects an account. The submitted action is attributed to this
+/// account.
 pub(crate) fn user_field(inner: &Inner) -> Markup {
     let state = inner.state();
     let people = state.users.iter().filter(|user| !user.login.ends_with("[bot]"));

@@ -72,7 +72,8 @@ pub(crate) fn index_as_text(inner: &Inner) -> String {
     text
 }
 
-/// Returns the page that lists tokens, deliveries or, for all other values of `parts`, calls.
+/// Returns the list of tokens or of deliveries if `parts` names one of them, and otherwise the list
+/// of calls.
 pub(crate) fn record(inner: &Inner, parts: &[&str]) -> Response {
     match parts {
         ["tokens"] => page("Tokens", &tokens(inner)),

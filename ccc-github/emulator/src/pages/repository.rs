@@ -54,8 +54,8 @@ pub(crate) fn headed(inner: &Inner, id: u64) -> Option<(Markup, String)> {
     Some((head(repo), repo.full_name()))
 }
 
-/// Splits `path` into the revision that it begins with and the path of a file or directory. The
-/// revision can have several segments, because branch names can contain slashes.
+/// Splits `path`, such as `main/src/lib.rs`, into a revision and the path of a file or directory.
+/// The revision can have several segments, because branch names can contain slashes.
 async fn split(git: &Git, path: &str) -> Option<(String, String)> {
     let parts: Vec<_> = path.split('/').collect();
     for end in 1..=parts.len().min(MAX_DEPTH) {

@@ -9,9 +9,9 @@ use crate::model::Repo;
 use crate::render::json::merge;
 use crate::state::Inner;
 
-/// Renders a file as JSON, as `GET …/contents/{path}` returns it, or a directory if `bytes` is
-/// `None`. As on GitHub, the content of a file above 1 MiB is omitted (GitHub docs, "Get repository
-/// content").
+/// Renders a file with the content `bytes` as JSON, as `GET …/contents/{path}` returns it. Renders
+/// a directory if `bytes` is `None`. As on GitHub, the content of a file above 1 MiB is omitted
+/// (GitHub docs, "Get repository content").
 pub(crate) fn content(
     inner: &Inner,
     repo: &Repo,

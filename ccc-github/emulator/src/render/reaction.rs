@@ -10,8 +10,8 @@ use crate::state::Inner;
 pub(crate) const REACTIONS: [&str; 8] =
     ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"];
 
-/// Renders the counts of `reactions` by content as JSON. `url` is the API URL of the issue or
-/// comment.
+/// Renders the number of `reactions` with each content, such as `eyes`, as JSON. `url` is the API
+/// URL of the issue or comment.
 pub(crate) fn rollup(reactions: &[Reaction], url: &str) -> Value {
     let mut all = Map::from_iter([
         ("url".to_owned(), Value::from(format!("{url}/reactions"))),

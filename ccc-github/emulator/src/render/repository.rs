@@ -69,7 +69,7 @@ pub(crate) fn repository(inner: &Inner, state: &State, repo: &Repo) -> Value {
 }
 
 /// Returns the fields with URLs below `api`, the API URL of a repository. A field that is a URL
-/// template on GitHub is also one here.
+/// template on GitHub is also a URL template here.
 fn links(api: &str) -> serde_json::Map<String, Value> {
     const LINKS: &[(&str, &str)] = &[
         ("archive_url", "/{archive_format}{/ref}"),

@@ -30,8 +30,8 @@ const API: [&str; 12] = [
     "users",
 ];
 
-/// Returns the response to a request from git, from a page, or from the REST API. The path and the
-/// `Accept` header select one of them.
+/// Returns the response to a git request, to a request for a page, or to a call of the REST API.
+/// The kind of the request follows from its path and its `Accept` header.
 pub(crate) async fn answer(
     inner: &Arc<Inner>,
     method: &Method,

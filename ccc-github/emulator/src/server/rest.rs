@@ -42,7 +42,7 @@ pub(crate) async fn answer(
         (*window, within)
     };
     let mut response = if !request.headers().contains_key(header::USER_AGENT) {
-        let why = "Request forbidden by administrative rules: it has no User-Agent header";
+        let why = "Request forbidden by administrative rules: the request has no User-Agent header";
         Failure::forbidden(why).into()
     } else if within {
         let query =

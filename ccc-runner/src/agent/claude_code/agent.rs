@@ -16,8 +16,8 @@ use crate::model::login::ModelLogin;
 use crate::model::proxy::ModelNotice;
 
 /// The Claude Code agent. Claude Code reaches the model through a
-/// [`ModelProxy`](crate::ModelProxy), and receives a secret that is valid only for the run instead
-/// of the credential.
+/// [`ModelProxy`](crate::ModelProxy). Instead of the credential, it receives a secret that is valid
+/// only for the run.
 ///
 /// The verdict comes from the result line that Claude Code prints, never from the exit status.
 /// Settings, hooks, MCP servers and commands of the repository are disabled (spec: X8). The
@@ -31,8 +31,8 @@ pub struct ClaudeCode {
 
 impl ClaudeCode {
     /// Creates an agent that executes `claude` from the container's `PATH`. `login` gives Claude
-    /// Code access to the model. The permissions are [`Permissions::EditsAnd`] without further
-    /// rules.
+    /// Code access to the model. The permissions are [`Permissions::EditsAnd`] with an empty list
+    /// of rules.
     #[must_use]
     pub fn new(login: ModelLogin) -> Self {
         Self {
@@ -54,15 +54,15 @@ impl ClaudeCode {
         self
     }
 
-    /// Sets the container image that contains Claude Code. `None` is the runner's default image.
-    /// Runners without images ignore it.
+    /// Sets the container image that contains Claude Code. `None` is the runner's default image. A
+    /// runner that uses no images ignores this setting.
     #[must_use]
     pub fn with_image(mut self, image: Option<String>) -> Self {
         self.image = image;
         self
     }
 
-    /// Sets the permissions of Claude Code's tools.
+    /// Sets which tool uses are permitted to Claude Code.
     #[must_use]
     pub fn with_permissions(mut self, permissions: Permissions) -> Self {
         self.launch.permissions = permissions;

@@ -16,8 +16,8 @@ use crate::model::login::CredentialKind;
 pub enum Permissions {
     /// Every tool use is permitted. Choose this only for an isolated container.
     All,
-    /// Claude Code may change files in the workspace, execute programs that only read, and use
-    /// tools as the listed permission rules allow. An example of a rule is `Bash(cargo test:*)`.
+    /// Claude Code may change files in the workspace and execute commands that only read. The
+    /// listed permission rules, such as `Bash(cargo test:*)`, permit further tool uses.
     EditsAnd(Vec<String>),
 }
 
@@ -36,18 +36,20 @@ pub(crate) struct Launch {
 /// excluded. (Worktrees have no use, because the host machine never reads the container's git
 /// directory.)
 const TOOLS: &str = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,Write";
-/// Tools that are also denied explicitly, because a later version may interpret the list of
-/// available tools more broadly.
+/// Tools that are denied explicitly, although [`TOOLS`] does not contain them. A later version of
+/// Claude Code could make more tools available than `TOOLS` names.
 const DENIED_TOOLS: &str = "WebFetch,WebSearch";
 
-/// Arguments that only newer versions of Claude Code accept, each list with the first such version.
+/// Arguments that only newer versions of Claude Code accept. The version before each list is the
+/// first version that accepts the arguments of the list.
 const VERSIONED_ARGUMENTS: &[(Version, &[&str])] = &[
     // The run is not interactive: deny every request for permission.
     (Version(2, 1, 330), &["--permission-prompts", "none"]),
 ];
 
-/// Environment variables that disable updates, nonessential traffic, attachments, and a newer
-/// format of the agent's plan.
+/// Environment variables that disable updates, nonessential network traffic, and a newer format of
+/// the agent's plan. They also disable attachments: files that Claude Code would insert into the
+/// prompt.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("DISABLE_AUTOUPDATER", "1"),
     ("DISABLE_ERROR_REPORTING", "1"),

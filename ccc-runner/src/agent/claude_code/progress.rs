@@ -9,8 +9,8 @@ use crate::agent::claude_code::transcript::Transcript;
 use crate::agent::model_session;
 use crate::model::proxy::ModelAccess;
 
-/// Maximum length, in bytes, of the end of Claude Code's standard error, which is reported if
-/// Claude Code printed no result.
+/// Maximum length of the stored end of Claude Code's standard error, in bytes. The stored end is
+/// reported if Claude Code printed no result.
 const MAX_STDERR_TAIL: usize = 2 << 10;
 
 /// The reason why this process no longer waits for Claude Code.
@@ -23,7 +23,7 @@ pub(crate) enum End {
     Exited(ExitStatus),
 }
 
-/// The state after the output of Claude Code that was read so far.
+/// The output of Claude Code that was read so far, and the receiver of the agent's events.
 pub(crate) struct OutputProgress<'a> {
     transcript: Transcript,
     errors: Vec<u8>,
@@ -58,9 +58,9 @@ impl<'a> OutputProgress<'a> {
         }
     }
 
-    /// Creates the report. The verdict comes from the result line, or from `over` if there is no
-    /// result line. The cost comes from `access`, because the model proxy counts it. `limit` is the
-    /// spending limit, in millionths of a US dollar.
+    /// Creates the report. The verdict comes from the result line. Without a result line, the
+    /// verdict comes from `over`. The cost comes from `access`, because the model proxy counts it.
+    /// `limit` is the spending limit, in millionths of a US dollar.
     pub(crate) fn report(
         mut self,
         over: &End,

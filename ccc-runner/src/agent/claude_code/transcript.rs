@@ -22,7 +22,7 @@ const MAX_REPORTED: usize = 1_000;
 const MAX_TEXT: usize = 64 << 10;
 
 /// A parser of Claude Code's output with `--output-format stream-json`: one JSON object per line.
-/// The object of the type `result` contains the verdict. Later lines are ignored.
+/// The object of the type `result` contains the verdict. The lines after it are ignored.
 ///
 /// Objects of unknown types, unknown fields and unknown kinds of content are skipped. A line that
 /// is not a JSON object becomes an event with the text of the line.
@@ -49,7 +49,7 @@ const MAX_TEXT: usize = 64 << 10;
 /// ```
 #[derive(Debug)]
 pub struct Transcript {
-    /// The prefix of every path inside the workspace.
+    /// The prefix of every path inside the workspace, such as `/workspace/`.
     root: String,
     line: Vec<u8>,
     skipped: usize,
@@ -115,7 +115,7 @@ impl Transcript {
         }
         if skipped > 0 {
             events.event(printed(&format!(
-                "[skipped a line of {skipped} bytes, which is too large]"
+                "[skipped a line of Claude Code's output, which is too large: {skipped} bytes]"
             )));
         } else if !line.trim_ascii().is_empty() && self.report.is_none() {
             match Head::of(&line) {
@@ -253,7 +253,7 @@ fn steps(todos: &Value) -> Vec<(String, bool)> {
 fn retrying(line: &Value) -> AgentEvent {
     let number = |field: &str| line[field].as_f64().unwrap_or(0.0);
     let why = match (line["error_status"].as_u64(), text(line, "error")) {
-        (Some(status), _) => format!("the model's API answered with status {status}"),
+        (Some(status), _) => format!("the model's API answered with HTTP status {status}"),
         (None, Some(error)) => format!("cannot reach the model's API ({})", one_line(error, 60)),
         (None, None) => "cannot reach the model's API".to_owned(),
     };

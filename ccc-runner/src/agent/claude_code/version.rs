@@ -8,8 +8,9 @@ use ccc_core::untrusted_text::one_line;
 use ccc_core::{Container, Error, ErrorKind, Result};
 
 /// The oldest supported version of Claude Code. In older versions, the Read tool could read the
-/// environment of the Claude Code process. Before 2.1.2, the settings in a repository could also
-/// gain further access (CVE-2026-21852, CVE-2026-25725).
+/// environment of the Claude Code process, which contains the run's secret. Before 2.1.2, the
+/// settings in a repository could also bypass protections of Claude Code (CVE-2026-21852,
+/// CVE-2026-25725).
 const OLDEST: Version = Version(2, 1, 128);
 
 /// A version number such as `2.1.330`.
@@ -40,8 +41,8 @@ const MAX_OUTPUT: usize = 2 << 10;
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] if the container has no such program; [`ErrorKind::Unavailable`] if the
-/// program fails; [`ErrorKind::Unsupported`] if it is not Claude Code, or is older than [`OLDEST`];
-/// errors of the container.
+/// program fails; [`ErrorKind::Unsupported`] if the program is not Claude Code, or is older than
+/// [`OLDEST`]; errors of the container.
 pub(crate) async fn probe(program: &str, container: &dyn Container) -> Result<Version> {
     // One line of each stream is enough; further output is dropped.
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
@@ -54,8 +55,9 @@ pub(crate) async fn probe(program: &str, container: &dyn Container) -> Result<Ve
     let status = asked.map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
             let line = format!(
-                "the agent's container has no program `{program}`: install Claude Code there (npm \
-                 install -g @anthropic-ai/claude-code), or set the path of the program"
+                "the agent's container has no program `{program}`: install Claude Code in the \
+                 container's image (npm install -g @anthropic-ai/claude-code), or set the path of \
+                 the program"
             );
             Error::new(ErrorKind::NotFound, line).with_source(error)
         }

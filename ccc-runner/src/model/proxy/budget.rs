@@ -12,8 +12,8 @@ use crate::model::price::{Price, Tokens};
 /// The message to the agent when the run's spending limit is reached.
 pub(super) const SPENDING_LIMIT_REACHED: &str = "the run reached its spending limit";
 
-/// Maximum number of notices that wait for the agent's adapter. Further notices are dropped, so
-/// that a program that provokes them continuously cannot fill the memory.
+/// Maximum number of notices that wait for the agent's adapter. Further notices are dropped:
+/// otherwise, a program that causes notices continuously could fill the memory.
 const NOTICES: usize = 64;
 
 /// Estimated number of bytes of text per token, used until the API has counted the tokens. Prose
@@ -38,7 +38,8 @@ pub(crate) struct CallFailure {
     pub(crate) text: String,
 }
 
-/// The account of one run.
+/// The account of one run: its spending, its limit, and the failures of its calls to the model's
+/// API.
 #[derive(Debug)]
 pub(crate) struct Account {
     /// The spending limit, in millionths of a US dollar.
@@ -118,10 +119,10 @@ impl Account {
         (sums.micro_usd, sums.usage.clone())
     }
 
-    /// Adds `cost` to the money spent if `more` still fits under the spending limit. Returns
-    /// whether `cost` was added. Both amounts are in millionths of a US dollar. The check and the
-    /// addition happen under one lock, so that concurrent requests cannot exceed the limit
-    /// together. Once the limit is reached, no further cost is added by this method.
+    /// Adds `cost` to the money spent if the money spent plus `more` does not exceed the spending
+    /// limit. Returns whether `cost` was added. Both amounts are in millionths of a US dollar. The
+    /// check and the addition happen under one lock, so that concurrent requests cannot exceed the
+    /// limit together. After `exhausted` was cancelled, this method always returns `false`.
     fn book_if_affordable(&self, more: u64, cost: u64) -> bool {
         let mut sums = lock(&self.sums);
         let spent = sums.micro_usd;
@@ -161,7 +162,7 @@ impl Account {
     }
 }
 
-/// The properties of a call that are known before it is made.
+/// The properties of a call that are known before the call is made.
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) model: String,
@@ -172,15 +173,16 @@ pub(crate) struct Call {
 }
 
 /// The cost of one call, booked on the account of the run. The cost is estimated when the call
-/// starts, and corrected when the API reports its counts. However the call ends, the cost and the
-/// tokens are added to the usage of the model when this value is dropped.
+/// starts, and corrected when the API reports its token counts. When this value is dropped, the
+/// cost and the tokens are added to the usage of the model. This happens after successful and
+/// failed calls.
 #[derive(Debug)]
 pub(crate) struct Charge {
     account: Arc<Account>,
     model: String,
     price: Price,
     tokens: Tokens,
-    /// Number of bytes of response text since the API's last count.
+    /// Number of bytes of response text since the API last reported its token counts.
     text_bytes: u64,
     booked: u64,
     is_counted: bool,
@@ -201,8 +203,8 @@ impl Charge {
         self.book(tokens);
     }
 
-    /// Books the estimated cost of `bytes` more bytes of response text that the API has not counted
-    /// yet.
+    /// Books the estimated cost of a further `bytes` bytes of response text. The API has not
+    /// reported the token count of this text yet.
     pub(crate) fn add_text(&mut self, bytes: usize) {
         self.text_bytes += bytes as u64;
         let guessed = self.text_bytes / BYTES_PER_TOKEN;
@@ -218,8 +220,8 @@ impl Charge {
         self.tokens
     }
 
-    /// Returns whether the run may receive more of this response: whether its spending limit is not
-    /// exceeded.
+    /// Returns whether the run may receive more of this response. The result is `false` if the run
+    /// has exceeded its spending limit.
     pub(crate) fn may_continue(&self) -> bool {
         let spent = lock(&self.account.sums).micro_usd;
         if self.account.limit.is_some_and(|limit| spent > limit) {

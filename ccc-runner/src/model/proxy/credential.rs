@@ -9,12 +9,13 @@ use ccc_core::{Error, ErrorKind, Result, Secret};
 /// the API.
 #[derive(Clone)]
 pub enum ModelCredential {
-    /// An API key, `ANTHROPIC_API_KEY`: sent as `x-api-key`.
+    /// An API key (`ANTHROPIC_API_KEY`), which is sent in the header `x-api-key`.
     ApiKey(Secret),
-    /// An OAuth token of a Claude subscription, `CLAUDE_CODE_OAUTH_TOKEN`: sent as
-    /// `Authorization: Bearer`.
+    /// An OAuth token of a Claude subscription (`CLAUDE_CODE_OAUTH_TOKEN`), which is sent in the
+    /// header `Authorization: Bearer`.
     OAuthToken(Secret),
-    /// A bearer token of a gateway, `ANTHROPIC_AUTH_TOKEN`: sent as `Authorization: Bearer`.
+    /// A bearer token of a gateway (`ANTHROPIC_AUTH_TOKEN`), which is sent in the header
+    /// `Authorization: Bearer`.
     BearerToken(Secret),
 }
 
@@ -45,7 +46,7 @@ impl ModelCredential {
         let unfit = |_| {
             Error::new(
                 ErrorKind::InvalidInput,
-                "the model's credential cannot be sent in an HTTP header",
+                "the model's credential contains a character that is not permitted in an HTTP header",
             )
         };
         let mut value = HeaderValue::try_from(value).map_err(unfit)?;
@@ -53,9 +54,9 @@ impl ModelCredential {
         Ok((name, value))
     }
 
-    /// Returns whether `bytes` contain the credential as it is sent. A credential of fewer than 8
-    /// bytes is ignored, because it would occur in `bytes` by chance. Such a value is not a secret,
-    /// but a placeholder for a gateway without authentication.
+    /// Returns whether `bytes` contain the credential in the form in which the proxy sends it. A
+    /// credential of fewer than 8 bytes is ignored, because it could occur in `bytes` by chance.
+    /// Such a value is not a secret, but a placeholder for a gateway without authentication.
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
         let sent = self.secret().expose().trim_ascii();
         sent.len() >= 8 && memchr::memmem::find(bytes, sent).is_some()
@@ -65,7 +66,7 @@ impl ModelCredential {
         if self.secret().expose_str()?.trim().is_empty() {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                "the model's credential is empty: set or store one",
+                "the model's credential is empty: set or store a credential",
             ));
         }
         if !self.secret().expose().trim_ascii().iter().all(u8::is_ascii_graphic) {

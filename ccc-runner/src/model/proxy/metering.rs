@@ -49,7 +49,7 @@ impl Usage {
     }
 }
 
-/// The stream events that report usage or an error.
+/// An event of a streamed response that reports usage or an error.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum UsageEvent {

@@ -34,8 +34,8 @@ pub(crate) struct Hold {
     pub(crate) _connection: ConnectionGuard,
 }
 
-/// The maximum time in which the API may send nothing or the agent may read nothing, and the clock
-/// that measures the time.
+/// The maximum length of a pause, and the clock that measures it. In a pause, the API sends
+/// nothing, or the agent reads nothing.
 pub(crate) struct IdleLimit {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limit: Duration,
@@ -56,8 +56,8 @@ struct Flow {
 type Piece = io::Result<Option<Bytes>>;
 
 /// Returns a body that forwards `response` to the agent, and books the cost on `charge`. The body
-/// ends early when the run ends, when the run reaches its spending limit, or when the API sends
-/// nothing or the agent reads nothing for the time of `idle`.
+/// ends early when the run ends or reaches its spending limit. It also ends early when the API
+/// sends nothing, or the agent reads nothing, for the time that `idle` permits.
 pub(crate) fn relay(
     response: reqwest::Response,
     charge: Charge,
@@ -165,7 +165,8 @@ impl Flow {
                 (ErrorKind::Unavailable, line.to_owned())
             }
             StreamEnd::ShowsCredential => {
-                let line = "the answer of the model's API contains the credential, and was cut off";
+                let line = "the answer of the model's API contains the credential, and was therefore \
+                            cut off";
                 (ErrorKind::Unexpected, line.to_owned())
             }
         };

@@ -1,5 +1,5 @@
-//! A request for a message of the model, parsed only as far as the rules check it. Strings are
-//! borrowed.
+//! A request to the model's API for a message. Only the fields that the rules check are parsed.
+//! Their strings borrow from the request's body.
 //!
 //! A duplicate of a checked field is an error, because the proxy and the API could use different
 //! values.

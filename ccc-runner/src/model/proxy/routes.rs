@@ -24,7 +24,7 @@ use crate::model::proxy::upstream::{betas, meaning, returned};
 
 /// Maximum length of an error response that is forwarded, in bytes.
 const MAX_ERROR: usize = 64 << 10;
-/// Time limit for a request's body.
+/// Time limit for receiving the body of a request.
 const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// The kind of a request whose body the rules check.
@@ -107,7 +107,7 @@ async fn through(
     let expected = asks.is_some() && matches!(query, None | Some("beta=true"));
     if !expected && (shared.rules.hold(Rule::Paths) || !path.starts_with('/')) {
         let line = format!(
-            "{} {} is not for agents: the model proxy forwards only requests for messages",
+            "{} {} is not for agents: the model proxy forwards only requests of the Messages API",
             parts.method,
             one_line(path, 100)
         );
@@ -158,7 +158,8 @@ async fn through(
     }
     if response.headers().contains_key(header::CONTENT_ENCODING) {
         let line =
-            "the model's API compressed its answer, but the request did not accept that".to_owned();
+            "the model's API compressed its answer, although the request accepts no compression"
+                .to_owned();
         return Err(trouble(gate, &model, StatusCode::BAD_GATEWAY, ErrorKind::Unexpected, line));
     }
     if asks == Some(RequestKind::Message) {
@@ -240,7 +241,8 @@ async fn return_response(
             }
             if gate.credential.is_in(&body) {
                 let line =
-                    "the answer of the model's API contains the credential, and was not forwarded"
+                    "the answer of the model's API contains the credential, and was therefore not \
+                     forwarded"
                         .to_owned();
                 return Err(trouble(
                     gate,
@@ -314,7 +316,8 @@ fn spending_limit_refusal(gate: &Gate, streams: bool) -> Refused {
     let line = if gate.account.exhausted.is_cancelled() || streams {
         SPENDING_LIMIT_REACHED
     } else {
-        "the run's spending limit may not cover this request: request a stream, or lower max_tokens"
+        "the rest of the run's spending limit does not cover the maximum cost of this request: \
+         request a streamed response, or lower max_tokens"
     };
     refuse(gate, StatusCode::FORBIDDEN, "billing_error", line.to_owned())
 }

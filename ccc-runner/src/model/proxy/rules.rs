@@ -136,7 +136,8 @@ impl Rules {
         if request.container {
             refuse(
                 Rule::ServerTools,
-                "the request names a container of the API's servers".to_owned(),
+                "the request names a container on the API's servers, in which tools execute"
+                    .to_owned(),
             )?;
         }
         for tool in &request.tools {
@@ -155,7 +156,7 @@ impl Rules {
             if tool.allowed_callers.iter().flatten().any(|caller| caller != "direct") {
                 refuse(
                     Rule::ServerTools,
-                    "code on the API's servers may call a tool of the request".to_owned(),
+                    "the request lets code on the API's servers call a tool".to_owned(),
                 )?;
             }
         }

@@ -135,8 +135,8 @@ impl ModelProxyBuilder {
 }
 
 impl ModelProxy {
-    /// Returns a builder of a proxy to Anthropic's API, with every rule enabled and with list
-    /// prices.
+    /// Returns a builder of a proxy to Anthropic's API, with every rule enabled and with
+    /// Anthropic's list prices.
     #[must_use]
     pub fn builder() -> ModelProxyBuilder {
         ModelProxyBuilder {
@@ -155,8 +155,8 @@ impl ModelProxy {
         &self.url
     }
 
-    /// Returns the proxy's IP address and port, for runners that connect to the proxy for their
-    /// containers.
+    /// Returns the proxy's IP address and port. A container runner forwards its containers' model
+    /// requests to this address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.server.address

@@ -93,22 +93,25 @@ impl Scenario {
         let invalid = |line: String| Error::new(ErrorKind::InvalidInput, line);
         let scenario: Self = toml::from_str(text).map_err(|e| {
             let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-            invalid(format!("line {line} of the model's scenario is invalid: {}", e.message()))
+            invalid(format!(
+                "line {line} of the scripted model's scenario is invalid: {}",
+                e.message()
+            ))
         })?;
         let others = scenario.model.values().flat_map(|model| &model.turn);
         for turn in scenario.turn.iter().chain(others) {
             if let Some(seconds) = turn.wait.filter(|s| Duration::try_from_secs_f64(*s).is_err()) {
                 return Err(invalid(format!(
-                    "the model's scenario contains `wait = {seconds}`, which is not a valid duration \
-                     in seconds"
+                    "the scripted model's scenario contains `wait = {seconds}`, which is not a valid \
+                     duration in seconds"
                 )));
             }
             if let Some(status) = turn.fail.as_ref().map(|fail| fail.status)
                 && !(400..=599).contains(&status)
             {
                 return Err(invalid(format!(
-                    "the model's scenario contains a failure with status {status}: use an HTTP status \
-                     from 400 to 599"
+                    "the scripted model's scenario contains a failure with status {status}: use an \
+                     HTTP status from 400 to 599"
                 )));
             }
         }

@@ -17,7 +17,7 @@ use crate::runner::docker::settings::Alteration;
 use crate::runner::docker::settings::{Settings, Workspaces};
 use crate::runner::docker::state::Shared;
 
-/// The image of runs whose agent does not name one.
+/// The image of runs whose agent does not name an image.
 const IMAGE: &str = "ccc-agent";
 /// Maximum number of containers that start concurrently. More concurrent starts do not increase the
 /// engine's throughput, and make each start slower.
@@ -31,7 +31,7 @@ pub struct DockerRunnerBuilder {
 }
 
 impl DockerRunnerBuilder {
-    /// Sets the address of the engine: `unix:///run/user/1000/docker.sock`,
+    /// Sets the address of the engine, for example `unix:///run/user/1000/docker.sock` or
     /// `https://engine.example.org:2376`. `None` uses the environment variable `DOCKER_HOST`, or
     /// else `/var/run/docker.sock`, as the `docker` program does.
     ///
@@ -53,7 +53,7 @@ impl DockerRunnerBuilder {
         self
     }
 
-    /// Sets the image of runs whose agent does not name one. `name@sha256:…` selects one exact
+    /// Sets the image of runs whose agent does not name an image. `name@sha256:…` selects one exact
     /// image. `None` uses `ccc-agent`.
     #[must_use]
     pub fn image(mut self, image: Option<String>) -> Self {
@@ -107,7 +107,7 @@ impl DockerRunnerBuilder {
     /// The type of the request is bollard's, re-exported as
     /// [`ContainerCreateBody`](crate::ContainerCreateBody). A new major version of bollard is
     /// therefore a breaking change of this method only. For this reason the method has its own
-    /// feature.
+    /// Cargo feature.
     #[cfg(feature = "dangerous-container-body")]
     #[must_use]
     pub fn dangerously_altered(
@@ -134,7 +134,10 @@ impl DockerRunnerBuilder {
         let owner = owner(state_dir).map_err(unusable)?;
         self.settings.state_dir = fs::canonicalize(state_dir).map_err(unusable)?;
         if self.settings.unencrypted {
-            tracing::warn!("unencrypted connections to the container engine are permitted");
+            tracing::warn!(
+                "unencrypted connections to the container engine are permitted, so an attacker on the \
+                 network path can become root on the engine's machine"
+            );
         }
         if let Some(alteration) = &self.settings.alteration {
             tracing::warn!(why = %alteration.why, "the isolation of containers is altered");
@@ -154,7 +157,7 @@ impl DockerRunnerBuilder {
 
 impl DockerRunner {
     /// Returns a builder of a runner. The runner stores its state in the directory `state_dir`,
-    /// which nothing else may use.
+    /// which no other program may use.
     #[must_use]
     pub fn builder(state_dir: impl Into<PathBuf>) -> DockerRunnerBuilder {
         let settings = Settings {

@@ -57,14 +57,15 @@ impl DockerRunner {
         let found = engine.image(image).await?;
         say(Finding::Good, format!("the image {image} has the ID {}", one_line(&found.id, 80)));
         if engine.swaps {
-            let line = "the container engine cannot disable swap for containers: disable swap on the engine's machine";
+            let line = "the container engine cannot limit the swap of containers, so a container can use more memory \
+                        than its limit: disable swap on the engine's machine";
             say(Finding::Warning, line.to_owned());
         }
         let way = match mounts(engine, &shared.probe(), &found).await? {
             true => "workspaces are mounted into containers",
             false => {
-                "workspaces are copied, because of the settings, or because the engine does not see this machine's \
-                 files or maps UIDs"
+                "workspaces are copied into containers: the settings require this, or the engine does not see this \
+                 machine's files, or the engine maps UIDs"
             }
         };
         say(Finding::Good, way.to_owned());

@@ -31,7 +31,7 @@ pub(crate) struct Engine {
     /// Whether workspaces are mounted rather than copied. Determined at the first start of a
     /// container.
     pub(crate) mounts: OnceCell<bool>,
-    /// The processors of the engine's machine, in milli-CPUs (1,000 for each processor).
+    /// The processor capacity of the engine's machine, in milli-CPUs (1,000 for each processor).
     pub(crate) milli_cpus: u32,
 }
 
@@ -73,7 +73,7 @@ impl Engine {
         let inspected = self.docker.inspect_image(name).await.map_err(|refusal| {
             if engine_error::is_missing(&refusal) {
                 let line = format!(
-                    "there is no image `{name}` on the container engine: build it or pull it there"
+                    "there is no image `{name}` on the container engine: build or pull the image"
                 );
                 return Error::new(ErrorKind::NotFound, line).with_remedy(Remedy::BuildImage);
             }

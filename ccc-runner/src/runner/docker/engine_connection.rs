@@ -22,9 +22,8 @@ const WORKS_WITHIN: Duration = Duration::from_secs(60);
 /// Connects to the engine that `settings` name, and reads the engine's capabilities.
 ///
 /// # Errors
-/// [`ErrorKind::Refused`] if the connection to another machine is not encrypted and `settings` do
-/// not permit that; [`ErrorKind::Unsupported`] if the engine's API is too old; errors of the
-/// engine.
+/// [`ErrorKind::Refused`] if the connection to another machine would be unencrypted, and `settings`
+/// forbid this; [`ErrorKind::Unsupported`] if the engine's API is too old; errors of the engine.
 pub(crate) async fn connect(settings: &Settings) -> Result<Engine> {
     let host = settings.host.clone();
     let shown = host
@@ -116,8 +115,8 @@ fn unfit(settings: &Settings, info: &SystemInfo) -> Option<String> {
     let missing = ceilings.iter().find(|(there, _)| *there == Some(false));
     missing.map(|(_, what)| {
         format!(
-            "the container engine cannot limit the {what} of containers: enable this control group (cgroup) on the \
-             engine's machine"
+            "the container engine cannot limit the {what} of containers: enable the control group (cgroup) for \
+             this limit on the engine's machine"
         )
     })
 }

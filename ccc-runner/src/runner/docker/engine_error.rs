@@ -20,7 +20,8 @@ pub(crate) fn is_missing(error: &Refusal) -> bool {
     answer(error).is_some_and(|(status, _)| status == 404)
 }
 
-/// Converts an error of a call to the engine. `what` states what failed.
+/// Converts an error of a call to the engine. `what` states which action failed, and becomes the
+/// start of the error message.
 pub(crate) fn error(what: &str, refusal: Refusal) -> Error {
     let Some((status, message)) = answer(&refusal) else {
         let kind = match &refusal {
@@ -48,7 +49,8 @@ pub(crate) fn error(what: &str, refusal: Refusal) -> Error {
 
 /// Conversion of the results of calls to the engine.
 pub(crate) trait Attempt<T> {
-    /// Converts an error of a call to the engine to an [`Error`]. `what` states what failed.
+    /// Converts an error of a call to the engine to an [`Error`]. `what` states which action
+    /// failed, and becomes the start of the error message.
     fn attempt(self, what: &str) -> Result<T>;
 }
 

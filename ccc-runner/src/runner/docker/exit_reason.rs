@@ -18,7 +18,7 @@ const NOTICES_WITHIN: Duration = Duration::from_secs(10);
 /// The exit of a container.
 struct Exit {
     status: i64,
-    /// Whether the kernel killed the container because it ran out of memory.
+    /// Whether the kernel killed the container because the container ran out of memory.
     out_of_memory: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The isolation settings of a container (spec: X1, X2, X3a): a pure function from a specification
-//! to the body of the engine's request.
+//! Isolation settings of a container (spec: X1, X2, X3a), as the body of the Docker API request
+//! that creates the container.
 
 use std::collections::HashMap;
 
@@ -16,24 +16,26 @@ use crate::runner::container_user::ContainerUser;
 use crate::runner::docker::names::{HOME, KEEPER, WORKSPACE};
 use crate::runner::docker::orphans;
 
-/// The values that determine the container of a run.
+/// The values from which [`container_body`] computes the request for a run's container.
 #[derive(Debug)]
 pub(crate) struct Isolation<'a> {
-    /// The random name of the installation.
+    /// The random name of this installation of the service. A label of the container contains this
+    /// name.
     pub(crate) owner: &'a str,
     pub(crate) run: RunId,
     pub(crate) image_id: &'a str,
     pub(crate) user: ContainerUser,
-    /// Whether the workspace is mounted rather than copied.
+    /// Whether the workspace is mounted from the host machine. If not, it is copied into the
+    /// container.
     pub(crate) mounted: bool,
     /// The name of the container runtime; `None` selects the engine's default runtime.
     pub(crate) runtime: Option<&'a str>,
-    /// The processors of the engine's machine, in milli-CPUs (1,000 for each processor).
+    /// Number of processors of the engine's machine, in milli-CPUs (1,000 for each processor).
     pub(crate) engine_milli_cpus: u32,
     pub(crate) spec: &'a ContainerSpec,
 }
 
-/// Returns the body of the request with which the engine creates the container.
+/// Returns the body of the Docker API request that creates the container.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if the workspace is mounted and its path is not UTF-8.

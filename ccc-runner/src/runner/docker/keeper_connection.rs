@@ -1,4 +1,4 @@
-//! Connection to the keeper of a container.
+//! Connection to the keeper (`ccc-keeper`), which is the first process of a container.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,11 +14,11 @@ use tokio::task::JoinSet;
 use crate::egress::proxy::EgressProxy;
 use crate::lock::lock;
 
-/// The beginning of the keeper's standard error.
+/// The first bytes that the keeper wrote to its standard error.
 pub(crate) type StderrBuffer = Arc<Mutex<Vec<u8>>>;
 
-/// The connection to the keeper of a container. When this value is dropped, the keeper ends the
-/// container.
+/// The connection to the keeper of a container. When this value is dropped, the keeper's standard
+/// input ends, and the keeper then ends the container.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) tunnel: Tunnel,
@@ -46,19 +46,20 @@ impl Connection {
         Self { tunnel, stderr, greeting: Some(greeting), egress, _tasks: tasks }
     }
 
-    /// Waits for the keeper's greeting. Returns `None` if the keeper ended without one.
+    /// Waits for the keeper's greeting. Returns `None` if the keeper ended without a greeting.
     pub(crate) async fn hello(&mut self) -> Option<Hello> {
         self.greeting.take()?.await.ok()
     }
 
-    /// Returns the beginning of the keeper's standard error, as far as it has arrived.
+    /// Returns the first bytes of the keeper's standard error that have arrived so far.
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&lock(&self.stderr)).into_owned()
     }
 }
 
-/// Answers the streams that the keeper opens: the greeting, and connections to the model proxy and
-/// the egress proxy. Closes all other streams, because the keeper is not trusted.
+/// Answers the streams that the keeper opens. The first stream is the greeting; later streams are
+/// connections to the model proxy or the egress proxy. Streams of any other kind are closed,
+/// because the keeper is not trusted.
 async fn answer(
     mut incoming: IncomingStreams,
     greet: oneshot::Sender<Hello>,

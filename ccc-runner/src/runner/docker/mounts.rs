@@ -1,4 +1,4 @@
-//! The choice between mounted and copied workspaces.
+//! The choice whether workspaces are mounted into containers or copied.
 
 use std::path::Path;
 
@@ -15,15 +15,16 @@ use crate::runner::docker::names::{KEEPER, container_name};
 use crate::runner::docker::orphans;
 use crate::runner::docker::settings::Workspaces;
 
-/// The properties of the installation that a probe of the engine needs.
+/// The values with which [`mounts`] tests whether the engine sees the files of this host machine.
 pub(crate) struct Probe<'a> {
     pub(crate) state_dir: &'a Path,
     pub(crate) owner: &'a str,
     pub(crate) clock: &'a dyn Clock,
 }
 
-/// Returns whether workspaces are mounted rather than copied. The first call probes the engine with
-/// a container of `image`, unless the settings or the properties of the engine decide the method.
+/// Returns `true` if workspaces are mounted into containers, and `false` if they are copied. If the
+/// settings and the engine's properties leave the choice open, the first call tests the engine with
+/// a container of `image`. Later calls return the same result.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] if no file can be created in the state directory; errors of the
@@ -39,9 +40,9 @@ pub(crate) async fn mounts(engine: &Engine, probe: &Probe<'_>, image: &Image) ->
     mounts.await.copied()
 }
 
-/// Returns whether the engine sees the files of this host machine. Creates a container that mounts
-/// the state directory, and checks whether the container has a new file of that directory. The
-/// container never starts.
+/// Returns whether the engine sees the files of this host machine. Creates a file in the state
+/// directory and a container that mounts this directory. Then checks whether the file exists in the
+/// container. The container never starts.
 async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> Result<bool> {
     let run = RunId::new(probe.clock.now())?;
     let marker = tempfile::Builder::new().prefix("marker-").tempfile_in(probe.state_dir);
@@ -84,7 +85,7 @@ async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> R
         }
         Err(refusal) => {
             return Err(engine_error::error(
-                "cannot create a container that probes the engine",
+                "cannot create a container to test whether the engine sees the files of this host machine",
                 refusal,
             ));
         }
@@ -94,12 +95,13 @@ async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> R
     let seen = engine.docker.get_container_archive_info(&container.id, Some(options)).await;
     let remove = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
     let removed = engine.docker.remove_container(&container.id, Some(remove)).await;
-    removed.attempt("cannot remove the container that probed the engine")?;
+    removed.attempt("cannot remove the container that tested whether the engine sees the files of this host machine")?;
     match seen {
         Ok(_) => Ok(true),
         Err(refusal) if engine_error::is_missing(&refusal) => Ok(false),
-        Err(refusal) => {
-            Err(engine_error::error("cannot inspect the container that probes the engine", refusal))
-        }
+        Err(refusal) => Err(engine_error::error(
+            "cannot check whether the engine sees the files of this host machine",
+            refusal,
+        )),
     }
 }

@@ -1,11 +1,12 @@
-//! The name of an installation on its engine.
+//! The random name of an installation of the service. The name marks the containers of the
+//! installation on an engine.
 
 use std::fs;
 use std::path::Path;
 
 /// Returns the name of this installation: 32 random hexadecimal digits, created at the first call
-/// and stored in a file in `state_dir`. The path of `state_dir` would not be unique, because two
-/// machines that share an engine can use the same path.
+/// and stored in a file in `state_dir`. The path of `state_dir` cannot serve as the name, because
+/// two machines that share an engine can use the same path.
 ///
 /// # Errors
 /// Errors of the file system, and [`InvalidData`](std::io::ErrorKind::InvalidData) if the file is

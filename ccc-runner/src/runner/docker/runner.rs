@@ -17,13 +17,13 @@ use crate::runner::workspace;
 /// A runner that creates containers on a Docker engine, which is on this host machine or another
 /// machine.
 ///
-/// A container has no network, no capabilities, no way to gain privileges, a read-only root file
-/// system and an ordinary user. The engine's system call filter and an additional filter apply to
-/// all programs. Memory, processors, processes, open files and the workspace are limited
-/// (spec: X1, X2). Over the container's standard input and output, programs can reach the model
-/// proxy and the hosts that the operator listed, and nothing else. Only the workspace is mounted
-/// from the host machine. The image must contain `/usr/local/bin/ccc-keeper`: see the crate
-/// `ccc-keeper`.
+/// A container has no network, no capabilities, no way to gain privileges, and a read-only root
+/// file system. Its programs run as an ordinary user. The engine's system call filter and an
+/// additional filter apply to all programs. Memory, processors, processes, open files and the
+/// workspace are limited (spec: X1, X2). The container's standard input and output replace a
+/// network: over these streams, programs can reach only the model proxy and the hosts that the
+/// operator listed. The workspace is the only directory that is mounted from the host machine. The
+/// image must contain `/usr/local/bin/ccc-keeper`: see the crate `ccc-keeper`.
 #[derive(Debug)]
 pub struct DockerRunner {
     pub(crate) shared: Arc<Shared>,

@@ -33,13 +33,14 @@ pub(crate) struct Settings {
     pub(crate) workspaces: Workspaces,
     pub(crate) model_proxy: Option<SocketAddr>,
     pub(crate) egress: EgressRules,
-    /// The change to the isolation of every container, if one is set.
+    /// A change to the isolation of every container (feature `dangerous-container-body`), or `None`
+    /// for the standard isolation.
     pub(crate) alteration: Option<Alteration>,
 }
 
 type Alter = dyn Fn(&mut ContainerCreateBody) + Send + Sync;
 
-/// A change to the isolation of containers, and the reason for it.
+/// A change to the isolation of containers, and the reason for the change, which is logged.
 #[derive(Clone)]
 #[cfg_attr(
     not(feature = "dangerous-container-body"),

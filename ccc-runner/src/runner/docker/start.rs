@@ -28,9 +28,9 @@ const GREETS_WITHIN: Duration = Duration::from_secs(60);
 /// cancelled.
 ///
 /// # Errors
-/// Errors of the engine; [`ErrorKind::Cancelled`] if the run was destroyed meanwhile;
-/// [`ErrorKind::InvalidInput`] or [`ErrorKind::Unsupported`] if the image has no keeper, or a
-/// keeper of another version.
+/// Errors of the engine; [`ErrorKind::Cancelled`] if `cancel` is cancelled before the container is
+/// ready; [`ErrorKind::InvalidInput`] if the image has no keeper; [`ErrorKind::Unsupported`] if the
+/// keeper has another version, or the engine does not enforce limits.
 pub(crate) async fn start(
     shared: &Arc<Shared>,
     run: RunId,
@@ -59,7 +59,7 @@ pub(crate) async fn start(
         spec,
     })?;
     if let Some(alteration) = &shared.settings.alteration {
-        tracing::warn!(why = %alteration.why, %run, "the isolation of this container is altered");
+        tracing::warn!(why = %alteration.why, %run, "this container does not have the standard isolation, because a setting of the runner changes it");
         (alteration.change)(&mut body);
     }
     if cancel.is_cancelled() {
@@ -74,8 +74,9 @@ pub(crate) async fn start(
     }
 }
 
-/// Copies the workspace into the created container, starts it, and waits for its greeting. The
-/// future can be dropped at any time, because `destroy` finds the container by its name.
+/// Copies the workspace into the created container if it is not mounted. Starts the container and
+/// waits for the keeper's greeting. The caller can drop the future at any time, because `destroy`
+/// finds the container by its name and removes it.
 async fn bring_up(
     shared: &Arc<Shared>,
     engine: &Engine,
@@ -98,15 +99,15 @@ async fn bring_up(
     let hello = greeted.ok_or_else(|| no_answer(&image.id, &connection.stderr()))?;
     if hello.protocol != PROTOCOL {
         return Err(other_keeper(&format!(
-            "it uses protocol {} instead of {PROTOCOL}",
+            "the keeper uses protocol {}, this program uses protocol {PROTOCOL}",
             hello.protocol
         )));
     }
     // The kernel of another container runtime may not report the limits.
     let ours = shared.settings.runtime.is_none() && shared.settings.alteration.is_none();
     if ours && !hello.limited {
-        let line = "the container engine accepts limits on memory and processes, but does not enforce them: a rootless \
-                    engine needs control groups (cgroups) of version 2, delegated to the engine's user";
+        let line = "the container engine does not enforce limits on memory and processes: a rootless engine needs \
+                    cgroups of version 2, delegated to the engine's user";
         return Err(Error::new(ErrorKind::Unsupported, line));
     }
     Ok(DockerContainer::new(Arc::clone(shared), setup, connection))
@@ -129,7 +130,7 @@ fn no_answer(image: &str, words: &str) -> Error {
 
 fn other_keeper(words: &str) -> Error {
     let line = format!(
-        "the ccc-keeper in the image does not fit the version of this program ({words}): build the image again"
+        "the ccc-keeper in the image is not compatible with this program ({words}): build the image again"
     );
     Error::new(ErrorKind::Unsupported, line).with_remedy(Remedy::BuildImage)
 }
@@ -150,15 +151,15 @@ fn lacks_keeper(words: &str) -> bool {
 
 fn no_keeper(image: &str) -> Error {
     let line = format!(
-        "the image {image} has no {KEEPER}: build the image FROM ccc-agent, or copy the program from ccc-agent"
+        "the image {image} has no {KEEPER}: build the image FROM ccc-agent, or copy this file from the image ccc-agent"
     );
     // No remedy: the operator built this image, so this program cannot build it.
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Returns the user of a container's programs. If the workspace is mounted, this is the user of
-/// this process, who owns the workspace. For root, and for a copied workspace, this is the agent's
-/// user, who becomes the owner of the workspace.
+/// Returns the user as which a container's programs run. If the workspace is mounted and this
+/// process is not root, that is the user of this process, who owns the workspace. Otherwise, it is
+/// the user [`AGENT_UID`], who becomes the owner of the workspace.
 fn container_user(mounted: bool) -> ContainerUser {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     if mounted && !uid.is_root() {

@@ -22,14 +22,14 @@ pub(crate) struct Shared {
     pub(crate) engine: OnceCell<Engine>,
     pub(crate) admission: Arc<Semaphore>,
     pub(crate) starts: Mutex<Starts>,
-    /// For each run, a token that closes the connection to the run's container. The container then
-    /// ends by itself, which is faster than a kill by the engine.
+    /// For each run, a token whose cancellation closes the connection to the run's container. The
+    /// container then ends by itself, which is faster than a kill by the engine.
     pub(crate) connections: Mutex<HashMap<RunId, CancellationToken>>,
 }
 
-/// The tasks that start containers. A task continues when the future of its caller is dropped,
-/// because a request to an engine cannot be revoked, and `destroy` must know which container the
-/// request creates.
+/// The tasks that start containers. A request to the engine cannot be revoked. Therefore a task
+/// continues when the caller of `spawn` drops the future, and `destroy` waits for the task before
+/// it removes the container.
 #[derive(Debug, Default)]
 pub(crate) struct Starts {
     pub(crate) tasks: JoinSet<()>,
@@ -39,14 +39,14 @@ pub(crate) struct Starts {
 /// A task that starts a container.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Start {
-    /// Stops the task before its next step.
+    /// A token whose cancellation stops the task before its next step.
     pub(crate) cancel: CancellationToken,
     /// Locked while the task works.
     pub(crate) working: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Shared {
-    /// Returns the values that a probe of the engine needs.
+    /// Returns the values for the test whether the engine sees the files of this host machine.
     pub(crate) fn probe(&self) -> Probe<'_> {
         Probe { state_dir: &self.settings.state_dir, owner: &self.owner, clock: &*self.clock }
     }

@@ -27,7 +27,8 @@ pub(crate) struct UnpackLimits {
 ///
 /// Every entry is created in a new directory, and no path is resolved through a symlink. An archive
 /// is refused if a path contains `..` or leads through a symlink. The result has the archive's
-/// permission bits (`0o777`), times and links, and belongs to the user of this process.
+/// permission bits (masked with `0o777`), modification times and links. It belongs to the user of
+/// this process.
 ///
 /// # Errors
 /// [`ErrorKind::LimitExceeded`] if the tree exceeds its limits or the disk is full;
@@ -89,12 +90,14 @@ const MAX_PATHS: usize = 64 << 20;
 /// Maximum ratio of the total length of all files, including holes, to the limit on disk space.
 /// Holes use no disk space, but the archive contains them as zeros, which must be sent and read.
 const MAX_HOLES: u64 = 4;
-/// The size of a block of the disk, in bytes. A block of zeros becomes a hole.
+/// Size of a disk block, in bytes. A block that contains only zeros becomes a hole in a sparse
+/// file.
 const BLOCK: usize = 4 << 10;
 /// Number of zero bytes that mark the end of a tar archive.
 const END: usize = 1_024;
 
-/// A reader that counts the zero bytes at the end of the bytes read so far.
+/// A reader that counts the zero bytes at the end of the bytes read so far. The count shows whether
+/// a tar archive is complete.
 struct Whole<R> {
     of: R,
     zeros: usize,
@@ -114,12 +117,12 @@ impl<R: Read> Read for Whole<R> {
 /// A tree that is being unpacked.
 struct Tree {
     root: OwnedFd,
-    /// Bytes that may still be written to the disk.
+    /// Remaining disk space for the tree, in bytes.
     bytes: u64,
-    /// Bytes that further files may still contain, including holes.
+    /// Remaining total length of files, including holes, in bytes.
     length: u64,
     entries: u64,
-    /// Bytes of paths that may still be stored.
+    /// Remaining total length of the paths in `directories`, in bytes.
     paths: usize,
     /// The directories, with the modes and times that they receive when all entries exist.
     directories: Vec<(PathBuf, Mode, Timestamps)>,
@@ -154,7 +157,7 @@ impl Tree {
                 continue;
             };
             self.entries = self.entries.checked_sub(1).ok_or_else(|| {
-                too_much("the workspace exceeds its limit of files and directories")
+                too_much("the workspace contains more files and directories than its limit permits")
             })?;
             let parent = self.open(path.parent().unwrap_or(Path::new("")))?;
             self.make(&mut entry, parent.as_fd(), &name, &path)?;
@@ -196,13 +199,13 @@ impl Tree {
             tar::EntryType::Directory => {
                 rustix::fs::mkdirat(parent, name, Mode::RWXU)?;
                 self.paths = self.paths.checked_sub(path.as_os_str().len()).ok_or_else(|| {
-                    too_much("the paths of all directories in the workspace are too long in total")
+                    too_much("the total length of all directory paths in the workspace exceeds its limit")
                 })?;
                 self.directories.push((path.to_owned(), mode, times));
             }
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
                 self.length = self.length.checked_sub(entry.size()).ok_or_else(|| {
-                    too_much("the files in the workspace are too long in total, including holes")
+                    too_much("the total length of the files in the workspace, including holes, exceeds its limit")
                 })?;
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
                 let made = rustix::fs::openat(parent, name, flags | OFlags::CLOEXEC, Mode::RWXU)?;
@@ -260,7 +263,7 @@ impl Tree {
                     self.bytes = self
                         .bytes
                         .checked_sub(block.len() as u64)
-                        .ok_or_else(|| too_much("the workspace exceeds its limit of bytes"))?;
+                        .ok_or_else(|| too_much("the workspace exceeds its limit on disk space"))?;
                     file.write_all_at(block, length)?;
                 }
                 length += block.len() as u64;

@@ -1,4 +1,5 @@
-//! The command line of a program, with the tools that restrict it.
+//! Command lines that start a program under the tools that restrict it, such as `setpriv` and
+//! `prlimit`.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,7 +20,7 @@ pub(crate) struct Launcher {
     pub(crate) spec: ContainerSpec,
     /// The directory that contains the run's `home` and `tmp`.
     pub(crate) home: PathBuf,
-    /// The switch to the run's dedicated UID, if it has one.
+    /// The switch to the run's dedicated UID, if the run has a dedicated UID.
     pub(crate) user_switch: Option<UserSwitch>,
 }
 
@@ -52,12 +53,12 @@ impl Launcher {
         let Some(found) = found else {
             let Some(file) = hidden else {
                 let line = format!(
-                    "there is no program `{program}`: install it, or check its path and PATH"
+                    "the program `{program}` was not found: install it, or check its path and the variable PATH"
                 );
                 return Err(Error::new(ErrorKind::NotFound, line));
             };
             let line = format!(
-                "the run's dedicated user cannot reach {}: install the program in a directory that every user may \
+                "the run's dedicated user cannot reach the program {}: install it in a directory that every user may \
                  enter, start the service as an ordinary user, or permit the agent to be root",
                 file.display()
             );

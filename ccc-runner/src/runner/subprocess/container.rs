@@ -1,4 +1,4 @@
-//! The processes of one run, as a container.
+//! A container that consists of the processes of one run on the host machine.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -85,8 +85,8 @@ impl Container for SubprocessContainer {
 }
 
 impl SubprocessContainer {
-    /// Waits until the workspace or the run's home exceeds a limit, and returns the exceeded limit.
-    /// The home has the same limits as the workspace.
+    /// Waits until the workspace or the run's home directory exceeds a limit, and returns the
+    /// exceeded limit. The home directory has the same limits as the workspace.
     async fn limit_breach(&self) -> LimitBreach {
         let Resources { workspace_bytes: bytes, workspace_entries: entries, .. } =
             self.launcher.spec.resources;

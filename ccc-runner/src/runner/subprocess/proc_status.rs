@@ -10,7 +10,8 @@ pub(crate) fn is_alive_as(uid: u32, process: &Path) -> bool {
 }
 
 /// Returns the UID of `process`, a directory of `/proc`, if the process is alive. The UID is read
-/// from the file `status`, because the owner of the directory can be another user.
+/// from the file `status`, because the owner of the `/proc` directory can be a different user, such
+/// as root.
 pub(crate) fn uid_of(process: &Path) -> Option<u32> {
     let (uid, alive) = status(process)?;
     // A process whose first thread has ended looks dead, but continues in its other threads.
@@ -20,7 +21,7 @@ pub(crate) fn uid_of(process: &Path) -> Option<u32> {
 }
 
 /// Returns the UID of a process or thread, and whether the process or thread is alive. The file
-/// `status` also contains the name of the process, which can be any bytes.
+/// `status` is not always UTF-8, because it contains the name of the process.
 fn status(task: &Path) -> Option<(u32, bool)> {
     let text = fs::read(task.join("status")).ok()?;
     let text = String::from_utf8_lossy(&text);

@@ -11,8 +11,8 @@ use rustix::process::Pid;
 use crate::lock::lock;
 use crate::runner::subprocess::proc_status::threads;
 
-/// The sessions of each run. They identify processes that have lost the marks of their run, because
-/// their environment was replaced, but are still in the session of a program that the runner
+/// The sessions of each run. A process that replaces its environment loses the variables that mark
+/// its run. Such a process is still found if it is in the session of a program that the runner
 /// started.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ProcessSessions(Arc<Mutex<HashMap<RunId, Vec<Session>>>>);
@@ -25,7 +25,8 @@ pub(crate) struct Session {
 }
 
 impl ProcessSessions {
-    /// Records the session that the process `child` of `run` leads, or is about to lead.
+    /// Records the session of the process `child` of `run`. The process leads this session, or will
+    /// lead it after its call of setsid(2).
     pub(crate) fn add(&self, run: RunId, child: Option<u32>) {
         let leader = child.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
         if let Some((leader, stat)) = leader.and_then(|pid| Some((pid, Stat::of(pid)?))) {
@@ -77,7 +78,8 @@ impl Stat {
         Self::parse(&String::from_utf8_lossy(&fs::read(task.join("stat")).ok()?))
     }
 
-    /// Parses fields 3, 6 and 22 of proc_pid_stat(5). Field 2 is a name, which can be any text.
+    /// Parses fields 3, 6 and 22 of proc_pid_stat(5). Field 2 is the name of the process, which can
+    /// be any text.
     fn parse(text: &str) -> Option<Self> {
         let (_, fields) = text.rsplit_once(") ")?;
         let mut fields = fields.split(' ');

@@ -12,12 +12,12 @@ use crate::runner::subprocess::proc_status::{is_alive_as, threads};
 use crate::runner::subprocess::process_sessions::{ProcessSessions, is_in};
 use crate::runner::subprocess::uid_pool::UidPool;
 
-/// The environment variable that marks every process of a run. A child inherits it through fork and
-/// exec, even if it leaves its session and process group. The mark therefore identifies processes
-/// that a signal to the process group would miss.
+/// The environment variable that marks every process of a run. A child process inherits the
+/// variable through fork and exec, even if the child leaves its session and process group. The mark
+/// therefore identifies processes that a signal to the process group would miss.
 pub(crate) const RUN_MARK: &str = "CCC_RUN";
-/// The environment variable that names the installation to which a process belongs, so that two
-/// installations do not affect each other.
+/// The environment variable that names the installation to which a process belongs, so that an
+/// installation does not kill the processes of another installation.
 pub(crate) const OWNER_MARK: &str = "CCC_OWNER";
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -30,18 +30,18 @@ const QUIET: u32 = 2;
 /// Maximum number of passes of one scan of `/proc`. After a pass that found a new process, the scan
 /// makes another pass.
 const PASSES: u32 = 100;
-/// Maximum number of attempts to read an environment that is empty.
+/// Maximum number of attempts to read the environment of a process if the result is empty.
 const READS: u32 = 20;
-/// Delay after each attempt to read an environment that is empty.
+/// Delay after each read that returned an empty environment.
 const READ_AGAIN: Duration = Duration::from_micros(100);
 
 /// The data by which an installation recognizes the processes of its runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Ownership {
-    /// The path of the state directory, which is different for each installation on this host
-    /// machine.
+    /// The path of the state directory. It identifies this installation, because each installation
+    /// on the host machine has a different state directory.
     pub(crate) owner: String,
-    /// The sessions, which identify processes without marks in their environment.
+    /// The sessions, which identify processes whose environment lacks [`RUN_MARK`].
     pub(crate) sessions: ProcessSessions,
     /// The UIDs, which identify every process of a run that has a dedicated UID.
     pub(crate) uids: UidPool,
@@ -72,9 +72,9 @@ fn each_process(mut seen: impl FnMut(Pid, &Path)) {
     }
 }
 
-/// Returns the run whose marks are in the environment of `process`, a directory of `/proc`. `owner`
-/// is the name of this installation. Returns `None` if the environment cannot be read: the process
-/// then belongs to another user and not to a run, or is a zombie.
+/// Returns the run that the environment of `process`, a directory of `/proc`, names. Returns `None`
+/// if the environment does not contain `owner`, the name of this installation, or cannot be read.
+/// If it cannot be read, the process is a zombie, or belongs to another user and not to a run.
 fn run_of(process: &Path, owner: &str) -> Option<RunId> {
     let owner = format!("{OWNER_MARK}={owner}");
     let environment =
@@ -95,7 +95,8 @@ fn run_of(process: &Path, owner: &str) -> Option<RunId> {
 }
 
 /// Reads the environment of `process`. During exec, the kernel shows an empty environment for some
-/// microseconds. Without retries, a process that calls exec all the time would not be found.
+/// microseconds. Therefore an empty environment is read again. Otherwise a process that calls exec
+/// all the time would not be found.
 fn environment(process: &Path) -> std::io::Result<Vec<u8>> {
     for _ in 0..READS {
         let environment = fs::read(process.join("environ"))?;
@@ -121,7 +122,7 @@ pub(crate) async fn runs_alive(ours: &Ownership) -> Result<Vec<RunId>> {
 
 /// Sends `signals`, one after the other, to every process of `run`, and returns the number of these
 /// processes. Each process is signaled as soon as it is found, because a process that forks and
-/// ends leaves little time.
+/// then ends exists only for a short time.
 async fn signal_all(ours: &Ownership, run: RunId, signals: &'static [Signal]) -> Result<usize> {
     let (owner, sessions, user) = (ours.owner.clone(), ours.sessions.of(run), ours.uids.of(run));
     let plausible = ours.uids.plausible(run);
@@ -164,8 +165,8 @@ pub(crate) async fn terminate(
     Ok(())
 }
 
-/// Kills every process of `run`, and repeats this until no process is left. Each process is stopped
-/// before it is killed, because processes that fork faster than they are killed would otherwise
+/// Kills every process of `run`, and repeats this until no process is left. Each process receives
+/// SIGSTOP before SIGKILL, because processes that fork faster than they are killed would otherwise
 /// escape.
 ///
 /// # Errors

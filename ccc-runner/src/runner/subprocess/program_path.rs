@@ -17,9 +17,9 @@ pub(crate) fn host_tool(program: &str) -> Result<PathBuf> {
     })
 }
 
-/// Returns the first file with the name `program` in the directories of `path` that `accept`
-/// accepts. An absolute path is returned if `accept` accepts it. A relative path with a `/` is
-/// never found.
+/// Searches the directories of `path` for a file with the name `program`, and returns the first
+/// file that `accept` accepts. If `program` is an absolute path, returns this path if `accept`
+/// accepts it. If `program` is a relative path with a `/`, returns `None`.
 pub(crate) fn find_program(
     program: &str,
     path: Option<&str>,
@@ -36,9 +36,9 @@ pub(crate) fn find_program(
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(is_one)
 }
 
-/// Returns the directories in which programs are searched: the directories of `path`, or of the
-/// environment variable `PATH` of this process. Relative directories are omitted, because they
-/// would be in the workspace, and the repository could then choose the programs.
+/// Returns the directories in which programs are searched: the directories of `path` or, if `path`
+/// is `None`, of the environment variable `PATH` of this process. Relative directories are omitted,
+/// because they would be in the workspace, and the repository could then choose the programs.
 pub(crate) fn search_path(path: Option<&str>) -> OsString {
     let path = path.map_or_else(|| std::env::var_os("PATH").unwrap_or_default(), OsString::from);
     let absolute = std::env::split_paths(&path).filter(|dir| dir.is_absolute());

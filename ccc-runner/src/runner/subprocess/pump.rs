@@ -1,4 +1,4 @@
-//! Forwarding of a child process's output to a sink, both streams at once.
+//! Forwarding of a child process's standard output and standard error to a sink.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use tokio::process::Child;
 
 use crate::runner::output::BoundedOutput;
 
-/// Time limit for further output after the program has ended. A process that the program left
-/// behind can keep the pipe open.
+/// Time limit for further output after the program has ended. Without a limit, a process that the
+/// program started could keep the pipe open forever.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);
 
-/// Forwards the output of `child` to `sink`, up to `max` bytes, until the output and the child end.
-/// Returns the exit status of the child.
+/// Forwards the output of `child` to `sink`, up to `max` bytes. Ends when the child has ended, and
+/// its output has ended or [`OUTPUT_GRACE`] has passed. Returns the exit status of the child.
 pub(crate) async fn pump(
     clock: &dyn Clock,
     child: &mut Child,

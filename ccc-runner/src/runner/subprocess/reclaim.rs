@@ -1,4 +1,4 @@
-//! Reclaiming of a workspace from the user of a run.
+//! Transfer of a workspace from a run's dedicated user back to the user of this process.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -16,8 +16,11 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, chownat, fstat, openat};
 pub(crate) async fn reclaim_tree(tree: PathBuf) -> Result<()> {
     let reclaimed = tokio::task::spawn_blocking(move || reclaim_tree_blocking(&tree)).await;
     reclaimed.map_err(io::Error::other).flatten().map_err(|e| {
-        Error::new(ErrorKind::Unavailable, "cannot reclaim the workspace from the user of the run")
-            .with_source(e)
+        Error::new(
+            ErrorKind::Unavailable,
+            "cannot make this service the owner of the run's workspace again",
+        )
+        .with_source(e)
     })
 }
 

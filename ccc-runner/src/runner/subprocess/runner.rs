@@ -24,35 +24,37 @@ use crate::runner::workspace;
 /// isolates nothing**: a program can read every file, and reach every address, that its user can.
 ///
 /// The programs run as the user of this process. If that user is root, each run has a dedicated UID
-/// from 10002 to 10999. Programs with such a UID gain no privileges, and cannot see into
+/// from 10002 to 10999. Programs with such a UID cannot gain privileges, and cannot see into
 /// directories that only root may enter, except the workspace and the run's home (spec: X4d).
 ///
 /// Every program has its own environment and session, and each run has its own home, which is
 /// removed with the run. `prlimit` limits open files, file sizes, processes and, for each process,
 /// memory. Core dumps and new privileges are disabled. The amount of output is limited, and the
-/// run's processes are killed when the workspace or the home exceeds a limit. All processes of a
-/// run end together, including processes that left their session or cleared their environment.
-/// Without a dedicated UID, a process that left its session and cleared its environment escapes.
-/// The runner needs `/proc`, and therefore Linux.
+/// run's processes are killed when the workspace or the home exceeds a limit. At the end of a run,
+/// all processes of the run are killed, including processes that left their session or cleared
+/// their environment. A process that did both escapes if the run has no dedicated UID. The runner
+/// needs `/proc`, and therefore Linux.
 ///
-/// It enforces neither [`Network`] nor a limit on the memory of all processes together, as
+/// The runner enforces neither [`Network`] nor a limit on the memory of all processes together, as
 /// [`capabilities`](ContainerRunner::capabilities) reports.
 #[derive(Debug)]
 pub struct SubprocessRunner {
     clock: Arc<dyn Clock>,
-    /// Set if each run has a dedicated UID.
+    /// `Some` if each run has a dedicated UID. The value checks whether this service can switch
+    /// UIDs.
     can_switch_user: Option<CanSwitchUser>,
-    /// Contains one directory per run, with `home` and `tmp`.
+    /// The directory that contains one directory per run. Each run's directory contains `home` and
+    /// `tmp`.
     state_dir: PathBuf,
     ownership: Ownership,
     model_proxy: Option<String>,
 }
 
 impl SubprocessRunner {
-    /// Creates a runner that stores the homes of its runs in the directory `state_dir`, which
-    /// nothing else may use. Marks every open file descriptor of this process, except the first
-    /// three, as close-on-exec. Programs that this process starts from now on do not inherit these
-    /// descriptors, even programs that do not belong to a run.
+    /// Creates a runner that stores the home directories of its runs in the directory `state_dir`,
+    /// which nothing else may use. Marks every open file descriptor of this process, except the
+    /// first three, as close-on-exec. Programs that this process starts from now on do not inherit
+    /// these descriptors. This affects all programs, not only the programs of runs.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if `state_dir` cannot be created.
@@ -70,13 +72,13 @@ impl SubprocessRunner {
         Ok(Self { clock, can_switch_user, state_dir, ownership, model_proxy: None })
     }
 
-    /// Permits the agent's programs to be root if this service is root: **they can then do anything
-    /// to the host machine.**
+    /// Permits the agent's programs to run as root if this service is root: **they can then do
+    /// anything to the host machine.**
     #[must_use]
     pub fn dangerously_as_root(mut self) -> Self {
         if self.can_switch_user.take().is_some() {
             tracing::warn!(
-                "the agent's programs are root, and can do anything to the host machine"
+                "the agent's programs run as root, and can do anything to the host machine"
             );
         }
         self

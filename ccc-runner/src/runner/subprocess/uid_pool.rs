@@ -48,7 +48,7 @@ impl UidLock {
     fn acquire(uid: u32) -> Result<Option<Self>> {
         let failed = |e: io::Error| {
             let line = format!(
-                "cannot lock the UIDs of runs in {LOCK_DIR}: the owner of the directory must be root, and its mode 0700"
+                "cannot lock a UID for the run in {LOCK_DIR}: the directory must belong to root and have the mode 0700"
             );
             Error::new(ErrorKind::Unavailable, line).with_source(e)
         };
@@ -99,14 +99,12 @@ impl UidPool {
                 return Ok(uid);
             }
         }
-        let line =
-            "no UID from 10002 to 10999 is free for the run: end leftover processes of these users";
+        let line = "no UID from 10002 to 10999 is free for the run: end leftover processes with these UIDs";
         Err(Error::new(ErrorKind::Unavailable, line))
     }
 
-    /// Restores the UID of `run`, which an earlier process of this service started. The UID is the
-    /// owner of `directory`, the run's directory. Does nothing if another service now uses that
-    /// UID.
+    /// Restores the UID of `run` after a restart of the service. The UID is the owner of
+    /// `directory`, the run's directory. Does nothing if another service now uses this UID.
     ///
     /// # Errors
     /// The errors of [`acquire`](Self::acquire).
@@ -126,10 +124,11 @@ impl UidPool {
         lock(&self.0).get(&run).map(|lock| lock.uid)
     }
 
-    /// Returns a check whether the UID of a process with the marks of `run` fits the run. The marks
-    /// alone prove nothing, because any process can set them. The UID must be the UID of the run,
-    /// or of this service, which a new process has at first. If the run has no known UID, every UID
-    /// that no other run has is accepted.
+    /// Returns a function that checks whether a process with the marks of `run` can belong to the
+    /// run. The marks alone prove nothing, because any process can set them. Therefore the function
+    /// checks the process's UID, which must be the run's UID, or the UID of this service: a new
+    /// process has the service's UID at first. If the run's UID is unknown, the function accepts
+    /// every UID that no other run has.
     pub(crate) fn plausible(&self, run: RunId) -> impl Fn(&Path) -> bool + Send + use<> {
         let ours = rustix::process::geteuid().as_raw();
         let locks = lock(&self.0);

@@ -11,17 +11,18 @@ use tokio::sync::OnceCell;
 use crate::runner::container_user::AGENT_UID;
 use crate::runner::subprocess::program_path::host_tool;
 
-/// Directories that are hidden from runs, because every user may write to them, and a run would
-/// find the files of another run there. `/tmp` is not hidden, because users store programs and data
-/// there that runs should see. For temporary files, the environment variable `TMPDIR` gives the
-/// programs of a run their own directory.
+/// Directories that are hidden from runs. Every user may write to these directories, so a run would
+/// find the files of other runs there. `/tmp` is not hidden, because it can contain programs and
+/// data that runs need. Instead, the environment variable `TMPDIR` gives each run its own directory
+/// for temporary files.
 const SHARED: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
 
 /// A shell script that hides directories from a program in a dedicated mount namespace. It mounts
-/// empty file systems over the directories that only root may enter (the `$3` arguments after `$4`)
-/// and over the shared directories (`$4`, a list). The workspace (`$1`) and the home (`$2`) remain
-/// visible. The script mounts the workspace and the home again by their descriptors, because the
-/// empty file systems hide their paths.
+/// empty file systems over the directories that only root may enter (the arguments after `$4`; `$3`
+/// is their number) and over the shared directories (`$4`, a list). The workspace (`$1`) and the
+/// home (`$2`) remain visible. The empty file systems can hide the paths of these two directories.
+/// Therefore the script opens both directories first, and mounts them again through the open
+/// descriptors.
 const HIDE_SCRIPT: &str = r#"
 set -e
 ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_tops=$3
@@ -53,7 +54,8 @@ unset PWD OLDPWD ccc_path ccc_mask ccc_workspace ccc_home ccc_tops ccc_shared
 exec "$@"
 "#;
 
-/// The switch of a program to the UID of a run: a mount namespace, and the arguments of `setpriv`.
+/// The switch of programs to the UID of a run. It consists of a mount namespace and of arguments of
+/// `setpriv`.
 #[derive(Debug)]
 pub(crate) struct UserSwitch {
     workspace: PathBuf,
@@ -64,13 +66,14 @@ pub(crate) struct UserSwitch {
     pub(crate) setpriv_arguments: [String; 5],
 }
 
-/// A check whether a service that is root can switch the UID of programs. Remembers a success.
+/// A check whether a service that is root can switch the UID of programs. After a success, the
+/// check is not repeated.
 #[derive(Debug, Default)]
 pub(crate) struct CanSwitchUser(OnceCell<()>);
 
 impl CanSwitchUser {
-    /// Starts a program with another UID, with `directory` as the workspace and the home. Does
-    /// nothing if an earlier call succeeded.
+    /// Tests the switch: starts a program with the UID [`AGENT_UID`], with `directory` as the
+    /// workspace and the home. Does nothing if an earlier call succeeded.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the switch fails.
@@ -90,8 +93,8 @@ impl CanSwitchUser {
                 Err(error) => error.to_string(),
             };
             let line = format!(
-                "the service is root but cannot switch the agent to a dedicated user, which needs CAP_SYS_ADMIN ({}): \
-                 start the service as an ordinary user, or permit the agent to be root",
+                "the service is root but cannot switch the agent to a dedicated user ({}): give the service \
+                 CAP_SYS_ADMIN, start it as an ordinary user, or permit the agent to be root",
                 ccc_core::untrusted_text::one_line(&why, 200)
             );
             Err(Error::new(ErrorKind::Unsupported, line).with_remedy(Remedy::PermitAgentAsRoot))
@@ -122,8 +125,9 @@ impl UserSwitch {
         Self { workspace: workspace.to_owned(), home: home.to_owned(), tops, setpriv_arguments }
     }
 
-    /// Returns the arguments that start `program` in a mount namespace, which hides the restricted
-    /// and the shared directories. The caller appends the program's command.
+    /// Returns the arguments that start `program` in a new mount namespace. The namespace hides the
+    /// directories that only root may enter, and the directories [`SHARED`]. The caller appends the
+    /// program's command.
     pub(crate) fn mount_namespace(&self, program: &Path) -> Result<Vec<OsString>> {
         // If the program is in a shared directory, for example in a checkout under `/var/tmp`, that
         // directory stays visible with all its content.
@@ -147,7 +151,7 @@ impl UserSwitch {
     }
 }
 
-/// Returns the topmost directory above `path` that not every user may enter.
+/// Returns the topmost directory above `path` that some users may not enter.
 fn restricted_ancestor(path: &Path) -> Option<PathBuf> {
     let above: Vec<&Path> = path.ancestors().skip(1).collect();
     let restricted =
@@ -161,8 +165,8 @@ pub(crate) fn is_reachable(program: &Path) -> bool {
 }
 
 /// Checks that the environment variable `name` may be set for a program whose UID is switched.
-/// Rejects variables that could affect the tools that switch the UID, because these tools are root.
-/// Also rejects names that a shell does not pass on.
+/// Rejects variables that could affect the tools that switch the UID, because these tools run as
+/// root. Also rejects names that a shell does not pass on.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if the variable is rejected.
@@ -188,8 +192,8 @@ pub(crate) fn check_variable(name: &str) -> Result<()> {
         return Ok(());
     }
     let line = format!(
-        "the environment variable `{}` cannot be set for programs if the service is root: start the service as an \
-         ordinary user",
+        "the environment variable `{}` is not permitted for programs if the service is root: remove the variable, or \
+         start the service as an ordinary user",
         ccc_core::untrusted_text::one_line(name, 60)
     );
     Err(Error::new(ErrorKind::InvalidInput, line))

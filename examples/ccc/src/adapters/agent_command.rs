@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 
 use ccc_core::{Error, ErrorKind, Result};
 
-/// Splits a command line into words, as a POSIX shell does, but without variables and globs, and
-/// checks the first word, which names the program.
+/// Splits a command line into words as a POSIX shell does, but without variables and globs. Checks
+/// the first word, which names the program.
 ///
 /// If the program is started on this machine, a relative path is made absolute, because the current
-/// directory of the agent is the workspace. In a container, a relative path would name a file of the
-/// repository.
+/// directory of the agent is the workspace. In a container, a relative path is rejected, because it
+/// would name a file of the repository.
 ///
 /// # Errors
-/// [`ErrorKind::InvalidInput`] for an unclosed quote, and for a program that does not exist or cannot
-/// be executed.
+/// [`ErrorKind::InvalidInput`] if a quote is not closed, if the program does not exist or cannot be
+/// executed, or if a program in a container has a relative path.
 pub(super) fn parse(line: &str, on_this_machine: bool) -> Result<Vec<String>> {
     let mut argv = shlex::split(line)
         .ok_or_else(|| invalid(format!("the agent's command `{line}` has an unclosed quote")))?;

@@ -44,7 +44,10 @@ pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Resul
 /// Reads the certificates of the trusted certificate authorities from `file`.
 fn read_ca(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).map_err(|e| {
-        let line = format!("cannot read {}, which github.ca_file names", file.display());
+        let line = format!(
+            "cannot read the file {}, which the setting github.ca_file names",
+            file.display()
+        );
         Error::new(ErrorKind::InvalidInput, line).with_source(e)
     })
 }

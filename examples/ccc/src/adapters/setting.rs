@@ -1,4 +1,4 @@
-//! Optional settings, for which an empty text means that they are not set.
+//! Optional settings. A setting with an empty text counts as not set.
 
 /// Returns `setting` without surrounding white space, or `None` if it is empty or not set.
 pub(super) fn set(setting: &Option<String>) -> Option<&str> {

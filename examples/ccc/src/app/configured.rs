@@ -8,7 +8,7 @@ use ccc_github::{App, AppChange, AppKey, Apps, Endpoints, Secrets};
 use crate::config::{Config, GitHubConfig};
 use crate::stored_credentials::{StoredCredentials, difference};
 
-/// Returns access to the GitHub Apps in `store` that belong to the configured host.
+/// Returns access to the GitHub Apps in `store` that belong to the configured GitHub host.
 pub(crate) fn apps(config: &Config, store: Arc<dyn CredentialStore>) -> Result<Apps> {
     let url = config.github.api_url.as_deref().unwrap_or("https://api.github.com");
     Ok(Apps::new(store, Endpoints::from_api_url(url)?.host()))
@@ -50,15 +50,16 @@ pub(super) fn several() -> Error {
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Stores the configured GitHub App if `apps` does not contain it yet. If a stored secret of the App
-/// differs from the configured one, `stored` decides what happens. If no App ID is configured, the
-/// configured secrets belong to the only App in the store.
+/// Stores the configured GitHub App if `apps` does not contain it yet. If a stored secret of the
+/// App differs from the configured secret, `stored` decides which of the two is used, or that this
+/// call fails. If no App ID is configured, the configured secrets belong to the only App in the
+/// store.
 ///
 /// # Errors
-/// - Those of the store.
+/// - Errors of the store.
 /// - [`ErrorKind::InvalidInput`] if the App is not stored and only a part of it is configured.
 /// - [`ErrorKind::Conflict`] under [`StoredCredentials::Refuse`] if a stored secret differs from
-///   the configured one.
+/// the configured secret.
 pub(crate) async fn store_configured_app(
     config: &Config,
     apps: &Apps,
@@ -117,7 +118,7 @@ pub(crate) async fn store_configured_app(
     Ok(())
 }
 
-/// Replaces the stored key and the stored webhook secrets by the configured ones.
+/// Replaces the stored private key and the stored webhook secrets by the configured values.
 async fn replace(settings: &GitHubConfig, app: &App, apps: &Apps) -> Result<()> {
     let mut change = AppChange::new(app.app_id);
     if settings.has_private_key() {
@@ -131,7 +132,7 @@ async fn replace(settings: &GitHubConfig, app: &App, apps: &Apps) -> Result<()> 
     apps.change(&change).await.map(drop)
 }
 
-/// Returns the names of the configured secrets of an App that differ from the stored ones.
+/// Returns the names of an App's configured secrets that differ from the stored secrets.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if a configured secret cannot be read.
@@ -149,8 +150,8 @@ fn differences(settings: &GitHubConfig, app: &App) -> Result<Vec<String>> {
     Ok(differing)
 }
 
-/// Returns the differences that are in readable settings. The file of a setting can be missing,
-/// because the stored secret is the one in use.
+/// Returns the same names as [`differences`], but ignores settings that cannot be read. The file of
+/// a setting can be missing, because the service uses the stored secret.
 pub(super) fn readable_differences(settings: &GitHubConfig, app: &App) -> Vec<String> {
     let only = |key: bool| {
         let mut one = settings.clone();
@@ -163,8 +164,8 @@ pub(super) fn readable_differences(settings: &GitHubConfig, app: &App) -> Vec<St
     [only(true), only(false)].concat()
 }
 
-/// Returns whether two secrets are equal. White space around them, and whether line breaks are
-/// written as `\n`, do not count.
+/// Returns whether two secrets are equal. White space around the secrets is ignored. The two
+/// characters `\n` count as a line break.
 fn same(one: &Secret, other: &Secret) -> bool {
     let plain = |secret: &Secret| {
         let text = String::from_utf8_lossy(secret.expose()).replace("\\n", "\n");

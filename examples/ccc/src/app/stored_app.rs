@@ -37,7 +37,7 @@ pub(crate) struct StoredApp {
     store: Arc<dyn CredentialStore>,
     /// The settings of the GitHub App in the configuration.
     configured: GitHubConfig,
-    /// The names of the configured secrets that differ from the stored ones.
+    /// The names of the secrets whose configured value differs from the stored value.
     differences: RwLock<Vec<String>>,
     github: Arc<GitHub>,
     webhook: Arc<Webhook>,
@@ -48,8 +48,8 @@ pub(crate) struct StoredApp {
 }
 
 impl StoredApp {
-    /// Creates the value with the credential store `store`. The App is loaded by the first
-    /// [`reload`](Self::reload).
+    /// Creates a `StoredApp` that reads from the credential store `store`. The first
+    /// [`reload`](Self::reload) loads the App.
     pub(crate) fn new(
         config: &Config,
         store: Arc<dyn CredentialStore>,
@@ -69,7 +69,8 @@ impl StoredApp {
         })
     }
 
-    /// Returns the warnings about the App, each in one line.
+    /// Returns the warnings about the App, one line for each warning: that no App is in use, and
+    /// that a configured secret differs from the stored secret.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let differences = self.differences.read().unwrap_or_else(PoisonError::into_inner);
         let differ = differences.iter().map(|name| stored_credentials::warning(name));
@@ -77,13 +78,15 @@ impl StoredApp {
         differ.chain(waiting).collect()
     }
 
-    /// Returns the cached admin token, or `None` if no admin token was issued.
+    /// Returns the cached admin token, or `None` if the store contained no valid admin token at the
+    /// last reload.
     pub(crate) fn admin_token(&self) -> Option<AdminToken> {
         *self.admin_token.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a request if its `headers` contain the admin token. If the token matches the cached
-    /// token, it is also checked against the store, because another process can have revoked it.
+    /// Admits a request if its `headers` contain the admin token, and returns `None` otherwise. A
+    /// token that matches the cached token is also checked against the store, because another
+    /// process can have revoked the cached token.
     pub(crate) async fn admit(&self, headers: &HeaderMap) -> Result<Option<Admitted>> {
         if self.admin_token().and_then(|token| token.admits(headers)).is_none() {
             return Ok(None);
@@ -124,7 +127,7 @@ impl StoredApp {
         }
     }
 
-    /// Does the same as [`reload`](Self::reload), and logs the change or the error.
+    /// Reloads the App with [`reload`](Self::reload), and logs a change or an error.
     pub(crate) async fn reload_and_log(&self) {
         match (self.reload().await, self.app_id()) {
             (Ok(false), _) => {}
@@ -148,15 +151,16 @@ impl StoredApp {
         }
     }
 
-    /// Loads the App from the store and uses it from now on. Returns whether the App in use
-    /// changed: to a different App, to a different version of the same App, or to none. If no App
-    /// ID is configured and the store contains several Apps, the present App stays in use. If the
-    /// present App was removed from the store, no App is used until an App ID is configured or the
-    /// store contains only one App.
+    /// Loads the App from the store, and uses this App from now on. Returns whether the App in use
+    /// changed: to a different App, to a different version of the same App, or to no App.
+    ///
+    /// If no App ID is configured and the store contains several Apps, the App in use stays the
+    /// same. If the store no longer contains that App, no App is used until an App ID is configured
+    /// or the store contains only one App.
     ///
     /// # Errors
-    /// The errors of the store, and an error if the App in the store is invalid. The present App
-    /// then stays in use.
+    /// The errors of the store, and an error if the App in the store is invalid. After an error,
+    /// the previous App stays in use.
     pub(crate) async fn reload(&self) -> Result<bool> {
         let _reloading = self.reloading.lock().await;
         let present = self.app_id();

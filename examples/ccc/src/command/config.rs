@@ -33,16 +33,17 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Store or change a GitHub App, or store a credential of the model. Values that are not given
-    /// stay unchanged.
+    /// Store or change a GitHub App, or store a credential for the model's API. Values that are not
+    /// given stay unchanged.
     Set(set::SetArgs),
-    /// Delete a GitHub App or the model's credential from the store. The exit status is 1 if the
-    /// store does not contain it.
+    /// Delete a GitHub App or the model's credential from the store. The exit status is 1 if there
+    /// was nothing to delete.
     Clear(ClearArgs),
     /// Issue a new admin token for the service's route /config, and print it. The previous token is
     /// revoked.
     AdminToken,
-    /// Encrypt all credentials under a new key, which is added before the old key in the key file.
+    /// Encrypt all credentials under a new key. In the key file, the new key is inserted before the
+    /// old key.
     RotateKey,
 }
 
@@ -64,7 +65,8 @@ pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
         say(&format!("warning: {warning}"));
     }
     if config.store.kind == "memory" {
-        let line = "store.kind is memory, so nothing is stored after this command ends: set store.kind to file or durable-object";
+        let line = "store.kind is memory, so all stored values are lost when this command ends: set store.kind to \
+                    file or durable-object";
         return Err(Error::new(ErrorKind::InvalidInput, line));
     }
     match &args.command {
@@ -80,15 +82,17 @@ pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
         ConfigCommand::RotateKey => {
             say(&match ReloadingStore::open(&config).await?.rotate().await? {
                 Rotated::New(count) => format!(
-                    "encrypted {count} credential(s) under a new key, which is now the first key in the key file; only \
-                     older copies of the store need the other keys: remove these keys when no such copy exists"
+                    "encrypted {count} credential(s) under a new key, which is now the first key in the key file. \
+                     The older keys in this file are needed only for older copies of the store: when no older copy \
+                     exists, remove the older keys"
                 ),
-                Rotated::First(0) => "all credentials are already under the first key: generate a new key with \
-                                      `ccc keygen`, put it before the first key, and repeat this command"
+                Rotated::First(0) => "all credentials are already encrypted under the first key: to use a new key, \
+                                      generate a key with `ccc keygen`, put the new key before the first key, and \
+                                      repeat this command"
                     .to_owned(),
                 Rotated::First(count) => format!(
-                    "encrypted {count} credential(s), which were under older keys, under the first key; no new key was \
-                     generated"
+                    "{count} credential(s) were encrypted under older keys and are now encrypted under the first \
+                     key; no new key was generated"
                 ),
             });
             Ok(true)
@@ -96,8 +100,8 @@ pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
     }
 }
 
-/// Deletes the GitHub App or the model's credential that `args` name from the store. Returns
-/// whether the store contained it.
+/// Deletes a GitHub App or the model's credential from the store, as `args` require. Returns
+/// `false` if there was nothing to delete.
 async fn clear(config: &Config, args: &ClearArgs) -> Result<bool> {
     let store = open(config).await?;
     let (cleared, what) = match args.app_id {
@@ -141,7 +145,7 @@ async fn show(config: &Config, json: bool) -> Result<bool> {
         return Ok(true);
     }
     if let Some(model) = model {
-        print(&format!("A credential of the model is stored, of the kind {model}"));
+        print(&format!("A credential for the model's API is stored; its kind is {model}"));
     }
     if all.is_empty() {
         say(

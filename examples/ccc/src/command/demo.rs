@@ -1,8 +1,9 @@
 //! `ccc demo`: a complete run on this host machine.
 //!
 //! GitHub is emulated. The default agent follows a script. With `--agent claude`, the agent is the
-//! real Claude Code. Without an account, the answers of the model come from a scenario file. HTTP,
-//! signatures, tokens, git and processes are real. The service is the same as that of `ccc serve`.
+//! real Claude Code. If no credential for the model's API is set, the answers of the model come
+//! from a scenario file. HTTP, signatures, tokens, git and processes are real. The service is the
+//! same as that of `ccc serve`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ const PERSON: &str = "octocat";
 const ISSUE: &str = include_str!("../../demo/issue.md");
 const SCRIPT: &str = include_str!("../../demo/script.toml");
 const SCENARIO: &str = include_str!("../../demo/scenario.toml");
-/// The permission rule with which Claude Code may execute the tests of the demo's repository.
+/// The permission rule that allows Claude Code to execute the tests of the demo's repository.
 const TESTS: &str = "Bash(python3 -m unittest:*)";
 const FILES: [(&str, &str); 4] = [
     (".gitignore", include_str!("../../demo/repository/.gitignore")),
@@ -113,7 +114,8 @@ pub(super) async fn run(args: &DemoArgs) -> Result<bool> {
     Ok(solved)
 }
 
-/// Returns the configuration of the demo, and the scripted model if Claude Code uses one.
+/// Returns the configuration of the demo, and the scripted model if Claude Code uses a scripted
+/// model instead of a real model.
 async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<ScriptedModel>)> {
     // Only the operator's settings of the agent, the model and the runner apply. The demo sets all
     // other settings.
@@ -131,7 +133,7 @@ async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<Script
         {
             // The issue and the repository come from this program, so the agent needs no isolation.
             say(&format!(
-                "The agent of this demo runs as root. Outside the demo, this is refused: {}\n",
+                "The agent of this demo runs as root. `ccc run` and `ccc serve` refuse to run an agent as root: {}\n",
                 describe(&why)
             ));
             config.runner.dangerously_as_root = true;
@@ -161,7 +163,7 @@ async fn configure(args: &DemoArgs, dir: &Path) -> Result<(Config, Option<Script
 }
 
 /// Starts an emulated GitHub with one repository and one user with write permission. The GitHub App
-/// is installed.
+/// is installed on the repository.
 async fn start_github(dir: &Path) -> Result<(Emulator, RepoRef)> {
     let seed = dir.join("seed");
     let write = |name: &str, text: &str| std::fs::write(seed.join(name), text);
@@ -195,7 +197,7 @@ async fn service(config: &Config, emulator: &Emulator) -> Result<ServiceBuilder>
     Ok(Service::builder(config).github(github, webhook).credentials(credentials).without_log())
 }
 
-/// Fails unless the service has accepted the last delivery.
+/// Returns an error if the service did not accept the last delivery.
 fn delivery_accepted(emulator: &Emulator) -> Result<()> {
     match emulator.deliveries().last().map(|delivery| delivery.status_code) {
         Some(202) => Ok(()),

@@ -23,7 +23,7 @@ pub(crate) struct DoctorArgs {
     config: Option<PathBuf>,
 }
 
-/// Prints the finding of each check. Returns whether no check failed.
+/// Prints the finding of each check. Returns `false` if a check failed.
 pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     let mut config = Config::load_for_command(args.config.as_deref())?;
     for warning in config.warnings() {
@@ -55,12 +55,13 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
     findings.push(judged(limits, "the configured limits are valid".to_owned()));
     findings.push(match config.model.credential() {
         Ok(Some(_)) => {
-            let line = "a credential for the model's API is configured; it was not checked whether the API accepts the credential";
+            let line = "a credential for the model's API is configured; this command did not test the credential \
+                        with the API";
             (Finding::Good, line.to_owned())
         }
         Ok(None) => {
-            let line = "no credential for the model's API is configured: before you use the agent claude, check with \
-                        `ccc config show` that a credential is stored";
+            let line = "the configuration contains no credential for the model's API: the agent claude then needs \
+                        a credential in the credential store (see `ccc config show`)";
             (Finding::Warning, line.to_owned())
         }
         Err(error) => (Finding::Bad, describe(&error)),

@@ -16,17 +16,19 @@ pub(crate) struct EmulatorArgs {
     /// The address on which the emulator listens.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// The URL with which links to the emulator begin, if clients connect to the emulator through a
-    /// reverse proxy.
+    /// The base URL of all links to the emulator. Set it if clients connect to the emulator through
+    /// a reverse proxy.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
     /// The ID of the GitHub App.
     #[arg(long, default_value_t = 1)]
     app_id: u64,
-    /// The file with the App's private key in PEM format. Default: a new key, whose path is printed.
+    /// The file with the App's private key in PEM format. Default: a new key in a temporary file,
+    /// whose path is printed.
     #[arg(long, value_name = "FILE")]
     private_key: Option<PathBuf>,
-    /// The file with the webhook secret. Default: a new secret, whose path is printed.
+    /// The file with the webhook secret. Default: a new secret in a temporary file, whose path is
+    /// printed.
     #[arg(long, value_name = "FILE")]
     webhook_secret: Option<PathBuf>,
     /// The URL to which webhook deliveries are sent.

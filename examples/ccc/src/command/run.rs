@@ -73,14 +73,15 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
     let Some((owner, name)) = args.repo.split_once('/').filter(|(_, name)| !name.contains('/'))
     else {
         return Err(invalid(format!(
-            "--repo {} is neither an existing directory nor a repository on GitHub of the form OWNER/NAME",
+            "--repo {} is neither an existing directory on this machine nor of the form OWNER/NAME for a \
+             repository on GitHub",
             args.repo
         )));
     };
     let number =
         args.issue.strip_prefix('#').and_then(|number| number.parse().ok()).ok_or_else(|| {
             invalid(
-                "--issue must be the number of an issue on GitHub, such as --issue '#12'"
+                "for a repository on GitHub, --issue must be the number of an issue, such as --issue '#12'"
                     .to_owned(),
             )
         })?;
@@ -121,7 +122,8 @@ async fn drive(
 ) -> Result<bool> {
     for rule in &config.model.dangerously_without {
         say(&format!(
-            "warning: the model proxy does not enforce its rule {rule}, because model.dangerously_without names it"
+            "warning: the model proxy does not enforce its rule {rule}, because the setting \
+             model.dangerously_without turns this rule off"
         ));
     }
     let runner = &adapters.runner;
@@ -143,7 +145,7 @@ async fn drive(
     for result in [taken_over, pipeline.sweep(&[]).await.map(drop)] {
         if let Err(error) = result {
             say(&format!(
-                "warning: cannot clean up everything that an earlier run left: {}",
+                "warning: cannot complete the cleanup of an earlier run: {}",
                 describe(&error)
             ));
         }
@@ -161,7 +163,8 @@ async fn drive(
                     report = &mut running => report?,
                     () = interrupted() => return Err(Error::new(
                         ErrorKind::Cancelled,
-                        "the program ended before the cleanup of its run; the next run with this data directory cleans up",
+                        "the program was interrupted twice and ended before the cleanup of the run; the next \
+                         `ccc run` with this data directory does this cleanup",
                     )),
                 }
             }
@@ -171,9 +174,12 @@ async fn drive(
     if let Some(github) = github {
         github.revoke_idle().await;
     }
-    for (what, result) in [("the report", &report.report), ("the cleanup", &report.cleanup)] {
+    for (what, result) in [
+        ("report the outcome of the run", &report.report),
+        ("clean up after the run", &report.cleanup),
+    ] {
         if let Err(error) = result {
-            say(&format!("warning: {what} of the run failed: {}", describe(error)));
+            say(&format!("warning: cannot {what}: {}", describe(error)));
         }
     }
     Ok(matches!(report.outcome, Outcome::PullRequest { .. } | Outcome::Answered { .. }))
@@ -182,12 +188,15 @@ async fn drive(
 /// Returns the text of the issue: `issue` itself, or the contents of the file that `issue` names.
 fn issue_text(issue: &str) -> Result<String> {
     if !issue.contains('\n') && Path::new(issue).is_file() {
-        return std::fs::read_to_string(issue)
-            .map_err(|e| invalid(format!("cannot read the issue from {issue}")).with_source(e));
+        return std::fs::read_to_string(issue).map_err(|e| {
+            invalid(format!("cannot read the text of the issue from the file {issue}"))
+                .with_source(e)
+        });
     }
     if issue.starts_with('#') && issue[1..].parse::<u64>().is_ok() {
         return Err(invalid(format!(
-            "a repository on this machine has no issue {issue}: pass the text of the issue, or a file with the text"
+            "--issue {issue} is the number of an issue, but a repository on this machine has no numbered issues: \
+             pass the text of the issue, or a file with the text"
         )));
     }
     Ok(issue.to_owned())

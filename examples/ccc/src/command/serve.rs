@@ -26,7 +26,8 @@ pub(crate) struct ServeArgs {
     /// The configuration file. Default: ccc.toml in the current directory, if it exists.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// If a configured credential differs from the stored one, store the configured one.
+    /// If a configured credential differs from the stored credential, replace the stored
+    /// credential. Without this flag, the stored credential is used.
     #[arg(long)]
     use_configured: bool,
 }
@@ -71,14 +72,15 @@ pub(super) async fn run(args: &ServeArgs) -> Result<()> {
         biased;
         () = signals => Err(Error::new(
             ErrorKind::Cancelled,
-            "the program was interrupted twice and ended before the cleanup of its runs; the next start cleans up",
+            "the program was interrupted twice and ended before the cleanup of its runs; the next start of the \
+             service does this cleanup",
         )),
         _ = work => Ok(()),
     }
 }
 
 /// Issues the first admin token and prints it, if standard error is a terminal. The token is never
-/// logged, because logs are stored elsewhere.
+/// logged, because other systems can store the logs.
 async fn show_admin_token(service: &Service) -> Result<()> {
     if !std::io::stderr().is_terminal() {
         if !service.has_admin_token() {
@@ -97,8 +99,8 @@ async fn show_admin_token(service: &Service) -> Result<()> {
 }
 
 /// Returns the stream of SIGHUP signals. Each of these signals reloads the GitHub App at once
-/// instead of within a minute. Returns `None` if standard error is a terminal: the signal then
-/// means that the terminal was closed, and ends the program.
+/// instead of within a minute. Returns `None` if standard error is a terminal. SIGHUP then means
+/// that the terminal was closed, and ends the program.
 fn hangups() -> Option<Signal> {
     if std::io::stderr().is_terminal() { None } else { signal(SignalKind::hangup()).ok() }
 }

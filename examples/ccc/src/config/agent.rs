@@ -48,8 +48,8 @@ impl AgentConfig {
         })
     }
 
-    /// Sets in `limits` all limits that are set in this configuration. Raises the time limit of the
-    /// whole run if it is too short for the agent's time limit.
+    /// Copies the configured limits to `limits`. Raises the time limit of the whole run if that
+    /// limit is too short for the agent's time limit.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for zero turns, and for an

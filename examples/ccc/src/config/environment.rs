@@ -6,8 +6,8 @@ use toml::{Table, Value};
 use crate::config::invalid::invalid;
 use crate::config::setting_names::{CLAUDE_CODE_VARIABLES, KEYS};
 
-/// Returns the environment variables of this process that can be settings: those with the prefix
-/// `CCC_`, and the variables of Claude Code that this program uses.
+/// Returns the environment variables of this process that can be settings: all variables with the
+/// prefix `CCC_`, and the variables of Claude Code that this program uses.
 ///
 /// # Errors
 /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) if one of these variables is not valid UTF-8.
@@ -30,7 +30,8 @@ pub fn environment() -> Result<Vec<(String, String)>> {
 }
 
 /// Returns the setting that the environment variable `name` sets, such as `github.app_id` for
-/// `CCC_GITHUB__APP_ID`. Returns `None` for a variable that is not a setting.
+/// `CCC_GITHUB__APP_ID`. Returns `None` for a variable whose name does not have the form of a
+/// setting.
 pub(super) fn key_of_variable(name: &str) -> Option<String> {
     match name {
         "CCC_LISTEN" => Some("listen".to_owned()),

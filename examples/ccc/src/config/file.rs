@@ -15,7 +15,11 @@ pub(super) fn read_file(path: &Path) -> Result<Table> {
     })?;
     let table: Table = text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-        invalid(format!("cannot parse {}, line {line}: {}", path.display(), e.message()))
+        invalid(format!(
+            "cannot parse the configuration file {}, line {line}: {}",
+            path.display(),
+            e.message()
+        ))
     })?;
     for (name, value) in &table {
         let keys: Vec<String> = match value {

@@ -26,8 +26,8 @@ pub struct GitHubConfig {
     /// Minimum time between two writes to GitHub, in milliseconds. Default: one second, as GitHub
     /// recommends. 0 also turns off the hourly limit of writes.
     pub write_spacing_ms: Option<u64>,
-    /// The URL of the proxy for every request to the VCS host and every git transfer. The URL can
-    /// contain a password.
+    /// The URL of the proxy for every request to the VCS host and every git transfer. The URL is a
+    /// secret, because it can contain a password.
     #[serde(skip)]
     pub proxy: Option<Secret>,
     #[serde(skip)]
@@ -66,7 +66,7 @@ impl GitHubConfig {
         (self.webhook_secret, self.webhook_secret_file) = (None, None);
     }
 
-    /// Returns the webhook secrets, the current one first.
+    /// Returns the webhook secrets. The first secret is the current secret.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if no webhook secret is

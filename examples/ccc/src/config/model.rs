@@ -22,8 +22,8 @@ pub struct ModelConfig {
     pub api_key_file: Option<PathBuf>,
     /// The file with the OAuth token of a Claude subscription, which `claude setup-token` prints.
     pub oauth_token_file: Option<PathBuf>,
-    /// The file with the token that a gateway for the model's API expects in `Authorization:
-    /// Bearer`.
+    /// The file with the token that a gateway for the model's API expects in the header
+    /// `Authorization: Bearer TOKEN`.
     pub bearer_token_file: Option<PathBuf>,
     /// The models that runs may use: names, or prefixes of names followed by `*`.
     pub allowed: Option<Vec<String>>,
@@ -104,7 +104,10 @@ impl ModelConfig {
         let read = |file: &PathBuf| -> Result<Secret> {
             let bytes = std::fs::read(file).map_err(|e| {
                 let shown = file.display();
-                invalid(format!("cannot read {shown}, which model.{key}_file names")).with_source(e)
+                invalid(format!(
+                    "cannot read the file {shown}, which the setting model.{key}_file names"
+                ))
+                .with_source(e)
             })?;
             Ok(Secret::new(bytes.trim_ascii().to_vec()))
         };
@@ -116,7 +119,7 @@ impl ModelConfig {
     /// Starts a model proxy with these settings.
     ///
     /// # Errors
-    /// Those of [`ModelProxyBuilder::start`](ccc_runner::ModelProxyBuilder::start), and
+    /// The errors of [`ModelProxyBuilder::start`](ccc_runner::ModelProxyBuilder::start), and
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for an invalid price or a
     /// certificate file that cannot be read.
     pub async fn proxy(&self) -> Result<ModelProxy> {
@@ -131,7 +134,8 @@ impl ModelConfig {
         for row in &self.price {
             if !(0.0..=1e6).contains(&row.input) || !(0.0..=1e6).contains(&row.output) {
                 let line = format!(
-                    "model.price of the model {} is invalid: set prices from 0 to 1000000 US dollars",
+                    "model.price of the model {} is invalid: set prices from 0 to 1000000 US dollars per million \
+                     tokens",
                     row.model
                 );
                 return Err(invalid(line));
@@ -145,7 +149,10 @@ impl ModelConfig {
         let ca = self.ca_file.as_ref().map(|file| {
             let shown = file.display();
             std::fs::read(file).map_err(|e| {
-                invalid(format!("cannot read {shown}, which model.ca_file names")).with_source(e)
+                invalid(format!(
+                    "cannot read the file {shown}, which the setting model.ca_file names"
+                ))
+                .with_source(e)
             })
         });
         proxy.ca_pem(ca.transpose()?).start().await

@@ -77,7 +77,7 @@ impl RunnerConfig {
         }
     }
 
-    /// Sets in `limits` all resource limits that are set in this configuration.
+    /// Copies the configured resource limits to `limits`. All other limits stay unchanged.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a limit that is too low for

@@ -86,8 +86,8 @@ pub(super) const ENV_ONLY: &[&str] = &[
     "model.bearer_token",
 ];
 
-/// Claude Code's environment variables, and the settings that these variables set. They apply only
-/// if no environment variable or setting of this program names a credential of the model.
+/// Claude Code's environment variables, and the settings that these variables set. Claude Code's
+/// variables apply only if no other setting configures a credential of the model.
 pub(super) const CLAUDE_CODE_VARIABLES: &[(&str, &str)] = &[
     ("ANTHROPIC_BASE_URL", "model.url"),
     ("ANTHROPIC_API_KEY", "model.api_key"),
@@ -95,8 +95,8 @@ pub(super) const CLAUDE_CODE_VARIABLES: &[(&str, &str)] = &[
     ("ANTHROPIC_AUTH_TOKEN", "model.bearer_token"),
 ];
 
-/// Fails if there is no setting with the name `key`. The error begins with `place`, where `key` was
-/// found, and suggests the most similar setting.
+/// Fails if there is no setting with the name `key`. The error message begins with `place`, which
+/// says where `key` was found. The message also suggests the most similar setting.
 pub(super) fn check_known(key: &str, place: &str) -> Result<()> {
     if KEYS.contains(&key) {
         return Ok(());

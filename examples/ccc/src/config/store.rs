@@ -12,21 +12,22 @@ use crate::config::secret::secret;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub struct StoreConfig {
-    /// The kind of credential store: `file`, `durable-object`, or `memory`, whose contents are lost
-    /// when the process ends.
+    /// The kind of credential store: `file`, `durable-object` or `memory`. The contents of a
+    /// `memory` store are lost when the process ends.
     pub kind: String,
     /// The directory of a `file` store. Default: `credentials` in the data directory.
     pub directory: Option<PathBuf>,
-    /// The file with the encryption key, or with several keys, the newest first. Default:
-    /// `credentials.key` in the data directory, which is created for a new store.
+    /// The file with the encryption key. The file can contain several keys, the newest first.
+    /// Default: `credentials.key` in the data directory. This default file is created for a new
+    /// store.
     pub key_file: Option<PathBuf>,
-    /// The file with a passphrase, which is used instead of a key.
+    /// The file with a passphrase. The encryption key is derived from this passphrase.
     pub passphrase_file: Option<PathBuf>,
     /// The URL of a `durable-object` store, such as
     /// `https://ccc.example.workers.dev/credentials/main`.
     pub url: Option<String>,
-    /// The file with the secret that signs messages to the Worker. It is the Worker's secret
-    /// `CREDENTIALS_SECRET`.
+    /// The file with the secret that signs messages to the Cloudflare Worker of a `durable-object`
+    /// store. The Worker knows this secret as `CREDENTIALS_SECRET`.
     pub secret_file: Option<PathBuf>,
     #[serde(skip)]
     pub(super) key: Option<Secret>,
@@ -65,8 +66,8 @@ pub(crate) enum KeySource {
 }
 
 impl StoreConfig {
-    /// Returns the configured source of the encryption key, or else the file `credentials.key` in
-    /// `data_dir`.
+    /// Returns the configured source of the encryption key. The default is the file
+    /// `credentials.key` in `data_dir`.
     pub(crate) fn key_source(&self, data_dir: &Path) -> Result<KeySource> {
         let given = [
             self.key.is_some(),

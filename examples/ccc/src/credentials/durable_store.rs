@@ -47,8 +47,8 @@ impl DurableStore {
         }
     }
 
-    /// Adds `keys` to the keys of the store. Later writes use the first key of `keys`. All other
-    /// keys only decrypt.
+    /// Adds `keys` to the keys of the store. Later writes use the first key of `keys`. The other
+    /// keys are used only to decrypt.
     pub(super) async fn adopt(&self, keys: &Keys) -> Result<()> {
         match self {
             Self::File(store) => store.adopt(keys).await,
@@ -57,7 +57,7 @@ impl DurableStore {
     }
 
     /// Encrypts every record under the first key of `keys`. Returns the number of records that were
-    /// under a different key.
+    /// encrypted under a different key.
     pub(super) async fn rotate(&self, keys: &Keys) -> Result<usize> {
         match self {
             Self::File(store) => store.rotate(keys).await,
@@ -66,14 +66,13 @@ impl DurableStore {
     }
 }
 
-/// Returns the path of the index of a store in files. The index exists as soon as the store
+/// Returns the path of the index file of a `file` store. The index file exists as soon as the store
 /// contains a record.
 pub(super) fn index_file(config: &Config, data_dir: &Path) -> PathBuf {
     directory(config, data_dir).join("index")
 }
 
-/// Returns the directory of a store in files: the configured one, or else `credentials` in
-/// `data_dir`.
+/// Returns the configured directory of a `file` store. The default is `credentials` in `data_dir`.
 pub(super) fn directory(config: &Config, data_dir: &Path) -> PathBuf {
     config.store.directory.clone().unwrap_or_else(|| data_dir.join("credentials"))
 }

@@ -1,5 +1,5 @@
-//! The name of a data directory. The access tokens of the processes that use this directory are
-//! recorded under the name.
+//! The name of a data directory. A process records its access tokens under this name, so that a
+//! later process with the same data directory can revoke the tokens.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use ccc_core::{Clock as _, Error, ErrorKind, Result, RunId, SystemClock};
 use crate::credentials::key_file;
 
 /// Returns the name of the data directory `data_dir`. The first call for a directory generates the
-/// name and stores it there.
+/// name, and stores the name in the directory.
 pub(crate) fn holder(data_dir: &Path) -> Result<String> {
     let path = data_dir.join("holder");
     // A name of which only a part was written counts as missing.
@@ -20,8 +20,8 @@ pub(crate) fn holder(data_dir: &Path) -> Result<String> {
     }
     if path.exists() {
         tracing::warn!(
-            "cannot read the name of the data directory from {}: a new name is generated, and access tokens of an \
-             earlier process cannot be revoked",
+            "cannot read the name of the data directory from the file {}: a new name is generated, so the access \
+             tokens that an earlier process recorded under the old name cannot be revoked",
             path.display()
         );
     }
@@ -29,7 +29,7 @@ pub(crate) fn holder(data_dir: &Path) -> Result<String> {
     key_file::write(&path, &name).map_err(|e| {
         Error::new(
             ErrorKind::Unavailable,
-            format!("cannot write the name of the data directory to {}", path.display()),
+            format!("cannot write the name of the data directory to the file {}", path.display()),
         )
         .with_source(e)
     })?;

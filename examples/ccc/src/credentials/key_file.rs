@@ -16,7 +16,8 @@ use tempfile::NamedTempFile;
 /// [`ErrorKind::InvalidInput`] if `path` cannot be read, or is not a regular file.
 pub(super) fn read(path: &Path) -> Result<Secret> {
     let failed = |e: io::Error| {
-        let line = format!("cannot read the key of the credential store from {}", path.display());
+        let line =
+            format!("cannot read the key of the credential store from the file {}", path.display());
         Error::new(ErrorKind::InvalidInput, line).with_source(e)
     };
     let found = fs::metadata(path).map_err(failed)?;
@@ -29,7 +30,10 @@ pub(super) fn read(path: &Path) -> Result<Secret> {
         );
     }
     if !found.is_file() {
-        let line = format!("the key of the credential store at {} is not a file", path.display());
+        let line = format!(
+            "the key file {} of the credential store is not a regular file",
+            path.display()
+        );
         return Err(Error::new(ErrorKind::InvalidInput, line));
     }
     if found.permissions().mode() & 0o007 != 0 {
@@ -41,7 +45,8 @@ pub(super) fn read(path: &Path) -> Result<Secret> {
     fs::read(path).map(Secret::new).map_err(failed)
 }
 
-/// Creates or replaces the file `path` atomically. `text` is not a secret.
+/// Creates or replaces the file `path` atomically. Unlike the contents of a key file, `text` is not
+/// a secret.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     fs::create_dir_all(directory(path))?;
     prepared(path, &Secret::from(text))?.persist(path).map_err(|e| e.error)?;
@@ -62,8 +67,8 @@ pub(super) fn create(path: &Path, key: &Secret) -> Result<bool> {
     created().map_err(|e| unwritten(path, e))
 }
 
-/// Replaces the contents of the key file `path` atomically. If `path` is a symlink, replaces its
-/// target. The owner and the mode of the file stay the same.
+/// Replaces the contents of the key file `path` atomically. If `path` is a symlink, replaces the
+/// target of the symlink. The owner and the mode of the file stay the same.
 pub(super) fn replace(path: &Path, key: &Secret) -> Result<()> {
     let replaced = || -> io::Result<()> {
         let path = fs::canonicalize(path)?;
@@ -117,7 +122,10 @@ fn directory(path: &Path) -> &Path {
 
 /// Returns the error for the key file or lock file `path`, which cannot be written.
 fn unwritten(path: &Path, e: io::Error) -> Error {
-    let line = format!("cannot write the key of the credential store to {}", path.display());
+    let line = format!(
+        "cannot write the file {}, which is necessary to store the key of the credential store",
+        path.display()
+    );
     Error::new(ErrorKind::Unavailable, line).with_source(e)
 }
 

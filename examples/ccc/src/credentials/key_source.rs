@@ -20,7 +20,7 @@ pub(super) fn parse(source: &KeySource, read: &Secret) -> Result<Keys> {
         KeySource::Passphrase(_) => Keys::passphrase(read),
         KeySource::Key(_) => Keys::parse(read),
         KeySource::File { path, .. } => Keys::parse(read).map_err(|error| {
-            let line = format!("the key in {} is invalid", path.display());
+            let line = format!("the key in the file {} is invalid", path.display());
             Error::new(error.kind(), line).with_source(error)
         }),
     }

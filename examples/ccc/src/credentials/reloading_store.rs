@@ -35,8 +35,8 @@ pub(crate) enum Rotated {
 }
 
 impl ReloadingStore {
-    /// Opens the configured store. Generates the key if the store is new, and the missing key file
-    /// is in the data directory, where the default path is.
+    /// Opens the configured store. Generates a key file if the store is a new `file` store, and no
+    /// key file exists at the default path in the data directory.
     pub(crate) async fn open(config: &Config) -> Result<Self> {
         let (settings, data_dir) = (&config.store, config.data_dir()?);
         let directory = directory(config, &data_dir);
@@ -55,15 +55,15 @@ impl ReloadingStore {
         {
             if !is_file || index_file(config, &data_dir).exists() {
                 let line = format!(
-                    "the key file of the credential store is missing at {}: restore the file, set store.key_file to its path \
-                     or, for a new store, generate a key with `ccc keygen`",
+                    "the key file {} of the credential store is missing: restore this file, or set store.key_file \
+                     to the path of the key file; for a new store, generate a key with `ccc keygen`",
                     path.display()
                 );
                 return Err(Error::new(ErrorKind::NotFound, line));
             }
             if key_file::create(path, &Keys::generate()?)? {
                 tracing::warn!(
-                    "generated the key of the credential store in {}: make a copy of the key, and store the copy \
+                    "generated the key of the credential store in the file {}: make a copy of the key, and store the copy \
                      separately from copies of the data directory",
                     path.display()
                 );
@@ -88,10 +88,9 @@ impl ReloadingStore {
         Ok(Self { store, source, read: tokio::sync::Mutex::new(known), reloads: AtomicU64::new(0) })
     }
 
-    /// Encrypts all records under a new key, which is generated if the keys are in a file. If some
-    /// records are not yet under the first of the present keys, these records are encrypted under
-    /// that key and no key is generated. The reason is then that an earlier rotation was
-    /// interrupted, or that the operator has added the new key.
+    /// Encrypts all records under a new key. If some records are still encrypted under an older
+    /// key, the new key is the first present key: an earlier rotation was interrupted, or the
+    /// operator added this key. Otherwise a new key is generated if the keys are in a file.
     pub(crate) async fn rotate(&self) -> Result<Rotated> {
         if matches!(self.source, KeySource::Passphrase(_)) {
             let line = "the passphrase of a credential store cannot be changed: create a new store, and store all credentials there";
@@ -132,8 +131,8 @@ impl ReloadingStore {
         }
     }
 
-    /// Reads the keys again. Returns whether they differ from the keys that the store used after
-    /// the first `reloads` reloads.
+    /// Reads the keys again. `reloads` is the number of reloads at an earlier time. Returns whether
+    /// the store now uses different keys than at that time.
     async fn reload(&self, reloads: u64) -> bool {
         let mut known = self.read.lock().await;
         if self.reloads.load(Ordering::Acquire) != reloads {

@@ -156,5 +156,5 @@ fn a_key_is_read_from_a_regular_file_only() {
     fs::write(&key, Keys::generate().unwrap().expose()).unwrap();
     key_source::read(&source).unwrap();
     let source = KeySource::File { path: dir.path().to_owned(), create: false };
-    assert!(key_source::read(&source).unwrap_err().to_string().contains("is not a file"));
+    assert!(key_source::read(&source).unwrap_err().to_string().contains("is not a regular file"));
 }

@@ -13,21 +13,20 @@ use tokio::runtime::Handle;
 
 use crate::http::connection_limits::{DRAIN_DEADLINE, MAX_DRAINED};
 
-/// Wraps the body of `request`, so that the rest of the body is read and discarded after the
-/// handler. Otherwise the connection would be closed while bytes are unread. The operating system
-/// then resets the connection, and the client may not receive the response (spec: W1e; RFC 9112,
-/// 9.6).
+/// Wraps the body of `request`, so that the unread part of the body is read and discarded after the
+/// handler has ended. If the server closed a connection with unread bytes, the operating system
+/// would reset the connection. The client could then lose the response (spec: W1e; RFC 9112, 9.6).
 pub(super) fn drain_body(request: Request) -> Request {
     let waits = request.headers().contains_key(header::EXPECT);
     request.map(|body| Body::new(DrainedBody { body: Some(body), waits }))
 }
 
-/// A body whose rest is read and discarded when the value is dropped.
+/// A request body. When the value is dropped, the unread part of the body is read and discarded.
 struct DrainedBody {
     /// The wrapped body, or `None` after its end or after an error.
     body: Option<Body>,
     /// Whether the client waits for `100 Continue` before it sends the body. The server sends `100
-    /// Continue` when the body is first read.
+    /// Continue` when the body is first read. Until then there is no body to discard.
     waits: bool,
 }
 

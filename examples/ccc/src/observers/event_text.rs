@@ -4,8 +4,8 @@ use ccc_core::Outcome;
 use ccc_core::agent::AgentEvent;
 use ccc_core::untrusted_text::one_line;
 
-/// Returns one line of at most 100 characters about an action of the agent, or `None` if the event
-/// is not worth a line.
+/// Returns one line of at most 100 characters about an action of the agent, or `None` for an event
+/// that is not displayed.
 pub(super) fn action(event: &AgentEvent) -> Option<String> {
     let text = match event {
         AgentEvent::Said { text } | AgentEvent::Printed { text, .. } => text.trim().to_owned(),
@@ -13,7 +13,7 @@ pub(super) fn action(event: &AgentEvent) -> Option<String> {
         AgentEvent::Edited { path } => format!("edits {path}"),
         AgentEvent::Ran { command } => format!("runs {command}"),
         AgentEvent::Retrying { reason } => format!("waits before a retry: {reason}"),
-        AgentEvent::Denied { tool } => format!("was not allowed to use {tool}"),
+        AgentEvent::Denied { tool } => format!("was not allowed to use the tool {tool}"),
         _ => return None,
     };
     let line = one_line(&text, 100);

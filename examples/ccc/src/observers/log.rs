@@ -12,7 +12,7 @@ use crate::observers::event_text::{action, summary};
 
 /// Maximum number of lines of an agent's standard error that are logged when its run fails.
 const ERROR_LINES: usize = 20;
-/// Maximum length of such a line, in characters.
+/// Maximum length of a logged line of the agent's standard error, in characters.
 const ERROR_LINE_CHARS: usize = 500;
 
 /// An observer that writes to the program's log.
@@ -21,7 +21,7 @@ const ERROR_LINE_CHARS: usize = 500;
 /// error are logged as `WARN`.
 #[derive(Debug, Default)]
 pub(crate) struct LogObserver {
-    /// The last lines of standard error of each active run.
+    /// The last lines of the agent's standard error, for each active run.
     errors: Mutex<HashMap<RunId, VecDeque<String>>>,
 }
 

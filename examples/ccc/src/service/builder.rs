@@ -58,7 +58,7 @@ pub struct ServiceBuilder {
     stored: StoredCredentials,
 }
 
-/// A VCS host of the embedder.
+/// The VCS host that the embedding program has set.
 #[derive(Debug)]
 enum OwnHost {
     Other { host: Arc<dyn VcsHost>, webhook: Option<Arc<Webhook>> },
@@ -103,8 +103,9 @@ impl ServiceBuilder {
         self
     }
 
-    /// Sets a GitHub with its webhook, instead of the configured one. The service takes over and
-    /// revokes the access tokens of `github`.
+    /// Sets a GitHub client and its webhook, which replace the configured GitHub. The service takes
+    /// over the recorded access tokens of `github` that an earlier process left. When the service
+    /// ends, it revokes the access tokens that no run uses.
     pub fn github(mut self, github: impl Into<Arc<GitHub>>, webhook: Webhook) -> Self {
         let (github, webhook) = (github.into(), Arc::new(webhook));
         self.host = Some(OwnHost::GitHub { github, webhook });
@@ -138,14 +139,14 @@ impl ServiceBuilder {
         self
     }
 
-    /// Turns off the log of the events of runs.
+    /// Turns off the logging of the events of runs.
     pub fn without_log(mut self) -> Self {
         self.log = false;
         self
     }
 
-    /// Sets the rule for configured credentials that differ from the stored ones. By default, the
-    /// service uses the stored credentials.
+    /// Sets the rule for a configured credential that differs from the stored credential. By
+    /// default, the service uses the stored credential.
     pub fn stored_credentials(mut self, stored: StoredCredentials) -> Self {
         self.stored = stored;
         self
@@ -232,8 +233,8 @@ impl ServiceBuilder {
 /// The GitHub of the configuration, its webhook, and the App that both use.
 type GitHubParts = (Arc<GitHub>, Arc<Webhook>, Arc<StoredApp>);
 
-/// Builds the configured GitHub. The GitHub App is in the credential store, to which a configured
-/// App is added.
+/// Builds the client and the webhook of the configured GitHub. Stores the configured GitHub App in
+/// the credential store first, because the service loads its App from this store.
 async fn stored_app(
     config: &Config,
     credentials: &Arc<dyn CredentialStore>,

@@ -13,18 +13,19 @@ use crate::app::StoredApp;
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) dispatcher: Arc<Dispatcher>,
-    /// The webhook of GitHub; `None` if the VCS host is not a GitHub.
+    /// The webhook of GitHub; `None` if the VCS host is not GitHub.
     pub(crate) webhook: Option<Arc<Webhook>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) started: Timestamp,
-    /// The GitHub App, if it is in the credential store; `None` if the embedder has set the VCS
+    /// The GitHub App from the credential store; `None` if the embedding program has set the VCS
     /// host.
     pub(crate) app: Option<Arc<StoredApp>>,
-    /// The GitHub whose access tokens the service manages, if its VCS host is a GitHub.
+    /// The GitHub client whose access tokens the service manages; `None` if the VCS host is not
+    /// GitHub.
     pub(crate) github: Option<Arc<GitHub>>,
-    /// The warnings about the configuration, in one line each.
+    /// The warnings about the configuration, one line for each warning.
     pub(crate) warnings: Vec<String>,
-    /// Held by the call to [`Service::serve`](crate::Service::serve) in progress, and true after the
-    /// first call has cleaned up after an earlier process.
+    /// A lock that the current call to [`Service::serve`](crate::Service::serve) holds. The value
+    /// is true after the first call has cleaned up after an earlier process.
     pub(crate) cleaned_up: tokio::sync::Mutex<bool>,
 }

@@ -17,16 +17,16 @@ impl Service {
     /// Executes accepted runs until `shutdown` is cancelled. Works in this order:
     ///
     /// 1. Logs the warnings about the configuration.
-    /// 2. At the first call, takes over the access tokens of a killed process, and removes its
-    ///    containers and directories. Runs in the run store that have not finished keep theirs. An
-    ///    error is logged and does not stop the service.
+    /// 2. At the first call, takes over the access tokens of an earlier process that was killed,
+    ///    and removes the containers and directories of that process, except those of unfinished
+    ///    runs in the run store. An error is logged and does not stop the service.
     /// 3. Executes runs, and reloads the App from the store every minute.
     /// 4. After `shutdown`, accepts no more deliveries, and lets active runs finish for
     ///    [`DispatcherConfig::drain`](ccc_core::dispatcher::DispatcherConfig).
-    /// 5. Revokes the access tokens that are left.
+    /// 5. Revokes the access tokens that no run uses.
     ///
-    /// Steps 2 and 5 concern tokens only if the VCS host is GitHub. While a call is in progress,
-    /// another call waits until it has ended.
+    /// The service manages access tokens only if the VCS host is GitHub. If `serve` is called while
+    /// an earlier call is in progress, the new call waits until the earlier call has ended.
     pub async fn serve(&self, shutdown: CancellationToken) {
         self.log_warnings();
         self.execute(shutdown).await;
@@ -69,7 +69,8 @@ impl Service {
             Err(error) => {
                 let error = describe(&error);
                 tracing::error!(
-                    "cannot take over the access tokens of an earlier process, which expire later: {error}"
+                    "cannot take over the access tokens of an earlier process (these tokens stay valid until they \
+                     expire): {error}"
                 );
             }
         }
@@ -85,7 +86,7 @@ impl Service {
             Ok(swept) => tracing::info!(runs = swept.len(), "cleaned up after an earlier process"),
             Err(error) => {
                 let error = describe(&error);
-                tracing::error!("cannot clean up everything that an earlier process left: {error}");
+                tracing::error!("cannot complete the cleanup after an earlier process: {error}");
             }
         }
     }
@@ -109,8 +110,9 @@ impl Service {
     /// runs have ended.
     ///
     /// The server limits untrusted clients as `ccc serve` does: the time and size of a request's
-    /// head, the time to read a response, and the number of connections (spec: W1d). It reads the
-    /// rest of a refused request's body, so that the client receives the response (spec: W1e).
+    /// head, the time to read a response, and the number of connections (spec: W1d). The server
+    /// reads the rest of a refused request's body, so that the client receives the response (spec:
+    /// W1e).
     pub async fn serve_http(
         &self,
         listener: TcpListener,

@@ -205,7 +205,7 @@ async fn configured_credentials_replace_stored_ones_only_on_request() {
             (Ok(service), Ok(warning)) => {
                 let (_, body) = health(&service).await;
                 let warnings = body["warnings"].to_string();
-                let found = warnings.contains("differs from the stored one");
+                let found = warnings.contains("differs from the stored value");
                 assert_eq!(found, warning.is_some(), "{secret} {stored:?}: {warnings}");
                 assert!(warning.is_none_or(|text| warnings.contains(text)), "{warnings}");
                 assert!(!warnings.contains("secret\""), "{warnings}");

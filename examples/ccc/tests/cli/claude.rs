@@ -104,7 +104,7 @@ fn invalid_model_settings_are_reported_before_the_run_starts() {
             &[("ANTHROPIC_API_KEY", "a"), ("CLAUDE_CODE_OAUTH_TOKEN", "b")],
             "both model.api_key (ANTHROPIC_API_KEY) and model.oauth_token (CLAUDE_CODE_OAUTH_TOKEN)",
         ),
-        (&[("CCC_MODEL__API_KEY_FILE", missing)], "which model.api_key_file names"),
+        (&[("CCC_MODEL__API_KEY_FILE", missing)], "which the setting model.api_key_file names"),
         (
             &[("ANTHROPIC_API_KEY", "a"), ("ANTHROPIC_BASE_URL", "nowhere")],
             "must be an http or https URL",
@@ -113,7 +113,7 @@ fn invalid_model_settings_are_reported_before_the_run_starts() {
         (&[("ANTHROPIC_API_KEY", " ")], "Claude Code needs a credential"),
         (
             &[("ANTHROPIC_API_KEY", "a"), ("CCC_MODEL__CA_FILE", missing)],
-            "which model.ca_file names",
+            "which the setting model.ca_file names",
         ),
         (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_USD", "-1")], "agent.max_usd is -1"),
         (&[("ANTHROPIC_API_KEY", "a"), ("CCC_AGENT__MAX_TURNS", "0")], "agent.max_turns is 0"),

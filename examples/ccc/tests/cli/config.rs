@@ -105,7 +105,7 @@ fn errors_name_the_wrong_setting_and_show_no_secret() {
             &["config", "show"],
             "",
             &[("CCC_STORE__KIND", "memory")],
-            "nothing is stored after this command",
+            "all stored values are lost when this command",
         ),
     ];
     for (arguments, input, settings, expected) in cases {
@@ -118,7 +118,7 @@ fn errors_name_the_wrong_setting_and_show_no_secret() {
     let key_file = dir.path().join("data/credentials.key");
     fs::rename(&key_file, dir.path().join("aside")).unwrap();
     let output = run(dir.path(), &["config", "show"], "", &[]);
-    assert!(said(&output).contains("restore the file"), "{}", said(&output));
+    assert!(said(&output).contains("restore this file"), "{}", said(&output));
     assert!(!key_file.exists(), "another key was generated");
     let output = run(dir.path(), &["config", "show"], "", &[("CCC_STORE__KEY", &key)]);
     assert!(said(&output).contains("not among the keys"), "{}", said(&output));

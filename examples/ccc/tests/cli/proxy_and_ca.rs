@@ -164,11 +164,11 @@ fn invalid_proxy_and_authority_settings_are_reported_at_the_start() {
     let not_pem = dir.path().join("not.pem");
     std::fs::write(&not_pem, "hello").unwrap();
     for (name, value, expected) in [
-        ("CCC_GITHUB__CA_FILE", "/nowhere", "/nowhere, which github.ca_file names"),
+        ("CCC_GITHUB__CA_FILE", "/nowhere", "/nowhere, which the setting github.ca_file names"),
         (
             "CCC_GITHUB__CA_FILE",
             not_pem.to_str().unwrap(),
-            "certificates of the authorities are not PEM",
+            "certificates of the authorities are not in PEM format",
         ),
         ("CCC_GITHUB__PROXY", "http://us:hunter2@", "the proxy address is invalid"),
         ("CCC_GITHUB__WRITE_SPACING_MS", "soon", "u64"),

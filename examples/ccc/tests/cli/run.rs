@@ -56,10 +56,16 @@ fn errors_are_one_line_that_names_the_next_step() {
     std::fs::create_dir(&fresh).unwrap();
     git(&fresh, &["init", "--quiet"]);
     for (repo, issue, agent, expected, status) in [
-        ("nowhere", "x", "command:true", "nor a repository on GitHub of the form OWNER/NAME", 2),
+        (
+            "nowhere",
+            "x",
+            "command:true",
+            "nor of the form OWNER/NAME for a repository on GitHub",
+            2,
+        ),
         ("octo/hello", "x", "command:true", "--issue '#12'", 2),
         ("octo/hello", "#1", "command:true", "set github.app_id", 2),
-        (".", "#1", "command:true", "has no issue #1", 2),
+        (".", "#1", "command:true", "--issue #1 is the number of an issue", 2),
         (".", "", "command:true", "the issue is empty", 2),
         (".", "x", "robot", "there is no agent `robot`", 2),
         ("fresh", "x", "command:true", "push a first commit", 1),

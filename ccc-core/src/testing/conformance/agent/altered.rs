@@ -1,4 +1,4 @@
-//! A wrapper of an agent that makes every program of the agent fail or hang.
+//! A wrapper around an agent under test: it makes every program of this agent fail or hang.
 
 use std::fmt;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(super) enum Programs {
     Hang,
 }
 
-/// A wrapper of an agent that makes every program of the agent fail or hang.
+/// A wrapper around an agent under test: it makes every program of this agent fail or hang.
 #[derive(Debug)]
 pub(super) struct AlteredAgent {
     pub(super) agent: Arc<dyn Agent>,

@@ -14,7 +14,8 @@ use crate::testing::conformance::container_runner::new_run;
 use crate::testing::conformance::{KeepAlive, bounded};
 use crate::{Container, ContainerRunner, CredentialKey, RunId, Secret};
 
-/// The prompt of every task of the suite. A shell that executes it creates the file `pwned`.
+/// The prompt of every task of the suite. If a shell executes the prompt, the file `pwned` is
+/// created, and the suite detects the mistake.
 pub const PROMPT: &str = "Solve this: `$(touch pwned)` \"; touch pwned; ä ☃\n";
 
 /// The agent under test in three variants, and the container runner for these agents.
@@ -38,9 +39,9 @@ pub struct Fixture {
 
 impl Fixture {
     /// Creates a fixture from one agent, which must work by executing programs in its container.
-    /// The fixture derives [`failing`](Self::failing) and [`slow`](Self::slow) from `agent`: it
-    /// makes the programs of the former fail, and the programs of the latter hang. `file` is the
-    /// path and the content of the file that `agent` writes.
+    /// The fixture derives two agents from `agent`: every program of [`failing`](Self::failing)
+    /// fails, and every program of [`slow`](Self::slow) hangs. `file` is the path and the content
+    /// of the file that `agent` writes.
     pub fn new(agent: impl Agent, runner: impl ContainerRunner, file: (&str, &[u8])) -> Self {
         let agent: Arc<dyn Agent> = Arc::new(agent);
         let altered = |programs| -> Arc<dyn Agent> {
@@ -78,8 +79,9 @@ impl Fixture {
         self
     }
 
-    /// Adds a secret that every task passes to the agents. The calls must add exactly the keys of
-    /// [`AgentNeeds::credentials`](crate::agent::AgentNeeds::credentials), in the same order.
+    /// Adds a secret that every task passes to the agents. Call this method once for each key of
+    /// [`AgentNeeds::credentials`](crate::agent::AgentNeeds::credentials), in the order of these
+    /// keys.
     #[must_use]
     pub fn with_credential(mut self, key: CredentialKey, secret: Secret) -> Self {
         self.credentials.push((key, secret));
@@ -129,7 +131,7 @@ impl Fixture {
         let mut sink = |event| events.push(event);
         let ran = bounded("`run`", agent.run(&task, &*container, &mut sink)).await;
         let report =
-            ran.expect("`run` must return `Ok` for an agent that started, even if its work failed");
+            ran.expect("`run` must return `Ok` for an agent that started, even if the work failed");
         let stopped = bounded("`stop`", container.stop(Duration::from_secs(1))).await;
         stopped.expect("`stop` must succeed");
         bounded("`destroy`", self.runner.destroy(run)).await.expect("`destroy` must succeed");

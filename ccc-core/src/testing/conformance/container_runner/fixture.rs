@@ -23,8 +23,8 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// Creates a fixture for `runner` whose workspaces are in the system's directory for temporary
-    /// files.
+    /// Creates a fixture for `runner`. The fixture creates workspaces in the system's directory for
+    /// temporary files.
     pub fn new(runner: impl ContainerRunner) -> Self {
         Self { runner: Arc::new(runner), workspaces: None, kept: KeepAlive::default() }
     }
@@ -75,7 +75,7 @@ impl Fixture {
     }
 }
 
-/// A run and its container.
+/// A run with its container and its workspace.
 pub(in crate::testing::conformance) struct Running<'a> {
     pub(in crate::testing::conformance) fixture: &'a Fixture,
     pub(in crate::testing::conformance) run: RunId,

@@ -40,7 +40,10 @@ pub async fn the_model_proxy_is_present_only_if_requested(fixture: &Fixture) {
             assert!(asked, "`model_proxy` must be `None` without `Network::ModelProxy`, not {url}");
             let plain = url.starts_with("http://") || url.starts_with("https://");
             let valid = plain && !url.ends_with('/');
-            assert!(valid, "`model_proxy` must return an http or https URL without a path: {url}");
+            assert!(
+                valid,
+                "`model_proxy` must return an http or https URL without a path, not {url}"
+            );
         }
         running.destroy().await;
     }
@@ -85,7 +88,7 @@ pub async fn destroy_before_spawn_is_ok(fixture: &Fixture) {
 }
 
 /// Checks that a second `destroy` of a run succeeds, with and without a `stop` before the first
-/// one.
+/// `destroy`.
 pub async fn destroy_twice_is_ok(fixture: &Fixture) {
     for stopped in [true, false] {
         let running = fixture.container().await;
@@ -148,7 +151,7 @@ pub async fn destroy_leaves_the_workspace_to_the_caller(fixture: &Fixture) {
     assert_eq!(
         running.file("kept").as_deref(),
         Some("kept"),
-        "`destroy` must not delete the files"
+        "`destroy` must not delete the files in the workspace directory"
     );
 }
 
@@ -162,12 +165,13 @@ pub async fn a_dropped_spawn_does_not_block_a_later_spawn(fixture: &Fixture) {
             drop_after_polls(polls, fixture.runner.spawn(run, &spec)).await;
             if destroyed {
                 let destroyed = fixture.runner.destroy(run).await;
-                destroyed.expect("`destroy` must succeed after a dropped `spawn`");
+                destroyed.expect("`destroy` must succeed after the future of `spawn` was dropped");
                 let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
                 assert!(!orphans.contains(&run), "`orphans` must not list a destroyed run");
             }
             let again = bounded("`spawn`", fixture.runner.spawn(run, &spec)).await;
-            let container = again.expect("`spawn` must succeed after a dropped `spawn`");
+            let container = again
+                .expect("`spawn` must succeed after the future of an earlier `spawn` was dropped");
             let output = container.output(&Command::new(["true"])).await;
             let status = output.expect("`exec` must return `Ok`").status;
             assert!(status.success(), "`true` must succeed: {status}");
@@ -187,8 +191,8 @@ pub async fn an_exec_that_was_dropped_is_ended_by_stop(fixture: &Fixture) {
     }
 }
 
-/// Checks that dropping a [`Container`](crate::Container) does not replace `destroy`: until
-/// `destroy`, `orphans` must list the run of the dropped container.
+/// Checks that dropping a [`Container`](crate::Container) value does not destroy the container:
+/// `orphans` must list the run until `destroy` is called.
 pub async fn a_dropped_container_is_still_there_for_destroy(fixture: &Fixture) {
     let Running { run, container, workspace, .. } = fixture.container().await;
     drop(container);
@@ -200,8 +204,8 @@ pub async fn a_dropped_container_is_still_there_for_destroy(fixture: &Fixture) {
     assert!(workspace.path().is_dir(), "`destroy` must not delete the workspace directory");
 }
 
-/// Checks that `orphans` lists each run that was spawned and not destroyed exactly once, including
-/// stopped runs.
+/// Checks that `orphans` lists a run from `spawn` until `destroy`, exactly once. The run must also
+/// be listed after `stop`.
 pub async fn orphans_are_what_was_spawned_and_not_destroyed(fixture: &Fixture) {
     let orphans = async || {
         let mut runs = fixture.runner.orphans().await.expect("`orphans` must succeed");
@@ -223,10 +227,14 @@ pub async fn orphans_are_what_was_spawned_and_not_destroyed(fixture: &Fixture) {
 }
 
 /// Checks that dropping a container does not panic. The pipeline drops the container at the end of
-/// a run, also if the run failed or was cancelled.
+/// a run, even if the run failed or was cancelled.
 pub async fn dropping_a_container_does_not_panic(fixture: &Fixture) {
     let Running { run, container, .. } = fixture.container().await;
     let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(container)));
-    fixture.runner.destroy(run).await.expect("`destroy` must succeed after a dropped container");
+    fixture
+        .runner
+        .destroy(run)
+        .await
+        .expect("`destroy` must succeed after the `Container` was dropped");
     assert!(dropped.is_ok(), "dropping a container must not panic");
 }

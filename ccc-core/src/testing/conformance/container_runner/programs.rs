@@ -25,9 +25,16 @@ pub async fn name_and_capabilities_stay_the_same_and_check_changes_nothing(fixtu
     let checked = bounded("`check`", runner.check()).await;
     checked.expect("`check` must succeed while a container is running");
     let output = running.run(Command::new(["true"])).await;
-    assert!(output.status.success(), "`check` must not affect a container: {output:?}");
+    assert!(
+        output.status.success(),
+        "`check` must not affect a container, but `true` then returned {output:?}"
+    );
     let after = (runner.name(), runner.capabilities());
-    assert_eq!(after, (name, capabilities), "`name` and `capabilities` must stay the same");
+    assert_eq!(
+        after,
+        (name, capabilities),
+        "`name` and `capabilities` must return the same values every time"
+    );
     let workspace = running.container.workspace();
     assert!(workspace.is_absolute(), "`workspace` must be an absolute path, not {workspace:?}");
     running.destroy().await;
@@ -76,17 +83,19 @@ pub async fn no_output_is_no_chunk(fixture: &Fixture) {
     for command in [Command::new(["true"]), Command::new(["cat"])] {
         let mut sink = |stream: OutputStream, bytes: &[u8]| {
             let count = bytes.len();
-            panic!("`exec` must not call the sink without output: {count} bytes on {stream:?}");
+            panic!(
+                "without output, `exec` must not call the sink: it got {count} bytes on {stream:?}"
+            );
         };
         let exec = running.container.exec(&command, &mut sink);
         let status = bounded("`exec`", exec).await.expect("`exec` must return `Ok`");
-        assert!(status.success(), "the program must succeed: {status}");
+        assert!(status.success(), "`true` and `cat` must succeed, not end with {status}");
     }
     running.destroy().await;
 }
 
-/// Checks that every program gets the environment variables of the container, plain and secret
-/// ones, with unchanged values. Secret values must not appear in `Debug` output.
+/// Checks that every program gets the container's environment variables with unchanged values, both
+/// plain and secret variables. Secret values must not appear in `Debug` output.
 pub async fn the_environment_of_the_container_reaches_every_program(fixture: &Fixture) {
     let workspace = fixture.workspace();
     let spec = ContainerSpec::new(workspace.path()).with_env(vec![
@@ -106,7 +115,7 @@ pub async fn the_environment_of_the_container_reaches_every_program(fixture: &Fi
     running.destroy().await;
 }
 
-/// Checks that the environment variables of a [`Command`] reach the program of this command, and
+/// Checks that the environment variables of a [`Command`] reach only the program of this command,
 /// not a later program.
 pub async fn the_environment_of_a_command_reaches_that_program_alone(fixture: &Fixture) {
     let running = fixture.container().await;
@@ -127,7 +136,10 @@ pub async fn the_environment_of_a_command_reaches_that_program_alone(fixture: &F
 pub async fn the_environment_of_the_host_does_not_get_in(fixture: &Fixture) {
     // spec: X4b
     const OURS: &str = "CARGO_MANIFEST_DIR";
-    assert!(std::env::var_os(OURS).is_some(), "the case needs {OURS}: run it with `cargo test`");
+    assert!(
+        std::env::var_os(OURS).is_some(),
+        "cargo must set {OURS}: start the case with `cargo test`"
+    );
     let running = fixture.container().await;
     let shown = running.run(Command::new(["printenv", OURS])).await;
     let words = String::from_utf8_lossy(&shown.stdout).into_owned();
@@ -137,26 +149,27 @@ pub async fn the_environment_of_the_host_does_not_get_in(fixture: &Fixture) {
     running.destroy().await;
 }
 
-/// Checks that the workspace directory on the host machine contains the files that a program wrote,
-/// after `stop`, whether the container mounts this directory or copies it.
+/// Checks that after `stop`, the workspace directory on the host machine contains the files that a
+/// program wrote. This rule holds for containers that mount the directory and for containers that
+/// use a copy of the directory.
 pub async fn a_file_that_was_written_is_on_the_host_after_stop(fixture: &Fixture) {
     let running = fixture.container().await;
     let tee = Command::new(["tee", "--", "written.txt"]).with_stdin("left behind\n");
     let output = running.run(tee).await;
     let expected = (ExitStatus::Code(0), b"left behind\n".to_vec());
-    assert_eq!((output.status, output.stdout), expected, "`exec` of `tee` must print the input");
+    assert_eq!((output.status, output.stdout), expected, "`tee` must succeed and print its input");
     running.stop(Duration::from_secs(1)).await;
     let found = running.file("written.txt");
     assert_eq!(
         found.as_deref(),
         Some("left behind\n"),
-        "after `stop`, the workspace directory must have the file"
+        "after `stop`, the workspace directory must contain the file that the program wrote"
     );
     running.destroy().await;
 }
 
-/// Checks that files of the workspace directory that no program changed are the same after `stop`,
-/// and that the runner has added no file.
+/// Checks that after `stop`, a file that no program changed has its old content, and that the
+/// runner has added no file to the workspace directory.
 pub async fn untouched_host_files_are_the_same_after_stop(fixture: &Fixture) {
     let workspace = fixture.workspace();
     std::fs::create_dir(workspace.path().join("src")).unwrap();
@@ -185,13 +198,13 @@ pub async fn a_later_program_sees_what_an_earlier_one_left(fixture: &Fixture) {
     assert_eq!(
         found.as_deref(),
         Some("short"),
-        "a later program must replace an earlier program's file"
+        "a later program must be able to replace an earlier program's file"
     );
     running.destroy().await;
 }
 
-/// Checks that `exec` of a program that does not exist fails with [`ErrorKind::NotFound`], or ends
-/// with the exit code 126 or 127, as shells and engines report it.
+/// Checks that `exec` of a program that does not exist fails with [`ErrorKind::NotFound`], or
+/// returns the exit code 126 or 127, which shells and container engines use for this problem.
 pub async fn a_program_that_is_not_there_is_not_run(fixture: &Fixture) {
     let running = fixture.container().await;
     let command = Command::new(["no-such-program-anywhere"]);
@@ -204,7 +217,7 @@ pub async fn a_program_that_is_not_there_is_not_run(fixture: &Fixture) {
         Err(error) => assert_eq!(
             error.kind(),
             ErrorKind::NotFound,
-            "`exec` of a program that does not exist must fail with the error kind NotFound: {error}"
+            "`exec` of a missing program must fail with the error kind NotFound, not with: {error}"
         ),
     }
     let status = running.run(Command::new(["true"])).await.status;

@@ -28,7 +28,11 @@ pub async fn concurrent_puts_leave_one_whole_value_and_give_distinct_versions(fi
     }
     let written = bounded("concurrent calls of `put`", writers.join_all()).await;
     let versions: BTreeSet<Version> = written.iter().map(|(version, _)| *version).collect();
-    assert_eq!(versions.len(), written.len(), "each concurrent `put` must return its own version");
+    assert_eq!(
+        versions.len(),
+        written.len(),
+        "each concurrent `put` must return a different version"
+    );
     let (value, version) = fixture.get("key").await.expect("`get` must find the record");
     let (_, expected) = written.iter().max_by_key(|(version, _)| *version).unwrap();
     assert_eq!(Some(&version), versions.last(), "`get` must return the newest version");

@@ -1,5 +1,5 @@
-//! Conformance cases for container runners that execute real programs: the end of programs by
-//! `stop` and `destroy`.
+//! Conformance cases for container runners that execute real programs: `stop` and `destroy` must
+//! end every program of the run.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
@@ -11,43 +11,47 @@ use crate::testing::conformance::container_runner::{Fixture, Running};
 use crate::testing::conformance::{BOUND, bounded, drop_after_polls, pause};
 use crate::{Clock, ContainerExt, SystemClock};
 
-/// A shell command line that appends a character to the file `beat` every 20 ms, without end.
+/// A shell command line that appends a character to the file `beat` every 20 ms, in an endless
+/// loop.
 const BEAT: &str = "while :; do printf . >> beat; sleep 0.02; done";
 
-/// A shell command line that waits for up to 10 seconds until the file `beat` is not empty. The
-/// command line is executed in the container, because the container can have a copy of the
-/// workspace directory.
+/// A shell command line that waits for up to 10 seconds until the file `beat` is not empty. This
+/// line is executed in the container, because a container can have its own copy of the workspace
+/// directory. The file is then only in this copy.
 const UNTIL_BEATING: &str =
     "i=0; while ! test -s beat; do i=$((i+1)); test $i -lt 500 || exit 9; sleep 0.02; done";
 
 impl Running<'_> {
-    /// Executes the shell command line `line`, which must start a program that writes to the file
-    /// `beat`, and waits until the program has written.
+    /// Executes the shell command line `line`, and then waits until the file `beat` is not empty. A
+    /// program that `line` starts must write to this file.
     async fn start_beating(&self, line: &str) {
         let started = self.sh(line).await;
         assert!(started.status.success(), "cannot start `{line}`: {started:?}");
-        assert!(self.sh(UNTIL_BEATING).await.status.success(), "`{line}` must write to `beat`");
+        assert!(
+            self.sh(UNTIL_BEATING).await.status.success(),
+            "the program `{line}` must write to the file `beat` within 10 seconds"
+        );
     }
 
-    /// Panics if the file `beat` in the workspace directory grows within 200 ms, because a process
-    /// of the run is then still alive.
+    /// Panics if the file `beat` in the workspace directory grows within 200 ms. If the file grows,
+    /// a process of the run is still alive.
     async fn assert_silent(&self) {
         let length = || self.file("beat").map_or(0, |text| text.len());
         let before = length();
         // Ten intervals of 20 ms: a living process would have written several times.
         SystemClock.sleep(Duration::from_millis(200)).await;
-        let rule = "`stop` and `destroy` must end every process of the run, but one still writes";
+        let rule = "`stop` and `destroy` must end every process, but the file `beat` still grows";
         assert_eq!(length(), before, "{rule}");
     }
 }
 
-/// Checks that `exec` returns when the program ends, even if the program has started a background
+/// Checks that `exec` returns when its program ends, even if this program has started a background
 /// program that still has the standard output open.
 pub async fn a_background_program_that_holds_stdout_does_not_block_exec(fixture: &Fixture) {
     let running = fixture.container().await;
     let output = running.sh("sleep 300 & echo started").await;
     let expected = (ExitStatus::Code(0), b"started\n".to_vec());
-    let rule = "`exec` must return when the program ends";
+    let rule = "`exec` must return the output of a program whose background program still runs";
     assert_eq!((output.status, output.stdout), expected, "{rule}");
     running.destroy().await;
 }
@@ -64,7 +68,8 @@ pub async fn a_daemon_is_dead_after_stop(fixture: &Fixture) {
     running.destroy().await;
 }
 
-/// Checks that no program is alive after `destroy` without a `stop` before it, not even a daemon.
+/// Checks that no program is alive after `destroy`, not even a daemon, if `stop` was not called
+/// before.
 pub async fn a_daemon_is_dead_after_destroy(fixture: &Fixture) {
     // spec: X4b
     let running = fixture.container().await;
@@ -74,8 +79,8 @@ pub async fn a_daemon_is_dead_after_destroy(fixture: &Fixture) {
     running.assert_silent().await;
 }
 
-/// Checks that no program is alive after `stop`, not even a program with an empty environment. Such
-/// a program has no environment variable that marks it as a part of the run.
+/// Checks that no program is alive after `stop`, not even a program with an empty environment. A
+/// runner that finds the programs of a run by an environment variable misses such a program.
 pub async fn a_program_without_an_environment_is_dead_after_stop(fixture: &Fixture) {
     // spec: X4b, X14d
     let running = fixture.container().await;
@@ -87,7 +92,8 @@ pub async fn a_program_without_an_environment_is_dead_after_stop(fixture: &Fixtu
 }
 
 /// Checks that no program is alive after `destroy`, not even a process that replaces its program by
-/// `exec` without end. A runner that inspects processes can miss such a process.
+/// `exec` in an endless loop. A runner that inspects processes can miss such a process, because the
+/// program changes during the inspection.
 pub async fn a_program_that_execs_without_end_is_dead_after_destroy(fixture: &Fixture) {
     // spec: X4b
     for _ in 0..5 {
@@ -102,7 +108,7 @@ pub async fn a_program_that_execs_without_end_is_dead_after_destroy(fixture: &Fi
 
 /// Checks that no program is alive after `destroy`, not even a chain of processes in which each
 /// process starts its successor and ends. A runner that lists the processes and then kills the
-/// listed ones misses the successors.
+/// listed processes misses the successors.
 pub async fn a_program_that_forks_without_end_is_dead_after_destroy(fixture: &Fixture) {
     // spec: X4b
     for _ in 0..5 {
@@ -125,7 +131,11 @@ pub async fn stop_lets_a_handler_of_term_finish(fixture: &Fixture) {
     running.start_beating(&format!("({line}) </dev/null >/dev/null 2>&1 & {BEAT_ONCE}")).await;
     running.stop(BOUND).await;
     let found = running.file("tidied");
-    assert_eq!(found.as_deref(), Some("tidy\n"), "`stop` must let a handler of SIGTERM finish");
+    assert_eq!(
+        found.as_deref(),
+        Some("tidy\n"),
+        "within the grace period, `stop` must let a program's SIGTERM handler finish"
+    );
     running.destroy().await;
 }
 
@@ -143,7 +153,10 @@ pub async fn stop_kills_what_ignores_term_after_the_grace(fixture: &Fixture) {
     let (grace, start) = (Duration::from_millis(300), tokio::time::Instant::now());
     running.stop(grace).await;
     let elapsed = start.elapsed();
-    assert!(elapsed >= grace, "`stop` must wait {grace:?} before it kills, not {elapsed:?}");
+    assert!(
+        elapsed >= grace,
+        "before `stop` kills a program, it must wait for {grace:?}, not for {elapsed:?}"
+    );
     running.assert_silent().await;
     running.destroy().await;
 }
@@ -158,7 +171,8 @@ pub async fn stop_of_an_idle_container_does_not_wait(fixture: &Fixture) {
     running.destroy().await;
 }
 
-/// Checks that the next run does not see files that the last run wrote outside its workspace.
+/// Checks that a run does not see the files that an earlier run wrote to `$HOME` and to the
+/// directory for temporary files.
 pub async fn the_next_run_does_not_see_what_the_last_one_left(fixture: &Fixture) {
     let leave = "for d in \"$HOME\" \"${TMPDIR:-/tmp}\"; do \
         test -n \"$d\" && echo left > \"$d/left-by-the-last-run\"; done; true";

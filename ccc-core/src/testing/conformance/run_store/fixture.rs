@@ -1,4 +1,4 @@
-//! The run store under test, and its deliveries and events.
+//! The run store under test, and the deliveries and events that the cases send to the store.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
@@ -14,12 +14,13 @@ use crate::run_store::{Accepted, Claim};
 use crate::testing::conformance::KeepAlive;
 use crate::{DeliveryId, Result, RunId, RunStore};
 
-/// The run store under test, which is empty and which no other test uses, and a function that moves
-/// the clock of the store.
+/// The run store under test, and a function that moves the store's clock forward. The store must be
+/// empty, and no other test may use the store.
 pub struct Fixture {
     /// The store under test.
     pub store: Arc<dyn RunStore>,
-    /// A function that moves the store's clock. Only calls of this function may move the clock.
+    /// A function that moves the store's clock forward. Between the calls of this function, the
+    /// clock must stand still.
     pub advance: Box<dyn Fn(Duration) + Send + Sync>,
     kept: KeepAlive,
 }
@@ -31,7 +32,8 @@ impl fmt::Debug for Fixture {
 }
 
 impl Fixture {
-    /// Creates a fixture for an empty store. The function `advance` moves the clock of the store.
+    /// Creates a fixture for `store`, which must be empty. The function `advance` moves the store's
+    /// clock forward.
     pub fn new(store: impl RunStore, advance: impl Fn(Duration) + Send + Sync + 'static) -> Self {
         Self { store: Arc::new(store), advance: Box::new(advance), kept: KeepAlive::default() }
     }
@@ -75,15 +77,17 @@ impl Fixture {
     }
 
     pub(super) async fn claim_some(&self) -> Claim {
-        self.claim().await.expect("`claim` must return the run that can be claimed")
+        self.claim()
+            .await
+            .expect("`claim` must return a run, because the store has a claimable run")
     }
 
     pub(super) async fn record(&self, run: RunId) -> RunRecord {
         let record = self.store.get(run).await.expect("`get` must succeed");
-        record.expect("`get` must return every accepted run")
+        record.expect("`get` must find a run that `accept` created")
     }
 
-    /// Returns the records of all runs of the case, newest first.
+    /// Returns the records of all runs in the store, newest first.
     pub(super) async fn list(&self) -> Vec<RunRecord> {
         self.store.list(None, 100).await.expect("`list` must succeed")
     }
@@ -93,10 +97,11 @@ impl Fixture {
     }
 }
 
-/// The panic message of a case for a write that failed although the fence and the lease were valid.
+/// The panic message for a write that fails although the fence is the newest and the lease is
+/// valid.
 pub(super) const WITHIN_LEASE: &str = "a write with the newest fence within the lease must succeed";
 
-/// The duration of the leases that the cases claim.
+/// The lease duration with which the cases claim runs.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
 pub(super) const MILLISECOND: Duration = Duration::from_millis(1);

@@ -14,8 +14,8 @@ use crate::run::{Outcome, RunState};
 use crate::testing::conformance::{assert_fails_with, bounded};
 use crate::{ErrorKind, IssueEvent, RunId};
 
-/// Checks that `accept` of a new delivery stores a waiting run, with the event unchanged, before
-/// `accept` returns.
+/// Checks that `accept` of a new delivery stores a waiting run before `accept` returns. The run
+/// must contain the event unchanged.
 pub async fn a_new_delivery_is_stored_with_a_waiting_run(fixture: &Fixture) {
     // spec: W5c, Q10a
     let event = labeled(1);
@@ -32,13 +32,14 @@ pub async fn a_new_delivery_is_stored_with_a_waiting_run(fixture: &Fixture) {
     assert_eq!(record.progress, Progress::default(), "`accept` must create a run without progress");
     assert!(
         !record.cancel_requested,
-        "`accept` must create a run without a requested cancellation"
+        "`accept` must create a run whose cancellation is not requested"
     );
     assert_eq!(fixture.list().await, [record], "`list` must return the same record as `get`");
 }
 
-/// Checks that `accept` of a repeated delivery returns the first run as a duplicate: while the run
-/// waits, while the run is claimed, and after the run has finished.
+/// Checks that `accept` of a repeated delivery returns the run of the first delivery and reports a
+/// duplicate. This must be so while the run waits, while the run is claimed, and after the run has
+/// finished.
 pub async fn a_repeated_delivery_returns_the_first_run(fixture: &Fixture) {
     // spec: W5a
     let first = fixture.accept("same", &labeled(1)).await;
@@ -46,7 +47,7 @@ pub async fn a_repeated_delivery_returns_the_first_run(fixture: &Fixture) {
         let again = fixture.accept("same", &labeled(1)).await;
         assert_eq!(
             again.run, first.run,
-            "`accept` of a repeated delivery must return the first run"
+            "`accept` of a repeated delivery must return the run of the first delivery"
         );
         assert!(again.duplicate, "`accept` must report a repeated delivery as a duplicate");
         assert_eq!(
@@ -68,7 +69,7 @@ pub async fn a_repeated_delivery_returns_the_first_run(fixture: &Fixture) {
 }
 
 /// Checks that `accept` of a known delivery id with a different body fails with
-/// [`ErrorKind::Conflict`], creates no run and does not change the first run.
+/// [`ErrorKind::Conflict`], creates no run and does not change the existing run.
 pub async fn a_known_delivery_with_another_body_is_a_conflict(fixture: &Fixture) {
     // spec: W5b
     let first = fixture.accept("same", &labeled(1)).await;
@@ -87,13 +88,13 @@ pub async fn a_known_delivery_with_another_body_is_a_conflict(fixture: &Fixture)
     assert_eq!(
         (again.run, again.duplicate),
         expected,
-        "`accept` of the first body must return the first run"
+        "`accept` of the first delivery with its own body must still return the first run"
     );
 }
 
-/// Checks that deliveries with the same [`trigger_key`](IssueEvent::trigger_key) return the same
-/// run until this run has finished. For example, a VCS host sends one delivery when an issue is
-/// opened, and one more when the issue gets a label.
+/// Checks that `accept` returns one run for all deliveries with the same
+/// [`trigger_key`](IssueEvent::trigger_key), until this run has finished. For example, a VCS host
+/// sends one delivery when an issue is opened, and a second delivery when the issue gets a label.
 pub async fn opening_and_labelling_an_issue_starts_one_run(fixture: &Fixture) {
     // spec: W6
     let opened = fixture.accept("opened", &event(1, Trigger::Opened)).await;
@@ -103,19 +104,22 @@ pub async fn opening_and_labelling_an_issue_starts_one_run(fixture: &Fixture) {
     assert_eq!(
         (labeled.run, labeled.duplicate),
         expected,
-        "`accept` of a label must return the waiting run"
+        "`accept` of a label event must return the issue's waiting run"
     );
     fixture.claim_some().await;
     let reopened = fixture.accept("reopened", &event(1, Trigger::Reopened)).await;
     let found = (reopened.run, reopened.duplicate);
-    assert_eq!(found, expected, "`accept` of a reopened issue must return the claimed run");
+    assert_eq!(
+        found, expected,
+        "`accept` of a reopening event must return the issue's claimed run"
+    );
     let trigger = fixture.record(opened.run).await.event.trigger;
     assert_eq!(trigger, Trigger::Opened, "`accept` of a duplicate must not change the run's event");
     assert_eq!(fixture.list().await.len(), 1, "`accept` of a duplicate must not create a run");
 }
 
-/// Checks that each comment starts its own run, and that a second delivery of the same comment
-/// returns the run of the first one.
+/// Checks that each comment starts its own run. For a second delivery of the same comment, `accept`
+/// must return the run of the first delivery.
 pub async fn every_comment_starts_its_own_run(fixture: &Fixture) {
     // spec: W6
     let labeled = fixture.accept("labeled", &labeled(1)).await;
@@ -124,20 +128,21 @@ pub async fn every_comment_starts_its_own_run(fixture: &Fixture) {
     let duplicates = [labeled.duplicate, one.duplicate, two.duplicate];
     assert_eq!(
         duplicates, [false; 3],
-        "`accept` must not report a label and two comments as duplicates"
+        "`accept` of one label and two comments must not report a duplicate"
     );
     let runs = BTreeSet::from([labeled.run, one.run, two.run]);
-    assert_eq!(runs.len(), 3, "`accept` of a label and two comments must create three runs");
+    assert_eq!(runs.len(), 3, "`accept` of one label and two comments must create three runs");
     let again = fixture.accept("one-again", &comment(1, 51)).await;
     let expected = (one.run, true);
     assert_eq!(
         (again.run, again.duplicate),
         expected,
-        "`accept` of a known comment must return the comment's run"
+        "`accept` of a second delivery of a comment must return the comment's run"
     );
 }
 
-/// Checks that a trigger starts a new run after the earlier run of the same trigger has finished.
+/// Checks that a trigger, such as a label, starts a new run if the trigger's earlier run has
+/// finished.
 pub async fn a_trigger_starts_a_new_run_after_its_run_finished(fixture: &Fixture) {
     // spec: W6
     let first = fixture.accept("first", &labeled(1)).await;
@@ -154,8 +159,8 @@ pub async fn a_trigger_starts_a_new_run_after_its_run_finished(fixture: &Fixture
     assert_eq!(claimed, second.run, "`claim` must return the new run");
 }
 
-/// Checks that the name of the VCS host, the id of the repository and the number of the issue
-/// identify an issue, and that the name of the repository does not.
+/// Checks that `accept` identifies an issue by the VCS host's name, the repository's id and the
+/// issue's number. The repository's name must not matter, because it can change.
 pub async fn the_same_number_in_another_repository_is_another_issue(fixture: &Fixture) {
     // spec: W6
     let mut other_repository = labeled(1);
@@ -173,12 +178,13 @@ pub async fn the_same_number_in_another_repository_is_another_issue(fixture: &Fi
         assert_eq!(
             found,
             (same, same),
-            "`accept` must identify a repository by host and id: {event:?}"
+            "`accept` must identify the repository by its host and id in the event {event:?}"
         );
     }
 }
 
-/// Accepts `event` in concurrent deliveries, one with each of `ids`. Returns the distinct runs.
+/// Accepts `event` in concurrent deliveries, one delivery for each id in `ids`. Returns the
+/// distinct runs of these deliveries.
 async fn race(fixture: &Fixture, ids: Vec<String>, event: IssueEvent) -> BTreeSet<RunId> {
     let mut accepts = JoinSet::new();
     let count = ids.len();
@@ -194,14 +200,18 @@ async fn race(fixture: &Fixture, ids: Vec<String>, event: IssueEvent) -> BTreeSe
     assert_eq!(
         duplicates,
         count - 1,
-        "all concurrent calls of `accept` but one must return a duplicate"
+        "all concurrent calls of `accept` except one must report a duplicate"
     );
-    assert_eq!(fixture.list().await.len(), 1, "concurrent calls of `accept` must create one run");
+    assert_eq!(
+        fixture.list().await.len(),
+        1,
+        "concurrent calls of `accept` must create exactly one run"
+    );
     accepted.iter().map(|accepted| accepted.run).collect()
 }
 
-/// Checks that concurrent calls of `accept` with one delivery return the same run, and that exactly
-/// one of these calls does not report a duplicate.
+/// Checks that concurrent calls of `accept` with one delivery return the same run. All calls except
+/// one must report a duplicate.
 pub async fn concurrent_accepts_of_one_delivery_make_one_run(fixture: &Fixture) {
     // spec: W5a
     let runs = race(fixture, vec!["same".to_owned(); 16], labeled(1)).await;
@@ -209,7 +219,7 @@ pub async fn concurrent_accepts_of_one_delivery_make_one_run(fixture: &Fixture) 
 }
 
 /// Checks that concurrent calls of `accept` with different deliveries of one trigger return the
-/// same run, and that exactly one of these calls does not report a duplicate.
+/// same run. All calls except one must report a duplicate.
 pub async fn concurrent_accepts_of_one_trigger_make_one_run(fixture: &Fixture) {
     // spec: W6
     let ids = (0..16).map(|number| format!("delivery-{number}")).collect();

@@ -94,8 +94,9 @@ pub async fn concurrent_claims_return_each_run_once(fixture: &Fixture) {
     assert_eq!(claimed, runs, "`claim` must return the first run of each issue");
 }
 
-/// Checks that a run can be claimed again at the end of its lease, measured by the store's clock,
-/// and not one millisecond earlier. Each claim must have a higher fence than the claim before.
+/// Checks that a run can be claimed again when its lease has ended, and not one millisecond
+/// earlier. The store's clock measures the lease. Each claim must have a higher fence than the
+/// claim before.
 pub async fn a_run_can_be_claimed_again_after_its_lease_has_ended(fixture: &Fixture) {
     // spec: Q2a
     let run = fixture.run_of(1).await;
@@ -159,8 +160,8 @@ pub async fn a_write_after_the_lease_has_ended_is_refused(fixture: &Fixture) {
     all_writes_refused(fixture, run, fence).await;
 }
 
-/// Checks that each call of `renew` extends the lease, which then ends no earlier than the duration
-/// `lease` after the call.
+/// Checks that each call of `renew` extends the lease. The lease must then end no earlier than the
+/// duration that the caller passed, counted from the call.
 pub async fn renewing_extends_the_lease(fixture: &Fixture) {
     // spec: Q2b
     let run = fixture.run_of(1).await;
@@ -176,7 +177,8 @@ pub async fn renewing_extends_the_lease(fixture: &Fixture) {
     assert!(next > fence, "{higher}: {next:?} after {fence:?}");
 }
 
-/// Checks that `renew` with a shorter duration does not shorten the lease.
+/// Checks that `renew` does not shorten the lease if the new duration is shorter than the time that
+/// remains of the lease.
 pub async fn renewing_never_shortens_the_lease(fixture: &Fixture) {
     // spec: Q2b
     let run = fixture.run_of(1).await;
@@ -252,7 +254,10 @@ pub async fn a_released_run_waits_for_its_delay(fixture: &Fixture) {
     assert_eq!(state, RunState::Waiting, "`release` must return the run to the state `Waiting`");
     let other = fixture.run_of(2).await;
     let claimed = fixture.claim_some().await.record.run;
-    assert_eq!(claimed, other, "`claim` must return another run during a released run's delay");
+    assert_eq!(
+        claimed, other,
+        "during a released run's delay, `claim` must return the run of the second issue"
+    );
     // `run_of` moved the clock by 5 ms, so that 1 ms of the delay is left.
     fixture.advance(delay - 6 * MILLISECOND);
     assert!(

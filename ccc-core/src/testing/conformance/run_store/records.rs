@@ -42,7 +42,8 @@ fn full_report() -> AgentReport {
     report
 }
 
-/// Returns one value of each variant of [`Progress`], in which no field has its default value.
+/// Returns one value of each variant of [`Progress`]. No field of these values has its default
+/// value, so that the cases detect a lost field.
 fn every_progress() -> [Progress; 4] {
     let base = Base { branch: "main".to_owned(), commit: ObjectId::new("a".repeat(40)).unwrap() };
     let (tree, denied_hosts) =
@@ -80,8 +81,8 @@ fn full_progress() -> Progress {
     committed
 }
 
-/// Checks that each `advance` replaces the progress of the run, and that the next `claim` returns
-/// the newest progress unchanged, after a lost lease and after a release.
+/// Checks that each `advance` replaces the run's progress. The next `claim` must return the newest
+/// progress unchanged, both after the end of a lease and after a release.
 pub async fn the_newest_progress_comes_with_the_next_claim(fixture: &Fixture) {
     // spec: Q3a
     let run = fixture.run_of(1).await;
@@ -101,7 +102,7 @@ pub async fn the_newest_progress_comes_with_the_next_claim(fixture: &Fixture) {
     fixture.advance(LEASE);
     let claim = fixture.claim_some().await;
     let found = claim.record.progress;
-    assert_eq!(found, full_progress(), "`claim` must return the progress after a lost lease");
+    assert_eq!(found, full_progress(), "`claim` must return the progress after a lease has ended");
     fixture.store.release(run, claim.fence, Duration::ZERO).await.expect(WITHIN_LEASE);
     let claim = fixture.claim_some().await;
     let stored = fixture.record(run).await.progress;
@@ -131,7 +132,7 @@ pub async fn a_finished_run_can_be_read_and_not_changed(fixture: &Fixture) {
 
     let record = fixture.record(run).await;
     let finished = RunState::Finished { outcome: outcome.clone() };
-    assert_eq!(record.state, finished, "`get` must return the outcome");
+    assert_eq!(record.state, finished, "`get` must return the outcome that `finish` stored");
     assert_eq!(record.event, claim.record.event, "`finish` must not change the event");
     assert_eq!(record.progress, full_progress(), "`finish` must not change the progress");
     let (fence, conflict) = (claim.fence, ErrorKind::Conflict);
@@ -210,8 +211,8 @@ pub async fn a_write_to_an_unknown_run_is_refused(fixture: &Fixture) {
     assert_eq!(found, None, "a refused write to an unknown run must not create the run");
 }
 
-/// Checks that `list` returns at most `limit` runs, the newest first, and only runs that are older
-/// than the run `before`. Successive pages of the list thus neither overlap nor have gaps.
+/// Checks that `list` returns at most `limit` runs, the newest first. If `before` is given, all
+/// returned runs must be older than this run. Consecutive pages then have no overlaps and no gaps.
 pub async fn runs_are_listed_newest_first(fixture: &Fixture) {
     let mut newest_first = Vec::new();
     for issue in 1..=5 {
@@ -264,17 +265,21 @@ pub async fn log_lines_are_numbered_from_zero(fixture: &Fixture) {
     assert_eq!(tail(0, 2).await, all[..2], "`tail_log` must return at most `limit` lines");
     assert_eq!(tail(5, 4).await, all[5..9], "`tail_log` must start with line `from`");
     assert_eq!(tail(18, 100).await, all[18..], "`tail_log` must start with line `from`");
-    assert_eq!(tail(20, 100).await, [], "`tail_log` must return no line after the last one");
+    assert_eq!(
+        tail(20, 100).await,
+        [],
+        "`tail_log` must return no line if `from` is after the last line"
+    );
     assert_eq!(
         tail(u64::MAX, usize::MAX).await,
         [],
-        "`tail_log` must return no line after the last one"
+        "`tail_log` must return no line if `from` is after the last line"
     );
     assert_eq!(tail(0, 0).await, [], "`tail_log` with a `limit` of 0 must return no line");
 }
 
 /// Checks that a run's log lines persist when another worker claims the run, and when the run is
-/// finished. The lines of the second worker must continue the numbering of the first.
+/// finished. The lines of the second worker must continue the line numbers of the first worker.
 pub async fn log_lines_persist_when_another_worker_claims_the_run(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
     let first = fixture.claim_some().await.fence;
@@ -299,6 +304,6 @@ pub async fn a_log_belongs_to_its_run(fixture: &Fixture) {
     fixture.store.append_log(two, second.fence, &lines(0..1)).await.expect(WITHIN_LEASE);
     for (run, lines) in [(one, 2), (two, 1)] {
         let log = fixture.store.tail_log(run, 0, 10).await.expect("`tail_log` must succeed");
-        assert_eq!(log.len(), lines, "`tail_log` must return the lines of one run only");
+        assert_eq!(log.len(), lines, "`tail_log` must return only the lines of the given run");
     }
 }

@@ -11,8 +11,8 @@ use crate::testing::conformance::KeepAlive;
 use crate::vcs::Comment;
 use crate::{BranchName, Clock, SystemClock, VcsHost};
 
-/// The VCS host under test, and its repository, accounts and other contents that the cases use. No
-/// other test uses this repository.
+/// The VCS host under test, and the repository, accounts and other contents of the host that the
+/// cases use. No other test may use this repository.
 #[derive(Debug)]
 pub struct Fixture {
     /// The VCS host under test.

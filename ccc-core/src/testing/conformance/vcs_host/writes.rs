@@ -12,8 +12,8 @@ use super::fixture::Fixture;
 use crate::ErrorKind;
 use crate::vcs::{Grant, NewPullRequest, ReactionTarget};
 
-/// Checks that `access` returns a different token for each grant, which is valid for at least
-/// `min_ttl`. A token must not appear in the clone URL or in `Debug` output.
+/// Checks that `access` returns a different token for each grant. Each token must be valid for at
+/// least `min_ttl`, and must not appear in the clone URL or in `Debug` output.
 pub async fn every_grant_has_its_own_token(fixture: &Fixture) {
     let (mut tokens, min_ttl) = (BTreeSet::new(), Duration::from_secs(120));
     let grants = [Grant::Read, Grant::Discuss, Grant::Publish];
@@ -25,12 +25,12 @@ pub async fn every_grant_has_its_own_token(fixture: &Fixture) {
         if let Some(end) = access.expires_at {
             let long_enough = end >= fixture.clock.now() + min_ttl;
             let rule = "`access` must return a token that is valid for at least `min_ttl`";
-            assert!(long_enough, "{rule}, {min_ttl:?}, but the token expires at {end}");
+            assert!(long_enough, "{rule} ({min_ttl:?}), but the token expires at {end}");
         }
         let authority = access.clone_url.split_once("://").map_or("", |(_, rest)| rest);
         let authority = authority.split('/').next().unwrap_or_default();
         let plain = !authority.contains('@');
-        let rule = "`access` must return a clone URL without user information";
+        let rule = "`access` must return a clone URL without a user name or password";
         assert!(plain, "{rule}: {}", access.clone_url);
         let shown = format!("{access:?} {access:#?} {:?}", fixture.host);
         let both = access.token.is_some() == access.authorization.is_some();
@@ -41,8 +41,8 @@ pub async fn every_grant_has_its_own_token(fixture: &Fixture) {
                 for secret in [token, header] {
                     let secret = secret.expose_str().unwrap();
                     let one_line = !secret.is_empty() && !secret.contains(['\r', '\n']);
-                    assert!(one_line, "`access` must return a token and a header of one line");
-                    assert!(!shown.contains(secret), "`Debug` output must not contain a token");
+                    assert!(one_line, "the token and the header must each be one non-empty line");
+                    assert!(!shown.contains(secret), "`Debug` must not show the token or header");
                     let in_url = access.clone_url.contains(secret);
                     assert!(!in_url, "`access` must return a clone URL without a token");
                 }
@@ -58,8 +58,9 @@ pub async fn every_grant_has_its_own_token(fixture: &Fixture) {
     );
 }
 
-/// Checks that `release` succeeds twice for one token and revokes no other token: afterwards, the
-/// adapter's own calls, `access` and a `release` of other tokens must succeed.
+/// Checks that `release` succeeds twice for one token and revokes no other token. Afterwards, calls
+/// of `repository` and `access` must succeed, and also the `release` of a different token.
+/// `repository` uses the adapter's own token.
 pub async fn releasing_twice_is_ok_and_does_not_affect_other_tokens(fixture: &Fixture) {
     let access = async |grant| {
         let access = fixture.host.access(&fixture.repo, grant, Duration::from_secs(60)).await;
@@ -73,7 +74,11 @@ pub async fn releasing_twice_is_ok_and_does_not_affect_other_tokens(fixture: &Fi
     repository.expect("`release` must not revoke the token that the adapter's own calls use");
     let again = access(Grant::Read).await;
     fixture.host.release(again).await.expect("`release` must succeed for a new token");
-    fixture.host.release(publish).await.expect("`release` must succeed for another grant's token");
+    fixture
+        .host
+        .release(publish)
+        .await
+        .expect("`release` must succeed for the token of a second grant");
 }
 
 /// Checks that a repeated `react` succeeds, on an issue and on a comment.
@@ -91,9 +96,8 @@ pub async fn a_reaction_can_be_repeated(fixture: &Fixture) {
     }
 }
 
-/// Checks that repeated calls of `upsert_comment` with one marker change one comment and create no
-/// second one. The comment must have the last body, and the account of `bot_identity` as its
-/// author.
+/// Checks that the first `upsert_comment` with a marker creates a comment, and that each later call
+/// replaces this comment's body. The comment's author must be the account of `bot_identity`.
 pub async fn a_comment_is_updated_and_not_repeated(fixture: &Fixture) {
     let before = fixture.comments().await.len();
     let mut ids = BTreeSet::new();
@@ -122,7 +126,8 @@ pub async fn a_comment_is_updated_and_not_repeated(fixture: &Fixture) {
 }
 
 /// Checks that `upsert_comment` creates one comment for each marker, even if one marker is a prefix
-/// of a second marker or occurs in the body of the second marker's comment.
+/// of a different marker. This must also hold if the body of one comment contains the marker of a
+/// different comment.
 pub async fn similar_markers_are_distinct(fixture: &Fixture) {
     let before = fixture.comments().await.len();
     fixture.upsert("conformance-1", "one").await;
@@ -171,7 +176,10 @@ pub async fn a_pull_request_is_opened_once(fixture: &Fixture) {
     };
     let first = fixture.host.open_pull_request(&fixture.repo, &new).await;
     let first = first.expect("`open_pull_request` must open a pull request");
-    assert_eq!(first.head, fixture.branch, "`open_pull_request` must use the branch as the head");
+    assert_eq!(
+        first.head, fixture.branch,
+        "`open_pull_request` must use the given branch as the head"
+    );
     assert!(!first.url.is_empty(), "`open_pull_request` must return a URL");
     new.title = "Another title".to_owned();
     let second = fixture.host.open_pull_request(&fixture.repo, &new).await;
@@ -179,9 +187,9 @@ pub async fn a_pull_request_is_opened_once(fixture: &Fixture) {
     assert_eq!(second, first, "`open_pull_request` must return the existing pull request");
 }
 
-/// Checks that `missed_deliveries` returns only deliveries since the time `since`, the oldest
-/// first. If the VCS host has no delivery log, `missed_deliveries` must fail with
-/// [`ErrorKind::Unsupported`].
+/// Checks that `missed_deliveries` returns only deliveries that were sent at or after the time
+/// `since`, the oldest first. If the VCS host has no delivery log, `missed_deliveries` must fail
+/// with [`ErrorKind::Unsupported`].
 pub async fn missed_deliveries_are_listed_or_unsupported(fixture: &Fixture) {
     let since = fixture.clock.now() - Duration::from_secs(3_600);
     match fixture.host.missed_deliveries(since).await {

@@ -43,12 +43,12 @@ pub(crate) struct SetArgs {
     /// The file with the OAuth token of a Claude subscription, which `claude setup-token` prints.
     #[arg(long, value_name = "FILE", group = "model")]
     model_oauth_token_file: Option<PathBuf>,
-    /// The file with the token that a gateway for the model's API expects in `Authorization:
-    /// Bearer`.
+    /// The file with the token that a gateway for the model's API expects in the header
+    /// `Authorization: Bearer TOKEN`.
     #[arg(long, value_name = "FILE", group = "model")]
     model_bearer_token_file: Option<PathBuf>,
-    /// The file with the App as a JSON object in the format of POST /config, or - for standard
-    /// input.
+    /// The file that describes the App as a JSON object, in the format of the body of POST /config;
+    /// or - for standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["app_id", "private_key_file", "webhook_secret_file", "installation_id", "forget_old_secrets"])]
     json: Option<PathBuf>,
 }
@@ -67,7 +67,8 @@ pub(super) async fn run(config: &Config, args: &SetArgs) -> Result<bool> {
         let secret = Secret::new(read(file)?.expose().trim_ascii());
         model_credential::store(&*store, kind, &secret).await?;
         say(
-            "stored the model's credential; a running service uses the new credential after its next start",
+            "stored the model's credential; restart a running service, because a service reads this credential \
+             only at its start",
         );
     }
     if let Some(app) = app {
@@ -78,9 +79,9 @@ pub(super) async fn run(config: &Config, args: &SetArgs) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns the change of a GitHub App that `args` describe. If `args` describe no App, returns
-/// `None` if `other` is true, and an error otherwise. `other` says whether `args` contain a
-/// credential of the model.
+/// Returns the change of a GitHub App that `args` describe. `other` says whether `args` contain a
+/// credential of the model. Returns `None` if `args` contain only such a credential, and an error
+/// if they contain neither.
 fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
     Ok(Some(match (&args.json, args.app_id) {
         (Some(file), _) => AppChange::from_json(read(file)?.expose())?,
@@ -113,17 +114,18 @@ fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
         }
         (None, None) if other => return Ok(None),
         (None, None) => {
-            let line = "no GitHub App and no credential of the model is named: pass --app-id N, --json FILE or --model-api-key-file FILE";
+            let line = "there is nothing to store: pass --app-id N or --json FILE for a GitHub App, or \
+                        --model-api-key-file FILE for a credential of the model";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
     }))
 }
 
-/// Reads `file`, or standard input if `file` is `-`. The limit is 1 MiB.
+/// Reads `file`, or standard input if `file` is `-`. Fails if the content is larger than 1 MiB.
 fn read(file: &Path) -> Result<Secret> {
     const MOST: u64 = 1 << 20;
     let too_large = || {
-        let line = format!("{} is larger than 1 MiB, the limit for this file", file.display());
+        let line = format!("the file {} is larger than the maximum of 1 MiB", file.display());
         Error::new(ErrorKind::LimitExceeded, line)
     };
     let mut bytes = Vec::new();
