@@ -48,7 +48,6 @@ use jiff::Timestamp;
 /// ccc_core::clock_conformance!(@run async || Fixture::new(Ahead(SystemClock, hour))).await;
 /// # }
 /// ```
-#[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Clock: Debug + Send + Sync + 'static {

@@ -136,7 +136,6 @@ impl<F: FnMut(OutputStream, &[u8]) + Send> OutputSink for F {
 /// .await;
 /// # }
 /// ```
-#[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait ContainerRunner: Debug + Send + Sync + 'static {
@@ -185,7 +184,8 @@ pub trait ContainerRunner: Debug + Send + Sync + 'static {
 pub trait Container: Debug + Send + Sync {
     /// Returns the absolute path of the workspace as programs in the container see it:
     /// `/workspace`, or the directory on the host machine if the runner has no separate file
-    /// system.
+    /// system. Use the path only in the commands that the container executes: it can be absent on
+    /// the host machine, or belong to other files there.
     fn workspace(&self) -> &Path;
 
     /// Returns the URL, without a path, at which programs in the container reach the model proxy.

@@ -126,7 +126,6 @@ pub struct StoredSecret {
 /// ccc_core::credential_store_conformance!(@run async || Fixture::new(MapStore::default())).await;
 /// # }
 /// ```
-#[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait CredentialStore: Debug + Send + Sync + 'static {
@@ -134,7 +133,8 @@ pub trait CredentialStore: Debug + Send + Sync + 'static {
     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>>;
 
     /// Stores `secret` under `key`, if `precondition` is true for the stored record. Returns the
-    /// new version of the record.
+    /// new version of the record, which is higher than every earlier version of `key`, including
+    /// the versions of a deleted record. See [`Version`].
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if `precondition` is false. In this case, nothing
@@ -147,7 +147,8 @@ pub trait CredentialStore: Debug + Send + Sync + 'static {
     ) -> Result<Version>;
 
     /// Deletes the record under `key`. Returns `Ok` if there is no such record, so that the caller
-    /// can repeat the call after an error.
+    /// can repeat the call after an error. A later [`put`](Self::put) under `key` must not use one
+    /// of the deleted record's versions again.
     async fn delete(&self, key: &CredentialKey) -> Result<()>;
 
     /// Returns the keys of all records in sorted order, without the secrets.

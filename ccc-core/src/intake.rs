@@ -53,7 +53,6 @@ pub enum Admission {
 ///     }
 /// }
 /// ```
-#[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Intake: Debug + Send + Sync + 'static {

@@ -97,7 +97,6 @@ pub enum EventKind {
 /// ccc_core::observer_conformance!(@run async || Fixture::new(Outcomes(unbounded_channel().0))).await;
 /// # }
 /// ```
-#[cfg_attr(feature = "testing", mockall::automock)]
 pub trait Observer: Debug + Send + Sync + 'static {
     /// Receives the next event of any run.
     fn on_event(&self, event: &Event);

@@ -85,7 +85,10 @@ pub struct LogEntry {
 ///
 /// # Cancellation
 /// The caller can drop the future of any call. The call has then happened completely or not at all.
-#[cfg_attr(feature = "testing", mockall::automock)]
+///
+/// # Examples
+///
+#[doc = include_str!("run_store_example.md")]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait RunStore: Debug + Send + Sync + 'static {

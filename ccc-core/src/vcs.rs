@@ -131,7 +131,6 @@ pub use records::{
 /// .await;
 /// # }
 /// ```
-#[cfg_attr(feature = "testing", mockall::automock)]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait VcsHost: Debug + Send + Sync + 'static {

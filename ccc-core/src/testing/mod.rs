@@ -7,7 +7,7 @@
 //! | an agent or an observer in a whole pipeline | [`Fakes`] |
 //! | the behaviour if every call succeeds | [`FakeHost`], [`FakeRunner`], [`FakeAgent`], [`FakeCredentialStore`] |
 //! | the behaviour if call number `n` fails, hangs or panics | a fake wrapped in [`Faulty`] |
-//! | the number and the arguments of calls | the `Mock…` types next to the ports |
+//! | the number and the arguments of calls | [`MockVcsHost`] and the other `Mock…` types |
 //! | an adapter against the contract of its port | [`conformance`] |
 //! | the contents of a repository | [`git`] |
 //! | code that needs an optional part of the host machine, such as a container engine | [`has_part`] |
@@ -21,6 +21,7 @@ mod fakes;
 mod faults;
 mod faulty;
 mod git;
+mod mocks;
 mod parts;
 mod time;
 
@@ -32,6 +33,10 @@ pub use fakes::Fakes;
 pub use faults::{Fault, Faults};
 pub use faulty::Faulty;
 pub use git::git;
+pub use mocks::{
+    MockClock, MockContainerRunner, MockCredentialStore, MockIntake, MockObserver, MockRunStore,
+    MockVcsHost,
+};
 pub use parts::has_part;
 pub use time::{ManualClock, RecordingObserver};
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ccc_core::credential::{MockCredentialStore, Precondition, StoredSecret, Version};
+use ccc_core::credential::{Precondition, StoredSecret, Version};
+use ccc_core::testing::MockCredentialStore;
 use ccc_core::vcs::Grant;
 use ccc_core::{
     CredentialKey, CredentialStore, Error, ErrorKind, Secret, VcsHost as _, async_trait,

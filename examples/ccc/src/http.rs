@@ -7,4 +7,5 @@ mod drain;
 mod listen;
 
 pub(crate) use accept::serve;
+pub(crate) use drain::drain_body;
 pub(crate) use listen::bind;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::middleware::map_request;
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use axum::{Json, Router};
@@ -11,6 +12,7 @@ use serde_json::json;
 
 use crate::app;
 use crate::health::check;
+use crate::http::drain_body;
 use crate::service::Service;
 
 /// Returns a router with every route of the service.
@@ -30,9 +32,10 @@ use crate::service::Service;
 /// router(service))`. GitHub then sends deliveries to `/claude/webhook/github`. Do not use
 /// [`Router::merge`], which panics if both routers have a fallback or the same route.
 ///
-/// The routes limit the size of a request body and the time to receive it. [`Service::serve_http`]
-/// also limits the number of connections and the size of request heads. With a different HTTP
-/// server, set such limits in that server.
+/// The routes limit the size of a request body and the time to receive it. They read and discard the
+/// rest of a refused body, so that the client receives the response (spec: W1e).
+/// [`Service::serve_http`] also limits the number of connections and the size of request heads. With
+/// a different HTTP server, set such limits in that server.
 pub fn router(service: Service) -> Router {
     let inner = &service.inner;
     let webhook = inner.webhook.as_ref().map(|webhook| {
@@ -53,6 +56,7 @@ pub fn router(service: Service) -> Router {
                 Json(json!({ "error": "the service has no route with this path" })),
             )
         })
+        .layer(map_request(async |request| drain_body(request)))
 }
 
 /// Answers `GET /` with the name, the version, the adapters and the routes of the service.

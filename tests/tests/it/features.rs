@@ -39,6 +39,7 @@ const CASES: &[Case] = &[
     Case { what: "-p ccc-store --no-default-features", without: &["argon2", "aes-gcm", "reqwest", "rustls", "rustix"], most: MANY },
     Case { what: "-p ccc-store --no-default-features --features file", without: &["reqwest"], most: MANY },
     Case { what: "-p ccc-github --no-default-features", without: &["axum"], most: MANY },
+    Case { what: "-p ccc --no-default-features", without: &["clap", "indicatif", "tracing-subscriber", "bollard", "github-emulator"], most: MANY },
     Case { what: "-p github-emulator", without: &["ccc*"], most: MANY },
     Case { what: "-p ccc-core --all-features", without: &["github-emulator"], most: MANY },
     Case { what: "-p ccc-github --all-features", without: &["github-emulator"], most: MANY },

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod circles;
+mod documentation_examples;
 #[path = "../../emulated/mod.rs"]
 mod emulated;
 mod features;

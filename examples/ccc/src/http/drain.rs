@@ -16,7 +16,7 @@ use crate::http::connection_limits::{DRAIN_DEADLINE, MAX_DRAINED};
 /// Wraps the body of `request`, so that the unread part of the body is read and discarded after the
 /// handler has ended. If the server closed a connection with unread bytes, the operating system
 /// would reset the connection. The client could then lose the response (spec: W1e; RFC 9112, 9.6).
-pub(super) fn drain_body(request: Request) -> Request {
+pub(crate) fn drain_body(request: Request) -> Request {
     let waits = request.headers().contains_key(header::EXPECT);
     request.map(|body| Body::new(DrainedBody { body: Some(body), waits }))
 }

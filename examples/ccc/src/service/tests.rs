@@ -169,6 +169,44 @@ async fn a_dropped_serve_ends_the_acceptance_of_deliveries() {
     assert!(!service.dispatcher().is_serving());
 }
 
+/// Sends a delivery that is larger than allowed to `app`, served by axum's own server. Returns the
+/// response, or the error if the connection was reset.
+async fn send_too_large(app: Router) -> std::io::Result<String> {
+    const LENGTH: usize = 30 << 20;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let mut stream = TcpStream::connect(listener.local_addr()?).await?;
+    let server = tokio::spawn(axum::serve(listener, app).into_future());
+    let head = format!(
+        "POST /webhook/github HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         x-github-event: issues\r\nx-github-delivery: d-1\r\ncontent-length: {LENGTH}\r\n\r\n"
+    );
+    let exchange = async {
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(&vec![b' '; LENGTH]).await?;
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await?;
+        Ok(response)
+    };
+    let result = exchange.await;
+    server.abort();
+    result
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_receives_the_refusal_of_a_large_body_from_any_server() {
+    // spec: W1e
+    let (fakes, directory) = (Fakes::new(&[]), tempfile::tempdir().unwrap());
+    let service = service(&fakes, directory.path()).await;
+    let response = send_too_large(router(service.clone())).await.unwrap();
+    assert!(response.starts_with("HTTP/1.1 413"), "{response}");
+
+    // Proof that the router's layer matters: without it, the connection is reset.
+    let webhook = Arc::clone(service.inner.webhook.as_ref().unwrap());
+    let app = ccc_github::router(webhook, service.intake(), Arc::clone(&service.inner.clock));
+    let result = send_too_large(app).await;
+    assert!(result.is_err(), "{result:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn configured_credentials_replace_stored_ones_only_on_request() {
     let directory = tempfile::tempdir().unwrap();

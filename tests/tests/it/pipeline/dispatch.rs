@@ -7,8 +7,8 @@ use ccc_core::dispatcher::{Dispatcher, DispatcherConfig};
 use ccc_core::event::Delivery;
 use ccc_core::intake::{Admission, Intake};
 use ccc_core::run::{RunRecord, RunState};
-use ccc_core::run_store::{Fence, MockRunStore};
-use ccc_core::testing::{Fault, Faults, Faulty, ManualClock, git};
+use ccc_core::run_store::Fence;
+use ccc_core::testing::{Fault, Faults, Faulty, ManualClock, MockRunStore, git};
 use ccc_core::{
     CancellationToken, Clock, DeliveryId, ErrorKind, Outcome, Progress, RunId, RunStore, Stage,
     SystemClock,

@@ -1,0 +1,148 @@
+//! Mocks of the ports: types whose calls and results a test sets.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use mockall::mock;
+
+use crate::container::{Capabilities, Container, ContainerSpec};
+use crate::credential::{Precondition, StoredSecret, Version};
+use crate::event::{Actor, Delivery, IssueEvent, RepoRef};
+use crate::intake::Admission;
+use crate::observe::Event;
+use crate::run::RunRecord;
+use crate::run_store::{Accepted, Claim, Fence, LogEntry, Renewal};
+use crate::vcs::{
+    Access, BotIdentity, Comment, Grant, Issue, MissedDelivery, NewPullRequest, Permission,
+    PullRequest, ReactionTarget, Repository,
+};
+use crate::{
+    Clock, ContainerRunner, CredentialKey, CredentialStore, Intake, Observer, Outcome, Progress,
+    Result, RunId, RunStore, Secret, VcsHost,
+};
+
+mock! {
+    /// A [`mockall`] mock of [`Clock`](crate::Clock).
+    #[derive(Debug)]
+    pub Clock {}
+
+    #[async_trait]
+    impl Clock for Clock {
+        fn now(&self) -> Timestamp;
+        async fn sleep(&self, duration: Duration);
+    }
+}
+
+mock! {
+    /// A [`mockall`] mock of [`ContainerRunner`](crate::ContainerRunner).
+    #[derive(Debug)]
+    pub ContainerRunner {}
+
+    #[async_trait]
+    impl ContainerRunner for ContainerRunner {
+        fn name(&self) -> &'static str;
+        fn capabilities(&self) -> Capabilities;
+        async fn check(&self) -> Result<()>;
+        async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>>;
+        async fn destroy(&self, run: RunId) -> Result<()>;
+        async fn orphans(&self) -> Result<Vec<RunId>>;
+    }
+}
+
+mock! {
+    /// A [`mockall`] mock of [`CredentialStore`](crate::CredentialStore).
+    #[derive(Debug)]
+    pub CredentialStore {}
+
+    #[async_trait]
+    impl CredentialStore for CredentialStore {
+        async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>>;
+        async fn put(
+            &self,
+            key: &CredentialKey,
+            secret: &Secret,
+            precondition: Precondition,
+        ) -> Result<Version>;
+        async fn delete(&self, key: &CredentialKey) -> Result<()>;
+        async fn list(&self) -> Result<Vec<CredentialKey>>;
+    }
+}
+
+mock! {
+    /// A [`mockall`] mock of [`Intake`](crate::Intake).
+    #[derive(Debug)]
+    pub Intake {}
+
+    #[async_trait]
+    impl Intake for Intake {
+        async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission>;
+    }
+}
+
+mock! {
+    /// A [`mockall`] mock of [`Observer`](crate::Observer).
+    #[derive(Debug)]
+    pub Observer {}
+
+    impl Observer for Observer {
+        fn on_event(&self, event: &Event);
+    }
+}
+
+mock! {
+    /// A [`mockall`] mock of [`RunStore`](crate::RunStore).
+    #[derive(Debug)]
+    pub RunStore {}
+
+    #[async_trait]
+    impl RunStore for RunStore {
+        async fn accept(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Accepted>;
+        async fn claim(&self, lease: Duration) -> Result<Option<Claim>>;
+        async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal>;
+        async fn release(&self, run: RunId, fence: Fence, delay: Duration) -> Result<()>;
+        async fn advance(&self, run: RunId, fence: Fence, progress: &Progress) -> Result<()>;
+        async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()>;
+        async fn request_cancel(&self, run: RunId) -> Result<()>;
+        async fn get(&self, run: RunId) -> Result<Option<RunRecord>>;
+        async fn list(&self, before: Option<RunId>, limit: usize) -> Result<Vec<RunRecord>>;
+        async fn append_log(&self, run: RunId, fence: Fence, entries: &[LogEntry]) -> Result<()>;
+        async fn tail_log(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<(u64, LogEntry)>>;
+    }
+}
+
+mock! {
+    /// A [`mockall`] mock of [`VcsHost`](crate::VcsHost).
+    #[derive(Debug)]
+    pub VcsHost {}
+
+    #[async_trait]
+    impl VcsHost for VcsHost {
+        fn name(&self) -> &'static str;
+        async fn permission(&self, repo: &RepoRef, actor: &Actor) -> Result<Permission>;
+        async fn repository(&self, repo: &RepoRef) -> Result<Repository>;
+        async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue>;
+        async fn comments(
+            &self,
+            repo: &RepoRef,
+            number: u64,
+            before: Timestamp,
+        ) -> Result<Vec<Comment>>;
+        async fn file_at_default_branch(&self, repo: &RepoRef, path: &str) -> Result<Option<Vec<u8>>>;
+        async fn bot_identity(&self) -> Result<BotIdentity>;
+        async fn access(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access>;
+        async fn release(&self, access: Access) -> Result<()>;
+        async fn react(&self, repo: &RepoRef, target: ReactionTarget) -> Result<()>;
+        async fn upsert_comment(
+            &self,
+            repo: &RepoRef,
+            number: u64,
+            marker: &str,
+            body: &str,
+        ) -> Result<()>;
+        async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest>;
+        fn explain_push_refusal(&self, output: &str) -> Option<String>;
+        async fn missed_deliveries(&self, since: Timestamp) -> Result<Vec<MissedDelivery>>;
+        async fn redeliver(&self, delivery: &MissedDelivery) -> Result<()>;
+    }
+}
