@@ -111,7 +111,7 @@ impl Dispatcher {
             let claim = if room { self.claim().await } else { None };
             match claim {
                 Some(claim) => {
-                    running.spawn(self.work(claim));
+                    running.spawn(self.execute_claim(claim));
                 }
                 None => self.wait(&shutdown, &mut running).await,
             }
@@ -162,7 +162,7 @@ impl Dispatcher {
 
     /// Returns a future that executes one claimed run until the run ends or its lease is lost. The
     /// future borrows nothing, so that it can be spawned as a task.
-    fn work(&self, claim: Claim) -> impl Future<Output = ()> + Send + 'static {
+    fn execute_claim(&self, claim: Claim) -> impl Future<Output = ()> + Send + 'static {
         let (pipeline, store) = (self.pipeline.clone(), Arc::clone(&self.store));
         let (config, in_flight) = (self.config, Arc::clone(&self.in_flight));
         let (run, fence) = (claim.record.run, claim.fence);

@@ -108,8 +108,8 @@ impl Default for Progress {
 }
 
 impl Progress {
-    /// Returns the progress of a run without an agent's report. `finished` is the last stage that
-    /// the run has completed, and must not be later than [`Stage::Work`].
+    /// Returns the progress of a run whose agent has not reported yet. `finished` is the last stage
+    /// that the run has completed, and must not be later than [`Stage::Work`].
     #[must_use]
     pub fn accepted(finished: Stage) -> Self {
         Self::Accepted(AcceptedRun { finished, report: None, denied_hosts: Vec::new() })

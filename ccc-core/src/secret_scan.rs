@@ -3,13 +3,13 @@
 /// A detector of credentials, by the prefixes of well-known credential formats.
 ///
 /// [`Redactor`](crate::observe::Redactor) finds the secrets of a run by their values.
-/// `SecretShapes` finds secrets that the service does not know.
+/// `SecretPatterns` finds secrets that the service does not know.
 #[derive(Clone, Copy, Debug)]
-pub struct SecretShapes;
+pub struct SecretPatterns;
 
 /// Prefixes of credentials, each with the minimum number of token characters that must follow the
 /// prefix.
-const SHAPES: &[(&[u8], usize)] = &[
+const PATTERNS: &[(&[u8], usize)] = &[
     (b"ghp_", 30),
     (b"gho_", 30),
     (b"ghu_", 30),
@@ -25,18 +25,18 @@ const SHAPES: &[(&[u8], usize)] = &[
 ];
 const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
 
-impl SecretShapes {
+impl SecretPatterns {
     /// Returns whether `new` contains a credential of a known format that `old` does not contain.
     ///
     /// # Examples
     ///
     /// ```
-    /// use ccc_core::secret_scan::SecretShapes;
+    /// use ccc_core::secret_scan::SecretPatterns;
     ///
     /// let key = b"-----BEGIN PRIVATE KEY-----";
-    /// assert!(SecretShapes::adds(b"", key));
+    /// assert!(SecretPatterns::adds(b"", key));
     /// // The secret was there before.
-    /// assert!(!SecretShapes::adds(key, key));
+    /// assert!(!SecretPatterns::adds(key, key));
     /// ```
     #[must_use]
     pub fn adds(old: &[u8], new: &[u8]) -> bool {
@@ -44,7 +44,7 @@ impl SecretShapes {
     }
 
     fn find(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-        let tokens = SHAPES.iter().flat_map(move |(prefix, more)| {
+        let tokens = PATTERNS.iter().flat_map(move |(prefix, more)| {
             positions(bytes, prefix).filter_map(move |at| {
                 let rest = &bytes[at + prefix.len()..];
                 let length = rest.iter().take_while(|b| is_token_byte(**b)).count();
@@ -94,7 +94,7 @@ mod tests {
             ("", "begins -----BEGIN PUBLIC KEY-----", false),
             ("", "XAKIAABCDEFGHIJKLMNOP", false),
         ] {
-            assert_eq!(SecretShapes::adds(old.as_bytes(), new.as_bytes()), expected, "{new}");
+            assert_eq!(SecretPatterns::adds(old.as_bytes(), new.as_bytes()), expected, "{new}");
         }
     }
 }

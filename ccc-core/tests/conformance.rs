@@ -27,7 +27,7 @@ mod manual_clock {
 
     async fn fresh() -> Fixture {
         let clock = Arc::new(ManualClock::new("2026-01-01T00:00:00Z".parse().unwrap()));
-        Fixture::moved(Arc::clone(&clock), move |by| clock.advance(by))
+        Fixture::with_manual_advance(Arc::clone(&clock), move |by| clock.advance(by))
     }
 
     ccc_core::clock_conformance!(fresh);
@@ -49,8 +49,10 @@ mod observers {
 
     async fn fresh() -> Fixture {
         let last = Arc::new(RecordingObserver::default());
-        let seen = Arc::clone(&last);
-        Fixture::asked(Observers(vec![Arc::new(NoObserver), last]), move || seen.events())
+        let recording = Arc::clone(&last);
+        Fixture::with_recorded_events(Observers(vec![Arc::new(NoObserver), last]), move || {
+            recording.events()
+        })
     }
 
     ccc_core::observer_conformance!(fresh);

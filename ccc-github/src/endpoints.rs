@@ -102,7 +102,7 @@ impl Endpoints {
     /// Returns whether the API URL uses plain HTTP. Such a URL always has a loopback address,
     /// because other addresses require HTTPS.
     #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) fn is_loopback(&self) -> bool {
+    pub(crate) fn is_plain_http(&self) -> bool {
         self.api.scheme() == "http"
     }
 

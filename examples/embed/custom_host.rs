@@ -118,6 +118,6 @@ mod tests {
         let host = LocalHost { path, event: event.clone(), comments: Default::default() };
         let stranger = Actor { id: 4, login: "stranger".to_owned(), kind: ActorKind::User };
         let (branch, file) = (BranchName::new("work/1").unwrap(), ("README.md", &b"hello\n"[..]));
-        Fixture::new(host, (event.repo, 1), (event.actor, stranger), branch, file).keeping(fakes)
+        Fixture::new(host, (event.repo, 1), (event.actor, stranger), branch, file).with_owned(fakes)
     });
 }

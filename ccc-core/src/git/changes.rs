@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ObjectId;
 use crate::observe::Redactor;
-use crate::secret_scan::SecretShapes;
+use crate::secret_scan::SecretPatterns;
 
 /// The kind of change to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ impl Refusal {
                 let text = redactor.clean(&String::from_utf8_lossy(path.as_ref()));
                 let parts: Vec<&str> = text
                     .split('/')
-                    .map(|part| match SecretShapes::adds(b"", part.as_bytes()) {
+                    .map(|part| match SecretPatterns::adds(b"", part.as_bytes()) {
                         true => "[REDACTED]",
                         false => part,
                     })

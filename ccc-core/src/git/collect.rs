@@ -9,7 +9,7 @@ use super::symlink::escapes;
 use super::{ChangeSet, HostGit, Refusal};
 use crate::observe::Redactor;
 use crate::policy::TrustPolicy;
-use crate::secret_scan::SecretShapes;
+use crate::secret_scan::SecretPatterns;
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
 /// Maximum number of files and directories in a workspace.
@@ -158,7 +158,7 @@ impl HostGit {
         let (mut escaping, mut leaking) = (Vec::new(), Vec::new());
         for record in records {
             let gone = record.new_object == NO_OBJECT;
-            let odd = !gone && SecretShapes::adds(b"", &record.path);
+            let odd = !gone && SecretPatterns::adds(b"", &record.path);
             if odd || redactor.finds_in(&record.path) {
                 leaking.push(&record.path);
             }
@@ -173,12 +173,12 @@ impl HostGit {
             let old = match record.old_object.as_str() {
                 NO_OBJECT => Vec::new(),
                 // No text in the new contents looks like a secret, so the old ones are not needed.
-                _ if !SecretShapes::adds(b"", &new) => Vec::new(),
+                _ if !SecretPatterns::adds(b"", &new) => Vec::new(),
                 // The old object is the commit of a submodule, which is not in this repository.
                 _ if record.old_mode == "160000" => Vec::new(),
                 object => self.blob(run, object).await?,
             };
-            if redactor.finds_in(&new) || SecretShapes::adds(&old, &new) {
+            if redactor.finds_in(&new) || SecretPatterns::adds(&old, &new) {
                 leaking.push(&record.path);
             }
         }

@@ -6,32 +6,35 @@ use crate::{Error, ErrorKind};
 /// Returns the error of a failed call of `git <subcommand>`. Known phrases in git's output `stderr`
 /// determine the error kind. The message contains the last three lines of the output.
 pub(super) fn failure(subcommand: &str, stderr: &str) -> Error {
-    let said = |what: &str| stderr.contains(what);
-    let kind = if said("Authentication failed")
-        || said("could not read Username")
-        || said("error: 401")
+    let output_contains = |what: &str| stderr.contains(what);
+    let kind = if output_contains("Authentication failed")
+        || output_contains("could not read Username")
+        || output_contains("error: 401")
     {
         ErrorKind::Unauthenticated
-    } else if said("error: 403") || said("[remote rejected]") || said("pre-receive hook declined") {
+    } else if output_contains("error: 403")
+        || output_contains("[remote rejected]")
+        || output_contains("pre-receive hook declined")
+    {
         ErrorKind::PermissionDenied
-    } else if said("not a git repository")
-        || said("is not a valid ")
-        || said("not found")
-        || said("does not exist")
-        || said("does not appear to be a git")
+    } else if output_contains("not a git repository")
+        || output_contains("is not a valid ")
+        || output_contains("not found")
+        || output_contains("does not exist")
+        || output_contains("does not appear to be a git")
     {
         ErrorKind::NotFound
-    } else if said("No space left") || said("Disk quota") {
+    } else if output_contains("No space left") || output_contains("Disk quota") {
         ErrorKind::LimitExceeded
-    } else if said("Could not resolve")
-        || said("Failed to connect")
-        || said("Couldn't connect")
-        || said("Connection")
-        || said("timed out")
-        || said("early EOF")
-        || said("RPC failed")
-        || said("error: 5")
-        || said("unable to access")
+    } else if output_contains("Could not resolve")
+        || output_contains("Failed to connect")
+        || output_contains("Couldn't connect")
+        || output_contains("Connection")
+        || output_contains("timed out")
+        || output_contains("early EOF")
+        || output_contains("RPC failed")
+        || output_contains("error: 5")
+        || output_contains("unable to access")
     {
         ErrorKind::Unavailable
     } else {

@@ -85,7 +85,11 @@ impl HostGit {
                 )
             })?;
         let tip = ObjectId::new(String::from_utf8_lossy(&tip).trim())?;
-        self.git("update-ref").dir(mirror).args([held(run).as_str(), tip.as_str()]).run().await?;
+        self.git("update-ref")
+            .dir(mirror)
+            .args([run_ref(run).as_str(), tip.as_str()])
+            .run()
+            .await?;
         Ok(tip)
     }
 
@@ -93,7 +97,7 @@ impl HostGit {
     /// exist.
     pub(super) async fn release_ref(&self, run: RunId) -> Result<()> {
         for mirror in self.mirrors()? {
-            let name = held(run);
+            let name = run_ref(run);
             let packed = std::fs::read_to_string(mirror.join("packed-refs")).unwrap_or_default();
             if mirror.join(&name).exists() || packed.contains(&name) {
                 // Wait for a fetch: a fetch lists all refs, then reads their objects, and fails if
@@ -139,7 +143,7 @@ impl HostGit {
 
 /// Returns the name of the ref that makes the base commit of `run` reachable in a mirror. The ref
 /// is outside `refs/heads`, so that a fetch with `--prune` does not delete it.
-fn held(run: RunId) -> String {
+fn run_ref(run: RunId) -> String {
     format!("refs/runs/{run}")
 }
 
@@ -194,7 +198,7 @@ mod tests {
         let path = git.root.join("mirrors").join(mirror);
         let empty = git.git("hash-object").dir(&path).args(["-w", "--stdin"]).run().await.unwrap();
         let empty = String::from_utf8(empty).unwrap();
-        git.git("update-ref").dir(&path).args([&held(run), empty.trim()]).run().await.unwrap();
+        git.git("update-ref").dir(&path).args([&run_ref(run), empty.trim()]).run().await.unwrap();
 
         // A fetch of another mirror does not delay the deletion.
         let (ours, theirs) =
@@ -207,9 +211,9 @@ mod tests {
             _ = &mut going => panic!("`release_ref` must wait for the fetch"),
             () = SystemClock.sleep(std::time::Duration::from_millis(50)) => {}
         }
-        assert!(path.join(held(run)).exists());
+        assert!(path.join(run_ref(run)).exists());
         drop(fetching);
         going.await.unwrap();
-        assert!(!path.join(held(run)).exists());
+        assert!(!path.join(run_ref(run)).exists());
     }
 }

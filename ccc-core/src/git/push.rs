@@ -64,7 +64,7 @@ impl HostGit {
         branch: &BranchName,
         access: &Access,
     ) -> Result<(), PushError> {
-        if self.is_there(run, commit, branch, access).await? {
+        if self.remote_has_branch_at_commit(run, commit, branch, access).await? {
             return Ok(());
         }
         let pushed = self
@@ -82,7 +82,7 @@ impl HostGit {
             .await;
         // Check the refs of the remote, because its answer can be lost after it has accepted the
         // push.
-        match (self.is_there(run, commit, branch, access).await, pushed) {
+        match (self.remote_has_branch_at_commit(run, commit, branch, access).await, pushed) {
             (Ok(true), _) => Ok(()),
             // Another push came first. This error is clearer than that of the failed push.
             (Err(taken), _) if taken.kind() == ErrorKind::AlreadyExists => Err(taken.into()),
@@ -98,7 +98,7 @@ impl HostGit {
         }
     }
 
-    async fn is_there(
+    async fn remote_has_branch_at_commit(
         &self,
         run: RunId,
         commit: &ObjectId,

@@ -75,13 +75,13 @@ impl HostGit {
     /// no regular file at `path`. Reads the commit from the git directory of `run`.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if the file has more than `most` bytes.
+    /// [`ErrorKind::LimitExceeded`] if the file is larger than `max_bytes`.
     pub async fn file(
         &self,
         run: RunId,
         base: &ObjectId,
         path: &str,
-        most: u64,
+        max_bytes: u64,
     ) -> Result<Option<Vec<u8>>> {
         let git_dir = self.paths(run).git_dir;
         let listed = self
@@ -97,8 +97,8 @@ impl HostGit {
         let ["100644" | "100755", "blob", object, size, ..] = fields[..] else {
             return Ok(None);
         };
-        if size.parse::<u64>().map_or(true, |size| size > most) {
-            let line = format!("the file {path} has {size} bytes; the limit is {most} bytes");
+        if size.parse::<u64>().map_or(true, |size| size > max_bytes) {
+            let line = format!("the file {path} has {size} bytes; the limit is {max_bytes} bytes");
             return Err(Error::new(ErrorKind::LimitExceeded, line));
         }
         self.git("cat-file").dir(&git_dir).args(["blob", object]).run().await.map(Some)

@@ -88,7 +88,7 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
         body.push_str("\n</details>");
     }
     if let Some(report) = &data.report {
-        body.push_str(&spent(report));
+        body.push_str(&cost_and_denials(report));
     }
     body.push_str(&denied_hosts(&data.denied_hosts));
     format!("{}\n\n{}", truncate(&body, MAX_BODY), signature(run, agent))
@@ -127,7 +127,7 @@ fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
 
 /// Returns one paragraph about the cost and one paragraph about the denied tools. Omits a paragraph
 /// if `report` has no data for it.
-pub(super) fn spent(report: &AgentReport) -> String {
+pub(super) fn cost_and_denials(report: &AgentReport) -> String {
     let mut text = String::new();
     if let Some(micro_usd) = report.micro_usd {
         text.push_str(&format!(

@@ -140,14 +140,14 @@ async fn stage<T>(
     tokio::task::yield_now().await;
     // The future is on the heap, because otherwise each wrapper around the future would contain a
     // copy of it.
-    let (limit, work) = (run.parts.limits.of(stage), Box::pin(work));
+    let (limit, work) = (run.parts.limits.stage_limit(stage), Box::pin(work));
     let mut ended = bounded(&*run.parts.clock, &format!("the stage {stage}"), limit, work).await;
     if let Ok(value) = &ended
         && let Err(error) = run.advance(reached(value)).await
     {
         ended = Err(Halt::Error(error));
     }
-    run.emit(StageFinished { stage, error: Halt::line(&ended) });
+    run.emit(StageFinished { stage, error: Halt::error_message(&ended) });
     ended
 }
 

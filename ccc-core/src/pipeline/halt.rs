@@ -28,7 +28,7 @@ impl Halt {
 impl Halt {
     /// Returns the error message for the event that reports the end of a stage. Returns `None` if
     /// the stage succeeded, or ended the run with an outcome.
-    pub(super) fn line<T>(ended: &Result<T, Self>) -> Option<String> {
+    pub(super) fn error_message<T>(ended: &Result<T, Self>) -> Option<String> {
         match ended {
             Err(Self::Error(error)) => Some(error.to_string()),
             _ => None,

@@ -55,7 +55,7 @@ setters!(Limits {
 
 impl Limits {
     /// Returns the time limit of `stage`, which must be Publish or an earlier stage.
-    pub(super) fn of(&self, stage: Stage) -> Duration {
+    pub(super) fn stage_limit(&self, stage: Stage) -> Duration {
         if stage == Stage::Work { self.run } else { self.stage }
     }
 }

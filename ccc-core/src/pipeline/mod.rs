@@ -36,7 +36,6 @@ mod ending;
 mod flow;
 mod halt;
 mod journal;
-mod leases;
 mod limits;
 mod line_buffer;
 mod parts;
@@ -45,6 +44,7 @@ mod pull_request_text;
 mod repository_settings;
 mod run_context;
 mod run_report;
+mod run_tokens;
 mod salvage;
 mod stage;
 

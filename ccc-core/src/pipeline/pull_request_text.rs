@@ -1,7 +1,9 @@
 //! The title and the description of a pull request. The service renders both, never the model
 //! (spec: X13).
 
-use super::comment::{CommentData, MAX_AGENT_TEXT, MAX_BODY, denied_hosts, signature, spent};
+use super::comment::{
+    CommentData, MAX_AGENT_TEXT, MAX_BODY, cost_and_denials, denied_hosts, signature,
+};
 use crate::RunId;
 use crate::event::IssueEvent;
 use crate::untrusted_text::{deactivate_references, markdown_quote, one_line, truncate};
@@ -23,12 +25,12 @@ pub(super) fn body(run: RunId, event: &IssueEvent, agent: &str, data: &CommentDa
     } else {
         format!("The agent's summary:\n\n{}", markdown_quote(words, MAX_AGENT_TEXT))
     };
-    let spent = report.map(spent).unwrap_or_default();
-    let kept = denied_hosts(&data.denied_hosts);
+    let cost_and_denials = report.map(cost_and_denials).unwrap_or_default();
+    let denied = denied_hosts(&data.denied_hosts);
     let text = truncate(&format!("Closes #{number}.\n\n{said}"), MAX_BODY);
     format!(
-        "{text}{spent}{kept}\n\nAn AI agent wrote this change: review it as you review a \
-         change by an unknown author.\n\n{}",
+        "{text}{cost_and_denials}{denied}\n\nAn AI agent wrote this change: review it as you \
+         review a change by an unknown author.\n\n{}",
         signature(run, agent)
     )
 }

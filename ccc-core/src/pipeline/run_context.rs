@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::comment::CommentData;
 use super::journal::Journal;
-use super::leases::TokenLeases;
 use super::parts::Parts;
+use super::run_tokens::RunTokens;
 use crate::event::{IssueEvent, RepoRef};
 use crate::observe::{Event, EventKind, Redactor};
 use crate::progress::{AcceptedRun, Progress};
@@ -29,7 +29,7 @@ pub(super) struct RunContext {
     pub(super) parts: Arc<Parts>,
     /// The writer to the run store; `None` for a run that is in no run store.
     journal: Option<Journal>,
-    leases: TokenLeases,
+    tokens: RunTokens,
     state: Mutex<State>,
 }
 
@@ -68,9 +68,9 @@ impl RunContext {
     ) -> Self {
         let comment = CommentData::from(&progress);
         let state = Mutex::new(State { stage: progress.stage(), progress, comment });
-        let leases = TokenLeases::new(Arc::clone(&parts.host));
+        let tokens = RunTokens::new(Arc::clone(&parts.host));
         let redactor = Redactor::default();
-        Self { id, event, accepted_at, redactor, parts, journal, leases, state }
+        Self { id, event, accepted_at, redactor, parts, journal, tokens, state }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -177,11 +177,11 @@ impl RunContext {
     /// Acquires a token for the run's repository. Cleanup releases the token, if no earlier stage
     /// has released it.
     pub(super) async fn access(&self, grant: Grant, min_ttl: Duration) -> Result<Access> {
-        self.leases.acquire(self.repo(), grant, min_ttl, &self.redactor).await
+        self.tokens.acquire(self.repo(), grant, min_ttl, &self.redactor).await
     }
 
     /// Releases the run's tokens for `grant`, or all its tokens if `grant` is `None`.
     pub(super) async fn release(&self, grant: Option<Grant>) -> Result<()> {
-        self.leases.release(grant).await
+        self.tokens.release(grant).await
     }
 }

@@ -46,8 +46,8 @@ struct State {
     comments: Vec<(u64, Option<String>, Comment)>,
     pull_requests: Vec<(NewPullRequest, PullRequest)>,
     reactions: Vec<ReactionTarget>,
-    minted: u64,
-    held: Vec<(Grant, Secret)>,
+    issued_token_count: u64,
+    unrevoked_tokens: Vec<(Grant, Secret)>,
     archived: bool,
 }
 
@@ -174,8 +174,8 @@ impl FakeHost {
 
     /// Returns the grants of the access tokens that were issued and not yet revoked.
     #[must_use]
-    pub fn held(&self) -> Vec<Grant> {
-        lock(&self.state).held.iter().map(|(grant, _)| *grant).collect()
+    pub fn unrevoked_grants(&self) -> Vec<Grant> {
+        lock(&self.state).unrevoked_tokens.iter().map(|(grant, _)| *grant).collect()
     }
 
     fn known(&self, repo: &RepoRef) -> Result<()> {
@@ -185,7 +185,7 @@ impl FakeHost {
         Err(Error::new(ErrorKind::NotFound, format!("the fake VCS host has no repository {repo}")))
     }
 
-    fn us() -> BotIdentity {
+    fn identity() -> BotIdentity {
         BotIdentity::new(99, "helper[bot]", "99+helper[bot]@users.noreply.host.example").with_app(5)
     }
 }
@@ -238,23 +238,25 @@ impl VcsHost for FakeHost {
     }
 
     async fn bot_identity(&self) -> Result<BotIdentity> {
-        Ok(Self::us())
+        Ok(Self::identity())
     }
 
     async fn access(&self, repo: &RepoRef, grant: Grant, _: Duration) -> Result<Access> {
         self.known(repo)?;
         let mut state = lock(&self.state);
-        state.minted += 1;
-        let token = format!("fake-token-{}-{grant:?}", state.minted);
+        state.issued_token_count += 1;
+        let token = format!("fake-token-{}-{grant:?}", state.issued_token_count);
         let authorization = Secret::from(format!("Bearer {token}"));
         let token = Secret::from(token);
-        state.held.push((grant, token.clone()));
+        state.unrevoked_tokens.push((grant, token.clone()));
         Ok(Access::open(grant, self.git.to_string_lossy()).with_token(token, authorization, None))
     }
 
     async fn release(&self, access: Access) -> Result<()> {
         if let Some(token) = &access.token {
-            lock(&self.state).held.retain(|(_, held)| held.expose() != token.expose());
+            lock(&self.state)
+                .unrevoked_tokens
+                .retain(|(_, other)| other.expose() != token.expose());
         }
         Ok(())
     }
@@ -286,7 +288,7 @@ impl VcsHost for FakeHost {
             return Ok(());
         }
         let id = state.comments.len() as u64 + 1;
-        let comment = Comment::new(id, Self::us().account(), body, Timestamp::UNIX_EPOCH);
+        let comment = Comment::new(id, Self::identity().account(), body, Timestamp::UNIX_EPOCH);
         state.comments.push((number, Some(marker.to_owned()), comment));
         Ok(())
     }

@@ -14,8 +14,8 @@ use crate::container::{
 use crate::{Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, SystemClock};
 
 /// A container runner that starts no process. Its containers simulate the command lines in
-/// [`PROGRAMS`](Self::PROGRAMS), which work on the files of the workspace. Any other command line
-/// ends with exit status 127 and a message on standard error.
+/// [`COMMAND_LINES`](Self::COMMAND_LINES), which work on the files of the workspace. Any other
+/// command line ends with exit status 127 and a message on standard error.
 ///
 /// # Examples
 ///
@@ -47,8 +47,8 @@ impl FakeRunner {
     pub const MODEL_PROXY: &'static str = "http://127.0.0.1:1";
 
     /// The command lines that the containers of this runner can execute.
-    pub const PROGRAMS: &'static str = "true, false, cat, cat -- PATH, ls -- PATH, tee -- PATH, \
-                                        printenv NAME and sleep SECONDS";
+    pub const COMMAND_LINES: &'static str = "true, false, cat, cat -- PATH, ls -- PATH, \
+                                             tee -- PATH, printenv NAME and sleep SECONDS";
 
     /// Returns the runs for which [`destroy`](ContainerRunner::destroy) was called, in the order of
     /// the calls.
@@ -145,11 +145,13 @@ impl FakeContainer {
             ["cat" | "ls" | "tee", "--", path] if !is_inside(path) => {
                 Err((1, format!("{path}: the path is outside the workspace")))
             }
-            ["cat", "--", path] => named(path, tokio::fs::read(self.workspace.join(path)).await),
-            ["ls", "--", path] => named(path, list(&self.workspace.join(path)).await),
+            ["cat", "--", path] => {
+                with_path_in_error(path, tokio::fs::read(self.workspace.join(path)).await)
+            }
+            ["ls", "--", path] => with_path_in_error(path, list(&self.workspace.join(path)).await),
             ["tee", "--", path] => {
                 let written = tokio::fs::write(self.workspace.join(path), &command.stdin).await;
-                named(path, written.map(|()| command.stdin.clone()))
+                with_path_in_error(path, written.map(|()| command.stdin.clone()))
             }
             ["printenv", name] => {
                 let value = self.variable(command, name);
@@ -163,7 +165,7 @@ impl FakeContainer {
                 127,
                 format!(
                     "FakeRunner cannot execute {argv:?}: it supports only {}",
-                    FakeRunner::PROGRAMS
+                    FakeRunner::COMMAND_LINES
                 ),
             )),
         };
@@ -197,7 +199,10 @@ fn is_inside(path: &str) -> bool {
 
 /// Converts the result of a file operation to the result of a simulated program. An error becomes
 /// the exit status 1 and an error message that contains `path`.
-fn named(path: &str, done: io::Result<Vec<u8>>) -> std::result::Result<Vec<u8>, (i32, String)> {
+fn with_path_in_error(
+    path: &str,
+    done: io::Result<Vec<u8>>,
+) -> std::result::Result<Vec<u8>, (i32, String)> {
     done.map_err(|e| (1, format!("{path}: {e}")))
 }
 

@@ -1,17 +1,17 @@
 //! Checks for optional parts of the host machine, such as a container engine, that some tests need.
 
-/// Returns `there`: whether `part`, such as a container engine, is present on the host machine.
+/// Returns `present`: whether `part`, such as a container engine, is present on the host machine.
 ///
-/// If `there` is `false`, prints on standard error that a test is skipped, and prints `how`: the
+/// If `present` is `false`, prints on standard error that a test is skipped, and prints `how`: the
 /// instructions to install the part. The caller must then skip the test that needs the part.
 ///
 /// # Panics
-/// If `there` is `false` and the environment variable `CCC_REQUIRE`, a comma-separated list of
+/// If `present` is `false` and the environment variable `CCC_REQUIRE`, a comma-separated list of
 /// parts, contains `part`.
 #[must_use]
 #[allow(clippy::print_stderr, reason = "shown to the person who runs the tests")]
-pub fn has_part(part: &str, there: bool, how: &str) -> bool {
-    if !there {
+pub fn has_part(part: &str, present: bool, how: &str) -> bool {
+    if !present {
         let required = std::env::var("CCC_REQUIRE").unwrap_or_default();
         let required = required.split([',', ' ']).any(|required| required == part);
         assert!(
@@ -20,5 +20,5 @@ pub fn has_part(part: &str, there: bool, how: &str) -> bool {
         );
         eprintln!("skipped a test because {part} is missing: {how}");
     }
-    there
+    present
 }

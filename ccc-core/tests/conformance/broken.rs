@@ -278,7 +278,7 @@ async fn message_of_suite(defect: Defect) -> String {
             }
             ProgramsSucceedAfterDestroy => container_runner::destroy_ends_an_exec(&runner()).await,
             AgentIgnoresTheEndOfItsContainer => {
-                agent::the_end_of_its_container_ends_it(&agent()).await;
+                agent::run_returns_after_destroy(&agent()).await;
             }
             AgentPanics => agent::it_works_through_the_container_and_reports(&agent()).await,
             AgentReturnsItsFailureAsError => {
@@ -386,7 +386,7 @@ async fn a_pipeline_with_a_broken_adapter_ends_its_run_and_cleans_up() {
         let hangs = defect == RunnerHangsInDestroy;
         assert_eq!(report.cleanup.is_err(), hangs, "{defect:?}: {report:?}");
         assert_eq!(fakes.runner.destroyed().is_empty(), hangs, "{defect:?}");
-        assert_eq!(fakes.host.held(), [], "{defect:?}: access tokens are left");
+        assert_eq!(fakes.host.unrevoked_grants(), [], "{defect:?}: access tokens are left");
         assert_eq!(pipeline.git().runs().unwrap(), [], "{defect:?}: directories are left");
         let comments = fakes.host.comment_bodies(issue);
         assert!(!comments.is_empty(), "{defect:?}: the outcome is not reported");

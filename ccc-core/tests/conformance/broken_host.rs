@@ -33,7 +33,7 @@ impl BrokenHost {
         let stranger = Actor { id: 4, login: "stranger".to_owned(), kind: ActorKind::User };
         let branch = BranchName::new("work/1").unwrap();
         let issue = (event.repo, event.issue.number);
-        Fixture::new(host, issue, (event.actor, stranger), branch, ("a", b"")).keeping(fakes)
+        Fixture::new(host, issue, (event.actor, stranger), branch, ("a", b"")).with_owned(fakes)
     }
 
     fn kind<T>(&self, result: Result<T>) -> Result<T> {

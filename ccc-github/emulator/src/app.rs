@@ -36,7 +36,7 @@ pub(crate) fn default_permissions() -> BTreeMap<String, String> {
 }
 
 /// Returns the webhook events that a GitHub App without a manifest is subscribed to.
-pub(crate) fn usual_events() -> Vec<String> {
+pub(crate) fn default_events() -> Vec<String> {
     ["issues", "issue_comment", "pull_request"].map(str::to_owned).to_vec()
 }
 

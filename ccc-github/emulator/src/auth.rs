@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
 use crate::caller::Caller;
-use crate::origin::is_from_here;
+use crate::origin::is_same_origin;
 use crate::state::Inner;
 
 #[derive(Deserialize)]
@@ -24,7 +24,7 @@ pub(crate) fn identify(inner: &Inner, headers: &HeaderMap) -> Caller {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(login) = text("x-emulator-user") {
         // Without this check, a page of another origin could send the header by DNS rebinding.
-        if !is_from_here(inner, headers) {
+        if !is_same_origin(inner, headers) {
             return Caller::Refused(
                 "X-Emulator-User is accepted only in requests to the emulator's own address",
             );

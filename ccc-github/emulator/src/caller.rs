@@ -46,12 +46,12 @@ impl Caller {
                     || "everything".to_owned(),
                     |all| all.iter().map(name).collect::<Vec<_>>().join(","),
                 );
-                let power: Vec<_> = info
+                let permissions: Vec<_> = info
                     .permissions
                     .iter()
                     .map(|(name, level)| format!("{name}:{level}"))
                     .collect();
-                format!("token #{} {scope} {}", info.number, power.join(" "))
+                format!("token #{} {scope} {}", info.number, permissions.join(" "))
             }
         }
     }
@@ -85,7 +85,7 @@ impl Caller {
     /// token, or if the installation was removed or is suspended.
     pub(crate) fn require_token<'a>(&self, state: &'a State) -> Result<&'a Token, Failure> {
         match self {
-            Self::Token(at) => standing(state, *at),
+            Self::Token(at) => active_token(state, *at),
             Self::Refused(why) => Err(Failure::unauthorized(why)),
             Self::Nobody => Err(Failure::unauthorized("Requires authentication")),
             Self::App(_) | Self::Person(_) => {
@@ -94,14 +94,14 @@ impl Caller {
         }
     }
 
-    /// Checks that the caller has the permission `power`, such as `contents`, in the repository
-    /// `repo`. Requires write access if `write` is true. Returns the account that the caller's
-    /// actions are attributed to.
+    /// Checks that the caller has the permission `permission`, such as `contents`, in the
+    /// repository `repo`. Requires write access if `write` is true. Returns the account that the
+    /// caller's actions are attributed to.
     pub(crate) fn require(
         &self,
         state: &State,
         repo: &Repo,
-        power: &str,
+        permission: &str,
         write: bool,
     ) -> Result<Sender, Failure> {
         let alone = |actor| Sender { actor, via: None };
@@ -115,8 +115,10 @@ impl Caller {
             Self::Nobody if write => return Err(Failure::unauthorized("Requires authentication")),
             Self::Nobody if repo.public => alone(Actor::ghost()),
             Self::Nobody => return Err(Failure::not_found()),
-            Self::Person(user) => alone(person(user, repo, power, write)?),
-            Self::Token(at) => installed(state, standing(state, *at)?, repo, power, write)?,
+            Self::Person(user) => alone(authorize_user(user, repo, permission, write)?),
+            Self::Token(at) => {
+                authorize_token(state, active_token(state, *at)?, repo, permission, write)?
+            }
         };
         if write && repo.archived {
             return Err(Failure::forbidden("Repository was archived so is read-only."));
@@ -127,7 +129,7 @@ impl Caller {
 
 /// Returns the installation token at the index `at` in the state's list. Fails if the token's
 /// installation was removed or is suspended.
-fn standing(state: &State, at: usize) -> Result<&Token, Failure> {
+fn active_token(state: &State, at: usize) -> Result<&Token, Failure> {
     let token = &state.tokens[at];
     match state.installation(token.info.installation) {
         None => Err(Failure::unauthorized("Bad credentials")),
@@ -142,13 +144,14 @@ pub(crate) fn suspended() -> Failure {
 }
 
 /// Checks that the scope of `token` includes `repo`, and that the token's permissions include
-/// `power`. Returns the bot account of the token's App. `power` can name alternatives, separated by
-/// `|`. For example, `issues|pull_requests` requires only one of these two permissions.
-fn installed(
+/// `permission`. Returns the bot account of the token's App. `permission` can name alternatives,
+/// separated by `|`. For example, `issues|pull_requests` requires only one of these two
+/// permissions.
+fn authorize_token(
     state: &State,
     token: &Token,
     repo: &Repo,
-    power: &str,
+    permission: &str,
     write: bool,
 ) -> Result<Sender, Failure> {
     let info = &token.info;
@@ -156,19 +159,21 @@ fn installed(
     let in_scope = here == Some(info.installation)
         && info.repositories.as_ref().is_none_or(|all| all.contains(&repo.id));
     // GitHub shows the metadata of a public repository to every token.
-    let in_the_open = repo.public && power == "metadata" && !write;
+    let in_the_open = repo.public && permission == "metadata" && !write;
     if !in_scope && !in_the_open {
         return Err(Failure::not_found());
     }
-    let enough =
-        power.split('|').any(|power| match info.permissions.get(power).map(String::as_str) {
+    let enough = permission.split('|').any(|permission| {
+        match info.permissions.get(permission).map(String::as_str) {
             Some("write" | "admin") => true,
             Some("read") => !write,
             _ => false,
-        });
+        }
+    });
     if !enough {
         let level = if write { "write" } else { "read" };
-        let wanted: Vec<_> = power.split('|').map(|power| format!("{power}={level}")).collect();
+        let wanted: Vec<_> =
+            permission.split('|').map(|permission| format!("{permission}={level}")).collect();
         return Err(Failure::forbidden("Resource not accessible by integration")
             .header("x-accepted-github-permissions", &wanted.join("; ")));
     }
@@ -180,13 +185,18 @@ fn installed(
 /// Checks that the signed-in user `user` may read `repo`, and may change it if `write` is true. To
 /// read a private repository, the user needs read access. Every user may write issues. Other
 /// changes require push access.
-fn person(user: &Actor, repo: &Repo, power: &str, write: bool) -> Result<Actor, Failure> {
+fn authorize_user(
+    user: &Actor,
+    repo: &Repo,
+    permission: &str,
+    write: bool,
+) -> Result<Actor, Failure> {
     let known = repo.permissions.get(&user.login.to_ascii_lowercase()).copied();
     let known = known.unwrap_or(Permission::None);
     if !repo.public && known < Permission::Read {
         return Err(Failure::not_found());
     }
-    if write && !power.contains("issues") && known < Permission::Write {
+    if write && !permission.contains("issues") && known < Permission::Write {
         return Err(Failure::forbidden("Must have push access to repository"));
     }
     Ok(user.clone())

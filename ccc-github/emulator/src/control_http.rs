@@ -16,7 +16,7 @@ use crate::activity;
 use crate::error::Error;
 use crate::fault::Fault;
 use crate::git::FileChange;
-use crate::origin::{is_from_here, refused};
+use crate::origin::{is_same_origin, refused};
 use crate::pages;
 use crate::records::{Call, HookDelivery, TokenInfo};
 use crate::routes::ROUTES;
@@ -32,7 +32,7 @@ type Outcome = Result<Value, (StatusCode, String)>;
 /// Returns the response to a setup request whose path is `/_emulator/` followed by `path`. Refuses
 /// requests from web pages of other origins.
 pub(crate) async fn answer(inner: &Arc<Inner>, path: &str, request: Request<Body>) -> Response {
-    if !is_from_here(inner, request.headers()) {
+    if !is_same_origin(inner, request.headers()) {
         return refused();
     }
     let (head, body) = request.into_parts();

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::account::{Actor, ActorKind};
-use crate::app::{App, default_permissions, usual_events};
+use crate::app::{App, default_events, default_permissions};
 use crate::clock::whole_seconds;
 use crate::config::EmulatorConfig;
 use crate::error::{Error, ErrorKind, Result};
@@ -157,7 +157,7 @@ fn first_state(config: EmulatorConfig, key: KeyPair, now: Timestamp) -> State {
         webhook_secret: config.webhook_secret,
         webhook_url: config.webhook_url,
         permissions: default_permissions(),
-        events: usual_events(),
+        events: default_events(),
         created_at: now,
     });
     state.add_user(owner, ActorKind::User);

@@ -39,13 +39,13 @@ impl Emulator {
     /// uses).
     #[must_use]
     pub fn private_key_pem(&self) -> SecretString {
-        self.app(|app| app.key.pem.clone()).unwrap_or_else(nothing)
+        self.app(|app| app.key.pem.clone()).unwrap_or_else(empty_secret)
     }
 
     /// Returns the secret that signs the webhooks of the first GitHub App.
     #[must_use]
     pub fn webhook_secret(&self) -> SecretString {
-        self.app(|app| app.webhook_secret.clone()).unwrap_or_else(nothing)
+        self.app(|app| app.webhook_secret.clone()).unwrap_or_else(empty_secret)
     }
 
     /// Returns the requests that the emulator has received, oldest first. Only the last 20 000
@@ -112,6 +112,6 @@ impl Emulator {
 
 /// Returns an empty secret, for the case that the first GitHub App does not exist. This case cannot
 /// happen, because Apps are never removed.
-fn nothing() -> SecretString {
+fn empty_secret() -> SecretString {
     SecretString::default()
 }

@@ -23,7 +23,7 @@ pub(crate) struct Installation {
     pub(crate) app: u64,
     pub(crate) account: String,
     /// The IDs of the account's repositories that are not part of the installation.
-    pub(crate) without: BTreeSet<u64>,
+    pub(crate) excluded_repositories: BTreeSet<u64>,
     pub(crate) suspended_at: Option<Timestamp>,
     pub(crate) created_at: Timestamp,
 }
@@ -71,7 +71,7 @@ pub(crate) struct IssueKey {
 
 /// Whether an issue is still in its repository, was deleted, or was transferred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum IssueLocation {
     /// The issue was neither deleted nor transferred.
     Here,
     /// The issue was deleted. Requests for the issue fail with the status 410.
@@ -94,7 +94,7 @@ pub(crate) struct Issue {
     pub(crate) state_reason: Option<String>,
     pub(crate) locked: bool,
     pub(crate) lock_reason: Option<String>,
-    pub(crate) place: Place,
+    pub(crate) location: IssueLocation,
     pub(crate) labels: Vec<String>,
     pub(crate) assignees: Vec<Actor>,
     pub(crate) created_at: Timestamp,

@@ -7,16 +7,17 @@ use crate::state::Inner;
 
 /// Returns whether the headers `Host` and (if present) `Origin` of a request name the emulator. A
 /// request with other values can come from a web page of another origin.
-pub(crate) fn is_from_here(inner: &Inner, headers: &HeaderMap) -> bool {
+pub(crate) fn is_same_origin(inner: &Inner, headers: &HeaderMap) -> bool {
     let origin = headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or_default());
     let place = |origin: &str| origin.split("://").nth(1).unwrap_or_default().to_owned();
-    is_by_our_name(inner, headers) && origin.is_none_or(|origin| is_us(inner, &place(origin)))
+    host_header_names_emulator(inner, headers)
+        && origin.is_none_or(|origin| is_us(inner, &place(origin)))
 }
 
 /// Returns whether the header `Host` of a request names the emulator: the listen address, the
 /// public URL, `localhost` or `127.0.0.1`. Another name can be an attack by DNS rebinding, in which
 /// a web page's own host name resolves to the emulator's address.
-pub(crate) fn is_by_our_name(inner: &Inner, headers: &HeaderMap) -> bool {
+pub(crate) fn host_header_names_emulator(inner: &Inner, headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     host.is_some_and(|host| is_us(inner, host))
 }
@@ -30,8 +31,8 @@ fn is_us(inner: &Inner, host: &str) -> bool {
         || host == format!("127.0.0.1:{port}")
 }
 
-/// Returns the response with the status 403 to a request that [`is_from_here`] or
-/// [`is_by_our_name`] refuses.
+/// Returns the response with the status 403 to a request that [`is_same_origin`] or
+/// [`host_header_names_emulator`] refuses.
 pub(crate) fn refused() -> Response {
     let why = "request refused: send it to the emulator's own address, and not from a page of \
                another origin";

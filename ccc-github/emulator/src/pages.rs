@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use maud::html;
 
-use crate::origin::{is_by_our_name, is_from_here, refused};
+use crate::origin::{host_header_names_emulator, is_same_origin, refused};
 use crate::state::Inner;
 
 mod app;
@@ -30,7 +30,7 @@ const MAX_FORM: usize = 1024 * 1024;
 /// of the path.
 pub(crate) async fn answer(inner: &Arc<Inner>, parts: &[&str], request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
-    if !is_by_our_name(inner, &head.headers) {
+    if !host_header_names_emulator(inner, &head.headers) {
         return refused();
     }
     let query = form(head.uri.query().unwrap_or_default().as_bytes());
@@ -43,12 +43,12 @@ pub(crate) async fn answer(inner: &Arc<Inner>, parts: &[&str], request: Request<
             // A page of another origin may post a manifest, because it only opens a confirmation
             // page.
             let is_manifest = matches!(parts, ["settings", "apps", "new"]);
-            if !is_manifest && !is_from_here(inner, &head.headers) {
+            if !is_manifest && !is_same_origin(inner, &head.headers) {
                 return refused();
             }
             let body = axum::body::to_bytes(body, MAX_FORM).await.unwrap_or_default();
-            let here = is_from_here(inner, &head.headers);
-            post(inner, parts, &query, form(&body), here).await
+            let same_origin = is_same_origin(inner, &head.headers);
+            post(inner, parts, &query, form(&body), same_origin).await
         }
         _ => None,
     };
@@ -106,10 +106,10 @@ async fn post(
     parts: &[&str],
     query: &HashMap<String, String>,
     form: HashMap<String, String>,
-    here: bool,
+    same_origin: bool,
 ) -> Page {
     match parts {
-        ["settings", "apps", "new"] => Some(app::create(inner, query, &form, here).await),
+        ["settings", "apps", "new"] => Some(app::create(inner, query, &form, same_origin).await),
         ["settings", "installations", id, what] => {
             app::change_installation(inner, id.parse().ok()?, what)
         }

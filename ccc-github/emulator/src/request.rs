@@ -11,7 +11,7 @@ use crate::account::Permission;
 use crate::caller::{Caller, Sender};
 use crate::failure::Failure;
 use crate::git::Git;
-use crate::model::{Issue, IssueKey, Place, Repo, Token};
+use crate::model::{Issue, IssueKey, IssueLocation, Repo, Token};
 use crate::state::{Inner, State};
 
 /// A parsed call of the REST API.
@@ -112,13 +112,17 @@ impl ApiRequest {
         self.body[name].as_str()
     }
 
-    /// Locks the emulator's state if the caller has the permission `power` in the repository that
-    /// the path names. If `write` is true, requires write access instead of read access. `power`
-    /// can name alternatives, such as `issues|pull_requests`.
-    pub(crate) fn authorize(&self, power: &str, write: bool) -> Result<Authorized<'_>, Failure> {
+    /// Locks the emulator's state if the caller has the permission `permission` in the repository
+    /// that the path names. If `write` is true, requires write access instead of read access.
+    /// `permission` can name alternatives, such as `issues|pull_requests`.
+    pub(crate) fn authorize(
+        &self,
+        permission: &str,
+        write: bool,
+    ) -> Result<Authorized<'_>, Failure> {
         let state = self.inner.state();
         let found = state.repo(self.repo).ok_or_else(Failure::not_found)?;
-        let sender = self.caller.require(&state, found, power, write)?;
+        let sender = self.caller.require(&state, found, permission, write)?;
         Ok(Authorized { state, sender, id: self.repo })
     }
 
@@ -168,12 +172,12 @@ impl ApiRequest {
             .state()
             .issue(self.issue_key(number))
             .is_some_and(|issue| issue.pull.is_some());
-        let power = if is_pull { "issues|pull_requests" } else { "issues" };
-        let access = self.authorize(power, write)?;
-        match access.issue(number)?.place {
-            Place::Here => Ok((access, number)),
-            Place::Deleted => Err(Failure::new(StatusCode::GONE, "This issue was deleted")),
-            Place::Moved(IssueKey { repo, number }) => {
+        let permission = if is_pull { "issues|pull_requests" } else { "issues" };
+        let access = self.authorize(permission, write)?;
+        match access.issue(number)?.location {
+            IssueLocation::Here => Ok((access, number)),
+            IssueLocation::Deleted => Err(Failure::new(StatusCode::GONE, "This issue was deleted")),
+            IssueLocation::Moved(IssueKey { repo, number }) => {
                 let rest = self.path.split("/issues/").nth(1).unwrap_or_default();
                 let rest = rest.split_once('/').map(|(_, rest)| format!("/{rest}"));
                 let rest = rest.unwrap_or_default();

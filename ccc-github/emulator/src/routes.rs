@@ -103,7 +103,7 @@ pub(crate) const ROUTES: &[Route] = routes! {
 
 /// The names of the path parameters that can contain slashes, because they name files or refs. As
 /// the last part of a route, such a parameter extends to the end of the path.
-const LONG: [&str; 3] = ["path", "ref", "branch"];
+const MULTI_SEGMENT: [&str; 3] = ["path", "ref", "branch"];
 
 /// Returns the values of the parameters in `pattern`, such as `/repos/{owner}/{repo}`. Returns
 /// `None` if `path` does not match `pattern`.
@@ -117,7 +117,7 @@ fn params(pattern: &'static str, path: &[&str]) -> Option<HashMap<&'static str, 
             }
             continue;
         };
-        let value = if LONG.contains(&name) && pattern.ends_with(part) {
+        let value = if MULTI_SEGMENT.contains(&name) && pattern.ends_with(part) {
             actual.by_ref().copied().collect::<Vec<_>>().join("/")
         } else {
             (*actual.next()?).to_owned()

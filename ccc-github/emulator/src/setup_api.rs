@@ -4,12 +4,12 @@ use secrecy::SecretString;
 
 use crate::account::{ActorKind, Permission};
 use crate::activity;
-use crate::app::{Manifest, default_permissions, usual_events};
+use crate::app::{Manifest, default_events, default_permissions};
 use crate::emulator::Emulator;
 use crate::error::{Error, Result};
 use crate::fault::Fault;
 use crate::git::FileChange;
-use crate::model::{Issue, IssueKey, Place, Repo};
+use crate::model::{Issue, IssueKey, IssueLocation, Repo};
 use crate::repo_ref::RepoRef;
 use crate::seed;
 
@@ -44,7 +44,7 @@ impl Emulator {
 
     /// Deletes the issue `number`. Later requests for the issue fail with the status 410.
     pub fn delete_issue(&self, repo: &RepoRef, number: u64) {
-        self.change_issue(repo, number, |issue| issue.place = Place::Deleted);
+        self.change_issue(repo, number, |issue| issue.location = IssueLocation::Deleted);
     }
 
     /// Transfers the issue `number` from the repository `repo` to the repository `to`. Returns the
@@ -63,7 +63,7 @@ impl Emulator {
         issue.number = moved;
         target.issues.insert(moved, issue);
         if let Some(issue) = state.issue_mut(former) {
-            issue.place = Place::Moved(IssueKey { repo: to.id, number: moved });
+            issue.location = IssueLocation::Moved(IssueKey { repo: to.id, number: moved });
         }
         Ok(moved)
     }
@@ -97,9 +97,9 @@ impl Emulator {
         let id = state.installed_on(app, &repo.owner).map_or(0, |found| found.id);
         if let Some(found) = state.installation_mut(id) {
             if installed {
-                found.without.remove(&repo.id);
+                found.excluded_repositories.remove(&repo.id);
             } else {
-                found.without.insert(repo.id);
+                found.excluded_repositories.insert(repo.id);
             }
         }
     }
@@ -189,7 +189,7 @@ impl Emulator {
             redirect_url: None,
             hook_attributes: None,
             default_permissions: default_permissions(),
-            default_events: usual_events(),
+            default_events: default_events(),
         };
         let id = seed::add_app(&self.inner, manifest, "app-owner").await?;
         let now = self.inner.now();

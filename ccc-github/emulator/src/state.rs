@@ -161,7 +161,8 @@ impl State {
     /// Returns the installation of the GitHub App with the ID `app` that includes the repository
     /// `repo`.
     pub(crate) fn installed_at(&self, app: u64, repo: &Repo) -> Option<&Installation> {
-        self.installed_on(app, &repo.owner).filter(|found| !found.without.contains(&repo.id))
+        self.installed_on(app, &repo.owner)
+            .filter(|found| !found.excluded_repositories.contains(&repo.id))
     }
 
     /// Returns the ID of the installation of the GitHub App with the ID `app` on `account`. First
@@ -175,7 +176,7 @@ impl State {
             id,
             app,
             account: account.to_owned(),
-            without: BTreeSet::new(),
+            excluded_repositories: BTreeSet::new(),
             suspended_at: None,
             created_at: now,
         });

@@ -128,7 +128,7 @@ impl Apps {
     /// # Errors
     /// [`ErrorKind::InvalidInput`] if `change` lacks a private key or a webhook secret, or has more
     /// than three webhook secrets, and the errors of the credential store.
-    pub async fn make(&self, change: &AppChange) -> Result<bool> {
+    pub async fn create(&self, change: &AppChange) -> Result<bool> {
         let app = change.apply(None)?;
         let key = self.key(change.app_id)?;
         match self.store.put(&key, &app.to_record()?, Precondition::Absent).await {

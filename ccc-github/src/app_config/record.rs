@@ -51,7 +51,7 @@ impl App {
             host: host.to_owned(),
             app_id: self.app_id,
             private_key: fingerprint(&self.private_key)?,
-            webhook_secrets: self.webhook_secrets.iter().map(digits).collect(),
+            webhook_secrets: self.webhook_secrets.iter().map(short_fingerprint).collect(),
             installation_ids: self.installation_ids.clone(),
         })
     }
@@ -91,7 +91,7 @@ struct Record {
 
 /// Returns four hex digits of a digest of `secret`. Four digits are enough to distinguish a few
 /// secrets, and too few to confirm a guessed secret.
-pub(super) fn digits(secret: &Secret) -> String {
+pub(super) fn short_fingerprint(secret: &Secret) -> String {
     let mut digest = Sha256::new();
     digest.update(b"ccc/v1/fingerprint");
     digest.update(secret.expose());

@@ -34,11 +34,11 @@ pub struct AppChange {
 #[derive(Clone, Debug)]
 enum Installations {
     /// The stored installation ids stay unchanged.
-    Same,
+    Unchanged,
     /// The id is added to the stored installation ids.
-    Also(u64),
+    Add(u64),
     /// The ids replace the stored installation ids.
-    These(Vec<u64>),
+    Replace(Vec<u64>),
 }
 
 /// The JSON fields of a request. The memory of the fields' texts is wiped when this value is
@@ -72,7 +72,7 @@ impl AppChange {
             app_id,
             private_key: None,
             webhook_secrets: Vec::new(),
-            installation_ids: Installations::Same,
+            installation_ids: Installations::Unchanged,
             forget_old_secrets: false,
             replace_secrets: false,
         }
@@ -131,7 +131,7 @@ impl AppChange {
             None => {}
             Some(Value::Array(all)) => {
                 let all = all.iter().map(|id| number("installationId", id));
-                change.installation_ids = Installations::These(all.collect::<Result<_>>()?);
+                change.installation_ids = Installations::Replace(all.collect::<Result<_>>()?);
             }
             Some(one) => change = change.with_installation_id(number("installationId", one)?),
         }
@@ -200,7 +200,7 @@ impl AppChange {
     /// method has an effect.
     #[must_use]
     pub fn with_installation_id(mut self, id: u64) -> Self {
-        self.installation_ids = Installations::Also(id);
+        self.installation_ids = Installations::Add(id);
         self
     }
 
@@ -253,10 +253,10 @@ impl AppChange {
             ));
         }
         match &self.installation_ids {
-            Installations::Same => {}
-            Installations::Also(id) if app.installation_ids.contains(id) => {}
-            Installations::Also(id) => app.installation_ids.push(*id),
-            Installations::These(all) => app.installation_ids.clone_from(all),
+            Installations::Unchanged => {}
+            Installations::Add(id) if app.installation_ids.contains(id) => {}
+            Installations::Add(id) => app.installation_ids.push(*id),
+            Installations::Replace(all) => app.installation_ids.clone_from(all),
         }
         Ok(app)
     }

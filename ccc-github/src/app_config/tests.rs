@@ -11,7 +11,7 @@ use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret,
 use serde_json::{Value, json};
 
 use super::apps::MAX_ATTEMPTS;
-use super::record::digits;
+use super::record::short_fingerprint;
 use super::*;
 
 const KEY: &str = include_str!("../../emulator/test-key.pem");
@@ -113,7 +113,7 @@ async fn an_app_is_made_changed_shown_and_cleared() {
     for secret in ["hunter2", "PRIVATE KEY", &KEY[100..130]] {
         assert!(!shown.contains(secret), "{shown}");
     }
-    assert_ne!(view.webhook_secrets[0], digits(&Secret::from(NEW)));
+    assert_ne!(view.webhook_secrets[0], short_fingerprint(&Secret::from(NEW)));
     assert!(apps.clear(7).await.unwrap());
     assert!(!apps.clear(7).await.unwrap());
     assert!(apps.view(7).await.unwrap().is_none());
@@ -127,14 +127,14 @@ async fn an_app_is_created_completely_and_never_overwritten() {
         change.with_webhook_secret(Secret::from(secret)).unwrap()
     });
     let made = made.with_private_key(&Secret::from(KEY)).unwrap();
-    assert!(apps.make(&made).await.unwrap());
+    assert!(apps.create(&made).await.unwrap());
     let secrets = apps.get(7).await.unwrap().unwrap().webhook_secrets;
     let secrets: Vec<_> = secrets.iter().map(|secret| secret.expose_str().unwrap()).collect();
     assert_eq!(secrets, ["3", "2", "1"]);
-    assert!(!apps.make(&made).await.unwrap(), "the App already exists");
+    assert!(!apps.create(&made).await.unwrap(), "the App already exists");
     let four = made.with_webhook_secret(Secret::from("4")).unwrap();
     assert!(apps.clear(7).await.unwrap());
-    apps.make(&four).await.unwrap_err();
+    apps.create(&four).await.unwrap_err();
     assert!(apps.get(7).await.unwrap().is_none(), "no part of the App is stored");
 }
 

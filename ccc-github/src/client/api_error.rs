@@ -25,9 +25,9 @@ pub(crate) enum ApiError {
         retry_after: Option<Duration>,
         /// Whether a header of the response specifies a wait. If `false`, a wait in `retry_after`
         /// is the default of one minute.
-        named: bool,
+        is_wait_specified: bool,
         /// The field and the error code of each validation error in the response.
-        problems: Vec<(String, String)>,
+        validation_errors: Vec<(String, String)>,
     },
     /// The body of the response is not the JSON that GitHub documents.
     #[error(
@@ -75,8 +75,8 @@ impl ApiError {
     /// Returns whether GitHub reported the validation error `code` for the field `field`.
     pub(crate) fn has_problem(&self, field: &str, code: &str) -> bool {
         match self {
-            Self::Status { problems, .. } => {
-                problems.iter().any(|(name, why)| name == field && why == code)
+            Self::Status { validation_errors, .. } => {
+                validation_errors.iter().any(|(name, why)| name == field && why == code)
             }
             _ => false,
         }
@@ -135,7 +135,7 @@ impl ApiError {
     /// Returns whether the response specifies no wait, so that
     /// [`rate_limit_wait`](Self::rate_limit_wait) is a default.
     pub(crate) fn is_wait_assumed(&self) -> bool {
-        matches!(self, Self::Status { named: false, .. })
+        matches!(self, Self::Status { is_wait_specified: false, .. })
     }
 
     /// Returns whether the rate limiter did not send the call, because the required wait was too
@@ -146,7 +146,7 @@ impl ApiError {
 
     /// Returns the wait that GitHub requires before the next attempt, for example because of a rate
     /// limit or a server error. Returns `None` if GitHub requires no wait.
-    pub(crate) fn asked_wait(&self) -> Option<Duration> {
+    pub(crate) fn required_wait(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } => *retry_after,
             _ => None,

@@ -50,9 +50,9 @@ pub(crate) struct Call {
     pub(super) idempotent: bool,
     /// Whether the limits for writes, such as the minimum time between two writes, apply to the
     /// call.
-    pub(super) paced: bool,
+    pub(super) write_limited: bool,
     /// Whether the call fails immediately if a rate limit of GitHub would delay it.
-    pub(super) prompt: bool,
+    pub(super) fail_if_delayed: bool,
 }
 
 impl Call {
@@ -60,8 +60,8 @@ impl Call {
     /// [`retry`](crate::client::retry).
     pub(crate) fn new(method: Method, url: Url) -> Self {
         let idempotent = is_repeatable(&method);
-        let paced = !method.is_safe();
-        Self { method, url, body: Bytes::new(), idempotent, paced, prompt: false }
+        let write_limited = !method.is_safe();
+        Self { method, url, body: Bytes::new(), idempotent, write_limited, fail_if_delayed: false }
     }
 
     /// Creates a GET call to `url`.
@@ -92,14 +92,14 @@ impl Call {
 
     /// Exempts the call from the limits for writes. This is for writes that create no content on
     /// GitHub, such as the revocation of a token.
-    pub(crate) fn unpaced(mut self) -> Self {
-        self.paced = false;
+    pub(crate) fn without_write_limits(mut self) -> Self {
+        self.write_limited = false;
         self
     }
 
     /// Makes the call fail immediately if a rate limit of GitHub would delay it.
-    pub(crate) fn prompt(mut self) -> Self {
-        self.prompt = true;
+    pub(crate) fn fail_if_delayed(mut self) -> Self {
+        self.fail_if_delayed = true;
         self
     }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::client::api_error::ApiError;
-use crate::client::headers::{MAX_ASKED_WAIT, exhausted, text};
+use crate::client::headers::{MAX_REQUIRED_WAIT, exhausted, text};
 
 /// Converts GitHub's error response to an [`ApiError`] (GitHub docs, "Rate limits for the REST
 /// API", "Troubleshooting the REST API"). `call` is the method and the path of the call. `now` is
@@ -35,8 +35,9 @@ pub(super) fn from_response(
         message = message.replace(sent, "[REDACTED]");
     }
     let retry_after = retry_after(response.status(), headers, &message, now);
-    let named = text(headers, "retry-after").is_some() || exhausted(headers, now).is_some();
-    let problems = errors.iter().filter_map(|error| {
+    let is_wait_specified =
+        text(headers, "retry-after").is_some() || exhausted(headers, now).is_some();
+    let validation_errors = errors.iter().filter_map(|error| {
         Some((error["field"].as_str()?.to_owned(), error["code"].as_str()?.to_owned()))
     });
     let request_id = text(headers, "x-github-request-id").filter(|id| {
@@ -48,8 +49,8 @@ pub(super) fn from_response(
         message: one_line(&message),
         request_id: request_id.map_or_else(String::new, |id| format!(" (request {id})")),
         retry_after,
-        named,
-        problems: problems.collect(),
+        is_wait_specified,
+        validation_errors: validation_errors.collect(),
     }
 }
 
@@ -78,7 +79,7 @@ fn retry_after(
     now: Timestamp,
 ) -> Option<Duration> {
     let asked = text(headers, "retry-after").and_then(|v| v.trim().parse::<u64>().ok());
-    let asked = asked.map(|seconds| seconds.clamp(1, MAX_ASKED_WAIT));
+    let asked = asked.map(|seconds| seconds.clamp(1, MAX_REQUIRED_WAIT));
     if status.is_server_error() {
         return asked.map(Duration::from_secs);
     }

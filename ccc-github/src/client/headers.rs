@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 /// The maximum wait that a response can require, in seconds. A longer wait is shortened to this
 /// value. A legitimate wait is much shorter, because GitHub resets its rate limits every hour.
-pub(super) const MAX_ASKED_WAIT: u64 = 24 * 60 * 60;
+pub(super) const MAX_REQUIRED_WAIT: u64 = 24 * 60 * 60;
 
 /// Returns the value of the header `name`, or `None` if the header is missing or not text.
 pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -22,5 +22,5 @@ pub(super) fn exhausted(headers: &HeaderMap, now: Timestamp) -> Option<Duration>
     }
     let reset = text(headers, "x-ratelimit-reset").and_then(|v| v.parse::<i64>().ok());
     let wait = reset.map_or(60, |reset| reset.saturating_sub(now.as_second())).max(1);
-    Some(Duration::from_secs(wait.unsigned_abs().min(MAX_ASKED_WAIT)))
+    Some(Duration::from_secs(wait.unsigned_abs().min(MAX_REQUIRED_WAIT)))
 }

@@ -18,5 +18,5 @@ pub(crate) use call::{Authorization, Call, Caller, parse};
 pub(crate) use pagination::page;
 pub use rate_limits::RateLimits;
 pub use retry::Retry;
-pub(crate) use retry::{NEW_TOKEN_AGE, YOUNG_TOKEN_TRIES};
+pub(crate) use retry::{NEW_TOKEN_AGE, NEW_TOKEN_RETRIES};
 pub(crate) use send::Client;

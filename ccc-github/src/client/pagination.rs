@@ -5,7 +5,7 @@ use http::Response;
 use url::Url;
 
 use crate::client::headers;
-use crate::client::redirect::{is_about, same_origin};
+use crate::client::redirect::{has_repository_id, same_origin};
 
 /// Returns the URL of another page of a list, from the header `Link` of `response` (GitHub docs,
 /// "Using pagination in the REST API"). `of` is the URL of the list. `rel` selects the page, such
@@ -27,6 +27,7 @@ pub(crate) fn page(
     let target = found.split(';').next()?.trim();
     let target = target.strip_prefix('<')?.strip_suffix('>')?;
     let target = of.join(target).ok()?;
-    let stays = of.path() == target.path() || repo.is_some_and(|repo| is_about(&target, repo));
+    let stays =
+        of.path() == target.path() || repo.is_some_and(|repo| has_repository_id(&target, repo));
     (same_origin(of, &target) && stays).then_some(target)
 }

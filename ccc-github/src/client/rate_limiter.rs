@@ -20,7 +20,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 /// The state of the rate limits of one [`Caller`].
 #[derive(Debug)]
-struct Lane {
+struct CallerState {
     /// The start times of the writes of the last hour. The mutex is locked during a write, so that
     /// writes are sent one at a time.
     writes: Arc<tokio::sync::Mutex<VecDeque<Timestamp>>>,
@@ -47,28 +47,28 @@ pub(crate) enum Permit {
 pub(crate) struct RateLimiter {
     clock: Arc<dyn Clock>,
     limits: RateLimits,
-    lanes: Mutex<HashMap<Caller, Arc<Lane>>>,
+    callers: Mutex<HashMap<Caller, Arc<CallerState>>>,
 }
 
 impl RateLimiter {
     pub(crate) fn new(clock: Arc<dyn Clock>, limits: RateLimits) -> Self {
-        Self { clock, limits, lanes: Mutex::default() }
+        Self { clock, limits, callers: Mutex::default() }
     }
 
     pub(crate) fn limits(&self) -> &RateLimits {
         &self.limits
     }
 
-    fn lane(&self, caller: Caller) -> Arc<Lane> {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = lanes.entry(caller).or_insert_with(|| {
-            Arc::new(Lane {
+    fn caller_state(&self, caller: Caller) -> Arc<CallerState> {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = callers.entry(caller).or_insert_with(|| {
+            Arc::new(CallerState {
                 writes: Arc::default(),
                 reads: Arc::new(Semaphore::new(self.limits.reads_at_once.max(1))),
                 blocked_until: Mutex::new(None),
             })
         });
-        Arc::clone(lane)
+        Arc::clone(state)
     }
 
     /// Waits until `caller` can make a call. `write` specifies whether the call is a write.
@@ -84,17 +84,17 @@ impl RateLimiter {
         write: bool,
         budget: &mut Duration,
     ) -> Result<Permit> {
-        let lane = self.lane(caller);
+        let state = self.caller_state(caller);
         loop {
-            while let Some(left) = self.left(&lane) {
+            while let Some(left) = self.remaining_block(&state) {
                 self.wait(left, budget, "GitHub's rate limit").await?;
             }
             let mut permit = if write {
-                let mut writes = Arc::clone(&lane.writes).lock_owned().await;
-                self.space(&mut writes, budget).await?;
+                let mut writes = Arc::clone(&state.writes).lock_owned().await;
+                self.wait_until_write_allowed(&mut writes, budget).await?;
                 Permit::Write(writes)
             } else {
-                let read = Arc::clone(&lane.reads).acquire_owned().await.map_err(|e| {
+                let read = Arc::clone(&state.reads).acquire_owned().await.map_err(|e| {
                     Error::new(
                         ErrorKind::Unexpected,
                         "the semaphore that limits concurrent reads was closed",
@@ -104,7 +104,7 @@ impl RateLimiter {
                 Permit::Read(read)
             };
             // In the meantime, GitHub can have blocked the caller because of another call.
-            if self.left(&lane).is_none() {
+            if self.remaining_block(&state).is_none() {
                 if let Permit::Write(writes) = &mut permit {
                     writes.push_back(self.clock.now());
                 }
@@ -113,10 +113,10 @@ impl RateLimiter {
         }
     }
 
-    /// Returns the remaining time for which GitHub blocks the caller of `lane`, or `None` if GitHub
-    /// does not block the caller.
-    fn left(&self, lane: &Lane) -> Option<Duration> {
-        let mut blocked = lane.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Returns the remaining time for which GitHub blocks the caller with the state `state`, or
+    /// `None` if GitHub does not block the caller.
+    fn remaining_block(&self, state: &CallerState) -> Option<Duration> {
+        let mut blocked = state.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
         let left = until(self.clock.now(), (*blocked)?);
         if left.is_none() {
             *blocked = None;
@@ -139,7 +139,11 @@ impl RateLimiter {
     }
 
     /// Waits until the minimum time between writes and the hourly limit allow another write.
-    async fn space(&self, writes: &mut VecDeque<Timestamp>, budget: &mut Duration) -> Result<()> {
+    async fn wait_until_write_allowed(
+        &self,
+        writes: &mut VecDeque<Timestamp>,
+        budget: &mut Duration,
+    ) -> Result<()> {
         loop {
             let now = self.clock.now();
             // If the clock was set back, the queue contains times in the future. These times are
@@ -167,8 +171,8 @@ impl RateLimiter {
     /// existing block is not changed.
     pub(crate) fn block(&self, caller: Caller, wait: Duration) {
         let Ok(until) = self.clock.now().checked_add(signed(wait)) else { return };
-        let lane = self.lane(caller);
-        let mut blocked = lane.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.caller_state(caller);
+        let mut blocked = state.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
         *blocked = (*blocked).max(Some(until));
     }
 }

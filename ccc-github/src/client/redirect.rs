@@ -33,14 +33,14 @@ pub(super) fn target(
         return None;
     }
     let target = from.join(headers::text(response.headers(), "location")?).ok()?;
-    let stays = repo.is_none_or(|repo| is_about(&target, repo));
+    let stays = repo.is_none_or(|repo| has_repository_id(&target, repo));
     (same_origin(from, &target) && stays).then_some(target)
 }
 
 /// Returns whether the path of `url` contains the repository id `repo`, as in
 /// `/repositories/1/issues`. A repository name in the path is not sufficient, because the name can
 /// belong to another repository now.
-pub(super) fn is_about(url: &Url, repo: u64) -> bool {
+pub(super) fn has_repository_id(url: &Url, repo: u64) -> bool {
     let path = url.path().strip_prefix("/api/v3").unwrap_or(url.path());
     let escaped = path.to_ascii_lowercase();
     if escaped.contains("%2f") || escaped.contains("%5c") || escaped.contains("%2e") {

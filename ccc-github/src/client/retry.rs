@@ -16,7 +16,7 @@ use crate::client::api_error::ApiError;
 pub(crate) const NEW_TOKEN_AGE: SignedDuration = SignedDuration::from_secs(10);
 /// The maximum number of times that a call is repeated with a token that is younger than
 /// [`NEW_TOKEN_AGE`] (spec: G2b).
-pub(crate) const YOUNG_TOKEN_TRIES: u32 = 3;
+pub(crate) const NEW_TOKEN_RETRIES: u32 = 3;
 
 /// The limits of retries. A call is retried if it fails temporarily, for example because there is
 /// no connection or the status is 502.
@@ -27,7 +27,7 @@ pub struct Retry {
     pub tries: u32,
     /// Maximum number of attempts of a call that times out. Lower than `tries` by default, because
     /// each attempt that times out takes the whole [`TIMEOUT`](crate::http::TIMEOUT).
-    pub late_tries: u32,
+    pub timeout_tries: u32,
     /// Maximum wait between two attempts. If GitHub requires a longer wait, the longer wait
     /// applies.
     pub max_backoff: Duration,
@@ -37,7 +37,7 @@ impl Default for Retry {
     /// Returns the default: five attempts, or two if the call times out, and waits of at most one
     /// minute.
     fn default() -> Self {
-        Self { tries: 5, late_tries: 2, max_backoff: Duration::from_secs(60) }
+        Self { tries: 5, timeout_tries: 2, max_backoff: Duration::from_secs(60) }
     }
 }
 
@@ -51,8 +51,8 @@ impl Retry {
 
     /// Sets the maximum number of attempts of a call that times out. 0 counts as 1.
     #[must_use]
-    pub fn with_late_tries(mut self, tries: u32) -> Self {
-        self.late_tries = tries.max(1);
+    pub fn with_timeout_tries(mut self, tries: u32) -> Self {
+        self.timeout_tries = tries.max(1);
         self
     }
 
@@ -65,7 +65,7 @@ impl Retry {
 
     /// Returns the maximum number of attempts of a call that failed with `error` (spec: G6b).
     pub(super) fn tries_after(&self, error: &ApiError) -> u32 {
-        if error.is_timeout() { self.tries.min(self.late_tries) } else { self.tries }
+        if error.is_timeout() { self.tries.min(self.timeout_tries) } else { self.tries }
     }
 
     /// Returns the wait after attempt number `attempt`, which failed with `error`. The wait is
@@ -73,7 +73,7 @@ impl Retry {
     /// wait, the longer wait is returned.
     pub(super) fn backoff(&self, error: &ApiError, attempt: u32) -> Duration {
         let bound = Duration::from_secs(1 << attempt.min(6)).min(self.max_backoff);
-        error.asked_wait().unwrap_or_default().max(bound.mul_f64(random_part()))
+        error.required_wait().unwrap_or_default().max(bound.mul_f64(random_part()))
     }
 }
 

@@ -84,10 +84,10 @@ impl Client {
         // All waits for rate limits together are bounded, so that a call cannot use up the time of
         // its stage.
         let mut budget =
-            if call.prompt { Duration::ZERO } else { self.limiter.limits().longest_wait };
+            if call.fail_if_delayed { Duration::ZERO } else { self.limiter.limits().longest_wait };
         let (mut attempt, mut assumed) = (1, 0_u32);
         loop {
-            let permit = self.limiter.acquire(caller, call.paced, &mut budget).await?;
+            let permit = self.limiter.acquire(caller, call.write_limited, &mut budget).await?;
             let answer = self.once(call, authorization).await;
             drop(permit);
             let error = match answer {

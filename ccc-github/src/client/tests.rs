@@ -321,8 +321,8 @@ async fn a_rate_limit_on_the_last_attempt_delays_the_next_call() {
     let call = Call::get(Url::parse("https://api.example.com/x").unwrap());
     assert!(client.send(&call, Authorization::ANONYMOUS).await.is_err());
     assert!(clock.slept.lock().unwrap().is_empty(), "there is only one attempt");
-    let prompt = Call::get(Url::parse("https://api.example.com/x").unwrap()).prompt();
-    let error = client.send(&prompt, Authorization::ANONYMOUS).await.unwrap_err();
+    let urgent = Call::get(Url::parse("https://api.example.com/x").unwrap()).fail_if_delayed();
+    let error = client.send(&urgent, Authorization::ANONYMOUS).await.unwrap_err();
     assert!(error.was_not_sent(), "{error:?}");
     client.send(&call, Authorization::ANONYMOUS).await.unwrap();
     assert_eq!(*clock.slept.lock().unwrap(), [Duration::from_secs(120)]);

@@ -97,7 +97,7 @@ impl GitHubBuilder {
 
 #[cfg(not(target_arch = "wasm32"))]
 fn default_http(endpoints: &Endpoints) -> Result<Arc<dyn Http>> {
-    let http = if endpoints.is_loopback() { ReqwestHttp::direct() } else { ReqwestHttp::new() };
+    let http = if endpoints.is_plain_http() { ReqwestHttp::direct() } else { ReqwestHttp::new() };
     Ok(Arc::new(http?))
 }
 

@@ -79,7 +79,7 @@ impl GitHub {
         // Without the lock, two concurrent writes could each find no comment and each create one.
         let lock = self.written_comments.lock(repo.id, marker);
         let _one_by_one = lock.lock().await;
-        let written = self.settle_comment(repo, number, marker, &body).await;
+        let written = self.change_or_create_comment(repo, number, marker, &body).await;
         let id = written.map_err(|error| issue_error::explain(error, repo, number))?;
         self.written_comments.insert(repo.id, marker, id);
         Ok(())
@@ -88,7 +88,7 @@ impl GitHub {
     /// Changes the comment with `marker`, or creates it, and returns the comment's id. If a request
     /// fails but GitHub can have created the comment, searches for the comment before the next
     /// request. This prevents a second comment with the same marker (spec: G7b).
-    async fn settle_comment(
+    async fn change_or_create_comment(
         &self,
         repo: &RepoRef,
         number: u64,

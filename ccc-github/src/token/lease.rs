@@ -75,10 +75,10 @@ impl Tokens {
         drop(failure);
         let lasts = self.lasts(token.expires_at, min_ttl);
         token.leases = usize::from(lasts);
-        lock(&self.owners).insert(digest(&token.secret), key);
+        lock(&self.keys_by_token).insert(digest(&token.secret), key);
         let now = self.client.now();
         for expired in entry.add(token.clone(), now) {
-            lock(&self.owners).remove(&digest(&expired.secret));
+            lock(&self.keys_by_token).remove(&digest(&expired.secret));
         }
         // The guard is created before the next `await`, so that the lease ends even if this future
         // is dropped there.

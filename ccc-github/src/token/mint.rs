@@ -73,8 +73,9 @@ impl Tokens {
             return Err(Error::new(
                 ErrorKind::Refused,
                 format!(
-                    "GitHub issued a token for {repo} that {what}, and the token was revoked \
-                     before its first use: check that the API URL belongs to a GitHub server"
+                    "the server at the API URL issued a token for {repo}, but the token {what}: \
+                     the token was not used, and its revocation was requested; check that the API \
+                     URL belongs to a GitHub server"
                 ),
             ));
         }
@@ -104,7 +105,7 @@ impl Tokens {
         body: &impl Serialize,
     ) -> Result<Answer, ApiError> {
         let call = Call::json(Method::POST, self.tokens_of(installation), body)?;
-        self.ask_as(app, &call.idempotent().unpaced()).await
+        self.ask_as(app, &call.idempotent().without_write_limits()).await
     }
 
     async fn request_for(
@@ -161,8 +162,9 @@ impl Tokens {
         self.revoke_or_warn(&secret, caller).await;
         Err(Error::new(
             ErrorKind::Refused,
-            "GitHub issued a token with more permissions than `metadata: read`, and the token was \
-             revoked before its first use: check that the API URL belongs to a GitHub server",
+            "the server at the API URL issued a token with more permissions than `metadata: read`: \
+             the token was not used, and its revocation was requested; check that the API URL \
+             belongs to a GitHub server",
         ))
     }
 }

@@ -7,7 +7,7 @@ use ccc_core::event::RepoRef;
 use ccc_core::vcs::Grant;
 use http::StatusCode;
 
-use crate::client::{ApiError, Authorization, Call, NEW_TOKEN_AGE, YOUNG_TOKEN_TRIES};
+use crate::client::{ApiError, Authorization, Call, NEW_TOKEN_AGE, NEW_TOKEN_RETRIES};
 use crate::token::installation::{is_suspended, suspended};
 use crate::token::mint::MetadataToken;
 use crate::token::tokens::Tokens;
@@ -32,7 +32,7 @@ impl Tokens {
                 answer => return answer,
             };
             let age = self.client.now().duration_since(token.minted_at);
-            if age < NEW_TOKEN_AGE && waited < YOUNG_TOKEN_TRIES {
+            if age < NEW_TOKEN_AGE && waited < NEW_TOKEN_RETRIES {
                 self.client.sleep(Duration::from_secs(1 << waited)).await;
                 waited += 1;
                 continue;

@@ -22,7 +22,7 @@ impl Tokens {
     /// repository.
     pub(crate) async fn release(&self, secret: &Secret) -> Result<()> {
         let id = digest(secret);
-        let key = lock(&self.owners).get(&id).copied();
+        let key = lock(&self.keys_by_token).get(&id).copied();
         let Some(key) = key else {
             // The token is not in the cache: an earlier call revoked the token or tried to, the
             // token expired, or this process did not lease the token.
@@ -40,13 +40,13 @@ impl Tokens {
     /// so that it can be leased or revoked later.
     async fn revoke_if_idle(&self, key: Key, entry: &Entry, id: TokenId) -> Result<(), ApiError> {
         let Some(token) = entry.remove_idle(&id) else { return Ok(()) };
-        lock(&self.owners).remove(&id);
+        lock(&self.keys_by_token).remove(&id);
         let revoked = self.revoke(&token.secret, token.caller()).await;
         if revoked
             .as_ref()
             .is_err_and(|error| error.rate_limit_wait().is_some() || error.was_not_sent())
         {
-            lock(&self.owners).insert(id, key);
+            lock(&self.keys_by_token).insert(id, key);
             // The token is inserted at the start, so that a newer token remains the last one. Only
             // the last token is leased.
             lock(&entry.tokens).insert(0, token);
@@ -91,7 +91,7 @@ impl Tokens {
     /// accepts counts as revoked.
     async fn revoke(&self, secret: &Secret, caller: Caller) -> Result<(), ApiError> {
         let url = self.endpoints.api(&["installation", "token"]);
-        let call = Call::new(Method::DELETE, url).unpaced().prompt();
+        let call = Call::new(Method::DELETE, url).without_write_limits().fail_if_delayed();
         let authorization = Authorization { caller, token: Some(secret), repo: None };
         match self.client.send(&call, authorization).await {
             Ok(_) => Ok(()),

@@ -35,7 +35,7 @@ impl Tokens {
             // token last. Only the last token is leased.
             for token in tokens.into_iter().rev().filter(|token| token.expires_at > now) {
                 if self.app().is_ok_and(|app| app.app_id == token.app_id) {
-                    lock(&self.owners).insert(digest(&token.secret), key);
+                    lock(&self.keys_by_token).insert(digest(&token.secret), key);
                     lock(&entry.tokens).insert(0, token);
                     used += 1;
                 } else {

@@ -28,7 +28,7 @@ pub(crate) struct Tokens {
     pub(super) entries: Mutex<HashMap<Key, Arc<Entry>>>,
     /// The cache key of each token, by the token's id. [`release`](Self::release) uses the cache
     /// key to find the cache entry of a token.
-    pub(super) owners: Mutex<HashMap<TokenId, Key>>,
+    pub(super) keys_by_token: Mutex<HashMap<TokenId, Key>>,
 }
 
 impl Tokens {
@@ -40,7 +40,7 @@ impl Tokens {
             ledger,
             names: Mutex::default(),
             entries: Mutex::default(),
-            owners: Mutex::default(),
+            keys_by_token: Mutex::default(),
         }
     }
 
@@ -69,15 +69,15 @@ impl Tokens {
         repo
     }
 
-    /// Stores `owner` and `name` as the current owner and name of the repository `asked`. Later
+    /// Stores `owner` and `name` as the current owner and name of the repository `repo`. Later
     /// calls use the current name, because GitHub redirects from a former name only until another
     /// repository gets that name.
-    pub(crate) fn learn_name(&self, asked: &RepoRef, owner: &str, name: &str) {
+    pub(crate) fn learn_name(&self, repo: &RepoRef, owner: &str, name: &str) {
         let mut names = lock(&self.names);
-        if (asked.owner.as_str(), asked.name.as_str()) == (owner, name) {
-            names.remove(&asked.id);
+        if (repo.owner.as_str(), repo.name.as_str()) == (owner, name) {
+            names.remove(&repo.id);
         } else {
-            names.insert(asked.id, (owner.to_owned(), name.to_owned()));
+            names.insert(repo.id, (owner.to_owned(), name.to_owned()));
         }
     }
 

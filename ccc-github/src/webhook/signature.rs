@@ -28,8 +28,8 @@ impl Secrets {
         }
         if secrets.iter().any(|secret| secret.expose().is_empty()) {
             return Err(invalid_input(
-                "a webhook secret is empty: configure the secret from the GitHub App's settings \
-                 page",
+                "a webhook secret is empty: configure the secret that is set on the settings page \
+                 of the GitHub App",
             ));
         }
         Ok(Self(secrets))

@@ -60,7 +60,7 @@ pub(crate) async fn fixture(judge: Option<Judge>) -> Fixture {
     }
     let branch = BranchName::new(BRANCH).unwrap();
     Fixture::new(github, (repo, issue), people, branch, ("README.md", b"hello\n"))
-        .keeping((emulator, dir, judge))
+        .with_owned((emulator, dir, judge))
 }
 
 ccc_core::vcs_host_conformance!(fresh);

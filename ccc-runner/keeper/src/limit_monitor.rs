@@ -10,13 +10,13 @@ use tokio::sync::oneshot;
 use crate::cgroup;
 
 /// Minimum interval between two checks of the limits. The interval is ten times the duration of the
-/// previous check, but at least this value and at most [`LONGEST`].
-const SHORTEST: Duration = Duration::from_secs(1);
+/// previous check, but at least this value and at most [`MAX_INTERVAL`].
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 /// Maximum interval between two checks of the limits.
-const LONGEST: Duration = Duration::from_secs(5);
+const MAX_INTERVAL: Duration = Duration::from_secs(5);
 /// The number of consecutive checks that find the container at its process limit before the limit
 /// counts as exceeded.
-const CROWDED_CHECKS: u32 = 3;
+const PROCESS_LIMIT_CHECKS: u32 = 3;
 
 /// Starts a thread that checks the limits of `config`, and returns a channel that receives the
 /// first exceeded limit. The thread is created before any program starts, because no thread can be
@@ -30,18 +30,18 @@ pub(crate) fn breach(config: KeeperConfig) -> io::Result<oneshot::Receiver<Limit
 }
 
 fn monitor(config: &KeeperConfig) -> LimitBreach {
-    let mut crowded = 0;
-    let mut wait = SHORTEST;
+    let mut at_process_limit = 0;
+    let mut wait = MIN_INTERVAL;
     loop {
         thread::sleep(wait);
-        crowded = if cgroup::is_at_process_limit() { crowded + 1 } else { 0 };
-        if crowded == CROWDED_CHECKS {
+        at_process_limit = if cgroup::is_at_process_limit() { at_process_limit + 1 } else { 0 };
+        if at_process_limit == PROCESS_LIMIT_CHECKS {
             return LimitBreach::Processes;
         }
         let begun = Instant::now();
         if let Some(breach) = measure(Path::new(&config.workspace), config.bytes, config.entries) {
             return breach;
         }
-        wait = (begun.elapsed() * 10).clamp(SHORTEST, LONGEST);
+        wait = (begun.elapsed() * 10).clamp(MIN_INTERVAL, MAX_INTERVAL);
     }
 }

@@ -49,12 +49,12 @@ pub fn walk_tree<B>(
             continue;
         }
         let stat = || statat(at, name, AtFlags::SYMLINK_NOFOLLOW);
-        let Some(found) = present(entered(at, stat))? else { continue };
+        let Some(found) = ignore_vanished(retry_with_access(at, stat))? else { continue };
         if let ControlFlow::Break(broken) = visit(at, name, &found)? {
             return Ok(Some(broken));
         }
         if FileType::from_raw_mode(found.st_mode) == FileType::Directory {
-            let Some(inner) = present(enter(at, name))? else { continue };
+            let Some(inner) = ignore_vanished(enter(at, name))? else { continue };
             if open.len() == MAX_DEPTH {
                 return Err(io::Error::other("directories are nested more than 200 levels deep"));
             }
@@ -65,7 +65,7 @@ pub fn walk_tree<B>(
 }
 
 /// Converts an error to `None` if the entry was removed or is no longer a directory.
-fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+fn ignore_vanished<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     match found {
         Ok(found) => Ok(Some(found)),
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -82,7 +82,7 @@ fn enter(at: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
         Err(Errno::ACCESS) => {
             let place = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let place = openat(at, name, place, Mode::empty())?;
-            open_up(&place)?;
+            grant_owner_access(&place)?;
             Ok(openat(&place, c".", OPEN, Mode::empty())?)
         }
         // The kernel reports a symlink that is not followed as `ELOOP`.
@@ -93,10 +93,10 @@ fn enter(at: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
 
 /// Calls `act`, which accesses the directory `at`. If access is denied, sets the permissions of
 /// `at` to `0o700` and calls `act` again.
-fn entered<T>(at: BorrowedFd<'_>, act: impl Fn() -> Result<T, Errno>) -> io::Result<T> {
+fn retry_with_access<T>(at: BorrowedFd<'_>, act: impl Fn() -> Result<T, Errno>) -> io::Result<T> {
     match act() {
         Err(Errno::ACCESS) => {
-            open_up(&at)?;
+            grant_owner_access(&at)?;
             Ok(act()?)
         }
         done => Ok(done?),
@@ -105,7 +105,7 @@ fn entered<T>(at: BorrowedFd<'_>, act: impl Fn() -> Result<T, Errno>) -> io::Res
 
 /// Sets the permissions of a directory to `0o700`, which gives only its owner full access. Uses the
 /// descriptor of the directory, because another process can replace the directory at its path.
-fn open_up(directory: &impl AsRawFd) -> io::Result<()> {
+fn grant_owner_access(directory: &impl AsRawFd) -> io::Result<()> {
     let this = format!("/proc/self/fd/{}", directory.as_raw_fd());
     fs::set_permissions(this, Permissions::from_mode(0o700))
 }

@@ -87,7 +87,7 @@ impl Agent for CommandAgent {
         let report = |event| {
             lock(&printed).events.event(match event {
                 ProxyEvent::Notice(ModelNotice::Refused(line)) => {
-                    model_session::refused_by_us(&line)
+                    model_session::proxy_refusal_event(&line)
                 }
                 ProxyEvent::Notice(ModelNotice::CallFailed(reason)) => {
                     AgentEvent::Retrying { reason }

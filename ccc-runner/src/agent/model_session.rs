@@ -75,7 +75,7 @@ pub(crate) async fn watch<T>(
 }
 
 /// Returns the agent event for a request that the model proxy refused. `line` is the reason.
-pub(crate) fn refused_by_us(line: &str) -> AgentEvent {
+pub(crate) fn proxy_refusal_event(line: &str) -> AgentEvent {
     let text = format!("the model proxy refused a request: {line}\n");
     AgentEvent::Printed { error_stream: true, text }
 }
@@ -86,10 +86,10 @@ pub(crate) fn refused_by_us(line: &str) -> AgentEvent {
 /// [`Verdict::Limited`]. `limit` is the spending limit, in millionths of a US dollar.
 pub(crate) fn apply_account(report: &mut AgentReport, access: &ModelAccess, limit: Option<u64>) {
     if let Verdict::Failed { reason, .. } = &report.verdict
-        && let Some(trouble) = access.trouble()
+        && let Some(failure) = access.last_failure()
     {
-        let reason = format!("{}: {reason}", trouble.text);
-        report.verdict = Verdict::Failed { kind: trouble.kind, reason };
+        let reason = format!("{}: {reason}", failure.text);
+        report.verdict = Verdict::Failed { kind: failure.kind, reason };
     }
     if access.is_exhausted() && report.verdict != Verdict::Completed {
         let limit = dollars(limit.unwrap_or(0));

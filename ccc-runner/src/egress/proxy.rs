@@ -19,7 +19,7 @@ use crate::lock::lock;
 const MAX_HEAD: usize = 8 << 10;
 /// Time limit for receiving a request head. Also the time limit for resolving a host name and
 /// connecting to the host, together.
-const WITHIN: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// The only port that containers may connect to on a host: the port of HTTPS.
 const PORT: u16 = 443;
 /// Maximum number of denied targets that are recorded for one container.
@@ -95,7 +95,7 @@ impl EgressProxy {
     ) -> io::Result<()> {
         let head = tokio::select! {
             head = read_head(&mut stream) => head?,
-            () = self.clock.sleep(WITHIN) => return Err(io::ErrorKind::TimedOut.into()),
+            () = self.clock.sleep(TIMEOUT) => return Err(io::ErrorKind::TimedOut.into()),
         };
         let target = target(&head);
         let opened = match target {
@@ -134,45 +134,49 @@ impl EgressProxy {
     /// to reach the host ends.
     async fn open(&self, target: &[u8]) -> Result<(TcpStream, CancellationToken), Refusal> {
         let shown = one_line(&String::from_utf8_lossy(target), 100);
-        let gone =
+        let unreachable =
             |why: &str| Refusal("502 Bad Gateway", format!("cannot connect to {shown}: {why}"));
-        let no = |why: &str| Refusal("403 Forbidden", format!("cannot connect to {shown}: {why}"));
-        let text = std::str::from_utf8(target).map_err(|_| no("the target is not UTF-8"))?;
-        let (host, port) = text.rsplit_once(':').ok_or_else(|| no("the port is missing"))?;
-        let port: u16 = port.parse().map_err(|_| no("the port is not a number"))?;
+        let denied =
+            |why: &str| Refusal("403 Forbidden", format!("cannot connect to {shown}: {why}"));
+        let text = std::str::from_utf8(target).map_err(|_| denied("the target is not UTF-8"))?;
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| denied("the port is missing"))?;
+        let port: u16 = port.parse().map_err(|_| denied("the port is not a number"))?;
         let name = HostName::new(host);
-        if self.rules.insist_on(EgressRule::Named) && name.is_err() {
-            return Err(no("the host is not a valid host name"));
+        if self.rules.is_enabled(EgressRule::Named) && name.is_err() {
+            return Err(denied("the host is not a valid host name"));
         }
-        if self.rules.insist_on(EgressRule::Port) && (port != PORT || !text.ends_with(":443")) {
-            return Err(no("only port 443 is permitted"));
+        if self.rules.is_enabled(EgressRule::Port) && (port != PORT || !text.ends_with(":443")) {
+            return Err(denied("only port 443 is permitted"));
         }
         let until = match name.as_ref().map(|name| self.listed(name)) {
             // `EgressRule::Named` is disabled. No list can contain a name that is not valid.
             Err(_) => CancellationToken::new(),
             Ok(Some(until)) => until,
-            Ok(None) if self.rules.insist_on(EgressRule::Listed) => {
-                return Err(no("the host is not permitted for this container"));
+            Ok(None) if self.rules.is_enabled(EgressRule::Listed) => {
+                return Err(denied("the host is not permitted for this container"));
             }
             Ok(None) => CancellationToken::new(),
         };
         let found = async {
             let addresses = self.rules.resolver().addresses(host, port).await;
-            let addresses = addresses.map_err(|_| gone("the host name cannot be resolved"))?;
+            let addresses =
+                addresses.map_err(|_| unreachable("the host name cannot be resolved"))?;
             let private = |address: &SocketAddr| !is_public(address.ip());
-            if self.rules.insist_on(EgressRule::Public) && addresses.iter().any(private) {
-                return Err(no("the host has an IP address that is not public"));
+            if self.rules.is_enabled(EgressRule::Public) && addresses.iter().any(private) {
+                return Err(denied("the host has an IP address that is not public"));
             }
             let host = TcpStream::connect(&addresses[..]).await;
-            host.map_err(|_| gone("the host is not reachable, or refused the connection"))
+            host.map_err(|_| unreachable("the host is not reachable, or refused the connection"))
         };
         let host = tokio::select! {
             found = found => found?,
-            () = self.clock.sleep(WITHIN) => {
-                let line = format!("{shown} did not answer within {} s", WITHIN.as_secs());
+            () = self.clock.sleep(TIMEOUT) => {
+                let line = format!("{shown} did not answer within {} s", TIMEOUT.as_secs());
                 return Err(Refusal("504 Gateway Timeout", line));
             }
-            () = until.cancelled() => return Err(no("the permission to reach the host has ended")),
+            () = until.cancelled() => {
+                return Err(denied("the permission to reach the host has ended"));
+            }
         };
         let _ = host.set_nodelay(true);
         Ok((host, until))

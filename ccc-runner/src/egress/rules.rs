@@ -49,7 +49,7 @@ struct SystemResolver(Arc<Semaphore>);
 
 /// Maximum number of concurrent lookups for all containers together. More lookups would block file
 /// operations, because both use the same pool of threads.
-const QUESTIONS: usize = 32;
+const MAX_LOOKUPS: usize = 32;
 
 impl Resolver for SystemResolver {
     fn addresses<'a>(
@@ -74,7 +74,7 @@ impl Default for EgressRules {
     fn default() -> Self {
         Self {
             without: Vec::new(),
-            resolver: Arc::new(SystemResolver(Arc::new(Semaphore::new(QUESTIONS)))),
+            resolver: Arc::new(SystemResolver(Arc::new(Semaphore::new(MAX_LOOKUPS)))),
         }
     }
 }
@@ -99,7 +99,7 @@ impl EgressRules {
     }
 
     /// Returns whether `rule` is enabled.
-    pub(crate) fn insist_on(&self, rule: EgressRule) -> bool {
+    pub(crate) fn is_enabled(&self, rule: EgressRule) -> bool {
         !self.without.contains(&rule)
     }
 

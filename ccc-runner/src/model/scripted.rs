@@ -23,7 +23,7 @@ use crate::model::http_server::{self, Server};
 /// Maximum size of a request's body, in bytes.
 const MAX_BODY: usize = 32 << 20;
 /// Headers that carry a credential.
-const SECRET: &[&str] = &["authorization", "x-api-key"];
+const CREDENTIAL_HEADERS: &[&str] = &["authorization", "x-api-key"];
 /// Maximum number of recorded requests.
 const MAX_SEEN: usize = 1_000;
 
@@ -173,7 +173,9 @@ async fn answer(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     };
     let mut headers = parts.headers.clone();
     // `Debug` hides the values of headers that are marked as sensitive.
-    for (_, value) in headers.iter_mut().filter(|(name, _)| SECRET.contains(&name.as_str())) {
+    for (_, value) in
+        headers.iter_mut().filter(|(name, _)| CREDENTIAL_HEADERS.contains(&name.as_str()))
+    {
         value.set_sensitive(true);
     }
     let seen = SeenRequest { path, headers, body: body.clone() };

@@ -6,7 +6,7 @@ mod subprocess_runner {
 
     async fn fresh() -> Fixture {
         let state = tempfile::tempdir().unwrap();
-        Fixture::new(SubprocessRunner::new(state.path()).unwrap()).keeping(state)
+        Fixture::new(SubprocessRunner::new(state.path()).unwrap()).with_owned(state)
     }
 
     ccc_core::container_runner_conformance!(fresh);
@@ -33,7 +33,7 @@ mod scripted_agent {
         let failing = script("[[step]]\nrun = ['sh', '-c', 'exit 3']");
         let slow = script("[[step]]\nsay = 'Hm.'\n[[step]]\nrun = ['sleep', '300']");
         Fixture::with_agents([agent, failing, slow], runner, ("notes/why.md", b"Because.\n"))
-            .keeping(state)
+            .with_owned(state)
     }
 
     ccc_core::agent_conformance!(fresh);
@@ -56,7 +56,8 @@ mod command_agent {
         let agent = command("cat > prompt && rm prompt && echo why > why.txt && echo Done.");
         let failing = command("cat > /dev/null; echo No. >&2; exit 3");
         let slow = command("echo Hm.; sleep 300");
-        Fixture::with_agents([agent, failing, slow], runner, ("why.txt", b"why\n")).keeping(state)
+        Fixture::with_agents([agent, failing, slow], runner, ("why.txt", b"why\n"))
+            .with_owned(state)
     }
 
     ccc_core::agent_conformance!(fresh);

@@ -17,7 +17,7 @@ const MAX_FILE: u64 = 16 << 20;
 const UNFINISHED: &str = "unfinished-";
 const LOCK_FILE: &str = "lock";
 /// The mode of new files: only the owner can read and write them.
-const OURS: Mode = Mode::RUSR.union(Mode::WUSR);
+const PRIVATE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 #[derive(Debug)]
 pub(super) struct Directory {
@@ -133,8 +133,9 @@ impl Directory {
         let failed = |e: Errno| self.failed("write", &path, e.into());
         let unfinished = format!("{UNFINISHED}{name}");
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
-        let open =
-            || rustix::fs::openat(&self.descriptor, &unfinished, flags | OFlags::CLOEXEC, OURS);
+        let open = || {
+            rustix::fs::openat(&self.descriptor, &unfinished, flags | OFlags::CLOEXEC, PRIVATE_MODE)
+        };
         let made = match open() {
             // The caller holds the lock, so this file was left by a writer that was interrupted.
             Err(Errno::EXIST) => {
@@ -171,7 +172,7 @@ impl Directory {
     pub(super) fn lock(&self) -> Result<Lock> {
         let path = self.path.join(LOCK_FILE);
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = match rustix::fs::openat(&self.descriptor, LOCK_FILE, flags, OURS) {
+        let file = match rustix::fs::openat(&self.descriptor, LOCK_FILE, flags, PRIVATE_MODE) {
             Err(Errno::LOOP) => {
                 return Err(refused(&path, "is a symbolic link: replace it with its target"));
             }

@@ -17,12 +17,12 @@ const MAGIC: &[u8; 4] = b"CCC1";
 const ALGORITHM: u8 = 1;
 const WRAPPED_KEY_LEN: usize = KEY + TAG;
 /// Length of the unencrypted part of the header: magic number, algorithm and key id.
-const OPEN: usize = MAGIC.len() + 1 + 16;
+const OPEN_LEN: usize = MAGIC.len() + 1 + 16;
 /// Offset of the part of a record that a rotation leaves unchanged: the nonce of the data, and the
 /// encrypted data.
-const DATA: usize = OPEN + NONCE + WRAPPED_KEY_LEN;
+const DATA_OFFSET: usize = OPEN_LEN + NONCE + WRAPPED_KEY_LEN;
 /// Length of the shortest record, which contains an empty secret.
-const MIN_LEN: usize = DATA + NONCE + TAG;
+const MIN_LEN: usize = DATA_OFFSET + NONCE + TAG;
 
 /// The identity of a record. A record that was encrypted with one identity cannot be decrypted with
 /// a different identity.
@@ -95,7 +95,7 @@ pub(crate) fn seal(ring: &KeyRing, context: &Context<'_>, plain: &[u8]) -> Resul
     let data_key = fresh()?;
     let nonce: Zeroizing<[u8; NONCE]> = fresh()?;
     let data = aead::seal(&data_key, &nonce, &context.of_data(), plain)?;
-    let mut record = lock(ring, context, &data_key)?;
+    let mut record = wrap_key(ring, context, &data_key)?;
     record.extend_from_slice(&*nonce);
     record.extend_from_slice(&data);
     Ok(record)
@@ -103,8 +103,8 @@ pub(crate) fn seal(ring: &KeyRing, context: &Context<'_>, plain: &[u8]) -> Resul
 
 /// Decrypts `record`, which must have been encrypted with the same `context`.
 pub(crate) fn open(ring: &KeyRing, context: &Context<'_>, record: &[u8]) -> Result<Secret, Fault> {
-    let data_key = unlock(ring, context, record)?;
-    let (nonce, data) = record[DATA..].split_first_chunk::<NONCE>().ok_or(Fault::Form)?;
+    let data_key = unwrap_key(ring, context, record)?;
+    let (nonce, data) = record[DATA_OFFSET..].split_first_chunk::<NONCE>().ok_or(Fault::Form)?;
     let mut plain = aead::open(&data_key, nonce, &context.of_data(), data)?;
     Ok(Secret::new(std::mem::take(&mut *plain)))
 }
@@ -116,12 +116,12 @@ pub(crate) fn rewrap(
     context: &Context<'_>,
     record: &[u8],
 ) -> Result<Option<Vec<u8>>, Fault> {
-    let data_key = unlock(ring, context, record)?;
+    let data_key = unwrap_key(ring, context, record)?;
     if key_id(record)? == ring.active().id {
         return Ok(None);
     }
-    let mut again = lock(ring, context, &data_key)?;
-    again.extend_from_slice(&record[DATA..]);
+    let mut again = wrap_key(ring, context, &data_key)?;
+    again.extend_from_slice(&record[DATA_OFFSET..]);
     Ok(Some(again))
 }
 
@@ -137,25 +137,25 @@ pub(crate) fn key_id(record: &[u8]) -> Result<KeyId, Fault> {
 /// Returns the SHA-256 digest of the part of `record` that a rotation leaves unchanged. Any two
 /// writes have different digests, even if both write the same secret.
 pub(crate) fn fingerprint(record: &[u8]) -> [u8; 32] {
-    Sha256::digest(record.get(DATA..).unwrap_or_default()).into()
+    Sha256::digest(record.get(DATA_OFFSET..).unwrap_or_default()).into()
 }
 
 /// Returns the header of a new record: all bytes before the nonce of the data. The header contains
 /// the encrypted `data_key`.
-fn lock(ring: &KeyRing, context: &Context<'_>, data_key: &[u8; KEY]) -> Result<Vec<u8>, Fault> {
+fn wrap_key(ring: &KeyRing, context: &Context<'_>, data_key: &[u8; KEY]) -> Result<Vec<u8>, Fault> {
     let kek = ring.active();
     let nonce: Zeroizing<[u8; NONCE]> = fresh()?;
     let wrapped = aead::seal(&kek.key, &nonce, &context.of_key(kek.id), data_key)?;
     Ok([MAGIC, &[ALGORITHM][..], &kek.id.0, &*nonce, &wrapped].concat())
 }
 
-fn unlock(
+fn unwrap_key(
     ring: &KeyRing,
     context: &Context<'_>,
     record: &[u8],
 ) -> Result<Zeroizing<[u8; KEY]>, Fault> {
     let id = key_id(record)?;
-    let header = record.get(OPEN..DATA).ok_or(Fault::Form)?;
+    let header = record.get(OPEN_LEN..DATA_OFFSET).ok_or(Fault::Form)?;
     let (nonce, wrapped) = header.split_first_chunk::<NONCE>().ok_or(Fault::Form)?;
     let kek = ring.get(id).ok_or(Fault::UnknownKey(id))?;
     let opened = aead::open(&kek.key, nonce, &context.of_key(id), wrapped)?;

@@ -122,7 +122,7 @@ impl<S: BlobStore> Sealed<S> {
         if known.is_some_and(|known| index.counter < known) {
             return Err(corrupt(INDEX, &Fault::Authentication));
         }
-        learn(&mut newest, &sealed_index, &index);
+        remember_newest(&mut newest, &sealed_index, &index);
         Ok((Some(sealed_index), index))
     }
 
@@ -175,7 +175,7 @@ impl<S: BlobStore> Sealed<S> {
             let change = Change { from, index, put: plan.put, remove: plan.remove };
             if self.blobs.write(Arc::new(change)).await? {
                 *uncounted = 0;
-                learn(&mut self.newest(), &sealed_index, &Arc::new(next));
+                remember_newest(&mut self.newest(), &sealed_index, &Arc::new(next));
                 return Ok(true);
             }
         }
@@ -184,7 +184,7 @@ impl<S: BlobStore> Sealed<S> {
 }
 
 /// Replaces `newest` with `index` if `index` is newer.
-fn learn(
+fn remember_newest(
     newest: &mut Option<(SealedIndex, Arc<Index>)>,
     sealed_index: &SealedIndex,
     index: &Arc<Index>,

@@ -19,7 +19,7 @@ mod file_credential_store {
     async fn fresh() -> Fixture {
         let directory = directory();
         let store = FileCredentialStore::open(directory.path(), &keys(&[1])).await.unwrap();
-        Fixture::new(store).keeping(directory)
+        Fixture::new(store).with_owned(directory)
     }
 
     ccc_core::credential_store_conformance!(fresh);
@@ -36,7 +36,7 @@ mod file_credential_store_of_two {
         let (directory, keys) = (directory(), keys(&[1]));
         let open = async || FileCredentialStore::open(directory.path(), &keys).await.unwrap();
         let store = Turns::open(open).await;
-        Fixture::new(store).keeping(directory)
+        Fixture::new(store).with_owned(directory)
     }
 
     ccc_core::credential_store_conformance!(fresh);

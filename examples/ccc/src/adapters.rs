@@ -18,7 +18,7 @@ mod setting;
 pub(crate) use docker::docker_runner;
 pub(crate) use github::github;
 
-use crate::adapters::setting::set;
+use crate::adapters::setting::non_empty;
 use crate::config::Config;
 use crate::model_credential::ModelCredential;
 
@@ -145,14 +145,14 @@ fn agent(
         true => Permissions::All,
         false => Permissions::EditsAnd(config.agent.allowed_tools.clone()),
     };
-    let model_name = set(&config.agent.model).map(str::to_owned);
+    let model_name = non_empty(&config.agent.model).map(str::to_owned);
     if let Some(name) = model_name.as_ref().filter(|name| name.starts_with('-')) {
         let line = format!("agent.model is `{name}`: the name of a model cannot begin with `-`");
         return Err(Error::new(ErrorKind::InvalidInput, line));
     }
     let mut agent =
         ClaudeCode::new(model.login).with_permissions(permissions).with_model(model_name);
-    if let Some(program) = set(&config.agent.program) {
+    if let Some(program) = non_empty(&config.agent.program) {
         if program.contains('/') && !program.starts_with('/') {
             let line = format!(
                 "agent.program is {program}: a relative path would be a file of the repository; \

@@ -12,7 +12,7 @@ mod key_file;
 mod key_source;
 mod reloading_store;
 
-pub(crate) use holder::holder;
+pub(crate) use holder::data_dir_name;
 pub(crate) use reloading_store::{ReloadingStore, Rotated};
 
 use crate::config::{Config, KeySource};

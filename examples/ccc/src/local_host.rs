@@ -86,7 +86,7 @@ impl LocalHost {
     /// Returns the branch, the title and the description of the pull request, or `None` if the run
     /// opened no pull request.
     #[must_use]
-    pub fn description(&self) -> Option<NewPullRequest> {
+    pub fn pull_request(&self) -> Option<NewPullRequest> {
         lock(&self.pull_request).clone()
     }
 }

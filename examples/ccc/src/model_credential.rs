@@ -49,7 +49,7 @@ impl Record {
     }
 
     /// Returns whether this record contains the secret `secret` with the kind `kind`.
-    fn is(&self, kind: CredentialKind, secret: &Secret) -> bool {
+    fn matches(&self, kind: CredentialKind, secret: &Secret) -> bool {
         let same_kind = KINDS.iter().any(|(known, name)| *known == kind && *name == self.kind);
         same_kind && self.secret.as_bytes() == secret.expose()
     }
@@ -124,7 +124,7 @@ pub(crate) async fn for_service(
     let mut precondition = Precondition::Absent;
     if let Some(record) = stored(store).await? {
         let differs = match &configured {
-            Ok(Some((kind, secret))) => !record.is(*kind, secret),
+            Ok(Some((kind, secret))) => !record.matches(*kind, secret),
             Ok(None) => false,
             // The configured file can be missing, if the stored credential is the one in use.
             Err(_) if policy == StoredCredentials::Prefer => false,
@@ -144,7 +144,7 @@ pub(crate) async fn for_service(
     match store.put(&name()?, &record.write()?, precondition).await {
         // Another process has stored a credential first.
         Err(error) if error.kind() == ErrorKind::Conflict => match stored(store).await? {
-            Some(theirs) => Ok((Some(theirs.into_memory().await?), None)),
+            Some(stored_first) => Ok((Some(stored_first.into_memory().await?), None)),
             None => Err(error),
         },
         Err(error) => Err(error),

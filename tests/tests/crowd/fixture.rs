@@ -165,7 +165,7 @@ impl Fixture {
                 wrong.push(format!("{run}: the branch holds {tree}"));
             }
         }
-        wrong.extend(self.host.held().iter().map(|grant| format!("token {grant:?}")));
+        wrong.extend(self.host.unrevoked_grants().iter().map(|grant| format!("token {grant:?}")));
         // The first ten problems are enough.
         wrong.truncate(10);
         wrong

@@ -80,7 +80,7 @@ async fn fresh() -> Fixture {
     let runtime = Runtime::of("bound", vec![("CREDENTIALS_KEY", key)]);
     let door = Door { client: client(), url: runtime.url() };
     // spec: S7d
-    Fixture::new(door).keeping(runtime)
+    Fixture::new(door).with_owned(runtime)
 }
 
 ccc_core::credential_store_conformance!(fresh);

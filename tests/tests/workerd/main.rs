@@ -45,7 +45,7 @@ mod durable_object_credential_store {
 
     async fn fresh() -> Fixture {
         let runtime = Runtime::start();
-        Fixture::new(open(&runtime, &[1]).await.unwrap()).keeping(runtime)
+        Fixture::new(open(&runtime, &[1]).await.unwrap()).with_owned(runtime)
     }
 
     ccc_core::credential_store_conformance!(fresh);

@@ -12,7 +12,7 @@ use crate::vcs::{Grant, ReactionTarget};
 use crate::{Outcome, Result};
 
 /// Time limit of [`announce`], which can delay the agent by at most this time.
-const GREET_WITHIN: Duration = Duration::from_secs(60);
+const ANNOUNCE_LIMIT: Duration = Duration::from_secs(60);
 /// Minimum remaining lifetime of the token for the final comment.
 const COMMENT_TTL: Duration = Duration::from_secs(60);
 
@@ -20,8 +20,8 @@ const COMMENT_TTL: Duration = Duration::from_secs(60);
 /// run has started. The flow calls this function at the same time as Checkout. A failure only emits
 /// a note, because the run can continue without the reaction and the comment.
 pub(in crate::pipeline) async fn announce(run: &RunContext) {
-    let greeted = guarded(&*run.parts.clock, GREET_WITHIN, react_and_comment(run)).await;
-    if let Err(error) = greeted {
+    let announced = guarded(&*run.parts.clock, ANNOUNCE_LIMIT, react_and_comment(run)).await;
+    if let Err(error) = announced {
         run.emit_note(format!("cannot announce the start of the run on the issue: {error}"));
     }
 }

@@ -24,7 +24,7 @@ pub(super) async fn set_up(
     let limit = run.parts.limits.setup;
     let lines = async {
         for line in &settings.setup {
-            if !run_line(run, container, line).await? {
+            if !execute_setup_command(run, container, line).await? {
                 break;
             }
         }
@@ -39,7 +39,11 @@ pub(super) async fn set_up(
 }
 
 /// Executes one setup command. Returns whether the command succeeded.
-async fn run_line(run: &RunContext, container: &dyn Container, line: &str) -> Result<bool> {
+async fn execute_setup_command(
+    run: &RunContext,
+    container: &dyn Container,
+    line: &str,
+) -> Result<bool> {
     let shown = one_line(line, 100);
     run.emit_note(format!("executing the setup command `{shown}`"));
     let mut words = Vec::new();

@@ -26,14 +26,14 @@ macro_rules! agent_conformance {
             agent,
             $make,
             [
-                what_it_needs_stays_the_same,
+                name_and_needs_are_constant,
                 it_works_through_the_container_and_reports,
                 events_come_before_the_report,
                 the_prompt_is_not_run,
                 failing_at_the_work_is_a_verdict,
-                dropped_midway_it_leaves_nothing_behind,
+                cleanup_succeeds_after_a_dropped_run,
                 it_can_work_for_several_runs_at_once,
-                the_end_of_its_container_ends_it,
+                run_returns_after_destroy,
             ]
         );
     };
@@ -44,7 +44,7 @@ macro_rules! agent_conformance {
 
 /// Checks that `name` and `needs` return the same value every time. The name must be one line,
 /// because commit messages contain the name.
-pub async fn what_it_needs_stays_the_same(fixture: &Fixture) {
+pub async fn name_and_needs_are_constant(fixture: &Fixture) {
     for agent in [&fixture.agent, &fixture.failing, &fixture.slow] {
         assert!(!agent.name().is_empty(), "`name` must not be empty");
         assert!(
@@ -119,7 +119,7 @@ pub async fn failing_at_the_work_is_a_verdict(fixture: &Fixture) {
 /// Checks that `stop` and `destroy` succeed after the future of `run` was dropped, and that
 /// `orphans` does not list the run afterwards. The pipeline enforces time limits by dropping this
 /// future.
-pub async fn dropped_midway_it_leaves_nothing_behind(fixture: &Fixture) {
+pub async fn cleanup_succeeds_after_a_dropped_run(fixture: &Fixture) {
     for polls in 0..6 {
         let (run, container, _workspace) = fixture.container(&*fixture.slow).await;
         let (task, mut sink) = (fixture.task(run), |_: AgentEvent| {});
@@ -149,7 +149,7 @@ pub async fn it_can_work_for_several_runs_at_once(fixture: &Fixture) {
 
 /// Checks that `run` returns after the agent's container was destroyed. The result must be an
 /// error, or a verdict other than [`Verdict::Completed`].
-pub async fn the_end_of_its_container_ends_it(fixture: &Fixture) {
+pub async fn run_returns_after_destroy(fixture: &Fixture) {
     let (run, container, _workspace) = fixture.container(&*fixture.slow).await;
     let (task, mut sink) = (fixture.task(run), |_: AgentEvent| {});
     let work = fixture.slow.run(&task, &*container, &mut sink);

@@ -31,9 +31,12 @@ impl Fixture {
         Self { clock: Arc::new(clock), advance: None }
     }
 
-    /// Creates a fixture for a clock that moves only when the function `by` is called.
-    pub fn moved(clock: impl Clock, by: impl Fn(Duration) + Send + Sync + 'static) -> Self {
-        Self { clock: Arc::new(clock), advance: Some(Box::new(by)) }
+    /// Creates a fixture for a clock that moves only when the function `advance` is called.
+    pub fn with_manual_advance(
+        clock: impl Clock,
+        advance: impl Fn(Duration) + Send + Sync + 'static,
+    ) -> Self {
+        Self { clock: Arc::new(clock), advance: Some(Box::new(advance)) }
     }
 
     /// Moves the clock by `time`, or waits for `time` if the clock moves by itself.

@@ -21,7 +21,7 @@ pub struct Fixture {
     /// The observer under test.
     pub observer: Arc<dyn Observer>,
     /// A function that returns the recorded events; `None` if the observer does not record events.
-    pub seen: Option<Box<dyn Fn() -> Vec<Event> + Send + Sync>>,
+    pub recorded_events: Option<Box<dyn Fn() -> Vec<Event> + Send + Sync>>,
 }
 
 impl fmt::Debug for Fixture {
@@ -33,15 +33,16 @@ impl fmt::Debug for Fixture {
 impl Fixture {
     /// Creates a fixture for an observer that does not record events.
     pub fn new(observer: impl Observer) -> Self {
-        Self { observer: Arc::new(observer), seen: None }
+        Self { observer: Arc::new(observer), recorded_events: None }
     }
 
-    /// Creates a fixture for an observer that records events. `seen` returns the recorded events.
-    pub fn asked(
+    /// Creates a fixture for an observer that records events. The function `recorded_events`
+    /// returns these events.
+    pub fn with_recorded_events(
         observer: impl Observer,
-        seen: impl Fn() -> Vec<Event> + Send + Sync + 'static,
+        recorded_events: impl Fn() -> Vec<Event> + Send + Sync + 'static,
     ) -> Self {
-        Self { observer: Arc::new(observer), seen: Some(Box::new(seen)) }
+        Self { observer: Arc::new(observer), recorded_events: Some(Box::new(recorded_events)) }
     }
 }
 
@@ -85,8 +86,12 @@ fn check(fixture: &Fixture, events: &[Event]) {
     for event in events {
         fixture.observer.on_event(event);
     }
-    if let Some(seen) = &fixture.seen {
-        assert_eq!(seen(), events, "`on_event` must record every event, unchanged and in order");
+    if let Some(recorded_events) = &fixture.recorded_events {
+        assert_eq!(
+            recorded_events(),
+            events,
+            "`on_event` must record every event, unchanged and in order"
+        );
     }
 }
 
@@ -155,11 +160,12 @@ pub async fn events_of_one_run_stay_in_order(fixture: &Fixture) {
         });
     }
     bounded("concurrent calls of `on_event`", threads.join_all()).await;
-    let Some(seen) = &fixture.seen else { return };
+    let Some(recorded_events) = &fixture.recorded_events else { return };
     for run in runs {
-        let seen: Vec<Event> = seen().into_iter().filter(|event| event.run == run).collect();
+        let recorded: Vec<Event> =
+            recorded_events().into_iter().filter(|event| event.run == run).collect();
         let expected: Vec<Event> = (0..50).map(|number| note(run, number.to_string())).collect();
-        assert_eq!(seen, expected, "`on_event` must record all events of a run in order");
+        assert_eq!(recorded, expected, "`on_event` must record all events of a run in order");
     }
 }
 

@@ -53,7 +53,7 @@ macro_rules! processes_conformance {
                 stop_lets_a_handler_of_term_finish,
                 stop_kills_what_ignores_term_after_the_grace,
                 stop_of_an_idle_container_does_not_wait,
-                the_next_run_does_not_see_what_the_last_one_left,
+                a_run_does_not_see_files_of_an_earlier_run,
             ]
         );
     };
@@ -150,8 +150,8 @@ pub async fn a_mebibyte_of_output_is_whole(fixture: &Fixture) {
 /// Checks the limit on output, [`Resources::output_bytes`]. The sink must get the bytes up to the
 /// limit, and a message on standard error that output was dropped. The program must not be blocked.
 pub async fn output_beyond_the_limit_is_cut_and_the_cut_is_reported(fixture: &Fixture) {
-    const CEILING: usize = 10_000;
-    let resources = Resources { output_bytes: CEILING as u64, ..Resources::default() };
+    const LIMIT: usize = 10_000;
+    let resources = Resources { output_bytes: LIMIT as u64, ..Resources::default() };
     let workspace = fixture.workspace();
     let spec = ContainerSpec::new(workspace.path()).with_resources(resources);
     let running = fixture.container_with(spec, workspace).await;
@@ -162,8 +162,8 @@ pub async fn output_beyond_the_limit_is_cut_and_the_cut_is_reported(fixture: &Fi
     let printed = "123456789\n".repeat(4_000).into_bytes();
     assert_eq!(
         output.stdout,
-        printed[..CEILING],
-        "`exec` must pass the first {CEILING} bytes to the sink"
+        printed[..LIMIT],
+        "`exec` must pass the first {LIMIT} bytes to the sink"
     );
     let report = String::from_utf8_lossy(&output.stderr);
     let reported = report.contains("dropped");
@@ -176,8 +176,8 @@ pub async fn output_beyond_the_limit_is_cut_and_the_cut_is_reported(fixture: &Fi
 /// Checks that 10 GiB of output beyond the limit block neither the program nor the caller.
 pub async fn ten_gigabytes_of_output_block_neither_program_nor_caller(fixture: &Fixture) {
     // spec: X15b
-    const CEILING: usize = 1 << 20;
-    let resources = Resources { output_bytes: CEILING as u64, ..Resources::default() };
+    const LIMIT: usize = 1 << 20;
+    let resources = Resources { output_bytes: LIMIT as u64, ..Resources::default() };
     let workspace = fixture.workspace();
     let spec = ContainerSpec::new(workspace.path()).with_resources(resources);
     let running = fixture.container_with(spec, workspace).await;
@@ -187,7 +187,7 @@ pub async fn ten_gigabytes_of_output_block_neither_program_nor_caller(fixture: &
         output = running.container.output(&command) => output.unwrap(),
         () = SystemClock.sleep(BOUND * 15) => panic!("`exec` must not block on 10 GiB of output"),
     };
-    let expected = (ExitStatus::Code(3), CEILING);
+    let expected = (ExitStatus::Code(3), LIMIT);
     let got = (output.status, output.stdout.len());
     assert_eq!(got, expected, "the program must end, and `exec` must pass output up to the limit");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();

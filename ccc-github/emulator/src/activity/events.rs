@@ -80,7 +80,8 @@ pub(crate) fn installation_event(
 ) -> Vec<PendingDelivery> {
     let Some(found) = state.installation(installation) else { return Vec::new() };
     let mine = |repo: &&Repo| {
-        repo.owner.eq_ignore_ascii_case(&found.account) && !found.without.contains(&repo.id)
+        repo.owner.eq_ignore_ascii_case(&found.account)
+            && !found.excluded_repositories.contains(&repo.id)
     };
     let repositories: Vec<_> = state
         .repos

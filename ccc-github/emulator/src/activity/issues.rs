@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::activity::events::issue_event;
 use crate::caller::Sender;
-use crate::model::{Issue, IssueKey, Label, Place, Pull};
+use crate::model::{Issue, IssueKey, IssueLocation, Label, Pull};
 use crate::render;
 use crate::state::{Inner, State};
 use crate::webhooks::PendingDelivery;
@@ -48,7 +48,7 @@ pub(crate) fn open_issue(
         state_reason: None,
         locked: false,
         lock_reason: None,
-        place: Place::Here,
+        location: IssueLocation::Here,
         labels: new.labels,
         assignees,
         created_at: now,

@@ -8,7 +8,7 @@ use crate::activity::{self, NewIssue};
 use crate::api::fields::{check_text, strings};
 use crate::api::labels;
 use crate::failure::Failure;
-use crate::model::{Issue, Place};
+use crate::model::{Issue, IssueLocation};
 use crate::render;
 use crate::request::{ApiRequest, Authorized};
 use crate::response::{Answer, nothing, ok, page, reply};
@@ -26,7 +26,7 @@ pub(crate) async fn list(request: ApiRequest) -> Answer {
         let labels: Vec<_> =
             request.query_param("labels").map(|all| all.split(',').collect()).unwrap_or_default();
         let wanted = |issue: &&Issue| {
-            issue.place == Place::Here
+            issue.location == IssueLocation::Here
                 && (state == "all" || (state == "open") == issue.open)
                 && creator.is_none_or(|login| issue.author.login.eq_ignore_ascii_case(login))
                 && labels.iter().all(|name| issue.labels.iter().any(|had| had == name))

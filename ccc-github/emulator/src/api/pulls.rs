@@ -107,7 +107,7 @@ fn in_full(
 
 /// Returns the number, the base commit and the head commit of the pull request that `pull_number`
 /// in the path names. Fails if the caller is not authorized or the pull request does not exist.
-fn ends(request: &ApiRequest, write: bool) -> Result<(u64, String, String), Failure> {
+fn pull_commits(request: &ApiRequest, write: bool) -> Result<(u64, String, String), Failure> {
     let access = request.authorize(REQUIRED_PERMISSION, write)?;
     let number = request.id("pull_number");
     let pull = access.issue(number)?.pull.as_ref().ok_or_else(Failure::not_found)?;
@@ -115,14 +115,14 @@ fn ends(request: &ApiRequest, write: bool) -> Result<(u64, String, String), Fail
 }
 
 pub(crate) async fn show(request: ApiRequest) -> Answer {
-    let (number, base, head) = ends(&request, false)?;
+    let (number, base, head) = pull_commits(&request, false)?;
     let stat = request.git().stat(&base, &head).await;
     let access = request.authorize(REQUIRED_PERMISSION, false)?;
     ok(&in_full(&request, &access, number, &stat)?)
 }
 
 pub(crate) async fn change(request: ApiRequest) -> Answer {
-    let (number, base, head) = ends(&request, true)?;
+    let (number, base, head) = pull_commits(&request, true)?;
     for field in ["title", "body"] {
         if let Some(text) = request.text(field) {
             check_text("PullRequest", field, text)?;
@@ -145,7 +145,7 @@ pub(crate) async fn change(request: ApiRequest) -> Answer {
 }
 
 pub(crate) async fn files(request: ApiRequest) -> Answer {
-    let (_, base, head) = ends(&request, false)?;
+    let (_, base, head) = pull_commits(&request, false)?;
     let changed = request.git().changed(&base, &head).await;
     let all: Vec<Value> = {
         let access = request.authorize(REQUIRED_PERMISSION, false)?;

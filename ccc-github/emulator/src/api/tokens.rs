@@ -62,9 +62,10 @@ pub(crate) async fn mint(request: ApiRequest) -> Answer {
         return Err(suspended());
     }
     let repositories = scope(&state, &installation, &wanted)?;
-    let power = state.app(installation.app).map(|app| app.permissions.clone()).unwrap_or_default();
-    let mut permissions = wanted.permissions.unwrap_or_else(|| power.clone());
-    let excess = permissions.iter().any(|(name, level)| match power.get(name) {
+    let app_permissions =
+        state.app(installation.app).map(|app| app.permissions.clone()).unwrap_or_default();
+    let mut permissions = wanted.permissions.unwrap_or_else(|| app_permissions.clone());
+    let excess = permissions.iter().any(|(name, level)| match app_permissions.get(name) {
         Some(most) => level != "read" && level != most,
         None => true,
     });

@@ -39,14 +39,15 @@ fn wrong(why: &str) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, document("Manifest", &body)).into_response()
 }
 
-/// Shows the manifest in `form` and asks for confirmation. If `form` is the confirmation from the
-/// emulator's own page, creates the GitHub App. Then redirects to the manifest's `redirect_url`
-/// with a manifest code, or to the App's page if the manifest has no `redirect_url`.
+/// If `form` is not the confirmation from the emulator's own page, shows the manifest in `form` and
+/// asks for confirmation. If `form` is the confirmation, creates the GitHub App. Then redirects to
+/// the manifest's `redirect_url` with a manifest code, or to the App's page if there is no
+/// `redirect_url`.
 pub(crate) async fn create(
     inner: &Inner,
     query: &HashMap<String, String>,
     form: &HashMap<String, String>,
-    here: bool,
+    same_origin: bool,
 ) -> Response {
     let text = form.get("manifest").map_or("", String::as_str);
     let manifest: Manifest = match serde_json::from_str(text) {
@@ -54,7 +55,8 @@ pub(crate) async fn create(
         Err(error) => return wrong(&error.to_string()),
     };
     let state = query.get("state").or_else(|| form.get("state")).cloned().unwrap_or_default();
-    let Some(owner) = form.get("user").filter(|_| here && form.contains_key("confirmed")) else {
+    let Some(owner) = form.get("user").filter(|_| same_origin && form.contains_key("confirmed"))
+    else {
         return page("A new App", &question(inner, &manifest, text, &state));
     };
     let redirect_url = manifest.redirect_url.clone();

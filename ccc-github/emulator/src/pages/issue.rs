@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use crate::activity::{self, NewIssue};
 use crate::caller::Sender;
-use crate::model::{Issue, IssueKey, Place, Reaction};
+use crate::model::{Issue, IssueKey, IssueLocation, Reaction};
 use crate::pages::layout::{Page, page, redirect, user_field};
 use crate::pages::repository::{diff as coloured, head, headed, plain};
 use crate::state::{Inner, State};
@@ -70,13 +70,13 @@ pub(crate) async fn show(inner: &Inner, id: u64, name: &str, number: u64) -> Pag
         let state = inner.state();
         let repo = state.repo(id)?;
         let issue = repo.issues.get(&number)?;
-        match issue.place {
-            Place::Deleted => return None,
-            Place::Moved(IssueKey { repo, number }) => {
+        match issue.location {
+            IssueLocation::Deleted => return None,
+            IssueLocation::Moved(IssueKey { repo, number }) => {
                 let name = state.repo(repo)?.full_name();
                 return Some(redirect(&inner.web(&format!("/{name}/issues/{number}"))));
             }
-            Place::Here => {}
+            IssueLocation::Here => {}
         }
         (html! { (head(repo)) (title(issue)) }, conversation(issue), issue.pull.clone())
     };

@@ -51,7 +51,7 @@ pub(crate) fn installation(inner: &Inner, state: &State, found: &Installation) -
         "id": id,
         "client_id": app.map(|app| app.client_id.as_str()),
         "account": shown,
-        "repository_selection": if found.without.is_empty() { "all" } else { "selected" },
+        "repository_selection": if found.excluded_repositories.is_empty() { "all" } else { "selected" },
         "access_tokens_url": inner.api(&format!("/app/installations/{id}/access_tokens")),
         "repositories_url": inner.api("/installation/repositories"),
         "html_url": inner.web(&format!("/settings/installations/{id}")),

@@ -31,7 +31,7 @@ pub(crate) async fn inject(
             inner.clock.sleep(*by).await;
             return Ok(answered.await);
         }
-        (_, true) => Some(whole(answered.await).await),
+        (_, true) => Some(read_body(answered.await).await),
         (_, false) => None,
     };
     match fault.effect {
@@ -53,7 +53,7 @@ pub(crate) async fn inject(
             Ok((status, headers, body).into_response())
         }
         FaultEffect::CutInTheMiddle => match answered {
-            Some(answered) => Ok(half(answered).await),
+            Some(answered) => Ok(truncate_body(answered).await),
             None => Err(Cut),
         },
         FaultEffect::Cut | FaultEffect::Delay(_) => Err(Cut),
@@ -62,7 +62,7 @@ pub(crate) async fn inject(
 
 /// Waits for the complete body of `answered` and returns the response. The effect of a request is
 /// complete only then, because git starts to respond while it still works.
-async fn whole(answered: Response) -> Response {
+async fn read_body(answered: Response) -> Response {
     let (head, body) = answered.into_parts();
     let body = axum::body::to_bytes(body, MAX_DRAINED).await.unwrap_or_default();
     Response::from_parts(head, Body::from(body))
@@ -70,7 +70,7 @@ async fn whole(answered: Response) -> Response {
 
 /// Returns `answered` with half of its body. The header `Content-Length` announces the complete
 /// body, and the connection is closed after the half.
-async fn half(answered: Response) -> Response {
+async fn truncate_body(answered: Response) -> Response {
     let (mut head, body) = answered.into_parts();
     let whole = axum::body::to_bytes(body, MAX_HALVED).await.unwrap_or_default();
     head.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len().max(1)));

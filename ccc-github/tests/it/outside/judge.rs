@@ -24,7 +24,7 @@ use super::{has, packages, serve};
 pub(crate) type Route = (&'static str, &'static str);
 
 /// Parameters that extend to the end of the path. Prism supports them only as one path segment.
-const LONG: [&str; 3] = ["{path}", "{ref}", "{branch}"];
+const MULTI_SEGMENT: [&str; 3] = ["{path}", "{ref}", "{branch}"];
 /// Headers that are not forwarded, because they belong to one connection or report Prism's result.
 const NOT_PASSED_ON: [HeaderName; 5] = [
     header::CONNECTION,
@@ -86,8 +86,8 @@ impl Prism {
         self.answers.keys().filter(|(verb, _)| *verb == method).find_map(|route| {
             let pattern: Vec<&str> = route.1.split('/').collect();
             let last = *pattern.last()?;
-            let is_long = LONG.contains(&last) && parts.len() >= pattern.len();
-            let fits = is_long || parts.len() == pattern.len();
+            let is_multi_segment = MULTI_SEGMENT.contains(&last) && parts.len() >= pattern.len();
+            let fits = is_multi_segment || parts.len() == pattern.len();
             let same = std::iter::zip(&pattern, &parts)
                 .all(|(wanted, part)| wanted.starts_with('{') || wanted == part);
             let (head, tail) = parts.split_at(pattern.len().min(parts.len()) - 1);

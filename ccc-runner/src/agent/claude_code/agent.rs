@@ -126,14 +126,14 @@ impl Agent for ClaudeCode {
         let report = |event| match event {
             // Report only refusals by the proxy: Claude Code itself reports failures of the API.
             ProxyEvent::Notice(ModelNotice::Refused(line)) => {
-                lock(&seen).tell(model_session::refused_by_us(&line));
+                lock(&seen).tell(model_session::proxy_refusal_event(&line));
             }
             ProxyEvent::Notice(_) => {}
             ProxyEvent::Alive => lock(&seen).tell(AgentEvent::Alive),
         };
-        let over = model_session::watch(&mut access, work, report).await;
-        let over = over.unwrap_or(Ok(End::Ended))?;
+        let end = model_session::watch(&mut access, work, report).await;
+        let end = end.unwrap_or(Ok(End::ModelUnusable))?;
         let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(seen.report(&over, &access, task.limits.micro_usd))
+        Ok(seen.report(&end, &access, task.limits.micro_usd))
     }
 }

@@ -18,7 +18,7 @@ pub(crate) enum End {
     /// Claude Code printed its result line.
     Result,
     /// The run reached its spending limit, or the model's API rejected the credential.
-    Ended,
+    ModelUnusable,
     /// Claude Code exited.
     Exited(ExitStatus),
 }
@@ -59,11 +59,11 @@ impl<'a> OutputProgress<'a> {
     }
 
     /// Creates the report. The verdict comes from the result line. Without a result line, the
-    /// verdict comes from `over`. The cost comes from `access`, because the model proxy counts it.
+    /// verdict comes from `end`. The cost comes from `access`, because the model proxy counts it.
     /// `limit` is the spending limit, in millionths of a US dollar.
     pub(crate) fn report(
         mut self,
-        over: &End,
+        end: &End,
         access: &ModelAccess,
         limit: Option<u64>,
     ) -> AgentReport {
@@ -71,7 +71,7 @@ impl<'a> OutputProgress<'a> {
         let mut report = match self.transcript.report() {
             Some(report) => report.clone(),
             None => {
-                let mut report = AgentReport::new(self.no_result(over), "");
+                let mut report = AgentReport::new(self.no_result(end), "");
                 report.session = self.transcript.session().map(str::to_owned);
                 report
             }
@@ -80,8 +80,8 @@ impl<'a> OutputProgress<'a> {
         report
     }
 
-    fn no_result(&self, over: &End) -> Verdict {
-        let End::Exited(status) = over else {
+    fn no_result(&self, end: &End) -> Verdict {
+        let End::Exited(status) = end else {
             return Verdict::failed("Claude Code was stopped before it printed a result");
         };
         if *status == ExitStatus::OutOfMemory {

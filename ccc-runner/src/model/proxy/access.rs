@@ -85,8 +85,8 @@ impl ModelAccess {
 
     /// Returns the last failure of a call to the API, unless a later call to the same model
     /// succeeded.
-    pub(crate) fn trouble(&self) -> Option<CallFailure> {
-        self.account.trouble()
+    pub(crate) fn last_failure(&self) -> Option<CallFailure> {
+        self.account.last_failure()
     }
 }
 

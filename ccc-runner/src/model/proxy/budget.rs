@@ -14,7 +14,7 @@ pub(super) const SPENDING_LIMIT_REACHED: &str = "the run reached its spending li
 
 /// Maximum number of notices that wait for the agent's adapter. Further notices are dropped:
 /// otherwise, a program that causes notices continuously could fill the memory.
-const NOTICES: usize = 64;
+const MAX_NOTICES: usize = 64;
 
 /// Estimated number of bytes of text per token, used until the API has counted the tokens. Prose
 /// and code have about this ratio.
@@ -62,12 +62,12 @@ struct Sums {
     micro_usd: u64,
     usage: Vec<ModelUsage>,
     /// The last failure of a call, and the model of that call.
-    trouble: Option<(String, CallFailure)>,
+    last_failure: Option<(String, CallFailure)>,
 }
 
 impl Account {
     pub(crate) fn new(limit: Option<u64>) -> (Self, mpsc::Receiver<ModelNotice>) {
-        let (notices, receiver) = mpsc::channel(NOTICES);
+        let (notices, receiver) = mpsc::channel(MAX_NOTICES);
         let account = Self {
             limit,
             sums: Mutex::default(),
@@ -85,14 +85,14 @@ impl Account {
         let _ = self.notices.try_send(notice);
     }
 
-    /// Records the failure `trouble` of a call to `model`, and notifies the agent's adapter. After
+    /// Records `failure`, the failure of a call to `model`, and notifies the agent's adapter. After
     /// the API has rejected the credential, no later failure is recorded.
-    pub(crate) fn set_trouble(&self, model: &str, trouble: CallFailure) {
-        self.notice(ModelNotice::CallFailed(trouble.text.clone()));
-        let fatal = trouble.kind == ErrorKind::Unauthenticated;
+    pub(crate) fn set_last_failure(&self, model: &str, failure: CallFailure) {
+        self.notice(ModelNotice::CallFailed(failure.text.clone()));
+        let fatal = failure.kind == ErrorKind::Unauthenticated;
         let mut sums = lock(&self.sums);
         if !self.refused.is_cancelled() {
-            sums.trouble = Some((model.to_owned(), trouble));
+            sums.last_failure = Some((model.to_owned(), failure));
         }
         if fatal {
             self.refused.cancel();
@@ -102,15 +102,15 @@ impl Account {
     /// Clears the recorded failure after a successful call to `model`, if the failed call was to
     /// the same model. The failure of another model remains, because agents also use a small model
     /// for minor tasks: a success of the small model does not resolve a failure of the main model.
-    pub(crate) fn clear_trouble(&self, model: &str) {
+    pub(crate) fn clear_last_failure(&self, model: &str) {
         lock(&self.sums)
-            .trouble
-            .take_if(|(met, trouble)| met == model && trouble.kind != ErrorKind::Unauthenticated);
+            .last_failure
+            .take_if(|(met, failure)| met == model && failure.kind != ErrorKind::Unauthenticated);
     }
 
     #[cfg(any(feature = "claude-code", feature = "command", test))]
-    pub(crate) fn trouble(&self) -> Option<CallFailure> {
-        lock(&self.sums).trouble.as_ref().map(|(_, trouble)| trouble.clone())
+    pub(crate) fn last_failure(&self) -> Option<CallFailure> {
+        lock(&self.sums).last_failure.as_ref().map(|(_, failure)| failure.clone())
     }
 
     /// Returns the money spent so far, in millionths of a US dollar, and the usage of each model.
@@ -267,15 +267,15 @@ mod tests {
     #[test]
     fn a_success_of_one_model_does_not_clear_the_failure_of_another() {
         let (account, _notices) = Account::new(None);
-        let trouble = |kind| CallFailure { kind, text: "no".to_owned() };
-        account.set_trouble("large", trouble(ErrorKind::RateLimited));
-        account.clear_trouble("small");
-        assert_eq!(account.trouble(), Some(trouble(ErrorKind::RateLimited)));
-        account.clear_trouble("large");
-        assert_eq!(account.trouble(), None);
-        account.set_trouble("large", trouble(ErrorKind::Unauthenticated));
-        account.clear_trouble("large");
-        account.set_trouble("small", trouble(ErrorKind::Unavailable));
-        assert_eq!(account.trouble(), Some(trouble(ErrorKind::Unauthenticated)));
+        let failure = |kind| CallFailure { kind, text: "no".to_owned() };
+        account.set_last_failure("large", failure(ErrorKind::RateLimited));
+        account.clear_last_failure("small");
+        assert_eq!(account.last_failure(), Some(failure(ErrorKind::RateLimited)));
+        account.clear_last_failure("large");
+        assert_eq!(account.last_failure(), None);
+        account.set_last_failure("large", failure(ErrorKind::Unauthenticated));
+        account.clear_last_failure("large");
+        account.set_last_failure("small", failure(ErrorKind::Unavailable));
+        assert_eq!(account.last_failure(), Some(failure(ErrorKind::Unauthenticated)));
     }
 }

@@ -123,7 +123,7 @@ impl Meter {
                         "the model's API ended its answer with an error: {}",
                         one_line(&error.kind, 60)
                     );
-                    self.account.set_trouble(self.charge.model(), CallFailure { kind, text });
+                    self.account.set_last_failure(self.charge.model(), CallFailure { kind, text });
                 }
                 _ if is_text(data) => self.charge.add_text(data.len()),
                 _ => {}

@@ -20,14 +20,14 @@ use crate::model::proxy::state::Gate;
 /// The reason why a response ends before the API has sent all of it.
 enum StreamEnd {
     Spent,
-    Over,
+    RunEnded,
     Silent,
     Broken,
     ShowsCredential,
 }
 
 /// The resources that a request occupies until its response ends.
-pub(crate) struct Hold {
+pub(crate) struct RequestResources {
     /// The permit for one of the concurrent requests of the run.
     pub(crate) _place: OwnedSemaphorePermit,
     /// The guard of the connection over which the request arrived.
@@ -49,7 +49,7 @@ struct Flow {
     /// The last bytes that the API sent. A copy of the credential can begin in these bytes and end
     /// in the next piece of the response.
     tail: Vec<u8>,
-    _hold: Hold,
+    _resources: RequestResources,
 }
 
 /// A piece of the response, or `None` at the end of the response.
@@ -63,10 +63,10 @@ pub(crate) fn relay(
     charge: Charge,
     gate: &Arc<Gate>,
     idle: IdleLimit,
-    hold: Hold,
+    resources: RequestResources,
 ) -> Body {
     let (meter, gate) = (Meter::new(charge, Arc::clone(&gate.account)), Arc::clone(gate));
-    let flow = Flow { response, meter, gate, idle, tail: Vec::new(), _hold: hold };
+    let flow = Flow { response, meter, gate, idle, tail: Vec::new(), _resources: resources };
     let (pieces, arriving) = mpsc::channel(1);
     let mut task = JoinSet::new();
     task.spawn(flow.run(pieces));
@@ -92,12 +92,12 @@ impl Flow {
                 Ok(Some(bytes)) => (Ok(Some(bytes)), true),
                 Ok(None) => (Ok(None), false),
                 Err(StreamEnd::Spent) => {
-                    self.hand_on(&pieces, Ok(Some(used_up()))).await;
+                    self.send_piece(&pieces, Ok(Some(used_up()))).await;
                     (Ok(None), false)
                 }
                 Err(cut) => (Err(self.record_failure(&cut)), false),
             };
-            if !self.hand_on(&pieces, piece).await || !more {
+            if !self.send_piece(&pieces, piece).await || !more {
                 return;
             }
         }
@@ -105,7 +105,7 @@ impl Flow {
 
     /// Sends `piece` to the body. Returns whether the agent read the piece before the run ended and
     /// before the idle limit was reached.
-    async fn hand_on(&self, pieces: &mpsc::Sender<Piece>, piece: Piece) -> bool {
+    async fn send_piece(&self, pieces: &mpsc::Sender<Piece>, piece: Piece) -> bool {
         tokio::select! {
             biased;
             sent = pieces.send(piece) => sent.is_ok(),
@@ -118,7 +118,7 @@ impl Flow {
         let account = &self.gate.account;
         let chunk = tokio::select! {
             biased;
-            () = account.closed.cancelled() => return Err(StreamEnd::Over),
+            () = account.closed.cancelled() => return Err(StreamEnd::RunEnded),
             () = account.exhausted.cancelled() => return Err(StreamEnd::Spent),
             chunk = self.response.chunk() => chunk.map_err(|_| StreamEnd::Broken)?,
             () = self.idle.clock.sleep(self.idle.limit) => return Err(StreamEnd::Silent),
@@ -154,7 +154,7 @@ impl Flow {
     /// API, unless the run caused the end.
     fn record_failure(&self, cut: &StreamEnd) -> io::Error {
         let (kind, line) = match cut {
-            StreamEnd::Over | StreamEnd::Spent => return io::Error::other("the run has ended"),
+            StreamEnd::RunEnded | StreamEnd::Spent => return io::Error::other("the run has ended"),
             StreamEnd::Silent => {
                 let line =
                     format!("the model's API sent nothing for {} s", self.idle.limit.as_secs());
@@ -170,8 +170,8 @@ impl Flow {
                 (ErrorKind::Unexpected, line.to_owned())
             }
         };
-        let trouble = CallFailure { kind, text: line.clone() };
-        self.gate.account.set_trouble(self.meter.charge.model(), trouble);
+        let failure = CallFailure { kind, text: line.clone() };
+        self.gate.account.set_last_failure(self.meter.charge.model(), failure);
         io::Error::other(line)
     }
 }

@@ -17,7 +17,7 @@ use crate::model::http_server::{ConnectionGuard, ConnectionHandle};
 use crate::model::price::Tokens;
 use crate::model::proxy::budget::{Call, CallFailure, Charge, ModelNotice, SPENDING_LIMIT_REACHED};
 use crate::model::proxy::metering::Usage;
-use crate::model::proxy::relay::{Hold, IdleLimit, relay};
+use crate::model::proxy::relay::{IdleLimit, RequestResources, relay};
 use crate::model::proxy::rules::Rule;
 use crate::model::proxy::state::{Gate, MAX_BODY, Shared};
 use crate::model::proxy::upstream::{betas, meaning, returned};
@@ -143,11 +143,17 @@ async fn through(
             if let Some(charge) = charge.take() {
                 charge.waive();
             }
-            trouble(gate, &model, StatusCode::BAD_GATEWAY, error.kind(), error.to_string())
+            record_failure(gate, &model, StatusCode::BAD_GATEWAY, error.kind(), error.to_string())
         })?,
         () = shared.clock.sleep(shared.silence) => {
             let line = format!("the model's API did not answer in {} s", shared.silence.as_secs());
-            return Err(trouble(gate, &model, StatusCode::GATEWAY_TIMEOUT, ErrorKind::TimedOut, line));
+            return Err(record_failure(
+                gate,
+                &model,
+                StatusCode::GATEWAY_TIMEOUT,
+                ErrorKind::TimedOut,
+                line,
+            ));
         }
     };
     if !response.status().is_success() {
@@ -160,13 +166,19 @@ async fn through(
         let line =
             "the model's API compressed its answer, although the request accepts no compression"
                 .to_owned();
-        return Err(trouble(gate, &model, StatusCode::BAD_GATEWAY, ErrorKind::Unexpected, line));
+        return Err(record_failure(
+            gate,
+            &model,
+            StatusCode::BAD_GATEWAY,
+            ErrorKind::Unexpected,
+            line,
+        ));
     }
     if asks == Some(RequestKind::Message) {
-        gate.account.clear_trouble(&model);
+        gate.account.clear_last_failure(&model);
     }
-    let hold = Hold { _place: place, _connection: connection };
-    return_response(shared, gate, &model, response, charge, hold).await
+    let resources = RequestResources { _place: place, _connection: connection };
+    return_response(shared, gate, &model, response, charge, resources).await
 }
 
 /// Reads the whole body of a request. Before that, reserves as many bytes of memory as the header
@@ -211,7 +223,7 @@ async fn return_response(
     model: &str,
     response: reqwest::Response,
     charge: Option<Charge>,
-    hold: Hold,
+    resources: RequestResources,
 ) -> Result<Response, Refused> {
     let (status, headers) = (response.status(), returned(response.headers(), &gate.credential));
     let streams = headers
@@ -220,11 +232,11 @@ async fn return_response(
     let body = match charge {
         Some(charge) if streams => {
             let idle = IdleLimit { clock: Arc::clone(&shared.clock), limit: shared.silence };
-            relay(response, charge, gate, idle, hold)
+            relay(response, charge, gate, idle, resources)
         }
         charge => {
             let body = whole(shared, response, MAX_BODY).await.map_err(|line| {
-                trouble(
+                record_failure(
                     gate,
                     model,
                     StatusCode::BAD_GATEWAY,
@@ -244,7 +256,7 @@ async fn return_response(
                     "the answer of the model's API contains the credential, and was therefore not \
                      forwarded"
                         .to_owned();
-                return Err(trouble(
+                return Err(record_failure(
                     gate,
                     model,
                     StatusCode::BAD_GATEWAY,
@@ -301,10 +313,10 @@ async fn hand_back_error(
     let status = response.status();
     let (kind, line) = meaning(status);
     if status.is_redirection() {
-        return trouble(gate, model, StatusCode::BAD_GATEWAY, kind, line);
+        return record_failure(gate, model, StatusCode::BAD_GATEWAY, kind, line);
     }
     let headers = returned(response.headers(), &gate.credential);
-    gate.account.set_trouble(model, CallFailure { kind, text: line.clone() });
+    gate.account.set_last_failure(model, CallFailure { kind, text: line.clone() });
     let words = whole(shared, response, MAX_ERROR).await.unwrap_or_default();
     if words.is_empty() || gate.credential.is_in(&words) {
         return refusal(status, "api_error", &line);
@@ -330,9 +342,15 @@ fn refuse(gate: &Gate, status: StatusCode, kind: &str, line: String) -> Refused 
 }
 
 /// Records the failure `text` of a call to `model`, and returns the error response for the agent.
-fn trouble(gate: &Gate, model: &str, status: StatusCode, kind: ErrorKind, text: String) -> Refused {
+fn record_failure(
+    gate: &Gate,
+    model: &str,
+    status: StatusCode,
+    kind: ErrorKind,
+    text: String,
+) -> Refused {
     let refused = refusal(status, "api_error", &text);
-    gate.account.set_trouble(model, CallFailure { kind, text });
+    gate.account.set_last_failure(model, CallFailure { kind, text });
     refused
 }
 

@@ -20,13 +20,13 @@ use crate::model::proxy::upstream::{self, Upstream};
 
 /// Default time limit for the start of a response, and for each pause in the middle of a response.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
-/// Maximum total size of the request bodies of all runs in memory, in bytes.
+/// Maximum total size, in bytes, of the request bodies that the proxy holds in memory for all runs.
 const MAX_BODIES: usize = 256 << 20;
-/// Maximum total size of the request bodies of one run in memory, in bytes. With this limit, a run
-/// cannot block other runs by announcing bodies that it does not send.
-const MAX_BODIES_OF_ONE: usize = 64 << 20;
+/// Maximum total size, in bytes, of the request bodies that the proxy holds in memory for one run.
+/// With this limit, a run cannot block other runs by announcing bodies that it does not send.
+const MAX_BODIES_PER_RUN: usize = 64 << 20;
 /// Maximum number of concurrent requests of one run.
-const MAX_AT_ONCE: usize = 32;
+const MAX_CONCURRENT_REQUESTS: usize = 32;
 
 /// A server on loopback that agents use in place of the model's API. One proxy serves all runs.
 ///
@@ -179,8 +179,8 @@ impl ModelProxy {
         let secret = Secret::from(format!("run-{}", hex::encode(random)));
         let (account, notices) = Account::new(micro_usd);
         let account = Arc::new(account);
-        let places = Arc::new(Semaphore::new(MAX_AT_ONCE));
-        let room = Semaphore::new(MAX_BODIES_OF_ONE);
+        let places = Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS));
+        let room = Semaphore::new(MAX_BODIES_PER_RUN);
         let gate = Gate { credential, account: Arc::clone(&account), places, room };
         lock(&self.shared.gates).insert(digest(secret.expose()), Arc::new(gate));
         Ok(ModelAccess::new(Arc::clone(&self.shared), secret, account, notices))

@@ -61,7 +61,7 @@ impl DockerRunner {
                         than its limit: disable swap on the engine's machine";
             say(Finding::Warning, line.to_owned());
         }
-        let way = match mounts(engine, &shared.probe(), &found).await? {
+        let way = match mounts(engine, &shared.host_files_test(), &found).await? {
             true => "workspaces are mounted into containers",
             false => {
                 "workspaces are copied into containers: the settings require this, or the engine does not see this \

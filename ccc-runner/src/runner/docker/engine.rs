@@ -25,7 +25,7 @@ pub(crate) struct Engine {
     pub(crate) swaps: bool,
     /// The reason why no container may start on this engine, or `None`.
     pub(crate) unfit: Option<String>,
-    /// The method by which workspaces get into containers. `Auto` if a probe of the engine must
+    /// The method by which workspaces get into containers. `Auto` if a test of the engine must
     /// decide.
     pub(crate) workspaces: Workspaces,
     /// Whether workspaces are mounted rather than copied. Determined at the first start of a

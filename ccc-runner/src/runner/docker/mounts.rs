@@ -16,7 +16,7 @@ use crate::runner::docker::orphans;
 use crate::runner::docker::settings::Workspaces;
 
 /// The values with which [`mounts`] tests whether the engine sees the files of this host machine.
-pub(crate) struct Probe<'a> {
+pub(crate) struct HostFilesTest<'a> {
     pub(crate) state_dir: &'a Path,
     pub(crate) owner: &'a str,
     pub(crate) clock: &'a dyn Clock,
@@ -29,12 +29,16 @@ pub(crate) struct Probe<'a> {
 /// # Errors
 /// [`ErrorKind::Unavailable`] if no file can be created in the state directory; errors of the
 /// engine.
-pub(crate) async fn mounts(engine: &Engine, probe: &Probe<'_>, image: &Image) -> Result<bool> {
+pub(crate) async fn mounts(
+    engine: &Engine,
+    test: &HostFilesTest<'_>,
+    image: &Image,
+) -> Result<bool> {
     let mounts = engine.mounts.get_or_try_init(|| async {
         match engine.workspaces {
             Workspaces::Mounted => Ok(true),
             Workspaces::Copied => Ok(false),
-            Workspaces::Auto => sees_host_files(engine, probe, image).await,
+            Workspaces::Auto => sees_host_files(engine, test, image).await,
         }
     });
     mounts.await.copied()
@@ -43,13 +47,13 @@ pub(crate) async fn mounts(engine: &Engine, probe: &Probe<'_>, image: &Image) ->
 /// Returns whether the engine sees the files of this host machine. Creates a file in the state
 /// directory and a container that mounts this directory. Then checks whether the file exists in the
 /// container. The container never starts.
-async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> Result<bool> {
-    let run = RunId::new(probe.clock.now())?;
-    let marker = tempfile::Builder::new().prefix("marker-").tempfile_in(probe.state_dir);
+async fn sees_host_files(engine: &Engine, test: &HostFilesTest<'_>, image: &Image) -> Result<bool> {
+    let run = RunId::new(test.clock.now())?;
+    let marker = tempfile::Builder::new().prefix("marker-").tempfile_in(test.state_dir);
     let marker = marker.map_err(|e| {
         let line = format!(
             "cannot create a file in the state directory {}: {e}",
-            probe.state_dir.display()
+            test.state_dir.display()
         );
         Error::new(ErrorKind::Unavailable, line)
     })?;
@@ -60,12 +64,12 @@ async fn sees_host_files(engine: &Engine, probe: &Probe<'_>, image: &Image) -> R
         cmd: Some(vec![KEEPER.to_owned()]),
         // The labels name a run that does not exist. Therefore cleanup removes the container if
         // this process ends before it removes the container.
-        labels: Some(orphans::labels(probe.owner, run)),
+        labels: Some(orphans::labels(test.owner, run)),
         host_config: Some(HostConfig {
             network_mode: Some("none".to_owned()),
             mounts: Some(vec![Mount {
                 typ: Some(MountType::BIND),
-                source: Some(probe.state_dir.to_string_lossy().into_owned()),
+                source: Some(test.state_dir.to_string_lossy().into_owned()),
                 target: Some("/ours".to_owned()),
                 read_only: Some(true),
                 ..Mount::default()

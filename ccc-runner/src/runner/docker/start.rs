@@ -37,13 +37,13 @@ pub(crate) async fn start(
     spec: &ContainerSpec,
     cancel: &CancellationToken,
 ) -> Result<DockerContainer> {
-    let given_up = || {
+    let cancelled = || {
         Error::new(ErrorKind::Cancelled, "the run was destroyed while its container was starting")
     };
     let (engine, name) = (shared.engine().await?, container_name(run));
     engine.check_fit()?;
     let image = engine.image(spec.image.as_deref().unwrap_or(&shared.settings.image)).await?;
-    let mounted = mounts(engine, &shared.probe(), &image).await?;
+    let mounted = mounts(engine, &shared.host_files_test(), &image).await?;
     let user = container_user(mounted);
     if mounted && rustix::process::geteuid().is_root() {
         chown_tree(spec.workspace.clone(), user).await?;
@@ -63,14 +63,14 @@ pub(crate) async fn start(
         (alteration.change)(&mut body);
     }
     if cancel.is_cancelled() {
-        return Err(given_up());
+        return Err(cancelled());
     }
     // Not cancellable, because `destroy` must find the container.
     create(engine, &name, body, &shared.owner, &*shared.clock).await?;
     let setup = Setup { run, spec: spec.clone(), image, mounted };
     tokio::select! {
         up = bring_up(shared, engine, setup, user) => up,
-        () = cancel.cancelled() => Err(given_up()),
+        () = cancel.cancelled() => Err(cancelled()),
     }
 }
 
@@ -113,24 +113,25 @@ async fn bring_up(
     Ok(DockerContainer::new(Arc::clone(shared), setup, connection))
 }
 
-/// Returns the error for a container that sent no greeting. `words` is the keeper's standard error.
-fn no_answer(image: &str, words: &str) -> Error {
-    let words = ccc_core::untrusted_text::one_line(words, 300);
-    if lacks_keeper(&words) {
+/// Returns the error for a container that sent no greeting. `error_output` is the keeper's standard
+/// error.
+fn no_answer(image: &str, error_output: &str) -> Error {
+    let error_output = ccc_core::untrusted_text::one_line(error_output, 300);
+    if lacks_keeper(&error_output) {
         return no_keeper(image);
     }
-    if words.starts_with("ccc-keeper: ") {
-        return other_keeper(&words);
+    if error_output.starts_with("ccc-keeper: ") {
+        return other_keeper(&error_output);
     }
     let line = format!(
-        "the container started, but its ccc-keeper sent no greeting; error output: \"{words}\""
+        "the container started, but its ccc-keeper sent no greeting; error output: \"{error_output}\""
     );
     Error::new(ErrorKind::Unavailable, line)
 }
 
-fn other_keeper(words: &str) -> Error {
+fn other_keeper(reason: &str) -> Error {
     let line = format!(
-        "the ccc-keeper in the image is not compatible with this program ({words}): build the image again"
+        "the ccc-keeper in the image is not compatible with this program ({reason}): build the image again"
     );
     Error::new(ErrorKind::Unsupported, line).with_remedy(Remedy::BuildImage)
 }
@@ -144,9 +145,10 @@ fn not_started(image: &str, refusal: bollard::errors::Error) -> Error {
 
 /// Returns whether the message of an engine, a runtime or a container's first process reports that
 /// the keeper is missing.
-fn lacks_keeper(words: &str) -> bool {
-    let words = words.to_lowercase();
-    words.contains("ccc-keeper") && (words.contains("no such file") || words.contains("not found"))
+fn lacks_keeper(message: &str) -> bool {
+    let message = message.to_lowercase();
+    message.contains("ccc-keeper")
+        && (message.contains("no such file") || message.contains("not found"))
 }
 
 fn no_keeper(image: &str) -> Error {

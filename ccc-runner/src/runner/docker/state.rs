@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::runner::docker::engine::Engine;
 use crate::runner::docker::engine_connection;
-use crate::runner::docker::mounts::Probe;
+use crate::runner::docker::mounts::HostFilesTest;
 use crate::runner::docker::settings::Settings;
 
 /// The state that the runner, its containers and its tasks share.
@@ -47,8 +47,12 @@ pub(crate) struct Start {
 
 impl Shared {
     /// Returns the values for the test whether the engine sees the files of this host machine.
-    pub(crate) fn probe(&self) -> Probe<'_> {
-        Probe { state_dir: &self.settings.state_dir, owner: &self.owner, clock: &*self.clock }
+    pub(crate) fn host_files_test(&self) -> HostFilesTest<'_> {
+        HostFilesTest {
+            state_dir: &self.settings.state_dir,
+            owner: &self.owner,
+            clock: &*self.clock,
+        }
     }
 
     /// Returns the engine. The first call connects to the engine.

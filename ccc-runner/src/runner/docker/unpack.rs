@@ -92,18 +92,18 @@ const MAX_PATHS: usize = 64 << 20;
 const MAX_HOLES: u64 = 4;
 /// Size of a disk block, in bytes. A block that contains only zeros becomes a hole in a sparse
 /// file.
-const BLOCK: usize = 4 << 10;
+const DISK_BLOCK: usize = 4 << 10;
 /// Number of zero bytes that mark the end of a tar archive.
-const END: usize = 1_024;
+const END_MARK_LEN: usize = 1_024;
 
 /// A reader that counts the zero bytes at the end of the bytes read so far. The count shows whether
 /// a tar archive is complete.
-struct Whole<R> {
+struct TrailingZeroCounter<R> {
     of: R,
     zeros: usize,
 }
 
-impl<R: Read> Read for Whole<R> {
+impl<R: Read> Read for TrailingZeroCounter<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let n = self.of.read(into)?;
         match into[..n].iter().rposition(|byte| *byte != 0) {
@@ -146,8 +146,8 @@ impl Tree {
     }
 
     fn fill(&mut self, archive: impl Read) -> io::Result<()> {
-        let (mut whole, mut rooted) = (Whole { of: archive, zeros: 0 }, false);
-        let mut archive = tar::Archive::new(&mut whole);
+        let (mut counter, mut rooted) = (TrailingZeroCounter { of: archive, zeros: 0 }, false);
+        let mut archive = tar::Archive::new(&mut counter);
         for entry in archive.entries()? {
             let mut entry = entry?;
             let path = beneath(&entry.path_bytes())?;
@@ -164,8 +164,8 @@ impl Tree {
         }
         // A missing entry counts as deleted, so a truncated archive must not pass as a complete
         // one.
-        io::copy(&mut whole, &mut io::sink())?;
-        if !rooted || whole.zeros < END {
+        io::copy(&mut counter, &mut io::sink())?;
+        if !rooted || counter.zeros < END_MARK_LEN {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive is truncated"));
         }
         Ok(())
@@ -246,7 +246,7 @@ impl Tree {
 
     /// Writes the content `from` to `file`. Blocks of zeros become holes.
     fn write(&mut self, from: &mut impl Read, file: &mut File) -> io::Result<()> {
-        let (mut piece, mut length) = (vec![0; 16 * BLOCK], 0);
+        let (mut piece, mut length) = (vec![0; 16 * DISK_BLOCK], 0);
         loop {
             let mut filled = 0;
             while filled < piece.len() {
@@ -258,7 +258,7 @@ impl Tree {
             if filled == 0 {
                 return file.set_len(length);
             }
-            for block in piece[..filled].chunks(BLOCK) {
+            for block in piece[..filled].chunks(DISK_BLOCK) {
                 if block.iter().any(|byte| *byte != 0) {
                     self.bytes = self
                         .bytes

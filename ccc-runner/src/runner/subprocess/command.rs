@@ -15,8 +15,9 @@ use crate::runner::subprocess::user_switch::{self, UserSwitch};
 #[derive(Debug)]
 pub(crate) struct Launcher {
     pub(crate) run: RunId,
-    /// The name of the installation, which is set in the environment of every program.
-    pub(crate) owner: String,
+    /// The path of the state directory, which identifies the installation. It is set in the
+    /// environment of every program.
+    pub(crate) state_dir: String,
     pub(crate) spec: ContainerSpec,
     /// The directory that contains the run's `home` and `tmp`.
     pub(crate) home: PathBuf,
@@ -112,7 +113,7 @@ impl Launcher {
         }
         child
             .env(RUN_MARK, self.run.to_string())
-            .env(OWNER_MARK, &self.owner)
+            .env(OWNER_MARK, &self.state_dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

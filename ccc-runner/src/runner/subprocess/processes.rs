@@ -26,12 +26,12 @@ const MAX_KILL_ATTEMPTS: u32 = 1_000;
 
 /// The number of consecutive scans of `/proc` that must find no process of a run before the run
 /// counts as ended.
-const QUIET: u32 = 2;
+const QUIET_SCANS: u32 = 2;
 /// Maximum number of passes of one scan of `/proc`. After a pass that found a new process, the scan
 /// makes another pass.
-const PASSES: u32 = 100;
+const MAX_PASSES: u32 = 100;
 /// Maximum number of attempts to read the environment of a process if the result is empty.
-const READS: u32 = 20;
+const MAX_READS: u32 = 20;
 /// Delay after each read that returned an empty environment.
 const READ_AGAIN: Duration = Duration::from_micros(100);
 
@@ -40,7 +40,7 @@ const READ_AGAIN: Duration = Duration::from_micros(100);
 pub(crate) struct Ownership {
     /// The path of the state directory. It identifies this installation, because each installation
     /// on the host machine has a different state directory.
-    pub(crate) owner: String,
+    pub(crate) state_dir: String,
     /// The sessions, which identify processes whose environment lacks [`RUN_MARK`].
     pub(crate) sessions: ProcessSessions,
     /// The UIDs, which identify every process of a run that has a dedicated UID.
@@ -53,7 +53,7 @@ fn each_process(mut seen: impl FnMut(Pid, &Path)) {
     let mut known = HashSet::new();
     // A process that ended during a pass may have left a child that the pass did not see. Repeat
     // until a pass finds no new process.
-    for _ in 0..PASSES {
+    for _ in 0..MAX_PASSES {
         let before = known.len();
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
             let name = entry.file_name();
@@ -73,10 +73,11 @@ fn each_process(mut seen: impl FnMut(Pid, &Path)) {
 }
 
 /// Returns the run that the environment of `process`, a directory of `/proc`, names. Returns `None`
-/// if the environment does not contain `owner`, the name of this installation, or cannot be read.
-/// If it cannot be read, the process is a zombie, or belongs to another user and not to a run.
-fn run_of(process: &Path, owner: &str) -> Option<RunId> {
-    let owner = format!("{OWNER_MARK}={owner}");
+/// if the environment does not contain `state_dir`, which identifies this installation, or cannot
+/// be read. If it cannot be read, the process is a zombie, or belongs to another user and not to a
+/// run.
+fn run_of(process: &Path, state_dir: &str) -> Option<RunId> {
+    let mark = format!("{OWNER_MARK}={state_dir}");
     let environment =
         environment(process).ok().filter(|found| !found.is_empty()).or_else(|| {
             // If the first thread has ended, the other threads have the environment.
@@ -85,7 +86,7 @@ fn run_of(process: &Path, owner: &str) -> Option<RunId> {
             others.into_iter().find(|found| !found.is_empty())
         })?;
     let mut variables = environment.split(|byte| *byte == 0);
-    if !variables.clone().any(|variable| variable == owner.as_bytes()) {
+    if !variables.clone().any(|variable| variable == mark.as_bytes()) {
         return None;
     }
     variables.find_map(|variable| {
@@ -98,7 +99,7 @@ fn run_of(process: &Path, owner: &str) -> Option<RunId> {
 /// microseconds. Therefore an empty environment is read again. Otherwise a process that calls exec
 /// all the time would not be found.
 fn environment(process: &Path) -> std::io::Result<Vec<u8>> {
-    for _ in 0..READS {
+    for _ in 0..MAX_READS {
         let environment = fs::read(process.join("environ"))?;
         // Kernel threads and zombies have no executable.
         if !environment.is_empty() || fs::read_link(process.join("exe")).is_err() {
@@ -111,10 +112,10 @@ fn environment(process: &Path) -> std::io::Result<Vec<u8>> {
 
 /// Returns the runs of this installation that have a live process. A run can occur several times.
 pub(crate) async fn runs_alive(ours: &Ownership) -> Result<Vec<RunId>> {
-    let owner = ours.owner.clone();
+    let state_dir = ours.state_dir.clone();
     blocking(move || {
         let mut runs = Vec::new();
-        each_process(|_, process| runs.extend(run_of(process, &owner)));
+        each_process(|_, process| runs.extend(run_of(process, &state_dir)));
         runs
     })
     .await
@@ -124,13 +125,14 @@ pub(crate) async fn runs_alive(ours: &Ownership) -> Result<Vec<RunId>> {
 /// processes. Each process is signaled as soon as it is found, because a process that forks and
 /// then ends exists only for a short time.
 async fn signal_all(ours: &Ownership, run: RunId, signals: &'static [Signal]) -> Result<usize> {
-    let (owner, sessions, user) = (ours.owner.clone(), ours.sessions.of(run), ours.uids.of(run));
+    let (state_dir, sessions, user) =
+        (ours.state_dir.clone(), ours.sessions.of(run), ours.uids.of(run));
     let plausible = ours.uids.plausible(run);
     blocking(move || {
         let mut found = 0;
         each_process(|pid, process| {
             let is_theirs = user.is_some_and(|user| is_alive_as(user, process));
-            let is_marked = || run_of(process, &owner) == Some(run) || is_in(&sessions, pid);
+            let is_marked = || run_of(process, &state_dir) == Some(run) || is_in(&sessions, pid);
             if is_theirs || (is_marked() && plausible(process)) {
                 found += 1;
                 for signal in signals {
@@ -180,7 +182,7 @@ pub(crate) async fn kill(clock: &dyn Clock, ours: &Ownership, run: RunId) -> Res
             continue;
         }
         quiet += 1;
-        if quiet == QUIET {
+        if quiet == QUIET_SCANS {
             ours.sessions.forget(run);
             return Ok(());
         }

@@ -64,9 +64,11 @@ impl SubprocessRunner {
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
         private_dir(&state_dir)?;
         let state_dir = fs::canonicalize(&state_dir).map_err(|e| unusable(&state_dir, &e))?;
-        let owner = state_dir.to_string_lossy().into_owned();
-        let ownership =
-            Ownership { owner, sessions: ProcessSessions::default(), uids: UidPool::default() };
+        let ownership = Ownership {
+            state_dir: state_dir.to_string_lossy().into_owned(),
+            sessions: ProcessSessions::default(),
+            uids: UidPool::default(),
+        };
         let can_switch_user = rustix::process::geteuid().is_root().then(CanSwitchUser::default);
         let clock = Arc::new(SystemClock);
         Ok(Self { clock, can_switch_user, state_dir, ownership, model_proxy: None })
@@ -140,11 +142,11 @@ impl ContainerRunner for SubprocessRunner {
             user_switch = Some(UserSwitch::new(uid, &spec.workspace, &state));
         }
         let asked = spec.network == Network::ModelProxy;
-        let owner = self.ownership.owner.clone();
+        let state_dir = self.ownership.state_dir.clone();
         Ok(Box::new(SubprocessContainer {
             clock: Arc::clone(&self.clock),
             ownership: self.ownership.clone(),
-            launcher: Launcher { run, owner, spec, home: state, user_switch },
+            launcher: Launcher { run, state_dir, spec, home: state, user_switch },
             model_proxy: asked.then(|| self.model_proxy.clone()).flatten(),
         }))
     }

@@ -15,7 +15,7 @@ use crate::runner::subprocess::program_path::host_tool;
 /// find the files of other runs there. `/tmp` is not hidden, because it can contain programs and
 /// data that runs need. Instead, the environment variable `TMPDIR` gives each run its own directory
 /// for temporary files.
-const SHARED: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
+const SHARED_DIRECTORIES: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
 
 /// A shell script that hides directories from a program in a dedicated mount namespace. It mounts
 /// empty file systems over the directories that only root may enter (the arguments after `$4`; `$3`
@@ -25,7 +25,7 @@ const SHARED: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
 /// descriptors.
 const HIDE_SCRIPT: &str = r#"
 set -e
-ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_tops=$3
+ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_restricted=$3
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 umask 066
 exec 8<"$1" 9<"$2"
@@ -34,9 +34,9 @@ for ccc_shared in $4; do
   mount -t tmpfs -o mode=1777,size=256m,nr_inodes=100k,nosuid,nodev ccc "$ccc_shared"
 done
 shift 4
-while [ "$ccc_tops" -gt 0 ]; do
+while [ "$ccc_restricted" -gt 0 ]; do
   mount -t tmpfs -o mode=0711,size=1m,nosuid,nodev ccc "$1"
-  ccc_tops=$((ccc_tops - 1))
+  ccc_restricted=$((ccc_restricted - 1))
   shift
 done
 ccc_put() {
@@ -50,7 +50,7 @@ cd "$ccc_workspace"
 echo 500 >/proc/self/oom_score_adj || :
 umask "$ccc_mask"
 PATH=$ccc_path
-unset PWD OLDPWD ccc_path ccc_mask ccc_workspace ccc_home ccc_tops ccc_shared
+unset PWD OLDPWD ccc_path ccc_mask ccc_workspace ccc_home ccc_restricted ccc_shared
 exec "$@"
 "#;
 
@@ -61,7 +61,7 @@ pub(crate) struct UserSwitch {
     workspace: PathBuf,
     home: PathBuf,
     /// The directories that only root may enter, and that are hidden from programs.
-    tops: Vec<PathBuf>,
+    restricted_directories: Vec<PathBuf>,
     /// The arguments of `setpriv` that change the user.
     pub(crate) setpriv_arguments: [String; 5],
 }
@@ -107,12 +107,12 @@ impl UserSwitch {
     /// Creates the switch to the UID `user`, for programs that see the directories `workspace` and
     /// `home`.
     pub(crate) fn new(user: u32, workspace: &Path, home: &Path) -> Self {
-        let mut tops: Vec<PathBuf> = Vec::new();
-        for top in [workspace, home].into_iter().filter_map(restricted_ancestor) {
+        let mut restricted_directories: Vec<PathBuf> = Vec::new();
+        for directory in [workspace, home].into_iter().filter_map(restricted_ancestor) {
             // A directory inside another hidden directory is hidden with it.
-            if !tops.iter().any(|other| top.starts_with(other)) {
-                tops.retain(|other| !other.starts_with(&top));
-                tops.push(top);
+            if !restricted_directories.iter().any(|other| directory.starts_with(other)) {
+                restricted_directories.retain(|other| !other.starts_with(&directory));
+                restricted_directories.push(directory);
             }
         }
         let setpriv_arguments = [
@@ -122,22 +122,29 @@ impl UserSwitch {
             "--inh-caps=-all".to_owned(),
             "--bounding-set=-all".to_owned(),
         ];
-        Self { workspace: workspace.to_owned(), home: home.to_owned(), tops, setpriv_arguments }
+        Self {
+            workspace: workspace.to_owned(),
+            home: home.to_owned(),
+            restricted_directories,
+            setpriv_arguments,
+        }
     }
 
     /// Returns the arguments that start `program` in a new mount namespace. The namespace hides the
-    /// directories that only root may enter, and the directories [`SHARED`]. The caller appends the
-    /// program's command.
+    /// directories that only root may enter, and the directories [`SHARED_DIRECTORIES`]. The caller
+    /// appends the program's command.
     pub(crate) fn mount_namespace(&self, program: &Path) -> Result<Vec<OsString>> {
         // If the program is in a shared directory, for example in a checkout under `/var/tmp`, that
         // directory stays visible with all its content.
         let program = fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
         let within = [&self.workspace, &self.home].iter().any(|place| program.starts_with(place));
-        let shared = SHARED.iter().filter(|shared| within || !program.starts_with(shared));
+        let shared =
+            SHARED_DIRECTORIES.iter().filter(|shared| within || !program.starts_with(shared));
         let shared: Vec<&str> = shared.copied().collect();
         // A restricted directory inside a hidden shared directory is hidden with it.
-        let hidden = |top: &&PathBuf| !shared.iter().any(|shared| top.starts_with(shared));
-        let tops: Vec<&PathBuf> = self.tops.iter().filter(hidden).collect();
+        let hidden =
+            |directory: &&PathBuf| !shared.iter().any(|shared| directory.starts_with(shared));
+        let restricted: Vec<&PathBuf> = self.restricted_directories.iter().filter(hidden).collect();
         let mut prefix: Vec<OsString> = vec![host_tool("unshare")?.into()];
         // `--ipc`: System V IPC objects and POSIX message queues end with the program, because
         // another run may have its UID later.
@@ -145,8 +152,8 @@ impl UserSwitch {
         prefix.push(host_tool("sh")?.into());
         prefix.extend(["-c", HIDE_SCRIPT, "ccc"].map(OsString::from));
         prefix.extend([self.workspace.clone().into(), self.home.clone().into()]);
-        prefix.extend([tops.len().to_string().into(), shared.join(" ").into()]);
-        prefix.extend(tops.into_iter().map(OsString::from));
+        prefix.extend([restricted.len().to_string().into(), shared.join(" ").into()]);
+        prefix.extend(restricted.into_iter().map(OsString::from));
         Ok(prefix)
     }
 }
@@ -173,7 +180,7 @@ pub(crate) fn is_reachable(program: &Path) -> bool {
 pub(crate) fn check_variable(name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let is_name = name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit());
-    let heeded = ["LD_", "BASH", "GLIBC_", "MALLOC_", "LIBMOUNT_", "ccc_"]
+    let affects_tools = ["LD_", "BASH", "GLIBC_", "MALLOC_", "LIBMOUNT_", "ccc_"]
         .iter()
         .any(|of| name.starts_with(of))
         || matches!(
@@ -188,7 +195,7 @@ pub(crate) fn check_variable(name: &str) -> Result<()> {
                 | "LOCPATH"
                 | "NLSPATH"
         );
-    if is_name && !heeded {
+    if is_name && !affects_tools {
         return Ok(());
     }
     let line = format!(

@@ -44,7 +44,7 @@ async fn fresh() -> Fixture {
     let secret = fixture.model.key().clone();
     Fixture::with_agents(agents, runner, ("why.txt", b"why\n"))
         .with_credential(key(), secret)
-        .keeping((state, fixture))
+        .with_owned((state, fixture))
 }
 
 ccc_core::agent_conformance!(fresh);

@@ -7,10 +7,10 @@ use ccc_runner::{SubprocessRunner, Workspaces};
 fn fixture(workspaces: Workspaces) -> Fixture {
     if super::engine() {
         let (runner, state) = super::runner(workspaces);
-        return Fixture::new(runner).keeping(state);
+        return Fixture::new(runner).with_owned(state);
     }
     let state = tempfile::tempdir().unwrap();
-    Fixture::new(SubprocessRunner::new(state.path()).unwrap()).keeping(state)
+    Fixture::new(SubprocessRunner::new(state.path()).unwrap()).with_owned(state)
 }
 
 mod mounted {

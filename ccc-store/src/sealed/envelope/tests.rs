@@ -83,7 +83,7 @@ fn a_change_of_any_bit_is_detected() {
         let fault = open(&ring, &HERE, &changed).unwrap_err();
         let expected = match bit / 8 {
             0..5 => Fault::Form,
-            5..OPEN => Fault::UnknownKey(key_id(&changed).unwrap()),
+            5..OPEN_LEN => Fault::UnknownKey(key_id(&changed).unwrap()),
             _ => Fault::Authentication,
         };
         assert_eq!(fault, expected, "bit {bit}");
@@ -115,17 +115,17 @@ fn each_write_has_a_fresh_key_and_fresh_nonces() {
     let ring = published();
     let (one, two) = (seal(&ring, &HERE, b"same").unwrap(), seal(&ring, &HERE, b"same").unwrap());
     for (what, part) in [
-        ("nonce", OPEN..OPEN + NONCE),
-        ("data key", OPEN + NONCE..DATA),
-        ("nonce", DATA..DATA + NONCE),
-        ("secret", DATA + NONCE..one.len()),
+        ("nonce", OPEN_LEN..OPEN_LEN + NONCE),
+        ("data key", OPEN_LEN + NONCE..DATA_OFFSET),
+        ("nonce", DATA_OFFSET..DATA_OFFSET + NONCE),
+        ("secret", DATA_OFFSET + NONCE..one.len()),
     ] {
         assert_ne!(one[part.clone()], two[part], "both records have the same {what}");
     }
     assert_ne!(fingerprint(&one), fingerprint(&two));
     assert_ne!(
-        *unlock(&ring, &HERE, &one).unwrap(),
-        *unlock(&ring, &HERE, &two).unwrap(),
+        *unwrap_key(&ring, &HERE, &one).unwrap(),
+        *unwrap_key(&ring, &HERE, &two).unwrap(),
         "both records have the same data key"
     );
 }
@@ -138,8 +138,8 @@ fn rotation_replaces_only_the_header() {
     let record = seal(&ring(&[&old]), &HERE, b"secret").unwrap();
     let both = ring(&[&new, &old]);
     let again = rewrap(&both, &HERE, &record).unwrap().unwrap();
-    assert_eq!(again[DATA..], record[DATA..]);
-    assert_ne!(again[..DATA], record[..DATA]);
+    assert_eq!(again[DATA_OFFSET..], record[DATA_OFFSET..]);
+    assert_ne!(again[..DATA_OFFSET], record[..DATA_OFFSET]);
     assert_eq!(fingerprint(&again), fingerprint(&record));
     assert_eq!(
         rewrap(&both, &HERE, &again).unwrap(),
@@ -151,7 +151,7 @@ fn rotation_replaces_only_the_header() {
     assert_eq!(open(&ring(&[&old]), &HERE, &again).unwrap_err(), unknown);
     // A combination of the header of one record with the data of a different record.
     let other = seal(&both, &HERE, b"secret").unwrap();
-    let mixed = [&other[..DATA], &record[DATA..]].concat();
+    let mixed = [&other[..DATA_OFFSET], &record[DATA_OFFSET..]].concat();
     assert_eq!(open(&both, &HERE, &mixed).unwrap_err(), Fault::Authentication);
 }
 

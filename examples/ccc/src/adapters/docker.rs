@@ -3,7 +3,7 @@
 use ccc_core::Result;
 use ccc_runner::{DockerRunner, ModelProxy};
 
-use crate::adapters::setting::set;
+use crate::adapters::setting::non_empty;
 use crate::config::Config;
 
 /// Builds the configured Docker runner. If `proxy` is given, containers can connect to this model
@@ -15,9 +15,9 @@ pub(crate) fn docker_runner(config: &Config, proxy: Option<&ModelProxy>) -> Resu
         builder = builder.dangerously_unencrypted();
     }
     builder
-        .host(set(&settings.host).map(str::to_owned))
-        .image(set(&settings.image).map(str::to_owned))
-        .runtime(set(&settings.runtime).map(str::to_owned))
+        .host(non_empty(&settings.host).map(str::to_owned))
+        .image(non_empty(&settings.image).map(str::to_owned))
+        .runtime(non_empty(&settings.runtime).map(str::to_owned))
         .workspaces(settings.workspaces()?)
         .model_proxy(proxy.map(ModelProxy::address))
         .build()

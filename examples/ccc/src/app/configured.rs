@@ -85,7 +85,7 @@ pub(crate) async fn store_configured_app(
         for secret in secrets.into_iter().rev() {
             change = change.with_webhook_secret(secret)?;
         }
-        if apps.make(&change).await? {
+        if apps.create(&change).await? {
             tracing::info!(
                 "stored the App {app_id} in the credential store: its private key and webhook secret can now be removed \
                  from the configuration"

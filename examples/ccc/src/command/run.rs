@@ -65,7 +65,7 @@ pub(super) async fn run(args: &RunArgs) -> Result<bool> {
         let host = Arc::new(LocalHost::open(path, &text, SystemClock.now()).await?);
         let solved =
             drive(&config, Arc::clone(&host) as _, None, adapters, host.event(), args.json).await?;
-        if let (Some(new), false) = (host.description(), args.json) {
+        if let (Some(new), false) = (host.pull_request(), args.json) {
             print(&format!("{}\n\n{}\n\n{}", new.head, new.title, new.body));
         }
         return Ok(solved);

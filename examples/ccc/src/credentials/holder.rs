@@ -10,7 +10,7 @@ use crate::credentials::key_file;
 
 /// Returns the name of the data directory `data_dir`. The first call for a directory generates the
 /// name, and stores the name in the directory.
-pub(crate) fn holder(data_dir: &Path) -> Result<String> {
+pub(crate) fn data_dir_name(data_dir: &Path) -> Result<String> {
     let path = data_dir.join("holder");
     // A name of which only a part was written counts as missing.
     if let Some(known) =

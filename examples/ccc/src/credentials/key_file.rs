@@ -49,7 +49,7 @@ pub(super) fn read(path: &Path) -> Result<Secret> {
 /// a secret.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     fs::create_dir_all(directory(path))?;
-    prepared(path, &Secret::from(text))?.persist(path).map_err(|e| e.error)?;
+    write_temporary(path, &Secret::from(text))?.persist(path).map_err(|e| e.error)?;
     File::open(directory(path))?.sync_all()
 }
 
@@ -58,13 +58,13 @@ pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
 pub(super) fn create(path: &Path, key: &Secret) -> Result<bool> {
     let created = || -> io::Result<bool> {
         fs::create_dir_all(directory(path))?;
-        match prepared(path, key)?.persist_noclobber(path) {
+        match write_temporary(path, key)?.persist_noclobber(path) {
             Ok(_) => File::open(directory(path))?.sync_all().map(|()| true),
             Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(e) => Err(e.error),
         }
     };
-    created().map_err(|e| unwritten(path, e))
+    created().map_err(|e| write_error(path, e))
 }
 
 /// Replaces the contents of the key file `path` atomically. If `path` is a symlink, replaces the
@@ -72,14 +72,14 @@ pub(super) fn create(path: &Path, key: &Secret) -> Result<bool> {
 pub(super) fn replace(path: &Path, key: &Secret) -> Result<()> {
     let replaced = || -> io::Result<()> {
         let path = fs::canonicalize(path)?;
-        let (before, new) = (fs::metadata(&path)?, prepared(&path, key)?);
+        let (before, new) = (fs::metadata(&path)?, write_temporary(&path, key)?);
         std::os::unix::fs::fchown(new.as_file(), Some(before.uid()), Some(before.gid()))?;
         new.as_file().set_permissions(before.permissions())?;
         new.as_file().sync_all()?;
         new.persist(&path).map_err(|e| e.error)?;
         File::open(directory(&path))?.sync_all()
     };
-    replaced().map_err(|e| unwritten(path, e))
+    replaced().map_err(|e| write_error(path, e))
 }
 
 /// Acquires the lock of the key file `path`, which excludes other processes until the returned file
@@ -92,7 +92,7 @@ pub(super) fn lock(path: &Path) -> Result<File> {
     lock.push(".lock");
     let lock = PathBuf::from(lock);
     let file = fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&lock);
-    let file = file.map_err(|e| unwritten(&lock, e))?;
+    let file = file.map_err(|e| write_error(&lock, e))?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -100,13 +100,13 @@ pub(super) fn lock(path: &Path) -> Result<File> {
                         try again";
             Err(Error::new(ErrorKind::Unavailable, line))
         }
-        Err(e) => Err(unwritten(&lock, e.into())),
+        Err(e) => Err(write_error(&lock, e.into())),
     }
 }
 
 /// Writes `text` to a temporary file in the directory of `path`, with mode 0600, and syncs the file
 /// to the disk.
-fn prepared(path: &Path, text: &Secret) -> io::Result<NamedTempFile> {
+fn write_temporary(path: &Path, text: &Secret) -> io::Result<NamedTempFile> {
     let mut new = NamedTempFile::new_in(directory(path))?;
     new.write_all(text.expose())?;
     new.write_all(b"\n")?;
@@ -121,7 +121,7 @@ fn directory(path: &Path) -> &Path {
 }
 
 /// Returns the error for the key file or lock file `path`, which cannot be written.
-fn unwritten(path: &Path, e: io::Error) -> Error {
+fn write_error(path: &Path, e: io::Error) -> Error {
     let line = format!(
         "cannot write the file {}, which is necessary to store the key of the credential store",
         path.display()

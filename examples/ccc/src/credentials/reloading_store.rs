@@ -19,7 +19,7 @@ pub(crate) struct ReloadingStore {
     store: DurableStore,
     source: KeySource,
     /// The text of the keys, as it was last read from `source`.
-    read: tokio::sync::Mutex<Secret>,
+    keys_text: tokio::sync::Mutex<Secret>,
     /// The number of reloads that found changed keys.
     reloads: AtomicU64,
 }
@@ -85,7 +85,12 @@ impl ReloadingStore {
                 Err(error) => return Err(error),
             }
         };
-        Ok(Self { store, source, read: tokio::sync::Mutex::new(known), reloads: AtomicU64::new(0) })
+        Ok(Self {
+            store,
+            source,
+            keys_text: tokio::sync::Mutex::new(known),
+            reloads: AtomicU64::new(0),
+        })
     }
 
     /// Encrypts all records under a new key. If some records are still encrypted under an older
@@ -134,7 +139,7 @@ impl ReloadingStore {
     /// Reads the keys again. `reloads` is the number of reloads at an earlier time. Returns whether
     /// the store now uses different keys than at that time.
     async fn reload(&self, reloads: u64) -> bool {
-        let mut known = self.read.lock().await;
+        let mut known = self.keys_text.lock().await;
         if self.reloads.load(Ordering::Acquire) != reloads {
             // A concurrent call has already reloaded the keys.
             return true;

@@ -17,8 +17,8 @@ use crate::http::connection_limits::{DRAIN_DEADLINE, MAX_DRAINED};
 /// handler has ended. If the server closed a connection with unread bytes, the operating system
 /// would reset the connection. The client could then lose the response (spec: W1e; RFC 9112, 9.6).
 pub(crate) fn drain_body(request: Request) -> Request {
-    let waits = request.headers().contains_key(header::EXPECT);
-    request.map(|body| Body::new(DrainedBody { body: Some(body), waits }))
+    let awaits_continue = request.headers().contains_key(header::EXPECT);
+    request.map(|body| Body::new(DrainedBody { body: Some(body), awaits_continue }))
 }
 
 /// A request body. When the value is dropped, the unread part of the body is read and discarded.
@@ -27,7 +27,7 @@ struct DrainedBody {
     body: Option<Body>,
     /// Whether the client waits for `100 Continue` before it sends the body. The server sends `100
     /// Continue` when the body is first read. Until then there is no body to discard.
-    waits: bool,
+    awaits_continue: bool,
 }
 
 impl HttpBody for DrainedBody {
@@ -38,7 +38,7 @@ impl HttpBody for DrainedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.waits = false;
+        self.awaits_continue = false;
         let Some(body) = self.body.as_mut() else { return Poll::Ready(None) };
         let frame = ready!(Pin::new(body).poll_frame(context));
         if !matches!(frame, Some(Ok(_))) {
@@ -58,7 +58,7 @@ impl HttpBody for DrainedBody {
 
 impl Drop for DrainedBody {
     fn drop(&mut self) {
-        let body = self.body.take().filter(|body| !self.waits && !body.is_end_stream());
+        let body = self.body.take().filter(|body| !self.awaits_continue && !body.is_end_stream());
         // There is no runtime when the program ends. The body is then not drained.
         if let (Some(body), Ok(runtime)) = (body, Handle::try_current()) {
             runtime.spawn(discard(body));

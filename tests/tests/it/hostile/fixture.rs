@@ -23,7 +23,7 @@ use crate::emulated::repo_ref;
 
 use super::plain::{Files, Plain, Refs, as_files, differing, files_below};
 use super::trap::Trap;
-use super::vector::{Entry, Harm, Ours, Row, Vector};
+use super::vector::{Entry, Ours, PlainGitEffect, Row, Vector};
 
 /// A small tree with one entry of each kind.
 const TREE: &[Entry] = &[
@@ -155,28 +155,32 @@ impl<'a> Case<'a> {
         }
         fs::remove_dir_all(&copy).unwrap();
         self.trap.set();
-        if fell { self.vector.harm.text() } else { "is not affected" }.to_owned()
+        if fell { self.vector.effect.text() } else { "is not affected" }.to_owned()
     }
 
     fn fell(&self, git: &Plain, said: &Output, left: &Files, before: &Refs) -> bool {
         let trap = &self.trap;
-        match self.vector.harm {
-            Harm::Runs => trap.ran(),
-            Harm::Writes => trap.wrote(),
-            Harm::Leaks => trap.heard().iter().any(|head| head.contains(self.authorization())),
-            Harm::Strays => trap.got_a_push(),
-            Harm::Spills => {
+        match self.vector.effect {
+            PlainGitEffect::Runs => trap.ran(),
+            PlainGitEffect::Writes => trap.wrote(),
+            PlainGitEffect::Leaks => {
+                trap.heard().iter().any(|head| head.contains(self.authorization()))
+            }
+            PlainGitEffect::Strays => trap.got_a_push(),
+            PlainGitEffect::Spills => {
                 let mut after = self.remote_refs();
                 after.remove("refs/heads/bait");
                 after != *before
             }
-            Harm::Keeps => said.status.success() && !differing(&git.staged(), left).is_empty(),
-            Harm::Dies => !said.status.success() && !trap.ran(),
-            Harm::LaysOut => {
+            PlainGitEffect::Keeps => {
+                said.status.success() && !differing(&git.staged(), left).is_empty()
+            }
+            PlainGitEffect::Dies => !said.status.success() && !trap.ran(),
+            PlainGitEffect::LaysOut => {
                 let laid_out = files_below(&trap.away.join("clone"));
                 said.status.success() && !differing(&laid_out, &self.base).is_empty()
             }
-            Harm::Shows(text) => String::from_utf8_lossy(&said.stdout).contains(text),
+            PlainGitEffect::Shows(text) => String::from_utf8_lossy(&said.stdout).contains(text),
         }
     }
 

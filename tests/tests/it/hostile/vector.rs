@@ -16,13 +16,13 @@ pub(crate) struct Vector {
     /// The commands of plain git that the vector affects, run in a copy of the workspace. Git has
     /// the token.
     pub(crate) bait: &'static str,
-    pub(crate) harm: Harm,
+    pub(crate) effect: PlainGitEffect,
     pub(crate) ours: Ours,
 }
 
 /// The effect of a vector on plain git.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Harm {
+pub(crate) enum PlainGitEffect {
     /// `$EVIL` ran.
     Runs,
     /// `$VICTIM` has changed.
@@ -54,42 +54,47 @@ pub(crate) enum Ours {
 /// A row of the table: name, result of plain git, result of host git.
 pub(crate) type Row = ccc_tests::page::Row;
 
-const fn new(name: &'static str, plant: &'static str, bait: &'static str, harm: Harm) -> Vector {
-    Vector { name, base: &[], plant, bait, harm, ours: Ours::Pushes }
+const fn new(
+    name: &'static str,
+    plant: &'static str,
+    bait: &'static str,
+    effect: PlainGitEffect,
+) -> Vector {
+    Vector { name, base: &[], plant, bait, effect, ours: Ours::Pushes }
 }
 
 pub(crate) const fn runs(name: &'static str, plant: &'static str, bait: &'static str) -> Vector {
-    new(name, plant, bait, Harm::Runs)
+    new(name, plant, bait, PlainGitEffect::Runs)
 }
 
 pub(crate) const fn writes(name: &'static str, plant: &'static str, bait: &'static str) -> Vector {
-    new(name, plant, bait, Harm::Writes)
+    new(name, plant, bait, PlainGitEffect::Writes)
 }
 
 pub(crate) const fn leaks(name: &'static str, plant: &'static str, bait: &'static str) -> Vector {
-    new(name, plant, bait, Harm::Leaks)
+    new(name, plant, bait, PlainGitEffect::Leaks)
 }
 
 pub(crate) const fn strays(name: &'static str, plant: &'static str, bait: &'static str) -> Vector {
-    new(name, plant, bait, Harm::Strays)
+    new(name, plant, bait, PlainGitEffect::Strays)
 }
 
 pub(crate) const fn spills(name: &'static str, plant: &'static str, bait: &'static str) -> Vector {
-    new(name, plant, bait, Harm::Spills)
+    new(name, plant, bait, PlainGitEffect::Spills)
 }
 
 /// Returns a vector that affects `git add`.
 pub(crate) const fn keeps(name: &'static str, plant: &'static str) -> Vector {
-    new(name, plant, "git add -A", Harm::Keeps)
+    new(name, plant, "git add -A", PlainGitEffect::Keeps)
 }
 
 /// Returns a vector that makes `git add` fail.
 pub(crate) const fn dies(name: &'static str, plant: &'static str) -> Vector {
-    new(name, plant, "git add -A", Harm::Dies)
+    new(name, plant, "git add -A", PlainGitEffect::Dies)
 }
 
 pub(crate) const fn lays_out(name: &'static str, bait: &'static str) -> Vector {
-    new(name, "", bait, Harm::LaysOut)
+    new(name, "", bait, PlainGitEffect::LaysOut)
 }
 
 pub(crate) const fn shows(
@@ -98,7 +103,7 @@ pub(crate) const fn shows(
     bait: &'static str,
     text: &'static str,
 ) -> Vector {
-    new(name, plant, bait, Harm::Shows(text))
+    new(name, plant, bait, PlainGitEffect::Shows(text))
 }
 
 impl Vector {
@@ -118,11 +123,11 @@ impl Vector {
 
     /// Returns the expected row of the table.
     pub(crate) fn row(&self) -> Row {
-        [self.name.to_owned(), self.harm.text().to_owned(), self.ours.text()]
+        [self.name.to_owned(), self.effect.text().to_owned(), self.ours.text()]
     }
 }
 
-impl Harm {
+impl PlainGitEffect {
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::Runs => "runs the attacker's program",

@@ -150,7 +150,7 @@ impl Fixture {
             let refs = git(&mirror, &["for-each-ref", "--format=%(refname)", "refs/runs"]);
             left.extend(refs.lines().map(|name| format!("ref {name}")));
         }
-        left.extend(self.host.held().iter().map(|grant| format!("token {grant:?}")));
+        left.extend(self.host.unrevoked_grants().iter().map(|grant| format!("token {grant:?}")));
         left
     }
 }

@@ -34,7 +34,7 @@ pub struct Fixture {
     pub file: (String, Vec<u8>),
     workspace: Vec<(String, Vec<u8>)>,
     pub(super) credentials: Vec<(CredentialKey, Secret)>,
-    kept: KeepAlive,
+    owned: KeepAlive,
 }
 
 impl Fixture {
@@ -67,7 +67,7 @@ impl Fixture {
             file: (path.to_owned(), content.to_vec()),
             workspace: Vec::new(),
             credentials: Vec::new(),
-            kept: KeepAlive::default(),
+            owned: KeepAlive::default(),
         }
     }
 
@@ -90,8 +90,8 @@ impl Fixture {
 
     /// Makes `thing`, such as a temporary directory or a server, live as long as the fixture.
     #[must_use]
-    pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
-        self.kept.push(thing);
+    pub fn with_owned(mut self, thing: impl Send + Sync + 'static) -> Self {
+        self.owned.push(thing);
         self
     }
 

@@ -19,14 +19,14 @@ pub struct Fixture {
     /// The container runner under test.
     pub runner: Arc<dyn ContainerRunner>,
     workspaces: Option<PathBuf>,
-    kept: KeepAlive,
+    owned: KeepAlive,
 }
 
 impl Fixture {
     /// Creates a fixture for `runner`. The fixture creates workspaces in the system's directory for
     /// temporary files.
     pub fn new(runner: impl ContainerRunner) -> Self {
-        Self { runner: Arc::new(runner), workspaces: None, kept: KeepAlive::default() }
+        Self { runner: Arc::new(runner), workspaces: None, owned: KeepAlive::default() }
     }
 
     /// Sets the directory in which the fixture creates workspaces, for runners that can access only
@@ -39,8 +39,8 @@ impl Fixture {
 
     /// Makes `thing`, such as a temporary directory or a server, live as long as the fixture.
     #[must_use]
-    pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
-        self.kept.push(thing);
+    pub fn with_owned(mut self, thing: impl Send + Sync + 'static) -> Self {
+        self.owned.push(thing);
         self
     }
 

@@ -13,19 +13,19 @@ use crate::testing::conformance::KeepAlive;
 pub struct Fixture {
     /// The store under test.
     pub store: Arc<dyn CredentialStore>,
-    kept: KeepAlive,
+    owned: KeepAlive,
 }
 
 impl Fixture {
     /// Creates a fixture for an empty store.
     pub fn new(store: impl CredentialStore) -> Self {
-        Self { store: Arc::new(store), kept: KeepAlive::default() }
+        Self { store: Arc::new(store), owned: KeepAlive::default() }
     }
 
     /// Makes `thing`, such as a temporary directory or a server, live as long as the fixture.
     #[must_use]
-    pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
-        self.kept.push(thing);
+    pub fn with_owned(mut self, thing: impl Send + Sync + 'static) -> Self {
+        self.owned.push(thing);
         self
     }
 

@@ -173,7 +173,7 @@ pub async fn stop_of_an_idle_container_does_not_wait(fixture: &Fixture) {
 
 /// Checks that a run does not see the files that an earlier run wrote to `$HOME` and to the
 /// directory for temporary files.
-pub async fn the_next_run_does_not_see_what_the_last_one_left(fixture: &Fixture) {
+pub async fn a_run_does_not_see_files_of_an_earlier_run(fixture: &Fixture) {
     let leave = "for d in \"$HOME\" \"${TMPDIR:-/tmp}\"; do \
         test -n \"$d\" && echo left > \"$d/left-by-the-last-run\"; done; true";
     let look = "cat \"$HOME/left-by-the-last-run\" \"${TMPDIR:-/tmp}/left-by-the-last-run\"; true";

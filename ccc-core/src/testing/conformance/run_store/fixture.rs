@@ -22,7 +22,7 @@ pub struct Fixture {
     /// A function that moves the store's clock forward. Between the calls of this function, the
     /// clock must stand still.
     pub advance: Box<dyn Fn(Duration) + Send + Sync>,
-    kept: KeepAlive,
+    owned: KeepAlive,
 }
 
 impl fmt::Debug for Fixture {
@@ -35,13 +35,13 @@ impl Fixture {
     /// Creates a fixture for `store`, which must be empty. The function `advance` moves the store's
     /// clock forward.
     pub fn new(store: impl RunStore, advance: impl Fn(Duration) + Send + Sync + 'static) -> Self {
-        Self { store: Arc::new(store), advance: Box::new(advance), kept: KeepAlive::default() }
+        Self { store: Arc::new(store), advance: Box::new(advance), owned: KeepAlive::default() }
     }
 
     /// Makes `thing`, such as a temporary directory or a server, live as long as the fixture.
     #[must_use]
-    pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
-        self.kept.push(thing);
+    pub fn with_owned(mut self, thing: impl Send + Sync + 'static) -> Self {
+        self.owned.push(thing);
         self
     }
 

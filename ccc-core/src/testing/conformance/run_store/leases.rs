@@ -256,7 +256,7 @@ pub async fn a_released_run_waits_for_its_delay(fixture: &Fixture) {
     let claimed = fixture.claim_some().await.record.run;
     assert_eq!(
         claimed, other,
-        "during a released run's delay, `claim` must return the run of the second issue"
+        "while a released run waits for its delay, `claim` must return a run of another issue"
     );
     // `run_of` moved the clock by 5 ms, so that 1 ms of the delay is left.
     fixture.advance(delay - 6 * MILLISECOND);

@@ -32,7 +32,7 @@ pub struct Fixture {
     pub branch: BranchName,
     /// The path and the content of a file on the default branch of [`repo`](Self::repo).
     pub file: (String, Vec<u8>),
-    kept: KeepAlive,
+    owned: KeepAlive,
 }
 
 impl Fixture {
@@ -54,7 +54,7 @@ impl Fixture {
             stranger,
             branch,
             file: (path.to_owned(), content.to_vec()),
-            kept: KeepAlive::default(),
+            owned: KeepAlive::default(),
         }
     }
 
@@ -67,8 +67,8 @@ impl Fixture {
 
     /// Makes `thing`, such as a temporary directory or a server, live as long as the fixture.
     #[must_use]
-    pub fn keeping(mut self, thing: impl Send + Sync + 'static) -> Self {
-        self.kept.push(thing);
+    pub fn with_owned(mut self, thing: impl Send + Sync + 'static) -> Self {
+        self.owned.push(thing);
         self
     }
 

@@ -126,7 +126,7 @@ fn a_tree_is_unpacked_with_its_modes_times_and_links() {
 fn holes_stay_holes_and_use_no_disk_space() {
     // spec: X2
     use std::os::unix::fs::MetadataExt;
-    const ROOM: usize = 4 * BLOCK;
+    const ROOM: usize = 4 * DISK_BLOCK;
     // Only the first byte and one byte in the middle are not zero.
     let mut long = vec![0; 3 * ROOM + 7];
     long[0] = 1;

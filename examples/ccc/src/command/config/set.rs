@@ -79,10 +79,10 @@ pub(super) async fn run(config: &Config, args: &SetArgs) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns the change of a GitHub App that `args` describe. `other` says whether `args` contain a
-/// credential of the model. Returns `None` if `args` contain only such a credential, and an error
-/// if they contain neither.
-fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
+/// Returns the change of a GitHub App that `args` describe. `has_model_credential` says whether
+/// `args` contain a credential of the model. Returns `None` if `args` contain only such a
+/// credential, and an error if they contain neither.
+fn app_change(args: &SetArgs, has_model_credential: bool) -> Result<Option<AppChange>> {
     Ok(Some(match (&args.json, args.app_id) {
         (Some(file), _) => AppChange::from_json(read(file)?.expose())?,
         (None, Some(app_id)) => {
@@ -112,7 +112,7 @@ fn app_change(args: &SetArgs, other: bool) -> Result<Option<AppChange>> {
             }
             change
         }
-        (None, None) if other => return Ok(None),
+        (None, None) if has_model_credential => return Ok(None),
         (None, None) => {
             let line = "there is nothing to store: pass --app-id N or --json FILE for a GitHub App, or \
                         --model-api-key-file FILE for a credential of the model";

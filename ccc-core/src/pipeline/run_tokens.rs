@@ -12,14 +12,14 @@ use crate::{Result, VcsHost};
 
 /// The access tokens that one run has acquired for its repository.
 #[derive(Debug)]
-pub(super) struct TokenLeases {
+pub(super) struct RunTokens {
     host: Arc<dyn VcsHost>,
-    held: Mutex<Vec<Access>>,
+    unreleased: Mutex<Vec<Access>>,
 }
 
-impl TokenLeases {
+impl RunTokens {
     pub(super) fn new(host: Arc<dyn VcsHost>) -> Self {
-        Self { host, held: Mutex::default() }
+        Self { host, unreleased: Mutex::default() }
     }
 
     /// Acquires a token for `grant` that is valid for at least `min_ttl`, and adds the token to
@@ -53,15 +53,15 @@ impl TokenLeases {
                 .cloned();
             let Some(access) = next else { return result };
             let released = catch_panic(self.host.release(access.clone())).await;
-            let mut held = self.lock();
-            if let Some(at) = held.iter().position(|other| other.is_same(&access)) {
-                held.remove(at);
+            let mut unreleased = self.lock();
+            if let Some(at) = unreleased.iter().position(|other| other.is_same(&access)) {
+                unreleased.remove(at);
             }
             result = result.and(released);
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Access>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unreleased.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
