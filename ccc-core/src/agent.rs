@@ -25,9 +25,10 @@ pub struct Task {
     /// a shell command or a file of the workspace.
     pub prompt: String,
     /// The limits of the agent's work. The pipeline enforces the time limits. The adapter enforces
-    /// the limits on turns and money if it can measure them.
+    /// the limits on turns and money if it can count the turns and the cost.
     pub limits: AgentLimits,
-    /// The secrets that [`AgentNeeds::credentials`] requests, each with its key, in the same order.
+    /// The secrets that the agent's adapter needs, each with its key. The list contains every key
+    /// in [`AgentNeeds::credentials`], in the same order.
     pub credentials: Vec<(CredentialKey, Secret)>,
 }
 
@@ -44,8 +45,8 @@ impl Task {
 pub struct AgentNeeds {
     /// The container image, for runners that use images; `None` is the runner's default image.
     pub image: Option<String>,
-    /// Environment variables of the agent's programs. They are neither secret nor specific to one
-    /// task.
+    /// Environment variables for all programs in the agent's container. They must not contain a
+    /// secret, because the agent can read them. They are the same for all tasks.
     pub env: Vec<(String, EnvValue)>,
     /// Keys of the secrets to read from the credential store. The agent's adapter on the host
     /// machine receives these secrets, and must not pass them into the container.
@@ -57,7 +58,8 @@ pub struct AgentNeeds {
 setters!(AgentNeeds {
     /// Sets the container image, for runners that use images.
     with_image: image: impl Into<Option<String>>,
-    /// Sets the environment variables that are neither secret nor specific to one task.
+    /// Sets the environment variables for all programs in the agent's container. The values must
+    /// not contain a secret.
     with_env: env: impl Into<Vec<(String, EnvValue)>>,
     /// Sets the keys of the secrets that the agent's adapter needs on the host machine.
     with_credentials: credentials: impl Into<Vec<CredentialKey>>,
@@ -113,8 +115,8 @@ pub enum AgentEvent {
         /// The reason for the wait, in one line.
         reason: String,
     },
-    /// The agent is working but has no action to show. Like every event, this one restarts the time
-    /// that [`AgentLimits::idle`] limits.
+    /// The agent is working but has no action to show. The event shows the pipeline that the agent
+    /// is not silent: see [`AgentLimits::idle`].
     Alive,
     /// The agent was not allowed to use a tool.
     Denied {
@@ -135,8 +137,8 @@ impl AgentEvent {
     }
 }
 
-/// A receiver of agent events, which is called while the agent works. Implementations must not
-/// block.
+/// A receiver of an agent's events. The agent's adapter calls the receiver while the agent works.
+/// Implementations must not block.
 pub trait AgentSink: Send {
     /// Receives the agent's next event.
     fn event(&mut self, event: AgentEvent);
@@ -185,7 +187,7 @@ impl Verdict {
 pub struct ModelUsage {
     /// The model's name.
     pub model: String,
-    /// Number of input tokens, without those that were read from a cache or written to a cache.
+    /// Number of input tokens that were neither read from a cache nor written to a cache.
     pub input_tokens: u64,
     /// Number of output tokens.
     pub output_tokens: u64,
@@ -204,7 +206,7 @@ pub struct ModelUsage {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AgentReport {
-    /// The result of the work.
+    /// The result of the work, as the agent reports it.
     pub verdict: Verdict,
     /// The agent's final message: untrusted text.
     pub summary: String,
@@ -214,7 +216,7 @@ pub struct AgentReport {
     /// know the cost.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub micro_usd: Option<u64>,
-    /// The tools that the agent was not allowed to use.
+    /// The tools that the agent tried to use but was not allowed to use.
     pub denials: Vec<String>,
     /// The id of the agent's session, which the agent can resume later; `None` if the agent has no
     /// sessions.
@@ -315,8 +317,8 @@ pub trait Agent: Debug + Send + Sync + 'static {
         AgentNeeds::default()
     }
 
-    /// Executes the agent in `container` until the agent has finished `task`. Before this method
-    /// returns, it passes all events to `events`.
+    /// Executes the agent in `container` until the agent has finished `task`. Passes every event of
+    /// the agent to `events` before this method returns.
     ///
     /// # Errors
     /// Returns an error if the agent could not be executed. If the agent was executed and failed,

@@ -25,9 +25,9 @@ pub struct BranchName(String);
 checked_text!(
     BranchName,
     "branch name",
-    "at most 200 letters, digits and `-_./`, in a form that `git check-ref-format --branch` \
-     accepts; the parts that `/` separates must not begin with `-` or `.`, and must not end with \
-     `.` or `.lock`",
+    "at most 200 characters (letters, digits and `-_./`) in a form that `git check-ref-format \
+     --branch` accepts; each part before or after a `/` must not begin with `-` or `.`, and must \
+     not end with `.` or `.lock`",
     |text| {
         // These names are a subset of the names that git permits (git-check-ref-format(1)). They
         // contain none of the characters with a meaning in a shell, a refspec or a command line.
@@ -52,7 +52,7 @@ impl BranchName {
     /// `claude/issue-<issue>-<digits>`, where `<digits>` is the result of [`RunId::short`].
     ///
     /// # Errors
-    /// None in practice, because an issue number and a run id always form a valid name.
+    /// No error occurs in practice, because an issue number and a run id always form a valid name.
     pub fn for_run(issue: u64, run: RunId) -> Result<Self> {
         Self::new(format!("{}issue-{issue}-{}", Self::RUN_PREFIX, run.short()))
     }

@@ -1,5 +1,5 @@
-//! The clock port: the interface through which this crate reads the time. It exists because
-//! `SystemTime::now` compiles for wasm32 but panics there.
+//! The clock port: the interface through which this crate reads the time. This crate does not call
+//! `SystemTime::now`, because the function compiles for wasm32 but panics there.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -50,9 +50,9 @@ pub enum OutputStream {
     Stderr,
 }
 
-/// A receiver of a program's output, which is called while the program is running. Chunks of one
-/// stream arrive in order. A chunk can end in the middle of a line or of a character.
-/// Implementations must not block.
+/// A receiver of a program's output. [`Container::exec`] calls the receiver while the program is
+/// running. Chunks of one stream arrive in order. A chunk can end in the middle of a line or of a
+/// character. Implementations must not block.
 pub trait OutputSink: Send {
     /// Receives the next bytes that the program wrote to `stream`. `bytes` is never empty.
     fn chunk(&mut self, stream: OutputStream, bytes: &[u8]);
@@ -150,7 +150,7 @@ pub trait ContainerRunner: Debug + Send + Sync + 'static {
     /// reachable and the required programs are installed. Changes nothing.
     ///
     /// # Errors
-    /// The reason why `spawn` would fail.
+    /// Returns an error that states why `spawn` would fail.
     async fn check(&self) -> Result<()>;
 
     /// Creates and starts the container of `run`, as `spec` describes.
@@ -184,8 +184,8 @@ pub trait ContainerRunner: Debug + Send + Sync + 'static {
 pub trait Container: Debug + Send + Sync {
     /// Returns the absolute path of the workspace as programs in the container see it:
     /// `/workspace`, or the directory on the host machine if the runner has no separate file
-    /// system. Use the path only in the commands that the container executes: it can be absent on
-    /// the host machine, or belong to other files there.
+    /// system. Use the path only in the commands that the container executes. On the host machine,
+    /// the path can be absent or can name an unrelated directory.
     fn workspace(&self) -> &Path;
 
     /// Returns the URL, without a path, at which programs in the container reach the model proxy.
@@ -193,9 +193,10 @@ pub trait Container: Debug + Send + Sync {
     /// the runner was built with a model proxy. Otherwise returns `None`.
     fn model_proxy(&self) -> Option<&str>;
 
-    /// Returns the hosts that the egress proxy denied to programs in the container, each once, in
-    /// the form in which the programs named them. The names are untrusted text. The number of names
-    /// is limited. A runner without an egress proxy returns an empty list.
+    /// Returns the hosts that the egress proxy denied to programs in the container. Each host
+    /// appears once, in the form that the programs used, such as `example.org:443`. The names are
+    /// untrusted text. The number of names is limited. A runner without an egress proxy returns an
+    /// empty list.
     fn denied_hosts(&self) -> Vec<String>;
 
     /// Executes the program of `command` in the workspace directory, and returns the exit status
@@ -216,8 +217,9 @@ pub trait Container: Debug + Send + Sync {
     /// Ends every program in the container: requests their termination, waits for at most `grace`,
     /// and kills the programs that are still running.
     ///
-    /// After `Ok`, no program is alive. The workspace directory on the host machine has the content
-    /// of the container's workspace, whether the runner mounted or copied this directory.
+    /// After `Ok`, no program is alive, and the workspace directory on the host machine has the
+    /// content of the container's workspace. This must be true for runners that mount the directory
+    /// and for runners that copy it.
     async fn stop(&self, grace: Duration) -> Result<()>;
 }
 

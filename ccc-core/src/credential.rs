@@ -10,8 +10,8 @@ use crate::{Result, Secret};
 
 /// The version of one record in a credential store.
 ///
-/// The first write under a key creates version 1, or a higher version if records of the store were
-/// deleted before. Each further write under the key increases the version by 1. A key never gets
+/// The first write under a key usually creates version 1. If any record of the store was deleted
+/// earlier, the first version under a key can be higher. Each further write under the key increases the version by 1. A key never gets
 /// the same version twice, even if its record is deleted and written again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
@@ -32,8 +32,8 @@ pub enum Precondition {
 pub struct StoredSecret {
     /// The stored secret.
     pub secret: Secret,
-    /// The record's version. In a [`Precondition::Version`], it makes a later `put` fail if the
-    /// record has changed.
+    /// The record's version. A later `put` with this version as [`Precondition::Version`] fails if
+    /// the record has changed since it was read.
     pub version: Version,
 }
 
@@ -44,9 +44,9 @@ pub struct StoredSecret {
 /// writes to one key, the store has one of the two complete values. A write that returned `Ok` is
 /// as durable as the adapter's documentation states.
 ///
-/// A record that exists but cannot be read is [`Corrupt`](crate::ErrorKind::Corrupt). The store
-/// never reports such a record as absent, never deletes it by itself, and never returns a guessed
-/// value for it.
+/// If a record exists but cannot be read, the store returns the error
+/// [`Corrupt`](crate::ErrorKind::Corrupt). The store never reports such a record as absent, never
+/// deletes it by itself, and never returns a guessed value for it.
 ///
 /// No `Debug` output, error message or log line of an adapter contains a secret.
 ///
@@ -63,7 +63,7 @@ pub struct StoredSecret {
 ///
 /// # Examples
 ///
-/// A store in memory. Its test is the conformance suite.
+/// A store in memory. The conformance suite tests this store.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -132,9 +132,9 @@ pub trait CredentialStore: Debug + Send + Sync + 'static {
     /// Returns the secret under `key` and its version, or `None` if there is no record.
     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>>;
 
-    /// Stores `secret` under `key`, if `precondition` is true for the stored record. Returns the
-    /// new version of the record, which is higher than every earlier version of `key`, including
-    /// the versions of a deleted record. See [`Version`].
+    /// Stores `secret` under `key`, if `precondition` is true. Returns the new version of the
+    /// record, which is higher than every earlier version of `key`, including the versions of a
+    /// deleted record. See [`Version`].
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if `precondition` is false. In this case, nothing

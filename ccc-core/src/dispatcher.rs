@@ -19,8 +19,8 @@ mod config;
 
 pub use config::DispatcherConfig;
 
-/// Time limit of the call of `bot_identity` in `admit`. The limit is short, because the VCS host
-/// waits only ten seconds for the response to a delivery.
+/// Time limit for the call of `bot_identity` that `admit` makes. The limit is short, because the
+/// VCS host waits only ten seconds for the response to a delivery.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
 /// The error message for an event that [`DispatcherConfig::refuse_unless_serving`] refuses.
@@ -191,7 +191,8 @@ impl Dispatcher {
         }
     }
 
-    /// Releases the runs that were still active when the drain time ended.
+    /// Releases the runs in `left`, so that they can be claimed again. These runs were still active
+    /// when [`DispatcherConfig::drain`] had passed after the shutdown request.
     async fn release(&self, left: HashMap<RunId, Fence>) {
         for (run, fence) in left {
             // If the release fails, the run can be claimed again when its lease ends.
@@ -200,7 +201,8 @@ impl Dispatcher {
     }
 }
 
-/// The entry of a run that a worker executes. Dropping the value removes the entry.
+/// A guard for the entry of `run` in the map `runs`, which lists the runs that workers are
+/// executing. Dropping the guard removes the entry.
 struct InFlight {
     runs: Arc<Mutex<HashMap<RunId, Fence>>>,
     run: RunId,

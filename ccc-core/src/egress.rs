@@ -6,15 +6,15 @@ use crate::{Error, ErrorKind, Result};
 
 /// Maximum length of a host name, in bytes (RFC 1035).
 const MAX_NAME: usize = 253;
-/// Maximum length of a label, the part between two dots, in bytes (RFC 1035).
+/// Maximum length, in bytes, of a label: the part of a host name between two dots (RFC 1035).
 const MAX_LABEL: usize = 63;
 
 /// The DNS name of a network host, in lower case.
 ///
 /// The name has at least two labels of ASCII letters, digits and hyphens, and the last label does
 /// not begin with a digit. Therefore the name is not an IP address in any notation. Other
-/// characters are not permitted, because programs can disagree about the host that they name: for
-/// example, some programs ignore all text after a zero byte (spec: X3e).
+/// characters are not permitted, because two programs can connect to different hosts for a name
+/// with such a character. For example, some programs ignore all text after a zero byte (spec: X3e).
 ///
 /// ```
 /// use ccc_core::egress::HostName;

@@ -128,7 +128,8 @@ impl Error {
     }
 
     /// Sets the name of the failed operation, such as `"credential_store.get"`. If the error
-    /// already has a name, it does not change, so that an error names the innermost operation.
+    /// already names an operation, this method changes nothing. Therefore the error names the
+    /// innermost operation.
     #[must_use]
     pub fn with_operation(mut self, operation: &'static str) -> Self {
         self.0.operation.get_or_insert(operation);
@@ -175,7 +176,8 @@ impl Error {
         &self.0.message
     }
 
-    /// Returns the time for which the called service asked the caller to wait, if it did.
+    /// Returns the time for which the called service asked the caller to wait; `None` if the
+    /// service did not ask.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after

@@ -11,9 +11,9 @@ use crate::id::DeliveryId;
 /// or transferred.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RepoRef {
-    /// The host's DNS name, such as `github.com`.
+    /// The DNS name of the VCS host, such as `github.com`.
     pub host: String,
-    /// The id of the repository on the host.
+    /// The id of the repository on the VCS host.
     pub id: u64,
     /// The account that owns the repository.
     pub owner: String,
@@ -34,7 +34,8 @@ impl std::fmt::Display for RepoRef {
 pub enum ActorKind {
     /// A person.
     User,
-    /// Any account that is not known to be a person's: an app, a machine account, an organisation.
+    /// Any account that is not known to belong to a person: an app, a machine account, an
+    /// organisation.
     Bot,
 }
 
@@ -49,7 +50,7 @@ pub struct Actor {
     pub kind: ActorKind,
 }
 
-/// The action on an issue that an event reports, and that can start a run.
+/// An action on an issue, as an event reports it. Each of these actions can start a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 #[non_exhaustive]

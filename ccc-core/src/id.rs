@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use crate::{Error, ErrorKind, Remedy, Result};
 
-/// The id of a run (one attempt at one issue): a `UUIDv7`. The id is chosen first, and everything
-/// that is created for the run is labelled with it, so that a cleanup can find everything.
+/// The id of a run (one attempt at one issue): a `UUIDv7`. The id is chosen before anything is
+/// created for the run. Everything that is created for the run is labelled with the id, so that a
+/// cleanup can find it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(Uuid);
@@ -32,8 +33,8 @@ impl RunId {
     }
 
     /// Returns the last eight hex digits of the id as a short name of the run. These digits are
-    /// random. The first digits encode the time, and are equal for runs that start at the same
-    /// time.
+    /// random. The first digits are not a suitable short name: they encode the time, and are equal
+    /// for runs that are created at nearly the same time.
     #[must_use]
     pub fn short(&self) -> String {
         let text = self.0.simple().to_string();
@@ -148,8 +149,8 @@ checked_text!(ObjectId, "object id", "40 or 64 lower-case hex digits", |text| {
 checked_text!(
     CredentialKey,
     "credential key",
-    "at most 200 letters, digits and `-_./`; the parts that `/` separates must not be empty, `.` \
-     or `..`",
+    "1 to 200 characters (letters, digits and `-_./`); each part before or after a `/` must not be \
+     empty, `.` or `..`",
     |text| {
         (1..=200).contains(&text.len())
             && text.split('/').all(|part| {

@@ -18,8 +18,8 @@ pub enum Admission {
     Ignored(SkipReason),
 }
 
-/// A receiver of verified deliveries, which a webhook route calls. The usual implementation is the
-/// [`Dispatcher`](crate::dispatcher::Dispatcher).
+/// A receiver of verified deliveries. A webhook route passes each delivery to this receiver. The
+/// usual implementation is the [`Dispatcher`](crate::dispatcher::Dispatcher).
 ///
 /// # Contract
 /// Implementations are safe to share and to call from many tasks at once. `admit` returns
@@ -56,8 +56,9 @@ pub enum Admission {
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Intake: Debug + Send + Sync + 'static {
-    /// Decides whether `event` requests a run. The decision depends only on the content of `event`.
-    /// If `event` requests a run, stores `delivery` and the new run.
+    /// Decides whether `event` requests a run. The decision depends only on the content of `event`,
+    /// the service's policy and the service's own account on the VCS host. The actor's permission
+    /// is checked later, by the run. If `event` requests a run, stores `delivery` and the new run.
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if a delivery with the same id but a different body

@@ -39,8 +39,8 @@ pub mod remove_tree;
 pub mod testing;
 
 pub use agent::Agent;
-/// The attribute macro that the asynchronous port traits are defined with. Every `impl` of one of
-/// these traits also needs this macro.
+/// The attribute macro with which this crate defines its asynchronous port traits, such as
+/// [`Agent`]. Every `impl` of one of these traits also needs this macro.
 pub use async_trait::async_trait;
 pub use branch_name::BranchName;
 pub use clock::Clock;
@@ -52,8 +52,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::IssueEvent;
 pub use id::{DeliveryId, ObjectId, RunId};
 pub use intake::Intake;
-/// The crate that defines `Timestamp`, which the ports use. An adapter that imports `jiff` from
-/// here always has the version that the ports use.
+/// The crate that defines `Timestamp`, a type in the API of `ccc_core`. An adapter that imports
+/// `jiff` through `ccc_core` always has the version that `ccc_core` uses.
 pub use jiff;
 pub use observe::Observer;
 #[cfg(feature = "git")]

@@ -66,8 +66,8 @@ pub enum EventKind {
 /// catches a panic of `on_event` and continues the run.
 ///
 /// # Call order
-/// Events of one run arrive in order. Events of different runs can be mixed. The secrets in all
-/// texts of the events are already replaced.
+/// Events of one run arrive in order. Events of different runs can be mixed. The texts of the
+/// events contain `[REDACTED]` in place of each secret.
 ///
 /// # Examples
 ///
@@ -129,7 +129,7 @@ impl Observer for Observers {
     }
 }
 
-/// A redactor that replaces the secrets of a run in text.
+/// The secrets of one run, with methods that find these secrets in text and replace them.
 ///
 /// The redactor searches for the values of the secrets, so it does not depend on the formats of
 /// tokens. Secrets shorter than [`MIN_SECRET`](Self::MIN_SECRET) bytes are ignored, because they
@@ -140,7 +140,7 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// Minimum length of a secret that is redacted, in bytes.
+    /// Minimum length, in bytes, of a secret that is redacted.
     pub const MIN_SECRET: usize = 8;
 
     /// Adds a secret, so that later calls of the other methods find or replace it. Ignores a secret
@@ -215,7 +215,7 @@ impl Redactor {
     }
 
     /// Returns `report` with every secret in its texts replaced by `[REDACTED]`, because these
-    /// texts are published, and persisted in the progress.
+    /// texts are published, and persisted in the run's progress.
     #[must_use]
     pub fn clean_report(&self, mut report: AgentReport) -> AgentReport {
         report.summary = self.clean(&report.summary);

@@ -26,12 +26,12 @@ pub struct TrustPolicy {
     /// Whether opening or reopening an issue starts a run.
     pub on_opened: bool,
     /// Names of files and directories that a change must not touch, at any depth. Case is ignored.
-    /// Files with these names can make the tools of users or services execute programs before the
-    /// change is reviewed.
+    /// Even before the change is reviewed, such a file can make an editor or a CI service execute
+    /// programs.
     pub protected_names: Vec<String>,
     /// Maximum number of files in a change.
     pub max_files: usize,
-    /// Maximum size of all files of a change together, in bytes.
+    /// Maximum total size, in bytes, of the files in a change.
     pub max_bytes: u64,
     /// The container images that a repository's settings may choose: complete names, or prefixes
     /// that end with `*`.
@@ -60,7 +60,7 @@ setters!(TrustPolicy {
     with_protected_names: protected_names: impl Into<Vec<String>>,
     /// Sets the maximum number of files in a change.
     with_max_files: max_files: usize,
-    /// Sets the maximum size of all files of a change together, in bytes.
+    /// Sets the maximum total size, in bytes, of the files in a change.
     with_max_bytes: max_bytes: u64,
     /// Sets the container images that a repository's settings may choose: complete names, or
     /// prefixes that end with `*`.
@@ -110,8 +110,8 @@ impl Default for TrustPolicy {
 }
 
 impl TrustPolicy {
-    /// Checks whether `event` requests a run, without a call to the VCS host. `us` is the service's
-    /// own identity on the VCS host.
+    /// Checks whether `event` requests a run. The check makes no call to the VCS host. `us` is the
+    /// service's own identity on the VCS host.
     ///
     /// # Errors
     /// The reason why the event requests no run. An action of the service itself never starts a
@@ -171,8 +171,8 @@ impl TrustPolicy {
         })
     }
 
-    /// Returns whether a change must not touch `path`, because a part of the path is a protected
-    /// name. `path` is relative to the repository's root, and has `/` as its separator.
+    /// Returns whether one of the names in `path` is a protected name. A change must not touch such
+    /// a path. `path` is relative to the repository's root, and `/` separates its names.
     ///
     /// # Examples
     ///

@@ -41,7 +41,8 @@ pub struct AcceptedRun {
     /// The report of the agent, for the run's comment; `None` if the agent has not ended yet.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub report: Option<AgentReport>,
-    /// The hosts that an egress proxy denied to the run's programs, for the run's comment.
+    /// The network hosts that the run's programs tried to reach but the egress proxy denied. The
+    /// run's comment lists these hosts.
     pub denied_hosts: Vec<String>,
 }
 
@@ -56,7 +57,8 @@ pub struct CollectedRun {
     pub tree: Option<ObjectId>,
     /// The report that the agent returned.
     pub report: AgentReport,
-    /// The hosts that an egress proxy denied to the run's programs, for the run's comment.
+    /// The network hosts that the run's programs tried to reach but the egress proxy denied. The
+    /// run's comment lists these hosts.
     pub denied_hosts: Vec<String>,
 }
 
@@ -74,7 +76,8 @@ pub struct CommittedRun {
     pub branch: BranchName,
     /// The report that the agent returned.
     pub report: AgentReport,
-    /// The hosts that an egress proxy denied to the run's programs, for the run's comment.
+    /// The network hosts that the run's programs tried to reach but the egress proxy denied. The
+    /// run's comment lists these hosts.
     pub denied_hosts: Vec<String>,
 }
 
@@ -86,7 +89,8 @@ pub struct PublishedRun {
     pub pull_request: PullRequest,
     /// The report that the agent returned.
     pub report: AgentReport,
-    /// The hosts that an egress proxy denied to the run's programs, for the run's comment.
+    /// The network hosts that the run's programs tried to reach but the egress proxy denied. The
+    /// run's comment lists these hosts.
     pub denied_hosts: Vec<String>,
 }
 
@@ -141,8 +145,9 @@ impl Progress {
     ///
     /// # Errors
     /// [`ErrorKind::Corrupt`] if the version is not [`PROGRESS_VERSION`], if a field is missing,
-    /// unknown or of the wrong type, or if a stage is unknown or not possible. The message names
-    /// the problem. The caller must then neither execute the run nor delete any of its data.
+    /// unknown or of the wrong type, or if the run's stage is unknown or does not fit the variant.
+    /// The message names the problem. The caller must then neither execute the run nor delete any
+    /// of its data.
     ///
     /// # Examples
     ///
@@ -242,7 +247,7 @@ fn check_version(version: u32) -> Result<()> {
     }
     Err(corrupt(format!(
         "the stored progress has version {version}, but this program reads only version \
-         {PROGRESS_VERSION}: use the version of the program that wrote the progress"
+         {PROGRESS_VERSION}: continue the run with the program version that wrote the progress"
     )))
 }
 

@@ -5,17 +5,17 @@ use crate::event::{IssueEvent, Trigger};
 use crate::untrusted_text::{normalise, one_line};
 use crate::vcs::Comment;
 
-/// Maximum size of the issue's description or of one comment in the prompt, in bytes.
+/// Maximum size, in bytes, of the issue's description and of each comment in the prompt.
 pub const MAX_TEXT: usize = 64 * 1024;
-/// Maximum size of all comments in the prompt together, in bytes.
+/// Maximum total size, in bytes, of all comments in the prompt.
 pub const MAX_COMMENTS: usize = 128 * 1024;
 
 /// Returns the prompt of `run`: first the instructions, then all untrusted text between two lines
 /// with the same mark. The mark contains the run's id, which the authors of the untrusted text
 /// could not know.
 ///
-/// The text of the issue is the snapshot in the signed delivery. `comments` must contain only
-/// comments that were written before that snapshot (spec: X12).
+/// `event` contains the issue's text from the time of the signed webhook delivery. `comments` must
+/// contain only comments that were written before that time (spec: X12).
 #[must_use]
 pub fn render(run: RunId, event: &IssueEvent, comments: &[Comment]) -> String {
     let mark = format!("DATA-{}", run.to_string().replace('-', ""));

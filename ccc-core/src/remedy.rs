@@ -32,8 +32,8 @@ pub enum Remedy {
     /// Add a new encryption key as the first of the configured keys, and encrypt the stored
     /// credentials again with the new key.
     RotateKey,
-    /// Build the container image with the script of the program, or pull the image into the
-    /// container engine.
+    /// Build the container image with the build script that belongs to the program, or pull the
+    /// image into the container engine.
     BuildImage,
     /// Start the service as an ordinary user, or permit the agent to run as root.
     PermitAgentAsRoot,
@@ -42,6 +42,6 @@ pub enum Remedy {
     /// Replace the stored credential by the configured one, or remove the credential from the
     /// configuration.
     ReplaceStored,
-    /// List the runs in the run store.
+    /// List the runs in the run store, to find the id of a run.
     ListRuns,
 }

@@ -49,8 +49,8 @@ pub async fn remove_tree(path: PathBuf) -> Result<()> {
     })
 }
 
-/// Removes the file or directory tree at `path` as [`remove_tree`] does, but on the calling thread
-/// and in one attempt.
+/// Removes the file or directory tree at `path` on the calling thread. Unlike [`remove_tree`], this
+/// function tries the removal only once.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] if an entry cannot be removed.

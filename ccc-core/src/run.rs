@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::vcs::PullRequest;
 use crate::{Error, ErrorKind, RunId, Stage};
 
-/// The reason why an event starts no run, or why the run of an event ends before the agent starts.
+/// The reason why an event starts no run, or why a run ends before its agent starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -145,7 +145,7 @@ pub struct RunRecord {
     /// The time at which the run was accepted. This time is also the date of the run's commit, so
     /// that a resumed run creates a commit with the same id.
     pub accepted_at: Timestamp,
-    /// The state of the run.
+    /// Whether the run waits, is claimed or has ended.
     pub state: RunState,
     /// The progress from which the next worker continues the run.
     pub progress: Progress,

@@ -13,8 +13,8 @@ use crate::progress::Progress;
 use crate::run::{Outcome, RunRecord};
 use crate::{Result, RunId};
 
-/// A number that increases with every claim of a run. The store refuses a write with an old fence,
-/// so that a worker that lost its lease cannot overwrite the writes of its successor.
+/// A number that increases with every claim of a run. The store refuses a write with an old fence.
+/// Therefore a worker that lost its lease cannot overwrite the data of the run's next worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fence(pub u64);
 
@@ -44,7 +44,7 @@ pub struct Renewal {
     pub cancel_requested: bool,
 }
 
-/// One line of a run's log. The caller has already replaced the secrets in the text.
+/// One line of a run's log. The secrets in its text are already redacted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
     /// The time at which the entry was written.
@@ -63,8 +63,8 @@ pub struct LogEntry {
 /// clock of the caller.
 ///
 /// A write that returned `Ok` is as durable as the adapter's documentation states. If the store
-/// cannot make a write durable, it returns a retryable error. A store must not hold a write only in
-/// memory, unless its documentation states that it holds everything in memory.
+/// cannot make a write durable, it returns a retryable error. A store that holds all its data only
+/// in memory must state this in its documentation. No other store may hold a write only in memory.
 ///
 /// # Call order
 /// [`accept`](Self::accept) creates a run. [`claim`](Self::claim) gives a worker a lease on a run
@@ -92,11 +92,11 @@ pub struct LogEntry {
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait RunStore: Debug + Send + Sync + 'static {
-    /// Stores `delivery` and a new run for `event`.
+    /// Stores `delivery` and a new run for `event`, and returns the new run.
     ///
-    /// Returns an existing run as a duplicate in two cases: if the id of `delivery` is already
-    /// known, or if `event` has the [`trigger_key`](IssueEvent::trigger_key) of a run that has not
-    /// ended.
+    /// In two cases, creates no run and returns an existing run as a duplicate: if the id of
+    /// `delivery` is already known, or if `event` has the
+    /// [`trigger_key`](IssueEvent::trigger_key) of a run that has not ended.
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if the id of `delivery` is known with a different
@@ -108,7 +108,7 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// Returns `None` if no run can be claimed.
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>>;
 
-    /// Extends the caller's lease on `run`, so that the lease ends no earlier than `lease` from
+    /// Extends the caller's lease on `run`, so that it lasts for at least the duration `lease` from
     /// now. Never shortens the lease.
     async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal>;
 

@@ -6,7 +6,8 @@ use secrecy::{ExposeSecret, SecretSlice};
 
 use crate::{Error, ErrorKind, Result};
 
-/// Secret bytes, which are wiped from memory when dropped and printed as `[REDACTED]`.
+/// Secret bytes. `Debug` prints them as `[REDACTED]`. They are wiped from memory when the value is
+/// dropped.
 ///
 /// The type has no `Serialize`, `Display` or `PartialEq`. Code that needs the bytes calls
 /// [`expose`](Self::expose), so that a reviewer can search for every use.

@@ -1,6 +1,6 @@
 //! Detection of secrets by the formats of well-known credentials (spec: X10b).
 
-/// A detector of credentials, by the prefixes of well-known credential formats.
+/// A detector that recognizes credentials by the prefixes of well-known credential formats.
 ///
 /// [`Redactor`](crate::observe::Redactor) finds the secrets of a run by their values.
 /// `SecretPatterns` finds secrets that the service does not know.
@@ -26,7 +26,8 @@ const PATTERNS: &[(&[u8], usize)] = &[
 const PRIVATE_KEY: &[u8] = b"PRIVATE KEY-----";
 
 impl SecretPatterns {
-    /// Returns whether `new` contains a credential of a known format that `old` does not contain.
+    /// Returns whether `new` contains a credential that `old` does not contain. Recognizes only
+    /// credentials in known formats.
     ///
     /// # Examples
     ///

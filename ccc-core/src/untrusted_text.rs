@@ -21,9 +21,9 @@ fn is_invisible(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Returns `text` in the form for an agent's prompt (spec: X12). Removes invisible characters and
-/// HTML comments, replaces every line break by `\n`, and [truncates](truncate) the result to `max`
-/// bytes.
+/// Prepares the untrusted `text` for an agent's prompt (spec: X12). Removes invisible characters
+/// and HTML comments, replaces every line break by `\n`, and [truncates](truncate) the result to
+/// `max` bytes.
 ///
 /// # Examples
 ///
@@ -67,9 +67,9 @@ pub fn truncate(text: &str, max: usize) -> String {
     format!("{}{MARK}", &text[..end])
 }
 
-/// Returns `name` in a form for comparisons, because a file system can treat two different names as
-/// the same file. The result is in lower case. It omits the code points that HFS+ ignores, and the
-/// parts of a name that NTFS ignores: a `:` with the text after it, and dots and spaces at the end.
+/// Returns a form of `name` for comparisons: `name` in lower case, without the code points that
+/// HFS+ ignores and without the parts that NTFS ignores. NTFS ignores a `:` with the text after it,
+/// and dots and spaces at the end. File systems can treat names with the same form as one file.
 #[must_use]
 pub fn file_system_name(name: &str) -> String {
     let ignored = |c: char| matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}');

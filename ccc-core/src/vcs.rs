@@ -52,9 +52,9 @@ pub use records::{
 ///
 /// # Examples
 ///
-/// A wrapper of a host, which opens every pull request as a draft. The methods that are not shown
-/// call the same method of the wrapped host. A complete host is in the file
-/// `examples/embed/custom_host.rs` of the repository.
+/// This example wraps a host, and opens every pull request as a draft. Each method that is not
+/// shown only calls the same method of the wrapped host. A complete implementation of a host is in
+/// the file `examples/embed/custom_host.rs` of the repository.
 ///
 /// ```
 /// use std::time::Duration;
@@ -148,8 +148,8 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
     /// Asks the host for the current state of the issue `number` of `repo`.
     async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue>;
 
-    /// Returns the comments on the issue `number` of `repo` that were both created and last changed
-    /// before `before`, the oldest first.
+    /// Returns the comments on the issue `number` of `repo`, the oldest first. Omits each comment
+    /// that was created or last changed at or after the time `before`.
     async fn comments(
         &self,
         repo: &RepoRef,
@@ -173,9 +173,9 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
     /// permissions of `grant`, and is valid for at least `min_ttl`.
     async fn access(&self, repo: &RepoRef, grant: Grant, min_ttl: Duration) -> Result<Access>;
 
-    /// Revokes the token of `access`, a value that [`access`](Self::access) returned. If a second
-    /// caller has received the same token and has not released it yet, the token remains valid.
-    /// Returns `Ok` if the token is already invalid.
+    /// Ends the caller's use of the token in an [`Access`] that [`access`](Self::access) returned.
+    /// If several callers have received the same token, only the last call of `release` revokes the
+    /// token. If the token is already invalid, returns `Ok`.
     async fn release(&self, access: Access) -> Result<()>;
 
     /// Adds the service's reaction (emoji) to `target`, to show that the service received the
@@ -197,9 +197,10 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
     /// branch has no pull request, opens one with the content of `new`.
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest>;
 
-    /// Returns one clause that explains why the host refused a push and how to resolve the refusal.
-    /// Returns `None` if `output` names no rule that the adapter knows. `output` is the output of
-    /// git, in which the secrets are redacted. The output is untrusted text.
+    /// Explains why the host refused a push, and how to resolve the refusal. The explanation is a
+    /// part of a sentence. Returns `None` if `output`, the output of `git push`, contains no reason
+    /// that the adapter knows. The secrets in `output` are redacted, but `output` is still
+    /// untrusted text.
     ///
     /// The default implementation always returns `None`.
     fn explain_push_refusal(&self, output: &str) -> Option<String> {

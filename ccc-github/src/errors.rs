@@ -1,4 +1,4 @@
-//! Functions that create an [`Error`] of a kind that many modules return.
+//! Functions that create errors of the most frequent kinds.
 
 use ccc_core::{Error, ErrorKind};
 

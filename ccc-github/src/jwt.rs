@@ -17,8 +17,8 @@ struct Claims {
 
 /// Creates the JWT with which the GitHub App `app_id` authenticates, and signs it with `key`. The
 /// JWT is dated one minute before `now`, because GitHub refuses a JWT with a future date, and
-/// GitHub's clock can be behind. The JWT expires nine minutes after `now`, because GitHub refuses a
-/// JWT that is valid for more than ten minutes.
+/// GitHub's clock can be behind the local clock. The JWT expires nine minutes after `now`, because
+/// GitHub refuses a JWT that is valid for more than ten minutes.
 ///
 /// # Errors
 /// [`ErrorKind::Unexpected`] if signing fails. This is not expected, because [`AppKey::from_pem`]

@@ -21,7 +21,7 @@ impl SecretText {
         Ok(Self(secret.expose_str()?.to_owned().into()))
     }
 
-    /// Copies the text of this field into a [`Secret`].
+    /// Copies the text of this value into a [`Secret`].
     pub(crate) fn to_secret(&self) -> Secret {
         Secret::from(self.0.as_str())
     }

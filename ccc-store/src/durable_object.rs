@@ -2,9 +2,10 @@
 //!
 //! The Durable Object (object for short) stores rows of cipher text, and compares digests of the
 //! index to detect concurrent writes. The client of the object encrypts the records, and manages
-//! versions and the index. The client is either a program on any machine, which uses an
-//! [`HttpsChannel`], or the Worker in front of the object, which uses a different [`Channel`].
-//! `examples/worker` hosts the object with [`handle_message`] and [`MessageAuthenticator`].
+//! the index, which contains the version of each record. The client is either a program on any
+//! machine, which uses an [`HttpsChannel`], or the Worker in front of the object, which uses a
+//! different [`Channel`]. `examples/worker` hosts the object with [`handle_message`] and
+//! [`MessageAuthenticator`].
 
 use std::sync::Arc;
 
@@ -38,8 +39,9 @@ use crate::sealed::Sealed;
 ///
 /// A write is in the storage of the Durable Object when the call returns. An attacker with access
 /// to that storage sees only cipher text, but can delete it, or restore the whole storage to an
-/// earlier state. With an [`HttpsChannel`], Cloudflare never receives the key. In a Worker, the key
-/// is a secret of the Worker, and the class of the Durable Object does not receive the key.
+/// earlier state. If the client is a program with an [`HttpsChannel`], Cloudflare never receives
+/// the encryption key. If the client is the Worker, the encryption key is a secret of the Worker,
+/// and the class of the Durable Object does not receive the key.
 #[derive(Debug)]
 pub struct DurableObjectCredentialStore {
     sealed: Sealed<ObjectBlobStore>,
@@ -68,7 +70,7 @@ impl DurableObjectCredentialStore {
 
     /// Adds `keys` as [`adopt`](Self::adopt) does, encrypts every record under the first key of
     /// `keys`, and then removes all keys that are not in `keys`. Reads continue in the meantime.
-    /// Returns the number of records that were under a different key.
+    /// Returns the number of records that were encrypted under a different key before.
     ///
     /// If several processes use the Durable Object, each of them must first [`adopt`](Self::adopt)
     /// the new key as the first of its keys.

@@ -23,8 +23,8 @@ use crate::sealed::Sealed;
 /// is on the disk when the call returns. An interrupted write is either complete or has no effect.
 ///
 /// The files cannot be decrypted without the keys. An attacker who can write to the directory can
-/// delete credentials, or restore the whole directory to an earlier state. The store detects a
-/// single file that was changed, swapped with another file, or restored.
+/// delete credentials, or restore the whole directory to an earlier state. But if a single file was
+/// changed, swapped with another file, or restored to an earlier state, the store detects this.
 #[derive(Debug)]
 pub struct FileCredentialStore {
     sealed: Sealed<FileBlobStore>,
@@ -35,10 +35,10 @@ impl FileCredentialStore {
     ///
     /// # Errors
     /// [`Refused`](ccc_core::ErrorKind::Refused) if other users have access to the directory or to
-    /// one of its files, or if one of these belongs to another user or is a symbolic link;
-    /// [`Corrupt`](ccc_core::ErrorKind::Corrupt) if `keys` are not the keys of the store, or if the
-    /// index is damaged; [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the directory cannot
-    /// be created, read or written.
+    /// one of its files, or if the directory or one of its files belongs to another user or is a
+    /// symbolic link; [`Corrupt`](ccc_core::ErrorKind::Corrupt) if `keys` are not the keys of the
+    /// store, or if the index is damaged; [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the
+    /// directory cannot be created, read or written.
     pub async fn open(directory: impl Into<PathBuf>, keys: &Keys) -> Result<Self> {
         let directory = directory.into();
         let blobs = FileBlobStore::new(spawn_blocking(move || Directory::open(&directory)).await?);
@@ -57,7 +57,7 @@ impl FileCredentialStore {
 
     /// Adds `keys` as [`adopt`](Self::adopt) does, encrypts every record under the first key of
     /// `keys`, and then removes all keys that are not in `keys`. Reads continue in the meantime.
-    /// Returns the number of records that were under a different key.
+    /// Returns the number of records that were encrypted under a different key before.
     ///
     /// If several processes use the directory, each of them must first [`adopt`](Self::adopt) the
     /// new key as the first of its keys. A process that does not adopt the new key can write

@@ -87,16 +87,15 @@ impl Keys {
             sources.push(Source::Bytes(bytes));
         }
         if sources.is_empty() {
-            let error = invalid_input(
-                "the text that must contain the encryption keys has no key: generate one",
-            );
+            let error =
+                invalid_input("the text with the encryption keys contains no key: generate a key");
             return Err(error.with_remedy(Remedy::GenerateKey));
         }
         Ok(Self(sources))
     }
 
-    /// Returns a single key that is derived from `passphrase`. White space around `passphrase` is
-    /// ignored.
+    /// Creates `Keys` with a single key, which the store derives from `passphrase`. White space
+    /// around `passphrase` is ignored.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) if `passphrase`, without the
@@ -141,7 +140,7 @@ impl Keys {
             (Source::Bytes(bytes), _) => Ok(bytes.clone()),
             (Source::Passphrase(passphrase), Some(derivation)) => derivation.derive(passphrase),
             (Source::Passphrase(_), None) => Err(invalid_input(
-                "a key cannot be derived from the passphrase without the salt of the store",
+                "cannot derive a key from the passphrase, because the salt of the store is missing",
             )),
         }))
     }

@@ -7,8 +7,8 @@ use ccc_core::credential::{Precondition, StoredSecret, Version};
 use ccc_core::{CredentialKey, CredentialStore, Error, ErrorKind, Result, Secret, async_trait};
 
 /// A [`CredentialStore`] in memory. Credentials are unencrypted, and are lost when the process
-/// ends. The store is meant for tests, for demos, and for secrets that environment variables set at
-/// every start.
+/// ends. The store is meant for tests, for demos, and for programs that read their secrets from
+/// environment variables at every start.
 #[derive(Debug, Default)]
 pub struct MemoryCredentialStore {
     records: Mutex<BTreeMap<CredentialKey, Record>>,

@@ -1,5 +1,6 @@
-//! A program with its own VCS host, which passes the conformance suite. Issues and comments are in
-//! memory, and pull requests are branches of a git repository on this machine.
+//! A program with its own VCS host. The VCS host passes the conformance suite of `ccc-core` for VCS
+//! hosts. Issues and comments are in memory, and pull requests are branches of a git repository on
+//! this machine.
 //!
 //! ```sh
 //! cargo run -p ccc-embed --bin custom_host

@@ -1,5 +1,5 @@
 //! A container runner that wraps another runner, and limits the number of concurrent containers.
-//! The wrapper passes the conformance suite.
+//! The wrapper passes the conformance suite of `ccc-core` for runners.
 //!
 //! ```sh
 //! cargo run -p ccc-embed --bin custom_runner

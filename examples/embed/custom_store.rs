@@ -1,4 +1,5 @@
-//! A program with its own credential store, which passes the conformance suite.
+//! A program with its own credential store. The store passes the conformance suite of `ccc-core`
+//! for credential stores.
 //!
 //! ```sh
 //! cargo run -p ccc-embed --bin custom_store

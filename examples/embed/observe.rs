@@ -15,7 +15,8 @@ use ccc_core::{CancellationToken, Observer, Result, RunId, Stage};
 struct Stopwatch(Mutex<BTreeMap<(RunId, Stage), jiff::Timestamp>>);
 
 impl Observer for Stopwatch {
-    /// Returns quickly, because the run waits for this method.
+    /// Prints the duration of each stage and the outcome of the run. Returns quickly, because the
+    /// run waits for this method.
     fn on_event(&self, event: &Event) {
         let mut started = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.kind {

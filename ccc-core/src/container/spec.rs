@@ -28,15 +28,15 @@ pub struct Resources {
     pub milli_cpus: u32,
     /// Maximum number of processes and threads.
     pub processes: u32,
-    /// Maximum number of open files of one process.
+    /// Maximum number of open files per process.
     pub open_files: u32,
-    /// Maximum size of the workspace, and of any single file in it, in bytes.
+    /// Maximum size, in bytes, of the workspace and of any single file in it.
     pub workspace_bytes: u64,
     /// Maximum number of files and directories in the workspace.
     pub workspace_entries: u64,
-    /// Maximum output of one program, in bytes, that [`Container::exec`](crate::Container::exec)
-    /// passes to its caller. The rest of the output is discarded. A note at the end of the output
-    /// states the number of discarded bytes.
+    /// Maximum number of bytes of one program's output that
+    /// [`Container::exec`](crate::Container::exec) passes to its caller. All further output is
+    /// discarded. A note at the end of the output states the number of discarded bytes.
     pub output_bytes: u64,
 }
 
@@ -47,13 +47,13 @@ setters!(Resources {
     with_milli_cpus: milli_cpus: u32,
     /// Sets the maximum number of processes and threads.
     with_processes: processes: u32,
-    /// Sets the maximum number of open files of one process.
+    /// Sets the maximum number of open files per process.
     with_open_files: open_files: u32,
-    /// Sets the maximum size of the workspace, and of any single file in it, in bytes.
+    /// Sets the maximum size, in bytes, of the workspace and of any single file in it.
     with_workspace_bytes: workspace_bytes: u64,
     /// Sets the maximum number of files and directories in the workspace.
     with_workspace_entries: workspace_entries: u64,
-    /// Sets the maximum output of one program, in bytes, that
+    /// Sets the maximum number of bytes of one program's output that
     /// [`Container::exec`](crate::Container::exec) passes to its caller.
     with_output_bytes: output_bytes: u64,
 });
@@ -95,9 +95,10 @@ pub struct ContainerSpec {
     pub env: Vec<(String, EnvValue)>,
     /// The network access of the container's programs.
     pub network: Network,
-    /// Hosts that the programs may reach in addition to those of `network`, over HTTPS and through
-    /// the runner's egress proxy. Programs find the URL of the proxy in the environment variable
-    /// `HTTPS_PROXY`. Runners without an egress proxy ignore this field.
+    /// Network hosts that the programs may reach in addition to the access that `network` permits.
+    /// Programs reach these hosts over HTTPS, through the runner's egress proxy. Programs find the
+    /// URL of the proxy in the environment variable `HTTPS_PROXY`. Runners without an egress proxy
+    /// ignore this field.
     pub egress: Vec<HostPattern>,
     /// The resource limits of the container.
     pub resources: Resources,
@@ -138,7 +139,8 @@ impl ContainerSpec {
         self
     }
 
-    /// Sets the hosts that the container's programs may reach in addition to those of `network`.
+    /// Sets the network hosts that the container's programs may reach in addition to the access
+    /// that `network` permits.
     #[must_use]
     pub fn with_egress(mut self, hosts: Vec<HostPattern>) -> Self {
         self.egress = hosts;
@@ -162,11 +164,10 @@ pub struct Command {
     pub argv: Vec<String>,
     /// Additional environment variables for this program only.
     pub env: Vec<(String, EnvValue)>,
-    /// The complete standard input of the program. After these bytes, the program reads the end of
-    /// the file.
+    /// The complete standard input of the program. Standard input is closed after these bytes.
     pub stdin: Vec<u8>,
-    /// Hosts that programs in the container may reach while this program is running, in addition to
-    /// [`ContainerSpec::egress`].
+    /// Network hosts that all programs in the container may reach while this program is running, in
+    /// addition to the hosts in [`ContainerSpec::egress`].
     pub egress: Vec<HostPattern>,
 }
 
@@ -189,7 +190,8 @@ impl Command {
         self
     }
 
-    /// Sets the hosts that programs in the container may reach while this program is running.
+    /// Sets the network hosts that all programs in the container may reach while this program is
+    /// running.
     #[must_use]
     pub fn with_egress(mut self, hosts: Vec<HostPattern>) -> Self {
         self.egress = hosts;

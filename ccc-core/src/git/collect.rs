@@ -48,7 +48,7 @@ impl HostGit {
     ) -> Result<Collected> {
         let paths = self.paths(run);
         let root = paths.workspace.clone();
-        let line = "the inspection of the workspace was aborted";
+        let line = "the task that inspects the workspace ended without a result";
         let inspected = tokio::task::spawn_blocking(move || inspect(&root, MAX_ENTRIES))
             .await
             .map_err(|e| Error::new(ErrorKind::Unexpected, line).with_source(e))??;
@@ -210,7 +210,8 @@ fn too_large(sizes: impl Iterator<Item = u64>, policy: &TrustPolicy) -> Option<S
     let total = sizes.fold(0, u64::saturating_add);
     (total > most).then(|| {
         format!(
-            "the changed files have {total} bytes; the trust policy allows at most {most} bytes"
+            "the changed files have {total} bytes in total; the trust policy allows at most {most} \
+             bytes"
         )
     })
 }

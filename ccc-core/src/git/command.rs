@@ -57,8 +57,8 @@ pub(super) struct Call {
     subcommand: &'static str,
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
-    /// Names and values of git settings that contain secrets. They are passed in the environment of
-    /// the git process, because every process on the host machine could read its arguments.
+    /// Names and values of git settings that contain secrets. They are passed to git in environment
+    /// variables, because every process on the host machine could read git's arguments.
     secret_settings: Vec<(String, OsString)>,
     cwd: PathBuf,
     stdin: Vec<u8>,
@@ -134,8 +134,8 @@ impl Call {
     /// because the setting with the token is scoped to this URL.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the clone URL has another transport or contains a user name
-    /// or password.
+    /// [`ErrorKind::InvalidInput`] if the clone URL has a transport other than these three, or
+    /// contains a user name or password.
     pub(super) fn remote(mut self, access: &Access) -> Result<Self> {
         if let Some(proxy) = &self.transport.proxy {
             self.redactor.add(proxy);
@@ -246,9 +246,9 @@ impl Call {
         Err(self.failure(&stderr))
     }
 
-    /// Executes a git command that prints the reason for a refusal by the remote on standard
-    /// output, as `git push --porcelain` does. The returned error contains the standard output and
-    /// the standard error.
+    /// Executes a git command such as `git push --porcelain`. If the remote refuses the push, this
+    /// command prints the reason on standard output, and not on standard error. Therefore the
+    /// returned error contains both outputs.
     pub(super) async fn run_porcelain(self) -> Result<(), PushError> {
         let (status, mut output, stderr) = self.run_raw().await?;
         if status.success() {
@@ -269,7 +269,10 @@ impl Call {
         let mut child = self.command().spawn().map_err(|e| {
             let kind = e.kind();
             let hint = match kind {
-                std::io::ErrorKind::NotFound => "git is not installed, or not in PATH: install git",
+                std::io::ErrorKind::NotFound => {
+                    "git is not installed, or its directory is not in PATH: install git or \
+                     correct PATH"
+                }
                 _ => "cannot start git",
             };
             Error::new(ErrorKind::Unavailable, hint).with_source(e)

@@ -20,9 +20,9 @@ pub struct CommitInfo {
 
 impl CommitInfo {
     /// Returns the author, the date and the message for the commit of `run`. The message contains
-    /// no text that the agent wrote. The only text of the issue in the message is the title. Its
-    /// mentions and references are changed so that they have no effect on the VCS host. `agent` is
-    /// the name of the agent.
+    /// no text that the agent wrote. The only text of the issue in the message is the title.
+    /// Mentions and references in the title are changed so that the VCS host does not act on them.
+    /// `agent` is the name of the agent.
     #[must_use]
     pub fn for_run(
         run: RunId,

@@ -12,8 +12,8 @@ use crate::Result;
 use crate::remove_tree::remove_tree_now;
 use crate::untrusted_text::file_system_name;
 
-/// Number of affected paths after which the inspection stops, because a refusal shows only the
-/// first few paths.
+/// Maximum number of paths in a finding. The inspection stops at this number, because a refusal
+/// shows only the first few paths.
 const MAX_FOUND: usize = 1_000;
 /// Maximum total length, in bytes, of the paths of directories that the inspection has found and
 /// not yet read. The limit bounds memory: an agent can create a million directories, each with a

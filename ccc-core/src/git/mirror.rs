@@ -1,4 +1,5 @@
-//! Mirrors: bare local clones, so that objects are fetched only once.
+//! Mirrors: bare local clones of repositories. All runs of a repository share its mirror, so that
+//! git fetches each object only once.
 
 use std::path::{Path, PathBuf};
 
@@ -113,7 +114,7 @@ impl HostGit {
     }
 
     /// Combines the packs and the refs of `mirror` if it has more than [`MAX_PACKS`] packs. Deletes
-    /// no object, because other runs can read objects that no ref of the mirror reaches.
+    /// no object, because active runs can still read objects that no ref of the mirror reaches.
     async fn repack(&self, mirror: &Path) -> Result<()> {
         if packs(mirror) <= MAX_PACKS {
             return Ok(());
@@ -153,7 +154,7 @@ fn packs(mirror: &Path) -> usize {
 }
 
 /// Removes the lock files and unfinished packs that a killed git process left in `mirror`, because
-/// a lock file makes later calls of git fail. No other git process uses the mirror: only this
+/// a lock file makes later calls of git fail. No other git process needs these files: only this
 /// process uses the data directory, and the caller has locked the mirror.
 fn remove_stale_locks(mirror: &Path) {
     // The names of unfinished packs start with `tmp_` (fetch) or `.tmp-` (repack).

@@ -4,8 +4,8 @@ use super::HostGit;
 use crate::vcs::Access;
 use crate::{BranchName, Error, ErrorKind, ObjectId, Result, RunId};
 
-/// The error of a failed push, and the output of git, which can name the rule of the VCS host that
-/// refused the push.
+/// The error of a failed push, and the output of git. If a rule of the VCS host forbids the push,
+/// the output can name the rule.
 #[derive(Debug)]
 pub struct PushError {
     /// The error. [`HostGit::push`] lists the kinds.
@@ -91,7 +91,8 @@ impl HostGit {
             (Ok(false), Ok(())) => Err(Error::new(
                 ErrorKind::Unexpected,
                 format!(
-                    "the remote accepted the push of `{branch}`, but does not list this branch"
+                    "the remote accepted the push of the branch `{branch}`, but does not list the \
+                     branch afterwards"
                 ),
             )
             .into()),
@@ -128,7 +129,8 @@ impl HostGit {
             Some(_) => Err(Error::new(
                 ErrorKind::AlreadyExists,
                 format!(
-                    "the branch `{branch}` already points to another commit; nothing was pushed"
+                    "the branch `{branch}` already exists on the remote, but does not point to the \
+                     commit of this run; nothing was pushed"
                 ),
             )),
         }

@@ -23,7 +23,10 @@ impl HostGit {
             let (major, minor) = MIN_GIT;
             return Err(Error::new(
                 ErrorKind::Unavailable,
-                format!("{} is too old: install git {major}.{minor} or newer", text.trim()),
+                format!(
+                    "the installed git is too old ({}): install git {major}.{minor} or newer",
+                    text.trim()
+                ),
             ));
         }
         Ok(())

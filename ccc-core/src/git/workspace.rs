@@ -104,8 +104,8 @@ impl HostGit {
         self.git("cat-file").dir(&git_dir).args(["blob", object]).run().await.map(Some)
     }
 
-    /// Creates the git directory of a run. The directory reads the objects of `mirror` as git
-    /// alternates, so that no object is copied.
+    /// Creates the git directory of a run. Git reads the objects of `mirror` through the alternates
+    /// file of this directory, so that no object is copied.
     async fn init_borrowing(&self, git_dir: &Path, mirror: &Path) -> Result<()> {
         self.git("init").args(["--quiet", "--bare", "--template="]).arg(git_dir).run().await?;
         let objects = mirror.join("objects");
@@ -144,7 +144,7 @@ impl HostGit {
     }
 
     /// Adds the commit `base` to the disposable `.git` of `workspace`, as a shallow commit without
-    /// its parents, and sets the branch at `HEAD` to this commit.
+    /// its parents, and sets the branch that `HEAD` names to this commit.
     async fn fill_disposable(
         &self,
         mirror: &Path,
@@ -225,7 +225,8 @@ async fn copy_pack(from: PathBuf, to: PathBuf) -> Result<()> {
     tokio::task::spawn_blocking(copy)
         .await
         .map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "the copy of a git pack was aborted").with_source(e)
+            let line = "the task that copies a git pack ended without a result";
+            Error::new(ErrorKind::Unexpected, line).with_source(e)
         })?
         .map_err(|e| Error::new(ErrorKind::Unavailable, "cannot copy a git pack").with_source(e))
 }

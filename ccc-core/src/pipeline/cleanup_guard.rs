@@ -31,7 +31,7 @@ impl CleanupGuard {
         };
         let (tracker, runtime) = (run.parts.cleanups.clone(), run.parts.runtime.clone());
         tracker.spawn_on((self.cleanup)(run, retain), &runtime).await.unwrap_or_else(|e| {
-            let line = "the cleanup of the run was aborted";
+            let line = "the task that cleans up the run ended without a result";
             Err(Error::new(ErrorKind::Unexpected, line).with_source(e))
         })
     }

@@ -1,5 +1,5 @@
-//! The text of the run's comment on the issue. The service renders the text, never the model
-//! (spec: P5, X13).
+//! The text of the run's comment on the issue. The service renders this text, and the model does
+//! not (spec: P5, X13).
 
 use crate::agent::AgentReport;
 use crate::progress::Progress;
@@ -19,10 +19,10 @@ pub(super) struct CommentData {
     pub(super) report: Option<AgentReport>,
     /// The hosts that an egress proxy denied to the run's programs.
     pub(super) denied_hosts: Vec<String>,
-    /// The name of the run's branch, if the run has chosen the name. The branch can already exist
-    /// on the VCS host.
+    /// The name of the run's branch; `None` until the run has chosen the name. The run can have
+    /// pushed the branch already.
     pub(super) branch: Option<BranchName>,
-    /// The agent's unpublished change, as a patch.
+    /// The agent's changes as a patch, if the run could not publish them.
     pub(super) patch: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl From<&Progress> for CommentData {
     }
 }
 
-/// Returns the comment of a run that has started.
+/// Returns the text of the comment for a run that has started.
 pub(super) fn started(run: RunId, agent: &str) -> String {
     format!("Working on this issue.\n\n{}", signature(run, agent))
 }
@@ -50,12 +50,15 @@ pub(super) fn signature(run: RunId, agent: &str) -> String {
     format!("<sub>Run `{run}` with the agent {}.</sub>", markdown_escape(&one_line(agent, 60)))
 }
 
-/// Returns the comment of a run that has ended.
+/// Returns the text of the comment for a run that has ended.
 pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentData) -> String {
     let mut body = match outcome {
         Outcome::PullRequest { pull_request } => match pull_request.number {
             Some(number) => format!("Opened #{number}: the pull request is ready for review."),
-            None => format!("The change is on the branch `{}`.", pull_request.head),
+            None => format!(
+                "The change is on the branch `{}`, because this VCS host has no pull requests.",
+                pull_request.head
+            ),
         },
         Outcome::Answered { answer } => format!(
             "The agent made no change. This is the agent's final message:\n\n{}",
@@ -75,7 +78,7 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
         ),
         Outcome::Cancelled { stage } => {
             let branch = match &data.branch {
-                Some(branch) => format!(" The branch of the run, `{branch}`, may already exist."),
+                Some(branch) => format!(" The run may have pushed its branch `{branch}`."),
                 None => String::new(),
             };
             format!("The run was cancelled in the stage *{stage}*.{branch}")
@@ -83,7 +86,9 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
         Outcome::Skipped { .. } => String::new(),
     };
     if let Some(patch) = &data.patch {
-        body.push_str("\n\n<details><summary>The agent's changes so far, as a patch</summary>\n\n");
+        body.push_str(
+            "\n\n<details><summary>The agent's unpublished changes, as a patch</summary>\n\n",
+        );
         body.push_str(&markdown_fence("diff", patch));
         body.push_str("\n</details>");
     }
@@ -109,14 +114,15 @@ fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
             "Check the branch rules of the repository, and the App's permissions."
         }
         (Stage::Publish, ErrorKind::AlreadyExists) => {
-            "Delete the branch that this message names, and request a new run."
+            "Delete the branch that the error message above names. Then request a new run."
         }
         (_, ErrorKind::PermissionDenied) => "Check the App's permissions on this repository.",
         (_, ErrorKind::Unavailable | ErrorKind::RateLimited | ErrorKind::TimedOut) => {
             "The failure may be temporary: request a new run later."
         }
         (Stage::Checkout, ErrorKind::NotFound) => {
-            "If the repository has no commit yet, push a first commit. Then request a new run."
+            "Check that the repository exists and has a commit on its default branch. Then \
+             request a new run."
         }
         (Stage::Work, ErrorKind::LimitExceeded) => {
             "Request a smaller change, or ask the operator to raise the limits of a run."
@@ -156,7 +162,10 @@ pub(super) fn denied_hosts(places: &[String]) -> String {
     }
     let shown: Vec<String> =
         places.iter().take(20).map(|place| markdown_escape(&one_line(place, 100))).collect();
-    format!("\n\nThe run's programs were denied access to these hosts: {}.", shown.join(", "))
+    format!(
+        "\n\nAn egress proxy denied the run's programs access to these hosts: {}.",
+        shown.join(", ")
+    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Conversion of the result of a run's stages into an outcome or a postponement.
+//! Conversion of the result of a run's stages into an outcome, and into a postponement if the VCS
+//! host asked the service to wait.
 
 use std::time::Duration;
 

@@ -125,8 +125,9 @@ async fn from_publish(run: &RunContext, committed: CommittedRun) -> Result<Outco
     stage(run, Stage::Publish, publish(run, &committed), |it| it.clone().into()).await.map(opened)
 }
 
-/// Executes `work`, which is Publish or an earlier stage, with the time limit of the stage. Returns
-/// a panic as an error. If `work` succeeds, persists the progress that `reached` returns.
+/// Executes `work`, the work of `stage`, within the time limit of the stage. `stage` must be
+/// Publish or an earlier stage. Returns a panic as an error. If `work` succeeds, persists the
+/// progress that `reached` returns.
 async fn stage<T>(
     run: &RunContext,
     stage: Stage,
@@ -151,7 +152,8 @@ async fn stage<T>(
     ended
 }
 
-/// Executes Report or Cleanup, which follow the outcome and do not change it.
+/// Executes `work`, the work of Report or Cleanup. These stages begin after the outcome of the run
+/// is known, and do not change the outcome.
 async fn after_outcome(
     run: &RunContext,
     stage: Stage,

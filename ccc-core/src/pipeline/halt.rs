@@ -13,13 +13,13 @@ pub(super) enum Halt {
 }
 
 impl Halt {
-    /// Returns the halt of a run that is skipped. A skipped run writes no comment.
+    /// Returns the [`Halt`] for a run that is skipped. A skipped run writes no comment.
     pub(super) fn skipped(reason: SkipReason) -> Self {
         Self::Outcome(Outcome::Skipped { reason })
     }
 
-    /// Returns the halt of a run that the policy refused in `stage`. `paths` are the paths that
-    /// caused the refusal.
+    /// Returns the [`Halt`] for a run that the policy refused in `stage`. `paths` are the paths
+    /// that caused the refusal.
     pub(super) fn refused(stage: Stage, reason: impl Into<String>, paths: Vec<String>) -> Self {
         Self::Outcome(Outcome::Refused { stage, reason: reason.into(), paths })
     }

@@ -93,8 +93,8 @@ impl Pipeline {
     /// the ids of the removed runs.
     ///
     /// # Errors
-    /// Returns an error if the search for such runs fails. If a removal fails, the method tries the
-    /// other removals, and then returns the first error.
+    /// Returns an error if the search for containers and directories fails. If one removal fails,
+    /// the method still tries the removals for all other runs, and then returns the first error.
     pub async fn sweep(&self, keep: &[RunId]) -> Result<Vec<RunId>> {
         let Parts { runner, git, clock, limits, .. } = &*self.parts;
         let (clock, limit) = (&**clock, limits.cleanup);
@@ -113,7 +113,7 @@ impl Pipeline {
     }
 
     /// Waits until every cleanup that has started has ended. The program must call this method
-    /// before it ends, so that no cleanup is interrupted.
+    /// before its process ends, so that no cleanup is interrupted.
     pub async fn wait_for_cleanups(&self) {
         self.parts.cleanups.close();
         self.parts.cleanups.wait().await;
@@ -144,7 +144,8 @@ impl Pipeline {
         &self.parts.clock
     }
 
-    /// Returns git on the host machine, with the mirrors and workspaces in the data directory.
+    /// Returns the [`HostGit`] of this pipeline, which manages the mirrors and workspaces in the
+    /// data directory.
     #[must_use]
     pub fn git(&self) -> &HostGit {
         &self.parts.git

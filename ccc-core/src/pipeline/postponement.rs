@@ -1,4 +1,4 @@
-//! The postponement of a run while the VCS host asks to wait (spec: G5c).
+//! The postponement of a run when the VCS host asks the service to wait (spec: G5c).
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use jiff::SignedDuration;
 use super::run_context::RunContext;
 use crate::{Error, ErrorKind, Outcome, Result, Stage};
 
-/// The maximum age of a run at the end of a postponement.
+/// Maximum time from the acceptance of a run to the end of its last postponement. A run is not
+/// postponed if the postponement would end later.
 const LONGEST_POSTPONEMENT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The minimum duration of a postponement.
@@ -15,9 +16,9 @@ const SHORTEST_POSTPONEMENT: Duration = Duration::from_secs(60);
 
 /// Returns for how long `run` is postponed because of `error`, or `None` if it is not postponed.
 ///
-/// A run is postponed if it is in a run store and `error` only means that the VCS host asks to
-/// wait. A run is never postponed in the stage Work, because the resumed run would start the agent
-/// again, which costs money. A run is never postponed beyond an age of 24 hours.
+/// A run is postponed if it is in a run store and `error` means only that the VCS host asks the
+/// service to wait. A run is never postponed in the stage Work, because the resumed run would start
+/// the agent again, which costs money. A run is never postponed beyond an age of 24 hours.
 pub(super) fn postponement(run: &RunContext, error: &Error) -> Option<Duration> {
     // The minimum exists because a host can ask for a very short wait and then refuse the call
     // again.

@@ -1,5 +1,5 @@
-//! The title and the description of a pull request. The service renders both, never the model
-//! (spec: X13).
+//! The title and the description of a pull request. The service renders both texts, and the model
+//! does not (spec: X13).
 
 use super::comment::{
     CommentData, MAX_AGENT_TEXT, MAX_BODY, cost_and_denials, denied_hosts, signature,

@@ -1,4 +1,4 @@
-//! A repository's own settings, from a file of its default branch.
+//! A repository's own settings, from a file on its default branch.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,8 @@ const MAX_SETTINGS: u64 = 64 << 10;
 const MAX_LINES: usize = 100;
 
 /// A repository's settings for its runs. Only accounts with write permission on the repository can
-/// change them, because the file is on the default branch. The author of an issue cannot change
-/// them without this permission.
+/// change these settings, because the settings file is on the default branch. The author of an
+/// issue cannot change the settings without this permission.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -37,7 +37,7 @@ setters!(RepositorySettings {
     with_setup: setup: impl Into<Vec<String>>,
 });
 
-/// The path of the file with a repository's settings, and its parser.
+/// The path of the file that contains a repository's settings, and the parser of the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SettingsFile {
     pub(super) path: &'static str,

@@ -50,7 +50,7 @@ impl RunContext {
         Ok(Self::new(parts, RunId::new(now)?, event, now, Progress::default(), None))
     }
 
-    /// Returns the context of the run of `claim`, which continues from its stored progress.
+    /// Returns the context of the run in `claim`. The run continues from its stored progress.
     pub(super) fn claimed(parts: Arc<Parts>, claim: Claim, store: Arc<dyn RunStore>) -> Self {
         let RunRecord { run, event, accepted_at, progress, .. } = claim.record;
         let (clock, limit) = (Arc::clone(&parts.clock), parts.limits.cleanup);
@@ -142,7 +142,8 @@ impl RunContext {
         match journal.checkpoint(&progress).await {
             Err(error) if progress.stage() == Stage::Publish && !journal.is_fenced_out() => {
                 self.emit_note(format!(
-                    "the run store did not persist the progress after Publish: {error}"
+                    "the run continues, although the run store did not persist the progress after \
+                     the stage Publish: {error}"
                 ));
                 Ok(())
             }
@@ -157,7 +158,7 @@ impl RunContext {
         let finished = journal.finish(outcome).await;
         if let Err(error) = &finished {
             self.emit_note(format!(
-                "the run store did not persist the outcome of the run: {error}"
+                "the run has not ended, because the run store did not persist the outcome: {error}"
             ));
         }
         finished.is_ok()
@@ -180,7 +181,7 @@ impl RunContext {
         self.tokens.acquire(self.repo(), grant, min_ttl, &self.redactor).await
     }
 
-    /// Releases the run's tokens for `grant`, or all its tokens if `grant` is `None`.
+    /// Releases the run's tokens for `grant`, or all tokens of the run if `grant` is `None`.
     pub(super) async fn release(&self, grant: Option<Grant>) -> Result<()> {
         self.tokens.release(grant).await
     }

@@ -22,8 +22,8 @@ impl RunTokens {
         Self { host, unreleased: Mutex::default() }
     }
 
-    /// Acquires a token for `grant` that is valid for at least `min_ttl`, and adds the token to
-    /// `redactor`.
+    /// Acquires a token for `grant`. The token is valid for at least `min_ttl`. Adds the token to
+    /// the secrets that `redactor` redacts.
     pub(super) async fn acquire(
         &self,
         repo: &RepoRef,

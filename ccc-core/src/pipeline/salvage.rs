@@ -7,7 +7,7 @@ use crate::git::{ChangeSet, Collected};
 use crate::progress::{CollectedRun, CommittedRun, Progress};
 use crate::{Error, ErrorKind, ObjectId, Outcome, Result};
 
-/// Maximum size of a patch that is shown in the run's comment, in bytes.
+/// Maximum size, in bytes, of a patch that the run's comment shows.
 const MAX_SHOWN_PATCH: usize = 30_000;
 
 /// Reads the changes that were made in the workspace since the commit `base`, and checks them
@@ -16,8 +16,8 @@ pub(super) async fn read_changes(run: &RunContext, base: &ObjectId) -> Result<Co
     run.parts.git.collect(run.id, base, &run.parts.policy, &run.redactor).await
 }
 
-/// Saves a patch with the changes of an agent that did not finish. If this fails, only a note is
-/// emitted, because the agent's failure already determines the outcome of the run.
+/// Saves a patch that contains the changes of an agent that did not finish. If the patch cannot be
+/// saved, only emits a note, because the agent's failure already determines the outcome of the run.
 pub(super) async fn save_unfinished(run: &RunContext, base: &ObjectId) {
     let saved = async {
         match read_changes(run, base).await? {
@@ -55,16 +55,19 @@ pub(super) async fn save_unpublished(run: &RunContext, outcome: &Outcome) {
     }
 }
 
-/// Writes the changes to a patch file on the host machine, and adds the patch to the run's comment
-/// if it is short.
+/// Writes the changes to a patch file on the host machine. If the patch is short, also adds the
+/// patch to the run's comment.
 async fn save_patch(run: &RunContext, changes: &ChangeSet) -> Result<()> {
     let patch = run.parts.git.patch(run.id, changes).await?;
     let path = run.parts.git.patch_path(run.id);
     tokio::fs::write(&path, &patch).await.map_err(|e| {
-        Error::new(ErrorKind::Unavailable, format!("cannot write the patch {}", path.display()))
-            .with_source(e)
+        Error::new(
+            ErrorKind::Unavailable,
+            format!("cannot write the patch file {}", path.display()),
+        )
+        .with_source(e)
     })?;
-    run.emit_note(format!("the agent's changes are saved as a patch in {}", path.display()));
+    run.emit_note(format!("the agent's changes are saved in the patch file {}", path.display()));
     if let Ok(text) = String::from_utf8(patch)
         && text.len() <= MAX_SHOWN_PATCH
     {

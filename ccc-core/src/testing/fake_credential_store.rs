@@ -40,7 +40,8 @@ impl CredentialStore for FakeCredentialStore {
         };
         if !holds {
             let line = format!(
-                "the credential `{key}` has changed or already exists: read it again, then retry"
+                "the credential `{key}` has changed or already exists: read the credential, \
+                 then retry"
             );
             return Err(Error::new(ErrorKind::Conflict, line));
         }

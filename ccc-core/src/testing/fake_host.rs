@@ -77,7 +77,7 @@ impl FakeHost {
     }
 
     /// Adds an account with `permission` in the repository, and returns this account. If an account
-    /// with this `id` exists, replaces its permission.
+    /// with this `id` exists, replaces the permission of that account.
     pub fn add_actor(&self, id: u64, login: &str, permission: Permission) -> Actor {
         lock(&self.state).permissions.insert(id, permission);
         Actor { id, login: login.to_owned(), kind: ActorKind::User }
@@ -145,7 +145,7 @@ impl FakeHost {
         lock(&self.state).files.insert(path.to_owned(), content.to_vec());
     }
 
-    /// Adds a comment of `author` to issue `number`, written at the time `at`.
+    /// Adds a comment to issue `number`. The account `author` wrote the comment at the time `at`.
     pub fn add_comment(&self, number: u64, author: &Actor, body: &str, at: Timestamp) {
         let mut state = lock(&self.state);
         let id = state.comments.len() as u64 + 1;
@@ -209,11 +209,10 @@ impl VcsHost for FakeHost {
 
     async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {
         self.known(repo)?;
-        lock(&self.state)
-            .issues
-            .get(&number)
-            .cloned()
-            .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("{repo} has no issue {number}")))
+        lock(&self.state).issues.get(&number).cloned().ok_or_else(|| {
+            let line = format!("the repository {repo} has no issue {number}");
+            Error::new(ErrorKind::NotFound, line)
+        })
     }
 
     async fn comments(

@@ -62,8 +62,8 @@ impl FakeRunner {
 struct FakeContainer {
     spec: ContainerSpec,
     workspace: PathBuf,
-    /// A token that `stop`, `destroy` or a later `spawn` of the same run cancels. The cancellation
-    /// ends the program that is executed in the container.
+    /// The cancellation of this token ends the program that is executed in the container. `stop`,
+    /// `destroy` and a later `spawn` of the same run cancel this token.
     ended: CancellationToken,
 }
 
@@ -164,7 +164,8 @@ impl FakeContainer {
             _ => Err((
                 127,
                 format!(
-                    "FakeRunner cannot execute {argv:?}: it supports only {}",
+                    "FakeRunner cannot execute the command line {argv:?}: FakeRunner supports \
+                     only {}",
                     FakeRunner::COMMAND_LINES
                 ),
             )),

@@ -6,8 +6,8 @@ use tempfile::TempDir;
 use super::{FakeCredentialStore, FakeHost, FakeRunner, git};
 use crate::pipeline::{Pipeline, PipelineBuilder};
 
-/// Test doubles of all parts that a pipeline needs except the agent. Their files are in a temporary
-/// directory, which is deleted when this value is dropped.
+/// Test doubles of all parts of a pipeline except the agent. The test doubles store their files in
+/// a temporary directory, which is deleted when this value is dropped.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ccc_core::Result<()> {

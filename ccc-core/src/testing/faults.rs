@@ -61,8 +61,8 @@ impl Faults {
         lock(&self.state).calls.iter().filter(|call| **call == name).count()
     }
 
-    /// Records a call with the name `name`, and awaits `call`. If a fault is planned for this call
-    /// number, injects the fault.
+    /// Records a call with the name `name`. If the plan has a fault for this call's number, injects
+    /// the fault. Otherwise, awaits `call` and returns the result of `call`.
     pub(super) async fn around<T>(
         &self,
         name: &'static str,

@@ -22,9 +22,10 @@ use crate::{
     RunStore, Secret, VcsHost,
 };
 
-/// A wrapper of an adapter, which injects the fault that a [`Faults`] plans into one call of the
-/// adapter. If several wrappers share one [`Faults`], the calls of all their adapters are counted
-/// together.
+/// A wrapper that forwards calls to an adapter. A [`Faults`] numbers these calls, and can plan a
+/// fault for one call number. The wrapper injects the planned fault into the call with this number.
+/// If several wrappers share one [`Faults`], it numbers the calls of all these wrappers in one
+/// sequence.
 ///
 /// # Examples
 ///

@@ -26,8 +26,9 @@ pub fn git(dir: &Path, args: &[&str]) -> String {
     }
 }
 
-/// Executes `git` with `args` in the directory `dir`, with the same configuration as [`git`] does.
-/// Returns the whole standard output, or `None` if git fails or prints text that is not UTF-8.
+/// Executes `git` with `args` in the directory `dir`, with the same configuration as the function
+/// [`git`]. Returns the whole standard output, or `None` if git fails or prints text that is not
+/// UTF-8.
 pub(super) fn try_git(dir: &Path, args: &[&str]) -> Option<String> {
     let output = run(dir, args).ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()

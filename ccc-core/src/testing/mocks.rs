@@ -1,4 +1,4 @@
-//! Mocks of the ports: types whose calls and results a test sets.
+//! Mocks of the ports. A test sets the calls that a mock expects, and the results of these calls.
 
 use std::time::Duration;
 

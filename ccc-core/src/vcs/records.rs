@@ -12,8 +12,8 @@ use crate::setters::setters;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Repository {
-    /// The repository with its current owner and name. After a rename, they differ from the owner
-    /// and name in the request.
+    /// The repository with its current owner and name. After a rename, the caller of
+    /// [`repository`](crate::VcsHost::repository) can still pass the old owner and name.
     pub repo: RepoRef,
     /// The name of the default branch. Runs start from the newest commit of this branch.
     pub default_branch: String,
@@ -59,7 +59,8 @@ pub struct Issue {
 }
 
 impl Issue {
-    /// Creates the state of an open issue without a description, last changed at the Unix epoch.
+    /// Creates the state of an open issue. The description is empty, and the time of the last
+    /// change is the Unix epoch.
     pub fn new(number: u64, title: impl Into<String>, author: Actor) -> Self {
         Self {
             number,
@@ -170,8 +171,8 @@ pub struct NewPullRequest {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PullRequest {
-    /// The pull request's number; `None` if the host has no pull requests. The change is then only
-    /// on the branch `head`.
+    /// The pull request's number; `None` if the host does not support pull requests. In that case,
+    /// the change is only on the branch `head`.
     #[serde(deserialize_with = "crate::json::nullable")]
     pub number: Option<u64>,
     /// The URL of the page that shows the pull request.
@@ -181,8 +182,8 @@ pub struct PullRequest {
 }
 
 impl PullRequest {
-    /// Creates a value for an existing pull request with the page `url`, the branch `head` and no
-    /// number.
+    /// Creates a value for an existing pull request. `url` is the address of the pull request's
+    /// page, and `head` is the pull request's branch. The number is `None`.
     pub fn new(url: impl Into<String>, head: BranchName) -> Self {
         Self { number: None, url: url.into(), head }
     }

@@ -371,7 +371,7 @@ async fn changes_over_the_limits_are_refused() {
             ("printf %0100d 0 > a", Changes(&[('A', "a")])),
             (
                 "printf %0101d 0 > a",
-                Refused("101 bytes; the trust policy allows at most 100 bytes", &["a"]),
+                Refused("101 bytes in total; the trust policy allows at most 100 bytes", &["a"]),
             ),
             ("printf %050d 0 > a; printf %051d 0 > b", Refused("101 bytes", &["a", "b"])),
             // Identical content in two files counts twice.

@@ -17,7 +17,7 @@ pub enum ActorKind {
 pub struct Actor {
     /// The account's ID, which never changes.
     pub id: u64,
-    /// The account's name in URLs.
+    /// The account's user name, which GitHub also uses in URLs.
     pub login: String,
     /// Whether the account belongs to a person or to a program.
     pub kind: ActorKind,
@@ -31,8 +31,8 @@ impl Actor {
     }
 }
 
-/// The permission level of an account in a repository, which GitHub also calls a role. Each level
-/// includes the permissions of the previous variants.
+/// The permission level of an account in a repository. GitHub also calls a permission level a role.
+/// Each level includes the permissions of the levels before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {

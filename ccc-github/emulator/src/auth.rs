@@ -26,13 +26,15 @@ pub(crate) fn identify(inner: &Inner, headers: &HeaderMap) -> Caller {
         // Without this check, a page of another origin could send the header by DNS rebinding.
         if !is_same_origin(inner, headers) {
             return Caller::Refused(
-                "X-Emulator-User is accepted only in requests to the emulator's own address",
+                "The header X-Emulator-User is accepted only if the header Host (and the header \
+                 Origin, if present) names the emulator",
             );
         }
         return match inner.state().user(login) {
             Some(user) => Caller::Person(user.clone()),
             None => Caller::Refused(
-                "The user in X-Emulator-User does not exist: add it with POST /_emulator/users",
+                "The user in the header X-Emulator-User does not exist: add the user with POST \
+                 /_emulator/users",
             ),
         };
     }

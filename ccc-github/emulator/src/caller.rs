@@ -56,9 +56,9 @@ impl Caller {
         }
     }
 
-    /// Returns the name and the size of the rate limit budget that counts the caller's requests
-    /// (GitHub docs, "Rate limits for the REST API"). The size is in requests per hour. `limit` is
-    /// the size for callers with credentials.
+    /// Returns the name and the size of the caller's rate limit budget (GitHub docs, "Rate limits
+    /// for the REST API"). The size is the maximum number of requests per hour. It is `limit` for a
+    /// caller with valid credentials, and at most 60 for any other caller.
     pub(crate) fn budget(&self, state: &State, limit: u64) -> (String, u64) {
         match self {
             Self::Nobody | Self::Refused(_) => {
@@ -182,9 +182,10 @@ fn authorize_token(
     Ok(Sender { actor: actor.ok_or_else(Failure::not_found)?, via: Some(app.id) })
 }
 
-/// Checks that the signed-in user `user` may read `repo`, and may change it if `write` is true. To
-/// read a private repository, the user needs read access. Every user may write issues. Other
-/// changes require push access.
+/// Checks that the signed-in user `user` may read `repo`. If `write` is true, also checks that the
+/// user may change the objects that `permission` names, such as `issues`. To read a private
+/// repository, the user needs read access. Every user that may read a repository may also
+/// change its issues. Any other change requires push access.
 fn authorize_user(
     user: &Actor,
     repo: &Repo,

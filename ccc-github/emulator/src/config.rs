@@ -35,10 +35,10 @@ pub struct EmulatorConfig {
     /// The URL that clients use, if it differs from the listen address, such as the URL of a
     /// reverse proxy. All links and `Location` headers start with this URL.
     pub public_url: Option<String>,
-    /// The ID of the first GitHub App. [`Emulator::add_app`](crate::Emulator::add_app) adds more
-    /// Apps.
+    /// The ID of the first GitHub App, which the emulator creates when it starts.
+    /// [`Emulator::add_app`](crate::Emulator::add_app) adds more Apps.
     pub app_id: u64,
-    /// The name of the first GitHub App in URLs. The login of the App's account is `SLUG[bot]`.
+    /// The slug of the first GitHub App, which is the App's name in URLs. The login of the App's account is `SLUG[bot]`.
     pub app_slug: String,
     /// The private key of the first GitHub App, as PEM. If it is `None`, a new key is created.
     pub private_key: Option<SecretString>,

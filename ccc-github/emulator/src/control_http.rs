@@ -120,7 +120,8 @@ struct NewFault {
     content_type: Option<String>,
     delay_ms: Option<u64>,
     cut: Option<CutPoint>,
-    /// Whether the emulator processes the request as usual before the fault changes the response.
+    /// Whether the emulator processes a matching request as usual before this fault changes the
+    /// response.
     #[serde(default)]
     after: bool,
 }

@@ -114,8 +114,8 @@ impl Fault {
         self
     }
 
-    /// Makes the emulator process the request as usual before the fault applies, so that only the
-    /// ordinary response is lost.
+    /// Makes the emulator process the request as usual before the fault applies. The request has
+    /// its usual effect, and only its ordinary response is lost.
     pub fn after_the_effect(mut self) -> Self {
         self.after = true;
         self

@@ -28,7 +28,7 @@ impl KeyPair {
     /// for blocking tasks, because reading and creating a key both take a noticeable time.
     pub(crate) async fn new(given: Option<SecretString>) -> Result<Self> {
         tokio::task::spawn_blocking(move || key_pair(given.as_ref())).await.map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "the task that creates the key of the App failed")
+            Error::new(ErrorKind::Unexpected, "the task that reads or creates the App's key failed")
                 .with_source(e)
         })?
     }

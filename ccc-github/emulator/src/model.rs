@@ -50,7 +50,7 @@ pub(crate) struct Comment {
     pub(crate) reactions: Vec<Reaction>,
 }
 
-/// The data of a pull request that an ordinary issue does not have.
+/// The data that a pull request has in addition to the data of an issue.
 #[derive(Clone, Debug)]
 pub(crate) struct Pull {
     pub(crate) head: String,
@@ -76,7 +76,7 @@ pub(crate) enum IssueLocation {
     Here,
     /// The issue was deleted. Requests for the issue fail with the status 410.
     Deleted,
-    /// The issue was transferred to the repository and the number in this key.
+    /// The issue was transferred to another repository. The value is the issue's key there.
     Moved(IssueKey),
 }
 

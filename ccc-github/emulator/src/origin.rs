@@ -15,8 +15,8 @@ pub(crate) fn is_same_origin(inner: &Inner, headers: &HeaderMap) -> bool {
 }
 
 /// Returns whether the header `Host` of a request names the emulator: the listen address, the
-/// public URL, `localhost` or `127.0.0.1`. Another name can be an attack by DNS rebinding, in which
-/// a web page's own host name resolves to the emulator's address.
+/// public URL, `localhost` or `127.0.0.1`. A request with any other name can be an attack by DNS
+/// rebinding, in which a web page's own host name resolves to the emulator's address.
 pub(crate) fn host_header_names_emulator(inner: &Inner, headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     host.is_some_and(|host| is_us(inner, host))
@@ -34,7 +34,7 @@ fn is_us(inner: &Inner, host: &str) -> bool {
 /// Returns the response with the status 403 to a request that [`is_same_origin`] or
 /// [`host_header_names_emulator`] refuses.
 pub(crate) fn refused() -> Response {
-    let why = "request refused: send it to the emulator's own address, and not from a page of \
-               another origin";
+    let why = "request refused: the header Host (and the header Origin, if present) must name the \
+               emulator, for example `127.0.0.1:PORT`";
     (StatusCode::FORBIDDEN, why).into_response()
 }

@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// Maximum number of requests per hour by callers without credentials.
+/// Maximum number of requests per hour by all callers without credentials together.
 pub(crate) const UNAUTHENTICATED_LIMIT: u64 = 60;
 
 /// The request budget of one caller for one hour.
@@ -20,8 +20,9 @@ impl Window {
         Self { limit, used: 0, reset: now + SignedDuration::from_hours(1) }
     }
 
-    /// Counts one request. Returns whether the request is within `limit`, in requests per hour.
-    /// Begins a new hour if the previous one has ended.
+    /// Begins a new hour with the count 0 if the hour of this window has ended. Then counts one
+    /// request and returns `true` if the count is below `limit`. Otherwise returns `false` and
+    /// does not count the request.
     pub(crate) fn count(&mut self, limit: u64, now: Timestamp) -> bool {
         if now >= self.reset {
             *self = Self::new(limit, now);
@@ -34,7 +35,7 @@ impl Window {
         within
     }
 
-    /// Adds the `X-RateLimit-…` headers that describe this budget to `headers`.
+    /// Adds the numbers of this window to `headers`, as the `X-RateLimit-…` headers.
     pub(crate) fn headers(&self, headers: &mut HeaderMap) {
         for (name, value) in [
             ("x-ratelimit-limit", self.limit),
@@ -47,7 +48,7 @@ impl Window {
         headers.insert("x-ratelimit-resource", HeaderValue::from_static("core"));
     }
 
-    /// Renders this budget as JSON, in the format of `GET /rate_limit`.
+    /// Renders this window as JSON, in the format of `GET /rate_limit`.
     pub(crate) fn json(&self) -> Value {
         json!({
             "limit": self.limit,

@@ -102,15 +102,15 @@ pub struct HookDelivery {
     pub app: u64,
     /// The ID of the installation that the delivery is about; `None` for `ping`.
     pub installation: Option<u64>,
-    /// The ID of the repository that the delivery is about, if it is about one.
+    /// The ID of the repository that the delivery is about; `None` if there is no such repository.
     pub repository: Option<u64>,
     /// The value of the header `X-GitHub-Delivery`, which is the same for every attempt to send the
     /// same delivery.
     pub guid: String,
     /// The time of the attempt.
     pub delivered_at: Timestamp,
-    /// Whether the attempt repeats an earlier attempt, as `POST
-    /// /app/hook/deliveries/{delivery_id}/attempts` requests.
+    /// Whether the attempt repeats an earlier attempt. A GitHub App requests this repetition with
+    /// `POST /app/hook/deliveries/{delivery_id}/attempts`.
     pub redelivery: bool,
     /// The status of the receiver's response; 0 if there was no response.
     pub status_code: u16,

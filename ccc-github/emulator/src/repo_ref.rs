@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// A reference to a repository of the emulator.
 ///
-/// The ID identifies the repository. `owner` and `name` are the names at its creation, so they can
-/// be outdated after a rename or a transfer.
+/// The ID identifies the repository. `owner` and `name` are the owner and the name that the
+/// repository had at its creation. After a rename or a transfer, they are outdated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RepoRef {
     /// The address and port of the emulator, such as `127.0.0.1:8080`.

@@ -23,7 +23,8 @@ pub(crate) struct ApiRequest {
     pub(crate) params: HashMap<&'static str, String>,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) body: Value,
-    /// The path of the request without `/api/v3`. Links to other pages of a list contain this path.
+    /// The path of the request without `/api/v3`. The links from one page of a list to the next
+    /// page contain this path.
     pub(crate) path: String,
     /// The ID of the repository that the path names; 0 if the path names no repository.
     pub(crate) repo: u64,
@@ -140,7 +141,7 @@ impl ApiRequest {
         since.is_none_or(|since| changed >= since)
     }
 
-    /// Returns the git repository of the repository that the path names.
+    /// Returns the git repository of the emulated repository that the path names.
     pub(crate) fn git(&self) -> Git {
         self.inner.git(self.repo)
     }
@@ -150,7 +151,7 @@ impl ApiRequest {
         IssueKey { repo: self.repo, number }
     }
 
-    /// Returns GitHub's redirect from the former name of a repository or an issue to the URL
+    /// Returns GitHub's redirect from the former URL of a repository or an issue to the URL
     /// `target`. The status is 301 for a read and 307 for a write (GitHub docs, "Best practices for
     /// using the REST API").
     pub(crate) fn moved(&self, target: &str) -> Failure {

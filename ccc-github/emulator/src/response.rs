@@ -10,8 +10,8 @@ use crate::request::ApiRequest;
 /// The response of a route's handler, or an error response.
 pub(crate) type Answer = Result<Response, Failure>;
 
-/// Returns a response with the JSON object `body`. With the status 201, the header `Location`
-/// contains the object's `url`.
+/// Returns a response with the JSON object `body`. If `status` is 201, the header `Location`
+/// contains the field `url` of `body`.
 pub(crate) fn reply(status: StatusCode, body: &Value) -> Answer {
     let mut headers = HeaderMap::new();
     insert(&mut headers, header::CONTENT_TYPE, "application/json; charset=utf-8");
@@ -33,16 +33,16 @@ pub(crate) fn nothing() -> Answer {
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// Returns the page of the list `all` that `request` selects, with links to the other pages (GitHub
-/// docs, "Using pagination in the REST API").
+/// Returns the page that `request` selects from the list `all`, with links to other pages of the
+/// list (GitHub docs, "Using pagination in the REST API").
 pub(crate) fn page(request: &ApiRequest, all: &[Value]) -> Answer {
     let (shown, headers) = cut(request, all);
     let body = Value::from(shown.to_vec());
     Ok((headers, body.to_string()).into_response())
 }
 
-/// Returns one page of the list `all` as [`page`] does, but in the field `name` of an object that
-/// also has the field `total_count`.
+/// Returns an object with one page of the list `all` in the field `name`. `request` selects the
+/// page, as for [`page`]. The field `total_count` contains the length of the complete list.
 pub(crate) fn page_in(request: &ApiRequest, name: &str, all: &[Value]) -> Answer {
     let (shown, headers) = cut(request, all);
     let mut body = json!({ "total_count": all.len() });

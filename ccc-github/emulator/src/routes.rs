@@ -101,8 +101,8 @@ pub(crate) const ROUTES: &[Route] = routes! {
     GET "/repos/{owner}/{repo}/pulls/{pull_number}/files" pulls::files;
 };
 
-/// The names of the path parameters that can contain slashes, because they name files or refs. As
-/// the last part of a route, such a parameter extends to the end of the path.
+/// The path parameters whose values can contain slashes, because the values are names of files or
+/// refs. If such a parameter is the last part of a route, its value extends to the end of the path.
 const MULTI_SEGMENT: [&str; 3] = ["path", "ref", "branch"];
 
 /// Returns the values of the parameters in `pattern`, such as `/repos/{owner}/{repo}`. Returns

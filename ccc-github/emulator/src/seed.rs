@@ -60,8 +60,8 @@ pub(crate) async fn add_repository(
     Ok(RepoRef { host: inner.host.clone(), id, owner: owner.to_owned(), name: name.to_owned() })
 }
 
-/// Registers a GitHub App of the account `owner` from `manifest`, with a new key and new secrets.
-/// Returns the App's ID.
+/// Registers the GitHub App that `manifest` describes, with a new key and new secrets. The account
+/// `owner` owns the App. Returns the App's ID.
 pub(crate) async fn add_app(inner: &Inner, manifest: Manifest, owner: &str) -> Result<u64> {
     // The creation of a key takes a noticeable time, so it happens before the state is locked.
     // GitHub creates the key later.

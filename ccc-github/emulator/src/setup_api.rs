@@ -90,8 +90,9 @@ impl Emulator {
         self.change(repo, |found| branch.clone_into(&mut found.default_branch));
     }
 
-    /// Adds a repository to the first GitHub App's installation on the repository's owner if
-    /// `installed` is true. Otherwise removes the repository from this installation.
+    /// Adds a repository to an installation if `installed` is true, and otherwise removes the
+    /// repository from the installation. The installation is that of the first GitHub App on the
+    /// account that owns the repository.
     pub fn set_installed(&self, repo: &RepoRef, installed: bool) {
         let (app, mut state) = (self.inner.app_id, self.inner.state());
         let id = state.installed_on(app, &repo.owner).map_or(0, |found| found.id);
@@ -271,14 +272,14 @@ impl Emulator {
         self.inject(Fault::on(method, path).status(status).times(count));
     }
 
-    /// Injects a fault as [`fail_next`](Self::fail_next) does, but processes the requests as usual
-    /// first. Only the ordinary responses are lost.
+    /// Injects a fault as [`fail_next`](Self::fail_next) does, but the emulator first processes the
+    /// requests as usual. Only their ordinary responses are lost.
     pub fn lose_next(&self, method: &str, path: &str, status: u16, count: usize) {
         self.inject(Fault::on(method, path).status(status).times(count).after_the_effect());
     }
 
-    /// Sets whether new installation tokens also have the permission `administration: write`,
-    /// although it was not requested. This imitates a faulty or hostile GitHub.
+    /// Sets whether each new installation token also has the permission `administration: write`,
+    /// which the token request did not contain. This imitates a faulty or hostile GitHub.
     pub fn grant_too_much(&self, too_much: bool) {
         self.inner.state().grant_too_much = too_much;
     }

@@ -159,8 +159,9 @@ async fn cgi_head(out: &mut BufReader<ChildStdout>) -> std::io::Result<(StatusCo
 type Rest = (BufReader<ChildStdout>, Child, Option<(Arc<Inner>, u64)>);
 
 /// Reads the next part of a response from git. The git process is a part of the stream, so that the
-/// process is killed when the response is dropped. After a push, pull requests are updated before
-/// the response ends, so that the client then sees their new head commits.
+/// process is killed when the response is dropped. After a push, the emulator updates the pull
+/// requests before the response ends. A client that reads a pull request after its push therefore
+/// gets the new head commit.
 async fn next_chunk((mut out, mut child, pushed): Rest) -> Option<(std::io::Result<Bytes>, Rest)> {
     let mut chunk = bytes::BytesMut::with_capacity(64 * 1024);
     match out.read_buf(&mut chunk).await {

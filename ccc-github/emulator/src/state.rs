@@ -151,22 +151,22 @@ impl State {
         self.installations.iter_mut().find(|installation| installation.id == id)
     }
 
-    /// Returns the installation of the GitHub App with the ID `app` on `account`.
+    /// Returns the installation, on the account `account`, of the GitHub App with the ID `app`.
     pub(crate) fn installed_on(&self, app: u64, account: &str) -> Option<&Installation> {
         self.installations
             .iter()
             .find(|found| found.app == app && found.account.eq_ignore_ascii_case(account))
     }
 
-    /// Returns the installation of the GitHub App with the ID `app` that includes the repository
-    /// `repo`.
+    /// Returns the installation that belongs to the GitHub App with the ID `app` and includes the
+    /// repository `repo`.
     pub(crate) fn installed_at(&self, app: u64, repo: &Repo) -> Option<&Installation> {
         self.installed_on(app, &repo.owner)
             .filter(|found| !found.excluded_repositories.contains(&repo.id))
     }
 
-    /// Returns the ID of the installation of the GitHub App with the ID `app` on `account`. First
-    /// installs the App if it is not yet installed there.
+    /// Installs the GitHub App with the ID `app` on the account `account`, if it is not yet
+    /// installed there. Returns the ID of the new or existing installation.
     pub(crate) fn install(&mut self, app: u64, account: &str, now: Timestamp) -> u64 {
         if let Some(found) = self.installed_on(app, account) {
             return found.id;

@@ -17,8 +17,9 @@ const MIN_LENGTH: usize = 32;
 #[derive(Clone, Copy, Debug)]
 pub struct Admitted(());
 
-/// The digest of the admin token. The operator sends the token itself in the header `Authorization:
-/// Bearer …` of a request to `/config`. The token cannot be computed from the digest.
+/// The admin token, stored only as a digest. The token cannot be computed from the digest. The
+/// operator sends the token itself in the header `Authorization: Bearer …` of a request to
+/// `/config`.
 ///
 /// # Examples
 ///
@@ -97,8 +98,8 @@ impl AdminToken {
         Ok(Self(digest))
     }
 
-    /// Returns a proof if the token in the `Authorization` header of a request has this digest, or
-    /// `None` otherwise. The comparison takes constant time.
+    /// Returns a proof if the `Authorization` header of a request contains this token. Otherwise
+    /// returns `None`. The comparison takes constant time.
     #[must_use]
     pub fn admits(&self, headers: &HeaderMap) -> Option<Admitted> {
         digest(bearer(headers)?).verify_slice(&self.0).ok().map(|()| Admitted(()))
@@ -115,9 +116,9 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     split.filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer ")).map(|(_, token)| token)
 }
 
-/// Starts the computation of a token's digest. One round of hashing is enough, because a generated
-/// token has 256 random bits. The digest is a MAC, because the library compares MACs in constant
-/// time.
+/// Starts the computation of a token's digest. A slow password hash is not necessary, because a
+/// generated token has 256 random bits. The digest is a MAC, because the library compares MACs in
+/// constant time.
 fn digest(token: &[u8]) -> Hmac<Sha256> {
     // The default key is used, because the digest needs no secret key.
     let mut mac = Hmac::<Sha256>::new(&Default::default());

@@ -1,4 +1,4 @@
-//! The GitHub Apps of one host, as records of a credential store.
+//! The GitHub Apps of one GitHub host, as records of a credential store.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::secret_record::prefix;
 /// GitHub App.
 pub(super) const MAX_ATTEMPTS: usize = 20;
 
-/// The GitHub Apps of one host, as records of a credential store. The record of an App has the name
-/// `github/HOST/APP_ID`.
+/// The GitHub Apps of one GitHub host, as records of a credential store. The record of an App has
+/// the name `github/HOST/APP_ID`.
 #[derive(Clone)]
 pub struct Apps {
     store: Arc<dyn CredentialStore>,
@@ -39,7 +39,7 @@ impl Apps {
         CredentialKey::new(format!("{}{app_id}", prefix(&self.host)))
     }
 
-    /// Lists the ids of all stored GitHub Apps of the host, in ascending order.
+    /// Lists the ids of all stored GitHub Apps of the GitHub host, in ascending order.
     ///
     /// # Errors
     /// The errors of the credential store.
@@ -70,8 +70,8 @@ impl Apps {
         let Some(stored) = self.store.get(&key).await? else { return Ok(None) };
         let app = App::from_record(app_id, &stored.secret).ok_or_else(|| {
             let line = format!(
-                "the stored credential `{key}` is not a valid record of a GitHub App: clear this \
-                 App, and configure it again"
+                "the stored credential `{key}` is not a valid record of a GitHub App: delete the \
+                 stored App, and configure it again"
             );
             Error::new(ErrorKind::Corrupt, line)
         })?;

@@ -9,8 +9,7 @@ use crate::app_config::record::App;
 use crate::app_key::{AppKey, plain};
 use crate::errors::invalid_input;
 
-/// The maximum size of the body of a request to `/config`, and of each secret in the body, in
-/// bytes.
+/// The maximum size, in bytes, of a request body for `/config`, and of each secret in the body.
 pub const MAX_CONFIG: usize = 64 << 10;
 
 const FIELDS: [&str; 5] =
@@ -166,7 +165,8 @@ impl AppChange {
         bounded("webhook secret", &secret)?;
         if secret.expose().trim_ascii().is_empty() {
             return Err(invalid_input(
-                "the webhook secret is empty: use the secret from the GitHub App's settings page",
+                "the webhook secret is empty: use the secret that is set on the settings page of \
+                 the GitHub App",
             ));
         }
         if secret.expose().iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -182,7 +182,7 @@ impl AppChange {
     /// newest to the oldest.
     ///
     /// # Errors
-    /// Those of [`with_webhook_secret`](Self::with_webhook_secret).
+    /// The errors of [`with_webhook_secret`](Self::with_webhook_secret).
     pub fn with_only_webhook_secrets(
         mut self,
         secrets: impl IntoIterator<Item = Secret>,
@@ -249,7 +249,7 @@ impl AppChange {
         if app.webhook_secrets.len() > 3 {
             return Err(invalid_input(
                 "the GitHub App already has two previous webhook secrets, which are still valid: \
-                 remove them first (forgetOldSecrets)",
+                 remove them first with a change that sets `forgetOldSecrets` to true",
             ));
         }
         match &self.installation_ids {
@@ -269,8 +269,8 @@ fn number(name: &str, value: &Value) -> Result<u64> {
     };
     number.filter(|number| *number > 0).ok_or_else(|| {
         invalid_input(format!(
-            "the field `{name}` must be a whole number greater than 0, as GitHub's settings pages \
-             show it"
+            "the field `{name}` must be a whole number greater than 0: GitHub's settings pages \
+             show this number"
         ))
     })
 }

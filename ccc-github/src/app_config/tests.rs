@@ -314,7 +314,7 @@ async fn failures_of_the_store_have_their_own_statuses() {
     let shown = apps.answer(admitted(), &http::Method::GET, None, b"").await;
     assert_eq!((shown.status.as_u16(), &shown.body["apps"][0]["appId"]), (200, &json!(7)));
     let error = shown.body["apps"][1]["error"].as_str().unwrap();
-    assert!(error.contains("clear this App") && !error.contains("hunter2"), "{error}");
+    assert!(error.contains("delete the stored App") && !error.contains("hunter2"), "{error}");
     let cleared = apps.answer(admitted(), &http::Method::DELETE, Some("appId=8"), b"").await;
     assert_eq!(cleared.body, json!({ "cleared": 8 }));
 }

@@ -17,8 +17,8 @@ pub(crate) enum ApiError {
         call: String,
         /// GitHub's error message, shortened to one line.
         message: String,
-        /// The text ` (request ID)`, which GitHub's support needs to find the call. Empty if the
-        /// response has no valid request id.
+        /// The text ` (request ID)`, with the request id from the response. GitHub's support can
+        /// find the call by this id. Empty if the response has no valid request id.
         request_id: String,
         /// The wait after which a repeated call can succeed. `None` if GitHub neither reported a
         /// rate limit nor specified a wait.
@@ -31,8 +31,8 @@ pub(crate) enum ApiError {
     },
     /// The body of the response is not the JSON that GitHub documents.
     #[error(
-        "GitHub's response to {call} does not match GitHub's documentation (line {line}, column \
-         {column}): check that the API URL belongs to a GitHub server"
+        "GitHub's response to {call} differs from the documented format at line {line}, column \
+         {column} of the response body: check that the API URL belongs to a GitHub server"
     )]
     Body {
         /// The method and the path of the call, without the query.
@@ -87,7 +87,8 @@ impl ApiError {
         self.status().is_some_and(|status| status.is_redirection())
     }
 
-    /// Returns whether GitHub can have executed a write although the call failed with this error.
+    /// Returns whether it is unknown if GitHub executed the failed call, for example because the
+    /// response was lost.
     pub(crate) fn is_outcome_unclear(&self) -> bool {
         match self {
             Self::Status { status, .. } => status.is_server_error(),
@@ -132,14 +133,14 @@ impl ApiError {
         }
     }
 
-    /// Returns whether the response specifies no wait, so that
-    /// [`rate_limit_wait`](Self::rate_limit_wait) is a default.
+    /// Returns whether the error response from GitHub specifies no wait. A wait that
+    /// [`rate_limit_wait`](Self::rate_limit_wait) returns for such a response is only a default.
     pub(crate) fn is_wait_assumed(&self) -> bool {
         matches!(self, Self::Status { is_wait_specified: false, .. })
     }
 
-    /// Returns whether the rate limiter did not send the call, because the required wait was too
-    /// long.
+    /// Returns whether this client's rate limiter prevented the call, because the wait that GitHub
+    /// requires before the next call was too long.
     pub(crate) fn was_not_sent(&self) -> bool {
         matches!(self, Self::Http(error) if error.kind() == ErrorKind::RateLimited)
     }

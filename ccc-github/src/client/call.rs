@@ -51,7 +51,8 @@ pub(crate) struct Call {
     /// Whether the limits for writes, such as the minimum time between two writes, apply to the
     /// call.
     pub(super) write_limited: bool,
-    /// Whether the call fails immediately if a rate limit of GitHub would delay it.
+    /// Whether the call fails immediately if GitHub's rate limit or the configured hourly limit of
+    /// writes would delay the call.
     pub(super) fail_if_delayed: bool,
 }
 
@@ -90,14 +91,15 @@ impl Call {
         self
     }
 
-    /// Exempts the call from the limits for writes. This is for writes that create no content on
-    /// GitHub, such as the revocation of a token.
+    /// Exempts the call from the limits for writes. Use this method only for a write that creates
+    /// no content on GitHub, such as the revocation of a token.
     pub(crate) fn without_write_limits(mut self) -> Self {
         self.write_limited = false;
         self
     }
 
-    /// Makes the call fail immediately if a rate limit of GitHub would delay it.
+    /// Makes the call fail immediately if GitHub's rate limit or the configured hourly limit of
+    /// writes would delay the call.
     pub(crate) fn fail_if_delayed(mut self) -> Self {
         self.fail_if_delayed = true;
         self

@@ -5,8 +5,9 @@ use std::time::Duration;
 use http::HeaderMap;
 use jiff::Timestamp;
 
-/// The maximum wait that a response can require, in seconds. A longer wait is shortened to this
-/// value. A legitimate wait is much shorter, because GitHub resets its rate limits every hour.
+/// The longest wait, in seconds, that the client accepts from a response. If a response requires a
+/// longer wait, this value is used in its place. A legitimate wait is much shorter, because GitHub
+/// resets its rate limits every hour.
 pub(super) const MAX_REQUIRED_WAIT: u64 = 24 * 60 * 60;
 
 /// Returns the value of the header `name`, or `None` if the header is missing or not text.

@@ -7,13 +7,14 @@ use url::Url;
 use crate::client::headers;
 use crate::client::redirect::{has_repository_id, same_origin};
 
-/// Returns the URL of another page of a list, from the header `Link` of `response` (GitHub docs,
-/// "Using pagination in the REST API"). `of` is the URL of the list. `rel` selects the page, such
-/// as `next` or `last`. Returns `None` if the header has no link to this page.
+/// Returns the URL of the page `rel` of a list, for example of the page `next` or `last`. The URL
+/// is read from the header `Link` of `response`, which is a response with one page of the list
+/// (GitHub docs, "Using pagination in the REST API"). Returns `None` if the header has no link to
+/// the page `rel`.
 ///
-/// Also returns `None` if the token must not be sent to the URL of the page. This URL must be on
-/// the same host as `of`. It must also have the same path as `of`, or belong to the repository with
-/// the id `repo`.
+/// Also returns `None` if the token must not be sent to this URL. `of` is the URL that `response`
+/// came from. The URL of the page must be on the same host as `of`. It must also have the same path
+/// as `of`, or belong to the repository with the id `repo`.
 pub(crate) fn page(
     rel: &str,
     of: &Url,

@@ -28,8 +28,8 @@ struct CallerState {
     blocked_until: Mutex<Option<Timestamp>>,
 }
 
-/// Permission to make one call. The caller drops this value when the call ends, so that the next
-/// call can start.
+/// Permission to make one call. The value must be dropped when the call ends, because until then it
+/// can delay other calls of the same [`Caller`].
 #[derive(Debug)]
 pub(crate) enum Permit {
     Write(OwnedMutexGuard<VecDeque<Timestamp>>),
@@ -42,7 +42,7 @@ pub(crate) enum Permit {
     ),
 }
 
-/// The rate limiter. Each [`Caller`] has its own limits.
+/// Delays calls so that they stay below the rate limits, which apply to each [`Caller`] separately.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     clock: Arc<dyn Clock>,
@@ -72,9 +72,9 @@ impl RateLimiter {
     }
 
     /// Waits until `caller` can make a call. `write` specifies whether the call is a write.
-    /// `budget` is the time that the call can still wait. Waits for a rate limit of GitHub or for
-    /// the hourly limit of writes are subtracted from `budget`. The minimum time between two writes
-    /// is not subtracted.
+    /// `budget` is the time that the call can still wait for rate limits. Subtracts from `budget`
+    /// each wait for GitHub's rate limit or for the hourly limit of writes. Does not subtract the
+    /// wait for the minimum time between two writes.
     ///
     /// # Errors
     /// [`ErrorKind::RateLimited`] if the wait for a rate limit is longer than `budget`.
@@ -97,7 +97,8 @@ impl RateLimiter {
                 let read = Arc::clone(&state.reads).acquire_owned().await.map_err(|e| {
                     Error::new(
                         ErrorKind::Unexpected,
-                        "the semaphore that limits concurrent reads was closed",
+                        "cannot start a call to GitHub, because the semaphore that limits \
+                         concurrent reads is closed",
                     )
                     .with_source(e)
                 })?;

@@ -26,7 +26,8 @@ pub struct RateLimits {
     /// Minimum time from the start of one write to the start of the next. GitHub recommends one
     /// second.
     pub write_spacing: Duration,
-    /// Maximum number of writes in an hour. GitHub permits 500 writes per hour that create content.
+    /// Maximum number of writes in an hour. In an hour, GitHub permits 500 writes that create
+    /// content.
     pub writes_per_hour: usize,
     /// Maximum number of concurrent reads. GitHub permits 100 concurrent requests of all kinds.
     pub reads_at_once: usize,

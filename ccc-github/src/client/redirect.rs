@@ -15,7 +15,8 @@ use crate::client::headers;
 ///
 /// The statuses 301 and 302 are followed only for safe methods, such as GET. After the statuses 307
 /// and 308, the client must send the same request again (RFC 9110, section 15.4), even if the
-/// request is a write. A write is sent again only if the token is for one repository.
+/// request is a write. A write is sent again only if `repo` is set, because only then does the
+/// client know that the target is in the same repository.
 pub(super) fn target(
     method: &Method,
     from: &Url,
@@ -38,8 +39,8 @@ pub(super) fn target(
 }
 
 /// Returns whether the path of `url` contains the repository id `repo`, as in
-/// `/repositories/1/issues`. A repository name in the path is not sufficient, because the name can
-/// belong to another repository now.
+/// `/repositories/1/issues`. A repository name in the path is not sufficient, because after a
+/// rename, another repository can use the old name.
 pub(super) fn has_repository_id(url: &Url, repo: u64) -> bool {
     let path = url.path().strip_prefix("/api/v3").unwrap_or(url.path());
     let escaped = path.to_ascii_lowercase();

@@ -1,9 +1,9 @@
 //! Retries of calls: the conditions, the number of attempts, and the waits between them.
 //!
-//! A call that fails temporarily is repeated if its method is not POST, because executing the call
-//! twice has the same effect as executing the call once (RFC 9110, section 9.2.2). This includes
-//! PATCH, which this crate uses only to set a value. A POST is repeated only if its
-//! [`Call`](crate::client::Call) is marked as idempotent.
+//! A call with any method except POST is repeated after a temporary failure, because executing the
+//! call twice has the same effect as executing it once (RFC 9110, section 9.2.2). This is also true
+//! of PATCH, because this crate uses PATCH only to set a value. A call with the method POST is
+//! repeated only if its [`Call`](crate::client::Call) is marked as idempotent.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use crate::client::api_error::ApiError;
 
-/// The time after its creation in which a token might not be known to all of GitHub's servers yet.
+/// A token that is younger than this might not be known to all of GitHub's servers yet.
 pub(crate) const NEW_TOKEN_AGE: SignedDuration = SignedDuration::from_secs(10);
 /// The maximum number of times that a call is repeated with a token that is younger than
 /// [`NEW_TOKEN_AGE`] (spec: G2b).
@@ -82,8 +82,8 @@ pub(super) fn is_repeatable(method: &Method) -> bool {
     method != Method::POST
 }
 
-/// Returns a random number from 0 to 1. Random waits ensure that callers that failed at the same
-/// time do not all retry at the same time.
+/// Returns a random number from 0 to 1. Because the waits are random, calls that failed at the same
+/// time are not all repeated at the same time.
 fn random_part() -> f64 {
     let mut bytes = [0_u8; 4];
     match getrandom::fill(&mut bytes) {

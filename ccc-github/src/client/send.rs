@@ -22,8 +22,9 @@ use crate::http::Http;
 
 /// The maximum number of redirects that are followed for one call.
 pub(super) const MAX_REDIRECTS: usize = 3;
-/// The maximum clock difference that is ignored, in seconds. The header `Date` has a resolution of
-/// one second, and the response takes time to arrive.
+/// If GitHub's clock and the local clock differ by at most this number of seconds, the difference
+/// is ignored. Such a difference can be an error of measurement, because the header `Date` has a
+/// resolution of one second and the response takes time to arrive.
 const SKEW_NOISE: i64 = 5;
 
 /// A client of GitHub's REST API.
@@ -33,7 +34,8 @@ pub(crate) struct Client {
     clock: Arc<dyn Clock>,
     limiter: RateLimiter,
     retry: Retry,
-    /// GitHub's clock minus the local clock, in seconds, from the last response (spec: G3).
+    /// GitHub's clock minus the local clock, in seconds. Each response updates this value (spec:
+    /// G3).
     skew: AtomicI64,
 }
 
@@ -72,9 +74,10 @@ impl Client {
 
     /// Sends `call` and returns its response, which has a 2xx status.
     ///
-    /// Repeats the call after a temporary failure if that is safe. A call that GitHub rate limited
-    /// had no effect, so it is always repeated after the required wait. [`Retry`] limits the
-    /// attempts, and [`RateLimits::longest_wait`] the waits.
+    /// Repeats the call after a temporary failure if that is safe. GitHub does not execute a call
+    /// that exceeds a rate limit. Therefore, such a call is repeated after the required wait, even
+    /// if its method is POST. [`Retry`] limits the attempts, and [`RateLimits::longest_wait`]
+    /// limits the waits.
     pub(crate) async fn send(
         &self,
         call: &Call,
@@ -168,8 +171,8 @@ impl Client {
         Err(Error::new(ErrorKind::Unexpected, line).into())
     }
 
-    /// Sets the difference between GitHub's clock and the local clock from the header `Date` of
-    /// `response`.
+    /// Stores the difference between GitHub's clock and the local clock. GitHub's time is the
+    /// header `Date` of `response`.
     fn learn_skew(&self, response: &Response<Bytes>) {
         let Some(date) = headers::text(response.headers(), "date") else {
             return;

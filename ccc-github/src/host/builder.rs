@@ -50,7 +50,7 @@ impl GitHubBuilder {
         self
     }
 
-    /// Sets the limits of retries of calls that fail temporarily.
+    /// Sets the limits for retrying calls that fail temporarily.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self

@@ -54,10 +54,10 @@ impl GitHub {
             .collect())
     }
 
-    /// Creates the GitHub App's comment with `marker` on the issue `number`, or replaces the text
-    /// of the existing comment by `body`. The marker is an HTML comment at the end of the text,
-    /// which identifies the comment in a later call. Only comments of the App's bot account are
-    /// searched for the marker, because any user can copy a marker.
+    /// Sets the text of the GitHub App's comment with `marker` on the issue `number` to `body`.
+    /// Creates the comment if it does not exist. The marker identifies the comment in a later call,
+    /// and is written at the end of the text as an HTML comment. Only comments of the App's bot
+    /// account are searched for the marker, because any user can copy a marker.
     pub(super) async fn write_comment(
         &self,
         repo: &RepoRef,
@@ -85,9 +85,9 @@ impl GitHub {
         Ok(())
     }
 
-    /// Changes the comment with `marker`, or creates it, and returns the comment's id. If a request
-    /// fails but GitHub can have created the comment, searches for the comment before the next
-    /// request. This prevents a second comment with the same marker (spec: G7b).
+    /// Changes the comment with `marker`, or creates the comment if it does not exist. Returns the
+    /// comment's id. If a failed request might have created the comment, searches for the comment
+    /// before the next attempt. This prevents a second comment with the same marker (spec: G7b).
     async fn change_or_create_comment(
         &self,
         repo: &RepoRef,
@@ -185,7 +185,7 @@ impl GitHub {
     }
 }
 
-/// Returns the text that ends each comment with `marker`: an HTML comment that contains the marker.
+/// Returns the last part of an issue comment's text: an HTML comment that contains `marker`.
 fn tail(marker: &str) -> String {
     format!("\n\n<!-- ccc:{marker} -->")
 }

@@ -13,7 +13,7 @@ use crate::client::Call;
 use crate::errors::invalid_input;
 use crate::host::github::GitHub;
 
-/// The maximum size of a file that is read, in bytes.
+/// The maximum size, in bytes, of a file that is read.
 const MAX_FILE: u64 = 1024 * 1024;
 
 impl GitHub {
@@ -54,7 +54,8 @@ impl GitHub {
             return Err(Error::new(
                 ErrorKind::LimitExceeded,
                 format!(
-                    "the file `{path}` of {repo} has {} bytes, but the limit is 1 MiB",
+                    "the file `{path}` of {repo} is too large: it has {} bytes, and the limit is \
+                     1 MiB",
                     file.size
                 ),
             ));

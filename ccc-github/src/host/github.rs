@@ -14,7 +14,7 @@ use crate::endpoints::Endpoints;
 use crate::host::written_comments::WrittenComments;
 use crate::token::Tokens;
 
-/// The maximum number of pages that are read from a list, with 100 entries each.
+/// The maximum number of pages that are read from a list. Each page has 100 entries.
 pub(super) const MAX_PAGES: usize = 10;
 
 /// The [`VcsHost`](ccc_core::VcsHost) for github.com and GitHub Enterprise Server, which
@@ -24,9 +24,9 @@ pub(super) const MAX_PAGES: usize = 10;
 /// or is revoked. When [`release`](ccc_core::VcsHost::release) ends the last lease on a repository,
 /// all tokens of this repository are revoked.
 ///
-/// A `GitHub` value uses one host and one App, which [`use_app`](Self::use_app) can replace. The
+/// A `GitHub` value uses one host and one App. [`use_app`](Self::use_app) replaces the App. The
 /// value contains the tokens, the state of the rate limits and the known repository names.
-/// Therefore create one value and share it. Values for different Apps or hosts are independent.
+/// Therefore, create one value and share it. Values for different Apps or hosts share no state.
 #[derive(Debug)]
 pub struct GitHub {
     pub(super) tokens: Tokens,
@@ -40,7 +40,7 @@ impl GitHub {
 
     /// Replaces the GitHub App. The next call uses the new App. `app` is the id and the private key
     /// of the new App, or `None` to use no App. Active runs continue with the tokens that they have
-    /// leased. Cached tokens of other Apps are not leased.
+    /// leased. New leases use only tokens of the new App.
     pub fn use_app(&self, app: Option<(u64, AppKey)>) {
         self.tokens.use_app(app);
     }

@@ -1,4 +1,4 @@
-//! Errors of calls about an issue, with GitHub's reasons for the refusal.
+//! Errors of calls about an issue: the reasons for which GitHub refuses such a call.
 
 use ccc_core::Error;
 use ccc_core::event::RepoRef;

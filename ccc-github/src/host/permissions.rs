@@ -12,8 +12,8 @@ use crate::host::github::GitHub;
 
 impl GitHub {
     /// Reads the permission of `actor` in `repo`. The field `role_name` of the response is used,
-    /// because only this field distinguishes the roles `triage` and `maintain`. If `role_name`
-    /// contains a custom role of an organization, the less detailed field `permission` is used
+    /// because the field `permission` reports the role `triage` as `read`, and the role `maintain`
+    /// as `write`. If `role_name` contains a custom role of an organization, `permission` is used
     /// (GitHub docs, "Get repository permissions for a user").
     pub(super) async fn read_permission(
         &self,

@@ -108,8 +108,8 @@ fn pull_request(pull: RestPull, head: &BranchName) -> PullRequest {
     PullRequest::new(pull.html_url, head.clone()).with_number(pull.number)
 }
 
-/// Converts `error`, because of which the pull request `new` was not opened, to an error that tells
-/// the user what to do (GitHub docs, "Create a pull request").
+/// Converts `error` to an error that tells the user what to do. `error` is the reason why the pull
+/// request `new` was not opened (GitHub docs, "Create a pull request").
 fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
     let (base, head) = (&new.base, &new.head);
     let kind_and_line = match error.status() {
@@ -138,7 +138,8 @@ fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
                 ErrorKind::AlreadyExists,
                 format!(
                     "a pull request from the branch `{head}` already exists, but GitHub's list of \
-                     pull requests does not contain it: open the branch on GitHub ({error})"
+                     pull requests does not contain it: open the branch on GitHub to find the pull \
+                     request ({error})"
                 ),
             ))
         }

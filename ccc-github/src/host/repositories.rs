@@ -22,9 +22,10 @@ struct RestRepository {
 }
 
 impl GitHub {
-    /// Reads the current state of `repo`. The request contains the repository's name, which can now
-    /// belong to another repository. Therefore, the id in the response is checked. If the id
-    /// differs, or if no repository has this name, the repository is found by its id.
+    /// Reads the current state of `repo`. The request contains the repository's name. After a
+    /// rename, this name can belong to another repository. Therefore, the id in the response is
+    /// checked. If the id differs, or if no repository has this name, the repository is found by
+    /// its id.
     pub(super) async fn read_repository(&self, repo: &RepoRef) -> Result<Repository> {
         let call = Call::get(self.url(repo, &[])?);
         let found = match self.call::<RestRepository>(repo, Grant::Read, &call).await {

@@ -32,8 +32,9 @@ impl Http for FetchHttp {
         let body = read(&response, &host).await?;
         answer.body(body).map_err(|error| {
             let line = format!(
-                "the response from {host} is invalid, possibly because the JavaScript runtime \
-                 hides a redirect: check the API URL"
+                "the response from {host} is not a valid HTTP response, possibly because the API \
+                 URL redirects to another URL and the JavaScript runtime hides this redirect: \
+                 check the API URL"
             );
             Error::new(ErrorKind::Unexpected, line).with_source(error)
         })

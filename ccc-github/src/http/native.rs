@@ -24,8 +24,8 @@ pub struct HttpOptions {
     /// are trusted. With `None`, the certificate authorities of the system are trusted.
     pub ca_pem: Option<Vec<u8>>,
     /// Whether requests use no proxy, even if [`proxy`](Self::proxy) or an environment variable
-    /// specifies a proxy. This option is for servers on the host machine, which a proxy cannot
-    /// reach.
+    /// specifies a proxy. This option is for servers on the host machine, because a proxy cannot
+    /// reach them.
     pub direct: bool,
 }
 
@@ -102,8 +102,8 @@ impl ReqwestHttp {
                 .filter(|all| !all.is_empty())
                 .ok_or_else(|| {
                     invalid_input(
-                        "the certificates of the authorities are not in PEM format: use a file \
-                         with at least one certificate in PEM format",
+                        "the certificates of the trusted authorities are not in PEM format: use a \
+                         file that contains at least one certificate in PEM format",
                     )
                 })?;
             client = client.tls_certs_only(authorities);

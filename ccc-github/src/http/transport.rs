@@ -10,7 +10,8 @@ use ccc_core::Result;
 /// The maximum size of a response body that an [`Http`] client accepts, in bytes.
 pub const MAX_RESPONSE: usize = 8 * 1024 * 1024;
 
-/// The time limit of an HTTP request, from its first byte to the last byte of the response.
+/// The time limit of an HTTP request, from the call of [`Http::send`] to the last byte of the
+/// response.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An HTTP client.

@@ -60,14 +60,14 @@ pub(super) struct MintFailure {
 }
 
 impl MintFailure {
-    /// Copies the kind, the message and the wait of `error`. The callers that waited for the same
+    /// Copies the kind, the message and the retry wait of `error`. All callers that waited for this
     /// attempt can then return an equal error.
     pub(super) fn new(attempt: u64, error: &Error) -> Self {
         let line = error.message().to_owned();
         Self { attempt, kind: error.kind(), line, retry_after: error.retry_after() }
     }
 
-    /// Creates an error with the stored kind, message and wait.
+    /// Creates an error with the stored kind, message and retry wait.
     pub(super) fn to_error(&self) -> Error {
         let error = Error::new(self.kind, self.line.clone());
         match self.retry_after {
@@ -145,8 +145,8 @@ pub(super) struct LeasedToken {
 }
 
 impl LeasedToken {
-    /// Creates the value that ends one lease of `token` when dropped. The caller must already have
-    /// counted this lease in [`Token::leases`].
+    /// Creates a value that ends one lease of `token` when the value is dropped. Before this call,
+    /// the caller must count the lease in [`Token::leases`].
     pub(super) fn new(entry: &Arc<Entry>, token: Token) -> Self {
         Self { entry: Arc::clone(entry), token, transferred: false }
     }

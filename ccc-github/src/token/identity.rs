@@ -8,16 +8,17 @@ use ccc_core::{Error, ErrorKind, Result};
 
 use crate::app_key::AppKey;
 
-/// A GitHub App with its private key, and cached data from GitHub about the App. Each call keeps an
-/// `Arc` of this value, so that the call uses the same App until it ends.
+/// A GitHub App with its private key, and cached data from GitHub about the App. Each call holds an
+/// `Arc` of this value, so that a replacement of the App does not affect calls in progress.
 #[derive(Debug)]
 pub(crate) struct AppIdentity {
     pub(crate) app_id: u64,
     pub(super) key: AppKey,
     /// The bot account of the App, which writes comments and commits.
     pub(crate) bot: tokio::sync::OnceCell<BotIdentity>,
-    /// The id of the App's installation for each repository id, if known. For such a repository, a
-    /// cached token is used only if it belongs to this installation.
+    /// The id of the App's installation on each repository, by repository id. If the installation
+    /// on a repository is known, cached tokens for this repository are used only if they belong to
+    /// this installation.
     pub(super) installations: Mutex<HashMap<u64, u64>>,
 }
 

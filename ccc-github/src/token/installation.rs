@@ -83,7 +83,7 @@ pub(super) fn is_suspended(error: &ApiError) -> bool {
 /// parentheses, for example the time of the suspension.
 pub(super) fn suspended(account: &str, why: &impl std::fmt::Display) -> Error {
     permission_denied(format!(
-        "the GitHub App is suspended on {account}: an owner of this account can unsuspend the App \
-         under Settings > GitHub Apps > Configure ({why})"
+        "the GitHub App is suspended on {account} ({why}): an owner of this account can unsuspend \
+         the App under Settings > GitHub Apps > Configure"
     ))
 }

@@ -90,8 +90,8 @@ impl Tokens {
         if token.expires_at <= now {
             return Err(Error::new(
                 ErrorKind::Unexpected,
-                "GitHub issued a token that had already expired: check the clock of the GitHub \
-                 server and the API URL",
+                "GitHub issued a token that had already expired: check the API URL and the \
+                 clock of the GitHub server",
             ));
         }
         Err(Error::new(

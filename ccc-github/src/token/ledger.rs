@@ -20,8 +20,8 @@ pub(super) const BEFORE_USE: Duration = Duration::from_secs(2);
 /// The maximum time to wait for the credential store to record that tokens were revoked or taken
 /// over.
 pub(super) const AFTER_USE: Duration = Duration::from_secs(10);
-/// The minimum time between the expiry of another holder's token and the removal of its record. The
-/// time is long because the clocks of the holders can differ.
+/// A record of another holder is removed only if all its tokens expired more than this time ago.
+/// The time is long, because the clocks of the holders can differ.
 const REMOVED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// The token ledger of one holder. A holder is the name of the process that owns the tokens. The
@@ -31,7 +31,7 @@ pub(crate) struct TokenLedger {
     store: Arc<dyn CredentialStore>,
     /// The prefix of the record names of all holders.
     all_holders: String,
-    /// The prefix of the record names of this holder.
+    /// The prefix of the record names of this ledger's holder.
     prefix: String,
 }
 
@@ -97,8 +97,8 @@ impl TokenLedger {
         CredentialKey::new(format!("{}{repo}/{grant}", self.prefix))
     }
 
-    /// Returns the repository id and the grant of the record `name`, or `None` if the record does
-    /// not belong to this holder.
+    /// Returns the repository id and the grant that `name`, the name of a record, contains. Returns
+    /// `None` if the record belongs to a holder other than the holder of this ledger.
     pub(super) fn key(&self, name: &CredentialKey) -> Option<Key> {
         let (repo, grant) = name.as_str().strip_prefix(&self.prefix)?.split_once('/')?;
         let (grant, _) = GRANTS.iter().find(|(_, known)| *known == grant)?;
@@ -115,8 +115,8 @@ impl TokenLedger {
         })
     }
 
-    /// Removes the records among `names` that belong to other holders, if all their tokens expired
-    /// at least [`REMOVED_AFTER`] before `now`.
+    /// Removes each record in `names` that belongs to another holder and whose tokens all expired
+    /// more than [`REMOVED_AFTER`] before `now`.
     pub(super) async fn remove_expired(
         &self,
         names: &[CredentialKey],

@@ -120,7 +120,8 @@ impl Tokens {
     }
 
     /// Mints a token that can only read metadata, for the first installation of the GitHub App that
-    /// is not suspended. Returns `None` if there is no such installation.
+    /// is not suspended. Returns `None` if the App has no installation, or if all its installations
+    /// are suspended.
     pub(super) async fn mint_metadata_token(&self) -> Result<Option<MetadataToken>, ApiError> {
         let mut url = self.endpoints.api(&["app", "installations"]);
         url.query_pairs_mut().append_pair("per_page", "100");
@@ -147,8 +148,8 @@ impl Tokens {
         Ok(self.check_metadata_only(answer, found.id).await?)
     }
 
-    /// Returns the token of `answer` if it can only read metadata (spec: G4). Otherwise revokes the
-    /// token and returns an error.
+    /// Returns the token of `answer` if the token can only read metadata (spec: G4). Otherwise
+    /// revokes the token and returns an error.
     async fn check_metadata_only(
         &self,
         answer: Answer,
@@ -187,9 +188,10 @@ fn explain(error: ApiError, repo: &RepoRef, grant: Grant) -> Error {
             let wanted: Vec<_> =
                 permissions(grant).iter().map(|(name, level)| format!("{name}: {level}")).collect();
             permission_denied(format!(
-                "the GitHub App's installation lacks some of these permissions for {repo} ({}): \
-                 add the missing permissions on the App's settings page, and accept them on the \
-                 installation's page ({error})",
+                "the GitHub App's installation for {repo} lacks at least one of the permissions \
+                 that the service needs, which are {}: add the missing permissions on the App's \
+                 settings page, and then accept them on the installation's page; GitHub's error: \
+                 {error}",
                 wanted.join(", ")
             ))
         }

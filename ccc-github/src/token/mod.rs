@@ -6,7 +6,8 @@
 //!
 //! - `cache`, `identity`, `ledger` and `scope` define the parts of [`Tokens`].
 //! - `app_call` calls GitHub's API as the GitHub App itself.
-//! - `installation`, `revoke` and `mint` use such calls.
+//! - `installation` finds the App's installations, `revoke` revokes tokens, and `mint` requests new
+//!   tokens.
 //! - `lease` leases a cached token, or mints a token if none is usable.
 //! - `repository_call` calls GitHub's API with a leased token.
 //! - `take_over` reuses or revokes the tokens in the ledger of an earlier process.

@@ -45,11 +45,11 @@ impl Tokens {
         }
     }
 
-    /// Sends `call`, which reads public data that belongs to no repository, without authorization.
-    /// If GitHub refuses the call, the call is repeated with a token that can only read metadata,
-    /// and this token is then revoked. GitHub can refuse the call because a private Enterprise
-    /// Server requires authorization, or because the rate limit of the client's IP address is
-    /// exhausted.
+    /// Sends `call` without authorization. The call must read public data that belongs to no
+    /// repository. If GitHub refuses the call, the call is repeated with a token that can only read
+    /// metadata, and this token is then revoked. GitHub can refuse the call because a private
+    /// Enterprise Server requires authorization, or because the rate limit of the client's IP
+    /// address is exhausted.
     pub(crate) async fn send_public(&self, call: &Call) -> Sent {
         let refused = |error: &ApiError| {
             error.rate_limit_wait().is_some()

@@ -14,11 +14,11 @@ use crate::token::tokens::Tokens;
 
 /// The text of the warning that an installation token was not revoked.
 const NOT_REVOKED: &str =
-    "an installation token could not be revoked: it stays valid until it expires within one hour";
+    "an installation token could not be revoked: the token stays valid for at most one hour";
 
 impl Tokens {
     /// Ends one lease of the token `secret`. Revokes the token if this was its last lease. If no
-    /// other token of the repository is leased, also revokes all other cached tokens of the
+    /// token of the repository is leased after this, also revokes all cached tokens of the
     /// repository.
     pub(crate) async fn release(&self, secret: &Secret) -> Result<()> {
         let id = digest(secret);

@@ -8,9 +8,9 @@ use crate::token::ledger::AFTER_USE;
 use crate::token::tokens::Tokens;
 
 impl Tokens {
-    /// Reads the token records of this holder. Adds the tokens of the current GitHub App to the
-    /// cache, revokes the tokens of other Apps, and removes the expired tokens. Returns the count
-    /// of tokens that were added to the cache.
+    /// Reads the token records of an earlier process that used the same holder name. Adds the
+    /// tokens of the current GitHub App to the cache, revokes the tokens of other Apps, and removes
+    /// the expired tokens. Returns the count of tokens that were added to the cache.
     pub(crate) async fn take_over(&self) -> Result<usize> {
         let Some(ledger) = &self.ledger else { return Ok(0) };
         let (mut used, now) = (0, self.client.now());
@@ -24,8 +24,8 @@ impl Tokens {
                 Err(error) => {
                     tracing::warn!(
                         %error,
-                        "cannot read a token record of an earlier process: the tokens in it stay \
-                         valid until they expire"
+                        "cannot read a token record of an earlier process: the tokens in this \
+                         record stay valid until they expire"
                     );
                     continue;
                 }
@@ -45,7 +45,10 @@ impl Tokens {
             self.record(key, &entry, AFTER_USE).await;
         }
         if let Err(error) = ledger.remove_expired(&names, now).await {
-            tracing::warn!(%error, "cannot remove expired token records of other holders");
+            tracing::warn!(
+                %error,
+                "cannot remove expired token records of other processes from the credential store"
+            );
         }
         Ok(used)
     }

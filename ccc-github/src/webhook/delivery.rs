@@ -155,7 +155,7 @@ impl std::fmt::Debug for RawDelivery<'_> {
 pub enum Received {
     /// A `ping`, with which GitHub tests the webhook address.
     Ping,
-    /// An event of an issue that can start a run.
+    /// An issue event that can start a run.
     Event {
         /// The delivery's id, the digest of its body, and the time of its arrival.
         delivery: Delivery,
@@ -177,7 +177,7 @@ pub enum Received {
 pub enum Meaning {
     /// A `ping`, with which GitHub tests the webhook address.
     Ping,
-    /// An event of an issue that can start a run.
+    /// An issue event that can start a run.
     Event(Box<IssueEvent>),
     /// An event that starts no run. The value is the reason: `event` if events with this name start
     /// no runs, `action` if events with this action start no runs, or `pull request` if the issue

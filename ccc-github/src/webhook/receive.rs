@@ -12,7 +12,7 @@ use crate::webhook::payload::{self, Classified};
 use crate::webhook::rejection::Rejection;
 use crate::webhook::signature::{Secrets, verify};
 
-/// A verifier of webhook deliveries, which converts them to events.
+/// Verifies webhook deliveries, and converts them to events.
 ///
 /// A `Webhook` performs no I/O and is safe to share. Its clones share the secrets:
 /// [`use_secrets`](Self::use_secrets) on one clone applies to all clones.

@@ -30,8 +30,9 @@ const BODY_DEADLINE: Duration = Duration::from_secs(8);
 /// The default value of the header `Retry-After` in a 503 response. This value is used if the error
 /// of the [`Intake`] specifies no wait.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
-/// The maximum total size of all bodies whose signatures are not verified yet, in bytes. Without
-/// this limit, a client without a secret could use up the memory.
+/// The maximum total size, in bytes, of all bodies that the route holds in memory. A body counts
+/// until its delivery is answered. A signature can only be verified after the whole body is read.
+/// Without this limit, a client that knows no webhook secret could therefore use up the memory.
 const MAX_UNVERIFIED: usize = 256 << 20;
 /// The size of one permit of the semaphore that enforces [`MAX_UNVERIFIED`], in bytes.
 const MEMORY_UNIT: usize = 256 << 10;
@@ -53,8 +54,7 @@ struct Parts {
     webhook: Arc<Webhook>,
     intake: Arc<dyn Intake>,
     clock: Arc<dyn Clock>,
-    /// The free memory for bodies whose signatures are not verified yet, in units of
-    /// [`MEMORY_UNIT`].
+    /// The free memory for bodies, in units of [`MEMORY_UNIT`].
     memory: Arc<Semaphore>,
 }
 
@@ -136,7 +136,7 @@ fn too_large_by_head(headers: &HeaderMap) -> Option<Response> {
 }
 
 /// Reads the whole body. Returns an error response if the body is larger than [`MAX_BODY`] or does
-/// not arrive within [`BODY_DEADLINE`]. Also returns an error response if all unverified bodies
+/// not arrive within [`BODY_DEADLINE`]. Also returns an error response if all bodies in memory
 /// together would exceed [`MAX_UNVERIFIED`]. The body counts toward this limit until the returned
 /// permits are dropped.
 async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Response> {

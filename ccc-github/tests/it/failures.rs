@@ -42,7 +42,7 @@ async fn an_invalid_response_is_an_error_and_not_retried() {
     ] {
         world.emulator.inject(Fault::on("GET", ISSUES).body(200, "text/html", body));
         let got = github.issue(&world.repo, number).await;
-        let words = "does not match GitHub's documentation";
+        let words = "differs from the documented format";
         check(what, got, ErrorKind::Unexpected, words);
         github.issue(&world.repo, number).await.unwrap();
     }
@@ -58,7 +58,7 @@ async fn each_read_refuses_an_invalid_response() {
     let now = world.clock_now();
     github.repository(&world.repo).await.unwrap();
     for body in ["{}", "\"x\"", "{\"type\":\"file\"}", "[{}]", "<html>"] {
-        let words = "does not match GitHub's documentation";
+        let words = "differs from the documented format";
         let next = |path: &str| {
             let at = format!("/repos/octo/hello{path}");
             world.emulator.inject(Fault::on("GET", &at).body(200, "application/json", body));
@@ -329,7 +329,7 @@ async fn bodies_over_the_limit_are_cut() {
         let body = world.emulator.comments(&world.emulated, number)[n].body.clone();
         assert_eq!(body.chars().count(), 65_536, "{length}");
         assert_eq!(body.starts_with(&text), whole, "{length}");
-        assert_eq!(body.contains("did not fit here"), !whole, "{length}");
+        assert_eq!(body.contains("The end of this text is missing"), !whole, "{length}");
 
         let length = length + tail;
         let body = "ö".repeat(length);

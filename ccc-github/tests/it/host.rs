@@ -136,7 +136,7 @@ async fn a_comment_with_a_marker_is_created_once_and_then_changed() {
     assert_eq!(comments[0].body, copy);
     assert_eq!(comments[1].body, "done\n\n<!-- ccc:run-1 -->");
     assert_eq!(comments[1].author.login, "ccc-app[bot]");
-    assert!(comments[2].body.ends_with("did not fit here.*\n\n<!-- ccc:run-2 -->"));
+    assert!(comments[2].body.ends_with("the length of a text.*\n\n<!-- ccc:run-2 -->"));
     assert_eq!(comments[2].body.chars().count(), 65_536);
     for bad in ["", "a b", "a--b", "a\n"] {
         let error = github.upsert_comment(&world.repo, number, bad, "x").await.unwrap_err();

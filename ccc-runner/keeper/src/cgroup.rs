@@ -28,7 +28,7 @@ pub(crate) fn has_limits() -> bool {
 }
 
 /// Returns whether the container can create at most one more process or thread before it reaches
-/// its limit. Returns `false` if the container has no such limit.
+/// its limit on processes. Returns `false` if the container has no limit on processes.
 pub(crate) fn is_at_process_limit() -> bool {
     let number = |name: &str| {
         let new = fs::read_to_string(format!("/sys/fs/cgroup/{name}"));

@@ -12,7 +12,8 @@ use crate::tree_walk::walk_tree;
 /// Minimum free space on the workspace's disk, in bytes. The reserve exists because other programs
 /// use the disk too.
 const FREE_BYTES: u64 = 64 << 20;
-/// Minimum number of free entries (inodes) on the workspace's disk, if its file system limits them.
+/// Minimum number of free entries (inodes) on the workspace's disk. A file system that does not
+/// limit the number of its entries is not checked.
 const FREE_ENTRIES: u64 = 1_000;
 /// The number of entries that [`measure`] counts between two checks of the disk's free space.
 const DISK_CHECK_INTERVAL: u64 = 10_000;

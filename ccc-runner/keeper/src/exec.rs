@@ -22,7 +22,7 @@ use crate::reaper::OwnChildren;
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 const SIGKILL: i32 = 9;
 
-/// Executes the program that the [`ExecRequest`] at the beginning of `stream` names. Writes the
+/// Reads the [`ExecRequest`] at the beginning of `stream`, and executes the program. Writes the
 /// program's output and its [`ExecResult`] to `stream`. Both are discarded if the runner has closed
 /// `stream`.
 pub(crate) async fn run(stream: TunnelStream, own: OwnChildren) {
@@ -66,10 +66,11 @@ fn start(order: &ExecRequest) -> Result<Child, ExecOutcome> {
     })
 }
 
-/// Returns the file of `program`: `program` itself if it contains a slash, otherwise the first
-/// executable file of this name in the absolute directories of `path` (the value of `PATH`).
-/// Relative and empty entries of `path` are skipped, unlike in the system's own search. Such
-/// entries can name directories in the workspace, where the repository and the agent place files.
+/// Returns the path of the executable file of `program`: `program` itself if it contains a slash,
+/// otherwise the first executable file with this name in the directories of `path` (the value of
+/// `PATH`). Relative and empty entries of `path` are skipped, because they can name directories in
+/// the workspace, where the repository and the agent place files. The system's own search does not
+/// skip these entries.
 fn find_program(program: &str, path: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(PathBuf::from(program));

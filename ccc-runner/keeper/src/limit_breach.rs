@@ -1,5 +1,5 @@
-//! The limits of a container that the keeper enforces because the engine does not, and the exit
-//! status for each exceeded limit.
+//! The limits that the keeper enforces in its container, because the engine does not enforce them,
+//! and the keeper's exit status for each exceeded limit.
 
 use crate::exit;
 

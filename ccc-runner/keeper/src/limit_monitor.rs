@@ -14,13 +14,13 @@ use crate::cgroup;
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 /// Maximum interval between two checks of the limits.
 const MAX_INTERVAL: Duration = Duration::from_secs(5);
-/// The number of consecutive checks that find the container at its process limit before the limit
-/// counts as exceeded.
+/// The number of consecutive checks after which the process limit counts as exceeded. In each of
+/// these checks, the container must be at the limit.
 const PROCESS_LIMIT_CHECKS: u32 = 3;
 
 /// Starts a thread that checks the limits of `config`, and returns a channel that receives the
-/// first exceeded limit. The thread is created before any program starts, because no thread can be
-/// created at the process limit.
+/// first exceeded limit. The thread is created before any program starts, because a container at
+/// its process limit cannot create a thread.
 pub(crate) fn breach(config: KeeperConfig) -> io::Result<oneshot::Receiver<LimitBreach>> {
     let (tell, told) = oneshot::channel();
     thread::Builder::new().name("limits".to_owned()).spawn(move || {

@@ -46,7 +46,7 @@ pub struct KeeperConfig {
     pub model: bool,
 }
 
-/// The runner's request that the keeper executes a program.
+/// A request from the runner to the keeper to execute a program.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct ExecRequest {
     /// The name or the path of the program, followed by its arguments.
@@ -55,7 +55,8 @@ pub struct ExecRequest {
     pub env: Vec<(String, String)>,
     /// The working directory of the program.
     pub directory: String,
-    /// Size of the program's standard input, which follows this request on the stream, in bytes.
+    /// Size, in bytes, of the program's standard input. The input follows this request on the
+    /// stream.
     pub stdin: u64,
     /// Maximum size of standard output and standard error together, in bytes. Output above this
     /// limit is dropped.
@@ -112,7 +113,7 @@ pub enum ExecOutcome {
 pub struct ExecResult {
     /// The outcome of the program.
     pub ending: ExecOutcome,
-    /// Size of the output that was dropped because it exceeded [`ExecRequest::output`], in bytes.
+    /// Size, in bytes, of the output that was dropped because it exceeded [`ExecRequest::output`].
     pub dropped: u64,
 }
 
@@ -200,7 +201,7 @@ async fn read_within<T: DeserializeOwned>(
 ) -> io::Result<T> {
     let length = stream.read_u32().await? as usize;
     if length > most {
-        return Err(malformed("the head of the stream is longer than permitted"));
+        return Err(malformed("the JSON at the beginning of the stream is longer than permitted"));
     }
     let mut json = vec![0; length];
     stream.read_exact(&mut json).await?;

@@ -74,9 +74,9 @@ async fn hello(tunnel: &Tunnel) -> io::Result<()> {
     stream.shutdown().await
 }
 
-/// Sends SIGTERM to every other process in the container and waits until all of these processes
-/// have ended. Has no timeout, because the engine kills the container if a process does not end in
-/// time.
+/// Sends SIGTERM to every process in the container except the keeper, and waits until all of these
+/// processes have ended. Has no timeout, because the engine kills the container if a process does
+/// not end in time.
 async fn terminate_all() {
     // The signal stays in the container only if the keeper is the first process of a PID namespace.
     // Otherwise the signal could reach every process of the host machine.

@@ -11,14 +11,14 @@ use tokio_util::compat::{Compat, FuturesAsyncReadCompatExt, TokioAsyncReadCompat
 /// A stream of a tunnel: a yamux stream that implements tokio's `AsyncRead` and `AsyncWrite`.
 pub type TunnelStream = Compat<yamux::Stream>;
 
-/// Maximum number of concurrent streams in a tunnel. The streams of both sides count. If a side
-/// opens a stream beyond this number, yamux ends the connection.
+/// Maximum number of streams that are open in a tunnel at the same time. The streams of both sides
+/// count together. If either side opens a further stream, yamux ends the connection.
 const MAX_STREAMS: usize = 64;
-/// Maximum size of received data that is not yet read, in all streams of a tunnel together, in
-/// bytes. yamux requires 256 KiB for each stream.
+/// Maximum size, in bytes, of the data that one side has received but not yet read. All streams of
+/// the tunnel share this limit. yamux requires 256 KiB for each stream.
 const RECEIVE_WINDOW: usize = MAX_STREAMS * (256 << 10);
-/// Maximum number of incoming streams that wait to be accepted. Further incoming streams are
-/// closed. Also the maximum number of waiting requests to open a stream.
+/// Maximum number of incoming streams that wait until [`IncomingStreams::next`] returns them.
+/// Further incoming streams are closed. [`Tunnel::open`] also waits in a queue of this length.
 const QUEUE_LENGTH: usize = 64;
 
 /// A handle that opens streams in a tunnel. Clones of a handle open streams in the same tunnel.
@@ -27,7 +27,7 @@ pub struct Tunnel(mpsc::Sender<OpenRequest>);
 
 type OpenRequest = oneshot::Sender<io::Result<TunnelStream>>;
 
-/// The streams of a tunnel that the other side opens.
+/// The incoming streams of a tunnel: the streams that the other side opens.
 #[derive(Debug)]
 pub struct IncomingStreams(mpsc::Receiver<TunnelStream>);
 
@@ -35,8 +35,8 @@ impl Tunnel {
     /// Opens a stream, which the other side receives from [`IncomingStreams::next`].
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotConnected`] if the tunnel has ended. [`io::ErrorKind::Other`] if the
-    /// tunnel ends because yamux refuses the stream, for example because 64 streams are open.
+    /// [`io::ErrorKind::NotConnected`] if the tunnel has ended. [`io::ErrorKind::Other`] if yamux
+    /// refuses the stream and ends the tunnel, for example when 64 streams are already open.
     pub async fn open(&self) -> io::Result<TunnelStream> {
         let (request, granted) = oneshot::channel();
         let gone = || {
@@ -60,8 +60,8 @@ impl IncomingStreams {
 
 /// Creates a tunnel over the connection `socket`. The tunnel works only while the returned future
 /// is polled. The future completes when either side ends the connection or violates the protocol.
-/// `host` selects one of the two roles in yamux. It must be `true` on exactly one side of the
-/// connection.
+/// `host` selects the role of this side in yamux: client if `true`, server if `false`. Exactly one
+/// side of the connection must pass `true`.
 pub fn tunnel<T>(
     socket: T,
     host: bool,

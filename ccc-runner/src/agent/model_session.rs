@@ -1,4 +1,4 @@
-//! Model access of an agent's program, through the model proxy.
+//! Access of an agent's program to the model, through the model proxy.
 
 use ccc_core::agent::{AgentEvent, AgentReport, Task, Verdict};
 use ccc_core::container::{Command, EnvValue};
@@ -10,8 +10,8 @@ use crate::model::proxy::{ModelAccess, ModelNotice};
 /// Opens access to the model for the run of `task`, with the task's credential and spending limit.
 ///
 /// # Errors
-/// [`ErrorKind::Unauthenticated`] if `task` has no credential under the key of `login`; the errors
-/// of `ModelProxy::open`.
+/// [`ErrorKind::Unauthenticated`] if `task` has no credential under the key that `login` names; the
+/// errors of `ModelProxy::open`.
 pub(crate) fn open(login: &ModelLogin, task: &Task) -> Result<ModelAccess> {
     let held = task.credentials.iter().find(|(key, _)| key == login.credential());
     let (_, secret) = held.ok_or_else(|| {
@@ -53,8 +53,8 @@ pub(crate) enum ProxyEvent {
 }
 
 /// Waits for `work`, and passes the events of the model proxy to `report` meanwhile. Returns `None`
-/// as soon as `work` can no longer succeed: the run reached its spending limit, or the model's API
-/// rejected the credential.
+/// as soon as the run reaches its spending limit or the model's API rejects the credential, because
+/// `work` can then no longer succeed.
 pub(crate) async fn watch<T>(
     access: &mut ModelAccess,
     work: impl Future<Output = T>,
@@ -81,9 +81,10 @@ pub(crate) fn proxy_refusal_event(line: &str) -> AgentEvent {
 }
 
 /// Corrects `report` with the measurements of the model proxy. Replaces the cost and the usage that
-/// the agent reported, and adds the failure of the model's API to a failed verdict. If the run
-/// reached its spending limit, a verdict other than [`Verdict::Completed`] becomes
-/// [`Verdict::Limited`]. `limit` is the spending limit, in millionths of a US dollar.
+/// the agent reported. If the verdict is [`Verdict::Failed`], adds the last failure of a call to
+/// the model's API to the reason. If the run reached its spending limit, a verdict other than
+/// [`Verdict::Completed`] becomes [`Verdict::Limited`]. `limit` is the spending limit, in
+/// millionths of a US dollar.
 pub(crate) fn apply_account(report: &mut AgentReport, access: &ModelAccess, limit: Option<u64>) {
     if let Verdict::Failed { reason, .. } = &report.verdict
         && let Some(failure) = access.last_failure()

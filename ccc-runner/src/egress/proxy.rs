@@ -17,8 +17,8 @@ use crate::lock::lock;
 
 /// Maximum length of a request head (request line and headers), in bytes.
 const MAX_HEAD: usize = 8 << 10;
-/// Time limit for receiving a request head. Also the time limit for resolving a host name and
-/// connecting to the host, together.
+/// Time limit for receiving a request head. It is also the time limit for connecting to a host,
+/// which includes the resolution of the host name.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The only port that containers may connect to on a host: the port of HTTPS.
 const PORT: u16 = 443;
@@ -65,8 +65,8 @@ impl EgressProxy {
         Self { rules, clock, always, temporary: Mutex::default(), denied: Mutex::default() }
     }
 
-    /// Permits connections to `hosts`, in addition to the hosts that are always permitted, until
-    /// the returned value is dropped.
+    /// Permits connections to `hosts` until the returned value is dropped. These hosts are in
+    /// addition to the hosts that are always permitted.
     pub(crate) fn permit(&self, hosts: &[HostPattern]) -> TemporaryPermission<'_> {
         *lock(&self.temporary) =
             Temporary { hosts: hosts.to_vec(), ended: CancellationToken::new() };

@@ -24,7 +24,7 @@ const MAX_CONNECTIONS: usize = 512;
 /// Time limit for receiving the head of a request. The same limit applies to the idle time of a
 /// connection between two requests.
 const HEAD_WITHIN: Duration = Duration::from_secs(60);
-/// Delay before the next attempt after the system failed to accept a connection.
+/// Delay between a failed attempt to accept a connection and the next attempt.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// A running server, which stops when this value is dropped.
@@ -54,8 +54,8 @@ pub(crate) async fn on_loopback(app: Router) -> Result<Server> {
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionHandle(Weak<()>);
 
-/// A guard that prevents the server from closing the connection as idle. `None` if the connection
-/// is already closed.
+/// A guard that marks a connection as in use: while the guard exists, the server does not close
+/// the connection to make room for a new one. `None` if the connection is already closed.
 pub(crate) type ConnectionGuard = Option<Arc<()>>;
 
 #[cfg_attr(

@@ -7,8 +7,8 @@ use crate::model::pattern::ModelPattern;
 /// The price of a million tokens, in millionths of a US dollar.
 ///
 /// The price of cached tokens is a multiple of the input price, according to Anthropic's
-/// documentation of prompt caching: 5/4 for a cache write that lasts five minutes, 2 for a cache
-/// write that lasts an hour, and 1/10 for a cache read.
+/// documentation of prompt caching: 5/4 for a write to the five-minute cache, 2 for a write to the
+/// one-hour cache, and 1/10 for a read from either cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Price {
@@ -73,8 +73,9 @@ impl Tokens {
     }
 }
 
-/// Prices of models. A model without a row has the highest input price and the highest output price
-/// of the table, so that a spending limit is reached too early rather than too late.
+/// A table of model prices. If no row matches a model, the model gets the highest input price and
+/// the highest output price of the table. A spending limit is then reached too early rather than
+/// too late.
 ///
 /// # Examples
 ///

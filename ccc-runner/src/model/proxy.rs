@@ -1,4 +1,5 @@
-//! The proxy between agents and the model's API, which adds the credential to requests.
+//! The model proxy: it adds the credential to agents' requests, and forwards them to the model's
+//! API.
 
 mod access;
 mod budget;

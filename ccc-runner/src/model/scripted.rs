@@ -27,7 +27,7 @@ const CREDENTIAL_HEADERS: &[&str] = &["authorization", "x-api-key"];
 /// Maximum number of recorded requests.
 const MAX_SEEN: usize = 1_000;
 
-/// A fake of the model's API for demos and tests, which answers as a scenario specifies. A real
+/// A fake of the model's API, for demos and tests. A scenario specifies the fake's answers. A real
 /// agent that uses this fake executes real tools and edits real files. The fake needs no account,
 /// costs nothing, and always gives the same answers.
 ///

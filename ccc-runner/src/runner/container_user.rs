@@ -1,4 +1,4 @@
-//! The user of the agent's processes, if the service can choose it.
+//! The user under which the agent's processes run, if the service can choose this user.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -23,8 +23,8 @@ pub(crate) struct ContainerUser {
 /// inside the tree, even if another process changes the tree at the same time.
 ///
 /// # Errors
-/// [`ErrorKind::Unavailable`] if the owner of an entry cannot be changed, or if a file of another
-/// user has more than one hard link.
+/// [`ErrorKind::Unavailable`] if the owner of an entry cannot be changed, or if a file that `user`
+/// does not own yet has more than one hard link.
 pub(crate) async fn chown_tree(tree: PathBuf, user: ContainerUser) -> Result<()> {
     let changed = tokio::task::spawn_blocking(move || chown_tree_blocking(&tree, user)).await;
     changed.map_err(io::Error::other).flatten().map_err(|e| {

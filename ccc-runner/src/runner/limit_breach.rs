@@ -16,7 +16,8 @@ pub(crate) fn error(breach: LimitBreach, resources: &Resources) -> Error {
             resources.workspace_entries
         ),
         LimitBreach::Disk => {
-            "the disk of the workspace is nearly full: free some space on it".to_owned()
+            "the disk that contains the workspace is nearly full: free some space on this disk"
+                .to_owned()
         }
         LimitBreach::Processes => format!(
             "the container was at its limit of {} processes for too long",

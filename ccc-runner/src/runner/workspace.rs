@@ -1,11 +1,11 @@
-//! Resolution of the workspace's path in a container specification.
+//! Resolution of symlinks in the path of a workspace.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use ccc_core::{Error, ErrorKind, Result};
 
-/// Returns the absolute path of the directory `workspace`, in which no component is a symlink.
+/// Returns the absolute path of the directory `workspace`, without symlinks in the path.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if `workspace` is not a directory.

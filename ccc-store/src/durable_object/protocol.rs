@@ -20,8 +20,8 @@ pub(super) enum Request {
         #[serde(rename = "place")]
         id: String,
     },
-    /// A write, which takes effect as a whole. It has no effect if `from` is not the digest of the
-    /// stored index.
+    /// A write that takes effect completely or not at all. It has no effect if `from` is not the
+    /// digest of the stored index.
     Write {
         from: Option<String>,
         index: Base64,

@@ -26,8 +26,8 @@ pub trait Rows {
     /// An error if the storage fails.
     fn remove(&self, name: &str) -> Result<()>;
 
-    /// Returns the names of the rows that begin with `prefix`, sorted by their bytes. Returns only
-    /// the first `most` names.
+    /// Returns the row names that begin with `prefix`, sorted by their bytes. If there are more
+    /// than `most` such names, returns only the first `most`.
     ///
     /// # Errors
     /// An error if the storage fails.

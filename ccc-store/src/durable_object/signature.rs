@@ -22,7 +22,7 @@ pub const SIGNATURE_HEADER: &str = "ccc-signature";
 
 /// Maximum difference between the time of a message and the clock of the Worker.
 pub(super) const WINDOW: Duration = Duration::from_secs(300);
-/// Minimum length of a secret that client and Worker share, in bytes.
+/// Minimum length, in bytes, of a secret that client and Worker share.
 const MIN_SECRET: usize = 32;
 
 /// The id of a message: its time and its nonce. No two messages have the same id.
@@ -56,8 +56,8 @@ impl MessageId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerificationError {
-    /// The signature is missing or wrong. It must be the signature of this message and this path,
-    /// made with a secret that the Worker has.
+    /// The signature is missing or wrong. A correct signature is computed from this message and its
+    /// URL path, with a secret that the Worker has.
     #[error(
         "the signature of the message is missing or wrong: check that client and Worker have the same secret"
     )]
@@ -69,8 +69,8 @@ pub enum VerificationError {
     Clock,
 }
 
-/// The shared secrets between client and Worker, with which the client signs messages and the
-/// Worker verifies them.
+/// A signer and verifier of messages. The client signs a message with a secret that client and
+/// Worker share, and the Worker verifies the signature.
 #[derive(Clone, Debug)]
 pub struct MessageAuthenticator(Vec<Secret>);
 
@@ -132,7 +132,7 @@ impl MessageAuthenticator {
     }
 }
 
-/// Returns the text that is signed for `message`.
+/// Returns the text that is signed. It consists of the path, the id and the digest of `message`.
 fn signed(path: &str, id: &MessageId, message: &[u8]) -> String {
     let what = hex::encode(Sha256::digest(message));
     format!("ccc/v1/ask\n{path}\n{}\n{}\n{what}", id.date, id.nonce)

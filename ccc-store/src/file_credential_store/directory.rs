@@ -42,7 +42,10 @@ impl Directory {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let descriptor = match rustix::fs::open(path, flags, Mode::empty()) {
             Err(Errno::LOOP | Errno::NOTDIR) => {
-                return Err(refused(path, "is a symbolic link: replace it with its target"));
+                return Err(refused(
+                    path,
+                    "is a symbolic link: replace the link with the directory that it points to",
+                ));
             }
             opened => opened.map_err(|e| failed(e.into()))?,
         };
@@ -66,7 +69,7 @@ impl Directory {
         if found.st_uid != rustix::process::geteuid().as_raw() {
             return Err(refused(
                 path,
-                "belongs to another user: change the owner to the user of the service with `chown`",
+                "belongs to another user: use `chown` to make the user of the service the owner",
             ));
         }
         let open: RawMode = found.st_mode & 0o077;
@@ -99,7 +102,10 @@ impl Directory {
         let file = match rustix::fs::openat(&self.descriptor, name, flags, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
             Err(Errno::LOOP) => {
-                return Err(refused(&path, "is a symbolic link: replace it with its target"));
+                return Err(refused(
+                    &path,
+                    "is a symbolic link: replace the link with the file that it points to",
+                ));
             }
             opened => opened.map_err(|e| self.failed("read", &path, e.into()))?,
         };
@@ -174,7 +180,10 @@ impl Directory {
         let flags = OFlags::CREATE | OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&self.descriptor, LOCK_FILE, flags, PRIVATE_MODE) {
             Err(Errno::LOOP) => {
-                return Err(refused(&path, "is a symbolic link: replace it with its target"));
+                return Err(refused(
+                    &path,
+                    "is a symbolic link: replace the link with the file that it points to",
+                ));
             }
             opened => opened.map_err(|e| self.failed("open", &path, e.into()))?,
         };

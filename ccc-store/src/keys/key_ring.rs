@@ -1,4 +1,4 @@
-//! Key-encryption keys and their ids, which are derived from the operator's keys.
+//! Key-encryption keys and their ids. Both are derived from the operator's keys.
 
 use std::fmt;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl TryFrom<String> for KeyId {
     }
 }
 
-/// A key that encrypts the data keys of records, with the id of the key.
+/// A key-encryption key and its id. The key encrypts the data keys of records.
 pub(crate) struct KeyEncryptionKey {
     pub(crate) id: KeyId,
     pub(crate) key: Zeroizing<[u8; KEY]>,
@@ -76,7 +76,8 @@ pub(super) fn expand(salt: Option<&[u8]>, secret: &[u8], label: &[u8], out: &mut
     Hkdf::<Sha256>::new(salt, secret).expand(label, out).is_ok()
 }
 
-/// The key-encryption keys of a store, the active key first. A ring contains at least one key.
+/// The key-encryption keys of a store. The first key is the active key, under which new records are
+/// encrypted. A ring contains at least one key.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyRing(Vec<Arc<KeyEncryptionKey>>);
 

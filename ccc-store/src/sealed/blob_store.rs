@@ -1,5 +1,5 @@
-//! The storage that a sealed store uses: encrypted records by id, and one index that is replaced
-//! atomically.
+//! The storage behind a sealed store (an encrypted credential store): encrypted records by id, and
+//! one index that is replaced atomically.
 
 use std::fmt::{self, Debug};
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use ccc_core::{Result, async_trait};
 
-/// The id of one version of one record. The id contains a digest of the credential's name instead
-/// of the name.
+/// The id of a record. A record contains one version of one credential. The id contains a digest of
+/// the credential's name instead of the name, because the storage must not receive the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct RecordId {
     /// The digest of the credential's name.

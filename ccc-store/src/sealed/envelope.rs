@@ -34,8 +34,8 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Returns the additional authenticated data for one of the two encryptions: of the secret, or
-    /// of the data key. `label` selects the encryption.
+    /// Returns the additional authenticated data for the encryption of either the secret or the
+    /// data key. `label` selects one of these two encryptions.
     fn bytes(&self, label: &[u8]) -> Vec<u8> {
         let mut bytes = label.to_vec();
         for part in [self.namespace, self.name] {
@@ -66,7 +66,7 @@ impl Context<'_> {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
     #[error(
-        "the stored data does not have the expected form: it was truncated, or written by a newer version"
+        "the stored data does not have the expected form: it was truncated, or written by a newer version of this program"
     )]
     Form,
     #[error(
@@ -74,7 +74,7 @@ pub(crate) enum Fault {
     )]
     UnknownKey(KeyId),
     #[error(
-        "the stored data is not authentic: it was changed, belongs to another record, or is an older version"
+        "the stored data is not authentic: it was changed, replaced by an older version, or swapped with another record"
     )]
     Authentication,
     #[error("the stored data is missing")]
@@ -109,8 +109,8 @@ pub(crate) fn open(ring: &KeyRing, context: &Context<'_>, record: &[u8]) -> Resu
     Ok(Secret::new(std::mem::take(&mut *plain)))
 }
 
-/// Returns `record` with the data key encrypted under the active key, or `None` if the data key is
-/// already encrypted under the active key.
+/// Returns `record` with its data key encrypted under the active key of `ring`, or `None` if the
+/// data key is already encrypted under this key.
 pub(crate) fn rewrap(
     ring: &KeyRing,
     context: &Context<'_>,

@@ -19,9 +19,9 @@ const MAX_USES: u64 = 1 << 31;
 pub(crate) struct Index {
     /// The number of times that the index was written.
     pub(crate) counter: u64,
-    /// The highest version of all deleted names. The versions of a name that is not in the index
-    /// begin above this value. Therefore no version is used twice, and deleted names need not be
-    /// stored.
+    /// The highest version that any deleted credential had. The versions of a credential that is
+    /// not in the index begin above this value. Therefore no version is used twice, and the names
+    /// of deleted credentials need not be stored.
     #[serde(default)]
     pub(crate) floor: u64,
     pub(crate) records: BTreeMap<CredentialKey, Entry>,
@@ -79,7 +79,7 @@ impl Index {
         *uses += encryptions;
         if *uses > MAX_USES {
             let line = format!(
-                "the key {id} has reached the limit of 2^31 encryptions: put a new key before it, and rotate all records to the new key"
+                "the key {id} has reached the limit of 2^31 encryptions: configure a new key as the first key, and rotate all records to the new key"
             );
             let error = Error::new(ErrorKind::LimitExceeded, line);
             return Err(error.with_remedy(Remedy::RotateKey));

@@ -14,7 +14,8 @@ const PASSES: usize = 100;
 impl<S: BlobStore> Sealed<S> {
     /// Adds `keys` to the keys of the store, encrypts the data key of every record under the first
     /// key of `keys`, and then removes all keys that are not in `keys`. Reads continue in the
-    /// meantime. Returns the number of records that were under a different key.
+    /// meantime. Returns the number of records whose data key was encrypted under a different key
+    /// before.
     pub(crate) async fn rotate(&self, keys: &Keys) -> Result<usize> {
         let new = self.adopt_checked(keys).await?;
         let id = Some(Ok(new.active().id));
@@ -44,13 +45,13 @@ impl<S: BlobStore> Sealed<S> {
                 return Ok(rotated);
             }
         }
-        let line = "other processes still write to the credential store under an older key: add the new key to their \
-                    configuration, and rotate again";
+        let line = "other processes still write to the credential store under an older key: configure the new key as the \
+                    first key of these processes, and rotate again";
         Err(Error::new(ErrorKind::Unavailable, line))
     }
 
     /// Encrypts the data key of the newest record of `key` under the active key. Returns `false` if
-    /// the data key is already under the active key, or if `key` does not exist.
+    /// the data key is already encrypted under the active key, or if `key` does not exist.
     async fn rewrap(&self, key: &CredentialKey) -> Result<bool> {
         let ring = self.ring();
         for _ in 0..MAX_ATTEMPTS {

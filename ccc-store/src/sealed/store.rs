@@ -266,8 +266,8 @@ impl<S: BlobStore> CredentialStore for Sealed<S> {
     }
 }
 
-/// Derives the ring of `keys`. If one of the keys is a passphrase, reads the salt from `blobs`, or
-/// creates it there.
+/// Derives the ring of `keys`. If one of the keys is a passphrase, reads the salt from `blobs`. If
+/// `blobs` contains no salt, first stores a new salt there.
 async fn ring(blobs: &impl BlobStore, keys: &Keys) -> Result<KeyRing> {
     if !keys.need_derivation() {
         return keys.ring(None);

@@ -42,9 +42,9 @@ impl Adapters {
     /// the configured runner.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if `own_runner` is given and the agent uses a model. The runner
-    /// must forward connections to the model proxy that is built here, and `own_runner` cannot do
-    /// that.
+    /// [`ErrorKind::InvalidInput`] if `own_runner` is given and the agent uses a model. Such an
+    /// agent needs a runner that forwards connections to the model proxy that this function builds,
+    /// and `own_runner` does not know this proxy.
     pub(crate) async fn from_config(
         config: &Config,
         kind: &str,
@@ -66,8 +66,9 @@ impl Adapters {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!(
-                    "the agent `{kind}` uses a model, so it needs the configured runner: also call \
-                     `ServiceBuilder::agent`, or do not call `ServiceBuilder::runner`"
+                    "the agent `{kind}` uses a model, so this agent needs the configured runner instead of the \
+                     runner from `ServiceBuilder::runner`: do not call this method, or also set an agent with \
+                     `ServiceBuilder::agent`"
                 ),
             ));
         }

@@ -1,5 +1,5 @@
-//! The GitHub App of the service. The App is stored in the credential store. At its start, the
-//! service adds the configured App to the store if the store does not contain it.
+//! The GitHub App of the service. The App is stored in the credential store. When the service
+//! starts, it stores the configured App if the credential store does not contain this App yet.
 
 mod config_route;
 mod configured;

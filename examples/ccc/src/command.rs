@@ -69,8 +69,8 @@ pub(crate) enum Command {
     /// image and the isolation.
     #[cfg(feature = "docker")]
     Doctor(doctor::DoctorArgs),
-    /// Print a new random key. Use the key for the credential store, or as a secret of the
-    /// Cloudflare Worker.
+    /// Print a new random key. Use the key to encrypt the credential store, or as the value of a
+    /// secret of the Cloudflare Worker.
     Keygen,
     /// Show and change the stored GitHub Apps, the stored credential of the model, and the
     /// encryption key.
@@ -81,7 +81,8 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Executes the command. Returns whether the command had its intended result.
+    /// Executes the command. Returns `false` if the command ended without an error, but did not
+    /// have its intended result: for example, `ccc doctor` found a problem.
     pub(crate) async fn run(&self) -> Result<bool> {
         match self {
             #[cfg(feature = "emulator")]

@@ -38,7 +38,7 @@ use table::{insert, names_credential, take};
 /// The whole configuration.
 ///
 /// [`load`](Self::load) reads the configuration from a file and from environment variables, as the
-/// program does. To configure a service in code, start from the default and set fields:
+/// program `ccc` does. To configure a service in code, start from the default and set fields:
 ///
 /// ```
 /// use ccc::Config;
@@ -90,8 +90,8 @@ pub struct RunsConfig {
 }
 
 impl Config {
-    /// Reads the settings from `file`, if it is given, and from `environment`. The settings in
-    /// `environment` take precedence.
+    /// Reads the settings from `environment` and from `file`. If both set the same setting, the
+    /// value in `environment` is used. If `file` is `None`, only `environment` is read.
     ///
     /// # Errors
     /// [`InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a file that cannot be read, an

@@ -16,8 +16,9 @@ use jiff::Timestamp;
 
 use crate::git::git;
 
-/// A [`VcsHost`] for a git repository on this host machine, with one issue, and without network
-/// access and tokens. A pull request consists of a branch in the repository and a description.
+/// A [`VcsHost`] for a git repository on this host machine. The VCS host has one issue. It needs no
+/// network access and no tokens. A pull request consists of a branch in the repository and a
+/// description.
 #[derive(Debug)]
 pub struct LocalHost {
     repo: RepoRef,

@@ -30,8 +30,8 @@ pub(crate) struct ModelCredential {
     pub(crate) store: Arc<dyn CredentialStore>,
 }
 
-/// The stored form of the credential. The kind is in the same record as the secret, so that one
-/// write changes both.
+/// The stored form of the credential for the model's API. The kind is in the same record as the
+/// secret, so that one write changes both.
 #[derive(Serialize, Deserialize)]
 struct Record {
     kind: String,
@@ -113,8 +113,8 @@ pub(crate) async fn for_run(config: &Config) -> Result<Option<ModelCredential>> 
 }
 
 /// Returns the stored credential for the model's API, and a warning if the configured credential
-/// differs. If no credential is stored, or if `policy` is [`StoredCredentials::Replace`], the
-/// configured credential is stored first.
+/// differs from the stored credential. If no credential is stored, or if `policy` is
+/// [`StoredCredentials::Replace`], stores the configured credential first.
 pub(crate) async fn for_service(
     config: &Config,
     store: &dyn CredentialStore,

@@ -3,23 +3,24 @@
 use ccc_core::{Error, Remedy};
 
 /// Returns the text of the remedy of `error`: the step with which the operator resolves the error.
-/// Returns `None` if `error` has no remedy, or if the program has no command or setting for it.
+/// Returns `None` if `error` has no remedy, or if the program has no command or setting for the
+/// remedy.
 pub(crate) fn fix(error: &Error) -> Option<&'static str> {
     Some(match error.remedy()? {
         Remedy::GenerateKey => "`ccc keygen` prints a new random key",
         Remedy::RotateKey => {
-            "generate a new key with `ccc keygen`, put the new key before the first key, and run \
-             `ccc config rotate-key`"
+            "generate a new key with `ccc keygen`, insert the new key in a line before the first key of the \
+             credential store (store.key_file or CCC_STORE__KEY), and run `ccc config rotate-key`"
         }
         Remedy::BuildImage => {
-            "build the image with images/build, or pull it into the container engine"
+            "build the image with the script images/build, or pull the image into the container engine"
         }
         Remedy::PermitAgentAsRoot => {
             "start `ccc` as an ordinary user, or set runner.dangerously_as_root to true"
         }
         Remedy::PermitUnencryptedEngine => {
-            "use an https:// address and DOCKER_CERT_PATH, use a tunnel that ends on this machine, or set \
-             runner.dangerously_unencrypted to true"
+            "set runner.host to an https:// address of the engine and set DOCKER_CERT_PATH, or set runner.host to the \
+             local end of a tunnel to the engine, or set runner.dangerously_unencrypted to true"
         }
         Remedy::ReplaceStored => {
             "start `ccc serve --use-configured` once to store the configured credential, or remove the credential \

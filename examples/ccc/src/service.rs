@@ -19,8 +19,8 @@ pub(crate) use inner::Inner;
 ///
 /// # Order of calls
 /// [`builder`](Self::builder) → [`router`](crate::router) → [`serve_http`](Self::serve_http). With
-/// your own HTTP server, call [`serve`](Self::serve) before the server accepts connections, and
-/// cancel the token of `serve` after the server has stopped.
+/// your own HTTP server, call [`serve`](Self::serve) before the server accepts connections. Cancel
+/// the token that you passed to `serve` after the server has stopped.
 ///
 /// While no call to `serve` or `serve_http` is in progress, deliveries are answered with 503, and
 /// `/health` reports that the service is unhealthy.
@@ -51,8 +51,9 @@ impl Service {
         }
     }
 
-    /// Returns whether the service has no GitHub App in use, and waits until an App is stored in
-    /// its credential store.
+    /// Returns whether the service waits for a GitHub App. Such a service answers deliveries with
+    /// 503 until its credential store contains an App. Returns `false` if the embedding program has
+    /// set the VCS host.
     #[must_use]
     pub fn is_waiting_for_app(&self) -> bool {
         self.inner.app.as_ref().is_some_and(|app| app.app_id().is_none())
@@ -91,9 +92,9 @@ impl ServiceBuilder {
     /// # Errors
     /// - [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for a missing or invalid
     ///   setting.
-    /// - [`ErrorKind::Conflict`](ccc_core::ErrorKind::Conflict) with
-    ///   [`Remedy::ReplaceStored`](ccc_core::Remedy) for a configured credential that differs from
-    ///   the stored credential, with the rule
+    /// - [`ErrorKind::Conflict`](ccc_core::ErrorKind::Conflict) with the remedy
+    ///   [`Remedy::ReplaceStored`](ccc_core::Remedy) if a configured credential differs from the
+    ///   stored credential, and the rule for this difference is
     ///   [`StoredCredentials::Refuse`](crate::StoredCredentials::Refuse).
     /// - The errors of the adapters.
     pub async fn build(self) -> Result<Service> {

@@ -17,15 +17,15 @@ use ccc_core::{Error, ErrorKind, Remedy};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StoredCredentials {
-    /// The service uses the stored credentials. The service logs a warning, and `/health` reports
-    /// this warning.
+    /// The service uses the stored credentials. If a configured credential differs, the service
+    /// logs a warning, and `/health` reports this warning.
     #[default]
     Prefer,
     /// The configured credentials replace the stored credentials. A stored webhook secret that is
     /// not configured becomes invalid.
     Replace,
-    /// [`ServiceBuilder::build`](crate::ServiceBuilder::build) fails with [`ErrorKind::Conflict`]
-    /// and [`Remedy::ReplaceStored`].
+    /// If a configured credential differs, [`ServiceBuilder::build`](crate::ServiceBuilder::build)
+    /// fails with [`ErrorKind::Conflict`] and the remedy [`Remedy::ReplaceStored`].
     Refuse,
 }
 

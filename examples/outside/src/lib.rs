@@ -1,5 +1,5 @@
-//! A credential store that reads credentials from environment variables once. Later changes are
-//! stored in memory.
+//! A credential store that reads the credentials from environment variables when it is created.
+//! Later changes are stored in memory.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

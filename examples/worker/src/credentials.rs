@@ -11,8 +11,8 @@ use crate::clock::WorkerClock;
 use crate::object_channel::{ObjectChannel, unreachable};
 use crate::secret::secret;
 
-/// The name of the Durable Object of the Worker's own credential store. Requests from outside cannot
-/// reach this Durable Object.
+/// The name of the Durable Object that contains the Worker's own credential store. Requests from
+/// clients outside the Worker cannot reach this Durable Object.
 pub(crate) const OWN_OBJECT: &str = "worker";
 
 /// Opens the credential store of this Worker, with the keys in the Worker's secret

@@ -13,7 +13,8 @@ use worker::{
 #[durable_object]
 pub struct Credentials {
     sql: SqlStorage,
-    /// Whether the Durable Object received bindings of the Worker. If so, all messages are refused.
+    /// Whether the Durable Object received bindings of the Worker. If so, all messages are refused,
+    /// because the bindings contain the Worker's secrets.
     has_bindings: bool,
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn post(message: Vec<u8>) -> worker::Result<Request> {
     Request::new_with_init("https://object/", &init)
 }
 
-/// Returns the error for a Durable Object that cannot be reached because of `error`.
+/// Returns the error that the Durable Object cannot be reached. `error` is the cause.
 pub(crate) fn unreachable(error: worker::Error) -> Error {
     Error::new(ErrorKind::Unavailable, format!("cannot reach the Durable Object: {error}"))
 }

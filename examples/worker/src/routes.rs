@@ -25,8 +25,8 @@ async fn fetch(request: Request, env: Env, _: Context) -> Result<Response> {
     }
 }
 
-/// Verifies the signature of a message from outside, and forwards the message to the Durable Object
-/// with the name `name`.
+/// Verifies the signature of a message that a client sent to the Worker, and forwards the message
+/// to the Durable Object with the name `name`.
 async fn forward(name: String, mut request: Request, env: &Env) -> Result<Response> {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {

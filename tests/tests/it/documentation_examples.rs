@@ -9,7 +9,7 @@ use ccc_tests::source::files;
 /// Minimum number of examples in the documentation of all crates that run as tests.
 const MIN_EXAMPLES: usize = 60;
 
-/// The documentation of the Rust file `path`, with the included pages, one line per element.
+/// Returns the lines of the documentation in the Rust file `path`, with the pages that it includes.
 fn documentation(path: &str, text: &str, pages: &BTreeMap<String, String>) -> Vec<String> {
     let mut lines = Vec::new();
     for line in text.lines().map(str::trim_start) {

@@ -15,23 +15,23 @@ const fn refused(name: &'static str, script: &'static str, rule: Rule) -> Probe 
         ),
         Rule::ServerTools => (
             "a proxy without the rule `server_tools`",
-            Protection { text: "refused: server_tools", says: &["not allowed (server_tools)"] },
+            Protection { text: "refused: server_tools", says: &["the rule `server_tools`"] },
         ),
         Rule::McpServers => (
             "a proxy without the rule `mcp_servers`",
-            Protection { text: "refused: mcp_servers", says: &["not allowed (mcp_servers)"] },
+            Protection { text: "refused: mcp_servers", says: &["the rule `mcp_servers`"] },
         ),
         Rule::RemoteSources => (
             "a proxy without the rule `remote_sources`",
-            Protection { text: "refused: remote_sources", says: &["not allowed (remote_sources)"] },
+            Protection { text: "refused: remote_sources", says: &["the rule `remote_sources`"] },
         ),
         Rule::Models => (
             "a proxy without the rule `models`",
-            Protection { text: "refused: models", says: &["not allowed (models)"] },
+            Protection { text: "refused: models", says: &["the rule `models`"] },
         ),
         _ => (
             "a proxy without the rule `unknown_fields`",
-            Protection { text: "refused: unknown_fields", says: &["not allowed (unknown_fields)"] },
+            Protection { text: "refused: unknown_fields", says: &["the rule `unknown_fields`"] },
         ),
     };
     let weak = Weak { text: weak, change: Change::ModelProxy(rule) };

@@ -35,7 +35,7 @@ pub(in crate::pipeline) async fn authorize(run: &RunContext) -> Result<Repositor
     Ok(repository)
 }
 
-/// Checks that the issue still exists, is an open issue and is not locked.
+/// Checks that the issue still exists, is not a pull request, is open and is not locked.
 async fn check_issue(run: &RunContext) -> Result<(), Halt> {
     let event = &run.event;
     let issue = match run.parts.host.issue(run.repo(), event.issue.number).await {
@@ -55,7 +55,8 @@ async fn check_issue(run: &RunContext) -> Result<(), Halt> {
     }
     if issue.title != event.issue.title || issue.body != event.issue.body {
         run.emit_note(
-            "the issue was edited after the event: the run uses the older text, from the delivery",
+            "the issue was edited after the action that requested the run: the agent gets the \
+             issue's text from the time of that action",
         );
     }
     Ok(())
@@ -69,7 +70,7 @@ fn not_isolated(run: &RunContext, runner: &str, permission: Permission) -> Halt 
     }
     let reason = format!(
         "the {runner} runner has no isolation, so starting a run requires write permission, but {} \
-         has {permission} permission: the operator can choose a runner with isolation, or add the \
+         has {permission} permission: the operator can choose a runner with isolation, add this \
          account to the policy's allowed actors, or permit runs without isolation",
         run.event.actor.login
     );

@@ -11,12 +11,12 @@ use crate::vcs::{Grant, Repository};
 /// Minimum remaining lifetime of a token for the stages before Publish.
 pub(super) const READ_TTL: Duration = Duration::from_secs(5 * 60);
 
-/// The workspace of a run, and the commit that its files come from.
+/// The workspace of a run, and the commit whose files were written to the workspace.
 #[derive(Debug)]
 pub(in crate::pipeline) struct CheckedOut {
     /// The workspace, a directory on the host machine.
     pub(in crate::pipeline) workspace: PathBuf,
-    /// The branch and the commit that the files come from.
+    /// The default branch, and the commit whose files were written to the workspace.
     pub(in crate::pipeline) base: Base,
 }
 

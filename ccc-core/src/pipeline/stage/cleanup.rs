@@ -8,14 +8,16 @@ use crate::{Result, Stage};
 /// The files of a run that its cleanup does not remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::pipeline) enum Retain {
-    /// No files.
+    /// The cleanup removes all files of the run.
     Nothing,
-    /// The run's directory, with the git objects from which a resumed run continues.
+    /// The cleanup removes no files, because another worker resumes the run from the git objects in
+    /// the run's directory.
     Objects,
 }
 
 impl Retain {
-    /// Returns the files that another worker needs to continue the run.
+    /// Returns [`Objects`](Self::Objects) if the agent's change is stored and another worker can
+    /// resume the run. Otherwise returns [`Nothing`](Self::Nothing).
     pub(in crate::pipeline) fn for_successor(run: &RunContext) -> Self {
         let resumable = run.is_stored() && run.progress().stage() >= Stage::Collect;
         if resumable { Self::Objects } else { Self::Nothing }

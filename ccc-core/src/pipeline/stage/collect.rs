@@ -25,7 +25,8 @@ pub(in crate::pipeline) async fn collect(
     Ok(CollectedRun { base, tree, report, denied_hosts: run.comment_data().denied_hosts })
 }
 
-/// Returns the outcome of a run without a change: the agent's final message is the answer.
+/// Returns the outcome of a run whose agent changed nothing. The agent's final message is the
+/// answer to the issue.
 pub(in crate::pipeline) fn answer(collected: CollectedRun) -> Outcome {
     let words = collected.report.summary;
     let answer = if words.trim().is_empty() {

@@ -15,7 +15,8 @@ use crate::prompt;
 use crate::vcs::Grant;
 use crate::{Container, CredentialKey, Error, ErrorKind, Result};
 
-/// Maximum number of attempts to spawn a container while the runner returns retryable errors.
+/// Maximum number of attempts to create the container. Only a retryable error of the runner leads
+/// to another attempt.
 const SPAWN_ATTEMPTS: u32 = 3;
 
 /// A container that is ready for the agent, and the agent's task.
@@ -89,7 +90,7 @@ async fn task(run: &RunContext, credentials: &[CredentialKey]) -> Result<Task> {
                 ErrorKind::Unauthenticated,
                 format!(
                     "the agent `{agent}` needs the credential `{key}`, which is not in the \
-                     credential store: store it there"
+                     credential store: add the credential to the store"
                 ),
             )
         })?;

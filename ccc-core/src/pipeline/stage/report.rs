@@ -1,5 +1,5 @@
-//! Report: writes the run's comment on the issue. A run has only one comment. The comment contains
-//! a marker, so that later updates find and edit it (spec: P5).
+//! Report: writes the run's comment on the issue. A run has only one comment. Later updates find
+//! this comment by its marker, and edit it (spec: P5).
 
 use std::time::Duration;
 
@@ -11,14 +11,15 @@ use crate::pipeline::run_context::RunContext;
 use crate::vcs::{Grant, ReactionTarget};
 use crate::{Outcome, Result};
 
-/// Time limit of [`announce`], which can delay the agent by at most this time.
+/// Time limit of [`announce`]. The agent starts only after `announce` has ended, so `announce`
+/// delays the agent by at most this time.
 const ANNOUNCE_LIMIT: Duration = Duration::from_secs(60);
 /// Minimum remaining lifetime of the token for the final comment.
 const COMMENT_TTL: Duration = Duration::from_secs(60);
 
-/// Adds a reaction to the issue or comment that requested the run, and writes a comment that the
-/// run has started. The flow calls this function at the same time as Checkout. A failure only emits
-/// a note, because the run can continue without the reaction and the comment.
+/// Adds a reaction to the issue or comment that requested the run, and writes a comment that says
+/// that the run has started. The flow calls this function at the same time as Checkout. A failure
+/// only emits a note, because the run can continue without the reaction and the comment.
 pub(in crate::pipeline) async fn announce(run: &RunContext) {
     let announced = guarded(&*run.parts.clock, ANNOUNCE_LIMIT, react_and_comment(run)).await;
     if let Err(error) = announced {

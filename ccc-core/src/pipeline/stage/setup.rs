@@ -9,8 +9,8 @@ use crate::pipeline::run_context::RunContext;
 use crate::untrusted_text::one_line;
 use crate::{Container, Error, ErrorKind, Result};
 
-/// Maximum size of the retained end of a setup command's output, in bytes. If the command fails, a
-/// note shows this end.
+/// The number of bytes at the end of a setup command's output that are retained. If the command
+/// fails, a note shows them.
 const OUTPUT_TAIL: usize = 2 << 10;
 
 /// Executes the repository's setup commands in the container. If a command fails, the remaining

@@ -42,8 +42,8 @@ macro_rules! agent_conformance {
     };
 }
 
-/// Checks that `name` and `needs` return the same value every time. The name must be one line,
-/// because commit messages contain the name.
+/// Checks that the results of `name` and `needs` do not change. The name must be one line, because
+/// commit messages contain the name.
 pub async fn name_and_needs_are_constant(fixture: &Fixture) {
     for agent in [&fixture.agent, &fixture.failing, &fixture.slow] {
         assert!(!agent.name().is_empty(), "`name` must not be empty");
@@ -56,14 +56,15 @@ pub async fn name_and_needs_are_constant(fixture: &Fixture) {
         let given: Vec<_> = fixture.credentials.iter().map(|(key, _)| key.clone()).collect();
         assert_eq!(
             asked, given,
-            "`with_credential` must be called for exactly the keys that `needs` returns"
+            "`Fixture::with_credential` must be called for exactly the keys that the agent's \
+             `needs` returns"
         );
         let (run, container, _workspace) = fixture.container(&**agent).await;
         drop_after_polls(3, agent.run(&fixture.task(run), &*container, &mut |_: AgentEvent| {}))
             .await;
         fixture.runner.destroy(run).await.expect("`destroy` must succeed");
         let after = (agent.name().to_owned(), format!("{:?}", agent.needs()));
-        assert_eq!(after, before, "`name` and `needs` must return the same value every time");
+        assert_eq!(after, before, "`run` must not change the results of `name` and `needs`");
     }
 }
 
@@ -78,11 +79,12 @@ pub async fn it_works_through_the_container_and_reports(fixture: &Fixture) {
     assert_eq!(
         found.as_ref().ok(),
         expected,
-        "`run` must write the expected content to the file {path}, but reading it gave {found:?}"
+        "`run` must write the expected content to the file {path}, but reading the file gave \
+         {found:?}"
     );
 }
 
-/// Checks that `run` passes events to the sink before it returns.
+/// Checks that `run` passes events to the sink before `run` returns.
 pub async fn events_come_before_the_report(fixture: &Fixture) {
     let (_, events, _) = fixture.work(&*fixture.agent).await;
     assert!(
@@ -98,7 +100,8 @@ pub async fn the_prompt_is_not_run(fixture: &Fixture) {
         let (_, _, workspace) = fixture.work(&**agent).await;
         assert!(
             !workspace.path().join("pwned").exists(),
-            "`run` must pass the prompt on standard input, but a shell executed a part of it"
+            "`run` must pass the prompt on standard input, but a shell executed a part of the \
+             prompt"
         );
     }
 }
@@ -110,7 +113,7 @@ pub async fn failing_at_the_work_is_a_verdict(fixture: &Fixture) {
     match report.verdict {
         Verdict::Failed { reason, .. } => {
             let one_line = !reason.is_empty() && !reason.contains('\n');
-            assert!(one_line, "`run` must report a reason of one line, not {reason:?}");
+            assert!(one_line, "the reason of `Failed` must be one non-empty line, not {reason:?}");
         }
         verdict => panic!("`run` of the failing agent must report `Failed`, not {verdict:?}"),
     }
@@ -143,7 +146,7 @@ pub async fn it_can_work_for_several_runs_at_once(fixture: &Fixture) {
         assert!(completed, "`run` must report `Completed` in each of two concurrent calls");
         assert!(!events.is_empty(), "`run` must report events in each of two concurrent calls");
         let written = workspace.path().join(path).is_file();
-        assert!(written, "`run` must write {path} in each of two concurrent calls");
+        assert!(written, "`run` must write the file {path} in each of two concurrent calls");
     }
 }
 

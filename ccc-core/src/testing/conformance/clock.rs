@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use super::{bounded, pause};
 use crate::Clock;
 
-/// The clock under test, and a function that moves the clock if the clock does not move by itself.
+/// The clock under test. If this clock does not move by itself, the fixture also contains a
+/// function that moves it.
 pub struct Fixture {
     /// The clock under test.
     pub clock: Arc<dyn Clock>,
@@ -86,7 +87,8 @@ pub async fn now_is_a_plausible_time(fixture: &Fixture) {
     assert!((begun..far).contains(&now), "`now` must be between {begun} and {far}, not {now}");
 }
 
-/// Checks that `now` advances by the time that has passed, or by more on a loaded host machine.
+/// Checks that `now` advances by at least the time that the case waits. On a loaded host machine,
+/// the wait can take longer.
 pub async fn now_moves_with_time(fixture: &Fixture) {
     let before = fixture.clock.now();
     fixture.pass(SHORT).await;
@@ -94,7 +96,7 @@ pub async fn now_moves_with_time(fixture: &Fixture) {
     // `now` and the timer of `sleep` can be two clocks that differ by a few milliseconds.
     let least = SHORT - Duration::from_millis(2);
     let enough = passed >= least.try_into().unwrap();
-    assert!(enough, "after {SHORT:?}, `now` must be at least {least:?} later, not {passed:?}");
+    assert!(enough, "in {SHORT:?}, `now` must advance by at least {least:?}, not by {passed:?}");
 }
 
 /// Checks that `sleep` lasts at least its duration. If a function moves the clock, `sleep` must end
@@ -112,7 +114,7 @@ pub async fn a_sleep_ends_and_not_too_early(fixture: &Fixture) {
     let early = "`sleep` must not end before its duration has passed";
     assert!(futures_util::poll!(&mut sleep).is_pending(), "{early}");
     advance(SHORT - Duration::from_millis(1));
-    assert!(futures_util::poll!(&mut sleep).is_pending(), "{early}: 1 ms was left");
+    assert!(futures_util::poll!(&mut sleep).is_pending(), "{early}: it ended 1 ms early");
     advance(Duration::from_millis(1));
     bounded("a `sleep` whose duration has passed", sleep).await;
 }

@@ -97,8 +97,8 @@ pub async fn each_key_has_its_own_versions(fixture: &Fixture) {
     assert_eq!(fixture.get("a").await, expected, "`put` must not change the record of another key");
 }
 
-/// Checks that `put` with [`Precondition::Absent`] succeeds if the key has no record, because the
-/// key is new or its record was deleted. If the key has a record, `put` must fail with
+/// Checks that `put` with [`Precondition::Absent`] succeeds if the key has no record: the key is
+/// new, or its record was deleted. If the key has a record, `put` must fail with
 /// [`ErrorKind::Conflict`] and write nothing.
 pub async fn the_precondition_absent_holds_only_without_a_record(fixture: &Fixture) {
     let (store, key) = (&fixture.store, name("key"));
@@ -132,24 +132,30 @@ pub async fn a_precondition_version_holds_only_for_the_newest_version(fixture: &
     for version in [Version(1), Version(0)] {
         let refusal = put("none", version).await;
         assert_fails_with(
-            "`put` with a version for a key without a record",
+            "`put` with `Precondition::Version` for a key without a record",
             ErrorKind::Conflict,
             refusal,
         );
     }
     assert_eq!(fixture.get("key").await, None, "a refused `put` must write nothing");
     let first = fixture.put("key", b"first").await;
-    let second = put("second", first).await.expect("`put` with the newest version must succeed");
+    let second = put("second", first)
+        .await
+        .expect("`put` must succeed if the precondition is the newest version");
     assert!(second > first, "each `put` must raise the version: {second:?} after {first:?}");
     for wrong in [first, Version(0), Version(second.0 + 1), Version(u64::MAX)] {
-        let what = format!("`put` with {wrong:?} for a record that has {second:?}");
+        let what = format!("`put` with the precondition {wrong:?} for a record with {second:?}");
         assert_fails_with(&what, ErrorKind::Conflict, put("third", wrong).await);
         let expected = Some((b"second".to_vec(), second));
         assert_eq!(fixture.get("key").await, expected, "a refused `put` must write nothing");
     }
     fixture.store.delete(&name("key")).await.expect("`delete` must succeed");
     let refusal = put("fourth", second).await;
-    assert_fails_with("`put` with the version of a deleted record", ErrorKind::Conflict, refusal);
+    assert_fails_with(
+        "`put` whose precondition is the version of a deleted record",
+        ErrorKind::Conflict,
+        refusal,
+    );
     assert_eq!(fixture.get("key").await, None, "a refused `put` must write nothing");
 }
 
@@ -184,8 +190,8 @@ pub async fn a_deleted_key_is_absent(fixture: &Fixture) {
     assert!(stays.is_some(), "`delete` must not remove the record of another key");
 }
 
-/// Checks that `delete` of an absent key succeeds: a key that was never written, or was deleted
-/// before.
+/// Checks that `delete` succeeds for a key that was never written, and for a key that was already
+/// deleted.
 pub async fn a_delete_of_an_absent_key_is_ok(fixture: &Fixture) {
     fixture.store.delete(&name("never")).await.expect("`delete` of an absent key must succeed");
     fixture.put("key", b"1").await;
@@ -223,7 +229,7 @@ pub async fn an_empty_secret_is_a_secret(fixture: &Fixture) {
     );
 }
 
-/// Checks that `get` returns a secret of 64 KiB unchanged, which is larger than any key or token.
+/// Checks that `get` returns a secret of 64 KiB unchanged. No private key or token is larger.
 pub async fn sixty_four_kibibytes_come_back_whole(fixture: &Fixture) {
     let value: Vec<u8> = (0..64 << 10).map(|i: u32| (i % 251) as u8).collect();
     let version = fixture.put("large", &value).await;

@@ -96,7 +96,7 @@ fn check(fixture: &Fixture, events: &[Event]) {
 }
 
 /// Checks that `on_event` does not panic for any [`EventKind`]. An observer that records events
-/// must record each of them.
+/// must record the events of every kind.
 pub async fn every_kind_of_event_is_accepted(fixture: &Fixture) {
     let text = || "text".to_owned();
     let agent = [
@@ -145,8 +145,8 @@ pub async fn any_text_is_accepted(fixture: &Fixture) {
     check(fixture, &events);
 }
 
-/// Checks that an observer that records events records all events of a run in order, while several
-/// runs emit events on several threads.
+/// Checks concurrent calls of `on_event`: several runs emit events on several threads. An observer
+/// that records events must record all events of each run in order.
 pub async fn events_of_one_run_stay_in_order(fixture: &Fixture) {
     let runs: Vec<RunId> = (0..8).map(|_| new_run()).collect();
     let mut threads = JoinSet::new();

@@ -62,7 +62,7 @@ macro_rules! processes_conformance {
     };
 }
 
-/// Checks that `exec` returns the exit code of the program unchanged, from 0 to 255.
+/// Checks that `exec` returns the program's exit code unchanged, for exit codes from 0 to 255.
 pub async fn an_exit_code_is_reported_unchanged(fixture: &Fixture) {
     let running = fixture.container().await;
     for code in [3, 1, 126, 255, 0] {
@@ -72,8 +72,8 @@ pub async fn an_exit_code_is_reported_unchanged(fixture: &Fixture) {
     running.destroy().await;
 }
 
-/// Checks that `exec` of a program that a signal kills returns [`ExitStatus::Signal`], or the exit
-/// code that shells use: 128 plus the number of the signal.
+/// Checks that `exec` reports that a signal killed a program. The status must be
+/// [`ExitStatus::Signal`], or the exit code that shells use: 128 plus the number of the signal.
 pub async fn a_program_killed_by_a_signal_is_reported_as_such(fixture: &Fixture) {
     let running = fixture.container().await;
     for (name, number) in [("KILL", 9), ("TERM", 15)] {
@@ -148,7 +148,8 @@ pub async fn a_mebibyte_of_output_is_whole(fixture: &Fixture) {
 }
 
 /// Checks the limit on output, [`Resources::output_bytes`]. The sink must get the bytes up to the
-/// limit, and a message on standard error that output was dropped. The program must not be blocked.
+/// limit and then, on standard error, a message that says that output was dropped. The limit must
+/// not block the program.
 pub async fn output_beyond_the_limit_is_cut_and_the_cut_is_reported(fixture: &Fixture) {
     const LIMIT: usize = 10_000;
     let resources = Resources { output_bytes: LIMIT as u64, ..Resources::default() };
@@ -173,7 +174,8 @@ pub async fn output_beyond_the_limit_is_cut_and_the_cut_is_reported(fixture: &Fi
     running.destroy().await;
 }
 
-/// Checks that 10 GiB of output beyond the limit block neither the program nor the caller.
+/// Checks that 10 GiB of output, far more than the limit on output, block neither the program nor
+/// the caller.
 pub async fn ten_gigabytes_of_output_block_neither_program_nor_caller(fixture: &Fixture) {
     // spec: X15b
     const LIMIT: usize = 1 << 20;
@@ -242,7 +244,7 @@ pub async fn a_program_starts_in_the_workspace(fixture: &Fixture) {
     assert_eq!(directory, real, "`exec` must start a program in the workspace");
     running.stop(Duration::from_secs(1)).await;
     let found = running.file("here");
-    let rule = "a relative path of a program must refer to a file in the workspace";
+    let rule = "a relative path that a program uses must refer to a file in the workspace";
     assert_eq!(found.as_deref(), Some("here\n"), "{rule}");
     running.destroy().await;
 }
@@ -262,7 +264,8 @@ pub async fn stdin_that_is_never_read_does_not_block_exec(fixture: &Fixture) {
     running.destroy().await;
 }
 
-/// Checks that a program reads end of file after its standard input, also if the input is empty.
+/// Checks that a program reads end of file after the last byte of its standard input. An empty
+/// input must end at once.
 pub async fn stdin_ends(fixture: &Fixture) {
     let running = fixture.container().await;
     let none = running.sh("cat; echo end").await.stdout;

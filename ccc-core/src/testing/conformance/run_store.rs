@@ -11,7 +11,7 @@ pub use leases::*;
 pub use records::*;
 
 /// Generates one test for each conformance case of the run store port. The macro's argument is a
-/// function that returns a future of a new
+/// function that returns a future. The future creates a new
 /// [fixture](crate::testing::conformance::run_store::Fixture). See
 /// [`conformance`](crate::testing::conformance).
 #[macro_export]

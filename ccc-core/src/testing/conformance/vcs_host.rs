@@ -16,7 +16,7 @@ pub use fixture::Fixture;
 pub use writes::*;
 
 /// Generates one test for each conformance case of the VCS host port. The macro's argument is a
-/// function that returns a future of a new
+/// function that returns a future. The future creates a new
 /// [fixture](crate::testing::conformance::vcs_host::Fixture). See
 /// [`conformance`](crate::testing::conformance).
 #[macro_export]
@@ -79,12 +79,12 @@ pub async fn an_unknown_account_has_no_permission(fixture: &Fixture) {
     assert_eq!(
         permission,
         Permission::None,
-        "`permission` must return `None` for an unknown account"
+        "`permission` must return `Permission::None` for an unknown account"
     );
 }
 
-/// Checks that `permission` identifies an account by its id, not by its login. For an unknown id
-/// with the login of a writer, `permission` must return [`Permission::None`].
+/// Checks that `permission` identifies an account by its id, not by its login. If the id is unknown
+/// and the login belongs to an account that can push, the result must be [`Permission::None`].
 pub async fn a_login_with_another_account_id_has_no_permission(fixture: &Fixture) {
     let other = Actor { id: fixture.writer.id + 1_000_003, ..fixture.writer.clone() };
     let permission = fixture.host.permission(&fixture.repo, &other).await;
@@ -108,7 +108,7 @@ pub async fn the_repository_is_returned_in_its_current_state(fixture: &Fixture) 
     let expected = (fixture.repo.id, &fixture.repo.host);
     assert_eq!(identity, expected, "`repository` must return the repository that was requested");
     let usable = !found.default_branch.is_empty() && !found.archived;
-    let rule = "`repository` must return a default branch, and `archived` must be `false`";
+    let rule = "the returned repository must have a default branch and must not be archived";
     assert!(usable, "{rule}: {found:?}");
     let rule = "`repository` must return the same value again for an unchanged repository";
     assert_eq!(repository().await, found, "{rule}");

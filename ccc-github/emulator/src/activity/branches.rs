@@ -1,4 +1,4 @@
-//! Updates of pull requests after their branches have moved.
+//! Updates of pull requests whose branches have new commits.
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use crate::state::{Inner, State};
 use crate::webhooks::PendingDelivery;
 
 /// Adds a comment to the issue or pull request `key`. Returns the comment's ID and the webhook
-/// deliveries to send, or `None` if the issue does not exist.
+/// deliveries to send, or `None` if the issue or pull request does not exist.
 pub(crate) fn add_comment(
     inner: &Inner,
     state: &mut State,

@@ -19,8 +19,8 @@ pub(crate) struct NewIssue {
     pub(crate) pull: Option<Pull>,
 }
 
-/// Opens an issue or a pull request in the repository `repo`. Returns the new number and the
-/// webhook deliveries to send, or `None` if the repository does not exist.
+/// Opens an issue or a pull request in the repository `repo`. Returns the number of the new issue
+/// or pull request and the webhook deliveries to send, or `None` if the repository does not exist.
 pub(crate) fn open_issue(
     inner: &Inner,
     state: &mut State,

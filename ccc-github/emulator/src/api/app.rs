@@ -22,8 +22,8 @@ pub(crate) async fn show_by_slug(request: ApiRequest) -> Answer {
     ok(&render::app(&request.inner, &state, app.ok_or_else(Failure::not_found)?))
 }
 
-/// Exchanges the manifest code in the path for the credentials of the GitHub App that was created
-/// from the manifest. Each code is valid only once (GitHub docs, "Registering a GitHub App from a
+/// Exchanges the manifest code in the request path for the credentials of the GitHub App that the
+/// code belongs to. Each code is valid only once (GitHub docs, "Registering a GitHub App from a
 /// manifest").
 pub(crate) async fn convert(request: ApiRequest) -> Answer {
     let mut state = request.inner.state();

@@ -15,7 +15,7 @@ use crate::webhooks::deliver_later;
 
 const REQUIRED_PERMISSION: &str = "issues|pull_requests";
 
-/// Returns the comment with the ID `comment_id` from the path, and the issue that the comment
+/// Returns the comment whose ID is the path parameter `comment_id`, and the issue that the comment
 /// belongs to.
 pub(crate) fn find<'a>(
     request: &ApiRequest,

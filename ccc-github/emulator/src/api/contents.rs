@@ -1,4 +1,4 @@
-//! Files: reading and writing.
+//! Routes that read and write the files of a repository.
 
 use axum::http::StatusCode;
 use base64::Engine as _;
@@ -89,8 +89,8 @@ pub(crate) async fn write(request: ApiRequest) -> Answer {
         .await
         .map_err(|_| {
             let why = format!(
-                "cannot change the branch {branch}: check that {path} is a valid path, then try \
-                 again"
+                "cannot commit the file {path} to the branch {branch}: check that the path is \
+                 valid, then try again"
             );
             Failure::new(StatusCode::CONFLICT, why)
         })?;

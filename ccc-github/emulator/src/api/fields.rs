@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 
-/// Maximum length of the body of an issue, a pull request or a comment, in characters.
+/// Maximum length, in characters, of the body of an issue, a pull request or a comment.
 const MAX_TEXT: usize = 65_536;
 
 /// Returns the strings in the JSON array `list`. As on GitHub, an item can also be an object that

@@ -45,8 +45,8 @@ pub(crate) async fn change_config(request: ApiRequest) -> Answer {
     ok(&body)
 }
 
-/// Responds with one page of the webhook deliveries to the calling App, newest first. The header
-/// `Link` contains the URL of the next page, with a cursor.
+/// Responds with one page of the calling App's webhook deliveries, newest first. The header `Link`
+/// contains the URL of the next page. The parameter `cursor` of this URL selects the next page.
 pub(crate) async fn list(request: ApiRequest) -> Answer {
     let app = request.caller.require_app()?;
     let size = request.query_number("per_page", 30).clamp(1, 100);

@@ -11,9 +11,9 @@ use crate::response::{Answer, nothing, ok, page};
 use crate::state::State;
 use crate::webhooks::deliver_later;
 
-/// Locks the state of the emulator. Returns the state and the installation with the ID
-/// `installation_id` from the path. Fails if the caller is not the App that the installation
-/// belongs to.
+/// Locks the state of the emulator. Returns the state, and the installation whose ID is the path
+/// parameter `installation_id`. Fails if the caller is not the App that the installation belongs
+/// to.
 pub(crate) fn own_installation(
     request: &ApiRequest,
 ) -> Result<(MutexGuard<'_, State>, Installation), Failure> {

@@ -1,4 +1,4 @@
-//! Rate limits of the caller, and the metadata of the emulated GitHub.
+//! The routes `GET /rate_limit` (the caller's rate limits) and `GET /meta`.
 
 use serde_json::json;
 

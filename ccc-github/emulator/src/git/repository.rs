@@ -63,8 +63,9 @@ impl Git {
             .collect()
     }
 
-    /// Moves the ref `name` from the commit `old` to the commit `new`. Creates the ref if `old` is
-    /// empty, and deletes the ref if `new` is empty. Fails if the ref does not point to `old`.
+    /// Moves the ref `name` from the commit `old` to the commit `new`. Fails if the ref points to
+    /// another commit than `old`. If `old` is empty, creates the ref, and fails if the ref already
+    /// exists. If `new` is empty, deletes the ref.
     pub(crate) async fn move_ref(&self, name: &str, new: &str, old: &str) -> Result<()> {
         let zero = "0".repeat(40);
         let or_zero = |sha: &str| if sha.is_empty() { zero.clone() } else { sha.to_owned() };

@@ -1,4 +1,4 @@
-//! Creation of git repositories, and rules for the pushes that the repositories refuse.
+//! Creation of git repositories, and the rules by which the repositories refuse pushes.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,8 +8,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::git::command::{line, program, run};
 use crate::git::repository::Git;
 
-/// The script of the pre-receive hook in every repository. The hook refuses pushes to protected
-/// branches, and pushes of workflow files without the permission `workflows`, as GitHub does.
+/// The script of the pre-receive hook in every repository. As GitHub does, the hook refuses pushes
+/// to protected branches. It also refuses a push that changes workflow files if the GitHub App that
+/// pushes does not have the permission `workflows`.
 const PRE_RECEIVE: &str = include_str!("pre-receive.sh");
 
 impl Git {

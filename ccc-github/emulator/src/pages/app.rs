@@ -39,10 +39,10 @@ fn wrong(why: &str) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, document("Manifest", &body)).into_response()
 }
 
-/// If `form` is not the confirmation from the emulator's own page, shows the manifest in `form` and
-/// asks for confirmation. If `form` is the confirmation, creates the GitHub App. Then redirects to
-/// the manifest's `redirect_url` with a manifest code, or to the App's page if there is no
-/// `redirect_url`.
+/// Returns the response to `form`, which contains the manifest of a GitHub App. If `form` is not a
+/// confirmation from the emulator's own page, shows the manifest and asks for confirmation. If it
+/// is, creates the App and redirects the browser to the manifest's `redirect_url` with a manifest
+/// code. If the manifest has no `redirect_url`, the redirect goes to the App's page.
 pub(crate) async fn create(
     inner: &Inner,
     query: &HashMap<String, String>,

@@ -30,8 +30,9 @@ pub(crate) fn page(title: &str, body: &Markup) -> Response {
     document(title, body).into_response()
 }
 
-/// Returns a complete HTML document, and the headers of its response. The headers forbid scripts.
-/// Text from users is shown unchanged, and not interpreted as HTML or Markdown.
+/// Returns a complete HTML document, and the headers of the response that contains the document.
+/// The headers forbid scripts. Text from users is shown unchanged, and not interpreted as HTML or
+/// Markdown.
 pub(crate) fn document(title: &str, body: &Markup) -> (HeaderMap, String) {
     let shown = html! {
         (DOCTYPE)

@@ -72,8 +72,8 @@ pub(crate) fn index_as_text(inner: &Inner) -> String {
     text
 }
 
-/// Returns the list of tokens or of deliveries if `parts` names one of them, and otherwise the list
-/// of calls.
+/// Returns the page that lists the tokens if `parts` is `tokens`, or the deliveries if `parts` is
+/// `deliveries`. For any other value, returns the page that lists the calls.
 pub(crate) fn record(inner: &Inner, parts: &[&str]) -> Response {
     match parts {
         ["tokens"] => page("Tokens", &tokens(inner)),

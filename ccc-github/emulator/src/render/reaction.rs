@@ -6,12 +6,12 @@ use crate::model::Reaction;
 use crate::render::account::user;
 use crate::state::Inner;
 
-/// The contents that a reaction can have, as GitHub's API names them.
+/// The valid values of a reaction's field `content` in GitHub's API.
 pub(crate) const REACTIONS: [&str; 8] =
     ["+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes"];
 
-/// Renders the number of `reactions` with each content, such as `eyes`, as JSON. `url` is the API
-/// URL of the issue or comment.
+/// Counts the `reactions` for each value of the field `content`, such as `eyes`, and renders the
+/// counts as JSON. `url` is the API URL of the issue or comment.
 pub(crate) fn rollup(reactions: &[Reaction], url: &str) -> Value {
     let mut all = Map::from_iter([
         ("url".to_owned(), Value::from(format!("{url}/reactions"))),

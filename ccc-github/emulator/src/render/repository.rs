@@ -68,8 +68,8 @@ pub(crate) fn repository(inner: &Inner, state: &State, repo: &Repo) -> Value {
     merge(merge(whole, more), Value::Object(links(&api)))
 }
 
-/// Returns the fields with URLs below `api`, the API URL of a repository. A field that is a URL
-/// template on GitHub is also a URL template here.
+/// Returns the JSON fields whose values are URLs below `api`, the API URL of a repository. A field
+/// that is a URL template on GitHub is also a URL template here.
 fn links(api: &str) -> serde_json::Map<String, Value> {
     const LINKS: &[(&str, &str)] = &[
         ("archive_url", "/{archive_format}{/ref}"),

@@ -13,8 +13,8 @@ use crate::server::rest;
 use crate::smart_http;
 use crate::state::Inner;
 
-/// First path segments of the REST API's routes. All other first segments belong to pages, such as
-/// the login of an account.
+/// First path segments of the REST API's routes. Any other first segment, such as the login of an
+/// account, belongs to a page or to git.
 const API: [&str; 12] = [
     "app",
     "app-manifests",

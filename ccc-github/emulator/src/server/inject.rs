@@ -9,9 +9,10 @@ use crate::failure::{Failure, insert};
 use crate::fault::{Fault, FaultEffect};
 use crate::state::Inner;
 
-/// Maximum size of a response body that is read before a fault replaces the response, in bytes.
+/// Maximum size, in bytes, of the body of a response that a fault replaces. The emulator reads the
+/// body completely, so that the request has its full effect, and then discards the body.
 const MAX_DRAINED: usize = 256 * 1024 * 1024;
-/// Maximum size of the body of a response that a fault cuts in the middle, in bytes.
+/// Maximum size, in bytes, of a response body that a fault cuts in the middle.
 const MAX_HALVED: usize = 4 * 1024 * 1024;
 
 /// The error that closes a connection without a response, or in the middle of a response.
@@ -60,16 +61,16 @@ pub(crate) async fn inject(
     }
 }
 
-/// Waits for the complete body of `answered` and returns the response. The effect of a request is
-/// complete only then, because git starts to respond while it still works.
+/// Waits for the complete body of `answered` and returns the response. A git request has its full
+/// effect only when the body is complete, because git starts to respond before it has finished.
 async fn read_body(answered: Response) -> Response {
     let (head, body) = answered.into_parts();
     let body = axum::body::to_bytes(body, MAX_DRAINED).await.unwrap_or_default();
     Response::from_parts(head, Body::from(body))
 }
 
-/// Returns `answered` with half of its body. The header `Content-Length` announces the complete
-/// body, and the connection is closed after the half.
+/// Returns `answered` with only the first half of its body. The header `Content-Length` announces
+/// the complete body, and the connection is closed after the first half.
 async fn truncate_body(answered: Response) -> Response {
     let (mut head, body) = answered.into_parts();
     let whole = axum::body::to_bytes(body, MAX_HALVED).await.unwrap_or_default();

@@ -67,8 +67,8 @@ pub(crate) async fn answer(
     response
 }
 
-/// Returns the response of the route that matches the call. Checks the credential and reads `body`
-/// first.
+/// Checks the credential of the call and reads `body`. Then returns the response of the route that
+/// matches the call.
 async fn run(mut call: ApiRequest, parts: &[&str], body: Body) -> Response {
     // An invalid credential is refused even on routes that need no credential.
     if let Caller::Refused(why) = call.caller {

@@ -16,12 +16,12 @@ use crate::model::login::ModelLogin;
 use crate::model::proxy::ModelNotice;
 
 /// The Claude Code agent. Claude Code reaches the model through a
-/// [`ModelProxy`](crate::ModelProxy). Instead of the credential, it receives a secret that is valid
-/// only for the run.
+/// [`ModelProxy`](crate::ModelProxy). Only the proxy knows the model's credential. Claude Code
+/// receives a secret that is valid only for the run.
 ///
 /// The verdict comes from the result line that Claude Code prints, never from the exit status.
-/// Settings, hooks, MCP servers and commands of the repository are disabled (spec: X8). The
-/// reported cost is the cost that the proxy counted.
+/// The repository's settings, hooks, MCP servers and commands for Claude Code are disabled
+/// (spec: X8). The reported cost is the cost that the proxy counted.
 #[derive(Clone, Debug)]
 pub struct ClaudeCode {
     login: ModelLogin,
@@ -62,7 +62,7 @@ impl ClaudeCode {
         self
     }
 
-    /// Sets which tool uses are permitted to Claude Code.
+    /// Sets which tool uses Claude Code may perform.
     #[must_use]
     pub fn with_permissions(mut self, permissions: Permissions) -> Self {
         self.launch.permissions = permissions;

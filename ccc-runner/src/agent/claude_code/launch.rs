@@ -36,8 +36,8 @@ pub(crate) struct Launch {
 /// excluded. (Worktrees have no use, because the host machine never reads the container's git
 /// directory.)
 const TOOLS: &str = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,Write";
-/// Tools that are denied explicitly, although [`TOOLS`] does not contain them. A later version of
-/// Claude Code could make more tools available than `TOOLS` names.
+/// Tools that are denied explicitly. [`TOOLS`] already excludes them, but a later version of Claude
+/// Code could make tools available that `TOOLS` does not name.
 const DENIED_TOOLS: &str = "WebFetch,WebSearch";
 
 /// Arguments that only newer versions of Claude Code accept. The version before each list is the

@@ -9,11 +9,11 @@ use crate::agent::claude_code::transcript::Transcript;
 use crate::agent::model_session;
 use crate::model::proxy::ModelAccess;
 
-/// Maximum length of the stored end of Claude Code's standard error, in bytes. The stored end is
-/// reported if Claude Code printed no result.
+/// Maximum number of bytes of Claude Code's standard error that are stored. Older bytes are
+/// dropped. The stored bytes are reported if Claude Code exits before it prints a result line.
 const MAX_STDERR_TAIL: usize = 2 << 10;
 
-/// The reason why this process no longer waits for Claude Code.
+/// The reason why the wait for Claude Code ended.
 pub(crate) enum End {
     /// Claude Code printed its result line.
     Result,
@@ -58,9 +58,9 @@ impl<'a> OutputProgress<'a> {
         }
     }
 
-    /// Creates the report. The verdict comes from the result line. Without a result line, the
-    /// verdict comes from `end`. The cost comes from `access`, because the model proxy counts it.
-    /// `limit` is the spending limit, in millionths of a US dollar.
+    /// Creates the report. The verdict comes from the result line, or from `end` if there is no
+    /// result line. The cost comes from `access`, because the model proxy counts it. `limit` is the
+    /// spending limit, in millionths of a US dollar.
     pub(crate) fn report(
         mut self,
         end: &End,

@@ -1,6 +1,7 @@
-//! The result line of Claude Code's output: verdict, cost and permission denials. The exit status
-//! of Claude Code is not used, because it adds no information. It is 0 even if every tool use was
-//! denied. If it is 1 after a result line, that line already states the reason of the failure.
+//! The result line of Claude Code's output: verdict, cost and permission denials. If a result line
+//! was read, the exit status of Claude Code is not used, because it adds no information. The exit
+//! status is 0 even if every tool use was denied. If it is 1, the result line already states the
+//! reason of the failure.
 
 use ccc_core::ErrorKind;
 use ccc_core::agent::{AgentReport, ModelUsage, Verdict};
@@ -9,8 +10,8 @@ use serde_json::Value;
 
 /// Maximum length of the agent's final message, in bytes.
 const MAX_SUMMARY: usize = 64 << 10;
-/// Maximum number of denied tool uses in a report. Also the maximum number of models whose usage is
-/// reported.
+/// Maximum number of denied tool uses in a report. It is also the maximum number of models whose
+/// usage is reported.
 const MAX_LISTED: usize = 100;
 
 pub(crate) fn report(line: &Value, session: Option<String>) -> AgentReport {

@@ -22,7 +22,7 @@ const MAX_REPORTED: usize = 1_000;
 const MAX_TEXT: usize = 64 << 10;
 
 /// A parser of Claude Code's output with `--output-format stream-json`: one JSON object per line.
-/// The object of the type `result` contains the verdict. The lines after it are ignored.
+/// The object of the type `result` contains the verdict. The lines after this object are ignored.
 ///
 /// Objects of unknown types, unknown fields and unknown kinds of content are skipped. A line that
 /// is not a JSON object becomes an event with the text of the line.
@@ -115,7 +115,7 @@ impl Transcript {
         }
         if skipped > 0 {
             events.event(printed(&format!(
-                "[skipped a line of Claude Code's output, which is too large: {skipped} bytes]"
+                "[skipped a line of Claude Code's output: the line is too large ({skipped} bytes)]"
             )));
         } else if !line.trim_ascii().is_empty() && self.report.is_none() {
             match Head::of(&line) {

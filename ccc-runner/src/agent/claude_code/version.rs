@@ -56,8 +56,8 @@ pub(crate) async fn probe(program: &str, container: &dyn Container) -> Result<Ve
         ErrorKind::NotFound => {
             let line = format!(
                 "the agent's container has no program `{program}`: install Claude Code in the \
-                 container's image (npm install -g @anthropic-ai/claude-code), or set the path of \
-                 the program"
+                 container's image (npm install -g @anthropic-ai/claude-code), or configure the \
+                 path of the program in the container"
             );
             Error::new(ErrorKind::NotFound, line).with_source(error)
         }
@@ -86,7 +86,7 @@ fn judge(printed: &str) -> Result<Version> {
             Error::new(ErrorKind::Unsupported, line)
         })?;
     if version < OLDEST {
-        let line = format!("Claude Code {version} is too old: install {OLDEST} or newer");
+        let line = format!("Claude Code {version} is too old: install version {OLDEST} or newer");
         return Err(Error::new(ErrorKind::Unsupported, line));
     }
     Ok(version)
@@ -103,7 +103,7 @@ mod tests {
             ("2.1.330 (Claude Code)", Ok("2.1.330")),
             ("2.1.128 (Claude Code)", Ok("2.1.128")),
             ("10.0.0 (Claude Code)", Ok("10.0.0")),
-            ("2.1.127 (Claude Code)", Err("2.1.127 is too old: install 2.1.128 or newer")),
+            ("2.1.127 (Claude Code)", Err("2.1.127 is too old: install version 2.1.128 or newer")),
             ("1.99.999 (Claude Code)", Err("too old")),
             ("2.1.330", Err("not Claude Code")),
             ("2.1 (Claude Code)", Err("not Claude Code")),

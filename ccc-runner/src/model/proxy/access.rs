@@ -73,7 +73,7 @@ impl ModelAccess {
         self.account.exhausted.clone()
     }
 
-    /// Returns a token that is cancelled when the API rejects the credential.
+    /// Returns a token that is cancelled when the model's API rejects the run's credential.
     pub(crate) fn refused(&self) -> CancellationToken {
         self.account.refused.clone()
     }

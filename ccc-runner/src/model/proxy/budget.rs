@@ -1,4 +1,5 @@
-//! The account of one run: its spending, its limit, and the failures of its calls.
+//! The account of one run: the money spent, the spending limit, and the last failure of a call to
+//! the model's API.
 
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +21,7 @@ const MAX_NOTICES: usize = 64;
 /// and code have about this ratio.
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// A notice about one of a run's requests to the model. Contains the reason, in one line.
+/// A notice that one of a run's requests to the model failed. The text is the reason, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ModelNotice {
@@ -38,22 +39,23 @@ pub(crate) struct CallFailure {
     pub(crate) text: String,
 }
 
-/// The account of one run: its spending, its limit, and the failures of its calls to the model's
-/// API.
+/// The account of one run: the money spent, the spending limit, and the last failure of a call to
+/// the model's API.
 #[derive(Debug)]
 pub(crate) struct Account {
     /// The spending limit, in millionths of a US dollar.
     limit: Option<u64>,
     sums: Mutex<Sums>,
     notices: mpsc::Sender<ModelNotice>,
-    /// Notified of every forwarded piece of a response.
+    /// A channel that notifies its receivers of every forwarded piece of a response.
     pub(crate) alive: watch::Sender<()>,
-    /// Cancelled when the run reaches its spending limit.
+    /// A token that is cancelled when the run reaches its spending limit.
     pub(crate) exhausted: CancellationToken,
-    /// Cancelled when the API rejects the credential, because all further requests would also fail.
+    /// A token that is cancelled when the API rejects the credential, because all further requests
+    /// would also fail.
     pub(crate) refused: CancellationToken,
-    /// Cancelled when the run has ended. Requests in progress then end, and no further requests are
-    /// forwarded.
+    /// A token that is cancelled when the run has ended. Requests in progress then end, and no
+    /// further requests are forwarded.
     pub(crate) closed: CancellationToken,
 }
 
@@ -119,10 +121,11 @@ impl Account {
         (sums.micro_usd, sums.usage.clone())
     }
 
-    /// Adds `cost` to the money spent if the money spent plus `more` does not exceed the spending
-    /// limit. Returns whether `cost` was added. Both amounts are in millionths of a US dollar. The
-    /// check and the addition happen under one lock, so that concurrent requests cannot exceed the
-    /// limit together. After `exhausted` was cancelled, this method always returns `false`.
+    /// Adds `cost` to the money spent if the spending limit is not reached yet, and the money spent
+    /// plus `more` does not exceed the limit. Returns whether `cost` was added. Both amounts are in
+    /// millionths of a US dollar. The check and the addition happen under one lock, so that
+    /// concurrent requests cannot exceed the limit together. After `exhausted` was cancelled, this
+    /// method always returns `false`.
     fn book_if_affordable(&self, more: u64, cost: u64) -> bool {
         let mut sums = lock(&self.sums);
         let spent = sums.micro_usd;
@@ -173,16 +176,15 @@ pub(crate) struct Call {
 }
 
 /// The cost of one call, booked on the account of the run. The cost is estimated when the call
-/// starts, and corrected when the API reports its token counts. When this value is dropped, the
-/// cost and the tokens are added to the usage of the model. This happens after successful and
-/// failed calls.
+/// starts, and corrected when the API reports the token counts. When this value is dropped, the
+/// cost and the tokens are added to the usage of the model, even if the call failed.
 #[derive(Debug)]
 pub(crate) struct Charge {
     account: Arc<Account>,
     model: String,
     price: Price,
     tokens: Tokens,
-    /// Number of bytes of response text since the API last reported its token counts.
+    /// Number of bytes of response text that arrived since the API last reported token counts.
     text_bytes: u64,
     booked: u64,
     is_counted: bool,

@@ -54,9 +54,10 @@ impl ModelCredential {
         Ok((name, value))
     }
 
-    /// Returns whether `bytes` contain the credential in the form in which the proxy sends it. A
-    /// credential of fewer than 8 bytes is ignored, because it could occur in `bytes` by chance.
-    /// Such a value is not a secret, but a placeholder for a gateway without authentication.
+    /// Returns whether `bytes` contain the credential. White space before and after the stored
+    /// value does not count. A credential of fewer than 8 bytes is ignored, because it could occur
+    /// in `bytes` by chance. Such a value is not a secret, but a placeholder for a gateway without
+    /// authentication.
     pub(crate) fn is_in(&self, bytes: &[u8]) -> bool {
         let sent = self.secret().expose().trim_ascii();
         sent.len() >= 8 && memchr::memmem::find(bytes, sent).is_some()
@@ -66,12 +67,13 @@ impl ModelCredential {
         if self.secret().expose_str()?.trim().is_empty() {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                "the model's credential is empty: set or store a credential",
+                "the model's credential is empty: check the file or environment variable that \
+                 contains it",
             ));
         }
         if !self.secret().expose().trim_ascii().iter().all(u8::is_ascii_graphic) {
             let line = "the model's credential contains characters that no credential has, such as white \
-                        space: check the file or variable that contains it";
+                        space: check the file or environment variable that contains it";
             return Err(Error::new(ErrorKind::InvalidInput, line));
         }
         self.header().map(drop)

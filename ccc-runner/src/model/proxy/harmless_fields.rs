@@ -1,6 +1,6 @@
 //! Fields of a model request that no rule restricts.
 
-/// The known fields of a request whose values cannot send data to other services. `speed`,
+/// The known request fields that cannot make the API send data to other services. `speed`,
 /// `service_tier` and `inference_geo` are not included, because they change the price.
 pub(super) const HARMLESS_FIELDS: &[&str] = &[
     "cache_control",

@@ -1,4 +1,4 @@
-//! Metering of the tokens of a response while the response is forwarded.
+//! Counting of a response's tokens while the response is forwarded.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::model::proxy::budget::{Account, CallFailure, Charge};
 /// response.
 const MAX_LINE: usize = 256 << 10;
 
-/// The field `usage` of the Messages API. Each number is the total since the start of the response.
+/// The field `usage` of a Messages API response. Each number is the total since the start of the
+/// response.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Usage {
@@ -70,7 +71,8 @@ struct Start {
     usage: Usage,
 }
 
-/// A reader of the server-sent events of a response, which updates the charge of the call.
+/// The meter of one response. It reads the server-sent events of the response, and updates the
+/// charge of the call.
 #[derive(Debug)]
 pub(crate) struct Meter {
     pub(crate) charge: Charge,
@@ -134,9 +136,9 @@ impl Meter {
     }
 }
 
-/// Returns whether `data`, the JSON of a stream event, carries a piece of the response text. The
-/// whole JSON then counts as text, so the estimated cost is too high until the API reports its
-/// count.
+/// Returns whether `data`, the JSON of a stream event, carries a piece of the response text. If it
+/// does, the whole JSON counts as text. The estimated cost is therefore too high until the API
+/// reports the token count.
 fn is_text(data: &[u8]) -> bool {
     memchr::memmem::find(&data[..data.len().min(80)], b"content_block_delta").is_some()
 }

@@ -28,14 +28,14 @@ enum StreamEnd {
 
 /// The resources that a request occupies until its response ends.
 pub(crate) struct RequestResources {
-    /// The permit for one of the concurrent requests of the run.
+    /// The permit that counts this request among the run's concurrent requests.
     pub(crate) _place: OwnedSemaphorePermit,
     /// The guard of the connection over which the request arrived.
     pub(crate) _connection: ConnectionGuard,
 }
 
-/// The maximum length of a pause, and the clock that measures it. In a pause, the API sends
-/// nothing, or the agent reads nothing.
+/// The maximum length of a pause, and the clock that measures pauses. A pause is a time in which
+/// the API sends nothing, or in which the agent reads nothing.
 pub(crate) struct IdleLimit {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limit: Duration,
@@ -57,7 +57,7 @@ type Piece = io::Result<Option<Bytes>>;
 
 /// Returns a body that forwards `response` to the agent, and books the cost on `charge`. The body
 /// ends early when the run ends or reaches its spending limit. It also ends early when the API
-/// sends nothing, or the agent reads nothing, for the time that `idle` permits.
+/// sends nothing, or the agent reads nothing, for longer than `idle` permits.
 pub(crate) fn relay(
     response: reqwest::Response,
     charge: Charge,
@@ -103,8 +103,8 @@ impl Flow {
         }
     }
 
-    /// Sends `piece` to the body. Returns whether the agent read the piece before the run ended and
-    /// before the idle limit was reached.
+    /// Sends `piece` to the body. Returns `false` if the body does not accept the piece before the
+    /// run ends or the idle limit is reached, or if the body was dropped.
     async fn send_piece(&self, pieces: &mpsc::Sender<Piece>, piece: Piece) -> bool {
         tokio::select! {
             biased;
@@ -150,8 +150,8 @@ impl Flow {
         found
     }
 
-    /// Returns the error that ends the response to the agent. Records the error as a failure of the
-    /// API, unless the run caused the end.
+    /// Returns the error with which the response to the agent ends. If the API caused this end,
+    /// also records the error as a failure of the API.
     fn record_failure(&self, cut: &StreamEnd) -> io::Error {
         let (kind, line) = match cut {
             StreamEnd::RunEnded | StreamEnd::Spent => return io::Error::other("the run has ended"),

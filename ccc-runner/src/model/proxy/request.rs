@@ -1,8 +1,8 @@
-//! A request to the model's API for a message. Only the fields that the rules check are parsed.
-//! Their strings borrow from the request's body.
+//! A request to the Messages API. Only the fields that the rules check are parsed. The parsed
+//! strings borrow from the request's body.
 //!
-//! A duplicate of a checked field is an error, because the proxy and the API could use different
-//! values.
+//! A request that contains a checked field twice is refused, because the proxy could check one
+//! value and the API could use the other.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -231,7 +231,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Source<'a> {
             type Value = Source<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a source or its name")
+                f.write_str("a content source (an object or a string)")
             }
 
             fn visit_str<E>(self, _: &str) -> Result<Source<'a>, E> {

@@ -52,8 +52,8 @@ async fn answer(
         return StatusCode::OK.into_response();
     }
     let Some(gate) = admitted(&shared, request.headers()) else {
-        let line = "the model proxy does not know the secret of this request: the secret is wrong, or the \
-                    run has ended";
+        let line = "the model proxy does not accept this request: the run's secret is missing or \
+                    wrong, or the run has ended";
         return refusal(StatusCode::UNAUTHORIZED, "authentication_error", line);
     };
     let account = Arc::clone(&gate.account);
@@ -107,7 +107,7 @@ async fn through(
     let expected = asks.is_some() && matches!(query, None | Some("beta=true"));
     if !expected && (shared.rules.hold(Rule::Paths) || !path.starts_with('/')) {
         let line = format!(
-            "{} {} is not for agents: the model proxy forwards only requests of the Messages API",
+            "the request {} {} is not for agents: the model proxy forwards only Messages API requests",
             parts.method,
             one_line(path, 100)
         );
@@ -181,8 +181,8 @@ async fn through(
     return_response(shared, gate, &model, response, charge, resources).await
 }
 
-/// Reads the whole body of a request. Before that, reserves as many bytes of memory as the header
-/// `content-length` states. The memory is released when the returned permits are dropped.
+/// Reserves as many bytes of memory as the header `content-length` states, and then reads the whole
+/// body of a request. The memory is released when the returned permits are dropped.
 async fn read_body<'a>(
     shared: &'a Shared,
     gate: &'a Gate,
@@ -190,7 +190,9 @@ async fn read_body<'a>(
     body: Body,
 ) -> Result<(Bytes, [SemaphorePermit<'a>; 2]), Refused> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
-        let line = "a model request must have the header content-length".to_owned();
+        let line = "a model request must have the header content-length instead of \
+                    transfer-encoding"
+            .to_owned();
         return Err(refuse(gate, StatusCode::LENGTH_REQUIRED, "invalid_request_error", line));
     }
     // RFC 9112, 6.3: without `transfer-encoding` and `content-length`, a request has no body. hyper
@@ -328,8 +330,8 @@ fn spending_limit_refusal(gate: &Gate, streams: bool) -> Refused {
     let line = if gate.account.exhausted.is_cancelled() || streams {
         SPENDING_LIMIT_REACHED
     } else {
-        "the rest of the run's spending limit does not cover the maximum cost of this request: \
-         request a streamed response, or lower max_tokens"
+        "this request can cost more than the run may still spend: request a streamed response, or \
+         lower max_tokens"
     };
     refuse(gate, StatusCode::FORBIDDEN, "billing_error", line.to_owned())
 }

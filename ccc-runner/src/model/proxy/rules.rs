@@ -27,8 +27,8 @@ pub enum Rule {
     ServerTools,
     /// Forbids MCP servers, because the API's servers would connect to them.
     McpServers,
-    /// Forbids images and documents that the API's servers would fetch, or that were uploaded
-    /// earlier.
+    /// Forbids images and documents whose data is not in the request itself: URLs, which the API's
+    /// servers would fetch, and files that were uploaded earlier.
     RemoteSources,
     /// Forbids fields and kinds of content that this version of the proxy does not know, because
     /// their effects are unknown.
@@ -136,8 +136,7 @@ impl Rules {
         if request.container {
             refuse(
                 Rule::ServerTools,
-                "the request names a container on the API's servers, in which tools execute"
-                    .to_owned(),
+                "the request names a container in which the API's servers execute tools".to_owned(),
             )?;
         }
         for tool in &request.tools {
@@ -234,9 +233,10 @@ const BLOCKS: &[&str] = &[
     "tool_result",
     "tool_reference",
 ];
-/// Types of sources of images and documents whose data is in the request itself.
+/// The types that the source of an image or document may have. With each of these types, the data
+/// is in the request itself.
 const SOURCES: &[&str] = &["base64", "text", "content"];
-/// Parts of the names of beta features, each with the rule that forbids what the feature enables.
+/// Pairs of a text and a rule. The rule forbids every beta feature whose name contains the text.
 const BETAS: &[(&str, Rule)] = &[
     ("mcp-client-", Rule::McpServers),
     ("mcp-servers-", Rule::McpServers),
@@ -270,7 +270,9 @@ pub(crate) struct Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.rule {
-            Some(rule) => write!(f, "the request is not allowed ({rule}): {}", self.text),
+            Some(rule) => {
+                write!(f, "the request is not allowed by the rule `{rule}`: {}", self.text)
+            }
             None => f.write_str(&self.text),
         }
     }

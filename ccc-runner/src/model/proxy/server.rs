@@ -67,7 +67,7 @@ pub struct ModelProxyBuilder {
 }
 
 impl ModelProxyBuilder {
-    /// Sets the address of the API, or of a gateway with its path:
+    /// Sets the address of the API or of a gateway. The address can contain a path, such as
     /// `https://gateway.example.org/anthropic`. The default is Anthropic's API.
     #[must_use]
     pub fn upstream(mut self, url: impl Into<String>) -> Self {
@@ -75,8 +75,8 @@ impl ModelProxyBuilder {
         self
     }
 
-    /// Sets the certificate authorities that the proxy trusts, in PEM format. `None` selects the
-    /// authorities of the operating system.
+    /// Sets the certificate authorities that the proxy trusts when it connects to the API, in PEM
+    /// format. `None` selects the authorities of the operating system.
     #[must_use]
     pub fn ca_pem(mut self, pem: Option<Vec<u8>>) -> Self {
         self.ca_pem = pem;

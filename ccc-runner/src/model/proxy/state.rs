@@ -33,8 +33,8 @@ pub(crate) struct Shared {
     pub(crate) room: Arc<Semaphore>,
 }
 
-/// The data of one run that the handlers of requests need: the credential, the account, and the
-/// limits on requests in progress.
+/// The data that request handlers need about one run: the credential, the account, and the limits
+/// on requests in progress.
 #[derive(Debug)]
 pub(crate) struct Gate {
     pub(crate) credential: ModelCredential,

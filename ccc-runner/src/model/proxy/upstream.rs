@@ -1,4 +1,4 @@
-//! Client of the model's API, which adds the credential to requests.
+//! Client of the model's API. The client adds the credential to each request.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ pub(crate) const ANTHROPIC: &str = "https://api.anthropic.com";
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// Returns whether the request header `name` is forwarded to the API. Headers with a secret and
-/// cookies are not forwarded.
+/// Returns whether the request header `name` is forwarded to the API. Only listed headers are
+/// forwarded. None of them carries a secret or a cookie.
 fn is_forwarded(name: &HeaderName) -> bool {
     const NAMES: &[&str] = &[
         "accept",
@@ -72,8 +72,8 @@ impl Upstream {
         };
         if !address.username().is_empty() || address.password().is_some() {
             return Err(invalid(
-                "the address of the model's API contains a user name or a password: set the \
-                 credential separately",
+                "the address of the model's API contains a user name or a password: configure \
+                 an address without them, because the credential is a separate setting",
             ));
         }
         let mut client = reqwest::Client::builder()
@@ -127,7 +127,7 @@ impl Upstream {
         request.send().await.map_err(|error| {
             let error = error.without_url();
             let line = if error.is_timeout() || error.is_connect() {
-                "cannot reach the model's API: check its address and the network"
+                "cannot reach the model's API: check the configured address of the API, and the network"
             } else {
                 "the model's API closed the connection before it answered"
             };
@@ -148,11 +148,14 @@ pub(crate) fn betas(headers: &HeaderMap) -> String {
 pub(crate) fn meaning(status: StatusCode) -> (ErrorKind, String) {
     let (kind, words) = match status.as_u16() {
         401 => (ErrorKind::Unauthenticated, "the model's API rejected the credential"),
-        403 => (ErrorKind::PermissionDenied, "the model's API denied permission to the account"),
+        403 => (
+            ErrorKind::PermissionDenied,
+            "the model's API does not permit the account to make this request",
+        ),
         402 => (ErrorKind::LimitExceeded, "the account at the model's API has no money left"),
         404 => (ErrorKind::NotFound, "the model's API does not know the model or the path"),
         413 => (ErrorKind::LimitExceeded, "the request is too large for the model's API"),
-        429 => (ErrorKind::RateLimited, "the model's API limits the rate of requests"),
+        429 => (ErrorKind::RateLimited, "the request exceeds the rate limit of the model's API"),
         529 => (ErrorKind::Unavailable, "the model's API is overloaded"),
         300..=399 => (
             ErrorKind::Unexpected,

@@ -1,5 +1,5 @@
-//! The workspace as a tar archive, copied into a container before the container starts, and out of
-//! the container at the end.
+//! Copies of the workspace, as tar archives: into a container before it starts, and out of the
+//! container after it has stopped.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -20,7 +20,8 @@ use crate::runner::docker::engine_error::Attempt;
 use crate::runner::docker::names::WORKSPACE;
 use crate::runner::docker::unpack::{UnpackLimits, unpack};
 
-/// Number of pieces that are buffered between the two tasks of a copy.
+/// Maximum number of buffered pieces of a copy. One task reads pieces from the source, and another
+/// task writes them to the destination.
 const WAITING: usize = 4;
 const PIECE: usize = 256 << 10;
 /// Size of a block of an archive, in bytes.
@@ -56,8 +57,8 @@ pub(crate) async fn check_workspace(
         return Ok(());
     }
     let line = format!(
-        "the image has no empty directory {WORKSPACE} owned by {}:{}, which copied workspaces need: \
-         add the directory to the image",
+        "the image has no empty directory {WORKSPACE} owned by UID {} and GID {}: add the directory \
+         to the image, because the workspace is copied into this directory",
         user.uid, user.gid
     );
     Err(Error::new(ErrorKind::InvalidInput, line))

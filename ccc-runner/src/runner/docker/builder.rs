@@ -37,8 +37,8 @@ impl DockerRunnerBuilder {
     ///
     /// For `https`, and for `tcp` if the environment variable `DOCKER_TLS_VERIFY` is set, the
     /// environment variable `DOCKER_CERT_PATH` must name a directory with `ca.pem`, `cert.pem` and
-    /// `key.pem`. An unencrypted connection is refused unless the address is loopback, or
-    /// [`dangerously_unencrypted`](Self::dangerously_unencrypted) permits it.
+    /// `key.pem`. An unencrypted network connection is permitted only to a loopback address, or
+    /// after a call of [`dangerously_unencrypted`](Self::dangerously_unencrypted).
     #[must_use]
     pub fn host(mut self, host: Option<String>) -> Self {
         self.settings.host = host;
@@ -100,9 +100,9 @@ impl DockerRunnerBuilder {
         self
     }
 
-    /// Applies `change` to the request that creates a container: **it can remove any isolation.**
-    /// Logs a warning with the reason `why` when the runner is built, and at every start of a
-    /// container.
+    /// Applies `change` to the request that creates a container: **`change` can remove any
+    /// isolation.** Logs a warning with the reason `why` when the runner is built, and at every
+    /// start of a container.
     ///
     /// The type of the request is bollard's, re-exported as
     /// [`ContainerCreateBody`](crate::ContainerCreateBody). A new major version of bollard is
@@ -140,7 +140,10 @@ impl DockerRunnerBuilder {
             );
         }
         if let Some(alteration) = &self.settings.alteration {
-            tracing::warn!(why = %alteration.why, "the isolation of containers is altered");
+            tracing::warn!(
+                why = %alteration.why,
+                "this program changes the default isolation of containers"
+            );
         }
         let shared = Shared {
             settings: self.settings,

@@ -15,7 +15,7 @@ use crate::runner::docker::mounts::mounts;
 use crate::runner::docker::names::KEEPER;
 use crate::runner::docker::runner::DockerRunner;
 
-/// The severity of a finding.
+/// The result of one check of [`DockerRunner::diagnose`], as a severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finding {
     /// The check found no problem.
@@ -27,8 +27,9 @@ pub enum Finding {
 }
 
 impl DockerRunner {
-    /// Checks the engine, the image, and a container of that image that tries to reach this host
-    /// machine. Returns one line for each check, with a solution for each problem.
+    /// Checks the engine and the image. Then starts a container of the image, and checks that the
+    /// container cannot reach this host machine. Returns a severity and one line of text for each
+    /// check.
     pub async fn diagnose(&self) -> Vec<(Finding, String)> {
         let mut findings = Vec::new();
         if let Err(error) = self.check_all(&mut findings).await {
@@ -42,7 +43,10 @@ impl DockerRunner {
         if let Some(alteration) = &shared.settings.alteration {
             say(
                 Finding::Warning,
-                format!("the isolation of containers is altered: {}", alteration.why),
+                format!(
+                    "this program changes the default isolation of containers (reason: {})",
+                    alteration.why
+                ),
             );
         }
         let engine = shared.engine().await?;
@@ -64,8 +68,8 @@ impl DockerRunner {
         let way = match mounts(engine, &shared.host_files_test(), &found).await? {
             true => "workspaces are mounted into containers",
             false => {
-                "workspaces are copied into containers: the settings require this, or the engine does not see this \
-                 machine's files, or the engine maps UIDs"
+                "workspaces are copied into containers, for one of these reasons: the settings require it, the engine \
+                 does not see this machine's files, or the engine maps UIDs"
             }
         };
         say(Finding::Good, way.to_owned());
@@ -102,8 +106,9 @@ impl DockerRunner {
         Ok(())
     }
 
-    /// Starts the container of `run`. Returns the version of Claude Code in the container, and the
-    /// addresses of this host machine and of the engine's machine that the container can reach.
+    /// Starts the container of `run`. Returns the version of Claude Code in the container. Also
+    /// returns every address of this host machine, and of the engine's machine, that the container
+    /// can reach.
     async fn check_container(
         &self,
         run: RunId,
@@ -112,7 +117,7 @@ impl DockerRunner {
         let unusable = |e| {
             Error::new(
                 ErrorKind::Unavailable,
-                "cannot prepare the check whether a container reaches this machine",
+                "cannot check whether a container can reach this machine",
             )
             .with_source(e)
         };
@@ -138,7 +143,10 @@ impl DockerRunner {
         argv.extend(addresses.map(|address| SocketAddr::new(address, port).to_string()));
         let output = container.output(&Command::new(argv)).await?;
         if !output.status.success() {
-            let line = format!("`ccc-keeper reach` failed in the container: {}", output.status);
+            let line = format!(
+                "cannot check whether a container can reach this machine: `ccc-keeper reach` failed in the container: {}",
+                output.status
+            );
             return Err(Error::new(ErrorKind::Unexpected, line));
         }
         let reached = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
@@ -194,15 +202,15 @@ fn runtime(version: &SystemVersion) -> Option<String> {
     let runc = *components.get("runc")?;
     is_vulnerable(runc).then(|| {
         format!(
-            "according to its version, runc {} lets programs escape from containers (CVE-2025-31133, CVE-2025-52565, \
-             CVE-2025-52881; before 1.1.12 also CVE-2024-21626): update runc to 1.2.8, 1.3.3 or newer, unless your \
-             distribution has patched it",
+            "runc {} lets programs escape from containers (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881; before \
+             1.1.12 also CVE-2024-21626): update runc to 1.2.8, 1.3.3 or newer (only the version number was checked: \
+             your distribution may have patched this version)",
             one_line(runc, 40)
         )
     })
 }
 
-/// Returns whether this version of runc has the known vulnerabilities:
+/// Returns whether the runc version `version` has known vulnerabilities:
 /// <https://github.com/opencontainers/runc/security/advisories>.
 fn is_vulnerable(version: &str) -> bool {
     let core = version.split(['+', '~', '-']).next().unwrap_or_default();

@@ -21,15 +21,16 @@ pub(crate) struct Engine {
     pub(crate) docker: Docker,
     /// Whether the engine may be on another machine.
     pub(crate) is_remote: bool,
-    /// Whether containers may use the swap of the engine's machine.
+    /// Whether the engine cannot limit the swap of containers. A container can then use more memory
+    /// than its memory limit.
     pub(crate) swaps: bool,
     /// The reason why no container may start on this engine, or `None`.
     pub(crate) unfit: Option<String>,
-    /// The method by which workspaces get into containers. `Auto` if a test of the engine must
-    /// decide.
+    /// The method by which workspaces get into containers. With `Auto`, the runner tests the engine
+    /// and chooses the method from the result.
     pub(crate) workspaces: Workspaces,
-    /// Whether workspaces are mounted rather than copied. Determined at the first start of a
-    /// container.
+    /// Whether workspaces are mounted rather than copied. The value is determined at the first
+    /// start of a container.
     pub(crate) mounts: OnceCell<bool>,
     /// The processor capacity of the engine's machine, in milli-CPUs (1,000 for each processor).
     pub(crate) milli_cpus: u32,
@@ -46,7 +47,7 @@ pub(crate) struct Image {
 }
 
 impl Engine {
-    /// Returns a client of the engine whose requests time out after [`LONG_TIMEOUT`].
+    /// Returns a client of the engine. A request of this client times out after [`LONG_TIMEOUT`].
     pub(crate) fn with_long_timeout(&self) -> Docker {
         self.docker.clone().with_timeout(LONG_TIMEOUT)
     }

@@ -81,8 +81,8 @@ fn has(info: &SystemInfo, option: &str) -> bool {
     options.iter().any(|found| found.split(',').any(|part| part == option))
 }
 
-/// Returns whether the engine maps UIDs: a user in a container then has another UID outside the
-/// container.
+/// Returns whether the engine maps UIDs. If it does, a user in a container has a different UID
+/// outside the container.
 fn maps_users(info: &SystemInfo) -> bool {
     has(info, "name=rootless") || has(info, "name=userns")
 }

@@ -57,7 +57,7 @@ pub(crate) async fn exit_error(
     }
 }
 
-/// Waits until the container of `run` has ended, and returns its exit status.
+/// Waits until the container of `run` has ended, and returns the container's exit.
 async fn wait_for_exit(shared: &Shared, run: RunId) -> Result<Option<Exit>> {
     let docker = &shared.engine().await?.docker;
     loop {

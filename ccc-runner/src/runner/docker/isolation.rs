@@ -30,7 +30,7 @@ pub(crate) struct Isolation<'a> {
     pub(crate) mounted: bool,
     /// The name of the container runtime; `None` selects the engine's default runtime.
     pub(crate) runtime: Option<&'a str>,
-    /// Number of processors of the engine's machine, in milli-CPUs (1,000 for each processor).
+    /// The processor capacity of the engine's machine, in milli-CPUs (1,000 for each processor).
     pub(crate) engine_milli_cpus: u32,
     pub(crate) spec: &'a ContainerSpec,
 }

@@ -57,9 +57,9 @@ impl Connection {
     }
 }
 
-/// Answers the streams that the keeper opens. The first stream is the greeting; later streams are
-/// connections to the model proxy or the egress proxy. Streams of any other kind are closed,
-/// because the keeper is not trusted.
+/// Handles the streams that the keeper opens. The first stream must be the greeting. Each later
+/// stream is connected to the model proxy or to the egress proxy. A stream that asks for anything
+/// else is closed, because the keeper is not trusted.
 async fn answer(
     mut incoming: IncomingStreams,
     greet: oneshot::Sender<Hello>,

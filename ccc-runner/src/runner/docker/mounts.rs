@@ -22,9 +22,10 @@ pub(crate) struct HostFilesTest<'a> {
     pub(crate) clock: &'a dyn Clock,
 }
 
-/// Returns `true` if workspaces are mounted into containers, and `false` if they are copied. If the
-/// settings and the engine's properties leave the choice open, the first call tests the engine with
-/// a container of `image`. Later calls return the same result.
+/// Returns `true` if workspaces are mounted into containers, and `false` if they are copied. If
+/// neither the settings nor the engine's properties decide this, the first call creates a container
+/// from `image` to test whether the engine sees the files of this host machine. Later calls return
+/// the result of the first call.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] if no file can be created in the state directory; errors of the

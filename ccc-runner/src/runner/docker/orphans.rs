@@ -1,4 +1,4 @@
-//! Containers of runs on the engine: labels, listing and removal.
+//! Labels, listing and removal of the containers that the engine has for runs.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub(crate) async fn remove(
                 let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
                 if labels.get(OWNER_LABEL).is_none_or(|found| found != owner) {
                     let line = format!(
-                        "the container `{name}` does not belong to this installation, but a run needs its name: rename or remove the container"
+                        "the container `{name}` does not belong to this installation, but a run needs a container with this name: rename or remove the existing container"
                     );
                     return Err(Error::new(ErrorKind::AlreadyExists, line));
                 }
@@ -64,7 +64,7 @@ pub(crate) async fn remove(
         // by the time of that check.
         if asked && late {
             let line = format!(
-                "the engine did not remove the container `{name}` within {} s: remove it there with `docker rm --force {name}`",
+                "the engine did not remove the container `{name}` within {} s: run `docker rm --force {name}` on the machine of the engine",
                 GONE_WITHIN.as_secs()
             );
             return Err(Error::new(ErrorKind::Unexpected, line));

@@ -1,5 +1,5 @@
-//! The random name of an installation of the service. The name marks the containers of the
-//! installation on an engine.
+//! The random name of an installation of the service. Every container that the installation creates
+//! has a label with this name.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub(crate) fn owner(state_dir: &Path) -> std::io::Result<String> {
         }
         Ok(_) => {
             let line = format!(
-                "the file {} is damaged: remove it when no run is in progress",
+                "the file {}, which contains the name of this installation, is damaged: remove the file when no run is in progress",
                 file.display()
             );
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, line));

@@ -22,16 +22,16 @@ use crate::runner::workspace;
 /// additional filter apply to all programs. Memory, processors, processes, open files and the
 /// workspace are limited (spec: X1, X2). The container's standard input and output replace a
 /// network: over these streams, programs can reach only the model proxy and the hosts that the
-/// operator listed. The workspace is the only directory that is mounted from the host machine. The
-/// image must contain `/usr/local/bin/ccc-keeper`: see the crate `ccc-keeper`.
+/// operator listed. The workspace is the only directory of the host machine that can be mounted.
+/// The image must contain `/usr/local/bin/ccc-keeper`: see the crate `ccc-keeper`.
 #[derive(Debug)]
 pub struct DockerRunner {
     pub(crate) shared: Arc<Shared>,
 }
 
 impl DockerRunner {
-    /// Stops the task that starts the container of `run`, if there is such a task, and waits until
-    /// the task has ended.
+    /// Stops the task that starts the container of `run`, and waits until the task has ended. Does
+    /// nothing if there is no such task.
     async fn end_start(&self, run: RunId) {
         let under_way = lock(&self.shared.starts).runs.get(&run).cloned();
         if let Some(start) = under_way {
@@ -70,7 +70,7 @@ impl ContainerRunner for DockerRunner {
         // If the caller drops this future, the place in the queue is released.
         let place = Arc::clone(&self.shared.admission).acquire_owned().await;
         let place = place.map_err(|e| {
-            Error::new(ErrorKind::Unexpected, "the Docker runner no longer starts containers")
+            Error::new(ErrorKind::Unexpected, "the queue for container starts is closed")
                 .with_source(e)
         })?;
         // Stop the task of an earlier call of `spawn` whose future was dropped.
@@ -95,8 +95,8 @@ impl ContainerRunner for DockerRunner {
         match started.await {
             Ok(container) => Ok(Box::new(container?)),
             Err(e) => {
-                Err(Error::new(ErrorKind::Unexpected, "the task that starts the container failed")
-                    .with_source(e))
+                let line = "the task that starts the container ended without a result";
+                Err(Error::new(ErrorKind::Unexpected, line).with_source(e))
             }
         }
     }

@@ -11,14 +11,15 @@ use crate::egress::rules::EgressRules;
 /// The method by which a workspace gets into its container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Workspaces {
-    /// Mounted if the engine sees the files of this host machine and does not map UIDs. Otherwise
-    /// copied.
+    /// The workspace is mounted if the runner reaches the engine through a Unix socket, and the
+    /// engine sees the files of this host machine and does not map UIDs. Otherwise, the workspace
+    /// is copied.
     #[default]
     Auto,
-    /// Mounted from the host machine.
+    /// The workspace is mounted from the host machine.
     Mounted,
-    /// Copied into the container before it starts and out of the container at the end, as tar
-    /// archives.
+    /// The workspace is copied as a tar archive: into the container before the container starts,
+    /// and back to the host machine after the container has stopped.
     Copied,
 }
 

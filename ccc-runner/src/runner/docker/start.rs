@@ -1,4 +1,5 @@
-//! Creation and start of a container, up to the keeper's greeting.
+//! Creation and start of a container. The start is complete when the keeper, the container's first
+//! process, has sent its greeting.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,7 @@ const GREETS_WITHIN: Duration = Duration::from_secs(60);
 /// # Errors
 /// Errors of the engine; [`ErrorKind::Cancelled`] if `cancel` is cancelled before the container is
 /// ready; [`ErrorKind::InvalidInput`] if the image has no keeper; [`ErrorKind::Unsupported`] if the
-/// keeper has another version, or the engine does not enforce limits.
+/// keeper does not use the protocol version [`PROTOCOL`], or if the engine does not enforce limits.
 pub(crate) async fn start(
     shared: &Arc<Shared>,
     run: RunId,
@@ -59,7 +60,7 @@ pub(crate) async fn start(
         spec,
     })?;
     if let Some(alteration) = &shared.settings.alteration {
-        tracing::warn!(why = %alteration.why, %run, "this container does not have the standard isolation, because a setting of the runner changes it");
+        tracing::warn!(why = %alteration.why, %run, "this container does not have the standard isolation, because a setting of the runner changes the isolation");
         (alteration.change)(&mut body);
     }
     if cancel.is_cancelled() {
@@ -74,9 +75,9 @@ pub(crate) async fn start(
     }
 }
 
-/// Copies the workspace into the created container if it is not mounted. Starts the container and
-/// waits for the keeper's greeting. The caller can drop the future at any time, because `destroy`
-/// finds the container by its name and removes it.
+/// Starts the created container and waits for the keeper's greeting. If the workspace is not
+/// mounted, copies the workspace into the container before the start. The caller can drop the
+/// future at any time, because `destroy` finds the container by its name and removes it.
 async fn bring_up(
     shared: &Arc<Shared>,
     engine: &Engine,
@@ -99,15 +100,15 @@ async fn bring_up(
     let hello = greeted.ok_or_else(|| no_answer(&image.id, &connection.stderr()))?;
     if hello.protocol != PROTOCOL {
         return Err(other_keeper(&format!(
-            "the keeper uses protocol {}, this program uses protocol {PROTOCOL}",
+            "the keeper uses protocol version {}, but this program uses version {PROTOCOL}",
             hello.protocol
         )));
     }
     // The kernel of another container runtime may not report the limits.
     let ours = shared.settings.runtime.is_none() && shared.settings.alteration.is_none();
     if ours && !hello.limited {
-        let line = "the container engine does not enforce limits on memory and processes: a rootless engine needs \
-                    cgroups of version 2, delegated to the engine's user";
+        let line = "the container engine does not enforce limits on memory and processes: if the engine is rootless, \
+                    use cgroups of version 2 and delegate them to the user that runs the engine";
         return Err(Error::new(ErrorKind::Unsupported, line));
     }
     Ok(DockerContainer::new(Arc::clone(shared), setup, connection))
@@ -159,9 +160,9 @@ fn no_keeper(image: &str) -> Error {
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Returns the user as which a container's programs run. If the workspace is mounted and this
-/// process is not root, that is the user of this process, who owns the workspace. Otherwise, it is
-/// the user [`AGENT_UID`], who becomes the owner of the workspace.
+/// Returns the user for a container's programs. If the workspace is mounted and this process is not
+/// root, this is the user of this process, who owns the workspace. Otherwise, it is the user
+/// [`AGENT_UID`], who becomes the owner of the workspace.
 fn container_user(mounted: bool) -> ContainerUser {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     if mounted && !uid.is_root() {

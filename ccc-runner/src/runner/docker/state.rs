@@ -41,12 +41,13 @@ pub(crate) struct Starts {
 pub(crate) struct Start {
     /// A token whose cancellation stops the task before its next step.
     pub(crate) cancel: CancellationToken,
-    /// Locked while the task works.
+    /// Locked while the task works, so that other code can wait until the task has ended.
     pub(crate) working: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Shared {
-    /// Returns the values for the test whether the engine sees the files of this host machine.
+    /// Returns the values that are needed to test whether the engine sees the files of this host
+    /// machine.
     pub(crate) fn host_files_test(&self) -> HostFilesTest<'_> {
         HostFilesTest {
             state_dir: &self.settings.state_dir,

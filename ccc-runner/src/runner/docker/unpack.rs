@@ -25,10 +25,10 @@ pub(crate) struct UnpackLimits {
 /// Unpacks `archive`, a tar archive of a directory, and replaces the directory `workspace` by the
 /// result. If unpacking fails, the workspace is unchanged.
 ///
-/// Every entry is created in a new directory, and no path is resolved through a symlink. An archive
-/// is refused if a path contains `..` or leads through a symlink. The result has the archive's
-/// permission bits (masked with `0o777`), modification times and links. It belongs to the user of
-/// this process.
+/// The archive is unpacked into a new directory beside the workspace, and no path is resolved
+/// through a symlink. An archive is refused if a path contains `..` or leads through a symlink. The
+/// result has the archive's permission bits (masked with `0o777`), modification times and links. It
+/// belongs to the user of this process.
 ///
 /// # Errors
 /// [`ErrorKind::LimitExceeded`] if the tree exceeds its limits or the disk is full;
@@ -96,8 +96,8 @@ const DISK_BLOCK: usize = 4 << 10;
 /// Number of zero bytes that mark the end of a tar archive.
 const END_MARK_LEN: usize = 1_024;
 
-/// A reader that counts the zero bytes at the end of the bytes read so far. The count shows whether
-/// a tar archive is complete.
+/// A reader that counts the zero bytes at the end of the bytes read so far. A tar archive is
+/// complete only if it ends with at least [`END_MARK_LEN`] zero bytes.
 struct TrailingZeroCounter<R> {
     of: R,
     zeros: usize,
@@ -178,7 +178,7 @@ impl Tree {
         let opened = rustix::fs::openat2(&self.root, path, flags, Mode::empty(), resolve);
         opened.map_err(|e| match e {
             rustix::io::Errno::LOOP | rustix::io::Errno::XDEV => {
-                refused("the archive contains a path through a symlink")
+                refused("the archive contains a path that leads through a symlink")
             }
             e => e.into(),
         })
@@ -244,7 +244,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Writes the content `from` to `file`. Blocks of zeros become holes.
+    /// Copies all bytes from the reader `from` to `file`. Blocks of zeros become holes.
     fn write(&mut self, from: &mut impl Read, file: &mut File) -> io::Result<()> {
         let (mut piece, mut length) = (vec![0; 16 * DISK_BLOCK], 0);
         loop {

@@ -1,5 +1,5 @@
-//! Command lines that start a program under the tools that restrict it, such as `setpriv` and
-//! `prlimit`.
+//! Command lines that start a program through tools such as `setpriv` and `prlimit`, which restrict
+//! the program.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -19,7 +19,7 @@ pub(crate) struct Launcher {
     /// environment of every program.
     pub(crate) state_dir: String,
     pub(crate) spec: ContainerSpec,
-    /// The directory that contains the run's `home` and `tmp`.
+    /// The directory that contains the run's directories `home` and `tmp`.
     pub(crate) home: PathBuf,
     /// The switch to the run's dedicated UID, if the run has a dedicated UID.
     pub(crate) user_switch: Option<UserSwitch>,

@@ -1,4 +1,4 @@
-//! A container that consists of the processes of one run on the host machine.
+//! The container of the subprocess runner: the processes of one run on the host machine.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::runner::subprocess::reclaim::reclaim_tree;
 /// The interval between two measurements of the size of the workspace.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The processes of one run.
+/// A container that consists of the processes of one run.
 #[derive(Debug)]
 pub(crate) struct SubprocessContainer {
     pub(crate) clock: Arc<dyn Clock>,

@@ -20,8 +20,9 @@ pub(crate) fn uid_of(process: &Path) -> Option<u32> {
     alive.then_some(uid)
 }
 
-/// Returns the UID of a process or thread, and whether the process or thread is alive. The file
-/// `status` is not always UTF-8, because it contains the name of the process.
+/// Reads the file `status` in `task`, the `/proc` directory of a process or thread. Returns the UID
+/// of the process or thread, and whether the process or thread is alive. The file is not always
+/// UTF-8, because it contains the name of the process.
 fn status(task: &Path) -> Option<(u32, bool)> {
     let text = fs::read(task.join("status")).ok()?;
     let text = String::from_utf8_lossy(&text);

@@ -1,4 +1,4 @@
-//! Sessions of processes (setsid(2)) in which a run's programs were started.
+//! The sessions (setsid(2)) in which the runner starts the programs of runs.
 
 use std::collections::HashMap;
 use std::fs;
@@ -57,7 +57,7 @@ pub(crate) fn is_in(sessions: &[Session], process: Pid) -> bool {
     })
 }
 
-/// The fields of `/proc/<pid>/stat` that are used.
+/// The fields of `/proc/<pid>/stat` that this module needs.
 struct Stat {
     alive: bool,
     session: i32,
@@ -78,8 +78,8 @@ impl Stat {
         Self::parse(&String::from_utf8_lossy(&fs::read(task.join("stat")).ok()?))
     }
 
-    /// Parses fields 3, 6 and 22 of proc_pid_stat(5). Field 2 is the name of the process, which can
-    /// be any text.
+    /// Parses fields 3, 6 and 22 of proc_pid_stat(5). Field 2 is the name of the process in
+    /// parentheses. The name can contain any text, so parsing begins after the last `) `.
     fn parse(text: &str) -> Option<Self> {
         let (_, fields) = text.rsplit_once(") ")?;
         let mut fields = fields.split(' ');

@@ -43,7 +43,7 @@ pub(crate) struct Ownership {
     pub(crate) state_dir: String,
     /// The sessions, which identify processes whose environment lacks [`RUN_MARK`].
     pub(crate) sessions: ProcessSessions,
-    /// The UIDs, which identify every process of a run that has a dedicated UID.
+    /// The dedicated UIDs of runs. A dedicated UID identifies every process of its run.
     pub(crate) uids: UidPool,
 }
 
@@ -72,10 +72,10 @@ fn each_process(mut seen: impl FnMut(Pid, &Path)) {
     }
 }
 
-/// Returns the run that the environment of `process`, a directory of `/proc`, names. Returns `None`
-/// if the environment does not contain `state_dir`, which identifies this installation, or cannot
-/// be read. If it cannot be read, the process is a zombie, or belongs to another user and not to a
-/// run.
+/// Reads the environment of `process`, a directory of `/proc`, and returns the run that the
+/// environment names. Returns `None` if the environment does not contain `state_dir`: the process
+/// then belongs to no run of this installation. Also returns `None` if the environment cannot be
+/// read: the process is then a zombie, or belongs to another user and not to a run.
 fn run_of(process: &Path, state_dir: &str) -> Option<RunId> {
     let mark = format!("{OWNER_MARK}={state_dir}");
     let environment =
@@ -146,7 +146,8 @@ async fn signal_all(ours: &Ownership, run: RunId, signals: &'static [Signal]) ->
     .await
 }
 
-/// Sends SIGTERM to every process of `run`, and waits up to `grace` until no process is left.
+/// Sends SIGTERM to every process of `run`. Then waits until no process is left, but not longer
+/// than `grace`.
 pub(crate) async fn terminate(
     clock: &dyn Clock,
     ours: &Ownership,
@@ -190,8 +191,8 @@ pub(crate) async fn kill(clock: &dyn Clock, ours: &Ownership, run: RunId) -> Res
     Err(Error::new(
         ErrorKind::Unexpected,
         format!(
-            "processes of run {run} survive SIGKILL: find and end the processes whose environment contains \
-             {RUN_MARK}={run}"
+            "processes of run {run} still exist after {MAX_KILL_ATTEMPTS} attempts to kill them: find the processes \
+             whose environment contains {RUN_MARK}={run}, and end them, or restart the host machine"
         ),
     ))
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use ccc_core::{Error, ErrorKind, Result};
 
-/// Returns the path of the tool `program` on the host machine. Most of these tools are in
-/// util-linux.
+/// Returns the path of the tool `program` on the host machine. Most tools that the runner needs are
+/// in the package util-linux.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] if the tool is not in `PATH`.
@@ -36,9 +36,10 @@ pub(crate) fn find_program(
     std::env::split_paths(&path).map(|dir| dir.join(program)).find(is_one)
 }
 
-/// Returns the directories in which programs are searched: the directories of `path` or, if `path`
-/// is `None`, of the environment variable `PATH` of this process. Relative directories are omitted,
-/// because they would be in the workspace, and the repository could then choose the programs.
+/// Returns the directories in which programs are searched: the directories of `path`. If `path` is
+/// `None`, these are the directories of the environment variable `PATH` of this process. Relative
+/// directories are omitted, because they would be in the workspace, and the repository could then
+/// choose the programs.
 pub(crate) fn search_path(path: Option<&str>) -> OsString {
     let path = path.map_or_else(|| std::env::var_os("PATH").unwrap_or_default(), OsString::from);
     let absolute = std::env::split_paths(&path).filter(|dir| dir.is_absolute());

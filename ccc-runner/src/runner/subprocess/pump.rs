@@ -13,8 +13,8 @@ use crate::runner::output::BoundedOutput;
 /// program started could keep the pipe open forever.
 const OUTPUT_GRACE: Duration = Duration::from_millis(500);
 
-/// Forwards the output of `child` to `sink`, up to `max` bytes. Ends when the child has ended, and
-/// its output has ended or [`OUTPUT_GRACE`] has passed. Returns the exit status of the child.
+/// Forwards the output of `child` to `sink`, up to `max` bytes. When the child has ended, waits at
+/// most [`OUTPUT_GRACE`] for the end of the output. Returns the exit status of the child.
 pub(crate) async fn pump(
     clock: &dyn Clock,
     child: &mut Child,

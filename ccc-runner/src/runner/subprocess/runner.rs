@@ -32,8 +32,8 @@ use crate::runner::workspace;
 /// memory. Core dumps and new privileges are disabled. The amount of output is limited, and the
 /// run's processes are killed when the workspace or the home exceeds a limit. At the end of a run,
 /// all processes of the run are killed, including processes that left their session or cleared
-/// their environment. A process that did both escapes if the run has no dedicated UID. The runner
-/// needs `/proc`, and therefore Linux.
+/// their environment. If the run has no dedicated UID, a process that both left its session and
+/// cleared its environment escapes. The runner needs `/proc`, and therefore Linux.
 ///
 /// The runner enforces neither [`Network`] nor a limit on the memory of all processes together, as
 /// [`capabilities`](ContainerRunner::capabilities) reports.

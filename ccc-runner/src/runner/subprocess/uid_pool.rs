@@ -48,7 +48,7 @@ impl UidLock {
     fn acquire(uid: u32) -> Result<Option<Self>> {
         let failed = |e: io::Error| {
             let line = format!(
-                "cannot lock a UID for the run in {LOCK_DIR}: the directory must belong to root and have the mode 0700"
+                "cannot lock a UID for the run: the directory of the lock files, {LOCK_DIR}, must belong to root and have the mode 0700"
             );
             Error::new(ErrorKind::Unavailable, line).with_source(e)
         };

@@ -17,11 +17,12 @@ use crate::runner::subprocess::program_path::host_tool;
 /// for temporary files.
 const SHARED_DIRECTORIES: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
 
-/// A shell script that hides directories from a program in a dedicated mount namespace. It mounts
-/// empty file systems over the directories that only root may enter (the arguments after `$4`; `$3`
-/// is their number) and over the shared directories (`$4`, a list). The workspace (`$1`) and the
-/// home (`$2`) remain visible. The empty file systems can hide the paths of these two directories.
-/// Therefore the script opens both directories first, and mounts them again through the open
+/// A shell script that hides directories from a program in a dedicated mount namespace. Its
+/// arguments are the workspace (`$1`), the home (`$2`), the number of restricted directories
+/// (`$3`), a list of shared directories (`$4`), each restricted directory, and the program's
+/// command. Only root may enter a restricted directory. The script mounts empty file systems over
+/// the restricted and the shared directories. An empty file system can hide the workspace or the
+/// home. Therefore the script opens both first, and later mounts both again through the open
 /// descriptors.
 const HIDE_SCRIPT: &str = r#"
 set -e
@@ -54,8 +55,8 @@ unset PWD OLDPWD ccc_path ccc_mask ccc_workspace ccc_home ccc_restricted ccc_sha
 exec "$@"
 "#;
 
-/// The switch of programs to the UID of a run. It consists of a mount namespace and of arguments of
-/// `setpriv`.
+/// The data for starting programs with the UID of a run: the directories that the programs' mount
+/// namespace shows and hides, and arguments of `setpriv`.
 #[derive(Debug)]
 pub(crate) struct UserSwitch {
     workspace: PathBuf,
@@ -173,7 +174,8 @@ pub(crate) fn is_reachable(program: &Path) -> bool {
 
 /// Checks that the environment variable `name` may be set for a program whose UID is switched.
 /// Rejects variables that could affect the tools that switch the UID, because these tools run as
-/// root. Also rejects names that a shell does not pass on.
+/// root. Also rejects names that are not valid in a shell, because a shell does not pass such
+/// variables to its programs.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if the variable is rejected.

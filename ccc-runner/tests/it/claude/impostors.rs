@@ -100,7 +100,7 @@ async fn a_program_that_cannot_be_used_is_an_error_with_a_remedy() {
         (
             impostor(&dir.path().join("."), "2.1.127 (Claude Code)", ""),
             ErrorKind::Unsupported,
-            "2.1.127 is too old: install 2.1.128 or newer",
+            "2.1.127 is too old: install version 2.1.128 or newer",
         ),
         ("true".to_owned(), ErrorKind::Unsupported, "not Claude Code"),
         ("false".to_owned(), ErrorKind::Unavailable, "failed: exit status 1"),

@@ -76,7 +76,7 @@ async fn check(
     assert_eq!((answer.status, &*answer.error()), (status, kind), "{headers:?}: {answer:?}");
     // The secret of a run that has ended is unknown, and its credential was removed.
     assert_eq!(
-        answer.body.contains("does not know the secret"),
+        answer.body.contains("the run's secret is missing or wrong"),
         expected.is_none(),
         "{headers:?}: {answer:?}"
     );

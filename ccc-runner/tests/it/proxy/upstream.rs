@@ -42,10 +42,10 @@ async fn an_error_of_the_api_is_forwarded_and_reported_and_costs_nothing() {
         (400, "the model's API refused the request (400)"),
         (401, "the model's API rejected the credential (401)"),
         (402, "the account at the model's API has no money left (402)"),
-        (403, "the model's API denied permission to the account (403)"),
+        (403, "the model's API does not permit the account to make this request (403)"),
         (404, "the model's API does not know the model or the path (404)"),
         (413, "the request is too large for the model's API (413)"),
-        (429, "the model's API limits the rate of requests (429)"),
+        (429, "the request exceeds the rate limit of the model's API (429)"),
         (500, "the model's API reports an internal error (500)"),
         (503, "the model's API reports an internal error (503)"),
         (529, "the model's API is overloaded (529)"),
@@ -165,7 +165,8 @@ async fn the_credential_is_not_sent_to_the_target_of_a_redirect() {
 #[tokio::test]
 async fn an_unreachable_api_and_one_without_http_are_reported_differently() {
     let unreachable = Api::saying(|| Reply::bytes("")).await.url.clone();
-    let cannot = "cannot reach the model's API: check its address and the network";
+    let cannot =
+        "cannot reach the model's API: check the configured address of the API, and the network";
     let broke = "the model's API closed the connection before it answered";
     let proxy = start(&unreachable, |builder| builder).await;
     let mut access = open(&proxy, Some(1_000));

@@ -83,8 +83,8 @@ pub(crate) async fn handle_config(
     })
 }
 
-/// Reads the whole `body`, or returns the response that refuses it. The limit is [`MAX_CONFIG`]
-/// bytes.
+/// Reads the whole `body`, which can have at most [`MAX_CONFIG`] bytes. If `body` is larger or
+/// cannot be read, returns the response that refuses the request.
 async fn read(body: Body) -> Result<Zeroizing<Vec<u8>>, Response> {
     // The full capacity is allocated at once: a vector that grows leaves copies of secrets in memory.
     let mut whole = Zeroizing::new(Vec::with_capacity(MAX_CONFIG));

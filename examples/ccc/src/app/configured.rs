@@ -1,4 +1,5 @@
-//! The GitHub App that the configuration names, and its transfer into the credential store.
+//! The GitHub App that the configuration describes. The key and the webhook secrets of this App are
+//! copied from the configuration to the credential store.
 
 use std::sync::Arc;
 
@@ -38,12 +39,12 @@ pub(crate) async fn for_run(config: &Config, apps: &Apps) -> Result<(u64, AppKey
 
 /// Returns the error for a missing App ID.
 fn unnamed() -> Error {
-    let line = "no GitHub App is named: set github.app_id or CCC_GITHUB__APP_ID, or store an App with \
-                `ccc config set`";
+    let line = "no App ID is configured, and no GitHub App is stored: set github.app_id or CCC_GITHUB__APP_ID, or store \
+                an App with `ccc config set`";
     Error::new(ErrorKind::InvalidInput, line)
 }
 
-/// Returns the error for a store with several Apps, if no App ID is configured.
+/// Returns the error for the case that several Apps are stored and no App ID is configured.
 pub(super) fn several() -> Error {
     let line = "several GitHub Apps are stored: set github.app_id or CCC_GITHUB__APP_ID to the ID of one of the Apps \
                 that `ccc config show` lists";
@@ -51,15 +52,15 @@ pub(super) fn several() -> Error {
 }
 
 /// Stores the configured GitHub App if `apps` does not contain it yet. If a stored secret of the
-/// App differs from the configured secret, `stored` decides which of the two is used, or that this
-/// call fails. If no App ID is configured, the configured secrets belong to the only App in the
-/// store.
+/// App differs from the configured secret, `stored` decides whether the stored secret is used, the
+/// configured secret is used, or this call fails. If no App ID is configured, the configured
+/// secrets belong to the only App in the store.
 ///
 /// # Errors
 /// - Errors of the store.
 /// - [`ErrorKind::InvalidInput`] if the App is not stored and only a part of it is configured.
-/// - [`ErrorKind::Conflict`] under [`StoredCredentials::Refuse`] if a stored secret differs from
-/// the configured secret.
+/// - [`ErrorKind::Conflict`] if `stored` is [`StoredCredentials::Refuse`] and a stored secret
+///   differs from the configured secret.
 pub(crate) async fn store_configured_app(
     config: &Config,
     apps: &Apps,
@@ -112,7 +113,8 @@ pub(crate) async fn store_configured_app(
     for name in names {
         let warning = difference(&name, stored)?;
         tracing::warn!(
-            "{warning}: to use the configured value, store it with `ccc config set` or `ccc serve --use-configured`"
+            "{warning}: to use the configured value, store it with `ccc config set`, or start the service with \
+             `ccc serve --use-configured`"
         );
     }
     Ok(())
@@ -150,8 +152,9 @@ fn differences(settings: &GitHubConfig, app: &App) -> Result<Vec<String>> {
     Ok(differing)
 }
 
-/// Returns the same names as [`differences`], but ignores settings that cannot be read. The file of
-/// a setting can be missing, because the service uses the stored secret.
+/// Returns the same names as [`differences`], but ignores secrets that cannot be read. For example,
+/// after a secret was stored, the operator can remove the file that the setting names, because the
+/// service then uses the stored secret.
 pub(super) fn readable_differences(settings: &GitHubConfig, app: &App) -> Vec<String> {
     let only = |key: bool| {
         let mut one = settings.clone();

@@ -1,4 +1,4 @@
-//! The GitHub App of the service, which is loaded from the credential store.
+//! The service's GitHub App, which is loaded from the credential store.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::stored_credentials;
 /// The time between two reloads of the GitHub App.
 const POLL_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The warning of a service that has no GitHub App.
+/// The warning that is shown while the service uses no GitHub App.
 pub(crate) const WAITING_FOR_APP: &str = "no GitHub App is in use: deliveries are answered with 503 \
                                           until `POST /config` or `ccc config set` stores an App";
 
@@ -69,8 +69,8 @@ impl StoredApp {
         })
     }
 
-    /// Returns the warnings about the App, one line for each warning: that no App is in use, and
-    /// that a configured secret differs from the stored secret.
+    /// Returns the warnings about the App, one line for each warning. There is a warning if no App
+    /// is in use, and a warning for each configured secret that differs from the stored secret.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let differences = self.differences.read().unwrap_or_else(PoisonError::into_inner);
         let differ = differences.iter().map(|name| stored_credentials::warning(name));
@@ -154,9 +154,9 @@ impl StoredApp {
     /// Loads the App from the store, and uses this App from now on. Returns whether the App in use
     /// changed: to a different App, to a different version of the same App, or to no App.
     ///
-    /// If no App ID is configured and the store contains several Apps, the App in use stays the
-    /// same. If the store no longer contains that App, no App is used until an App ID is configured
-    /// or the store contains only one App.
+    /// If no App ID is configured and the store contains several Apps, the present App stays in
+    /// use, provided that the store still contains it. If the store contains several Apps but not
+    /// the present App, no App is used until an App ID is configured or only one App is stored.
     ///
     /// # Errors
     /// The errors of the store, and an error if the App in the store is invalid. After an error,

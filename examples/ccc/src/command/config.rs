@@ -39,8 +39,8 @@ pub(crate) enum ConfigCommand {
     /// Delete a GitHub App or the model's credential from the store. The exit status is 1 if there
     /// was nothing to delete.
     Clear(ClearArgs),
-    /// Issue a new admin token for the service's route /config, and print it. The previous token is
-    /// revoked.
+    /// Issue and print a new admin token for the service's route /config. The previous admin token
+    /// is revoked.
     AdminToken,
     /// Encrypt all credentials under a new key. In the key file, the new key is inserted before the
     /// old key.
@@ -58,7 +58,7 @@ pub(crate) struct ClearArgs {
     model: bool,
 }
 
-/// Executes the subcommand. Returns whether the subcommand had its intended result.
+/// Executes the subcommand. Returns `false` only if `ccc config clear` had nothing to delete.
 pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
     let config = Config::load_for_command(args.config.as_deref())?;
     for warning in config.warnings() {
@@ -86,13 +86,13 @@ pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
                      The older keys in this file are needed only for older copies of the store: when no older copy \
                      exists, remove the older keys"
                 ),
-                Rotated::First(0) => "all credentials are already encrypted under the first key: to use a new key, \
-                                      generate a key with `ccc keygen`, put the new key before the first key, and \
-                                      repeat this command"
+                Rotated::First(0) => "all credentials are already encrypted under the first key of store.key: to use \
+                                      a new key, generate a key with `ccc keygen`, insert the new key in a line before \
+                                      the first key, and repeat this command"
                     .to_owned(),
                 Rotated::First(count) => format!(
                     "{count} credential(s) were encrypted under older keys and are now encrypted under the first \
-                     key; no new key was generated"
+                     of the configured keys; no new key was generated"
                 ),
             });
             Ok(true)
@@ -100,8 +100,8 @@ pub(super) async fn run(args: &ConfigArgs) -> Result<bool> {
     }
 }
 
-/// Deletes a GitHub App or the model's credential from the store, as `args` require. Returns
-/// `false` if there was nothing to delete.
+/// Deletes the GitHub App with the ID `args.app_id` from the store. Without an ID, deletes the
+/// model's credential. Returns `false` if there was nothing to delete.
 async fn clear(config: &Config, args: &ClearArgs) -> Result<bool> {
     let store = open(config).await?;
     let (cleared, what) = match args.app_id {
@@ -111,7 +111,7 @@ async fn clear(config: &Config, args: &ClearArgs) -> Result<bool> {
     say(&if cleared {
         format!("deleted {what} from the store")
     } else {
-        format!("{what} is not in the store")
+        format!("nothing was deleted: {what} is not in the store")
     });
     Ok(cleared)
 }
@@ -145,7 +145,7 @@ async fn show(config: &Config, json: bool) -> Result<bool> {
         return Ok(true);
     }
     if let Some(model) = model {
-        print(&format!("A credential for the model's API is stored; its kind is {model}"));
+        print(&format!("A credential of the kind {model} is stored for the model's API"));
     }
     if all.is_empty() {
         say(

@@ -2,8 +2,8 @@
 //!
 //! GitHub is emulated. The default agent follows a script. With `--agent claude`, the agent is the
 //! real Claude Code. If no credential for the model's API is set, the answers of the model come
-//! from a scenario file. HTTP, signatures, tokens, git and processes are real. The service is the
-//! same as that of `ccc serve`.
+//! from a scenario file. HTTP, signatures, tokens, git and processes are real. The demo starts the
+//! same service as `ccc serve`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -49,8 +49,8 @@ pub(crate) struct DemoArgs {
     /// The agent: scripted, claude, scripted:FILE or command:ARGV….
     #[arg(long, default_value = "scripted")]
     agent: String,
-    /// The file with the model's answers for --agent claude. Default: a real model if a credential
-    /// is set, otherwise the built-in scenario of the demo.
+    /// The file with the model's answers for --agent claude. Default: if a credential for the
+    /// model's API is set, a real model answers. Otherwise the answers come from a built-in file.
     #[arg(long, value_name = "FILE")]
     scenario: Option<PathBuf>,
     /// The runner of the agent: subprocess or docker.

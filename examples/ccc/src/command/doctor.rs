@@ -60,8 +60,8 @@ pub(super) async fn run(args: &DoctorArgs) -> Result<bool> {
             (Finding::Good, line.to_owned())
         }
         Ok(None) => {
-            let line = "the configuration contains no credential for the model's API: the agent claude then needs \
-                        a credential in the credential store (see `ccc config show`)";
+            let line = "the configuration contains no credential for the model's API, so the agent claude needs a \
+                        credential in the credential store: check with `ccc config show` that this credential is stored";
             (Finding::Warning, line.to_owned())
         }
         Err(error) => (Finding::Bad, describe(&error)),

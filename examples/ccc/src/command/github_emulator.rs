@@ -16,8 +16,8 @@ pub(crate) struct EmulatorArgs {
     /// The address on which the emulator listens.
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// The base URL of all links to the emulator. Set it if clients connect to the emulator through
-    /// a reverse proxy.
+    /// The base URL that the emulator uses in links to itself. Set this URL if clients connect to
+    /// the emulator through a reverse proxy.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
     /// The ID of the GitHub App.
@@ -37,8 +37,8 @@ pub(crate) struct EmulatorArgs {
     /// Maximum number of requests per hour for each installation of the App.
     #[arg(long, default_value_t = 5_000, value_name = "N")]
     rate_limit: u64,
-    /// The login of a user who can open issues and write comments, in addition to the owners of the
-    /// repositories.
+    /// The login of a user to create, who can open issues and write comments. The owners of the
+    /// repositories are created without this flag.
     #[arg(long, value_name = "LOGIN")]
     user: Vec<String>,
     /// A repository to create: OWNER/NAME=PATH. PATH is a git repository or a directory of files.

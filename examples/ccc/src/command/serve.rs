@@ -79,8 +79,9 @@ pub(super) async fn run(args: &ServeArgs) -> Result<()> {
     }
 }
 
-/// Issues the first admin token and prints it, if standard error is a terminal. The token is never
-/// logged, because other systems can store the logs.
+/// Issues and prints an admin token if the service has no admin token and standard error is a
+/// terminal. If standard error is not a terminal, only logs that the service has no admin token.
+/// The token itself is never logged, because other systems can store the logs.
 async fn show_admin_token(service: &Service) -> Result<()> {
     if !std::io::stderr().is_terminal() {
         if !service.has_admin_token() {
@@ -92,20 +93,21 @@ async fn show_admin_token(service: &Service) -> Result<()> {
         return Ok(());
     }
     if let Some(token) = service.issue_first_admin_token().await? {
-        say("The admin token for the route /config of this service, which is shown only once:");
+        say("The admin token for the route /config follows. This token is shown only once:");
         say(&format!("\n  {}\n", token.expose_str()?));
     }
     Ok(())
 }
 
-/// Returns the stream of SIGHUP signals. Each of these signals reloads the GitHub App at once
-/// instead of within a minute. Returns `None` if standard error is a terminal. SIGHUP then means
-/// that the terminal was closed, and ends the program.
+/// Returns the stream of SIGHUP signals, each of which makes the service reload the GitHub App from
+/// the credential store. Returns `None` if standard error is a terminal, because SIGHUP then means
+/// that the terminal was closed. In this case SIGHUP ends the program.
 fn hangups() -> Option<Signal> {
     if std::io::stderr().is_terminal() { None } else { signal(SignalKind::hangup()).ok() }
 }
 
-/// Reloads the GitHub App at each SIGHUP.
+/// Reloads the GitHub App from the credential store at each SIGHUP. Without a signal, the service
+/// reloads the App every minute.
 async fn reload_on_hangup(hangups: Option<Signal>, service: &Service) {
     let Some(mut hangups) = hangups else { return };
     while hangups.recv().await.is_some() {

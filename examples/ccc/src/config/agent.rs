@@ -25,7 +25,8 @@ pub struct AgentConfig {
     /// The name of the model that Claude Code uses. Default: Claude Code selects the model.
     pub model: Option<String>,
     /// Claude Code's permission rules for actions other than changing files, such as `Bash(cargo
-    /// test:*)`. The rules apply only with a runner that does not isolate the agent.
+    /// test:*)`. The rules apply only with a runner that does not isolate the agent, because an
+    /// isolated agent may perform all actions.
     pub allowed_tools: Vec<String>,
     /// Maximum number of turns of the model in one run.
     pub max_turns: Option<u32>,

@@ -44,8 +44,8 @@ pub(super) fn key_of_variable(name: &str) -> Option<String> {
 }
 
 /// Returns a warning if the environment variable `name` begins with `CCC_` but is not a setting.
-/// Such a variable is not an error, because Kubernetes sets variables named after the services of a
-/// namespace, such as `CCC_SERVICE_HOST`.
+/// Such a variable is not an error, because Kubernetes also sets variables with this prefix: for
+/// example, it sets `CCC_SERVICE_HOST` if the namespace contains a service with the name `ccc`.
 pub(super) fn unknown_variable(name: &str) -> Option<String> {
     let rest = name.strip_prefix("CCC_")?;
     if key_of_variable(name).is_some() || NOT_SETTINGS.contains(&name) || rest.is_empty() {
@@ -65,7 +65,8 @@ fn variable_of_key(key: &str) -> String {
     format!("CCC_{}", key.replace('.', "__").to_uppercase())
 }
 
-/// Environment variables of this program that are not settings: `CCC_LOG` is the filter of the log.
+/// The variables with the prefix `CCC_` that this program uses, but that are not settings.
+/// `CCC_LOG` contains the filter of the log.
 const NOT_SETTINGS: &[&str] = &["CCC_LOG"];
 
 /// Converts `text`, the value of an environment variable, to the type of the setting `key`.

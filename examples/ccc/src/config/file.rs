@@ -36,7 +36,7 @@ pub(super) fn read_file(path: &Path) -> Result<Table> {
                     ),
                 };
                 return Err(invalid(format!(
-                    "{}: `{key}` is a secret and must not be in this file: {instead}",
+                    "{}: the setting `{key}` is a secret and must not be in this file: {instead}",
                     path.display()
                 )));
             }
@@ -45,7 +45,8 @@ pub(super) fn read_file(path: &Path) -> Result<Table> {
     Ok(table)
 }
 
-/// Returns `named`, or else `ccc.toml` if this file exists in the current directory.
+/// Returns `named` if it is not `None`. Otherwise returns `ccc.toml` if the current directory
+/// contains this file.
 pub(super) fn default_file(named: Option<&Path>) -> Option<&Path> {
     let default = Path::new("ccc.toml");
     named.or_else(|| default.exists().then_some(default))

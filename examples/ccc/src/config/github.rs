@@ -20,11 +20,11 @@ pub struct GitHubConfig {
     pub webhook_secret_file: Option<PathBuf>,
     /// The URL of GitHub's API: `https://api.github.com` (the default), or `https://HOST/api/v3`.
     pub api_url: Option<String>,
-    /// The file with the certificates of the trusted certificate authorities, in PEM format. Default:
-    /// the certificates of the system.
+    /// The PEM file with the certificates of the certificate authorities that are trusted for
+    /// connections to GitHub. Default: the certificates of the system.
     pub ca_file: Option<PathBuf>,
     /// Minimum time between two writes to GitHub, in milliseconds. Default: one second, as GitHub
-    /// recommends. 0 also turns off the hourly limit of writes.
+    /// recommends. 0 turns off this pause, and also the limit for the number of writes per hour.
     pub write_spacing_ms: Option<u64>,
     /// The URL of the proxy for every request to the VCS host and every git transfer. The URL is a
     /// secret, because it can contain a password.
@@ -56,12 +56,12 @@ impl GitHubConfig {
         self.webhook_secret.is_some() || self.webhook_secret_file.is_some()
     }
 
-    /// Removes the private key.
+    /// Removes the private key from these settings.
     pub(crate) fn clear_private_key(&mut self) {
         (self.private_key, self.private_key_file) = (None, None);
     }
 
-    /// Removes the webhook secrets.
+    /// Removes the webhook secrets from these settings.
     pub(crate) fn clear_webhook_secret(&mut self) {
         (self.webhook_secret, self.webhook_secret_file) = (None, None);
     }

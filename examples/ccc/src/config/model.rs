@@ -15,12 +15,12 @@ pub struct ModelConfig {
     /// The URL of the model's API, or of a gateway for this API, including the path. Default:
     /// Anthropic's API.
     pub url: Option<String>,
-    /// The file with the certificates of the trusted certificate authorities, in PEM format. Default:
-    /// the certificates of the system.
+    /// The PEM file with the certificates of the certificate authorities that are trusted for
+    /// connections to the model's API. Default: the certificates of the system.
     pub ca_file: Option<PathBuf>,
     /// The file with an API key for the model's API.
     pub api_key_file: Option<PathBuf>,
-    /// The file with the OAuth token of a Claude subscription, which `claude setup-token` prints.
+    /// The file with the OAuth token that `claude setup-token` prints for a Claude subscription.
     pub oauth_token_file: Option<PathBuf>,
     /// The file with the token that a gateway for the model's API expects in the header
     /// `Authorization: Bearer TOKEN`.
@@ -52,8 +52,8 @@ pub struct PriceConfig {
 }
 
 impl ModelConfig {
-    /// Sets the secrets of this section. `take` returns the value of a secret by the name of its
-    /// setting.
+    /// Sets the secrets of the section `model`. `take` gets the name of a secret, such as
+    /// `api_key`, and returns the value of this secret.
     pub(super) fn set_secrets(&mut self, take: impl Fn(&str) -> Option<Secret>) {
         // An empty environment variable counts as not set, because empty variables are often used
         // with this meaning.

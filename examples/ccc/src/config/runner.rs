@@ -14,8 +14,8 @@ use crate::config::invalid::invalid;
 pub struct RunnerConfig {
     /// The kind of runner: `subprocess` or `docker`.
     pub kind: String,
-    /// The address of the container engine. Default: the environment variable `DOCKER_HOST`, or
-    /// else `/var/run/docker.sock`.
+    /// The address of the container engine. Default: the value of the environment variable
+    /// `DOCKER_HOST` if it is set, otherwise `/var/run/docker.sock`.
     pub host: Option<String>,
     /// Whether an unencrypted connection to a container engine on a remote machine is permitted.
     pub dangerously_unencrypted: bool,

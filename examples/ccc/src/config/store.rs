@@ -60,8 +60,8 @@ pub(crate) enum KeySource {
     Key(Secret),
     /// A passphrase from which the key is derived.
     Passphrase(Secret),
-    /// The file `path` with one or several keys. If `create` is true and the store is new, a
-    /// missing file is created.
+    /// The key file `path`, which contains one or several keys. A missing key file is created only
+    /// if `create` is true and the credential store is new.
     File { path: PathBuf, create: bool },
 }
 
@@ -94,7 +94,7 @@ impl StoreConfig {
         })
     }
 
-    /// Returns the secret that signs messages to the Worker in front of a Durable Object.
+    /// Returns the secret that signs messages to the Cloudflare Worker of a `durable-object` store.
     pub(crate) fn secret(&self) -> Result<Secret> {
         let secret = secret("store", "secret", &self.secret, self.secret_file.as_deref())?;
         Ok(Secret::new(secret.expose().trim_ascii()))

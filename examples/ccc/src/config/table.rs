@@ -1,4 +1,5 @@
-//! Access to settings as TOML values, before they are converted to their types.
+//! Access to settings as TOML values, before these values are converted to the types of the
+//! settings.
 
 use ccc_core::Secret;
 use toml::{Table, Value};

@@ -9,7 +9,7 @@ use ccc_store::{DurableObjectCredentialStore, FileCredentialStore, Keys};
 
 use crate::config::Config;
 
-/// A store whose contents survive the end of the process.
+/// A credential store whose contents survive the end of the process.
 #[derive(Debug)]
 pub(super) enum DurableStore {
     File(FileCredentialStore),
@@ -57,7 +57,7 @@ impl DurableStore {
     }
 
     /// Encrypts every record under the first key of `keys`. Returns the number of records that were
-    /// encrypted under a different key.
+    /// encrypted under a different key before this call.
     pub(super) async fn rotate(&self, keys: &Keys) -> Result<usize> {
         match self {
             Self::File(store) => store.rotate(keys).await,

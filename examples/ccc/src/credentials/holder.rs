@@ -8,7 +8,7 @@ use ccc_core::{Clock as _, Error, ErrorKind, Result, RunId, SystemClock};
 
 use crate::credentials::key_file;
 
-/// Returns the name of the data directory `data_dir`. The first call for a directory generates the
+/// Returns the id of the data directory `data_dir`. The first call for a directory generates the
 /// name, and stores the name in the directory.
 pub(crate) fn data_dir_name(data_dir: &Path) -> Result<String> {
     let path = data_dir.join("holder");
@@ -20,8 +20,8 @@ pub(crate) fn data_dir_name(data_dir: &Path) -> Result<String> {
     }
     if path.exists() {
         tracing::warn!(
-            "cannot read the name of the data directory from the file {}: a new name is generated, so the access \
-             tokens that an earlier process recorded under the old name cannot be revoked",
+            "cannot read the id of the data directory from the file {}: a new id is generated, so the access \
+             tokens that an earlier process recorded under the old id cannot be revoked",
             path.display()
         );
     }
@@ -29,7 +29,7 @@ pub(crate) fn data_dir_name(data_dir: &Path) -> Result<String> {
     key_file::write(&path, &name).map_err(|e| {
         Error::new(
             ErrorKind::Unavailable,
-            format!("cannot write the name of the data directory to the file {}", path.display()),
+            format!("cannot write the id of the data directory to the file {}", path.display()),
         )
         .with_source(e)
     })?;

@@ -10,7 +10,7 @@ use rustix::fs::FlockOperation;
 use tempfile::NamedTempFile;
 
 /// Reads the key file `path`. Logs a warning if every user of this machine has access to the file,
-/// or if the file belongs to a user other than root and the user of this process.
+/// or if the owner of the file is neither root nor the user of this process.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] if `path` cannot be read, or is not a regular file.
@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path) -> Result<Secret> {
     // reported.
     if found.uid() != rustix::process::geteuid().as_raw() && found.uid() != 0 {
         tracing::warn!(
-            "the key file of the credential store belongs to another user, who can replace the key: change the owner of {} with chown",
+            "the key file {} of the credential store belongs to another user, who can replace the key: change the owner with chown to the user that executes this program",
             path.display()
         );
     }
@@ -45,8 +45,8 @@ pub(super) fn read(path: &Path) -> Result<Secret> {
     fs::read(path).map(Secret::new).map_err(failed)
 }
 
-/// Creates or replaces the file `path` atomically. Unlike the contents of a key file, `text` is not
-/// a secret.
+/// Creates or replaces the file `path` atomically, with the contents `text`. Use this function only
+/// for a text that is not a secret, and not for a key file.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     fs::create_dir_all(directory(path))?;
     write_temporary(path, &Secret::from(text))?.persist(path).map_err(|e| e.error)?;
@@ -82,8 +82,8 @@ pub(super) fn replace(path: &Path, key: &Secret) -> Result<()> {
     replaced().map_err(|e| write_error(path, e))
 }
 
-/// Acquires the lock of the key file `path`, which excludes other processes until the returned file
-/// is dropped.
+/// Acquires the lock of the key file `path`. Until the returned file is dropped, other processes
+/// cannot acquire this lock.
 ///
 /// # Errors
 /// [`ErrorKind::Unavailable`] while another process holds the lock.
@@ -120,7 +120,7 @@ fn directory(path: &Path) -> &Path {
     parent.unwrap_or(Path::new("."))
 }
 
-/// Returns the error for the key file or lock file `path`, which cannot be written.
+/// Returns the error that the key file or lock file `path` cannot be written.
 fn write_error(path: &Path, e: io::Error) -> Error {
     let line = format!(
         "cannot write the file {}, which is necessary to store the key of the credential store",

@@ -29,8 +29,8 @@ pub(crate) struct ReloadingStore {
 pub(crate) enum Rotated {
     /// The number of credentials that were encrypted under a new key.
     New(usize),
-    /// The number of credentials that were encrypted under the first of the present keys. No key
-    /// was generated.
+    /// The number of credentials that were encrypted under the first of the configured keys. No new
+    /// key was generated.
     First(usize),
 }
 
@@ -56,7 +56,8 @@ impl ReloadingStore {
             if !is_file || index_file(config, &data_dir).exists() {
                 let line = format!(
                     "the key file {} of the credential store is missing: restore this file, or set store.key_file \
-                     to the path of the key file; for a new store, generate a key with `ccc keygen`",
+                     to the path of a file that contains the key; for a new store, write a key from `ccc keygen` \
+                     to the missing file",
                     path.display()
                 );
                 return Err(Error::new(ErrorKind::NotFound, line));
@@ -93,9 +94,10 @@ impl ReloadingStore {
         })
     }
 
-    /// Encrypts all records under a new key. If some records are still encrypted under an older
-    /// key, the new key is the first present key: an earlier rotation was interrupted, or the
-    /// operator added this key. Otherwise a new key is generated if the keys are in a file.
+    /// Encrypts all records under the first key of the source. If all records were already
+    /// encrypted under this key and the source is a key file, generates a new key. The new key is
+    /// then inserted before the first key of the file, and all records are encrypted under the new
+    /// key.
     pub(crate) async fn rotate(&self) -> Result<Rotated> {
         if matches!(self.source, KeySource::Passphrase(_)) {
             let line = "the passphrase of a credential store cannot be changed: create a new store, and store all credentials there";
@@ -136,8 +138,9 @@ impl ReloadingStore {
         }
     }
 
-    /// Reads the keys again. `reloads` is the number of reloads at an earlier time. Returns whether
-    /// the store now uses different keys than at that time.
+    /// Reads the keys again, after a call of the store failed. `reloads` is the value that
+    /// `self.reloads` had before this call. Returns whether the keys of the store have changed
+    /// since `reloads` was read.
     async fn reload(&self, reloads: u64) -> bool {
         let mut known = self.keys_text.lock().await;
         if self.reloads.load(Ordering::Acquire) != reloads {

@@ -18,7 +18,7 @@ pub(super) const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
 /// The pause after the operating system could not accept a connection, for example because too many
 /// file descriptors are open.
 pub(super) const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
-/// Time limit for reading and discarding the rest of a body that the handler did not read.
+/// Time limit for reading and discarding the part of a body that the handler did not read.
 pub(super) const DRAIN_DEADLINE: Duration = Duration::from_secs(5);
 /// Maximum number of bytes of a body that are read and discarded. This limit is larger than any
 /// body that a route accepts.

@@ -66,7 +66,8 @@ impl Drop for DrainedBody {
     }
 }
 
-/// Reads `body` until its end, or until the limit of bytes or of time is reached.
+/// Reads and discards `body` until its end, but at most [`MAX_DRAINED`] bytes and for at most
+/// [`DRAIN_DEADLINE`].
 async fn discard(body: Body) {
     let mut chunks = body.into_data_stream();
     let all = async {

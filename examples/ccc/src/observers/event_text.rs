@@ -29,10 +29,10 @@ pub(super) fn summary(outcome: &Outcome) -> String {
         }
         Outcome::Skipped { reason } => format!("skipped: {}", reason.as_str()),
         Outcome::Refused { stage, reason, paths } => {
-            format!("refused at {stage}: {reason} {}", paths.join(", "))
+            format!("refused in the stage {stage}: {reason} {}", paths.join(", "))
         }
-        Outcome::Failed { stage, message, .. } => format!("failed at {stage}: {message}"),
-        Outcome::Cancelled { stage } => format!("cancelled at {stage}"),
+        Outcome::Failed { stage, message, .. } => format!("failed in the stage {stage}: {message}"),
+        Outcome::Cancelled { stage } => format!("cancelled in the stage {stage}"),
         _ => outcome.name().to_owned(),
     }
 }

@@ -10,7 +10,7 @@ use ccc_core::{Observer, Outcome, RunId};
 
 use crate::observers::event_text::{action, summary};
 
-/// Maximum number of lines of an agent's standard error that are logged when its run fails.
+/// Maximum number of lines of the agent's standard error that are logged when a run fails.
 const ERROR_LINES: usize = 20;
 /// Maximum length of a logged line of the agent's standard error, in characters.
 const ERROR_LINE_CHARS: usize = 500;

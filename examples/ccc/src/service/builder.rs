@@ -104,8 +104,9 @@ impl ServiceBuilder {
     }
 
     /// Sets a GitHub client and its webhook, which replace the configured GitHub. The service takes
-    /// over the recorded access tokens of `github` that an earlier process left. When the service
-    /// ends, it revokes the access tokens that no run uses.
+    /// over the access tokens that an earlier process recorded and did not revoke (see
+    /// [`GitHub::take_over`]). When the service ends, it revokes the access tokens that no run
+    /// uses.
     pub fn github(mut self, github: impl Into<Arc<GitHub>>, webhook: Webhook) -> Self {
         let (github, webhook) = (github.into(), Arc::new(webhook));
         self.host = Some(OwnHost::GitHub { github, webhook });
@@ -193,7 +194,7 @@ impl ServiceBuilder {
         };
         if !adapters.runner.capabilities().isolated {
             warnings.push(format!(
-                "the {} runner does not isolate the agent: the agent can do everything that the agent's user can do",
+                "the {} runner does not isolate the agent: the agent can do everything that the user of the agent's process can do",
                 adapters.runner.name()
             ));
         }
@@ -230,7 +231,7 @@ impl ServiceBuilder {
     }
 }
 
-/// The GitHub of the configuration, its webhook, and the App that both use.
+/// The client of the configured GitHub, the webhook, and the GitHub App that both use.
 type GitHubParts = (Arc<GitHub>, Arc<Webhook>, Arc<StoredApp>);
 
 /// Builds the client and the webhook of the configured GitHub. Stores the configured GitHub App in

@@ -17,9 +17,10 @@ impl Service {
     /// Executes accepted runs until `shutdown` is cancelled. Works in this order:
     ///
     /// 1. Logs the warnings about the configuration.
-    /// 2. At the first call, takes over the access tokens of an earlier process that was killed,
-    ///    and removes the containers and directories of that process, except those of unfinished
-    ///    runs in the run store. An error is logged and does not stop the service.
+    /// 2. At the first call, cleans up after an earlier process that was killed: takes over the
+    ///    access tokens of that process, and removes the containers and directories of its runs.
+    ///    Runs that are unfinished in the run store keep their containers and directories. An error
+    ///    is logged and does not stop the service.
     /// 3. Executes runs, and reloads the App from the store every minute.
     /// 4. After `shutdown`, accepts no more deliveries, and lets active runs finish for
     ///    [`DispatcherConfig::drain`](ccc_core::dispatcher::DispatcherConfig).
@@ -110,9 +111,9 @@ impl Service {
     /// runs have ended.
     ///
     /// The server limits untrusted clients as `ccc serve` does: the time and size of a request's
-    /// head, the time to read a response, and the number of connections (spec: W1d). The server
-    /// reads the rest of a refused request's body, so that the client receives the response (spec:
-    /// W1e).
+    /// head, the time to read a response, and the number of connections (spec: W1d). If the server
+    /// refuses a request, it reads and discards the rest of the request's body, so that the client
+    /// receives the response (spec: W1e).
     pub async fn serve_http(
         &self,
         listener: TcpListener,

@@ -63,7 +63,7 @@ fn with_json_every_event_is_a_line_of_json() {
 #[test]
 fn a_demo_without_a_pull_request_reports_the_reason() {
     for (agent, expected, status) in [
-        ("command:false", "failed at work", 1),
+        ("command:false", "failed in the stage work", 1),
         ("command:true", "no change", 1),
         ("command:/no/such/program", "/no/such/program cannot be found", 2),
         ("gpt", "there is no agent `gpt` in this build", 2),

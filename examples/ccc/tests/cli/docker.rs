@@ -50,7 +50,10 @@ fn a_run_that_exceeds_a_resource_limit_reports_which_one() {
         let output = command.output().unwrap();
         let said = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains("failed at work") && said.contains(expected), "{agent}: {said}");
+        assert!(
+            said.contains("failed in the stage work") && said.contains(expected),
+            "{agent}: {said}"
+        );
     }
 }
 

@@ -175,7 +175,7 @@ async fn a_branch_of_another_user_with_the_runs_name_is_not_changed() {
     site.github.write_file(&site.repo, &branch, "theirs", b"theirs").await.unwrap();
     std::fs::write(&go, "").unwrap();
     site.until("the refusal is reported", |site| {
-        site.comments().iter().any(|text| text.contains("already points to another commit"))
+        site.comments().iter().any(|text| text.contains("does not point to the commit of this run"))
     })
     .await;
     assert_eq!(site.file(&branch, "theirs"), "theirs");

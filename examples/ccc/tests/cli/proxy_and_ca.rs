@@ -168,7 +168,7 @@ fn invalid_proxy_and_authority_settings_are_reported_at_the_start() {
         (
             "CCC_GITHUB__CA_FILE",
             not_pem.to_str().unwrap(),
-            "certificates of the authorities are not in PEM format",
+            "certificates of the trusted authorities are not in PEM format",
         ),
         ("CCC_GITHUB__PROXY", "http://us:hunter2@", "the proxy address is invalid"),
         ("CCC_GITHUB__WRITE_SPACING_MS", "soon", "u64"),

@@ -176,7 +176,7 @@ async fn setup_has_network_access_that_the_agent_does_not_have() {
 async fn denied_hosts_are_reported_without_secrets() {
     // spec: X3g
     let told = run("", Permission::Write, true, policy()).await;
-    let line = told.comment.lines().find(|line| line.contains("programs were denied")).unwrap();
+    let line = told.comment.lines().find(|line| line.contains("egress proxy denied")).unwrap();
     assert!(line.contains("evil.example:443"), "{line}");
     assert!(!told.comment.contains(CANARY), "{}", told.comment);
 }

@@ -1,4 +1,5 @@
-//! A wrapper around an agent under test: it makes every program of this agent fail or hang.
+//! A wrapper around an agent under test. Every program that the agent executes in its container
+//! fails or hangs.
 
 use std::fmt;
 use std::path::Path;
@@ -11,7 +12,7 @@ use crate::agent::{AgentNeeds, AgentReport, AgentSink, Task};
 use crate::container::{Command, ExitStatus, OutputSink, OutputStream};
 use crate::{Agent, Container, Result};
 
-/// The result of every program of an [`AlteredAgent`].
+/// The behaviour of every program that an [`AlteredAgent`] executes in its container.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Programs {
     /// Every program ends with exit status 1.
@@ -20,7 +21,8 @@ pub(super) enum Programs {
     Hang,
 }
 
-/// A wrapper around an agent under test: it makes every program of this agent fail or hang.
+/// A wrapper around an agent under test. Every program that the agent executes in its container
+/// fails or hangs.
 #[derive(Debug)]
 pub(super) struct AlteredAgent {
     pub(super) agent: Arc<dyn Agent>,

@@ -30,7 +30,8 @@ pub struct Fixture {
     pub slow: Arc<dyn Agent>,
     /// The runner that creates the agents' containers.
     pub runner: Arc<dyn ContainerRunner>,
-    /// The path in the workspace and the content of the file that [`agent`](Self::agent) writes.
+    /// The path and the content of the file that [`agent`](Self::agent) writes. The path is
+    /// relative to the workspace.
     pub file: (String, Vec<u8>),
     workspace: Vec<(String, Vec<u8>)>,
     pub(super) credentials: Vec<(CredentialKey, Secret)>,

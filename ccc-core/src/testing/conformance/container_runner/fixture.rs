@@ -12,8 +12,8 @@ use crate::container::{Command, ContainerSpec, Output};
 use crate::testing::conformance::{KeepAlive, bounded};
 use crate::{Clock, Container, ContainerExt, ContainerRunner, RunId, SystemClock};
 
-/// The container runner under test, which has created no container yet and which no other test
-/// uses.
+/// The container runner under test. The runner has created no container yet, and no other test uses
+/// the runner.
 #[derive(Debug)]
 pub struct Fixture {
     /// The container runner under test.

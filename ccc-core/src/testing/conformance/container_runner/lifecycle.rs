@@ -18,7 +18,7 @@ pub async fn a_workspace_that_is_no_directory_is_invalid_input(fixture: &Fixture
     for name in ["missing", "file"] {
         let (run, spec) = (new_run(), ContainerSpec::new(directory.path().join(name)));
         let spawned = bounded("`spawn`", fixture.runner.spawn(run, &spec)).await;
-        let what = format!("`spawn` with a workspace that is not a directory ({name})");
+        let what = format!("`spawn` with a workspace path that is not a directory, `{name}`,");
         assert_fails_with(&what, ErrorKind::InvalidInput, spawned);
         let destroyed = fixture.runner.destroy(run).await;
         destroyed.expect("`destroy` must succeed after a failed `spawn`");
@@ -64,7 +64,8 @@ pub async fn runs_do_not_see_each_others_workspace(fixture: &Fixture) {
     one.run(Command::new(["tee", "--", "only-one"]).with_stdin("1")).await;
     one.stop(Duration::from_secs(1)).await;
     two.stop(Duration::from_secs(1)).await;
-    let separate = "a program's file must be only in the workspace of the program's run";
+    let separate =
+        "a file that a program creates must be only in the workspace of the program's run";
     let expected = (Some("one".to_owned()), Some("two".to_owned()));
     assert_eq!((one.file("same"), two.file("same")), expected, "{separate}");
     let expected = (Some("1".to_owned()), None);
@@ -73,8 +74,8 @@ pub async fn runs_do_not_see_each_others_workspace(fixture: &Fixture) {
     two.destroy().await;
 }
 
-/// Checks that `destroy` of a run before `spawn` succeeds, and that a later `spawn` of the run also
-/// succeeds. Cleanup can thus call `destroy` without knowing whether the run has a container.
+/// Checks that `destroy` succeeds for a run that was never spawned, and that a later `spawn` of the
+/// run succeeds. Cleanup can thus call `destroy` without knowing whether the run has a container.
 pub async fn destroy_before_spawn_is_ok(fixture: &Fixture) {
     let run = new_run();
     let destroyed = fixture.runner.destroy(run).await;
@@ -136,13 +137,13 @@ pub async fn destroy_of_one_run_leaves_the_others_alone(fixture: &Fixture) {
     });
     assert_eq!(output.status, ExitStatus::Code(0), "`destroy` must not end another run's program");
     let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
-    let rule = "`orphans` must list a run after `destroy` of another run";
+    let rule = "`destroy` must not remove another run from the result of `orphans`";
     assert!(orphans.contains(&two.run), "{rule}");
     two.destroy().await;
 }
 
-/// Checks that `destroy` does not delete the workspace directory and the files in it, which belong
-/// to the caller.
+/// Checks that `destroy` deletes neither the workspace directory nor the files in it, because they
+/// belong to the caller.
 pub async fn destroy_leaves_the_workspace_to_the_caller(fixture: &Fixture) {
     let running = fixture.container().await;
     running.run(Command::new(["tee", "--", "kept"]).with_stdin("kept")).await;
@@ -204,8 +205,7 @@ pub async fn a_dropped_container_is_still_there_for_destroy(fixture: &Fixture) {
     assert!(workspace.path().is_dir(), "`destroy` must not delete the workspace directory");
 }
 
-/// Checks that `orphans` lists a run from `spawn` until `destroy`, exactly once. The run must also
-/// be listed after `stop`.
+/// Checks that `orphans` lists a run exactly once from `spawn` until `destroy`, even after `stop`.
 pub async fn orphans_are_what_was_spawned_and_not_destroyed(fixture: &Fixture) {
     let orphans = async || {
         let mut runs = fixture.runner.orphans().await.expect("`orphans` must succeed");

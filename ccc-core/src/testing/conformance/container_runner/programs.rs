@@ -13,8 +13,8 @@ fn plain(name: &str, value: &str) -> (String, EnvValue) {
     (name.to_owned(), EnvValue::Plain(value.to_owned()))
 }
 
-/// Checks that `name` and `capabilities` return the same value every time, and that `check`
-/// succeeds and changes nothing.
+/// Checks that the results of `name` and `capabilities` do not change, and that `check` succeeds
+/// and changes nothing.
 pub async fn name_and_capabilities_stay_the_same_and_check_changes_nothing(fixture: &Fixture) {
     let runner = &fixture.runner;
     let (name, capabilities) = (runner.name(), runner.capabilities());
@@ -27,13 +27,13 @@ pub async fn name_and_capabilities_stay_the_same_and_check_changes_nothing(fixtu
     let output = running.run(Command::new(["true"])).await;
     assert!(
         output.status.success(),
-        "`check` must not affect a container, but `true` then returned {output:?}"
+        "`true` must succeed in a container after a call of `check`, not return {output:?}"
     );
     let after = (runner.name(), runner.capabilities());
     assert_eq!(
         after,
         (name, capabilities),
-        "`name` and `capabilities` must return the same values every time"
+        "the results of `name` and `capabilities` must not change"
     );
     let workspace = running.container.workspace();
     assert!(workspace.is_absolute(), "`workspace` must be an absolute path, not {workspace:?}");
@@ -57,7 +57,7 @@ pub async fn a_program_that_fails_is_no_error(fixture: &Fixture) {
     let status = running.run(Command::new(["false"])).await.status;
     assert_eq!(status, ExitStatus::Code(1), "`exec` of `false` must return the exit code 1");
     let status = running.run(Command::new(["true"])).await.status;
-    assert!(status.success(), "`true` must succeed after a program that failed: {status}");
+    assert!(status.success(), "`true` must succeed after `false` failed, not end with {status}");
     running.destroy().await;
 }
 
@@ -84,7 +84,8 @@ pub async fn no_output_is_no_chunk(fixture: &Fixture) {
         let mut sink = |stream: OutputStream, bytes: &[u8]| {
             let count = bytes.len();
             panic!(
-                "without output, `exec` must not call the sink: it got {count} bytes on {stream:?}"
+                "if a program prints nothing, `exec` must not call the sink, but the sink got \
+                 {count} bytes on {stream:?}"
             );
         };
         let exec = running.container.exec(&command, &mut sink);
@@ -94,8 +95,9 @@ pub async fn no_output_is_no_chunk(fixture: &Fixture) {
     running.destroy().await;
 }
 
-/// Checks that every program gets the container's environment variables with unchanged values, both
-/// plain and secret variables. Secret values must not appear in `Debug` output.
+/// Checks that every program gets the container's plain and secret environment variables with
+/// unchanged values. The `Debug` output of the container and the runner must not contain a secret
+/// value.
 pub async fn the_environment_of_the_container_reaches_every_program(fixture: &Fixture) {
     let workspace = fixture.workspace();
     let spec = ContainerSpec::new(workspace.path()).with_env(vec![
@@ -180,14 +182,18 @@ pub async fn untouched_host_files_are_the_same_after_stop(fixture: &Fixture) {
     assert!(status.success(), "`true` must succeed: {status}");
     running.stop(Duration::from_secs(1)).await;
     let found = running.file("src/a.txt");
-    assert_eq!(found.as_deref(), Some("as it was"), "`stop` must not change an untouched file");
+    assert_eq!(
+        found.as_deref(),
+        Some("as it was"),
+        "`stop` must not change a file that no program wrote"
+    );
     let entries = std::fs::read_dir(running.workspace.path()).unwrap().count();
     assert_eq!(entries, 1, "the runner must not add files to the workspace");
     running.destroy().await;
 }
 
-/// Checks that the programs of one container share the workspace: the file that a second program
-/// writes replaces the file of the first program.
+/// Checks that the programs of one container share the workspace: a later program can replace a
+/// file that an earlier program wrote.
 pub async fn a_later_program_sees_what_an_earlier_one_left(fixture: &Fixture) {
     let running = fixture.container().await;
     for content in ["a long first version", "short"] {
@@ -211,16 +217,19 @@ pub async fn a_program_that_is_not_there_is_not_run(fixture: &Fixture) {
     match bounded("`exec`", running.container.output(&command)).await {
         Ok(output) => assert!(
             matches!(output.status, ExitStatus::Code(126 | 127)),
-            "`exec` of a program that does not exist must return the exit code 126 or 127, not: {}",
+            "`exec` of a missing program must fail or return the exit code 126 or 127, not: {}",
             output.status
         ),
         Err(error) => assert_eq!(
             error.kind(),
             ErrorKind::NotFound,
-            "`exec` of a missing program must fail with the error kind NotFound, not with: {error}"
+            "if `exec` of a missing program fails, the error kind must be NotFound, not: {error}"
         ),
     }
     let status = running.run(Command::new(["true"])).await.status;
-    assert!(status.success(), "`true` must succeed after a program that does not exist: {status}");
+    assert!(
+        status.success(),
+        "`true` must succeed after `exec` of a missing program, not end with {status}"
+    );
     running.destroy().await;
 }

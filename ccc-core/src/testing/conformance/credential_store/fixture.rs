@@ -8,7 +8,7 @@ use crate::Secret;
 use crate::credential::{CredentialKey, CredentialStore, Precondition, Version};
 use crate::testing::conformance::KeepAlive;
 
-/// The credential store under test, which is empty and which no other test uses.
+/// The credential store under test. The store is empty, and no other test uses the store.
 #[derive(Debug)]
 pub struct Fixture {
     /// The store under test.

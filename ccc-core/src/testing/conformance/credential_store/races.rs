@@ -73,7 +73,12 @@ pub async fn of_concurrent_writes_with_one_precondition_one_wins(fixture: &Fixtu
     for _ in 0..5 {
         let before = fixture.put("key", b"before").await;
         let won = race(fixture, Precondition::Version(before)).await;
-        assert_eq!(won.len(), 1, "exactly one concurrent `put` with {before:?} must succeed");
+        assert_eq!(
+            won.len(),
+            1,
+            "exactly one of the concurrent `put` calls with the precondition {before:?} must \
+             succeed"
+        );
         let (version, value) = &won[0];
         let unchanged = fixture.get("key").await == Some((value.clone(), *version));
         assert!(unchanged, "a refused `put` must not change the record");
@@ -86,7 +91,11 @@ pub async fn of_concurrent_first_writes_one_wins(fixture: &Fixture) {
     // spec: S9
     for _ in 0..5 {
         let won = race(fixture, Precondition::Absent).await;
-        assert_eq!(won.len(), 1, "exactly one concurrent `put` with `Absent` must succeed");
+        assert_eq!(
+            won.len(),
+            1,
+            "exactly one of the concurrent `put` calls with `Absent` must succeed"
+        );
         let (version, value) = &won[0];
         let unchanged = fixture.get("key").await == Some((value.clone(), *version));
         assert!(unchanged, "a refused `put` must not change the record");

@@ -15,9 +15,9 @@ use crate::{Clock, ContainerExt, SystemClock};
 /// loop.
 const BEAT: &str = "while :; do printf . >> beat; sleep 0.02; done";
 
-/// A shell command line that waits for up to 10 seconds until the file `beat` is not empty. This
-/// line is executed in the container, because a container can have its own copy of the workspace
-/// directory. The file is then only in this copy.
+/// A shell command line that waits for up to 10 seconds until the file `beat` is not empty. The
+/// cases execute this line in the container, because a container can have its own copy of the
+/// workspace directory. In that case, the file `beat` exists only in the container's copy.
 const UNTIL_BEATING: &str =
     "i=0; while ! test -s beat; do i=$((i+1)); test $i -lt 500 || exit 9; sleep 0.02; done";
 
@@ -45,13 +45,13 @@ impl Running<'_> {
     }
 }
 
-/// Checks that `exec` returns when its program ends, even if this program has started a background
-/// program that still has the standard output open.
+/// Checks that `exec` returns when the executed program ends. A background program that this
+/// program started, and that still has the standard output open, must not delay the return.
 pub async fn a_background_program_that_holds_stdout_does_not_block_exec(fixture: &Fixture) {
     let running = fixture.container().await;
     let output = running.sh("sleep 300 & echo started").await;
     let expected = (ExitStatus::Code(0), b"started\n".to_vec());
-    let rule = "`exec` must return the output of a program whose background program still runs";
+    let rule = "`exec` must return the output and must not wait for the shell's background program";
     assert_eq!((output.status, output.stdout), expected, "{rule}");
     running.destroy().await;
 }
@@ -68,8 +68,8 @@ pub async fn a_daemon_is_dead_after_stop(fixture: &Fixture) {
     running.destroy().await;
 }
 
-/// Checks that no program is alive after `destroy`, not even a daemon, if `stop` was not called
-/// before.
+/// Checks that no program, not even a daemon, is alive after `destroy`. The case does not call
+/// `stop` first.
 pub async fn a_daemon_is_dead_after_destroy(fixture: &Fixture) {
     // spec: X4b
     let running = fixture.container().await;
@@ -91,9 +91,9 @@ pub async fn a_program_without_an_environment_is_dead_after_stop(fixture: &Fixtu
     running.destroy().await;
 }
 
-/// Checks that no program is alive after `destroy`, not even a process that replaces its program by
-/// `exec` in an endless loop. A runner that inspects processes can miss such a process, because the
-/// program changes during the inspection.
+/// Checks that no program is alive after `destroy`, not even a process that replaces its own
+/// program again and again with the system call `execve`. A runner that inspects processes can miss
+/// such a process, because the program changes during the inspection.
 pub async fn a_program_that_execs_without_end_is_dead_after_destroy(fixture: &Fixture) {
     // spec: X4b
     for _ in 0..5 {
@@ -155,7 +155,7 @@ pub async fn stop_kills_what_ignores_term_after_the_grace(fixture: &Fixture) {
     let elapsed = start.elapsed();
     assert!(
         elapsed >= grace,
-        "before `stop` kills a program, it must wait for {grace:?}, not for {elapsed:?}"
+        "`stop` must wait for {grace:?} before it kills a program, but waited only for {elapsed:?}"
     );
     running.assert_silent().await;
     running.destroy().await;

@@ -99,7 +99,8 @@ impl Fixture {
 
 /// The panic message for a write that fails although the fence is the newest and the lease is
 /// valid.
-pub(super) const WITHIN_LEASE: &str = "a write with the newest fence within the lease must succeed";
+pub(super) const WITHIN_LEASE: &str =
+    "a write with the newest fence must succeed while the lease is valid";
 
 /// The lease duration with which the cases claim runs.
 pub(super) const LEASE: Duration = Duration::from_secs(30);

@@ -29,7 +29,11 @@ pub async fn a_new_delivery_is_stored_with_a_waiting_run(fixture: &Fixture) {
         RunState::Waiting,
         "`accept` must create a run in the state `Waiting`"
     );
-    assert_eq!(record.progress, Progress::default(), "`accept` must create a run without progress");
+    assert_eq!(
+        record.progress,
+        Progress::default(),
+        "`accept` must create a run that has the default progress"
+    );
     assert!(
         !record.cancel_requested,
         "`accept` must create a run whose cancellation is not requested"
@@ -88,7 +92,7 @@ pub async fn a_known_delivery_with_another_body_is_a_conflict(fixture: &Fixture)
     assert_eq!(
         (again.run, again.duplicate),
         expected,
-        "`accept` of the first delivery with its own body must still return the first run"
+        "after a conflict, `accept` of the original delivery must still return the first run"
     );
 }
 
@@ -178,7 +182,7 @@ pub async fn the_same_number_in_another_repository_is_another_issue(fixture: &Fi
         assert_eq!(
             found,
             (same, same),
-            "`accept` must identify the repository by its host and id in the event {event:?}"
+            "`accept` must identify a repository by the host and the id, not by the name: {event:?}"
         );
     }
 }
@@ -210,16 +214,16 @@ async fn race(fixture: &Fixture, ids: Vec<String>, event: IssueEvent) -> BTreeSe
     accepted.iter().map(|accepted| accepted.run).collect()
 }
 
-/// Checks that concurrent calls of `accept` with one delivery return the same run. All calls except
-/// one must report a duplicate.
+/// Checks that concurrent calls of `accept` with the same delivery all return the same run. All
+/// calls except one must report a duplicate.
 pub async fn concurrent_accepts_of_one_delivery_make_one_run(fixture: &Fixture) {
     // spec: W5a
     let runs = race(fixture, vec!["same".to_owned(); 16], labeled(1)).await;
     assert_eq!(runs.len(), 1, "concurrent calls of `accept` must return the same run");
 }
 
-/// Checks that concurrent calls of `accept` with different deliveries of one trigger return the
-/// same run. All calls except one must report a duplicate.
+/// Checks that concurrent calls of `accept` return the same run if all deliveries have the same
+/// trigger but different ids. All calls except one must report a duplicate.
 pub async fn concurrent_accepts_of_one_trigger_make_one_run(fixture: &Fixture) {
     // spec: W6
     let ids = (0..16).map(|number| format!("delivery-{number}")).collect();

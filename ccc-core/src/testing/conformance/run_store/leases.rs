@@ -57,7 +57,10 @@ pub async fn one_run_of_an_issue_is_claimed_at_a_time(fixture: &Fixture) {
     let claim = fixture.claim_some().await;
     assert_eq!(claim.record.run, first, "`claim` must return the oldest waiting run");
     let next = fixture.claim_some().await.record.run;
-    assert_eq!(next, other, "`claim` must return a run of another issue");
+    assert_eq!(
+        next, other,
+        "while a run of an issue is claimed, `claim` must return a run of another issue"
+    );
     let none = fixture.claim().await.is_none();
     assert!(none, "`claim` must not return a second run of an issue while the first is claimed");
     let outcome = Outcome::Answered { answer: String::new() };
@@ -96,18 +99,21 @@ pub async fn concurrent_claims_return_each_run_once(fixture: &Fixture) {
 
 /// Checks that a run can be claimed again when its lease has ended, and not one millisecond
 /// earlier. The store's clock measures the lease. Each claim must have a higher fence than the
-/// claim before.
+/// run's previous claim.
 pub async fn a_run_can_be_claimed_again_after_its_lease_has_ended(fixture: &Fixture) {
     // spec: Q2a
     let run = fixture.run_of(1).await;
     let mut fence = fixture.claim_some().await.fence;
     for _ in 0..3 {
         fixture.advance(LEASE - MILLISECOND);
-        assert!(fixture.claim().await.is_none(), "`claim` must not return a run within its lease");
+        assert!(
+            fixture.claim().await.is_none(),
+            "`claim` must not return a run whose lease has not ended"
+        );
         fixture.advance(MILLISECOND);
         let claim = fixture.claim_some().await;
         assert_eq!(claim.record.run, run, "`claim` must return the run whose lease has ended");
-        let higher = "`claim` must return a higher fence than the claim before";
+        let higher = "`claim` must return a higher fence than the previous claim of the run";
         assert!(claim.fence > fence, "{higher}: {:?} after {fence:?}", claim.fence);
         fence = claim.fence;
     }
@@ -160,8 +166,8 @@ pub async fn a_write_after_the_lease_has_ended_is_refused(fixture: &Fixture) {
     all_writes_refused(fixture, run, fence).await;
 }
 
-/// Checks that each call of `renew` extends the lease. The lease must then end no earlier than the
-/// duration that the caller passed, counted from the call.
+/// Checks that each call of `renew` extends the lease. From the time of the call, the lease must
+/// last at least as long as the duration that the caller passed.
 pub async fn renewing_extends_the_lease(fixture: &Fixture) {
     // spec: Q2b
     let run = fixture.run_of(1).await;
@@ -173,12 +179,12 @@ pub async fn renewing_extends_the_lease(fixture: &Fixture) {
     }
     fixture.advance(LEASE);
     let next = fixture.claim_some().await.fence;
-    let higher = "`claim` must return a higher fence than the claim before";
+    let higher = "`claim` must return a higher fence than the previous claim of the run";
     assert!(next > fence, "{higher}: {next:?} after {fence:?}");
 }
 
-/// Checks that `renew` does not shorten the lease if the new duration is shorter than the time that
-/// remains of the lease.
+/// Checks that `renew` does not shorten the lease if the new duration is shorter than the lease's
+/// remaining time.
 pub async fn renewing_never_shortens_the_lease(fixture: &Fixture) {
     // spec: Q2b
     let run = fixture.run_of(1).await;
@@ -216,7 +222,7 @@ pub async fn a_cancellation_before_the_claim_is_reported(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
     fixture.store.request_cancel(run).await.expect("`request_cancel` must succeed");
     let claim = fixture.claim_some().await;
-    assert_eq!(claim.record.run, run, "`claim` must return a run with a requested cancellation");
+    assert_eq!(claim.record.run, run, "`claim` must return a run whose cancellation was requested");
     assert!(claim.record.cancel_requested, "`claim` must report the requested cancellation");
     let renewal = fixture.store.renew(run, claim.fence, LEASE).await.expect(WITHIN_LEASE);
     assert!(renewal.cancel_requested, "`renew` must report the requested cancellation");
@@ -242,8 +248,9 @@ pub async fn cancelling_an_unknown_or_a_finished_run(fixture: &Fixture) {
     );
 }
 
-/// Checks that a released run can be claimed when its delay has passed, and not one millisecond
-/// earlier. Other runs can be claimed during the delay.
+/// Checks that a released run can be claimed when its delay has ended, and not one millisecond
+/// earlier. The delay is an argument of `release`. During the delay, runs of other issues can be
+/// claimed.
 pub async fn a_released_run_waits_for_its_delay(fixture: &Fixture) {
     // spec: Q2c
     let run = fixture.run_of(1).await;
@@ -251,7 +258,7 @@ pub async fn a_released_run_waits_for_its_delay(fixture: &Fixture) {
     let delay = Duration::from_secs(10);
     fixture.store.release(run, first, delay).await.expect(WITHIN_LEASE);
     let state = fixture.record(run).await.state;
-    assert_eq!(state, RunState::Waiting, "`release` must return the run to the state `Waiting`");
+    assert_eq!(state, RunState::Waiting, "`release` must set the run's state to `Waiting`");
     let other = fixture.run_of(2).await;
     let claimed = fixture.claim_some().await.record.run;
     assert_eq!(
@@ -267,15 +274,15 @@ pub async fn a_released_run_waits_for_its_delay(fixture: &Fixture) {
     fixture.advance(MILLISECOND);
     let again = fixture.claim_some().await;
     assert_eq!(again.record.run, run, "`claim` must return a released run after its delay");
-    let higher = "`claim` must return a higher fence than the claim before";
+    let higher = "`claim` must return a higher fence than the previous claim of the run";
     assert!(again.fence > first, "{higher}: {:?} after {first:?}", again.fence);
     fixture.store.release(run, again.fence, Duration::ZERO).await.expect(WITHIN_LEASE);
     let claimed = fixture.claim_some().await.record.run;
     assert_eq!(claimed, run, "`claim` must return a run that was released without a delay");
 }
 
-/// Checks that every write with the fence of a worker that has released the run fails with
-/// [`ErrorKind::Conflict`], before and after the next claim of the run.
+/// Checks that a worker cannot write to a run that it has released. Every write with the fence of
+/// this worker must fail with [`ErrorKind::Conflict`], before and after the next claim of the run.
 pub async fn a_released_run_refuses_the_fence_of_its_worker(fixture: &Fixture) {
     // spec: Q2c
     let run = fixture.run_of(1).await;

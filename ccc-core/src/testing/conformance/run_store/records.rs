@@ -43,7 +43,7 @@ fn full_report() -> AgentReport {
 }
 
 /// Returns one value of each variant of [`Progress`]. No field of these values has its default
-/// value, so that the cases detect a lost field.
+/// value, so that a case fails if the store does not store a field.
 fn every_progress() -> [Progress; 4] {
     let base = Base { branch: "main".to_owned(), commit: ObjectId::new("a".repeat(40)).unwrap() };
     let (tree, denied_hosts) =
@@ -90,7 +90,7 @@ pub async fn the_newest_progress_comes_with_the_next_claim(fixture: &Fixture) {
     assert_eq!(
         claim.record.progress,
         Progress::default(),
-        "`claim` must return a new run without progress"
+        "the first `claim` of a run must return the default progress"
     );
     let early = Progress::accepted(Stage::Checkout);
     fixture.store.advance(run, claim.fence, &early).await.expect(WITHIN_LEASE);
@@ -102,19 +102,23 @@ pub async fn the_newest_progress_comes_with_the_next_claim(fixture: &Fixture) {
     fixture.advance(LEASE);
     let claim = fixture.claim_some().await;
     let found = claim.record.progress;
-    assert_eq!(found, full_progress(), "`claim` must return the progress after a lease has ended");
+    assert_eq!(
+        found,
+        full_progress(),
+        "after the end of a lease, `claim` must return the stored progress"
+    );
     fixture.store.release(run, claim.fence, Duration::ZERO).await.expect(WITHIN_LEASE);
     let claim = fixture.claim_some().await;
     let stored = fixture.record(run).await.progress;
     assert_eq!(
         claim.record.progress,
         full_progress(),
-        "`claim` must return the progress after a release"
+        "after a release, `claim` must return the stored progress"
     );
     assert_eq!(stored, full_progress(), "`get` must return the same progress as `claim`");
     fixture.store.advance(run, claim.fence, &early).await.expect(WITHIN_LEASE);
     let stored = fixture.record(run).await.progress;
-    assert_eq!(stored, early, "`advance` must replace the progress, not merge it");
+    assert_eq!(stored, early, "`advance` must replace the stored progress with the new progress");
 }
 
 /// Checks that a finished run can be read, with its event, progress, log and outcome. The run can
@@ -211,8 +215,9 @@ pub async fn a_write_to_an_unknown_run_is_refused(fixture: &Fixture) {
     assert_eq!(found, None, "a refused write to an unknown run must not create the run");
 }
 
-/// Checks that `list` returns at most `limit` runs, the newest first. If `before` is given, all
-/// returned runs must be older than this run. Consecutive pages then have no overlaps and no gaps.
+/// Checks that `list` returns at most `limit` runs, the newest first. If the argument `before` is a
+/// run, the list must start with the newest run that is older than `before`. The case passes the
+/// last run of one page as `before` and must get the next page, without overlaps and gaps.
 pub async fn runs_are_listed_newest_first(fixture: &Fixture) {
     let mut newest_first = Vec::new();
     for issue in 1..=5 {
@@ -224,7 +229,7 @@ pub async fn runs_are_listed_newest_first(fixture: &Fixture) {
     };
     assert_eq!(list(None, 100).await, newest_first, "`list` must return the newest run first");
     assert_eq!(list(None, 2).await, newest_first[..2], "`list` must return at most `limit` runs");
-    let older = "`list` must start with the newest run that is older than `before`";
+    let older = "`list` must start with the newest run that is older than the run `before`";
     assert_eq!(list(Some(newest_first[1]), 2).await, newest_first[2..4], "{older}");
     assert_eq!(list(Some(newest_first[3]), 2).await, newest_first[4..], "{older}");
     assert_eq!(list(Some(newest_first[4]), 2).await, [], "{older}");
@@ -263,8 +268,8 @@ pub async fn log_lines_are_numbered_from_zero(fixture: &Fixture) {
     let all: Vec<(u64, LogEntry)> = (0..).zip(lines(0..20)).collect();
     assert_eq!(tail(0, 100).await, all, "`tail_log` must return all lines, numbered from 0");
     assert_eq!(tail(0, 2).await, all[..2], "`tail_log` must return at most `limit` lines");
-    assert_eq!(tail(5, 4).await, all[5..9], "`tail_log` must start with line `from`");
-    assert_eq!(tail(18, 100).await, all[18..], "`tail_log` must start with line `from`");
+    assert_eq!(tail(5, 4).await, all[5..9], "`tail_log` must start with the line number `from`");
+    assert_eq!(tail(18, 100).await, all[18..], "`tail_log` must start with the line number `from`");
     assert_eq!(
         tail(20, 100).await,
         [],

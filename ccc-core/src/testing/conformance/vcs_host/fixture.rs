@@ -1,4 +1,4 @@
-//! The VCS host under test, and its contents.
+//! The VCS host under test, and the data on this host that the cases use.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation fails the case")]
 
@@ -11,8 +11,8 @@ use crate::testing::conformance::KeepAlive;
 use crate::vcs::Comment;
 use crate::{BranchName, Clock, SystemClock, VcsHost};
 
-/// The VCS host under test, and the repository, accounts and other contents of the host that the
-/// cases use. No other test may use this repository.
+/// The VCS host under test, and the data on this host that the cases use, for example a repository
+/// and two accounts. No other test may use this repository.
 #[derive(Debug)]
 pub struct Fixture {
     /// The VCS host under test.
@@ -27,8 +27,8 @@ pub struct Fixture {
     pub writer: Actor,
     /// An existing account that cannot push to [`repo`](Self::repo).
     pub stranger: Actor,
-    /// An existing branch of [`repo`](Self::repo), one commit ahead of the default branch and
-    /// without a pull request.
+    /// A branch that exists in [`repo`](Self::repo), is one commit ahead of the default branch, and
+    /// has no pull request.
     pub branch: BranchName,
     /// The path and the content of a file on the default branch of [`repo`](Self::repo).
     pub file: (String, Vec<u8>),
@@ -36,8 +36,9 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// Creates a fixture that uses the system clock. The arguments are the values of the fields
-    /// with the same names; the last argument is [`file`](Self::file).
+    /// Creates a fixture that uses the system clock. The arguments `path` and `content` are the
+    /// value of the field [`file`](Self::file). Every other argument is the value of the field with
+    /// the same name.
     pub fn new(
         host: impl VcsHost,
         (repo, issue): (RepoRef, u64),

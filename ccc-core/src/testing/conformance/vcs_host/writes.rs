@@ -58,9 +58,9 @@ pub async fn every_grant_has_its_own_token(fixture: &Fixture) {
     );
 }
 
-/// Checks that `release` succeeds twice for one token and revokes no other token. Afterwards, calls
-/// of `repository` and `access` must succeed, and also the `release` of a different token.
-/// `repository` uses the adapter's own token.
+/// Checks that `release` succeeds twice for one token and revokes no other token. The case then
+/// calls `repository`, which uses the adapter's own token, and releases two other tokens. These
+/// calls must succeed.
 pub async fn releasing_twice_is_ok_and_does_not_affect_other_tokens(fixture: &Fixture) {
     let access = async |grant| {
         let access = fixture.host.access(&fixture.repo, grant, Duration::from_secs(60)).await;
@@ -78,7 +78,7 @@ pub async fn releasing_twice_is_ok_and_does_not_affect_other_tokens(fixture: &Fi
         .host
         .release(publish)
         .await
-        .expect("`release` must succeed for the token of a second grant");
+        .expect("after the release of a token, `release` of a different token must succeed");
 }
 
 /// Checks that a repeated `react` succeeds, on an issue and on a comment.
@@ -97,7 +97,7 @@ pub async fn a_reaction_can_be_repeated(fixture: &Fixture) {
 }
 
 /// Checks that the first `upsert_comment` with a marker creates a comment, and that each later call
-/// replaces this comment's body. The comment's author must be the account of `bot_identity`.
+/// replaces this comment's body. The author must be the account that `bot_identity` returns.
 pub async fn a_comment_is_updated_and_not_repeated(fixture: &Fixture) {
     let before = fixture.comments().await.len();
     let mut ids = BTreeSet::new();
@@ -121,7 +121,7 @@ pub async fn a_comment_is_updated_and_not_repeated(fixture: &Fixture) {
     assert!(replaced, "{rule}: {:?}", comment.body);
     let us = fixture.host.bot_identity().await.expect("`bot_identity` must succeed");
     let author = (comment.author.id, &comment.author.login);
-    let rule = "`upsert_comment` must write as the account of `bot_identity`";
+    let rule = "the author of the comment must be the account that `bot_identity` returns";
     assert_eq!(author, (us.id, &us.login), "{rule}");
 }
 
@@ -144,7 +144,7 @@ pub async fn similar_markers_are_distinct(fixture: &Fixture) {
     }
 }
 
-/// Checks that `comments` returns the comments that were last changed strictly before `before`,
+/// Checks that `comments` returns the comments whose last change is earlier than the time `before`,
 /// oldest first.
 pub async fn comments_are_limited_to_those_before_a_time(fixture: &Fixture) {
     fixture.upsert("conformance-a", "one").await;
@@ -158,13 +158,14 @@ pub async fn comments_are_limited_to_those_before_a_time(fixture: &Fixture) {
         let found = found.expect("`comments` must succeed");
         let expected: Vec<_> =
             all.iter().filter(|comment| comment.updated_at < before).cloned().collect();
-        let rule = "`comments` must return exactly the comments last changed before";
-        assert_eq!(found, expected, "{rule} {before}");
+        let rule =
+            "`comments` must return exactly the comments whose last change precedes `before`";
+        assert_eq!(found, expected, "{rule} ({before})");
     }
 }
 
-/// Checks that `open_pull_request` returns the branch's existing pull request instead of opening a
-/// second one, even if the title differs.
+/// Checks that `open_pull_request` opens no second pull request for a branch. The second call must
+/// return the existing pull request, even if the caller passes a different title.
 pub async fn a_pull_request_is_opened_once(fixture: &Fixture) {
     let base = fixture.host.repository(&fixture.repo).await.expect("`repository` must succeed");
     let mut new = NewPullRequest {
@@ -183,7 +184,8 @@ pub async fn a_pull_request_is_opened_once(fixture: &Fixture) {
     assert!(!first.url.is_empty(), "`open_pull_request` must return a URL");
     new.title = "Another title".to_owned();
     let second = fixture.host.open_pull_request(&fixture.repo, &new).await;
-    let second = second.expect("`open_pull_request` must succeed for a branch with a pull request");
+    let second =
+        second.expect("`open_pull_request` must succeed for a branch that has a pull request");
     assert_eq!(second, first, "`open_pull_request` must return the existing pull request");
 }
 
@@ -198,14 +200,14 @@ pub async fn missed_deliveries_are_listed_or_unsupported(fixture: &Fixture) {
             let rule = "`missed_deliveries` must return the oldest delivery first";
             assert!(sorted, "{rule}: {missed:?}");
             let recent = missed.iter().all(|delivery| delivery.delivered_at >= since);
-            let rule = "`missed_deliveries` must return only deliveries since";
-            assert!(recent, "{rule} {since}: {missed:?}");
+            let rule = "`missed_deliveries` must return no delivery that was sent before `since`";
+            assert!(recent, "{rule} ({since}): {missed:?}");
         }
         Err(error) => assert_eq!(
             error.kind(),
             ErrorKind::Unsupported,
-            "`missed_deliveries` must succeed, or fail with the error kind Unsupported, not with: \
-             {error}"
+            "`missed_deliveries` must succeed or fail with the error kind Unsupported, but failed \
+             with: {error}"
         ),
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct SetArgs {
     /// The file with an API key for the model's API, or - for standard input.
     #[arg(long, value_name = "FILE", group = "model")]
     model_api_key_file: Option<PathBuf>,
-    /// The file with the OAuth token of a Claude subscription, which `claude setup-token` prints.
+    /// The file with the OAuth token that `claude setup-token` prints for a Claude subscription.
     #[arg(long, value_name = "FILE", group = "model")]
     model_oauth_token_file: Option<PathBuf>,
     /// The file with the token that a gateway for the model's API expects in the header
@@ -53,7 +53,7 @@ pub(crate) struct SetArgs {
     json: Option<PathBuf>,
 }
 
-/// Stores the GitHub App and the credential that `args` contain.
+/// Stores a GitHub App, a credential of the model, or both, as `args` specify.
 pub(super) async fn run(config: &Config, args: &SetArgs) -> Result<bool> {
     let model = [
         (CredentialKind::ApiKey, &args.model_api_key_file),
@@ -79,9 +79,9 @@ pub(super) async fn run(config: &Config, args: &SetArgs) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns the change of a GitHub App that `args` describe. `has_model_credential` says whether
-/// `args` contain a credential of the model. Returns `None` if `args` contain only such a
-/// credential, and an error if they contain neither.
+/// Returns the change that `args` make to a GitHub App, or `None` if `args` contain only a
+/// credential of the model. Returns an error if `args` contain neither an App nor a credential.
+/// `has_model_credential` says whether `args` contain a credential.
 fn app_change(args: &SetArgs, has_model_credential: bool) -> Result<Option<AppChange>> {
     Ok(Some(match (&args.json, args.app_id) {
         (Some(file), _) => AppChange::from_json(read(file)?.expose())?,
