@@ -43,13 +43,15 @@ impl Task {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct AgentNeeds {
-    /// The container image, for runners that use images; `None` is the runner's default image.
+    /// The container image, for runners that use images. With `None`, the runner uses its default
+    /// image.
     pub image: Option<String>,
-    /// Environment variables for all programs in the agent's container. They must not contain a
-    /// secret, because the agent can read them. They are the same for all tasks.
+    /// Environment variables for all programs in the agent's container. Every task has the same
+    /// variables. The values must not contain a secret, because the agent can read the variables.
     pub env: Vec<(String, EnvValue)>,
-    /// Keys of the secrets to read from the credential store. The agent's adapter on the host
-    /// machine receives these secrets, and must not pass them into the container.
+    /// The keys of the secrets that the agent's adapter needs on the host machine. The pipeline
+    /// reads the secrets from the credential store. The adapter must not pass them into the
+    /// container.
     pub credentials: Vec<CredentialKey>,
     /// The network access that the agent's programs need.
     pub network: Network,
@@ -118,7 +120,7 @@ pub enum AgentEvent {
     /// The agent is working but has no action to show. The event shows the pipeline that the agent
     /// is not silent: see [`AgentLimits::idle`].
     Alive,
-    /// The agent was not allowed to use a tool.
+    /// The agent tried to use a tool that it was not permitted to use.
     Denied {
         /// The tool's name.
         tool: String,
@@ -157,8 +159,8 @@ impl<F: FnMut(AgentEvent) + Send> AgentSink for F {
 pub enum Verdict {
     /// The agent reported that its task is done.
     Completed,
-    /// The agent stopped because it reached a limit on turns, money or the context size of the
-    /// model.
+    /// The agent stopped because it reached a limit: the limit on turns or on money, the memory of
+    /// the container, or the model's maximum context size.
     Limited {
         /// The limit that the agent reached, in one line.
         reason: String,
@@ -241,10 +243,10 @@ impl AgentReport {
 /// The AI that analyses the issue and edits the workspace.
 ///
 /// # Contract
-/// Implementations are safe to share between tasks. The caller can call `run` for many runs at the
-/// same time, each with its own container. The agent executes programs only through the container:
-/// with [`ContainerExt::output`](crate::ContainerExt::output) if their output is short, and with
-/// [`Container::exec`](crate::Container::exec) otherwise.
+/// Implementations are safe to share between threads. The caller can call `run` for many runs at
+/// the same time, each with its own container. The agent executes programs only through the
+/// container: with [`ContainerExt::output`](crate::ContainerExt::output) if their output is short,
+/// and with [`Container::exec`](crate::Container::exec) otherwise.
 ///
 /// # Call order
 /// [`needs`](Self::needs) → [`ContainerRunner::spawn`](crate::ContainerRunner::spawn) →
@@ -257,53 +259,7 @@ impl AgentReport {
 ///
 /// # Examples
 ///
-/// An agent that runs one program. The conformance suite also runs this agent in containers whose
-/// programs fail or hang.
-///
-/// ```
-/// use ccc_core::agent::{AgentEvent, AgentReport, AgentSink, Task, Verdict};
-/// use ccc_core::container::{Command, Container, ContainerExt};
-/// use ccc_core::{Agent, Result, async_trait};
-///
-/// /// An agent that saves the prompt in a file.
-/// #[derive(Debug)]
-/// struct Scribe;
-///
-/// #[async_trait]
-/// impl Agent for Scribe {
-///     fn name(&self) -> &str {
-///         "scribe"
-///     }
-///
-///     async fn run(
-///         &self,
-///         task: &Task,
-///         container: &dyn Container,
-///         events: &mut dyn AgentSink,
-///     ) -> Result<AgentReport> {
-///         events.event(AgentEvent::Edited { path: "PROMPT.md".to_owned() });
-///         // Untrusted text is passed on standard input, never in an argument.
-///         let tee = Command::new(["tee", "--", "PROMPT.md"]).with_stdin(task.prompt.as_bytes());
-///         let output = container.output(&tee).await?;
-///         let verdict = match output.status.success() {
-///             true => Verdict::Completed,
-///             false => Verdict::failed(format!("tee failed: {}", output.status)),
-///         };
-///         Ok(AgentReport::new(verdict, "The prompt is in PROMPT.md."))
-///     }
-/// }
-///
-/// # #[tokio::main]
-/// # async fn main() {
-/// use ccc_core::testing::FakeRunner;
-/// use ccc_core::testing::conformance::agent::{Fixture, PROMPT};
-///
-/// ccc_core::agent_conformance!(@run async || {
-///     Fixture::new(Scribe, FakeRunner::default(), ("PROMPT.md", PROMPT.as_bytes()))
-/// })
-/// .await;
-/// # }
-/// ```
+#[doc = include_str!("agent_example.md")]
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Agent: Debug + Send + Sync + 'static {

@@ -163,15 +163,16 @@ pub trait ContainerRunner: Debug + Send + Sync + 'static {
     /// [`InvalidInput`](crate::ErrorKind::InvalidInput) if the workspace is not a directory.
     async fn spawn(&self, run: RunId, spec: &ContainerSpec) -> Result<Box<dyn Container>>;
 
-    /// Ends all processes of `run`, and removes everything that the runner created for it.
+    /// Ends all processes of `run`, and removes everything that the runner created for this run.
     ///
     /// The call is idempotent. The caller can call `destroy` before, during and after a call of
     /// `spawn`, whether `spawn` succeeded, failed or was dropped. After `Ok`, no process of the run
     /// is alive. The workspace directory belongs to the caller and is not removed.
     async fn destroy(&self, run: RunId) -> Result<()>;
 
-    /// Returns the runs for which this installation of the service still has containers or other
-    /// resources, each run once. Runs of other installations are never included.
+    /// Returns the ids of the runs for which this installation of the service still has containers
+    /// or other resources. The result has no duplicates, and does not contain the runs of other
+    /// installations.
     async fn orphans(&self) -> Result<Vec<RunId>>;
 }
 

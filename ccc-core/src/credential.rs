@@ -11,8 +11,9 @@ use crate::{Result, Secret};
 /// The version of one record in a credential store.
 ///
 /// The first write under a key usually creates version 1. If any record of the store was deleted
-/// earlier, the first version under a key can be higher. Each further write under the key increases the version by 1. A key never gets
-/// the same version twice, even if its record is deleted and written again.
+/// earlier, the first version under a key can be higher. Each further write under the key
+/// increases the version by 1. A key never gets the same version twice, even if its record is
+/// deleted and written again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
 
@@ -132,13 +133,13 @@ pub trait CredentialStore: Debug + Send + Sync + 'static {
     /// Returns the secret under `key` and its version, or `None` if there is no record.
     async fn get(&self, key: &CredentialKey) -> Result<Option<StoredSecret>>;
 
-    /// Stores `secret` under `key`, if `precondition` is true. Returns the new version of the
-    /// record, which is higher than every earlier version of `key`, including the versions of a
-    /// deleted record. See [`Version`].
+    /// Stores `secret` under `key` if the record under `key` meets `precondition`. Returns the new
+    /// version of the record, which is higher than every earlier version of `key`, including the
+    /// versions of a deleted record. See [`Version`].
     ///
     /// # Errors
-    /// [`Conflict`](crate::ErrorKind::Conflict) if `precondition` is false. In this case, nothing
-    /// is written.
+    /// [`Conflict`](crate::ErrorKind::Conflict) if the record does not meet `precondition`. In this
+    /// case, nothing is written.
     async fn put(
         &self,
         key: &CredentialKey,
@@ -146,12 +147,12 @@ pub trait CredentialStore: Debug + Send + Sync + 'static {
         precondition: Precondition,
     ) -> Result<Version>;
 
-    /// Deletes the record under `key`. Returns `Ok` if there is no such record, so that the caller
-    /// can repeat the call after an error. A later [`put`](Self::put) under `key` must not use one
-    /// of the deleted record's versions again.
+    /// Deletes the record under `key`. If there is no such record, the result is also `Ok`, so that
+    /// the caller can repeat the call after an error. A later [`put`](Self::put) under `key` must
+    /// not use one of the deleted record's versions again.
     async fn delete(&self, key: &CredentialKey) -> Result<()>;
 
-    /// Returns the keys of all records in sorted order, without the secrets.
+    /// Returns the sorted keys of all records, without the secrets.
     async fn list(&self) -> Result<Vec<CredentialKey>>;
 }
 

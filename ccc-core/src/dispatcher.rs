@@ -19,13 +19,14 @@ mod config;
 
 pub use config::DispatcherConfig;
 
-/// Time limit for the call of `bot_identity` that `admit` makes. The limit is short, because the
-/// VCS host waits only ten seconds for the response to a delivery.
-const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+/// Time limit for [`VcsHost::bot_identity`](crate::VcsHost::bot_identity) in `admit`. The limit is
+/// short, because the VCS host waits only ten seconds for the response to a delivery.
+const BOT_IDENTITY_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The error message for an event that [`DispatcherConfig::refuse_unless_serving`] refuses.
-const NOT_SERVING: &str = "events are not accepted, because this dispatcher executes no runs: it is shutting down, or \
-     `Dispatcher::serve` has not been called";
+/// The error message for an event that the dispatcher refuses because of
+/// [`DispatcherConfig::refuse_unless_serving`].
+const NOT_SERVING: &str = "events are not accepted, because this dispatcher executes no runs: it is \
+     shutting down, or `Dispatcher::serve` has not been called";
 
 /// A dispatcher that stores accepted deliveries as runs in a [`RunStore`], and executes these runs.
 ///
@@ -45,7 +46,8 @@ pub struct Dispatcher {
     serving: Mutex<Vec<CancellationToken>>,
 }
 
-/// A guard that marks a dispatcher as executing runs. Dropping the guard removes the mark.
+/// A guard that marks a dispatcher as serving: the dispatcher executes runs, or will soon do so.
+/// Dropping the guard removes the mark.
 #[derive(Debug)]
 #[must_use]
 pub struct Serving {
@@ -79,7 +81,7 @@ impl Dispatcher {
 
     /// Marks this dispatcher as serving until `shutdown` is cancelled or the returned guard is
     /// dropped. [`serve`](Self::serve) also sets this mark. Call this method only if the dispatcher
-    /// must accept events earlier, while the program still prepares the call of `serve`.
+    /// must accept events before the program calls `serve`.
     pub fn begin_serving(&self, shutdown: &CancellationToken) -> Serving {
         let token = shutdown.child_token();
         let mut serving = lock(&self.serving);
@@ -100,7 +102,7 @@ impl Dispatcher {
     /// [`DispatcherConfig::drain`]. Then this method stops the runs that are still active, and
     /// releases them, so that they can be claimed again. It returns when all cleanups have ended.
     ///
-    /// An error of the run store does not end this method: it calls the store again after
+    /// An error of the run store does not end this method. The method calls the store again after
     /// [`DispatcherConfig::poll`] at the latest.
     pub async fn serve(&self, shutdown: CancellationToken) {
         let _serving = self.begin_serving(&shutdown);
@@ -266,7 +268,8 @@ impl Intake for Dispatcher {
         // The VCS host waits ten seconds for the response. An error response is better than none,
         // because it marks the delivery as failed, so that the delivery can be sent again.
         let host = self.pipeline.host();
-        let us = guarded(&**self.pipeline.clock(), ANSWER_WITHIN, host.bot_identity()).await?;
+        let us =
+            guarded(&**self.pipeline.clock(), BOT_IDENTITY_TIMEOUT, host.bot_identity()).await?;
         if let Err(reason) = self.pipeline.policy().check_event(event, &us) {
             return Ok(Admission::Ignored(reason));
         }

@@ -24,8 +24,8 @@ pub enum Admission {
 /// # Contract
 /// Implementations are safe to share and to call from many tasks at once. `admit` returns
 /// [`Admission::Accepted`] only after the run is stored, as durably as the documentation of the run
-/// store states. The caller must not confirm the delivery to the VCS host earlier, because the host
-/// does not send a confirmed delivery again.
+/// store states. The caller must not confirm the delivery to the VCS host before `admit` has
+/// returned, because the host does not send a confirmed delivery again.
 ///
 /// # Deadline
 /// `admit` must answer quickly, because a VCS host such as GitHub waits only ten seconds for the
@@ -62,7 +62,7 @@ pub trait Intake: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if a delivery with the same id but a different body
-    /// is already stored. After any other error, such as those of
+    /// is already stored. After any other error, such as an error of
     /// [`RunStore::accept`](crate::RunStore::accept), the caller cannot assume that the delivery is
     /// stored. The caller must then ask the VCS host to send the delivery again.
     async fn admit(&self, delivery: &Delivery, event: &IssueEvent) -> Result<Admission>;

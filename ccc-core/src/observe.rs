@@ -117,7 +117,7 @@ impl Observer for NoObserver {
     fn on_event(&self, _: &Event) {}
 }
 
-/// An observer that passes every event to several observers, in order.
+/// An observer that passes every event to each observer of a list, in the order of the list.
 #[derive(Clone, Debug, Default)]
 pub struct Observers(pub Vec<Arc<dyn Observer>>);
 

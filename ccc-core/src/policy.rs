@@ -18,16 +18,17 @@ pub struct TrustPolicy {
     pub permission: Permission,
     /// The ids of the accounts that may start runs even without the minimum `permission`.
     pub allowed_actors: Vec<u64>,
-    /// The label that starts a run when it is added to an issue. Case is ignored.
+    /// The label that requests a run: a run starts when this label is added to an issue. Case is
+    /// ignored.
     pub label: String,
-    /// The mention, such as `@claude`, that starts a run if a comment contains it as a separate
-    /// word. Case is ignored.
+    /// The mention that requests a run, such as `@claude`: a run starts when a new comment contains
+    /// this mention as a separate word. Case is ignored.
     pub mention: String,
     /// Whether opening or reopening an issue starts a run.
     pub on_opened: bool,
-    /// Names of files and directories that a change must not touch, at any depth. Case is ignored.
-    /// Even before the change is reviewed, such a file can make an editor or a CI service execute
-    /// programs.
+    /// Names of files and directories that a change must not touch at any depth of the repository.
+    /// Case is ignored. A file with such a name can make an editor or a CI service execute
+    /// programs, even before the change is reviewed.
     pub protected_names: Vec<String>,
     /// Maximum number of files in a change.
     pub max_files: usize,
@@ -133,8 +134,9 @@ impl TrustPolicy {
         if wanted { Ok(()) } else { Err(SkipReason::NotForUs) }
     }
 
-    /// Returns whether the actor of `event` may start a run, which costs money. `permission` is the
-    /// actor's permission on the repository.
+    /// Returns whether the actor of `event` may start a run. `permission` is the actor's permission
+    /// on the repository. It must be at least the policy's minimum permission, except if
+    /// `allowed_actors` contains the actor.
     #[must_use]
     pub fn permits(&self, event: &IssueEvent, permission: Permission) -> bool {
         permission >= self.permission || self.allowed_actors.contains(&event.actor.id)

@@ -35,8 +35,8 @@ pub enum Progress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptedRun {
-    /// The last stage that the run has completed, from [`Stage::Accept`] to [`Stage::Work`], for
-    /// display only.
+    /// The last stage that the run has completed, from [`Stage::Accept`] to [`Stage::Work`]. This
+    /// value is only displayed: a resumed run starts again with [`Stage::Authorize`].
     pub finished: Stage,
     /// The report of the agent, for the run's comment; `None` if the agent has not ended yet.
     #[serde(deserialize_with = "crate::json::nullable")]

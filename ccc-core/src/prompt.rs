@@ -10,9 +10,9 @@ pub const MAX_TEXT: usize = 64 * 1024;
 /// Maximum total size, in bytes, of all comments in the prompt.
 pub const MAX_COMMENTS: usize = 128 * 1024;
 
-/// Returns the prompt of `run`: first the instructions, then all untrusted text between two lines
-/// with the same mark. The mark contains the run's id, which the authors of the untrusted text
-/// could not know.
+/// Returns the prompt of `run`: first the instructions, then all untrusted text. A line with a
+/// mark precedes the untrusted text, and an identical line follows it. The mark contains the run's
+/// id, which the authors of the untrusted text could not know.
 ///
 /// `event` contains the issue's text from the time of the signed webhook delivery. `comments` must
 /// contain only comments that were written before that time (spec: X12).
@@ -61,8 +61,9 @@ pub fn render(run: RunId, event: &IssueEvent, comments: &[Comment]) -> String {
     prompt
 }
 
-/// Replaces the mark in untrusted text, so that the text cannot end the data block early. This is a
-/// second protection. The first one is that the authors of the text cannot know the mark.
+/// Replaces the mark in untrusted text, so that the text cannot imitate the line that ends the
+/// untrusted part of the prompt. This is a second protection. The first protection is that the
+/// authors of the text cannot know the mark.
 fn without_mark(text: &str, mark: &str) -> String {
     text.replace(mark, "[mark]")
 }

@@ -58,8 +58,8 @@ pub fn remove_tree_blocking(path: &Path) -> Result<()> {
     remove_tree_now(path, &AtomicBool::new(false))
 }
 
-/// A guard that sets its flag when it is dropped. The flag stops the thread that removes a tree,
-/// because the caller no longer waits for the result.
+/// A guard in the future of [`remove_tree`]. When the caller drops the future, the guard sets the
+/// flag, and the flag stops the thread that removes the tree.
 struct AbandonOnDrop(Arc<AtomicBool>);
 
 impl Drop for AbandonOnDrop {
@@ -68,8 +68,8 @@ impl Drop for AbandonOnDrop {
     }
 }
 
-/// Removes the file or directory tree at `path` as [`remove_tree_blocking`] does. Stops with an
-/// error when `give_up` is set.
+/// Removes the file or directory tree at `path` on the calling thread. If another thread sets
+/// `give_up` during the removal, stops with an error.
 pub(crate) fn remove_tree_now(path: &Path, give_up: &AtomicBool) -> Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => remove_directory(path, give_up),
@@ -91,8 +91,8 @@ pub(crate) fn remove_tree_now(path: &Path, give_up: &AtomicBool) -> Result<()> {
 /// open files and the length of paths do not depend on the tree's depth. An agent can create a tree
 /// that is too deep for a recursive removal.
 ///
-/// Every name is resolved relative to an open directory. Therefore a process that is still running
-/// cannot redirect the removal by replacing a directory with a symlink.
+/// Every name is resolved relative to an open directory. Therefore the agent's processes, if they
+/// still run, cannot redirect the removal by replacing a directory with a symlink.
 fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
     let top = enter(CWD, path)?;
     let mut moved = 0_u64;
@@ -138,7 +138,8 @@ fn remove_directory(path: &Path, give_up: &AtomicBool) -> io::Result<()> {
     }
 }
 
-/// Returns the name of `entry` and whether it is a directory, or `None` for `.` and `..`.
+/// Returns the name of `entry`, and `true` if the entry is a directory. Returns `None` if the entry
+/// is `.` or `..`.
 fn named(directory: &OwnedFd, entry: &DirEntry) -> io::Result<Option<(CString, bool)>> {
     let name = entry.file_name();
     if matches!(name.to_bytes(), b"." | b"..") {

@@ -49,7 +49,8 @@ impl SkipReason {
     }
 }
 
-/// The outcome of a run. A refusal or a failure of a run is also an outcome, not an error.
+/// The outcome of a run. The refusal or failure of a run is also represented as an outcome, and is
+/// not returned as an [`Error`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 #[non_exhaustive]
@@ -73,7 +74,7 @@ pub enum Outcome {
     Refused {
         /// The stage in which the run was refused.
         stage: Stage,
-        /// The reason of the refusal, in one line, for the actor to read.
+        /// The reason for the refusal, in one line, for the actor to read.
         reason: String,
         /// The paths that caused the refusal.
         paths: Vec<String>,
@@ -142,8 +143,8 @@ pub struct RunRecord {
     pub run: RunId,
     /// The event that started the run.
     pub event: IssueEvent,
-    /// The time at which the run was accepted. This time is also the date of the run's commit, so
-    /// that a resumed run creates a commit with the same id.
+    /// The time at which the run was accepted. This time is also the date of the run's commit.
+    /// Therefore the commit's id stays equal if a resumed run creates the commit again.
     pub accepted_at: Timestamp,
     /// Whether the run waits, is claimed or has ended.
     pub state: RunState,

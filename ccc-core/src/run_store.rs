@@ -1,4 +1,5 @@
-//! The run store port: queue, progress and history of accepted runs.
+//! The run store port: the interface to the store of all accepted runs, with the progress, the
+//! outcome and the log of each run.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -53,7 +54,8 @@ pub struct LogEntry {
     pub text: String,
 }
 
-/// A store of accepted runs: queue, journal and history.
+/// A store of accepted runs. It is the queue from which workers claim runs, and it contains the
+/// progress, the outcome and the log of each run.
 ///
 /// # Contract
 /// Implementations are safe to share and to call from many tasks at once. An adapter's
@@ -92,11 +94,12 @@ pub struct LogEntry {
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait RunStore: Debug + Send + Sync + 'static {
-    /// Stores `delivery` and a new run for `event`, and returns the new run.
+    /// Returns the run that handles `delivery`.
     ///
-    /// In two cases, creates no run and returns an existing run as a duplicate: if the id of
-    /// `delivery` is already known, or if `event` has the
-    /// [`trigger_key`](IssueEvent::trigger_key) of a run that has not ended.
+    /// If the id of `delivery` is already known, or if `event` has the
+    /// [`trigger_key`](IssueEvent::trigger_key) of a run that has not ended, returns the existing
+    /// run as a duplicate. Otherwise stores `delivery` and a new run for `event`, and returns the
+    /// new run.
     ///
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if the id of `delivery` is known with a different
@@ -108,8 +111,8 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     /// Returns `None` if no run can be claimed.
     async fn claim(&self, lease: Duration) -> Result<Option<Claim>>;
 
-    /// Extends the caller's lease on `run`, so that it lasts for at least the duration `lease` from
-    /// now. Never shortens the lease.
+    /// Extends the caller's lease on `run`, so that at least the duration `lease` remains. Never
+    /// shortens the lease.
     async fn renew(&self, run: RunId, fence: Fence, lease: Duration) -> Result<Renewal>;
 
     /// Ends the caller's lease on `run`. The run can be claimed again when `delay` has passed.
@@ -124,8 +127,8 @@ pub trait RunStore: Debug + Send + Sync + 'static {
     async fn finish(&self, run: RunId, fence: Fence, outcome: &Outcome) -> Result<()>;
 
     /// Requests the cancellation of `run`. The worker of the run receives the request with the
-    /// result of the next [`renew`](Self::renew) or [`claim`](Self::claim). Returns `Ok` if the run
-    /// has already ended.
+    /// result of the next [`renew`](Self::renew) or [`claim`](Self::claim). If the run has
+    /// already ended, changes nothing and returns `Ok`.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) if the run does not exist.

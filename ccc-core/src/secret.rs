@@ -42,7 +42,10 @@ impl Secret {
     /// [`ErrorKind::Corrupt`] if the bytes are not UTF-8. The error does not contain the bytes.
     pub fn expose_str(&self) -> Result<&str> {
         std::str::from_utf8(self.expose()).map_err(|_| {
-            Error::new(ErrorKind::Corrupt, "a credential is not UTF-8 text: store it again as text")
+            Error::new(
+                ErrorKind::Corrupt,
+                "a secret is not UTF-8 text: provide this secret again as UTF-8 text",
+            )
         })
     }
 }

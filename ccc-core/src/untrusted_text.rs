@@ -55,7 +55,7 @@ fn without_html_comments(text: &str) -> String {
 
 /// Returns `text` unchanged if it has at most `max` bytes. Otherwise cuts the text between two
 /// characters and appends the line `[truncated]`, so that the result has at most `max` bytes. If
-/// `max` is less than 12, the result is only this line and its line break, which have 12 bytes.
+/// `max` is less than 12, a text that is too long becomes `\n[truncated]`, which has 12 bytes.
 #[must_use]
 pub fn truncate(text: &str, max: usize) -> String {
     const MARK: &str = "\n[truncated]";

@@ -178,8 +178,8 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
     /// token. If the token is already invalid, returns `Ok`.
     async fn release(&self, access: Access) -> Result<()>;
 
-    /// Adds the service's reaction (emoji) to `target`, to show that the service received the
-    /// request. A repeated call changes nothing.
+    /// Adds the service's reaction (emoji) to the issue or comment `target`, to show that the
+    /// service received the event. A repeated call changes nothing.
     async fn react(&self, repo: &RepoRef, target: ReactionTarget) -> Result<()>;
 
     /// Writes `body` to the service's comment with this `marker` on the issue `number` of `repo`.
@@ -193,14 +193,14 @@ pub trait VcsHost: Debug + Send + Sync + 'static {
         body: &str,
     ) -> Result<()>;
 
-    /// Returns the pull request of the branch `new.head`, whether it is open or closed. If the
-    /// branch has no pull request, opens one with the content of `new`.
+    /// Returns the pull request of the branch `new.head`. If the branch has no open or closed pull
+    /// request, opens a pull request with the content of `new` first.
     async fn open_pull_request(&self, repo: &RepoRef, new: &NewPullRequest) -> Result<PullRequest>;
 
-    /// Explains why the host refused a push, and how to resolve the refusal. The explanation is a
-    /// part of a sentence. Returns `None` if `output`, the output of `git push`, contains no reason
-    /// that the adapter knows. The secrets in `output` are redacted, but `output` is still
-    /// untrusted text.
+    /// Explains why the host refused a push, and how to resolve the refusal. The explanation has
+    /// the form of an error message, without a full stop at the end. Returns `None` if `output`,
+    /// the output of `git push`, contains no reason that the adapter knows. The secrets in `output`
+    /// are redacted, but `output` is still untrusted text.
     ///
     /// The default implementation always returns `None`.
     fn explain_push_refusal(&self, output: &str) -> Option<String> {

@@ -1,4 +1,5 @@
-//! GitHub accounts and names in webhook payloads and REST API responses.
+//! GitHub accounts in webhook payloads and REST API responses, and the check of account and
+//! repository names.
 
 use ccc_core::event::{Actor, ActorKind};
 use serde::Deserialize;

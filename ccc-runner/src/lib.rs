@@ -58,8 +58,9 @@ pub use runner::docker::{DockerRunner, DockerRunnerBuilder, Finding, Workspaces}
 #[cfg(feature = "subprocess")]
 pub use runner::subprocess::SubprocessRunner;
 
-/// The body of the request that asks the Docker engine to create a container, re-exported from
-/// `bollard` for [`DockerRunnerBuilder::dangerously_altered`].
+/// The body of the request that asks the Docker engine to create a container.
+/// [`DockerRunnerBuilder::dangerously_altered`] uses this type, which belongs to the crate
+/// `bollard`.
 #[cfg(feature = "dangerous-container-body")]
 pub use bollard::models::ContainerCreateBody;
 /// The types of the headers and the body of a [`SeenRequest`], re-exported from the crates `http`

@@ -37,11 +37,12 @@ use crate::sealed::Sealed;
 /// A [`CredentialStore`](ccc_core::CredentialStore) in a Cloudflare Durable Object. Credentials are
 /// encrypted before they are sent to the Durable Object.
 ///
-/// A write is in the storage of the Durable Object when the call returns. An attacker with access
-/// to that storage sees only cipher text, but can delete it, or restore the whole storage to an
-/// earlier state. If the client is a program with an [`HttpsChannel`], Cloudflare never receives
-/// the encryption key. If the client is the Worker, the encryption key is a secret of the Worker,
-/// and the class of the Durable Object does not receive the key.
+/// When a call that writes returns, the data is in the Durable Object's storage. An attacker with
+/// access to that storage sees only cipher text. But the attacker can delete the cipher text, or
+/// restore the whole storage to an earlier state. If the client is a program with an
+/// [`HttpsChannel`], Cloudflare never receives the encryption key. If the client is the Worker, the
+/// encryption key is a secret of the Worker, and the class of the Durable Object does not receive
+/// the key.
 #[derive(Debug)]
 pub struct DurableObjectCredentialStore {
     sealed: Sealed<ObjectBlobStore>,

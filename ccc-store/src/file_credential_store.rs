@@ -14,13 +14,14 @@ use crate::blocking::spawn_blocking;
 use crate::keys::Keys;
 use crate::sealed::Sealed;
 
-/// A [`CredentialStore`](ccc_core::CredentialStore) in a directory. Each credential is an encrypted
-/// file, and an encrypted index names the newest file of each credential.
+/// A [`CredentialStore`](ccc_core::CredentialStore) in a directory. Each version of a credential is
+/// an encrypted file, and an encrypted index names the file of each credential's newest version.
 ///
 /// Only the user of this process may have access to the directory (mode 0700) and its files (mode
 /// 0600). The store refuses a directory or file that has wider permissions, belongs to another
-/// user, or is a symbolic link. Several processes can use the directory at the same time. A write
-/// is on the disk when the call returns. An interrupted write is either complete or has no effect.
+/// user, or is a symbolic link. Several processes can use the directory at the same time. When a
+/// call that writes returns, the data is on the disk. An interrupted write is either complete or
+/// has no effect.
 ///
 /// The files cannot be decrypted without the keys. An attacker who can write to the directory can
 /// delete credentials, or restore the whole directory to an earlier state. But if a single file was
@@ -34,11 +35,11 @@ impl FileCredentialStore {
     /// Opens the store in `directory`. If `directory` does not exist, creates it with mode 0700.
     ///
     /// # Errors
-    /// [`Refused`](ccc_core::ErrorKind::Refused) if other users have access to the directory or to
-    /// one of its files, or if the directory or one of its files belongs to another user or is a
-    /// symbolic link; [`Corrupt`](ccc_core::ErrorKind::Corrupt) if `keys` are not the keys of the
-    /// store, or if the index is damaged; [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the
-    /// directory cannot be created, read or written.
+    /// [`Refused`](ccc_core::ErrorKind::Refused) if the directory or one of its files belongs to
+    /// another user, is accessible to other users, or is a symbolic link;
+    /// [`Corrupt`](ccc_core::ErrorKind::Corrupt) if `keys` are not the keys of the store, or if the
+    /// index is damaged; [`Unavailable`](ccc_core::ErrorKind::Unavailable) if the directory cannot
+    /// be created, read or written.
     pub async fn open(directory: impl Into<PathBuf>, keys: &Keys) -> Result<Self> {
         let directory = directory.into();
         let blobs = FileBlobStore::new(spawn_blocking(move || Directory::open(&directory)).await?);

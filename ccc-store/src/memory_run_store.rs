@@ -27,8 +27,8 @@ pub struct MemoryRunStore {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The runs in the order in which they were accepted, because a `RunId` begins with a
-    /// timestamp.
+    /// The runs. The map sorts them by the time at which they were accepted, because a `RunId`
+    /// begins with a timestamp.
     runs: BTreeMap<RunId, Entry>,
     deliveries: HashMap<DeliveryId, ([u8; 32], RunId)>,
     delivery_order: VecDeque<DeliveryId>,

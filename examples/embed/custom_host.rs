@@ -36,9 +36,7 @@ impl VcsHost for LocalHost {
 
     async fn repository(&self, repo: &RepoRef) -> Result<Repository> {
         let found = (repo.id == self.event.repo.id).then(|| Repository::new(repo.clone(), "main"));
-        found.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "the VCS host does not have the requested repository")
-        })
+        found.ok_or_else(|| Error::new(ErrorKind::NotFound, "the host lacks this repository"))
     }
 
     async fn issue(&self, repo: &RepoRef, number: u64) -> Result<Issue> {

@@ -65,7 +65,7 @@ describe('tokens', () => {
     const answer = await mint('read', app(newKey()));
     assert.equal(answer.status, 422);
     assert.equal(answer.body.kind, 'Unauthenticated');
-    const words = /does not accept the App's JWT: check that App ID 7 belongs to the configured private key/;
+    const words = /does not accept the App's JWT: check that the configured private key belongs to App ID 7,/;
     assert.match(answer.body.error, words);
     assert.deepEqual(site.wire.calls.map(name), ['GET /repos/octo/hello/installation']);
   });
@@ -139,7 +139,7 @@ describe('tokens', () => {
     for (const { status, body } of answers) {
       assert.equal(status, 422);
       assert.equal(body.kind, 'TimedOut', body.error);
-      assert.match(body.error, /no answer from 127\.0\.0\.1:\d+ in time/);
+      assert.match(body.error, /127\.0\.0\.1:\d+ did not answer in time/);
     }
     // `ccc_github::http::TIMEOUT`, with some time added for a busy machine.
     assert.ok(seconds > 29 && seconds < 45, `${seconds} s`);

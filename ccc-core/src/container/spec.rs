@@ -86,7 +86,8 @@ pub enum EnvValue {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ContainerSpec {
-    /// The container image, for runners that use images; `None` is the runner's default image.
+    /// The container image, for runners that use images. With `None`, the runner uses its default
+    /// image.
     pub image: Option<String>,
     /// The directory on the host machine that is the container's workspace.
     pub workspace: PathBuf,
@@ -105,8 +106,8 @@ pub struct ContainerSpec {
 }
 
 impl ContainerSpec {
-    /// Creates a specification with the workspace directory `workspace`, no network access, the
-    /// default image and resource limits, and no environment variables.
+    /// Creates a specification with the workspace directory `workspace`, the default image and the
+    /// default resource limits. Programs get no network access and no environment variables.
     pub fn new(workspace: impl Into<PathBuf>) -> Self {
         Self {
             image: None,
@@ -118,7 +119,7 @@ impl ContainerSpec {
         }
     }
 
-    /// Sets the container image; `None` is the runner's default image.
+    /// Sets the container image. With `None`, the runner uses its default image.
     #[must_use]
     pub fn with_image(mut self, image: Option<String>) -> Self {
         self.image = image;
@@ -159,8 +160,8 @@ impl ContainerSpec {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Command {
-    /// The program and its arguments. They must contain no secret and no untrusted text, because
-    /// every process on the host machine can see them.
+    /// The program and its arguments. These strings must contain no secret and no untrusted text,
+    /// because every process on the host machine can see them.
     pub argv: Vec<String>,
     /// Additional environment variables for this program only.
     pub env: Vec<(String, EnvValue)>,
@@ -190,8 +191,8 @@ impl Command {
         self
     }
 
-    /// Sets the network hosts that all programs in the container may reach while this program is
-    /// running.
+    /// Sets the additional network hosts that all programs in the container may reach while this
+    /// program is running.
     #[must_use]
     pub fn with_egress(mut self, hosts: Vec<HostPattern>) -> Self {
         self.egress = hosts;

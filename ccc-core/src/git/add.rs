@@ -6,9 +6,10 @@ use crate::{Result, RunId};
 
 impl HostGit {
     /// Adds all files in the workspace of `run` to the git index of `run`. Returns a finding if git
-    /// rejects a file name, such as `a\.git`, or `.gitmodules` if the file is a symlink. Such a
-    /// name is a fault of the agent's changes and not an error of this method. The method leaves
-    /// this check to git, because git knows more invalid names than this crate.
+    /// rejects the name of a file. For example, git rejects the name `a\.git`, and rejects a
+    /// symlink with the name `.gitmodules`. A rejected name is a fault in the agent's changes, and
+    /// not an error of this method. The method leaves the check of names to git, because git knows
+    /// more invalid names than this crate.
     pub(super) async fn add(&self, run: RunId) -> Result<Option<Finding>> {
         let paths = self.paths(run);
         let call = self

@@ -33,8 +33,8 @@ impl HostGit {
     /// - contain a secret that `redactor` knows, or data that looks like a secret, or
     /// - contain nested repositories, special files, or symlinks that leave the repository.
     ///
-    /// The caller must first end all programs of the run. Deletes the disposable `.git` of the
-    /// workspace. When this method returns, the git objects of the changes are synced to disk.
+    /// The caller must first end all programs of the run. This method deletes the disposable `.git`
+    /// of the workspace. When it returns, the git objects of the changes are synced to disk.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] or [`ErrorKind::LimitExceeded`] if the host machine's disk fails
@@ -148,7 +148,7 @@ impl HostGit {
     }
 
     /// Checks the new contents of the files in `records`. Returns a refusal if a file or a path
-    /// contains a secret, or if a symlink points outside the repository or into a `.git`.
+    /// contains a secret, or if a symlink points outside the repository or into a `.git` directory.
     async fn check_contents(
         &self,
         run: RunId,

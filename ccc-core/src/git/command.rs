@@ -1,4 +1,5 @@
-//! Calls of the `git` program, which ignore the git configuration of the system and of the user.
+//! Calls of the `git` program. Every call ignores the git configuration of the system and of the
+//! user.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -20,9 +21,9 @@ const MAX_STDOUT: u64 = 256 << 20;
 /// messages contain only the last lines of standard error.
 const MAX_STDERR: u64 = 256 << 10;
 
-/// Git settings that every call passes with `-c`. They disable features that a hostile repository
-/// could enable, override the configuration of the system and of the user, and forbid every
-/// transport. [`Call::remote`] allows the one transport that a call needs.
+/// Git settings that every call passes with `-c`. The settings forbid every transport, and disable
+/// features that a hostile repository could enable. They take precedence over the configuration of
+/// the system and of the user. [`Call::remote`] allows the one transport that a call needs.
 const SETTINGS: &[&str] = &[
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
@@ -57,8 +58,8 @@ pub(super) struct Call {
     subcommand: &'static str,
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
-    /// Names and values of git settings that contain secrets. They are passed to git in environment
-    /// variables, because every process on the host machine could read git's arguments.
+    /// The names and values of git settings that contain secrets. The settings are passed to git in
+    /// environment variables, because every process on the host machine could read git's arguments.
     secret_settings: Vec<(String, OsString)>,
     cwd: PathBuf,
     stdin: Vec<u8>,
@@ -134,8 +135,8 @@ impl Call {
     /// because the setting with the token is scoped to this URL.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] if the clone URL has a transport other than these three, or
-    /// contains a user name or password.
+    /// [`ErrorKind::InvalidInput`] if the transport of the clone URL is not `https`, `http` or
+    /// `file`, or if the URL contains a user name or password.
     pub(super) fn remote(mut self, access: &Access) -> Result<Self> {
         if let Some(proxy) = &self.transport.proxy {
             self.redactor.add(proxy);

@@ -15,7 +15,7 @@ use crate::untrusted_text::file_system_name;
 /// Maximum number of paths in a finding. The inspection stops at this number, because a refusal
 /// shows only the first few paths.
 const MAX_FOUND: usize = 1_000;
-/// Maximum total length, in bytes, of the paths of directories that the inspection has found and
+/// Maximum total length, in bytes, of the paths of directories that the inspection has found but
 /// not yet read. The limit bounds memory: an agent can create a million directories, each with a
 /// path of the maximum length.
 const MAX_WAITING: usize = 64 << 20;
@@ -121,8 +121,8 @@ pub(super) fn inspect(workspace: &Path, max_entries: u64) -> Result<Option<Findi
     })
 }
 
-/// Returns whether an agent can have caused `error`: a missing permission, or a path that is too
-/// long for a system call.
+/// Returns whether `error` is an error that an agent can cause: a missing permission, or a path
+/// that is too long for a system call.
 fn is_inaccessible(error: &std::io::Error) -> bool {
     use std::io::ErrorKind;
     matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidFilename)

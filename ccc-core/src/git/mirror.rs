@@ -9,14 +9,14 @@ use crate::remove_tree::remove_tree;
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
-/// Maximum number of packs in a mirror before they are combined. Each fetch adds a pack and
-/// searches all packs, so many packs make a fetch slow.
+/// Maximum number of packs in a mirror. If a mirror has more, the packs are combined. Each fetch
+/// adds a pack and searches all packs. Therefore a large number of packs makes a fetch slow.
 const MAX_PACKS: usize = 50;
 
 impl HostGit {
     /// Returns the path of the mirror of `repo`, and creates the parent directory of the mirror.
-    /// The path contains the id and not the name of the repository, because another repository can
-    /// get the same name later.
+    /// The path contains the id and not the name of the repository, because the name can later
+    /// belong to another repository.
     pub(super) fn mirror_path(&self, repo: &RepoRef) -> Result<PathBuf> {
         let clean = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '_');
         if repo.host.is_empty() || repo.host.starts_with('.') || !repo.host.chars().all(clean) {
@@ -94,8 +94,8 @@ impl HostGit {
         Ok(tip)
     }
 
-    /// Deletes the ref that [`fetch`](Self::fetch) created for `run`. Succeeds if the ref does not
-    /// exist.
+    /// Deletes the ref that [`fetch`](Self::fetch) created for `run`. Also succeeds if the ref does
+    /// not exist.
     pub(super) async fn release_ref(&self, run: RunId) -> Result<()> {
         for mirror in self.mirrors()? {
             let name = run_ref(run);
@@ -113,8 +113,9 @@ impl HostGit {
         Ok(())
     }
 
-    /// Combines the packs and the refs of `mirror` if it has more than [`MAX_PACKS`] packs. Deletes
-    /// no object, because active runs can still read objects that no ref of the mirror reaches.
+    /// Combines the packs and the refs of `mirror` if the mirror has more than [`MAX_PACKS`]
+    /// packs. Deletes no object, because active runs can still read objects that no ref of the
+    /// mirror reaches.
     async fn repack(&self, mirror: &Path) -> Result<()> {
         if packs(mirror) <= MAX_PACKS {
             return Ok(());

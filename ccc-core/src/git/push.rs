@@ -1,4 +1,5 @@
-//! Pushes of one branch, and the check that the remote has the branch afterwards (spec: X9, P7).
+//! The push of a branch, and the check after the push that the remote has the branch (spec: X9,
+//! P7).
 
 use super::HostGit;
 use crate::vcs::Access;
@@ -8,7 +9,7 @@ use crate::{BranchName, Error, ErrorKind, ObjectId, Result, RunId};
 /// the output can name the rule.
 #[derive(Debug)]
 pub struct PushError {
-    /// The error. [`HostGit::push`] lists the kinds.
+    /// The error. The documentation of [`HostGit::push`] lists the possible kinds of this error.
     pub error: Error,
     /// The output of the command `git push`, including messages of the remote. The output is
     /// untrusted text with secrets redacted. It is empty if a step other than `git push` failed.

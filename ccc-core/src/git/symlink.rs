@@ -3,7 +3,7 @@
 use super::inspect::is_dot_git;
 
 /// Returns whether a symlink at `path` to `target` leaves the repository's tree or points into a
-/// `.git`.
+/// `.git` directory.
 ///
 /// `..` is allowed only at the start of `target`. A name before `..` can itself be a symlink, and
 /// `..` is then resolved from the target of that symlink. Two symlinks that each stay inside the

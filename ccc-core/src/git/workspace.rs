@@ -8,9 +8,9 @@ use super::{HostGit, private_dir, unusable};
 use crate::vcs::{Access, Repository};
 use crate::{Error, ErrorKind, ObjectId, Result, RunId};
 
-/// Git attributes for `git read-tree` and `git add`, which override every `.gitattributes` of the
-/// repository. With these attributes, git treats file contents as bytes. A hostile repository
-/// cannot make git execute a program, or convert encodings or line endings.
+/// Git attributes for `git read-tree` and `git add`. These attributes override every
+/// `.gitattributes` file of the repository, and make git treat file contents as bytes. Therefore a
+/// hostile repository cannot make git execute a program, or convert encodings or line endings.
 const ATTRIBUTES: &str = "* -text !eol -ident !filter !working-tree-encoding !diff !merge\n";
 
 /// Number of git processes that write the files of a checkout in parallel. Git starts these
@@ -51,7 +51,7 @@ impl HostGit {
             remove_tree(paths.git_dir.clone()).await?;
             remove_tree(paths.workspace.clone()).await?;
             private_dir(&paths.workspace)?;
-            self.init_borrowing(&paths.git_dir, &mirror).await?;
+            self.init_with_alternates(&paths.git_dir, &mirror).await?;
             self.init_disposable(&paths.workspace, &repository.default_branch).await
         };
         // Prepare the directories while the fetch waits for the host.
@@ -106,7 +106,7 @@ impl HostGit {
 
     /// Creates the git directory of a run. Git reads the objects of `mirror` through the alternates
     /// file of this directory, so that no object is copied.
-    async fn init_borrowing(&self, git_dir: &Path, mirror: &Path) -> Result<()> {
+    async fn init_with_alternates(&self, git_dir: &Path, mirror: &Path) -> Result<()> {
         self.git("init").args(["--quiet", "--bare", "--template="]).arg(git_dir).run().await?;
         let objects = mirror.join("objects");
         let objects = objects.to_str().filter(|path| !path.contains('\n')).ok_or_else(|| {
@@ -199,7 +199,7 @@ impl HostGit {
     }
 
     /// Removes the git directory and the workspace of `run`, and the ref of `run` in the mirror.
-    /// The patch at [`patch_path`](Self::patch_path) remains. Succeeds if `run` has no files.
+    /// The patch at [`patch_path`](Self::patch_path) remains. Also succeeds if `run` has no files.
     ///
     /// # Errors
     /// [`ErrorKind::Unavailable`] if a file cannot be removed; the caller can then repeat the call.

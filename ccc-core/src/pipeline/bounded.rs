@@ -53,7 +53,7 @@ pub(super) async fn bounded<T, E: From<Error>>(
     })
 }
 
-/// Returns the result of `work` as [`bounded`] does, or an error as soon as `cancel` is cancelled.
+/// Returns the result of [`bounded`] for `work`, or an error as soon as `cancel` is cancelled.
 pub(super) async fn interruptible<T, E: From<Error>>(
     clock: &dyn Clock,
     limit: Duration,

@@ -95,7 +95,7 @@ impl PipelineBuilder {
         self
     }
 
-    /// Sets the operator's trust policy. The default policy is strict.
+    /// Sets the operator's trust policy. The default is [`TrustPolicy::default`].
     #[must_use]
     pub fn policy(mut self, policy: TrustPolicy) -> Self {
         self.policy = policy;
@@ -109,8 +109,9 @@ impl PipelineBuilder {
         self
     }
 
-    /// Makes each run apply the settings of its repository, from the file `path` on the default
-    /// branch. `read` parses the file. Without this call, the settings of repositories are ignored.
+    /// Makes each run apply its repository's settings. The run reads the settings from the file
+    /// `path` on the default branch, and `read` parses the file. Without a call of this method, the
+    /// settings of repositories are ignored.
     #[must_use]
     pub fn repository_settings(
         mut self,

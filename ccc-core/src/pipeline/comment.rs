@@ -19,8 +19,8 @@ pub(super) struct CommentData {
     pub(super) report: Option<AgentReport>,
     /// The hosts that an egress proxy denied to the run's programs.
     pub(super) denied_hosts: Vec<String>,
-    /// The name of the run's branch; `None` until the run has chosen the name. The run can have
-    /// pushed the branch already.
+    /// The name of the run's branch; `None` until the run has chosen the name. The name does not
+    /// show whether the run has pushed the branch.
     pub(super) branch: Option<BranchName>,
     /// The agent's changes as a patch, if the run could not publish them.
     pub(super) patch: Option<String>,
@@ -45,7 +45,8 @@ pub(super) fn started(run: RunId, agent: &str) -> String {
     format!("Working on this issue.\n\n{}", signature(run, agent))
 }
 
-/// Returns the last line of a comment or a pull request, which names the run and the agent.
+/// Returns a line that names the run and the agent. Every comment and every pull request ends with
+/// this line.
 pub(super) fn signature(run: RunId, agent: &str) -> String {
     format!("<sub>Run `{run}` with the agent {}.</sub>", markdown_escape(&one_line(agent, 60)))
 }
@@ -78,7 +79,9 @@ pub(super) fn ended(run: RunId, agent: &str, outcome: &Outcome, data: &CommentDa
         ),
         Outcome::Cancelled { stage } => {
             let branch = match &data.branch {
-                Some(branch) => format!(" The run may have pushed its branch `{branch}`."),
+                Some(branch) => {
+                    format!(" It is possible that the run has pushed its branch `{branch}`.")
+                }
                 None => String::new(),
             };
             format!("The run was cancelled in the stage *{stage}*.{branch}")
@@ -118,7 +121,7 @@ fn next_step(stage: Stage, kind: ErrorKind) -> &'static str {
         }
         (_, ErrorKind::PermissionDenied) => "Check the App's permissions on this repository.",
         (_, ErrorKind::Unavailable | ErrorKind::RateLimited | ErrorKind::TimedOut) => {
-            "The failure may be temporary: request a new run later."
+            "This kind of failure can be temporary: request a new run later."
         }
         (Stage::Checkout, ErrorKind::NotFound) => {
             "Check that the repository exists and has a commit on its default branch. Then \

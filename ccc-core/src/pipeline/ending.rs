@@ -19,8 +19,8 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Converts `ended`, the result of the stages. `cancelled` is whether the cancellation of the
-    /// run was requested.
+    /// Converts `ended`, the result of the stages. `cancelled` must be true if the cancellation of
+    /// the run was requested.
     pub(super) fn new(run: &RunContext, ended: Result<Outcome, Halt>, cancelled: bool) -> Self {
         let stage = run.stage();
         let postponed = match &ended {

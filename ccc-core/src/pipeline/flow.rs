@@ -24,8 +24,8 @@ use crate::run_store::Claim;
 use crate::{CancellationToken, Outcome, Result, RunStore, Stage};
 
 impl Pipeline {
-    /// Executes a new run for `event` without a run store. A failure of the run is part of the
-    /// returned report, not an error.
+    /// Executes a new run for `event` without a run store. If the run fails, this method returns
+    /// `Ok`, and the report contains the failure.
     ///
     /// # Errors
     /// [`Unavailable`](crate::ErrorKind::Unavailable) if the operating system returns no random
@@ -54,7 +54,7 @@ impl Pipeline {
     }
 }
 
-/// Executes the stages of a run that follow its stored progress, up to and including Cleanup.
+/// Executes the stages that follow the stored progress of `run`, up to and including Cleanup.
 async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
     let guard = CleanupGuard::arm(&run, |run, retain| {
         Box::pin(async move { after_outcome(&run, Stage::Cleanup, cleanup(&run, retain)).await })

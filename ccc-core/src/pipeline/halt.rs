@@ -8,7 +8,7 @@ use crate::{Error, Outcome, Stage};
 pub(super) enum Halt {
     /// The run ends with this outcome, which the stage itself determined.
     Outcome(Outcome),
-    /// An error occurred. The flow converts it into an outcome.
+    /// An error ended the stage. `Ending::new` converts the error into the outcome of the run.
     Error(Error),
 }
 

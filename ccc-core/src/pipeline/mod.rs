@@ -112,7 +112,7 @@ impl Pipeline {
         result.map(|()| left)
     }
 
-    /// Waits until every cleanup that has started has ended. The program must call this method
+    /// Waits for the end of all cleanups that have started. The program must call this method
     /// before its process ends, so that no cleanup is interrupted.
     pub async fn wait_for_cleanups(&self) {
         self.parts.cleanups.close();

@@ -7,18 +7,19 @@ use jiff::SignedDuration;
 use super::run_context::RunContext;
 use crate::{Error, ErrorKind, Outcome, Result, Stage};
 
-/// Maximum time from the acceptance of a run to the end of its last postponement. A run is not
-/// postponed if the postponement would end later.
-const LONGEST_POSTPONEMENT: SignedDuration = SignedDuration::from_hours(24);
+/// Time limit for postponements, counted from the acceptance of a run. A run is not postponed if
+/// the postponement would end after this time.
+const MAX_AGE_AFTER_POSTPONEMENT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The minimum duration of a postponement.
 const SHORTEST_POSTPONEMENT: Duration = Duration::from_secs(60);
 
-/// Returns for how long `run` is postponed because of `error`, or `None` if it is not postponed.
+/// Returns the duration for which `error` postpones `run`, or `None` if the run is not postponed.
 ///
 /// A run is postponed if it is in a run store and `error` means only that the VCS host asks the
 /// service to wait. A run is never postponed in the stage Work, because the resumed run would start
-/// the agent again, which costs money. A run is never postponed beyond an age of 24 hours.
+/// the agent again, which costs money. A postponement never ends later than 24 hours after the
+/// acceptance of the run.
 pub(super) fn postponement(run: &RunContext, error: &Error) -> Option<Duration> {
     // The minimum exists because a host can ask for a very short wait and then refuse the call
     // again.
@@ -28,13 +29,13 @@ pub(super) fn postponement(run: &RunContext, error: &Error) -> Option<Duration> 
     let may = run.is_stored()
         && error.kind() == ErrorKind::RateLimited
         && run.stage() != Stage::Work
-        && over < LONGEST_POSTPONEMENT;
+        && over < MAX_AGE_AFTER_POSTPONEMENT;
     may.then_some(wait)
 }
 
-/// Returns for how long `run` is postponed because its `outcome` could not be reported, or `None`
-/// if it is not postponed. A run is postponed only for an outcome that the resumed run can compute
-/// again from its stored progress.
+/// Returns the duration for which `run` is postponed because its `outcome` could not be reported,
+/// or `None` if the run is not postponed. A run is postponed only for an outcome that the resumed
+/// run can compute again from its stored progress.
 pub(super) fn postponed_by_report(
     run: &RunContext,
     outcome: &Outcome,

@@ -76,7 +76,7 @@ impl SettingsFile {
             Some(image) if !policy.permits_image(image) => Err(refused(
                 format!(
                     "the settings file {path} chooses the image {image}, which the operator does \
-                     not permit: choose a permitted image, or ask the operator to permit this one"
+                     not permit: choose a permitted image, or ask the operator to permit this image"
                 ),
                 path,
             )),

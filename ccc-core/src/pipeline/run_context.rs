@@ -94,7 +94,8 @@ impl RunContext {
         self.state().progress.clone()
     }
 
-    /// Returns the progress to persist after the current stage, which must be earlier than Collect.
+    /// Returns the progress to persist after the current stage. The current stage must be earlier
+    /// than Collect.
     pub(super) fn accepted(&self) -> Progress {
         let state = self.state();
         let CommentData { report, denied_hosts, .. } = state.comment.clone();

@@ -9,8 +9,8 @@ use crate::agent::{AgentEvent, AgentNeeds, AgentReport, AgentSink, Task, Verdict
 use crate::container::{Command, ContainerExt};
 use crate::{Agent, Clock, Container, CredentialKey, Result, SystemClock};
 
-/// An agent for tests. It writes the configured files through the container, and then reports the
-/// configured verdict and summary.
+/// An agent for tests. It executes `tee` in the container to write the configured files, and then
+/// reports the configured verdict and summary.
 #[derive(Clone, Debug)]
 pub struct FakeAgent {
     files: Vec<(String, String)>,
@@ -35,7 +35,7 @@ impl Default for FakeAgent {
 }
 
 impl FakeAgent {
-    /// Makes the agent write `content` to the file at `path`, relative to the workspace.
+    /// Makes the agent write `content` to the file `path`, which is relative to the workspace.
     #[must_use]
     pub fn writes(mut self, path: &str, content: &str) -> Self {
         self.files.push((path.to_owned(), content.to_owned()));
@@ -62,8 +62,8 @@ impl FakeAgent {
         lock(&self.prompts).clone()
     }
 
-    /// Makes the agent emit the event [`AgentEvent::Alive`] `times` times before it ends. The agent
-    /// waits for `pause` before each of these events.
+    /// Makes the agent emit the event [`AgentEvent::Alive`] `times` times before the agent ends.
+    /// The agent waits for the duration `pause` before each of these events.
     #[must_use]
     pub fn with_heartbeats(mut self, times: u32, pause: Duration) -> Self {
         self.beats = (times, pause);

@@ -14,8 +14,8 @@ use crate::container::{
 use crate::{Clock, Container, ContainerRunner, Error, ErrorKind, Result, RunId, SystemClock};
 
 /// A container runner that starts no process. Its containers simulate the command lines in
-/// [`COMMAND_LINES`](Self::COMMAND_LINES), which work on the files of the workspace. Any other
-/// command line ends with exit status 127 and a message on standard error.
+/// [`COMMAND_LINES`](Self::COMMAND_LINES). The simulated `cat`, `ls` and `tee` access the files of
+/// the workspace. Any other command line ends with exit status 127 and a message on standard error.
 ///
 /// # Examples
 ///
@@ -62,8 +62,8 @@ impl FakeRunner {
 struct FakeContainer {
     spec: ContainerSpec,
     workspace: PathBuf,
-    /// The cancellation of this token ends the program that is executed in the container. `stop`,
-    /// `destroy` and a later `spawn` of the same run cancel this token.
+    /// When this token is cancelled, the simulated program in the container ends. The token is
+    /// cancelled by `stop`, by `destroy`, and by a later `spawn` for the same run.
     ended: CancellationToken,
 }
 
@@ -191,7 +191,7 @@ impl FakeContainer {
     }
 }
 
-/// Returns whether `path` is relative and has no `..`, so that it cannot leave the workspace.
+/// Returns whether `path` stays inside the workspace: the path is relative and has no `..`.
 fn is_inside(path: &str) -> bool {
     Path::new(path)
         .components()

@@ -7,7 +7,7 @@ use super::{FakeCredentialStore, FakeHost, FakeRunner, git};
 use crate::pipeline::{Pipeline, PipelineBuilder};
 
 /// Test doubles of all parts of a pipeline except the agent. The test doubles store their files in
-/// a temporary directory, which is deleted when this value is dropped.
+/// a temporary directory, which is deleted when the `Fakes` value is dropped.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> ccc_core::Result<()> {

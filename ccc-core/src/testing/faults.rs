@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::lock;
 use crate::{Error, ErrorKind, Result};
 
-/// A fault that [`Faults`] injects into a call.
+/// A fault that [`Faults`] injects into a call of an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The call has no effect and fails with an error of this kind.
@@ -41,8 +41,8 @@ impl Faults {
         Self::default()
     }
 
-    /// Returns a plan that injects `fault` into call number `n`, counted from 0 over the calls of
-    /// all adapters that share the plan.
+    /// Returns a plan that injects `fault` into the call with the number `n`. The calls of all
+    /// adapters that share the plan are numbered in one sequence, which starts at 0.
     #[must_use]
     pub fn at(n: usize, fault: Fault) -> Self {
         Self { state: Mutex::new(State { calls: Vec::new(), plan: Some((n, fault)) }) }

@@ -22,10 +22,10 @@ use crate::{
     RunStore, Secret, VcsHost,
 };
 
-/// A wrapper that forwards calls to an adapter. A [`Faults`] numbers these calls, and can plan a
-/// fault for one call number. The wrapper injects the planned fault into the call with this number.
-/// If several wrappers share one [`Faults`], it numbers the calls of all these wrappers in one
-/// sequence.
+/// A wrapper that forwards each call to an adapter. The wrapper's [`Faults`] value numbers the
+/// calls from 0. If this value contains a fault for a call's number, the wrapper injects the fault
+/// into the call. If several wrappers share one [`Faults`] value, the calls of all these wrappers
+/// are numbered in one sequence.
 ///
 /// # Examples
 ///

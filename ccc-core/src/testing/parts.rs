@@ -1,6 +1,7 @@
 //! Checks for optional parts of the host machine, such as a container engine, that some tests need.
 
-/// Returns `present`: whether `part`, such as a container engine, is present on the host machine.
+/// Returns the argument `present` unchanged. The caller passes `true` if the host machine has
+/// `part`, such as a container engine.
 ///
 /// If `present` is `false`, prints on standard error that a test is skipped, and prints `how`: the
 /// instructions to install the part. The caller must then skip the test that needs the part.

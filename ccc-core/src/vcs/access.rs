@@ -60,15 +60,16 @@ pub struct Access {
     pub clone_url: String,
     /// The value of git's HTTP `Authorization` header; `None` if the URL needs no credential.
     pub authorization: Option<Secret>,
-    /// The token that `authorization` contains. The caller needs this value to redact the token and
-    /// to call [`VcsHost::release`](crate::VcsHost::release).
+    /// The token that `authorization` contains; `None` if the URL needs no credential. The
+    /// caller needs the token to redact it and to call
+    /// [`VcsHost::release`](crate::VcsHost::release).
     pub token: Option<Secret>,
     /// The time at which the token expires; `None` if the token does not expire.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Access {
-    /// Creates an access without a token, for a `clone_url` that needs no credential, such as a
+    /// Creates an `Access` without a token, for a `clone_url` that needs no credential, such as a
     /// path on the host machine.
     pub fn open(grant: Grant, clone_url: impl Into<String>) -> Self {
         Self {

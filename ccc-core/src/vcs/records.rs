@@ -51,8 +51,8 @@ pub struct Issue {
     pub open: bool,
     /// Whether the issue is locked, so that only collaborators of the repository may comment.
     pub locked: bool,
-    /// Whether the number belongs to a pull request instead of an issue. This is possible on hosts
-    /// that number both in one sequence.
+    /// Whether the number belongs to a pull request instead of an issue. On some hosts, issues and
+    /// pull requests share one sequence of numbers.
     pub is_pull_request: bool,
     /// The time at which the issue was last changed.
     pub updated_at: Timestamp,
@@ -96,7 +96,7 @@ pub struct Comment {
     pub id: u64,
     /// The account that wrote the comment.
     pub author: Actor,
-    /// The text of the comment: untrusted.
+    /// The text of the comment, which is untrusted.
     pub body: String,
     /// The time at which the comment was created.
     pub created_at: Timestamp,
@@ -183,7 +183,8 @@ pub struct PullRequest {
 
 impl PullRequest {
     /// Creates a value for an existing pull request. `url` is the address of the pull request's
-    /// page, and `head` is the pull request's branch. The number is `None`.
+    /// page, and `head` is the pull request's branch. The number is `None` until the caller sets
+    /// it with `with_number`.
     pub fn new(url: impl Into<String>, head: BranchName) -> Self {
         Self { number: None, url: url.into(), head }
     }
@@ -207,7 +208,8 @@ pub enum ReactionTarget {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MissedDelivery {
-    /// The id of the delivery. The redelivery has the same id.
+    /// The id that the host sent with the delivery. If the host sends the delivery again, the id
+    /// is the same.
     pub delivery: DeliveryId,
     /// The id of the delivery in the host's log of deliveries.
     /// [`VcsHost::redeliver`](crate::VcsHost::redeliver) uses this id.

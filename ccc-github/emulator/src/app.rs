@@ -35,7 +35,7 @@ pub(crate) fn default_permissions() -> BTreeMap<String, String> {
         .into()
 }
 
-/// Returns the webhook events that a GitHub App without a manifest is subscribed to.
+/// Returns the webhook events of a GitHub App that is created without a manifest.
 pub(crate) fn default_events() -> Vec<String> {
     ["issues", "issue_comment", "pull_request"].map(str::to_owned).to_vec()
 }

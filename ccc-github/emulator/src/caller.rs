@@ -13,7 +13,8 @@ pub(crate) enum Caller {
     Nobody,
     /// The GitHub App with this ID, which sent a valid JWT.
     App(u64),
-    /// An installation, identified by the index of its token in the state's list of tokens.
+    /// An installation that sent its token. The number is the index of this token in the state's
+    /// list of tokens.
     Token(usize),
     /// A signed-in user of the emulator.
     Person(Actor),
@@ -108,7 +109,7 @@ impl Caller {
         let sender = match self {
             Self::Refused(why) => return Err(Failure::unauthorized(why)),
             Self::App(_) => {
-                let why = "A JSON web token is valid only for the App's own routes: use an \
+                let why = "This route does not accept the JSON web token of a GitHub App: use an \
                            installation access token";
                 return Err(Failure::unauthorized(why));
             }
@@ -127,8 +128,8 @@ impl Caller {
     }
 }
 
-/// Returns the installation token at the index `at` in the state's list. Fails if the token's
-/// installation was removed or is suspended.
+/// Returns the installation token at the index `at` in the state's list of tokens. Fails if the
+/// token's installation was removed or is suspended.
 fn active_token(state: &State, at: usize) -> Result<&Token, Failure> {
     let token = &state.tokens[at];
     match state.installation(token.info.installation) {

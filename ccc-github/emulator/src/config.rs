@@ -38,11 +38,13 @@ pub struct EmulatorConfig {
     /// The ID of the first GitHub App, which the emulator creates when it starts.
     /// [`Emulator::add_app`](crate::Emulator::add_app) adds more Apps.
     pub app_id: u64,
-    /// The slug of the first GitHub App, which is the App's name in URLs. The login of the App's account is `SLUG[bot]`.
+    /// The slug of the first GitHub App, which is the App's name in URLs. The login of the App's
+    /// account is `SLUG[bot]`.
     pub app_slug: String,
     /// The private key of the first GitHub App, as PEM. If it is `None`, a new key is created.
     pub private_key: Option<SecretString>,
-    /// The secret that signs the webhooks of the first GitHub App.
+    /// The webhook secret of the first GitHub App. The emulator signs the App's webhook deliveries
+    /// with this secret.
     pub webhook_secret: SecretString,
     /// The URL that the webhooks of the first GitHub App are sent to.
     /// [`Emulator::set_webhook_url`](crate::Emulator::set_webhook_url) can set it later.

@@ -115,8 +115,8 @@ impl Emulator {
         seed::add_repository(&self.inner, owner, name, Some(seed)).await
     }
 
-    /// Creates the repository `owner/name` as [`add_repository`](Self::add_repository) does, but
-    /// without a commit.
+    /// Creates the public repository `owner/name` without a commit, and installs the first GitHub
+    /// App on the account `owner`.
     ///
     /// # Errors
     /// The same errors as [`add_repository`](Self::add_repository).

@@ -42,7 +42,8 @@ impl Emulator {
         self.app(|app| app.key.pem.clone()).unwrap_or_else(empty_secret)
     }
 
-    /// Returns the secret that signs the webhooks of the first GitHub App.
+    /// Returns the webhook secret of the first GitHub App. The emulator signs the App's webhook
+    /// deliveries with this secret.
     #[must_use]
     pub fn webhook_secret(&self) -> SecretString {
         self.app(|app| app.webhook_secret.clone()).unwrap_or_else(empty_secret)

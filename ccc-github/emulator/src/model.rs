@@ -76,7 +76,8 @@ pub(crate) enum IssueLocation {
     Here,
     /// The issue was deleted. Requests for the issue fail with the status 410.
     Deleted,
-    /// The issue was transferred to another repository. The value is the issue's key there.
+    /// The issue was transferred to another repository. The value is the issue's key in that
+    /// repository.
     Moved(IssueKey),
 }
 

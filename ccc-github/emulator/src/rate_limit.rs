@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// Maximum number of requests per hour by all callers without credentials together.
+/// Maximum total number of requests per hour by all callers without credentials.
 pub(crate) const UNAUTHENTICATED_LIMIT: u64 = 60;
 
 /// The request budget of one caller for one hour.
@@ -20,9 +20,9 @@ impl Window {
         Self { limit, used: 0, reset: now + SignedDuration::from_hours(1) }
     }
 
-    /// Begins a new hour with the count 0 if the hour of this window has ended. Then counts one
-    /// request and returns `true` if the count is below `limit`. Otherwise returns `false` and
-    /// does not count the request.
+    /// Checks whether the count of this window is below `limit`. If it is, counts one more request
+    /// and returns `true`. Otherwise returns `false`. If the hour of the window has ended, a new
+    /// hour with the count 0 begins before the check.
     pub(crate) fn count(&mut self, limit: u64, now: Timestamp) -> bool {
         if now >= self.reset {
             *self = Self::new(limit, now);
@@ -35,7 +35,7 @@ impl Window {
         within
     }
 
-    /// Adds the numbers of this window to `headers`, as the `X-RateLimit-…` headers.
+    /// Adds the `X-RateLimit-…` headers that describe this window to `headers`.
     pub(crate) fn headers(&self, headers: &mut HeaderMap) {
         for (name, value) in [
             ("x-ratelimit-limit", self.limit),

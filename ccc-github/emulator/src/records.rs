@@ -88,7 +88,8 @@ pub struct Comment {
     pub created_at: Timestamp,
     /// The time at which the comment was last changed.
     pub updated_at: Timestamp,
-    /// The login of the account and the content (such as `eyes`) of each reaction to the comment.
+    /// The reactions to the comment. Each is the login of the account that reacted, and the content
+    /// of the reaction, such as `eyes`.
     pub reactions: Vec<(String, String)>,
 }
 
@@ -102,10 +103,11 @@ pub struct HookDelivery {
     pub app: u64,
     /// The ID of the installation that the delivery is about; `None` for `ping`.
     pub installation: Option<u64>,
-    /// The ID of the repository that the delivery is about; `None` if there is no such repository.
+    /// The ID of the repository that the delivery is about; `None` if the delivery is not about a
+    /// repository.
     pub repository: Option<u64>,
-    /// The value of the header `X-GitHub-Delivery`, which is the same for every attempt to send the
-    /// same delivery.
+    /// The value of the header `X-GitHub-Delivery`. All attempts to send one delivery have the same
+    /// value.
     pub guid: String,
     /// The time of the attempt.
     pub delivered_at: Timestamp,

@@ -49,9 +49,9 @@ impl Authorized<'_> {
         self.state.repo_mut(self.id).ok_or_else(Failure::not_found)
     }
 
-    /// Checks that a signed-in user has at least the permission level `least` in the repository.
-    /// Other callers always pass this check, because [`ApiRequest::authorize`] has already checked
-    /// their permissions.
+    /// Checks the permission level of a caller that is a signed-in user: in the repository, the
+    /// user must have at least the level `least`. A caller of any other kind passes this check,
+    /// because [`ApiRequest::authorize`] has already checked its permissions.
     pub(crate) fn require(&self, request: &ApiRequest, least: Permission) -> Result<(), Failure> {
         let Caller::Person(person) = &request.caller else { return Ok(()) };
         let known = self.repo()?.permissions.get(&person.login.to_ascii_lowercase());
@@ -163,9 +163,10 @@ impl ApiRequest {
         Failure::new(status, "Moved Permanently").header("location", target)
     }
 
-    /// Locks the state as [`authorize`](Self::authorize) does, for the issue or pull request that
-    /// the path names. Also returns the number of the issue. Fails with the status 410 for a
-    /// deleted issue, and with a redirect for a transferred issue.
+    /// Locks the emulator's state if the caller has access to the issue or pull request that the
+    /// path names. If `write` is true, requires write access instead of read access. Also returns
+    /// the number of the issue. Fails with the status 410 for a deleted issue, and with a redirect
+    /// for a transferred issue.
     pub(crate) fn authorize_issue(&self, write: bool) -> Result<(Authorized<'_>, u64), Failure> {
         let number = self.id("issue_number");
         let is_pull = self

@@ -105,8 +105,8 @@ pub(crate) const ROUTES: &[Route] = routes! {
 /// refs. If such a parameter is the last part of a route, its value extends to the end of the path.
 const MULTI_SEGMENT: [&str; 3] = ["path", "ref", "branch"];
 
-/// Returns the values of the parameters in `pattern`, such as `/repos/{owner}/{repo}`. Returns
-/// `None` if `path` does not match `pattern`.
+/// Matches the segments of `path` with `pattern`, such as `/repos/{owner}/{repo}`. Returns the
+/// values that `path` contains for the parameters of `pattern`, or `None` if `path` does not match.
 fn params(pattern: &'static str, path: &[&str]) -> Option<HashMap<&'static str, String>> {
     let mut found = HashMap::new();
     let mut actual = path.iter();

@@ -21,7 +21,8 @@ pub(crate) async fn add_repository(
 ) -> Result<RepoRef> {
     if !is_name(owner) || !is_name(name) || name.ends_with(".git") {
         let line = format!(
-            "`{owner}/{name}` is not a valid repository name: use letters, digits, `-`, `_` and `.`"
+            "`{owner}/{name}` is not a valid repository name: use at most 100 letters, digits, \
+             `-`, `_` and `.` for each part, and do not end the name with `.git`"
         );
         return Err(Error::new(ErrorKind::InvalidInput, line.escape_default().to_string()));
     }

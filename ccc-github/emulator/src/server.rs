@@ -54,8 +54,8 @@ pub(crate) async fn serve(listener: TcpListener, inner: Arc<Inner>) {
     graceful.shutdown().await;
 }
 
-/// Returns the response to `request`. Records the request, applies the injected fault if one is
-/// due, and adds the headers `Date` and `X-GitHub-Request-Id`. Returns [`Cut`] if the fault closes
+/// Records `request` and returns the response, with the headers `Date` and `X-GitHub-Request-Id`.
+/// If an injected fault matches the request, applies the fault. Returns [`Cut`] if the fault closes
 /// the connection.
 async fn entry(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response, Cut> {
     let request = request.map(Body::new);

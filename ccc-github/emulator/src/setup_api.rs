@@ -21,7 +21,7 @@ pub struct NewApp {
     pub id: u64,
     /// The App's private key, as PEM.
     pub private_key: SecretString,
-    /// The secret that signs the App's webhooks.
+    /// The App's webhook secret. The emulator signs the App's webhook deliveries with this secret.
     pub webhook_secret: SecretString,
 }
 
@@ -90,9 +90,9 @@ impl Emulator {
         self.change(repo, |found| branch.clone_into(&mut found.default_branch));
     }
 
-    /// Adds a repository to an installation if `installed` is true, and otherwise removes the
-    /// repository from the installation. The installation is that of the first GitHub App on the
-    /// account that owns the repository.
+    /// Adds a repository to the installation of the first GitHub App if `installed` is true, and
+    /// otherwise removes the repository from this installation. The installation is on the account
+    /// that owns the repository.
     pub fn set_installed(&self, repo: &RepoRef, installed: bool) {
         let (app, mut state) = (self.inner.app_id, self.inner.state());
         let id = state.installed_on(app, &repo.owner).map_or(0, |found| found.id);
@@ -246,8 +246,8 @@ impl Emulator {
         self.inner.git(repo.id).refuse_push(prefix, message).await
     }
 
-    /// Sets the URL that the first GitHub App's webhooks are sent to. No webhooks are sent before a
-    /// URL is set here or in the configuration.
+    /// Sets the URL that the first GitHub App's webhooks are sent to. The emulator sends no webhooks
+    /// until a URL is set, by this method or in the configuration.
     pub fn set_webhook_url(&self, url: impl Into<String>) {
         let (app, mut state) = (self.inner.app_id, self.inner.state());
         if let Some(app) = state.apps.iter_mut().find(|found| found.id == app) {
@@ -272,14 +272,16 @@ impl Emulator {
         self.inject(Fault::on(method, path).status(status).times(count));
     }
 
-    /// Injects a fault as [`fail_next`](Self::fail_next) does, but the emulator first processes the
-    /// requests as usual. Only their ordinary responses are lost.
+    /// Injects a fault into the next `count` requests that have the method `method` and a path that
+    /// starts with `path`. These requests have their usual effect, but their ordinary responses are
+    /// lost: the client receives responses with the status `status`.
     pub fn lose_next(&self, method: &str, path: &str, status: u16, count: usize) {
         self.inject(Fault::on(method, path).status(status).times(count).after_the_effect());
     }
 
     /// Sets whether each new installation token also has the permission `administration: write`,
-    /// which the token request did not contain. This imitates a faulty or hostile GitHub.
+    /// even if the request for the token did not contain this permission. This imitates a faulty or
+    /// hostile GitHub.
     pub fn grant_too_much(&self, too_much: bool) {
         self.inner.state().grant_too_much = too_much;
     }

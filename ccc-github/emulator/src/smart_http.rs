@@ -19,8 +19,8 @@ use crate::git;
 use crate::model::Token;
 use crate::state::Inner;
 
-/// A caller that fetches or pushes: the repository, the account, and whether the account may change
-/// workflow files.
+/// The caller of a fetch or a push. Contains the ID of the repository, the login of the account,
+/// and whether the account may change workflow files.
 struct Pusher {
     repo: u64,
     login: String,

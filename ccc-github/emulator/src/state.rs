@@ -151,7 +151,7 @@ impl State {
         self.installations.iter_mut().find(|installation| installation.id == id)
     }
 
-    /// Returns the installation, on the account `account`, of the GitHub App with the ID `app`.
+    /// Returns the installation that the GitHub App with the ID `app` has on the account `account`.
     pub(crate) fn installed_on(&self, app: u64, account: &str) -> Option<&Installation> {
         self.installations
             .iter()
@@ -165,8 +165,8 @@ impl State {
             .filter(|found| !found.excluded_repositories.contains(&repo.id))
     }
 
-    /// Installs the GitHub App with the ID `app` on the account `account`, if it is not yet
-    /// installed there. Returns the ID of the new or existing installation.
+    /// Installs the GitHub App with the ID `app` on the account `account`, if the App is not yet
+    /// installed on this account. Returns the ID of the new or existing installation.
     pub(crate) fn install(&mut self, app: u64, account: &str, now: Timestamp) -> u64 {
         if let Some(found) = self.installed_on(app, account) {
             return found.id;
@@ -208,7 +208,7 @@ const NOT_IN_URLS: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS
     .add(b'}')
     .add(b'\\');
 
-/// The state, the configuration and the tasks of an emulator, which all routes share.
+/// The state, the configuration and the tasks of an emulator. All routes share this value.
 #[derive(Debug)]
 pub(crate) struct Inner {
     /// The ID of the first GitHub App. The methods of [`Emulator`](crate::Emulator) act on this

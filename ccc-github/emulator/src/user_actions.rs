@@ -107,8 +107,8 @@ impl Emulator {
         deliver_all(&self.inner, vec![hook]).await;
     }
 
-    /// Delivers the webhook event `ping`, with which GitHub tests a webhook URL, to the first
-    /// GitHub App.
+    /// Delivers the webhook event `ping` to the first GitHub App. GitHub uses this event to test a
+    /// webhook URL.
     pub async fn ping(&self) {
         self.deliver("ping", &json!({ "zen": "Keep it logically awesome.", "hook_id": 1 })).await;
     }

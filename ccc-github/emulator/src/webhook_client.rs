@@ -61,7 +61,9 @@ async fn read(mut answer: Response, host: &str) -> std::result::Result<String, S
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(|error| unreachable(error, host))? {
         if body.len() + chunk.len() > MAX_ANSWER {
-            return Err(format!("the response of {host} is larger than 8 MiB"));
+            return Err(format!(
+                "the response of the webhook receiver {host} is larger than 8 MiB"
+            ));
         }
         body.extend_from_slice(&chunk);
     }

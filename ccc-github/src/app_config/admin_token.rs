@@ -117,8 +117,8 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 }
 
 /// Starts the computation of a token's digest. A slow password hash is not necessary, because a
-/// generated token has 256 random bits. The digest is a MAC, because the library compares MACs in
-/// constant time.
+/// generated token has 256 random bits. The digest is a MAC, because the `hmac` crate compares MACs
+/// in constant time.
 fn digest(token: &[u8]) -> Hmac<Sha256> {
     // The default key is used, because the digest needs no secret key.
     let mut mac = Hmac::<Sha256>::new(&Default::default());

@@ -89,8 +89,9 @@ impl Apps {
 
     /// Creates or changes the GitHub App that `change` names, and returns the App's public view.
     /// Fields that `change` does not set keep their stored values. A new webhook secret becomes the
-    /// newest secret. Up to two previous secrets stay valid, so deliveries that are signed with
-    /// them are still accepted. [`AppChange::without_old_secrets`] removes the previous secrets.
+    /// newest secret. The previous secrets stay valid: deliveries that are signed with them are
+    /// still accepted. An App can have at most two previous secrets.
+    /// [`AppChange::without_old_secrets`] removes the previous secrets.
     ///
     /// # Errors
     /// - [`ErrorKind::InvalidInput`] if a new App lacks a private key or a webhook secret, or if

@@ -30,8 +30,8 @@ pub struct AppView {
     pub host: String,
     /// The App ID of the GitHub App.
     pub app_id: u64,
-    /// The fingerprint `SHA256:…` that identifies the App's private key, as the settings page of
-    /// the GitHub App shows it. It is a digest of the public key.
+    /// The fingerprint `SHA256:…` that identifies the App's private key, as GitHub shows it on the
+    /// App's settings page. The fingerprint is a digest of the matching public key.
     pub private_key: String,
     /// Four hex digits of a SHA-256 digest of each webhook secret, with the newest secret first.
     /// The digits distinguish the secrets and do not reveal them.
@@ -80,7 +80,7 @@ impl App {
     }
 }
 
-/// The JSON of a stored App.
+/// The JSON format of a stored App's record in the credential store.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {

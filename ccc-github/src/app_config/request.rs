@@ -1,5 +1,5 @@
-//! A requested change to a stored GitHub App, and its JSON format, which is the body of `POST
-//! /config`.
+//! A requested change to a stored GitHub App. The body of a `POST /config` request is the JSON form
+//! of such a change.
 
 use ccc_core::{Error, ErrorKind, Result, Secret};
 use serde_json::{Map, Value};
@@ -99,7 +99,8 @@ impl AppChange {
             // The message has only the position of the error, because the JSON text contains
             // secrets.
             invalid_input(format!(
-                "the configuration of the GitHub App is not a JSON object (line {}, column {})",
+                "the configuration of the GitHub App is not a JSON object: the parser failed at \
+                 line {}, column {}",
                 e.line(),
                 e.column()
             ))
@@ -108,7 +109,8 @@ impl AppChange {
         if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
             let name = ccc_core::untrusted_text::one_line(unknown, 40);
             return Err(invalid_input(format!(
-                "unknown field `{name}`: the supported fields are {}",
+                "the configuration of the GitHub App has the unknown field `{name}`: the supported \
+                 fields are {}",
                 FIELDS.join(", ")
             )));
         }
@@ -248,8 +250,8 @@ impl AppChange {
         }
         if app.webhook_secrets.len() > 3 {
             return Err(invalid_input(
-                "the GitHub App already has two previous webhook secrets, which are still valid: \
-                 remove them first with a change that sets `forgetOldSecrets` to true",
+                "a GitHub App can have at most three webhook secrets: add fewer secrets, or remove \
+                 the previous secrets with a change that sets `forgetOldSecrets` to true",
             ));
         }
         match &self.installation_ids {

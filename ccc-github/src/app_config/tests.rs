@@ -260,7 +260,7 @@ async fn apps_are_shown_changed_and_cleared_over_http() {
             None,
             r#"{"appId": 7, "webhookSecret": "hunter2"}"#,
             400,
-            "`privateKey` is missing",
+            "add the field `privateKey`",
         ),
         ("POST", None, &public.to_string(), 400, "is a public key"),
         ("POST", None, &megabyte, 413, "64 KiB"),

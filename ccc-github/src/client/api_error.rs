@@ -17,8 +17,8 @@ pub(crate) enum ApiError {
         call: String,
         /// GitHub's error message, shortened to one line.
         message: String,
-        /// The text ` (request ID)`, with the request id from the response. GitHub's support can
-        /// find the call by this id. Empty if the response has no valid request id.
+        /// The text ` (request ID)`, in which `ID` is the request id from the response. GitHub's
+        /// support can find the call by this id. Empty if the response has no valid request id.
         request_id: String,
         /// The wait after which a repeated call can succeed. `None` if GitHub neither reported a
         /// rate limit nor specified a wait.
@@ -87,8 +87,8 @@ impl ApiError {
         self.status().is_some_and(|status| status.is_redirection())
     }
 
-    /// Returns whether it is unknown if GitHub executed the failed call, for example because the
-    /// response was lost.
+    /// Returns whether GitHub has possibly executed the failed call. This is true, for example, if
+    /// only the response was lost.
     pub(crate) fn is_outcome_unclear(&self) -> bool {
         match self {
             Self::Status { status, .. } => status.is_server_error(),

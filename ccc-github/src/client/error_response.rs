@@ -55,8 +55,8 @@ pub(super) fn from_response(
 }
 
 /// Returns the text of one validation error of a 422 response, or `None` if `error` contains
-/// neither a message nor a field with a code (GitHub docs, "Troubleshooting the REST API":
-/// validation failed).
+/// neither a message nor a field with a code (GitHub docs, "Troubleshooting the REST API",
+/// "Validation failed").
 fn detail(error: &Value) -> Option<String> {
     if let Some(message) = error.as_str().or_else(|| error["message"].as_str()) {
         return Some(message.to_owned());

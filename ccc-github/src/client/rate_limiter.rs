@@ -28,8 +28,8 @@ struct CallerState {
     blocked_until: Mutex<Option<Timestamp>>,
 }
 
-/// Permission to make one call. The value must be dropped when the call ends, because until then it
-/// can delay other calls of the same [`Caller`].
+/// Permission to make one call. A permit can delay other calls of the same [`Caller`] until the
+/// permit is dropped. Therefore, drop the permit when the call ends.
 #[derive(Debug)]
 pub(crate) enum Permit {
     Write(OwnedMutexGuard<VecDeque<Timestamp>>),

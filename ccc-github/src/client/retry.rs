@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use crate::client::api_error::ApiError;
 
-/// A token that is younger than this might not be known to all of GitHub's servers yet.
+/// The age below which a token might still be unknown to some of GitHub's servers.
 pub(crate) const NEW_TOKEN_AGE: SignedDuration = SignedDuration::from_secs(10);
 /// The maximum number of times that a call is repeated with a token that is younger than
 /// [`NEW_TOKEN_AGE`] (spec: G2b).
@@ -25,8 +25,9 @@ pub(crate) const NEW_TOKEN_RETRIES: u32 = 3;
 pub struct Retry {
     /// Maximum number of attempts of a call, including the first one.
     pub tries: u32,
-    /// Maximum number of attempts of a call that times out. Lower than `tries` by default, because
-    /// each attempt that times out takes the whole [`TIMEOUT`](crate::http::TIMEOUT).
+    /// Maximum number of attempts of a call that times out. The default is lower than the default
+    /// of `tries`, because each attempt that times out takes the whole
+    /// [`TIMEOUT`](crate::http::TIMEOUT).
     pub timeout_tries: u32,
     /// Maximum wait between two attempts. If GitHub requires a longer wait, the longer wait
     /// applies.

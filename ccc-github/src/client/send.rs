@@ -1,5 +1,5 @@
-//! The client of GitHub's REST API. It sends calls, follows redirects, and repeats a call if that
-//! is safe.
+//! The client of GitHub's REST API. It sends calls and follows redirects. It repeats a failed call
+//! if the repetition is safe.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -74,10 +74,10 @@ impl Client {
 
     /// Sends `call` and returns its response, which has a 2xx status.
     ///
-    /// Repeats the call after a temporary failure if that is safe. GitHub does not execute a call
-    /// that exceeds a rate limit. Therefore, such a call is repeated after the required wait, even
-    /// if its method is POST. [`Retry`] limits the attempts, and [`RateLimits::longest_wait`]
-    /// limits the waits.
+    /// Repeats the call after a temporary failure if the repetition is safe. GitHub does not
+    /// execute a call that exceeds a rate limit. Therefore, such a call is repeated after the
+    /// required wait, even if its method is POST. [`Retry`] limits the attempts, and
+    /// [`RateLimits::longest_wait`] limits the waits.
     pub(crate) async fn send(
         &self,
         call: &Call,

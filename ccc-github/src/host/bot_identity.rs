@@ -1,4 +1,4 @@
-//! The bot account of the GitHub App, which writes the App's comments and commits.
+//! The bot account of the GitHub App: the author of the App's comments and commits.
 
 use ccc_core::Result;
 use ccc_core::vcs::BotIdentity;

@@ -61,8 +61,8 @@ impl GitHubBuilder {
     /// [`GitHub::take_over`]. Without a credential store, the tokens of a killed process stay valid
     /// until they expire, which is one hour after their creation.
     ///
-    /// `holder` is a name for the process that owns the tokens, for example the data directory of a
-    /// service. At most one process at a time may use the same `holder`.
+    /// `holder` is a name for the process that owns the tokens, for example the id of the service's
+    /// data directory. At most one process at a time may use the same `holder`.
     pub fn token_ledger(
         mut self,
         store: Arc<dyn CredentialStore>,
@@ -72,7 +72,7 @@ impl GitHubBuilder {
         self
     }
 
-    /// Creates the [`GitHub`] value. This sends no request.
+    /// Creates the [`GitHub`] value. This method sends no request.
     ///
     /// # Errors
     /// - The errors of [`Endpoints::from_api_url`].

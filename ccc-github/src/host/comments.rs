@@ -54,10 +54,11 @@ impl GitHub {
             .collect())
     }
 
-    /// Sets the text of the GitHub App's comment with `marker` on the issue `number` to `body`.
-    /// Creates the comment if it does not exist. The marker identifies the comment in a later call,
-    /// and is written at the end of the text as an HTML comment. Only comments of the App's bot
-    /// account are searched for the marker, because any user can copy a marker.
+    /// Writes `body` as a comment on the issue `number`. If the GitHub App already wrote a comment
+    /// with `marker` on this issue, replaces that comment's text. Otherwise creates a comment.
+    /// `marker` is written at the end of the text as an HTML comment, so that a later call finds
+    /// the comment. Only comments of the App's bot account are searched for `marker`, because any
+    /// user can copy a marker.
     pub(super) async fn write_comment(
         &self,
         repo: &RepoRef,
@@ -172,7 +173,7 @@ impl GitHub {
         Ok(None)
     }
 
-    /// Replaces the text of the comment with the id `id`. `body` is the JSON of the request.
+    /// Changes the text of the comment whose id is `id`. `body` is the JSON of the request.
     async fn change_comment(
         &self,
         repo: &RepoRef,

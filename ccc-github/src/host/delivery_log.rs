@@ -1,5 +1,6 @@
-//! GitHub's log of attempted webhook deliveries, and redelivery. GitHub repeats a delivery only on
-//! request (GitHub docs, "Handling failed webhook deliveries").
+//! GitHub's log of attempted webhook deliveries, and requests to send a delivery again. GitHub
+//! repeats a delivery only after such a request (GitHub docs, "Handling failed webhook
+//! deliveries").
 
 use std::collections::{HashMap, HashSet};
 

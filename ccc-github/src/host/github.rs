@@ -17,8 +17,8 @@ use crate::token::Tokens;
 /// The maximum number of pages that are read from a list. Each page has 100 entries.
 pub(super) const MAX_PAGES: usize = 10;
 
-/// The [`VcsHost`](ccc_core::VcsHost) for github.com and GitHub Enterprise Server, which
-/// authenticates as a GitHub App.
+/// The [`VcsHost`](ccc_core::VcsHost) for github.com and GitHub Enterprise Server. It authenticates
+/// as a GitHub App.
 ///
 /// Each installation token is for one repository and one [`Grant`], and is cached until it expires
 /// or is revoked. When [`release`](ccc_core::VcsHost::release) ends the last lease on a repository,
@@ -38,17 +38,17 @@ impl GitHub {
         Self { tokens, written_comments: WrittenComments::default() }
     }
 
-    /// Replaces the GitHub App. The next call uses the new App. `app` is the id and the private key
-    /// of the new App, or `None` to use no App. Active runs continue with the tokens that they have
-    /// leased. New leases use only tokens of the new App.
+    /// Replaces the GitHub App. `app` is the id and the private key of the new App, or `None` to
+    /// use no App. Tokens of the former App that active runs have leased stay usable until the
+    /// leases end. New calls and new leases use only the new App.
     pub fn use_app(&self, app: Option<(u64, AppKey)>) {
         self.tokens.use_app(app);
     }
 
     /// Takes over the unrevoked tokens of a killed process that had the same
-    /// [holder](crate::GitHubBuilder::token_ledger). Tokens of the current GitHub App are used
-    /// again, and revoked after use. Tokens of other Apps are revoked immediately, and expired
-    /// tokens are removed. Returns the number of tokens that are used again.
+    /// [holder](crate::GitHubBuilder::token_ledger) as this process. Tokens of the current GitHub
+    /// App are used again, and revoked after use. Tokens of other Apps are revoked immediately, and
+    /// expired tokens are removed. Returns the number of tokens that are used again.
     ///
     /// Call this method once, before the first run, and only if no other process uses the same
     /// holder.

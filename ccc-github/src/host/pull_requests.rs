@@ -39,7 +39,7 @@ struct HeadRepository {
 impl GitHub {
     /// Finds the pull request of the branch `new.head`, or opens one if none exists. Searches again
     /// if GitHub reports that the pull request already exists, or if it is unclear whether a
-    /// request opened the pull request (spec: G7a).
+    /// failed request opened the pull request (spec: G7a).
     pub(super) async fn find_or_open(
         &self,
         repo: &RepoRef,
@@ -129,7 +129,7 @@ fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
                 ErrorKind::Conflict,
                 format!(
                     "the base branch `{base}` already contains all commits of the branch `{head}`: \
-                     nothing is left to review ({error})"
+                     no pull request is needed ({error})"
                 ),
             ))
         }
@@ -160,8 +160,8 @@ fn explain(error: ApiError, repo: &RepoRef, new: &NewPullRequest) -> Error {
         Some(StatusCode::NOT_FOUND) => Some((
             ErrorKind::NotFound,
             format!(
-                "the repository {repo} no longer exists, or does not allow pull requests: the \
-                 change is only on the branch `{head}` ({error})"
+                "the repository {repo} does not allow pull requests, or no longer exists: no pull \
+                 request was opened for the branch `{head}` ({error})"
             ),
         )),
         _ => None,

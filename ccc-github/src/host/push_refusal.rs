@@ -17,8 +17,8 @@ pub(super) fn explain(output: &str) -> Option<String> {
     let rules = ["protected branch", "branch protection", "rule violations", "repository rules"];
     rules.into_iter().any(says).then(|| {
         format!(
-            "the branch rules of the repository reject the run's branch: allow the App to create \
-             branches that begin with `{}`",
+            "the branch rules of the repository reject the run's branch: allow the GitHub App to \
+             create branches that begin with `{}`",
             BranchName::RUN_PREFIX
         )
     })
@@ -35,11 +35,11 @@ mod tests {
             (
                 "remote: error: GH006: Protected branch update failed for refs/heads/claude/x.\n \
                  ! [remote rejected] a -> claude/x (protected branch hook declined)",
-                "allow the App to create branches",
+                "allow the GitHub App to create branches",
             ),
             (
                 "remote: error: GH013: Repository rule violations found for refs/heads/claude/x.",
-                "allow the App to create branches",
+                "allow the GitHub App to create branches",
             ),
             (
                 " ! [remote rejected] a -> b (refusing to allow a GitHub App to create or update \

@@ -33,7 +33,7 @@ impl GitHub {
             Err(error) if !error.has_status(StatusCode::NOT_FOUND) && !error.is_redirect() => {
                 return Err(error.into());
             }
-            _ => self.find_by_number(repo).await?,
+            _ => self.find_by_id(repo).await?,
         };
         if !is_name(&found.owner.login) || !is_name(&found.name) {
             return Err(not_found(format!(
@@ -51,7 +51,7 @@ impl GitHub {
     }
 
     /// Finds `repo` by its id, in the list of repositories that the leased token can access.
-    async fn find_by_number(&self, repo: &RepoRef) -> Result<RestRepository> {
+    async fn find_by_id(&self, repo: &RepoRef) -> Result<RestRepository> {
         #[derive(Deserialize)]
         struct Answer {
             repositories: Vec<RestRepository>,

@@ -1,4 +1,4 @@
-//! The implementation of the port [`VcsHost`] for [`GitHub`]. Each method adds its own name to the
+//! The implementation of the trait [`VcsHost`] for [`GitHub`]. Each method adds its own name to the
 //! errors that it returns.
 
 use std::time::Duration;

@@ -9,8 +9,8 @@ const MAX_WRITTEN: usize = 1_000;
 /// The repository id and the marker of a comment.
 type Key = (u64, String);
 
-/// The comments that were written most recently. With a cached id, a comment can be changed without
-/// a search for it.
+/// The ids of the comments that were written most recently, and the locks of the comments that are
+/// being written. A comment whose id is cached can be changed without a search on GitHub.
 #[derive(Debug, Default)]
 pub(super) struct WrittenComments {
     ids: Mutex<VecDeque<(Key, u64)>>,

@@ -105,7 +105,7 @@ fn failure(error: &JsValue, host: &str) -> Error {
     let text = format!("{error:?}").replace(['\n', '\r'], " ");
     if text.contains("TimeoutError") || text.contains("due to timeout") {
         let line =
-            format!("no answer from {host} in time: check that the host is up and reachable");
+            format!("{host} did not answer in time: check that this server is up and reachable");
         return Error::new(ErrorKind::TimedOut, line);
     }
     let text: String = text.chars().take(200).collect();

@@ -132,8 +132,8 @@ impl Http for ReqwestHttp {
         }
         let body = read(response, &host).await?;
         answer.body(body).map_err(|error| {
-            Error::new(ErrorKind::Unexpected, format!("the response from {host} is invalid"))
-                .with_source(error)
+            let line = format!("the response from {host} is not a valid HTTP response");
+            Error::new(ErrorKind::Unexpected, line).with_source(error)
         })
     }
 }
@@ -162,7 +162,7 @@ fn failure(error: reqwest::Error, host: &str) -> Error {
     let error = error.without_url();
     if error.is_timeout() {
         let line =
-            format!("no answer from {host} in time: check that the host is up and reachable");
+            format!("{host} did not answer in time: check that this server is up and reachable");
         return Error::new(ErrorKind::TimedOut, line).with_source(error);
     }
     if is_distrusted(&error) {

@@ -37,8 +37,8 @@ impl Tokens {
                 continue;
             }
             let line = format!(
-                "GitHub does not accept the App's JWT: check that App ID {} belongs to the \
-                 configured private key, and that the clock of the host machine is right ({error})",
+                "GitHub does not accept the App's JWT: check that the configured private key \
+                 belongs to App ID {}, and that the clock of the host machine is correct ({error})",
                 app.app_id,
             );
             return Err(Error::new(ErrorKind::Unauthenticated, line).into());

@@ -14,7 +14,7 @@ use crate::app_key::AppKey;
 pub(crate) struct AppIdentity {
     pub(crate) app_id: u64,
     pub(super) key: AppKey,
-    /// The bot account of the App, which writes comments and commits.
+    /// The bot account of the App: the author of the App's comments and commits.
     pub(crate) bot: tokio::sync::OnceCell<BotIdentity>,
     /// The id of the App's installation on each repository, by repository id. If the installation
     /// on a repository is known, cached tokens for this repository are used only if they belong to

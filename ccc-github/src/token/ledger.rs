@@ -14,14 +14,14 @@ use serde::{Deserialize, Serialize};
 use crate::secret_record::{self, SecretText};
 use crate::token::cache::{Entry, Key, Token, lock};
 
-/// The maximum time to wait for the credential store to record a new token, before the token is
-/// used.
+/// The maximum time to wait for the credential store to record a new token. After this time, the
+/// token is used even if the store has not recorded the token.
 pub(super) const BEFORE_USE: Duration = Duration::from_secs(2);
 /// The maximum time to wait for the credential store to record that tokens were revoked or taken
 /// over.
 pub(super) const AFTER_USE: Duration = Duration::from_secs(10);
-/// A record of another holder is removed only if all its tokens expired more than this time ago.
-/// The time is long, because the clocks of the holders can differ.
+/// The minimum time from the expiry of all tokens of a record to the removal of the record by
+/// another holder. The time is long, because the clocks of the holders can differ.
 const REMOVED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// The token ledger of one holder. A holder is the name of the process that owns the tokens. The
@@ -159,9 +159,9 @@ impl TokenLedger {
         Ok(self.read_rows(name).await?.iter().map(Row::to_token).collect())
     }
 
-    /// Writes the current tokens of `entry` to the record of `key`. The attempt ends when the
-    /// future `deadline` completes. A failure is only logged, because a missing record matters only
-    /// after a crash.
+    /// Writes the current tokens of `entry` to the record of `key`. The attempt ends at the latest
+    /// when the future `deadline` completes. A failure is only logged, because a missing record
+    /// matters only after a crash.
     pub(super) async fn record(&self, key: Key, entry: &Entry, deadline: impl Future<Output = ()>) {
         let written = Box::pin(async {
             let _one_by_one = entry.recording.lock().await;

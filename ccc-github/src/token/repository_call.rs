@@ -1,5 +1,5 @@
-//! API calls for a repository with an installation token, and API calls for public data that
-//! belongs to no repository.
+//! API calls that use an installation token to access a repository, and API calls for public data
+//! that belongs to no repository.
 
 use std::time::Duration;
 

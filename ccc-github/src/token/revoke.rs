@@ -17,8 +17,8 @@ const NOT_REVOKED: &str =
     "an installation token could not be revoked: the token stays valid for at most one hour";
 
 impl Tokens {
-    /// Ends one lease of the token `secret`. Revokes the token if this was its last lease. If no
-    /// token of the repository is leased after this, also revokes all cached tokens of the
+    /// Ends one lease of the token `secret`. If the token has no other lease, revokes the token. If
+    /// no token of the repository is leased any longer, also revokes all cached tokens of this
     /// repository.
     pub(crate) async fn release(&self, secret: &Secret) -> Result<()> {
         let id = digest(secret);

@@ -50,8 +50,9 @@ pub(super) fn mismatch(repo: u64, grant: Grant, scope: &Scope) -> Option<String>
             None => false,
         };
         let shown: String = format!("{name}: {level}").chars().take(80).collect();
-        (!narrow)
-            .then(|| format!("has more permissions than requested ({})", shown.escape_default()))
+        (!narrow).then(|| {
+            format!("has the permission `{}`, which was not requested", shown.escape_default())
+        })
     });
     wider.or_else(|| {
         let lacks = |(name, level): &(&&str, &&str)| {
@@ -59,7 +60,7 @@ pub(super) fn mismatch(repo: u64, grant: Grant, scope: &Scope) -> Option<String>
             had != **level && had != "write"
         };
         let (name, level) = asked.iter().find(lacks)?;
-        Some(format!("lacks a requested permission ({name}: {level})"))
+        Some(format!("lacks the requested permission `{name}: {level}`"))
     })
 }
 
@@ -82,24 +83,29 @@ mod tests {
             (&publish[..], selected, vec![8], Some("only for this repository")),
             (&publish[..], selected, vec![7, 8], Some("only for this repository")),
             (&publish[..], selected, vec![], Some("only for this repository")),
-            (&publish[..2], selected, vec![7], Some("lacks a requested permission (pull_requests")),
+            (
+                &publish[..2],
+                selected,
+                vec![7],
+                Some("lacks the requested permission `pull_requests"),
+            ),
             (
                 &[("contents", "read"), publish[1], publish[2]],
                 selected,
                 vec![7],
-                Some("lacks a requested permission (contents: write)"),
+                Some("lacks the requested permission `contents: write`"),
             ),
             (
                 &[publish[0], publish[1], publish[2], ("workflows", "write")],
                 selected,
                 vec![7],
-                Some("has more permissions than requested (workflows: write)"),
+                Some("has the permission `workflows: write`, which was not requested"),
             ),
             (
                 &[("contents", "admin"), publish[1], publish[2]],
                 selected,
                 vec![7],
-                Some("has more permissions than requested (contents: admin)"),
+                Some("has the permission `contents: admin`, which was not requested"),
             ),
         ] {
             let repositories: Vec<_> =

@@ -1,5 +1,5 @@
-//! Reuse and revocation of the unrevoked tokens of an earlier process that used the same holder
-//! name.
+//! Reuse and revocation of the unrevoked tokens of an earlier process. That process used the same
+//! holder name as this process.
 
 use ccc_core::Result;
 
@@ -8,9 +8,10 @@ use crate::token::ledger::AFTER_USE;
 use crate::token::tokens::Tokens;
 
 impl Tokens {
-    /// Reads the token records of an earlier process that used the same holder name. Adds the
-    /// tokens of the current GitHub App to the cache, revokes the tokens of other Apps, and removes
-    /// the expired tokens. Returns the count of tokens that were added to the cache.
+    /// Reads the token records of an earlier process that used the same holder name as this
+    /// process. Adds the tokens of the current GitHub App to the cache, revokes the tokens of other
+    /// Apps, and removes the expired tokens. Returns the number of tokens that were added to the
+    /// cache.
     pub(crate) async fn take_over(&self) -> Result<usize> {
         let Some(ledger) = &self.ledger else { return Ok(0) };
         let (mut used, now) = (0, self.client.now());

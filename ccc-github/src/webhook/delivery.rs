@@ -150,7 +150,7 @@ impl std::fmt::Debug for RawDelivery<'_> {
 }
 
 /// The meaning of a delivery whose signature is valid. Each variant except [`Ping`](Self::Ping)
-/// contains the delivery's id, digest and time.
+/// contains the delivery's id, the digest of its body, and the time of its arrival.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     /// A `ping`, with which GitHub tests the webhook address.
@@ -172,7 +172,8 @@ pub enum Received {
     },
 }
 
-/// The meaning of a delivery whose signature is valid, without the delivery's id, digest and time.
+/// The meaning of a delivery whose signature is valid. Unlike [`Received`], this type does not
+/// contain the delivery's id, the digest of its body, or the time of its arrival.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// A `ping`, with which GitHub tests the webhook address.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::accounts::{actor_kind, ghost, is_name};
 
 /// A description of how a payload differs from GitHub's documentation. The description names the
-/// field or the position, and never contains a value of the payload.
+/// field, or the line and column in the payload, and never contains a value of the payload.
 #[derive(Debug)]
 pub(crate) struct Malformed(pub(crate) String);
 
@@ -116,7 +116,7 @@ fn parse<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Malformed> {
             _ => "the text is not JSON",
         };
         let (line, column) = (error.line(), error.column());
-        Malformed(format!("{what} (line {line}, column {column})"))
+        Malformed(format!("{what} (line {line}, column {column} of the payload)"))
     })
 }
 

@@ -78,8 +78,8 @@ impl Webhook {
     }
 
     /// Checks the delivery `raw`, and returns only its meaning. Unlike [`receive`](Self::receive),
-    /// this method computes no digest of the body, which would take as long as the check of the
-    /// signature.
+    /// this method does not compute the digest of the body, because that computation takes as long
+    /// as the check of the signature.
     ///
     /// # Errors
     /// The errors of [`receive`](Self::receive).

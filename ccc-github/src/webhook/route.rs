@@ -27,24 +27,24 @@ mod tests;
 /// The time limit within which the whole body must arrive (spec: W1b). This is lower than GitHub's
 /// own limit for a response, which is ten seconds.
 const BODY_DEADLINE: Duration = Duration::from_secs(8);
-/// The default value of the header `Retry-After` in a 503 response. This value is used if the error
-/// of the [`Intake`] specifies no wait.
+/// The value of the header `Retry-After` in a 503 response, unless the error of the [`Intake`]
+/// specifies another wait.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 /// The maximum total size, in bytes, of all bodies that the route holds in memory. A body counts
 /// until its delivery is answered. A signature can only be verified after the whole body is read.
 /// Without this limit, a client that knows no webhook secret could therefore use up the memory.
-const MAX_UNVERIFIED: usize = 256 << 20;
-/// The size of one permit of the semaphore that enforces [`MAX_UNVERIFIED`], in bytes.
+const MAX_BODIES_IN_MEMORY: usize = 256 << 20;
+/// The size of one permit of the semaphore that enforces [`MAX_BODIES_IN_MEMORY`], in bytes.
 const MEMORY_UNIT: usize = 256 << 10;
 
 /// Creates an axum router with the route `POST /webhook/github`.
 ///
-/// The route verifies each delivery with `webhook`, and passes its event to `intake`. If an event
-/// can start a run, the response is 2xx only after the intake has accepted or ignored the event
-/// (spec: W1a–W5c). Error responses have the body `{"error": "…"}`. `clock` measures the time limit
-/// for the body.
+/// The route verifies each delivery with `webhook`, and passes the delivery's event to `intake`. If
+/// an event can start a run, the response is 2xx only after the intake has accepted or ignored the
+/// event (spec: W1a–W5c). Error responses have the body `{"error": "…"}`. `clock` measures the time
+/// limit for the body.
 pub fn router(webhook: Arc<Webhook>, intake: Arc<dyn Intake>, clock: Arc<dyn Clock>) -> Router {
-    let memory = Arc::new(Semaphore::new(MAX_UNVERIFIED / MEMORY_UNIT));
+    let memory = Arc::new(Semaphore::new(MAX_BODIES_IN_MEMORY / MEMORY_UNIT));
     let parts = Parts { webhook, intake, clock, memory };
     Router::new().route("/webhook/github", post(receive).fallback(wrong_method)).with_state(parts)
 }
@@ -101,7 +101,8 @@ async fn receive(State(parts): State<Parts>, request: Request<Body>) -> Response
             tracing::error!(
                 delivery = %delivery.id,
                 %error,
-                "a delivery has the id of an earlier delivery, but a different body"
+                "a delivery is refused, because it has the id of an earlier delivery but a \
+                 different body"
             );
             refuse(
                 StatusCode::CONFLICT,
@@ -137,7 +138,7 @@ fn too_large_by_head(headers: &HeaderMap) -> Option<Response> {
 
 /// Reads the whole body. Returns an error response if the body is larger than [`MAX_BODY`] or does
 /// not arrive within [`BODY_DEADLINE`]. Also returns an error response if all bodies in memory
-/// together would exceed [`MAX_UNVERIFIED`]. The body counts toward this limit until the returned
+/// together would exceed [`MAX_BODIES_IN_MEMORY`]. The body counts toward this limit until the returned
 /// permits are dropped.
 async fn read(body: Body, parts: &Parts) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Response> {
     let whole = std::pin::pin!(async {

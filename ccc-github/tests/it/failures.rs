@@ -359,7 +359,7 @@ async fn errors_say_why_a_pull_request_cannot_be_opened() {
         "the base branch `release` no longer exists",
     );
     let itself = NewPullRequest { base: "claude/1".to_owned(), ..new.clone() };
-    check("nothing new", open(&itself).await, ErrorKind::Conflict, "nothing is left to review");
+    check("nothing new", open(&itself).await, ErrorKind::Conflict, "no pull request is needed");
     world.emulator.fail_next("POST", PULLS, 403, 1);
     let words = "`Pull requests: write`";
     check("no permission", open(&new).await, ErrorKind::PermissionDenied, words);

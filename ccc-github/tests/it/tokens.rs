@@ -330,7 +330,7 @@ async fn errors_say_what_the_operator_must_fix() {
     let error = github(1, world.emulator.api_url()).bot_identity().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthenticated);
     assert!(
-        error.to_string().contains("check that App ID 1 belongs to the configured private key"),
+        error.to_string().contains("check that the configured private key belongs to App ID 1,"),
         "{error}"
     );
 

@@ -1,5 +1,5 @@
-//! The limits that the keeper enforces in its container, because the engine does not enforce them,
-//! and the keeper's exit status for each exceeded limit.
+//! The limits that the keeper enforces in its container, because the engine does not enforce them.
+//! For each exceeded limit, the keeper ends with a different exit status.
 
 use crate::exit;
 

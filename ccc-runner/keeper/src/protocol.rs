@@ -184,8 +184,8 @@ pub async fn read_head<T: DeserializeOwned>(
     read_within(stream, MAX_HEAD).await
 }
 
-/// Reads the head of a stream as [`read_head`] does, but refuses a head of more than 64 bytes,
-/// because the peer is not trusted.
+/// Reads the head of a stream from a peer that is not trusted. Unlike [`read_head`], this function
+/// refuses a head of more than 64 bytes.
 ///
 /// # Errors
 /// The same errors as [`read_head`], with a limit of 64 bytes.

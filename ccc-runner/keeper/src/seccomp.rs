@@ -1,5 +1,6 @@
-//! The system call filter, which blocks calls that could reach outside the container although the
-//! container has no network (spec: X3a).
+//! The system call filter. It blocks sockets that could connect to systems outside the container,
+//! even if the container has no network. It also blocks changes to the limits and the scheduling of
+//! other processes (spec: X3a).
 //!
 //! This filter applies in addition to the engine's own filter, because the engine's filter permits
 //! different calls in different versions of the engine. After installation, this filter applies to

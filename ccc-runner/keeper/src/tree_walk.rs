@@ -103,8 +103,9 @@ fn retry_with_access<T>(at: BorrowedFd<'_>, act: impl Fn() -> Result<T, Errno>) 
     }
 }
 
-/// Sets the permissions of a directory to `0o700`, which gives only its owner full access. Uses the
-/// descriptor of the directory, because another process can replace the directory at its path.
+/// Sets the permissions of a directory to `0o700`: full access for the owner, and no access for
+/// other users. Uses the descriptor of the directory, because another process can replace the
+/// directory at its path.
 fn grant_owner_access(directory: &impl AsRawFd) -> io::Result<()> {
     let this = format!("/proc/self/fd/{}", directory.as_raw_fd());
     fs::set_permissions(this, Permissions::from_mode(0o700))

@@ -18,7 +18,8 @@ const MAX_STREAMS: usize = 64;
 /// the tunnel share this limit. yamux requires 256 KiB for each stream.
 const RECEIVE_WINDOW: usize = MAX_STREAMS * (256 << 10);
 /// Maximum number of incoming streams that wait until [`IncomingStreams::next`] returns them.
-/// Further incoming streams are closed. [`Tunnel::open`] also waits in a queue of this length.
+/// Further incoming streams are closed. Calls of [`Tunnel::open`] wait in a second queue, which has
+/// the same length.
 const QUEUE_LENGTH: usize = 64;
 
 /// A handle that opens streams in a tunnel. Clones of a handle open streams in the same tunnel.

@@ -81,10 +81,10 @@ pub(crate) fn proxy_refusal_event(line: &str) -> AgentEvent {
 }
 
 /// Corrects `report` with the measurements of the model proxy. Replaces the cost and the usage that
-/// the agent reported. If the verdict is [`Verdict::Failed`], adds the last failure of a call to
-/// the model's API to the reason. If the run reached its spending limit, a verdict other than
-/// [`Verdict::Completed`] becomes [`Verdict::Limited`]. `limit` is the spending limit, in
-/// millionths of a US dollar.
+/// the agent reported. If the verdict is [`Verdict::Failed`], puts the last error of the model's
+/// API (if any) in front of the reason of the verdict. If the run reached its spending limit, a
+/// verdict other than [`Verdict::Completed`] becomes [`Verdict::Limited`]. `limit` is the spending
+/// limit, in millionths of a US dollar.
 pub(crate) fn apply_account(report: &mut AgentReport, access: &ModelAccess, limit: Option<u64>) {
     if let Verdict::Failed { reason, .. } = &report.verdict
         && let Some(failure) = access.last_failure()

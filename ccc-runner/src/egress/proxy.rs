@@ -17,8 +17,8 @@ use crate::lock::lock;
 
 /// Maximum length of a request head (request line and headers), in bytes.
 const MAX_HEAD: usize = 8 << 10;
-/// Time limit for receiving a request head. It is also the time limit for connecting to a host,
-/// which includes the resolution of the host name.
+/// Time limit for receiving a request head. It is also the time limit for resolving a host name and
+/// then connecting to the host.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The only port that containers may connect to on a host: the port of HTTPS.
 const PORT: u16 = 443;
@@ -171,7 +171,7 @@ impl EgressProxy {
         let host = tokio::select! {
             found = found => found?,
             () = self.clock.sleep(TIMEOUT) => {
-                let line = format!("{shown} did not answer within {} s", TIMEOUT.as_secs());
+                let line = format!("cannot connect to {shown} within {} s", TIMEOUT.as_secs());
                 return Err(Refusal("504 Gateway Timeout", line));
             }
             () = until.cancelled() => {

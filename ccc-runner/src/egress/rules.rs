@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 /// A check that the egress proxy makes before it connects to a host for a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EgressRule {
-    /// The target is a host name, not an IP address, and follows the strict grammar of
-    /// [`HostName`](ccc_core::egress::HostName).
+    /// The target is a host name that follows the strict grammar of
+    /// [`HostName`](ccc_core::egress::HostName). An IP address is refused.
     Named,
     /// The host is on the list of permitted hosts.
     Listed,

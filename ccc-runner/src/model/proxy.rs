@@ -8,6 +8,7 @@ mod harmless_fields;
 mod metering;
 mod relay;
 mod request;
+mod response_body;
 mod routes;
 mod rules;
 mod server;

@@ -44,12 +44,14 @@ const MAX_SEEN: usize = 1_000;
 ///
 /// [[turn]]
 /// fail = { status = 529, times = 2 }   # overloaded twice, then the answer below
-/// wait = 0.5                           # seconds before it answers
+/// wait = 0.5                           # seconds before the answer
 /// say = "Done."
 /// tokens = { input = 1200, output = 80 }
 ///
+/// # The connection breaks in the middle of this turn's first answer. With "stall" instead of
+/// # "cut", the answer stops in the middle, but the connection stays open.
 /// [[turn]]
-/// end = "cut"                          # the connection breaks once; "stall": it stays open
+/// end = "cut"
 /// say = "I was going to say"
 ///
 /// [[model."claude-haiku-*".turn]]      # separate turns for these models
@@ -72,7 +74,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Memory {
     seen: Vec<SeenRequest>,
-    /// The number of requests so far, by the ID of the conversation and the index of the turn.
+    /// The number of requests so far for each turn. The key contains the ID of the conversation and
+    /// the index of the turn.
     asked: HashMap<(String, usize), u32>,
 }
 

@@ -1,4 +1,4 @@
-//! Errors for exceeded limits, the same for every runner (spec: X14d).
+//! Errors for exceeded limits. Every runner reports the same errors (spec: X14d).
 
 use ccc_core::container::Resources;
 use ccc_core::{Error, ErrorKind};
@@ -12,7 +12,7 @@ pub(crate) fn error(breach: LimitBreach, resources: &Resources) -> Error {
             format!("the workspace contains more than {} MiB", resources.workspace_bytes >> 20)
         }
         LimitBreach::Entries => format!(
-            "the workspace contains more than {} files and directories, or paths that are too long",
+            "the workspace contains more than {} files and directories, or a path that is too long",
             resources.workspace_entries
         ),
         LimitBreach::Disk => {
@@ -20,7 +20,7 @@ pub(crate) fn error(breach: LimitBreach, resources: &Resources) -> Error {
                 .to_owned()
         }
         LimitBreach::Processes => format!(
-            "the container was at its limit of {} processes for too long",
+            "the container stayed at its limit of {} processes for several seconds",
             resources.processes
         ),
     };

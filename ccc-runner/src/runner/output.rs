@@ -24,12 +24,12 @@ impl<'a> BoundedOutput<'a> {
         self.dropped += (bytes.len() - fits) as u64;
     }
 
-    /// Writes a line with the number of dropped bytes to the sink, if bytes were dropped. `before`
-    /// is the number of bytes that were dropped before they reached this sink.
+    /// Writes a line with the number of dropped bytes to the sink, if the number is not 0. `before`
+    /// is the number of bytes that another program, such as the keeper, has already dropped.
     pub(crate) fn report(&mut self, before: u64) {
         let dropped = self.dropped.saturating_add(before);
         if dropped > 0 {
-            let line = format!("\n[{dropped} more bytes of output dropped]\n");
+            let line = format!("\n[{dropped} more bytes of output were dropped]\n");
             self.sink.chunk(OutputStream::Stderr, line.as_bytes());
         }
     }

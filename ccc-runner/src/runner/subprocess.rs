@@ -1,4 +1,4 @@
-//! Runner that starts programs as ordinary processes of the host machine.
+//! A runner that starts programs as ordinary processes of the host machine.
 
 mod command;
 mod container;

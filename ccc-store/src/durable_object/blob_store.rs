@@ -15,7 +15,7 @@ use crate::sealed::{BlobStore, Change, RecordId, SealedIndex};
 const RETRY_DELAYS: [Duration; 3] =
     [Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1_600)];
 
-/// A [`BlobStore`] that stores its data in a Durable Object, to which it sends requests through a
+/// A [`BlobStore`] that stores its data in a Durable Object. The store sends its requests through a
 /// channel.
 #[derive(Debug)]
 pub(super) struct ObjectBlobStore {
@@ -77,7 +77,7 @@ fn read(answer: &[u8]) -> Result<Response> {
 
 /// Returns the error for an answer that does not match its request.
 fn unexpected_answer() -> Error {
-    let line = "the server did not answer as a credential store does: check that the store's URL is the URL of the Worker";
+    let line = "the server's answer is not the answer of a credential store: check that the store's URL is the URL of the Worker";
     Error::new(ErrorKind::Unexpected, line)
 }
 

@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 use crate::aead::KEY;
 use crate::invalid_input::invalid_input;
 
-/// The id of a key-encryption key. The id is derived from the operator's key, so that no list of
-/// ids must be stored. The id does not reveal the key.
+/// The id of a key-encryption key. The id is derived from the operator's key. Therefore the store
+/// needs no list of ids. The id does not reveal the key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId(pub(crate) [u8; 16]);

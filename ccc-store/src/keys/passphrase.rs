@@ -53,8 +53,8 @@ impl Derivation {
         Ok(Self { costs: MIN_COSTS, salt: *random()? })
     }
 
-    /// Derives a key from `passphrase` with these parameters and this salt. The same `passphrase`
-    /// always results in the same key.
+    /// Derives a key from `passphrase` with the parameters and the salt of this derivation. The
+    /// same `passphrase` always results in the same key.
     pub(crate) fn derive(&self, passphrase: &Secret) -> Result<Zeroizing<[u8; KEY]>> {
         let [memory, passes, lanes] = self.costs;
         let failed = |e| Error::new(ErrorKind::Unexpected, format!("Argon2id failed: {e}"));

@@ -62,7 +62,7 @@ impl Context<'_> {
     }
 }
 
-/// The reason why a record or the index cannot be opened. Error messages contain no other detail.
+/// The reason why a record or the index cannot be opened. Error messages state only this reason.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Fault {
     #[error(

@@ -32,8 +32,8 @@ pub(crate) struct Sealed<S> {
 }
 
 impl<S: BlobStore> Sealed<S> {
-    /// Opens the store in `blobs`: checks that `keys` decrypt the index, and removes records that
-    /// interrupted writers left.
+    /// Opens the store in `blobs`: checks that `keys` decrypt the index, and removes the records of
+    /// interrupted writes, which the index does not contain.
     pub(crate) async fn open(blobs: S, namespace: &str, keys: &Keys) -> Result<Self> {
         let ring = ring(&blobs, keys).await?;
         let sealed = Self {
@@ -60,7 +60,7 @@ impl<S: BlobStore> Sealed<S> {
         self.adopt_checked(keys).await.map(drop)
     }
 
-    /// Does the same as [`adopt`](Self::adopt). Returns a ring that contains only `keys`.
+    /// Does the same as [`adopt`](Self::adopt), and also returns a ring that contains only `keys`.
     pub(super) async fn adopt_checked(&self, keys: &Keys) -> Result<KeyRing> {
         let new = ring(&self.blobs, keys).await?;
         if let Some(sealed_index) = self.blobs.index().await? {
@@ -100,7 +100,7 @@ impl<S: BlobStore> Sealed<S> {
         Context { namespace: &self.namespace, name: key.as_str(), version }
     }
 
-    /// Reads the current index. Returns it in its encrypted and its decrypted form.
+    /// Reads the current index, and returns the index in encrypted and in decrypted form.
     pub(super) async fn index(&self) -> Result<(Option<SealedIndex>, Arc<Index>)> {
         // The known counter must be read before the index. Otherwise a concurrent call could read a
         // newer index in between, and this valid index would be reported as outdated.

@@ -66,9 +66,9 @@ impl Adapters {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!(
-                    "the agent `{kind}` uses a model, so this agent needs the configured runner instead of the \
-                     runner from `ServiceBuilder::runner`: do not call this method, or also set an agent with \
-                     `ServiceBuilder::agent`"
+                    "the agent `{kind}` uses a model and therefore needs the configured runner, but \
+                     `ServiceBuilder::runner` replaced this runner: remove the call of `ServiceBuilder::runner`, or \
+                     set your own agent with `ServiceBuilder::agent`"
                 ),
             ));
         }

@@ -49,8 +49,9 @@ use table::{insert, names_credential, take};
 /// config.policy.label = "help wanted".to_owned();
 /// ```
 ///
-/// A field `…_file` contains the path of a file with a secret. A secret itself can be given only as
-/// an environment variable, such as `CCC_GITHUB__PRIVATE_KEY` and `CCC_GITHUB__WEBHOOK_SECRET`.
+/// The configuration file must not contain secrets. A field such as `github.private_key_file`
+/// contains the path of a file with a secret. A secret itself can be given only in an environment
+/// variable, such as `CCC_GITHUB__PRIVATE_KEY`.
 ///
 /// `github.api_url` can be an unencrypted `http://` URL only on loopback, for the emulated GitHub.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use ccc_core::{CredentialStore, Result};
 use ccc_store::MemoryCredentialStore;
 
+mod data_dir_id;
 mod durable_store;
-mod holder;
 mod key_file;
 mod key_source;
 mod reloading_store;
 
-pub(crate) use holder::data_dir_name;
+pub(crate) use data_dir_id::data_dir_id;
 pub(crate) use reloading_store::{ReloadingStore, Rotated};
 
 use crate::config::{Config, KeySource};

@@ -56,16 +56,16 @@ fn free_bytes(path: &std::path::Path) -> Option<u64> {
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// Returns the resident memory of this process, in bytes. The file `statm` contains numbers of
-/// pages (proc(5)).
+/// Returns the resident memory of this process, in bytes. The kernel reports this memory in pages,
+/// in the file `/proc/self/statm` (proc(5)).
 fn resident_bytes() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
     Some(pages * rustix::param::page_size() as u64)
 }
 
-/// Returns the processor time that this process has used, in seconds. Fields 14 and 15 of the file
-/// `stat` contain numbers of clock ticks (proc(5)).
+/// Returns the processor time that this process has used, in seconds. The kernel reports this time
+/// in clock ticks, in fields 14 and 15 of the file `/proc/self/stat` (proc(5)).
 fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // The name of the program is in parentheses and can contain spaces.

@@ -16,8 +16,8 @@ use jiff::Timestamp;
 
 use crate::git::git;
 
-/// A [`VcsHost`] for a git repository on this host machine. The VCS host has one issue. It needs no
-/// network access and no tokens. A pull request consists of a branch in the repository and a
+/// A [`VcsHost`] for a git repository on this host machine. This VCS host has one issue, and needs
+/// no network access and no tokens. A pull request consists of a branch in the repository and a
 /// description.
 #[derive(Debug)]
 pub struct LocalHost {
@@ -51,7 +51,7 @@ impl LocalHost {
         if title.is_empty() {
             return Err(Error::new(
                 ErrorKind::InvalidInput,
-                "the text of the issue is empty: its first line must contain the title",
+                "the text of the issue is empty: the first line must contain the title",
             ));
         }
         let name = path.file_name().map_or("repository".into(), |name| name.to_string_lossy());

@@ -1,4 +1,5 @@
-//! The credential for the model's API. A service stores the configured credential at its first start.
+//! The credential for the model's API. When a service starts and the credential store contains no
+//! credential of the model, the service stores the configured credential there.
 
 use std::sync::Arc;
 
@@ -177,7 +178,8 @@ pub(crate) async fn stored_kind(store: &dyn CredentialStore) -> Result<Option<St
     Ok(stored(store).await?.map(|record| record.kind))
 }
 
-/// Stores `secret` as the credential for the model's API, and replaces the present credential.
+/// Stores `secret` as the credential for the model's API. If a credential is already stored,
+/// replaces this credential.
 pub(crate) async fn store(
     store: &dyn CredentialStore,
     kind: CredentialKind,

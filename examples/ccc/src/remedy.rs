@@ -9,8 +9,8 @@ pub(crate) fn fix(error: &Error) -> Option<&'static str> {
     Some(match error.remedy()? {
         Remedy::GenerateKey => "`ccc keygen` prints a new random key",
         Remedy::RotateKey => {
-            "generate a new key with `ccc keygen`, insert the new key in a line before the first key of the \
-             credential store (store.key_file or CCC_STORE__KEY), and run `ccc config rotate-key`"
+            "generate a new key with `ccc keygen`, insert the key as the first line of the key file (setting \
+             store.key_file) or of the variable CCC_STORE__KEY, and run `ccc config rotate-key`"
         }
         Remedy::BuildImage => {
             "build the image with the script images/build, or pull the image into the container engine"
@@ -19,8 +19,9 @@ pub(crate) fn fix(error: &Error) -> Option<&'static str> {
             "start `ccc` as an ordinary user, or set runner.dangerously_as_root to true"
         }
         Remedy::PermitUnencryptedEngine => {
-            "set runner.host to an https:// address of the engine and set DOCKER_CERT_PATH, or set runner.host to the \
-             local end of a tunnel to the engine, or set runner.dangerously_unencrypted to true"
+            "use TLS (set runner.host to an https:// address of the engine, and set DOCKER_CERT_PATH), or use a tunnel \
+             (set runner.host to the local end of the tunnel), or set runner.dangerously_unencrypted to true to permit \
+             the unencrypted connection"
         }
         Remedy::ReplaceStored => {
             "start `ccc serve --use-configured` once to store the configured credential, or remove the credential \

@@ -17,15 +17,16 @@ use ccc_core::{Error, ErrorKind, Remedy};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StoredCredentials {
-    /// The service uses the stored credentials. If a configured credential differs, the service
-    /// logs a warning, and `/health` reports this warning.
+    /// The service uses the stored credentials. If a configured credential differs from the stored
+    /// credential, the service logs a warning, and `/health` reports this warning.
     #[default]
     Prefer,
     /// The configured credentials replace the stored credentials. A stored webhook secret that is
     /// not configured becomes invalid.
     Replace,
-    /// If a configured credential differs, [`ServiceBuilder::build`](crate::ServiceBuilder::build)
-    /// fails with [`ErrorKind::Conflict`] and the remedy [`Remedy::ReplaceStored`].
+    /// If a configured credential differs from the stored credential,
+    /// [`ServiceBuilder::build`](crate::ServiceBuilder::build) fails with [`ErrorKind::Conflict`]
+    /// and the remedy [`Remedy::ReplaceStored`].
     Refuse,
 }
 
@@ -35,7 +36,7 @@ pub enum StoredCredentials {
 pub(crate) fn difference(name: &str, stored: StoredCredentials) -> Result<String, Error> {
     match stored {
         StoredCredentials::Refuse => {
-            let text = format!("{name} in the configuration differs from the stored value");
+            let text = format!("{name} differs between the configuration and the credential store");
             Err(Error::new(ErrorKind::Conflict, text).with_remedy(Remedy::ReplaceStored))
         }
         _ => Ok(warning(name)),
@@ -44,5 +45,7 @@ pub(crate) fn difference(name: &str, stored: StoredCredentials) -> Result<String
 
 /// Returns the warning that the configured credential `name` is not used.
 pub(crate) fn warning(name: &str) -> String {
-    format!("{name} in the configuration differs from the stored value; the stored value is used")
+    format!(
+        "{name} differs between the configuration and the credential store; the stored value is used"
+    )
 }

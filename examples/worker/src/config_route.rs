@@ -37,7 +37,12 @@ pub(crate) async fn config(mut request: Request, env: &Env) -> worker::Result<Re
     let body = match length {
         None if request.method() != worker::Method::Post => Vec::new(),
         Some(Ok(length)) if length <= MAX_CONFIG => request.bytes().await?,
-        _ => return refuse(413, "send the body with a Content-Length of at most 64 KiB"),
+        _ => {
+            return refuse(
+                413,
+                "the request has no Content-Length, or the body is larger than 64 KiB",
+            );
+        }
     };
     // The method is read from the original request, because the type of the `worker` crate replaces
     // an unknown method by GET.

@@ -69,7 +69,8 @@ fn the_page_of_each_port_has_an_implementation_that_passes_the_suite() {
         .filter_map(|(path, text)| {
             let name = Path::new(&path).file_stem()?.to_str()?.to_owned();
             let suite = format!("macro_rules! {name}_conformance ");
-            text.contains(&suite).then_some(name)
+            // This suite is a second one for container runners.
+            (name != "processes" && text.contains(&suite)).then_some(name)
         })
         .collect();
     assert!(suites.len() >= 7, "{suites:?}");

@@ -11,7 +11,7 @@ const fn refused(name: &'static str, script: &'static str, rule: Rule) -> Probe 
     let (weak, wall) = match rule {
         Rule::Paths => (
             "a proxy without the rule `paths`",
-            Protection { text: "refused: not for agents", says: &["is not for agents"] },
+            Protection { text: "refused: not for agents", says: &["agents must not send"] },
         ),
         Rule::ServerTools => (
             "a proxy without the rule `server_tools`",

@@ -45,7 +45,7 @@ async fn the_workers_credentials_are_encrypted_with_a_key_that_its_object_lacks(
         ("POST", "hunter2", app(), 401, "ADMIN_TOKEN"),
         ("POST", "", app(), 401, "ADMIN_TOKEN"),
         ("POST", TOKEN, "hunter2".to_owned(), 400, "not a JSON object"),
-        ("POST", TOKEN, r#"{"appId": 7}"#.to_owned(), 400, "`privateKey` is missing"),
+        ("POST", TOKEN, r#"{"appId": 7}"#.to_owned(), 400, "add the field `privateKey`"),
         ("PUT", TOKEN, String::new(), 405, "GET, POST and DELETE"),
         ("PROPFIND", TOKEN, String::new(), 405, "GET, POST and DELETE"),
         ("POST", TOKEN, app(), 200, "SHA256:0IOfHcvw"),

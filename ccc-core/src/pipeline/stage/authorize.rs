@@ -1,5 +1,5 @@
-//! Authorize: checks that the actor may start a run, which costs money, and that the issue is open
-//! (spec: W10, G9, X11).
+//! Authorize: checks that the actor may start a run, and that the issue is open. A run costs money,
+//! so not every user may start one (spec: W10, G9, X11).
 
 use crate::event::Trigger;
 use crate::pipeline::halt::Halt;
@@ -56,14 +56,15 @@ async fn check_issue(run: &RunContext) -> Result<(), Halt> {
     if issue.title != event.issue.title || issue.body != event.issue.body {
         run.emit_note(
             "the issue was edited after the action that requested the run: the agent gets the \
-             issue's text from the time of that action",
+             text that the issue had at the time of that action",
         );
     }
     Ok(())
 }
 
-/// Returns the refusal of a run whose `runner` has no isolation and whose actor has only
-/// `permission`, which is lower than write permission.
+/// Returns the [`Halt`] of a run that must not start, because `runner` has no isolation and the
+/// actor's `permission` is lower than write permission. If the actor only opened or reopened the
+/// issue, the [`Halt`] skips the run without a reply.
 fn not_isolated(run: &RunContext, runner: &str, permission: Permission) -> Halt {
     if is_implicit_request(run) {
         return Halt::skipped(SkipReason::NotPermitted);
@@ -77,9 +78,9 @@ fn not_isolated(run: &RunContext, runner: &str, permission: Permission) -> Halt 
     Halt::refused(Stage::Authorize, reason, Vec::new())
 }
 
-/// Returns the refusal of a run whose actor has only `permission`, which is lower than the required
-/// permission `least`. Opening or reopening an issue gets no reply, because every user may open
-/// issues.
+/// Returns the [`Halt`] of a run that must not start, because the actor's `permission` is lower
+/// than the required permission `least`. If the actor only opened or reopened the issue, the
+/// [`Halt`] skips the run without a reply, because every user may open issues.
 fn not_permitted(run: &RunContext, least: Permission, permission: Permission) -> Halt {
     if is_implicit_request(run) {
         return Halt::skipped(SkipReason::NotPermitted);

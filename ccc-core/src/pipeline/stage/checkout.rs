@@ -8,7 +8,7 @@ use crate::pipeline::run_context::RunContext;
 use crate::progress::Base;
 use crate::vcs::{Grant, Repository};
 
-/// Minimum remaining lifetime of a token for the stages before Publish.
+/// Minimum remaining lifetime of a token that the run acquires before the stage Publish.
 pub(super) const READ_TTL: Duration = Duration::from_secs(5 * 60);
 
 /// The workspace of a run, and the commit whose files were written to the workspace.

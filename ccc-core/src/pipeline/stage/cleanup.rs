@@ -24,8 +24,9 @@ impl Retain {
     }
 }
 
-/// Destroys the container, deletes the files and revokes the tokens, each with a separate time
-/// limit. If one of these fails, still tries the others, and returns the first error.
+/// Destroys the container, deletes the files that `retain` does not protect, and revokes the
+/// tokens. Each of these three steps has a separate time limit. If a step fails, the function still
+/// executes the remaining steps, and returns the first error.
 pub(in crate::pipeline) async fn cleanup(run: &RunContext, retain: Retain) -> Result<()> {
     let parts = &run.parts;
     let (clock, limit) = (&*parts.clock, parts.limits.cleanup);

@@ -1,7 +1,7 @@
-//! The stages of a run, one file each. [`flow`](super::flow) defines their order.
+//! The stages of a run, except the first stage, Accept. [`flow`](super::flow) defines the order of
+//! the stages.
 //!
-//! The first stage, Accept, is in the method `admit` of the
-//! [`Dispatcher`](crate::dispatcher::Dispatcher).
+//! The method `admit` of the [`Dispatcher`](crate::dispatcher::Dispatcher) executes Accept.
 
 mod authorize;
 mod checkout;

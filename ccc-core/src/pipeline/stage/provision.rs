@@ -65,7 +65,7 @@ async fn spawn(run: &RunContext, spec: &ContainerSpec) -> Result<Box<dyn Contain
             Err(error) if error.is_retryable() && attempt < SPAWN_ATTEMPTS => {
                 let attempts = format!("(attempt {attempt} of {SPAWN_ATTEMPTS})");
                 run.emit_note(format!(
-                    "cannot create the container of the run {attempts}, will try again: {error}"
+                    "cannot create the run's container {attempts}, will try again: {error}"
                 ));
                 let backoff = Duration::from_secs(2 << attempt);
                 run.parts.clock.sleep(error.retry_after().unwrap_or(backoff)).await;

@@ -56,8 +56,9 @@ async fn push_and_open(run: &RunContext, committed: &CommittedRun) -> Result<Pul
         .map_err(|error| error.with_operation("open_pull_request"))
 }
 
-/// Converts a failed push to an error with the host's explanation of the refusal, followed by the
-/// message of git. If the host has no explanation, returns the error of git.
+/// Converts a failed push to an error. If the VCS host's adapter can explain why the host refused
+/// the push, the error's message is this explanation, followed by git's message in parentheses.
+/// Otherwise returns git's error.
 fn explain(run: &RunContext, failed: PushError) -> Error {
     match run.parts.host.explain_push_refusal(&failed.output) {
         Some(why) => {

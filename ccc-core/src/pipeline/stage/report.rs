@@ -1,5 +1,5 @@
 //! Report: writes the run's comment on the issue. A run has only one comment. Later updates find
-//! this comment by its marker, and edit it (spec: P5).
+//! this comment by a marker that contains the run's id, and edit the comment (spec: P5).
 
 use std::time::Duration;
 

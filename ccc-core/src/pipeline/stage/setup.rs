@@ -9,9 +9,9 @@ use crate::pipeline::run_context::RunContext;
 use crate::untrusted_text::one_line;
 use crate::{Container, Error, ErrorKind, Result};
 
-/// The number of bytes at the end of a setup command's output that are retained. If the command
-/// fails, a note shows them.
-const OUTPUT_TAIL: usize = 2 << 10;
+/// Number of bytes that are retained from the end of a setup command's output. If the command
+/// fails, a note shows these bytes as one line of text.
+const OUTPUT_TAIL: usize = 600;
 
 /// Executes the repository's setup commands in the container. If a command fails, the remaining
 /// commands are skipped. The run still continues, because the agent can possibly work without a
@@ -46,19 +46,19 @@ async fn execute_setup_command(
 ) -> Result<bool> {
     let shown = one_line(line, 100);
     run.emit_note(format!("executing the setup command `{shown}`"));
-    let mut words = Vec::new();
+    let mut output = Vec::new();
     let mut sink = |_: OutputStream, bytes: &[u8]| {
-        words.extend_from_slice(bytes);
-        words.drain(..words.len().saturating_sub(OUTPUT_TAIL));
+        output.extend_from_slice(bytes);
+        output.drain(..output.len().saturating_sub(OUTPUT_TAIL));
     };
     let command =
         Command::new(["sh", "-c", line]).with_egress(run.parts.policy.setup_hosts.clone());
     let status = container.exec(&command, &mut sink).await?;
     if !status.success() {
-        let words = one_line(&String::from_utf8_lossy(&words), 600);
+        let end = one_line(&String::from_utf8_lossy(&output), OUTPUT_TAIL);
         run.emit_note(format!(
             "the setup command `{shown}` failed ({status}), so the remaining setup commands are \
-             skipped; the end of the output is: {words}"
+             skipped; the end of the output is: {end}"
         ));
     }
     Ok(status.success())

@@ -42,8 +42,8 @@ macro_rules! agent_conformance {
     };
 }
 
-/// Checks that the results of `name` and `needs` do not change. The name must be one line, because
-/// commit messages contain the name.
+/// Checks that a call of `run` does not change the results of `name` and `needs`. The name must be
+/// one line, because commit messages contain the name.
 pub async fn name_and_needs_are_constant(fixture: &Fixture) {
     for agent in [&fixture.agent, &fixture.failing, &fixture.slow] {
         assert!(!agent.name().is_empty(), "`name` must not be empty");
@@ -113,9 +113,14 @@ pub async fn failing_at_the_work_is_a_verdict(fixture: &Fixture) {
     match report.verdict {
         Verdict::Failed { reason, .. } => {
             let one_line = !reason.is_empty() && !reason.contains('\n');
-            assert!(one_line, "the reason of `Failed` must be one non-empty line, not {reason:?}");
+            assert!(
+                one_line,
+                "the reason of `Failed` must be one non-empty line, but is {reason:?}"
+            );
         }
-        verdict => panic!("`run` of the failing agent must report `Failed`, not {verdict:?}"),
+        verdict => {
+            panic!("`run` of the failing agent must report `Failed`, but reported {verdict:?}")
+        }
     }
 }
 
@@ -150,8 +155,8 @@ pub async fn it_can_work_for_several_runs_at_once(fixture: &Fixture) {
     }
 }
 
-/// Checks that `run` returns after the agent's container was destroyed. The result must be an
-/// error, or a verdict other than [`Verdict::Completed`].
+/// Checks that `run` returns if the agent's container is destroyed during the call. The result must
+/// be an error, or a verdict other than [`Verdict::Completed`].
 pub async fn run_returns_after_destroy(fixture: &Fixture) {
     let (run, container, _workspace) = fixture.container(&*fixture.slow).await;
     let (task, mut sink) = (fixture.task(run), |_: AgentEvent| {});

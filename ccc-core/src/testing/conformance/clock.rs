@@ -84,11 +84,11 @@ pub async fn now_is_a_plausible_time(fixture: &Fixture) {
     let now = fixture.clock.now();
     let begun: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();
     let far: Timestamp = "2200-01-01T00:00:00Z".parse().unwrap();
-    assert!((begun..far).contains(&now), "`now` must be between {begun} and {far}, not {now}");
+    assert!((begun..far).contains(&now), "`now` must be between {begun} and {far}, but is {now}");
 }
 
-/// Checks that `now` advances by at least the time that the case waits. On a loaded host machine,
-/// the wait can take longer.
+/// Checks that `now` advances by at least the time that the case waits, with a tolerance of 2 ms.
+/// `now` may advance by more, because the wait can take longer on a loaded host machine.
 pub async fn now_moves_with_time(fixture: &Fixture) {
     let before = fixture.clock.now();
     fixture.pass(SHORT).await;
@@ -96,7 +96,10 @@ pub async fn now_moves_with_time(fixture: &Fixture) {
     // `now` and the timer of `sleep` can be two clocks that differ by a few milliseconds.
     let least = SHORT - Duration::from_millis(2);
     let enough = passed >= least.try_into().unwrap();
-    assert!(enough, "in {SHORT:?}, `now` must advance by at least {least:?}, not by {passed:?}");
+    assert!(
+        enough,
+        "in {SHORT:?}, `now` must advance by at least {least:?}, but advanced by {passed:?}"
+    );
 }
 
 /// Checks that `sleep` lasts at least its duration. If a function moves the clock, `sleep` must end
@@ -107,7 +110,7 @@ pub async fn a_sleep_ends_and_not_too_early(fixture: &Fixture) {
     let Some(advance) = &fixture.advance else {
         bounded("`sleep`", sleep).await;
         let slept = start.elapsed();
-        assert!(slept >= SHORT, "`sleep` must last at least {SHORT:?}, not {slept:?}");
+        assert!(slept >= SHORT, "`sleep` must last at least {SHORT:?}, but lasted {slept:?}");
         return;
     };
     tokio::pin!(sleep);

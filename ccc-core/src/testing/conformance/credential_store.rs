@@ -142,7 +142,7 @@ pub async fn a_precondition_version_holds_only_for_the_newest_version(fixture: &
     let second = put("second", first)
         .await
         .expect("`put` must succeed if the precondition is the newest version");
-    assert!(second > first, "each `put` must raise the version: {second:?} after {first:?}");
+    assert!(second > first, "each `put` must raise the version, but {second:?} followed {first:?}");
     for wrong in [first, Version(0), Version(second.0 + 1), Version(u64::MAX)] {
         let what = format!("`put` with the precondition {wrong:?} for a record with {second:?}");
         assert_fails_with(&what, ErrorKind::Conflict, put("third", wrong).await);
@@ -169,7 +169,7 @@ pub async fn a_version_is_never_used_again_after_a_delete(fixture: &Fixture) {
             let version = fixture.put("key", value).await;
             let rule =
                 "`put` must return a higher version than every earlier `put`, even after a delete";
-            assert!(version > newest, "{rule}: {version:?} after {newest:?}");
+            assert!(version > newest, "{rule}, but {version:?} followed {newest:?}");
             newest = version;
         }
         fixture.store.delete(&name("key")).await.expect("`delete` must succeed");
@@ -262,7 +262,10 @@ pub async fn similar_keys_have_separate_records(fixture: &Fixture) {
         let (value, version) = found.unwrap_or_else(|| panic!("`get` must find the key {key}"));
         let found = (String::from_utf8(value).unwrap(), version.0);
         let expected = (format!("value of {key}"), 1);
-        assert_eq!(found, expected, "`put` of a similar key must not change the record of {key}");
+        assert_eq!(
+            found, expected,
+            "`put` of a similar key must not change the record of the key {key}"
+        );
     }
     assert_eq!(fixture.list().await.len(), odd.len(), "`list` must return every key");
 }

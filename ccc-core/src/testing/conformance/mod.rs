@@ -17,7 +17,7 @@
 //! | [`clock_conformance!`](crate::clock_conformance) | [`clock::Fixture`] | every clock |
 //! | [`observer_conformance!`](crate::observer_conformance) | [`observer::Fixture`] | every observer |
 //!
-//! With `@run`, a macro evaluates to a future that runs all cases, without the test attribute:
+//! With `@run`, a macro generates no tests. Instead, it evaluates to a future that runs all cases:
 //! `credential_store_conformance!(@run fresh).await`.
 //!
 //! A case is a public function and can also be called directly. A case panics if the adapter breaks
@@ -157,7 +157,7 @@ pub(crate) fn assert_fails_with<T>(what: &str, kind: ErrorKind, result: Result<T
         Err(error) => assert_eq!(
             error.kind(),
             kind,
-            "{what} must fail with the error kind {kind:?}, not with: {error}"
+            "{what} must fail with the error kind {kind:?}, but the error is: {error}"
         ),
     }
 }

@@ -51,7 +51,7 @@ macro_rules! processes_conformance {
                 a_program_that_execs_without_end_is_dead_after_destroy,
                 a_program_that_forks_without_end_is_dead_after_destroy,
                 stop_lets_a_handler_of_term_finish,
-                stop_kills_what_ignores_term_after_the_grace,
+                stop_kills_a_program_that_ignores_sigterm_after_the_grace_period,
                 stop_of_an_idle_container_does_not_wait,
                 a_run_does_not_see_files_of_an_earlier_run,
             ]
@@ -62,7 +62,8 @@ macro_rules! processes_conformance {
     };
 }
 
-/// Checks that `exec` returns the program's exit code unchanged, for exit codes from 0 to 255.
+/// Checks that `exec` returns the program's exit code unchanged, for several exit codes between 0
+/// and 255.
 pub async fn an_exit_code_is_reported_unchanged(fixture: &Fixture) {
     let running = fixture.container().await;
     for code in [3, 1, 126, 255, 0] {
@@ -79,10 +80,10 @@ pub async fn a_program_killed_by_a_signal_is_reported_as_such(fixture: &Fixture)
     for (name, number) in [("KILL", 9), ("TERM", 15)] {
         let status = running.sh(&format!("kill -{name} $$; sleep 300")).await.status;
         let expected = [ExitStatus::Signal(number), ExitStatus::Code(128 + number)];
-        let rule = "`exec` must report a program killed by";
+        let rule = "`exec` must report that a signal killed the program";
         assert!(
             expected.contains(&status),
-            "{rule} SIG{name} as one of {expected:?}, not as {status:?}"
+            "{rule}: after SIG{name}, the status must be one of {expected:?}, but is {status:?}"
         );
     }
     running.destroy().await;
@@ -168,7 +169,10 @@ pub async fn output_beyond_the_limit_is_cut_and_the_cut_is_reported(fixture: &Fi
     );
     let report = String::from_utf8_lossy(&output.stderr);
     let reported = report.contains("dropped");
-    assert!(reported, "`exec` must report on standard error that output was dropped: {report:?}");
+    assert!(
+        reported,
+        "standard error must say that `exec` dropped output, but contains {report:?}"
+    );
     let next = running.sh("echo again").await.stdout;
     assert_eq!(next, b"again\n", "the output limit must apply to each `exec` separately");
     running.destroy().await;
@@ -193,14 +197,15 @@ pub async fn ten_gigabytes_of_output_block_neither_program_nor_caller(fixture: &
     let got = (output.status, output.stdout.len());
     assert_eq!(got, expected, "the program must end, and `exec` must pass output up to the limit");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    let reported = told.contains("1073636966") && told.contains("more bytes of output dropped");
+    let reported =
+        told.contains("1073636966") && told.contains("more bytes of output were dropped");
     let rule = "`exec` must report the number of dropped bytes on standard error";
     assert!(reported, "{rule}: {told:?}");
     running.destroy().await;
 }
 
-/// Checks that a program gets its arguments unchanged: they must not be executed by a shell, split,
-/// expanded or parsed as options.
+/// Checks that a program gets its arguments unchanged. No shell may execute, split or expand an
+/// argument, and the runner and its engine must not parse an argument as an option.
 pub async fn arguments_reach_the_program_unchanged(fixture: &Fixture) {
     let running = fixture.container().await;
     let odd = [

@@ -59,11 +59,17 @@ pub async fn a_writer_may_write_and_a_stranger_may_not(fixture: &Fixture) {
     let writer = fixture.host.permission(&fixture.repo, &fixture.writer).await;
     let writer = writer.expect("`permission` must succeed for the account `writer`");
     let enough = writer >= Permission::Write;
-    assert!(enough, "the permission of `writer` must be at least `Write`, not {writer:?}");
+    assert!(
+        enough,
+        "the account `writer` must have at least the permission `Write`, but has {writer:?}"
+    );
     let stranger = fixture.host.permission(&fixture.repo, &fixture.stranger).await;
     let stranger = stranger.expect("`permission` must succeed for the account `stranger`");
     let less = stranger < Permission::Write;
-    assert!(less, "the permission of `stranger` must be lower than `Write`, not {stranger:?}");
+    assert!(
+        less,
+        "the account `stranger` must have a lower permission than `Write`, but has {stranger:?}"
+    );
 }
 
 /// Checks that `permission` returns [`Permission::None`], and no error, for an account that does
@@ -92,7 +98,7 @@ pub async fn a_login_with_another_account_id_has_no_permission(fixture: &Fixture
     assert_eq!(
         permission,
         Permission::None,
-        "`permission` must check an account's id, not its login"
+        "`permission` must return `None` for an unknown account id, even if the login can push"
     );
 }
 
@@ -151,7 +157,7 @@ pub async fn a_file_is_read_and_a_missing_one_is_none(fixture: &Fixture) {
     let (path, content) = &fixture.file;
     let read = async |path| {
         let found = fixture.host.file_at_default_branch(&fixture.repo, path).await;
-        found.expect("`file_at_default_branch` must succeed, also for a missing file")
+        found.expect("`file_at_default_branch` must succeed, even for a missing file")
     };
     let unchanged = "`file_at_default_branch` must return the file unchanged";
     assert_eq!(read(path).await.as_ref(), Some(content), "{unchanged}: {path}");

@@ -39,8 +39,8 @@ pub(crate) async fn list(request: ApiRequest) -> Answer {
     page(&request, &all)
 }
 
-/// Returns the branch in `head`, which has the form `BRANCH` or `OWNER:BRANCH`. Returns `None` if
-/// `OWNER` is not `owner`.
+/// Returns the branch name that `head` contains. The form of `head` is `BRANCH` or `OWNER:BRANCH`.
+/// Returns `None` if `OWNER` is not `owner`.
 fn branch_of(head: &str, owner: &str) -> Option<String> {
     match head.split_once(':') {
         Some((named, branch)) => named.eq_ignore_ascii_case(owner).then(|| branch.to_owned()),
@@ -105,8 +105,9 @@ fn in_full(
     Ok(render::pull_in_full(&request.inner, &access.state, access.repo()?, issue, pull, stat))
 }
 
-/// Returns the number, the base commit and the head commit of the pull request that `pull_number`
-/// in the path names. Fails if the caller is not authorized or the pull request does not exist.
+/// Returns the number, the base commit and the head commit of the pull request whose number is the
+/// path parameter `pull_number`. Fails if the pull request does not exist, if the caller does not
+/// have read access, or if `write` is true and the caller does not have write access.
 fn pull_commits(request: &ApiRequest, write: bool) -> Result<(u64, String, String), Failure> {
     let access = request.authorize(REQUIRED_PERMISSION, write)?;
     let number = request.id("pull_number");

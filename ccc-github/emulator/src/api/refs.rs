@@ -10,15 +10,15 @@ use crate::render;
 use crate::request::ApiRequest;
 use crate::response::{Answer, nothing, ok, page, reply};
 
-/// Returns the git repository that the path names. Fails if the caller does not have read access,
-/// or if `write` is true and the caller does not have write access.
+/// Returns the git repository that the request path names. Fails if the caller does not have read
+/// access, or if `write` is true and the caller does not have write access.
 fn git(request: &ApiRequest, write: bool) -> Result<Git, Failure> {
     request.authorize("contents", write)?;
     Ok(request.git())
 }
 
-/// Returns the git repository as [`git`] does, but fails with the status 409 if the repository is
-/// empty (GitHub docs, "Get a reference").
+/// Returns the git repository that the request path names. Fails for the same reasons as [`git`].
+/// Also fails, with the status 409, if the repository is empty (GitHub docs, "Get a reference").
 async fn git_with_refs(request: &ApiRequest, write: bool) -> Result<Git, Failure> {
     let git = git(request, write)?;
     if git.refs("refs/").await.is_empty() {
@@ -83,7 +83,7 @@ pub(crate) async fn matching(request: ApiRequest) -> Answer {
 }
 
 /// Returns the field `sha` of the request body if it consists of 40 hexadecimal digits. Otherwise
-/// returns 40 zeros. No object has this ID, so the request fails.
+/// returns 40 zeros. The caller's request then fails, because no object has the ID of 40 zeros.
 fn object_id(request: &ApiRequest) -> String {
     let sha = request.text("sha").unwrap_or_default();
     let whole = sha.len() == 40 && sha.bytes().all(|b| b.is_ascii_hexdigit());

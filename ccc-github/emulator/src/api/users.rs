@@ -8,8 +8,8 @@ use crate::response::{Answer, ok};
 
 pub(crate) async fn show(request: ApiRequest) -> Answer {
     if matches!(request.caller, Caller::App(_)) {
-        let why = "A JSON web token is valid only for the App's own routes: use an installation \
-                   access token";
+        let why = "This route does not accept the JSON web token of a GitHub App: use an \
+                   installation access token";
         return Err(Failure::unauthorized(why));
     }
     let state = request.inner.state();

@@ -49,7 +49,7 @@ pub(crate) async fn run(command: &mut Command, stdin: Option<&[u8]>) -> Result<V
     Err(Error::new(ErrorKind::Unavailable, format!("a git command failed: {said}")))
 }
 
-/// Returns the text of `bytes`, which is one line of a command's output, without the line break.
+/// Converts `bytes`, which is one line of a command's output, to text. Removes the line break.
 pub(crate) fn line(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
 }

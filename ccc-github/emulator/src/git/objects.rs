@@ -1,4 +1,5 @@
-//! Parsed commits, directory entries and sizes of changes.
+//! Data that the emulator parses from git's output: commits, directory entries and sizes of
+//! changes.
 
 /// A commit, parsed from the output of `git show`.
 #[derive(Debug)]
@@ -16,7 +17,8 @@ pub(crate) struct CommitInfo {
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) email: String,
-    /// The time at which this person wrote or committed the change, in RFC 3339 format.
+    /// The time at which the author wrote the change or the committer committed it, in RFC 3339
+    /// format.
     pub(crate) date: String,
 }
 

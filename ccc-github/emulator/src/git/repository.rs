@@ -14,8 +14,8 @@ pub(crate) struct Git {
 }
 
 impl Git {
-    /// Returns the git repository of the emulated repository with the ID `repo`. Its directory is
-    /// `REPO.git` in `data_dir`.
+    /// Returns the git repository of the emulated repository with the ID `repo`. The git repository
+    /// is the directory `ID.git` in `data_dir`, for example `7.git` if `repo` is 7.
     pub(crate) fn new(data_dir: &Path, repo: u64) -> Self {
         Self { dir: data_dir.join(format!("{repo}.git")) }
     }
@@ -44,7 +44,8 @@ impl Git {
         self.commit_at(&format!("refs/heads/{name}")).await
     }
 
-    /// Returns the ID of the commit that `revision` names, or `None` if it does not exist.
+    /// Returns the ID of the commit that `revision` names, or `None` if the commit does not
+    /// exist.
     pub(crate) async fn commit_at(&self, revision: &str) -> Option<String> {
         let name = format!("{revision}^{{commit}}");
         let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];

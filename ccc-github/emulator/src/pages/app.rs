@@ -17,7 +17,7 @@ use crate::seed;
 use crate::state::Inner;
 use crate::webhooks::deliver_later;
 
-/// The example manifest in the form that creates a GitHub App.
+/// An example manifest, which is the initial text in the HTML form for a new GitHub App.
 const EXAMPLE: &str = r#"{"name": "my-app", "url": "https://example.org",
  "hook_attributes": {"url": "http://127.0.0.1:8080/webhook/github"},
  "default_permissions": {"contents": "write", "issues": "write", "pull_requests": "write"},

@@ -25,7 +25,8 @@ pub(crate) fn of_owner(inner: &Inner, owner: &str) -> Page {
     Some(page(&user.login, &body))
 }
 
-/// Maximum number of `/`-separated segments in a branch name that the pages recognize.
+/// Maximum number of segments, separated by `/`, in a branch name. The pages do not recognize a
+/// branch name with more segments.
 const MAX_DEPTH: usize = 12;
 
 /// Returns the heading and the links at the top of every page of the repository `repo`.

@@ -37,7 +37,7 @@ pub(crate) fn user(inner: &Inner, user: &Actor) -> Value {
     })
 }
 
-/// Renders the account `shown` as JSON, as `GET /users/{username}` returns it.
+/// Renders the account `shown` as JSON in the format of the response to `GET /users/{username}`.
 pub(crate) fn public_user(inner: &Inner, state: &State, shown: &Actor) -> Value {
     let mine = |repo: &&Repo| repo.public && repo.owner.eq_ignore_ascii_case(&shown.login);
     let since = inner.started;

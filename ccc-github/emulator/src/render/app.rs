@@ -9,7 +9,7 @@ use crate::render::account::{known_user, user};
 use crate::render::json::merge;
 use crate::state::{Inner, State};
 
-/// Renders a GitHub App as JSON, as `GET /app` returns it.
+/// Renders a GitHub App as JSON in the format of the response to `GET /app`.
 pub(crate) fn app(inner: &Inner, state: &State, app: &App) -> Value {
     let installed = state.installations.iter().filter(|found| found.app == app.id).count();
     json!({
@@ -30,8 +30,8 @@ pub(crate) fn app(inner: &Inner, state: &State, app: &App) -> Value {
     })
 }
 
-/// Renders an installation of a GitHub App as JSON, as `GET /app/installations/{installation_id}`
-/// returns it.
+/// Renders an installation of a GitHub App as JSON in the format of the response to
+/// `GET /app/installations/{installation_id}`.
 pub(crate) fn installation(inner: &Inner, state: &State, found: &Installation) -> Value {
     let id = found.id;
     let account = state.user(&found.account);
@@ -75,7 +75,8 @@ fn shown_owner(inner: &Inner, state: &State, app: Option<&App>) -> Option<Value>
     app.map(|app| known_user(inner, state, &app.owner))
 }
 
-/// Renders an attempt to deliver a webhook as JSON, as `GET /app/hook/deliveries` lists it.
+/// Renders an attempt to deliver a webhook as JSON in the format of a list item of
+/// `GET /app/hook/deliveries`.
 pub(crate) fn delivery(delivery: &HookDelivery) -> Value {
     let ok = (200..300).contains(&delivery.status_code);
     json!({

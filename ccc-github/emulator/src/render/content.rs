@@ -9,9 +9,9 @@ use crate::model::Repo;
 use crate::render::json::merge;
 use crate::state::Inner;
 
-/// Renders a file with the content `bytes` as JSON, as `GET …/contents/{path}` returns it. Renders
-/// a directory if `bytes` is `None`. As on GitHub, the content of a file above 1 MiB is omitted
-/// (GitHub docs, "Get repository content").
+/// Renders a file or a directory as JSON in the format of the response to `GET …/contents/{path}`.
+/// `bytes` is the content of the file, or `None` for a directory. As on GitHub, the content of a
+/// file above 1 MiB is omitted (GitHub docs, "Get repository content").
 pub(crate) fn content(
     inner: &Inner,
     repo: &Repo,
@@ -79,7 +79,7 @@ pub(crate) fn branch(inner: &Inner, repo: &Repo, name: &str, sha: &str) -> Value
     })
 }
 
-/// Renders a commit as JSON, as `GET …/commits/{ref}` returns it.
+/// Renders a commit as JSON in the format of the response to `GET …/commits/{ref}`.
 pub(crate) fn commit(inner: &Inner, repo: &Repo, commit: &CommitInfo) -> Value {
     let name = repo.full_name();
     let (api, web) = (inner.api(&format!("/repos/{name}")), inner.web(&format!("/{name}")));

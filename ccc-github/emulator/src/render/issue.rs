@@ -13,8 +13,8 @@ fn through(inner: &Inner, state: &State, via: Option<u64>) -> Value {
     via.and_then(|id| state.app(id)).map_or(Value::Null, |found| app(inner, state, found))
 }
 
-/// Returns the relation of the account `login` to the repository, such as `OWNER`, as the value of
-/// GitHub's field `author_association`.
+/// Returns the value of GitHub's field `author_association`, such as `OWNER`: the relation of the
+/// account `login` to the repository.
 pub(crate) fn association(repo: &Repo, login: &str) -> &'static str {
     if repo.owner.eq_ignore_ascii_case(login) {
         return "OWNER";

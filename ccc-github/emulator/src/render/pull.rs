@@ -10,7 +10,7 @@ use crate::render::json::merge;
 use crate::render::repository::{repo_api, repo_web, repository};
 use crate::state::{Inner, State};
 
-/// Renders a pull request as JSON, as `GET …/pulls` lists it.
+/// Renders a pull request as JSON in the format of a list item of `GET …/pulls`.
 pub(crate) fn pull(inner: &Inner, state: &State, repo: &Repo, issue: &Issue, pull: &Pull) -> Value {
     let whole = repository(inner, state, repo);
     let owner = known_user(inner, state, &repo.owner);
@@ -81,8 +81,8 @@ pub(crate) fn pull(inner: &Inner, state: &State, repo: &Repo, issue: &Issue, pul
     })
 }
 
-/// Renders a pull request as JSON, as `GET …/pulls/{pull_number}` returns it. `stat` is the size of
-/// the change.
+/// Renders a pull request as JSON in the format of the response to `GET …/pulls/{pull_number}`.
+/// `stat` is the size of the change.
 pub(crate) fn pull_in_full(
     inner: &Inner,
     state: &State,

@@ -7,13 +7,14 @@ use crate::render::account::known_user;
 use crate::render::json::merge;
 use crate::state::{Inner, State};
 
-/// Returns the URL of `path` below the repository in the REST API. `path` starts with `/` or is
-/// empty.
+/// Returns the URL of the repository in the REST API, followed by `path`. `path` starts with `/` or
+/// is empty.
 pub(crate) fn repo_api(inner: &Inner, repo: &Repo, path: &str) -> String {
     inner.api(&format!("/repos/{}{path}", repo.full_name()))
 }
 
-/// Returns the URL of `path` below the page of the repository. `path` starts with `/` or is empty.
+/// Returns the URL of the repository's page, followed by `path`. `path` starts with `/` or is
+/// empty.
 pub(crate) fn repo_web(inner: &Inner, repo: &Repo, path: &str) -> String {
     inner.web(&format!("/{}{path}", repo.full_name()))
 }

@@ -40,16 +40,16 @@ const TOOLS: &str = "Bash,Edit,Glob,Grep,NotebookEdit,Read,Task,TodoWrite,Write"
 /// Code could make tools available that `TOOLS` does not name.
 const DENIED_TOOLS: &str = "WebFetch,WebSearch";
 
-/// Arguments that only newer versions of Claude Code accept. The version before each list is the
-/// first version that accepts the arguments of the list.
+/// Arguments that only some of the supported versions of Claude Code accept. Each row contains a
+/// list of arguments, and the first version that accepts them.
 const VERSIONED_ARGUMENTS: &[(Version, &[&str])] = &[
     // The run is not interactive: deny every request for permission.
     (Version(2, 1, 330), &["--permission-prompts", "none"]),
 ];
 
-/// Environment variables that disable updates, nonessential network traffic, and a newer format of
-/// the agent's plan. They also disable attachments: files that Claude Code would insert into the
-/// prompt.
+/// Environment variables for Claude Code. They disable updates, nonessential network traffic and
+/// attachments (files that Claude Code would insert into the prompt). `CLAUDE_CODE_ENABLE_TASKS`
+/// selects the format in which Claude Code reports its plan.
 const ENVIRONMENT: &[(&str, &str)] = &[
     ("DISABLE_AUTOUPDATER", "1"),
     ("DISABLE_ERROR_REPORTING", "1"),

@@ -86,7 +86,9 @@ fn judge(printed: &str) -> Result<Version> {
             Error::new(ErrorKind::Unsupported, line)
         })?;
     if version < OLDEST {
-        let line = format!("Claude Code {version} is too old: install version {OLDEST} or newer");
+        let line = format!(
+            "Claude Code {version} is too old: install version {OLDEST} or newer in the container's image"
+        );
         return Err(Error::new(ErrorKind::Unsupported, line));
     }
     Ok(version)

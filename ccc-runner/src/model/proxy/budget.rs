@@ -121,11 +121,12 @@ impl Account {
         (sums.micro_usd, sums.usage.clone())
     }
 
-    /// Adds `cost` to the money spent if the spending limit is not reached yet, and the money spent
-    /// plus `more` does not exceed the limit. Returns whether `cost` was added. Both amounts are in
-    /// millionths of a US dollar. The check and the addition happen under one lock, so that
-    /// concurrent requests cannot exceed the limit together. After `exhausted` was cancelled, this
-    /// method always returns `false`.
+    /// Adds `cost` to the money spent and returns `true` if two conditions are met: the money spent
+    /// is below the spending limit, and the money spent plus `more` is at most the limit. `more` is
+    /// 0 for a streamed response, because a stream can be cut off at the limit. Otherwise `more`
+    /// equals `cost`. If a condition is not met or `exhausted` is cancelled, adds nothing and
+    /// returns `false`. The amounts are in millionths of a US dollar. The check and the addition
+    /// happen under one lock, so that concurrent requests cannot exceed the limit together.
     fn book_if_affordable(&self, more: u64, cost: u64) -> bool {
         let mut sums = lock(&self.sums);
         let spent = sums.micro_usd;
@@ -143,9 +144,10 @@ impl Account {
     }
 
     /// Books the estimated cost of `call`. Returns `None` if the spending limit does not permit the
-    /// call. Input that the API has not counted yet is estimated at the low price of a cache read.
-    /// If the response is not streamed, the limit must cover the maximum output, because such a
-    /// response cannot be cut off.
+    /// call. The estimate uses the lowest input price, which is the price of a cache read. The
+    /// API's token counts correct the estimate later. If the response is not streamed, the estimate
+    /// also includes the maximum output and must fit within the limit, because such a response
+    /// cannot be cut off.
     pub(crate) fn admit(self: &Arc<Self>, call: &Call) -> Option<Charge> {
         let sent = call.body_bytes / BYTES_PER_TOKEN;
         let mut tokens = Tokens { cache_read: sent, ..Tokens::default() };

@@ -5,8 +5,8 @@ use std::fmt;
 use axum::http::{HeaderName, HeaderValue, header};
 use ccc_core::{Error, ErrorKind, Result, Secret};
 
-/// A credential for the model's API. Only this process has the value, and sends the value only to
-/// the API.
+/// A credential for the model's API. The model proxy sends the value only to the API. Agents and
+/// their containers never receive the value.
 #[derive(Clone)]
 pub enum ModelCredential {
     /// An API key (`ANTHROPIC_API_KEY`), which is sent in the header `x-api-key`.

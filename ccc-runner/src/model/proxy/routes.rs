@@ -18,6 +18,7 @@ use crate::model::price::Tokens;
 use crate::model::proxy::budget::{Call, CallFailure, Charge, ModelNotice, SPENDING_LIMIT_REACHED};
 use crate::model::proxy::metering::Usage;
 use crate::model::proxy::relay::{IdleLimit, RequestResources, relay};
+use crate::model::proxy::response_body::read_response;
 use crate::model::proxy::rules::Rule;
 use crate::model::proxy::state::{Gate, MAX_BODY, Shared};
 use crate::model::proxy::upstream::{betas, meaning, returned};
@@ -107,7 +108,7 @@ async fn through(
     let expected = asks.is_some() && matches!(query, None | Some("beta=true"));
     if !expected && (shared.rules.hold(Rule::Paths) || !path.starts_with('/')) {
         let line = format!(
-            "the request {} {} is not for agents: the model proxy forwards only Messages API requests",
+            "agents must not send the request {} {}: the model proxy forwards only Messages API requests",
             parts.method,
             one_line(path, 100)
         );
@@ -160,7 +161,7 @@ async fn through(
         if let Some(charge) = charge.take() {
             charge.waive();
         }
-        return Ok(hand_back_error(shared, gate, &model, response).await);
+        return Ok(forward_error(shared, gate, &model, response).await);
     }
     if response.headers().contains_key(header::CONTENT_ENCODING) {
         let line =
@@ -237,7 +238,7 @@ async fn return_response(
             relay(response, charge, gate, idle, resources)
         }
         charge => {
-            let body = whole(shared, response, MAX_BODY).await.map_err(|line| {
+            let body = read_response(shared, response, MAX_BODY).await.map_err(|line| {
                 record_failure(
                     gate,
                     model,
@@ -278,35 +279,10 @@ struct Message {
     usage: Usage,
 }
 
-/// Reads the whole body of `response`, of at most `max` bytes. The error is a one-line reason.
-async fn whole(
-    shared: &Shared,
-    mut response: reqwest::Response,
-    max: usize,
-) -> Result<Bytes, &'static str> {
-    let mut body = bytes::BytesMut::new();
-    loop {
-        let chunk = tokio::select! {
-            biased;
-            chunk = response.chunk() => chunk.map_err(|_| "the model's API cut off its answer")?,
-            () = shared.clock.sleep(shared.silence) => {
-                return Err("the model's API stopped sending in the middle of its answer");
-            }
-        };
-        match chunk {
-            None => return Ok(body.freeze()),
-            Some(chunk) if body.len() + chunk.len() > max => {
-                return Err("the answer of the model's API is too large to forward");
-            }
-            Some(chunk) => body.extend_from_slice(&chunk),
-        }
-    }
-}
-
 /// Records an error response of the API as a failure, and returns the response for the agent. The
 /// API's text is forwarded unless it contains the credential. A redirect is returned as an error,
 /// without the target.
-async fn hand_back_error(
+async fn forward_error(
     shared: &Shared,
     gate: &Gate,
     model: &str,
@@ -319,7 +295,7 @@ async fn hand_back_error(
     }
     let headers = returned(response.headers(), &gate.credential);
     gate.account.set_last_failure(model, CallFailure { kind, text: line.clone() });
-    let words = whole(shared, response, MAX_ERROR).await.unwrap_or_default();
+    let words = read_response(shared, response, MAX_ERROR).await.unwrap_or_default();
     if words.is_empty() || gate.credential.is_in(&words) {
         return refusal(status, "api_error", &line);
     }

@@ -111,7 +111,8 @@ impl Rules {
             rule: None,
             // Report only the position: the body comes from the agent, and users read this message.
             text: format!(
-                "the body is not a valid request for a message (error at byte {})",
+                "the body is not a valid request for a message: error at line {}, column {}",
+                e.line(),
                 e.column()
             ),
         })?;
@@ -155,7 +156,7 @@ impl Rules {
             if tool.allowed_callers.iter().flatten().any(|caller| caller != "direct") {
                 refuse(
                     Rule::ServerTools,
-                    "the request lets code on the API's servers call a tool".to_owned(),
+                    "the request allows code on the API's servers to call a tool".to_owned(),
                 )?;
             }
         }
@@ -278,7 +279,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Quotes a name from a request, shortened for a one-line message.
+/// Shortens `text`, a name from a request, for a one-line message, and adds backquotes around it.
 fn name(text: &str) -> String {
     format!("`{}`", ccc_core::untrusted_text::one_line(text, 80))
 }

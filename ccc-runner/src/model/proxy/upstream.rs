@@ -14,8 +14,8 @@ pub(crate) const ANTHROPIC: &str = "https://api.anthropic.com";
 const OAUTH_BETA: &str = "oauth-2025-04-20";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
-/// Returns whether the request header `name` is forwarded to the API. Only listed headers are
-/// forwarded. None of them carries a secret or a cookie.
+/// Returns whether the request header `name` is forwarded to the API. This function lists the
+/// headers that are forwarded; no header on the list carries a secret or a cookie.
 fn is_forwarded(name: &HeaderName) -> bool {
     const NAMES: &[&str] = &[
         "accept",
@@ -101,8 +101,8 @@ impl Upstream {
         Ok(Self { base: base.trim_end_matches('/').to_owned(), client })
     }
 
-    /// Forwards a request to the API with `credential`. Returns when the head of the response has
-    /// arrived.
+    /// Adds `credential` to a request, and sends the request to the API. Returns when the head of
+    /// the response has arrived.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -137,7 +137,7 @@ impl Upstream {
 }
 
 /// Returns every beta feature that `headers` name, in lower case and separated by commas. A header
-/// value with bytes that are not UTF-8 is included, because the API may read the valid parts.
+/// value that is not valid UTF-8 is also included, because the API could read the valid parts.
 pub(crate) fn betas(headers: &HeaderMap) -> String {
     let all = headers.get_all("anthropic-beta").iter();
     let all = all.map(|value| String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase());

@@ -118,8 +118,8 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// Returns the turns for `model`: those of the first pattern that matches, or the general turns
-    /// of the scenario.
+    /// Returns the turns for `model`: the turns of the first pattern that matches. If no pattern
+    /// matches, returns the turns that belong to no pattern.
     pub(super) fn turns(&self, model: &str) -> &[Turn] {
         let other = self.model.iter().find(|(name, _)| ModelPattern::new(*name).matches(model));
         other.map_or(&self.turn, |(_, model)| &model.turn)

@@ -22,8 +22,8 @@ use crate::runner::docker::state::Shared;
 /// Maximum number of bytes of the keeper's standard error that are stored.
 const MAX_STDERR: usize = 4_096;
 
-/// Attaches to the standard input and output of the container of `run`, which is created but not
-/// started.
+/// Attaches to the standard input and output of the container of `run`. The container must be
+/// created and must not be started yet.
 ///
 /// # Errors
 /// Errors of the engine.

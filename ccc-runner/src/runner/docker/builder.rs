@@ -32,8 +32,9 @@ pub struct DockerRunnerBuilder {
 
 impl DockerRunnerBuilder {
     /// Sets the address of the engine, for example `unix:///run/user/1000/docker.sock` or
-    /// `https://engine.example.org:2376`. `None` uses the environment variable `DOCKER_HOST`, or
-    /// else `/var/run/docker.sock`, as the `docker` program does.
+    /// `https://engine.example.org:2376`. With `None`, the environment variable `DOCKER_HOST`
+    /// contains the address. If that variable is not set or is empty, the address is
+    /// `unix:///var/run/docker.sock`.
     ///
     /// For `https`, and for `tcp` if the environment variable `DOCKER_TLS_VERIFY` is set, the
     /// environment variable `DOCKER_CERT_PATH` must name a directory with `ca.pem`, `cert.pem` and
@@ -104,10 +105,9 @@ impl DockerRunnerBuilder {
     /// isolation.** Logs a warning with the reason `why` when the runner is built, and at every
     /// start of a container.
     ///
-    /// The type of the request is bollard's, re-exported as
-    /// [`ContainerCreateBody`](crate::ContainerCreateBody). A new major version of bollard is
-    /// therefore a breaking change of this method only. For this reason the method has its own
-    /// Cargo feature.
+    /// The request has the type [`ContainerCreateBody`](crate::ContainerCreateBody) of the crate
+    /// `bollard`. A new major version of `bollard` therefore breaks callers of this method, but no
+    /// other callers. For this reason the method has its own Cargo feature.
     #[cfg(feature = "dangerous-container-body")]
     #[must_use]
     pub fn dangerously_altered(

@@ -90,8 +90,8 @@ impl DockerRunner {
         }
         match &reached[..] {
             [] if engine.is_remote => {
-                let line = "the container engine is on another machine: whether a container can reach that machine was \
-                            not checked";
+                let line = "the container engine is on another machine: this check cannot determine whether a \
+                            container can reach that machine";
                 say(Finding::Warning, line.to_owned());
             }
             [] => say(Finding::Good, "a container cannot reach this machine".to_owned()),
@@ -163,7 +163,7 @@ async fn gateways(engine: &Engine) -> Result<Vec<IpAddr>> {
 }
 
 /// Returns the addresses of this host machine from the kernel's lists. Omits link-local addresses,
-/// because a connection to them must name an interface.
+/// because a connection to such an address must name a network interface.
 fn own_addresses() -> Vec<IpAddr> {
     let list = |file| std::fs::read_to_string(file).unwrap_or_default();
     let (trie, six) = (list("/proc/net/fib_trie"), list("/proc/net/if_inet6"));
@@ -203,8 +203,8 @@ fn runtime(version: &SystemVersion) -> Option<String> {
     is_vulnerable(runc).then(|| {
         format!(
             "runc {} lets programs escape from containers (CVE-2025-31133, CVE-2025-52565, CVE-2025-52881; before \
-             1.1.12 also CVE-2024-21626): update runc to 1.2.8, 1.3.3 or newer (only the version number was checked: \
-             your distribution may have patched this version)",
+             1.1.12 also CVE-2024-21626): update runc to 1.2.8, 1.3.3 or newer, unless your distribution has fixed \
+             these vulnerabilities in this version (only the version number was checked)",
             one_line(runc, 40)
         )
     })

@@ -19,12 +19,14 @@ const ENDS_WITHIN: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) docker: Docker,
-    /// Whether the engine may be on another machine.
+    /// Whether the engine could be on another machine. The value is `false` only for an engine that
+    /// is reached over a Unix socket.
     pub(crate) is_remote: bool,
     /// Whether the engine cannot limit the swap of containers. A container can then use more memory
     /// than its memory limit.
     pub(crate) swaps: bool,
-    /// The reason why no container may start on this engine, or `None`.
+    /// The reason why containers are not permitted to start on this engine, or `None` if they are
+    /// permitted to start.
     pub(crate) unfit: Option<String>,
     /// The method by which workspaces get into containers. With `Auto`, the runner tests the engine
     /// and chooses the method from the result.
@@ -52,8 +54,8 @@ impl Engine {
         self.docker.clone().with_timeout(LONG_TIMEOUT)
     }
 
-    /// Checks that containers may start on this engine. Containers may be removed even if this
-    /// check fails.
+    /// Checks that containers are permitted to start on this engine. The removal of containers does
+    /// not need this check.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the engine cannot isolate containers.
@@ -97,8 +99,8 @@ impl Engine {
         })
     }
 
-    /// Waits for the container `name` to end by itself, for at most [`ENDS_WITHIN`]. Up to that
-    /// time, waiting is likely to be faster than killing the container.
+    /// Waits until the container `name` has ended by itself, but at most for [`ENDS_WITHIN`]. The
+    /// maximum is short, because killing the container is likely to be faster than a longer wait.
     pub(crate) async fn wait_for_end(&self, name: &str, clock: &dyn Clock) {
         let mut ended = self.docker.wait_container(name, None);
         tokio::select! {

@@ -12,7 +12,7 @@ use crate::runner::docker::engine::Engine;
 use crate::runner::docker::engine_error::Attempt;
 use crate::runner::docker::settings::{Settings, Workspaces};
 
-/// The oldest supported API version, which is that of Docker 20.10.
+/// The oldest supported version of the engine's API, which Docker 20.10 introduced.
 const MIN_API: (usize, usize) = (1, 41);
 /// Time limit for a request that only reads properties of the engine.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
@@ -49,8 +49,8 @@ pub(crate) async fn connect(settings: &Settings) -> Result<Engine> {
     let version = docker.client_version();
     if (version.major_version, version.minor_version) < MIN_API {
         let line = format!(
-            "the container engine at {shown} supports only API version {}.{}: update it to API version {}.{} \
-             (Docker 20.10) or newer",
+            "the container engine at {shown} supports its API only up to version {}.{}: update the engine to a release \
+             with API version {}.{} (Docker 20.10) or newer",
             version.major_version, version.minor_version, MIN_API.0, MIN_API.1
         );
         return Err(Error::new(ErrorKind::Unsupported, line));
@@ -121,7 +121,7 @@ fn unfit(settings: &Settings, info: &SystemInfo) -> Option<String> {
     })
 }
 
-/// Returns whether a connection to the engine at `host` is unencrypted and may leave this host
+/// Returns whether a connection to the engine at `host` is unencrypted and could leave this host
 /// machine.
 fn is_unencrypted(host: &str) -> bool {
     let plain = host.strip_prefix("http://").or_else(|| host.strip_prefix("tcp://"));

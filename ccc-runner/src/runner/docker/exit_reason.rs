@@ -15,7 +15,7 @@ use crate::runner::limit_breach;
 /// Time limit for the engine to notice that a container has ended.
 const NOTICES_WITHIN: Duration = Duration::from_secs(10);
 
-/// The exit of a container.
+/// The exit status of a container, and whether the container ran out of memory.
 struct Exit {
     status: i64,
     /// Whether the kernel killed the container because the container ran out of memory.
@@ -57,7 +57,9 @@ pub(crate) async fn exit_error(
     }
 }
 
-/// Waits until the container of `run` has ended, and returns the container's exit.
+/// Waits until the container of `run` has ended, and returns the container's exit status. The
+/// result is never `None`: the caller uses `None` if this wait takes longer than
+/// [`NOTICES_WITHIN`].
 async fn wait_for_exit(shared: &Shared, run: RunId) -> Result<Option<Exit>> {
     let docker = &shared.engine().await?.docker;
     loop {

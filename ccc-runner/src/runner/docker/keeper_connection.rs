@@ -51,7 +51,8 @@ impl Connection {
         self.greeting.take()?.await.ok()
     }
 
-    /// Returns the first bytes of the keeper's standard error that have arrived so far.
+    /// Returns the text that has arrived so far from the keeper's standard error. Only the
+    /// beginning of a long text is stored.
     pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&lock(&self.stderr)).into_owned()
     }

@@ -1,4 +1,4 @@
-//! Labels, listing and removal of the containers that the engine has for runs.
+//! The containers of runs on the engine: their labels, their listing and their removal.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const OWNER_LABEL: &str = "dev.ccc.owner";
 /// The label whose value is the ID of the container's run.
 const RUN_LABEL: &str = "dev.ccc.run";
 /// Time limit for the removal of a container, including retries.
-const GONE_WITHIN: SignedDuration = SignedDuration::from_secs(40);
+const REMOVAL_TIMEOUT: SignedDuration = SignedDuration::from_secs(40);
 /// Interval between two checks whether a container was removed.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
@@ -32,7 +32,7 @@ pub(crate) fn labels(owner: &str, run: RunId) -> HashMap<String, String> {
 ///
 /// # Errors
 /// [`ErrorKind::AlreadyExists`] if the container does not belong to this installation;
-/// [`ErrorKind::Unexpected`] if the container is not removed within [`GONE_WITHIN`]; errors of the
+/// [`ErrorKind::Unexpected`] if the container is not removed within [`REMOVAL_TIMEOUT`]; errors of the
 /// engine.
 pub(crate) async fn remove(
     docker: &Docker,
@@ -43,7 +43,7 @@ pub(crate) async fn remove(
     let remove = || Some(RemoveContainerOptionsBuilder::default().force(true).v(true).build());
     let (begun, mut asked) = (clock.now(), false);
     loop {
-        let late = clock.now().duration_since(begun) > GONE_WITHIN;
+        let late = clock.now().duration_since(begun) > REMOVAL_TIMEOUT;
         match docker.inspect_container(name, None).await {
             Err(refusal) if engine_error::is_missing(&refusal) => return Ok(()),
             Err(refusal) => {
@@ -65,7 +65,7 @@ pub(crate) async fn remove(
         if asked && late {
             let line = format!(
                 "the engine did not remove the container `{name}` within {} s: run `docker rm --force {name}` on the machine of the engine",
-                GONE_WITHIN.as_secs()
+                REMOVAL_TIMEOUT.as_secs()
             );
             return Err(Error::new(ErrorKind::Unexpected, line));
         }

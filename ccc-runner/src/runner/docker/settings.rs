@@ -11,9 +11,9 @@ use crate::egress::rules::EgressRules;
 /// The method by which a workspace gets into its container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Workspaces {
-    /// The workspace is mounted if the runner reaches the engine through a Unix socket, and the
-    /// engine sees the files of this host machine and does not map UIDs. Otherwise, the workspace
-    /// is copied.
+    /// The workspace is mounted if the engine can mount it correctly: the runner reaches the engine
+    /// through a Unix socket, the engine sees the files of this host machine, and the engine does
+    /// not map UIDs. Otherwise, the workspace is copied.
     #[default]
     Auto,
     /// The workspace is mounted from the host machine.
@@ -41,7 +41,7 @@ pub(crate) struct Settings {
 
 type Alter = dyn Fn(&mut ContainerCreateBody) + Send + Sync;
 
-/// A change to the isolation of containers, and the reason for the change, which is logged.
+/// A change to the isolation of containers, and the reason for the change. The reason is logged.
 #[derive(Clone)]
 #[cfg_attr(
     not(feature = "dangerous-container-body"),

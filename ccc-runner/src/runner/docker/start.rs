@@ -23,7 +23,7 @@ use crate::runner::docker::orphans;
 use crate::runner::docker::state::Shared;
 
 /// Time limit for the keeper of a started container to send its greeting.
-const GREETS_WITHIN: Duration = Duration::from_secs(60);
+const GREETING_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Creates and starts the container of `run` as `spec` specifies. Stops early when `cancel` is
 /// cancelled.
@@ -31,7 +31,8 @@ const GREETS_WITHIN: Duration = Duration::from_secs(60);
 /// # Errors
 /// Errors of the engine; [`ErrorKind::Cancelled`] if `cancel` is cancelled before the container is
 /// ready; [`ErrorKind::InvalidInput`] if the image has no keeper; [`ErrorKind::Unsupported`] if the
-/// keeper does not use the protocol version [`PROTOCOL`], or if the engine does not enforce limits.
+/// keeper does not use the protocol version [`PROTOCOL`], or if the engine does not enforce the
+/// limits on memory and processes.
 pub(crate) async fn start(
     shared: &Arc<Shared>,
     run: RunId,
@@ -39,7 +40,10 @@ pub(crate) async fn start(
     cancel: &CancellationToken,
 ) -> Result<DockerContainer> {
     let cancelled = || {
-        Error::new(ErrorKind::Cancelled, "the run was destroyed while its container was starting")
+        Error::new(
+            ErrorKind::Cancelled,
+            "the container was destroyed before its start was complete",
+        )
     };
     let (engine, name) = (shared.engine().await?, container_name(run));
     engine.check_fit()?;
@@ -95,11 +99,11 @@ async fn bring_up(
     started.map_err(|refusal| not_started(&image.id, refusal))?;
     let greeted = tokio::select! {
         greeted = connection.hello() => greeted,
-        () = shared.clock.sleep(GREETS_WITHIN) => None,
+        () = shared.clock.sleep(GREETING_TIMEOUT) => None,
     };
     let hello = greeted.ok_or_else(|| no_answer(&image.id, &connection.stderr()))?;
     if hello.protocol != PROTOCOL {
-        return Err(other_keeper(&format!(
+        return Err(incompatible_keeper(&format!(
             "the keeper uses protocol version {}, but this program uses version {PROTOCOL}",
             hello.protocol
         )));
@@ -122,7 +126,7 @@ fn no_answer(image: &str, error_output: &str) -> Error {
         return no_keeper(image);
     }
     if error_output.starts_with("ccc-keeper: ") {
-        return other_keeper(&error_output);
+        return incompatible_keeper(&error_output);
     }
     let line = format!(
         "the container started, but its ccc-keeper sent no greeting; error output: \"{error_output}\""
@@ -130,7 +134,7 @@ fn no_answer(image: &str, error_output: &str) -> Error {
     Error::new(ErrorKind::Unavailable, line)
 }
 
-fn other_keeper(reason: &str) -> Error {
+fn incompatible_keeper(reason: &str) -> Error {
     let line = format!(
         "the ccc-keeper in the image is not compatible with this program ({reason}): build the image again"
     );
@@ -154,15 +158,15 @@ fn lacks_keeper(message: &str) -> bool {
 
 fn no_keeper(image: &str) -> Error {
     let line = format!(
-        "the image {image} has no {KEEPER}: build the image FROM ccc-agent, or copy this file from the image ccc-agent"
+        "the image {image} has no file {KEEPER}: build the image FROM ccc-agent, or copy this file from the image ccc-agent"
     );
     // No remedy: the operator built this image, so this program cannot build it.
     Error::new(ErrorKind::InvalidInput, line)
 }
 
 /// Returns the user for a container's programs. If the workspace is mounted and this process is not
-/// root, this is the user of this process, who owns the workspace. Otherwise, it is the user
-/// [`AGENT_UID`], who becomes the owner of the workspace.
+/// root, returns the user of this process, because that user owns the workspace. Otherwise, returns
+/// the user [`AGENT_UID`], who becomes the owner of the workspace.
 fn container_user(mounted: bool) -> ContainerUser {
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     if mounted && !uid.is_root() {

@@ -41,7 +41,7 @@ pub(crate) struct Starts {
 pub(crate) struct Start {
     /// A token whose cancellation stops the task before its next step.
     pub(crate) cancel: CancellationToken,
-    /// Locked while the task works, so that other code can wait until the task has ended.
+    /// A lock that the task holds until it ends. `destroy` waits for this lock.
     pub(crate) working: Arc<tokio::sync::Mutex<()>>,
 }
 

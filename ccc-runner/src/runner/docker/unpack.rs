@@ -16,9 +16,9 @@ use rustix::fs::{
 /// Limits on an unpacked tree.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UnpackLimits {
-    /// Maximum size on the disk, in bytes.
+    /// Maximum disk space that the tree can use, in bytes.
     pub(crate) bytes: u64,
-    /// Maximum number of files and directories.
+    /// Maximum number of files and directories in the tree.
     pub(crate) entries: u64,
 }
 
@@ -88,7 +88,8 @@ fn exchange_in_steps(new: &Path, old: &Path) -> io::Result<()> {
 /// the whole archive is unpacked.
 const MAX_PATHS: usize = 64 << 20;
 /// Maximum ratio of the total length of all files, including holes, to the limit on disk space.
-/// Holes use no disk space, but the archive contains them as zeros, which must be sent and read.
+/// Holes in sparse files use no disk space, but the archive contains the holes as zeros, which must
+/// be sent and read.
 const MAX_HOLES: u64 = 4;
 /// Size of a disk block, in bytes. A block that contains only zeros becomes a hole in a sparse
 /// file.
@@ -117,14 +118,16 @@ impl<R: Read> Read for TrailingZeroCounter<R> {
 /// A tree that is being unpacked.
 struct Tree {
     root: OwnedFd,
-    /// Remaining disk space for the tree, in bytes.
+    /// Disk space that the tree can still use, in bytes.
     bytes: u64,
-    /// Remaining total length of files, including holes, in bytes.
+    /// Total length that the files not yet unpacked can have, in bytes. Holes in sparse files
+    /// count.
     length: u64,
     entries: u64,
-    /// Remaining total length of the paths in `directories`, in bytes.
+    /// Total length of the paths that can still be added to `directories`, in bytes.
     paths: usize,
-    /// The directories, with the modes and times that they receive when all entries exist.
+    /// The directories, each with the mode and the times that the directory receives after all
+    /// entries of the archive are unpacked.
     directories: Vec<(PathBuf, Mode, Timestamps)>,
 }
 
@@ -205,7 +208,7 @@ impl Tree {
             }
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
                 self.length = self.length.checked_sub(entry.size()).ok_or_else(|| {
-                    too_much("the total length of the files in the workspace, including holes, exceeds its limit")
+                    too_much("the total length of the files in the workspace, including holes in sparse files, exceeds its limit")
                 })?;
                 let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW;
                 let made = rustix::fs::openat(parent, name, flags | OFlags::CLOEXEC, Mode::RWXU)?;
@@ -244,7 +247,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Copies all bytes from the reader `from` to `file`. Blocks of zeros become holes.
+    /// Copies all bytes from the reader `from` to `file`. Blocks that contain only zeros become
+    /// holes in the file.
     fn write(&mut self, from: &mut impl Read, file: &mut File) -> io::Result<()> {
         let (mut piece, mut length) = (vec![0; 16 * DISK_BLOCK], 0);
         loop {

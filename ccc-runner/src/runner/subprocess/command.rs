@@ -15,8 +15,8 @@ use crate::runner::subprocess::user_switch::{self, UserSwitch};
 #[derive(Debug)]
 pub(crate) struct Launcher {
     pub(crate) run: RunId,
-    /// The path of the state directory, which identifies the installation. It is set in the
-    /// environment of every program.
+    /// The path of the state directory, which identifies the installation. Every program has this
+    /// path in the environment variable [`OWNER_MARK`].
     pub(crate) state_dir: String,
     pub(crate) spec: ContainerSpec,
     /// The directory that contains the run's directories `home` and `tmp`.
@@ -31,7 +31,7 @@ impl Launcher {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if the program does not exist, or if the run's dedicated user cannot
-    /// reach it; [`ErrorKind::InvalidInput`] if an environment variable is not permitted;
+    /// reach the program; [`ErrorKind::InvalidInput`] if an environment variable is not permitted;
     /// [`ErrorKind::Unavailable`] if a tool of util-linux is missing.
     pub(crate) fn command(&self, command: &Command) -> Result<tokio::process::Command> {
         let path = self.variable(command, "PATH");

@@ -30,7 +30,8 @@ const QUIET_SCANS: u32 = 2;
 /// Maximum number of passes of one scan of `/proc`. After a pass that found a new process, the scan
 /// makes another pass.
 const MAX_PASSES: u32 = 100;
-/// Maximum number of attempts to read the environment of a process if the result is empty.
+/// Maximum number of attempts to read the environment of a process. A new attempt follows only if
+/// the result is empty.
 const MAX_READS: u32 = 20;
 /// Delay after each read that returned an empty environment.
 const READ_AGAIN: Duration = Duration::from_micros(100);
@@ -41,7 +42,8 @@ pub(crate) struct Ownership {
     /// The path of the state directory. It identifies this installation, because each installation
     /// on the host machine has a different state directory.
     pub(crate) state_dir: String,
-    /// The sessions, which identify processes whose environment lacks [`RUN_MARK`].
+    /// The process sessions of runs. They show that a process belongs to a run, even if the
+    /// environment of the process lacks [`RUN_MARK`].
     pub(crate) sessions: ProcessSessions,
     /// The dedicated UIDs of runs. A dedicated UID identifies every process of its run.
     pub(crate) uids: UidPool,
@@ -75,7 +77,7 @@ fn each_process(mut seen: impl FnMut(Pid, &Path)) {
 /// Reads the environment of `process`, a directory of `/proc`, and returns the run that the
 /// environment names. Returns `None` if the environment does not contain `state_dir`: the process
 /// then belongs to no run of this installation. Also returns `None` if the environment cannot be
-/// read: the process is then a zombie, or belongs to another user and not to a run.
+/// read: the process is then a zombie, or its user is neither the service's user nor a run's user.
 fn run_of(process: &Path, state_dir: &str) -> Option<RunId> {
     let mark = format!("{OWNER_MARK}={state_dir}");
     let environment =
@@ -173,7 +175,7 @@ pub(crate) async fn terminate(
 /// escape.
 ///
 /// # Errors
-/// [`ErrorKind::Unexpected`] if processes are left after [`MAX_KILL_ATTEMPTS`].
+/// [`ErrorKind::Unexpected`] if processes of `run` still exist after [`MAX_KILL_ATTEMPTS`].
 pub(crate) async fn kill(clock: &dyn Clock, ours: &Ownership, run: RunId) -> Result<()> {
     let mut quiet = 0;
     for _ in 0..MAX_KILL_ATTEMPTS {

@@ -21,7 +21,8 @@ use crate::runner::subprocess::user_switch::{CanSwitchUser, UserSwitch};
 use crate::runner::workspace;
 
 /// A runner that starts the agent's programs as ordinary processes of the host machine. **It
-/// isolates nothing**: a program can read every file, and reach every address, that its user can.
+/// isolates nothing**: a program can access every file and every network address that its user can
+/// access.
 ///
 /// The programs run as the user of this process. If that user is root, each run has a dedicated UID
 /// from 10002 to 10999. Programs with such a UID cannot gain privileges, and cannot see into
@@ -31,12 +32,12 @@ use crate::runner::workspace;
 /// removed with the run. `prlimit` limits open files, file sizes, processes and, for each process,
 /// memory. Core dumps and new privileges are disabled. The amount of output is limited, and the
 /// run's processes are killed when the workspace or the home exceeds a limit. At the end of a run,
-/// all processes of the run are killed, including processes that left their session or cleared
-/// their environment. If the run has no dedicated UID, a process that both left its session and
-/// cleared its environment escapes. The runner needs `/proc`, and therefore Linux.
+/// all processes of the run are killed, including a process that left its session or cleared its
+/// environment. There is one exception: a process that did both is not found if the run has no
+/// dedicated UID. The runner needs `/proc`, and therefore Linux.
 ///
-/// The runner enforces neither [`Network`] nor a limit on the memory of all processes together, as
-/// [`capabilities`](ContainerRunner::capabilities) reports.
+/// The runner does not enforce the setting [`Network`] of a container. It also does not limit the
+/// total memory of all processes. [`capabilities`](ContainerRunner::capabilities) reports this.
 #[derive(Debug)]
 pub struct SubprocessRunner {
     clock: Arc<dyn Clock>,
@@ -86,8 +87,8 @@ impl SubprocessRunner {
         self
     }
 
-    /// Sets the URL of the model proxy, without a path. By default, programs have no access to a
-    /// model.
+    /// Sets the URL of the model proxy, such as `http://127.0.0.1:8080`. The URL must not contain a
+    /// path. By default, programs have no access to a model.
     #[must_use]
     pub fn with_model_proxy(mut self, url: impl Into<String>) -> Self {
         self.model_proxy = Some(url.into());

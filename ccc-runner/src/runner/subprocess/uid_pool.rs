@@ -43,8 +43,8 @@ impl UidLock {
     /// Locks `uid`. Returns `None` if another service has locked it.
     ///
     /// # Errors
-    /// [`ErrorKind::Unavailable`] if the directory of the lock files cannot be used, or another
-    /// user has access to it.
+    /// [`ErrorKind::Unavailable`] if the directory of the lock files cannot be used, or if another
+    /// user has access to this directory.
     fn acquire(uid: u32) -> Result<Option<Self>> {
         let failed = |e: io::Error| {
             let line = format!(
@@ -124,11 +124,11 @@ impl UidPool {
         lock(&self.0).get(&run).map(|lock| lock.uid)
     }
 
-    /// Returns a function that checks whether a process with the marks of `run` can belong to the
-    /// run. The marks alone prove nothing, because any process can set them. Therefore the function
-    /// checks the process's UID, which must be the run's UID, or the UID of this service: a new
-    /// process has the service's UID at first. If the run's UID is unknown, the function accepts
-    /// every UID that no other run has.
+    /// Returns a function that checks from the UID of a process whether the process can belong to
+    /// `run`. The environment variables of a process prove nothing, because any process can set
+    /// them. The UID must be the run's UID, or the UID of this service: a new process has the
+    /// service's UID at first. If the run's UID is unknown, the function accepts every UID that no
+    /// other run has.
     pub(crate) fn plausible(&self, run: RunId) -> impl Fn(&Path) -> bool + Send + use<> {
         let ours = rustix::process::geteuid().as_raw();
         let locks = lock(&self.0);

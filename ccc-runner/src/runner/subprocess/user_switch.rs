@@ -17,13 +17,13 @@ use crate::runner::subprocess::program_path::host_tool;
 /// for temporary files.
 const SHARED_DIRECTORIES: [&str; 3] = ["/var/tmp", "/dev/shm", "/run/lock"];
 
-/// A shell script that hides directories from a program in a dedicated mount namespace. Its
-/// arguments are the workspace (`$1`), the home (`$2`), the number of restricted directories
-/// (`$3`), a list of shared directories (`$4`), each restricted directory, and the program's
-/// command. Only root may enter a restricted directory. The script mounts empty file systems over
-/// the restricted and the shared directories. An empty file system can hide the workspace or the
-/// home. Therefore the script opens both first, and later mounts both again through the open
-/// descriptors.
+/// A shell script that hides directories from a program in a dedicated mount namespace. The
+/// script's arguments are the workspace (`$1`), the home (`$2`), the number of restricted
+/// directories (`$3`), a list of shared directories (`$4`), each restricted directory, and the
+/// program's command. Only root may enter a restricted directory. The script mounts empty file
+/// systems over the restricted and the shared directories. An empty file system can hide the
+/// workspace or the home. Therefore the script opens both first, and later mounts both again
+/// through the open descriptors.
 const HIDE_SCRIPT: &str = r#"
 set -e
 ccc_path=$PATH ccc_mask=$(umask) ccc_workspace=$1 ccc_home=$2 ccc_restricted=$3

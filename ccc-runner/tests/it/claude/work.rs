@@ -162,7 +162,7 @@ async fn an_error_of_the_api_ends_the_run_with_its_kind() {
             ErrorKind::Unauthenticated,
             "rejected the credential (401)",
         ),
-        ("fail = { status = 403, times = 99 }", ErrorKind::PermissionDenied, "the account (403)"),
+        ("fail = { status = 403, times = 99 }", ErrorKind::PermissionDenied, "this request (403)"),
         ("fail = { status = 400, times = 99 }", ErrorKind::Unexpected, "refused the request (400)"),
     ] {
         let fixture = Fixture::new(&format!("[[turn]]\n{scenario}")).await;

@@ -48,7 +48,7 @@ async fn an_image_that_is_missing_or_has_no_keeper_is_named() {
     let workspace = tempfile::tempdir().unwrap();
     let (runner, _state) = runner(Workspaces::Mounted);
     let build = Some(Remedy::BuildImage);
-    let lacking = "has no /usr/local/bin/ccc-keeper";
+    let lacking = "has no file /usr/local/bin/ccc-keeper";
     for (image, kind, expected, remedy) in [
         ("ccc-no-such-image", ErrorKind::NotFound, "`ccc-no-such-image`", build),
         ("debian:bookworm-slim", ErrorKind::InvalidInput, lacking, None),

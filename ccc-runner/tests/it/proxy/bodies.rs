@@ -84,7 +84,7 @@ impl Gate {
             assert_eq!((answer.status, &*answer.error()), (400, kind), "{context}");
             assert!(seen.is_empty(), "{context}");
             assert_eq!(said.len(), 1, "{context}");
-            assert!(said[0].contains(&format!("({rule})")), "{context}");
+            assert!(said[0].contains(&format!("the rule `{rule}`")), "{context}");
         } else {
             assert_eq!((answer.status, said.len(), seen.len()), (200, 0, 1), "{context}");
             assert!(seen[0].ends_with(&format!("\r\n\r\n{body}")), "{context} {seen:?}");

@@ -66,7 +66,7 @@ async fn target(proxy: &ModelProxy, target: &str) -> Answer {
     let answer = ask(proxy.url(), &request(target, &headers, PLAIN)).await;
     let said = notices(&mut access);
     assert_eq!(answer.status == 404, !said.is_empty(), "{target}: {answer:?} {said:?}");
-    assert!(said.iter().all(|line| line.contains("not for agents")), "{target}: {said:?}");
+    assert!(said.iter().all(|line| line.contains("agents must not send")), "{target}: {said:?}");
     answer
 }
 

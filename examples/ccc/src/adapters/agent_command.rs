@@ -80,7 +80,7 @@ mod tests {
 
     use super::parse;
 
-    /// The expected words, or a part of the expected error message.
+    /// The expected words of the command line, or a part of the expected error message.
     type Expected = std::result::Result<Vec<String>, &'static str>;
 
     #[test]

@@ -14,7 +14,7 @@ use crate::credentials;
 /// Builds the configured GitHub adapter, which has no GitHub App yet. `tokens` stores the
 /// installation tokens that are not revoked yet.
 pub(crate) fn github(config: &Config, tokens: Arc<dyn CredentialStore>) -> Result<GitHub> {
-    let holder = credentials::data_dir_name(&config.data_dir()?)?;
+    let holder = credentials::data_dir_id(&config.data_dir()?)?;
     let mut builder =
         GitHub::builder_without_app(Arc::new(SystemClock)).token_ledger(tokens, holder);
     let github = &config.github;

@@ -42,7 +42,8 @@ pub(crate) async fn handle_config(
         }
     };
     let Some(admitted) = admitted else {
-        let line = "send the admin token as `Authorization: Bearer …`; `ccc config admin-token` issues a new token";
+        let line = "the request has no valid admin token: send the token in the header `Authorization: Bearer …`, or issue \
+                    a new token with `ccc config admin-token`";
         let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
         return (challenge, refuse(StatusCode::UNAUTHORIZED, line)).into_response();
     };
@@ -54,7 +55,7 @@ pub(crate) async fn handle_config(
     let body = tokio::select! {
         body = read(body) => body,
         () = SystemClock.sleep(BODY_DEADLINE) => {
-            let line = format!("the body was not received within {} seconds", BODY_DEADLINE.as_secs());
+            let line = format!("the body of the request was not received within {} seconds", BODY_DEADLINE.as_secs());
             Err(refuse(StatusCode::REQUEST_TIMEOUT, &line))
         }
     };

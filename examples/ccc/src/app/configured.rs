@@ -37,7 +37,7 @@ pub(crate) async fn for_run(config: &Config, apps: &Apps) -> Result<(u64, AppKey
     Ok((app_id, AppKey::from_pem(&private_key)?))
 }
 
-/// Returns the error for a missing App ID.
+/// Returns the error for the case that no App is stored and no App ID is configured.
 fn unnamed() -> Error {
     let line = "no App ID is configured, and no GitHub App is stored: set github.app_id or CCC_GITHUB__APP_ID, or store \
                 an App with `ccc config set`";
@@ -88,8 +88,8 @@ pub(crate) async fn store_configured_app(
         }
         if apps.create(&change).await? {
             tracing::info!(
-                "stored the App {app_id} in the credential store: its private key and webhook secret can now be removed \
-                 from the configuration"
+                "stored the App {app_id} in the credential store: the App's private key and webhook secret can now be \
+                 removed from the configuration"
             );
         }
     }
@@ -120,7 +120,8 @@ pub(crate) async fn store_configured_app(
     Ok(())
 }
 
-/// Replaces the stored private key and the stored webhook secrets by the configured values.
+/// Replaces the stored private key by the configured key, if a key is configured. Replaces the
+/// stored webhook secrets in the same way.
 async fn replace(settings: &GitHubConfig, app: &App, apps: &Apps) -> Result<()> {
     let mut change = AppChange::new(app.app_id);
     if settings.has_private_key() {
@@ -167,8 +168,8 @@ pub(super) fn readable_differences(settings: &GitHubConfig, app: &App) -> Vec<St
     [only(true), only(false)].concat()
 }
 
-/// Returns whether two secrets are equal. White space around the secrets is ignored. The two
-/// characters `\n` count as a line break.
+/// Returns whether two secrets are equal. White space around the secrets is ignored. A backslash
+/// that is followed by the letter `n` counts as a line break.
 fn same(one: &Secret, other: &Secret) -> bool {
     let plain = |secret: &Secret| {
         let text = String::from_utf8_lossy(secret.expose()).replace("\\n", "\n");

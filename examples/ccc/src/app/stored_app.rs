@@ -35,7 +35,7 @@ struct AppInUse {
 pub(crate) struct StoredApp {
     pub(crate) apps: Apps,
     store: Arc<dyn CredentialStore>,
-    /// The settings of the GitHub App in the configuration.
+    /// The configured settings of the GitHub App.
     configured: GitHubConfig,
     /// The names of the secrets whose configured value differs from the stored value.
     differences: RwLock<Vec<String>>,

@@ -33,8 +33,8 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Store or change a GitHub App, or store a credential for the model's API. Values that are not
-    /// given stay unchanged.
+    /// Store or change a GitHub App, or store a credential for the model's API. Stored values for
+    /// which no flag is given stay unchanged.
     Set(set::SetArgs),
     /// Delete a GitHub App or the model's credential from the store. The exit status is 1 if there
     /// was nothing to delete.
@@ -42,18 +42,19 @@ pub(crate) enum ConfigCommand {
     /// Issue and print a new admin token for the service's route /config. The previous admin token
     /// is revoked.
     AdminToken,
-    /// Encrypt all credentials under a new key. In the key file, the new key is inserted before the
-    /// old key.
+    /// Encrypt all credentials under the first configured key. If all credentials are already
+    /// encrypted under this key and the keys are in a key file, generate a new key, insert it
+    /// before the first key of the file, and encrypt all credentials under the new key.
     RotateKey,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true)]
 pub(crate) struct ClearArgs {
-    /// Delete the GitHub App with this ID.
+    /// The ID of the GitHub App to delete from the store.
     #[arg(long, value_name = "N")]
     app_id: Option<u64>,
-    /// Delete the model's credential.
+    /// Delete the model's credential from the store.
     #[arg(long)]
     model: bool,
 }
@@ -126,7 +127,9 @@ async fn show(config: &Config, json: bool) -> Result<bool> {
                 Ok(view) => all.extend(view),
                 // One damaged App must not prevent the display of the other Apps.
                 Err(error) if error.kind() == ErrorKind::Corrupt => {
-                    let clear = format!("`ccc config clear --app-id {app_id}` deletes this App");
+                    let clear = format!(
+                        "`ccc config clear --app-id {app_id}` deletes this App from the store"
+                    );
                     say(&format!("App {app_id}: {} ({clear})", error.message()));
                 }
                 Err(error) => return Err(error),

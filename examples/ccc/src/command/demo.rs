@@ -204,7 +204,7 @@ fn delivery_accepted(emulator: &Emulator) -> Result<()> {
         status => Err(Error::new(
             ErrorKind::Unexpected,
             format!(
-                "the service answered the delivery with status {}, not 202",
+                "the service answered the delivery with status {} instead of status 202",
                 status.unwrap_or(0)
             ),
         )),

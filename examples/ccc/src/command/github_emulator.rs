@@ -37,8 +37,8 @@ pub(crate) struct EmulatorArgs {
     /// Maximum number of requests per hour for each installation of the App.
     #[arg(long, default_value_t = 5_000, value_name = "N")]
     rate_limit: u64,
-    /// The login of a user to create, who can open issues and write comments. The owners of the
-    /// repositories are created without this flag.
+    /// The login of a user that the emulator creates. This user can open issues and write comments.
+    /// The owners of the repositories are created without this flag.
     #[arg(long, value_name = "LOGIN")]
     user: Vec<String>,
     /// A repository to create: OWNER/NAME=PATH. PATH is a git repository or a directory of files.
@@ -110,7 +110,7 @@ fn parse_seed(seed: &str) -> Result<(&str, &str, &str)> {
 
 fn read(path: &Path) -> Result<Secret> {
     std::fs::read(path).map(Secret::new).map_err(|e| {
-        Error::new(ErrorKind::InvalidInput, format!("cannot read {}", path.display()))
+        Error::new(ErrorKind::InvalidInput, format!("cannot read the file {}", path.display()))
             .with_source(e)
     })
 }
@@ -130,7 +130,7 @@ fn write(path: &Path, secret: &Secret) -> Result<()> {
         .open(path)
         .and_then(|mut file| file.write_all(secret.expose()))
         .map_err(|e| {
-            Error::new(ErrorKind::Unavailable, format!("cannot write {}", path.display()))
+            Error::new(ErrorKind::Unavailable, format!("cannot write the file {}", path.display()))
                 .with_source(e)
         })
 }

@@ -23,7 +23,8 @@ pub(crate) struct RunArgs {
     /// The path of a git repository on this machine, or OWNER/NAME on GitHub.
     #[arg(long)]
     repo: String,
-    /// The issue: its text, a file with the text (title in the first line), or #N on GitHub.
+    /// The issue: the text of the issue, a file with this text, or #N for the issue with the
+    /// number N on GitHub. The first line of the text is the title.
     #[arg(long)]
     issue: String,
     /// The agent: claude, scripted:FILE or command:ARGV…. Default: agent.kind of the configuration.
@@ -120,12 +121,6 @@ async fn drive(
     event: IssueEvent,
     json: bool,
 ) -> Result<bool> {
-    for rule in &config.model.dangerously_without {
-        say(&format!(
-            "warning: the model proxy does not enforce its rule {rule}, because the setting \
-             model.dangerously_without turns this rule off"
-        ));
-    }
     let runner = &adapters.runner;
     if !runner.capabilities().isolated {
         say(&format!(

@@ -106,8 +106,8 @@ fn hangups() -> Option<Signal> {
     if std::io::stderr().is_terminal() { None } else { signal(SignalKind::hangup()).ok() }
 }
 
-/// Reloads the GitHub App from the credential store at each SIGHUP. Without a signal, the service
-/// reloads the App every minute.
+/// Reloads the GitHub App from the credential store at each SIGHUP. The service also reloads the
+/// App every minute, independently of this function.
 async fn reload_on_hangup(hangups: Option<Signal>, service: &Service) {
     let Some(mut hangups) = hangups else { return };
     while hangups.recv().await.is_some() {

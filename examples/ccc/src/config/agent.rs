@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use crate::config::invalid::invalid;
 
-/// Default limit of the amount of money that a run can spend, in US dollars. It is enough for most
-/// issues.
+/// Default of the maximum amount of money that a run can spend, in US dollars. This amount is
+/// enough for most issues.
 const MAX_USD: f64 = 10.0;
 
 /// Settings of the agent, and the limits of the agent.

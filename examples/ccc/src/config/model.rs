@@ -27,7 +27,7 @@ pub struct ModelConfig {
     pub bearer_token_file: Option<PathBuf>,
     /// The models that runs may use: names, or prefixes of names followed by `*`.
     pub allowed: Option<Vec<String>>,
-    /// Prices of models. They take precedence over the built-in price list.
+    /// Prices of models. These prices take precedence over the built-in price list.
     pub price: Vec<PriceConfig>,
     /// The rules of the model proxy that are turned off.
     pub dangerously_without: Vec<Rule>,

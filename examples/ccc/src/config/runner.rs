@@ -23,8 +23,8 @@ pub struct RunnerConfig {
     pub image: Option<String>,
     /// The container runtime of the engine, such as `runsc`. Default: the engine's default runtime.
     pub runtime: Option<String>,
-    /// The way in which workspaces are transferred into containers: `auto` (the default), `mounted`
-    /// or `copied`.
+    /// The method by which workspaces get into containers: `auto` (the default), `mounted` or
+    /// `copied`.
     pub workspaces: Option<String>,
     /// Maximum memory of one container, in MiB.
     pub memory_mib: Option<u64>,
@@ -60,7 +60,7 @@ impl Default for RunnerConfig {
 }
 
 impl RunnerConfig {
-    /// Returns the way in which workspaces are transferred into containers.
+    /// Returns the method by which workspaces get into containers.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidInput`](ccc_core::ErrorKind::InvalidInput) for an unknown value of

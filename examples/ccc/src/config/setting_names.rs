@@ -72,8 +72,8 @@ pub(super) const KEYS: &[&str] = &[
     "policy.dangerously_unisolated",
 ];
 
-/// The names of all settings that are secrets. Their values come from environment variables or from
-/// separate files, not from `ccc.toml`.
+/// The names of all settings that are secrets. The values of these settings come from environment
+/// variables or from separate files, because `ccc.toml` must not contain secrets.
 pub(super) const ENV_ONLY: &[&str] = &[
     "github.private_key",
     "github.webhook_secret",

@@ -25,7 +25,7 @@ pub(super) fn read(path: &Path) -> Result<Secret> {
     // reported.
     if found.uid() != rustix::process::geteuid().as_raw() && found.uid() != 0 {
         tracing::warn!(
-            "the key file {} of the credential store belongs to another user, who can replace the key: change the owner with chown to the user that executes this program",
+            "the key file {} of the credential store belongs to another user, who can replace the key: use chown to make the user that executes this program the owner of the file",
             path.display()
         );
     }
@@ -45,16 +45,16 @@ pub(super) fn read(path: &Path) -> Result<Secret> {
     fs::read(path).map(Secret::new).map_err(failed)
 }
 
-/// Creates or replaces the file `path` atomically, with the contents `text`. Use this function only
-/// for a text that is not a secret, and not for a key file.
+/// Creates or replaces the file `path` atomically. The new contents are `text`, which must not be a
+/// secret. For a key file, use [`create`] or [`replace`] instead.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     fs::create_dir_all(directory(path))?;
     write_temporary(path, &Secret::from(text))?.persist(path).map_err(|e| e.error)?;
     File::open(directory(path))?.sync_all()
 }
 
-/// Creates the key file `path` with mode 0600. Returns `false`, without effect, if the file already
-/// exists.
+/// Creates the key file `path` with mode 0600. If the file already exists, returns `false` and
+/// changes nothing.
 pub(super) fn create(path: &Path, key: &Secret) -> Result<bool> {
     let created = || -> io::Result<bool> {
         fs::create_dir_all(directory(path))?;

@@ -115,32 +115,34 @@ impl ReloadingStore {
             return Ok(Rotated::First(first));
         }
         let new = Keys::generate()?;
-        // The old key stays in the file after the new key, because running services and copies of the
-        // store still need the old key.
+        // The old key stays in the file after the new key, because running services and copies of
+        // the store still need the old key.
         let both =
             Secret::from(format!("{}\n{}", new.expose_str()?, before.expose_str()?.trim_end()));
         key_file::replace(path, &both)?;
         self.store.rotate(&key_source::parse(&self.source, &both)?).await.map(Rotated::New)
     }
 
-    /// Calls `call` with the store. If another process has rotated the keys, reloads the keys and
-    /// repeats the call.
+    /// Calls `call` with the store. If the call fails because another process has rotated the keys,
+    /// reloads the keys and repeats the call.
     async fn with_reload<'a, T>(
         &'a self,
         call: impl Fn(&'a dyn CredentialStore) -> BoxFuture<'a, Result<T>> + Send + Sync,
     ) -> Result<T> {
-        let reloads = self.reloads.load(Ordering::Acquire);
-        match call(self.store.store()).await {
-            Err(error) if error.kind() == ErrorKind::Corrupt && self.reload(reloads).await => {
-                call(self.store.store()).await
+        loop {
+            let reloads = self.reloads.load(Ordering::Acquire);
+            match call(self.store.store()).await {
+                // The keys can change again before the repeated call. Each repetition needs another
+                // change, so the loop ends.
+                Err(error) if error.kind() == ErrorKind::Corrupt && self.reload(reloads).await => {}
+                result => return result,
             }
-            result => result,
         }
     }
 
     /// Reads the keys again, after a call of the store failed. `reloads` is the value that
-    /// `self.reloads` had before this call. Returns whether the keys of the store have changed
-    /// since `reloads` was read.
+    /// `self.reloads` had before the failed call. Returns whether the keys of the store have
+    /// changed since `reloads` was read.
     async fn reload(&self, reloads: u64) -> bool {
         let mut known = self.keys_text.lock().await;
         if self.reloads.load(Ordering::Acquire) != reloads {

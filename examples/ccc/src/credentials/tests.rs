@@ -7,7 +7,7 @@ use ccc_core::credential::Precondition;
 use ccc_core::{CredentialKey, CredentialStore as _, ErrorKind, Secret};
 use ccc_store::Keys;
 
-use super::{ReloadingStore, Rotated, data_dir_name, key_source};
+use super::{ReloadingStore, Rotated, data_dir_id, key_source};
 use crate::config::{Config, KeySource};
 
 fn fresh() -> (tempfile::TempDir, Config) {
@@ -130,20 +130,20 @@ fn a_data_directory_has_one_name_until_its_file_is_damaged() {
     // spec: G1f
     let dir = tempfile::tempdir().unwrap();
     let (data, file) = (dir.path().join("data"), dir.path().join("data/holder"));
-    let name = data_dir_name(&data).unwrap();
-    assert_eq!(data_dir_name(&data).unwrap(), name);
+    let name = data_dir_id(&data).unwrap();
+    assert_eq!(data_dir_id(&data).unwrap(), name);
     let elsewhere = dir.path().join("elsewhere");
     fs::write(&elsewhere, "theirs").unwrap();
     for torn in ["", "x", &name[..20]] {
         fs::write(&file, torn).unwrap();
-        let other = data_dir_name(&data).unwrap();
+        let other = data_dir_id(&data).unwrap();
         assert_ne!(other, name);
-        assert_eq!(data_dir_name(&data).unwrap(), other);
+        assert_eq!(data_dir_id(&data).unwrap(), other);
     }
     // The target of a symlink is not part of the data directory, and is not changed.
     fs::remove_file(&file).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
-    data_dir_name(&data).unwrap();
+    data_dir_id(&data).unwrap();
     assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "theirs");
 }
 

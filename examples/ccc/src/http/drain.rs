@@ -23,7 +23,7 @@ pub(crate) fn drain_body(request: Request) -> Request {
 
 /// A request body. When the value is dropped, the unread part of the body is read and discarded.
 struct DrainedBody {
-    /// The wrapped body, or `None` after its end or after an error.
+    /// The wrapped body, or `None` after the body has ended or a read has failed.
     body: Option<Body>,
     /// Whether the client waits for `100 Continue` before it sends the body. The server sends `100
     /// Continue` when the body is first read. Until then there is no body to discard.

@@ -113,7 +113,7 @@ impl ServiceBuilder {
         self
     }
 
-    /// Sets a fake host with a webhook.
+    /// Sets a fake VCS host and its webhook, for tests.
     #[cfg(test)]
     pub(crate) fn fake_host(mut self, host: impl VcsHost, webhook: Webhook) -> Self {
         let webhook = Some(Arc::new(webhook));
@@ -133,8 +133,9 @@ impl ServiceBuilder {
         self
     }
 
-    /// Adds an observer. The service also logs the events of runs with `tracing`: stages and outcomes
-    /// as `INFO`, failed stages and failed or refused runs as `WARN`, the output of agents as `DEBUG`.
+    /// Adds an observer. The service also logs the events of runs with `tracing`: stages and
+    /// outcomes as `INFO`, failed stages and failed or refused runs as `WARN`, the output of agents
+    /// as `DEBUG`.
     pub fn observer(mut self, observer: impl Observer) -> Self {
         self.observers.push(Arc::new(observer));
         self
@@ -160,8 +161,8 @@ impl ServiceBuilder {
             Some(_) => None,
             None => Some(config.agent.required_kind()?),
         };
-        // Before anything is stored: if another process uses the data directory, its credentials must
-        // not change.
+        // Before anything is stored: if another process uses the data directory, its credentials
+        // must not change.
         HostGit::open(config.data_dir()?)?.check().await?;
         let credentials = match &self.credentials {
             Some(credentials) => Arc::clone(credentials),

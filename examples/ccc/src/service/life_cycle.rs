@@ -18,12 +18,12 @@ impl Service {
     ///
     /// 1. Logs the warnings about the configuration.
     /// 2. At the first call, cleans up after an earlier process that was killed: takes over the
-    ///    access tokens of that process, and removes the containers and directories of its runs.
-    ///    Runs that are unfinished in the run store keep their containers and directories. An error
-    ///    is logged and does not stop the service.
+    ///    access tokens of that process, and removes the containers and directories of its runs,
+    ///    except those of runs that are unfinished in the run store. An error is logged and does
+    ///    not stop the service.
     /// 3. Executes runs, and reloads the App from the store every minute.
-    /// 4. After `shutdown`, accepts no more deliveries, and lets active runs finish for
-    ///    [`DispatcherConfig::drain`](ccc_core::dispatcher::DispatcherConfig).
+    /// 4. After `shutdown` is cancelled, accepts no more deliveries. Active runs must finish within
+    ///    the time [`DispatcherConfig::drain`](ccc_core::dispatcher::DispatcherConfig).
     /// 5. Revokes the access tokens that no run uses.
     ///
     /// The service manages access tokens only if the VCS host is GitHub. If `serve` is called while
@@ -92,8 +92,8 @@ impl Service {
         }
     }
 
-    /// Returns the runs in the run store that have not finished. Their directories contain work that
-    /// a worker can continue.
+    /// Returns the ids of all unfinished runs in the run store. The directories of these runs
+    /// contain work that a worker can continue.
     async fn unfinished_runs(&self) -> Result<Vec<RunId>> {
         let store = self.inner.dispatcher.store();
         let (mut unfinished, mut before) = (Vec::new(), None);
@@ -106,14 +106,15 @@ impl Service {
         }
     }
 
-    /// Serves `app`, which contains [`router`](crate::router), over HTTP and executes runs as
-    /// [`serve`](Self::serve) does, until `shutdown` is cancelled. Returns after active responses and
-    /// runs have ended.
+    /// Serves `app` over HTTP until `shutdown` is cancelled, and executes runs as
+    /// [`serve`](Self::serve) does. `app` must contain the routes of [`router`](crate::router).
+    /// Returns after active responses and runs have ended.
     ///
-    /// The server limits untrusted clients as `ccc serve` does: the time and size of a request's
-    /// head, the time to read a response, and the number of connections (spec: W1d). If the server
-    /// refuses a request, it reads and discards the rest of the request's body, so that the client
-    /// receives the response (spec: W1e).
+    /// The server has the same limits for untrusted clients as the command `ccc serve`. It limits
+    /// the time and the size of a request's head, the time during which a client reads no part of
+    /// its response, and the number of connections (spec: W1d). If the server refuses a request, it
+    /// reads and discards the rest of the request's body, so that the client receives the response
+    /// (spec: W1e).
     pub async fn serve_http(
         &self,
         listener: TcpListener,

@@ -229,7 +229,7 @@ async fn configured_credentials_replace_stored_ones_only_on_request() {
             .build()
             .await
     };
-    let differs = "the webhook secret of the App 7 in the configuration differs";
+    let differs = "the webhook secret of the App 7 differs between the configuration";
     for (secret, stored, expected) in [
         ("first secret", StoredCredentials::Refuse, Ok(None)),
         ("second secret", StoredCredentials::Prefer, Ok(Some(differs))),
@@ -243,7 +243,7 @@ async fn configured_credentials_replace_stored_ones_only_on_request() {
             (Ok(service), Ok(warning)) => {
                 let (_, body) = health(&service).await;
                 let warnings = body["warnings"].to_string();
-                let found = warnings.contains("differs from the stored value");
+                let found = warnings.contains("differs between the configuration");
                 assert_eq!(found, warning.is_some(), "{secret} {stored:?}: {warnings}");
                 assert!(warning.is_none_or(|text| warnings.contains(text)), "{warnings}");
                 assert!(!warnings.contains("secret\""), "{warnings}");

@@ -50,7 +50,7 @@ fn a_demo_with_a_scenario_file_has_the_outcome_of_the_scenario() {
         ("[[turn]]\nfail = { status = 401, times = 99 }", "rejected the credential (401)"),
         (
             "[[turn]]\nuse = [{ tool = 'Bash', input = { command = 'rm -rf .' } }]",
-            "not allowed to use Bash",
+            "not allowed to use the tool Bash",
         ),
     ] {
         let file = dir.path().join("scenario.toml");

@@ -83,7 +83,7 @@ fn errors_name_the_wrong_setting_and_show_no_secret() {
     let cases: [Case<'_>; 11] = [
         (&["config", "set"], "", &[], "--app-id"),
         (&["config", "set", "--json", "-"], "hunter2", &[], "not a JSON object"),
-        (&["config", "set", "--json", "-"], r#"{"appId": 7}"#, &[], "`privateKey` is missing"),
+        (&["config", "set", "--json", "-"], r#"{"appId": 7}"#, &[], "add the field `privateKey`"),
         (
             &["config", "set", "--app-id", "7", "--private-key-file", "-"],
             "hunter2",
@@ -194,7 +194,7 @@ async fn a_restarted_service_uses_the_stored_app() {
     assert_eq!(site.ping(address, SECRET).await, 200, "{}", service.log());
     assert_eq!(site.ping(address, "another secret").await, 401);
     let log = service.log();
-    assert!(log.contains("the webhook secret of the App 7 in the configuration differs"), "{log}");
+    assert!(log.contains("the webhook secret of the App 7 differs between"), "{log}");
     drop(service);
     for file in fs::read_dir(data.join("credentials")).unwrap() {
         let contents = fs::read(file.unwrap().path()).unwrap();

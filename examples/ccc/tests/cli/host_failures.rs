@@ -21,7 +21,7 @@ async fn check(what: &str, expected: &str, arrange: impl AsyncFn(&Site)) -> Site
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_write_is_reported_with_the_step_that_resolves_it() {
     // spec: G7c
-    check("a protected branch", "allow the App to create branches", async |site| {
+    check("a protected branch", "allow the GitHub App to create branches", async |site| {
         let words = "error: GH006: Protected branch update failed for refs/heads/claude/x.";
         site.github.refuse_push(&site.repo, "claude/", words).await.unwrap();
     })
@@ -210,7 +210,7 @@ async fn no_token_is_in_the_log_at_any_level() {
     })
     .await;
     let log = site.service.log();
-    assert!(log.contains("TRACE") && log.contains("could not be revoked"), "{log}");
+    assert!(log.contains("TRACE") && log.contains("cannot revoke the run's read token"), "{log}");
     // Parts of an installation token, a JWT, git's header for a token, the private key, and the webhook
     // secret.
     for secret in ["ghs_", "eyJ", "eC1hY2Nlc3MtdG9rZW", "BEGIN RSA", super::fixture::SECRET] {

@@ -306,7 +306,7 @@ async fn the_models_credential_is_stored_at_the_first_start() {
     let mut command = serve(&site, &data);
     command.env("CCC_MODEL__API_KEY", KEY);
     let (service, _) = listening(command);
-    assert!(service.log().contains("the model's credential in the configuration differs"));
+    assert!(service.log().contains("the model's credential differs between the configuration"));
     assert!(!service.log().contains("hunter2"));
     drop(service);
     assert_eq!(config(&["clear", "--model"]).status.code(), Some(0));

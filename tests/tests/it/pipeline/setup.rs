@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ccc_core::container::{Capabilities, Command, ContainerSpec, ExitStatus, OutputSink};
+use ccc_core::container::{
+    Capabilities, Command, ContainerSpec, ExitStatus, OutputSink, OutputStream,
+};
 use ccc_core::credential::Precondition;
 use ccc_core::egress::HostPattern;
 use ccc_core::event::Trigger;
@@ -81,7 +83,11 @@ impl Container for NotingContainer {
         let line = format!("{} [{}]", command.argv.join(" "), hosts(&command.egress));
         self.seen.lock().unwrap().push(line);
         match command.argv.last().map(String::as_str) {
-            Some("fail") => Ok(ExitStatus::Code(3)),
+            Some("fail") => {
+                output.chunk(OutputStream::Stderr, &[b'.'; 5_000]);
+                output.chunk(OutputStream::Stderr, b"\nthe last line");
+                Ok(ExitStatus::Code(3))
+            }
             Some("hang") => std::future::pending().await,
             _ if command.argv[0] == "sh" => Ok(ExitStatus::Code(0)),
             _ => self.inner.exec(command, output).await,
@@ -185,7 +191,9 @@ async fn denied_hosts_are_reported_without_secrets() {
 async fn a_failed_setup_is_reported_and_the_agent_still_works() {
     let told = run("setup = ['fail', 'never']", Permission::Write, true, policy()).await;
     assert!(matches!(told.outcome, Outcome::PullRequest { .. }), "{:?}", told.outcome);
-    assert!(told.notes.iter().any(|note| note.contains("`fail` failed (exit status 3)")));
+    let note = told.notes.iter().find(|note| note.contains("`fail` failed (exit status 3)"));
+    let note = note.unwrap();
+    assert!(note.ends_with("... the last line") && note.len() < 1_000, "{note}");
     assert!(!told.seen.iter().any(|line| line.contains("never")));
 }
 

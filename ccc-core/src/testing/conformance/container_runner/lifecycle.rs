@@ -18,7 +18,7 @@ pub async fn a_workspace_that_is_no_directory_is_invalid_input(fixture: &Fixture
     for name in ["missing", "file"] {
         let (run, spec) = (new_run(), ContainerSpec::new(directory.path().join(name)));
         let spawned = bounded("`spawn`", fixture.runner.spawn(run, &spec)).await;
-        let what = format!("`spawn` with a workspace path that is not a directory, `{name}`,");
+        let what = format!("`spawn` with the workspace path `{name}`, which is no directory,");
         assert_fails_with(&what, ErrorKind::InvalidInput, spawned);
         let destroyed = fixture.runner.destroy(run).await;
         destroyed.expect("`destroy` must succeed after a failed `spawn`");
@@ -29,20 +29,25 @@ pub async fn a_workspace_that_is_no_directory_is_invalid_input(fixture: &Fixture
     assert!(!exists, "`spawn` must not create a missing workspace");
 }
 
-/// Checks that `model_proxy` returns `None` if [`Network::ModelProxy`] was not requested. If it was
-/// requested, `model_proxy` must return `None` or a URL without a path.
+/// Checks that `model_proxy` returns `None` if [`Network::ModelProxy`] was not requested. If this
+/// network was requested, `model_proxy` must return a URL without a path, or `None` if the runner
+/// was built without a model proxy.
 pub async fn the_model_proxy_is_present_only_if_requested(fixture: &Fixture) {
     for (network, asked) in [(Network::None, false), (Network::ModelProxy, true)] {
         let workspace = fixture.workspace();
         let spec = ContainerSpec::new(workspace.path()).with_network(network);
         let running = fixture.container_with(spec, workspace).await;
         if let Some(url) = running.container.model_proxy() {
-            assert!(asked, "`model_proxy` must be `None` without `Network::ModelProxy`, not {url}");
+            assert!(
+                asked,
+                "if `Network::ModelProxy` was not requested, `model_proxy` must return `None`, but \
+                 returned {url}"
+            );
             let plain = url.starts_with("http://") || url.starts_with("https://");
             let valid = plain && !url.ends_with('/');
             assert!(
                 valid,
-                "`model_proxy` must return an http or https URL without a path, not {url}"
+                "`model_proxy` must return an http or https URL without a path, but returned {url}"
             );
         }
         running.destroy().await;
@@ -135,15 +140,19 @@ pub async fn destroy_of_one_run_leaves_the_others_alone(fixture: &Fixture) {
         pause().await;
         one.destroy().await;
     });
-    assert_eq!(output.status, ExitStatus::Code(0), "`destroy` must not end another run's program");
+    assert_eq!(
+        output.status,
+        ExitStatus::Code(0),
+        "`destroy` of one run must not end a program of another run"
+    );
     let orphans = fixture.runner.orphans().await.expect("`orphans` must succeed");
-    let rule = "`destroy` must not remove another run from the result of `orphans`";
+    let rule = "`destroy` of one run must not remove another run from the result of `orphans`";
     assert!(orphans.contains(&two.run), "{rule}");
     two.destroy().await;
 }
 
-/// Checks that `destroy` deletes neither the workspace directory nor the files in it, because they
-/// belong to the caller.
+/// Checks that `destroy` deletes neither the workspace directory nor the files in it, because the
+/// directory and the files belong to the caller.
 pub async fn destroy_leaves_the_workspace_to_the_caller(fixture: &Fixture) {
     let running = fixture.container().await;
     running.run(Command::new(["tee", "--", "kept"]).with_stdin("kept")).await;
@@ -157,7 +166,8 @@ pub async fn destroy_leaves_the_workspace_to_the_caller(fixture: &Fixture) {
 }
 
 /// Checks that a `spawn` whose future was dropped does not prevent `destroy` or a later `spawn` of
-/// the same run. The future is dropped before its first poll and after one to three polls.
+/// the same run. The case repeats the check with futures that are dropped after zero, one, two and
+/// three polls.
 pub async fn a_dropped_spawn_does_not_block_a_later_spawn(fixture: &Fixture) {
     for polls in 0..4 {
         for destroyed in [true, false] {

@@ -13,8 +13,8 @@ fn plain(name: &str, value: &str) -> (String, EnvValue) {
     (name.to_owned(), EnvValue::Plain(value.to_owned()))
 }
 
-/// Checks that the results of `name` and `capabilities` do not change, and that `check` succeeds
-/// and changes nothing.
+/// Checks that `name` and `capabilities` return the same results before and after the runner
+/// executes a program. `check` must succeed, and must not affect a running container.
 pub async fn name_and_capabilities_stay_the_same_and_check_changes_nothing(fixture: &Fixture) {
     let runner = &fixture.runner;
     let (name, capabilities) = (runner.name(), runner.capabilities());
@@ -27,16 +27,16 @@ pub async fn name_and_capabilities_stay_the_same_and_check_changes_nothing(fixtu
     let output = running.run(Command::new(["true"])).await;
     assert!(
         output.status.success(),
-        "`true` must succeed in a container after a call of `check`, not return {output:?}"
+        "the program `true` must succeed after a call of `check`, but `exec` returned {output:?}"
     );
     let after = (runner.name(), runner.capabilities());
     assert_eq!(
         after,
         (name, capabilities),
-        "the results of `name` and `capabilities` must not change"
+        "`check` and `exec` must not change the results of `name` and `capabilities`"
     );
     let workspace = running.container.workspace();
-    assert!(workspace.is_absolute(), "`workspace` must be an absolute path, not {workspace:?}");
+    assert!(workspace.is_absolute(), "`workspace` must be an absolute path, but is {workspace:?}");
     running.destroy().await;
 }
 
@@ -57,7 +57,10 @@ pub async fn a_program_that_fails_is_no_error(fixture: &Fixture) {
     let status = running.run(Command::new(["false"])).await.status;
     assert_eq!(status, ExitStatus::Code(1), "`exec` of `false` must return the exit code 1");
     let status = running.run(Command::new(["true"])).await.status;
-    assert!(status.success(), "`true` must succeed after `false` failed, not end with {status}");
+    assert!(
+        status.success(),
+        "the program `true` must succeed after the program `false` has failed, but ended with {status}"
+    );
     running.destroy().await;
 }
 
@@ -90,7 +93,7 @@ pub async fn no_output_is_no_chunk(fixture: &Fixture) {
         };
         let exec = running.container.exec(&command, &mut sink);
         let status = bounded("`exec`", exec).await.expect("`exec` must return `Ok`");
-        assert!(status.success(), "`true` and `cat` must succeed, not end with {status}");
+        assert!(status.success(), "the program must succeed, but ended with {status}: {command:?}");
     }
     running.destroy().await;
 }
@@ -117,8 +120,8 @@ pub async fn the_environment_of_the_container_reaches_every_program(fixture: &Fi
     running.destroy().await;
 }
 
-/// Checks that the environment variables of a [`Command`] reach only the program of this command,
-/// not a later program.
+/// Checks that the environment variables of a [`Command`] reach the program of this command, but do
+/// not reach a later program.
 pub async fn the_environment_of_a_command_reaches_that_program_alone(fixture: &Fixture) {
     let running = fixture.container().await;
     let command = Command::new(["printenv", "CASE_ONCE"]);
@@ -217,19 +220,21 @@ pub async fn a_program_that_is_not_there_is_not_run(fixture: &Fixture) {
     match bounded("`exec`", running.container.output(&command)).await {
         Ok(output) => assert!(
             matches!(output.status, ExitStatus::Code(126 | 127)),
-            "`exec` of a missing program must fail or return the exit code 126 or 127, not: {}",
+            "`exec` of a missing program must fail or return the exit code 126 or 127, but \
+             returned {}",
             output.status
         ),
         Err(error) => assert_eq!(
             error.kind(),
             ErrorKind::NotFound,
-            "if `exec` of a missing program fails, the error kind must be NotFound, not: {error}"
+            "if `exec` of a missing program fails, the error kind must be NotFound, \
+             but the error is: {error}"
         ),
     }
     let status = running.run(Command::new(["true"])).await.status;
     assert!(
         status.success(),
-        "`true` must succeed after `exec` of a missing program, not end with {status}"
+        "the program `true` must succeed after `exec` of a missing program, but ended with {status}"
     );
     running.destroy().await;
 }

@@ -59,7 +59,7 @@ async fn race(fixture: &Fixture, precondition: Precondition) -> Vec<(Version, Ve
             Err(error) => assert_eq!(
                 error.kind(),
                 ErrorKind::Conflict,
-                "a refused `put` must fail with the error kind Conflict, not with: {error}"
+                "a refused `put` must fail with the error kind Conflict, but the error is: {error}"
             ),
         }
     }

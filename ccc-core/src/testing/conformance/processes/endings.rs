@@ -45,8 +45,8 @@ impl Running<'_> {
     }
 }
 
-/// Checks that `exec` returns when the executed program ends. A background program that this
-/// program started, and that still has the standard output open, must not delay the return.
+/// Checks that `exec` returns when the executed program ends. `exec` must not wait for a background
+/// program that still has the standard output open.
 pub async fn a_background_program_that_holds_stdout_does_not_block_exec(fixture: &Fixture) {
     let running = fixture.container().await;
     let output = running.sh("sleep 300 & echo started").await;
@@ -134,7 +134,7 @@ pub async fn stop_lets_a_handler_of_term_finish(fixture: &Fixture) {
     assert_eq!(
         found.as_deref(),
         Some("tidy\n"),
-        "within the grace period, `stop` must let a program's SIGTERM handler finish"
+        "`stop` must not kill a program whose SIGTERM handler ends within the grace period"
     );
     running.destroy().await;
 }
@@ -145,7 +145,7 @@ const BEAT_ONCE: &str = "while ! test -e ready; do sleep 0.02; done; printf . > 
 
 /// Checks that `stop` kills a program that ignores `SIGTERM`, but not before the grace period has
 /// passed.
-pub async fn stop_kills_what_ignores_term_after_the_grace(fixture: &Fixture) {
+pub async fn stop_kills_a_program_that_ignores_sigterm_after_the_grace_period(fixture: &Fixture) {
     // spec: X14d
     let running = fixture.container().await;
     let line = format!("(trap '' TERM; {BEAT}) </dev/null >/dev/null 2>&1 &");

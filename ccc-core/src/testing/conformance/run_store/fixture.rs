@@ -45,8 +45,8 @@ impl Fixture {
         self
     }
 
-    /// Accepts a delivery with this `id` and `event`. Moves the store's clock by 5 ms first, so
-    /// that no two runs have the same age.
+    /// Moves the store's clock forward by 5 ms, and then accepts a delivery with this `id` and
+    /// `event`. Without this step of the clock, two runs could have the same creation time.
     pub(super) async fn accept(&self, id: &str, event: &IssueEvent) -> Accepted {
         self.try_accept(id, 1, event).await.expect("`accept` must succeed")
     }

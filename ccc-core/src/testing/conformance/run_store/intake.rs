@@ -42,8 +42,8 @@ pub async fn a_new_delivery_is_stored_with_a_waiting_run(fixture: &Fixture) {
 }
 
 /// Checks that `accept` of a repeated delivery returns the run of the first delivery and reports a
-/// duplicate. This must be so while the run waits, while the run is claimed, and after the run has
-/// finished.
+/// duplicate. The result must be the same while the run waits, while the run is claimed, and after
+/// the run has finished.
 pub async fn a_repeated_delivery_returns_the_first_run(fixture: &Fixture) {
     // spec: W5a
     let first = fixture.accept("same", &labeled(1)).await;
@@ -132,10 +132,10 @@ pub async fn every_comment_starts_its_own_run(fixture: &Fixture) {
     let duplicates = [labeled.duplicate, one.duplicate, two.duplicate];
     assert_eq!(
         duplicates, [false; 3],
-        "`accept` of one label and two comments must not report a duplicate"
+        "`accept` of a label event and two comments must not report a duplicate"
     );
     let runs = BTreeSet::from([labeled.run, one.run, two.run]);
-    assert_eq!(runs.len(), 3, "`accept` of one label and two comments must create three runs");
+    assert_eq!(runs.len(), 3, "`accept` of a label event and two comments must create three runs");
     let again = fixture.accept("one-again", &comment(1, 51)).await;
     let expected = (one.run, true);
     assert_eq!(
@@ -164,7 +164,7 @@ pub async fn a_trigger_starts_a_new_run_after_its_run_finished(fixture: &Fixture
 }
 
 /// Checks that `accept` identifies an issue by the VCS host's name, the repository's id and the
-/// issue's number. The repository's name must not matter, because it can change.
+/// issue's number. The repository's name must not matter, because a repository can be renamed.
 pub async fn the_same_number_in_another_repository_is_another_issue(fixture: &Fixture) {
     // spec: W6
     let mut other_repository = labeled(1);
@@ -182,7 +182,7 @@ pub async fn the_same_number_in_another_repository_is_another_issue(fixture: &Fi
         assert_eq!(
             found,
             (same, same),
-            "`accept` must identify a repository by the host and the id, not by the name: {event:?}"
+            "`accept` must identify a repository by host and id, and ignore its name: {event:?}"
         );
     }
 }

@@ -91,15 +91,15 @@ pub async fn concurrent_claims_return_each_run_once(fixture: &Fixture) {
     assert_eq!(
         claimed.len(),
         runs.len(),
-        "concurrent calls of `claim` must return one run of each issue"
+        "concurrent calls of `claim` must together return exactly one run of each issue"
     );
     let claimed: BTreeSet<RunId> = claimed.into_iter().collect();
     assert_eq!(claimed, runs, "`claim` must return the first run of each issue");
 }
 
-/// Checks that a run can be claimed again when its lease has ended, and not one millisecond
-/// earlier. The store's clock measures the lease. Each claim must have a higher fence than the
-/// run's previous claim.
+/// Checks that a run cannot be claimed one millisecond before its lease ends, and can be claimed
+/// again when its lease has ended. The store's clock measures the lease. Each claim must have a
+/// higher fence than the run's previous claim.
 pub async fn a_run_can_be_claimed_again_after_its_lease_has_ended(fixture: &Fixture) {
     // spec: Q2a
     let run = fixture.run_of(1).await;
@@ -139,8 +139,9 @@ async fn all_writes_refused(fixture: &Fixture, run: RunId, fence: Fence) {
     assert_eq!(before, after, "a refused write must not change the run or its log");
 }
 
-/// Checks that every write with an older fence, or with a fence that was never issued, fails with
-/// [`ErrorKind::Conflict`] and changes nothing. The newest fence must remain valid.
+/// Checks that every write with the fence of an earlier claim, or with a fence that was never
+/// issued, fails with [`ErrorKind::Conflict`] and changes nothing. The newest fence must remain
+/// valid.
 pub async fn a_fence_that_is_not_the_newest_is_refused_on_every_write(fixture: &Fixture) {
     // spec: Q1a
     let run = fixture.run_of(1).await;
@@ -248,9 +249,9 @@ pub async fn cancelling_an_unknown_or_a_finished_run(fixture: &Fixture) {
     );
 }
 
-/// Checks that a released run can be claimed when its delay has ended, and not one millisecond
-/// earlier. The delay is an argument of `release`. During the delay, runs of other issues can be
-/// claimed.
+/// Checks that a released run cannot be claimed one millisecond before its delay ends, and can be
+/// claimed when its delay has ended. The delay is an argument of `release`. During the delay, runs
+/// of other issues can be claimed.
 pub async fn a_released_run_waits_for_its_delay(fixture: &Fixture) {
     // spec: Q2c
     let run = fixture.run_of(1).await;

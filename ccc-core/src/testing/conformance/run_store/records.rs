@@ -42,8 +42,8 @@ fn full_report() -> AgentReport {
     report
 }
 
-/// Returns one value of each variant of [`Progress`]. No field of these values has its default
-/// value, so that a case fails if the store does not store a field.
+/// Returns one value of each variant of [`Progress`]. All fields differ from their default
+/// values. Therefore, a case fails if the store does not store one of the fields.
 fn every_progress() -> [Progress; 4] {
     let base = Base { branch: "main".to_owned(), commit: ObjectId::new("a".repeat(40)).unwrap() };
     let (tree, denied_hosts) =
@@ -208,16 +208,16 @@ pub async fn a_write_to_an_unknown_run_is_refused(fixture: &Fixture) {
         let kind = result.map_err(|error| error.kind());
         assert!(
             matches!(kind, Err(ErrorKind::NotFound | ErrorKind::Conflict)),
-            "`{what}` of an unknown run must fail with `NotFound` or `Conflict`, not {kind:?}"
+            "`{what}` of an unknown run must fail with NotFound or Conflict, but returned {kind:?}"
         );
     }
     let found = store.get(run).await.expect("`get` must succeed");
     assert_eq!(found, None, "a refused write to an unknown run must not create the run");
 }
 
-/// Checks that `list` returns at most `limit` runs, the newest first. If the argument `before` is a
+/// Checks that `list` returns at most `limit` runs, the newest first. If `before` is the id of a
 /// run, the list must start with the newest run that is older than `before`. The case passes the
-/// last run of one page as `before` and must get the next page, without overlaps and gaps.
+/// last run of one page as `before` to get the next page. No run may be missing or appear twice.
 pub async fn runs_are_listed_newest_first(fixture: &Fixture) {
     let mut newest_first = Vec::new();
     for issue in 1..=5 {
@@ -284,7 +284,7 @@ pub async fn log_lines_are_numbered_from_zero(fixture: &Fixture) {
 }
 
 /// Checks that a run's log lines persist when another worker claims the run, and when the run is
-/// finished. The lines of the second worker must continue the line numbers of the first worker.
+/// finished. The new worker's line numbers must continue those of the previous worker.
 pub async fn log_lines_persist_when_another_worker_claims_the_run(fixture: &Fixture) {
     let run = fixture.run_of(1).await;
     let first = fixture.claim_some().await.fence;

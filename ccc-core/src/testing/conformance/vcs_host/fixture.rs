@@ -59,7 +59,8 @@ impl Fixture {
         }
     }
 
-    /// Sets the clock, for a VCS host that does not use the system clock.
+    /// Sets the fixture's clock, which must be the clock that the VCS host uses. Without this call,
+    /// the fixture uses the system clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;

@@ -13,7 +13,7 @@ use crate::ErrorKind;
 use crate::vcs::{Grant, NewPullRequest, ReactionTarget};
 
 /// Checks that `access` returns a different token for each grant. Each token must be valid for at
-/// least `min_ttl`, and must not appear in the clone URL or in `Debug` output.
+/// least the requested time (`min_ttl`), and must not appear in the clone URL or in `Debug` output.
 pub async fn every_grant_has_its_own_token(fixture: &Fixture) {
     let (mut tokens, min_ttl) = (BTreeSet::new(), Duration::from_secs(120));
     let grants = [Grant::Read, Grant::Discuss, Grant::Publish];
@@ -91,7 +91,7 @@ pub async fn a_reaction_can_be_repeated(fixture: &Fixture) {
                 .host
                 .react(&fixture.repo, target)
                 .await
-                .expect("`react` must succeed each time");
+                .expect("the first and the repeated `react` must succeed");
         }
     }
 }
@@ -111,10 +111,10 @@ pub async fn a_comment_is_updated_and_not_repeated(fixture: &Fixture) {
         );
         let ours = comments.last().unwrap();
         let rule = "`upsert_comment` must set the body of the comment";
-        assert!(ours.body.contains(body), "{rule} to {body:?}, not {:?}", ours.body);
+        assert!(ours.body.contains(body), "{rule} to {body:?}, but it is {:?}", ours.body);
         ids.insert(ours.id);
     }
-    assert_eq!(ids.len(), 1, "`upsert_comment` must change the comment, not create a new one");
+    assert_eq!(ids.len(), 1, "`upsert_comment` must not create a second comment for a marker");
     let comment = fixture.comments().await.pop().unwrap();
     let replaced = !comment.body.contains("first") && !comment.body.contains("second");
     let rule = "`upsert_comment` must replace the earlier body completely";

@@ -31,7 +31,7 @@ pub(crate) struct SetArgs {
     /// with the previous secret are still accepted.
     #[arg(long, value_name = "FILE")]
     webhook_secret_file: Option<PathBuf>,
-    /// The ID of an installation of the App.
+    /// The ID of an installation of the App. This ID is added to the stored installation IDs.
     #[arg(long, value_name = "N")]
     installation_id: Option<u64>,
     /// Revoke all webhook secrets except the newest.
@@ -134,7 +134,7 @@ fn read(file: &Path) -> Result<Secret> {
         _ => std::fs::File::open(file).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes)),
     };
     done.map_err(|e| {
-        Error::new(ErrorKind::InvalidInput, format!("cannot read {}", file.display()))
+        Error::new(ErrorKind::InvalidInput, format!("cannot read the file {}", file.display()))
             .with_source(e)
     })?;
     let secret = Secret::new(bytes);
