@@ -193,7 +193,10 @@ async fn output_beyond_the_limit_is_reported() {
     let body = format!("head -c 300000000 /dev/zero; echo '{DONE}'");
     let ran = fixture.run(&fixture.agent(&impostor(dir.path(), VERSION, &body))).await;
     let Verdict::Failed { reason, .. } = &ran.report().verdict else { panic!("{:?}", ran.result) };
-    assert!(reason.contains("exit status 0: [") && reason.contains("output dropped"), "{reason}");
+    assert!(
+        reason.contains("exit status 0: [") && reason.contains("output were dropped"),
+        "{reason}"
+    );
 }
 
 /// Measures the memory during reading, because it is free again afterwards.
