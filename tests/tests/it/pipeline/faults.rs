@@ -113,7 +113,7 @@ async fn a_failed_call_leaves_nothing_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hanging_agent_reaches_its_time_limits() {
     // spec: X14a, X14b
-    for (wall, idle, words) in [(20, 600, "time limit of 20 s"), (600, 20, "the agent for 20 s")] {
+    for (wall, idle, words) in [(20, 600, "time limit of 20 s"), (600, 20, "no event for 20 s")] {
         let calm = Fixture::new().await;
         let _ = calm.run().await;
         let n = calm.faults.calls().iter().position(|call| *call == "container.exec").unwrap();
