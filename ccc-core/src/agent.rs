@@ -20,9 +20,10 @@ pub use limits::AgentLimits;
 pub struct Task {
     /// The run that the task belongs to.
     pub run: RunId,
-    /// The instructions, and the issue as a delimited block of data. The prompt contains untrusted
-    /// text. The adapter must pass the prompt on the agent's standard input, never in an argument,
-    /// a shell command or a file of the workspace.
+    /// The instructions, and the issue as a delimited block of data, in the format of
+    /// [`prompt::render`](crate::prompt::render). The format is for language models, and can change
+    /// in any release. The prompt contains untrusted text: pass it to a program on standard input,
+    /// never in an argument or a shell command.
     pub prompt: String,
     /// The limits of the agent's work. The pipeline enforces the time limits. The adapter enforces
     /// the limits on turns and money if it can count the turns and the cost.
@@ -153,6 +154,10 @@ impl<F: FnMut(AgentEvent) + Send> AgentSink for F {
 }
 
 /// The result of an agent's work, as the agent itself reports it.
+///
+/// After [`Completed`](Self::Completed), the pipeline checks and publishes the change. After the
+/// other two, it publishes nothing, and the run ends with [`Outcome::Failed`](crate::Outcome),
+/// whose message contains `reason`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -210,7 +215,8 @@ pub struct ModelUsage {
 pub struct AgentReport {
     /// The result of the work, as the agent reports it.
     pub verdict: Verdict,
-    /// The agent's final message: untrusted text.
+    /// The agent's final message: untrusted text. The pull request quotes this message. If the
+    /// agent changed no file, the message is the answer to the issue.
     pub summary: String,
     /// The tokens that the agent used and their cost, one entry per model.
     pub usage: Vec<ModelUsage>,

@@ -11,8 +11,19 @@ pub const MAX_TEXT: usize = 64 * 1024;
 pub const MAX_COMMENTS: usize = 128 * 1024;
 
 /// Returns the prompt of `run`: first the instructions, then all untrusted text. A line with a
-/// mark precedes the untrusted text, and an identical line follows it. The mark contains the run's
-/// id, which the authors of the untrusted text could not know.
+/// mark precedes the untrusted text, and an identical line follows it. The mark is `DATA-` and the
+/// run's id without hyphens. The authors of the untrusted text could not know the id.
+///
+/// The end of a prompt looks like this:
+///
+/// ```text
+/// DATA-01a229ea04e47e218c3f2c4cfeebb903
+/// Title: The sum is wrong
+/// Author: octocat
+///
+/// `sum([1, 2])` returns 4.
+/// DATA-01a229ea04e47e218c3f2c4cfeebb903
+/// ```
 ///
 /// `event` contains the issue's text from the time of the signed webhook delivery. `comments` must
 /// contain only comments that were written before that time (spec: X12).

@@ -89,8 +89,8 @@ impl Pipeline {
     }
 
     /// Removes the containers and directories that a killed process left, except those of the runs
-    /// in `keep`. The program must call this method when it starts, before the first run. Returns
-    /// the ids of the removed runs.
+    /// in `keep`. A service must call this method when it starts, before the first run. Returns the
+    /// ids of the removed runs.
     ///
     /// # Errors
     /// Returns an error if the search for containers and directories fails. If one removal fails,
@@ -113,7 +113,8 @@ impl Pipeline {
     }
 
     /// Waits for the end of all cleanups that have started. The program must call this method
-    /// before its process ends, so that no cleanup is interrupted.
+    /// before its process ends, if it dropped the future of a [`run`](Self::run). A `run` that has
+    /// returned has also cleaned up.
     pub async fn wait_for_cleanups(&self) {
         self.parts.cleanups.close();
         self.parts.cleanups.wait().await;

@@ -26,7 +26,8 @@ use crate::pipeline::{Pipeline, PipelineBuilder};
 pub struct Fakes {
     /// The VCS host, with one repository.
     pub host: Arc<FakeHost>,
-    /// The container runner, which starts no process.
+    /// The container runner, which starts no process. Its containers execute only the command lines
+    /// in [`FakeRunner::COMMAND_LINES`].
     pub runner: Arc<FakeRunner>,
     /// The credential store, which is empty at first.
     pub credentials: Arc<FakeCredentialStore>,

@@ -68,7 +68,9 @@ impl Emulator {
         Ok(moved)
     }
 
-    /// Sets the permission level of the account `login` in the repository `repo`.
+    /// Sets the permission level of the account `login` in the repository `repo`. The owner of a
+    /// repository has [`Permission::Admin`] in it. Other accounts have [`Permission::None`] until
+    /// this method is called. In a public repository, every account can open issues.
     pub fn set_permission(&self, repo: &RepoRef, login: &str, permission: Permission) {
         self.change(repo, |found| {
             found.permissions.insert(login.to_ascii_lowercase(), permission);

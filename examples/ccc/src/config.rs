@@ -50,8 +50,19 @@ use table::{insert, names_credential, take};
 /// ```
 ///
 /// The configuration file must not contain secrets. A field such as `github.private_key_file`
-/// contains the path of a file with a secret. A secret itself can be given only in an environment
-/// variable, such as `CCC_GITHUB__PRIVATE_KEY`.
+/// contains the path of a file with a secret. Secrets that are in memory are passed to
+/// [`load`](Self::load), as the variables that are named like the settings without `_file`:
+///
+/// ```
+/// # fn main() -> ccc_core::Result<()> {
+/// use ccc::Config;
+///
+/// let secrets = [("CCC_GITHUB__PRIVATE_KEY", "…"), ("CCC_GITHUB__WEBHOOK_SECRET", "…")];
+/// let variables = secrets.map(|(name, secret)| (name.to_owned(), secret.to_owned()));
+/// let config = Config::load(None, variables)?;
+/// # drop(config); Ok(())
+/// # }
+/// ```
 ///
 /// `github.api_url` can be an unencrypted `http://` URL only on loopback, for the emulated GitHub.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -19,8 +19,8 @@ pub(crate) async fn interrupted() {
 }
 
 /// Returns a token that is cancelled at the next SIGINT or SIGTERM. Pass the token to
-/// [`Service::serve_http`](crate::Service::serve_http). This function must be called in a tokio
-/// runtime.
+/// [`Service::serve_http`](crate::Service::serve_http). The program can also cancel the token itself.
+/// This function must be called in a tokio runtime.
 #[allow(clippy::disallowed_methods, reason = "this code is never part of a Worker")]
 pub fn shutdown_signal() -> CancellationToken {
     let shutdown = CancellationToken::new();

@@ -108,7 +108,8 @@ impl Service {
 
     /// Serves `app` over HTTP until `shutdown` is cancelled, and executes runs as
     /// [`serve`](Self::serve) does. `app` must contain the routes of [`router`](crate::router).
-    /// Returns after active responses and runs have ended.
+    /// Returns after active responses and runs have ended. Deliveries are accepted from the first
+    /// connection on.
     ///
     /// The server has the same limits for untrusted clients as the command `ccc serve`. It limits
     /// the time and the size of a request's head, the time during which a client reads no part of

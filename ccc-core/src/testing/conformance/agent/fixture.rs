@@ -41,8 +41,9 @@ pub struct Fixture {
 impl Fixture {
     /// Creates a fixture from one agent, which must work by executing programs in its container.
     /// The fixture derives two agents from `agent`: every program of [`failing`](Self::failing)
-    /// fails, and every program of [`slow`](Self::slow) hangs. `file` is the path and the content
-    /// of the file that `agent` writes.
+    /// ends with exit status 1, and every program of [`slow`](Self::slow) hangs. `file` is the path
+    /// and the content of the file that `agent` writes. The prompt of every task is [`PROMPT`],
+    /// without the format of [`prompt::render`](crate::prompt::render).
     pub fn new(agent: impl Agent, runner: impl ContainerRunner, file: (&str, &[u8])) -> Self {
         let agent: Arc<dyn Agent> = Arc::new(agent);
         let altered = |programs| -> Arc<dyn Agent> {
