@@ -23,7 +23,8 @@ pub struct Capabilities {
     /// Whether the runner enforces the [`Network`] of a container. If false, programs in the
     /// container can also reach network hosts that the `Network` does not permit.
     pub network: bool,
-    /// Whether the runner enforces the limits of [`Resources`].
+    /// Whether the runner enforces the limits of [`Resources`]. Every runner must enforce
+    /// [`Resources::output_bytes`].
     pub resources: bool,
 }
 
@@ -87,7 +88,10 @@ impl<F: FnMut(OutputStream, &[u8]) + Send> OutputSink for F {
 ///
 /// # Examples
 ///
-/// A runner that wraps another runner and adds an environment variable to every container.
+/// A runner that wraps another runner and adds an environment variable to every container. A runner
+/// whose containers execute real programs must also pass
+/// [`processes_conformance!`](crate::processes_conformance), and the cases of both suites describe
+/// the contract in detail.
 ///
 /// ```
 /// use ccc_core::container::{Capabilities, Container, ContainerSpec, EnvValue};

@@ -192,7 +192,8 @@ impl Error {
         self.0.remedy.or_else(|| self.0.source.as_deref()?.downcast_ref::<Self>()?.remedy())
     }
 
-    /// Returns whether the kind of the error means that the same call can succeed later.
+    /// Returns whether the same call can succeed later: whether the kind of the error is
+    /// [`RateLimited`](ErrorKind::RateLimited) or [`Unavailable`](ErrorKind::Unavailable).
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self.0.kind, ErrorKind::RateLimited | ErrorKind::Unavailable)

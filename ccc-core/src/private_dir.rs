@@ -10,7 +10,7 @@ use std::path::Path;
 /// mode of an existing directory is not changed.
 ///
 /// # Errors
-/// The error of the operating system, for example [`AlreadyExists`](io::ErrorKind::AlreadyExists)
+/// The [`io::Error`] of the operating system, for example [`AlreadyExists`](io::ErrorKind::AlreadyExists)
 /// if `path` is a file.
 pub fn create_private_dir(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().mode(0o700).recursive(true).create(path)

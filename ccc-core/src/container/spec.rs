@@ -34,9 +34,10 @@ pub struct Resources {
     pub workspace_bytes: u64,
     /// Maximum number of files and directories in the workspace.
     pub workspace_entries: u64,
-    /// Maximum number of bytes of one program's output that
+    /// Maximum number of bytes of one program's output, on both streams together, that
     /// [`Container::exec`](crate::Container::exec) passes to its caller. All further output is
-    /// discarded. A note at the end of the output states the number of discarded bytes.
+    /// dropped. A note at the end of standard error contains the word `dropped` and the number of
+    /// dropped bytes.
     pub output_bytes: u64,
 }
 
@@ -92,7 +93,8 @@ pub struct ContainerSpec {
     /// The directory on the host machine that is the container's workspace.
     pub workspace: PathBuf,
     /// The environment of every program in the container. Programs inherit nothing from the host
-    /// machine's environment.
+    /// machine's environment. The runner adds `PATH`, and `HOME` and `TMPDIR` with directories that
+    /// are empty at the start of a run and that other runs do not see.
     pub env: Vec<(String, EnvValue)>,
     /// The network access of the container's programs.
     pub network: Network,

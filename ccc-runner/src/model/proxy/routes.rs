@@ -163,23 +163,21 @@ async fn through(
         }
         return Ok(forward_error(shared, gate, &model, response).await);
     }
-    if response.headers().contains_key(header::CONTENT_ENCODING) {
-        let line =
-            "the model's API compressed its answer, although the request accepts no compression"
-                .to_owned();
-        return Err(record_failure(
-            gate,
-            &model,
-            StatusCode::BAD_GATEWAY,
-            ErrorKind::Unexpected,
-            line,
-        ));
-    }
+    refuse_compression(gate, &model, &response).map_or(Ok(()), Err)?;
     if asks == Some(RequestKind::Message) {
         gate.account.clear_last_failure(&model);
     }
     let resources = RequestResources { _place: place, _connection: connection };
     return_response(shared, gate, &model, response, charge, resources).await
+}
+
+/// Refuses a compressed response, because the proxy cannot count the tokens in it. Returns `None` if
+/// the response is not compressed.
+fn refuse_compression(gate: &Gate, model: &str, response: &reqwest::Response) -> Option<Refused> {
+    response.headers().get(header::CONTENT_ENCODING)?;
+    let line = "the model's API compressed its answer, although the request accepts no compression";
+    let (status, kind) = (StatusCode::BAD_GATEWAY, ErrorKind::Unexpected);
+    Some(record_failure(gate, model, status, kind, line.to_owned()))
 }
 
 /// Reserves as many bytes of memory as the header `content-length` states, and then reads the whole
