@@ -23,8 +23,8 @@ pub struct Capabilities {
     /// Whether the runner enforces the [`Network`] of a container. If false, programs in the
     /// container can also reach network hosts that the `Network` does not permit.
     pub network: bool,
-    /// Whether the runner enforces the limits of [`Resources`]. Every runner must enforce
-    /// [`Resources::output_bytes`].
+    /// Whether the runner enforces the limits of [`Resources`]. A runner that executes real programs
+    /// must always enforce [`Resources::output_bytes`].
     pub resources: bool,
 }
 

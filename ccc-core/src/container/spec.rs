@@ -93,8 +93,8 @@ pub struct ContainerSpec {
     /// The directory on the host machine that is the container's workspace.
     pub workspace: PathBuf,
     /// The environment of every program in the container. Programs inherit nothing from the host
-    /// machine's environment. The runner adds `PATH`, and `HOME` and `TMPDIR` with directories that
-    /// are empty at the start of a run and that other runs do not see.
+    /// machine's environment. A runner that executes real programs adds `PATH`, `HOME` and `TMPDIR`.
+    /// No other run sees the files in the directories `HOME` and `TMPDIR`.
     pub env: Vec<(String, EnvValue)>,
     /// The network access of the container's programs.
     pub network: Network,
@@ -109,7 +109,7 @@ pub struct ContainerSpec {
 
 impl ContainerSpec {
     /// Creates a specification with the workspace directory `workspace`, the default image and the
-    /// default resource limits. Programs get no network access and no environment variables.
+    /// default resource limits. Programs get no network access and no additional environment variables.
     pub fn new(workspace: impl Into<PathBuf>) -> Self {
         Self {
             image: None,

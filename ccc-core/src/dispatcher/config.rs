@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The settings of a [`Dispatcher`](super::Dispatcher): the number of concurrent runs, and
-/// durations.
+/// The settings of a [`Dispatcher`](super::Dispatcher): the number of concurrent runs,
+/// durations, and whether an idle dispatcher accepts events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DispatcherConfig {

@@ -171,7 +171,7 @@ pub async fn output_beyond_the_limit_is_cut_and_the_cut_is_reported(fixture: &Fi
     let reported = report.contains("dropped");
     assert!(
         reported,
-        "standard error must end with a note that contains the word `dropped`, but is {report:?}"
+        "standard error must contain a note with the word `dropped`, but is {report:?}"
     );
     let next = running.sh("echo again").await.stdout;
     assert_eq!(next, b"again\n", "the output limit must apply to each `exec` separately");
@@ -198,7 +198,7 @@ pub async fn ten_gigabytes_of_output_block_neither_program_nor_caller(fixture: &
     assert_eq!(got, expected, "the program must end, and `exec` must pass output up to the limit");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     let reported = told.contains("1073636966") && told.contains("dropped");
-    let rule = "standard error must end with a note that contains the word `dropped` and the number \
+    let rule = "standard error must contain a note with the word `dropped` and the number \
                 of dropped bytes";
     assert!(reported, "{rule}: {told:?}");
     running.destroy().await;

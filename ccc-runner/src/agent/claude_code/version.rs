@@ -55,9 +55,9 @@ pub(crate) async fn probe(program: &str, container: &dyn Container) -> Result<Ve
     let status = asked.map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
             let line = format!(
-                "the agent's container has no program `{program}`: install Claude Code in the \
-                 container's image (npm install -g @anthropic-ai/claude-code), or configure the \
-                 path of the program in the container"
+                "programs of the agent cannot find `{program}`: install Claude Code where the agent \
+                 runs, in the container's image or on this machine (npm install -g \
+                 @anthropic-ai/claude-code), or configure the path of the program"
             );
             Error::new(ErrorKind::NotFound, line).with_source(error)
         }
@@ -87,7 +87,7 @@ fn judge(printed: &str) -> Result<Version> {
         })?;
     if version < OLDEST {
         let line = format!(
-            "Claude Code {version} is too old: install version {OLDEST} or newer in the container's image"
+            "Claude Code {version} is too old: install version {OLDEST} or newer where the agent runs"
         );
         return Err(Error::new(ErrorKind::Unsupported, line));
     }

@@ -26,7 +26,7 @@ use crate::runner::workspace;
 ///
 /// The programs run as the user of this process. If that user is root, each run has a dedicated UID
 /// from 10002 to 10999. Programs with such a UID cannot gain privileges, and cannot see into
-/// directories that only root may enter, except the workspace and the run's home (spec: X4d).
+/// directories that some users may not enter, except the workspace and the run's home (spec: X4d).
 ///
 /// Every program has its own environment and session, and each run has its own home, which is
 /// removed with the run. `prlimit` limits open files, file sizes, processes and, for each process,

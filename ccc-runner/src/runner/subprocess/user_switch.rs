@@ -61,7 +61,7 @@ exec "$@"
 pub(crate) struct UserSwitch {
     workspace: PathBuf,
     home: PathBuf,
-    /// The directories that only root may enter, and that are hidden from programs.
+    /// The directories that some users may not enter, and that are hidden from programs.
     restricted_directories: Vec<PathBuf>,
     /// The arguments of `setpriv` that change the user.
     pub(crate) setpriv_arguments: [String; 5],
@@ -132,8 +132,8 @@ impl UserSwitch {
     }
 
     /// Returns the arguments that start `program` in a new mount namespace. The namespace hides the
-    /// directories that only root may enter, and the directories [`SHARED_DIRECTORIES`]. The caller
-    /// appends the program's command.
+    /// directories that some users may not enter, and the directories [`SHARED_DIRECTORIES`]. The
+    /// caller appends the program's command.
     pub(crate) fn mount_namespace(&self, program: &Path) -> Result<Vec<OsString>> {
         // If the program is in a shared directory, for example in a checkout under `/var/tmp`, that
         // directory stays visible with all its content.

@@ -16,10 +16,20 @@ use crate::http::connection_limits::{DRAIN_DEADLINE, MAX_DRAINED};
 /// Wraps the body of `request`, so that the unread part of the body is read and discarded after the
 /// handler has ended. If the server closed a connection with unread bytes, the operating system
 /// would reset the connection. The client could then lose the response (spec: W1e; RFC 9112, 9.6).
-pub(crate) fn drain_body(request: Request) -> Request {
+///
+/// A request whose body is already wrapped is returned unchanged. The router and the HTTP server
+/// both wrap bodies, and two wrappers would double the limits.
+pub(crate) fn drain_body(mut request: Request) -> Request {
+    if request.extensions_mut().insert(Wrapped).is_some() {
+        return request;
+    }
     let awaits_continue = request.headers().contains_key(header::EXPECT);
     request.map(|body| Body::new(DrainedBody { body: Some(body), awaits_continue }))
 }
+
+/// The mark of a request whose body is wrapped.
+#[derive(Clone)]
+struct Wrapped;
 
 /// A request body. When the value is dropped, the unread part of the body is read and discarded.
 struct DrainedBody {
