@@ -250,9 +250,10 @@ impl AgentReport {
 ///
 /// # Contract
 /// Implementations are safe to share between threads. The caller can call `run` for many runs at
-/// the same time, each with its own container. The agent executes programs only through the
-/// container: with [`ContainerExt::output`](crate::ContainerExt::output) if their output is short,
-/// and with [`Container::exec`] otherwise.
+/// the same time, each with its own container. The workspace also contains a directory `.git`. The
+/// agent executes programs only through the container: with
+/// [`ContainerExt::output`](crate::ContainerExt::output) if their output is short, and with
+/// [`Container::exec`] otherwise.
 ///
 /// # Call order
 /// [`needs`](Self::needs) → [`ContainerRunner::spawn`](crate::ContainerRunner::spawn) →

@@ -72,7 +72,11 @@ impl<F: FnMut(OutputStream, &[u8]) + Send> OutputSink for F {
 /// calls for one run one after the other, with one exception: `destroy` can be called at any time.
 ///
 /// A runner labels everything that it creates for a run with the [`RunId`]. Therefore `destroy` can
-/// find everything by this id, even after a `spawn` that failed or was dropped.
+/// find everything by this id, even after a `spawn` that failed or was dropped, or in a later process
+/// of the service.
+///
+/// Programs inherit no file descriptors of the service (spec: X4b). They end if the process of the
+/// service ends (spec: X14e).
 ///
 /// # Call order
 /// [`spawn`](Self::spawn) → any number of [`Container::exec`] → [`Container::stop`] →
@@ -206,7 +210,8 @@ pub trait Container: Debug + Send + Sync {
 
     /// Executes the program of `command` in the workspace directory, and returns the exit status
     /// when the program has ended. Before this method returns, it passes all output of the program
-    /// to `output`. The caller executes only one program at a time.
+    /// to `output`. It does not wait for background programs, even if they still have the output
+    /// open. The caller executes only one program at a time, and none after `stop`.
     ///
     /// # Errors
     /// A program that was started and failed is not an error: the method returns its exit status.

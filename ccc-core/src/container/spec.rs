@@ -37,7 +37,7 @@ pub struct Resources {
     /// Maximum number of bytes of one program's output, on both streams together, that
     /// [`Container::exec`](crate::Container::exec) passes to its caller. All further output is
     /// dropped. A note at the end of standard error contains the word `dropped` and the number of
-    /// dropped bytes.
+    /// dropped bytes. Every runner that executes real programs must enforce this limit.
     pub output_bytes: u64,
 }
 

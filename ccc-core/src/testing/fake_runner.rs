@@ -46,7 +46,9 @@ impl FakeRunner {
     /// listens at this address.
     pub const MODEL_PROXY: &'static str = "http://127.0.0.1:1";
 
-    /// The command lines that the containers of this runner can execute.
+    /// The command lines that the containers of this runner can execute. Each PATH is relative to
+    /// the workspace. `ls -- PATH` prints the names of all entries of a directory, hidden ones too,
+    /// sorted, and one per line. It fails for a file.
     pub const COMMAND_LINES: &'static str = "true, false, cat, cat -- PATH, ls -- PATH, \
                                              tee -- PATH, printenv NAME and sleep SECONDS";
 

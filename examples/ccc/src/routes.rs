@@ -20,7 +20,7 @@ use crate::service::Service;
 /// | route | answer |
 /// |---|---|
 /// | `GET /` | name, version and routes, as JSON |
-/// | `GET /health` | 200 or 503, and JSON: `status`, `version`, `app_id`, `runs_in_flight`, `warnings`, and `checks`, in which each check is `ok` or the reason for its failure |
+/// | `GET /health` | 200 or 503, and JSON: `status`, `version`, `app_id`, `runs_in_flight`, `uptime_seconds`, `disk_free_bytes`, `memory_bytes`, `cpu_seconds`, `warnings`, and `checks`, in which each check is `ok` or the reason for its failure |
 /// | `POST /webhook/github` | 202 with the id of the run, or 200 for an ignored delivery |
 /// | `GET`, `POST`, `DELETE /config` | the stored Apps, for the holder of the admin token |
 /// | other paths | 404 |

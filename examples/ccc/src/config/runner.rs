@@ -12,7 +12,7 @@ use crate::config::invalid::invalid;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub struct RunnerConfig {
-    /// The kind of runner: `subprocess` or `docker`.
+    /// The kind of runner: `subprocess` (the default) or `docker`.
     pub kind: String,
     /// The address of the container engine. Default: the value of the environment variable
     /// `DOCKER_HOST` if it is set, otherwise `/var/run/docker.sock`.
