@@ -30,10 +30,11 @@ mod version;
 mod workspace;
 
 use std::collections::HashMap;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::private_dir::create_private_dir;
 use crate::{Error, ErrorKind, Result, RunId, Secret};
@@ -78,6 +79,22 @@ pub(crate) struct RunPaths {
     pub(crate) workspace: PathBuf,
 }
 
+/// Number of attempts to lock the data directory.
+const LOCK_TRIES: u32 = 20;
+
+/// Locks `lock`. Tries again for a moment, because a lock that this process has just released can
+/// still be held: a process that another thread starts has a copy of all descriptors until it
+/// executes its program.
+fn try_lock(lock: &File) -> Result<(), TryLockError> {
+    for _ in 1..LOCK_TRIES {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+            result => return result,
+        }
+    }
+    lock.try_lock()
+}
+
 impl HostGit {
     /// Opens the data directory `root` and locks it for this process. Creates `root` with mode 0700
     /// if `root` does not exist.
@@ -98,15 +115,16 @@ impl HostGit {
         let options = options.write(true).create(true).truncate(false).mode(0o600);
         let lock = options.open(root.join("lock")).map_err(|e| unusable(&root, &e))?;
         lock.set_permissions(Permissions::from_mode(0o600)).map_err(|e| unusable(&root, &e))?;
-        lock.try_lock().map_err(|_| {
-            Error::new(
+        try_lock(&lock).map_err(|error| match error {
+            TryLockError::Error(error) => unusable(&root, &error),
+            TryLockError::WouldBlock => Error::new(
                 ErrorKind::AlreadyExists,
                 format!(
                     "the data directory {} is in use by another process, or by another service in this \
                      process: stop the other process or service, or choose another data directory",
                     root.display()
                 ),
-            )
+            ),
         })?;
         let transport = Transport::default();
         Ok(Self { root, fetching: Mutex::default(), transport, _lock: lock })
