@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use super::Pipeline;
 use super::bounded::{bounded, interruptible};
 use super::cleanup_guard::CleanupGuard;
 use super::ending::Ending;
@@ -17,45 +16,12 @@ use super::stage::{
     Retain, announce, answer, authorize, checkout, cleanup, collect, commit, opened,
 };
 use super::stage::{provision, publish, report, work};
-use crate::event::IssueEvent;
 use crate::observe::EventKind::{Finished, StageFinished, StageStarted};
 use crate::progress::{CollectedRun, CommittedRun, Progress};
-use crate::run_store::Claim;
-use crate::{CancellationToken, Outcome, Result, RunStore, Stage};
-
-impl Pipeline {
-    /// Executes a new run for `event` without a run store. If the run fails, this method returns
-    /// `Ok`, and the report contains the failure.
-    ///
-    /// # Errors
-    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the operating system returns no random
-    /// bytes for a [`RunId`](crate::RunId). In this case, the run has not started.
-    ///
-    /// # Cancellation
-    /// Cancelling `cancel` ends the run with [`Outcome::Cancelled`]. Dropping the future also ends
-    /// the run. A separate task then cleans up, and [`wait_for_cleanups`](Self::wait_for_cleanups)
-    /// waits for this task.
-    pub async fn run(&self, event: IssueEvent, cancel: &CancellationToken) -> Result<RunReport> {
-        let run = RunContext::unstored(Arc::clone(&self.parts), event)?;
-        Ok(drive(Arc::new(run), cancel).await)
-    }
-
-    /// Continues the run of `claim` from its stored progress. Writes the new progress and the
-    /// outcome of the run to `store`, with the fence of `claim`. Cancelling `cancel` ends the run
-    /// with [`Outcome::Cancelled`].
-    pub async fn resume(
-        &self,
-        claim: Claim,
-        store: Arc<dyn RunStore>,
-        cancel: &CancellationToken,
-    ) -> RunReport {
-        let run = RunContext::claimed(Arc::clone(&self.parts), claim, store);
-        drive(Arc::new(run), cancel).await
-    }
-}
+use crate::{CancellationToken, Outcome, Result, Stage};
 
 /// Executes the stages that follow the stored progress of `run`, up to and including Cleanup.
-async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
+pub(super) async fn drive(run: Arc<RunContext>, cancel: &CancellationToken) -> RunReport {
     let guard = CleanupGuard::arm(&run, |run, retain| {
         Box::pin(async move { after_outcome(&run, Stage::Cleanup, cleanup(&run, retain)).await })
     });

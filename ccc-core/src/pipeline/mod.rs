@@ -17,7 +17,7 @@
 //! - Cleanup removes everything that the run created.
 //!
 //! [`Pipeline::run`] can be used without the [`Dispatcher`](crate::dispatcher::Dispatcher). The
-//! dispatcher accepts deliveries, stores runs in the [`RunStore`](crate::RunStore), and manages
+//! dispatcher accepts deliveries, stores runs in the [`RunStore`], and manages
 //! concurrency and shutdown.
 //!
 //! Three mechanisms start the cleanup of a run (spec: P3, P4, P8):
@@ -50,7 +50,9 @@ mod stage;
 
 use std::sync::Arc;
 
+use flow::drive;
 use parts::Parts;
+use run_context::RunContext;
 
 pub(crate) use bounded::guarded;
 pub use builder::PipelineBuilder;
@@ -58,9 +60,11 @@ pub use limits::Limits;
 pub use repository_settings::RepositorySettings;
 pub use run_report::RunReport;
 
+use crate::event::IssueEvent;
 use crate::git::HostGit;
 use crate::policy::TrustPolicy;
-use crate::{Clock, ContainerRunner, Result, RunId, VcsHost};
+use crate::run_store::Claim;
+use crate::{CancellationToken, Clock, ContainerRunner, Result, RunId, RunStore, VcsHost};
 
 /// A pipeline that executes runs with one set of adapters. A pipeline can execute any number of
 /// runs at the same time. It is cheap to clone, because clones share the adapters.
@@ -86,6 +90,35 @@ impl Pipeline {
     #[must_use]
     pub fn builder() -> PipelineBuilder {
         PipelineBuilder::default()
+    }
+
+    /// Executes a new run for `event` without a run store. If the run fails, this method returns
+    /// `Ok`, and the report contains the failure.
+    ///
+    /// # Errors
+    /// [`Unavailable`](crate::ErrorKind::Unavailable) if the operating system returns no random
+    /// bytes for a [`RunId`]. In this case, the run has not started.
+    ///
+    /// # Cancellation
+    /// Cancelling `cancel` ends the run with [`Cancelled`](crate::Outcome::Cancelled). Dropping the
+    /// future also ends the run. A separate task then cleans up, and
+    /// [`wait_for_cleanups`](Self::wait_for_cleanups) waits for this task.
+    pub async fn run(&self, event: IssueEvent, cancel: &CancellationToken) -> Result<RunReport> {
+        let run = RunContext::unstored(Arc::clone(&self.parts), event)?;
+        Ok(drive(Arc::new(run), cancel).await)
+    }
+
+    /// Continues the run of `claim` from its stored progress. Writes the new progress and the
+    /// outcome of the run to `store`, with the fence of `claim`. Cancelling `cancel` ends the run
+    /// with [`Cancelled`](crate::Outcome::Cancelled).
+    pub async fn resume(
+        &self,
+        claim: Claim,
+        store: Arc<dyn RunStore>,
+        cancel: &CancellationToken,
+    ) -> RunReport {
+        let run = RunContext::claimed(Arc::clone(&self.parts), claim, store);
+        drive(Arc::new(run), cancel).await
     }
 
     /// Removes the containers and directories that a killed process left, except those of the runs
