@@ -171,6 +171,14 @@ fn files_are_short() {
 }
 
 #[test]
+fn the_order_of_the_stages_is_in_one_short_file() {
+    let code = files("rs").unwrap();
+    let flow = code.iter().find(|(path, _)| path == "ccc-core/src/pipeline/flow.rs").unwrap();
+    let lines = flow.1.lines().count();
+    assert!(lines <= 150, "{lines} lines");
+}
+
+#[test]
 fn a_long_file_is_found() {
     let (fits, long) = ("\n".repeat(MAX_LINES), "\n".repeat(MAX_LINES + 1));
     assert_eq!(too_long("a/src/b.rs", &fits), None);
