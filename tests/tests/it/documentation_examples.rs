@@ -62,7 +62,12 @@ fn the_documentation_has_many_examples_that_run() {
 
 #[test]
 fn the_page_of_each_port_has_an_implementation_that_passes_the_suite() {
-    let documentation = documentation_of_crates();
+    let mut pages = documentation_of_crates();
+    for (path, text) in files("rs").unwrap() {
+        if !text.contains("\npub trait ") {
+            pages.remove(&path);
+        }
+    }
     let suites: Vec<_> = files("rs")
         .unwrap()
         .into_iter()
@@ -76,9 +81,7 @@ fn the_page_of_each_port_has_an_implementation_that_passes_the_suite() {
     assert!(suites.len() >= 7, "{suites:?}");
     for suite in suites {
         let call = format!("{suite}_conformance!(@run");
-        let found = documentation.iter().any(|(path, lines)| {
-            !path.contains("/testing/") && lines.iter().any(|line| line.contains(&call))
-        });
+        let found = pages.values().flatten().any(|line| line.contains(&call));
         assert!(found, "no page of a port has an example with `{call} …)`");
     }
 }
