@@ -24,8 +24,11 @@ pub struct TrustPolicy {
     /// The mention that requests a run, such as `@claude`: a run starts when a new comment contains
     /// this mention as a separate word. Case is ignored.
     pub mention: String,
-    /// Whether opening or reopening an issue starts a run.
+    /// Whether opening an issue starts a run, if the actor is the author of the issue.
     pub on_opened: bool,
+    /// Whether reopening an issue starts a run. The agent then works on the text of the author, and
+    /// the account that reopens the issue needs the permission to start runs.
+    pub on_reopened: bool,
     /// Names of files and directories that a change must not touch at any depth of the repository.
     /// Case is ignored. A file with such a name can make an editor or a CI service execute
     /// programs, even before the change is reviewed.
@@ -55,8 +58,10 @@ setters!(TrustPolicy {
     with_label: label: impl Into<String>,
     /// Sets the mention that starts a run.
     with_mention: mention: impl Into<String>,
-    /// Sets whether opening or reopening an issue starts a run.
+    /// Sets whether opening an issue starts a run.
     with_on_opened: on_opened: bool,
+    /// Sets whether reopening an issue starts a run.
+    with_on_reopened: on_reopened: bool,
     /// Sets the names of files and directories that a change must not touch.
     with_protected_names: protected_names: impl Into<Vec<String>>,
     /// Sets the maximum number of files in a change.
@@ -99,6 +104,7 @@ impl Default for TrustPolicy {
             label: "claude".to_owned(),
             mention: "@claude".to_owned(),
             on_opened: true,
+            on_reopened: false,
             protected_names: names.map(str::to_owned).to_vec(),
             max_files: 300,
             max_bytes: 10 << 20,
@@ -117,7 +123,7 @@ impl TrustPolicy {
     /// # Errors
     /// The reason why the event requests no run. An action of the service itself never starts a
     /// run. The action of any other bot starts a run only if `allowed_actors` contains the bot
-    /// (spec: G9).
+    /// (spec: G9). An opened issue starts a run only if the actor is its author (spec: W11a).
     pub fn check_event(&self, event: &IssueEvent, us: &BotIdentity) -> Result<(), SkipReason> {
         if event.actor.id == us.id || (event.via_app.is_some() && event.via_app == us.app) {
             return Err(SkipReason::OwnEvent);
@@ -126,7 +132,11 @@ impl TrustPolicy {
             return Err(SkipReason::Bot);
         }
         let wanted = match &event.trigger {
-            Trigger::Opened | Trigger::Reopened => self.on_opened,
+            Trigger::Opened if event.actor.id != event.issue.author.id => {
+                return Err(SkipReason::NotAuthor);
+            }
+            Trigger::Opened => self.on_opened,
+            Trigger::Reopened => self.on_reopened,
             Trigger::Labeled { label } => label.eq_ignore_ascii_case(&self.label),
             Trigger::Assigned { assignee } => assignee.id == us.id,
             Trigger::Commented { body, .. } => mentions(body, &self.mention),

@@ -20,6 +20,8 @@ pub enum SkipReason {
     /// The action does not request a run: for example, a comment does not contain the mention, or
     /// the added label is not the policy's label.
     NotForUs,
+    /// The event reports an opened issue, but its actor is not the author of the issue.
+    NotAuthor,
     /// The actor's permission is not sufficient to start runs in this repository.
     NotPermitted,
     /// The issue is closed.
@@ -40,6 +42,7 @@ impl SkipReason {
             Self::OwnEvent => "own event",
             Self::Bot => "bot",
             Self::NotForUs => "not for us",
+            Self::NotAuthor => "not the author",
             Self::NotPermitted => "not permitted",
             Self::IssueClosed => "issue closed",
             Self::IssueLocked => "issue locked",

@@ -21,8 +21,9 @@ pub(crate) enum Classified {
     /// An event that can start a run.
     Relevant(Box<IssueEvent>),
     /// An event that starts no run. The value is the reason: `event` if events with this name start
-    /// no runs, `action` if events with this action start no runs, or `pull request` if the issue
-    /// is a pull request.
+    /// no runs, `action` if events with this action start no runs, `pull request` if the issue is a
+    /// pull request, `transferred issue` if the issue came from another repository, or `not the
+    /// author` if another account than the sender wrote the comment.
     Irrelevant(&'static str),
 }
 
@@ -73,6 +74,14 @@ pub(crate) fn issue_event(event: &str, json: &str, host: &str) -> Result<Classif
     }
     if payload.issue.pull_request.is_some() {
         return Ok(Classified::Irrelevant("pull request"));
+    }
+    // A person who transfers an issue is the sender of `opened` in the new repository, but did not
+    // write the text (spec: W11a).
+    if payload.changes.as_ref().is_some_and(Changes::is_transfer) {
+        return Ok(Classified::Irrelevant("transferred issue"));
+    }
+    if payload.comment.as_ref().is_some_and(|comment| comment.author() != payload.sender.id) {
+        return Ok(Classified::Irrelevant("not the author"));
     }
     let opened_via = via(&payload.issue.performed_via_github_app);
     // In later events, `issue.performed_via_github_app` still names the GitHub App that opened the
@@ -153,6 +162,7 @@ struct Payload<'a> {
     assignee: Option<Account<'a>>,
     #[serde(borrow)]
     comment: Option<Comment<'a>>,
+    changes: Option<Changes>,
 }
 
 #[derive(Deserialize)]
@@ -204,7 +214,30 @@ struct Comment<'a> {
     id: u64,
     #[serde(borrow)]
     body: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    user: Option<Account<'a>>,
     performed_via_github_app: Option<App>,
+}
+
+impl Comment<'_> {
+    /// Returns the id of the account that wrote the comment.
+    fn author(&self) -> u64 {
+        self.user.as_ref().map_or_else(|| ghost().id, |user| user.id)
+    }
+}
+
+/// The differences from the former state of an issue. The action `opened` has them only if the
+/// issue was transferred from another repository.
+#[derive(Deserialize)]
+struct Changes {
+    old_issue: Option<serde::de::IgnoredAny>,
+    old_repository: Option<serde::de::IgnoredAny>,
+}
+
+impl Changes {
+    fn is_transfer(&self) -> bool {
+        self.old_issue.is_some() || self.old_repository.is_some()
+    }
 }
 
 #[derive(Deserialize)]

@@ -228,7 +228,8 @@ fn events_have_their_trigger_and_actor() {
     assert_eq!((assignee.id, assignee.kind), (9, ActorKind::Bot));
 
     let mut commented = payload("created");
-    commented["comment"] = json!({ "id": 99, "body": "@claude go" });
+    let alice = account(1, "alice", "User");
+    commented["comment"] = json!({ "id": 99, "body": "@claude go", "user": alice });
     let trigger = issue_event("issue_comment", &commented).trigger;
     assert_eq!(trigger, Trigger::Commented { comment: 99, body: "@claude go".to_owned() });
 
@@ -251,7 +252,7 @@ fn via_app_is_the_app_of_this_event() {
     }
     let mut comment = payload("created");
     comment["issue"]["performed_via_github_app"] = app.clone();
-    comment["comment"] = json!({ "id": 1, "body": "" });
+    comment["comment"] = json!({ "id": 1, "body": "", "user": account(1, "alice", "User") });
     assert_eq!(issue_event("issue_comment", &comment).via_app, None);
     comment["comment"]["performed_via_github_app"] = app;
     assert_eq!(issue_event("issue_comment", &comment).via_app, Some(77));
@@ -272,6 +273,8 @@ fn irrelevant_events_and_actions_are_ignored() {
         "unlabeled",
         "unassigned",
         "pinned",
+        "milestoned",
+        "typed",
         "created",
         "Opened",
         "",
@@ -290,6 +293,49 @@ fn irrelevant_events_and_actions_are_ignored() {
     on_pull["issue"]["pull_request"] = json!({ "url": "https://example.com" });
     assert_eq!(ignored("issue_comment", &on_pull), "pull request");
     assert_eq!(event_of("ping", &json!({ "zen": "x", "hook_id": 1 })), Ok(Received::Ping));
+}
+
+#[test]
+fn text_that_the_sender_did_not_write_starts_nothing() {
+    // spec: W11a
+    let ignored = |kind: &str, payload: &Value| match event_of(kind, payload) {
+        Ok(Received::Ignored { reason, .. }) => reason,
+        other => panic!("{kind} {payload}: {other:?}"),
+    };
+    // A transfer is an `opened` in the new repository. The sender may be the author as well.
+    let old_issue = json!({ "number": 3, "title": "Crash ä", "user": account(1, "alice", "User") });
+    let old_repository = json!({ "id": 41, "name": "elsewhere" });
+    for (action, changes) in [
+        ("opened", json!({ "old_issue": old_issue, "old_repository": old_repository })),
+        ("opened", json!({ "old_issue": null, "old_repository": old_repository })),
+        ("opened", json!({ "old_issue": old_issue })),
+        ("labeled", json!({ "old_issue": old_issue, "old_repository": old_repository })),
+    ] {
+        for sender in [1, 2] {
+            let mut transferred = payload(action);
+            transferred["changes"] = changes.clone();
+            transferred["sender"]["id"] = sender.into();
+            transferred["label"] = json!({ "name": "claude" });
+            assert_eq!(ignored("issues", &transferred), "transferred issue", "{transferred}");
+        }
+    }
+    for changes in [json!(null), json!({}), json!({ "title": { "from": "x" } })] {
+        let mut opened = payload("opened");
+        opened["changes"] = changes;
+        assert_eq!(issue_event("issues", &opened).trigger, Trigger::Opened);
+    }
+    for author in [account(2, "mallory", "User"), json!(null)] {
+        // The policy of the core compares the author of an issue with the actor.
+        let mut opened = payload("opened");
+        opened["issue"]["user"] = author.clone();
+        let event = issue_event("issues", &opened);
+        let us = ccc_core::vcs::BotIdentity::new(9, "my-app[bot]", "");
+        let checked = ccc_core::policy::TrustPolicy::default().check_event(&event, &us);
+        assert_eq!(checked, Err(ccc_core::run::SkipReason::NotAuthor), "{author}");
+        let mut commented = payload("created");
+        commented["comment"] = json!({ "id": 99, "body": "@claude go", "user": author });
+        assert_eq!(ignored("issue_comment", &commented), "not the author", "{author}");
+    }
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn the_environment_wins_over_the_file() {
             ("CCC_LISTEN", "127.0.0.1:2"),
             ("CCC_GITHUB__APP_ID", "7"),
             ("CCC_POLICY__ALLOWED_ACTORS", "[1, 2]"),
+            ("CCC_POLICY__ON_REOPENED", "true"),
             ("CCC_REQUIRE", "docker"),
             ("HOME", "/"),
         ],
@@ -53,7 +54,8 @@ fn the_environment_wins_over_the_file() {
     assert_eq!(config.github.app_id, Some(7));
     assert_eq!(config.policy.label, "ai");
     assert_eq!(config.policy.allowed_actors, [1, 2]);
-    assert!(config.policy.on_opened);
+    assert!(config.policy.on_opened && config.policy.on_reopened);
+    assert!(!load(file, &[]).unwrap().policy.on_reopened);
 }
 
 #[test]

@@ -180,7 +180,10 @@ fn expected(event: &str, payload: &Value) -> (u16, &'static str) {
     let person = text("/sender/type") == "User";
     let wanted = match (event, text("/action")) {
         ("ping", _) => return (200, "pong"),
-        ("issues", "opened" | "reopened") => true,
+        ("issues", "opened") => {
+            payload.pointer("/changes/old_repository").is_none()
+                && payload.pointer("/sender/id") == payload.pointer("/issue/user/id")
+        }
         ("issues", "labeled") => text("/label/name").eq_ignore_ascii_case("claude"),
         ("issue_comment", "created") => {
             payload.pointer("/issue/pull_request").is_none()

@@ -133,7 +133,7 @@ async fn events_of_unauthorized_actors_start_no_agent() {
     let opened = Trigger::Opened;
     let mention = Trigger::Commented { comment: 1, body: "@claude please".into() };
     for (id, kind, via_app, trigger, expected) in [
-        (2, ActorKind::User, None, opened.clone(), Err(SkipReason::NotPermitted)),
+        (2, ActorKind::User, None, opened.clone(), Err(SkipReason::NotAuthor)),
         (2, ActorKind::User, None, mention.clone(), Ok("write permission")),
         (1, ActorKind::Bot, None, opened.clone(), Err(SkipReason::Bot)),
         (99, ActorKind::Bot, None, opened.clone(), Err(SkipReason::OwnEvent)),
